@@ -1,0 +1,50 @@
+import { TrimtabError } from "./errors.ts";
+
+/** Element types that the graph, the executors and the weight files share. */
+export const DTYPES = ["f32", "f64", "i32", "i64", "u8", "bool"] as const;
+export type DType = (typeof DTYPES)[number];
+
+export interface TensorData {
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
+  readonly i32: Int32Array;
+  readonly i64: BigInt64Array;
+  readonly u8: Uint8Array;
+  readonly bool: Uint8Array;
+}
+
+/** A dense row-major tensor: `data.length` equals the product of `shape`; a scalar has shape []. */
+export interface Tensor<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly data: TensorData[D];
+}
+
+export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1 };
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}
+
+/** Wraps `data` without copying it. Throws `invalid_graph` when the length does not match the shape. */
+export function tensor<D extends DType>(dtype: D, shape: readonly number[], data: TensorData[D]): Tensor<D> {
+  if (data.length !== elementCount(shape)) {
+    throw new TrimtabError(
+      "invalid_graph",
+      `a tensor of shape [${shape.join(", ")}] needs ${elementCount(shape)} elements, but was given ${data.length}`,
+    );
+  }
+  return { dtype, shape, data };
+}
+
+export function f32(shape: readonly number[], data: ArrayLike<number>): Tensor<"f32"> {
+  return tensor("f32", shape, data instanceof Float32Array ? data : Float32Array.from(data));
+}
+
+export function i64(shape: readonly number[], data: ArrayLike<number>): Tensor<"i64"> {
+  return tensor("i64", shape, BigInt64Array.from(Array.from(data), BigInt));
+}
+
+export function zeros(shape: readonly number[]): Tensor<"f32"> {
+  return tensor("f32", shape, new Float32Array(elementCount(shape)));
+}
