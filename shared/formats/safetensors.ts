@@ -1,0 +1,172 @@
+/**
+ * The safetensors weight file: a checked header (`safetensors-header.ts`) and the tensors' bytes end to end.
+ */
+import { TrimtabError } from "../errors.ts";
+import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "./half.ts";
+import {
+  checkedByteLength,
+  LENGTH_BYTES,
+  parseSafetensorsHeader,
+  refuser,
+  SAFETENSORS_DTYPES,
+  type SafetensorsDType,
+  type SafetensorsOptions,
+} from "./safetensors-header.ts";
+import { quoteName } from "./strict-json.ts";
+
+export type {
+  SafetensorsDType,
+  SafetensorsEntry,
+  SafetensorsHeader,
+  SafetensorsOptions,
+} from "./safetensors-header.ts";
+export { parseSafetensorsHeader, safetensorsHeaderLength } from "./safetensors-header.ts";
+
+export interface SafetensorsTensor {
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  /** Row-major, little-endian. From a parsed file: a view of the file's bytes, not a copy. */
+  readonly bytes: Uint8Array;
+}
+
+export interface SafetensorsFile {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+}
+
+/** Reads and checks a whole file. The tensors' `bytes` are views of `bytes`. */
+export function parseSafetensors(bytes: Uint8Array, options: SafetensorsOptions = {}): SafetensorsFile {
+  const header = parseSafetensorsHeader(bytes, bytes.byteLength, options);
+  const tensors = new Map<string, SafetensorsTensor>();
+  for (const [name, entry] of header.tensors) {
+    const tensor = { dtype: entry.dtype, shape: entry.shape, bytes: bytes.subarray(entry.start, entry.end) };
+    if (tensor.dtype === "BOOL" && tensor.bytes.some((byte) => byte > 1)) {
+      throw refuser(options)(`has a BOOL tensor ${quoteName(name)} with values other than 0 and 1`);
+    }
+    if (options.finite) requireFinite(name, tensor, options);
+    tensors.set(name, tensor);
+  }
+  return { metadata: header.metadata, tensors };
+}
+
+/** Refuses a tensor that holds NaN or an infinity, naming it and the first such element. */
+export function requireFinite(name: string, tensor: SafetensorsTensor, options: SafetensorsOptions = {}): void {
+  const at = firstNonFinite(tensor);
+  if (at < 0) return;
+  throw refuser(options)(`has a tensor ${quoteName(name)} whose element ${at} is not a finite number`);
+}
+
+/**
+ * Writes a file. The same tensors and metadata give the same bytes: larger elements first, so that every tensor is
+ * aligned to its element, then by name; the header is padded with spaces to a multiple of 8 bytes.
+ * Throws `internal_error` when a tensor's bytes do not match its shape.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const sorted = [...tensors].sort(
+    ([aName, a], [bName, b]) =>
+      SAFETENSORS_DTYPES[b.dtype] - SAFETENSORS_DTYPES[a.dtype] ||
+      compareText(a.dtype, b.dtype) ||
+      compareText(aName, bName),
+  );
+  const fields: [string, unknown][] = [];
+  const names = Object.keys(metadata).sort(compareText);
+  if (names.length > 0) fields.push(["__metadata__", Object.fromEntries(names.map((name) => [name, metadata[name]]))]);
+  let size = 0;
+  for (const [name, { dtype, shape, bytes }] of sorted) {
+    const expected = checkedByteLength(dtype, shape);
+    if (expected !== bytes.byteLength || name === "__metadata__") {
+      throw new TrimtabError(
+        "internal_error",
+        `cannot write tensor ${quoteName(name)}: ${bytes.byteLength} bytes given for ${dtype} [${shape.join(", ")}]`,
+      );
+    }
+    fields.push([name, { dtype, shape, data_offsets: [size, size + bytes.byteLength] }]);
+    size += bytes.byteLength;
+  }
+  // Joined by hand: an object would move names such as "7" to the front.
+  const json = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
+  const encoded = new TextEncoder().encode(json);
+  const headerLength = Math.ceil(encoded.byteLength / 8) * 8;
+  const file = new Uint8Array(LENGTH_BYTES + headerLength + size);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
+  file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerLength);
+  file.set(encoded, LENGTH_BYTES);
+  let at = LENGTH_BYTES + headerLength;
+  for (const [, { bytes }] of sorted) {
+    file.set(bytes, at);
+    at += bytes.byteLength;
+  }
+  return file;
+}
+
+/**
+ * The values of an F32, F16 or BF16 tensor as float32. An aligned F32 tensor is returned as a view of its bytes, so
+ * do not write to the result; the others are new arrays. Throws `invalid_model` for the other dtypes.
+ */
+export function toF32(tensor: SafetensorsTensor): Float32Array {
+  const { dtype, bytes } = tensor;
+  switch (dtype) {
+    case "F32": {
+      const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+      return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+    }
+    case "F16":
+      return widenFloat16(words(bytes));
+    case "BF16":
+      return widenBfloat16(words(bytes));
+    default:
+      throw new TrimtabError("invalid_model", `a ${dtype} tensor cannot be read as float32; use F32, F16 or BF16`);
+  }
+}
+
+/** The bytes of `values` in a float dtype, rounded to the nearest, ties to even. F32 is copied. */
+export function fromF32(values: Float32Array, dtype: "F32" | "F16" | "BF16"): Uint8Array {
+  switch (dtype) {
+    case "F32":
+      return new Uint8Array(values.slice().buffer);
+    case "F16":
+      return new Uint8Array(narrowToFloat16(values).buffer);
+    case "BF16":
+      return new Uint8Array(narrowToBfloat16(values).buffer);
+  }
+}
+
+/** Index of the first NaN or infinity, −1 where there is none. Integer dtypes have none. */
+function firstNonFinite({ dtype, bytes }: SafetensorsTensor): number {
+  switch (dtype) {
+    case "F64": {
+      const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+      const values = new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 8);
+      return values.findIndex((value) => !Number.isFinite(value));
+    }
+    case "F32": {
+      const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+      const bits = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+      return firstWithExponent(bits, 0x7f800000);
+    }
+    case "F16":
+      return firstWithExponent(words(bytes), 0x7c00);
+    case "BF16":
+      return firstWithExponent(words(bytes), 0x7f80);
+    default:
+      return -1;
+  }
+}
+
+/** All exponent bits set means NaN or infinity in every IEEE format. */
+function firstWithExponent(bits: Uint16Array | Uint32Array, exponent: number): number {
+  for (let index = 0; index < bits.length; index++) if ((bits[index]! & exponent) === exponent) return index;
+  return -1;
+}
+
+function words(bytes: Uint8Array): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
