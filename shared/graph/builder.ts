@@ -1,0 +1,147 @@
+import { TrimtabError } from "../errors.ts";
+import { type DType, f32, type Tensor } from "../tensor.ts";
+import type { Graph, Named, Node, Shape, Value } from "./graph.ts";
+import { inferTypes, type OpAttrs, type OpName } from "./ops.ts";
+
+type Operand = Value | number;
+const NONE = {} as const;
+
+/**
+ * Builds a graph node by node; every method infers and checks its result's type at once, so that a mistake is reported
+ * where it is made. Numbers stand for f32 scalars. The builder itself is mutated; the values it hands out are not.
+ */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #inputs: Named[] = [];
+  readonly #constants = new Map<Value, Tensor>();
+  readonly #scalars = new Map<number, Value>();
+  readonly #nodes: Node[] = [];
+  #nextId = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  input(name: string, dtype: DType, shape: Shape): Value {
+    if (this.#inputs.some((input) => input.name === name)) {
+      throw new TrimtabError("invalid_graph", `the graph ${this.#name} already has an input named ${name}`);
+    }
+    const value = this.#value(dtype, shape);
+    this.#inputs.push({ name, value });
+    return value;
+  }
+
+  constant(data: Tensor): Value {
+    const value = this.#value(data.dtype, data.shape);
+    this.#constants.set(value, data);
+    return value;
+  }
+
+  scalar(number: number): Value {
+    const known = this.#scalars.get(number);
+    if (known !== undefined) return known;
+    const value = this.constant(f32([], [number]));
+    this.#scalars.set(number, value);
+    return value;
+  }
+
+  /** Appends any op; the methods below are its typed short forms. */
+  emit<K extends OpName>(op: K, inputs: readonly Value[], attrs: OpAttrs[K]): Value[] {
+    const outputs = inferTypes(op, inputs, attrs).map(({ dtype, shape }) => this.#value(dtype, shape));
+    this.#nodes.push({ op, attrs, inputs, outputs } as unknown as Node);
+    return outputs;
+  }
+
+  /** The nodes so far, in order; reverse-mode differentiation walks them backwards. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  /** The graph that computes `outputs`, without the nodes that none of them needs. Inputs are kept even when unused. */
+  build(outputs: Readonly<Record<string, Value>>): Graph {
+    const needed = new Set<Value>(Object.values(outputs));
+    const nodes: Node[] = [];
+    for (const node of this.#nodes.toReversed()) {
+      if (!node.outputs.some((output) => needed.has(output))) continue;
+      for (const input of node.inputs) needed.add(input);
+      nodes.push(node);
+    }
+    return {
+      name: this.#name,
+      inputs: this.#inputs,
+      constants: new Map([...this.#constants].filter(([value]) => needed.has(value))),
+      nodes: nodes.reverse(),
+      outputs: Object.entries(outputs).map(([name, value]) => ({ name, value })),
+    };
+  }
+
+  neg = (x: Value) => this.#one("neg", [x], NONE);
+  exp = (x: Value) => this.#one("exp", [x], NONE);
+  log = (x: Value) => this.#one("log", [x], NONE);
+  sqrt = (x: Value) => this.#one("sqrt", [x], NONE);
+  reciprocal = (x: Value) => this.#one("reciprocal", [x], NONE);
+  sigmoid = (x: Value) => this.#one("sigmoid", [x], NONE);
+  tanh = (x: Value) => this.#one("tanh", [x], NONE);
+  relu = (x: Value) => this.#one("relu", [x], NONE);
+  erf = (x: Value) => this.#one("erf", [x], NONE);
+  abs = (x: Value) => this.#one("abs", [x], NONE);
+  sign = (x: Value) => this.#one("sign", [x], NONE);
+  cast = (x: Value, to: DType) => (x.dtype === to ? x : this.#one("cast", [x], { to }));
+  silu = (x: Value) => this.mul(x, this.sigmoid(x));
+  square = (x: Value) => this.mul(x, x);
+
+  add = (x: Operand, y: Operand) => this.#one("add", this.#operands(x, y), NONE);
+  sub = (x: Operand, y: Operand) => this.#one("sub", this.#operands(x, y), NONE);
+  mul = (x: Operand, y: Operand) => this.#one("mul", this.#operands(x, y), NONE);
+  div = (x: Operand, y: Operand) => this.#one("div", this.#operands(x, y), NONE);
+  max = (x: Operand, y: Operand) => this.#one("max", this.#operands(x, y), NONE);
+  min = (x: Operand, y: Operand) => this.#one("min", this.#operands(x, y), NONE);
+  equal = (x: Operand, y: Operand) => this.#one("equal", this.#operands(x, y), NONE);
+  greater = (x: Operand, y: Operand) => this.#one("greater", this.#operands(x, y), NONE);
+  where = (condition: Value, x: Operand, y: Operand) => this.#one("where", [condition, ...this.#operands(x, y)], NONE);
+
+  matmul = (a: Value, b: Value, { transA = false, transB = false } = {}) =>
+    this.#one("matmul", [a, b], { transA, transB });
+  reduceSum = (x: Value, axes: readonly number[], keepdims = false) =>
+    this.#one("reduceSum", [x], { axes: sortedAxes(x, axes), keepdims });
+  reduceMean = (x: Value, axes: readonly number[], keepdims = false) =>
+    this.#one("reduceMean", [x], { axes: sortedAxes(x, axes), keepdims });
+  reduceMax = (x: Value, axes: readonly number[], keepdims = false) =>
+    this.#one("reduceMax", [x], { axes: sortedAxes(x, axes), keepdims });
+  softmax = (x: Value) => this.#one("softmax", [x], NONE);
+  logSoftmax = (x: Value) => this.#one("logSoftmax", [x], NONE);
+
+  reshape = (x: Value, shape: Shape) => this.#one("reshape", [x], { shape });
+  transpose = (x: Value, perm: readonly number[]) => this.#one("transpose", [x], { perm });
+  expand = (x: Value, shape: Shape) => this.#one("expand", [x], { shape });
+  concat = (inputs: readonly Value[], axis: number) => this.#one("concat", inputs, { axis });
+  slice = (x: Value, axis: number, start: number, end: number | null = null) =>
+    this.#one("slice", [x], { axis, start, end });
+  pad = (x: Value, axis: number, before: number, after: number) => this.#one("pad", [x], { axis, before, after });
+
+  gather = (table: Value, indices: Value) => this.#one("gather", [table, indices], NONE);
+  scatterAddRows = (indices: Value, updates: Value, rows: number) =>
+    this.#one("scatterAddRows", [indices, updates], { rows });
+  gatherElements = (x: Value, indices: Value) => this.#one("gatherElements", [x, indices], NONE);
+  scatterAddElements = (indices: Value, updates: Value, depth: number) =>
+    this.#one("scatterAddElements", [indices, updates], { depth });
+  rmsNorm = (x: Value, weight: Value, epsilon: number) => this.#one("rmsNorm", [x, weight], { epsilon });
+  rope = (x: Value, positions: Value, tables: { cos: Value; sin: Value }) =>
+    this.#one("rope", [x, positions, tables.cos, tables.sin], NONE);
+
+  #one<K extends OpName>(op: K, inputs: readonly Value[], attrs: OpAttrs[K]): Value {
+    return this.emit(op, inputs, attrs)[0]!;
+  }
+
+  #operands(x: Operand, y: Operand): [Value, Value] {
+    return [typeof x === "number" ? this.scalar(x) : x, typeof y === "number" ? this.scalar(y) : y];
+  }
+
+  #value(dtype: DType, shape: Shape): Value {
+    return { id: this.#nextId++, dtype, shape };
+  }
+}
+
+function sortedAxes(x: Value, axes: readonly number[]): number[] {
+  return axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis)).sort((a, b) => a - b);
+}

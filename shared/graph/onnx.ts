@@ -1,0 +1,207 @@
+import { TrimtabError } from "../errors.ts";
+import { type DType, f32, i64, type Tensor, tensor } from "../tensor.ts";
+import type { Graph, NodeOf, Shape, Value } from "./graph.ts";
+import { type Attribute, encodeModel, type OnnxNode } from "./onnx-model.ts";
+import type { OpName } from "./ops.ts";
+
+/**
+ * Encodes a graph as an ONNX model.
+ *
+ * `bindings` turns inputs into initializers: an executor that holds frozen weights bakes them in, so that onnxruntime
+ * may pre-pack them, while the same graph elsewhere takes them as inputs that several sessions share.
+ * Throws `invalid_graph` when a bound tensor does not fit its input.
+ */
+export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> = new Map()): Uint8Array {
+  const encoder = new Encoder();
+  const inputs = graph.inputs.filter(({ name }) => !bindings.has(name));
+  for (const { name, value } of graph.inputs) {
+    encoder.names.set(value, name);
+    const bound = bindings.get(name);
+    if (bound !== undefined) encoder.bind(name, value, bound);
+  }
+  for (const [value, data] of graph.constants) encoder.initializers.set(encoder.name(value), data);
+  const produced = new Set(graph.nodes.flatMap((node) => node.outputs));
+  const aliases = graph.outputs.filter(({ name, value }) => {
+    if (!produced.has(value) || encoder.names.has(value)) return true;
+    encoder.names.set(value, name);
+    return false;
+  });
+  for (const node of graph.nodes) (ENCODE[node.op] as EncodeRule<OpName>)(node as NodeOf<OpName>, encoder);
+  // A value that is an input, a constant or already has an output's name reaches further outputs through Identity.
+  for (const { name, value } of aliases) {
+    encoder.nodes.push({ type: "Identity", inputs: [encoder.name(value)], outputs: [name] });
+  }
+  const { nodes, initializers } = encoder;
+  return encodeModel({ name: graph.name, inputs, outputs: graph.outputs, initializers, nodes });
+}
+
+class Encoder {
+  readonly names = new Map<Value, string>();
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers = new Map<string, Tensor>();
+  #next = 0;
+
+  name(value: Value): string {
+    const name = this.names.get(value) ?? `%${value.id}`;
+    this.names.set(value, name);
+    return name;
+  }
+
+  bind(name: string, value: Value, bound: Tensor): void {
+    if (bound.dtype !== value.dtype || bound.shape.join() !== value.shape.join()) {
+      const got = `${bound.dtype}[${bound.shape.join(", ")}]`;
+      throw new TrimtabError("invalid_graph", `${name} must be ${value.dtype}[${value.shape.join(", ")}], got ${got}`);
+    }
+    this.initializers.set(name, bound);
+  }
+
+  /** An extra constant operand that only ONNX needs, such as a Reshape's target shape. */
+  constant(data: Tensor): string {
+    const name = `#${this.#next++}`;
+    this.initializers.set(name, data);
+    return name;
+  }
+
+  /** Appends the node; gives the name of its first output, a fresh one unless `outputs` names them. */
+  push(type: string, inputs: readonly (Value | string)[], options: PushOptions = {}): string {
+    const outputs = options.outputs?.map((output) => this.name(output)) ?? [`#${this.#next++}`];
+    const names = inputs.map((input) => (typeof input === "string" ? input : this.name(input)));
+    const attributes = options.attributes ?? {};
+    const domain = options.contrib ? ({ domain: "com.microsoft" } as const) : {};
+    this.nodes.push({ type, inputs: names, outputs, attributes, ...domain });
+    return outputs[0]!;
+  }
+}
+
+interface PushOptions {
+  readonly outputs?: readonly Value[];
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  /** The node is of onnxruntime's own domain. */
+  readonly contrib?: boolean;
+}
+
+type EncodeRule<K extends OpName> = (node: NodeOf<K>, encoder: Encoder) => void;
+
+const standard =
+  (type: string) =>
+  ({ inputs, outputs }: NodeOf<OpName>, encoder: Encoder): void => {
+    encoder.push(type, inputs, { outputs });
+  };
+
+const reduction =
+  (type: string) =>
+  (node: NodeOf<"reduceSum" | "reduceMean" | "reduceMax">, encoder: Encoder): void => {
+    const { inputs, outputs, attrs } = node;
+    const axes = encoder.constant(i64([attrs.axes.length], attrs.axes));
+    encoder.push(type, [...inputs, axes], { outputs, attributes: { keepdims: attrs.keepdims ? 1 : 0 } });
+  };
+
+const lastAxis =
+  (type: string) =>
+  ({ inputs, outputs }: NodeOf<OpName>, encoder: Encoder): void => {
+    encoder.push(type, inputs, { outputs, attributes: { axis: -1 } });
+  };
+
+const shapeTensor = (shape: Shape, symbol: (axis: number) => number): Tensor =>
+  i64(
+    [shape.length],
+    shape.map((dim, axis) => (typeof dim === "number" ? dim : symbol(axis))),
+  );
+
+const zero = (dtype: DType): Tensor =>
+  dtype === "f64" ? tensor("f64", [1], new Float64Array(1)) : f32([1], new Float32Array(1));
+
+export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
+  neg: standard("Neg"),
+  exp: standard("Exp"),
+  log: standard("Log"),
+  sqrt: standard("Sqrt"),
+  reciprocal: standard("Reciprocal"),
+  sigmoid: standard("Sigmoid"),
+  tanh: standard("Tanh"),
+  relu: standard("Relu"),
+  erf: standard("Erf"),
+  abs: standard("Abs"),
+  sign: standard("Sign"),
+  cast: ({ inputs, outputs, attrs }, encoder) => {
+    encoder.push("Cast", inputs, { outputs, attributes: { to: { type: attrs.to } } });
+  },
+  add: standard("Add"),
+  sub: standard("Sub"),
+  mul: standard("Mul"),
+  div: standard("Div"),
+  max: standard("Max"),
+  min: standard("Min"),
+  equal: standard("Equal"),
+  greater: standard("Greater"),
+  where: standard("Where"),
+  // Gemm and FusedMatMul read a transposed operand in place; only the plain form is an ONNX MatMul.
+  matmul: ({ inputs, outputs, attrs: { transA, transB } }, encoder) => {
+    const flags = { transA: transA ? 1 : 0, transB: transB ? 1 : 0 };
+    if (!transA && !transB) encoder.push("MatMul", inputs, { outputs });
+    else if (inputs.every(({ shape }) => shape.length === 2))
+      encoder.push("Gemm", inputs, { outputs, attributes: flags });
+    else encoder.push("FusedMatMul", inputs, { outputs, attributes: flags, contrib: true });
+  },
+  reduceSum: reduction("ReduceSum"),
+  reduceMean: reduction("ReduceMean"),
+  reduceMax: reduction("ReduceMax"),
+  softmax: lastAxis("Softmax"),
+  logSoftmax: lastAxis("LogSoftmax"),
+  // A named dimension keeps its place (0 copies it) or is the one that is worked out (−1).
+  reshape: ({ inputs, outputs, attrs: { shape } }, encoder) => {
+    const kept = (axis: number) => inputs[0]!.shape[axis] === shape[axis];
+    const moved = shape.filter((dim, axis) => typeof dim === "string" && !kept(axis));
+    if (moved.length > 1) {
+      throw new TrimtabError("invalid_graph", `reshape to [${shape.join(", ")}] moves more than one named dimension`);
+    }
+    encoder.push("Reshape", [inputs[0]!, encoder.constant(shapeTensor(shape, (axis) => (kept(axis) ? 0 : -1)))], {
+      outputs,
+    });
+  },
+  transpose: ({ inputs, outputs, attrs }, encoder) => {
+    encoder.push("Transpose", inputs, { outputs, attributes: { perm: attrs.perm } });
+  },
+  // Expand broadcasts both ways, so a 1 stands for a named dimension that the input already has.
+  expand: ({ inputs, outputs, attrs: { shape } }, encoder) => {
+    encoder.push("Expand", [inputs[0]!, encoder.constant(shapeTensor(shape, () => 1))], { outputs });
+  },
+  concat: ({ inputs, outputs, attrs }, encoder) => {
+    encoder.push("Concat", inputs, { outputs, attributes: { axis: attrs.axis } });
+  },
+  slice: ({ inputs, outputs, attrs: { axis, start, end } }, encoder) => {
+    const bounds = [start, end ?? Number.MAX_SAFE_INTEGER, axis].map((bound) => encoder.constant(i64([1], [bound])));
+    encoder.push("Slice", [inputs[0]!, ...bounds], { outputs });
+  },
+  pad: ({ inputs, outputs, attrs: { axis, before, after } }, encoder) => {
+    const pads = encoder.constant(i64([2], [before, after]));
+    const value = encoder.constant({ ...zero(inputs[0]!.dtype), shape: [] });
+    encoder.push("Pad", [inputs[0]!, pads, value, encoder.constant(i64([1], [axis]))], { outputs });
+  },
+  gather: standard("Gather"),
+  scatterAddRows: ({ inputs: [indices, updates], outputs, attrs: { rows } }, encoder) => {
+    const shape = encoder.constant(i64([2], [rows, updates!.shape.at(-1) as number]));
+    const zeros = encoder.push("Expand", [encoder.constant(zero(updates!.dtype)), shape]);
+    const rank = indices!.shape.length;
+    const column = encoder.push("Unsqueeze", [indices!, encoder.constant(i64([1], [rank]))]);
+    encoder.push("ScatterND", [zeros, column, updates!], { outputs, attributes: { reduction: "add" } });
+  },
+  gatherElements: lastAxis("GatherElements"),
+  scatterAddElements: ({ inputs: [indices, updates], outputs, attrs: { depth } }, encoder) => {
+    const shape = encoder.constant(shapeTensor([...indices!.shape.slice(0, -1), depth], () => 1));
+    const zeros = encoder.push("Expand", [encoder.constant(zero(updates!.dtype)), shape]);
+    const attributes = { axis: -1, reduction: "add" };
+    encoder.push("ScatterElements", [zeros, indices!, updates!], { outputs, attributes });
+  },
+  rmsNorm: ({ inputs, outputs, attrs }, encoder) => {
+    const attributes = { axis: -1, epsilon: { float: attrs.epsilon } };
+    encoder.push("SimplifiedLayerNormalization", inputs, { outputs, attributes });
+  },
+  rope: ({ inputs, outputs }, encoder) => {
+    encoder.push("RotaryEmbedding", inputs, { outputs, attributes: { interleaved: 0 }, contrib: true });
+  },
+  groupQueryAttention: ({ inputs, outputs, attrs }, encoder) => {
+    const attributes = { num_heads: attrs.heads, kv_num_heads: attrs.kvHeads, do_rotary: 1, rotary_interleaved: 0 };
+    encoder.push("GroupQueryAttention", inputs, { outputs, attributes, contrib: true });
+  },
+};

@@ -1,0 +1,357 @@
+import { TrimtabError } from "../errors.ts";
+import type { DType } from "../tensor.ts";
+import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./graph.ts";
+
+/**
+ * The ops of the graph, a closed union, and the rule that infers each one's output types from its inputs.
+ *
+ * Every pass over a graph is a table that is total over `OpName` (ONNX encoding, gradients, each interpreter), so adding
+ * an op here makes the compiler list the places that still lack it.
+ *
+ * Shape legend: B batch, T tokens, H query heads, K key/value heads, P head width, C cache capacity, V vocabulary,
+ * D width, … any leading dimensions.
+ */
+type None = Readonly<Record<never, never>>;
+interface Reduction {
+  /** Non-negative, ascending. */
+  readonly axes: readonly number[];
+  readonly keepdims: boolean;
+}
+
+export interface OpAttrs {
+  // Elementwise, one input.
+  neg: None;
+  exp: None;
+  log: None;
+  sqrt: None;
+  reciprocal: None;
+  sigmoid: None;
+  tanh: None;
+  relu: None;
+  erf: None;
+  abs: None;
+  sign: None;
+  cast: { readonly to: DType };
+  // Elementwise with broadcasting.
+  add: None;
+  sub: None;
+  mul: None;
+  div: None;
+  max: None;
+  min: None;
+  equal: None;
+  greater: None;
+  /** (condition, x, y) → x where the condition holds, else y. */
+  where: None;
+  // Linear algebra: [..., M, K] · [..., K, N]; a transposed operand is stored [..., K, M] or [..., N, K].
+  matmul: { readonly transA: boolean; readonly transB: boolean };
+  // Reductions.
+  reduceSum: Reduction;
+  reduceMean: Reduction;
+  reduceMax: Reduction;
+  /** Over the last axis, as is logSoftmax. */
+  softmax: None;
+  logSoftmax: None;
+  // Shape.
+  reshape: { readonly shape: Shape };
+  transpose: { readonly perm: readonly number[] };
+  expand: { readonly shape: Shape };
+  concat: { readonly axis: number };
+  /** Elements start … end−1 of one axis; a negative start counts from the end; end null means to the end. */
+  slice: { readonly axis: number; readonly start: number; readonly end: number | null };
+  /** Zeros before and after along one axis. */
+  pad: { readonly axis: number; readonly before: number; readonly after: number };
+  // Indexing.
+  /** (table [V, ...], indices [...]) → table rows. */
+  gather: None;
+  /** (indices [...], updates [..., D]) → [rows, D], rows that share an index summed: the adjoint of gather. */
+  scatterAddRows: { readonly rows: number };
+  /** (x [..., V], indices [..., n]) → [..., n], picked along the last axis. */
+  gatherElements: None;
+  /** (indices [..., n], updates [..., n]) → [..., depth], summed: the adjoint of gatherElements. */
+  scatterAddElements: { readonly depth: number };
+  // Fused model ops.
+  /** (x [..., D], weight [D]) → x / sqrt(mean(x²) + ε) ⊙ weight. Zhang & Sennrich 2019. */
+  rmsNorm: { readonly epsilon: number };
+  /** (x [B, H, T, P], positions [B, T] i64, cos [C, P/2], sin [C, P/2]) → x rotated by halves. Su et al. 2021. */
+  rope: None;
+  /**
+   * (query [B, T, H·P], key [B, T, K·P], value [B, T, K·P], past key [B, K, C, P], past value, last index per row [B] i32,
+   * longest total length [] i32, cos [C, P/2], sin [C, P/2]) → (y [B, T, H·P], present key, present value).
+   * Rotates query and key, appends to the cache in place and attends causally. With T > 1, B must be 1 or the past empty.
+   */
+  groupQueryAttention: { readonly heads: number; readonly kvHeads: number };
+}
+
+export type OpName = keyof OpAttrs;
+
+type InferRule<K extends OpName> = (inputs: readonly ValueType[], attrs: OpAttrs[K]) => ValueType[];
+
+function fail(message: string, data: Record<string, unknown> = {}): never {
+  throw new TrimtabError("invalid_graph", message, { data });
+}
+
+/** The common shape of `shapes` under NumPy's broadcasting rule. Throws `invalid_graph` where dimensions clash. */
+export function broadcast(...shapes: readonly Shape[]): Dim[] {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let result: Dim = 1;
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? 1;
+      if (dim === 1 || dim === result) continue;
+      if (result !== 1) fail(`cannot broadcast ${shapes.map(formatShape).join(" with ")}`);
+      result = dim;
+    }
+    return result;
+  });
+}
+
+/** The product of a shape as a canonical text: its numbers multiplied, its names sorted. */
+function volume(shape: Shape): string {
+  const numbers = shape.filter((dim) => typeof dim === "number");
+  const names = shape.filter((dim) => typeof dim === "string");
+  return [numbers.reduce((product, dim) => product * dim, 1), ...names.sort()].join("·");
+}
+
+const unary =
+  (...dtypes: DType[]) =>
+  ([x]: readonly ValueType[]): ValueType[] => {
+    if (!dtypes.includes(x!.dtype)) fail(`expects ${dtypes.join(" or ")}, got ${formatType(x!)}`);
+    return [{ dtype: x!.dtype, shape: x!.shape }];
+  };
+
+function sameDtypes(...types: readonly ValueType[]): DType {
+  const [first, ...rest] = types;
+  for (const type of rest) {
+    if (type.dtype !== first!.dtype) fail(`operands differ in type: ${types.map(formatType).join(" and ")}`);
+  }
+  return first!.dtype;
+}
+
+const binary = ([x, y]: readonly ValueType[]): ValueType[] => [
+  { dtype: sameDtypes(x!, y!), shape: broadcast(x!.shape, y!.shape) },
+];
+const comparison = ([x, y]: readonly ValueType[]): ValueType[] => {
+  sameDtypes(x!, y!);
+  return [{ dtype: "bool", shape: broadcast(x!.shape, y!.shape) }];
+};
+
+const reduction = ([x]: readonly ValueType[], { axes, keepdims }: Reduction): ValueType[] => {
+  const rank = x!.shape.length;
+  if (axes.some((axis, i) => axis < 0 || axis >= rank || (i > 0 && axis <= axes[i - 1]!))) {
+    fail(`axes [${axes.join(", ")}] must be ascending and below the rank of ${formatType(x!)}`);
+  }
+  const shape = x!.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+  return [{ dtype: x!.dtype, shape: keepdims ? shape : shape.filter((_, axis) => !axes.includes(axis)) }];
+};
+
+const float = unary("f32", "f64");
+
+function expectIndices(type: ValueType): void {
+  if (type.dtype !== "i64" && type.dtype !== "i32") fail(`indices must be i64 or i32, got ${formatType(type)}`);
+}
+
+function expectRank(type: ValueType, rank: number, what: string): void {
+  if (type.shape.length !== rank) fail(`${what} must have rank ${rank}, got ${formatType(type)}`);
+}
+
+function expectShape(type: ValueType, shape: Shape, what: string): void {
+  if (!sameShape(type.shape, shape)) fail(`${what} must be ${formatShape(shape)}, got ${formatType(type)}`);
+}
+
+/** How many inputs each op takes; concat takes one or more. */
+export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
+  neg: 1,
+  exp: 1,
+  log: 1,
+  sqrt: 1,
+  reciprocal: 1,
+  sigmoid: 1,
+  tanh: 1,
+  relu: 1,
+  erf: 1,
+  abs: 1,
+  sign: 1,
+  cast: 1,
+  add: 2,
+  sub: 2,
+  mul: 2,
+  div: 2,
+  max: 2,
+  min: 2,
+  equal: 2,
+  greater: 2,
+  where: 3,
+  matmul: 2,
+  reduceSum: 1,
+  reduceMean: 1,
+  reduceMax: 1,
+  softmax: 1,
+  logSoftmax: 1,
+  reshape: 1,
+  transpose: 1,
+  expand: 1,
+  concat: "variadic",
+  slice: 1,
+  pad: 1,
+  gather: 2,
+  scatterAddRows: 2,
+  gatherElements: 2,
+  scatterAddElements: 2,
+  rmsNorm: 2,
+  rope: 4,
+  groupQueryAttention: 9,
+};
+
+export const INFER: { readonly [K in OpName]: InferRule<K> } = {
+  neg: unary("f32", "f64", "i32", "i64"),
+  exp: float,
+  log: float,
+  sqrt: float,
+  reciprocal: float,
+  sigmoid: float,
+  tanh: float,
+  relu: float,
+  erf: float,
+  abs: float,
+  sign: float,
+  cast: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
+  add: binary,
+  sub: binary,
+  mul: binary,
+  div: binary,
+  max: binary,
+  min: binary,
+  equal: comparison,
+  greater: comparison,
+  where: ([condition, x, y]) => {
+    if (condition!.dtype !== "bool") fail(`the condition must be bool, got ${formatType(condition!)}`);
+    return [{ dtype: sameDtypes(x!, y!), shape: broadcast(condition!.shape, x!.shape, y!.shape) }];
+  },
+  matmul: ([a, b], { transA, transB }) => {
+    if (a!.shape.length < 2 || b!.shape.length < 2) {
+      fail(`operands need rank 2 or more, got ${formatType(a!)} and ${formatType(b!)}`);
+    }
+    const [rows, innerA] = transA ? [a!.shape.at(-1)!, a!.shape.at(-2)!] : [a!.shape.at(-2)!, a!.shape.at(-1)!];
+    const [innerB, columns] = transB ? [b!.shape.at(-1)!, b!.shape.at(-2)!] : [b!.shape.at(-2)!, b!.shape.at(-1)!];
+    if (innerA !== innerB) {
+      fail(`inner dimensions differ: ${formatType(a!)}${transA ? "ᵀ" : ""} · ${formatType(b!)}${transB ? "ᵀ" : ""}`);
+    }
+    const batch = broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+    return [{ dtype: sameDtypes(a!, b!), shape: [...batch, rows, columns] }];
+  },
+  reduceSum: reduction,
+  reduceMean: reduction,
+  reduceMax: reduction,
+  softmax: float,
+  logSoftmax: float,
+  reshape: ([x], { shape }) => {
+    if (volume(x!.shape) !== volume(shape)) fail(`cannot reshape ${formatType(x!)} to ${formatShape(shape)}`);
+    return [{ dtype: x!.dtype, shape }];
+  },
+  transpose: ([x], { perm }) => {
+    const sorted = [...perm].sort((a, b) => a - b);
+    if (perm.length !== x!.shape.length || sorted.some((axis, i) => axis !== i)) {
+      fail(`[${perm.join(", ")}] is no permutation of the axes of ${formatType(x!)}`);
+    }
+    return [{ dtype: x!.dtype, shape: perm.map((axis) => x!.shape[axis]!) }];
+  },
+  expand: ([x], { shape }) => {
+    if (!sameShape(broadcast(x!.shape, shape), shape)) fail(`cannot expand ${formatType(x!)} to ${formatShape(shape)}`);
+    return [{ dtype: x!.dtype, shape }];
+  },
+  concat: (inputs, { axis }) => {
+    const first = inputs[0] ?? fail("needs at least one input");
+    let total = 0;
+    for (const { shape } of inputs) {
+      const dim = shape[axis];
+      const others = shape.every((other, i) => i === axis || other === first.shape[i]);
+      if (typeof dim !== "number" || shape.length !== first.shape.length || !others) {
+        fail(`cannot concatenate ${inputs.map(formatType).join(", ")} along axis ${axis}`);
+      }
+      total += dim;
+    }
+    return [{ dtype: sameDtypes(...inputs), shape: first.shape.with(axis, total) }];
+  },
+  slice: ([x], { axis, start, end }) => {
+    const dim = x!.shape[axis] ?? fail(`axis ${axis} is outside ${formatType(x!)}`);
+    if (start < 0 && end === null && (typeof dim === "string" || -start <= dim)) {
+      return [{ dtype: x!.dtype, shape: x!.shape.with(axis, -start) }];
+    }
+    if (typeof dim === "string") fail(`axis ${axis} of ${formatType(x!)} has no size yet: slice it from its end`);
+    const stop = end ?? dim;
+    if (start < 0 || stop > dim || start >= stop)
+      fail(`slice ${start}:${stop} is outside axis ${axis} of ${formatType(x!)}`);
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, stop - start) }];
+  },
+  pad: ([x], { axis, before, after }) => {
+    const dim = x!.shape[axis];
+    if (typeof dim !== "number") fail(`axis ${axis} of ${formatType(x!)} cannot be padded: its size is not known`);
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, before + dim + after) }];
+  },
+  gather: ([table, indices]) => {
+    expectIndices(indices!);
+    return [{ dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] }];
+  },
+  scatterAddRows: ([indices, updates], { rows }) => {
+    expectIndices(indices!);
+    const width = updates!.shape.at(-1) ?? fail(`updates need a last axis, got ${formatType(updates!)}`);
+    expectShape(updates!, [...indices!.shape, width], "updates");
+    return [{ dtype: updates!.dtype, shape: [rows, width] }];
+  },
+  gatherElements: ([x, indices]) => {
+    expectIndices(indices!);
+    expectShape(indices!, [...x!.shape.slice(0, -1), indices!.shape.at(-1)!], "indices");
+    return [{ dtype: x!.dtype, shape: indices!.shape }];
+  },
+  scatterAddElements: ([indices, updates], { depth }) => {
+    expectIndices(indices!);
+    expectShape(updates!, indices!.shape, "updates");
+    return [{ dtype: updates!.dtype, shape: [...indices!.shape.slice(0, -1), depth] }];
+  },
+  rmsNorm: ([x, weight]) => {
+    expectShape(weight!, x!.shape.slice(-1), "the weight");
+    return [{ dtype: sameDtypes(x!, weight!), shape: x!.shape }];
+  },
+  rope: ([x, positions, cos, sin]) => {
+    expectRank(x!, 4, "x");
+    expectShape(positions!, [x!.shape[0]!, x!.shape[2]!], "positions");
+    expectRank(cos!, 2, "the cosine table");
+    expectShape(sin!, cos!.shape, "the sine table");
+    if (cos!.shape[1] !== (x!.shape[3] as number) / 2) {
+      fail(`the tables must be half as wide as a head: ${formatType(cos!)} for ${formatType(x!)}`);
+    }
+    return [{ dtype: sameDtypes(x!, cos!, sin!), shape: x!.shape }];
+  },
+  groupQueryAttention: ([query, key, value, pastKey, pastValue, lastIndex, longest], { heads, kvHeads }) => {
+    expectRank(query!, 3, "the query");
+    expectShape(value!, key!.shape, "the value");
+    expectRank(pastKey!, 4, "the past key");
+    expectShape(pastValue!, pastKey!.shape, "the past value");
+    expectRank(lastIndex!, 1, "the last indices");
+    expectRank(longest!, 0, "the longest length");
+    const width = pastKey!.shape[3] as number;
+    if (query!.shape[2] !== heads * width || key!.shape[2] !== kvHeads * width || pastKey!.shape[1] !== kvHeads) {
+      fail(`${heads} and ${kvHeads} heads of width ${width} do not fit ${formatType(query!)} and ${formatType(key!)}`);
+    }
+    return [
+      { dtype: query!.dtype, shape: query!.shape },
+      { dtype: pastKey!.dtype, shape: pastKey!.shape },
+      { dtype: pastValue!.dtype, shape: pastValue!.shape },
+    ];
+  },
+};
+
+/** The output types of an op. Throws `invalid_graph`, naming the op, when the inputs do not fit it. */
+export function inferTypes<K extends OpName>(op: K, inputs: readonly ValueType[], attrs: OpAttrs[K]): ValueType[] {
+  const arity = ARITY[op];
+  if (arity !== "variadic" && inputs.length !== arity) {
+    fail(`${op} takes ${arity} inputs, got ${inputs.length}`, { op });
+  }
+  try {
+    return (INFER[op] as InferRule<K>)(inputs, attrs);
+  } catch (error) {
+    if (error instanceof TrimtabError) fail(`${op}: ${error.message}`, { op, inputs: inputs.map(formatType) });
+    throw error;
+  }
+}

@@ -1,0 +1,64 @@
+import { TrimtabError } from "../errors.ts";
+import { formatType, type Graph, type Node, sameShape, type Value } from "./graph.ts";
+import { inferTypes } from "./ops.ts";
+import { printNode } from "./print.ts";
+
+/**
+ * Checks the invariants that every pass must keep: values are defined before use and once only, every node's output
+ * types are what its rule infers, names are unique. Throws `invalid_graph` naming the node.
+ */
+export function verify(graph: Graph): void {
+  const defined = new Set<Value>();
+  const define = (value: Value, where: string) => {
+    if (defined.has(value)) fail(graph, `${where} defines %${value.id} again`);
+    defined.add(value);
+  };
+  for (const { name, value } of graph.inputs) define(value, `input ${name}`);
+  for (const [value, data] of graph.constants) {
+    define(value, "a constant");
+    if (value.dtype !== data.dtype || !sameShape(value.shape, data.shape)) {
+      fail(graph, `constant %${value.id} is declared ${formatType(value)} but holds ${formatType(data)}`);
+    }
+  }
+  graph.nodes.forEach((node, index) => {
+    verifyNode(graph, node, index, defined);
+    for (const output of node.outputs) define(output, describe(node, index));
+  });
+  for (const { name, value } of graph.outputs) {
+    if (!defined.has(value)) fail(graph, `output ${name} is %${value.id}, which nothing defines`);
+  }
+  for (const named of [graph.inputs, graph.outputs]) {
+    const names = named.map(({ name }) => name);
+    const repeated = names.find((name, i) => names.indexOf(name) !== i);
+    if (repeated !== undefined) fail(graph, `the name ${repeated} is used twice`);
+  }
+}
+
+function verifyNode(graph: Graph, node: Node, index: number, defined: ReadonlySet<Value>): void {
+  for (const input of node.inputs) {
+    if (!defined.has(input)) fail(graph, `${describe(node, index)} uses %${input.id} before it is defined`);
+  }
+  let types: ReturnType<typeof inferTypes>;
+  try {
+    types = inferTypes(node.op, node.inputs, node.attrs as never);
+  } catch (error) {
+    throw new TrimtabError("invalid_graph", `${graph.name}: ${describe(node, index)}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  types.forEach((type, i) => {
+    const declared = node.outputs[i];
+    if (declared === undefined || declared.dtype !== type.dtype || !sameShape(declared.shape, type.shape)) {
+      const got = declared === undefined ? "nothing" : formatType(declared);
+      fail(graph, `${describe(node, index)} should give ${formatType(type)} but declares ${got}`);
+    }
+  });
+}
+
+function describe(node: Node, index: number): string {
+  return `node ${index} (${printNode(node)})`;
+}
+
+function fail(graph: Graph, message: string): never {
+  throw new TrimtabError("invalid_graph", `${graph.name}: ${message}`);
+}

@@ -1,0 +1,48 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import type { GraphBuilder } from "../../shared/graph/builder.ts";
+import type { NodeOf, Value } from "../../shared/graph/graph.ts";
+import type { OpName } from "../../shared/graph/ops.ts";
+import { f32, tensor } from "../../shared/tensor.ts";
+import { GRADIENT, type RuleContext } from "./rules.ts";
+
+/**
+ * Reverse-mode differentiation, graph to graph: appends to `b` the nodes that compute ∂loss/∂x for every x in `wrt` and
+ * gives those values in the same order.
+ *
+ * Only nodes that lie between some x and the loss are walked, and each rule is told which of its inputs lie there, so
+ * nothing is emitted for frozen weights. `loss` must be a scalar. Throws `invalid_graph` when it is not, when an x does
+ * not influence it, or when a node on the way has no gradient.
+ */
+export function gradient(b: GraphBuilder, loss: Value, wrt: readonly Value[]): Value[] {
+  if (loss.shape.length !== 0) {
+    throw new TrimtabError("invalid_graph", `the loss must be a scalar, got the shape [${loss.shape.join(", ")}]`);
+  }
+  const forward = [...b.nodes];
+  const active = new Set<Value>(wrt);
+  for (const node of forward) {
+    if (node.inputs.some((input) => active.has(input))) for (const output of node.outputs) active.add(output);
+  }
+  const one = loss.dtype === "f64" ? tensor("f64", [], Float64Array.of(1)) : f32([], [1]);
+  const gradients = new Map<Value, Value>([[loss, b.constant(one)]]);
+  for (const node of forward.reverse()) {
+    const [y] = node.outputs as readonly [Value];
+    const dy = gradients.get(y);
+    if (dy === undefined || !active.has(y)) continue;
+    const needs = node.inputs.map((input) => active.has(input));
+    const context: RuleContext<OpName> = { b, node: node as NodeOf<OpName>, inputs: node.inputs, y, dy, needs };
+    const partials = (GRADIENT[node.op] as (context: RuleContext<OpName>) => readonly (Value | undefined)[])(context);
+    partials.forEach((partial, i) => {
+      const input = node.inputs[i]!;
+      if (partial === undefined || !needs[i]) return;
+      const known = gradients.get(input);
+      gradients.set(input, known === undefined ? partial : b.add(known, partial));
+    });
+  }
+  return wrt.map((x) => {
+    const result = gradients.get(x);
+    if (result === undefined) {
+      throw new TrimtabError("invalid_graph", `%${x.id} has no influence on the loss, so it cannot be trained`);
+    }
+    return result;
+  });
+}

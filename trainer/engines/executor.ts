@@ -1,0 +1,26 @@
+import type { Graph } from "../../shared/graph/graph.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+
+export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+export interface CompileOptions {
+  /** Inputs that keep one value for the program's whole life, by name: frozen weights. */
+  readonly bindings?: ReadonlyMap<string, Tensor>;
+}
+
+/** A compiled graph. It owns its bound tensors and whatever the backend allocated until `dispose`. */
+export interface Program {
+  /**
+   * Runs the graph once. `feeds` holds every input that is not bound, by name; the result holds every output. Fed
+   * tensors are only read, and the results belong to the caller.
+   * Throws `invalid_graph` when a feed is missing, unknown or of another type or shape.
+   */
+  run(feeds: NamedTensors): Promise<Record<string, Tensor>>;
+  dispose(): Promise<void>;
+}
+
+/** Compiles a graph once, so that it can be run many times. */
+export interface Executor {
+  readonly name: "onnxruntime" | "tensorflow";
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}
