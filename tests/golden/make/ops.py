@@ -122,13 +122,13 @@ def reduce():
         for axes in [[2], [0], [1], [0, 2], [0, 1, 2], [-1]]:
             for keepdims in (False, True):
                 attrs = {"axes": axes, "keepdims": keepdims}
-                run = lambda x, axes=axes, keepdims=keepdims: f(x, dim=axes, keepdim=keepdims)  # noqa: E731
+                run = lambda x, axes=axes, keepdims=keepdims: f(x, dim=axes, keepdim=keepdims)
                 case(op, f"axes {axes}{' keepdims' if keepdims else ''}", run, [rnd(2, 3, 4)], attrs)
 
 
 def soft():
     for op, f in {"softmax": F.softmax, "logSoftmax": F.log_softmax}.items():
-        run = lambda x: f(x, dim=-1)  # noqa: E731
+        run = lambda x: f(x, dim=-1)
         case(op, "[2,3,4]", run, [rnd(2, 3, 4)], {"axis": -1})
         case(op, "[2,2,3,3]", run, [rnd(2, 2, 3, 3)], {"axis": -1})
         case(op, "offset 1000", run, [rnd(3, 4) + 1000], {"axis": -1})
@@ -183,7 +183,7 @@ def indexing():
     case("gather", "[5,2,3] by [4]", lambda x, i: x[i], [rnd(5, 2, 3), torch.tensor([1, 1, 3, 0])])
     case("gather", "one scalar index", lambda x, i: x[i], [rnd(5, 4), torch.tensor(3)])
     picks = torch.tensor([[[3], [0], [1]], [[1], [1], [2]]])
-    run = lambda x, i: torch.gather(x, -1, i)  # noqa: E731
+    run = lambda x, i: torch.gather(x, -1, i)
     case("gatherElements", "one label per row, [2,3,4] by [2,3,1]", run, [rnd(2, 3, 4), picks], {"axis": -1})
     repeated = torch.tensor([[0, 0, 3, 1, 0], [2, 1, 2, 2, 3]])
     case("gatherElements", "repeated, [2,4] by [2,5]", run, [rnd(2, 4), repeated], {"axis": -1})
@@ -221,7 +221,7 @@ def norms():
             frozen=(1,),
         )
     case("rmsNorm", "epsilon matters", rms, [tiny, rnd(8)], {"epsilon": 1e-5})
-    layer = lambda x, w, b: F.layer_norm(x, (8,), w, b, 1e-5)  # noqa: E731
+    layer = lambda x, w, b: F.layer_norm(x, (8,), w, b, 1e-5)
     case("layerNorm", "[2,3,8]", layer, [rnd(2, 3, 8), rnd(8), rnd(8)], {"epsilon": 1e-5})
     case("layerNorm", "epsilon matters", layer, [tiny, rnd(8), rnd(8)], {"epsilon": 1e-5})
 
