@@ -1,0 +1,216 @@
+/**
+ * ONNX Runtime's WASM file as a C library: one instance, one heap, one thread.
+ *
+ * The public JavaScript API copies every input into the heap and every output out of it. This module hands out the
+ * exported C API itself, so that tensors stay in the heap (`resident-tensor.ts`) and a run only names them
+ * (`session.ts`). The WASM file and its glue are derived from the onnxruntime-web package by `infra/start/build-wasm.ts`.
+ */
+import { TrimtabError } from "../../shared/errors.ts";
+import ortWasm from "./generated/ort.wasm";
+import createOrt from "./generated/ort-glue.mjs";
+
+const WASM_PAGE_BYTES = 65_536;
+/** What the WASM file declares as its smallest memory. */
+const INITIAL_PAGES = 256;
+const MAXIMUM_PAGES = 65_536;
+const LOG_FATAL_ONLY = 4;
+const POINTER_BYTES = 4;
+
+/** The heap's default limit: an isolate has 128 MB for the heap, the compiled code and everything that JavaScript holds. */
+export const DEFAULT_HEAP_LIMIT_BYTES = 96 * 1024 * 1024;
+
+/** The exported C functions that this layer calls. Pointers and handles are offsets in the heap; status 0 is success. */
+export interface OrtApi {
+  _OrtInit(threads: number, logLevel: number): number;
+  _OrtGetLastError(codeOut: number, messageOut: number): number;
+  _OrtCreateSessionOptions(
+    graphOptimisation: number,
+    memoryArena: boolean,
+    memoryPattern: boolean,
+    executionMode: number,
+    profiling: boolean,
+    profilePrefix: number,
+    logId: number,
+    logSeverity: number,
+    logVerbosity: number,
+    optimisedModelPath: number,
+  ): number;
+  _OrtAddSessionConfigEntry(options: number, key: number, value: number): number;
+  _OrtAddFreeDimensionOverride(options: number, name: number, size: number): number;
+  _OrtReleaseSessionOptions(options: number): number;
+  _OrtCreateSession(model: number, byteLength: number, options: number): number;
+  _OrtReleaseSession(session: number): number;
+  _OrtGetInputOutputCount(session: number, inputsOut: number, outputsOut: number): number;
+  _OrtGetInputOutputMetadata(session: number, index: number, nameOut: number, metadataOut: number): number;
+  _OrtFree(pointer: number): number;
+  _OrtCreateTensor(
+    dtype: number,
+    data: number,
+    byteLength: number,
+    dims: number,
+    rank: number,
+    location: number,
+  ): number;
+  _OrtReleaseTensor(tensor: number): number;
+  _OrtCreateRunOptions(logSeverity: number, logVerbosity: number, terminate: boolean, tag: number): number;
+  _OrtRun(
+    session: number,
+    inputNames: number,
+    inputs: number,
+    inputCount: number,
+    outputNames: number,
+    outputCount: number,
+    outputs: number,
+    options: number,
+  ): number;
+  _malloc(byteLength: number): number;
+  _free(pointer: number): void;
+  stackSave(): number;
+  stackRestore(stack: number): void;
+  stackAlloc(byteLength: number): number;
+  UTF8ToString(pointer: number): string;
+  lengthBytesUTF8(text: string): number;
+  stringToUTF8(text: string, pointer: number, capacity: number): void;
+}
+
+export interface OrtModuleOptions {
+  /** The heap never grows past this; rounded down to whole pages of 64 KiB. */
+  readonly heapLimitBytes?: number;
+  /** Another build of the same WASM file, and whether it imports shared memory. */
+  readonly build?: { readonly wasm: WebAssembly.Module; readonly shared: boolean };
+}
+
+/** Instantiates ONNX Runtime. Throws `internal_error` when the file does not instantiate or initialise. */
+export async function loadOrtModule(options: OrtModuleOptions = {}): Promise<OrtModule> {
+  const { wasm, shared } = options.build ?? { wasm: ortWasm, shared: false };
+  const limit = Math.floor((options.heapLimitBytes ?? DEFAULT_HEAP_LIMIT_BYTES) / WASM_PAGE_BYTES);
+  const maximum = Math.min(MAXIMUM_PAGES, Math.max(INITIAL_PAGES, limit));
+  const wasmMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared });
+  const api = await new Promise<OrtApi>((resolve, reject) => {
+    createOrt({
+      numThreads: 1,
+      wasmMemory,
+      // workerd compiles no bytes at run time: the module was compiled on upload and is instantiated here.
+      instantiateWasm: (imports: WebAssembly.Imports, received: (instance: WebAssembly.Instance) => void) => {
+        WebAssembly.instantiate(wasm, imports).then(received, reject);
+      },
+    }).then((module) => resolve(module as OrtApi), reject);
+  }).catch((cause: unknown) => {
+    throw new TrimtabError("internal_error", "ONNX Runtime's WASM file did not instantiate", { cause });
+  });
+  return new OrtModule(api, wasmMemory, maximum * WASM_PAGE_BYTES);
+}
+
+export class OrtModule {
+  readonly api: OrtApi;
+  readonly heapLimitBytes: number;
+  /** Handle of the run options that every run uses. */
+  readonly runOptions: number;
+  readonly #memory: WebAssembly.Memory;
+  #words: Int32Array;
+  #residentBytes = 0;
+
+  constructor(api: OrtApi, memory: WebAssembly.Memory, heapLimitBytes: number) {
+    this.api = api;
+    this.heapLimitBytes = heapLimitBytes;
+    this.#memory = memory;
+    this.#words = new Int32Array(memory.buffer);
+    this.check(api._OrtInit(1, LOG_FATAL_ONLY), "ONNX Runtime did not initialise");
+    this.runOptions = api._OrtCreateRunOptions(LOG_FATAL_ONLY, 0, false, 0);
+  }
+
+  /** Bytes of linear memory, used or free. The heap grows and never shrinks, so this is also the high-water mark. */
+  heapBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Bytes that live resident tensors hold. */
+  get residentBytes(): number {
+    return this.#residentBytes;
+  }
+
+  /** The heap's buffer now. Growth replaces it: derive views anew after anything that may have allocated. */
+  get buffer(): ArrayBuffer {
+    return this.#memory.buffer;
+  }
+
+  /** The heap as 32-bit words (index = pointer / 4), valid until the next allocation. */
+  words(): Int32Array {
+    if (this.#words.buffer !== this.#memory.buffer) this.#words = new Int32Array(this.#memory.buffer);
+    return this.#words;
+  }
+
+  /**
+   * Allocates `byteLength` bytes for a resident tensor. Throws `capacity_exceeded`, with nothing allocated, when the heap
+   * would have to grow past its limit.
+   */
+  allocateResident(byteLength: number): number {
+    const pointer = this.allocate(byteLength);
+    this.#residentBytes += byteLength;
+    return pointer;
+  }
+
+  freeResident(pointer: number, byteLength: number): void {
+    this.api._free(pointer);
+    this.#residentBytes -= byteLength;
+  }
+
+  /** Allocates transient memory, which the caller frees with `api._free`. Throws `capacity_exceeded` as above. */
+  allocate(byteLength: number): number {
+    const pointer = byteLength > this.heapLimitBytes ? 0 : this.api._malloc(Math.max(byteLength, 1));
+    if (pointer === 0) throw this.#outOfMemory(`${byteLength} bytes do not fit`, byteLength);
+    return pointer;
+  }
+
+  /** Calls `body` with a pointer to the text, zero-terminated, which is freed afterwards. */
+  withText<T>(text: string, body: (pointer: number) => T): T {
+    const capacity = this.api.lengthBytesUTF8(text) + 1;
+    const pointer = this.allocate(capacity);
+    try {
+      this.api.stringToUTF8(text, pointer, capacity);
+      return body(pointer);
+    } finally {
+      this.api._free(pointer);
+    }
+  }
+
+  /** Calls `body` with a pointer to `count` words on the C stack. */
+  withStack<T>(count: number, body: (pointer: number) => T): T {
+    const stack = this.api.stackSave();
+    try {
+      return body(this.api.stackAlloc(count * POINTER_BYTES));
+    } finally {
+      this.api.stackRestore(stack);
+    }
+  }
+
+  /** Throws the library's last error when `status` is not 0. */
+  check(status: number, what: string): void {
+    if (status !== 0) throw this.lastError(what);
+  }
+
+  /**
+   * The library's last error, prefixed by `what` went wrong: `capacity_exceeded` when the heap was exhausted, else
+   * `invalid_graph`, with ONNX Runtime's own status code and message.
+   */
+  lastError(what: string): TrimtabError {
+    const [ortCode, reason] = this.withStack(2, (out) => {
+      this.api._OrtGetLastError(out, out + POINTER_BYTES);
+      const words = this.words();
+      const message = words[out / 4 + 1] ?? 0;
+      return [words[out / 4] ?? 0, message === 0 ? "unknown error" : this.api.UTF8ToString(message >>> 0)] as const;
+    });
+    if (/bad[_ ]alloc|failed to allocate/i.test(reason)) return this.#outOfMemory(`${what}: ${reason}`);
+    return new TrimtabError("invalid_graph", `${what}: ${reason}`, { data: { ortCode } });
+  }
+
+  #outOfMemory(what: string, byteLength?: number): TrimtabError {
+    const { heapLimitBytes, residentBytes } = this;
+    return new TrimtabError(
+      "capacity_exceeded",
+      `${what}: the WASM heap is limited to ${heapLimitBytes} bytes, of which tensors hold ${residentBytes}; ` +
+        "use a smaller model, fewer rows or a shorter context, or raise the limit",
+      { data: { heapLimitBytes, residentBytes, heapBytes: this.heapBytes(), ...(byteLength && { byteLength }) } },
+    );
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * What `npm run build:wasm` writes to `generated/` (infra/start/build-wasm.ts). Declared by pattern, so that the types
+ * are the same before the first build and after it.
+ */
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
+declare module "*/ort-glue.mjs" {
+  /** Emscripten's factory: fills `module` with the exported C API and resolves to it once the instance runs. */
+  export default function createOrt(module: object): Promise<object>;
+}
