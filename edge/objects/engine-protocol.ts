@@ -1,0 +1,126 @@
+/**
+ * What a route and the Engine say to each other. A route posts a `GenerateRequest` as JSON to `https://engine/generate` of
+ * the Engine object named by the base model's id; the Engine answers 200 with newline-delimited JSON, one
+ * `GenerateEvent` per line, until the stream ends. Everything in the request was validated, capped and authorised. Cancelling the
+ * response body cancels the request.
+ */
+import type { StoredFile } from "../../shared/api/artefacts.ts";
+import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
+
+/** A folder in R2: file `name` lies at `prefix + name`; the digests are checked when it is loaded. */
+export interface StoredFolder {
+  readonly digest: string;
+  /** Ends with a slash. */
+  readonly prefix: string;
+  readonly files: readonly StoredFile[];
+}
+
+export interface ResolvedDelta extends StoredFolder {
+  /** w in W + Σ wᵢ ΔWᵢ. */
+  readonly weight: number;
+}
+
+/** What a tenant's model name, plus the deltas it asked for, came to. */
+export interface ResolvedModel {
+  readonly base: StoredFolder & { readonly id: string };
+  /** The tenant's own full fine-tune, which takes the place of the base's weights; null: the base's. */
+  readonly weights: (StoredFolder & { readonly tenant: string }) | null;
+  /** No digest occurs twice; sorted by digest. */
+  readonly deltas: readonly ResolvedDelta[];
+}
+
+export interface EngineMessage {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** `text` prompts take special tokens as plain text; token ids are taken as they are. */
+export type GeneratePrompt =
+  | { readonly kind: "chat"; readonly messages: readonly EngineMessage[] }
+  | { readonly kind: "text"; readonly prompts: readonly (string | readonly number[])[] };
+
+export interface Sampling {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** null: a random one. */
+  readonly seed: number | null;
+  /** Per choice; null: until the context is full. */
+  readonly maxTokens: number | null;
+  /** The text of a stop sequence is not returned. */
+  readonly stop: readonly string[];
+  /** Choices per prompt; choice `p * n + i` is the i-th of prompt p. */
+  readonly n: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** Pairs of token id and what is added to its logit, −100 to 100. */
+  readonly logitBias: readonly (readonly [number, number])[];
+  /** Alternatives reported per token; null: no log-probabilities at all. */
+  readonly topLogprobs: number | null;
+}
+
+export interface GenerateRequest {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly model: ResolvedModel;
+  readonly prompt: GeneratePrompt;
+  readonly sampling: Sampling;
+}
+
+export interface TokenLogprob {
+  /** The token's text; replacement characters where its bytes are no UTF-8 of their own. */
+  readonly token: string;
+  readonly bytes: readonly number[];
+  /** Natural logarithm, of the distribution before temperature and penalties. */
+  readonly logprob: number;
+}
+
+export type FinishReason = "stop" | "length";
+
+export type GenerateEvent =
+  | {
+      readonly type: "token";
+      readonly choice: number;
+      /** May be empty while bytes of a character or a possible stop sequence are held back. */
+      readonly text: string;
+      /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
+      readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
+    }
+  | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
+  /** Once, last. */
+  | { readonly type: "usage"; readonly promptTokens: number; readonly completionTokens: number }
+  /** Ends the stream. As the first event it becomes the HTTP status. */
+  | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };
+
+const encoder = new TextEncoder();
+
+export function encodeEvent(event: GenerateEvent): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${JSON.stringify(event)}\n`);
+}
+
+/**
+ * Reads the Engine's answer event by event. Leaving the loop early cancels the stream, which cancels the request.
+ *
+ * @throws TrimtabError internal_error where the stream ends in the middle of a line.
+ */
+export async function* decodeEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<GenerateEvent, void> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let pending = "";
+  let ended = false;
+  try {
+    while (!ended) {
+      const { done, value } = await reader.read();
+      ended = done;
+      pending += done ? decoder.decode() : decoder.decode(value, { stream: true });
+      const lines = pending.split("\n");
+      pending = lines.pop() ?? "";
+      for (const line of lines) yield JSON.parse(line) as GenerateEvent;
+    }
+    if (pending !== "")
+      throw new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
+  } finally {
+    if (!ended) await reader.cancel();
+    reader.releaseLock();
+  }
+}

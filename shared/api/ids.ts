@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { TrimtabError } from "../errors.ts";
+
+/** Fills `bytes` with random values and returns it: `crypto.getRandomValues` at the rim, a seeded source in tests. */
+export type RandomBytes = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array;
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+export const ID_PREFIXES = {
+  job: "ftjob-",
+  file: "file-",
+  checkpoint: "ftckpt_",
+  event: "ftevent-",
+  delta: "delta-",
+  key: "key_",
+  request: "req_",
+  chat: "chatcmpl-",
+  completion: "cmpl-",
+} as const;
+
+export type IdKind = keyof typeof ID_PREFIXES;
+
+/** Letters and digits, evenly distributed: bytes of 248 and more are drawn again, so that 62 divides what remains. */
+export function randomText(length: number, random: RandomBytes): string {
+  let text = "";
+  while (text.length < length) {
+    for (const byte of random(new Uint8Array(length))) {
+      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62];
+    }
+  }
+  return text;
+}
+
+export function newId(kind: IdKind, random: RandomBytes): string {
+  return ID_PREFIXES[kind] + randomText(24, random);
+}
+
+/** A tenant's id is part of its keys and of its models' names, so it has neither `_` nor `:`. */
+export const TenantId = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must be 1 to 32 lower-case letters, digits and inner dashes")
+  .meta({ description: "A tenant's id", example: "demo" });
+
+/** A base model's id; Hugging Face's `owner/name` is allowed. */
+export const BaseId = z
+  .string()
+  .max(96)
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\/[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)?$/,
+    "must be letters, digits, `.`, `_` and `-`, optionally as `owner/name`",
+  )
+  .refine((id) => !id.includes(".."), "must not contain `..`")
+  .meta({ description: "A base model's id", example: "trimtab-base" });
+
+export const Digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 digest of 64 lower-case hexadecimal digits")
+  .meta({ description: "SHA-256, lower-case hexadecimal" });
+
+const KEY = /^tt_([a-z0-9-]{1,32})_([0-9A-Za-z]{43})$/;
+
+/** An API key carries its tenant's id, so that no table of all keys exists. */
+export function formatKey(tenant: string, secret: string): string {
+  return `tt_${tenant}_${secret}`;
+}
+
+/** 43 characters of 62 are 256 bits. */
+export function newSecret(random: RandomBytes): string {
+  return randomText(43, random);
+}
+
+/** Takes an API key apart; undefined where it is not shaped like one. */
+export function parseKey(key: string): { tenant: string; secret: string } | undefined {
+  const match = KEY.exec(key);
+  const [, tenant, secret] = match ?? [];
+  return tenant === undefined || secret === undefined ? undefined : { tenant, secret };
+}
+
+/** The name under which a finished job's model answers: `ft:{base}:{tenant}:{suffix}:{id}`. */
+export function fineTunedName(options: { base: string; tenant: string; suffix: string | null; job: string }): string {
+  const shortId = options.job.slice(ID_PREFIXES.job.length, ID_PREFIXES.job.length + 8);
+  if (shortId.length < 8) throw new TrimtabError("invalid_request", `\`${options.job}\` is not a job's id.`);
+  return `ft:${options.base}:${options.tenant}:${options.suffix ?? ""}:${shortId}`;
+}
+
+/** The name of one of a job's checkpoints. */
+export function checkpointName(fineTuned: string, step: number): string {
+  return `${fineTuned}:ckpt-step-${step}`;
+}

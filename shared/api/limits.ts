@@ -1,0 +1,48 @@
+/** Everything that a request can make large has its cap here, so that nothing is allocated before it was checked. */
+export const LIMITS = {
+  /** Bytes of a JSON request body. */
+  jsonBody: 1 << 20,
+  /** Bytes of one uploaded dataset. */
+  file: 100 * (1 << 20),
+  /** Bytes of the multipart framing around an uploaded dataset: headers, boundaries and the small fields. */
+  multipartOverhead: 64 * 1024,
+  fileName: 255,
+  /** Bytes of one artefact or checkpoint that a trainer stores. */
+  artefact: 4 * (1 << 30),
+  artefactFiles: 64,
+  /** Bytes of one file of a base model. */
+  modelFile: 16 * (1 << 30),
+  modelFiles: 128,
+  suffix: 64,
+  metadataPairs: 16,
+  metadataKey: 64,
+  metadataValue: 512,
+  idempotencyKey: 255,
+  listPage: 100,
+  keysPerTenant: 100,
+  messages: 1000,
+  choices: 16,
+  prompts: 64,
+  stopSequences: 4,
+  stopLength: 256,
+  logitBias: 300,
+  topLogprobs: 20,
+  completionLogprobs: 5,
+  deltasPerRequest: 8,
+  deltaWeight: 8,
+  maxTokens: 1 << 20,
+  eventBatch: 1000,
+  eventMessage: 4000,
+  targetModules: 256,
+  targetModuleLength: 128,
+  /** Leases in a row that may end without a new checkpoint before a job is given up. */
+  leasesWithoutProgress: 5,
+} as const;
+
+export const DEFAULTS = {
+  listPage: 20,
+  checkpointPage: 10,
+  leaseSeconds: 30,
+  requestsPerMinute: 6_000,
+  tokensPerMinute: 2_000_000,
+} as const;

@@ -1,0 +1,97 @@
+/** How a job trains. Each method is a `type` and a sibling field of the same name that holds its settings. */
+import { z } from "zod";
+import { LIMITS } from "./limits.ts";
+
+const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
+
+/** The three that OpenAI has; also the shape of its deprecated top-level `hyperparameters`. */
+const openAiHyperparameters = {
+  n_epochs: auto(z.int().min(1).max(50)).default("auto"),
+  batch_size: auto(z.int().min(1).max(256)).default("auto"),
+  learning_rate_multiplier: auto(z.number().positive().max(1000)).default("auto"),
+};
+
+export const DeprecatedHyperparameters = z.strictObject(openAiHyperparameters).meta({ id: "Hyperparameters" });
+
+export const SupervisedHyperparameters = z
+  .strictObject({
+    ...openAiHyperparameters,
+    learning_rate: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .meta({ description: "Peak learning rate; overrides the multiplier" }),
+    max_length: z
+      .int()
+      .min(8)
+      .max(131_072)
+      .optional()
+      .meta({ description: "Tokens per sequence; longer examples are truncated" }),
+    max_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Optimizer steps; overrides n_epochs" }),
+    warmup_ratio: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .meta({ description: "Share of the steps in which the rate rises" }),
+    lr_schedule: z.enum(["cosine", "linear", "constant"]).optional(),
+    weight_decay: z.number().min(0).max(1).optional(),
+    max_grad_norm: z.number().positive().max(1000).optional(),
+    gradient_accumulation_steps: z.int().min(1).max(256).optional(),
+    packing: z.boolean().optional(),
+    checkpoint_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Steps between two checkpoints" }),
+  })
+  .meta({ id: "SupervisedHyperparameters" });
+export type SupervisedHyperparameters = z.infer<typeof SupervisedHyperparameters>;
+
+const moduleName = z
+  .string()
+  .min(1)
+  .max(LIMITS.targetModuleLength)
+  .regex(/^[A-Za-z0-9_.-]+$/, "must be a module's name or the end of its path; patterns are not read");
+
+export const LoraSettings = z.strictObject({
+  type: z.literal("lora"),
+  r: z.int().min(1, "must be at least 1").default(8),
+  lora_alpha: z.number().positive().max(65_536).default(16),
+  lora_dropout: z.number().min(0).lt(1).default(0),
+  target_modules: z
+    .union([moduleName, z.array(moduleName).min(1).max(LIMITS.targetModules)])
+    .default("all-linear")
+    .meta({ description: "`all-linear`, a module's name such as `q_proj`, or a list of them" }),
+});
+
+export const FullSettings = z.strictObject({ type: z.literal("full") });
+
+export const PeftSettings = z.discriminatedUnion("type", [LoraSettings, FullSettings]).meta({ id: "PeftSettings" });
+export type PeftSettings = z.infer<typeof PeftSettings>;
+
+const LORA_DEFAULTS: PeftSettings = {
+  type: "lora",
+  r: 8,
+  lora_alpha: 16,
+  lora_dropout: 0,
+  target_modules: "all-linear",
+};
+const HYPERPARAMETER_DEFAULTS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" } as const;
+
+export const SupervisedMethod = z
+  .strictObject({
+    type: z.literal("supervised"),
+    supervised: z
+      .strictObject({
+        hyperparameters: SupervisedHyperparameters.default(HYPERPARAMETER_DEFAULTS),
+        peft: PeftSettings.default(LORA_DEFAULTS),
+      })
+      .default({ hyperparameters: HYPERPARAMETER_DEFAULTS, peft: LORA_DEFAULTS }),
+  })
+  .meta({ id: "SupervisedMethod" });
+
+/** The methods that this server trains; a new one is a new member. */
+export const Method = z.discriminatedUnion("type", [SupervisedMethod]).meta({ id: "Method" });
+export type Method = z.infer<typeof Method>;
+export const METHOD_TYPES = ["supervised"] as const;
+
+export const Executor = z.enum(["onnxruntime", "tensorflow"]).meta({ id: "Executor" });
+export type Executor = z.infer<typeof Executor>;

@@ -1,0 +1,176 @@
+/**
+ * What a trainer and the Dispatcher say to each other. All of it is under `/v1/trainer`, with `authorization: Bearer
+ * $TRAINER_TOKEN`. Every call about a job also carries the lease's `tenant` and `fence` as `x-trimtab-tenant` and
+ * `x-trimtab-fence`; a fence that a newer lease has overtaken is refused with 409 `stale_lease`, and the trainer drops the job.
+ *
+ *     POST leases                                    LeaseRequest → 200 Lease, or 204: nothing to do
+ *     POST jobs/{job}/heartbeat                      Heartbeat → HeartbeatReply; extends the lease
+ *     POST jobs/{job}/events                         EventBatch → EventBatchReply; an event is stored once per fence and seq
+ *     GET  {BlobRef.path}                            the bytes of a base file, a dataset or a resume state
+ *     PUT  jobs/{job}/checkpoints/{step}             resume state as the body, `x-trimtab-sha256` → CheckpointReply
+ *     PUT  jobs/{job}/artefacts/{kind}/{digest}/{name}   one file of a result, `x-trimtab-sha256`; create-only → ArtefactReply
+ *     POST jobs/{job}/checkpoints/{step}/publish     PublishCheckpoint → PublishReply; after its artefacts
+ *     POST jobs/{job}/complete                       Completion → PublishReply; after its artefacts; idempotent
+ *     POST jobs/{job}/fail                           Failure → Acknowledged
+ *     POST jobs/{job}/release                        Release → Acknowledged; hands the job back without a result
+ *
+ * `digest` is `folderDigest` of the result's files.
+ */
+import { z } from "zod";
+import { StoredFile } from "./artefacts.ts";
+import { Digest } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
+import { Executor, Method } from "./methods.ts";
+
+export const TRAINER_HEADERS = {
+  tenant: "x-trimtab-tenant",
+  fence: "x-trimtab-fence",
+  sha256: "x-trimtab-sha256",
+} as const;
+
+/** Something that can be fetched with the trainer's token: `path` is relative to the server's root. */
+export const BlobRef = z
+  .strictObject({ name: z.string(), bytes: z.int().min(0), sha256: Digest, path: z.string() })
+  .meta({ id: "BlobRef" });
+export type BlobRef = z.infer<typeof BlobRef>;
+
+/** What the lines of a dataset are, as found when it was uploaded. */
+export const DatasetRef = z
+  .strictObject({ ...BlobRef.shape, id: z.string(), format: z.string(), lines: z.int().min(1) })
+  .meta({ id: "DatasetRef" });
+export type DatasetRef = z.infer<typeof DatasetRef>;
+
+export const LeaseRequest = z
+  .strictObject({
+    trainer: z.string().min(1).max(64).meta({ description: "The process's own name, new at every start" }),
+    executors: z.array(Executor).min(1).max(8).meta({ description: "What this trainer can run" }),
+    lease_seconds: z.int().min(1).max(600).optional(),
+  })
+  .meta({ id: "LeaseRequest" });
+export type LeaseRequest = z.infer<typeof LeaseRequest>;
+
+export const ResumeState = z.strictObject({ ...BlobRef.shape, step: z.int().min(0) }).meta({ id: "ResumeState" });
+export type ResumeState = z.infer<typeof ResumeState>;
+
+export const Lease = z
+  .strictObject({
+    job: z.string(),
+    tenant: z.string(),
+    fence: z.int().min(1).meta({ description: "Grows with every lease of any job" }),
+    lease_seconds: z.int().min(1),
+    attempt: z.int().min(1).meta({ description: "Leases since the last new checkpoint, this one included" }),
+    created_at: z.int(),
+    model: z.string(),
+    suffix: z.string().nullable(),
+    seed: z.int().min(0),
+    method: Method,
+    executor: Executor.nullable(),
+    base: z.strictObject({ id: z.string(), digest: Digest, files: z.array(BlobRef) }),
+    training_file: DatasetRef,
+    validation_file: DatasetRef.nullable(),
+    checkpoint: ResumeState.nullable().meta({ description: "Where to go on; null: start at step 0" }),
+  })
+  .meta({ id: "Lease" });
+export type Lease = z.infer<typeof Lease>;
+
+export const Heartbeat = z
+  .strictObject({
+    step: z.int().min(0).optional(),
+    total_steps: z.int().min(0).optional(),
+    trained_tokens: z.int().min(0).optional(),
+    estimated_finish: z.int().min(0).nullable().optional().meta({ description: "Unix seconds" }),
+  })
+  .meta({ id: "Heartbeat" });
+export type Heartbeat = z.infer<typeof Heartbeat>;
+
+export const HeartbeatReply = z
+  .strictObject({
+    cancel: z.boolean().meta({ description: "Stop now, keep nothing, then release" }),
+    pause: z.boolean().meta({ description: "Checkpoint, then release" }),
+    lease_seconds: z.int(),
+  })
+  .meta({ id: "HeartbeatReply" });
+export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
+
+/** Data of a `metrics` event always has `step` and `total_steps`; losses are means over trained tokens, in nats. */
+export const TrainerEvent = z
+  .strictObject({
+    seq: z.int().min(0).meta({ description: "Counts the events of one lease" }),
+    level: z.enum(["info", "warn", "error"]),
+    message: z.string().max(LIMITS.eventMessage),
+    type: z.enum(["message", "metrics"]),
+    data: z.record(z.string(), z.json()).nullable(),
+  })
+  .meta({ id: "TrainerEvent" });
+export type TrainerEvent = z.infer<typeof TrainerEvent>;
+
+export const EventBatch = z
+  .strictObject({ events: z.array(TrainerEvent).min(1).max(LIMITS.eventBatch) })
+  .meta({ id: "EventBatch" });
+export type EventBatch = z.infer<typeof EventBatch>;
+export const EventBatchReply = z
+  .strictObject({ accepted: z.int(), duplicates: z.int() })
+  .meta({ id: "EventBatchReply" });
+export type EventBatchReply = z.infer<typeof EventBatchReply>;
+
+export const CheckpointReply = z
+  .strictObject({ step: z.int(), bytes: z.int(), sha256: Digest })
+  .meta({ id: "CheckpointReply" });
+export type CheckpointReply = z.infer<typeof CheckpointReply>;
+
+export const ArtefactReply = z
+  .strictObject({
+    name: z.string(),
+    bytes: z.int(),
+    created: z.boolean().meta({ description: "false: it was there already" }),
+  })
+  .meta({ id: "ArtefactReply" });
+export type ArtefactReply = z.infer<typeof ArtefactReply>;
+
+/** A finished folder: a delta (PEFT folder with manifest and serving form) or a whole model (Hugging Face folder). */
+export const Result = z
+  .strictObject({
+    kind: z.enum(["delta", "model"]),
+    digest: Digest,
+    files: z.array(StoredFile).min(1).max(LIMITS.artefactFiles),
+  })
+  .meta({ id: "Result" });
+export type Result = z.infer<typeof Result>;
+
+const Metrics = z.record(z.string().max(64), z.number());
+
+export const PublishCheckpoint = z.strictObject({ result: Result, metrics: Metrics }).meta({ id: "PublishCheckpoint" });
+export type PublishCheckpoint = z.infer<typeof PublishCheckpoint>;
+
+export const Completion = z
+  .strictObject({
+    result: Result,
+    metrics: Metrics,
+    trained_tokens: z.int().min(0),
+    hyperparameters: z
+      .record(z.string().max(64), z.union([z.number(), z.string(), z.boolean()]))
+      .optional()
+      .meta({ description: "What every `auto` became" }),
+  })
+  .meta({ id: "Completion" });
+export type Completion = z.infer<typeof Completion>;
+
+export const PublishReply = z.strictObject({ model: z.string() }).meta({ id: "PublishReply" });
+export type PublishReply = z.infer<typeof PublishReply>;
+
+export const Failure = z
+  .strictObject({
+    error: z.strictObject({
+      code: z.string().min(1).max(64),
+      message: z.string().min(1).max(4000),
+      param: z.string().max(256).nullable(),
+    }),
+  })
+  .meta({ id: "Failure" });
+export type Failure = z.infer<typeof Failure>;
+
+export const Release = z.strictObject({ reason: z.enum(["paused", "cancelled", "shutdown"]) }).meta({ id: "Release" });
+export type Release = z.infer<typeof Release>;
+
+export const Acknowledged = z.strictObject({ status: z.string() }).meta({ id: "Acknowledged" });
+export type Acknowledged = z.infer<typeof Acknowledged>;
