@@ -1,0 +1,66 @@
+import type { ModelConfig } from "./config.ts";
+
+/** A linear layer y = xW (+ b) of the model, as adapters see it. */
+export interface LinearModule {
+  /** The Hugging Face module path without its leading `model.`, such as `layers.0.self_attn.q_proj`. */
+  readonly path: string;
+  readonly in: number;
+  readonly out: number;
+  readonly bias: boolean;
+}
+
+/** A tensor of the model's files. Files hold a linear weight as [out, in]; graphs take it as [in, out]. */
+export interface WeightSpec {
+  readonly name: string;
+  /** As the graph takes it. */
+  readonly shape: readonly number[];
+  /** The file holds the transpose. */
+  readonly transposed: boolean;
+}
+
+export const EMBEDDING = "model.embed_tokens.weight";
+export const FINAL_NORM = "model.norm.weight";
+export const HEAD = "lm_head.weight";
+
+export const weightName = (path: string) => `model.${path}.weight`;
+export const biasName = (path: string) => `model.${path}.bias`;
+
+/** The linear layers of every block, in the order of the computation; the head is not among them. */
+export function linearModules(config: ModelConfig): LinearModule[] {
+  const { hiddenSize, heads, kvHeads, headDim, ffnSize, attentionBias } = config;
+  const sizes: readonly (readonly [string, number, number, boolean])[] = [
+    ["self_attn.q_proj", hiddenSize, heads * headDim, attentionBias],
+    ["self_attn.k_proj", hiddenSize, kvHeads * headDim, attentionBias],
+    ["self_attn.v_proj", hiddenSize, kvHeads * headDim, attentionBias],
+    ["self_attn.o_proj", heads * headDim, hiddenSize, false],
+    ["mlp.gate_proj", hiddenSize, ffnSize, false],
+    ["mlp.up_proj", hiddenSize, ffnSize, false],
+    ["mlp.down_proj", ffnSize, hiddenSize, false],
+  ];
+  return Array.from({ length: config.layers }, (_, layer) =>
+    sizes.map(([name, inSize, outSize, bias]) => ({ path: `layers.${layer}.${name}`, in: inSize, out: outSize, bias })),
+  ).flat();
+}
+
+/** Every tensor that the model's files must hold, and no other. */
+export function weightSpecs(config: ModelConfig): WeightSpec[] {
+  const { hiddenSize, vocabSize, layers, tied } = config;
+  const vector = (name: string, length: number): WeightSpec => ({ name, shape: [length], transposed: false });
+  const table = (name: string): WeightSpec => ({ name, shape: [vocabSize, hiddenSize], transposed: false });
+  const norms = Array.from({ length: layers }, (_, layer) => [
+    vector(inputNorm(layer), hiddenSize),
+    vector(postAttentionNorm(layer), hiddenSize),
+  ]).flat();
+  const linears = linearModules(config).flatMap((module) => [
+    { name: weightName(module.path), shape: [module.in, module.out], transposed: true },
+    ...(module.bias ? [vector(biasName(module.path), module.out)] : []),
+  ]);
+  return [table(EMBEDDING), ...norms, ...linears, vector(FINAL_NORM, hiddenSize), ...(tied ? [] : [table(HEAD)])];
+}
+
+export const inputNorm = (layer: number) => `model.layers.${layer}.input_layernorm.weight`;
+export const postAttentionNorm = (layer: number) => `model.layers.${layer}.post_attention_layernorm.weight`;
+
+export function parameterCount(config: ModelConfig): number {
+  return weightSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
+}

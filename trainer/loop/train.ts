@@ -1,0 +1,103 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import type { Graph } from "../../shared/graph/graph.ts";
+import { f32, type Tensor, zeros } from "../../shared/tensor.ts";
+import type { Executor, NamedTensors } from "../engines/executor.ts";
+import { type AdamWConfig, adamwGraph, adamwScalars, type Parameter, slots } from "../optim/adamw.ts";
+import { learningRate, type Schedule } from "../optim/schedule.ts";
+import type { TrainingState } from "./training-state.ts";
+
+/** What a recipe says about its run; the loop below is the same for all of them. */
+export interface TrainingPlan {
+  /** One micro-batch: outputs `loss` and, for each parameter, accumulator + gradient. */
+  readonly gradients: Graph;
+  /** Frozen inputs of `gradients`. */
+  readonly frozen: ReadonlyMap<string, Tensor>;
+  readonly parameters: readonly Parameter[];
+  readonly optimizer: AdamWConfig;
+  readonly schedule: Schedule;
+  /**
+   * The micro-batches of a step, a pure function of its number: a resumed run asks for the same step and gets the same
+   * bytes. Each holds the open inputs of `gradients` that are neither parameters nor accumulators.
+   */
+  readonly batches: (step: number) => readonly MicroBatch[];
+}
+
+export interface MicroBatch {
+  readonly feeds: NamedTensors;
+  /** Tokens with a label in this micro-batch. */
+  readonly trainedTokens: number;
+}
+
+export interface StepReport {
+  /** Counted from 1. */
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Mean over the step's labelled tokens, in nats. */
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly learningRate: number;
+  /** Labelled tokens in this step, and in the run so far. */
+  readonly stepTokens: number;
+  readonly trainedTokens: number;
+}
+
+export interface LoopHooks {
+  /** Called after every step with the new state; the loop waits for it, so that it may checkpoint, report or throw. */
+  readonly onStep?: (report: StepReport, state: TrainingState) => Promise<void> | void;
+}
+
+/**
+ * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated: every step makes new
+ * tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number.
+ */
+export async function train(
+  executor: Executor,
+  plan: TrainingPlan,
+  state: TrainingState,
+  { onStep }: LoopHooks = {},
+): Promise<TrainingState> {
+  const { parameters, optimizer, schedule } = plan;
+  const micro = await executor.compile(plan.gradients, { bindings: plan.frozen });
+  const update = await executor.compile(adamwGraph(parameters, optimizer));
+  const emptyAccumulators = Object.fromEntries(
+    parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)]),
+  );
+  try {
+    let current = state;
+    while (current.step < schedule.totalSteps) {
+      const step = current.step + 1;
+      const values = Object.fromEntries(parameters.map(({ name }) => [name, current.tensors[name]!]));
+      let loss = 0;
+      let stepTokens = 0;
+      let accumulators: NamedTensors = emptyAccumulators;
+      for (const { feeds, trainedTokens } of plan.batches(current.step)) {
+        const { loss: part, ...sums } = await micro.run({ ...feeds, ...values, ...accumulators });
+        loss += Number(part!.data[0]);
+        stepTokens += trainedTokens;
+        accumulators = sums;
+      }
+      const rate = learningRate(schedule, current.step);
+      const scalars = Object.entries(adamwScalars(optimizer, step, rate)).map(([name, value]) => [
+        name,
+        f32([], [value]),
+      ]);
+      const updated = await update.run({ ...current.tensors, ...accumulators, ...Object.fromEntries(scalars) });
+      const { grad_norm: norm, ...tensors } = updated;
+      const gradNorm = Number(norm!.data[0]);
+      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+        throw new TrimtabError(
+          "non_finite",
+          `step ${step}: the ${Number.isFinite(loss) ? "gradient" : "loss"} is not finite; lower the learning rate`,
+          { data: { step, loss, gradNorm } },
+        );
+      }
+      const trainedTokens = current.trainedTokens + stepTokens;
+      current = { step, trainedTokens, tensors };
+      const { totalSteps } = schedule;
+      await onStep?.({ step, totalSteps, loss, gradNorm, learningRate: rate, stepTokens, trainedTokens }, current);
+    }
+    return current;
+  } finally {
+    await Promise.all([micro.dispose(), update.dispose()]);
+  }
+}

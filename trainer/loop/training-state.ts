@@ -1,0 +1,28 @@
+import { type Tensor, zeros } from "../../shared/tensor.ts";
+import { type Parameter, slots } from "../optim/adamw.ts";
+
+/**
+ * Everything a run needs to go on: the number of finished steps, and each parameter with its two moments under the names
+ * of `slots`. Immutable: a step makes a new state, so a checkpoint may be written while the next step runs.
+ */
+export interface TrainingState {
+  readonly step: number;
+  readonly trainedTokens: number;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
+/** The state before the first step: the given values and moments of zero. */
+export function initialState(parameters: readonly Parameter[], values: ReadonlyMap<string, Tensor>): TrainingState {
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, shape } of parameters) {
+    const names = slots(name);
+    tensors[names.parameter] = values.get(name)!;
+    tensors[names.m] = zeros(shape);
+    tensors[names.v] = zeros(shape);
+  }
+  return { step: 0, trainedTokens: 0, tensors };
+}
+
+export function parameterValues(state: TrainingState, parameters: readonly Parameter[]): Map<string, Tensor> {
+  return new Map(parameters.map(({ name }) => [name, state.tensors[name]!]));
+}

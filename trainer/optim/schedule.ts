@@ -1,0 +1,24 @@
+/** How the learning rate moves over a run; the first `warmupSteps` rise linearly from 0 in every kind. */
+export interface Schedule {
+  readonly kind: "constant" | "linear" | "cosine";
+  readonly peak: number;
+  readonly warmupSteps: number;
+  readonly totalSteps: number;
+}
+
+/**
+ * The learning rate of a step, counted from 0. The first step of a warm-up has rate 0 in transformers; here it has
+ * 1/warmupSteps of the peak, so that no step is spent on nothing, and the rest of the curve is theirs, one step earlier.
+ */
+export function learningRate({ kind, peak, warmupSteps, totalSteps }: Schedule, step: number): number {
+  if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+  switch (kind) {
+    case "constant":
+      return peak;
+    case "linear":
+      return peak * (1 - progress);
+    case "cosine":
+      return peak * 0.5 * (1 + Math.cos(Math.PI * progress));
+  }
+}
