@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 GOLDEN = Path(__file__).resolve().parent.parent
 
@@ -18,7 +19,7 @@ DTYPE_NAMES = {
 
 
 def number(value, digits=17):
-    """A float with at most `digits` significant digits (17 round-trip a float64, 9 a float32), an integer where it is one."""
+    """A float to `digits` significant digits (17 round-trip a float64, 9 a float32), an integer where it is one."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):
@@ -51,3 +52,9 @@ def quiet_single_thread(seed):
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
+
+
+def write_safetensors(path, tensors):
+    save_file({k: v.contiguous() for k, v in tensors.items()}, GOLDEN / path, metadata={"format": "pt"})
+    (GOLDEN / path).chmod(0o644)
+    print(f"{path}: {(GOLDEN / path).stat().st_size} bytes")

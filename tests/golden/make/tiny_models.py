@@ -48,7 +48,7 @@ def randomise(model):
 
 
 def batch():
-    """Token ids [2,10] and labels [2,10]; row 0 masks its first three tokens, row 1 one in the middle and its last two."""
+    """Token ids [2,10] and labels [2,10]; row 0 masks its first three tokens, row 1 its fifth and last two."""
     ids = torch.randint(0, VOCAB, (2, 10), generator=torch.Generator().manual_seed(7))
     labels = ids.clone()
     labels[0, :3] = IGNORED
