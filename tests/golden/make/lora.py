@@ -1,9 +1,9 @@
 """peft LoRA and full fine-tuning on llama/plain: saved adapters, logits, gradients and five AdamW steps, in float32.
 
 Writes lora/adapter/ (a PEFT folder), lora/golden.json, lora/grads.safetensors, lora/after.safetensors (the adapter
-after five steps), lora/full.json, lora/grads-full.safetensors, and two more PEFT folders whose logits alone are recorded:
-lora/rslora-patterns/ (rsLoRA with per-module ranks and alphas) and lora/regex-targets-f16/ (target modules by a regular
-expression, one layer, float16 on disk).
+after five steps), lora/full.json, lora/grads-full.safetensors, and two more PEFT folders whose logits alone are
+recorded: lora/rslora-patterns/ (rsLoRA with per-module ranks and alphas) and lora/regex-targets-f16/ (target modules by
+a regular expression, one layer, float16 on disk).
 """
 
 import json
@@ -83,7 +83,7 @@ def gradients(model):
 
 
 def train(model):
-    """Five clipped AdamW steps on the one batch → the losses before each step and after the last, the gradient norms."""
+    """Five clipped AdamW steps on the one batch → losses before each step and after the last, and gradient norms."""
     optimizer = torch.optim.AdamW(trainable(model).values(), **ADAMW, foreach=False)
     losses, norms = [], []
     for _ in range(STEPS):

@@ -1,8 +1,8 @@
 """A small file written by the safetensors reference, with the float32 values its tensors stand for.
 
 Writes safetensors/mixed.safetensors and safetensors/mixed.json. `tensors.<name>` has the dtype as the file names it,
-the shape and the values (integers and booleans as they are; floats exactly, as float32 holds them; NaN and infinities as
-strings). `rounding.<dtype>` lists float32 inputs and the bit patterns that rounding to nearest even makes of them.
+the shape and the values (integers and booleans as they are; floats exactly, as float32 holds them; NaN, infinities
+and −0 as strings). `rounding.<dtype>` lists float32 inputs and the bit patterns that rounding to nearest even makes of them.
 """
 
 import math
@@ -40,8 +40,8 @@ def spoken(value):
 
 
 def tensors():
-    half = [0x0000, 0x8000, 0x0001, 0x83FF, 0x03FF, 0x0400, 0x3C00, 0x3C01, 0xC000, 0x3555, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00,
-            0x7E00]  # fmt: skip
+    half = [0x0000, 0x8000, 0x0001, 0x83FF, 0x03FF, 0x0400, 0x3C00, 0x3C01, 0xC000, 0x3555, 0x7BFF, 0xFBFF, 0x7C00,
+            0xFC00, 0x7E00]  # fmt: skip
     brain = [
         0x0000,
         0x8000,

@@ -5,7 +5,8 @@
 
 Fails when peft reports keys that match nothing or are missing, when the adapter changes nothing, when merging changes
 the logits, or when `--expect` (a JSON array of logits, one row-major [T,V] per --ids, or {"logits": that}) differs
-by more than the tolerance. Prints one JSON object: per row the last position's five best tokens, and with --full every logit.
+by more than the tolerance. Prints one JSON object: per row the last position's five best tokens, with
+--full every logit.
 """
 
 import argparse
