@@ -9,6 +9,7 @@ import type { OpName } from "./ops.ts";
  *
  * `bindings` turns inputs into initializers: an executor that holds frozen weights bakes them in, so that onnxruntime
  * may pre-pack them, while the same graph elsewhere takes them as inputs that several sessions share.
+ * Outputs keep their order; one that shares its name with an input (a graph's two namespaces are one in ONNX) gets a prime.
  * Throws `invalid_graph` when a bound tensor does not fit its input.
  */
 export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> = new Map()): Uint8Array {
@@ -20,8 +21,10 @@ export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> =
     if (bound !== undefined) encoder.bind(name, value, bound);
   }
   for (const [value, data] of graph.constants) encoder.initializers.set(encoder.name(value), data);
+  const taken = new Set(graph.inputs.map(({ name }) => name));
+  const outputs = graph.outputs.map(({ name, value }) => ({ name: taken.has(name) ? `${name}'` : name, value }));
   const produced = new Set(graph.nodes.flatMap((node) => node.outputs));
-  const aliases = graph.outputs.filter(({ name, value }) => {
+  const aliases = outputs.filter(({ name, value }) => {
     if (!produced.has(value) || encoder.names.has(value)) return true;
     encoder.names.set(value, name);
     return false;
@@ -32,7 +35,7 @@ export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> =
     encoder.nodes.push({ type: "Identity", inputs: [encoder.name(value)], outputs: [name] });
   }
   const { nodes, initializers } = encoder;
-  return encodeModel({ name: graph.name, inputs, outputs: graph.outputs, initializers, nodes });
+  return encodeModel({ name: graph.name, inputs, outputs, initializers, nodes });
 }
 
 class Encoder {
@@ -179,12 +182,18 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
     encoder.push("Pad", [inputs[0]!, pads, value, encoder.constant(i64([1], [axis]))], { outputs });
   },
   gather: standard("Gather"),
+  // ScatterND would take whole rows, but onnxruntime adds them from several threads without locking and loses updates of
+  // rows that indices share (its issue 18048). ScatterElements is sequential, so it is exact and repeatable.
   scatterAddRows: ({ inputs: [indices, updates], outputs, attrs: { rows } }, encoder) => {
-    const shape = encoder.constant(i64([2], [rows, updates!.shape.at(-1) as number]));
-    const zeros = encoder.push("Expand", [encoder.constant(zero(updates!.dtype)), shape]);
-    const rank = indices!.shape.length;
-    const column = encoder.push("Unsqueeze", [indices!, encoder.constant(i64([1], [rank]))]);
-    encoder.push("ScatterND", [zeros, column, updates!], { outputs, attributes: { reduction: "add" } });
+    const width = updates!.shape.at(-1) as number;
+    const flat = encoder.push("Reshape", [updates!, encoder.constant(i64([2], [-1, width]))]);
+    const column = encoder.push("Reshape", [indices!, encoder.constant(i64([2], [-1, 1]))]);
+    const targets = encoder.push("Expand", [column, encoder.constant(i64([2], [1, width]))]);
+    const zeros = encoder.push("Expand", [
+      encoder.constant(zero(updates!.dtype)),
+      encoder.constant(i64([2], [rows, width])),
+    ]);
+    encoder.push("ScatterElements", [zeros, targets, flat], { outputs, attributes: { axis: 0, reduction: "add" } });
   },
   gatherElements: lastAxis("GatherElements"),
   scatterAddElements: ({ inputs: [indices, updates], outputs, attrs: { depth } }, encoder) => {

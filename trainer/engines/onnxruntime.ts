@@ -32,7 +32,7 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
           graphOptimizationLevel: "all",
           logSeverityLevel: 3,
         });
-        return new OnnxRuntimeProgram(graph.name, inputs, session);
+        return new OnnxRuntimeProgram(graph, inputs, session);
       } catch (error) {
         throw new TrimtabError("invalid_graph", `onnxruntime refused ${graph.name}: ${messageOf(error)}`, {
           cause: error,
@@ -43,25 +43,27 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
 }
 
 class OnnxRuntimeProgram implements Program {
-  readonly #name: string;
+  readonly #graph: Graph;
   readonly #inputs: readonly Named[];
   readonly #session: InferenceSession;
 
-  constructor(name: string, inputs: readonly Named[], session: InferenceSession) {
-    this.#name = name;
+  constructor(graph: Graph, inputs: readonly Named[], session: InferenceSession) {
+    this.#graph = graph;
     this.#inputs = inputs;
     this.#session = session;
   }
 
   async run(feeds: NamedTensors): Promise<Record<string, Tensor>> {
-    checkFeeds(this.#name, this.#inputs, feeds);
+    checkFeeds(this.#graph.name, this.#inputs, feeds);
     const ortFeeds: Record<string, OrtTensor> = {};
     for (const [name, { dtype, shape, data }] of Object.entries(feeds)) {
       ortFeeds[name] = new OrtTensor(ORT_TYPE[dtype], data as never, shape);
     }
     const results = await this.#session.run(ortFeeds);
     const outputs: Record<string, Tensor> = {};
-    for (const [name, result] of Object.entries(results)) {
+    // The model's outputs come in the graph's order, but may have other names: see encodeOnnx.
+    for (const [i, { name }] of this.#graph.outputs.entries()) {
+      const result = results[this.#session.outputNames[i]!]!;
       const dtype = DTYPE_OF[result.type]!;
       outputs[name] = { dtype, shape: result.dims, data: result.data as TensorData[DType] };
     }
