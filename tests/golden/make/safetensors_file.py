@@ -2,7 +2,8 @@
 
 Writes safetensors/mixed.safetensors and safetensors/mixed.json. `tensors.<name>` has the dtype as the file names it,
 the shape and the values (integers and booleans as they are; floats exactly, as float32 holds them; NaN, infinities
-and −0 as strings). `rounding.<dtype>` lists float32 inputs and the bit patterns that rounding to nearest even makes of them.
+and −0 as strings). `rounding.<dtype>` lists float32 inputs and the bit patterns that rounding to nearest even makes of
+them.
 """
 
 import math
