@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { TrimtabError } from "../../shared/errors.ts";
+import { fromF32, parseSafetensors, toF32, writeSafetensors } from "../../shared/formats/safetensors.ts";
+import { f32, type Tensor } from "../../shared/tensor.ts";
+import { type Parameter, slots } from "../optim/adamw.ts";
+import type { TrainingState } from "./training-state.ts";
+
+const FORMAT = "trimtab.training-state/1";
+
+const metadataSchema = z.object({
+  format: z.literal(FORMAT),
+  run: z.string(),
+  step: z.coerce.number().int().min(0),
+  trained_tokens: z.coerce.number().int().min(0),
+});
+
+/** The state as one safetensors file; `run` names what it belongs to, so that no other run resumes from it. */
+export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array {
+  const tensors = Object.entries(state.tensors).map(([name, { shape, data }]) => {
+    return [name, { dtype: "F32", shape, bytes: fromF32(data as Float32Array, "F32") }] as const;
+  });
+  return writeSafetensors(new Map(tensors), {
+    format: FORMAT,
+    run,
+    step: String(state.step),
+    trained_tokens: String(state.trainedTokens),
+  });
+}
+
+/**
+ * The inverse of `encodeCheckpoint`. Throws `corrupt_blob` when the file is damaged, belongs to another run, or does
+ * not hold exactly the tensors of `parameters`.
+ */
+export function decodeCheckpoint(bytes: Uint8Array, run: string, parameters: readonly Parameter[]): TrainingState {
+  const { metadata, tensors } = parseSafetensors(bytes, { code: "corrupt_blob" });
+  const parsed = metadataSchema.safeParse(metadata);
+  if (!parsed.success || parsed.data.run !== run) {
+    throw new TrimtabError("corrupt_blob", `the checkpoint is not one of run ${run}`, { data: { metadata } });
+  }
+  const restored: Record<string, Tensor> = {};
+  for (const { name, shape } of parameters) {
+    const { parameter, m, v } = slots(name);
+    for (const slot of [parameter, m, v]) {
+      const tensor = tensors.get(slot);
+      if (tensor === undefined || tensor.shape.join() !== shape.join()) {
+        throw new TrimtabError("corrupt_blob", `the checkpoint has no tensor ${slot} of shape [${shape.join(", ")}]`);
+      }
+      restored[slot] = f32(shape, toF32(tensor));
+    }
+  }
+  if (Object.keys(restored).length !== tensors.size) {
+    throw new TrimtabError(
+      "corrupt_blob",
+      `the checkpoint holds ${tensors.size} tensors, expected ${Object.keys(restored).length}`,
+    );
+  }
+  return { step: parsed.data.step, trainedTokens: parsed.data.trained_tokens, tensors: restored };
+}
