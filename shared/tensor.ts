@@ -22,6 +22,8 @@ export interface Tensor<D extends DType = DType> {
 
 export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1 };
 
+const ARRAY = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array, bool: Uint8Array } as const;
+
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
@@ -43,6 +45,12 @@ export function f32(shape: readonly number[], data: ArrayLike<number>): Tensor<"
 
 export function i64(shape: readonly number[], data: ArrayLike<number>): Tensor<"i64"> {
   return tensor("i64", shape, BigInt64Array.from(Array.from(data), BigInt));
+}
+
+/** A tensor of shape [] that holds one number. */
+export function scalar(dtype: DType, number: number): Tensor {
+  if (dtype === "i64") return i64([], [number]);
+  return tensor(dtype, [], ARRAY[dtype].of(number));
 }
 
 export function zeros(shape: readonly number[]): Tensor<"f32"> {

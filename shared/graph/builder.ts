@@ -1,5 +1,5 @@
 import { TrimtabError } from "../errors.ts";
-import { type DType, f32, type Tensor } from "../tensor.ts";
+import { type DType, scalar, type Tensor } from "../tensor.ts";
 import type { Graph, Named, Node, Shape, Value } from "./graph.ts";
 import { inferTypes, type OpAttrs, type OpName } from "./ops.ts";
 
@@ -8,13 +8,14 @@ const NONE = {} as const;
 
 /**
  * Builds a graph node by node; every method infers and checks its result's type at once, so that a mistake is reported
- * where it is made. Numbers stand for f32 scalars. The builder itself is mutated; the values it hands out are not.
+ * where it is made. A number beside a value stands for a scalar of that value's type (f32 beside another number). The
+ * builder itself is mutated; the values it hands out are not.
  */
 export class GraphBuilder {
   readonly #name: string;
   readonly #inputs: Named[] = [];
   readonly #constants = new Map<Value, Tensor>();
-  readonly #scalars = new Map<number, Value>();
+  readonly #scalars = new Map<string, Value>();
   readonly #nodes: Node[] = [];
   #nextId = 0;
 
@@ -37,11 +38,13 @@ export class GraphBuilder {
     return value;
   }
 
-  scalar(number: number): Value {
-    const known = this.#scalars.get(number);
+  /** The constant of shape [] that holds `number`, the same value whenever it is asked for again. */
+  scalar(number: number, dtype: DType = "f32"): Value {
+    const key = `${dtype} ${number}`;
+    const known = this.#scalars.get(key);
     if (known !== undefined) return known;
-    const value = this.constant(f32([], [number]));
-    this.#scalars.set(number, value);
+    const value = this.constant(scalar(dtype, number));
+    this.#scalars.set(key, value);
     return value;
   }
 
@@ -134,7 +137,8 @@ export class GraphBuilder {
   }
 
   #operands(x: Operand, y: Operand): [Value, Value] {
-    return [typeof x === "number" ? this.scalar(x) : x, typeof y === "number" ? this.scalar(y) : y];
+    const dtype = typeof x !== "number" ? x.dtype : typeof y !== "number" ? y.dtype : "f32";
+    return [typeof x === "number" ? this.scalar(x, dtype) : x, typeof y === "number" ? this.scalar(y, dtype) : y];
   }
 
   #value(dtype: DType, shape: Shape): Value {

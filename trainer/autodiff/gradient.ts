@@ -2,7 +2,6 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { NodeOf, Value } from "../../shared/graph/graph.ts";
 import type { OpName } from "../../shared/graph/ops.ts";
-import { f32, tensor } from "../../shared/tensor.ts";
 import { GRADIENT, type RuleContext } from "./rules.ts";
 
 /**
@@ -22,8 +21,7 @@ export function gradient(b: GraphBuilder, loss: Value, wrt: readonly Value[]): V
   for (const node of forward) {
     if (node.inputs.some((input) => active.has(input))) for (const output of node.outputs) active.add(output);
   }
-  const one = loss.dtype === "f64" ? tensor("f64", [], Float64Array.of(1)) : f32([], [1]);
-  const gradients = new Map<Value, Value>([[loss, b.constant(one)]]);
+  const gradients = new Map<Value, Value>([[loss, b.scalar(1, loss.dtype)]]);
   for (const node of forward.reverse()) {
     const [y] = node.outputs as readonly [Value];
     const dy = gradients.get(y);

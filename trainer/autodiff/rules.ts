@@ -40,11 +40,7 @@ const binary =
 function share(b: GraphBuilder, x: Value, y: Value): Value {
   const above = b.cast(b.greater(x, y), x.dtype);
   const equal = b.cast(b.equal(x, y), x.dtype);
-  return b.add(above, b.mul(equal, scalarLike(b, x, 0.5)));
-}
-
-function scalarLike(b: GraphBuilder, like: Value, number: number): Value {
-  return b.cast(b.scalar(number), like.dtype);
+  return b.add(above, b.mul(equal, 0.5));
 }
 
 /** Puts back the axes that a reduction dropped, as ones, so that the result broadcasts against the input. */
@@ -112,7 +108,7 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   // y = max(x, 0): dx = dy where x > 0
   relu: unary(({ b, y, dy }) => b.mul(dy, b.sign(y))),
   // y = erf x: dx = 2/√π e^{−x²} dy
-  erf: unary(({ b, x, dy }) => b.mul(b.mul(dy, b.exp(b.neg(b.square(x)))), scalarLike(b, x, 2 / Math.sqrt(Math.PI)))),
+  erf: unary(({ b, x, dy }) => b.mul(b.mul(dy, b.exp(b.neg(b.square(x)))), 2 / Math.sqrt(Math.PI))),
   // y = |x|: dx = sign(x) dy
   abs: unary(({ b, x, dy }) => b.mul(dy, b.sign(x))),
   sign: none,
@@ -145,18 +141,18 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   equal: none,
   greater: none,
   where: ({ b, inputs: [condition, x, y], dy, needs }) => {
-    const zero = scalarLike(b, dy, 0);
     return [
       undefined,
-      needs[1] ? sumToShape(b, b.where(condition!, dy, zero), x!.shape) : undefined,
-      needs[2] ? sumToShape(b, b.where(condition!, zero, dy), y!.shape) : undefined,
+      needs[1] ? sumToShape(b, b.where(condition!, dy, 0), x!.shape) : undefined,
+      needs[2] ? sumToShape(b, b.where(condition!, 0, dy), y!.shape) : undefined,
     ];
   },
   matmul,
   reduceSum: ({ b, node, inputs: [x], dy }) => [b.expand(restoreAxes(b, dy, x!.shape, node.attrs.axes), x!.shape)],
   reduceMean: ({ b, node, inputs: [x], dy }) => {
-    const scale = scalarLike(b, dy, 1 / reducedCount(x!.shape, node.attrs.axes));
-    return [b.expand(b.mul(restoreAxes(b, dy, x!.shape, node.attrs.axes), scale), x!.shape)];
+    const { axes } = node.attrs;
+    const share = b.mul(restoreAxes(b, dy, x!.shape, axes), 1 / reducedCount(x!.shape, axes));
+    return [b.expand(share, x!.shape)];
   },
   // The gradient is shared evenly by the elements that attain the maximum.
   reduceMax: ({ b, node, inputs: [x], y, dy }) => {
@@ -219,8 +215,8 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   // x̂ = x/ρ with ρ = √(mean(x²) + ε), y = w ⊙ x̂: dx = (w dy − x̂ mean(w dy ⊙ x̂)) / ρ, dw = Σ dy ⊙ x̂
   rmsNorm: ({ b, node, inputs, dy, needs }) => {
     const [x, weight] = inputs as [Value, Value];
-    const epsilon = scalarLike(b, x, node.attrs.epsilon);
-    const inverse = b.reciprocal(b.sqrt(b.add(b.reduceMean(b.square(x), [-1], true), epsilon)));
+    const meanSquare = b.reduceMean(b.square(x), [-1], true);
+    const inverse = b.reciprocal(b.sqrt(b.add(meanSquare, node.attrs.epsilon)));
     const normalised = b.mul(x, inverse);
     const scaled = b.mul(dy, weight);
     const dx = () =>

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { ERROR_CODES, messageOf, TrimtabError } from "../../shared/errors.ts";
+
+describe("TrimtabError", () => {
+  it("carries a code, and what a person can act on where it is given", () => {
+    const cause = new Error("disk full");
+    const error = new TrimtabError("invalid_file", "line 3 is not JSON", { param: "file", data: { line: 3 }, cause });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({
+      name: "TrimtabError",
+      code: "invalid_file",
+      message: "line 3 is not JSON",
+      param: "file",
+      data: { line: 3 },
+      cause,
+    });
+  });
+
+  it("has no cause, no parameter and no data unless they are given", () => {
+    const error = new TrimtabError("not_found", "no such job");
+    expect(error.param).toBeUndefined();
+    expect(error.data).toEqual({});
+    expect("cause" in error).toBe(false);
+  });
+
+  it("has codes that can be sent over HTTP as they are, none twice", () => {
+    expect(new Set(ERROR_CODES).size).toBe(ERROR_CODES.length);
+    for (const code of ERROR_CODES) expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
+  });
+});
+
+describe("messageOf", () => {
+  it("reads anything that was thrown", () => {
+    expect(messageOf(new TypeError("x is not a function"))).toBe("x is not a function");
+    expect(messageOf("plain text")).toBe("plain text");
+    expect(messageOf(undefined)).toBe("undefined");
+  });
+});
