@@ -1,0 +1,312 @@
+/**
+ * What the Engine relies on in ONNX Runtime's GroupQueryAttention kernel, checked against attention that is computed
+ * anew from all keys and values in float64:
+ *
+ * - Past and present may be the same memory: the kernel writes the new keys and values at each row's own position and
+ *   leaves every other position as it was.
+ * - `seqlens_k` [B] i32 is each row's total length, the new tokens included, minus 1; `total_sequence_length` [] i32 is
+ *   the longest total. A row of a decoding batch (T = 1) may have any length up to that.
+ * - A chunk of T > 1 tokens onto a past that is not empty works for B = 1 only. The kernel tells the two apart by
+ *   T = total_sequence_length, which means an empty past.
+ * - Several rows may start together (T > 1, empty pasts) padded on the right, each with its own `seqlens_k`.
+ * - A position outside the cache is refused before anything is written.
+ * - With rotation inside the kernel, a head's width must be a multiple of 16.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadOrtModule, type OrtModule } from "../../../edge/runtime/ort-module.ts";
+import { allocateTensor, type ResidentTensor, residentCopy } from "../../../edge/runtime/resident-tensor.ts";
+import { createSession, type Session } from "../../../edge/runtime/session.ts";
+import { GraphBuilder } from "../../../shared/graph/builder.ts";
+import { encodeOnnx } from "../../../shared/graph/onnx.ts";
+import { elementCount, f32, tensor } from "../../../shared/tensor.ts";
+
+const HEADS = 4;
+const KV_HEADS = 2;
+const WIDTH = 16;
+const CAPACITY = 24;
+const SLOTS = 4;
+const ROW = KV_HEADS * CAPACITY * WIDTH;
+const UNWRITTEN = 123;
+
+interface Token {
+  readonly query: readonly number[];
+  readonly key: readonly number[];
+  readonly value: readonly number[];
+}
+
+let seed = 1;
+const random = (): number => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+  return seed / 2 ** 31 - 1;
+};
+const vector = (length: number): number[] => Array.from({ length }, () => Math.fround(random()));
+const tokens = (count: number): Token[] =>
+  Array.from({ length: count }, () => ({
+    query: vector(HEADS * WIDTH),
+    key: vector(KV_HEADS * WIDTH),
+    value: vector(KV_HEADS * WIDTH),
+  }));
+
+const angle = (position: number, i: number): number => position * 10000 ** ((-2 * i) / WIDTH);
+
+/** A graph of one attention node over a cache [batch, KV_HEADS, CAPACITY, width]. */
+function attentionGraph(width: number): Uint8Array {
+  const g = new GraphBuilder("attention");
+  const cache = ["batch", KV_HEADS, CAPACITY, width] as const;
+  const [y, presentKey, presentValue] = g.emit(
+    "groupQueryAttention",
+    [
+      g.input("query", "f32", ["batch", "seq", HEADS * width]),
+      g.input("key", "f32", ["batch", "seq", KV_HEADS * width]),
+      g.input("value", "f32", ["batch", "seq", KV_HEADS * width]),
+      g.input("past_key", "f32", cache),
+      g.input("past_value", "f32", cache),
+      g.input("last_index", "i32", ["batch"]),
+      g.input("longest", "i32", []),
+      g.input("cos", "f32", [CAPACITY, width / 2]),
+      g.input("sin", "f32", [CAPACITY, width / 2]),
+    ],
+    { heads: HEADS, kvHeads: KV_HEADS },
+  );
+  return encodeOnnx(g.build({ y: y!, present_key: presentKey!, present_value: presentValue! }));
+}
+
+function rotate(x: readonly number[], position: number): number[] {
+  const half = WIDTH / 2;
+  return x.map((_, j) => {
+    const i = j % half;
+    const [first, second] = [x[i]!, x[i + half]!];
+    const [cos, sin] = [Math.cos(angle(position, i)), Math.sin(angle(position, i))];
+    return j < half ? first * cos - second * sin : second * cos + first * sin;
+  });
+}
+
+const head = (x: readonly number[], index: number): number[] => x.slice(index * WIDTH, (index + 1) * WIDTH);
+
+/** The output for the last token of `history`. */
+function attend(history: readonly Token[]): number[] {
+  const position = history.length - 1;
+  return Array.from({ length: HEADS }, (_, h) => {
+    const query = rotate(head(history[position]!.query, h), position);
+    const kv = Math.floor((h * KV_HEADS) / HEADS);
+    const weights = history.map(({ key }, p) => {
+      const rotated = rotate(head(key, kv), p);
+      return Math.exp(query.reduce((sum, q, i) => sum + q * rotated[i]!, 0) / Math.sqrt(WIDTH));
+    });
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return Array.from({ length: WIDTH }, (_, i) =>
+      history.reduce((sum, { value }, p) => sum + (weights[p]! / total) * head(value, kv)[i]!, 0),
+    );
+  }).flat();
+}
+
+let ort: OrtModule;
+let session: Session;
+let cos: ResidentTensor;
+let sin: ResidentTensor;
+
+beforeAll(async () => {
+  ort = await loadOrtModule();
+  session = createSession(ort, attentionGraph(WIDTH), { name: "attention" });
+  const table = (f: (x: number) => number) =>
+    f32(
+      [CAPACITY, WIDTH / 2],
+      Array.from({ length: (CAPACITY * WIDTH) / 2 }, (_, i) => f(angle(Math.floor(i / (WIDTH / 2)), i % (WIDTH / 2)))),
+    );
+  cos = residentCopy(ort, table(Math.cos));
+  sin = residentCopy(ort, table(Math.sin));
+});
+
+class Cache {
+  readonly key = allocateTensor(ort, "f32", [SLOTS, KV_HEADS, CAPACITY, WIDTH]);
+  readonly value = allocateTensor(ort, "f32", [SLOTS, KV_HEADS, CAPACITY, WIDTH]);
+
+  constructor() {
+    this.key.view().fill(UNWRITTEN);
+    this.value.view().fill(UNWRITTEN);
+  }
+
+  /** Runs rows `first` and on; `chunks[b]` are row b's new tokens, padded to one length; gives the outputs per token. */
+  run(
+    first: number,
+    chunks: readonly (readonly Token[])[],
+    lastIndex: readonly number[],
+    longest: number,
+  ): number[][][] {
+    const [batch, seq] = [chunks.length, chunks[0]!.length];
+    const stack = (of: keyof Token, width: number) =>
+      residentCopy(
+        ort,
+        f32(
+          [batch, seq, width],
+          chunks.flat().flatMap((token) => [...token[of]]),
+        ),
+      );
+    const window = (slab: ResidentTensor) => slab.window([batch, KV_HEADS, CAPACITY, WIDTH], first * ROW);
+    const [past_key, past_value] = [window(this.key), window(this.value)];
+    const y = allocateTensor(ort, "f32", [batch, seq, HEADS * WIDTH]);
+    const inputs = {
+      query: stack("query", HEADS * WIDTH),
+      key: stack("key", KV_HEADS * WIDTH),
+      value: stack("value", KV_HEADS * WIDTH),
+      past_key,
+      past_value,
+      last_index: residentCopy(ort, tensor("i32", [batch], Int32Array.from(lastIndex))),
+      longest: residentCopy(ort, tensor("i32", [], Int32Array.of(longest))),
+    };
+    session.run({ ...inputs, cos, sin }, { y, present_key: past_key, present_value: past_value });
+    const flat = [...y.view()];
+    for (const resident of [...Object.values(inputs), y]) resident.dispose();
+    return chunks.map((chunk, b) =>
+      chunk.map((_, t) => flat.slice((b * seq + t) * HEADS * WIDTH, (b * seq + t + 1) * HEADS * WIDTH)),
+    );
+  }
+
+  /** Prefills one row with `chunk` after `past` tokens. */
+  prefill(row: number, past: number, chunk: readonly Token[], longest = past + chunk.length): number[][] {
+    return this.run(row, [chunk], [past + chunk.length - 1], longest)[0]!;
+  }
+
+  written(row: number): number {
+    const slab = this.key.view().subarray(row * ROW, row * ROW + CAPACITY * WIDTH);
+    const unwritten = slab.indexOf(UNWRITTEN);
+    return unwritten < 0 ? CAPACITY : unwritten / WIDTH;
+  }
+}
+
+function expectClose(got: readonly number[], want: readonly number[]): void {
+  expect(got.length).toBe(want.length);
+  const error = Math.max(...got.map((x, i) => Math.abs(x - want[i]!)));
+  expect(error).toBeLessThan(1e-6);
+}
+
+function expectHistory(got: readonly (readonly number[])[], history: readonly Token[]): void {
+  const past = history.length - got.length;
+  for (const [t, y] of got.entries()) expectClose(y, attend(history.slice(0, past + t + 1)));
+}
+
+describe("one row", () => {
+  test("prefills at once", () => {
+    const history = tokens(7);
+    const cache = new Cache();
+    expectHistory(cache.prefill(2, 0, history), history);
+    expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([0, 0, 7, 0]);
+  });
+
+  test.each([
+    [3, 4],
+    [1, 6],
+    [5, 1, 1],
+    [4, 4, 4],
+  ])("prefills in chunks of %j", (...sizes) => {
+    const cache = new Cache();
+    const history: Token[] = [];
+    for (const size of sizes) {
+      const chunk = tokens(size);
+      const past = history.length;
+      history.push(...chunk);
+      expectHistory(cache.prefill(1, past, chunk), history);
+    }
+    expect(cache.written(1)).toBe(history.length);
+  });
+
+  test("accepts a longest total above its own", () => {
+    const history = tokens(9);
+    const cache = new Cache();
+    expectHistory(cache.prefill(0, 0, history.slice(0, 4), CAPACITY), history.slice(0, 4));
+    expectHistory(cache.prefill(0, 4, history.slice(4, 8), CAPACITY), history.slice(0, 8));
+    expectHistory(cache.prefill(0, 8, history.slice(8), CAPACITY), history);
+  });
+
+  test("fills its capacity to the last position, and no further", () => {
+    const history = tokens(CAPACITY);
+    const cache = new Cache();
+    cache.prefill(0, 0, history.slice(0, -1));
+    expectHistory(cache.prefill(0, CAPACITY - 1, history.slice(-1)), history);
+    expect(() => cache.prefill(0, CAPACITY, tokens(1))).toThrow(/attention" failed: .*total_sequence_length/);
+    expect(() => cache.prefill(0, CAPACITY, tokens(1), CAPACITY)).toThrow(/seqlens_k\[0\] = 24 is out of range/);
+    expect(() => cache.prefill(0, -1, tokens(1), 1)).toThrow(/seqlens_k\[0\] = -1 is out of range/);
+    expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([CAPACITY, 0, 0, 0]);
+  });
+
+  test("needs a head width that is a multiple of 16", () => {
+    const narrow = createSession(ort, attentionGraph(8), { name: "narrow" });
+    const zeros = (...shape: number[]) => residentCopy(ort, f32(shape, new Float32Array(elementCount(shape))));
+    const [past_key, past_value] = [zeros(1, KV_HEADS, CAPACITY, 8), zeros(1, KV_HEADS, CAPACITY, 8)];
+    const inputs = {
+      query: zeros(1, 1, HEADS * 8),
+      key: zeros(1, 1, KV_HEADS * 8),
+      value: zeros(1, 1, KV_HEADS * 8),
+      past_key,
+      past_value,
+      last_index: residentCopy(ort, tensor("i32", [1], Int32Array.of(0))),
+      longest: residentCopy(ort, tensor("i32", [], Int32Array.of(1))),
+      cos: zeros(CAPACITY, 4),
+      sin: zeros(CAPACITY, 4),
+    };
+    const outputs = { y: zeros(1, 1, HEADS * 8), present_key: past_key, present_value: past_value };
+    expect(() => narrow.run(inputs, outputs)).toThrow(/head_size shall be a multiple of 16/);
+  });
+});
+
+describe("several rows", () => {
+  test("decode together at different lengths", () => {
+    const cache = new Cache();
+    const rows = [5, 1, 11, 0].map((length) => tokens(length)); // the last one starts with its first decoding step
+    for (const [row, history] of rows.entries()) if (history.length > 0) cache.prefill(row, 0, history);
+    for (let step = 0; step < 3; step++) {
+      const next = tokens(4);
+      for (const [row, history] of rows.entries()) history.push(next[row]!);
+      const lengths = rows.map((history) => history.length);
+      const y = cache.run(
+        0,
+        next.map((token) => [token]),
+        lengths.map((length) => length - 1),
+        Math.max(...lengths),
+      );
+      for (const [row, history] of rows.entries()) expectHistory(y[row]!, history);
+    }
+    expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([8, 4, 14, 3]);
+  });
+
+  test("decode around a row that is still prefilling, whose next position takes the stray write", () => {
+    const cache = new Cache();
+    const rows = [tokens(3), tokens(4), tokens(6)];
+    for (const [row, history] of rows.entries()) cache.prefill(row, 0, history);
+    const next = tokens(3);
+    const y = cache.run(
+      0,
+      next.map((token) => [token]),
+      [3, 4, 6],
+      7,
+    );
+    expectHistory(y[0]!, [...rows[0]!, next[0]!]);
+    expectHistory(y[2]!, [...rows[2]!, next[2]!]);
+    const chunk = tokens(5); // row 1 goes on as if it had not been in the batch
+    expectHistory(cache.prefill(1, 4, chunk), [...rows[1]!, ...chunk]);
+  });
+
+  test("start together, padded on the right", () => {
+    const cache = new Cache();
+    const rows = [tokens(6), tokens(6)];
+    const y = cache.run(0, rows, [5, 2], 6);
+    expectHistory(y[0]!, rows[0]!);
+    expectHistory(y[1]!.slice(0, 3), rows[1]!.slice(0, 3));
+    const next = tokens(2);
+    const decoded = cache.run(
+      0,
+      next.map((token) => [token]),
+      [6, 3],
+      7,
+    );
+    expectHistory(decoded[0]!, [...rows[0]!, next[0]!]);
+    expectHistory(decoded[1]!, [...rows[1]!.slice(0, 3), next[1]!]);
+  });
+
+  test("cannot take chunks of several tokens onto pasts", () => {
+    const cache = new Cache();
+    const rows = [tokens(5), tokens(5)];
+    cache.run(0, rows, [4, 4], 5);
+    expect(() => cache.run(0, [tokens(2), tokens(2)], [6, 6], 7)).toThrow(/batch_size must be 1 when/);
+  });
+});
