@@ -1,9 +1,9 @@
 """Three small tokenizers of the kinds found on the Hub, and what the Python library makes of a list of strings.
 
-Writes tokenizer/<kind>/ as transformers saves it, plus cases.json:
-- byte-level: GPT-2's, with a chat template in its own file (chat_template.jinja), as transformers 5 writes it;
-- split-digits: Llama 3's, a regular expression before the byte alphabet, `ignore_merges`, a BOS by post-processing;
-- metaspace: Llama 2's, ▁ for spaces, byte fallback for what the vocabulary lacks, a BOS by post-processing.
+Writes tokenizer/hub/<kind>/ as transformers saves it, plus cases.json:
+- gpt2-like: GPT-2's, with a chat template in its own file (chat_template.jinja), as transformers 5 writes it;
+- llama3-like: Llama 3's, a regular expression before the byte alphabet, `ignore_merges`, a BOS by post-processing;
+- llama2-like: Llama 2's, ▁ for spaces, byte fallback for what the vocabulary lacks, a BOS by post-processing.
 
 A case is {text, ids, idsWithSpecials, idsPlain, decoded, decodedClean}: special tokens written in the text are
 recognised in `ids` and read as ordinary text in `idsPlain`; `idsWithSpecials` adds what post-processing adds;
@@ -18,8 +18,9 @@ import transformers
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from chats import chats_of
 from golden_io import GOLDEN, write_json
-from tokenizer_texts import CHATS, CORPUS, TEXTS
+from tokenizer_texts import CORPUS, TEXTS
 
 LLAMA3_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
@@ -120,29 +121,11 @@ def cases_of(folder):
     return cases
 
 
-def chats_of(tokenizer):
-    """Each conversation as the model's own template renders it, with and without the prompt for a reply."""
-    chats = []
-    for name, messages in CHATS.items():
-        render = lambda prompt: tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
-        text = render(False)
-        chats.append(
-            {
-                "name": name,
-                "messages": messages,
-                "text": text,
-                "textWithPrompt": render(True),
-                "ids": tokenizer(text, add_special_tokens=False)["input_ids"],
-            }
-        )
-    return chats
-
-
 VERSIONS = {"tokenizers": tokenizers.__version__, "transformers": transformers.__version__}
 
 if __name__ == "__main__":
-    for kind, make in {"byte-level": byte_level, "split-digits": split_digits, "metaspace": metaspace}.items():
-        folder = GOLDEN / "tokenizer" / kind
+    for kind, make in {"gpt2-like": byte_level, "llama3-like": split_digits, "llama2-like": metaspace}.items():
+        folder = GOLDEN / "tokenizer" / "hub" / kind
         shutil.rmtree(folder, ignore_errors=True)
         tokenizer = make()
         tokenizer.save_pretrained(folder)
@@ -153,4 +136,4 @@ if __name__ == "__main__":
             assert case["idsWithSpecials"] == reread(case["text"])["input_ids"], case["text"]
         if tokenizer.chat_template is not None:
             result["chats"] = chats_of(reread)
-        write_json(f"tokenizer/{kind}/cases.json", result)
+        write_json(f"tokenizer/hub/{kind}/cases.json", result)
