@@ -1,0 +1,87 @@
+import { GraphBuilder } from "../graph/builder.ts";
+import type { Graph, Value } from "../graph/graph.ts";
+import type { ModelConfig } from "./config.ts";
+import { forward, head, type LinearRewrite, weightInputs } from "./forward.ts";
+import { linearModules, weightSpecs } from "./modules.ts";
+import { ropeTables } from "./rope.ts";
+
+/** The names of one layer's cache, as the graph takes it and as it gives it back. */
+export const cacheNames = (layer: number) => ({
+  key: `past.${layer}.key`,
+  value: `past.${layer}.value`,
+  nextKey: `present.${layer}.key`,
+  nextValue: `present.${layer}.value`,
+});
+
+/** The names of a linear layer's low-rank factors. */
+export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` });
+
+export interface DecodeGraphOptions {
+  /** C: the longest sequence that the cache holds. */
+  readonly capacity: number;
+  /**
+   * Whether deltas are applied. `bank`: the factors of all active deltas lie side by side along the rank axis and are shared
+   * by the batch; what a row did not ask for, its gain switches off.
+   */
+  readonly deltas: "none" | "bank";
+}
+
+/**
+ * One decoding step of B rows, or one chunk of T prompt tokens of one row.
+ *
+ * Inputs: `tokens` [batch, seq] i64; `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's
+ * length; every weight, in the layout of `weightSpecs`; every layer's cache [batch, K, C, P]. With deltas, `gains`
+ * [batch, 1, rank] and for each linear layer A [rank, in] and B [rank, out]: y = xW + ((xAᵀ) ⊙ g)B.
+ * Outputs: `logits` [batch, V] of the last token, and the caches, which must share the memory of those that were given.
+ *
+ * Everything that differs between tenants is an input, so one session serves all of them.
+ */
+export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGraphOptions): Graph {
+  const b = new GraphBuilder(`decode-${deltas}`);
+  const { heads, kvHeads, headDim, hiddenSize } = config;
+  const tokens = b.input("tokens", "i64", ["batch", "seq"]);
+  const last = b.input("last", "i32", ["batch"]);
+  const longest = b.input("longest", "i32", []);
+  const weight = weightInputs(b, new Map(weightSpecs(config).map(({ name, shape }) => [name, shape])));
+  const tables = ropeTables(config, capacity);
+  const cos = b.constant(tables.cos);
+  const sin = b.constant(tables.sin);
+
+  const outputs: Record<string, Value> = {};
+  const attend = (layer: number, q: Value, k: Value, v: Value): Value => {
+    const names = cacheNames(layer);
+    const cache = ["batch", kvHeads, capacity, headDim];
+    const inputs = [
+      q,
+      k,
+      v,
+      b.input(names.key, "f32", cache),
+      b.input(names.value, "f32", cache),
+      last,
+      longest,
+      cos,
+      sin,
+    ];
+    const [y, key, value] = b.emit("groupQueryAttention", inputs, { heads, kvHeads }) as [Value, Value, Value];
+    outputs[names.nextKey] = key;
+    outputs[names.nextValue] = value;
+    return y;
+  };
+
+  const rewrite = deltas === "none" ? {} : { rewrite: bankRewrite(b, config) };
+  const hidden = forward({ b, config, tokens, weight, attend, ...rewrite });
+  const final = b.reshape(b.slice(hidden, 1, -1), ["batch", hiddenSize]);
+  outputs["logits"] = head({ b, config, weight }, final);
+  return b.build(outputs);
+}
+
+function bankRewrite(b: GraphBuilder, config: ModelConfig): LinearRewrite {
+  const gains = b.input("gains", "f32", ["batch", 1, "rank"]);
+  const modules = new Map(linearModules(config).map((module) => [module.path, module]));
+  return ({ path, x, y }) => {
+    const module = modules.get(path)!;
+    const names = factorNames(path);
+    const down = b.matmul(x, b.input(names.a, "f32", ["rank", module.in]), { transB: true });
+    return b.add(y, b.matmul(b.mul(down, gains), b.input(names.b, "f32", ["rank", module.out])));
+  };
+}
