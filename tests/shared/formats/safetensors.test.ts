@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { TrimtabError } from "../../../shared/errors.ts";
 import {
@@ -91,6 +92,45 @@ describe("writing and parsing", () => {
     expect(() => toF32({ dtype: "U8", shape: [1], bytes: Uint8Array.of(1) })).toThrow(
       "a U8 tensor cannot be read as float32; use F32, F16 or BF16",
     );
+  });
+});
+
+describe("a file written by the reference", () => {
+  const folder = new URL("../../golden/safetensors/", import.meta.url);
+  const golden = JSON.parse(readFileSync(new URL("mixed.json", folder), "utf8")) as {
+    metadata: Record<string, string>;
+    tensors: Record<string, { dtype: string; shape: number[]; values: (number | string)[] }>;
+    rounding: Record<"F16" | "BF16", { f32Bits: number[]; bits: number[] }>;
+  };
+  const bytes = new Uint8Array(readFileSync(new URL("mixed.safetensors", folder)));
+  const file = parseSafetensors(bytes);
+
+  test("metadata, dtypes and shapes", () => {
+    expect(file.metadata).toEqual(golden.metadata);
+    const found = Object.fromEntries([...file.tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+    expect(found).toEqual(
+      Object.fromEntries(Object.entries(golden.tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
+    );
+  });
+
+  test("float values, to the bit", () => {
+    for (const [name, { dtype, values }] of Object.entries(golden.tensors)) {
+      if (!["F32", "F16", "BF16"].includes(dtype)) continue;
+      expect([...toF32(file.tensors.get(name)!)]).toEqual(values.map((value) => Math.fround(Number(value))));
+    }
+  });
+
+  test("rounding equals PyTorch's", () => {
+    for (const dtype of ["F16", "BF16"] as const) {
+      const { f32Bits, bits } = golden.rounding[dtype];
+      const narrow = fromF32(new Float32Array(Uint32Array.from(f32Bits).buffer), dtype);
+      expect([...new Uint16Array(narrow.buffer)]).toEqual(bits);
+    }
+  });
+
+  test("writing it again gives every tensor and the same header fields", () => {
+    const again = parseSafetensors(writeSafetensors(file.tensors, file.metadata));
+    for (const [name, tensor] of file.tensors) expect(again.tensors.get(name)).toEqual(tensor);
   });
 });
 

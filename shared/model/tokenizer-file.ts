@@ -1,0 +1,89 @@
+/**
+ * What is read from `tokenizer.json` and `tokenizer_config.json`, checked before any of it is used to allocate.
+ */
+import { z } from "zod";
+import { TrimtabError } from "../errors.ts";
+import { quoteName } from "../formats/strict-json.ts";
+
+const MAX_VOCABULARY = 1_000_000;
+const tokenId = z.int().min(0).max(MAX_VOCABULARY);
+
+const addedToken = z.object({
+  id: tokenId,
+  content: z.string().min(1).max(1000),
+  special: z.boolean().default(false),
+  lstrip: z.boolean().default(false),
+  rstrip: z.boolean().default(false),
+});
+export type AddedToken = z.infer<typeof addedToken>;
+
+const part = z.looseObject({ type: z.string() }).nullable().default(null);
+
+const tokenizerFile = z.looseObject({
+  added_tokens: z.array(z.looseObject(addedToken.shape)).max(100_000).default([]),
+  normalizer: part,
+  pre_tokenizer: part,
+  post_processor: part,
+  decoder: part,
+  model: z.looseObject({
+    type: z.enum(["BPE", "Unigram", "WordPiece"]).optional(),
+    vocab: z.union([
+      z.record(z.string(), tokenId).refine((vocab) => Object.keys(vocab).length <= MAX_VOCABULARY, "is too large"),
+      z.array(z.tuple([z.string(), z.number()])).max(MAX_VOCABULARY),
+    ]),
+    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
+  }),
+});
+export type TokenizerFile = z.infer<typeof tokenizerFile>;
+
+/** A token is named by its text or by an object that holds it. */
+const tokenName = z
+  .union([z.string(), z.looseObject({ content: z.string() })])
+  .nullish()
+  .transform((value) => (typeof value === "object" && value !== null ? value.content : (value ?? undefined)));
+
+const tokenizerConfig = z.looseObject({
+  bos_token: tokenName,
+  eos_token: tokenName,
+  pad_token: tokenName,
+  unk_token: tokenName,
+  additional_special_tokens: z.array(tokenName).nullish(),
+  chat_template: z
+    .union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))])
+    .nullish()
+    .transform((value) =>
+      Array.isArray(value) ? (value.find((one) => one.name === "default") ?? value[0])?.template : value,
+    ),
+});
+export type TokenizerConfig = z.infer<typeof tokenizerConfig>;
+
+/** Throws `invalid_model` naming the field that is missing or wrong. */
+export function parseTokenizerFile(json: unknown): TokenizerFile {
+  const file = check("tokenizer.json", tokenizerFile, json);
+  const seen = new Map<number, string>();
+  for (const { id, content } of file.added_tokens) {
+    const other = seen.get(id);
+    if (other !== undefined && other !== content) {
+      throw new TrimtabError(
+        "invalid_model",
+        `tokenizer.json gives the id ${id} to two added tokens, ${quoteName(other)} and ${quoteName(content)}`,
+      );
+    }
+    seen.set(id, content);
+  }
+  return file;
+}
+
+export function parseTokenizerConfig(json: unknown): TokenizerConfig {
+  return check("tokenizer_config.json", tokenizerConfig, json);
+}
+
+function check<Out>(file: string, schema: z.ZodType<Out>, json: unknown): Out {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
+  throw new TrimtabError("invalid_model", `${file} is not usable${where}: ${issue.message}`, {
+    data: { file, path: issue.path.map(String) },
+  });
+}

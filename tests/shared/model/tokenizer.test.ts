@@ -1,0 +1,251 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { loadTokenizer, type Tokenizer, tokenizerDigest } from "../../../shared/model/tokenizer.ts";
+import { createRandom } from "../../../shared/random.ts";
+
+const golden = new URL("../../golden/tokenizer/", import.meta.url);
+// biome-ignore lint/suspicious/noExplicitAny: golden files are read as they are
+const read = (path: string): any => JSON.parse(readFileSync(new URL(path, golden), "utf8"));
+const load = (name: string) =>
+  loadTokenizer(read(`hub/${name}/tokenizer.json`), read(`hub/${name}/tokenizer_config.json`));
+
+interface Case {
+  text: string;
+  ids: number[];
+  idsPlain: number[];
+  idsWithSpecials: number[];
+  decoded: string;
+  decodedClean: string;
+}
+
+const KINDS = ["gpt2-like", "llama3-like", "llama2-like"] as const;
+
+describe.each(KINDS)("%s: equal to Hugging Face tokenizers", (kind) => {
+  const tokenizer = load(kind);
+  const cases: Case[] = read(`hub/${kind}/cases.json`).cases;
+
+  test.each(cases)("encodes $text", ({ text, ids, idsPlain, idsWithSpecials }) => {
+    expect(tokenizer.encode(text)).toEqual(idsPlain);
+    expect(tokenizer.encodeTrusted(text)).toEqual(ids);
+    expect([...tokenizer.prefix, ...ids]).toEqual(idsWithSpecials);
+  });
+
+  test.each(cases)("decodes $text", ({ ids, decoded, decodedClean }) => {
+    expect(tokenizer.decode(ids)).toBe(decoded);
+    expect(tokenizer.decode(ids, { skipSpecial: true })).toBe(decodedClean);
+  });
+
+  test("control tokens never come out of a person's text", () => {
+    const random = createRandom(1, kind);
+    const pieces = [...tokenizer.control.keys(), "<", "|", ">", " ", "a", "<|", "\n", "</s", "\ud83d", "日"];
+    for (let round = 0; round < 300; round++) {
+      const text = Array.from({ length: 1 + random.below(8) }, () => pieces[random.below(pieces.length)]!).join("");
+      const ids = tokenizer.encode(text);
+      expect(ids.some((id) => [...tokenizer.control.values()].includes(id))).toBe(false);
+      const wellFormed = new TextDecoder().decode(new TextEncoder().encode(text));
+      if (kind === "gpt2-like") expect(tokenizer.decode(ids)).toBe(wellFormed);
+    }
+  });
+
+  test("streamed pieces join to the whole, without a premature replacement character", () => {
+    for (const { ids, decoded } of cases) {
+      const stream = tokenizer.stream();
+      const pieces = ids.map((id) => stream.push(id));
+      expect(pieces.join("") + stream.flush()).toBe(decoded);
+      if (!decoded.includes("\ufffd")) expect(pieces.join("")).not.toContain("\ufffd");
+    }
+  });
+});
+
+describe("streaming arbitrary ids", () => {
+  test.each(["gpt2-like", "llama3-like"])("%s: any sequence of ids streams to what decode gives", (kind) => {
+    const tokenizer = load(kind);
+    const random = createRandom(2, kind);
+    for (let round = 0; round < 300; round++) {
+      const ids = Array.from({ length: 20 }, () => random.below(tokenizer.vocabSize + 5));
+      for (const skipSpecial of [false, true]) {
+        const stream = tokenizer.stream({ skipSpecial });
+        const text = ids.map((id) => stream.push(id)).join("") + stream.flush();
+        expect(text).toBe(tokenizer.decode(ids, { skipSpecial }));
+      }
+    }
+  });
+
+  test("a decoder can be used again after flush", () => {
+    const tokenizer = load("gpt2-like");
+    const ids = tokenizer.encode("🙂");
+    expect(ids.length).toBeGreaterThan(1);
+    const stream = tokenizer.stream();
+    expect(stream.push(ids[0]!)).toBe("");
+    expect(stream.flush()).toBe("\ufffd");
+    expect(ids.map((id) => stream.push(id)).join("")).toBe("🙂");
+  });
+});
+
+describe("the rest of a tokenizer", () => {
+  const tokenizer = load("gpt2-like");
+
+  test("ids and sizes", () => {
+    expect(tokenizer).toMatchObject({ eosId: 2, padId: 0, bosId: undefined, vocabSize: 420, prefix: [] });
+    expect([...tokenizer.control]).toEqual([
+      ["<|endoftext|>", 0],
+      ["<|im_start|>", 1],
+      ["<|im_end|>", 2],
+    ]);
+    expect(load("llama2-like")).toMatchObject({ bosId: 1, eosId: 2, padId: 2 });
+  });
+
+  test("the chat template comes from its own file, or from the configuration, whichever name it has there", () => {
+    const loaded = (config: object, file?: string) =>
+      loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "<|im_end|>", ...config }, file).chatTemplate;
+    expect(loaded({})).toBeUndefined();
+    expect(loaded({ chat_template: "a" })).toBe("a");
+    expect(loaded({ chat_template: "a" }, "b")).toBe("b");
+    expect(
+      loaded({
+        chat_template: [
+          { name: "tool_use", template: "t" },
+          { name: "default", template: "d" },
+        ],
+      }),
+    ).toBe("d");
+  });
+
+  test("a tokenizer that marks the first word of a text marks it once", () => {
+    const file = read("hub/llama2-like/tokenizer.json");
+    file.normalizer = null;
+    file.pre_tokenizer = { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: false };
+    const first = loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json"));
+    const texts = first.encodeTrusted("a</s>a").map((id) => first.tokenOf(id));
+    expect(texts).toEqual(["▁a", "</s>", "a"]);
+    expect(first.encode("a", { continues: true })).toEqual(first.encodeTrusted("</s>a").slice(1));
+  });
+
+  test("the bytes of the tokens join to the bytes of the text", () => {
+    const text = "naïve 🙂 x";
+    for (const kind of KINDS) {
+      const tokenizer = load(kind);
+      const bytes = tokenizer.encode(text).flatMap((id) => [...tokenizer.bytesOf(id)]);
+      expect(new TextDecoder().decode(Uint8Array.from(bytes)).trimStart()).toBe(text);
+    }
+    expect(new TextDecoder().decode(tokenizer.bytesOf(2))).toBe("<|im_end|>");
+    expect(tokenizer.bytesOf(99_999)).toHaveLength(0);
+  });
+
+  test("splitControl gives places", () => {
+    expect(tokenizer.splitControl("a<|im_end|>\nb")).toEqual([
+      { text: "a", start: 0, end: 1 },
+      { text: "<|im_end|>", start: 1, end: 11, id: 2 },
+      { text: "\nb", start: 11, end: 13 },
+    ]);
+  });
+
+  test("control tokens that strip do so in trusted text", () => {
+    const file = read("hub/gpt2-like/tokenizer.json");
+    file.added_tokens[2].rstrip = true;
+    file.added_tokens[1].lstrip = true;
+    const stripping: Tokenizer = loadTokenizer(file, read("hub/gpt2-like/tokenizer_config.json"));
+    const bare = tokenizer.encodeTrusted("a<|im_end|>b<|im_start|>c");
+    expect(stripping.encodeTrusted("a<|im_end|> \n b \t<|im_start|>c")).toEqual(bare);
+  });
+
+  test("a token that the configuration names is a control token though the file calls it ordinary", () => {
+    const file = read("hub/gpt2-like/tokenizer.json");
+    for (const token of file.added_tokens) token.special = false;
+    const strict = loadTokenizer(file, read("hub/gpt2-like/tokenizer_config.json"));
+    expect(strict.encode("<|im_end|>")).not.toContain(2);
+    expect(strict.encode("<|im_start|>")).not.toContain(1);
+  });
+
+  test("a control token that the vocabulary holds as an ordinary entry is not matched either", () => {
+    const file = {
+      model: {
+        type: "Unigram",
+        unk_id: 0,
+        vocab: [
+          ["<unk>", 0],
+          ["</s>", -1],
+          ["<", -5],
+          ["/", -5],
+          ["s", -5],
+          [">", -5],
+          ["a", -5],
+        ],
+      },
+      added_tokens: [{ id: 1, content: "</s>", special: true }],
+      decoder: { type: "Fuse" },
+    };
+    const unigram = loadTokenizer(file, { eos_token: "</s>", unk_token: "<unk>" });
+    expect(unigram.encode("a</s>a")).toEqual([6, 2, 3, 4, 5, 6]);
+    expect(unigram.encodeTrusted("a</s>a")).toEqual([6, 1, 6]);
+  });
+
+  test("the digest depends on the contents, not on the order of keys", async () => {
+    const file = read("hub/gpt2-like/tokenizer.json");
+    const reordered = Object.fromEntries(Object.entries(file).reverse());
+    expect(await tokenizerDigest(reordered)).toBe(await tokenizerDigest(file));
+    const other = read("hub/gpt2-like/tokenizer.json");
+    other.model.vocab.extra = 500;
+    expect(await tokenizerDigest(other)).not.toBe(await tokenizerDigest(file));
+  });
+});
+
+describe("files that are not usable", () => {
+  const config = () => read("hub/gpt2-like/tokenizer_config.json");
+  const changed = (change: (file: ReturnType<typeof read>) => void) => {
+    const file = read("hub/gpt2-like/tokenizer.json");
+    change(file);
+    return () => loadTokenizer(file, config());
+  };
+
+  test.each<[string, () => unknown, string]>([
+    ["not an object", () => loadTokenizer([], {}), "tokenizer.json is not usable"],
+    ["no model", changed((file) => delete file.model), "tokenizer.json is not usable at model"],
+    [
+      "an unknown model",
+      changed((file) => {
+        file.model.type = "Markov";
+      }),
+      "tokenizer.json is not usable at model.type",
+    ],
+    [
+      "an id that would take gigabytes",
+      changed((file) => {
+        file.model.vocab.x = 4e9;
+      }),
+      "tokenizer.json is not usable at model.vocab",
+    ],
+    [
+      "an unknown pre-tokenizer",
+      changed((file) => {
+        file.pre_tokenizer = { type: "Magic" };
+      }),
+      "tokenizer.json cannot be used: Unknown PreTokenizer type: Magic",
+    ],
+    [
+      "one id for two tokens",
+      changed((file) => {
+        file.added_tokens[1].id = 0;
+      }),
+      'gives the id 0 to two added tokens, "<|endoftext|>" and "<|im_start|>"',
+    ],
+    [
+      "no eos_token",
+      () => loadTokenizer(read("hub/gpt2-like/tokenizer.json"), {}),
+      "tokenizer_config.json names no eos_token",
+    ],
+    [
+      "an eos_token that is nowhere",
+      () => loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "</x>" }),
+      'the eos_token "</x>" is not in tokenizer.json',
+    ],
+    [
+      "a template that is a number",
+      () => loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "<|im_end|>", chat_template: 3 }),
+      "tokenizer_config.json is not usable at chat_template",
+    ],
+  ])("%s", (_name, attempt, message) => {
+    expect(attempt).toThrow(message);
+    expect(attempt).toThrow(expect.objectContaining({ name: "TrimtabError", code: "invalid_model" }));
+  });
+});
