@@ -41,9 +41,11 @@ export interface StepReport {
   readonly trainedTokens: number;
 }
 
-export interface LoopHooks {
+export interface LoopOptions {
   /** Called after every step with the new state; the loop waits for it, so that it may checkpoint, report or throw. */
   readonly onStep?: (report: StepReport, state: TrainingState) => Promise<void> | void;
+  /** Stop after this many steps of the run, for a plan that changes on the way; the schedule's end when left out. */
+  readonly until?: number;
 }
 
 /**
@@ -54,7 +56,7 @@ export async function train(
   executor: Executor,
   plan: TrainingPlan,
   state: TrainingState,
-  { onStep }: LoopHooks = {},
+  { onStep, until = plan.schedule.totalSteps }: LoopOptions = {},
 ): Promise<TrainingState> {
   const { parameters, optimizer, schedule } = plan;
   const micro = await executor.compile(plan.gradients, { bindings: plan.frozen });
@@ -64,7 +66,7 @@ export async function train(
   );
   try {
     let current = state;
-    while (current.step < schedule.totalSteps) {
+    while (current.step < until) {
       const step = current.step + 1;
       const values = Object.fromEntries(parameters.map(({ name }) => [name, current.tensors[name]!]));
       let loss = 0;

@@ -1,0 +1,69 @@
+import type { Tokenizer } from "../../../shared/model/tokenizer.ts";
+import type { BatchShape } from "../../../shared/model/training-forward.ts";
+import { createRandom } from "../../../shared/random.ts";
+import { f32, i64, tensor } from "../../../shared/tensor.ts";
+import type { MicroBatch } from "../../../trainer/loop/train.ts";
+import { generateDocuments, renderDocument } from "../corpus/index.ts";
+
+/** Documents looked at for one that still fits a row. */
+const POOL = 48;
+/**
+ * The share of rows in which documents see those before them. Elsewhere each is alone with itself, as a prompt is; the
+ * joined rows are what teaches distances longer than one document.
+ */
+const JOINED_SHARE = 0.4;
+
+/**
+ * The batch of one step: whole documents of the corpus, each followed by the end-of-text token, packed into rows. A pure
+ * function of seed and step. A document longer than a row is cut.
+ */
+export function pretrainingBatch(
+  tokenizer: Tokenizer,
+  { rows, tokens: length }: BatchShape,
+  { seed, step }: { seed: number; step: number },
+): MicroBatch {
+  const random = createRandom(seed, "rows", step);
+  const documents = generateDocuments(random.below(2 ** 31));
+  const next = () =>
+    [...tokenizer.encodeTrusted(renderDocument(documents.next().value)), tokenizer.padId].slice(0, length);
+  const pool = Array.from({ length: POOL }, next);
+
+  const size = rows * length;
+  const tokens = new Array<number>(size).fill(tokenizer.padId);
+  const targets = new Array<number>(size).fill(tokenizer.padId);
+  const positions = new Array<number>(size).fill(0);
+  const segments = new Int32Array(size);
+  const weights = new Float32Array(size);
+  for (let row = 0; row < rows; row++) {
+    const joined = random.float() < JOINED_SHARE;
+    let used = 0;
+    for (let segment = 1; ; segment++) {
+      const fitting = pool.findIndex((document) => document.length <= length - used);
+      if (fitting < 0) break;
+      const document = pool.splice(fitting, 1)[0]!;
+      pool.push(next());
+      document.forEach((token, i) => {
+        const at = row * length + used + i;
+        tokens[at] = token;
+        positions[at] = joined ? used + i : i;
+        segments[at] = joined ? 1 : segment;
+        // Where documents are joined, the last token of one still does not predict the first of the next.
+        if (i + 1 < document.length) {
+          targets[at] = document[i + 1]!;
+          weights[at] = 1;
+        }
+      });
+      used += document.length;
+    }
+  }
+  const trainedTokens = weights.reduce((sum, weight) => sum + weight, 0);
+  const feeds = {
+    tokens: i64([rows, length], tokens),
+    targets: i64([rows, length], targets),
+    positions: i64([rows, length], positions),
+    segments: tensor("i32", [rows, length], segments),
+    weights: f32([rows, length], weights),
+    total: f32([], [trainedTokens]),
+  };
+  return { feeds, trainedTokens };
+}
