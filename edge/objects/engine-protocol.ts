@@ -5,7 +5,10 @@
  * response body cancels the request.
  */
 import type { StoredFile } from "../../shared/api/artefacts.ts";
-import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { GenerateEvent } from "../decode/events.ts";
+
+export type { FinishReason, GenerateEvent, TokenLogprob } from "../decode/events.ts";
 
 /** A folder in R2: file `name` lies at `prefix + name`; the digests are checked when it is loaded. */
 export interface StoredFolder {
@@ -67,34 +70,9 @@ export interface GenerateRequest {
   readonly sampling: Sampling;
 }
 
-export interface TokenLogprob {
-  /** The token's text; replacement characters where its bytes are no UTF-8 of their own. */
-  readonly token: string;
-  readonly bytes: readonly number[];
-  /** Natural logarithm, of the distribution before temperature and penalties. */
-  readonly logprob: number;
-}
-
-export type FinishReason = "stop" | "length";
-
-export type GenerateEvent =
-  | {
-      readonly type: "token";
-      readonly choice: number;
-      /** May be empty while bytes of a character or a possible stop sequence are held back. */
-      readonly text: string;
-      /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
-      readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
-    }
-  | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
-  /** Once, last. */
-  | { readonly type: "usage"; readonly promptTokens: number; readonly completionTokens: number }
-  /** Ends the stream. As the first event it becomes the HTTP status. */
-  | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };
-
 const encoder = new TextEncoder();
 
-export function encodeEvent(event: GenerateEvent): Uint8Array<ArrayBuffer> {
+export function encodeEvent(event: GenerateEvent): Uint8Array {
   return encoder.encode(`${JSON.stringify(event)}\n`);
 }
 

@@ -1,0 +1,27 @@
+/** What comes out of a generation, one event after the other. */
+import type { ErrorCode } from "../../shared/errors.ts";
+
+export interface TokenLogprob {
+  /** The token's text; replacement characters where its bytes are no UTF-8 of their own. */
+  readonly token: string;
+  readonly bytes: readonly number[];
+  /** Natural logarithm, of the distribution before temperature and penalties. */
+  readonly logprob: number;
+}
+
+export type FinishReason = "stop" | "length";
+
+export type GenerateEvent =
+  | {
+      readonly type: "token";
+      readonly choice: number;
+      /** May be empty while bytes of a character or a possible stop sequence are held back. */
+      readonly text: string;
+      /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
+      readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
+    }
+  | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
+  /** Once, last. */
+  | { readonly type: "usage"; readonly promptTokens: number; readonly completionTokens: number }
+  /** Ends the stream. As the first event it becomes the HTTP status. */
+  | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };
