@@ -63,6 +63,10 @@ export class Decoder {
     this.#gains = allocateTensor(ort, "f32", [slab.slots * bank.capacity]);
   }
 
+  get vocabularySize(): number {
+    return this.#config.vocabSize;
+  }
+
   /**
    * Decodes the rows in slots `first` … `first + rows.length − 1`. Gives their logits [rows, V], a view that the next run
    * overwrites. Writes each row's key and value at its position.

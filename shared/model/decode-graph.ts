@@ -77,11 +77,13 @@ export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGra
 
 function bankRewrite(b: GraphBuilder, config: ModelConfig): LinearRewrite {
   const gains = b.input("gains", "f32", ["batch", 1, "rank"]);
+  // Multiplying by 0 would not do: another tenant's factors may overflow on this row, and ∞ · 0 is NaN.
+  const off = b.equal(gains, 0);
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
   return ({ path, x, y }) => {
     const module = modules.get(path)!;
     const names = factorNames(path);
     const down = b.matmul(x, b.input(names.a, "f32", ["rank", module.in]), { transB: true });
-    return b.add(y, b.matmul(b.mul(down, gains), b.input(names.b, "f32", ["rank", module.out])));
+    return b.add(y, b.matmul(b.where(off, 0, b.mul(down, gains)), b.input(names.b, "f32", ["rank", module.out])));
   };
 }

@@ -1,0 +1,237 @@
+import { messageOf, TrimtabError } from "../../shared/errors.ts";
+import type { GenerateEvent } from "../decode/events.ts";
+import type { Sequence } from "../decode/sequence.ts";
+import type { DecodeRow, Decoder } from "../runtime/decoder.ts";
+import type { BankDelta, DeltaBank } from "../runtime/delta-bank.ts";
+import type { KvSlab } from "../runtime/kv-slab.ts";
+import type { WeightSet } from "../runtime/weight-set.ts";
+
+/** A request in the loop: its sequences ride in the same batch as everybody else's. */
+export interface BatchJob {
+  readonly sequences: readonly Sequence[];
+  readonly weights: WeightSet;
+  readonly deltas: readonly { readonly delta: BankDelta; readonly weight: number }[];
+  /** Called for every event of every sequence; must not throw. */
+  readonly emit: (event: GenerateEvent) => void;
+  /** Called once, when the last sequence is finished, the job was cancelled or the batch failed. */
+  readonly settle: (error?: TrimtabError) => void;
+}
+
+interface Row {
+  readonly job: BatchJob;
+  readonly sequence: Sequence;
+  /** How many tokens of the prompt are in the cache. */
+  prefilled: number;
+}
+
+type Outcome = "open" | "finished" | TrimtabError;
+
+export interface BatchLoopOptions {
+  readonly decoder: Decoder;
+  readonly slab: KvSlab;
+  readonly bank: DeltaBank;
+  /** Prompt tokens per prefill: what one new request may delay all others by. */
+  readonly chunk: number;
+  /** A real turn of the event loop, so that new requests, disconnects and written bytes get through between steps. */
+  readonly turn: () => Promise<void>;
+}
+
+/**
+ * Continuous batching: one loop serves every open stream of a model. Each turn admits waiting sequences, prefills one chunk of
+ * one prompt, and decodes one token for every row whose prompt is in. A row's slot is its index in `#rows`; when one leaves,
+ * the last takes its place, so that the batch is always one stretch of neighbouring slots.
+ */
+export class BatchLoop {
+  readonly #options: BatchLoopOptions;
+  readonly #rows: Row[] = [];
+  readonly #waiting: Row[] = [];
+  readonly #open = new Map<BatchJob, number>();
+  #running = false;
+
+  constructor(options: BatchLoopOptions) {
+    this.#options = options;
+  }
+
+  get activeRows(): number {
+    return this.#rows.length;
+  }
+
+  get waitingRows(): number {
+    return this.#waiting.length;
+  }
+
+  /** Queues the job's sequences, first come first served, and starts the loop if it is idle. */
+  submit(job: BatchJob): void {
+    this.#open.set(job, job.sequences.length);
+    for (const sequence of job.sequences) this.#waiting.push({ job, sequence, prefilled: 0 });
+    if (!this.#running) void this.#run();
+  }
+
+  /** Takes the job's sequences out at once, between two steps. Does nothing when it has settled. */
+  cancel(job: BatchJob): void {
+    if (this.#open.has(job)) this.#close(job);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      while (this.#rows.length + this.#waiting.length > 0) {
+        this.#admit();
+        try {
+          this.#prefillOne();
+          this.#decodeAll();
+        } catch (error) {
+          this.#fail(error);
+        }
+        await this.#options.turn();
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** First come, first served: a sequence that does not fit yet holds back those behind it, so that none starves. */
+  #admit(): void {
+    const { slab, bank } = this.#options;
+    for (;;) {
+      const row = this.#waiting[0];
+      if (row === undefined || this.#rows.length === slab.slots) return;
+      const deltas = row.job.deltas.map(({ delta }) => delta);
+      if (!bank.fits(deltas)) {
+        // With nobody else in the bank it will never fit.
+        if (this.#rows.length === 0) this.#close(row.job, this.#tooLarge(deltas));
+        else return;
+        continue;
+      }
+      for (const delta of deltas) bank.acquire(delta);
+      this.#waiting.shift();
+      this.#rows.push(row);
+    }
+  }
+
+  #prefillOne(): void {
+    const slot = this.#rows.findIndex(({ prefilled, sequence }) => prefilled < sequence.prompt.length);
+    const row = this.#rows[slot];
+    if (row === undefined) return;
+    const tokens = row.sequence.prompt.slice(row.prefilled, row.prefilled + this.#options.chunk);
+    const chunk = { slot, tokens, start: row.prefilled, deltas: rowDeltas(row) };
+    const logits = this.#options.decoder.prefill(row.job.weights, chunk);
+    row.prefilled += tokens.length;
+    if (isReady(row)) this.#end([[row, this.#accept(row, logits)]]);
+  }
+
+  #decodeAll(): void {
+    const outcomes: [Row, Outcome][] = [];
+    const vocabulary = this.#options.decoder.vocabularySize;
+    for (const { first, rows } of stretches(this.#rows)) {
+      const logits = this.#options.decoder.decode(rows[0]!.job.weights, first, rows.map(decodeRow));
+      for (const [i, row] of rows.entries()) {
+        if (isReady(row))
+          outcomes.push([row, this.#accept(row, logits.subarray(i * vocabulary, (i + 1) * vocabulary))]);
+      }
+    }
+    this.#end(outcomes);
+  }
+
+  #accept({ job, sequence }: Row, logits: Float32Array): Outcome {
+    if (!logits.every(Number.isFinite)) {
+      return new TrimtabError("non_finite", "the model's logits are not finite; a delta or its weight is too large");
+    }
+    const { events, finished } = sequence.accept(logits);
+    for (const event of events) job.emit(event);
+    return finished ? "finished" : "open";
+  }
+
+  /** Takes out the rows that ended. An error ends its own job alone. */
+  #end(outcomes: readonly (readonly [Row, Outcome])[]): void {
+    for (const [row, outcome] of outcomes) {
+      if (outcome === "open" || !this.#open.has(row.job)) continue;
+      if (outcome === "finished") this.#leave(row);
+      else this.#close(row.job, outcome);
+    }
+  }
+
+  #leave(row: Row): void {
+    this.#vacate(row);
+    const left = this.#open.get(row.job)! - 1;
+    this.#open.set(row.job, left);
+    if (left === 0) this.#close(row.job);
+  }
+
+  /** Frees the row's slot, moving the last row into it, and its deltas. */
+  #vacate(row: Row): void {
+    const { slab, bank } = this.#options;
+    const slot = this.#rows.indexOf(row);
+    const last = this.#rows.length - 1;
+    const mover = this.#rows[last]!;
+    if (slot !== last) {
+      slab.copy(last, slot, cachedTokens(mover));
+      this.#rows[slot] = mover;
+    }
+    this.#rows.pop();
+    slab.clear(last);
+    for (const { delta } of row.job.deltas) bank.release(delta.key);
+  }
+
+  #close(job: BatchJob, error?: TrimtabError): void {
+    this.#open.delete(job);
+    for (const row of this.#rows.filter((candidate) => candidate.job === job)) this.#vacate(row);
+    for (const row of this.#waiting.filter((candidate) => candidate.job === job)) {
+      this.#waiting.splice(this.#waiting.indexOf(row), 1);
+    }
+    job.settle(error);
+  }
+
+  /** A failed run leaves the cache undefined: every row in the batch ends with the error, those that wait go on. */
+  #fail(cause: unknown): void {
+    const error =
+      cause instanceof TrimtabError
+        ? cause
+        : new TrimtabError("internal_error", `the batch failed: ${messageOf(cause)}`, { cause });
+    for (const job of new Set(this.#rows.map((row) => row.job))) this.#close(job, error);
+  }
+
+  #tooLarge(deltas: readonly BankDelta[]): TrimtabError {
+    const rank = deltas.reduce((sum, delta) => sum + delta.rank, 0);
+    return new TrimtabError(
+      "capacity_exceeded",
+      `the request's deltas have a rank of ${rank} together, but this model serves at most ${this.#options.bank.capacity}`,
+      { param: "deltas" },
+    );
+  }
+}
+
+function isReady({ prefilled, sequence }: Row): boolean {
+  return prefilled === sequence.prompt.length;
+}
+
+function rowDeltas({ job }: Row): { key: string; weight: number }[] {
+  return job.deltas.map(({ delta, weight }) => ({ key: delta.key, weight }));
+}
+
+function cachedTokens(row: Row): number {
+  return isReady(row) ? row.sequence.pending.position : row.prefilled;
+}
+
+/**
+ * A row whose prompt is not in yet rides along when it lies between others: what the step writes at its next position,
+ * its next chunk overwrites.
+ */
+function decodeRow(row: Row): DecodeRow {
+  const deltas = rowDeltas(row);
+  return isReady(row) ? { ...row.sequence.pending, deltas } : { token: 0, position: row.prefilled, deltas };
+}
+
+/** The stretches of neighbouring rows that share their weights, each cut to begin and end with a ready row. */
+function stretches(rows: readonly Row[]): { first: number; rows: Row[] }[] {
+  const found: { first: number; rows: Row[] }[] = [];
+  for (let first = 0; first < rows.length; ) {
+    let end = first;
+    while (end < rows.length && rows[end]!.job.weights === rows[first]!.job.weights) end++;
+    const ready = rows.slice(first, end).map(isReady);
+    const [from, to] = [ready.indexOf(true), ready.lastIndexOf(true)];
+    if (from >= 0) found.push({ first: first + from, rows: rows.slice(first + from, first + to + 1) });
+    first = end;
+  }
+  return found;
+}
