@@ -1,6 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
-import { formatShape, type NodeOf, type Value } from "../../shared/graph/graph.ts";
+import { type NodeOf, sameShape, type Value } from "../../shared/graph/graph.ts";
 import type { OpName } from "../../shared/graph/ops.ts";
 import { sumToShape } from "./sum-to-shape.ts";
 
@@ -53,6 +53,14 @@ function restoreAxes(b: GraphBuilder, value: Value, shape: Value["shape"], axes:
 
 function reducedCount(shape: Value["shape"], axes: readonly number[]): number {
   return axes.reduce((count, axis) => count * (shape[axis] as number), 1);
+}
+
+function reshapeTo(b: GraphBuilder, x: Value, shape: Value["shape"]): Value {
+  return sameShape(x.shape, shape) ? x : b.reshape(x, shape);
+}
+
+function isFloat({ dtype }: Value): boolean {
+  return dtype === "f32" || dtype === "f64";
 }
 
 function noGradient(op: OpName): GradientRule<OpName> {
@@ -112,7 +120,8 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   // y = |x|: dx = sign(x) dy
   abs: unary(({ b, x, dy }) => b.mul(dy, b.sign(x))),
   sign: none,
-  cast: unary(({ b, x, dy }) => b.cast(dy, x.dtype)),
+  // Rounding to whole numbers is flat wherever it is smooth, so it passes nothing on.
+  cast: ({ b, inputs: [x], y, dy }) => [isFloat(x!) && isFloat(y) ? b.cast(dy, x!.dtype) : undefined],
   add: binary(
     ({ dy }) => dy,
     ({ dy }) => dy,
@@ -195,13 +204,11 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
     return [b.slice(dy, axis, before, before + (x!.shape[axis] as number))];
   },
   gather: ({ b, inputs: [table, indices], dy, needs }) => {
-    if (table!.shape.length !== 2) {
-      throw new TrimtabError(
-        "invalid_graph",
-        `gather has a gradient for tables of rank 2, not ${formatShape(table!.shape)}`,
-      );
-    }
-    return [needs[0] ? b.scatterAddRows(indices!, dy, table!.shape[0] as number) : undefined, undefined];
+    if (!needs[0]) return [undefined, undefined];
+    const [rows, ...row] = table!.shape as number[];
+    const width = row.reduce((product, dim) => product * dim, 1);
+    const sums = b.scatterAddRows(indices!, reshapeTo(b, dy, [...indices!.shape, width]), rows!);
+    return [reshapeTo(b, sums, table!.shape), undefined];
   },
   scatterAddRows: ({ b, inputs: [indices], dy, needs }) => [undefined, needs[1] ? b.gather(dy, indices!) : undefined],
   gatherElements: ({ b, inputs: [x, indices], dy, needs }) => [

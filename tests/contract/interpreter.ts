@@ -1,0 +1,31 @@
+import type { Graph, Shape, Value } from "../../shared/graph/graph.ts";
+import { type Array64, toArray64 } from "./array64.ts";
+import type { OpSpec } from "./cases.ts";
+import { OP_SPEC } from "./op-spec.ts";
+
+/** Runs a graph by the specification, in float64 throughout; dimensions must all be numbers. Gives its outputs by name. */
+export function interpret(graph: Graph, feeds: Readonly<Record<string, Array64>>): Record<string, Array64> {
+  const values = new Map<Value, Array64>();
+  for (const { name, value } of graph.inputs) values.set(value, feeds[name]!);
+  for (const [value, tensor] of graph.constants) values.set(value, toArray64(tensor));
+  for (const { op, attrs, inputs, outputs } of graph.nodes) {
+    const spec = OP_SPEC[op] as OpSpec<unknown>;
+    const operands = inputs.map((input) => values.get(input)!);
+    const results = spec.evaluate(
+      operands,
+      attrs,
+      outputs.map(({ shape }) => numbers(shape)),
+    );
+    outputs.forEach((output, i) => {
+      values.set(output, results[i]!);
+    });
+  }
+  return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, values.get(value)!]));
+}
+
+function numbers(shape: Shape): number[] {
+  return shape.map((dim) => {
+    if (typeof dim === "string") throw new Error(`the interpreter needs a number for ${dim}`);
+    return dim;
+  });
+}

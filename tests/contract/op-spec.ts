@@ -1,0 +1,14 @@
+import type { OpSpecs } from "./cases.ts";
+import { ELEMENTWISE } from "./specs/elementwise.ts";
+import { INDEXING } from "./specs/indexing.ts";
+import { LINEAR } from "./specs/linear.ts";
+import { MODEL } from "./specs/model.ts";
+import { REDUCTIONS } from "./specs/reductions.ts";
+import { SHAPE } from "./specs/shape.ts";
+
+/**
+ * The executable specification: what every op computes, in float64, and the cases on which each executor and each
+ * gradient rule is held to it. The table is total, so a new op does not compile before it has a row, and is tested
+ * everywhere from then on.
+ */
+export const OP_SPEC: OpSpecs = { ...ELEMENTWISE, ...LINEAR, ...REDUCTIONS, ...SHAPE, ...INDEXING, ...MODEL };
