@@ -1,0 +1,144 @@
+/**
+ * Who may import what. A folder that is not in the table, a package outside its place, a computed import and an impure call in a
+ * pure folder are all errors: the direction of dependencies is what keeps the edge small and the trainer replaceable.
+ */
+import { builtinModules } from "node:module";
+import { posix } from "node:path";
+import { importsOf, lineAt, type Source, scan } from "./source.ts";
+
+/**
+ * What each folder may import beside itself and `shared`: folders, or single files. `edge` and `trainer` are the files
+ * directly in them.
+ */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+
+  edge: ["edge/routes", "edge/objects", "edge/console"],
+  "edge/routes": ["edge/env.ts", "edge/objects", "edge/blobs", "edge/console"],
+  "edge/objects": ["edge/env.ts", "edge/blobs", "edge/decode", "edge/runtime"],
+  "edge/blobs": ["edge/env.ts"],
+  "edge/decode": [],
+  "edge/runtime": [],
+  "edge/console": [],
+
+  trainer: ["trainer/service", "trainer/engines"],
+  "trainer/service": [
+    "trainer/recipes",
+    "trainer/loop",
+    "trainer/engines",
+    "trainer/data",
+    "trainer/delta",
+    "trainer/peft",
+  ],
+  "trainer/recipes": [
+    "trainer/loop",
+    "trainer/losses",
+    "trainer/peft",
+    "trainer/edits",
+    "trainer/engines",
+    "trainer/data",
+    "trainer/eval",
+    "trainer/optim",
+  ],
+  "trainer/loop": ["trainer/engines", "trainer/autodiff", "trainer/passes", "trainer/optim"],
+  "trainer/eval": ["trainer/engines", "trainer/data"],
+  "trainer/losses": ["trainer/autodiff", "trainer/passes"],
+  "trainer/peft": ["trainer/autodiff", "trainer/passes", "trainer/optim"],
+  "trainer/edits": ["trainer/autodiff", "trainer/passes", "trainer/peft"],
+  "trainer/passes": ["trainer/autodiff"],
+  "trainer/autodiff": [],
+  "trainer/optim": [],
+  "trainer/data": [],
+  "trainer/engines": [],
+
+  "infra/start": [],
+  "infra/checks": [],
+  "infra/base": ["trainer"],
+};
+
+/** Packages with a place of their own; every other package may be imported where Node or the Worker has it. */
+const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, place: string])[] = [
+  [/^onnxruntime-web(\/|$)/, /^edge\/runtime$/, "edge/runtime"],
+  [/^(onnxruntime-node|@tensorflow\/.*)(\/|$)/, /^trainer\/engines$/, "trainer/engines"],
+  [/^cloudflare:/, /^edge/, "edge"],
+  [/^node:/, /^(trainer|infra)/, "trainer and infra"],
+  [/^(wrangler|miniflare|esbuild)(\/|$)/, /^infra\/start$/, "infra/start"],
+  [/^(openai|vitest)(\/|$)/, /^tests$/, "tests"],
+];
+
+/** No input or output, no clock, no randomness of their own. */
+const PURE = /^(trainer\/(autodiff|passes|losses|optim)|edge\/decode|shared\/(graph|model|formats|delta))$/;
+const IMPURE = new RegExp(
+  [
+    /(?<![.\w$])(?:Date|performance|console|process|globalThis)\s*[.(]/,
+    /(?<![.\w$])(?:fetch|setTimeout|setInterval|setImmediate|queueMicrotask)\s*\(/,
+    /\bcrypto\s*\.\s*(?:getRandomValues|randomUUID)\b/,
+    /\bMath\s*\.\s*random\b/,
+    /\bnew\s+Date\b/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "g",
+);
+
+const BUILTINS = new Set(builtinModules);
+
+/**
+ * The violations of one file, as `path:line: what is wrong`.
+ *
+ * @param path relative to the repository's root, with forward slashes
+ */
+export function boundaryViolations(path: string, text: string): string[] {
+  const source = scan(text);
+  const folder = folderOf(path);
+  const allowed = LAYERS[folder];
+  if (allowed === undefined) {
+    return [`${path}:1: the folder ${folder} has no place in infra/checks/boundaries.ts: say what it may import`];
+  }
+  const found: string[] = [];
+  for (const { specifier, line } of importsOf(source)) {
+    const wrong = importViolation(path, folder, allowed, specifier);
+    if (wrong !== undefined) found.push(`${path}:${line}: ${wrong}`);
+  }
+  if (PURE.test(pureFolderOf(path))) found.push(...impureCalls(path, source));
+  return found;
+}
+
+function importViolation(
+  path: string,
+  folder: string,
+  allowed: readonly string[],
+  specifier: string | undefined,
+): string | undefined {
+  if (specifier === undefined) return "imports a computed name: write the names out";
+  if (!specifier.startsWith(".")) {
+    const name = BUILTINS.has(specifier) ? `node:${specifier}` : specifier;
+    const rule = PACKAGE_PLACES.find(([packages]) => packages.test(name));
+    if (rule !== undefined && !rule[1].test(folder)) return `imports ${name}, which belongs in ${rule[2]} only`;
+    return undefined;
+  }
+  const target = posix.normalize(posix.join(posix.dirname(path), specifier));
+  const targetFolder = folderOf(target);
+  if (targetFolder === folder || targetFolder === "shared") return undefined;
+  if (allowed.some((place) => place === target || place === targetFolder || targetFolder.startsWith(`${place}/`))) {
+    return undefined;
+  }
+  return `imports ${target}: ${folder} may import ${["shared", ...allowed].join(", ")}`;
+}
+
+function impureCalls(path: string, { code }: Source): string[] {
+  return [...code.matchAll(IMPURE)].map(
+    ({ 0: call, index }) =>
+      `${path}:${lineAt(code, index)}: uses ${call.replace(/[\s.(]+$/, "")}: this folder is pure, pass it in`,
+  );
+}
+
+/** `shared`, `edge`, `trainer`, or the first two parts of a longer path. */
+function folderOf(path: string): string {
+  const parts = path.split("/").slice(0, -1);
+  return parts[0] === "shared" ? "shared" : parts.slice(0, 2).join("/");
+}
+
+function pureFolderOf(path: string): string {
+  return path.split("/").slice(0, -1).slice(0, 2).join("/");
+}

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { boundaryViolations } from "../../../infra/checks/boundaries.ts";
+
+test.each([
+  ["edge/objects/tenant.ts", 'import { a } from "../../shared/errors.ts";'],
+  ["edge/routes/chat.ts", 'import { a } from "../objects/engine-protocol.ts";'],
+  ["edge/objects/tenant/jobs.ts", 'import { a } from "../../runtime/session.ts";'],
+  ["edge/runtime/ort.ts", 'import ort from "onnxruntime-web";'],
+  ["edge/worker.ts", 'import { a } from "cloudflare:workers";'],
+  ["trainer/engines/onnxruntime.ts", 'import * as ort from "onnxruntime-node";'],
+  ["trainer/engines/tensorflow/ops.ts", 'import * as tf from "@tensorflow/tfjs-core";'],
+  ["trainer/recipes/supervised.ts", 'import { a } from "../loop/train.ts";'],
+  ["trainer/service/client.ts", 'import { a } from "node:fs";'],
+  ["infra/base/pretraining/pretrain.ts", 'import { a } from "../../../trainer/loop/train.ts";'],
+  ["shared/formats/digest.ts", 'export const d = await crypto.subtle.digest("SHA-256", b);'],
+  ["trainer/losses/dpo.ts", "export const options = { process: 1, fetch: 2 };"],
+  ["trainer/losses/dpo.ts", "// Date.now() is not called here\nexport const a = state.performance.now();"],
+])("%s may hold %s", (path, text) => {
+  expect(boundaryViolations(path, text)).toEqual([]);
+});
+
+test.each([
+  ["edge/routes/a.ts", 'import "../../trainer/loop/train.ts";', "edge/routes/a.ts:1: imports trainer/loop/train.ts"],
+  [
+    "trainer/loop/a.ts",
+    'import "../../edge/decode/b.ts";',
+    "imports edge/decode/b.ts: trainer/loop may import shared,",
+  ],
+  ["shared/a.ts", 'import "../edge/worker.ts";', "shared may import shared"],
+  ["edge/decode/a.ts", 'import "../runtime/b.ts";', "edge/decode may import shared"],
+  ["edge/routes/a.ts", 'import "../runtime/b.ts";', "imports edge/runtime/b.ts"],
+  ["trainer/autodiff/a.ts", '\nimport "../losses/b.ts";', "trainer/autodiff/a.ts:2: imports trainer/losses/b.ts"],
+  ["trainer/loop/a.ts", 'import "../recipes/b.ts";', "imports trainer/recipes/b.ts"],
+  [
+    "shared/a.ts",
+    'import { readFileSync } from "node:fs";',
+    "imports node:fs, which belongs in trainer and infra only",
+  ],
+  ["edge/objects/a.ts", 'import { join } from "path";', "imports node:path, which belongs in trainer and infra only"],
+  ["edge/objects/a.ts", 'import ort from "onnxruntime-web/wasm";', "which belongs in edge/runtime only"],
+  ["trainer/loop/a.ts", 'import * as ort from "onnxruntime-node";', "which belongs in trainer/engines only"],
+  ["trainer/loop/a.ts", 'type T = import("@tensorflow/tfjs-core").Tensor;', "which belongs in trainer/engines only"],
+  ["trainer/main.ts", 'import { unstable_dev } from "wrangler";', "which belongs in infra/start only"],
+  ["trainer/engines/a.ts", "await import(name);", "imports a computed name"],
+  ["trainer/novel/a.ts", "", "the folder trainer/novel has no place"],
+])("%s may not hold %s", (path, text, message) => {
+  const found = boundaryViolations(path, text);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toContain(message);
+});
+
+test.each([
+  ["trainer/autodiff/a.ts", "const t = Date.now();", "uses Date"],
+  ["trainer/passes/a.ts", "const t = new Date();", "uses new Date"],
+  ["trainer/losses/a.ts", "const r = Math.random();", "uses Math.random"],
+  ["edge/decode/a.ts", "const t = performance.now();", "uses performance"],
+  ["edge/decode/a.ts", "await fetch(url);", "uses fetch"],
+  ["edge/decode/sub/a.ts", "crypto.getRandomValues(bytes);", "uses crypto.getRandomValues"],
+  ["shared/graph/a.ts", "console.log(a);", "uses console"],
+  ["trainer/losses/a.ts", "setTimeout(f, 1);", "uses setTimeout"],
+])("%s is pure: it may not hold %s", (path, text, message) => {
+  expect(boundaryViolations(path, text)).toEqual([`${path}:1: ${message}: this folder is pure, pass it in`]);
+});

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { countTests } from "../../../infra/checks/tally.ts";
+
+function report(passed: number, failed: number, files: { status: string; tests: number }[]): string {
+  return JSON.stringify({
+    numPassedTests: passed,
+    numFailedTests: failed,
+    testResults: files.map(({ status, tests }) => ({
+      status,
+      assertionResults: Array.from({ length: tests }, () => ({})),
+    })),
+  });
+}
+
+test("counts the tests", () => {
+  expect(countTests(report(3, 0, [{ status: "passed", tests: 3 }]), 0)).toEqual({ passed: 3, failed: 0 });
+  expect(countTests(report(2, 1, [{ status: "failed", tests: 3 }]), 1)).toEqual({ passed: 2, failed: 1 });
+});
+
+test("a file that cannot be collected is a failure", () => {
+  const text = report(2, 1, [
+    { status: "failed", tests: 3 },
+    { status: "failed", tests: 0 },
+  ]);
+  expect(countTests(text, 1)).toEqual({ passed: 2, failed: 2 });
+});
+
+test("an error outside every test is a failure", () => {
+  expect(countTests(report(3, 0, [{ status: "passed", tests: 3 }]), 1)).toEqual({ passed: 3, failed: 1 });
+});
+
+test("a run that wrote no report is a failure", () => {
+  expect(countTests(undefined, null)).toEqual({ passed: 0, failed: 1 });
+});
