@@ -56,6 +56,7 @@ export const LoraSettings = z.strictObject({
   r: z.int().min(1, "must be at least 1").default(8),
   lora_alpha: z.number().positive().max(65_536).default(16),
   lora_dropout: z.number().min(0).lt(1).default(0),
+  use_rslora: z.boolean().optional().meta({ description: "Scale by alpha / √r instead of alpha / r" }),
   target_modules: z
     .union([moduleName, z.array(moduleName).min(1).max(LIMITS.targetModules)])
     .default("all-linear")

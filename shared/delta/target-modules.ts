@@ -1,0 +1,50 @@
+import { TrimtabError } from "../errors.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { type LinearModule, linearModules } from "../model/modules.ts";
+
+/** The setting that stands for every linear layer of every block; the head and the embedding are not among them. */
+export const ALL_LINEAR = "all-linear";
+
+/**
+ * The linear layers that `target` names, in the order of the computation. A name stands for the layers whose path equals it
+ * or ends with `.` and it, as in peft; unlike there, every name of a list must match something.
+ *
+ * Throws `invalid_request` with `param`, listing the names that exist, where one matches nothing.
+ */
+export function resolveTargetModules(
+  config: ModelConfig,
+  target: string | readonly string[],
+  param = "method.supervised.peft.target_modules",
+): LinearModule[] {
+  const modules = linearModules(config);
+  if (target === ALL_LINEAR) return modules;
+  const names = typeof target === "string" ? [target] : target;
+  // A module's own files carry the leading `model.` that paths here go without.
+  const matches = (path: string, name: string) => `model.${path}` === name || `.${path}`.endsWith(`.${name}`);
+  for (const name of names) {
+    if (modules.some(({ path }) => matches(path, name))) continue;
+    const known = [...new Set(modules.map(({ path }) => path.split(".").at(-1)))].join(", ");
+    const listed = name === ALL_LINEAR ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name";
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}\`: \`${name}\` matches no linear layer of this model: ${listed}. Use \`${ALL_LINEAR}\`, names among ${known}, or whole paths such as \`${modules[0]!.path}\`.`,
+      { param, data: { name } },
+    );
+  }
+  return modules.filter(({ path }) => names.some((name) => matches(path, name)));
+}
+
+/**
+ * Refuses a rank that one of the layers cannot have: a product of rank r needs r ≤ min(in, out), and factors beyond that
+ * are only memory. Throws `invalid_request` with `param`, naming the smallest layer.
+ */
+export function checkRank(modules: readonly LinearModule[], rank: number, param = "method.supervised.peft.r"): void {
+  const limit = (module: LinearModule) => Math.min(module.in, module.out);
+  const smallest = modules.reduce((least, module) => (limit(module) < limit(least) ? module : least));
+  if (Number.isInteger(rank) && rank >= 1 && rank <= limit(smallest)) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${param}\` must be from 1 to ${limit(smallest)}, got ${rank}: ${smallest.path} is ${smallest.in} × ${smallest.out} and can have no higher rank.`,
+    { param, data: { rank, limit: limit(smallest) } },
+  );
+}

@@ -1,0 +1,146 @@
+import { describe, expect, it } from "vitest";
+import { EMBEDDING, weightSpecs } from "../../../shared/model/modules.ts";
+import type { Weights } from "../../../shared/model/weights.ts";
+import { type Tensor, zeros } from "../../../shared/tensor.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { type StepReport, train } from "../../../trainer/loop/train.ts";
+import { initialState } from "../../../trainer/loop/training-state.ts";
+import { slots } from "../../../trainer/optim/adamw.ts";
+import { attachFull } from "../../../trainer/peft/full/attach.ts";
+import { attachLora } from "../../../trainer/peft/lora/attach.ts";
+import type { AttachedMethod } from "../../../trainer/peft/method.ts";
+import { evaluationGraph, frozenWeights, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
+import {
+  type GoldenTraining,
+  goldenBase,
+  goldenFactors,
+  goldenFeeds,
+  goldenTensors,
+  largestDifference,
+  readGoldenJson,
+} from "../golden-llama.ts";
+
+const executor = createOnnxRuntimeExecutor({ threads: 1 });
+const shape = { rows: 2, tokens: 10 };
+const { config, weights } = goldenBase();
+const lora = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0 } as const;
+const targets = ["q_proj", "v_proj", "down_proj"];
+const transposedNames = new Set(weightSpecs(config).flatMap(({ name, transposed }) => (transposed ? [name] : [])));
+
+async function gradients(method: AttachedMethod, initial: ReadonlyMap<string, Tensor>, feeds: Record<string, Tensor>) {
+  const program = await executor.compile(trainingGraph({ config, method, shape }), {
+    bindings: frozenWeights(weights, method),
+  });
+  const accumulators = method.parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)] as const);
+  const values = method.parameters.map(({ name }) => [name, initial.get(name)!] as const);
+  const result = await program.run({ ...feeds, ...Object.fromEntries([...accumulators, ...values]) });
+  await program.dispose();
+  return result;
+}
+
+/** The golden's five steps, every tensor decayed as PyTorch's optimizer does by default. */
+async function fiveSteps(
+  method: AttachedMethod,
+  initial: ReadonlyMap<string, Tensor>,
+  feeds: Record<string, Tensor>,
+  golden: Pick<GoldenTraining, "training">,
+) {
+  const { learningRate, steps, ...optimizer } = golden.training;
+  const reports: StepReport[] = [];
+  const parameters = method.parameters.map((parameter) => ({ ...parameter, decay: true }));
+  const state = await train(
+    executor,
+    {
+      gradients: trainingGraph({ config, method, shape }),
+      frozen: frozenWeights(weights, method),
+      parameters,
+      optimizer,
+      schedule: { kind: "constant", peak: learningRate, warmupSteps: 0, totalSteps: steps },
+      batches: () => [{ feeds, trainedTokens: 13 }],
+    },
+    initialState(parameters, initial),
+    { onStep: (report) => void reports.push(report) },
+  );
+  return { state, reports };
+}
+
+describe("LoRA against peft", () => {
+  const golden = readGoldenJson<GoldenTraining>("lora/golden.json");
+  const feeds = goldenFeeds(golden);
+  const method = attachLora({ config, weights, seed: 1, settings: { ...lora, target_modules: targets } });
+  const adapter = goldenFactors("lora/adapter/adapter_model.safetensors");
+
+  it("has peft's loss and gradients", async () => {
+    const { loss, ...sums } = await gradients(method, adapter, feeds);
+    expect(loss!.data[0]).toBeCloseTo(golden.loss, 4);
+    const expected = goldenFactors("lora/grads.safetensors");
+    expect(expected.size).toBe(method.parameters.length);
+    for (const [name, gradient] of expected) {
+      expect(largestDifference(sums[slots(name).gradient]!.data as Float32Array, gradient.data)).toBeLessThan(1e-4);
+    }
+  });
+
+  it("is where peft is after five clipped AdamW steps", async () => {
+    const { state, reports } = await fiveSteps(method, adapter, feeds, golden);
+    expect(
+      largestDifference(
+        reports.map(({ loss }) => loss),
+        golden.training.losses,
+      ),
+    ).toBeLessThan(1e-4);
+    expect(
+      largestDifference(
+        reports.map(({ gradNorm }) => gradNorm),
+        golden.training.gradNorms,
+      ),
+    ).toBeLessThan(1e-4);
+    for (const [name, value] of goldenFactors("lora/after.safetensors")) {
+      expect(largestDifference(state.tensors[name]!.data as Float32Array, value.data)).toBeLessThan(1e-4);
+    }
+  });
+
+  it("evaluates without accumulators", async () => {
+    const program = await executor.compile(evaluationGraph({ config, method, shape }), { bindings: weights });
+    const { loss } = await program.run({ ...feeds, ...Object.fromEntries(adapter) });
+    expect(loss!.data[0]).toBeCloseTo(golden.loss, 4);
+    await program.dispose();
+  });
+});
+
+describe("full fine-tuning against PyTorch", () => {
+  const golden = readGoldenJson<
+    Pick<GoldenTraining, "training" | "loss"> & { after: Record<string, { sum: number; norm: number }> }
+  >("lora/full.json");
+  const feeds = goldenFeeds(readGoldenJson<GoldenTraining>("lora/golden.json"));
+  const method = attachFull({ config, weights, seed: 1, settings: { type: "full" } });
+
+  it("freezes nothing", () => {
+    const frozen: Weights = frozenWeights(weights, method);
+    expect([...frozen.keys()]).toEqual([]);
+    expect(method.parameters.find(({ name }) => name === EMBEDDING)?.decay).toBe(true);
+    expect(method.parameters.filter(({ decay }) => !decay).every(({ name }) => name.includes("norm"))).toBe(true);
+  });
+
+  it("has PyTorch's loss and gradients", async () => {
+    const { loss, ...sums } = await gradients(method, weights, feeds);
+    expect(loss!.data[0]).toBeCloseTo(golden.loss, 4);
+    for (const [name, gradient] of goldenTensors("lora/grads-full.safetensors", (name) => transposedNames.has(name))) {
+      expect(largestDifference(sums[slots(name).gradient]!.data as Float32Array, gradient.data)).toBeLessThan(1e-4);
+    }
+  });
+
+  it("is where PyTorch is after five clipped AdamW steps", async () => {
+    const { state, reports } = await fiveSteps(method, weights, feeds, golden);
+    expect(
+      largestDifference(
+        reports.map(({ loss }) => loss),
+        golden.training.losses,
+      ),
+    ).toBeLessThan(1e-4);
+    for (const [name, { sum, norm }] of Object.entries(golden.after)) {
+      const data = Array.from(state.tensors[name]!.data as Float32Array);
+      expect(Math.abs(data.reduce((total, x) => total + x, 0) - sum)).toBeLessThan(2e-3);
+      expect(Math.abs(Math.hypot(...data) - norm)).toBeLessThan(1e-4);
+    }
+  });
+});
