@@ -1,5 +1,5 @@
 import { TrimtabError } from "../errors.ts";
-import { type DType, f32, i64, type Tensor, tensor } from "../tensor.ts";
+import { i64, scalar, type Tensor } from "../tensor.ts";
 import type { Graph, NodeOf, Shape, Value } from "./graph.ts";
 import { type Attribute, encodeModel, type OnnxNode } from "./onnx-model.ts";
 import type { OpName } from "./ops.ts";
@@ -96,7 +96,9 @@ const reduction =
   (node: NodeOf<"reduceSum" | "reduceMean" | "reduceMax">, encoder: Encoder): void => {
     const { inputs, outputs, attrs } = node;
     const axes = encoder.constant(i64([attrs.axes.length], attrs.axes));
-    encoder.push(type, [...inputs, axes], { outputs, attributes: { keepdims: attrs.keepdims ? 1 : 0 } });
+    // Without axes there is nothing to reduce; ONNX's default would be to reduce over all of them.
+    const attributes = { keepdims: attrs.keepdims ? 1 : 0, noop_with_empty_axes: 1 };
+    encoder.push(type, [...inputs, axes], { outputs, attributes });
   };
 
 const lastAxis =
@@ -110,9 +112,6 @@ const shapeTensor = (shape: Shape, symbol: (axis: number) => number): Tensor =>
     [shape.length],
     shape.map((dim, axis) => (typeof dim === "number" ? dim : symbol(axis))),
   );
-
-const zero = (dtype: DType): Tensor =>
-  dtype === "f64" ? tensor("f64", [1], new Float64Array(1)) : f32([1], new Float32Array(1));
 
 export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   neg: standard("Neg"),
@@ -178,7 +177,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   },
   pad: ({ inputs, outputs, attrs: { axis, before, after } }, encoder) => {
     const pads = encoder.constant(i64([2], [before, after]));
-    const value = encoder.constant({ ...zero(inputs[0]!.dtype), shape: [] });
+    const value = encoder.constant(scalar(inputs[0]!.dtype, 0));
     encoder.push("Pad", [inputs[0]!, pads, value, encoder.constant(i64([1], [axis]))], { outputs });
   },
   gather: standard("Gather"),
@@ -190,7 +189,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
     const column = encoder.push("Reshape", [indices!, encoder.constant(i64([2], [-1, 1]))]);
     const targets = encoder.push("Expand", [column, encoder.constant(i64([2], [1, width]))]);
     const zeros = encoder.push("Expand", [
-      encoder.constant(zero(updates!.dtype)),
+      encoder.constant(scalar(updates!.dtype, 0)),
       encoder.constant(i64([2], [rows, width])),
     ]);
     encoder.push("ScatterElements", [zeros, targets, flat], { outputs, attributes: { axis: 0, reduction: "add" } });
@@ -198,7 +197,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   gatherElements: lastAxis("GatherElements"),
   scatterAddElements: ({ inputs: [indices, updates], outputs, attrs: { depth } }, encoder) => {
     const shape = encoder.constant(shapeTensor([...indices!.shape.slice(0, -1), depth], () => 1));
-    const zeros = encoder.push("Expand", [encoder.constant(zero(updates!.dtype)), shape]);
+    const zeros = encoder.push("Expand", [encoder.constant(scalar(updates!.dtype, 0)), shape]);
     const attributes = { axis: -1, reduction: "add" };
     encoder.push("ScatterElements", [zeros, indices!, updates!], { outputs, attributes });
   },

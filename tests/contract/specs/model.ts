@@ -34,7 +34,8 @@ interface AttentionSize {
 }
 
 const CAPACITY = 8;
-const HEAD_WIDTH = 8;
+/** onnxruntime's attention takes multiples of 16. */
+const HEAD_WIDTH = 16;
 
 function attentionCase({ heads, kvHeads, tokens, past }: AttentionSize): OpCase<OpAttrs["groupQueryAttention"]> {
   const rows = past.length;

@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import type { Graph } from "../../shared/graph/graph.ts";
+import type { DType } from "../../shared/tensor.ts";
+import type { Executor } from "../../trainer/engines/executor.ts";
+import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
+import { distance, toArray64, toTensor } from "./array64.ts";
+import { interpret } from "./interpreter.ts";
+import { everyCase, namedInputs, opGraph } from "./single-op.ts";
+
+/** Executors compute in float32: 2⁻²⁴ a rounding, some tens of roundings in the longest of the cases. */
+const TOLERANCE = 3e-6;
+
+const EXECUTORS: readonly (readonly [string, () => Promise<Executor>])[] = [
+  ["onnxruntime", async () => createOnnxRuntimeExecutor({ threads: 1 })],
+];
+
+describe.each(EXECUTORS)("every op on %s", async (_, create) => {
+  const executor = await create();
+
+  it.each(everyCase())("$op $name", async ({ op, opCase }) => {
+    const graph = opGraph(op, opCase);
+    const expected = interpret(graph, namedInputs(opCase.inputs));
+    const program = await executor.compile(graph);
+    try {
+      const results = await program.run(namedInputs(opCase.inputs.map((input) => toTensor(input.dtype, input))));
+      for (const { name, value } of graph.outputs) {
+        expect(results[name]!.dtype).toBe(value.dtype);
+        expect(distance(toArray64(results[name]!), expected[name]!), name).toBeLessThan(TOLERANCE);
+      }
+    } finally {
+      await program.dispose();
+    }
+  });
+});
