@@ -1,5 +1,5 @@
 import { TrimtabError } from "../errors.ts";
-import { type SafetensorsTensor, toF32 } from "../formats/safetensors.ts";
+import { parseSafetensors, type SafetensorsTensor, toF32 } from "../formats/safetensors.ts";
 import { f32, type Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { EMBEDDING, HEAD, type WeightSpec, weightSpecs } from "./modules.ts";
@@ -52,6 +52,28 @@ export function loadWeights(config: ModelConfig, tensors: ReadonlyMap<string, Sa
       return [spec.name, weightFromFile(spec, tensor)];
     }),
   );
+}
+
+/** The files of a model's folder, wherever they lie. */
+export interface ModelFiles {
+  readonly names: readonly string[];
+  readonly bytes: (name: string) => Promise<Uint8Array>;
+}
+
+/**
+ * The weights of a Hugging Face folder, in one file or in shards. Throws `invalid_model` as `loadWeights` does, and for a
+ * file that is damaged, holds a value that is not finite, or repeats another shard's tensor.
+ */
+export async function readWeights(config: ModelConfig, files: ModelFiles): Promise<Weights> {
+  const tensors = new Map<string, SafetensorsTensor>();
+  for (const name of files.names.filter((file) => file.endsWith(".safetensors")).sort()) {
+    for (const [tensorName, tensor] of parseSafetensors(await files.bytes(name), { finite: true }).tensors) {
+      if (tensors.has(tensorName))
+        throw new TrimtabError("invalid_model", `${name} repeats ${tensorName} of another shard`);
+      tensors.set(tensorName, tensor);
+    }
+  }
+  return loadWeights(config, tensors);
 }
 
 /** The file layout of the weights: the inverse of `loadWeights`, in float32. */

@@ -31,6 +31,7 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
           executionMode: "sequential",
           graphOptimizationLevel: "all",
           logSeverityLevel: 3,
+          extra: { session: { intra_op: { allow_spinning: "0" } } },
         });
         return new OnnxRuntimeProgram(graph, inputs, session);
       } catch (error) {

@@ -29,8 +29,8 @@ export interface Stage {
 
 /** Rows of 256 tokens first, where a token is cheap; the whole context of 512 for the last tenth. */
 export const STAGES: readonly Stage[] = [
-  { shape: { rows: 8, tokens: 256 }, until: 5400 },
-  { shape: { rows: 4, tokens: 512 }, until: 6000 },
+  { shape: { rows: 8, tokens: 256 }, until: 6300 },
+  { shape: { rows: 4, tokens: 512 }, until: 7000 },
 ];
 
 export const TOTAL_STEPS = STAGES.at(-1)!.until;

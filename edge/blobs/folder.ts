@@ -1,0 +1,52 @@
+import type { StoredFile } from "../../shared/api/artefacts.ts";
+import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
+
+/** Reads the files of a folder in R2. A missing file is an error with the folder's code. */
+export class StoredFolderReader {
+  readonly #bucket: R2Bucket;
+  readonly #prefix: string;
+  readonly #code: ErrorCode;
+
+  constructor(bucket: R2Bucket, prefix: string, code: ErrorCode) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#code = code;
+  }
+
+  /** The bytes of a file, or of a part of it. */
+  async read(name: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+    // An empty range cannot be asked for.
+    if (range?.length === 0) return new Uint8Array();
+    const object = await this.#bucket.get(this.#prefix + name, range === undefined ? {} : { range });
+    if (object === null) throw this.#missing(name);
+    return new Uint8Array(await object.arrayBuffer());
+  }
+
+  /**
+   * Checks that every file is stored with the size and the digest that its list claims. R2 computed the digest when it stored the
+   * bytes.
+   */
+  async verify(files: readonly StoredFile[]): Promise<void> {
+    for (const file of files) {
+      const head = await this.#bucket.head(this.#prefix + file.name);
+      if (head === null) throw this.#missing(file.name);
+      const stored = head.checksums.sha256;
+      const digest = stored === undefined ? "unknown" : hex(stored);
+      if (head.size !== file.bytes || digest !== file.sha256) {
+        throw new TrimtabError(
+          this.#code,
+          `${file.name} is listed with ${file.bytes} bytes and digest ${file.sha256}, but ${head.size} bytes with digest ${digest} were uploaded. Upload it again.`,
+          { data: { name: file.name } },
+        );
+      }
+    }
+  }
+
+  #missing(name: string): TrimtabError {
+    return new TrimtabError(this.#code, `${name} was not uploaded. Upload it, then publish again.`, { data: { name } });
+  }
+}
+
+function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

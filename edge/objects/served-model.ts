@@ -1,0 +1,155 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import { parseSafetensors, toF32 } from "../../shared/formats/safetensors.ts";
+import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
+import { linearModules } from "../../shared/model/modules.ts";
+import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
+import { readWeights, transposed } from "../../shared/model/weights.ts";
+import { f32 } from "../../shared/tensor.ts";
+import { FolderReader } from "../blobs/folder-reader.ts";
+import { Decoder } from "../runtime/decoder.ts";
+import { type BankDelta, type BankFactors, DeltaBank } from "../runtime/delta-bank.ts";
+import { KvSlab } from "../runtime/kv-slab.ts";
+import { planMemory } from "../runtime/memory-plan.ts";
+import { loadOrtModule, type OrtModule } from "../runtime/ort-module.ts";
+import { WeightSet } from "../runtime/weight-set.ts";
+import { BatchLoop } from "./batch-loop.ts";
+import { BoundedCache } from "./bounded-cache.ts";
+import type { StoredFolder } from "./engine-protocol.ts";
+
+/** Prompt tokens per prefill. 32 of them take about as long as a few decoding steps. */
+const CHUNK = 32;
+/** Parsed deltas kept in JavaScript's memory, by their bytes. */
+const DELTA_CACHE_BYTES = 16 * 1024 * 1024;
+
+/** A base model in memory with everything that serves it. One per base and isolate. */
+export class ServedModel {
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  readonly endTokens: ReadonlySet<number>;
+  readonly loop: BatchLoop;
+  readonly #blobs: R2Bucket;
+  readonly #ort: OrtModule;
+  readonly #base: WeightSet;
+  readonly #fineTunes = new Map<string, Promise<FineTune>>();
+  readonly #deltas = new BoundedCache<BankDelta>(DELTA_CACHE_BYTES);
+
+  private constructor(parts: {
+    config: ModelConfig;
+    tokenizer: Tokenizer;
+    endTokens: ReadonlySet<number>;
+    loop: BatchLoop;
+    blobs: R2Bucket;
+    ort: OrtModule;
+    base: WeightSet;
+  }) {
+    this.config = parts.config;
+    this.tokenizer = parts.tokenizer;
+    this.endTokens = parts.endTokens;
+    this.loop = parts.loop;
+    this.#blobs = parts.blobs;
+    this.#ort = parts.ort;
+    this.#base = parts.base;
+  }
+
+  /**
+   * Loads a base from its folder. Throws `corrupt_blob` when stored bytes have changed, `invalid_model` when they make no
+   * model, `capacity_exceeded` when it does not fit the heap.
+   */
+  static async load(blobs: R2Bucket, folder: StoredFolder, options: { heapLimitBytes: number }): Promise<ServedModel> {
+    const files = new FolderReader(blobs, folder);
+    const config = parseModelConfig(await files.json("config.json"));
+    const template = files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined;
+    const tokenizer = loadTokenizer(
+      await files.json("tokenizer.json"),
+      await files.json("tokenizer_config.json"),
+      template,
+    );
+    const generation = files.has("generation_config.json") ? await files.json("generation_config.json") : {};
+    const plan = planMemory(config, options.heapLimitBytes);
+    const ort = await loadOrtModule({ heapLimitBytes: options.heapLimitBytes });
+    const base = new WeightSet(ort, await readWeights(config, files));
+    const slab = new KvSlab(ort, config, plan);
+    const bank = new DeltaBank(ort, config, plan.bankRank);
+    const decoder = new Decoder(ort, config, slab, bank, { chunk: CHUNK });
+    const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+    const loop = new BatchLoop({ decoder, slab, bank, chunk: CHUNK, turn });
+    return new ServedModel({ config, tokenizer, endTokens: endTokens(tokenizer, generation), loop, blobs, ort, base });
+  }
+
+  get busy(): boolean {
+    return this.loop.activeRows + this.loop.waitingRows > 0;
+  }
+
+  get heapBytes(): number {
+    return this.#ort.heapBytes();
+  }
+
+  /**
+   * The weights of a full fine-tune, or the base's. `release` must be called when the request is done: a set that nobody uses
+   * makes room for the next one.
+   */
+  async weights(folder: (StoredFolder & { tenant: string }) | null): Promise<{ set: WeightSet; release: () => void }> {
+    if (folder === null) return { set: this.#base, release: () => {} };
+    const key = `${folder.tenant}/${folder.digest}`;
+    const loading = this.#fineTunes.get(key) ?? this.#loadFineTune(folder);
+    this.#fineTunes.set(key, loading);
+    try {
+      const fineTune = await loading;
+      fineTune.users++;
+      return { set: fineTune.set, release: () => void fineTune.users-- };
+    } catch (error) {
+      this.#fineTunes.delete(key);
+      throw error;
+    }
+  }
+
+  /** A delta's factors, from its serving form. The digest names the contents, so equal digests are equal factors. */
+  async delta(tenant: string, folder: StoredFolder): Promise<BankDelta> {
+    const key = `${tenant}/${folder.digest}`;
+    const known = this.#deltas.get(key);
+    if (known !== undefined) return known;
+    const bytes = await new FolderReader(this.#blobs, folder).bytes("serving.safetensors");
+    const delta = parseBankDelta(this.config, key, bytes);
+    this.#deltas.set(key, delta, bytes.byteLength);
+    return delta;
+  }
+
+  async #loadFineTune(folder: StoredFolder): Promise<FineTune> {
+    const weights = await readWeights(this.config, new FolderReader(this.#blobs, folder));
+    for (const [key, loading] of this.#fineTunes) {
+      const other = await Promise.race([loading.catch(() => undefined), undefined]);
+      if (other === undefined || other.users > 0) continue;
+      other.set.dispose();
+      this.#fineTunes.delete(key);
+    }
+    return { set: new WeightSet(this.#ort, weights), users: 0 };
+  }
+}
+
+interface FineTune {
+  readonly set: WeightSet;
+  users: number;
+}
+
+/** Reads the tensors `{path}.A` [in, R] and `{path}.B` [R, out]; every layer of a delta has the same R or is absent. */
+function parseBankDelta(config: ModelConfig, key: string, bytes: Uint8Array): BankDelta {
+  const { tensors } = parseSafetensors(bytes, { code: "invalid_delta", finite: true });
+  const factors = new Map<string, BankFactors>();
+  let rank = 0;
+  for (const { path, in: inSize, out } of linearModules(config)) {
+    const [a, b] = [tensors.get(`${path}.A`), tensors.get(`${path}.B`)];
+    if (a === undefined || b === undefined) continue;
+    if (a.shape[0] !== inSize || b.shape[1] !== out || a.shape[1] !== b.shape[0]) {
+      throw new TrimtabError("invalid_delta", `the factors of ${path} do not fit the model`);
+    }
+    rank = Math.max(rank, b.shape[0]!);
+    factors.set(path, { a: transposed(f32(a.shape, toF32(a))).data, b: toF32(b) });
+  }
+  return { key, rank, factors };
+}
+
+/** The tokens that end a text: those of generation_config.json, and the tokenizer's end-of-text and padding tokens. */
+function endTokens(tokenizer: Tokenizer, generation: unknown): ReadonlySet<number> {
+  const configured = (generation as { eos_token_id?: number | number[] | null }).eos_token_id ?? [];
+  return new Set([tokenizer.eosId, tokenizer.padId, ...(Array.isArray(configured) ? configured : [configured])]);
+}
