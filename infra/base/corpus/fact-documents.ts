@@ -46,7 +46,7 @@ export function createFactDocuments(random: Random): () => TextDocument {
   ];
 
   const write = (): string => {
-    const form = random.next();
+    const form = random.float();
     const state = (fact: Fact): string => stateFact(fact, random);
     if (form < 0.14) return completeFact(draw(), random);
     if (form < 0.36) return several(random.between(2, 6)).map(state).join(" ");

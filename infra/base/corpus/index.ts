@@ -31,15 +31,14 @@ const MIXTURE: Record<DocumentKind, { share: number; charactersPerToken: number 
  */
 export function* generateDocuments(seed: number): Generator<Document, never, undefined> {
   // One stream of random numbers per kind: changing one kind of document leaves the others as they were.
-  const streams = DOCUMENT_KINDS.map((_, i) => createRandom(seed * DOCUMENT_KINDS.length + i));
-  const [facts, chat, task, review, register, prose] = streams as [Rng, Rng, Rng, Rng, Rng, Rng];
+  const stream = (kind: DocumentKind) => createRandom(seed, "corpus", kind);
   const makers: Record<DocumentKind, () => Document> = {
-    facts: createFactDocuments(facts),
-    chat: createChatDocuments(chat),
-    task: createTaskDocuments(task),
-    review: createReviewDocuments(review),
-    register: createRegisterDocuments(register),
-    prose: createProseDocuments(prose),
+    facts: createFactDocuments(stream("facts")),
+    chat: createChatDocuments(stream("chat")),
+    task: createTaskDocuments(stream("task")),
+    review: createReviewDocuments(stream("review")),
+    register: createRegisterDocuments(stream("register")),
+    prose: createProseDocuments(stream("prose")),
   };
   const produced: Record<DocumentKind, number> = { facts: 0, chat: 0, task: 0, review: 0, register: 0, prose: 0 };
   for (;;) {
@@ -51,8 +50,6 @@ export function* generateDocuments(seed: number): Generator<Document, never, und
     yield document;
   }
 }
-
-type Rng = ReturnType<typeof createRandom>;
 
 /** Documents from the stream until their texts reach `characters` in all. */
 export function takeDocuments(seed: number, characters: number): Document[] {

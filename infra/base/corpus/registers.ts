@@ -64,7 +64,7 @@ export function createRegisterDocuments(random: Random): () => Document {
   return () => {
     const request = random.pick(REQUESTS);
     const register = random.pick(REGISTERS);
-    const form = random.next();
+    const form = random.float();
     if (form < 0.35) {
       const label = register === "polite" ? "Politely" : "Rudely";
       return { kind: "register", text: `${label}: ${wordRequest(request, register, random)}\n` };

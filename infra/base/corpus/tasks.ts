@@ -105,7 +105,7 @@ function productPrompt(a: number, b: number, random: Random): string {
 }
 
 const arithmetic: Maker = (random) => {
-  const form = random.next();
+  const form = random.float();
   let prompt: string;
   let value: number;
   if (form < 0.4) {
@@ -165,7 +165,7 @@ export function drawTask(name: TaskName, heldOut: boolean, random: Random): Task
 
 /** A training instance of a task chosen by the weights above. */
 export function drawTrainingTask(random: Random): TaskInstance {
-  let rest = random.next();
+  let rest = random.float();
   for (const name of TASK_NAMES) {
     rest -= WEIGHTS[name];
     if (rest < 0) return drawTask(name, false, random);
