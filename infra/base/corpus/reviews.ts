@@ -4,8 +4,8 @@
  * The pair of reviewed item and opening is held out for one pair in eight: evaluation starts from those.
  */
 import type { TextDocument } from "./document.ts";
+import { isHeldOut } from "./hold-out.ts";
 import type { Random } from "./random.ts";
-import { isHeldOut } from "./tasks.ts";
 
 export const SENTIMENTS = ["positive", "negative"] as const;
 export type Sentiment = (typeof SENTIMENTS)[number];

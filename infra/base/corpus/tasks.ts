@@ -5,7 +5,8 @@
  * list, the sentence's name, age and city), so a held-out list is never seen in any wording of its task. Arithmetic on
  * small numbers has too few operand pairs for that: there an instance is the exact wording with its numbers.
  */
-import { hashText, type Random } from "./random.ts";
+import { isHeldOut } from "./hold-out.ts";
+import type { Random } from "./random.ts";
 import { ALPHABET_WORDS, CITIES, NAMES, POOL_WORDS, THINGS } from "./words.ts";
 
 export interface TaskInstance {
@@ -28,13 +29,6 @@ const WEIGHTS: Record<TaskName, number> = {
   arithmetic: 0.21,
   extract: 0.12,
 };
-
-const HELD_OUT_ONE_IN = 8;
-
-/** Whether the instance or combination named by `key` is kept out of the training stream. */
-export function isHeldOut(key: string): boolean {
-  return hashText(`held out ${key}`) % HELD_OUT_ONE_IN === 0;
-}
 
 function instance(task: TaskName, key: string, prompt: string, answer: string): TaskInstance {
   return { task, prompt, answer, heldOut: isHeldOut(`${task}|${key}`) };
