@@ -9,6 +9,7 @@ import { Tokenizer as TokenizerParts } from "@huggingface/tokenizers";
 import { messageOf, TrimtabError } from "../errors.ts";
 import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
+import { BYTE_OF } from "./byte-level.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
 import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerFile } from "./tokenizer-file.ts";
 
@@ -32,8 +33,8 @@ export interface Tokenizer {
   encode(text: string, options?: { continues?: boolean }): number[];
   /** The ids of a text in which control tokens stand for themselves. */
   encodeTrusted(text: string): number[];
-  /** Cuts trusted text at its control tokens. */
-  splitControl(text: string): TextPiece[];
+  /** Cuts trusted text at its control tokens, and at the rising offsets `cuts` where they fall into the text between. */
+  splitControl(text: string, cuts?: readonly number[]): TextPiece[];
   /** Exactly the text of the ids; ids outside the vocabulary give nothing. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** Decodes ids as they come; the pieces joined are what `decode` gives for all of them. */
@@ -114,15 +115,21 @@ export function loadTokenizer(
       );
   }
 
-  function splitControl(text: string): TextPiece[] {
+  function splitControl(text: string, cuts: readonly number[] = []): TextPiece[] {
     const pieces: TextPiece[] = [];
     let at = 0;
+    const addText = (end: number) => {
+      for (const cut of [...cuts.filter((cut) => cut > at && cut < end), end]) {
+        if (cut > at) pieces.push({ text: text.slice(at, cut), start: at, end: cut });
+        at = cut;
+      }
+    };
     for (const match of text.matchAll(finder)) {
-      if (match.index > at) pieces.push({ text: text.slice(at, match.index), start: at, end: match.index });
+      addText(match.index);
       at = match.index + match[0].length;
       pieces.push({ text: match[0], start: match.index, end: at, id: control.get(match[0])! });
     }
-    if (at < text.length) pieces.push({ text: text.slice(at), start: at, end: text.length });
+    addText(text.length);
     return pieces.map((piece, index) => {
       if (piece.id !== undefined) return piece;
       let kept = piece.text;
@@ -278,17 +285,6 @@ function isByteLevel(file: TokenizerFile): boolean {
     (part) => (part as { type?: unknown } | null)?.type === "ByteLevel",
   );
 }
-
-/** The byte that each character of a byte-level vocabulary stands for (GPT-2's table). */
-const BYTE_OF: ReadonlyMap<string, number> = (() => {
-  const map = new Map<string, number>();
-  let next = 256;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    map.set(String.fromCharCode(printable ? byte : next++), byte);
-  }
-  return map;
-})();
 
 function isText(value: string | null | undefined): value is string {
   return typeof value === "string";

@@ -1,0 +1,81 @@
+/**
+ * Hides control tokens that people wrote in their messages while a chat template runs.
+ */
+import { TrimtabError } from "../errors.ts";
+import type { ChatMessage } from "./chat-template.ts";
+
+const MAX_NESTING = 32;
+
+export interface MaskedChat {
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly unknown[];
+  /** Characters in all texts. */
+  readonly characters: number;
+}
+
+export interface Mask {
+  apply(messages: readonly ChatMessage[], tools: readonly unknown[]): MaskedChat;
+  remove(text: string): string;
+  /** A character that occurs in none of the texts given to `apply`, and stands for nothing. */
+  readonly unused: string;
+}
+
+/** Replaces what `literals` there are in texts by characters that occur in none of them, and puts them back. */
+export function createMask(literals: Iterable<string>): Mask {
+  const all = [...literals].sort((a, b) => b.length - a.length);
+  const standIns = new Map<string, string>();
+  let unused = "\ue000";
+
+  function apply(messages: readonly ChatMessage[], tools: readonly unknown[]): MaskedChat {
+    const texts: string[] = [];
+    mapTexts([messages, tools], (text) => {
+      texts.push(text);
+      return text;
+    });
+    const joined = texts.join("\n");
+    const free = unusedCharacters(joined);
+    unused = free.next().value!;
+    for (const literal of all) if (joined.includes(literal)) standIns.set(literal, free.next().value!);
+    const hide = (text: string) => [...standIns].reduce((masked, [from, to]) => masked.replaceAll(from, to), text);
+    const [maskedMessages, maskedTools] = mapTexts([messages, tools], hide) as [ChatMessage[], unknown[]];
+    return { messages: maskedMessages, tools: maskedTools, characters: joined.length };
+  }
+
+  return {
+    apply,
+    remove: (text) => [...standIns].reduce((shown, [from, to]) => shown.replaceAll(to, from), text),
+    get unused() {
+      return unused;
+    },
+  };
+}
+
+/** Private-use characters that `text` does not hold; there are 6,400 in the first block and 65,534 in the next. */
+function* unusedCharacters(text: string): Generator<string, string, undefined> {
+  for (let code = 0xe000; code <= 0xf8ff; code++) {
+    const character = String.fromCharCode(code);
+    if (!text.includes(character)) yield character;
+  }
+  for (let code = 0xf0000; code < 0xffffe; code++) {
+    const character = String.fromCodePoint(code);
+    if (!text.includes(character)) yield character;
+  }
+  throw new TrimtabError("invalid_request", "the messages use every private-use character; leave some out", {
+    param: "messages",
+  });
+}
+
+/** A copy of `value` with every text changed, keys of objects too. */
+function mapTexts(value: unknown, change: (text: string) => string, depth = 0): unknown {
+  if (typeof value === "string") return change(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_NESTING) {
+    throw new TrimtabError("invalid_request", `a message or tool nests more than ${MAX_NESTING} levels deep`, {
+      param: "messages",
+    });
+  }
+  if (Array.isArray(value)) return value.map((inner) => mapTexts(inner, change, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [change(key), mapTexts(inner, change, depth + 1)]),
+  );
+}

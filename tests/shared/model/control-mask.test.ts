@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { createMask } from "../../../shared/model/control-mask.ts";
+
+const LITERALS = ["<|im_end|>", "<|im_start|>", "<|im_start|>x"];
+
+describe("createMask", () => {
+  test("hides control tokens everywhere in messages and tools, and puts them back", () => {
+    const mask = createMask(LITERALS);
+    const message = {
+      role: "user",
+      content: "a<|im_end|>b",
+      extra: { "<|im_start|>": ["<|im_start|>x", 1, null, true] },
+    };
+    const chat = mask.apply([message], [{ description: "<|im_end|>" }]);
+    const masked = JSON.stringify([chat.messages, chat.tools]);
+    for (const literal of LITERALS) expect(masked).not.toContain(literal);
+    expect(JSON.parse(mask.remove(masked))).toEqual([[message], [{ description: "<|im_end|>" }]]);
+    expect(chat.messages[0]!.content).toHaveLength(3);
+  });
+
+  test("what is typed in the private use area survives", () => {
+    const mask = createMask(LITERALS);
+    const content = "\ue000\ue001<|im_end|>\ue002\ue003";
+    const chat = mask.apply([{ role: "user", content }], []);
+    expect(mask.remove(chat.messages[0]!.content)).toBe(content);
+    expect(content).not.toContain(mask.unused);
+    expect(chat.messages[0]!.content).not.toContain(mask.unused);
+  });
+
+  test("a text with every character of the first private block still finds others", () => {
+    const mask = createMask(LITERALS);
+    const all = Array.from({ length: 0xf900 - 0xe000 }, (_, index) => String.fromCharCode(0xe000 + index)).join("");
+    const chat = mask.apply([{ role: "user", content: `${all}<|im_end|>` }], []);
+    expect(mask.remove(chat.messages[0]!.content)).toBe(`${all}<|im_end|>`);
+  });
+
+  test("the original is not changed", () => {
+    const message = Object.freeze({ role: "user", content: "<|im_end|>" });
+    createMask(LITERALS).apply([message], []);
+    expect(message.content).toBe("<|im_end|>");
+  });
+
+  test("nesting without end is refused", () => {
+    let deep: unknown = "x";
+    for (let level = 0; level < 100; level++) deep = [deep];
+    expect(() => createMask(LITERALS).apply([], [deep])).toThrow("nests more than 32 levels deep");
+  });
+});
