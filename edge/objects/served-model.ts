@@ -1,5 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseSafetensors, toF32 } from "../../shared/formats/safetensors.ts";
+import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { linearModules } from "../../shared/model/modules.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
@@ -15,6 +16,7 @@ import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import type { StoredFolder } from "./engine-protocol.ts";
+import { LoadOnce } from "./load-once.ts";
 
 /** Prompt tokens per prefill. 32 of them take about as long as a few decoding steps. */
 const CHUNK = 32;
@@ -26,17 +28,21 @@ export class ServedModel {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
   readonly endTokens: ReadonlySet<number>;
+  /** The longest prompt and completion together, in tokens. */
+  readonly capacity: number;
   readonly loop: BatchLoop;
   readonly #blobs: R2Bucket;
   readonly #ort: OrtModule;
   readonly #base: WeightSet;
-  readonly #fineTunes = new Map<string, Promise<FineTune>>();
+  readonly #fineTunes = new LoadOnce<FineTune>();
+  #template: ChatTemplate | undefined;
   readonly #deltas = new BoundedCache<BankDelta>(DELTA_CACHE_BYTES);
 
   private constructor(parts: {
     config: ModelConfig;
     tokenizer: Tokenizer;
     endTokens: ReadonlySet<number>;
+    capacity: number;
     loop: BatchLoop;
     blobs: R2Bucket;
     ort: OrtModule;
@@ -45,6 +51,7 @@ export class ServedModel {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
     this.endTokens = parts.endTokens;
+    this.capacity = parts.capacity;
     this.loop = parts.loop;
     this.#blobs = parts.blobs;
     this.#ort = parts.ort;
@@ -73,7 +80,23 @@ export class ServedModel {
     const decoder = new Decoder(ort, config, slab, bank, { chunk: CHUNK });
     const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
     const loop = new BatchLoop({ decoder, slab, bank, chunk: CHUNK, turn });
-    return new ServedModel({ config, tokenizer, endTokens: endTokens(tokenizer, generation), loop, blobs, ort, base });
+    const { capacity } = plan;
+    return new ServedModel({
+      config,
+      tokenizer,
+      endTokens: endTokens(tokenizer, generation),
+      capacity,
+      loop,
+      blobs,
+      ort,
+      base,
+    });
+  }
+
+  /** Throws `invalid_model` for a model without a chat template: it serves plain completions only. */
+  template(): ChatTemplate {
+    this.#template ??= loadChatTemplate(this.tokenizer);
+    return this.#template;
   }
 
   get busy(): boolean {
@@ -90,17 +113,9 @@ export class ServedModel {
    */
   async weights(folder: (StoredFolder & { tenant: string }) | null): Promise<{ set: WeightSet; release: () => void }> {
     if (folder === null) return { set: this.#base, release: () => {} };
-    const key = `${folder.tenant}/${folder.digest}`;
-    const loading = this.#fineTunes.get(key) ?? this.#loadFineTune(folder);
-    this.#fineTunes.set(key, loading);
-    try {
-      const fineTune = await loading;
-      fineTune.users++;
-      return { set: fineTune.set, release: () => void fineTune.users-- };
-    } catch (error) {
-      this.#fineTunes.delete(key);
-      throw error;
-    }
+    const fineTune = await this.#fineTunes.get(`${folder.tenant}/${folder.digest}`, () => this.#loadFineTune(folder));
+    fineTune.users++;
+    return { set: fineTune.set, release: () => void fineTune.users-- };
   }
 
   /** A delta's factors, from its serving form. The digest names the contents, so equal digests are equal factors. */
@@ -116,11 +131,10 @@ export class ServedModel {
 
   async #loadFineTune(folder: StoredFolder): Promise<FineTune> {
     const weights = await readWeights(this.config, new FolderReader(this.#blobs, folder));
-    for (const [key, loading] of this.#fineTunes) {
-      const other = await Promise.race([loading.catch(() => undefined), undefined]);
-      if (other === undefined || other.users > 0) continue;
-      other.set.dispose();
-      this.#fineTunes.delete(key);
+    for (const [key, { set, users }] of this.#fineTunes.loaded()) {
+      if (users > 0) continue;
+      this.#fineTunes.forget(key);
+      set.dispose();
     }
     return { set: new WeightSet(this.#ort, weights), users: 0 };
   }

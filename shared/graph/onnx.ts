@@ -208,8 +208,33 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   rope: ({ inputs, outputs }, encoder) => {
     encoder.push("RotaryEmbedding", inputs, { outputs, attributes: { interleaved: 0 }, contrib: true });
   },
-  groupQueryAttention: ({ inputs, outputs, attrs }, encoder) => {
-    const attributes = { num_heads: attrs.heads, kv_num_heads: attrs.kvHeads, do_rotary: 1, rotary_interleaved: 0 };
-    encoder.push("GroupQueryAttention", inputs, { outputs, attributes, contrib: true });
+  // The kernel rotates only heads whose width is a multiple of 16; the others are rotated before it.
+  groupQueryAttention: (node, encoder) => {
+    const { inputs, outputs, attrs } = node;
+    const rotary = (inputs[3]!.shape[3] as number) % 16 === 0;
+    const operands = rotary ? inputs : [...rotateBefore(node, encoder), ...inputs.slice(2, 7)];
+    const heads = { num_heads: attrs.heads, kv_num_heads: attrs.kvHeads };
+    const attributes = { ...heads, do_rotary: rotary ? 1 : 0, rotary_interleaved: 0 };
+    encoder.push("GroupQueryAttention", operands, { outputs, attributes, contrib: true });
   },
 };
+
+/** Query and key rotated by their positions: those of a row end at its last index and count upwards by one. */
+function rotateBefore({ inputs, attrs }: NodeOf<"groupQueryAttention">, encoder: Encoder): [string, string] {
+  const [query, key, , , , last, , cos, sin] = inputs as readonly Value[];
+  const [zero, one] = [0, 1].map((number) => encoder.constant({ ...i64([1], [number]), shape: [] })) as [
+    string,
+    string,
+  ];
+  const length = encoder.push("Gather", [encoder.push("Shape", [query!]), one]);
+  const lastColumn = encoder.push("Unsqueeze", [last!, encoder.constant(i64([1], [1]))]);
+  const end = encoder.push("Cast", [lastColumn], { attributes: { to: { type: "i64" } } });
+  const start = encoder.push("Sub", [end, encoder.push("Sub", [length, one])]);
+  const positions = encoder.push("Add", [start, encoder.push("Range", [zero, length, one])]);
+  const rotate = (x: Value, heads: number) =>
+    encoder.push("RotaryEmbedding", [x, positions, cos!, sin!], {
+      attributes: { interleaved: 0, num_heads: heads },
+      contrib: true,
+    });
+  return [rotate(query!, attrs.heads), rotate(key!, attrs.kvHeads)];
+}

@@ -1,0 +1,145 @@
+import { DurableObject } from "cloudflare:workers";
+import { messageOf, TrimtabError } from "../../shared/errors.ts";
+import { createRandom } from "../../shared/random.ts";
+import type { GenerateEvent } from "../decode/events.ts";
+import { Sequence } from "../decode/sequence.ts";
+import type { Env } from "../env.ts";
+import type { BatchJob } from "./batch-loop.ts";
+import { encodeEvent, type GenerateRequest, type StoredFolder } from "./engine-protocol.ts";
+import { LoadOnce } from "./load-once.ts";
+import { encodePrompts, tokenLimit } from "./prompt.ts";
+import { ServedModel } from "./served-model.ts";
+
+/**
+ * Models live at module scope: they outlive the object, which is dropped when it has been idle for some seconds, and come
+ * back with the isolate's next request at no cost.
+ */
+const models = new LoadOnce<ServedModel>();
+
+const DEFAULT_HEAP_LIMIT_MB = 96;
+
+/** Serves one base model, and every delta and full fine-tune of it, to all tenants: one batch, one loop. */
+export class Engine extends DurableObject<Env> {
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/status") return Response.json(this.#status());
+    const generate = (await request.json()) as GenerateRequest;
+    return new Response(this.#generate(generate, request.signal), {
+      headers: { "content-type": "application/x-ndjson" },
+    });
+  }
+
+  /** Numbers for the metrics page. */
+  #status(): { models: { digest: string; rows: number; waiting: number; heapBytes: number }[] } {
+    const loaded = models.loaded().map(([digest, { loop, heapBytes }]) => {
+      return { digest, rows: loop.activeRows, waiting: loop.waitingRows, heapBytes };
+    });
+    return { models: loaded };
+  }
+
+  /** The events of one request. Cancelling the stream takes its rows out of the batch before the next step. */
+  #generate(request: GenerateRequest, signal: AbortSignal): ReadableStream<Uint8Array> {
+    let cancel = () => {};
+    let cancelled = false;
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        const stop = () => {
+          cancelled = true;
+          cancel();
+        };
+        signal.addEventListener("abort", stop);
+        const emit = (event: GenerateEvent) => {
+          if (!cancelled) controller.enqueue(encodeEvent(event));
+        };
+        this.#submit(request, emit, (stopJob) => {
+          cancel = stopJob;
+          if (cancelled) stopJob();
+        })
+          .catch((error: unknown) => emit(errorEvent(error)))
+          .finally(() => {
+            signal.removeEventListener("abort", stop);
+            if (!cancelled) controller.close();
+          });
+      },
+      cancel: () => {
+        cancelled = true;
+        cancel();
+      },
+    });
+  }
+
+  /** Resolves when the request is done; `onCancel` is given what takes it out of the batch early. */
+  async #submit(
+    request: GenerateRequest,
+    emit: (event: GenerateEvent) => void,
+    onCancel: (cancel: () => void) => void,
+  ): Promise<void> {
+    const model = await loadModel(this.env, request.model.base);
+    const prompts = encodePrompts(model, request.prompt);
+    const sequences = createSequences(model, request, prompts);
+    const deltas = await Promise.all(
+      request.model.deltas.map(async (delta) => ({
+        delta: await model.delta(request.tenant, delta),
+        weight: delta.weight,
+      })),
+    );
+    const { set, release } = await model.weights(request.model.weights);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const settle = (error?: TrimtabError) => (error === undefined ? resolve() : reject(error));
+        const job: BatchJob = { sequences, weights: set, deltas, emit, settle };
+        model.loop.submit(job);
+        onCancel(() => model.loop.cancel(job));
+      });
+    } finally {
+      release();
+    }
+    const promptTokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
+    const completionTokens = sequences.reduce((sum, sequence) => sum + sequence.completionTokens, 0);
+    emit({ type: "usage", promptTokens, completionTokens });
+  }
+}
+
+/** The model, loaded once however many requests ask at the same time. Idle models make room for a new one. */
+function loadModel(env: Env, folder: StoredFolder): Promise<ServedModel> {
+  return models.get(folder.digest, () => {
+    // Forgetting a model is enough: its WASM memory goes with the last reference to it.
+    for (const [digest, model] of models.loaded()) if (!model.busy) models.forget(digest);
+    const heapLimitBytes = Number(env.ENGINE_HEAP_MB ?? DEFAULT_HEAP_LIMIT_MB) * 1024 * 1024;
+    return ServedModel.load(env.BLOBS, folder, { heapLimitBytes });
+  });
+}
+
+/** Choice p·n + i is the i-th of prompt p; each has a random stream of its own. */
+function createSequences(model: ServedModel, request: GenerateRequest, prompts: readonly number[][]): Sequence[] {
+  const { sampling } = request;
+  const { tokenizer } = model;
+  const seed = sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  return prompts.flatMap((prompt, p) => {
+    const maxTokens = tokenLimit(model, prompt.length, sampling.maxTokens);
+    return Array.from({ length: sampling.n }, (_, i) => {
+      const choice = p * sampling.n + i;
+      const random = createRandom(seed, "choice", choice);
+      return new Sequence({
+        choice,
+        prompt,
+        sampling,
+        maxTokens,
+        stop: sampling.stop,
+        endTokens: model.endTokens,
+        topLogprobs: sampling.topLogprobs,
+        uniform: () => random.float(),
+        decoder: tokenizer.stream({ skipSpecial: true }),
+        describe: (token) => ({ token: tokenizer.decode([token]), bytes: [...tokenizer.bytesOf(token)] }),
+      });
+    });
+  });
+}
+
+function errorEvent(error: unknown): GenerateEvent {
+  if (error instanceof TrimtabError) {
+    return { type: "error", code: error.code, message: error.message, param: error.param ?? null };
+  }
+  console.error("engine:", error);
+  return { type: "error", code: "internal_error", message: `The engine failed: ${messageOf(error)}`, param: null };
+}
