@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { sha256Hex } from "../formats/digest.ts";
 import { Digest } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -109,7 +110,5 @@ function shardName(index: number, count: number): string {
 export async function folderDigest(files: readonly StoredFile[]): Promise<string> {
   const rows = files.map(({ name, bytes, sha256 }) => [name, bytes, sha256] as const);
   rows.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const bytes = new TextEncoder().encode(JSON.stringify(rows));
-  const hash = await crypto.subtle.digest("SHA-256", bytes);
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return sha256Hex(new TextEncoder().encode(JSON.stringify(rows)));
 }

@@ -1,0 +1,21 @@
+/** What wrangler.toml binds, and the secrets and variables that come with a deployment. */
+export interface Env {
+  readonly TENANT: DurableObjectNamespace;
+  readonly DISPATCHER: DurableObjectNamespace;
+  readonly ENGINE: DurableObjectNamespace;
+  readonly BLOBS: R2Bucket;
+  /** Bearer token of `/v1/admin` and `/metrics`; without it they refuse everybody. */
+  readonly ADMIN_TOKEN?: string;
+  /** Bearer token of `/v1/trainer`; without it no trainer can connect. */
+  readonly TRAINER_TOKEN?: string;
+  /** MiB that the Engine's WASM heap may grow to; 96 unless told, which leaves room for the rest of a 128 MiB isolate. */
+  readonly ENGINE_HEAP_MB?: string;
+}
+
+const DEFAULT_HEAP_MB = 96;
+
+/** Bytes that the Engine's WASM heap may grow to, and so what a base model must fit in. */
+export function heapLimitBytes(env: Pick<Env, "ENGINE_HEAP_MB">): number {
+  const asked = Number(env.ENGINE_HEAP_MB ?? "");
+  return (Number.isFinite(asked) && asked > 0 ? asked : DEFAULT_HEAP_MB) * 1024 * 1024;
+}

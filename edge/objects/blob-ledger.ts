@@ -1,0 +1,61 @@
+/**
+ * The order of a crash-proof upload: the key is recorded as pending, the bytes are stored, the record that names them makes the key
+ * ready. What never became ready is swept, and what is deleted is first doomed together with its record.
+ */
+import type { Database } from "./database.ts";
+
+/** A trainer may take this long between an artefact and the publication that names it. */
+const PENDING_MS = 6 * 60 * 60 * 1000;
+const SWEEP_BATCH = 500;
+
+export function createBlobTable(db: Database): void {
+  db.run("CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, state TEXT NOT NULL, since INTEGER NOT NULL)");
+}
+
+/** Records that bytes are about to be stored under `key`; a key that is ready stays so. */
+export function reserveBlob(db: Database, key: string, now: number): void {
+  db.run(
+    `INSERT INTO blobs (key, state, since) VALUES (?, 'pending', ?)
+     ON CONFLICT (key) DO UPDATE SET state = 'pending', since = excluded.since WHERE state <> 'ready'`,
+    key,
+    now,
+  );
+}
+
+export function readyBlob(db: Database, key: string, now: number): void {
+  db.run("INSERT OR REPLACE INTO blobs (key, state, since) VALUES (?, 'ready', ?)", key, now);
+}
+
+export function doomBlob(db: Database, key: string, now: number): void {
+  db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ?", now, key);
+}
+
+/** Gives up a key whose bytes did not arrive or were wrong; one that is ready stays. */
+export function dropReservation(db: Database, key: string, now: number): void {
+  db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ? AND state = 'pending'", now, key);
+}
+
+/** When the sweep has something to do next, in milliseconds; null: nothing. */
+export function nextBlobSweep(db: Database): number | null {
+  const doomed = db.get<{ at: number | null }>("SELECT min(since) AS at FROM blobs WHERE state = 'doomed'")?.at ?? null;
+  const pending =
+    db.get<{ at: number | null }>("SELECT min(since) AS at FROM blobs WHERE state = 'pending'")?.at ?? null;
+  if (doomed !== null) return doomed;
+  return pending === null ? null : pending + PENDING_MS;
+}
+
+/**
+ * Deletes the bytes of doomed keys and of those pending for too long, then their rows. A key that was reserved again in the
+ * meantime keeps its row, and its writer will find the bytes missing and store them again.
+ */
+export async function sweepBlobs(db: Database, bucket: R2Bucket, now: number): Promise<void> {
+  const rows = db.all<{ key: string }>(
+    "SELECT key FROM blobs WHERE state = 'doomed' OR (state = 'pending' AND since <= ?) LIMIT ?",
+    now - PENDING_MS,
+    SWEEP_BATCH,
+  );
+  if (rows.length === 0) return;
+  for (const { key } of rows) db.run("UPDATE blobs SET state = 'doomed' WHERE key = ?", key);
+  await bucket.delete(rows.map(({ key }) => key));
+  for (const { key } of rows) db.run("DELETE FROM blobs WHERE key = ? AND state = 'doomed'", key);
+}

@@ -1,0 +1,41 @@
+export type SqlValue = string | number | null;
+
+/**
+ * A Durable Object's SQLite. Rows are plain objects typed by the caller, who wrote the query. Writes without an `await`
+ * between them are stored together; `transaction` also undoes them when its body throws.
+ */
+export class Database {
+  readonly #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  all<T>(query: string, ...values: SqlValue[]): T[] {
+    return this.#storage.sql.exec(query, ...values).toArray() as T[];
+  }
+
+  get<T>(query: string, ...values: SqlValue[]): T | undefined {
+    return this.all<T>(query, ...values)[0];
+  }
+
+  /** Returns how many rows the statement wrote. */
+  run(query: string, ...values: SqlValue[]): number {
+    const cursor = this.#storage.sql.exec(query, ...values);
+    cursor.toArray();
+    return cursor.rowsWritten;
+  }
+
+  transaction<T>(body: () => T): T {
+    return this.#storage.transactionSync(body);
+  }
+
+  has(table: string): boolean {
+    return this.get("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table) !== undefined;
+  }
+}
+
+/** Now, in whole seconds, as the API counts. */
+export function seconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}

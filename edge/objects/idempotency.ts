@@ -1,0 +1,88 @@
+/**
+ * Idempotency keys: the same key brings the same reply, errors of the server included, and the same key with another body is an
+ * error. Every object that creates things keeps its own table; what an object creates and the reply about it are stored in one
+ * transaction, so a reply that is lost on its way can be had again.
+ */
+import { TrimtabError } from "../../shared/errors.ts";
+import type { Database } from "./database.ts";
+
+/** How long a reply is kept. */
+const KEPT_MS = 24 * 60 * 60 * 1000;
+
+export interface Idempotency {
+  readonly key: string;
+  /** Digest of what was asked: method, path and body. */
+  readonly fingerprint: string;
+}
+
+export interface StoredReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Row {
+  readonly fingerprint: string;
+  readonly status: number | null;
+  readonly body: string | null;
+  readonly started_at: number;
+}
+
+export function createIdempotencyTable(db: Database): void {
+  db.run(`CREATE TABLE IF NOT EXISTS idempotency (
+    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER, body TEXT, started_at INTEGER NOT NULL)`);
+}
+
+/**
+ * Claims a key: undefined means that the caller goes ahead, a reply that it was all done before. A claim that never came to a
+ * reply lapses after `staleMs`, since what it would have created is stored together with the reply.
+ *
+ * @throws TrimtabError idempotency_mismatch for another request under the key, conflict while the first one runs.
+ */
+export function claim(db: Database, asked: Idempotency & { staleMs: number }, now: number): StoredReply | undefined {
+  const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", asked.key);
+  if (row !== undefined && now - row.started_at < KEPT_MS) {
+    if (row.fingerprint !== asked.fingerprint) throw mismatch();
+    if (row.status !== null) return { status: row.status, body: row.body ?? "" };
+    if (now - row.started_at < asked.staleMs) {
+      throw new TrimtabError(
+        "conflict",
+        "A request with this Idempotency-Key is still running. Wait for it, then ask again.",
+      );
+    }
+  }
+  db.run(
+    "INSERT OR REPLACE INTO idempotency (key, fingerprint, status, body, started_at) VALUES (?, ?, NULL, NULL, ?)",
+    asked.key,
+    asked.fingerprint,
+    now,
+  );
+  return undefined;
+}
+
+/** Keeps the reply of a claimed key; the first one stays. */
+export function settle(db: Database, asked: Idempotency, reply: StoredReply): void {
+  db.run(
+    "UPDATE idempotency SET status = ?, body = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
+    reply.status,
+    reply.body,
+    asked.key,
+    asked.fingerprint,
+  );
+}
+
+/** Gives a claimed key back, as if it had never been used. */
+export function abandon(db: Database, asked: Idempotency): void {
+  db.run("DELETE FROM idempotency WHERE key = ? AND fingerprint = ? AND status IS NULL", asked.key, asked.fingerprint);
+}
+
+/** Forgets replies that are a day old. */
+export function sweepIdempotency(db: Database, now: number): void {
+  db.run("DELETE FROM idempotency WHERE started_at <= ?", now - KEPT_MS);
+}
+
+export function mismatch(): TrimtabError {
+  return new TrimtabError(
+    "idempotency_mismatch",
+    "This Idempotency-Key was used for a different request. Use a new key, or send the first request again unchanged.",
+  );
+}

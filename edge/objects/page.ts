@@ -1,0 +1,35 @@
+import type { Page } from "../../shared/api/lists.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { Database, SqlValue } from "./database.ts";
+
+export interface PageSource {
+  /** A table with columns `n` and `id`; written in the code, never taken from a request. */
+  readonly table: string;
+  readonly where?: string;
+  readonly values?: readonly SqlValue[];
+  readonly order?: "asc" | "desc";
+}
+
+/**
+ * Up to `limit + 1` rows after the one whose id is `after`, newest first unless told.
+ *
+ * @throws TrimtabError invalid_request where `after` is no id of this list.
+ */
+export function pageOf<T>(db: Database, source: PageSource, page: Page): T[] {
+  const { table, where = "1", values = [], order = "desc" } = source;
+  const cursor =
+    page.after === undefined
+      ? undefined
+      : db.get<{ n: number }>(`SELECT n FROM ${table} WHERE id = ? AND ${where}`, page.after, ...values);
+  if (page.after !== undefined && cursor === undefined) {
+    throw new TrimtabError("invalid_request", "`after` is not the id of anything in this list.", { param: "after" });
+  }
+  const beyond = order === "desc" ? "n < ?" : "n > ?";
+  const start = cursor?.n ?? (order === "desc" ? Number.MAX_SAFE_INTEGER : 0);
+  return db.all<T>(
+    `SELECT * FROM ${table} WHERE ${where} AND ${beyond} ORDER BY n ${order} LIMIT ?`,
+    ...values,
+    start,
+    page.limit + 1,
+  );
+}

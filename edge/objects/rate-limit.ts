@@ -1,0 +1,51 @@
+/** What is left of an allowance, for the `x-ratelimit-*` headers. */
+export interface Allowance {
+  readonly limit: number;
+  readonly remaining: number;
+  /** Milliseconds until the allowance is whole again. */
+  readonly resetMs: number;
+}
+
+/** A token bucket that refills evenly over a minute. Its owner passes the time in. */
+export class MinuteBucket {
+  readonly #limit: number;
+  #level: number;
+  #at: number;
+
+  constructor(limit: number, now: number) {
+    this.#limit = limit;
+    this.#level = limit;
+    this.#at = now;
+  }
+
+  /** Takes `amount` where that much is left; returns whether it was. */
+  take(amount: number, now: number): boolean {
+    this.#refill(now);
+    if (this.#level < amount) return false;
+    this.#level -= amount;
+    return true;
+  }
+
+  /** Takes `amount` whether or not it is there: what a finished request has used. The level may fall below zero. */
+  charge(amount: number, now: number): void {
+    this.#refill(now);
+    this.#level -= amount;
+  }
+
+  /** Milliseconds until `amount` is there. */
+  waitFor(amount: number, now: number): number {
+    this.#refill(now);
+    return Math.max(0, Math.ceil(((amount - this.#level) * 60_000) / this.#limit));
+  }
+
+  allowance(now: number): Allowance {
+    const resetMs = this.waitFor(this.#limit, now);
+    return { limit: this.#limit, remaining: Math.max(0, Math.floor(this.#level)), resetMs };
+  }
+
+  #refill(now: number): void {
+    const gained = ((now - this.#at) * this.#limit) / 60_000;
+    this.#level = Math.min(this.#limit, this.#level + Math.max(0, gained));
+    this.#at = now;
+  }
+}

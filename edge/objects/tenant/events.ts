@@ -1,0 +1,91 @@
+import type { JobEvent } from "../../../shared/api/jobs.ts";
+import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { EventBatchReply, TrainerEvent } from "../../../shared/api/trainer.ts";
+import { type Database, seconds } from "../database.ts";
+import { pageOf } from "../page.ts";
+
+interface EventRow {
+  readonly n: number;
+  readonly id: string;
+  readonly created_at: number;
+  readonly level: JobEvent["level"];
+  readonly message: string;
+  readonly type: JobEvent["type"];
+  readonly data: string | null;
+}
+
+/** A stretch of a job's events, oldest first; `cursor` is where the next one starts. */
+export interface EventStretch {
+  readonly events: JobEvent[];
+  readonly cursor: number;
+}
+
+/** An event of the service itself. */
+export function addEvent(
+  db: Database,
+  event: { id: string; job: string; level: JobEvent["level"]; message: string },
+  now: number,
+): void {
+  db.run(
+    `INSERT INTO events (id, job, created_at, level, message, type) VALUES (?, ?, ?, ?, ?, 'message')`,
+    event.id,
+    event.job,
+    seconds(now),
+    event.level,
+    event.message,
+  );
+}
+
+/**
+ * A trainer's events. A batch that is sent twice is stored once, and so are the metrics of a step that is trained again after
+ * a crash: a run is a function of its inputs, so they are the same numbers.
+ */
+export function addTrainerEvents(
+  db: Database,
+  batch: { job: string; fence: number; events: readonly (TrainerEvent & { id: string })[] },
+  now: number,
+): EventBatchReply {
+  let accepted = 0;
+  for (const event of batch.events) {
+    const step = event.type === "metrics" && typeof event.data?.step === "number" ? event.data.step : null;
+    const written = db.run(
+      `INSERT OR IGNORE INTO events (id, job, fence, seq, step, created_at, level, message, type, data)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      event.id,
+      batch.job,
+      batch.fence,
+      event.seq,
+      step,
+      seconds(now),
+      event.level,
+      event.message,
+      event.type,
+      event.data === null ? null : JSON.stringify(event.data),
+    );
+    if (written > 0) accepted++;
+  }
+  return { accepted, duplicates: batch.events.length - accepted };
+}
+
+export function listEvents(db: Database, job: string, page: Page): ListOf<JobEvent> {
+  const rows = pageOf<EventRow>(db, { table: "events", where: "job = ?", values: [job] }, page);
+  return listOf(rows.map(eventOf), page.limit);
+}
+
+/** Up to 200 events after the cursor, oldest first. */
+export function eventsAfter(db: Database, job: string, cursor: number): EventStretch {
+  const rows = db.all<EventRow>("SELECT * FROM events WHERE job = ? AND n > ? ORDER BY n LIMIT 200", job, cursor);
+  return { events: rows.map(eventOf), cursor: rows.at(-1)?.n ?? cursor };
+}
+
+function eventOf(row: EventRow): JobEvent {
+  return {
+    object: "fine_tuning.job.event",
+    id: row.id,
+    created_at: row.created_at,
+    level: row.level,
+    message: row.message,
+    type: row.type,
+    data: row.data === null ? null : (JSON.parse(row.data) as Record<string, unknown>),
+  };
+}

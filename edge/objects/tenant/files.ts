@@ -1,0 +1,112 @@
+import type { FileObject } from "../../../shared/api/files.ts";
+import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
+import { type Database, seconds } from "../database.ts";
+import { pageOf } from "../page.ts";
+
+export interface FileRow {
+  readonly id: string;
+  readonly state: "pending" | "ready";
+  readonly blob: string;
+  readonly filename: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly format: string;
+  readonly lines: number;
+  readonly created_at: number;
+}
+
+/** What became known about a dataset while it streamed in. */
+export interface FileFacts {
+  readonly filename: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly format: string;
+  readonly lines: number;
+}
+
+/** First of the three steps of an upload: the record, pending. Then come the bytes, then `finishFile`. */
+export function beginFile(db: Database, file: { id: string; blob: string }, now: number): void {
+  reserveBlob(db, file.blob, now);
+  db.run(
+    `INSERT INTO files (id, state, blob, filename, bytes, sha256, format, lines, created_at)
+     VALUES (?, 'pending', ?, '', 0, '', '', 0, ?)`,
+    file.id,
+    file.blob,
+    seconds(now),
+  );
+}
+
+export function finishFile(db: Database, id: string, facts: FileFacts, now: number): FileObject {
+  const row = db.get<FileRow>("SELECT * FROM files WHERE id = ? AND state = 'pending'", id);
+  if (row === undefined)
+    throw new TrimtabError("conflict", "The upload took too long and was swept. Send the file again.");
+  db.run(
+    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ? WHERE id = ?",
+    facts.filename,
+    facts.bytes,
+    facts.sha256,
+    facts.format,
+    facts.lines,
+    id,
+  );
+  readyBlob(db, row.blob, now);
+  return fileOf(requireFile(db, id, "file"));
+}
+
+/** Forgets an upload that failed; its bytes are swept. */
+export function dropPendingFile(db: Database, id: string, now: number): void {
+  const row = db.get<FileRow>("SELECT * FROM files WHERE id = ? AND state = 'pending'", id);
+  if (row === undefined) return;
+  db.run("DELETE FROM files WHERE id = ?", id);
+  doomBlob(db, row.blob, now);
+}
+
+/** Drops the records of uploads whose bytes the blob sweep has given up on. */
+export function sweepPendingFiles(db: Database): void {
+  db.run("DELETE FROM files WHERE state = 'pending' AND blob NOT IN (SELECT key FROM blobs WHERE state = 'pending')");
+}
+
+export function requireFile(db: Database, id: string, param: string): FileRow {
+  const row = db.get<FileRow>("SELECT * FROM files WHERE id = ? AND state = 'ready'", id);
+  if (row === undefined) throw new TrimtabError("not_found", `There is no file ${JSON.stringify(id)}.`, { param });
+  return row;
+}
+
+export function listFiles(db: Database, page: Page & { order: "asc" | "desc" }): ListOf<FileObject> {
+  const rows = pageOf<FileRow>(db, { table: "files", where: "state = 'ready'", order: page.order }, page);
+  return listOf(rows.map(fileOf), page.limit);
+}
+
+/**
+ * @throws TrimtabError conflict while a job that has not ended needs the file.
+ */
+export function deleteFile(db: Database, id: string, now: number): Deleted {
+  const row = requireFile(db, id, "file_id");
+  const user = db.get<{ id: string }>(
+    `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
+     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1)`,
+    id,
+  );
+  if (user !== undefined) {
+    throw new TrimtabError("conflict", `The job ${user.id} still needs this file. Cancel the job or wait for its end.`);
+  }
+  db.run("DELETE FROM files WHERE id = ?", id);
+  doomBlob(db, row.blob, now);
+  return { id, object: "file", deleted: true };
+}
+
+export function fileOf(row: FileRow): FileObject {
+  return {
+    id: row.id,
+    object: "file",
+    bytes: row.bytes,
+    created_at: row.created_at,
+    filename: row.filename,
+    purpose: "fine-tune",
+    status: "processed",
+    status_details: null,
+    expires_at: null,
+  };
+}

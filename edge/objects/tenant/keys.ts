@@ -1,0 +1,69 @@
+import type { Key } from "../../../shared/api/admin.ts";
+import { LIMITS } from "../../../shared/api/limits.ts";
+import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { type Database, seconds } from "../database.ts";
+import { pageOf } from "../page.ts";
+
+interface KeyRow {
+  readonly id: string;
+  readonly name: string | null;
+  readonly hash: string;
+  readonly hint: string;
+  readonly created_at: number;
+}
+
+/** The hash under which a secret is kept. Secrets are 256 random bits, so a slow hash would protect nothing. */
+export function hashSecret(secret: string): Promise<string> {
+  return sha256Hex(new TextEncoder().encode(secret));
+}
+
+/** Stores a key by its hash; the same hash twice is the same key, made by a request that was repeated. */
+export function addKey(
+  db: Database,
+  key: { id: string; name: string | null; hash: string; hint: string },
+  now: number,
+): Key {
+  const known = db.get<KeyRow>("SELECT * FROM keys WHERE hash = ?", key.hash);
+  if (known !== undefined) return keyOf(known);
+  const count = db.get<{ count: number }>("SELECT count(*) AS count FROM keys")?.count ?? 0;
+  if (count >= LIMITS.keysPerTenant) {
+    throw new TrimtabError("conflict", `A tenant has at most ${LIMITS.keysPerTenant} keys. Revoke one first.`);
+  }
+  const row: KeyRow = { ...key, created_at: seconds(now) };
+  db.run(
+    "INSERT INTO keys (id, name, hash, hint, created_at) VALUES (?, ?, ?, ?, ?)",
+    row.id,
+    row.name,
+    row.hash,
+    row.hint,
+    row.created_at,
+  );
+  return keyOf(row);
+}
+
+/** Whether a hash is one of the tenant's keys'. Every key is compared, each in constant time. */
+export function isKey(db: Database, hash: string): boolean {
+  const given = new TextEncoder().encode(hash);
+  let found = false;
+  for (const row of db.all<{ hash: string }>("SELECT hash FROM keys")) {
+    const kept = new TextEncoder().encode(row.hash);
+    if (kept.byteLength === given.byteLength && crypto.subtle.timingSafeEqual(kept, given)) found = true;
+  }
+  return found;
+}
+
+export function listKeys(db: Database, page: Page): ListOf<Key> {
+  return listOf(pageOf<KeyRow>(db, { table: "keys" }, page).map(keyOf), page.limit);
+}
+
+export function revokeKey(db: Database, id: string): void {
+  if (db.run("DELETE FROM keys WHERE id = ?", id) === 0) {
+    throw new TrimtabError("not_found", `There is no key ${JSON.stringify(id)}.`, { param: "key" });
+  }
+}
+
+function keyOf(row: KeyRow): Key {
+  return { id: row.id, object: "key", name: row.name, created_at: row.created_at, hint: row.hint };
+}

@@ -1,0 +1,70 @@
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { Database } from "../database.ts";
+import type { ResolvedDelta, ResolvedModel, StoredFolder } from "../engine-protocol.ts";
+import { type ArtefactRow, findArtefact, findModel, folderOf, unknownModel } from "./artefacts.ts";
+
+export interface AskedDelta {
+  readonly id: string;
+  readonly weight: number;
+}
+
+/** What the tenant's own rows say about a name: the base below it and what lies on top. */
+export interface OwnedModel {
+  readonly baseId: string;
+  /** null where the name is a base's own. */
+  readonly artefact: ArtefactRow | null;
+}
+
+/** Looks a model's name up among the tenant's; a name that is not there may be a base's. */
+export function ownedModel(db: Database, name: string): OwnedModel {
+  const row = findModel(db, name);
+  if (row === undefined) {
+    if (name.startsWith("ft:")) throw unknownModel(name);
+    return { baseId: name, artefact: null };
+  }
+  const artefact = findArtefact(db, row.artefact);
+  if (artefact === undefined) throw unknownModel(name);
+  return { baseId: row.base_id, artefact };
+}
+
+/**
+ * Puts a model and the deltas asked for on top of it together.
+ *
+ * @throws TrimtabError model_not_found or not_found for an unknown delta, invalid_delta for one made for another base.
+ */
+export function resolve(
+  db: Database,
+  asked: { tenant: string; owned: OwnedModel; deltas: readonly AskedDelta[] },
+  base: StoredFolder & { readonly id: string },
+): ResolvedModel {
+  const { artefact } = asked.owned;
+  if (artefact !== null && artefact.base_digest !== base.digest) {
+    throw new TrimtabError("invalid_delta", `The model was made for another version of ${base.id}. Train it again.`, {
+      param: "model",
+    });
+  }
+  const weights = artefact?.kind === "model" ? { ...folderOf(artefact), tenant: asked.tenant } : null;
+  const sums = new Map<string, ResolvedDelta>();
+  if (artefact?.kind === "delta") addDelta(sums, artefact, 1);
+  for (const [index, { id, weight }] of asked.deltas.entries()) {
+    const param = `deltas[${index}].id`;
+    const row = deltaNamed(db, id, param);
+    if (row.base_digest !== base.digest || weights !== null) {
+      const why = weights === null ? `is for ${row.base_id}` : "cannot be added to a full fine-tune";
+      throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} ${why}, not for ${base.id}.`, { param });
+    }
+    addDelta(sums, row, weight);
+  }
+  const deltas = [...sums.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  return { base, weights, deltas };
+}
+
+function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
+  const row = findArtefact(db, findModel(db, id)?.artefact ?? id);
+  if (row?.kind === "delta") return row;
+  throw new TrimtabError("not_found", `There is no delta ${JSON.stringify(id)}.`, { param });
+}
+
+function addDelta(sums: Map<string, ResolvedDelta>, row: ArtefactRow, weight: number): void {
+  sums.set(row.digest, { ...folderOf(row), weight: (sums.get(row.digest)?.weight ?? 0) + weight });
+}

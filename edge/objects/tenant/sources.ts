@@ -1,0 +1,47 @@
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { Database } from "../database.ts";
+import { resumeRow } from "./checkpoints.ts";
+import { requireFile } from "./files.ts";
+import { baseOf, type JobRow, specOf } from "./jobs.ts";
+
+/** Something that a trainer may read for the job it holds. */
+export type SourceName =
+  | { readonly kind: "base"; readonly name: string }
+  | { readonly kind: "file"; readonly id: string }
+  | { readonly kind: "resume"; readonly step: number };
+
+/** Where bytes lie in R2, and what they must be. */
+export interface BlobSource {
+  readonly key: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * @throws TrimtabError not_found for what the job does not use: a lease opens its own inputs and nothing else.
+ */
+export function sourceOf(db: Database, job: JobRow, source: SourceName): BlobSource {
+  switch (source.kind) {
+    case "base": {
+      const base = baseOf(job);
+      const file = base.files.find(({ name }) => name === source.name);
+      if (file === undefined) throw new TrimtabError("not_found", `The base ${base.id} has no file ${source.name}.`);
+      return { key: base.prefix + file.name, bytes: file.bytes, sha256: file.sha256 };
+    }
+    case "file": {
+      const spec = specOf(job);
+      if (source.id !== spec.training_file && source.id !== spec.validation_file) {
+        throw new TrimtabError("not_found", `The job ${job.id} does not use the file ${source.id}.`);
+      }
+      const { blob, bytes, sha256 } = requireFile(db, source.id, "file_id");
+      return { key: blob, bytes, sha256 };
+    }
+    case "resume": {
+      const row = resumeRow(db, job.id);
+      if (row?.step !== source.step) {
+        throw new TrimtabError("not_found", `The job ${job.id} has no resume state of step ${source.step}.`);
+      }
+      return { key: row.blob, bytes: row.bytes, sha256: row.sha256 };
+    }
+  }
+}

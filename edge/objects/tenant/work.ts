@@ -1,0 +1,182 @@
+import type { Checkpoint, CreateJob, Job, JobEvent } from "../../../shared/api/jobs.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
+import type { Method } from "../../../shared/api/methods.ts";
+import type { Delta, Model } from "../../../shared/api/models.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { ResolvedModel } from "../engine-protocol.ts";
+import { type Idempotency, settle } from "../idempotency.ts";
+import { type Outcome, outcome } from "../outcome.ts";
+import { TenantAccount } from "./account.ts";
+import {
+  deleteDelta,
+  deleteModel,
+  deltaOf,
+  findModel,
+  listDeltas,
+  listModels,
+  modelOf,
+  requireDelta,
+} from "./artefacts.ts";
+import { listCheckpoints } from "./checkpoints.ts";
+import { type EventStretch, eventsAfter, listEvents } from "./events.ts";
+import { addJob, isTerminal, type JobBase, jobOf, listJobs, pauseJob, requeueJob, requireJob } from "./jobs.ts";
+import { type AskedDelta, ownedModel, resolve } from "./resolve.ts";
+
+/** Jobs as their tenant sees them, and what came of them: models and deltas. */
+export abstract class TenantWork extends TenantAccount {
+  /** `method` is the request's, complete and checked against the base. */
+  createJob(
+    asked: { request: CreateJob; method: Method; base: JobBase },
+    key: Idempotency | null,
+  ): Promise<Outcome<Job>> {
+    return outcome(async () => {
+      const id = this.newId("job");
+      const seed = asked.request.seed ?? this.#seed();
+      const job = this.db.transaction(() => {
+        const row = addJob(this.db, { ...asked, id, seed }, Date.now());
+        this.say(id, "info", `Created fine-tuning job: ${id}`);
+        const created = jobOf(this.db, row);
+        if (key !== null) settle(this.db, key, { status: 200, body: JSON.stringify(created) });
+        return created;
+      });
+      await this.queue();
+      return job;
+    });
+  }
+
+  #seed(): number {
+    return new DataView(this.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
+  }
+
+  job(id: string): Promise<Outcome<Job>> {
+    return outcome(() => this.#job(id));
+  }
+
+  #job(id: string): Job {
+    return jobOf(this.db, requireJob(this.db, id));
+  }
+
+  listJobs(page: Page): Promise<Outcome<ListOf<Job>>> {
+    return outcome(() => listJobs(this.db, page));
+  }
+
+  /** Ends a job at once; its trainer is told at its next call. */
+  cancelJob(id: string): Promise<Outcome<Job>> {
+    return outcome(async () => {
+      if (this.#requireUnended(id, "cancelled") !== "cancelled") {
+        this.db.transaction(() => this.end(id, { status: "cancelled" }, "The job was cancelled"));
+        await this.settled(id, "cancelled");
+      }
+      return this.#job(id);
+    });
+  }
+
+  /** Stops a job at its next checkpoint; what it has learned is kept. */
+  pauseJob(id: string): Promise<Outcome<Job>> {
+    return outcome(async () => {
+      if (this.#requireUnended(id, "paused") !== "paused") {
+        this.db.transaction(() => {
+          pauseJob(this.db, id);
+          this.say(id, "info", "The job was paused");
+        });
+        await this.settled(id, null);
+      }
+      return this.#job(id);
+    });
+  }
+
+  resumeJob(id: string): Promise<Outcome<Job>> {
+    return outcome(async () => {
+      if (this.#requireUnended(id, "resumed") === "paused") {
+        this.db.transaction(() => {
+          requeueJob(this.db, id);
+          this.say(id, "info", "The job was resumed");
+        });
+        await this.queue();
+      }
+      return this.#job(id);
+    });
+  }
+
+  /** The job's status, which is an ended one only where that is what was asked for. */
+  #requireUnended(id: string, wanted: "cancelled" | "paused" | "resumed"): Job["status"] {
+    const { status } = requireJob(this.db, id);
+    if (isTerminal(status) && status !== wanted) {
+      throw new TrimtabError("conflict", `The job ${id} has ended (${status}) and cannot be ${wanted}.`);
+    }
+    return status;
+  }
+
+  listEvents(id: string, page: Page): Promise<Outcome<ListOf<JobEvent>>> {
+    return outcome(() => {
+      requireJob(this.db, id);
+      return listEvents(this.db, id, page);
+    });
+  }
+
+  /** The events after a cursor; waits up to `waitMs` for the first one. `ended`: no more will come. */
+  followEvents(id: string, cursor: number, waitMs: number): Promise<Outcome<EventStretch & { ended: boolean }>> {
+    return outcome(async () => {
+      let stretch = eventsAfter(this.db, id, cursor);
+      if (stretch.events.length === 0 && !isTerminal(requireJob(this.db, id).status)) {
+        await this.newEvents(id, waitMs);
+        stretch = eventsAfter(this.db, id, cursor);
+      }
+      const ended = isTerminal(requireJob(this.db, id).status) && stretch.events.length === 0;
+      return { ...stretch, ended };
+    });
+  }
+
+  listCheckpoints(id: string, page: Page): Promise<Outcome<ListOf<Checkpoint>>> {
+    return outcome(() => {
+      requireJob(this.db, id);
+      return listCheckpoints(this.db, id, page);
+    });
+  }
+
+  listModels(): Promise<Outcome<Model[]>> {
+    return outcome(() => listModels(this.db, this.tenant().id));
+  }
+
+  /** One of the tenant's own models; null where it has none of that name. */
+  model(name: string): Promise<Outcome<Model | null>> {
+    return outcome(() => {
+      const row = findModel(this.db, name);
+      return row === undefined ? null : modelOf(row, this.tenant().id);
+    });
+  }
+
+  deleteModel(name: string): Promise<Outcome<Deleted>> {
+    return outcome(async () => {
+      const deleted = this.db.transaction(() => deleteModel(this.db, name, Date.now()));
+      await this.rearm();
+      return deleted;
+    });
+  }
+
+  listDeltas(page: Page): Promise<Outcome<ListOf<Delta>>> {
+    return outcome(() => listDeltas(this.db, page));
+  }
+
+  delta(id: string): Promise<Outcome<Delta>> {
+    return outcome(() => deltaOf(this.db, requireDelta(this.db, id, "delta_id")));
+  }
+
+  deleteDelta(id: string): Promise<Outcome<Deleted>> {
+    return outcome(async () => {
+      const deleted = this.db.transaction(() => deleteDelta(this.db, id, Date.now()));
+      await this.rearm();
+      return deleted;
+    });
+  }
+
+  /** What a request's `model` and `deltas` come to. */
+  resolveModel(name: string, deltas: readonly AskedDelta[]): Promise<Outcome<ResolvedModel>> {
+    return outcome(async () => {
+      const { config: _, ...base } = await this.readyBase(ownedModel(this.db, name).baseId);
+      // Looked up again after the wait: what was deleted meanwhile is not served.
+      const owned = ownedModel(this.db, name);
+      return resolve(this.db, { tenant: this.tenant().id, owned, deltas }, base);
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { StoredFile } from "./artefacts.ts";
+import { BaseId, Digest, TenantId } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
+import { listSchema, pageQuery } from "./lists.ts";
+
+export const CreateTenant = z
+  .strictObject({
+    id: TenantId,
+    requests_per_minute: z.int().min(1).max(1_000_000).optional(),
+    tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
+  })
+  .meta({ id: "CreateTenant" });
+export type CreateTenant = z.infer<typeof CreateTenant>;
+
+export const Tenant = z
+  .strictObject({
+    id: TenantId,
+    object: z.literal("tenant"),
+    created_at: z.int(),
+    requests_per_minute: z.int(),
+    tokens_per_minute: z.int(),
+  })
+  .meta({ id: "Tenant" });
+export type Tenant = z.infer<typeof Tenant>;
+
+export const TenantSummary = z
+  .strictObject({ id: TenantId, object: z.literal("tenant"), created_at: z.int() })
+  .meta({ id: "TenantSummary" });
+export type TenantSummary = z.infer<typeof TenantSummary>;
+export const TenantList = listSchema(TenantSummary).meta({ id: "TenantList" });
+export const TenantListQuery = pageQuery();
+
+export const CreateKey = z.strictObject({ name: z.string().max(64).optional() }).meta({ id: "CreateKey" });
+export type CreateKey = z.infer<typeof CreateKey>;
+
+export const Key = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal("key"),
+    name: z.string().nullable(),
+    created_at: z.int(),
+    hint: z.string().meta({ description: "The secret's last four characters" }),
+  })
+  .meta({ id: "Key" });
+export type Key = z.infer<typeof Key>;
+export const KeyList = listSchema(Key).meta({ id: "KeyList" });
+
+/** The only reply that ever holds the secret: the server keeps its hash. */
+export const NewKey = z.strictObject({ ...Key.shape, key: z.string() }).meta({ id: "NewKey" });
+export type NewKey = z.infer<typeof NewKey>;
+
+export const CreateBase = z
+  .strictObject({ id: BaseId, files: z.array(StoredFile).min(1).max(LIMITS.modelFiles) })
+  .meta({ id: "CreateBaseModel" });
+export type CreateBase = z.infer<typeof CreateBase>;
+
+export const BaseModel = z
+  .strictObject({
+    id: BaseId,
+    object: z.literal("base_model"),
+    created_at: z.int(),
+    digest: Digest,
+    status: z.enum(["pending", "ready"]),
+    files: z.array(z.strictObject({ ...StoredFile.shape, uploaded: z.boolean() })),
+  })
+  .meta({ id: "BaseModel" });
+export type BaseModel = z.infer<typeof BaseModel>;
+
+export const Usage = z
+  .strictObject({
+    object: z.literal("usage"),
+    tenant: TenantId,
+    days: z.array(
+      z.strictObject({
+        day: z.string().meta({ description: "UTC, as in 2026-01-31" }),
+        requests: z.int(),
+        prompt_tokens: z.int(),
+        completion_tokens: z.int(),
+        trained_tokens: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: "Usage" });
+export type Usage = z.infer<typeof Usage>;

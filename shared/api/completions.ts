@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
+import { LIMITS } from "./limits.ts";
+import { UNSUPPORTED, unsupported } from "./parse.ts";
+
+const tokenId = z.int().min(0).max(2_147_483_647);
+
+export const CreateCompletion = z
+  .strictObject({
+    model: z.string().min(1).max(300),
+    prompt: z
+      .union([
+        z.string(),
+        z.array(z.string()).min(1).max(LIMITS.prompts),
+        z.array(tokenId).min(1).max(LIMITS.jsonBody),
+        z.array(z.array(tokenId).min(1)).min(1).max(LIMITS.prompts),
+      ])
+      .meta({ description: "Text or token ids, one or several" }),
+    ...samplingFields,
+    logprobs: z.int().min(0).max(LIMITS.completionLogprobs).nullish(),
+    deltas: deltaField,
+    steering: unsupported(),
+    echo: z.literal(false, UNSUPPORTED).nullish(),
+    best_of: z.literal(1, "must be 1: choosing among several is not supported").nullish(),
+    suffix: unsupported(),
+  })
+  .meta({ id: "CreateCompletion" });
+export type CreateCompletion = z.infer<typeof CreateCompletion>;
+
+export const CompletionLogprobs = z
+  .strictObject({
+    tokens: z.array(z.string()),
+    token_logprobs: z.array(z.number()),
+    top_logprobs: z.array(z.record(z.string(), z.number())),
+    text_offset: z.array(z.int()),
+  })
+  .meta({ id: "CompletionLogprobs" });
+export type CompletionLogprobs = z.infer<typeof CompletionLogprobs>;
+
+/** Also each chunk of a stream, with `finish_reason` null until a choice's last. */
+export const CompletionObject = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal("text_completion"),
+    created: z.int(),
+    model: z.string(),
+    system_fingerprint: z.string().nullable(),
+    choices: z.array(
+      z.strictObject({
+        index: z.int(),
+        text: z.string(),
+        logprobs: CompletionLogprobs.nullable(),
+        finish_reason: finishReason.nullable(),
+      }),
+    ),
+    usage: UsageCounts.nullable().optional(),
+  })
+  .meta({ id: "Completion" });
+export type CompletionObject = z.infer<typeof CompletionObject>;

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { ERROR_CODES, type ErrorCode, TrimtabError } from "../errors.ts";
+
+export interface HttpError {
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503;
+  readonly type: string;
+}
+
+const invalid = (status: HttpError["status"]): HttpError => ({ status, type: "invalid_request_error" });
+const server = (status: HttpError["status"]): HttpError => ({ status, type: "server_error" });
+
+/**
+ * How each code looks over HTTP. SDKs retry 408, 409, 429 and 5xx, so what a retry cannot mend has another status.
+ */
+export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
+  invalid_request: invalid(400),
+  invalid_json: invalid(400),
+  invalid_file: invalid(400),
+  invalid_dataset: invalid(400),
+  invalid_model: invalid(400),
+  invalid_delta: invalid(400),
+  invalid_graph: server(500),
+  invalid_api_key: { status: 401, type: "authentication_error" },
+  permission_denied: { status: 403, type: "permission_error" },
+  not_found: invalid(404),
+  model_not_found: invalid(404),
+  conflict: { status: 409, type: "conflict_error" },
+  idempotency_mismatch: invalid(422),
+  stale_lease: { status: 409, type: "conflict_error" },
+  payload_too_large: invalid(413),
+  unsupported_parameter: invalid(400),
+  context_length_exceeded: invalid(400),
+  rate_limit_exceeded: { status: 429, type: "rate_limit_error" },
+  capacity_exceeded: server(503),
+  executor_missing: invalid(400),
+  non_finite: server(500),
+  corrupt_blob: server(500),
+  cancelled: { status: 409, type: "conflict_error" },
+  internal_error: server(500),
+};
+
+export const ErrorResponse = z
+  .strictObject({
+    error: z.strictObject({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.enum(ERROR_CODES),
+    }),
+  })
+  .meta({ id: "Error" });
+export type ErrorResponse = z.infer<typeof ErrorResponse>;
+
+/** The body of an error reply. What is no `TrimtabError` is a defect: its message stays in the log. */
+export function errorResponse(error: unknown): ErrorResponse {
+  const known =
+    error instanceof TrimtabError
+      ? error
+      : new TrimtabError(
+          "internal_error",
+          "The server made a mistake. Send the request again, or report its x-request-id.",
+        );
+  const { type } = HTTP_ERRORS[known.code];
+  return { error: { message: known.message, type, param: known.param ?? null, code: known.code } };
+}

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { BaseId } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
+import { listSchema, pageQuery } from "./lists.ts";
+import { DeprecatedHyperparameters, Executor, Method } from "./methods.ts";
+
+export const JobStatus = z
+  .enum(["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"])
+  .meta({ id: "JobStatus" });
+export type JobStatus = z.infer<typeof JobStatus>;
+
+/** A job in one of these states changes no more. */
+export const TERMINAL_STATUSES: readonly JobStatus[] = ["succeeded", "failed", "cancelled"];
+
+export const Metadata = z
+  .record(z.string().min(1).max(LIMITS.metadataKey), z.string().max(LIMITS.metadataValue))
+  .refine(
+    (pairs) => Object.keys(pairs).length <= LIMITS.metadataPairs,
+    `must have at most ${LIMITS.metadataPairs} pairs`,
+  )
+  .meta({ id: "Metadata" });
+
+export const CreateJob = z
+  .strictObject({
+    model: BaseId,
+    training_file: z.string().min(1).max(64),
+    validation_file: z.string().min(1).max(64).nullish(),
+    suffix: z
+      .string()
+      .min(1)
+      .max(LIMITS.suffix)
+      .regex(/^[A-Za-z0-9_-]+$/, "must be letters, digits, `-` and `_`")
+      .nullish(),
+    seed: z.int().min(0).max(2_147_483_647).nullish(),
+    metadata: Metadata.nullish(),
+    method: Method.optional(),
+    executor: Executor.nullish(),
+    hyperparameters: DeprecatedHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
+    integrations: z.array(z.never("must be empty: no integration is supported")).nullish(),
+  })
+  .meta({ id: "CreateFineTuningJob" });
+export type CreateJob = z.infer<typeof CreateJob>;
+
+const hyperparameterValue = z.union([z.number(), z.string(), z.boolean()]);
+
+export const Job = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal("fine_tuning.job"),
+    model: z.string(),
+    created_at: z.int(),
+    finished_at: z.int().nullable(),
+    fine_tuned_model: z.string().nullable(),
+    organization_id: z.string(),
+    result_files: z.array(z.string()),
+    status: JobStatus,
+    training_file: z.string(),
+    validation_file: z.string().nullable(),
+    hyperparameters: z.record(z.string(), hyperparameterValue),
+    method: Method,
+    executor: Executor.nullable(),
+    trained_tokens: z.int().nullable(),
+    seed: z.int(),
+    suffix: z.string().nullable(),
+    estimated_finish: z.int().nullable(),
+    integrations: z.array(z.never()),
+    metadata: Metadata.nullable(),
+    error: z.strictObject({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
+  })
+  .meta({ id: "FineTuningJob" });
+export type Job = z.infer<typeof Job>;
+
+export const JobList = listSchema(Job).meta({ id: "FineTuningJobList" });
+export const JobListQuery = pageQuery();
+
+export const JobEvent = z
+  .strictObject({
+    object: z.literal("fine_tuning.job.event"),
+    id: z.string(),
+    created_at: z.int(),
+    level: z.enum(["info", "warn", "error"]),
+    message: z.string(),
+    type: z.enum(["message", "metrics"]),
+    data: z.record(z.string(), z.unknown()).nullable(),
+  })
+  .meta({ id: "FineTuningJobEvent" });
+export type JobEvent = z.infer<typeof JobEvent>;
+
+export const JobEventList = listSchema(JobEvent).meta({ id: "FineTuningJobEventList" });
+export const JobEventQuery = pageQuery().extend({
+  stream: z
+    .enum(["true", "false"])
+    .optional()
+    .meta({ description: "Server-sent events, oldest first, until the job has ended" }),
+});
+
+export const Checkpoint = z
+  .strictObject({
+    object: z.literal("fine_tuning.job.checkpoint"),
+    id: z.string(),
+    created_at: z.int(),
+    step_number: z.int(),
+    fine_tuned_model_checkpoint: z.string(),
+    fine_tuning_job_id: z.string(),
+    metrics: z.record(z.string(), z.number()),
+  })
+  .meta({ id: "FineTuningJobCheckpoint" });
+export type Checkpoint = z.infer<typeof Checkpoint>;
+
+export const CheckpointList = listSchema(Checkpoint).meta({ id: "FineTuningJobCheckpointList" });

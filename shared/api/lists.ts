@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { DEFAULTS, LIMITS } from "./limits.ts";
+
+/** Where a page starts and how long it is. Lists run from the newest to the oldest. */
+export function pageQuery(defaultLimit: number = DEFAULTS.listPage) {
+  return z.strictObject({
+    after: z.string().min(1).max(300).optional().meta({ description: "The id after which the page starts" }),
+    limit: z.coerce.number().int().min(1).max(LIMITS.listPage).default(defaultLimit),
+  });
+}
+
+export interface Page {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of things that have an `id`. */
+export interface ListOf<T> {
+  readonly object: "list";
+  readonly data: T[];
+  readonly has_more: boolean;
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+}
+
+export function listSchema<T extends z.ZodType>(item: T) {
+  return z.strictObject({
+    object: z.literal("list"),
+    data: z.array(item),
+    has_more: z.boolean(),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+  });
+}
+
+/** Makes a page of up to `limit` items out of up to `limit + 1`. */
+export function listOf<T extends { readonly id: string }>(items: readonly T[], limit: number): ListOf<T> {
+  const data = items.slice(0, limit);
+  return {
+    object: "list",
+    data,
+    has_more: items.length > limit,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  };
+}
+
+export const Deleted = z
+  .strictObject({ id: z.string(), object: z.string(), deleted: z.literal(true) })
+  .meta({ id: "Deleted" });
+export type Deleted = z.infer<typeof Deleted>;

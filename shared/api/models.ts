@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { Digest } from "./ids.ts";
+import { listSchema, pageQuery } from "./lists.ts";
+
+export const Model = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal("model"),
+    created: z.int(),
+    owned_by: z.string(),
+    root: z.string().meta({ description: "The base model" }),
+    parent: z.string().nullable().meta({ description: "What it was made from; null for a base" }),
+  })
+  .meta({ id: "Model" });
+export type Model = z.infer<typeof Model>;
+
+export const ModelList = listSchema(Model).meta({ id: "ModelList" });
+
+export const Delta = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal("delta"),
+    created_at: z.int(),
+    base_model: z.string(),
+    base_digest: Digest,
+    digest: Digest,
+    bytes: z.int(),
+    method: z.string(),
+    fine_tuning_job_id: z.string().nullable(),
+    models: z.array(z.string()).meta({ description: "The model names that answer with this delta" }),
+  })
+  .meta({ id: "Delta" });
+export type Delta = z.infer<typeof Delta>;
+
+export const DeltaList = listSchema(Delta).meta({ id: "DeltaList" });
+export const DeltaListQuery = pageQuery();

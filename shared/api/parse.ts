@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { TrimtabError } from "../errors.ts";
+
+/** The message of a field or value that OpenAI's API has and this one does not; its error has the code `unsupported_parameter`. */
+export const UNSUPPORTED = "is not supported by this server; remove it";
+
+/** A field that may only be null or absent: what is not supported is refused by name, never ignored. */
+export function unsupported() {
+  return z.null({ error: UNSUPPORTED }).optional();
+}
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Parses a request and names the first field that has to change, as in `messages[2].content`.
+ *
+ * @throws TrimtabError invalid_request or unsupported_parameter, with `param`.
+ */
+export function parseRequest<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw requestError(parsed.error, value);
+}
+
+/** The error of a failed parse; `value` is what was parsed. */
+export function requestError(error: z.core.$ZodError, value: unknown): TrimtabError {
+  const issue = error.issues[0];
+  if (issue === undefined) return new TrimtabError("invalid_request", "The request is not valid.");
+  return issueError(issue, [], value);
+}
+
+function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown): TrimtabError {
+  const path = [...prefix, ...issue.path];
+  const param = formatPath(path);
+  const details = param === "" ? {} : { param };
+  if (issue.code === "unrecognized_keys") {
+    const field = formatPath([...path, issue.keys[0] ?? ""]);
+    return new TrimtabError("invalid_request", `Unknown field \`${field}\`: remove it or correct its name.`, {
+      param: field,
+    });
+  }
+  if (issue.code === "invalid_union") {
+    if ("discriminator" in issue && issue.discriminator !== undefined) {
+      const options = "options" in issue && Array.isArray(issue.options) ? issue.options : [];
+      const wanted = options.map((option) => JSON.stringify(option)).join(", ");
+      const got = shown(valueAt(root, path));
+      return new TrimtabError(
+        "unsupported_parameter",
+        `\`${param}\` must be one of ${wanted}; ${got} is not supported.`,
+        details,
+      );
+    }
+    return unionError(issue.errors, path, root);
+  }
+  const code = issue.message === UNSUPPORTED ? "unsupported_parameter" : "invalid_request";
+  if (valueAt(root, path) === undefined && issue.code !== "custom") {
+    return new TrimtabError(code, param === "" ? "The body is missing." : `\`${param}\` is required.`, details);
+  }
+  return new TrimtabError(code, sentence(param, issue.message), details);
+}
+
+/** Reports the branch that got furthest; where none got past the value itself, what the branches wanted. */
+function unionError(
+  branches: readonly (readonly Issue[])[],
+  path: readonly PropertyKey[],
+  root: unknown,
+): TrimtabError {
+  const param = formatPath(path);
+  const firsts = branches.flatMap((issues) => issues.slice(0, 1));
+  const deepest = firsts.toSorted((a, b) => b.path.length - a.path.length)[0];
+  const specific = firsts.find((issue) => issue.code !== "invalid_type" && issue.code !== "invalid_value");
+  const chosen = deepest !== undefined && deepest.path.length > 0 ? deepest : specific;
+  if (chosen !== undefined) return issueError(chosen, path, root);
+  const wanted = firsts.map((issue) => issue.message).join(", or ");
+  return new TrimtabError("invalid_request", sentence(param, wanted), param === "" ? {} : { param });
+}
+
+function sentence(param: string, message: string): string {
+  const subject = param === "" ? "The body" : `\`${param}\``;
+  return /^(must|is|are|has|needs) /.test(message) ? `${subject} ${message}.` : `${subject}: ${message}.`;
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? String(part) : `${text}.${String(part)}`;
+  }, "");
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) => (typeof value === "object" && value !== null ? Reflect.get(value, part) : undefined),
+    root,
+  );
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
