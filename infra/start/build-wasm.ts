@@ -5,9 +5,9 @@
  * - `ort.wasm`: the package's threaded build with its memory import made unshared, because shared memory needs
  *   SharedArrayBuffer, which a Workers isolate is not certain to offer. Atomic instructions on unshared memory are valid
  *   WebAssembly; with one thread nothing ever waits on them.
- * - `ort-glue.mjs`: the package's Emscripten glue with its memory taken from the caller (so that the caller sets the
- *   limit and the sharedness), the heap growing by a few MiB at a time in place of a fifth of its size, and everything
- *   that concerns Node and worker threads taken out (workerd has neither, and its Node emulation misleads the glue).
+ * - `ort-glue.mjs`: the package's Emscripten glue. Its memory and environment come from the caller, who so sets the limit,
+ *   the sharedness and the library's switches; its heap grows by a few MiB at a time in place of a fifth of its size; and
+ *   all that concerns Node and threads is taken out (workerd has neither, and its Node emulation misleads the glue).
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -19,7 +19,7 @@ const PACKAGE = join(ROOT, "node_modules/onnxruntime-web");
 const GENERATED = join(ROOT, "edge/runtime/generated");
 
 /** Bump when a patch below changes, so that existing checkouts build anew. */
-const PATCH_REVISION = 1;
+const PATCH_REVISION = 2;
 
 const IMPORT_SECTION = 2;
 const IMPORT_KIND = { func: 0, table: 1, memory: 2, global: 3 } as const;
@@ -48,6 +48,7 @@ const GLUE_PATCHES: readonly (readonly [why: string, from: string, to: string])[
   ],
   ["no mailbox", "wd=!Atomics.waitAsync||", "wd=!0||"],
   ["memory from the caller", "x=new WebAssembly.Memory({initial:256,maximum:65536,shared:!0})", "x=h.wasmMemory"],
+  ["environment from the caller", "var Id={},", "var Id=h.environment??{},"],
   ["growth by 4 MiB", "c=b*(1+.2/d)", "c=b+4194304/d"],
 ];
 /** Follows the factory in the glue and starts it when loaded as a thread. */

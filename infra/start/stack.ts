@@ -1,0 +1,176 @@
+/** A running stack: the Worker in workerd and one trainer, both kept running, with everything they store in one folder. */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, TrimtabError } from "../../shared/errors.ts";
+import { bundleWorker } from "./bundle-worker.ts";
+import { HOST } from "./free-port.ts";
+import { Service } from "./service.ts";
+import type { Secrets, StateFolder } from "./state-folder.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const START_TIMEOUT_MS = 60_000;
+const HEALTH_EVERY_MS = 5_000;
+/** A Worker that compiles a session or decodes a long prompt answers late; one that is silent this long hangs. */
+const SILENCE_MS = 90_000;
+
+export interface StackOptions {
+  readonly state: StateFolder;
+  readonly port: number;
+  /** Hears what a person watching should know. */
+  readonly log: (line: string) => void;
+}
+
+export interface Stack {
+  readonly url: string;
+  readonly secrets: Secrets;
+  /** Ends every process. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the stack and resolves when it answers. Locks the state folder until it is stopped.
+ *
+ * @throws TrimtabError internal_error, with the end of the server's log, where the server does not come up.
+ */
+export async function startStack({ state, port, log }: StackOptions): Promise<Stack> {
+  const unlock = state.lock();
+  const services: Service[] = [];
+  let watch: NodeJS.Timeout | undefined;
+  const stop = async (): Promise<void> => {
+    clearInterval(watch);
+    await Promise.all(services.map((service) => service.stop()));
+    unlock();
+  };
+  try {
+    const secrets = state.secrets();
+    rmSync(state.file("tmp"), { recursive: true, force: true });
+    await bundleWorker(state);
+    const url = `http://${HOST}:${port}`;
+    const edge = startEdge({ state, port, secrets, log });
+    services.push(edge);
+    await untilHealthy(url, state, edge);
+    watch = watchHealth(url, edge, log);
+    services.push(startTrainer({ state, url, secrets, log }));
+    return { url, secrets, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface ServiceContext {
+  readonly state: StateFolder;
+  readonly secrets: Secrets;
+  readonly log: (line: string) => void;
+}
+
+function startEdge({ state, port, secrets, log }: ServiceContext & { readonly port: number }): Service {
+  return new Service({
+    name: "server",
+    command: [process.execPath, join(ROOT, "infra/start/edge-process.ts"), state.path],
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      PORT: String(port),
+      ADMIN_TOKEN: secrets.admin_token,
+      TRAINER_TOKEN: secrets.trainer_token,
+      CI: "true",
+      WRANGLER_SEND_METRICS: "false",
+      WRANGLER_LOG_PATH: join(state.folder("logs"), "wrangler"),
+      XDG_CONFIG_HOME: state.folder("config"),
+      TMPDIR: state.folder("tmp"),
+    },
+    logFile: state.logFile("server"),
+    onEnd: (why, pause) => log(`The server ended (${why}) and starts again in ${pause} ms.`),
+  });
+}
+
+function startTrainer({ state, url, secrets, log }: ServiceContext & { readonly url: string }): Service {
+  return new Service({
+    name: "trainer",
+    command: [process.execPath, join(ROOT, "trainer/main.ts")],
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      TRIMTAB_URL: url,
+      TRAINER_TOKEN: secrets.trainer_token,
+      TRIMTAB_STATE: state.folder("trainer"),
+    },
+    logFile: state.logFile("trainer"),
+    onEnd: (why, pause) => log(`The trainer ended (${why}) and starts again in ${pause} ms.`),
+  });
+}
+
+async function untilHealthy(url: string, state: StateFolder, edge: Service): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  const first = edge.pid;
+  while (performance.now() < deadline) {
+    if (await isHealthy(url, 2_000)) return;
+    if (edge.pid !== first) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const file = state.logFile("server");
+  throw new TrimtabError("internal_error", `The server does not come up. The end of ${file}:\n${endOf(file)}`);
+}
+
+/** Ends a server that has not answered for a long time; it is then started again. */
+function watchHealth(url: string, edge: Service, log: (line: string) => void): NodeJS.Timeout {
+  let answered = performance.now();
+  let asking = false;
+  const timer = setInterval(async () => {
+    if (asking) return;
+    asking = true;
+    if (await isHealthy(url, SILENCE_MS / 3)) answered = performance.now();
+    asking = false;
+    if (performance.now() - answered < SILENCE_MS) return;
+    log("The server does not answer any more and is started again.");
+    answered = performance.now();
+    edge.kill();
+  }, HEALTH_EVERY_MS);
+  timer.unref();
+  return timer;
+}
+
+async function isHealthy(url: string, timeoutMs: number): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(timeoutMs) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+function endOf(file: string): string {
+  if (!existsSync(file)) return "(there is no log)";
+  return readFileSync(file, "utf8").split("\n").slice(-25).join("\n");
+}
+
+/**
+ * Calls `stop` once when this process is asked to end, then exits: Ctrl-C, SIGTERM, a closed terminal, or the end of the npm
+ * process that started it, which does not always pass signals on. A second Ctrl-C does not wait.
+ *
+ * @returns the way to end from within, with a status
+ */
+export function endWith(stop: () => Promise<void>): (status: number) => void {
+  let ending = false;
+  const end = (status: number): void => {
+    if (ending) return;
+    ending = true;
+    stop().then(
+      () => process.exit(status),
+      (error) => {
+        process.stderr.write(`${messageOf(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => (ending && signal === "SIGINT" ? process.exit(1) : end(0)));
+  }
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && end(0), 500).unref();
+  }
+  return end;
+}

@@ -1,0 +1,34 @@
+import { createServer, type Server } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { choosePort, HOST } from "../../../infra/start/free-port.ts";
+
+async function occupy(port: number): Promise<number> {
+  const server: Server = createServer();
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, HOST, resolve);
+  });
+  return (server.address() as { port: number }).port;
+}
+
+test("takes a wanted port", async () => {
+  const taken = await occupy(0);
+  await expect(choosePort(String(taken))).rejects.toThrow(
+    `Port ${taken} is in use. Set PORT to another one, or leave it unset.`,
+  );
+  expect(await choosePort("0")).toBeGreaterThan(1023);
+});
+
+test.each(["http", "-1", "8787.5", "65536", " 80"])("refuses %j", async (wanted) => {
+  await expect(choosePort(wanted)).rejects.toThrow(
+    `PORT is ${JSON.stringify(wanted)}: set it to a number up to 65535.`,
+  );
+});
+
+test("without a wish it takes the first free port from 8787 on", async () => {
+  const first = await choosePort(undefined);
+  expect(first).toBeGreaterThanOrEqual(8787);
+  await occupy(first);
+  expect(await choosePort("")).toBeGreaterThan(first);
+});

@@ -1,0 +1,66 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { StateFolder } from "../../../infra/start/state-folder.ts";
+
+let root: string;
+let state: StateFolder;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "trimtab-state-"));
+  state = new StateFolder(join(root, "a/b"));
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+test("secrets are random, kept, and the owner's alone", () => {
+  const secrets = state.secrets();
+  expect(secrets.admin_token).toMatch(/^[\w-]{43}$/);
+  expect(secrets.trainer_token).not.toBe(secrets.admin_token);
+  expect(new StateFolder(state.path).secrets()).toEqual(secrets);
+  expect(new StateFolder(join(root, "other")).secrets()).not.toEqual(secrets);
+  expect(statSync(state.file("secrets.json")).mode & 0o777).toBe(0o600);
+});
+
+test("a damaged file is named", () => {
+  writeFileSync(state.file("secrets.json"), '{"admin_token":');
+  expect(() => state.secrets()).toThrow(
+    `${state.file("secrets.json")} is damaged. Delete it, or use another TRIMTAB_STATE.`,
+  );
+  writeFileSync(state.file("a.json"), '{"b": 1}');
+  expect(() => state.readJson("a.json", z.strictObject({ b: z.string() }))).toThrow("is damaged");
+  expect(state.readJson("missing.json", z.string())).toBeUndefined();
+});
+
+test("a log that has grown too large is put aside", () => {
+  const file = state.logFile("trainer");
+  writeFileSync(file, "short");
+  expect(state.logFile("trainer")).toBe(file);
+  expect(readFileSync(file, "utf8")).toBe("short");
+  writeFileSync(file, Buffer.alloc((8 << 20) + 1));
+  state.logFile("trainer");
+  expect(existsSync(file)).toBe(false);
+  expect(statSync(`${file}.old`).size).toBe((8 << 20) + 1);
+});
+
+test("one process at a time has the folder", async () => {
+  // Named like a stack, so that the check which guards against reused process ids takes it for one.
+  const other = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "infra/start/serve.ts"]);
+  onTestFinished(() => void other.kill("SIGKILL"));
+  await new Promise((resolve) => other.once("spawn", resolve));
+  state.writePrivateJson("lock.json", { pid: other.pid });
+  expect(() => state.lock()).toThrow(
+    `Process ${other.pid} is already running a stack in ${state.path}. Stop it, or set TRIMTAB_STATE to another folder.`,
+  );
+
+  const ended = new Promise((resolve) => other.once("exit", resolve));
+  other.kill("SIGKILL");
+  await ended;
+  const unlock = state.lock();
+  expect(JSON.parse(readFileSync(state.file("lock.json"), "utf8"))).toEqual({ pid: process.pid });
+  unlock();
+  expect(existsSync(state.file("lock.json"))).toBe(false);
+});
