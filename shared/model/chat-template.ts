@@ -71,6 +71,7 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   }
   const template = compileTemplate(source);
   const takesTools = template.reads("tools");
+  const takesToolCalls = source.includes("tool_calls");
   const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.tokenOf(id) ?? ""));
   const tokens = {
     bos_token: tokenText(tokenizer.bosId),
@@ -79,15 +80,11 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   };
 
   function renderMasked(chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean): string {
-    if (options.tools !== undefined && options.tools.length > 0 && !takesTools) {
-      throw new TrimtabError(
-        "unsupported_parameter",
-        "this model's chat template has no place for tools; leave them out",
-        {
-          param: "tools",
-        },
-      );
-    }
+    requireToolSupport("tools", chat.tools.length > 0 && !takesTools);
+    requireToolSupport(
+      "messages",
+      chat.messages.some((message) => message.tool_calls !== undefined) && !takesToolCalls,
+    );
     return template.render(
       {
         documents: null,
@@ -165,6 +162,19 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     },
     encodeExample,
   };
+}
+
+/** A template that does not mention them would leave them out in silence. */
+function requireToolSupport(param: "tools" | "messages", missing: boolean): void {
+  if (!missing) return;
+  const what = param === "tools" ? "tools" : "tool_calls";
+  throw new TrimtabError(
+    "unsupported_parameter",
+    `this model's chat template has no place for ${what}; leave them out`,
+    {
+      param,
+    },
+  );
 }
 
 function isLearnt(message: ChatMessage): boolean {

@@ -22,10 +22,10 @@ export function createStreamDecoder(parts: StreamDecoderParts): StreamDecoder {
 }
 
 function byBytes(bytesOf: (id: number) => Uint8Array, isWhole: (id: number) => boolean): StreamDecoder {
-  let utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  let utf8 = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
   const flush = () => {
     const rest = utf8.decode();
-    utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+    utf8 = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
     return rest;
   };
   return {

@@ -257,6 +257,10 @@ describe("loading and options", () => {
     expect(() => chatml.encodePrompt([{ role: "user", content: "x" }], { tools: [{}] })).toThrow(
       expect.objectContaining({ code: "unsupported_parameter", param: "tools" }),
     );
+    const calling = { role: "assistant", content: "", tool_calls: [{ type: "function" }] };
+    expect(() => chatml.encodeExample([calling])).toThrow(
+      expect.objectContaining({ code: "unsupported_parameter", param: "messages" }),
+    );
     const taking = loadChatTemplate(tokenizer, "{% if tools is not none %}{{ tools | length }}{% endif %}{{ x }}");
     expect(taking.takesTools).toBe(true);
     expect(taking.render([], { tools: [{}], variables: { x: "!" } })).toBe("1!");

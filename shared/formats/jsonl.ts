@@ -1,0 +1,126 @@
+/**
+ * JSON Lines: one JSON value a line, UTF-8. A byte order mark, CRLF line ends and blank lines at the end are accepted;
+ * anything else that is wrong is refused with its line number, so that a file is read whole or not at all.
+ */
+import { TrimtabError } from "../errors.ts";
+import { parseStrictJson } from "./strict-json.ts";
+
+export interface JsonlOptions {
+  /** What the messages call the file; "the file" by default. */
+  readonly name?: string;
+  /** 8 MiB by default. */
+  readonly maxLineBytes?: number;
+  /** 1,000,000 by default. */
+  readonly maxLines?: number;
+}
+
+export interface JsonlLine {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly value: unknown;
+}
+
+/** Reads a file that comes in pieces; holds no more than one line of it. */
+export interface JsonlReader {
+  /** The lines that this piece completes. Throws `invalid_file`. */
+  push(chunk: Uint8Array): JsonlLine[];
+  /** The last line, where no line break ends it. Throws `invalid_file` when the file held no line at all. */
+  end(): JsonlLine[];
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
+  const { name = "the file", maxLineBytes = 8 * 1024 * 1024, maxLines = 1_000_000 } = options;
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let pieces: Uint8Array[] = [];
+  let pieceBytes = 0;
+  let lines = 0;
+  let values = 0;
+  let firstBlank: number | undefined;
+
+  function refuse(line: number, problem: string, cause?: unknown): TrimtabError {
+    return new TrimtabError("invalid_file", `line ${line} of ${name} ${problem}`, { cause, data: { line } });
+  }
+
+  function hold(piece: Uint8Array): void {
+    pieceBytes += piece.byteLength;
+    if (pieceBytes > maxLineBytes) {
+      throw refuse(lines + 1, `is longer than ${maxLineBytes} bytes; split it or leave it out`);
+    }
+    if (piece.byteLength > 0) pieces.push(piece);
+  }
+
+  function take(): JsonlLine[] {
+    const bytes = withoutMarks(joined(pieces, pieceBytes), lines === 0);
+    pieces = [];
+    pieceBytes = 0;
+    lines += 1;
+    if (lines > maxLines) throw refuse(lines, `is one too many: at most ${maxLines} lines are allowed`);
+    if (lines === 1 && bytes.length >= 2 && (bytes[0]! + bytes[1]! === 0x1fd || bytes[0] === 0 || bytes[1] === 0)) {
+      throw refuse(1, "is not UTF-8 (it looks like UTF-16); save the file as UTF-8");
+    }
+    let text: string;
+    try {
+      text = utf8.decode(bytes);
+    } catch (error) {
+      throw refuse(lines, "is not UTF-8; save the file as UTF-8", error);
+    }
+    if (text.trim() === "") {
+      firstBlank ??= lines;
+      return [];
+    }
+    if (firstBlank !== undefined) throw refuse(firstBlank, "is blank; remove it");
+    values += 1;
+    return [{ number: lines, value: parseStrictJson(text, `line ${lines} of ${name}`, "invalid_file") }];
+  }
+
+  return {
+    push(chunk) {
+      const found: JsonlLine[] = [];
+      let start = 0;
+      for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, start)) {
+        hold(chunk.subarray(start, at));
+        found.push(...take());
+        start = at + 1;
+      }
+      // A copy: the caller may use the chunk's memory again.
+      hold(chunk.slice(start));
+      return found;
+    },
+    end() {
+      const found = pieceBytes > 0 ? take() : [];
+      if (values === 0) {
+        throw new TrimtabError("invalid_file", `${name} is empty; it needs one JSON object on each line`);
+      }
+      return found;
+    },
+  };
+}
+
+/** Every line of a file that is in memory. Throws `invalid_file`. */
+export function* parseJsonl(bytes: Uint8Array, options: JsonlOptions = {}): Generator<JsonlLine, void, undefined> {
+  const reader = createJsonlReader(options);
+  const step = 1 << 20;
+  for (let at = 0; at < bytes.byteLength; at += step) yield* reader.push(bytes.subarray(at, at + step));
+  yield* reader.end();
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
+}
+
+/** Without the byte order mark of a first line and the carriage return of a Windows line end. */
+function withoutMarks(line: Uint8Array, isFirst: boolean): Uint8Array {
+  const start = isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf ? 3 : 0;
+  const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
+  return line.subarray(start, Math.max(start, end));
+}
