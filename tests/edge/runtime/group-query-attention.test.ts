@@ -8,9 +8,10 @@
  *   the longest total. A row of a decoding batch (T = 1) may have any length up to that.
  * - A chunk of T > 1 tokens onto a past that is not empty works for B = 1 only. The kernel tells the two apart by
  *   T = total_sequence_length, which means an empty past.
- * - Several rows may start together (T > 1, empty pasts) padded on the right, each with its own `seqlens_k`.
+ * - Several rows may start together (T > 1, empty pasts) padded on the right, each with its own `seqlens_k`, where the
+ *   kernel rotates: it does for heads whose width is a multiple of 16. The encoder rotates others before the kernel, from
+ *   positions that end at `seqlens_k`.
  * - A position outside the cache is refused before anything is written.
- * - With rotation inside the kernel, a head's width must be a multiple of 16.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadOrtModule, type OrtModule } from "../../../edge/runtime/ort-module.ts";
@@ -18,15 +19,17 @@ import { allocateTensor, type ResidentTensor, residentCopy } from "../../../edge
 import { createSession, type Session } from "../../../edge/runtime/session.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { encodeOnnx } from "../../../shared/graph/onnx.ts";
-import { elementCount, f32, tensor } from "../../../shared/tensor.ts";
+import { f32, tensor } from "../../../shared/tensor.ts";
 
 const HEADS = 4;
 const KV_HEADS = 2;
-const WIDTH = 16;
 const CAPACITY = 24;
 const SLOTS = 4;
-const ROW = KV_HEADS * CAPACITY * WIDTH;
 const UNWRITTEN = 123;
+/** P, the width of a head. */
+let width = 16;
+
+const rowSize = (): number => KV_HEADS * CAPACITY * width;
 
 interface Token {
   readonly query: readonly number[];
@@ -42,15 +45,15 @@ const random = (): number => {
 const vector = (length: number): number[] => Array.from({ length }, () => Math.fround(random()));
 const tokens = (count: number): Token[] =>
   Array.from({ length: count }, () => ({
-    query: vector(HEADS * WIDTH),
-    key: vector(KV_HEADS * WIDTH),
-    value: vector(KV_HEADS * WIDTH),
+    query: vector(HEADS * width),
+    key: vector(KV_HEADS * width),
+    value: vector(KV_HEADS * width),
   }));
 
-const angle = (position: number, i: number): number => position * 10000 ** ((-2 * i) / WIDTH);
+const angle = (position: number, i: number): number => position * 10000 ** ((-2 * i) / width);
 
 /** A graph of one attention node over a cache [batch, KV_HEADS, CAPACITY, width]. */
-function attentionGraph(width: number): Uint8Array {
+function attentionGraph(): Uint8Array {
   const g = new GraphBuilder("attention");
   const cache = ["batch", KV_HEADS, CAPACITY, width] as const;
   const [y, presentKey, presentValue] = g.emit(
@@ -72,7 +75,7 @@ function attentionGraph(width: number): Uint8Array {
 }
 
 function rotate(x: readonly number[], position: number): number[] {
-  const half = WIDTH / 2;
+  const half = width / 2;
   return x.map((_, j) => {
     const i = j % half;
     const [first, second] = [x[i]!, x[i + half]!];
@@ -81,7 +84,7 @@ function rotate(x: readonly number[], position: number): number[] {
   });
 }
 
-const head = (x: readonly number[], index: number): number[] => x.slice(index * WIDTH, (index + 1) * WIDTH);
+const head = (x: readonly number[], index: number): number[] => x.slice(index * width, (index + 1) * width);
 
 /** The output for the last token of `history`. */
 function attend(history: readonly Token[]): number[] {
@@ -91,10 +94,10 @@ function attend(history: readonly Token[]): number[] {
     const kv = Math.floor((h * KV_HEADS) / HEADS);
     const weights = history.map(({ key }, p) => {
       const rotated = rotate(head(key, kv), p);
-      return Math.exp(query.reduce((sum, q, i) => sum + q * rotated[i]!, 0) / Math.sqrt(WIDTH));
+      return Math.exp(query.reduce((sum, q, i) => sum + q * rotated[i]!, 0) / Math.sqrt(width));
     });
     const total = weights.reduce((sum, weight) => sum + weight, 0);
-    return Array.from({ length: WIDTH }, (_, i) =>
+    return Array.from({ length: width }, (_, i) =>
       history.reduce((sum, { value }, p) => sum + (weights[p]! / total) * head(value, kv)[i]!, 0),
     );
   }).flat();
@@ -105,21 +108,9 @@ let session: Session;
 let cos: ResidentTensor;
 let sin: ResidentTensor;
 
-beforeAll(async () => {
-  ort = await loadOrtModule();
-  session = createSession(ort, attentionGraph(WIDTH), { name: "attention" });
-  const table = (f: (x: number) => number) =>
-    f32(
-      [CAPACITY, WIDTH / 2],
-      Array.from({ length: (CAPACITY * WIDTH) / 2 }, (_, i) => f(angle(Math.floor(i / (WIDTH / 2)), i % (WIDTH / 2)))),
-    );
-  cos = residentCopy(ort, table(Math.cos));
-  sin = residentCopy(ort, table(Math.sin));
-});
-
 class Cache {
-  readonly key = allocateTensor(ort, "f32", [SLOTS, KV_HEADS, CAPACITY, WIDTH]);
-  readonly value = allocateTensor(ort, "f32", [SLOTS, KV_HEADS, CAPACITY, WIDTH]);
+  readonly key = allocateTensor(ort, "f32", [SLOTS, KV_HEADS, CAPACITY, width]);
+  readonly value = allocateTensor(ort, "f32", [SLOTS, KV_HEADS, CAPACITY, width]);
 
   constructor() {
     this.key.view().fill(UNWRITTEN);
@@ -134,21 +125,17 @@ class Cache {
     longest: number,
   ): number[][][] {
     const [batch, seq] = [chunks.length, chunks[0]!.length];
-    const stack = (of: keyof Token, width: number) =>
-      residentCopy(
-        ort,
-        f32(
-          [batch, seq, width],
-          chunks.flat().flatMap((token) => [...token[of]]),
-        ),
-      );
-    const window = (slab: ResidentTensor) => slab.window([batch, KV_HEADS, CAPACITY, WIDTH], first * ROW);
+    const stack = (of: keyof Token, heads: number) => {
+      const values = chunks.flat().flatMap((token) => [...token[of]]);
+      return residentCopy(ort, f32([batch, seq, heads * width], values));
+    };
+    const window = (slab: ResidentTensor) => slab.window([batch, KV_HEADS, CAPACITY, width], first * rowSize());
     const [past_key, past_value] = [window(this.key), window(this.value)];
-    const y = allocateTensor(ort, "f32", [batch, seq, HEADS * WIDTH]);
+    const y = allocateTensor(ort, "f32", [batch, seq, HEADS * width]);
     const inputs = {
-      query: stack("query", HEADS * WIDTH),
-      key: stack("key", KV_HEADS * WIDTH),
-      value: stack("value", KV_HEADS * WIDTH),
+      query: stack("query", HEADS),
+      key: stack("key", KV_HEADS),
+      value: stack("value", KV_HEADS),
       past_key,
       past_value,
       last_index: residentCopy(ort, tensor("i32", [batch], Int32Array.from(lastIndex))),
@@ -158,7 +145,7 @@ class Cache {
     const flat = [...y.view()];
     for (const resident of [...Object.values(inputs), y]) resident.dispose();
     return chunks.map((chunk, b) =>
-      chunk.map((_, t) => flat.slice((b * seq + t) * HEADS * WIDTH, (b * seq + t + 1) * HEADS * WIDTH)),
+      chunk.map((_, t) => flat.slice((b * seq + t) * HEADS * width, (b * seq + t + 1) * HEADS * width)),
     );
   }
 
@@ -168,9 +155,9 @@ class Cache {
   }
 
   written(row: number): number {
-    const slab = this.key.view().subarray(row * ROW, row * ROW + CAPACITY * WIDTH);
+    const slab = this.key.view().subarray(row * rowSize(), row * rowSize() + CAPACITY * width);
     const unwritten = slab.indexOf(UNWRITTEN);
-    return unwritten < 0 ? CAPACITY : unwritten / WIDTH;
+    return unwritten < 0 ? CAPACITY : unwritten / width;
   }
 }
 
@@ -185,128 +172,127 @@ function expectHistory(got: readonly (readonly number[])[], history: readonly To
   for (const [t, y] of got.entries()) expectClose(y, attend(history.slice(0, past + t + 1)));
 }
 
-describe("one row", () => {
-  test("prefills at once", () => {
-    const history = tokens(7);
-    const cache = new Cache();
-    expectHistory(cache.prefill(2, 0, history), history);
-    expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([0, 0, 7, 0]);
+describe.each([16, 8])("with heads of width %i", (headWidth) => {
+  beforeAll(async () => {
+    width = headWidth;
+    ort = await loadOrtModule();
+    session = createSession(ort, attentionGraph(), { name: "attention" });
+    const table = (f: (x: number) => number) =>
+      f32(
+        [CAPACITY, width / 2],
+        Array.from({ length: (CAPACITY * width) / 2 }, (_, i) =>
+          f(angle(Math.floor(i / (width / 2)), i % (width / 2))),
+        ),
+      );
+    cos = residentCopy(ort, table(Math.cos));
+    sin = residentCopy(ort, table(Math.sin));
   });
 
-  test.each([
-    [3, 4],
-    [1, 6],
-    [5, 1, 1],
-    [4, 4, 4],
-  ])("prefills in chunks of %j", (...sizes) => {
-    const cache = new Cache();
-    const history: Token[] = [];
-    for (const size of sizes) {
-      const chunk = tokens(size);
-      const past = history.length;
-      history.push(...chunk);
-      expectHistory(cache.prefill(1, past, chunk), history);
-    }
-    expect(cache.written(1)).toBe(history.length);
+  describe("one row", () => {
+    test("prefills at once", () => {
+      const history = tokens(7);
+      const cache = new Cache();
+      expectHistory(cache.prefill(2, 0, history), history);
+      expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([0, 0, 7, 0]);
+    });
+
+    test.each([
+      [3, 4],
+      [1, 6],
+      [5, 1, 1],
+      [4, 4, 4],
+    ])("prefills in chunks of %j", (...sizes) => {
+      const cache = new Cache();
+      const history: Token[] = [];
+      for (const size of sizes) {
+        const chunk = tokens(size);
+        const past = history.length;
+        history.push(...chunk);
+        expectHistory(cache.prefill(1, past, chunk), history);
+      }
+      expect(cache.written(1)).toBe(history.length);
+    });
+
+    test("accepts a longest total above its own", () => {
+      const history = tokens(9);
+      const cache = new Cache();
+      expectHistory(cache.prefill(0, 0, history.slice(0, 4), CAPACITY), history.slice(0, 4));
+      expectHistory(cache.prefill(0, 4, history.slice(4, 8), CAPACITY), history.slice(0, 8));
+      expectHistory(cache.prefill(0, 8, history.slice(8), CAPACITY), history);
+    });
+
+    test("fills its capacity to the last position, and no further", () => {
+      const history = tokens(CAPACITY);
+      const cache = new Cache();
+      cache.prefill(0, 0, history.slice(0, -1));
+      expectHistory(cache.prefill(0, CAPACITY - 1, history.slice(-1)), history);
+      expect(() => cache.prefill(0, CAPACITY, tokens(1))).toThrow('the graph "attention" failed');
+      expect(() => cache.prefill(0, CAPACITY, tokens(1), CAPACITY)).toThrow('the graph "attention" failed');
+      expect(() => cache.prefill(0, -1, tokens(1), 1)).toThrow('the graph "attention" failed');
+      expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([CAPACITY, 0, 0, 0]);
+    });
   });
 
-  test("accepts a longest total above its own", () => {
-    const history = tokens(9);
-    const cache = new Cache();
-    expectHistory(cache.prefill(0, 0, history.slice(0, 4), CAPACITY), history.slice(0, 4));
-    expectHistory(cache.prefill(0, 4, history.slice(4, 8), CAPACITY), history.slice(0, 8));
-    expectHistory(cache.prefill(0, 8, history.slice(8), CAPACITY), history);
-  });
+  describe("several rows", () => {
+    test("decode together at different lengths", () => {
+      const cache = new Cache();
+      const rows = [5, 1, 11, 0].map((length) => tokens(length)); // the last one starts with its first decoding step
+      for (const [row, history] of rows.entries()) if (history.length > 0) cache.prefill(row, 0, history);
+      for (let step = 0; step < 3; step++) {
+        const next = tokens(4);
+        for (const [row, history] of rows.entries()) history.push(next[row]!);
+        const lengths = rows.map((history) => history.length);
+        const y = cache.run(
+          0,
+          next.map((token) => [token]),
+          lengths.map((length) => length - 1),
+          Math.max(...lengths),
+        );
+        for (const [row, history] of rows.entries()) expectHistory(y[row]!, history);
+      }
+      expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([8, 4, 14, 3]);
+    });
 
-  test("fills its capacity to the last position, and no further", () => {
-    const history = tokens(CAPACITY);
-    const cache = new Cache();
-    cache.prefill(0, 0, history.slice(0, -1));
-    expectHistory(cache.prefill(0, CAPACITY - 1, history.slice(-1)), history);
-    expect(() => cache.prefill(0, CAPACITY, tokens(1))).toThrow(/attention" failed: .*total_sequence_length/);
-    expect(() => cache.prefill(0, CAPACITY, tokens(1), CAPACITY)).toThrow(/seqlens_k\[0\] = 24 is out of range/);
-    expect(() => cache.prefill(0, -1, tokens(1), 1)).toThrow(/seqlens_k\[0\] = -1 is out of range/);
-    expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([CAPACITY, 0, 0, 0]);
-  });
-
-  test("needs a head width that is a multiple of 16", () => {
-    const narrow = createSession(ort, attentionGraph(8), { name: "narrow" });
-    const zeros = (...shape: number[]) => residentCopy(ort, f32(shape, new Float32Array(elementCount(shape))));
-    const [past_key, past_value] = [zeros(1, KV_HEADS, CAPACITY, 8), zeros(1, KV_HEADS, CAPACITY, 8)];
-    const inputs = {
-      query: zeros(1, 1, HEADS * 8),
-      key: zeros(1, 1, KV_HEADS * 8),
-      value: zeros(1, 1, KV_HEADS * 8),
-      past_key,
-      past_value,
-      last_index: residentCopy(ort, tensor("i32", [1], Int32Array.of(0))),
-      longest: residentCopy(ort, tensor("i32", [], Int32Array.of(1))),
-      cos: zeros(CAPACITY, 4),
-      sin: zeros(CAPACITY, 4),
-    };
-    const outputs = { y: zeros(1, 1, HEADS * 8), present_key: past_key, present_value: past_value };
-    expect(() => narrow.run(inputs, outputs)).toThrow(/head_size shall be a multiple of 16/);
-  });
-});
-
-describe("several rows", () => {
-  test("decode together at different lengths", () => {
-    const cache = new Cache();
-    const rows = [5, 1, 11, 0].map((length) => tokens(length)); // the last one starts with its first decoding step
-    for (const [row, history] of rows.entries()) if (history.length > 0) cache.prefill(row, 0, history);
-    for (let step = 0; step < 3; step++) {
-      const next = tokens(4);
-      for (const [row, history] of rows.entries()) history.push(next[row]!);
-      const lengths = rows.map((history) => history.length);
+    test("decode around a row that is still prefilling, whose next position takes the stray write", () => {
+      const cache = new Cache();
+      const rows = [tokens(3), tokens(4), tokens(6)];
+      for (const [row, history] of rows.entries()) cache.prefill(row, 0, history);
+      const next = tokens(3);
       const y = cache.run(
         0,
         next.map((token) => [token]),
-        lengths.map((length) => length - 1),
-        Math.max(...lengths),
+        [3, 4, 6],
+        7,
       );
-      for (const [row, history] of rows.entries()) expectHistory(y[row]!, history);
-    }
-    expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([8, 4, 14, 3]);
-  });
+      expectHistory(y[0]!, [...rows[0]!, next[0]!]);
+      expectHistory(y[2]!, [...rows[2]!, next[2]!]);
+      const chunk = tokens(5); // row 1 goes on as if it had not been in the batch
+      expectHistory(cache.prefill(1, 4, chunk), [...rows[1]!, ...chunk]);
+    });
 
-  test("decode around a row that is still prefilling, whose next position takes the stray write", () => {
-    const cache = new Cache();
-    const rows = [tokens(3), tokens(4), tokens(6)];
-    for (const [row, history] of rows.entries()) cache.prefill(row, 0, history);
-    const next = tokens(3);
-    const y = cache.run(
-      0,
-      next.map((token) => [token]),
-      [3, 4, 6],
-      7,
-    );
-    expectHistory(y[0]!, [...rows[0]!, next[0]!]);
-    expectHistory(y[2]!, [...rows[2]!, next[2]!]);
-    const chunk = tokens(5); // row 1 goes on as if it had not been in the batch
-    expectHistory(cache.prefill(1, 4, chunk), [...rows[1]!, ...chunk]);
-  });
+    if (headWidth % 16 === 0)
+      test("start together, padded on the right", () => {
+        const cache = new Cache();
+        const rows = [tokens(6), tokens(6)];
+        const y = cache.run(0, rows, [5, 2], 6);
+        expectHistory(y[0]!, rows[0]!);
+        expectHistory(y[1]!.slice(0, 3), rows[1]!.slice(0, 3));
+        const next = tokens(2);
+        const decoded = cache.run(
+          0,
+          next.map((token) => [token]),
+          [6, 3],
+          7,
+        );
+        expectHistory(decoded[0]!, [...rows[0]!, next[0]!]);
+        expectHistory(decoded[1]!, [...rows[1]!.slice(0, 3), next[1]!]);
+      });
 
-  test("start together, padded on the right", () => {
-    const cache = new Cache();
-    const rows = [tokens(6), tokens(6)];
-    const y = cache.run(0, rows, [5, 2], 6);
-    expectHistory(y[0]!, rows[0]!);
-    expectHistory(y[1]!.slice(0, 3), rows[1]!.slice(0, 3));
-    const next = tokens(2);
-    const decoded = cache.run(
-      0,
-      next.map((token) => [token]),
-      [6, 3],
-      7,
-    );
-    expectHistory(decoded[0]!, [...rows[0]!, next[0]!]);
-    expectHistory(decoded[1]!, [...rows[1]!.slice(0, 3), next[1]!]);
-  });
-
-  test("cannot take chunks of several tokens onto pasts", () => {
-    const cache = new Cache();
-    const rows = [tokens(5), tokens(5)];
-    cache.run(0, rows, [4, 4], 5);
-    expect(() => cache.run(0, [tokens(2), tokens(2)], [6, 6], 7)).toThrow(/batch_size must be 1 when/);
+    test("cannot take chunks of several tokens onto pasts", () => {
+      const cache = new Cache();
+      const rows = [tokens(5), tokens(5)];
+      cache.run(0, rows, [4, 4], 5);
+      expect(() => cache.run(0, [tokens(2), tokens(2)], [6, 6], 7)).toThrow(/batch_size must be 1 when/);
+    });
   });
 });

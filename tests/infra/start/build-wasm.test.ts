@@ -47,6 +47,7 @@ describe("the glue", () => {
     // Only the matches are compared, since a failure would print the whole file otherwise.
     expect(patched.match(/import\(|import\.meta|new Worker|shared:!0|createRequire/g)).toBeNull();
     expect(patched.match(/x=h\.wasmMemory/g)).toHaveLength(1);
+    expect(patched.match(/Id=h\.environment/g)).toHaveLength(1);
     expect(patched.slice(-31)).toBe("export default ortWasmThreaded;");
   });
 
