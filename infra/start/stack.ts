@@ -148,7 +148,8 @@ function endOf(file: string): string {
 
 /**
  * Calls `stop` once when this process is asked to end, then exits: Ctrl-C, SIGTERM, a closed terminal, or the end of the npm
- * process that started it, which does not always pass signals on. A second Ctrl-C does not wait.
+ * process that started it, which does not always pass signals on. A second Ctrl-C does not wait; nor does one while the
+ * stack still starts: what runs by then is ended by its watchdogs.
  *
  * @returns the way to end from within, with a status
  */

@@ -5,6 +5,8 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
 
+export const DEFAULT_STATE = join(import.meta.dirname, "../../.trimtab");
+
 const LARGEST_LOG = 8 << 20;
 
 const Secrets = z.strictObject({ admin_token: z.string().min(32), trainer_token: z.string().min(32) });

@@ -1,0 +1,19 @@
+/** `npm run serve`: the stack without the demonstration. PORT and TRIMTAB_STATE choose its port and its folder. */
+import { messageOf } from "../../shared/errors.ts";
+import { choosePort } from "./free-port.ts";
+import { endWith, type Stack, startStack } from "./stack.ts";
+import { DEFAULT_STATE, StateFolder } from "./state-folder.ts";
+
+const log = (line: string): void => void process.stderr.write(`${line}\n`);
+
+let stack: Stack | undefined;
+const end = endWith(async () => await stack?.stop());
+
+try {
+  const state = new StateFolder(process.env.TRIMTAB_STATE || DEFAULT_STATE);
+  stack = await startStack({ state, port: await choosePort(process.env.PORT), log });
+  log(`Trimtab serves at ${stack.url}/v1 until Ctrl-C. Its admin token is in ${state.file("secrets.json")}.`);
+} catch (error) {
+  log(messageOf(error));
+  end(1);
+}
