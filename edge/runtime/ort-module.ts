@@ -190,6 +190,16 @@ export class OrtModule {
     }
   }
 
+  /** Calls into the library. A trap in its code becomes `internal_error`: its heap is then in no known state. */
+  guard<T>(what: string, call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      if (cause instanceof TrimtabError) throw cause;
+      throw new TrimtabError("internal_error", `${what}: ONNX Runtime crashed and must be loaded anew`, { cause });
+    }
+  }
+
   /** Throws the library's last error when `status` is not 0. */
   check(status: number, what: string): void {
     if (status !== 0) throw this.lastError(what);

@@ -31,7 +31,12 @@ interface Block {
 export function allocateTensor<D extends DType>(ort: OrtModule, dtype: D, shape: readonly number[]): ResidentTensor<D> {
   const byteLength = elementCount(shape) * BYTES_PER_ELEMENT[dtype];
   const block: Block = { pointer: ort.allocateResident(byteLength), byteLength, holders: 0 };
-  return new ResidentTensor(ort, block, dtype, shape, 0);
+  try {
+    return new ResidentTensor(ort, block, dtype, shape, 0);
+  } catch (error) {
+    ort.freeResident(block.pointer, byteLength);
+    throw error;
+  }
 }
 
 /** Allocates a tensor and copies `source` into it, once. Throws `capacity_exceeded` like `allocateTensor`. */

@@ -45,8 +45,9 @@ export function createSession(ort: OrtModule, onnx: Uint8Array, options: Session
     const model = ort.allocate(onnx.byteLength);
     try {
       new Uint8Array(ort.buffer, model, onnx.byteLength).set(onnx);
-      const handle = ort.api._OrtCreateSession(model, onnx.byteLength, sessionOptions);
-      if (handle === 0) throw ort.lastError(`the graph "${name}" was refused`);
+      const refused = `the graph "${name}" was refused`;
+      const handle = ort.guard(refused, () => ort.api._OrtCreateSession(model, onnx.byteLength, sessionOptions));
+      if (handle === 0) throw ort.lastError(refused);
       return new Session(ort, handle, name);
     } finally {
       ort.api._free(model);
@@ -82,7 +83,8 @@ export class Session {
    * Runs the graph on `inputs`, which must name every input, and writes the outputs named in `outputs`, in place. An
    * output may share its memory with an input only where the operator defines it (the KV cache of GroupQueryAttention).
    * Throws `invalid_graph` for a missing or unknown name or a shape or dtype that the graph does not accept, and
-   * `capacity_exceeded` when intermediate results do not fit. What outputs hold after an error is undefined.
+   * `capacity_exceeded` when intermediate results do not fit; `internal_error` when the library crashed, after which all
+   * that came from this `OrtModule` is unusable. What outputs hold after an error is undefined.
    */
   run(inputs: NamedTensors, outputs: NamedTensors): void {
     const given = Object.keys(inputs);
@@ -109,17 +111,20 @@ export class Session {
         heap[outputNames + i] = this.#outputs.get(name) ?? this.#unknown("output", name, this.outputNames);
         heap[outputHandles + i] = outputs[name]!.handle;
       }
-      const status = ort.api._OrtRun(
-        this.#handle,
-        base,
-        inputHandles * 4,
-        given.length,
-        outputNames * 4,
-        wanted.length,
-        outputHandles * 4,
-        ort.runOptions,
+      const failed = `the graph "${this.name}" failed`;
+      const status = ort.guard(failed, () =>
+        ort.api._OrtRun(
+          this.#handle,
+          base,
+          inputHandles * 4,
+          given.length,
+          outputNames * 4,
+          wanted.length,
+          outputHandles * 4,
+          ort.runOptions,
+        ),
       );
-      ort.check(status, `the graph "${this.name}" failed`);
+      ort.check(status, failed);
     } finally {
       ort.api.stackRestore(stack);
     }

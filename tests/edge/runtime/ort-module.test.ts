@@ -1,5 +1,5 @@
 import sharedWasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
 import { allocateTensor, residentCopy } from "../../../edge/runtime/resident-tensor.ts";
 import { createSession } from "../../../edge/runtime/session.ts";
@@ -46,6 +46,17 @@ describe.each([
     expect(ort.residentBytes).toBe(0);
     refused().dispose();
   });
+});
+
+test("needs neither SharedArrayBuffer nor Node's process", async () => {
+  vi.stubGlobal("SharedArrayBuffer", undefined);
+  vi.stubGlobal("process", undefined);
+  try {
+    const ort = await loadOrtModule();
+    expect([...residentCopy(ort, f32([1], [7])).view()]).toEqual([7]);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 test("grows by little more than what is needed", async () => {

@@ -126,6 +126,26 @@ describe("says what is wrong", () => {
   });
 });
 
+test("reports a crash of the library", async () => {
+  const crashing = await loadOrtModule();
+  const trap = () => {
+    throw new WebAssembly.RuntimeError("unreachable");
+  };
+  const x = residentCopy(crashing, f32([1, 1], [1]));
+  const g = new GraphBuilder("square");
+  const input = g.input("x", "f32", [1, 1]);
+  const square = createSession(crashing, encodeOnnx(g.build({ y: g.mul(input, input) })), { name: "square" });
+  Object.assign(crashing.api, { _OrtRun: trap, _OrtCreateSession: trap });
+  expect(() => square.run({ x }, { y: x })).toThrow(
+    expect.objectContaining({
+      code: "internal_error",
+      message: 'the graph "square" failed: ONNX Runtime crashed and must be loaded anew',
+      cause: expect.any(WebAssembly.RuntimeError),
+    }),
+  );
+  expect(() => createSession(crashing, new Uint8Array(1))).toThrow(/was refused: ONNX Runtime crashed/);
+});
+
 test("runs 1,000 steps and makes 50 sessions without the heap growing", () => {
   const wide = createSession(ort, normedProduct(64, 4096));
   const inputs = {
