@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { Sequence, type SequenceOptions } from "../../../edge/decode/sequence.ts";
+
+const LETTERS = "abcdefgh";
+const END = 7;
+
+function sequence(options: Partial<SequenceOptions> = {}): Sequence {
+  return new Sequence({
+    choice: 0,
+    prompt: [1, 2, 3],
+    sampling: { temperature: 0, topP: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [] },
+    maxTokens: 10,
+    stop: [],
+    endTokens: new Set([END]),
+    topLogprobs: null,
+    uniform: () => 0,
+    decoder: { push: (id) => LETTERS[id]!, flush: () => "" },
+    describe: (token) => ({ token: LETTERS[token]!, bytes: [LETTERS.charCodeAt(token)] }),
+    ...options,
+  });
+}
+
+/** Logits that make `token` the likeliest. */
+const towards = (token: number) => Float32Array.from(LETTERS, (_, id) => (id === token ? 5 : 0));
+
+/** Feeds the tokens until the sequence ends; gives the text, the reason and what was used. */
+function run(subject: Sequence, tokens: number[]) {
+  let text = "";
+  for (const [i, token] of tokens.entries()) {
+    const { events, finished } = subject.accept(towards(token));
+    for (const event of events) {
+      if (event.type === "token") text += event.text;
+      if (event.type === "finish") return { text, reason: event.reason, tokens: i + 1 };
+    }
+    expect(finished).toBe(false);
+  }
+  return { text, reason: undefined, tokens: tokens.length };
+}
+
+describe("Sequence", () => {
+  it("ends at an end token, which is not part of the text", () => {
+    const subject = sequence();
+    expect(run(subject, [0, 1, END, 2])).toEqual({ text: "ab", reason: "stop", tokens: 3 });
+    expect(subject.completionTokens).toBe(3);
+  });
+
+  it("ends at a stop sequence, none of which is sent", () => {
+    expect(run(sequence({ stop: ["cd"] }), [0, 2, 2, 3, 4])).toEqual({ text: "ac", reason: "stop", tokens: 4 });
+  });
+
+  it("ends at the limit and sends what was held back", () => {
+    expect(run(sequence({ stop: ["cd"], maxTokens: 2 }), [0, 2, 3])).toEqual({
+      text: "ac",
+      reason: "length",
+      tokens: 2,
+    });
+  });
+
+  it("says which token comes next, and where", () => {
+    const subject = sequence();
+    subject.accept(towards(4));
+    expect(subject.pending).toEqual({ token: 4, position: 3 });
+    subject.accept(towards(5));
+    expect(subject.pending).toEqual({ token: 5, position: 4 });
+  });
+
+  it("reports log-probabilities when asked to", () => {
+    const { events } = sequence({ topLogprobs: 2 }).accept(towards(1));
+    const [event] = events;
+    expect(event?.type).toBe("token");
+    const [score] = event?.type === "token" ? event.logprobs! : [];
+    expect(score?.token).toBe("b");
+    expect(score?.top.map(({ token }) => token)).toEqual(["b", "a"]);
+    expect(Math.exp(score!.logprob)).toBeCloseTo(Math.exp(5) / (Math.exp(5) + 7), 5);
+  });
+
+  it("draws one number a token, and none at temperature 0", () => {
+    let draws = 0;
+    const uniform = () => {
+      draws++;
+      return 0.5;
+    };
+    const sampling = { temperature: 1, topP: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [] };
+    run(sequence({ uniform, sampling }), [0, 1]);
+    expect(draws).toBe(2);
+    run(sequence({ uniform }), [0, 1]);
+    expect(draws).toBe(2);
+  });
+});

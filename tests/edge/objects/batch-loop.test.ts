@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+import type { GenerateEvent } from "../../../edge/decode/events.ts";
+import { Sequence } from "../../../edge/decode/sequence.ts";
+import { type BatchJob, BatchLoop } from "../../../edge/objects/batch-loop.ts";
+import type { BankDelta } from "../../../edge/runtime/delta-bank.ts";
+import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { WeightSet as WeightSetClass } from "../../../edge/runtime/weight-set.ts";
+import { createRandom } from "../../../shared/random.ts";
+import { mergedWeights, randomDelta, TINY, tinyParts } from "../runtime/tiny-model.ts";
+
+interface Wish {
+  readonly prompt: number[];
+  readonly maxTokens: number;
+  readonly seed?: number;
+  readonly deltas?: { delta: BankDelta; weight: number }[];
+  readonly weights?: WeightSet;
+}
+
+async function parts(options: { slots?: number; bankRank?: number } = {}) {
+  const tiny = await tinyParts(options);
+  const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, turn }) };
+}
+
+/** Submits a wish; the promise gives the generated token ids, or throws what settled the job. */
+function ask(loop: BatchLoop, weights: WeightSet, wish: Wish): { job: BatchJob; done: Promise<number[]> } {
+  const random = createRandom(wish.seed ?? 1);
+  const sampling = { temperature: 1, topP: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [] };
+  const tokens: number[] = [];
+  const sequence = new Sequence({
+    choice: 0,
+    prompt: wish.prompt,
+    sampling,
+    maxTokens: wish.maxTokens,
+    stop: [],
+    endTokens: new Set(),
+    topLogprobs: 0,
+    uniform: () => random.float(),
+    decoder: { push: () => "", flush: () => "" },
+    describe: (token) => ({ token: String(token), bytes: [] }),
+  });
+  const { promise: done, resolve, reject } = Promise.withResolvers<number[]>();
+  const emit = (event: GenerateEvent) => {
+    if (event.type === "token") tokens.push(...(event.logprobs ?? []).map(({ token }) => Number(token)));
+  };
+  const job: BatchJob = {
+    sequences: [sequence],
+    weights: wish.weights ?? weights,
+    deltas: wish.deltas ?? [],
+    emit,
+    settle: (error) => (error === undefined ? resolve(tokens) : reject(error)),
+  };
+  loop.submit(job);
+  return { job, done };
+}
+
+const prompt = (length: number, from: number) => Array.from({ length }, (_, i) => (from + 7 * i) % TINY.vocabSize);
+
+describe("BatchLoop", () => {
+  it("gives every request the tokens that it gets alone, whatever rides beside it", async () => {
+    const { ort, loop, weights } = await parts({ slots: 4 });
+    const tuned = new WeightSetClass(ort, mergedWeights([{ delta: randomDelta("w", 4), weight: 1 }]));
+    const [a, b] = [randomDelta("a", 4), randomDelta("bb", 6)];
+    const wishes: Wish[] = [
+      { prompt: prompt(3, 1), maxTokens: 12, seed: 1 },
+      { prompt: prompt(17, 5), maxTokens: 7, seed: 2, deltas: [{ delta: a, weight: 1 }] },
+      { prompt: prompt(1, 9), maxTokens: 20, seed: 3, weights: tuned },
+      { prompt: prompt(9, 2), maxTokens: 5, seed: 4, deltas: [{ delta: b, weight: -0.5 }] },
+      { prompt: prompt(6, 3), maxTokens: 9, seed: 5, deltas: [a, b].map((delta) => ({ delta, weight: 0.8 })) },
+      { prompt: prompt(11, 4), maxTokens: 3, seed: 6 },
+    ];
+    const alone: number[][] = [];
+    for (const wish of wishes) alone.push(await ask(loop, weights, wish).done);
+    expect(new Set(alone.map(String)).size).toBe(wishes.length);
+    for (const order of [wishes, wishes.toReversed()]) {
+      const together = await Promise.all(order.map((wish) => ask(loop, weights, wish).done));
+      expect(together).toEqual(order.map((wish) => alone[wishes.indexOf(wish)]));
+    }
+    expect([loop.activeRows, loop.waitingRows]).toEqual([0, 0]);
+  });
+
+  it("admits more requests than it has slots as slots become free", async () => {
+    const { loop, weights } = await parts({ slots: 2 });
+    const results = await Promise.all(
+      Array.from({ length: 7 }, (_, i) => ask(loop, weights, { prompt: prompt(5, i), maxTokens: 3 + i }).done),
+    );
+    expect(results.map((tokens) => tokens.length)).toEqual([3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it("waits until the deltas in use leave room, and refuses what never fits", async () => {
+    const { loop, weights, bank } = await parts({ bankRank: 8 });
+    const wish = (key: string, rank: number) => {
+      const deltas = [{ delta: randomDelta(key, rank), weight: 1 }];
+      return ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 4, deltas }).done;
+    };
+    const results = await Promise.allSettled([wish("a", 6), wish("bb", 6), wish("c", 9), wish("dd", 2)]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+    expect((results[2] as PromiseRejectedResult).reason).toMatchObject({
+      code: "capacity_exceeded",
+      message: "the request's deltas have a rank of 9 together, but this model serves at most 8",
+    });
+    expect(bank.activeRank).toBe(0);
+  });
+
+  it("takes a cancelled request out and goes on with the others", async () => {
+    const { loop, weights } = await parts({ slots: 3 });
+    const wish = { prompt: prompt(4, 2), maxTokens: 15, seed: 8 };
+    const expected = await ask(loop, weights, wish).done;
+    const first = ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 50 });
+    const other = ask(loop, weights, wish);
+    const last = ask(loop, weights, { prompt: prompt(8, 1), maxTokens: 50 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    loop.cancel(first.job);
+    loop.cancel(last.job);
+    expect((await first.done).length).toBeLessThan(50);
+    await last.done;
+    expect(await other.done).toEqual(expected);
+    expect(loop.activeRows).toBe(0);
+  });
+
+  it("ends only the request whose delta overflows", async () => {
+    const { loop, weights } = await parts();
+    const wish = { prompt: prompt(4, 2), maxTokens: 12, seed: 8 };
+    const expected = await ask(loop, weights, wish).done;
+    const good = ask(loop, weights, wish).done;
+    const deltas = [{ delta: randomDelta("huge", 2, 3e38), weight: 1 }];
+    await expect(ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 4, deltas }).done).rejects.toMatchObject({
+      code: "non_finite",
+    });
+    expect(await good).toEqual(expected);
+  });
+});
