@@ -1,3 +1,4 @@
+import type { ArtefactKind } from "../../shared/api/artefacts.ts";
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Value } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -53,4 +54,10 @@ export interface RandomInput {
   readonly name: string;
   readonly shape: readonly number[];
   readonly probability: number;
+}
+
+/** A finished result: the files of a delta, or of a whole model. */
+export interface ResultFolder {
+  readonly kind: ArtefactKind;
+  readonly files: ReadonlyMap<string, Uint8Array>;
 }

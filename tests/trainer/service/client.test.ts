@@ -1,0 +1,120 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Lease } from "../../../shared/api/trainer.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { createJobClient, type JobClient, requestLease } from "../../../trainer/service/client.ts";
+import { createSend, type Send } from "../../../trainer/service/http.ts";
+import { type FakeServer, startFakeServer } from "./fake-server.ts";
+import { quickEffects, tinyJob } from "./tiny-job.ts";
+
+let server: FakeServer;
+let send: Send;
+let lease: Lease;
+let client: JobClient;
+const never = new AbortController().signal;
+const ask = () => requestLease(send, { trainer: "t1", executors: ["onnxruntime"] }, never);
+
+beforeEach(async () => {
+  server = await startFakeServer(tinyJob);
+  send = createSend(server.url, server.token, quickEffects);
+  server.offer();
+  lease = (await ask())!;
+  client = createJobClient(send, lease);
+});
+afterEach(() => server.close());
+
+describe("requestLease", () => {
+  it("gives the lease, and undefined when there is nothing to do", async () => {
+    expect(lease).toMatchObject({ job: "ftjob-1", fence: 1, attempt: 1, checkpoint: null });
+    expect(await ask()).toBeUndefined();
+  });
+
+  it("tries once: the caller asks again anyway", async () => {
+    server.fault = () => ({ status: 500 });
+    await expect(ask()).rejects.toMatchObject({ code: "internal_error" });
+    expect(server.requests.filter((line) => line.endsWith("/leases"))).toHaveLength(2);
+  });
+
+  it("says so when the server speaks another version", async () => {
+    const old: Send = async () => ({ status: 200, bytes: new TextEncoder().encode('{"job":1}') });
+    await expect(requestLease(old, { trainer: "t", executors: ["onnxruntime"] }, never)).rejects.toThrow(
+      /not what this trainer understands: job: .*run the same version of both/,
+    );
+    const page: Send = async () => ({ status: 200, bytes: new TextEncoder().encode("<html>") });
+    await expect(requestLease(page, { trainer: "t", executors: ["onnxruntime"] }, never)).rejects.toThrow("not JSON");
+  });
+});
+
+describe("createJobClient", () => {
+  it("makes every call of the protocol", async () => {
+    expect(await client.heartbeat({ step: 1 })).toEqual({ cancel: false, pause: false, lease_seconds: 30 });
+    await client.events({ events: [{ seq: 0, level: "info", message: "m", type: "message", data: null }] });
+    const bytes = Uint8Array.of(1, 2, 3);
+    await client.saveCheckpoint(5, bytes);
+    const file = { name: "manifest.json", bytes, sha256: await sha256Hex(bytes) };
+    await client.uploadFile({ kind: "delta", digest: "d" }, file);
+    await client.uploadFile({ kind: "delta", digest: "d" }, file);
+    const result = { kind: "delta" as const, digest: "d".repeat(64), files: [] };
+    expect(await client.publishCheckpoint(5, { result, metrics: {} })).toBe("ft:tiny:demo::x:ckpt-step-5");
+    expect(await client.complete({ result, metrics: { loss: 1 }, trained_tokens: 9 })).toBe("ft:tiny:demo::x");
+    await client.fail({ error: { code: "invalid_dataset", message: "m", param: null } });
+    await client.release({ reason: "paused" });
+    expect(server).toMatchObject({
+      events: [{ message: "m" }],
+      state: { step: 5, bytes },
+      completions: [{ trained_tokens: 9 }],
+      failures: [{ error: { code: "invalid_dataset" } }],
+      releases: ["paused"],
+    });
+    expect([...server.artefacts.keys()]).toEqual(["delta/d/manifest.json"]);
+  });
+
+  it("tries the work's calls again and again, a beat only once", async () => {
+    server.fault = (line, count) => {
+      if (line.endsWith("/heartbeat")) return "reset";
+      return count <= 2 ? (["reset", { status: 503, code: "capacity_exceeded" }] as const)[count - 1] : undefined;
+    };
+    await client.events({ events: [{ seq: 0, level: "info", message: "m", type: "message", data: null }] });
+    await client.saveCheckpoint(1, Uint8Array.of(1));
+    expect(server.requests.filter((line) => line.endsWith("/checkpoints/1"))).toHaveLength(3);
+    await expect(client.heartbeat({})).rejects.toMatchObject({ code: "capacity_exceeded" });
+    expect(server.requests.filter((line) => line.endsWith("/heartbeat"))).toHaveLength(1);
+  });
+
+  it("is told when its lease is stale", async () => {
+    server.offer();
+    await ask();
+    await expect(client.saveCheckpoint(1, Uint8Array.of(1))).rejects.toMatchObject({ code: "stale_lease" });
+  });
+});
+
+describe("download", () => {
+  it("gives the bytes whose digest the lease named", async () => {
+    const bytes = await client.download(lease.training_file, never);
+    expect(new TextDecoder().decode(bytes)).toBe(tinyJob.training);
+  });
+
+  it("refuses other bytes after three tries, naming the file", async () => {
+    const lying = { ...lease.training_file, sha256: "0".repeat(64) };
+    await expect(client.download(lying, never)).rejects.toMatchObject({
+      code: "corrupt_blob",
+      message:
+        "The stored bytes of file-train.jsonl are not those that were uploaded. Upload it again and start a new job.",
+    });
+    expect(server.requests.filter((line) => line.endsWith("/file-train"))).toHaveLength(3);
+  });
+
+  it("reads no more than the lease announced", async () => {
+    const short = { ...lease.training_file, bytes: 10 };
+    await expect(client.download(short, never)).rejects.toMatchObject({ code: "payload_too_large" });
+  });
+
+  it("ends when the job is stopped", async () => {
+    server.fault = () => "hang";
+    const stop = new AbortController();
+    const download = client.download(lease.training_file, stop.signal);
+    await delay(20);
+    stop.abort("cancelled");
+    await expect(download).rejects.toBe("cancelled");
+  });
+});

@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Lease } from "../../../shared/api/trainer.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { Executor } from "../../../trainer/engines/executor.ts";
+import type { Recipe, RecipeJob } from "../../../trainer/recipes/recipe.ts";
+import { createJobClient, requestLease } from "../../../trainer/service/client.ts";
+import { createSend } from "../../../trainer/service/http.ts";
+import { type LeaseContext, runLease } from "../../../trainer/service/run-lease.ts";
+import { type FakeServer, startFakeServer } from "./fake-server.ts";
+import { quickEffects, tinyJob } from "./tiny-job.ts";
+
+const cacheFolder = mkdtempSync(`${tmpdir()}/trimtab-lease-`);
+afterAll(() => rmSync(cacheFolder, { recursive: true }));
+
+const STEPS = 6;
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const bytes = (content: string) => new TextEncoder().encode(content);
+
+let server: FakeServer;
+let shutdown: AbortController;
+let jobs: RecipeJob[];
+let lines: string[];
+/** What happens inside a step of the recipe below. */
+let during: (step: number) => Promise<void> | void;
+
+beforeEach(async () => {
+  server = await startFakeServer({ ...tinyJob, validation: '{"messages":[1]}\n' });
+  server.leaseSeconds = 1;
+  shutdown = new AbortController();
+  jobs = [];
+  lines = [];
+  during = () => undefined;
+});
+afterEach(() => server.close());
+
+/** Counts to STEPS; its state is the count, its result a file that says from where it came. */
+const recipe: Recipe = async (job, context) => {
+  jobs.push(job);
+  let step = job.checkpoint === null ? 0 : Number(text(job.checkpoint));
+  context.event({ level: "info", message: `from ${step}`, type: "message", data: null });
+  while (step < STEPS) {
+    step++;
+    await during(step);
+    const progress = { step, totalSteps: STEPS, trainedTokens: step * 10, state: () => bytes(String(step)) };
+    await context.afterStep(progress);
+  }
+  const folder = { kind: "delta" as const, files: new Map([["manifest.json", bytes("done")]]) };
+  await context.publishCheckpoint(step, folder, { loss: 1 });
+  return { folder, metrics: { loss: 1 }, trainedTokens: STEPS * 10, hyperparameters: { n_epochs: 3 } };
+};
+
+async function lease(): Promise<Lease> {
+  server.offer();
+  const send = createSend(server.url, server.token, quickEffects);
+  return (await requestLease(send, { trainer: "t", executors: ["onnxruntime"] }, shutdown.signal))!;
+}
+
+async function run(changes: Partial<LeaseContext> = {}, taken?: Lease) {
+  const held = taken ?? (await lease());
+  return await runLease(held, {
+    client: createJobClient(createSend(server.url, server.token, quickEffects), held),
+    executor: async () => ({}) as Executor,
+    recipe: () => recipe,
+    cacheFolder,
+    now: Date.now,
+    shutdown: shutdown.signal,
+    log: (line) => void lines.push(line),
+    ...changes,
+  });
+}
+
+describe("a job that runs through", () => {
+  it("is given its data, publishes, and completes after its events", async () => {
+    expect(await run()).toBe("completed");
+    expect(jobs).toMatchObject([{ seed: 7, base: { id: "tiny" }, checkpoint: null }]);
+    expect(text(jobs[0]!.training.bytes)).toBe(tinyJob.training);
+    expect(text(jobs[0]!.validation!.bytes)).toBe('{"messages":[1]}\n');
+    expect([...server.artefacts.keys()]).toEqual([expect.stringMatching(/^delta\/[0-9a-f]{64}\/manifest\.json$/)]);
+    expect(server.published).toMatchObject([{ step: STEPS, checkpoint: { metrics: { loss: 1 } } }]);
+    expect(server.completions).toMatchObject([{ trained_tokens: 60, hyperparameters: { n_epochs: 3 } }]);
+    expect(server.events.map(({ message }) => message)).toEqual(["from 0"]);
+    expect(lines).toEqual(["ftjob-1: published as ft:tiny:demo::x"]);
+  });
+
+  it("keeps its lease by beats that say how far it is", async () => {
+    during = () => delay(150);
+    await run();
+    expect(server.requests.filter((line) => line.endsWith("/heartbeat")).length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("gets through a server that fails every second request", async () => {
+    let count = 0;
+    server.fault = (line) => {
+      if (line.endsWith("/leases") || count++ % 2 === 0) return undefined;
+      return count % 4 === 0 ? "reset" : { status: 500 };
+    };
+    expect(await run()).toBe("completed");
+    expect(server.completions).toHaveLength(1);
+    expect(server.events).toHaveLength(1);
+  });
+
+  it("completes once though the reply to the first try was lost", async () => {
+    server.fault = (line, count) => (line.endsWith("/complete") && count === 1 ? { status: 502 } : undefined);
+    expect(await run()).toBe("completed");
+    expect(server.completions).toHaveLength(1);
+  });
+
+  it("stores its state as often as the job says, and goes on from it", async () => {
+    const hyperparameters = { ...tinyJob.method.supervised.hyperparameters, checkpoint_steps: 2 };
+    const held = await lease();
+    const method = { type: "supervised" as const, supervised: { ...held.method.supervised, hyperparameters } };
+    during = (step) => {
+      if (step === 5) throw new TypeError("crash");
+    };
+    expect(await run({}, { ...held, method })).toBe("dropped");
+    expect(server.state).toMatchObject({ step: 4 });
+    during = () => undefined;
+    expect(await run()).toBe("completed");
+    expect(server.events.map(({ message }) => message)).toEqual(["from 0", "from 4"]);
+  });
+});
+
+describe("a job that is stopped", () => {
+  it("by a pause stores its state and is handed back", async () => {
+    during = async (step) => {
+      if (step === 2) server.pause = true;
+      await delay(step <= 2 ? 5 : 400);
+    };
+    expect(await run()).toBe("released");
+    expect(server.releases).toEqual(["paused"]);
+    expect(server.state!.step).toBeGreaterThanOrEqual(3);
+    expect(server.state!.step).toBeLessThan(STEPS);
+  });
+
+  it("by a cancellation keeps nothing", async () => {
+    during = async (step) => {
+      server.cancel = true;
+      await delay(step === 1 ? 5 : 400);
+    };
+    expect(await run()).toBe("released");
+    expect([server.releases, server.state]).toEqual([["cancelled"], undefined]);
+  });
+
+  it("by the end of the process stores its state at once and is handed back", async () => {
+    during = (step) => {
+      if (step === 2) shutdown.abort();
+    };
+    expect(await run()).toBe("released");
+    expect([server.releases, server.state]).toMatchObject([["shutdown"], { step: 2 }]);
+    expect(server.events.map(({ message }) => message)).toEqual(["from 0"]);
+  });
+
+  it("by the end of the process while its data is still coming is handed back", async () => {
+    server.fault = (line) => (line.endsWith("/file-train") ? "hang" : undefined);
+    setTimeout(() => shutdown.abort(), 50);
+    expect(await run()).toBe("released");
+    expect(server.releases).toEqual(["shutdown"]);
+  });
+
+  it("because another trainer has it is dropped without a word", async () => {
+    const held = await lease();
+    during = async (step) => {
+      if (step === 2) await lease();
+      await delay(step <= 2 ? 5 : 400);
+    };
+    expect(await run({}, held)).toBe("dropped");
+    expect([server.releases, server.failures, server.completions]).toEqual([[], [], []]);
+    expect(lines).toEqual(["ftjob-1: put down: lost"]);
+  });
+});
+
+describe("a job that fails", () => {
+  const failing = (error: unknown): Partial<LeaseContext> => ({ recipe: () => () => Promise.reject(error) });
+
+  it("for a reason in its data says so, and is not tried again", async () => {
+    const error = new TrimtabError("invalid_dataset", "no label", { param: "training_file" });
+    expect(await run(failing(error))).toBe("failed");
+    expect(server.failures).toEqual([
+      { error: { code: "invalid_dataset", message: "no label", param: "training_file" } },
+    ]);
+  });
+
+  it("for an executor that is missing says how to install it", async () => {
+    const error = new TrimtabError("executor_missing", "npm install it");
+    expect(await run({ executor: () => Promise.reject(error) })).toBe("failed");
+    expect(server.failures).toMatchObject([{ error: { code: "executor_missing", message: "npm install it" } }]);
+  });
+
+  it("by a fault of the trainer is left to the queue the first time, and then ended", async () => {
+    const defect = failing(new TypeError("x is not a function"));
+    expect(await run(defect)).toBe("dropped");
+    expect([server.failures, server.releases]).toEqual([[], []]);
+    expect(await run(defect)).toBe("failed");
+    expect(server.failures).toMatchObject([{ error: { code: "internal_error" } }]);
+    expect(JSON.stringify(server.failures)).not.toContain("not a function");
+    expect(lines[1]).toContain("TypeError: x is not a function");
+  });
+
+  it("because the server is away is left to the queue", async () => {
+    const error = new TrimtabError("capacity_exceeded", "away");
+    expect(await run(failing(error))).toBe("dropped");
+    expect(await run(failing(error))).toBe("dropped");
+    expect(server.failures).toEqual([]);
+  });
+});

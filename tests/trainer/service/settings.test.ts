@@ -1,0 +1,42 @@
+import { availableParallelism } from "node:os";
+import { describe, expect, it } from "vitest";
+import { readSettings } from "../../../trainer/service/settings.ts";
+
+const needed = { TRIMTAB_URL: "http://127.0.0.1:8787", TRAINER_TOKEN: "secret" };
+
+describe("readSettings", () => {
+  it("needs the address and the token alone", () => {
+    const settings = readSettings({ ...needed, HOME: "/root", TRIMTAB_EXECUTOR: "", TRIMTAB_THREADS: "" });
+    expect(settings).toMatchObject({
+      token: "secret",
+      executor: "onnxruntime",
+      tfjsBackend: undefined,
+      threads: availableParallelism(),
+      stateFolder: ".trimtab",
+    });
+    expect(settings.url.origin).toBe("http://127.0.0.1:8787");
+    expect(settings.trainer.length).toBeLessThanOrEqual(64);
+    expect(readSettings(needed).trainer).not.toBe(settings.trainer);
+  });
+
+  it("takes the others where they are set", () => {
+    const others = { TRIMTAB_EXECUTOR: "tensorflow", TRIMTAB_TFJS_BACKEND: "wasm", TRIMTAB_THREADS: "3" };
+    expect(readSettings({ ...needed, ...others, TRIMTAB_STATE: "/tmp/x" })).toMatchObject({
+      executor: "tensorflow",
+      tfjsBackend: "wasm",
+      threads: 3,
+      stateFolder: "/tmp/x",
+    });
+  });
+
+  it.each([
+    [{ TRIMTAB_URL: undefined }, "TRIMTAB_URL must be the server's http(s) address"],
+    [{ TRIMTAB_URL: "file:///etc/passwd" }, "TRIMTAB_URL must be the server's http(s) address"],
+    [{ TRAINER_TOKEN: "" }, "TRAINER_TOKEN must be the server's trainer token"],
+    [{ TRIMTAB_THREADS: "two" }, "TRIMTAB_THREADS must be a number of threads"],
+    [{ TRIMTAB_THREADS: "0" }, "TRIMTAB_THREADS must be at least 1"],
+    [{ TRIMTAB_EXECUTOR: "jax" }, "TRIMTAB_EXECUTOR must be onnxruntime or tensorflow"],
+  ])("refuses %j, naming the variable", (change, message) => {
+    expect(() => readSettings({ ...needed, ...change })).toThrow(`The environment variable ${message}`);
+  });
+});

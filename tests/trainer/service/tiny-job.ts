@@ -1,0 +1,24 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { HttpEffects } from "../../../trainer/service/http.ts";
+import type { FakeJob } from "./fake-server.ts";
+
+/** Retries in tests follow one another without the pauses of the real thing. */
+export const quickEffects: HttpEffects = {
+  fetch,
+  sleep: (milliseconds, signal) => delay(milliseconds / 100, undefined, { signal }).catch(() => undefined),
+  random: () => 0.5,
+  now: Date.now,
+};
+
+/** A job for tests that train nothing. */
+export const tinyJob: FakeJob = {
+  base: { "config.json": new TextEncoder().encode("{}") },
+  training: '{"messages":[]}\n',
+  method: {
+    type: "supervised",
+    supervised: {
+      hyperparameters: { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" },
+      peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: "all-linear" },
+    },
+  },
+};

@@ -1,0 +1,169 @@
+import type { z } from "zod";
+import type { ArtefactKind } from "../../shared/api/artefacts.ts";
+import {
+  Acknowledged,
+  ArtefactReply,
+  type BlobRef,
+  CheckpointReply,
+  type Completion,
+  type EventBatch,
+  EventBatchReply,
+  type Failure,
+  type Heartbeat,
+  HeartbeatReply,
+  Lease,
+  type LeaseRequest,
+  type PublishCheckpoint,
+  PublishReply,
+  type Release,
+  TRAINER_HEADERS,
+} from "../../shared/api/trainer.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/formats/digest.ts";
+import type { HttpRequest, Send } from "./http.ts";
+
+const ROOT = "/v1/trainer";
+/** Bytes of a reply that is no blob; a lease names every file of its base. */
+const MAX_REPLY = 4 << 20;
+const QUICK_MS = 10_000;
+/** The slowest link that a blob is still expected through, in bytes per millisecond. */
+const SLOWEST = 256;
+/** How long a call that carries the job's work is tried again. */
+const PERSIST_MS = 60_000;
+/** A result is hours of work: it is worth a longer outage. */
+const PERSIST_RESULT_MS = 300_000;
+
+/** Asks for work. Gives undefined where there is none. One try: the caller asks again anyway. */
+export async function requestLease(send: Send, request: LeaseRequest, signal: AbortSignal): Promise<Lease | undefined> {
+  const reply = await send({
+    method: "POST",
+    path: `${ROOT}/leases`,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(request),
+    timeoutMs: QUICK_MS,
+    retryForMs: 0,
+    maxBytes: MAX_REPLY,
+    signal,
+  });
+  return reply.status === 204 ? undefined : parseReply(Lease, reply.bytes);
+}
+
+/** The calls about one leased job; each carries the lease's tenant and fence. Errors are those of `Send`. */
+export interface JobClient {
+  /** One try: the next beat comes anyway. */
+  heartbeat(report: Heartbeat): Promise<HeartbeatReply>;
+  events(batch: EventBatch): Promise<void>;
+  /** The bytes of a blob. Throws `corrupt_blob` when they are not those that the lease announced, tried three times. */
+  download(ref: BlobRef, signal: AbortSignal): Promise<Uint8Array>;
+  saveCheckpoint(step: number, state: Uint8Array): Promise<void>;
+  uploadFile(folder: { kind: ArtefactKind; digest: string }, file: UploadedFile): Promise<void>;
+  publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
+  /** Gives the name that the result answers to. */
+  complete(completion: Completion): Promise<string>;
+  fail(failure: Failure): Promise<void>;
+  release(release: Release): Promise<void>;
+}
+
+export interface UploadedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+}
+
+export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobClient {
+  const headers = { [TRAINER_HEADERS.tenant]: tenant, [TRAINER_HEADERS.fence]: String(fence) };
+  const root = `${ROOT}/jobs/${job}`;
+
+  async function post<S extends z.ZodType>(schema: S, path: string, body: unknown, retryForMs: number) {
+    const reply = await send({
+      method: "POST",
+      path: `${root}/${path}`,
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      // The server checks every stored file of a result before it answers.
+      timeoutMs: retryForMs === PERSIST_RESULT_MS ? PERSIST_MS : QUICK_MS,
+      retryForMs,
+      maxBytes: MAX_REPLY,
+    });
+    return parseReply(schema, reply.bytes);
+  }
+
+  async function put<S extends z.ZodType>(
+    schema: S,
+    path: string,
+    file: Omit<UploadedFile, "name">,
+    retryForMs: number,
+  ) {
+    const request: HttpRequest = {
+      method: "PUT",
+      path: `${root}/${path}`,
+      headers: {
+        ...headers,
+        "content-type": "application/octet-stream",
+        [TRAINER_HEADERS.sha256]: file.sha256,
+      },
+      body: file.bytes,
+      timeoutMs: transferMs(file.bytes.byteLength),
+      retryForMs,
+      maxBytes: MAX_REPLY,
+    };
+    return parseReply(schema, (await send(request)).bytes);
+  }
+
+  async function download(ref: BlobRef, signal: AbortSignal): Promise<Uint8Array> {
+    for (let attempt = 1; ; attempt++) {
+      const { bytes } = await send({
+        method: "GET",
+        path: ref.path,
+        headers,
+        timeoutMs: transferMs(ref.bytes),
+        retryForMs: PERSIST_MS,
+        maxBytes: ref.bytes,
+        signal,
+      });
+      if (bytes.byteLength === ref.bytes && (await sha256Hex(bytes)) === ref.sha256) return bytes;
+      if (attempt === 3) {
+        throw new TrimtabError(
+          "corrupt_blob",
+          `The stored bytes of ${ref.name} are not those that were uploaded. Upload it again and start a new job.`,
+          { data: { name: ref.name, expected: ref.sha256, bytes: bytes.byteLength } },
+        );
+      }
+    }
+  }
+
+  return {
+    heartbeat: (report) => post(HeartbeatReply, "heartbeat", report, 0),
+    events: async (batch) => void (await post(EventBatchReply, "events", batch, PERSIST_MS)),
+    download,
+    saveCheckpoint: async (step, bytes) => {
+      const file = { bytes, sha256: await sha256Hex(bytes) };
+      await put(CheckpointReply, `checkpoints/${step}`, file, PERSIST_MS);
+    },
+    uploadFile: async ({ kind, digest }, file) =>
+      void (await put(ArtefactReply, `artefacts/${kind}/${digest}/${file.name}`, file, PERSIST_RESULT_MS)),
+    publishCheckpoint: async (step, checkpoint) =>
+      (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, PERSIST_RESULT_MS)).model,
+    complete: async (completion) => (await post(PublishReply, "complete", completion, PERSIST_RESULT_MS)).model,
+    fail: async (failure) => void (await post(Acknowledged, "fail", failure, PERSIST_MS)),
+    release: async (release) => void (await post(Acknowledged, "release", release, QUICK_MS)),
+  };
+}
+
+const transferMs = (bytes: number) => QUICK_MS + Math.ceil(bytes / SLOWEST);
+
+function parseReply<S extends z.ZodType>(schema: S, bytes: Uint8Array): z.output<S> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new TrimtabError("internal_error", "the server's reply is not JSON", { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new TrimtabError(
+    "internal_error",
+    `the server's reply is not what this trainer understands: ${issue.path.join(".")}: ${issue.message}; run the same version of both`,
+  );
+}

@@ -1,0 +1,40 @@
+import { LIMITS } from "../../shared/api/limits.ts";
+import type { TrainerEvent } from "../../shared/api/trainer.ts";
+import type { JobClient } from "./client.ts";
+
+/** Fewer than a batch may have, so that even the longest messages stay within the limit of a JSON body. */
+const BATCH = 200;
+
+export type JobEvent = Omit<TrainerEvent, "seq">;
+
+/** Collects a lease's events and sends them in order, in batches. */
+export interface EventLog {
+  add(event: JobEvent): void;
+  /** Sends what has been collected. Throws what the client throws; the events then stay for the next flush. */
+  flush(): Promise<void>;
+}
+
+export function createEventLog(client: Pick<JobClient, "events">): EventLog {
+  let waiting: TrainerEvent[] = [];
+  let seq = 0;
+  let sending: Promise<void> = Promise.resolve();
+
+  async function send(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, BATCH);
+      await client.events({ events: batch });
+      waiting = waiting.slice(batch.length);
+    }
+  }
+
+  return {
+    add(event) {
+      waiting.push({ ...event, seq: seq++, message: event.message.slice(0, LIMITS.eventMessage) });
+    },
+    flush() {
+      // One batch at a time: a flush during another one waits for it, whatever became of it.
+      sending = sending.catch(() => undefined).then(send);
+      return sending;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { availableParallelism, hostname } from "node:os";
+import { z } from "zod";
+import { Executor } from "../../shared/api/methods.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+
+/** How one trainer process runs. */
+export interface ServiceSettings {
+  /** Where the Dispatcher answers; every address that the trainer calls has this origin. */
+  readonly url: URL;
+  readonly token: string;
+  /** The process's own name, new at every start. */
+  readonly trainer: string;
+  /** What runs a job that does not choose. */
+  readonly executor: Executor;
+  /** Which backend the TensorFlow executor must use; its own choice when undefined. */
+  readonly tfjsBackend: string | undefined;
+  /** Threads inside one op. The last bits of a result depend on it. */
+  readonly threads: number;
+  /** The folder that base files are kept in between jobs. */
+  readonly stateFolder: string;
+}
+
+const environment = z.object({
+  TRIMTAB_URL: z
+    .url({ protocol: /^https?$/, error: "must be the server's http(s) address, such as http://127.0.0.1:8787" })
+    .transform((text) => new URL(text)),
+  TRAINER_TOKEN: z.string({ error: "must be the server's trainer token" }).min(1, "must be the server's trainer token"),
+  TRIMTAB_EXECUTOR: z.enum(Executor.options, { error: "must be onnxruntime or tensorflow" }).default("onnxruntime"),
+  TRIMTAB_TFJS_BACKEND: z.string().optional(),
+  TRIMTAB_THREADS: z.coerce
+    .number({ error: "must be a number of threads" })
+    .int("must be a whole number of threads")
+    .min(1, "must be at least 1")
+    .max(256, "must be at most 256")
+    .optional(),
+  TRIMTAB_STATE: z.string().min(1).default(".trimtab"),
+});
+
+/** Reads the settings from environment variables. Throws `invalid_request` with the variable as `param`. */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): ServiceSettings {
+  // An empty variable is one that was not set.
+  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const param = String(issue.path[0]);
+    throw new TrimtabError("invalid_request", `The environment variable ${param} ${issue.message}.`, { param });
+  }
+  const set = parsed.data;
+  return {
+    url: set.TRIMTAB_URL,
+    token: set.TRAINER_TOKEN,
+    trainer: `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(4).toString("hex")}`,
+    executor: set.TRIMTAB_EXECUTOR,
+    tfjsBackend: set.TRIMTAB_TFJS_BACKEND,
+    threads: set.TRIMTAB_THREADS ?? availableParallelism(),
+    stateFolder: set.TRIMTAB_STATE,
+  };
+}
