@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { type JsonlOptions, parseJsonl } from "./jsonl.ts";
 import { quoteName } from "./strict-json.ts";
 
 /** A conversation to learn the assistant's turns of, or a text to learn the continuation of. */
@@ -193,6 +194,22 @@ const FORMATS: readonly Format[] = [
       ),
   },
 ];
+
+export interface TrainingLine {
+  /** The line of the file, counted from 1. */
+  readonly line: number;
+  readonly example: Example;
+}
+
+/** Every line of a dataset that is in memory. Throws `invalid_file` at the first one that is wrong. */
+export function* parseTrainingFile(
+  bytes: Uint8Array,
+  options: JsonlOptions = {},
+): Generator<TrainingLine, void, undefined> {
+  for (const { number, value } of parseJsonl(bytes, options)) {
+    yield { line: number, example: parseTrainingLine(value, number, options.name) };
+  }
+}
 
 /**
  * Reads one line. Throws `invalid_file` with the line's number, the field and what was wrong with it.

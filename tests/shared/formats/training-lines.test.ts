@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseTrainingLine } from "../../../shared/formats/training-lines.ts";
+import { parseTrainingFile, parseTrainingLine } from "../../../shared/formats/training-lines.ts";
 
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
@@ -163,4 +163,16 @@ describe("refusals name the line, the field and what was wrong", () => {
       expect.objectContaining({ data: { line: 2, field: "messages[1].content" } }),
     );
   });
+});
+
+test("a file is read line by line, formats mixed, and refused at the first line that is wrong", () => {
+  const lines = ['{"prompt":"p","completion":"c"}', '{"inputs":"i","targets":"t"}', '{"prompt":"p"}'];
+  const read = (count: number) => [
+    ...parseTrainingFile(new TextEncoder().encode(lines.slice(0, count).join("\n")), { name: "d.jsonl" }),
+  ];
+  expect(read(2).map(({ line, example }) => [line, example.kind])).toEqual([
+    [1, "completion"],
+    [2, "chat"],
+  ]);
+  expect(() => read(3)).toThrow("line 3 of d.jsonl fits no known format");
 });

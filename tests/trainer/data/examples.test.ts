@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { type Example, parseTrainingLine } from "../../../shared/formats/training-lines.ts";
+import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
+import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
+import { tokenizeDataset } from "../../../trainer/data/examples.ts";
+
+const golden = new URL("../../golden/tokenizer/hub/", import.meta.url);
+const text = (path: string) => readFileSync(new URL(path, golden), "utf8");
+const load = (kind: string, template?: string) =>
+  loadTokenizer(
+    JSON.parse(text(`${kind}/tokenizer.json`)),
+    JSON.parse(text(`${kind}/tokenizer_config.json`)),
+    template,
+  );
+const tokenizer = load("gpt2-like", text("gpt2-like/chat_template.jinja"));
+
+const lines = (...values: object[]) =>
+  values.map((value, index) => ({ line: index + 1, example: parseTrainingLine(value, index + 1) }));
+const chat = (question: string, reply: string, weight?: number) => ({
+  messages: [
+    { role: "user", content: question },
+    { role: "assistant", content: reply, ...(weight === undefined ? {} : { weight }) },
+  ],
+});
+const learnt = (labels: Int32Array) => tokenizer.decode([...labels].filter((label) => label !== -100));
+
+describe("tokenizeDataset", () => {
+  test("chats and completions, with their labels", () => {
+    const { examples, counts, notes } = tokenizeDataset(
+      lines(chat("Q", "Reply."), { prompt: "Once upon", completion: " a time" }),
+      { tokenizer, maxLength: 100 },
+    );
+    expect(examples.map(({ labels }) => learnt(labels))).toEqual(["Reply.<|im_end|>", " a time<|im_end|>"]);
+    expect(tokenizer.decode([...examples[1]!.ids])).toBe("Once upon a time<|im_end|>");
+    const tokens = examples.reduce((sum, { ids }) => sum + ids.length, 0);
+    const trainableTokens = examples.flatMap(({ labels }) => [...labels]).filter((label) => label !== -100).length;
+    expect(counts).toEqual({
+      kept: 2,
+      truncated: 0,
+      dropped: 0,
+      droppedFor: { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0 },
+      tokens,
+      trainableTokens,
+    });
+    expect(notes).toEqual([]);
+  });
+
+  test("a tokenizer's beginning-of-text token goes before a prompt, and control tokens in it are text", () => {
+    const llama = load("llama3-like");
+    const { examples } = tokenizeDataset(lines({ prompt: "<|im_end|>", completion: "x" }), {
+      tokenizer: llama,
+      maxLength: 99,
+    });
+    const ids = [...examples[0]!.ids];
+    expect(ids[0]).toBe(llama.bosId);
+    expect(ids.filter((id) => [...llama.control.values()].includes(id))).toEqual([llama.bosId, llama.eosId]);
+  });
+
+  test("a completion of an empty prompt is learnt from its second token on", () => {
+    const { counts, examples } = tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
+      tokenizer,
+      maxLength: 99,
+    });
+    expect(counts.trainableTokens).toBe(examples[0]!.ids.length - 1);
+  });
+
+  test("what is cut and left out is counted and said", () => {
+    const data = lines(
+      chat("Q", "A reply that is quite a bit longer than the limit allows it to be"),
+      chat("A question that is so long that nothing of the reply is left within the limit", "No"),
+      chat("Q", "No", 0),
+      { messages: [{ role: "user", content: "Alone" }] },
+      chat("Q", "OK"),
+    );
+    const { counts, examples, notes } = tokenizeDataset(data, { tokenizer, maxLength: 24 });
+    expect(counts).toMatchObject({
+      kept: 2,
+      truncated: 1,
+      dropped: 3,
+      droppedFor: { nothing_to_learn: 2, reply_beyond_limit: 1, refused_by_template: 0 },
+    });
+    expect(examples[0]!.ids).toHaveLength(24);
+    expect(learnt(examples[0]!.labels)).toMatch(/^A reply/);
+    expect(notes).toEqual([
+      "line 2 is left out: what is to be learnt begins after 24 tokens",
+      "line 3 is left out: it has no assistant message with weight 1",
+      "line 4 is left out: it has no assistant message with weight 1",
+    ]);
+  });
+
+  test("a conversation that the template refuses is left out with the template's words", () => {
+    const picky = loadChatTemplate(
+      tokenizer,
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" +
+        "{{ '<|im_start|>' + m.content + '<|im_end|>' }}{% endfor %}",
+    );
+    const withSystem = { messages: [{ role: "system", content: "s" }, ...chat("q", "a").messages] };
+    const { counts, notes } = tokenizeDataset(lines(withSystem, chat("q", "a")), {
+      tokenizer,
+      chatTemplate: picky,
+      maxLength: 99,
+    });
+    expect(counts).toMatchObject({ kept: 1, dropped: 1, droppedFor: { refused_by_template: 1 } });
+    expect(notes[0]).toBe("line 1 is left out: the model's chat template refuses the messages: No system role");
+  });
+});
+
+describe("datasets that cannot be trained on", () => {
+  const fails = (data: ReturnType<typeof lines>, maxLength = 10) => {
+    try {
+      tokenizeDataset(data, { tokenizer, maxLength });
+    } catch (error) {
+      return error as {
+        code: string;
+        message: string;
+        param: string;
+        data: { counts: { kept: number }; notes: string[] };
+      };
+    }
+    throw new Error("nothing was thrown");
+  };
+
+  test("not one token to learn: the message says what to change", () => {
+    const error = fails(lines(chat("q", "a", 0), chat("A question far beyond the limit of ten tokens", "a")));
+    expect(error.code).toBe("invalid_dataset");
+    expect(error.param).toBe("training_file");
+    expect(error.message).toBe(
+      "the dataset has no token to train on; of its 2 examples, 1 have no assistant message to learn: add one to each, " +
+        "with weight 1 or without a weight; in 1 the reply begins after max_length = 10 tokens: raise it or shorten what comes before",
+    );
+    expect(error.data.counts.kept).toBe(0);
+    expect(error.data.notes).toHaveLength(2);
+  });
+
+  test("tools that the template does not show", () => {
+    const line = { ...chat("q", "a"), tools: [{ type: "function", function: {} }] };
+    const error = fails(lines(chat("q", "a"), line), 99);
+    expect(error.code).toBe("invalid_dataset");
+    expect(error.message).toMatch(/^line 2: this model's chat template has no place for tools/);
+  });
+
+  test("chats for a model without a template", () => {
+    const bare = load("llama2-like");
+    const data: { line: number; example: Example }[] = lines(chat("q", "a"));
+    expect(() => tokenizeDataset(data, { tokenizer: bare, maxLength: 9 })).toThrow(
+      expect.objectContaining({ code: "invalid_model", message: expect.stringContaining("has no chat template") }),
+    );
+    expect(
+      tokenizeDataset(lines({ prompt: "a", completion: "b" }), { tokenizer: bare, maxLength: 9 }).counts.kept,
+    ).toBe(1);
+  });
+});
