@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../../shared/graph/graph.ts";
-import type { DType } from "../../shared/tensor.ts";
 import type { Executor } from "../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
+import { createTensorFlowExecutor } from "../../trainer/engines/tensorflow.ts";
 import { distance, toArray64, toTensor } from "./array64.ts";
 import { interpret } from "./interpreter.ts";
 import { everyCase, namedInputs, opGraph } from "./single-op.ts";
@@ -12,6 +11,8 @@ const TOLERANCE = 3e-6;
 
 const EXECUTORS: readonly (readonly [string, () => Promise<Executor>])[] = [
   ["onnxruntime", async () => createOnnxRuntimeExecutor({ threads: 1 })],
+  ["tensorflow on tfjs' cpu backend", () => createTensorFlowExecutor({ tfjsBackend: "cpu" })],
+  ["tensorflow on tfjs' wasm backend", () => createTensorFlowExecutor({ tfjsBackend: "wasm" })],
 ];
 
 describe.each(EXECUTORS)("every op on %s", async (_, create) => {

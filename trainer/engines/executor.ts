@@ -19,8 +19,15 @@ export interface Program {
   dispose(): Promise<void>;
 }
 
+export const EXECUTOR_NAMES = ["onnxruntime", "tensorflow"] as const;
+export type ExecutorName = (typeof EXECUTOR_NAMES)[number];
+
 /** Compiles a graph once, so that it can be run many times. */
 export interface Executor {
-  readonly name: "onnxruntime" | "tensorflow";
+  readonly name: ExecutorName;
+  /** What computes, by the engine's own name for it: `cpu`, `wasm`, `tensorflow`. */
+  readonly backend: string;
+  /** What a person should know about the choice, such as that a faster backend is not installed. */
+  readonly notice?: string;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
 }

@@ -19,6 +19,7 @@ const DTYPE_OF = Object.fromEntries(Object.entries(ORT_TYPE).map(([dtype, type])
 export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Executor {
   return {
     name: "onnxruntime",
+    backend: "cpu",
     async compile(graph: Graph, { bindings = new Map() }: CompileOptions = {}): Promise<Program> {
       verify(graph);
       const inputs = openInputs(graph, bindings);

@@ -19,6 +19,7 @@ const BATCHES = [
   { a: [2, 2], b: [2, 1] },
   { a: [2, 2], b: [] },
   { a: [2], b: [1] },
+  { a: [2, 2], b: [2] },
 ];
 
 const swap = ([x, y]: readonly [number, number], swapped: boolean): number[] => (swapped ? [y, x] : [x, y]);

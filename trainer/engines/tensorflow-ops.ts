@@ -1,0 +1,191 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { OpAttrs, OpName } from "../../shared/graph/ops.ts";
+import type { DType } from "../../shared/tensor.ts";
+
+/**
+ * Every op of the graph in terms of tfjs-core's functions, which run on whichever tfjs backend is active.
+ *
+ * A rule makes new tensors and leaves its inputs alone; what else it allocates is freed by the `tf.tidy` around it. Only
+ * kernels that the CPU, WASM and TensorFlow backends share are used. Whole numbers of all widths are int32 here.
+ */
+type Result = tf.Tensor | tf.Tensor[];
+type OpRule<K extends OpName> = (context: OpContext<K>) => Result;
+
+export interface OpContext<K extends OpName> {
+  readonly inputs: readonly tf.Tensor[];
+  readonly attrs: OpAttrs[K];
+  /** The shape of the first output. */
+  readonly shape: readonly number[];
+}
+
+export type TfType = "float32" | "int32" | "bool";
+
+const TF_TYPE: Readonly<Record<Exclude<DType, "f64">, TfType>> = {
+  f32: "float32",
+  i32: "int32",
+  i64: "int32",
+  u8: "int32",
+  bool: "bool",
+};
+
+/** The type that tfjs holds a graph type in. Throws `invalid_graph` for f64, which it has not got. */
+export function tfType(dtype: DType): TfType {
+  if (dtype === "f64") {
+    throw new TrimtabError("invalid_graph", "TensorFlow.js has no 64-bit floats: cast to f32, or use onnxruntime");
+  }
+  return TF_TYPE[dtype];
+}
+
+const unary =
+  (f: (x: tf.Tensor) => tf.Tensor): OpRule<OpName> =>
+  ({ inputs: [x] }) =>
+    f(x!);
+
+const binary =
+  (f: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor): OpRule<OpName> =>
+  ({ inputs: [x, y] }) =>
+    f(x!, y!);
+
+const reduction =
+  (
+    f: (x: tf.Tensor, axes: number[], keepdims: boolean) => tf.Tensor,
+  ): OpRule<"reduceSum" | "reduceMean" | "reduceMax"> =>
+  ({ inputs: [x], attrs: { axes, keepdims } }) =>
+    axes.length === 0 ? x!.clone() : f(x!, [...axes], keepdims);
+
+/** A matrix shared by a whole batch is one product over all its rows; only other pairs need a batch of products. */
+const matmul: OpRule<"matmul"> = ({ inputs: [a, b], attrs: { transA, transB }, shape }) => {
+  if (b!.rank === 2 && a!.rank > 2 && !transA) {
+    const rows = tf.reshape(a!, [-1, a!.shape.at(-1)!]);
+    return tf.reshape(tf.matMul(rows, b!, false, transB), [...shape]);
+  }
+  const batch = shape.slice(0, -2);
+  return tf.matMul(repeatBatch(a!, batch), repeatBatch(b!, batch), transA, transB);
+};
+
+/** tfjs' CPU and WASM kernels take batch i modulo the operand's own number, which is wrong for a 1 behind another axis. */
+function repeatBatch(x: tf.Tensor, batch: readonly number[]): tf.Tensor {
+  const shape = [...batch, ...x.shape.slice(-2)];
+  const plain = x.rank === 2 || shape.slice(-x.rank).join() === x.shape.join();
+  return plain ? x : tf.broadcastTo(x, shape);
+}
+
+/** Where each of `indices` [..., n], counted along the last axis of size `depth`, lies in the flattened array: [count]. */
+function flatPlaces(indices: tf.Tensor, depth: number): tf.Tensor {
+  const rows = tf.reshape(indices, [-1, indices.shape.at(-1)!]);
+  const starts = tf.mul(tf.range(0, rows.shape[0]!, 1, "int32"), tf.scalar(depth, "int32"));
+  return tf.reshape(tf.add(rows, tf.reshape(starts, [-1, 1])), [-1]);
+}
+
+/** x [B, H, T, P] rotated by halves to `positions` [B, T]. */
+function rotate(x: tf.Tensor, positions: tf.Tensor, [cos, sin]: readonly tf.Tensor[]): tf.Tensor {
+  const [left, right] = tf.split(x, 2, 3) as [tf.Tensor, tf.Tensor];
+  const [c, s] = [cos!, sin!].map((table) => tf.expandDims(tf.gather(table, positions), 1)) as [tf.Tensor, tf.Tensor];
+  const turnedLeft = tf.sub(tf.mul(left, c), tf.mul(right, s));
+  const turnedRight = tf.add(tf.mul(right, c), tf.mul(left, s));
+  return tf.concat([turnedLeft, turnedRight], 3);
+}
+
+/** [B, T, H·P] → [B, H, T, P]. */
+function splitHeads(x: tf.Tensor, heads: number): tf.Tensor {
+  const [rows, tokens, width] = x.shape as [number, number, number];
+  return tf.transpose(tf.reshape(x, [rows, tokens, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+const groupQueryAttention: OpRule<"groupQueryAttention"> = ({ inputs, attrs: { heads, kvHeads }, shape }) => {
+  const [query, key, value, pastKey, pastValue, lastIndex, , ...tables] = inputs as [tf.Tensor, ...tf.Tensor[]];
+  const [rows, , capacity, width] = pastKey!.shape as [number, number, number, number];
+  const tokens = query.shape[1]!;
+  const group = heads / kvHeads;
+
+  // Position of every new token, [B, T], and the slot of the cache that it fills, one-hot: [B, T, C].
+  const firsts = tf.sub(tf.reshape(lastIndex!, [rows, 1]), tf.scalar(tokens - 1, "int32"));
+  const positions = tf.add(firsts, tf.reshape(tf.range(0, tokens, 1, "int32"), [1, tokens]));
+  const slots = tf.cast(tf.oneHot(tf.cast(positions, "int32"), capacity), "float32");
+  const filled = tf.reshape(tf.greater(tf.sum(slots, 1), tf.scalar(0)), [rows, 1, capacity, 1]);
+  const spread = tf.tile(tf.expandDims(slots, 1), [1, kvHeads, 1, 1]);
+  const append = (past: tf.Tensor, added: tf.Tensor) => tf.where(filled, tf.matMul(spread, added, true, false), past);
+  const presentKey = append(pastKey!, rotate(splitHeads(key!, kvHeads), positions, tables));
+  const presentValue = append(pastValue!, splitHeads(value!, kvHeads));
+
+  // The query heads of a group lie one after the other, so they are further rows against their one cached head.
+  const queries = rotate(splitHeads(query, heads), positions, tables);
+  const grouped = tf.reshape(queries, [rows, kvHeads, group * tokens, width]);
+  const scores = tf.mul(tf.matMul(grouped, presentKey, false, true), tf.scalar(1 / Math.sqrt(width)));
+  const order = tf.reshape(tf.range(0, capacity, 1, "int32"), [1, 1, capacity]);
+  const visible = tf.lessEqual(order, tf.reshape(positions, [rows, tokens, 1]));
+  const mask = tf.reshape(tf.tile(visible, [1, heads, 1]), [rows, kvHeads, group * tokens, capacity]);
+  const attended = tf.matMul(tf.softmax(tf.where(mask, scores, tf.scalar(-1e30))), presentValue);
+  const y = tf.transpose(tf.reshape(attended, [rows, heads, tokens, width]), [0, 2, 1, 3]);
+  return [tf.reshape(y, [...shape]), presentKey, presentValue];
+};
+
+export const TENSORFLOW: { readonly [K in OpName]: OpRule<K> } = {
+  neg: unary(tf.neg),
+  exp: unary(tf.exp),
+  log: unary(tf.log),
+  sqrt: unary(tf.sqrt),
+  reciprocal: unary(tf.reciprocal),
+  sigmoid: unary(tf.sigmoid),
+  tanh: unary(tf.tanh),
+  relu: unary(tf.relu),
+  erf: unary(tf.erf),
+  abs: unary(tf.abs),
+  sign: unary(tf.sign),
+  // The WASM backend's cast to bool keeps the low byte.
+  cast: ({ inputs: [x], attrs: { to } }) =>
+    to === "bool" ? tf.notEqual(x!, tf.zerosLike(x!)) : tf.cast(x!, tfType(to)),
+  add: binary(tf.add),
+  sub: binary(tf.sub),
+  mul: binary(tf.mul),
+  div: binary(tf.div),
+  max: binary(tf.maximum),
+  min: binary(tf.minimum),
+  equal: binary(tf.equal),
+  greater: binary(tf.greater),
+  where: ({ inputs: [condition, x, y] }) => tf.where(condition!, x!, y!),
+  matmul,
+  reduceSum: reduction(tf.sum),
+  reduceMean: reduction(tf.mean),
+  reduceMax: reduction(tf.max),
+  softmax: unary((x) => tf.softmax(x)),
+  logSoftmax: unary((x) => tf.logSoftmax(x)),
+  reshape: ({ inputs: [x], shape }) => tf.reshape(x!, [...shape]),
+  transpose: ({ inputs: [x], attrs: { perm } }) => tf.transpose(x!, [...perm]),
+  expand: ({ inputs: [x], shape }) => tf.broadcastTo(x!, [...shape]),
+  concat: ({ inputs, attrs: { axis } }) => tf.concat([...inputs], axis),
+  slice: ({ inputs: [x], attrs: { axis, start }, shape }) => {
+    const first = start < 0 ? start + x!.shape[axis]! : start;
+    return tf.slice(
+      x!,
+      shape.map((_, i) => (i === axis ? first : 0)),
+      [...shape],
+    );
+  },
+  pad: ({ inputs: [x], attrs: { axis, before, after } }) =>
+    tf.pad(
+      x!,
+      x!.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
+    ),
+  gather: ({ inputs: [table, indices] }) => tf.gather(table!, indices!),
+  scatterAddRows: ({ inputs: [indices, updates], shape }) => {
+    const column = tf.reshape(indices!, [-1, 1]);
+    return tf.scatterND(column, tf.reshape(updates!, [-1, shape[1]!]), [...shape]);
+  },
+  gatherElements: ({ inputs: [x, indices], shape }) => {
+    const places = flatPlaces(indices!, x!.shape.at(-1)!);
+    return tf.reshape(tf.gather(tf.reshape(x!, [-1]), places), [...shape]);
+  },
+  scatterAddElements: ({ inputs: [indices, updates], attrs: { depth }, shape }) => {
+    const places = tf.reshape(flatPlaces(indices!, depth), [-1, 1]);
+    const size = shape.reduce((product, dim) => product * dim, 1);
+    return tf.reshape(tf.scatterND(places, tf.reshape(updates!, [-1]), [size]), [...shape]);
+  },
+  rmsNorm: ({ inputs: [x, weight], attrs: { epsilon } }) => {
+    const meanSquare = tf.mean(tf.square(x!), -1, true);
+    return tf.mul(tf.mul(x!, tf.rsqrt(tf.add(meanSquare, tf.scalar(epsilon)))), weight!);
+  },
+  rope: ({ inputs: [x, positions, ...tables] }) => rotate(x!, positions!, tables),
+  groupQueryAttention,
+};

@@ -1,0 +1,125 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { Graph, Named, Node, NodeOf, Value } from "../../shared/graph/graph.ts";
+import type { OpName } from "../../shared/graph/ops.ts";
+import { verify } from "../../shared/graph/verify.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+import type { CompileOptions, Executor, NamedTensors, Program } from "./executor.ts";
+import { checkFeeds, dimensionSizes, openInputs, resolveShape } from "./feeds.ts";
+import { activateBackend, loadTfjsBackend, type TfjsBackend } from "./tensorflow-backend.ts";
+import { type OpContext, TENSORFLOW, tfType } from "./tensorflow-ops.ts";
+import { download, upload } from "./tensorflow-tensors.ts";
+
+export interface TensorFlowOptions {
+  /** A backend of tfjs by name; TensorFlow's own where it is installed, else WASM, when left out. */
+  readonly tfjsBackend?: string | undefined;
+}
+
+/**
+ * Interprets graphs op by op on tfjs-core: on TensorFlow's CUDA kernels where `@tensorflow/tfjs-node-gpu` is installed,
+ * on any other tfjs backend otherwise. Whole numbers are 32 bits wide there: an i64 input beyond that is refused.
+ * Throws `executor_missing` when no backend, or not the demanded one, can be loaded.
+ */
+export async function createTensorFlowExecutor({ tfjsBackend }: TensorFlowOptions = {}): Promise<Executor> {
+  const { backend, notice } = await loadTfjsBackend(tfjsBackend);
+  return {
+    name: "tensorflow",
+    backend,
+    ...(notice !== undefined && { notice }),
+    async compile(graph: Graph, { bindings = new Map() }: CompileOptions = {}): Promise<Program> {
+      verify(graph);
+      refuseFloat64(graph);
+      const inputs = openInputs(graph, bindings);
+      activateBackend(backend);
+      return new TensorFlowProgram(graph, inputs, bindings, backend);
+    },
+  };
+}
+
+class TensorFlowProgram implements Program {
+  readonly #graph: Graph;
+  readonly #inputs: readonly Named[];
+  readonly #backend: TfjsBackend;
+  /** Frozen inputs and constants, uploaded once. */
+  readonly #resident = new Map<Value, tf.Tensor>();
+  readonly #releases: ReadonlyMap<Node, readonly Value[]>;
+
+  constructor(graph: Graph, inputs: readonly Named[], bindings: ReadonlyMap<string, Tensor>, backend: TfjsBackend) {
+    this.#graph = graph;
+    this.#inputs = inputs;
+    this.#backend = backend;
+    this.#releases = releases(graph);
+    for (const { name, value } of graph.inputs) {
+      const bound = bindings.get(name);
+      if (bound !== undefined) this.#resident.set(value, upload(name, bound));
+    }
+    for (const [value, data] of graph.constants) this.#resident.set(value, upload(`constant %${value.id}`, data));
+  }
+
+  async run(feeds: NamedTensors): Promise<Record<string, Tensor>> {
+    checkFeeds(this.#graph.name, this.#inputs, feeds);
+    // From here to the first read nothing waits, so no other program can change the active backend in between.
+    activateBackend(this.#backend);
+    const live = new Map<Value, tf.Tensor>();
+    try {
+      for (const { name, value } of this.#inputs) live.set(value, upload(name, feeds[name]!));
+      this.#interpret(live, dimensionSizes(this.#graph.name, this.#inputs, feeds));
+      const outputs = this.#graph.outputs.map(async ({ name, value }): Promise<[string, Tensor]> => {
+        return [name, await download(this.#tensor(live, value), value.dtype)];
+      });
+      return Object.fromEntries(await Promise.all(outputs));
+    } finally {
+      tf.dispose([...live.values()]);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    tf.dispose([...this.#resident.values()]);
+    this.#resident.clear();
+  }
+
+  /** Evaluates every node. Adds results to `live` and disposes of each value as soon as its last use has passed. */
+  #interpret(live: Map<Value, tf.Tensor>, sizes: ReadonlyMap<string, number>): void {
+    for (const node of this.#graph.nodes) {
+      const inputs = node.inputs.map((input) => this.#tensor(live, input));
+      const { op, attrs } = node as NodeOf<OpName>;
+      const shape = resolveShape(node.outputs[0]!.shape, sizes);
+      const rule = TENSORFLOW[op] as (context: OpContext<OpName>) => tf.Tensor | tf.Tensor[];
+      const results = [tf.tidy(() => rule({ inputs, attrs, shape }))].flat();
+      node.outputs.forEach((output, i) => {
+        live.set(output, results[i]!);
+      });
+      for (const value of this.#releases.get(node)!) {
+        live.get(value)?.dispose();
+        live.delete(value);
+      }
+    }
+  }
+
+  #tensor(live: ReadonlyMap<Value, tf.Tensor>, value: Value): tf.Tensor {
+    return (live.get(value) ?? this.#resident.get(value))!;
+  }
+}
+
+/** For each node, the values that nothing needs once it has run. */
+function releases(graph: Graph): Map<Node, Value[]> {
+  const needed = new Set(graph.outputs.map(({ value }) => value));
+  const result = new Map<Node, Value[]>();
+  for (const node of graph.nodes.toReversed()) {
+    const last = new Set([...node.inputs, ...node.outputs].filter((value) => !needed.has(value)));
+    for (const value of last) needed.add(value);
+    result.set(node, [...last]);
+  }
+  return result;
+}
+
+function refuseFloat64(graph: Graph): void {
+  const values = [...graph.inputs.map(({ value }) => value), ...graph.constants.keys()];
+  for (const value of [...values, ...graph.nodes.flatMap(({ outputs }) => outputs)]) {
+    try {
+      tfType(value.dtype);
+    } catch (error) {
+      throw new TrimtabError("invalid_graph", `${graph.name}: %${value.id} is f64. ${(error as Error).message}`);
+    }
+  }
+}
