@@ -1,0 +1,19 @@
+/**
+ * Makes the embedded base again from its seed: tokenizer, pretraining, evaluation, model card. Up to two hours on two
+ * cores; interrupted, it goes on from the pretraining's last checkpoint.
+ *
+ *     npm run make:base
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const STEPS = [["tokenizer/make.ts"], ["pretraining/pretrain.ts"], ["evaluation/run.ts", "--card"]];
+
+for (const [script, ...flags] of STEPS) {
+  const path = fileURLToPath(new URL(script!, import.meta.url));
+  const { status } = spawnSync(process.execPath, [path, ...flags], { stdio: "inherit" });
+  if (status !== 0) {
+    console.error(`${script} failed: the base is not complete`);
+    process.exit(status ?? 1);
+  }
+}
