@@ -24,6 +24,9 @@ interface Row {
   prefilled: number;
 }
 
+/** Sequences that may wait for a slot. */
+const MAX_WAITING = 256;
+
 type Outcome = "open" | "finished" | TrimtabError;
 
 export interface BatchLoopOptions {
@@ -47,6 +50,7 @@ export class BatchLoop {
   readonly #waiting: Row[] = [];
   readonly #open = new Map<BatchJob, number>();
   #running = false;
+  #broken = false;
 
   constructor(options: BatchLoopOptions) {
     this.#options = options;
@@ -60,8 +64,19 @@ export class BatchLoop {
     return this.#waiting.length;
   }
 
-  /** Queues the job's sequences, first come first served, and starts the loop if it is idle. */
+  /** The runtime failed in a way that leaves its memory in doubt: load the model anew. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /**
+   * Queues the job's sequences, first come first served, and starts the loop if it is idle. Throws `capacity_exceeded`,
+   * with nothing queued, when too many wait already.
+   */
   submit(job: BatchJob): void {
+    if (this.#waiting.length + job.sequences.length > MAX_WAITING) {
+      throw new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
+    }
     this.#open.set(job, job.sequences.length);
     for (const sequence of job.sequences) this.#waiting.push({ job, sequence, prefilled: 0 });
     if (!this.#running) void this.#run();
@@ -188,6 +203,7 @@ export class BatchLoop {
       cause instanceof TrimtabError
         ? cause
         : new TrimtabError("internal_error", `the batch failed: ${messageOf(cause)}`, { cause });
+    this.#broken ||= error.code === "internal_error";
     for (const job of new Set(this.#rows.map((row) => row.job))) this.#close(job, error);
   }
 

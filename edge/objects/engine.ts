@@ -102,6 +102,7 @@ export class Engine extends DurableObject<Env> {
 
 /** The model, loaded once however many requests ask at the same time. Idle models make room for a new one. */
 function loadModel(env: Env, folder: StoredFolder): Promise<ServedModel> {
+  for (const [digest, model] of models.loaded()) if (model.loop.broken) models.forget(digest);
   return models.get(folder.digest, () => {
     // Forgetting a model is enough: its WASM memory goes with the last reference to it.
     for (const [digest, model] of models.loaded()) if (!model.busy) models.forget(digest);
