@@ -143,7 +143,7 @@ export class Dispatcher extends DurableObject<Env> {
     });
   }
 
-  announcedFile(id: string, name: string): Promise<Outcome<StoredFile & { key: string; uploaded: boolean }>> {
+  announcedFile(id: string, name: string): Promise<Outcome<StoredFile & { key: string; ready: boolean }>> {
     return outcome(() => announcedFile(this.#db, id, name));
   }
 

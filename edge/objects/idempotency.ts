@@ -59,6 +59,47 @@ export function claim(db: Database, asked: Idempotency & { staleMs: number }, no
   return undefined;
 }
 
+/** An upload's claim: what it was for is known only when its body has been read. */
+export interface UploadClaim {
+  readonly key: string;
+  /** Names the claim until then; new for every request. */
+  readonly provisional: string;
+}
+
+/** An upload that was done before under the same key, to be compared with the one that comes in. */
+export interface DoneUpload {
+  readonly fingerprint: string;
+  readonly reply: StoredReply;
+}
+
+/**
+ * Claims a key for an upload: undefined means that the caller goes ahead and says by `identifyUpload` what it read.
+ *
+ * @throws TrimtabError conflict while another upload runs under the key.
+ */
+export function claimUpload(
+  db: Database,
+  asked: UploadClaim & { staleMs: number },
+  now: number,
+): DoneUpload | undefined {
+  const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", asked.key);
+  if (row !== undefined && row.status !== null && now - row.started_at < KEPT_MS) {
+    return { fingerprint: row.fingerprint, reply: { status: row.status, body: row.body ?? "" } };
+  }
+  claim(db, { key: asked.key, fingerprint: row?.fingerprint ?? asked.provisional, staleMs: asked.staleMs }, now);
+  db.run("UPDATE idempotency SET fingerprint = ? WHERE key = ?", asked.provisional, asked.key);
+  return undefined;
+}
+
+export function identifyUpload(db: Database, claimed: UploadClaim, fingerprint: string): void {
+  db.run(
+    "UPDATE idempotency SET fingerprint = ? WHERE key = ? AND fingerprint = ?",
+    fingerprint,
+    claimed.key,
+    claimed.provisional,
+  );
+}
+
 /** Keeps the reply of a claimed key; the first one stays. */
 export function settle(db: Database, asked: Idempotency, reply: StoredReply): void {
   db.run(

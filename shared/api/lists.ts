@@ -10,7 +10,7 @@ export function pageQuery(defaultLimit: number = DEFAULTS.listPage) {
 }
 
 export interface Page {
-  readonly after: string | undefined;
+  readonly after?: string | undefined;
   readonly limit: number;
 }
 

@@ -54,7 +54,7 @@ export function announceBase(db: Database, base: CreateBase & { digest: string }
 }
 
 /** Where an announced file goes, and what it must be. */
-export function announcedFile(db: Database, id: string, name: string): StoredFile & { key: string; uploaded: boolean } {
+export function announcedFile(db: Database, id: string, name: string): StoredFile & { key: string; ready: boolean } {
   const row = requireBase(db, id);
   const file = filesOf(row).find((candidate) => candidate.name === name);
   if (file === undefined) {
@@ -62,7 +62,7 @@ export function announcedFile(db: Database, id: string, name: string): StoredFil
       param: "name",
     });
   }
-  return { ...file, key: basePrefix(id, row.digest) + name, uploaded: row.status === "ready" };
+  return { ...file, key: basePrefix(id, row.digest) + name, ready: row.status === "ready" };
 }
 
 export function noteUpload(db: Database, id: string, name: string): void {

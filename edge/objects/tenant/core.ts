@@ -8,7 +8,18 @@ import { nextBlobSweep, sweepBlobs } from "../blob-ledger.ts";
 import { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/registry.ts";
 import type { Dispatcher } from "../dispatcher.ts";
-import { abandon, claim, type Idempotency, type StoredReply, settle, sweepIdempotency } from "../idempotency.ts";
+import {
+  abandon,
+  claim,
+  claimUpload,
+  type DoneUpload,
+  type Idempotency,
+  identifyUpload,
+  type StoredReply,
+  settle,
+  sweepIdempotency,
+  type UploadClaim,
+} from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";
 import { dispatcherObject, type Remote } from "../remote.ts";
 import { unknownModel } from "./artefacts.ts";
@@ -36,6 +47,14 @@ export abstract class TenantCore extends DurableObject<Env> {
       this.tenant();
       return claim(this.db, asked, Date.now()) ?? null;
     });
+  }
+
+  claimUpload(asked: UploadClaim & { staleMs: number }): Promise<Outcome<DoneUpload | null>> {
+    return outcome(() => claimUpload(this.db, asked, Date.now()) ?? null);
+  }
+
+  identifyUpload(claimed: UploadClaim, fingerprint: string): Promise<Outcome<void>> {
+    return outcome(() => identifyUpload(this.db, claimed, fingerprint));
   }
 
   settle(asked: Idempotency, reply: StoredReply): Promise<Outcome<void>> {

@@ -14,6 +14,7 @@ export interface FileRow {
   readonly sha256: string;
   readonly format: string;
   readonly lines: number;
+  readonly trainable: number;
   readonly created_at: number;
 }
 
@@ -22,16 +23,19 @@ export interface FileFacts {
   readonly filename: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** The kind of its lines, "mixed" where there are several. */
   readonly format: string;
   readonly lines: number;
+  /** Lines with something to learn in them. */
+  readonly trainable: number;
 }
 
 /** First of the three steps of an upload: the record, pending. Then come the bytes, then `finishFile`. */
 export function beginFile(db: Database, file: { id: string; blob: string }, now: number): void {
   reserveBlob(db, file.blob, now);
   db.run(
-    `INSERT INTO files (id, state, blob, filename, bytes, sha256, format, lines, created_at)
-     VALUES (?, 'pending', ?, '', 0, '', '', 0, ?)`,
+    `INSERT INTO files (id, state, blob, filename, bytes, sha256, format, lines, trainable, created_at)
+     VALUES (?, 'pending', ?, '', 0, '', '', 0, 0, ?)`,
     file.id,
     file.blob,
     seconds(now),
@@ -43,12 +47,13 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
   if (row === undefined)
     throw new TrimtabError("conflict", "The upload took too long and was swept. Send the file again.");
   db.run(
-    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ? WHERE id = ?",
+    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ? WHERE id = ?",
     facts.filename,
     facts.bytes,
     facts.sha256,
     facts.format,
     facts.lines,
+    facts.trainable,
     id,
   );
   readyBlob(db, row.blob, now);

@@ -58,12 +58,19 @@ export interface NewJob {
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *
- * @throws TrimtabError not_found for a file that the tenant does not have, invalid_file for one of another kind.
+ * @throws TrimtabError not_found for a file that the tenant does not have, invalid_dataset for one without a single token to train on.
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  checkDataset(db, request.training_file, "training_file");
-  if (request.validation_file != null) checkDataset(db, request.validation_file, "validation_file");
+  const { trainable } = requireFile(db, request.training_file, "training_file");
+  if (trainable === 0) {
+    throw new TrimtabError(
+      "invalid_dataset",
+      "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
+      { param: "training_file" },
+    );
+  }
+  if (request.validation_file != null) requireFile(db, request.validation_file, "validation_file");
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -82,18 +89,6 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   );
   return requireJob(db, job.id);
 }
-
-function checkDataset(db: Database, id: string, param: string): void {
-  const { format } = requireFile(db, id, param);
-  if (SUPERVISED_FORMATS.has(format)) return;
-  throw new TrimtabError(
-    "invalid_file",
-    `The file ${id} has lines of the kind ${format}; supervised training needs "messages" or "prompt" and "completion".`,
-    { param },
-  );
-}
-
-const SUPERVISED_FORMATS: ReadonlySet<string> = new Set(["chat", "completion"]);
 
 export function requireJob(db: Database, id: string): JobRow {
   const row = db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id);

@@ -1,0 +1,33 @@
+import { messageOf, TrimtabError } from "../../shared/errors.ts";
+
+export interface BodyTarget {
+  readonly key: string;
+  readonly body: ReadableStream<Uint8Array> | null;
+  /** What must arrive. */
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Leaves what is there already as it is. */
+  readonly createOnly: boolean;
+}
+
+/**
+ * Streams a request's body to R2, which keeps it only if its length and digest are those announced. Returns whether it was
+ * stored; false where `createOnly` found the key taken.
+ *
+ * @throws TrimtabError invalid_request where other bytes arrive; nothing is kept then.
+ */
+export async function storeBody(bucket: R2Bucket, target: BodyTarget): Promise<boolean> {
+  const { key, bytes, sha256, createOnly } = target;
+  const options: R2PutOptions = { sha256, ...(createOnly ? { onlyIf: { etagDoesNotMatch: "*" } } : {}) };
+  const { readable, writable } = new FixedLengthStream(bytes);
+  const piped = (target.body ?? new Blob([]).stream()).pipeTo(writable);
+  const [put, pipe] = await Promise.allSettled([bucket.put(key, readable, options), piped]);
+  if (put.status === "fulfilled" && put.value === null) return false;
+  if (put.status === "fulfilled" && pipe.status === "fulfilled") return true;
+  const reason: unknown = pipe.status === "rejected" ? pipe.reason : put.status === "rejected" ? put.reason : undefined;
+  throw new TrimtabError(
+    "invalid_request",
+    `The body is not the ${bytes} bytes with the SHA-256 ${sha256} that were announced. Send it again. (${messageOf(reason)})`,
+    { cause: reason },
+  );
+}

@@ -1,0 +1,31 @@
+import { TrimtabError } from "../../shared/errors.ts";
+
+/**
+ * Passes bytes on while their digest is computed, one chunk behind: the last chunk is let go only when everything was right, so
+ * a reader that gets to the end has what was stored. Errors the stream with `corrupt_blob` otherwise.
+ */
+export function verifiedStream(body: ReadableStream<Uint8Array>, sha256: string): ReadableStream<Uint8Array> {
+  const digest = new crypto.DigestStream("SHA-256");
+  const hash = digest.getWriter();
+  let held: Uint8Array | undefined;
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      async transform(chunk, controller) {
+        await hash.write(chunk);
+        if (held !== undefined) controller.enqueue(held);
+        held = chunk;
+      },
+      async flush(controller) {
+        await hash.close();
+        const found = Array.from(new Uint8Array(await digest.digest), (byte) => byte.toString(16).padStart(2, "0"));
+        if (found.join("") !== sha256) {
+          const error = new TrimtabError("corrupt_blob", "The stored bytes are not those that were uploaded.");
+          console.error(error.message, { expected: sha256, found: found.join("") });
+          controller.error(error);
+        } else if (held !== undefined) {
+          controller.enqueue(held);
+        }
+      },
+    }),
+  );
+}

@@ -1,0 +1,69 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
+import { newId } from "../../shared/api/ids.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { Allowance } from "../objects/rate-limit.ts";
+import { adminModels } from "./admin-models.ts";
+import { adminTenants } from "./admin-tenants.ts";
+import type { AppEnv } from "./app-env.ts";
+import { chat } from "./chat.ts";
+import { completions } from "./completions.ts";
+import { deltas } from "./deltas.ts";
+import { openApiDocument } from "./document.ts";
+import { errorReply } from "./error-reply.ts";
+import { files } from "./files.ts";
+import { jobs } from "./jobs.ts";
+import { countRequest } from "./metrics.ts";
+import { models } from "./models.ts";
+import { subApp } from "./route.ts";
+import { service } from "./service.ts";
+import { trainer } from "./trainer.ts";
+import { trainerBlobs } from "./trainer-blobs.ts";
+
+/** The whole HTTP API: one sub-app per resource. */
+export function createApp(): OpenAPIHono<AppEnv> {
+  const app = subApp();
+  app.use("*", everyReply);
+  app.route("/", service);
+  app.route("/v1/files", files);
+  app.route("/v1/fine_tuning/jobs", jobs);
+  app.route("/v1/models", models);
+  app.route("/v1/deltas", deltas);
+  app.route("/v1/chat/completions", chat);
+  app.route("/v1/completions", completions);
+  app.route("/v1/admin/tenants", adminTenants);
+  app.route("/v1/admin/models", adminModels);
+  app.route("/v1/trainer", trainer);
+  app.route("/v1/trainer", trainerBlobs);
+  app.get("/openapi.json", (c) => c.json(openApiDocument(app)));
+  app.notFound((c) =>
+    errorReply(
+      new TrimtabError(
+        "not_found",
+        `There is nothing at ${c.req.method} ${c.req.path}. GET /openapi.json lists what is.`,
+      ),
+    ),
+  );
+  app.onError((error) => errorReply(error));
+  return app;
+}
+
+/** What every reply carries, errors included. */
+const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
+  c.set(
+    "requestId",
+    newId("request", (bytes) => crypto.getRandomValues(bytes)),
+  );
+  await next();
+  c.res.headers.set("x-request-id", c.var.requestId);
+  const { allowances } = c.var;
+  if (allowances !== undefined) {
+    for (const what of ["requests", "tokens"] as const) {
+      const { limit, remaining, resetMs } = allowances[what] satisfies Allowance;
+      c.res.headers.set(`x-ratelimit-limit-${what}`, String(limit));
+      c.res.headers.set(`x-ratelimit-remaining-${what}`, String(remaining));
+      c.res.headers.set(`x-ratelimit-reset-${what}`, `${(resetMs / 1000).toFixed(3)}s`);
+    }
+  }
+  countRequest(c.req.method, c.res.status);
+};

@@ -1,0 +1,55 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { parseKey } from "../../shared/api/ids.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { tenantObject } from "../objects/remote.ts";
+import { hashSecret } from "../objects/tenant/keys.ts";
+import type { AppEnv } from "./app-env.ts";
+
+/** Lets a tenant's key in, within its limits; a generation also needs tokens left. Checked at every request. */
+export function tenantAuth(kind: "request" | "generation" = "request"): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const key = parseKey(bearer(c));
+    if (key === undefined) throw wrongKey();
+    const object = tenantObject(c.env, key.tenant);
+    const { requests, tokens, refused } = await object.authorise(await hashSecret(key.secret), kind);
+    c.set("allowances", { requests, tokens });
+    if (refused !== null) {
+      const { limit } = refused.what === "requests" ? requests : tokens;
+      throw new TrimtabError(
+        "rate_limit_exceeded",
+        `The limit of ${limit} ${refused.what} a minute is reached. Wait ${Math.ceil(refused.retryMs / 1000)} s.`,
+        { data: { retryMs: refused.retryMs } },
+      );
+    }
+    c.set("caller", { id: key.tenant, object });
+    await next();
+  };
+}
+
+/** Lets the holder of one of the deployment's own tokens in; where it has none, nobody. */
+export function tokenAuth(name: "ADMIN_TOKEN" | "TRAINER_TOKEN"): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const expected = c.env[name] ?? "";
+    const given = bearer(c);
+    // Both are hashed, so that the comparison takes as long whatever was sent.
+    const [a, b] = await Promise.all([hashSecret(given), hashSecret(expected)]);
+    const encoder = new TextEncoder();
+    if (expected === "" || !crypto.subtle.timingSafeEqual(encoder.encode(a), encoder.encode(b))) throw wrongKey();
+    await next();
+  };
+}
+
+function bearer(c: Context<AppEnv>): string {
+  const match = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(c.req.header("authorization") ?? "");
+  if (match?.[1] === undefined) {
+    throw new TrimtabError("invalid_api_key", "An API key is needed. Send it as `authorization: Bearer <key>`.");
+  }
+  return match[1];
+}
+
+function wrongKey(): TrimtabError {
+  return new TrimtabError(
+    "invalid_api_key",
+    "The API key is wrong or was revoked. Send `authorization: Bearer` and a key that is valid.",
+  );
+}

@@ -1,0 +1,130 @@
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { FileList, FileListQuery, FileObject } from "../../shared/api/files.ts";
+import { LIMITS } from "../../shared/api/limits.ts";
+import { Deleted } from "../../shared/api/lists.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { formBoundary } from "../blobs/multipart.ts";
+import { receiveDataset } from "../blobs/receive-dataset.ts";
+import { verifiedStream } from "../blobs/verified-stream.ts";
+import { tenantAuth } from "./auth.ts";
+import { bytesReply, replies, streamedRequest, subApp, TENANT_SECURITY } from "./route.ts";
+import { uploadOnce } from "./upload-once.ts";
+
+const params = z.strictObject({ file_id: z.string().max(64) });
+const tags = ["Files"];
+const security = TENANT_SECURITY;
+
+const upload = createRoute({
+  method: "post",
+  path: "/",
+  tags,
+  security,
+  summary: "Upload a dataset; a file with a bad line is refused whole",
+  request: {
+    body: streamedRequest("multipart/form-data", {
+      type: "object",
+      required: ["file", "purpose"],
+      properties: { file: { type: "string", format: "binary" }, purpose: { type: "string", enum: ["fine-tune"] } },
+    }),
+  },
+  responses: replies(FileObject, "The stored file"),
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  tags,
+  security,
+  summary: "List files, newest first",
+  request: { query: FileListQuery },
+  responses: replies(FileList, "A page of files"),
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{file_id}",
+  tags,
+  security,
+  summary: "Describe a file",
+  request: { params },
+  responses: replies(FileObject, "The file"),
+});
+
+const content = createRoute({
+  method: "get",
+  path: "/{file_id}/content",
+  tags,
+  security,
+  summary: "Read a file",
+  request: { params },
+  responses: bytesReply("The bytes that were uploaded"),
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{file_id}",
+  tags,
+  security,
+  summary: "Delete a file that no unfinished job needs",
+  request: { params },
+  responses: replies(Deleted, "What was deleted"),
+});
+
+export const files = subApp();
+files.use("*", tenantAuth());
+
+files.openapi(upload, async (c) => {
+  const tenant = c.var.caller.object;
+  const boundary = formBoundary(c.req.header("content-type"));
+  if (Number(c.req.header("content-length") ?? 0) > LIMITS.file + LIMITS.multipartOverhead) {
+    throw new TrimtabError("payload_too_large", `The file is larger than ${LIMITS.file} bytes. Split it.`, {
+      param: "file",
+    });
+  }
+  const { body } = c.req.raw;
+  if (body === null)
+    throw new TrimtabError("invalid_request", "The body is empty. Send a form with `file` and `purpose`.");
+  return uploadOnce(c, tenant, async (identify) => {
+    const { id, key } = await tenant.beginFile();
+    try {
+      const received = await receiveDataset({ body, boundary }, c.env.BLOBS, key);
+      const identified = await identify(received);
+      if (identified.replay !== null) {
+        await tenant.dropFile(id);
+        return identified.replay as never;
+      }
+      return c.json(await tenant.finishFile(id, received, identified.asked), 200);
+    } catch (error) {
+      await tenant.dropFile(id);
+      throw error;
+    }
+  });
+});
+
+files.openapi(list, async (c) => {
+  const { after, limit, order, purpose } = c.req.valid("query");
+  const none = purpose !== undefined && purpose !== "fine-tune";
+  const page = await c.var.caller.object.listFiles({ after, limit, order });
+  return c.json(
+    none ? { object: "list" as const, data: [], has_more: false, first_id: null, last_id: null } : page,
+    200,
+  );
+});
+
+files.openapi(get, async (c) => c.json(await c.var.caller.object.file(c.req.valid("param").file_id), 200));
+
+files.openapi(content, async (c) => {
+  const source = await c.var.caller.object.fileSource(c.req.valid("param").file_id);
+  const object = await c.env.BLOBS.get(source.key);
+  if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
+  const name = source.filename.replaceAll(/[^\w.-]/g, "_");
+  return new Response(verifiedStream(object.body, source.sha256), {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-disposition": `attachment; filename="${name}"`,
+    },
+  });
+});
+
+files.openapi(remove, async (c) => c.json(await c.var.caller.object.deleteFile(c.req.valid("param").file_id), 200));

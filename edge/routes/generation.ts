@@ -1,0 +1,87 @@
+import type { Context } from "hono";
+import { TrimtabError } from "../../shared/errors.ts";
+import {
+  decodeEvents,
+  type GenerateEvent,
+  type GeneratePrompt,
+  type GenerateRequest,
+  type ResolvedModel,
+  type Sampling,
+} from "../objects/engine-protocol.ts";
+import type { AskedDelta } from "../objects/tenant/resolve.ts";
+import type { AppEnv } from "./app-env.ts";
+
+/** What a chat or completion request asks of the Engine. */
+export interface Asked {
+  readonly model: string;
+  readonly deltas: readonly AskedDelta[];
+  readonly prompt: GeneratePrompt;
+  readonly sampling: Sampling;
+}
+
+export type GoodEvent = Exclude<GenerateEvent, { type: "error" }>;
+
+/** A generation that has begun: its first event is there. */
+export interface Generation {
+  readonly model: ResolvedModel;
+  /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
+  readonly events: AsyncGenerator<GoodEvent, void>;
+}
+
+/**
+ * Authorises, resolves and starts a generation. What can be refused is refused here, before a reply has begun; what is used is
+ * charged to the tenant when the generation ends, however it ends.
+ */
+export async function generate(c: Context<AppEnv>, asked: Asked): Promise<Generation> {
+  const { caller, requestId } = c.var;
+  const model = await caller.object.resolveModel(asked.model, asked.deltas);
+  const { prompt, sampling } = asked;
+  const request: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
+  const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
+  const response = await engine.fetch("https://engine/generate", {
+    method: "POST",
+    body: JSON.stringify(request),
+    signal: c.req.raw.signal,
+  });
+  if (!response.ok || response.body === null) {
+    throw new TrimtabError("internal_error", `The engine answered ${response.status}. Send the request again.`);
+  }
+  const events = charged(c, goodEvents(response.body));
+  const first = await events.next();
+  return { model, events: first.done ? events : resumed(first.value, events) };
+}
+
+/** The Engine's events with its errors thrown, and an end without `usage` taken for one. */
+async function* goodEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<GoodEvent, void> {
+  for await (const event of decodeEvents(body)) {
+    if (event.type === "error") {
+      throw new TrimtabError(event.code, event.message, event.param === null ? {} : { param: event.param });
+    }
+    yield event;
+    if (event.type === "usage") return;
+  }
+  throw new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
+}
+
+async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, void>): AsyncGenerator<GoodEvent, void> {
+  let used = { promptTokens: 0, completionTokens: 0 };
+  try {
+    for await (const event of events) {
+      if (event.type === "usage") used = { promptTokens: event.promptTokens, completionTokens: event.completionTokens };
+      else if (event.type === "token") used.completionTokens++;
+      yield event;
+    }
+  } finally {
+    c.executionCtx.waitUntil(c.var.caller.object.charge(used));
+  }
+}
+
+async function* resumed<T>(first: T, rest: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    // Where the reader left before the second event, `yield*` has not been reached.
+    await rest.return();
+  }
+}

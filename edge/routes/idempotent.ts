@@ -1,0 +1,64 @@
+import type { Context } from "hono";
+import { LIMITS } from "../../shared/api/limits.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/formats/digest.ts";
+import type { Idempotency, StoredReply } from "../objects/idempotency.ts";
+import type { AppEnv } from "./app-env.ts";
+import { errorReply } from "./error-reply.ts";
+
+/** An object that remembers replies. */
+export interface ReplyStore {
+  claim(asked: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
+  settle(asked: Idempotency, reply: StoredReply): Promise<void>;
+  abandon(asked: Idempotency): Promise<void>;
+}
+
+/** How long a claim holds that never came to a reply: longer than the request that made it can take. */
+const STALE_MS = 60_000;
+
+/**
+ * Runs a request that creates something once for each Idempotency-Key. `create` is given what it has to store with what it
+ * creates, null where no key came; its reply, or its error, is what every further request under the key gets.
+ */
+export async function once<T extends Response>(
+  c: Context<AppEnv>,
+  store: ReplyStore,
+  create: (asked: Idempotency | null) => Promise<T>,
+): Promise<T> {
+  const asked = await idempotencyOf(c, c.var.bodyDigest);
+  if (asked === null) return create(null);
+  const before = await store.claim({ ...asked, staleMs: STALE_MS });
+  if (before !== null) return replay(before) as T;
+  let reply: Response;
+  try {
+    reply = await create(asked);
+  } catch (error) {
+    reply = errorReply(error);
+  }
+  await store.settle(asked, { status: reply.status, body: await reply.clone().text() });
+  return reply as T;
+}
+
+/** What a request's Idempotency-Key stands for; null where it has none. `contents` is the digest of its body. */
+export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promise<Idempotency | null> {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return null;
+  if (key.length === 0 || key.length > LIMITS.idempotencyKey) {
+    throw new TrimtabError("invalid_request", `Idempotency-Key must have 1 to ${LIMITS.idempotencyKey} characters.`, {
+      param: "idempotency-key",
+    });
+  }
+  const asked = JSON.stringify([c.req.method, c.req.path, contents]);
+  return {
+    key: `${c.req.path.startsWith("/v1/admin") ? "admin" : "tenant"}:${key}`,
+    fingerprint: await sha256Hex(new TextEncoder().encode(asked)),
+  };
+}
+
+/** A stored reply, word for word. */
+export function replay(reply: StoredReply): Response {
+  return new Response(reply.body, {
+    status: reply.status,
+    headers: { "content-type": "application/json", "idempotent-replayed": "true" },
+  });
+}

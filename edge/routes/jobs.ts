@@ -1,0 +1,135 @@
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import {
+  CheckpointList,
+  CreateJob,
+  Job,
+  JobEventList,
+  JobEventQuery,
+  JobList,
+  JobListQuery,
+} from "../../shared/api/jobs.ts";
+import { DEFAULTS } from "../../shared/api/limits.ts";
+import { pageQuery } from "../../shared/api/lists.ts";
+import { dispatcherObject } from "../objects/remote.ts";
+import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { tenantAuth } from "./auth.ts";
+import { checkMethod, methodOf } from "./check-job.ts";
+import { once } from "./idempotent.ts";
+import { streamEvents } from "./job-events.ts";
+import { jsonBody } from "./json-body.ts";
+import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+
+const params = z.strictObject({ fine_tuning_job_id: z.string().max(64) });
+const tags = ["Fine-tuning"];
+const security = TENANT_SECURITY;
+
+const create = createRoute({
+  method: "post",
+  path: "/",
+  tags,
+  security,
+  middleware: jsonBody,
+  summary: "Create a fine-tuning job",
+  request: { body: jsonRequest(CreateJob) },
+  responses: replies(Job, "The queued job"),
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  tags,
+  security,
+  summary: "List jobs, newest first",
+  request: { query: JobListQuery },
+  responses: replies(JobList, "A page of jobs"),
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{fine_tuning_job_id}",
+  tags,
+  security,
+  summary: "Describe a job",
+  request: { params },
+  responses: replies(Job, "The job"),
+});
+
+const change = (verb: "cancel" | "pause" | "resume", summary: string) =>
+  createRoute({
+    method: "post",
+    path: `/{fine_tuning_job_id}/${verb}`,
+    tags,
+    security,
+    summary,
+    request: { params },
+    responses: replies(Job, "The job"),
+  });
+
+const events = createRoute({
+  method: "get",
+  path: "/{fine_tuning_job_id}/events",
+  tags,
+  security,
+  summary: "List a job's events, newest first; or follow them as server-sent events",
+  request: { params, query: JobEventQuery },
+  responses: replies(JobEventList, "A page of events, or a stream with `stream=true` or `accept: text/event-stream`"),
+});
+
+const checkpoints = createRoute({
+  method: "get",
+  path: "/{fine_tuning_job_id}/checkpoints",
+  tags,
+  security,
+  summary: "List a job's checkpoints, newest first",
+  request: { params, query: pageQuery(DEFAULTS.checkpointPage) },
+  responses: replies(CheckpointList, "A page of checkpoints"),
+});
+
+export const jobs = subApp();
+jobs.use("*", tenantAuth());
+
+jobs.openapi(create, async (c) => {
+  const tenant = c.var.caller.object;
+  const request = c.req.valid("json");
+  const method = methodOf(request);
+  return once(c, tenant, async (asked) => {
+    const found = await dispatcherObject(c.env).readyBase(request.model);
+    if (found === null) throw unknownModel(request.model);
+    const { config, ...base } = found;
+    checkMethod(method, config);
+    return c.json(await tenant.createJob({ request, method, base }, asked), 200);
+  });
+});
+
+jobs.openapi(list, async (c) => c.json(await c.var.caller.object.listJobs(c.req.valid("query")), 200));
+
+jobs.openapi(get, async (c) => c.json(await c.var.caller.object.job(c.req.valid("param").fine_tuning_job_id), 200));
+
+jobs.openapi(change("cancel", "End a job; nothing of it is published"), async (c) =>
+  c.json(await c.var.caller.object.cancelJob(c.req.valid("param").fine_tuning_job_id), 200),
+);
+
+jobs.openapi(change("pause", "Set a job aside at its next checkpoint"), async (c) =>
+  c.json(await c.var.caller.object.pauseJob(c.req.valid("param").fine_tuning_job_id), 200),
+);
+
+jobs.openapi(change("resume", "Queue a paused job again"), async (c) =>
+  c.json(await c.var.caller.object.resumeJob(c.req.valid("param").fine_tuning_job_id), 200),
+);
+
+jobs.openapi(events, async (c) => {
+  const { fine_tuning_job_id: id } = c.req.valid("param");
+  const { stream, ...page } = c.req.valid("query");
+  const tenant = c.var.caller.object;
+  const wantsStream = stream === "true" || (c.req.header("accept") ?? "").includes("text/event-stream");
+  if (wantsStream && stream !== "false") {
+    await tenant.job(id);
+    return streamEvents(tenant, id) as never;
+  }
+  return c.json(await tenant.listEvents(id, page), 200);
+});
+
+jobs.openapi(checkpoints, async (c) =>
+  c.json(await c.var.caller.object.listCheckpoints(c.req.valid("param").fine_tuning_job_id, c.req.valid("query")), 200),
+);

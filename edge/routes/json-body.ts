@@ -1,0 +1,49 @@
+import type { MiddlewareHandler } from "hono";
+import { LIMITS } from "../../shared/api/limits.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/formats/digest.ts";
+import { parseStrictJson } from "../../shared/formats/strict-json.ts";
+import type { AppEnv } from "./app-env.ts";
+
+/**
+ * Reads a JSON body within its limit, whatever its length claims to be, and leaves it for the validators. Objects with the same
+ * key twice are refused.
+ */
+export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const type = c.req.header("content-type") ?? "";
+  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    throw new TrimtabError("invalid_request", "Send the body as JSON, with `content-type: application/json`.");
+  }
+  const bytes = await readBounded(c.req.raw, LIMITS.jsonBody);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (error) {
+    throw new TrimtabError("invalid_json", "The body is not UTF-8 text.", { cause: error });
+  }
+  const value = parseStrictJson(text, "The body", "invalid_json");
+  c.set("bodyDigest", await sha256Hex(bytes));
+  // Hono's own reading of the body is answered from here.
+  c.req.json = async <T>() => value as T;
+  await next();
+};
+
+async function readBounded(request: Request, limit: number): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new TrimtabError("payload_too_large", `The body is larger than ${limit} bytes. Send less at a time.`);
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (request.body ?? new Blob([]).stream()) as ReadableStream<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}

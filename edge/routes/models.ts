@@ -1,0 +1,75 @@
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { Deleted, listOf } from "../../shared/api/lists.ts";
+import { Model, ModelList } from "../../shared/api/models.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { dispatcherObject } from "../objects/remote.ts";
+import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { tenantAuth } from "./auth.ts";
+import { replies, subApp, TENANT_SECURITY } from "./route.ts";
+
+const params = z.strictObject({ model: z.string().max(300) });
+const tags = ["Models"];
+const security = TENANT_SECURITY;
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  tags,
+  security,
+  summary: "List the base models and the tenant's own",
+  responses: replies(ModelList, "All models"),
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{model}",
+  tags,
+  security,
+  summary: "Describe a model",
+  request: { params },
+  responses: replies(Model, "The model"),
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{model}",
+  tags,
+  security,
+  summary: "Delete one of the tenant's own models",
+  request: { params },
+  responses: replies(Deleted, "What was deleted"),
+});
+
+export const models = subApp();
+models.use("*", tenantAuth());
+
+models.openapi(list, async (c) => {
+  const [bases, own] = await Promise.all([dispatcherObject(c.env).listBases(), c.var.caller.object.listModels()]);
+  const all = [...bases, ...own];
+  return c.json(listOf(all, all.length), 200);
+});
+
+models.openapi(get, async (c) => {
+  const { model: name } = c.req.valid("param");
+  const own = await c.var.caller.object.model(name);
+  if (own !== null) return c.json(own, 200);
+  const base = (await dispatcherObject(c.env).listBases()).find(({ id }) => id === name);
+  if (base === undefined) throw unknownModel(name);
+  return c.json(base, 200);
+});
+
+models.openapi(remove, async (c) => {
+  const { model: name } = c.req.valid("param");
+  const base = await dispatcherObject(c.env).readyBase(name);
+  if (base !== null) {
+    throw new TrimtabError(
+      "permission_denied",
+      `${name} is a base model that everybody uses; only your own can be deleted.`,
+      {
+        param: "model",
+      },
+    );
+  }
+  return c.json(await c.var.caller.object.deleteModel(name), 200);
+});

@@ -1,0 +1,63 @@
+/** The few words that every route's declaration is made of. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
+import { TenantId } from "../../shared/api/ids.ts";
+import { requestError } from "../../shared/api/parse.ts";
+import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
+import type { Hold } from "../objects/tenant/leases.ts";
+import type { AppEnv } from "./app-env.ts";
+
+/** A sub-app whose validators throw the error that names the field. */
+export function subApp(): OpenAPIHono<AppEnv> {
+  return new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw requestError(result.error, "data" in result ? result.data : undefined);
+    },
+  });
+}
+
+/** The good response of a route. Every route may also answer with an error; the document says so once for all. */
+export function replies<T extends z.ZodType>(schema: T, description: string) {
+  return { 200: { description, content: { "application/json": { schema } } } } as const;
+}
+
+export function jsonRequest<T extends z.ZodType>(schema: T) {
+  return { required: true, content: { "application/json": { schema } } } as const;
+}
+
+/** A body that the handler reads as it streams in. */
+export function streamedRequest(
+  mediaType: string,
+  schema: Record<string, unknown> = { type: "string", format: "binary" },
+) {
+  return { required: true, content: { [mediaType]: { schema } } };
+}
+
+/** A body of bytes in the reply. */
+export function bytesReply(description: string) {
+  return {
+    200: {
+      description,
+      content: { "application/octet-stream": { schema: { type: "string", format: "binary" } as const } },
+    },
+  };
+}
+
+export const TENANT_SECURITY = [{ tenantKey: [] as string[] }];
+export const ADMIN_SECURITY = [{ adminToken: [] as string[] }];
+export const TRAINER_SECURITY = [{ trainerToken: [] as string[] }];
+
+/** The headers that say which lease a trainer's call belongs to. */
+export const HoldHeaders = z.object({
+  [TRAINER_HEADERS.tenant]: TenantId,
+  [TRAINER_HEADERS.fence]: z.coerce.number().int().min(1),
+});
+
+export interface HeldJob {
+  readonly tenant: string;
+  readonly hold: Hold;
+}
+
+export function heldJob(job: string, headers: z.infer<typeof HoldHeaders>): HeldJob {
+  return { tenant: headers[TRAINER_HEADERS.tenant], hold: { job, fence: headers[TRAINER_HEADERS.fence] } };
+}

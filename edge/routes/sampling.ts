@@ -1,0 +1,64 @@
+import type { CreateChatCompletion } from "../../shared/api/chat.ts";
+import type { CreateCompletion } from "../../shared/api/completions.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { EngineMessage, Sampling } from "../objects/engine-protocol.ts";
+
+type Common = Pick<
+  CreateChatCompletion & CreateCompletion,
+  "temperature" | "top_p" | "n" | "seed" | "stop" | "presence_penalty" | "frequency_penalty" | "logit_bias"
+>;
+
+/** OpenAI's defaults for what was left out. */
+function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogprobs"> {
+  const stop = typeof request.stop === "string" ? [request.stop] : (request.stop ?? []);
+  return {
+    temperature: request.temperature ?? 1,
+    topP: request.top_p ?? 1,
+    seed: request.seed ?? null,
+    stop: [...new Set(stop)],
+    n: request.n ?? 1,
+    presencePenalty: request.presence_penalty ?? 0,
+    frequencyPenalty: request.frequency_penalty ?? 0,
+    logitBias: Object.entries(request.logit_bias ?? {}).map(([token, bias]) => [Number(token), bias] as const),
+  };
+}
+
+export function chatSampling(request: CreateChatCompletion): Sampling {
+  const { max_tokens: old, max_completion_tokens: max, logprobs, top_logprobs: top } = request;
+  if (old != null && max != null && old !== max) {
+    throw new TrimtabError(
+      "invalid_request",
+      "`max_tokens` is the old name of `max_completion_tokens`. Send one of them.",
+      {
+        param: "max_tokens",
+      },
+    );
+  }
+  if (top != null && logprobs !== true) {
+    throw new TrimtabError("invalid_request", "`top_logprobs` needs `logprobs` to be true.", { param: "top_logprobs" });
+  }
+  return {
+    ...commonSampling(request),
+    maxTokens: max ?? old ?? null,
+    topLogprobs: logprobs === true ? (top ?? 0) : null,
+  };
+}
+
+export function completionSampling(request: CreateCompletion): Sampling {
+  return { ...commonSampling(request), maxTokens: request.max_tokens ?? 16, topLogprobs: request.logprobs ?? null };
+}
+
+/** Messages with their parts joined; `developer` is what newer models call `system`. */
+export function engineMessages(messages: CreateChatCompletion["messages"]): EngineMessage[] {
+  return messages.map(({ role, content }) => ({
+    role: role === "developer" ? "system" : role,
+    content: typeof content === "string" ? content : content.map(({ text }) => text).join(""),
+  }));
+}
+
+/** One or several prompts, as text or as token ids. */
+export function promptList(prompt: CreateCompletion["prompt"]): (string | number[])[] {
+  if (typeof prompt === "string") return [prompt];
+  const [first] = prompt;
+  return typeof first === "number" ? [prompt as number[]] : (prompt as (string | number[])[]);
+}

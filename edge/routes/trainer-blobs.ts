@@ -1,0 +1,156 @@
+/** The bytes that trainers read and write for the jobs they hold. */
+import { createRoute } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { z } from "zod";
+import { checkFileName } from "../../shared/api/artefacts.ts";
+import { Digest } from "../../shared/api/ids.ts";
+import { LIMITS } from "../../shared/api/limits.ts";
+import { ArtefactReply, CheckpointReply, TRAINER_HEADERS } from "../../shared/api/trainer.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { storeBody } from "../blobs/store-body.ts";
+import { verifiedStream } from "../blobs/verified-stream.ts";
+import { tenantObject } from "../objects/remote.ts";
+import type { SourceName } from "../objects/tenant/sources.ts";
+import type { AppEnv } from "./app-env.ts";
+import { tokenAuth } from "./auth.ts";
+import {
+  bytesReply,
+  type HeldJob,
+  HoldHeaders,
+  heldJob,
+  replies,
+  streamedRequest,
+  subApp,
+  TRAINER_SECURITY,
+} from "./route.ts";
+
+const params = z.strictObject({ job: z.string().max(64) });
+const step = z.coerce.number().int().min(0);
+const tags = ["Trainers"];
+const security = TRAINER_SECURITY;
+const headers = HoldHeaders;
+const StoreHeaders = HoldHeaders.extend({ [TRAINER_HEADERS.sha256]: Digest });
+
+const readBase = createRoute({
+  method: "get",
+  path: "/jobs/{job}/base/{name}",
+  tags,
+  security,
+  summary: "Read a file of the job's base model",
+  request: { params: params.extend({ name: z.string().max(128) }), headers },
+  responses: bytesReply("The file"),
+});
+
+const readFile = createRoute({
+  method: "get",
+  path: "/jobs/{job}/files/{file_id}",
+  tags,
+  security,
+  summary: "Read one of the job's datasets",
+  request: { params: params.extend({ file_id: z.string().max(64) }), headers },
+  responses: bytesReply("The dataset"),
+});
+
+const readResume = createRoute({
+  method: "get",
+  path: "/jobs/{job}/checkpoints/{step}",
+  tags,
+  security,
+  summary: "Read the resume state of the newest checkpoint",
+  request: { params: params.extend({ step }), headers },
+  responses: bytesReply("The resume state"),
+});
+
+const storeResume = createRoute({
+  method: "put",
+  path: "/jobs/{job}/checkpoints/{step}",
+  tags,
+  security,
+  summary: "Store a resume state; it is the newest once its bytes are stored",
+  request: {
+    params: params.extend({ step }),
+    headers: StoreHeaders,
+    body: streamedRequest("application/octet-stream"),
+  },
+  responses: replies(CheckpointReply, "What was stored"),
+});
+
+const storeArtefact = createRoute({
+  method: "put",
+  path: "/jobs/{job}/artefacts/{kind}/{digest}/{name}",
+  tags,
+  security,
+  summary: "Store a file of a result; what is there already stays",
+  request: {
+    params: params.extend({ kind: z.enum(["delta", "model"]), digest: Digest, name: z.string().max(128) }),
+    headers: StoreHeaders,
+    body: streamedRequest("application/octet-stream"),
+  },
+  responses: replies(ArtefactReply, "Whether it is new"),
+});
+
+export const trainerBlobs = subApp();
+trainerBlobs.use("*", tokenAuth("TRAINER_TOKEN"));
+
+trainerBlobs.openapi(readBase, (c) => {
+  const { job, name } = c.req.valid("param");
+  return read(c, heldJob(job, c.req.valid("header")), { kind: "base", name });
+});
+
+trainerBlobs.openapi(readFile, (c) => {
+  const { job, file_id: id } = c.req.valid("param");
+  return read(c, heldJob(job, c.req.valid("header")), { kind: "file", id });
+});
+
+trainerBlobs.openapi(readResume, (c) => {
+  const { job, step } = c.req.valid("param");
+  return read(c, heldJob(job, c.req.valid("header")), { kind: "resume", step });
+});
+
+async function read(c: Context<AppEnv>, { tenant, hold }: HeldJob, name: SourceName): Promise<Response> {
+  const source = await tenantObject(c.env, tenant).source(hold, name);
+  const object = await c.env.BLOBS.get(source.key);
+  if (object === null) throw new TrimtabError("corrupt_blob", "The bytes are missing from the store.");
+  return new Response(verifiedStream(object.body, source.sha256), {
+    headers: { "content-type": "application/octet-stream", [TRAINER_HEADERS.sha256]: source.sha256 },
+  });
+}
+
+trainerBlobs.openapi(storeResume, async (c) => {
+  const { job, step } = c.req.valid("param");
+  const { tenant, hold } = heldJob(job, c.req.valid("header"));
+  const object = tenantObject(c.env, tenant);
+  const bytes = announcedLength(c);
+  const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
+  const key = await object.beginResumeState(hold, step);
+  try {
+    await storeBody(c.env.BLOBS, { key, body: c.req.raw.body, bytes, sha256, createOnly: true });
+    return c.json(await object.keepResumeState(hold, { key, step, bytes, sha256 }), 200);
+  } catch (error) {
+    await object.dropBlob(key);
+    throw error;
+  }
+});
+
+trainerBlobs.openapi(storeArtefact, async (c) => {
+  const { job, kind, digest, name } = c.req.valid("param");
+  const { tenant, hold } = heldJob(job, c.req.valid("header"));
+  checkFileName(kind, name, "name");
+  const bytes = announcedLength(c);
+  const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
+  const key = await tenantObject(c.env, tenant).beginArtefact(hold, { kind, digest, name });
+  const created = await storeBody(c.env.BLOBS, { key, body: c.req.raw.body, bytes, sha256, createOnly: true });
+  return c.json({ name, bytes, created }, 200);
+});
+
+function announcedLength(c: Context<AppEnv>): number {
+  const length = c.req.header("content-length");
+  if (length === undefined || !/^\d{1,15}$/.test(length)) {
+    throw new TrimtabError("invalid_request", "Send the body with its content-length.", { param: "content-length" });
+  }
+  const bytes = Number(length);
+  if (bytes > LIMITS.artefact) {
+    throw new TrimtabError("payload_too_large", `The body is larger than ${LIMITS.artefact} bytes.`);
+  }
+  return bytes;
+}

@@ -1,0 +1,146 @@
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import {
+  Acknowledged,
+  Completion,
+  EventBatch,
+  EventBatchReply,
+  Failure,
+  Heartbeat,
+  HeartbeatReply,
+  Lease,
+  LeaseRequest,
+  PublishCheckpoint,
+  PublishReply,
+  Release,
+} from "../../shared/api/trainer.ts";
+import { dispatcherObject, tenantObject } from "../objects/remote.ts";
+import { tokenAuth } from "./auth.ts";
+import { jsonBody } from "./json-body.ts";
+import { HoldHeaders, heldJob, jsonRequest, replies, subApp, TRAINER_SECURITY } from "./route.ts";
+
+const params = z.strictObject({ job: z.string().max(64) });
+const tags = ["Trainers"];
+const security = TRAINER_SECURITY;
+const headers = HoldHeaders;
+const middleware = jsonBody;
+
+const lease = createRoute({
+  method: "post",
+  path: "/leases",
+  tags,
+  security,
+  middleware,
+  summary: "Lease the next job",
+  request: { body: jsonRequest(LeaseRequest) },
+  responses: { ...replies(Lease, "A job to train"), 204: { description: "There is nothing to do" } },
+});
+
+const heartbeat = createRoute({
+  method: "post",
+  path: "/jobs/{job}/heartbeat",
+  tags,
+  security,
+  middleware,
+  summary: "Prolong a lease and hear whether to stop",
+  request: { params, headers, body: jsonRequest(Heartbeat) },
+  responses: replies(HeartbeatReply, "What to do"),
+});
+
+const events = createRoute({
+  method: "post",
+  path: "/jobs/{job}/events",
+  tags,
+  security,
+  middleware,
+  summary: "Report events; each is stored once",
+  request: { params, headers, body: jsonRequest(EventBatch) },
+  responses: replies(EventBatchReply, "How many were new"),
+});
+
+const publish = createRoute({
+  method: "post",
+  path: "/jobs/{job}/checkpoints/{step}/publish",
+  tags,
+  security,
+  middleware,
+  summary: "Publish a checkpoint whose artefacts are stored",
+  request: {
+    params: params.extend({ step: z.coerce.number().int().min(0) }),
+    headers,
+    body: jsonRequest(PublishCheckpoint),
+  },
+  responses: replies(PublishReply, "The checkpoint's model"),
+});
+
+const complete = createRoute({
+  method: "post",
+  path: "/jobs/{job}/complete",
+  tags,
+  security,
+  middleware,
+  summary: "Publish a job's result, whose artefacts are stored",
+  request: { params, headers, body: jsonRequest(Completion) },
+  responses: replies(PublishReply, "The fine-tuned model"),
+});
+
+const fail = createRoute({
+  method: "post",
+  path: "/jobs/{job}/fail",
+  tags,
+  security,
+  middleware,
+  summary: "End a job that cannot be done",
+  request: { params, headers, body: jsonRequest(Failure) },
+  responses: replies(Acknowledged, "The job's status"),
+});
+
+const release = createRoute({
+  method: "post",
+  path: "/jobs/{job}/release",
+  tags,
+  security,
+  middleware,
+  summary: "Hand a job back without a result",
+  request: { params, headers, body: jsonRequest(Release) },
+  responses: replies(Acknowledged, "The job's status"),
+});
+
+export const trainer = subApp();
+trainer.use("*", tokenAuth("TRAINER_TOKEN"));
+
+trainer.openapi(lease, async (c) => {
+  const leased = await dispatcherObject(c.env).lease(c.req.valid("json"));
+  return leased === null ? c.body(null, 204) : c.json(leased, 200);
+});
+
+trainer.openapi(heartbeat, async (c) => {
+  const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
+  return c.json(await tenantObject(c.env, tenant).heartbeat(hold, c.req.valid("json")), 200);
+});
+
+trainer.openapi(events, async (c) => {
+  const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
+  return c.json(await tenantObject(c.env, tenant).addEvents(hold, c.req.valid("json").events), 200);
+});
+
+trainer.openapi(publish, async (c) => {
+  const { job, step } = c.req.valid("param");
+  const { tenant, hold } = heldJob(job, c.req.valid("header"));
+  return c.json({ model: await tenantObject(c.env, tenant).publishCheckpoint(hold, step, c.req.valid("json")) }, 200);
+});
+
+trainer.openapi(complete, async (c) => {
+  const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
+  return c.json({ model: await tenantObject(c.env, tenant).completeJob(hold, c.req.valid("json")) }, 200);
+});
+
+trainer.openapi(fail, async (c) => {
+  const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
+  return c.json({ status: await tenantObject(c.env, tenant).failJob(hold, c.req.valid("json").error) }, 200);
+});
+
+trainer.openapi(release, async (c) => {
+  const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
+  return c.json({ status: await tenantObject(c.env, tenant).releaseJob(hold, c.req.valid("json").reason) }, 200);
+});
