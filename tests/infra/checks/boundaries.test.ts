@@ -14,6 +14,8 @@ test.each([
   ["infra/base/pretraining/pretrain.ts", 'import { a } from "../../../trainer/loop/train.ts";'],
   ["shared/formats/digest.ts", 'export const d = await crypto.subtle.digest("SHA-256", b);'],
   ["trainer/losses/dpo.ts", "export const options = { process: 1, fetch: 2 };"],
+  ["trainer/engines/optional.ts", 'await import("optional" as string);'],
+  ["shared/model/a.ts", "const day = new Date(Date.UTC(2024, 6, 26));"],
   ["trainer/losses/dpo.ts", "// Date.now() is not called here\nexport const a = state.performance.now();"],
 ])("%s may hold %s", (path, text) => {
   expect(boundaryViolations(path, text)).toEqual([]);
@@ -41,7 +43,7 @@ test.each([
   ["trainer/loop/a.ts", 'import * as ort from "onnxruntime-node";', "which belongs in trainer/engines only"],
   ["trainer/loop/a.ts", 'type T = import("@tensorflow/tfjs-core").Tensor;', "which belongs in trainer/engines only"],
   ["trainer/main.ts", 'import { unstable_dev } from "wrangler";', "which belongs in infra/start only"],
-  ["trainer/engines/a.ts", "await import(name);", "imports a computed name"],
+  ["trainer/loop/a.ts", "await import(name);", "imports a computed name"],
   ["trainer/novel/a.ts", "", "the folder trainer/novel has no place"],
 ])("%s may not hold %s", (path, text, message) => {
   const found = boundaryViolations(path, text);
@@ -50,7 +52,7 @@ test.each([
 });
 
 test.each([
-  ["trainer/autodiff/a.ts", "const t = Date.now();", "uses Date"],
+  ["trainer/autodiff/a.ts", "const t = Date.now();", "uses Date.now"],
   ["trainer/passes/a.ts", "const t = new Date();", "uses new Date"],
   ["trainer/losses/a.ts", "const r = Math.random();", "uses Math.random"],
   ["edge/decode/a.ts", "const t = performance.now();", "uses performance"],

@@ -1,0 +1,67 @@
+/** What the demonstration needs before it can train: the embedded base model, and a tenant with a key. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { BaseModel, NewKey, Tenant } from "../../shared/api/admin.ts";
+import { FILE_NAMES } from "../../shared/api/artefacts.ts";
+import { ModelList } from "../../shared/api/models.ts";
+import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/formats/digest.ts";
+import { ApiClient } from "./api-client.ts";
+import type { StateFolder } from "./state-folder.ts";
+
+const DEMO_TENANT = "demo";
+const KEPT = "demo.json";
+const Kept = z.strictObject({ key: z.string() });
+
+/**
+ * Adds a Hugging Face folder as a base model. What was uploaded before is not sent again; a base that is already there stays as it
+ * is.
+ *
+ * @throws TrimtabError conflict where a base of that name has other files.
+ */
+export async function addBase(admin: ApiClient, id: string, folder: string): Promise<BaseModel> {
+  const files = await Promise.all(
+    readdirSync(folder)
+      .filter((name) => FILE_NAMES.model.some((allowed) => allowed.test(name)))
+      .sort()
+      .map(async (name) => {
+        const bytes = new Uint8Array(readFileSync(join(folder, name)));
+        return { name, bytes, sha256: await sha256Hex(bytes) };
+      }),
+  );
+  const listed = files.map(({ name, bytes, sha256 }) => ({ name, bytes: bytes.length, sha256 }));
+  const announced = await admin.post("/v1/admin/models", { id, files: listed }, BaseModel);
+  if (announced.status === "ready") return announced;
+  const path = `/v1/admin/models/${encodeURIComponent(id)}`;
+  for (const { name, bytes, sha256 } of files) {
+    if (announced.files.find((file) => file.name === name)?.uploaded) continue;
+    await admin.put(`${path}/files/${name}`, bytes, { [TRAINER_HEADERS.sha256]: sha256 }, BaseModel);
+  }
+  return await admin.post(`${path}/publish`, {}, BaseModel);
+}
+
+/** The demonstration tenant's key: the one of the last run where it still works, else a new one. */
+export async function demoKey(admin: ApiClient, url: string, state: StateFolder): Promise<string> {
+  const kept = state.readJson(KEPT, Kept)?.key;
+  if (kept !== undefined && (await works(url, kept))) return kept;
+  try {
+    await admin.post("/v1/admin/tenants", { id: DEMO_TENANT }, Tenant);
+  } catch (error) {
+    if (!(error instanceof TrimtabError && error.code === "conflict")) throw error;
+  }
+  const { key } = await admin.post(`/v1/admin/tenants/${DEMO_TENANT}/keys`, { name: "npm start" }, NewKey);
+  state.writePrivateJson(KEPT, { key } satisfies z.infer<typeof Kept>);
+  return key;
+}
+
+async function works(url: string, key: string): Promise<boolean> {
+  try {
+    await new ApiClient({ url, token: key }).get("/v1/models", ModelList);
+    return true;
+  } catch (error) {
+    if (error instanceof TrimtabError && error.code === "invalid_api_key") return false;
+    throw error;
+  }
+}
