@@ -1,9 +1,10 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
-import { createRandom } from "../../shared/random.ts";
+import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { TokenizedExample } from "./examples.ts";
 import { packBestFit, type Row, unpacked } from "./packing.ts";
+import type { StepPlan } from "./step-plan.ts";
 
 /**
  * What one micro-batch feeds to the training graph. B rows of T tokens:
@@ -29,79 +30,77 @@ export interface DataBatch {
   readonly trainedTokens: number;
 }
 
-export interface BatchOptions {
-  /** B. */
-  readonly rows: number;
-  /** T; no example is longer. */
-  readonly tokens: number;
-  /** Micro-batches in an optimizer step. */
-  readonly accumulation: number;
+export interface RowOptions {
+  /** B rows of T tokens; no example is longer than a row. */
+  readonly shape: BatchShape;
+  /** Several examples may share a row. Changes the speed, not what is computed. */
   readonly packing: boolean;
   readonly padId: number;
-  readonly seed: number;
 }
 
-export interface Batches {
-  /** Rows that the examples fill. */
-  readonly rowCount: number;
-  readonly stepsPerEpoch: number;
-  /**
-   * The micro-batches of an optimizer step, counted from 0 over all epochs. A pure function of the options and the step:
-   * a resumed run needs to remember nothing but its step. The last step of an epoch may hold fewer, or padding rows.
-   */
-  readonly step: (step: number) => DataBatch[];
-  /** Every row once, unshuffled, with `total` that of them all: the losses of these batches add up to the mean. */
-  readonly evaluation: () => DataBatch[];
-}
-
-/** Lays examples out in rows, shuffled anew in each epoch. `examples` must not be empty. */
-export function createBatches(examples: readonly TokenizedExample[], options: BatchOptions): Batches {
-  const { rows: batchRows, accumulation, packing, seed } = options;
-  const lengths = examples.map((example) => example.ids.length);
-  const tooLong = lengths.find((length) => length > options.tokens);
-  if (tooLong !== undefined || examples.length === 0) {
-    throw new TrimtabError(
-      "internal_error",
-      `cannot make batches of ${options.tokens} tokens from ${examples.length} examples, the longest of ${tooLong ?? 0}`,
-    );
-  }
-  const rows = packing ? packBestFit(lengths, options.tokens) : unpacked(lengths);
-  const rowsPerStep = batchRows * accumulation;
-  const stepsPerEpoch = Math.ceil(rows.length / rowsPerStep);
-  let shuffled: { epoch: number; order: Uint32Array } | undefined;
-
-  function order(epoch: number): Uint32Array {
-    if (shuffled?.epoch !== epoch) {
-      shuffled = { epoch, order: createRandom(seed, "rows", epoch).permutation(rows.length) };
-    }
-    return shuffled.order;
-  }
-
-  function batchesOf(chosen: readonly Row[]): DataBatch[] {
-    const groups: Row[][] = [];
-    for (let at = 0; at < chosen.length; at += batchRows) groups.push(chosen.slice(at, at + batchRows));
-    const filled = groups.map((group) => fill(examples, group, options));
-    const total = filled.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0);
-    return filled.map(({ feeds, trainedTokens }) => ({ feeds: { ...feeds, total: f32([], [total]) }, trainedTokens }));
-  }
-
-  return {
-    rowCount: rows.length,
-    stepsPerEpoch,
-    step(step) {
-      const start = (step % stepsPerEpoch) * rowsPerStep;
-      const chosen = order(Math.floor(step / stepsPerEpoch)).subarray(start, start + rowsPerStep);
-      return batchesOf(Array.from(chosen, (row) => rows[row]!));
-    },
-    evaluation: () => batchesOf(rows),
+/**
+ * The micro-batches of each optimizer step, counted from 0. Every micro-group of the plan is laid out in rows, and the rows
+ * in as many micro-batches as they need; `total` makes the losses of all of them add up to the step's mean.
+ */
+export function createBatches(
+  examples: readonly TokenizedExample[],
+  plan: StepPlan,
+  options: RowOptions,
+): (step: number) => DataBatch[] {
+  checkLengths(examples, options);
+  return (step) => {
+    const groups = plan.groups(step);
+    const total = learntTokens(groups.flat().map((index) => examples[index]!));
+    return groups.flatMap((group) => [
+      ...layOut(
+        group.map((index) => examples[index]!),
+        total,
+        options,
+      ),
+    ]);
   };
+}
+
+/** Every example once, in order, with `total` that of them all: the losses of these batches add up to the mean. */
+export function evaluationBatches(examples: readonly TokenizedExample[], options: RowOptions): Iterable<DataBatch> {
+  checkLengths(examples, options);
+  return { [Symbol.iterator]: () => layOut(examples, learntTokens(examples), options) };
+}
+
+function* layOut(
+  examples: readonly TokenizedExample[],
+  total: number,
+  options: RowOptions,
+): Generator<DataBatch, void> {
+  const lengths = examples.map(({ ids }) => ids.length);
+  const rows = options.packing ? packBestFit(lengths, options.shape.tokens) : unpacked(lengths);
+  for (let at = 0; at < rows.length; at += options.shape.rows) {
+    const { feeds, trainedTokens } = fill(examples, rows.slice(at, at + options.shape.rows), options);
+    yield { feeds: { ...feeds, total: f32([], [total]) }, trainedTokens };
+  }
+}
+
+function checkLengths(examples: readonly TokenizedExample[], { shape }: RowOptions): void {
+  const longest = examples.reduce((length, { ids }) => Math.max(length, ids.length), 0);
+  if (longest > 0 && longest <= shape.tokens) return;
+  throw new TrimtabError(
+    "internal_error",
+    `cannot make batches of ${shape.tokens} tokens from ${examples.length} examples, the longest of ${longest}`,
+  );
+}
+
+/** The first token of an example is predicted by nothing, so its label does not count. */
+function learntTokens(examples: readonly TokenizedExample[]): number {
+  const ofOne = ({ labels }: TokenizedExample) =>
+    labels.reduce((count, label, at) => (at > 0 && label !== IGNORED_LABEL ? count + 1 : count), 0);
+  return examples.reduce((sum, example) => sum + ofOne(example), 0);
 }
 
 /** Writes the rows' examples into the tensors of one micro-batch; rows that are missing are padding. */
 function fill(
   examples: readonly TokenizedExample[],
   rows: readonly Row[],
-  { rows: batchRows, tokens: length, padId }: BatchOptions,
+  { shape: { rows: batchRows, tokens: length }, padId }: RowOptions,
 ): { feeds: Omit<BatchFeeds, "total">; trainedTokens: number } {
   const shape = [batchRows, length];
   const size = batchRows * length;

@@ -57,5 +57,10 @@ export function startHeart({ client, leaseSeconds, onStop }: HeartOptions): Hear
   }
 
   const timer = setInterval(beat, Math.min(LONGEST_BEAT_MS, (leaseSeconds * 1000) / 3));
-  return { note: (next) => void (report = next), stop: () => end() };
+  return {
+    note(next) {
+      report = next;
+    },
+    stop: () => end(),
+  };
 }

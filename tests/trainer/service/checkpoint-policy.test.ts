@@ -3,7 +3,10 @@ import { checkpointPolicy } from "../../../trainer/service/checkpoint-policy.ts"
 
 function clock() {
   let now = 0;
-  return { now: () => now, pass: async (milliseconds: number) => void (now += milliseconds) };
+  const pass = async (milliseconds: number) => {
+    now += milliseconds;
+  };
+  return { now: () => now, pass };
 }
 
 it("counts steps where the job says so", async () => {

@@ -88,7 +88,9 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     cancel: false,
     pause: false,
     fault: () => undefined,
-    offer: () => void (offered = true),
+    offer() {
+      offered = true;
+    },
   };
 
   async function lease(): Promise<Lease> {

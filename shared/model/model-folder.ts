@@ -1,0 +1,83 @@
+import { z } from "zod";
+import { TrimtabError } from "../errors.ts";
+import { parseSafetensors, type SafetensorsTensor } from "../formats/safetensors.ts";
+import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
+import { type ModelConfig, parseModelConfig } from "./config.ts";
+import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { loadWeights, type Weights } from "./weights.ts";
+
+/** A Hugging Face model folder: file names and their bytes. */
+export type ModelFiles = ReadonlyMap<string, Uint8Array>;
+
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/** The folder's configuration, weights and tokenizer. Throws `invalid_model`, naming the file and what to change. */
+export function loadModelFolder(files: ModelFiles): { config: ModelConfig; weights: Weights; tokenizer: Tokenizer } {
+  const config = parseModelConfig(readJson(files, "config.json"));
+  return { config, weights: loadWeights(config, weightTensors(files)), tokenizer: loadFolderTokenizer(files) };
+}
+
+export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
+  const template = files.get("chat_template.jinja");
+  return loadTokenizer(
+    readJson(files, "tokenizer.json"),
+    readJson(files, "tokenizer_config.json"),
+    template === undefined ? undefined : readText("chat_template.jinja", template),
+  );
+}
+
+/**
+ * The tensors of `model.safetensors`, or of the shards that `model.safetensors.index.json` names, whose list of tensors has
+ * to agree with what the shards hold. The tensors' bytes are views of the files'.
+ */
+export function weightTensors(files: ModelFiles): ReadonlyMap<string, SafetensorsTensor> {
+  if (files.has(SINGLE)) return readTensors(files, SINGLE);
+  const parsed = indexSchema.safeParse(readJson(files, INDEX));
+  if (!parsed.success) throw new TrimtabError("invalid_model", `${INDEX} has no weight_map of tensors to shard files`);
+  const expected = new Map(Object.entries(parsed.data.weight_map));
+  const tensors = new Map<string, SafetensorsTensor>();
+  for (const shard of new Set(expected.values())) {
+    for (const [name, tensor] of readTensors(files, shard)) {
+      if (expected.get(name) !== shard) {
+        throw new TrimtabError(
+          "invalid_model",
+          `${shard} holds ${quoteName(name)}, which ${INDEX} does not place there`,
+        );
+      }
+      tensors.set(name, tensor);
+    }
+  }
+  const missing = [...expected.keys()].find((name) => !tensors.has(name));
+  if (missing !== undefined) {
+    throw new TrimtabError(
+      "invalid_model",
+      `${expected.get(missing)} lacks ${quoteName(missing)}, which ${INDEX} places there`,
+    );
+  }
+  return tensors;
+}
+
+function readTensors(files: ModelFiles, name: string): ReadonlyMap<string, SafetensorsTensor> {
+  return parseSafetensors(requireFile(files, name), { name }).tensors;
+}
+
+function readJson(files: ModelFiles, name: string): unknown {
+  return parseStrictJson(readText(name, requireFile(files, name)), name, "invalid_model");
+}
+
+function readText(name: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new TrimtabError("invalid_model", `${name} is not UTF-8 text`, { cause });
+  }
+}
+
+function requireFile(files: ModelFiles, name: string): Uint8Array {
+  const bytes = files.get(name);
+  if (bytes === undefined) throw new TrimtabError("invalid_model", `the model folder lacks ${quoteName(name)}`);
+  return bytes;
+}

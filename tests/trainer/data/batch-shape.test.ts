@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { chooseBatchShape } from "../../../trainer/data/batch-shape.ts";
+import { packBestFit } from "../../../trainer/data/packing.ts";
+
+const config = parseModelConfig({
+  model_type: "llama",
+  vocab_size: 2048,
+  hidden_size: 256,
+  num_hidden_layers: 6,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  intermediate_size: 768,
+  rms_norm_eps: 1e-5,
+  max_position_embeddings: 512,
+  tie_word_embeddings: true,
+});
+
+/** Groups of 20 examples of 30 to 69 tokens. */
+const groups = Array.from({ length: 10 }, (_, group) =>
+  Array.from({ length: 20 }, (_, index) => 30 + ((group * 7 + index * 13) % 40)),
+);
+const options = { config, groups, longest: 69, limit: 512, packing: true };
+
+describe("chooseBatchShape", () => {
+  it("leaves little empty: four fifths of the tokens it computes are examples'", () => {
+    const { rows, tokens } = chooseBatchShape(options);
+    const used = groups.flat().reduce((sum, length) => sum + length, 0);
+    const batches = groups.reduce((sum, group) => sum + Math.ceil(packBestFit(group, tokens).length / rows), 0);
+    expect(tokens).toBeGreaterThanOrEqual(69);
+    expect(used / (batches * rows * tokens)).toBeGreaterThan(0.8);
+  });
+
+  it("gives each example its own row without packing", () => {
+    const { tokens } = chooseBatchShape({ ...options, packing: false });
+    expect(tokens).toBe(69);
+  });
+
+  it("stays within the limit and holds the longest example", () => {
+    expect(chooseBatchShape({ ...options, longest: 90, limit: 90 }).tokens).toBe(90);
+    const one = chooseBatchShape({ ...options, groups: [[500]], longest: 500, limit: 512 });
+    expect(one).toEqual({ rows: 1, tokens: 512 });
+  });
+
+  it("takes no wider batch than any group fills", () => {
+    expect(chooseBatchShape({ ...options, groups: [[10], [12]], longest: 12 })).toEqual({ rows: 1, tokens: 16 });
+  });
+
+  it("bounds the memory of a micro-batch: tokens, and logits over a large vocabulary", () => {
+    const many = [Array.from({ length: 500 }, () => 64)];
+    const wide = chooseBatchShape({ ...options, groups: many, longest: 64 });
+    expect(wide.rows * wide.tokens).toBeLessThanOrEqual(4096);
+    const large = chooseBatchShape({
+      ...options,
+      config: { ...config, vocabSize: 128_000 },
+      groups: many,
+      longest: 64,
+    });
+    expect(large.rows * large.tokens * 128_000).toBeLessThanOrEqual(1 << 25);
+  });
+});
