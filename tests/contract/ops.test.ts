@@ -1,19 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Executor } from "../../trainer/engines/executor.ts";
-import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
-import { createTensorFlowExecutor } from "../../trainer/engines/tensorflow.ts";
 import { distance, toArray64, toTensor } from "./array64.ts";
+import { EXECUTORS } from "./executors.ts";
 import { interpret } from "./interpreter.ts";
 import { everyCase, namedInputs, opGraph } from "./single-op.ts";
 
 /** Executors compute in float32: 2⁻²⁴ a rounding, some tens of roundings in the longest of the cases. */
 const TOLERANCE = 3e-6;
-
-const EXECUTORS: readonly (readonly [string, () => Promise<Executor>])[] = [
-  ["onnxruntime", async () => createOnnxRuntimeExecutor({ threads: 1 })],
-  ["tensorflow on tfjs' cpu backend", () => createTensorFlowExecutor({ tfjsBackend: "cpu" })],
-  ["tensorflow on tfjs' wasm backend", () => createTensorFlowExecutor({ tfjsBackend: "wasm" })],
-];
 
 describe.each(EXECUTORS)("every op on %s", async (_, create) => {
   const executor = await create();

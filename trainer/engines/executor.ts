@@ -1,3 +1,4 @@
+import { Executor as ExecutorField } from "../../shared/api/methods.ts";
 import type { Graph } from "../../shared/graph/graph.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 
@@ -19,8 +20,9 @@ export interface Program {
   dispose(): Promise<void>;
 }
 
-export const EXECUTOR_NAMES = ["onnxruntime", "tensorflow"] as const;
-export type ExecutorName = (typeof EXECUTOR_NAMES)[number];
+/** What a job may ask for. */
+export type ExecutorName = ExecutorField;
+export const EXECUTOR_NAMES = ExecutorField.options;
 
 /** Compiles a graph once, so that it can be run many times. */
 export interface Executor {

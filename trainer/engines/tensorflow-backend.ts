@@ -38,8 +38,7 @@ export async function loadTfjsBackend(demanded: string | undefined, imports = IM
   const failures: string[] = [];
   for (const backend of demanded === undefined ? TFJS_BACKENDS : [demanded]) {
     try {
-      await imports[backend]();
-      if (!(await tf.setBackend(backend))) throw new Error(`tfjs could not start its ${backend} backend`);
+      await exclusive(() => start(backend, imports[backend]));
     } catch (error) {
       failures.push(firstLine(messageOf(error)));
       continue;
@@ -54,12 +53,35 @@ export async function loadTfjsBackend(demanded: string | undefined, imports = IM
   );
 }
 
-/**
- * Makes `backend`, which must be loaded, the one that tfjs-core's functions run on. It is at once: setting a backend only
- * waits for one that is yet to start. Another program may set its own whenever the caller waits for something.
- */
-export function activateBackend(backend: TfjsBackend): void {
-  void tf.setBackend(backend);
+/** Does `work`, which must not wait for anything, while tfjs-core's functions run on `backend`, which must be loaded. */
+export function onBackend<T>(backend: TfjsBackend, work: () => T): Promise<T> {
+  return exclusive(() => {
+    // It takes effect at once: setting a backend only waits for one that is yet to start.
+    void tf.setBackend(backend);
+    return work();
+  });
+}
+
+/** tfjs has one active backend for the whole process, and while one starts none can be used: work takes turns. */
+let turn: Promise<unknown> = Promise.resolve();
+
+function exclusive<T>(work: () => T | Promise<T>): Promise<T> {
+  const result = turn.then(work);
+  turn = result.catch(() => undefined);
+  return result;
+}
+
+async function start(backend: TfjsBackend, importPackage: () => Promise<unknown>): Promise<void> {
+  const crashHandlers = ["uncaughtException", "unhandledRejection"] as const;
+  const kept = new Map(crashHandlers.map((event) => [event, process.rawListeners(event)]));
+  await importPackage();
+  if (!(await tf.setBackend(backend))) throw new Error(`tfjs could not start its ${backend} backend`);
+  // The WASM backend's glue would end the process for errors that are none of its own.
+  for (const event of crashHandlers) {
+    for (const listener of process.rawListeners(event)) {
+      if (!kept.get(event)!.includes(listener)) process.removeListener(event, listener as () => void);
+    }
+  }
 }
 
 function isBackend(name: string): name is TfjsBackend {

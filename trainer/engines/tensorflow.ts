@@ -6,7 +6,7 @@ import { verify } from "../../shared/graph/verify.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import type { CompileOptions, Executor, NamedTensors, Program } from "./executor.ts";
 import { checkFeeds, dimensionSizes, openInputs, resolveShape } from "./feeds.ts";
-import { activateBackend, loadTfjsBackend, type TfjsBackend } from "./tensorflow-backend.ts";
+import { loadTfjsBackend, onBackend, type TfjsBackend } from "./tensorflow-backend.ts";
 import { type OpContext, TENSORFLOW, tfType } from "./tensorflow-ops.ts";
 import { download, upload } from "./tensorflow-tensors.ts";
 
@@ -30,8 +30,7 @@ export async function createTensorFlowExecutor({ tfjsBackend }: TensorFlowOption
       verify(graph);
       refuseFloat64(graph);
       const inputs = openInputs(graph, bindings);
-      activateBackend(backend);
-      return new TensorFlowProgram(graph, inputs, bindings, backend);
+      return onBackend(backend, () => new TensorFlowProgram(graph, inputs, bindings, backend));
     },
   };
 }
@@ -58,12 +57,13 @@ class TensorFlowProgram implements Program {
 
   async run(feeds: NamedTensors): Promise<Record<string, Tensor>> {
     checkFeeds(this.#graph.name, this.#inputs, feeds);
-    // From here to the first read nothing waits, so no other program can change the active backend in between.
-    activateBackend(this.#backend);
+    const sizes = dimensionSizes(this.#graph.name, this.#inputs, feeds);
     const live = new Map<Value, tf.Tensor>();
     try {
-      for (const { name, value } of this.#inputs) live.set(value, upload(name, feeds[name]!));
-      this.#interpret(live, dimensionSizes(this.#graph.name, this.#inputs, feeds));
+      await onBackend(this.#backend, () => {
+        for (const { name, value } of this.#inputs) live.set(value, upload(name, feeds[name]!));
+        this.#interpret(live, sizes);
+      });
       const outputs = this.#graph.outputs.map(async ({ name, value }): Promise<[string, Tensor]> => {
         return [name, await download(this.#tensor(live, value), value.dtype)];
       });

@@ -1,34 +1,25 @@
 import { describe, expect, it } from "vitest";
+import { TrimtabError } from "../../../shared/errors.ts";
 import { EXECUTOR_NAMES } from "../../../trainer/engines/executor.ts";
-import { chooseExecutor, createExecutor } from "../../../trainer/engines/registry.ts";
-
-describe("chooseExecutor", () => {
-  it("follows the job, then the environment, then the default", () => {
-    expect(chooseExecutor("tensorflow", "onnxruntime")).toBe("tensorflow");
-    expect(chooseExecutor(undefined, "tensorflow")).toBe("tensorflow");
-    expect(chooseExecutor(undefined, undefined)).toBe("onnxruntime");
-    expect(chooseExecutor(undefined, "")).toBe("onnxruntime");
-  });
-
-  it("names the known executors, and whoever asked for another", () => {
-    expect(() => chooseExecutor("torch", undefined)).toThrow(
-      expect.objectContaining({
-        code: "invalid_request",
-        message: "there is no executor torch; it may be onnxruntime or tensorflow",
-        param: "executor",
-      }),
-    );
-    expect(() => chooseExecutor(undefined, "TensorFlow")).toThrow(
-      expect.objectContaining({ param: "TRIMTAB_EXECUTOR" }),
-    );
-  });
-});
+import { createExecutor } from "../../../trainer/engines/registry.ts";
 
 describe("createExecutor", () => {
-  it("makes every executor there is, and each says what it runs on", async () => {
+  it("makes every executor that a job may ask for, and each says what it runs on", async () => {
     for (const name of EXECUTOR_NAMES) {
       const executor = await createExecutor(name, { threads: 1, tfjsBackend: "cpu" });
       expect(executor).toMatchObject({ name, backend: "cpu" });
     }
+  });
+
+  it("says how to install what is missing", async () => {
+    const native = createExecutor("tensorflow", { threads: 1, tfjsBackend: "tensorflow" });
+    const created = await native.catch((error: unknown) => error);
+    // Where @tensorflow/tfjs-node-gpu is installed there is nothing to say.
+    if (created instanceof TrimtabError) {
+      expect(created).toMatchObject({
+        code: "executor_missing",
+        message: expect.stringContaining("npm install @tensorflow/tfjs-node-gpu"),
+      });
+    } else expect(created).toMatchObject({ name: "tensorflow", backend: "tensorflow" });
   });
 });

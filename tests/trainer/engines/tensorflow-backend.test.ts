@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
-import { activateBackend, IMPORTS, loadTfjsBackend } from "../../../trainer/engines/tensorflow-backend.ts";
+import { IMPORTS, loadTfjsBackend, onBackend } from "../../../trainer/engines/tensorflow-backend.ts";
 
 const missing = () => Promise.reject(new Error("Cannot find package '@tensorflow/tfjs-node-gpu'\nRequire stack: …"));
 const withoutNative = { ...IMPORTS, tensorflow: missing };
@@ -51,14 +53,37 @@ describe("loadTfjsBackend", () => {
   });
 });
 
-describe("activateBackend", () => {
-  it("changes at once what tfjs' functions run on", async () => {
-    await loadTfjsBackend("wasm", withoutNative);
-    await loadTfjsBackend("cpu", withoutNative);
-    for (const backend of ["wasm", "cpu", "wasm"] as const) {
-      activateBackend(backend);
-      expect(tf.getBackend()).toBe(backend);
-      expect(tf.backend()).toBe(tf.findBackend(backend));
-    }
+describe("onBackend", () => {
+  it("runs work on the backend it is given, and gives its result", async () => {
+    await Promise.all([loadTfjsBackend("wasm", withoutNative), loadTfjsBackend("cpu", withoutNative)]);
+    const used = (["wasm", "cpu", "wasm"] as const).map((backend) =>
+      onBackend(backend, () => [tf.getBackend(), tf.backend() === tf.findBackend(backend)]),
+    );
+    expect(await Promise.all(used)).toEqual([
+      ["wasm", true],
+      ["cpu", true],
+      ["wasm", true],
+    ]);
+  });
+
+  it("goes on after work that fails", async () => {
+    const failing = onBackend("cpu", () => {
+      throw new Error("no such row");
+    });
+    await expect(failing).rejects.toThrow("no such row");
+    expect(await onBackend("cpu", () => 7)).toBe(7);
+  });
+});
+
+describe("a process with the WASM backend loaded", () => {
+  it("still decides itself what an unhandled error means", async () => {
+    const script = `
+      import { loadTfjsBackend } from "./trainer/engines/tensorflow-backend.ts";
+      process.on("unhandledRejection", (reason) => console.log("handled", reason.message));
+      await loadTfjsBackend("wasm");
+      Promise.reject(new Error("stray"));
+      setTimeout(() => console.log("alive"), 20);`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module-typescript", "-e", script]);
+    expect(stdout).toBe("handled stray\nalive\n");
   });
 });

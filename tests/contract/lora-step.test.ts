@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { formatShape } from "../../shared/graph/graph.ts";
+import { weightSpecs } from "../../shared/model/modules.ts";
+import { createRandom } from "../../shared/random.ts";
+import { f32, i64, scalar, type Tensor, tensor } from "../../shared/tensor.ts";
+import type { Executor } from "../../trainer/engines/executor.ts";
+import { train } from "../../trainer/loop/train.ts";
+import { initialState, parameterValues } from "../../trainer/loop/training-state.ts";
+import { ADAMW_DEFAULTS } from "../../trainer/optim/adamw.ts";
+import { attachFull } from "../../trainer/peft/full/attach.ts";
+import { attachLora } from "../../trainer/peft/lora/attach.ts";
+import type { AttachedMethod } from "../../trainer/peft/method.ts";
+import { drawMasks } from "../../trainer/peft/random-masks.ts";
+import { frozenWeights, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
+import { goldenBase } from "../trainer/golden-llama.ts";
+import { EXECUTORS } from "./executors.ts";
+
+const STEPS = 20;
+const MICRO_BATCHES = 2;
+const shape = { rows: 2, tokens: 12 };
+const { config, weights } = goldenBase();
+const settings = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: "all-linear" } as const;
+const method = attachLora({ config, weights, settings, seed: 7 });
+
+/** Random tokens in two packed examples a row, a third of them untrained. */
+function batch(step: number, micro: number): Record<string, Tensor> {
+  const { rows, tokens } = shape;
+  const random = createRandom(7, "batch", step, micro);
+  const each = (f: (column: number) => number) => Array.from({ length: rows * tokens }, (_, i) => f(i % tokens));
+  return {
+    tokens: i64(
+      [rows, tokens],
+      each(() => random.below(config.vocabSize)),
+    ),
+    targets: i64(
+      [rows, tokens],
+      each(() => random.below(8)),
+    ),
+    positions: i64(
+      [rows, tokens],
+      each((column) => (column < 5 ? column : column - 5)),
+    ),
+    segments: tensor("i32", [rows, tokens], Int32Array.from(each((column) => (column < 5 ? 0 : 1)))),
+    weights: f32(
+      [rows, tokens],
+      each((column) => (column % 3 === 0 ? 0 : 1)),
+    ),
+    total: scalar("f32", MICRO_BATCHES * rows * tokens * (2 / 3)),
+    ...drawMasks(method.randomInputs(shape), { seed: 7, step, micro }),
+  };
+}
+
+async function run(executor: Executor): Promise<{ losses: number[]; factors: number[] }> {
+  const losses: number[] = [];
+  const end = await train(
+    executor,
+    {
+      gradients: trainingGraph({ config, method, shape }),
+      frozen: frozenWeights(weights, method),
+      parameters: method.parameters,
+      optimizer: { ...ADAMW_DEFAULTS, weightDecay: 0.01 },
+      schedule: { kind: "cosine", peak: 2e-2, warmupSteps: 2, totalSteps: STEPS },
+      batches: (step) =>
+        Array.from({ length: MICRO_BATCHES }, (_, micro) => ({ feeds: batch(step, micro), trainedTokens: 16 })),
+    },
+    initialState(method.parameters, method.initial),
+    { onStep: ({ loss }) => void losses.push(loss) },
+  );
+  return {
+    losses,
+    factors: [...parameterValues(end, method.parameters).values()].flatMap(({ data }) => [...data].map(Number)),
+  };
+}
+
+describe("a LoRA run of 20 steps", () => {
+  const runs: { readonly name: string; readonly losses: number[]; readonly factors: number[] }[] = [];
+
+  beforeAll(async () => {
+    for (const [name, create] of EXECUTORS) runs.push({ name, ...(await run(await create())) });
+  }, 120_000);
+
+  it("lowers the loss", () => {
+    const { losses } = runs[0]!;
+    expect(losses).toHaveLength(STEPS);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 1);
+  });
+
+  it("has the same losses on every executor", () => {
+    const [reference, ...others] = runs;
+    for (const { name, losses } of others) {
+      losses.forEach((loss, step) => {
+        expect(Math.abs(loss / reference!.losses[step]! - 1), `${name}, step ${step + 1}`).toBeLessThan(1e-4);
+      });
+    }
+  });
+
+  it("ends with the same bytes when it is run again", async () => {
+    const [, create] = EXECUTORS[0]!;
+    expect((await run(await create())).factors).toEqual(runs[0]!.factors);
+  });
+});
+
+describe("the graph of a training step", () => {
+  const matrices = weightSpecs(config).filter(({ shape: { length } }) => length === 2);
+
+  /** The weight matrices whose shape some matrix product has, or a scatter into the embedding: their gradients. */
+  function gradientShapes(some: AttachedMethod): string[] {
+    const { nodes } = trainingGraph({ config, method: some, shape });
+    const products = nodes.filter(({ op }) => op === "matmul" || op === "scatterAddRows");
+    const shapes = new Set(products.map(({ outputs: [output] }) => formatShape(output!.shape.slice(-2))));
+    return matrices.filter((matrix) => shapes.has(formatShape(matrix.shape))).map(({ name }) => name);
+  }
+
+  it("has no gradient of a frozen matrix under LoRA", () => {
+    expect(gradientShapes(method)).toEqual([]);
+  });
+
+  it("has every matrix's gradient when everything is trained", () => {
+    const full = attachFull({ config, weights, seed: 7, settings: { type: "full" } });
+    expect(gradientShapes(full)).toEqual(matrices.map(({ name }) => name));
+  });
+});
