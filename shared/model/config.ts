@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { parseRopeScaling, type RopeScaling, ropeFileSchema } from "./rope-scaling.ts";
 
 /**
  * The shape of a Llama-like decoder: RMSNorm, rotary positions, grouped-query attention, a gated SiLU feed-forward
@@ -21,6 +22,8 @@ export interface ModelConfig {
   readonly ffnSize: number;
   readonly normEpsilon: number;
   readonly ropeTheta: number;
+  /** Left out where rotary positions are not scaled. */
+  readonly ropeScaling?: RopeScaling;
   /** The longest context, in tokens. */
   readonly maxPositions: number;
   /** The head is the embedding matrix. */
@@ -43,8 +46,8 @@ const fileSchema = z.object({
   intermediate_size: size,
   rms_norm_eps: z.number().positive().max(0.1),
   rope_theta: z.number().positive().nullish(),
-  rope_parameters: z.object({ rope_theta: z.number().positive().nullish(), rope_type: z.string().nullish() }).nullish(),
-  rope_scaling: z.unknown().nullish(),
+  rope_parameters: ropeFileSchema.nullish(),
+  rope_scaling: ropeFileSchema.nullish(),
   max_position_embeddings: size.max(10_000_000),
   tie_word_embeddings: z.boolean().nullish(),
   attention_bias: z.boolean().nullish(),
@@ -74,9 +77,11 @@ export function parseModelConfig(json: unknown): ModelConfig {
   if (file.hidden_act != null && file.hidden_act !== "silu")
     refuse("hidden_act", `${file.hidden_act} is not supported, only silu`);
   if (file.mlp_bias) refuse("mlp_bias", "feed-forward biases are not supported");
-  if (file.rope_scaling != null) refuse("rope_scaling", "scaled rotary positions are not supported");
-  const ropeType = file.rope_parameters?.rope_type ?? "default";
-  if (ropeType !== "default") refuse("rope_parameters.rope_type", `${ropeType} is not supported, only default`);
+  // Transformers 5 has one object where older versions had two fields; it too lets the older one win.
+  const ropeField = file.rope_scaling == null ? "rope_parameters" : "rope_scaling";
+  const ropeScaling = parseRopeScaling(file[ropeField] ?? {}, (field, reason) =>
+    refuse(`${ropeField}.${field}`, reason),
+  );
 
   const heads = file.num_attention_heads;
   const kvHeads = file.num_key_value_heads ?? heads;
@@ -100,6 +105,7 @@ export function parseModelConfig(json: unknown): ModelConfig {
     ffnSize: file.intermediate_size,
     normEpsilon: file.rms_norm_eps,
     ropeTheta: file.rope_theta ?? file.rope_parameters?.rope_theta ?? 10_000,
+    ...(ropeScaling === undefined ? {} : { ropeScaling }),
     maxPositions: Math.min(file.max_position_embeddings, sliding ?? Number.POSITIVE_INFINITY),
     tied: file.tie_word_embeddings ?? false,
     attentionBias: modelType === "qwen2",

@@ -1,16 +1,20 @@
 import { f32, type Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
+import { scaleFrequency } from "./rope-scaling.ts";
 
 /**
- * cos and sin of position · θ^(−2i/P), each [positions, P/2] (P the head's width). The angle is rounded to float32
- * before its cosine is taken, as transformers does, so that long contexts agree with it. Su et al. 2021.
+ * cos and sin of position · θ^(−2i/P), scaled where the model says so, each [positions, P/2] (P the head's width). The
+ * angle is rounded to float32 before its cosine is taken, as transformers does, so that long contexts agree with it.
+ * Su et al. 2021.
  */
 export function ropeTables(config: ModelConfig, positions: number): { cos: Tensor<"f32">; sin: Tensor<"f32"> } {
   const half = config.headDim / 2;
   const cos = new Float32Array(positions * half);
   const sin = new Float32Array(positions * half);
   for (let i = 0; i < half; i++) {
-    const frequency = Math.fround(1 / config.ropeTheta ** ((2 * i) / config.headDim));
+    const frequency = Math.fround(
+      scaleFrequency(1 / config.ropeTheta ** ((2 * i) / config.headDim), config.ropeScaling),
+    );
     for (let position = 0; position < positions; position++) {
       const angle = Math.fround(position * frequency);
       cos[position * half + i] = Math.cos(angle);

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { goldenJson } from "./golden-models.ts";
+
+/** A small Llama as the Hub has them, with `changes` on top; undefined removes a field. */
+function file(changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const base = {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    vocab_size: 96,
+    hidden_size: 32,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    intermediate_size: 64,
+    rms_norm_eps: 1e-5,
+    max_position_embeddings: 64,
+  };
+  return Object.fromEntries(Object.entries({ ...base, ...changes }).filter(([, value]) => value !== undefined));
+}
+
+const PLAIN = {
+  modelType: "llama",
+  vocabSize: 96,
+  hiddenSize: 32,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 8,
+  ffnSize: 64,
+  normEpsilon: 1e-5,
+  ropeTheta: 10_000,
+  maxPositions: 64,
+  tied: false,
+  attentionBias: false,
+};
+
+describe("parseModelConfig", () => {
+  it("reads the same model from the file of transformers 5 and from that of transformers 4", () => {
+    expect(parseModelConfig(goldenJson("llama/plain/config.json"))).toEqual(PLAIN);
+    expect(parseModelConfig(goldenJson("llama/plain/config-v4.json"))).toEqual(PLAIN);
+  });
+
+  it("reads what Qwen2 and a tied model have of their own", () => {
+    expect(parseModelConfig(goldenJson("llama/qwen2/config.json"))).toEqual({
+      ...PLAIN,
+      modelType: "qwen2",
+      normEpsilon: 1e-6,
+      ropeTheta: 1_000_000,
+      attentionBias: true,
+    });
+    expect(parseModelConfig(goldenJson("llama/tied-sharded-bf16/config.json"))).toEqual({
+      ...PLAIN,
+      headDim: 12,
+      normEpsilon: 1e-6,
+      ropeTheta: 500_000,
+      tied: true,
+    });
+  });
+
+  it("takes the rotary base from the top level or from rope_parameters", () => {
+    expect(parseModelConfig(file({ rope_theta: 123 })).ropeTheta).toBe(123);
+    expect(parseModelConfig(file({ rope_parameters: { rope_theta: 456 } })).ropeTheta).toBe(456);
+    expect(parseModelConfig(file()).ropeTheta).toBe(10_000);
+  });
+
+  it("gives every head its own key and value where the file names no groups", () => {
+    expect(parseModelConfig(file({ num_key_value_heads: undefined })).kvHeads).toBe(4);
+    expect(parseModelConfig(file({ num_key_value_heads: null })).kvHeads).toBe(4);
+  });
+
+  it("bounds the context by a sliding window where the model uses one", () => {
+    const mistral = (changes: object) =>
+      parseModelConfig(file({ model_type: "mistral", max_position_embeddings: 32_768, ...changes })).maxPositions;
+    expect(mistral({ sliding_window: 4096 })).toBe(4096);
+    expect(mistral({ sliding_window: null })).toBe(32_768);
+    const qwen2 = (use: boolean) =>
+      parseModelConfig(file({ model_type: "qwen2", sliding_window: 16, use_sliding_window: use })).maxPositions;
+    expect([qwen2(true), qwen2(false)]).toEqual([16, 64]);
+  });
+
+  it("reads the scaling of rotary positions where transformers 5 and 4 keep it", () => {
+    const llama3 = {
+      rope_type: "llama3",
+      factor: 32,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    };
+    const scaling = {
+      type: "llama3",
+      factor: 32,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalPositions: 8192,
+    };
+    const old = parseModelConfig(file({ rope_theta: 500_000, rope_scaling: llama3 }));
+    expect(old).toMatchObject({ ropeTheta: 500_000, ropeScaling: scaling });
+    expect(parseModelConfig(file({ rope_parameters: { rope_theta: 500_000, ...llama3 } }))).toEqual(old);
+    expect(parseModelConfig(file({ rope_scaling: { type: "linear", factor: 2 } })).ropeScaling).toEqual({
+      type: "linear",
+      factor: 2,
+    });
+    expect(parseModelConfig(file({ rope_scaling: { rope_type: "default" } })).ropeScaling).toBeUndefined();
+  });
+
+  const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  it.each<[field: string, changes: Record<string, unknown>, reason: string]>([
+    ["vocab_size", { vocab_size: undefined }, "expected number, received undefined"],
+    ["hidden_size", { hidden_size: 0 }, "Too small: expected number to be >=1"],
+    ["num_hidden_layers", { num_hidden_layers: 1001 }, "Too big: expected number to be <=1000"],
+    ["intermediate_size", { intermediate_size: 1.5 }, "expected int, received number"],
+    ["rms_norm_eps", { rms_norm_eps: -1e-5 }, "expected number to be >0"],
+    ["max_position_embeddings", { max_position_embeddings: "64" }, "expected number, received string"],
+    ["rope_theta", { rope_theta: 0 }, "expected number to be >0"],
+    ["model_type", { model_type: "gpt2" }, "gpt2 is not one of llama, mistral, qwen2"],
+    ["auto_map", { auto_map: { AutoModel: "x.Y" } }, "code that comes with a model is never run: remove the field"],
+    ["quantization_config", { quantization_config: { bits: 4 } }, "give the weights as float32, float16 or bfloat16"],
+    ["hidden_act", { hidden_act: "gelu" }, "gelu is not supported, only silu"],
+    ["mlp_bias", { mlp_bias: true }, "feed-forward biases are not supported"],
+    ["attention_bias", { attention_bias: true }, "a bias on Llama's output projection is not supported"],
+    ["num_key_value_heads", { num_key_value_heads: 3 }, "3 does not divide the 4 attention heads"],
+    ["head_dim", { hidden_size: 36 }, "a head of width 9 cannot be rotated by halves"],
+    ["head_dim", { hidden_size: 33 }, "a head of width 8.25 cannot be rotated by halves"],
+    ["rope_scaling.rope_type", { rope_scaling: { type: "dynamic", factor: 2 } }, "dynamic is not supported, only"],
+    ["rope_parameters.rope_type", { rope_parameters: { rope_type: "yarn" } }, "yarn is not supported, only default"],
+    ["rope_parameters.factor", { rope_parameters: { rope_type: "linear" } }, "linear needs it"],
+    ["rope_scaling.factor", { rope_scaling: { type: "linear", factor: 0.5 } }, "expected number to be >=1"],
+    ["rope_scaling.original_max_position_embeddings", { rope_scaling: llama3 }, "llama3 needs it"],
+    [
+      "rope_scaling.high_freq_factor",
+      { rope_scaling: { ...llama3, high_freq_factor: 1, original_max_position_embeddings: 8192 } },
+      "1 is not above low_freq_factor, which is 1",
+    ],
+  ])("refuses %s: %j", (field, changes, reason) => {
+    const refusal = { code: "invalid_model", param: field, message: expect.stringContaining(reason) };
+    expect(() => parseModelConfig(file(changes))).toThrow(expect.objectContaining(refusal));
+    expect(() => parseModelConfig(file(changes))).toThrow(`config.json: ${field}: `);
+  });
+
+  it("refuses a file that holds no object", () => {
+    expect(() => parseModelConfig([])).toThrow("config.json: the file: Invalid input: expected object");
+  });
+});
