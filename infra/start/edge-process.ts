@@ -1,13 +1,11 @@
 /**
  * Serves the bundled Worker in workerd: `node edge-process.ts <state folder>`, with PORT, ADMIN_TOKEN and TRAINER_TOKEN in the
- * environment. Bindings, compatibility date and flags come from wrangler.toml. Miniflare, which `wrangler dev` itself runs on,
- * is used directly: one workerd less, no file watching, no inspector port, no look-ups on the network, and a workerd that
- * died is back in a third of a second.
+ * environment. Miniflare, which `wrangler dev` itself runs on, is used directly: one workerd less, no file watching, no
+ * inspector port, no look-ups on the network, and a workerd that died is back in a third of a second.
  */
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { unstable_getMiniflareWorkerOptions } from "wrangler";
-import { findBundle } from "./bundle-worker.ts";
+import { readBundle } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -16,12 +14,11 @@ const ROOT = join(import.meta.dirname, "../..");
 const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "MEMORY_BUDGET_MB"];
 
 async function main(state: string, port: number): Promise<void> {
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const folder = join(state, "worker");
-  const { script, wasm } = findBundle(folder);
+  const { script, wasm, options } = readBundle(folder);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...workerOptions,
+      ...options,
       name: "trimtab",
       rootPath: ROOT,
       modulesRoot: folder,

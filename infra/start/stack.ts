@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import { bundleWorker } from "./bundle-worker.ts";
+import { bundleWorker, wranglerEnv } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
 import { Service } from "./service.ts";
 import type { Secrets, StateFolder } from "./state-folder.ts";
@@ -70,14 +70,10 @@ function startEdge({ state, port, secrets, log }: ServiceContext & { readonly po
     command: [process.execPath, join(ROOT, "infra/start/edge-process.ts"), state.path],
     cwd: ROOT,
     env: {
-      ...process.env,
+      ...wranglerEnv(state),
       PORT: String(port),
       ADMIN_TOKEN: secrets.admin_token,
       TRAINER_TOKEN: secrets.trainer_token,
-      CI: "true",
-      WRANGLER_SEND_METRICS: "false",
-      WRANGLER_LOG_PATH: join(state.folder("logs"), "wrangler"),
-      XDG_CONFIG_HOME: state.folder("config"),
       TMPDIR: state.folder("tmp"),
     },
     logFile: state.logFile("server"),
