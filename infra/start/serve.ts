@@ -1,7 +1,8 @@
 /** `npm run serve`: the stack without the demonstration. PORT and TRIMTAB_STATE choose its port and its folder. */
 import { messageOf } from "../../shared/errors.ts";
+import { endWith } from "./end-with.ts";
 import { choosePort } from "./free-port.ts";
-import { endWith, type Stack, startStack } from "./stack.ts";
+import { type Stack, startStack } from "./stack.ts";
 import { DEFAULT_STATE, StateFolder } from "./state-folder.ts";
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`);

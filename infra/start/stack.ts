@@ -1,7 +1,7 @@
 /** A running stack: the Worker in workerd and one trainer, both kept running, with everything they store in one folder. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, TrimtabError } from "../../shared/errors.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { bundleWorker, wranglerEnv } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
 import { Service } from "./service.ts";
@@ -140,34 +140,4 @@ async function isHealthy(url: string, timeoutMs: number): Promise<boolean> {
 function endOf(file: string): string {
   if (!existsSync(file)) return "(there is no log)";
   return readFileSync(file, "utf8").split("\n").slice(-25).join("\n");
-}
-
-/**
- * Calls `stop` once when this process is asked to end, then exits: Ctrl-C, SIGTERM, a closed terminal, or the end of the npm
- * process that started it, which does not always pass signals on. A second Ctrl-C does not wait; nor does one while the
- * stack still starts: what runs by then is ended by its watchdogs.
- *
- * @returns the way to end from within, with a status
- */
-export function endWith(stop: () => Promise<void>): (status: number) => void {
-  let ending = false;
-  const end = (status: number): void => {
-    if (ending) return;
-    ending = true;
-    stop().then(
-      () => process.exit(status),
-      (error) => {
-        process.stderr.write(`${messageOf(error)}\n`);
-        process.exit(1);
-      },
-    );
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => (ending && signal === "SIGINT" ? process.exit(1) : end(0)));
-  }
-  if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid !== parent && end(0), 500).unref();
-  }
-  return end;
 }

@@ -13,10 +13,11 @@ import { ApiClient } from "./api-client.ts";
 import { addBase, demoKey } from "./demo-account.ts";
 import { trainDemo } from "./demo-job.ts";
 import { askAll } from "./demo-samples.ts";
+import { endWith } from "./end-with.ts";
 import { choosePort } from "./free-port.ts";
 import { ProgressDisplay } from "./progress.ts";
 import { type DemoResult, report } from "./report.ts";
-import { endWith, type Stack, startStack } from "./stack.ts";
+import { type Stack, startStack } from "./stack.ts";
 import { DEFAULT_STATE, StateFolder } from "./state-folder.ts";
 
 const BASE_ID = "trimtab-base";
