@@ -1,13 +1,14 @@
 import { TrimtabError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { type LinearModule, linearModules } from "../model/modules.ts";
+import { namesModule } from "./lora-config.ts";
 
 /** The setting that stands for every linear layer of every block; the head and the embedding are not among them. */
 export const ALL_LINEAR = "all-linear";
 
 /**
- * The linear layers that `target` names, in the order of the computation. A name stands for the layers whose path equals it
- * or ends with `.` and it, as in peft; unlike there, every name of a list must match something.
+ * The linear layers that `target` names, in the order of the computation. Names match as in peft; unlike there, every name
+ * of a list must match something.
  *
  * Throws `invalid_request` with `param`, listing the names that exist, where one matches nothing.
  */
@@ -19,10 +20,8 @@ export function resolveTargetModules(
   const modules = linearModules(config);
   if (target === ALL_LINEAR) return modules;
   const names = typeof target === "string" ? [target] : target;
-  // A module's own files carry the leading `model.` that paths here go without.
-  const matches = (path: string, name: string) => `model.${path}` === name || `.${path}`.endsWith(`.${name}`);
   for (const name of names) {
-    if (modules.some(({ path }) => matches(path, name))) continue;
+    if (modules.some(({ path }) => namesModule(name, path))) continue;
     const known = [...new Set(modules.map(({ path }) => path.split(".").at(-1)))].join(", ");
     const listed = name === ALL_LINEAR ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name";
     throw new TrimtabError(
@@ -31,7 +30,7 @@ export function resolveTargetModules(
       { param, data: { name } },
     );
   }
-  return modules.filter(({ path }) => names.some((name) => matches(path, name)));
+  return modules.filter(({ path }) => names.some((name) => namesModule(name, path)));
 }
 
 /**

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { encodeManifest, type Manifest, parseManifest, requireBase } from "../../../shared/delta/manifest.ts";
+
+const digest = (letter: string) => letter.repeat(64);
+const manifest: Manifest = {
+  format: "trimtab.delta/1",
+  base_model: "trimtab-base",
+  base_digest: digest("a"),
+  tokenizer_digest: digest("b"),
+  methods: ["lora"],
+  data_digests: [digest("c")],
+  metrics: { train_loss: 1.5 },
+  parents: [],
+  trainable_parameters: 1000,
+  created_at: 1_790_000_000,
+  digest: digest("d"),
+};
+const encode = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+
+describe("the manifest", () => {
+  test("is read as it was written", () => {
+    expect(parseManifest(encodeManifest(manifest))).toEqual(manifest);
+  });
+
+  test.each<[object, string]>([
+    [{ ...manifest, format: "trimtab.delta/2" }, "manifest.json: format: "],
+    [{ ...manifest, owner: "me" }, 'manifest.json: Unrecognized key: "owner"'],
+    [{ ...manifest, base_digest: "x" }, "manifest.json: base_digest: must be a SHA-256 digest"],
+    [{ ...manifest, methods: ["magic"] }, "manifest.json: methods: 0: "],
+    [{ ...manifest, metrics: { loss: "low" } }, "manifest.json: metrics: loss: "],
+    [{ ...manifest, created_at: -1 }, "manifest.json: created_at: "],
+  ])("refuses %j", (value, message) => {
+    expect(() => parseManifest(encode(value))).toThrow(message);
+    expect(() => parseManifest(encode(value))).toThrow(expect.objectContaining({ code: "invalid_delta" }));
+  });
+
+  test("what would not be read is not written", () => {
+    expect(() => encodeManifest({ ...manifest, digest: "" })).toThrow(
+      expect.objectContaining({ code: "internal_error" }),
+    );
+  });
+
+  test("belongs to one base and one tokenizer", () => {
+    const base = { digest: digest("a"), tokenizerDigest: digest("b") };
+    expect(() => requireBase(manifest, base)).not.toThrow();
+    expect(() => requireBase(manifest, { ...base, digest: digest("e") })).toThrow(
+      "the delta was made for trimtab-base with the base model aaaaaaaaaaaa…, not for the one with eeeeeeeeeeee…",
+    );
+    expect(() => requireBase(manifest, { ...base, tokenizerDigest: digest("e") })).toThrow(
+      "with the tokenizer bbbbbbbbbbbb…",
+    );
+  });
+});
