@@ -1,4 +1,4 @@
-import { TrimtabError } from "../errors.ts";
+import { messageOf, TrimtabError } from "../errors.ts";
 import { parseSafetensors, type SafetensorsTensor, toF32 } from "../formats/safetensors.ts";
 import { f32, type Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
@@ -25,8 +25,16 @@ export function weightFromFile(spec: WeightSpec, tensor: SafetensorsTensor): Ten
       `${spec.name} is [${tensor.shape.join(", ")}] in the weight file, but config.json makes it [${expected.join(", ")}]`,
     );
   }
-  const data = toF32(tensor);
+  const data = widened(spec.name, tensor);
   return spec.transposed ? transposed(f32(expected, data)) : f32(expected, data);
+}
+
+function widened(name: string, tensor: SafetensorsTensor): Float32Array {
+  try {
+    return toF32(tensor);
+  } catch (cause) {
+    throw new TrimtabError("invalid_model", `${name}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /**
@@ -67,7 +75,7 @@ export interface ModelFiles {
 export async function readWeights(config: ModelConfig, files: ModelFiles): Promise<Weights> {
   const tensors = new Map<string, SafetensorsTensor>();
   for (const name of files.names.filter((file) => file.endsWith(".safetensors")).sort()) {
-    for (const [tensorName, tensor] of parseSafetensors(await files.bytes(name), { finite: true }).tensors) {
+    for (const [tensorName, tensor] of parseSafetensors(await files.bytes(name), { finite: true, name }).tensors) {
       if (tensors.has(tensorName))
         throw new TrimtabError("invalid_model", `${name} repeats ${tensorName} of another shard`);
       tensors.set(tensorName, tensor);

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { fromF32, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { initialWeights } from "../../../shared/model/init.ts";
+import { EMBEDDING, FINAL_NORM, HEAD } from "../../../shared/model/modules.ts";
+import {
+  loadWeights,
+  type ModelFiles,
+  readWeights,
+  transposed,
+  weightFromFile,
+  weightsForFile,
+} from "../../../shared/model/weights.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { goldenJson } from "./golden-models.ts";
+
+const config = parseModelConfig(goldenJson("llama/plain/config.json"));
+const tied = { ...config, tied: true };
+const weights = initialWeights(config, 3);
+const Q = "model.layers.0.self_attn.q_proj.weight";
+
+const stored = (shape: readonly number[], values: readonly number[]): SafetensorsTensor => ({
+  dtype: "F32",
+  shape,
+  bytes: fromF32(Float32Array.from(values), "F32"),
+});
+
+/** The tensors of a whole model as its file holds them, with `changes` on top; null takes one out. */
+function tensors(changes: Readonly<Record<string, SafetensorsTensor | null>> = {}): Map<string, SafetensorsTensor> {
+  const all = new Map<string, SafetensorsTensor | null>(
+    [...weightsForFile(config, weights)].map(([name, { shape, data }]) => [name, stored(shape, Array.from(data))]),
+  );
+  for (const [name, change] of Object.entries(changes)) all.set(name, change);
+  return new Map([...all].flatMap(([name, tensor]) => (tensor === null ? [] : [[name, tensor]])));
+}
+
+function folder(files: Readonly<Record<string, ReadonlyMap<string, SafetensorsTensor>>>): ModelFiles {
+  return { names: Object.keys(files), bytes: async (name) => writeSafetensors(files[name]!) };
+}
+
+describe("transposed", () => {
+  it("swaps rows and columns in a copy", () => {
+    const matrix = f32([2, 3], [1, 2, 3, 4, 5, 6]);
+    expect(transposed(matrix)).toEqual(f32([3, 2], [1, 4, 2, 5, 3, 6]));
+    expect(matrix).toEqual(f32([2, 3], [1, 2, 3, 4, 5, 6]));
+  });
+});
+
+describe("weightFromFile", () => {
+  const spec = { name: Q, shape: [3, 2], transposed: true };
+
+  it("gives a linear weight as [in, out], widened from half precision", () => {
+    expect(weightFromFile(spec, stored([2, 3], [1, 2, 3, 4, 5, 6]))).toEqual(f32([3, 2], [1, 4, 2, 5, 3, 6]));
+    const bytes = fromF32(Float32Array.of(1, 2, 3, 4, 5, -6.5), "BF16");
+    expect(weightFromFile(spec, { dtype: "BF16", shape: [2, 3], bytes })).toEqual(f32([3, 2], [1, 4, 2, 5, 3, -6.5]));
+  });
+
+  it("names the tensor whose shape or type is not the model's", () => {
+    expect(() => weightFromFile(spec, stored([3, 2], [1, 2, 3, 4, 5, 6]))).toThrow(
+      expect.objectContaining({
+        code: "invalid_model",
+        message: `${Q} is [3, 2] in the weight file, but config.json makes it [2, 3]`,
+      }),
+    );
+    expect(() => weightFromFile(spec, { dtype: "I64", shape: [2, 3], bytes: new Uint8Array(48) })).toThrow(
+      expect.objectContaining({
+        code: "invalid_model",
+        message: `${Q}: a I64 tensor cannot be read as float32; use F32, F16 or BF16`,
+      }),
+    );
+  });
+});
+
+describe("loadWeights", () => {
+  it("is the inverse of weightsForFile", () => {
+    const loaded = loadWeights(config, tensors());
+    expect([...loaded.keys()].sort()).toEqual([...weights.keys()].sort());
+    for (const [name, weight] of weights) expect(loaded.get(name)).toEqual(weight);
+  });
+
+  it("names a tensor that is missing, unknown or of another shape", () => {
+    const refuses = (changes: Record<string, SafetensorsTensor | null>, message: string) =>
+      expect(() => loadWeights(config, tensors(changes))).toThrow(
+        expect.objectContaining({ code: "invalid_model", message }),
+      );
+    refuses({ [Q]: null }, `the weight files lack ${Q}`);
+    refuses({ [HEAD]: null }, `the weight files lack ${HEAD}; set tie_word_embeddings if the head is ${EMBEDDING}`);
+    const extra = "model.layers.2.mlp.up_proj.weight";
+    refuses({ [extra]: stored([1], [1]) }, `the weight file holds ${extra}, which this kind of model does not have`);
+    refuses(
+      { [FINAL_NORM]: stored([2], [1, 2]) },
+      `${FINAL_NORM} is [2] in the weight file, but config.json makes it [32]`,
+    );
+  });
+
+  it("lets a tied model carry its head twice, and any model its rotary buffers", () => {
+    const buffers = { "model.layers.0.self_attn.rotary_emb.inv_freq": stored([4], [1, 2, 3, 4]) };
+    const loaded = loadWeights(tied, tensors(buffers));
+    expect([...loaded.keys()].sort()).toEqual([...weights.keys()].filter((name) => name !== HEAD).sort());
+  });
+});
+
+describe("readWeights", () => {
+  const all = [...tensors()];
+
+  it("joins the shards of a folder and leaves other files alone", async () => {
+    const files = folder({
+      "model-00001-of-00002.safetensors": new Map(all.slice(0, 9)),
+      "model-00002-of-00002.safetensors": new Map(all.slice(9)),
+    });
+    const loaded = await readWeights(config, { ...files, names: [...files.names, "config.json"] });
+    for (const [name, weight] of weights) expect(loaded.get(name)).toEqual(weight);
+  });
+
+  it("names the shard that repeats a tensor", async () => {
+    const files = folder({ "a.safetensors": new Map(all), "b.safetensors": new Map(all.slice(0, 1)) });
+    await expect(readWeights(config, files)).rejects.toMatchObject({
+      code: "invalid_model",
+      message: `b.safetensors repeats ${all[0]![0]} of another shard`,
+    });
+  });
+
+  it("names the file and the tensor of a value that is not finite, and a file that is cut off", async () => {
+    const bad = tensors({ [FINAL_NORM]: stored([32], [...new Array(31).fill(1), Number.NaN]) });
+    const broken = readWeights(config, folder({ "model.safetensors": bad }));
+    await expect(broken).rejects.toMatchObject({
+      code: "invalid_model",
+      message: expect.stringMatching(/^model\.safetensors .*"model\.norm\.weight" whose element 31 is not a finite/),
+    });
+    const whole = folder({ "model.safetensors": new Map(all) });
+    const cut = { ...whole, bytes: async (name: string) => (await whole.bytes(name)).slice(0, -4) };
+    await expect(readWeights(config, cut)).rejects.toMatchObject({
+      code: "invalid_model",
+      message: expect.stringMatching(/^model\.safetensors /),
+    });
+  });
+});
