@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { type ChatMessage, loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer, type Tokenizer, tokenizerDigest } from "../../../shared/model/tokenizer.ts";
 import { createRandom } from "../../../shared/random.ts";
 
@@ -247,5 +249,38 @@ describe("files that are not usable", () => {
   ])("%s", (_name, attempt, message) => {
     expect(attempt).toThrow(message);
     expect(attempt).toThrow(expect.objectContaining({ name: "TrimtabError", code: "invalid_model" }));
+  });
+});
+
+describe("the embedded base model's tokenizer, equal to the Python libraries", () => {
+  const folder = new URL("../../../infra/base/model/", import.meta.url);
+  const file = readFileSync(new URL("tokenizer.json", folder));
+  const config = JSON.parse(readFileSync(new URL("tokenizer_config.json", folder), "utf8"));
+  const base = loadTokenizer(JSON.parse(file.toString("utf8")), config);
+  const made: {
+    digest: string;
+    size: number;
+    specials: { eos: number; pad: number };
+    cases: Case[];
+    chats: { messages: ChatMessage[]; ids: number[]; idsWithPrompt: number[] }[];
+  } = read("base.json");
+
+  test("the golden was made from this tokenizer; if not, run tests/golden/make/tokenizer_base.py", async () => {
+    expect(await sha256Hex(new Uint8Array(file))).toBe(made.digest);
+    expect([base.vocabSize, base.eosId, base.padId]).toEqual([made.size, made.specials.eos, made.specials.pad]);
+  });
+
+  test("ids and texts", () => {
+    for (const { text, ids, idsPlain, decoded, decodedClean } of made.cases) {
+      expect([text, base.encode(text), base.encodeTrusted(text)]).toEqual([text, idsPlain, ids]);
+      expect([base.decode(ids), base.decode(ids, { skipSpecial: true })]).toEqual([decoded, decodedClean]);
+    }
+  });
+
+  test("chats", () => {
+    const template = loadChatTemplate(base);
+    for (const { messages, idsWithPrompt } of made.chats)
+      expect(template.encodePrompt(messages)).toEqual(idsWithPrompt);
+    expect(template.stopIds).toEqual([made.specials.eos]);
   });
 });
