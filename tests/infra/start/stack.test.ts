@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { choosePort } from "../../../infra/start/free-port.ts";
+import { StateFolder } from "../../../infra/start/state-folder.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+const SOON = { timeout: 60_000, interval: 100 };
+
+const SERVE = join(import.meta.dirname, "../../../infra/start/serve.ts");
+
+let folder: string;
+let url: string;
+let serve: ChildProcess;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "trimtab-stack-"));
+  url = `http://127.0.0.1:${await choosePort("0")}`;
+  serve = start();
+  await healthy();
+});
+
+afterAll(() => {
+  serve.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+});
+
+function start(): ChildProcess {
+  const env = { ...process.env, PORT: new URL(url).port, TRIMTAB_STATE: folder };
+  return spawn(process.execPath, [SERVE], { env, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+async function healthy(): Promise<void> {
+  await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).ok).toBe(true), SOON);
+}
+
+/** Process ids of this stack, by what their command lines hold. */
+function processes(what: RegExp): number[] {
+  const { stdout } = spawnSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
+  const rows = stdout.split("\n").flatMap((line) => {
+    const [, pid, parent, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    return args === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), args }];
+  });
+  const own = new Set([serve.pid]);
+  for (let before = 0; before < own.size; ) {
+    before = own.size;
+    for (const { pid, parent } of rows) if (own.has(parent)) own.add(pid);
+  }
+  return rows.filter(({ pid, args }) => own.has(pid) && what.test(args)).map(({ pid }) => pid);
+}
+
+async function admin(path: string, init: RequestInit = {}): Promise<Response> {
+  const token = new StateFolder(folder).secrets().admin_token;
+  return await fetch(url + path, {
+    ...init,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+  });
+}
+
+test("serves the API, with its own tokens, to this machine alone", async () => {
+  expect((await fetch(`${url}/v1/models`)).status).toBe(401);
+  const made = await admin("/v1/admin/tenants", { method: "POST", body: '{"id":"kept"}' });
+  expect(made.status).toBe(200);
+});
+
+test("a second stack on the same folder is refused", () => {
+  const second = spawnSync(process.execPath, [SERVE], {
+    env: { ...process.env, PORT: "0", TRIMTAB_STATE: folder },
+    encoding: "utf8",
+  });
+  expect(second.status).toBe(1);
+  expect(second.stderr).toContain(`Process ${serve.pid} is already running a stack in ${folder}.`);
+});
+
+test.each([
+  ["workerd", /workerd serve/],
+  ["the process around workerd", /edge-process\.ts/],
+])("after the end of %s the server is back with all that was stored", async (_, what) => {
+  const [pid] = processes(what);
+  process.kill(pid as number, "SIGKILL");
+  await vi.waitFor(
+    () => expect(processes(what)).toSatisfy((now: number[]) => now.length > 0 && !now.includes(pid ?? 0)),
+    SOON,
+  );
+  await healthy();
+  const again = await admin("/v1/admin/tenants/kept");
+  expect(again.status).toBe(200);
+});
+
+test("a killed trainer is started again", async () => {
+  const what = /trainer\/main\.ts/;
+  await vi.waitFor(() => expect(processes(what)).toHaveLength(1), SOON);
+  const [pid] = processes(what);
+  process.kill(pid as number, "SIGKILL");
+  await vi.waitFor(
+    () => expect(processes(what)).toSatisfy((now: number[]) => now.length > 0 && !now.includes(pid ?? 0)),
+    SOON,
+  );
+});
+
+test("when the stack is killed nothing is left, and it starts again from what it stored", async () => {
+  const all = processes(/./);
+  expect(all.length).toBeGreaterThanOrEqual(4);
+  serve.kill("SIGKILL");
+  await vi.waitFor(() => expect(all.filter(lives)).toEqual([]), SOON);
+  serve = start();
+  await healthy();
+  expect((await admin("/v1/admin/tenants/kept")).status).toBe(200);
+});
+
+test("SIGTERM ends everything and gives the folder back", async () => {
+  const all = processes(/./);
+  const ended = new Promise((resolve) => serve.once("exit", resolve));
+  serve.kill("SIGTERM");
+  expect(await ended).toBe(0);
+  await vi.waitFor(() => expect(all.filter(lives)).toEqual([]), SOON);
+  expect(() => readFileSync(join(folder, "lock.json"))).toThrow("ENOENT");
+});
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
