@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { GraphBuilder } from "../../../shared/graph/builder.ts";
+import { formatType } from "../../../shared/graph/graph.ts";
+import type { ModelConfig } from "../../../shared/model/config.ts";
+import { forward, head, type LinearRewrite, weightInputs } from "../../../shared/model/forward.ts";
+import { EMBEDDING, HEAD, linearModules, weightName, weightSpecs } from "../../../shared/model/modules.ts";
+import type { Weights } from "../../../shared/model/weights.ts";
+import { f32, i64 } from "../../../shared/tensor.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { goldenModel, largestDifference } from "./golden-models.ts";
+
+const executor = createOnnxRuntimeExecutor({ threads: 1 });
+const TOKENS = i64([1, 4], [15, 4, 25, 86]);
+const { config, weights } = await goldenModel("plain");
+
+interface Options {
+  readonly config?: ModelConfig;
+  readonly rewrite?: LinearRewrite;
+  readonly attended?: string[];
+}
+
+/** The decoder with an attention in which every token sees itself alone: each query head takes its group's values. */
+function build(options: Options = {}) {
+  const model = options.config ?? config;
+  const b = new GraphBuilder("forward");
+  const tokens = b.input("tokens", "i64", TOKENS.shape);
+  const weight = weightInputs(b, new Map(weightSpecs(model).map(({ name, shape }) => [name, shape])));
+  const attend: Parameters<typeof forward>[0]["attend"] = (layer, q, k, v) => {
+    options.attended?.push(`${layer}: ${[q, k, v].map(formatType).join(" ")}`);
+    const groups = b.reshape(v, [1, 4, model.kvHeads, 1, model.headDim]);
+    return b.reshape(b.expand(groups, [1, 4, model.kvHeads, model.heads / model.kvHeads, model.headDim]), [
+      1,
+      4,
+      model.heads * model.headDim,
+    ]);
+  };
+  const { rewrite } = options;
+  const hidden = forward({ b, config: model, tokens, weight, attend, ...(rewrite === undefined ? {} : { rewrite }) });
+  return b.build({ hidden, logits: head({ b, config: model, weight }, hidden) });
+}
+
+async function run(options: Options & { weights?: Weights } = {}) {
+  const graph = build(options);
+  const used = new Set(graph.inputs.map(({ name }) => name));
+  const bindings = new Map([...(options.weights ?? weights)].filter(([name]) => used.has(name)));
+  const program = await executor.compile(graph, { bindings });
+  const { hidden, logits } = await program.run({ tokens: TOKENS });
+  await program.dispose();
+  return { hidden: hidden!.data as Float32Array, logits: logits!.data as Float32Array };
+}
+
+/** The same, in plain loops. x [D] → hidden [D]. */
+function reference(token: number): number[] {
+  const at = (name: string) => weights.get(name)!;
+  const linear = (path: string, x: readonly number[]) => {
+    const { shape, data } = at(weightName(path));
+    return Array.from({ length: shape[1]! }, (_, o) =>
+      x.reduce((sum, xi, i) => sum + xi * data[i * shape[1]! + o]!, 0),
+    );
+  };
+  const norm = (name: string, x: readonly number[]) => {
+    const scale = 1 / Math.sqrt(x.reduce((sum, xi) => sum + xi * xi, 0) / x.length + config.normEpsilon);
+    return x.map((xi, i) => xi * scale * at(name).data[i]!);
+  };
+  const plus = (x: readonly number[], y: readonly number[]) => x.map((xi, i) => xi + y[i]!);
+  let hidden = Array.from(at(EMBEDDING).data.slice(token * config.hiddenSize, (token + 1) * config.hiddenSize));
+  for (let layer = 0; layer < config.layers; layer++) {
+    const prefix = `layers.${layer}`;
+    const v = linear(`${prefix}.self_attn.v_proj`, norm(`model.${prefix}.input_layernorm.weight`, hidden));
+    const repeated = Array.from({ length: config.heads * config.headDim }, (_, i) => {
+      const group = Math.floor(i / config.headDim / (config.heads / config.kvHeads));
+      return v[group * config.headDim + (i % config.headDim)]!;
+    });
+    hidden = plus(hidden, linear(`${prefix}.self_attn.o_proj`, repeated));
+    const z = norm(`model.${prefix}.post_attention_layernorm.weight`, hidden);
+    const up = linear(`${prefix}.mlp.up_proj`, z);
+    const gated = linear(`${prefix}.mlp.gate_proj`, z).map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!);
+    hidden = plus(hidden, linear(`${prefix}.mlp.down_proj`, gated));
+  }
+  return norm("model.norm.weight", hidden);
+}
+
+describe("forward", () => {
+  it("computes norms, gated feed-forward and residuals as written out by hand", async () => {
+    const { hidden, logits } = await run();
+    const expected = Array.from(TOKENS.data, (token) => reference(Number(token)));
+    expect(largestDifference(hidden, expected.flat())).toBeLessThan(1e-4);
+    const { data } = weights.get(HEAD)!;
+    const last = expected.at(-1)!;
+    const scores = Array.from({ length: config.vocabSize }, (_, v) =>
+      last.reduce((sum, x, i) => sum + x * data[v * config.hiddenSize + i]!, 0),
+    );
+    expect(largestDifference(logits.slice(-config.vocabSize), scores)).toBeLessThan(1e-4);
+  }, 30_000);
+
+  it("hands attention each layer's query, key and value", () => {
+    const attended: string[] = [];
+    build({ attended });
+    const types = "f32[1, 4, 32] f32[1, 4, 16] f32[1, 4, 16]";
+    expect(attended).toEqual([`0: ${types}`, `1: ${types}`]);
+  });
+
+  it("offers every linear layer to a rewrite once, with its input and its result", () => {
+    const sites: string[] = [];
+    build({
+      rewrite: ({ path, x, y }) => {
+        sites.push(`${path} ${x.shape.at(-1)} → ${y.shape.at(-1)}`);
+        return y;
+      },
+    });
+    expect(sites).toEqual(linearModules(config).map((module) => `${module.path} ${module.in} → ${module.out}`));
+  });
+
+  it("computes with what the rewrite gives in place of the result", async () => {
+    const path = "layers.1.mlp.down_proj";
+    const rewritten = await run({
+      rewrite: ({ b, path: at, x, y }) => {
+        if (at !== path) return y;
+        const ones = b.constant(f32([config.ffnSize, config.hiddenSize], new Float32Array(64 * 32).fill(0.25)));
+        return b.add(y, b.matmul(x, ones));
+      },
+    });
+    const { shape, data } = weights.get(weightName(path))!;
+    const merged = await run({
+      weights: new Map([
+        ...weights,
+        [
+          weightName(path),
+          f32(
+            shape,
+            data.map((w) => w + 0.25),
+          ),
+        ],
+      ]),
+    });
+    expect(largestDifference(rewritten.logits, merged.logits)).toBeLessThan(1e-4);
+    expect(largestDifference(rewritten.logits, (await run()).logits)).toBeGreaterThan(0.1);
+  }, 30_000);
+
+  it("scores with the embedding where the head is tied to it", async () => {
+    const tied = await run({ config: { ...config, tied: true } });
+    const copied = await run({ weights: new Map([...weights, [HEAD, weights.get(EMBEDDING)!]]) });
+    expect(tied.logits).toEqual(copied.logits);
+    expect(largestDifference(tied.logits, (await run()).logits)).toBeGreaterThan(0.1);
+  }, 30_000);
+
+  it("adds a bias where the model has one", async () => {
+    const qwen = { ...config, modelType: "qwen2", attentionBias: true } as const;
+    const biases = weightSpecs(qwen).filter(({ name }) => name.endsWith(".bias"));
+    const filled = (value: number): Weights =>
+      new Map([
+        ...weights,
+        ...biases.map(({ name, shape }) => [name, f32(shape, new Float32Array(shape[0]!).fill(value))] as const),
+      ]);
+    expect(largestDifference((await run({ config: qwen, weights: filled(0) })).logits, (await run()).logits)).toBe(0);
+    // With attention that returns the values, a bias on them is a constant added before o_proj; those on q and k do nothing.
+    const raised = await run({ config: qwen, weights: filled(0.5) });
+    const by = await run({
+      rewrite: ({ b, path, y }) => (path.endsWith("v_proj") ? b.add(y, 0.5) : y),
+    });
+    expect(largestDifference(raised.logits, by.logits)).toBeLessThan(1e-5);
+    expect(largestDifference(raised.logits, (await run()).logits)).toBeGreaterThan(0.01);
+  }, 30_000);
+});
+
+describe("weightInputs", () => {
+  it("makes one input per name, on first use", () => {
+    const b = new GraphBuilder("inputs");
+    const weight = weightInputs(
+      b,
+      new Map([
+        ["a", [2]],
+        ["b", [3, 4]],
+      ]),
+    );
+    const a = weight("a");
+    expect(weight("a")).toBe(a);
+    expect(b.build({ a }).inputs.map(({ name, value }) => `${name} ${formatType(value)}`)).toEqual(["a f32[2]"]);
+  });
+});
