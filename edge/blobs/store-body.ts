@@ -2,7 +2,7 @@ import { messageOf, TrimtabError } from "../../shared/errors.ts";
 
 export interface BodyTarget {
   readonly key: string;
-  readonly body: ReadableStream<Uint8Array> | null;
+  readonly request: Pick<Request, "body" | "headers">;
   /** What must arrive. */
   readonly bytes: number;
   readonly sha256: string;
@@ -17,10 +17,18 @@ export interface BodyTarget {
  * @throws TrimtabError invalid_request where other bytes arrive; nothing is kept then.
  */
 export async function storeBody(bucket: R2Bucket, target: BodyTarget): Promise<boolean> {
-  const { key, bytes, sha256, createOnly } = target;
+  const { key, bytes, sha256, createOnly, request } = target;
+  const announced = request.headers.get("content-length");
+  if (announced !== null && Number(announced) !== bytes) {
+    await request.body?.cancel();
+    throw new TrimtabError(
+      "invalid_request",
+      `The body has ${announced} bytes instead of the ${bytes} that were announced.`,
+    );
+  }
   const options: R2PutOptions = { sha256, ...(createOnly ? { onlyIf: { etagDoesNotMatch: "*" } } : {}) };
   const { readable, writable } = new FixedLengthStream(bytes);
-  const piped = (target.body ?? new Blob([]).stream()).pipeTo(writable);
+  const piped = (request.body ?? new Blob([]).stream()).pipeTo(writable);
   const [put, pipe] = await Promise.allSettled([bucket.put(key, readable, options), piped]);
   if (put.status === "fulfilled" && put.value === null) return false;
   if (put.status === "fulfilled" && pipe.status === "fulfilled") return true;

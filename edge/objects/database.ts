@@ -19,11 +19,14 @@ export class Database {
     return this.all<T>(query, ...values)[0];
   }
 
-  /** Returns how many rows the statement wrote. */
-  run(query: string, ...values: SqlValue[]): number {
-    const cursor = this.#storage.sql.exec(query, ...values);
-    cursor.toArray();
-    return cursor.rowsWritten;
+  run(query: string, ...values: SqlValue[]): void {
+    this.#storage.sql.exec(query, ...values).toArray();
+  }
+
+  /** Runs a statement and returns how many rows it inserted, updated or deleted. (`rowsWritten` counts indexes as well.) */
+  change(query: string, ...values: SqlValue[]): number {
+    this.run(query, ...values);
+    return this.get<{ count: number }>("SELECT changes() AS count")?.count ?? 0;
   }
 
   transaction<T>(body: () => T): T {

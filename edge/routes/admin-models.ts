@@ -79,7 +79,7 @@ adminModels.openapi(upload, async (c) => {
     await c.req.raw.body?.cancel();
     return c.json(await dispatcher.baseModel(id), 200);
   }
-  await storeBody(c.env.BLOBS, { key, body: c.req.raw.body, bytes, sha256, createOnly: false });
+  await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: false });
   return c.json(await dispatcher.noteUpload(id, name), 200);
 });
 

@@ -124,7 +124,7 @@ trainerBlobs.openapi(storeResume, async (c) => {
   const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
   const key = await object.beginResumeState(hold, step);
   try {
-    await storeBody(c.env.BLOBS, { key, body: c.req.raw.body, bytes, sha256, createOnly: true });
+    await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
     return c.json(await object.keepResumeState(hold, { key, step, bytes, sha256 }), 200);
   } catch (error) {
     await object.dropBlob(key);
@@ -139,7 +139,7 @@ trainerBlobs.openapi(storeArtefact, async (c) => {
   const bytes = announcedLength(c);
   const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
   const key = await tenantObject(c.env, tenant).beginArtefact(hold, { kind, digest, name });
-  const created = await storeBody(c.env.BLOBS, { key, body: c.req.raw.body, bytes, sha256, createOnly: true });
+  const created = await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
   return c.json({ name, bytes, created }, 200);
 });
 

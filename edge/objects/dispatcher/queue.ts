@@ -113,7 +113,7 @@ export function releaseJob(db: Database, hold: { job: string; fence: number }): 
 
 /** Takes a job out of the queue for good; `ended` counts it once. */
 export function removeJob(db: Database, job: string, ended: JobStatus | null): void {
-  const removed = db.run("DELETE FROM queue WHERE job = ?", job) > 0;
+  const removed = db.change("DELETE FROM queue WHERE job = ?", job) > 0;
   if (removed && ended !== null) count(db, `jobs_${ended}`);
 }
 

@@ -48,7 +48,7 @@ export function addTrainerEvents(
   let accepted = 0;
   for (const event of batch.events) {
     const step = event.type === "metrics" && typeof event.data?.step === "number" ? event.data.step : null;
-    const written = db.run(
+    const written = db.change(
       `INSERT OR IGNORE INTO events (id, job, fence, seq, step, created_at, level, message, type, data)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       event.id,

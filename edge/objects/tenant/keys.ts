@@ -59,7 +59,7 @@ export function listKeys(db: Database, page: Page): ListOf<Key> {
 }
 
 export function revokeKey(db: Database, id: string): void {
-  if (db.run("DELETE FROM keys WHERE id = ?", id) === 0) {
+  if (db.change("DELETE FROM keys WHERE id = ?", id) === 0) {
     throw new TrimtabError("not_found", `There is no key ${JSON.stringify(id)}.`, { param: "key" });
   }
 }

@@ -1,0 +1,130 @@
+import { env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { ADMIN_TOKEN, Api } from "../support/api.ts";
+import { fileList, json, TINY_CONFIG, tinyBase, tinyWeights } from "../support/tiny-base.ts";
+
+const api = new Api();
+const key = ADMIN_TOKEN;
+
+async function publishing(id: string, changes: Parameters<typeof tinyBase>[0]) {
+  await api.uploadBase(id, tinyBase(changes));
+  return api.refusal("POST", `/v1/admin/models/${id}/publish`, { key });
+}
+
+describe("adding a base model", () => {
+  it("opens it to all tenants once it is uploaded and sound", async () => {
+    const tenant = await api.tenant("bases");
+    await api.uploadBase("tiny", tinyBase());
+    expect(await api.refusal("GET", "/v1/models/tiny", { key: tenant })).toMatchObject({ code: "model_not_found" });
+    const ready = await api.call("POST", "/v1/admin/models/tiny/publish", { key });
+    expect(ready).toMatchObject({ id: "tiny", object: "base_model", status: "ready" });
+    expect(await api.call("GET", "/v1/models/tiny", { key: tenant })).toMatchObject({
+      id: "tiny",
+      object: "model",
+      root: "tiny",
+      parent: null,
+    });
+  });
+
+  it("takes the same base again, so that a restart needs no care", async () => {
+    await api.base("again");
+    const files = await fileList(tinyBase());
+    const announced = await api.call("POST", "/v1/admin/models", { key, body: { id: "again", files } });
+    expect(announced).toMatchObject({ status: "ready" });
+    await api.base("again");
+  });
+
+  it("keeps a finished base as it is", async () => {
+    await api.base("fixed");
+    const files = await fileList(tinyBase({ "README.md": "another" }));
+    expect(await api.refusal("POST", "/v1/admin/models", { key, body: { id: "fixed", files } })).toMatchObject({
+      status: 409,
+      code: "conflict",
+      param: "id",
+    });
+  });
+
+  it("takes an id of owner and name", async () => {
+    await api.base("owner/name");
+    expect(await api.call("GET", "/v1/admin/models/owner%2Fname", { key })).toMatchObject({ id: "owner/name" });
+  });
+
+  it("refuses names that are not on the list, pickles with the reason", async () => {
+    const sha256 = "0".repeat(64);
+    const announce = (name: string) =>
+      api.refusal("POST", "/v1/admin/models", { key, body: { id: "names", files: [{ name, bytes: 1, sha256 }] } });
+    expect(await announce("pytorch_model.bin")).toMatchObject({
+      status: 400,
+      param: "files[0].name",
+      message: expect.stringContaining("safetensors"),
+    });
+    expect(await announce("../config.json")).toMatchObject({ status: 400, param: "files[0].name" });
+  });
+
+  it("refuses bytes that are not those announced, and keeps none of them", async () => {
+    const files = await fileList(tinyBase());
+    await api.call("POST", "/v1/admin/models", { key, body: { id: "bytes", files } });
+    const put = (body: Uint8Array) => api.refusal("PUT", "/v1/admin/models/bytes/files/config.json", { key, body });
+    const config = json(TINY_CONFIG);
+    expect(await put(config.with(0, 32))).toMatchObject({ status: 400, code: "invalid_request" });
+    expect(await put(config.subarray(1))).toMatchObject({ status: 400, code: "invalid_request" });
+    expect((await env.BLOBS.list({ prefix: "bases/bytes/" })).objects).toEqual([]);
+  });
+
+  it.each([
+    ["a truncated weight file", { "model.safetensors": tinyWeights().subarray(0, 1000) }, /model\.safetensors/],
+    ["a header of eight bytes that lies", { "model.safetensors": tinyWeights().with(6, 255) }, /claims a header/],
+    ["an empty weight file", { "model.safetensors": new Uint8Array() }, /truncated/],
+    [
+      "a missing tensor",
+      { "model.safetensors": tinyWeights((tensors) => tensors.delete("model.norm.weight")) },
+      /lack model\.norm\.weight/,
+    ],
+    [
+      "a tensor of integers",
+      {
+        "model.safetensors": tinyWeights((tensors) =>
+          tensors.set("model.norm.weight", { dtype: "I32", shape: [16], bytes: new Uint8Array(64) }),
+        ),
+      },
+      /I32/,
+    ],
+    [
+      "a value that is not finite",
+      {
+        "model.safetensors": tinyWeights((tensors) =>
+          tensors.set("model.norm.weight", { dtype: "F32", shape: [16], bytes: new Uint8Array(64).fill(255) }),
+        ),
+      },
+      /not a finite number/,
+    ],
+    [
+      "sizes that do not fit the weights",
+      { "config.json": JSON.stringify({ ...TINY_CONFIG, hidden_size: 32 }) },
+      /hidden|\[/,
+    ],
+    ["a family that is not known", { "config.json": JSON.stringify({ ...TINY_CONFIG, model_type: "mamba" }) }, /mamba/],
+    ["code that comes with it", { "config.json": JSON.stringify({ ...TINY_CONFIG, auto_map: {} }) }, /auto_map/],
+    ["a configuration that is no JSON", { "config.json": "{" }, /config\.json is not valid JSON/],
+    ["a tokenizer without an end token", { "tokenizer_config.json": "{}" }, /eos_token/],
+    [
+      "more than the isolate can hold",
+      { "config.json": JSON.stringify({ ...TINY_CONFIG, hidden_size: 8192, intermediate_size: 8192 }) },
+      /heap is limited/,
+    ],
+  ])("refuses %s, says what to change, and keeps nothing", async (_, changes, message) => {
+    const refusal = await publishing("broken", changes);
+    expect(refusal).toMatchObject({ status: 400, code: "invalid_model", message: expect.stringMatching(message) });
+    expect(await api.refusal("GET", "/v1/admin/models/broken", { key })).toMatchObject({ status: 404 });
+    await expect.poll(async () => (await env.BLOBS.list({ prefix: "bases/broken/" })).objects).toEqual([]);
+  });
+
+  it("refuses to publish what was not uploaded", async () => {
+    const files = await fileList(tinyBase());
+    await api.call("POST", "/v1/admin/models", { key, body: { id: "absent", files } });
+    expect(await api.refusal("POST", "/v1/admin/models/absent/publish", { key })).toMatchObject({
+      code: "invalid_model",
+      message: expect.stringContaining("config.json was not uploaded"),
+    });
+  });
+});
