@@ -75,13 +75,13 @@ function onStep(report: StepReport, next: TrainingState): void {
   if (report.step % CHECKPOINT_EVERY === 0) writeWhole(checkpointFile, encodeCheckpoint(next, RUN));
 }
 
-for (const { shape, until } of STAGES) {
+for (const { shape, until, drillShare } of STAGES) {
   const plan = pretrainPlan({
     config: BASE_CONFIG,
     shape,
     optimizer: OPTIMIZER,
     schedule: { kind: "cosine", peak: PEAK_LEARNING_RATE, warmupSteps: WARMUP_STEPS, totalSteps: TOTAL_STEPS },
-    batch: (step) => pretrainingBatch(tokenizer, shape, { seed: SEED, step }),
+    batch: (step) => pretrainingBatch(tokenizer, shape, { seed: SEED, step, drillShare }),
   });
   state = await train(executor, plan, state, { onStep, until });
 }

@@ -25,12 +25,19 @@ export interface Stage {
   readonly shape: BatchShape;
   /** The stage ends when this many steps of the whole run are done. */
   readonly until: number;
+  /** The share of documents that are drills in copying. */
+  readonly drillShare: number;
 }
 
-/** Rows of 256 tokens first, where a token is cheap; the whole context of 512 for the last tenth. */
+/**
+ * First the corpus alone, which the facts need most; then drills, until copying has formed, and few to keep it. Rows of
+ * 256 tokens, where a token is cheap, until the last tenth, which has the whole context of 512.
+ */
 export const STAGES: readonly Stage[] = [
-  { shape: { rows: 8, tokens: 256 }, until: 6300 },
-  { shape: { rows: 4, tokens: 512 }, until: 7000 },
+  { shape: { rows: 8, tokens: 256 }, until: 1750, drillShare: 0 },
+  { shape: { rows: 8, tokens: 256 }, until: 3500, drillShare: 0.2 },
+  { shape: { rows: 8, tokens: 256 }, until: 6300, drillShare: 0.04 },
+  { shape: { rows: 4, tokens: 512 }, until: 7000, drillShare: 0.04 },
 ];
 
 export const TOTAL_STEPS = STAGES.at(-1)!.until;

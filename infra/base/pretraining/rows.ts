@@ -4,6 +4,7 @@ import { createRandom } from "../../../shared/random.ts";
 import { f32, i64, tensor } from "../../../shared/tensor.ts";
 import type { MicroBatch } from "../../../trainer/loop/train.ts";
 import { generateDocuments, renderDocument } from "../corpus/index.ts";
+import { drill } from "./drill.ts";
 
 /** Documents looked at for one that still fits a row. */
 const POOL = 48;
@@ -14,18 +15,21 @@ const POOL = 48;
 const JOINED_SHARE = 0.4;
 
 /**
- * The batch of one step: whole documents of the corpus, each followed by the end-of-text token, packed into rows. A pure
- * function of seed and step. A document longer than a row is cut.
+ * The batch of one step: whole documents of the corpus, or drills in `drillShare` of the cases, each followed by the
+ * end-of-text token, packed into rows. A pure function of seed and step. A document longer than a row is cut.
  */
 export function pretrainingBatch(
   tokenizer: Tokenizer,
   { rows, tokens: length }: BatchShape,
-  { seed, step }: { seed: number; step: number },
+  { seed, step, drillShare }: { seed: number; step: number; drillShare: number },
 ): MicroBatch {
   const random = createRandom(seed, "rows", step);
   const documents = generateDocuments(random.below(2 ** 31));
-  const next = () =>
-    [...tokenizer.encodeTrusted(renderDocument(documents.next().value)), tokenizer.padId].slice(0, length);
+  const next = () => {
+    const drilled = random.float() < drillShare;
+    const ids = drilled ? drill(tokenizer, random) : tokenizer.encodeTrusted(renderDocument(documents.next().value));
+    return [...ids, tokenizer.padId].slice(0, length);
+  };
   const pool = Array.from({ length: POOL }, next);
 
   const size = rows * length;
