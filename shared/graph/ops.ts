@@ -113,10 +113,17 @@ function volume(shape: Shape): string {
   return [numbers.reduce((product, dim) => product * dim, 1), ...names.sort()].join("·");
 }
 
+const FLOATS: readonly DType[] = ["f32", "f64"];
+const NUMBERS: readonly DType[] = ["f32", "f64", "i32", "i64"];
+
+function expectType(type: ValueType, dtypes: readonly DType[], what: string): void {
+  if (!dtypes.includes(type.dtype)) fail(`${what} must be ${dtypes.join(" or ")}, got ${formatType(type)}`);
+}
+
 const unary =
-  (...dtypes: DType[]) =>
+  (dtypes: readonly DType[]) =>
   ([x]: readonly ValueType[]): ValueType[] => {
-    if (!dtypes.includes(x!.dtype)) fail(`expects ${dtypes.join(" or ")}, got ${formatType(x!)}`);
+    expectType(x!, dtypes, "the operand");
     return [{ dtype: x!.dtype, shape: x!.shape }];
   };
 
@@ -128,27 +135,41 @@ function sameDtypes(...types: readonly ValueType[]): DType {
   return first!.dtype;
 }
 
-const binary = ([x, y]: readonly ValueType[]): ValueType[] => [
-  { dtype: sameDtypes(x!, y!), shape: broadcast(x!.shape, y!.shape) },
-];
-const comparison = ([x, y]: readonly ValueType[]): ValueType[] => {
-  sameDtypes(x!, y!);
-  return [{ dtype: "bool", shape: broadcast(x!.shape, y!.shape) }];
-};
+const binary =
+  (dtypes: readonly DType[], result?: DType) =>
+  ([x, y]: readonly ValueType[]): ValueType[] => {
+    const dtype = sameDtypes(x!, y!);
+    expectType(x!, dtypes, "operands");
+    return [{ dtype: result ?? dtype, shape: broadcast(x!.shape, y!.shape) }];
+  };
 
-const reduction = ([x]: readonly ValueType[], { axes, keepdims }: Reduction): ValueType[] => {
-  const rank = x!.shape.length;
-  if (axes.some((axis, i) => axis < 0 || axis >= rank || (i > 0 && axis <= axes[i - 1]!))) {
-    fail(`axes [${axes.join(", ")}] must be ascending and below the rank of ${formatType(x!)}`);
-  }
-  const shape = x!.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
-  return [{ dtype: x!.dtype, shape: keepdims ? shape : shape.filter((_, axis) => !axes.includes(axis)) }];
-};
+const reduction =
+  (dtypes: readonly DType[]) =>
+  ([x]: readonly ValueType[], { axes, keepdims }: Reduction): ValueType[] => {
+    expectType(x!, dtypes, "the operand");
+    const rank = x!.shape.length;
+    if (axes.some((axis, i) => axis < 0 || axis >= rank || (i > 0 && axis <= axes[i - 1]!))) {
+      fail(`axes [${axes.join(", ")}] must be ascending and below the rank of ${formatType(x!)}`);
+    }
+    const shape = x!.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+    return [{ dtype: x!.dtype, shape: keepdims ? shape : shape.filter((_, axis) => !axes.includes(axis)) }];
+  };
 
-const float = unary("f32", "f64");
+const float = unary(FLOATS);
+
+const alongLastAxis = ([x]: readonly ValueType[]): ValueType[] => {
+  if (x!.shape.length === 0) fail(`needs a last axis, got ${formatType(x!)}`);
+  return float([x!]);
+};
 
 function expectIndices(type: ValueType): void {
-  if (type.dtype !== "i64" && type.dtype !== "i32") fail(`indices must be i64 or i32, got ${formatType(type)}`);
+  expectType(type, ["i64", "i32"], "indices");
+}
+
+/** A size that must be known when the graph is built. */
+function expectNumbers(shape: Shape, what: string): void {
+  const named = shape.find((dim) => typeof dim === "string");
+  if (named !== undefined) fail(`${what} must be known: ${named} is not`);
 }
 
 function expectRank(type: ValueType, rank: number, what: string): void {
@@ -204,7 +225,7 @@ export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
 };
 
 export const INFER: { readonly [K in OpName]: InferRule<K> } = {
-  neg: unary("f32", "f64", "i32", "i64"),
+  neg: unary(NUMBERS),
   exp: float,
   log: float,
   sqrt: float,
@@ -216,16 +237,17 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
   abs: float,
   sign: float,
   cast: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
-  add: binary,
-  sub: binary,
-  mul: binary,
-  div: binary,
-  max: binary,
-  min: binary,
-  equal: comparison,
-  greater: comparison,
+  add: binary(NUMBERS),
+  sub: binary(NUMBERS),
+  mul: binary(NUMBERS),
+  // Whole numbers are left out: runtimes disagree on how to round their quotient.
+  div: binary(FLOATS),
+  max: binary(NUMBERS),
+  min: binary(NUMBERS),
+  equal: binary([...NUMBERS, "bool"], "bool"),
+  greater: binary(NUMBERS, "bool"),
   where: ([condition, x, y]) => {
-    if (condition!.dtype !== "bool") fail(`the condition must be bool, got ${formatType(condition!)}`);
+    expectType(condition!, ["bool"], "the condition");
     return [{ dtype: sameDtypes(x!, y!), shape: broadcast(condition!.shape, x!.shape, y!.shape) }];
   },
   matmul: ([a, b], { transA, transB }) => {
@@ -237,14 +259,15 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     if (innerA !== innerB) {
       fail(`inner dimensions differ: ${formatType(a!)}${transA ? "ᵀ" : ""} · ${formatType(b!)}${transB ? "ᵀ" : ""}`);
     }
+    expectType(a!, FLOATS, "operands");
     const batch = broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
     return [{ dtype: sameDtypes(a!, b!), shape: [...batch, rows, columns] }];
   },
-  reduceSum: reduction,
-  reduceMean: reduction,
-  reduceMax: reduction,
-  softmax: float,
-  logSoftmax: float,
+  reduceSum: reduction(NUMBERS),
+  reduceMean: reduction(FLOATS),
+  reduceMax: reduction(NUMBERS),
+  softmax: alongLastAxis,
+  logSoftmax: alongLastAxis,
   reshape: ([x], { shape }) => {
     if (volume(x!.shape) !== volume(shape)) fail(`cannot reshape ${formatType(x!)} to ${formatShape(shape)}`);
     return [{ dtype: x!.dtype, shape }];
@@ -257,7 +280,12 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     return [{ dtype: x!.dtype, shape: perm.map((axis) => x!.shape[axis]!) }];
   },
   expand: ([x], { shape }) => {
-    if (!sameShape(broadcast(x!.shape, shape), shape)) fail(`cannot expand ${formatType(x!)} to ${formatShape(shape)}`);
+    // A named dimension must be there already: how often to repeat is not known before the graph runs.
+    const lead = shape.length - x!.shape.length;
+    const made = shape.some((dim, axis) => typeof dim === "string" && x!.shape[axis - lead] !== dim);
+    if (made || !sameShape(broadcast(x!.shape, shape), shape)) {
+      fail(`cannot expand ${formatType(x!)} to ${formatShape(shape)}`);
+    }
     return [{ dtype: x!.dtype, shape }];
   },
   concat: (inputs, { axis }) => {
@@ -286,35 +314,47 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
   },
   pad: ([x], { axis, before, after }) => {
     const dim = x!.shape[axis];
+    expectType(x!, NUMBERS, "the operand");
     if (typeof dim !== "number") fail(`axis ${axis} of ${formatType(x!)} cannot be padded: its size is not known`);
+    if (before < 0 || after < 0) fail(`cannot pad by ${before} and ${after}: slice takes elements off`);
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, before + dim + after) }];
   },
   gather: ([table, indices]) => {
     expectIndices(indices!);
+    if (table!.shape.length === 0) fail(`the table needs rows, got ${formatType(table!)}`);
     return [{ dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] }];
   },
   scatterAddRows: ([indices, updates], { rows }) => {
     expectIndices(indices!);
     const width = updates!.shape.at(-1) ?? fail(`updates need a last axis, got ${formatType(updates!)}`);
+    expectType(updates!, FLOATS, "updates");
     expectShape(updates!, [...indices!.shape, width], "updates");
+    expectNumbers([width], "the width of updates");
     return [{ dtype: updates!.dtype, shape: [rows, width] }];
   },
   gatherElements: ([x, indices]) => {
     expectIndices(indices!);
+    expectRank(indices!, Math.max(1, x!.shape.length), "indices");
     expectShape(indices!, [...x!.shape.slice(0, -1), indices!.shape.at(-1)!], "indices");
     return [{ dtype: x!.dtype, shape: indices!.shape }];
   },
   scatterAddElements: ([indices, updates], { depth }) => {
     expectIndices(indices!);
+    if (indices!.shape.length === 0) fail(`indices need a last axis, got ${formatType(indices!)}`);
+    expectType(updates!, FLOATS, "updates");
     expectShape(updates!, indices!.shape, "updates");
+    expectNumbers(indices!.shape.slice(0, -1), "the leading dimensions");
     return [{ dtype: updates!.dtype, shape: [...indices!.shape.slice(0, -1), depth] }];
   },
   rmsNorm: ([x, weight]) => {
+    expectType(x!, FLOATS, "x");
     expectShape(weight!, x!.shape.slice(-1), "the weight");
     return [{ dtype: sameDtypes(x!, weight!), shape: x!.shape }];
   },
   rope: ([x, positions, cos, sin]) => {
+    expectType(x!, FLOATS, "x");
     expectRank(x!, 4, "x");
+    expectType(positions!, ["i64"], "positions");
     expectShape(positions!, [x!.shape[0]!, x!.shape[2]!], "positions");
     expectRank(cos!, 2, "the cosine table");
     expectShape(sin!, cos!.shape, "the sine table");
@@ -323,16 +363,25 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     }
     return [{ dtype: sameDtypes(x!, cos!, sin!), shape: x!.shape }];
   },
-  groupQueryAttention: ([query, key, value, pastKey, pastValue, lastIndex, longest], { heads, kvHeads }) => {
+  groupQueryAttention: (inputs, { heads, kvHeads }) => {
+    const [query, key, value, pastKey, pastValue, lastIndex, longest, cos, sin] = inputs;
+    for (const type of [query!, key!, value!, pastKey!, pastValue!, cos!, sin!]) expectType(type, ["f32"], "floats");
     expectRank(query!, 3, "the query");
+    expectRank(key!, 3, "the key");
     expectShape(value!, key!.shape, "the value");
     expectRank(pastKey!, 4, "the past key");
     expectShape(pastValue!, pastKey!.shape, "the past value");
-    expectRank(lastIndex!, 1, "the last indices");
-    expectRank(longest!, 0, "the longest length");
+    expectType(lastIndex!, ["i32"], "the last indices");
+    expectShape(lastIndex!, query!.shape.slice(0, 1), "the last indices");
+    expectType(longest!, ["i32"], "the longest length");
+    expectShape(longest!, [], "the longest length");
     const width = pastKey!.shape[3] as number;
     if (query!.shape[2] !== heads * width || key!.shape[2] !== kvHeads * width || pastKey!.shape[1] !== kvHeads) {
       fail(`${heads} and ${kvHeads} heads of width ${width} do not fit ${formatType(query!)} and ${formatType(key!)}`);
+    }
+    const [rows, tokens] = query!.shape;
+    if (key!.shape[0] !== rows || key!.shape[1] !== tokens || pastKey!.shape[0] !== rows) {
+      fail(`rows and tokens differ: ${[query!, key!, pastKey!].map(formatType).join(", ")}`);
     }
     return [
       { dtype: query!.dtype, shape: query!.shape },

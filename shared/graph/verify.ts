@@ -1,4 +1,5 @@
 import { TrimtabError } from "../errors.ts";
+import { elementCount } from "../tensor.ts";
 import { formatType, type Graph, type Node, sameShape, type Value } from "./graph.ts";
 import { inferTypes } from "./ops.ts";
 import { printNode } from "./print.ts";
@@ -18,6 +19,9 @@ export function verify(graph: Graph): void {
     define(value, "a constant");
     if (value.dtype !== data.dtype || !sameShape(value.shape, data.shape)) {
       fail(graph, `constant %${value.id} is declared ${formatType(value)} but holds ${formatType(data)}`);
+    }
+    if (data.data.length !== elementCount(data.shape)) {
+      fail(graph, `constant %${value.id} is ${formatType(value)} but holds ${data.data.length} elements`);
     }
   }
   graph.nodes.forEach((node, index) => {
@@ -45,6 +49,9 @@ function verifyNode(graph: Graph, node: Node, index: number, defined: ReadonlySe
     throw new TrimtabError("invalid_graph", `${graph.name}: ${describe(node, index)}: ${(error as Error).message}`, {
       cause: error,
     });
+  }
+  if (node.outputs.length > types.length) {
+    fail(graph, `${describe(node, index)} declares ${node.outputs.length} outputs but gives ${types.length}`);
   }
   types.forEach((type, i) => {
     const declared = node.outputs[i];
