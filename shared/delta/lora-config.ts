@@ -74,7 +74,7 @@ export function parseLoraConfig(bytes: Uint8Array): LoraConfig {
     new TrimtabError("invalid_delta", `${ADAPTER_CONFIG}: ${field ? `${field} ` : ""}${problem}`, { data: { field } });
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (error) {
     throw new TrimtabError("invalid_delta", `${ADAPTER_CONFIG} is not UTF-8: ${messageOf(error)}`, { cause: error });
   }
