@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { cacheNames } from "../../shared/model/decode-graph.ts";
+import { cacheNames, cacheWidth } from "../../shared/model/decode-graph.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { NamedTensors } from "./session.ts";
@@ -11,8 +11,8 @@ export interface CacheWindow {
 }
 
 /**
- * The key/value cache of every slot: per layer and kind one [slots, K, C, P] tensor (K key/value heads, C capacity in
- * tokens, P head width). A window over slots costs nothing, so one row prefills while its neighbours decode.
+ * The key/value cache of every slot: per layer and kind one [slots, K, C, W] tensor (K key/value heads, C capacity in
+ * tokens, W a head's width in the cache). A window over slots costs nothing, so one row prefills while its neighbours decode.
  */
 export class KvSlab {
   readonly slots: number;
@@ -25,7 +25,7 @@ export class KvSlab {
     this.slots = slots;
     this.capacity = capacity;
     this.#config = config;
-    const shape = [slots, config.kvHeads, capacity, config.headDim];
+    const shape = [slots, config.kvHeads, capacity, cacheWidth(config)];
     this.#layers = Array.from({ length: config.layers }, () => {
       const [key, value] = [allocateTensor(ort, "f32", shape), allocateTensor(ort, "f32", shape)];
       // What was never written is masked, but masking multiplies by 0, and 0 · NaN is NaN.
@@ -36,8 +36,8 @@ export class KvSlab {
   }
 
   /** Bytes that one slot takes. */
-  static bytesPerSlot({ layers, kvHeads, headDim }: ModelConfig, capacity: number): number {
-    return layers * 2 * kvHeads * capacity * headDim * 4;
+  static bytesPerSlot(config: ModelConfig, capacity: number): number {
+    return config.layers * 2 * config.kvHeads * capacity * cacheWidth(config) * 4;
   }
 
   /** Slots `first` … `first + count − 1`. The slab keeps and owns the result. */
@@ -47,8 +47,7 @@ export class KvSlab {
     if (known !== undefined) return known;
     const past: Record<string, ResidentTensor> = {};
     const present: Record<string, ResidentTensor> = {};
-    const { kvHeads, headDim } = this.#config;
-    const shape = [count, kvHeads, this.capacity, headDim];
+    const shape = [count, this.#config.kvHeads, this.capacity, cacheWidth(this.#config)];
     this.#layers.forEach(({ key, value }, layer) => {
       const names = cacheNames(layer);
       present[names.nextKey] = past[names.key] = key.window(shape, first * this.#slotElements);
@@ -61,13 +60,14 @@ export class KvSlab {
 
   /** Copies the first `length` positions of one slot over another's. */
   copy(from: number, to: number, length: number): void {
-    const head = this.capacity * this.#config.headDim;
+    const width = cacheWidth(this.#config);
+    const head = this.capacity * width;
     for (const { key, value } of this.#layers) {
       for (const tensor of [key, value]) {
         const view = tensor.view();
         for (let h = 0; h < this.#config.kvHeads; h++) {
           const source = from * this.#slotElements + h * head;
-          view.copyWithin(to * this.#slotElements + h * head, source, source + length * this.#config.headDim);
+          view.copyWithin(to * this.#slotElements + h * head, source, source + length * width);
         }
       }
     }
@@ -82,6 +82,6 @@ export class KvSlab {
   }
 
   get #slotElements(): number {
-    return this.#config.kvHeads * this.capacity * this.#config.headDim;
+    return this.#config.kvHeads * this.capacity * cacheWidth(this.#config);
   }
 }

@@ -13,6 +13,14 @@ export const cacheNames = (layer: number) => ({
   nextValue: `present.${layer}.value`,
 });
 
+/**
+ * W: the width of a head in the cache. Attention kernels take multiples of 8; heads of another width are padded with zeros,
+ * each half by itself, so that they are still rotated by halves.
+ */
+export function cacheWidth({ headDim }: ModelConfig): number {
+  return headDim % 8 === 0 ? headDim : Math.ceil(headDim / 16) * 16;
+}
+
 /** The names of a linear layer's low-rank factors. */
 export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` });
 
@@ -30,7 +38,7 @@ export interface DecodeGraphOptions {
  * One decoding step of B rows, or one chunk of T prompt tokens of one row.
  *
  * Inputs: `tokens` [batch, seq] i64; `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's
- * length; every weight, in the layout of `weightSpecs`; every layer's cache [batch, K, C, P]. With deltas, `gains`
+ * length; every weight, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]. With deltas, `gains`
  * [batch, 1, rank] and for each linear layer A [rank, in] and B [rank, out]: y = xW + ((xAᵀ) ⊙ g)B.
  * Outputs: `logits` [batch, V] of the last token, and the caches, which must share the memory of those that were given.
  *
@@ -43,18 +51,21 @@ export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGra
   const last = b.input("last", "i32", ["batch"]);
   const longest = b.input("longest", "i32", []);
   const weight = weightInputs(b, new Map(weightSpecs(config).map(({ name, shape }) => [name, shape])));
+  const width = cacheWidth(config);
   const tables = ropeTables(config, capacity);
-  const cos = b.constant(tables.cos);
-  const sin = b.constant(tables.sin);
+  const cos = padAngles(b, b.constant(tables.cos), [headDim, width]);
+  const sin = padAngles(b, b.constant(tables.sin), [headDim, width]);
+  // The kernel divides scores by √W in place of √P.
+  const scaled = (q: Value) => (width === headDim ? q : b.mul(q, Math.sqrt(width / headDim)));
 
   const outputs: Record<string, Value> = {};
   const attend = (layer: number, q: Value, k: Value, v: Value): Value => {
     const names = cacheNames(layer);
-    const cache = ["batch", kvHeads, capacity, headDim];
+    const cache = ["batch", kvHeads, capacity, width];
     const inputs = [
-      q,
-      k,
-      v,
+      resizeHeads(b, scaled(q), heads, [headDim, width]),
+      resizeHeads(b, k, kvHeads, [headDim, width]),
+      resizeHeads(b, v, kvHeads, [headDim, width]),
       b.input(names.key, "f32", cache),
       b.input(names.value, "f32", cache),
       last,
@@ -65,7 +76,7 @@ export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGra
     const [y, key, value] = b.emit("groupQueryAttention", inputs, { heads, kvHeads }) as [Value, Value, Value];
     outputs[names.nextKey] = key;
     outputs[names.nextValue] = value;
-    return y;
+    return resizeHeads(b, y, heads, [width, headDim]);
   };
 
   const rewrite = deltas === "none" ? {} : { rewrite: bankRewrite(b, config) };
@@ -73,6 +84,21 @@ export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGra
   const final = b.reshape(b.slice(hidden, 1, -1), ["batch", hiddenSize]);
   outputs["logits"] = head({ b, config, weight }, final);
   return b.build(outputs);
+}
+
+type Resize = readonly [from: number, to: number];
+
+/** [batch, seq, count·from] → [batch, seq, count·to]: zeros behind each half of every head, or taken off again. */
+function resizeHeads(b: GraphBuilder, x: Value, count: number, [from, to]: Resize): Value {
+  if (from === to) return x;
+  const halves = b.reshape(x, ["batch", "seq", 2 * count, from / 2]);
+  const resized = from < to ? b.pad(halves, 3, 0, (to - from) / 2) : b.slice(halves, 3, 0, to / 2);
+  return b.reshape(resized, ["batch", "seq", count * to]);
+}
+
+/** Angles of a rotary table [C, from/2] → [C, to/2]; what turns zeros does not matter. */
+function padAngles(b: GraphBuilder, table: Value, [from, to]: Resize): Value {
+  return from === to ? table : b.pad(table, 1, 0, (to - from) / 2);
 }
 
 function bankRewrite(b: GraphBuilder, config: ModelConfig): LinearRewrite {

@@ -1,6 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { cacheNames, decodeGraph } from "../../shared/model/decode-graph.ts";
+import { cacheNames, cacheWidth, decodeGraph } from "../../shared/model/decode-graph.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import { i64, type Tensor, tensor, zeros } from "../../shared/tensor.ts";
 import type { Executor, NamedTensors, Program } from "../engines/executor.ts";
@@ -67,9 +67,9 @@ export class Generator {
   }
 
   #emptyCache(): Record<string, Tensor> {
-    const { layers, kvHeads, headDim } = this.#config;
+    const { layers, kvHeads } = this.#config;
     const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer));
-    const empty = zeros([1, kvHeads, this.#capacity, headDim]);
+    const empty = zeros([1, kvHeads, this.#capacity, cacheWidth(this.#config)]);
     return Object.fromEntries(names.flatMap(({ key, value }) => [key, value].map((name) => [name, empty])));
   }
 

@@ -27,8 +27,8 @@ async function logitsOf(name: GoldenModel, shape: BatchShape, batch: Batch): Pro
     segments: tensor("i32", size, Int32Array.from(batch.segments)),
   });
   await program.dispose();
-  expect(result["logits"]!.shape).toEqual([...size, config.vocabSize]);
-  return result["logits"]!.data as Float32Array;
+  expect(result.logits!.shape).toEqual([...size, config.vocabSize]);
+  return result.logits!.data as Float32Array;
 }
 
 const counting = (length: number) => Array.from({ length }, (_, i) => i);
