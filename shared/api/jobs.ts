@@ -36,7 +36,7 @@ export const CreateJob = z
     method: Method.optional(),
     executor: Executor.nullish(),
     hyperparameters: DeprecatedHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
-    integrations: z.array(z.never("must be empty: no integration is supported")).nullish(),
+    integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").nullish(),
   })
   .meta({ id: "CreateFineTuningJob" });
 export type CreateJob = z.infer<typeof CreateJob>;
@@ -63,7 +63,7 @@ export const Job = z
     seed: z.int(),
     suffix: z.string().nullable(),
     estimated_finish: z.int().nullable(),
-    integrations: z.array(z.never()),
+    integrations: z.array(z.unknown()).max(0),
     metadata: Metadata.nullable(),
     error: z.strictObject({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
   })

@@ -99,7 +99,7 @@ export const TrainerEvent = z
     level: z.enum(["info", "warn", "error"]),
     message: z.string().max(LIMITS.eventMessage),
     type: z.enum(["message", "metrics"]),
-    data: z.record(z.string(), z.json()).nullable(),
+    data: z.record(z.string(), z.unknown()).nullable(),
   })
   .meta({ id: "TrainerEvent" });
 export type TrainerEvent = z.infer<typeof TrainerEvent>;

@@ -1,0 +1,188 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN, Api, TRAINER_TOKEN } from "../support/api.ts";
+import { FakeTrainer } from "../support/fake-trainer.ts";
+
+const api = new Api();
+
+interface Operation {
+  readonly security?: readonly Record<string, unknown>[];
+}
+interface Document {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: { schemas: Record<string, unknown>; securitySchemes: Record<string, unknown> };
+}
+
+async function document(): Promise<Document> {
+  return api.call<Document>("GET", "/openapi.json");
+}
+
+/** Every operation of the document, with its path's parameters filled in. */
+async function operations(values: Record<string, string>) {
+  const { paths } = await document();
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { security = [] }]) => ({
+      method: method.toUpperCase(),
+      template: path,
+      path: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? "missing")),
+      scheme: Object.keys(security[0] ?? {})[0] ?? "nobody",
+    })),
+  );
+}
+
+describe("the OpenAPI document", () => {
+  it("describes every route and the errors", async () => {
+    const { openapi, paths, components } = await document();
+    expect(openapi).toBe("3.1.0");
+    expect(Object.keys(paths).sort()).toMatchInlineSnapshot(`
+      [
+        "/healthz",
+        "/metrics",
+        "/v1/admin/models",
+        "/v1/admin/models/{id}",
+        "/v1/admin/models/{id}/files/{name}",
+        "/v1/admin/models/{id}/publish",
+        "/v1/admin/tenants",
+        "/v1/admin/tenants/{tenant}",
+        "/v1/admin/tenants/{tenant}/keys",
+        "/v1/admin/tenants/{tenant}/keys/{key}",
+        "/v1/admin/tenants/{tenant}/usage",
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/deltas",
+        "/v1/deltas/{delta_id}",
+        "/v1/files",
+        "/v1/files/{file_id}",
+        "/v1/files/{file_id}/content",
+        "/v1/fine_tuning/jobs",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/cancel",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/checkpoints",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/events",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/pause",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/resume",
+        "/v1/models",
+        "/v1/models/{model}",
+        "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
+        "/v1/trainer/jobs/{job}/base/{name}",
+        "/v1/trainer/jobs/{job}/checkpoints/{step}",
+        "/v1/trainer/jobs/{job}/checkpoints/{step}/publish",
+        "/v1/trainer/jobs/{job}/complete",
+        "/v1/trainer/jobs/{job}/events",
+        "/v1/trainer/jobs/{job}/fail",
+        "/v1/trainer/jobs/{job}/files/{file_id}",
+        "/v1/trainer/jobs/{job}/heartbeat",
+        "/v1/trainer/jobs/{job}/release",
+        "/v1/trainer/leases",
+      ]
+    `);
+    expect(components.securitySchemes).toMatchObject({ tenantKey: { scheme: "bearer" } });
+    expect(Object.keys(components.schemas)).toEqual(
+      expect.arrayContaining(["Error", "FineTuningJob", "CreateChatCompletion", "Lease"]),
+    );
+  });
+
+  it("is the same when it is asked for twice", async () => {
+    expect(await document()).toEqual(await document());
+  });
+});
+
+describe("every route of the document", () => {
+  const own: Record<string, string> = {};
+  let stranger: string;
+
+  beforeAll(async () => {
+    await api.base("walked");
+    const key = await api.tenant("owner");
+    stranger = await api.tenant("stranger");
+    const file = await api.dataset(key);
+    const body = { model: "walked", training_file: file };
+    const job = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+    const { model } = await new FakeTrainer(api).work();
+    const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
+    Object.assign(own, { file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
+  });
+
+  it("refuses nobody's requests and wrong keys, whatever they send", async () => {
+    const wrong = [
+      undefined,
+      "tt_owner_x",
+      `tt_owner_${"0".repeat(43)}`,
+      `tt_nobody_${"0".repeat(43)}`,
+      ADMIN_TOKEN.slice(1),
+    ];
+    for (const { method, path, scheme } of await operations({
+      ...own,
+      job: "j",
+      step: "1",
+      kind: "delta",
+      tenant: "owner",
+    })) {
+      if (scheme === "nobody") continue;
+      for (const key of wrong) {
+        const refusal = await api.refusal(method, path, { key, ...(method === "GET" ? {} : { body: "{" }) });
+        expect(refusal, `${method} ${path}`).toMatchObject({ status: 401, code: "invalid_api_key", param: null });
+      }
+    }
+  });
+
+  it("opens to its own kind of key only", async () => {
+    const keys = { tenantKey: stranger, adminToken: ADMIN_TOKEN, trainerToken: TRAINER_TOKEN };
+    for (const { method, path, scheme } of await operations(own)) {
+      for (const [kind, key] of Object.entries(keys)) {
+        if (kind === scheme || scheme === "nobody") continue;
+        expect(await api.refusal(method, path, { key }), `${method} ${path} as ${kind}`).toMatchObject({ status: 401 });
+      }
+    }
+  });
+
+  it("does not know another tenant's things", async () => {
+    const walked = (await operations(own)).filter(
+      ({ scheme, template }) => scheme === "tenantKey" && template.includes("{"),
+    );
+    expect(walked.length).toBeGreaterThan(10);
+    for (const { method, path } of walked) {
+      expect(await api.refusal(method, path, { key: stranger }), `${method} ${path}`).toMatchObject({ status: 404 });
+    }
+    for (const path of ["/v1/files", "/v1/fine_tuning/jobs", "/v1/deltas"]) {
+      expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
+    }
+    const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/models", { key: stranger });
+    expect(data.map(({ id }) => id)).not.toContain(own.model);
+  });
+
+  it("does not use another tenant's things", async () => {
+    const body = { model: "walked", training_file: own.file_id };
+    expect(await api.refusal("POST", "/v1/fine_tuning/jobs", { key: stranger, body })).toMatchObject({
+      status: 404,
+      param: "training_file",
+    });
+    const messages = [{ role: "user", content: "hi" }];
+    const chat = (fields: Record<string, unknown>) =>
+      api.refusal("POST", "/v1/chat/completions", { key: stranger, body: { messages, ...fields } });
+    expect(await chat({ model: own.model })).toMatchObject({ status: 404, code: "model_not_found", param: "model" });
+    expect(await chat({ model: "walked", deltas: [{ id: own.delta_id }] })).toMatchObject({
+      status: 404,
+      param: "deltas[0].id",
+    });
+    expect(await chat({ model: "walked", deltas: [{ id: own.model }] })).toMatchObject({ status: 404 });
+  });
+});
+
+describe("every reply", () => {
+  it("has a request id, errors and unknown addresses included", async () => {
+    for (const path of ["/healthz", "/v1/files", "/nowhere"]) {
+      expect((await api.send("GET", path)).headers.get("x-request-id")).toMatch(/^req_\w{24}$/);
+    }
+  });
+
+  it("says where there is nothing", async () => {
+    expect(await api.refusal("GET", "/v1/nowhere")).toMatchObject({
+      status: 404,
+      code: "not_found",
+      type: "invalid_request_error",
+      param: null,
+      message: expect.stringContaining("GET /v1/nowhere"),
+    });
+  });
+});
