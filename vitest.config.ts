@@ -4,6 +4,9 @@ import { buildWasm } from "./infra/start/build-wasm.ts";
 
 buildWasm();
 
+/** For a busy machine; a test takes a second or two where it has a core to itself. */
+const TEST_TIMEOUT_MS = 30_000;
+
 /** Imported WASM file → the binding that carries its bytes into the tests' isolate. */
 const WASM_BINDINGS = {
   "/generated/ort.wasm": { binding: "ORT_WASM", file: "edge/runtime/generated/ort.wasm" },
@@ -41,7 +44,17 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["tests/**/*.test.ts"],
-          exclude: ["tests/edge/**"],
+          exclude: ["tests/edge/**", "tests/e2e/**"],
+          testTimeout: TEST_TIMEOUT_MS,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          // A stack trains and serves on every core: nothing runs beside it.
+          sequence: { groupOrder: 1 },
+          fileParallelism: false,
         },
       },
       {
@@ -59,6 +72,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["tests/edge/**/*.test.ts"],
+          testTimeout: TEST_TIMEOUT_MS,
         },
       },
     ],

@@ -11,15 +11,21 @@ import type { TrainingProgress } from "./progress.ts";
 const POLL_MS = 400;
 const PAGE = 100;
 
-/** What a `metrics` event may hold; losses are means over trained tokens, in nats. */
-const Metrics = z.looseObject({
-  step: z.number(),
-  total_steps: z.number(),
-  train_loss: z.number().optional(),
-  valid_loss: z.number().optional(),
+/** Of an event's data, what is shown; losses are means over trained tokens, in nats. */
+const EventData = z.looseObject({
+  step: z.number().optional(),
+  total_steps: z.number().optional(),
+  loss: z.number().optional(),
   tokens_per_second: z.number().optional(),
+  /** Before the first step and after the last, on the validation file. */
+  base_loss: z.number().optional(),
+  tuned_loss: z.number().optional(),
 });
-type Metrics = z.infer<typeof Metrics>;
+
+/** With the time of its event, in Unix seconds. */
+export interface Reported extends z.infer<typeof EventData> {
+  readonly at: number;
+}
 
 export interface JobRequest {
   readonly model: string;
@@ -72,17 +78,17 @@ async function upload(client: ApiClient, path: string): Promise<string> {
 
 async function watch(client: ApiClient, id: string, watcher: JobWatcher): Promise<TrainedModel> {
   const seen = new Set<string>();
-  const metrics: Metrics[] = [];
+  const reported: Reported[] = [];
   for (;;) {
     // The job before its events: when it has ended, all of them are there.
     const job = await client.get(`/v1/fine_tuning/jobs/${id}`, Job);
     for (const event of await newEvents(client, id, seen)) {
       if (event.type === "message") watcher.message(event.message);
-      else metrics.push(Metrics.parse(event.data));
+      reported.push({ ...EventData.parse(event.data ?? {}), at: event.created_at });
     }
-    const progress = progressOf(metrics, job.estimated_finish, Date.now() / 1000);
+    const progress = progressOf(reported, Date.now() / 1000);
     if (progress !== undefined) watcher.progress(progress);
-    if (TERMINAL_STATUSES.includes(job.status)) return resultOf(job, metrics);
+    if (TERMINAL_STATUSES.includes(job.status)) return resultOf(job, reported);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
@@ -101,44 +107,40 @@ async function newEvents(client: ApiClient, job: string, seen: Set<string>): Pro
   }
 }
 
-/** The latest step; undefined before the first. */
-export function progressOf(
-  metrics: readonly Metrics[],
-  estimatedFinish: number | null,
-  nowSeconds: number,
-): TrainingProgress | undefined {
-  const last = metrics.findLast(({ train_loss }) => train_loss !== undefined);
-  if (last === undefined) return undefined;
-  return {
-    step: last.step,
-    totalSteps: last.total_steps,
-    loss: last.train_loss ?? 0,
-    tokensPerSecond: medianSpeed(metrics),
-    secondsLeft: estimatedFinish === null ? 0 : estimatedFinish - nowSeconds,
-  };
+/** The latest step; undefined before the first. The time left is reckoned from the whole run, evaluations included. */
+export function progressOf(reported: readonly Reported[], nowSeconds: number): TrainingProgress | undefined {
+  const steps = reported.filter(({ loss }) => loss !== undefined);
+  const [first, last] = [steps[0], steps.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const { step = 0, total_steps: totalSteps = 0, loss = 0 } = last;
+  const done = step - (first.step ?? 0);
+  const perStep = done > 0 ? (last.at - first.at) / done : 0;
+  const secondsLeft = Math.max(0, perStep * (totalSteps - step) - (nowSeconds - last.at));
+  return { step, totalSteps, loss, tokensPerSecond: medianSpeed(reported), secondsLeft };
 }
 
 /** What a finished job came to. Throws the error of one that did not succeed. */
-export function resultOf(job: Job, metrics: readonly Metrics[]): TrainedModel {
+export function resultOf(job: Job, reported: readonly Reported[]): TrainedModel {
   if (job.status !== "succeeded" || job.fine_tuned_model === null) {
     const { code, message } = job.error ?? { code: "cancelled", message: `The job ${job.id} was cancelled.` };
     throw new TrimtabError(code === "cancelled" ? "cancelled" : "internal_error", message, { data: { code } });
   }
-  const losses = metrics.flatMap(({ valid_loss }) => valid_loss ?? []);
-  const [baseLoss, tunedLoss] = [losses[0], losses.at(-1)];
+  const { base_loss: baseLoss, tuned_loss: tunedLoss } =
+    reported.findLast((data) => data.tuned_loss !== undefined) ?? {};
   if (baseLoss === undefined || tunedLoss === undefined) {
     throw new TrimtabError("internal_error", `The job ${job.id} reported no loss on its validation file.`);
   }
   return {
     model: job.fine_tuned_model,
     trainedTokens: job.trained_tokens ?? 0,
-    tokensPerSecond: medianSpeed(metrics),
+    tokensPerSecond: medianSpeed(reported),
     baseLoss,
     tunedLoss,
   };
 }
 
-function medianSpeed(metrics: readonly Metrics[]): number {
-  const speeds = metrics.flatMap(({ tokens_per_second }) => tokens_per_second ?? []).sort((a, b) => a - b);
+/** A job that went on elsewhere has slow steps at its start; they do not count for more than one each. */
+function medianSpeed(reported: readonly Reported[]): number {
+  const speeds = reported.flatMap(({ tokens_per_second }) => tokens_per_second ?? []).sort((a, b) => a - b);
   return speeds[Math.floor(speeds.length / 2)] ?? 0;
 }

@@ -37,6 +37,7 @@ export class ProgressDisplay {
   readonly #output: ProgressOutput;
   readonly #now: () => number;
   #shownAt: number | undefined;
+  #shownStep: number | undefined;
   #drawn = false;
 
   constructor(output: ProgressOutput, now: () => number) {
@@ -51,10 +52,12 @@ export class ProgressDisplay {
       this.#drawn = true;
       return;
     }
+    if (progress.step === this.#shownStep) return;
     const now = this.#now();
     const due = this.#shownAt === undefined || now - this.#shownAt >= PLAIN_EVERY_MS;
     if (!due && progress.step < progress.totalSteps) return;
     this.#shownAt = now;
+    this.#shownStep = progress.step;
     this.#output.write(`${line}\n`);
   }
 

@@ -32,42 +32,45 @@ const JOB: Job = {
   error: null,
 };
 
-const METRICS = [
-  { step: 0, total_steps: 3, valid_loss: 4 },
-  { step: 1, total_steps: 3, train_loss: 3, tokens_per_second: 10 },
-  { step: 2, total_steps: 3, train_loss: 2, tokens_per_second: 1000 },
-  { step: 3, total_steps: 3, train_loss: 1, tokens_per_second: 1100 },
-  { step: 3, total_steps: 3, valid_loss: 1.5 },
+const REPORTED = [
+  { at: 90, step: 0, total_steps: 5 },
+  { at: 95, base_loss: 4 },
+  { at: 100, step: 1, total_steps: 5, loss: 3, tokens_per_second: 10 },
+  { at: 102, step: 2, total_steps: 5, loss: 2, tokens_per_second: 1000 },
+  { at: 108, step: 3, total_steps: 5, loss: 1, tokens_per_second: 1100 },
+  { at: 110, base_loss: 4, tuned_loss: 1.5 },
 ];
 
-test("progress is the last step's, at the run's usual speed", () => {
-  expect(progressOf(METRICS.slice(0, 1), null, 0)).toBeUndefined();
-  expect(progressOf(METRICS, 130, 100)).toEqual({
+test("progress is the last step's, at the run's usual speed, and the time left is at the run's mean pace", () => {
+  expect(progressOf(REPORTED.slice(0, 2), 100)).toBeUndefined();
+  expect(progressOf(REPORTED.slice(0, 3), 100)).toMatchObject({ step: 1, secondsLeft: 0 });
+  expect(progressOf(REPORTED, 109)).toEqual({
     step: 3,
-    totalSteps: 3,
+    totalSteps: 5,
     loss: 1,
     tokensPerSecond: 1000,
-    secondsLeft: 30,
+    secondsLeft: 7,
   });
+  expect(progressOf(REPORTED, 1000)).toMatchObject({ secondsLeft: 0 });
 });
 
 test("the result has the held-out loss before and after", () => {
-  expect(resultOf(JOB, METRICS)).toEqual({
+  expect(resultOf(JOB, REPORTED)).toEqual({
     model: "ft:base:demo::1",
     trainedTokens: 500,
     tokensPerSecond: 1000,
     baseLoss: 4,
     tunedLoss: 1.5,
   });
-  expect(() => resultOf(JOB, METRICS.slice(1, 4))).toThrow("The job ftjob-1 reported no loss on its validation file.");
+  expect(() => resultOf(JOB, REPORTED.slice(0, 5))).toThrow("The job ftjob-1 reported no loss on its validation file.");
 });
 
 test("a job that did not succeed throws its own error", () => {
   const error = { code: "invalid_dataset", message: "Line 3 is broken.", param: "training_file" };
-  expect(() => resultOf({ ...JOB, status: "failed", fine_tuned_model: null, error }, METRICS)).toThrow(
+  expect(() => resultOf({ ...JOB, status: "failed", fine_tuned_model: null, error }, REPORTED)).toThrow(
     "Line 3 is broken.",
   );
-  expect(() => resultOf({ ...JOB, status: "cancelled", fine_tuned_model: null }, METRICS)).toThrow(
+  expect(() => resultOf({ ...JOB, status: "cancelled", fine_tuned_model: null }, REPORTED)).toThrow(
     "The job ftjob-1 was cancelled.",
   );
 });

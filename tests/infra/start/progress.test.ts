@@ -36,18 +36,21 @@ test("on a terminal one line is redrawn, no wider than the terminal", () => {
   ]);
 });
 
-test("elsewhere a line is printed every five seconds, and the last one always", () => {
+test("elsewhere a line is printed every five seconds if there is news, and the last one always", () => {
   const { written, clockMs, shown } = display({});
   for (const [ms, step] of [
     [0, 1],
     [1000, 20],
     [5000, 60],
-    [9999, 119],
-    [10_000 - 1, 120],
+    [10_000, 60],
+    [10_000, 61],
+    [14_999, 119],
+    [14_999, 120],
+    [20_000, 120],
   ] as const) {
     clockMs.now = ms;
     shown.update({ ...HALF, step });
   }
   shown.end();
-  expect(written.map((line) => /(\d+)\/120.*\n$/.exec(line)?.[1])).toEqual(["1", "60", "120"]);
+  expect(written.map((line) => /(\d+)\/120.*\n$/.exec(line)?.[1])).toEqual(["1", "60", "61", "120"]);
 });
