@@ -8,5 +8,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/evaluation/run.ts": "a command; prints what evaluate-folder.ts finds",
   "infra/base/pretraining/pretrain.ts": "a command; its plan, rows and checkpoints are tested on their own",
   "infra/base/pretraining/recipe.ts": "the numbers of one run",
+  "trainer/engines/executor.ts": "an interface, which tests/contract holds every executor to",
   "infra/base/demo/make.ts": "a command; its parts and its result are tested in sailor.test.ts",
 };
