@@ -39,6 +39,6 @@ test("bundles the Worker with what wrangler.toml binds", { timeout: 60_000 }, as
   await bundleWorker(state);
   const { wasm, options } = readBundle(state.file("worker"));
   expect(wasm).toHaveLength(1);
-  expect(Object.keys(options["durableObjects"] as object)).toEqual(["TENANT", "DISPATCHER", "ENGINE"]);
-  expect(options["r2Buckets"]).toEqual({ BLOBS: { id: "trimtab-blobs" } });
+  expect(Object.keys(options.durableObjects as object)).toEqual(["TENANT", "DISPATCHER", "ENGINE"]);
+  expect(options.r2Buckets).toEqual({ BLOBS: { id: "trimtab-blobs" } });
 });

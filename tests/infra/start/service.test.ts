@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { Service, type ServiceOptions } from "../../../infra/start/service.ts";
+import { lives } from "../../support/processes.ts";
 
 // Every test starts several processes, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -42,15 +43,6 @@ async function pidsOf(cwd: string): Promise<number[]> {
     expect(pids).toHaveLength(2);
     return pids;
   }, SOON);
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function untilGone(pids: readonly number[]): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { choosePort } from "../../../infra/start/free-port.ts";
 import { StateFolder } from "../../../infra/start/state-folder.ts";
+import { lives, processesOf } from "../../support/processes.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const SOON = { timeout: 60_000, interval: 100 };
@@ -36,19 +37,8 @@ async function healthy(): Promise<void> {
   await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).ok).toBe(true), SOON);
 }
 
-/** Process ids of this stack, by what their command lines hold. */
 function processes(what: RegExp): number[] {
-  const { stdout } = spawnSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
-  const rows = stdout.split("\n").flatMap((line) => {
-    const [, pid, parent, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-    return args === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), args }];
-  });
-  const own = new Set([serve.pid]);
-  for (let before = 0; before < own.size; ) {
-    before = own.size;
-    for (const { pid, parent } of rows) if (own.has(parent)) own.add(pid);
-  }
-  return rows.filter(({ pid, args }) => own.has(pid) && what.test(args)).map(({ pid }) => pid);
+  return processesOf(serve.pid, what);
 }
 
 async function admin(path: string, init: RequestInit = {}): Promise<Response> {
@@ -118,12 +108,3 @@ test("SIGTERM ends everything and gives the folder back", async () => {
   await vi.waitFor(() => expect(all.filter(lives)).toEqual([]), SOON);
   expect(() => readFileSync(join(folder, "lock.json"))).toThrow("ENOENT");
 });
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

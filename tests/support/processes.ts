@@ -1,0 +1,53 @@
+/** Finds the processes of a stack among those of the machine, on which other stacks may run. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+interface Row {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+}
+
+/** Process ids of `root` and everything below it whose command line matches. */
+export function processesOf(root: number | undefined, what: RegExp): number[] {
+  const rows = existsSync("/proc/self/stat") ? fromProc() : fromPs();
+  const own = new Set([root]);
+  for (let before = 0; before < own.size; ) {
+    before = own.size;
+    for (const { pid, parent } of rows) if (own.has(parent)) own.add(pid);
+  }
+  return rows.filter(({ pid, command }) => own.has(pid) && what.test(command)).map(({ pid }) => pid);
+}
+
+export function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `ps` is not on every Linux. */
+function fromProc(): Row[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // The second field, the program's name in parentheses, may hold spaces.
+        const [, parent] = (readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1) ?? "").split(" ");
+        const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+        return [{ pid: Number(name), parent: Number(parent), command }];
+      } catch {
+        return []; // It has ended in the meantime.
+      }
+    });
+}
+
+function fromPs(): Row[] {
+  const { stdout } = spawnSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
+  return stdout.split("\n").flatMap((line) => {
+    const [, pid, parent, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    return command === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), command }];
+  });
+}
