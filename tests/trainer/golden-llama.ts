@@ -39,7 +39,11 @@ export interface GoldenTraining {
 }
 
 /** The feeds of a batch whose labels are not shifted yet, as transformers takes them: −100 is not trained. */
-export function goldenFeeds({ inputIds, labels, trainedTokens }: GoldenTraining): Record<string, Tensor> {
+export function goldenFeeds({
+  inputIds,
+  labels,
+  trainedTokens,
+}: Pick<GoldenTraining, "inputIds" | "labels" | "trainedTokens">): Record<string, Tensor> {
   const [rows, length] = inputIds.shape;
   const cells = Array.from({ length: rows * length }, (_, i) => ({ row: Math.floor(i / length), column: i % length }));
   const next = cells.map(({ row, column }) => (column + 1 < length ? labels.data[row * length + column + 1]! : -100));

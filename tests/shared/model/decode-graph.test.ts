@@ -105,7 +105,7 @@ describe("cacheWidth", () => {
   });
 });
 
-describe("decodeGraph", () => {
+describe("decodeGraph", { timeout: 30_000 }, () => {
   it.each(["none", "bank"] as const)("verifies, and prints as the graph of a small model: %s", async (deltas) => {
     const graph = decodeGraph({ ...config, layers: 1 }, { capacity: CAPACITY, deltas });
     verify(graph);
@@ -117,7 +117,7 @@ describe("decodeGraph", () => {
     async (name) => {
       const model = await goldenModel(name);
       const { inputIds, logits } = goldenOutputs(name);
-      const [rows, tokens] = inputIds.shape as [number, number];
+      const [rows, tokens] = inputIds.shape;
       const ids = (row: number, from: number, to: number) =>
         inputIds.data.slice(row * tokens + from, row * tokens + to);
       for (const chunk of [1, 6]) {
@@ -161,7 +161,7 @@ describe("decodeGraph", () => {
     }
     expect(largestDifference(alone[0]!, alone[1]!)).toBeGreaterThan(0.01);
     expect(largestDifference(alone[1]!, alone[2]!)).toBeGreaterThan(0.01);
-  }, 30_000);
+  });
 
   it("keeps what a switched-off delta makes of a row out of it, even where it overflows", async () => {
     const bank = factors(1, () => true);
@@ -178,5 +178,5 @@ describe("decodeGraph", () => {
     await plain.dispose();
     expect(largestDifference(got.slice(0, config.vocabSize), expected)).toBeLessThan(1e-5);
     expect(got.slice(config.vocabSize).every(Number.isFinite)).toBe(false);
-  }, 30_000);
+  });
 });

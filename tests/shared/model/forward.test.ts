@@ -80,7 +80,7 @@ function reference(token: number): number[] {
   return norm("model.norm.weight", hidden);
 }
 
-describe("forward", () => {
+describe("forward", { timeout: 30_000 }, () => {
   it("computes norms, gated feed-forward and residuals as written out by hand", async () => {
     const { hidden, logits } = await run();
     const expected = Array.from(TOKENS.data, (token) => reference(Number(token)));
@@ -91,7 +91,7 @@ describe("forward", () => {
       last.reduce((sum, x, i) => sum + x * data[v * config.hiddenSize + i]!, 0),
     );
     expect(largestDifference(logits.slice(-config.vocabSize), scores)).toBeLessThan(1e-4);
-  }, 30_000);
+  });
 
   it("hands attention each layer's query, key and value", () => {
     const attended: string[] = [];
@@ -135,14 +135,14 @@ describe("forward", () => {
     });
     expect(largestDifference(rewritten.logits, merged.logits)).toBeLessThan(1e-4);
     expect(largestDifference(rewritten.logits, (await run()).logits)).toBeGreaterThan(0.1);
-  }, 30_000);
+  });
 
   it("scores with the embedding where the head is tied to it", async () => {
     const tied = await run({ config: { ...config, tied: true } });
     const copied = await run({ weights: new Map([...weights, [HEAD, weights.get(EMBEDDING)!]]) });
     expect(tied.logits).toEqual(copied.logits);
     expect(largestDifference(tied.logits, (await run()).logits)).toBeGreaterThan(0.1);
-  }, 30_000);
+  });
 
   it("adds a bias where the model has one", async () => {
     const qwen = { ...config, modelType: "qwen2", attentionBias: true } as const;
@@ -160,7 +160,7 @@ describe("forward", () => {
     });
     expect(largestDifference(raised.logits, by.logits)).toBeLessThan(1e-5);
     expect(largestDifference(raised.logits, (await run()).logits)).toBeGreaterThan(0.01);
-  }, 30_000);
+  });
 });
 
 describe("weightInputs", () => {

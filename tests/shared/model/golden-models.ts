@@ -7,8 +7,8 @@ import { readWeights, type Weights } from "../../../shared/model/weights.ts";
 export const GOLDEN_MODELS = ["plain", "tied-sharded-bf16", "qwen2"] as const;
 export type GoldenModel = (typeof GOLDEN_MODELS)[number];
 
-export interface Packed {
-  readonly shape: readonly number[];
+interface Packed<Shape extends readonly number[] = readonly [number, number]> {
+  readonly shape: Shape;
   readonly data: readonly number[];
 }
 
@@ -19,7 +19,7 @@ export interface GoldenOutputs {
   readonly labels: Packed;
   readonly trainedTokens: number;
   /** [B, T, V]. */
-  readonly logits: Packed;
+  readonly logits: Packed<readonly [number, number, number]>;
   readonly loss: number;
   /** [B, 8]: the likeliest continuation of each row. */
   readonly greedy: Packed;

@@ -33,12 +33,12 @@ async function logitsOf(name: GoldenModel, shape: BatchShape, batch: Batch): Pro
 
 const counting = (length: number) => Array.from({ length }, (_, i) => i);
 
-describe("trainingForward", () => {
+describe("trainingForward", { timeout: 30_000 }, () => {
   it.each(GOLDEN_MODELS)(
     "gives transformers' logits: %s",
     async (name) => {
       const { inputIds, logits } = goldenOutputs(name);
-      const [rows, tokens] = inputIds.shape as [number, number];
+      const [rows, tokens] = inputIds.shape;
       const positions = Array.from({ length: rows }, () => counting(tokens)).flat();
       const batch = { tokens: inputIds.data, positions, segments: new Array<number>(rows * tokens).fill(0) };
       expect(largestDifference(await logitsOf(name, { rows, tokens }, batch), logits.data)).toBeLessThan(1e-4);
@@ -48,7 +48,7 @@ describe("trainingForward", () => {
 
   it("keeps two documents of one row apart", async () => {
     const { inputIds, logits } = goldenOutputs("plain");
-    const [rows, tokens] = inputIds.shape as [number, number];
+    const [rows, tokens] = inputIds.shape;
     const shape = { rows: 1, tokens: rows * tokens };
     const apart = { tokens: inputIds.data, positions: [...counting(tokens), ...counting(tokens)] };
     const segments = counting(shape.tokens).map((i) => 1 + Math.floor(i / tokens));
@@ -58,16 +58,16 @@ describe("trainingForward", () => {
     const second = tokens * (together.length / shape.tokens);
     expect(largestDifference(together.subarray(0, second), logits.data.slice(0, second))).toBeLessThan(1e-4);
     expect(largestDifference(together.subarray(second), logits.data.slice(second))).toBeGreaterThan(0.1);
-  }, 30_000);
+  });
 
   it("turns by the positions that it is given", async () => {
     const { inputIds, logits } = goldenOutputs("plain");
-    const [rows, tokens] = inputIds.shape as [number, number];
+    const [rows, tokens] = inputIds.shape;
     const shape = { rows, tokens };
     const segments = new Array<number>(rows * tokens).fill(0);
     const still = { tokens: inputIds.data, positions: segments, segments };
     expect(largestDifference(await logitsOf("plain", shape, still), logits.data)).toBeGreaterThan(0.1);
-  }, 30_000);
+  });
 
   it("prints as the graph of a small model", async () => {
     const { config } = await goldenModel("plain");
