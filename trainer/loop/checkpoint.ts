@@ -45,6 +45,9 @@ export function decodeCheckpoint(bytes: Uint8Array, run: string, parameters: rea
       if (tensor === undefined || tensor.shape.join() !== shape.join()) {
         throw new TrimtabError("corrupt_blob", `the checkpoint has no tensor ${slot} of shape [${shape.join(", ")}]`);
       }
+      if (tensor.dtype !== "F32") {
+        throw new TrimtabError("corrupt_blob", `the checkpoint's tensor ${slot} is ${tensor.dtype}, expected F32`);
+      }
       restored[slot] = f32(shape, toF32(tensor));
     }
   }

@@ -1,7 +1,7 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Graph } from "../../shared/graph/graph.ts";
 import { f32, type Tensor, zeros } from "../../shared/tensor.ts";
-import type { Executor, NamedTensors } from "../engines/executor.ts";
+import type { CompileOptions, Executor, NamedTensors, Program } from "../engines/executor.ts";
 import { type AdamWConfig, adamwGraph, adamwScalars, type Parameter, slots } from "../optim/adamw.ts";
 import { learningRate, type Schedule } from "../optim/schedule.ts";
 import type { TrainingState } from "./training-state.ts";
@@ -59,12 +59,18 @@ export async function train(
   { onStep, until = plan.schedule.totalSteps }: LoopOptions = {},
 ): Promise<TrainingState> {
   const { parameters, optimizer, schedule } = plan;
-  const micro = await executor.compile(plan.gradients, { bindings: plan.frozen });
-  const update = await executor.compile(adamwGraph(parameters, optimizer));
+  const programs: Program[] = [];
+  const compile = async (graph: Graph, options?: CompileOptions) => {
+    const program = await executor.compile(graph, options);
+    programs.push(program);
+    return program;
+  };
   const emptyAccumulators = Object.fromEntries(
     parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)]),
   );
   try {
+    const micro = await compile(plan.gradients, { bindings: plan.frozen });
+    const update = await compile(adamwGraph(parameters, optimizer));
     let current = state;
     while (current.step < until) {
       const step = current.step + 1;
@@ -100,6 +106,6 @@ export async function train(
     }
     return current;
   } finally {
-    await Promise.all([micro.dispose(), update.dispose()]);
+    await Promise.all(programs.map((program) => program.dispose()));
   }
 }
