@@ -7,8 +7,8 @@ export interface Schedule {
 }
 
 /**
- * The learning rate of a step, counted from 0. The first step of a warm-up has rate 0 in transformers; here it has
- * 1/warmupSteps of the peak, so that no step is spent on nothing, and the rest of the curve is theirs, one step earlier.
+ * The learning rate of a step, counted from 0. The first step of a warm-up has rate 0 in transformers; here the warm-up is
+ * one step ahead, so that no step is spent on nothing. What follows it is theirs.
  */
 export function learningRate({ kind, peak, warmupSteps, totalSteps }: Schedule, step: number): number {
   if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
