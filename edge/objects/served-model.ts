@@ -1,11 +1,9 @@
+import { decodeCanonical } from "../../shared/delta/canonical.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { parseSafetensors, toF32 } from "../../shared/formats/safetensors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
-import { linearModules } from "../../shared/model/modules.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
 import { readWeights, transposed } from "../../shared/model/weights.ts";
-import { f32 } from "../../shared/tensor.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import { Decoder } from "../runtime/decoder.ts";
 import { type BankDelta, type BankFactors, DeltaBank } from "../runtime/delta-bank.ts";
@@ -145,19 +143,19 @@ interface FineTune {
   users: number;
 }
 
-/** Reads the tensors `{path}.A` [in, R] and `{path}.B` [R, out]; every layer of a delta has the same R or is absent. */
+/** What the bank takes of a serving file: A transposed to [r, in]. A delta's rank is that of its largest layer. */
 function parseBankDelta(config: ModelConfig, key: string, bytes: Uint8Array): BankDelta {
-  const { tensors } = parseSafetensors(bytes, { code: "invalid_delta", finite: true });
   const factors = new Map<string, BankFactors>();
   let rank = 0;
-  for (const { path, in: inSize, out } of linearModules(config)) {
-    const [a, b] = [tensors.get(`${path}.A`), tensors.get(`${path}.B`)];
-    if (a === undefined || b === undefined) continue;
-    if (a.shape[0] !== inSize || b.shape[1] !== out || a.shape[1] !== b.shape[0]) {
-      throw new TrimtabError("invalid_delta", `the factors of ${path} do not fit the model`);
+  for (const [path, { a, b, scale, bias }] of decodeCanonical(bytes, config)) {
+    if (a === undefined || b === undefined || scale !== undefined || bias !== undefined) {
+      throw new TrimtabError(
+        "invalid_delta",
+        `the delta changes ${path} by more than low-rank factors, which is not served`,
+      );
     }
     rank = Math.max(rank, b.shape[0]!);
-    factors.set(path, { a: transposed(f32(a.shape, toF32(a))).data, b: toF32(b) });
+    factors.set(path, { a: transposed(a).data, b: b.data });
   }
   return { key, rank, factors };
 }

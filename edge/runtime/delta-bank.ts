@@ -137,7 +137,8 @@ export class DeltaBank {
   }
 }
 
+/** A layer may have fewer ranks than its delta, or none: the rest must not keep what lay there before. */
 function writeOrClear(view: Float32Array, at: number, length: number, values: Float32Array | undefined): void {
-  if (values === undefined) view.fill(0, at, at + length);
-  else view.set(values, at);
+  view.fill(0, at, at + length);
+  if (values !== undefined) view.set(values, at);
 }
