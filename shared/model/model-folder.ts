@@ -16,15 +16,15 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /** The folder's configuration, weights and tokenizer. Throws `invalid_model`, naming the file and what to change. */
 export function loadModelFolder(files: ModelFiles): { config: ModelConfig; weights: Weights; tokenizer: Tokenizer } {
-  const config = parseModelConfig(readJson(files, "config.json"));
+  const config = parseModelConfig(readModelJson(files, "config.json"));
   return { config, weights: loadWeights(config, weightTensors(files)), tokenizer: loadFolderTokenizer(files) };
 }
 
 export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
   const template = files.get("chat_template.jinja");
   return loadTokenizer(
-    readJson(files, "tokenizer.json"),
-    readJson(files, "tokenizer_config.json"),
+    readModelJson(files, "tokenizer.json"),
+    readModelJson(files, "tokenizer_config.json"),
     template === undefined ? undefined : readText("chat_template.jinja", template),
   );
 }
@@ -35,7 +35,7 @@ export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
  */
 export function weightTensors(files: ModelFiles): ReadonlyMap<string, SafetensorsTensor> {
   if (files.has(SINGLE)) return readTensors(files, SINGLE);
-  const parsed = indexSchema.safeParse(readJson(files, INDEX));
+  const parsed = indexSchema.safeParse(readModelJson(files, INDEX));
   if (!parsed.success) throw new TrimtabError("invalid_model", `${INDEX} has no weight_map of tensors to shard files`);
   const expected = new Map(Object.entries(parsed.data.weight_map));
   const tensors = new Map<string, SafetensorsTensor>();
@@ -64,7 +64,8 @@ function readTensors(files: ModelFiles, name: string): ReadonlyMap<string, Safet
   return parseSafetensors(requireFile(files, name), { name }).tensors;
 }
 
-function readJson(files: ModelFiles, name: string): unknown {
+/** A JSON file of the folder. Throws `invalid_model` where it is missing or no JSON. */
+export function readModelJson(files: ModelFiles, name: string): unknown {
   return parseStrictJson(readText(name, requireFile(files, name)), name, "invalid_model");
 }
 

@@ -39,6 +39,8 @@ export interface TokenizeOptions {
   readonly chatTemplate?: ChatTemplate;
   /** Longer examples are cut at the end, in tokens. */
   readonly maxLength: number;
+  /** The field of the job that an error names; `training_file` by default. */
+  readonly param?: string;
 }
 
 const MAX_NOTES = 5;
@@ -86,7 +88,7 @@ export function tokenizeDataset(lines: Iterable<TrainingLine>, options: Tokenize
 
   const dropped = DROP_REASONS.reduce((sum, reason) => sum + droppedFor[reason], 0);
   const counts = { kept: examples.length, truncated, dropped, droppedFor, tokens, trainableTokens };
-  if (trainableTokens === 0) throw nothingToTrainOn(counts, notes, maxLength);
+  if (trainableTokens === 0) throw nothingToTrainOn(counts, notes, options);
   return { examples, counts, notes };
 }
 
@@ -122,7 +124,11 @@ function encode(
   }
 }
 
-function nothingToTrainOn(counts: DatasetCounts, notes: readonly string[], maxLength: number): TrimtabError {
+function nothingToTrainOn(
+  counts: DatasetCounts,
+  notes: readonly string[],
+  { maxLength, param = "training_file" }: TokenizeOptions,
+): TrimtabError {
   const { nothing_to_learn, reply_beyond_limit, refused_by_template } = counts.droppedFor;
   const advice = [
     nothing_to_learn > 0 &&
@@ -134,6 +140,6 @@ function nothingToTrainOn(counts: DatasetCounts, notes: readonly string[], maxLe
   return new TrimtabError(
     "invalid_dataset",
     `the dataset has no token to train on; of its ${counts.dropped} examples, ${advice.join("; ")}`,
-    { param: "training_file", data: { counts, notes } },
+    { param, data: { counts, notes } },
   );
 }

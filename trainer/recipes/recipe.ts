@@ -9,6 +9,8 @@ export interface RecipeJob {
   readonly run: string;
   readonly method: Method;
   readonly seed: number;
+  /** Unix seconds. */
+  readonly createdAt: number;
   readonly base: BaseFolder;
   readonly training: Dataset;
   readonly validation: Dataset | null;

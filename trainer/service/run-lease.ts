@@ -128,6 +128,7 @@ async function runRecipe({ lease, context, stop, heart, events }: Run): Promise<
       run: await runName(lease),
       method: lease.method,
       seed: lease.seed,
+      createdAt: lease.created_at,
       base: { id: lease.base.id, digest: lease.base.digest, files },
       training,
       validation,

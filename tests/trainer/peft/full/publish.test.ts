@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { loadModelFolder, readModelJson } from "../../../../shared/model/model-folder.ts";
+import { f32 } from "../../../../shared/tensor.ts";
+import { publishFull } from "../../../../trainer/peft/full/publish.ts";
+import { tinyModel } from "../../tiny-model.ts";
+
+const files = tinyModel();
+files.set("README.md", new TextEncoder().encode("the base's card"));
+const { config, weights } = loadModelFolder(files);
+// A change that no 16-bit float could hold.
+const values = new Map(
+  [...weights].map(([name, { shape, data }]) => [
+    name,
+    f32(
+      shape,
+      data.map((x) => x * (1 + 2 ** -20)),
+    ),
+  ]),
+);
+const publish = (base = files) =>
+  publishFull({
+    config,
+    settings: { type: "full" },
+    values,
+    base: { id: "tiny", digest: "b".repeat(64), files: base },
+    dataDigests: [],
+    metrics: {},
+    createdAt: 0,
+  });
+
+describe("publishFull", () => {
+  it("gives a folder with the very weights, and the base's tokenizer and template", async () => {
+    const { kind, files: published } = await publish();
+    expect(kind).toBe("model");
+    expect([...published.keys()].sort()).toEqual([
+      "chat_template.jinja",
+      "config.json",
+      "generation_config.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "tokenizer_config.json",
+    ]);
+    const loaded = loadModelFolder(published);
+    expect(loaded.config).toEqual(config);
+    for (const [name, { data }] of loaded.weights) expect(data).toEqual(values.get(name)!.data);
+    expect(loaded.tokenizer.chatTemplate).toBe(loadModelFolder(files).tokenizer.chatTemplate);
+  });
+
+  it("says that its weights are float32, under the name that its config.json has for it", async () => {
+    expect(readModelJson((await publish()).files, "config.json")).toMatchObject({ torch_dtype: "float32" });
+    const { torch_dtype: _, ...newer } = readModelJson(files, "config.json") as Record<string, unknown>;
+    const renamed = new Map(files).set(
+      "config.json",
+      new TextEncoder().encode(JSON.stringify({ ...newer, dtype: "bfloat16" })),
+    );
+    const config = readModelJson((await publish(renamed)).files, "config.json");
+    expect(config).toMatchObject({ dtype: "float32" });
+    expect(config).not.toHaveProperty("torch_dtype");
+  });
+});

@@ -1,0 +1,41 @@
+import { expect, it } from "vitest";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { attachLora } from "../../../trainer/peft/lora/attach.ts";
+import { createEvaluator } from "../../../trainer/recipes/evaluator.ts";
+import { type GoldenTraining, goldenBase, goldenFactors, readGoldenJson } from "../golden-llama.ts";
+
+const { config, weights } = goldenBase();
+const golden = readGoldenJson<GoldenTraining>("lora/golden.json");
+const settings = {
+  type: "lora",
+  r: 4,
+  lora_alpha: 8,
+  lora_dropout: 0.5,
+  target_modules: ["q_proj", "v_proj", "down_proj"],
+} as const;
+const method = attachLora({
+  config,
+  weights,
+  seed: 1,
+  settings: { ...settings, target_modules: [...settings.target_modules] },
+});
+const [rows, length] = golden.inputIds.shape;
+const examples = Array.from({ length: rows }, (_, row) => ({
+  ids: Int32Array.from(golden.inputIds.data.slice(row * length, (row + 1) * length)),
+  labels: Int32Array.from(golden.labels.data.slice(row * length, (row + 1) * length)),
+}));
+
+// Packed, in one batch and in two: the mean is over the labels of all batches, and dropout is off.
+it.each([
+  { rows: 2, tokens: 10 },
+  { rows: 1, tokens: 10 },
+  { rows: 1, tokens: 24 },
+])("measures peft's loss in batches of $rows × $tokens", async (shape) => {
+  const executor = createOnnxRuntimeExecutor({ threads: 1 });
+  const options = { config, weights, method, rows: { shape, packing: true, padId: 0 }, examples };
+  const evaluator = await createEvaluator(executor, options);
+  const adapter = goldenFactors("lora/adapter/adapter_model.safetensors");
+  expect(await evaluator.loss(adapter)).toBeCloseTo(golden.loss, 4);
+  expect(await evaluator.loss(method.initial)).toBeCloseTo(readGoldenJson<{ loss: number }>("lora/full.json").loss, 4);
+  await evaluator.dispose();
+});

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { longestSequence, readDataset } from "../../../trainer/recipes/supervised-data.ts";
+import { tinyDataset, tinyModel } from "../tiny-model.ts";
+
+const { config, tokenizer } = loadModelFolder(tinyModel());
+const options = { config, tokenizer, maxLength: 128, param: "training_file" } as const;
+const dataset = { name: "a.jsonl", digest: "", bytes: new TextEncoder().encode(tinyDataset(3)) };
+
+describe("longestSequence", () => {
+  it("is the context unless the job asks for less, and never more", () => {
+    expect(longestSequence(config, undefined)).toBe(128);
+    expect(longestSequence(config, 20)).toBe(20);
+    expect(() => longestSequence(config, 1024)).toThrow("`max_length` is 1024, but the model's context has 128 tokens");
+  });
+});
+
+describe("readDataset", () => {
+  it("reports the counts with the data behind them", () => {
+    const reports: unknown[] = [];
+    const { examples, counts } = readDataset(dataset, options, (event) => void reports.push(event));
+    expect(examples).toHaveLength(3);
+    expect(reports).toEqual([
+      {
+        level: "info",
+        type: "message",
+        message: `a.jsonl: 3 kept (0 of them truncated to 128 tokens), 0 dropped; ${counts.trainableTokens} of ${counts.tokens} tokens are trained on`,
+        data: { file: "training_file", ...counts },
+      },
+    ]);
+  });
+
+  it("refuses a tokenizer with ids that the model has no row for", () => {
+    expect(() => readDataset(dataset, { ...options, config: { ...config, vocabSize: 2 } }, () => undefined)).toThrow(
+      /the tokenizer gives the id \d+, but the model's vocab_size is 2: they do not belong together/,
+    );
+  });
+});

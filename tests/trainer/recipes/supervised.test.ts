@@ -1,0 +1,285 @@
+import { describe, expect, it, vi } from "vitest";
+import type { PeftSettings, SupervisedHyperparameters } from "../../../shared/api/methods.ts";
+import type { TrainerEvent } from "../../../shared/api/trainer.ts";
+import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
+import { readDeltaFolder } from "../../../shared/delta/delta-folder.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { loadModelFolder, readModelJson } from "../../../shared/model/model-folder.ts";
+import { tokenizerDigest } from "../../../shared/model/tokenizer.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
+import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { largestDifference } from "../golden-llama.ts";
+import { tinyDataset, tinyModel } from "../tiny-model.ts";
+
+// A run takes a third of a second of computing, which on a busy machine can be long.
+vi.setConfig({ testTimeout: 120_000 });
+
+const executor = createOnnxRuntimeExecutor({ threads: 1 });
+const files = tinyModel();
+const base = { id: "tiny", digest: "b".repeat(64), files };
+const lora: PeftSettings = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0, target_modules: "all-linear" };
+
+async function dataset(text: string, name = "train.jsonl") {
+  const bytes = new TextEncoder().encode(text);
+  return { name, digest: await sha256Hex(bytes), bytes };
+}
+
+interface RunOptions {
+  readonly hyperparameters?: Partial<SupervisedHyperparameters>;
+  readonly peft?: PeftSettings;
+  readonly training?: string;
+  readonly validation?: string;
+  readonly checkpoint?: Uint8Array;
+  readonly seed?: number;
+  readonly afterStep?: (progress: Progress) => void;
+}
+
+interface Recorded {
+  readonly outcome: RecipeOutcome;
+  readonly events: Omit<TrainerEvent, "seq">[];
+  readonly published: { step: number; digest: string; metrics: Metrics }[];
+}
+
+async function run(options: RunOptions = {}): Promise<Recorded> {
+  const events: Recorded["events"] = [];
+  const published: Recorded["published"] = [];
+  const job: RecipeJob = {
+    run: "run",
+    seed: options.seed ?? 5,
+    createdAt: 1_700_000_000,
+    method: {
+      type: "supervised",
+      supervised: {
+        hyperparameters: {
+          n_epochs: "auto",
+          batch_size: "auto",
+          learning_rate_multiplier: "auto",
+          ...options.hyperparameters,
+        },
+        peft: options.peft ?? lora,
+      },
+    },
+    base,
+    training: await dataset(options.training ?? tinyDataset(12)),
+    validation: options.validation === undefined ? null : await dataset(options.validation, "valid.jsonl"),
+    checkpoint: options.checkpoint ?? null,
+  };
+  let clock = 0;
+  const outcome = await supervised(job, {
+    executor,
+    now: () => (clock += 100),
+    event: (event) => void events.push(event),
+    afterStep: async (progress) => options.afterStep?.(progress),
+    publishCheckpoint: async (step, folder, metrics) =>
+      void published.push({ step, digest: await sha256Hex(folder.files.get(SERVING_FILE)!), metrics }),
+  });
+  return { outcome, events, published };
+}
+
+const bytesOf = ({ outcome }: Recorded) =>
+  Promise.all([...outcome.folder.files].map(async ([name, bytes]) => [name, await sha256Hex(bytes)]));
+const weightsOf = async ({ outcome }: Recorded) => {
+  const { config } = loadModelFolder(files);
+  const delta = decodeCanonical(outcome.folder.files.get(SERVING_FILE)!, config);
+  return [...delta.values()].flatMap(({ a, b }) => [...a!.data, ...b!.data]);
+};
+
+describe("a LoRA job", () => {
+  const hyperparameters = { n_epochs: 4, batch_size: 4, learning_rate: 0.02 };
+  const recorded = run({ hyperparameters, validation: tinyDataset(5, 2) });
+
+  it("learns, and says how well on the validation file", async () => {
+    const { outcome, events } = await recorded;
+    const { base_loss: before, tuned_loss: after } = outcome.metrics;
+    expect(before).toBeCloseTo(Math.log(420), 0);
+    expect(after).toBeLessThan(before! - 0.1);
+    const said = events.filter(({ type }) => type === "message").map(({ message }) => message);
+    expect(said[0]).toMatch(
+      /^train\.jsonl: 12 kept \(0 of them truncated to 128 tokens\), 0 dropped; \d+ of \d+ tokens/,
+    );
+    expect(said[1]).toMatch(/^valid\.jsonl: 5 kept/);
+    expect(said[2]).toBe("Training 12 steps in 4 epochs");
+    expect(said.at(-1)).toBe(`Loss on the validation file: ${before!.toFixed(4)} before, ${after!.toFixed(4)} after`);
+  });
+
+  it("reports every step", async () => {
+    const { events, outcome } = await recorded;
+    const steps = events.flatMap(({ type, data }) => (type === "metrics" && data?.loss !== undefined ? [data] : []));
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+    for (const data of steps) {
+      expect(Object.keys(data)).toEqual([
+        "step",
+        "total_steps",
+        "loss",
+        "learning_rate",
+        "grad_norm",
+        "tokens_per_second",
+        "trained_tokens",
+      ]);
+      expect(Object.values(data).every((value) => Number.isFinite(value))).toBe(true);
+    }
+    expect(steps.at(-1)!.trained_tokens).toBe(outcome.trainedTokens);
+    const measured = events.filter(({ data }) => data?.valid_loss !== undefined).map(({ data }) => data!.step);
+    expect(measured).toEqual([3, 6, 9]);
+  });
+
+  it("publishes the ends of the last three epochs, the final one as its result", async () => {
+    const { published, outcome } = await recorded;
+    expect(published.map(({ step }) => step)).toEqual([6, 9, 12]);
+    expect(new Set(published.map(({ digest }) => digest)).size).toBe(3);
+    expect(published[2]!.digest).toBe(await sha256Hex(outcome.folder.files.get(SERVING_FILE)!));
+    for (const { metrics } of published)
+      expect(Object.keys(metrics).sort()).toEqual(["base_loss", "train_loss", "tuned_loss"]);
+  });
+
+  it("says what every auto became", async () => {
+    const { outcome } = await recorded;
+    expect(outcome.hyperparameters).toMatchObject({ n_epochs: 4, batch_size: 4, learning_rate: 0.02, warmup_steps: 1 });
+  });
+
+  it("gives a folder that belongs to its base", async () => {
+    const { outcome } = await recorded;
+    const { config } = loadModelFolder(files);
+    const digests = {
+      digest: base.digest,
+      tokenizerDigest: await tokenizerDigest(readModelJson(files, "tokenizer.json")),
+    };
+    const { adapter, manifest } = await readDeltaFolder(outcome.folder.files, { config, ...digests });
+    expect(adapter.factors.size).toBe(14);
+    expect(manifest).toMatchObject({ base_model: "tiny", created_at: 1_700_000_000, parents: [] });
+    expect(manifest.data_digests).toEqual([
+      (await dataset(tinyDataset(12))).digest,
+      (await dataset(tinyDataset(5, 2))).digest,
+    ]);
+    expect(manifest.metrics).toEqual({
+      base_loss: outcome.metrics.base_loss,
+      tuned_loss: outcome.metrics.tuned_loss,
+    });
+  });
+});
+
+describe("a run is a function of its job", () => {
+  const options: RunOptions = {
+    hyperparameters: { n_epochs: 2, batch_size: 2, gradient_accumulation_steps: 2, learning_rate: 0.01 },
+    peft: { ...lora, lora_dropout: 0.2 } as PeftSettings,
+    validation: tinyDataset(3, 2),
+  };
+
+  it("killed after any step and gone on from its state, it ends with the same bytes", async () => {
+    const undisturbed = await run(options);
+    // In an epoch, at its end, and when all that is left is to publish.
+    for (const killed of [1, 3, 6]) {
+      let checkpoint: Uint8Array | undefined;
+      const dying = run({
+        ...options,
+        afterStep: ({ step, state }) => {
+          if (step !== killed) return;
+          checkpoint = state();
+          throw new Error("killed");
+        },
+      });
+      await expect(dying).rejects.toThrow("killed");
+      const resumed = await run({ ...options, checkpoint: checkpoint! });
+      expect(await bytesOf(resumed)).toEqual(await bytesOf(undisturbed));
+      expect(resumed.outcome.trainedTokens).toBe(undisturbed.outcome.trainedTokens);
+      expect(resumed.events.find(({ message }) => message === `Going on after step ${killed}`)).toBeDefined();
+    }
+  });
+
+  it("another seed gives another result", async () => {
+    const brief = { ...options, hyperparameters: { max_steps: 1 } };
+    expect(await bytesOf(await run({ ...brief, seed: 6 }))).not.toEqual(await bytesOf(await run(brief)));
+  });
+});
+
+describe("micro-batches and packing change the speed, not the result", () => {
+  const withBatches = (hyperparameters: Partial<SupervisedHyperparameters>) =>
+    run({ hyperparameters: { max_steps: 4, learning_rate: 0.005, ...hyperparameters }, training: tinyDataset(16) });
+
+  it("eight micro-batches of one example are one of eight, packed or not", async () => {
+    const whole = await withBatches({ batch_size: 8 });
+    const expected = await weightsOf(whole);
+    for (const other of [
+      { batch_size: 1, gradient_accumulation_steps: 8 },
+      { batch_size: 8, packing: false },
+      { batch_size: 1, gradient_accumulation_steps: 8, packing: false },
+    ]) {
+      const recorded = await withBatches(other);
+      expect(recorded.outcome.trainedTokens).toBe(whole.outcome.trainedTokens);
+      expect(largestDifference(await weightsOf(recorded), expected)).toBeLessThan(2e-5);
+    }
+  });
+});
+
+describe("a full fine-tune", () => {
+  it("gives a whole model in float32 that loads, moved away from the base", async () => {
+    const { outcome, published } = await run({
+      peft: { type: "full" },
+      hyperparameters: { n_epochs: 3, batch_size: 4, learning_rate: 0.003 },
+      validation: tinyDataset(5, 2),
+    });
+    expect(outcome.metrics.tuned_loss).toBeLessThan(outcome.metrics.base_loss! - 0.5);
+    expect(outcome.folder.kind).toBe("model");
+    expect(published).toEqual([]);
+    const { weights } = loadModelFolder(outcome.folder.files);
+    for (const [name, { data }] of loadModelFolder(files).weights) expect(weights.get(name)!.data).not.toEqual(data);
+  });
+});
+
+describe("what cannot be trained is refused, saying what to change", () => {
+  const unlabelled = '{"messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two","weight":0}]}\n';
+
+  it.each<[string, RunOptions, string, string | undefined, RegExp]>([
+    ["no label", { training: unlabelled }, "invalid_dataset", "training_file", /no token to train on.*add one to each/],
+    [
+      "no label to measure on",
+      { validation: unlabelled },
+      "invalid_dataset",
+      "validation_file",
+      /no token to train on/,
+    ],
+    ["a broken line", { training: '{"messages":\n' }, "invalid_file", undefined, /line 1 of train\.jsonl/],
+    [
+      "a context beyond the model's",
+      { hyperparameters: { max_length: 129 } },
+      "invalid_request",
+      "method.supervised.hyperparameters.max_length",
+      /`max_length` is 129, but the model's context has 128 tokens/,
+    ],
+    [
+      "a rank beyond the layers'",
+      { peft: { ...lora, r: 10_000 } as PeftSettings },
+      "invalid_request",
+      "method.supervised.peft.r",
+      /must be from 1 to 16, got 10000/,
+    ],
+    [
+      "modules that are not there",
+      { peft: { ...lora, target_modules: "c_attn" } as PeftSettings },
+      "invalid_request",
+      "method.supervised.peft.target_modules",
+      /`c_attn` matches no linear layer/,
+    ],
+  ])("%s", async (_name, options, code, param, message) => {
+    await expect(run(options)).rejects.toMatchObject({ code, param, message: expect.stringMatching(message) });
+  });
+
+  it("warns of what it cuts and leaves out", async () => {
+    const long = JSON.stringify({
+      messages: [
+        { role: "user", content: "one" },
+        { role: "assistant", content: "two ".repeat(80) },
+      ],
+    });
+    const { events } = await run({
+      hyperparameters: { max_steps: 1, max_length: 40 },
+      training: `${long}\n${unlabelled}`,
+    });
+    expect(events[0]).toMatchObject({
+      level: "warn",
+      data: { file: "training_file", kept: 1, truncated: 1, dropped: 1 },
+    });
+    expect(events[0]!.message).toContain("line 2 is left out: it has no assistant message with weight 1");
+  });
+});

@@ -1,0 +1,44 @@
+import type { ModelConfig } from "../../shared/model/config.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+import { evaluationBatches, type RowOptions } from "../data/batches.ts";
+import type { TokenizedExample } from "../data/examples.ts";
+import type { Executor } from "../engines/executor.ts";
+import type { AttachedMethod } from "../peft/method.ts";
+import { evaluationGraph, frozenWeights } from "./causal-graphs.ts";
+
+/** Measures a method's parameters on fixed examples. */
+export interface Evaluator {
+  /** Mean over the examples' labelled tokens, in nats. */
+  loss(values: ReadonlyMap<string, Tensor>): Promise<number>;
+  dispose(): Promise<void>;
+}
+
+export interface EvaluatorOptions {
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly method: AttachedMethod;
+  readonly rows: RowOptions;
+  /** At least one label among them. */
+  readonly examples: readonly TokenizedExample[];
+}
+
+/** Compiles the loss alone, without dropout, once for all measurements. */
+export async function createEvaluator(executor: Executor, options: EvaluatorOptions): Promise<Evaluator> {
+  const { config, weights, method, rows } = options;
+  const batches = evaluationBatches(options.examples, rows);
+  const program = await executor.compile(evaluationGraph({ config, method, shape: rows.shape }), {
+    bindings: frozenWeights(weights, method),
+  });
+  return {
+    async loss(values) {
+      let sum = 0;
+      for (const { feeds } of batches) {
+        const { loss } = await program.run({ ...feeds, ...Object.fromEntries(values) });
+        sum += Number(loss!.data[0]);
+      }
+      return sum;
+    },
+    dispose: () => program.dispose(),
+  };
+}

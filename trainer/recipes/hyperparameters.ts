@@ -1,0 +1,95 @@
+import type { SupervisedHyperparameters } from "../../shared/api/methods.ts";
+import { stepsPerEpoch } from "../data/step-plan.ts";
+import { ADAMW_DEFAULTS, type AdamWConfig } from "../optim/adamw.ts";
+import type { Schedule } from "../optim/schedule.ts";
+
+/** What the rules for `auto` look at. */
+export interface RunFacts {
+  readonly examples: number;
+  /** Tokens of all examples, prompts included. */
+  readonly tokens: number;
+  readonly hiddenSize: number;
+  /** All weights train, rather than an adapter. */
+  readonly full: boolean;
+}
+
+export interface ResolvedHyperparameters {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly accumulation: number;
+  readonly optimizer: AdamWConfig;
+  readonly schedule: Schedule;
+  /** The same under the names that the job's owner knows. */
+  readonly resolved: Readonly<Record<string, number | string>>;
+}
+
+/** Tokens that a step of the `auto` batch size aims at; fewer where an epoch would have less than `STEPS_OF_EPOCH`. */
+const TOKENS_OF_STEP = 1_024;
+const STEPS_OF_EPOCH = 10;
+/** The run of `auto` epochs: long enough to learn from a little data, without reading much data many times. */
+const STEPS_OF_RUN = 120;
+const EPOCHS = { least: 3, most: 10 } as const;
+const EXAMPLES_OF_RUN = 25_000;
+
+/**
+ * What every `auto` becomes.
+ *
+ *   batch_size                as many examples as 1,024 tokens hold, but at least ten steps an epoch
+ *   n_epochs                  as many as 120 steps take, from 3 to 10; fewer where they would read over 25,000 examples
+ *   learning_rate_multiplier  1: of 5e-5 · (2000/D)^0.78 for full training and ten times that for adapters
+ *   warmup_ratio              0.1, of a cosine that ends at 0
+ *
+ * The rate's rule, D the hidden size, is what sweeps over model sizes found (Schulman, "LoRA Without Regret", 2025).
+ */
+export function resolveHyperparameters(settings: SupervisedHyperparameters, facts: RunFacts): ResolvedHyperparameters {
+  const accumulation = settings.gradient_accumulation_steps ?? 1;
+  const batchSize = settings.batch_size === "auto" ? autoBatchSize(facts, accumulation) : settings.batch_size;
+  const perEpoch = stepsPerEpoch({ examples: facts.examples, batchSize, accumulation });
+  const epochs = settings.n_epochs === "auto" ? autoEpochs(perEpoch, facts.examples) : settings.n_epochs;
+  const totalSteps = settings.max_steps ?? perEpoch * epochs;
+  const unit = learningRateUnit(facts);
+  const multiplier = settings.learning_rate_multiplier === "auto" ? 1 : settings.learning_rate_multiplier;
+  const peak = settings.learning_rate ?? multiplier * unit;
+  const kind = settings.lr_schedule ?? "cosine";
+  const warmupSteps = Math.round((settings.warmup_ratio ?? 0.1) * totalSteps);
+  const reached = Math.ceil(totalSteps / perEpoch);
+  return {
+    epochs: reached,
+    batchSize,
+    accumulation,
+    optimizer: {
+      ...ADAMW_DEFAULTS,
+      weightDecay: settings.weight_decay ?? ADAMW_DEFAULTS.weightDecay,
+      maxGradNorm: settings.max_grad_norm ?? ADAMW_DEFAULTS.maxGradNorm,
+    },
+    schedule: { kind, peak, warmupSteps, totalSteps },
+    resolved: {
+      n_epochs: reached,
+      batch_size: batchSize,
+      gradient_accumulation_steps: accumulation,
+      learning_rate: peak,
+      learning_rate_multiplier: peak / unit,
+      lr_schedule: kind,
+      warmup_steps: warmupSteps,
+    },
+  };
+}
+
+/** What a multiplier of 1 stands for. */
+function learningRateUnit({ hiddenSize, full }: RunFacts): number {
+  return (full ? 5e-5 : 5e-4) * (2000 / hiddenSize) ** 0.78;
+}
+
+function autoBatchSize({ examples, tokens }: RunFacts, accumulation: number): number {
+  const ofStep = Math.min((TOKENS_OF_STEP * examples) / tokens, examples / STEPS_OF_EPOCH);
+  return clamp(Math.round(ofStep / accumulation), 1, 256);
+}
+
+function autoEpochs(perEpoch: number, examples: number): number {
+  const most = clamp(Math.floor(EXAMPLES_OF_RUN / examples), 1, EPOCHS.most);
+  return Math.min(most, clamp(Math.ceil(STEPS_OF_RUN / perEpoch), EPOCHS.least, EPOCHS.most));
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}

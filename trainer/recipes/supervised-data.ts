@@ -1,0 +1,56 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import { parseTrainingFile } from "../../shared/formats/training-lines.ts";
+import type { ModelConfig } from "../../shared/model/config.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
+import { type TokenizedDataset, tokenizeDataset } from "../data/examples.ts";
+import type { Dataset, RecipeContext } from "./recipe.ts";
+
+export interface ReadOptions {
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  /** Tokens; longer examples are cut. */
+  readonly maxLength: number;
+  /** The job's field that names the file. */
+  readonly param: "training_file" | "validation_file";
+}
+
+/**
+ * The longest sequence of a run: `max_length`, or the model's context. Throws `invalid_request` when the job asks for more
+ * than the model can see.
+ */
+export function longestSequence({ maxPositions }: ModelConfig, maxLength: number | undefined): number {
+  if (maxLength === undefined || maxLength <= maxPositions) return maxLength ?? maxPositions;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`max_length\` is ${maxLength}, but the model's context has ${maxPositions} tokens: ask for at most that many.`,
+    { param: "method.supervised.hyperparameters.max_length" },
+  );
+}
+
+/**
+ * Encodes a dataset and reports how many of its examples were kept, cut and left out. Throws `invalid_file`,
+ * `invalid_dataset` or `invalid_model` with what to change.
+ */
+export function readDataset(dataset: Dataset, options: ReadOptions, report: RecipeContext["event"]): TokenizedDataset {
+  const { config, tokenizer, maxLength, param } = options;
+  const lines = parseTrainingFile(dataset.bytes, { name: dataset.name });
+  const read = tokenizeDataset(lines, { tokenizer, maxLength, param });
+  const foreign = read.examples.flatMap(({ ids }) => Array.from(ids)).find((id) => id >= config.vocabSize);
+  if (foreign !== undefined) {
+    throw new TrimtabError(
+      "invalid_model",
+      `the tokenizer gives the id ${foreign}, but the model's vocab_size is ${config.vocabSize}: they do not belong together`,
+    );
+  }
+  const { kept, truncated, dropped, tokens, trainableTokens } = read.counts;
+  const counts = `${kept} kept (${truncated} of them truncated to ${maxLength} tokens), ${dropped} dropped`;
+  report({
+    level: truncated + dropped > 0 ? "warn" : "info",
+    message: [`${dataset.name}: ${counts}; ${trainableTokens} of ${tokens} tokens are trained on`, ...read.notes].join(
+      "\n",
+    ),
+    type: "message",
+    data: { file: param, ...read.counts },
+  });
+  return read;
+}

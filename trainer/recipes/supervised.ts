@@ -1,0 +1,173 @@
+import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import { chooseBatchShape } from "../data/batch-shape.ts";
+import { createBatches, type RowOptions } from "../data/batches.ts";
+import { createStepPlan } from "../data/step-plan.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../loop/checkpoint.ts";
+import { type StepReport, type TrainingPlan, train } from "../loop/train.ts";
+import { initialState, parameterValues, type TrainingState } from "../loop/training-state.ts";
+import { drawMasks } from "../peft/random-masks.ts";
+import { peftMethod } from "../peft/registry.ts";
+import { frozenWeights, trainingGraph } from "./causal-graphs.ts";
+import { createEvaluator } from "./evaluator.ts";
+import { resolveHyperparameters } from "./hyperparameters.ts";
+import type { Dataset, Metrics, Recipe } from "./recipe.ts";
+import { longestSequence, readDataset } from "./supervised-data.ts";
+
+/** Steps whose micro-groups are looked at to choose the batch's shape. */
+const SAMPLED_STEPS = 64;
+/** Deltas are published at the ends of the last epochs, the final one included. */
+const PUBLISHED_EPOCHS = 3;
+
+/**
+ * Supervised fine-tuning: next-token cross-entropy over the labelled tokens, the assistant's turns or the completions,
+ * divided by their number in the whole step, so that neither packing nor micro-batches change what is learnt.
+ */
+export const supervised: Recipe = async (job, context) => {
+  const { seed } = job;
+  const { executor, now } = context;
+  const { hyperparameters: asked, peft } = job.method.supervised;
+  const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
+    context.event({ level: "info", message, type: "message", data });
+  if (executor.notice !== undefined) {
+    context.event({ level: "warn", message: executor.notice, type: "message", data: null });
+  }
+
+  const { config, weights, tokenizer } = loadModelFolder(job.base.files);
+  const maxLength = longestSequence(config, asked.max_length);
+  const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
+    readDataset(dataset, { config, tokenizer, maxLength, param }, context.event);
+  const { examples, counts } = read(job.training, "training_file");
+  const heldOut = job.validation === null ? undefined : read(job.validation, "validation_file").examples;
+  const method = peftMethod(peft).attach({ config, weights, settings: peft, seed });
+
+  const { batchSize, accumulation, epochs, optimizer, schedule, resolved } = resolveHyperparameters(asked, {
+    examples: examples.length,
+    tokens: counts.tokens,
+    hiddenSize: config.hiddenSize,
+    full: peft.type === "full",
+  });
+  const { totalSteps } = schedule;
+  const steps = createStepPlan({ examples: examples.length, batchSize, accumulation, seed });
+  const lengthOf = (index: number) => examples[index]!.ids.length;
+  const packing = asked.packing ?? true;
+  const sampled = Array.from({ length: Math.min(totalSteps, SAMPLED_STEPS) }, (_, step) => steps.groups(step)).flat();
+  const shape = chooseBatchShape({
+    config,
+    groups: sampled.map((group) => group.map(lengthOf)),
+    longest: [...examples, ...(heldOut ?? [])].reduce((longest, { ids }) => Math.max(longest, ids.length), 0),
+    limit: maxLength,
+    packing,
+  });
+  const rows: RowOptions = { shape, packing, padId: tokenizer.padId };
+  const batches = createBatches(examples, steps, rows);
+  const masks = method.randomInputs(shape);
+  const plan: TrainingPlan = {
+    gradients: trainingGraph({ config, method, shape }),
+    frozen: frozenWeights(weights, method),
+    parameters: method.parameters,
+    optimizer,
+    schedule,
+    batches: (step) =>
+      batches(step).map(({ feeds, trainedTokens }, micro) => ({
+        feeds: { ...feeds, ...drawMasks(masks, { seed, step, micro }) },
+        trainedTokens,
+      })),
+  };
+  const start =
+    job.checkpoint === null
+      ? initialState(method.parameters, method.initial)
+      : decodeCheckpoint(job.checkpoint, job.run, method.parameters);
+  say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Going on after step ${start.step}`, {
+    ...resolved,
+    step: start.step,
+    total_steps: totalSteps,
+    rows: shape.rows,
+    row_tokens: shape.tokens,
+  });
+
+  const evaluator = heldOut && (await createEvaluator(executor, { config, weights, method, rows, examples: heldOut }));
+  try {
+    const baseLoss = await evaluator?.loss(method.initial);
+    if (baseLoss !== undefined)
+      say(`Loss of the base on the validation file: ${baseLoss.toFixed(4)}`, { base_loss: baseLoss });
+
+    const measure = async (state: TrainingState): Promise<Metrics> => {
+      if (evaluator === undefined || baseLoss === undefined) return {};
+      return { base_loss: baseLoss, tuned_loss: await evaluator.loss(parameterValues(state, method.parameters)) };
+    };
+    const publish = (state: TrainingState, metrics: Metrics) =>
+      peftMethod(peft).publish({
+        config,
+        settings: peft,
+        values: parameterValues(state, method.parameters),
+        base: job.base,
+        dataDigests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
+        metrics,
+        createdAt: job.createdAt,
+      });
+
+    const speed = { tokens: 0, milliseconds: 0, since: now() };
+    let lastLoss: Metrics = {};
+    async function onStep(report: StepReport, state: TrainingState): Promise<void> {
+      const { step, loss, trainedTokens } = report;
+      const tokens = steps
+        .groups(step - 1)
+        .flat()
+        .reduce((sum, index) => sum + lengthOf(index), 0);
+      const milliseconds = Math.max(1, now() - speed.since);
+      speed.tokens += tokens;
+      speed.milliseconds += milliseconds;
+      lastLoss = { train_loss: loss };
+      context.event({
+        level: "info",
+        message: `Step ${step}/${totalSteps}: loss ${loss.toFixed(4)}`,
+        type: "metrics",
+        data: {
+          step,
+          total_steps: totalSteps,
+          loss,
+          learning_rate: report.learningRate,
+          grad_norm: report.gradNorm,
+          tokens_per_second: (1000 * tokens) / milliseconds,
+          trained_tokens: trainedTokens,
+        },
+      });
+      if (step % steps.stepsPerEpoch === 0 && step < totalSteps) {
+        const metrics = await measure(state);
+        if (metrics.tuned_loss !== undefined) {
+          context.event({
+            level: "info",
+            message: `Loss on the validation file after step ${step}: ${metrics.tuned_loss.toFixed(4)}`,
+            type: "metrics",
+            data: { step, total_steps: totalSteps, valid_loss: metrics.tuned_loss },
+          });
+        }
+        if (peft.type !== "full" && step > totalSteps - PUBLISHED_EPOCHS * steps.stepsPerEpoch) {
+          await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, ...lastLoss });
+        }
+      }
+      await context.afterStep({ step, totalSteps, trainedTokens, state: () => encodeCheckpoint(state, job.run) });
+      speed.since = now();
+    }
+    const end = await train(executor, plan, start, { onStep });
+
+    const metrics = await measure(end);
+    const folder = await publish(end, metrics);
+    if (folder.kind === "delta") await context.publishCheckpoint(totalSteps, folder, { ...metrics, ...lastLoss });
+    if (metrics.tuned_loss !== undefined) {
+      say(
+        `Loss on the validation file: ${metrics.base_loss?.toFixed(4)} before, ${metrics.tuned_loss.toFixed(4)} after`,
+        metrics,
+      );
+    }
+    const perSecond = speed.tokens === 0 ? {} : { train_tokens_per_second: (1000 * speed.tokens) / speed.milliseconds };
+    return {
+      folder,
+      metrics: { ...metrics, ...lastLoss, ...perSecond },
+      trainedTokens: end.trainedTokens,
+      hyperparameters: resolved,
+    };
+  } finally {
+    await evaluator?.dispose();
+  }
+};
