@@ -1,0 +1,296 @@
+import { env } from "cloudflare:test";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Job } from "../../../shared/api/jobs.ts";
+import { Api, CHAT_LINES } from "../support/api.ts";
+import { collected, openai } from "../support/client.ts";
+
+const api = new Api();
+const model = "job-base";
+const path = "/v1/fine_tuning/jobs";
+let key: string;
+let file: string;
+
+beforeAll(async () => {
+  await api.base(model);
+  key = await api.tenant("jobber");
+  file = await api.dataset(key);
+});
+
+const refused = (fields: Record<string, unknown>) =>
+  api.refusal("POST", path, { key, body: { model, training_file: file, ...fields } });
+const supervised = (settings: Record<string, unknown>) => ({ method: { type: "supervised", supervised: settings } });
+const lora = (settings: Record<string, unknown>) => supervised({ peft: { type: "lora", ...settings } });
+
+describe("creating a job", () => {
+  it("answers as OpenAI's does", async () => {
+    const job = await openai(api, key).fineTuning.jobs.create({
+      model,
+      training_file: file,
+      validation_file: file,
+      suffix: "my-suffix",
+      seed: 1,
+      metadata: { a: "b" },
+      method: { type: "supervised", supervised: { hyperparameters: { n_epochs: 2, batch_size: "auto" } } },
+    });
+    expect(job).toMatchObject({
+      id: expect.stringMatching(/^ftjob-\w{24}$/),
+      object: "fine_tuning.job",
+      model,
+      status: "queued",
+      organization_id: "jobber",
+      training_file: file,
+      validation_file: file,
+      hyperparameters: { n_epochs: 2, batch_size: "auto", learning_rate_multiplier: "auto" },
+      fine_tuned_model: null,
+      finished_at: null,
+      trained_tokens: null,
+      result_files: [],
+      integrations: [],
+      seed: 1,
+      metadata: { a: "b" },
+      error: null,
+    });
+    expect(job.method).toEqual({
+      type: "supervised",
+      supervised: {
+        hyperparameters: { n_epochs: 2, batch_size: "auto", learning_rate_multiplier: "auto" },
+        peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: "all-linear" },
+      },
+    });
+  });
+
+  it("fills in a method, takes the old place of hyperparameters, and draws a seed", async () => {
+    const plain = await api.call<Job>("POST", path, { key, body: { model, training_file: file } });
+    expect(plain.method.supervised.peft).toMatchObject({ type: "lora", r: 8 });
+    expect(plain.seed).toBeGreaterThanOrEqual(0);
+    const old = await api.call<Job>("POST", path, {
+      key,
+      body: { model, training_file: file, hyperparameters: { n_epochs: 4 } },
+    });
+    expect(old.method.supervised.hyperparameters.n_epochs).toBe(4);
+    const full = { ...supervised({ peft: { type: "full" } }), executor: "tensorflow" };
+    expect(await api.call("POST", path, { key, body: { model, training_file: file, ...full } })).toMatchObject({
+      executor: "tensorflow",
+      method: { supervised: { peft: { type: "full" } } },
+    });
+  });
+
+  it.each([
+    ["a rank of 0", lora({ r: 0 }), "method.supervised.peft.r", "must be at least 1"],
+    ["a rank of 10,000", lora({ r: 10_000 }), "method.supervised.peft.r", "from 1 to 8"],
+    [
+      "target modules that match nothing",
+      lora({ target_modules: ["wq"] }),
+      "method.supervised.peft.target_modules",
+      "q_proj",
+    ],
+    ["a pattern", lora({ target_modules: "(a+)+b" }), "method.supervised.peft.target_modules", "patterns are not read"],
+    [
+      "an unknown adapter",
+      supervised({ peft: { type: "dora" } }),
+      "method.supervised.peft.type",
+      '"dora" is not supported',
+    ],
+    ["another method", { method: { type: "dpo", dpo: {} } }, "method.type", '"dpo" is not supported'],
+    [
+      "too many epochs",
+      supervised({ hyperparameters: { n_epochs: 51 } }),
+      "method.supervised.hyperparameters.n_epochs",
+      "50",
+    ],
+    [
+      "words for a number",
+      supervised({ hyperparameters: { batch_size: "big" } }),
+      "method.supervised.hyperparameters.batch_size",
+      "auto",
+    ],
+    [
+      "sequences beyond the context",
+      supervised({ hyperparameters: { max_length: 129 } }),
+      "method.supervised.hyperparameters.max_length",
+      "128",
+    ],
+    ["both places of hyperparameters", { ...supervised({}), hyperparameters: {} }, "hyperparameters", "one of them"],
+    ["an executor that is not known", { executor: "jax" }, "executor", "onnxruntime"],
+    ["a suffix that would change the name's parts", { suffix: "a:b" }, "suffix", "letters"],
+    ["a long suffix", { suffix: "a".repeat(65) }, "suffix", "64"],
+    [
+      "too much metadata",
+      { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [i, "x"])) },
+      "metadata",
+      "16",
+    ],
+    ["integrations", { integrations: [{ type: "wandb" }] }, "integrations", "no integration is supported"],
+    ["somebody else's fields", { fine_tuned_model: "ft:x" }, "fine_tuned_model", "Unknown field"],
+    ["a status", { status: "succeeded" }, "status", "Unknown field"],
+    ["no model", { model: undefined }, "model", "required"],
+  ])("refuses %s", async (_, fields, param, message) => {
+    const refusal = await refused(fields);
+    expect(refusal).toMatchObject({ status: 400, param });
+    expect(refusal.message).toContain(message);
+  });
+
+  it("refuses an unknown model and an unknown file", async () => {
+    expect(await refused({ model: "gpt-4o" })).toMatchObject({ status: 404, code: "model_not_found", param: "model" });
+    expect(await refused({ training_file: "file-x" })).toMatchObject({
+      status: 404,
+      code: "not_found",
+      param: "training_file",
+    });
+    expect(await refused({ validation_file: "file-x" })).toMatchObject({ status: 404, param: "validation_file" });
+  });
+
+  it("refuses a dataset with nothing to learn in it", async () => {
+    const [user, assistant] = CHAT_LINES[0]?.messages ?? [];
+    const lines = [{ messages: [user] }, { messages: [user, { ...assistant, weight: 0 }] }];
+    const empty = await api.dataset(key, lines);
+    expect(await refused({ training_file: empty })).toMatchObject({
+      status: 400,
+      code: "invalid_dataset",
+      param: "training_file",
+    });
+  });
+
+  it("leaves nothing behind when it refuses", async () => {
+    const count = async () => (await api.call<{ data: unknown[] }>("GET", `${path}?limit=100`, { key })).data.length;
+    const before = await count();
+    await refused({ model: "gpt-4o" });
+    await refused({ training_file: "file-x" });
+    expect(await count()).toBe(before);
+  });
+});
+
+describe("an Idempotency-Key", () => {
+  const create = (name: string, body: Record<string, unknown>, owner = key) =>
+    api.send("POST", path, { key: owner, headers: { "idempotency-key": name }, body });
+
+  it("makes one job of any number of requests", async () => {
+    const body = { model, training_file: file };
+    const replies = await Promise.all([create("one", body), create("one", body), create("one", body)]);
+    const good = replies.filter(({ status }) => status === 200);
+    expect(good.length).toBeGreaterThan(0);
+    expect(replies.every(({ status }) => status === 200 || status === 409)).toBe(true);
+    const again = await create("one", body);
+    const ids = await Promise.all([...good, again].map(async (reply) => ((await reply.json()) as Job).id));
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it("brings errors again as well", async () => {
+    const body = { model, training_file: "file-later" };
+    const first = await create("two", body);
+    const second = await create("two", body);
+    expect([first.status, second.status]).toEqual([404, 404]);
+    expect(await second.json()).toEqual(await first.json());
+    expect(second.headers.get("idempotent-replayed")).toBe("true");
+  });
+
+  it("brings a failure of the server again as well", async () => {
+    const broken = new Api({ DISPATCHER: { idFromName: () => "x", get: () => ({}) } as never });
+    const body = { model, training_file: file };
+    const options = { key, headers: { "idempotency-key": "three" }, body };
+    expect(await broken.refusal("POST", path, options)).toMatchObject({ status: 500, code: "internal_error" });
+    expect(await api.refusal("POST", path, options)).toMatchObject({ status: 500, code: "internal_error" });
+  });
+
+  it("refuses another body, and is no other tenant's business", async () => {
+    const body = { model, training_file: file };
+    await create("four", body);
+    const other = await create("four", { ...body, seed: 2 });
+    expect(other.status).toBe(422);
+    expect(await other.json()).toMatchObject({
+      error: { code: "idempotency_mismatch", type: "invalid_request_error" },
+    });
+    const stranger = await api.tenant("job-stranger");
+    expect((await create("four", { ...body, seed: 2 }, stranger)).status).toBe(404);
+    expect((await create("x".repeat(256), body)).status).toBe(400);
+  });
+});
+
+describe("what a job lists", () => {
+  it("is paged through by the SDK", async () => {
+    const pager = await api.tenant("job-pager");
+    const mine = await api.dataset(pager);
+    const client = openai(api, pager);
+    const ids: string[] = [];
+    for (let i = 0; i < 3; i++) ids.unshift((await client.fineTuning.jobs.create({ model, training_file: mine })).id);
+    expect((await collected(client.fineTuning.jobs.list({ limit: 2 }))).map(({ id }) => id)).toEqual(ids);
+    const [newest = ""] = ids;
+    await client.fineTuning.jobs.cancel(newest);
+    const events = await collected(client.fineTuning.jobs.listEvents(newest));
+    expect(events.map(({ message }) => message)).toEqual([
+      "The job was cancelled",
+      `Created fine-tuning job: ${newest}`,
+    ]);
+    expect(events[0]).toMatchObject({ object: "fine_tuning.job.event", level: "warn", type: "message", data: null });
+    expect(await collected(client.fineTuning.jobs.checkpoints.list(newest))).toEqual([]);
+    expect(await client.fineTuning.jobs.retrieve(newest)).toMatchObject({ status: "cancelled" });
+  });
+
+  it("pauses and resumes while it waits, and does neither after its end", async () => {
+    const client = openai(api, key);
+    const { id } = await client.fineTuning.jobs.create({ model, training_file: file });
+    expect(await client.fineTuning.jobs.pause(id)).toMatchObject({ status: "paused" });
+    expect(await client.fineTuning.jobs.resume(id)).toMatchObject({ status: "queued" });
+    await client.fineTuning.jobs.cancel(id);
+    for (const verb of ["pause", "resume"]) {
+      expect(await api.refusal("POST", `${path}/${id}/${verb}`, { key })).toMatchObject({
+        status: 409,
+        code: "conflict",
+      });
+    }
+  });
+});
+
+describe("events as a stream", () => {
+  it("come as they happen, until the job has ended", async () => {
+    const { id } = await api.call<Job>("POST", path, { key, body: { model, training_file: file } });
+    const response = await api.send("GET", `${path}/${id}/events`, { key, headers: { accept: "text/event-stream" } });
+    const reading = response.text();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await api.call("POST", `${path}/${id}/pause`, { key });
+    await api.call("POST", `${path}/${id}/cancel`, { key });
+    const lines = (await reading)
+      .trim()
+      .split("\n\n")
+      .filter((line) => !line.startsWith(":"));
+    expect(lines.at(-1)).toBe("data: [DONE]");
+    const messages = lines.slice(0, -1).map((line) => JSON.parse(line.slice("data: ".length)).message);
+    expect(messages).toEqual([`Created fine-tuning job: ${id}`, "The job was paused", "The job was cancelled"]);
+  });
+
+  it("are asked for with a parameter as well", async () => {
+    const { data } = await api.call<{ data: Job[] }>("GET", path, { key });
+    const ended = data.find(({ status }) => status === "cancelled");
+    const response = await api.send("GET", `${path}/${ended?.id}/events?stream=true`, { key });
+    expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
+    expect(await response.text()).toContain("[DONE]");
+    expect(await api.refusal("GET", `${path}/ftjob-none/events?stream=true`, { key })).toMatchObject({ status: 404 });
+  });
+});
+
+describe("the Dispatcher", () => {
+  it("hears of a job that it missed from the tenant's alarm", async () => {
+    const tenant = await api.tenant("outboxer");
+    const mine = await api.dataset(tenant);
+    const { id } = await api.call<Job>("POST", path, { key: tenant, body: { model, training_file: mine } });
+    const { runDurableObjectAlarm, runInDurableObject } = await import("cloudflare:test");
+    const dispatcher = env.DISPATCHER.get(env.DISPATCHER.idFromName("dispatcher"));
+    const inQueue = () =>
+      runInDurableObject(
+        dispatcher,
+        (_, { storage }) => storage.sql.exec("SELECT count(*) AS count FROM queue WHERE job = ?", id).one().count,
+      );
+    expect(await inQueue()).toBe(1);
+    await runInDurableObject(
+      dispatcher,
+      (_, { storage }) => void storage.sql.exec("DELETE FROM queue WHERE job = ?", id),
+    );
+    const stub = env.TENANT.get(env.TENANT.idFromName("outboxer"));
+    await runInDurableObject(stub, async (_, { storage }) => {
+      storage.sql.exec("UPDATE jobs SET queued = 0 WHERE id = ?", id);
+      await storage.setAlarm(Date.now() + 60_000);
+    });
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await inQueue()).toBe(1);
+  });
+});
