@@ -5,9 +5,9 @@ import { join, relative, sep } from "node:path";
 const SOURCE_FOLDERS = ["shared", "edge", "trainer", "infra"];
 const PASSED_OVER = new Set(["node_modules", "generated", "golden"]);
 
-/** Paths relative to `root`, with forward slashes, sorted. Declarations (`.d.ts`) are left out. */
+/** Paths relative to `root`, with forward slashes, sorted. Declarations (`.d.ts`, `.d.mts`) are left out. */
 export function sourceFiles(root: string): string[] {
-  return SOURCE_FOLDERS.flatMap((folder) => filesBelow(root, folder)).filter((path) => !path.endsWith(".d.ts"));
+  return SOURCE_FOLDERS.flatMap((folder) => filesBelow(root, folder)).filter((path) => !/\.d\.m?ts$/.test(path));
 }
 
 /** Paths relative to `root`, with forward slashes, sorted. */

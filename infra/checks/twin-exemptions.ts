@@ -7,7 +7,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/start/worker-options.ts": "a program: tests/infra/start/bundle-worker.test.ts runs it",
   "trainer/main.ts": "a program: tests/infra/start/stack.test.ts and tests/e2e/main-job.test.ts run it",
   "edge/worker.ts": "names the classes and the app: every test of a route runs it",
-  "edge/env.ts": "types of what wrangler.toml binds",
   "trainer/main.ts": "a command; tests/trainer/service/start.test.ts starts, kills and ends it as a process",
   "trainer/peft/method.ts": "types alone",
   "trainer/recipes/recipe.ts": "types alone",

@@ -15,6 +15,7 @@ beforeEach(() => {
     "edge/runtime/types.d.ts",
     "edge/runtime/generated/glue.mjs",
     "infra/start/first.mjs",
+    "infra/start/first.d.mts",
     "tests/shared/b.test.ts",
     "tests/golden/make/c.test.ts",
     "tests/shared/fixture.ts",
