@@ -18,9 +18,13 @@ export interface ShapeOptions {
 const STEP = 16;
 /** What a micro-batch costs beside its tokens, in tokens: starting some thousand kernels, handing tensors in and out. */
 const OVERHEAD = 48;
-/** Memory: tokens of a micro-batch, and logits, which are held several times over. One row is always allowed. */
+/**
+ * Bounds of a micro-batch, of which one row is always allowed: its tokens and its logits, which are held several times
+ * over, for the memory; its operations, six a weight and token, because nothing else is heard while they last.
+ */
 const MOST_TOKENS = 4_096;
 const MOST_LOGITS = 1 << 25;
+const MOST_OPERATIONS = 1e12;
 
 /**
  * The micro-batch in which the groups cost least. A group becomes as many micro-batches as its packed rows need, and empty
@@ -28,7 +32,7 @@ const MOST_LOGITS = 1 << 25;
  * rows pack tighter but attend over more.
  */
 export function chooseBatchShape({ config, groups, longest, limit, packing }: ShapeOptions): BatchShape {
-  const budget = Math.min(MOST_TOKENS, MOST_LOGITS / config.vocabSize);
+  const budget = Math.min(MOST_TOKENS, MOST_LOGITS / config.vocabSize, MOST_OPERATIONS / (6 * parameterCount(config)));
   let best: { shape: BatchShape; cost: number } | undefined;
   for (const tokens of packing ? rowLengths(longest, Math.min(limit, Math.max(longest, budget))) : [longest]) {
     const rowsOfGroups = groups.map((lengths) => (packing ? packBestFit(lengths, tokens) : lengths).length);

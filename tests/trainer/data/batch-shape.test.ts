@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseModelConfig } from "../../../shared/model/config.ts";
+import { parameterCount } from "../../../shared/model/modules.ts";
 import { chooseBatchShape } from "../../../trainer/data/batch-shape.ts";
 import { packBestFit } from "../../../trainer/data/packing.ts";
 
@@ -46,7 +47,7 @@ describe("chooseBatchShape", () => {
     expect(chooseBatchShape({ ...options, groups: [[10], [12]], longest: 12 })).toEqual({ rows: 1, tokens: 16 });
   });
 
-  it("bounds the memory of a micro-batch: tokens, and logits over a large vocabulary", () => {
+  it("bounds a micro-batch: its tokens, its logits over a large vocabulary, its operations in a large model", () => {
     const many = [Array.from({ length: 500 }, () => 64)];
     const wide = chooseBatchShape({ ...options, groups: many, longest: 64 });
     expect(wide.rows * wide.tokens).toBeLessThanOrEqual(4096);
@@ -57,5 +58,14 @@ describe("chooseBatchShape", () => {
       longest: 64,
     });
     expect(large.rows * large.tokens * 128_000).toBeLessThanOrEqual(1 << 25);
+    const deep = chooseBatchShape({
+      ...options,
+      config: { ...config, hiddenSize: 2048, ffnSize: 8192 },
+      groups: many,
+      longest: 64,
+    });
+    expect(
+      deep.rows * deep.tokens * 6 * parameterCount({ ...config, hiddenSize: 2048, ffnSize: 8192 }),
+    ).toBeLessThanOrEqual(1e12);
   });
 });
