@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
-import { f32, i64 } from "../../../shared/tensor.ts";
+import { f32, i64, tensor } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+
+const executor = createOnnxRuntimeExecutor({ threads: 1 });
 
 describe("createOnnxRuntimeExecutor", () => {
   // onnxruntime's ScatterND adds from several threads without locking (its issue 18048), so a step that used it would
@@ -22,6 +24,57 @@ describe("createOnnxRuntimeExecutor", () => {
       });
       expect(result.y!.data).toEqual(expected);
     }
+    await program.dispose();
+  });
+
+  it("gives a result that has an input's name under that name", async () => {
+    const b = new GraphBuilder("update");
+    const w = b.input("w", "f32", [2]);
+    const program = await executor.compile(b.build({ norm: b.neg(w), w: b.add(w, 1) }));
+    const fed = f32([2], [1, 2]);
+    const results = await program.run({ w: fed });
+    expect(Object.keys(results)).toEqual(["norm", "w"]);
+    expect(results).toEqual({ norm: f32([2], [-1, -2]), w: f32([2], [2, 3]) });
+    expect(fed.data).toEqual(Float32Array.of(1, 2));
+    await program.dispose();
+  });
+
+  it("gives every type back as the graph has it", async () => {
+    const b = new GraphBuilder("types");
+    const x = b.input("x", "f32", [2]);
+    const outputs = { i64: b.cast(x, "i64"), i32: b.cast(x, "i32"), bool: b.greater(x, 1), u8: b.cast(x, "u8") };
+    const program = await executor.compile(b.build(outputs));
+    expect(await program.run({ x: f32([2], [1, 2]) })).toEqual({
+      i64: i64([2], [1, 2]),
+      i32: tensor("i32", [2], Int32Array.of(1, 2)),
+      bool: tensor("bool", [2], Uint8Array.of(0, 1)),
+      u8: tensor("u8", [2], Uint8Array.of(1, 2)),
+    });
+    await program.dispose();
+  });
+
+  it("refuses a broken graph before onnxruntime sees it, and says what onnxruntime refuses", async () => {
+    const b = new GraphBuilder("exact");
+    const positions = b.input("positions", "i64", [1, 1]);
+    const tables = { cos: b.input("cos", "f64", [1, 1]), sin: b.input("sin", "f64", [1, 1]) };
+    const y = b.rope(b.input("x", "f64", [1, 1, 1, 2]), positions, tables);
+    const graph = b.build({ y });
+    await expect(executor.compile({ ...graph, nodes: [] })).rejects.toThrow(
+      "exact: output y is %4, which nothing defines",
+    );
+    await expect(executor.compile(graph)).rejects.toThrow(
+      expect.objectContaining({
+        code: "invalid_graph",
+        message: expect.stringMatching(/^onnxruntime refused exact: .*RotaryEmbedding/),
+      }),
+    );
+  });
+
+  it("checks what it is fed", async () => {
+    const b = new GraphBuilder("g");
+    const program = await executor.compile(b.build({ y: b.neg(b.input("x", "f32", ["n"])) }));
+    await expect(program.run({})).rejects.toThrow("g needs a tensor for its input x");
+    await expect(program.run({ x: i64([1], [1]) })).rejects.toThrow("input x of g is f32[n], but was given i64[1]");
     await program.dispose();
   });
 });

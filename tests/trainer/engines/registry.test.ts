@@ -9,7 +9,7 @@ describe("createExecutor", () => {
       const executor = await createExecutor(name, { threads: 1, tfjsBackend: "cpu" });
       expect(executor).toMatchObject({ name, backend: "cpu" });
     }
-  });
+  }, 30_000);
 
   it("says how to install what is missing", async () => {
     const native = createExecutor("tensorflow", { threads: 1, tfjsBackend: "tensorflow" });

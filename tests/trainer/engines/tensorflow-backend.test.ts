@@ -85,5 +85,5 @@ describe("a process with the WASM backend loaded", () => {
       setTimeout(() => console.log("alive"), 20);`;
     const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module-typescript", "-e", script]);
     expect(stdout).toBe("handled stray\nalive\n");
-  });
+  }, 30_000);
 });
