@@ -5,7 +5,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/start/serve.ts": "a program: tests/infra/start/stack.test.ts runs it",
   "infra/start/start.ts": "a program: tests/e2e/main-job.test.ts runs it",
   "infra/start/worker-options.ts": "a program: tests/infra/start/bundle-worker.test.ts runs it",
-  "trainer/main.ts": "a program: tests/infra/start/stack.test.ts and tests/e2e/main-job.test.ts run it",
   "edge/worker.ts": "names the classes and the app: every test of a route runs it",
   "trainer/main.ts": "a command; tests/trainer/service/start.test.ts starts, kills and ends it as a process",
   "trainer/peft/method.ts": "types alone",
