@@ -18,21 +18,27 @@ const MAX_CAPACITY = 2048;
 const BANK_RANKS = [128, 64, 32, 16];
 /** The runtime itself, its sessions and the intermediate results of a step: 13 MiB measured when loaded, 16 while prefilling. */
 const RUNTIME_BYTES = 18 * 1024 * 1024;
+/** What is tried, best first; a plan with fewer ranks comes before the next of these. */
+const WISHES = [
+  { weightSets: 2, rows: 4 },
+  { weightSets: 1, rows: 4 },
+  { weightSets: 1, rows: 1 },
+];
 
 /**
  * Divides the heap between the weights, the key/value slab and the delta bank. Room for a second set of weights, a full
- * fine-tune's, is kept where that leaves two slots. Throws `capacity_exceeded` when not even one row fits beside the weights.
+ * fine-tune's, is kept where that leaves four slots. Throws `capacity_exceeded` when not even one row fits beside the weights.
  */
 export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryPlan {
   const capacity = Math.min(config.maxPositions, MAX_CAPACITY);
   const slotBytes = KvSlab.bytesPerSlot(config, capacity);
   const weightBytes = 4 * parameterCount(config);
-  for (const weightSets of [2, 1]) {
+  for (const { weightSets, rows } of WISHES) {
     for (const bankRank of BANK_RANKS) {
       const rest =
         heapLimitBytes - RUNTIME_BYTES - weightSets * weightBytes - bankRank * DeltaBank.bytesPerRank(config);
       const slots = Math.min(MAX_SLOTS, Math.floor(rest / slotBytes));
-      if (slots >= 4 || (weightSets === 1 && slots >= 1)) return { slots, capacity, bankRank };
+      if (slots >= rows) return { slots, capacity, bankRank };
     }
   }
   const needed = RUNTIME_BYTES + weightBytes + slotBytes + BANK_RANKS.at(-1)! * DeltaBank.bytesPerRank(config);
