@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
+import { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { parameterCount } from "../../../shared/model/modules.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { TINY, TINY_WEIGHTS } from "./tiny-model.ts";
+
+const MIB = 1024 * 1024;
+
+describe("WeightSet", () => {
+  it("copies every weight into the heap, and gives its memory back", async () => {
+    const ort = await loadOrtModule();
+    const before = ort.residentBytes;
+    const set = new WeightSet(ort, TINY_WEIGHTS);
+    expect(ort.residentBytes - before).toBe(4 * parameterCount(TINY));
+    expect(Object.keys(set.tensors)).toEqual([...TINY_WEIGHTS.keys()]);
+    for (const [name, { shape, data }] of TINY_WEIGHTS) {
+      expect(set.tensors[name]!.shape).toEqual(shape);
+      expect(set.tensors[name]!.view()).toEqual(data);
+    }
+    set.dispose();
+    expect(ort.residentBytes).toBe(before);
+  });
+
+  it("keeps nothing where the heap does not hold all of them", async () => {
+    const ort = await loadOrtModule({ heapLimitBytes: 24 * MIB });
+    const large = () => f32([6 * MIB], new Float32Array(3 * MIB * 2));
+    const weights = new Map([
+      ["small", f32([2], [1, 2])],
+      ["large", large()],
+    ]);
+    expect(() => new WeightSet(ort, weights)).toThrow(expect.objectContaining({ code: "capacity_exceeded" }));
+    expect(ort.residentBytes).toBe(0);
+  });
+});
