@@ -6,7 +6,7 @@ import { DEFAULTS } from "../../shared/api/limits.ts";
 import { type ListOf, listOf, type Page } from "../../shared/api/lists.ts";
 import type { Model } from "../../shared/api/models.ts";
 import type { Lease, LeaseRequest } from "../../shared/api/trainer.ts";
-import { StoredFolderReader } from "../blobs/folder.ts";
+import { UploadedFolder } from "../blobs/uploaded-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
 import { nextBlobSweep, sweepBlobs } from "./blob-ledger.ts";
 import { Database, seconds } from "./database.ts";
@@ -160,7 +160,7 @@ export class Dispatcher extends DurableObject<Env> {
       const model = requireBaseModel(this.#db, id);
       if (model.status === "ready") return model;
       const { digest } = model;
-      const folder = new StoredFolderReader(this.env.BLOBS, basePrefix(id, digest), "invalid_model");
+      const folder = new UploadedFolder(this.env.BLOBS, basePrefix(id, digest), "invalid_model");
       const files = model.files.map(({ uploaded: _, ...file }) => file);
       let config: unknown;
       try {

@@ -244,10 +244,10 @@ export class Tenant extends TenantWork {
 
   /** Checks a result's stored files; those of a result that is not sound are given up, so that they can be stored again. */
   async #verify(hold: Hold, result: Result): Promise<void> {
-    requireHold(this.db, hold);
+    const base = baseOf(requireHold(this.db, hold));
     const prefix = artefactPrefix(this.tenant().id, result.kind, result.digest);
     try {
-      await verifyResult(this.env.BLOBS, prefix, result);
+      await verifyResult(this.env.BLOBS, { prefix, result, base });
     } catch (error) {
       for (const { name } of result.files) dropReservation(this.db, prefix + name, Date.now());
       await this.rearm();

@@ -9,12 +9,11 @@ import { errorResponse } from "../../shared/api/errors.ts";
 import { newId } from "../../shared/api/ids.ts";
 import type { GenerateEvent } from "../objects/engine-protocol.ts";
 import { tenantAuth } from "./auth.ts";
-import { type Generation, generate } from "./generation.ts";
+import { type Generation, generate, usageCounts } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages } from "./sampling.ts";
 import { sseData, sseResponse } from "./sse.ts";
-import { usageCounts } from "./usage-counts.ts";
 
 const create = createRoute({
   method: "post",

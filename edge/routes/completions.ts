@@ -6,12 +6,11 @@ import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { GenerateEvent } from "../objects/engine-protocol.ts";
 import { tenantAuth } from "./auth.ts";
-import { type Generation, generate } from "./generation.ts";
+import { type Generation, generate, usageCounts } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseData, sseResponse } from "./sse.ts";
-import { usageCounts } from "./usage-counts.ts";
 
 const create = createRoute({
   method: "post",

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { UsageCounts } from "../../shared/api/generate.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import {
   decodeEvents,
@@ -84,4 +85,13 @@ async function* resumed<T>(first: T, rest: AsyncGenerator<T, void>): AsyncGenera
     // Where the reader left before the second event, `yield*` has not been reached.
     await rest.return();
   }
+}
+
+export function usageCounts(used: { promptTokens: number; completionTokens: number }): UsageCounts {
+  const { promptTokens, completionTokens } = used;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
 }

@@ -56,7 +56,40 @@ function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown)
   if (valueAt(root, path) === undefined && issue.code !== "custom") {
     return new TrimtabError(code, param === "" ? "The body is missing." : `\`${param}\` is required.`, details);
   }
-  return new TrimtabError(code, sentence(param, issue.message), details);
+  return new TrimtabError(code, sentence(param, demand(issue)), details);
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+  null: "null",
+};
+
+/** What an issue asks for, as the end of a sentence. A schema's own message is left as it is. */
+function demand(issue: Issue): string {
+  if (!/^(Invalid|Too|Unrecognized)/.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${TYPES[issue.expected] ?? `a ${issue.expected}`}`;
+    case "invalid_value":
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "too_big":
+      return `must ${bound(issue.origin, issue.inclusive ? "at most" : "less than", issue.maximum)}`;
+    case "too_small":
+      return `must ${bound(issue.origin, issue.inclusive ? "at least" : "more than", issue.minimum)}`;
+    default:
+      return issue.message;
+  }
+}
+
+function bound(origin: string, relation: string, limit: number | bigint): string {
+  if (origin === "string") return `have ${relation} ${limit} characters`;
+  return origin === "array" ? `have ${relation} ${limit} entries` : `be ${relation} ${limit}`;
 }
 
 /** Reports the branch that got furthest; where none got past the value itself, what the branches wanted. */
@@ -71,7 +104,7 @@ function unionError(
   const specific = firsts.find((issue) => issue.code !== "invalid_type" && issue.code !== "invalid_value");
   const chosen = deepest !== undefined && deepest.path.length > 0 ? deepest : specific;
   if (chosen !== undefined) return issueError(chosen, path, root);
-  const wanted = firsts.map((issue) => issue.message).join(", or ");
+  const wanted = [...new Set(firsts.map(demand))].join(", or ").replaceAll(", or must be", " or");
   return new TrimtabError("invalid_request", sentence(param, wanted), param === "" ? {} : { param });
 }
 

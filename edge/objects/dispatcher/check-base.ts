@@ -1,4 +1,5 @@
 /** Decides whether an uploaded folder is a model that can be trained and served here, before anybody sees it. */
+import { z } from "zod";
 import type { StoredFile } from "../../../shared/api/artefacts.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import {
@@ -18,6 +19,9 @@ import { planMemory } from "../../runtime/memory-plan.ts";
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
 /** Bytes of a tensor that are looked at together. */
 const SCAN_BYTES = 4 * 1024 * 1024;
+
+const INDEX = "model.safetensors.index.json";
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 export interface FolderReader {
   read(name: string, range?: { offset: number; length: number }): Promise<Uint8Array>;
@@ -42,6 +46,7 @@ export async function checkBase(base: UploadedBase): Promise<unknown> {
   checkMemory(config, base.heapLimitBytes);
   await checkTokenizer(base);
   const tensors = await checkHeaders(base);
+  if (base.files.some(({ name }) => name === INDEX)) checkIndex(await readJson(base, INDEX), tensors);
   checkTensors(config, tensors);
   await checkValues(base, tensors);
   return json;
@@ -88,6 +93,24 @@ async function checkHeaders(base: UploadedBase): Promise<Map<string, PlacedTenso
     }
   }
   return tensors;
+}
+
+/** The list of tensors beside the shards has to agree with what they hold. */
+function checkIndex(json: unknown, tensors: ReadonlyMap<string, PlacedTensor>): void {
+  const parsed = indexSchema.safeParse(json);
+  if (!parsed.success) {
+    throw new TrimtabError("invalid_model", `${INDEX} has no weight_map of tensors to shard files.`);
+  }
+  const listed = parsed.data.weight_map;
+  for (const name of new Set([...Object.keys(listed), ...tensors.keys()])) {
+    const held = tensors.get(name)?.file;
+    if (held !== listed[name]) {
+      throw new TrimtabError(
+        "invalid_model",
+        `${quoteName(name)} is in ${held ?? "no shard"}, but ${INDEX} places it in ${listed[name] ?? "none"}.`,
+      );
+    }
+  }
 }
 
 function checkTensors(config: ModelConfig, tensors: ReadonlyMap<string, PlacedTensor>): void {

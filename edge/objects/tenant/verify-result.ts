@@ -1,23 +1,27 @@
 import { checkFileList, folderDigest } from "../../../shared/api/artefacts.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
+import { MANIFEST_FILE, parseManifest } from "../../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength } from "../../../shared/formats/safetensors.ts";
 import { LENGTH_BYTES } from "../../../shared/formats/safetensors-header.ts";
-import { StoredFolderReader } from "../../blobs/folder.ts";
+import { UploadedFolder } from "../../blobs/uploaded-folder.ts";
 
 /**
  * Checks that a result is what its list claims before anything points to it: the digest is the list's, every file is stored with
- * its size and digest, and every tensor file has an honest header.
+ * its size and digest, every tensor file has an honest header, and a delta's manifest names the base.
  *
  * @throws TrimtabError invalid_delta or invalid_model with the file that is wrong.
  */
-export async function verifyResult(bucket: R2Bucket, prefix: string, result: Result): Promise<void> {
+export async function verifyResult(
+  bucket: R2Bucket,
+  { prefix, result, base }: { prefix: string; result: Result; base: { id: string; digest: string } },
+): Promise<void> {
   const code = result.kind === "delta" ? "invalid_delta" : "invalid_model";
   checkFileList(result.kind, result.files, "result.files");
   if ((await folderDigest(result.files)) !== result.digest) {
     throw new TrimtabError(code, "`result.digest` is not the digest of `result.files`.", { param: "result.digest" });
   }
-  const folder = new StoredFolderReader(bucket, prefix, code);
+  const folder = new UploadedFolder(bucket, prefix, code);
   await folder.verify(result.files);
   for (const { name, bytes } of result.files.filter((file) => file.name.endsWith(".safetensors"))) {
     const options = { code, name } as const;
@@ -25,4 +29,14 @@ export async function verifyResult(bucket: R2Bucket, prefix: string, result: Res
     const length = safetensorsHeaderLength(start, bytes, options);
     parseSafetensorsHeader(await folder.read(name, { offset: 0, length: LENGTH_BYTES + length }), bytes, options);
   }
+  if (result.kind === "delta") checkManifest(await folder.read(MANIFEST_FILE), base);
+}
+
+/** A delta belongs to the base that the job was for. */
+function checkManifest(bytes: Uint8Array, base: { id: string; digest: string }): void {
+  if (parseManifest(bytes).base_digest === base.digest) return;
+  throw new TrimtabError(
+    "invalid_delta",
+    `${MANIFEST_FILE} names another base than ${base.id} with digest ${base.digest}.`,
+  );
 }

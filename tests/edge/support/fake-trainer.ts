@@ -1,5 +1,4 @@
 import type { Lease, Result } from "../../../shared/api/trainer.ts";
-import { TRAINER_HEADERS } from "../../../shared/api/trainer.ts";
 import { type Api, type CallOptions, holding, storing, TRAINER_TOKEN } from "./api.ts";
 import { tinyDelta } from "./tiny-base.ts";
 
@@ -55,7 +54,7 @@ export class FakeTrainer {
 
   /** Stores the files of a small delta. */
   async artefacts(lease: Lease, note?: string): Promise<Result> {
-    const { folder, files, digest } = await tinyDelta(note);
+    const { folder, files, digest } = await tinyDelta(lease.base.digest, note);
     for (const [name, body] of folder) {
       const path = `/v1/trainer/jobs/${lease.job}/artefacts/delta/${digest}/${name}`;
       await this.#api.call("PUT", path, { key: TRAINER_TOKEN, headers: await storing(lease, body), body });
@@ -76,5 +75,3 @@ export class FakeTrainer {
     return { lease, model };
   }
 }
-
-export { TRAINER_HEADERS };

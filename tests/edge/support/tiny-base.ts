@@ -1,4 +1,5 @@
 import { folderDigest, type StoredFile } from "../../../shared/api/artefacts.ts";
+import { encodeManifest } from "../../../shared/delta/manifest.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { fromF32, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
@@ -97,8 +98,11 @@ export async function fileList(folder: Folder): Promise<StoredFile[]> {
   );
 }
 
-/** The files of a small delta, as far as the edge looks at them, and its list. */
-export async function tinyDelta(note = "a"): Promise<{ folder: Folder; files: StoredFile[]; digest: string }> {
+/** The files of a small delta for a base, as far as the edge looks at them before it serves them, and its list. */
+export async function tinyDelta(
+  baseDigest: string,
+  note = "a",
+): Promise<{ folder: Folder; files: StoredFile[]; digest: string }> {
   const values = Float32Array.of(1, 2, 3, 4);
   const tensors = writeSafetensors(
     new Map([["x", { dtype: "F32" as const, shape: [4], bytes: fromF32(values, "F32") }]]),
@@ -106,10 +110,23 @@ export async function tinyDelta(note = "a"): Promise<{ folder: Folder; files: St
       note,
     },
   );
+  const manifest = encodeManifest({
+    format: "trimtab.delta/1",
+    base_model: "tiny",
+    base_digest: baseDigest,
+    tokenizer_digest: "0".repeat(64),
+    methods: ["lora"],
+    data_digests: [],
+    metrics: {},
+    parents: [],
+    trainable_parameters: 4,
+    created_at: 0,
+    digest: await sha256Hex(tensors),
+  });
   const folder: Folder = new Map([
-    ["adapter_config.json", json({ peft_type: "LORA", note })],
+    ["adapter_config.json", json({ peft_type: "LORA" })],
     ["adapter_model.safetensors", tensors],
-    ["manifest.json", json({ note })],
+    ["manifest.json", manifest],
     ["serving.safetensors", tensors],
   ]);
   const files = await fileList(folder);

@@ -1,8 +1,8 @@
 import type { StoredFile } from "../../shared/api/artefacts.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 
-/** Reads the files of a folder in R2. A missing file is an error with the folder's code. */
-export class StoredFolderReader {
+/** Files that somebody uploaded to R2 and that nothing trusts yet. What is wrong with them is an error with the folder's code. */
+export class UploadedFolder {
   readonly #bucket: R2Bucket;
   readonly #prefix: string;
   readonly #code: ErrorCode;

@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { checkFileList, checkFileName, folderDigest, type StoredFile } from "../../../shared/api/artefacts.ts";
+
+const file = (name: string): StoredFile => ({ name, bytes: 1, sha256: "0".repeat(64) });
+const files = (...names: string[]) => names.map(file);
+const tokenizer = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+const shards = (...names: string[]) => files(...tokenizer, "model.safetensors.index.json", ...names);
+
+describe("checkFileName", () => {
+  it.each(["pytorch_model.bin", "model.pt", "weights.pkl"])("refuses %s because pickles run code", (name) => {
+    expect(() => checkFileName("model", name, "name")).toThrow(/pickled weights can run code/);
+  });
+
+  it.each(["../config.json", "/etc/passwd", "a/config.json", "config.json ", "modeling.py", ""])(
+    "refuses %j",
+    (name) => {
+      expect(() => checkFileName("model", name, "name")).toThrow(/not allowed/);
+    },
+  );
+
+  it("knows each kind's own files", () => {
+    checkFileName("delta", "adapter_model.safetensors", "name");
+    expect(() => checkFileName("delta", "model.safetensors", "name")).toThrow(/not allowed/);
+  });
+});
+
+describe("checkFileList", () => {
+  it("takes a whole model, in one file or in shards", () => {
+    checkFileList("model", files(...tokenizer, "model.safetensors"), "files");
+    checkFileList("model", shards("model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors"), "files");
+  });
+
+  it.each([
+    ["a file twice", files(...tokenizer, "config.json"), "config.json is listed twice", "files[3].name"],
+    [
+      "a missing file",
+      files("config.json", "model.safetensors"),
+      "lacks tokenizer.json, tokenizer_config.json",
+      "files",
+    ],
+    ["no weights", files(...tokenizer), "lacks its weights", "files"],
+    ["both kinds of weights", shards("model.safetensors", "model-00001-of-00001.safetensors"), "both", "files"],
+    ["a missing shard", shards("model-00001-of-00002.safetensors"), "2 are announced", "files"],
+    [
+      "shards of two sets",
+      shards("model-00001-of-00002.safetensors", "model-00002-of-00003.safetensors"),
+      "not complete",
+      "files",
+    ],
+    ["shards without their index", files(...tokenizer, "model-00001-of-00001.safetensors"), "index.json", "files"],
+  ])("refuses %s", (_, list, message, param) => {
+    expect(() => checkFileList("model", list, "files")).toThrow(
+      expect.objectContaining({ code: "invalid_request", param, message: expect.stringContaining(message) }),
+    );
+  });
+
+  it("wants the four files of a delta", () => {
+    expect(() => checkFileList("delta", files("manifest.json"), "result.files")).toThrow(/adapter_config\.json/);
+  });
+});
+
+describe("folderDigest", () => {
+  it("depends on names, sizes and contents, and not on their order", async () => {
+    const [a, b] = [file("a"), file("b")];
+    const digest = await folderDigest([a, b]);
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(await folderDigest([b, a])).toBe(digest);
+    for (const change of [{ name: "c" }, { bytes: 2 }, { sha256: "1".repeat(64) }]) {
+      expect(await folderDigest([a, { ...b, ...change }])).not.toBe(digest);
+    }
+  });
+});
