@@ -13,7 +13,9 @@ const CRLF = [13, 10] as const;
 
 /** The boundary of a multipart/form-data content type (RFC 2046: 1 to 70 characters). */
 export function formBoundary(contentType: string | undefined): string {
-  const match = /^multipart\/form-data\s*;.*?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType ?? "");
+  const match = /^multipart\/form-data\s*;.*?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70})(?=[\s;]|$))/i.exec(
+    contentType ?? "",
+  );
   const boundary = match?.[1] ?? match?.[2];
   if (boundary === undefined) {
     throw new TrimtabError(

@@ -6,6 +6,9 @@ export interface Allowance {
   readonly resetMs: number;
 }
 
+/** What many small refills may have lost to rounding. */
+const ROUNDING = 1e-6;
+
 /** A token bucket that refills evenly over a minute. Its owner passes the time in. */
 export class MinuteBucket {
   readonly #limit: number;
@@ -21,7 +24,7 @@ export class MinuteBucket {
   /** Takes `amount` where that much is left; returns whether it was. */
   take(amount: number, now: number): boolean {
     this.#refill(now);
-    if (this.#level < amount) return false;
+    if (this.#level + ROUNDING < amount) return false;
     this.#level -= amount;
     return true;
   }
@@ -35,12 +38,12 @@ export class MinuteBucket {
   /** Milliseconds until `amount` is there. */
   waitFor(amount: number, now: number): number {
     this.#refill(now);
-    return Math.max(0, Math.ceil(((amount - this.#level) * 60_000) / this.#limit));
+    return Math.max(0, Math.ceil(((amount - this.#level - ROUNDING) * 60_000) / this.#limit));
   }
 
   allowance(now: number): Allowance {
     const resetMs = this.waitFor(this.#limit, now);
-    return { limit: this.#limit, remaining: Math.max(0, Math.floor(this.#level)), resetMs };
+    return { limit: this.#limit, remaining: Math.max(0, Math.floor(this.#level + ROUNDING)), resetMs };
   }
 
   #refill(now: number): void {

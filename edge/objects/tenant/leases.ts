@@ -101,16 +101,12 @@ export function requireFence(db: Database, hold: Hold): JobRow {
 }
 
 /** What a trainer has to know while it works; also notes what it reports. */
-export function beat(
-  db: Database,
-  hold: Hold,
-  report: Heartbeat,
-): Omit<HeartbeatReply, "lease_seconds"> & { live: boolean } {
+export function beat(db: Database, hold: Hold, report: Heartbeat): Omit<HeartbeatReply, "lease_seconds"> {
   const row = requireFence(db, hold);
   const live = !isTerminal(row.status);
   if (live && report.estimated_finish !== undefined) {
     db.run("UPDATE jobs SET estimated_finish = ? WHERE id = ?", report.estimated_finish, row.id);
   }
   if (row.status === "queued") db.run("UPDATE jobs SET status = 'running' WHERE id = ?", row.id);
-  return { cancel: !live, pause: row.status === "paused", live: live && row.status !== "paused" };
+  return { cancel: !live, pause: row.status === "paused" };
 }

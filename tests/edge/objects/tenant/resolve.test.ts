@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { Database } from "../../../../edge/objects/database.ts";
+import { publish } from "../../../../edge/objects/tenant/artefacts.ts";
+import { ownedModel, resolve } from "../../../../edge/objects/tenant/resolve.ts";
+import { BASE, withTenant } from "../../support/tenant-database.ts";
+
+function given(db: Database, letter: string, options: { kind?: "delta" | "model"; base?: typeof BASE } = {}): string {
+  const { kind = "delta", base = BASE } = options;
+  const result = { kind, digest: letter.repeat(64), files: [] };
+  publish(db, { tenant: "t", name: `ft:${letter}`, result, base, method: "supervised", job: "j" }, 0);
+  return `${kind}-${letter.repeat(32)}`;
+}
+
+const resolved = (db: Database, name: string, deltas: { id: string; weight: number }[] = []) =>
+  resolve(db, { tenant: "t", owned: ownedModel(db, name), deltas }, BASE);
+
+describe("a model's name", () => {
+  it("is the base's own, a delta's or a full fine-tune's", () =>
+    withTenant((db) => {
+      given(db, "a");
+      given(db, "f", { kind: "model" });
+      expect(ownedModel(db, "base")).toEqual({ baseId: "base", artefact: null });
+      expect(resolved(db, "base")).toEqual({ base: BASE, weights: null, deltas: [] });
+      expect(resolved(db, "ft:a").deltas).toMatchObject([
+        { digest: "a".repeat(64), weight: 1, prefix: `tenants/t/deltas/${"a".repeat(64)}/` },
+      ]);
+      expect(resolved(db, "ft:f")).toMatchObject({ weights: { tenant: "t", digest: "f".repeat(64) }, deltas: [] });
+      expect(() => ownedModel(db, "ft:other")).toThrow(expect.objectContaining({ code: "model_not_found" }));
+    }));
+
+  it("adds up what is asked for on top, each delta once and in one order", () =>
+    withTenant((db) => {
+      const [b, a] = [given(db, "b"), given(db, "a")];
+      const { deltas } = resolved(db, "ft:b", [
+        { id: a, weight: 0.5 },
+        { id: b, weight: -0.25 },
+        { id: "ft:a", weight: 1 },
+      ]);
+      expect(deltas.map(({ digest, weight }) => [digest[0], weight])).toEqual([
+        ["a", 1.5],
+        ["b", 0.75],
+      ]);
+    }));
+
+  it("does not take deltas for another base, on a full fine-tune, or from nowhere", () =>
+    withTenant((db) => {
+      const a = given(db, "a");
+      given(db, "f", { kind: "model" });
+      const foreign = given(db, "c", { base: { ...BASE, id: "other", digest: "0".repeat(64) } });
+      const error = (code: string, param: string) => expect.objectContaining({ code, param });
+      expect(() =>
+        resolved(db, "base", [
+          { id: a, weight: 1 },
+          { id: foreign, weight: 1 },
+        ]),
+      ).toThrow(error("invalid_delta", "deltas[1].id"));
+      expect(() => resolved(db, "ft:c")).toThrow(error("invalid_delta", "model"));
+      expect(() => resolved(db, "ft:f", [{ id: a, weight: 1 }])).toThrow(error("invalid_delta", "deltas[0].id"));
+      expect(() => resolved(db, "base", [{ id: "delta-x", weight: 1 }])).toThrow(error("not_found", "deltas[0].id"));
+      expect(() => resolved(db, "base", [{ id: "ft:f", weight: 1 }])).toThrow(error("not_found", "deltas[0].id"));
+    }));
+});

@@ -1,0 +1,52 @@
+import { env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { verifyResult } from "../../../../edge/objects/tenant/verify-result.ts";
+import { folderDigest } from "../../../../shared/api/artefacts.ts";
+import { type Folder, fileList, tinyDelta } from "../../support/tiny-base.ts";
+
+const base = { id: "base", digest: "b".repeat(64) };
+
+async function verify(
+  prefix: string,
+  folder: Folder,
+  change: (digest: string) => string = (digest) => digest,
+): Promise<void> {
+  const files = await fileList(folder);
+  for (const { name, sha256 } of files) await env.BLOBS.put(prefix + name, folder.get(name) as Uint8Array, { sha256 });
+  const digest = change(await folderDigest(files));
+  return verifyResult(env.BLOBS, { prefix, base, result: { kind: "delta", digest, files } });
+}
+
+describe("verifyResult", () => {
+  it("lets a sound delta pass", async () => {
+    await verify("verify/a/", (await tinyDelta(base.digest)).folder);
+  });
+
+  it("refuses a delta for another base", async () => {
+    await expect(verify("verify/b/", (await tinyDelta("c".repeat(64))).folder)).rejects.toMatchObject({
+      code: "invalid_delta",
+      message: expect.stringContaining("manifest.json names another base"),
+    });
+  });
+
+  it("refuses a digest that is not the files'", async () => {
+    const { folder } = await tinyDelta(base.digest);
+    await expect(verify("verify/c/", folder, () => "0".repeat(64))).rejects.toMatchObject({ param: "result.digest" });
+  });
+
+  it("refuses tensor files that are none", async () => {
+    const { folder } = await tinyDelta(base.digest);
+    folder.set("serving.safetensors", new Uint8Array(20).fill(255));
+    await expect(verify("verify/d/", folder)).rejects.toMatchObject({
+      code: "invalid_delta",
+      message: expect.stringContaining("serving.safetensors"),
+    });
+  });
+
+  it("refuses what was not stored", async () => {
+    const { files, digest } = await tinyDelta(base.digest, "never stored");
+    await expect(
+      verifyResult(env.BLOBS, { prefix: "verify/e/", base, result: { kind: "delta", digest, files } }),
+    ).rejects.toThrow(/was not uploaded/);
+  });
+});

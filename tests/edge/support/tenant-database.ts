@@ -1,0 +1,38 @@
+import type { Database } from "../../../edge/objects/database.ts";
+import { beginFile, finishFile } from "../../../edge/objects/tenant/files.ts";
+import { addJob, type JobBase, type JobRow } from "../../../edge/objects/tenant/jobs.ts";
+import { createTenantTables } from "../../../edge/objects/tenant/schema.ts";
+import { Method } from "../../../shared/api/methods.ts";
+import { withDatabase } from "./database.ts";
+
+export const BASE: JobBase = {
+  id: "base",
+  digest: "b".repeat(64),
+  prefix: "bases/base/",
+  files: [{ name: "config.json", bytes: 2, sha256: "c".repeat(64) }],
+};
+
+/** Runs a body over the database of a tenant named `t`. */
+export function withTenant<T>(body: (db: Database, state: DurableObjectState) => T | Promise<T>): Promise<T> {
+  return withDatabase((db, state) => {
+    createTenantTables(db);
+    db.run("INSERT INTO tenant VALUES ('t', 1, 100, 100)");
+    return body(db, state);
+  });
+}
+
+/** A file that is ready. */
+export function givenFile(db: Database, id: string, trainable = 1): void {
+  beginFile(db, { id, blob: `blob of ${id}` }, 1_000);
+  const facts = { filename: `${id}.jsonl`, bytes: 3, sha256: "f".repeat(64), format: "chat", lines: 2, trainable };
+  finishFile(db, id, facts, 2_000);
+}
+
+/** A queued job on the file `file-1`. */
+export function givenJob(db: Database, id: string): JobRow {
+  if (db.get("SELECT 1 FROM files WHERE id = 'file-1'") === undefined) givenFile(db, "file-1");
+  const request = { model: "base", training_file: "file-1", suffix: "s" };
+  return addJob(db, { id, request, method: Method.parse({ type: "supervised" }), seed: 1, base: BASE }, 3_000);
+}
+
+export const JOB = "ftjob-0123456789abcdefghijklmn";
