@@ -150,10 +150,10 @@ describe("a stack on the same folder", () => {
   });
 
   test("names what is wrong with a request", async () => {
-    const broken = await toFile(Buffer.from('{"messages":[]}\nnot json\n'), "broken.jsonl");
+    const broken = await toFile(Buffer.from('{"prompt":"a","completion":"b"}\nnot json\n'), "broken.jsonl");
     await expect(client.files.create({ file: broken, purpose: "fine-tune" })).rejects.toMatchObject({
       status: 400,
-      message: expect.stringContaining("line 1"),
+      message: expect.stringContaining("line 2"),
     });
     await expect(client.chat.completions.create({ model: "no-such-model", ...ask("Hello") })).rejects.toMatchObject({
       status: 404,
