@@ -32,7 +32,9 @@ export class ServedModel {
   readonly #blobs: R2Bucket;
   readonly #ort: OrtModule;
   readonly #base: WeightSet;
-  readonly #fineTunes = new LoadOnce<FineTune>();
+  readonly #fineTunes = new LoadOnce<WeightSet>();
+  /** How many requests use a full fine-tune, or wait for it. */
+  readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
   readonly #deltas = new BoundedCache<BankDelta>(DELTA_CACHE_BYTES);
 
@@ -111,9 +113,16 @@ export class ServedModel {
    */
   async weights(folder: (StoredFolder & { tenant: string }) | null): Promise<{ set: WeightSet; release: () => void }> {
     if (folder === null) return { set: this.#base, release: () => {} };
-    const fineTune = await this.#fineTunes.get(`${folder.tenant}/${folder.digest}`, () => this.#loadFineTune(folder));
-    fineTune.users++;
-    return { set: fineTune.set, release: () => void fineTune.users-- };
+    const key = `${folder.tenant}/${folder.digest}`;
+    const count = (by: number) => this.#users.set(key, (this.#users.get(key) ?? 0) + by);
+    count(1);
+    try {
+      const set = await this.#fineTunes.get(key, () => this.#loadFineTune(folder));
+      return { set, release: () => void count(-1) };
+    } catch (error) {
+      count(-1);
+      throw error;
+    }
   }
 
   /** A delta's factors, from its serving form. The digest names the contents, so equal digests are equal factors. */
@@ -127,20 +136,16 @@ export class ServedModel {
     return delta;
   }
 
-  async #loadFineTune(folder: StoredFolder): Promise<FineTune> {
+  async #loadFineTune(folder: StoredFolder): Promise<WeightSet> {
     const weights = await readWeights(this.config, new FolderReader(this.#blobs, folder));
-    for (const [key, { set, users }] of this.#fineTunes.loaded()) {
-      if (users > 0) continue;
+    for (const [key, set] of this.#fineTunes.loaded()) {
+      if ((this.#users.get(key) ?? 0) > 0) continue;
       this.#fineTunes.forget(key);
+      this.#users.delete(key);
       set.dispose();
     }
-    return { set: new WeightSet(this.#ort, weights), users: 0 };
+    return new WeightSet(this.#ort, weights);
   }
-}
-
-interface FineTune {
-  readonly set: WeightSet;
-  users: number;
 }
 
 /** What the bank takes of a serving file: A transposed to [r, in]. A delta's rank is that of its largest layer. */

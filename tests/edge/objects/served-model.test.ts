@@ -1,0 +1,237 @@
+import { env } from "cloudflare:test";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { StoredFolder } from "../../../edge/objects/engine-protocol.ts";
+import { ServedModel } from "../../../edge/objects/served-model.ts";
+import { type CanonicalDelta, encodeCanonical } from "../../../shared/delta/canonical.ts";
+import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
+import { FINAL_NORM } from "../../../shared/model/modules.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { goldenBase, goldenTensors } from "../support/golden-base.ts";
+import { storeFolder } from "../support/stored-folder.ts";
+import { type Folder, json } from "../support/tiny-base.ts";
+
+const MIB = 1024 * 1024;
+const Q = "layers.0.self_attn.q_proj";
+
+/** R2, with the names of what was read from it. */
+function watched() {
+  const reads: string[] = [];
+  const get = (key: string) => {
+    reads.push(key.split("/").at(-1)!);
+    return env.BLOBS.get(key);
+  };
+  return { blobs: { get } as unknown as R2Bucket, reads };
+}
+
+function load(folder: StoredFolder, blobs: R2Bucket = env.BLOBS, heapLimitBytes = 64 * MIB) {
+  return ServedModel.load(blobs, folder, { heapLimitBytes });
+}
+
+/** A full fine-tune of the golden base: its last norm is `mark` everywhere. */
+async function fineTune(mark: number, tenant = "acme"): Promise<StoredFolder & { tenant: string }> {
+  const tensors = goldenTensors();
+  tensors.get(FINAL_NORM)!.values.fill(mark);
+  const file = writeSafetensors(
+    new Map([...tensors].map(([name, { tensor, values }]) => [name, { ...tensor, bytes: fromF32(values, "F32") }])),
+  );
+  return { ...(await storeFolder(new Map([["model.safetensors", file]]))), tenant };
+}
+
+async function storeDelta(delta: CanonicalDelta): Promise<StoredFolder> {
+  return storeFolder(new Map([["serving.safetensors", encodeCanonical(delta)]]));
+}
+
+let base: StoredFolder;
+beforeAll(async () => {
+  base = await storeFolder(goldenBase());
+});
+
+describe("ServedModel.load", () => {
+  it("loads a Hugging Face folder out of R2", async () => {
+    const model = await load(base);
+    expect(model.config).toMatchObject({ modelType: "llama", layers: 2, vocabSize: 96 });
+    expect(model.capacity).toBe(64);
+    expect(model.busy).toBe(false);
+    expect(model.heapBytes).toBeGreaterThan(16 * MIB - 1);
+    expect(model.template().encodePrompt([{ role: "user", content: "x" }])).toContain(model.tokenizer.eosId);
+    const { set } = await model.weights(null);
+    expect(set.tensors[FINAL_NORM]!.view()).toEqual(goldenTensors().get(FINAL_NORM)!.values);
+  });
+
+  it("ends at the end-of-text and padding tokens, and at those of generation_config.json", async () => {
+    expect([...(await load(base)).endTokens].sort()).toEqual([0, 2]);
+    const endsOf = async (eos: unknown) => {
+      const folder = goldenBase().set("generation_config.json", json({ eos_token_id: eos }));
+      return [...(await load(await storeFolder(folder))).endTokens].sort((a, b) => a - b);
+    };
+    expect(await endsOf(7)).toEqual([0, 2, 7]);
+    expect(await endsOf([2, 30])).toEqual([0, 2, 30]);
+  });
+
+  it("serves a model without a chat template, for plain completions", async () => {
+    const folder = goldenBase();
+    folder.delete("chat_template.jinja");
+    const model = await load(await storeFolder(folder));
+    expect(() => model.template()).toThrow(expect.objectContaining({ code: "invalid_model" }));
+  });
+
+  it.each(["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"])(
+    "refuses a folder whose %s changed in the store",
+    async (name) => {
+      const folder = await storeFolder(goldenBase().set("README.md", new TextEncoder().encode(name)));
+      const bytes = goldenBase().get(name)!.slice();
+      bytes[bytes.length - 2]! ^= 1;
+      await env.BLOBS.put(folder.prefix + name, bytes);
+      await expect(load(folder)).rejects.toMatchObject({
+        code: "corrupt_blob",
+        message: `the stored file ${name} of ${folder.digest} does not have its digest`,
+      });
+    },
+  );
+
+  it("refuses weights that are not the configuration's, and a model that the heap does not hold", async () => {
+    const config = JSON.parse(new TextDecoder().decode(goldenBase().get("config.json"))) as object;
+    const folder = (changes: object): Folder => goldenBase().set("config.json", json({ ...config, ...changes }));
+    await expect(load(await storeFolder(folder({ intermediate_size: 65 })))).rejects.toMatchObject({
+      code: "invalid_model",
+      message: "model.layers.0.mlp.gate_proj.weight is [64, 32] in the weight file, but config.json makes it [65, 32]",
+    });
+    await expect(load(base, env.BLOBS, 18 * MIB)).rejects.toMatchObject({ code: "capacity_exceeded" });
+  });
+});
+
+describe("ServedModel.weights", () => {
+  it("loads a full fine-tune once, and keeps it until another one needs the room", async () => {
+    const { blobs, reads } = watched();
+    const model = await load(base, blobs);
+    const [first, second] = [await fineTune(2), await fineTune(3)];
+    reads.length = 0;
+    const [a, b] = await Promise.all([model.weights(first), model.weights(first)]);
+    expect(a.set).toBe(b.set);
+    expect(new Set(a.set.tensors[FINAL_NORM]!.view())).toEqual(new Set([2]));
+    a.release();
+    b.release();
+    (await model.weights(first)).release();
+    expect(reads).toEqual(["model.safetensors"]);
+    const other = await model.weights(second);
+    expect(new Set(other.set.tensors[FINAL_NORM]!.view())).toEqual(new Set([3]));
+    expect(() => a.set.tensors[FINAL_NORM]!.view()).toThrow("was used after disposal");
+    expect(new Set((await model.weights(first)).set.tensors[FINAL_NORM]!.view())).toEqual(new Set([2]));
+    expect(reads).toHaveLength(3);
+  });
+
+  it("throws out no set that somebody uses", async () => {
+    const model = await load(base);
+    const used = await model.weights(await fineTune(2));
+    const other = await model.weights(await fineTune(3));
+    expect(used.set.tensors[FINAL_NORM]!.view()[0]).toBe(2);
+    expect(other.set.tensors[FINAL_NORM]!.view()[0]).toBe(3);
+  });
+
+  it("throws out no set that somebody was about to use when another one came", async () => {
+    const model = await load(base);
+    const idle = await fineTune(2);
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const other = await fineTune(10 + ticks);
+      (await model.weights(idle)).release();
+      // The other one is held at its digest, and let go a few turns before the idle one is asked for.
+      const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const digest = crypto.subtle.digest.bind(crypto.subtle);
+      vi.spyOn(crypto.subtle, "digest").mockImplementation(async (...args) => {
+        const hash = await digest(...args);
+        reached.resolve();
+        await held.promise;
+        return hash;
+      });
+      const loading = model.weights(other);
+      await reached.promise;
+      vi.restoreAllMocks();
+      held.resolve();
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      const { set, release } = await model.weights(idle);
+      expect(set.tensors[FINAL_NORM]!.view()[0]).toBe(2);
+      release();
+      (await loading).release();
+    }
+  });
+
+  it("keeps the fine-tunes of two tenants apart, however equal", async () => {
+    const { blobs, reads } = watched();
+    const model = await load(base, blobs);
+    const [mine, theirs] = [await fineTune(2, "acme"), await fineTune(2, "other")];
+    expect(mine.digest).toBe(theirs.digest);
+    reads.length = 0;
+    const sets = [await model.weights(mine), await model.weights(theirs)];
+    expect(sets[0]!.set).not.toBe(sets[1]!.set);
+    expect(reads).toHaveLength(2);
+  });
+
+  it("tries again after a set that could not be loaded", async () => {
+    const model = await load(base);
+    const folder = await fineTune(5);
+    const whole = await env.BLOBS.get(`${folder.prefix}model.safetensors`);
+    const bytes = await whole!.arrayBuffer();
+    await env.BLOBS.put(`${folder.prefix}model.safetensors`, bytes.slice(0, -1));
+    await expect(model.weights(folder)).rejects.toMatchObject({ code: "corrupt_blob" });
+    await env.BLOBS.put(`${folder.prefix}model.safetensors`, bytes);
+    expect((await model.weights(folder)).set.tensors[FINAL_NORM]!.view()[0]).toBe(5);
+  });
+});
+
+describe("ServedModel.delta", () => {
+  const factors = (rank: number, out: number) => ({
+    a: f32(
+      [32, rank],
+      Float32Array.from({ length: 32 * rank }, (_, i) => i),
+    ),
+    b: f32(
+      [rank, out],
+      Float32Array.from({ length: rank * out }, (_, i) => -i),
+    ),
+  });
+
+  it("reads the serving form, A turned for the bank", async () => {
+    const model = await load(base);
+    const folder = await storeDelta(
+      new Map([
+        [Q, factors(2, 32)],
+        ["layers.1.mlp.up_proj", factors(3, 64)],
+      ]),
+    );
+    const delta = await model.delta("acme", folder);
+    expect(delta.key).toBe(`acme/${folder.digest}`);
+    expect(delta.rank).toBe(3);
+    expect([...delta.factors.keys()]).toEqual([Q, "layers.1.mlp.up_proj"]);
+    const { a, b } = delta.factors.get(Q)!;
+    expect([...a.subarray(0, 3), a[32]]).toEqual([0, 2, 4, 1]);
+    expect([...b.subarray(0, 3)]).toEqual([-0, -1, -2]);
+  });
+
+  it("reads a delta once for each tenant", async () => {
+    const { blobs, reads } = watched();
+    const model = await load(base, blobs);
+    const folder = await storeDelta(new Map([[Q, factors(1, 32)]]));
+    reads.length = 0;
+    const first = await model.delta("acme", folder);
+    expect(await model.delta("acme", folder)).toBe(first);
+    expect((await model.delta("other", folder)).key).toBe(`other/${folder.digest}`);
+    expect(reads).toEqual(["serving.safetensors", "serving.safetensors"]);
+  });
+
+  it("refuses a delta that changed, does not fit, or is more than factors", async () => {
+    const model = await load(base);
+    const folder = await storeDelta(new Map([[Q, factors(4, 32)]]));
+    await env.BLOBS.put(`${folder.prefix}serving.safetensors`, "other");
+    await expect(model.delta("acme", folder)).rejects.toMatchObject({ code: "corrupt_blob" });
+    const wide = await storeDelta(new Map([[Q, factors(1, 33)]]));
+    await expect(model.delta("acme", wide)).rejects.toMatchObject({
+      code: "invalid_delta",
+      message: expect.stringContaining(`${Q}.B`),
+    });
+    const scaled = await storeDelta(new Map([[Q, { scale: f32([32], new Float32Array(32).fill(2)) }]]));
+    await expect(model.delta("acme", scaled)).rejects.toMatchObject({
+      code: "invalid_delta",
+      message: `the delta changes ${Q} by more than low-rank factors, which is not served`,
+    });
+  });
+});
