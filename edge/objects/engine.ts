@@ -3,7 +3,7 @@ import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
 import type { GenerateEvent } from "../decode/events.ts";
 import { Sequence } from "../decode/sequence.ts";
-import type { Env } from "../env.ts";
+import { type Env, heapLimitBytes } from "../env.ts";
 import type { BatchJob } from "./batch-loop.ts";
 import { encodeEvent, type GenerateRequest, type StoredFolder } from "./engine-protocol.ts";
 import { LoadOnce } from "./load-once.ts";
@@ -15,8 +15,6 @@ import { ServedModel } from "./served-model.ts";
  * back with the isolate's next request at no cost.
  */
 const models = new LoadOnce<ServedModel>();
-
-const DEFAULT_HEAP_LIMIT_MB = 96;
 
 /** Serves one base model, and every delta and full fine-tune of it, to all tenants: one batch, one loop. */
 export class Engine extends DurableObject<Env> {
@@ -106,8 +104,7 @@ function loadModel(env: Env, folder: StoredFolder): Promise<ServedModel> {
   return models.get(folder.digest, () => {
     // Forgetting a model is enough: its WASM memory goes with the last reference to it.
     for (const [digest, model] of models.loaded()) if (!model.busy) models.forget(digest);
-    const heapLimitBytes = Number(env.ENGINE_HEAP_MB ?? DEFAULT_HEAP_LIMIT_MB) * 1024 * 1024;
-    return ServedModel.load(env.BLOBS, folder, { heapLimitBytes });
+    return ServedModel.load(env.BLOBS, folder, { heapLimitBytes: heapLimitBytes(env) });
   });
 }
 
@@ -116,8 +113,9 @@ function createSequences(model: ServedModel, request: GenerateRequest, prompts: 
   const { sampling } = request;
   const { tokenizer } = model;
   const seed = sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const param = request.prompt.kind === "chat" ? "messages" : "prompt";
   return prompts.flatMap((prompt, p) => {
-    const maxTokens = tokenLimit(model, prompt.length, sampling.maxTokens);
+    const maxTokens = tokenLimit(model, prompt.length, { requested: sampling.maxTokens, param });
     return Array.from({ length: sampling.n }, (_, i) => {
       const choice = p * sampling.n + i;
       const random = createRandom(seed, "choice", choice);

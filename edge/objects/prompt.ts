@@ -36,6 +36,13 @@ export function encodePrompts(model: PromptModel, prompt: GeneratePrompt): numbe
   });
 }
 
+export interface TokenWish {
+  /** null: as many as there is room for. */
+  readonly requested: number | null;
+  /** The request's field that holds the prompt. */
+  readonly param: "messages" | "prompt";
+}
+
 /**
  * How many tokens may follow a prompt. Throws `context_length_exceeded` when the prompt leaves no room, or less than was
  * asked for.
@@ -43,7 +50,7 @@ export function encodePrompts(model: PromptModel, prompt: GeneratePrompt): numbe
 export function tokenLimit(
   model: Pick<PromptModel, "capacity">,
   promptTokens: number,
-  requested: number | null,
+  { requested, param }: TokenWish,
 ): number {
   const room = model.capacity - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? room;
@@ -52,6 +59,6 @@ export function tokenLimit(
     "context_length_exceeded",
     `this model's context is ${model.capacity} tokens, but the prompt has ${promptTokens}${wanted}; shorten the prompt` +
       (requested === null ? "" : " or lower max_tokens"),
-    { param: requested === null || room < 1 ? "messages" : "max_tokens" },
+    { param: requested === null || room < 1 ? param : "max_tokens" },
   );
 }
