@@ -1,5 +1,14 @@
 /** Source files without a test of their own, each with the reason. A file with logic does not belong here. */
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
+  "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send what they take and refuse",
+  "shared/api/files.ts": "schemas: tests/edge/routes/files.test.ts",
+  "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
+  "shared/api/limits.ts": "constants",
+  "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
+  "edge/decode/events.ts": "types alone",
+  "edge/objects/dispatcher/schema.ts": "SQL: tests/edge/objects/dispatcher.test.ts runs on it",
+  "edge/objects/tenant/schema.ts": "SQL: tests/edge/objects/tenant.test.ts runs on it",
+  "edge/routes/app-env.ts": "types alone",
   "infra/checks/twin-exemptions.ts": "this table",
   "infra/base/corpus/facts/": "tables of facts: tests/infra/base/corpus/facts/all.test.ts holds every one to the rules",
   "infra/base/corpus/words.ts": "word lists",

@@ -71,7 +71,7 @@ export function readModelJson(files: ModelFiles, name: string): unknown {
 
 function readText(name: string, bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (cause) {
     throw new TrimtabError("invalid_model", `${name} is not UTF-8 text`, { cause });
   }

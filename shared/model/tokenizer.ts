@@ -275,7 +275,8 @@ function firstCharacterLength(text: string): number {
 /** The library's byte-fallback decoder drops U+FEFF; the reference keeps it. */
 function keepByteOrderMarks(decoder: object): void {
   const parts = decoder as { decoders?: object[]; text_decoder?: unknown };
-  if (parts.text_decoder !== undefined) parts.text_decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+  if (parts.text_decoder !== undefined)
+    parts.text_decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
   for (const part of parts.decoders ?? []) keepByteOrderMarks(part);
 }
 
