@@ -6,6 +6,7 @@ import { DEFAULTS } from "../../shared/api/limits.ts";
 import { type ListOf, listOf, type Page } from "../../shared/api/lists.ts";
 import type { Model } from "../../shared/api/models.ts";
 import type { Lease, LeaseRequest } from "../../shared/api/trainer.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { UploadedFolder } from "../blobs/uploaded-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
 import { nextBlobSweep, sweepBlobs } from "./blob-ledger.ts";
@@ -244,6 +245,10 @@ export class Dispatcher extends DurableObject<Env> {
       requeue(this.#db, row);
       await tenantObject(this.env, tenant).noteLapse({ job, fence }, attempts);
     } catch (error) {
+      if (error instanceof TrimtabError && error.code === "not_found") {
+        removeJob(this.#db, job, null);
+        return;
+      }
       console.error(`the lapsed lease of ${job} could not be settled`, error);
       postponeLapse(this.#db, row, Date.now() + RETRY_MS);
     }

@@ -90,8 +90,13 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   return requireJob(db, job.id);
 }
 
+/** A job of the tenant; none of a tenant that was never made. */
+export function findJob(db: Database, id: string): JobRow | undefined {
+  return db.has("jobs") ? db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id) : undefined;
+}
+
 export function requireJob(db: Database, id: string): JobRow {
-  const row = db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id);
+  const row = findJob(db, id);
   if (row === undefined) {
     throw new TrimtabError("not_found", `There is no fine-tuning job ${JSON.stringify(id)}.`, {
       param: "fine_tuning_job_id",

@@ -8,7 +8,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { Database } from "../database.ts";
 import { resumeStateOf } from "./checkpoints.ts";
 import { type FileRow, requireFile } from "./files.ts";
-import { baseOf, isTerminal, type JobRow, requireJob, specOf } from "./jobs.ts";
+import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./jobs.ts";
 
 /** A trainer's hold on a job. */
 export interface Hold {
@@ -30,7 +30,7 @@ export interface BegunLease {
 
 /** Hands a job to a trainer, with what it needs to know. */
 export function beginLease(db: Database, terms: LeaseTerms): BegunLease {
-  const row = db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", terms.job);
+  const row = findJob(db, terms.job);
   if (row === undefined || row.status === "paused") return { lease: null, ended: null };
   if (isTerminal(row.status)) return { lease: null, ended: row.status };
   if (terms.fence <= row.fence) {

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { checkMethod, methodOf } from "../../../edge/routes/check-job.ts";
+import { CreateJob } from "../../../shared/api/jobs.ts";
+import { Method } from "../../../shared/api/methods.ts";
+import { TINY_CONFIG } from "../support/tiny-base.ts";
+
+const request = (fields: Record<string, unknown>) => CreateJob.parse({ model: "m", training_file: "f", ...fields });
+const method = (supervised: Record<string, unknown>) => Method.parse({ type: "supervised", supervised });
+
+describe("methodOf", () => {
+  it("is the request's, the default, or made of the old field", () => {
+    const full = method({ peft: { type: "full" } });
+    expect(methodOf(request({ method: full }))).toEqual(full);
+    expect(methodOf(request({}))).toEqual(method({}));
+    expect(methodOf(request({ hyperparameters: { batch_size: 4 } })).supervised.hyperparameters.batch_size).toBe(4);
+    expect(() => methodOf(request({ method: full, hyperparameters: {} }))).toThrow(
+      expect.objectContaining({ param: "hyperparameters" }),
+    );
+  });
+});
+
+describe("checkMethod", () => {
+  it("takes a rank up to the smallest matrix and modules that are there", () => {
+    checkMethod(
+      method({ peft: { type: "lora", r: 8, target_modules: ["q_proj", "layers.1.mlp.up_proj"] } }),
+      TINY_CONFIG,
+    );
+    checkMethod(method({ peft: { type: "lora", r: 16, target_modules: "q_proj" } }), TINY_CONFIG);
+    checkMethod(method({ peft: { type: "full" }, hyperparameters: { max_length: 128 } }), TINY_CONFIG);
+  });
+
+  it.each([
+    [{ peft: { type: "lora", r: 9 } }, "method.supervised.peft.r"],
+    [{ peft: { type: "lora", target_modules: ["q_proj", "nothing"] } }, "method.supervised.peft.target_modules"],
+    [{ hyperparameters: { max_length: 129 } }, "method.supervised.hyperparameters.max_length"],
+  ])("refuses %j", (settings, param) => {
+    expect(() => checkMethod(method(settings), TINY_CONFIG)).toThrow(
+      expect.objectContaining({ code: "invalid_request", param }),
+    );
+  });
+});

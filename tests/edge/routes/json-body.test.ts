@@ -1,0 +1,63 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { LIMITS } from "../../../shared/api/limits.ts";
+import { Api } from "../support/api.ts";
+
+const api = new Api();
+const path = "/v1/fine_tuning/jobs";
+const json = { "content-type": "application/json" };
+let key: string;
+
+beforeAll(async () => {
+  key = await api.tenant("json");
+});
+
+const refused = (body: unknown, headers: Record<string, string> = json) =>
+  api.refusal("POST", path, { key, body, headers });
+
+describe("a JSON body", () => {
+  it.each([
+    ["{", "invalid_json"],
+    ["", "invalid_json"],
+    ["nonsense", "invalid_json"],
+    ['{"model":"a","model":"b"}', "invalid_json"],
+    ["[]", "invalid_request"],
+    ["null", "invalid_request"],
+    ["{}", "invalid_request"],
+  ])("may not be %j", async (text, code) => {
+    expect(await refused(text)).toMatchObject({ status: 400, code });
+  });
+
+  it("has to be UTF-8", async () => {
+    expect(await refused(new Uint8Array([123, 255, 125]))).toMatchObject({ status: 400, code: "invalid_json" });
+  });
+
+  it.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "application/jsonp"])(
+    "is not %s",
+    async (type) => {
+      expect(await refused("{}", { "content-type": type })).toMatchObject({
+        status: 400,
+        code: "invalid_request",
+        message: expect.stringContaining("application/json"),
+      });
+    },
+  );
+
+  it("may say its charset, or be a kind of JSON", async () => {
+    for (const type of ["application/json; charset=utf-8", "application/vnd.api+json"]) {
+      expect(await refused("{}", { "content-type": type })).toMatchObject({ param: "model" });
+    }
+  });
+
+  it("is read up to its limit, whatever it says of its length", async () => {
+    const large = JSON.stringify({ model: "x".repeat(LIMITS.jsonBody) });
+    const tooLarge = { status: 413, code: "payload_too_large" };
+    expect(await refused("{}", { ...json, "content-length": String(LIMITS.jsonBody + 1) })).toMatchObject(tooLarge);
+    expect(await refused(large)).toMatchObject(tooLarge);
+    const stream = new Blob([large]).stream();
+    expect(await refused(stream)).toMatchObject(tooLarge);
+  });
+
+  it("may be deep without harm", async () => {
+    expect(await refused(`{"model":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toMatchObject({ status: 400 });
+  });
+});

@@ -1,0 +1,120 @@
+import { env } from "cloudflare:test";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { Lease } from "../../../shared/api/trainer.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { Api, storing, TRAINER_TOKEN } from "../support/api.ts";
+import { FakeTrainer } from "../support/fake-trainer.ts";
+
+const api = new Api();
+const trainer = new FakeTrainer(api, "blobs");
+const state = new TextEncoder().encode("resume state");
+let lease: Lease;
+
+beforeAll(async () => {
+  await api.base("blob-base");
+  const key = await api.tenant("blobber");
+  const file = await api.dataset(key);
+  await api.call("POST", "/v1/fine_tuning/jobs", { key, body: { model: "blob-base", training_file: file } });
+  lease = (await trainer.lease()) as Lease;
+});
+
+const path = (suffix: string) => `/v1/trainer/jobs/${lease.job}/${suffix}`;
+
+async function put(suffix: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
+  return api.send("PUT", path(suffix), {
+    key: TRAINER_TOKEN,
+    body,
+    headers: { ...(await storing(lease, body)), ...headers },
+  });
+}
+
+describe("reading", () => {
+  it("gives every file of the base, with its digest", async () => {
+    for (const { name, sha256, bytes, path } of lease.base.files) {
+      const response = await trainer.read(lease, path);
+      const body = await response.bytes();
+      expect([name, body.byteLength, await sha256Hex(body)]).toEqual([name, bytes, sha256]);
+      expect(response.headers.get("x-trimtab-sha256")).toBe(sha256);
+    }
+  });
+
+  it("knows nothing else", async () => {
+    for (const suffix of ["base/README.md", "base/..%2Fconfig.json", "files/file-x", "checkpoints/1"]) {
+      expect((await trainer.read(lease, path(suffix))).status).toBe(404);
+    }
+  });
+
+  it("breaks off where the stored bytes have rotted", async () => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    const config = lease.base.files.find(({ name }) => name === "config.json");
+    const key =
+      (await env.BLOBS.list({ prefix: "bases/blob-base/" })).objects.find((object) =>
+        object.key.endsWith("/config.json"),
+      )?.key ?? "";
+    const sound = await (await env.BLOBS.get(key))?.arrayBuffer();
+    await env.BLOBS.put(key, "rotten");
+    const response = await trainer.read(lease, config?.path ?? "");
+    await expect(response.bytes()).rejects.toThrow();
+    await env.BLOBS.put(key, sound ?? null);
+    log.mockRestore();
+  });
+});
+
+describe("storing a resume state", () => {
+  it("makes it the newest, in place of the one before", async () => {
+    expect(await (await put("checkpoints/1", state)).json()).toEqual({
+      step: 1,
+      bytes: state.byteLength,
+      sha256: await sha256Hex(state),
+    });
+    expect((await put("checkpoints/2", state)).status).toBe(200);
+    expect((await put("checkpoints/1", state)).status).toBe(409);
+    const stored = async () => (await env.BLOBS.list({ prefix: `tenants/blobber/jobs/${lease.job}/resume/` })).objects;
+    await expect.poll(stored).toHaveLength(1);
+    expect(new TextDecoder().decode(await (await trainer.read(lease, path("checkpoints/2"))).bytes())).toBe(
+      "resume state",
+    );
+  });
+
+  it("keeps nothing of other bytes than those announced, and what was there stays", async () => {
+    const wrong = await put("checkpoints/3", state, { "x-trimtab-sha256": "0".repeat(64) });
+    expect(wrong.status).toBe(400);
+    const short = await put("checkpoints/3", state, { "content-length": "x" });
+    expect(short.status).toBe(400);
+    const unsigned = await put("checkpoints/3", state, { "x-trimtab-sha256": "" });
+    expect(await unsigned.json()).toMatchObject({ error: { param: "x-trimtab-sha256" } });
+    expect((await trainer.read(lease, path("checkpoints/2"))).status).toBe(200);
+    const stored = async () => (await env.BLOBS.list({ prefix: `tenants/blobber/jobs/${lease.job}/resume/` })).objects;
+    await expect.poll(stored).toHaveLength(1);
+  });
+});
+
+describe("storing an artefact", () => {
+  const place = `artefacts/delta/${"a".repeat(64)}`;
+
+  it("creates it once and never changes it", async () => {
+    expect(await (await put(`${place}/manifest.json`, state)).json()).toEqual({
+      name: "manifest.json",
+      bytes: state.byteLength,
+      created: true,
+    });
+    const other = new TextEncoder().encode("other");
+    expect(await (await put(`${place}/manifest.json`, other)).json()).toMatchObject({ created: false });
+    const stored = await env.BLOBS.get(`tenants/blobber/deltas/${"a".repeat(64)}/manifest.json`);
+    expect(await stored?.text()).toBe("resume state");
+  });
+
+  it.each([
+    [`${place}/adapter_model.bin`, "name"],
+    [`${place}/..%2Fmanifest.json`, "name"],
+    [`${place}/model.safetensors`, "name"],
+    ["artefacts/delta/short/manifest.json", "digest"],
+    [`artefacts/other/${"a".repeat(64)}/manifest.json`, "kind"],
+  ])("refuses %s", async (suffix, param) => {
+    const response = await put(suffix, state);
+    expect([response.status, ((await response.json()) as { error: { param: string } }).error.param]).toEqual([
+      400,
+      param,
+    ]);
+  });
+});
