@@ -92,7 +92,10 @@ export const HeartbeatReply = z
   .meta({ id: "HeartbeatReply" });
 export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
 
-/** Data of a `metrics` event always has `step` and `total_steps`; losses are means over trained tokens, in nats. */
+/**
+ * Data of a `metrics` event always has `step` and `total_steps`; losses are means over trained tokens, in nats. One such event
+ * a step: a second one is taken for the first, sent again by a run that was killed.
+ */
 export const TrainerEvent = z
   .strictObject({
     seq: z.int().min(0).meta({ description: "Counts the events of one lease" }),

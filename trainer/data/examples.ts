@@ -41,7 +41,12 @@ export interface TokenizeOptions {
   readonly maxLength: number;
   /** The field of the job that an error names; `training_file` by default. */
   readonly param?: string;
+  /** Waited for now and then: encoding keeps the thread, and a large dataset would keep it for minutes. */
+  readonly breathe?: () => Promise<void>;
 }
+
+/** Tokens between two breaths, of which each is a fraction of a second's work. */
+const TOKENS_OF_A_BREATH = 16_384;
 
 const MAX_NOTES = 5;
 
@@ -50,8 +55,11 @@ const MAX_NOTES = 5;
  * end-of-text token after it. Throws `invalid_dataset`, saying what to change, when not one token would be trained on or
  * a line uses what the model's template does not show; `invalid_model` when there are chats and no usable template.
  */
-export function tokenizeDataset(lines: Iterable<TrainingLine>, options: TokenizeOptions): TokenizedDataset {
-  const { tokenizer, maxLength } = options;
+export async function tokenizeDataset(
+  lines: Iterable<TrainingLine>,
+  options: TokenizeOptions,
+): Promise<TokenizedDataset> {
+  const { tokenizer, maxLength, breathe } = options;
   let template = options.chatTemplate;
   const examples: TokenizedExample[] = [];
   const droppedFor: Record<DropReason, number> = { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0 };
@@ -59,6 +67,7 @@ export function tokenizeDataset(lines: Iterable<TrainingLine>, options: Tokenize
   let truncated = 0;
   let tokens = 0;
   let trainableTokens = 0;
+  let sinceBreath = 0;
 
   function drop(line: number, reason: DropReason, detail: string): void {
     droppedFor[reason] += 1;
@@ -69,6 +78,11 @@ export function tokenizeDataset(lines: Iterable<TrainingLine>, options: Tokenize
     if (example.kind === "chat") template ??= loadChatTemplate(tokenizer);
     const encoded = encode(line, example, tokenizer, template, (detail) => drop(line, "refused_by_template", detail));
     if (encoded === undefined) continue;
+    sinceBreath += encoded.ids.length;
+    if (sinceBreath >= TOKENS_OF_A_BREATH) {
+      sinceBreath = 0;
+      await breathe?.();
+    }
     if (countTrainable(encoded.labels) === 0) {
       drop(line, "nothing_to_learn", "it has no assistant message with weight 1");
       continue;

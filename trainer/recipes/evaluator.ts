@@ -6,6 +6,7 @@ import type { TokenizedExample } from "../data/examples.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { AttachedMethod } from "../peft/method.ts";
 import { evaluationGraph, frozenWeights } from "./causal-graphs.ts";
+import type { RecipeContext } from "./recipe.ts";
 
 /** Measures a method's parameters on fixed examples. */
 export interface Evaluator {
@@ -21,11 +22,13 @@ export interface EvaluatorOptions {
   readonly rows: RowOptions;
   /** At least one label among them. */
   readonly examples: readonly TokenizedExample[];
+  /** Waited for after every batch. */
+  readonly breathe: RecipeContext["breathe"];
 }
 
 /** Compiles the loss alone, without dropout, once for all measurements. */
 export async function createEvaluator(executor: Executor, options: EvaluatorOptions): Promise<Evaluator> {
-  const { config, weights, method, rows } = options;
+  const { config, weights, method, rows, breathe } = options;
   const batches = evaluationBatches(options.examples, rows);
   const program = await executor.compile(evaluationGraph({ config, method, shape: rows.shape }), {
     bindings: frozenWeights(weights, method),
@@ -36,6 +39,7 @@ export async function createEvaluator(executor: Executor, options: EvaluatorOpti
       for (const { feeds } of batches) {
         const { loss } = await program.run({ ...feeds, ...Object.fromEntries(values) });
         sum += Number(loss!.data[0]);
+        await breathe();
       }
       return sum;
     },

@@ -37,6 +37,11 @@ export interface RecipeContext {
   /** Milliseconds; decides nothing but the speeds that are reported. */
   readonly now: () => number;
   readonly event: (event: Omit<TrainerEvent, "seq">) => void;
+  /**
+   * Waited for wherever something other than a step takes long, every second or so: reading data, measuring. Timers and
+   * sockets get their turn, and what it throws ends the run and is thrown on.
+   */
+  readonly breathe: () => Promise<void>;
   /** Waited for after every step. What it throws ends the run and is thrown on. */
   readonly afterStep: (progress: Progress) => Promise<void>;
   /** Waited for wherever the recipe has a result worth keeping before the last one. */

@@ -31,11 +31,16 @@ export function longestSequence({ maxPositions }: ModelConfig, maxLength: number
  * Encodes a dataset and reports how many of its examples were kept, cut and left out. Throws `invalid_file`,
  * `invalid_dataset` or `invalid_model` with what to change.
  */
-export function readDataset(dataset: Dataset, options: ReadOptions, report: RecipeContext["event"]): TokenizedDataset {
+export async function readDataset(
+  dataset: Dataset,
+  options: ReadOptions,
+  { event, breathe }: Pick<RecipeContext, "event" | "breathe">,
+): Promise<TokenizedDataset> {
   const { config, tokenizer, maxLength, param } = options;
   const lines = parseTrainingFile(dataset.bytes, { name: dataset.name });
-  const read = tokenizeDataset(lines, { tokenizer, maxLength, param });
-  const foreign = read.examples.flatMap(({ ids }) => Array.from(ids)).find((id) => id >= config.vocabSize);
+  const read = await tokenizeDataset(lines, { tokenizer, maxLength, param, breathe });
+  const isForeign = (id: number) => id >= config.vocabSize;
+  const foreign = read.examples.find(({ ids }) => ids.some(isForeign))?.ids.find(isForeign);
   if (foreign !== undefined) {
     throw new TrimtabError(
       "invalid_model",
@@ -44,7 +49,7 @@ export function readDataset(dataset: Dataset, options: ReadOptions, report: Reci
   }
   const { kept, truncated, dropped, tokens, trainableTokens } = read.counts;
   const counts = `${kept} kept (${truncated} of them truncated to ${maxLength} tokens), ${dropped} dropped`;
-  report({
+  event({
     level: truncated + dropped > 0 ? "warn" : "info",
     message: [`${dataset.name}: ${counts}; ${trainableTokens} of ${tokens} tokens are trained on`, ...read.notes].join(
       "\n",

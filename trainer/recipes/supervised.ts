@@ -1,3 +1,4 @@
+import { TrimtabError } from "../../shared/errors.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
 import { chooseBatchShape } from "../data/batch-shape.ts";
 import { createBatches, type RowOptions } from "../data/batches.ts";
@@ -35,9 +36,9 @@ export const supervised: Recipe = async (job, context) => {
   const { config, weights, tokenizer } = loadModelFolder(job.base.files);
   const maxLength = longestSequence(config, asked.max_length);
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
-    readDataset(dataset, { config, tokenizer, maxLength, param }, context.event);
-  const { examples, counts } = read(job.training, "training_file");
-  const heldOut = job.validation === null ? undefined : read(job.validation, "validation_file").examples;
+    readDataset(dataset, { config, tokenizer, maxLength, param }, context);
+  const { examples, counts } = await read(job.training, "training_file");
+  const heldOut = job.validation === null ? undefined : (await read(job.validation, "validation_file")).examples;
   const method = peftMethod(peft).attach({ config, weights, settings: peft, seed });
 
   const { batchSize, accumulation, epochs, optimizer, schedule, resolved } = resolveHyperparameters(asked, {
@@ -85,7 +86,9 @@ export const supervised: Recipe = async (job, context) => {
     row_tokens: shape.tokens,
   });
 
-  const evaluator = heldOut && (await createEvaluator(executor, { config, weights, method, rows, examples: heldOut }));
+  const { breathe } = context;
+  const evaluator =
+    heldOut && (await createEvaluator(executor, { config, weights, method, rows, examples: heldOut, breathe }));
   try {
     const baseLoss = await evaluator?.loss(method.initial);
     if (baseLoss !== undefined)
@@ -93,7 +96,15 @@ export const supervised: Recipe = async (job, context) => {
 
     const measure = async (state: TrainingState): Promise<Metrics> => {
       if (evaluator === undefined || baseLoss === undefined) return {};
-      return { base_loss: baseLoss, tuned_loss: await evaluator.loss(parameterValues(state, method.parameters)) };
+      const tunedLoss = await evaluator.loss(parameterValues(state, method.parameters));
+      if (!Number.isFinite(tunedLoss)) {
+        throw new TrimtabError(
+          "non_finite",
+          `step ${state.step}: the loss on the validation file is not finite; lower the learning rate`,
+          { data: { step: state.step, loss: tunedLoss } },
+        );
+      }
+      return { base_loss: baseLoss, tuned_loss: tunedLoss };
     };
     const publish = (state: TrainingState, metrics: Metrics) =>
       peftMethod(peft).publish({
@@ -118,9 +129,15 @@ export const supervised: Recipe = async (job, context) => {
       speed.tokens += tokens;
       speed.milliseconds += milliseconds;
       lastLoss = { train_loss: loss };
+      const endsEpoch = step % steps.stepsPerEpoch === 0 && step < totalSteps;
+      const metrics = endsEpoch ? await measure(state) : {};
+      const { tuned_loss: validation } = metrics;
+      // One event a step: the server keeps a step's metrics once, however often a killed run repeats it.
       context.event({
         level: "info",
-        message: `Step ${step}/${totalSteps}: loss ${loss.toFixed(4)}`,
+        message:
+          `Step ${step}/${totalSteps}: loss ${loss.toFixed(4)}` +
+          (validation === undefined ? "" : `, ${validation.toFixed(4)} on the validation file`),
         type: "metrics",
         data: {
           step,
@@ -130,21 +147,11 @@ export const supervised: Recipe = async (job, context) => {
           grad_norm: report.gradNorm,
           tokens_per_second: (1000 * tokens) / milliseconds,
           trained_tokens: trainedTokens,
+          ...(validation === undefined ? {} : { valid_loss: validation }),
         },
       });
-      if (step % steps.stepsPerEpoch === 0 && step < totalSteps) {
-        const metrics = await measure(state);
-        if (metrics.tuned_loss !== undefined) {
-          context.event({
-            level: "info",
-            message: `Loss on the validation file after step ${step}: ${metrics.tuned_loss.toFixed(4)}`,
-            type: "metrics",
-            data: { step, total_steps: totalSteps, valid_loss: metrics.tuned_loss },
-          });
-        }
-        if (peft.type !== "full" && step > totalSteps - PUBLISHED_EPOCHS * steps.stepsPerEpoch) {
-          await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, ...lastLoss });
-        }
+      if (endsEpoch && peft.type !== "full" && step > totalSteps - PUBLISHED_EPOCHS * steps.stepsPerEpoch) {
+        await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, ...lastLoss });
       }
       await context.afterStep({ step, totalSteps, trainedTokens, state: () => encodeCheckpoint(state, job.run) });
       speed.since = now();

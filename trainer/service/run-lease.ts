@@ -107,6 +107,14 @@ async function runRecipe({ lease, context, stop, heart, events }: Run): Promise<
   const { checkpoint_steps: everySteps } = lease.method[lease.method.type].hyperparameters;
   const policy = checkpointPolicy(now, everySteps);
   const started = { at: now(), step: lease.checkpoint?.step ?? 0 };
+  let stepped = false;
+  async function breathe(): Promise<void> {
+    // The executor and the tokenizer may compute on this thread: timers and sockets get their turn here.
+    await new Promise((resume) => setImmediate(resume));
+    const reason = stop.reason as StopReason | undefined;
+    // What has been learnt is worth going on to the end of the step, where it can be stored.
+    if (!stepped || reason === "cancelled" || reason === "lost") stop.throwIfAborted();
+  }
   async function afterStep({ step, totalSteps, trainedTokens, state }: Progress): Promise<void> {
     const perStep = (now() - started.at) / (step - started.step);
     heart.note({
@@ -115,8 +123,8 @@ async function runRecipe({ lease, context, stop, heart, events }: Run): Promise<
       trained_tokens: trainedTokens,
       estimated_finish: Math.round((now() + perStep * (totalSteps - step)) / 1000),
     });
-    // The executor may compute on this thread: timers and sockets get their turn here.
-    await new Promise((resume) => setImmediate(resume));
+    stepped = true;
+    await breathe();
     const reason = stop.reason as StopReason | undefined;
     const keep = reason === "paused" || reason === "shutdown" || (reason === undefined && policy.due(step));
     if (keep) await policy.timed(() => client.saveCheckpoint(step, state()));
@@ -138,6 +146,7 @@ async function runRecipe({ lease, context, stop, heart, events }: Run): Promise<
       executor,
       now,
       event: events.add,
+      breathe,
       afterStep,
       publishCheckpoint: async (step, folder, metrics) => {
         const result = await storeFolder(client, folder);

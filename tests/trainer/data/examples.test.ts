@@ -26,8 +26,8 @@ const chat = (question: string, reply: string, weight?: number) => ({
 const learnt = (labels: Int32Array) => tokenizer.decode([...labels].filter((label) => label !== -100));
 
 describe("tokenizeDataset", () => {
-  test("chats and completions, with their labels", () => {
-    const { examples, counts, notes } = tokenizeDataset(
+  test("chats and completions, with their labels", async () => {
+    const { examples, counts, notes } = await tokenizeDataset(
       lines(chat("Q", "Reply."), { prompt: "Once upon", completion: " a time" }),
       { tokenizer, maxLength: 100 },
     );
@@ -46,9 +46,9 @@ describe("tokenizeDataset", () => {
     expect(notes).toEqual([]);
   });
 
-  test("a tokenizer's beginning-of-text token goes before a prompt, and control tokens in it are text", () => {
+  test("a tokenizer's beginning-of-text token goes before a prompt, and control tokens in it are text", async () => {
     const llama = load("llama3-like");
-    const { examples } = tokenizeDataset(lines({ prompt: "<|im_end|>", completion: "x" }), {
+    const { examples } = await tokenizeDataset(lines({ prompt: "<|im_end|>", completion: "x" }), {
       tokenizer: llama,
       maxLength: 99,
     });
@@ -57,15 +57,15 @@ describe("tokenizeDataset", () => {
     expect(ids.filter((id) => [...llama.control.values()].includes(id))).toEqual([llama.bosId, llama.eosId]);
   });
 
-  test("a completion of an empty prompt is learnt from its second token on", () => {
-    const { counts, examples } = tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
+  test("a completion of an empty prompt is learnt from its second token on", async () => {
+    const { counts, examples } = await tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
       tokenizer,
       maxLength: 99,
     });
     expect(counts.trainableTokens).toBe(examples[0]!.ids.length - 1);
   });
 
-  test("what is cut and left out is counted and said", () => {
+  test("what is cut and left out is counted and said", async () => {
     const data = lines(
       chat("Q", "A reply that is quite a bit longer than the limit allows it to be"),
       chat("A question that is so long that nothing of the reply is left within the limit", "No"),
@@ -73,7 +73,7 @@ describe("tokenizeDataset", () => {
       { messages: [{ role: "user", content: "Alone" }] },
       chat("Q", "OK"),
     );
-    const { counts, examples, notes } = tokenizeDataset(data, { tokenizer, maxLength: 24 });
+    const { counts, examples, notes } = await tokenizeDataset(data, { tokenizer, maxLength: 24 });
     expect(counts).toMatchObject({
       kept: 2,
       truncated: 1,
@@ -89,14 +89,14 @@ describe("tokenizeDataset", () => {
     ]);
   });
 
-  test("a conversation that the template refuses is left out with the template's words", () => {
+  test("a conversation that the template refuses is left out with the template's words", async () => {
     const picky = loadChatTemplate(
       tokenizer,
       "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" +
         "{{ '<|im_start|>' + m.content + '<|im_end|>' }}{% endfor %}",
     );
     const withSystem = { messages: [{ role: "system", content: "s" }, ...chat("q", "a").messages] };
-    const { counts, notes } = tokenizeDataset(lines(withSystem, chat("q", "a")), {
+    const { counts, notes } = await tokenizeDataset(lines(withSystem, chat("q", "a")), {
       tokenizer,
       chatTemplate: picky,
       maxLength: 99,
@@ -106,10 +106,21 @@ describe("tokenizeDataset", () => {
   });
 });
 
+test("a large dataset does not keep the thread from first to last", async () => {
+  const data = lines(...Array.from({ length: 60 }, () => ({ prompt: "word ".repeat(500), completion: "x" })));
+  let breaths = 0;
+  const breathe = async () => {
+    breaths += 1;
+    if (breaths === 2) throw new Error("cancelled");
+  };
+  await expect(tokenizeDataset(data, { tokenizer, maxLength: 99, breathe })).rejects.toThrow("cancelled");
+  expect(breaths).toBe(2);
+});
+
 describe("datasets that cannot be trained on", () => {
-  const fails = (data: ReturnType<typeof lines>, maxLength = 10) => {
+  const fails = async (data: ReturnType<typeof lines>, maxLength = 10) => {
     try {
-      tokenizeDataset(data, { tokenizer, maxLength });
+      await tokenizeDataset(data, { tokenizer, maxLength });
     } catch (error) {
       return error as {
         code: string;
@@ -121,8 +132,8 @@ describe("datasets that cannot be trained on", () => {
     throw new Error("nothing was thrown");
   };
 
-  test("not one token to learn: the message says what to change", () => {
-    const error = fails(lines(chat("q", "a", 0), chat("A question far beyond the limit of ten tokens", "a")));
+  test("not one token to learn: the message says what to change", async () => {
+    const error = await fails(lines(chat("q", "a", 0), chat("A question far beyond the limit of ten tokens", "a")));
     expect(error.code).toBe("invalid_dataset");
     expect(error.param).toBe("training_file");
     expect(error.message).toBe(
@@ -133,21 +144,21 @@ describe("datasets that cannot be trained on", () => {
     expect(error.data.notes).toHaveLength(2);
   });
 
-  test("tools that the template does not show", () => {
+  test("tools that the template does not show", async () => {
     const line = { ...chat("q", "a"), tools: [{ type: "function", function: {} }] };
-    const error = fails(lines(chat("q", "a"), line), 99);
+    const error = await fails(lines(chat("q", "a"), line), 99);
     expect(error.code).toBe("invalid_dataset");
     expect(error.message).toMatch(/^line 2: this model's chat template has no place for tools/);
   });
 
-  test("chats for a model without a template", () => {
+  test("chats for a model without a template", async () => {
     const bare = load("llama2-like");
     const data: { line: number; example: Example }[] = lines(chat("q", "a"));
-    expect(() => tokenizeDataset(data, { tokenizer: bare, maxLength: 9 })).toThrow(
-      expect.objectContaining({ code: "invalid_model", message: expect.stringContaining("has no chat template") }),
-    );
-    expect(
-      tokenizeDataset(lines({ prompt: "a", completion: "b" }), { tokenizer: bare, maxLength: 9 }).counts.kept,
-    ).toBe(1);
+    await expect(tokenizeDataset(data, { tokenizer: bare, maxLength: 9 })).rejects.toMatchObject({
+      code: "invalid_model",
+      message: expect.stringContaining("has no chat template"),
+    });
+    const completion = lines({ prompt: "a", completion: "b" });
+    expect((await tokenizeDataset(completion, { tokenizer: bare, maxLength: 9 })).counts.kept).toBe(1);
   });
 });

@@ -32,10 +32,13 @@ it.each([
   { rows: 1, tokens: 24 },
 ])("measures peft's loss in batches of $rows × $tokens", async (shape) => {
   const executor = createOnnxRuntimeExecutor({ threads: 1 });
-  const options = { config, weights, method, rows: { shape, packing: true, padId: 0 }, examples };
+  let breaths = 0;
+  const breathe = async () => void breaths++;
+  const options = { config, weights, method, rows: { shape, packing: true, padId: 0 }, examples, breathe };
   const evaluator = await createEvaluator(executor, options);
   const adapter = goldenFactors("lora/adapter/adapter_model.safetensors");
   expect(await evaluator.loss(adapter)).toBeCloseTo(golden.loss, 4);
+  expect(breaths).toBe(shape.rows === 1 && shape.tokens === 10 ? 2 : 1);
   expect(await evaluator.loss(method.initial)).toBeCloseTo(readGoldenJson<{ loss: number }>("lora/full.json").loss, 4);
   await evaluator.dispose();
 });

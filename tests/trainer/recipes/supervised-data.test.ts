@@ -16,9 +16,12 @@ describe("longestSequence", () => {
 });
 
 describe("readDataset", () => {
-  it("reports the counts with the data behind them", () => {
+  const breathe = async () => undefined;
+
+  it("reports the counts with the data behind them", async () => {
     const reports: unknown[] = [];
-    const { examples, counts } = readDataset(dataset, options, (event) => void reports.push(event));
+    const event = (reported: unknown) => void reports.push(reported);
+    const { examples, counts } = await readDataset(dataset, options, { event, breathe });
     expect(examples).toHaveLength(3);
     expect(reports).toEqual([
       {
@@ -30,8 +33,9 @@ describe("readDataset", () => {
     ]);
   });
 
-  it("refuses a tokenizer with ids that the model has no row for", () => {
-    expect(() => readDataset(dataset, { ...options, config: { ...config, vocabSize: 2 } }, () => undefined)).toThrow(
+  it("refuses a tokenizer with ids that the model has no row for", async () => {
+    const other = { ...options, config: { ...config, vocabSize: 2 } };
+    await expect(readDataset(dataset, other, { event: () => undefined, breathe })).rejects.toThrow(
       /the tokenizer gives the id \d+, but the model's vocab_size is 2: they do not belong together/,
     );
   });

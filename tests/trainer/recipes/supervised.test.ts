@@ -70,6 +70,7 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     executor,
     now: () => (clock += 100),
     event: (event) => void events.push(event),
+    breathe: async () => undefined,
     afterStep: async (progress) => options.afterStep?.(progress),
     publishCheckpoint: async (step, folder, metrics) =>
       void published.push({ step, digest: await sha256Hex(folder.files.get(SERVING_FILE)!), metrics }),
@@ -103,9 +104,9 @@ describe("a LoRA job", () => {
     expect(said.at(-1)).toBe(`Loss on the validation file: ${before!.toFixed(4)} before, ${after!.toFixed(4)} after`);
   });
 
-  it("reports every step", async () => {
+  it("reports every step by one event, since the server keeps a step's metrics once", async () => {
     const { events, outcome } = await recorded;
-    const steps = events.flatMap(({ type, data }) => (type === "metrics" && data?.loss !== undefined ? [data] : []));
+    const steps = events.flatMap(({ type, data }) => (type === "metrics" ? [data!] : []));
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
     for (const data of steps) {
       expect(Object.keys(data)).toEqual([
@@ -116,12 +117,14 @@ describe("a LoRA job", () => {
         "grad_norm",
         "tokens_per_second",
         "trained_tokens",
+        ...([3, 6, 9].includes(data.step as number) ? ["valid_loss"] : []),
       ]);
       expect(Object.values(data).every((value) => Number.isFinite(value))).toBe(true);
     }
     expect(steps.at(-1)!.trained_tokens).toBe(outcome.trainedTokens);
-    const measured = events.filter(({ data }) => data?.valid_loss !== undefined).map(({ data }) => data!.step);
-    expect(measured).toEqual([3, 6, 9]);
+    const { step, loss, valid_loss: valid } = steps[2] as Record<string, number>;
+    const shown = events.find(({ data }) => data === steps[2])!.message;
+    expect(shown).toBe(`Step ${step}/12: loss ${loss!.toFixed(4)}, ${valid!.toFixed(4)} on the validation file`);
   });
 
   it("publishes the ends of the last three epochs, the final one as its result", async () => {
@@ -263,6 +266,14 @@ describe("what cannot be trained is refused, saying what to change", () => {
     ],
   ])("%s", async (_name, options, code, param, message) => {
     await expect(run(options)).rejects.toMatchObject({ code, param, message: expect.stringMatching(message) });
+  });
+
+  it("a rate at which the last step leaves nothing to measure", async () => {
+    const diverging = { hyperparameters: { max_steps: 1, learning_rate: 1e30 }, validation: tinyDataset(2) };
+    await expect(run(diverging)).rejects.toMatchObject({
+      code: "non_finite",
+      message: "step 1: the loss on the validation file is not finite; lower the learning rate",
+    });
   });
 
   it("warns of what it cuts and leaves out", async () => {

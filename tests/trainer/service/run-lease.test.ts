@@ -144,6 +144,28 @@ describe("a job that is stopped", () => {
     expect([server.releases, server.state]).toEqual([["cancelled"], undefined]);
   });
 
+  it("by a cancellation while its data is still being read", async () => {
+    server.cancel = true;
+    const reading: Recipe = async (_, context) => {
+      for (;;) await context.breathe();
+    };
+    expect(await run({ recipe: () => reading })).toBe("released");
+    expect(server.releases).toEqual(["cancelled"]);
+  });
+
+  it("by the end of the process between two measurements goes on to where its state is stored", async () => {
+    const measuring: Recipe = async (_, context) => {
+      const progress = { totalSteps: STEPS, trainedTokens: 1, state: () => bytes("state") };
+      await context.afterStep({ ...progress, step: 1 });
+      shutdown.abort();
+      await context.breathe();
+      await context.afterStep({ ...progress, step: 2 });
+      throw new Error("went on");
+    };
+    expect(await run({ recipe: () => measuring })).toBe("released");
+    expect([server.releases, server.state]).toMatchObject([["shutdown"], { step: 2 }]);
+  });
+
   it("by the end of the process stores its state at once and is handed back", async () => {
     during = (step) => {
       if (step === 2) shutdown.abort();
