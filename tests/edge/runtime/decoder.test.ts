@@ -6,12 +6,21 @@ import { KvSlab } from "../../../edge/runtime/kv-slab.ts";
 import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
 import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
 import { WeightSet as WeightSetClass } from "../../../edge/runtime/weight-set.ts";
-import { parseSafetensors } from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
-import { loadWeights } from "../../../shared/model/weights.ts";
-import config from "../../golden/llama/plain/config.json";
-import golden from "../../golden/llama/plain/golden.json";
-import weightFile from "../../golden/llama/plain/model.safetensors?url&inline";
+import { readWeights } from "../../../shared/model/weights.ts";
+import plainConfig from "../../golden/llama/plain/config.json";
+import plain from "../../golden/llama/plain/golden.json";
+import plainFile from "../../golden/llama/plain/model.safetensors?url&inline";
+import qwen2Config from "../../golden/llama/qwen2/config.json";
+import qwen2 from "../../golden/llama/qwen2/golden.json";
+import qwen2File from "../../golden/llama/qwen2/model.safetensors?url&inline";
+import tiedConfig from "../../golden/llama/tied-sharded-bf16/config.json";
+import tied from "../../golden/llama/tied-sharded-bf16/golden.json";
+import shard1 from "../../golden/llama/tied-sharded-bf16/model-00001-of-00004.safetensors?url&inline";
+import shard2 from "../../golden/llama/tied-sharded-bf16/model-00002-of-00004.safetensors?url&inline";
+import shard3 from "../../golden/llama/tied-sharded-bf16/model-00003-of-00004.safetensors?url&inline";
+import shard4 from "../../golden/llama/tied-sharded-bf16/model-00004-of-00004.safetensors?url&inline";
+import { bytesOf } from "../support/stored-folder.ts";
 import { largestDifference, mergedWeights, randomDelta, TINY, tinyParts } from "./tiny-model.ts";
 
 const PROMPTS = [
@@ -38,21 +47,27 @@ function alone(
 }
 
 describe("the decoder", () => {
-  it("gives transformers' logits, prefilling and decoding", async () => {
+  it.each([
+    { name: "plain", config: plainConfig, golden: plain, files: [plainFile] },
+    // Heads 12 wide, which the kernels do not take.
+    { name: "tied-sharded-bf16", config: tiedConfig, golden: tied, files: [shard1, shard2, shard3, shard4] },
+    { name: "qwen2", config: qwen2Config, golden: qwen2, files: [qwen2File] },
+  ])("gives transformers' logits, prefilling and decoding: $name", async ({ config, golden, files }) => {
     const model = parseModelConfig(config);
-    const bytes = Uint8Array.from(atob(weightFile.slice(weightFile.indexOf(",") + 1)), (c) => c.charCodeAt(0));
+    const names = files.map((_, i) => `${i}.safetensors`);
+    const read = async (name: string) => bytesOf(files[names.indexOf(name)]!);
     const ort = await loadOrtModule();
-    const weights = new WeightSetClass(ort, loadWeights(model, parseSafetensors(bytes).tensors));
+    const weights = new WeightSetClass(ort, await readWeights(model, { names, bytes: read }));
     const slab = new KvSlab(ort, model, { slots: 2, capacity: 32 });
     const decoder = new DecoderClass(ort, model, slab, new DeltaBank(ort, model, 4), { chunk: 16 });
     const [rows, tokens] = golden.inputIds.shape as [number, number];
     for (let row = 0; row < rows; row++) {
       const ids = golden.inputIds.data.slice(row * tokens, (row + 1) * tokens);
       const results = alone(decoder, weights, row, ids.slice(0, 4), ids.slice(4), []);
-      results.forEach((logits, i) => {
+      for (const [i, logits] of results.entries()) {
         const at = (row * tokens + 3 + i) * model.vocabSize;
         expect(largestDifference(logits, golden.logits.data.slice(at, at + model.vocabSize))).toBeLessThan(1e-4);
-      });
+      }
     }
   });
 
