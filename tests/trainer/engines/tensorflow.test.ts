@@ -47,6 +47,16 @@ describe("createTensorFlowExecutor", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("lets a timer have its turn between two runs, though it computes on the same thread", async () => {
+    const program = await executor.compile(smallGraph(), { bindings });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    for (let run = 0; run < 5; run++) await program.run(feeds);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThanOrEqual(4);
+    await program.dispose();
+  });
+
   it("frees a value as soon as its last use has passed", async () => {
     const b = new GraphBuilder("chain");
     const x = b.input("x", "f32", [4]);
