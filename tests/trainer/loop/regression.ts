@@ -44,7 +44,7 @@ export function microBatch(examples: readonly Example[], total: number): MicroBa
   const feeds = {
     x: f32(
       [examples.length, 2],
-      examples.flatMap(([a, b]) => [a, b]),
+      examples.flatMap((example) => example.slice(0, 2)),
     ),
     y: f32(
       [examples.length, 1],
