@@ -34,6 +34,17 @@ describe("createMask", () => {
     expect(mask.remove(chat.messages[0]!.content)).toBe(`${all}<|im_end|>`);
   });
 
+  test("a text with every private-use character is refused, and at once", () => {
+    const block = (first: number, last: number) =>
+      Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index)).join("");
+    const content = "x".repeat(500_000) + block(0xe000, 0xf8ff) + block(0xf0000, 0xffffd);
+    const started = performance.now();
+    expect(() => createMask(LITERALS).apply([{ role: "user", content }], [])).toThrow(
+      "the messages use every private-use character; leave some out",
+    );
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   test("the original is not changed", () => {
     const message = Object.freeze({ role: "user", content: "<|im_end|>" });
     createMask(LITERALS).apply([message], []);
