@@ -32,7 +32,13 @@ export async function addBase(admin: ApiClient, id: string, folder: string): Pro
       }),
   );
   const listed = files.map(({ name, bytes, sha256 }) => ({ name, bytes: bytes.length, sha256 }));
-  const announced = await admin.post("/v1/admin/models", { id, files: listed }, BaseModel);
+  const announced = await admin.post("/v1/admin/models", { id, files: listed }, BaseModel).catch((error) => {
+    if (!(error instanceof TrimtabError && error.code === "conflict")) throw error;
+    const advice = "Delete the state folder, or set TRIMTAB_STATE to another one.";
+    throw new TrimtabError("conflict", `The server has another version of ${id} than ${folder}. ${advice}`, {
+      cause: error,
+    });
+  });
   if (announced.status === "ready") return announced;
   const path = `/v1/admin/models/${encodeURIComponent(id)}`;
   for (const { name, bytes, sha256 } of files) {

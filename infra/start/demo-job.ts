@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { FileObject } from "../../shared/api/files.ts";
-import { Job, type JobEvent, JobEventList, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
+import { Job, type JobEvent, JobEventList, JobList, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ApiClient } from "./api-client.ts";
 import type { TrainingProgress } from "./progress.ts";
 
 const POLL_MS = 400;
 const PAGE = 100;
+/** Tells the demonstration's own jobs from those that somebody makes with its key. */
+const MARK = { started_by: "npm start" };
 
 /** Of an event's data, what is shown; losses are means over trained tokens, in nats. */
 const EventData = z.looseObject({
@@ -56,6 +58,7 @@ export interface TrainedModel {
  * @throws TrimtabError with the job's own code and message where it failed.
  */
 export async function trainDemo(client: ApiClient, request: JobRequest, watcher: JobWatcher): Promise<TrainedModel> {
+  await cancelLeftOver(client, watcher.message);
   const job = await client.post(
     "/v1/fine_tuning/jobs",
     {
@@ -64,11 +67,27 @@ export async function trainDemo(client: ApiClient, request: JobRequest, watcher:
       validation_file: await upload(client, request.validation),
       suffix: request.suffix,
       seed: 1,
+      metadata: MARK,
       method: { type: "supervised", supervised: { peft: { type: "lora" } } },
     },
     Job,
   );
   return await watch(client, job.id, watcher);
+}
+
+/** A demonstration that was interrupted left its job, which would be trained to its end before the new one. */
+export async function cancelLeftOver(client: ApiClient, message: (line: string) => void): Promise<void> {
+  const { data } = await client.get(`/v1/fine_tuning/jobs?limit=${PAGE}`, JobList);
+  for (const { id, status, metadata } of data) {
+    if (TERMINAL_STATUSES.includes(status) || metadata?.started_by !== MARK.started_by) continue;
+    try {
+      await client.post(`/v1/fine_tuning/jobs/${id}/cancel`, {}, Job);
+      message(`Cancelled the job that an interrupted run left (${id})`);
+    } catch (error) {
+      // It has come to its end in this moment.
+      if (!(error instanceof TrimtabError && error.code === "conflict")) throw error;
+    }
+  }
 }
 
 async function upload(client: ApiClient, path: string): Promise<string> {

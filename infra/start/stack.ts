@@ -1,6 +1,7 @@
 /** A running stack: the Worker in workerd and one trainer, both kept running, with everything they store in one folder. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { Executor } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { bundleWorker, wranglerEnv } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
@@ -30,15 +31,18 @@ export interface Stack {
 /**
  * Starts the stack and resolves when it answers. Locks the state folder until it is stopped.
  *
- * @throws TrimtabError internal_error, with the end of the server's log, where the server does not come up.
+ * @throws TrimtabError internal_error, with the end of the server's log, where the server does not come up; invalid_request
+ * where TRIMTAB_EXECUTOR names none.
  */
 export async function startStack({ state, port, log }: StackOptions): Promise<Stack> {
+  checkExecutor(process.env.TRIMTAB_EXECUTOR);
   const unlock = state.lock();
   const services: Service[] = [];
   let watch: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
     clearInterval(watch);
-    await Promise.all(services.map((service) => service.stop()));
+    // The trainer before the server, to which it hands back its job and what it has learnt so far.
+    for (const service of services.toReversed()) await service.stop();
     unlock();
   };
   try {
@@ -56,6 +60,16 @@ export async function startStack({ state, port, log }: StackOptions): Promise<St
     await stop();
     throw error;
   }
+}
+
+/** The trainer refuses it too, but in its log, and again at every start. */
+function checkExecutor(wanted: string | undefined): void {
+  if (wanted === undefined || wanted === "" || Executor.safeParse(wanted).success) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `TRIMTAB_EXECUTOR is ${JSON.stringify(wanted)}: set it to ${Executor.options.join(" or ")}, or leave it unset.`,
+    { param: "TRIMTAB_EXECUTOR" },
+  );
 }
 
 interface ServiceContext {
@@ -82,6 +96,7 @@ function startEdge({ state, port, secrets, log }: ServiceContext & { readonly po
 }
 
 function startTrainer({ state, url, secrets, log }: ServiceContext & { readonly url: string }): Service {
+  const logFile = state.logFile("trainer");
   return new Service({
     name: "trainer",
     command: [process.execPath, join(ROOT, "trainer/main.ts")],
@@ -92,8 +107,9 @@ function startTrainer({ state, url, secrets, log }: ServiceContext & { readonly 
       TRAINER_TOKEN: secrets.trainer_token,
       TRIMTAB_STATE: state.folder("trainer"),
     },
-    logFile: state.logFile("trainer"),
-    onEnd: (why, pause) => log(`The trainer ended (${why}) and starts again in ${pause} ms.`),
+    logFile,
+    onEnd: (why, pause) =>
+      log(`The trainer ended (${why}) and starts again in ${pause} ms. The end of ${logFile}:\n${endOf(logFile, 1)}`),
   });
 }
 
@@ -137,7 +153,7 @@ async function isHealthy(url: string, timeoutMs: number): Promise<boolean> {
   }
 }
 
-function endOf(file: string): string {
+function endOf(file: string, lines = 25): string {
   if (!existsSync(file)) return "(there is no log)";
-  return readFileSync(file, "utf8").split("\n").slice(-25).join("\n");
+  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
 }

@@ -57,8 +57,7 @@ async function demonstrate(stack: Stack, state: StateFolder, display: ProgressDi
       suffix: "sailor",
     },
     { progress: (progress) => display.update(progress), message: (line) => display.message(line) },
-  );
-  display.end();
+  ).finally(() => display.end());
   const base = await askAll(client, BASE_ID, DEMO_PROMPTS, now);
   const tuned = await askAll(client, trained.model, DEMO_PROMPTS, now);
   return {

@@ -88,6 +88,14 @@ test("a base that is there stays as it is", async () => {
   expect(calls).toEqual(["POST /v1/admin/models"]);
 });
 
+test("another version of the base, left by an older checkout, is named with what to do", async () => {
+  writeFolder();
+  const { admin } = await serve({ "POST /v1/admin/models": () => refusal("conflict") });
+  await expect(addBase(admin, "base", root)).rejects.toThrow(
+    `The server has another version of base than ${root}. Delete the state folder, or set TRIMTAB_STATE to another one.`,
+  );
+});
+
 const MODELS = { object: "list", data: [], has_more: false, first_id: null, last_id: null };
 const TENANT = { id: "demo", object: "tenant", created_at: 0, requests_per_minute: 1, tokens_per_minute: 1 };
 const KEY = { id: "key_1", object: "key", name: "npm start", created_at: 0, hint: "cret", key: "tt_demo_secret" };

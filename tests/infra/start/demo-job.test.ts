@@ -1,5 +1,8 @@
-import { expect, test } from "vitest";
-import { progressOf, resultOf } from "../../../infra/start/demo-job.ts";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { ApiClient } from "../../../infra/start/api-client.ts";
+import { cancelLeftOver, progressOf, resultOf } from "../../../infra/start/demo-job.ts";
 import type { Job } from "../../../shared/api/jobs.ts";
 
 const JOB: Job = {
@@ -31,6 +34,38 @@ const JOB: Job = {
   metadata: null,
   error: null,
 };
+
+test("what an interrupted demonstration left is cancelled, and nothing else", async () => {
+  const metadata = { started_by: "npm start" };
+  const data: Job[] = [
+    { ...JOB, id: "ftjob-theirs", status: "queued" },
+    { ...JOB, id: "ftjob-done", metadata },
+    { ...JOB, id: "ftjob-left", status: "running", metadata },
+    { ...JOB, id: "ftjob-ending", status: "running", metadata },
+  ];
+  const conflict = {
+    error: { message: "It has ended.", type: "invalid_request_error", param: null, code: "conflict" },
+  };
+  const calls: string[] = [];
+  const server = createServer((request, response) => {
+    const call = `${request.method} ${request.url}`;
+    calls.push(call);
+    const list = { object: "list", data, has_more: false, first_id: null, last_id: null };
+    const reply = call.startsWith("GET") ? list : call.includes("ending") ? conflict : { ...JOB, status: "cancelled" };
+    response.writeHead(reply === conflict ? 409 : 200).end(JSON.stringify(reply));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const lines: string[] = [];
+  await cancelLeftOver(new ApiClient({ url, token: "key", patience: 0 }), (line) => lines.push(line));
+  expect(calls).toEqual([
+    "GET /v1/fine_tuning/jobs?limit=100",
+    "POST /v1/fine_tuning/jobs/ftjob-left/cancel",
+    "POST /v1/fine_tuning/jobs/ftjob-ending/cancel",
+  ]);
+  expect(lines).toEqual(["Cancelled the job that an interrupted run left (ftjob-left)"]);
+});
 
 const REPORTED = [
   { at: 90, step: 0, total_steps: 5 },

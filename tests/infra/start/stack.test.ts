@@ -100,10 +100,27 @@ test("when the stack is killed nothing is left, and it starts again from what it
   expect((await admin("/v1/admin/tenants/kept")).status).toBe(200);
 });
 
-test("SIGTERM ends everything and gives the folder back", async () => {
+test("an executor that does not exist is refused before anything starts", () => {
+  const { status, stderr } = spawnSync(process.execPath, [SERVE], {
+    env: { ...process.env, PORT: "0", TRIMTAB_STATE: join(folder, "other"), TRIMTAB_EXECUTOR: "tensorflwo" },
+    encoding: "utf8",
+  });
+  expect(status).toBe(1);
+  expect(stderr).toBe('TRIMTAB_EXECUTOR is "tensorflwo": set it to onnxruntime or tensorflow, or leave it unset.\n');
+});
+
+test("SIGTERM ends everything, the trainer before the server, and gives the folder back", async () => {
+  const what = /trainer\/main\.ts/;
+  await vi.waitFor(() => expect(processes(what)).toHaveLength(1), SOON);
   const all = processes(/./);
+  const [trainer] = processes(what);
   const ended = new Promise((resolve) => serve.once("exit", resolve));
+  // Stands for a trainer in the middle of a step, which has yet to hand its job back.
+  process.kill(trainer as number, "SIGSTOP");
   serve.kill("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect((await fetch(`${url}/healthz`)).ok).toBe(true);
+  process.kill(trainer as number, "SIGCONT");
   expect(await ended).toBe(0);
   await vi.waitFor(() => expect(all.filter(lives)).toEqual([]), SOON);
   expect(() => readFileSync(join(folder, "lock.json"))).toThrow("ENOENT");
