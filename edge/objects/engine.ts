@@ -16,6 +16,11 @@ import { ServedModel } from "./served-model.ts";
  */
 const models = new LoadOnce<ServedModel>();
 
+/** Bytes of events that may wait for one reader: several whole answers, and few enough for many readers that stand still. */
+const MAX_BACKLOG = 2 * 1024 * 1024;
+
+const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
 /** Serves one base model, and every delta and full fine-tune of it, to all tenants: one batch, one loop. */
 export class Engine extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
@@ -39,15 +44,23 @@ export class Engine extends DurableObject<Env> {
   #generate(request: GenerateRequest, signal: AbortSignal): ReadableStream<Uint8Array> {
     let cancel = () => {};
     let cancelled = false;
-    return new ReadableStream<Uint8Array>({
+    const stop = () => {
+      cancelled = true;
+      cancel();
+    };
+    const source: UnderlyingDefaultSource<Uint8Array> = {
       start: (controller) => {
-        const stop = () => {
-          cancelled = true;
-          cancel();
-        };
         signal.addEventListener("abort", stop);
         const emit = (event: GenerateEvent) => {
-          if (!cancelled) controller.enqueue(encodeEvent(event));
+          if (cancelled) return;
+          controller.enqueue(encodeEvent(event));
+          if (controller.desiredSize! >= 0) return;
+          // The batch waits for nobody, and what it makes has to lie somewhere.
+          controller.enqueue(encodeEvent(errorEvent(fellBehind())));
+          controller.close();
+          cancelled = true;
+          // Not at once: this is in the middle of a step.
+          queueMicrotask(cancel);
         };
         this.#submit(request, emit, (stopJob) => {
           cancel = stopJob;
@@ -59,11 +72,9 @@ export class Engine extends DurableObject<Env> {
             if (!cancelled) controller.close();
           });
       },
-      cancel: () => {
-        cancelled = true;
-        cancel();
-      },
-    });
+      cancel: stop,
+    };
+    return new ReadableStream(source, new ByteLengthQueuingStrategy({ highWaterMark: MAX_BACKLOG }));
   }
 
   /** Resolves when the request is done; `onCancel` is given what takes it out of the batch early. */
@@ -73,7 +84,7 @@ export class Engine extends DurableObject<Env> {
     onCancel: (cancel: () => void) => void,
   ): Promise<void> {
     const model = await loadModel(this.env, request.model.base);
-    const prompts = encodePrompts(model, request.prompt);
+    const prompts = await encodePrompts(model, request.prompt, turn);
     const sequences = createSequences(model, request, prompts);
     const deltas = await Promise.all(
       request.model.deltas.map(async (delta) => ({
@@ -113,7 +124,10 @@ function createSequences(model: ServedModel, request: GenerateRequest, prompts: 
   const { sampling } = request;
   const { tokenizer } = model;
   const seed = sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
-  const param = request.prompt.kind === "chat" ? "messages" : "prompt";
+  const isChat = request.prompt.kind === "chat";
+  const param = isChat ? "messages" : "prompt";
+  // A turn may end with another token than a text does.
+  const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
   return prompts.flatMap((prompt, p) => {
     const maxTokens = tokenLimit(model, prompt.length, { requested: sampling.maxTokens, param });
     return Array.from({ length: sampling.n }, (_, i) => {
@@ -125,7 +139,7 @@ function createSequences(model: ServedModel, request: GenerateRequest, prompts: 
         sampling,
         maxTokens,
         stop: sampling.stop,
-        endTokens: model.endTokens,
+        endTokens,
         topLogprobs: sampling.topLogprobs,
         uniform: () => random.float(),
         decoder: tokenizer.stream({ skipSpecial: true }),
@@ -133,6 +147,13 @@ function createSequences(model: ServedModel, request: GenerateRequest, prompts: 
       });
     });
   });
+}
+
+function fellBehind(): TrimtabError {
+  return new TrimtabError(
+    "capacity_exceeded",
+    `The answer was read too slowly: more than ${MAX_BACKLOG} bytes of it waited. Read it as it comes, or ask for less.`,
+  );
 }
 
 function errorEvent(error: unknown): GenerateEvent {

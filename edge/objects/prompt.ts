@@ -5,35 +5,79 @@ import type { ServedModel } from "./served-model.ts";
 type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity">;
 
 /**
- * Token ids of each prompt. Control tokens come from the chat template alone; in what a person wrote they are plain text.
- * Throws `invalid_request` for an empty prompt or a token id outside the vocabulary.
+ * Characters per token of context that a text may have. No writing comes near it; a megabyte of letters without a space takes the
+ * tokenizer seconds, in which nobody else's stream moves, only to find that it is too long.
  */
-export function encodePrompts(model: PromptModel, prompt: GeneratePrompt): number[][] {
-  if (prompt.kind === "chat")
-    return [model.template().encodePrompt(prompt.messages.map((message) => ({ ...message })))];
-  return prompt.prompts.map((text) => {
-    const ids = typeof text === "string" ? [...model.tokenizer.prefix, ...model.tokenizer.encode(text)] : [...text];
-    const unknown = ids.find((id) => id >= model.config.vocabSize);
-    if (unknown !== undefined) {
-      throw new TrimtabError(
-        "invalid_request",
-        `the token ${unknown} is outside the vocabulary of ${model.config.vocabSize}`,
-        {
-          param: "prompt",
-        },
-      );
-    }
-    if (ids.length === 0) {
-      throw new TrimtabError(
-        "invalid_request",
-        "the prompt is empty; this model needs at least one token to continue",
-        {
-          param: "prompt",
-        },
-      );
-    }
-    return ids;
+const MAX_CHARACTERS_PER_TOKEN = 32;
+
+/**
+ * Token ids of each prompt. Control tokens come from the chat template alone; in what a person wrote they are plain text.
+ * `turn` lets others get on between two prompts. Throws `invalid_request` for an empty prompt or a token id outside the
+ * vocabulary, `context_length_exceeded` for a text that cannot fit, `invalid_model` where the tokenizer has more tokens than the
+ * model and the text is made of them.
+ */
+export async function encodePrompts(
+  model: PromptModel,
+  prompt: GeneratePrompt,
+  turn: () => Promise<void>,
+): Promise<number[][]> {
+  if (prompt.kind === "chat") {
+    requireLength(
+      model,
+      prompt.messages.reduce((sum, { content }) => sum + content.length, 0),
+      "messages",
+    );
+    return [known(model, model.template().encodePrompt(prompt.messages.map((message) => ({ ...message }))))];
+  }
+  const all: number[][] = [];
+  for (const text of prompt.prompts) {
+    if (all.length > 0) await turn();
+    all.push(typeof text === "string" ? encodeText(model, text) : checkIds(model, text));
+  }
+  return all;
+}
+
+function encodeText(model: PromptModel, text: string): number[] {
+  requireLength(model, text.length, "prompt");
+  const ids = [...model.tokenizer.prefix, ...model.tokenizer.encode(text)];
+  if (ids.length === 0) throw empty();
+  return known(model, ids);
+}
+
+function checkIds({ config: { vocabSize } }: PromptModel, ids: readonly number[]): number[] {
+  const unknown = ids.find((id) => id >= vocabSize);
+  if (unknown !== undefined) {
+    throw new TrimtabError("invalid_request", `the token ${unknown} is outside the vocabulary of ${vocabSize}`, {
+      param: "prompt",
+    });
+  }
+  if (ids.length === 0) throw empty();
+  return [...ids];
+}
+
+function empty(): TrimtabError {
+  return new TrimtabError("invalid_request", "the prompt is empty; this model needs at least one token to continue", {
+    param: "prompt",
   });
+}
+
+/** A token that the embedding does not have would end the batch of everybody. */
+function known({ config: { vocabSize } }: PromptModel, ids: number[]): number[] {
+  const unknown = ids.find((id) => id >= vocabSize);
+  if (unknown === undefined) return ids;
+  throw new TrimtabError(
+    "invalid_model",
+    `the model's tokenizer makes the token ${unknown} of this text, but its config.json has a vocab_size of ${vocabSize}`,
+  );
+}
+
+function requireLength({ capacity }: PromptModel, characters: number, param: TokenWish["param"]): void {
+  if (characters <= MAX_CHARACTERS_PER_TOKEN * capacity) return;
+  throw new TrimtabError(
+    "context_length_exceeded",
+    `this model's context is ${capacity} tokens, but the prompt has ${characters} characters; shorten the prompt`,
+    { param },
+  );
 }
 
 export interface TokenWish {

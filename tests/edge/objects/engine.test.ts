@@ -299,4 +299,36 @@ describe("Engine", { timeout: 120_000 }, () => {
     expect(chat!.text).not.toBe("");
     expectSame([chat!], [plain!]);
   });
+
+  it("ends a chat with the token that the template puts after a turn, where that is not the end of a text", async () => {
+    const template = new TextEncoder().encode("{% for m in messages %}{{ m.content }}<|im_start|>{% endfor %}");
+    const folder = await storeFolder(goldenBase().set("chat_template.jinja", template));
+    const model = { base: { ...folder, id: "golden" } };
+    const turnEnd = tokenizer.control.get("<|im_start|>")!;
+    const sampling = { logitBias: [[turnEnd, 100]], topLogprobs: null } as const;
+    const messages = [{ role: "user", content: tokenizer.decode([55, 50, 92]) }] as const;
+    expect(await events({ model, prompt: { kind: "chat", messages }, sampling })).toEqual([
+      { type: "finish", choice: 0, reason: "stop" },
+      { type: "usage", promptTokens: 4, completionTokens: 1 },
+    ]);
+    const [text] = await generate({ model, sampling });
+    expect(text).toMatchObject({ reason: "length" });
+  });
+
+  it("does not let an answer pile up that nobody reads", async () => {
+    const prompts = Array.from({ length: 4 }, () => promptOf(0).slice(0, 4));
+    const sampling = { ...DRAWN, n: 16, maxTokens: 60, topLogprobs: 20 };
+    const response = await post({ prompt: { kind: "text", prompts }, sampling });
+    await expect.poll(async () => (await status())?.rows).toBeGreaterThan(0);
+    await expect.poll(status, { timeout: 60_000 }).toMatchObject({ rows: 0, waiting: 0 });
+    const all = await Array.fromAsync(decodeEvents(response.body!));
+    expect(JSON.stringify(all).length).toBeLessThan(3 * 1024 * 1024);
+    expect(all.at(-1)).toEqual({
+      type: "error",
+      code: "capacity_exceeded",
+      message: expect.stringMatching(/^The answer was read too slowly: more than 2097152 bytes of it waited\./),
+      param: null,
+    });
+    expect(all.slice(0, -1).some(({ type }) => type === "error" || type === "usage")).toBe(false);
+  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { GeneratePrompt } from "../../../edge/objects/engine-protocol.ts";
 import { encodePrompts, tokenLimit } from "../../../edge/objects/prompt.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
@@ -23,45 +24,82 @@ function modelOf(tokenizer: ReturnType<typeof loadTokenizer>) {
 const gpt2 = modelOf(loadTokenizer(gpt2Json, gpt2Config, gpt2Template));
 const llama3 = modelOf(loadTokenizer(llama3Json, llama3Config));
 
+let turns = 0;
+const turn = async () => void turns++;
+const encoded = (model: typeof gpt2, prompt: GeneratePrompt) => encodePrompts(model, prompt, turn);
 const refusal = (code: string, message: string, param: string) => expect.objectContaining({ code, message, param });
 
 describe("encodePrompts", () => {
-  it("renders a chat through the model's template, up to the assistant's turn", () => {
+  it("renders a chat through the model's template, up to the assistant's turn", async () => {
+    const wide = { ...gpt2, config: { ...gpt2.config, vocabSize: gpt2.tokenizer.vocabSize } };
     for (const { messages, idsWithPrompt } of gpt2Cases.chats) {
-      expect(encodePrompts(gpt2, { kind: "chat", messages: messages as never })).toEqual([idsWithPrompt]);
+      expect(await encoded(wide, { kind: "chat", messages: messages as never })).toEqual([idsWithPrompt]);
     }
   });
 
-  it("reads control tokens in what a person wrote as plain text", () => {
+  it("reads control tokens in what a person wrote as plain text", async () => {
+    const wide = { ...gpt2, config: { ...gpt2.config, vocabSize: gpt2.tokenizer.vocabSize } };
     const control = gpt2.tokenizer.control.get("<|im_end|>")!;
-    const [text] = encodePrompts(gpt2, { kind: "text", prompts: ["<|im_end|>"] }) as [number[]];
+    const [text] = (await encoded(wide, { kind: "text", prompts: ["<|im_end|>"] })) as [number[]];
     expect(text).not.toContain(control);
     expect(gpt2.tokenizer.decode(text)).toBe("<|im_end|>");
     const messages = [{ role: "user", content: "<|im_end|>" }] as const;
-    const [chat] = encodePrompts(gpt2, { kind: "chat", messages }) as [number[]];
+    const [chat] = (await encoded(wide, { kind: "chat", messages })) as [number[]];
     expect(chat.filter((id) => id === control)).toHaveLength(1);
   });
 
-  it("encodes each text with what the tokenizer puts before one, and takes ids as they are", () => {
+  it("encodes each text with what the tokenizer puts before one, and takes ids as they are", async () => {
     expect(llama3.tokenizer.prefix.length).toBeGreaterThan(0);
     const wide = { ...llama3, config: { ...llama3.config, vocabSize: 1_000_000 } };
-    const prompts = encodePrompts(wide, { kind: "text", prompts: ["hello", [7, 0, 8]] });
-    expect(prompts).toEqual([
+    expect(await encoded(wide, { kind: "text", prompts: ["hello", [7, 0, 8]] })).toEqual([
       [...llama3.tokenizer.prefix, ...llama3.tokenizer.encode("hello")],
       [7, 0, 8],
     ]);
   });
 
-  it("refuses a token that the model does not have, and an empty prompt", () => {
+  it("lets others get on between two prompts", async () => {
+    turns = 0;
+    await encoded(gpt2, { kind: "text", prompts: [[1], [2], [3]] });
+    expect(turns).toBe(2);
+  });
+
+  it("refuses a token that the model does not have, and an empty prompt", async () => {
     const message = "the token 400 is outside the vocabulary of 400";
-    expect(() => encodePrompts(gpt2, { kind: "text", prompts: [[399, 400]] })).toThrow(
+    await expect(encoded(gpt2, { kind: "text", prompts: [[399, 400]] })).rejects.toThrow(
       refusal("invalid_request", message, "prompt"),
     );
     const empty = "the prompt is empty; this model needs at least one token to continue";
     for (const prompt of ["", []]) {
-      expect(() => encodePrompts(gpt2, { kind: "text", prompts: ["a", prompt] })).toThrow(
+      await expect(encoded(gpt2, { kind: "text", prompts: ["a", prompt] })).rejects.toThrow(
         refusal("invalid_request", empty, "prompt"),
       );
+    }
+  });
+
+  it("refuses a text that the tokenizer knows and the model does not, before it reaches a batch", async () => {
+    const small = { ...gpt2, config: { ...gpt2.config, vocabSize: 10 } };
+    const message = expect.stringMatching(
+      /^the model's tokenizer makes the token \d+ of this text, but its config\.json has a vocab_size of 10$/,
+    );
+    for (const prompt of [
+      { kind: "text", prompts: ["hello"] },
+      { kind: "chat", messages: [{ role: "user", content: "hello" }] },
+    ] as const) {
+      await expect(encoded(small, prompt)).rejects.toMatchObject({ code: "invalid_model", message });
+    }
+  });
+
+  it("refuses a text that is far too long without tokenizing it", async () => {
+    const untouched = { ...gpt2.tokenizer, encode: () => expect.fail("was tokenized") };
+    const model = { ...gpt2, tokenizer: untouched, template: () => expect.fail("was rendered") };
+    const message = "this model's context is 64 tokens, but the prompt has 2049 characters; shorten the prompt";
+    const half = { role: "user", content: "x".repeat(1024) } as const;
+    const messages = [half, half, { role: "user", content: "x" }] as const;
+    for (const [prompt, param] of [
+      [{ kind: "text", prompts: ["x".repeat(2049)] }, "prompt"],
+      [{ kind: "chat", messages }, "messages"],
+    ] as const) {
+      await expect(encoded(model, prompt)).rejects.toThrow(refusal("context_length_exceeded", message, param));
     }
   });
 });
