@@ -48,33 +48,36 @@ export class Engine extends DurableObject<Env> {
       cancelled = true;
       cancel();
     };
-    const source: UnderlyingDefaultSource<Uint8Array> = {
-      start: (controller) => {
-        signal.addEventListener("abort", stop);
-        const emit = (event: GenerateEvent) => {
-          if (cancelled) return;
-          controller.enqueue(encodeEvent(event));
-          if (controller.desiredSize! >= 0) return;
-          // The batch waits for nobody, and what it makes has to lie somewhere.
-          controller.enqueue(encodeEvent(errorEvent(fellBehind())));
-          controller.close();
-          cancelled = true;
-          // Not at once: this is in the middle of a step.
-          queueMicrotask(cancel);
-        };
-        this.#submit(request, emit, (stopJob) => {
-          cancel = stopJob;
-          if (cancelled) stopJob();
-        })
-          .catch((error: unknown) => emit(errorEvent(error)))
-          .finally(() => {
-            signal.removeEventListener("abort", stop);
-            if (!cancelled) controller.close();
-          });
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          signal.addEventListener("abort", stop);
+          if (signal.aborted) stop();
+          const emit = (event: GenerateEvent) => {
+            if (cancelled) return;
+            controller.enqueue(encodeEvent(event));
+            if (controller.desiredSize! >= 0) return;
+            // The batch waits for nobody, and what it makes has to lie somewhere.
+            controller.enqueue(encodeEvent(errorEvent(fellBehind())));
+            controller.close();
+            cancelled = true;
+            // Not at once: this is in the middle of a step.
+            queueMicrotask(cancel);
+          };
+          this.#submit(request, emit, (stopJob) => {
+            cancel = stopJob;
+            if (cancelled) stopJob();
+          })
+            .catch((error: unknown) => emit(errorEvent(error)))
+            .finally(() => {
+              signal.removeEventListener("abort", stop);
+              if (!cancelled) controller.close();
+            });
+        },
+        cancel: stop,
       },
-      cancel: stop,
-    };
-    return new ReadableStream(source, new ByteLengthQueuingStrategy({ highWaterMark: MAX_BACKLOG }));
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_BACKLOG }),
+    );
   }
 
   /** Resolves when the request is done; `onCancel` is given what takes it out of the batch early. */
