@@ -72,6 +72,10 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["tests/edge/**/*.test.ts"],
+          // Loading the Worker costs seconds: the files share one isolate, and its storage is emptied between them.
+          isolate: false,
+          maxWorkers: 1,
+          setupFiles: ["tests/edge/support/reset.ts"],
           testTimeout: TEST_TIMEOUT_MS,
         },
       },
