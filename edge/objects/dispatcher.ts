@@ -16,6 +16,7 @@ import {
   enqueue,
   extendLease,
   isExhausted,
+  isLapsed,
   lapsedLeases,
   nextLapse,
   noteProgress,
@@ -104,7 +105,7 @@ export class Dispatcher extends DurableObject<Env> {
         if (row === undefined) return null;
         const begun = await this.#begin(row);
         if (begun?.lease != null) return begun.lease;
-        if (begun !== undefined) removeJob(this.#db, row.job, begun.ended);
+        if (begun !== undefined) removeJob(this.#db, row.job, begun.ended, row.fence);
       }
     });
   }
@@ -210,7 +211,9 @@ export class Dispatcher extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     let pauseMs = SOON_MS;
     try {
-      for (const row of lapsedLeases(this.#db, Date.now())) await this.#lapse(row);
+      for (const row of lapsedLeases(this.#db, Date.now())) {
+        if (isLapsed(this.#db, row, Date.now())) await this.#lapse(row);
+      }
       sweepIdempotency(this.#db, Date.now());
       await sweepBlobs(this.#db, this.env.BLOBS, Date.now());
       sweepPendingBases(this.#db, Date.now());
@@ -239,14 +242,14 @@ export class Dispatcher extends DurableObject<Env> {
     try {
       if (isExhausted(row)) {
         const ended = await tenantObject(this.env, tenant).giveUp({ job, fence }, attempts);
-        removeJob(this.#db, job, ended);
+        removeJob(this.#db, job, ended, fence);
         return;
       }
       requeue(this.#db, row);
       await tenantObject(this.env, tenant).noteLapse({ job, fence }, attempts);
     } catch (error) {
       if (error instanceof TrimtabError && error.code === "not_found") {
-        removeJob(this.#db, job, null);
+        removeJob(this.#db, job, null, fence);
         return;
       }
       console.error(`the lapsed lease of ${job} could not be settled`, error);

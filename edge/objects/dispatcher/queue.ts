@@ -111,10 +111,19 @@ export function releaseJob(db: Database, hold: { job: string; fence: number }): 
   );
 }
 
-/** Takes a job out of the queue for good; `ended` counts it once. */
-export function removeJob(db: Database, job: string, ended: JobStatus | null): void {
-  const removed = db.change("DELETE FROM queue WHERE job = ?", job) > 0;
+/**
+ * Takes a job out of the queue for good; `ended` counts it once. With a `fence`, only while that is the job's newest: one that
+ * was put in the queue anew, while somebody was asked about it, stays.
+ */
+export function removeJob(db: Database, job: string, ended: JobStatus | null, fence?: number): void {
+  const removed = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", job, fence ?? null) > 0;
   if (removed && ended !== null) count(db, `jobs_${ended}`);
+}
+
+/** Whether a lease is still as it was, and over: its trainer may have been heard of since. */
+export function isLapsed(db: Database, row: QueueRow, now: number): boolean {
+  const { state, fence, lease_until: until } = findQueued(db, row.job) ?? {};
+  return state === "leased" && fence === row.fence && (until ?? 0) <= now;
 }
 
 /** Leases that have lapsed. */

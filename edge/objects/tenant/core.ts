@@ -26,16 +26,23 @@ import { unknownModel } from "./artefacts.ts";
 import { dropResumeState } from "./checkpoints.ts";
 import { addEvent } from "./events.ts";
 import { sweepPendingFiles } from "./files.ts";
-import { endJob, noteQueued, specOf, unqueuedJobs } from "./jobs.ts";
+import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs, waitingJobs } from "./jobs.ts";
 
 const RETRY_MS = 5_000;
 const SOON_MS = 10;
+/**
+ * How often a job that waits is offered to the Dispatcher again. It has the job already, unless a call was lost or overtaken
+ * on its way; then this is what keeps the job from waiting for ever.
+ */
+const OFFER_AGAIN_MS = 60_000;
 
 /** What every part of a Tenant stands on: its database, its alarm, its line to the Dispatcher, idempotency. */
 export abstract class TenantCore extends DurableObject<Env> {
   protected readonly db: Database;
   protected readonly random: RandomBytes = (bytes) => crypto.getRandomValues(bytes);
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** When all waiting jobs were last offered to the Dispatcher, in milliseconds. */
+  #offeredAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -69,7 +76,7 @@ export abstract class TenantCore extends DurableObject<Env> {
     let pauseMs = SOON_MS;
     try {
       sweepIdempotency(this.db, Date.now());
-      await this.#enqueueAll();
+      await this.#offerAll();
       await sweepBlobs(this.db, this.env.BLOBS, Date.now());
       sweepPendingFiles(this.db);
     } catch (error) {
@@ -126,12 +133,20 @@ export abstract class TenantCore extends DurableObject<Env> {
   /** Hands jobs to the Dispatcher. The alarm does it again until it has worked. */
   protected async queue(): Promise<void> {
     await this.rearm(RETRY_MS);
-    await attempt("queue a job", this.#enqueueAll());
+    await attempt("queue a job", this.#enqueue(unqueuedJobs(this.db)));
   }
 
-  async #enqueueAll(): Promise<void> {
+  async #offerAll(): Promise<void> {
+    const again = Date.now() >= this.#offeredAt + OFFER_AGAIN_MS;
+    await this.#enqueue(again ? waitingJobs(this.db) : unqueuedJobs(this.db));
+    if (again) this.#offeredAt = Date.now();
+  }
+
+  async #enqueue(jobs: readonly JobRow[]): Promise<void> {
     const { id: tenant } = this.tenant();
-    for (const row of unqueuedJobs(this.db)) {
+    for (const { id } of jobs) {
+      const row = requireJob(this.db, id);
+      if (row.status !== "queued") continue;
       await this.dispatcher.enqueue({ job: row.id, tenant, executor: specOf(row).executor });
       noteQueued(this.db, row);
     }
@@ -160,7 +175,8 @@ export abstract class TenantCore extends DurableObject<Env> {
   /** Sets the alarm to whatever is due first, but not before `pauseMs` from now. */
   protected async rearm(pauseMs = SOON_MS): Promise<void> {
     const unqueued = unqueuedJobs(this.db).length > 0 ? 0 : null;
-    const due = [unqueued, nextBlobSweep(this.db)].filter((at) => at !== null);
+    const waiting = waitingJobs(this.db).length > 0 ? this.#offeredAt + OFFER_AGAIN_MS : null;
+    const due = [unqueued, waiting, nextBlobSweep(this.db)].filter((at) => at !== null);
     if (due.length === 0) return;
     const at = Math.max(Math.min(...due), Date.now() + pauseMs);
     const set = await this.ctx.storage.getAlarm();

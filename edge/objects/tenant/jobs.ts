@@ -164,6 +164,11 @@ export function unqueuedJobs(db: Database): JobRow[] {
   return db.all<JobRow>("SELECT * FROM jobs WHERE queued = 0 AND status = 'queued' ORDER BY n LIMIT 100");
 }
 
+/** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
+export function waitingJobs(db: Database): JobRow[] {
+  return db.all<JobRow>("SELECT * FROM jobs WHERE status = 'queued' ORDER BY n LIMIT 100");
+}
+
 export function specOf(row: JobRow): JobSpec {
   return JSON.parse(row.spec) as JobSpec;
 }

@@ -36,6 +36,7 @@ function inside<T>(
 
 const job = (name: string) => ({ job: name, tenant: "t", executor: null });
 const granted = { beginLease: (terms: { job: string; fence: number }) => ({ lease: terms, ended: null }) };
+let resume = async (): Promise<void> => {};
 const later = (seconds: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1000 });
 
 afterEach(() => {
@@ -76,6 +77,49 @@ describe("the Dispatcher", () => {
         expect(await unwrap(dispatcher.counts())).toMatchObject({ queued: 0, leased: 1, ended: { cancelled: 1 } });
       },
     ));
+
+  it("keeps a job that was set aside and queued again while its tenant was asked about it", () => {
+    const answers = [{ lease: null, ended: null }];
+    return inside(
+      fresh(),
+      {
+        beginLease: async (terms: { job: string }) => {
+          const answer = answers.pop();
+          // What the tenant says of a pause arrives after the resumption that followed it.
+          if (answer !== undefined) await resume();
+          return answer ?? { lease: terms, ended: null };
+        },
+      },
+      async (dispatcher) => {
+        resume = async () => {
+          await dispatcher.withdraw("one", null);
+          await dispatcher.enqueue(job("one"));
+        };
+        await dispatcher.enqueue(job("one"));
+        expect(await unwrap(dispatcher.lease(request))).toMatchObject({ job: "one", fence: 2 });
+      },
+    );
+  });
+
+  it("does not take a lease for lapsed that was prolonged while it settled another", async () => {
+    const stub = fresh();
+    await inside(stub, granted, async (dispatcher) => {
+      for (const name of ["one", "two"]) await dispatcher.enqueue(job(name));
+      for (const fence of [1, 2]) expect(await unwrap(dispatcher.lease(request))).toMatchObject({ fence });
+    });
+    later(11);
+    const lapsed: string[] = [];
+    const noteLapse = async (hold: { job: string }) => {
+      lapsed.push(hold.job);
+      await resume();
+    };
+    await inside(stub, { noteLapse } as never, async (dispatcher) => {
+      resume = async () => void (await dispatcher.extend({ job: "two", fence: 2 }));
+      await dispatcher.alarm();
+      expect(lapsed).toEqual(["one"]);
+      expect(await unwrap(dispatcher.counts())).toMatchObject({ queued: 1, leased: 1 });
+    });
+  });
 
   it("is not held up by a job that cannot be begun", () => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
