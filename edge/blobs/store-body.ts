@@ -10,11 +10,15 @@ export interface BodyTarget {
   readonly createOnly: boolean;
 }
 
+/** What workerd says of a length, and R2 of a digest, that is not the one announced. Anything else may pass: a retry is worth it. */
+const WRONG_BODY = /FixedLengthStream|checksum you specified did not match|\(10037\)/;
+
 /**
  * Streams a request's body to R2, which keeps it only if its length and digest are those announced. Returns whether it was
  * stored; false where `createOnly` found the key taken.
  *
- * @throws TrimtabError invalid_request where other bytes arrive; nothing is kept then.
+ * @throws TrimtabError invalid_request where other bytes arrive, internal_error where the store does not take them; nothing is
+ *   kept then.
  */
 export async function storeBody(bucket: R2Bucket, target: BodyTarget): Promise<boolean> {
   const { key, bytes, sha256, createOnly, request } = target;
@@ -32,10 +36,15 @@ export async function storeBody(bucket: R2Bucket, target: BodyTarget): Promise<b
   const [put, pipe] = await Promise.allSettled([bucket.put(key, readable, options), piped]);
   if (put.status === "fulfilled" && put.value === null) return false;
   if (put.status === "fulfilled" && pipe.status === "fulfilled") return true;
-  const reason: unknown = pipe.status === "rejected" ? pipe.reason : put.status === "rejected" ? put.reason : undefined;
+  const reasons: unknown[] = [put, pipe].flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  const wrong = reasons.find((reason) => WRONG_BODY.test(messageOf(reason)));
+  if (wrong === undefined) {
+    const message = `The bytes could not be stored. Send them again. (${reasons.map(messageOf).join(" ")})`;
+    throw new TrimtabError("internal_error", message, { cause: reasons[0] });
+  }
   throw new TrimtabError(
     "invalid_request",
-    `The body is not the ${bytes} bytes with the SHA-256 ${sha256} that were announced. Send it again. (${messageOf(reason)})`,
-    { cause: reason },
+    `The body is not the ${bytes} bytes with the SHA-256 ${sha256} that were announced. Send it again. (${messageOf(wrong)})`,
+    { cause: wrong },
   );
 }

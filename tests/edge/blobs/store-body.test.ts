@@ -45,6 +45,33 @@ describe("storeBody", () => {
     expect(await env.BLOBS.head("body/c")).toBeNull();
   });
 
+  it("says that it may be tried again where the store is at fault, and where the body breaks off", async () => {
+    const broken = {
+      put: async (_: string, body: ReadableStream) => {
+        const error = new Error("put: We encountered an internal error. Please try again. (10001)");
+        await body.cancel(error);
+        throw error;
+      },
+    } as unknown as R2Bucket;
+    const request = new Request("https://x", { method: "PUT", body: bytes });
+    const target = {
+      key: "body/e",
+      request,
+      bytes: bytes.byteLength,
+      sha256: await sha256Hex(bytes),
+      createOnly: true,
+    };
+    await expect(storeBody(broken, target)).rejects.toMatchObject({
+      code: "internal_error",
+      message: expect.stringMatching(/^The bytes could not be stored\. Send them again\. \(.*10001.*\)$/),
+    });
+    const pull = (controller: ReadableStreamDefaultController) =>
+      controller.error(new Error("Network connection lost."));
+    const cut = new Request("https://x", { method: "PUT", body: new ReadableStream({ pull }) });
+    await expect(storeBody(env.BLOBS, { ...target, request: cut })).rejects.toMatchObject({ code: "internal_error" });
+    expect(await env.BLOBS.head("body/e")).toBeNull();
+  });
+
   it("does not begin with a length that cannot be right", async () => {
     await expect(store("body/d", bytes, { headers: { "content-length": "4" } })).rejects.toMatchObject({
       message: expect.stringContaining("4 bytes instead of the 5"),
