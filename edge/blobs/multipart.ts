@@ -126,15 +126,23 @@ class FormSource {
 
 function disposition(header: string): { name: string; filename: string | null } {
   const line = header.split("\r\n").find((candidate) => /^content-disposition:/i.test(candidate)) ?? "";
-  const name = parameter(line, "name");
-  if (name === null) throw malformed("has a part without a name");
-  return { name, filename: parameter(line, "filename") };
+  const given = parameters(line);
+  const name = given.get("name");
+  if (name === undefined) throw malformed("has a part without a name");
+  return { name, filename: given.get("filename") ?? null };
 }
 
-/** Browsers and SDKs write `"` inside a value as `%22` or `\"`. */
-function parameter(line: string, name: string): string | null {
-  const value = new RegExp(`;\\s*${name}="((?:[^"\\\\]|\\\\.)*)"`, "i").exec(line)?.[1];
-  return value === undefined ? null : value.replaceAll("%22", '"').replaceAll(/\\(.)/g, "$1");
+/**
+ * The parameters after a header's value, first come first kept. Browsers and SDKs write `"` inside a value as `%22` or `\"`; .NET
+ * writes a value that needs no quotes without them.
+ */
+function parameters(line: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [, name = "", quoted, token] of line.matchAll(/;\s*([^\s=;"]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/g)) {
+    const value = quoted?.replaceAll("%22", '"').replaceAll(/\\(.)/g, "$1") ?? token;
+    if (value !== undefined && !found.has(name.toLowerCase())) found.set(name.toLowerCase(), value);
+  }
+  return found;
 }
 
 async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {

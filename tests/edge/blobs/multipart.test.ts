@@ -50,6 +50,13 @@ describe("formParts", () => {
     expect(names).toEqual(["purpose 9", "file 100000"]);
   });
 
+  it("reads values that .NET sends without quotes", async () => {
+    const disposition = "name=file; filename=train.jsonl; filename*=utf-8''train.jsonl";
+    expect(await read(`${part(disposition, "x")}--b--`)).toEqual([
+      { name: "file", filename: "train.jsonl", text: "x" },
+    ]);
+  });
+
   it("goes on to the next part when a part's chunks were not read", async () => {
     const names: string[] = [];
     for await (const { name } of formParts(chunked(encoder.encode(form), 4), "b", 1000)) names.push(name);
