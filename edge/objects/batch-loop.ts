@@ -210,7 +210,7 @@ export class BatchLoop {
   #tooLarge(deltas: readonly BankDelta[]): TrimtabError {
     const rank = deltas.reduce((sum, delta) => sum + delta.rank, 0);
     return new TrimtabError(
-      "capacity_exceeded",
+      "invalid_request",
       `the request's deltas have a rank of ${rank} together, but this model serves at most ${this.#options.bank.capacity}`,
       { param: "deltas" },
     );

@@ -11,6 +11,7 @@ import {
 } from "../../shared/api/jobs.ts";
 import { DEFAULTS } from "../../shared/api/limits.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
+import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/tenant/artefacts.ts";
 import { tenantAuth } from "./auth.ts";
@@ -97,7 +98,7 @@ jobs.openapi(create, async (c) => {
     const found = await dispatcherObject(c.env).readyBase(request.model);
     if (found === null) throw unknownModel(request.model);
     const { config, ...base } = found;
-    checkMethod(method, config);
+    checkMethod(method, config, heapLimitBytes(c.env));
     return c.json(await tenant.createJob({ request, method, base }, asked), 200);
   });
 });

@@ -96,7 +96,8 @@ describe("BatchLoop", () => {
     const results = await Promise.allSettled([wish("a", 6), wish("bb", 6), wish("c", 9), wish("dd", 2)]);
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
     expect((results[2] as PromiseRejectedResult).reason).toMatchObject({
-      code: "capacity_exceeded",
+      code: "invalid_request",
+      param: "deltas",
       message: "the request's deltas have a rank of 9 together, but this model serves at most 8",
     });
     expect(bank.activeRank).toBe(0);

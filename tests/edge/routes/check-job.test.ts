@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { heapLimitBytes } from "../../../edge/env.ts";
 import { checkMethod, methodOf } from "../../../edge/routes/check-job.ts";
 import { CreateJob } from "../../../shared/api/jobs.ts";
 import { Method } from "../../../shared/api/methods.ts";
 import { TINY_CONFIG } from "../support/tiny-base.ts";
 
+const HEAP = heapLimitBytes({});
 const request = (fields: Record<string, unknown>) => CreateJob.parse({ model: "m", training_file: "f", ...fields });
 const method = (supervised: Record<string, unknown>) => Method.parse({ type: "supervised", supervised });
 
@@ -24,9 +26,10 @@ describe("checkMethod", () => {
     checkMethod(
       method({ peft: { type: "lora", r: 8, target_modules: ["q_proj", "layers.1.mlp.up_proj"] } }),
       TINY_CONFIG,
+      HEAP,
     );
-    checkMethod(method({ peft: { type: "lora", r: 16, target_modules: "q_proj" } }), TINY_CONFIG);
-    checkMethod(method({ peft: { type: "full" }, hyperparameters: { max_length: 128 } }), TINY_CONFIG);
+    checkMethod(method({ peft: { type: "lora", r: 16, target_modules: "q_proj" } }), TINY_CONFIG, HEAP);
+    checkMethod(method({ peft: { type: "full" }, hyperparameters: { max_length: 128 } }), TINY_CONFIG, HEAP);
   });
 
   it.each([
@@ -34,8 +37,21 @@ describe("checkMethod", () => {
     [{ peft: { type: "lora", target_modules: ["q_proj", "nothing"] } }, "method.supervised.peft.target_modules"],
     [{ hyperparameters: { max_length: 129 } }, "method.supervised.hyperparameters.max_length"],
   ])("refuses %j", (settings, param) => {
-    expect(() => checkMethod(method(settings), TINY_CONFIG)).toThrow(
+    expect(() => checkMethod(method(settings), TINY_CONFIG, HEAP)).toThrow(
       expect.objectContaining({ code: "invalid_request", param }),
+    );
+  });
+
+  it("refuses a rank that could be trained but not served", () => {
+    const wide = { ...TINY_CONFIG, hidden_size: 256, intermediate_size: 512, num_attention_heads: 32, head_dim: 8 };
+    const q = (r: number) => method({ peft: { type: "lora", r, target_modules: "q_proj" } });
+    checkMethod(q(128), wide, HEAP);
+    expect(() => checkMethod(q(129), wide, HEAP)).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "method.supervised.peft.r",
+        message: "`method.supervised.peft.r` must be at most 128, the largest rank that is served on this model.",
+      }),
     );
   });
 });
