@@ -28,7 +28,7 @@ export function formBoundary(contentType: string | undefined): string {
 
 /**
  * Reads a multipart/form-data body as it streams in (RFC 7578), holding no more of it than a chunk and a boundary. Parts with
- * neither name nor end are refused, and so is a body of more than `maxBytes`.
+ * neither name nor end are refused, and so is a body of more than `maxBytes`. What was not read of the body is left in it.
  */
 export async function* formParts(
   body: ReadableStream<Uint8Array>,
@@ -51,7 +51,7 @@ export async function* formParts(
       await drain(chunks);
     }
   } finally {
-    await source.cancel();
+    source.release();
   }
 }
 
@@ -60,7 +60,6 @@ class FormSource {
   readonly #maxBytes: number;
   #buffer = new Uint8Array();
   #read = 0;
-  #ended = false;
 
   constructor(body: ReadableStream<Uint8Array>, maxBytes: number) {
     this.#reader = body.getReader();
@@ -71,8 +70,9 @@ class FormSource {
     this.#buffer = join(bytes, this.#buffer);
   }
 
-  async cancel(): Promise<void> {
-    if (!this.#ended) await this.#reader.cancel().catch(() => {});
+  /** What is left of the body is the caller's again. */
+  release(): void {
+    this.#reader.releaseLock();
   }
 
   /** Whether the next bytes are these; takes them if so. */
@@ -106,10 +106,7 @@ class FormSource {
 
   async #fill(): Promise<void> {
     const { done, value } = await this.#reader.read();
-    if (done) {
-      this.#ended = true;
-      throw malformed("ends in the middle of a part");
-    }
+    if (done) throw malformed("ends in the middle of a part");
     this.#read += value.byteLength;
     if (this.#read > this.#maxBytes) {
       throw new TrimtabError(

@@ -24,7 +24,6 @@ export async function storeBody(bucket: R2Bucket, target: BodyTarget): Promise<b
   const { key, bytes, sha256, createOnly, request } = target;
   const announced = request.headers.get("content-length");
   if (announced !== null && Number(announced) !== bytes) {
-    await request.body?.cancel();
     throw new TrimtabError(
       "invalid_request",
       `The body has ${announced} bytes instead of the ${bytes} that were announced.`,
@@ -32,7 +31,7 @@ export async function storeBody(bucket: R2Bucket, target: BodyTarget): Promise<b
   }
   const options: R2PutOptions = { sha256, ...(createOnly ? { onlyIf: { etagDoesNotMatch: "*" } } : {}) };
   const { readable, writable } = new FixedLengthStream(bytes);
-  const piped = (request.body ?? new Blob([]).stream()).pipeTo(writable);
+  const piped = (request.body ?? new Blob([]).stream()).pipeTo(writable, { preventCancel: true });
   const [put, pipe] = await Promise.allSettled([bucket.put(key, readable, options), piped]);
   if (put.status === "fulfilled" && put.value === null) return false;
   if (put.status === "fulfilled" && pipe.status === "fulfilled") return true;

@@ -75,10 +75,7 @@ adminModels.openapi(upload, async (c) => {
   const dispatcher = dispatcherObject(c.env);
   const { key, bytes, sha256, ready } = await dispatcher.announcedFile(id, name);
   // A base that is ready never changes; the same file again is no error.
-  if (ready) {
-    await c.req.raw.body?.cancel();
-    return c.json(await dispatcher.baseModel(id), 200);
-  }
+  if (ready) return c.json(await dispatcher.baseModel(id), 200);
   await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: false });
   return c.json(await dispatcher.noteUpload(id, name), 200);
 });

@@ -1,7 +1,9 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { newId } from "../../shared/api/ids.ts";
+import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { drain } from "../blobs/drain.ts";
 import type { Allowance } from "../objects/rate-limit.ts";
 import { adminModels } from "./admin-models.ts";
 import { adminTenants } from "./admin-tenants.ts";
@@ -48,6 +50,12 @@ export function createApp(): OpenAPIHono<AppEnv> {
   return app;
 }
 
+/** How much a client may still send after it was answered: strangers little, tenants as much as is ever read of theirs. */
+function drainLimit(c: Context<AppEnv>): number {
+  if (c.res.status === 401) return 4 * LIMITS.jsonBody;
+  return c.var.caller === undefined ? Number.POSITIVE_INFINITY : 2 * LIMITS.file;
+}
+
 /** What every reply carries, errors included. */
 const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
   c.set(
@@ -55,6 +63,7 @@ const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
     newId("request", (bytes) => crypto.getRandomValues(bytes)),
   );
   await next();
+  await drain(c.req.raw.body, drainLimit(c));
   c.res.headers.set("x-request-id", c.var.requestId);
   const { allowances } = c.var;
   if (allowances !== undefined) {

@@ -34,7 +34,8 @@ async function readBounded(request: Request, limit: number): Promise<Uint8Array>
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of (request.body ?? new Blob([]).stream()) as ReadableStream<Uint8Array>) {
+  const body: ReadableStream<Uint8Array> = request.body ?? new Blob([]).stream();
+  for await (const chunk of body.values({ preventCancel: true })) {
     bytes += chunk.byteLength;
     if (bytes > limit) throw tooLarge();
     chunks.push(chunk);
