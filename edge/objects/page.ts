@@ -7,6 +7,8 @@ export interface PageSource {
   readonly table: string;
   readonly where?: string;
   readonly values?: readonly SqlValue[];
+  /** The rows that a page may start after, with the same values; those of the list unless told. */
+  readonly cursors?: string;
   readonly order?: "asc" | "desc";
 }
 
@@ -16,11 +18,11 @@ export interface PageSource {
  * @throws TrimtabError invalid_request where `after` is no id of this list.
  */
 export function pageOf<T>(db: Database, source: PageSource, page: Page): T[] {
-  const { table, where = "1", values = [], order = "desc" } = source;
+  const { table, where = "1", values = [], cursors = where, order = "desc" } = source;
   const cursor =
     page.after === undefined
       ? undefined
-      : db.get<{ n: number }>(`SELECT n FROM ${table} WHERE id = ? AND ${where}`, page.after, ...values);
+      : db.get<{ n: number }>(`SELECT n FROM ${table} WHERE id = ? AND ${cursors}`, page.after, ...values);
   if (page.after !== undefined && cursor === undefined) {
     throw new TrimtabError("invalid_request", "`after` is not the id of anything in this list.", { param: "after" });
   }

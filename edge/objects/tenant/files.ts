@@ -7,7 +7,8 @@ import { pageOf } from "../page.ts";
 
 export interface FileRow {
   readonly id: string;
-  readonly state: "pending" | "ready";
+  /** A deleted file's row keeps its place, so that a list can be read on from there. */
+  readonly state: "pending" | "ready" | "deleted";
   readonly blob: string;
   readonly filename: string;
   readonly bytes: number;
@@ -80,7 +81,8 @@ export function requireFile(db: Database, id: string, param: string): FileRow {
 }
 
 export function listFiles(db: Database, page: Page & { order: "asc" | "desc" }): ListOf<FileObject> {
-  const rows = pageOf<FileRow>(db, { table: "files", where: "state = 'ready'", order: page.order }, page);
+  const source = { table: "files", where: "state = 'ready'", cursors: "state <> 'pending'", order: page.order };
+  const rows = pageOf<FileRow>(db, source, page);
   return listOf(rows.map(fileOf), page.limit);
 }
 
@@ -97,7 +99,7 @@ export function deleteFile(db: Database, id: string, now: number): Deleted {
   if (user !== undefined) {
     throw new TrimtabError("conflict", `The job ${user.id} still needs this file. Cancel the job or wait for its end.`);
   }
-  db.run("DELETE FROM files WHERE id = ?", id);
+  db.run("UPDATE files SET state = 'deleted', filename = '', sha256 = '' WHERE id = ?", id);
   doomBlob(db, row.blob, now);
   return { id, object: "file", deleted: true };
 }

@@ -50,4 +50,17 @@ describe("a file", () => {
       expect(deleteFile(db, "file-1", 0)).toEqual({ id: "file-1", object: "file", deleted: true });
       expect(db.get("SELECT state FROM blobs WHERE key = 'blob of file-1'")).toEqual({ state: "doomed" });
     }));
+
+  it("that is deleted still marks its place in the list, and nothing else of it is left", () =>
+    withTenant((db) => {
+      for (const id of ["file-1", "file-2", "file-3"]) givenFile(db, id);
+      beginFile(db, { id: "file-4", blob: "x" }, 0);
+      for (const id of ["file-2", "file-3"]) deleteFile(db, id, 0);
+      const ids = (after?: string) => listFiles(db, { limit: 5, order: "desc", after }).data.map(({ id }) => id);
+      expect([ids(), ids("file-3"), ids("file-2")]).toEqual([["file-1"], ["file-1"], ["file-1"]]);
+      for (const id of ["file-4", "file-5"]) expect(() => ids(id)).toThrow(expect.objectContaining({ param: "after" }));
+      expect(() => requireFile(db, "file-2", "file_id")).toThrow(notFound);
+      expect(() => deleteFile(db, "file-2", 0)).toThrow(notFound);
+      expect(db.get("SELECT filename, sha256 FROM files WHERE id = 'file-2'")).toEqual({ filename: "", sha256: "" });
+    }));
 });
