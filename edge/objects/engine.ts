@@ -127,6 +127,14 @@ function createSequences(model: ServedModel, request: GenerateRequest, prompts: 
   const { sampling } = request;
   const { tokenizer } = model;
   const seed = sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const stray = sampling.logitBias.find(([token]) => token >= model.config.vocabSize)?.[0];
+  if (stray !== undefined) {
+    throw new TrimtabError(
+      "invalid_request",
+      `the token ${stray} is outside the vocabulary of ${model.config.vocabSize}`,
+      { param: `logit_bias.${stray}` },
+    );
+  }
   const isChat = request.prompt.kind === "chat";
   const param = isChat ? "messages" : "prompt";
   // A turn may end with another token than a text does.

@@ -259,6 +259,11 @@ describe("Engine", { timeout: 120_000 }, () => {
       { code: "invalid_request", param: "prompt" },
     ],
     [
+      "a bias for a token that the model does not have",
+      () => ({ sampling: { logitBias: [[96, 1]] } }),
+      { code: "invalid_request", param: "logit_bias.96" },
+    ],
+    [
       "a delta whose bytes changed",
       async () => {
         const { delta } = await tuned(3);
@@ -289,30 +294,24 @@ describe("Engine", { timeout: 120_000 }, () => {
     expectSame(await generate({ model }), await generate({}));
   });
 
-  it("answers a chat through the base's template", async () => {
-    const template = new TextEncoder().encode("{% for m in messages %}{{ m.content }}{% endfor %}");
+  it("answers a chat through the base's template, and ends it where the template ends a turn", async () => {
+    const turn = "{{ m.content }}{% if m.role == 'assistant' %}<|im_start|>{% endif %}";
+    const template = new TextEncoder().encode(`{% for m in messages %}${turn}{% endfor %}`);
     const folder = await storeFolder(goldenBase().set("chat_template.jinja", template));
     const model = { base: { ...folder, id: "golden" } };
     const text = tokenizer.decode([55, 50, 92]);
-    const [chat] = await generate({ model, prompt: { kind: "chat", messages: [{ role: "user", content: text }] } });
+    const messages = [{ role: "user", content: text }] as const;
+    const [chat] = await generate({ model, prompt: { kind: "chat", messages } });
     const [plain] = await generate({ model, prompt: { kind: "text", prompts: [text] } });
     expect(chat!.text).not.toBe("");
     expectSame([chat!], [plain!]);
-  });
-
-  it("ends a chat with the token that the template puts after a turn, where that is not the end of a text", async () => {
-    const template = new TextEncoder().encode("{% for m in messages %}{{ m.content }}<|im_start|>{% endfor %}");
-    const folder = await storeFolder(goldenBase().set("chat_template.jinja", template));
-    const model = { base: { ...folder, id: "golden" } };
-    const turnEnd = tokenizer.control.get("<|im_start|>")!;
-    const sampling = { logitBias: [[turnEnd, 100]], topLogprobs: null } as const;
-    const messages = [{ role: "user", content: tokenizer.decode([55, 50, 92]) }] as const;
+    // Not the end of a text, but of what the assistant says.
+    const sampling = { logitBias: [[tokenizer.control.get("<|im_start|>")!, 100]], topLogprobs: null } as const;
     expect(await events({ model, prompt: { kind: "chat", messages }, sampling })).toEqual([
       { type: "finish", choice: 0, reason: "stop" },
-      { type: "usage", promptTokens: 4, completionTokens: 1 },
+      { type: "usage", promptTokens: 3, completionTokens: 1 },
     ]);
-    const [text] = await generate({ model, sampling });
-    expect(text).toMatchObject({ reason: "length" });
+    expect(await generate({ model, sampling })).toMatchObject([{ reason: "length" }]);
   });
 
   it("does not let an answer pile up that nobody reads", async () => {
