@@ -44,7 +44,15 @@ import {
   sweepPendingBases,
 } from "./dispatcher/registry.ts";
 import { createDispatcherTables } from "./dispatcher/schema.ts";
-import { abandon, claim, type Idempotency, type StoredReply, settle, sweepIdempotency } from "./idempotency.ts";
+import {
+  abandon,
+  claim,
+  type Idempotency,
+  type StoredReply,
+  settle,
+  settleCreation,
+  sweepIdempotency,
+} from "./idempotency.ts";
 import { type Outcome, outcome } from "./outcome.ts";
 import { pageOf } from "./page.ts";
 import { tenantObject } from "./remote.ts";
@@ -137,7 +145,7 @@ export class Dispatcher extends DurableObject<Env> {
       const digest = await folderDigest(base.files);
       const model = this.#db.transaction(() => {
         const announced = announceBase(this.#db, { ...base, digest }, Date.now());
-        if (asked !== null) settle(this.#db, asked, { status: 200, body: JSON.stringify(announced) });
+        settleCreation(this.#db, asked, announced);
         return announced;
       });
       await this.#rearm();

@@ -111,6 +111,23 @@ export function settle(db: Database, asked: Idempotency, reply: StoredReply): vo
   );
 }
 
+/**
+ * Keeps the reply about something that is being created, in the transaction that creates it.
+ *
+ * @throws TrimtabError conflict where another request under the key has come first, which undoes the creation.
+ */
+export function settleCreation(db: Database, asked: Idempotency | null, created: unknown): void {
+  if (asked === null) return;
+  const kept = db.change(
+    "UPDATE idempotency SET status = 200, body = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
+    JSON.stringify(created),
+    asked.key,
+    asked.fingerprint,
+  );
+  if (kept > 0) return;
+  throw new TrimtabError("conflict", "Another request with this Idempotency-Key came first. Ask again for its reply.");
+}
+
 /** Gives a claimed key back, as if it had never been used. */
 export function abandon(db: Database, asked: Idempotency): void {
   db.run("DELETE FROM idempotency WHERE key = ? AND fingerprint = ? AND status IS NULL", asked.key, asked.fingerprint);

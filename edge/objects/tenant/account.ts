@@ -4,7 +4,7 @@ import { DEFAULTS } from "../../../shared/api/limits.ts";
 import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { seconds } from "../database.ts";
-import { claim, type Idempotency, settle } from "../idempotency.ts";
+import { claim, type Idempotency, settle, settleCreation } from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";
 import { type Allowance, MinuteBucket } from "../rate-limit.ts";
 import { TenantCore } from "./core.ts";
@@ -59,7 +59,7 @@ export abstract class TenantAccount extends TenantCore {
         const info = this.tenant();
         if (asked !== null) {
           claim(this.db, { ...asked, staleMs: 0 }, Date.now());
-          settle(this.db, asked, { status: 200, body: JSON.stringify(info) });
+          settleCreation(this.db, asked, info);
         }
         return info;
       });
@@ -172,7 +172,7 @@ export abstract class TenantAccount extends TenantCore {
     return outcome(() =>
       this.db.transaction(() => {
         const file = finishFile(this.db, id, facts, Date.now());
-        if (asked !== null) settle(this.db, asked, { status: 200, body: JSON.stringify(file) });
+        settleCreation(this.db, asked, file);
         return file;
       }),
     );

@@ -4,7 +4,7 @@ import type { Method } from "../../../shared/api/methods.ts";
 import type { Delta, Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { ResolvedModel } from "../engine-protocol.ts";
-import { type Idempotency, settle } from "../idempotency.ts";
+import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";
 import { TenantAccount } from "./account.ts";
 import {
@@ -36,7 +36,7 @@ export abstract class TenantWork extends TenantAccount {
         const row = addJob(this.db, { ...asked, id, seed }, Date.now());
         this.say(id, "info", `Created fine-tuning job: ${id}`);
         const created = jobOf(this.db, row);
-        if (key !== null) settle(this.db, key, { status: 200, body: JSON.stringify(created) });
+        settleCreation(this.db, key, created);
         return created;
       });
       await this.queue();

@@ -6,6 +6,7 @@ import {
   createIdempotencyTable,
   identifyUpload,
   settle,
+  settleCreation,
   sweepIdempotency,
 } from "../../../edge/objects/idempotency.ts";
 import { withDatabase } from "../support/database.ts";
@@ -39,6 +40,19 @@ describe("a claim", () => {
       expect(claim(db, { ...asked, staleMs: 10 }, 11 + DAY)).toBeUndefined();
       sweepIdempotency(db, 11 + 2 * DAY);
       expect(db.all("SELECT * FROM idempotency")).toEqual([]);
+    }));
+});
+
+describe("a creation", () => {
+  it("keeps its reply, and is undone where another came first", () =>
+    withDatabase((db) => {
+      createIdempotencyTable(db);
+      settleCreation(db, null, { id: 0 });
+      claim(db, { ...asked, staleMs: 10 }, 0);
+      claim(db, { ...asked, staleMs: 10 }, 10);
+      settleCreation(db, asked, { id: 1 });
+      expect(() => settleCreation(db, asked, { id: 2 })).toThrow(conflict);
+      expect(claim(db, { ...asked, staleMs: 10 }, 11)).toEqual({ status: 200, body: '{"id":1}' });
     }));
 });
 

@@ -1,5 +1,5 @@
-import { env } from "cloudflare:test";
-import { beforeAll, describe, expect, it } from "vitest";
+import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../shared/api/jobs.ts";
 import { Api, CHAT_LINES } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
@@ -188,8 +188,10 @@ describe("an Idempotency-Key", () => {
     const broken = new Api({ DISPATCHER: { idFromName: () => "x", get: () => ({}) } as never });
     const body = { model, training_file: file };
     const options = { key, headers: { "idempotency-key": "three" }, body };
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
     expect(await broken.refusal("POST", path, options)).toMatchObject({ status: 500, code: "internal_error" });
     expect(await api.refusal("POST", path, options)).toMatchObject({ status: 500, code: "internal_error" });
+    log.mockRestore();
   });
 
   it("refuses another body, and is no other tenant's business", async () => {
@@ -273,7 +275,6 @@ describe("the Dispatcher", () => {
     const tenant = await api.tenant("outboxer");
     const mine = await api.dataset(tenant);
     const { id } = await api.call<Job>("POST", path, { key: tenant, body: { model, training_file: mine } });
-    const { runDurableObjectAlarm, runInDurableObject } = await import("cloudflare:test");
     const dispatcher = env.DISPATCHER.get(env.DISPATCHER.idFromName("dispatcher"));
     const inQueue = () =>
       runInDurableObject(
