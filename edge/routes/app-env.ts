@@ -16,6 +16,8 @@ export interface AppEnv {
     requestId: string;
     /** Set by `tenantAuth`. */
     caller: Caller;
+    /** Set by `tokenAuth`: the request comes from the deployment itself. */
+    trusted: boolean | undefined;
     allowances: { requests: Allowance; tokens: Allowance } | undefined;
     /** SHA-256 of a JSON body; set by `jsonBody`. */
     bodyDigest: string;

@@ -52,8 +52,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
 
 /** How much a client may still send after it was answered: strangers little, tenants as much as is ever read of theirs. */
 function drainLimit(c: Context<AppEnv>): number {
-  if (c.res.status === 401) return 4 * LIMITS.jsonBody;
-  return c.var.caller === undefined ? Number.POSITIVE_INFINITY : 2 * LIMITS.file;
+  if (c.var.trusted === true) return Number.POSITIVE_INFINITY;
+  return c.var.caller === undefined ? 4 * LIMITS.jsonBody : 2 * LIMITS.file;
 }
 
 /** What every reply carries, errors included. */

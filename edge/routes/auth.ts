@@ -35,6 +35,7 @@ export function tokenAuth(name: "ADMIN_TOKEN" | "TRAINER_TOKEN"): MiddlewareHand
     const [a, b] = await Promise.all([hashSecret(given), hashSecret(expected)]);
     const encoder = new TextEncoder();
     if (expected === "" || !crypto.subtle.timingSafeEqual(encoder.encode(a), encoder.encode(b))) throw wrongKey();
+    c.set("trusted", true);
     await next();
   };
 }

@@ -185,4 +185,21 @@ describe("every reply", () => {
       message: expect.stringContaining("GET /v1/nowhere"),
     });
   });
+
+  it.each(["/nowhere", "/healthz", "/v1/files", "/v1/admin/models"])(
+    "comes to strangers who never stop sending to %s",
+    async (path) => {
+      let sent = 0;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          sent += 1 << 20;
+          if (sent > 64 << 20) controller.close();
+          else controller.enqueue(new Uint8Array(1 << 20));
+        },
+      });
+      const { status } = await api.send("POST", path, { body });
+      expect(status).toBeGreaterThanOrEqual(400);
+      expect(sent).toBeLessThan(16 << 20);
+    },
+  );
 });
