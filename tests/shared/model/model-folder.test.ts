@@ -7,7 +7,7 @@ import { EMBEDDING, weightSpecs } from "../../../shared/model/modules.ts";
 const read = (folder: string, skip = /^$/) => {
   const url = new URL(`../../golden/${folder}/`, import.meta.url);
   const names = readdirSync(url).filter((name) => !skip.test(name));
-  return new Map(names.map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]));
+  return new Map<string, Uint8Array>(names.map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]));
 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 const tokenizer = read("tokenizer/hub/gpt2-like");
