@@ -110,7 +110,7 @@ describe("BatchLoop", () => {
     const first = ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 50 });
     const other = ask(loop, weights, wish);
     const last = ask(loop, weights, { prompt: prompt(8, 1), maxTokens: 50 });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    while (loop.activeRows < 3) await new Promise((resolve) => setTimeout(resolve, 0));
     loop.cancel(first.job);
     loop.cancel(last.job);
     expect((await first.done).length).toBeLessThan(50);
