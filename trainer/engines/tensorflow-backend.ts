@@ -40,7 +40,7 @@ export async function loadTfjsBackend(demanded: string | undefined, imports = IM
     try {
       await exclusive(() => start(backend, imports[backend]));
     } catch (error) {
-      failures.push(firstLine(messageOf(error)));
+      failures.push(reasonOf(error));
       continue;
     }
     if (backend === "tensorflow" || demanded !== undefined) return { backend };
@@ -88,6 +88,9 @@ function isBackend(name: string): name is TfjsBackend {
   return (TFJS_BACKENDS as readonly string[]).includes(name);
 }
 
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0]!;
+/** Without the stack, and without the path of the file that asked. */
+function reasonOf(error: unknown): string {
+  return messageOf(error)
+    .split("\n", 1)[0]!
+    .replace(/ imported from .*/, "");
 }

@@ -4,7 +4,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
 import { IMPORTS, loadTfjsBackend, onBackend } from "../../../trainer/engines/tensorflow-backend.ts";
 
-const missing = () => Promise.reject(new Error("Cannot find package '@tensorflow/tfjs-node-gpu'\nRequire stack: …"));
+const NODE_SAYS = "Cannot find package '@tensorflow/tfjs-node-gpu' imported from /srv/trimtab/a.ts\nRequire stack: …";
+const missing = () => Promise.reject(new Error(NODE_SAYS));
 const withoutNative = { ...IMPORTS, tensorflow: missing };
 
 describe("loadTfjsBackend", () => {
@@ -14,7 +15,8 @@ describe("loadTfjsBackend", () => {
     expect(notice).toContain(
       "Cannot find package '@tensorflow/tfjs-node-gpu'); install it with `npm install @tensorflow/tfjs-node-gpu`",
     );
-    expect(notice).not.toContain("Require stack");
+    // Jobs' owners read this: the trainer's folders are none of their business.
+    expect(notice).not.toMatch(/Require stack|imported from/);
   });
 
   it("falls back to tfjs' CPU backend where WASM cannot start", async () => {
