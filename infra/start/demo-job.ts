@@ -133,8 +133,9 @@ export function progressOf(reported: readonly Reported[], nowSeconds: number): T
   if (first === undefined || last === undefined) return undefined;
   const { step = 0, total_steps: totalSteps = 0, loss = 0 } = last;
   const done = step - (first.step ?? 0);
-  const perStep = done > 0 ? (last.at - first.at) / done : 0;
-  const secondsLeft = Math.max(0, perStep * (totalSteps - step) - (nowSeconds - last.at));
+  const perStep = done > 0 ? (last.at - first.at) / done : undefined;
+  const secondsLeft =
+    perStep === undefined ? undefined : Math.max(0, perStep * (totalSteps - step) - (nowSeconds - last.at));
   return { step, totalSteps, loss, tokensPerSecond: medianSpeed(reported), secondsLeft };
 }
 

@@ -6,7 +6,8 @@ export interface TrainingProgress {
   /** Mean over trained tokens, in nats. */
   readonly loss: number;
   readonly tokensPerSecond: number;
-  readonly secondsLeft: number;
+  /** undefined before there is anything to reckon from. */
+  readonly secondsLeft: number | undefined;
 }
 
 export interface ProgressOutput {
@@ -24,7 +25,8 @@ export function progressLine({ step, totalSteps, loss, tokensPerSecond, secondsL
   const done = Math.round((BAR_WIDTH * step) / Math.max(totalSteps, 1));
   const bar = "█".repeat(done) + "░".repeat(BAR_WIDTH - done);
   const rate = Math.round(tokensPerSecond).toLocaleString("en-US");
-  return `${bar} ${step}/${totalSteps}  loss ${loss.toFixed(3)}  ${rate} tok/s  ${clock(secondsLeft)} left`;
+  const left = secondsLeft === undefined ? "" : `  ${clock(secondsLeft)} left`;
+  return `${bar} ${step}/${totalSteps}  loss ${loss.toFixed(3)}  ${rate} tok/s${left}`;
 }
 
 /** Minutes and seconds, `1:05`. */

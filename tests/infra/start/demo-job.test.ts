@@ -78,7 +78,7 @@ const REPORTED = [
 
 test("progress is the last step's, at the run's usual speed, and the time left is at the run's mean pace", () => {
   expect(progressOf(REPORTED.slice(0, 2), 100)).toBeUndefined();
-  expect(progressOf(REPORTED.slice(0, 3), 100)).toMatchObject({ step: 1, secondsLeft: 0 });
+  expect(progressOf(REPORTED.slice(0, 3), 100)).toMatchObject({ step: 1, secondsLeft: undefined });
   expect(progressOf(REPORTED, 109)).toEqual({
     step: 3,
     totalSteps: 5,

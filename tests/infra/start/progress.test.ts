@@ -7,6 +7,7 @@ test("a line has the bar, the loss, the speed and the time left", () => {
   expect(progressLine(HALF)).toBe("████████████░░░░░░░░░░░░ 60/120  loss 1.235  4,840 tok/s  0:34 left");
   expect(progressLine({ ...HALF, step: 120, secondsLeft: 0 })).toMatch(/^█{24} 120\/120 .* 0:00 left$/);
   expect(progressLine({ ...HALF, step: 0, totalSteps: 0 })).toMatch(/^░{24} 0\/0/);
+  expect(progressLine({ ...HALF, secondsLeft: undefined })).toMatch(/ 4,840 tok\/s$/);
 });
 
 test("a clock shows minutes and seconds", () => {
