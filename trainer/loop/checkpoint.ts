@@ -12,6 +12,7 @@ const metadataSchema = z.object({
   run: z.string(),
   step: z.coerce.number().int().min(0),
   trained_tokens: z.coerce.number().int().min(0),
+  loss: z.coerce.number().optional(),
 });
 
 /** The state as one safetensors file; `run` names what it belongs to, so that no other run resumes from it. */
@@ -24,6 +25,7 @@ export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array 
     run,
     step: String(state.step),
     trained_tokens: String(state.trainedTokens),
+    ...(state.loss === undefined ? {} : { loss: String(state.loss) }),
   });
 }
 
@@ -57,5 +59,6 @@ export function decodeCheckpoint(bytes: Uint8Array, run: string, parameters: rea
       `the checkpoint holds ${tensors.size} tensors, expected ${Object.keys(restored).length}`,
     );
   }
-  return { step: parsed.data.step, trainedTokens: parsed.data.trained_tokens, tensors: restored };
+  const { step, trained_tokens: trainedTokens, loss } = parsed.data;
+  return { step, trainedTokens, ...(loss === undefined ? {} : { loss }), tensors: restored };
 }

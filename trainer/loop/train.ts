@@ -100,7 +100,7 @@ export async function train(
         );
       }
       const trainedTokens = current.trainedTokens + stepTokens;
-      current = { step, trainedTokens, tensors };
+      current = { step, trainedTokens, loss, tensors };
       const { totalSteps } = schedule;
       await onStep?.({ step, totalSteps, loss, gradNorm, learningRate: rate, stepTokens, trainedTokens }, current);
     }

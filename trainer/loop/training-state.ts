@@ -8,6 +8,8 @@ import { type Parameter, slots } from "../optim/adamw.ts";
 export interface TrainingState {
   readonly step: number;
   readonly trainedTokens: number;
+  /** Of the last step, in nats; left out before the first one. */
+  readonly loss?: number;
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 

@@ -118,7 +118,6 @@ export const supervised: Recipe = async (job, context) => {
       });
 
     const speed = { tokens: 0, milliseconds: 0, since: now() };
-    let lastLoss: Metrics = {};
     async function onStep(report: StepReport, state: TrainingState): Promise<void> {
       const { step, loss, trainedTokens } = report;
       const tokens = steps
@@ -128,7 +127,6 @@ export const supervised: Recipe = async (job, context) => {
       const milliseconds = Math.max(1, now() - speed.since);
       speed.tokens += tokens;
       speed.milliseconds += milliseconds;
-      lastLoss = { train_loss: loss };
       const endsEpoch = step % steps.stepsPerEpoch === 0 && step < totalSteps;
       const metrics = endsEpoch ? await measure(state) : {};
       const { tuned_loss: validation } = metrics;
@@ -151,7 +149,7 @@ export const supervised: Recipe = async (job, context) => {
         },
       });
       if (endsEpoch && peft.type !== "full" && step > totalSteps - PUBLISHED_EPOCHS * steps.stepsPerEpoch) {
-        await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, ...lastLoss });
+        await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, train_loss: loss });
       }
       await context.afterStep({ step, totalSteps, trainedTokens, state: () => encodeCheckpoint(state, job.run) });
       speed.since = now();
@@ -160,7 +158,8 @@ export const supervised: Recipe = async (job, context) => {
 
     const metrics = await measure(end);
     const folder = await publish(end, metrics);
-    if (folder.kind === "delta") await context.publishCheckpoint(totalSteps, folder, { ...metrics, ...lastLoss });
+    const reached = { ...metrics, ...(end.loss === undefined ? {} : { train_loss: end.loss }) };
+    if (folder.kind === "delta") await context.publishCheckpoint(totalSteps, folder, reached);
     if (metrics.tuned_loss !== undefined) {
       say(
         `Loss on the validation file: ${metrics.base_loss?.toFixed(4)} before, ${metrics.tuned_loss.toFixed(4)} after`,
@@ -170,7 +169,7 @@ export const supervised: Recipe = async (job, context) => {
     const perSecond = speed.tokens === 0 ? {} : { train_tokens_per_second: (1000 * speed.tokens) / speed.milliseconds };
     return {
       folder,
-      metrics: { ...metrics, ...lastLoss, ...perSecond },
+      metrics: { ...reached, ...perSecond },
       trainedTokens: end.trainedTokens,
       hyperparameters: resolved,
     };
