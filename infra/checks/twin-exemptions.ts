@@ -14,6 +14,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/corpus/words.ts": "word lists",
   "infra/base/demo/make.ts": "a program: writes down what sailor.ts gives, and a test compares the files with it",
   "infra/base/evaluation/run.ts": "a program: prints what evaluate-folder.ts gives",
+  "infra/start/add-model.ts": "a command around addBase, which demo-account.test.ts covers",
   "infra/base/make.ts": "a program: runs three others",
   "infra/base/pretraining/pretrain.ts": "a program of an hour: its parts are tested apart",
   "infra/base/pretraining/recipe.ts": "settings",
