@@ -119,4 +119,22 @@ describe("the graph of a training step", () => {
     const full = attachFull({ config, weights, seed: 7, settings: { type: "full" } });
     expect(gradientShapes(full)).toEqual(matrices.map(({ name }) => name));
   });
+
+  const countProducts = (some: AttachedMethod) =>
+    trainingGraph({ config, method: some, shape }).nodes.filter(({ op }) => op === "matmul").length;
+
+  it("has exactly the matrix products that LoRA needs", () => {
+    // Forward, a layer: 7 linears of W, A and B, and 2 of attention; once the head.
+    const forward = config.layers * (7 * 3 + 2) + 1;
+    // Backward, a linear: dx through W and through A, dA, dB and the gradient between them; attention 4; the head's dx.
+    // Nothing before the first layer trains, so its q, k and v need no dx.
+    const backward = config.layers * (7 * 5 + 4) + 1 - 3 * 2;
+    expect(countProducts(method)).toBe(forward + backward);
+  });
+
+  it("has as many as backpropagation takes when everything is trained", () => {
+    const full = attachFull({ config, weights, seed: 7, settings: { type: "full" } });
+    // Forward 7 linears and 2 of attention; backward two each for these nine; the head once forward, twice backward.
+    expect(countProducts(full)).toBe(config.layers * (9 + 18) + 3);
+  });
 });
