@@ -24,7 +24,7 @@ const REPORT_EVERY = 10;
 const RUN = `base-${SEED}`;
 
 const modelFolder = fileURLToPath(new URL("../model/", import.meta.url));
-const stateFolder = process.env["TRIMTAB_STATE"] ?? fileURLToPath(new URL("../../../.trimtab/", import.meta.url));
+const stateFolder = process.env.TRIMTAB_STATE ?? fileURLToPath(new URL("../../../.trimtab/", import.meta.url));
 const checkpointFile = `${stateFolder}/pretraining.safetensors`;
 
 const readJson = (name: string): unknown => JSON.parse(readFileSync(`${modelFolder}${name}`, "utf8"));

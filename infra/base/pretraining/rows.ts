@@ -26,7 +26,7 @@ export function pretrainingBatch(
   const random = createRandom(seed, "rows", step);
   const documents = generateDocuments(random.below(2 ** 31));
   const next = () => {
-    const drilled = random.float() < drillShare;
+    const drilled = drillShare > 0 && random.float() < drillShare;
     const ids = drilled ? drill(tokenizer, random) : tokenizer.encodeTrusted(renderDocument(documents.next().value));
     return [...ids, tokenizer.padId].slice(0, length);
   };
