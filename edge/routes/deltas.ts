@@ -2,8 +2,12 @@ import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { Deleted } from "../../shared/api/lists.ts";
 import { Delta, DeltaList, DeltaListQuery } from "../../shared/api/models.ts";
+import { SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { tarEnd, tarEntry } from "../../shared/formats/tar.ts";
+import { FolderReader } from "../blobs/folder-reader.ts";
+import type { StoredFolder } from "../objects/engine-protocol.ts";
 import { tenantAuth } from "./auth.ts";
-import { replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { bytesReply, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
 const params = z.strictObject({ delta_id: z.string().max(80) });
 const tags = ["Deltas"];
@@ -29,6 +33,16 @@ const get = createRoute({
   responses: replies(Delta, "The delta"),
 });
 
+const content = createRoute({
+  method: "get",
+  path: "/{delta_id}/content",
+  tags,
+  security,
+  summary: "Download a delta as a tar archive of its PEFT folder, which peft loads unchanged",
+  request: { params },
+  responses: bytesReply("A tar archive"),
+});
+
 const remove = createRoute({
   method: "delete",
   path: "/{delta_id}",
@@ -45,3 +59,33 @@ deltas.use("*", tenantAuth());
 deltas.openapi(list, async (c) => c.json(await c.var.caller.object.listDeltas(c.req.valid("query")), 200));
 deltas.openapi(get, async (c) => c.json(await c.var.caller.object.delta(c.req.valid("param").delta_id), 200));
 deltas.openapi(remove, async (c) => c.json(await c.var.caller.object.deleteDelta(c.req.valid("param").delta_id), 200));
+
+deltas.openapi(content, async (c) => {
+  const { delta_id } = c.req.valid("param");
+  const folder = await c.var.caller.object.deltaFolder(delta_id);
+  return new Response(archive(new FolderReader(c.env.BLOBS, folder), folder), {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-disposition": `attachment; filename="${delta_id}.tar"`,
+    },
+  });
+});
+
+/** The folder but for the form in which it is served here, file by file, each checked before any of it is sent. */
+function archive(reader: FolderReader, folder: StoredFolder): ReadableStream<Uint8Array> {
+  const files = folder.files.filter(({ name }) => name !== SERVING_FILE);
+  let next = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      const file = files[next++];
+      if (file === undefined) {
+        controller.enqueue(tarEnd());
+        controller.close();
+        return;
+      }
+      const bytes = await reader.bytes(file.name);
+      const { header, padding } = tarEntry(file.name, bytes.length);
+      for (const chunk of [header, bytes, padding]) if (chunk.length > 0) controller.enqueue(chunk);
+    },
+  });
+}

@@ -3,7 +3,7 @@ import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
 import type { Delta, Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import type { ResolvedModel } from "../engine-protocol.ts";
+import type { ResolvedModel, StoredFolder } from "../engine-protocol.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";
 import { TenantAccount } from "./account.ts";
@@ -12,6 +12,7 @@ import {
   deleteModel,
   deltaOf,
   findModel,
+  folderOf,
   listDeltas,
   listModels,
   modelOf,
@@ -160,6 +161,11 @@ export abstract class TenantWork extends TenantAccount {
 
   delta(id: string): Promise<Outcome<Delta>> {
     return outcome(() => deltaOf(this.db, requireDelta(this.db, id, "delta_id")));
+  }
+
+  /** Where a delta's files lie. */
+  deltaFolder(id: string): Promise<Outcome<StoredFolder>> {
+    return outcome(() => folderOf(requireDelta(this.db, id, "delta_id")));
   }
 
   deleteDelta(id: string): Promise<Outcome<Deleted>> {

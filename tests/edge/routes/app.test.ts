@@ -51,6 +51,7 @@ describe("the OpenAPI document", () => {
         "/v1/completions",
         "/v1/deltas",
         "/v1/deltas/{delta_id}",
+        "/v1/deltas/{delta_id}/content",
         "/v1/files",
         "/v1/files/{file_id}",
         "/v1/files/{file_id}/content",

@@ -1,6 +1,37 @@
 import { expect, it } from "vitest";
 import { Api } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
+import { tinyDelta } from "../support/tiny-base.ts";
+
+/** Name → bytes of a tar archive of plain files. */
+function unpack(archive: Uint8Array): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  const text = (at: number, length: number) =>
+    new TextDecoder().decode(archive.subarray(at, at + length)).split("\0")[0]!;
+  for (let at = 0; archive[at] !== 0; ) {
+    const size = Number.parseInt(text(at + 124, 12), 8);
+    files.set(text(at, 100), archive.subarray(at + 512, at + 512 + size));
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return files;
+}
+
+it("a delta is downloaded as the PEFT folder that was published", async () => {
+  const api = new Api();
+  await api.base("content-base");
+  const key = await api.tenant("content-owner");
+  const body = { model: "content-base", training_file: await api.dataset(key) };
+  await api.call("POST", "/v1/fine_tuning/jobs", { key, body });
+  const { lease } = await new FakeTrainer(api).work("content");
+  const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
+  const path = `/v1/deltas/${data[0]?.id}/content`;
+  const { folder } = await tinyDelta(lease.base.digest, "content");
+  const files = unpack(new Uint8Array(await (await api.send("GET", path, { key })).arrayBuffer()));
+  expect([...files.keys()].sort()).toEqual([...folder.keys()].filter((name) => name !== "serving.safetensors").sort());
+  for (const [name, bytes] of files) expect(bytes).toEqual(folder.get(name));
+  const stranger = await api.tenant("content-stranger");
+  expect(await api.refusal("GET", path, { key: stranger })).toMatchObject({ status: 404, param: "delta_id" });
+});
 
 it("deltas are listed, described and deleted with their models", async () => {
   const api = new Api();
