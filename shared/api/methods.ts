@@ -92,7 +92,6 @@ export const SupervisedMethod = z
 /** The methods that this server trains; a new one is a new member. */
 export const Method = z.discriminatedUnion("type", [SupervisedMethod]).meta({ id: "Method" });
 export type Method = z.infer<typeof Method>;
-export const METHOD_TYPES = ["supervised"] as const;
 
 export const Executor = z.enum(["onnxruntime", "tensorflow"]).meta({ id: "Executor" });
 export type Executor = z.infer<typeof Executor>;

@@ -12,17 +12,9 @@ export function unsupported() {
 type Issue = z.core.$ZodIssue;
 
 /**
- * Parses a request and names the first field that has to change, as in `messages[2].content`.
- *
- * @throws TrimtabError invalid_request or unsupported_parameter, with `param`.
+ * The error of a failed parse: invalid_request or unsupported_parameter, whose `param` names the first field that has to
+ * change, as in `messages[2].content`. `value` is what was parsed.
  */
-export function parseRequest<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw requestError(parsed.error, value);
-}
-
-/** The error of a failed parse; `value` is what was parsed. */
 export function requestError(error: z.core.$ZodError, value: unknown): TrimtabError {
   const issue = error.issues[0];
   if (issue === undefined) return new TrimtabError("invalid_request", "The request is not valid.");

@@ -7,7 +7,6 @@
  * every scale folded in, `{path}.s` [out], `{path}.b` [out]. Equal deltas have equal bytes, so the digest is theirs.
  */
 import { TrimtabError } from "../errors.ts";
-import { sha256Hex } from "../formats/digest.ts";
 import { fromF32, parseSafetensors, type SafetensorsTensor, toF32, writeSafetensors } from "../formats/safetensors.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -89,11 +88,6 @@ export function decodeCanonical(bytes: Uint8Array, model: ModelConfig): Canonica
   if (unknown !== undefined) throw refuse(`has a tensor ${quoteName(unknown)}, which belongs to no layer of the base`);
   if (delta.size === 0) throw refuse("holds no tensor");
   return delta;
-}
-
-/** The digest of a delta's serving form. */
-export function canonicalDigest(delta: CanonicalDelta): Promise<string> {
-  return sha256Hex(encodeCanonical(delta));
 }
 
 /** Whether applying the delta would leave every output as it is. */

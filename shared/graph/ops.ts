@@ -6,7 +6,8 @@ import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueTyp
  * The ops of the graph, a closed union, and the rule that infers each one's output types from its inputs.
  *
  * Every pass over a graph is a table that is total over `OpName` (ONNX encoding, gradients, each interpreter), so adding
- * an op here makes the compiler list the places that still lack it.
+ * an op here makes the compiler list the places that still lack it. The file is long because it is such a table: the
+ * attributes, the arity and the shape rule of an op are read together.
  *
  * Shape legend: B batch, T tokens, H query heads, K key/value heads, P head width, C cache capacity, V vocabulary,
  * D width, … any leading dimensions.

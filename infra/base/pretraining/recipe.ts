@@ -30,7 +30,7 @@ export interface Stage {
 }
 
 /**
- * First the corpus alone, which the facts need most; then drills, until copying has formed, and few to keep it. Rows of
+ * First the corpus alone; then drills, until copying has formed, and few to keep it. Rows of
  * 256 tokens, where a token is cheap, until the last tenth, which has the whole context of 512.
  */
 export const STAGES: readonly Stage[] = [
