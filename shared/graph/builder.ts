@@ -90,6 +90,7 @@ export class GraphBuilder {
   abs = (x: Value) => this.#one("abs", [x], NONE);
   sign = (x: Value) => this.#one("sign", [x], NONE);
   cast = (x: Value, to: DType) => (x.dtype === to ? x : this.#one("cast", [x], { to }));
+  detach = (x: Value) => this.#one("detach", [x], NONE);
   silu = (x: Value) => this.mul(x, this.sigmoid(x));
   square = (x: Value) => this.mul(x, x);
 

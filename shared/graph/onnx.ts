@@ -128,6 +128,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   cast: ({ inputs, outputs, attrs }, encoder) => {
     encoder.push("Cast", inputs, { outputs, attributes: { to: { type: attrs.to } } });
   },
+  detach: standard("Identity"),
   add: standard("Add"),
   sub: standard("Sub"),
   mul: standard("Mul"),

@@ -33,6 +33,8 @@ export interface OpAttrs {
   abs: None;
   sign: None;
   cast: { readonly to: DType };
+  /** The value itself, with nothing behind it trained through it: a constant to the gradient. */
+  detach: None;
   // Elementwise with broadcasting.
   add: None;
   sub: None;
@@ -195,6 +197,7 @@ export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   abs: 1,
   sign: 1,
   cast: 1,
+  detach: 1,
   add: 2,
   sub: 2,
   mul: 2,
@@ -238,6 +241,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
   abs: float,
   sign: float,
   cast: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
+  detach: unary(NUMBERS),
   add: binary(NUMBERS),
   sub: binary(NUMBERS),
   mul: binary(NUMBERS),

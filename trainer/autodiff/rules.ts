@@ -122,6 +122,7 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   sign: none,
   // Rounding to whole numbers is flat wherever it is smooth, so it passes nothing on.
   cast: ({ b, inputs: [x], y, dy }) => [isFloat(x!) && isFloat(y) ? b.cast(dy, x!.dtype) : undefined],
+  detach: none,
   add: binary(
     ({ dy }) => dy,
     ({ dy }) => dy,

@@ -136,6 +136,7 @@ export const TENSORFLOW: { readonly [K in OpName]: OpRule<K> } = {
   // The WASM backend's cast to bool keeps the low byte.
   cast: ({ inputs: [x], attrs: { to } }) =>
     to === "bool" ? tf.notEqual(x!, tf.zerosLike(x!)) : tf.cast(x!, tfType(to)),
+  detach: unary((x) => x.clone()),
   add: binary(tf.add),
   sub: binary(tf.sub),
   mul: binary(tf.mul),

@@ -133,6 +133,7 @@ export const ELEMENTWISE = {
       cast(literal("f32", [3], [0, 7, 255]), "u8"),
     ],
   },
+  detach: { ...unary((x) => x, normal, [values("i64", [3, -4, 0])]), differentiable: [] },
   add: binary((x, y) => x + y, normal, [integers("i64"), integers("i32")]),
   sub: binary((x, y) => x - y, normal, [integers("i64"), integers("i32")]),
   mul: binary((x, y) => x * y, normal, [integers("i64"), integers("i32")]),

@@ -70,6 +70,14 @@ describe("ops without a gradient", () => {
     );
   });
 
+  it("a detached factor is a constant to the gradient of the other", () => {
+    const x = normal([3]);
+    const graph = gradientGraph([x], [0], (b, [value]) => b.mul(value!, b.detach(b.square(value!))));
+    const results = interpret(graph, { x0: x, upstream: { shape: [3], data: new Float64Array([1, 1, 1]) } });
+    expect(Array.from(results.x0!.data)).toEqual(Array.from(x.data, (number) => number * number));
+    expect(Array.from(results.y!.data)).toEqual(Array.from(x.data, (number) => number * (number * number)));
+  });
+
   it("a cast to whole numbers passes none on", () => {
     expect(() => gradientGraph([normal([3])], [0], (b, [x]) => b.cast(b.cast(x!, "i64"), "f32"))).toThrow(
       "%0 has no influence on the loss",
