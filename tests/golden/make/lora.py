@@ -6,20 +6,17 @@ recorded: lora/rslora-patterns/ (rsLoRA with per-module ranks and alphas) and lo
 a regular expression, one layer, float16 on disk).
 """
 
-import json
-import shutil
-
 import peft
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
-from transformers import LlamaForCausalLM
 
+import peft_cases
 from golden_io import GOLDEN, number, packed, quiet_single_thread, write_json, write_safetensors
+from peft_cases import base_model, trainable
 from tiny_models import batch, trained_tokens
 
-BASE = GOLDEN / "llama" / "plain"
 OUT = GOLDEN / "lora"
 # Every trainable tensor decays, norms and embeddings included, and the rate is constant.
 ADAMW = {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
@@ -27,37 +24,13 @@ MAX_NORM = 1.0
 STEPS = 5
 
 
-def base_model():
-    model = LlamaForCausalLM.from_pretrained(BASE, dtype=torch.float32, attn_implementation="eager")
-    model.config.name_or_path = model.name_or_path = "tiny-llama-plain"
-    return model
-
-
 def with_adapter(config, seed):
     """The base under a new adapter whose A and B are both far from zero."""
-    quiet_single_thread(seed)
-    model = get_peft_model(base_model(), config)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0.0, 0.3)
-    return model
+    return peft_cases.with_adapter(config, seed, move=lambda n, p: p.normal_(0.0, 0.3) if "lora_B" in n else None)
 
 
 def save(model, name):
-    folder = OUT / name
-    shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink()
-    # peft keeps the target modules in a set; sorted, a rerun writes the same file.
-    path = folder / "adapter_config.json"
-    config = json.loads(path.read_text())
-    if isinstance(config["target_modules"], list):
-        config["target_modules"].sort()
-    path.write_text(json.dumps(config, indent=2, sort_keys=True))
-    for file in folder.iterdir():
-        file.chmod(0o644)
-    return folder
+    return peft_cases.save(model, f"lora/{name}")
 
 
 def logits_of(model):
@@ -68,10 +41,6 @@ def logits_of(model):
 def loss_of(model):
     ids, labels = batch()
     return model(input_ids=ids, labels=labels).loss
-
-
-def trainable(model):
-    return {n: p for n, p in model.named_parameters() if p.requires_grad}
 
 
 def gradients(model):
