@@ -12,7 +12,7 @@ import warnings
 
 import peft
 import torch
-from peft import PeftModel, get_peft_model
+from peft import PeftConfig, PeftModel, get_peft_model
 from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -86,20 +86,28 @@ def save(model, folder, **options):
     return folder
 
 
-def load(folder, base="llama/plain", is_trainable=True):
+def load(folder, base="llama/plain"):
     """`base` under the adapter in `folder`, in eval mode; keys that are missing or match nothing are failures."""
+    # peft refuses to load a learned prompt as trainable, but its tensor can be made so.
+    prompt = PeftConfig.from_pretrained(folder).is_prompt_learning
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*(missing|unexpected) adapter keys.*")
-        return PeftModel.from_pretrained(base_model(base), folder, is_trainable=is_trainable).eval()
+        model = PeftModel.from_pretrained(base_model(base), folder, is_trainable=not prompt).eval()
+    if prompt:
+        model.prompt_encoder.requires_grad_(True)
+    return model
 
 
 def logits_of(model, ids):
+    """Logits [B,T,V] of the text positions, which follow those of virtual tokens where there are any."""
     with torch.no_grad():
-        return model.eval()(input_ids=ids).logits
+        return model.eval()(input_ids=ids).logits[:, -ids.shape[1] :]
 
 
 def file_key(model, name):
     """The key in adapter_model.safetensors of the parameter `name`."""
+    if name == "prompt_encoder.default.embedding.weight":
+        return "prompt_embeddings"
     tuner = PEFT_TYPE_TO_TUNER_MAPPING[model.peft_config["default"].peft_type]
     key = tuner._remove_adapter_name_from_key(name, "default")
     # The magnitude is a module to peft and a bare tensor in the file.
@@ -136,7 +144,8 @@ def record(case, config, seed, base="llama/plain", *, move=far, merged="checked"
     `merged` is "recorded", "checked" or "refused"; `extra` maps the loaded model to more fields; `extra_keys` are keys
     of the file that are not trained.
     """
-    folder = save(with_adapter(config, seed, base, move), f"{OUT}/{case}", **saving)
+    trained = with_adapter(config, seed, base, move)
+    folder = save(trained, f"{OUT}/{case}", **saving)
     ids, labels = short_batch()
     model = load(folder, base)
     logits = logits_of(model, ids)
@@ -148,7 +157,7 @@ def record(case, config, seed, base="llama/plain", *, move=far, merged="checked"
     assert all(g.abs().max() > 0 for g in grads.values())
     write_safetensors(f"{OUT}/{case}/grads.safetensors", grads)
     fields = {
-        "trainableParameters": model.get_nb_trainable_parameters()[0],
+        "trainableParameters": trained.get_nb_trainable_parameters()[0],
         "loss": number(loss, 9),
         "logits": packed(logits, 9),
     }
