@@ -2,8 +2,11 @@
 import { expect, test } from "vitest";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { fromF32, parseSafetensors, toF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
+import { matrix } from "../../../shared/linalg/matrix.ts";
+import { svd } from "../../../shared/linalg/svd.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
+import singularValues from "../../golden/linalg/svd.json";
 import cases from "../../golden/tokenizer/hub/gpt2-like/cases.json";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
 import configJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
@@ -26,4 +29,10 @@ test("weights, digests, tokens and chats", async () => {
   }
   const chat = loadChatTemplate(tokenizer);
   for (const { messages, idsWithPrompt } of cases.chats) expect(chat.encodePrompt(messages)).toEqual(idsWithPrompt);
+});
+
+test("singular values", () => {
+  const { shape, data } = singularValues.cases[0]!.matrix;
+  const { s } = svd(matrix(shape[0]!, shape[1]!, Float64Array.from(data)));
+  for (const [index, value] of singularValues.cases[0]!.values.entries()) expect(s[index]).toBeCloseTo(value, 13);
 });
