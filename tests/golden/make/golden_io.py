@@ -55,6 +55,7 @@ def quiet_single_thread(seed):
 
 
 def write_safetensors(path, tensors):
+    (GOLDEN / path).parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in tensors.items()}, GOLDEN / path, metadata={"format": "pt"})
     (GOLDEN / path).chmod(0o644)
     print(f"{path}: {(GOLDEN / path).stat().st_size} bytes")

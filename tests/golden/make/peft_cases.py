@@ -138,26 +138,44 @@ def header(base, ids, labels):
     }
 
 
-def record(case, config, seed, base="llama/plain", *, move=far, merged="checked", extra=None, extra_keys=(), **saving):
+def record(
+    case,
+    config,
+    seed,
+    base="llama/plain",
+    *,
+    move=far,
+    merged="checked",
+    finish=None,
+    prepare=None,
+    extra=None,
+    **saving,
+):
     """One case: saves a moved adapter, loads it back and records what it computes → the folder.
 
-    `merged` is "recorded", "checked" or "refused"; `extra` maps the loaded model to more fields; `extra_keys` are keys
-    of the file that are not trained.
+    `merged` is "recorded", "checked" or "refused". `finish` sees the model before it is saved, `prepare` the loaded one
+    before it is run, and `extra` maps that to more fields.
     """
     trained = with_adapter(config, seed, base, move)
+    if finish:
+        finish(trained)
     folder = save(trained, f"{OUT}/{case}", **saving)
     ids, labels = short_batch()
     model = load(folder, base)
+    if prepare:
+        prepare(model)
     logits = logits_of(model, ids)
     assert_changed(logits, base, ids)
     loss, named = gradients(model, ids, labels)
     grads = {file_key(model, n): g for n, g in named.items()}
     stored = load_file(folder / "adapter_model.safetensors")
-    assert grads.keys() == stored.keys() - set(extra_keys), grads.keys() ^ stored.keys()
-    assert all(g.abs().max() > 0 for g in grads.values())
+    assert grads.keys() == stored.keys(), grads.keys() ^ stored.keys()
+    assert all(g.abs().max() > 0 for g in grads.values() if g.numel())
     write_safetensors(f"{OUT}/{case}/grads.safetensors", grads)
+    # A learned prompt is counted as it was trained, maybe through an encoder that its folder leaves out.
+    counted = trained if trained.active_peft_config.is_prompt_learning else model
     fields = {
-        "trainableParameters": trained.get_nb_trainable_parameters()[0],
+        "trainableParameters": counted.get_nb_trainable_parameters()[0],
         "loss": number(loss, 9),
         "logits": packed(logits, 9),
     }
