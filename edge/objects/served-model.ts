@@ -152,7 +152,7 @@ export class ServedModel {
 function parseBankDelta(config: ModelConfig, key: string, bytes: Uint8Array): BankDelta {
   const factors = new Map<string, BankFactors>();
   let rank = 0;
-  for (const [path, { a, b, scale, bias }] of decodeCanonical(bytes, config)) {
+  for (const [path, { a, b, scale, bias }] of decodeCanonical(bytes, config).linears) {
     if (a === undefined || b === undefined || scale !== undefined || bias !== undefined) {
       throw new TrimtabError(
         "invalid_delta",

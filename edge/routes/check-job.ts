@@ -1,8 +1,8 @@
 import type { CreateJob } from "../../shared/api/jobs.ts";
 import { Method } from "../../shared/api/methods.ts";
-import { checkRank, resolveTargetModules } from "../../shared/delta/target-modules.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
+import { planMethods } from "../../shared/peft/combine.ts";
 import { servedRank } from "../objects/served-rank.ts";
 
 /** The method of a request with every default filled in, whichever of the two ways it came. */
@@ -30,16 +30,14 @@ export function methodOf(request: CreateJob): Method {
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
   const { peft, hyperparameters } = method.supervised;
-  if (peft.type === "lora") {
-    checkRank(resolveTargetModules(config, peft.target_modules), peft.r);
-    const served = servedRank(config, heapLimitBytes);
-    if (peft.r > served) {
-      throw new TrimtabError(
-        "invalid_request",
-        `\`method.supervised.peft.r\` must be at most ${served}, the largest rank that is served on this model.`,
-        { param: "method.supervised.peft.r" },
-      );
-    }
+  const { serving } = planMethods({ config, settings: [peft].flat(), param: "method.supervised.peft" });
+  const served = servedRank(config, heapLimitBytes);
+  if (serving.rank > served) {
+    throw new TrimtabError(
+      "invalid_request",
+      `\`method.supervised.peft\` has a rank of ${serving.rank}, but the largest that is served on this model is ${served}.`,
+      { param: "method.supervised.peft" },
+    );
   }
   const { max_length: length } = hyperparameters;
   if (length !== undefined && length > config.maxPositions) {

@@ -22,18 +22,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "edge/console": [],
 
   trainer: ["trainer/service", "trainer/engines"],
-  "trainer/service": [
-    "trainer/recipes",
-    "trainer/loop",
-    "trainer/engines",
-    "trainer/data",
-    "trainer/delta",
-    "trainer/peft",
-  ],
+  "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data", "trainer/delta"],
   "trainer/recipes": [
     "trainer/loop",
     "trainer/losses",
-    "trainer/peft",
     "trainer/edits",
     "trainer/engines",
     "trainer/data",
@@ -43,8 +35,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "trainer/loop": ["trainer/engines", "trainer/autodiff", "trainer/passes", "trainer/optim"],
   "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/losses": ["trainer/autodiff", "trainer/passes"],
-  "trainer/peft": ["trainer/autodiff", "trainer/passes", "trainer/optim"],
-  "trainer/edits": ["trainer/autodiff", "trainer/passes", "trainer/peft"],
+  "trainer/edits": ["trainer/autodiff", "trainer/passes"],
   "trainer/passes": ["trainer/autodiff"],
   "trainer/autodiff": [],
   "trainer/optim": [],
@@ -67,7 +58,7 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
 ];
 
 /** No input or output, no clock, no randomness of their own. */
-const PURE = /^(trainer\/(autodiff|passes|losses|optim)|edge\/decode|shared\/(graph|model|formats|delta))$/;
+const PURE = /^(trainer\/(autodiff|passes|losses|optim)|edge\/decode|shared\/(graph|model|formats|delta|peft))$/;
 const IMPURE = new RegExp(
   [
     /(?<![.\w$])(?:performance|console|process|globalThis)\s*[.(]/,

@@ -26,7 +26,11 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/worker.ts": "names the classes and the app: every test of a route runs it",
   "trainer/main.ts": "a command; tests/trainer/service/start.test.ts starts, kills and ends it as a process",
   "trainer/engines/executor.ts": "types, and the schema's list of names",
-  "trainer/peft/method.ts": "types alone",
+  "shared/peft/method.ts": "types alone",
+  "shared/peft/lora/lora.ts": "a row: tests/contract/peft.test.ts runs it",
+  "shared/peft/lora/settings.ts": "a schema: tests/edge/routes/jobs.test.ts sends what it takes and refuses",
+  "shared/peft/full/full.ts": "a row: tests/contract/peft.test.ts runs it",
+  "shared/peft/full/settings.ts": "a schema without fields",
   "trainer/recipes/recipe.ts": "types alone",
   "trainer/recipes/registry.ts": "a table that its type makes total",
 };

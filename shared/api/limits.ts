@@ -35,6 +35,8 @@ export const LIMITS = {
   eventMessage: 4000,
   targetModules: 256,
   targetModuleLength: 128,
+  /** Methods that one job trains together. */
+  peftMethods: 8,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
   leasesWithoutProgress: 5,
 } as const;

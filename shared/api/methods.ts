@@ -1,5 +1,6 @@
 /** How a job trains. Each method is a `type` and a sibling field of the same name that holds its settings. */
 import { z } from "zod";
+import { PeftSettings } from "../peft/registry.ts";
 import { LIMITS } from "./limits.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
@@ -45,36 +46,10 @@ export const SupervisedHyperparameters = z
   .meta({ id: "SupervisedHyperparameters" });
 export type SupervisedHyperparameters = z.infer<typeof SupervisedHyperparameters>;
 
-const moduleName = z
-  .string()
-  .min(1)
-  .max(LIMITS.targetModuleLength)
-  .regex(/^[A-Za-z0-9_.-]+$/, "must be a module's name or the end of its path; patterns are not read");
+/** One method, or several that train together on one base. */
+export const Peft = z.union([PeftSettings, z.array(PeftSettings).min(1).max(LIMITS.peftMethods)]).meta({ id: "Peft" });
 
-export const LoraSettings = z.strictObject({
-  type: z.literal("lora"),
-  r: z.int().min(1, "must be at least 1").default(8),
-  lora_alpha: z.number().positive().max(65_536).default(16),
-  lora_dropout: z.number().min(0).lt(1).default(0),
-  use_rslora: z.boolean().optional().meta({ description: "Scale by alpha / √r instead of alpha / r" }),
-  target_modules: z
-    .union([moduleName, z.array(moduleName).min(1).max(LIMITS.targetModules)])
-    .default("all-linear")
-    .meta({ description: "`all-linear`, a module's name such as `q_proj`, or a list of them" }),
-});
-
-export const FullSettings = z.strictObject({ type: z.literal("full") });
-
-export const PeftSettings = z.discriminatedUnion("type", [LoraSettings, FullSettings]).meta({ id: "PeftSettings" });
-export type PeftSettings = z.infer<typeof PeftSettings>;
-
-const LORA_DEFAULTS: PeftSettings = {
-  type: "lora",
-  r: 8,
-  lora_alpha: 16,
-  lora_dropout: 0,
-  target_modules: "all-linear",
-};
+const LORA_DEFAULTS = PeftSettings.parse({ type: "lora" });
 const HYPERPARAMETER_DEFAULTS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" } as const;
 
 export const SupervisedMethod = z
@@ -83,7 +58,7 @@ export const SupervisedMethod = z
     supervised: z
       .strictObject({
         hyperparameters: SupervisedHyperparameters.default(HYPERPARAMETER_DEFAULTS),
-        peft: PeftSettings.default(LORA_DEFAULTS),
+        peft: Peft.default(LORA_DEFAULTS),
       })
       .default({ hyperparameters: HYPERPARAMETER_DEFAULTS, peft: LORA_DEFAULTS }),
   })

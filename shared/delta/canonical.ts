@@ -1,72 +1,106 @@
 /**
- * The form in which a delta is served: for each adapted linear layer y = xW what is added, whatever method made it.
+ * The form in which a delta is served, whatever method made it: what is added to each part of the model.
  *
- *     y = (1 + Σ wᵢ(sᵢ − 1)) ⊙ xW + Σ wᵢ (xAᵢ)Bᵢ + Σ wᵢ bᵢ
+ *     linear layer    y = (1 + Σ wᵢ(sᵢ − 1)) ⊙ xW + bias + Σ wᵢ (xAᵢ)Bᵢ + Σ wᵢ bᵢ
+ *     block           Σ wᵢ f((y·D) ⊙ fromOutput + (x·D) ⊙ fromStream + c) U, of the stream x and the block's result y
+ *     embedding       Σ wᵢ (A row of the token) B
+ *     prompt, prefix  embeddings, or keys and values, before the text: one of each, with a weight of 1
  *
- * The file is a safetensors file of float32 tensors named by module path: `{path}.A` [in, R], `{path}.B` [R, out] with
- * every scale folded in, `{path}.s` [out], `{path}.b` [out]. Equal deltas have equal bytes, so the digest is theirs.
+ * The file is a safetensors file of float32 tensors, named as the table below says, with every scale folded in. Equal
+ * deltas have equal bytes, so the digest is theirs.
+ *
+ *     {path}.A [in, R]  {path}.B [R, out]  {path}.s [out]  {path}.b [out]
+ *     {block}.down [D, M]  .down_bias [M]  .up [M, D]  .from_output [M]  .from_stream [M]  .silu [M]
+ *     embed_tokens.A [V, R]  embed_tokens.B [R, D]
+ *     prompt [n, D]
+ *     prefix.{layer}.key [n, K·P]  prefix.{layer}.value [n, K·P]
  */
 import { TrimtabError } from "../errors.ts";
-import { fromF32, parseSafetensors, type SafetensorsTensor, toF32, writeSafetensors } from "../formats/safetensors.ts";
+import { fromF32, parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../formats/safetensors.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { type LinearModule, linearModules } from "../model/modules.ts";
-import { f32, type Tensor } from "../tensor.ts";
-import { alphaOf } from "./lora-config.ts";
-import type { LoraAdapter } from "./peft-folder.ts";
+import type { Tensor } from "../tensor.ts";
+import { readCanonicalParts } from "./canonical-parts.ts";
 
 export const SERVING_FILE = "serving.safetensors";
 const FORMAT = "trimtab.serving/1";
 
-/** What one layer gets; `a` and `b` come together. */
+/** What one linear layer gets; `a` and `b` come together. */
 export interface CanonicalModule {
   /** A [in, R] */
   readonly a?: Tensor<"f32">;
   /** B [R, out] */
   readonly b?: Tensor<"f32">;
-  /** s [out]: a factor on the layer's own output. */
+  /** s [out]: a factor on xW. */
   readonly scale?: Tensor<"f32">;
   /** b [out]: added to the output. */
   readonly bias?: Tensor<"f32">;
 }
 
-/** By module path, in the order of the computation. */
-export type CanonicalDelta = ReadonlyMap<string, CanonicalModule>;
+/**
+ * Bottleneck adapters of one block side by side, M columns in all: f(z) is SiLU where `silu` is 1 and ReLU where it is 0,
+ * and the columns take in the block's result, the stream before the block, or their sum. The up-projection's own bias is
+ * among the `biases`.
+ */
+export interface CanonicalBottleneck {
+  /** [D, M] */
+  readonly down: Tensor<"f32">;
+  /** [M] */
+  readonly downBias: Tensor<"f32">;
+  /** [M, D] */
+  readonly up: Tensor<"f32">;
+  /** [D]; added to the stream after the block. */
+  readonly upBias: Tensor<"f32">;
+  /** [M] of 0 and 1, as are the next two. */
+  readonly fromOutput: Tensor<"f32">;
+  readonly fromStream: Tensor<"f32">;
+  readonly silu: Tensor<"f32">;
+}
 
-/** Folds α/r, or α/√r, into B. */
-export function canonicalLora({ config, factors }: LoraAdapter): CanonicalDelta {
-  return new Map(
-    [...factors].map(([path, { a, b }]) => {
-      const rank = a.shape[1]!;
-      const scale = alphaOf(config, path) / (config.rankStabilised ? Math.sqrt(rank) : rank);
-      return [
-        path,
-        {
-          a,
-          b: f32(
-            b.shape,
-            b.data.map((value) => value * scale),
-          ),
-        },
-      ];
-    }),
-  );
+export interface CanonicalDelta {
+  /** By module path, `lm_head` among them. */
+  readonly linears: ReadonlyMap<string, CanonicalModule>;
+  /** By block path, as `blockPaths` lists them. */
+  readonly bottlenecks: ReadonlyMap<string, CanonicalBottleneck>;
+  /** A [V, R] and B [R, D]. */
+  readonly embedding?: { readonly a: Tensor<"f32">; readonly b: Tensor<"f32"> };
+  /** [n, D] */
+  readonly prompt?: Tensor<"f32">;
+  /** One pair of [n, K·P] for each layer; keys stand as attention compares them, not to be rotated. */
+  readonly prefix?: readonly { readonly key: Tensor<"f32">; readonly value: Tensor<"f32"> }[];
+}
+
+/** Everything left out. */
+export const NO_DELTA: CanonicalDelta = { linears: new Map(), bottlenecks: new Map() };
+
+/** The delta's tensors under their names in the file. */
+export function canonicalTensors(delta: CanonicalDelta): Map<string, Tensor<"f32">> {
+  const named: (readonly [string, Tensor<"f32"> | undefined])[] = [];
+  for (const [path, { a, b, scale, bias }] of delta.linears) {
+    named.push([`${path}.A`, a], [`${path}.B`, b], [`${path}.s`, scale], [`${path}.b`, bias]);
+  }
+  for (const [path, { down, downBias, up, upBias, fromOutput, fromStream, silu }] of delta.bottlenecks) {
+    named.push(
+      [`${path}.down`, down],
+      [`${path}.down_bias`, downBias],
+      [`${path}.up`, up],
+      [`${path}.up_bias`, upBias],
+    );
+    named.push([`${path}.from_output`, fromOutput], [`${path}.from_stream`, fromStream], [`${path}.silu`, silu]);
+  }
+  named.push(["embed_tokens.A", delta.embedding?.a], ["embed_tokens.B", delta.embedding?.b], ["prompt", delta.prompt]);
+  for (const [layer, { key, value }] of delta.prefix?.entries() ?? []) {
+    named.push([`prefix.${layer}.key`, key], [`prefix.${layer}.value`, value]);
+  }
+  return new Map(named.filter((entry): entry is readonly [string, Tensor<"f32">] => entry[1] !== undefined));
 }
 
 export function encodeCanonical(delta: CanonicalDelta): Uint8Array {
-  const tensors = new Map<string, SafetensorsTensor>();
-  for (const [path, { a, b, scale, bias }] of delta) {
-    for (const [name, tensor] of [
-      ["A", a],
-      ["B", b],
-      ["s", scale],
-      ["b", bias],
-    ] as const) {
-      if (tensor === undefined) continue;
-      tensors.set(`${path}.${name}`, { dtype: "F32", shape: tensor.shape, bytes: fromF32(tensor.data, "F32") });
-    }
-  }
-  return writeSafetensors(tensors, { format: FORMAT });
+  const tensors = [...canonicalTensors(delta)].map(([name, { shape, data }]): readonly [string, SafetensorsTensor] => [
+    name,
+    { dtype: "F32", shape, bytes: fromF32(data, "F32") },
+  ]);
+  return writeSafetensors(new Map(tensors), { format: FORMAT });
 }
 
 /**
@@ -76,53 +110,25 @@ export function encodeCanonical(delta: CanonicalDelta): Uint8Array {
 export function decodeCanonical(bytes: Uint8Array, model: ModelConfig): CanonicalDelta {
   const { metadata, tensors } = parseSafetensors(bytes, { code: "invalid_delta", name: SERVING_FILE, finite: true });
   if (metadata.format !== FORMAT) {
-    throw refuse(`says its format is ${quoteName(metadata.format ?? "unknown")}; expected ${FORMAT}`);
+    throw new TrimtabError(
+      "invalid_delta",
+      `${SERVING_FILE} says its format is ${quoteName(metadata.format ?? "unknown")}; expected ${FORMAT}`,
+    );
   }
-  const unread = new Map(tensors);
-  const delta = new Map<string, CanonicalModule>();
-  for (const module of linearModules(model)) {
-    const found = readModule(module, unread);
-    if (Object.keys(found).length > 0) delta.set(module.path, found);
-  }
-  const [unknown] = unread.keys();
-  if (unknown !== undefined) throw refuse(`has a tensor ${quoteName(unknown)}, which belongs to no layer of the base`);
-  if (delta.size === 0) throw refuse("holds no tensor");
-  return delta;
+  return readCanonicalParts(tensors, model, SERVING_FILE);
 }
 
 /** Whether applying the delta would leave every output as it is. */
 export function changesNothing(delta: CanonicalDelta): boolean {
   const all = (tensor: Tensor<"f32"> | undefined, value: number) =>
     tensor === undefined || tensor.data.every((element) => element === value);
-  return [...delta.values()].every(
-    ({ a, b, scale, bias }) => (b === undefined || all(b, 0) || all(a, 0)) && all(scale, 1) && all(bias, 0),
+  const noProduct = (a: Tensor<"f32"> | undefined, b: Tensor<"f32"> | undefined) =>
+    b === undefined || all(b, 0) || all(a, 0);
+  return (
+    [...delta.linears.values()].every(({ a, b, scale, bias }) => noProduct(a, b) && all(scale, 1) && all(bias, 0)) &&
+    [...delta.bottlenecks.values()].every(({ up, upBias }) => all(up, 0) && all(upBias, 0)) &&
+    noProduct(delta.embedding?.a, delta.embedding?.b) &&
+    delta.prompt === undefined &&
+    delta.prefix === undefined
   );
-}
-
-/** Takes the module's tensors out of `unread`. */
-function readModule({ path, in: inSize, out }: LinearModule, unread: Map<string, SafetensorsTensor>): CanonicalModule {
-  const take = (name: string, expected: (shape: readonly number[]) => boolean): Tensor<"f32"> | undefined => {
-    const key = `${path}.${name}`;
-    const tensor = unread.get(key);
-    if (tensor === undefined) return undefined;
-    unread.delete(key);
-    if (tensor.dtype !== "F32" || !expected(tensor.shape)) {
-      throw refuse(`has a tensor ${key} ${tensor.dtype} [${tensor.shape.join(", ")}] that does not fit the base model`);
-    }
-    return f32(tensor.shape, toF32(tensor));
-  };
-  const a = take("A", ([rows, rank, ...more]) => rows === inSize && (rank ?? 0) > 0 && more.length === 0);
-  const b = take("B", ([rank, columns, ...more]) => columns === out && rank === a?.shape[1] && more.length === 0);
-  const scale = take("s", ([size, ...more]) => size === out && more.length === 0);
-  const bias = take("b", ([size, ...more]) => size === out && more.length === 0);
-  if ((a === undefined) !== (b === undefined)) throw refuse(`lacks the tensor ${path}.${a === undefined ? "A" : "B"}`);
-  return {
-    ...(a === undefined || b === undefined ? {} : { a, b }),
-    ...(scale === undefined ? {} : { scale }),
-    ...(bias === undefined ? {} : { bias }),
-  };
-}
-
-function refuse(problem: string): TrimtabError {
-  return new TrimtabError("invalid_delta", `${SERVING_FILE} ${problem}`);
 }

@@ -17,7 +17,10 @@ export const Manifest = z.strictObject({
   base_digest: digest,
   tokenizer_digest: digest,
   /** What made it. */
-  methods: z.array(z.enum(["lora"])).min(1),
+  methods: z
+    .array(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/))
+    .min(1)
+    .max(64),
   /** The datasets it was trained on. */
   data_digests: z.array(digest).max(64),
   metrics: z.record(z.string().max(64), z.number()),

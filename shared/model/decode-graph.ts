@@ -1,8 +1,9 @@
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { ModelConfig } from "./config.ts";
-import { forward, head, type LinearRewrite, weightInputs } from "./forward.ts";
+import { forward, head, weightInputs } from "./forward.ts";
 import { linearModules, weightSpecs } from "./modules.ts";
+import type { ModelRewrite } from "./rewrite.ts";
 import { ropeTables } from "./rope.ts";
 
 /** The names of one layer's cache, as the graph takes it and as it gives it back. */
@@ -101,15 +102,19 @@ function padAngles(b: GraphBuilder, table: Value, [from, to]: Resize): Value {
   return from === to ? table : b.pad(table, 1, 0, (to - from) / 2);
 }
 
-function bankRewrite(b: GraphBuilder, config: ModelConfig): LinearRewrite {
+function bankRewrite(b: GraphBuilder, config: ModelConfig): ModelRewrite {
   const gains = b.input("gains", "f32", ["batch", 1, "rank"]);
   // Multiplying by 0 would not do: another tenant's factors may overflow on this row, and ∞ · 0 is NaN.
   const off = b.equal(gains, 0);
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
-  return ({ path, x, y }) => {
-    const module = modules.get(path)!;
-    const names = factorNames(path);
-    const down = b.matmul(x, b.input(names.a, "f32", ["rank", module.in]), { transB: true });
-    return b.add(y, b.matmul(b.where(off, 0, b.mul(down, gains)), b.input(names.b, "f32", ["rank", module.out])));
+  return {
+    linear: ({ path, x }) => {
+      const module = modules.get(path);
+      if (module === undefined) return {};
+      const names = factorNames(path);
+      const down = b.matmul(x, b.input(names.a, "f32", ["rank", module.in]), { transB: true });
+      const gained = b.where(off, 0, b.mul(down, gains));
+      return { added: [b.matmul(gained, b.input(names.b, "f32", ["rank", module.out]))] };
+    },
   };
 }

@@ -6,21 +6,13 @@ import {
   EMBEDDING,
   FINAL_NORM,
   HEAD,
+  HEAD_PATH,
   inputNorm,
   linearModules,
   postAttentionNorm,
   weightName,
 } from "./modules.ts";
-
-/** Where an adapter may change a linear layer: x [B, T, in] is its input and y [B, T, out] its result. */
-export interface LinearSite {
-  readonly b: GraphBuilder;
-  readonly path: string;
-  readonly x: Value;
-  readonly y: Value;
-}
-
-export type LinearRewrite = (site: LinearSite) => Value;
+import type { ModelRewrite } from "./rewrite.ts";
 
 /** What differs between a training graph and a decode graph of the same model. */
 export interface ForwardOptions {
@@ -32,8 +24,8 @@ export interface ForwardOptions {
   readonly weight: (name: string) => Value;
   /** Attention of one layer over q [B, T, H·P], k and v [B, T, K·P], not yet rotated; gives [B, T, H·P]. */
   readonly attend: (layer: number, q: Value, k: Value, v: Value) => Value;
-  /** What an adapter makes of a linear layer's result; the result itself when left out. */
-  readonly rewrite?: LinearRewrite;
+  /** What an adapter changes; nothing when left out. */
+  readonly rewrite?: ModelRewrite;
 }
 
 /**
@@ -41,16 +33,25 @@ export interface ForwardOptions {
  * graph are this function: they differ in how attention finds its past, and in nothing else.
  */
 export function forward(options: ForwardOptions): Value {
-  const { b, config, weight, attend, rewrite = ({ y }) => y } = options;
+  const { b, config, weight, attend, rewrite = {} } = options;
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
   const linear = (path: string, x: Value): Value => {
-    const product = b.matmul(x, weight(weightName(path)));
-    const y = modules.get(path)!.bias ? b.add(product, weight(biasName(path))) : product;
-    return rewrite({ b, path, x, y });
+    const bias = modules.get(path)!.bias ? weight(biasName(path)) : undefined;
+    const product = rewrite.product?.(path, x) ?? b.matmul(x, weight(weightName(path)));
+    return rewritten({ b, rewrite }, { path, x, product, ...(bias === undefined ? {} : { bias }) });
   };
   const norm = (name: string, x: Value) => b.rmsNorm(x, weight(name), config.normEpsilon);
+  /** What a part of a block, which took `stream` in, adds to it. */
+  const block = (path: string, stream: Value, y: Value): Value => {
+    const added = rewrite.block?.({ path, stream, y }) ?? [];
+    return b.add(
+      stream,
+      added.reduce((sum, term) => b.add(sum, term), y),
+    );
+  };
 
-  let hidden = b.gather(weight(EMBEDDING), options.tokens);
+  const embedded = b.gather(weight(EMBEDDING), options.tokens);
+  let hidden = rewrite.embed?.({ tokens: options.tokens, y: embedded }) ?? embedded;
   for (let layer = 0; layer < config.layers; layer++) {
     const path = (name: string) => `layers.${layer}.${name}`;
     const x = norm(inputNorm(layer), hidden);
@@ -59,17 +60,32 @@ export function forward(options: ForwardOptions): Value {
       Value,
       Value,
     ];
-    hidden = b.add(hidden, linear(path("self_attn.o_proj"), attend(layer, q, k, v)));
+    hidden = block(path("self_attn"), hidden, linear(path("self_attn.o_proj"), attend(layer, q, k, v)));
     const z = norm(postAttentionNorm(layer), hidden);
     const gated = b.mul(b.silu(linear(path("mlp.gate_proj"), z)), linear(path("mlp.up_proj"), z));
-    hidden = b.add(hidden, linear(path("mlp.down_proj"), gated));
+    hidden = block(path("mlp"), hidden, linear(path("mlp.down_proj"), gated));
   }
   return norm(FINAL_NORM, hidden);
 }
 
 /** Logits [..., V] of hidden states [..., D]. */
-export function head({ b, config, weight }: Pick<ForwardOptions, "b" | "config" | "weight">, hidden: Value): Value {
-  return b.matmul(hidden, weight(config.tied ? EMBEDDING : HEAD), { transB: true });
+export function head(
+  { b, config, weight, rewrite = {} }: Pick<ForwardOptions, "b" | "config" | "weight" | "rewrite">,
+  hidden: Value,
+): Value {
+  const product = b.matmul(hidden, weight(config.tied ? EMBEDDING : HEAD), { transB: true });
+  return rewritten({ b, rewrite }, { path: HEAD_PATH, x: hidden, product });
+}
+
+/** y = scale ⊙ xW + bias + Σ added: the one place where adapters' changes to a linear layer come together. */
+function rewritten(
+  { b, rewrite }: { b: GraphBuilder; rewrite: ModelRewrite },
+  site: Parameters<NonNullable<ModelRewrite["linear"]>>[0],
+): Value {
+  const { scale, added = [] } = rewrite.linear?.(site) ?? {};
+  const scaled = scale === undefined ? site.product : b.mul(site.product, scale);
+  const terms = site.bias === undefined ? added : [site.bias, ...added];
+  return terms.reduce((sum, term) => b.add(sum, term), scaled);
 }
 
 /** Hands out one graph input per weight name, made on first use. */

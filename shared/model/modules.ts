@@ -22,8 +22,13 @@ export const EMBEDDING = "model.embed_tokens.weight";
 export const FINAL_NORM = "model.norm.weight";
 export const HEAD = "lm_head.weight";
 
-export const weightName = (path: string) => `model.${path}.weight`;
-export const biasName = (path: string) => `model.${path}.bias`;
+/** The head's module path; it stands outside the `model.` that all other modules are in. */
+export const HEAD_PATH = "lm_head";
+
+/** The path of a module in a checkpoint, such as `model.layers.0.self_attn.q_proj`. */
+export const checkpointPath = (path: string) => (path === HEAD_PATH ? path : `model.${path}`);
+export const weightName = (path: string) => `${checkpointPath(path)}.weight`;
+export const biasName = (path: string) => `${checkpointPath(path)}.bias`;
 
 /** The linear layers of every block, in the order of the computation; the head is not among them. */
 export function linearModules(config: ModelConfig): LinearModule[] {
@@ -40,6 +45,20 @@ export function linearModules(config: ModelConfig): LinearModule[] {
   return Array.from({ length: config.layers }, (_, layer) =>
     sizes.map(([name, inSize, outSize, bias]) => ({ path: `layers.${layer}.${name}`, in: inSize, out: outSize, bias })),
   ).flat();
+}
+
+/** Every linear layer that an adapter may change: those of the blocks, and the head. */
+export function adaptableModules(config: ModelConfig): LinearModule[] {
+  const head = { path: HEAD_PATH, in: config.hiddenSize, out: config.vocabSize, bias: false };
+  return [...linearModules(config), head];
+}
+
+/** The parts of every block that add to the residual stream, in the order of the computation. */
+export function blockPaths(config: ModelConfig): string[] {
+  return Array.from({ length: config.layers }, (_, layer) => [
+    `layers.${layer}.self_attn`,
+    `layers.${layer}.mlp`,
+  ]).flat();
 }
 
 /** Every tensor that the model's files must hold, and no other. */

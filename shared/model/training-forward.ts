@@ -2,8 +2,9 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 import { f32 } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import { forward, head, type LinearRewrite, weightInputs } from "./forward.ts";
+import { forward, head, weightInputs } from "./forward.ts";
 import { weightSpecs } from "./modules.ts";
+import type { ModelRewrite } from "./rewrite.ts";
 import { ropeTables } from "./rope.ts";
 
 /** The size of a training batch: B rows of T tokens. */
@@ -12,45 +13,64 @@ export interface BatchShape {
   readonly tokens: number;
 }
 
+export interface TrainingForwardOptions {
+  /** Given the positions [B, T] of the tokens and the weights by name, what an adapter changes. */
+  readonly rewrite?: (positions: Value, weight: (name: string) => Value) => ModelRewrite;
+  /** How many positions the rewrite's prefix takes, before the text's; 0 when left out. */
+  readonly prefixTokens?: number;
+}
+
 /** Added to the score of a token that must not be seen; its softmax is exactly 0 in float32, yet a row of them is finite. */
 const UNSEEN = -1e9;
 
 /**
  * Builds the forward pass over whole rows into `b`. Adds the inputs `tokens` [B, T] i64, `positions` [B, T] i64 and
  * `segments` [B, T] i32 (a token sees earlier tokens of its own segment only, so that packed examples stay apart) and one
- * input per weight; gives the logits [B, T, V] and the weights by name.
+ * input per weight; gives the logits [B, T, V] and the weights by name. A prefix is seen by every token of every segment.
  */
 export function trainingForward(
   b: GraphBuilder,
   config: ModelConfig,
   { rows, tokens: length }: BatchShape,
-  rewrite?: LinearRewrite,
+  { rewrite: rewriteAt, prefixTokens = 0 }: TrainingForwardOptions = {},
 ): { logits: Value; weight: (name: string) => Value } {
   const { heads, kvHeads, headDim } = config;
   const tokens = b.input("tokens", "i64", [rows, length]);
   const positions = b.input("positions", "i64", [rows, length]);
   const segments = b.input("segments", "i32", [rows, length]);
   const weight = weightInputs(b, new Map(weightSpecs(config).map(({ name, shape }) => [name, shape])));
+  const rewrite = rewriteAt?.(positions, weight) ?? {};
 
-  const tables = ropeTables(config, length);
+  const tables = ropeTables(config, prefixTokens + length);
   const rope = { cos: b.constant(tables.cos), sin: b.constant(tables.sin) };
+  const angles = prefixTokens === 0 ? positions : b.add(positions, b.scalar(prefixTokens, "i64"));
   const sameSegment = b.equal(b.reshape(segments, [rows, 1, length, 1]), b.reshape(segments, [rows, 1, 1, length]));
-  const bias = b.where(sameSegment, b.constant(causalBias(length)), UNSEEN);
+  const ownBias = b.where(sameSegment, b.constant(causalBias(length)), UNSEEN);
+  const bias = prefixTokens === 0 ? ownBias : b.pad(ownBias, 3, prefixTokens, 0);
+  const seen = prefixTokens + length;
 
-  const attend = (_layer: number, q: Value, k: Value, v: Value): Value => {
+  const attend = (layer: number, q: Value, k: Value, v: Value): Value => {
     const split = (x: Value, count: number) => b.transpose(b.reshape(x, [rows, length, count, headDim]), [0, 2, 1, 3]);
-    const query = b.mul(b.rope(split(q, heads), positions, rope), 1 / Math.sqrt(headDim));
-    const key = b.rope(split(k, kvHeads), positions, rope);
+    const prefix = rewrite.prefix?.(layer);
+    /** [B, K, T, P] → [B, K, n + T, P] */
+    const after = (first: Value | undefined, x: Value): Value => {
+      if (first === undefined) return x;
+      const ofHeads = b.transpose(b.reshape(first, [1, prefixTokens, kvHeads, headDim]), [0, 2, 1, 3]);
+      return b.concat([b.expand(ofHeads, [rows, kvHeads, prefixTokens, headDim]), x], 2);
+    };
+    const query = b.mul(b.rope(split(q, heads), angles, rope), 1 / Math.sqrt(headDim));
+    const key = after(prefix?.key, b.rope(split(k, kvHeads), angles, rope));
     // The query heads that share a key head are laid end to end, so that keys and values are never repeated.
     const grouped = b.reshape(query, [rows, kvHeads, (heads / kvHeads) * length, headDim]);
-    const scores = b.reshape(b.matmul(grouped, key, { transB: true }), [rows, heads, length, length]);
-    const weights = b.reshape(b.softmax(b.add(scores, bias)), [rows, kvHeads, (heads / kvHeads) * length, length]);
-    const mixed = b.reshape(b.matmul(weights, split(v, kvHeads)), [rows, heads, length, headDim]);
+    const scores = b.reshape(b.matmul(grouped, key, { transB: true }), [rows, heads, length, seen]);
+    const weights = b.reshape(b.softmax(b.add(scores, bias)), [rows, kvHeads, (heads / kvHeads) * length, seen]);
+    const values = after(prefix?.value, split(v, kvHeads));
+    const mixed = b.reshape(b.matmul(weights, values), [rows, heads, length, headDim]);
     return b.reshape(b.transpose(mixed, [0, 2, 1, 3]), [rows, length, heads * headDim]);
   };
 
-  const hidden = forward({ b, config, tokens, weight, attend, ...(rewrite === undefined ? {} : { rewrite }) });
-  return { logits: head({ b, config, weight }, hidden), weight };
+  const hidden = forward({ b, config, tokens, weight, attend, rewrite });
+  return { logits: head({ b, config, weight, rewrite }, hidden), weight };
 }
 
 /** [T, T]: 0 where the column is not after the row, `UNSEEN` where it is. */

@@ -7,11 +7,11 @@ import type { Executor } from "../../trainer/engines/executor.ts";
 import { train } from "../../trainer/loop/train.ts";
 import { initialState, parameterValues } from "../../trainer/loop/training-state.ts";
 import { ADAMW_DEFAULTS } from "../../trainer/optim/adamw.ts";
-import { attachFull } from "../../trainer/peft/full/attach.ts";
-import { attachLora } from "../../trainer/peft/lora/attach.ts";
-import type { AttachedMethod } from "../../trainer/peft/method.ts";
-import { drawMasks } from "../../trainer/peft/random-masks.ts";
-import { frozenWeights, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
+import { attachFull } from "../../shared/peft/full/attach.ts";
+import { attachLora } from "../../shared/peft/lora/attach.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import { drawMasks } from "../../trainer/loop/random-masks.ts";
+import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { goldenBase } from "../trainer/golden-llama.ts";
 import { EXECUTORS } from "./executors.ts";
 
@@ -56,7 +56,7 @@ async function run(executor: Executor): Promise<{ losses: number[]; factors: num
     executor,
     {
       gradients: trainingGraph({ config, method, shape }),
-      frozen: frozenWeights(weights, method),
+      frozen: frozenTensors(weights, method),
       parameters: method.parameters,
       optimizer: { ...ADAMW_DEFAULTS, weightDecay: 0.01 },
       schedule: { kind: "cosine", peak: 2e-2, warmupSteps: 2, totalSteps: STEPS },

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { TrimtabError } from "../../shared/errors.ts";
+import { NF4_BLOCK, NF4_LEVELS } from "../../shared/formats/nf4.ts";
 import type { OpAttrs, OpName } from "../../shared/graph/ops.ts";
 import type { DType } from "../../shared/tensor.ts";
 
@@ -63,6 +64,21 @@ const matmul: OpRule<"matmul"> = ({ inputs: [a, b], attrs: { transA, transB }, s
   const batch = shape.slice(0, -2);
   return tf.matMul(repeatBatch(a!, batch), repeatBatch(b!, batch), transA, transB);
 };
+
+/** The matrix is restored in float32 for the product: two levels for every byte, times the scale of their block. */
+const matmulNf4: OpRule<"matmulNf4"> = ({ inputs: [x, packed, absmax], attrs: { rows, columns, transB }, shape }) => {
+  const count = rows * columns;
+  const pairs = tf.tensor2d(LEVEL_PAIRS, [256, 2]);
+  const levels = tf.slice(tf.reshape(tf.gather(pairs, packed!), [-1]), 0, count);
+  const whole = tf.pad(levels, [[0, absmax!.size * NF4_BLOCK - count]]);
+  const blocks = tf.mul(tf.reshape(whole, [-1, NF4_BLOCK]), tf.reshape(absmax!, [-1, 1]));
+  const matrix = tf.reshape(tf.slice(tf.reshape(blocks, [-1]), 0, count), [rows, columns]);
+  const flat = tf.reshape(x!, [-1, x!.shape.at(-1)!]);
+  return tf.reshape(tf.matMul(flat, matrix, false, transB), [...shape]);
+};
+
+/** The two levels that each byte stands for. */
+const LEVEL_PAIRS = Float32Array.from({ length: 512 }, (_, i) => NF4_LEVELS[i % 2 === 0 ? i >> 5 : (i >> 1) & 15]!);
 
 /** tfjs' CPU and WASM kernels take batch i modulo the operand's own number, which is wrong for a 1 behind another axis. */
 function repeatBatch(x: tf.Tensor, batch: readonly number[]): tf.Tensor {
@@ -147,6 +163,7 @@ export const TENSORFLOW: { readonly [K in OpName]: OpRule<K> } = {
   greater: binary(tf.greater),
   where: ({ inputs: [condition, x, y] }) => tf.where(condition!, x!, y!),
   matmul,
+  matmulNf4,
   reduceSum: reduction(tf.sum),
   reduceMean: reduction(tf.mean),
   reduceMax: reduction(tf.max),

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
 import { fromF32, parseSafetensors, toF32, writeSafetensors } from "../../shared/formats/safetensors.ts";
+import type { Parameter } from "../../shared/peft/method.ts";
 import { f32, type Tensor } from "../../shared/tensor.ts";
-import { type Parameter, slots } from "../optim/adamw.ts";
+import { slots } from "../optim/adamw.ts";
 import type { TrainingState } from "./training-state.ts";
 
 const FORMAT = "trimtab.training-state/1";
@@ -31,27 +32,34 @@ export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array 
 
 /**
  * The inverse of `encodeCheckpoint`. Throws `corrupt_blob` when the file is damaged, belongs to another run, or does
- * not hold exactly the tensors of `parameters`.
+ * not hold exactly the tensors of `parameters` and `memory`, of which only the shapes are looked at.
  */
-export function decodeCheckpoint(bytes: Uint8Array, run: string, parameters: readonly Parameter[]): TrainingState {
+export function decodeCheckpoint(
+  bytes: Uint8Array,
+  run: string,
+  parameters: readonly Parameter[],
+  memory: ReadonlyMap<string, Tensor> = new Map(),
+): TrainingState {
   const { metadata, tensors } = parseSafetensors(bytes, { code: "corrupt_blob" });
   const parsed = metadataSchema.safeParse(metadata);
   if (!parsed.success || parsed.data.run !== run) {
     throw new TrimtabError("corrupt_blob", `the checkpoint is not one of run ${run}`, { data: { metadata } });
   }
   const restored: Record<string, Tensor> = {};
-  for (const { name, shape } of parameters) {
+  const expected = parameters.flatMap(({ name, shape }) => {
     const { parameter, m, v } = slots(name);
-    for (const slot of [parameter, m, v]) {
-      const tensor = tensors.get(slot);
-      if (tensor === undefined || tensor.shape.join() !== shape.join()) {
-        throw new TrimtabError("corrupt_blob", `the checkpoint has no tensor ${slot} of shape [${shape.join(", ")}]`);
-      }
-      if (tensor.dtype !== "F32") {
-        throw new TrimtabError("corrupt_blob", `the checkpoint's tensor ${slot} is ${tensor.dtype}, expected F32`);
-      }
-      restored[slot] = f32(shape, toF32(tensor));
+    return [parameter, m, v].map((slot) => [slot, shape] as const);
+  });
+  for (const [name, { shape }] of memory) expected.push([name, shape]);
+  for (const [slot, shape] of expected) {
+    const tensor = tensors.get(slot);
+    if (tensor === undefined || tensor.shape.join() !== shape.join()) {
+      throw new TrimtabError("corrupt_blob", `the checkpoint has no tensor ${slot} of shape [${shape.join(", ")}]`);
     }
+    if (tensor.dtype !== "F32") {
+      throw new TrimtabError("corrupt_blob", `the checkpoint's tensor ${slot} is ${tensor.dtype}, expected F32`);
+    }
+    restored[slot] = f32(shape, toF32(tensor));
   }
   if (Object.keys(restored).length !== tensors.size) {
     throw new TrimtabError(

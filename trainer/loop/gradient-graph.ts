@@ -1,7 +1,8 @@
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
+import type { Parameter } from "../../shared/peft/method.ts";
 import { gradient } from "../autodiff/gradient.ts";
-import { type Parameter, slots } from "../optim/adamw.ts";
+import { slots } from "../optim/adamw.ts";
 
 /**
  * Completes a forward graph into one micro-batch of training: outputs `loss`, and for every parameter its gradient added

@@ -1,9 +1,11 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Graph } from "../../shared/graph/graph.ts";
+import type { AfterStep, Parameter } from "../../shared/peft/method.ts";
 import { f32, type Tensor, zeros } from "../../shared/tensor.ts";
 import type { CompileOptions, Executor, NamedTensors, Program } from "../engines/executor.ts";
-import { type AdamWConfig, adamwGraph, adamwScalars, type Parameter, slots } from "../optim/adamw.ts";
+import { type AdamWConfig, adamwGraph, adamwScalars, slots } from "../optim/adamw.ts";
 import { learningRate, type Schedule } from "../optim/schedule.ts";
+import { applyAfterStep } from "./after-step.ts";
 import type { TrainingState } from "./training-state.ts";
 
 /** What a recipe says about its run; the loop below is the same for all of them. */
@@ -15,6 +17,8 @@ export interface TrainingPlan {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWConfig;
   readonly schedule: Schedule;
+  /** What happens after each update; its memory is part of the state. */
+  readonly afterStep?: AfterStep;
   /**
    * The micro-batches of a step, a pure function of its number: a resumed run asks for the same step and gets the same
    * bytes. Each holds the open inputs of `gradients` that are neither parameters nor accumulators.
@@ -65,6 +69,8 @@ export async function train(
     programs.push(program);
     return program;
   };
+  const memory = [...(plan.afterStep?.memory.keys() ?? [])];
+  const updated = parameters.flatMap(({ name }) => [slots(name).parameter, slots(name).m, slots(name).v]);
   const emptyAccumulators = Object.fromEntries(
     parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)]),
   );
@@ -89,8 +95,10 @@ export async function train(
         name,
         f32([], [value]),
       ]);
-      const updated = await update.run({ ...current.tensors, ...accumulators, ...Object.fromEntries(scalars) });
-      const { grad_norm: norm, ...tensors } = updated;
+      const remembered = Object.fromEntries(memory.map((name) => [name, current.tensors[name]!]));
+      const optimized = Object.fromEntries(updated.map((name) => [name, current.tensors[name]!]));
+      const results = await update.run({ ...optimized, ...accumulators, ...Object.fromEntries(scalars) });
+      const { grad_norm: norm, ...moved } = results;
       const gradNorm = Number(norm!.data[0]);
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
         throw new TrimtabError(
@@ -100,8 +108,13 @@ export async function train(
         );
       }
       const trainedTokens = current.trainedTokens + stepTokens;
-      current = { step, trainedTokens, loss, tensors };
       const { totalSteps } = schedule;
+      let tensors: NamedTensors = { ...moved, ...remembered };
+      if (plan.afterStep !== undefined) {
+        const finished = { step, totalSteps, tensors, gradients: accumulators, gradNorm };
+        tensors = applyAfterStep(plan.afterStep, { parameters, optimizer }, finished);
+      }
+      current = { step, trainedTokens, loss, tensors };
       await onStep?.({ step, totalSteps, loss, gradNorm, learningRate: rate, stepTokens, trainedTokens }, current);
     }
     return current;

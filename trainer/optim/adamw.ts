@@ -1,13 +1,6 @@
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
-
-/** A tensor that training changes. */
-export interface Parameter {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** Whether weight decay applies; norms and biases go without. */
-  readonly decay: boolean;
-}
+import type { Parameter } from "../../shared/peft/method.ts";
 
 export interface AdamWConfig {
   readonly beta1: number;
@@ -66,13 +59,19 @@ export function adamwGraph(parameters: readonly Parameter[], config: AdamWConfig
     const newM = b.add(b.mul(m, config.beta1), b.mul(clipped, 1 - config.beta1));
     const newV = b.add(b.mul(v, config.beta2), b.mul(b.square(clipped), 1 - config.beta2));
     const denominator = b.add(b.div(b.sqrt(newV), correction2), config.epsilon);
+    const ofParameter = (rate: Value) => (parameter.rate === undefined ? rate : b.mul(rate, parameter.rate));
     const decays = parameter.decay && config.weightDecay > 0;
-    const decayed = decays ? b.mul(value, b.sub(1, b.mul(lr, config.weightDecay))) : value;
-    outputs[names.parameter] = b.sub(decayed, b.mul(stepSize, b.div(newM, denominator)));
+    const decayed = decays ? b.mul(value, b.sub(1, b.mul(ofParameter(lr), config.weightDecay))) : value;
+    outputs[names.parameter] = b.sub(decayed, b.mul(ofParameter(stepSize), b.div(newM, denominator)));
     outputs[names.m] = newM;
     outputs[names.v] = newV;
   }
   return b.build(outputs);
+}
+
+/** What the update multiplies gradients of that global norm by. */
+export function clippingFactor({ maxGradNorm }: AdamWConfig, norm: number): number {
+  return maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
 }
 
 /** The scalars of step `step`, counted from 1. */

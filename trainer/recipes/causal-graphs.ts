@@ -1,13 +1,13 @@
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { weightInputs } from "../../shared/model/forward.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
 import { type BatchShape, trainingForward } from "../../shared/model/training-forward.ts";
 import type { Weights } from "../../shared/model/weights.ts";
+import type { AttachedMethod, RewriteContext } from "../../shared/peft/method.ts";
+import type { DType, Tensor } from "../../shared/tensor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
-import type { AttachedMethod } from "../peft/method.ts";
 
 export interface CausalGraphOptions {
   readonly config: ModelConfig;
@@ -31,18 +31,48 @@ export function evaluationGraph(options: CausalGraphOptions): Graph {
   return b.build({ loss });
 }
 
-/** The base's weights that `method` leaves alone. */
-export function frozenWeights(weights: Weights, method: AttachedMethod): Weights {
-  const trained = new Set(method.parameters.map(({ name }) => name));
-  return new Map([...weights].filter(([name]) => !trained.has(name)));
+/** What the graphs of `method` take besides data and parameters: the base's weights that it leaves alone, and its own. */
+export function frozenTensors(weights: Weights, method: AttachedMethod): ReadonlyMap<string, Tensor> {
+  const gone = new Set([...method.parameters.map(({ name }) => name), ...(method.replaced ?? [])]);
+  return new Map<string, Tensor>([...[...weights].filter(([name]) => !gone.has(name)), ...(method.frozen ?? [])]);
 }
 
 function lossOf(name: string, { config, method, shape }: CausalGraphOptions, training: boolean) {
   const b = new GraphBuilder(name);
-  const parameter = weightInputs(b, new Map(method.parameters.map(({ name, shape }) => [name, shape])));
-  const rewrite = method.rewrite?.({ b, parameter, training });
-  const { logits, weight } = trainingForward(b, config, shape, rewrite);
   const ofBase = new Set(weightSpecs(config).map((spec) => spec.name));
-  const value = (name: string): Value => (ofBase.has(name) ? weight : parameter)(name);
-  return { b, loss: crossEntropy(b, logits), value };
+  const own = new Map<string, InputType>(method.parameters.map(({ name, shape }) => [name, { dtype: "f32", shape }]));
+  for (const [name, { dtype, shape }] of method.frozen ?? []) if (!ofBase.has(name)) own.set(name, { dtype, shape });
+  const parameter = inputsOnUse(b, own);
+  const random = inputsOnUse(
+    b,
+    new Map(method.randomInputs(shape).map(({ name, shape }) => [name, { dtype: "u8", shape }])),
+  );
+  let context: RewriteContext | undefined;
+  const forward = trainingForward(b, config, shape, {
+    prefixTokens: method.prefixTokens ?? 0,
+    rewrite: (positions, weight) => {
+      context = { b, config, parameter, random, weight, positions, training };
+      return method.rewrite?.(context) ?? {};
+    },
+  });
+  const value = (name: string): Value => (ofBase.has(name) ? forward.weight : parameter)(name);
+  const { loss, share } = crossEntropy(b, forward.logits);
+  const penalty = training && context !== undefined ? method.penalty?.(context) : undefined;
+  return { b, loss: penalty === undefined ? loss : b.add(loss, b.mul(penalty, share)), value };
+}
+
+interface InputType {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** Hands out one graph input per name, made on first use. */
+function inputsOnUse(b: GraphBuilder, types: ReadonlyMap<string, InputType>): (name: string) => Value {
+  const made = new Map<string, Value>();
+  return (name) => {
+    const { dtype, shape } = types.get(name)!;
+    const value = made.get(name) ?? b.input(name, dtype, shape);
+    made.set(name, value);
+    return value;
+  };
 }

@@ -1,11 +1,11 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Weights } from "../../shared/model/weights.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches, type RowOptions } from "../data/batches.ts";
 import type { TokenizedExample } from "../data/examples.ts";
 import type { Executor } from "../engines/executor.ts";
-import type { AttachedMethod } from "../peft/method.ts";
-import { evaluationGraph, frozenWeights } from "./causal-graphs.ts";
+import { evaluationGraph, frozenTensors } from "./causal-graphs.ts";
 import type { RecipeContext } from "./recipe.ts";
 
 /** Measures a method's parameters on fixed examples. */
@@ -26,12 +26,29 @@ export interface EvaluatorOptions {
   readonly breathe: RecipeContext["breathe"];
 }
 
+const NO_METHOD: AttachedMethod = {
+  parameters: [],
+  initial: new Map(),
+  startsAsBase: true,
+  randomInputs: () => [],
+};
+
+/** The loss of the base without any method, on examples without placeholders. */
+export async function lossOfBase(executor: Executor, options: Omit<EvaluatorOptions, "method">): Promise<number> {
+  const evaluator = await createEvaluator(executor, { ...options, method: NO_METHOD });
+  try {
+    return await evaluator.loss(new Map());
+  } finally {
+    await evaluator.dispose();
+  }
+}
+
 /** Compiles the loss alone, without dropout, once for all measurements. */
 export async function createEvaluator(executor: Executor, options: EvaluatorOptions): Promise<Evaluator> {
   const { config, weights, method, rows, breathe } = options;
   const batches = evaluationBatches(options.examples, rows);
   const program = await executor.compile(evaluationGraph({ config, method, shape: rows.shape }), {
-    bindings: frozenWeights(weights, method),
+    bindings: frozenTensors(weights, method),
   });
   return {
     async loss(values) {

@@ -9,8 +9,8 @@ export interface RunFacts {
   /** Tokens of all examples, prompts included. */
   readonly tokens: number;
   readonly hiddenSize: number;
-  /** All weights train, rather than an adapter. */
-  readonly full: boolean;
+  /** The method's own learning rate as a multiple of LoRA's. */
+  readonly rate: number;
 }
 
 export interface ResolvedHyperparameters {
@@ -36,7 +36,7 @@ const EXAMPLES_OF_RUN = 25_000;
  *
  *   batch_size                as many examples as 1,024 tokens hold, but at least ten steps an epoch
  *   n_epochs                  as many as 120 steps take, from 3 to 10; fewer where they would read over 25,000 examples
- *   learning_rate_multiplier  1: of 5e-5 · (2000/D)^0.78 for full training and ten times that for adapters
+ *   learning_rate_multiplier  1: of 5e-4 · (2000/D)^0.78 for LoRA, and a multiple of it that other methods say
  *   warmup_ratio              0.1, of a cosine that ends at 0
  *
  * The rate's rule, D the hidden size, is what sweeps over model sizes found (Schulman, "LoRA Without Regret", 2025).
@@ -76,8 +76,8 @@ export function resolveHyperparameters(settings: SupervisedHyperparameters, fact
 }
 
 /** What a multiplier of 1 stands for. */
-function learningRateUnit({ hiddenSize, full }: RunFacts): number {
-  return (full ? 5e-5 : 5e-4) * (2000 / hiddenSize) ** 0.78;
+function learningRateUnit({ hiddenSize, rate }: RunFacts): number {
+  return rate * 5e-4 * (2000 / hiddenSize) ** 0.78;
 }
 
 function autoBatchSize({ examples, tokens }: RunFacts, accumulation: number): number {

@@ -2,10 +2,11 @@ import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
 import { type BatchShape, trainingForward } from "../../shared/model/training-forward.ts";
+import type { Parameter } from "../../shared/peft/method.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import type { MicroBatch, TrainingPlan } from "../loop/train.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
-import type { AdamWConfig, Parameter } from "../optim/adamw.ts";
+import type { AdamWConfig } from "../optim/adamw.ts";
 import type { Schedule } from "../optim/schedule.ts";
 
 export interface PretrainOptions {
@@ -27,6 +28,6 @@ export function pretrainPlan({ config, shape, optimizer, schedule, batch }: Pret
   const b = new GraphBuilder("pretrain");
   const { logits, weight } = trainingForward(b, config, shape);
   const parameters = allParameters(config);
-  const gradients = gradientGraph(b, crossEntropy(b, logits), parameters, weight);
+  const gradients = gradientGraph(b, crossEntropy(b, logits).loss, parameters, weight);
   return { gradients, frozen: new Map(), parameters, optimizer, schedule, batches: (step) => [batch(step)] };
 }

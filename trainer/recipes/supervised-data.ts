@@ -1,8 +1,9 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseTrainingFile } from "../../shared/formats/training-lines.ts";
+import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
-import { type TokenizedDataset, tokenizeDataset } from "../data/examples.ts";
+import { type TokenizedDataset, type TokenizedExample, tokenizeDataset } from "../data/examples.ts";
 import type { Dataset, RecipeContext } from "./recipe.ts";
 
 export interface ReadOptions {
@@ -15,16 +16,37 @@ export interface ReadOptions {
 }
 
 /**
- * The longest sequence of a run: `max_length`, or the model's context. Throws `invalid_request` when the job asks for more
- * than the model can see.
+ * The longest text of a run: `max_length`, or what the method's own positions leave of the model's context. Throws
+ * `invalid_request` when the job asks for more than the model can see.
  */
-export function longestSequence({ maxPositions }: ModelConfig, maxLength: number | undefined): number {
-  if (maxLength === undefined || maxLength <= maxPositions) return maxLength ?? maxPositions;
+export function longestSequence(
+  { maxPositions }: ModelConfig,
+  maxLength: number | undefined,
+  methodPositions: number,
+): number {
+  const room = maxPositions - methodPositions;
+  if (maxLength === undefined || maxLength <= room) return maxLength ?? room;
+  const taken = methodPositions === 0 ? "" : `, of which the method takes ${methodPositions}`;
   throw new TrimtabError(
     "invalid_request",
-    `\`max_length\` is ${maxLength}, but the model's context has ${maxPositions} tokens: ask for at most that many.`,
+    `\`max_length\` is ${maxLength}, but the model's context has ${maxPositions} tokens${taken}: ask for at most ${room}.`,
     { param: "method.supervised.hyperparameters.max_length" },
   );
+}
+
+/** The examples with `count` placeholders before each, which nothing is learnt from. */
+export function withVirtualTokens(
+  examples: readonly TokenizedExample[],
+  count: number,
+  padId: number,
+): readonly TokenizedExample[] {
+  if (count === 0) return examples;
+  const after = (placeholder: number, values: Int32Array) => {
+    const result = new Int32Array(count + values.length).fill(placeholder, 0, count);
+    result.set(values, count);
+    return result;
+  };
+  return examples.map(({ ids, labels }) => ({ ids: after(padId, ids), labels: after(IGNORED_LABEL, labels) }));
 }
 
 /**

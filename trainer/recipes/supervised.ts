@@ -1,18 +1,21 @@
 import { TrimtabError } from "../../shared/errors.ts";
-import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import { loadModelFolder, readModelJson } from "../../shared/model/model-folder.ts";
+import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
+import { attachMethods } from "../../shared/peft/combine.ts";
+import { peftMethod } from "../../shared/peft/registry.ts";
 import { chooseBatchShape } from "../data/batch-shape.ts";
 import { createBatches, type RowOptions } from "../data/batches.ts";
 import { createStepPlan } from "../data/step-plan.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../loop/checkpoint.ts";
+import { drawMasks } from "../loop/random-masks.ts";
 import { type StepReport, type TrainingPlan, train } from "../loop/train.ts";
 import { initialState, parameterValues, type TrainingState } from "../loop/training-state.ts";
-import { drawMasks } from "../peft/random-masks.ts";
-import { peftMethod } from "../peft/registry.ts";
-import { frozenWeights, trainingGraph } from "./causal-graphs.ts";
-import { createEvaluator } from "./evaluator.ts";
+import { frozenTensors, trainingGraph } from "./causal-graphs.ts";
+import { createEvaluator, lossOfBase } from "./evaluator.ts";
 import { resolveHyperparameters } from "./hyperparameters.ts";
 import type { Dataset, Metrics, Recipe } from "./recipe.ts";
-import { longestSequence, readDataset } from "./supervised-data.ts";
+import { publishResult } from "./result.ts";
+import { longestSequence, readDataset, withVirtualTokens } from "./supervised-data.ts";
 
 /** Steps whose micro-groups are looked at to choose the batch's shape. */
 const SAMPLED_STEPS = 64;
@@ -27,6 +30,7 @@ export const supervised: Recipe = async (job, context) => {
   const { seed } = job;
   const { executor, now } = context;
   const { hyperparameters: asked, peft } = job.method.supervised;
+  const settings = [peft].flat();
   const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
     context.event({ level: "info", message, type: "message", data });
   if (executor.notice !== undefined) {
@@ -34,18 +38,24 @@ export const supervised: Recipe = async (job, context) => {
   }
 
   const { config, weights, tokenizer } = loadModelFolder(job.base.files);
-  const maxLength = longestSequence(config, asked.max_length);
+  const encode = (text: string) => tokenizer.encode(text);
+  const attach = { config, weights, settings, seed, encode, param: "method.supervised.peft" };
+  const method = attachMethods(attach);
+  const { virtualTokens = 0, prefixTokens = 0 } = method;
+  const maxLength = longestSequence(config, asked.max_length, virtualTokens + prefixTokens);
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
     readDataset(dataset, { config, tokenizer, maxLength, param }, context);
-  const { examples, counts } = await read(job.training, "training_file");
-  const heldOut = job.validation === null ? undefined : (await read(job.validation, "validation_file")).examples;
-  const method = peftMethod(peft).attach({ config, weights, settings: peft, seed });
+  const isFull = settings.some(({ type }) => type === "full");
+  const { examples: texts, counts } = await read(job.training, "training_file");
+  const examples = withVirtualTokens(texts, virtualTokens, tokenizer.padId);
+  const baseExamples = job.validation === null ? undefined : (await read(job.validation, "validation_file")).examples;
+  const heldOut = baseExamples && withVirtualTokens(baseExamples, virtualTokens, tokenizer.padId);
 
   const { batchSize, accumulation, epochs, optimizer, schedule, resolved } = resolveHyperparameters(asked, {
     examples: examples.length,
     tokens: counts.tokens,
     hiddenSize: config.hiddenSize,
-    full: peft.type === "full",
+    rate: Math.min(...settings.map((one) => peftMethod(one).traits.learningRate)),
   });
   const { totalSteps } = schedule;
   const steps = createStepPlan({ examples: examples.length, batchSize, accumulation, seed });
@@ -56,7 +66,7 @@ export const supervised: Recipe = async (job, context) => {
     config,
     groups: sampled.map((group) => group.map(lengthOf)),
     longest: [...examples, ...(heldOut ?? [])].reduce((longest, { ids }) => Math.max(longest, ids.length), 0),
-    limit: maxLength,
+    limit: virtualTokens + maxLength,
     packing,
   });
   const rows: RowOptions = { shape, packing, padId: tokenizer.padId };
@@ -64,10 +74,11 @@ export const supervised: Recipe = async (job, context) => {
   const masks = method.randomInputs(shape);
   const plan: TrainingPlan = {
     gradients: trainingGraph({ config, method, shape }),
-    frozen: frozenWeights(weights, method),
+    frozen: frozenTensors(weights, method),
     parameters: method.parameters,
     optimizer,
     schedule,
+    ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
     batches: (step) =>
       batches(step).map(({ feeds, trainedTokens }, micro) => ({
         feeds: { ...feeds, ...drawMasks(masks, { seed, step, micro }) },
@@ -76,8 +87,8 @@ export const supervised: Recipe = async (job, context) => {
   };
   const start =
     job.checkpoint === null
-      ? initialState(method.parameters, method.initial)
-      : decodeCheckpoint(job.checkpoint, job.run, method.parameters);
+      ? initialState(method.parameters, method.initial, method.afterStep?.memory)
+      : decodeCheckpoint(job.checkpoint, job.run, method.parameters, method.afterStep?.memory);
   say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Going on after step ${start.step}`, {
     ...resolved,
     step: start.step,
@@ -90,7 +101,10 @@ export const supervised: Recipe = async (job, context) => {
   const evaluator =
     heldOut && (await createEvaluator(executor, { config, weights, method, rows, examples: heldOut, breathe }));
   try {
-    const baseLoss = await evaluator?.loss(method.initial);
+    const baseLoss =
+      method.startsAsBase || baseExamples === undefined
+        ? await evaluator?.loss(method.initial)
+        : await lossOfBase(executor, { config, weights, rows, examples: baseExamples, breathe });
     if (baseLoss !== undefined)
       say(`Loss of the base on the validation file: ${baseLoss.toFixed(4)}`, { base_loss: baseLoss });
 
@@ -106,16 +120,20 @@ export const supervised: Recipe = async (job, context) => {
       }
       return { base_loss: baseLoss, tuned_loss: tunedLoss };
     };
+    const tokenizerFile = await tokenizerDigest(readModelJson(job.base.files, "tokenizer.json"));
     const publish = (state: TrainingState, metrics: Metrics) =>
-      peftMethod(peft).publish({
-        config,
-        settings: peft,
-        values: parameterValues(state, method.parameters),
-        base: job.base,
-        dataDigests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
-        metrics,
-        createdAt: job.createdAt,
-      });
+      publishResult(
+        { config, settings, seed, weights, values: parameterValues(state, method.parameters), base: job.base },
+        {
+          base_model: job.base.id,
+          base_digest: job.base.digest,
+          tokenizer_digest: tokenizerFile,
+          data_digests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
+          metrics: { ...metrics },
+          parents: [],
+          created_at: job.createdAt,
+        },
+      );
 
     const speed = { tokens: 0, milliseconds: 0, since: now() };
     async function onStep(report: StepReport, state: TrainingState): Promise<void> {
@@ -148,7 +166,7 @@ export const supervised: Recipe = async (job, context) => {
           ...(validation === undefined ? {} : { valid_loss: validation }),
         },
       });
-      if (endsEpoch && peft.type !== "full" && step > totalSteps - PUBLISHED_EPOCHS * steps.stepsPerEpoch) {
+      if (endsEpoch && !isFull && step > totalSteps - PUBLISHED_EPOCHS * steps.stepsPerEpoch) {
         await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, train_loss: loss });
       }
       await context.afterStep({ step, totalSteps, trainedTokens, state: () => encodeCheckpoint(state, job.run) });

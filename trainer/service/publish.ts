@@ -1,7 +1,7 @@
 import { folderDigest } from "../../shared/api/artefacts.ts";
 import type { Result } from "../../shared/api/trainer.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
-import type { ResultFolder } from "../peft/method.ts";
+import type { ResultFolder } from "../recipes/result.ts";
 import type { JobClient } from "./client.ts";
 
 /**

@@ -1,6 +1,7 @@
+import { NF4_BLOCK, NF4_LEVELS } from "../../../shared/formats/nf4.ts";
 import type { OpAttrs } from "../../../shared/graph/ops.ts";
 import { at, generate } from "../array64.ts";
-import { normal, type OpCase, type OpSpecs } from "../cases.ts";
+import { normal, type OpCase, type OpSpecs, positive, whole } from "../cases.ts";
 
 const FLAGS = [
   { transA: false, transB: false },
@@ -35,6 +36,27 @@ function matmulCase(
   return { name, inputs: [normal(a, 1), normal(b, 2)], attrs };
 }
 
+/** A matrix of random level numbers and positive scales; a scale is not the largest magnitude of its block here. */
+function nf4Case(lead: readonly number[], attrs: OpAttrs["matmulNf4"]): OpCase<OpAttrs["matmulNf4"]> {
+  const { rows, columns, transB } = attrs;
+  const x = [...lead, transB ? columns : rows];
+  const count = rows * columns;
+  return {
+    name: `[${x}] · [${rows}, ${columns}]${transB ? "ᵀ" : ""}`,
+    inputs: [normal(x, 1), whole([Math.ceil(count / 2)], [0, 256], "u8"), positive([Math.ceil(count / NF4_BLOCK)], 2)],
+    attrs,
+  };
+}
+
+const NF4_SIZES: readonly (readonly [lead: readonly number[], rows: number, columns: number])[] = [
+  [[3], 4, 64],
+  [[2, 3], 64, 32],
+  [[1, 2], 5, 40],
+  [[1], 40, 5],
+  [[2], 7, 3],
+  [[1, 1], 1, 1],
+];
+
 export const LINEAR = {
   matmul: {
     evaluate: ([a, b], { transA, transB }, shapes) => {
@@ -55,5 +77,27 @@ export const LINEAR = {
       ...FLAGS.map((attrs) => matmulCase({ a: [3], b: [] }, attrs, [1, 4, 1])),
       ...FLAGS.map((attrs) => matmulCase({ a: [], b: [] }, attrs, [1, 1, 1])),
     ],
+  },
+  matmulNf4: {
+    evaluate: ([x, packed, absmax], { rows, columns, transB }, shapes) => {
+      const element = (row: number, column: number) => {
+        const i = row * columns + column;
+        const pair = packed!.data[i >> 1]!;
+        return NF4_LEVELS[i % 2 === 0 ? pair >> 4 : pair % 16]! * absmax!.data[Math.floor(i / NF4_BLOCK)]!;
+      };
+      const product = generate(shapes[0]!, (index) => {
+        const [lead, last] = [index.slice(0, -1), index.at(-1)!];
+        let sum = 0;
+        for (let k = 0; k < (transB ? columns : rows); k++) {
+          sum += at(x!, [...lead, k]) * (transB ? element(last, k) : element(k, last));
+        }
+        return sum;
+      });
+      return [product];
+    },
+    differentiable: [0],
+    cases: [true, false].flatMap((transB) =>
+      NF4_SIZES.map(([lead, rows, columns]) => nf4Case(lead, { rows, columns, transB })),
+    ),
   },
 } satisfies Partial<OpSpecs>;

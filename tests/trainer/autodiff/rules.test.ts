@@ -54,6 +54,18 @@ describe("gradient rules against central differences in float64", () => {
   });
 });
 
+it("a 4-bit matrix passes the gradient on with one product and has none itself", () => {
+  const [x, packed, absmax] = OP_SPEC.matmulNf4.cases[0]!.inputs as [CaseInput, CaseInput, CaseInput];
+  const { attrs } = OP_SPEC.matmulNf4.cases[0]!;
+  const product = (b: GraphBuilder, values: readonly Value[]) => b.emit("matmulNf4", values, attrs)[0]!;
+  const graph = gradientGraph([x, packed, absmax], [0], product);
+  expect(graph.nodes.filter(({ op }) => op === "matmulNf4")).toMatchObject([
+    { attrs: { transB: true } },
+    { attrs: { transB: false } },
+  ]);
+  expect(() => gradientGraph([x, packed, absmax], [2], product)).toThrow("%2 has no influence on the loss");
+});
+
 describe("ops without a gradient", () => {
   const without = (Object.keys(ARITY) as OpName[]).filter((op) => OP_SPEC[op].differentiable.length === 0);
 

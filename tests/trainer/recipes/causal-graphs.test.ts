@@ -6,10 +6,10 @@ import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.
 import { type StepReport, train } from "../../../trainer/loop/train.ts";
 import { initialState } from "../../../trainer/loop/training-state.ts";
 import { slots } from "../../../trainer/optim/adamw.ts";
-import { attachFull } from "../../../trainer/peft/full/attach.ts";
-import { attachLora } from "../../../trainer/peft/lora/attach.ts";
-import type { AttachedMethod } from "../../../trainer/peft/method.ts";
-import { evaluationGraph, frozenWeights, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
+import { attachFull } from "../../../shared/peft/full/attach.ts";
+import { attachLora } from "../../../shared/peft/lora/attach.ts";
+import type { AttachedMethod } from "../../../shared/peft/method.ts";
+import { evaluationGraph, frozenTensors, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
 import {
   type GoldenTraining,
   goldenBase,
@@ -29,7 +29,7 @@ const transposedNames = new Set(weightSpecs(config).flatMap(({ name, transposed 
 
 async function gradients(method: AttachedMethod, initial: ReadonlyMap<string, Tensor>, feeds: Record<string, Tensor>) {
   const program = await executor.compile(trainingGraph({ config, method, shape }), {
-    bindings: frozenWeights(weights, method),
+    bindings: frozenTensors(weights, method),
   });
   const accumulators = method.parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)] as const);
   const values = method.parameters.map(({ name }) => [name, initial.get(name)!] as const);
@@ -52,7 +52,7 @@ async function fiveSteps(
     executor,
     {
       gradients: trainingGraph({ config, method, shape }),
-      frozen: frozenWeights(weights, method),
+      frozen: frozenTensors(weights, method),
       parameters,
       optimizer,
       schedule: { kind: "constant", peak: learningRate, warmupSteps: 0, totalSteps: steps },
@@ -115,7 +115,7 @@ describe("full fine-tuning against PyTorch", () => {
   const method = attachFull({ config, weights, seed: 1, settings: { type: "full" } });
 
   it("freezes nothing", () => {
-    const frozen: Weights = frozenWeights(weights, method);
+    const frozen: Weights = frozenTensors(weights, method);
     expect([...frozen.keys()]).toEqual([]);
     expect(method.parameters.find(({ name }) => name === EMBEDDING)?.decay).toBe(true);
     expect(method.parameters.filter(({ decay }) => !decay).every(({ name }) => name.includes("norm"))).toBe(true);

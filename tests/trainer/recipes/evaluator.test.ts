@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import { attachLora } from "../../../trainer/peft/lora/attach.ts";
+import { attachLora } from "../../../shared/peft/lora/attach.ts";
 import { createEvaluator } from "../../../trainer/recipes/evaluator.ts";
 import { type GoldenTraining, goldenBase, goldenFactors, readGoldenJson } from "../golden-llama.ts";
 

@@ -3,9 +3,9 @@ import { readPeftFolder } from "../../../../shared/delta/peft-folder.ts";
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import type { Tensor } from "../../../../shared/tensor.ts";
 import { f32 } from "../../../../shared/tensor.ts";
-import { attachLora, type LoraSettings } from "../../../../trainer/peft/lora/attach.ts";
-import { publishLora } from "../../../../trainer/peft/lora/publish.ts";
-import { tinyModel } from "../../tiny-model.ts";
+import { attachLora, type LoraSettings } from "../../../../shared/peft/lora/attach.ts";
+import { publishLora } from "../../../../shared/peft/lora/publish.ts";
+import { tinyModel } from "../../../trainer/tiny-model.ts";
 
 const files = tinyModel();
 const { config, weights } = loadModelFolder(files);

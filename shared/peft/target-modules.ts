@@ -1,7 +1,23 @@
+import { z } from "zod";
+import { LIMITS } from "../api/limits.ts";
 import { TrimtabError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { type LinearModule, linearModules } from "../model/modules.ts";
-import { namesModule } from "./lora-config.ts";
+
+const moduleName = z
+  .string()
+  .min(1)
+  .max(LIMITS.targetModuleLength)
+  .regex(/^[A-Za-z0-9_.-]+$/, "must be a module's name or the end of its path; patterns are not read");
+
+export const TargetModules = z
+  .union([moduleName, z.array(moduleName).min(1).max(LIMITS.targetModules)])
+  .meta({ description: "`all-linear`, a module's name such as `q_proj`, or a list of them" });
+
+/** Whether `name` stands for the module at `path` (without `model.`): equal to it, or its end after a dot. */
+export function namesModule(name: string, path: string): boolean {
+  return name === `model.${path}` || `.${path}`.endsWith(`.${name}`);
+}
 
 /** The setting that stands for every linear layer of every block; the head and the embedding are not among them. */
 export const ALL_LINEAR = "all-linear";
@@ -15,7 +31,7 @@ export const ALL_LINEAR = "all-linear";
 export function resolveTargetModules(
   config: ModelConfig,
   target: string | readonly string[],
-  param = "method.supervised.peft.target_modules",
+  param: string,
 ): LinearModule[] {
   const modules = linearModules(config);
   if (target === ALL_LINEAR) return modules;
@@ -37,7 +53,7 @@ export function resolveTargetModules(
  * Refuses a rank that one of the layers cannot have: a product of rank r needs r ≤ min(in, out), and factors beyond that
  * are only memory. Throws `invalid_request` with `param`, naming the smallest layer.
  */
-export function checkRank(modules: readonly LinearModule[], rank: number, param = "method.supervised.peft.r"): void {
+export function checkRank(modules: readonly LinearModule[], rank: number, param: string): void {
   const limit = (module: LinearModule) => Math.min(module.in, module.out);
   const smallest = modules.reduce((least, module) => (limit(module) < limit(least) ? module : least));
   if (Number.isInteger(rank) && rank >= 1 && rank <= limit(smallest)) return;

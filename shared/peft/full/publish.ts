@@ -1,9 +1,8 @@
-import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
-import { readModelJson } from "../../../shared/model/model-folder.ts";
-import { weightsForFile } from "../../../shared/model/weights.ts";
-import type { Tensor } from "../../../shared/tensor.ts";
-import type { PublishOptions, ResultFolder } from "../method.ts";
-import type { FullSettings } from "./attach.ts";
+import { fromF32, writeSafetensors } from "../../formats/safetensors.ts";
+import { readModelJson } from "../../model/model-folder.ts";
+import { weightsForFile } from "../../model/weights.ts";
+import type { PublishedPart, PublishOptions } from "../method.ts";
+import type { FullSettings } from "./settings.ts";
 
 /** What the new folder takes over from the base's as it is; weights, index and card are the base's own. */
 const KEPT = /^(tokenizer|tokenizer_config|special_tokens_map|generation_config)\.json$|^chat_template\.jinja$/;
@@ -12,8 +11,8 @@ const KEPT = /^(tokenizer|tokenizer_config|special_tokens_map|generation_config)
  * A Hugging Face folder with all weights in one file. They are kept in float32: a short training moves many weights by
  * less than a 16-bit float can tell apart.
  */
-export async function publishFull({ config, values, base }: PublishOptions<FullSettings>): Promise<ResultFolder> {
-  const tensors = [...weightsForFile(config, values as ReadonlyMap<string, Tensor<"f32">>)].map(
+export function publishFull({ config, values, base }: PublishOptions<FullSettings>): PublishedPart {
+  const tensors = [...weightsForFile(config, values)].map(
     ([name, { shape, data }]) => [name, { dtype: "F32", shape, bytes: fromF32(data, "F32") }] as const,
   );
   const files = new Map([...base.files].filter(([name]) => KEPT.test(name)));

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { EMBEDDING, parameterCount } from "../../../../shared/model/modules.ts";
 import { elementCount } from "../../../../shared/tensor.ts";
-import { attachFull } from "../../../../trainer/peft/full/attach.ts";
-import { goldenBase } from "../../golden-llama.ts";
+import { attachFull } from "../../../../shared/peft/full/attach.ts";
+import { goldenBase } from "../../../trainer/golden-llama.ts";
 
 const { config, weights } = goldenBase();
 const { parameters, initial, rewrite, randomInputs } = attachFull({

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { loadModelFolder, readModelJson } from "../../../../shared/model/model-folder.ts";
 import { f32 } from "../../../../shared/tensor.ts";
-import { publishFull } from "../../../../trainer/peft/full/publish.ts";
-import { tinyModel } from "../../tiny-model.ts";
+import { publishFull } from "../../../../shared/peft/full/publish.ts";
+import { tinyModel } from "../../../trainer/tiny-model.ts";
 
 const files = tinyModel();
 files.set("README.md", new TextEncoder().encode("the base's card"));

@@ -1,18 +1,18 @@
 import { describe, expect, it, vi } from "vitest";
-import { checkFileList } from "../../../shared/api/artefacts.ts";
-import type { PeftSettings } from "../../../shared/api/methods.ts";
-import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
-import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { loadModelFolder } from "../../../shared/model/model-folder.ts";
-import { weightName } from "../../../shared/model/modules.ts";
-import type { Weights } from "../../../shared/model/weights.ts";
-import { createRandom } from "../../../shared/random.ts";
-import { f32, type Tensor } from "../../../shared/tensor.ts";
-import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import type { AttachedMethod, ResultFolder } from "../../../trainer/peft/method.ts";
-import { PEFT_METHODS, peftMethod } from "../../../trainer/peft/registry.ts";
-import { evaluationGraph, frozenWeights, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
-import { tinyModel } from "../tiny-model.ts";
+import { checkFileList } from "../../shared/api/artefacts.ts";
+import type { PeftSettings } from "../../shared/api/methods.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { sha256Hex } from "../../shared/formats/digest.ts";
+import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import { weightName } from "../../shared/model/modules.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import { createRandom } from "../../shared/random.ts";
+import { f32, type Tensor } from "../../shared/tensor.ts";
+import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
+import type { AttachedMethod, ResultFolder } from "../../shared/peft/method.ts";
+import { PEFT_METHODS, peftMethod } from "../../shared/peft/registry.ts";
+import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
+import { tinyModel } from "../trainer/tiny-model.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -43,7 +43,7 @@ async function loss(
   of: Weights = weights,
 ): Promise<number> {
   const program = await executor.compile(evaluationGraph({ config, method, shape }), {
-    bindings: frozenWeights(of, method),
+    bindings: frozenTensors(of, method),
   });
   const result = await program.run({ ...feeds, ...Object.fromEntries(values) });
   await program.dispose();

@@ -3,10 +3,10 @@ import type { Graph } from "../../../../shared/graph/graph.ts";
 import { linearModules } from "../../../../shared/model/modules.ts";
 import { elementCount } from "../../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
-import { attachLora, loraScale } from "../../../../trainer/peft/lora/attach.ts";
-import { drawMasks } from "../../../../trainer/peft/random-masks.ts";
+import { attachLora, loraScale } from "../../../../shared/peft/lora/attach.ts";
+import { drawMasks } from "../../../../trainer/loop/random-masks.ts";
 import { evaluationGraph, trainingGraph } from "../../../../trainer/recipes/causal-graphs.ts";
-import { type GoldenTraining, goldenBase, goldenFactors, goldenFeeds, readGoldenJson } from "../../golden-llama.ts";
+import { type GoldenTraining, goldenBase, goldenFactors, goldenFeeds, readGoldenJson } from "../../../trainer/golden-llama.ts";
 
 const { config, weights } = goldenBase();
 const shape = { rows: 2, tokens: 10 };

@@ -3,10 +3,11 @@
  * is not supported is refused by name, and so is one that is not known, unless it is empty.
  */
 import { z } from "zod";
-import { messageOf, TrimtabError } from "../errors.ts";
-import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
+import { TrimtabError } from "../../errors.ts";
+import { quoteName } from "../../formats/strict-json.ts";
 
-export const ADAPTER_CONFIG = "adapter_config.json";
+import { ADAPTER_CONFIG } from "../adapter-folder.ts";
+import { namesModule } from "../target-modules.ts";
 
 export interface LoraConfig {
   /** The rank where no pattern says otherwise. */
@@ -22,11 +23,6 @@ export interface LoraConfig {
   /** α for the modules whose path ends with a name, the first that fits. */
   readonly alphaPattern: ReadonlyMap<string, number>;
   readonly baseModel: string | undefined;
-}
-
-/** Whether `name` stands for the module at `path` (without `model.`): equal to it, or its end after a dot. */
-export function namesModule(name: string, path: string): boolean {
-  return name === `model.${path}` || `.${path}`.endsWith(`.${name}`);
 }
 
 const size = z.int().min(1).max(65_536);
@@ -69,16 +65,9 @@ const IGNORED = new Set([
 ]);
 
 /** Throws `invalid_delta` naming the field. */
-export function parseLoraConfig(bytes: Uint8Array): LoraConfig {
+export function parseLoraConfig(json: Readonly<Record<string, unknown>>): LoraConfig {
   const refuse = (field: string, problem: string) =>
     new TrimtabError("invalid_delta", `${ADAPTER_CONFIG}: ${field ? `${field} ` : ""}${problem}`, { data: { field } });
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch (error) {
-    throw new TrimtabError("invalid_delta", `${ADAPTER_CONFIG} is not UTF-8: ${messageOf(error)}`, { cause: error });
-  }
-  const json = parseStrictJson(text, ADAPTER_CONFIG, "invalid_delta");
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
@@ -117,9 +106,9 @@ export function alphaOf(config: LoraConfig, path: string): number {
   return config.alpha;
 }
 
-/** The file that peft reads: every field that its `LoraConfig` has had since 0.7, in peft's own order and layout. */
-export function writeLoraConfig(config: LoraConfig & { readonly targetModules: readonly string[] }): Uint8Array {
-  const json = {
+/** What peft reads: every field that its `LoraConfig` has had since 0.7, in peft's own order and layout. */
+export function loraConfigJson(config: LoraConfig & { readonly targetModules: readonly string[] }) {
+  return {
     alpha_pattern: Object.fromEntries(config.alphaPattern),
     auto_mapping: null,
     base_model_name_or_path: config.baseModel ?? null,
@@ -140,7 +129,6 @@ export function writeLoraConfig(config: LoraConfig & { readonly targetModules: r
     task_type: "CAUSAL_LM",
     use_rslora: config.rankStabilised,
   };
-  return new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -1,6 +1,6 @@
+import type { RandomInput } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";
 import { elementCount, type Tensor, tensor } from "../../shared/tensor.ts";
-import type { RandomInput } from "./method.ts";
 
 /** Which micro-batch of a run a mask belongs to. */
 export interface MaskMoment {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawMasks } from "../../../trainer/peft/random-masks.ts";
+import { drawMasks } from "../../../trainer/loop/random-masks.ts";
 
 const input = (name: string, probability: number) => ({ name, shape: [8, 64, 32], probability });
 const draw = (name: string, step: number, micro: number, seed = 1) =>

@@ -1,0 +1,88 @@
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { Value } from "../graph/graph.ts";
+
+/**
+ * What an adapter changes in the forward pass. Every hook gives contributions instead of a result, so that any number of
+ * adapters on one model add up in the same way in training and in serving:
+ *
+ *     linear     y = (1 + Σ (sᵢ − 1)) ⊙ xW + bias + Σ added
+ *     block      stream + y + Σ added
+ *     prefix     keys and values that every token attends to, before those of the text
+ *
+ * Legend: B batch, T tokens, D width of the residual stream, K key/value heads, P width of a head.
+ */
+export interface ModelRewrite {
+  readonly linear?: (site: LinearSite) => LinearChange;
+  readonly block?: (site: BlockSite) => readonly Value[];
+  /** The embeddings [B, T, D] that take the place of `y`. */
+  readonly embed?: (site: EmbeddingSite) => Value;
+  /** Keys, taken as they are and not rotated, and values of a layer's first positions, [n, K·P] each. */
+  readonly prefix?: (layer: number) => { readonly key: Value; readonly value: Value };
+  /** xW [B, T, out] by other means than the weight in float32; undefined: as usual. */
+  readonly product?: (path: string, x: Value) => Value | undefined;
+}
+
+/** A linear layer y = xW + bias. */
+export interface LinearSite {
+  readonly path: string;
+  /** [B, T, in] */
+  readonly x: Value;
+  /** xW [B, T, out] */
+  readonly product: Value;
+  /** [out]; left out where the layer has none. */
+  readonly bias?: Value;
+}
+
+export interface LinearChange {
+  /** A factor on xW, [out] or any shape that broadcasts to it. */
+  readonly scale?: Value;
+  /** Terms that broadcast to [B, T, out]. */
+  readonly added?: readonly Value[];
+}
+
+/** The attention or the feed-forward network of a layer. */
+export interface BlockSite {
+  /** As `blockPaths` lists them. */
+  readonly path: string;
+  /** What came in, before the norm [B, T, D]. */
+  readonly stream: Value;
+  /** What the part would add to it [B, T, D]. */
+  readonly y: Value;
+}
+
+export interface EmbeddingSite {
+  /** [B, T] i64 */
+  readonly tokens: Value;
+  /** [B, T, D] */
+  readonly y: Value;
+}
+
+/**
+ * Several rewrites as one: contributions add up, embeddings pass through one after the other, and of prefixes and products
+ * there may be one each (`combine` of the methods checks it).
+ */
+export function combineRewrites(b: GraphBuilder, rewrites: readonly ModelRewrite[]): ModelRewrite {
+  const only = <K extends "prefix" | "product">(hook: K): Pick<ModelRewrite, K> => {
+    const found = rewrites.find((rewrite) => rewrite[hook] !== undefined);
+    return (found === undefined ? {} : { [hook]: found[hook] }) as Pick<ModelRewrite, K>;
+  };
+  return {
+    linear: (site) =>
+      sumChanges(
+        b,
+        rewrites.map((rewrite) => rewrite.linear?.(site) ?? {}),
+      ),
+    block: (site) => rewrites.flatMap((rewrite) => rewrite.block?.(site) ?? []),
+    embed: (site) => rewrites.reduce((y, rewrite) => rewrite.embed?.({ ...site, y }) ?? y, site.y),
+    ...only("prefix"),
+    ...only("product"),
+  };
+}
+
+/** Scales add up by what they differ from 1. */
+function sumChanges(b: GraphBuilder, changes: readonly LinearChange[]): LinearChange {
+  const scales = changes.flatMap(({ scale }) => (scale === undefined ? [] : [scale]));
+  const added = changes.flatMap((change) => change.added ?? []);
+  if (scales.length === 0) return { added };
+  return { added, scale: scales.reduce((sum, scale) => b.add(sum, b.sub(scale, 1))) };
+}

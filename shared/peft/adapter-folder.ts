@@ -1,0 +1,95 @@
+/**
+ * Folders of adapters as peft and AdapterHub save them: `adapter_config.json` and `adapter_model.safetensors`, read for a
+ * base by whichever method's format recognises the configuration.
+ */
+import { messageOf, TrimtabError } from "../errors.ts";
+import { fromF32, parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../formats/safetensors.ts";
+import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Adapter, AdapterFolder, AdapterFormat, BaseAccess } from "./method.ts";
+
+export const ADAPTER_CONFIG = "adapter_config.json";
+export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
+
+/** Files that may lie beside the two; they are read by others, or by nobody. */
+const OTHER_FILES = new Set(["README.md", "manifest.json", "serving.safetensors"]);
+
+/**
+ * Reads a folder by the first of `formats` that recognises it. Throws `invalid_delta` naming the file, field or tensor that
+ * is wrong; tensors that do not fit the layers mean that the adapter was made for another base.
+ */
+export async function readAdapterFolder(
+  files: ReadonlyMap<string, Uint8Array>,
+  base: BaseAccess,
+  formats: ReadonlyMap<string, AdapterFormat>,
+): Promise<Adapter> {
+  for (const name of files.keys()) requireAllowed(name);
+  const folder = parseAdapterFolder(files);
+  const format = [...formats.values()].find((candidate) => candidate.recognises(folder.config));
+  if (format === undefined) {
+    const type = folder.config["peft_type"];
+    const named = typeof type === "string" ? `has the peft_type ${quoteName(type)}` : "names no peft_type";
+    throw refuse(
+      `${ADAPTER_CONFIG} ${named}, which is not served here; adapters of these methods are: ${[...formats.keys()].join(", ")}`,
+    );
+  }
+  const own = [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((name) => [name, files.get(name)!] as const);
+  return { ...(await format.read(folder, base)), files: new Map(own) };
+}
+
+/** Throws `invalid_delta` where one of the two files is missing or cannot be read. */
+export function parseAdapterFolder(files: ReadonlyMap<string, Uint8Array>): AdapterFolder {
+  const { tensors } = parseSafetensors(requireFile(files, ADAPTER_WEIGHTS), {
+    code: "invalid_delta",
+    name: ADAPTER_WEIGHTS,
+    finite: true,
+  });
+  return { config: parseConfig(requireFile(files, ADAPTER_CONFIG)), tensors };
+}
+
+/** The two files, the configuration's fields in the given order, the tensors as PyTorch's tools expect them. */
+export function adapterFiles(
+  config: Readonly<Record<string, unknown>>,
+  tensors: ReadonlyMap<string, Tensor<"f32">>,
+): Map<string, Uint8Array> {
+  const stored = [...tensors].map(([name, { shape, data }]): readonly [string, SafetensorsTensor] => [
+    name,
+    { dtype: "F32", shape, bytes: fromF32(data, "F32") },
+  ]);
+  return new Map([
+    [ADAPTER_CONFIG, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [ADAPTER_WEIGHTS, writeSafetensors(new Map(stored), { format: "pt" })],
+  ]);
+}
+
+function parseConfig(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (error) {
+    throw new TrimtabError("invalid_delta", `${ADAPTER_CONFIG} is not UTF-8: ${messageOf(error)}`, { cause: error });
+  }
+  const json = parseStrictJson(text, ADAPTER_CONFIG, "invalid_delta");
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
+  throw refuse(`${ADAPTER_CONFIG} is not a JSON object`);
+}
+
+function refuse(problem: string): TrimtabError {
+  return new TrimtabError("invalid_delta", problem);
+}
+
+function requireAllowed(name: string): void {
+  if (name === ADAPTER_CONFIG || name === ADAPTER_WEIGHTS || OTHER_FILES.has(name)) return;
+  if (/\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name)) {
+    throw refuse(
+      `${quoteName(name)} is a pickle, which can run code, and is never read; save the adapter as safetensors`,
+    );
+  }
+  throw refuse(`the folder holds ${quoteName(name)}, which is no part of an adapter; leave it out`);
+}
+
+function requireFile(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
+  const bytes = files.get(name);
+  if (bytes === undefined) throw refuse(`the folder lacks ${name}`);
+  return bytes;
+}

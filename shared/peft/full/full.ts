@@ -1,0 +1,16 @@
+import type { PeftMethod } from "../method.ts";
+import { attachFull, planFull } from "./attach.ts";
+import { publishFull } from "./publish.ts";
+import { FullSettings } from "./settings.ts";
+
+export const full: PeftMethod<FullSettings> = {
+  settings: FullSettings,
+  plan: planFull,
+  attach: attachFull,
+  publish: publishFull,
+  traits: {
+    learningRate: 0.1,
+    mergeable: true,
+    suits: "much data or a task far from the base, where a whole copy of the model per task is affordable",
+  },
+};

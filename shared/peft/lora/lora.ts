@@ -1,0 +1,18 @@
+import type { PeftMethod } from "../method.ts";
+import { attachLora, planLora } from "./attach.ts";
+import { loraFormat } from "./format.ts";
+import { publishLora } from "./publish.ts";
+import { LoraSettings } from "./settings.ts";
+
+export const lora: PeftMethod<LoraSettings> = {
+  settings: LoraSettings,
+  plan: planLora,
+  attach: attachLora,
+  publish: publishLora,
+  format: loraFormat,
+  traits: {
+    learningRate: 1,
+    mergeable: true,
+    suits: "most tasks: close to full fine-tuning with a few per cent of its parameters",
+  },
+};

@@ -1,0 +1,202 @@
+import type { z } from "zod";
+import type { CanonicalDelta } from "../delta/canonical.ts";
+import type { SafetensorsTensor } from "../formats/safetensors.ts";
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { Value } from "../graph/graph.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { ModelFiles } from "../model/model-folder.ts";
+import type { ModelRewrite } from "../model/rewrite.ts";
+import type { BatchShape } from "../model/training-forward.ts";
+import type { Weights } from "../model/weights.ts";
+import type { Tensor } from "../tensor.ts";
+
+/**
+ * A way to train part of a model. A method is a folder beside this file with one row in `registry.ts`; the recipes, the
+ * loop, the trainer and the edge know only what stands here. Everything is pure: equal arguments give equal results.
+ */
+export interface PeftMethod<Settings> {
+  /** What a job says under `peft`; its `type` is the name of the row. */
+  readonly settings: z.ZodType<Settings>;
+  /**
+   * What is trained and what serving it will take, from the model's shape alone.
+   * Throws `invalid_request`, with the setting as `param`, when the settings do not fit the model.
+   */
+  plan(options: PlanOptions<Settings>): MethodPlan;
+  /** The same with first values and graphs. Throws as `plan` does. */
+  attach(options: AttachOptions<Settings>): AttachedMethod;
+  /** The trained values as files that others read, and as they are served. */
+  publish(options: PublishOptions<Settings>): PublishedPart | Promise<PublishedPart>;
+  /** The adapter files of this method, for those that others made; left out where there are none. */
+  readonly format?: AdapterFormat;
+  readonly traits: MethodTraits;
+}
+
+/** What a person who chooses a method wants to know, and what the recipes need to. */
+export interface MethodTraits {
+  /** The learning rate that `auto` takes, as a multiple of LoRA's. */
+  readonly learningRate: number;
+  /** The result can be folded into the base's weights. */
+  readonly mergeable: boolean;
+  /** What it suits, in a sentence. */
+  readonly suits: string;
+}
+
+export interface PlanOptions<Settings> {
+  readonly config: ModelConfig;
+  readonly settings: Settings;
+  /** Where the settings stand in the request, for `param`: `method.supervised.peft`, or with an index behind it. */
+  readonly param: string;
+}
+
+export interface MethodPlan {
+  readonly parameters: readonly Parameter[];
+  readonly serving: ServingFootprint;
+}
+
+/** What one row takes that asks for the result; all 0 for a method that gives a whole model. */
+export interface ServingFootprint {
+  /** The largest rank that it has in one layer. */
+  readonly rank: number;
+  /** Vectors of scales and biases, in numbers. */
+  readonly vectors: number;
+  /** The most columns of bottlenecks that it has in one block. */
+  readonly columns: number;
+  /** Positions of the context that hold no text: virtual tokens and prefix. */
+  readonly positions: number;
+}
+
+export interface AttachOptions<Settings> extends PlanOptions<Settings> {
+  /** The base's weights; only read. */
+  readonly weights: Weights;
+  readonly seed: number;
+  /** Token ids of a text, for methods that start from one. */
+  readonly encode: (text: string) => readonly number[];
+}
+
+/** A tensor that training changes. */
+export interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Whether weight decay applies; norms and biases go without. */
+  readonly decay: boolean;
+  /** The learning rate of this parameter as a multiple of the run's; 1 when left out. */
+  readonly rate?: number;
+}
+
+/** A method on one model. */
+export interface AttachedMethod {
+  /** Everything that training changes. A base weight among them, by its own name, is no longer frozen. */
+  readonly parameters: readonly Parameter[];
+  /** The first value of each parameter. */
+  readonly initial: ReadonlyMap<string, Tensor<"f32">>;
+  /** Whether the first values leave the base as it is. */
+  readonly startsAsBase: boolean;
+  /** How the forward pass changes; left out where it does not. */
+  readonly rewrite?: (context: RewriteContext) => ModelRewrite;
+  /** What the training graph takes besides data and parameters, drawn anew for every micro-batch. */
+  readonly randomInputs: (shape: BatchShape) => readonly RandomInput[];
+  /** Frozen inputs of the graphs: other values for weights of the base, or inputs of the method's own. */
+  readonly frozen?: ReadonlyMap<string, Tensor>;
+  /** Weights of the base that the graphs do not take, because `frozen` holds them in another form. */
+  readonly replaced?: ReadonlySet<string>;
+  /** Positions at the beginning of every example that hold no text; the data gets as many placeholders. 0 when left out. */
+  readonly virtualTokens?: number;
+  /** Positions before those, of keys and values alone; they take no placeholder. 0 when left out. */
+  readonly prefixTokens?: number;
+  /** A scalar added to the loss of a step; evaluation goes without. */
+  readonly penalty?: (context: RewriteContext) => Value;
+  /** What happens to the parameters after each step besides the optimizer. */
+  readonly afterStep?: AfterStep;
+}
+
+/** Runs on the host between two steps; a pure function of what it is given. */
+export interface AfterStep {
+  /** First values of what it remembers from step to step; checkpoints hold it, by name. */
+  readonly memory: ReadonlyMap<string, Tensor<"f32">>;
+  /** The tensors that change, parameters and memory, by name. Mutates nothing. */
+  apply(moment: StepMoment): ReadonlyMap<string, Tensor<"f32">>;
+}
+
+export interface StepMoment {
+  /** Counted from 1. */
+  readonly step: number;
+  readonly totalSteps: number;
+  /** The parameters after the optimizer's step, and the memory. */
+  readonly values: ReadonlyMap<string, Tensor<"f32">>;
+  /** As the optimizer took them: summed over the micro-batches, then clipped. */
+  readonly gradients: ReadonlyMap<string, Tensor<"f32">>;
+}
+
+export interface RewriteContext {
+  readonly b: GraphBuilder;
+  readonly config: ModelConfig;
+  /** The graph input of one of the method's parameters, or of its `frozen` tensors. */
+  readonly parameter: (name: string) => Value;
+  /** The graph input of one of the base's weights, in the layout of `weightSpecs`. */
+  readonly weight: (name: string) => Value;
+  /** The graph input of one of the method's `randomInputs`. */
+  readonly random: (name: string) => Value;
+  /** [B, T] i64: where each token stands in its example, placeholders of `virtualTokens` included. */
+  readonly positions: Value;
+  /** False in an evaluation graph, which has no random inputs. */
+  readonly training: boolean;
+}
+
+/** A u8 input of ones and zeros: an element is 0 with the given probability. */
+export interface RandomInput {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly probability: number;
+}
+
+export interface PublishOptions<Settings> {
+  readonly config: ModelConfig;
+  readonly settings: Settings;
+  readonly seed: number;
+  /** The trained value of each parameter, under the names that `attach` gave. */
+  readonly values: ReadonlyMap<string, Tensor<"f32">>;
+  /** The base's weights; only read. */
+  readonly weights: Weights;
+  /** The base's Hugging Face folder. */
+  readonly base: { readonly id: string; readonly files: ModelFiles };
+}
+
+/** What training made: an adapter, or all files of a whole model. */
+export type PublishedPart =
+  | { readonly kind: "adapter"; readonly adapter: Adapter }
+  | { readonly kind: "model"; readonly files: ReadonlyMap<string, Uint8Array> };
+
+/** An adapter as others read it and as it is served here, which compute the same. */
+export interface Adapter {
+  /** The row of the registry. */
+  readonly method: string;
+  /** `adapter_config.json` and `adapter_model.safetensors`. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly delta: CanonicalDelta;
+  /** How many numbers were trained. */
+  readonly parameters: number;
+}
+
+/** A layout of adapter files, peft's or AdapterHub's. Methods that share a layout share the object. */
+export interface AdapterFormat {
+  /** Whether an `adapter_config.json` with these fields is of this layout. */
+  recognises(config: Readonly<Record<string, unknown>>): boolean;
+  /**
+   * Nothing is overlooked: throws `invalid_delta` naming the field that is unknown or not supported, or the tensor that is
+   * missing, left over, of a wrong shape or dtype, or not finite.
+   */
+  read(folder: AdapterFolder, base: BaseAccess): Promise<Omit<Adapter, "files">>;
+}
+
+export interface AdapterFolder {
+  readonly config: Readonly<Record<string, unknown>>;
+  /** All values finite. */
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+}
+
+/** The base that an adapter is read for. */
+export interface BaseAccess {
+  readonly config: ModelConfig;
+  /** A weight in the layout of `weightSpecs`, read only by those formats that need it. */
+  readonly weight: (name: string) => Promise<Tensor<"f32">>;
+}

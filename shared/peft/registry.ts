@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { full } from "./full/full.ts";
+import { lora } from "./lora/lora.ts";
+import type { PeftMethod } from "./method.ts";
+
+/** Every way to train part of a model, or all of it; a new one is a folder beside this file and a row here. */
+export const PEFT_METHODS = { lora, full } as const;
+
+export type PeftType = keyof typeof PEFT_METHODS;
+export type SettingsOf<T extends PeftType> = z.infer<(typeof PEFT_METHODS)[T]["settings"]>;
+export type AnySettings = { readonly [T in PeftType]: SettingsOf<T> }[PeftType];
+
+// The rows' schemas are objects with a literal `type`; the contract's type does not say so.
+const schemas = Object.values(PEFT_METHODS).map(({ settings }) => settings as unknown as z.ZodObject);
+
+/** The settings of any one method, told apart by `type`; an unknown type is refused with a list of those that are known. */
+export const PeftSettings: z.ZodType<AnySettings> = z
+  .discriminatedUnion("type", schemas as [z.ZodObject, ...z.ZodObject[]], {
+    error: ({ code }) =>
+      code === "invalid_union" ? `must be one of ${Object.keys(PEFT_METHODS).join(", ")}` : undefined,
+  })
+  .meta({ id: "PeftSettings" }) as unknown as z.ZodType<AnySettings>;
+
+/** The row of the settings' method. */
+export function peftMethod<S extends AnySettings>({ type }: S): PeftMethod<S> {
+  // The row of a type takes the settings of that type, which the compiler does not follow through the index.
+  return PEFT_METHODS[type] as unknown as PeftMethod<S>;
+}

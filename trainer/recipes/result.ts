@@ -1,0 +1,28 @@
+import type { ArtefactKind } from "../../shared/api/artefacts.ts";
+import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { publishMethods } from "../../shared/peft/combine.ts";
+import type { PublishOptions } from "../../shared/peft/method.ts";
+import type { AnySettings } from "../../shared/peft/registry.ts";
+
+/** A finished result: the files of a delta, or of a whole model. */
+export interface ResultFolder {
+  readonly kind: ArtefactKind;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * What a run of those methods ends with: one delta, or the model where all weights were trained. Equal arguments give equal
+ * bytes. Throws `invalid_delta` when the training changed nothing.
+ */
+export async function publishResult(
+  options: PublishOptions<readonly AnySettings[]>,
+  provenance: Provenance,
+): Promise<ResultFolder> {
+  const parts = await publishMethods(options);
+  const adapters = parts.flatMap((part) => (part.kind === "adapter" ? [part.adapter] : []));
+  if (adapters.length === parts.length) return { kind: "delta", files: await writeDeltaFolder(adapters, provenance) };
+  const [model] = parts;
+  if (parts.length === 1 && model?.kind === "model") return model;
+  throw new TrimtabError("internal_error", "a model cannot be published together with adapters");
+}
