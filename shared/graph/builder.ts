@@ -106,6 +106,11 @@ export class GraphBuilder {
 
   matmul = (a: Value, b: Value, { transA = false, transB = false } = {}) =>
     this.#one("matmul", [a, b], { transA, transB });
+  matmulNf4 = (
+    x: Value,
+    { packed, absmax }: { packed: Value; absmax: Value },
+    attrs: { rows: number; columns: number; transB: boolean },
+  ) => this.#one("matmulNf4", [x, packed, absmax], attrs);
   reduceSum = (x: Value, axes: readonly number[], keepdims = false) =>
     this.#one("reduceSum", [x], { axes: sortedAxes(x, axes), keepdims });
   reduceMean = (x: Value, axes: readonly number[], keepdims = false) =>

@@ -1,4 +1,5 @@
 import { TrimtabError } from "../errors.ts";
+import { NF4_BLOCK } from "../formats/nf4.ts";
 import { i64, scalar, type Tensor } from "../tensor.ts";
 import type { Graph, NodeOf, Shape, Value } from "./graph.ts";
 import { type Attribute, encodeModel, type OnnxNode } from "./onnx-model.ts";
@@ -145,6 +146,22 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
     else if (inputs.every(({ shape }) => shape.length === 2))
       encoder.push("Gemm", inputs, { outputs, attributes: flags });
     else encoder.push("FusedMatMul", inputs, { outputs, attributes: flags, contrib: true });
+  },
+  // The kernel gives x Bᵀ whatever its transB says (onnxruntime 1.30), so x B is made from it by another way: as a column
+  // that is multiplied by 1 the matrix comes back dequantised. The matrix must be fed, or onnxruntime would do that for
+  // good when it folds constants.
+  matmulNf4: ({ inputs, outputs, attrs: { rows, columns, transB } }, encoder) => {
+    const [x, ...matrix] = inputs;
+    const kind = { block_size: NF4_BLOCK, quant_type: 1, transB: 1 };
+    if (transB) {
+      encoder.push("MatMulBnb4", inputs, { outputs, attributes: { K: columns, N: rows, ...kind }, contrib: true });
+      return;
+    }
+    const one = encoder.constant({ dtype: "f32", shape: [1, 1], data: Float32Array.of(1) });
+    const attributes = { K: 1, N: rows * columns, ...kind };
+    const flat = encoder.push("MatMulBnb4", [one, ...matrix], { attributes, contrib: true });
+    const restored = encoder.push("Reshape", [flat, encoder.constant(i64([2], [rows, columns]))]);
+    encoder.push("MatMul", [x!, restored], { outputs });
   },
   reduceSum: reduction("ReduceSum"),
   reduceMean: reduction("ReduceMean"),

@@ -1,4 +1,5 @@
 import { TrimtabError } from "../errors.ts";
+import { NF4_BLOCK } from "../formats/nf4.ts";
 import type { DType } from "../tensor.ts";
 import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./graph.ts";
 
@@ -48,6 +49,11 @@ export interface OpAttrs {
   where: None;
   // Linear algebra: [..., M, K] · [..., K, N]; a transposed operand is stored [..., K, M] or [..., N, K].
   matmul: { readonly transA: boolean; readonly transB: boolean };
+  /**
+   * (x, packed [⌈rows·columns / 2⌉] u8, absmax [⌈rows·columns / 64⌉]) → x times the matrix [rows, columns] that they hold
+   * flattened, as NF4 blocks of 64 (formats/nf4.ts): [..., rows] → [..., columns], transposed [..., columns] → [..., rows].
+   */
+  matmulNf4: { readonly rows: number; readonly columns: number; readonly transB: boolean };
   // Reductions.
   reduceSum: Reduction;
   reduceMean: Reduction;
@@ -208,6 +214,7 @@ export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   greater: 2,
   where: 3,
   matmul: 2,
+  matmulNf4: 3,
   reduceSum: 1,
   reduceMean: 1,
   reduceMax: 1,
@@ -267,6 +274,19 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     expectType(a!, FLOATS, "operands");
     const batch = broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
     return [{ dtype: sameDtypes(a!, b!), shape: [...batch, rows, columns] }];
+  },
+  matmulNf4: ([x, packed, absmax], { rows, columns, transB }) => {
+    const [inner, outer] = transB ? [columns, rows] : [rows, columns];
+    expectType(x!, FLOATS, "x");
+    expectType(packed!, ["u8"], "the packed matrix");
+    expectShape(packed!, [Math.ceil((rows * columns) / 2)], "the packed matrix");
+    expectShape(absmax!, [Math.ceil((rows * columns) / NF4_BLOCK)], "the scales");
+    if (x!.shape.length < 2 || x!.shape.at(-1) !== inner) {
+      fail(
+        `x must be [..., ${inner}] beside the matrix [${rows}, ${columns}]${transB ? "ᵀ" : ""}, got ${formatType(x!)}`,
+      );
+    }
+    return [{ dtype: sameDtypes(x!, absmax!), shape: x!.shape.with(-1, outer) }];
   },
   reduceSum: reduction(NUMBERS),
   reduceMean: reduction(FLOATS),

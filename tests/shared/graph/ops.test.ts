@@ -78,6 +78,24 @@ describe("inferTypes", () => {
     ["matmul", [i64(2, 3), i64(3, 4)], plain, "matmul: operands must be f32 or f64, got i64[2, 3]"],
     ["matmul", [f32(2, 3, 4), f32(5, 4, 2)], plain, "matmul: cannot broadcast [2] with [5]"],
     [
+      "matmulNf4",
+      [f32(3, 4), type("u8", 32), f32(1)],
+      { rows: 4, columns: 16, transB: true },
+      "matmulNf4: x must be [..., 16] beside the matrix [4, 16]ᵀ, got f32[3, 4]",
+    ],
+    [
+      "matmulNf4",
+      [f32(3, 4), type("u8", 31), f32(1)],
+      { rows: 4, columns: 16, transB: false },
+      "matmulNf4: the packed matrix must be [32], got u8[31]",
+    ],
+    [
+      "matmulNf4",
+      [f32(3, 4), type("u8", 32), f32(2)],
+      { rows: 4, columns: 16, transB: false },
+      "matmulNf4: the scales must be [1], got f32[2]",
+    ],
+    [
       "reduceSum",
       [f32(2, 3)],
       { axes: [2], keepdims: false },
