@@ -1,17 +1,16 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { formatShape } from "../../shared/graph/graph.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";
 import { f32, i64, scalar, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { Executor } from "../../trainer/engines/executor.ts";
+import { drawMasks } from "../../trainer/loop/random-masks.ts";
 import { train } from "../../trainer/loop/train.ts";
 import { initialState, parameterValues } from "../../trainer/loop/training-state.ts";
 import { ADAMW_DEFAULTS } from "../../trainer/optim/adamw.ts";
-import { attachFull } from "../../shared/peft/full/attach.ts";
-import { attachLora } from "../../shared/peft/lora/attach.ts";
-import type { AttachedMethod } from "../../shared/peft/method.ts";
-import { drawMasks } from "../../trainer/loop/random-masks.ts";
 import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
+import { attached } from "../support/peft.ts";
 import { goldenBase } from "../trainer/golden-llama.ts";
 import { EXECUTORS } from "./executors.ts";
 
@@ -20,7 +19,7 @@ const MICRO_BATCHES = 2;
 const shape = { rows: 2, tokens: 12 };
 const { config, weights } = goldenBase();
 const settings = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: "all-linear" } as const;
-const method = attachLora({ config, weights, settings, seed: 7 });
+const method = attached(settings, { config, weights, seed: 7 });
 
 /** Random tokens in two packed examples a row, a third of them untrained. */
 function batch(step: number, micro: number): Record<string, Tensor> {
@@ -116,7 +115,7 @@ describe("the graph of a training step", () => {
   });
 
   it("has every matrix's gradient when everything is trained", () => {
-    const full = attachFull({ config, weights, seed: 7, settings: { type: "full" } });
+    const full = attached({ type: "full" }, { config, weights, seed: 7 });
     expect(gradientShapes(full)).toEqual(matrices.map(({ name }) => name));
   });
 
@@ -133,7 +132,7 @@ describe("the graph of a training step", () => {
   });
 
   it("has as many as backpropagation takes when everything is trained", () => {
-    const full = attachFull({ config, weights, seed: 7, settings: { type: "full" } });
+    const full = attached({ type: "full" }, { config, weights, seed: 7 });
     // Forward 7 linears and 2 of attention; backward two each for these nine; the head once forward, twice backward.
     expect(countProducts(full)).toBe(config.layers * (9 + 18) + 3);
   });

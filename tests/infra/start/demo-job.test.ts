@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { ApiClient } from "../../../infra/start/api-client.ts";
 import { cancelLeftOver, progressOf, resultOf } from "../../../infra/start/demo-job.ts";
 import type { Job } from "../../../shared/api/jobs.ts";
+import { settingsOf } from "../../support/peft.ts";
 
 const JOB: Job = {
   id: "ftjob-1",
@@ -22,7 +23,7 @@ const JOB: Job = {
     type: "supervised",
     supervised: {
       hyperparameters: { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" },
-      peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: "all-linear" },
+      peft: settingsOf({ type: "lora" }),
     },
   },
   executor: null,

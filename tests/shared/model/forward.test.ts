@@ -2,8 +2,16 @@ import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { formatType } from "../../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../../shared/model/config.ts";
-import { forward, head, type LinearRewrite, weightInputs } from "../../../shared/model/forward.ts";
-import { EMBEDDING, HEAD, linearModules, weightName, weightSpecs } from "../../../shared/model/modules.ts";
+import { forward, head, weightInputs } from "../../../shared/model/forward.ts";
+import {
+  adaptableModules,
+  blockPaths,
+  EMBEDDING,
+  HEAD,
+  weightName,
+  weightSpecs,
+} from "../../../shared/model/modules.ts";
+import type { ModelRewrite } from "../../../shared/model/rewrite.ts";
 import type { Weights } from "../../../shared/model/weights.ts";
 import { f32, i64 } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
@@ -15,7 +23,7 @@ const { config, weights } = await goldenModel("plain");
 
 interface Options {
   readonly config?: ModelConfig;
-  readonly rewrite?: LinearRewrite;
+  readonly rewrite?: (b: GraphBuilder) => ModelRewrite;
   readonly attended?: string[];
 }
 
@@ -34,9 +42,9 @@ function build(options: Options = {}) {
       model.heads * model.headDim,
     ]);
   };
-  const { rewrite } = options;
-  const hidden = forward({ b, config: model, tokens, weight, attend, ...(rewrite === undefined ? {} : { rewrite }) });
-  return b.build({ hidden, logits: head({ b, config: model, weight }, hidden) });
+  const rewrite = options.rewrite?.(b) ?? {};
+  const hidden = forward({ b, config: model, tokens, weight, attend, rewrite });
+  return b.build({ hidden, logits: head({ b, config: model, weight, rewrite }, hidden) });
 }
 
 async function run(options: Options & { weights?: Weights } = {}) {
@@ -103,22 +111,26 @@ describe("forward", { timeout: 30_000 }, () => {
   it("offers every linear layer to a rewrite once, with its input and its result", () => {
     const sites: string[] = [];
     build({
-      rewrite: ({ path, x, y }) => {
-        sites.push(`${path} ${x.shape.at(-1)} → ${y.shape.at(-1)}`);
-        return y;
-      },
+      rewrite: () => ({
+        linear: ({ path, x, product }) => {
+          sites.push(`${path} ${x.shape.at(-1)} → ${product.shape.at(-1)}`);
+          return {};
+        },
+      }),
     });
-    expect(sites).toEqual(linearModules(config).map((module) => `${module.path} ${module.in} → ${module.out}`));
+    expect(sites).toEqual(adaptableModules(config).map((module) => `${module.path} ${module.in} → ${module.out}`));
   });
 
-  it("computes with what the rewrite gives in place of the result", async () => {
+  it("adds what the rewrite gives to the result", async () => {
     const path = "layers.1.mlp.down_proj";
     const rewritten = await run({
-      rewrite: ({ b, path: at, x, y }) => {
-        if (at !== path) return y;
-        const ones = b.constant(f32([config.ffnSize, config.hiddenSize], new Float32Array(64 * 32).fill(0.25)));
-        return b.add(y, b.matmul(x, ones));
-      },
+      rewrite: (b) => ({
+        linear: ({ path: at, x }) => {
+          if (at !== path) return {};
+          const ones = b.constant(f32([config.ffnSize, config.hiddenSize], new Float32Array(64 * 32).fill(0.25)));
+          return { added: [b.matmul(x, ones)] };
+        },
+      }),
     });
     const { shape, data } = weights.get(weightName(path))!;
     const merged = await run({
@@ -156,12 +168,104 @@ describe("forward", { timeout: 30_000 }, () => {
     // With attention that returns the values, a bias on them is a constant added before o_proj; those on q and k do nothing.
     const raised = await run({ config: qwen, weights: filled(0.5) });
     const by = await run({
-      rewrite: ({ b, path, y }) => (path.endsWith("v_proj") ? b.add(y, 0.5) : y),
+      rewrite: (b) => ({ linear: ({ path }) => (path.endsWith("v_proj") ? { added: [b.scalar(0.5)] } : {}) }),
     });
     expect(largestDifference(raised.logits, by.logits)).toBeLessThan(1e-5);
     expect(largestDifference(raised.logits, (await run()).logits)).toBeGreaterThan(0.01);
   });
 });
+
+describe("rewrites", () => {
+  const qwen = { ...config, modelType: "qwen2", attentionBias: true } as const;
+  const path = "layers.0.self_attn.v_proj";
+  const biased: Weights = new Map([
+    ...weights,
+    ...weightSpecs(qwen)
+      .filter(({ name }) => name.endsWith(".bias"))
+      .map(({ name, shape }) => [name, f32(shape, new Float32Array(shape[0]!).fill(0.5))] as const),
+  ]);
+  const scaledWeight = (factor: number): Weights => {
+    const { shape, data } = biased.get(weightName(path))!;
+    return new Map([
+      ...biased,
+      [
+        weightName(path),
+        f32(
+          shape,
+          data.map((w) => w * factor),
+        ),
+      ],
+    ]);
+  };
+
+  it("scale the product with the weight and leave the bias alone", async () => {
+    const scale = f32([16], new Float32Array(16).fill(3));
+    const by = await run({
+      config: qwen,
+      weights: biased,
+      rewrite: (b) => ({ linear: (site) => (site.path === path ? { scale: b.constant(scale) } : {}) }),
+    });
+    const merged = await run({ config: qwen, weights: scaledWeight(3) });
+    expect(largestDifference(by.logits, merged.logits)).toBeLessThan(1e-5);
+    expect(largestDifference(by.logits, (await run({ config: qwen, weights: biased })).logits)).toBeGreaterThan(0.05);
+  });
+
+  it("see the stream and the result of both parts of every block, and add to the stream", async () => {
+    const seen: string[] = [];
+    const by = await run({
+      rewrite: (b) => ({
+        block: ({ path: at, stream, y }) => {
+          seen.push(at);
+          return at === "layers.1.mlp" ? [b.neg(y), b.neg(stream)] : [];
+        },
+      }),
+    });
+    expect(seen).toEqual(blockPaths(config));
+    // The last block's sum is taken back whole: the final norm of zeros.
+    expect(by.hidden.every((value) => Math.abs(value) < 1e-3)).toBe(true);
+    expect((await run()).hidden.some((value) => Math.abs(value) > 0.1)).toBe(true);
+  });
+
+  it("put other embeddings in the place of the tokens'", async () => {
+    const { data } = weights.get(EMBEDDING)!;
+    const row = f32([config.hiddenSize], data.slice(7 * config.hiddenSize, 8 * config.hiddenSize));
+    const by = await run({ rewrite: (b) => ({ embed: ({ y }) => b.add(b.mul(y, 0), b.constant(row)) }) });
+    const last = (logits: Float32Array) => logits.slice(-config.vocabSize);
+    const table = new Map([...weights, [EMBEDDING, f32([config.vocabSize, 32], repeat(row.data, config.vocabSize))]]);
+    expect(last(by.logits)).toEqual(last((await run({ weights: table })).logits));
+  });
+
+  it("compute a product by other means, and its weight is no input then", () => {
+    const graph = build({
+      rewrite: (b) => ({
+        product: (at, x) => (at === path ? b.matmul(x, b.input("other", "f32", [32, 16])) : undefined),
+      }),
+    });
+    const names = graph.inputs.map(({ name }) => name);
+    expect(names).toContain("other");
+    expect(names).not.toContain(weightName(path));
+  });
+
+  it("change the head as any other layer", async () => {
+    const ones = f32([config.vocabSize], new Float32Array(config.vocabSize).fill(1));
+    const by = await run({
+      rewrite: (b) => ({ linear: ({ path: at }) => (at === "lm_head" ? { added: [b.constant(ones)] } : {}) }),
+    });
+    const { logits } = await run();
+    expect(
+      largestDifference(
+        by.logits,
+        logits.map((value) => value + 1),
+      ),
+    ).toBeLessThan(1e-6);
+  });
+});
+
+function repeat(row: Float32Array, times: number): Float32Array {
+  const result = new Float32Array(row.length * times);
+  for (let at = 0; at < times; at++) result.set(row, at * row.length);
+  return result;
+}
 
 describe("weightInputs", () => {
   it("makes one input per name, on first use", () => {

@@ -1,15 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { EMBEDDING, weightSpecs } from "../../../shared/model/modules.ts";
-import type { Weights } from "../../../shared/model/weights.ts";
+import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import { type Tensor, zeros } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { type StepReport, train } from "../../../trainer/loop/train.ts";
 import { initialState } from "../../../trainer/loop/training-state.ts";
 import { slots } from "../../../trainer/optim/adamw.ts";
-import { attachFull } from "../../../shared/peft/full/attach.ts";
-import { attachLora } from "../../../shared/peft/lora/attach.ts";
-import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
+import { attached } from "../../support/peft.ts";
 import {
   type GoldenTraining,
   goldenBase,
@@ -67,7 +65,7 @@ async function fiveSteps(
 describe("LoRA against peft", () => {
   const golden = readGoldenJson<GoldenTraining>("lora/golden.json");
   const feeds = goldenFeeds(golden);
-  const method = attachLora({ config, weights, seed: 1, settings: { ...lora, target_modules: targets } });
+  const method = attached({ ...lora, target_modules: targets }, { config, weights });
   const adapter = goldenFactors("lora/adapter/adapter_model.safetensors");
 
   it("has peft's loss and gradients", async () => {
@@ -112,10 +110,10 @@ describe("full fine-tuning against PyTorch", () => {
     Pick<GoldenTraining, "training" | "loss"> & { after: Record<string, { sum: number; norm: number }> }
   >("lora/full.json");
   const feeds = goldenFeeds(readGoldenJson<GoldenTraining>("lora/golden.json"));
-  const method = attachFull({ config, weights, seed: 1, settings: { type: "full" } });
+  const method = attached({ type: "full" }, { config, weights });
 
   it("freezes nothing", () => {
-    const frozen: Weights = frozenTensors(weights, method);
+    const frozen: ReadonlyMap<string, Tensor> = frozenTensors(weights, method);
     expect([...frozen.keys()]).toEqual([]);
     expect(method.parameters.find(({ name }) => name === EMBEDDING)?.decay).toBe(true);
     expect(method.parameters.filter(({ decay }) => !decay).every(({ name }) => name.includes("norm"))).toBe(true);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import { attachLora } from "../../../shared/peft/lora/attach.ts";
-import { createEvaluator } from "../../../trainer/recipes/evaluator.ts";
+import { createEvaluator, lossOfBase } from "../../../trainer/recipes/evaluator.ts";
+import { attached } from "../../support/peft.ts";
 import { type GoldenTraining, goldenBase, goldenFactors, readGoldenJson } from "../golden-llama.ts";
 
 const { config, weights } = goldenBase();
@@ -13,12 +13,7 @@ const settings = {
   lora_dropout: 0.5,
   target_modules: ["q_proj", "v_proj", "down_proj"],
 } as const;
-const method = attachLora({
-  config,
-  weights,
-  seed: 1,
-  settings: { ...settings, target_modules: [...settings.target_modules] },
-});
+const method = attached(settings, { config, weights });
 const [rows, length] = golden.inputIds.shape;
 const examples = Array.from({ length: rows }, (_, row) => ({
   ids: Int32Array.from(golden.inputIds.data.slice(row * length, (row + 1) * length)),
@@ -40,5 +35,16 @@ it.each([
   expect(await evaluator.loss(adapter)).toBeCloseTo(golden.loss, 4);
   expect(breaths).toBe(shape.rows === 1 && shape.tokens === 10 ? 2 : 1);
   expect(await evaluator.loss(method.initial)).toBeCloseTo(readGoldenJson<{ loss: number }>("lora/full.json").loss, 4);
+  await evaluator.dispose();
+});
+
+it("measures the base without the method", async () => {
+  const executor = createOnnxRuntimeExecutor({ threads: 1 });
+  const rowOptions = { shape: { rows: 2, tokens: 10 }, packing: true, padId: 0 };
+  const options = { config, weights, rows: rowOptions, examples, breathe: async () => {} };
+  const base = await lossOfBase(executor, options);
+  const evaluator = await createEvaluator(executor, { ...options, method });
+  expect(await evaluator.loss(method.initial)).toBe(base);
+  expect(base).not.toBeCloseTo(golden.loss, 2);
   await evaluator.dispose();
 });

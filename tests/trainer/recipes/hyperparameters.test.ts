@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SupervisedHyperparameters } from "../../../shared/api/methods.ts";
 import { type RunFacts, resolveHyperparameters } from "../../../trainer/recipes/hyperparameters.ts";
 
-const facts: RunFacts = { examples: 360, tokens: 18_000, hiddenSize: 256, full: false };
+const facts: RunFacts = { examples: 360, tokens: 18_000, hiddenSize: 256, rate: 1 };
 const resolve = (settings: object = {}, change: Partial<RunFacts> = {}) =>
   resolveHyperparameters(SupervisedHyperparameters.parse(settings), { ...facts, ...change });
 
@@ -28,12 +28,12 @@ describe("auto", () => {
     expect(resolve({ gradient_accumulation_steps: 4 })).toMatchObject({ batchSize: 5, accumulation: 4 });
   });
 
-  it("takes a lower rate for wider models, and a tenth for full training", () => {
+  it("takes a lower rate for wider models, and what a method says of it", () => {
     const rate = (change: Partial<RunFacts>) => resolve({}, change).schedule.peak;
     expect(rate({})).toBeCloseTo(2.49e-3, 5);
     expect(rate({ hiddenSize: 2000 })).toBeCloseTo(5e-4, 9);
     expect(rate({ hiddenSize: 4096 })).toBeCloseTo(2.86e-4, 6);
-    expect(rate({ full: true })).toBeCloseTo(rate({}) / 10, 9);
+    expect(rate({ rate: 0.1 })).toBeCloseTo(rate({}) / 10, 9);
   });
 });
 

@@ -9,9 +9,13 @@ const dataset = { name: "a.jsonl", digest: "", bytes: new TextEncoder().encode(t
 
 describe("longestSequence", () => {
   it("is the context unless the job asks for less, and never more", () => {
-    expect(longestSequence(config, undefined)).toBe(128);
-    expect(longestSequence(config, 20)).toBe(20);
-    expect(() => longestSequence(config, 1024)).toThrow("`max_length` is 1024, but the model's context has 128 tokens");
+    expect(longestSequence(config, undefined, 0)).toBe(128);
+    expect(longestSequence(config, 20, 0)).toBe(20);
+    expect(() => longestSequence(config, 1024, 0)).toThrow(
+      "`max_length` is 1024, but the model's context has 128 tokens: ask for at most 128",
+    );
+    expect(longestSequence(config, undefined, 8)).toBe(120);
+    expect(() => longestSequence(config, 121, 8)).toThrow("of which the method takes 8: ask for at most 120");
   });
 });
 

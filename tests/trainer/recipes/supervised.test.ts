@@ -1,14 +1,16 @@
 import { describe, expect, it, vi } from "vitest";
-import type { PeftSettings, SupervisedHyperparameters } from "../../../shared/api/methods.ts";
+import type { SupervisedHyperparameters } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
-import { readDeltaFolder } from "../../../shared/delta/delta-folder.ts";
+import { MANIFEST_FILE, parseManifest, requireBase } from "../../../shared/delta/manifest.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { loadModelFolder, readModelJson } from "../../../shared/model/model-folder.ts";
 import { tokenizerDigest } from "../../../shared/model/tokenizer.ts";
+import type { AnySettings } from "../../../shared/peft/registry.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
 import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { settingsOf } from "../../support/peft.ts";
 import { largestDifference } from "../golden-llama.ts";
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 
@@ -18,7 +20,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
 const files = tinyModel();
 const base = { id: "tiny", digest: "b".repeat(64), files };
-const lora: PeftSettings = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0, target_modules: "all-linear" };
+const lora = settingsOf({ type: "lora", r: 4, lora_alpha: 8 });
 
 async function dataset(text: string, name = "train.jsonl") {
   const bytes = new TextEncoder().encode(text);
@@ -27,7 +29,7 @@ async function dataset(text: string, name = "train.jsonl") {
 
 interface RunOptions {
   readonly hyperparameters?: Partial<SupervisedHyperparameters>;
-  readonly peft?: PeftSettings;
+  readonly peft?: AnySettings | AnySettings[];
   readonly training?: string;
   readonly validation?: string;
   readonly checkpoint?: Uint8Array;
@@ -83,7 +85,7 @@ const bytesOf = ({ outcome }: Recorded) =>
 const weightsOf = async ({ outcome }: Recorded) => {
   const { config } = loadModelFolder(files);
   const delta = decodeCanonical(outcome.folder.files.get(SERVING_FILE)!, config);
-  return [...delta.values()].flatMap(({ a, b }) => [...a!.data, ...b!.data]);
+  return [...delta.linears.values()].flatMap(({ a, b }) => [...a!.data, ...b!.data]);
 };
 
 describe("a LoRA job", () => {
@@ -148,8 +150,11 @@ describe("a LoRA job", () => {
       digest: base.digest,
       tokenizerDigest: await tokenizerDigest(readModelJson(files, "tokenizer.json")),
     };
-    const { adapter, manifest } = await readDeltaFolder(outcome.folder.files, { config, ...digests });
-    expect(adapter.factors.size).toBe(14);
+    const manifest = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
+    requireBase(manifest, digests);
+    const serving = outcome.folder.files.get(SERVING_FILE)!;
+    expect(manifest.digest).toBe(await sha256Hex(serving));
+    expect(decodeCanonical(serving, config).linears.size).toBe(14);
     expect(manifest).toMatchObject({ base_model: "tiny", created_at: 1_700_000_000, parents: [] });
     expect(manifest.data_digests).toEqual([
       (await dataset(tinyDataset(12))).digest,
@@ -165,7 +170,7 @@ describe("a LoRA job", () => {
 describe("a run is a function of its job", () => {
   const options: RunOptions = {
     hyperparameters: { n_epochs: 2, batch_size: 2, gradient_accumulation_steps: 2, learning_rate: 0.01 },
-    peft: { ...lora, lora_dropout: 0.2 } as PeftSettings,
+    peft: { ...lora, lora_dropout: 0.2 } as AnySettings,
     validation: tinyDataset(3, 2),
   };
 
@@ -253,14 +258,14 @@ describe("what cannot be trained is refused, saying what to change", () => {
     ],
     [
       "a rank beyond the layers'",
-      { peft: { ...lora, r: 10_000 } as PeftSettings },
+      { peft: { ...lora, r: 10_000 } as AnySettings },
       "invalid_request",
       "method.supervised.peft.r",
       /must be from 1 to 16, got 10000/,
     ],
     [
       "modules that are not there",
-      { peft: { ...lora, target_modules: "c_attn" } as PeftSettings },
+      { peft: { ...lora, target_modules: "c_attn" } as AnySettings },
       "invalid_request",
       "method.supervised.peft.target_modules",
       /`c_attn` matches no linear layer/,

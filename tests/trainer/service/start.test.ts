@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { settingsOf } from "../../support/peft.ts";
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 import { type FakeJob, type FakeServer, startFakeServer } from "./fake-server.ts";
 import { tinyJob } from "./tiny-job.ts";
@@ -34,7 +35,7 @@ const job: FakeJob = {
         learning_rate: 0.01,
         checkpoint_steps: 1,
       },
-      peft: { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: "all-linear" },
+      peft: settingsOf({ type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0.1 }),
     },
   },
 };

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { HttpEffects } from "../../../trainer/service/http.ts";
+import { settingsOf } from "../../support/peft.ts";
 import type { FakeJob } from "./fake-server.ts";
 
 /** Retries in tests follow one another without the pauses of the real thing. */
@@ -18,7 +19,7 @@ export const tinyJob: FakeJob = {
     type: "supervised",
     supervised: {
       hyperparameters: { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" },
-      peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: "all-linear" },
+      peft: settingsOf({ type: "lora" }),
     },
   },
 };

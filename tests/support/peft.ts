@@ -1,0 +1,28 @@
+import type { ModelConfig } from "../../shared/model/config.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import { attachMethods } from "../../shared/peft/combine.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import { type AnySettings, PeftSettings } from "../../shared/peft/registry.ts";
+
+/** Settings as a job gives them, filled in with their defaults. */
+export function settingsOf(given: object): AnySettings {
+  return PeftSettings.parse(given);
+}
+
+/** A method, or several, on a model, from settings as a job gives them. */
+export function attached(
+  given: object | readonly object[],
+  { config, weights, seed = 1 }: { config: ModelConfig; weights: Weights; seed?: number },
+): AttachedMethod {
+  const settings = [given].flat().map(settingsOf);
+  const encode = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0) % config.vocabSize);
+  return attachMethods({ config, weights, settings, seed, encode, param: "method.supervised.peft" });
+}
+
+/** No method: the base as it is. */
+export const NO_METHOD: AttachedMethod = {
+  parameters: [],
+  initial: new Map(),
+  startsAsBase: true,
+  randomInputs: () => [],
+};
