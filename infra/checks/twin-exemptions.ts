@@ -5,6 +5,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/api/limits.ts": "constants",
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
+  "shared/delta/merge/method.ts": "types and a list of names",
   "edge/decode/events.ts": "types alone",
   "edge/objects/dispatcher/schema.ts": "SQL: tests/edge/objects/dispatcher.test.ts runs on it",
   "edge/objects/tenant/schema.ts": "SQL: tests/edge/objects/tenant.test.ts runs on it",

@@ -29,9 +29,9 @@ export function svd(a: DenseMatrix): Svd {
   return { u, s: Float64Array.from(found.diagonal.slice(0, count)), v };
 }
 
-/** How many singular values exceed `relative` times the largest one: the rank, to that accuracy. */
-export function numericalRank(s: Float64Array, relative: number): number {
-  return s.filter((value) => value > relative * (s[0] ?? 0)).length;
+/** How many singular values exceed `threshold`: the rank, to that accuracy. */
+export function numericalRank(s: Float64Array, threshold: number): number {
+  return s.filter((value) => value > threshold).length;
 }
 
 /** Turns columns of `u`, and with them those of `v`, round in place. */

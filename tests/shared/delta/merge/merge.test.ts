@@ -1,0 +1,118 @@
+import { expect, test } from "vitest";
+import { type CanonicalDelta, NO_DELTA } from "../../../../shared/delta/canonical.ts";
+import { highestRank, type MergeRequest, mergeDeltas } from "../../../../shared/delta/merge/merge.ts";
+import { f32 } from "../../../../shared/tensor.ts";
+import { linears, lowRank, Q, randomDelta, randomTensor, UP } from "./deltas.ts";
+
+function refusal(request: MergeRequest, delta: CanonicalDelta = randomDelta("one"), weight = 1) {
+  try {
+    mergeDeltas(
+      [
+        { delta: randomDelta("first"), weight: 1 },
+        { delta, weight },
+      ],
+      request,
+    );
+  } catch (error) {
+    const { code, message, param } = error as { code: string; message: string; param: string };
+    return { code, message, param };
+  }
+  return undefined;
+}
+
+test("an option that the method lacks or does not read is refused by name", () => {
+  expect(refusal({ method: "ties" })).toEqual({
+    code: "invalid_request",
+    message: "`density` is missing: the method ties needs it.",
+    param: "density",
+  });
+  expect(refusal({ method: "linear", rank: 4 })).toEqual({
+    code: "invalid_request",
+    message: "`rank` has no meaning for the method linear; leave it out.",
+    param: "rank",
+  });
+  expect(refusal({ method: "dare", density: 0.5, majoritySignMethod: "total" })?.param).toBe("majority_sign_method");
+  expect(refusal({ method: "ties", density: 0.5, seed: 1 })?.param).toBe("seed");
+});
+
+test("a weight of zero is refused, and one that is no number", () => {
+  expect(refusal({ method: "cat" }, undefined, 0)).toEqual({
+    code: "invalid_request",
+    message: "`deltas.1.weight` must be a number other than 0, got 0; leave the delta out instead.",
+    param: "deltas.1.weight",
+  });
+  expect(refusal({ method: "cat" }, undefined, Number.NaN)?.param).toBe("deltas.1.weight");
+});
+
+const width = 12;
+const bottleneck = {
+  down: randomTensor([width, 2], "down"),
+  downBias: f32([2], [0, 0]),
+  up: randomTensor([2, width], "up"),
+  upBias: randomTensor([width], "up bias"),
+  fromOutput: f32([2], [1, 1]),
+  fromStream: f32([2], [0, 0]),
+  silu: f32([2], [0, 0]),
+};
+const withBottleneck = { ...NO_DELTA, bottlenecks: new Map([["layers.0.mlp", bottleneck]]) };
+
+test.each([
+  ["bottleneck adapters", withBottleneck],
+  ["virtual tokens (prompt tuning)", { ...NO_DELTA, prompt: randomTensor([3, width], "prompt") }],
+  ["a prefix", { ...NO_DELTA, prefix: [{ key: f32([1, 2], [1, 2]), value: f32([1, 2], [3, 4]) }] }],
+] as const)("%s cannot be merged element by element, nor truncated", (part, delta) => {
+  for (const request of [{ method: "ties", density: 0.5 }, { method: "svd" }] as const) {
+    expect(refusal(request, delta)).toEqual({
+      code: "invalid_request",
+      message: `\`method\` ${request.method} merges weight matrices and vectors, but deltas.1 has ${part}; use linear or cat.`,
+      param: "method",
+    });
+  }
+});
+
+test("bottlenecks are put side by side by the exact methods, weights in the way up", () => {
+  for (const method of ["linear", "cat"] as const) {
+    const merged = mergeDeltas(
+      [
+        { delta: withBottleneck, weight: 1 },
+        { delta: withBottleneck, weight: -0.5 },
+      ],
+      { method },
+    ).bottlenecks.get("layers.0.mlp")!;
+    expect(merged.down.shape).toEqual([width, 4]);
+    expect([...merged.up.data.slice(-2 * width)]).toEqual([...bottleneck.up.data].map((value) => value * -0.5));
+    expect([...merged.upBias.data]).toEqual([...bottleneck.upBias.data].map((value) => Math.fround(value * 0.5)));
+  }
+});
+
+test.each(["linear", "cat", "svd"] as const)("%s: deltas that cancel are refused, also up to rounding", (method) => {
+  const delta = randomDelta("one");
+  for (const weights of [
+    [1, -1],
+    [0.1, 0.2, -0.3],
+  ]) {
+    const terms = weights.map((weight) => ({ delta: linears({ [Q]: delta.linears.get(Q)! }), weight }));
+    expect(() => mergeDeltas(terms, { method })).toThrow("`deltas` cancel: what is left of them changes nothing");
+  }
+});
+
+test("scales of 1, biases of 0 and layers without a rest are left out", () => {
+  const one = linears({ [Q]: lowRank(2, "q"), [UP]: { scale: f32([2], [3, 1]), bias: f32([2], [1, 2]) } });
+  const two = linears({ [UP]: { scale: f32([2], [3, 1]), bias: f32([2], [1, 2]) } });
+  const merged = mergeDeltas(
+    [
+      { delta: one, weight: 1 },
+      { delta: two, weight: -1 },
+    ],
+    { method: "linear" },
+  );
+  expect([...merged.linears.keys()]).toEqual([Q]);
+});
+
+test("the highest rank is over all layers and the embedding", () => {
+  expect(highestRank(NO_DELTA)).toBe(0);
+  expect(highestRank(linears({ [Q]: lowRank(2, "q"), [UP]: lowRank(5, "up") }))).toBe(5);
+  expect(highestRank({ ...NO_DELTA, embedding: { a: randomTensor([4, 7], "a"), b: randomTensor([7, 2], "b") } })).toBe(
+    7,
+  );
+});
