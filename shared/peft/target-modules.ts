@@ -63,3 +63,12 @@ export function checkRank(modules: readonly LinearModule[], rank: number, param:
     { param, data: { rank, limit: limit(smallest) } },
   );
 }
+
+/** Layer names such as `q_proj` where all layers of that name are in `paths`, whole paths for the others. */
+export function shortestNames(paths: readonly string[], modules: readonly LinearModule[]): string[] {
+  const lastName = (path: string) => path.slice(path.lastIndexOf(".") + 1);
+  const chosen = new Set(paths);
+  const whole = new Set(modules.map(({ path }) => lastName(path)));
+  for (const { path } of modules) if (!chosen.has(path)) whole.delete(lastName(path));
+  return [...new Set(paths.map((path) => (whole.has(lastName(path)) ? lastName(path) : path)))];
+}

@@ -12,7 +12,7 @@ import { f32, type Tensor } from "../../tensor.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
-import { namesModule } from "../target-modules.ts";
+import { namesModule, shortestNames } from "../target-modules.ts";
 import { alphaOf, type LoraConfig, loraConfigJson, parseLoraConfig } from "./adapter-config.ts";
 
 /** The factors of one layer as graphs take them: y += s · (xA)B. */
@@ -91,7 +91,7 @@ export function writeLoraFolder(adapter: LoraAdapter, model: ModelConfig): Map<s
     tensors.set(keyOf(path, "A"), transposed(a));
     tensors.set(keyOf(path, "B"), transposed(b));
   }
-  const targetModules = shortNames([...adapter.factors.keys()], linearModules(model));
+  const targetModules = shortestNames([...adapter.factors.keys()], linearModules(model));
   return adapterFiles(loraConfigJson({ ...adapter.config, targetModules, layers: undefined }), tensors);
 }
 
@@ -121,13 +121,4 @@ function readFactors(tensors: AdapterTensors, { path, in: inSize, out }: LinearM
   const a = tensors.take(keyOf(path, "A"), ["r", inSize]);
   const b = tensors.take(keyOf(path, "B"), [out, a.shape[0]!]);
   return { a: transposed(a), b: transposed(b) };
-}
-
-/** Layer names such as `q_proj` where all layers of that name are adapted, whole paths for the others. */
-function shortNames(paths: readonly string[], modules: readonly LinearModule[]): string[] {
-  const lastName = (path: string) => path.slice(path.lastIndexOf(".") + 1);
-  const adapted = new Set(paths);
-  const whole = new Set(modules.map(({ path }) => lastName(path)));
-  for (const { path } of modules) if (!adapted.has(path)) whole.delete(lastName(path));
-  return [...new Set(paths.map((path) => (whole.has(lastName(path)) ? lastName(path) : path)))];
 }
