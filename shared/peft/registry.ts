@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { full } from "./full/full.ts";
 import { lora } from "./lora/lora.ts";
-import type { PeftMethod } from "./method.ts";
+import type { AdapterFormat, PeftMethod } from "./method.ts";
 
 /** Every way to train part of a model, or all of it; a new one is a folder beside this file and a row here. */
 export const PEFT_METHODS = { lora, full } as const;
@@ -26,3 +26,10 @@ export function peftMethod<S extends AnySettings>({ type }: S): PeftMethod<S> {
   // The row of a type takes the settings of that type, which the compiler does not follow through the index.
   return PEFT_METHODS[type] as unknown as PeftMethod<S>;
 }
+
+/** The layouts of adapter files that are read, by the name of the method that owns each. */
+export const ADAPTER_FORMATS: ReadonlyMap<string, AdapterFormat> = new Map(
+  Object.entries(PEFT_METHODS).flatMap(([type, { format }]: [string, { readonly format?: AdapterFormat }]) =>
+    format === undefined ? [] : [[type, format]],
+  ),
+);
