@@ -4,9 +4,9 @@
     python verify_peft.py BASE ADAPTER --prompt "Hello" [--generate 20]
 
 Fails when peft reports keys that match nothing or are missing, when the adapter changes nothing, when merging changes
-the logits, or when `--expect` (a JSON array of logits, one row-major [T,V] per --ids, or {"logits": that}) differs
-by more than the tolerance. Prints one JSON object: per row the last position's five best tokens, with
---full every logit.
+the logits (where peft can merge: not learned prompts, nor biases onto a layer without one), or when `--expect` (a JSON
+array of logits, one row-major [T,V] per --ids, or {"logits": that}) differs by more than the tolerance. Prints one JSON
+object: per row the last position's five best tokens, with --full every logit.
 """
 
 import argparse
@@ -41,8 +41,22 @@ def check_keys(model, adapter):
 
 
 def logits_of(model, ids):
+    """Logits [T,V] of the text positions, which come last."""
     with torch.no_grad():
-        return model(input_ids=torch.tensor([ids])).logits[0].float()
+        return model(input_ids=torch.tensor([ids])).logits[0, -len(ids) :].float()
+
+
+def merged_logits(model, rows):
+    """The merged model's logits of every row → (logits, why peft cannot merge)."""
+    if model.active_peft_config.is_prompt_learning:
+        return None, "peft does not merge learned prompts"
+    try:
+        merged = model.merge_and_unload()
+    except RuntimeError as refusal:
+        if "base layer has no bias" not in str(refusal):
+            raise
+        return None, str(refusal)
+    return [logits_of(merged, row) for row in rows], None
 
 
 def main():
@@ -76,8 +90,7 @@ def main():
         for _ in range(args.generate):
             tokens.append(int(logits_of(model, tokens)[-1].argmax()))
         continued.append(tokens[len(row) :])
-    merged_model = model.merge_and_unload()
-    merged = [logits_of(merged_model, row) for row in rows]
+    merged, unmergeable = merged_logits(model, rows)
 
     failures = []
     for i, row in enumerate(rows):
@@ -87,11 +100,13 @@ def main():
             "best": best.indices.tolist(),
             "bestLogits": [float(f"{v:.9g}") for v in best.values.tolist()],
             "changeFromBase": (tuned[i] - plain[i]).abs().max().item(),
-            "mergeError": (tuned[i] - merged[i]).abs().max().item(),
+            "mergeError": None if merged is None else (tuned[i] - merged[i]).abs().max().item(),
         }
+        if unmergeable:
+            entry["unmergeable"] = unmergeable
         if entry["changeFromBase"] == 0:
             failures.append(f"row {i}: the adapter changes nothing")
-        if entry["mergeError"] > args.tolerance * max(1.0, tuned[i].abs().max().item()):
+        if merged is not None and entry["mergeError"] > args.tolerance * max(1.0, tuned[i].abs().max().item()):
             failures.append(f"row {i}: merged and unmerged logits differ by {entry['mergeError']}")
         if args.generate:
             entry["generated"] = continued[i]
