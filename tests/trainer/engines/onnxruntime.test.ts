@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
-import { f32, i64, tensor } from "../../../shared/tensor.ts";
+import type { Value } from "../../../shared/graph/graph.ts";
+import { f32, i64, type Tensor, tensor } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
@@ -36,6 +37,26 @@ describe("createOnnxRuntimeExecutor", () => {
     expect(Object.keys(results)).toEqual(["norm", "w"]);
     expect(results).toEqual({ norm: f32([2], [-1, -2]), w: f32([2], [2, 3]) });
     expect(fed.data).toEqual(Float32Array.of(1, 2));
+    await program.dispose();
+  });
+
+  // 4-bit bytes and weights of more than 256 MiB together are not part of the model that onnxruntime gets.
+  it("computes with bindings that it feeds as with those that it bakes in", async () => {
+    const b = new GraphBuilder("bound");
+    const pick = (table: Value) => b.reduceSum(b.gather(table, b.input("at", "i64", [])), [0]);
+    const bytes = b.cast(b.input("bytes", "u8", [4, 1]), "f32");
+    const y = b.add(pick(b.input("wide", "f32", [70_000, 1024])), b.reduceSum(bytes, [0, 1]));
+    const graph = b.build({ y: b.mul(y, b.input("scale", "f32", [])) });
+    const wide = new Float32Array(70_000 * 1024).fill(1, 0, 1024);
+    const bindings = new Map<string, Tensor>([
+      ["wide", f32([70_000, 1024], wide)],
+      ["bytes", tensor("u8", [4, 1], Uint8Array.of(1, 2, 3, 4))],
+      ["scale", f32([], [2])],
+    ]);
+    const program = await executor.compile(graph, { bindings });
+    expect((await program.run({ at: i64([], [0]) })).y!.data).toEqual(Float32Array.of(2 * (1024 + 10)));
+    expect((await program.run({ at: i64([], [1]) })).y!.data).toEqual(Float32Array.of(20));
+    await expect(program.run({ at: i64([], [1]), scale: f32([], [1]) })).rejects.toThrow("no open input named scale");
     await program.dispose();
   });
 
