@@ -57,14 +57,37 @@ export function requireFinite(name: string, tensor: SafetensorsTensor, options: 
 }
 
 /**
- * Writes a file. The same tensors and metadata give the same bytes: larger elements first, so that every tensor is
- * aligned to its element, then by name; the header is padded with spaces to a multiple of 8 bytes.
+ * Writes a file. The same tensors and metadata give the same bytes.
  * Throws `internal_error` when a tensor's bytes do not match its shape.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  const { start, order, totalBytes } = startSafetensors(tensors, metadata);
+  const file = new Uint8Array(totalBytes);
+  file.set(start);
+  let at = start.byteLength;
+  for (const name of order) {
+    const { dtype, shape, bytes } = tensors.get(name)!;
+    if (checkedByteLength(dtype, shape) !== bytes.byteLength) {
+      throw cannotWrite(name, `${bytes.byteLength} bytes given for ${dtype} [${shape.join(", ")}]`);
+    }
+    file.set(bytes, at);
+    at += bytes.byteLength;
+  }
+  return file;
+}
+
+/**
+ * The beginning of a file, for one that is written tensor by tensor: their bytes follow end to end in `order`, larger
+ * elements first, so that every tensor is aligned to its element, then by name; the header is padded with spaces to a
+ * multiple of 8 bytes. Throws `internal_error` for a tensor that no file can hold.
+ */
+export function startSafetensors(
+  tensors: ReadonlyMap<string, Pick<SafetensorsTensor, "dtype" | "shape">>,
+  metadata: Readonly<Record<string, string>> = {},
+): { readonly start: Uint8Array; readonly order: readonly string[]; readonly totalBytes: number } {
   const sorted = [...tensors].sort(
     ([aName, a], [bName, b]) =>
       SAFETENSORS_DTYPES[b.dtype] - SAFETENSORS_DTYPES[a.dtype] ||
@@ -75,31 +98,25 @@ export function writeSafetensors(
   const names = Object.keys(metadata).sort(compareText);
   if (names.length > 0) fields.push(["__metadata__", Object.fromEntries(names.map((name) => [name, metadata[name]]))]);
   let size = 0;
-  for (const [name, { dtype, shape, bytes }] of sorted) {
-    const expected = checkedByteLength(dtype, shape);
-    if (expected !== bytes.byteLength || name === "__metadata__") {
-      throw new TrimtabError(
-        "internal_error",
-        `cannot write tensor ${quoteName(name)}: ${bytes.byteLength} bytes given for ${dtype} [${shape.join(", ")}]`,
-      );
-    }
-    fields.push([name, { dtype, shape, data_offsets: [size, size + bytes.byteLength] }]);
-    size += bytes.byteLength;
+  for (const [name, { dtype, shape }] of sorted) {
+    const bytes = checkedByteLength(dtype, shape);
+    if (bytes === undefined || name === "__metadata__") throw cannotWrite(name, `${dtype} [${shape.join(", ")}]`);
+    fields.push([name, { dtype, shape, data_offsets: [size, size + bytes] }]);
+    size += bytes;
   }
   // Joined by hand: an object would move names such as "7" to the front.
   const json = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
   const encoded = new TextEncoder().encode(json);
   const headerLength = Math.ceil(encoded.byteLength / 8) * 8;
-  const file = new Uint8Array(LENGTH_BYTES + headerLength + size);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
-  file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerLength);
-  file.set(encoded, LENGTH_BYTES);
-  let at = LENGTH_BYTES + headerLength;
-  for (const [, { bytes }] of sorted) {
-    file.set(bytes, at);
-    at += bytes.byteLength;
-  }
-  return file;
+  const start = new Uint8Array(LENGTH_BYTES + headerLength);
+  new DataView(start.buffer).setBigUint64(0, BigInt(headerLength), true);
+  start.fill(0x20, LENGTH_BYTES);
+  start.set(encoded, LENGTH_BYTES);
+  return { start, order: sorted.map(([name]) => name), totalBytes: start.byteLength + size };
+}
+
+function cannotWrite(name: string, problem: string): TrimtabError {
+  return new TrimtabError("internal_error", `cannot write tensor ${quoteName(name)}: ${problem}`);
 }
 
 /**

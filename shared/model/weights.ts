@@ -84,12 +84,12 @@ export async function readWeights(config: ModelConfig, files: ModelFiles): Promi
   return loadWeights(config, tensors);
 }
 
+/** The inverse of `weightFromFile`, in float32. */
+export function weightForFile(spec: WeightSpec, weight: Tensor<"f32">): Tensor<"f32"> {
+  return spec.transposed ? transposed(weight) : weight;
+}
+
 /** The file layout of the weights: the inverse of `loadWeights`, in float32. */
 export function weightsForFile(config: ModelConfig, weights: Weights): Map<string, Tensor<"f32">> {
-  return new Map(
-    weightSpecs(config).map((spec) => {
-      const weight = weights.get(spec.name)!;
-      return [spec.name, spec.transposed ? transposed(weight) : weight];
-    }),
-  );
+  return new Map(weightSpecs(config).map((spec) => [spec.name, weightForFile(spec, weights.get(spec.name)!)]));
 }

@@ -1,0 +1,90 @@
+import { TrimtabError } from "../../errors.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import {
+  adaptableModules,
+  biasName,
+  EMBEDDING,
+  HEAD,
+  HEAD_PATH,
+  linearModules,
+  weightName,
+} from "../../model/modules.ts";
+import { transposed } from "../../model/weights.ts";
+import { f32, type Tensor } from "../../tensor.ts";
+import type { CanonicalDelta, CanonicalModule } from "../canonical.ts";
+
+/** A model with a delta folded into its weights, weight by weight. */
+export interface MergedModel {
+  /** The base's; but a head that is the embedding, where only one of them changes, gets weights of its own. */
+  readonly config: ModelConfig;
+  /** The name of the base's weight from which one of the merged model's is made. */
+  source(name: string): string;
+  /** The merged weight from the base's `source`, both in the layout of `weightSpecs`; the same object where nothing changes. */
+  weight(name: string, source: Tensor<"f32">): Tensor<"f32">;
+}
+
+/**
+ * Folds a delta into the weights of its base, W' = W diag(s) + AB and β' = β + b, so that the merged model computes what the
+ * base computes with the delta on top. Nothing is computed before a weight is asked for.
+ *
+ * Throws `invalid_request` naming the part that no weight can hold: a bias on a layer without one, bottleneck adapters,
+ * virtual tokens, a prefix.
+ */
+export function mergeIntoWeights(config: ModelConfig, delta: CanonicalDelta): MergedModel {
+  requireHoldable(config, delta);
+  const modules = new Map(adaptableModules(config).map(({ path }) => [weightName(path), delta.linears.get(path)]));
+  const biases = new Map(linearModules(config).map(({ path }) => [biasName(path), delta.linears.get(path)?.bias]));
+  const untied = config.tied && (delta.embedding !== undefined || delta.linears.has(HEAD_PATH));
+  return {
+    config: untied ? { ...config, tied: false } : config,
+    source: (name) => (name === HEAD && config.tied ? EMBEDDING : name),
+    weight(name, source) {
+      if (name === EMBEDDING) return delta.embedding === undefined ? source : merged(source, delta.embedding);
+      const bias = biases.get(name);
+      if (bias !== undefined) {
+        return f32(
+          source.shape,
+          source.data.map((value, index) => value + bias.data[index]!),
+        );
+      }
+      const module = modules.get(name);
+      if (module?.a === undefined && module?.scale === undefined) return source;
+      // The head's weight is [out, in], as an embedding is.
+      return name === HEAD ? transposed(merged(transposed(source), module)) : merged(source, module);
+    },
+  };
+}
+
+/** W diag(s) + AB for W [in, out], summed in double precision. */
+function merged({ shape, data }: Tensor<"f32">, { a, b, scale }: CanonicalModule): Tensor<"f32"> {
+  const [rows, columns] = shape as readonly [number, number];
+  const result = new Float32Array(data.length);
+  const rank = a?.shape[1] ?? 0;
+  const sum = new Float64Array(columns);
+  for (let row = 0; row < rows; row++) {
+    const start = row * columns;
+    for (let column = 0; column < columns; column++) {
+      sum[column] = data[start + column]! * (scale?.data[column] ?? 1);
+    }
+    for (let inner = 0; inner < rank; inner++) {
+      const factor = a!.data[row * rank + inner]!;
+      for (let column = 0; column < columns; column++) sum[column]! += factor * b!.data[inner * columns + column]!;
+    }
+    result.set(sum, start);
+  }
+  return f32(shape, result);
+}
+
+function requireHoldable(config: ModelConfig, { linears, bottlenecks, prompt, prefix }: CanonicalDelta): void {
+  const refuse = (part: string) =>
+    new TrimtabError(
+      "invalid_request",
+      `the delta has ${part}, which no weight of the base can hold; serve it as a delta`,
+    );
+  for (const { path, bias } of adaptableModules(config)) {
+    if (linears.get(path)?.bias !== undefined && !bias) throw refuse(`a bias for ${path}, a layer without biases`);
+  }
+  if (bottlenecks.size > 0) throw refuse("bottleneck adapters");
+  if (prompt !== undefined) throw refuse("virtual tokens (prompt tuning)");
+  if (prefix !== undefined) throw refuse("a prefix");
+}

@@ -1,0 +1,59 @@
+/**
+ * Writes a Hugging Face folder of a model that was made from a base: all weights in one float32 file, since a short
+ * training moves many of them by less than a 16-bit float can tell apart.
+ */
+import { fromF32, startSafetensors } from "../formats/safetensors.ts";
+import type { Tensor } from "../tensor.ts";
+import type { ModelConfig } from "./config.ts";
+import { type ModelFiles, readModelJson } from "./model-folder.ts";
+import { weightSpecs } from "./modules.ts";
+import { weightForFile } from "./weights.ts";
+
+export const WEIGHT_FILE = "model.safetensors";
+const CONFIG_FILE = "config.json";
+
+/** What the new folder takes over from the base's as it is; weights, index and card are the base's own. */
+export const KEPT_FILES =
+  /^(tokenizer|tokenizer_config|special_tokens_map|generation_config)\.json$|^chat_template\.jinja$/;
+
+export interface NewModel {
+  readonly config: ModelConfig;
+  /** The base's folder, of which `config.json` and the files of the tokenizer are read. */
+  readonly base: ModelFiles;
+  /** A weight in the layout of `weightSpecs`; each is asked for when it is written. */
+  readonly weight: (name: string) => Tensor<"f32"> | Promise<Tensor<"f32">>;
+}
+
+/** Every file but that of the weights. Throws `invalid_model` where the base's config.json cannot be read. */
+export function smallFiles({ config, base }: Pick<NewModel, "config" | "base">): Map<string, Uint8Array> {
+  const json = readModelJson(base, CONFIG_FILE) as Record<string, unknown>;
+  // `dtype` is `torch_dtype` in files of transformers before 5.
+  const dtype = "torch_dtype" in json ? "torch_dtype" : "dtype";
+  const changed = { ...json, [dtype]: "float32", ...(config.tied ? {} : { tie_word_embeddings: false }) };
+  const files = new Map([...base].filter(([name]) => KEPT_FILES.test(name)));
+  return files.set(CONFIG_FILE, new TextEncoder().encode(`${JSON.stringify(changed, null, 2)}\n`));
+}
+
+/** `model.safetensors` in pieces, never more than one weight of it at a time. */
+export async function* weightFile({ config, weight }: Pick<NewModel, "config" | "weight">): AsyncGenerator<Uint8Array> {
+  const specs = new Map(weightSpecs(config).map((spec) => [spec.name, spec]));
+  const entries = [...specs].map(([name, { shape, transposed }]) => {
+    return [name, { dtype: "F32", shape: transposed ? shape.toReversed() : shape }] as const;
+  });
+  const { start, order } = startSafetensors(new Map(entries), { format: "pt" });
+  yield start;
+  for (const name of order) yield fromF32(weightForFile(specs.get(name)!, await weight(name)).data, "F32");
+}
+
+/** The whole folder in memory. */
+export async function modelFolder(model: NewModel): Promise<Map<string, Uint8Array>> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of weightFile(model)) pieces.push(piece);
+  const weights = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    weights.set(piece, at);
+    at += piece.byteLength;
+  }
+  return smallFiles(model).set(WEIGHT_FILE, weights);
+}
