@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
 import {
   type CanonicalDelta,
-  canonicalLora,
   changesNothing,
   decodeCanonical,
   encodeCanonical,
+  NO_DELTA,
 } from "../../../shared/delta/canonical.ts";
-import { readPeftFolder } from "../../../shared/delta/peft-folder.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import {
   fromF32,
@@ -17,20 +16,32 @@ import {
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { weightName } from "../../../shared/model/modules.ts";
 import { trainingForward } from "../../../shared/model/training-forward.ts";
+import { parseAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
+import { canonicalLora, readLora } from "../../../shared/peft/lora/format.ts";
 import { f32, i64, tensor, zeros } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { goldenBase } from "../../trainer/golden-llama.ts";
-import { GOLDEN_ADAPTERS, goldenConfig, goldenFolder, goldenLogits } from "./golden-adapters.ts";
+import {
+  GOLDEN_ADAPTERS,
+  type GoldenAdapter,
+  goldenConfig,
+  goldenFolder,
+  goldenLogits,
+} from "../peft/golden-adapters.ts";
 
-const canonical = (name: (typeof GOLDEN_ADAPTERS)[number]) =>
-  canonicalLora(readPeftFolder(goldenFolder(name), goldenConfig));
+const canonical = (name: GoldenAdapter) =>
+  canonicalLora(readLora(parseAdapterFolder(goldenFolder(name)), goldenConfig));
+const withLinears = (delta: CanonicalDelta, linears: CanonicalDelta["linears"]): CanonicalDelta => ({
+  ...delta,
+  linears,
+});
 const Q0 = "layers.0.self_attn.q_proj";
 
 describe("what is served is what peft computes", () => {
   test.each(GOLDEN_ADAPTERS)("%s: W + AB gives peft's logits", async (name) => {
     const { config, weights } = goldenBase();
     const merged = new Map(weights);
-    for (const [path, { a, b }] of canonical(name)) {
+    for (const [path, { a, b }] of canonical(name).linears) {
       const base = merged.get(weightName(path))!;
       const [inSize, out] = base.shape as [number, number];
       const rank = a!.shape[1]!;
@@ -61,34 +72,47 @@ describe("what is served is what peft computes", () => {
   });
 });
 
-describe("scales", () => {
-  test("α/r is folded into B and leaves A alone; α/√r and patterns by module", () => {
-    const adapter = readPeftFolder(goldenFolder("rslora-patterns"), goldenConfig);
-    const delta = canonicalLora(adapter);
-    const scaleOf = (path: string) => delta.get(path)!.b!.data[0]! / adapter.factors.get(path)!.b.data[0]!;
-    expect(delta.get(Q0)!.a).toBe(adapter.factors.get(Q0)!.a);
-    expect(scaleOf(Q0)).toBeCloseTo(8 / Math.sqrt(4), 6);
-    expect(scaleOf("layers.0.self_attn.k_proj")).toBeCloseTo(4 / Math.sqrt(2), 6);
-    expect(scaleOf("layers.1.mlp.gate_proj")).toBeCloseTo(8 / Math.sqrt(6), 6);
-  });
-});
-
 describe("the serving file", () => {
   const delta = canonical("adapter");
 
-  test("a round trip, scales and biases too", () => {
-    const out = delta.get(Q0)!.b!.shape[1]!;
-    const full: CanonicalDelta = new Map([
-      ...delta,
-      [Q0, { ...delta.get(Q0)!, scale: f32([out], new Float32Array(out).fill(2)), bias: zeros([out]) }],
-    ]);
+  test("a round trip of a linear layer, scales and biases too", () => {
+    const first = delta.linears.get(Q0)!;
+    const out = first.b!.shape[1]!;
+    const both = { ...first, scale: f32([out], new Float32Array(out).fill(2)), bias: zeros([out]) };
+    const full = withLinears(delta, new Map([...delta.linears, [Q0, both]]));
     expect(decodeCanonical(encodeCanonical(full), goldenConfig)).toEqual(full);
     const names = [...parseSafetensors(encodeCanonical(full)).tensors.keys()].filter((name) => name.startsWith(Q0));
     expect(names).toEqual([`${Q0}.A`, `${Q0}.B`, `${Q0}.b`, `${Q0}.s`]);
   });
 
+  test("a round trip of all the other parts", () => {
+    const { hiddenSize: width, vocabSize, layers, kvHeads, headDim } = goldenConfig;
+    const ones = (...shape: number[]) =>
+      f32(shape, new Float32Array(shape.reduce((product, dim) => product * dim, 1)).fill(1));
+    const bottleneck = {
+      down: ones(width, 3),
+      downBias: ones(3),
+      up: ones(3, width),
+      upBias: zeros([width]),
+      fromOutput: ones(3),
+      fromStream: zeros([3]),
+      silu: f32([3], [1, 0, 1]),
+    };
+    const full: CanonicalDelta = {
+      linears: new Map(),
+      bottlenecks: new Map([["layers.1.mlp", bottleneck]]),
+      embedding: { a: ones(vocabSize, 2), b: zeros([2, width]) },
+      prompt: ones(4, width),
+      prefix: Array.from({ length: layers }, () => ({
+        key: ones(5, kvHeads * headDim),
+        value: ones(5, kvHeads * headDim),
+      })),
+    };
+    expect(decodeCanonical(encodeCanonical(full), goldenConfig)).toEqual(full);
+  });
+
   test("equal deltas have equal bytes and digests, whatever their order", async () => {
-    const reversed = new Map([...delta].reverse());
+    const reversed = withLinears(delta, new Map([...delta.linears].reverse()));
     expect(encodeCanonical(reversed)).toEqual(encodeCanonical(delta));
     expect(await sha256Hex(encodeCanonical(reversed))).toBe(await sha256Hex(encodeCanonical(delta)));
     expect(await sha256Hex(encodeCanonical(delta))).toMatch(/^[0-9a-f]{64}$/);
@@ -114,27 +138,7 @@ describe("the serving file", () => {
       changed(() => {}, "pt"),
       'serving.safetensors says its format is "pt"; expected trimtab.serving/1',
     ],
-    ["nothing", changed((tensors) => tensors.clear()), "serving.safetensors holds no tensor"],
-    [
-      "an unknown tensor",
-      changed((tensors) => tensors.set("layers.99.x.A", ones([1]))),
-      'has a tensor "layers.99.x.A", which belongs to no layer',
-    ],
-    ["A without B", changed((tensors) => tensors.delete(`${Q0}.B`)), `lacks the tensor ${Q0}.B`],
-    ["B without A", changed((tensors) => tensors.delete(`${Q0}.A`)), `${Q0}.B F32`],
-    [
-      "A of a wrong height",
-      changed((tensors) => tensors.set(`${Q0}.A`, ones([rows + 1, 4]))),
-      `has a tensor ${Q0}.A F32 [${rows + 1}, 4] that does not fit`,
-    ],
-    ["A and B of two ranks", changed((tensors) => tensors.set(`${Q0}.A`, ones([rows, 3]))), `${Q0}.B F32`],
-    ["a rank of 0", changed((tensors) => tensors.set(`${Q0}.A`, ones([rows, 0]))), `${Q0}.A F32`],
-    ["a bias of a wrong length", changed((tensors) => tensors.set(`${Q0}.b`, ones([3]))), `${Q0}.b F32 [3]`],
-    [
-      "another dtype",
-      changed((tensors) => tensors.set(`${Q0}.A`, { dtype: "F16", shape: [rows, 4], bytes: new Uint8Array(rows * 8) })),
-      `${Q0}.A F16`,
-    ],
+    ["half a layer", changed((tensors) => tensors.delete(`${Q0}.B`)), `serving.safetensors lacks the tensor ${Q0}.B`],
     [
       "infinity",
       changed((tensors) => tensors.set(`${Q0}.A`, ones([rows, 4], Number.POSITIVE_INFINITY))),
@@ -146,21 +150,34 @@ describe("the serving file", () => {
   });
 });
 
-test("a delta that changes nothing is known", () => {
-  const delta = canonical("adapter");
-  const emptied = (b: boolean): CanonicalDelta =>
-    new Map(
-      [...delta].map(([path, module]) => [
-        path,
-        { ...module, ...(b ? { b: zeros(module.b!.shape) } : { a: zeros(module.a!.shape) }) },
-      ]),
-    );
-  expect([changesNothing(delta), changesNothing(emptied(true)), changesNothing(emptied(false))]).toEqual([
-    false,
-    true,
-    true,
-  ]);
-  const biased: CanonicalDelta = new Map([[Q0, { bias: f32([1], [1]) }]]);
-  const unscaled: CanonicalDelta = new Map([[Q0, { scale: f32([1], [1]), bias: f32([1], [0]) }]]);
-  expect([changesNothing(biased), changesNothing(unscaled)]).toEqual([false, true]);
+describe("a delta that changes nothing is known", () => {
+  const one = (module: CanonicalDelta["linears"] extends ReadonlyMap<string, infer M> ? M : never) =>
+    withLinears(NO_DELTA, new Map([[Q0, module]]));
+  const [ones, none] = [f32([1, 1], [1]), zeros([1, 1])];
+  const flat = { downBias: f32([1], [1]), fromOutput: f32([1], [1]), fromStream: f32([1], [0]), silu: f32([1], [0]) };
+  const bottleneck = (up: number, upBias: number): CanonicalDelta => ({
+    ...NO_DELTA,
+    bottlenecks: new Map([
+      ["layers.0.mlp", { ...flat, down: ones, up: f32([1, 1], [up]), upBias: f32([1], [upBias]) }],
+    ]),
+  });
+
+  test.each<[string, CanonicalDelta, boolean]>([
+    ["no part at all", NO_DELTA, true],
+    ["trained factors", canonical("adapter"), false],
+    ["B of zeros", one({ a: ones, b: none }), true],
+    ["A of zeros", one({ a: none, b: ones }), true],
+    ["a bias", one({ bias: f32([1], [1]) }), false],
+    ["a scale of 1 and a bias of 0", one({ scale: f32([1], [1]), bias: f32([1], [0]) }), true],
+    ["a scale", one({ scale: f32([1], [0.5]) }), false],
+    ["a bottleneck that goes nowhere", bottleneck(0, 0), true],
+    ["a bottleneck", bottleneck(1, 0), false],
+    ["a bottleneck with a bias alone", bottleneck(0, 1), false],
+    ["an embedding of zeros", { ...NO_DELTA, embedding: { a: ones, b: none } }, true],
+    ["an embedding", { ...NO_DELTA, embedding: { a: ones, b: ones } }, false],
+    ["a prompt, even of zeros", { ...NO_DELTA, prompt: none }, false],
+    ["a prefix, even of zeros", { ...NO_DELTA, prefix: [{ key: none, value: none }] }, false],
+  ])("%s", (_name, delta, expected) => {
+    expect(changesNothing(delta)).toBe(expected);
+  });
 });

@@ -1,54 +1,94 @@
 import { describe, expect, test } from "vitest";
-import { canonicalLora, decodeCanonical, encodeCanonical } from "../../../shared/delta/canonical.ts";
-import { readDeltaFolder, writeDeltaFolder } from "../../../shared/delta/delta-folder.ts";
-import { readPeftFolder } from "../../../shared/delta/peft-folder.ts";
+import { decodeCanonical, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { writeDeltaFolder } from "../../../shared/delta/delta-folder.ts";
+import { parseManifest } from "../../../shared/delta/manifest.ts";
+import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { zeros } from "../../../shared/tensor.ts";
-import { goldenConfig, goldenFolder } from "./golden-adapters.ts";
+import { parseAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
+import { canonicalLora, readLora } from "../../../shared/peft/lora/format.ts";
+import type { Adapter } from "../../../shared/peft/method.ts";
+import { f32, zeros } from "../../../shared/tensor.ts";
+import { type GoldenAdapter, goldenConfig, goldenFolder } from "../peft/golden-adapters.ts";
 
 const digest = (letter: string) => letter.repeat(64);
-const base = { config: goldenConfig, digest: digest("a"), tokenizerDigest: digest("b") };
 const provenance = {
   base_model: "tiny",
-  base_digest: base.digest,
-  tokenizer_digest: base.tokenizerDigest,
+  base_digest: digest("a"),
+  tokenizer_digest: digest("b"),
   data_digests: [digest("c")],
   metrics: { train_loss: 1 },
   parents: [],
   created_at: 5,
 };
-const adapter = readPeftFolder(goldenFolder("adapter"), goldenConfig);
-const write = () => writeDeltaFolder(adapter, goldenConfig, provenance);
+
+function adapter(name: GoldenAdapter): Adapter {
+  const files = goldenFolder(name);
+  const read = readLora(parseAdapterFolder(files), goldenConfig);
+  return { method: "lora", files, delta: canonicalLora(read), parameters: 7 };
+}
+const prompt: Adapter = {
+  method: "prompt",
+  files: new Map([["adapter_config.json", new TextEncoder().encode("{}")]]),
+  delta: {
+    ...NO_DELTA,
+    prompt: f32([2, goldenConfig.hiddenSize], new Float32Array(2 * goldenConfig.hiddenSize).fill(1)),
+  },
+  parameters: 2 * goldenConfig.hiddenSize,
+};
 
 describe("a published delta", () => {
-  test("holds the four files, which agree, and reads the same", async () => {
-    const files = await write();
+  test("of one adapter has its files at the top, and a serving form and a manifest that agree", async () => {
+    const one = adapter("adapter");
+    const files = await writeDeltaFolder([one], provenance);
     expect([...files.keys()].sort()).toEqual([
       "adapter_config.json",
       "adapter_model.safetensors",
       "manifest.json",
       "serving.safetensors",
     ]);
-    const { manifest, adapter: read } = await readDeltaFolder(files, base);
-    expect(read).toEqual(adapter);
-    expect(manifest).toMatchObject({
+    for (const [name, bytes] of one.files) expect(files.get(name)).toBe(bytes);
+    expect(files.get("serving.safetensors")).toEqual(encodeCanonical(one.delta));
+    expect(decodeCanonical(files.get("serving.safetensors")!, goldenConfig)).toEqual(one.delta);
+    expect(parseManifest(files.get("manifest.json")!)).toEqual({
+      format: "trimtab.delta/1",
       ...provenance,
       methods: ["lora"],
-      digest: await sha256Hex(encodeCanonical(canonicalLora(adapter))),
+      trainable_parameters: 7,
+      digest: await sha256Hex(encodeCanonical(one.delta)),
     });
-    const golden = { trainable: 0 };
-    for (const { a, b } of adapter.factors.values()) golden.trainable += a.data.length + b.data.length;
-    expect(manifest.trainable_parameters).toBe(golden.trainable);
-    expect(decodeCanonical(files.get("serving.safetensors")!, goldenConfig)).toEqual(canonicalLora(adapter));
   });
 
-  test("the same adapter gives the same bytes", async () => {
+  test("of several has a folder for each, and their sum to serve", async () => {
+    const adapters = [adapter("adapter"), prompt, adapter("regex-targets-f16")];
+    const files = await writeDeltaFolder(adapters, provenance);
+    expect([...files.keys()].sort()).toEqual([
+      "0-lora/adapter_config.json",
+      "0-lora/adapter_model.safetensors",
+      "1-prompt/adapter_config.json",
+      "2-lora/adapter_config.json",
+      "2-lora/adapter_model.safetensors",
+      "manifest.json",
+      "serving.safetensors",
+    ]);
+    const served = decodeCanonical(files.get("serving.safetensors")!, goldenConfig);
+    const sum = sumDeltas(adapters.map(({ delta }) => ({ delta, weight: 1 })));
+    expect(encodeCanonical(served)).toEqual(encodeCanonical(sum));
+    expect(served.prompt).toEqual(prompt.delta.prompt);
+    expect(parseManifest(files.get("manifest.json")!)).toMatchObject({
+      methods: ["lora", "prompt", "lora"],
+      trainable_parameters: 14 + prompt.parameters,
+    });
+  });
+
+  test("has the same bytes for the same adapter", async () => {
+    const write = () => writeDeltaFolder([adapter("adapter")], provenance);
     expect(await write()).toEqual(await write());
   });
 
-  test("an adapter that changes nothing is not published", async () => {
-    const factors = new Map([...adapter.factors].map(([path, { a, b }]) => [path, { a, b: zeros(b.shape) }]));
-    await expect(writeDeltaFolder({ ...adapter, factors }, goldenConfig, provenance)).rejects.toThrow(
+  test("is refused where it would change nothing", async () => {
+    const one = adapter("adapter");
+    const linears = new Map([...one.delta.linears].map(([path, { a, b }]) => [path, { a: a!, b: zeros(b!.shape) }]));
+    await expect(writeDeltaFolder([{ ...one, delta: { ...one.delta, linears } }], provenance)).rejects.toThrow(
       expect.objectContaining({
         code: "invalid_delta",
         message: expect.stringContaining("the adapter changes nothing"),
@@ -56,22 +96,9 @@ describe("a published delta", () => {
     );
   });
 
-  test("parts that do not belong together, or are missing, are refused", async () => {
-    const [files, other] = [
-      await write(),
-      await writeDeltaFolder(readPeftFolder(goldenFolder("regex-targets-f16"), goldenConfig), goldenConfig, provenance),
-    ];
-    for (const name of ["manifest.json", "serving.safetensors"]) {
-      await expect(readDeltaFolder(new Map([...files, [name, other.get(name)!]]), base)).rejects.toThrow(
-        "do not belong together",
-      );
-      const without = new Map(files);
-      without.delete(name);
-      await expect(readDeltaFolder(without, base)).rejects.toThrow(`the folder lacks ${name}`);
-    }
-  });
-
-  test("another base is refused", async () => {
-    await expect(readDeltaFolder(await write(), { ...base, digest: digest("f") })).rejects.toThrow("was made for tiny");
+  test("is refused where its adapters cannot act together", async () => {
+    await expect(writeDeltaFolder([prompt, prompt], provenance)).rejects.toThrow(
+      expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining("only one can") }),
+    );
   });
 });

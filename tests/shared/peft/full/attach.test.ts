@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { EMBEDDING, parameterCount } from "../../../../shared/model/modules.ts";
-import { elementCount } from "../../../../shared/tensor.ts";
 import { attachFull } from "../../../../shared/peft/full/attach.ts";
+import { elementCount } from "../../../../shared/tensor.ts";
 import { goldenBase } from "../../../trainer/golden-llama.ts";
 
 const { config, weights } = goldenBase();
@@ -10,6 +10,8 @@ const { parameters, initial, rewrite, randomInputs } = attachFull({
   weights,
   seed: 1,
   settings: { type: "full" },
+  encode: () => [],
+  param: "peft",
 });
 
 it("trains every weight, starting at the base", () => {

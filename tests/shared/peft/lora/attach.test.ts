@@ -1,18 +1,25 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../../../shared/graph/graph.ts";
 import { linearModules } from "../../../../shared/model/modules.ts";
+import { attachLora, loraScale } from "../../../../shared/peft/lora/attach.ts";
+import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
 import { elementCount } from "../../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
-import { attachLora, loraScale } from "../../../../shared/peft/lora/attach.ts";
 import { drawMasks } from "../../../../trainer/loop/random-masks.ts";
 import { evaluationGraph, trainingGraph } from "../../../../trainer/recipes/causal-graphs.ts";
-import { type GoldenTraining, goldenBase, goldenFactors, goldenFeeds, readGoldenJson } from "../../../trainer/golden-llama.ts";
+import {
+  type GoldenTraining,
+  goldenBase,
+  goldenFactors,
+  goldenFeeds,
+  readGoldenJson,
+} from "../../../trainer/golden-llama.ts";
 
 const { config, weights } = goldenBase();
 const shape = { rows: 2, tokens: 10 };
-const settings = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0, target_modules: "all-linear" } as const;
-const attach = (changes: Partial<Parameters<typeof attachLora>[0]["settings"]> = {}, seed = 1) =>
-  attachLora({ config, weights, seed, settings: { ...settings, ...changes } });
+const settings = LoraSettings.parse({ type: "lora", r: 4, lora_alpha: 8 });
+const attach = (changes: Partial<LoraSettings> = {}, seed = 1) =>
+  attachLora({ config, weights, seed, settings: { ...settings, ...changes }, encode: () => [], param: "peft" });
 const countMatmuls = (graph: Graph) => graph.nodes.filter(({ op }) => op === "matmul").length;
 
 describe("attachLora", () => {

@@ -1,17 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { readPeftFolder, writePeftFolder } from "../../../shared/delta/peft-folder.ts";
 import {
   fromF32,
   parseSafetensors,
   type SafetensorsTensor,
   writeSafetensors,
-} from "../../../shared/formats/safetensors.ts";
-import { linearModules } from "../../../shared/model/modules.ts";
-import { GOLDEN_ADAPTERS, goldenConfig, goldenFolder, withConfig } from "./golden-adapters.ts";
+} from "../../../../shared/formats/safetensors.ts";
+import { linearModules } from "../../../../shared/model/modules.ts";
+import { parseAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
+import { canonicalLora, readLora, writeLoraFolder } from "../../../../shared/peft/lora/format.ts";
+import { GOLDEN_ADAPTERS, goldenConfig, goldenFolder, withConfig } from "../golden-adapters.ts";
 
 const WEIGHTS = "adapter_model.safetensors";
 const Q0 = "base_model.model.model.layers.0.self_attn.q_proj";
 const { hiddenSize, heads, headDim } = goldenConfig;
+const readFolder = (files: ReadonlyMap<string, Uint8Array>, model = goldenConfig) =>
+  readLora(parseAdapterFolder(files), model);
 
 /** The plain adapter's folder with its tensors changed. */
 function withTensors(change: (tensors: Map<string, SafetensorsTensor>) => void): Map<string, Uint8Array> {
@@ -30,7 +33,7 @@ const zeros = (shape: number[], dtype: "F32" | "F16" = "F32"): SafetensorsTensor
 
 describe("reading what peft wrote", () => {
   test("the plain adapter: factors by path, transposed for the graph", () => {
-    const { factors } = readPeftFolder(goldenFolder("adapter"), goldenConfig);
+    const { factors } = readFolder(goldenFolder("adapter"), goldenConfig);
     const names = ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"];
     const paths = Array.from({ length: goldenConfig.layers }, (_, layer) =>
       names.map((name) => `layers.${layer}.${name}`),
@@ -47,86 +50,66 @@ describe("reading what peft wrote", () => {
   });
 
   test("ranks by module, and float16 under a regular expression", () => {
-    const patterns = readPeftFolder(goldenFolder("rslora-patterns"), goldenConfig).factors;
+    const patterns = readFolder(goldenFolder("rslora-patterns"), goldenConfig).factors;
     const ranks = [...patterns].map(([path, { a }]) => [path.split(".").at(-1), path[7], a.shape[1]]);
     expect(ranks).toContainEqual(["k_proj", "0", 2]);
     expect(ranks).toContainEqual(["gate_proj", "1", 6]);
     expect(ranks).toContainEqual(["gate_proj", "0", 4]);
-    const f16 = readPeftFolder(goldenFolder("regex-targets-f16"), goldenConfig).factors;
+    const f16 = readFolder(goldenFolder("regex-targets-f16"), goldenConfig).factors;
     expect([...f16.keys()]).toEqual(["layers.1.self_attn.q_proj", "layers.1.self_attn.v_proj", "layers.1.mlp.up_proj"]);
   });
+});
 
-  test("files that belong to a delta may lie beside it", () => {
-    const folder = goldenFolder("adapter").set("README.md", new Uint8Array(0)).set("manifest.json", new Uint8Array(0));
-    expect(readPeftFolder(folder, goldenConfig).factors.size).toBe(3 * goldenConfig.layers);
+describe("canonicalLora", () => {
+  test("folds α/√r and patterns by module into B and leaves A alone", () => {
+    const adapter = readFolder(goldenFolder("rslora-patterns"));
+    const { linears } = canonicalLora(adapter);
+    const scaleOf = (path: string) => linears.get(path)!.b!.data[0]! / adapter.factors.get(path)!.b.data[0]!;
+    const q0 = "layers.0.self_attn.q_proj";
+    expect(linears.get(q0)!.a).toBe(adapter.factors.get(q0)!.a);
+    expect(scaleOf(q0)).toBeCloseTo(8 / Math.sqrt(4), 6);
+    expect(scaleOf("layers.0.self_attn.k_proj")).toBeCloseTo(4 / Math.sqrt(2), 6);
+    expect(scaleOf("layers.1.mlp.gate_proj")).toBeCloseTo(8 / Math.sqrt(6), 6);
   });
 });
 
 describe("writing", () => {
   test("the same tensors as peft's file, and it reads the same", () => {
-    const adapter = readPeftFolder(goldenFolder("adapter"), goldenConfig);
-    const written = writePeftFolder(adapter, goldenConfig);
+    const adapter = readFolder(goldenFolder("adapter"), goldenConfig);
+    const written = writeLoraFolder(adapter, goldenConfig);
     const [ours, theirs] = [written, goldenFolder("adapter")].map((folder) => parseSafetensors(folder.get(WEIGHTS)!));
     expect(ours!.metadata).toEqual(theirs!.metadata);
     expect(ours!.tensors).toEqual(theirs!.tensors);
-    expect(readPeftFolder(written, goldenConfig)).toEqual(adapter);
+    expect(readFolder(written, goldenConfig)).toEqual(adapter);
   });
 
   test("every field of ours has the value that peft wrote for the same adapter", () => {
     const read = (folder: Map<string, Uint8Array>) =>
       JSON.parse(new TextDecoder().decode(folder.get("adapter_config.json")!)) as Record<string, unknown>;
-    const ours = read(writePeftFolder(readPeftFolder(goldenFolder("adapter"), goldenConfig), goldenConfig));
+    const ours = read(writeLoraFolder(readFolder(goldenFolder("adapter"), goldenConfig), goldenConfig));
     const theirs = read(goldenFolder("adapter"));
     for (const [field, value] of Object.entries(ours)) expect([field, value]).toEqual([field, theirs[field] ?? null]);
   });
 
   test("target modules are short names where these are exact, paths where they are not", () => {
-    const adapter = readPeftFolder(goldenFolder("adapter"), goldenConfig);
+    const adapter = readFolder(goldenFolder("adapter"), goldenConfig);
     const some = new Map([...adapter.factors].filter(([path]) => path !== "layers.1.self_attn.v_proj"));
-    const written = writePeftFolder({ ...adapter, factors: some }, goldenConfig);
+    const written = writeLoraFolder({ ...adapter, factors: some }, goldenConfig);
     const config = JSON.parse(new TextDecoder().decode(written.get("adapter_config.json")!));
     expect(config.target_modules).toEqual(["down_proj", "layers.0.self_attn.v_proj", "q_proj"]);
-    expect([...readPeftFolder(written, goldenConfig).factors.keys()]).toEqual([...some.keys()]);
+    expect([...readFolder(written, goldenConfig).factors.keys()]).toEqual([...some.keys()]);
   });
 
   test("factors of another rank than the configuration's are a mistake of the caller's", () => {
-    const adapter = readPeftFolder(goldenFolder("adapter"), goldenConfig);
+    const adapter = readFolder(goldenFolder("adapter"), goldenConfig);
     const wrong = { ...adapter, config: { ...adapter.config, rank: 5 } };
-    expect(() => writePeftFolder(wrong, goldenConfig)).toThrow("do not have rank 5");
+    expect(() => writeLoraFolder(wrong, goldenConfig)).toThrow("do not have rank 5");
   });
 });
 
 describe("refusals name what is wrong", () => {
   const other = { ...goldenConfig, hiddenSize: hiddenSize * 2 };
   test.each<[string, () => Map<string, Uint8Array>, string]>([
-    [
-      "a missing file",
-      () => new Map([...goldenFolder("adapter")].slice(0, 1)),
-      "the folder lacks adapter_model.safetensors",
-    ],
-    [
-      "a pickle",
-      () => goldenFolder("adapter").set("adapter_model.bin", new Uint8Array(1)),
-      '"adapter_model.bin" is a pickle, which can run code, and is never read',
-    ],
-    [
-      "a checkpoint's optimizer",
-      () => goldenFolder("adapter").set("optimizer.pt", new Uint8Array(1)),
-      '"optimizer.pt" is a pickle',
-    ],
-    [
-      "a path",
-      () => goldenFolder("adapter").set("../x.json", new Uint8Array(1)),
-      'the folder holds "../x.json", which is no part of a LoRA adapter',
-    ],
-    [
-      "a cut file",
-      () => {
-        const folder = goldenFolder("adapter");
-        return folder.set(WEIGHTS, folder.get(WEIGHTS)!.slice(0, -4));
-      },
-      "adapter_model.safetensors is truncated",
-    ],
     [
       "a missing tensor",
       () => withTensors((tensors) => tensors.delete(`${Q0}.lora_B.weight`)),
@@ -144,12 +127,12 @@ describe("refusals name what is wrong", () => {
     [
       "an extra tensor",
       () => withTensors((tensors) => tensors.set("base_model.model.lm_head.lora_A.weight", zeros([4, 4]))),
-      'the tensor "base_model.model.lm_head.lora_A.weight" belongs to no linear layer',
+      'the tensor "base_model.model.lm_head.lora_A.weight" belongs to no part of the adapter',
     ],
     [
       "an adapter's name in a key",
       () => withTensors((tensors) => tensors.set(`${Q0}.lora_A.default.weight`, zeros([4, 4]))),
-      "belongs to no linear layer",
+      "belongs to no part of the adapter",
     ],
     [
       "a layer that is not named",
@@ -164,7 +147,7 @@ describe("refusals name what is wrong", () => {
     [
       "A of a wrong shape",
       () => withTensors((tensors) => tensors.set(`${Q0}.lora_A.weight`, zeros([4, 3]))),
-      `the tensor ${Q0}.lora_A.weight has the shape [4, 3], but the base model needs [4, ${hiddenSize}]; was the adapter made for another base?`,
+      `the tensor ${Q0}.lora_A.weight has the shape [4, 3], but the base model needs [r, ${hiddenSize}]; was the adapter made for another base?`,
     ],
     [
       "a rank of 0",
@@ -200,29 +183,29 @@ describe("refusals name what is wrong", () => {
       `adapter_model.safetensors has a tensor "${Q0}.lora_B.weight" whose element 0 is not a finite number`,
     ],
   ])("%s", (_name, make, message) => {
-    expect(() => readPeftFolder(make(), goldenConfig)).toThrow(message);
-    expect(() => readPeftFolder(make(), goldenConfig)).toThrow(
+    expect(() => readFolder(make(), goldenConfig)).toThrow(message);
+    expect(() => readFolder(make(), goldenConfig)).toThrow(
       expect.objectContaining({ name: "TrimtabError", code: "invalid_delta" }),
     );
   });
 
   test("a regular expression for targets is never run: the tensors say which layers", () => {
     const folder = withConfig(goldenFolder("adapter"), { target_modules: "(a+)+b" });
-    expect(readPeftFolder(folder, goldenConfig).factors.size).toBe(3 * goldenConfig.layers);
+    expect(readFolder(folder, goldenConfig).factors.size).toBe(3 * goldenConfig.layers);
   });
 
   test("an adapter for another base", () => {
-    expect(() => readPeftFolder(goldenFolder("adapter"), other)).toThrow("was the adapter made for another base?");
+    expect(() => readFolder(goldenFolder("adapter"), other)).toThrow("was the adapter made for another base?");
     const fewer = { ...goldenConfig, layers: 1 };
-    expect(() => readPeftFolder(goldenFolder("adapter"), fewer)).toThrow(
-      "belongs to no linear layer of the base model",
+    expect(() => readFolder(goldenFolder("adapter"), fewer)).toThrow(
+      "belongs to no part of the adapter on this base model",
     );
   });
 
   test("every golden covers layers that exist", () => {
     const paths = new Set(linearModules(goldenConfig).map(({ path }) => path));
     for (const name of GOLDEN_ADAPTERS) {
-      for (const path of readPeftFolder(goldenFolder(name), goldenConfig).factors.keys()) expect(paths).toContain(path);
+      for (const path of readFolder(goldenFolder(name), goldenConfig).factors.keys()) expect(paths).toContain(path);
     }
   });
 });
