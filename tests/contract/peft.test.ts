@@ -1,47 +1,59 @@
-import { describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { checkFileList } from "../../shared/api/artefacts.ts";
-import type { PeftSettings } from "../../shared/api/methods.ts";
-import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { type CanonicalDelta, decodeCanonical, NO_DELTA, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { canonicalRewrite, prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
+import { sumDeltas } from "../../shared/delta/sum.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
-import { weightName } from "../../shared/model/modules.ts";
 import type { Weights } from "../../shared/model/weights.ts";
+import { readAdapterFolder } from "../../shared/peft/adapter-folder.ts";
+import { planMethods } from "../../shared/peft/combine.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import { ADAPTER_FORMATS, PEFT_METHODS, type PeftType } from "../../shared/peft/registry.ts";
 import { createRandom } from "../../shared/random.ts";
-import { f32, type Tensor } from "../../shared/tensor.ts";
+import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
+import { evaluationBatches } from "../../trainer/data/batches.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
-import type { AttachedMethod, ResultFolder } from "../../shared/peft/method.ts";
-import { PEFT_METHODS, peftMethod } from "../../shared/peft/registry.ts";
+import { drawMasks } from "../../trainer/loop/random-masks.ts";
+import { train } from "../../trainer/loop/train.ts";
+import { initialState } from "../../trainer/loop/training-state.ts";
+import { ADAMW_DEFAULTS, slots } from "../../trainer/optim/adamw.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
+import { publishResult, type ResultFolder } from "../../trainer/recipes/result.ts";
+import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
+import { attached, NO_METHOD, settingsOf } from "../support/peft.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
+import { PEFT_CASES } from "./peft-cases.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
-
-/** What every method has to hold; a new row of the registry needs a row here, and has to pass as it stands. */
-const SETTINGS: { readonly [T in PeftSettings["type"]]: Extract<PeftSettings, { type: T }> } = {
-  lora: { type: "lora", r: 3, lora_alpha: 5, lora_dropout: 0.1, target_modules: ["q_proj", "v_proj", "down_proj"] },
-  full: { type: "full" },
-};
 
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
 const files = tinyModel();
 const { config, weights } = loadModelFolder(files);
-const shape = { rows: 2, tokens: 8 };
-const ids = Array.from({ length: 16 }, (_, index) => BigInt((index * 37) % config.vocabSize));
-const feeds = {
-  tokens: { dtype: "i64", shape: [2, 8], data: BigInt64Array.from(ids) },
-  positions: { dtype: "i64", shape: [2, 8], data: BigInt64Array.from(ids, (_, index) => BigInt(index % 8)) },
-  segments: { dtype: "i32", shape: [2, 8], data: new Int32Array(16) },
-  targets: { dtype: "i64", shape: [2, 8], data: BigInt64Array.from(ids.toReversed()) },
-  weights: f32([2, 8], new Float32Array(16).fill(1)),
-  total: f32([], [16]),
-} satisfies Record<string, Tensor>;
+const TEXT = 8;
 
-/** The loss of one batch, by the method's own graph or, without one, by the weights alone. */
+/** Two examples of random tokens, every second label learnt, behind as many placeholders as the method wants. */
+function batch(method: AttachedMethod) {
+  const random = createRandom(5, "examples");
+  const texts = Array.from({ length: 2 }, () => {
+    const ids = Int32Array.from({ length: TEXT }, () => random.below(config.vocabSize));
+    return { ids, labels: ids.map((id, at) => (at % 2 === 1 ? id : IGNORED_LABEL)) };
+  });
+  const virtual = method.virtualTokens ?? 0;
+  const shape = { rows: 2, tokens: virtual + TEXT };
+  const [only] = evaluationBatches(withVirtualTokens(texts, virtual, 0), { shape, packing: false, padId: 0 });
+  return { shape, ...only! };
+}
+
+/** The loss of the batch by the method's own graph over the given values and base. */
 async function loss(
   method: AttachedMethod,
-  values: ReadonlyMap<string, Tensor>,
+  values: ReadonlyMap<string, Tensor> = new Map(),
   of: Weights = weights,
 ): Promise<number> {
+  const { shape, feeds } = batch(method);
   const program = await executor.compile(evaluationGraph({ config, method, shape }), {
     bindings: frozenTensors(of, method),
   });
@@ -50,7 +62,15 @@ async function loss(
   return Number(result.loss!.data[0]);
 }
 
-const bare: AttachedMethod = { parameters: [], initial: new Map(), randomInputs: () => [] };
+/** A delta as a method without parameters of its own. */
+function serving(delta: CanonicalDelta): AttachedMethod {
+  return {
+    ...NO_METHOD,
+    rewrite: ({ b, positions }) => canonicalRewrite(b, config, delta, positions),
+    virtualTokens: virtualTokens(delta),
+    prefixTokens: prefixTokens(delta),
+  };
+}
 
 /** Values as training might leave them: every element moved. */
 function moved(initial: ReadonlyMap<string, Tensor<"f32">>): Map<string, Tensor<"f32">> {
@@ -68,25 +88,6 @@ function moved(initial: ReadonlyMap<string, Tensor<"f32">>): Map<string, Tensor<
   );
 }
 
-/** The base's weights as whoever loads the result has them: W + AB for a delta, the folder's own for a model. */
-function merged({ kind, files: published }: ResultFolder): Weights {
-  if (kind === "model") return loadModelFolder(published).weights;
-  const result = new Map(weights);
-  for (const [path, { a, b, scale, bias }] of decodeCanonical(published.get(SERVING_FILE)!, config)) {
-    expect([scale, bias]).toEqual([undefined, undefined]);
-    const { shape: size, data } = weights.get(weightName(path))!;
-    const [rank, out] = b!.shape as [number, number];
-    const sum = data.map((value, at) => {
-      const [row, column] = [Math.floor(at / out), at % out];
-      let product = 0;
-      for (let k = 0; k < rank; k++) product += a!.data[row * rank + k]! * b!.data[k * out + column]!;
-      return value + product;
-    });
-    result.set(weightName(path), f32(size, sum));
-  }
-  return result;
-}
-
 async function listed({ kind, files: published }: ResultFolder) {
   const list = [...published].map(async ([name, bytes]) => {
     return { name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes) };
@@ -94,18 +95,42 @@ async function listed({ kind, files: published }: ResultFolder) {
   return { kind, files: await Promise.all(list) };
 }
 
-describe.each(Object.values(SETTINGS))("$type", (settings) => {
-  const method = peftMethod(settings).attach({ config, weights, settings, seed: 1 });
-  const publish = (values: ReadonlyMap<string, Tensor>) =>
-    peftMethod(settings).publish({
-      config,
-      settings,
-      values,
-      base: { id: "tiny", digest: "b".repeat(64), files },
-      dataDigests: ["d".repeat(64)],
-      metrics: { base_loss: 2, tuned_loss: 1 },
-      createdAt: 1_700_000_000,
-    });
+const provenance = {
+  base_model: "tiny",
+  base_digest: "b".repeat(64),
+  tokenizer_digest: "c".repeat(64),
+  data_digests: ["d".repeat(64)],
+  metrics: { base_loss: 2, tuned_loss: 1 },
+  parents: [],
+  created_at: 1_700_000_000,
+};
+const cases = (Object.keys(PEFT_CASES) as PeftType[]).flatMap((type) =>
+  PEFT_CASES[type].map((one) => ({ name: `${type} ${JSON.stringify(one.settings)}`, type, ...one })),
+);
+let baseLoss: number;
+beforeAll(async () => {
+  baseLoss = await loss(NO_METHOD);
+});
+
+describe.each(cases)("$name", ({ type, settings: given, parameters: count, mergeable: holds }) => {
+  const settings = settingsOf({ type, ...given });
+  const { traits } = PEFT_METHODS[type];
+  const mergeable = holds ?? traits.mergeable;
+  const method = attached(settings, { config, weights });
+  const plan = planMethods({ config, settings: [settings], param: "peft" });
+  const values = moved(method.initial);
+  const publish = (trained: ReadonlyMap<string, Tensor<"f32">> = values) =>
+    publishResult(
+      { config, settings: [settings], seed: 1, values: trained, weights, base: { id: "tiny", files } },
+      provenance,
+    );
+  const delta = async () => decodeCanonical((await publish()).files.get(SERVING_FILE)!, config);
+
+  it("trains as many numbers as its formula says, and plans them from the model's shape alone", () => {
+    expect(plan.parameters).toEqual(method.parameters);
+    expect(plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(count(config));
+    expect(plan.serving.positions).toBe((method.virtualTokens ?? 0) + (method.prefixTokens ?? 0));
+  });
 
   it("has one first value of the right shape for each parameter, and no other", () => {
     const named = method.parameters.map(({ name, shape }) => [name, shape]);
@@ -113,19 +138,20 @@ describe.each(Object.values(SETTINGS))("$type", (settings) => {
     expect(new Set(named.map(([name]) => name)).size).toBe(named.length);
   });
 
-  it("attaches the same way every time, and otherwise for another seed where it draws at all", () => {
-    const attach = (seed: number) => peftMethod(settings).attach({ config, weights, settings, seed }).initial;
-    expect(attach(1)).toEqual(method.initial);
-    if (settings.type !== "full") expect(attach(2)).not.toEqual(method.initial);
+  it("attaches the same way every time", () => {
+    expect(attached(settings, { config, weights }).initial).toEqual(method.initial);
   });
 
-  it("is the base at step 0", async () => {
-    expect(await loss(method, method.initial)).toBe(await loss(bare, new Map()));
+  it("is the base at step 0 where it says so", async () => {
+    const start = await loss(method, method.initial);
+    if (method.startsAsBase) expect(start).toBeCloseTo(baseLoss, 5);
+    else expect(Math.abs(start - baseLoss)).toBeGreaterThan(1e-6);
   });
 
-  it("asks the training graph for its masks and no others", () => {
-    const known = new Set(["tokens", "positions", "segments", "targets", "weights", "total", ...weights.keys()]);
-    for (const { name } of method.parameters) known.add(name).add(`${name}#grad`);
+  it("asks the training graph for its parameters, masks and frozen tensors, and no others", () => {
+    const { shape, feeds } = batch(method);
+    const known = new Set([...Object.keys(feeds), ...frozenTensors(weights, method).keys()]);
+    for (const { name } of method.parameters) known.add(name).add(slots(name).gradient);
     const { inputs } = trainingGraph({ config, method, shape });
     const open = inputs.filter(({ name }) => !known.has(name));
     expect(open.map(({ name, value }) => [name, value.dtype, value.shape])).toEqual(
@@ -133,23 +159,147 @@ describe.each(Object.values(SETTINGS))("$type", (settings) => {
     );
   });
 
-  it("publishes what it trained: merged is what its own graph computes", async () => {
-    const values = moved(method.initial);
-    const trained = await loss(method, values);
-    expect(Math.abs(trained - (await loss(bare, new Map())))).toBeGreaterThan(1e-3);
-    expect(await loss(bare, new Map(), merged(await publish(values)))).toBeCloseTo(trained, 5);
+  it("has a gradient for everything that it trains", async () => {
+    const { shape, feeds } = batch(method);
+    const program = await executor.compile(trainingGraph({ config, method, shape }), {
+      bindings: frozenTensors(weights, method),
+    });
+    const accumulators = method.parameters.map(({ name, shape: size }) => {
+      return [slots(name).gradient, f32(size, new Float32Array(elementCount(size)))] as const;
+    });
+    const masks = drawMasks(method.randomInputs(shape), { seed: 1, step: 0, micro: 0 });
+    const gradients = await program.run({ ...feeds, ...masks, ...Object.fromEntries([...values, ...accumulators]) });
+    await program.dispose();
+    for (const { name } of method.parameters) {
+      const { data } = gradients[slots(name).gradient]!;
+      expect(
+        (data as Float32Array).some((value) => value !== 0),
+        name,
+      ).toBe(true);
+    }
   });
 
   it("publishes only files that may be stored, the same bytes every time", async () => {
-    const values = moved(method.initial);
-    const [one, two] = await Promise.all(
-      [publish(values), publish(values)].map(async (folder) => listed(await folder)),
-    );
+    const [one, two] = await Promise.all([publish(), publish()].map(async (folder) => listed(await folder)));
     expect(one).toEqual(two);
     checkFileList(one!.kind, one!.files, "files");
+  });
+
+  it("learns: thirty steps on one batch bring the loss down", async () => {
+    const { shape, feeds, trainedTokens } = batch(method);
+    const losses: number[] = [];
+    const masks = method.randomInputs(shape);
+    await train(
+      executor,
+      {
+        gradients: trainingGraph({ config, method, shape }),
+        frozen: frozenTensors(weights, method),
+        parameters: method.parameters,
+        optimizer: ADAMW_DEFAULTS,
+        schedule: { kind: "constant", peak: 0.01 * traits.learningRate, warmupSteps: 0, totalSteps: 30 },
+        ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
+        batches: (step) => [{ feeds: { ...feeds, ...drawMasks(masks, { seed: 1, step, micro: 0 }) }, trainedTokens }],
+      },
+      initialState(method.parameters, method.initial, method.afterStep?.memory),
+      { onStep: ({ loss: of }) => void losses.push(of) },
+    );
+    expect(losses).toHaveLength(30);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
+  });
+
+  if (type === "full") {
+    it("publishes a model that computes what its own graph does", async () => {
+      const trained = await loss(method, values);
+      expect(Math.abs(trained - baseLoss)).toBeGreaterThan(1e-3);
+      const { weights: own } = loadModelFolder((await publish()).files);
+      expect(await loss(NO_METHOD, new Map(), own)).toBeCloseTo(trained, 5);
+    });
+    return;
+  }
+
+  it("is served as its own graph computes", async () => {
+    const trained = await loss(method, values);
+    expect(Math.abs(trained - baseLoss)).toBeGreaterThan(1e-3);
+    expect(await loss(serving(await delta()))).toBeCloseTo(trained, 5);
+  });
+
+  it("reads its own folder back as what is served", async () => {
+    const published = await publish();
+    const adapter = await readAdapterFolder(
+      new Map([...published.files].filter(([name]) => name !== SERVING_FILE)),
+      { config, weight: async (name) => weights.get(name)! },
+      ADAPTER_FORMATS,
+    );
+    expect(await loss(serving(adapter.delta))).toBeCloseTo(await loss(serving(await delta())), 6);
+    expect(adapter.parameters).toBeGreaterThan(0);
+  });
+
+  it("leaves the base as it is when it is not asked for", async () => {
+    expect(await loss(serving(NO_DELTA))).toBe(baseLoss);
+  });
+
+  it(
+    mergeable ? "merged into the weights is what is served" : "cannot be merged into weights, and says so",
+    async () => {
+      const served = await delta();
+      if (!mergeable) {
+        expect(() => mergeIntoWeights(config, served)).toThrow(expect.objectContaining({ code: "invalid_request" }));
+        return;
+      }
+      const merged = mergeIntoWeights(config, served);
+      expect(merged.config).toEqual(config);
+      const folded = new Map([...weights].map(([name, weight]) => [name, merged.weight(name, weight)]));
+      expect(await loss(NO_METHOD, new Map(), folded)).toBeCloseTo(await loss(serving(served)), 5);
+    },
+  );
+
+  it("adds up with another delta in proportion to its weight, or is refused by name", async () => {
+    const other = decodeCanonical(
+      (
+        await publishResult(
+          {
+            config,
+            settings: [settingsOf({ type: "lora", r: 2, target_modules: "q_proj" })],
+            seed: 2,
+            values: moved(
+              attached({ type: "lora", r: 2, target_modules: "q_proj" }, { config, weights, seed: 2 }).initial,
+            ),
+            weights,
+            base: { id: "tiny", files },
+          },
+          provenance,
+        )
+      ).files.get(SERVING_FILE)!,
+      config,
+    );
+    const served = await delta();
+    if (served.prompt !== undefined || served.prefix !== undefined) {
+      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow("has no weight: it must be 1, got 0.5");
+      expect(() => sumDeltas([served, served].map((one) => ({ delta: one, weight: 1 })))).toThrow("only one can");
+      return;
+    }
+    const [half, both] = [
+      sumDeltas([{ delta: served, weight: 0.5 }]),
+      sumDeltas([
+        { delta: served, weight: 0.5 },
+        { delta: other, weight: 2 },
+      ]),
+    ];
+    const twice = sumDeltas([
+      { delta: half, weight: 1 },
+      { delta: half, weight: 1 },
+    ]);
+    expect(await loss(serving(twice))).toBeCloseTo(await loss(serving(served)), 5);
+    const split = sumDeltas([
+      { delta: half, weight: 1 },
+      { delta: other, weight: 1 },
+      { delta: other, weight: 1 },
+    ]);
+    expect(await loss(serving(both))).toBeCloseTo(await loss(serving(split)), 5);
+    expect(Math.abs((await loss(serving(both))) - (await loss(serving(half))))).toBeGreaterThan(1e-4);
   });
 });
 
 it("has every method that a job can name", () => {
-  expect(Object.keys(SETTINGS).sort()).toEqual(Object.keys(PEFT_METHODS).sort());
+  expect(Object.keys(PEFT_CASES).sort()).toEqual(Object.keys(PEFT_METHODS).sort());
 });

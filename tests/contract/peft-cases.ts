@@ -1,0 +1,34 @@
+import type { ModelConfig } from "../../shared/model/config.ts";
+import { linearModules, parameterCount } from "../../shared/model/modules.ts";
+import type { PeftType } from "../../shared/peft/registry.ts";
+
+export interface PeftCase {
+  /** As a job gives them, without the type. */
+  readonly settings: object;
+  /** How many numbers are trained, by the method's formula. */
+  readonly parameters: (config: ModelConfig) => number;
+  /** Where the tiny base decides it otherwise than the method's traits say. */
+  readonly mergeable?: boolean;
+}
+
+/** Σ over the layers whose name is among `names`. */
+const sum = (
+  config: ModelConfig,
+  names: readonly string[],
+  of: (sizes: { in: number; out: number }) => number,
+): number =>
+  linearModules(config)
+    .filter(({ path }) => names.includes(path.split(".").at(-1)!))
+    .reduce((total, sizes) => total + of(sizes), 0);
+
+/** What every method has to hold; a new row of the registry needs a row here, and has to pass as it stands. */
+export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
+  lora: [
+    {
+      settings: { r: 3, lora_alpha: 5, lora_dropout: 0.1, target_modules: ["q_proj", "v_proj", "down_proj"] },
+      parameters: (config) =>
+        sum(config, ["q_proj", "v_proj", "down_proj"], ({ in: inSize, out }) => 3 * (inSize + out)),
+    },
+  ],
+  full: [{ settings: {}, parameters: parameterCount }],
+};
