@@ -151,7 +151,7 @@ function renamed(part: AttachedMethod, rename: (name: string) => string): Attach
   };
 }
 
-function renamedAfter({ memory, apply }: AfterStep, rename: (name: string) => string): AfterStep {
+function renamedAfter({ memory, apply, checkSteps }: AfterStep, rename: (name: string) => string): AfterStep {
   const start = rename("");
   const inner = (map: ReadonlyMap<string, Tensor<"f32">>) =>
     new Map([...map].flatMap(([name, value]) => (name.startsWith(start) ? [[name.slice(start.length), value]] : [])));
@@ -159,6 +159,7 @@ function renamedAfter({ memory, apply }: AfterStep, rename: (name: string) => st
     new Map([...map].map(([name, value]) => [rename(name), value]));
   return {
     memory: outer(memory),
+    ...(checkSteps === undefined ? {} : { checkSteps }),
     apply: (moment) => outer(apply({ ...moment, values: inner(moment.values), gradients: inner(moment.gradients) })),
   };
 }
@@ -166,6 +167,9 @@ function renamedAfter({ memory, apply }: AfterStep, rename: (name: string) => st
 function allAfter(steps: readonly AfterStep[]): AfterStep {
   return {
     memory: new Map(steps.flatMap(({ memory }) => [...memory])),
+    checkSteps: (totalSteps) => {
+      for (const { checkSteps } of steps) checkSteps?.(totalSteps);
+    },
     apply: (moment) => new Map(steps.flatMap(({ apply }) => [...apply(moment)])),
   };
 }

@@ -103,7 +103,7 @@ export interface AttachedMethod {
   readonly virtualTokens?: number;
   /** Positions before those, of keys and values alone; they take no placeholder. 0 when left out. */
   readonly prefixTokens?: number;
-  /** A scalar added to the loss of a step; evaluation goes without. */
+  /** A scalar that a step minimises together with its loss, without being part of the loss that is reported. */
   readonly penalty?: (context: RewriteContext) => Value;
   /** What happens to the parameters after each step besides the optimizer. */
   readonly afterStep?: AfterStep;
@@ -113,6 +113,8 @@ export interface AttachedMethod {
 export interface AfterStep {
   /** First values of what it remembers from step to step; checkpoints hold it, by name. */
   readonly memory: ReadonlyMap<string, Tensor<"f32">>;
+  /** Throws `invalid_request`, with the setting as `param`, where the method has no meaning in a run of that many steps. */
+  readonly checkSteps?: (totalSteps: number) => void;
   /** The tensors that change, parameters and memory, by name. Mutates nothing. */
   apply(moment: StepMoment): ReadonlyMap<string, Tensor<"f32">>;
 }
@@ -157,6 +159,8 @@ export interface PublishOptions<Settings> {
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
   /** The base's weights; only read. */
   readonly weights: Weights;
+  /** How many steps the run has; left out where the values come from none. */
+  readonly totalSteps?: number;
   /** The base's Hugging Face folder. */
   readonly base: { readonly id: string; readonly files: ModelFiles };
 }
@@ -170,7 +174,7 @@ export type PublishedPart =
 export interface Adapter {
   /** The row of the registry. */
   readonly method: string;
-  /** `adapter_config.json` and `adapter_model.safetensors`. */
+  /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or what the format calls it. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly delta: CanonicalDelta;
   /** How many numbers were trained. */
@@ -179,6 +183,8 @@ export interface Adapter {
 
 /** A layout of adapter files, peft's or AdapterHub's. Methods that share a layout share the object. */
 export interface AdapterFormat {
+  /** The file of the tensors; `adapter_model.safetensors` when left out. */
+  readonly weightsFile?: string;
   /** Whether an `adapter_config.json` with these fields is of this layout. */
   recognises(config: Readonly<Record<string, unknown>>): boolean;
   /**

@@ -54,7 +54,8 @@ export interface LoopOptions {
 
 /**
  * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated: every step makes new
- * tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number.
+ * tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what the plan's
+ * `afterStep` throws about the number of steps, before the first one.
  */
 export async function train(
   executor: Executor,
@@ -63,6 +64,7 @@ export async function train(
   { onStep, until = plan.schedule.totalSteps }: LoopOptions = {},
 ): Promise<TrainingState> {
   const { parameters, optimizer, schedule } = plan;
+  plan.afterStep?.checkSteps?.(schedule.totalSteps);
   const programs: Program[] = [];
   const compile = async (graph: Graph, options?: CompileOptions) => {
     const program = await executor.compile(graph, options);

@@ -21,8 +21,8 @@ export interface CausalGraphOptions {
  * `gradientGraph` says.
  */
 export function trainingGraph(options: CausalGraphOptions): Graph {
-  const { b, loss, value } = lossOf("training_step", options, true);
-  return gradientGraph(b, loss, options.method.parameters, value);
+  const { b, loss, penalty, value } = lossOf("training_step", options, true);
+  return gradientGraph(b, loss, options.method.parameters, value, penalty);
 }
 
 /** The `loss` of a batch alone: the same inputs without accumulators and random inputs. */
@@ -58,7 +58,8 @@ function lossOf(name: string, { config, method, shape }: CausalGraphOptions, tra
   const value = (name: string): Value => (ofBase.has(name) ? forward.weight : parameter)(name);
   const { loss, share } = crossEntropy(b, forward.logits);
   const penalty = training && context !== undefined ? method.penalty?.(context) : undefined;
-  return { b, loss: penalty === undefined ? loss : b.add(loss, b.mul(penalty, share)), value };
+  // Each micro-batch takes its share, so that a step has the penalty once.
+  return { b, loss, penalty: penalty === undefined ? undefined : b.mul(penalty, share), value };
 }
 
 interface InputType {

@@ -123,7 +123,15 @@ export const supervised: Recipe = async (job, context) => {
     const tokenizerFile = await tokenizerDigest(readModelJson(job.base.files, "tokenizer.json"));
     const publish = (state: TrainingState, metrics: Metrics) =>
       publishResult(
-        { config, settings, seed, weights, values: parameterValues(state, method.parameters), base: job.base },
+        {
+          config,
+          settings,
+          seed,
+          weights,
+          totalSteps,
+          values: parameterValues(state, method.parameters),
+          base: job.base,
+        },
         {
           base_model: job.base.id,
           base_digest: job.base.digest,

@@ -32,6 +32,16 @@ describe("gradientGraph", { timeout: 30_000 }, () => {
     expect(result["offset#grad"]!.data[0]).toBeCloseTo(7 + expected.offset, 4);
   });
 
+  it("minimises a penalty with the loss and reports the loss alone", async () => {
+    const b = new GraphBuilder("penalised");
+    const x = b.input("x", "f32", []);
+    const graph = gradientGraph(b, b.square(x), [{ name: "x", shape: [], decay: true }], () => x, b.mul(x, 5));
+    const program = await createOnnxRuntimeExecutor({ threads: 1 }).compile(graph);
+    const result = await program.run({ x: f32([], [3]), "x#grad": f32([], [0]) });
+    await program.dispose();
+    expect([result.loss!.data[0], result["x#grad"]!.data[0]]).toEqual([9, 2 * 3 + 5]);
+  });
+
   it("refuses a parameter that the loss does not depend on", () => {
     const b = new GraphBuilder("idle");
     const [used, idle] = [b.input("used", "f32", []), b.input("idle", "f32", [])];

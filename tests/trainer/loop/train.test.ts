@@ -87,6 +87,20 @@ describe("train", { timeout: 30_000 }, () => {
     expect(expected.losses.at(-1)).toBeLessThan(expected.losses[0]!);
   });
 
+  it("asks what runs after the steps about their number before the first one", async () => {
+    const refusal = new Error("too few steps");
+    const seen: number[] = [];
+    const checkSteps = (totalSteps: number) => {
+      seen.push(totalSteps);
+      throw refusal;
+    };
+    const afterStep = { memory: new Map(), apply: () => new Map(), checkSteps };
+    await expect(run(regressionPlan(8, { afterStep, batches: () => expect.fail("a step was taken") }))).rejects.toBe(
+      refusal,
+    );
+    expect(seen).toEqual([6]);
+  });
+
   it("gives the same from 8 micro-batches of 1 as from one of 8", async () => {
     const [whole, split] = [await run(regressionPlan(8)), await run(regressionPlan(1))];
     for (const [i, value] of parametersOf(split.last).entries()) {
