@@ -1,5 +1,5 @@
 import { TrimtabError } from "../../errors.ts";
-import { type CanonicalDelta, type CanonicalModule, changesNothing } from "../canonical.ts";
+import { type CanonicalDelta, type CanonicalModule, changesNothing, NO_DELTA } from "../canonical.ts";
 import type { WeightedDelta } from "../sum.ts";
 import { vanishes, withFactors } from "./factors.ts";
 import type { MergeOptions } from "./method.ts";
@@ -21,42 +21,80 @@ const PARAMS: Readonly<Record<keyof MergeOptions, string>> = {
  * Throws `invalid_request` with `param` for an option that the method lacks or does not take, for a weight of 0 or one
  * that is not finite, for a part that the method cannot merge, and for a result that changes nothing.
  */
-export function mergeDeltas(terms: readonly WeightedDelta[], { method: name, ...given }: MergeRequest): CanonicalDelta {
+export function mergeDeltas(terms: readonly WeightedDelta[], request: MergeRequest): CanonicalDelta {
+  const steps = mergeSteps(terms, request);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same in steps, one for each part of the model, for a caller that has other things to do in between. */
+export function* mergeSteps(
+  terms: readonly WeightedDelta[],
+  { method: name, ...given }: MergeRequest,
+): Generator<void, CanonicalDelta> {
   const method = MERGE_METHODS[name];
-  for (const option of Object.keys(PARAMS) as (keyof MergeOptions)[]) {
-    const param = PARAMS[option];
-    if (given[option] === undefined) {
-      if (method.needs.includes(option)) throw refuse(param, `is missing: the method ${name} needs it`);
-    } else if (![...method.needs, ...method.takes].includes(option)) {
-      throw refuse(param, `has no meaning for the method ${name}; leave it out`);
-    }
-  }
-  for (const [index, { weight, delta }] of terms.entries()) {
-    if (weight === 0 || !Number.isFinite(weight)) {
-      throw refuse(
-        `deltas.${index}.weight`,
-        `must be a number other than 0, got ${weight}; leave the delta out instead`,
-      );
-    }
-    const part = method.exact ? undefined : partThatIsNoSum(delta);
-    if (part !== undefined) {
-      throw refuse(
-        "method",
-        `${name} merges weight matrices and vectors, but deltas.${index} has ${part}; use linear or cat`,
-      );
-    }
-  }
+  checkOptions(name, given);
+  checkTerms(name, terms);
   const options: MergeOptions = {
     rank: given.rank ?? Math.max(1, ...terms.map(({ delta }) => highestRank(delta))),
     density: given.density ?? 1,
     majoritySignMethod: given.majoritySignMethod ?? "total",
     seed: given.seed ?? 0,
   };
-  const merged = withoutIdleParts(method.merge(terms, options));
+  const parts: CanonicalDelta[] = [];
+  for (const part of partsOf(terms)) {
+    parts.push(withoutIdleParts(method.merge(part, options)));
+    yield;
+  }
+  const merged: CanonicalDelta = Object.assign({}, ...parts, {
+    linears: new Map(parts.flatMap(({ linears }) => [...linears])),
+    bottlenecks: new Map(parts.flatMap(({ bottlenecks }) => [...bottlenecks])),
+  });
   if (changesNothing(merged)) {
     throw refuse("deltas", "cancel: what is left of them changes nothing; use other weights, or a higher density");
   }
   return merged;
+}
+
+function checkOptions(name: MergeMethodName, given: Partial<MergeOptions>): void {
+  const { needs, takes } = MERGE_METHODS[name];
+  for (const option of Object.keys(PARAMS) as (keyof MergeOptions)[]) {
+    const param = PARAMS[option];
+    if (given[option] === undefined) {
+      if (needs.includes(option)) throw refuse(param, `is missing: the method ${name} needs it`);
+    } else if (![...needs, ...takes].includes(option)) {
+      throw refuse(param, `has no meaning for the method ${name}; leave it out`);
+    }
+  }
+}
+
+function checkTerms(name: MergeMethodName, terms: readonly WeightedDelta[]): void {
+  for (const [index, { weight, delta }] of terms.entries()) {
+    const place = `deltas[${index}]`;
+    if (weight === 0 || !Number.isFinite(weight)) {
+      throw refuse(`${place}.weight`, `must be a number other than 0, got ${weight}; leave the delta out instead`);
+    }
+    const part = MERGE_METHODS[name].exact ? undefined : partThatIsNoSum(delta);
+    if (part !== undefined) {
+      throw refuse("method", `${name} merges weight matrices and vectors, but ${place} has ${part}; use linear or cat`);
+    }
+  }
+}
+
+/** The terms with one layer each, or one block's bottlenecks, or what is not in layers. */
+function* partsOf(terms: readonly WeightedDelta[]): Generator<WeightedDelta[]> {
+  const only = <K extends "linears" | "bottlenecks">(kind: K, path: string) =>
+    terms.map(({ delta, weight }): WeightedDelta => {
+      const found = delta[kind].get(path);
+      return { delta: { ...NO_DELTA, ...(found === undefined ? {} : { [kind]: new Map([[path, found]]) }) }, weight };
+    });
+  for (const kind of ["linears", "bottlenecks"] as const) {
+    for (const path of new Set(terms.flatMap(({ delta }) => [...delta[kind].keys()]))) yield only(kind, path);
+  }
+  const rest = terms.map(({ delta, weight }) => ({ delta: { ...delta, ...NO_DELTA }, weight }));
+  if (rest.some(({ delta }) => Object.keys(delta).length > Object.keys(NO_DELTA).length)) yield rest;
 }
 
 /** The largest rank of ΔW in any layer, the embedding among them; 0 where there is none. */

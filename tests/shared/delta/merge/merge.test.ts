@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type CanonicalDelta, NO_DELTA } from "../../../../shared/delta/canonical.ts";
-import { highestRank, type MergeRequest, mergeDeltas } from "../../../../shared/delta/merge/merge.ts";
+import { highestRank, type MergeRequest, mergeDeltas, mergeSteps } from "../../../../shared/delta/merge/merge.ts";
 import { f32 } from "../../../../shared/tensor.ts";
 import { linears, lowRank, Q, randomDelta, randomTensor, UP } from "./deltas.ts";
 
@@ -38,10 +38,10 @@ test("an option that the method lacks or does not read is refused by name", () =
 test("a weight of zero is refused, and one that is no number", () => {
   expect(refusal({ method: "cat" }, undefined, 0)).toEqual({
     code: "invalid_request",
-    message: "`deltas.1.weight` must be a number other than 0, got 0; leave the delta out instead.",
-    param: "deltas.1.weight",
+    message: "`deltas[1].weight` must be a number other than 0, got 0; leave the delta out instead.",
+    param: "deltas[1].weight",
   });
-  expect(refusal({ method: "cat" }, undefined, Number.NaN)?.param).toBe("deltas.1.weight");
+  expect(refusal({ method: "cat" }, undefined, Number.NaN)?.param).toBe("deltas[1].weight");
 });
 
 const width = 12;
@@ -64,7 +64,7 @@ test.each([
   for (const request of [{ method: "ties", density: 0.5 }, { method: "svd" }] as const) {
     expect(refusal(request, delta)).toEqual({
       code: "invalid_request",
-      message: `\`method\` ${request.method} merges weight matrices and vectors, but deltas.1 has ${part}; use linear or cat.`,
+      message: `\`method\` ${request.method} merges weight matrices and vectors, but deltas[1] has ${part}; use linear or cat.`,
       param: "method",
     });
   }
@@ -107,6 +107,28 @@ test("scales of 1, biases of 0 and layers without a rest are left out", () => {
     { method: "linear" },
   );
   expect([...merged.linears.keys()]).toEqual([Q]);
+});
+
+test("steps, one for each part of the model, lead to the same", () => {
+  const terms = [
+    { delta: randomDelta("one"), weight: 1 },
+    { delta: randomDelta("two"), weight: 0.5 },
+    { delta: withBottleneck, weight: 2 },
+  ];
+  const steps = mergeSteps(terms, { method: "linear" });
+  let count = 0;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) {
+      expect(value).toEqual(mergeDeltas(terms, { method: "linear" }));
+      // Three linear layers, one block, the embedding.
+      expect([...value.linears.keys(), ...value.bottlenecks.keys()]).toHaveLength(4);
+      expect(value.embedding).toBeDefined();
+      break;
+    }
+    count++;
+  }
+  expect(count).toBe(5);
 });
 
 test("the highest rank is over all layers and the embedding", () => {
