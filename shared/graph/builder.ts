@@ -106,11 +106,9 @@ export class GraphBuilder {
 
   matmul = (a: Value, b: Value, { transA = false, transB = false } = {}) =>
     this.#one("matmul", [a, b], { transA, transB });
-  matmulNf4 = (
-    x: Value,
-    { packed, absmax }: { packed: Value; absmax: Value },
-    attrs: { rows: number; columns: number; transB: boolean },
-  ) => this.#one("matmulNf4", [x, packed, absmax], attrs);
+  /** `matrix`: the packed bytes, then their absmax or what it is made from. */
+  matmulNf4 = (x: Value, matrix: readonly Value[], attrs: OpAttrs["matmulNf4"]) =>
+    this.#one("matmulNf4", [x, ...matrix], attrs);
   reduceSum = (x: Value, axes: readonly number[], keepdims = false) =>
     this.#one("reduceSum", [x], { axes: sortedAxes(x, axes), keepdims });
   reduceMean = (x: Value, axes: readonly number[], keepdims = false) =>

@@ -1,4 +1,5 @@
 import { TrimtabError } from "../errors.ts";
+import { DYNAMIC_BLOCK } from "../formats/dynamic-quantisation.ts";
 import { NF4_BLOCK } from "../formats/nf4.ts";
 import type { DType } from "../tensor.ts";
 import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./graph.ts";
@@ -50,8 +51,10 @@ export interface OpAttrs {
   // Linear algebra: [..., M, K] · [..., K, N]; a transposed operand is stored [..., K, M] or [..., N, K].
   matmul: { readonly transA: boolean; readonly transB: boolean };
   /**
-   * (x, packed [⌈rows·columns / 2⌉] u8, absmax [⌈rows·columns / 64⌉]) → x times the matrix [rows, columns] that they hold
-   * flattened, as NF4 blocks of 64 (formats/nf4.ts): [..., rows] → [..., columns], transposed [..., columns] → [..., rows].
+   * (x, packed [⌈rows·columns / 2⌉] u8, absmax [S]) → x times the matrix [rows, columns] that is held flattened in S =
+   * ⌈rows·columns / 64⌉ NF4 blocks (formats/nf4.ts): [..., rows] → [..., columns], transposed [..., columns] → [..., rows].
+   * Doubly quantised (formats/double-quantisation.ts), G = ⌈S / 256⌉, (codes [G, 256] u8, scales [G, 1], offset []) stand
+   * in the place of absmax, and zeros fill the last row of the codes.
    */
   matmulNf4: { readonly rows: number; readonly columns: number; readonly transB: boolean };
   // Reductions.
@@ -189,7 +192,7 @@ function expectShape(type: ValueType, shape: Shape, what: string): void {
   if (!sameShape(type.shape, shape)) fail(`${what} must be ${formatShape(shape)}, got ${formatType(type)}`);
 }
 
-/** How many inputs each op takes; concat takes one or more. */
+/** How many inputs each op takes; concat takes one or more, matmulNf4 three or five. */
 export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   neg: 1,
   exp: 1,
@@ -214,7 +217,7 @@ export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   greater: 2,
   where: 3,
   matmul: 2,
-  matmulNf4: 3,
+  matmulNf4: "variadic",
   reduceSum: 1,
   reduceMean: 1,
   reduceMax: 1,
@@ -275,18 +278,33 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     const batch = broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
     return [{ dtype: sameDtypes(a!, b!), shape: [...batch, rows, columns] }];
   },
-  matmulNf4: ([x, packed, absmax], { rows, columns, transB }) => {
+  matmulNf4: ([x, packed, ...scales], { rows, columns, transB }) => {
     const [inner, outer] = transB ? [columns, rows] : [rows, columns];
+    const blocks = Math.ceil((rows * columns) / NF4_BLOCK);
+    const groups = Math.ceil(blocks / DYNAMIC_BLOCK);
+    const [first, nested, offset] = scales;
+    if (scales.length !== 1 && scales.length !== 3) fail(`takes x, bytes and 1 or 3 tensors of scales`);
     expectType(x!, FLOATS, "x");
     expectType(packed!, ["u8"], "the packed matrix");
     expectShape(packed!, [Math.ceil((rows * columns) / 2)], "the packed matrix");
-    expectShape(absmax!, [Math.ceil((rows * columns) / NF4_BLOCK)], "the scales");
+    if (scales.length === 1) expectShape(first!, [blocks], "the scales");
+    else {
+      expectType(first!, ["u8"], "the codes of scales");
+      expectShape(first!, [groups, DYNAMIC_BLOCK], "the codes of scales");
+      expectShape(nested!, [groups, 1], "the scales of scales");
+      expectShape(offset!, [], "the offset of scales");
+    }
     if (x!.shape.length < 2 || x!.shape.at(-1) !== inner) {
       fail(
         `x must be [..., ${inner}] beside the matrix [${rows}, ${columns}]${transB ? "ᵀ" : ""}, got ${formatType(x!)}`,
       );
     }
-    return [{ dtype: sameDtypes(x!, absmax!), shape: x!.shape.with(-1, outer) }];
+    return [
+      {
+        dtype: sameDtypes(x!, ...scales.slice(-2).filter(({ dtype }) => dtype !== "u8")),
+        shape: x!.shape.with(-1, outer),
+      },
+    ];
   },
   reduceSum: reduction(NUMBERS),
   reduceMean: reduction(FLOATS),

@@ -159,10 +159,9 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   },
   matmul,
   // The matrix is frozen by its form: y = x B, dx = dy Bᵀ.
-  matmulNf4: ({ b, node, inputs: [, packed, absmax], dy }) => {
-    const { transB } = node.attrs;
-    const matrix = { packed: packed!, absmax: absmax! };
-    return [b.matmulNf4(dy, matrix, { ...node.attrs, transB: !transB }), undefined, undefined];
+  matmulNf4: ({ b, node, inputs: [, ...matrix], dy }) => {
+    const dx = b.matmulNf4(dy, matrix, { ...node.attrs, transB: !node.attrs.transB });
+    return [dx, ...matrix.map(() => undefined)];
   },
   reduceSum: ({ b, node, inputs: [x], dy }) => [b.expand(restoreAxes(b, dy, x!.shape, node.attrs.axes), x!.shape)],
   reduceMean: ({ b, node, inputs: [x], dy }) => {

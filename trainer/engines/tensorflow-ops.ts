@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { TrimtabError } from "../../shared/errors.ts";
+import { DYNAMIC_MAP } from "../../shared/formats/dynamic-quantisation.ts";
 import { NF4_BLOCK, NF4_LEVELS } from "../../shared/formats/nf4.ts";
 import type { OpAttrs, OpName } from "../../shared/graph/ops.ts";
 import type { DType } from "../../shared/tensor.ts";
@@ -66,12 +67,20 @@ const matmul: OpRule<"matmul"> = ({ inputs: [a, b], attrs: { transA, transB }, s
 };
 
 /** The matrix is restored in float32 for the product: two levels for every byte, times the scale of their block. */
-const matmulNf4: OpRule<"matmulNf4"> = ({ inputs: [x, packed, absmax], attrs: { rows, columns, transB }, shape }) => {
+const matmulNf4: OpRule<"matmulNf4"> = ({
+  inputs: [x, packed, ...scales],
+  attrs: { rows, columns, transB },
+  shape,
+}) => {
   const count = rows * columns;
+  const size = Math.ceil(count / NF4_BLOCK);
+  const [codes, nested, offset] = scales;
+  const restore = () => tf.add(tf.mul(tf.gather(tf.tensor1d(DYNAMIC_MAP), codes!), nested!), offset!);
+  const absmax = nested === undefined ? codes! : tf.slice(tf.reshape(restore(), [-1]), 0, size);
   const pairs = tf.tensor2d(LEVEL_PAIRS, [256, 2]);
   const levels = tf.slice(tf.reshape(tf.gather(pairs, packed!), [-1]), 0, count);
-  const whole = tf.pad(levels, [[0, absmax!.size * NF4_BLOCK - count]]);
-  const blocks = tf.mul(tf.reshape(whole, [-1, NF4_BLOCK]), tf.reshape(absmax!, [-1, 1]));
+  const whole = tf.pad(levels, [[0, size * NF4_BLOCK - count]]);
+  const blocks = tf.mul(tf.reshape(whole, [-1, NF4_BLOCK]), tf.reshape(absmax, [-1, 1]));
   const matrix = tf.reshape(tf.slice(tf.reshape(blocks, [-1]), 0, count), [rows, columns]);
   const flat = tf.reshape(x!, [-1, x!.shape.at(-1)!]);
   return tf.reshape(tf.matMul(flat, matrix, false, transB), [...shape]);

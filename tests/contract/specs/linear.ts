@@ -1,7 +1,8 @@
+import { DYNAMIC_BLOCK, DYNAMIC_MAP } from "../../../shared/formats/dynamic-quantisation.ts";
 import { NF4_BLOCK, NF4_LEVELS } from "../../../shared/formats/nf4.ts";
 import type { OpAttrs } from "../../../shared/graph/ops.ts";
 import { at, generate } from "../array64.ts";
-import { normal, type OpCase, type OpSpecs, positive, whole } from "../cases.ts";
+import { literal, normal, type OpCase, type OpSpecs, positive, whole } from "../cases.ts";
 
 const FLAGS = [
   { transA: false, transB: false },
@@ -37,25 +38,30 @@ function matmulCase(
 }
 
 /** A matrix of random level numbers and positive scales; a scale is not the largest magnitude of its block here. */
-function nf4Case(lead: readonly number[], attrs: OpAttrs["matmulNf4"]): OpCase<OpAttrs["matmulNf4"]> {
+function nf4Cases(lead: readonly number[], attrs: OpAttrs["matmulNf4"]): OpCase<OpAttrs["matmulNf4"]>[] {
   const { rows, columns, transB } = attrs;
   const x = [...lead, transB ? columns : rows];
-  const count = rows * columns;
-  return {
-    name: `[${x}] · [${rows}, ${columns}]${transB ? "ᵀ" : ""}`,
-    inputs: [normal(x, 1), whole([Math.ceil(count / 2)], [0, 256], "u8"), positive([Math.ceil(count / NF4_BLOCK)], 2)],
-    attrs,
-  };
+  const packed = whole([Math.ceil((rows * columns) / 2)], [0, 256], "u8");
+  const blocks = Math.ceil((rows * columns) / NF4_BLOCK);
+  const groups = Math.ceil(blocks / DYNAMIC_BLOCK);
+  const name = `[${x}] · [${rows}, ${columns}]${transB ? "ᵀ" : ""}`;
+  const nested = [whole([groups, DYNAMIC_BLOCK], [0, 256], "u8"), positive([groups, 1], 3), literal("f32", [], [0.25])];
+  return [
+    { name, inputs: [normal(x, 1), packed, positive([blocks], 2)], attrs },
+    { name: `${name}, doubly quantised`, inputs: [normal(x, 1), packed, ...nested], attrs },
+  ];
 }
 
 const NF4_SIZES: readonly (readonly [lead: readonly number[], rows: number, columns: number])[] = [
   [[3], 4, 64],
-  [[2, 3], 64, 32],
+  [[2, 3], 20, 16],
   [[1, 2], 5, 40],
   [[1], 40, 5],
   [[2], 7, 3],
   [[1, 1], 1, 1],
 ];
+/** In more blocks than one group of codes holds. */
+const MANY = 16_400;
 
 export const LINEAR = {
   matmul: {
@@ -79,11 +85,16 @@ export const LINEAR = {
     ],
   },
   matmulNf4: {
-    evaluate: ([x, packed, absmax], { rows, columns, transB }, shapes) => {
+    evaluate: ([x, packed, ...scales], { rows, columns, transB }, shapes) => {
+      const [first, nested, offset] = scales;
+      const absmax = (block: number) => {
+        if (nested === undefined) return first!.data[block]!;
+        return DYNAMIC_MAP[first!.data[block]!]! * nested.data[Math.floor(block / DYNAMIC_BLOCK)]! + offset!.data[0]!;
+      };
       const element = (row: number, column: number) => {
         const i = row * columns + column;
         const pair = packed!.data[i >> 1]!;
-        return NF4_LEVELS[i % 2 === 0 ? pair >> 4 : pair % 16]! * absmax!.data[Math.floor(i / NF4_BLOCK)]!;
+        return NF4_LEVELS[i % 2 === 0 ? pair >> 4 : pair % 16]! * absmax(Math.floor(i / NF4_BLOCK));
       };
       const product = generate(shapes[0]!, (index) => {
         const [lead, last] = [index.slice(0, -1), index.at(-1)!];
@@ -96,8 +107,9 @@ export const LINEAR = {
       return [product];
     },
     differentiable: [0],
-    cases: [true, false].flatMap((transB) =>
-      NF4_SIZES.map(([lead, rows, columns]) => nf4Case(lead, { rows, columns, transB })),
-    ),
+    cases: [true, false].flatMap((transB) => [
+      ...NF4_SIZES.flatMap(([lead, rows, columns]) => nf4Cases(lead, { rows, columns, transB })),
+      ...nf4Cases([1], { rows: transB ? MANY : 1, columns: transB ? 1 : MANY, transB }),
+    ]),
   },
 } satisfies Partial<OpSpecs>;

@@ -96,6 +96,18 @@ describe("inferTypes", () => {
       "matmulNf4: the scales must be [1], got f32[2]",
     ],
     [
+      "matmulNf4",
+      [f32(3, 4), type("u8", 32), type("u8", 1), f32(1, 1), f32()],
+      { rows: 4, columns: 16, transB: false },
+      "matmulNf4: the codes of scales must be [1, 256], got u8[1]",
+    ],
+    [
+      "matmulNf4",
+      [f32(3, 4), type("u8", 32), type("u8", 1, 256), f32(1, 1)],
+      { rows: 4, columns: 16, transB: false },
+      "matmulNf4: takes x, bytes and 1 or 3 tensors of scales",
+    ],
+    [
       "reduceSum",
       [f32(2, 3)],
       { axes: [2], keepdims: false },
