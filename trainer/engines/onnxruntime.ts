@@ -56,14 +56,15 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
 
 type Feeds = Readonly<Record<string, OrtTensor>>;
 
-/** Bytes are fed however few they are: folding constants would turn a 4-bit matrix into float32 for good. */
+/**
+ * With bytes among the bindings, however few, all are fed: a base is held in 4 bits to save memory, and folding constants
+ * would turn it into float32 for good.
+ */
 function divideBindings(bindings: ReadonlyMap<string, Tensor>) {
-  const total = [...bindings.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
-  const bakes = ({ dtype }: Tensor) => dtype !== "u8" && total <= BAKED_BYTES;
-  return {
-    baked: new Map([...bindings].filter(([, tensor]) => bakes(tensor))),
-    fed: [...bindings].filter(([, tensor]) => !bakes(tensor)),
-  };
+  const tensors = [...bindings.values()];
+  const total = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  const bakes = total <= BAKED_BYTES && tensors.every(({ dtype }) => dtype !== "u8");
+  return { baked: bakes ? bindings : new Map<string, Tensor>(), fed: bakes ? [] : [...bindings] };
 }
 
 /** Wrapped, not copied. */
