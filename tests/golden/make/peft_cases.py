@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from golden_io import GOLDEN, number, packed, quiet_single_thread, write_json, write_safetensors
-from tiny_models import batch, trained_tokens
+from tiny_models import short_batch, trained_tokens
 
 OUT = "peft"
 # The least that an adapter must change some logit by; less and a reader that ignores it would pass.
@@ -30,12 +30,6 @@ def base_model(base="llama/plain"):
     model = AutoModelForCausalLM.from_pretrained(GOLDEN / base, dtype=torch.float32, attn_implementation="eager")
     model.config.name_or_path = model.name_or_path = "tiny-" + base.replace("/", "-")
     return model
-
-
-def short_batch():
-    """The first five columns of the shared batch: ids [2,5], labels [2,5]; small logits, both kinds of mask."""
-    ids, labels = batch()
-    return ids[:, :5].contiguous(), labels[:, :5].contiguous()
 
 
 def far(name, parameter):
