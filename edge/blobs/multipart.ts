@@ -11,17 +11,14 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_PARTS = 16;
 const CRLF = [13, 10] as const;
 
-/** The boundary of a multipart/form-data content type (RFC 2046: 1 to 70 characters). */
-export function formBoundary(contentType: string | undefined): string {
+/** The boundary of a multipart/form-data content type (RFC 2046: 1 to 70 characters). `fields` is what the form should hold. */
+export function formBoundary(contentType: string | undefined, fields: string): string {
   const match = /^multipart\/form-data\s*;.*?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70})(?=[\s;]|$))/i.exec(
     contentType ?? "",
   );
   const boundary = match?.[1] ?? match?.[2];
   if (boundary === undefined) {
-    throw new TrimtabError(
-      "invalid_request",
-      "Send the file as multipart/form-data with the fields `file` and `purpose`.",
-    );
+    throw new TrimtabError("invalid_request", `Send the file as multipart/form-data with the fields ${fields}.`);
   }
   return boundary;
 }

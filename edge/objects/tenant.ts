@@ -13,6 +13,7 @@ import type {
   Result,
   TrainerEvent,
 } from "../../shared/api/trainer.ts";
+import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { dropReservation, reserveBlob } from "./blob-ledger.ts";
 import { type Outcome, outcome } from "./outcome.ts";
@@ -32,7 +33,6 @@ import {
 } from "./tenant/leases.ts";
 import { type BlobSource, type SourceName, sourceOf } from "./tenant/sources.ts";
 import { addUsage } from "./tenant/usage.ts";
-import { verifyResult } from "./tenant/verify-result.ts";
 import { TenantWork } from "./tenant/work.ts";
 
 /** A file of a result, before it is stored. */
@@ -164,11 +164,12 @@ export class Tenant extends TenantWork {
 
   publishCheckpoint(hold: Hold, step: number, checkpoint: PublishCheckpoint): Promise<Outcome<string>> {
     return outcome(async () => {
-      await this.#verify(hold, checkpoint.result);
+      const { result } = checkpoint;
+      const manifest = await this.#verify(hold, result);
       return this.db.transaction(() => {
         const row = requireHold(this.db, hold);
         const model = checkpointName(this.#modelName(row), step);
-        this.#publish(row, model, checkpoint.result);
+        this.#publish(row, model, { result, manifest });
         const { metrics } = checkpoint;
         addCheckpoint(this.db, { id: this.newId("checkpoint"), job: row.id, step, model, metrics }, Date.now());
         this.say(row.id, "info", `Checkpoint created at step ${step}`);
@@ -182,14 +183,15 @@ export class Tenant extends TenantWork {
     return outcome(async () => {
       const before = this.#completedBefore(hold, completion.result);
       if (before !== undefined) return before;
-      await this.#verify(hold, completion.result);
+      const { result } = completion;
+      const manifest = await this.#verify(hold, result);
       const name = this.db.transaction(() => {
         // Another call of the same trainer may have come first while the files were checked.
         const done = this.#completedBefore(hold, completion.result);
         if (done !== undefined) return done;
         const row = requireHold(this.db, hold);
         const model = this.#modelName(row);
-        this.#publish(row, model, completion.result);
+        this.#publish(row, model, { result, manifest });
         keepResult(this.db, row.id, { ...completion, model });
         this.say(row.id, "info", `New fine-tuned model created: ${model}`);
         this.end(row.id, { status: "succeeded" }, "The job has successfully completed");
@@ -228,13 +230,11 @@ export class Tenant extends TenantWork {
   }
 
   #modelName(row: JobRow): string {
-    return fineTunedName({ base: baseOf(row).id, tenant: this.tenant().id, suffix: specOf(row).suffix, job: row.id });
+    return fineTunedName({ base: baseOf(row).id, tenant: this.tenant().id, suffix: specOf(row).suffix, id: row.id });
   }
 
-  #publish(row: JobRow, name: string, result: Result): void {
-    const tenant = this.tenant().id;
-    const method = specOf(row).method.type;
-    publish(this.db, { tenant, name, result, base: baseOf(row), method, job: row.id }, Date.now());
+  #publish(row: JobRow, name: string, made: { result: Result; manifest: Manifest | null }): void {
+    publish(this.db, { ...made, tenant: this.tenant().id, name, base: baseOf(row), job: row.id }, Date.now());
   }
 
   #completedBefore(hold: Hold, result: Result): string | undefined {
@@ -242,16 +242,7 @@ export class Tenant extends TenantWork {
     return row.status === "succeeded" && row.result === result.digest ? (row.fine_tuned_model ?? undefined) : undefined;
   }
 
-  /** Checks a result's stored files; those of a result that is not sound are given up, so that they can be stored again. */
-  async #verify(hold: Hold, result: Result): Promise<void> {
-    const base = baseOf(requireHold(this.db, hold));
-    const prefix = artefactPrefix(this.tenant().id, result.kind, result.digest);
-    try {
-      await verifyResult(this.env.BLOBS, { prefix, result, base });
-    } catch (error) {
-      for (const { name } of result.files) dropReservation(this.db, prefix + name, Date.now());
-      await this.rearm();
-      throw error;
-    }
+  #verify(hold: Hold, result: Result): Promise<Manifest | null> {
+    return this.verify(result, baseOf(requireHold(this.db, hold)));
   }
 }

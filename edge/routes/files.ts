@@ -76,7 +76,7 @@ files.use("*", tenantAuth());
 
 files.openapi(upload, async (c) => {
   const tenant = c.var.caller.object;
-  const boundary = formBoundary(c.req.header("content-type"));
+  const boundary = formBoundary(c.req.header("content-type"), "`file` and `purpose`");
   if (Number(c.req.header("content-length") ?? 0) > LIMITS.file + LIMITS.multipartOverhead) {
     throw new TrimtabError("payload_too_large", `The file is larger than ${LIMITS.file} bytes. Split it.`, {
       param: "file",

@@ -1,5 +1,4 @@
 import type { Context } from "hono";
-import type { ReceivedDataset } from "../blobs/receive-dataset.ts";
 import { type Idempotency, mismatch } from "../objects/idempotency.ts";
 import type { Remote } from "../objects/remote.ts";
 import type { Tenant } from "../objects/tenant.ts";
@@ -8,6 +7,12 @@ import { idempotencyOf, replay } from "./idempotent.ts";
 
 /** An upload of the largest file over a slow line. */
 const STALE_MS = 30 * 60_000;
+
+/** What tells one upload from another. */
+export interface ReceivedFile {
+  readonly filename: string;
+  readonly sha256: string;
+}
 
 /** What to do with an upload that has been read: answer with an earlier reply, or store this one under `asked`. */
 export interface Identified {
@@ -22,7 +27,7 @@ export interface Identified {
 export async function uploadOnce<T extends Response>(
   c: Context<AppEnv>,
   tenant: Remote<Tenant>,
-  run: (identify: (received: ReceivedDataset) => Promise<Identified>) => Promise<T>,
+  run: (identify: (received: ReceivedFile) => Promise<Identified>) => Promise<T>,
 ): Promise<T> {
   const keyed = await idempotencyOf(c, "");
   if (keyed === null) return run(async () => ({ replay: null, asked: null }));

@@ -76,10 +76,13 @@ export function parseKey(key: string): { tenant: string; secret: string } | unde
   return tenant === undefined || secret === undefined ? undefined : { tenant, secret };
 }
 
-/** The name under which a finished job's model answers: `ft:{base}:{tenant}:{suffix}:{id}`. */
-export function fineTunedName(options: { base: string; tenant: string; suffix: string | null; job: string }): string {
-  const shortId = options.job.slice(ID_PREFIXES.job.length, ID_PREFIXES.job.length + 8);
-  if (shortId.length < 8) throw new TrimtabError("invalid_request", `\`${options.job}\` is not a job's id.`);
+/**
+ * The name under which a model answers: `ft:{base}:{tenant}:{suffix}:{id}`, of the id of the job that made it, or of the
+ * digest of its files, the first eight letters.
+ */
+export function fineTunedName(options: { base: string; tenant: string; suffix: string | null; id: string }): string {
+  const shortId = options.id.replace(ID_PREFIXES.job, "").slice(0, 8);
+  if (shortId.length < 8) throw new TrimtabError("invalid_request", `\`${options.id}\` is too short for an id.`);
   return `ft:${options.base}:${options.tenant}:${options.suffix ?? ""}:${shortId}`;
 }
 

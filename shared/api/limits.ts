@@ -10,6 +10,8 @@ export const LIMITS = {
   /** Bytes of one artefact or checkpoint that a trainer stores. */
   artefact: 4 * (1 << 30),
   artefactFiles: 64,
+  /** Bytes of one uploaded delta, packed and unpacked: it is held in memory while it is read. */
+  deltaUpload: 32 * (1 << 20),
   /** Bytes of one file of a base model. */
   modelFile: 16 * (1 << 30),
   modelFiles: 128,

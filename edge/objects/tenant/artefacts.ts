@@ -3,6 +3,7 @@ import type { ArtefactKind, StoredFile } from "../../../shared/api/artefacts.ts"
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { Delta, Model } from "../../../shared/api/models.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
+import type { Manifest } from "../../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { doomBlob, readyBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
@@ -19,7 +20,8 @@ export interface ArtefactRow {
   readonly prefix: string;
   readonly files: string;
   readonly bytes: number;
-  readonly method: string;
+  /** A delta's, as JSON; null for a model. */
+  readonly manifest: string | null;
   readonly job: string | null;
   readonly created_at: number;
 }
@@ -28,8 +30,12 @@ export interface ModelRow {
   readonly id: string;
   readonly artefact: string;
   readonly base_id: string;
-  readonly job: string;
   readonly created_at: number;
+}
+
+/** Equal contents have equal ids. */
+export function artefactId({ kind, digest }: Pick<Result, "kind" | "digest">): string {
+  return `${kind}-${digest.slice(0, 32)}`;
 }
 
 /** Where a result's files lie in R2. */
@@ -41,18 +47,20 @@ export interface Publication {
   readonly tenant: string;
   readonly name: string;
   readonly result: Result;
-  readonly base: JobBase;
-  readonly method: string;
-  readonly job: string;
+  readonly base: Pick<JobBase, "id" | "digest">;
+  /** A delta's; null for a model. */
+  readonly manifest: Manifest | null;
+  /** null where no job made it. */
+  readonly job: string | null;
 }
 
 /** Makes a name answer with a result whose bytes are stored and checked. */
 export function publish(db: Database, publication: Publication, now: number): void {
-  const { result, base } = publication;
+  const { result, base, manifest } = publication;
   const prefix = artefactPrefix(publication.tenant, result.kind, result.digest);
-  const id = `${result.kind}-${result.digest.slice(0, 32)}`;
+  const id = artefactId(result);
   db.run(
-    `INSERT OR IGNORE INTO artefacts (id, kind, digest, base_id, base_digest, prefix, files, bytes, method, job, created_at)
+    `INSERT OR IGNORE INTO artefacts (id, kind, digest, base_id, base_digest, prefix, files, bytes, manifest, job, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     result.kind,
@@ -62,17 +70,16 @@ export function publish(db: Database, publication: Publication, now: number): vo
     prefix,
     JSON.stringify(result.files),
     result.files.reduce((sum, file) => sum + file.bytes, 0),
-    publication.method,
+    manifest === null ? null : JSON.stringify(manifest),
     publication.job,
     seconds(now),
   );
   for (const file of result.files) readyBlob(db, prefix + file.name, now);
   db.run(
-    "INSERT OR IGNORE INTO models (id, artefact, base_id, job, created_at) VALUES (?, ?, ?, ?, ?)",
+    "INSERT OR IGNORE INTO models (id, artefact, base_id, created_at) VALUES (?, ?, ?, ?)",
     publication.name,
     id,
     base.id,
-    publication.job,
     seconds(now),
   );
 }
@@ -157,15 +164,19 @@ export function deleteDelta(db: Database, id: string, now: number): Deleted {
 }
 
 export function deltaOf(db: Database, row: ArtefactRow): Delta {
+  const manifest = JSON.parse(row.manifest ?? "{}") as Manifest;
   return {
     id: row.id,
     object: "delta",
     created_at: row.created_at,
-    base_model: row.base_id,
+    model: row.base_id,
     base_digest: row.base_digest,
     digest: row.digest,
     bytes: row.bytes,
-    method: row.method,
+    methods: manifest.methods,
+    trainable_parameters: manifest.trainable_parameters,
+    metrics: manifest.metrics,
+    parents: manifest.parents,
     fine_tuning_job_id: row.job,
     models: db.all<{ id: string }>("SELECT id FROM models WHERE artefact = ? ORDER BY n", row.id).map(({ id }) => id),
   };

@@ -32,9 +32,9 @@ const TABLES = [
   `CREATE TABLE artefacts (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, digest TEXT NOT NULL,
     base_id TEXT NOT NULL, base_digest TEXT NOT NULL, prefix TEXT NOT NULL, files TEXT NOT NULL, bytes INTEGER NOT NULL,
-    method TEXT NOT NULL, job TEXT, created_at INTEGER NOT NULL, UNIQUE (kind, digest))`,
+    manifest TEXT, job TEXT, created_at INTEGER NOT NULL, UNIQUE (kind, digest))`,
   `CREATE TABLE models (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, artefact TEXT NOT NULL, base_id TEXT NOT NULL, job TEXT NOT NULL,
+    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, artefact TEXT NOT NULL, base_id TEXT NOT NULL,
     created_at INTEGER NOT NULL)`,
   `CREATE TABLE usage (
     day TEXT PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,

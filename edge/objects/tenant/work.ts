@@ -1,13 +1,20 @@
+import type { ArtefactKind } from "../../../shared/api/artefacts.ts";
+import { fineTunedName } from "../../../shared/api/ids.ts";
 import type { Checkpoint, CreateJob, Job, JobEvent } from "../../../shared/api/jobs.ts";
 import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
 import type { Delta, Model } from "../../../shared/api/models.ts";
+import type { Result } from "../../../shared/api/trainer.ts";
+import type { Manifest } from "../../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { dropReservation, reserveBlob } from "../blob-ledger.ts";
 import type { ResolvedModel, StoredFolder } from "../engine-protocol.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";
 import { TenantAccount } from "./account.ts";
 import {
+  artefactId,
+  artefactPrefix,
   deleteDelta,
   deleteModel,
   deltaOf,
@@ -16,12 +23,14 @@ import {
   listDeltas,
   listModels,
   modelOf,
+  publish,
   requireDelta,
 } from "./artefacts.ts";
 import { listCheckpoints } from "./checkpoints.ts";
 import { type EventStretch, eventsAfter, listEvents } from "./events.ts";
 import { addJob, isTerminal, type JobBase, jobOf, listJobs, pauseJob, requeueJob, requireJob } from "./jobs.ts";
 import { type AskedDelta, ownedModel, resolve } from "./resolve.ts";
+import { verifyResult } from "./verify-result.ts";
 
 /** Jobs as their tenant sees them, and what came of them: models and deltas. */
 export abstract class TenantWork extends TenantAccount {
@@ -166,6 +175,68 @@ export abstract class TenantWork extends TenantAccount {
   /** Where a delta's files lie. */
   deltaFolder(id: string): Promise<Outcome<StoredFolder>> {
     return outcome(() => folderOf(requireDelta(this.db, id, "delta_id")));
+  }
+
+  /**
+   * First step of storing a result that no job made: records that its files are about to be stored, and says where. An
+   * artefact of the same contents keeps its files.
+   */
+  beginArtefactFiles(place: {
+    kind: ArtefactKind;
+    digest: string;
+    names: readonly string[];
+  }): Promise<Outcome<string>> {
+    return outcome(async () => {
+      const prefix = artefactPrefix(this.tenant().id, place.kind, place.digest);
+      this.db.transaction(() => {
+        for (const name of place.names) reserveBlob(this.db, prefix + name, Date.now());
+      });
+      await this.rearm();
+      return prefix;
+    });
+  }
+
+  /** Gives up files of a result that was not finished. */
+  dropArtefactFiles(place: { kind: ArtefactKind; digest: string; names: readonly string[] }): Promise<Outcome<void>> {
+    return outcome(async () => {
+      const prefix = artefactPrefix(this.tenant().id, place.kind, place.digest);
+      for (const name of place.names) dropReservation(this.db, prefix + name, Date.now());
+      await this.rearm();
+    });
+  }
+
+  /** Publishes a result whose files are stored, under a name made from its digest. Returns that name. */
+  addArtefact(
+    made: { result: Result; base: Pick<JobBase, "id" | "digest">; suffix: string | null },
+    key: Idempotency | null,
+  ): Promise<Outcome<Delta | Model>> {
+    return outcome(async () => {
+      const { result, base, suffix } = made;
+      const manifest = await this.verify(result, base);
+      return this.db.transaction(() => {
+        const tenant = this.tenant().id;
+        const name = fineTunedName({ base: base.id, tenant, suffix, id: result.digest });
+        publish(this.db, { tenant, name, result, base, manifest, job: null }, Date.now());
+        const created =
+          result.kind === "delta"
+            ? deltaOf(this.db, requireDelta(this.db, artefactId(result), "delta_id"))
+            : modelOf(findModel(this.db, name)!, tenant);
+        settleCreation(this.db, key, created);
+        return created;
+      });
+    });
+  }
+
+  /** Checks a result's stored files; those of a result that is not sound are given up, so that they can be stored again. */
+  protected async verify(result: Result, base: Pick<JobBase, "id" | "digest">): Promise<Manifest | null> {
+    const prefix = artefactPrefix(this.tenant().id, result.kind, result.digest);
+    try {
+      return await verifyResult(this.env.BLOBS, { prefix, result, base });
+    } catch (error) {
+      for (const { name } of result.files) dropReservation(this.db, prefix + name, Date.now());
+      await this.rearm();
+      throw error;
+    }
   }
 
   deleteDelta(id: string): Promise<Outcome<Deleted>> {

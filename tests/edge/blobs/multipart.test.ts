@@ -40,7 +40,7 @@ describe("formParts", () => {
     data.set("purpose", "fine-tune");
     data.set("file", new File(["x".repeat(100_000)], 'name "quoted".jsonl'));
     const response = new Response(data);
-    const boundary = formBoundary(response.headers.get("content-type") ?? undefined);
+    const boundary = formBoundary(response.headers.get("content-type") ?? undefined, "`file`");
     const names: string[] = [];
     for await (const { name, chunks } of formParts(response.body as ReadableStream<Uint8Array>, boundary, 1 << 20)) {
       let bytes = 0;
@@ -88,8 +88,8 @@ describe("formParts", () => {
 
 describe("formBoundary", () => {
   it("is found with and without quotes", () => {
-    expect(formBoundary("multipart/form-data; boundary=abc")).toBe("abc");
-    expect(formBoundary('Multipart/Form-Data; charset=utf-8; boundary="a b"')).toBe("a b");
+    expect(formBoundary("multipart/form-data; boundary=abc", "`file`")).toBe("abc");
+    expect(formBoundary('Multipart/Form-Data; charset=utf-8; boundary="a b"', "`file`")).toBe("a b");
   });
 
   it.each([
@@ -98,5 +98,7 @@ describe("formBoundary", () => {
     "application/json",
     "multipart/form-data",
     `multipart/form-data; boundary=${"x".repeat(71)}`,
-  ])("is missing in %j", (type) => expect(() => formBoundary(type)).toThrow(/multipart\/form-data/));
+  ])("is missing in %j", (type) =>
+    expect(() => formBoundary(type, "`file`")).toThrow("multipart/form-data with the fields `file`"),
+  );
 });

@@ -47,7 +47,17 @@ it("deltas are listed, described and deleted with their models", async () => {
   const page = await api.call<{ data: { id: string; models: string[] }[] }>("GET", "/v1/deltas?limit=1", { key });
   expect(page).toMatchObject({
     has_more: true,
-    data: [{ object: "delta", base_model: "delta-base", models: [models[1]] }],
+    data: [
+      {
+        object: "delta",
+        model: "delta-base",
+        methods: ["lora"],
+        trainable_parameters: 4,
+        metrics: {},
+        parents: [],
+        models: [models[1]],
+      },
+    ],
   });
   const [newest] = page.data;
   const path = `/v1/deltas/${newest?.id}`;

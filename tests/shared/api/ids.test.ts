@@ -53,11 +53,11 @@ describe("names", () => {
   const job = "ftjob-0123456789ABCDEFGHIJKLMN";
 
   it("of fine-tuned models say where they come from", () => {
-    const name = fineTunedName({ base: "base", tenant: "acme", suffix: "s", job });
+    const name = fineTunedName({ base: "base", tenant: "acme", suffix: "s", id: job });
     expect(name).toBe("ft:base:acme:s:01234567");
-    expect(fineTunedName({ base: "base", tenant: "acme", suffix: null, job })).toBe("ft:base:acme::01234567");
+    expect(fineTunedName({ base: "base", tenant: "acme", suffix: null, id: job })).toBe("ft:base:acme::01234567");
     expect(checkpointName(name, 7)).toBe("ft:base:acme:s:01234567:ckpt-step-7");
-    expect(() => fineTunedName({ base: "b", tenant: "t", suffix: null, job: "x" })).toThrow("`x` is not a job's id");
+    expect(() => fineTunedName({ base: "b", tenant: "t", suffix: null, id: "x" })).toThrow("`x` is too short for an id");
   });
 
   it("keep to their alphabets", () => {

@@ -40,7 +40,7 @@ describe("tarEntry", () => {
   });
 
   it("refuses what is no plain file name", () => {
-    for (const name of ["../up", "a/b", "x".repeat(101), "a\0b"]) {
+    for (const name of ["../up", "a/../../b", "/a", "x".repeat(101), "a\0b"]) {
       expect(() => tarEntry(name, 1)).toThrow("is no file name for an archive");
     }
   });

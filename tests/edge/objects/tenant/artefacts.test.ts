@@ -15,16 +15,37 @@ import {
   requireDelta,
   unknownModel,
 } from "../../../../edge/objects/tenant/artefacts.ts";
+import type { Manifest } from "../../../../shared/delta/manifest.ts";
 import { BASE, withTenant } from "../../support/tenant-database.ts";
 
 const digest = "d".repeat(64);
 const id = `delta-${digest.slice(0, 32)}`;
+const MANIFEST: Manifest = {
+  format: "trimtab.delta/1",
+  base_model: "base",
+  base_digest: BASE.digest,
+  tokenizer_digest: digest,
+  methods: ["lora"],
+  data_digests: [],
+  metrics: { base_loss: 2 },
+  parents: [],
+  trainable_parameters: 7,
+  created_at: 1,
+  digest,
+};
 const files = [{ name: "manifest.json", bytes: 2, sha256: "e".repeat(64) }];
 
 function given(db: Database, name: string, kind: "delta" | "model" = "delta"): void {
   publish(
     db,
-    { tenant: "t", name, result: { kind, digest, files }, base: BASE, method: "supervised", job: "j" },
+    {
+      tenant: "t",
+      name,
+      result: { kind, digest, files },
+      base: BASE,
+      manifest: kind === "delta" ? MANIFEST : null,
+      job: "j",
+    },
     1_000,
   );
 }
@@ -43,11 +64,14 @@ describe("a published result", () => {
         id,
         object: "delta",
         created_at: 1,
-        base_model: "base",
+        model: "base",
         base_digest: BASE.digest,
         digest,
         bytes: 2,
-        method: "supervised",
+        methods: ["lora"],
+        trainable_parameters: 7,
+        metrics: { base_loss: 2 },
+        parents: [],
         fine_tuning_job_id: "j",
         models: ["ft:a", "ft:b"],
       });

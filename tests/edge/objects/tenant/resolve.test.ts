@@ -7,7 +7,7 @@ import { BASE, withTenant } from "../../support/tenant-database.ts";
 function given(db: Database, letter: string, options: { kind?: "delta" | "model"; base?: typeof BASE } = {}): string {
   const { kind = "delta", base = BASE } = options;
   const result = { kind, digest: letter.repeat(64), files: [] };
-  publish(db, { tenant: "t", name: `ft:${letter}`, result, base, method: "supervised", job: "j" }, 0);
+  publish(db, { tenant: "t", name: `ft:${letter}`, result, base, manifest: null, job: "j" }, 0);
   return `${kind}-${letter.repeat(32)}`;
 }
 

@@ -10,7 +10,7 @@ async function verify(
   prefix: string,
   folder: Folder,
   change: (digest: string) => string = (digest) => digest,
-): Promise<void> {
+): ReturnType<typeof verifyResult> {
   const files = await fileList(folder);
   for (const { name, sha256 } of files) await env.BLOBS.put(prefix + name, folder.get(name) as Uint8Array, { sha256 });
   const digest = change(await folderDigest(files));
@@ -19,7 +19,8 @@ async function verify(
 
 describe("verifyResult", () => {
   it("lets a sound delta pass", async () => {
-    await verify("verify/a/", (await tinyDelta(base.digest)).folder);
+    const manifest = await verify("verify/a/", (await tinyDelta(base.digest)).folder);
+    expect(manifest).toMatchObject({ methods: ["lora"], base_digest: base.digest });
   });
 
   it("refuses a delta for another base", async () => {

@@ -1,0 +1,103 @@
+import { createRoute } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { LIMITS } from "../../shared/api/limits.ts";
+import { Delta } from "../../shared/api/models.ts";
+import { readAdapterParts, type UploadTarget } from "../../shared/delta/adapter-parts.ts";
+import { writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { parseModelConfig } from "../../shared/model/config.ts";
+import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
+import { ADAPTER_FORMATS } from "../../shared/peft/registry.ts";
+import { unpackArchive } from "../blobs/archive.ts";
+import { FolderReader } from "../blobs/folder-reader.ts";
+import { formBoundary } from "../blobs/multipart.ts";
+import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.ts";
+import { StoredWeights } from "../blobs/stored-weights.ts";
+import type { ReadyBase } from "../objects/dispatcher/registry.ts";
+import { dispatcherObject } from "../objects/remote.ts";
+import { unknownModel } from "../objects/tenant/artefacts.ts";
+import type { AppEnv } from "./app-env.ts";
+import { tenantAuth } from "./auth.ts";
+import { publishFolder } from "./publish-folder.ts";
+import { replies, streamedRequest, subApp, TENANT_SECURITY } from "./route.ts";
+import { uploadOnce } from "./upload-once.ts";
+
+const upload = createRoute({
+  method: "post",
+  path: "/",
+  tags: ["Deltas"],
+  security: TENANT_SECURITY,
+  summary: "Upload an adapter that peft or AdapterHub made, as a tar or zip archive of its folder",
+  request: {
+    body: streamedRequest("multipart/form-data", {
+      type: "object",
+      required: ["file", "model"],
+      properties: {
+        file: { type: "string", format: "binary" },
+        model: { type: "string", description: "The base model that it was made for" },
+        suffix: { type: "string", maxLength: LIMITS.suffix },
+      },
+    }),
+  },
+  responses: replies(Delta, "The delta; one of the same contents is found as it is"),
+});
+
+export const deltasUpload = subApp();
+deltasUpload.use("*", tenantAuth());
+
+deltasUpload.openapi(upload, async (c) => {
+  const tenant = c.var.caller.object;
+  const boundary = formBoundary(c.req.header("content-type"), "`file` and `model`");
+  const { body } = c.req.raw;
+  if (body === null)
+    throw new TrimtabError("invalid_request", "The body is empty. Send a form with `file` and `model`.");
+  return uploadOnce(c, tenant, async (identify) => {
+    const received = await receiveArchive({ body, boundary });
+    const { replay, asked } = await identify(received);
+    if (replay !== null) return replay as never;
+    const base = await dispatcherObject(c.env).readyBase(received.model);
+    if (base === null) throw unknownModel(received.model);
+    const files = await deltaFiles(c, received, base);
+    const { suffix } = received;
+    const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, asked);
+    return c.json(delta as Delta, 200);
+  });
+});
+
+/** What is stored of an upload: its adapters as they came, their serving form, and a manifest. */
+async function deltaFiles(
+  c: Context<AppEnv>,
+  received: ReceivedArchive,
+  base: ReadyBase,
+): Promise<Map<string, Uint8Array>> {
+  const target = await uploadTarget(c.env.BLOBS, base);
+  try {
+    const files = unpackArchive(received.bytes, LIMITS.deltaUpload);
+    const { adapters, manifest } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    return await writeDeltaFolder(adapters, {
+      base_model: base.id,
+      base_digest: base.digest,
+      tokenizer_digest: target.tokenizerDigest,
+      data_digests: manifest?.data_digests ?? [],
+      metrics: manifest?.metrics ?? {},
+      parents: manifest?.parents ?? [],
+      created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
+    });
+  } catch (error) {
+    if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
+    throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
+  }
+}
+
+/** The base as the formats of adapters see it. */
+export async function uploadTarget(bucket: R2Bucket, base: ReadyBase): Promise<UploadTarget> {
+  const config = parseModelConfig(base.config);
+  const weights = new StoredWeights(bucket, base, config);
+  const tokenizer = await new FolderReader(bucket, base).json("tokenizer.json");
+  return {
+    config,
+    digest: base.digest,
+    tokenizerDigest: await tokenizerDigest(tokenizer),
+    weight: (name) => weights.weight(name),
+  };
+}

@@ -1,0 +1,85 @@
+import { TrimtabError } from "../errors.ts";
+import { quoteName } from "../formats/strict-json.ts";
+import { ADAPTER_CONFIG, readAdapterFolder } from "../peft/adapter-folder.ts";
+import type { Adapter, AdapterFormat, BaseAccess } from "../peft/method.ts";
+import { SERVING_FILE } from "./canonical.ts";
+import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "./manifest.ts";
+
+export interface UploadedParts {
+  readonly adapters: readonly Adapter[];
+  /** Of a delta that was downloaded here or elsewhere; undefined for an adapter that other tools made. */
+  readonly manifest: Manifest | undefined;
+}
+
+export interface UploadTarget extends BaseAccess {
+  readonly digest: string;
+  readonly tokenizerDigest: string;
+}
+
+/**
+ * Reads a folder that holds one adapter, or a folder for each of several (`0-lora/`, `1-prefix/`), in order. A folder around
+ * everything, as archivers make it, is taken off. The serving form is never read: it follows from the adapters.
+ *
+ * Throws `invalid_delta` naming the file, field or tensor that is wrong, or the base that it was made for.
+ */
+export async function readAdapterParts(
+  uploaded: ReadonlyMap<string, Uint8Array>,
+  base: UploadTarget,
+  formats: ReadonlyMap<string, AdapterFormat>,
+): Promise<UploadedParts> {
+  const files = withoutOuterFolder(uploaded);
+  const bytes = files.get(MANIFEST_FILE);
+  const manifest = bytes === undefined ? undefined : parseManifest(bytes);
+  if (manifest !== undefined) requireBase(manifest, base);
+  const adapters: Adapter[] = [];
+  for (const folder of adapterFolders(files)) {
+    try {
+      adapters.push(await readAdapterFolder(folder.files, base, formats));
+    } catch (error) {
+      if (!(error instanceof TrimtabError) || folder.name === "") throw error;
+      throw new TrimtabError(error.code, `${folder.name}/: ${error.message}`, { cause: error, data: error.data });
+    }
+  }
+  return { adapters, manifest };
+}
+
+/** The folders with an adapter, by name; "" is the top. Throws where files lie in none of them. */
+function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string; files: Map<string, Uint8Array> }[] {
+  const ofWhole = new Set([MANIFEST_FILE, SERVING_FILE, "README.md"]);
+  const byFolder = new Map<string, Map<string, Uint8Array>>();
+  for (const [path, bytes] of files) {
+    const at = path.lastIndexOf("/");
+    if (at < 0 && ofWhole.has(path)) continue;
+    const folder = byFolder.get(path.slice(0, Math.max(at, 0))) ?? new Map<string, Uint8Array>();
+    byFolder.set(path.slice(0, Math.max(at, 0)), folder.set(path.slice(at + 1), bytes));
+  }
+  if (byFolder.size === 0) throw refuse(`the folder lacks ${ADAPTER_CONFIG}`);
+  const names = [...byFolder.keys()].sort(byNumber);
+  for (const name of names) {
+    if (names.length > 1 && (name === "" || name.includes("/"))) {
+      const [file] = byFolder.get(name)!.keys();
+      throw refuse(`${quoteName(name === "" ? file! : name)} lies outside the folders of the adapters`);
+    }
+  }
+  return names.map((name) => ({ name, files: byFolder.get(name)! }));
+}
+
+/** `2-lora` before `10-prefix`. */
+function byNumber(one: string, other: string): number {
+  const [a, b] = [Number.parseInt(one, 10), Number.parseInt(other, 10)];
+  if (Number.isFinite(a) && Number.isFinite(b) && a !== b) return a - b;
+  return one < other ? -1 : 1;
+}
+
+function withoutOuterFolder(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
+  const [first] = files.keys();
+  const outer = first?.includes("/") ? first.slice(0, first.indexOf("/") + 1) : "";
+  const hasTop = [...files.keys()].some((name) => !name.startsWith(outer));
+  const holdsAdapter = files.has(`${outer}${ADAPTER_CONFIG}`) || files.has(`${outer}${MANIFEST_FILE}`);
+  if (outer === "" || hasTop || !holdsAdapter) return files;
+  return new Map([...files].map(([name, bytes]) => [name.slice(outer.length), bytes]));
+}
+
+function refuse(problem: string): TrimtabError {
+  return new TrimtabError("invalid_delta", problem);
+}

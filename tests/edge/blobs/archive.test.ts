@@ -1,0 +1,44 @@
+import { gzipSync, zipSync } from "fflate";
+import { describe, expect, it } from "vitest";
+import { unpackArchive } from "../../../edge/blobs/archive.ts";
+import { tarEnd, tarEntry } from "../../../shared/formats/tar.ts";
+
+const MOST = 1 << 20;
+const bytes = new TextEncoder().encode("hello");
+
+function tar(contents: Uint8Array): Uint8Array {
+  const { header, padding } = tarEntry("a/b.json", contents.length);
+  return new Uint8Array([...header, ...contents, ...padding, ...tarEnd()]);
+}
+
+describe("unpackArchive", () => {
+  it.each([
+    ["tar", tar(bytes)],
+    ["gzipped tar", gzipSync(tar(bytes))],
+    ["zip", zipSync({ "a/b.json": bytes, "a/": new Uint8Array() })],
+  ])("reads a %s", (_name, archive) => {
+    expect([...unpackArchive(archive, MOST)].map(([name, found]) => [name, [...found]])).toEqual([
+      ["a/b.json", [...bytes]],
+    ]);
+  });
+
+  it.each([
+    ["zip", zipSync({ a: new Uint8Array(2 * MOST) })],
+    ["gzipped tar", gzipSync(new Uint8Array(2 * MOST))],
+  ])("stops at the limit of what a %s may unpack to", (_name, archive) => {
+    expect(archive.length).toBeLessThan(10_000);
+    expect(() => unpackArchive(archive, MOST)).toThrow(
+      expect.objectContaining({ code: "payload_too_large", param: "file" }),
+    );
+  });
+
+  it.each([
+    ["a damaged zip", new Uint8Array([0x50, 0x4b, 3, 4, 9, 9, 9]), "is damaged, or is no zip archive"],
+    ["a damaged gzip", new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0, 255, 255]), "is damaged, or is not gzipped"],
+    ["a path upwards in a zip", zipSync({ "../a": bytes }), "which leaves its folder"],
+    ["something else", new TextEncoder().encode("not an archive".repeat(60)), "is no tar archive"],
+  ])("refuses %s", (_name, archive, message) => {
+    expect(() => unpackArchive(archive, MOST)).toThrow(message);
+    expect(() => unpackArchive(archive, MOST)).toThrow(expect.objectContaining({ code: "invalid_file" }));
+  });
+});

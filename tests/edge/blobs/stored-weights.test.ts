@@ -1,0 +1,27 @@
+import { env } from "cloudflare:test";
+import { expect, it } from "vitest";
+import { StoredWeights } from "../../../edge/blobs/stored-weights.ts";
+import { parseSafetensors } from "../../../shared/formats/safetensors.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { EMBEDDING, weightName } from "../../../shared/model/modules.ts";
+import { loadWeights } from "../../../shared/model/weights.ts";
+import { storeFolder } from "../support/stored-folder.ts";
+import { TINY_CONFIG, tinyBase } from "../support/tiny-base.ts";
+
+const config = parseModelConfig(TINY_CONFIG);
+
+it("reads one weight at a time, as the whole model has it", async () => {
+  const folder = tinyBase();
+  const stored = await storeFolder(folder);
+  const all = loadWeights(config, parseSafetensors(folder.get("model.safetensors")!).tensors);
+  const weights = new StoredWeights(env.BLOBS, stored, config);
+  for (const name of [EMBEDDING, weightName("layers.1.mlp.down_proj"), "model.norm.weight"]) {
+    expect(await weights.weight(name)).toEqual(all.get(name));
+  }
+});
+
+it("refuses a weight that is not there", async () => {
+  const stored = await storeFolder(tinyBase());
+  const weights = new StoredWeights(env.BLOBS, stored, config);
+  await expect(weights.weight("model.layers.0.self_attn.q_proj.bias")).rejects.toMatchObject({ code: "corrupt_blob" });
+});

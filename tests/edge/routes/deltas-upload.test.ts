@@ -1,0 +1,196 @@
+import { zipSync } from "fflate";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
+import { tarEnd, tarEntry } from "../../../shared/formats/tar.ts";
+import { readTar } from "../../../shared/formats/tar-reader.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { Api } from "../support/api.ts";
+import { TINY_CONFIG } from "../support/tiny-base.ts";
+
+type Files = ReadonlyMap<string, Uint8Array>;
+
+const config = parseModelConfig(TINY_CONFIG);
+const KEY = "base_model.model.model.layers.0.self_attn.q_proj.lora";
+
+/** An adapter of rank 2 on one layer, as peft saves it. */
+function peftFolder(changes: Readonly<Record<string, unknown>> = {}): Map<string, Uint8Array> {
+  const width = config.hiddenSize;
+  return adapterFiles(
+    {
+      peft_type: "LORA",
+      r: 2,
+      lora_alpha: 4,
+      target_modules: ["layers.0.self_attn.q_proj"],
+      bias: "none",
+      base_model_name_or_path: "somewhere/else",
+      ...changes,
+    },
+    new Map([
+      [`${KEY}_A.weight`, f32([2, width], new Float32Array(2 * width).fill(0.5))],
+      [`${KEY}_B.weight`, f32([width, 2], new Float32Array(2 * width).fill(0.25))],
+    ]),
+  );
+}
+
+function withTensors(change: (tensors: Map<string, SafetensorsTensor>) => void): Files {
+  const files = peftFolder();
+  const tensors = new Map(parseSafetensors(files.get("adapter_model.safetensors")!).tensors);
+  change(tensors);
+  return files.set("adapter_model.safetensors", writeSafetensors(tensors, { format: "pt" }));
+}
+
+function tar(files: Files): Uint8Array {
+  const parts = [...files].flatMap(([name, bytes]) => {
+    const { header, padding } = tarEntry(name, bytes.length);
+    return [header, bytes, padding];
+  });
+  return new Uint8Array([...parts, tarEnd()].flatMap((part) => [...part]));
+}
+
+function form(archive: Uint8Array, fields: Readonly<Record<string, string>> = { model: "upload-base" }): FormData {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  body.append("file", new File([archive as Uint8Array<ArrayBuffer>], "adapter.tar"));
+  return body;
+}
+
+interface DeltaReply {
+  readonly id: string;
+  readonly models: string[];
+  readonly parents: string[];
+}
+
+const api = new Api();
+let key: string;
+beforeAll(async () => {
+  await api.base("upload-base");
+  key = await api.tenant("upload-owner");
+});
+const upload = (files: Files) => api.call<DeltaReply>("POST", "/v1/deltas", { key, body: form(tar(files)) });
+const stored = async () => (await api.env.BLOBS.list({ prefix: "tenants/upload-owner/deltas/" })).objects.length;
+
+describe("POST /v1/deltas", () => {
+  it("keeps an adapter that peft made, and gives it back as it came", async () => {
+    const delta = await upload(peftFolder());
+    expect(delta).toMatchObject({
+      object: "delta",
+      model: "upload-base",
+      methods: ["lora"],
+      trainable_parameters: 4 * config.hiddenSize,
+      parents: [],
+      metrics: {},
+      fine_tuning_job_id: null,
+    });
+    expect(await api.call("GET", `/v1/deltas/${delta.id}`, { key })).toEqual(delta);
+    const [model] = delta.models;
+    expect(model).toMatch(/^ft:upload-base:upload-owner::[0-9a-f]{8}$/);
+    expect(await api.call("GET", `/v1/models/${encodeURIComponent(model!)}`, { key })).toMatchObject({
+      root: "upload-base",
+    });
+    const content = await api.send("GET", `/v1/deltas/${delta.id}/content`, { key });
+    const files = readTar(new Uint8Array(await content.arrayBuffer()));
+    for (const [name, bytes] of peftFolder()) expect(files.get(name)).toEqual(bytes);
+  });
+
+  it("takes what it gave back, and finds it again", async () => {
+    const { id } = await upload(peftFolder({ lora_alpha: 6 }));
+    const archive = new Uint8Array(await (await api.send("GET", `/v1/deltas/${id}/content`, { key })).arrayBuffer());
+    const again = await api.call<DeltaReply>("POST", "/v1/deltas", { key, body: form(archive) });
+    expect(again.id).toBe(id);
+  });
+
+  it("takes a zip archive, a folder around everything, and a suffix", async () => {
+    const inside = Object.fromEntries([...peftFolder({ lora_alpha: 7 })].map(([name, bytes]) => [`my/${name}`, bytes]));
+    const body = form(zipSync(inside), { model: "upload-base", suffix: "zipped" });
+    const { models } = await api.call<DeltaReply>("POST", "/v1/deltas", { key, body });
+    expect(models[0]).toMatch(/^ft:upload-base:upload-owner:zipped:/);
+  });
+
+  it("runs once for each Idempotency-Key", async () => {
+    const send = (files: Files) =>
+      api.send("POST", "/v1/deltas", { key, body: form(tar(files)), headers: { "idempotency-key": "upload-1" } });
+    const first = await (await send(peftFolder({ lora_alpha: 8 }))).json();
+    const second = await send(peftFolder({ lora_alpha: 8 }));
+    expect([await second.json(), second.headers.get("idempotent-replayed")]).toEqual([first, "true"]);
+    expect((await send(peftFolder({ lora_alpha: 9 }))).status).toBe(422);
+  });
+
+  it.each<[string, () => Files, string, string]>([
+    [
+      "a tensor missing",
+      () => withTensors((tensors) => tensors.delete(`${KEY}_B.weight`)),
+      "invalid_delta",
+      "lora_B.weight",
+    ],
+    [
+      "a tensor too many",
+      () => withTensors((tensors) => tensors.set("extra", tensors.get(`${KEY}_A.weight`)!)),
+      "invalid_delta",
+      "extra",
+    ],
+    [
+      "another base's shape",
+      () =>
+        withTensors((tensors) =>
+          tensors.set(`${KEY}_A.weight`, { dtype: "F32", shape: [2, 8], bytes: new Uint8Array(64) }),
+        ),
+      "invalid_delta",
+      "was the adapter made for another base?",
+    ],
+    [
+      "a number that is none",
+      () =>
+        withTensors((tensors) => {
+          const { bytes, ...rest } = tensors.get(`${KEY}_A.weight`)!;
+          const bad = bytes.slice();
+          new DataView(bad.buffer).setFloat32(0, Number.NaN, true);
+          tensors.set(`${KEY}_A.weight`, { ...rest, bytes: bad });
+        }),
+      "invalid_delta",
+      "is not a finite number",
+    ],
+    ["an unknown method", () => peftFolder({ peft_type: "VERA" }), "invalid_delta", "lora"],
+    [
+      "target modules that match nothing",
+      () => peftFolder({ target_modules: ["c_attn"] }),
+      "invalid_delta",
+      "target_modules",
+    ],
+    ["a rank that the tensors do not have", () => peftFolder({ r: 3 }), "invalid_delta", "r"],
+    ["a pickle", () => peftFolder().set("adapter_model.bin", new Uint8Array(4)), "invalid_delta", "pickle"],
+    ["no configuration", () => new Map([...peftFolder()].slice(1)), "invalid_delta", "lacks adapter_config.json"],
+  ])("refuses %s and keeps nothing", async (_name, files, code, message) => {
+    const before = await stored();
+    const refusal = await api.refusal("POST", "/v1/deltas", { key, body: form(tar(files())) });
+    expect(refusal).toMatchObject({ code, param: "file" });
+    expect(refusal.message).toContain(message);
+    expect(await stored()).toBe(before);
+  });
+
+  it("refuses a base that is not there, and a body that is no form", async () => {
+    const body = form(tar(peftFolder()), { model: "no-such-base" });
+    expect(await api.refusal("POST", "/v1/deltas", { key, body })).toMatchObject({ status: 404, param: "model" });
+    expect(await api.refusal("POST", "/v1/deltas", { key, body: { model: "upload-base" } })).toMatchObject({
+      message: expect.stringContaining("multipart/form-data with the fields `file` and `model`"),
+    });
+  });
+
+  it("refuses a delta that was published for another base", async () => {
+    const { id } = await upload(peftFolder({ lora_alpha: 10 }));
+    const archive = new Uint8Array(await (await api.send("GET", `/v1/deltas/${id}/content`, { key })).arrayBuffer());
+    const files = new Map(readTar(archive));
+    const manifest = JSON.parse(new TextDecoder().decode(files.get("manifest.json"))) as object;
+    const changed = { ...manifest, base_digest: "f".repeat(64) };
+    files.set("manifest.json", new TextEncoder().encode(JSON.stringify(changed)));
+    const refusal = await api.refusal("POST", "/v1/deltas", { key, body: form(tar(files)) });
+    expect(refusal.message).toContain("was made for upload-base with the base model");
+  });
+
+  it("is nobody else's", async () => {
+    const { id } = await upload(peftFolder({ lora_alpha: 11 }));
+    const stranger = await api.tenant("upload-stranger");
+    expect(await api.refusal("GET", `/v1/deltas/${id}`, { key: stranger })).toMatchObject({ status: 404 });
+  });
+});

@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { readAdapterParts } from "../../../shared/delta/adapter-parts.ts";
+import { writeDeltaFolder } from "../../../shared/delta/delta-folder.ts";
+import { ADAPTER_FORMATS } from "../../../shared/peft/registry.ts";
+import { goldenBase } from "../../trainer/golden-llama.ts";
+
+const { config, weights } = goldenBase();
+const digest = (letter: string) => letter.repeat(64);
+const base = {
+  config,
+  digest: digest("a"),
+  tokenizerDigest: digest("b"),
+  weight: async (name: string) => weights.get(name)!,
+};
+const golden = (name: string): [string, Uint8Array][] =>
+  ["adapter_config.json", "adapter_model.safetensors"].map((file) => [
+    file,
+    new Uint8Array(readFileSync(new URL(`../../golden/lora/${name}/${file}`, import.meta.url))),
+  ]);
+const inside = (folder: string, files: readonly [string, Uint8Array][]) =>
+  files.map(([name, bytes]): [string, Uint8Array] => [`${folder}/${name}`, bytes]);
+const read = (files: readonly [string, Uint8Array][], target = base) =>
+  readAdapterParts(new Map(files), target, ADAPTER_FORMATS);
+const text = (value: string) => new TextEncoder().encode(value);
+
+describe("one adapter", () => {
+  it("is read from the top, or from a folder around it", async () => {
+    const { adapters, manifest } = await read(golden("adapter"));
+    expect(manifest).toBeUndefined();
+    expect(adapters.map(({ method }) => method)).toEqual(["lora"]);
+    expect((await read(inside("my-adapter", golden("adapter")))).adapters).toEqual(adapters);
+  });
+
+  it("comes with its manifest where it was published", async () => {
+    const { adapters } = await read(golden("adapter"));
+    const provenance = {
+      base_model: "tiny",
+      base_digest: base.digest,
+      tokenizer_digest: base.tokenizerDigest,
+      data_digests: [],
+      metrics: { tuned_loss: 1 },
+      parents: [digest("c")],
+      created_at: 5,
+    };
+    const files = [...(await writeDeltaFolder(adapters, provenance))];
+    const again = await read(files);
+    expect(again.adapters).toEqual(adapters);
+    expect(again.manifest).toMatchObject(provenance);
+    await expect(read(files, { ...base, digest: digest("f") })).rejects.toThrow("was made for tiny");
+  });
+});
+
+describe("several adapters", () => {
+  it("are read from their folders in the order of their numbers", async () => {
+    const folders = [...inside("10-lora", golden("rslora-patterns")), ...inside("2-lora", golden("adapter"))];
+    const { adapters } = await read(folders);
+    const [first] = (await read(golden("adapter"))).adapters;
+    expect(adapters).toHaveLength(2);
+    expect(adapters[0]).toEqual(first);
+  });
+
+  it("say which of them is wrong", async () => {
+    const broken: [string, Uint8Array][] = [["1-lora/adapter_config.json", text(`{"peft_type":"LORA"}`)]];
+    await expect(read([...inside("0-lora", golden("adapter")), ...broken])).rejects.toThrow(
+      "1-lora/: the folder lacks adapter_model.safetensors",
+    );
+  });
+});
+
+it.each<[string, [string, Uint8Array][], string]>([
+  ["an empty folder", [], "the folder lacks adapter_config.json"],
+  ["only a card", [["README.md", text("hi")]], "the folder lacks adapter_config.json"],
+  [
+    "files beside the folders",
+    [...inside("0-lora", golden("adapter")), ...golden("adapter")],
+    '"adapter_config.json" lies outside the folders of the adapters',
+  ],
+  ["a pickle", [...golden("adapter"), ["adapter_model.bin", text("x")]], "is a pickle, which can run code"],
+])("%s is refused", async (_name, files, message) => {
+  await expect(read(files)).rejects.toThrow(message);
+  await expect(read(files)).rejects.toMatchObject({ code: "invalid_delta" });
+});
