@@ -11,7 +11,10 @@ import { encodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.ts";
 import { sumDeltas } from "./sum.ts";
 
 /** What the caller knows about a delta; the rest of the manifest follows from the adapters. */
-export type Provenance = Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest">;
+export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
+  /** What made it, where that is more than the adapters' own methods. */
+  readonly methods?: readonly string[];
+}
 
 /**
  * The files of a delta. Equal adapters and provenance give equal bytes.
@@ -32,7 +35,7 @@ export async function writeDeltaFolder(
   const manifest = encodeManifest({
     format: "trimtab.delta/1",
     ...provenance,
-    methods: adapters.map(({ method }) => method),
+    methods: [...(provenance.methods ?? adapters.map(({ method }) => method))],
     trainable_parameters: adapters.reduce((sum, { parameters }) => sum + parameters, 0),
     digest: await sha256Hex(serving),
   });

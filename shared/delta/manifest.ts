@@ -26,6 +26,17 @@ export const Manifest = z.strictObject({
   metrics: z.record(z.string().max(64), z.number()),
   /** Digests of the deltas that this one goes on from. */
   parents: z.array(digest).max(64),
+  /** How the parents became one, their weights in their order; left out where the delta was trained. */
+  merge: z
+    .strictObject({
+      method: z.string().regex(/^[a-z][a-z0-9_]{0,31}$/),
+      weights: z.array(z.number()).min(1).max(64),
+      rank: z.int().min(1).optional(),
+      density: z.number().gt(0).max(1).optional(),
+      majority_sign_method: z.enum(["total", "frequency"]).optional(),
+      seed: z.int().min(0).optional(),
+    })
+    .optional(),
   trainable_parameters: z.int().min(1),
   /** Unix seconds. The job's creation, not the clock at the end: the same job makes the same bytes. */
   created_at: z.int().min(0),

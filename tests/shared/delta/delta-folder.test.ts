@@ -37,6 +37,12 @@ const prompt: Adapter = {
 };
 
 describe("a published delta", () => {
+  test("says what made it, where that is more than its adapters do", async () => {
+    const made = { ...provenance, methods: ["dora", "lora"], merge: { method: "linear", weights: [1, 1] } };
+    const manifest = parseManifest((await writeDeltaFolder([adapter("adapter")], made)).get("manifest.json")!);
+    expect(manifest).toMatchObject({ methods: made.methods, merge: made.merge });
+  });
+
   test("of one adapter has its files at the top, and a serving form and a manifest that agree", async () => {
     const one = adapter("adapter");
     const files = await writeDeltaFolder([one], provenance);

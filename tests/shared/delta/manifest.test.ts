@@ -20,14 +20,23 @@ const encode = (value: object) => new TextEncoder().encode(JSON.stringify(value)
 describe("the manifest", () => {
   test("is read as it was written", () => {
     expect(parseManifest(encodeManifest(manifest))).toEqual(manifest);
+    const merge: Manifest["merge"] = {
+      method: "ties",
+      weights: [1, -0.5],
+      density: 0.2,
+      majority_sign_method: "total",
+    };
+    const merged: Manifest = { ...manifest, parents: [digest("e"), digest("f")], merge };
+    expect(parseManifest(encodeManifest(merged))).toEqual(merged);
   });
 
   test.each<[object, string]>([
     [{ ...manifest, format: "trimtab.delta/2" }, "manifest.json: format: "],
     [{ ...manifest, owner: "me" }, 'manifest.json: Unrecognized key: "owner"'],
     [{ ...manifest, base_digest: "x" }, "manifest.json: base_digest: must be a SHA-256 digest"],
-    [{ ...manifest, methods: ["magic"] }, "manifest.json: methods: 0: "],
+    [{ ...manifest, methods: ["Magic!"] }, "manifest.json: methods: 0: "],
     [{ ...manifest, metrics: { loss: "low" } }, "manifest.json: metrics: loss: "],
+    [{ ...manifest, merge: { method: "ties" } }, "manifest.json: merge: weights: "],
     [{ ...manifest, created_at: -1 }, "manifest.json: created_at: "],
   ])("refuses %j", (value, message) => {
     expect(() => parseManifest(encode(value))).toThrow(message);
