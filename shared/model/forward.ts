@@ -37,8 +37,11 @@ export function forward(options: ForwardOptions): Value {
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
   const linear = (path: string, x: Value): Value => {
     const bias = modules.get(path)!.bias ? weight(biasName(path)) : undefined;
-    const product = rewrite.product?.(path, x) ?? b.matmul(x, weight(weightName(path)));
-    return rewritten({ b, rewrite }, { path, x, product, ...(bias === undefined ? {} : { bias }) });
+    const multiply = (z: Value) => rewrite.product?.(path, z) ?? b.matmul(z, weight(weightName(path)));
+    return rewritten(
+      { b, rewrite },
+      { path, x, product: multiply(x), multiply, ...(bias === undefined ? {} : { bias }) },
+    );
   };
   const norm = (name: string, x: Value) => b.rmsNorm(x, weight(name), config.normEpsilon);
   /** What a part of a block, which took `stream` in, adds to it. */
@@ -73,8 +76,8 @@ export function head(
   { b, config, weight, rewrite = {} }: Pick<ForwardOptions, "b" | "config" | "weight" | "rewrite">,
   hidden: Value,
 ): Value {
-  const product = b.matmul(hidden, weight(config.tied ? EMBEDDING : HEAD), { transB: true });
-  return rewritten({ b, rewrite }, { path: HEAD_PATH, x: hidden, product });
+  const multiply = (z: Value) => b.matmul(z, weight(config.tied ? EMBEDDING : HEAD), { transB: true });
+  return rewritten({ b, rewrite }, { path: HEAD_PATH, x: hidden, product: multiply(hidden), multiply });
 }
 
 /** y = scale ⊙ xW + bias + Σ added: the one place where adapters' changes to a linear layer come together. */

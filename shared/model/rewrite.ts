@@ -29,6 +29,8 @@ export interface LinearSite {
   readonly x: Value;
   /** xW [B, T, out] */
   readonly product: Value;
+  /** zW [..., out] of another input z [..., in], by the same means. */
+  readonly multiply: (z: Value) => Value;
   /** [out]; left out where the layer has none. */
   readonly bias?: Value;
 }

@@ -74,8 +74,9 @@ describe("canonicalRewrite", () => {
     const delta = { ...NO_DELTA, linears: new Map([[PATH, module]]) };
     const weight = draw("W", [config.hiddenSize, 5]);
     const got = await computed(delta, ["x"], (rewrite, b, [x]) => {
-      const product = b.matmul(x!, b.constant(weight));
-      const { scale, added } = rewrite.linear!({ path: PATH, x: x!, product });
+      const multiply = (z: Value) => b.matmul(z, b.constant(weight));
+      const product = multiply(x!);
+      const { scale, added } = rewrite.linear!({ path: PATH, x: x!, product, multiply });
       return added!.reduce((sum, term) => b.add(sum, term), b.mul(product, scale!));
     });
     const x = draw("x", [1, 4, config.hiddenSize]).data;
@@ -89,7 +90,7 @@ describe("canonicalRewrite", () => {
     const y = b.input("y", "f32", [1, 4, config.hiddenSize]);
     const tokens = b.input("tokens", "i64", [1, 4]);
     const rewrite = canonicalRewrite(b, config, NO_DELTA, tokens);
-    expect(rewrite.linear!({ path: PATH, x: y, product: y })).toEqual({ added: [] });
+    expect(rewrite.linear!({ path: PATH, x: y, product: y, multiply: (z) => z })).toEqual({ added: [] });
     expect(rewrite.block!({ path: BLOCK, stream: y, y })).toEqual([]);
     expect(rewrite.embed!({ tokens, y })).toBe(y);
     expect([rewrite.prefix, prefixTokens(NO_DELTA), virtualTokens(NO_DELTA)]).toEqual([undefined, 0, 0]);

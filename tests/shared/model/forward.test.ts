@@ -149,6 +149,22 @@ describe("forward", { timeout: 30_000 }, () => {
     expect(largestDifference(rewritten.logits, (await run()).logits)).toBeGreaterThan(0.1);
   });
 
+  it("multiplies another input for a rewrite, of every layer and by the rewrite's own product", async () => {
+    const linear: ModelRewrite["linear"] = ({ x, multiply }) => ({ added: [multiply(x)] });
+    const doubled = await run({ rewrite: (b) => ({ linear: () => ({ scale: b.scalar(2) }) }) });
+    expect(largestDifference((await run({ rewrite: () => ({ linear }) })).logits, doubled.logits)).toBeLessThan(1e-5);
+    const halved = await run({
+      rewrite: (b) => ({
+        linear,
+        product: (path, x) => b.mul(b.matmul(x, b.constant(weights.get(weightName(path))!)), 0.5),
+      }),
+    });
+    const once = await run({
+      rewrite: (b) => ({ linear: ({ path }) => (path === "lm_head" ? { scale: b.scalar(2) } : {}) }),
+    });
+    expect(largestDifference(halved.logits, once.logits)).toBeLessThan(1e-5);
+  });
+
   it("scores with the embedding where the head is tied to it", async () => {
     const tied = await run({ config: { ...config, tied: true } });
     const copied = await run({ weights: new Map([...weights, [HEAD, weights.get(EMBEDDING)!]]) });

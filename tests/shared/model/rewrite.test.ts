@@ -24,7 +24,7 @@ it("adds up scales by what they differ from 1, and keeps every term", async () =
   const sum = await numbers((b, x) => {
     const more: ModelRewrite = { linear: () => ({ added: [b.scalar(100)] }) };
     const combined = combineRewrites(b, [scaled(b, 3), more, scaled(b, 0.5), {}]);
-    const { scale, added } = combined.linear!({ path: "p", x, product: x });
+    const { scale, added } = combined.linear!({ path: "p", x, product: x, multiply: (z) => z });
     expect(added).toHaveLength(1);
     return b.add(b.mul(x, scale!), added![0]!);
   });
@@ -34,7 +34,7 @@ it("adds up scales by what they differ from 1, and keeps every term", async () =
 it("leaves the scale out where nobody has one", () => {
   const b = new GraphBuilder("none");
   const x = b.input("x", "f32", [2]);
-  expect(combineRewrites(b, [{}, {}]).linear!({ path: "p", x, product: x })).toEqual({ added: [] });
+  expect(combineRewrites(b, [{}, {}]).linear!({ path: "p", x, product: x, multiply: (z) => z })).toEqual({ added: [] });
 });
 
 it("passes embeddings through one after the other and collects what blocks add", async () => {
