@@ -18,6 +18,7 @@ import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
+import { peft } from "./peft.ts";
 import { subApp } from "./route.ts";
 import { service } from "./service.ts";
 import { trainer } from "./trainer.ts";
@@ -33,6 +34,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/models", models);
   app.route("/v1/deltas", deltas);
   app.route("/v1/deltas", deltasUpload);
+  app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);
   app.route("/v1/admin/tenants", adminTenants);

@@ -1,11 +1,12 @@
 import { TrimtabError } from "../errors.ts";
 import { combineRewrites } from "../model/rewrite.ts";
-import type { Tensor } from "../tensor.ts";
+import { elementCount, type Tensor } from "../tensor.ts";
 import type {
   AfterStep,
   AttachedMethod,
   AttachOptions,
   MethodPlan,
+  Parameter,
   PlanOptions,
   PublishedPart,
   PublishOptions,
@@ -61,7 +62,10 @@ export function planMethods({ settings, config, param }: PlanOptions<readonly An
   const plans = settings.map((one, index) =>
     peftMethod(one).plan({ config, settings: one, param: placeOf(param, settings, index) }),
   );
+  const [only] = plans;
+  if (plans.length === 1 && only !== undefined) return only;
   const total = (key: keyof ServingFootprint) => sum(plans.map(({ serving }) => serving[key]));
+  const frozen = plans.flatMap(({ frozenBytes }) => frozenBytes ?? []);
   return {
     parameters: plans.flatMap(({ parameters }, index) =>
       parameters.map((parameter) => ({ ...parameter, name: nameIn(settings, index, parameter.name) })),
@@ -72,7 +76,13 @@ export function planMethods({ settings, config, param }: PlanOptions<readonly An
       columns: total("columns"),
       positions: total("positions"),
     },
+    published: sum(plans.map(({ published, parameters }) => published ?? countOf(parameters))),
+    ...(frozen.length === 0 ? {} : { frozenBytes: Math.min(...frozen) }),
   };
+}
+
+function countOf(parameters: readonly Parameter[]): number {
+  return sum(parameters.map(({ shape }) => elementCount(shape)));
 }
 
 /** What each method of the list made of its part of the values. */

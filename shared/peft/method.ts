@@ -51,6 +51,10 @@ export interface PlanOptions<Settings> {
 export interface MethodPlan {
   readonly parameters: readonly Parameter[];
   readonly serving: ServingFootprint;
+  /** How many numbers the published files hold; as many as are trained when left out. */
+  readonly published?: number;
+  /** Bytes of the frozen base as training holds it; its weights in float32 when left out. */
+  readonly frozenBytes?: number;
 }
 
 /** What one row takes that asks for the result; all 0 for a method that gives a whole model. */

@@ -1,0 +1,34 @@
+import { createRoute } from "@hono/zod-openapi";
+import { comparisonRow, PeftComparison, PeftComparisonRequest } from "../../shared/api/peft.ts";
+import { parseModelConfig } from "../../shared/model/config.ts";
+import { compareMethods, defaultSettings } from "../../shared/peft/compare.ts";
+import { dispatcherObject } from "../objects/remote.ts";
+import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { tenantAuth } from "./auth.ts";
+import { jsonBody } from "./json-body.ts";
+import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+
+const compare = createRoute({
+  method: "post",
+  path: "/compare",
+  tags: ["Fine-tuning"],
+  security: TENANT_SECURITY,
+  middleware: jsonBody,
+  summary: "Compare methods on a base model, without training",
+  request: { body: jsonRequest(PeftComparisonRequest) },
+  responses: replies(PeftComparison, "One row for each method"),
+});
+
+export const peft = subApp();
+peft.use("*", tenantAuth());
+
+peft.openapi(compare, async (c) => {
+  const { model, methods } = c.req.valid("json");
+  const base = await dispatcherObject(c.env).readyBase(model);
+  if (base === null) throw unknownModel(model);
+  const rows = compareMethods(parseModelConfig(base.config), methods ?? defaultSettings(), {
+    strict: methods !== undefined,
+    param: "methods",
+  });
+  return c.json({ object: "list" as const, data: rows.map(comparisonRow) }, 200);
+});

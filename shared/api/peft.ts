@@ -1,0 +1,58 @@
+import { z } from "zod";
+import type { ComparedMethod } from "../peft/compare.ts";
+import { PEFT_METHODS, PeftSettings } from "../peft/registry.ts";
+
+export const PeftComparisonRequest = z
+  .strictObject({
+    model: z.string().min(1).max(256).meta({ description: "A base model" }),
+    methods: z
+      .array(PeftSettings)
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: "Every method with its defaults when left out" }),
+  })
+  .meta({ id: "PeftComparisonRequest" });
+
+export const PeftComparisonRow = z
+  .strictObject({
+    type: z.enum(Object.keys(PEFT_METHODS) as [string, ...string[]]),
+    config: z.record(z.string(), z.unknown()).meta({ description: "The settings, with every default filled in" }),
+    trainable_parameters: z.int().nullable(),
+    delta_bytes: z.int().nullable().meta({ description: "Of the published delta, serving form included" }),
+    training_peak_bytes: z.int().nullable().meta({ description: "Estimated, for a batch of 8 rows of 128 tokens" }),
+    training_ms_per_token: z.number().nullable().meta({ description: "Estimated, on two CPU cores" }),
+    serving_overhead: z
+      .number()
+      .nullable()
+      .meta({ description: "Estimated: what a decoding step of one row takes longer, 0.1 for a tenth" }),
+    mergeable: z.boolean().meta({ description: "Whether it can be folded into the base's weights" }),
+    suits: z.string(),
+    refused: z
+      .string()
+      .nullable()
+      .meta({ description: "Why the method does not fit the base; the figures are null then" }),
+  })
+  .meta({ id: "PeftComparisonRow" });
+export type PeftComparisonRow = z.infer<typeof PeftComparisonRow>;
+
+export const PeftComparison = z
+  .strictObject({ object: z.literal("list"), data: z.array(PeftComparisonRow) })
+  .meta({ id: "PeftComparison" });
+export type PeftComparison = z.infer<typeof PeftComparison>;
+
+export function comparisonRow({ settings, mergeable, suits, cost, refusal }: ComparedMethod): PeftComparisonRow {
+  const { type, ...config } = settings;
+  return {
+    type,
+    config,
+    trainable_parameters: cost?.trainableParameters ?? null,
+    delta_bytes: cost?.deltaBytes ?? null,
+    training_peak_bytes: cost === undefined ? null : Math.round(cost.trainingPeakBytes),
+    training_ms_per_token: cost?.trainingMsPerToken ?? null,
+    serving_overhead: cost?.servingOverhead ?? null,
+    mergeable,
+    suits,
+    refused: refusal ?? null,
+  };
+}

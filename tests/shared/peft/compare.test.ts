@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { compareMethods, defaultSettings } from "../../../shared/peft/compare.ts";
+import { PEFT_METHODS } from "../../../shared/peft/registry.ts";
+import { elementCount } from "../../../shared/tensor.ts";
+import { attached, settingsOf } from "../../support/peft.ts";
+import { tinyModel } from "../../trainer/tiny-model.ts";
+
+const { config, weights } = loadModelFolder(tinyModel());
+const loose = { strict: false, param: "methods" };
+
+describe("compareMethods", () => {
+  it("has a row for every method, with what it would train", () => {
+    const rows = compareMethods(config, defaultSettings(), loose);
+    expect(rows.map(({ settings }) => settings.type)).toEqual(Object.keys(PEFT_METHODS));
+    for (const { settings, cost, refusal, suits } of rows) {
+      expect(suits.length).toBeGreaterThan(20);
+      if (cost === undefined) {
+        expect(refusal).toMatch(/`methods\[\d+\]/);
+        continue;
+      }
+      const trained = attached(settings, { config, weights }).parameters;
+      expect(cost.trainableParameters).toBe(trained.reduce((sum, { shape }) => sum + elementCount(shape), 0));
+      expect([cost.deltaBytes, cost.trainingPeakBytes, cost.trainingMsPerToken].every((figure) => figure > 0)).toBe(
+        true,
+      );
+    }
+  });
+
+  it("reports settings that do not fit the model, or throws with their place", () => {
+    const settings = [settingsOf({ type: "lora" }), settingsOf({ type: "lora", r: 4096 })];
+    const [, second] = compareMethods(config, settings, loose);
+    expect(second).toMatchObject({ refusal: expect.stringContaining("can have no higher rank") });
+    expect(second).not.toHaveProperty("cost");
+    expect(() => compareMethods(config, settings, { strict: true, param: "methods" })).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "methods[1].r" }),
+    );
+  });
+});
