@@ -43,6 +43,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "trainer/engines": [],
 
   "infra/start": ["infra/base"],
+  "infra/cli": [],
   "infra/checks": [],
   "infra/base": ["trainer"],
 };

@@ -20,6 +20,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/pretraining/pretrain.ts": "a program of an hour: its parts are tested apart",
   "infra/base/pretraining/recipe.ts": "settings",
   "infra/base/tokenizer/make.ts": "a program: writes down what train-bpe.ts gives",
+  "infra/cli/main.ts": "a program: tests/infra/cli/peft-compare.test.ts runs it",
   "infra/start/edge-process.ts": "a program: tests/infra/start/stack.test.ts runs and kills it",
   "infra/start/serve.ts": "a program: tests/infra/start/stack.test.ts runs it",
   "infra/start/start.ts": "a program: tests/e2e/main-job.test.ts runs it",
@@ -30,6 +31,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/peft/method.ts": "types alone",
   "shared/peft/lora/lora.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/lora/settings.ts": "a schema: tests/edge/routes/jobs.test.ts sends what it takes and refuses",
+  "shared/peft/bottleneck/bottleneck.ts": "a row: tests/contract/peft.test.ts runs it",
+  "shared/peft/bottleneck/settings.ts":
+    "a schema and its presets: tests/shared/peft/bottleneck/architecture.test.ts goes through them",
   "shared/peft/full/full.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/full/settings.ts": "a schema without fields",
   "trainer/recipes/recipe.ts": "types alone",

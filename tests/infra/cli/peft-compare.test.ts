@@ -1,0 +1,42 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { peftCompare } from "../../../infra/cli/peft-compare.ts";
+import { PEFT_METHODS } from "../../../shared/peft/registry.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+it("compares every method on the embedded base", () => {
+  const text = peftCompare({ json: false });
+  expect(text.split("\n")[0]).toMatch(/^method +trained +delta +peak memory +ms\/token +serving +merges +suits$/);
+  for (const type of Object.keys(PEFT_METHODS)) expect(text).toMatch(new RegExp(`^${type}[ :]`, "m"));
+  expect(text).toMatch(/^lora +233,472 /m);
+});
+
+it("gives what the API answers", () => {
+  const { object, data } = JSON.parse(peftCompare({ json: true, method: ['{"type":"lora","r":4}', "full"] }));
+  expect(object).toBe("list");
+  expect(data).toMatchObject([
+    { type: "lora", trainable_parameters: 116_736, mergeable: true },
+    { type: "full", serving_overhead: 0 },
+  ]);
+});
+
+it.each([
+  ["a folder that is not there", { model: "/nowhere" }, "/nowhere is missing; --model takes a Hugging Face folder"],
+  ["bad JSON", { method: ["{type"] }, "--method {type is not JSON"],
+  ["an unknown method", { method: ["vera"] }, "(methods: lora,"],
+  ["settings that do not fit", { method: ['{"type":"lora","r":4096}'] }, "`method[0].r` must be from 1 to"],
+])("refuses %s", (_name, options, message) => {
+  expect(() => peftCompare({ json: false, ...options })).toThrow(message);
+});
+
+it("is a command", () => {
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [join(root, "infra/cli/trimtab.mjs"), ...args], { encoding: "utf8" });
+  expect(run("peft", "compare", "--method", "lora")).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining("233,472"),
+  });
+  expect(run("peft")).toMatchObject({ status: 2, stderr: expect.stringContaining("usage: trimtab peft compare") });
+});
