@@ -1,18 +1,20 @@
 /**
- * Folders of adapters as peft and AdapterHub save them: `adapter_config.json` and `adapter_model.safetensors`, read for a
- * base by whichever method's format recognises the configuration.
+ * Folders of adapters as peft and AdapterHub save them: `adapter_config.json` and a file of tensors, read for a base by
+ * whichever method's format recognises the configuration.
  */
 import { messageOf, TrimtabError } from "../errors.ts";
 import { fromF32, parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../formats/safetensors.ts";
 import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
 import type { Tensor } from "../tensor.ts";
+import { HEAD_CONFIG, HEAD_WEIGHTS, requireOwnHead } from "./adapter-head.ts";
 import type { Adapter, AdapterFolder, AdapterFormat, BaseAccess } from "./method.ts";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
+/** The tensors, where a format does not call their file otherwise. */
 export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
 /** Files that may lie beside the two; they are read by others, or by nobody. */
-const OTHER_FILES = new Set(["README.md", "manifest.json", "serving.safetensors"]);
+const OTHER_FILES = new Set(["README.md", "manifest.json", "serving.safetensors", HEAD_CONFIG, HEAD_WEIGHTS]);
 
 /**
  * Reads a folder by the first of `formats` that recognises it. Throws `invalid_delta` naming the file, field or tensor that
@@ -23,34 +25,45 @@ export async function readAdapterFolder(
   base: BaseAccess,
   formats: ReadonlyMap<string, AdapterFormat>,
 ): Promise<Adapter> {
-  for (const name of files.keys()) requireAllowed(name);
-  const folder = parseAdapterFolder(files);
-  const format = [...formats.values()].find((candidate) => candidate.recognises(folder.config));
+  const weightsFiles = new Set([...formats.values()].map(weightsFileOf));
+  for (const name of files.keys()) requireAllowed(name, weightsFiles);
+  const config = parseConfig(requireFile(files, ADAPTER_CONFIG));
+  const format = [...formats.values()].find((candidate) => candidate.recognises(config));
   if (format === undefined) {
-    const type = folder.config["peft_type"];
+    const { peft_type: type } = config;
     const named = typeof type === "string" ? `has the peft_type ${quoteName(type)}` : "names no peft_type";
     throw refuse(
       `${ADAPTER_CONFIG} ${named}, which is not served here; adapters of these methods are: ${[...formats.keys()].join(", ")}`,
     );
   }
-  const own = [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((name) => [name, files.get(name)!] as const);
+  const weightsFile = weightsFileOf(format);
+  const folder = parseAdapterFolder(files, weightsFile);
+  const other = [...files.keys()].find((name) => weightsFiles.has(name) && name !== weightsFile);
+  if (other !== undefined) throw refuse(`the folder holds both ${weightsFile} and ${other}; leave the second out`);
+  await requireOwnHead(files, base);
+  const own = [ADAPTER_CONFIG, weightsFile].map((name) => [name, files.get(name)!] as const);
   return { ...(await format.read(folder, base)), files: new Map(own) };
 }
 
 /** Throws `invalid_delta` where one of the two files is missing or cannot be read. */
-export function parseAdapterFolder(files: ReadonlyMap<string, Uint8Array>): AdapterFolder {
-  const { tensors } = parseSafetensors(requireFile(files, ADAPTER_WEIGHTS), {
+export function parseAdapterFolder(
+  files: ReadonlyMap<string, Uint8Array>,
+  weightsFile: string = ADAPTER_WEIGHTS,
+): AdapterFolder {
+  const config = parseConfig(requireFile(files, ADAPTER_CONFIG));
+  const { tensors } = parseSafetensors(requireFile(files, weightsFile), {
     code: "invalid_delta",
-    name: ADAPTER_WEIGHTS,
+    name: weightsFile,
     finite: true,
   });
-  return { config: parseConfig(requireFile(files, ADAPTER_CONFIG)), tensors };
+  return { config, tensors };
 }
 
 /** The two files, the configuration's fields in the given order, the tensors as PyTorch's tools expect them. */
 export function adapterFiles(
   config: Readonly<Record<string, unknown>>,
   tensors: ReadonlyMap<string, Tensor<"f32">>,
+  weightsFile: string = ADAPTER_WEIGHTS,
 ): Map<string, Uint8Array> {
   const stored = [...tensors].map(([name, { shape, data }]): readonly [string, SafetensorsTensor] => [
     name,
@@ -58,7 +71,7 @@ export function adapterFiles(
   ]);
   return new Map([
     [ADAPTER_CONFIG, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
-    [ADAPTER_WEIGHTS, writeSafetensors(new Map(stored), { format: "pt" })],
+    [weightsFile, writeSafetensors(new Map(stored), { format: "pt" })],
   ]);
 }
 
@@ -78,8 +91,10 @@ function refuse(problem: string): TrimtabError {
   return new TrimtabError("invalid_delta", problem);
 }
 
-function requireAllowed(name: string): void {
-  if (name === ADAPTER_CONFIG || name === ADAPTER_WEIGHTS || OTHER_FILES.has(name)) return;
+const weightsFileOf = ({ weightsFile = ADAPTER_WEIGHTS }: AdapterFormat) => weightsFile;
+
+function requireAllowed(name: string, weightsFiles: ReadonlySet<string>): void {
+  if (name === ADAPTER_CONFIG || weightsFiles.has(name) || OTHER_FILES.has(name)) return;
   if (/\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name)) {
     throw refuse(
       `${quoteName(name)} is a pickle, which can run code, and is never read; save the adapter as safetensors`,

@@ -13,9 +13,11 @@ export type ExpectedSize = number | string;
  */
 export class AdapterTensors {
   readonly #unread: Map<string, SafetensorsTensor>;
+  readonly #fileName: string;
 
-  constructor(tensors: ReadonlyMap<string, SafetensorsTensor>) {
+  constructor(tensors: ReadonlyMap<string, SafetensorsTensor>, fileName: string = ADAPTER_WEIGHTS) {
     this.#unread = new Map(tensors);
+    this.#fileName = fileName;
   }
 
   has(key: string): boolean {
@@ -30,7 +32,7 @@ export class AdapterTensors {
   /** A tensor widened to float32. Named sizes may be anything from 1 up. */
   take(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> {
     const tensor = this.#unread.get(key);
-    if (tensor === undefined) throw refuse(`${ADAPTER_WEIGHTS} lacks the tensor ${key}`);
+    if (tensor === undefined) throw refuse(`${this.#fileName} lacks the tensor ${key}`);
     this.#unread.delete(key);
     const { dtype, shape } = tensor;
     if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {

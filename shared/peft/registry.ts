@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { bottleneck } from "./bottleneck/bottleneck.ts";
 import { full } from "./full/full.ts";
 import { lora } from "./lora/lora.ts";
 import type { AdapterFormat, PeftMethod } from "./method.ts";
 
 /** Every way to train part of a model, or all of it; a new one is a folder beside this file and a row here. */
-export const PEFT_METHODS = { lora, full } as const;
+export const PEFT_METHODS = { lora, bottleneck, full } as const;
 
 export type PeftType = keyof typeof PEFT_METHODS;
 export type SettingsOf<T extends PeftType> = z.infer<(typeof PEFT_METHODS)[T]["settings"]>;

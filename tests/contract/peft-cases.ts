@@ -21,6 +21,12 @@ const sum = (
     .filter(({ path }) => names.includes(path.split(".").at(-1)!))
     .reduce((total, sizes) => total + of(sizes), 0);
 
+/** 2·D·M + M + D numbers for each adapter of width D / `factor`. */
+const adapters = ({ hiddenSize, layers }: ModelConfig, { each, factor }: { each: number; factor: number }): number => {
+  const columns = hiddenSize / factor;
+  return layers * each * (2 * hiddenSize * columns + columns + hiddenSize);
+};
+
 /** What every method has to hold; a new row of the registry needs a row here, and has to pass as it stands. */
 export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
   lora: [
@@ -28,6 +34,21 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
       settings: { r: 3, lora_alpha: 5, lora_dropout: 0.1, target_modules: ["q_proj", "v_proj", "down_proj"] },
       parameters: (config) =>
         sum(config, ["q_proj", "v_proj", "down_proj"], ({ in: inSize, out }) => 3 * (inSize + out)),
+    },
+  ],
+  bottleneck: [
+    {
+      settings: { config: "double_seq_bn", reduction_factor: 4, dropout: 0.1 },
+      parameters: (config) => adapters(config, { each: 2, factor: 4 }),
+    },
+    { settings: { config: "seq_bn" }, parameters: (config) => adapters(config, { each: 1, factor: 16 }) },
+    { settings: { config: "par_bn" }, parameters: (config) => adapters(config, { each: 1, factor: 2 }) },
+    {
+      settings: { config: "scaled_par_bn", reduction_factor: 8, leave_out: [0] },
+      parameters: (config) => {
+        const { layers } = config;
+        return ((adapters(config, { each: 1, factor: 8 }) + layers) / layers) * (layers - 1);
+      },
     },
   ],
   full: [{ settings: {}, parameters: parameterCount }],

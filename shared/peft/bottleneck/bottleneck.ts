@@ -1,0 +1,18 @@
+import type { PeftMethod } from "../method.ts";
+import { attachBottleneck, planBottleneck } from "./attach.ts";
+import { bottleneckFormat } from "./format.ts";
+import { publishBottleneck } from "./publish.ts";
+import { BottleneckSettings } from "./settings.ts";
+
+export const bottleneck: PeftMethod<BottleneckSettings> = {
+  settings: BottleneckSettings,
+  plan: planBottleneck,
+  attach: attachBottleneck,
+  publish: publishBottleneck,
+  format: bottleneckFormat,
+  traits: {
+    learningRate: 1,
+    mergeable: false,
+    suits: "tasks that need something new computed: the only small method with a non-linearity of its own",
+  },
+};
