@@ -8,15 +8,12 @@ import { sha256Hex } from "../formats/digest.ts";
 import { Digest } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
 
+/** A file of an adapter: at the top of a delta, or in the folder that each of several has, such as `0-lora/`. */
+const ADAPTER_FILE = /^(?:(\d{1,2}-[a-z][a-z0-9_]{0,31})\/)?(adapter_config\.json|adapter(?:_model)?\.safetensors)$/;
+
 /** What may be stored: names come from these lists and from nowhere else. */
 export const FILE_NAMES = {
-  delta: [
-    /^adapter_config\.json$/,
-    /^adapter_model\.safetensors$/,
-    /^manifest\.json$/,
-    /^serving\.safetensors$/,
-    /^README\.md$/,
-  ],
+  delta: [ADAPTER_FILE, /^manifest\.json$/, /^serving\.safetensors$/, /^README\.md$/],
   model: [
     /^config\.json$/,
     /^model\.safetensors$/,
@@ -35,7 +32,7 @@ export const FILE_NAMES = {
 export type ArtefactKind = keyof typeof FILE_NAMES;
 
 export const REQUIRED_FILES: Readonly<Record<ArtefactKind, readonly string[]>> = {
-  delta: ["adapter_config.json", "adapter_model.safetensors", "manifest.json", "serving.safetensors"],
+  delta: ["manifest.json", "serving.safetensors"],
   model: ["config.json", "tokenizer.json", "tokenizer_config.json"],
 };
 
@@ -59,8 +56,8 @@ export function checkFileName(kind: ArtefactKind, name: string, param: string): 
 }
 
 /**
- * Checks the list of a folder's files: allowed names, none twice, the required ones present, and for a model either one
- * weight file or a complete set of shards with its index.
+ * Checks the list of a folder's files: allowed names, none twice, the required ones present; for a model either one weight
+ * file or a complete set of shards with its index, for a delta at least one adapter.
  */
 export function checkFileList(kind: ArtefactKind, files: readonly StoredFile[], param: string): void {
   const names = new Set<string>();
@@ -78,6 +75,34 @@ export function checkFileList(kind: ArtefactKind, files: readonly StoredFile[], 
     throw new TrimtabError("invalid_request", `The ${kind} lacks ${missing.join(", ")}.`, { param });
   }
   if (kind === "model") checkWeightFiles(names, param);
+  else checkAdapterFiles(names, param);
+}
+
+/** One adapter at the top, or one in each of the folders `0-…`, `1-…`, …: its configuration and one file of tensors. */
+function checkAdapterFiles(names: ReadonlySet<string>, param: string): void {
+  const refuse = (problem: string) => new TrimtabError("invalid_request", `The delta ${problem}.`, { param });
+  const adapters = new Map<string, string[]>();
+  for (const name of names) {
+    const [, folder = "", file] = ADAPTER_FILE.exec(name) ?? [];
+    if (file !== undefined) adapters.set(folder, [...(adapters.get(folder) ?? []), file]);
+  }
+  if (adapters.size === 0) throw refuse("lacks an adapter: adapter_config.json and adapter_model.safetensors");
+  for (const [folder, files] of adapters) {
+    const place = folder === "" ? "" : `${folder}/`;
+    if (!files.includes("adapter_config.json")) throw refuse(`lacks ${place}adapter_config.json`);
+    if (files.length === 1) throw refuse(`lacks ${place}adapter_model.safetensors`);
+    if (files.length > 2)
+      throw refuse(`has two files of tensors for one adapter: ${place}${files.slice(-2).join(", ")}`);
+  }
+  const folders = [...adapters.keys()];
+  if (adapters.has("")) {
+    if (adapters.size > 1) throw refuse(`has an adapter at the top and others in folders: ${folders.join(" ").trim()}`);
+    return;
+  }
+  const numbers = folders.map((folder) => Number(folder.slice(0, folder.indexOf("-")))).sort((a, b) => a - b);
+  if (numbers.some((number, index) => number !== index)) {
+    throw refuse(`has folders of adapters that are not counted from 0: ${folders.join(", ")}`);
+  }
 }
 
 function checkWeightFiles(names: ReadonlySet<string>, param: string): void {

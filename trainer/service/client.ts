@@ -141,7 +141,12 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
       await put(CheckpointReply, `checkpoints/${step}`, file, PERSIST_MS);
     },
     uploadFile: async ({ kind, digest }, file) =>
-      void (await put(ArtefactReply, `artefacts/${kind}/${digest}/${file.name}`, file, PERSIST_RESULT_MS)),
+      void (await put(
+        ArtefactReply,
+        `artefacts/${kind}/${digest}/${encodeURIComponent(file.name)}`,
+        file,
+        PERSIST_RESULT_MS,
+      )),
     publishCheckpoint: async (step, checkpoint) =>
       (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, PERSIST_RESULT_MS)).model,
     complete: async (completion) => (await post(PublishReply, "complete", completion, PERSIST_RESULT_MS)).model,
