@@ -1,0 +1,67 @@
+import { TrimtabError } from "../../errors.ts";
+import { type LinearModule, linearModules } from "../../model/modules.ts";
+import { zeros } from "../../tensor.ts";
+import type { AttachedMethod, AttachOptions, MethodPlan, PlanOptions } from "../method.ts";
+import { ALL_LINEAR, resolveTargetModules } from "../target-modules.ts";
+import type { BitfitSettings } from "./settings.ts";
+
+/** What is added to a layer's bias. */
+export const biasChangeName = (path: string) => `${path}.bias_change`;
+
+/** Methods that train a model without biases as well, for messages. */
+export const WITHOUT_BIASES = ["lora", "ia3", "prompt", "prefix"] as const;
+
+/** One number for each output of a targeted layer. */
+export function planBitfit(options: PlanOptions<BitfitSettings>): MethodPlan {
+  const modules = biasedTargets(options);
+  return {
+    parameters: modules.map(({ path, out }) => ({ name: biasChangeName(path), shape: [out], decay: false })),
+    serving: { rank: 0, vectors: modules.reduce((sum, { out }) => sum + out, 0), columns: 0, positions: 0 },
+  };
+}
+
+/**
+ * BitFit (Ben Zaken et al., "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked Language-models",
+ * 2022): only biases train. What is learnt is the difference from the base's bias, which has the bias's own gradient and
+ * is the same on a layer without one. The paper's models have biases in their norms too; these have none.
+ */
+export function attachBitfit(options: AttachOptions<BitfitSettings>): AttachedMethod {
+  const { parameters } = planBitfit(options);
+  const trained = new Set(parameters.map(({ name }) => name));
+  return {
+    parameters,
+    initial: new Map(parameters.map(({ name, shape }) => [name, zeros(shape)])),
+    startsAsBase: true,
+    rewrite: ({ parameter }) => ({
+      linear: ({ path }) => (trained.has(biasChangeName(path)) ? { added: [parameter(biasChangeName(path))] } : {}),
+    }),
+    randomInputs: () => [],
+  };
+}
+
+/**
+ * The layers whose biases train. Throws `invalid_request` where they have none and none were asked for, naming the methods
+ * that would work.
+ */
+export function biasedTargets({ config, settings, param }: PlanOptions<BitfitSettings>): LinearModule[] {
+  const { target_modules: targets = ALL_LINEAR, add_biases: adds } = settings;
+  const modules = resolveTargetModules(config, targets, `${param}.target_modules`);
+  if (adds) return modules;
+  if (!linearModules(config).some(({ bias }) => bias)) {
+    const others = WITHOUT_BIASES.map((name) => `\`${name}\``).join(", ");
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}\`: \`bitfit\` trains biases, and this model has none. Use one of ${others}, or send \`add_biases: true\`, which gives its layers biases that start at 0.`,
+      { param },
+    );
+  }
+  const bare = modules.find(({ bias }) => !bias);
+  if (targets !== ALL_LINEAR && bare !== undefined) {
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}.target_modules\`: ${bare.path} has no bias. Leave it out, or send \`add_biases: true\`, which gives it one that starts at 0.`,
+      { param: `${param}.target_modules` },
+    );
+  }
+  return modules.filter(({ bias }) => bias);
+}
