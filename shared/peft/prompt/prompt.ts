@@ -1,0 +1,18 @@
+import type { PeftMethod } from "../method.ts";
+import { attachPrompt, planPrompt } from "./attach.ts";
+import { promptFormat } from "./format.ts";
+import { publishPrompt } from "./publish.ts";
+import { PromptSettings } from "./settings.ts";
+
+export const prompt: PeftMethod<PromptSettings> = {
+  settings: PromptSettings,
+  plan: planPrompt,
+  attach: attachPrompt,
+  publish: publishPrompt,
+  format: promptFormat,
+  traits: {
+    learningRate: 10,
+    mergeable: false,
+    suits: "steering what a large model can do already; it takes up context and changes no layer",
+  },
+};
