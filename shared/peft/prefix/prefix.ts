@@ -1,0 +1,18 @@
+import type { PeftMethod } from "../method.ts";
+import { attachPrefix, planPrefix } from "./attach.ts";
+import { prefixFormat } from "./format.ts";
+import { publishPrefix } from "./publish.ts";
+import { PrefixSettings } from "./settings.ts";
+
+export const prefix: PeftMethod<PrefixSettings> = {
+  settings: PrefixSettings,
+  plan: planPrefix,
+  attach: attachPrefix,
+  publish: publishPrefix,
+  format: prefixFormat,
+  traits: {
+    learningRate: 10,
+    mergeable: false,
+    suits: "generation in a style or format, with the base's layers left alone; it takes up context",
+  },
+};

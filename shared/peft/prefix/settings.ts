@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { InitText, VirtualTokens } from "../virtual-tokens.ts";
+
+export const PrefixSettings = z.strictObject({
+  type: z.literal("prefix"),
+  num_virtual_tokens: VirtualTokens,
+  prefix_projection: z
+    .boolean()
+    .default(false)
+    .meta({ description: "Train the prefix through a small network, which is not kept" }),
+  encoder_hidden_size: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .optional()
+    .meta({ description: "The width of that network; that of the keys when left out" }),
+  init_weights: z.literal("zero").optional().meta({ description: "Start from zeros; from noise when left out" }),
+  init_text: InitText.optional().meta({
+    description: "Start from the keys and values that the base computes for this text",
+  }),
+});
+export type PrefixSettings = z.infer<typeof PrefixSettings>;
