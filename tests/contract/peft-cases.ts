@@ -51,5 +51,50 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
       },
     },
   ],
+  ia3: [
+    {
+      settings: {},
+      parameters: (config) => {
+        const ofKeysAndValues = sum(config, ["k_proj", "v_proj"], ({ out }) => out);
+        return ofKeysAndValues + sum(config, ["down_proj"], ({ in: inSize }) => inSize);
+      },
+    },
+    {
+      settings: { target_modules: "all-linear", feedforward_modules: [] },
+      parameters: (config) => linearModules(config).reduce((total, { out }) => total + out, 0),
+    },
+  ],
+  bitfit: [
+    {
+      settings: { add_biases: true, target_modules: ["q_proj", "down_proj"] },
+      parameters: (config) => sum(config, ["q_proj", "down_proj"], ({ out }) => out),
+      // The tiny base has no place for biases.
+      mergeable: false,
+    },
+  ],
+  prompt: [
+    { settings: { num_virtual_tokens: 4 }, parameters: ({ hiddenSize }) => 4 * hiddenSize },
+    {
+      settings: { num_virtual_tokens: 3, prompt_tuning_init: "TEXT", prompt_tuning_init_text: "say it again" },
+      parameters: ({ hiddenSize }) => 3 * hiddenSize,
+    },
+  ],
+  prefix: [
+    {
+      settings: { num_virtual_tokens: 4 },
+      parameters: ({ layers, kvHeads, headDim }) => 4 * 2 * layers * kvHeads * headDim,
+    },
+    {
+      settings: { num_virtual_tokens: 3, prefix_projection: true, encoder_hidden_size: 5 },
+      parameters: ({ layers, kvHeads, headDim }) => {
+        const kv = kvHeads * headDim;
+        return 3 * kv + kv * 5 + 5 + 5 * 2 * layers * kv + 2 * layers * kv;
+      },
+    },
+    {
+      settings: { num_virtual_tokens: 3, init_text: "say it again" },
+      parameters: ({ layers, kvHeads, headDim }) => 3 * 2 * layers * kvHeads * headDim,
+    },
+  ],
   full: [{ settings: {}, parameters: parameterCount }],
 };
