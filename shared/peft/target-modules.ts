@@ -1,30 +1,111 @@
 import { z } from "zod";
 import { LIMITS } from "../api/limits.ts";
 import { TrimtabError } from "../errors.ts";
+import { quoteName } from "../formats/strict-json.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { type LinearModule, linearModules } from "../model/modules.ts";
+import { checkpointPath, type LinearModule, linearModules } from "../model/modules.ts";
+import { type ModulePattern, PatternBudget, parseModulePattern } from "./module-pattern.ts";
+
+const NAME = /^[A-Za-z0-9_.-]+$/;
 
 const moduleName = z
   .string()
   .min(1)
   .max(LIMITS.targetModuleLength)
-  .regex(/^[A-Za-z0-9_.-]+$/, "must be a module's name or the end of its path; patterns are not read");
+  .regex(NAME, "must be a module's name or the end of its path; a pattern stands alone, outside a list");
 
-export const TargetModules = z
-  .union([moduleName, z.array(moduleName).min(1).max(LIMITS.targetModules)])
-  .meta({ description: "`all-linear`, a module's name such as `q_proj`, or a list of them" });
+/** A regular expression that can be read; the message says what cannot. */
+export const ModulePatternText = z
+  .string()
+  .min(1)
+  .superRefine((source, context) => {
+    const pattern = parseModulePattern(source);
+    if ("problem" in pattern)
+      context.addIssue({ code: "custom", message: `is not a pattern that is read: it ${pattern.problem}` });
+  });
 
-/** Whether `name` stands for the module at `path` (without `model.`): equal to it, or its end after a dot. */
+const moduleNames = z.union([ModulePatternText, z.array(moduleName).min(1).max(LIMITS.targetModules)]);
+
+export const TargetModules = moduleNames.meta({
+  description:
+    "`all-linear`, a module's name such as `q_proj`, a list of names, or a regular expression for whole paths such as `model.layers.0.self_attn.q_proj`",
+});
+
+export const ExcludedModules = moduleNames.meta({
+  description: "Names or a regular expression of target modules to leave out",
+});
+
+/** Where a pattern stands, for messages. */
+export interface PatternPlace {
+  readonly code: "invalid_request" | "invalid_delta";
+  readonly what: string;
+  readonly param?: string;
+}
+
+/** Whether `name` stands for the module at `path`: equal to its path in a checkpoint, or the end of that after a dot. */
 export function namesModule(name: string, path: string): boolean {
-  return name === `model.${path}` || `.${path}`.endsWith(`.${name}`);
+  return `.${checkpointPath(path)}`.endsWith(`.${name}`);
+}
+
+/**
+ * Whether a module at a path is meant by `names`: a list as `namesModule` has it, a string as a pattern of the whole path
+ * in a checkpoint, both as in peft. Throws where a pattern cannot be read or takes too long.
+ */
+export function modulesNamed(names: string | readonly string[], place: PatternPlace): (path: string) => boolean {
+  if (typeof names !== "string") return (path) => names.some((name) => namesModule(name, path));
+  const matches = patternTest(names, place);
+  return (path) => matches(checkpointPath(path));
+}
+
+/** The entry of `rank_pattern` or `alpha_pattern` that holds for a module. */
+export interface PatternEntry {
+  readonly key: string;
+  readonly value: number;
+}
+
+/**
+ * The first of the patterns that fits a module, as peft reads `rank_pattern` and `alpha_pattern`: a pattern fits the end of
+ * a path in a checkpoint, after a dot. Throws as `modulesNamed` does.
+ */
+export function patternEntries(
+  patterns: Readonly<Record<string, number>>,
+  place: PatternPlace,
+): (path: string) => PatternEntry | undefined {
+  const budget = new PatternBudget();
+  const tests = Object.entries(patterns).map(([key, value]) => {
+    const pattern = readPattern(key, place);
+    return { key, value, matches: (path: string) => within(pattern.matchesEnd(path, budget), place) };
+  });
+  return (path) => tests.find(({ matches }) => matches(checkpointPath(path)));
+}
+
+/** Whether the whole of a text is in the pattern's language. */
+function patternTest(source: string, place: PatternPlace): (text: string) => boolean {
+  const budget = new PatternBudget();
+  const pattern = readPattern(source, place);
+  return (text) => within(pattern.matches(text, budget), place);
+}
+
+function readPattern(source: string, { code, what, param }: PatternPlace): ModulePattern {
+  const pattern = parseModulePattern(source);
+  if (!("problem" in pattern)) return pattern;
+  const problem = `is not a pattern that is read: ${quoteName(source)} ${pattern.problem}`;
+  throw new TrimtabError(code, `${what} ${problem}`, param === undefined ? {} : { param });
+}
+
+function within(found: boolean | undefined, { code, what, param }: PatternPlace): boolean {
+  if (found !== undefined) return found;
+  const problem = "takes too long to match; write it simpler, or list names";
+  throw new TrimtabError(code, `${what} ${problem}`, param === undefined ? {} : { param });
 }
 
 /** The setting that stands for every linear layer of every block; the head and the embedding are not among them. */
 export const ALL_LINEAR = "all-linear";
 
 /**
- * The linear layers that `target` names, in the order of the computation. Names match as in peft; unlike there, every name
- * of a list must match something.
+ * Those of `modules`, the linear layers of the blocks where none are given, that `target` names, in the order of the
+ * computation. Names match as in peft; unlike there, a name may stand without a list, a pattern may leave `model.` out, and
+ * every name of a list must match something.
  *
  * Throws `invalid_request` with `param`, listing the names that exist, where one matches nothing.
  */
@@ -32,18 +113,29 @@ export function resolveTargetModules(
   config: ModelConfig,
   target: string | readonly string[],
   param: string,
+  modules: readonly LinearModule[] = linearModules(config),
 ): LinearModule[] {
-  const modules = linearModules(config);
-  if (target === ALL_LINEAR) return modules;
+  if (target === ALL_LINEAR) return linearModules(config);
+  const refuse = (name: string, why: string) => {
+    const known = [...new Set(modules.map(({ path }) => path.split(".").at(-1)))].join(", ");
+    return new TrimtabError(
+      "invalid_request",
+      `\`${param}\`: \`${name}\` matches no linear layer of this model: ${why}. Use \`${ALL_LINEAR}\`, names among ${known}, or whole paths such as \`${modules[0]!.path}\`.`,
+      { param, data: { name } },
+    );
+  };
+  if (typeof target === "string" && !NAME.test(target)) {
+    const matches = patternTest(target, { code: "invalid_request", what: `\`${param}\``, param });
+    const found = modules.filter(({ path }) => matches(checkpointPath(path)) || matches(path));
+    if (found.length === 0) throw refuse(target, "the pattern has to match a whole path");
+    return found;
+  }
   const names = typeof target === "string" ? [target] : target;
   for (const name of names) {
     if (modules.some(({ path }) => namesModule(name, path))) continue;
-    const known = [...new Set(modules.map(({ path }) => path.split(".").at(-1)))].join(", ");
-    const listed = name === ALL_LINEAR ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name";
-    throw new TrimtabError(
-      "invalid_request",
-      `\`${param}\`: \`${name}\` matches no linear layer of this model: ${listed}. Use \`${ALL_LINEAR}\`, names among ${known}, or whole paths such as \`${modules[0]!.path}\`.`,
-      { param, data: { name } },
+    throw refuse(
+      name,
+      name === ALL_LINEAR ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name",
     );
   }
   return modules.filter(({ path }) => names.some((name) => namesModule(name, path)));

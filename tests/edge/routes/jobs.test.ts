@@ -84,7 +84,12 @@ describe("creating a job", () => {
       "method.supervised.peft.target_modules",
       "q_proj",
     ],
-    ["a pattern", lora({ target_modules: "(a+)+b" }), "method.supervised.peft.target_modules", "patterns are not read"],
+    [
+      "a pattern that matches nothing",
+      lora({ target_modules: "(a+)+b" }),
+      "method.supervised.peft.target_modules",
+      "no linear layer",
+    ],
     [
       "an unknown adapter",
       supervised({ peft: { type: "dora" } }),

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { parseModelConfig } from "../../../shared/model/config.ts";
-import { checkRank, namesModule, resolveTargetModules } from "../../../shared/peft/target-modules.ts";
+import { adaptableModules } from "../../../shared/model/modules.ts";
+import {
+  checkRank,
+  modulesNamed,
+  namesModule,
+  patternEntries,
+  resolveTargetModules,
+  TargetModules,
+} from "../../../shared/peft/target-modules.ts";
 
 const config = parseModelConfig({
   model_type: "llama",
@@ -48,6 +56,30 @@ describe("resolveTargetModules", () => {
     ]);
   });
 
+  it("takes a pattern for whole paths, with or without the model's own name before them", () => {
+    const [q0, up1] = ["layers.0.self_attn.q_proj", "layers.1.mlp.up_proj"];
+    expect(paths(String.raw`model\.layers\.0\.self_attn\.q_proj|.*1\.mlp\.up_proj`)).toEqual([q0, up1]);
+    expect(paths(String.raw`layers\.1\.mlp\.(up|gate)_proj`)).toEqual(["layers.1.mlp.gate_proj", up1]);
+    expect(() => paths(String.raw`\w+_proj`)).toThrow(
+      "matches no linear layer of this model: the pattern has to match a whole path",
+    );
+    expect(() => paths("(a")).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "peft.target_modules",
+        message: '`peft.target_modules` is not a pattern that is read: "(a" has an opening parenthesis too many',
+      }),
+    );
+  });
+
+  it("takes modules beside those of the blocks where they are given", () => {
+    const names = (target: string) =>
+      resolveTargetModules(config, target, "peft.target_modules", adaptableModules(config)).map(({ path }) => path);
+    expect(names("lm_head")).toEqual(["lm_head"]);
+    expect(names(".*[0k]_proj|lm_head")).toEqual(["layers.0.self_attn.k_proj", "layers.1.self_attn.k_proj", "lm_head"]);
+    expect(names("all-linear")).toHaveLength(14);
+  });
+
   it("refuses a name that matches nothing, naming it and those that exist", () => {
     expect(() => paths(["q_proj", "c_attn"])).toThrow(
       expect.objectContaining({
@@ -59,6 +91,73 @@ describe("resolveTargetModules", () => {
     );
     expect(() => paths("lm_head")).toThrow("`lm_head` matches no linear layer");
     expect(() => paths(["all-linear"])).toThrow("stands alone, outside a list");
+  });
+});
+
+describe("TargetModules", () => {
+  it("takes names, lists and patterns, and says what is wrong with others", () => {
+    for (const good of ["all-linear", ["q_proj", "model.layers.0.mlp.up_proj"], String.raw`.*\.[qk]_proj`]) {
+      expect(TargetModules.parse(good)).toEqual(good);
+    }
+    const problem = (value: unknown) => JSON.stringify(TargetModules.safeParse(value).error?.issues);
+    expect(problem("(a")).toContain("is not a pattern that is read: it has an opening parenthesis too many");
+    expect(problem(["q_proj", ".*"])).toContain("a pattern stands alone, outside a list");
+    expect([problem(""), problem([]), problem(3)].every((text) => text.length > 2)).toBe(true);
+  });
+});
+
+describe("modulesNamed", () => {
+  const place = { code: "invalid_delta", what: "adapter_config.json: target_modules" } as const;
+  const q0 = "layers.0.self_attn.q_proj";
+
+  it("means by a string a pattern of the whole path in a checkpoint, by a list ends of it", () => {
+    expect(["q_proj", q0, `model.${q0}`, ".*q_proj"].map((names) => modulesNamed(names, place)(q0))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+    expect([["k_proj", "q_proj"], [q0], [".*q_proj"]].map((names) => modulesNamed(names, place)(q0))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(modulesNamed("lm_head", place)("lm_head")).toBe(true);
+  });
+
+  it("says where a pattern stands that cannot be read, or takes too long", () => {
+    expect(() => modulesNamed("a++", place)).toThrow(
+      expect.objectContaining({
+        code: "invalid_delta",
+        message:
+          'adapter_config.json: target_modules is not a pattern that is read: "a++" has a possessive quantifier, which is not supported',
+      }),
+    );
+    const slow = modulesNamed(`${"(.*)".repeat(400)}x`, place);
+    expect(() => slow("a".repeat(200))).toThrow(
+      "target_modules takes too long to match; write it simpler, or list names",
+    );
+  });
+});
+
+describe("patternEntries", () => {
+  const place = { code: "invalid_request", what: "`peft.rank_pattern`", param: "peft.rank_pattern" } as const;
+
+  it("finds the first that fits the end of a path", () => {
+    const entry = patternEntries(
+      { "layers.0.*": 1, q_proj: 2, "(gate|up)_proj": 3, "^model.layers.1.mlp.down_proj": 4 },
+      place,
+    );
+    const values = [
+      "0.self_attn.q_proj",
+      "1.self_attn.q_proj",
+      "1.mlp.up_proj",
+      "1.mlp.down_proj",
+      "1.self_attn.k_proj",
+    ];
+    expect(values.map((end) => entry(`layers.${end}`)?.value)).toEqual([1, 2, 3, 4, undefined]);
+    expect(entry("layers.1.self_attn.q_proj")).toMatchObject({ key: "q_proj", value: 2 });
+    expect(() => patternEntries({ "[": 1 }, place)).toThrow(expect.objectContaining({ param: "peft.rank_pattern" }));
   });
 });
 
