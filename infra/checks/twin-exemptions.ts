@@ -31,6 +31,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/peft/method.ts": "types alone",
   "shared/peft/lora/lora.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/lora/settings.ts": "a schema: tests/edge/routes/jobs.test.ts sends what it takes and refuses",
+  "shared/peft/adalora/adalora.ts": "a row: tests/contract/peft.test.ts runs it",
+  "shared/peft/adalora/settings.ts":
+    "a schema: tests/shared/peft/adalora/attach.test.ts sends what it takes and refuses",
   "shared/peft/bottleneck/bottleneck.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/bottleneck/settings.ts":
     "a schema and its presets: tests/shared/peft/bottleneck/architecture.test.ts goes through them",

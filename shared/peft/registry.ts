@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { adalora } from "./adalora/adalora.ts";
 import { bitfit } from "./bitfit/bitfit.ts";
 import { bottleneck } from "./bottleneck/bottleneck.ts";
 import { full } from "./full/full.ts";
@@ -9,7 +10,7 @@ import { prefix } from "./prefix/prefix.ts";
 import { prompt } from "./prompt/prompt.ts";
 
 /** Every way to train part of a model, or all of it; a new one is a folder beside this file and a row here. */
-export const PEFT_METHODS = { lora, bottleneck, ia3, bitfit, prompt, prefix, full } as const;
+export const PEFT_METHODS = { lora, adalora, bottleneck, ia3, bitfit, prompt, prefix, full } as const;
 
 export type PeftType = keyof typeof PEFT_METHODS;
 export type SettingsOf<T extends PeftType> = z.infer<(typeof PEFT_METHODS)[T]["settings"]>;

@@ -36,6 +36,28 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
         sum(config, ["q_proj", "v_proj", "down_proj"], ({ in: inSize, out }) => 3 * (inSize + out)),
     },
   ],
+  adalora: [
+    {
+      settings: {
+        init_r: 4,
+        target_r: 2,
+        tinit: 3,
+        tfinal: 5,
+        lora_dropout: 0.1,
+        target_modules: ["q_proj", "up_proj"],
+      },
+      parameters: (config) => sum(config, ["q_proj", "up_proj"], ({ in: inSize, out }) => 4 * (inSize + out + 1)),
+    },
+    {
+      settings: {},
+      parameters: (config) =>
+        sum(
+          config,
+          "q k v o gate up down".split(" ").map((name) => `${name}_proj`),
+          ({ in: inSize, out }) => 12 * (inSize + out + 1),
+        ),
+    },
+  ],
   bottleneck: [
     {
       settings: { config: "double_seq_bn", reduction_factor: 4, dropout: 0.1 },

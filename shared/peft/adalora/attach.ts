@@ -1,0 +1,134 @@
+import { TrimtabError } from "../../errors.ts";
+import type { Value } from "../../graph/graph.ts";
+import type { LinearModule } from "../../model/modules.ts";
+import { createRandom } from "../../random.ts";
+import { elementCount, f32, type Tensor, zeros } from "../../tensor.ts";
+import { inputDropout } from "../input-dropout.ts";
+import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
+import { checkRank, resolveTargetModules } from "../target-modules.ts";
+import { rankAllocator, tripletNames } from "./allocator.ts";
+import type { AdaLoraSettings } from "./settings.ts";
+
+/** The standard deviation of the first vectors. */
+const SPREAD = 0.02;
+/** Below this a squared norm counts as 0 and has no slope, where the root's own would be infinite. */
+const LEAST_SQUARE = 1e-30;
+
+/**
+ * r(in + out + 1) numbers for each targeted layer, r the rank at the beginning, which one layer may keep to the end. What is
+ * published is counted as if all layers ended with the mean.
+ */
+export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
+  const { init_r: rank, target_r: mean } = options.settings;
+  const parameters = targetsOf(options).flatMap((module): Parameter[] => {
+    const { a, e, b } = tripletNames(module.path);
+    return [
+      { name: a, shape: [module.in, rank], decay: true },
+      { name: e, shape: [rank], decay: true },
+      { name: b, shape: [rank, module.out], decay: true },
+    ];
+  });
+  const numbers = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return {
+    parameters,
+    serving: { rank, vectors: 0, columns: 0, positions: 0 },
+    published: (numbers / rank) * mean,
+  };
+}
+
+/**
+ * y + s · ((dropout(x) A) ⊙ E) B on every targeted layer, with s = α/r (Zhang et al. 2023; peft's AdaLoraModel). Vectors of A
+ * and B are held near orthogonal by a penalty, the mean of ‖AᵀA − 1‖ and ‖BBᵀ − 1‖ over all layers, so that E acts like
+ * singular values; after each step `rankAllocator` sets those of the least important ranks to 0.
+ *
+ * A and B start normal with σ = 0.02 and E at 0, so that step 0 is the base.
+ */
+export function attachAdaLora(options: AttachOptions<AdaLoraSettings>): AttachedMethod {
+  const { settings, seed, param } = options;
+  const modules = targetsOf(options);
+  const { parameters } = planAdaLora(options);
+  const vectors = new Set(modules.flatMap(({ path }) => [tripletNames(path).a, tripletNames(path).b]));
+  const initial = new Map(
+    parameters.map(({ name, shape }) => [name, vectors.has(name) ? normal(shape, seed, name) : zeros(shape)]),
+  );
+  const paths = modules.map(({ path }) => path);
+  const dropout = inputDropout(modules, settings.lora_dropout);
+  const { orth_reg_weight: weight, init_r: rank } = settings;
+  return {
+    parameters,
+    initial,
+    startsAsBase: true,
+    randomInputs: dropout.randomInputs,
+    rewrite: (context) => ({
+      linear: ({ path, x }) => {
+        if (!initial.has(tripletNames(path).a)) return {};
+        const { b, parameter } = context;
+        const names = tripletNames(path);
+        const narrow = b.matmul(dropout.apply(context, path, x), parameter(names.a));
+        // The scale goes onto E, which is the smallest of the factors.
+        const gained = b.mul(narrow, b.mul(parameter(names.e), adaLoraScale(settings)));
+        return { added: [b.matmul(gained, parameter(names.b))] };
+      },
+    }),
+    ...(weight === 0
+      ? {}
+      : { penalty: (context: RewriteContext) => context.b.mul(orthogonality(context, paths, rank), weight) }),
+    afterStep: {
+      ...rankAllocator({ settings, initial, paths }),
+      checkSteps: (totalSteps) => requireAllocation(settings, totalSteps, param),
+    },
+  };
+}
+
+/** α/r of the rank at the beginning, whatever is left of it, with the term that peft keeps against a division by 0. */
+export function adaLoraScale({ init_r, lora_alpha }: Pick<AdaLoraSettings, "init_r" | "lora_alpha">): number {
+  return lora_alpha / (init_r + 1e-5);
+}
+
+function targetsOf({ config, settings, param }: PlanOptions<AdaLoraSettings>): LinearModule[] {
+  const { init_r, target_r } = settings;
+  const modules = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`);
+  checkRank(modules, init_r, `${param}.init_r`);
+  if (target_r > init_r) {
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}.target_r\` must be at most \`init_r\`, which is ${init_r}, got ${target_r}: ranks are taken away and never added.`,
+      { param: `${param}.target_r`, data: { init_r, target_r } },
+    );
+  }
+  return modules;
+}
+
+function requireAllocation({ tinit, tfinal }: AdaLoraSettings, totalSteps: number, param: string): void {
+  if (tinit + tfinal < totalSteps) return;
+  const field = tinit >= totalSteps ? "tinit" : tfinal >= totalSteps ? "tfinal" : "tinit";
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${param}.${field}\`: the run has ${totalSteps} steps, of which \`tinit\` ${tinit} and \`tfinal\` ${tfinal} leave none to allocate the ranks in. Lower them, or train for longer.`,
+    { param: `${param}.${field}`, data: { totalSteps, tinit, tfinal } },
+  );
+}
+
+function orthogonality({ b, parameter }: RewriteContext, paths: readonly string[], rank: number): Value {
+  const ones = Float32Array.from({ length: rank * rank }, (_, i) => (i % (rank + 1) === 0 ? 1 : 0));
+  const identity = b.constant(f32([rank, rank], ones));
+  const distance = (gram: Value): Value =>
+    b.sqrt(b.max(b.reduceSum(b.square(b.sub(gram, identity)), [0, 1]), LEAST_SQUARE));
+  const distances = paths.flatMap((path) => {
+    const names = tripletNames(path);
+    const [right, left] = [parameter(names.a), parameter(names.b)];
+    return [distance(b.matmul(right, right, { transA: true })), distance(b.matmul(left, left, { transB: true }))];
+  });
+  return b.div(
+    distances.reduce((sum, one) => b.add(sum, one)),
+    distances.length,
+  );
+}
+
+function normal(shape: readonly number[], seed: number, name: string): Tensor<"f32"> {
+  const random = createRandom(seed, "init", name);
+  return f32(
+    shape,
+    Float32Array.from({ length: elementCount(shape) }, () => SPREAD * random.normal()),
+  );
+}

@@ -1,0 +1,222 @@
+/** An AdaLoRA adapter as peft saves it. Layout: huggingface/peft, `src/peft/tuners/adalora`; method: Zhang et al. 2023. */
+import { z } from "zod";
+import { type CanonicalDelta, NO_DELTA } from "../../delta/canonical.ts";
+import { TrimtabError } from "../../errors.ts";
+import { quoteName } from "../../formats/strict-json.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { adaptableModules, checkpointPath, type LinearModule, linearModules } from "../../model/modules.ts";
+import { transposed } from "../../model/weights.ts";
+import { elementCount, f32, type Tensor } from "../../tensor.ts";
+import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
+import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
+import { AdapterTensors } from "../adapter-tensors.ts";
+import type { AdapterFolder, AdapterFormat } from "../method.ts";
+import { namesModule, shortestNames } from "../target-modules.ts";
+import { adaLoraScale } from "./attach.ts";
+import type { AdaLoraSettings } from "./settings.ts";
+
+/** The ranks of one layer that are left: y += s · ((xA) ⊙ E) B. */
+export interface AdaLoraFactors {
+  /** [in, r], of which r may be 0. */
+  readonly a: Tensor<"f32">;
+  /** [r] */
+  readonly e: Tensor<"f32">;
+  /** [r, out] */
+  readonly b: Tensor<"f32">;
+}
+
+/** By module path, in the order of the computation. */
+export type AdaLoraLayers = ReadonlyMap<string, AdaLoraFactors>;
+
+const PATTERN_END = ".lora_E";
+
+const AdaLoraConfig = z.looseObject({
+  peft_type: z.literal("ADALORA"),
+  init_r: z.int().min(1).max(65_536),
+  lora_alpha: z.number().max(1e6),
+  target_modules: ModuleNames,
+  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))]).nullish(),
+  layers_pattern: z.union([z.literal("layers"), z.array(z.literal("layers"))]).nullish(),
+  rank_pattern: z.record(z.string(), z.array(z.boolean())).nullish(),
+  bias: onlyValues("none"),
+  fan_in_fan_out: onlyValues(false, null),
+  task_type: onlyValues("CAUSAL_LM", null),
+  base_model_name_or_path: z.string().nullish(),
+});
+type AdaLoraConfig = z.infer<typeof AdaLoraConfig>;
+
+/** Fields about training, and fields of LoRA's that peft's AdaLoRA takes and does not use. */
+const IGNORED = [
+  ...["target_r", "tinit", "tfinal", "deltaT", "beta1", "beta2", "orth_reg_weight", "total_step"],
+  ...["lora_dropout", "init_lora_weights", "ensure_weight_tying", "megatron_core", "qalora_group_size"],
+  ...["r", "use_rslora", "alpha_pattern"],
+];
+
+export const adaLoraFormat: AdapterFormat = {
+  recognises: ({ peft_type: type }) => type === "ADALORA",
+  async read(folder, base) {
+    const { layers, scale } = readAdaLora(folder, base.config);
+    const sizes = [...layers.values()].flatMap(({ a, e, b }) => [a, e, b].map(({ shape }) => elementCount(shape)));
+    return {
+      method: "adalora",
+      delta: canonicalAdaLora(layers, scale),
+      parameters: sizes.reduce((sum, size) => sum + size, 0),
+    };
+  },
+};
+
+/** Folds s and E into B. Layers without any rank left have no part in it. */
+export function canonicalAdaLora(layers: AdaLoraLayers, scale: number): CanonicalDelta {
+  const linears = [...layers].flatMap(([path, { a, e, b }]) => {
+    if (e.data.length === 0) return [];
+    const out = b.shape[1]!;
+    const gained = b.data.map((value, at) => value * scale * e.data[Math.floor(at / out)]!);
+    return [[path, { a, b: f32(b.shape, gained) }] as const];
+  });
+  return { ...NO_DELTA, linears: new Map(linears) };
+}
+
+/** Throws `invalid_delta` as `AdapterFormat.read` says. */
+export function readAdaLora(
+  { config: json, tensors: stored }: AdapterFolder,
+  model: ModelConfig,
+): { readonly layers: AdaLoraLayers; readonly scale: number } {
+  const config = parseAdapterConfig(json, AdaLoraConfig, IGNORED);
+  const tensors = new AdapterTensors(stored);
+  const modules = adaptableModules(model);
+  const present = ({ path }: LinearModule) => ["A", "B", "E"].some((of) => tensors.has(keyOf(path, of)));
+  const named = namedPaths(config, modules);
+  const ranks = ranksLeft(config);
+  const layers = new Map<string, AdaLoraFactors>();
+  for (const module of modules) {
+    const { path } = module;
+    if (named === undefined ? !present(module) : !named.has(path)) {
+      if (!present(module)) continue;
+      throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
+    }
+    const rank = ranks.get(path) ?? config.init_r;
+    ranks.delete(path);
+    const given = stored.get(keyOf(path, "A"))?.shape[0] ?? rank;
+    if (given !== rank) {
+      throw refuse(
+        `the tensors of ${path} have ${given} ranks, but ${ADAPTER_CONFIG} says ${rank} (init_r and rank_pattern)`,
+      );
+    }
+    layers.set(path, {
+      a: transposed(tensors.take(keyOf(path, "A"), [rank, module.in])),
+      e: f32([rank], tensors.take(keyOf(path, "E"), [rank, 1]).data),
+      b: transposed(tensors.take(keyOf(path, "B"), [module.out, rank])),
+    });
+  }
+  tensors.done();
+  if (layers.size === 0) throw refuse("the adapter has no tensor for any layer of the base model");
+  const [stray] = ranks.keys();
+  if (stray !== undefined) {
+    throw refuse(`rank_pattern in ${ADAPTER_CONFIG} has ${quoteName(stray)}, which is no layer of the adapter`);
+  }
+  // As in peft, which takes the rank itself where alpha is not positive.
+  const alpha = config.lora_alpha > 0 ? config.lora_alpha : config.init_r;
+  return { layers, scale: adaLoraScale({ init_r: config.init_r, lora_alpha: alpha }) };
+}
+
+export interface AdaLoraFolderOptions {
+  readonly settings: AdaLoraSettings;
+  readonly totalSteps: number;
+  readonly model: ModelConfig;
+  readonly baseModel: string;
+}
+
+/**
+ * The two files. `values` are the parameters by path as they were trained; ranks whose E is 0 are left out of the tensors
+ * and marked in `rank_pattern`, as peft does, and the configuration's target modules are the shortest names.
+ */
+export function writeAdaLoraFolder(
+  values: AdaLoraLayers,
+  { settings, totalSteps, model, baseModel }: AdaLoraFolderOptions,
+): Map<string, Uint8Array> {
+  const tensors = new Map<string, Tensor<"f32">>();
+  const pattern: Record<string, boolean[]> = {};
+  for (const [path, factors] of values) {
+    pattern[`${checkpointPath(path)}${PATTERN_END}`] = Array.from(factors.e.data, (value) => value !== 0);
+    const { a, e, b } = livingRanks(factors);
+    tensors.set(keyOf(path, "A"), transposed(a));
+    tensors.set(keyOf(path, "B"), transposed(b));
+    tensors.set(keyOf(path, "E"), f32([e.data.length, 1], e.data));
+  }
+  const isWhole = Object.values(pattern).flat().every(Boolean);
+  const { type: _type, r: _r, total_step: _totalStep, ...fields } = settings;
+  const config = adapterConfigJson("ADALORA", baseModel, {
+    ...fields,
+    alpha_pattern: {},
+    bias: "none",
+    fan_in_fan_out: false,
+    init_lora_weights: true,
+    layers_pattern: null,
+    layers_to_transform: null,
+    // Not used by AdaLoRA; peft writes its default.
+    r: 8,
+    rank_pattern: isWhole ? null : pattern,
+    target_modules: shortestNames([...values.keys()], linearModules(model)).sort(),
+    total_step: totalSteps,
+    use_rslora: false,
+  });
+  return adapterFiles(config, tensors);
+}
+
+/** The same layer without the ranks whose E is 0. */
+export function livingRanks({ a, e, b }: AdaLoraFactors): AdaLoraFactors {
+  const [inSize, rank] = a.shape as [number, number];
+  const out = b.shape[1]!;
+  const living = Array.from({ length: rank }, (_, i) => i).filter((i) => e.data[i] !== 0);
+  const left = new Float32Array(inSize * living.length);
+  const right = new Float32Array(living.length * out);
+  for (const [at, i] of living.entries()) {
+    for (let row = 0; row < inSize; row++) left[row * living.length + at] = a.data[row * rank + i]!;
+    right.set(b.data.subarray(i * out, (i + 1) * out), at * out);
+  }
+  return {
+    a: f32([inSize, living.length], left),
+    e: f32(
+      [living.length],
+      living.map((i) => e.data[i]!),
+    ),
+    b: f32([living.length, out], right),
+  };
+}
+
+const keyOf = (path: string, factor: string) => `base_model.model.${checkpointPath(path)}.lora_${factor}`;
+
+/** The layers that must have tensors; undefined where a pattern names them, which is not run: then those that have some. */
+function namedPaths(
+  { target_modules: targets, exclude_modules: excluded, layers_to_transform: layers }: AdaLoraConfig,
+  modules: readonly LinearModule[],
+): ReadonlySet<string> | undefined {
+  if (!Array.isArray(targets) || (excluded ?? "").length > 0) return undefined;
+  const chosen = layers === null || layers === undefined ? undefined : [layers].flat();
+  const paths = modules
+    .map(({ path }) => path)
+    .filter((path) => targets.some((name) => namesModule(name, path)))
+    .filter((path) => chosen === undefined || chosen.includes(Number(path.split(".")[1])));
+  if (paths.length > 0) return new Set(paths);
+  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${targets.join(", ")}) names no layer of the base model`);
+}
+
+/** How many ranks each layer of `rank_pattern` has left, by path, or by the whole name where that is not one of a layer. */
+function ranksLeft({ rank_pattern: pattern, init_r: rank }: AdaLoraConfig): Map<string, number> {
+  return new Map(
+    Object.entries(pattern ?? {}).map(([name, kept]) => {
+      if (kept.length !== rank) {
+        throw refuse(
+          `rank_pattern in ${ADAPTER_CONFIG} has ${kept.length} ranks for ${quoteName(name)}, but init_r is ${rank}`,
+        );
+      }
+      const path = name.endsWith(PATTERN_END) ? name.slice(0, -PATTERN_END.length).replace(/^model\./, "") : name;
+      return [path, kept.filter(Boolean).length];
+    }),
+  );
+}
+
+function refuse(problem: string): TrimtabError {
+  return new TrimtabError("invalid_delta", problem);
+}
