@@ -10,7 +10,9 @@ import {
   refuser,
   SAFETENSORS_DTYPES,
   type SafetensorsDType,
+  type SafetensorsEntry,
   type SafetensorsOptions,
+  safetensorsHeaderLength,
 } from "./safetensors-header.ts";
 import { quoteName } from "./strict-json.ts";
 
@@ -29,17 +31,31 @@ export interface SafetensorsTensor {
   readonly bytes: Uint8Array;
 }
 
-export interface SafetensorsFile {
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+/** The bytes of a file: in memory, as a Uint8Array has this shape, or read where they lie each time they are asked for. */
+export interface ByteSource {
+  readonly byteLength: number;
+  subarray(start: number, end: number): Uint8Array;
 }
 
-/** Reads and checks a whole file. The tensors' `bytes` are views of `bytes`. */
-export function parseSafetensors(bytes: Uint8Array, options: SafetensorsOptions = {}): SafetensorsFile {
-  const header = parseSafetensorsHeader(bytes, bytes.byteLength, options);
-  const tensors = new Map<string, SafetensorsTensor>();
+/** A tensor whose bytes may not be in memory: each use of `bytes` asks the file for them. */
+export interface FileTensor extends SafetensorsTensor {
+  /** Elements `start` … `end` − 1 of the flattened tensor. */
+  part(start: number, end: number): SafetensorsTensor;
+}
+
+export interface SafetensorsFile {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, FileTensor>;
+}
+
+/** Reads and checks a file's header, and its values as far as the options ask. Tensors of a Uint8Array are views of it. */
+export function parseSafetensors(file: ByteSource, options: SafetensorsOptions = {}): SafetensorsFile {
+  const firstBytes = file.subarray(0, LENGTH_BYTES);
+  const headerBytes = LENGTH_BYTES + safetensorsHeaderLength(firstBytes, file.byteLength, options);
+  const header = parseSafetensorsHeader(file.subarray(0, headerBytes), file.byteLength, options);
+  const tensors = new Map<string, FileTensor>();
   for (const [name, entry] of header.tensors) {
-    const tensor = { dtype: entry.dtype, shape: entry.shape, bytes: bytes.subarray(entry.start, entry.end) };
+    const tensor = tensorInFile(file, entry);
     if (tensor.dtype === "BOOL" && tensor.bytes.some((byte) => byte > 1)) {
       throw refuser(options)(`has a BOOL tensor ${quoteName(name)} with values other than 0 and 1`);
     }
@@ -47,6 +63,24 @@ export function parseSafetensors(bytes: Uint8Array, options: SafetensorsOptions 
     tensors.set(name, tensor);
   }
   return { metadata: header.metadata, tensors };
+}
+
+function tensorInFile(file: ByteSource, { dtype, shape, start, end }: SafetensorsEntry): FileTensor {
+  const width = SAFETENSORS_DTYPES[dtype];
+  const part: FileTensor["part"] = (from, to) => ({
+    dtype,
+    shape: [to - from],
+    bytes: file.subarray(start + from * width, start + to * width),
+  });
+  const tensor = {
+    dtype,
+    shape,
+    get bytes() {
+      return file.subarray(start, end);
+    },
+  };
+  // Not enumerable, so that `{ ...tensor, bytes }` does not go on reading parts of the file's bytes.
+  return Object.defineProperty(tensor, "part", { value: part }) as FileTensor;
 }
 
 /** Refuses a tensor that holds NaN or an infinity, naming it and the first such element. */

@@ -1,27 +1,30 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
-import { parseSafetensors, type SafetensorsTensor } from "../formats/safetensors.ts";
+import { type ByteSource, type FileTensor, parseSafetensors } from "../formats/safetensors.ts";
 import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
 import { type ModelConfig, parseModelConfig } from "./config.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
-import { loadWeights, type Weights } from "./weights.ts";
+import { openWeights, type Weights } from "./weights.ts";
 
-/** A Hugging Face model folder: file names and their bytes. */
-export type ModelFiles = ReadonlyMap<string, Uint8Array>;
+/** A Hugging Face model folder: file names and their bytes, which may stay on a disk. */
+export type ModelFiles = ReadonlyMap<string, ByteSource>;
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
-/** The folder's configuration, weights and tokenizer. Throws `invalid_model`, naming the file and what to change. */
+/**
+ * The folder's configuration, tokenizer and weights, which are read when they are asked for. Throws `invalid_model`, naming
+ * the file and what to change.
+ */
 export function loadModelFolder(files: ModelFiles): { config: ModelConfig; weights: Weights; tokenizer: Tokenizer } {
   const config = parseModelConfig(readModelJson(files, "config.json"));
-  return { config, weights: loadWeights(config, weightTensors(files)), tokenizer: loadFolderTokenizer(files) };
+  return { config, weights: openWeights(config, weightTensors(files)), tokenizer: loadFolderTokenizer(files) };
 }
 
 export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
-  const template = files.get("chat_template.jinja");
+  const template = wholeFile(files, "chat_template.jinja");
   return loadTokenizer(
     readModelJson(files, "tokenizer.json"),
     readModelJson(files, "tokenizer_config.json"),
@@ -31,14 +34,14 @@ export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
 
 /**
  * The tensors of `model.safetensors`, or of the shards that `model.safetensors.index.json` names, whose list of tensors has
- * to agree with what the shards hold. The tensors' bytes are views of the files'.
+ * to agree with what the shards hold. The tensors' bytes are the files'.
  */
-export function weightTensors(files: ModelFiles): ReadonlyMap<string, SafetensorsTensor> {
+export function weightTensors(files: ModelFiles): ReadonlyMap<string, FileTensor> {
   if (files.has(SINGLE)) return readTensors(files, SINGLE);
   const parsed = indexSchema.safeParse(readModelJson(files, INDEX));
   if (!parsed.success) throw new TrimtabError("invalid_model", `${INDEX} has no weight_map of tensors to shard files`);
   const expected = new Map(Object.entries(parsed.data.weight_map));
-  const tensors = new Map<string, SafetensorsTensor>();
+  const tensors = new Map<string, FileTensor>();
   for (const shard of new Set(expected.values())) {
     for (const [name, tensor] of readTensors(files, shard)) {
       if (expected.get(name) !== shard) {
@@ -60,13 +63,13 @@ export function weightTensors(files: ModelFiles): ReadonlyMap<string, Safetensor
   return tensors;
 }
 
-function readTensors(files: ModelFiles, name: string): ReadonlyMap<string, SafetensorsTensor> {
+function readTensors(files: ModelFiles, name: string): ReadonlyMap<string, FileTensor> {
   return parseSafetensors(requireFile(files, name), { name }).tensors;
 }
 
 /** A JSON file of the folder. Throws `invalid_model` where it is missing or no JSON. */
 export function readModelJson(files: ModelFiles, name: string): unknown {
-  return parseStrictJson(readText(name, requireFile(files, name)), name, "invalid_model");
+  return parseStrictJson(readText(name, readWhole(requireFile(files, name))), name, "invalid_model");
 }
 
 function readText(name: string, bytes: Uint8Array): string {
@@ -77,8 +80,16 @@ function readText(name: string, bytes: Uint8Array): string {
   }
 }
 
-function requireFile(files: ModelFiles, name: string): Uint8Array {
-  const bytes = files.get(name);
-  if (bytes === undefined) throw new TrimtabError("invalid_model", `the model folder lacks ${quoteName(name)}`);
-  return bytes;
+/** All bytes of a file of the folder; undefined where there is none. */
+export function wholeFile(files: ModelFiles, name: string): Uint8Array | undefined {
+  const file = files.get(name);
+  return file && readWhole(file);
+}
+
+const readWhole = (file: ByteSource) => file.subarray(0, file.byteLength);
+
+function requireFile(files: ModelFiles, name: string): ByteSource {
+  const file = files.get(name);
+  if (file === undefined) throw new TrimtabError("invalid_model", `the model folder lacks ${quoteName(name)}`);
+  return file;
 }

@@ -1,10 +1,18 @@
-import { messageOf, TrimtabError } from "../errors.ts";
-import { parseSafetensors, type SafetensorsTensor, toF32 } from "../formats/safetensors.ts";
-import { f32, type Tensor } from "../tensor.ts";
+import { TrimtabError } from "../errors.ts";
+import { type FileTensor, parseSafetensors, type SafetensorsTensor, toF32 } from "../formats/safetensors.ts";
+import { SAFETENSORS_DTYPES } from "../formats/safetensors-header.ts";
+import { elementCount, f32, type Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { EMBEDDING, HEAD, type WeightSpec, weightSpecs } from "./modules.ts";
 
-export type Weights = ReadonlyMap<string, Tensor<"f32">>;
+/** Weights by name, in the layout of `weightSpecs`. */
+export interface Weights extends ReadonlyMap<string, Tensor<"f32">> {
+  /** Where the weights lie in files: the tensor of that name as its file holds it. */
+  fileTensor?(name: string): FileTensor;
+}
+
+/** How many values are widened at a time. */
+const PART = 1 << 18;
 
 /** [rows, columns] → [columns, rows], a copy. */
 export function transposed({ shape, data }: Tensor<"f32">): Tensor<"f32"> {
@@ -18,22 +26,52 @@ export function transposed({ shape, data }: Tensor<"f32">): Tensor<"f32"> {
 
 /** One weight of the graph from its tensor in a file: widened to float32 and, where the file holds [out, in], transposed. */
 export function weightFromFile(spec: WeightSpec, tensor: SafetensorsTensor): Tensor<"f32"> {
-  const expected = spec.transposed ? spec.shape.toReversed() : spec.shape;
-  if (tensor.shape.join() !== expected.join()) {
-    throw new TrimtabError(
-      "invalid_model",
-      `${spec.name} is [${tensor.shape.join(", ")}] in the weight file, but config.json makes it [${expected.join(", ")}]`,
-    );
+  checkTensor(spec, tensor);
+  const [rows, columns] = [tensor.shape[0]!, elementCount(tensor.shape.slice(1))];
+  const data = new Float32Array(rows * columns);
+  // Some rows at a time, so that a file's 16-bit numbers are never all in memory beside what they are widened to.
+  const step = Math.max(1, Math.floor(PART / columns));
+  for (let row = 0; row < rows; row += step) {
+    const end = Math.min(rows, row + step);
+    const values = fileValues(tensor, row * columns, end * columns);
+    if (!spec.transposed) data.set(values, row * columns);
+    else scatterColumns(data, values, { row, columns, rows });
   }
-  const data = widened(spec.name, tensor);
-  return spec.transposed ? transposed(f32(expected, data)) : f32(expected, data);
+  return f32(spec.shape, data);
 }
 
-function widened(name: string, tensor: SafetensorsTensor): Float32Array {
-  try {
-    return toF32(tensor);
-  } catch (cause) {
-    throw new TrimtabError("invalid_model", `${name}: ${messageOf(cause)}`, { cause });
+/** Values `start` … `end` − 1 of an F32, F16 or BF16 tensor in a file, in float32; only read them. */
+export function fileValues(tensor: SafetensorsTensor, start: number, end: number): Float32Array {
+  if ("part" in tensor) return toF32((tensor as FileTensor).part(start, end));
+  const width = SAFETENSORS_DTYPES[tensor.dtype];
+  return toF32({ ...tensor, shape: [end - start], bytes: tensor.bytes.subarray(start * width, end * width) });
+}
+
+/** Puts rows of a [rows, columns] matrix, from `row` on, into its transpose. */
+function scatterColumns(
+  transpose: Float32Array,
+  values: Float32Array,
+  { row, columns, rows }: { row: number; columns: number; rows: number },
+): void {
+  const count = values.length / columns;
+  for (let column = 0; column < columns; column++) {
+    for (let i = 0; i < count; i++) transpose[column * rows + row + i] = values[i * columns + column]!;
+  }
+}
+
+function checkTensor(spec: WeightSpec, { dtype, shape }: SafetensorsTensor): void {
+  const expected = spec.transposed ? spec.shape.toReversed() : spec.shape;
+  if (shape.join() !== expected.join()) {
+    throw new TrimtabError(
+      "invalid_model",
+      `${spec.name} is [${shape.join(", ")}] in the weight file, but config.json makes it [${expected.join(", ")}]`,
+    );
+  }
+  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
+    throw new TrimtabError(
+      "invalid_model",
+      `${spec.name}: a ${dtype} tensor cannot be read as float32; use F32, F16 or BF16`,
+    );
   }
 }
 
@@ -42,6 +80,16 @@ function widened(name: string, tensor: SafetensorsTensor): Float32Array {
  * unknown or of another shape. A tied model may carry its head a second time, and any model the old rotary buffers.
  */
 export function loadWeights(config: ModelConfig, tensors: ReadonlyMap<string, SafetensorsTensor>): Weights {
+  const specs = checkedSpecs(config, tensors);
+  return new Map(specs.map((spec) => [spec.name, weightFromFile(spec, tensors.get(spec.name)!)]));
+}
+
+/** The same, but each weight is read when it is asked for. Throws at once for what the headers tell. */
+export function openWeights(config: ModelConfig, tensors: ReadonlyMap<string, FileTensor>): Weights {
+  return new FileWeights(checkedSpecs(config, tensors), tensors);
+}
+
+function checkedSpecs(config: ModelConfig, tensors: ReadonlyMap<string, SafetensorsTensor>): WeightSpec[] {
   const specs = weightSpecs(config);
   const known = new Set(specs.map(({ name }) => name));
   for (const name of tensors.keys()) {
@@ -50,16 +98,69 @@ export function loadWeights(config: ModelConfig, tensors: ReadonlyMap<string, Sa
       throw new TrimtabError("invalid_model", `the weight file holds ${name}, which this kind of model does not have`);
     }
   }
-  return new Map(
-    specs.map((spec) => {
-      const tensor = tensors.get(spec.name);
-      if (tensor === undefined) {
-        const hint = spec.name === HEAD ? `; set tie_word_embeddings if the head is ${EMBEDDING}` : "";
-        throw new TrimtabError("invalid_model", `the weight files lack ${spec.name}${hint}`);
-      }
-      return [spec.name, weightFromFile(spec, tensor)];
-    }),
-  );
+  for (const spec of specs) {
+    const tensor = tensors.get(spec.name);
+    if (tensor === undefined) {
+      const hint = spec.name === HEAD ? `; set tie_word_embeddings if the head is ${EMBEDDING}` : "";
+      throw new TrimtabError("invalid_model", `the weight files lack ${spec.name}${hint}`);
+    }
+    checkTensor(spec, tensor);
+  }
+  return specs;
+}
+
+/** Weights that lie in files. One that is still in use is not read again. */
+class FileWeights implements Weights {
+  readonly #specs: ReadonlyMap<string, WeightSpec>;
+  readonly #tensors: ReadonlyMap<string, FileTensor>;
+  readonly #inUse = new Map<string, WeakRef<Tensor<"f32">>>();
+
+  constructor(specs: readonly WeightSpec[], tensors: ReadonlyMap<string, FileTensor>) {
+    this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
+    this.#tensors = tensors;
+  }
+
+  get size(): number {
+    return this.#specs.size;
+  }
+
+  has(name: string): boolean {
+    return this.#specs.has(name);
+  }
+
+  get(name: string): Tensor<"f32"> | undefined {
+    const spec = this.#specs.get(name);
+    if (spec === undefined) return undefined;
+    const known = this.#inUse.get(name)?.deref();
+    if (known !== undefined) return known;
+    const weight = weightFromFile(spec, this.fileTensor(name));
+    this.#inUse.set(name, new WeakRef(weight));
+    return weight;
+  }
+
+  fileTensor(name: string): FileTensor {
+    return this.#tensors.get(name)!;
+  }
+
+  keys(): MapIterator<string> {
+    return this.#specs.keys();
+  }
+
+  *values(): MapIterator<Tensor<"f32">> {
+    for (const name of this.keys()) yield this.get(name)!;
+  }
+
+  *entries(): MapIterator<[string, Tensor<"f32">]> {
+    for (const name of this.keys()) yield [name, this.get(name)!];
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Tensor<"f32">]> {
+    return this.entries();
+  }
+
+  forEach(callback: (value: Tensor<"f32">, key: string, map: ReadonlyMap<string, Tensor<"f32">>) => void): void {
+    for (const [name, weight] of this) callback(weight, name, this);
+  }
 }
 
 /** The files of a model's folder, wherever they lie. */

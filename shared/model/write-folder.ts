@@ -5,7 +5,7 @@
 import { fromF32, startSafetensors } from "../formats/safetensors.ts";
 import type { Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import { type ModelFiles, readModelJson } from "./model-folder.ts";
+import { type ModelFiles, readModelJson, wholeFile } from "./model-folder.ts";
 import { weightSpecs } from "./modules.ts";
 import { weightForFile } from "./weights.ts";
 
@@ -30,7 +30,8 @@ export function smallFiles({ config, base }: Pick<NewModel, "config" | "base">):
   // `dtype` is `torch_dtype` in files of transformers before 5.
   const dtype = "torch_dtype" in json ? "torch_dtype" : "dtype";
   const changed = { ...json, [dtype]: "float32", ...(config.tied ? {} : { tie_word_embeddings: false }) };
-  const files = new Map([...base].filter(([name]) => KEPT_FILES.test(name)));
+  const kept = [...base.keys()].filter((name) => KEPT_FILES.test(name));
+  const files = new Map(kept.map((name) => [name, wholeFile(base, name)!]));
   return files.set(CONFIG_FILE, new TextEncoder().encode(`${JSON.stringify(changed, null, 2)}\n`));
 }
 

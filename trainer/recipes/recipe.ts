@@ -1,5 +1,6 @@
 import type { Method } from "../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
+import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { ResultFolder } from "./result.ts";
 
@@ -22,7 +23,7 @@ export interface RecipeJob {
 export interface BaseFolder {
   readonly id: string;
   readonly digest: string;
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly files: ModelFiles;
 }
 
 export interface Dataset {

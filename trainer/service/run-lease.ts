@@ -2,6 +2,7 @@ import type { Executor as ExecutorName } from "../../shared/api/methods.ts";
 import type { DatasetRef, Failure, Lease } from "../../shared/api/trainer.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
+import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { Progress, Recipe, RecipeOutcome } from "../recipes/recipe.ts";
 import { loadBase } from "./base-cache.ts";
@@ -93,13 +94,24 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   }
 }
 
-async function runRecipe({ lease, context, stop, heart, events }: Run): Promise<RecipeOutcome> {
-  const { client, now } = context;
+async function runRecipe(run: Run): Promise<RecipeOutcome> {
+  const { lease, context, stop } = run;
+  const { client } = context;
   const executor = await context.executor(lease.executor);
+  const base = await loadBase(context.cacheFolder, lease.base.files, client.download, stop);
+  try {
+    return await runOnBase(run, executor, base.files);
+  } finally {
+    base.close();
+  }
+}
+
+async function runOnBase(run: Run, executor: Executor, files: ModelFiles): Promise<RecipeOutcome> {
+  const { lease, context, stop, heart, events } = run;
+  const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
     return { name: ref.name, digest: ref.sha256, bytes: await client.download(ref, stop) };
   };
-  const files = await loadBase(context.cacheFolder, lease.base.files, client.download, stop);
   const training = await dataset(lease.training_file);
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);

@@ -130,7 +130,9 @@ describe("a file written by the reference", () => {
 
   test("writing it again gives every tensor and the same header fields", () => {
     const again = parseSafetensors(writeSafetensors(file.tensors, file.metadata));
-    for (const [name, tensor] of file.tensors) expect(again.tensors.get(name)).toEqual(tensor);
+    for (const [name, { dtype, shape, bytes }] of file.tensors) {
+      expect(again.tensors.get(name)).toMatchObject({ dtype, shape, bytes });
+    }
   });
 });
 

@@ -1,11 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { fromF32, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import {
+  fromF32,
+  parseSafetensors,
+  type SafetensorsTensor,
+  writeSafetensors,
+} from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { initialWeights } from "../../../shared/model/init.ts";
 import { EMBEDDING, FINAL_NORM, HEAD } from "../../../shared/model/modules.ts";
 import {
   loadWeights,
   type ModelFiles,
+  openWeights,
   readWeights,
   transposed,
   weightFromFile,
@@ -97,6 +104,87 @@ describe("loadWeights", () => {
     const buffers = { "model.layers.0.self_attn.rotary_emb.inv_freq": stored([4], [1, 2, 3, 4]) };
     const loaded = loadWeights(tied, tensors(buffers));
     expect([...loaded.keys()].sort()).toEqual([...weights.keys()].filter((name) => name !== HEAD).sort());
+  });
+});
+
+describe("openWeights", () => {
+  /** The file of the model's tensors, and what was read of it. */
+  function watched(changes: Parameters<typeof tensors>[0] = {}) {
+    const bytes = writeSafetensors(tensors(changes));
+    const reads: number[] = [];
+    const file = {
+      byteLength: bytes.byteLength,
+      subarray: (start: number, end: number) => {
+        reads.push(end - start);
+        return bytes.slice(start, end);
+      },
+    };
+    return { parsed: parseSafetensors(file).tensors, reads };
+  }
+
+  it("reads a weight when it is asked for, and not again while it is in use", () => {
+    const { parsed, reads } = watched();
+    reads.length = 0;
+    const opened = openWeights(config, parsed);
+    expect([...opened.keys()].sort()).toEqual([...weights.keys()].sort());
+    expect([opened.size, opened.has(Q), opened.has("other"), opened.get("other")]).toEqual([
+      weights.size,
+      true,
+      false,
+      undefined,
+    ]);
+    expect(reads).toEqual([]);
+    const q = opened.get(Q)!;
+    expect(reads).toEqual([4 * q.data.length]);
+    expect(opened.get(Q)).toBe(q);
+    expect(reads).toHaveLength(1);
+  });
+
+  it("holds what loadWeights holds, and the tensors as the file has them", () => {
+    const { parsed } = watched();
+    const opened = openWeights(config, parsed);
+    expect(new Map(opened)).toEqual(new Map(loadWeights(config, parsed)));
+    expect([...opened.values()]).toEqual([...opened].map(([, weight]) => weight));
+    const names: string[] = [];
+    opened.forEach((weight, name) => {
+      expect(weight).toEqual(weights.get(name));
+      names.push(name);
+    });
+    expect(names).toEqual([...opened.keys()]);
+    expect(opened.fileTensor!(Q)).toMatchObject({ dtype: "F32", shape: weights.get(Q)!.shape.toReversed() });
+  });
+
+  it("refuses at once what loadWeights refuses", () => {
+    for (const changes of [{ [Q]: null }, { [Q]: stored([1], [1]) }, { other: stored([1], [1]) }]) {
+      const { parsed } = watched(changes);
+      expect(() => openWeights(config, parsed)).toThrow(TrimtabError);
+    }
+    const { parsed } = watched({ [FINAL_NORM]: { dtype: "I64", shape: [32], bytes: new Uint8Array(256) } });
+    expect(() => openWeights(config, parsed)).toThrow(`${FINAL_NORM}: a I64 tensor cannot be read as float32`);
+  });
+
+  it("reads a large weight in parts, and transposes across their borders", () => {
+    const [rows, columns] = [600, 900];
+    const bytes = fromF32(
+      Float32Array.from({ length: rows * columns }, (_, i) => i % 251),
+      "BF16",
+    );
+    const reads: number[] = [];
+    const file = writeSafetensors(new Map([["w", { dtype: "BF16", shape: [rows, columns], bytes }]]));
+    const source = {
+      byteLength: file.byteLength,
+      subarray: (start: number, end: number) => {
+        reads.push(end - start);
+        return file.subarray(start, end);
+      },
+    };
+    const tensor = parseSafetensors(source).tensors.get("w")!;
+    reads.length = 0;
+    const weight = weightFromFile({ name: "w", shape: [columns, rows], transposed: true }, tensor);
+    expect(Math.max(...reads)).toBeLessThanOrEqual(1 << 19);
+    expect(reads.reduce((sum, length) => sum + length, 0)).toBe(bytes.byteLength);
+    const wrong = weight.data.findIndex((value, i) => value !== ((i % rows) * columns + Math.floor(i / rows)) % 251);
+    expect(wrong).toBe(-1);
   });
 });
 

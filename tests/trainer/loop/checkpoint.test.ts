@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { fromF32, parseSafetensors, writeSafetensors } from "../../../shared/formats/safetensors.ts";
+import {
+  fromF32,
+  parseSafetensors,
+  type SafetensorsTensor,
+  writeSafetensors,
+} from "../../../shared/formats/safetensors.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
 import type { TrainingState } from "../../../trainer/loop/training-state.ts";
@@ -81,8 +86,8 @@ describe("checkpoints", () => {
     );
     const { metadata, tensors } = parseSafetensors(BYTES);
     const half = { dtype: "F16", shape: [2], bytes: fromF32(Float32Array.of(1, 1), "F16") } as const;
-    expect(refusal(writeSafetensors(new Map([...tensors, ["norm#v", half]]), metadata))).toEqual(
-      corrupt("the checkpoint's tensor norm#v is F16, expected F32"),
-    );
+    expect(
+      refusal(writeSafetensors(new Map<string, SafetensorsTensor>([...tensors, ["norm#v", half]]), metadata)),
+    ).toEqual(corrupt("the checkpoint's tensor norm#v is F16, expected F32"));
   });
 });

@@ -21,16 +21,16 @@ const refs: BlobRef[] = await Promise.all(
 
 function setUp(folder: string) {
   const downloads: string[] = [];
-  const load = () =>
-    loadBase(
-      folder,
-      refs,
-      async ({ name }) => {
-        downloads.push(name);
-        return contents.get(name)!;
-      },
-      new AbortController().signal,
-    );
+  const download = async ({ name }: BlobRef) => {
+    downloads.push(name);
+    return contents.get(name)!;
+  };
+  const load = async () => {
+    const { files, close } = await loadBase(folder, refs, download, new AbortController().signal);
+    const read = new Map([...files].map(([name, file]) => [name, file.subarray(0, file.byteLength)]));
+    close();
+    return read;
+  };
   return { load, downloads };
 }
 
@@ -60,4 +60,16 @@ it("does without a folder that cannot be written", async () => {
   expect(await load()).toEqual(contents);
   expect(await load()).toEqual(contents);
   expect(downloads).toHaveLength(4);
+});
+
+it("reads what is kept where it lies, until it is closed", async () => {
+  const folder = join(root, "open");
+  await setUp(folder).load();
+  const { files, close } = await loadBase(folder, refs, () => Promise.reject(), new AbortController().signal);
+  const file = files.get("model.safetensors")!;
+  // A file that takes the name later is another file.
+  rmSync(join(folder, refs[1]!.sha256));
+  expect(file.subarray(1, 3)).toEqual(Uint8Array.of(4, 5));
+  close();
+  expect(() => file.subarray(1, 3)).toThrow("EBADF");
 });
