@@ -14,6 +14,7 @@ import type {
   ServingFootprint,
 } from "./method.ts";
 import { type AnySettings, peftMethod } from "./registry.ts";
+import { requireRoom } from "./virtual-tokens.ts";
 
 /**
  * Several methods on one model as one: each trains its own parameters, and what they add to the model adds up. A single
@@ -29,6 +30,8 @@ export function attachMethods({ settings, ...options }: AttachOptions<readonly A
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only;
   requireOneEach(parts, options.param);
+  const positions = parts.map(({ virtualTokens = 0, prefixTokens = 0 }) => virtualTokens + prefixTokens);
+  requireRoom(options.config, sum(positions), options.param);
   const named = parts.map((part, index) => renamed(part, (name) => nameIn(settings, index, name)));
   const penalties = named.flatMap(({ penalty }) => penalty ?? []);
   const afterSteps = named.flatMap(({ afterStep }) => afterStep ?? []);
@@ -39,7 +42,10 @@ export function attachMethods({ settings, ...options }: AttachOptions<readonly A
     rewrite: (context) =>
       combineRewrites(
         context.b,
-        named.flatMap(({ rewrite }) => rewrite?.(context) ?? []),
+        // Virtual tokens come last, since they take the place of what others make of the placeholders' embeddings.
+        named
+          .toSorted((one, other) => (one.virtualTokens ?? 0) - (other.virtualTokens ?? 0))
+          .flatMap(({ rewrite }) => rewrite?.(context) ?? []),
       ),
     randomInputs: (shape) => named.flatMap(({ randomInputs }) => randomInputs(shape)),
     frozen: new Map(named.flatMap(({ frozen }) => [...(frozen ?? [])])),
@@ -65,6 +71,7 @@ export function planMethods({ settings, config, param }: PlanOptions<readonly An
   const [only] = plans;
   if (plans.length === 1 && only !== undefined) return only;
   const total = (key: keyof ServingFootprint) => sum(plans.map(({ serving }) => serving[key]));
+  requireRoom(config, total("positions"), param);
   const frozen = plans.flatMap(({ frozenBytes }) => frozenBytes ?? []);
   return {
     parameters: plans.flatMap(({ parameters }, index) =>

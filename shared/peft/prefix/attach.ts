@@ -20,6 +20,7 @@ export function planPrefix(options: PlanOptions<PrefixSettings>): MethodPlan {
   return {
     parameters: projects ? encoderParameters(config, settings) : [flat],
     serving: { rank: 0, vectors: 0, columns: 0, positions: count },
+    published: count * flatWidth(config),
   };
 }
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { attachMethods, planMethods } from "../../../shared/peft/combine.ts";
 import { requireFolderRoom, requireRoom, tokensOf, VirtualTokens } from "../../../shared/peft/virtual-tokens.ts";
+import { settingsOf } from "../../support/peft.ts";
 import { peftGolden } from "../../support/peft-golden.ts";
 
-const { config } = await peftGolden("prompt");
+const { config, weights } = await peftGolden("prompt");
 
 describe("room for text", () => {
   it("is there up to eight tokens before the end of the context", () => {
@@ -29,6 +31,18 @@ describe("room for text", () => {
           "adapter_config.json: num_virtual_tokens is 57, which leaves no room for text in the base model's context of 64 tokens",
       }),
     );
+  });
+
+  it("is asked for by several methods together", () => {
+    const settings = ["prompt", "prefix"].map((type) => settingsOf({ type, num_virtual_tokens: 30 }));
+    const refusal = expect.objectContaining({
+      code: "invalid_request",
+      param: "peft",
+      message: expect.stringContaining("`peft`: 60 positions before the text leave no room for it"),
+    });
+    const options = { config, settings, param: "peft" };
+    expect(() => planMethods(options)).toThrow(refusal);
+    expect(() => attachMethods({ ...options, weights, seed: 1, encode: () => [] })).toThrow(refusal);
   });
 
   it("is for whole tokens, at least one", () => {

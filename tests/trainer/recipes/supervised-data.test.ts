@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
-import { longestSequence, readDataset } from "../../../trainer/recipes/supervised-data.ts";
+import { longestSequence, readDataset, withVirtualTokens } from "../../../trainer/recipes/supervised-data.ts";
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 
 const { config, tokenizer } = loadModelFolder(tinyModel());
@@ -16,6 +16,24 @@ describe("longestSequence", () => {
     );
     expect(longestSequence(config, undefined, 8)).toBe(120);
     expect(() => longestSequence(config, 121, 8)).toThrow("of which the method takes 8: ask for at most 120");
+  });
+});
+
+describe("withVirtualTokens", () => {
+  const examples = [
+    { ids: Int32Array.of(5, 6, 7), labels: Int32Array.of(-100, 6, 7) },
+    { ids: Int32Array.of(8), labels: Int32Array.of(8) },
+  ];
+
+  it("puts placeholders before every example, which nothing is learnt from", () => {
+    expect(withVirtualTokens(examples, 2, 1)).toEqual([
+      { ids: Int32Array.of(1, 1, 5, 6, 7), labels: Int32Array.of(-100, -100, -100, 6, 7) },
+      { ids: Int32Array.of(1, 1, 8), labels: Int32Array.of(-100, -100, 8) },
+    ]);
+  });
+
+  it("leaves them alone where there are none", () => {
+    expect(withVirtualTokens(examples, 0, 1)).toBe(examples);
   });
 });
 

@@ -66,6 +66,7 @@ describe("planPrefix", () => {
     expect(plan({ num_virtual_tokens: 4 })).toEqual({
       parameters: [{ name: PREFIX, shape: [4, 2 * layers * kv], decay: true }],
       serving: { rank: 0, vectors: 0, columns: 0, positions: 4 },
+      published: 4 * 2 * layers * kv,
     });
     expect(plain.json.trainableParameters).toBe(4 * 2 * layers * kv);
   });
@@ -76,6 +77,7 @@ describe("planPrefix", () => {
     expect(countOf(given)).toBe(through(kv));
     expect(countOf({ ...given, encoder_hidden_size: 3 })).toBe(through(3));
     expect(plan(given).serving.positions).toBe(4);
+    expect(plan(given).published).toBe(4 * 2 * layers * kv);
     const undecayed = plan(given).parameters.filter(({ decay }) => !decay);
     expect(undecayed.map(({ name }) => name)).toEqual(["transform.0.bias", "transform.2.bias"]);
   });
