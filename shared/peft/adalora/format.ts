@@ -11,7 +11,7 @@ import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
-import { namesModule, shortestNames } from "../target-modules.ts";
+import { modulesNamed, shortestNames } from "../target-modules.ts";
 import { adaLoraScale } from "./attach.ts";
 import type { AdaLoraSettings } from "./settings.ts";
 
@@ -91,7 +91,7 @@ export function readAdaLora(
   const layers = new Map<string, AdaLoraFactors>();
   for (const module of modules) {
     const { path } = module;
-    if (named === undefined ? !present(module) : !named.has(path)) {
+    if (!named.has(path)) {
       if (!present(module)) continue;
       throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
     }
@@ -110,7 +110,6 @@ export function readAdaLora(
     });
   }
   tensors.done();
-  if (layers.size === 0) throw refuse("the adapter has no tensor for any layer of the base model");
   const [stray] = ranks.keys();
   if (stray !== undefined) {
     throw refuse(`rank_pattern in ${ADAPTER_CONFIG} has ${quoteName(stray)}, which is no layer of the adapter`);
@@ -187,19 +186,21 @@ export function livingRanks({ a, e, b }: AdaLoraFactors): AdaLoraFactors {
 
 const keyOf = (path: string, factor: string) => `base_model.model.${checkpointPath(path)}.lora_${factor}`;
 
-/** The layers that must have tensors; undefined where a pattern names them, which is not run: then those that have some. */
+/** The layers that must have tensors. */
 function namedPaths(
   { target_modules: targets, exclude_modules: excluded, layers_to_transform: layers }: AdaLoraConfig,
   modules: readonly LinearModule[],
-): ReadonlySet<string> | undefined {
-  if (!Array.isArray(targets) || (excluded ?? "").length > 0) return undefined;
+): ReadonlySet<string> {
+  const place = (field: string) => ({ code: "invalid_delta", what: `${field} in ${ADAPTER_CONFIG}` }) as const;
+  const isTarget = modulesNamed(targets, place("target_modules"));
+  const isExcluded = modulesNamed(excluded ?? [], place("exclude_modules"));
   const chosen = layers === null || layers === undefined ? undefined : [layers].flat();
   const paths = modules
     .map(({ path }) => path)
-    .filter((path) => targets.some((name) => namesModule(name, path)))
+    .filter((path) => isTarget(path) && !isExcluded(path))
     .filter((path) => chosen === undefined || chosen.includes(Number(path.split(".")[1])));
   if (paths.length > 0) return new Set(paths);
-  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${targets.join(", ")}) names no layer of the base model`);
+  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${[targets].flat().join(", ")}) names no layer of the base model`);
 }
 
 /** How many ranks each layer of `rank_pattern` has left, by path, or by the whole name where that is not one of a layer. */

@@ -53,9 +53,12 @@ describe("reading what peft wrote", () => {
     expect(layersOf(withConfig(whole.folder, changes))).toEqual(layersOf(whole.folder));
   });
 
-  it("finds its layers by the tensors where a pattern names them", () => {
-    const folder = withConfig(pruned.folder, { target_modules: ".*(q|v|down)_proj" });
-    expect(layersOf(folder)).toEqual(layersOf(pruned.folder));
+  it.each([
+    { target_modules: ".*(q|v|down)_proj" },
+    { target_modules: ["q_proj", "v_proj", "mlp.down_proj", "o_proj"], exclude_modules: ".*o_proj" },
+    { layers_to_transform: [0, 1], layers_pattern: "layers" },
+  ])("knows its layers by %j", (changes) => {
+    expect(layersOf(withConfig(pruned.folder, changes))).toEqual(layersOf(pruned.folder));
   });
 });
 
@@ -157,6 +160,16 @@ describe("refusals say what is wrong", () => {
       `the tensor ${Q0}.lora_B has the shape [3, 32], but the base model needs [32, 3]`,
     ],
     ["no layer", () => changed({ target_modules: ["c_attn"] }), "(c_attn) names no layer of the base model"],
+    [
+      "a layer that is named and has no tensor",
+      () => changed({ target_modules: ".*_proj" }),
+      "lacks the tensor base_model.model.model.layers.0.self_attn.k_proj.lora_A",
+    ],
+    [
+      "a pattern that is not read",
+      () => changed({ exclude_modules: "(a)\\1" }),
+      "exclude_modules in adapter_config.json is not a pattern that is read",
+    ],
     [
       "a layer that is not named",
       () => changed({ target_modules: ["q_proj", "v_proj"] }),
