@@ -236,6 +236,47 @@ describe("a full fine-tune", () => {
   });
 });
 
+describe("methods that begin before the text", () => {
+  const peft = [
+    settingsOf({ type: "prompt", num_virtual_tokens: 3 }),
+    settingsOf({ type: "prefix", num_virtual_tokens: 2 }),
+  ];
+  const hyperparameters = { n_epochs: 10, batch_size: 4, learning_rate: 0.1 };
+  const validation = tinyDataset(5, 2);
+
+  it("learn, from the loss that the bare base has on the bare text", async () => {
+    const recorded = await run({ peft, hyperparameters, validation });
+    const { base_loss: before, tuned_loss: after } = recorded.outcome.metrics;
+    const bare = await run({ hyperparameters: { ...hyperparameters, max_steps: 1 }, validation });
+    expect(before).toBe(bare.outcome.metrics.base_loss);
+    expect(after).toBeLessThan(before! - 0.1);
+    expect(await bytesOf(await run({ peft, hyperparameters, validation }))).toEqual(await bytesOf(recorded));
+  });
+
+  it("publish a folder each, and what is served of both", async () => {
+    const { folder } = (await run({ peft, hyperparameters: { ...hyperparameters, max_steps: 2 } })).outcome;
+    const names = ["adapter_config.json", "adapter_model.safetensors"];
+    expect([...folder.files.keys()].filter((name) => name.includes("/")).sort()).toEqual(
+      ["0-prompt", "1-prefix"].flatMap((adapter) => names.map((name) => `${adapter}/${name}`)),
+    );
+    const { config } = loadModelFolder(files);
+    const { prompt, prefix } = decodeCanonical(folder.files.get(SERVING_FILE)!, config);
+    expect(prompt!.shape).toEqual([3, config.hiddenSize]);
+    expect(prefix!.map(({ key }) => key.shape)).toEqual([0, 1].map(() => [2, config.kvHeads * config.headDim]));
+    const { methods } = parseManifest(folder.files.get(MANIFEST_FILE)!);
+    expect(methods).toEqual(["prompt", "prefix"]);
+  });
+
+  it("leave their positions out of what the text may take", async () => {
+    await expect(run({ peft, hyperparameters: { max_length: 124 } })).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("of which the method takes 5: ask for at most 123"),
+    });
+    const { events } = await run({ peft, hyperparameters: { max_length: 123, max_steps: 1 } });
+    expect(events[0]!.message).toContain("truncated to 123 tokens");
+  });
+});
+
 describe("what cannot be trained is refused, saying what to change", () => {
   const unlabelled = '{"messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two","weight":0}]}\n';
 
