@@ -11,6 +11,7 @@ import type { AppEnv } from "./app-env.ts";
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
 import { deltas } from "./deltas.ts";
+import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
 import { openApiDocument } from "./document.ts";
 import { errorReply } from "./error-reply.ts";
@@ -34,6 +35,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/models", models);
   app.route("/v1/deltas", deltas);
   app.route("/v1/deltas", deltasUpload);
+  app.route("/v1/deltas", deltasMerge);
   app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);

@@ -81,6 +81,8 @@ async function deltaFiles(
       data_digests: manifest?.data_digests ?? [],
       metrics: manifest?.metrics ?? {},
       parents: manifest?.parents ?? [],
+      // What was merged may have been made by methods whose folders it no longer has.
+      ...(manifest?.merge === undefined ? {} : { merge: manifest.merge, methods: manifest.methods }),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
     });
   } catch (error) {

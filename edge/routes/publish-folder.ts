@@ -1,13 +1,17 @@
-import { type ArtefactKind, checkFileList, folderDigest } from "../../shared/api/artefacts.ts";
+import { type ArtefactKind, checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
 import type { Delta, Model } from "../../shared/api/models.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { BlobWriter } from "../blobs/blob-writer.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { Remote } from "../objects/remote.ts";
 import type { Tenant } from "../objects/tenant.ts";
 
+/** A file's bytes, or what makes them in pieces where they would not fit in memory: once to measure, once to store. */
+export type FileContents = Uint8Array | (() => AsyncIterable<Uint8Array>);
+
 export interface FolderToPublish {
   readonly kind: ArtefactKind;
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly files: ReadonlyMap<string, FileContents>;
   readonly base: { readonly id: string; readonly digest: string };
   /** Part of the name under which the result answers. */
   readonly suffix: string | null;
@@ -23,18 +27,47 @@ export async function publishFolder(
   { kind, files, base, suffix }: FolderToPublish,
   asked: Idempotency | null,
 ): Promise<Delta | Model> {
-  const listed = await Promise.all(
-    [...files].map(async ([name, bytes]) => ({ name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes) })),
-  );
+  const listed = await Promise.all([...files].map(([name, contents]) => measured(name, contents)));
   checkFileList(kind, listed, "file");
   const digest = await folderDigest(listed);
   const place = { kind, digest, names: listed.map(({ name }) => name) };
   const prefix = await tenant.beginArtefactFiles(place);
   try {
-    for (const { name, sha256 } of listed) await bucket.put(prefix + name, files.get(name)!, { sha256 });
+    for (const { name, sha256 } of listed) await store(bucket, prefix + name, files.get(name)!, sha256);
     return await tenant.addArtefact({ result: { kind, digest, files: listed }, base, suffix }, asked);
   } catch (error) {
     await tenant.dropArtefactFiles(place);
+    throw error;
+  }
+}
+
+async function measured(name: string, contents: FileContents): Promise<StoredFile> {
+  if (contents instanceof Uint8Array) {
+    return { name, bytes: contents.byteLength, sha256: await sha256Hex(contents) };
+  }
+  const stream = new crypto.DigestStream("SHA-256");
+  const writer = stream.getWriter();
+  let bytes = 0;
+  for await (const piece of contents()) {
+    bytes += piece.byteLength;
+    await writer.write(piece);
+  }
+  await writer.close();
+  const digest = new Uint8Array(await stream.digest);
+  return { name, bytes, sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+}
+
+async function store(bucket: R2Bucket, key: string, contents: FileContents, sha256: string): Promise<void> {
+  if (contents instanceof Uint8Array) {
+    await bucket.put(key, contents, { sha256 });
+    return;
+  }
+  const writer = new BlobWriter(bucket, key);
+  try {
+    for await (const piece of contents()) await writer.write(piece);
+    await writer.finish();
+  } catch (error) {
+    await writer.abort();
     throw error;
   }
 }

@@ -26,12 +26,14 @@ export const samplingFields = {
   user: z.string().max(512).nullish(),
 };
 
+export const deltaWeight = z.number().min(-LIMITS.deltaWeight).max(LIMITS.deltaWeight);
+
 /** Deltas on top of `model`: W + Σ wᵢ ΔWᵢ. Ids are of deltas or of fine-tuned models. */
 export const deltaField = z
   .array(
     z.strictObject({
       id: z.string().min(1).max(300),
-      weight: z.number().min(-LIMITS.deltaWeight).max(LIMITS.deltaWeight).default(1),
+      weight: deltaWeight.default(1),
     }),
   )
   .max(LIMITS.deltasPerRequest)

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { LIMITS } from "./limits.ts";
 
 /** Fills `bytes` with random values and returns it: `crypto.getRandomValues` at the rim, a seeded source in tests. */
 export type RandomBytes = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array;
@@ -51,6 +52,13 @@ export const BaseId = z
   )
   .refine((id) => !id.includes(".."), "must not contain `..`")
   .meta({ description: "A base model's id", example: "trimtab-base" });
+
+/** What a user calls a model, as part of its name. */
+export const Suffix = z
+  .string()
+  .min(1)
+  .max(LIMITS.suffix)
+  .regex(/^[A-Za-z0-9_-]+$/, "must be letters, digits, `-` and `_`");
 
 export const Digest = z
   .string()

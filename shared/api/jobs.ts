@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BaseId } from "./ids.ts";
+import { BaseId, Suffix } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 import { DeprecatedHyperparameters, Executor, Method } from "./methods.ts";
@@ -25,12 +25,7 @@ export const CreateJob = z
     model: BaseId,
     training_file: z.string().min(1).max(64),
     validation_file: z.string().min(1).max(64).nullish(),
-    suffix: z
-      .string()
-      .min(1)
-      .max(LIMITS.suffix)
-      .regex(/^[A-Za-z0-9_-]+$/, "must be letters, digits, `-` and `_`")
-      .nullish(),
+    suffix: Suffix.nullish(),
     seed: z.int().min(0).max(2_147_483_647).nullish(),
     metadata: Metadata.nullish(),
     method: Method.optional(),

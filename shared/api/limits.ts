@@ -10,6 +10,10 @@ export const LIMITS = {
   /** Bytes of one artefact or checkpoint that a trainer stores. */
   artefact: 4 * (1 << 30),
   artefactFiles: 64,
+  /** Multiplications of one merge: about half a minute, which is as long as a Worker may compute for a request. */
+  mergeWork: 3e10,
+  /** Bytes of the deltas of one merge, which are in memory together. */
+  mergedBytes: 48 * (1 << 20),
   /** Bytes of one uploaded delta, packed and unpacked: it is held in memory while it is read. */
   deltaUpload: 32 * (1 << 20),
   /** Bytes of one file of a base model. */

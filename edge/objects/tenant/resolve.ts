@@ -59,6 +59,37 @@ export function resolve(
   return { base, weights, deltas };
 }
 
+/**
+ * The deltas of a merge, in the order in which they are named.
+ *
+ * @throws TrimtabError invalid_request for a delta that is named twice, not_found for an unknown one, invalid_delta for one
+ *   made for another base.
+ */
+export function deltasToMerge(
+  db: Database,
+  asked: readonly AskedDelta[],
+  base: StoredFolder & { readonly id: string },
+): StoredFolder[] {
+  const seen = new Set<string>();
+  return asked.map(({ id }, index) => {
+    const param = `deltas[${index}].id`;
+    const row = deltaNamed(db, id, param);
+    if (row.base_digest !== base.digest) {
+      const why = row.base_id === base.id ? `another version of ${base.id}` : row.base_id;
+      throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} is for ${why}, not for ${base.id}.`, {
+        param,
+      });
+    }
+    if (seen.has(row.id)) {
+      throw new TrimtabError("invalid_request", `The delta ${JSON.stringify(id)} is named twice: add its weights up.`, {
+        param,
+      });
+    }
+    seen.add(row.id);
+    return folderOf(row);
+  });
+}
+
 function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
   const row = findArtefact(db, findModel(db, id)?.artefact ?? id);
   if (row?.kind === "delta") return row;

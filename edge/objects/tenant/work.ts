@@ -8,6 +8,7 @@ import type { Result } from "../../../shared/api/trainer.ts";
 import type { Manifest } from "../../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { dropReservation, reserveBlob } from "../blob-ledger.ts";
+import type { ReadyBase } from "../dispatcher/registry.ts";
 import type { ResolvedModel, StoredFolder } from "../engine-protocol.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";
@@ -29,7 +30,7 @@ import {
 import { listCheckpoints } from "./checkpoints.ts";
 import { type EventStretch, eventsAfter, listEvents } from "./events.ts";
 import { addJob, isTerminal, type JobBase, jobOf, listJobs, pauseJob, requeueJob, requireJob } from "./jobs.ts";
-import { type AskedDelta, ownedModel, resolve } from "./resolve.ts";
+import { type AskedDelta, deltasToMerge, ownedModel, resolve } from "./resolve.ts";
 import { verifyResult } from "./verify-result.ts";
 
 /** Jobs as their tenant sees them, and what came of them: models and deltas. */
@@ -244,6 +245,17 @@ export abstract class TenantWork extends TenantAccount {
       const deleted = this.db.transaction(() => deleteDelta(this.db, id, Date.now()));
       await this.rearm();
       return deleted;
+    });
+  }
+
+  /** The base and the deltas of a merge, in order. */
+  deltasToMerge(
+    model: string,
+    deltas: readonly AskedDelta[],
+  ): Promise<Outcome<{ base: ReadyBase; folders: StoredFolder[] }>> {
+    return outcome(async () => {
+      const base = await this.readyBase(model);
+      return { base, folders: deltasToMerge(this.db, deltas, base) };
     });
   }
 

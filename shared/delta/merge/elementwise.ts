@@ -32,6 +32,8 @@ export function elementwise(combine: Combine, takes: MergeMethod["takes"]): Merg
     needs: ["density"],
     takes: ["rank", ...takes],
     exact: false,
+    // ΔW itself, the smaller Gram matrix and its eigenvectors.
+    work: (rows, columns, rank) => rows * columns * (rank + Math.min(rows, columns)) + 9 * Math.min(rows, columns) ** 3,
     merge: (terms, options) => {
       const paths = new Set(terms.flatMap(({ delta }) => [...delta.linears.keys()]));
       const linears = [...paths].map((path): readonly [string, CanonicalModule] => {

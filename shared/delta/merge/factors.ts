@@ -67,6 +67,12 @@ export function reduced(factors: Factors, highestRank: number): Factors | undefi
   return { a: leading(u, rank), b: transpose(scaled) };
 }
 
+/** The multiplications of `reduced`: a QR of either factor, and the decomposition of what is left. */
+export function reductionWork(rows: number, columns: number, rank: number): number {
+  const [left, right] = [Math.min(rows, rank), Math.min(columns, rank)];
+  return 4 * (rows * left + columns * right) * rank + 20 * left * right * Math.min(left, right);
+}
+
 /** The elements of ΔW, row by row. */
 export const elementsOf = ({ a, b }: Factors): Float64Array => product(a, b).data;
 

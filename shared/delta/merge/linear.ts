@@ -1,5 +1,5 @@
 import { sumDeltas } from "../sum.ts";
-import { reduced, withFactors } from "./factors.ts";
+import { reduced, reductionWork, withFactors } from "./factors.ts";
 import type { MergeMethod } from "./method.ts";
 
 /**
@@ -13,5 +13,6 @@ export const linear: MergeMethod = {
   needs: [],
   takes: [],
   exact: true,
+  work: reductionWork,
   merge: (terms) => withFactors(sumDeltas(terms), (factors) => reduced(factors, Number.POSITIVE_INFINITY)),
 };

@@ -102,6 +102,24 @@ export function highestRank({ linears, embedding }: CanonicalDelta): number {
   return Math.max(0, embedding?.a.shape[1] ?? 0, ...[...linears.values()].map(({ a }) => a?.shape[1] ?? 0));
 }
 
+/** About how many multiplications a merge takes; a thousand million of them take about a second. */
+export function mergeWork(terms: readonly WeightedDelta[], name: MergeMethodName): number {
+  const layers = new Map<string, { rows: number; columns: number; rank: number }>();
+  for (const { delta } of terms) {
+    const products = [
+      ...delta.linears,
+      ...(delta.embedding === undefined ? [] : [["embedding", delta.embedding] as const]),
+    ];
+    for (const [path, { a, b }] of products) {
+      if (a === undefined || b === undefined) continue;
+      const [rows, columns, before] = [a.shape[0]!, b.shape[1]!, layers.get(path)?.rank ?? 0];
+      layers.set(path, { rows, columns, rank: before + a.shape[1]! });
+    }
+  }
+  const { work } = MERGE_METHODS[name];
+  return [...layers.values()].reduce((sum, { rows, columns, rank }) => sum + work(rows, columns, rank), 0);
+}
+
 function partThatIsNoSum({ bottlenecks, prompt, prefix }: CanonicalDelta): string | undefined {
   if (bottlenecks.size > 0) return "bottleneck adapters";
   if (prompt !== undefined) return "virtual tokens (prompt tuning)";

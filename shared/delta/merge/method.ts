@@ -22,6 +22,8 @@ export interface MergeMethod {
   readonly takes: readonly (keyof MergeOptions)[];
   /** The result is Σ wᵢΔᵢ in every part, so parts that are no matrices to add can be merged as well. */
   readonly exact: boolean;
+  /** About how many multiplications a layer takes, of those sizes and with factors of that rank side by side. */
+  work(rows: number, columns: number, rank: number): number;
   /** Pure. A negative weight takes a delta away (task negation: Ilharco et al., "Editing Models with Task Arithmetic", 2023). */
   merge(terms: readonly WeightedDelta[], options: MergeOptions): CanonicalDelta;
 }

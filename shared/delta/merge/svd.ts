@@ -1,5 +1,5 @@
 import { sumDeltas } from "../sum.ts";
-import { reduced, withFactors } from "./factors.ts";
+import { reduced, reductionWork, withFactors } from "./factors.ts";
 import type { MergeMethod } from "./method.ts";
 
 /** The nearest ΔW of the given rank to Σ wᵢΔWᵢ in each layer (Eckart and Young, 1936), peft's `svd`; vectors are summed. */
@@ -7,5 +7,6 @@ export const svd: MergeMethod = {
   needs: [],
   takes: ["rank"],
   exact: false,
+  work: reductionWork,
   merge: (terms, { rank }) => withFactors(sumDeltas(terms), (factors) => reduced(factors, rank)),
 };

@@ -5,7 +5,7 @@ export const Ia3Settings = z.strictObject({
   type: z.literal("ia3"),
   target_modules: TargetModules.default(["k_proj", "v_proj", "down_proj"]),
   feedforward_modules: z
-    .union([TargetModules, z.array(z.never()).length(0)])
+    .union([TargetModules, z.array(z.string()).length(0)])
     .optional()
     .meta({ description: "Which of them are scaled at their input; `down_proj` when left out" }),
 });

@@ -1,4 +1,6 @@
 import { NO_DELTA } from "../../delta/canonical.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import type { Tensor } from "../../tensor.ts";
 import { adapterConfigJson } from "../adapter-config.ts";
 import { adapterFiles } from "../adapter-folder.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
@@ -9,19 +11,38 @@ import type { PromptSettings } from "./settings.ts";
 export function publishPrompt({ config, settings, values, base }: PublishOptions<PromptSettings>): PublishedPart {
   const prompt = values.get(PROMPT)!;
   const { prompt_tuning_init: init, prompt_tuning_init_text: text } = settings;
-  const json = adapterConfigJson("PROMPT_TUNING", base.id, {
-    num_attention_heads: config.heads,
-    num_layers: config.layers,
-    num_transformer_submodules: 1,
-    num_virtual_tokens: settings.num_virtual_tokens,
-    prompt_tuning_init: init,
-    prompt_tuning_init_text: text ?? null,
-    token_dim: config.hiddenSize,
-    tokenizer_kwargs: null,
-    // peft asks for a tokenizer beside a text, even where the prompt is not made anew.
-    tokenizer_name_or_path: text === undefined ? null : base.id,
+  const files = writePromptFolder(prompt, {
+    model: config,
+    baseModel: base.id,
+    began: text === undefined ? { init } : { init, text },
   });
-  const files = adapterFiles(json, new Map([[PROMPT, prompt]]));
   const delta = { ...NO_DELTA, prompt };
   return { kind: "adapter", adapter: { method: "prompt", files, delta, parameters: prompt.data.length } };
+}
+
+export interface PromptFolderOptions {
+  readonly model: ModelConfig;
+  readonly baseModel: string;
+  /** How the prompt began, which readers do not need. */
+  readonly began?: { readonly init: string; readonly text?: string };
+}
+
+/** The two files of a prompt [n, D]. */
+export function writePromptFolder(
+  prompt: Tensor<"f32">,
+  { model, baseModel, began: { init, text } = { init: "RANDOM" } }: PromptFolderOptions,
+): Map<string, Uint8Array> {
+  const json = adapterConfigJson("PROMPT_TUNING", baseModel, {
+    num_attention_heads: model.heads,
+    num_layers: model.layers,
+    num_transformer_submodules: 1,
+    num_virtual_tokens: prompt.shape[0]!,
+    prompt_tuning_init: init,
+    prompt_tuning_init_text: text ?? null,
+    token_dim: model.hiddenSize,
+    tokenizer_kwargs: null,
+    // peft asks for a tokenizer beside a text, even where the prompt is not made anew.
+    tokenizer_name_or_path: text === undefined ? null : baseModel,
+  });
+  return adapterFiles(json, new Map([[PROMPT, prompt]]));
 }

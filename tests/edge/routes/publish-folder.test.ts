@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { tenantObject } from "../../../edge/objects/remote.ts";
-import { publishFolder } from "../../../edge/routes/publish-folder.ts";
+import { type FileContents, publishFolder } from "../../../edge/routes/publish-folder.ts";
 import { Api } from "../support/api.ts";
 import { tinyDelta } from "../support/tiny-base.ts";
 
@@ -25,4 +25,31 @@ it("leaves nothing behind when the store fails halfway", async () => {
     expect((await api.env.BLOBS.list({ prefix: "tenants/publish-owner/" })).objects).toEqual([]);
   });
   expect(await publish(api.env.BLOBS)).toMatchObject({ object: "delta", model: base.id, methods: ["lora"] });
+});
+
+it("stores a file that is made in pieces, and gives it up with the others when making it fails", async () => {
+  const api = new Api();
+  await api.tenant("pieces-owner");
+  const tenant = tenantObject(api.env, "pieces-owner");
+  const { folder, digest } = await tinyDelta(base.digest);
+  let made = 0;
+  async function* pieces(failing: boolean) {
+    const bytes = folder.get("serving.safetensors")!;
+    made++;
+    yield bytes.subarray(0, 10);
+    if (failing && made === 2) throw new Error("the base went away");
+    yield bytes.subarray(10);
+  }
+  const publish = (failing: boolean) => {
+    made = 0;
+    const files = new Map<string, FileContents>([...folder, ["serving.safetensors", () => pieces(failing)]]);
+    return publishFolder(api.env.BLOBS, tenant, { kind: "delta", files, base, suffix: null }, null);
+  };
+  await expect(publish(true)).rejects.toThrow("the base went away");
+  await vi.waitFor(async () => {
+    expect((await api.env.BLOBS.list({ prefix: "tenants/pieces-owner/" })).objects).toEqual([]);
+  });
+  expect(await publish(false)).toMatchObject({ object: "delta", digest });
+  const stored = await api.env.BLOBS.get(`tenants/pieces-owner/deltas/${digest}/serving.safetensors`);
+  expect(new Uint8Array(await stored!.arrayBuffer())).toEqual(folder.get("serving.safetensors"));
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
 import { publish } from "../../../../edge/objects/tenant/artefacts.ts";
-import { ownedModel, resolve } from "../../../../edge/objects/tenant/resolve.ts";
+import { deltasToMerge, ownedModel, resolve } from "../../../../edge/objects/tenant/resolve.ts";
 import { BASE, withTenant } from "../../support/tenant-database.ts";
 
 function given(db: Database, letter: string, options: { kind?: "delta" | "model"; base?: typeof BASE } = {}): string {
@@ -58,5 +58,42 @@ describe("a model's name", () => {
       expect(() => resolved(db, "ft:f", [{ id: a, weight: 1 }])).toThrow(error("invalid_delta", "deltas[0].id"));
       expect(() => resolved(db, "base", [{ id: "delta-x", weight: 1 }])).toThrow(error("not_found", "deltas[0].id"));
       expect(() => resolved(db, "base", [{ id: "ft:f", weight: 1 }])).toThrow(error("not_found", "deltas[0].id"));
+    }));
+});
+
+describe("the deltas of a merge", () => {
+  it("come in the order in which they are named, by id or by a model's name", () =>
+    withTenant((db) => {
+      const b = given(db, "b");
+      given(db, "a");
+      const asked = [
+        { id: b, weight: 1 },
+        { id: "ft:a", weight: -1 },
+      ];
+      expect(deltasToMerge(db, asked, BASE).map(({ prefix }) => prefix)).toEqual([
+        `tenants/t/deltas/${"b".repeat(64)}/`,
+        `tenants/t/deltas/${"a".repeat(64)}/`,
+      ]);
+    }));
+
+  it("are each there once, and for this base", () =>
+    withTenant((db) => {
+      const a = given(db, "a");
+      const older = given(db, "c", { base: { ...BASE, digest: "0".repeat(64) } });
+      given(db, "f", { kind: "model" });
+      const merge =
+        (...ids: string[]) =>
+        () =>
+          deltasToMerge(
+            db,
+            ids.map((id) => ({ id, weight: 1 })),
+            BASE,
+          );
+      const error = (code: string, message: string) =>
+        expect.objectContaining({ code, param: "deltas[1].id", message: expect.stringContaining(message) });
+      expect(merge(a, "ft:a")).toThrow(error("invalid_request", "is named twice: add its weights up"));
+      expect(merge(a, older)).toThrow(error("invalid_delta", "is for another version of base, not for base"));
+      expect(merge(a, "ft:f")).toThrow(error("not_found", 'There is no delta "ft:f"'));
+      expect(merge(a, "delta-x")).toThrow(error("not_found", "There is no delta"));
     }));
 });

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { type CanonicalDelta, NO_DELTA } from "../../../../shared/delta/canonical.ts";
-import { highestRank, type MergeRequest, mergeDeltas, mergeSteps } from "../../../../shared/delta/merge/merge.ts";
+import {
+  highestRank,
+  type MergeRequest,
+  mergeDeltas,
+  mergeSteps,
+  mergeWork,
+} from "../../../../shared/delta/merge/merge.ts";
 import { f32 } from "../../../../shared/tensor.ts";
 import { linears, lowRank, Q, randomDelta, randomTensor, UP } from "./deltas.ts";
 
@@ -129,6 +135,19 @@ test("steps, one for each part of the model, lead to the same", () => {
     count++;
   }
   expect(count).toBe(5);
+});
+
+test("the work grows with what a method decomposes", () => {
+  const terms = [
+    { delta: linears({ [Q]: lowRank(2, "a"), [UP]: { bias: f32([8], new Float32Array(8)) } }), weight: 1 },
+    { delta: linears({ [Q]: lowRank(3, "b") }), weight: 1 },
+  ];
+  const [rows, columns, rank] = [12, 8, 5];
+  expect(mergeWork(terms, "cat")).toBe((rows + columns) * rank ** 2);
+  expect(mergeWork(terms, "ties")).toBe(rows * columns * (rank + columns) + 9 * columns ** 3);
+  expect(mergeWork(terms, "linear")).toBe(4 * (rows + columns) * rank ** 2 + 20 * rank ** 3);
+  const embedding = { a: randomTensor([4, 2], "a"), b: randomTensor([2, 3], "b") };
+  expect(mergeWork([{ delta: { ...NO_DELTA, embedding }, weight: 1 }], "cat")).toBe(7 * 4);
 });
 
 test("the highest rank is over all layers and the embedding", () => {

@@ -1,0 +1,52 @@
+import { createRoute } from "@hono/zod-openapi";
+import { MergeDeltas, MergedDeltas } from "../../shared/api/deltas.ts";
+import { FolderReader } from "../blobs/folder-reader.ts";
+import { heapLimitBytes } from "../env.ts";
+import { servedRank } from "../objects/served-rank.ts";
+import { tenantAuth } from "./auth.ts";
+import { uploadTarget } from "./deltas-upload.ts";
+import { once } from "./idempotent.ts";
+import { jsonBody } from "./json-body.ts";
+import { deltaFiles, merged, modelFiles, readSources, requireServed } from "./merge-deltas.ts";
+import { publishFolder } from "./publish-folder.ts";
+import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+
+const merge = createRoute({
+  method: "post",
+  path: "/merge",
+  tags: ["Deltas"],
+  security: TENANT_SECURITY,
+  middleware: jsonBody,
+  summary: "Make one delta of several, or a model of its own",
+  request: { body: jsonRequest(MergeDeltas) },
+  responses: replies(
+    MergedDeltas,
+    "The delta or, with `output` model, the model; one of the same contents is found as it is",
+  ),
+});
+
+export const deltasMerge = subApp();
+deltasMerge.use("*", tenantAuth());
+
+const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+deltasMerge.openapi(merge, (c) =>
+  once(c, c.var.caller.object, async (asked) => {
+    const tenant = c.var.caller.object;
+    const bucket = c.env.BLOBS;
+    const request = c.req.valid("json");
+    const { base: stored, folders } = await tenant.deltasToMerge(request.model, request.deltas);
+    const { id, digest } = stored;
+    const base = { ...(await uploadTarget(bucket, stored)), id, digest };
+    const sources = await readSources(bucket, folders, base);
+    const delta = await merged(request, sources, turn);
+    const suffix = request.suffix ?? null;
+    if (request.output === "model") {
+      const files = await modelFiles(delta, base, new FolderReader(bucket, stored));
+      return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, asked), 200);
+    }
+    requireServed(delta, request, servedRank(base.config, heapLimitBytes(c.env)));
+    const files = await deltaFiles(delta, { request, sources, base });
+    return c.json(await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, asked), 200);
+  }),
+);

@@ -1,0 +1,112 @@
+import { env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { merged, modelFiles, readSources, requireServed } from "../../../edge/routes/merge-deltas.ts";
+import { MergeDeltas } from "../../../shared/api/deltas.ts";
+import { LIMITS } from "../../../shared/api/limits.ts";
+import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { mergeDeltas } from "../../../shared/delta/merge/merge.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { f32, type Tensor, zeros } from "../../../shared/tensor.ts";
+import { TINY_CONFIG, tinyBase } from "../support/tiny-base.ts";
+
+const config = parseModelConfig(TINY_CONFIG);
+const request = (fields: object = {}) =>
+  MergeDeltas.parse({ model: "base", deltas: [{ id: "a" }, { id: "b", weight: 2 }], ...fields });
+const ones = (...shape: number[]): Tensor<"f32"> =>
+  f32(shape, new Float32Array(shape.reduce((all, size) => all * size, 1)).fill(1));
+
+const delta = (modules: Readonly<Record<string, CanonicalModule>>): CanonicalDelta => ({
+  ...NO_DELTA,
+  linears: new Map(Object.entries(modules)),
+});
+const source = (of: CanonicalDelta) => ({ digest: "d".repeat(64), manifest: {} as never, delta: of });
+
+describe("readSources", () => {
+  it("refuses more than fits in memory before it reads anything", async () => {
+    const file = { name: "serving.safetensors", bytes: LIMITS.mergedBytes / 2 + 1, sha256: "0".repeat(64) };
+    const folder = { digest: "d".repeat(64), prefix: "nowhere/", files: [file] };
+    await expect(readSources(env.BLOBS, [folder, folder], { config })).rejects.toMatchObject({
+      code: "payload_too_large",
+      param: "deltas",
+    });
+  });
+});
+
+describe("merged", () => {
+  const q = { a: ones(16, 1), b: ones(1, 16) };
+  const two = [source(delta({ q, k: q })), source(delta({ q }))];
+
+  it("lets others have a turn after each part, and comes to what mergeDeltas does", async () => {
+    let turns = 0;
+    const result = await merged(request(), two, async () => {
+      turns++;
+    });
+    expect(turns).toBe(2);
+    const terms = two.map((each, index) => ({ delta: each.delta, weight: index + 1 }));
+    expect(result).toEqual(mergeDeltas(terms, { method: "linear" }));
+  });
+
+  it("refuses what would compute too long, and names the methods that would not", async () => {
+    const large = { a: zeros([4096, 1]), b: zeros([1, 4096]) };
+    const sources = two.map(() => source(delta({ q: large })));
+    await expect(merged(request({ method: "ties", density: 0.5 }), sources, async () => {})).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "method",
+      message: "`method` ties computes too long on a model of this size. Use linear, svd, cat.",
+    });
+  });
+});
+
+describe("requireServed", () => {
+  it("says which field lowers the rank", () => {
+    const wide = delta({ q: { a: ones(16, 9), b: ones(9, 16) } });
+    expect(() => requireServed(wide, request(), 9)).not.toThrow();
+    expect(() => requireServed(wide, request({ method: "svd", rank: 9 }), 8)).toThrow(
+      expect.objectContaining({
+        param: "rank",
+        message:
+          "`rank`: the result has a rank of 9, but the largest that is served on this model is 8. Send a `rank` of at most that.",
+      }),
+    );
+  });
+});
+
+describe("modelFiles", () => {
+  const folder = tinyBase();
+  const { weights } = loadModelFolder(folder);
+  const base = { id: "tiny", config, weight: async (name: string) => weights.get(name)! };
+  const reader = { names: [...folder.keys()], bytes: async (name: string) => folder.get(name)! };
+
+  it("takes the tokenizer over and makes the weights when they are asked for", async () => {
+    const changes = delta({ "layers.0.self_attn.q_proj": { a: ones(16, 1), b: ones(1, 16) } });
+    const files = await modelFiles(changes, base, reader);
+    const whole = new Map<string, Uint8Array>();
+    for (const [name, contents] of files) {
+      if (contents instanceof Uint8Array) {
+        whole.set(name, contents);
+        continue;
+      }
+      expect(name).toBe("model.safetensors");
+      const pieces: number[] = [];
+      for await (const piece of contents()) pieces.push(...piece);
+      whole.set(name, Uint8Array.from(pieces));
+    }
+    const model = loadModelFolder(whole);
+    expect(model.tokenizer.encode("ahoy")).toEqual(loadModelFolder(folder).tokenizer.encode("ahoy"));
+    const [before, after] = [weights, model.weights].map(
+      (from) => from.get("model.layers.0.self_attn.q_proj.weight")!.data,
+    );
+    expect(after![5]).toBeCloseTo(before![5]! + 1, 6);
+    expect(model.weights.get("model.norm.weight")).toEqual(weights.get("model.norm.weight"));
+  });
+
+  it("refuses to untie a head, which the base's graph does not have", async () => {
+    const changes = delta({ lm_head: { a: ones(16, 1), b: ones(1, 259) } });
+    await expect(modelFiles(changes, base, reader)).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "output",
+      message: expect.stringContaining("the embedding of tiny is its head as well"),
+    });
+  });
+});
