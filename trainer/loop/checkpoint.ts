@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
-import { fromF32, parseSafetensors, toF32, writeSafetensors } from "../../shared/formats/safetensors.ts";
+import { parseSafetensors, type SafetensorsTensor, toF32, writeSafetensors } from "../../shared/formats/safetensors.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
 import { f32, type Tensor } from "../../shared/tensor.ts";
 import { slots } from "../optim/adamw.ts";
@@ -18,9 +18,18 @@ const metadataSchema = z.object({
 
 /** The state as one safetensors file; `run` names what it belongs to, so that no other run resumes from it. */
 export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array {
-  const tensors = Object.entries(state.tensors).map(([name, { shape, data }]) => {
-    return [name, { dtype: "F32", shape, bytes: fromF32(data as Float32Array, "F32") }] as const;
-  });
+  // Each tensor's bytes are asked for when they are copied: those that are paged are in memory one at a time.
+  const tensors = Object.entries(state.tensors).map(([name, tensor]): [string, SafetensorsTensor] => [
+    name,
+    {
+      dtype: "F32",
+      shape: tensor.shape,
+      get bytes() {
+        const { buffer, byteOffset, byteLength } = tensor.data;
+        return new Uint8Array(buffer, byteOffset, byteLength);
+      },
+    },
+  ]);
   return writeSafetensors(new Map(tensors), {
     format: FORMAT,
     run,

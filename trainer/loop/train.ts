@@ -1,12 +1,14 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Graph } from "../../shared/graph/graph.ts";
 import type { AfterStep, Parameter } from "../../shared/peft/method.ts";
-import { f32, type Tensor, zeros } from "../../shared/tensor.ts";
+import { f32, type Tensor } from "../../shared/tensor.ts";
 import type { CompileOptions, Executor, NamedTensors, Program } from "../engines/executor.ts";
-import { type AdamWConfig, adamwGraph, adamwScalars, slots } from "../optim/adamw.ts";
+import { type AdamWConfig, adamwScalars, slots } from "../optim/adamw.ts";
 import { learningRate, type Schedule } from "../optim/schedule.ts";
 import { applyAfterStep } from "./after-step.ts";
-import type { TrainingState } from "./training-state.ts";
+import { createUpdate } from "./optimizer-update.ts";
+import type { Paging } from "./paged-update.ts";
+import { sharedZeros, type TrainingState } from "./training-state.ts";
 
 /** What a recipe says about its run; the loop below is the same for all of them. */
 export interface TrainingPlan {
@@ -16,6 +18,8 @@ export interface TrainingPlan {
   readonly frozen: ReadonlyMap<string, Tensor>;
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWConfig;
+  /** Where the optimizer's moments are kept that shall not be in memory; all are when left out. */
+  readonly paging?: Paging;
   readonly schedule: Schedule;
   /** What happens after each update; its memory is part of the state. */
   readonly afterStep?: AfterStep;
@@ -53,8 +57,8 @@ export interface LoopOptions {
 }
 
 /**
- * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated: every step makes new
- * tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what the plan's
+ * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated but the pages of
+ * `paging`: every step makes new tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what the plan's
  * `afterStep` throws about the number of steps, before the first one.
  */
 export async function train(
@@ -72,14 +76,19 @@ export async function train(
     return program;
   };
   const memory = [...(plan.afterStep?.memory.keys() ?? [])];
-  const updated = parameters.flatMap(({ name }) => [slots(name).parameter, slots(name).m, slots(name).v]);
+  const nothing = sharedZeros(parameters);
   const emptyAccumulators = Object.fromEntries(
-    parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)]),
+    parameters.map(({ name, shape }) => [slots(name).gradient, nothing(shape)]),
   );
   try {
     const micro = await compile(plan.gradients, { bindings: plan.frozen });
-    const update = await compile(adamwGraph(parameters, optimizer));
-    let current = state;
+    const update = await createUpdate({
+      parameters,
+      optimizer,
+      compile,
+      ...(plan.paging === undefined ? {} : { paging: plan.paging }),
+    });
+    let current: TrainingState = { ...state, tensors: update.adopt(state.tensors) };
     while (current.step < until) {
       const step = current.step + 1;
       const values = Object.fromEntries(parameters.map(({ name }) => [name, current.tensors[name]!]));
@@ -93,13 +102,11 @@ export async function train(
         accumulators = sums;
       }
       const rate = learningRate(schedule, current.step);
-      const scalars = Object.entries(adamwScalars(optimizer, step, rate)).map(([name, value]) => [
-        name,
-        f32([], [value]),
-      ]);
+      const scalars = Object.fromEntries(
+        Object.entries(adamwScalars(optimizer, step, rate)).map(([name, value]) => [name, f32([], [value])]),
+      );
       const remembered = Object.fromEntries(memory.map((name) => [name, current.tensors[name]!]));
-      const optimized = Object.fromEntries(updated.map((name) => [name, current.tensors[name]!]));
-      const results = await update.run({ ...optimized, ...accumulators, ...Object.fromEntries(scalars) });
+      const results = await update.run({ tensors: current.tensors, gradients: accumulators, scalars });
       const { grad_norm: norm, ...moved } = results;
       const gradNorm = Number(norm!.data[0]);
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {

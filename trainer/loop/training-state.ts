@@ -1,10 +1,11 @@
 import type { Parameter } from "../../shared/peft/method.ts";
-import { type Tensor, zeros } from "../../shared/tensor.ts";
+import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import { slots } from "../optim/adamw.ts";
 
 /**
  * Everything a run needs to go on: the number of finished steps, and each parameter with its two moments under the names
- * of `slots`, beside what the method remembers from step to step. Immutable: a step makes a new state, so a checkpoint may be written while the next step runs.
+ * of `slots`, beside what the method remembers from step to step. Immutable: a step makes a new state, so a checkpoint may
+ * be written while the next step runs; only moments that are paged have to be read before it.
  */
 export interface TrainingState {
   readonly step: number;
@@ -21,15 +22,23 @@ export function initialState(
   memory: ReadonlyMap<string, Tensor> = new Map(),
 ): TrainingState {
   const tensors: Record<string, Tensor> = Object.fromEntries(memory);
+  const nothing = sharedZeros(parameters);
   for (const { name, shape } of parameters) {
     const names = slots(name);
     tensors[names.parameter] = values.get(name)!;
-    tensors[names.m] = zeros(shape);
-    tensors[names.v] = zeros(shape);
+    tensors[names.m] = nothing(shape);
+    tensors[names.v] = nothing(shape);
   }
   return { step: 0, trainedTokens: 0, tensors };
 }
 
 export function parameterValues(state: TrainingState, parameters: readonly Parameter[]): Map<string, Tensor<"f32">> {
   return new Map(parameters.map(({ name }) => [name, state.tensors[name] as Tensor<"f32">]));
+}
+
+/** Zeros in the shape of any of the parameters, which share one piece of memory: they are only read. */
+export function sharedZeros(parameters: readonly Parameter[]): (shape: readonly number[]) => Tensor<"f32"> {
+  const largest = parameters.reduce((most, { shape }) => Math.max(most, elementCount(shape)), 0);
+  const zeros = new Float32Array(largest);
+  return (shape) => f32(shape, zeros.subarray(0, elementCount(shape)));
 }

@@ -28,45 +28,117 @@ export const slots = (name: string) => ({ parameter: name, gradient: `${name}#gr
  */
 export function adamwGraph(parameters: readonly Parameter[], config: AdamWConfig): Graph {
   const b = new GraphBuilder("adamw");
-  const lr = b.input("lr", "f32", []);
-  const correction1 = b.input("correction1", "f32", []);
-  const correction2 = b.input("correction2", "f32", []);
-  const tensors = parameters.map((parameter) => {
-    const names = slots(parameter.name);
-    const input = (name: string) => b.input(name, "f32", parameter.shape);
-    return {
-      parameter,
-      names,
-      value: input(names.parameter),
-      m: input(names.m),
-      v: input(names.v),
-      g: input(names.gradient),
-    };
-  });
-  const squares = tensors.map(({ g }) =>
+  const gradients = parameters.map(({ name, shape }) => b.input(slots(name).gradient, "f32", shape));
+  const norm = globalNorm(b, gradients);
+  return b.build({ grad_norm: norm, ...updates(b, { parameters, gradients, norm, config }) });
+}
+
+/** The same update of some of the parameters, given the `grad_norm` of all. */
+export function adamwPartGraph(parameters: readonly Parameter[], config: AdamWConfig): Graph {
+  const b = new GraphBuilder("adamw_part");
+  const gradients = parameters.map(({ name, shape }) => b.input(slots(name).gradient, "f32", shape));
+  return b.build(updates(b, { parameters, gradients, norm: b.input("grad_norm", "f32", []), config }));
+}
+
+/** The `grad_norm` of all parameters, from their gradients. */
+export function gradientNormGraph(parameters: readonly Parameter[]): Graph {
+  const b = new GraphBuilder("gradient_norm");
+  const gradients = parameters.map(({ name, shape }) => b.input(slots(name).gradient, "f32", shape));
+  return b.build({ grad_norm: globalNorm(b, gradients) });
+}
+
+/** Names of the page graph's tensors. */
+export const PAGE = "page";
+
+/**
+ * The same update, to the last bit, of any `elements` numbers of one parameter: what is a constant of the parameter above
+ * is fed here, as the scalars `rate` and `weight_decay`. Inputs and outputs are named as those of a parameter `PAGE`.
+ */
+export function adamwPageGraph(elements: number, config: AdamWConfig): Graph {
+  const b = new GraphBuilder("adamw_page");
+  const names = slots(PAGE);
+  const input = (name: string) => b.input(name, "f32", [elements]);
+  const step = updateStep(b, b.input("grad_norm", "f32", []), config);
+  const outputs = updated(
+    step,
+    { value: input(names.parameter), m: input(names.m), v: input(names.v), g: input(names.gradient) },
+    { rate: b.input("rate", "f32", []), weightDecay: b.input("weight_decay", "f32", []) },
+  );
+  return b.build({ [names.parameter]: outputs.value, [names.m]: outputs.m, [names.v]: outputs.v });
+}
+
+/** ‖g‖ over all gradients together. */
+function globalNorm(b: GraphBuilder, gradients: readonly Value[]): Value {
+  const squares = gradients.map((g) =>
     b.reduceSum(
       b.square(g),
       g.shape.map((_, axis) => axis),
     ),
   );
-  const norm = b.sqrt(squares.reduce((sum, square) => b.add(sum, square)));
-  const scale = config.maxGradNorm > 0 ? b.min(b.div(config.maxGradNorm, b.add(norm, 1e-6)), 1) : undefined;
+  return b.sqrt(squares.reduce((sum, square) => b.add(sum, square)));
+}
 
-  const outputs: Record<string, Value> = { grad_norm: norm };
-  const stepSize = b.div(lr, correction1);
-  for (const { parameter, names, value, m, v, g } of tensors) {
-    const clipped = scale === undefined ? g : b.mul(g, scale);
-    const newM = b.add(b.mul(m, config.beta1), b.mul(clipped, 1 - config.beta1));
-    const newV = b.add(b.mul(v, config.beta2), b.mul(b.square(clipped), 1 - config.beta2));
-    const denominator = b.add(b.div(b.sqrt(newV), correction2), config.epsilon);
-    const ofParameter = (rate: Value) => (parameter.rate === undefined ? rate : b.mul(rate, parameter.rate));
-    const decays = parameter.decay && config.weightDecay > 0;
-    const decayed = decays ? b.mul(value, b.sub(1, b.mul(ofParameter(lr), config.weightDecay))) : value;
-    outputs[names.parameter] = b.sub(decayed, b.mul(ofParameter(stepSize), b.div(newM, denominator)));
-    outputs[names.m] = newM;
-    outputs[names.v] = newV;
-  }
-  return b.build(outputs);
+interface UpdateStep {
+  readonly b: GraphBuilder;
+  readonly config: AdamWConfig;
+  readonly lr: Value;
+  /** η/(1−β₁ᵗ) */
+  readonly stepSize: Value;
+  readonly correction2: Value;
+  /** What clipping multiplies gradients by; left out where nothing is clipped. */
+  readonly scale: Value | undefined;
+}
+
+function updateStep(b: GraphBuilder, norm: Value, config: AdamWConfig): UpdateStep {
+  const lr = b.input("lr", "f32", []);
+  const correction1 = b.input("correction1", "f32", []);
+  const correction2 = b.input("correction2", "f32", []);
+  const scale = config.maxGradNorm > 0 ? b.min(b.div(config.maxGradNorm, b.add(norm, 1e-6)), 1) : undefined;
+  return { b, config, lr, stepSize: b.div(lr, correction1), correction2, scale };
+}
+
+interface Moving {
+  readonly value: Value;
+  readonly m: Value;
+  readonly v: Value;
+}
+
+function updated(
+  { b, config, lr, stepSize, correction2, scale }: UpdateStep,
+  { value, m, v, g }: Moving & { readonly g: Value },
+  of: { readonly rate: Value | number | undefined; readonly weightDecay: Value | number },
+): Moving {
+  const clipped = scale === undefined ? g : b.mul(g, scale);
+  const newM = b.add(b.mul(m, config.beta1), b.mul(clipped, 1 - config.beta1));
+  const newV = b.add(b.mul(v, config.beta2), b.mul(b.square(clipped), 1 - config.beta2));
+  const denominator = b.add(b.div(b.sqrt(newV), correction2), config.epsilon);
+  const ofParameter = (rate: Value) => (of.rate === undefined ? rate : b.mul(rate, of.rate));
+  const decayed = of.weightDecay === 0 ? value : b.mul(value, b.sub(1, b.mul(ofParameter(lr), of.weightDecay)));
+  return { value: b.sub(decayed, b.mul(ofParameter(stepSize), b.div(newM, denominator))), m: newM, v: newV };
+}
+
+/** The new parameters and moments by the names of `slots`. */
+function updates(
+  b: GraphBuilder,
+  {
+    parameters,
+    gradients,
+    norm,
+    config,
+  }: { parameters: readonly Parameter[]; gradients: readonly Value[]; norm: Value; config: AdamWConfig },
+): Record<string, Value> {
+  const step = updateStep(b, norm, config);
+  const outputs: Record<string, Value> = {};
+  parameters.forEach(({ name, shape, rate, decay }, i) => {
+    const names = slots(name);
+    const input = (slot: string) => b.input(slot, "f32", shape);
+    const moving = { value: input(names.parameter), m: input(names.m), v: input(names.v), g: gradients[i]! };
+    const { value, m, v } = updated(step, moving, { rate, weightDecay: decay ? config.weightDecay : 0 });
+    outputs[names.parameter] = value;
+    outputs[names.m] = m;
+    outputs[names.v] = v;
+  });
+  return outputs;
 }
 
 /** What the update multiplies gradients of that global norm by. */
