@@ -1,7 +1,9 @@
 """peft's DoRA: folders with logits and gradients.
 
 Writes peft/dora/ (square, narrowing and widening modules), peft/dora-rslora-patterns/ (rsLoRA with per-module ranks
-and alphas) and peft/dora-qwen2/ (projections with biases, which the magnitude leaves alone). golden.json also holds
+and alphas), peft/dora-qwen2/ (projections with biases, which the magnitude leaves alone), peft/dora-biases/ (the same
+where the biases train too), peft/dora-head/ (the untied head, with the copy of its weight that peft saves by default)
+and peft/dora-pissa/ (factors that start as a part of the weight, which is taken out of W). golden.json also holds
 `norms`, the detached denominator of every module.
 
     y = b + (m/n) ⊙ (W x + s B A x),   n = ‖W + s B A‖ along the input, per output, constant in the gradient
@@ -43,6 +45,11 @@ def norms(model):
     }
 
 
+def nudge(name, parameter):
+    """Moves a tensor a little off its start, where that matters."""
+    parameter.add_(torch.empty_like(parameter).normal_(0.0, 0.3))
+
+
 if __name__ == "__main__":
     record(
         "dora",
@@ -73,3 +80,13 @@ if __name__ == "__main__":
         "llama/qwen2",
         extra=norms,
     )
+    small = {"r": 2, "lora_alpha": 4, "use_dora": True, "task_type": "CAUSAL_LM"}
+    record(
+        "dora-biases", LoraConfig(target_modules=["k_proj"], bias="lora_only", **small), 44, "llama/qwen2", extra=norms
+    )
+    record(
+        "dora-head", LoraConfig(target_modules=["lm_head", "v_proj"], **small), 45, extra=norms,
+        save_embedding_layers="auto",
+    )  # fmt: skip
+    pissa = LoraConfig(target_modules=["q_proj", "down_proj"], init_lora_weights="pissa", **small)
+    record("dora-pissa", pissa, 46, move=nudge, extra=norms)
