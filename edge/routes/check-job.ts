@@ -30,7 +30,7 @@ export function methodOf(request: CreateJob): Method {
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
   const { peft, hyperparameters } = method.supervised;
-  const { serving } = planMethods({ config, settings: [peft].flat(), param: "method.supervised.peft" });
+  const { serving } = planMethods({ config, settings: peft, param: "method.supervised.peft" });
   const served = servedRank(config, heapLimitBytes);
   if (serving.rank > served) {
     throw new TrimtabError(

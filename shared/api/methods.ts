@@ -1,6 +1,6 @@
 /** How a job trains. Each method is a `type` and a sibling field of the same name that holds its settings. */
 import { z } from "zod";
-import { PeftSettings } from "../peft/registry.ts";
+import { ChosenSettings, type PeftChoice } from "../peft/presets.ts";
 import { LIMITS } from "./limits.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
@@ -42,14 +42,29 @@ export const SupervisedHyperparameters = z
     gradient_accumulation_steps: z.int().min(1).max(256).optional(),
     packing: z.boolean().optional(),
     checkpoint_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Steps between two checkpoints" }),
+    optim: z
+      .enum(["adamw_torch", "paged_adamw_32bit"])
+      .optional()
+      .meta({ description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out" }),
+    optim_memory_limit: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: "Bytes of moments that paged_adamw_32bit leaves in memory; 0 when left out" }),
+  })
+  .refine(({ optim, optim_memory_limit: limit }) => limit === undefined || optim === "paged_adamw_32bit", {
+    path: ["optim_memory_limit"],
+    message: "is for the optim paged_adamw_32bit alone",
   })
   .meta({ id: "SupervisedHyperparameters" });
 export type SupervisedHyperparameters = z.infer<typeof SupervisedHyperparameters>;
 
 /** One method, or several that train together on one base. */
-export const Peft = z.union([PeftSettings, z.array(PeftSettings).min(1).max(LIMITS.peftMethods)]).meta({ id: "Peft" });
+export const Peft: z.ZodType<PeftChoice> = z
+  .union([ChosenSettings, z.array(ChosenSettings).min(1).max(LIMITS.peftMethods)])
+  .meta({ id: "Peft" });
 
-const LORA_DEFAULTS = PeftSettings.parse({ type: "lora" });
+const LORA_DEFAULTS = ChosenSettings.parse({ type: "lora" });
 const HYPERPARAMETER_DEFAULTS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" } as const;
 
 export const SupervisedMethod = z

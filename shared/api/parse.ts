@@ -35,7 +35,11 @@ function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown)
     if ("discriminator" in issue && issue.discriminator !== undefined) {
       const options = "options" in issue && Array.isArray(issue.options) ? issue.options : [];
       const wanted = options.map((option) => JSON.stringify(option)).join(", ");
-      const got = shown(valueAt(root, path));
+      const value = valueAt(root, path);
+      if (value === undefined) {
+        return new TrimtabError("invalid_request", `\`${param}\` is required: one of ${wanted}.`, details);
+      }
+      const got = shown(value);
       return new TrimtabError(
         "unsupported_parameter",
         `\`${param}\` must be one of ${wanted}; ${got} is not supported.`,
@@ -70,6 +74,8 @@ function demand(issue: Issue): string {
       return `must be ${TYPES[issue.expected] ?? `a ${issue.expected}`}`;
     case "invalid_value":
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "invalid_key":
+      return demand(issue.issues[0] ?? issue);
     case "too_big":
       return `must ${bound(issue.origin, issue.inclusive ? "at most" : "less than", issue.maximum)}`;
     case "too_small":

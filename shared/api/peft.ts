@@ -1,12 +1,13 @@
 import { z } from "zod";
 import type { ComparedMethod } from "../peft/compare.ts";
-import { PEFT_METHODS, PeftSettings } from "../peft/registry.ts";
+import { ChosenSettings, PRESET_TYPES } from "../peft/presets.ts";
+import { PEFT_METHODS } from "../peft/registry.ts";
 
 export const PeftComparisonRequest = z
   .strictObject({
     model: z.string().min(1).max(256).meta({ description: "A base model" }),
     methods: z
-      .array(PeftSettings)
+      .array(ChosenSettings)
       .min(1)
       .max(64)
       .optional()
@@ -16,7 +17,7 @@ export const PeftComparisonRequest = z
 
 export const PeftComparisonRow = z
   .strictObject({
-    type: z.enum(Object.keys(PEFT_METHODS) as [string, ...string[]]),
+    type: z.enum([...Object.keys(PEFT_METHODS), ...PRESET_TYPES]),
     config: z.record(z.string(), z.unknown()).meta({ description: "The settings, with every default filled in" }),
     trainable_parameters: z.int().nullable(),
     delta_bytes: z.int().nullable().meta({ description: "Of the published delta, serving form included" }),

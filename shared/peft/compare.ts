@@ -2,11 +2,12 @@ import { TrimtabError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { planMethods } from "./combine.ts";
 import { estimateCost, type MethodCost } from "./cost.ts";
-import { type AnySettings, PEFT_METHODS, PeftSettings, type PeftType, peftMethod } from "./registry.ts";
+import { type ChosenSettings, suitsOf } from "./presets.ts";
+import { type AnySettings, PEFT_METHODS, PeftSettings, type PeftType } from "./registry.ts";
 
-/** One method on one model, without training. */
+/** One method, or one combination with a name, on one model, without training. */
 export interface ComparedMethod {
-  readonly settings: AnySettings;
+  readonly settings: ChosenSettings;
   readonly mergeable: boolean;
   /** What it suits, in a sentence. */
   readonly suits: string;
@@ -26,13 +27,13 @@ export function defaultSettings(): AnySettings[] {
  */
 export function compareMethods(
   config: ModelConfig,
-  settings: readonly AnySettings[],
+  settings: readonly ChosenSettings[],
   { strict, param }: { readonly strict: boolean; readonly param: string },
 ): ComparedMethod[] {
   return settings.map((one, index) => {
-    const { mergeable, suits } = peftMethod(one).traits;
+    const { mergeable, suits } = suitsOf(one);
     try {
-      const plan = planMethods({ config, settings: [one], param: `${param}[${index}]` });
+      const plan = planMethods({ config, settings: one, param: `${param}[${index}]` });
       return { settings: one, mergeable, suits, cost: estimateCost(config, plan) };
     } catch (error) {
       if (strict || !(error instanceof TrimtabError) || error.code !== "invalid_request") throw error;

@@ -24,6 +24,8 @@ export interface PeftMethod<Settings> {
   plan(options: PlanOptions<Settings>): MethodPlan;
   /** The same with first values and graphs. Throws as `plan` does. */
   attach(options: AttachOptions<Settings>): AttachedMethod;
+  /** Where gates go that `use_gating` asks for; left out by methods that have no such setting. Throws as `plan` does. */
+  gates?(options: PlanOptions<Settings>): readonly Gate[];
   /** The trained values as files that others read, and as they are served. */
   publish(options: PublishOptions<Settings>): PublishedPart | Promise<PublishedPart>;
   /** The adapter files of this method, for those that others made; left out where there are none. */
@@ -51,10 +53,25 @@ export interface PlanOptions<Settings> {
 export interface MethodPlan {
   readonly parameters: readonly Parameter[];
   readonly serving: ServingFootprint;
+  /** What no other method of a list may have too. */
+  readonly claims?: readonly Claim[];
   /** How many numbers the published files hold; as many as are trained when left out. */
   readonly published?: number;
   /** Bytes of the frozen base as training holds it; its weights in float32 when left out. */
   readonly frozenBytes?: number;
+}
+
+/** What only one method of a list can have: embeddings or states before the text, or another form of the frozen base. */
+export type Claim = "virtual tokens" | "prefix" | "base";
+
+/** Learned numbers that decide how much is taken of what a method adds somewhere. */
+export interface Gate {
+  /** Such as the path of a module. */
+  readonly name: string;
+  /** The parameters that are multiplied by how far the gate is open: what the method adds is in proportion to them. */
+  readonly parameters: readonly string[];
+  /** How many gates: one for each of as many equal parts of the parameters' last axis. */
+  readonly parts: number;
 }
 
 /** What one row takes that asks for the result; all 0 for a method that gives a whole model. */
@@ -85,6 +102,8 @@ export interface Parameter {
   readonly decay: boolean;
   /** The learning rate of this parameter as a multiple of the run's; 1 when left out. */
   readonly rate?: number;
+  /** Its peak learning rate in place of the run's and of `rate`, for methods that say it in absolute terms. */
+  readonly learningRate?: number;
 }
 
 /** A method on one model. */

@@ -20,12 +20,14 @@ export type AnySettings = { readonly [T in PeftType]: SettingsOf<T> }[PeftType];
 const schemas = Object.values(PEFT_METHODS).map(({ settings }) => settings as unknown as z.ZodObject);
 
 /** The settings of any one method, told apart by `type`; an unknown type is refused with a list of those that are known. */
-export const PeftSettings: z.ZodType<AnySettings> = z
-  .discriminatedUnion("type", schemas as [z.ZodObject, ...z.ZodObject[]], {
+export const PeftSettings: z.ZodType<AnySettings> = z.discriminatedUnion(
+  "type",
+  schemas as [z.ZodObject, ...z.ZodObject[]],
+  {
     error: ({ code }) =>
       code === "invalid_union" ? `must be one of ${Object.keys(PEFT_METHODS).join(", ")}` : undefined,
-  })
-  .meta({ id: "PeftSettings" }) as unknown as z.ZodType<AnySettings>;
+  },
+) as unknown as z.ZodType<AnySettings>;
 
 /** The row of the settings' method. */
 export function peftMethod<S extends AnySettings>({ type }: S): PeftMethod<S> {

@@ -14,7 +14,7 @@ export function attached(
   given: object | readonly object[],
   { config, weights, seed = 1 }: { config: ModelConfig; weights: Weights; seed?: number },
 ): AttachedMethod {
-  const settings = [given].flat().map(settingsOf);
+  const settings = Array.isArray(given) ? given.map(settingsOf) : settingsOf(given);
   const encode = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0) % config.vocabSize);
   return attachMethods({ config, weights, settings, seed, encode, param: "method.supervised.peft" });
 }

@@ -3,7 +3,7 @@ import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-fold
 import { TrimtabError } from "../../shared/errors.ts";
 import { publishMethods } from "../../shared/peft/combine.ts";
 import type { PublishOptions } from "../../shared/peft/method.ts";
-import type { AnySettings } from "../../shared/peft/registry.ts";
+import type { PeftChoice } from "../../shared/peft/presets.ts";
 
 /** A finished result: the files of a delta, or of a whole model. */
 export interface ResultFolder {
@@ -16,7 +16,7 @@ export interface ResultFolder {
  * bytes. Throws `invalid_delta` when the training changed nothing.
  */
 export async function publishResult(
-  options: PublishOptions<readonly AnySettings[]>,
+  options: PublishOptions<PeftChoice>,
   provenance: Provenance,
 ): Promise<ResultFolder> {
   const parts = await publishMethods(options);

@@ -3,7 +3,15 @@ import type { Value } from "../../graph/graph.ts";
 import type { ModelRewrite } from "../../model/rewrite.ts";
 import { createRandom } from "../../random.ts";
 import { elementCount, f32, type Tensor } from "../../tensor.ts";
-import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
+import type {
+  AttachedMethod,
+  AttachOptions,
+  Gate,
+  MethodPlan,
+  Parameter,
+  PlanOptions,
+  RewriteContext,
+} from "../method.ts";
 import { parameterNames } from "./adapter.ts";
 import { type Architecture, architectureOf } from "./architecture.ts";
 import { type BnConfig, type BottleneckSettings, bnConfigOf } from "./settings.ts";
@@ -26,6 +34,14 @@ export function planBottleneck(options: PlanOptions<BottleneckSettings>): Method
   });
   const columns = Math.max(...architecture.sites.map((site) => site.columns));
   return { parameters, serving: { rank: 0, vectors: 0, columns, positions: 0 } };
+}
+
+/** One gate for each adapter. */
+export function bottleneckGates(options: PlanOptions<BottleneckSettings>): Gate[] {
+  return architectureFor(options).sites.map(({ path }) => {
+    const { up, upBias } = parameterNames(path);
+    return { name: `${path}.adapter`, parameters: [up, upBias], parts: 1 };
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { PeftMethod } from "../method.ts";
-import { attachBottleneck, planBottleneck } from "./attach.ts";
+import { attachBottleneck, bottleneckGates, planBottleneck } from "./attach.ts";
 import { bottleneckFormat } from "./format.ts";
 import { publishBottleneck } from "./publish.ts";
 import { BottleneckSettings } from "./settings.ts";
@@ -8,6 +8,7 @@ export const bottleneck: PeftMethod<BottleneckSettings> = {
   settings: BottleneckSettings,
   plan: planBottleneck,
   attach: attachBottleneck,
+  gates: bottleneckGates,
   publish: publishBottleneck,
   format: bottleneckFormat,
   traits: {

@@ -92,7 +92,7 @@ export const BottleneckSettings = z.strictObject({
   ...BnFields.partial().shape,
   use_gating: z
     .boolean()
-    .default(false)
+    .optional()
     .meta({ description: "One learned gate for each adapter, folded in when published" }),
 });
 export type BottleneckSettings = z.infer<typeof BottleneckSettings>;

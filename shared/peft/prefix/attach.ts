@@ -3,9 +3,17 @@ import type { Value } from "../../graph/graph.ts";
 import type { ModelRewrite } from "../../model/rewrite.ts";
 import { createRandom } from "../../random.ts";
 import { f32, type Tensor, zeros } from "../../tensor.ts";
-import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
+import type {
+  AttachedMethod,
+  AttachOptions,
+  Gate,
+  MethodPlan,
+  Parameter,
+  PlanOptions,
+  RewriteContext,
+} from "../method.ts";
 import { requireRoom, tokensOf } from "../virtual-tokens.ts";
-import { encoderGraph, encoderParameters, firstEncoder } from "./encoder.ts";
+import { ENCODER, encoderGraph, encoderParameters, firstEncoder } from "./encoder.ts";
 import { flattened, flatWidth, keyWidth, PREFIX } from "./flat-prefix.ts";
 import type { PrefixSettings } from "./settings.ts";
 import { statesOfText } from "./states-of-text.ts";
@@ -20,8 +28,15 @@ export function planPrefix(options: PlanOptions<PrefixSettings>): MethodPlan {
   return {
     parameters: projects ? encoderParameters(config, settings) : [flat],
     serving: { rank: 0, vectors: 0, columns: 0, positions: count },
+    claims: ["prefix"],
     published: count * flatWidth(config),
   };
+}
+
+/** One gate for each layer, on its keys and values together (Mao et al. 2022). */
+export function prefixGates({ config, settings }: PlanOptions<PrefixSettings>): Gate[] {
+  const parameters = settings.prefix_projection ? Object.values(ENCODER.second) : [PREFIX];
+  return [{ name: "prefix", parameters, parts: config.layers }];
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { PeftMethod } from "../method.ts";
-import { attachPrefix, planPrefix } from "./attach.ts";
+import { attachPrefix, planPrefix, prefixGates } from "./attach.ts";
 import { prefixFormat } from "./format.ts";
 import { publishPrefix } from "./publish.ts";
 import { PrefixSettings } from "./settings.ts";
@@ -8,6 +8,7 @@ export const prefix: PeftMethod<PrefixSettings> = {
   settings: PrefixSettings,
   plan: planPrefix,
   attach: attachPrefix,
+  gates: prefixGates,
   publish: publishPrefix,
   format: prefixFormat,
   traits: {

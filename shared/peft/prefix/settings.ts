@@ -18,5 +18,6 @@ export const PrefixSettings = z.strictObject({
   init_text: InitText.optional().meta({
     description: "Start from the keys and values that the base computes for this text",
   }),
+  use_gating: z.boolean().optional().meta({ description: "One learned gate for each layer, folded in when published" }),
 });
 export type PrefixSettings = z.infer<typeof PrefixSettings>;

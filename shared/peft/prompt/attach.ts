@@ -26,6 +26,7 @@ export function planPrompt({ config, settings, param }: PlanOptions<PromptSettin
   return {
     parameters: [{ name: PROMPT, shape: [count, config.hiddenSize], decay: true }],
     serving: { rank: 0, vectors: 0, columns: 0, positions: count },
+    claims: ["virtual tokens"],
   };
 }
 

@@ -9,7 +9,7 @@ describe("Method", () => {
       type: "supervised",
       supervised: {
         hyperparameters: HYPERPARAMETERS,
-        peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: "all-linear" },
+        peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, use_rslora: false, target_modules: "all-linear" },
       },
     });
     const partial = {

@@ -66,6 +66,7 @@ describe("planPrefix", () => {
     expect(plan({ num_virtual_tokens: 4 })).toEqual({
       parameters: [{ name: PREFIX, shape: [4, 2 * layers * kv], decay: true }],
       serving: { rank: 0, vectors: 0, columns: 0, positions: 4 },
+      claims: ["prefix"],
       published: 4 * 2 * layers * kv,
     });
     expect(plain.json.trainableParameters).toBe(4 * 2 * layers * kv);

@@ -34,6 +34,7 @@ describe("planPrompt", () => {
     expect(plan({ num_virtual_tokens: 5 })).toEqual({
       parameters: [{ name: PROMPT, shape: [5, plain.config.hiddenSize], decay: true }],
       serving: { rank: 0, vectors: 0, columns: 0, positions: 5 },
+      claims: ["virtual tokens"],
     });
     expect(plain.json.trainableParameters).toBe(5 * plain.config.hiddenSize);
   });

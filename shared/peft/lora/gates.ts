@@ -1,0 +1,22 @@
+import { TrimtabError } from "../../errors.ts";
+import type { Gate, PlanOptions } from "../method.ts";
+import { factorBiasName, factorNames } from "./attach.ts";
+import type { LoraSettings } from "./settings.ts";
+import { loraTargets, startsFromWeights } from "./targets.ts";
+
+/** One gate for each layer's product. Throws `invalid_request` for a start that a gate would take a part of. */
+export function loraGates(options: PlanOptions<LoraSettings>): Gate[] {
+  const { settings, param } = options;
+  if (startsFromWeights(settings)) {
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}.use_gating\` cannot go with \`init_lora_weights\`: \`${settings.init_lora_weights}\`, whose factors are a part of the weight that a gate would take away.`,
+      { param: `${param}.use_gating` },
+    );
+  }
+  return loraTargets(options).factors.map(({ path }) => ({
+    name: `${path}.lora`,
+    parameters: [factorNames(path).b, ...(settings.lora_bias ? [factorBiasName(path)] : [])],
+    parts: 1,
+  }));
+}
