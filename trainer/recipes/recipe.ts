@@ -2,6 +2,7 @@ import type { Method } from "../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
+import type { PageStore } from "../loop/paged-update.ts";
 import type { ResultFolder } from "./result.ts";
 
 /** What a run is a function of: the same job on the same machine and thread count ends with the same bytes. */
@@ -43,6 +44,8 @@ export interface RecipeContext {
    * sockets get their turn, and what it throws ends the run and is thrown on.
    */
   readonly breathe: () => Promise<void>;
+  /** Room outside of memory, until the recipe ends. */
+  readonly openPages: () => PageStore;
   /** Waited for after every step. What it throws ends the run and is thrown on. */
   readonly afterStep: (progress: Progress) => Promise<void>;
   /** Waited for wherever the recipe has a result worth keeping before the last one. */

@@ -4,12 +4,13 @@ import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
-import type { Progress, Recipe, RecipeOutcome } from "../recipes/recipe.ts";
+import type { Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
 import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
 import type { JobClient } from "./client.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
 import { type Heart, isLost, type StopReason, startHeart } from "./heart.ts";
+import { PageFile } from "./page-file.ts";
 import { storeFolder } from "./publish.ts";
 
 export interface LeaseContext {
@@ -99,15 +100,31 @@ async function runRecipe(run: Run): Promise<RecipeOutcome> {
   const { client } = context;
   const executor = await context.executor(lease.executor);
   const base = await loadBase(context.cacheFolder, lease.base.files, client.download, stop);
+  const pages: PageFile[] = [];
+  const openPages = () => {
+    const file = new PageFile(context.cacheFolder);
+    pages.push(file);
+    return file;
+  };
   try {
-    return await runOnBase(run, executor, base.files);
+    return await runOnBase(run, { executor, files: base.files, openPages });
   } finally {
     base.close();
+    for (const file of pages) file.close();
   }
 }
 
-async function runOnBase(run: Run, executor: Executor, files: ModelFiles): Promise<RecipeOutcome> {
-  const { lease, context, stop, heart, events } = run;
+interface Means {
+  readonly executor: Executor;
+  /** Of the base. */
+  readonly files: ModelFiles;
+  readonly openPages: RecipeContext["openPages"];
+}
+
+async function runOnBase(
+  { lease, context, stop, heart, events }: Run,
+  { executor, files, openPages }: Means,
+): Promise<RecipeOutcome> {
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
     return { name: ref.name, digest: ref.sha256, bytes: await client.download(ref, stop) };
@@ -158,6 +175,7 @@ async function runOnBase(run: Run, executor: Executor, files: ModelFiles): Promi
       executor,
       now,
       event: events.add,
+      openPages,
       breathe,
       afterStep,
       publishCheckpoint: async (step, folder, metrics) => {

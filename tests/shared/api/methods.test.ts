@@ -30,6 +30,7 @@ describe("Method", () => {
     { type: "supervised", supervised: {}, dpo: {} },
     { type: "supervised", supervised: { hyperparameters: { beta: 1 } } },
     { type: "supervised", supervised: { hyperparameters: { n_epochs: 1.5 } } },
+    { type: "supervised", supervised: { hyperparameters: { optim_memory_limit: 1e6 } } },
     { type: "supervised", supervised: { hyperparameters: { learning_rate_multiplier: 0 } } },
     { type: "supervised", supervised: { peft: { type: "lora", lora_dropout: 1 } } },
     { type: "supervised", supervised: { peft: { type: "lora", target_modules: [] } } },

@@ -4,14 +4,19 @@ import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, parseManifest, requireBase } from "../../../shared/delta/manifest.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { initialWeights } from "../../../shared/model/init.ts";
 import { loadModelFolder, readModelJson } from "../../../shared/model/model-folder.ts";
 import { tokenizerDigest } from "../../../shared/model/tokenizer.ts";
+import { modelFolder } from "../../../shared/model/write-folder.ts";
 import type { AnySettings } from "../../../shared/peft/registry.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import type { PageStore } from "../../../trainer/loop/paged-update.ts";
 import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
 import { supervised } from "../../../trainer/recipes/supervised.ts";
 import { settingsOf } from "../../support/peft.ts";
 import { largestDifference } from "../golden-llama.ts";
+import { memoryStore } from "../loop/large-regression.ts";
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 
 // A run takes a third of a second of computing, which on a busy machine can be long.
@@ -21,6 +26,16 @@ const executor = createOnnxRuntimeExecutor({ threads: 1 });
 const files = tinyModel();
 const base = { id: "tiny", digest: "b".repeat(64), files };
 const lora = settingsOf({ type: "lora", r: 4, lora_alpha: 8 });
+
+/** The tiny model with an embedding of 107,520 numbers. */
+async function wideModel(): Promise<Map<string, Uint8Array>> {
+  const json = JSON.parse(new TextDecoder().decode(files.get("config.json")));
+  const wide = { ...json, hidden_size: 256, num_hidden_layers: 1 };
+  const config = parseModelConfig(wide);
+  const weights = initialWeights(config, 1);
+  const folder = new Map(files).set("config.json", new TextEncoder().encode(JSON.stringify(wide)));
+  return modelFolder({ config, base: folder, weight: (name) => weights.get(name)! });
+}
 
 async function dataset(text: string, name = "train.jsonl") {
   const bytes = new TextEncoder().encode(text);
@@ -34,6 +49,8 @@ interface RunOptions {
   readonly validation?: string;
   readonly checkpoint?: Uint8Array;
   readonly seed?: number;
+  readonly base?: RecipeJob["base"];
+  readonly pages?: PageStore;
   readonly afterStep?: (progress: Progress) => void;
 }
 
@@ -62,7 +79,7 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
         peft: options.peft ?? lora,
       },
     },
-    base,
+    base: options.base ?? base,
     training: await dataset(options.training ?? tinyDataset(12)),
     validation: options.validation === undefined ? null : await dataset(options.validation, "valid.jsonl"),
     checkpoint: options.checkpoint ?? null,
@@ -72,6 +89,7 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     executor,
     now: () => (clock += 100),
     event: (event) => void events.push(event),
+    openPages: () => options.pages ?? expect.fail("pages were opened"),
     breathe: async () => undefined,
     afterStep: async (progress) => options.afterStep?.(progress),
     publishCheckpoint: async (step, folder, metrics) =>
@@ -194,6 +212,29 @@ describe("a run is a function of its job", () => {
       expect(resumed.published.at(-1)).toEqual(undisturbed.published.at(-1));
       expect(resumed.events.find(({ message }) => message === `Going on after step ${killed}`)).toBeDefined();
     }
+  });
+
+  it("with the moments of large tensors in pages it ends with the same bytes, resumed or not", async () => {
+    const wide = { ...options, base: { ...base, files: await wideModel() }, peft: settingsOf({ type: "full" }) };
+    const hyperparameters = { ...options.hyperparameters, max_steps: 4 };
+    const plain = await run({ ...wide, hyperparameters });
+    const paged = { ...hyperparameters, optim: "paged_adamw_32bit", optim_memory_limit: 1000 } as const;
+    let checkpoint: Uint8Array | undefined;
+    const pages = memoryStore(2 * 420 * 256);
+    const afterStep: RunOptions["afterStep"] = ({ step, state }) => {
+      if (step === 2) checkpoint = state();
+    };
+    expect(await bytesOf(await run({ ...wide, hyperparameters: paged, pages, afterStep }))).toEqual(
+      await bytesOf(plain),
+    );
+    expect(pages.numbers.every((number) => number === 0)).toBe(false);
+    const resumed = await run({
+      ...wide,
+      hyperparameters: paged,
+      pages: memoryStore(2 * 420 * 256),
+      checkpoint: checkpoint!,
+    });
+    expect(await bytesOf(resumed)).toEqual(await bytesOf(plain));
   });
 
   it("another seed gives another result", async () => {
