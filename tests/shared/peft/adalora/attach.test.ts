@@ -3,6 +3,7 @@ import { linearModules } from "../../../../shared/model/modules.ts";
 import { tripletNames } from "../../../../shared/peft/adalora/allocator.ts";
 import { adaLoraScale, attachAdaLora, planAdaLora } from "../../../../shared/peft/adalora/attach.ts";
 import { AdaLoraSettings } from "../../../../shared/peft/adalora/settings.ts";
+import type { AttachedMethod } from "../../../../shared/peft/method.ts";
 import { elementCount, f32, type Tensor } from "../../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../../../trainer/loop/checkpoint.ts";
@@ -11,7 +12,7 @@ import { type TrainingPlan, train } from "../../../../trainer/loop/train.ts";
 import { initialState } from "../../../../trainer/loop/training-state.ts";
 import { ADAMW_DEFAULTS } from "../../../../trainer/optim/adamw.ts";
 import { frozenTensors, trainingGraph } from "../../../../trainer/recipes/causal-graphs.ts";
-import { NO_METHOD } from "../../../support/peft.ts";
+import { attached, NO_METHOD } from "../../../support/peft.ts";
 import { goldenFile, gradientsOf, logitsOf, peftGolden } from "../../../support/peft-golden.ts";
 import { goldenFeeds } from "../../../trainer/golden-llama.ts";
 import { largestDifference } from "../../model/golden-models.ts";
@@ -177,8 +178,8 @@ function plan(totalSteps = STEPS): TrainingPlan {
   };
 }
 
-const livingRanks = (tensors: Readonly<Record<string, Tensor>>) =>
-  method.parameters
+const livingRanks = (tensors: Readonly<Record<string, Tensor>>, { parameters }: AttachedMethod = method) =>
+  parameters
     .filter(({ name }) => name.endsWith("lora_E"))
     .reduce((sum, { name }) => sum + (tensors[name]!.data as Float32Array).filter((value) => value !== 0).length, 0);
 
@@ -217,4 +218,25 @@ describe("a run", () => {
     });
     expect(() => method.afterStep!.checkSteps!(9)).not.toThrow();
   });
+});
+
+it("allocates ranks of its own beside another method of a list", async () => {
+  const list = [
+    { type: "ia3", target_modules: ["k_proj"], feedforward_modules: [] },
+    { type: "adalora", init_r: 4, target_r: 1, tfinal: 2, target_modules: ["q_proj", "down_proj"] },
+  ];
+  const both = attached(list, { config, weights });
+  const end = await train(
+    executor,
+    {
+      ...plan(8),
+      gradients: trainingGraph({ config, method: both, shape: { rows: 2, tokens: 5 } }),
+      frozen: frozenTensors(weights, both),
+      parameters: both.parameters,
+      afterStep: both.afterStep!,
+    },
+    initialState(both.parameters, both.initial, both.afterStep!.memory),
+  );
+  expect(livingRanks(end.tensors, both)).toBe(4);
+  expect(() => both.afterStep!.checkSteps!(2)).toThrow(`\`${param}[1].tfinal\`: the run has 2 steps`);
 });
