@@ -45,7 +45,9 @@ export const SupervisedHyperparameters = z
     optim: z
       .enum(["adamw_torch", "paged_adamw_32bit"])
       .optional()
-      .meta({ description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out" }),
+      .meta({
+        description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out",
+      }),
     optim_memory_limit: z
       .int()
       .min(0)
