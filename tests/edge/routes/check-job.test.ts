@@ -49,8 +49,8 @@ describe("checkMethod", () => {
     expect(() => checkMethod(q(129), wide, HEAP)).toThrow(
       expect.objectContaining({
         code: "invalid_request",
-        param: "method.supervised.peft.r",
-        message: "`method.supervised.peft.r` must be at most 128, the largest rank that is served on this model.",
+        param: "method.supervised.peft",
+        message: "`method.supervised.peft` has a rank of 129, but the largest that is served on this model is 128.",
       }),
     );
   });

@@ -19,6 +19,7 @@ beforeAll(async () => {
 const refused = (fields: Record<string, unknown>) =>
   api.refusal("POST", path, { key, body: { model, training_file: file, ...fields } });
 const supervised = (settings: Record<string, unknown>) => ({ method: { type: "supervised", supervised: settings } });
+const several = (...peft: readonly object[]) => supervised({ peft });
 const lora = (settings: Record<string, unknown>) => supervised({ peft: { type: "lora", ...settings } });
 
 describe("creating a job", () => {
@@ -54,7 +55,10 @@ describe("creating a job", () => {
       type: "supervised",
       supervised: {
         hyperparameters: { n_epochs: 2, batch_size: "auto", learning_rate_multiplier: "auto" },
-        peft: { type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: "all-linear" },
+        peft: {
+          ...{ type: "lora", r: 8, lora_alpha: 16, lora_dropout: 0, use_rslora: false },
+          target_modules: "all-linear",
+        },
       },
     });
   });
@@ -75,6 +79,24 @@ describe("creating a job", () => {
     });
   });
 
+  it("takes several methods, and combinations by name, with every default filled in", async () => {
+    const create = async (...peft: readonly object[]) =>
+      (await api.call<Job>("POST", path, { key, body: { model, training_file: file, ...several(...peft) } })).method;
+    const adapters = { type: "bottleneck", config: "par_bn", reduction_factor: { 0: 2, default: 4 } };
+    expect(await create({ type: "lora", r: 4 }, adapters)).toMatchObject({
+      supervised: { peft: [{ type: "lora", r: 4, lora_alpha: 16 }, adapters] },
+    });
+    const { supervised: stored } = await create({ type: "unipelt", lora: { r: 2 } });
+    expect(stored.peft).toMatchObject([
+      {
+        type: "unipelt",
+        prefix_tuning: { num_virtual_tokens: 10, prefix_projection: true },
+        adapter: { config: "seq_bn" },
+        lora: { r: 2, lora_alpha: 16, target_modules: ["q_proj", "v_proj"] },
+      },
+    ]);
+  });
+
   it.each([
     ["a rank of 0", lora({ r: 0 }), "method.supervised.peft.r", "must be at least 1"],
     ["a rank of 10,000", lora({ r: 10_000 }), "method.supervised.peft.r", "from 1 to 8"],
@@ -92,9 +114,61 @@ describe("creating a job", () => {
     ],
     [
       "an unknown adapter",
-      supervised({ peft: { type: "dora" } }),
+      supervised({ peft: { type: "loha" } }),
       "method.supervised.peft.type",
-      '"dora" is not supported',
+      '"loha" is not supported',
+    ],
+    [
+      "an unknown adapter among several, with those that are known",
+      several({ type: "lora" }, { type: "loha" }),
+      "method.supervised.peft[1].type",
+      'must be one of "lora", ',
+    ],
+    ["an adapter without a type", supervised({ peft: { r: 4 } }), "method.supervised.peft.type", "is required: one of"],
+    ["no adapter", several(), "method.supervised.peft", "at least 1"],
+    ["nine adapters", several(...new Array(9).fill({ type: "lora" })), "method.supervised.peft", "at most 8"],
+    [
+      "a wrong setting of one",
+      several({ type: "lora" }, { type: "lora", r: 0 }),
+      "method.supervised.peft[1].r",
+      "at least 1",
+    ],
+    [
+      "a setting that does not fit the model",
+      several({ type: "lora" }, { type: "bottleneck", leave_out: [7] }),
+      "method.supervised.peft[1].leave_out",
+      "names layer 7",
+    ],
+    ["another method's setting", several({ type: "bottleneck", r: 4 }), "method.supervised.peft[0].r", "Unknown field"],
+    [
+      "an adapter that cannot be served",
+      supervised({ peft: { type: "bottleneck", ln_before: true } }),
+      "method.supervised.peft.ln_before",
+      "must be false",
+    ],
+    [
+      "all weights beside an adapter",
+      several({ type: "lora" }, { type: "full" }),
+      "method.supervised.peft[1]",
+      "send it alone",
+    ],
+    [
+      "two prefixes",
+      several({ type: "prefix" }, { type: "mam" }),
+      "method.supervised.peft[1].prefix_tuning",
+      "can have one",
+    ],
+    [
+      "a preset's part beyond the context",
+      supervised({ peft: { type: "mam", prefix_tuning: { num_virtual_tokens: 127 } } }),
+      "method.supervised.peft.prefix_tuning.num_virtual_tokens",
+      "leave no room",
+    ],
+    [
+      "a preset's part with an unknown setting",
+      several({ type: "unipelt", lora: { rank: 4 } }),
+      "method.supervised.peft[0].lora.rank",
+      "Unknown field",
     ],
     ["another method", { method: { type: "dpo", dpo: {} } }, "method.type", '"dpo" is not supported'],
     [

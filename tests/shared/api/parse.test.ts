@@ -8,6 +8,7 @@ const Schema = z.strictObject({
   list: z.array(z.strictObject({ a: z.int() })).optional(),
   content: z.union([z.string(), z.array(z.strictObject({ text: z.string() }))]).optional(),
   kind: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("x") })]).optional(),
+  sizes: z.record(z.string().regex(/^\d+$/, "must be a number or nothing"), z.int()).optional(),
   even: z
     .int()
     .refine((value) => value % 2 === 0, "must be even")
@@ -35,6 +36,8 @@ describe("requestError", () => {
       /^`content\[0\]\.text` must be a string\.$/,
     ],
     [{ name: "a", kind: { type: "y" } }, "kind.type", "unsupported_parameter", /one of "x"; "y" is not supported/],
+    [{ name: "a", kind: {} }, "kind.type", "invalid_request", /^`kind\.type` is required: one of "x"\.$/],
+    [{ name: "a", sizes: { b: 1 } }, "sizes.b", "invalid_request", /^`sizes\.b` must be a number or nothing\.$/],
     [{ name: "a", even: 3 }, "even", "invalid_request", /^`even` must be even\.$/],
     [
       { name: "a", tools: [] },
