@@ -34,7 +34,11 @@ export function evaluationGraph(options: CausalGraphOptions): Graph {
 /** What the graphs of `method` take besides data and parameters: the base's weights that it leaves alone, and its own. */
 export function frozenTensors(weights: Weights, method: AttachedMethod): ReadonlyMap<string, Tensor> {
   const gone = new Set([...method.parameters.map(({ name }) => name), ...(method.replaced ?? [])]);
-  return new Map<string, Tensor>([...[...weights].filter(([name]) => !gone.has(name)), ...(method.frozen ?? [])]);
+  const left = [...weights.keys()].filter((name) => !gone.has(name));
+  return new Map<string, Tensor>([
+    ...left.map((name) => [name, weights.get(name)!] as const),
+    ...(method.frozen ?? []),
+  ]);
 }
 
 function lossOf(name: string, { config, method, shape }: CausalGraphOptions, training: boolean) {

@@ -72,11 +72,13 @@ export const supervised: Recipe = async (job, context) => {
   const rows: RowOptions = { shape, packing, padId: tokenizer.padId };
   const batches = createBatches(examples, steps, rows);
   const masks = method.randomInputs(shape);
+  const pages = asked.optim === "paged_adamw_32bit" ? context.openPages() : undefined;
   const plan: TrainingPlan = {
     gradients: trainingGraph({ config, method, shape }),
     frozen: frozenTensors(weights, method),
     parameters: method.parameters,
     optimizer,
+    ...(pages === undefined ? {} : { paging: { store: pages, memoryLimit: asked.optim_memory_limit ?? 0 } }),
     schedule,
     ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
     batches: (step) =>
