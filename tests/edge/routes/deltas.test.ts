@@ -33,6 +33,33 @@ it("a delta is downloaded as the PEFT folder that was published", async () => {
   expect(await api.refusal("GET", path, { key: stranger })).toMatchObject({ status: 404, param: "delta_id" });
 });
 
+it("a delta of several methods is stored and downloaded with a folder for each", async () => {
+  const api = new Api();
+  await api.base("several-base");
+  const key = await api.tenant("several-owner");
+  const body = { model: "several-base", training_file: await api.dataset(key) };
+  await api.call("POST", "/v1/fine_tuning/jobs", {
+    key,
+    body: { ...body, method: { type: "supervised", supervised: { peft: { type: "mam" } } } },
+  });
+  const methods = ["prefix", "bottleneck"];
+  const { lease } = await new FakeTrainer(api).work("several", methods);
+  expect(lease.method.supervised.peft).toMatchObject({ type: "mam", adapter: { config: "par_bn" } });
+  const { data } = await api.call<{ data: { id: string; methods: string[] }[] }>("GET", "/v1/deltas", { key });
+  expect(data[0]).toMatchObject({ methods });
+  const archive = await (await api.send("GET", `/v1/deltas/${data[0]?.id}/content`, { key })).arrayBuffer();
+  const files = unpack(new Uint8Array(archive));
+  expect([...files.keys()].sort()).toEqual([
+    "0-prefix/adapter_config.json",
+    "0-prefix/adapter_model.safetensors",
+    "1-bottleneck/adapter.safetensors",
+    "1-bottleneck/adapter_config.json",
+    "manifest.json",
+  ]);
+  const { folder } = await tinyDelta(lease.base.digest, "several", methods);
+  for (const [name, bytes] of files) expect(bytes).toEqual(folder.get(name));
+});
+
 it("deltas are listed, described and deleted with their models", async () => {
   const api = new Api();
   await api.base("delta-base");

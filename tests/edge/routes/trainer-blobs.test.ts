@@ -104,8 +104,19 @@ describe("storing an artefact", () => {
     expect(await stored?.text()).toBe("resume state");
   });
 
+  it("keeps the folders of a delta of several methods", async () => {
+    const name = "0-prefix/adapter_config.json";
+    expect(await (await put(`${place}/${encodeURIComponent(name)}`, state)).json()).toMatchObject({
+      name,
+      created: true,
+    });
+    expect(await env.BLOBS.head(`tenants/blobber/deltas/${"a".repeat(64)}/${name}`)).not.toBeNull();
+  });
+
   it.each([
     [`${place}/adapter_model.bin`, "name"],
+    [`${place}/0-prefix%2F..%2Fmanifest.json`, "name"],
+    [`${place}/0-prefix%2Fmanifest.json`, "name"],
     [`${place}/..%2Fmanifest.json`, "name"],
     [`${place}/model.safetensors`, "name"],
     ["artefacts/delta/short/manifest.json", "digest"],

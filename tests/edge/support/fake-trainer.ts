@@ -53,10 +53,10 @@ export class FakeTrainer {
   }
 
   /** Stores the files of a small delta. */
-  async artefacts(lease: Lease, note?: string): Promise<Result> {
-    const { folder, files, digest } = await tinyDelta(lease.base.digest, note);
+  async artefacts(lease: Lease, note?: string, methods?: readonly string[]): Promise<Result> {
+    const { folder, files, digest } = await tinyDelta(lease.base.digest, note, methods);
     for (const [name, body] of folder) {
-      const path = `/v1/trainer/jobs/${lease.job}/artefacts/delta/${digest}/${name}`;
+      const path = `/v1/trainer/jobs/${lease.job}/artefacts/delta/${digest}/${encodeURIComponent(name)}`;
       await this.#api.call("PUT", path, { key: TRAINER_TOKEN, headers: await storing(lease, body), body });
     }
     return { kind: "delta", digest, files };
@@ -68,10 +68,10 @@ export class FakeTrainer {
   }
 
   /** Leases the next job and completes it. */
-  async work(note?: string): Promise<{ lease: Lease; model: string }> {
+  async work(note?: string, methods?: readonly string[]): Promise<{ lease: Lease; model: string }> {
     const lease = await this.lease();
     if (lease === undefined) throw new Error("there is no job to lease");
-    const { model } = await this.complete(lease, await this.artefacts(lease, note));
+    const { model } = await this.complete(lease, await this.artefacts(lease, note, methods));
     return { lease, model };
   }
 }

@@ -98,10 +98,14 @@ export async function fileList(folder: Folder): Promise<StoredFile[]> {
   );
 }
 
-/** The files of a small delta for a base, as far as the edge looks at them before it serves them, and its list. */
+/**
+ * The files of a small delta for a base, as far as the edge looks at them before it serves them, and its list. Of several
+ * methods each has a folder.
+ */
 export async function tinyDelta(
   baseDigest: string,
   note = "a",
+  methods: readonly string[] = ["lora"],
 ): Promise<{ folder: Folder; files: StoredFile[]; digest: string }> {
   const values = Float32Array.of(1, 2, 3, 4);
   const tensors = writeSafetensors(
@@ -115,7 +119,7 @@ export async function tinyDelta(
     base_model: "tiny",
     base_digest: baseDigest,
     tokenizer_digest: "0".repeat(64),
-    methods: ["lora"],
+    methods: [...methods],
     data_digests: [],
     metrics: {},
     parents: [],
@@ -123,12 +127,15 @@ export async function tinyDelta(
     created_at: 0,
     digest: await sha256Hex(tensors),
   });
-  const folder: Folder = new Map([
-    ["adapter_config.json", json({ peft_type: "LORA" })],
-    ["adapter_model.safetensors", tensors],
-    ["manifest.json", manifest],
-    ["serving.safetensors", tensors],
-  ]);
+  const adapters = methods.flatMap((method, index) => {
+    const place = methods.length === 1 ? "" : `${index}-${method}/`;
+    const weights = method === "bottleneck" ? "adapter.safetensors" : "adapter_model.safetensors";
+    return [
+      [`${place}adapter_config.json`, json({ peft_type: method.toUpperCase() })],
+      [`${place}${weights}`, tensors],
+    ] as const;
+  });
+  const folder: Folder = new Map([...adapters, ["manifest.json", manifest], ["serving.safetensors", tensors]]);
   const files = await fileList(folder);
   return { folder, files, digest: await folderDigest(files) };
 }

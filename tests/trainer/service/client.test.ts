@@ -54,6 +54,7 @@ describe("createJobClient", () => {
     const file = { name: "manifest.json", bytes, sha256: await sha256Hex(bytes) };
     await client.uploadFile({ kind: "delta", digest: "d" }, file);
     await client.uploadFile({ kind: "delta", digest: "d" }, file);
+    await client.uploadFile({ kind: "delta", digest: "d" }, { ...file, name: "0-lora/adapter_config.json" });
     const result = { kind: "delta" as const, digest: "d".repeat(64), files: [] };
     expect(await client.publishCheckpoint(5, { result, metrics: {} })).toBe("ft:tiny:demo::x:ckpt-step-5");
     expect(await client.complete({ result, metrics: { loss: 1 }, trained_tokens: 9 })).toBe("ft:tiny:demo::x");
@@ -66,7 +67,7 @@ describe("createJobClient", () => {
       failures: [{ error: { code: "invalid_dataset" } }],
       releases: ["paused"],
     });
-    expect([...server.artefacts.keys()]).toEqual(["delta/d/manifest.json"]);
+    expect([...server.artefacts.keys()]).toEqual(["delta/d/manifest.json", "delta/d/0-lora%2Fadapter_config.json"]);
   });
 
   it("tries the work's calls again and again, a beat only once", async () => {

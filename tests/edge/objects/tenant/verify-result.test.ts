@@ -23,6 +23,23 @@ describe("verifyResult", () => {
     expect(manifest).toMatchObject({ methods: ["lora"], base_digest: base.digest });
   });
 
+  it("lets one of several adapters pass, and refuses one that lacks a file of an adapter", async () => {
+    const several = async () => (await tinyDelta(base.digest, "several", ["lora", "bottleneck"])).folder;
+    expect(await verify("verify/f/", await several())).toMatchObject({ methods: ["lora", "bottleneck"] });
+    const cut = await several();
+    cut.delete("1-bottleneck/adapter.safetensors");
+    await expect(verify("verify/g/", cut)).rejects.toMatchObject({
+      param: "result.files",
+      message: "The delta lacks 1-bottleneck/adapter_model.safetensors.",
+    });
+    const torn = await several();
+    torn.set("1-bottleneck/adapter.safetensors", new Uint8Array(20).fill(255));
+    await expect(verify("verify/h/", torn)).rejects.toMatchObject({
+      code: "invalid_delta",
+      message: expect.stringContaining("1-bottleneck/adapter.safetensors"),
+    });
+  });
+
   it("refuses a delta for another base", async () => {
     await expect(verify("verify/b/", (await tinyDelta("c".repeat(64))).folder)).rejects.toMatchObject({
       code: "invalid_delta",
