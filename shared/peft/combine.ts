@@ -134,7 +134,7 @@ function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftCho
     return {
       ...{ settings, param, gates },
       plan: planGated(peftMethod(settings).plan(options), gates),
-      rate: peftMethod(settings).traits.learningRate / unit,
+      rate: ownLearningRate(settings) / unit,
       prefix: placed.length === 1 ? "" : `${index}.`,
     };
   });
@@ -145,7 +145,12 @@ function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftCho
 
 /** The learning rate of all together as a multiple of LoRA's: that of the method with the lowest. */
 export function learningRateOf(choice: PeftChoice): number {
-  return Math.min(...methodsOf(choice).map(({ settings }) => peftMethod(settings).traits.learningRate));
+  return Math.min(...methodsOf(choice).map(({ settings }) => ownLearningRate(settings)));
+}
+
+function ownLearningRate(settings: AnySettings): number {
+  const method = peftMethod(settings);
+  return method.learningRate?.(settings) ?? method.traits.learningRate;
 }
 
 function atRate(parameters: readonly Parameter[], factor: number): readonly Parameter[] {

@@ -5,6 +5,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { ModelFiles } from "../model/model-folder.ts";
+import type { Quantisation } from "../model/quantised-weights.ts";
 import type { ModelRewrite } from "../model/rewrite.ts";
 import type { BatchShape } from "../model/training-forward.ts";
 import type { Weights } from "../model/weights.ts";
@@ -26,11 +27,21 @@ export interface PeftMethod<Settings> {
   attach(options: AttachOptions<Settings>): AttachedMethod;
   /** Where gates go that `use_gating` asks for; left out by methods that have no such setting. Throws as `plan` does. */
   gates?(options: PlanOptions<Settings>): readonly Gate[];
+  /**
+   * What the method is trained on in place of a weight of the base, both in the layout of `weightSpecs`: merging the result
+   * onto anything else changes what it computes. Left out by methods that are trained on the base itself.
+   */
+  base?(options: Pick<PlanOptions<Settings>, "config" | "settings">): (
+    name: string,
+    weight: Tensor<"f32">,
+  ) => Tensor<"f32">;
   /** The trained values as files that others read, and as they are served. */
   publish(options: PublishOptions<Settings>): PublishedPart | Promise<PublishedPart>;
   /** The adapter files of this method, for those that others made; left out where there are none. */
   readonly format?: AdapterFormat;
   readonly traits: MethodTraits;
+  /** As among the traits, where it depends on the settings; left out where it does not. */
+  learningRate?(settings: Settings): number;
 }
 
 /** What a person who chooses a method wants to know, and what the recipes need to. */
@@ -202,6 +213,8 @@ export interface Adapter {
   readonly delta: CanonicalDelta;
   /** How many numbers were trained. */
   readonly parameters: number;
+  /** In what form the base's linear weights were while it was trained; float32 when left out. */
+  readonly quantisation?: Quantisation;
 }
 
 /** A layout of adapter files, peft's or AdapterHub's. Methods that share a layout share the object. */

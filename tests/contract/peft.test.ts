@@ -9,7 +9,7 @@ import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import { readAdapterFolder } from "../../shared/peft/adapter-folder.ts";
-import { planMethods } from "../../shared/peft/combine.ts";
+import { learningRateOf, planMethods } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { ADAPTER_FORMATS, PEFT_METHODS, type PeftType } from "../../shared/peft/registry.ts";
 import { createRandom } from "../../shared/random.ts";
@@ -130,6 +130,12 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count, merge
     expect(plan.parameters).toEqual(method.parameters);
     expect(plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(count(config));
     expect(plan.serving.positions).toBe((method.virtualTokens ?? 0) + (method.prefixTokens ?? 0));
+    // What the trainer cannot put together is refused when the job is made, from the plans.
+    expect(plan.claims ?? []).toEqual([
+      ...((method.virtualTokens ?? 0) > 0 ? ["virtual tokens"] : []),
+      ...((method.prefixTokens ?? 0) > 0 ? ["prefix"] : []),
+      ...((method.replaced?.size ?? 0) > 0 ? ["base"] : []),
+    ]);
   });
 
   it("has one first value of the right shape for each parameter, and no other", () => {
@@ -196,7 +202,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count, merge
         frozen: frozenTensors(weights, method),
         parameters: method.parameters,
         optimizer: ADAMW_DEFAULTS,
-        schedule: { kind: "constant", peak: 0.01 * traits.learningRate, warmupSteps: 0, totalSteps: 30 },
+        schedule: { kind: "constant", peak: 0.01 * learningRateOf(settings), warmupSteps: 0, totalSteps: 30 },
         ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
         batches: (step) => [{ feeds: { ...feeds, ...drawMasks(masks, { seed: 1, step, micro: 0 }) }, trainedTokens }],
       },

@@ -10,7 +10,7 @@ export const bitfit: PeftMethod<BitfitSettings> = {
   attach: attachBitfit,
   publish: publishBitfit,
   traits: {
-    learningRate: 10,
+    learningRate: 20,
     mergeable: true,
     suits: "small tasks on a model with biases, with the least to store of all methods that change the layers",
   },

@@ -11,7 +11,7 @@ export const ia3: PeftMethod<Ia3Settings> = {
   publish: publishIa3,
   format: ia3Format,
   traits: {
-    learningRate: 10,
+    learningRate: 40,
     mergeable: true,
     suits: "many small tasks close to what the base can do: a few numbers a layer, and no product when served",
   },

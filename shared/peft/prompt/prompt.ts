@@ -11,7 +11,7 @@ export const prompt: PeftMethod<PromptSettings> = {
   publish: publishPrompt,
   format: promptFormat,
   traits: {
-    learningRate: 10,
+    learningRate: 20,
     mergeable: false,
     suits: "steering what a large model can do already; it takes up context and changes no layer",
   },

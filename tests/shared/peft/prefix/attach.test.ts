@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { transposed } from "../../../../shared/model/weights.ts";
+import { learningRateOf } from "../../../../shared/peft/combine.ts";
 import { attachPrefix, planPrefix } from "../../../../shared/peft/prefix/attach.ts";
 import { PREFIX } from "../../../../shared/peft/prefix/flat-prefix.ts";
 import { PrefixSettings } from "../../../../shared/peft/prefix/settings.ts";
@@ -81,6 +82,12 @@ describe("planPrefix", () => {
     expect(plan(given).published).toBe(4 * 2 * layers * kv);
     const undecayed = plan(given).parameters.filter(({ decay }) => !decay);
     expect(undecayed.map(({ name }) => name)).toEqual(["transform.0.bias", "transform.2.bias"]);
+  });
+
+  it("lets the network learn at its own rate, which is lower", () => {
+    const rate = (given: object) => learningRateOf(settingsOf(given));
+    expect([rate({}), rate({ prefix_projection: true })]).toEqual([60, 4]);
+    expect(learningRateOf([settingsOf({}), settingsOf({ prefix_projection: true })])).toBe(4);
   });
 
   it.each<[object, string, string]>([
