@@ -35,6 +35,21 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
       parameters: (config) =>
         sum(config, ["q_proj", "v_proj", "down_proj"], ({ in: inSize, out }) => 3 * (inSize + out)),
     },
+    {
+      settings: { r: 2, target_modules: ["k_proj", "up_proj"], use_gating: true },
+      parameters: (config) => sum(config, ["k_proj", "up_proj"], ({ in: inSize, out }) => 2 * (inSize + out) + 1),
+    },
+  ],
+  qlora: [
+    {
+      settings: { r: 3, lora_dropout: 0.1, target_modules: ["q_proj", "v_proj", "down_proj"] },
+      parameters: (config) =>
+        sum(config, ["q_proj", "v_proj", "down_proj"], ({ in: inSize, out }) => 3 * (inSize + out)),
+    },
+    {
+      settings: { r: 2, target_modules: ["up_proj"], bnb_4bit_use_double_quant: false },
+      parameters: (config) => sum(config, ["up_proj"], ({ in: inSize, out }) => 2 * (inSize + out)),
+    },
   ],
   adalora: [
     {
@@ -65,6 +80,10 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
     },
     { settings: { config: "seq_bn" }, parameters: (config) => adapters(config, { each: 1, factor: 16 }) },
     { settings: { config: "par_bn" }, parameters: (config) => adapters(config, { each: 1, factor: 2 }) },
+    {
+      settings: { config: "houlsby", use_gating: true },
+      parameters: (config) => adapters(config, { each: 2, factor: 16 }) + 2 * config.layers,
+    },
     {
       settings: { config: "scaled_par_bn", reduction_factor: 8, leave_out: [0] },
       parameters: (config) => {
@@ -112,6 +131,10 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
         const kv = kvHeads * headDim;
         return 3 * kv + kv * 5 + 5 + 5 * 2 * layers * kv + 2 * layers * kv;
       },
+    },
+    {
+      settings: { num_virtual_tokens: 4, use_gating: true },
+      parameters: ({ layers, kvHeads, headDim }) => 4 * 2 * layers * kvHeads * headDim + layers,
     },
     {
       settings: { num_virtual_tokens: 3, init_text: "say it again" },
