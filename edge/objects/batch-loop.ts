@@ -1,16 +1,18 @@
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import type { GenerateEvent } from "../decode/events.ts";
 import type { Sequence } from "../decode/sequence.ts";
-import type { DecodeRow, Decoder } from "../runtime/decoder.ts";
-import type { BankDelta, DeltaBank } from "../runtime/delta-bank.ts";
+import type { DecodeRow, Decoder, PrefillChunk } from "../runtime/decoder.ts";
+import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
+import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
+import { columnsInWords } from "./serving-limits.ts";
 
 /** A request in the loop: its sequences ride in the same batch as everybody else's. */
 export interface BatchJob {
   readonly sequences: readonly Sequence[];
   readonly weights: WeightSet;
-  readonly deltas: readonly { readonly delta: BankDelta; readonly weight: number }[];
+  readonly deltas: RowDeltas;
   /** Called for every event of every sequence; must not throw. */
   readonly emit: (event: GenerateEvent) => void;
   /** Called once, when the last sequence is finished, the job was cancelled or the batch failed. */
@@ -20,7 +22,7 @@ export interface BatchJob {
 interface Row {
   readonly job: BatchJob;
   readonly sequence: Sequence;
-  /** How many tokens of the prompt are in the cache. */
+  /** How many positions are in the cache: the prefix, virtual tokens, then tokens of the prompt. */
   prefilled: number;
 }
 
@@ -32,7 +34,7 @@ type Outcome = "open" | "finished" | TrimtabError;
 export interface BatchLoopOptions {
   readonly decoder: Decoder;
   readonly slab: KvSlab;
-  readonly bank: DeltaBank;
+  readonly arena: DeltaArena;
   /** Prompt tokens per prefill: what one new request may delay all others by. */
   readonly chunk: number;
   /** A real turn of the event loop, so that new requests, disconnects and written bytes get through between steps. */
@@ -42,7 +44,8 @@ export interface BatchLoopOptions {
 /**
  * Continuous batching: one loop serves every open stream of a model. Each turn admits waiting sequences, prefills one chunk of
  * one prompt, and decodes one token for every row whose prompt is in. A row's slot is its index in `#rows`; when one leaves,
- * the last takes its place, so that the batch is always one stretch of neighbouring slots.
+ * the last takes its place, so that the batch is always one stretch of neighbouring slots. What the rows' deltas take is
+ * arranged anew whenever the rows are others than before.
  */
 export class BatchLoop {
   readonly #options: BatchLoopOptions;
@@ -50,6 +53,8 @@ export class BatchLoop {
   readonly #waiting: Row[] = [];
   readonly #open = new Map<BatchJob, number>();
   #running = false;
+  /** Whether the deltas of `#rows` are where the decoder takes them from. */
+  #arranged = true;
   #broken = false;
 
   constructor(options: BatchLoopOptions) {
@@ -78,7 +83,8 @@ export class BatchLoop {
       throw new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
     }
     this.#open.set(job, job.sequences.length);
-    for (const sequence of job.sequences) this.#waiting.push({ job, sequence, prefilled: 0 });
+    const prefilled = job.deltas.prefixTokens;
+    for (const sequence of job.sequences) this.#waiting.push({ job, sequence, prefilled });
     if (!this.#running) void this.#run();
   }
 
@@ -93,13 +99,17 @@ export class BatchLoop {
       while (this.#rows.length + this.#waiting.length > 0) {
         this.#admit();
         try {
+          this.#arrange();
           this.#prefillOne();
+          this.#arrange();
           this.#decodeAll();
         } catch (error) {
           this.#fail(error);
         }
         await this.#options.turn();
       }
+      // Nothing of the last row stays either.
+      this.#arrange();
     } finally {
       this.#running = false;
     }
@@ -107,31 +117,37 @@ export class BatchLoop {
 
   /** First come, first served: a sequence that does not fit yet holds back those behind it, so that none starves. */
   #admit(): void {
-    const { slab, bank } = this.#options;
+    const { slab, arena } = this.#options;
     for (;;) {
       const row = this.#waiting[0];
       if (row === undefined || this.#rows.length === slab.slots) return;
-      const deltas = row.job.deltas.map(({ delta }) => delta);
-      if (!bank.fits(deltas)) {
-        // With nobody else in the bank it will never fit.
+      const { deltas } = row.job;
+      if (!arena.fits([...this.#rows.map(({ job }) => job.deltas), deltas])) {
+        // Where it does not fit alone it never will.
         if (this.#rows.length === 0) this.#close(row.job, this.#tooLarge(deltas));
         else return;
         continue;
       }
-      for (const delta of deltas) bank.acquire(delta);
       this.#waiting.shift();
+      if (deltas.rest.prefix !== undefined) slab.writePrefix(this.#rows.length, deltas.rest.prefix);
       this.#rows.push(row);
+      this.#arranged = false;
     }
   }
 
+  #arrange(): void {
+    if (this.#arranged) return;
+    this.#options.decoder.arrange(this.#rows.map(({ job }) => job.deltas));
+    this.#arranged = true;
+  }
+
   #prefillOne(): void {
-    const slot = this.#rows.findIndex(({ prefilled, sequence }) => prefilled < sequence.prompt.length);
+    const slot = this.#rows.findIndex((row) => !isReady(row));
     const row = this.#rows[slot];
     if (row === undefined) return;
-    const tokens = row.sequence.prompt.slice(row.prefilled, row.prefilled + this.#options.chunk);
-    const chunk = { slot, tokens, start: row.prefilled, deltas: rowDeltas(row) };
+    const chunk = nextChunk(row, slot, this.#options.chunk);
     const logits = this.#options.decoder.prefill(row.job.weights, chunk);
-    row.prefilled += tokens.length;
+    row.prefilled += chunk.virtual + chunk.tokens.length;
     if (isReady(row)) this.#end([[row, this.#accept(row, logits)]]);
   }
 
@@ -173,19 +189,19 @@ export class BatchLoop {
     if (left === 0) this.#close(row.job);
   }
 
-  /** Frees the row's slot, moving the last row into it, and its deltas. */
+  /** Frees the row's slot, moving the last row into it. */
   #vacate(row: Row): void {
-    const { slab, bank } = this.#options;
+    const { slab } = this.#options;
     const slot = this.#rows.indexOf(row);
     const last = this.#rows.length - 1;
     const mover = this.#rows[last]!;
     if (slot !== last) {
-      slab.copy(last, slot, cachedTokens(mover));
+      slab.copy(last, slot, cachedPositions(mover));
       this.#rows[slot] = mover;
     }
     this.#rows.pop();
     slab.clear(last);
-    for (const { delta } of row.job.deltas) bank.release(delta.key);
+    this.#arranged = false;
   }
 
   #close(job: BatchJob, error?: TrimtabError): void {
@@ -207,26 +223,44 @@ export class BatchLoop {
     for (const job of new Set(this.#rows.map((row) => row.job))) this.#close(job, error);
   }
 
-  #tooLarge(deltas: readonly BankDelta[]): TrimtabError {
-    const rank = deltas.reduce((sum, delta) => sum + delta.rank, 0);
+  #tooLarge({ columns }: RowDeltas): TrimtabError {
+    const { arena } = this.#options;
+    const has = { rank: columns.factors, columns: columns.bottlenecks };
+    const most = {
+      rank: has.rank > 0 ? arena.largest("factors") : 0,
+      columns: has.columns > 0 ? arena.largest("bottlenecks") : 0,
+    };
     return new TrimtabError(
       "invalid_request",
-      `the request's deltas have a rank of ${rank} together, but this model serves at most ${this.#options.bank.capacity}`,
+      `the request's deltas have ${columnsInWords(has, "and")} together, but this model serves at most ${columnsInWords(most, "or")}`,
       { param: "deltas" },
     );
   }
 }
 
-function isReady({ prefilled, sequence }: Row): boolean {
-  return prefilled === sequence.prompt.length;
+/** Positions before the row's first token that the deltas fill. */
+const leadOf = ({ job: { deltas } }: Row): number => deltas.prefixTokens + deltas.virtualTokens;
+
+function isReady(row: Row): boolean {
+  return row.prefilled === leadOf(row) + row.sequence.prompt.length;
 }
 
-function rowDeltas({ job }: Row): { key: string; weight: number }[] {
-  return job.deltas.map(({ delta, weight }) => ({ key: delta.key, weight }));
+function nextChunk({ job, sequence, prefilled }: Row, slot: number, size: number): PrefillChunk {
+  const { prefixTokens, virtualTokens } = job.deltas;
+  const from = prefilled - prefixTokens;
+  const virtual = Math.min(size, Math.max(0, virtualTokens - from));
+  const first = Math.max(0, from - virtualTokens);
+  return { slot, start: prefilled, virtual, tokens: sequence.prompt.slice(first, first + size - virtual) };
 }
 
-function cachedTokens(row: Row): number {
-  return isReady(row) ? row.sequence.pending.position : row.prefilled;
+/** The token that the row decodes next, and its position in the cache. */
+function pendingOf(row: Row): DecodeRow {
+  const { token, position } = row.sequence.pending;
+  return { token, position: leadOf(row) + position };
+}
+
+function cachedPositions(row: Row): number {
+  return isReady(row) ? pendingOf(row).position : row.prefilled;
 }
 
 /**
@@ -234,8 +268,7 @@ function cachedTokens(row: Row): number {
  * its next chunk overwrites.
  */
 function decodeRow(row: Row): DecodeRow {
-  const deltas = rowDeltas(row);
-  return isReady(row) ? { ...row.sequence.pending, deltas } : { token: 0, position: row.prefilled, deltas };
+  return isReady(row) ? pendingOf(row) : { token: 0, position: row.prefilled };
 }
 
 /** The stretches of neighbouring rows that share their weights, each cut to begin and end with a ready row. */

@@ -8,7 +8,9 @@ import type { BatchJob } from "./batch-loop.ts";
 import { encodeEvent, type GenerateRequest, type StoredFolder } from "./engine-protocol.ts";
 import { LoadOnce } from "./load-once.ts";
 import { encodePrompts, tokenLimit } from "./prompt.ts";
+import { requestedDeltas } from "./requested-deltas.ts";
 import { ServedModel } from "./served-model.ts";
+import { artefactId } from "./tenant/artefacts.ts";
 
 /**
  * Models live at module scope: they outlive the object, which is dropped when it has been idle for some seconds, and come
@@ -88,13 +90,16 @@ export class Engine extends DurableObject<Env> {
   ): Promise<void> {
     const model = await loadModel(this.env, request.model.base);
     const prompts = await encodePrompts(model, request.prompt, turn);
-    const sequences = createSequences(model, request, prompts);
-    const deltas = await Promise.all(
-      request.model.deltas.map(async (delta) => ({
-        delta: await model.delta(request.tenant, delta),
-        weight: delta.weight,
-      })),
+    const deltas = requestedDeltas(
+      await Promise.all(
+        request.model.deltas.map(async (asked) => ({
+          id: artefactId({ kind: "delta", digest: asked.digest }),
+          delta: await model.delta(request.tenant, asked),
+          weight: asked.weight,
+        })),
+      ),
     );
+    const sequences = createSequences(model, request, { prompts, lead: deltas.prefixTokens + deltas.virtualTokens });
     const { set, release } = await model.weights(request.model.weights);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -122,8 +127,12 @@ function loadModel(env: Env, folder: StoredFolder): Promise<ServedModel> {
   });
 }
 
-/** Choice p·n + i is the i-th of prompt p; each has a random stream of its own. */
-function createSequences(model: ServedModel, request: GenerateRequest, prompts: readonly number[][]): Sequence[] {
+/** Choice p·n + i is the i-th of prompt p; each has a random stream of its own. `lead` positions stand before each prompt. */
+function createSequences(
+  model: ServedModel,
+  request: GenerateRequest,
+  { prompts, lead }: { prompts: readonly number[][]; lead: number },
+): Sequence[] {
   const { sampling } = request;
   const { tokenizer } = model;
   const seed = sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
@@ -140,7 +149,7 @@ function createSequences(model: ServedModel, request: GenerateRequest, prompts: 
   // A turn may end with another token than a text does.
   const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
   return prompts.flatMap((prompt, p) => {
-    const maxTokens = tokenLimit(model, prompt.length, { requested: sampling.maxTokens, param });
+    const maxTokens = tokenLimit(model, prompt.length, { requested: sampling.maxTokens, param, lead });
     return Array.from({ length: sampling.n }, (_, i) => {
       const choice = p * sampling.n + i;
       const random = createRandom(seed, "choice", choice);

@@ -85,23 +85,26 @@ export interface TokenWish {
   readonly requested: number | null;
   /** The request's field that holds the prompt. */
   readonly param: "messages" | "prompt";
+  /** Positions of the context that the request's deltas fill. */
+  readonly lead: number;
 }
 
 /**
- * How many tokens may follow a prompt. Throws `context_length_exceeded` when the prompt leaves no room, or less than was
- * asked for.
+ * How many tokens may follow a prompt. Throws `context_length_exceeded` when the prompt and what the deltas put before it leave
+ * no room, or less than was asked for.
  */
 export function tokenLimit(
   model: Pick<PromptModel, "capacity">,
   promptTokens: number,
-  { requested, param }: TokenWish,
+  { requested, param, lead }: TokenWish,
 ): number {
-  const room = model.capacity - promptTokens;
+  const room = model.capacity - lead - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? room;
   const wanted = requested === null ? "" : ` and ${requested} were asked for after it`;
+  const taken = lead === 0 ? "" : `, of which the deltas take ${lead}`;
   throw new TrimtabError(
     "context_length_exceeded",
-    `this model's context is ${model.capacity} tokens, but the prompt has ${promptTokens}${wanted}; shorten the prompt` +
+    `this model's context is ${model.capacity} tokens${taken}, but the prompt has ${promptTokens}${wanted}; shorten the prompt` +
       (requested === null ? "" : " or lower max_tokens"),
     { param: requested === null || room < 1 ? param : "max_tokens" },
   );

@@ -1,15 +1,16 @@
-import { decodeCanonical } from "../../shared/delta/canonical.ts";
-import { TrimtabError } from "../../shared/errors.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
-import { readWeights, transposed } from "../../shared/model/weights.ts";
+import { readWeights } from "../../shared/model/weights.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import { Decoder } from "../runtime/decoder.ts";
-import { type BankDelta, type BankFactors, DeltaBank } from "../runtime/delta-bank.ts";
+import { DeltaArena } from "../runtime/delta-arena.ts";
 import { KvSlab } from "../runtime/kv-slab.ts";
 import { planMemory } from "../runtime/memory-plan.ts";
 import { loadOrtModule, type OrtModule } from "../runtime/ort-module.ts";
+import { RowVectors } from "../runtime/row-vectors.ts";
+import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
 import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
 import { BoundedCache } from "./bounded-cache.ts";
@@ -26,7 +27,7 @@ export class ServedModel {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
   readonly endTokens: ReadonlySet<number>;
-  /** The longest prompt and completion together, in tokens. */
+  /** The longest prompt and completion together, in tokens, with what deltas put before them. */
   readonly capacity: number;
   readonly loop: BatchLoop;
   readonly #blobs: R2Bucket;
@@ -36,7 +37,7 @@ export class ServedModel {
   /** How many requests use a full fine-tune, or wait for it. */
   readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
-  readonly #deltas = new BoundedCache<BankDelta>(DELTA_CACHE_BYTES);
+  readonly #deltas = new BoundedCache<ServingDelta>(DELTA_CACHE_BYTES);
 
   private constructor(parts: {
     config: ModelConfig;
@@ -76,10 +77,11 @@ export class ServedModel {
     const ort = await loadOrtModule({ heapLimitBytes: options.heapLimitBytes });
     const base = new WeightSet(ort, await readWeights(config, files));
     const slab = new KvSlab(ort, config, plan);
-    const bank = new DeltaBank(ort, config, plan.bankRank);
-    const decoder = new Decoder(ort, config, slab, bank, { chunk: CHUNK });
+    const arena = new DeltaArena(ort, config, { slots: plan.slots, numbers: plan.arenaNumbers });
+    const vectors = new RowVectors(ort, config, plan.slots);
+    const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: CHUNK });
     const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-    const loop = new BatchLoop({ decoder, slab, bank, chunk: CHUNK, turn });
+    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, turn });
     const { capacity } = plan;
     return new ServedModel({
       config,
@@ -125,13 +127,13 @@ export class ServedModel {
     }
   }
 
-  /** A delta's factors, from its serving form. The digest names the contents, so equal digests are equal factors. */
-  async delta(tenant: string, folder: StoredFolder): Promise<BankDelta> {
+  /** A delta, from its serving form, whatever method made it. The digest names the contents, so equal digests are equal. */
+  async delta(tenant: string, folder: StoredFolder): Promise<ServingDelta> {
     const key = `${tenant}/${folder.digest}`;
     const known = this.#deltas.get(key);
     if (known !== undefined) return known;
-    const bytes = await new FolderReader(this.#blobs, folder).bytes("serving.safetensors");
-    const delta = parseBankDelta(this.config, key, bytes);
+    const bytes = await new FolderReader(this.#blobs, folder).bytes(SERVING_FILE);
+    const delta = servingDelta(key, decodeCanonical(bytes, this.config));
     this.#deltas.set(key, delta, bytes.byteLength);
     return delta;
   }
@@ -146,23 +148,6 @@ export class ServedModel {
     }
     return new WeightSet(this.#ort, weights);
   }
-}
-
-/** What the bank takes of a serving file: A transposed to [r, in]. A delta's rank is that of its largest layer. */
-function parseBankDelta(config: ModelConfig, key: string, bytes: Uint8Array): BankDelta {
-  const factors = new Map<string, BankFactors>();
-  let rank = 0;
-  for (const [path, { a, b, scale, bias }] of decodeCanonical(bytes, config).linears) {
-    if (a === undefined || b === undefined || scale !== undefined || bias !== undefined) {
-      throw new TrimtabError(
-        "invalid_delta",
-        `the delta changes ${path} by more than low-rank factors, which is not served`,
-      );
-    }
-    rank = Math.max(rank, b.shape[0]!);
-    factors.set(path, { a: transposed(a).data, b: b.data });
-  }
-  return { key, rank, factors };
 }
 
 /** The tokens that end a text: those of generation_config.json, and the tokenizer's end-of-text and padding tokens. */

@@ -3,7 +3,7 @@ import { Method } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
-import { servedRank } from "../objects/served-rank.ts";
+import { beyondLimits, servingLimits } from "../objects/serving-limits.ts";
 
 /** The method of a request with every default filled in, whichever of the two ways it came. */
 export function methodOf(request: CreateJob): Method {
@@ -24,18 +24,18 @@ export function methodOf(request: CreateJob): Method {
 /**
  * Checks a method against the base that it is for, and against the heap that is to serve what comes of it.
  *
- * @throws TrimtabError invalid_request for a rank beyond the smallest matrix or beyond what is served, or target modules that
- *   match nothing.
+ * @throws TrimtabError invalid_request for what a method itself refuses, for more ranks, bottleneck columns or positions than
+ *   are served, or for examples longer than the context.
  */
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
   const { peft, hyperparameters } = method.supervised;
   const { serving } = planMethods({ config, settings: peft, param: "method.supervised.peft" });
-  const served = servedRank(config, heapLimitBytes);
-  if (serving.rank > served) {
+  const beyond = beyondLimits(serving, servingLimits(config, heapLimitBytes));
+  if (beyond !== undefined) {
     throw new TrimtabError(
       "invalid_request",
-      `\`method.supervised.peft\` has a rank of ${serving.rank}, but the largest that is served on this model is ${served}.`,
+      `\`method.supervised.peft\` has ${beyond.has}, but the most that is served on this model is ${beyond.most}.`,
       { param: "method.supervised.peft" },
     );
   }

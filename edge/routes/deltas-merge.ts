@@ -2,7 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { MergeDeltas, MergedDeltas } from "../../shared/api/deltas.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
-import { servedRank } from "../objects/served-rank.ts";
+import { servingLimits } from "../objects/serving-limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { uploadTarget } from "./deltas-upload.ts";
 import { once } from "./idempotent.ts";
@@ -45,7 +45,7 @@ deltasMerge.openapi(merge, (c) =>
       const files = await modelFiles(delta, base, new FolderReader(bucket, stored));
       return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, asked), 200);
     }
-    requireServed(delta, request, servedRank(base.config, heapLimitBytes(c.env)));
+    requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)).rank);
     const files = await deltaFiles(delta, { request, sources, base });
     return c.json(await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, asked), 200);
   }),

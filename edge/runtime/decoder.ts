@@ -1,66 +1,67 @@
-import { encodeOnnx } from "../../shared/graph/onnx.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { decodeGraph } from "../../shared/model/decode-graph.ts";
-import type { DeltaBank } from "./delta-bank.ts";
+import { HEAD_PATH } from "../../shared/model/modules.ts";
+import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
+import { DecodeSessions } from "./decode-sessions.ts";
+import type { DeltaArena } from "./delta-arena.ts";
+import { addProduct, changeHead } from "./host-changes.ts";
 import type { KvSlab } from "./kv-slab.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
-import { createSession, type NamedTensors, type Session } from "./session.ts";
+import type { RowVectors } from "./row-vectors.ts";
+import { BARE, type RowDeltas } from "./serving-delta.ts";
+import type { NamedTensors } from "./session.ts";
 import type { WeightSet } from "./weight-set.ts";
-
-export type RowDeltas = readonly { readonly key: string; readonly weight: number }[];
 
 /** One row of a decoding step. */
 export interface DecodeRow {
   readonly token: number;
-  /** The position of `token` in its row: how many tokens came before it. */
+  /** The position of `token` in its row: how many came before it, prefix and virtual tokens among them. */
   readonly position: number;
-  readonly deltas: RowDeltas;
 }
 
-/** A chunk of one row's prompt. */
+/** A chunk of what comes before a row's first new token: virtual tokens of its deltas, then tokens. */
 export interface PrefillChunk {
   readonly slot: number;
-  readonly tokens: readonly number[];
-  /** How many tokens of the row are in the cache already. */
+  /** How many positions of the row are in the cache already, the prefix among them. */
   readonly start: number;
-  readonly deltas: RowDeltas;
+  /** How many virtual tokens the chunk begins with. */
+  readonly virtual: number;
+  readonly tokens: readonly number[];
+}
+
+export interface DecoderParts {
+  readonly slab: KvSlab;
+  readonly arena: DeltaArena;
+  readonly vectors: RowVectors;
 }
 
 /**
- * Runs the decode graph over the resident weights, the key/value slab and the delta bank. Nothing is copied but the token
- * ids in and the logits out; the handles of every batch size are made once and kept.
+ * Runs the decode graph over the resident weights, the key/value slab and the deltas of every slot. Nothing is copied but the
+ * embeddings in and the logits out; the handles of every batch size are made once and kept.
  */
 export class Decoder {
-  readonly #ort: OrtModule;
   readonly #config: ModelConfig;
-  readonly #slab: KvSlab;
-  readonly #bank: DeltaBank;
-  readonly #plain: Session;
-  readonly #banked: Session;
+  readonly #parts: DecoderParts;
+  readonly #sessions: DecodeSessions;
   readonly #logits: ResidentTensor<"f32">;
+  readonly #final: ResidentTensor<"f32">;
   readonly #last: ResidentTensor<"i32">;
-  readonly #tokens: ResidentTensor<"i64">;
+  readonly #embedded: ResidentTensor<"f32">;
   readonly #longest: ResidentTensor<"i32">;
-  readonly #gains: ResidentTensor<"f32">;
   readonly #handles = new Map<string, ResidentTensor>();
+  /** By slot. */
+  #rows: readonly RowDeltas[] = [];
 
-  constructor(ort: OrtModule, config: ModelConfig, slab: KvSlab, bank: DeltaBank, options: { chunk: number }) {
-    this.#ort = ort;
+  constructor(ort: OrtModule, config: ModelConfig, parts: DecoderParts, { chunk }: { chunk: number }) {
+    const { slots, capacity } = parts.slab;
     this.#config = config;
-    this.#slab = slab;
-    this.#bank = bank;
-    const session = (deltas: "none" | "bank") => {
-      const graph = decodeGraph(config, { capacity: slab.capacity, deltas });
-      return createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
-    };
-    this.#plain = session("none");
-    this.#banked = session("bank");
-    this.#logits = allocateTensor(ort, "f32", [slab.slots, config.vocabSize]);
-    this.#last = allocateTensor(ort, "i32", [slab.slots]);
-    this.#tokens = allocateTensor(ort, "i64", [Math.max(slab.slots, options.chunk)]);
+    this.#parts = parts;
+    this.#sessions = new DecodeSessions(ort, config, capacity);
+    this.#logits = allocateTensor(ort, "f32", [slots, config.vocabSize]);
+    this.#final = allocateTensor(ort, "f32", [slots, config.hiddenSize]);
+    this.#last = allocateTensor(ort, "i32", [slots]);
+    this.#embedded = allocateTensor(ort, "f32", [Math.max(slots, chunk), config.hiddenSize]);
     this.#longest = allocateTensor(ort, "i32", []);
-    this.#gains = allocateTensor(ort, "f32", [slab.slots * bank.capacity]);
   }
 
   get vocabularySize(): number {
@@ -68,54 +69,111 @@ export class Decoder {
   }
 
   /**
+   * Says which deltas the row in each slot has, in slot order; slots beyond have none, and nothing stays of what they had.
+   * Key/value caches are left alone. Throws `capacity_exceeded` when the arena does not hold the deltas.
+   */
+  arrange(rows: readonly RowDeltas[]): void {
+    this.#parts.arena.arrange(rows);
+    this.#parts.vectors.arrange(rows);
+    this.#rows = rows;
+  }
+
+  /**
    * Decodes the rows in slots `first` … `first + rows.length − 1`. Gives their logits [rows, V], a view that the next run
    * overwrites. Writes each row's key and value at its position.
    */
   decode(weights: WeightSet, first: number, rows: readonly DecodeRow[]): Float32Array {
-    const tokens = this.#tokens.view();
     const last = this.#last.view();
     rows.forEach((row, i) => {
-      tokens[i] = BigInt(row.token);
+      this.#embed(weights, { at: i, slot: first + i, token: row.token });
       last[i] = row.position;
     });
     const longest = 1 + Math.max(...rows.map(({ position }) => position));
-    return this.#run(weights, { first, rows: rows.map(({ deltas }) => deltas), length: 1, longest });
+    return this.#run(weights, { first, count: rows.length, length: 1, longest });
   }
 
-  /** Appends a chunk to one row's cache. Gives the logits [V] of its last token, a view that the next run overwrites. */
-  prefill(weights: WeightSet, { slot, tokens, start, deltas }: PrefillChunk): Float32Array {
-    this.#tokens.view().set(tokens.map(BigInt));
-    const end = start + tokens.length;
+  /**
+   * Appends a chunk to one row's cache. Gives the logits [V] of its last position, a view that the next run overwrites. A
+   * row's prefix must be in the slab before its first chunk.
+   */
+  prefill(weights: WeightSet, { slot, start, virtual, tokens }: PrefillChunk): Float32Array {
+    const { rest, prefixTokens } = this.#row(slot);
+    const width = this.#config.hiddenSize;
+    if (rest.prompt !== undefined && virtual > 0) {
+      const from = start - prefixTokens;
+      this.#embedded.view().set(rest.prompt.data.subarray(from * width, (from + virtual) * width));
+    }
+    for (const [i, token] of tokens.entries()) this.#embed(weights, { at: virtual + i, slot, token });
+    const length = virtual + tokens.length;
+    const end = start + length;
     this.#last.view()[0] = end - 1;
-    return this.#run(weights, { first: slot, rows: [deltas], length: tokens.length, longest: end });
+    return this.#run(weights, { first: slot, count: 1, length, longest: end });
+  }
+
+  #row(slot: number): RowDeltas {
+    return this.#rows[slot] ?? BARE;
+  }
+
+  /** Writes a token's embedding, as its row has it, to place `at` of the run's input. */
+  #embed(weights: WeightSet, { at, slot, token }: { at: number; slot: number; token: number }): void {
+    const width = this.#config.hiddenSize;
+    const target = this.#embedded.view().subarray(at * width, (at + 1) * width);
+    target.set(weights.embedding(token));
+    const { embedding } = this.#row(slot).rest;
+    if (embedding === undefined) return;
+    const rank = embedding.b.shape[0]!;
+    addProduct(target, embedding.a.data.subarray(token * rank, (token + 1) * rank), embedding.b);
   }
 
   #run(
     weights: WeightSet,
-    { first, rows, length, longest }: { first: number; rows: readonly RowDeltas[]; length: number; longest: number },
+    { first, count, length, longest }: { first: number; count: number; length: number; longest: number },
   ): Float32Array {
-    const count = rows.length;
+    const { slab } = this.#parts;
     this.#longest.view()[0] = longest;
-    const cache = this.#slab.window(first, count);
+    const rows = Array.from({ length: count }, (_, i) => this.#row(first + i));
+    const { session, features } = this.#sessions.for(this.#needed(rows));
+    const cache = slab.window(first, count);
     const logits = this.#handle("logits", this.#logits, [count, this.#config.vocabSize]);
+    const final = this.#handle("final", this.#final, [count, this.#config.hiddenSize]);
     const inputs: NamedTensors = {
-      tokens: this.#handle("tokens", this.#tokens, [count, length]),
+      embedded: this.#handle("embedded", this.#embedded, [count, length, this.#config.hiddenSize]),
       last: this.#handle("last", this.#last, [count]),
       longest: this.#longest,
-      ...weights.tensors,
+      ...weights.inputs,
       ...cache.past,
+      ...this.#deltaInputs(features, first, count),
     };
-    const outputs = { logits, ...cache.present };
-    if (rows.every((deltas) => deltas.length === 0)) this.#plain.run(inputs, outputs);
-    else this.#banked.run({ ...inputs, ...this.#gainsOf(rows), ...this.#bank.window() }, outputs);
-    return logits.view() as Float32Array;
+    const heads = rows.map(({ rest }) => rest.linears.get(HEAD_PATH));
+    const hasHead = heads.some((head) => head !== undefined);
+    session.run(inputs, { logits, ...(hasHead ? { final } : {}), ...cache.present });
+    const result = logits.view() as Float32Array;
+    for (const [i, head] of heads.entries()) {
+      if (head === undefined) continue;
+      const part = <T extends ResidentTensor>(tensor: T, width: number) =>
+        (tensor.view() as Float32Array).subarray(i * width, (i + 1) * width);
+      changeHead(part(logits, this.#config.vocabSize), part(final, this.#config.hiddenSize), head);
+    }
+    return result;
   }
 
-  #gainsOf(rows: readonly RowDeltas[]): NamedTensors {
-    const rank = this.#bank.activeRank;
-    const view = this.#gains.view();
-    for (const [i, deltas] of rows.entries()) this.#bank.writeGains(view.subarray(i * rank, (i + 1) * rank), deltas);
-    return { gains: this.#handle("gains", this.#gains, [rows.length, 1, rank]) };
+  #needed(rows: readonly RowDeltas[]): ServingFeatures {
+    return {
+      layout: this.#parts.arena.layout,
+      factors: rows.some(({ columns }) => columns.factors > 0),
+      vectors: rows.some(({ hasVectors }) => hasVectors),
+      bottlenecks: rows.some(({ columns }) => columns.bottlenecks > 0),
+    };
+  }
+
+  #deltaInputs({ factors, vectors, bottlenecks }: ServingFeatures, first: number, count: number): NamedTensors {
+    const { arena, vectors: rowVectors } = this.#parts;
+    return {
+      ...(factors ? arena.window("factors", first, count) : {}),
+      ...(vectors ? rowVectors.window("layers", first, count) : {}),
+      ...(bottlenecks ? arena.window("bottlenecks", first, count) : {}),
+      ...(bottlenecks ? rowVectors.window("blocks", first, count) : {}),
+    };
   }
 
   /** A handle of that shape over the start of `tensor`. */

@@ -1,8 +1,12 @@
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { cacheNames, cacheWidth } from "../../shared/model/decode-graph.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { NamedTensors } from "./session.ts";
+import { WindowCache } from "./window-cache.ts";
+
+const WINDOWS = 48;
 
 /** A window over neighbouring slots of every layer's cache, under the names that a decode graph takes and gives. */
 export interface CacheWindow {
@@ -19,7 +23,7 @@ export class KvSlab {
   readonly capacity: number;
   readonly #config: ModelConfig;
   readonly #layers: readonly { readonly key: ResidentTensor<"f32">; readonly value: ResidentTensor<"f32"> }[];
-  readonly #windows = new Map<string, CacheWindow>();
+  readonly #past = new WindowCache(WINDOWS);
 
   constructor(ort: OrtModule, config: ModelConfig, { slots, capacity }: { slots: number; capacity: number }) {
     this.slots = slots;
@@ -40,22 +44,53 @@ export class KvSlab {
     return config.layers * 2 * config.kvHeads * capacity * cacheWidth(config) * 4;
   }
 
-  /** Slots `first` … `first + count − 1`. The slab keeps and owns the result. */
+  /** Slots `first` … `first + count − 1`. The slab keeps and owns the tensors. */
   window(first: number, count: number): CacheWindow {
-    const id = `${first}+${count}`;
-    const known = this.#windows.get(id);
-    if (known !== undefined) return known;
-    const past: Record<string, ResidentTensor> = {};
-    const present: Record<string, ResidentTensor> = {};
     const shape = [count, this.#config.kvHeads, this.capacity, cacheWidth(this.#config)];
-    this.#layers.forEach(({ key, value }, layer) => {
-      const names = cacheNames(layer);
-      present[names.nextKey] = past[names.key] = key.window(shape, first * this.#slotElements);
-      present[names.nextValue] = past[names.value] = value.window(shape, first * this.#slotElements);
+    const at = first * this.#slotElements;
+    const past = this.#past.get(`${first}+${count}`, () => {
+      const named = this.#layers.flatMap(({ key, value }, layer) => {
+        const names = cacheNames(layer);
+        return [
+          [names.key, key.window(shape, at)],
+          [names.value, value.window(shape, at)],
+        ] as const;
+      });
+      return Object.fromEntries(named);
     });
-    const window = { past, present };
-    this.#windows.set(id, window);
-    return window;
+    const present = this.#layers.flatMap((_, layer) => {
+      const names = cacheNames(layer);
+      return [
+        [names.nextKey, past[names.key]!],
+        [names.nextValue, past[names.value]!],
+      ] as const;
+    });
+    return { past, present: Object.fromEntries(present) };
+  }
+
+  /**
+   * Fills a slot's first positions with keys, as attention compares them, and values: [n, K·P] of each layer (n positions, P a
+   * head's own width, which lies in the cache with zeros behind each half).
+   */
+  writePrefix(slot: number, prefix: NonNullable<CanonicalDelta["prefix"]>): void {
+    const { kvHeads, headDim } = this.#config;
+    const width = cacheWidth(this.#config);
+    const half = headDim / 2;
+    for (const [layer, pair] of prefix.entries()) {
+      for (const part of ["key", "value"] as const) {
+        const view = this.#layers[layer]![part].view();
+        const { shape, data } = pair[part];
+        for (let position = 0; position < shape[0]!; position++) {
+          for (let head = 0; head < kvHeads; head++) {
+            const from = (position * kvHeads + head) * headDim;
+            const to = slot * this.#slotElements + (head * this.capacity + position) * width;
+            view.fill(0, to, to + width);
+            view.set(data.subarray(from, from + half), to);
+            view.set(data.subarray(from + half, from + headDim), to + width / 2);
+          }
+        }
+      }
+    }
   }
 
   /** Copies the first `length` positions of one slot over another's. */

@@ -2,9 +2,9 @@ import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { ModelConfig } from "./config.ts";
 import { forward, head, weightInputs } from "./forward.ts";
-import { linearModules, weightSpecs } from "./modules.ts";
-import type { ModelRewrite } from "./rewrite.ts";
+import { weightSpecs } from "./modules.ts";
 import { ropeTables } from "./rope.ts";
+import { NO_FEATURES, type ServingFeatures, servingRewrite } from "./serving-rewrite.ts";
 
 /** The names of one layer's cache, as the graph takes it and as it gives it back. */
 export const cacheNames = (layer: number) => ({
@@ -22,33 +22,28 @@ export function cacheWidth({ headDim }: ModelConfig): number {
   return headDim % 8 === 0 ? headDim : Math.ceil(headDim / 16) * 16;
 }
 
-/** The names of a linear layer's low-rank factors. */
-export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` });
-
 export interface DecodeGraphOptions {
   /** C: the longest sequence that the cache holds. */
   readonly capacity: number;
-  /**
-   * Whether deltas are applied. `bank`: the factors of all active deltas lie side by side along the rank axis and are shared
-   * by the batch; what a row did not ask for, its gain switches off.
-   */
-  readonly deltas: "none" | "bank";
+  /** What the deltas of the batch need; the bare base when left out. */
+  readonly features?: ServingFeatures;
 }
 
 /**
  * One decoding step of B rows, or one chunk of T prompt tokens of one row.
  *
- * Inputs: `tokens` [batch, seq] i64; `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's
- * length; every weight, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]. With deltas, `gains`
- * [batch, 1, rank] and for each linear layer A [rank, in] and B [rank, out]: y = xW + ((xAᵀ) ⊙ g)B.
- * Outputs: `logits` [batch, V] of the last token, and the caches, which must share the memory of those that were given.
+ * Inputs: `embedded` [batch, seq, D], the embeddings of the tokens, which the host looks up, because a row may have its own;
+ * `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's length; every weight that the
+ * rest of the model needs, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]; what `servingRewrite` takes.
+ * Outputs: `logits` [batch, V] of the last token; `final` [batch, D], what the head made them of; the caches, which must
+ * share the memory of those that were given.
  *
  * Everything that differs between tenants is an input, so one session serves all of them.
  */
-export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGraphOptions): Graph {
-  const b = new GraphBuilder(`decode-${deltas}`);
+export function decodeGraph(config: ModelConfig, { capacity, features = NO_FEATURES }: DecodeGraphOptions): Graph {
+  const b = new GraphBuilder(decodeGraphName(features));
   const { heads, kvHeads, headDim, hiddenSize } = config;
-  const tokens = b.input("tokens", "i64", ["batch", "seq"]);
+  const embedded = b.input("embedded", "f32", ["batch", "seq", hiddenSize]);
   const last = b.input("last", "i32", ["batch"]);
   const longest = b.input("longest", "i32", []);
   const weight = weightInputs(b, new Map(weightSpecs(config).map(({ name, shape }) => [name, shape])));
@@ -80,11 +75,18 @@ export function decodeGraph(config: ModelConfig, { capacity, deltas }: DecodeGra
     return resizeHeads(b, y, heads, [width, headDim]);
   };
 
-  const rewrite = deltas === "none" ? {} : { rewrite: bankRewrite(b, config) };
-  const hidden = forward({ b, config, tokens, weight, attend, ...rewrite });
+  const rewrite = servingRewrite(b, config, features);
+  const hidden = forward({ b, config, tokens: embedded, weight, attend, rewrite });
   const final = b.reshape(b.slice(hidden, 1, -1), ["batch", hiddenSize]);
+  outputs["final"] = final;
   outputs["logits"] = head({ b, config, weight }, final);
   return b.build(outputs);
+}
+
+/** Such as `decode-bank-factors-vectors`; equal for graphs that are. */
+export function decodeGraphName({ layout, factors, vectors, bottlenecks }: ServingFeatures): string {
+  const parts = Object.entries({ factors, vectors, bottlenecks }).flatMap(([name, needed]) => (needed ? [name] : []));
+  return ["decode", ...(factors || bottlenecks ? [layout] : []), ...parts].join("-");
 }
 
 type Resize = readonly [from: number, to: number];
@@ -100,21 +102,4 @@ function resizeHeads(b: GraphBuilder, x: Value, count: number, [from, to]: Resiz
 /** Angles of a rotary table [C, from/2] → [C, to/2]; what turns zeros does not matter. */
 function padAngles(b: GraphBuilder, table: Value, [from, to]: Resize): Value {
   return from === to ? table : b.pad(table, 1, 0, (to - from) / 2);
-}
-
-function bankRewrite(b: GraphBuilder, config: ModelConfig): ModelRewrite {
-  const gains = b.input("gains", "f32", ["batch", 1, "rank"]);
-  // Multiplying by 0 would not do: another tenant's factors may overflow on this row, and ∞ · 0 is NaN.
-  const off = b.equal(gains, 0);
-  const modules = new Map(linearModules(config).map((module) => [module.path, module]));
-  return {
-    linear: ({ path, x }) => {
-      const module = modules.get(path);
-      if (module === undefined) return {};
-      const names = factorNames(path);
-      const down = b.matmul(x, b.input(names.a, "f32", ["rank", module.in]), { transB: true });
-      const gained = b.where(off, 0, b.mul(down, gains));
-      return { added: [b.matmul(gained, b.input(names.b, "f32", ["rank", module.out]))] };
-    },
-  };
 }

@@ -18,7 +18,7 @@ import type { ModelRewrite } from "./rewrite.ts";
 export interface ForwardOptions {
   readonly b: GraphBuilder;
   readonly config: ModelConfig;
-  /** Token ids [B, T] i64. */
+  /** Token ids [B, T] i64, or their embeddings [B, T, D] f32 where they were looked up already. */
   readonly tokens: Value;
   /** The weight of that name, in the layout of `weightSpecs`. */
   readonly weight: (name: string) => Value;
@@ -53,8 +53,7 @@ export function forward(options: ForwardOptions): Value {
     );
   };
 
-  const embedded = b.gather(weight(EMBEDDING), options.tokens);
-  let hidden = rewrite.embed?.({ tokens: options.tokens, y: embedded }) ?? embedded;
+  let hidden = embed(options);
   for (let layer = 0; layer < config.layers; layer++) {
     const path = (name: string) => `layers.${layer}.${name}`;
     const x = norm(inputNorm(layer), hidden);
@@ -69,6 +68,12 @@ export function forward(options: ForwardOptions): Value {
     hidden = block(path("mlp"), hidden, linear(path("mlp.down_proj"), gated));
   }
   return norm(FINAL_NORM, hidden);
+}
+
+function embed({ b, weight, tokens, rewrite }: ForwardOptions): Value {
+  if (tokens.dtype === "f32") return tokens;
+  const y = b.gather(weight(EMBEDDING), tokens);
+  return rewrite?.embed?.({ tokens, y }) ?? y;
 }
 
 /** Logits [..., V] of hidden states [..., D]. */

@@ -1,19 +1,26 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { cacheNames, cacheWidth, decodeGraph } from "../../shared/model/decode-graph.ts";
+import { EMBEDDING } from "../../shared/model/modules.ts";
 import type { Weights } from "../../shared/model/weights.ts";
-import { i64, type Tensor, tensor, zeros } from "../../shared/tensor.ts";
+import { f32, type Tensor, tensor, zeros } from "../../shared/tensor.ts";
 import type { Executor, NamedTensors, Program } from "../engines/executor.ts";
 
 /** Continues token sequences greedily on a trainer's executor: for evaluation, where one row at a time is enough. */
 export class Generator {
   readonly #program: Program;
   readonly #config: ModelConfig;
+  readonly #embeddings: Float32Array;
   readonly #capacity: number;
 
-  private constructor(program: Program, config: ModelConfig, capacity: number) {
+  private constructor(
+    program: Program,
+    { config, weights }: { config: ModelConfig; weights: Weights },
+    capacity: number,
+  ) {
     this.#program = program;
     this.#config = config;
+    this.#embeddings = weights.get(EMBEDDING)!.data;
     this.#capacity = capacity;
   }
 
@@ -23,8 +30,11 @@ export class Generator {
     model: { config: ModelConfig; weights: Weights },
     capacity: number,
   ): Promise<Generator> {
-    const graph = decodeGraph(model.config, { capacity, deltas: "none" });
-    return new Generator(await executor.compile(graph, { bindings: model.weights }), model.config, capacity);
+    const graph = decodeGraph(model.config, { capacity });
+    // A table of embeddings that is not the head as well is read here, not by the graph.
+    const taken = new Set(graph.inputs.map(({ name }) => name));
+    const bindings = new Map([...model.weights].filter(([name]) => taken.has(name)));
+    return new Generator(await executor.compile(graph, { bindings }), model, capacity);
   }
 
   /**
@@ -47,7 +57,7 @@ export class Generator {
     let length = prompt.length;
     while (tokens.length < maxTokens) {
       const { logits, ...present } = await this.#program.run({
-        tokens: i64([1, fed.length], fed),
+        embedded: this.#embedded(fed),
         last: tensor("i32", [1], Int32Array.of(length - 1)),
         longest: tensor("i32", [], Int32Array.of(length)),
         ...cache,
@@ -64,6 +74,16 @@ export class Generator {
 
   async dispose(): Promise<void> {
     await this.#program.dispose();
+  }
+
+  /** [1, T, D] */
+  #embedded(tokens: readonly number[]): Tensor {
+    const width = this.#config.hiddenSize;
+    const rows = new Float32Array(tokens.length * width);
+    for (const [i, token] of tokens.entries()) {
+      rows.set(this.#embeddings.subarray(token * width, (token + 1) * width), i * width);
+    }
+    return f32([1, tokens.length, width], rows);
   }
 
   #emptyCache(): Record<string, Tensor> {

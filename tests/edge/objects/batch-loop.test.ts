@@ -2,21 +2,21 @@ import { describe, expect, it } from "vitest";
 import type { GenerateEvent } from "../../../edge/decode/events.ts";
 import { Sequence } from "../../../edge/decode/sequence.ts";
 import { type BatchJob, BatchLoop } from "../../../edge/objects/batch-loop.ts";
-import type { BankDelta } from "../../../edge/runtime/delta-bank.ts";
-import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
-import { WeightSet as WeightSetClass } from "../../../edge/runtime/weight-set.ts";
+import { BARE, type RowDeltas, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { initialWeights } from "../../../shared/model/init.ts";
 import { createRandom } from "../../../shared/random.ts";
-import { mergedWeights, randomDelta, TINY, tinyParts } from "../runtime/tiny-model.ts";
+import { PARTS, type Part, randomDelta, rowOf, TINY, type TinyOptions, tinyParts } from "../runtime/tiny-model.ts";
 
 interface Wish {
   readonly prompt: number[];
   readonly maxTokens: number;
   readonly seed?: number;
-  readonly deltas?: { delta: BankDelta; weight: number }[];
+  readonly deltas?: RowDeltas;
   readonly weights?: WeightSet;
 }
 
-async function parts(options: { slots?: number; bankRank?: number } = {}) {
+async function parts(options: TinyOptions = {}) {
   const tiny = await tinyParts(options);
   const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
   return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, turn }) };
@@ -55,7 +55,7 @@ function ask(loop: BatchLoop, weights: WeightSet, wish: Wish): Asked {
   const job: BatchJob = {
     sequences: [sequence],
     weights: wish.weights ?? weights,
-    deltas: wish.deltas ?? [],
+    deltas: wish.deltas ?? BARE,
     emit,
     settle: (error) => (error === undefined ? resolve(tokens) : reject(error)),
   };
@@ -65,27 +65,56 @@ function ask(loop: BatchLoop, weights: WeightSet, wish: Wish): Asked {
 
 const prompt = (length: number, from: number) => Array.from({ length }, (_, i) => (from + 7 * i) % TINY.vocabSize);
 
+const made = (key: string, kinds: readonly Part[], sizes = {}) => servingDelta(key, randomDelta(key, kinds, sizes));
+
+/** The same tokens together as alone, in whatever order they are asked for. */
+async function expectAsAlone(loop: BatchLoop, weights: WeightSet, wishes: readonly Wish[]): Promise<void> {
+  const alone: number[][] = [];
+  for (const wish of wishes) alone.push(await ask(loop, weights, wish).done);
+  expect(new Set(alone.map(String)).size).toBe(wishes.length);
+  for (const order of [wishes, wishes.toReversed()]) {
+    const together = await Promise.all(order.map((wish) => ask(loop, weights, wish).done));
+    expect(together).toEqual(order.map((wish) => alone[wishes.indexOf(wish)]));
+  }
+  expect([loop.activeRows, loop.waitingRows]).toEqual([0, 0]);
+}
+
 describe("BatchLoop", () => {
   it("gives every request the tokens that it gets alone, whatever rides beside it", async () => {
     const { ort, loop, weights } = await parts({ slots: 4 });
-    const tuned = new WeightSetClass(ort, mergedWeights([{ delta: randomDelta("w", 4), weight: 1 }]));
-    const [a, b] = [randomDelta("a", 4), randomDelta("bb", 6)];
-    const wishes: Wish[] = [
+    const tuned = new WeightSet(ort, initialWeights(TINY, 8));
+    const [a, b] = [made("a", ["factors"]), made("bb", ["factors"], { rank: 6 })];
+    await expectAsAlone(loop, weights, [
       { prompt: prompt(3, 1), maxTokens: 12, seed: 1 },
-      { prompt: prompt(17, 5), maxTokens: 7, seed: 2, deltas: [{ delta: a, weight: 1 }] },
+      { prompt: prompt(17, 5), maxTokens: 7, seed: 2, deltas: rowDeltas([{ delta: a, weight: 1 }]) },
       { prompt: prompt(1, 9), maxTokens: 20, seed: 3, weights: tuned },
-      { prompt: prompt(9, 2), maxTokens: 5, seed: 4, deltas: [{ delta: b, weight: -0.5 }] },
-      { prompt: prompt(6, 3), maxTokens: 9, seed: 5, deltas: [a, b].map((delta) => ({ delta, weight: 0.8 })) },
+      { prompt: prompt(9, 2), maxTokens: 5, seed: 4, deltas: rowDeltas([{ delta: b, weight: -0.5 }]) },
+      {
+        prompt: prompt(6, 3),
+        maxTokens: 9,
+        seed: 5,
+        deltas: rowDeltas([a, b].map((delta) => ({ delta, weight: 0.8 }))),
+      },
       { prompt: prompt(11, 4), maxTokens: 3, seed: 6 },
-    ];
-    const alone: number[][] = [];
-    for (const wish of wishes) alone.push(await ask(loop, weights, wish).done);
-    expect(new Set(alone.map(String)).size).toBe(wishes.length);
-    for (const order of [wishes, wishes.toReversed()]) {
-      const together = await Promise.all(order.map((wish) => ask(loop, weights, wish).done));
-      expect(together).toEqual(order.map((wish) => alone[wishes.indexOf(wish)]));
-    }
-    expect([loop.activeRows, loop.waitingRows]).toEqual([0, 0]);
+    ]);
+  });
+
+  it("serves every method in one batch, rows coming, going and moving in the middle", async () => {
+    const { loop, weights } = await parts({ slots: 5, ranks: 24 });
+    const kinds: Part[][] = [...PARTS.map((part) => [part]), [], [...PARTS], ["factors", "prefix", "scales"]];
+    const wishes = kinds.map((of, i): Wish => {
+      const deltas =
+        of.length === 0 ? BARE : rowOf(`delta ${i}`, randomDelta(`delta ${i}`, of, { positions: 1 + (i % 6) }));
+      return { prompt: prompt(2 + ((5 * i) % 13), i), maxTokens: 3 + ((7 * i) % 11), seed: i, deltas };
+    });
+    await expectAsAlone(loop, weights, wishes);
+  });
+
+  it("counts what stands before the text as positions, and not as tokens", async () => {
+    const { loop, weights, slab } = await parts();
+    const deltas = rowOf("lead", randomDelta("lead", ["prompt", "prefix"], { positions: 5 }));
+    const tokens = await ask(loop, weights, { prompt: prompt(4, 1), maxTokens: slab.capacity - 14, deltas }).done;
+    expect(tokens).toHaveLength(50);
   });
 
   it("admits more requests than it has slots as slots become free", async () => {
@@ -97,19 +126,45 @@ describe("BatchLoop", () => {
   });
 
   it("waits until the deltas in use leave room, and refuses what never fits", async () => {
-    const { loop, weights, bank } = await parts({ bankRank: 8 });
-    const wish = (key: string, rank: number) => {
-      const deltas = [{ delta: randomDelta(key, rank), weight: 1 }];
+    const { loop, weights, arena } = await parts({ ranks: 8 });
+    const wish = (key: string, rank: number, kinds: Part[] = ["factors"]) => {
+      const deltas = rowOf(key, randomDelta(key, kinds, { rank, columns: 20 }));
       return ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 4, deltas }).done;
     };
-    const results = await Promise.allSettled([wish("a", 6), wish("bb", 6), wish("c", 9), wish("dd", 2)]);
-    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
-    expect((results[2] as PromiseRejectedResult).reason).toMatchObject({
-      code: "invalid_request",
-      param: "deltas",
-      message: "the request's deltas have a rank of 9 together, but this model serves at most 8",
-    });
-    expect(bank.activeRank).toBe(0);
+    const results = await Promise.allSettled([
+      wish("a", 6),
+      wish("bb", 6),
+      wish("c", 9),
+      wish("dd", 2),
+      wish("eeee", 3, ["factors", "bottlenecks"]),
+    ]);
+    const wanted = ["fulfilled", "fulfilled", "rejected", "fulfilled", "rejected"];
+    expect(results.map(({ status }) => status)).toEqual(wanted);
+    const reasons = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
+    const refusal = (message: string) => expect.objectContaining({ code: "invalid_request", param: "deltas", message });
+    expect(reasons).toEqual([
+      refusal("the request's deltas have a rank of 9 together, but this model serves at most a rank of 8"),
+      refusal(
+        "the request's deltas have a rank of 3 and 20 bottleneck columns together, " +
+          "but this model serves at most a rank of 8 or 27 bottleneck columns",
+      ),
+    ]);
+    expect(arena.fits([rowOf("all", randomDelta("all", ["factors"], { rank: 8 }))])).toBe(true);
+  });
+
+  it.each(["finishes", "is cancelled"])("leaves nothing of the last row when it %s", async (how) => {
+    const { ort, loop, weights } = await parts();
+    const mark = 12_345.5;
+    const delta = randomDelta("marked", ["factors", "biases", "prefix"], { size: 0 });
+    for (const { b } of delta.linears.values()) b?.data.fill(mark);
+    for (const { value } of delta.prefix!) value.data.fill(mark);
+    const inHeap = () => new Float32Array(ort.buffer).includes(mark);
+    const asked = ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 8, deltas: rowOf("marked", delta) });
+    await asked.started;
+    expect(inHeap()).toBe(true);
+    if (how === "is cancelled") loop.cancel(asked.job);
+    await asked.done;
+    await expect.poll(inHeap).toBe(false);
   });
 
   it("takes a cancelled request out and goes on with the others", async () => {
@@ -133,7 +188,7 @@ describe("BatchLoop", () => {
     const wish = { prompt: prompt(4, 2), maxTokens: 12, seed: 8 };
     const expected = await ask(loop, weights, wish).done;
     const good = ask(loop, weights, wish).done;
-    const deltas = [{ delta: randomDelta("huge", 2, 3e38), weight: 1 }];
+    const deltas = rowOf("huge", randomDelta("huge", ["factors"], { size: 3e38 }));
     await expect(ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 4, deltas }).done).rejects.toMatchObject({
       code: "non_finite",
     });

@@ -8,7 +8,7 @@ import {
   type Sampling,
   type StoredFolder,
 } from "../../../edge/objects/engine-protocol.ts";
-import { encodeCanonical } from "../../../shared/delta/canonical.ts";
+import { type CanonicalDelta, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { linearModules, weightName } from "../../../shared/model/modules.ts";
@@ -19,6 +19,7 @@ import goldenConfig from "../../golden/llama/plain/config.json";
 import golden from "../../golden/llama/plain/golden.json";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
 import tokenizerConfig from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
+import { PARTS, type Part, randomDelta } from "../runtime/tiny-model.ts";
 import { goldenBase, goldenTensors } from "../support/golden-base.ts";
 import { storeFolder } from "../support/stored-folder.ts";
 
@@ -136,12 +137,14 @@ async function tuned(seed: number): Promise<{ delta: StoredFolder; merged: Store
   const file = writeSafetensors(
     new Map([...tensors].map(([name, { tensor, values }]) => [name, { ...tensor, bytes: fromF32(values, "F32") }])),
   );
-  const canonical = new Map(factors.map(([module, a, b]) => [module.path, { a, b }]));
+  const linears = new Map(factors.map(([module, a, b]) => [module.path, { a, b }]));
   return {
-    delta: await storeFolder(new Map([["serving.safetensors", encodeCanonical(canonical)]])),
+    delta: await storeDelta({ ...NO_DELTA, linears }),
     merged: await storeFolder(new Map([["model.safetensors", file]])),
   };
 }
+
+const storeDelta = (delta: CanonicalDelta) => storeFolder(new Map([["serving.safetensors", encodeCanonical(delta)]]));
 
 function expectSame(got: readonly Choice[], expected: readonly Choice[]): void {
   expect(got.map(({ text, reason }) => [text, reason])).toEqual(expected.map(({ text, reason }) => [text, reason]));
@@ -216,6 +219,37 @@ describe("Engine", { timeout: 120_000 }, () => {
     expect(await status()).toMatchObject({ rows: 0, waiting: 0 });
   });
 
+  it("serves every kind of delta by name, several on one row, in one batch of two tenants, each as if alone", async () => {
+    const config = parseModelConfig(goldenConfig);
+    const stored = (kinds: readonly Part[], key = kinds.join()) =>
+      storeDelta(randomDelta(key, kinds, { config, positions: 4 }));
+    const each = await Promise.all(PARTS.map((part) => stored([part])));
+    const all = await stored(PARTS);
+    const extra = await stored(["factors", "bottlenecks"], "extra");
+    const wishes: Wish[] = [
+      ...each.map((delta): Wish => ({ model: { deltas: [{ ...delta, weight: 1 }] }, sampling: DRAWN })),
+      {
+        tenant: "other",
+        model: {
+          deltas: [
+            { ...all, weight: 1 },
+            { ...extra, weight: -0.5 },
+          ],
+        },
+        sampling: DRAWN,
+      },
+      { sampling: DRAWN },
+    ];
+    const alone: Choice[][] = [];
+    for (const wish of wishes) alone.push(await generate(wish));
+    expect(new Set(alone.map(([choice]) => choice!.logprobs.join())).size).toBe(wishes.length);
+    const together = await Promise.all(wishes.map(generate));
+    for (const [i, choices] of together.entries()) expectSame(choices, alone[i]!);
+    // What stands before the text is no token of it.
+    const usage = (await events(wishes[PARTS.length]!)).at(-1);
+    expect(usage).toEqual({ type: "usage", promptTokens: TOKENS, completionTokens: 12 });
+  });
+
   it.each(["leaves the answer", "aborts the request"])(
     "takes the rows out when a client %s, and goes on with the others",
     async (how) => {
@@ -271,6 +305,44 @@ describe("Engine", { timeout: 120_000 }, () => {
         return { model: { deltas: [{ ...delta, weight: 1 }] } };
       },
       { code: "corrupt_blob", param: null },
+    ],
+    [
+      "two deltas that both put a prefix before the text",
+      async () => {
+        const config = parseModelConfig(goldenConfig);
+        const deltas = await Promise.all(["a", "b"].map((key) => storeDelta(randomDelta(key, ["prefix"], { config }))));
+        return { model: { deltas: deltas.map((delta) => ({ ...delta, weight: 1 })) } };
+      },
+      {
+        code: "invalid_request",
+        param: "deltas",
+        message: expect.stringMatching(
+          /^the deltas delta-[0-9a-f]{32} and delta-[0-9a-f]{32} both put a prefix before/,
+        ),
+      },
+    ],
+    [
+      "half a prompt",
+      async () => {
+        const delta = await storeDelta(randomDelta("a", ["prompt"], { config: parseModelConfig(goldenConfig) }));
+        return { model: { deltas: [{ ...delta, weight: 0.5 }] } };
+      },
+      { code: "invalid_request", param: "deltas" },
+    ],
+    [
+      "a prefix that leaves no room for what was asked",
+      async () => {
+        const config = parseModelConfig(goldenConfig);
+        const delta = await storeDelta(randomDelta("a", ["prefix"], { config, positions: 30 }));
+        return { model: { deltas: [{ ...delta, weight: 1 }] }, sampling: { maxTokens: 30 } };
+      },
+      {
+        code: "context_length_exceeded",
+        param: "max_tokens",
+        message: expect.stringContaining(
+          "64 tokens, of which the deltas take 30, but the prompt has 10 and 30 were asked",
+        ),
+      },
     ],
     [
       "a delta whose weight is out of all proportion",

@@ -42,7 +42,7 @@ describe("checkMethod", () => {
     );
   });
 
-  it("refuses a rank that could be trained but not served", () => {
+  it("refuses what could be trained but not served", () => {
     const wide = { ...TINY_CONFIG, hidden_size: 256, intermediate_size: 512, num_attention_heads: 32, head_dim: 8 };
     const q = (r: number) => method({ peft: { type: "lora", r, target_modules: "q_proj" } });
     checkMethod(q(128), wide, HEAP);
@@ -50,7 +50,8 @@ describe("checkMethod", () => {
       expect.objectContaining({
         code: "invalid_request",
         param: "method.supervised.peft",
-        message: "`method.supervised.peft` has a rank of 129, but the largest that is served on this model is 128.",
+        message:
+          "`method.supervised.peft` has a rank of 129, but the most that is served on this model is a rank of 128.",
       }),
     );
   });

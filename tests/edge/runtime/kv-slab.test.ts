@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { KvSlab } from "../../../edge/runtime/kv-slab.ts";
 import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
 import { cacheNames } from "../../../shared/model/decode-graph.ts";
+import { f32 } from "../../../shared/tensor.ts";
 import { TINY } from "./tiny-model.ts";
 
 const SLOTS = 3;
@@ -67,7 +68,7 @@ describe("KvSlab", () => {
   it("hands out windows over the same memory, past and present alike, each made once", async () => {
     const { slab } = await markedSlab();
     const window = slab.window(1, 2);
-    expect(slab.window(1, 2)).toBe(window);
+    expect(slab.window(1, 2).past).toBe(window.past);
     expect(Object.keys(window.past)).toEqual(["past.0.key", "past.0.value", "past.1.key", "past.1.value"]);
     expect(Object.keys(window.present)).toEqual(
       Object.keys(window.past).map((name) => name.replace("past", "present")),
@@ -89,6 +90,45 @@ describe("KvSlab", () => {
         expect({ layer, kind, slot, head, position, i, value: view[index] }).toBe("copied");
       }
     });
+  });
+
+  it.each([8, 12])("fills a slot's first positions with a prefix of heads %d wide, and nothing else", async (width) => {
+    const config = { ...TINY, headDim: width };
+    const slab = new KvSlab(await loadOrtModule(), config, { slots: SLOTS, capacity: CAPACITY });
+    // Position n, head h, element i is 1000 + 100·n + 20·h + i in keys; a value is its negative.
+    const values = (sign: number, layer: number) =>
+      f32(
+        [2, kvHeads * width],
+        Array.from({ length: 2 * kvHeads * width }, (_, at) => {
+          const [n, h, i] = [Math.floor(at / kvHeads / width), Math.floor(at / width) % kvHeads, at % width];
+          return sign * (1000 * (layer + 1) + 100 * n + 20 * h + i);
+        }),
+      );
+    slab.writePrefix(
+      1,
+      Array.from({ length: layers }, (_, layer) => ({ key: values(1, layer), value: values(-1, layer) })),
+    );
+    const half = width / 2;
+    const padded = width === 8 ? 4 : 8;
+    const { past } = slab.window(0, SLOTS);
+    for (let layer = 0; layer < layers; layer++) {
+      const names = cacheNames(layer);
+      for (const [name, sign] of [
+        [names.key, 1],
+        [names.value, -1],
+      ] as const) {
+        const view = past[name]!.view() as Float32Array;
+        const expected = Array.from(view, (_, at) => {
+          const [half2, position] = [Math.floor(at / padded) % 2, Math.floor(at / padded / 2) % CAPACITY];
+          const head = Math.floor(at / padded / 2 / CAPACITY) % kvHeads;
+          const slot = Math.floor(at / padded / 2 / CAPACITY / kvHeads);
+          const i = at % padded;
+          if (slot !== 1 || position >= 2 || i >= half) return 0;
+          return sign * (1000 * (layer + 1) + 100 * position + 20 * head + half2 * half + i);
+        });
+        expect([...view]).toEqual(expected);
+      }
+    }
   });
 
   it("clears one slot, and nothing else", async () => {

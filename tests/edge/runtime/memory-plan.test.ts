@@ -1,52 +1,61 @@
 import { describe, expect, it } from "vitest";
-import { DeltaBank } from "../../../edge/runtime/delta-bank.ts";
+import { columnSizes } from "../../../edge/runtime/column-sites.ts";
 import { KvSlab } from "../../../edge/runtime/kv-slab.ts";
-import { planMemory } from "../../../edge/runtime/memory-plan.ts";
+import { bytesPerSlot, planMemory } from "../../../edge/runtime/memory-plan.ts";
 import baseJson from "../../../infra/base/model/config.json";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { parameterCount } from "../../../shared/model/modules.ts";
 import { TINY } from "./tiny-model.ts";
 
 const MIB = 1024 * 1024;
-const RUNTIME_BYTES = 18 * MIB;
+const RUNTIME_BYTES = 19 * MIB;
 const base = parseModelConfig(baseJson);
-/** What the embedded base takes, worked out by hand: 5,246,208 weights; 6 layers of 2 · 4 heads · 512 tokens · 32. */
+/**
+ * What the embedded base takes, worked out by hand: 5,246,208 weights; for each row 6 layers of 2 · 4 heads · 512 tokens · 32,
+ * two vectors of 2,560 outputs a layer and a bias of 256 for each of 12 blocks.
+ */
 const WEIGHT_BYTES = 20_984_832;
-const SLOT_BYTES = 3_145_728;
+const SLOT_BYTES = 3_145_728 + 4 * (6 * 2 * 2_560 + 12 * 256);
 const RANK_BYTES = 116_736;
+const RANK_NUMBERS = RANK_BYTES / 4;
 
 describe("planMemory", () => {
   it("knows the sizes of the embedded base", () => {
     expect(4 * parameterCount(base)).toBe(WEIGHT_BYTES);
-    expect(KvSlab.bytesPerSlot(base, 512)).toBe(SLOT_BYTES);
-    expect(DeltaBank.bytesPerRank(base)).toBe(RANK_BYTES);
+    expect(KvSlab.bytesPerSlot(base, 512)).toBe(3_145_728);
+    expect(bytesPerSlot(base, 512)).toBe(SLOT_BYTES);
+    expect(4 * columnSizes(base).factors).toBe(RANK_BYTES);
   });
 
   it("serves the embedded base and a full fine-tune of it in the default heap", () => {
-    // 96 MiB less the runtime, two sets of weights and 128 ranks leave 24.9 MB: 7 rows of 3.1.
-    expect(planMemory(base, 96 * MIB)).toEqual({ slots: 7, capacity: 512, bankRank: 128 });
+    // 96 MiB less the runtime, two sets of weights and 128 ranks leave 23.8 MB: 7 rows of 3.3.
+    expect(planMemory(base, 96 * MIB)).toEqual({ slots: 7, capacity: 512, arenaNumbers: 128 * RANK_NUMBERS });
   });
 
   it("gives ranks up before rows, then the second set of weights", () => {
     const heap = (sets: number, slots: number, ranks: number) =>
       RUNTIME_BYTES + sets * WEIGHT_BYTES + slots * SLOT_BYTES + ranks * RANK_BYTES;
-    expect(planMemory(base, heap(2, 4, 128))).toEqual({ slots: 4, capacity: 512, bankRank: 128 });
-    expect(planMemory(base, heap(2, 4, 128) - 1)).toMatchObject({ slots: 6, bankRank: 64 });
-    expect(planMemory(base, heap(2, 4, 16))).toMatchObject({ slots: 4, bankRank: 16 });
-    expect(planMemory(base, heap(2, 4, 16) - 1)).toMatchObject({ slots: 6, bankRank: 128 });
-    expect(planMemory(base, heap(1, 4, 128))).toMatchObject({ slots: 4, bankRank: 128 });
+    expect(planMemory(base, heap(2, 4, 128))).toEqual({ slots: 4, capacity: 512, arenaNumbers: 128 * RANK_NUMBERS });
+    expect(planMemory(base, heap(2, 4, 128) - 1)).toMatchObject({ slots: 6, arenaNumbers: 64 * RANK_NUMBERS });
+    expect(planMemory(base, heap(2, 4, 16))).toMatchObject({ slots: 4, arenaNumbers: 16 * RANK_NUMBERS });
+    expect(planMemory(base, heap(2, 4, 16) - 1)).toMatchObject({ slots: 6, arenaNumbers: 128 * RANK_NUMBERS });
+    expect(planMemory(base, heap(1, 4, 128))).toMatchObject({ slots: 4, arenaNumbers: 128 * RANK_NUMBERS });
   });
 
   it("gives ranks up before it serves one row at a time", () => {
     const heap = RUNTIME_BYTES + WEIGHT_BYTES + SLOT_BYTES + 128 * RANK_BYTES;
-    expect(planMemory(base, heap)).toMatchObject({ slots: 4, bankRank: 32 });
+    expect(planMemory(base, heap)).toMatchObject({ slots: 4, arenaNumbers: 32 * RANK_NUMBERS });
     const smallest = RUNTIME_BYTES + WEIGHT_BYTES + SLOT_BYTES + 16 * RANK_BYTES;
-    expect(planMemory(base, smallest)).toMatchObject({ slots: 1, bankRank: 16 });
-    expect(() => planMemory(base, smallest - 1)).toThrow("needs 43 MB to serve one row");
+    expect(planMemory(base, smallest)).toMatchObject({ slots: 1, arenaNumbers: 16 * RANK_NUMBERS });
+    expect(() => planMemory(base, smallest - 1)).toThrow("needs 44 MB to serve one row");
   });
 
   it("has at most 16 rows of at most 2048 tokens", () => {
-    expect(planMemory(TINY, 96 * MIB)).toEqual({ slots: 16, capacity: 64, bankRank: 128 });
+    expect(planMemory(TINY, 96 * MIB)).toEqual({
+      slots: 16,
+      capacity: 64,
+      arenaNumbers: 128 * columnSizes(TINY).factors,
+    });
     expect(planMemory({ ...TINY, maxPositions: 131_072 }, 96 * MIB).capacity).toBe(2048);
   });
 
@@ -60,10 +69,7 @@ describe("planMemory", () => {
         ),
         data: {
           neededBytes:
-            RUNTIME_BYTES +
-            4 * parameterCount(large) +
-            KvSlab.bytesPerSlot(large, 512) +
-            16 * DeltaBank.bytesPerRank(large),
+            RUNTIME_BYTES + 4 * parameterCount(large) + bytesPerSlot(large, 512) + 4 * 16 * columnSizes(large).factors,
           heapLimitBytes: 96 * MIB,
         },
       }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
 import { WeightSet } from "../../../edge/runtime/weight-set.ts";
-import { parameterCount } from "../../../shared/model/modules.ts";
+import { EMBEDDING, HEAD, parameterCount } from "../../../shared/model/modules.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { TINY, TINY_WEIGHTS } from "./tiny-model.ts";
 
@@ -20,6 +20,16 @@ describe("WeightSet", () => {
     }
     set.dispose();
     expect(ort.residentBytes).toBe(before);
+  });
+
+  it("hands a decode graph what it takes, and embeddings to the host", async () => {
+    const ort = await loadOrtModule();
+    const set = new WeightSet(ort, TINY_WEIGHTS);
+    const table = TINY_WEIGHTS.get(EMBEDDING)!.data;
+    expect(set.embedding(3)).toEqual(table.slice(3 * TINY.hiddenSize, 4 * TINY.hiddenSize));
+    expect(Object.keys(set.inputs)).toEqual([...TINY_WEIGHTS.keys()].filter((name) => name !== EMBEDDING));
+    const tied = new Map([...TINY_WEIGHTS].filter(([name]) => name !== HEAD));
+    expect(Object.keys(new WeightSet(ort, tied).inputs)).toEqual([...tied.keys()]);
   });
 
   it("keeps nothing where the heap does not hold all of them", async () => {

@@ -1,0 +1,38 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import { type RowDeltas, rowDeltas, type ServingDelta } from "../runtime/serving-delta.ts";
+
+export interface RequestedDelta {
+  /** As the tenant knows it. */
+  readonly id: string;
+  readonly delta: ServingDelta;
+  readonly weight: number;
+}
+
+/** What stands before the text: of each there can be one, and half of one means nothing. */
+const LEADS = [
+  ["prompt", "virtual tokens"],
+  ["prefix", "a prefix"],
+] as const;
+
+/**
+ * A request's deltas as one; those of weight 0 are as if they had not been named. Throws `invalid_request` naming the deltas
+ * that cannot go together, or the one that cannot have its weight.
+ */
+export function requestedDeltas(asked: readonly RequestedDelta[]): RowDeltas {
+  const named = asked.filter(({ weight }) => weight !== 0);
+  for (const [kind, what] of LEADS) {
+    const [first, second] = named.filter(({ delta }) => delta.rest[kind] !== undefined);
+    if (first !== undefined && second !== undefined) {
+      throw refusal(`the deltas ${first.id} and ${second.id} both put ${what} before the text; ask for one of them`);
+    }
+    if (first !== undefined && first.weight !== 1) {
+      const why = "which cannot be weighted; ask for it with a weight of 1, or of 0 to leave it out";
+      throw refusal(`the delta ${first.id} puts ${what} before the text, ${why}; its weight came to ${first.weight}`);
+    }
+  }
+  return rowDeltas(named);
+}
+
+function refusal(message: string): TrimtabError {
+  return new TrimtabError("invalid_request", message, { param: "deltas" });
+}

@@ -1,0 +1,50 @@
+import type { ModelConfig } from "../../shared/model/config.ts";
+import { columnSizes } from "../runtime/column-sites.ts";
+import { planMemory } from "../runtime/memory-plan.ts";
+
+/**
+ * The most that the deltas of one request may have together. It is known before a delta is trained, so that nobody trains what
+ * cannot be served.
+ */
+export interface ServingLimits {
+  /** The rank, where there are no bottlenecks beside it. */
+  readonly rank: number;
+  /** Columns of bottlenecks, where there is no rank beside them. */
+  readonly columns: number;
+  /** Positions before the text: at least one token of prompt and one of completion have to follow. */
+  readonly positions: number;
+}
+
+/** What a request takes of each. */
+export type ServingDemand = Readonly<Record<keyof ServingLimits, number>>;
+
+/** Throws `capacity_exceeded` where the base itself does not fit the heap. */
+export function servingLimits(config: ModelConfig, heapLimitBytes: number): ServingLimits {
+  const { arenaNumbers, capacity } = planMemory(config, heapLimitBytes);
+  const { factors, bottlenecks } = columnSizes(config);
+  return {
+    rank: Math.floor(arenaNumbers / factors),
+    columns: Math.floor(arenaNumbers / bottlenecks),
+    positions: Math.max(0, capacity - 2),
+  };
+}
+
+/** What is too much, in words that follow "has", beside the most that there can be; undefined where all of it is served. */
+export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { has: string; most: string } | undefined {
+  if (demand.positions > limits.positions) {
+    return { has: `${demand.positions} positions before the text`, most: String(limits.positions) };
+  }
+  // Both kinds of columns share one arena.
+  if (demand.rank / limits.rank + demand.columns / limits.columns <= 1) return undefined;
+  const most = { rank: demand.rank > 0 ? limits.rank : 0, columns: demand.columns > 0 ? limits.columns : 0 };
+  return { has: columnsInWords(demand, "and"), most: columnsInWords(most, "or") };
+}
+
+/** Such as `a rank of 8 and 16 bottleneck columns`; what is 0 is left out. */
+export function columnsInWords(
+  { rank, columns }: Pick<ServingDemand, "rank" | "columns">,
+  joint: "and" | "or",
+): string {
+  const parts = [rank > 0 ? `a rank of ${rank}` : "", columns > 0 ? `${columns} bottleneck columns` : ""];
+  return parts.filter((part) => part !== "").join(` ${joint} `);
+}

@@ -1,0 +1,249 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import type { ModelConfig } from "../../shared/model/config.ts";
+import { GAINS } from "../../shared/model/serving-rewrite.ts";
+import {
+  type ArenaFrame,
+  type ArenaSize,
+  arenaDemand,
+  distinctDeltas,
+  EMPTY_FRAME,
+  fitsArena,
+  frameFor,
+  type Layout,
+} from "./arena-frame.ts";
+import { COLUMN_KINDS, type ColumnKind, columnSites, columnSizes, NO_COLUMNS, WEIGHTED_PART } from "./column-sites.ts";
+import type { OrtModule } from "./ort-module.ts";
+import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
+import type { RowDeltas, ServingDelta } from "./serving-delta.ts";
+import type { NamedTensors } from "./session.ts";
+import { WindowCache } from "./window-cache.ts";
+
+const WINDOWS = 24;
+
+/** Where one part of a site's columns lies. */
+interface Region {
+  readonly path: string;
+  readonly part: number;
+  readonly input: string;
+  readonly width: number;
+  /** The arena's number that the first column begins with. */
+  readonly start: number;
+}
+
+/** A delta in the bank: its first column of each kind. */
+interface Entry {
+  readonly delta: ServingDelta;
+  readonly first: Readonly<Record<ColumnKind, number>>;
+}
+
+/**
+ * The factors and bottlenecks of the deltas in use, in one stretch of memory that is divided as the batch needs: as a bank
+ * that all rows share, or as blocks of the rows' own (`ServingFeatures.layout`), whichever costs less for this batch.
+ *
+ * Only what changed is written: in the bank a delta's columns when its first row comes, and what lay above a delta when its
+ * last row goes; of the rows' own blocks those of the slots that have another row now.
+ */
+export class DeltaArena {
+  readonly #size: ArenaSize;
+  readonly #slots: number;
+  readonly #config: ModelConfig;
+  readonly #memory: ResidentTensor<"f32">;
+  readonly #gains: Readonly<Record<ColumnKind, ResidentTensor<"f32">>>;
+  /** One column of zeros for each row. */
+  readonly #nothing: ResidentTensor<"f32">;
+  readonly #windows = new WindowCache(WINDOWS);
+  #frame: ArenaFrame = EMPTY_FRAME;
+  #regions: Readonly<Record<ColumnKind, readonly Region[]>> = { factors: [], bottlenecks: [] };
+  /** By slot, as of the last `arrange`. */
+  #rows: readonly RowDeltas[] = [];
+  /** What the bank holds, by key, and how many columns that is. */
+  #entries = new Map<string, Entry>();
+  #shared = NO_COLUMNS;
+
+  constructor(ort: OrtModule, config: ModelConfig, options: { slots: number; numbers: number }) {
+    this.#config = config;
+    this.#slots = options.slots;
+    this.#size = { numbers: options.numbers, perColumn: columnSizes(config) };
+    this.#memory = allocateTensor(ort, "f32", [options.numbers]);
+    this.#memory.view().fill(0);
+    const widest = (kind: ColumnKind) =>
+      Math.max(...columnSites(config, kind).flatMap(({ parts }) => parts.map(({ width }) => width)));
+    this.#nothing = allocateTensor(ort, "f32", [options.slots * Math.max(widest("factors"), widest("bottlenecks"))]);
+    this.#nothing.view().fill(0);
+    const gains = (kind: ColumnKind) => allocateTensor(ort, "f32", [options.slots * this.largest(kind)]);
+    this.#gains = { factors: gains("factors"), bottlenecks: gains("bottlenecks") };
+  }
+
+  get layout(): Layout {
+    return this.#frame.layout;
+  }
+
+  /** The most columns of that kind that fit when there are none of the other. */
+  largest(kind: ColumnKind): number {
+    return Math.max(1, Math.floor(this.#size.numbers / this.#size.perColumn[kind]));
+  }
+
+  /** Whether a batch of these rows could be arranged. */
+  fits(rows: readonly RowDeltas[]): boolean {
+    return fitsArena(arenaDemand(rows), this.#size);
+  }
+
+  /**
+   * Makes row i of the batch what slot i holds, and leaves nothing of rows that went. Windows that were given out before are
+   * void. Throws `capacity_exceeded`, with nothing changed, when the rows do not fit.
+   */
+  arrange(rows: readonly RowDeltas[]): void {
+    if (rows.length > this.#slots || !this.fits(rows)) {
+      throw new TrimtabError("capacity_exceeded", `the deltas of ${rows.length} rows do not fit the arena`);
+    }
+    const frame = frameFor(arenaDemand(rows), this.#size, this.#frame);
+    if (frame !== this.#frame) this.#divide(frame);
+    if (frame.layout === "bank") this.#arrangeBank(rows);
+    else this.#arrangeRows(rows);
+    this.#rows = rows;
+  }
+
+  /**
+   * Columns of that kind for the slots `first` … `first + count − 1`, under the names that a decode graph of this layout takes:
+   * zeros where the rows have none. The arena keeps and owns the result.
+   */
+  window(kind: ColumnKind, first: number, count: number): NamedTensors {
+    const rows = this.#rows.slice(first, first + count);
+    if (rows.every(({ columns }) => columns[kind] === 0)) return this.#nothingFor(kind, count);
+    if (this.layout === "rows") return this.#blocks(kind, first, count);
+    const terms = rows.map((row) => row.terms.filter(({ delta }) => delta.columns[kind] > 0));
+    const used = terms.flatMap((ofRow) => ofRow.map(({ delta }) => this.#entries.get(delta.key)!));
+    // What lies below and above the rows' own deltas is left out: a row that prefills alone pays for nobody else.
+    const low = Math.min(...used.map((entry) => entry.first[kind]));
+    const high = Math.max(...used.map(({ first: at, delta }) => at[kind] + delta.columns[kind]));
+    const gains = this.#gains[kind].view().subarray(0, count * (high - low));
+    gains.fill(0);
+    for (const [row, ofRow] of terms.entries()) {
+      for (const { delta, weight } of ofRow) {
+        const at = row * (high - low) + this.#entries.get(delta.key)!.first[kind] - low;
+        gains.fill(weight, at, at + delta.columns[kind]);
+      }
+    }
+    return this.#bank(kind, { low, high, count });
+  }
+
+  #bank(kind: ColumnKind, { low, high, count }: { low: number; high: number; count: number }): NamedTensors {
+    const columns = high - low;
+    return this.#windows.get(`${kind} bank ${low}-${high} ${count}`, () => ({
+      [GAINS[kind]]: this.#gains[kind].window([count, 1, columns]),
+      ...this.#over(kind, ({ start, width }) =>
+        this.#memory.window(width === 1 ? [1, 1, columns] : [columns, width], start + low * width),
+      ),
+    }));
+  }
+
+  #blocks(kind: ColumnKind, first: number, count: number): NamedTensors {
+    const columns = this.#frame.stride[kind];
+    return this.#windows.get(`${kind} rows ${first}+${count}`, () =>
+      this.#over(kind, ({ start, width }) =>
+        this.#memory.window(
+          width === 1 ? [count, 1, columns] : [count, columns, width],
+          start + first * columns * width,
+        ),
+      ),
+    );
+  }
+
+  #nothingFor(kind: ColumnKind, count: number): NamedTensors {
+    const { layout } = this;
+    return this.#windows.get(`${kind} ${layout} nothing ${count}`, () => {
+      const zeros = ({ width }: { width: number }) => {
+        if (layout === "rows") return this.#nothing.window(width === 1 ? [count, 1, 1] : [count, 1, width]);
+        return this.#nothing.window(width === 1 ? [1, 1, 1] : [1, width]);
+      };
+      const inputs = columnSites(this.#config, kind).flatMap(({ parts }) =>
+        parts.map((part) => [part.input, zeros(part)]),
+      );
+      const gains = layout === "bank" ? { [GAINS[kind]]: this.#nothing.window([count, 1, 1]) } : {};
+      return { ...Object.fromEntries(inputs), ...gains };
+    });
+  }
+
+  #over(kind: ColumnKind, window: (region: Region) => ResidentTensor): NamedTensors {
+    return Object.fromEntries(this.#regions[kind].map((region) => [region.input, window(region)]));
+  }
+
+  /** Clears all and lays the regions out anew. */
+  #divide(frame: ArenaFrame): void {
+    this.#windows.clear();
+    this.#memory.view().fill(0);
+    this.#entries.clear();
+    this.#shared = NO_COLUMNS;
+    this.#rows = [];
+    let next = 0;
+    const regions = (kind: ColumnKind) =>
+      columnSites(this.#config, kind).flatMap(({ path, parts }) =>
+        parts.map(({ input, width }, part) => {
+          const start = next;
+          next += frame.capacity[kind] * width;
+          return { path, part, input, width, start };
+        }),
+      );
+    this.#regions = { factors: regions("factors"), bottlenecks: regions("bottlenecks") };
+    this.#frame = frame;
+  }
+
+  /** Deltas keep their order; those behind one that went move down. */
+  #arrangeBank(rows: readonly RowDeltas[]): void {
+    const wanted = new Map(distinctDeltas(rows).map((delta) => [delta.key, delta]));
+    const kept = [...this.#entries.values()].flatMap(({ delta }) => (wanted.has(delta.key) ? [delta] : []));
+    const added = [...wanted.values()].filter(({ key }) => !this.#entries.has(key));
+    const before = this.#shared;
+    const entries = new Map<string, Entry>();
+    let first = NO_COLUMNS;
+    for (const delta of [...kept, ...added]) {
+      entries.set(delta.key, { delta, first });
+      for (const kind of COLUMN_KINDS) {
+        const moved = this.#entries.get(delta.key)?.first[kind] !== first[kind];
+        if (moved) this.#write(kind, first[kind], { delta, weight: 1 });
+      }
+      first = {
+        factors: first.factors + delta.columns.factors,
+        bottlenecks: first.bottlenecks + delta.columns.bottlenecks,
+      };
+    }
+    for (const kind of COLUMN_KINDS) this.#clear(kind, first[kind], before[kind]);
+    this.#entries = entries;
+    this.#shared = first;
+  }
+
+  #arrangeRows(rows: readonly RowDeltas[]): void {
+    for (let slot = 0; slot < Math.max(rows.length, this.#rows.length); slot++) {
+      const row = rows[slot];
+      if (row === this.#rows[slot]) continue;
+      for (const kind of COLUMN_KINDS) {
+        const stride = this.#frame.stride[kind];
+        let at = slot * stride;
+        for (const term of row?.terms ?? []) {
+          this.#write(kind, at, term);
+          at += term.delta.columns[kind];
+        }
+        this.#clear(kind, at, (slot + 1) * stride);
+      }
+    }
+  }
+
+  /** Writes a delta's columns at column `first`. Where a site has fewer than the delta, the rest is 0. */
+  #write(kind: ColumnKind, first: number, { delta, weight }: { delta: ServingDelta; weight: number }): void {
+    if (delta.columns[kind] === 0) return;
+    const view = this.#memory.view();
+    for (const { path, part, width, start } of this.#regions[kind]) {
+      const from = start + first * width;
+      const values = delta.sites[kind].get(path)?.[part] ?? [];
+      view.fill(0, from + values.length, from + delta.columns[kind] * width);
+      if (part !== WEIGHTED_PART || weight === 1) view.set(values, from);
+      else for (let i = 0; i < values.length; i++) view[from + i] = weight * values[i]!;
+    }
+  }
+
+  #clear(kind: ColumnKind, from: number, to: number): void {
+    if (from >= to) return;
+    const view = this.#memory.view();
+    for (const { width, start } of this.#regions[kind]) view.fill(0, start + from * width, start + to * width);
+  }
+}

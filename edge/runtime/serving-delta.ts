@@ -1,0 +1,103 @@
+import type { CanonicalBottleneck, CanonicalDelta, CanonicalModule } from "../../shared/delta/canonical.ts";
+import { NO_DELTA } from "../../shared/delta/canonical.ts";
+import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import { sumDeltas } from "../../shared/delta/sum.ts";
+import { HEAD_PATH } from "../../shared/model/modules.ts";
+import { transposed } from "../../shared/model/weights.ts";
+import { type ColumnKind, type Columns, NO_COLUMNS } from "./column-sites.ts";
+
+/** A delta as the runtime takes it. */
+export interface ServingDelta {
+  /** Names the delta and its owner; two equal keys are the same delta. */
+  readonly key: string;
+  /** The most columns of each kind that it has in one site. */
+  readonly columns: Columns;
+  /** By path of a layer or block, the parts of its columns, each one column after the other (`ColumnSite.parts`). */
+  readonly sites: Readonly<Record<ColumnKind, ReadonlyMap<string, readonly Float32Array[]>>>;
+  /** Whether linear layers below the head have scales or biases. */
+  readonly hasVectors: boolean;
+  /** What is no column: scales, biases (a block's own under the block's path), the head, embeddings, prompt and prefix. */
+  readonly rest: CanonicalDelta;
+}
+
+/** All deltas of one row together. */
+export interface RowDeltas {
+  /** Those with columns. No weight is 0. */
+  readonly terms: readonly { readonly delta: ServingDelta; readonly weight: number }[];
+  /** The columns of the terms side by side. */
+  readonly columns: Columns;
+  /** The sum of what is no column. */
+  readonly rest: CanonicalDelta;
+  /** Whether linear layers below the head have scales or biases. */
+  readonly hasVectors: boolean;
+  /** Positions at the beginning of the row's cache that are filled from the prefix. */
+  readonly prefixTokens: number;
+  /** Positions after those, with the prompt's embeddings in place of tokens. */
+  readonly virtualTokens: number;
+}
+
+/** The bare base. */
+export const BARE: RowDeltas = {
+  terms: [],
+  columns: NO_COLUMNS,
+  rest: NO_DELTA,
+  hasVectors: false,
+  prefixTokens: 0,
+  virtualTokens: 0,
+};
+
+/** Columns are turned so that each is one stretch of memory; everything else is kept as it is. */
+export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
+  const factors = new Map<string, readonly Float32Array[]>();
+  const bottlenecks = new Map<string, readonly Float32Array[]>();
+  const linears = new Map<string, CanonicalModule>();
+  let [rank, columns, hasVectors] = [0, 0, false];
+  for (const [path, module] of delta.linears) {
+    const { a, b, ...vectors } = module;
+    if (path === HEAD_PATH) linears.set(path, module);
+    else {
+      if (a !== undefined && b !== undefined) {
+        factors.set(path, [transposed(a).data, b.data]);
+        rank = Math.max(rank, b.shape[0]!);
+      }
+      if (vectors.scale === undefined && vectors.bias === undefined) continue;
+      linears.set(path, vectors);
+      hasVectors = true;
+    }
+  }
+  for (const [path, bottleneck] of delta.bottlenecks) {
+    bottlenecks.set(path, bottleneckParts(bottleneck));
+    linears.set(path, { bias: bottleneck.upBias });
+    columns = Math.max(columns, bottleneck.up.shape[0]!);
+  }
+  return {
+    key,
+    columns: { factors: rank, bottlenecks: columns },
+    sites: { factors, bottlenecks },
+    hasVectors,
+    rest: { ...delta, linears, bottlenecks: new Map() },
+  };
+}
+
+function bottleneckParts({ down, up, downBias, fromOutput, fromStream, silu }: CanonicalBottleneck): Float32Array[] {
+  return [transposed(down).data, up.data, downBias.data, fromOutput.data, fromStream.data, silu.data];
+}
+
+/**
+ * What a row computes that asks for these deltas; one of weight 0 is as if it had not been named. Throws `invalid_delta` as
+ * `sumDeltas` does.
+ */
+export function rowDeltas(asked: readonly { readonly delta: ServingDelta; readonly weight: number }[]): RowDeltas {
+  const named = asked.filter(({ weight }) => weight !== 0);
+  if (named.length === 0) return BARE;
+  const total = (kind: ColumnKind) => named.reduce((sum, { delta }) => sum + delta.columns[kind], 0);
+  const rest = sumDeltas(named.map(({ delta, weight }) => ({ delta: delta.rest, weight })));
+  return {
+    terms: named.filter(({ delta }) => delta.columns.factors + delta.columns.bottlenecks > 0),
+    columns: { factors: total("factors"), bottlenecks: total("bottlenecks") },
+    rest,
+    hasVectors: named.some(({ delta }) => delta.hasVectors),
+    prefixTokens: prefixTokens(rest),
+    virtualTokens: virtualTokens(rest),
+  };
+}

@@ -1,0 +1,98 @@
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { Shape, Value } from "../graph/graph.ts";
+import type { ModelConfig } from "./config.ts";
+import { linearModules } from "./modules.ts";
+import type { BlockSite, LinearChange, LinearSite, ModelRewrite } from "./rewrite.ts";
+
+/**
+ * What the rows of a batch need of the decode graph. A graph without a part is faster and takes less memory; one with it
+ * computes the same for a row that has zeros there (ones for scales).
+ */
+export interface ServingFeatures {
+  /**
+   * How factors and bottlenecks lie. `bank`: those of all rows side by side, shared by the batch, and what a row did not
+   * ask for its gains switch off. `rows`: each row has its own, with weights folded in.
+   */
+  readonly layout: "bank" | "rows";
+  /** Low-rank factors of linear layers. */
+  readonly factors: boolean;
+  /** Scales and biases of linear layers. */
+  readonly vectors: boolean;
+  /** Bottleneck adapters of blocks. */
+  readonly bottlenecks: boolean;
+}
+
+/** The bare base. */
+export const NO_FEATURES: ServingFeatures = { layout: "bank", factors: false, vectors: false, bottlenecks: false };
+
+/** Inputs of the bank: gains [batch, 1, rank] of the factors and [batch, 1, columns] of the bottlenecks. */
+export const GAINS = { factors: "gains", bottlenecks: "column_gains" } as const;
+
+/** Inputs of a linear layer's factors: A [rank, in] and B [rank, out], with a leading `batch` where each row has its own. */
+export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` });
+
+/** Inputs of a linear layer's scale and bias, [batch, 1, out] each. */
+export const vectorNames = (path: string) => ({ scale: `${path}.s`, bias: `${path}.b` });
+
+/**
+ * Inputs of a block's bottlenecks: `down` and `up` [columns, D], and of each column a bias and the flags of the canonical
+ * form [1, 1, columns], with `batch` before or in place of the first 1 where each row has its own; `upBias` [batch, 1, D].
+ */
+export const bottleneckNames = (path: string) => ({
+  down: `${path}.down`,
+  up: `${path}.up`,
+  downBias: `${path}.down_bias`,
+  fromOutput: `${path}.from_output`,
+  fromStream: `${path}.from_stream`,
+  silu: `${path}.silu`,
+  upBias: `${path}.up_bias`,
+});
+
+/**
+ * Deltas as inputs of a decode graph, so that one session serves everybody's: canonical form in, with the rows of the batch
+ * told apart by `batch`. Embeddings, the head and what stands before the text are no part of it.
+ */
+export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: ServingFeatures): ModelRewrite {
+  const { layout, factors, vectors, bottlenecks } = features;
+  const gated = (name: string, axis: string) =>
+    layout === "bank" ? gate(b, b.input(name, "f32", ["batch", 1, axis])) : same;
+  const ranks = factors ? gated(GAINS.factors, "rank") : same;
+  const columns = bottlenecks ? gated(GAINS.bottlenecks, "columns") : same;
+  const own: Shape = layout === "rows" ? ["batch"] : [];
+  const modules = new Map(linearModules(config).map((module) => [module.path, module]));
+
+  const linear = ({ path, x }: LinearSite): LinearChange => {
+    const module = modules.get(path);
+    if (module === undefined) return {};
+    const added: Value[] = [];
+    if (factors) {
+      const names = factorNames(path);
+      const down = b.matmul(x, b.input(names.a, "f32", [...own, "rank", module.in]), { transB: true });
+      added.push(b.matmul(ranks(down), b.input(names.b, "f32", [...own, "rank", module.out])));
+    }
+    if (!vectors) return { added };
+    const names = vectorNames(path);
+    const scale = b.input(names.scale, "f32", ["batch", 1, module.out]);
+    return { scale, added: [...added, b.input(names.bias, "f32", ["batch", 1, module.out])] };
+  };
+
+  const block = ({ path, stream, y }: BlockSite): Value[] => {
+    const names = bottleneckNames(path);
+    const matrix = (name: string) => b.input(name, "f32", [...own, "columns", config.hiddenSize]);
+    const vector = (name: string) => b.input(name, "f32", [layout === "rows" ? "batch" : 1, 1, "columns"]);
+    const down = matrix(names.down);
+    const into = (x: Value, flags: string) => b.mul(b.matmul(x, down, { transB: true }), vector(flags));
+    const z = b.add(b.add(into(y, names.fromOutput), into(stream, names.fromStream)), vector(names.downBias));
+    const f = b.where(b.equal(vector(names.silu), 1), b.silu(z), b.relu(z));
+    return [b.matmul(columns(f), matrix(names.up)), b.input(names.upBias, "f32", ["batch", 1, config.hiddenSize])];
+  };
+  return { linear, ...(bottlenecks ? { block } : {}) };
+}
+
+const same = (x: Value): Value => x;
+
+/** x ⊙ gains, and 0 where the gain is: another tenant's factors may overflow on this row, and ∞ · 0 is NaN. */
+function gate(b: GraphBuilder, gains: Value): (x: Value) => Value {
+  const off = b.equal(gains, 0);
+  return (x) => b.where(off, 0, b.mul(x, gains));
+}

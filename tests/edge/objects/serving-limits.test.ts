@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { beyondLimits, columnsInWords, servingLimits } from "../../../edge/objects/serving-limits.ts";
+import { planMemory } from "../../../edge/runtime/memory-plan.ts";
+import baseJson from "../../../infra/base/model/config.json";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+
+const MIB = 1024 * 1024;
+
+describe("servingLimits", () => {
+  it("are the arena's and the context's, and so fall with the heap", () => {
+    const config = parseModelConfig(baseJson);
+    const limits = [96, 44, 47].map((heap) => servingLimits(config, heap * MIB));
+    expect(limits.map(({ rank }) => rank)).toEqual([128, 16, 32]);
+    expect(limits[1]!.columns).toBe(Math.floor(planMemory(config, 44 * MIB).arenaNumbers / (12 * (2 * 256 + 4))));
+    expect(() => servingLimits(config, MIB)).toThrow(expect.objectContaining({ code: "capacity_exceeded" }));
+  });
+
+  it("let the embedded base have 128 ranks or 603 columns in the default heap", () => {
+    // A rank is 116,736 bytes; a column of all 12 blocks 4 · 12 · (2 · 256 + 4).
+    expect(servingLimits(parseModelConfig(baseJson), 96 * MIB)).toEqual({ rank: 128, columns: 603, positions: 510 });
+  });
+});
+
+describe("beyondLimits", () => {
+  const limits = { rank: 128, columns: 600, positions: 510 };
+  const demand = (rank: number, columns: number, positions = 0) => beyondLimits({ rank, columns, positions }, limits);
+
+  it("lets through what fits, of one kind or of both", () => {
+    for (const [rank, columns, positions] of [
+      [0, 0, 0],
+      [128, 0, 510],
+      [0, 600, 0],
+      [64, 300, 0],
+    ] as const) {
+      expect(demand(rank, columns, positions)).toBeUndefined();
+    }
+  });
+
+  it("names what is too much", () => {
+    expect(demand(129, 0)).toEqual({ has: "a rank of 129", most: "a rank of 128" });
+    expect(demand(0, 601)).toEqual({ has: "601 bottleneck columns", most: "600 bottleneck columns" });
+    expect(demand(65, 300)).toEqual({
+      has: "a rank of 65 and 300 bottleneck columns",
+      most: "a rank of 128 or 600 bottleneck columns",
+    });
+    expect(demand(8, 0, 511)).toEqual({ has: "511 positions before the text", most: "510" });
+  });
+});
+
+it("says columns in words", () => {
+  expect(columnsInWords({ rank: 8, columns: 0 }, "and")).toBe("a rank of 8");
+  expect(columnsInWords({ rank: 0, columns: 16 }, "or")).toBe("16 bottleneck columns");
+});

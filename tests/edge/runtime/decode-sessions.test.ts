@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { DecodeSessions } from "../../../edge/runtime/decode-sessions.ts";
+import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
+import { NO_FEATURES, type ServingFeatures } from "../../../shared/model/serving-rewrite.ts";
+import { TINY } from "./tiny-model.ts";
+
+const make = async () => new DecodeSessions(await loadOrtModule(), TINY, 16);
+const of = (layout: "bank" | "rows", ...names: (keyof ServingFeatures)[]): ServingFeatures => ({
+  ...NO_FEATURES,
+  layout,
+  ...Object.fromEntries(names.map((name) => [name, true])),
+});
+
+describe("DecodeSessions", () => {
+  it("makes a session once, whatever the layout is called of what is not laid out", async () => {
+    const sessions = await make();
+    const { session, features } = sessions.for(NO_FEATURES);
+    expect(features).toEqual(NO_FEATURES);
+    expect(sessions.for(of("rows")).session).toBe(session);
+    expect(sessions.for(of("bank", "factors")).session).not.toBe(sessions.for(of("rows", "factors")).session);
+    expect(sessions.count).toBe(3);
+    expect(session.inputNames).not.toContain("gains");
+  });
+
+  it("serves what there is no room for by the session with everything, one for each layout", async () => {
+    const sessions = await make();
+    const exact = [NO_FEATURES, of("bank", "factors"), of("rows", "factors"), of("bank", "vectors")];
+    for (const features of exact) expect(sessions.for(features).features).toBe(features);
+    const all = { factors: true, vectors: true, bottlenecks: true };
+    const bank = sessions.for(of("bank", "bottlenecks"));
+    expect(bank.features).toEqual({ layout: "bank", ...all });
+    expect(sessions.for(of("bank", "factors", "vectors"))).toBe(bank);
+    expect(sessions.for(of("rows", "bottlenecks")).features).toEqual({ layout: "rows", ...all });
+    expect(sessions.count).toBe(6);
+    for (const features of exact) expect(sessions.for(features).features).toBe(features);
+  });
+
+  it("makes room for another when one was of no use for long", async () => {
+    const sessions = await make();
+    const [bare, idle] = [NO_FEATURES, of("rows", "factors")];
+    for (const features of [idle, bare, of("bank", "factors"), of("bank", "vectors")]) sessions.for(features);
+    const old = sessions.for(idle).session;
+    for (let run = 0; run < 600; run++) sessions.for(bare);
+    const wanted = of("bank", "bottlenecks");
+    expect(sessions.for(wanted).features).toBe(wanted);
+    expect(sessions.count).toBe(4);
+    const [other] = [of("bank", "factors"), of("bank", "vectors")].filter(
+      (features) => sessions.for(features).features !== features,
+    );
+    expect(other).toBeUndefined();
+    expect(() => old.run({}, {})).toThrow();
+  });
+});

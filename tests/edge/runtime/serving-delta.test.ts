@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { BARE, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { HEAD_PATH } from "../../../shared/model/modules.ts";
+import { PARTS, type Part, randomDelta } from "./tiny-model.ts";
+
+const Q = "layers.0.self_attn.q_proj";
+const FFN = "layers.0.mlp";
+const make = (key: string, parts: readonly Part[], sizes = {}) => servingDelta(key, randomDelta(key, parts, sizes));
+
+describe("servingDelta", () => {
+  it("turns what is made of columns, so that each is one stretch, and keeps the rest", () => {
+    const delta = randomDelta("a", PARTS);
+    const { key, columns, sites, rest, hasVectors } = servingDelta("a", delta);
+    expect([key, columns, hasVectors]).toEqual(["a", { factors: 4, bottlenecks: 5 }, true]);
+    const [path] = [...sites.factors.keys()];
+    const module = delta.linears.get(path!)!;
+    const [a, b] = sites.factors.get(path!)!;
+    expect([a![0], a![1]]).toEqual([module.a!.data[0], module.a!.data[4]]);
+    expect(b).toBe(module.b!.data);
+    const bottleneck = delta.bottlenecks.get(FFN)!;
+    const [down, up, ...vectors] = sites.bottlenecks.get(FFN)!;
+    expect([down![0], down![1]]).toEqual([bottleneck.down.data[0], bottleneck.down.data[5]]);
+    expect(up).toBe(bottleneck.up.data);
+    const { downBias, fromOutput, fromStream, silu } = bottleneck;
+    expect(vectors).toEqual([downBias, fromOutput, fromStream, silu].map(({ data }) => data));
+    expect(rest.linears.get(path!)).toEqual({ scale: module.scale, bias: module.bias });
+    expect(rest.linears.get(FFN)).toEqual({ bias: bottleneck.upBias });
+    expect(rest.linears.get(HEAD_PATH)).toEqual(delta.linears.get(HEAD_PATH));
+    expect([rest.embedding, rest.prompt, rest.prefix]).toEqual([delta.embedding, delta.prompt, delta.prefix]);
+  });
+
+  it("has the rank of its largest layer, the head aside", () => {
+    const [small, large] = [
+      randomDelta("a", ["factors"], { rank: 2 }),
+      randomDelta("a", ["factors", "head"], { rank: 7 }),
+    ];
+    const linears = new Map([...large.linears].slice(-2).concat([...small.linears].slice(0, 3)));
+    expect(servingDelta("a", { ...small, linears }).columns.factors).toBe(7);
+    const head = new Map([...large.linears].filter(([path]) => path === HEAD_PATH));
+    expect(servingDelta("a", { ...small, linears: head })).toMatchObject({
+      columns: { factors: 0, bottlenecks: 0 },
+      hasVectors: false,
+    });
+  });
+
+  it.each<[Part, boolean]>([
+    ["factors", false],
+    ["scales", true],
+    ["biases", true],
+    ["bottlenecks", false],
+    ["head", false],
+  ])("knows whether layers have vectors: %s", (part, has) => {
+    expect(make("a", [part]).hasVectors).toBe(has);
+  });
+});
+
+describe("rowDeltas", () => {
+  it("puts columns side by side and adds up the rest", () => {
+    const [a, b] = [make("a", ["factors", "biases"]), make("bb", PARTS, { rank: 3 })];
+    const row = rowDeltas([
+      { delta: a, weight: 0.5 },
+      { delta: b, weight: 1 },
+    ]);
+    expect(row).toMatchObject({
+      columns: { factors: 7, bottlenecks: 5 },
+      hasVectors: true,
+      prefixTokens: 3,
+      virtualTokens: 3,
+    });
+    expect(row.terms.map(({ delta, weight }) => [delta.key, weight])).toEqual([
+      ["a", 0.5],
+      ["bb", 1],
+    ]);
+    const biases = [a, b].map(({ rest }) => rest.linears.get(Q)?.bias?.data[0] ?? 0);
+    expect(row.rest.linears.get(Q)!.bias!.data[0]).toBeCloseTo(0.5 * biases[0]! + biases[1]!, 6);
+  });
+
+  it("keeps those without columns out of the terms, and those of weight 0 out of everything", () => {
+    const [prompt, factors] = [make("p", ["prompt", "head"]), make("f", ["factors"])];
+    const row = rowDeltas([
+      { delta: prompt, weight: 1 },
+      { delta: factors, weight: 0 },
+    ]);
+    expect(row).toMatchObject({ terms: [], virtualTokens: 3, columns: { factors: 0 }, hasVectors: false });
+    expect(rowDeltas([{ delta: factors, weight: 0 }])).toBe(BARE);
+    expect(rowDeltas([])).toBe(BARE);
+  });
+
+  it("refuses what has no sum", () => {
+    const prompt = make("p", ["prompt"]);
+    expect(() => rowDeltas([{ delta: prompt, weight: 0.5 }])).toThrow(
+      expect.objectContaining({ code: "invalid_delta" }),
+    );
+  });
+});
