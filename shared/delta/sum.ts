@@ -93,7 +93,8 @@ function weightedSum(
   return f32(shape, Float32Array.from(sum));
 }
 
-function sideBySide(factors: readonly { readonly a: Tensor<"f32">; readonly b: Tensor<"f32"> }[]) {
+/** Factors whose product is the sum of the products. */
+export function sideBySide(factors: readonly { readonly a: Tensor<"f32">; readonly b: Tensor<"f32"> }[]) {
   return { a: columnsJoined(factors.map(({ a }) => a)), b: rowsJoined(factors.map(({ b }) => b)) };
 }
 

@@ -25,6 +25,9 @@ export const HEAD = "lm_head.weight";
 /** The head's module path; it stands outside the `model.` that all other modules are in. */
 export const HEAD_PATH = "lm_head";
 
+/** The embedding's module path, without `model.` as all others. */
+export const EMBEDDING_PATH = "embed_tokens";
+
 /** The path of a module in a checkpoint, such as `model.layers.0.self_attn.q_proj`. */
 export const checkpointPath = (path: string) => (path === HEAD_PATH ? path : `model.${path}`);
 export const weightName = (path: string) => `${checkpointPath(path)}.weight`;
@@ -51,6 +54,11 @@ export function linearModules(config: ModelConfig): LinearModule[] {
 export function adaptableModules(config: ModelConfig): LinearModule[] {
   const head = { path: HEAD_PATH, in: config.hiddenSize, out: config.vocabSize, bias: false };
   return [...linearModules(config), head];
+}
+
+/** The embedding as a layer that takes a token for a vector of length V with a single 1. */
+export function embeddingModule({ vocabSize, hiddenSize }: ModelConfig): LinearModule {
+  return { path: EMBEDDING_PATH, in: vocabSize, out: hiddenSize, bias: false };
 }
 
 /** The parts of every block that add to the residual stream, in the order of the computation. */

@@ -15,7 +15,7 @@ const moduleName = z
   .regex(NAME, "must be a module's name or the end of its path; a pattern stands alone, outside a list");
 
 /** A regular expression that can be read; the message says what cannot. */
-export const ModulePatternText = z
+const modulePattern = z
   .string()
   .min(1)
   .superRefine((source, context) => {
@@ -24,7 +24,7 @@ export const ModulePatternText = z
       context.addIssue({ code: "custom", message: `is not a pattern that is read: it ${pattern.problem}` });
   });
 
-const moduleNames = z.union([ModulePatternText, z.array(moduleName).min(1).max(LIMITS.targetModules)]);
+const moduleNames = z.union([modulePattern, z.array(moduleName).min(1).max(LIMITS.targetModules)]);
 
 export const TargetModules = moduleNames.meta({
   description:
@@ -40,6 +40,11 @@ export interface PatternPlace {
   readonly code: "invalid_request" | "invalid_delta";
   readonly what: string;
   readonly param?: string;
+}
+
+/** Whether a setting is a pattern, not a name or a list of names. */
+export function isPattern(target: string | readonly string[]): target is string {
+  return typeof target === "string" && !NAME.test(target);
 }
 
 /** Whether `name` stands for the module at `path`: equal to its path in a checkpoint, or the end of that after a dot. */
@@ -124,21 +129,26 @@ export function resolveTargetModules(
       { param, data: { name } },
     );
   };
-  if (typeof target === "string" && !NAME.test(target)) {
-    const matches = patternTest(target, { code: "invalid_request", what: `\`${param}\``, param });
-    const found = modules.filter(({ path }) => matches(checkpointPath(path)) || matches(path));
+  if (isPattern(target)) {
+    const means = settingTest(target, param);
+    const found = modules.filter(({ path }) => means(path));
     if (found.length === 0) throw refuse(target, "the pattern has to match a whole path");
     return found;
   }
   const names = typeof target === "string" ? [target] : target;
   for (const name of names) {
     if (modules.some(({ path }) => namesModule(name, path))) continue;
-    throw refuse(
-      name,
-      name === ALL_LINEAR ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name",
-    );
+    const isAll = name === ALL_LINEAR;
+    throw refuse(name, isAll ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name");
   }
   return modules.filter(({ path }) => names.some((name) => namesModule(name, path)));
+}
+
+/** Whether a module is meant by a setting that is a name or a pattern, which may leave `model.` out. */
+export function settingTest(setting: string, param: string): (path: string) => boolean {
+  if (!isPattern(setting)) return (path) => namesModule(setting, path);
+  const matches = patternTest(setting, { code: "invalid_request", what: `\`${param}\``, param });
+  return (path) => matches(checkpointPath(path)) || matches(path);
 }
 
 /**
@@ -157,7 +167,7 @@ export function checkRank(modules: readonly LinearModule[], rank: number, param:
 }
 
 /** Layer names such as `q_proj` where all layers of that name are in `paths`, whole paths for the others. */
-export function shortestNames(paths: readonly string[], modules: readonly LinearModule[]): string[] {
+export function shortestNames(paths: readonly string[], modules: readonly Pick<LinearModule, "path">[]): string[] {
   const lastName = (path: string) => path.slice(path.lastIndexOf(".") + 1);
   const chosen = new Set(paths);
   const whole = new Set(modules.map(({ path }) => lastName(path)));

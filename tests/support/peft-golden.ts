@@ -49,9 +49,18 @@ const read = (path: string) => new Uint8Array(readFileSync(new URL(`../golden/pe
 export async function peftGolden(name: string): Promise<PeftGolden> {
   const json = JSON.parse(new TextDecoder().decode(read(`${name}/golden.json`))) as GoldenJson;
   const { config, weights } = await goldenModel(json.base.replace("llama/", "") as GoldenModel);
-  const files = ["adapter_config.json", "adapter_model.safetensors"];
-  const folder = new Map(files.map((file) => [file, read(`${name}/${file}`)]));
-  return { config, weights, base: { config, weight: async (weight) => weights.get(weight)! }, folder, json };
+  return {
+    config,
+    weights,
+    base: { config, weight: async (weight) => weights.get(weight)! },
+    folder: goldenFiles(name),
+    json,
+  };
+}
+
+/** The two files of a folder that peft saved. */
+export function goldenFiles(name: string): Map<string, Uint8Array> {
+  return new Map(["adapter_config.json", "adapter_model.safetensors"].map((file) => [file, read(`${name}/${file}`)]));
 }
 
 /** The tensors of a case's file, `grads.safetensors` for one, as they are stored. */
@@ -94,7 +103,7 @@ export function served(config: ModelConfig, delta: CanonicalDelta): AttachedMeth
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
 
 /** The golden's batch behind the placeholders that the method wants. */
-function batchOf({ json }: PeftGolden, { virtualTokens: virtual = 0 }: AttachedMethod) {
+export function batchOf({ json }: PeftGolden, { virtualTokens: virtual = 0 }: AttachedMethod) {
   const [rows, length] = json.inputIds.shape;
   const behind = ({ data }: Packed, filler: number): Packed => ({
     shape: [rows, virtual + length],
@@ -120,11 +129,13 @@ export async function logitsOf(
   const { config, weights } = golden;
   const { feeds, shape, virtual } = batchOf(golden, method);
   const b = new GraphBuilder("logits");
-  const sizes = new Map(method.parameters.map(({ name, shape: size }) => [name, size]));
+  const types = new Map<string, Pick<Tensor, "dtype" | "shape">>(method.frozen);
+  for (const { name, shape: size } of method.parameters) types.set(name, { dtype: "f32", shape: size });
   const ofBase = new Set(weightSpecs(config).map(({ name }) => name));
   const made = new Map<string, ReturnType<typeof b.input>>();
   const parameter = (name: string) => {
-    const value = made.get(name) ?? b.input(name, "f32", sizes.get(name)!);
+    const { dtype, shape: size } = types.get(name)!;
+    const value = made.get(name) ?? b.input(name, dtype, size);
     made.set(name, value);
     return value;
   };

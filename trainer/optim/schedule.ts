@@ -1,3 +1,5 @@
+import type { Parameter } from "../../shared/peft/method.ts";
+
 /** How the learning rate moves over a run; the first `warmupSteps` rise linearly from 0 in every kind. */
 export interface Schedule {
   readonly kind: "constant" | "linear" | "cosine";
@@ -21,4 +23,11 @@ export function learningRate({ kind, peak, warmupSteps, totalSteps }: Schedule, 
     case "cosine":
       return peak * 0.5 * (1 + Math.cos(Math.PI * progress));
   }
+}
+
+/** Parameters with a peak learning rate of their own have it as a `rate`, a multiple of the run's peak. */
+export function relativeRates(parameters: readonly Parameter[], { peak }: Pick<Schedule, "peak">): Parameter[] {
+  return parameters.map(({ learningRate: own, ...parameter }) =>
+    own === undefined ? parameter : { ...parameter, rate: own / peak },
+  );
 }

@@ -1,137 +1,167 @@
-/**
- * peft's `adapter_config.json` for LoRA, read strictly: a field that would change what the adapter computes in a way that
- * is not supported is refused by name, and so is one that is not known, unless it is empty.
- */
+/** peft's `adapter_config.json` for LoRA and what it says of each layer. */
 import { z } from "zod";
-import { TrimtabError } from "../../errors.ts";
-import { quoteName } from "../../formats/strict-json.ts";
-
+import type { ModelConfig } from "../../model/config.ts";
+import { EMBEDDING_PATH, HEAD_PATH, linearModules } from "../../model/modules.ts";
+import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG } from "../adapter-folder.ts";
-import { namesModule } from "../target-modules.ts";
+import { ALL_LINEAR, modulesNamed, type PatternPlace, patternEntries, shortestNames } from "../target-modules.ts";
+import type { LoraAdapter, LoraLayer } from "./adapter.ts";
+import type { WeightStart } from "./start.ts";
+import { nameable } from "./targets.ts";
 
 export interface LoraConfig {
-  /** The rank where no pattern says otherwise. */
-  readonly rank: number;
-  readonly alpha: number;
   /** The scale is α/√r instead of α/r. */
   readonly rankStabilised: boolean;
-  readonly dropout: number;
-  /** Module names, each standing for the layers whose path ends with it; undefined where they are a regular expression. */
-  readonly targetModules: readonly string[] | undefined;
-  /** Layers that are adapted; undefined: all of them. */
-  readonly layers: readonly number[] | undefined;
-  /** α for the modules whose path ends with a name, the first that fits. */
-  readonly alphaPattern: ReadonlyMap<string, number>;
-  readonly baseModel: string | undefined;
+  /** Whether the layer at a path, the embedding and the head among them, has factors. */
+  readonly targets: (path: string) => boolean;
+  readonly rankOf: (path: string) => number;
+  readonly alphaOf: (path: string) => number;
+  /** Which of the base's own biases have values in the folder. */
+  readonly bias: "none" | "all" | "lora_only";
+  /** B has a bias of its own. */
+  readonly biasOfFactors: boolean;
+  /** Factors started as that part of the weight and the folder is for what is left of it. */
+  readonly start: WeightStart | undefined;
+  /** Layers have magnitudes too. */
+  readonly dora: boolean;
+  /** The names that targets come from, for messages. */
+  readonly names: string;
 }
 
 const size = z.int().min(1).max(65_536);
 const alpha = z.number().positive().max(1e6);
-const names = z.union([z.string(), z.array(z.string()).min(1)]);
-const only = (...values: (string | boolean | null)[]) =>
-  z
-    .literal(values, `is not supported; must be ${values.map((value) => JSON.stringify(value)).join(" or ")}`)
-    .optional();
+const blocks = z.array(z.int().min(0));
 
-/** Fields that must have these values, because another one computes something else. */
-const fixed = {
-  bias: only("none"),
-  fan_in_fan_out: only(false, null),
-  lora_bias: only(false, null),
-  use_dora: only(false, null),
-  task_type: only("CAUSAL_LM", null),
-  init_lora_weights: only(true, false, "gaussian", "orthogonal", null),
-};
+/** What factors may start as. Others need tensors that are not in the folder, or another base. */
+const STARTS = ["gaussian", "orthogonal", "eva", "mica", "lora_ga", "olora"];
 
 const schema = z.looseObject({
-  peft_type: z.literal("LORA", "is not supported; only LORA adapters are read"),
+  peft_type: z.literal("LORA"),
   r: size,
   lora_alpha: alpha,
   use_rslora: z.boolean().nullish(),
-  lora_dropout: z.number().min(0).max(1).nullish(),
-  target_modules: names,
-  layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))]).nullish(),
-  layers_pattern: z.union([z.literal("layers"), z.array(z.literal("layers"))]).nullish(),
+  use_dora: z.boolean().nullish(),
+  target_modules: ModuleNames,
+  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  layers_to_transform: z.union([z.int().min(0), blocks]).nullish(),
+  layers_pattern: z.union([z.enum(["layers", ""]), z.array(z.literal("layers"))]).nullish(),
   rank_pattern: z.record(z.string(), size).nullish(),
   alpha_pattern: z.record(z.string(), alpha).nullish(),
-  base_model_name_or_path: z.string().nullish(),
-  ...fixed,
+  bias: z.enum(["none", "all", "lora_only"]).nullish(),
+  lora_bias: z.boolean().nullish(),
+  init_lora_weights: z
+    .union([
+      z.boolean(),
+      z.string().refine((start) => STARTS.includes(start.toLowerCase()) || start.startsWith("pissa"), {
+        message: `is not supported; must be a boolean, ${STARTS.join(", ")} or pissa`,
+      }),
+    ])
+    .nullish(),
+  ensure_weight_tying: z.boolean().nullish(),
+  fan_in_fan_out: onlyValues(false, null),
+  task_type: onlyValues("CAUSAL_LM", null),
 });
 
-/** Fields without influence on what a saved adapter computes. */
-const IGNORED = new Set([
-  ...["inference_mode", "revision", "peft_version", "megatron_core", "qalora_group_size", "runtime_config"],
-  ...["exclude_modules", "ensure_weight_tying"],
-]);
+/** Fields about training, and settings of starts that leave nothing but their factors. */
+const IGNORED = [
+  ...["lora_dropout", "base_model_name_or_path", "megatron_core", "qalora_group_size"],
+  ...["eva_config", "lora_ga_config", "corda_config", "loftq_config"],
+];
 
 /** Throws `invalid_delta` naming the field. */
-export function parseLoraConfig(json: Readonly<Record<string, unknown>>): LoraConfig {
-  const refuse = (field: string, problem: string) =>
-    new TrimtabError("invalid_delta", `${ADAPTER_CONFIG}: ${field ? `${field} ` : ""}${problem}`, { data: { field } });
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw refuse(issue.path.map(String).join("."), issue.message);
-  }
-  const config = parsed.data;
-  for (const [field, value] of Object.entries(config)) {
-    if (Object.hasOwn(schema.shape, field) || IGNORED.has(field) || isEmpty(value)) continue;
-    if (field === "auto_mapping" || field === "auto_map") {
-      throw refuse(field, "names code to run, and code that comes with an adapter is never run; remove it");
-    }
-    throw refuse(field, `is not supported; must be absent, null, false or empty`);
-  }
-  for (const name of Object.keys(config.alpha_pattern ?? {})) {
-    // The names are regular expressions in peft, and patterns from strangers are not run.
-    if (/[^A-Za-z0-9_.]/.test(name))
-      throw refuse("alpha_pattern", `has the pattern ${quoteName(name)}; use module names`);
-  }
-  const targets = config.target_modules;
-  const layers = config.layers_to_transform;
+export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: ModelConfig): LoraConfig {
+  const config = parseAdapterConfig(json, schema, IGNORED);
+  const start = String(config.init_lora_weights ?? true).toLowerCase();
+  const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
+  const rankOf = patternEntries(config.rank_pattern ?? {}, place("rank_pattern"));
+  const alphaOf = patternEntries(config.alpha_pattern ?? {}, place("alpha_pattern"));
   return {
-    rank: config.r,
-    alpha: config.lora_alpha,
     rankStabilised: config.use_rslora ?? false,
-    dropout: config.lora_dropout ?? 0,
-    targetModules: typeof targets === "string" || !isEmpty(config.exclude_modules) ? undefined : targets,
-    layers: layers === null || layers === undefined ? undefined : [layers].flat(),
-    alphaPattern: new Map(Object.entries(config.alpha_pattern ?? {})),
-    baseModel: config.base_model_name_or_path ?? undefined,
+    targets: targetTest(config, model, place),
+    rankOf: (path) => rankOf(path)?.value ?? config.r,
+    alphaOf: (path) => alphaOf(path)?.value ?? config.lora_alpha,
+    bias: config.bias ?? "none",
+    biasOfFactors: config.lora_bias ?? false,
+    start: start === "olora" ? "olora" : start.startsWith("pissa") ? "pissa" : undefined,
+    dora: config.use_dora ?? false,
+    names: [config.target_modules].flat().join(", "),
   };
 }
 
-/** What α is for a module. */
-export function alphaOf(config: LoraConfig, path: string): number {
-  for (const [name, alpha] of config.alphaPattern) if (namesModule(name, path)) return alpha;
-  return config.alpha;
+/** As peft decides it: exclusions first, then targets, then blocks. */
+function targetTest(
+  config: z.infer<typeof schema>,
+  model: ModelConfig,
+  place: (field: string) => PatternPlace,
+): (path: string) => boolean {
+  const { target_modules: names, exclude_modules: excluded, layers_to_transform: chosen } = config;
+  const isExcluded = excluded?.length ? modulesNamed(excluded, place("exclude_modules")) : () => false;
+  const inBlocks = blockTest(chosen);
+  const all = new Set(linearModules(model).map(({ path }) => path));
+  const isNamed =
+    typeof names === "string" && names.toLowerCase() === ALL_LINEAR
+      ? (path: string) => all.has(path)
+      : modulesNamed(names, place("target_modules"));
+  const own = (path: string) => !isExcluded(path) && isNamed(path) && inBlocks(path);
+  // With this the head shares the factors of the embedding, whichever of the two was named, and peft names the embedding.
+  const isTied = (config.ensure_weight_tying ?? false) && model.tied && own(EMBEDDING_PATH);
+  return (path) => own(path) || (isTied && path === HEAD_PATH);
 }
 
-/** What peft reads: every field that its `LoraConfig` has had since 0.7, in peft's own order and layout. */
-export function loraConfigJson(config: LoraConfig & { readonly targetModules: readonly string[] }) {
-  return {
-    alpha_pattern: Object.fromEntries(config.alphaPattern),
-    auto_mapping: null,
-    base_model_name_or_path: config.baseModel ?? null,
-    bias: "none",
+function blockTest(chosen: number | readonly number[] | null | undefined): (path: string) => boolean {
+  const blocks = [chosen ?? []].flat();
+  if (blocks.length === 0) return () => true;
+  return (path) => path.startsWith("layers.") && blocks.includes(Number(path.split(".")[1]));
+}
+
+/** What the configuration says beside the layers. */
+export interface ConfigOptions {
+  readonly model: ModelConfig;
+  readonly baseModel: string;
+  readonly dropout?: number;
+}
+
+/**
+ * What peft reads: fields that its `LoraConfig` has had since 0.7, in peft's own order and layout, and later ones where
+ * they are used. Targets and patterns are the shortest names that stand for exactly the adapter's layers.
+ */
+export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout = 0 }: ConfigOptions) {
+  const { layers, biases, rankStabilised, start } = adapter;
+  const paths = [...layers.keys()];
+  const rank = byLayer(layers, ({ a }) => a.shape[1]!);
+  const alpha = byLayer(layers, (layer) => layer.alpha);
+  const hasFactorBias = [...layers.values()].some(({ bias }) => bias !== undefined);
+  return adapterConfigJson("LORA", baseModel, {
+    alpha_pattern: alpha.pattern,
+    bias:
+      biases.size === 0
+        ? "none"
+        : paths.length > 0 && [...biases.keys()].every((path) => layers.has(path))
+          ? "lora_only"
+          : "all",
     fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
+    init_lora_weights: start ?? true,
     layers_pattern: null,
-    layers_to_transform: config.layers ?? null,
-    lora_alpha: config.alpha,
-    lora_dropout: config.dropout,
-    modules_to_save: null,
-    peft_type: "LORA",
-    r: config.rank,
-    rank_pattern: {},
-    revision: null,
-    target_modules: [...config.targetModules].sort(),
-    task_type: "CAUSAL_LM",
-    use_rslora: config.rankStabilised,
-  };
+    layers_to_transform: null,
+    lora_alpha: alpha.usual,
+    ...(hasFactorBias ? { lora_bias: true } : {}),
+    lora_dropout: dropout,
+    r: rank.usual,
+    rank_pattern: rank.pattern,
+    target_modules: shortestNames(paths, nameable(model)).sort(),
+    use_rslora: rankStabilised,
+  });
 }
 
-function isEmpty(value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === "") return true;
-  return typeof value === "object" && Object.keys(value).length === 0;
+/** The value that most layers have, and the names of the others with theirs. No two names stand for the same layer. */
+function byLayer(layers: ReadonlyMap<string, LoraLayer>, of: (layer: LoraLayer) => number) {
+  const paths = new Map<number, string[]>();
+  for (const [path, layer] of layers) paths.set(of(layer), [...(paths.get(of(layer)) ?? []), path]);
+  const [[usual], ...others] = [...paths].sort(([, left], [, right]) => right.length - left.length) as [
+    [number, string[]],
+    ...[number, string[]][],
+  ];
+  const all = [...layers.keys()].map((path) => ({ path }));
+  const named = others.flatMap(([value, group]) => shortestNames(group, all).map((name) => [name, value] as const));
+  return { usual, pattern: Object.fromEntries(named.sort(([left], [right]) => (left < right ? -1 : 1))) };
 }

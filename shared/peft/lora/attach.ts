@@ -1,98 +1,168 @@
 import type { Value } from "../../graph/graph.ts";
-import type { LinearModule } from "../../model/modules.ts";
+import { EMBEDDING_PATH } from "../../model/modules.ts";
 import type { ModelRewrite } from "../../model/rewrite.ts";
-import { createRandom } from "../../random.ts";
-import { f32, type Tensor, zeros } from "../../tensor.ts";
-import type { AttachedMethod, AttachOptions, MethodPlan, PlanOptions, RewriteContext } from "../method.ts";
-import { checkRank, resolveTargetModules } from "../target-modules.ts";
+import { elementCount, type Tensor, zeros } from "../../tensor.ts";
+import { type InputDropout, inputDropout } from "../input-dropout.ts";
+import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
 import type { LoraSettings } from "./settings.ts";
+import { type Factors, layerWeight, layerWeightName, type RandomStart, randomFactors, weightFactors } from "./start.ts";
+import { type FactorTarget, factorScale, type LoraTargets, loraTargets, startsFromWeights } from "./targets.ts";
 
-/** The names of a module's two parameters: A [in, r] and B [r, out]. PEFT's files hold their transposes. */
+/** What the embedding's factors train with under LoRA+ where nothing else is said; peft's default. */
+const EMBEDDING_LEARNING_RATE = 1e-6;
+
+/**
+ * The names of a layer's two parameters: A [in, r] and B [r, out], A [V, r] and B [r, D] in the embedding. PEFT's files hold
+ * their transposes.
+ */
 export const factorNames = (path: string) => ({ a: `${path}.lora_A`, b: `${path}.lora_B` });
 
-/** r(in + out) numbers for each targeted layer. */
+/** B's own bias [out]. */
+export const factorBiasName = (path: string) => `${path}.lora_bias`;
+
+/** What is added to a bias of the base [out]. */
+export const biasChangeName = (path: string) => `${path}.bias_change`;
+
+/** The first values of factors that start as a part of the weight, as frozen tensors. */
+const startNames = (path: string) => ({ a: `${path}.lora_A0`, b: `${path}.lora_B0` });
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+
+/** r(in + out) numbers for each targeted layer, and one for each output whose bias trains. */
 export function planLora(options: PlanOptions<LoraSettings>): MethodPlan {
-  const { r } = options.settings;
-  const parameters = targetsOf(options).flatMap((module) => {
-    const names = factorNames(module.path);
+  const { settings } = options;
+  const { factors, biases } = loraTargets(options);
+  // LoRA+ (Hayou et al., "LoRA+: Efficient Low Rank Adaptation of Large Models", 2024), with the groups that peft makes.
+  const ratio = settings.loraplus_lr_ratio;
+  const faster = ratio === undefined ? {} : { rate: ratio };
+  const ofEmbedding =
+    ratio === undefined ? {} : { learningRate: settings.loraplus_lr_embedding ?? EMBEDDING_LEARNING_RATE };
+  const parameters: Parameter[] = factors.flatMap(({ path, in: inSize, out, rank }) => {
+    const names = factorNames(path);
+    const [a, b] = path === EMBEDDING_PATH ? [ofEmbedding, ofEmbedding] : [{}, faster];
     return [
-      { name: names.a, shape: [module.in, r], decay: true },
-      { name: names.b, shape: [r, module.out], decay: true },
+      { name: names.a, shape: [inSize, rank], decay: true, ...a },
+      { name: names.b, shape: [rank, out], decay: true, ...b },
+      ...(settings.lora_bias ? [{ name: factorBiasName(path), shape: [out], decay: false, ...faster }] : []),
     ];
   });
-  return { parameters, serving: { rank: r, vectors: 0, columns: 0, positions: 0 } };
-}
-
-function targetsOf({ config, settings, param }: PlanOptions<LoraSettings>): LinearModule[] {
-  const modules = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`);
-  checkRank(modules, settings.r, `${param}.r`);
-  return modules;
+  const changes = biases.map(({ path, out }) => ({
+    name: biasChangeName(path),
+    shape: [out],
+    decay: false,
+    ...faster,
+  }));
+  const biased = new Map([...(settings.lora_bias ? factors : []), ...biases].map(({ path, out }) => [path, out]));
+  // What a layer started as is published too, as a second pair of factors that takes it away.
+  const started = factors.filter(({ path }) => isDecomposed(settings, path));
+  const doubled = new Set(started.map(({ path }) => path));
+  const all = [...parameters, ...changes];
+  const more = sum(started.map(({ in: inSize, out, rank }) => rank * (inSize + out)));
+  return {
+    parameters: all,
+    serving: {
+      rank: Math.max(...factors.map(({ path, rank }) => (doubled.has(path) ? 2 * rank : rank))),
+      vectors: sum([...biased.values()]),
+      columns: 0,
+      positions: 0,
+    },
+    ...(more === 0 ? {} : { published: more + sum(all.map(({ shape }) => elementCount(shape))) }),
+  };
 }
 
 /**
- * y + s · dropout(x) A B on every targeted layer, with s = α/r, or α/√r for rsLoRA (Hu et al. 2021; Kalajdzievski 2023).
- *
- * A starts uniform in ±1/√in, which is the kaiming-uniform with a = √5 that peft draws, and B at 0, so that step 0 is the
- * base. Every module draws A from a random stream of its own and has a dropout mask of its own.
+ * y + s · (dropout(x) A) B on every targeted layer, with s = α/r, or α/√r for rsLoRA (Hu et al., "LoRA: Low-Rank Adaptation of
+ * Large Language Models", 2021), and E[t] + s · A[t] B on the embedding. A layer whose factors start as a part of its weight
+ * gets s · (dropout(x) A) B − s · (x A₀) B₀: the base stays whole, so that step 0 is exactly the base, the adapter adds up
+ * with other methods, and the base may be kept in another form.
  */
 export function attachLora(options: AttachOptions<LoraSettings>): AttachedMethod {
   const { settings, seed } = options;
-  const modules = targetsOf(options);
+  const targets = loraTargets(options);
   const initial = new Map<string, Tensor<"f32">>();
-  for (const module of modules) {
-    const names = factorNames(module.path);
-    initial.set(names.a, uniform([module.in, settings.r], 1 / Math.sqrt(module.in), seed, names.a));
-    initial.set(names.b, zeros([settings.r, module.out]));
+  const frozen = new Map<string, Tensor>();
+  for (const target of targets.factors) {
+    const { path, out } = target;
+    const start = startOf(options, target);
+    const { a, b } = start ?? randomFactors(target, randomStart(settings), seed);
+    const names = factorNames(path);
+    initial.set(names.a, a).set(names.b, b);
+    if (start !== undefined) frozen.set(startNames(path).a, a).set(startNames(path).b, b);
+    if (settings.lora_bias) initial.set(factorBiasName(path), zeros([out]));
   }
-  const dropout = settings.lora_dropout;
+  for (const { path, out } of targets.biases) initial.set(biasChangeName(path), zeros([out]));
+  const dropout = inputDropout(
+    // A token has no elements to drop.
+    targets.factors.filter(({ path }) => path !== EMBEDDING_PATH),
+    settings.lora_dropout,
+  );
   return {
     parameters: planLora(options).parameters,
     initial,
     startsAsBase: true,
-    rewrite: (context) => rewriteLinears(context, new Set(modules.map(({ path }) => path)), settings),
-    randomInputs: ({ rows, tokens }) =>
-      dropout === 0
-        ? []
-        : modules.map((module) => ({
-            name: maskName(module.path),
-            shape: [rows, tokens, module.in],
-            probability: dropout,
-          })),
+    rewrite: (context) => rewriteModel(context, { settings, targets, dropout }),
+    randomInputs: dropout.randomInputs,
+    ...(frozen.size === 0 ? {} : { frozen }),
   };
 }
 
-/** What the product of the factors is multiplied by. */
-export function loraScale({ r, lora_alpha: alpha, use_rslora: rankStabilised }: LoraSettings): number {
-  return alpha / (rankStabilised ? Math.sqrt(r) : r);
+/** The scale of layers for which no pattern says otherwise. */
+export function loraScale(settings: Pick<LoraSettings, "r" | "lora_alpha" | "use_rslora">): number {
+  return factorScale(settings.lora_alpha, settings.r, settings.use_rslora);
 }
 
-const maskName = (path: string) => `${path}.lora_dropout`;
+/** The part of the weight that a layer's factors start as; undefined where they start from random numbers. */
+export function startOf(
+  { config, settings, weights }: Pick<AttachOptions<LoraSettings>, "config" | "settings" | "weights">,
+  target: FactorTarget,
+): Factors | undefined {
+  const { path } = target;
+  if (!isDecomposed(settings, path)) return undefined;
+  const start = settings.init_lora_weights === "olora" ? "olora" : "pissa";
+  return weightFactors(layerWeight(path, weights.get(layerWeightName(path, config))!), start, target);
+}
 
-function rewriteLinears(
-  { b, parameter, random, training }: RewriteContext,
-  targets: ReadonlySet<string>,
-  settings: LoraSettings,
-): ModelRewrite {
-  const p = settings.lora_dropout;
-  const dropped = (path: string, x: Value): Value => {
-    if (!training || p === 0) return x;
-    return b.mul(x, b.mul(b.cast(random(maskName(path)), x.dtype), 1 / (1 - p)));
-  };
+/** In the embedding factors start from random numbers in any case, in peft too. */
+function isDecomposed(settings: LoraSettings, path: string): boolean {
+  return startsFromWeights(settings) && path !== EMBEDDING_PATH;
+}
+
+function randomStart({ init_lora_weights: init = true }: LoraSettings): RandomStart {
+  return init === "gaussian" || init === "orthogonal" ? init : "uniform";
+}
+
+interface Rewritten {
+  readonly settings: LoraSettings;
+  readonly targets: LoraTargets;
+  readonly dropout: InputDropout;
+}
+
+function rewriteModel(context: RewriteContext, { settings, targets, dropout }: Rewritten): ModelRewrite {
+  const { b: g, parameter } = context;
+  const factors = new Map(targets.factors.map((target) => [target.path, target]));
+  const biases = new Set(targets.biases.map(({ path }) => path));
+  /** Scaling the narrow product costs r elements a token, scaling the wide one `out`. */
+  const low = (narrow: Value, { scale }: FactorTarget, b: string) => g.matmul(g.mul(narrow, scale), parameter(b));
+  const embedding = factors.get(EMBEDDING_PATH);
   return {
     linear: ({ path, x }) => {
-      if (!targets.has(path)) return {};
-      const names = factorNames(path);
-      // Scaling the narrow product costs r elements a token, scaling the wide one `out`.
-      const narrow = b.mul(b.matmul(dropped(path, x), parameter(names.a)), loraScale(settings));
-      return { added: [b.matmul(narrow, parameter(names.b))] };
+      const target = factors.get(path);
+      const added: Value[] = biases.has(path) ? [parameter(biasChangeName(path))] : [];
+      if (target === undefined) return { added };
+      const product = (input: Value, { a, b }: { a: string; b: string }) =>
+        low(g.matmul(input, parameter(a)), target, b);
+      const now = product(dropout.apply(context, path, x), factorNames(path));
+      added.push(isDecomposed(settings, path) ? g.sub(now, product(x, startNames(path))) : now);
+      if (settings.lora_bias) added.push(g.mul(parameter(factorBiasName(path)), target.scale));
+      return { added };
     },
+    ...(embedding === undefined
+      ? {}
+      : {
+          embed: ({ tokens, y }) => {
+            const { a, b } = factorNames(EMBEDDING_PATH);
+            return g.add(y, low(g.gather(parameter(a), tokens), embedding, b));
+          },
+        }),
   };
-}
-
-function uniform(shape: readonly [number, number], bound: number, seed: number, name: string): Tensor<"f32"> {
-  const random = createRandom(seed, "init", name);
-  return f32(
-    shape,
-    Float32Array.from({ length: shape[0] * shape[1] }, () => bound * (2 * random.float() - 1)),
-  );
 }

@@ -1,124 +1,119 @@
 /**
- * A LoRA adapter as peft saves it. Layout: huggingface/peft, `src/peft/utils/save_and_load.py`; method: Hu et al., "LoRA",
- * 2021.
+ * A LoRA adapter as peft saves it. Layout: huggingface/peft, `src/peft/utils/save_and_load.py` and `src/peft/tuners/lora`;
+ * method: Hu et al., "LoRA", 2021. QLoRA's and BitFit's adapters are such folders too.
  */
-import type { CanonicalDelta } from "../../delta/canonical.ts";
-import { NO_DELTA } from "../../delta/canonical.ts";
 import { TrimtabError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { checkpointPath, type LinearModule, linearModules } from "../../model/modules.ts";
+import { biasName, checkpointPath, EMBEDDING_PATH, type LinearModule, linearModules } from "../../model/modules.ts";
 import { transposed } from "../../model/weights.ts";
-import { f32, type Tensor } from "../../tensor.ts";
+import { type Tensor, zeros } from "../../tensor.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
-import { namesModule, shortestNames } from "../target-modules.ts";
-import { alphaOf, type LoraConfig, loraConfigJson, parseLoraConfig } from "./adapter-config.ts";
-
-/** The factors of one layer as graphs take them: y += s · (xA)B. */
-export interface LoraFactors {
-  /** [in, r] */
-  readonly a: Tensor<"f32">;
-  /** [r, out] */
-  readonly b: Tensor<"f32">;
-}
-
-export interface LoraAdapter {
-  readonly config: LoraConfig;
-  /** By module path, such as `layers.0.self_attn.q_proj`, in the order of the computation. */
-  readonly factors: ReadonlyMap<string, LoraFactors>;
-}
+import { canonicalLora, countLora, type LoraAdapter, type LoraLayer } from "./adapter.ts";
+import { type ConfigOptions, type LoraConfig, loraConfigJson, parseLoraConfig } from "./adapter-config.ts";
+import { requireOwnCopies } from "./base-copies.ts";
+import { nameable } from "./targets.ts";
 
 export const loraFormat: AdapterFormat = {
-  recognises: (config) => config["peft_type"] === "LORA",
+  recognises: ({ peft_type: type, use_dora: dora }) => type === "LORA" && dora !== true,
   async read(folder, base) {
-    const adapter = readLora(folder, base.config);
-    const parameters = [...adapter.factors.values()].reduce((sum, { a, b }) => sum + a.data.length + b.data.length, 0);
-    return { method: "lora", delta: canonicalLora(adapter), parameters };
+    const config = parseLoraConfig(folder.config, base.config);
+    const tensors = new AdapterTensors(folder.tensors);
+    const adapter = takeLora(tensors, config, base.config);
+    await requireOwnCopies(tensors, { stored: folder.tensors, adapter, base });
+    tensors.done();
+    return { method: "lora", delta: await canonicalLora(adapter, base), parameters: countLora(adapter) };
   },
 };
 
-/** Folds α/r, or α/√r, into B. */
-export function canonicalLora({ config, factors }: LoraAdapter): CanonicalDelta {
-  const linears = [...factors].map(([path, { a, b }]) => {
-    const rank = a.shape[1]!;
-    const scale = alphaOf(config, path) / (config.rankStabilised ? Math.sqrt(rank) : rank);
-    return [
-      path,
-      {
-        a,
-        b: f32(
-          b.shape,
-          b.data.map((value) => value * scale),
-        ),
-      },
-    ] as const;
-  });
-  return { ...NO_DELTA, linears: new Map(linears) };
+/** The adapter alone, without what needs the base's weights. Throws `invalid_delta` as `AdapterFormat.read` says. */
+export function readLora(folder: AdapterFolder, model: ModelConfig): LoraAdapter {
+  const tensors = new AdapterTensors(folder.tensors);
+  const adapter = takeLora(tensors, parseLoraConfig(folder.config, model), model);
+  tensors.done();
+  return adapter;
 }
 
-/** Throws `invalid_delta` as `AdapterFormat.read` says. */
-export function readLora({ config: json, tensors: stored }: AdapterFolder, model: ModelConfig): LoraAdapter {
-  const config = parseLoraConfig(json);
-  const tensors = new AdapterTensors(stored);
-  const modules = linearModules(model);
-  const isPresent = ({ path }: LinearModule) => tensors.has(keyOf(path, "A")) || tensors.has(keyOf(path, "B"));
-  const present = new Set(modules.filter(isPresent).map(({ path }) => path));
-  const expected = config.targetModules === undefined ? present : expectedPaths(config, modules);
-  const factors = new Map<string, LoraFactors>();
-  for (const module of modules) {
+/** Takes the factors and biases that the configuration asks for, and leaves all else. Throws `invalid_delta`. */
+export function takeLora(tensors: AdapterTensors, config: LoraConfig, model: ModelConfig): LoraAdapter {
+  const layers = new Map<string, LoraLayer>();
+  for (const module of nameable(model)) {
     const { path } = module;
-    if (present.has(path) && !expected.has(path)) {
+    if (config.targets(path)) layers.set(path, takeLayer(tensors, module, config));
+    else if (Object.values(keysOf(path)).some((key) => tensors.has(key))) {
       throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
     }
-    if (expected.has(path)) factors.set(path, readFactors(tensors, module));
   }
-  tensors.done();
-  if (factors.size === 0) throw refuse("the adapter has no tensor for any layer of the base model");
-  return { config, factors };
+  if (layers.size === 0) {
+    throw refuse(`target_modules in ${ADAPTER_CONFIG} (${config.names}) names no layer of the base model`);
+  }
+  const biases = new Map<string, Tensor<"f32">>();
+  for (const { path, bias, out } of linearModules(model)) {
+    if (!bias || config.bias === "none" || (config.bias === "lora_only" && !layers.has(path))) continue;
+    biases.set(path, tensors.take(biasKey(path, layers), [out]));
+  }
+  const { rankStabilised, start } = config;
+  return { rankStabilised, layers, biases, ...(start === undefined ? {} : { start }) };
 }
 
-/**
- * Writes the two files. `targetModules` of the configuration is set to the shortest names that stand for exactly the
- * adapted layers. Throws `internal_error` when factors do not have the configuration's rank.
- */
-export function writeLoraFolder(adapter: LoraAdapter, model: ModelConfig): Map<string, Uint8Array> {
+/** Writes the two files. Throws `internal_error` when factors of a layer have two ranks. */
+export function writeLoraFolder(adapter: LoraAdapter, options: ConfigOptions): Map<string, Uint8Array> {
+  return adapterFiles(loraConfigJson(adapter, options), loraTensors(adapter));
+}
+
+/** The tensors under peft's names and in its layout. Throws as `writeLoraFolder` does. */
+export function loraTensors({ layers, biases }: LoraAdapter): Map<string, Tensor<"f32">> {
   const tensors = new Map<string, Tensor<"f32">>();
-  for (const [path, { a, b }] of adapter.factors) {
-    if (a.shape[1] !== adapter.config.rank || b.shape[0] !== adapter.config.rank) {
-      throw new TrimtabError("internal_error", `the factors of ${path} do not have rank ${adapter.config.rank}`);
+  const hasBias = [...layers.values()].some(({ bias }) => bias !== undefined);
+  for (const [path, { a, b, bias }] of layers) {
+    if (a.shape[1] !== b.shape[0]) {
+      throw new TrimtabError("internal_error", `the factors of ${path} have the ranks ${a.shape[1]} and ${b.shape[0]}`);
     }
-    tensors.set(keyOf(path, "A"), transposed(a));
-    tensors.set(keyOf(path, "B"), transposed(b));
+    const keys = keysOf(path);
+    tensors.set(keys.a, transposed(a)).set(keys.b, transposed(b));
+    // peft has it in every layer or in none.
+    if (hasBias) tensors.set(keys.bias, bias ?? zeros([b.shape[1]!]));
   }
-  const targetModules = shortestNames([...adapter.factors.keys()], linearModules(model));
-  return adapterFiles(loraConfigJson({ ...adapter.config, targetModules, layers: undefined }), tensors);
+  for (const [path, bias] of biases) tensors.set(biasKey(path, layers), bias);
+  return tensors;
 }
 
-const keyOf = (path: string, factor: "A" | "B") => `base_model.model.${checkpointPath(path)}.lora_${factor}.weight`;
+/** The part of a tensor's name that says which module it belongs to. */
+export const moduleKey = (path: string) => `base_model.model.${checkpointPath(path)}`;
+
+/** Factors of the embedding are bare parameters to peft, those of linear layers are layers themselves. */
+function keysOf(path: string) {
+  const key = moduleKey(path);
+  return path === EMBEDDING_PATH
+    ? { a: `${key}.lora_embedding_A`, b: `${key}.lora_embedding_B`, bias: `${key}.lora_embedding_B.bias` }
+    : { a: `${key}.lora_A.weight`, b: `${key}.lora_B.weight`, bias: `${key}.lora_B.bias` };
+}
+
+/** A layer with factors stands inside peft's own, as its `base_layer`. */
+function biasKey(path: string, layers: ReadonlyMap<string, unknown>): string {
+  return `base_model.model.${layers.has(path) ? biasName(path).replace(/bias$/, "base_layer.bias") : biasName(path)}`;
+}
+
+function takeLayer(tensors: AdapterTensors, { path, in: inSize, out }: LinearModule, config: LoraConfig): LoraLayer {
+  const keys = keysOf(path);
+  const a = tensors.take(keys.a, ["r", inSize]);
+  const [found, rank] = [a.shape[0]!, config.rankOf(path)];
+  if (found !== rank) {
+    throw refuse(
+      `the tensor ${keys.a} has the rank ${found}, but r or rank_pattern in ${ADAPTER_CONFIG} makes it ${rank}`,
+    );
+  }
+  const b = tensors.take(keys.b, [out, rank]);
+  const hasBias = config.biasOfFactors && path !== EMBEDDING_PATH;
+  return {
+    a: transposed(a),
+    b: transposed(b),
+    alpha: config.alphaOf(path),
+    ...(hasBias ? { bias: tensors.take(keys.bias, [out]) } : {}),
+  };
+}
 
 function refuse(problem: string): TrimtabError {
   return new TrimtabError("invalid_delta", problem);
-}
-
-function expectedPaths(config: LoraConfig, modules: readonly LinearModule[]): Set<string> {
-  const paths = modules
-    .map(({ path }) => path)
-    .filter((path) => {
-      const layer = Number(path.split(".")[1]);
-      const named = config.targetModules!.some((name) => name === "all-linear" || namesModule(name, path));
-      return named && (config.layers === undefined || config.layers.includes(layer));
-    });
-  if (paths.length === 0) {
-    throw refuse(
-      `target_modules in ${ADAPTER_CONFIG} (${config.targetModules!.join(", ")}) names no layer of the base model`,
-    );
-  }
-  return new Set(paths);
-}
-
-function readFactors(tensors: AdapterTensors, { path, in: inSize, out }: LinearModule): LoraFactors {
-  const a = tensors.take(keyOf(path, "A"), ["r", inSize]);
-  const b = tensors.take(keyOf(path, "B"), [out, a.shape[0]!]);
-  return { a: transposed(a), b: transposed(b) };
 }

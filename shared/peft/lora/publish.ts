@@ -1,31 +1,44 @@
-import { linearModules } from "../../model/modules.ts";
+import { biasName } from "../../model/modules.ts";
+import { f32, type Tensor } from "../../tensor.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
-import { factorNames } from "./attach.ts";
-import { canonicalLora, type LoraFactors, writeLoraFolder } from "./format.ts";
+import { canonicalLora, type LoraAdapter, type LoraLayer, withoutStart } from "./adapter.ts";
+import { biasChangeName, factorBiasName, factorNames, startOf } from "./attach.ts";
+import { writeLoraFolder } from "./format.ts";
 import type { LoraSettings } from "./settings.ts";
+import { loraTargets } from "./targets.ts";
 
-/** The folder that peft loads, and the serving form with the scale folded in. */
-export function publishLora({ config, settings, values, base }: PublishOptions<LoraSettings>): PublishedPart {
-  const factors = new Map<string, LoraFactors>();
-  for (const { path } of linearModules(config)) {
+/**
+ * The folder that peft loads, and the same as it is served. Factors that started as a part of the weight become factors of
+ * twice the rank for the whole weight, so that the base stays everyone's.
+ */
+export async function publishLora(options: PublishOptions<LoraSettings>): Promise<PublishedPart> {
+  const { config, settings, values, weights, base } = options;
+  const { factors, biases } = loraTargets({ config, settings, param: "peft" });
+  const layers = new Map<string, LoraLayer>();
+  for (const target of factors) {
+    const { path, alpha } = target;
     const names = factorNames(path);
-    const [a, b] = [values.get(names.a), values.get(names.b)];
-    if (a !== undefined && b !== undefined) factors.set(path, { a, b });
+    const bias = settings.lora_bias ? { bias: values.get(factorBiasName(path))! } : {};
+    const trained: LoraLayer = { a: values.get(names.a)!, b: values.get(names.b)!, alpha, ...bias };
+    const start = startOf(options, target);
+    layers.set(path, start === undefined ? trained : withoutStart(trained, start, settings.use_rslora));
   }
-  const adapter = {
-    config: {
-      rank: settings.r,
-      alpha: settings.lora_alpha,
-      rankStabilised: settings.use_rslora,
-      dropout: settings.lora_dropout,
-      targetModules: undefined,
-      layers: undefined,
-      alphaPattern: new Map<string, number>(),
-      baseModel: base.id,
-    },
-    factors,
+  const adapter: LoraAdapter = {
+    rankStabilised: settings.use_rslora,
+    layers,
+    biases: new Map(
+      biases.map(({ path }) => [path, sum(weights.get(biasName(path))!, values.get(biasChangeName(path))!)]),
+    ),
   };
-  const parameters = [...factors.values()].reduce((sum, { a, b }) => sum + a.data.length + b.data.length, 0);
-  const files = writeLoraFolder(adapter, config);
-  return { kind: "adapter", adapter: { method: "lora", files, delta: canonicalLora(adapter), parameters } };
+  const delta = await canonicalLora(adapter, { config, weight: async (name) => weights.get(name)! });
+  const files = writeLoraFolder(adapter, { model: config, baseModel: base.id, dropout: settings.lora_dropout });
+  const parameters = [...values.values()].reduce((total, { data }) => total + data.length, 0);
+  return { kind: "adapter", adapter: { method: "lora", files, delta, parameters } };
+}
+
+function sum(left: Tensor<"f32">, right: Tensor<"f32">): Tensor<"f32"> {
+  return f32(
+    left.shape,
+    left.data.map((value, at) => value + right.data[at]!),
+  );
 }

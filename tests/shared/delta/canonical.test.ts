@@ -16,21 +16,12 @@ import {
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { weightName } from "../../../shared/model/modules.ts";
 import { trainingForward } from "../../../shared/model/training-forward.ts";
-import { parseAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
-import { canonicalLora, readLora } from "../../../shared/peft/lora/format.ts";
 import { f32, i64, tensor, zeros } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { goldenBase } from "../../trainer/golden-llama.ts";
-import {
-  GOLDEN_ADAPTERS,
-  type GoldenAdapter,
-  goldenConfig,
-  goldenFolder,
-  goldenLogits,
-} from "../peft/golden-adapters.ts";
+import { GOLDEN_ADAPTERS, goldenConfig, goldenDelta, goldenLogits } from "../peft/golden-adapters.ts";
 
-const canonical = (name: GoldenAdapter) =>
-  canonicalLora(readLora(parseAdapterFolder(goldenFolder(name)), goldenConfig));
+const trained = await goldenDelta("adapter");
 const withLinears = (delta: CanonicalDelta, linears: CanonicalDelta["linears"]): CanonicalDelta => ({
   ...delta,
   linears,
@@ -41,7 +32,7 @@ describe("what is served is what peft computes", () => {
   test.each(GOLDEN_ADAPTERS)("%s: W + AB gives peft's logits", async (name) => {
     const { config, weights } = goldenBase();
     const merged = new Map(weights);
-    for (const [path, { a, b }] of canonical(name).linears) {
+    for (const [path, { a, b }] of (await goldenDelta(name)).linears) {
       const base = merged.get(weightName(path))!;
       const [inSize, out] = base.shape as [number, number];
       const rank = a!.shape[1]!;
@@ -73,7 +64,7 @@ describe("what is served is what peft computes", () => {
 });
 
 describe("the serving file", () => {
-  const delta = canonical("adapter");
+  const delta = trained;
 
   test("a round trip of a linear layer, scales and biases too", () => {
     const first = delta.linears.get(Q0)!;
@@ -116,7 +107,7 @@ describe("the serving file", () => {
     expect(encodeCanonical(reversed)).toEqual(encodeCanonical(delta));
     expect(await sha256Hex(encodeCanonical(reversed))).toBe(await sha256Hex(encodeCanonical(delta)));
     expect(await sha256Hex(encodeCanonical(delta))).toMatch(/^[0-9a-f]{64}$/);
-    expect(await sha256Hex(encodeCanonical(canonical("regex-targets-f16")))).not.toBe(
+    expect(await sha256Hex(encodeCanonical(await goldenDelta("regex-targets-f16")))).not.toBe(
       await sha256Hex(encodeCanonical(delta)),
     );
   });
@@ -164,7 +155,7 @@ describe("a delta that changes nothing is known", () => {
 
   test.each<[string, CanonicalDelta, boolean]>([
     ["no part at all", NO_DELTA, true],
-    ["trained factors", canonical("adapter"), false],
+    ["trained factors", trained, false],
     ["B of zeros", one({ a: ones, b: none }), true],
     ["A of zeros", one({ a: none, b: ones }), true],
     ["a bias", one({ bias: f32([1], [1]) }), false],

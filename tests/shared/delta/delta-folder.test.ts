@@ -4,11 +4,9 @@ import { writeDeltaFolder } from "../../../shared/delta/delta-folder.ts";
 import { parseManifest } from "../../../shared/delta/manifest.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { parseAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
-import { canonicalLora, readLora } from "../../../shared/peft/lora/format.ts";
 import type { Adapter } from "../../../shared/peft/method.ts";
 import { f32, zeros } from "../../../shared/tensor.ts";
-import { type GoldenAdapter, goldenConfig, goldenFolder } from "../peft/golden-adapters.ts";
+import { type GoldenAdapter, goldenConfig, goldenDelta, goldenFolder } from "../peft/golden-adapters.ts";
 
 const digest = (letter: string) => letter.repeat(64);
 const provenance = {
@@ -21,10 +19,8 @@ const provenance = {
   created_at: 5,
 };
 
-function adapter(name: GoldenAdapter): Adapter {
-  const files = goldenFolder(name);
-  const read = readLora(parseAdapterFolder(files), goldenConfig);
-  return { method: "lora", files, delta: canonicalLora(read), parameters: 7 };
+async function adapter(name: GoldenAdapter): Promise<Adapter> {
+  return { method: "lora", files: goldenFolder(name), delta: await goldenDelta(name), parameters: 7 };
 }
 const prompt: Adapter = {
   method: "prompt",
@@ -39,12 +35,12 @@ const prompt: Adapter = {
 describe("a published delta", () => {
   test("says what made it, where that is more than its adapters do", async () => {
     const made = { ...provenance, methods: ["dora", "lora"], merge: { method: "linear", weights: [1, 1] } };
-    const manifest = parseManifest((await writeDeltaFolder([adapter("adapter")], made)).get("manifest.json")!);
+    const manifest = parseManifest((await writeDeltaFolder([await adapter("adapter")], made)).get("manifest.json")!);
     expect(manifest).toMatchObject({ methods: made.methods, merge: made.merge });
   });
 
   test("of one adapter has its files at the top, and a serving form and a manifest that agree", async () => {
-    const one = adapter("adapter");
+    const one = await adapter("adapter");
     const files = await writeDeltaFolder([one], provenance);
     expect([...files.keys()].sort()).toEqual([
       "adapter_config.json",
@@ -65,7 +61,7 @@ describe("a published delta", () => {
   });
 
   test("of several has a folder for each, and their sum to serve", async () => {
-    const adapters = [adapter("adapter"), prompt, adapter("regex-targets-f16")];
+    const adapters = [await adapter("adapter"), prompt, await adapter("regex-targets-f16")];
     const files = await writeDeltaFolder(adapters, provenance);
     expect([...files.keys()].sort()).toEqual([
       "0-lora/adapter_config.json",
@@ -87,12 +83,12 @@ describe("a published delta", () => {
   });
 
   test("has the same bytes for the same adapter", async () => {
-    const write = () => writeDeltaFolder([adapter("adapter")], provenance);
+    const write = async () => writeDeltaFolder([await adapter("adapter")], provenance);
     expect(await write()).toEqual(await write());
   });
 
   test("is refused where it would change nothing", async () => {
-    const one = adapter("adapter");
+    const one = await adapter("adapter");
     const linears = new Map([...one.delta.linears].map(([path, { a, b }]) => [path, { a: a!, b: zeros(b!.shape) }]));
     await expect(writeDeltaFolder([{ ...one, delta: { ...one.delta, linears } }], provenance)).rejects.toThrow(
       expect.objectContaining({

@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { CanonicalDelta } from "../../../shared/delta/canonical.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
+import { parseAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
+import { loraFormat } from "../../../shared/peft/lora/format.ts";
 
 /** Adapters that peft saved for the tiny decoder in `golden/llama/plain`. */
 export const GOLDEN_ADAPTERS = ["adapter", "rslora-patterns", "regex-targets-f16"] as const;
@@ -12,6 +15,12 @@ export const goldenConfig = parseModelConfig(JSON.parse(golden("llama/plain/conf
 export function goldenFolder(name: GoldenAdapter): Map<string, Uint8Array> {
   const files = ["adapter_config.json", "adapter_model.safetensors"] as const;
   return new Map(files.map((file) => [file, new Uint8Array(golden(`lora/${name}/${file}`))]));
+}
+
+/** An adapter as it is served. */
+export async function goldenDelta(name: GoldenAdapter): Promise<CanonicalDelta> {
+  const weight = () => Promise.reject(new Error("these adapters ask for no weight"));
+  return (await loraFormat.read(parseAdapterFolder(goldenFolder(name)), { config: goldenConfig, weight })).delta;
 }
 
 /** What transformers and peft compute with an adapter, unmerged. */

@@ -7,13 +7,11 @@ import type { ModelConfig } from "../../../../shared/model/config.ts";
 import { EMBEDDING, HEAD, weightName, weightSpecs } from "../../../../shared/model/modules.ts";
 import { trainingForward } from "../../../../shared/model/training-forward.ts";
 import type { Weights } from "../../../../shared/model/weights.ts";
-import { parseAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
-import { canonicalLora, readLora } from "../../../../shared/peft/lora/format.ts";
 import { f32, i64, tensor } from "../../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
 import { expectClose } from "../../linalg/property.ts";
 import { goldenJson, goldenModel, largestDifference } from "../../model/golden-models.ts";
-import { goldenFolder } from "../../peft/golden-adapters.ts";
+import { goldenDelta } from "../../peft/golden-adapters.ts";
 import { randomTensor } from "./deltas.ts";
 
 const { config, weights } = await goldenModel("plain");
@@ -117,7 +115,7 @@ describe("embedding and head", () => {
 test("peft's merged logits", async () => {
   const golden =
     goldenJson<Record<"inputIds" | "mergedLogits", { shape: [number, number]; data: number[] }>>("lora/golden.json");
-  const changes = canonicalLora(readLora(parseAdapterFolder(goldenFolder("adapter")), config));
+  const changes = await goldenDelta("adapter");
   const merged = mergeIntoWeights(config, changes);
   const bindings = new Map(
     weightSpecs(merged.config).map(({ name }) => [name, merged.weight(name, weights.get(merged.source(name))!)]),

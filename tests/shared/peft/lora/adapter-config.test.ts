@@ -1,78 +1,191 @@
 import { describe, expect, test } from "vitest";
-import { alphaOf, loraConfigJson, parseLoraConfig } from "../../../../shared/peft/lora/adapter-config.ts";
-import { goldenFolder, withConfig } from "../golden-adapters.ts";
+import { parseAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
+import type { LoraLayer } from "../../../../shared/peft/lora/adapter.ts";
+import { loraConfigJson, parseLoraConfig } from "../../../../shared/peft/lora/adapter-config.ts";
+import { nameable } from "../../../../shared/peft/lora/targets.ts";
+import { zeros } from "../../../../shared/tensor.ts";
+import { goldenModel } from "../../model/golden-models.ts";
+import { type GoldenAdapter, goldenFolder } from "../golden-adapters.ts";
 
-const parse = (changes: Record<string, unknown> = {}, name: Parameters<typeof goldenFolder>[0] = "adapter") =>
-  parseLoraConfig(
-    JSON.parse(new TextDecoder().decode(withConfig(goldenFolder(name), changes).get("adapter_config.json"))),
-  );
+const { config: model } = await goldenModel("plain");
+const { config: tied } = await goldenModel("tied-sharded-bf16");
+const Q0 = "layers.0.self_attn.q_proj";
+const parse = (changes: Record<string, unknown> = {}, name: GoldenAdapter = "adapter", of = model) =>
+  parseLoraConfig({ ...parseAdapterFolder(goldenFolder(name)).config, ...changes }, of);
+const targets = (changes: Record<string, unknown>, of = model) => {
+  const config = parse(changes, "adapter", of);
+  return nameable(of).flatMap(({ path }) => (config.targets(path) ? [path] : []));
+};
 
 describe("what peft saves", () => {
   test("plain", () => {
-    expect(parse()).toEqual({
-      rank: 4,
-      alpha: 8,
-      rankStabilised: false,
-      dropout: 0,
-      targetModules: ["down_proj", "q_proj", "v_proj"],
-      layers: undefined,
-      alphaPattern: new Map(),
-      baseModel: "tiny-llama-plain",
-    });
-  });
-
-  test("rsLoRA with patterns, and a regular expression for targets", () => {
-    const config = parse({}, "rslora-patterns");
+    const config = parse();
     expect(config).toMatchObject({
-      rankStabilised: true,
-      alphaPattern: new Map([
-        ["k_proj", 4],
-        ["o_proj", 16],
-      ]),
+      ...{ rankStabilised: false, bias: "none", biasOfFactors: false, start: undefined, dora: false },
+      names: "down_proj, q_proj, v_proj",
     });
-    expect([alphaOf(config, "layers.0.self_attn.k_proj"), alphaOf(config, "layers.0.self_attn.q_proj")]).toEqual([
-      4, 8,
+    expect([config.rankOf(Q0), config.alphaOf(Q0)]).toEqual([4, 8]);
+    expect([config.targets(Q0), config.targets("layers.0.self_attn.k_proj")]).toEqual([true, false]);
+  });
+
+  test("rsLoRA with ranks and alphas by module", () => {
+    const config = parse({}, "rslora-patterns");
+    expect(config.rankStabilised).toBe(true);
+    const of = (path: string) => [config.rankOf(path), config.alphaOf(path)];
+    expect(of("layers.0.self_attn.k_proj")).toEqual([2, 4]);
+    expect(of("layers.0.self_attn.o_proj")).toEqual([4, 16]);
+    expect(of("layers.1.mlp.gate_proj")).toEqual([6, 8]);
+  });
+
+  test("targets: names, a pattern for whole paths, exclusions, blocks", () => {
+    const ends = (changes: Record<string, unknown>) => targets(changes).map((path) => path.replace(/^layers\./, ""));
+    expect(ends({ target_modules: ["q_proj", "lm_head"] })).toEqual([
+      "0.self_attn.q_proj",
+      "1.self_attn.q_proj",
+      "lm_head",
     ]);
-    expect(parse({}, "regex-targets-f16").targetModules).toBeUndefined();
+    expect(ends({ target_modules: "q_proj" })).toEqual([]);
+    expect(ends({ target_modules: String.raw`model\.layers\.1\..*[kv]_proj` })).toEqual([
+      "1.self_attn.k_proj",
+      "1.self_attn.v_proj",
+    ]);
+    expect(ends({ target_modules: String.raw`layers\..*` })).toEqual([]);
+    expect(ends({ target_modules: "all-linear" })).toHaveLength(14);
+    const two = { target_modules: ["embed_tokens", "q_proj"] };
+    expect(ends({ ...two, layers_to_transform: 1 })).toEqual(["1.self_attn.q_proj"]);
+    expect(ends({ ...two, layers_to_transform: [0], layers_pattern: "layers" })).toEqual(["0.self_attn.q_proj"]);
+    expect(ends({ ...two, layers_to_transform: [], layers_pattern: [] })).toHaveLength(3);
+    expect(ends({ ...two, exclude_modules: ["0.self_attn.q_proj"] })).toEqual(["embed_tokens", "1.self_attn.q_proj"]);
+    expect(ends({ ...two, exclude_modules: "model.embed.*" })).toHaveLength(2);
+    expect(ends({ ...two, exclude_modules: [] })).toHaveLength(3);
   });
 
-  test("layers, and exclusions that leave the targets to the tensors", () => {
-    expect(parse({ layers_to_transform: 1 }).layers).toEqual([1]);
-    expect(parse({ layers_to_transform: [0, 1], layers_pattern: "layers" }).layers).toEqual([0, 1]);
-    expect(parse({ exclude_modules: ["layers.0"] }).targetModules).toBeUndefined();
+  test("a head that shares the embedding's factors", () => {
+    const shared = { target_modules: ["embed_tokens"], ensure_weight_tying: true };
+    expect(targets(shared, tied)).toEqual(["embed_tokens", "lm_head"]);
+    expect(targets(shared)).toEqual(["embed_tokens"]);
+    expect(targets({ ...shared, ensure_weight_tying: false }, tied)).toEqual(["embed_tokens"]);
+    expect(targets({ ...shared, target_modules: ["q_proj"] }, tied)).toHaveLength(2);
   });
 
-  test("what is written is read the same", () => {
-    const config = { ...parse({}, "rslora-patterns"), targetModules: ["q_proj"] };
-    expect(parseLoraConfig(loraConfigJson(config))).toEqual(config);
+  test("starts: those that took a part of the weight, and those that are forgotten", () => {
+    const starts = (values: unknown[]) => values.map((init_lora_weights) => parse({ init_lora_weights }).start);
+    expect(starts(["pissa", "pissa_niter_16", "olora", "OLoRA"])).toEqual(["pissa", "pissa", "olora", "olora"]);
+    const others = [true, false, null, "gaussian", "orthogonal", "eva", "mica", "lora_ga"];
+    expect(starts(others)).toEqual(others.map(() => undefined));
+    expect(parse({ init_lora_weights: "eva", eva_config: { rho: 2 } }).start).toBeUndefined();
+  });
+
+  test("biases, and DoRA for those who read it", () => {
+    expect(parse({ bias: "all" }).bias).toBe("all");
+    expect(parse({ bias: "lora_only", lora_bias: true })).toMatchObject({ bias: "lora_only", biasOfFactors: true });
+    expect(parse({ use_dora: true }).dora).toBe(true);
   });
 });
 
 describe("refusals name the field", () => {
   test.each<[Record<string, unknown>, string]>([
-    [{ peft_type: "IA3" }, "adapter_config.json: peft_type is not supported; only LORA adapters are read"],
     [{ r: 0 }, "adapter_config.json: r Too small"],
     [{ r: "8" }, "adapter_config.json: r Invalid input"],
     [{ lora_alpha: -1 }, "adapter_config.json: lora_alpha Too small"],
     [{ target_modules: [] }, "adapter_config.json: target_modules"],
-    [{ bias: "all" }, 'adapter_config.json: bias is not supported; must be "none"'],
-    [{ use_dora: true }, "adapter_config.json: use_dora is not supported; must be false or null"],
-    [{ fan_in_fan_out: true }, "fan_in_fan_out is not supported"],
+    [{ target_modules: null, target_parameters: ["x"] }, "adapter_config.json: target_modules"],
+    [
+      { target_modules: "(a" },
+      'adapter_config.json: target_modules is not a pattern that is read: "(a" has an opening parenthesis too many',
+    ],
+    [
+      { exclude_modules: "a++" },
+      'adapter_config.json: exclude_modules is not a pattern that is read: "a++" has a possessive',
+    ],
+    [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern is not a pattern that is read"],
+    [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern is not a pattern that is read: "[" has an opening bracket too many'],
+    [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj Too small"],
+    [{ bias: "some" }, "adapter_config.json: bias Invalid"],
+    [{ fan_in_fan_out: true }, "fan_in_fan_out is not supported; must be false or null"],
     [{ task_type: "SEQ_CLS" }, 'task_type is not supported; must be "CAUSAL_LM" or null'],
-    [{ init_lora_weights: "pissa" }, "init_lora_weights is not supported"],
+    [
+      { init_lora_weights: "loftq" },
+      "init_lora_weights is not supported; must be a boolean, gaussian, orthogonal, eva",
+    ],
+    [{ init_lora_weights: "corda" }, "init_lora_weights is not supported"],
     [{ modules_to_save: ["lm_head"] }, "modules_to_save is not supported; must be absent, null, false or empty"],
     [{ layer_replication: [[0, 1]] }, "layer_replication is not supported"],
     [{ trainable_token_indices: [1] }, "trainable_token_indices is not supported"],
+    [{ use_qalora: true }, "use_qalora is not supported"],
+    [{ kasa_config: { beta: 1 } }, "kasa_config is not supported"],
     [{ something_new: { on: true } }, "something_new is not supported; must be absent, null, false or empty"],
-    [{ auto_mapping: { base_model_class: "X" } }, "auto_mapping names code to run"],
-    [
-      { auto_map: { AutoModel: "x.Y" } },
-      "auto_map names code to run, and code that comes with an adapter is never run",
-    ],
-    [{ alpha_pattern: { "(a+)+b": 4 } }, 'alpha_pattern has the pattern "(a+)+b"; use module names'],
+    [{ auto_map: { AutoModel: "x.Y" } }, "auto_map names code to run"],
     [{ layers_pattern: "blocks" }, "layers_pattern"],
   ])("%j", (changes, message) => {
     expect(() => parse(changes)).toThrow(message);
     expect(() => parse(changes)).toThrow(expect.objectContaining({ name: "TrimtabError", code: "invalid_delta" }));
+  });
+});
+
+describe("loraConfigJson", () => {
+  const layer = (rank: number, alpha: number) => ({ a: zeros([32, rank]), b: zeros([rank, 32]), alpha });
+  const { layers: blocks } = model;
+  const adapter = {
+    rankStabilised: true,
+    layers: new Map<string, LoraLayer>([
+      ...Array.from({ length: blocks }, (_, at) => [`layers.${at}.self_attn.q_proj`, layer(2, 4)] as const),
+      ...Array.from({ length: blocks }, (_, at) => [`layers.${at}.mlp.up_proj`, layer(3, 4)] as const),
+      ["layers.0.self_attn.o_proj", layer(2, 5)] as const,
+      ["embed_tokens", layer(2, 4)] as const,
+    ]),
+    biases: new Map(),
+  };
+  const options = { model, baseModel: "owner/base", dropout: 0.1 };
+
+  test("says what most layers have, and names the others in the shortest way", () => {
+    expect(loraConfigJson(adapter, options)).toEqual({
+      alpha_pattern: { o_proj: 5 },
+      auto_mapping: null,
+      base_model_name_or_path: "owner/base",
+      bias: "none",
+      fan_in_fan_out: false,
+      inference_mode: true,
+      init_lora_weights: true,
+      layers_pattern: null,
+      layers_to_transform: null,
+      lora_alpha: 4,
+      lora_dropout: 0.1,
+      modules_to_save: null,
+      peft_type: "LORA",
+      r: 2,
+      rank_pattern: { up_proj: 3 },
+      revision: null,
+      target_modules: ["embed_tokens", "layers.0.self_attn.o_proj", "q_proj", "up_proj"],
+      task_type: "CAUSAL_LM",
+      use_rslora: true,
+    });
+  });
+
+  test("is read the same", () => {
+    const config = parseLoraConfig(loraConfigJson(adapter, options), model);
+    for (const { path } of nameable(model)) {
+      const found = adapter.layers.get(path);
+      expect(config.targets(path)).toBe(found !== undefined);
+      if (found !== undefined)
+        expect([config.rankOf(path), config.alphaOf(path)]).toEqual([found.a.shape[1], found.alpha]);
+    }
+    expect(config.rankStabilised).toBe(true);
+  });
+
+  test("names biases by the layers that they are of, and the start of factors", () => {
+    const bias = zeros([32]);
+    const json = (changes: object) => loraConfigJson({ ...adapter, ...changes }, options);
+    expect(json({ biases: new Map([[Q0, bias]]) }).bias).toBe("lora_only");
+    expect(
+      json({
+        biases: new Map([
+          [Q0, bias],
+          ["layers.0.self_attn.k_proj", bias],
+        ]),
+      }).bias,
+    ).toBe("all");
+    expect(json({ layers: new Map([[Q0, { ...layer(1, 1), bias }]]) })).toMatchObject({ lora_bias: true });
+    expect(json({ start: "pissa" }).init_lora_weights).toBe("pissa");
   });
 });

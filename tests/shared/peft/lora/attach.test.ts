@@ -1,34 +1,110 @@
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../../../shared/graph/graph.ts";
 import { linearModules } from "../../../../shared/model/modules.ts";
-import { attachLora, loraScale } from "../../../../shared/peft/lora/attach.ts";
+import { attachLora, planLora } from "../../../../shared/peft/lora/attach.ts";
 import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
-import { elementCount } from "../../../../shared/tensor.ts";
+import { elementCount, f32 } from "../../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../../../trainer/loop/random-masks.ts";
 import { evaluationGraph, trainingGraph } from "../../../../trainer/recipes/causal-graphs.ts";
+import { NO_METHOD } from "../../../support/peft.ts";
+import { gradientsOf, logitsOf, peftGolden } from "../../../support/peft-golden.ts";
 import {
   type GoldenTraining,
   goldenBase,
   goldenFactors,
   goldenFeeds,
+  largestDifference,
   readGoldenJson,
 } from "../../../trainer/golden-llama.ts";
+import { GOLDEN_LORAS, goldenGradients, goldenMethod, goldenParameters } from "./golden.ts";
 
 const { config, weights } = goldenBase();
 const shape = { rows: 2, tokens: 10 };
-const settings = LoraSettings.parse({ type: "lora", r: 4, lora_alpha: 8 });
-const attach = (changes: Partial<LoraSettings> = {}, seed = 1) =>
-  attachLora({ config, weights, seed, settings: { ...settings, ...changes }, encode: () => [], param: "peft" });
+const attach = (settings: object = {}, seed = 1) =>
+  attachLora({
+    ...{ config, weights, seed },
+    settings: LoraSettings.parse({ type: "lora", r: 4, lora_alpha: 8, ...settings }),
+    encode: () => [],
+    param: "peft",
+  });
+const plan = (settings: object, of = config) =>
+  planLora({ config: of, settings: LoraSettings.parse({ type: "lora", r: 2, ...settings }), param: "peft" });
+const count = (parameters: readonly { readonly shape: readonly number[] }[]) =>
+  parameters.reduce((sum, { shape: size }) => sum + elementCount(size), 0);
 const countMatmuls = (graph: Graph) => graph.nodes.filter(({ op }) => op === "matmul").length;
 
-describe("attachLora", () => {
-  it("trains r(in + out) numbers for each layer", () => {
-    const expected = linearModules(config).reduce((sum, module) => sum + 4 * (module.in + module.out), 0);
-    expect(attach().parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(expected);
+describe.each(GOLDEN_LORAS)("peft's %s", (name) => {
+  it("has the same parameters, logits, loss and gradients", async () => {
+    const golden = await peftGolden(name);
+    const method = goldenMethod(name, golden);
+    const values = goldenParameters(name, golden);
+    expect(method.parameters.map((parameter) => parameter.name).sort()).toEqual([...values.keys()].sort());
+    for (const parameter of method.parameters) expect(values.get(parameter.name)!.shape).toEqual(parameter.shape);
+    expect(count(method.parameters)).toBe(golden.json.trainableParameters);
+
+    const logits = await logitsOf(golden, method, values);
+    expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(1e-4);
+    const { loss, gradients } = await gradientsOf(golden, method, values);
+    expect(Math.abs(loss / golden.json.loss - 1)).toBeLessThan(1e-5);
+    const expected = goldenGradients(name);
+    const largest = Math.max(...[...expected.values()].flatMap(({ data }) => Array.from(data, Math.abs)));
+    for (const [parameter, { data }] of expected) {
+      const difference = largestDifference(gradients.get(parameter)!.data, data);
+      expect(difference / largest, parameter).toBeLessThan(1e-5);
+    }
+  });
+});
+
+describe("planLora", () => {
+  it("trains r(in + out) numbers for each layer, of the rank that a pattern gives it", () => {
+    const all = linearModules(config);
+    expect(count(attach().parameters)).toBe(all.reduce((sum, module) => sum + 4 * (module.in + module.out), 0));
+    const { parameters, serving } = plan({ target_modules: ["q_proj", "lm_head"], rank_pattern: { lm_head: 5 } });
+    const { hiddenSize: width, vocabSize, heads, headDim } = config;
+    expect(count(parameters)).toBe(config.layers * 2 * (width + heads * headDim) + 5 * (width + vocabSize));
+    expect(serving).toEqual({ rank: 5, vectors: 0, columns: 0, positions: 0 });
   });
 
-  it("draws A evenly from ±1/√in and leaves B at 0", () => {
+  it("counts biases, which are served as vectors and do not decay", () => {
+    const { parameters, serving } = plan({ target_modules: ["q_proj", "up_proj"], lora_bias: true });
+    const biases = parameters.filter(({ name }) => name.endsWith(".lora_bias"));
+    expect(biases.map(({ shape: size, decay }) => [size, decay])).toEqual(
+      Array(config.layers).fill([[[32], false], [[64], false]]).flat(), // biome-ignore format: one line
+    );
+    expect(serving.vectors).toBe(config.layers * (32 + 64));
+  });
+
+  it("serves and publishes factors that started as a part of the weight at twice the rank", () => {
+    const targets = { target_modules: ["embed_tokens", "q_proj"] };
+    const doubled = plan({ ...targets, init_lora_weights: "pissa" });
+    expect(doubled.serving.rank).toBe(4);
+    expect(count(doubled.parameters)).toBe(count(plan(targets).parameters));
+    const { vocabSize, hiddenSize, heads, headDim, layers } = config;
+    expect(doubled.published).toBe(2 * (vocabSize + hiddenSize) + layers * 4 * (hiddenSize + heads * headDim));
+  });
+
+  it("gives B and biases LoRA+'s rate, and the embedding a rate of its own", () => {
+    const rates = (settings: object) =>
+      new Map(plan(settings).parameters.map(({ name, rate, learningRate }) => [name, rate ?? learningRate]));
+    const targets = { target_modules: ["embed_tokens", "layers.0.self_attn.q_proj"] };
+    const q = "layers.0.self_attn.q_proj";
+    expect([...rates({ ...targets, loraplus_lr_ratio: 16 })]).toEqual([
+      ["embed_tokens.lora_A", 1e-6],
+      ["embed_tokens.lora_B", 1e-6],
+      [`${q}.lora_A`, undefined],
+      [`${q}.lora_B`, 16],
+    ]);
+    const own = rates({ ...targets, loraplus_lr_ratio: 16, loraplus_lr_embedding: 1e-4 });
+    expect(own.get("embed_tokens.lora_A")).toBe(1e-4);
+    const biased = rates({ target_modules: q, lora_bias: true, loraplus_lr_ratio: 2 });
+    expect(biased.get(`${q}.lora_bias`)).toBe(2);
+    expect([...rates(targets).values()]).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
+
+describe("first values", () => {
+  it("of A are even in ±1/√in and of B 0", () => {
     const { initial } = attach({ r: 16 });
     const a = Array.from(initial.get("layers.0.mlp.down_proj.lora_A")!.data);
     const bound = 1 / Math.sqrt(64);
@@ -38,23 +114,33 @@ describe("attachLora", () => {
     expect(initial.get("layers.0.mlp.down_proj.lora_B")!.data.every((value) => value === 0)).toBe(true);
   });
 
-  it("draws the same for the same seed, another for each seed and layer", () => {
+  it("are the same for the same seed, others for each seed and layer", () => {
     const a = (seed: number, layer = 0) => attach({}, seed).initial.get(`layers.${layer}.self_attn.q_proj.lora_A`);
     expect(a(1)).toEqual(a(1));
     expect(a(2)).not.toEqual(a(1));
     expect(a(1, 1)).not.toEqual(a(1, 0));
   });
 
-  it("scales by α/r, or α/√r for rsLoRA", () => {
-    expect(loraScale({ ...settings, r: 16 })).toBe(0.5);
-    expect(loraScale({ ...settings, r: 16, use_rslora: true })).toBe(2);
+  it.each([
+    ["gaussian", {}],
+    ["orthogonal", {}],
+    ["pissa", { target_modules: ["lm_head", "q_proj", "gate_proj"], rank_pattern: { gate_proj: 7 } }],
+    ["pissa_niter_4", { use_rslora: true }],
+    ["olora", { alpha_pattern: { o_proj: 3 } }],
+    [true, { target_modules: ["embed_tokens", "k_proj"], lora_bias: false }],
+    [true, { target_modules: ["lm_head", "k_proj"], lora_bias: true }],
+  ])("are those of the base under %s, %j", async (init_lora_weights, changes) => {
+    const golden = await peftGolden("lora-layers");
+    const method = attach({ init_lora_weights, ...changes });
+    expect(method.startsAsBase).toBe(true);
+    const [start, base] = [await logitsOf(golden, method, method.initial), await logitsOf(golden, NO_METHOD)];
+    // Only the orthogonal start is 0 up to rounding alone: both of its factors are not.
+    if (init_lora_weights === "orthogonal") expect(largestDifference(start, base)).toBeLessThan(1e-5);
+    else expect(start).toEqual(base);
   });
+});
 
-  it("refuses a rank and modules that the model does not have", () => {
-    expect(() => attach({ r: 10_000 })).toThrow("must be from 1 to 16, got 10000");
-    expect(() => attach({ target_modules: "c_attn" })).toThrow("matches no linear layer");
-  });
-
+describe("the training graph", () => {
   it("never multiplies for the gradient of a frozen weight", () => {
     const method = attach();
     const { layers } = config;
@@ -66,12 +152,20 @@ describe("attachLora", () => {
     const backward = 1 + layers * (4 + 7 + 7 * 4) - 3 - 3;
     expect(countMatmuls(trainingGraph({ config, method, shape }))).toBe(forward + 2 * 7 * layers + backward);
   });
+
+  it("takes two frozen products more for each layer that started as a part of its weight", () => {
+    const [plain, pissa] = [attach(), attach({ init_lora_weights: "pissa" })].map((method) =>
+      countMatmuls(trainingGraph({ config, method, shape })),
+    );
+    // Two forward; backward none for the start's own factors and two for the input, but below the first layer's q, k and v.
+    expect(pissa! - plain!).toBe(config.layers * 7 * 4 - 3 * 2);
+  });
 });
 
 describe("dropout", () => {
   const method = attach({ lora_dropout: 0.5, target_modules: ["q_proj", "v_proj", "down_proj"] });
 
-  it("asks for one mask per layer, of its input's shape, and for none at 0", () => {
+  it("asks for one mask per linear layer, of its input's shape, and for none at 0", () => {
     const inputs = method.randomInputs(shape);
     expect(inputs).toHaveLength(6);
     expect(inputs.find(({ name }) => name === "layers.1.mlp.down_proj.lora_dropout")).toEqual({
@@ -80,6 +174,8 @@ describe("dropout", () => {
       probability: 0.5,
     });
     expect(attach().randomInputs(shape)).toEqual([]);
+    const named = attach({ lora_dropout: 0.5, target_modules: ["embed_tokens", "lm_head"] }).randomInputs(shape);
+    expect(named.map(({ name }) => name)).toEqual(["lm_head.lora_dropout"]);
     const inputNames = ({ inputs }: Graph) => inputs.map(({ name }) => name).filter((name) => name.includes("dropout"));
     expect(inputNames(trainingGraph({ config, method, shape }))).toHaveLength(6);
     expect(inputNames(evaluationGraph({ config, method, shape }))).toEqual([]);
@@ -119,5 +215,19 @@ describe("dropout", () => {
     expect(await lossUnder(0)).toBeCloseTo(base, 4);
     expect(Math.abs((await lossUnder(undefined)) - golden.loss)).toBeGreaterThan(1e-3);
     await program.dispose();
+  });
+
+  it("leaves what a layer started as whole", async () => {
+    const golden = await peftGolden("lora-layers");
+    const started = attach({ init_lora_weights: "olora", lora_dropout: 0.5, target_modules: ["q_proj", "up_proj"] });
+    const masks = drawMasks(started.randomInputs({ rows: 2, tokens: 5 }), { seed: 5, step: 0, micro: 0 });
+    for (const { data } of Object.values(masks)) data.fill(0 as never);
+    const { loss } = await gradientsOf(golden, started, started.initial, masks);
+    // With its input dropped the adapter adds nothing, and the layer is what the start left of it.
+    const left = new Map(
+      [...started.initial].map(([name, { shape: size }]) => [name, f32(size, new Float32Array(elementCount(size)))]),
+    );
+    const without = attach({ init_lora_weights: "olora", target_modules: ["q_proj", "up_proj"] });
+    expect(loss).toBeCloseTo((await gradientsOf(golden, without, left)).loss, 5);
   });
 });

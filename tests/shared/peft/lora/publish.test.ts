@@ -1,55 +1,118 @@
 import { describe, expect, it } from "vitest";
-import { changesNothing } from "../../../../shared/delta/canonical.ts";
+import { changesNothing, encodeCanonical } from "../../../../shared/delta/canonical.ts";
+import { product, widened } from "../../../../shared/linalg/matrix.ts";
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
-import { parseAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
+import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachLora } from "../../../../shared/peft/lora/attach.ts";
-import { readLora } from "../../../../shared/peft/lora/format.ts";
+import { loraFormat, readLora } from "../../../../shared/peft/lora/format.ts";
 import { publishLora } from "../../../../shared/peft/lora/publish.ts";
 import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
-import type { Tensor } from "../../../../shared/tensor.ts";
+import type { Adapter, PublishOptions } from "../../../../shared/peft/method.ts";
 import { f32 } from "../../../../shared/tensor.ts";
+import { goldenFile, goldenFiles, logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { tinyModel } from "../../../trainer/tiny-model.ts";
+import { largestDifference } from "../../model/golden-models.ts";
+import { GOLDEN_LORAS, goldenMethod, goldenParameters, goldenSettings } from "./golden.ts";
 
-const files = tinyModel();
-const { config, weights } = loadModelFolder(files);
-const settings = LoraSettings.parse({
-  type: "lora",
-  r: 2,
-  lora_alpha: 6,
-  lora_dropout: 0.1,
-  use_rslora: true,
-  target_modules: ["layers.1.self_attn.q_proj", "up_proj"],
-});
-const { initial } = attachLora({ config, weights, settings, seed: 1, encode: () => [], param: "peft" });
-const trained = new Map(
-  [...initial].map(([name, { shape, data }]) => [
-    name,
-    f32(
-      shape,
-      data.map((_, at) => at + 1),
-    ),
-  ]),
-);
-const publish = (values: ReadonlyMap<string, Tensor<"f32">>) => {
-  const part = publishLora({ config, settings, seed: 1, weights, values, base: { id: "owner/tiny", files } });
+async function publish(options: PublishOptions<LoraSettings>): Promise<Adapter> {
+  const part = await publishLora(options);
   if (part.kind !== "adapter") throw new Error(`expected an adapter, got a ${part.kind}`);
   return part.adapter;
-};
+}
 
-describe("publishLora", () => {
-  it("gives the adapter back to whoever reads the folder", () => {
-    const published = publish(trained);
+describe("publishLora", async () => {
+  const files = tinyModel();
+  const { config, weights } = loadModelFolder(files);
+  const settings = LoraSettings.parse({
+    type: "lora",
+    r: 2,
+    lora_alpha: 6,
+    lora_dropout: 0.1,
+    use_rslora: true,
+    target_modules: ["layers.1.self_attn.q_proj", "up_proj"],
+  });
+  const { initial } = attachLora({ config, weights, settings, seed: 1, encode: () => [], param: "peft" });
+  const trained = new Map(
+    [...initial].map(([name, { shape, data }]) => [
+      name,
+      f32(
+        shape,
+        data.map((_, at) => at + 1),
+      ),
+    ]),
+  );
+  const options = { config, settings, seed: 1, weights, base: { id: "owner/tiny", files } };
+
+  it("gives the adapter back to whoever reads the folder", async () => {
+    const published = await publish({ ...options, values: trained });
     expect(published).toMatchObject({ method: "lora", parameters: 2 * (32 + 32) + 2 * 2 * (32 + 48) });
-    const { config: read, factors } = readLora(parseAdapterFolder(published.files), config);
-    expect(read).toMatchObject({ rank: 2, alpha: 6, rankStabilised: true, dropout: 0.1, baseModel: "owner/tiny" });
-    expect([...factors.keys()]).toEqual(["layers.0.mlp.up_proj", "layers.1.self_attn.q_proj", "layers.1.mlp.up_proj"]);
-    for (const [path, { a, b }] of factors) {
-      expect(a).toEqual(trained.get(`${path}.lora_A`));
-      expect(b).toEqual(trained.get(`${path}.lora_B`));
+    const folder = parseAdapterFolder(published.files);
+    expect(folder.config).toMatchObject({
+      ...{ r: 2, lora_alpha: 6, use_rslora: true, lora_dropout: 0.1, base_model_name_or_path: "owner/tiny" },
+    });
+    const { layers, rankStabilised } = readLora(folder, config);
+    expect(rankStabilised).toBe(true);
+    expect([...layers.keys()]).toEqual(["layers.0.mlp.up_proj", "layers.1.self_attn.q_proj", "layers.1.mlp.up_proj"]);
+    for (const [path, { a, b, alpha }] of layers) {
+      expect([a, b, alpha]).toEqual([trained.get(`${path}.lora_A`), trained.get(`${path}.lora_B`), 6]);
     }
   });
 
-  it("gives a delta that changes nothing where nothing was trained, for whoever stores it to refuse", () => {
-    expect([changesNothing(publish(initial).delta), changesNothing(publish(trained).delta)]).toEqual([true, false]);
+  it("gives a delta that changes nothing where nothing was trained, for whoever stores it to refuse", async () => {
+    const deltas = [initial, trained].map(async (values) => (await publish({ ...options, values })).delta);
+    expect((await Promise.all(deltas)).map(changesNothing)).toEqual([true, false]);
+  });
+});
+
+describe.each(GOLDEN_LORAS)("with the values of peft's %s", (name) => {
+  it("serves what the method computes, and the folder is read as what is served", async () => {
+    const golden = await peftGolden(name);
+    const { config, weights, base, json } = golden;
+    const settings = goldenSettings(name);
+    const values = goldenParameters(name, golden);
+    const published = await publish({
+      config,
+      settings,
+      seed: 1,
+      weights,
+      values,
+      base: { id: "x", files: new Map() },
+    });
+    expect(published.parameters).toBe(json.trainableParameters);
+    const logits = await logitsOf(golden, served(config, published.delta));
+    expect(largestDifference(logits, await logitsOf(golden, goldenMethod(name, golden), values))).toBeLessThan(2e-5);
+    expect(largestDifference(logits, json.logits.data)).toBeLessThan(1e-4);
+    const read = await readAdapterFolder(published.files, base, new Map([["lora", loraFormat]]));
+    expect(encodeCanonical(read.delta)).toEqual(encodeCanonical(published.delta));
+  });
+});
+
+describe.each(["pissa", "olora"] as const)("%s", (name) => {
+  it("is published as peft converts it: factors of twice the rank for the whole weight", async () => {
+    const golden = await peftGolden(name);
+    const { config, weights } = golden;
+    const settings = goldenSettings(name);
+    const values = goldenParameters(name, golden);
+    const { files } = await publish({
+      config,
+      settings,
+      seed: 1,
+      weights,
+      values,
+      base: { id: "x", files: new Map() },
+    });
+    const [ours, theirs] = [files, goldenFiles(`${name}-converted`)].map((folder) => parseAdapterFolder(folder));
+    for (const field of ["r", "lora_alpha", "init_lora_weights", "target_modules", "use_rslora"]) {
+      expect([field, ours!.config[field]]).toEqual([field, theirs!.config[field]]);
+    }
+    const [mine, converted] = [ours!, theirs!].map((folder) => readLora(folder, config).layers);
+    for (const [path, { a, b, alpha }] of converted!) {
+      const found = mine!.get(path)!;
+      expect([found.a.shape, found.b.shape, found.alpha]).toEqual([a.shape, b.shape, alpha]);
+      // The signs of what the factors started as are free, their product is not.
+      const products = [{ a, b }, found].map((pair) => product(widened(pair.a), widened(pair.b)).data);
+      expect(largestDifference(products[0]!, products[1]!)).toBeLessThan(2e-5);
+    }
+    expect(goldenFile(`${name}-converted`, "adapter_model.safetensors").size).toBe(2 * converted!.size);
   });
 });

@@ -1,0 +1,130 @@
+import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../delta/canonical.ts";
+import { sideBySide, sumDeltas } from "../../delta/sum.ts";
+import { biasName, EMBEDDING_PATH, HEAD_PATH } from "../../model/modules.ts";
+import { transposed } from "../../model/weights.ts";
+import { elementCount, f32, type Tensor } from "../../tensor.ts";
+import type { BaseAccess } from "../method.ts";
+import { type Factors, layerWeight, layerWeightName, type WeightStart, weightFactors } from "./start.ts";
+import { factorScale } from "./targets.ts";
+
+export interface LoraLayer extends Factors {
+  /** The scale is α/r, or α/√r, of the factors' own rank. */
+  readonly alpha: number;
+  /** B's own bias [out], scaled as B is. */
+  readonly bias?: Tensor<"f32">;
+}
+
+/** What a LoRA folder holds, whoever made it. */
+export interface LoraAdapter {
+  /** The scale is α/√r instead of α/r. */
+  readonly rankStabilised: boolean;
+  /**
+   * By module path, such as `layers.0.self_attn.q_proj`, in the order of the computation; the embedding, with A [V, r] and
+   * B [r, D], and the head are among them.
+   */
+  readonly layers: ReadonlyMap<string, LoraLayer>;
+  /** By module path: what stands in the place of the base's own bias [out]. */
+  readonly biases: ReadonlyMap<string, Tensor<"f32">>;
+  /** The factors started as that part of the weight, which the layer has no longer; undefined: the weight is whole. */
+  readonly start?: WeightStart;
+}
+
+/**
+ * The adapter as it is served: scales folded into B, biases as differences from the base's, and what the factors started as
+ * taken away. Factors of which one is zero are left out.
+ */
+export async function canonicalLora(adapter: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
+  const parts = [layersDelta(adapter), await biasesDelta(adapter, base), ...(await startDeltas(adapter, base))];
+  const some = parts.filter((delta) => delta !== NO_DELTA);
+  return some.length === 0 ? NO_DELTA : sumDeltas(some.map((delta) => ({ delta, weight: 1 })));
+}
+
+/** How many numbers the adapter holds, without factors that are left out. */
+export function countLora({ layers, biases }: LoraAdapter): number {
+  const ofLayers = [...layers.values()].flatMap(({ a, b, bias }) => [
+    ...(isNothing({ a, b }) ? [] : [a, b]),
+    ...(bias === undefined ? [] : [bias]),
+  ]);
+  return [...ofLayers, ...biases.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
+/**
+ * Two pairs of factors as one of their joint rank, s(AB − A₀B₀), with the α that leaves the scale as it is: what peft's
+ * `path_initial_model_for_weight_conversion` gives, an adapter for the whole weight.
+ */
+export function withoutStart(layer: LoraLayer, start: Factors, rankStabilised: boolean): LoraLayer {
+  const { a, b } = sideBySide([layer, { a: start.a, b: scaled(start.b, -1) }]);
+  const growth = a.shape[1]! / layer.a.shape[1]!;
+  return { ...layer, a, b, alpha: layer.alpha * (rankStabilised ? Math.sqrt(growth) : growth) };
+}
+
+const scaleOf = ({ alpha, a }: LoraLayer, { rankStabilised }: LoraAdapter) =>
+  factorScale(alpha, a.shape[1]!, rankStabilised);
+
+function layersDelta(adapter: LoraAdapter): CanonicalDelta {
+  const linears = new Map<string, CanonicalModule>();
+  let embedding: Factors | undefined;
+  for (const [path, layer] of adapter.layers) {
+    const { a, b, bias } = layer;
+    const scale = scaleOf(layer, adapter);
+    const factors = isNothing(layer) ? undefined : { a, b: scaled(b, scale) };
+    if (path === EMBEDDING_PATH) embedding = factors;
+    else linears.set(path, { ...factors, ...(bias === undefined ? {} : { bias: scaled(bias, scale) }) });
+  }
+  return {
+    ...NO_DELTA,
+    linears: new Map([...linears].filter(([, module]) => Object.keys(module).length > 0)),
+    ...(embedding === undefined ? {} : { embedding }),
+  };
+}
+
+async function biasesDelta({ biases }: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
+  if (biases.size === 0) return NO_DELTA;
+  const linears = new Map<string, CanonicalModule>();
+  for (const [path, value] of biases) {
+    linears.set(path, { bias: difference(value, await base.weight(biasName(path))) });
+  }
+  return { ...NO_DELTA, linears };
+}
+
+async function startDeltas(adapter: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta[]> {
+  const linears = new Map<string, CanonicalModule>();
+  for (const path of adapter.layers.keys()) {
+    const start = await startOfLayer(adapter, path, base);
+    if (start !== undefined) linears.set(path, { a: start.a, b: scaled(start.b, -1) });
+  }
+  const { a, b } = linears.get(HEAD_PATH) ?? {};
+  // peft takes the part from the tensor that head and embedding share, so that the embedding loses it too.
+  const isShared = base.config.tied && a !== undefined && b !== undefined;
+  const embedding = isShared ? { embedding: { a: transposed(b), b: transposed(a) } } : {};
+  return linears.size === 0 ? [] : [{ ...NO_DELTA, linears, ...embedding }];
+}
+
+/** Factors whose product is the part of its weight that a layer started as and has no longer. */
+export async function startOfLayer(adapter: LoraAdapter, path: string, base: BaseAccess): Promise<Factors | undefined> {
+  const layer = adapter.layers.get(path);
+  if (layer === undefined || adapter.start === undefined || path === EMBEDDING_PATH) return undefined;
+  const scale = scaleOf(layer, adapter);
+  const weight = layerWeight(path, await base.weight(layerWeightName(path, base.config)));
+  const { a, b } = weightFactors(weight, adapter.start, { rank: layer.a.shape[1]!, scale });
+  return { a, b: scaled(b, scale) };
+}
+
+/** BitFit's folders are adapters whose factors are zero; they need not be served. */
+function isNothing({ a, b }: Factors): boolean {
+  return [a, b].some(({ data }) => data.every((value) => value === 0));
+}
+
+function scaled({ shape, data }: Tensor<"f32">, factor: number): Tensor<"f32"> {
+  return f32(
+    shape,
+    data.map((value) => value * factor),
+  );
+}
+
+function difference(value: Tensor<"f32">, from: Tensor<"f32">): Tensor<"f32"> {
+  return f32(
+    value.shape,
+    value.data.map((element, at) => element - from.data[at]!),
+  );
+}

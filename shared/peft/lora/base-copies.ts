@@ -1,0 +1,83 @@
+/**
+ * Copies of the base's own embedding and head. peft saves them beside an adapter of either, and beside any adapter where it
+ * was told to, and puts them in the place of the base's when it loads the folder.
+ */
+import { TrimtabError } from "../../errors.ts";
+import type { SafetensorsTensor } from "../../formats/safetensors.ts";
+import { checkpointPath, EMBEDDING, EMBEDDING_PATH, HEAD_PATH } from "../../model/modules.ts";
+import type { Tensor } from "../../tensor.ts";
+import type { AdapterTensors } from "../adapter-tensors.ts";
+import type { BaseAccess } from "../method.ts";
+import { type LoraAdapter, startOfLayer } from "./adapter.ts";
+import { layerWeightName } from "./start.ts";
+
+/** What rounding to the dtype of a copy may change: a part of each weight, and in any weight the last place of a small one. */
+const ROUNDING: Readonly<Record<string, { readonly relative: number; readonly absolute: number }>> = {
+  F32: { relative: 0, absolute: 0 },
+  F16: { relative: 2 ** -11, absolute: 2 ** -24 },
+  BF16: { relative: 2 ** -8, absolute: 0 },
+};
+/** What two computations of the part that an adapter started as may differ by, as a part of the largest weight. */
+const DECOMPOSITION = 1e-5;
+
+export interface CopiesOptions {
+  readonly stored: ReadonlyMap<string, SafetensorsTensor>;
+  readonly adapter: LoraAdapter;
+  readonly base: BaseAccess;
+}
+
+/**
+ * Takes the copies, and refuses one that is not the base's: a change of a whole matrix is no adapter that could be served.
+ * Throws `invalid_delta` naming the tensor.
+ */
+export async function requireOwnCopies(
+  tensors: AdapterTensors,
+  { stored, adapter, base }: CopiesOptions,
+): Promise<void> {
+  const { vocabSize, hiddenSize, tied } = base.config;
+  for (const path of [EMBEDDING_PATH, HEAD_PATH]) {
+    const name = path === EMBEDDING_PATH ? EMBEDDING : layerWeightName(path, base.config);
+    for (const inside of ["base_layer.", ""]) {
+      const key = `base_model.model.${checkpointPath(path)}.${inside}weight`;
+      const copy = tensors.takeIfThere(key, [vocabSize, hiddenSize]);
+      if (copy === undefined) continue;
+      // What a tied head has lost, the embedding has lost too.
+      const start = await startOfLayer(adapter, tied ? HEAD_PATH : path, base);
+      const expected = start === undefined ? await base.weight(name) : await residual(name, start, base);
+      const { relative, absolute } = ROUNDING[stored.get(key)!.dtype]!;
+      const slack = absolute + (start === undefined ? 0 : DECOMPOSITION * largest(expected));
+      const isOwn = copy.data.every(
+        (value, at) => Math.abs(value - expected.data[at]!) <= relative * Math.abs(expected.data[at]!) + slack,
+      );
+      if (isOwn) continue;
+      throw new TrimtabError(
+        "invalid_delta",
+        `the tensor ${key} is not the base model's own matrix; a trained or resized one is not served. Train factors for it in its place, or save with save_embedding_layers=False`,
+      );
+    }
+  }
+}
+
+/** A matrix [V, D] without the product of factors A [D, r] and B [r, V]. */
+async function residual(
+  name: string,
+  { a, b }: { readonly a: Tensor<"f32">; readonly b: Tensor<"f32"> },
+  base: BaseAccess,
+): Promise<{ readonly data: Float64Array }> {
+  const data = Float64Array.from((await base.weight(name)).data);
+  const [width, rank] = a.shape as [number, number];
+  const rows = b.shape[1]!;
+  for (let row = 0; row < rows; row++) {
+    for (let k = 0; k < rank; k++) {
+      const factor = b.data[k * rows + row]!;
+      for (let column = 0; column < width; column++) data[row * width + column]! -= factor * a.data[column * rank + k]!;
+    }
+  }
+  return { data };
+}
+
+function largest({ data }: { readonly data: Float32Array | Float64Array }): number {
+  let found = 0;
+  for (const value of data) found = Math.max(found, Math.abs(value));
+  return found;
+}

@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import type { ModelConfig } from "../../../../shared/model/config.ts";
+import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
+import { factorScale, factorTargets, loraTargets, startsFromWeights } from "../../../../shared/peft/lora/targets.ts";
+import { goldenModel } from "../../model/golden-models.ts";
+
+const { config: plain } = await goldenModel("plain");
+const { config: qwen } = await goldenModel("qwen2");
+const parse = (settings: object) => LoraSettings.parse({ type: "lora", r: 2, lora_alpha: 4, ...settings });
+const targets = (settings: object, config: ModelConfig = plain) =>
+  loraTargets({ config, settings: parse(settings), param: "peft" });
+const factors = (settings: object) =>
+  targets(settings).factors.map(({ path, rank, alpha, scale }) => [path, rank, alpha, scale]);
+const paths = (settings: object) => targets(settings).factors.map(({ path }) => path);
+
+describe("factorTargets", () => {
+  it("has the settings' rank and alpha where no pattern says otherwise, and the first pattern where one does", () => {
+    const settings = {
+      target_modules: ["q_proj", "k_proj"],
+      rank_pattern: { "layers.0.self_attn.*": 3, q_proj: 6 },
+      alpha_pattern: { "1.self_attn.k_proj": 1 },
+    };
+    expect(factors(settings)).toEqual([
+      ["layers.0.self_attn.q_proj", 3, 4, 4 / 3],
+      ["layers.0.self_attn.k_proj", 3, 4, 4 / 3],
+      ["layers.1.self_attn.q_proj", 6, 4, 4 / 6],
+      ["layers.1.self_attn.k_proj", 2, 1, 1 / 2],
+    ]);
+    expect(factors({ ...settings, use_rslora: true })[0]).toEqual([
+      "layers.0.self_attn.q_proj",
+      3,
+      4,
+      4 / Math.sqrt(3),
+    ]);
+  });
+
+  it("leaves out what is excluded and what is in other blocks", () => {
+    const names = { target_modules: ["q_proj", "up_proj"] };
+    const q1 = "layers.1.self_attn.q_proj";
+    expect(paths({ ...names, exclude_modules: ["layers.0.self_attn.q_proj", "up_proj"] })).toEqual([q1]);
+    expect(paths({ ...names, exclude_modules: String.raw`.*\.0\..*|.*up_proj` })).toEqual([q1]);
+    expect(paths({ ...names, exclude_modules: "up_proj", layers_to_transform: 1 })).toEqual([q1]);
+    expect(paths({ layers_to_transform: [1], layers_pattern: ["layers"] })).toHaveLength(7);
+  });
+
+  it("keeps to the layers of the blocks where no others are given", () => {
+    const settings = parse({ target_modules: "lm_head" });
+    expect(() => factorTargets({ config: plain, settings, param: "peft" })).toThrow(
+      "`lm_head` matches no linear layer",
+    );
+    expect(paths({ target_modules: ["lm_head", "embed_tokens"] })).toEqual(["embed_tokens", "lm_head"]);
+  });
+});
+
+describe("what peft takes without effect, or does not take, is refused with the setting", () => {
+  it.each<[object, string, string]>([
+    [{ r: 17 }, "r", "`peft.r` must be from 1 to 16, got 17: layers.0.self_attn.k_proj is 32 × 16"],
+    [
+      { rank_pattern: { v_proj: 17 } },
+      "rank_pattern.v_proj",
+      "`peft.rank_pattern.v_proj` must be from 1 to 16, got 17",
+    ],
+    [{ target_modules: "embed_tokens", r: 33 }, "r", "embed_tokens is 96 × 32 and can have no higher rank"],
+    [{ target_modules: ["q_proj", "c_attn"] }, "target_modules", "`c_attn` matches no linear layer of this model"],
+    [
+      { rank_pattern: { ".*q_proj": 3, wq: 2 } },
+      "rank_pattern",
+      "`peft.rank_pattern`: `wq` is the first to fit none of the targeted layers",
+    ],
+    [
+      { rank_pattern: { ".*proj": 3, q_proj: 2 } },
+      "rank_pattern",
+      "`q_proj` is the first to fit none of the targeted layers; correct it or leave it out.",
+    ],
+    [{ target_modules: "q_proj", alpha_pattern: { k_proj: 3 } }, "alpha_pattern", "`k_proj` is the first to fit none"],
+    [
+      { target_modules: "q_proj", exclude_modules: ["k_proj"] },
+      "exclude_modules",
+      "`peft.exclude_modules`: `k_proj` is none of the targeted layers; leave it out.",
+    ],
+    [
+      { target_modules: "q_proj", exclude_modules: ".*" },
+      "exclude_modules",
+      "leaves nothing of the targeted layers to train",
+    ],
+    [{ layers_to_transform: 2 }, "layers_to_transform", "there is no block 2: this model has 2, numbered from 0."],
+    [{ layers_pattern: "layers" }, "layers_pattern", "send `layers_to_transform` with it, or leave it out"],
+    [
+      { target_modules: ".*q_proj", layers_to_transform: 1 },
+      "layers_to_transform",
+      "does not go with a pattern in `target_modules`",
+    ],
+    [
+      { target_modules: ["q_proj", "lm_head"], layers_to_transform: 1 },
+      "layers_to_transform",
+      "lm_head is in no block",
+    ],
+    [
+      { target_modules: "layers.0.mlp.up_proj", layers_to_transform: 1 },
+      "layers_to_transform",
+      "none of the targeted layers is in these blocks",
+    ],
+    [{ bias: "all" }, "bias", "`peft.bias`: this model has no biases to train. Leave it out; `lora_bias: true` gives"],
+    [
+      { lora_bias: true, init_lora_weights: "pissa" },
+      "lora_bias",
+      "goes with `init_lora_weights: true` alone, in peft too",
+    ],
+    [{ lora_bias: true, target_modules: "embed_tokens" }, "lora_bias", "is not possible on the embedding"],
+    [
+      { init_lora_weights: "orthogonal", rank_pattern: { v_proj: 3 } },
+      "init_lora_weights",
+      "`orthogonal` takes even ranks, but layers.0.self_attn.v_proj has 3.",
+    ],
+    [
+      { init_lora_weights: "olora", target_modules: "embed_tokens" },
+      "init_lora_weights",
+      "`olora` takes linear layers apart, and none is among the targets.",
+    ],
+    [{ loraplus_lr_embedding: 1e-5 }, "loraplus_lr_embedding", "is a part of LoRA+; send `loraplus_lr_ratio` too"],
+    [
+      { loraplus_lr_embedding: 1e-5, loraplus_lr_ratio: 4 },
+      "loraplus_lr_embedding",
+      "is for `embed_tokens`, which is not among the targets",
+    ],
+  ])("%j", (settings, field, message) => {
+    expect(() => targets(settings)).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: `peft.${field}`,
+        message: expect.stringContaining(message),
+      }),
+    );
+  });
+
+  it("a bias of layers that have none", () => {
+    expect(() => targets({ target_modules: "o_proj", bias: "lora_only" }, qwen)).toThrow(
+      "`peft.bias`: the targeted layers have no biases to train",
+    );
+  });
+});
+
+describe("biases", () => {
+  it("are all of the model's, or those of the targeted layers", () => {
+    const biases = (bias: string) =>
+      targets({ target_modules: ["q_proj", "o_proj"], bias }, qwen).biases.map(({ path }) => path.split(".").at(-1));
+    expect(biases("none")).toEqual([]);
+    expect(biases("lora_only")).toEqual(["q_proj", "q_proj"]);
+    expect(biases("all")).toEqual(["q_proj", "k_proj", "v_proj", "q_proj", "k_proj", "v_proj"]);
+  });
+});
+
+it("scales by α/r, or α/√r for rsLoRA", () => {
+  expect(factorScale(8, 16, false)).toBe(0.5);
+  expect(factorScale(8, 16, true)).toBe(2);
+});
+
+it("knows which starts take a part of the weight", () => {
+  const starts = [undefined, true, "gaussian", "orthogonal", "pissa", "pissa_niter_16", "olora"];
+  expect(starts.filter((init_lora_weights) => startsFromWeights(parse({ init_lora_weights })))).toEqual(
+    starts.slice(4),
+  );
+});
