@@ -31,6 +31,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/peft/method.ts": "types alone",
   "shared/peft/lora/lora.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/lora/settings.ts": "a schema: tests/edge/routes/jobs.test.ts sends what it takes and refuses",
+  "shared/peft/dora/dora.ts": "a row: tests/contract/peft.test.ts runs it",
+  "shared/peft/dora/settings.ts": "a schema: tests/shared/peft/dora/attach.test.ts sends what it takes and refuses",
   "shared/peft/adalora/adalora.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/adalora/settings.ts":
     "a schema: tests/shared/peft/adalora/attach.test.ts sends what it takes and refuses",
@@ -45,6 +47,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/peft/prompt/settings.ts": "a schema: tests/shared/peft/prompt/attach.test.ts fills it in",
   "shared/peft/prefix/prefix.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/prefix/settings.ts": "a schema: tests/shared/peft/prefix/attach.test.ts fills it in",
+  "shared/peft/qlora/qlora.ts": "a row: tests/contract/peft.test.ts runs it",
+  "shared/peft/qlora/settings.ts": "a schema: tests/shared/peft/qlora/attach.test.ts sends what it takes and refuses",
   "shared/peft/full/full.ts": "a row: tests/contract/peft.test.ts runs it",
   "shared/peft/full/settings.ts": "a schema without fields",
   "trainer/recipes/recipe.ts": "types alone",

@@ -5,10 +5,16 @@
  */
 import { TrimtabError } from "../errors.ts";
 import { sha256Hex } from "../formats/digest.ts";
+import type { Quantisation } from "../model/quantised-weights.ts";
 import type { Adapter } from "../peft/method.ts";
 import { type CanonicalDelta, changesNothing, encodeCanonical, SERVING_FILE } from "./canonical.ts";
 import { encodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.ts";
 import { sumDeltas } from "./sum.ts";
+
+/** A base's form as the manifest says it. */
+export function baseQuantization({ doubleQuantised }: Quantisation): NonNullable<Manifest["base_quantization"]> {
+  return { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: doubleQuantised };
+}
 
 /** What the caller knows about a delta; the rest of the manifest follows from the adapters. */
 export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
@@ -32,9 +38,12 @@ export async function writeDeltaFolder(
     );
   }
   const serving = encodeCanonical(delta);
+  // Whatever else trained beside it was trained on the same base.
+  const quantisation = adapters.find((adapter) => adapter.quantisation !== undefined)?.quantisation;
   const manifest = encodeManifest({
     format: "trimtab.delta/1",
     ...provenance,
+    ...(quantisation === undefined ? {} : { base_quantization: baseQuantization(quantisation) }),
     methods: [...(provenance.methods ?? adapters.map(({ method }) => method))],
     trainable_parameters: adapters.reduce((sum, { parameters }) => sum + parameters, 0),
     digest: await sha256Hex(serving),

@@ -21,6 +21,13 @@ export const Manifest = z.strictObject({
     .array(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/))
     .min(1)
     .max(64),
+  /**
+   * In what form the base's linear weights were while it was trained, under the names of transformers' BitsAndBytesConfig:
+   * what it is merged onto. Left out for the base as it is.
+   */
+  base_quantization: z
+    .strictObject({ bnb_4bit_quant_type: z.literal("nf4"), bnb_4bit_use_double_quant: z.boolean() })
+    .optional(),
   /** The datasets it was trained on. */
   data_digests: z.array(digest).max(64),
   metrics: z.record(z.string().max(64), z.number()),

@@ -6,7 +6,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 import { elementCount, f32, type Tensor, tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import { linearModules, weightName } from "./modules.ts";
+import { linearModules, parameterCount, weightName } from "./modules.ts";
 import type { ModelRewrite } from "./rewrite.ts";
 import { fileValues, transposed, type Weights } from "./weights.ts";
 
@@ -26,6 +26,17 @@ export interface Quantisation {
 function inputsOf(weight: string, { doubleQuantised }: Quantisation): string[] {
   const scales = doubleQuantised ? ["absmax_codes", "nested_absmax", "absmax_offset"] : ["absmax"];
   return ["nf4", ...scales].map((part) => `${weight}.${part}`);
+}
+
+/** Bytes of a whole base that is held so: the linear weights in 4 bits with their scales, the others in float32. */
+export function quantisedBytes(config: ModelConfig, { doubleQuantised }: Quantisation): number {
+  const numbers = linearModules(config).map((module) => module.in * module.out);
+  const quantised = numbers.reduce((sum, count) => {
+    const blocks = Math.ceil(count / NF4_BLOCK);
+    const groups = Math.ceil(blocks / DYNAMIC_BLOCK);
+    return sum + Math.ceil(count / 2) + (doubleQuantised ? groups * (DYNAMIC_BLOCK + 4) + 4 : 4 * blocks);
+  }, 0);
+  return quantised + 4 * (parameterCount(config) - numbers.reduce((sum, count) => sum + count, 0));
 }
 
 /** Names of the weights that `quantiseWeights` replaces. */

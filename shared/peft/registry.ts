@@ -2,15 +2,17 @@ import { z } from "zod";
 import { adalora } from "./adalora/adalora.ts";
 import { bitfit } from "./bitfit/bitfit.ts";
 import { bottleneck } from "./bottleneck/bottleneck.ts";
+import { dora } from "./dora/dora.ts";
 import { full } from "./full/full.ts";
 import { ia3 } from "./ia3/ia3.ts";
 import { lora } from "./lora/lora.ts";
 import type { AdapterFormat, PeftMethod } from "./method.ts";
 import { prefix } from "./prefix/prefix.ts";
 import { prompt } from "./prompt/prompt.ts";
+import { qlora } from "./qlora/qlora.ts";
 
 /** Every way to train part of a model, or all of it; a new one is a folder beside this file and a row here. */
-export const PEFT_METHODS = { lora, adalora, bottleneck, ia3, bitfit, prompt, prefix, full } as const;
+export const PEFT_METHODS = { lora, qlora, dora, adalora, bottleneck, ia3, bitfit, prompt, prefix, full } as const;
 
 export type PeftType = keyof typeof PEFT_METHODS;
 export type SettingsOf<T extends PeftType> = z.infer<(typeof PEFT_METHODS)[T]["settings"]>;

@@ -8,6 +8,7 @@ import { EMBEDDING, linearModules, weightName } from "../../../shared/model/modu
 import {
   nf4Products,
   type Quantisation,
+  quantisedBytes,
   quantisedNames,
   quantiseWeights,
   throughNf4,
@@ -16,6 +17,8 @@ import { openWeights, type Weights, weightsForFile } from "../../../shared/model
 import { createRandom } from "../../../shared/random.ts";
 import { f32, type Tensor } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { frozenTensors } from "../../../trainer/recipes/causal-graphs.ts";
+import { NO_METHOD } from "../../support/peft.ts";
 import { tinyModel } from "../../trainer/tiny-model.ts";
 
 const { config, weights } = loadModelFolder(tinyModel());
@@ -91,6 +94,16 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
       expect(relative).toBeLessThan(0.15);
     }
     expect(quantisedNames(config)).not.toContain(EMBEDDING);
+  });
+
+  it("takes the bytes that it is said to take", () => {
+    const all = frozenTensors(weights, {
+      ...NO_METHOD,
+      frozen: held,
+      replaced: new Set(quantisedNames(config)),
+    });
+    const bytes = [...all.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+    expect(quantisedBytes(config, quantisation)).toBe(bytes);
   });
 
   it("is the same from memory as from a file", () => {

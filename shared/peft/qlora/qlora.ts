@@ -1,0 +1,19 @@
+import { loraGates } from "../lora/gates.ts";
+import type { PeftMethod } from "../method.ts";
+import { attachQlora, loraPart, planQlora, qloraBase } from "./attach.ts";
+import { publishQlora } from "./publish.ts";
+import { QloraSettings } from "./settings.ts";
+
+export const qlora: PeftMethod<QloraSettings> = {
+  settings: QloraSettings,
+  plan: planQlora,
+  attach: attachQlora,
+  gates: (options) => loraGates({ ...options, settings: loraPart(options.settings) }),
+  base: qloraBase,
+  publish: publishQlora,
+  traits: {
+    learningRate: 1,
+    mergeable: true,
+    suits: "bases that do not fit into memory otherwise: LoRA on 4-bit weights, a little less exact",
+  },
+};
