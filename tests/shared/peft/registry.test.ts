@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { ADAPTER_FORMATS, PEFT_METHODS, PeftSettings, peftMethod } from "../../../shared/peft/registry.ts";
+
+it("gives each method's settings to its row", () => {
+  for (const [type, row] of Object.entries(PEFT_METHODS)) {
+    const parsed = PeftSettings.safeParse({ type, total_step: undefined });
+    // A method whose settings cannot be left out is asked for one of them, not told that it is unknown.
+    if (parsed.success) expect(peftMethod(parsed.data)).toBe(row);
+    else expect(parsed.error.issues[0]!.path).not.toEqual(["type"]);
+  }
+});
+
+it("refuses a type that is not known, and lists those that are", () => {
+  const { error } = PeftSettings.safeParse({ type: "loha" });
+  expect(error?.issues[0]).toMatchObject({
+    path: ["type"],
+    message: `must be one of ${Object.keys(PEFT_METHODS).join(", ")}`,
+  });
+});
+
+it("has no two formats that take the same configuration", () => {
+  const samples = [
+    { peft_type: "LORA" },
+    { peft_type: "IA3" },
+    { peft_type: "PROMPT_TUNING" },
+    { peft_type: "PREFIX_TUNING" },
+    { config: { mh_adapter: true }, name: "x" },
+    { peft_type: "LOHA" },
+    {},
+  ];
+  const takers = samples.map((config) => [...ADAPTER_FORMATS].filter(([, format]) => format.recognises(config)));
+  expect(takers.map((some) => some.length)).toEqual([1, 1, 1, 1, 1, 0, 0]);
+  expect(takers.map(([one]) => one?.[0])).toEqual([
+    "lora",
+    "ia3",
+    "prompt",
+    "prefix",
+    "bottleneck",
+    undefined,
+    undefined,
+  ]);
+});
