@@ -51,6 +51,19 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
       parameters: (config) => sum(config, ["up_proj"], ({ in: inSize, out }) => 2 * (inSize + out)),
     },
   ],
+  dora: [
+    {
+      settings: { r: 3, lora_alpha: 5, lora_dropout: 0.1, target_modules: ["q_proj", "v_proj", "down_proj"] },
+      parameters: (config) =>
+        sum(config, ["q_proj", "v_proj", "down_proj"], ({ in: inSize, out }) => 3 * (inSize + out) + out),
+    },
+    {
+      settings: { r: 4, use_rslora: true, target_modules: ["o_proj", "up_proj"], rank_pattern: { up_proj: 2 } },
+      parameters: (config) =>
+        sum(config, ["o_proj"], ({ in: inSize, out }) => 4 * (inSize + out) + out) +
+        sum(config, ["up_proj"], ({ in: inSize, out }) => 2 * (inSize + out) + out),
+    },
+  ],
   adalora: [
     {
       settings: {

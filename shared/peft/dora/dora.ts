@@ -1,0 +1,18 @@
+import type { PeftMethod } from "../method.ts";
+import { attachDora, planDora } from "./attach.ts";
+import { doraFormat } from "./format.ts";
+import { publishDora } from "./publish.ts";
+import { DoraSettings } from "./settings.ts";
+
+export const dora: PeftMethod<DoraSettings> = {
+  settings: DoraSettings,
+  plan: planDora,
+  attach: attachDora,
+  publish: publishDora,
+  format: doraFormat,
+  traits: {
+    learningRate: 1,
+    mergeable: true,
+    suits: "what LoRA is for, where a low rank has to do as much as a higher one",
+  },
+};

@@ -1,0 +1,85 @@
+/**
+ * A DoRA adapter as peft saves it: LoRA's folder with `use_dora` and a magnitude for each layer. Layout: huggingface/peft,
+ * `src/peft/tuners/lora`; method: Liu et al. 2024.
+ */
+import type { CanonicalDelta, CanonicalModule } from "../../delta/canonical.ts";
+import { TrimtabError } from "../../errors.ts";
+import { EMBEDDING_PATH } from "../../model/modules.ts";
+import { f32, type Tensor } from "../../tensor.ts";
+import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
+import { AdapterTensors } from "../adapter-tensors.ts";
+import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
+import { type ConfigOptions, loraConfigJson, parseLoraConfig } from "../lora/adapter-config.ts";
+import { requireOwnCopies } from "../lora/base-copies.ts";
+import { loraTensors, moduleKey, takeLora } from "../lora/format.ts";
+import { layerWeight, layerWeightName } from "../lora/start.ts";
+import type { AdapterFormat, BaseAccess } from "../method.ts";
+import { outputScales } from "./norms.ts";
+
+export interface DoraAdapter {
+  readonly lora: LoraAdapter;
+  /** m [out] of each of the adapter's layers, by module path. */
+  readonly magnitudes: ReadonlyMap<string, Tensor<"f32">>;
+}
+
+export const doraFormat: AdapterFormat = {
+  recognises: ({ peft_type: type, use_dora: dora }) => type === "LORA" && dora === true,
+  async read({ config: json, tensors: stored }, base) {
+    const config = parseLoraConfig(json, base.config);
+    if (config.targets(EMBEDDING_PATH)) {
+      throw refuse(
+        `use_dora in ${ADAPTER_CONFIG} goes with ${EMBEDDING_PATH} among the targets: embeddings whose length is trained are not served`,
+      );
+    }
+    if (config.biasOfFactors) throw refuse(`lora_bias in ${ADAPTER_CONFIG} does not go with use_dora, in peft neither`);
+    const tensors = new AdapterTensors(stored);
+    const lora = takeLora(tensors, config, base.config);
+    const magnitudes = new Map(
+      [...lora.layers].map(([path, { b }]) => [path, tensors.take(magnitudeKey(path), [b.shape[1]!])]),
+    );
+    await requireOwnCopies(tensors, { stored, adapter: lora, base });
+    tensors.done();
+    const adapter = { lora, magnitudes };
+    return { method: "dora", delta: await canonicalDora(adapter, base), parameters: countDora(adapter) };
+  },
+};
+
+/** The adapter as it is served: LoRA's form with every layer's result brought to its length, B's columns among it. */
+export async function canonicalDora({ lora, magnitudes }: DoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
+  const delta = await canonicalLora(lora, base);
+  const linears = new Map<string, CanonicalModule>(delta.linears);
+  for (const [path, magnitude] of magnitudes) {
+    const weight = layerWeight(path, await base.weight(layerWeightName(path, base.config)));
+    const { a, b, ...others } = linears.get(path) ?? {};
+    if (a === undefined || b === undefined) {
+      linears.set(path, { ...others, scale: outputScales(weight, magnitude) });
+      continue;
+    }
+    const scale = outputScales(weight, magnitude, { a, b });
+    const out = scale.data.length;
+    const columns = f32(
+      b.shape,
+      b.data.map((value, at) => value * scale.data[at % out]!),
+    );
+    linears.set(path, { ...others, a, b: columns, scale });
+  }
+  return { ...delta, linears };
+}
+
+/** How many numbers the adapter holds. */
+export function countDora({ lora, magnitudes }: DoraAdapter): number {
+  return [...magnitudes.values()].reduce((sum, { data }) => sum + data.length, countLora(lora));
+}
+
+/** The two files that peft loads. */
+export function writeDoraFolder({ lora, magnitudes }: DoraAdapter, options: ConfigOptions): Map<string, Uint8Array> {
+  const config = { ...loraConfigJson(lora, options), use_dora: true };
+  const vectors = [...magnitudes].map(([path, magnitude]) => [magnitudeKey(path), magnitude] as const);
+  return adapterFiles(config, new Map([...loraTensors(lora), ...vectors]));
+}
+
+const magnitudeKey = (path: string) => `${moduleKey(path)}.lora_magnitude_vector`;
+
+function refuse(problem: string): TrimtabError {
+  return new TrimtabError("invalid_delta", problem);
+}
