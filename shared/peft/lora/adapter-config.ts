@@ -1,7 +1,7 @@
 /** peft's `adapter_config.json` for LoRA and what it says of each layer. */
 import { z } from "zod";
 import type { ModelConfig } from "../../model/config.ts";
-import { EMBEDDING_PATH, HEAD_PATH, linearModules } from "../../model/modules.ts";
+import { checkpointPath, EMBEDDING_PATH, HEAD_PATH, linearModules } from "../../model/modules.ts";
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG } from "../adapter-folder.ts";
 import { ALL_LINEAR, modulesNamed, type PatternPlace, patternEntries, shortestNames } from "../target-modules.ts";
@@ -33,7 +33,15 @@ const alpha = z.number().positive().max(1e6);
 const blocks = z.array(z.int().min(0));
 
 /** What factors may start as. Others need tensors that are not in the folder, or another base. */
-const STARTS = ["gaussian", "orthogonal", "eva", "mica", "lora_ga", "olora"];
+const STARTS = ["gaussian", "orthogonal", "eva", "mica", "lora_ga", "olora", "pissa"];
+
+const start = z.string().superRefine((value, context) => {
+  if (STARTS.includes(value.toLowerCase())) return;
+  const message = value.startsWith("pissa_niter_")
+    ? "takes another part of the weight every time that it is read, since it is estimated from random vectors; save the adapter with path_initial_model_for_weight_conversion"
+    : `is not supported; must be a boolean or one of ${STARTS.join(", ")}`;
+  context.addIssue({ code: "custom", message });
+});
 
 const schema = z.looseObject({
   peft_type: z.literal("LORA"),
@@ -49,14 +57,7 @@ const schema = z.looseObject({
   alpha_pattern: z.record(z.string(), alpha).nullish(),
   bias: z.enum(["none", "all", "lora_only"]).nullish(),
   lora_bias: z.boolean().nullish(),
-  init_lora_weights: z
-    .union([
-      z.boolean(),
-      z.string().refine((start) => STARTS.includes(start.toLowerCase()) || start.startsWith("pissa"), {
-        message: `is not supported; must be a boolean, ${STARTS.join(", ")} or pissa`,
-      }),
-    ])
-    .nullish(),
+  init_lora_weights: z.union([z.boolean(), start]).nullish(),
   ensure_weight_tying: z.boolean().nullish(),
   fan_in_fan_out: onlyValues(false, null),
   task_type: onlyValues("CAUSAL_LM", null),
@@ -71,7 +72,7 @@ const IGNORED = [
 /** Throws `invalid_delta` naming the field. */
 export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: ModelConfig): LoraConfig {
   const config = parseAdapterConfig(json, schema, IGNORED);
-  const start = String(config.init_lora_weights ?? true).toLowerCase();
+  const begin = String(config.init_lora_weights).toLowerCase();
   const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
   const rankOf = patternEntries(config.rank_pattern ?? {}, place("rank_pattern"));
   const alphaOf = patternEntries(config.alpha_pattern ?? {}, place("alpha_pattern"));
@@ -82,7 +83,7 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: 
     alphaOf: (path) => alphaOf(path)?.value ?? config.lora_alpha,
     bias: config.bias ?? "none",
     biasOfFactors: config.lora_bias ?? false,
-    start: start === "olora" ? "olora" : start.startsWith("pissa") ? "pissa" : undefined,
+    start: begin === "olora" || begin === "pissa" ? begin : undefined,
     dora: config.use_dora ?? false,
     names: [config.target_modules].flat().join(", "),
   };
@@ -102,7 +103,9 @@ function targetTest(
     typeof names === "string" && names.toLowerCase() === ALL_LINEAR
       ? (path: string) => all.has(path)
       : modulesNamed(names, place("target_modules"));
-  const own = (path: string) => !isExcluded(path) && isNamed(path) && inBlocks(path);
+  // A module that is named by its whole path is not looked for in blocks.
+  const isWhole = (path: string) => typeof names !== "string" && names.includes(checkpointPath(path));
+  const own = (path: string) => !isExcluded(path) && isNamed(path) && (isWhole(path) || inBlocks(path));
   // With this the head shares the factors of the embedding, whichever of the two was named, and peft names the embedding.
   const isTied = (config.ensure_weight_tying ?? false) && model.tied && own(EMBEDDING_PATH);
   return (path) => own(path) || (isTied && path === HEAD_PATH);

@@ -55,6 +55,13 @@ describe("what peft saves", () => {
     expect(ends({ ...two, layers_to_transform: 1 })).toEqual(["1.self_attn.q_proj"]);
     expect(ends({ ...two, layers_to_transform: [0], layers_pattern: "layers" })).toEqual(["0.self_attn.q_proj"]);
     expect(ends({ ...two, layers_to_transform: [], layers_pattern: [] })).toHaveLength(3);
+    // A whole path is taken wherever it is; the end of one is looked for in the blocks.
+    const whole = ["lm_head", "model.layers.0.self_attn.q_proj", "k_proj"];
+    expect(ends({ target_modules: whole, layers_to_transform: 1 })).toEqual([
+      "0.self_attn.q_proj",
+      "1.self_attn.k_proj",
+      "lm_head",
+    ]);
     expect(ends({ ...two, exclude_modules: ["0.self_attn.q_proj"] })).toEqual(["embed_tokens", "1.self_attn.q_proj"]);
     expect(ends({ ...two, exclude_modules: "model.embed.*" })).toHaveLength(2);
     expect(ends({ ...two, exclude_modules: [] })).toHaveLength(3);
@@ -70,7 +77,7 @@ describe("what peft saves", () => {
 
   test("starts: those that took a part of the weight, and those that are forgotten", () => {
     const starts = (values: unknown[]) => values.map((init_lora_weights) => parse({ init_lora_weights }).start);
-    expect(starts(["pissa", "pissa_niter_16", "olora", "OLoRA"])).toEqual(["pissa", "pissa", "olora", "olora"]);
+    expect(starts(["pissa", "olora", "OLoRA"])).toEqual(["pissa", "olora", "olora"]);
     const others = [true, false, null, "gaussian", "orthogonal", "eva", "mica", "lora_ga"];
     expect(starts(others)).toEqual(others.map(() => undefined));
     expect(parse({ init_lora_weights: "eva", eva_config: { rho: 2 } }).start).toBeUndefined();
@@ -106,9 +113,13 @@ describe("refusals name the field", () => {
     [{ task_type: "SEQ_CLS" }, 'task_type is not supported; must be "CAUSAL_LM" or null'],
     [
       { init_lora_weights: "loftq" },
-      "init_lora_weights is not supported; must be a boolean, gaussian, orthogonal, eva",
+      "init_lora_weights is not supported; must be a boolean or one of gaussian, orthogonal, eva",
     ],
     [{ init_lora_weights: "corda" }, "init_lora_weights is not supported"],
+    [
+      { init_lora_weights: "pissa_niter_16" },
+      "init_lora_weights takes another part of the weight every time that it is read, since it is estimated from random vectors; save the adapter with path_initial_model_for_weight_conversion",
+    ],
     [{ modules_to_save: ["lm_head"] }, "modules_to_save is not supported; must be absent, null, false or empty"],
     [{ layer_replication: [[0, 1]] }, "layer_replication is not supported"],
     [{ trainable_token_indices: [1] }, "trainable_token_indices is not supported"],
