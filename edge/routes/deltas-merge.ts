@@ -42,7 +42,7 @@ deltasMerge.openapi(merge, (c) =>
     const delta = await merged(request, sources, turn);
     const suffix = request.suffix ?? null;
     if (request.output === "model") {
-      const files = await modelFiles(delta, base, new FolderReader(bucket, stored));
+      const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
       return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, asked), 200);
     }
     requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)).rank);

@@ -8,8 +8,10 @@ import { highestRank, type MergeRequest, mergeSteps, mergeWork } from "../../sha
 import { MERGE_METHODS } from "../../shared/delta/merge/registry.ts";
 import type { WeightedDelta } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { throughNf4 } from "../../shared/model/quantised-weights.ts";
 import { smallFiles, WEIGHT_FILE, weightFile } from "../../shared/model/write-folder.ts";
 import { adaptersOf, type NamedBase } from "../../shared/peft/adapters-of.ts";
+import type { Tensor } from "../../shared/tensor.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../objects/engine-protocol.ts";
 import type { FileContents } from "./publish-folder.ts";
@@ -126,6 +128,7 @@ export async function deltaFiles(
     data_digests: [...new Set(manifests.flatMap((manifest) => manifest.data_digests))].slice(0, 64),
     metrics: {},
     parents: sources.map(({ digest }) => digest),
+    ...sharedBase(sources),
     merge: { method, weights: request.deltas.map(({ weight }) => weight), ...given },
     // Equal merges have equal bytes, whenever they are made.
     created_at: Math.max(...manifests.map(({ created_at }) => created_at)),
@@ -133,16 +136,47 @@ export async function deltaFiles(
   return writeDeltaFolder(await adaptersOf(delta, base), provenance);
 }
 
+type BaseForm = Pick<Manifest, "base_quantization">;
+
+/** The form of the base that all of the deltas were trained on; undefined where it was not the same. */
+function sharedBase(sources: readonly MergeSource[]): BaseForm | undefined {
+  const [first, ...others] = sources.map(({ manifest }) => manifest.base_quantization);
+  const text = JSON.stringify(first);
+  if (others.some((other) => JSON.stringify(other) !== text)) return undefined;
+  return first === undefined ? {} : { base_quantization: first };
+}
+
+export interface ModelSources {
+  readonly sources: readonly MergeSource[];
+  readonly base: NamedBase;
+  /** Of the base. */
+  readonly files: Pick<FolderReader, "names" | "bytes">;
+}
+
 /**
- * The files of the result as a model of its own, whose weights are made one by one.
+ * The files of the result as a model of its own, whose weights are made one by one: from those that the deltas were trained
+ * on, which for a base in 4 bits are not those of its files.
  *
- * @throws TrimtabError invalid_request for a part that weights cannot hold, or that this base is not served with.
+ * @throws TrimtabError invalid_request for a part that weights cannot hold, or that this base is not served with, and for
+ *   deltas that were trained on the base in different forms.
  */
 export async function modelFiles(
   delta: CanonicalDelta,
-  base: NamedBase,
-  files: Pick<FolderReader, "names" | "bytes">,
+  { sources, base, files }: ModelSources,
 ): Promise<Map<string, FileContents>> {
+  const form = sharedBase(sources);
+  if (form === undefined) {
+    throw new TrimtabError(
+      "invalid_request",
+      "`output` cannot be model here: the deltas were trained on the base in different forms, in 4 bits and not, and a model's weights have one. Leave it out and serve the result as a delta.",
+      { param: "output" },
+    );
+  }
+  const { base_quantization: quantised } = form;
+  const trainedOn =
+    quantised === undefined
+      ? (_: string, weight: Tensor<"f32">) => weight
+      : throughNf4(base.config, { doubleQuantised: quantised.bnb_4bit_use_double_quant });
   const model = mergeIntoWeights(base.config, delta);
   if (model.config.tied !== base.config.tied) {
     throw new TrimtabError(
@@ -156,7 +190,10 @@ export async function modelFiles(
       .filter((name) => !name.endsWith(".safetensors"))
       .map(async (name) => [name, await files.bytes(name)] as const),
   );
-  const weight = async (name: string) => model.weight(name, await base.weight(model.source(name)));
+  const weight = async (name: string) => {
+    const source = model.source(name);
+    return model.weight(name, trainedOn(source, await base.weight(source)));
+  };
   return new Map<string, FileContents>([
     ...smallFiles({ config: model.config, base: new Map(small) }),
     [WEIGHT_FILE, () => weightFile({ config: model.config, weight })],

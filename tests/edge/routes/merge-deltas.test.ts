@@ -7,6 +7,7 @@ import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../../sh
 import { mergeDeltas } from "../../../shared/delta/merge/merge.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { throughNf4 } from "../../../shared/model/quantised-weights.ts";
 import { f32, type Tensor, zeros } from "../../../shared/tensor.ts";
 import { TINY_CONFIG, tinyBase } from "../support/tiny-base.ts";
 
@@ -20,7 +21,11 @@ const delta = (modules: Readonly<Record<string, CanonicalModule>>): CanonicalDel
   ...NO_DELTA,
   linears: new Map(Object.entries(modules)),
 });
-const source = (of: CanonicalDelta) => ({ digest: "d".repeat(64), manifest: {} as never, delta: of });
+const source = (of: CanonicalDelta, manifest: object = {}) => ({
+  digest: "d".repeat(64),
+  manifest: manifest as never,
+  delta: of,
+});
 
 describe("readSources", () => {
   it("refuses more than fits in memory before it reads anything", async () => {
@@ -78,11 +83,12 @@ describe("modelFiles", () => {
   const base = { id: "tiny", config, weight: async (name: string) => weights.get(name)! };
   const reader = { names: [...folder.keys()], bytes: async (name: string) => folder.get(name)! };
 
-  it("takes the tokenizer over and makes the weights when they are asked for", async () => {
-    const changes = delta({ "layers.0.self_attn.q_proj": { a: ones(16, 1), b: ones(1, 16) } });
-    const files = await modelFiles(changes, base, reader);
+  const changes = delta({ "layers.0.self_attn.q_proj": { a: ones(16, 1), b: ones(1, 16) } });
+  const Q = "model.layers.0.self_attn.q_proj.weight";
+
+  async function made(sources = [source(changes)]) {
     const whole = new Map<string, Uint8Array>();
-    for (const [name, contents] of files) {
+    for (const [name, contents] of await modelFiles(changes, { sources, base, files: reader })) {
       if (contents instanceof Uint8Array) {
         whole.set(name, contents);
         continue;
@@ -92,18 +98,42 @@ describe("modelFiles", () => {
       for await (const piece of contents()) pieces.push(...piece);
       whole.set(name, Uint8Array.from(pieces));
     }
-    const model = loadModelFolder(whole);
+    return loadModelFolder(whole);
+  }
+
+  it("takes the tokenizer over and makes the weights when they are asked for", async () => {
+    const model = await made();
     expect(model.tokenizer.encode("ahoy")).toEqual(loadModelFolder(folder).tokenizer.encode("ahoy"));
-    const [before, after] = [weights, model.weights].map(
-      (from) => from.get("model.layers.0.self_attn.q_proj.weight")!.data,
-    );
-    expect(after![5]).toBeCloseTo(before![5]! + 1, 6);
+    expect(model.weights.get(Q)!.data[5]).toBeCloseTo(weights.get(Q)!.data[5]! + 1, 6);
     expect(model.weights.get("model.norm.weight")).toEqual(weights.get("model.norm.weight"));
+  });
+
+  it("makes them from the weights in 4 bits where the deltas were trained on those", async () => {
+    const form = (double: boolean) => ({
+      base_quantization: { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: double },
+    });
+    for (const double of [true, false]) {
+      const sources = [source(changes, form(double)), source(changes, form(double))];
+      const model = await made(sources);
+      const through = throughNf4(config, { doubleQuantised: double });
+      for (const [name, weight] of weights) {
+        const expected = through(name, weight).data.map((value) => value + (name === Q ? 1 : 0));
+        expect(model.weights.get(name)!.data, name).toEqual(expected);
+      }
+    }
+    const mixed = [source(changes, form(true)), source(changes)];
+    await expect(modelFiles(changes, { sources: mixed, base, files: reader })).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "output",
+      message: expect.stringContaining("trained on the base in different forms"),
+    });
+    const unlike = [source(changes, form(true)), source(changes, form(false))];
+    await expect(modelFiles(changes, { sources: unlike, base, files: reader })).rejects.toThrow("different forms");
   });
 
   it("refuses to untie a head, which the base's graph does not have", async () => {
     const changes = delta({ lm_head: { a: ones(16, 1), b: ones(1, 259) } });
-    await expect(modelFiles(changes, base, reader)).rejects.toMatchObject({
+    await expect(modelFiles(changes, { sources: [source(changes)], base, files: reader })).rejects.toMatchObject({
       code: "invalid_request",
       param: "output",
       message: expect.stringContaining("the embedding of tiny is its head as well"),
