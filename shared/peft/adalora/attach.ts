@@ -1,11 +1,12 @@
 import { TrimtabError } from "../../errors.ts";
 import type { Value } from "../../graph/graph.ts";
-import type { LinearModule } from "../../model/modules.ts";
+import { EMBEDDING_PATH, type LinearModule } from "../../model/modules.ts";
 import { createRandom } from "../../random.ts";
 import { elementCount, f32, type Tensor, zeros } from "../../tensor.ts";
 import { inputDropout } from "../input-dropout.ts";
+import { nameable, targetedLayers } from "../lora/targets.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
-import { checkRank, resolveTargetModules } from "../target-modules.ts";
+import { checkRank } from "../target-modules.ts";
 import { rankAllocator, tripletNames } from "./allocator.ts";
 import type { AdaLoraSettings } from "./settings.ts";
 
@@ -85,9 +86,16 @@ export function adaLoraScale({ init_r, lora_alpha }: Pick<AdaLoraSettings, "init
   return lora_alpha / (init_r + 1e-5);
 }
 
-function targetsOf({ config, settings, param }: PlanOptions<AdaLoraSettings>): LinearModule[] {
+function targetsOf({ config, settings, param }: PlanOptions<AdaLoraSettings>): readonly LinearModule[] {
   const { init_r, target_r } = settings;
-  const modules = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`);
+  const modules = targetedLayers({ config, settings, param }, nameable(config));
+  if (modules.some(({ path }) => path === EMBEDDING_PATH)) {
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}.target_modules\`: ${EMBEDDING_PATH} cannot be trained with adalora, in peft neither. Leave it out, or send \`type: "lora"\` for it.`,
+      { param: `${param}.target_modules`, data: { name: EMBEDDING_PATH } },
+    );
+  }
   checkRank(modules, init_r, `${param}.init_r`);
   if (target_r > init_r) {
     throw new TrimtabError(

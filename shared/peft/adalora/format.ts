@@ -4,12 +4,13 @@ import { type CanonicalDelta, NO_DELTA } from "../../delta/canonical.ts";
 import { TrimtabError } from "../../errors.ts";
 import { quoteName } from "../../formats/strict-json.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { adaptableModules, checkpointPath, type LinearModule, linearModules } from "../../model/modules.ts";
+import { adaptableModules, checkpointPath, type LinearModule } from "../../model/modules.ts";
 import { transposed } from "../../model/weights.ts";
 import { elementCount, f32, type Tensor } from "../../tensor.ts";
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
+import { nameable } from "../lora/targets.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
 import { modulesNamed, shortestNames } from "../target-modules.ts";
 import { adaLoraScale } from "./attach.ts";
@@ -144,9 +145,9 @@ export function writeAdaLoraFolder(
     tensors.set(keyOf(path, "E"), f32([e.data.length, 1], e.data));
   }
   const isWhole = Object.values(pattern).flat().every(Boolean);
-  const { type: _type, r: _r, total_step: _totalStep, ...fields } = settings;
+  const { init_r, target_r, tinit, tfinal, deltaT, beta1, beta2, orth_reg_weight, lora_alpha, lora_dropout } = settings;
   const config = adapterConfigJson("ADALORA", baseModel, {
-    ...fields,
+    ...{ init_r, target_r, tinit, tfinal, deltaT, beta1, beta2, orth_reg_weight, lora_alpha, lora_dropout },
     alpha_pattern: {},
     bias: "none",
     fan_in_fan_out: false,
@@ -156,7 +157,7 @@ export function writeAdaLoraFolder(
     // Not used by AdaLoRA; peft writes its default.
     r: 8,
     rank_pattern: isWhole ? null : pattern,
-    target_modules: shortestNames([...values.keys()], linearModules(model)).sort(),
+    target_modules: shortestNames([...values.keys()], nameable(model)).sort(),
     total_step: totalSteps,
     use_rslora: false,
   });

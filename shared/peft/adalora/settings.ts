@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { TargetModules } from "../target-modules.ts";
+import { FactorSettings } from "../lora/settings.ts";
+
+const { lora_dropout, target_modules, exclude_modules, layers_to_transform, layers_pattern } = FactorSettings.shape;
 
 const share = z.number().gt(0).lt(1);
 const steps = z.int().min(0);
@@ -18,8 +20,7 @@ export const AdaLoraSettings = z.strictObject({
   beta2: share.default(0.85).meta({ description: "The same for its mean deviation" }),
   orth_reg_weight: z.number().min(0).max(1e6).default(0.5).meta({ description: "Weight of the orthogonality penalty" }),
   lora_alpha: z.number().positive().max(65_536).default(32),
-  lora_dropout: z.number().min(0).lt(1).default(0),
-  target_modules: TargetModules.default("all-linear"),
+  ...{ lora_dropout, target_modules, exclude_modules, layers_to_transform, layers_pattern },
   r: refused("is not a setting of adalora: set init_r, the rank at the beginning, and target_r, the mean at the end"),
   total_step: refused("follows from the data and the hyperparameters of the job; remove it"),
 });

@@ -35,18 +35,34 @@ export function factorScale(alpha: number, rank: number, rankStabilised: boolean
   return alpha / (rankStabilised ? Math.sqrt(rank) : rank);
 }
 
+export type TargetSettings = Pick<
+  FactorSettings,
+  "target_modules" | "exclude_modules" | "layers_to_transform" | "layers_pattern"
+>;
+
 /**
- * Those of `modules`, the linear layers of the blocks where none are given, that the settings name, in the order of the
- * computation. What peft takes without effect is refused here: an exclusion, a block or a pattern that hits nothing.
+ * Those of `modules` that the settings name, in the order of the computation. What peft takes without effect is refused
+ * here: an exclusion or a block that hits nothing.
  *
  * Throws `invalid_request` with the setting as `param`.
+ */
+export function targetedLayers(
+  { config, settings, param }: PlanOptions<TargetSettings>,
+  modules: readonly LinearModule[],
+): readonly LinearModule[] {
+  const named = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`, modules);
+  return withoutExcluded(inBlocks(named, { config, settings, param }), settings.exclude_modules, param);
+}
+
+/**
+ * Those of `modules`, the linear layers of the blocks where none are given, that get factors. A pattern of ranks or alphas
+ * that hits nothing is refused. Throws as `targetedLayers` does.
  */
 export function factorTargets(
   { config, settings, param }: PlanOptions<FactorSettings>,
   modules: readonly LinearModule[] = linearModules(config),
 ): FactorTarget[] {
-  const named = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`, modules);
-  const targets = withoutExcluded(inBlocks(named, { config, settings, param }), settings.exclude_modules, param);
+  const targets = targetedLayers({ config, settings, param }, modules);
   const [ranks, alphas] = (["rank_pattern", "alpha_pattern"] as const).map((field) =>
     entriesFor(targets, settings[field] ?? {}, `${param}.${field}`),
   ) as [Entries, Entries];
@@ -133,7 +149,7 @@ function refuse(param: string, problem: string): TrimtabError {
 
 function inBlocks(
   named: readonly LinearModule[],
-  { config, settings, param }: PlanOptions<FactorSettings>,
+  { config, settings, param }: PlanOptions<TargetSettings>,
 ): readonly LinearModule[] {
   const { layers_to_transform: chosen, layers_pattern: pattern, target_modules: target } = settings;
   const at = `${param}.layers_to_transform`;
@@ -162,7 +178,7 @@ function inBlocks(
 
 function withoutExcluded(
   named: readonly LinearModule[],
-  excluded: FactorSettings["exclude_modules"],
+  excluded: TargetSettings["exclude_modules"],
   param: string,
 ): readonly LinearModule[] {
   if (excluded === undefined) return named;

@@ -42,6 +42,10 @@ describe("planAdaLora", () => {
     [{ target_r: 5 }, "target_r", "must be at most `init_r`, which is 4, got 5"],
     [{ init_r: 99, target_r: 2 }, "init_r", "must be from 1 to 16, got 99"],
     [{ target_modules: ["c_attn"] }, "target_modules", "matches no linear layer"],
+    [{ target_modules: ".*" }, "target_modules", "embed_tokens cannot be trained with adalora, in peft neither"],
+    [{ exclude_modules: ["o_proj"] }, "exclude_modules", "`o_proj` is none of the targeted layers"],
+    [{ layers_to_transform: [2] }, "layers_to_transform", "there is no block 2: this model has 2"],
+    [{ layers_pattern: "layers" }, "layers_pattern", "send `layers_to_transform` with it"],
   ])("refuses %j", (changes, field, message) => {
     const plan = () => planAdaLora({ config, settings: { ...goldenSettings, ...changes }, param });
     expect(plan).toThrow(message);

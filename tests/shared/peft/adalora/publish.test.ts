@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { attachAdaLora } from "../../../../shared/peft/adalora/attach.ts";
 import { adaLoraFormat } from "../../../../shared/peft/adalora/format.ts";
 import { publishAdaLora } from "../../../../shared/peft/adalora/publish.ts";
+import type { AdaLoraSettings } from "../../../../shared/peft/adalora/settings.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { elementCount, f32, type Tensor } from "../../../../shared/tensor.ts";
 import { logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
@@ -28,17 +29,14 @@ function trained(isDropped: (name: string, rank: number) => boolean): Map<string
   );
 }
 
-async function publish(values: ReadonlyMap<string, Tensor<"f32">>, totalSteps?: number) {
-  const steps = totalSteps === undefined ? {} : { totalSteps };
-  const part = await publishAdaLora({
-    config,
-    settings,
-    seed: 1,
-    values,
-    weights,
-    base: { id: "o/m", files: new Map() },
-    ...steps,
-  });
+interface Run {
+  readonly settings?: AdaLoraSettings;
+  readonly totalSteps?: number;
+}
+
+function publish(values: ReadonlyMap<string, Tensor<"f32">>, { settings: of = settings, ...run }: Run = {}) {
+  const base = { id: "o/m", files: new Map() };
+  const part = publishAdaLora({ config, settings: of, seed: 1, values, weights, base, ...run });
   if (part.kind !== "adapter") throw new Error("not an adapter");
   return part.adapter;
 }
@@ -48,7 +46,7 @@ const configOf = (files: ReadonlyMap<string, Uint8Array>) => parseAdapterFolder(
 describe("publishAdaLora", () => {
   it("serves what was trained, and so does the folder, without the ranks that were taken away", async () => {
     const values = trained((name, i) => name.startsWith("layers.0.") || i === 1);
-    const adapter = await publish(values, 40);
+    const adapter = publish(values, { totalSteps: 40 });
     const expected = await logitsOf(golden, method, values);
     expect(largestDifference(await logitsOf(golden, served(config, adapter.delta)), expected)).toBeLessThan(1e-5);
     const read = await readAdapterFolder(adapter.files, base, new Map([["adalora", adaLoraFormat]]));
@@ -78,14 +76,22 @@ describe("publishAdaLora", () => {
     });
   });
 
+  it("names the layers that were trained, the head among them", async () => {
+    const changes = { target_modules: ["o_proj", "up_proj", "lm_head"], exclude_modules: "layers.0.mlp.up_proj" };
+    const chosen = { ...settings, ...changes };
+    const { initial } = attachAdaLora({ config, weights, settings: chosen, seed: 1, encode: () => [], param: "peft" });
+    const { files } = publish(initial, { settings: chosen });
+    expect(configOf(files)).toMatchObject({ target_modules: ["layers.1.mlp.up_proj", "lm_head", "o_proj"] });
+  });
+
   it("counts what was trained, dropped ranks among it", async () => {
-    const { parameters, method: name } = await publish(trained((_, i) => i > 0));
+    const { parameters, method: name } = publish(trained((_, i) => i > 0));
     expect(name).toBe("adalora");
     expect(parameters).toBe(method.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0));
   });
 
   it("has no pattern where every rank is left, and a number of steps that peft takes", async () => {
-    const { rank_pattern: pattern, total_step: steps } = configOf((await publish(trained(() => false))).files);
+    const { rank_pattern: pattern, total_step: steps } = configOf(publish(trained(() => false)).files);
     expect(pattern).toBeNull();
     expect(steps).toBe(2 + 3 + 1);
   });
