@@ -62,18 +62,28 @@ function partsOf(chosen: ChosenSettings, place: string): PlacedMethod[] {
   switch (chosen.type) {
     case "mam":
       return [
-        { settings: { ...chosen.prefix_tuning, type: "prefix" }, place: `${place}.prefix_tuning` },
+        { settings: { ...throughNetwork(chosen.prefix_tuning, 800), type: "prefix" }, place: `${place}.prefix_tuning` },
         { settings: { ...chosen.adapter, type: "bottleneck" }, place: `${place}.adapter` },
       ];
     case "unipelt":
       return [
-        { settings: { ...chosen.prefix_tuning, ...GATED, type: "prefix" }, place: `${place}.prefix_tuning` },
+        {
+          settings: { ...throughNetwork(chosen.prefix_tuning, 512), ...GATED, type: "prefix" },
+          place: `${place}.prefix_tuning`,
+        },
         { settings: { ...chosen.adapter, ...GATED, type: "bottleneck" }, place: `${place}.adapter` },
         { settings: { ...chosen.lora, ...GATED, type: "lora" }, place: `${place}.lora` },
       ];
     default:
       return [{ settings: chosen, place }];
   }
+}
+
+/** With AdapterHub's width of the network, where there is one and nothing else is said. */
+function throughNetwork<T extends MamSettings["prefix_tuning"]>(settings: T, width: number): T {
+  return settings.prefix_projection
+    ? { ...settings, encoder_hidden_size: settings.encoder_hidden_size ?? width }
+    : settings;
 }
 
 const GATED = { use_gating: true } as const;
@@ -106,17 +116,13 @@ function withDefault(field: z.ZodType, value: unknown): z.ZodType {
 
 const Mam = z.strictObject({
   type: z.literal("mam"),
-  prefix_tuning: part("prefix", { num_virtual_tokens: 30, prefix_projection: true, encoder_hidden_size: 800 }),
+  prefix_tuning: part("prefix", { num_virtual_tokens: 30, prefix_projection: true }),
   adapter: part("bottleneck", { config: "par_bn" }),
 });
 
 const Unipelt = z.strictObject({
   type: z.literal("unipelt"),
-  prefix_tuning: part(
-    "prefix",
-    { num_virtual_tokens: 10, prefix_projection: true, encoder_hidden_size: 512 },
-    Object.keys(GATED),
-  ),
+  prefix_tuning: part("prefix", { num_virtual_tokens: 10, prefix_projection: true }, Object.keys(GATED)),
   adapter: part("bottleneck", { config: "seq_bn" }, Object.keys(GATED)),
   lora: part("lora", { target_modules: ["q_proj", "v_proj"] }, Object.keys(GATED)),
 });

@@ -44,11 +44,11 @@ describe("methodsOf", () => {
   it("takes other settings for the parts", () => {
     const mam = parse({
       type: "mam",
-      prefix_tuning: { num_virtual_tokens: 4, prefix_projection: false, encoder_hidden_size: 3 },
+      prefix_tuning: { num_virtual_tokens: 4, prefix_projection: false },
       adapter: { reduction_factor: 4, use_gating: true },
     });
     expect(methodsOf(mam).map(({ settings }) => settings)).toMatchObject([
-      { type: "prefix", num_virtual_tokens: 4, prefix_projection: false },
+      defaultsOf({ type: "prefix", num_virtual_tokens: 4 }),
       { type: "bottleneck", config: "par_bn", reduction_factor: 4, use_gating: true },
     ]);
     expect(methodsOf(parse({ type: "unipelt", lora: { r: 2 } }))[2]!.settings).toMatchObject({ r: 2, lora_alpha: 16 });

@@ -9,6 +9,7 @@ import { initialWeights } from "../../../shared/model/init.ts";
 import { loadModelFolder, readModelJson } from "../../../shared/model/model-folder.ts";
 import { tokenizerDigest } from "../../../shared/model/tokenizer.ts";
 import { modelFolder } from "../../../shared/model/write-folder.ts";
+import { ChosenSettings, type PeftChoice } from "../../../shared/peft/presets.ts";
 import type { AnySettings } from "../../../shared/peft/registry.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import type { PageStore } from "../../../trainer/loop/paged-update.ts";
@@ -44,7 +45,7 @@ async function dataset(text: string, name = "train.jsonl") {
 
 interface RunOptions {
   readonly hyperparameters?: Partial<SupervisedHyperparameters>;
-  readonly peft?: AnySettings | AnySettings[];
+  readonly peft?: PeftChoice;
   readonly training?: string;
   readonly validation?: string;
   readonly checkpoint?: Uint8Array;
@@ -315,6 +316,36 @@ describe("methods that begin before the text", () => {
     });
     const { events } = await run({ peft, hyperparameters: { max_length: 123, max_steps: 1 } });
     expect(events[0]!.message).toContain("truncated to 123 tokens");
+  });
+});
+
+describe("a combination with a name", () => {
+  const peft = ChosenSettings.parse({
+    type: "unipelt",
+    prefix_tuning: { num_virtual_tokens: 2, encoder_hidden_size: 8 },
+    adapter: { reduction_factor: 4 },
+    lora: { r: 2 },
+  });
+  const hyperparameters = { batch_size: 4, learning_rate: 0.02, max_steps: 12 };
+  const validation = tinyDataset(5, 2);
+
+  it("trains its methods, each at its own rate, and publishes a folder for each, gone on or not", async () => {
+    let state: Uint8Array | undefined;
+    const afterStep = ({ step, state: encode }: Progress) => {
+      if (step === 7) state = encode();
+    };
+    const whole = await run({ peft, hyperparameters, validation, afterStep });
+    const { base_loss: before, tuned_loss: after } = whole.outcome.metrics;
+    expect(after).toBeLessThan(before! - 0.1);
+    expect(await bytesOf(await run({ peft, hyperparameters, validation, checkpoint: state! }))).toEqual(
+      await bytesOf(whole),
+    );
+    const { files: published } = whole.outcome.folder;
+    const folders = new Set(
+      [...published.keys()].filter((name) => name.includes("/")).map((name) => name.split("/")[0]),
+    );
+    expect([...folders]).toEqual(["0-prefix", "1-bottleneck", "2-lora"]);
+    expect(parseManifest(published.get(MANIFEST_FILE)!).methods).toEqual(["prefix", "bottleneck", "lora"]);
   });
 });
 
