@@ -39,6 +39,33 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
       settings: { r: 2, target_modules: ["k_proj", "up_proj"], use_gating: true },
       parameters: (config) => sum(config, ["k_proj", "up_proj"], ({ in: inSize, out }) => 2 * (inSize + out) + 1),
     },
+    {
+      settings: {
+        ...{ r: 4, use_rslora: true, target_modules: ".*_proj", exclude_modules: ".*\\.mlp\\..*" },
+        ...{ rank_pattern: { o_proj: 2 }, alpha_pattern: { "(q|k)_proj": 3 } },
+      },
+      parameters: (config) =>
+        sum(config, ["q_proj", "k_proj", "v_proj"], ({ in: inSize, out }) => 4 * (inSize + out)) +
+        sum(config, ["o_proj"], ({ in: inSize, out }) => 2 * (inSize + out)),
+    },
+    {
+      settings: { r: 2, target_modules: ["embed_tokens", "lm_head", "q_proj"], loraplus_lr_ratio: 4 },
+      parameters: (config) =>
+        2 * 2 * (config.vocabSize + config.hiddenSize) +
+        sum(config, ["q_proj"], ({ in: inSize, out }) => 2 * (inSize + out)),
+    },
+    {
+      settings: { r: 2, target_modules: ["q_proj", "down_proj"], lora_bias: true },
+      parameters: (config) => sum(config, ["q_proj", "down_proj"], ({ in: inSize, out }) => 2 * (inSize + out) + out),
+      // The tiny base has no place for biases.
+      mergeable: false,
+    },
+    ...["gaussian", "orthogonal", "pissa", "olora"].map((init_lora_weights) => ({
+      settings: { r: 2, target_modules: ["lm_head", "v_proj", "gate_proj"], init_lora_weights },
+      parameters: (config: ModelConfig) =>
+        2 * (config.vocabSize + config.hiddenSize) +
+        sum(config, ["v_proj", "gate_proj"], ({ in: inSize, out }) => 2 * (inSize + out)),
+    })),
   ],
   qlora: [
     {
