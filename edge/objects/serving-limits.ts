@@ -1,4 +1,7 @@
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
+import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
+import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
 import { planMemory } from "../runtime/memory-plan.ts";
 
@@ -26,6 +29,17 @@ export function servingLimits(config: ModelConfig, heapLimitBytes: number): Serv
     rank: Math.floor(arenaNumbers / factors),
     columns: Math.floor(arenaNumbers / bottlenecks),
     positions: Math.max(0, capacity - 2),
+  };
+}
+
+/** What a delta takes by itself. The head and the embedding are the host's and take no columns. */
+export function demandOf(delta: CanonicalDelta): ServingDemand {
+  const { linears, bottlenecks } = delta;
+  const ranks = [...linears].map(([path, { a }]) => (path === HEAD_PATH ? 0 : (a?.shape[1] ?? 0)));
+  return {
+    rank: Math.max(0, ...ranks),
+    columns: Math.max(0, ...[...bottlenecks.values()].map(({ down }) => down.shape[1]!)),
+    positions: prefixTokens(delta) + virtualTokens(delta),
   };
 }
 

@@ -45,7 +45,7 @@ deltasMerge.openapi(merge, (c) =>
       const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
       return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, asked), 200);
     }
-    requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)).rank);
+    requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)));
     const files = await deltaFiles(delta, { request, sources, base });
     return c.json(await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, asked), 200);
   }),

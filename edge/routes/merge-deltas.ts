@@ -4,7 +4,7 @@ import { type CanonicalDelta, decodeCanonical, SERVING_FILE } from "../../shared
 import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest } from "../../shared/delta/manifest.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
-import { highestRank, type MergeRequest, mergeSteps, mergeWork } from "../../shared/delta/merge/merge.ts";
+import { type MergeRequest, mergeSteps, mergeWork } from "../../shared/delta/merge/merge.ts";
 import { MERGE_METHODS } from "../../shared/delta/merge/registry.ts";
 import type { WeightedDelta } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -14,6 +14,7 @@ import { adaptersOf, type NamedBase } from "../../shared/peft/adapters-of.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../objects/engine-protocol.ts";
+import { beyondLimits, demandOf, type ServingLimits } from "../objects/serving-limits.ts";
 import type { FileContents } from "./publish-folder.ts";
 
 export interface MergeSource {
@@ -91,18 +92,21 @@ function mergeRequestOf({ method, rank, density, majority_sign_method: sign, see
 }
 
 /**
- * Refuses a rank that no request could use.
+ * Refuses a delta that no request could use.
  *
- * @throws TrimtabError invalid_request
+ * @throws TrimtabError invalid_request with the field that could make it smaller.
  */
-export function requireServed(delta: CanonicalDelta, { method }: MergeDeltas, servedRank: number): void {
-  const rank = highestRank(delta);
-  if (rank <= servedRank) return;
-  const limits = (MERGE_METHODS[method].takes as readonly string[]).includes("rank");
-  const param = limits ? "rank" : "method";
+export function requireServed(delta: CanonicalDelta, { method }: MergeDeltas, limits: ServingLimits): void {
+  const demand = demandOf(delta);
+  const beyond = beyondLimits(demand, limits);
+  if (beyond === undefined) return;
+  const ranked = (MERGE_METHODS[method].takes as readonly string[]).includes("rank");
+  // Bottlenecks and positions only add up; a rank can be lowered.
+  const param = ranked ? "rank" : demand.columns + demand.positions > 0 ? "deltas" : "method";
+  const instead = { rank: " Send a lower `rank`.", method: " Use svd with a `rank` of at most that.", deltas: "" };
   throw new TrimtabError(
     "invalid_request",
-    `\`${param}\`: the result has a rank of ${rank}, but the largest that is served on this model is ${servedRank}. ${limits ? "Send" : "Use svd with"} a \`rank\` of at most that.`,
+    `\`${param}\`: the result has ${beyond.has}, but the most that is served on this model is ${beyond.most}.${instead[param]}`,
     { param },
   );
 }

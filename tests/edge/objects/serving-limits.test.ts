@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { beyondLimits, columnsInWords, servingLimits } from "../../../edge/objects/serving-limits.ts";
+import { beyondLimits, columnsInWords, demandOf, servingLimits } from "../../../edge/objects/serving-limits.ts";
 import { planMemory } from "../../../edge/runtime/memory-plan.ts";
 import baseJson from "../../../infra/base/model/config.json";
+import { type CanonicalModule, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
+import { zeros } from "../../../shared/tensor.ts";
 
 const MIB = 1024 * 1024;
 
@@ -45,6 +47,26 @@ describe("beyondLimits", () => {
     });
     expect(demand(8, 0, 511)).toEqual({ has: "511 positions before the text", most: "510" });
   });
+});
+
+it("takes a delta by its largest layer, without what the host adds", () => {
+  const factors = (rank: number) => ({ a: zeros([4, rank]), b: zeros([rank, 4]) });
+  const flags = { downBias: zeros([3]), fromOutput: zeros([3]), fromStream: zeros([3]), silu: zeros([3]) };
+  const block = { down: zeros([4, 3]), up: zeros([3, 4]), upBias: zeros([4]), ...flags };
+  expect(demandOf(NO_DELTA)).toEqual({ rank: 0, columns: 0, positions: 0 });
+  expect(
+    demandOf({
+      linears: new Map<string, CanonicalModule>([
+        ["layers.0.self_attn.q_proj", factors(2)],
+        ["layers.0.self_attn.k_proj", { ...factors(5), bias: zeros([4]) }],
+        ["lm_head", factors(9)],
+      ]),
+      bottlenecks: new Map([["layers.0.mlp", block]]),
+      embedding: factors(9),
+      prompt: zeros([6, 4]),
+      prefix: [{ key: zeros([7, 4]), value: zeros([7, 4]) }],
+    }),
+  ).toEqual({ rank: 5, columns: 3, positions: 13 });
 });
 
 it("says columns in words", () => {

@@ -34,6 +34,15 @@ function loraFolder(name: string, path: keyof typeof SIZES = Q, rank = 2): Map<s
   );
 }
 
+/** (IA)³ on one layer's output, as peft saves it. */
+function scalesFolder(): Map<string, Uint8Array> {
+  const scale = random([SIZES[V], 1], "scales");
+  return adapterFiles(
+    { peft_type: "IA3", target_modules: [V], feedforward_modules: [], task_type: "CAUSAL_LM" },
+    new Map([[`base_model.model.${checkpointPath(V)}.ia3_l`, scale]]),
+  );
+}
+
 interface DeltaReply {
   readonly id: string;
   readonly digest: string;
@@ -140,6 +149,33 @@ describe("POST /v1/deltas/merge", () => {
     expect(base.logprobs).not.toEqual(together.logprobs);
   });
 
+  it("puts together what different methods made, in a folder for each", async () => {
+    const body = adapterForm(scalesFolder(), { model: "merge-base" });
+    const scales = await api.call<DeltaReply>("POST", "/v1/deltas", { key, body });
+    const deltas = [
+      { id: named("one").id, weight: 0.5 },
+      { id: scales.id, weight: -0.5 },
+    ];
+    const delta = await api.call<DeltaReply>("POST", "/v1/deltas/merge", { key, body: bodyOf({ deltas }) });
+    expect(delta).toMatchObject({ methods: ["lora", "ia3"] });
+    const together = await answer("merge-base", deltas);
+    expectSameAnswer(await answer(delta.models[0]!), together);
+    expect(together.logprobs).not.toEqual((await answer("merge-base", deltas.slice(0, 1))).logprobs);
+    const { id } = await api.call<DeltaReply>("POST", "/v1/deltas/merge", {
+      key,
+      body: bodyOf({ deltas, output: "model" }),
+    });
+    expectSameAnswer(await answer(id), together);
+    const content = await api.send("GET", `/v1/deltas/${delta.id}/content`, { key });
+    const files = readTar(new Uint8Array(await content.arrayBuffer()));
+    expect([...files.keys()].filter((name) => name.endsWith("config.json")).sort()).toEqual([
+      "0-lora/adapter_config.json",
+      "1-ia3/adapter_config.json",
+    ]);
+    const again = adapterForm(files, { model: "merge-base" });
+    expect((await api.call<DeltaReply>("POST", "/v1/deltas", { key, body: again })).id).toBe(delta.id);
+  });
+
   it("makes a model of its own, which answers as the base does with the deltas", async () => {
     const names = { one: 0.5, two: 0.25, "other-layer": -1 };
     const model = await merge({ output: "model", suffix: "whole" }, names);
@@ -231,7 +267,7 @@ describe("POST /v1/deltas/merge", () => {
     expect(await refuse({ ...named, method: "cat" })).toMatchObject({
       param: "method",
       message:
-        "`method`: the result has a rank of 140, but the largest that is served on this model is 128. Use svd with a `rank` of at most that.",
+        "`method`: the result has a rank of 140, but the most that is served on this model is a rank of 128. Use svd with a `rank` of at most that.",
     });
     // The layer has 16 columns, so the sum has no higher rank.
     expect(await api.call("POST", "/v1/deltas/merge", { key, body: named })).toMatchObject({ object: "delta" });

@@ -64,14 +64,31 @@ describe("merged", () => {
 });
 
 describe("requireServed", () => {
-  it("says which field lowers the rank", () => {
-    const wide = delta({ q: { a: ones(16, 9), b: ones(9, 16) } });
-    expect(() => requireServed(wide, request(), 9)).not.toThrow();
-    expect(() => requireServed(wide, request({ method: "svd", rank: 9 }), 8)).toThrow(
+  const limits = { rank: 8, columns: 16, positions: 100 };
+  const wide = delta({ q: { a: ones(16, 9), b: ones(9, 16) } });
+  const merged = (fields: object) => () => requireServed(wide, request(fields), limits);
+
+  it("lets through what a request could use", () => {
+    expect(() => requireServed(wide, request(), { ...limits, rank: 9 })).not.toThrow();
+  });
+
+  it("says which field makes the result smaller", () => {
+    const message = "the result has a rank of 9, but the most that is served on this model is a rank of 8.";
+    expect(merged({ method: "svd", rank: 9 })).toThrow(
+      expect.objectContaining({ param: "rank", message: `\`rank\`: ${message} Send a lower \`rank\`.` }),
+    );
+    expect(merged({})).toThrow(
       expect.objectContaining({
-        param: "rank",
+        param: "method",
+        message: `\`method\`: ${message} Use svd with a \`rank\` of at most that.`,
+      }),
+    );
+    const positions = { ...NO_DELTA, prompt: ones(101, 16) };
+    expect(() => requireServed(positions, request(), limits)).toThrow(
+      expect.objectContaining({
+        param: "deltas",
         message:
-          "`rank`: the result has a rank of 9, but the largest that is served on this model is 8. Send a `rank` of at most that.",
+          "`deltas`: the result has 101 positions before the text, but the most that is served on this model is 100.",
       }),
     );
   });
