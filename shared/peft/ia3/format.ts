@@ -2,20 +2,22 @@
 import { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { adaptableModules, biasName, checkpointPath, type LinearModule, linearModules } from "../../model/modules.ts";
+import { adaptableModules, biasName, checkpointPath, linearModules } from "../../model/modules.ts";
 import { f32, type Tensor } from "../../tensor.ts";
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
+import { requireOwnCopies } from "../lora/base-copies.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
-import { namesModule, shortestNames } from "../target-modules.ts";
+import { ALL_LINEAR, modulesNamed, type PatternPlace, shortestNames } from "../target-modules.ts";
 import { byLayer, canonicalScales, NOT_ADDITIVE, type Scale, scaleName, scaleOf } from "./scales.ts";
 
+const moduleNames = z.union([z.string(), z.array(z.string())]);
 const Ia3Config = z.looseObject({
   peft_type: z.literal("IA3"),
-  target_modules: ModuleNames.nullish(),
-  feedforward_modules: z.union([z.string(), z.array(z.string())]).nullish(),
-  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  target_modules: ModuleNames,
+  feedforward_modules: moduleNames.nullish(),
+  exclude_modules: moduleNames.nullish(),
   fan_in_fan_out: onlyValues(false, null),
   task_type: onlyValues("CAUSAL_LM", null),
   base_model_name_or_path: z.string().nullish(),
@@ -25,7 +27,10 @@ type Ia3Config = z.infer<typeof Ia3Config>;
 export const ia3Format: AdapterFormat = {
   recognises: ({ peft_type: type }) => type === "IA3",
   async read(folder, base) {
-    const { scales, values } = readScales(folder, base.config);
+    const tensors = new AdapterTensors(folder.tensors);
+    const { scales, values } = takeScales(tensors, folder.config, base.config);
+    await requireOwnCopies(tensors, { stored: folder.tensors, base });
+    tensors.done();
     const biases = new Map<string, Tensor<"f32">>();
     const scaled = byLayer(scales);
     for (const { path, bias } of linearModules(base.config)) {
@@ -37,32 +42,33 @@ export const ia3Format: AdapterFormat = {
 };
 
 /** The vectors of a folder by `scaleName`, each [size]. Throws `invalid_delta` as `AdapterFormat.read` says. */
-export function readScales(
-  { config: json, tensors: stored }: AdapterFolder,
+export function takeScales(
+  tensors: AdapterTensors,
+  json: AdapterFolder["config"],
   model: ModelConfig,
 ): { scales: Scale[]; values: Map<string, Tensor<"f32">> } {
   const config = parseAdapterConfig(json, Ia3Config, ["init_ia3_weights"]);
-  const tensors = new AdapterTensors(stored);
+  const isTarget = targetTest(config, model);
+  const isAtInput = inputTest(config);
   const scales: Scale[] = [];
   const values = new Map<string, Tensor<"f32">>();
-  const named = namedPaths(config, model);
   for (const module of adaptableModules(model)) {
     const { path } = module;
     const key = keyOf(path);
-    if (named === undefined ? !tensors.has(key) : !named.has(path)) {
+    if (!isTarget(path)) {
       if (!tensors.has(key)) continue;
       throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
     }
-    const atInput = isAtInput(config, module, stored.get(key)?.shape ?? []);
+    const atInput = isAtInput(path);
     const { data } = tensors.take(key, atInput ? [1, module.in] : [module.out, 1]);
     const scale = scaleOf(model, module, atInput);
     if (scale === undefined) throw refuse(`the adapter scales the input of ${path}; ${NOT_ADDITIVE}`);
     scales.push(scale);
     values.set(scaleName(path), f32([data.length], data));
   }
-  tensors.done();
-  if (scales.length === 0) throw refuse("the adapter has no tensor for any layer of the base model");
-  return { scales, values };
+  if (scales.length > 0) return { scales, values };
+  const names = [config.target_modules].flat().join(", ");
+  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${names}) names no layer of the base model`);
 }
 
 /** The two files of an adapter, with the shortest names that stand for exactly its layers. */
@@ -91,23 +97,27 @@ export function writeIa3Folder(
 
 const keyOf = (path: string) => `base_model.model.${checkpointPath(path)}.ia3_l`;
 
-/** The layers that must have tensors; undefined where a pattern names them, which is not run: then those that have some. */
-function namedPaths(
-  { target_modules: targets, exclude_modules: excluded }: Ia3Config,
+const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
+
+/** As peft decides it: exclusions first. */
+function targetTest(
+  { target_modules: names, exclude_modules: excluded }: Ia3Config,
   model: ModelConfig,
-): ReadonlySet<string> | undefined {
-  if (!Array.isArray(targets) || (excluded ?? "").length > 0) return undefined;
-  const paths = adaptableModules(model)
-    .map(({ path }) => path)
-    .filter((path) => targets.some((name) => namesModule(name, path)));
-  if (paths.length > 0) return new Set(paths);
-  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${targets.join(", ")}) names no layer of the base model`);
+): (path: string) => boolean {
+  const isExcluded = excluded?.length ? modulesNamed(excluded, place("exclude_modules")) : () => false;
+  const all = new Set(linearModules(model).map(({ path }) => path));
+  const isNamed =
+    typeof names === "string" && names.toLowerCase() === ALL_LINEAR
+      ? (path: string) => all.has(path)
+      : modulesNamed(names, place("target_modules"));
+  return (path) => !isExcluded(path) && isNamed(path);
 }
 
-/** Names match the end of a path wherever it begins, as in peft; where a pattern stands for them, the tensor's shape tells. */
-function isAtInput({ feedforward_modules: names }: Ia3Config, module: LinearModule, shape: readonly number[]): boolean {
-  if (Array.isArray(names)) return names.some((name) => checkpointPath(module.path).endsWith(name));
-  return shape.join() === `1,${module.in}`;
+/** A name stands for every path that ends with it, wherever it begins, as in peft, which takes `down_proj` for none. */
+function inputTest({ feedforward_modules: names }: Ia3Config): (path: string) => boolean {
+  if (typeof names === "string") return modulesNamed(names, place("feedforward_modules"));
+  const ends = names ?? ["down_proj"];
+  return (path) => ends.some((name) => checkpointPath(path).endsWith(name));
 }
 
 function refuse(problem: string): TrimtabError {

@@ -22,7 +22,8 @@ const DECOMPOSITION = 1e-5;
 
 export interface CopiesOptions {
   readonly stored: ReadonlyMap<string, SafetensorsTensor>;
-  readonly adapter: LoraAdapter;
+  /** Where layers may have started as a part of their weights. */
+  readonly adapter?: LoraAdapter;
   readonly base: BaseAccess;
 }
 
@@ -42,7 +43,7 @@ export async function requireOwnCopies(
       const copy = tensors.takeIfThere(key, [vocabSize, hiddenSize]);
       if (copy === undefined) continue;
       // What a tied head has lost, the embedding has lost too.
-      const start = await startOfLayer(adapter, tied ? HEAD_PATH : path, base);
+      const start = adapter && (await startOfLayer(adapter, tied ? HEAD_PATH : path, base));
       const expected = start === undefined ? await base.weight(name) : await residual(name, start, base);
       const { relative, absolute } = ROUNDING[stored.get(key)!.dtype]!;
       const slack = absolute + (start === undefined ? 0 : DECOMPOSITION * largest(expected));

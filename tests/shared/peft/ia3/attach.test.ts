@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import { initialWeights } from "../../../../shared/model/init.ts";
 import { linearModules, weightName } from "../../../../shared/model/modules.ts";
 import { parseAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
+import { AdapterTensors } from "../../../../shared/peft/adapter-tensors.ts";
 import { attachIa3, planIa3 } from "../../../../shared/peft/ia3/attach.ts";
-import { readScales } from "../../../../shared/peft/ia3/format.ts";
+import { takeScales } from "../../../../shared/peft/ia3/format.ts";
 import { Ia3Settings } from "../../../../shared/peft/ia3/settings.ts";
 import { createRandom } from "../../../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../../../shared/tensor.ts";
 import { NO_METHOD } from "../../../support/peft.ts";
-import { goldenFile, gradientsOf, logitsOf, peftGolden } from "../../../support/peft-golden.ts";
+import { goldenFile, gradientsOf, logitsOf, type PeftGolden, peftGolden } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
 const settingsOf = (given: object = {}) => Ia3Settings.parse({ type: "ia3", ...given });
@@ -16,6 +17,10 @@ const plain = await peftGolden("ia3");
 const qwen2 = await peftGolden("ia3-qwen2");
 const attach = (given: object = {}, { config, weights } = plain) =>
   attachIa3({ config, weights, settings: settingsOf(given), seed: 1, encode: () => [], param: "peft" });
+function scalesOf({ folder, config }: PeftGolden) {
+  const { tensors, config: json } = parseAdapterFolder(folder);
+  return takeScales(new AdapterTensors(tensors), json, config);
+}
 const plan = (given: object = {}, config = plain.config) =>
   planIa3({ config, settings: settingsOf(given), param: "peft" });
 
@@ -51,7 +56,7 @@ describe("against peft", () => {
   ] as const)("has the logits, the loss and the gradients of %s", async (name, given) => {
     const golden = await peftGolden(name);
     const method = attach(given, golden);
-    const { values } = readScales(parseAdapterFolder(golden.folder), golden.config);
+    const { values } = scalesOf(golden);
     expect([...values.keys()]).toEqual(method.parameters.map((parameter) => parameter.name));
     expect(largestDifference(await logitsOf(golden, method, values), golden.json.logits.data)).toBeLessThan(1e-4);
     const { loss, gradients } = await gradientsOf(golden, method, values);

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { fromF32 } from "../../../../shared/formats/safetensors.ts";
+import type { ModelConfig } from "../../../../shared/model/config.ts";
+import { EMBEDDING, HEAD } from "../../../../shared/model/modules.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
-import { ia3Format, readScales, writeIa3Folder } from "../../../../shared/peft/ia3/format.ts";
+import { AdapterTensors } from "../../../../shared/peft/adapter-tensors.ts";
+import { ia3Format, takeScales, writeIa3Folder } from "../../../../shared/peft/ia3/format.ts";
+import type { AdapterFolder } from "../../../../shared/peft/method.ts";
 import {
   goldenFile,
   logitsOf,
@@ -15,6 +19,8 @@ import { largestDifference } from "../../model/golden-models.ts";
 
 const FORMATS = new Map([["ia3", ia3Format]]);
 const K0 = "base_model.model.model.layers.0.self_attn.k_proj.ia3_l";
+const readScales = (folder: AdapterFolder, config: ModelConfig) =>
+  takeScales(new AdapterTensors(folder.tensors), folder.config, config);
 const plain = await peftGolden("ia3");
 const read = ({ base }: PeftGolden, folder: ReadonlyMap<string, Uint8Array>) =>
   readAdapterFolder(folder, base, FORMATS);
@@ -42,19 +48,40 @@ describe("folders by peft", () => {
     });
   });
 
-  it("read the same where peft did not say which layers are scaled at their input", async () => {
-    const { delta } = await read(plain, withConfig(plain.folder, { feedforward_modules: null, target_modules: ".*" }));
+  it.each([
+    { feedforward_modules: null },
+    { feedforward_modules: String.raw`.*\.mlp\..*` },
+    { feedforward_modules: ["mlp.down_proj", "n_proj"] },
+    { target_modules: String.raw`.*\.(k|v|down)_proj` },
+    { target_modules: "all-linear", exclude_modules: ["q_proj", "o_proj", "gate_proj", "up_proj"] },
+    { task_type: null, auto_mapping: { base_model_class: "LlamaForCausalLM" } },
+  ])("read the same with %j", async (changes) => {
+    const { delta } = await read(plain, withConfig(plain.folder, changes));
     expect(delta).toEqual((await read(plain, plain.folder)).delta);
   });
 
-  it("may scale the head's output", async () => {
-    const folder = withTensors(withConfig(plain.folder, { target_modules: ".*" }), (tensors) => {
-      tensors.set("base_model.model.lm_head.ia3_l", stored([plain.config.vocabSize, 1], 2));
-    });
-    const { delta } = await read(plain, folder);
+  it("may scale the head's output, beside which peft saves the base's own matrix", async () => {
+    const { vocabSize, hiddenSize } = plain.config;
+    const withHead = (matrix: Float32Array) =>
+      withTensors(
+        withConfig(plain.folder, { target_modules: ["k_proj", "v_proj", "down_proj", "lm_head"] }),
+        (tensors) => {
+          tensors.set("base_model.model.lm_head.ia3_l", stored([vocabSize, 1], 2));
+          const bytes = fromF32(matrix, "F32");
+          tensors.set("base_model.model.lm_head.base_layer.weight", {
+            dtype: "F32",
+            shape: [vocabSize, hiddenSize],
+            bytes,
+          });
+        },
+      );
+    const { delta } = await read(plain, withHead(plain.weights.get(HEAD)!.data));
     const { delta: without } = await read(plain, plain.folder);
     const doubled = (await logitsOf(plain, served(plain.config, without))).map((logit) => 2 * logit);
     expect(largestDifference(await logitsOf(plain, served(plain.config, delta)), doubled)).toBeLessThan(1e-4);
+    await expect(read(plain, withHead(plain.weights.get(EMBEDDING)!.data))).rejects.toThrow(
+      "base_model.model.lm_head.base_layer.weight is not the base model's own matrix",
+    );
   });
 });
 
@@ -132,17 +159,28 @@ describe("refusals name what is wrong", () => {
     ],
     [
       "names of no layer",
-      () => withConfig(plain.folder, { target_modules: ["c_attn"] }),
-      "target_modules in adapter_config.json (c_attn) names no layer of the base model",
-    ],
-    [
-      "no tensor",
       () =>
         withConfig(
           withTensors(plain.folder, (t) => t.clear()),
-          { target_modules: "x" },
+          { target_modules: ["c_attn"] },
         ),
-      "no tensor",
+      "target_modules in adapter_config.json (c_attn) names no layer of the base model",
+    ],
+    ["no tensor", () => withTensors(plain.folder, (t) => t.clear()), `lacks the tensor ${K0}`],
+    [
+      "no modules",
+      () => withConfig(plain.folder, { target_modules: null }),
+      "adapter_config.json: target_modules Invalid input",
+    ],
+    [
+      "a pattern that a layer without a tensor fits",
+      () => withConfig(plain.folder, { target_modules: ".*_proj" }),
+      "lacks the tensor base_model.model.model.layers.0.self_attn.q_proj.ia3_l",
+    ],
+    [
+      "a pattern that is not read",
+      () => withConfig(plain.folder, { exclude_modules: "(" }),
+      'adapter_config.json: exclude_modules is not a pattern that is read: "("',
     ],
     [
       "other layers saved whole",
