@@ -28,7 +28,7 @@ export const Delta = z
     methods: z.array(z.string()).meta({ description: "What made it, in the order of its adapters" }),
     trainable_parameters: z.int(),
     metrics: z.record(z.string(), z.number()),
-    parents: z.array(Digest).meta({ description: "Serving digests of the deltas that it was made from" }),
+    parents: z.array(Digest).meta({ description: "Digests of the deltas that it was made from" }),
     fine_tuning_job_id: z.string().nullable().meta({ description: "null where no job made it" }),
     models: z.array(z.string()).meta({ description: "The model names that answer with this delta" }),
   })
