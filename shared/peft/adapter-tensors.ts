@@ -29,6 +29,11 @@ export class AdapterTensors {
     return [...this.#unread.keys()];
   }
 
+  /** The shape of a tensor that is still to be taken. */
+  shapeOf(key: string): readonly number[] | undefined {
+    return this.#unread.get(key)?.shape;
+  }
+
   /** A tensor widened to float32. Named sizes may be anything from 1 up. */
   take(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> {
     const tensor = this.#unread.get(key);

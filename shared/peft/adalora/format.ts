@@ -1,6 +1,7 @@
 /** An AdaLoRA adapter as peft saves it. Layout: huggingface/peft, `src/peft/tuners/adalora`; method: Zhang et al. 2023. */
 import { z } from "zod";
 import { type CanonicalDelta, NO_DELTA } from "../../delta/canonical.ts";
+import { sumDeltas } from "../../delta/sum.ts";
 import { TrimtabError } from "../../errors.ts";
 import { quoteName } from "../../formats/strict-json.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -10,6 +11,9 @@ import { elementCount, f32, type Tensor } from "../../tensor.ts";
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
+import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
+import { requireOwnCopies } from "../lora/base-copies.ts";
+import { takeBiases } from "../lora/format.ts";
 import { nameable } from "../lora/targets.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
 import { modulesNamed, shortestNames } from "../target-modules.ts";
@@ -40,7 +44,7 @@ const AdaLoraConfig = z.looseObject({
   layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))]).nullish(),
   layers_pattern: z.union([z.literal("layers"), z.array(z.literal("layers"))]).nullish(),
   rank_pattern: z.record(z.string(), z.array(z.boolean())).nullish(),
-  bias: onlyValues("none"),
+  bias: z.enum(["none", "all", "lora_only"]).nullish(),
   fan_in_fan_out: onlyValues(false, null),
   task_type: onlyValues("CAUSAL_LM", null),
   base_model_name_or_path: z.string().nullish(),
@@ -56,13 +60,20 @@ const IGNORED = [
 
 export const adaLoraFormat: AdapterFormat = {
   recognises: ({ peft_type: type }) => type === "ADALORA",
-  async read(folder, base) {
-    const { layers, scale } = readAdaLora(folder, base.config);
+  async read({ config: json, tensors: stored }, base) {
+    const tensors = new AdapterTensors(stored);
+    const config = parseAdaLoraConfig(json);
+    const { layers, scale } = takeAdaLora(tensors, config, base.config);
+    const biases = takeBiases(tensors, { bias: config.bias ?? "none", layers }, base.config);
+    const beside: LoraAdapter = { rankStabilised: false, layers: new Map(), biases };
+    await requireOwnCopies(tensors, { stored, adapter: beside, base });
+    tensors.done();
+    const deltas = [canonicalAdaLora(layers, scale), await canonicalLora(beside, base)];
     const sizes = [...layers.values()].flatMap(({ a, e, b }) => [a, e, b].map(({ shape }) => elementCount(shape)));
     return {
       method: "adalora",
-      delta: canonicalAdaLora(layers, scale),
-      parameters: sizes.reduce((sum, size) => sum + size, 0),
+      delta: sumDeltas(deltas.map((delta) => ({ delta, weight: 1 }))),
+      parameters: sizes.reduce((sum, size) => sum + size, countLora(beside)),
     };
   },
 };
@@ -78,13 +89,24 @@ export function canonicalAdaLora(layers: AdaLoraLayers, scale: number): Canonica
   return { ...NO_DELTA, linears: new Map(linears) };
 }
 
-/** Throws `invalid_delta` as `AdapterFormat.read` says. */
-export function readAdaLora(
-  { config: json, tensors: stored }: AdapterFolder,
-  model: ModelConfig,
-): { readonly layers: AdaLoraLayers; readonly scale: number } {
-  const config = parseAdapterConfig(json, AdaLoraConfig, IGNORED);
+/** The layers alone, without biases beside them. Throws `invalid_delta` as `AdapterFormat.read` says. */
+export function readAdaLora({ config: json, tensors: stored }: AdapterFolder, model: ModelConfig): TakenLayers {
   const tensors = new AdapterTensors(stored);
+  const taken = takeAdaLora(tensors, parseAdaLoraConfig(json), model);
+  tensors.done();
+  return taken;
+}
+
+interface TakenLayers {
+  readonly layers: AdaLoraLayers;
+  readonly scale: number;
+}
+
+const parseAdaLoraConfig = (json: Readonly<Record<string, unknown>>): AdaLoraConfig =>
+  parseAdapterConfig(json, AdaLoraConfig, IGNORED);
+
+/** Takes the layers that the configuration asks for, and leaves all else. Throws `invalid_delta`. */
+function takeAdaLora(tensors: AdapterTensors, config: AdaLoraConfig, model: ModelConfig): TakenLayers {
   const modules = adaptableModules(model);
   const present = ({ path }: LinearModule) => ["A", "B", "E"].some((of) => tensors.has(keyOf(path, of)));
   const named = namedPaths(config, modules);
@@ -98,7 +120,7 @@ export function readAdaLora(
     }
     const rank = ranks.get(path) ?? config.init_r;
     ranks.delete(path);
-    const given = stored.get(keyOf(path, "A"))?.shape[0] ?? rank;
+    const given = tensors.shapeOf(keyOf(path, "A"))?.[0] ?? rank;
     if (given !== rank) {
       throw refuse(
         `the tensors of ${path} have ${given} ranks, but ${ADAPTER_CONFIG} says ${rank} (init_r and rank_pattern)`,
@@ -110,7 +132,6 @@ export function readAdaLora(
       b: transposed(tensors.take(keyOf(path, "B"), [module.out, rank])),
     });
   }
-  tensors.done();
   const [stray] = ranks.keys();
   if (stray !== undefined) {
     throw refuse(`rank_pattern in ${ADAPTER_CONFIG} has ${quoteName(stray)}, which is no layer of the adapter`);

@@ -48,13 +48,23 @@ export function takeLora(tensors: AdapterTensors, config: LoraConfig, model: Mod
   if (layers.size === 0) {
     throw refuse(`target_modules in ${ADAPTER_CONFIG} (${config.names}) names no layer of the base model`);
   }
+  const { rankStabilised, start, bias } = config;
+  const biases = takeBiases(tensors, { bias, layers }, model);
+  return { rankStabilised, layers, biases, ...(start === undefined ? {} : { start }) };
+}
+
+/** Takes the values of the base's own biases that trained beside the factors of `layers`. Throws `invalid_delta`. */
+export function takeBiases(
+  tensors: AdapterTensors,
+  { bias: trained, layers }: { readonly bias: LoraConfig["bias"]; readonly layers: ReadonlyMap<string, unknown> },
+  model: ModelConfig,
+): Map<string, Tensor<"f32">> {
   const biases = new Map<string, Tensor<"f32">>();
   for (const { path, bias, out } of linearModules(model)) {
-    if (!bias || config.bias === "none" || (config.bias === "lora_only" && !layers.has(path))) continue;
+    if (!bias || trained === "none" || (trained === "lora_only" && !layers.has(path))) continue;
     biases.set(path, tensors.take(biasKey(path, layers), [out]));
   }
-  const { rankStabilised, start } = config;
-  return { rankStabilised, layers, biases, ...(start === undefined ? {} : { start }) };
+  return biases;
 }
 
 /** Writes the two files. Throws `internal_error` when factors of a layer have two ranks. */

@@ -1,6 +1,7 @@
 """peft's AdaLoRA: folders with logits, gradients and penalty, and a trace of the rank allocator.
 
-Writes peft/adalora/ (no rank pruned yet), peft/adalora-pruned/ (a rank pattern, one module with no rank left) and
+Writes peft/adalora/ (no rank pruned yet), peft/adalora-pruned/ (a rank pattern, one module with no rank left),
+peft/adalora-biases-head/ (the base's biases trained beside, the head among the modules, saved as peft saves it) and
 adalora/allocator.{json,safetensors}. In the folders' golden.json `loss` and grads.safetensors are of the cross-entropy
 alone; `penalty` is the orthogonality penalty before its weight, penalty-grads.safetensors its gradients, and
 `lossWithPenalty` = loss + orth_reg_weight · penalty is what peft trains on.
@@ -23,9 +24,9 @@ TARGETS = ["q_proj", "v_proj", "down_proj"]
 KEPT = [[1, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 1], [0, 1, 1, 0]]
 
 
-def config_for(**options):
+def config_for(targets=TARGETS, **options):
     return AdaLoraConfig(
-        init_r=4, target_r=2, lora_alpha=6, tinit=2, tfinal=3, deltaT=2, total_step=12, target_modules=TARGETS,
+        init_r=4, target_r=2, lora_alpha=6, tinit=2, tfinal=3, deltaT=2, total_step=12, target_modules=targets,
         task_type="CAUSAL_LM", **options,
     )  # fmt: skip
 
@@ -87,6 +88,10 @@ def folders():
     record("adalora", config_for(), 81, merged="recorded", prepare=without_penalty, extra=penalty("adalora"))
     case = "adalora-pruned"
     folder = record(case, config_for(), 82, finish=prune, prepare=without_penalty, extra=penalty(case))
+    beside = config_for(["k_proj", "lm_head"], bias="all")
+    record(
+        "adalora-biases-head", beside, 83, "llama/qwen2", prepare=without_penalty, save_embedding_layers="auto"
+    )
     # Pruned and reloaded computes what masked computed before saving.
     masked = with_adapter(config_for(), 82)
     prune(masked)

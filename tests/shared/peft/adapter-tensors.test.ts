@@ -28,6 +28,7 @@ describe("AdapterTensors", () => {
     expect(some.takeIfThere("brain", [2])).toEqual(f32([2], [0.5, -3]));
     expect(some.takeIfThere("brain", [2])).toBeUndefined();
     expect(some.has("a")).toBe(false);
+    expect([some.shapeOf("empty"), some.shapeOf("a")]).toEqual([[0, 2], undefined]);
     expect(some.keys()).toEqual(["empty", "whole"]);
   });
 

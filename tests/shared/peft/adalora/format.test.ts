@@ -9,6 +9,7 @@ import { goldenSettings } from "./golden.ts";
 
 const whole = await peftGolden("adalora");
 const pruned = await peftGolden("adalora-pruned");
+const beside = await peftGolden("adalora-biases-head");
 const formats = new Map([["adalora", adaLoraFormat]]);
 const read = (folder: ReadonlyMap<string, Uint8Array>) => readAdapterFolder(folder, pruned.base, formats);
 const layersOf = (folder: ReadonlyMap<string, Uint8Array>) => readAdaLora(parseAdapterFolder(folder), pruned.config);
@@ -21,8 +22,9 @@ describe("reading what peft wrote", () => {
   it.each([
     ["every rank", whole],
     ["a rank pattern, a layer without any rank", pruned],
+    ["the head, with a copy of its weight, and biases beside", beside],
   ])("serves peft's logits: %s", async (_what, golden) => {
-    const adapter = await read(golden.folder);
+    const adapter = await readAdapterFolder(golden.folder, golden.base, formats);
     expect(adapter.method).toBe("adalora");
     expect(adapter.parameters).toBe(golden.json.trainableParameters);
     const logits = await logitsOf(golden, served(golden.config, adapter.delta));
@@ -129,7 +131,17 @@ describe("refusals say what is wrong", () => {
 
   it.each<[string, () => Map<string, Uint8Array>, string]>([
     ["no init_r", () => changed({ init_r: undefined }), "adapter_config.json: init_r"],
-    ["biases", () => changed({ bias: "all" }), 'bias is not supported; must be "none"'],
+    ["biases of another kind", () => changed({ bias: "some" }), "adapter_config.json: bias"],
+    [
+      "a head that is not the base's",
+      () =>
+        withTensors(pruned.folder, (all) => {
+          const size = pruned.config.vocabSize * pruned.config.hiddenSize;
+          const bytes = fromF32(new Float32Array(size), "F32");
+          all.set("base_model.model.lm_head.weight", { dtype: "F32", shape: [96, 32], bytes });
+        }),
+      "the tensor base_model.model.lm_head.weight is not the base model's own matrix",
+    ],
     ["another task", () => changed({ task_type: "SEQ_CLS" }), "task_type is not supported"],
     ["whole modules", () => changed({ modules_to_save: ["lm_head"] }), "modules_to_save is not supported"],
     ["an unknown field", () => changed({ something_new: 1 }), "something_new is not supported"],
