@@ -6,8 +6,8 @@ import { type Svd, svd } from "./svd.ts";
 const TOLERANCE = 1e-10;
 
 /**
- * The `count` largest singular values of A [m, n] with their vectors; all of them where there are fewer. A whole decomposition
- * of 576 × 576 takes two seconds, sixteen triplets of it a tenth of one.
+ * The `count` largest singular values of A [m, n] with their vectors; all of them where there are fewer. Eight to sixteen
+ * triplets of layers 256 to 768 wide take a sixth to a ninth of the time of `svd`.
  *
  * Golub and Kahan's bidiagonalisation from a random start, every new vector made orthogonal to all before it (Golub and Van
  * Loan, "Matrix Computations", 10.4), until the triplets of the bidiagonal matrix are triplets of A. At min(m, n) steps
