@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest";
+import { sumDeltas } from "../../shared/delta/sum.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
 import type { BatchShape } from "../../shared/model/training-forward.ts";
+import { publishMethods } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";
-import { zeros } from "../../shared/tensor.ts";
+import { f32, zeros } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { slots } from "../../trainer/optim/adamw.ts";
 import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
-import { attached } from "../support/peft.ts";
+import { attached, settingsOf } from "../support/peft.ts";
+import { logitsOf, peftGolden, served } from "../support/peft-golden.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
 
@@ -69,5 +72,38 @@ describe.each([
     }
     const some = apart.sums[slots(method.parameters[0]!.name).gradient]!.data as Float32Array;
     expect(some.some((value) => Math.abs(value) > 1e-4)).toBe(true);
+  });
+});
+
+describe("an adapter of the embedding beside virtual tokens", () => {
+  const embedding = { type: "lora", r: 2, target_modules: ["embed_tokens"] };
+
+  it.each([
+    { name: "before them", given: [embedding, prompt] },
+    { name: "after them", given: [prompt, embedding] },
+  ])("leaves the placeholders alone, in training and in serving: $name", async ({ given }) => {
+    const golden = await peftGolden("prompt");
+    const { config: model, weights: base } = golden;
+    const method = attached(given, { config: model, weights: base });
+    const values = new Map(
+      [...method.initial].map(([name, { shape, data }]) => {
+        const random = createRandom(3, name);
+        return [
+          name,
+          f32(
+            shape,
+            Float32Array.from(data, (value) => value + 0.3 * random.normal()),
+          ),
+        ] as const;
+      }),
+    );
+    const settings = given.map(settingsOf);
+    const owner = { id: "tiny", files: new Map<string, Uint8Array>() };
+    const parts = await publishMethods({ config: model, settings, seed: 1, values, weights: base, base: owner });
+    const deltas = parts.flatMap((part) => (part.kind === "adapter" ? [{ delta: part.adapter.delta, weight: 1 }] : []));
+    const own = await logitsOf(golden, method, values);
+    expect(largestDifference(own, await logitsOf(golden, served(model, sumDeltas(deltas))))).toBeLessThan(1e-4);
+    const without = sumDeltas(deltas.filter(({ delta }) => delta.embedding === undefined));
+    expect(largestDifference(own, await logitsOf(golden, served(model, without)))).toBeGreaterThan(1e-2);
   });
 });
