@@ -1,8 +1,8 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import { loadModelFolder, readModelJson } from "../../shared/model/model-folder.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
-import { attachMethods } from "../../shared/peft/combine.ts";
-import { peftMethod } from "../../shared/peft/registry.ts";
+import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
+import { methodsOf } from "../../shared/peft/presets.ts";
 import { chooseBatchShape } from "../data/batch-shape.ts";
 import { createBatches, type RowOptions } from "../data/batches.ts";
 import { createStepPlan } from "../data/step-plan.ts";
@@ -10,6 +10,7 @@ import { decodeCheckpoint, encodeCheckpoint } from "../loop/checkpoint.ts";
 import { drawMasks } from "../loop/random-masks.ts";
 import { type StepReport, type TrainingPlan, train } from "../loop/train.ts";
 import { initialState, parameterValues, type TrainingState } from "../loop/training-state.ts";
+import { relativeRates } from "../optim/schedule.ts";
 import { frozenTensors, trainingGraph } from "./causal-graphs.ts";
 import { createEvaluator, lossOfBase } from "./evaluator.ts";
 import { resolveHyperparameters } from "./hyperparameters.ts";
@@ -29,8 +30,7 @@ const PUBLISHED_EPOCHS = 3;
 export const supervised: Recipe = async (job, context) => {
   const { seed } = job;
   const { executor, now } = context;
-  const { hyperparameters: asked, peft } = job.method.supervised;
-  const settings = [peft].flat();
+  const { hyperparameters: asked, peft: settings } = job.method.supervised;
   const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
     context.event({ level: "info", message, type: "message", data });
   if (executor.notice !== undefined) {
@@ -45,7 +45,7 @@ export const supervised: Recipe = async (job, context) => {
   const maxLength = longestSequence(config, asked.max_length, virtualTokens + prefixTokens);
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
     readDataset(dataset, { config, tokenizer, maxLength, param }, context);
-  const isFull = settings.some(({ type }) => type === "full");
+  const isFull = methodsOf(settings).some((one) => one.settings.type === "full");
   const { examples: texts, counts } = await read(job.training, "training_file");
   const examples = withVirtualTokens(texts, virtualTokens, tokenizer.padId);
   const baseExamples = job.validation === null ? undefined : (await read(job.validation, "validation_file")).examples;
@@ -55,7 +55,7 @@ export const supervised: Recipe = async (job, context) => {
     examples: examples.length,
     tokens: counts.tokens,
     hiddenSize: config.hiddenSize,
-    rate: Math.min(...settings.map((one) => peftMethod(one).traits.learningRate)),
+    rate: learningRateOf(settings),
   });
   const { totalSteps } = schedule;
   const steps = createStepPlan({ examples: examples.length, batchSize, accumulation, seed });
@@ -76,7 +76,7 @@ export const supervised: Recipe = async (job, context) => {
   const plan: TrainingPlan = {
     gradients: trainingGraph({ config, method, shape }),
     frozen: frozenTensors(weights, method),
-    parameters: method.parameters,
+    parameters: relativeRates(method.parameters, schedule),
     optimizer,
     ...(pages === undefined ? {} : { paging: { store: pages, memoryLimit: asked.optim_memory_limit ?? 0 } }),
     schedule,

@@ -1,6 +1,7 @@
 import type { PeftMethod } from "../method.ts";
 import { attachLora, planLora } from "./attach.ts";
 import { loraFormat } from "./format.ts";
+import { loraGates } from "./gates.ts";
 import { publishLora } from "./publish.ts";
 import { LoraSettings } from "./settings.ts";
 
@@ -8,6 +9,7 @@ export const lora: PeftMethod<LoraSettings> = {
   settings: LoraSettings,
   plan: planLora,
   attach: attachLora,
+  gates: loraGates,
   publish: publishLora,
   format: loraFormat,
   traits: {
