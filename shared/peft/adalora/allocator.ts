@@ -142,7 +142,7 @@ function updatedMeans(
   return means;
 }
 
-/** Which ranks score above the `dropped`-th lowest of all; ties with it go too, as in peft. */
+/** Which ranks score above the `dropped`-th lowest of all; ties with it go too, as in peft, which fails where 0 go. */
 function mostImportant(scores: ReadonlyMap<string, Float64Array>, dropped: number): Map<string, Tensor<"f32">> {
   const ascending = Float64Array.from([...scores.values()].flatMap((of) => [...of])).sort();
   const threshold = dropped === 0 ? Number.NEGATIVE_INFINITY : ascending[dropped - 1]!;
