@@ -7,6 +7,8 @@
 
 /** Longer patterns than people write; peft's own are below 600 characters. */
 const MAX_LENGTH = 2048;
+/** Groups within groups; reading and matching call themselves for each. */
+const MAX_DEPTH = 50;
 
 /**
  * What all tests of one selection may take together, in steps of up to 0.2 µs. A pattern of forty names takes some 600 for
@@ -82,6 +84,7 @@ const GROUPS: readonly (readonly [start: string, make: (of: Node) => Node])[] = 
 class Parser {
   readonly #source: string;
   #at = 0;
+  #depth = 0;
   problem: string | undefined;
 
   constructor(source: string) {
@@ -166,7 +169,9 @@ class Parser {
       if (name === undefined) return this.#fail("has a group that begins with (? in a way that is not supported");
       this.#at += name.length;
     }
+    if (++this.#depth > MAX_DEPTH) return this.#fail(`has groups within groups; at most ${MAX_DEPTH} are read`);
     const of = this.#choice();
+    this.#depth--;
     return this.#skip(")") ? make(of) : this.#fail("has an opening parenthesis too many");
   }
 

@@ -6,7 +6,7 @@ import { type InputDropout, inputDropout } from "../input-dropout.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
 import type { LoraSettings } from "./settings.ts";
 import { type Factors, layerWeight, layerWeightName, type RandomStart, randomFactors, weightFactors } from "./start.ts";
-import { type FactorTarget, factorScale, type LoraTargets, loraTargets, startsFromWeights } from "./targets.ts";
+import { type FactorTarget, type LoraTargets, loraTargets, startsFromWeights } from "./targets.ts";
 
 /** What the embedding's factors train with under LoRA+ where nothing else is said; peft's default. */
 const EMBEDDING_LEARNING_RATE = 1e-6;
@@ -104,11 +104,6 @@ export function attachLora(options: AttachOptions<LoraSettings>): AttachedMethod
     randomInputs: dropout.randomInputs,
     ...(frozen.size === 0 ? {} : { frozen }),
   };
-}
-
-/** The scale of layers for which no pattern says otherwise. */
-export function loraScale(settings: Pick<LoraSettings, "r" | "lora_alpha" | "use_rslora">): number {
-  return factorScale(settings.lora_alpha, settings.r, settings.use_rslora);
 }
 
 /** The part of the weight that a layer's factors start as; undefined where they start from random numbers. */

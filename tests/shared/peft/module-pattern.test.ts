@@ -76,6 +76,10 @@ describe("parseModulePattern", () => {
 
   it("refuses a pattern that nobody wrote by hand", () => {
     expect(test("a".repeat(2049), "a")).toBe("has 2049 characters; at most 2048 are read");
+    const nested = (depth: number) => test(`${"(".repeat(depth)}a${")".repeat(depth)}`, "a");
+    expect([nested(50), nested(51)]).toEqual([true, "has groups within groups; at most 50 are read"]);
+    // Groups beside each other are not within each other.
+    expect(test("(a)".repeat(200), "a".repeat(200))).toBe(true);
   });
 
   it("matches an end that follows a dot", () => {
