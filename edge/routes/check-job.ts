@@ -40,10 +40,12 @@ export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes:
     );
   }
   const { max_length: length } = hyperparameters;
-  if (length !== undefined && length > config.maxPositions) {
+  const room = config.maxPositions - serving.positions;
+  if (length !== undefined && length > room) {
+    const taken = serving.positions === 0 ? "" : ` less the ${serving.positions} positions that the method takes`;
     throw new TrimtabError(
       "invalid_request",
-      `\`method.supervised.hyperparameters.max_length\` must be at most ${config.maxPositions}, the context of this model.`,
+      `\`method.supervised.hyperparameters.max_length\` must be at most ${room}, the context of this model${taken}.`,
       { param: "method.supervised.hyperparameters.max_length" },
     );
   }

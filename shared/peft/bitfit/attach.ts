@@ -9,7 +9,7 @@ import type { BitfitSettings } from "./settings.ts";
 export const biasChangeName = (path: string) => `${path}.bias_change`;
 
 /** Methods that train a model without biases as well, for messages. */
-export const WITHOUT_BIASES = ["lora", "ia3", "prompt", "prefix"] as const;
+export const WITHOUT_BIASES = ["lora", "dora", "adalora", "ia3", "bottleneck", "prompt", "prefix"] as const;
 
 /** One number for each output of a targeted layer. */
 export function planBitfit(options: PlanOptions<BitfitSettings>): MethodPlan {

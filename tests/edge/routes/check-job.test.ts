@@ -36,6 +36,16 @@ describe("checkMethod", () => {
     [{ peft: { type: "lora", r: 9 } }, "method.supervised.peft.r"],
     [{ peft: { type: "lora", target_modules: ["q_proj", "nothing"] } }, "method.supervised.peft.target_modules"],
     [{ hyperparameters: { max_length: 129 } }, "method.supervised.hyperparameters.max_length"],
+    [
+      { peft: { type: "prompt", num_virtual_tokens: 9 }, hyperparameters: { max_length: 120 } },
+      "method.supervised.hyperparameters.max_length",
+    ],
+    [{ peft: { type: "prefix", num_virtual_tokens: 121 } }, "method.supervised.peft.num_virtual_tokens"],
+    [{ peft: { type: "bitfit" } }, "method.supervised.peft"],
+    [
+      { peft: [{ type: "lora" }, { type: "ia3", target_modules: "q_proj", feedforward_modules: "q_proj" }] },
+      "method.supervised.peft[1].feedforward_modules",
+    ],
   ])("refuses %j", (settings, param) => {
     expect(() => checkMethod(method(settings), TINY_CONFIG, HEAP)).toThrow(
       expect.objectContaining({ code: "invalid_request", param }),

@@ -69,7 +69,7 @@ describe("planBitfit", () => {
         code: "invalid_request",
         param: "peft",
         message:
-          "`peft`: `bitfit` trains biases, and this model has none. Use one of `lora`, `ia3`, `prompt`, `prefix`, or send `add_biases: true`, which gives its layers biases that start at 0.",
+          "`peft`: `bitfit` trains biases, and this model has none. Use one of `lora`, `dora`, `adalora`, `ia3`, `bottleneck`, `prompt`, `prefix`, or send `add_biases: true`, which gives its layers biases that start at 0.",
       }),
     );
     for (const type of WITHOUT_BIASES) {
