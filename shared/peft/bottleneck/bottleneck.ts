@@ -12,7 +12,7 @@ export const bottleneck: PeftMethod<BottleneckSettings> = {
   publish: publishBottleneck,
   format: bottleneckFormat,
   traits: {
-    learningRate: 1,
+    learningRate: 2,
     mergeable: false,
     suits: "tasks that need something new computed: the only small method with a non-linearity of its own",
   },

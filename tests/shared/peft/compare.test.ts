@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
 import { compareMethods, defaultSettings } from "../../../shared/peft/compare.ts";
+import { ChosenSettings } from "../../../shared/peft/presets.ts";
 import { PEFT_METHODS } from "../../../shared/peft/registry.ts";
 import { elementCount } from "../../../shared/tensor.ts";
 import { attached, settingsOf } from "../../support/peft.ts";
@@ -25,6 +26,26 @@ describe("compareMethods", () => {
         true,
       );
     }
+  });
+
+  it("takes combinations by name, which cost what their methods cost together", () => {
+    const chosen = (given: object) => ChosenSettings.parse(given);
+    const prefix_tuning = { num_virtual_tokens: 4, encoder_hidden_size: 8 };
+    const [mam, ...parts] = compareMethods(
+      config,
+      [
+        chosen({ type: "mam", prefix_tuning }),
+        chosen({ type: "prefix", prefix_projection: true, ...prefix_tuning }),
+        chosen({ type: "bottleneck", config: "par_bn" }),
+      ],
+      loose,
+    );
+    const together = parts.reduce((sum, { cost }) => sum + cost!.trainableParameters, 0);
+    expect(mam!.cost!.trainableParameters).toBe(together);
+    expect(mam!.mergeable).toBe(false);
+    expect(() =>
+      compareMethods(config, [chosen({ type: "mam", adapter: { leave_out: [99] } })], { ...loose, strict: true }),
+    ).toThrow(expect.objectContaining({ param: "methods[0].adapter.leave_out" }));
   });
 
   it("reports settings that do not fit the model, or throws with their place", () => {
