@@ -12,7 +12,8 @@ import { addBase, demoKey } from "../../infra/start/demo-account.ts";
 import { choosePort } from "../../infra/start/free-port.ts";
 import { StateFolder } from "../../infra/start/state-folder.ts";
 import { PEFT_METHODS } from "../../shared/peft/registry.ts";
-import { type Program, ROOT, run, untilHealthy } from "./programs.ts";
+import { finish, type Program, ROOT, run, untilHealthy } from "./programs.ts";
+import { readmeBlock } from "./readme-blocks.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
@@ -200,6 +201,15 @@ describe("every method", () => {
       status: 400,
       message: expect.stringContaining("prefix"),
     });
+  });
+
+  test("the README's examples train a list of methods, and upload what was downloaded", async () => {
+    const env = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: key };
+    const job = JSON.parse((await finish("sh", ["-c", readmeBlock("sh", '"type": "dora"')], env)).stdout);
+    expect(job).toMatchObject({ object: "fine_tuning.job", model: BASE });
+    await client.fineTuning.jobs.cancel(job.id);
+    const again = await finish("sh", ["-c", readmeBlock("sh", "-F model=trimtab-base")], env);
+    expect(JSON.parse(again.stdout)).toMatchObject({ object: "delta", model: BASE });
   });
 
   test("are compared without training", async () => {
