@@ -25,19 +25,22 @@ interface Peft {
   readonly [field: string]: unknown;
 }
 
-/** A job for each method, and one of a list. */
-const JOBS: Readonly<Record<string, Peft | readonly Peft[]>> = {
+/** What the methods need that cannot do with their defaults here, or would take long with them. */
+const SETTINGS: Readonly<Record<string, Peft>> = {
   lora: { type: "lora", r: 4 },
   qlora: { type: "qlora", r: 4 },
   dora: { type: "dora", r: 4 },
   adalora: { type: "adalora", init_r: 4, target_r: 2, tinit: 2, tfinal: 4, deltaT: 1 },
-  ia3: { type: "ia3" },
   bitfit: { type: "bitfit", add_biases: true },
   prompt: { type: "prompt", num_virtual_tokens: 6 },
   prefix: { type: "prefix", num_virtual_tokens: 6 },
   bottleneck: { type: "bottleneck", reduction_factor: 32 },
-  full: { type: "full" },
-  mam: [
+};
+
+/** A job for each method, and one of a list. */
+const JOBS: Readonly<Record<string, Peft | readonly Peft[]>> = {
+  ...Object.fromEntries(Object.keys(PEFT_METHODS).map((type) => [type, SETTINGS[type] ?? { type }])),
+  list: [
     { type: "prefix", num_virtual_tokens: 4 },
     { type: "bottleneck", config: "par_bn", reduction_factor: 64 },
   ],
@@ -137,10 +140,6 @@ describe("every method", () => {
   const models = new Map<string, string>();
   const alone = new Map<string, Said>();
 
-  test("has a job here", () => {
-    for (const type of Object.keys(PEFT_METHODS)) expect(Object.keys(JOBS)).toContain(type);
-  });
-
   test.each(Object.entries(JOBS))("%s trains, publishes and answers otherwise than the base", async (name, peft) => {
     models.set(name, await train(peft));
     alone.set("base", alone.get("base") ?? (await ask(BASE)));
@@ -169,7 +168,7 @@ describe("every method", () => {
   });
 
   test("what was downloaded is found again when it is uploaded", async () => {
-    for (const name of ["dora", "prefix", "mam"]) {
+    for (const name of ["dora", "prefix", "list"]) {
       const { data } = await call<{ data: Delta[] }>("/deltas?limit=100");
       const delta = data.find((candidate) => candidate.models.includes(models.get(name)!))!;
       const content = await fetch(`${url}/v1/deltas/${delta.id}/content`, {

@@ -18,6 +18,14 @@ test("a file or a folder can be exempt", () => {
   expect(missingTwins(["shared/types.ts", "infra/facts/a.ts", "infra/facts/b/c.ts"], [], exemptions)).toEqual([]);
 });
 
+test("a word in braces stands for one name, the same wherever it stands", () => {
+  const exemptions = { "shared/{kind}/{kind}.ts": "a row" };
+  expect(missingTwins(["shared/lora/lora.ts", "shared/ia3/ia3.ts"], [], exemptions)).toEqual([]);
+  const [wrong] = missingTwins(["shared/lora/lora.ts", "shared/lora/ia3.ts"], [], exemptions);
+  expect(wrong).toContain("shared/lora/ia3.ts: write");
+  expect(missingTwins(["shared/a/b/a/b.ts"], [], exemptions)[0]).toContain("shared/a/b/a/b.ts: write");
+});
+
 test("an exemption that exempts nothing has to go", () => {
   const wrong = missingTwins(["shared/a.ts"], ["tests/shared/a.test.ts"], {
     "shared/a.ts": "types",
