@@ -70,7 +70,8 @@ export function attachMethods({ settings: choice, ...options }: AttachOptions<Pe
 
 /** What all of them train and take together; names of parameters as `attachMethods` gives them. Throws as that does. */
 export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
-  const parts = plansOf(options).map(({ plan, rate, prefix }) => ({
+  const parts = plansOf(options).map(({ settings, plan, rate, prefix }) => ({
+    mergeable: peftMethod(settings).traits.mergeable,
     ...plan,
     parameters: atRate(plan.parameters, rate).map((parameter) => ({
       ...parameter,
@@ -92,6 +93,7 @@ export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
     claims: parts.flatMap(({ claims = [] }) => claims),
     published: sum(parts.map(({ published, parameters }) => published ?? countOf(parameters))),
     ...(frozen.length === 0 ? {} : { frozenBytes: Math.min(...frozen) }),
+    mergeable: parts.every(({ mergeable }) => mergeable),
   };
 }
 

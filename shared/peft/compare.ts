@@ -34,7 +34,7 @@ export function compareMethods(
     const { mergeable, suits } = suitsOf(one);
     try {
       const plan = planMethods({ config, settings: one, param: `${param}[${index}]` });
-      return { settings: one, mergeable, suits, cost: estimateCost(config, plan) };
+      return { settings: one, mergeable: plan.mergeable ?? mergeable, suits, cost: estimateCost(config, plan) };
     } catch (error) {
       if (strict || !(error instanceof TrimtabError) || error.code !== "invalid_request") throw error;
       return { settings: one, mergeable, suits, refusal: error.message };

@@ -31,10 +31,9 @@ export interface PeftMethod<Settings> {
    * What the method is trained on in place of a weight of the base, both in the layout of `weightSpecs`: merging the result
    * onto anything else changes what it computes. Left out by methods that are trained on the base itself.
    */
-  base?(options: Pick<PlanOptions<Settings>, "config" | "settings">): (
-    name: string,
-    weight: Tensor<"f32">,
-  ) => Tensor<"f32">;
+  base?(
+    options: Pick<PlanOptions<Settings>, "config" | "settings">,
+  ): (name: string, weight: Tensor<"f32">) => Tensor<"f32">;
   /** The trained values as files that others read, and as they are served. */
   publish(options: PublishOptions<Settings>): PublishedPart | Promise<PublishedPart>;
   /** The adapter files of this method, for those that others made; left out where there are none. */
@@ -48,7 +47,7 @@ export interface PeftMethod<Settings> {
 export interface MethodTraits {
   /** The learning rate that `auto` takes, as a multiple of LoRA's. */
   readonly learningRate: number;
-  /** The result can be folded into the base's weights. */
+  /** The result can be folded into the weights of a base that has a place for it. */
   readonly mergeable: boolean;
   /** What it suits, in a sentence. */
   readonly suits: string;
@@ -70,6 +69,8 @@ export interface MethodPlan {
   readonly published?: number;
   /** Bytes of the frozen base as training holds it; its weights in float32 when left out. */
   readonly frozenBytes?: number;
+  /** Whether this base's weights have a place for the result; what the traits say when left out. */
+  readonly mergeable?: boolean;
 }
 
 /** What only one method of a list can have: embeddings or states before the text, or another form of the frozen base. */

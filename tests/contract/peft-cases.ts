@@ -7,8 +7,6 @@ export interface PeftCase {
   readonly settings: object;
   /** How many numbers are trained, by the method's formula. */
   readonly parameters: (config: ModelConfig) => number;
-  /** Where the tiny base decides it otherwise than the method's traits say. */
-  readonly mergeable?: boolean;
 }
 
 /** Σ over the layers whose name is among `names`. */
@@ -57,8 +55,6 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
     {
       settings: { r: 2, target_modules: ["q_proj", "down_proj"], lora_bias: true },
       parameters: (config) => sum(config, ["q_proj", "down_proj"], ({ in: inSize, out }) => 2 * (inSize + out) + out),
-      // The tiny base has no place for biases.
-      mergeable: false,
     },
     ...["gaussian", "orthogonal", "pissa", "olora"].map((init_lora_weights) => ({
       settings: { r: 2, target_modules: ["lm_head", "v_proj", "gate_proj"], init_lora_weights },
@@ -149,8 +145,6 @@ export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
     {
       settings: { add_biases: true, target_modules: ["q_proj", "down_proj"] },
       parameters: (config) => sum(config, ["q_proj", "down_proj"], ({ out }) => out),
-      // The tiny base has no place for biases.
-      mergeable: false,
     },
   ],
   prompt: [

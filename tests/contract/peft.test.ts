@@ -115,12 +115,13 @@ beforeAll(async () => {
   baseLoss = await loss(NO_METHOD);
 });
 
-describe.each(cases)("$name", ({ type, settings: given, parameters: count, mergeable: holds }) => {
+describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => {
   const settings = settingsOf({ type, ...given });
   const { traits } = PEFT_METHODS[type];
-  const mergeable = holds ?? traits.mergeable;
+
   const method = attached(settings, { config, weights });
   const plan = planMethods({ config, settings: [settings], param: "peft" });
+  const mergeable = plan.mergeable ?? traits.mergeable;
   const values = moved(method.initial);
   const publish = (trained: ReadonlyMap<string, Tensor<"f32">> = values) =>
     publishResult(

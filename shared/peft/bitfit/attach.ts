@@ -17,6 +17,7 @@ export function planBitfit(options: PlanOptions<BitfitSettings>): MethodPlan {
   return {
     parameters: modules.map(({ path, out }) => ({ name: biasChangeName(path), shape: [out], decay: false })),
     serving: { rank: 0, vectors: modules.reduce((sum, { out }) => sum + out, 0), columns: 0, positions: 0 },
+    mergeable: modules.every(({ bias }) => bias),
   };
 }
 

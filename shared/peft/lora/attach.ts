@@ -67,6 +67,7 @@ export function planLora(options: PlanOptions<LoraSettings>): MethodPlan {
       positions: 0,
     },
     ...(more === 0 ? {} : { published: more + sum(all.map(({ shape }) => elementCount(shape))) }),
+    ...(settings.lora_bias ? { mergeable: factors.every(({ bias }) => bias) } : {}),
   };
 }
 

@@ -48,6 +48,15 @@ describe("compareMethods", () => {
     ).toThrow(expect.objectContaining({ param: "methods[0].adapter.leave_out" }));
   });
 
+  it("says whether the base has a place for the result", () => {
+    const settings = [
+      settingsOf({ type: "bitfit", add_biases: true }),
+      settingsOf({ type: "lora" }),
+      settingsOf({ type: "lora", lora_bias: true }),
+    ];
+    expect(compareMethods(config, settings, loose).map(({ mergeable }) => mergeable)).toEqual([false, true, false]);
+  });
+
   it("reports settings that do not fit the model, or throws with their place", () => {
     const settings = [settingsOf({ type: "lora" }), settingsOf({ type: "lora", r: 4096 })];
     const [, second] = compareMethods(config, settings, loose);
