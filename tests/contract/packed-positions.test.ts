@@ -6,13 +6,13 @@ import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { publishMethods } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";
-import { f32, zeros } from "../../shared/tensor.ts";
+import { zeros } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { slots } from "../../trainer/optim/adamw.ts";
 import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
-import { attached, settingsOf } from "../support/peft.ts";
+import { attached, moved, settingsOf } from "../support/peft.ts";
 import { logitsOf, peftGolden, served } from "../support/peft-golden.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
@@ -85,18 +85,7 @@ describe("an adapter of the embedding beside virtual tokens", () => {
     const golden = await peftGolden("prompt");
     const { config: model, weights: base } = golden;
     const method = attached(given, { config: model, weights: base });
-    const values = new Map(
-      [...method.initial].map(([name, { shape, data }]) => {
-        const random = createRandom(3, name);
-        return [
-          name,
-          f32(
-            shape,
-            Float32Array.from(data, (value) => value + 0.3 * random.normal()),
-          ),
-        ] as const;
-      }),
-    );
+    const values = moved(method.initial, { size: 0.3 });
     const settings = given.map(settingsOf);
     const owner = { id: "tiny", files: new Map<string, Uint8Array>() };
     const parts = await publishMethods({ config: model, settings, seed: 1, values, weights: base, base: owner });

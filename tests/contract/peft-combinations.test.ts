@@ -10,7 +10,7 @@ import { attachMethods, learningRateOf, planMethods } from "../../shared/peft/co
 import { ChosenSettings, methodsOf } from "../../shared/peft/presets.ts";
 import { ADAPTER_FORMATS } from "../../shared/peft/registry.ts";
 import { createRandom } from "../../shared/random.ts";
-import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
+import { elementCount } from "../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../trainer/loop/random-masks.ts";
 import { train } from "../../trainer/loop/train.ts";
@@ -18,7 +18,7 @@ import { initialState } from "../../trainer/loop/training-state.ts";
 import { ADAMW_DEFAULTS } from "../../trainer/optim/adamw.ts";
 import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { publishResult } from "../../trainer/recipes/result.ts";
-import { NO_METHOD } from "../support/peft.ts";
+import { moved, NO_METHOD } from "../support/peft.ts";
 import { batchOf, gradientsOf, logitsOf, type PeftGolden, served } from "../support/peft-golden.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
@@ -79,18 +79,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
   const encode = () => [1, 2, 3];
   const method = attachMethods({ config, weights, settings, seed: 1, encode, param: "peft" });
   const types = methodsOf(settings).map((one) => one.settings.type);
-  const values = new Map<string, Tensor<"f32">>(
-    [...method.initial].map(([name, { shape, data }]) => {
-      const draws = createRandom(3, name);
-      return [
-        name,
-        f32(
-          shape,
-          data.map((value) => value + 0.2 * draws.normal()),
-        ),
-      ];
-    }),
-  );
+  const values = moved(method.initial);
   const publish = (trained = values) =>
     publishResult({ config, settings, seed: 1, values: trained, weights, base: { id: "tiny", files } }, provenance);
 

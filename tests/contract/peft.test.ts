@@ -25,7 +25,7 @@ import { ADAMW_DEFAULTS, slots } from "../../trainer/optim/adamw.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { publishResult, type ResultFolder } from "../../trainer/recipes/result.ts";
 import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
-import { attached, NO_METHOD, settingsOf } from "../support/peft.ts";
+import { attached, moved, NO_METHOD, settingsOf } from "../support/peft.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
 import { PEFT_CASES } from "./peft-cases.ts";
 
@@ -73,22 +73,6 @@ function serving(delta: CanonicalDelta): AttachedMethod {
     virtualTokens: virtualTokens(delta),
     prefixTokens: prefixTokens(delta),
   };
-}
-
-/** Values as training might leave them: every element moved. */
-function moved(initial: ReadonlyMap<string, Tensor<"f32">>): Map<string, Tensor<"f32">> {
-  return new Map(
-    [...initial].map(([name, { shape, data }]) => {
-      const random = createRandom(3, name);
-      return [
-        name,
-        f32(
-          shape,
-          data.map((value) => value + 0.2 * random.normal()),
-        ),
-      ];
-    }),
-  );
 }
 
 async function listed({ kind, files: published }: ResultFolder) {

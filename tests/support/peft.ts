@@ -3,6 +3,8 @@ import type { Weights } from "../../shared/model/weights.ts";
 import { attachMethods } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { type AnySettings, PeftSettings } from "../../shared/peft/registry.ts";
+import { createRandom } from "../../shared/random.ts";
+import { f32, type Tensor } from "../../shared/tensor.ts";
 
 /** Settings as a job gives them, filled in with their defaults. */
 export function settingsOf(given: object): AnySettings {
@@ -26,3 +28,22 @@ export const NO_METHOD: AttachedMethod = {
   startsAsBase: true,
   randomInputs: () => [],
 };
+
+/** Values as training might leave them: every element moved by about `size`, each tensor from a stream of its own. */
+export function moved(
+  initial: ReadonlyMap<string, Tensor<"f32">>,
+  { size = 0.2, seed = 3 }: { readonly size?: number; readonly seed?: number } = {},
+): Map<string, Tensor<"f32">> {
+  return new Map(
+    [...initial].map(([name, { shape, data }]) => {
+      const random = createRandom(seed, name);
+      return [
+        name,
+        f32(
+          shape,
+          Float32Array.from(data, (value) => value + size * random.normal()),
+        ),
+      ];
+    }),
+  );
+}

@@ -13,10 +13,9 @@ import { trainingForward } from "../../../shared/model/training-forward.ts";
 import { publishMethods } from "../../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import { type AnySettings, PEFT_METHODS, type PeftType } from "../../../shared/peft/registry.ts";
-import { createRandom } from "../../../shared/random.ts";
-import { f32, i64, type Tensor, tensor } from "../../../shared/tensor.ts";
+import { i64, type Tensor, tensor } from "../../../shared/tensor.ts";
 import { PEFT_CASES } from "../../contract/peft-cases.ts";
-import { attached, settingsOf } from "../../support/peft.ts";
+import { attached, moved, settingsOf } from "../../support/peft.ts";
 import { largestDifference, rowOf, TINY, TINY_WEIGHTS, tinyParts } from "./tiny-model.ts";
 
 const TEXT = [5, 9, 2, 33, 17, 40, 8, 61];
@@ -29,26 +28,10 @@ interface Case {
   readonly row: RowDeltas;
 }
 
-/** Values as training might leave them: every element moved. */
-function moved(initial: ReadonlyMap<string, Tensor<"f32">>): Map<string, Tensor<"f32">> {
-  return new Map(
-    [...initial].map(([name, { shape, data }]) => {
-      const random = createRandom(3, name);
-      return [
-        name,
-        f32(
-          shape,
-          data.map((value) => value + 0.15 * random.normal()),
-        ),
-      ];
-    }),
-  );
-}
-
 async function caseOf(type: PeftType, given: object): Promise<Case> {
   const settings = settingsOf({ type, ...given });
   const method = attached(settings, { config: TINY, weights: TINY_WEIGHTS });
-  const values = moved(method.initial);
+  const values = moved(method.initial, { size: 0.15 });
   const base = { id: "tiny", files: new Map() };
   const options = { config: TINY, settings: [settings] as AnySettings[], seed: 1, values, weights: TINY_WEIGHTS, base };
   const parts = await publishMethods(options);

@@ -5,8 +5,8 @@ import { attachDora } from "../../../../shared/peft/dora/attach.ts";
 import { doraFormat } from "../../../../shared/peft/dora/format.ts";
 import { publishDora } from "../../../../shared/peft/dora/publish.ts";
 import { DoraSettings } from "../../../../shared/peft/dora/settings.ts";
-import { createRandom } from "../../../../shared/random.ts";
-import { f32, type Tensor } from "../../../../shared/tensor.ts";
+import type { Tensor } from "../../../../shared/tensor.ts";
+import { moved } from "../../../support/peft.ts";
 import { goldenFile, logitsOf, type PeftGolden, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 import { GOLDEN_SETTINGS, type GoldenDora, goldenSettings, graphTensors } from "./golden.ts";
@@ -58,18 +58,7 @@ describe("publishDora", () => {
     const { config, weights } = golden;
     const settings = DoraSettings.parse({ type: "dora", ...given });
     const method = attachDora({ config, weights, seed: 1, settings, encode: () => [], param: "peft" });
-    const trained = new Map(
-      [...method.initial].map(([name, { shape, data }]) => {
-        const random = createRandom(3, name);
-        return [
-          name,
-          f32(
-            shape,
-            data.map((value) => value + 0.2 * random.normal()),
-          ),
-        ];
-      }),
-    );
+    const trained = moved(method.initial);
     const adapter = await publish(golden, settings, trained);
     const expected = await logitsOf(golden, method, trained);
     expect(largestDifference(await logitsOf(golden, served(config, adapter.delta)), expected)).toBeLessThan(2e-5);

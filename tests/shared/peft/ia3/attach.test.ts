@@ -8,7 +8,7 @@ import { takeScales } from "../../../../shared/peft/ia3/format.ts";
 import { Ia3Settings } from "../../../../shared/peft/ia3/settings.ts";
 import { createRandom } from "../../../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../../../shared/tensor.ts";
-import { NO_METHOD } from "../../../support/peft.ts";
+import { moved, NO_METHOD } from "../../../support/peft.ts";
 import { goldenFile, gradientsOf, logitsOf, type PeftGolden, peftGolden } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
@@ -23,22 +23,6 @@ function scalesOf({ folder, config }: PeftGolden) {
 }
 const plan = (given: object = {}, config = plain.config) =>
   planIa3({ config, settings: settingsOf(given), param: "peft" });
-
-/** Scales away from 1. */
-function moved(initial: ReadonlyMap<string, Tensor<"f32">>): Map<string, Tensor<"f32">> {
-  return new Map(
-    [...initial].map(([name, { shape, data }]) => {
-      const random = createRandom(2, name);
-      return [
-        name,
-        f32(
-          shape,
-          data.map((value) => value + 0.4 * random.normal()),
-        ),
-      ];
-    }),
-  );
-}
 
 describe("against peft", () => {
   const outputs = ["q_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
@@ -125,7 +109,7 @@ describe("attachIa3", () => {
 
   it("scales the up-projection by both its own vector and that of the down-projection's input", async () => {
     const method = attach({ target_modules: ["up_proj", "down_proj"] });
-    const values = moved(method.initial);
+    const values = moved(method.initial, { size: 0.4, seed: 2 });
     const merged = new Map(plain.weights);
     for (const { path, in: inSize, out } of linearModules(plain.config)) {
       const vector = values.get(`${path}.ia3_l`);
@@ -155,7 +139,7 @@ describe("attachIa3", () => {
     }
     const own = { ...qwen2, config, weights };
     const method = attach({ target_modules: ["v_proj", "o_proj"], feedforward_modules: ["o_proj"] }, own);
-    const values = moved(method.initial);
+    const values = moved(method.initial, { size: 0.4, seed: 2 });
     const merged = new Map(weights);
     for (let layer = 0; layer < config.layers; layer++) {
       const [v, o] = ["v_proj", "o_proj"].map((name) => `layers.${layer}.self_attn.${name}`) as [string, string];

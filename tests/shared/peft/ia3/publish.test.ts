@@ -5,8 +5,7 @@ import { attachIa3 } from "../../../../shared/peft/ia3/attach.ts";
 import { ia3Format } from "../../../../shared/peft/ia3/format.ts";
 import { publishIa3 } from "../../../../shared/peft/ia3/publish.ts";
 import { Ia3Settings } from "../../../../shared/peft/ia3/settings.ts";
-import { createRandom } from "../../../../shared/random.ts";
-import { f32 } from "../../../../shared/tensor.ts";
+import { moved } from "../../../support/peft.ts";
 import { logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
@@ -15,18 +14,7 @@ it("serves what its own graph computes, and so does the folder for whoever reads
   const { config, weights, base } = golden;
   const settings = Ia3Settings.parse({ type: "ia3", target_modules: "all-linear", feedforward_modules: "down_proj" });
   const method = attachIa3({ config, weights, settings, seed: 1, encode: () => [], param: "peft" });
-  const values = new Map(
-    [...method.initial].map(([name, { shape, data }]) => {
-      const random = createRandom(5, name);
-      return [
-        name,
-        f32(
-          shape,
-          data.map((value) => value + 0.3 * random.normal()),
-        ),
-      ];
-    }),
-  );
+  const values = moved(method.initial, { size: 0.3, seed: 5 });
   const part = publishIa3({ config, settings, seed: 1, values, weights, base: { id: "owner/tiny", files: new Map() } });
   if (part.kind !== "adapter") throw new Error(`expected an adapter, got a ${part.kind}`);
   const { delta, parameters } = part.adapter;
