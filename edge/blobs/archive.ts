@@ -1,5 +1,6 @@
 import { Gunzip, type UnzipFileInfo, unzipSync } from "fflate";
 import { TrimtabError } from "../../shared/errors.ts";
+import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { readTar } from "../../shared/formats/tar-reader.ts";
 
 /**
@@ -48,13 +49,7 @@ function gunzip(archive: Uint8Array, maxBytes: number): Uint8Array {
     if (error instanceof TrimtabError) throw error;
     throw refuse("is damaged, or is not gzipped", error);
   }
-  const whole = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return joinBytes(chunks);
 }
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {

@@ -1,6 +1,7 @@
 import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 import type { UploadForm } from "./receive-dataset.ts";
 
@@ -57,13 +58,7 @@ async function collect(part: FormPart, most: number): Promise<Uint8Array> {
     }
     chunks.push(chunk.slice());
   }
-  const whole = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return joinBytes(chunks);
 }
 
 function refuse(field: string, problem: string): TrimtabError {

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { parseStrictJson } from "../../shared/formats/strict-json.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -40,11 +41,5 @@ async function readBounded(request: Request, limit: number): Promise<Uint8Array>
     if (bytes > limit) throw tooLarge();
     chunks.push(chunk);
   }
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return joinBytes(chunks);
 }

@@ -2,7 +2,9 @@
  * JSON Lines: one JSON value a line, UTF-8. A byte order mark, CRLF line ends and blank lines at the end are accepted;
  * anything else that is wrong is refused with its line number, so that a file is read whole or not at all.
  */
+
 import { TrimtabError } from "../errors.ts";
+import { joinBytes } from "./join-bytes.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 export interface JsonlOptions {
@@ -53,7 +55,7 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
   }
 
   function take(): JsonlLine[] {
-    const bytes = withoutMarks(joined(pieces, pieceBytes), lines === 0);
+    const bytes = withoutMarks(pieces.length === 1 ? pieces[0]! : joinBytes(pieces), lines === 0);
     pieces = [];
     pieceBytes = 0;
     lines += 1;
@@ -105,17 +107,6 @@ export function* parseJsonl(bytes: Uint8Array, options: JsonlOptions = {}): Gene
   const step = 1 << 20;
   for (let at = 0; at < bytes.byteLength; at += step) yield* reader.push(bytes.subarray(at, at + step));
   yield* reader.end();
-}
-
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
 }
 
 /** Without the byte order mark of a first line and the carriage return of a Windows line end. */

@@ -23,7 +23,12 @@ export function tarEntry(
   byteLength: number,
 ): { readonly header: Uint8Array; readonly padding: Uint8Array } {
   const encoded = new TextEncoder().encode(name);
-  if (encoded.length > MAX_NAME_BYTES || name.startsWith("/") || name.split("/").includes("..") || name.includes("\0")) {
+  if (
+    encoded.length > MAX_NAME_BYTES ||
+    name.startsWith("/") ||
+    name.split("/").includes("..") ||
+    name.includes("\0")
+  ) {
     throw new TrimtabError("internal_error", `${JSON.stringify(name)} is no file name for an archive`);
   }
   const header = new Uint8Array(BLOCK);

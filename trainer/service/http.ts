@@ -1,5 +1,6 @@
 import { ErrorResponse } from "../../shared/api/errors.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
+import { joinBytes } from "../../shared/formats/join-bytes.ts";
 
 /** Effects of the client, passed in so that tests need neither a network nor patience. */
 export interface HttpEffects {
@@ -136,13 +137,7 @@ async function readBody(response: Response, maxBytes: number): Promise<Uint8Arra
     }
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+  return joinBytes(chunks);
 }
 
 /** Node's fetch says "fetch failed" and hides why in its cause. */
