@@ -31,6 +31,13 @@ export function evaluationGraph(options: CausalGraphOptions): Graph {
   return b.build({ loss });
 }
 
+/** What the model predicts after every token: `logits` [B, T, V] of `tokens`, `positions` and `segments`, without dropout. */
+export function predictionGraph(options: CausalGraphOptions): Graph {
+  const b = new GraphBuilder("prediction");
+  const { logits } = forwardOf(b, options, false);
+  return b.build({ logits });
+}
+
 /** What the graphs of `method` take besides data and parameters: the base's weights that it leaves alone, and its own. */
 export function frozenTensors(weights: Weights, method: AttachedMethod): ReadonlyMap<string, Tensor> {
   const gone = new Set([...method.parameters.map(({ name }) => name), ...(method.replaced ?? [])]);
@@ -41,8 +48,16 @@ export function frozenTensors(weights: Weights, method: AttachedMethod): Readonl
   ]);
 }
 
-function lossOf(name: string, { config, method, shape }: CausalGraphOptions, training: boolean) {
+function lossOf(name: string, options: CausalGraphOptions, training: boolean) {
   const b = new GraphBuilder(name);
+  const { logits, context, value } = forwardOf(b, options, training);
+  const { loss, share } = crossEntropy(b, logits);
+  const penalty = training && context !== undefined ? options.method.penalty?.(context) : undefined;
+  // Each micro-batch takes its share, so that a step has the penalty once.
+  return { b, loss, penalty: penalty === undefined ? undefined : b.mul(penalty, share), value };
+}
+
+function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOptions, training: boolean) {
   const ofBase = new Set(weightSpecs(config).map((spec) => spec.name));
   const own = new Map<string, InputType>(method.parameters.map(({ name, shape }) => [name, { dtype: "f32", shape }]));
   for (const [name, { dtype, shape }] of method.frozen ?? []) if (!ofBase.has(name)) own.set(name, { dtype, shape });
@@ -60,10 +75,7 @@ function lossOf(name: string, { config, method, shape }: CausalGraphOptions, tra
     },
   });
   const value = (name: string): Value => (ofBase.has(name) ? forward.weight : parameter)(name);
-  const { loss, share } = crossEntropy(b, forward.logits);
-  const penalty = training && context !== undefined ? method.penalty?.(context) : undefined;
-  // Each micro-batch takes its share, so that a step has the penalty once.
-  return { b, loss, penalty: penalty === undefined ? undefined : b.mul(penalty, share), value };
+  return { logits: forward.logits, context, value };
 }
 
 interface InputType {

@@ -6,7 +6,12 @@ import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.
 import { type StepReport, train } from "../../../trainer/loop/train.ts";
 import { initialState } from "../../../trainer/loop/training-state.ts";
 import { slots } from "../../../trainer/optim/adamw.ts";
-import { evaluationGraph, frozenTensors, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
+import {
+  evaluationGraph,
+  frozenTensors,
+  predictionGraph,
+  trainingGraph,
+} from "../../../trainer/recipes/causal-graphs.ts";
 import { attached } from "../../support/peft.ts";
 import {
   type GoldenTraining,
@@ -102,6 +107,24 @@ describe("LoRA against peft", () => {
     const { loss } = await program.run({ ...feeds, ...Object.fromEntries(adapter) });
     expect(loss!.data[0]).toBeCloseTo(golden.loss, 4);
     await program.dispose();
+  });
+
+  it("predicts what the loss is taken of", async () => {
+    const program = await executor.compile(predictionGraph({ config, method, shape }), { bindings: weights });
+    const { tokens, positions, segments, targets, weights: counted } = feeds as Record<string, Tensor>;
+    const { logits } = await program.run({
+      ...{ tokens: tokens!, positions: positions!, segments: segments! },
+      ...Object.fromEntries(adapter),
+    });
+    await program.dispose();
+    expect(logits!.shape).toEqual([shape.rows, shape.tokens, config.vocabSize]);
+    const rows = Array.from({ length: shape.rows * shape.tokens }, (_, at) => {
+      const own = (logits!.data as Float32Array).subarray(at * config.vocabSize, (at + 1) * config.vocabSize);
+      const partition = own.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      return Number(counted!.data[at]) * (Math.log(partition) - own[Number(targets!.data[at])]!);
+    });
+    const learnt = Array.from(counted!.data as Float32Array).reduce((sum, weight) => sum + weight, 0);
+    expect(rows.reduce((sum, loss) => sum + loss, 0) / learnt).toBeCloseTo(golden.loss, 4);
   });
 });
 
