@@ -7,7 +7,7 @@
 import type { ModelConfig } from "../model/config.ts";
 import { linearModules, parameterCount } from "../model/modules.ts";
 import { elementCount } from "../tensor.ts";
-import type { MethodPlan } from "./method.ts";
+import type { MethodPlan, Parameter } from "./method.ts";
 
 export interface MethodCost {
   readonly trainableParameters: number;
@@ -19,11 +19,34 @@ export interface MethodCost {
   readonly servingOverhead: number;
 }
 
-/** The batch that the training estimates are for. */
+/** A micro-batch of training. */
+export interface TrainingBatch {
+  readonly rows: number;
+  /** Of each row, placeholders of virtual tokens and padding included. */
+  readonly tokens: number;
+  /** Tokens of text in all rows together. */
+  readonly text: number;
+}
+
+/** The text that the training estimates are for where nothing else is said; virtual tokens come on top. */
 export const ESTIMATED_BATCH = { rows: 8, tokens: 128 } as const;
 
-/** Sustained on two CPU cores by the training graphs of the embedded base. */
-const TRAINING_FLOPS_PER_SECOND = 110e9;
+/**
+ * Fitted to processor time and peak memory of training steps on 25 models of 3 to 16 million parameters, with two threads
+ * (`npm run bench -- peft` measures the embedded base): products of matrices, and what elementwise operations take for each
+ * number that the backward pass keeps.
+ */
+const TRAINING_FLOPS_PER_SECOND = 347e9;
+const SECONDS_PER_KEPT_NUMBER = 0.98e-9;
+/** An optimizer step, for each number that it changes. */
+const UPDATE_SECONDS = 5e-9;
+/** The trainer without a model. */
+const PROCESS_BYTES = 166e6;
+/** The trainer's engine keeps a frozen base of up to so many bytes in forms of its own, which amount to so many copies. */
+const PACKED_BASE_BYTES = 256 * 1024 * 1024;
+const COPIES_OF_PACKED_BASE = 4.5;
+/** Each trained number with its gradient, its moments and what an update makes of them, on both sides of the engine's border. */
+const BYTES_OF_TRAINED_NUMBER = 64;
 /** One WASM thread reads weights at this rate when it decodes one row. */
 const DECODING_BYTES_PER_SECOND = 27e9;
 /** A node of the decode graph on a row takes this long beside its arithmetic. */
@@ -33,15 +56,19 @@ const BASE_NODES_PER_LAYER = 16;
 /** JSON files and tensor names of a published delta. */
 const FOLDER_OVERHEAD_BYTES = 4096;
 
-export function estimateCost(config: ModelConfig, plan: MethodPlan): MethodCost {
-  const trainable = plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+export function estimateCost(
+  config: ModelConfig,
+  plan: MethodPlan,
+  batch: TrainingBatch = estimatedBatch(plan),
+): MethodCost {
+  const trainable = trainedNumbers(plan);
   const published = plan.published ?? trainable;
   const whole = isWholeModel(plan);
   return {
     trainableParameters: trainable,
     deltaBytes: (whole ? 4 : 8) * published + FOLDER_OVERHEAD_BYTES,
-    trainingPeakBytes: trainingBytes(config, plan, trainable),
-    trainingMsPerToken: (1000 * trainingFlops(config, plan)) / TRAINING_FLOPS_PER_SECOND,
+    trainingPeakBytes: trainingBytes(config, plan, batch),
+    trainingMsPerToken: (1000 * trainingSeconds(config, plan, batch)) / batch.text,
     servingOverhead: whole ? 0 : servingOverhead(config, plan, published),
   };
 }
@@ -57,35 +84,62 @@ function matrixNumbers(config: ModelConfig): number {
   return linears + config.vocabSize * config.hiddenSize;
 }
 
-/**
- * Two operations a number forward and two for the gradient of the input, through the base; two more for the gradient of
- * a matrix that trains. Attention is quadratic in the row, the method's own positions included.
- */
-function trainingFlops(config: ModelConfig, plan: MethodPlan): number {
-  const { layers, heads, headDim } = config;
-  const { positions } = plan.serving;
-  const row = ESTIMATED_BATCH.tokens + positions;
-  const attention = 3 * 2 * 2 * layers * heads * headDim * row;
-  const trained = plan.parameters
-    .filter(({ shape }) => shape.length === 2 && positions === 0)
-    .reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const base = matrixNumbers(config);
-  const products = isWholeModel(plan) ? 6 * base : 4 * base + 6 * trained;
-  // Placeholders are computed and teach nothing: the text's tokens pay for them.
-  return (products + attention) * (row / ESTIMATED_BATCH.tokens);
+/** Positions that training computes like text. A list that has a prefix too is taken to have nothing but virtual tokens. */
+function virtualTokens({ claims = [], serving }: MethodPlan): number {
+  return claims.includes("virtual tokens") ? serving.positions : 0;
+}
+
+function estimatedBatch(plan: MethodPlan): TrainingBatch {
+  const { rows, tokens } = ESTIMATED_BATCH;
+  return { rows, tokens: tokens + virtualTokens(plan), text: rows * tokens };
 }
 
 /**
- * The frozen base; each trained number with its gradient before and after, two moments, and all of it a second time while an
- * update is made; and what the backward pass needs of the forward pass.
+ * One step. Two operations a number forward and two for the gradient of the input, through the base; two more for the
+ * gradient of a matrix that trains. Attention is quadratic in the row, with a prefix before it. Placeholders and padding are
+ * computed as text is.
  */
-function trainingBytes(config: ModelConfig, plan: MethodPlan, trainable: number): number {
-  const { hiddenSize, ffnSize, layers, heads, kvHeads, headDim, vocabSize } = config;
-  const row = ESTIMATED_BATCH.tokens + plan.serving.positions;
-  const ofLayer = 6 * hiddenSize + 4 * headDim * (heads + kvHeads) + 5 * ffnSize + heads * row;
-  const activations = ESTIMATED_BATCH.rows * row * (layers * ofLayer + 4 * vocabSize);
-  const frozen = plan.frozenBytes ?? (isWholeModel(plan) ? 0 : 4 * parameterCount(config));
-  return frozen + 4 * (8 * trainable + activations);
+function trainingSeconds(config: ModelConfig, plan: MethodPlan, batch: TrainingBatch): number {
+  const { layers, heads, headDim } = config;
+  const attention = 12 * layers * heads * headDim * seenTokens(plan, batch);
+  const trained = trainedNumbers(plan, ({ shape }) => shape.length === 2 && plan.serving.positions === 0);
+  const base = matrixNumbers(config);
+  const products = isWholeModel(plan) ? 6 * base : 4 * base + 6 * trained;
+  const position =
+    (products + attention) / TRAINING_FLOPS_PER_SECOND + SECONDS_PER_KEPT_NUMBER * keptNumbers(config, plan, batch);
+  return batch.rows * batch.tokens * position + UPDATE_SECONDS * trainedNumbers(plan);
+}
+
+/** The process, the frozen base, what is trained, and what the backward pass needs of the forward pass. */
+function trainingBytes(config: ModelConfig, plan: MethodPlan, batch: TrainingBatch): number {
+  const base = 4 * parameterCount(config);
+  const copies = base > PACKED_BASE_BYTES ? 1 : COPIES_OF_PACKED_BASE;
+  const frozen = plan.frozenBytes ?? (isWholeModel(plan) ? 0 : copies * base);
+  // Logits, their softmax and gradients are held at once, but soon gone through.
+  const kept = keptNumbers(config, plan, batch) + 6 * config.vocabSize;
+  return PROCESS_BYTES + frozen + BYTES_OF_TRAINED_NUMBER * trainedNumbers(plan) + 4 * batch.rows * batch.tokens * kept;
+}
+
+/** Numbers that the layers keep of each position until the backward pass has used them, and take on the way. */
+function keptNumbers(
+  { layers, hiddenSize, ffnSize, heads, kvHeads, headDim }: ModelConfig,
+  plan: MethodPlan,
+  batch: TrainingBatch,
+): number {
+  const states = 3 * hiddenSize + 2 * headDim * (heads + kvHeads) + 4 * ffnSize + 1.5 * heads * seenTokens(plan, batch);
+  // The gradient of a factor, as that of a weight, is a product with the layer's input.
+  const needsInputs = isWholeModel(plan) || plan.serving.rank > 0;
+  const inputs = needsInputs ? 1.7 * (2 * hiddenSize + heads * headDim + ffnSize) : 0;
+  return layers * (states + inputs);
+}
+
+/** What a token of a full row attends over. */
+function seenTokens(plan: MethodPlan, { tokens }: TrainingBatch): number {
+  return tokens + plan.serving.positions - virtualTokens(plan);
+}
+
+function trainedNumbers({ parameters }: MethodPlan, counts: (parameter: Parameter) => boolean = () => true): number {
+  return parameters.filter(counts).reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 /** A row's step is bound by the weights that it reads, and by how many nodes it runs through. */

@@ -43,6 +43,36 @@ describe("estimateCost", () => {
     }
   });
 
+  it("lets text pay for padding and placeholders, and memory for positions alone", () => {
+    const plan = planMethods({ config, settings: [settingsOf({ type: "lora" })], param: "peft" });
+    const full = estimateCost(config, plan, { rows: 8, tokens: 128, text: 1024 });
+    const half = estimateCost(config, plan, { rows: 8, tokens: 128, text: 512 });
+    expect(full).toEqual(cost({ type: "lora" }));
+    expect(half.trainingMsPerToken).toBeCloseTo(2 * full.trainingMsPerToken, 10);
+    expect(half.trainingPeakBytes).toBe(full.trainingPeakBytes);
+    expect(cost({ type: "prompt", num_virtual_tokens: 64 }).trainingMsPerToken).toBeGreaterThan(
+      1.4 * cost({ type: "prompt", num_virtual_tokens: 1 }).trainingMsPerToken,
+    );
+  });
+
+  it("takes attention over a long row for dearer, for each of its tokens", () => {
+    const plan = planMethods({ config, settings: [settingsOf({ type: "ia3" })], param: "peft" });
+    const [short, long] = [128, 512].map((tokens) => estimateCost(config, plan, { rows: 1, tokens, text: tokens }));
+    expect(long!.trainingMsPerToken).toBeGreaterThan(1.2 * short!.trainingMsPerToken);
+  });
+
+  it("counts a large frozen base once, and a small one as often as the engine packs it", () => {
+    const large = parseModelConfig({ ...CONFIG, hidden_size: 1024, intermediate_size: 3072, num_hidden_layers: 12 });
+    const bytes = 4 * parameterCount(large);
+    expect(bytes).toBeGreaterThan(256 * 1024 * 1024);
+    const shape = { rows: 1, tokens: 1, text: 1 };
+    const plan = (model: typeof config) =>
+      planMethods({ config: model, settings: [settingsOf({ type: "bitfit", add_biases: true })], param: "peft" });
+    const peak = (model: typeof config) => estimateCost(model, plan(model), shape).trainingPeakBytes - 166e6;
+    expect(peak(large) / bytes).toBeCloseTo(1, 1);
+    expect(peak(config) / (4 * parameterCount(config))).toBeCloseTo(4.5, 0);
+  });
+
   it("weighs a delta less on a larger model", () => {
     const larger = parseModelConfig({ ...CONFIG, hidden_size: 1024, intermediate_size: 4096 });
     expect(cost({ type: "lora" }, larger).servingOverhead).toBeLessThan(cost({ type: "lora" }).servingOverhead);
