@@ -7,6 +7,7 @@ import { fromF32, parseSafetensors, type SafetensorsTensor, writeSafetensors } f
 import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
 import type { Tensor } from "../tensor.ts";
 import { HEAD_CONFIG, HEAD_WEIGHTS, requireOwnHead } from "./adapter-head.ts";
+import { INTERFACE, requireOwnInterface } from "./adapter-interface.ts";
 import type { Adapter, AdapterFolder, AdapterFormat, BaseAccess } from "./method.ts";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
@@ -14,7 +15,14 @@ export const ADAPTER_CONFIG = "adapter_config.json";
 export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
 /** Files that may lie beside the two; they are read by others, or by nobody. */
-const OTHER_FILES = new Set(["README.md", "manifest.json", "serving.safetensors", HEAD_CONFIG, HEAD_WEIGHTS]);
+const OTHER_FILES = new Set([
+  "README.md",
+  "manifest.json",
+  "serving.safetensors",
+  HEAD_CONFIG,
+  HEAD_WEIGHTS,
+  INTERFACE,
+]);
 
 /**
  * Reads a folder by the first of `formats` that recognises it. Throws `invalid_delta` naming the file, field or tensor that
@@ -40,6 +48,7 @@ export async function readAdapterFolder(
   const folder = parseAdapterFolder(files, weightsFile);
   const other = [...files.keys()].find((name) => weightsFiles.has(name) && name !== weightsFile);
   if (other !== undefined) throw refuse(`the folder holds both ${weightsFile} and ${other}; leave the second out`);
+  requireOwnInterface(files);
   await requireOwnHead(files, base);
   const own = [ADAPTER_CONFIG, weightsFile].map((name) => [name, files.get(name)!] as const);
   return { ...(await format.read(folder, base)), files: new Map(own) };

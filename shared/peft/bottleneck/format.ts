@@ -35,8 +35,9 @@ const Layout = z.looseObject({
 
 const { shape: fields } = BnFields.omit({ init_weights: true, dropout: true });
 const Fields = z.looseObject({
-  ...z.object(fields).partial().shape,
+  // Before the others, so that another method's configuration is refused by its name, not for what it lacks.
   architecture: onlyValues(null, "bottleneck"),
+  ...z.object(fields).partial().shape,
   mh_adapter: fields.mh_adapter,
   output_adapter: fields.output_adapter,
   reduction_factor: fields.reduction_factor,

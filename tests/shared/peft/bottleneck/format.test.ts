@@ -122,6 +122,24 @@ describe("other ways to save the same", () => {
     expect((await read(half)).parameters).toBe(1168);
   });
 
+  it("takes the interface that AdapterHub puts beside adapters of some models, if it is the decoder's own", async () => {
+    const saved = (parts: object) =>
+      new Map(bottleneckFolder("houlsby")).set(
+        "adapter_interface.json",
+        new TextEncoder().encode(JSON.stringify({ interface: parts })),
+      );
+    const own = {
+      model_layers: "layers",
+      layer_self_attn: "self_attn",
+      attn_o_proj: "o_proj",
+      layer_output_proj: "mlp.down_proj",
+      layer_pre_self_attn: "input_layernorm",
+      layer_pre_ffn: "post_attention_layernorm",
+    };
+    expect(await read(saved(own))).toEqual(await read(bottleneckFolder("houlsby")));
+    await expect(read(saved({ ...own, layer_pre_ffn: "mlp" }))).rejects.toThrow("layer_pre_ffn must be");
+  });
+
   it("takes a configuration that leaves its defaults out", async () => {
     const folder = withJson(bottleneckFolder("houlsby"), ({ config: bn }) => {
       const { mh_adapter, output_adapter, reduction_factor } = bn;
@@ -154,7 +172,11 @@ describe("folders that are refused", () => {
     ["a field that nobody knows", field("twist", 3), "adapter_config.json: twist is not supported"],
     ["a residual after a norm", field("residual_before_ln", "post_add"), "residual_before_ln must be true or false"],
     ["a stream that is lost", field("original_ln_after", false), "original_ln_after drops the stream"],
-    ["another method of AdapterHub", field("architecture", "lora"), "architecture is not supported"],
+    [
+      "another method of AdapterHub",
+      (folder) => withJson(folder, () => ({ config: { architecture: "lora", r: 8, alpha: 8 } })),
+      "architecture is not supported",
+    ],
     ["no widths", field("reduction_factor", { 0: 2 }), "reduction_factor has no entry for layer 1 and no default"],
     ["no layer", field("leave_out", [0, 1]), "leave_out leaves no layer with an adapter"],
     ["another width", field("reduction_factor", 4), "has the shape [4, 32], but the base model needs [8, 32]"],

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { INTERFACE, requireOwnInterface } from "../../../shared/peft/adapter-interface.ts";
+
+/** As `adapters` 1.3.0 saves it beside an adapter of Qwen2. */
+const QWEN2 = {
+  adapter_methods: ["bottleneck", "lora", "reft", "invertible"],
+  attn_k_proj: "k_proj",
+  attn_o_proj: "o_proj",
+  attn_q_proj: "q_proj",
+  attn_qkv_proj: null,
+  attn_v_proj: "v_proj",
+  base_model: null,
+  layer_cross_attn: null,
+  layer_intermediate_proj: "mlp.up_proj",
+  layer_ln_1: null,
+  layer_ln_2: null,
+  layer_output_proj: "mlp.down_proj",
+  layer_pre_cross_attn: null,
+  layer_pre_ffn: "post_attention_layernorm",
+  layer_pre_self_attn: "input_layernorm",
+  layer_self_attn: "self_attn",
+  model_embeddings: "embed_tokens",
+  model_layers: "layers",
+};
+const folder = (text: string) => new Map([[INTERFACE, new TextEncoder().encode(text)]]);
+const interfaceOf = (changes: object) =>
+  folder(JSON.stringify({ interface: { ...QWEN2, ...changes }, model_type: "qwen2", version: "adapters.1.3.0" }));
+
+describe("requireOwnInterface", () => {
+  it("takes what is true of the decoders here, and none", () => {
+    requireOwnInterface(new Map());
+    requireOwnInterface(interfaceOf({}));
+    requireOwnInterface(interfaceOf({ layer_ln_1: undefined, base_model: "model" }));
+  });
+
+  it.each<[string, ReadonlyMap<string, Uint8Array>, string]>([
+    ["the normed stream", interfaceOf({ layer_pre_ffn: "mlp" }), 'layer_pre_ffn must be "post_attention_layernorm"'],
+    ["no stream", interfaceOf({ layer_pre_self_attn: null }), 'layer_pre_self_attn must be "input_layernorm"'],
+    ["a norm after the block", interfaceOf({ layer_ln_2: "post_norm" }), "layer_ln_2 must be null"],
+    ["another place", interfaceOf({ layer_output_proj: "mlp.up_proj" }), 'layer_output_proj must be "mlp.down_proj"'],
+    ["no parts", folder('{"interface":null}'), "adapter_interface.json names no parts of a model"],
+    ["no object", folder("null"), "adapter_interface.json names no parts of a model"],
+    ["a key twice", folder('{"interface":{},"interface":{}}'), 'has the key "interface" twice'],
+    ["no text", new Map([[INTERFACE, new Uint8Array([0xff])]]), "adapter_interface.json is not UTF-8"],
+  ])("refuses %s", (_name, files, message) => {
+    expect(() => requireOwnInterface(files)).toThrow(
+      expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining(message) }),
+    );
+  });
+});
