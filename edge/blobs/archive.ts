@@ -1,6 +1,7 @@
 import { Gunzip, type UnzipFileInfo, unzipSync } from "fflate";
 import { TrimtabError } from "../../shared/errors.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
+import { quoteName } from "../../shared/formats/strict-json.ts";
 import { readTar } from "../../shared/formats/tar-reader.ts";
 
 /**
@@ -16,11 +17,15 @@ export function unpackArchive(archive: Uint8Array, maxBytes: number): Map<string
 
 function unzip(archive: Uint8Array, maxBytes: number): Map<string, Uint8Array> {
   let total = 0;
+  const names = new Set<string>();
   const filter = ({ name, originalSize }: UnzipFileInfo): boolean => {
     total += originalSize;
     if (total > maxBytes) throw tooLarge(maxBytes);
+    // Of two entries of one name, two readers may take different ones.
+    if (names.has(name)) throw refuse(`holds ${quoteName(name)} twice`);
+    names.add(name);
     if (name.startsWith("/") || name.split("/").includes("..")) {
-      throw refuse(`holds a file named ${JSON.stringify(name)}, which leaves its folder`);
+      throw refuse(`holds a file named ${quoteName(name)}, which leaves its folder`);
     }
     return !name.endsWith("/");
   };

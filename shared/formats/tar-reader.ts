@@ -23,7 +23,7 @@ export function readTar(archive: Uint8Array): Map<string, Uint8Array> {
     addEntry(files, { name, type: String.fromCharCode(header[156]!), bytes: archive.subarray(start, start + size) });
     at = start + Math.ceil(size / BLOCK) * BLOCK;
   }
-  throw refuse("has no end; was it cut off?");
+  throw refuse("has no end, as if it had been cut off");
 }
 
 function addEntry(

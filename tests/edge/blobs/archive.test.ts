@@ -11,6 +11,15 @@ function tar(contents: Uint8Array): Uint8Array {
   return new Uint8Array([...header, ...contents, ...padding, ...tarEnd()]);
 }
 
+/** A zip whose second file has the first one's name. */
+function zipOfTwins(): Uint8Array {
+  const zip = zipSync({ "a.json": bytes, "b.json": bytes });
+  zip.forEach((byte, at) => {
+    if (byte === 0x62 && zip[at + 1] === 0x2e) zip[at] = 0x61;
+  });
+  return zip;
+}
+
 describe("unpackArchive", () => {
   it.each([
     ["tar", tar(bytes)],
@@ -36,6 +45,7 @@ describe("unpackArchive", () => {
     ["a damaged zip", new Uint8Array([0x50, 0x4b, 3, 4, 9, 9, 9]), "is damaged, or is no zip archive"],
     ["a damaged gzip", new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0, 255, 255]), "is damaged, or is not gzipped"],
     ["a path upwards in a zip", zipSync({ "../a": bytes }), "which leaves its folder"],
+    ["two files of one name in a zip", zipOfTwins(), 'holds "a.json" twice'],
     ["something else", new TextEncoder().encode("not an archive".repeat(60)), "is no tar archive"],
   ])("refuses %s", (_name, archive, message) => {
     expect(() => unpackArchive(archive, MOST)).toThrow(message);
