@@ -1,9 +1,8 @@
 import { TrimtabError } from "../errors.ts";
-import { DYNAMIC_MAP } from "../formats/dynamic-quantisation.ts";
-import { NF4_BLOCK } from "../formats/nf4.ts";
-import { f32, i64, scalar, type Tensor } from "../tensor.ts";
+import { i64, scalar, type Tensor } from "../tensor.ts";
 import type { Graph, NodeOf, Shape, Value } from "./graph.ts";
 import { type Attribute, encodeModel, type OnnxNode } from "./onnx-model.ts";
+import { encodeMatmulNf4 } from "./onnx-nf4.ts";
 import type { OpName } from "./ops.ts";
 
 /**
@@ -40,7 +39,8 @@ export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> =
   return encodeModel({ name: graph.name, inputs, outputs, initializers, nodes });
 }
 
-class Encoder {
+/** A model under construction. */
+export class Encoder {
   readonly names = new Map<Value, string>();
   readonly nodes: OnnxNode[] = [];
   readonly initializers = new Map<string, Tensor>();
@@ -148,24 +148,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
       encoder.push("Gemm", inputs, { outputs, attributes: flags });
     else encoder.push("FusedMatMul", inputs, { outputs, attributes: flags, contrib: true });
   },
-  // The kernel gives x Bᵀ whatever its transB says (onnxruntime 1.30), so x B is made from it by another way: as a column
-  // that is multiplied by 1 the matrix comes back dequantised. The matrix must be fed, or onnxruntime would do that for
-  // good when it folds constants.
-  matmulNf4: ({ inputs: [x, packed, ...scales], outputs, attrs }, encoder) => {
-    const { rows, columns, transB } = attrs;
-    const kind = { block_size: NF4_BLOCK, quant_type: 1, transB: 1 };
-    const matrix = [packed!, absmaxOf(scales, encoder, attrs)];
-    if (transB) {
-      const attributes = { K: columns, N: rows, ...kind };
-      encoder.push("MatMulBnb4", [x!, ...matrix], { outputs, attributes, contrib: true });
-      return;
-    }
-    const one = encoder.constant({ dtype: "f32", shape: [1, 1], data: Float32Array.of(1) });
-    const attributes = { K: 1, N: rows * columns, ...kind };
-    const flat = encoder.push("MatMulBnb4", [one, ...matrix], { attributes, contrib: true });
-    const restored = encoder.push("Reshape", [flat, encoder.constant(i64([2], [rows, columns]))]);
-    encoder.push("MatMul", [x!, restored], { outputs });
-  },
+  matmulNf4: encodeMatmulNf4,
   reduceSum: reduction("ReduceSum"),
   reduceMean: reduction("ReduceMean"),
   reduceMax: reduction("ReduceMax"),
@@ -239,25 +222,6 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
     encoder.push("GroupQueryAttention", operands, { outputs, attributes, contrib: true });
   },
 };
-
-/**
- * The scales of NF4 blocks in float32. The two directions look their codes up by numbers of different widths, which is all
- * that keeps onnxruntime from making one value of both and holding it from the forward pass to the backward one.
- */
-function absmaxOf(
-  scales: readonly Value[],
-  encoder: Encoder,
-  { rows, columns, transB }: NodeOf<"matmulNf4">["attrs"],
-): Value | string {
-  const [codes, nested, offset] = scales;
-  if (nested === undefined) return codes!;
-  const numbers = encoder.push("Cast", [codes!], { attributes: { to: { type: transB ? "i32" : "i64" } } });
-  const entries = encoder.push("Gather", [encoder.constant(f32([DYNAMIC_MAP.length], DYNAMIC_MAP)), numbers]);
-  const centred = encoder.push("Mul", [entries, nested]);
-  const flat = encoder.push("Reshape", [encoder.push("Add", [centred, offset!]), encoder.constant(i64([1], [-1]))]);
-  const ends = [0, Math.ceil((rows * columns) / NF4_BLOCK)].map((end) => encoder.constant(i64([1], [end])));
-  return encoder.push("Slice", [flat, ...ends]);
-}
 
 /** Query and key rotated by their positions: those of a row end at its last index and count upwards by one. */
 function rotateBefore({ inputs, attrs }: NodeOf<"groupQueryAttention">, encoder: Encoder): [string, string] {

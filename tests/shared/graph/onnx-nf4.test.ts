@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { dequantiseScales, quantiseScales } from "../../../shared/formats/double-quantisation.ts";
+import { DYNAMIC_BLOCK } from "../../../shared/formats/dynamic-quantisation.ts";
+import { dequantiseNf4, NF4_BLOCK, quantiseNf4 } from "../../../shared/formats/nf4.ts";
+import { GraphBuilder } from "../../../shared/graph/builder.ts";
+import { createRandom } from "../../../shared/random.ts";
+import { f32, type Tensor, tensor } from "../../../shared/tensor.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+
+const executor = createOnnxRuntimeExecutor({ threads: 2 });
+const random = createRandom(1, "onnx-nf4");
+const normal = (count: number) => Float32Array.from({ length: count }, () => random.normal());
+
+/** A matrix as the graph takes it, with what it restores to. */
+function quantised(count: number, double: boolean): { held: Tensor[]; values: Float32Array } {
+  const { packed, absmax } = quantiseNf4(normal(count));
+  const bytes = tensor("u8", [packed.length], packed);
+  if (!double) {
+    return { held: [bytes, f32([absmax.length], absmax)], values: dequantiseNf4({ packed, absmax }, count) };
+  }
+  const scales = quantiseScales(absmax);
+  const groups = scales.absmax.length;
+  const codes = new Uint8Array(groups * DYNAMIC_BLOCK);
+  codes.set(scales.codes);
+  return {
+    held: [
+      bytes,
+      tensor("u8", [groups, DYNAMIC_BLOCK], codes),
+      f32([groups, 1], scales.absmax),
+      f32([], [scales.offset]),
+    ],
+    values: dequantiseNf4({ packed, absmax: dequantiseScales(scales) }, count),
+  };
+}
+
+// In parts with a short one at the end; in parts that may only end where a block does.
+describe.each([
+  [1300, 2048],
+  [1500, 1500],
+])("a matrix [%i, %i]", (rows, columns) => {
+  it.each([
+    ["x Bᵀ", true, false],
+    ["x Bᵀ, doubly quantised", true, true],
+    ["x B", false, false],
+    ["x B, doubly quantised", false, true],
+  ])("that is restored in parts gives %s", async (_, transB, double) => {
+    const { held, values } = quantised(rows * columns, double);
+    const [inner, outer] = transB ? [columns, rows] : [rows, columns];
+    const x = normal(2 * inner);
+    const b = new GraphBuilder("product");
+    const inputs = held.map(({ dtype, shape }, i) => b.input(`matrix${i}`, dtype, shape));
+    const y = b.matmulNf4(b.input("x", "f32", [1, 2, inner]), inputs, { rows, columns, transB });
+    const program = await executor.compile(b.build({ y }));
+    const result = await program.run({
+      x: f32([1, 2, inner], x),
+      ...Object.fromEntries(held.map((one, i) => [`matrix${i}`, one])),
+    });
+    await program.dispose();
+    expect(result.y!.shape).toEqual([1, 2, outer]);
+    const expected = new Float64Array(2 * outer);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const value = values[row * columns + column]!;
+        const [k, out] = transB ? [column, row] : [row, column];
+        for (let i = 0; i < 2; i++) expected[i * outer + out]! += x[i * inner + k]! * value;
+      }
+    }
+    const actual = result.y!.data as Float32Array;
+    // Sums of so many products of numbers around 1 are off by some roundings of their size.
+    const size = Math.sqrt(inner);
+    const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i]!)), 0);
+    expect(worst / size).toBeLessThan(1e-5);
+  });
+});
+
+it("restores no matrix before the x that it is multiplied by, nor one that is part of the model", async () => {
+  const { held } = quantised(NF4_BLOCK, false);
+  const b = new GraphBuilder("late");
+  const inputs = held.map(({ dtype, shape }, i) => b.input(`matrix${i}`, dtype, shape));
+  const y = b.matmulNf4(b.input("x", "f32", [1, 8]), inputs, { rows: 8, columns: 8, transB: false });
+  const program = await executor.compile(b.build({ y }), {
+    bindings: new Map(held.map((one, i) => [`matrix${i}`, one])),
+  });
+  // What is not a number spoils the product, and nothing else: the tie to x is by its presence alone.
+  const spoilt = await program.run({ x: f32([1, 8], [Number.NaN, 0, 0, 0, 0, 0, 0, 0]) });
+  expect([...(spoilt.y!.data as Float32Array)].every(Number.isNaN)).toBe(true);
+  const zeros = await program.run({ x: f32([1, 8], new Float32Array(8)) });
+  expect([...(zeros.y!.data as Float32Array)].every((value) => value === 0)).toBe(true);
+  await program.dispose();
+});
