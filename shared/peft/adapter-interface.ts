@@ -36,7 +36,7 @@ export function requireOwnInterface(files: ReadonlyMap<string, Uint8Array>): voi
 function parse(bytes: Uint8Array): unknown {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (error) {
     throw refuse(`is not UTF-8: ${messageOf(error)}`, error);
   }
