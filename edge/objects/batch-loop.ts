@@ -232,7 +232,7 @@ export class BatchLoop {
     };
     return new TrimtabError(
       "invalid_request",
-      `the request's deltas have ${columnsInWords(has, "and")} together, but this model serves at most ${columnsInWords(most, "or")}`,
+      `the request's deltas have ${columnsInWords(has, "and")} together, but this model serves at most ${columnsInWords(most, "or")} on every layer`,
       { param: "deltas" },
     );
   }

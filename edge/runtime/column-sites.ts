@@ -16,6 +16,7 @@ export const NO_COLUMNS: Columns = { factors: 0, bottlenecks: 0 };
 
 /** A place in the model that takes columns. */
 export interface ColumnSite {
+  /** Of the layer or block; no two sites of either kind share one. */
   readonly path: string;
   /** What a column consists of: the graph's inputs, and how many numbers of each. */
   readonly parts: readonly { readonly input: string; readonly width: number }[];
@@ -46,10 +47,15 @@ export function columnSites(config: ModelConfig, kind: ColumnKind): ColumnSite[]
   });
 }
 
+/** Numbers that one column takes in a site. */
+export function siteSize({ parts }: ColumnSite): number {
+  return parts.reduce((sum, { width }) => sum + width, 0);
+}
+
 /** Numbers that one column takes over all of its sites. */
 export function columnSizes(config: ModelConfig): Columns {
   const [factors, bottlenecks] = COLUMN_KINDS.map((kind) =>
-    columnSites(config, kind).reduce((sum, { parts }) => sum + parts.reduce((all, { width }) => all + width, 0), 0),
+    columnSites(config, kind).reduce((sum, site) => sum + siteSize(site), 0),
   ) as [number, number];
   return { factors, bottlenecks };
 }

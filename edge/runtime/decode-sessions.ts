@@ -18,7 +18,7 @@ interface Kept {
 
 /**
  * The compiled decode graphs of one model, made when a batch first needs them. One of the embedded base takes 10 to 60 ms
- * and 0.4 to 1.5 MB of the heap, and there are fourteen, so no more than `EXACT` are kept for what exactly a batch needs; the
+ * and 0.4 to 1.5 MB of the heap, and there could be thirty, so no more than `EXACT` are kept for what exactly a batch needs; the
  * rest is served by the graph with everything, which computes the same a little slower. None is thrown out that was of use
  * lately: a mixed load would make sessions at every other step.
  */
@@ -64,7 +64,7 @@ export class DecodeSessions {
 
   #withEverything({ layout }: ServingFeatures): Kept {
     const made =
-      this.#everything.get(layout) ?? this.#make({ layout, factors: true, vectors: true, bottlenecks: true });
+      this.#everything.get(layout) ?? this.#make({ layout, factors: true, vectors: true, bottlenecks: "any" });
     this.#everything.set(layout, made);
     return made;
   }

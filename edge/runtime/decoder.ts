@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { HEAD_PATH } from "../../shared/model/modules.ts";
-import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
+import { blockPaths, HEAD_PATH } from "../../shared/model/modules.ts";
+import { bottleneckNames, type ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import { DecodeSessions } from "./decode-sessions.ts";
 import type { DeltaArena } from "./delta-arena.ts";
 import { addProduct, changeHead } from "./host-changes.ts";
@@ -8,7 +8,7 @@ import type { KvSlab } from "./kv-slab.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { RowVectors } from "./row-vectors.ts";
-import { BARE, type RowDeltas } from "./serving-delta.ts";
+import { BARE, type Intake, type RowDeltas, sameIntake } from "./serving-delta.ts";
 import type { NamedTensors } from "./session.ts";
 import type { WeightSet } from "./weight-set.ts";
 
@@ -49,6 +49,8 @@ export class Decoder {
   readonly #embedded: ResidentTensor<"f32">;
   readonly #longest: ResidentTensor<"i32">;
   readonly #handles = new Map<string, ResidentTensor>();
+  /** Inputs that a graph has only where columns take in different things. */
+  readonly #intakeFlags: ReadonlySet<string>;
   /** By slot. */
   #rows: readonly RowDeltas[] = [];
 
@@ -56,6 +58,12 @@ export class Decoder {
     const { slots, capacity } = parts.slab;
     this.#config = config;
     this.#parts = parts;
+    this.#intakeFlags = new Set(
+      blockPaths(config).flatMap((path) => {
+        const { fromOutput, fromStream } = bottleneckNames(path);
+        return [fromOutput, fromStream];
+      }),
+    );
     this.#sessions = new DecodeSessions(ort, config, capacity);
     this.#logits = allocateTensor(ort, "f32", [slots, config.vocabSize]);
     this.#final = allocateTensor(ort, "f32", [slots, config.hiddenSize]);
@@ -162,7 +170,7 @@ export class Decoder {
       layout: this.#parts.arena.layout,
       factors: rows.some(({ columns }) => columns.factors > 0),
       vectors: rows.some(({ hasVectors }) => hasVectors),
-      bottlenecks: rows.some(({ columns }) => columns.bottlenecks > 0),
+      bottlenecks: sameIntake(rows.map(({ intake }) => intake)),
     };
   }
 
@@ -171,9 +179,15 @@ export class Decoder {
     return {
       ...(factors ? arena.window("factors", first, count) : {}),
       ...(vectors ? rowVectors.window("layers", first, count) : {}),
-      ...(bottlenecks ? arena.window("bottlenecks", first, count) : {}),
-      ...(bottlenecks ? rowVectors.window("blocks", first, count) : {}),
+      ...(bottlenecks === "none" ? {} : this.#bottleneckInputs(bottlenecks, first, count)),
     };
+  }
+
+  #bottleneckInputs(intake: Intake, first: number, count: number): NamedTensors {
+    const { arena, vectors } = this.#parts;
+    const all = { ...arena.window("bottlenecks", first, count), ...vectors.window("blocks", first, count) };
+    if (intake === "any") return all;
+    return Object.fromEntries(Object.entries(all).filter(([name]) => !this.#intakeFlags.has(name)));
   }
 
   /** A handle of that shape over the start of `tensor`. */

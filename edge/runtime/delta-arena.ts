@@ -5,13 +5,14 @@ import {
   type ArenaFrame,
   type ArenaSize,
   arenaDemand,
+  arenaSize,
   distinctDeltas,
   EMPTY_FRAME,
   fitsArena,
   frameFor,
   type Layout,
 } from "./arena-frame.ts";
-import { COLUMN_KINDS, type ColumnKind, columnSites, columnSizes, NO_COLUMNS, WEIGHTED_PART } from "./column-sites.ts";
+import { COLUMN_KINDS, type ColumnKind, type Columns, columnSites, NO_COLUMNS, WEIGHTED_PART } from "./column-sites.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { RowDeltas, ServingDelta } from "./serving-delta.ts";
@@ -19,6 +20,14 @@ import type { NamedTensors } from "./session.ts";
 import { WindowCache } from "./window-cache.ts";
 
 const WINDOWS = 24;
+
+export interface DeltaArenaOptions {
+  readonly slots: number;
+  /** How many numbers it holds. */
+  readonly numbers: number;
+  /** As in `ArenaSize`; measured when left out. */
+  readonly ownCost?: ArenaSize["ownCost"];
+}
 
 /** Where one part of a site's columns lies. */
 interface Region {
@@ -28,12 +37,14 @@ interface Region {
   readonly width: number;
   /** The arena's number that the first column begins with. */
   readonly start: number;
+  /** Columns of each row's block; 0 in the bank. */
+  readonly stride: number;
 }
 
-/** A delta in the bank: its first column of each kind. */
+/** A delta in the bank, and its first column of each kind. */
 interface Entry {
   readonly delta: ServingDelta;
-  readonly first: Readonly<Record<ColumnKind, number>>;
+  readonly first: Columns;
 }
 
 /**
@@ -60,25 +71,25 @@ export class DeltaArena {
   #entries = new Map<string, Entry>();
   #shared = NO_COLUMNS;
 
-  constructor(ort: OrtModule, config: ModelConfig, options: { slots: number; numbers: number }) {
+  constructor(ort: OrtModule, config: ModelConfig, { slots, numbers, ownCost }: DeltaArenaOptions) {
     this.#config = config;
-    this.#slots = options.slots;
-    this.#size = { numbers: options.numbers, perColumn: columnSizes(config) };
-    this.#memory = allocateTensor(ort, "f32", [options.numbers]);
+    this.#slots = slots;
+    this.#size = arenaSize(config, numbers, ownCost);
+    this.#memory = allocateTensor(ort, "f32", [numbers]);
     this.#memory.view().fill(0);
-    const widest = (kind: ColumnKind) =>
-      Math.max(...columnSites(config, kind).flatMap(({ parts }) => parts.map(({ width }) => width)));
-    this.#nothing = allocateTensor(ort, "f32", [options.slots * Math.max(widest("factors"), widest("bottlenecks"))]);
+    const parts = COLUMN_KINDS.flatMap((kind) => columnSites(config, kind).flatMap((site) => site.parts));
+    this.#nothing = allocateTensor(ort, "f32", [slots * Math.max(...parts.map(({ width }) => width))]);
     this.#nothing.view().fill(0);
-    const gains = (kind: ColumnKind) => allocateTensor(ort, "f32", [options.slots * this.largest(kind)]);
+    const gains = (kind: ColumnKind) => allocateTensor(ort, "f32", [slots * this.largest(kind)]);
     this.#gains = { factors: gains("factors"), bottlenecks: gains("bottlenecks") };
+    this.#divide(EMPTY_FRAME);
   }
 
   get layout(): Layout {
     return this.#frame.layout;
   }
 
-  /** The most columns of that kind that fit when there are none of the other. */
+  /** The most columns of that kind that fit on every site when there are none of the other. */
   largest(kind: ColumnKind): number {
     return Math.max(1, Math.floor(this.#size.numbers / this.#size.perColumn[kind]));
   }
@@ -93,13 +104,13 @@ export class DeltaArena {
    * void. Throws `capacity_exceeded`, with nothing changed, when the rows do not fit.
    */
   arrange(rows: readonly RowDeltas[]): void {
-    if (rows.length > this.#slots || !this.fits(rows)) {
+    const demand = arenaDemand(rows);
+    if (rows.length > this.#slots || !fitsArena(demand, this.#size)) {
       throw new TrimtabError("capacity_exceeded", `the deltas of ${rows.length} rows do not fit the arena`);
     }
-    const frame = frameFor(arenaDemand(rows), this.#size, this.#frame);
+    const frame = frameFor(demand, this.#size, this.#frame);
     if (frame !== this.#frame) this.#divide(frame);
-    if (frame.layout === "bank") this.#arrangeBank(rows);
-    else this.#arrangeRows(rows);
+    this.#fill(rows);
     this.#rows = rows;
   }
 
@@ -138,14 +149,12 @@ export class DeltaArena {
   }
 
   #blocks(kind: ColumnKind, first: number, count: number): NamedTensors {
-    const columns = this.#frame.stride[kind];
     return this.#windows.get(`${kind} rows ${first}+${count}`, () =>
-      this.#over(kind, ({ start, width }) =>
-        this.#memory.window(
-          width === 1 ? [count, 1, columns] : [count, columns, width],
-          start + first * columns * width,
-        ),
-      ),
+      this.#over(kind, ({ start, width, stride }) => {
+        if (stride === 0) return this.#nothing.window([count, 1, width]);
+        const shape = width === 1 ? [count, 1, stride] : [count, stride, width];
+        return this.#memory.window(shape, start + first * stride * width);
+      }),
     );
   }
 
@@ -153,14 +162,11 @@ export class DeltaArena {
     const { layout } = this;
     return this.#windows.get(`${kind} ${layout} nothing ${count}`, () => {
       const zeros = ({ width }: { width: number }) => {
-        if (layout === "rows") return this.#nothing.window(width === 1 ? [count, 1, 1] : [count, 1, width]);
+        if (layout === "rows") return this.#nothing.window([count, 1, width]);
         return this.#nothing.window(width === 1 ? [1, 1, 1] : [1, width]);
       };
-      const inputs = columnSites(this.#config, kind).flatMap(({ parts }) =>
-        parts.map((part) => [part.input, zeros(part)]),
-      );
       const gains = layout === "bank" ? { [GAINS[kind]]: this.#nothing.window([count, 1, 1]) } : {};
-      return { ...Object.fromEntries(inputs), ...gains };
+      return { ...this.#over(kind, zeros), ...gains };
     });
   }
 
@@ -170,22 +176,27 @@ export class DeltaArena {
 
   /** Clears all and lays the regions out anew. */
   #divide(frame: ArenaFrame): void {
-    this.#windows.clear();
-    this.#memory.view().fill(0);
-    this.#entries.clear();
-    this.#shared = NO_COLUMNS;
+    this.#fill([]);
     this.#rows = [];
+    this.#windows.clear();
     let next = 0;
     const regions = (kind: ColumnKind) =>
-      columnSites(this.#config, kind).flatMap(({ path, parts }) =>
-        parts.map(({ input, width }, part) => {
+      columnSites(this.#config, kind).flatMap(({ path, parts }) => {
+        const stride = frame.layout === "rows" ? (frame.strides.get(path) ?? 0) : 0;
+        const columns = frame.layout === "rows" ? frame.rows * stride : frame.capacity[kind];
+        return parts.map(({ input, width }, part): Region => {
           const start = next;
-          next += frame.capacity[kind] * width;
-          return { path, part, input, width, start };
-        }),
-      );
+          next += columns * width;
+          return { path, part, input, width, start, stride };
+        });
+      });
     this.#regions = { factors: regions("factors"), bottlenecks: regions("bottlenecks") };
     this.#frame = frame;
+  }
+
+  #fill(rows: readonly RowDeltas[]): void {
+    if (this.#frame.layout === "bank") this.#arrangeBank(rows);
+    else this.#arrangeRows(rows);
   }
 
   /** Deltas keep their order; those behind one that went move down. */
@@ -193,57 +204,62 @@ export class DeltaArena {
     const wanted = new Map(distinctDeltas(rows).map((delta) => [delta.key, delta]));
     const kept = [...this.#entries.values()].flatMap(({ delta }) => (wanted.has(delta.key) ? [delta] : []));
     const added = [...wanted.values()].filter(({ key }) => !this.#entries.has(key));
-    const before = this.#shared;
     const entries = new Map<string, Entry>();
     let first = NO_COLUMNS;
     for (const delta of [...kept, ...added]) {
       entries.set(delta.key, { delta, first });
       for (const kind of COLUMN_KINDS) {
         const moved = this.#entries.get(delta.key)?.first[kind] !== first[kind];
-        if (moved) this.#write(kind, first[kind], { delta, weight: 1 });
+        if (moved) this.#writeShared(kind, first[kind], delta);
       }
       first = {
         factors: first.factors + delta.columns.factors,
         bottlenecks: first.bottlenecks + delta.columns.bottlenecks,
       };
     }
-    for (const kind of COLUMN_KINDS) this.#clear(kind, first[kind], before[kind]);
+    const view = this.#memory.view();
+    for (const kind of COLUMN_KINDS) {
+      for (const { start, width } of this.#regions[kind]) {
+        view.fill(0, start + first[kind] * width, start + Math.max(first[kind], this.#shared[kind]) * width);
+      }
+    }
     this.#entries = entries;
     this.#shared = first;
   }
 
-  #arrangeRows(rows: readonly RowDeltas[]): void {
-    for (let slot = 0; slot < Math.max(rows.length, this.#rows.length); slot++) {
-      const row = rows[slot];
-      if (row === this.#rows[slot]) continue;
-      for (const kind of COLUMN_KINDS) {
-        const stride = this.#frame.stride[kind];
-        let at = slot * stride;
-        for (const term of row?.terms ?? []) {
-          this.#write(kind, at, term);
-          at += term.delta.columns[kind];
-        }
-        this.#clear(kind, at, (slot + 1) * stride);
-      }
-    }
-  }
-
-  /** Writes a delta's columns at column `first`. Where a site has fewer than the delta, the rest is 0. */
-  #write(kind: ColumnKind, first: number, { delta, weight }: { delta: ServingDelta; weight: number }): void {
-    if (delta.columns[kind] === 0) return;
+  /** A site may have fewer columns than its delta, or none: the rest must not keep what lay there before. */
+  #writeShared(kind: ColumnKind, first: number, delta: ServingDelta): void {
     const view = this.#memory.view();
     for (const { path, part, width, start } of this.#regions[kind]) {
+      const values = delta.sites[kind].get(path)?.parts[part] ?? [];
       const from = start + first * width;
-      const values = delta.sites[kind].get(path)?.[part] ?? [];
+      view.set(values, from);
       view.fill(0, from + values.length, from + delta.columns[kind] * width);
-      if (part !== WEIGHTED_PART || weight === 1) view.set(values, from);
-      else for (let i = 0; i < values.length; i++) view[from + i] = weight * values[i]!;
     }
   }
 
-  #clear(kind: ColumnKind, from: number, to: number): void {
-    if (from >= to) return;
+  #arrangeRows(rows: readonly RowDeltas[]): void {
+    for (let slot = 0; slot < Math.max(rows.length, this.#rows.length); slot++) {
+      if (rows[slot] !== this.#rows[slot]) this.#writeOwn(slot, rows[slot]);
+    }
+  }
+
+  /** Writes a slot's block in every site: the row's deltas side by side, weights folded in, then zeros. */
+  #writeOwn(slot: number, row: RowDeltas | undefined): void {
     const view = this.#memory.view();
-    for (const { width, start } of this.#regions[kind]) view.fill(0, start + from * width, start + to * width);
+    for (const kind of COLUMN_KINDS) {
+      for (const { path, part, width, start, stride } of this.#regions[kind]) {
+        let at = start + slot * stride * width;
+        const end = at + stride * width;
+        for (const { delta, weight } of row?.terms ?? []) {
+          const values = delta.sites[kind].get(path)?.parts[part] ?? [];
+          const factor = part === WEIGHTED_PART ? weight : 1;
+          if (factor === 1) view.set(values, at);
+          else for (let i = 0; i < values.length; i++) view[at + i] = factor * values[i]!;
+          at += values.length;
+        }
+        view.fill(0, at, end);
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ import { NO_DELTA } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
+import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import { transposed } from "../../shared/model/weights.ts";
 import { type ColumnKind, type Columns, NO_COLUMNS } from "./column-sites.ts";
 
@@ -12,20 +13,33 @@ export interface ServingDelta {
   readonly key: string;
   /** The most columns of each kind that it has in one site. */
   readonly columns: Columns;
-  /** By path of a layer or block, the parts of its columns, each one column after the other (`ColumnSite.parts`). */
-  readonly sites: Readonly<Record<ColumnKind, ReadonlyMap<string, readonly Float32Array[]>>>;
+  /** By path of the layer or block. */
+  readonly sites: Readonly<Record<ColumnKind, ReadonlyMap<string, SiteColumns>>>;
+  /** What all columns of its bottlenecks take in; `any` where they differ. */
+  readonly intake: Intake;
   /** Whether linear layers below the head have scales or biases. */
   readonly hasVectors: boolean;
   /** What is no column: scales, biases (a block's own under the block's path), the head, embeddings, prompt and prefix. */
   readonly rest: CanonicalDelta;
 }
 
+export type Intake = ServingFeatures["bottlenecks"];
+
+/** A delta's columns in one site. */
+export interface SiteColumns {
+  readonly count: number;
+  /** As `ColumnSite.parts`, each one column after the other. */
+  readonly parts: readonly Float32Array[];
+}
+
 /** All deltas of one row together. */
 export interface RowDeltas {
   /** Those with columns. No weight is 0. */
   readonly terms: readonly { readonly delta: ServingDelta; readonly weight: number }[];
-  /** The columns of the terms side by side. */
+  /** The terms' columns side by side: how many the widest site may have, and by path how many each has. */
   readonly columns: Columns;
+  readonly siteColumns: ReadonlyMap<string, number>;
+  readonly intake: Intake;
   /** The sum of what is no column. */
   readonly rest: CanonicalDelta;
   /** Whether linear layers below the head have scales or biases. */
@@ -40,6 +54,8 @@ export interface RowDeltas {
 export const BARE: RowDeltas = {
   terms: [],
   columns: NO_COLUMNS,
+  siteColumns: new Map(),
+  intake: "none",
   rest: NO_DELTA,
   hasVectors: false,
   prefixTokens: 0,
@@ -48,8 +64,8 @@ export const BARE: RowDeltas = {
 
 /** Columns are turned so that each is one stretch of memory; everything else is kept as it is. */
 export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
-  const factors = new Map<string, readonly Float32Array[]>();
-  const bottlenecks = new Map<string, readonly Float32Array[]>();
+  const factors = new Map<string, SiteColumns>();
+  const bottlenecks = new Map<string, SiteColumns>();
   const linears = new Map<string, CanonicalModule>();
   let [rank, columns, hasVectors] = [0, 0, false];
   for (const [path, module] of delta.linears) {
@@ -57,7 +73,7 @@ export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
     if (path === HEAD_PATH) linears.set(path, module);
     else {
       if (a !== undefined && b !== undefined) {
-        factors.set(path, [transposed(a).data, b.data]);
+        factors.set(path, { count: b.shape[0]!, parts: [transposed(a).data, b.data] });
         rank = Math.max(rank, b.shape[0]!);
       }
       if (vectors.scale === undefined && vectors.bias === undefined) continue;
@@ -66,14 +82,16 @@ export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
     }
   }
   for (const [path, bottleneck] of delta.bottlenecks) {
-    bottlenecks.set(path, bottleneckParts(bottleneck));
+    const count = bottleneck.up.shape[0]!;
+    bottlenecks.set(path, { count, parts: bottleneckParts(bottleneck) });
     linears.set(path, { bias: bottleneck.upBias });
-    columns = Math.max(columns, bottleneck.up.shape[0]!);
+    columns = Math.max(columns, count);
   }
   return {
     key,
     columns: { factors: rank, bottlenecks: columns },
     sites: { factors, bottlenecks },
+    intake: sameIntake([...delta.bottlenecks.values()].map(intakeOf)),
     hasVectors,
     rest: { ...delta, linears, bottlenecks: new Map() },
   };
@@ -81,6 +99,18 @@ export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
 
 function bottleneckParts({ down, up, downBias, fromOutput, fromStream, silu }: CanonicalBottleneck): Float32Array[] {
   return [transposed(down).data, up.data, downBias.data, fromOutput.data, fromStream.data, silu.data];
+}
+
+function intakeOf({ fromOutput, fromStream }: CanonicalBottleneck): Intake {
+  const all = (output: number, stream: number) =>
+    fromOutput.data.every((flag) => flag === output) && fromStream.data.every((flag) => flag === stream);
+  return all(1, 0) ? "output" : all(0, 1) ? "stream" : "any";
+}
+
+/** What a graph has to offer for all of these. */
+export function sameIntake(intakes: readonly Intake[]): Intake {
+  const [first = "none", second] = new Set(intakes.filter((intake) => intake !== "none"));
+  return second === undefined ? first : "any";
 }
 
 /**
@@ -91,10 +121,18 @@ export function rowDeltas(asked: readonly { readonly delta: ServingDelta; readon
   const named = asked.filter(({ weight }) => weight !== 0);
   if (named.length === 0) return BARE;
   const total = (kind: ColumnKind) => named.reduce((sum, { delta }) => sum + delta.columns[kind], 0);
+  const siteColumns = new Map<string, number>();
+  for (const { delta } of named) {
+    for (const [path, { count }] of [...delta.sites.factors, ...delta.sites.bottlenecks]) {
+      siteColumns.set(path, (siteColumns.get(path) ?? 0) + count);
+    }
+  }
   const rest = sumDeltas(named.map(({ delta, weight }) => ({ delta: delta.rest, weight })));
   return {
     terms: named.filter(({ delta }) => delta.columns.factors + delta.columns.bottlenecks > 0),
     columns: { factors: total("factors"), bottlenecks: total("bottlenecks") },
+    siteColumns,
+    intake: sameIntake(named.map(({ delta }) => delta.intake)),
     rest,
     hasVectors: named.some(({ delta }) => delta.hasVectors),
     prefixTokens: prefixTokens(rest),

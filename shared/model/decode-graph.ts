@@ -78,15 +78,21 @@ export function decodeGraph(config: ModelConfig, { capacity, features = NO_FEATU
   const rewrite = servingRewrite(b, config, features);
   const hidden = forward({ b, config, tokens: embedded, weight, attend, rewrite });
   const final = b.reshape(b.slice(hidden, 1, -1), ["batch", hiddenSize]);
-  outputs["final"] = final;
-  outputs["logits"] = head({ b, config, weight }, final);
+  outputs.final = final;
+  outputs.logits = head({ b, config, weight }, final);
   return b.build(outputs);
 }
 
 /** Such as `decode-bank-factors-vectors`; equal for graphs that are. */
 export function decodeGraphName({ layout, factors, vectors, bottlenecks }: ServingFeatures): string {
-  const parts = Object.entries({ factors, vectors, bottlenecks }).flatMap(([name, needed]) => (needed ? [name] : []));
-  return ["decode", ...(factors || bottlenecks ? [layout] : []), ...parts].join("-");
+  const hasBottlenecks = bottlenecks !== "none";
+  const parts = [
+    factors || hasBottlenecks ? layout : "",
+    factors ? "factors" : "",
+    vectors ? "vectors" : "",
+    hasBottlenecks ? `bottlenecks-${bottlenecks}` : "",
+  ];
+  return ["decode", ...parts.filter((part) => part !== "")].join("-");
 }
 
 type Resize = readonly [from: number, to: number];

@@ -18,17 +18,20 @@ export interface ServingFeatures {
   readonly factors: boolean;
   /** Scales and biases of linear layers. */
   readonly vectors: boolean;
-  /** Bottleneck adapters of blocks. */
-  readonly bottlenecks: boolean;
+  /** Bottleneck adapters of blocks, by what their columns take in; `any`: each says so itself. */
+  readonly bottlenecks: "none" | "output" | "stream" | "any";
 }
 
 /** The bare base. */
-export const NO_FEATURES: ServingFeatures = { layout: "bank", factors: false, vectors: false, bottlenecks: false };
+export const NO_FEATURES: ServingFeatures = { layout: "bank", factors: false, vectors: false, bottlenecks: "none" };
 
 /** Inputs of the bank: gains [batch, 1, rank] of the factors and [batch, 1, columns] of the bottlenecks. */
 export const GAINS = { factors: "gains", bottlenecks: "column_gains" } as const;
 
-/** Inputs of a linear layer's factors: A [rank, in] and B [rank, out], with a leading `batch` where each row has its own. */
+/**
+ * Inputs of a linear layer's factors: A [rank, in] and B [rank, out]. Where each row has its own there is `batch` before them,
+ * and a layer may have a rank of its own.
+ */
 export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` });
 
 /** Inputs of a linear layer's scale and bias, [batch, 1, out] each. */
@@ -36,7 +39,8 @@ export const vectorNames = (path: string) => ({ scale: `${path}.s`, bias: `${pat
 
 /**
  * Inputs of a block's bottlenecks: `down` and `up` [columns, D], and of each column a bias and the flags of the canonical
- * form [1, 1, columns], with `batch` before or in place of the first 1 where each row has its own; `upBias` [batch, 1, D].
+ * form [1, 1, columns], with `batch` before or in place of the first 1 where each row has its own, and columns of the block's
+ * own; `upBias` [batch, 1, D]. The flags of what is taken in are there for `any` alone.
  */
 export const bottleneckNames = (path: string) => ({
   down: `${path}.down`,
@@ -57,8 +61,9 @@ export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: S
   const gated = (name: string, axis: string) =>
     layout === "bank" ? gate(b, b.input(name, "f32", ["batch", 1, axis])) : same;
   const ranks = factors ? gated(GAINS.factors, "rank") : same;
-  const columns = bottlenecks ? gated(GAINS.bottlenecks, "columns") : same;
+  const columns = bottlenecks === "none" ? same : gated(GAINS.bottlenecks, "columns");
   const own: Shape = layout === "rows" ? ["batch"] : [];
+  const axisOf = (path: string, name: string) => (layout === "rows" ? `${path}.${name}` : name);
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
 
   const linear = ({ path, x }: LinearSite): LinearChange => {
@@ -67,8 +72,9 @@ export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: S
     const added: Value[] = [];
     if (factors) {
       const names = factorNames(path);
-      const down = b.matmul(x, b.input(names.a, "f32", [...own, "rank", module.in]), { transB: true });
-      added.push(b.matmul(ranks(down), b.input(names.b, "f32", [...own, "rank", module.out])));
+      const rank = axisOf(path, "rank");
+      const down = b.matmul(x, b.input(names.a, "f32", [...own, rank, module.in]), { transB: true });
+      added.push(b.matmul(ranks(down), b.input(names.b, "f32", [...own, rank, module.out])));
     }
     if (!vectors) return { added };
     const names = vectorNames(path);
@@ -78,15 +84,20 @@ export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: S
 
   const block = ({ path, stream, y }: BlockSite): Value[] => {
     const names = bottleneckNames(path);
-    const matrix = (name: string) => b.input(name, "f32", [...own, "columns", config.hiddenSize]);
-    const vector = (name: string) => b.input(name, "f32", [layout === "rows" ? "batch" : 1, 1, "columns"]);
+    const axis = axisOf(path, "columns");
+    const matrix = (name: string) => b.input(name, "f32", [...own, axis, config.hiddenSize]);
+    const vector = (name: string) => b.input(name, "f32", [layout === "rows" ? "batch" : 1, 1, axis]);
     const down = matrix(names.down);
-    const into = (x: Value, flags: string) => b.mul(b.matmul(x, down, { transB: true }), vector(flags));
-    const z = b.add(b.add(into(y, names.fromOutput), into(stream, names.fromStream)), vector(names.downBias));
+    const into = (x: Value) => b.matmul(x, down, { transB: true });
+    const taken =
+      bottlenecks === "any"
+        ? b.add(b.mul(into(y), vector(names.fromOutput)), b.mul(into(stream), vector(names.fromStream)))
+        : into(bottlenecks === "output" ? y : stream);
+    const z = b.add(taken, vector(names.downBias));
     const f = b.where(b.equal(vector(names.silu), 1), b.silu(z), b.relu(z));
     return [b.matmul(columns(f), matrix(names.up)), b.input(names.upBias, "f32", ["batch", 1, config.hiddenSize])];
   };
-  return { linear, ...(bottlenecks ? { block } : {}) };
+  return { linear, ...(bottlenecks === "none" ? {} : { block }) };
 }
 
 const same = (x: Value): Value => x;

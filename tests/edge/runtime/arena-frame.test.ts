@@ -1,23 +1,56 @@
 import { describe, expect, it } from "vitest";
 import {
+  type ArenaDemand,
   type ArenaFrame,
   arenaDemand,
+  arenaSize,
+  bankNumbers,
   distinctDeltas,
   EMPTY_FRAME,
   fitsArena,
   frameFor,
-  numbersOf,
+  measuredOwnCost,
 } from "../../../edge/runtime/arena-frame.ts";
+import { columnSizes } from "../../../edge/runtime/column-sites.ts";
 import { rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
-import { randomDelta } from "./tiny-model.ts";
+import { randomDelta, TINY } from "./tiny-model.ts";
 
-const SIZE = { numbers: 128 * 10, perColumn: { factors: 10, bottlenecks: 2 } };
+/** Two layers with factors and two blocks; rows' own numbers count three times. */
+const SIZE = {
+  numbers: 128 * 10,
+  perColumn: { factors: 10, bottlenecks: 2 },
+  perSite: new Map([
+    ["narrow", 3],
+    ["wide", 7],
+    ["attention", 1],
+    ["ffn", 1],
+  ]),
+  ownCost: () => 3,
+};
 const factors = (count: number) => ({ factors: count, bottlenecks: 0 });
-const demand = (rows: number, shared: number, largest: number) => {
-  return { rows, shared: factors(shared), largest: factors(largest) };
+const onBoth = (count: number) =>
+  new Map([
+    ["narrow", count],
+    ["wide", count],
+  ]);
+const demand = (rows: number, shared: number, largest: number): ArenaDemand => {
+  return { rows, shared: factors(shared), strides: largest === 0 ? new Map() : onBoth(largest) };
 };
 const layoutOf = (rows: number, shared: number, largest: number, from: ArenaFrame = EMPTY_FRAME) =>
   frameFor(demand(rows, shared, largest), SIZE, from).layout;
+
+describe("arenaSize", () => {
+  it("counts a column over the model and in each site", () => {
+    const size = arenaSize(TINY, 5);
+    expect(size).toMatchObject({ numbers: 5, perColumn: columnSizes(TINY), ownCost: measuredOwnCost });
+    expect(size.perSite.get("layers.0.self_attn.k_proj")).toBe(32 + 16);
+    expect(size.perSite.get("layers.1.mlp")).toBe(2 * 32 + 4);
+    expect([...size.perSite.values()].reduce((sum, numbers) => sum + numbers, 0)).toBe(
+      size.perColumn.factors + size.perColumn.bottlenecks,
+    );
+    expect([4, 16].map(measuredOwnCost)).toEqual([2 + 4 / 6, 2 + 16 / 6]);
+  });
+});
 
 describe("arenaDemand", () => {
   const delta = (key: string, rank: number) =>
@@ -25,22 +58,29 @@ describe("arenaDemand", () => {
   const [a, b, c] = [delta("a", 2), delta("b", 3), delta("c", 4)];
   const rows = [[a], [b, a], [], [c]].map((deltas) => rowDeltas(deltas.map((one) => ({ delta: one, weight: 1 }))));
 
-  it("counts a delta once however many rows have it, and the widest row", () => {
-    expect(arenaDemand(rows)).toEqual({
-      rows: 4,
-      shared: { factors: 9, bottlenecks: 15 },
-      largest: { factors: 5, bottlenecks: 10 },
-    });
-    expect(arenaDemand([])).toEqual({ rows: 0, shared: factors(0), largest: factors(0) });
+  it("counts a delta once however many rows have it, and the widest row of each site", () => {
+    const { strides, ...rest } = arenaDemand(rows);
+    expect(rest).toEqual({ rows: 4, shared: { factors: 9, bottlenecks: 15 } });
+    expect(strides.get("layers.0.self_attn.q_proj")).toBe(5);
+    expect(strides.get("layers.0.self_attn.v_proj")).toBeUndefined();
+    expect(strides.get("layers.1.mlp")).toBe(10);
+    expect(arenaDemand([])).toEqual({ rows: 0, shared: factors(0), strides: new Map() });
     expect(distinctDeltas(rows)).toEqual([a, b, c]);
   });
 });
 
 describe("fitsArena", () => {
   it("holds both kinds of columns against the same numbers", () => {
-    const of = (rank: number, columns: number) =>
-      fitsArena({ ...demand(1, 0, 0), shared: { factors: rank, bottlenecks: columns } }, SIZE);
+    const of = (rank: number, columns: number) => {
+      const strides = new Map([...onBoth(rank), ["attention", columns], ["ffn", columns]] as const);
+      return fitsArena({ rows: 2, shared: { factors: rank, bottlenecks: columns }, strides }, SIZE);
+    };
     expect([of(128, 0), of(129, 0), of(0, 640), of(127, 5), of(127, 6)]).toEqual([true, false, true, true, false]);
+  });
+
+  it("lets in what only rows' own blocks hold, because the deltas leave most of the layers alone", () => {
+    const sparse = (rows: number) => ({ rows, shared: factors(rows * 50), strides: new Map([["narrow", 50]]) });
+    expect([sparse(2), sparse(8), sparse(9)].map((one) => fitsArena(one, SIZE))).toEqual([true, true, false]);
   });
 });
 
@@ -51,6 +91,17 @@ describe("frameFor", () => {
     expect(layoutOf(4, 32, 8)).toBe("rows");
     expect(layoutOf(16, 128, 8)).toBe("rows");
     expect(layoutOf(1, 8, 8)).toBe("bank");
+  });
+
+  it("asks what a batch of so many rows costs", () => {
+    const size = { ...SIZE, ownCost: (rows: number) => (rows > 4 ? 10 : 1) };
+    const layouts = [4, 5].map((rows) => frameFor(demand(rows, 32, 8), size, EMPTY_FRAME).layout);
+    expect(layouts).toEqual(["rows", "bank"]);
+  });
+
+  it("counts for rows' own blocks only the layers that the deltas change", () => {
+    const sparse = { rows: 2, shared: factors(16), strides: new Map([["narrow", 8]]) };
+    expect(frameFor(sparse, SIZE, EMPTY_FRAME)).toEqual({ layout: "rows", strides: sparse.strides, rows: 53 });
   });
 
   it("shares where the rows' own blocks would not fit", () => {
@@ -64,34 +115,29 @@ describe("frameFor", () => {
     const rows = frameFor(demand(8, 64, 8), SIZE, EMPTY_FRAME);
     expect(layoutOf(3, 24, 8)).toBe("bank");
     expect(layoutOf(3, 24, 8, rows)).toBe("rows");
-    expect(layoutOf(2, 16, 8, rows)).toBe("rows");
-    expect(layoutOf(2, 12, 8, rows)).toBe("bank");
+    expect(layoutOf(3, 20, 8, rows)).toBe("rows");
+    expect(layoutOf(2, 16, 8, rows)).toBe("bank");
   });
 
   it("leaves all the room to those who are there, so that the next one changes nothing", () => {
     const bank = frameFor(demand(1, 8, 8), SIZE, EMPTY_FRAME);
-    expect(bank).toEqual({ layout: "bank", capacity: factors(128), stride: factors(8) });
+    expect(bank).toEqual({ layout: "bank", capacity: factors(128) });
     expect(frameFor(demand(2, 16, 8), SIZE, bank)).toBe(bank);
     expect(frameFor(demand(0, 0, 0), SIZE, bank)).toBe(bank);
     const rows = frameFor(demand(4, 32, 8), SIZE, bank);
-    expect(rows).toEqual({ layout: "rows", capacity: factors(128), stride: factors(8) });
+    expect(rows).toEqual({ layout: "rows", strides: onBoth(8), rows: 16 });
     expect(frameFor(demand(16, 100, 5), SIZE, rows)).toBe(rows);
   });
 
-  it("divides anew for a wider row, for another kind of columns, and where blocks became far too wide", () => {
+  it("divides anew for a wider row, for another layer, and where blocks became far too large", () => {
     const rows = frameFor(demand(4, 32, 8), SIZE, EMPTY_FRAME);
-    expect(frameFor(demand(5, 41, 9), SIZE, rows).stride.factors).toBe(9);
+    expect(frameFor(demand(5, 41, 9), SIZE, rows)).toMatchObject({ strides: onBoth(9) });
     expect(frameFor(demand(4, 16, 4), SIZE, rows)).toBe(rows);
-    expect(frameFor(demand(4, 12, 3), SIZE, rows).stride.factors).toBe(3);
-    const mixed = frameFor(
-      { ...demand(4, 32, 8), shared: { factors: 32, bottlenecks: 80 }, largest: { factors: 8, bottlenecks: 20 } },
-      SIZE,
-      rows,
-    );
-    expect(mixed).toMatchObject({ layout: "rows", stride: { factors: 8, bottlenecks: 20 } });
-    expect(mixed.capacity.factors).toBeGreaterThanOrEqual(32);
-    expect(mixed.capacity.bottlenecks).toBeGreaterThanOrEqual(80);
-    expect(numbersOf(mixed.capacity, SIZE)).toBeLessThanOrEqual(SIZE.numbers);
+    expect(frameFor(demand(4, 12, 3), SIZE, rows)).toMatchObject({ strides: onBoth(3) });
+    const strides = new Map([...onBoth(8), ["ffn", 20]] as const);
+    const mixed = frameFor({ rows: 4, shared: { factors: 32, bottlenecks: 80 }, strides }, SIZE, rows);
+    expect(mixed).toEqual({ layout: "rows", strides, rows: 12 });
+    expect(frameFor(demand(0, 0, 0), SIZE, rows)).toMatchObject({ layout: "rows", strides: new Map() });
   });
 
   it("divides exactly where every number is needed", () => {
@@ -101,8 +147,10 @@ describe("frameFor", () => {
       [1, 635],
       [64, 320],
     ] as const) {
-      const needed = { factors: rank, bottlenecks: columns };
-      expect(frameFor({ rows: 2, shared: needed, largest: needed }, SIZE, EMPTY_FRAME).capacity).toEqual(needed);
+      const shared = { factors: rank, bottlenecks: columns };
+      const strides = new Map([...onBoth(rank), ["attention", columns], ["ffn", columns]] as const);
+      expect(bankNumbers(shared, SIZE)).toBe(SIZE.numbers);
+      expect(frameFor({ rows: 2, shared, strides }, SIZE, EMPTY_FRAME)).toEqual({ layout: "bank", capacity: shared });
     }
   });
 });

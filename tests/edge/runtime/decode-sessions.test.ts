@@ -5,10 +5,11 @@ import { NO_FEATURES, type ServingFeatures } from "../../../shared/model/serving
 import { TINY } from "./tiny-model.ts";
 
 const make = async () => new DecodeSessions(await loadOrtModule(), TINY, 16);
-const of = (layout: "bank" | "rows", ...names: (keyof ServingFeatures)[]): ServingFeatures => ({
-  ...NO_FEATURES,
+const of = (layout: "bank" | "rows", ...names: ("factors" | "vectors" | "output" | "stream")[]): ServingFeatures => ({
   layout,
-  ...Object.fromEntries(names.map((name) => [name, true])),
+  factors: names.includes("factors"),
+  vectors: names.includes("vectors"),
+  bottlenecks: names.includes("output") ? "output" : names.includes("stream") ? "stream" : "none",
 });
 
 describe("DecodeSessions", () => {
@@ -26,11 +27,11 @@ describe("DecodeSessions", () => {
     const sessions = await make();
     const exact = [NO_FEATURES, of("bank", "factors"), of("rows", "factors"), of("bank", "vectors")];
     for (const features of exact) expect(sessions.for(features).features).toBe(features);
-    const all = { factors: true, vectors: true, bottlenecks: true };
-    const bank = sessions.for(of("bank", "bottlenecks"));
+    const all = { factors: true, vectors: true, bottlenecks: "any" };
+    const bank = sessions.for(of("bank", "output"));
     expect(bank.features).toEqual({ layout: "bank", ...all });
     expect(sessions.for(of("bank", "factors", "vectors"))).toBe(bank);
-    expect(sessions.for(of("rows", "bottlenecks")).features).toEqual({ layout: "rows", ...all });
+    expect(sessions.for(of("rows", "stream")).features).toEqual({ layout: "rows", ...all });
     expect(sessions.count).toBe(6);
     for (const features of exact) expect(sessions.for(features).features).toBe(features);
   });
@@ -41,7 +42,7 @@ describe("DecodeSessions", () => {
     for (const features of [idle, bare, of("bank", "factors"), of("bank", "vectors")]) sessions.for(features);
     const old = sessions.for(idle).session;
     for (let run = 0; run < 600; run++) sessions.for(bare);
-    const wanted = of("bank", "bottlenecks");
+    const wanted = of("bank", "output");
     expect(sessions.for(wanted).features).toBe(wanted);
     expect(sessions.count).toBe(4);
     const [other] = [of("bank", "factors"), of("bank", "vectors")].filter(

@@ -78,16 +78,20 @@ const aOf = (window: NamedTensors) => marks(window, `${Q}.A`, 32);
 const bOf = (window: NamedTensors) => marks(window, `${Q}.B`, 32);
 const gainsOf = (window: NamedTensors) => [...(window[GAINS.factors]!.view() as Float32Array)];
 
-async function make(ranks = 16, slots = SLOTS) {
-  const ort = await loadOrtModule();
-  return new DeltaArena(ort, TINY, { slots, numbers: ranks * columnSizes(TINY).factors });
+/** Always a bank where that fits, and always rows' own. */
+const BANK = () => Number.MAX_VALUE;
+const OWN = () => 0;
+
+async function make(ownCost: (rows: number) => number, ranks = 16) {
+  const numbers = ranks * columnSizes(TINY).factors;
+  return new DeltaArena(await loadOrtModule(), TINY, { slots: SLOTS, numbers, ownCost });
 }
 
 describe("DeltaArena as a bank", () => {
   const [a, b, c] = [delta("a", 1), delta("b", 10, { rank: 3 }), delta("c", 20, { rank: 1 })];
 
   it("lays the deltas in use side by side, each once, and gives each row its gains", async () => {
-    const arena = await make();
+    const arena = await make(BANK);
     arena.arrange([row([a, 1]), BARE, row([b, 0.5], [a, -1]), row([a, 1])]);
     expect(arena.layout).toBe("bank");
     const window = arena.window("factors", 0, 4);
@@ -100,7 +104,7 @@ describe("DeltaArena as a bank", () => {
   });
 
   it("shows rows that run apart from the others their own columns alone", async () => {
-    const arena = await make();
+    const arena = await make(BANK);
     arena.arrange([row([a, 1]), row([b, 2]), row([c, 1]), BARE]);
     const window = arena.window("factors", 1, 1);
     expect([aOf(window), gainsOf(window)]).toEqual([
@@ -114,7 +118,7 @@ describe("DeltaArena as a bank", () => {
   });
 
   it("moves what lay above a delta down when its last row goes", async () => {
-    const arena = await make();
+    const arena = await make(BANK);
     const rows = [row([a, 1]), row([b, 1]), row([c, 1]), row([a, 1])];
     arena.arrange(rows);
     arena.arrange(rows.slice(1));
@@ -130,7 +134,7 @@ describe("DeltaArena as a bank", () => {
   });
 
   it("leaves nothing of a delta where a smaller layer of the next one has no ranks", async () => {
-    const arena = await make();
+    const arena = await make(BANK);
     arena.arrange([row([delta("gone", 7, { rank: 4 }), 1])]);
     arena.arrange([row([delta("next", 1, { rank: 4, ranks: 1 }), 1])]);
     const window = arena.window("factors", 0, 1);
@@ -144,11 +148,14 @@ describe("DeltaArena as rows' own", () => {
   const rows = own.map((one) => row([one, 1]));
 
   it("gives every slot a block as wide as the widest row's, weights in B", async () => {
-    const arena = await make();
+    const arena = await make(OWN);
     arena.arrange([row([own[0]!, 0.5]), BARE, ...rows.slice(2, 5), row([delta("thin", 1, { rank: 1 }), -1])]);
     expect(arena.layout).toBe("rows");
     const window = arena.window("factors", 0, 6);
     expect(window[`${Q}.A`]!.shape).toEqual([6, 2, 32]);
+    // A layer that nobody changes is one column of zeros.
+    expect(window["layers.0.self_attn.k_proj.A"]!.shape).toEqual([6, 1, 32]);
+    expect(aOf({ [`${Q}.A`]: window["layers.0.self_attn.k_proj.A"]! })).toEqual([0, 0, 0, 0, 0, 0]);
     expect(window).not.toHaveProperty(GAINS.factors);
     expect(aOf(window)).toEqual([10, 11, 0, 0, 30, 31, 40, 41, 50, 51, 1, 0]);
     expect(bOf(window)).toEqual([-5, -5.5, 0, 0, -30, -31, -40, -41, -50, -51, 1, 0].map((value) => value + 0));
@@ -156,7 +163,7 @@ describe("DeltaArena as rows' own", () => {
   });
 
   it("follows rows that move, and writes several deltas of one row side by side", async () => {
-    const arena = await make(24);
+    const arena = await make(OWN, 24);
     arena.arrange(rows);
     const pair = row([own[1]!, 1], [own[2]!, 2]);
     arena.arrange([rows[5]!, pair, rows[2]!, rows[3]!, rows[4]!]);
@@ -166,7 +173,7 @@ describe("DeltaArena as rows' own", () => {
   });
 
   it("leaves nothing in the slots of rows that went", async () => {
-    const arena = await make();
+    const arena = await make(OWN);
     arena.arrange(rows);
     arena.arrange(rows.slice(0, 4));
     arena.arrange([...rows.slice(0, 4), BARE]);
@@ -176,7 +183,7 @@ describe("DeltaArena as rows' own", () => {
 
 describe("DeltaArena", () => {
   it("holds bottlenecks beside factors, and alone", async () => {
-    const arena = await make();
+    const arena = await make(BANK);
     const [both, only] = [delta("both", 1, { columns: 3 }), delta("only", 50, { rank: 0, columns: 2 })];
     arena.arrange([row([both, 1]), row([only, 2])]);
     const { factors, bottlenecks } = {
@@ -189,9 +196,9 @@ describe("DeltaArena", () => {
     expect(bottlenecks[`${FFN}.silu`]!.shape).toEqual([1, 1, 5]);
     expect(marks(bottlenecks, `${FFN}.down_bias`, 1)).toEqual([1, 1, 1, 50, 50]);
     expect([...(bottlenecks[GAINS.bottlenecks]!.view() as Float32Array)]).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 2, 2]);
-    arena.arrange(Array.from({ length: 4 }, (_, i) => row([delta(`k${i}`, 10 * i, { rank: 0, columns: 4 }), 1])));
-    expect(arena.layout).toBe("rows");
-    const own = arena.window("bottlenecks", 1, 3);
+    const rows = await make(OWN);
+    rows.arrange(Array.from({ length: 4 }, (_, i) => row([delta(`k${i}`, 10 * i, { rank: 0, columns: 4 }), 1])));
+    const own = rows.window("bottlenecks", 1, 3);
     expect([own[`${FFN}.down`]!.shape, own[`${FFN}.from_output`]!.shape]).toEqual([
       [3, 4, 32],
       [3, 1, 4],
@@ -199,26 +206,56 @@ describe("DeltaArena", () => {
     expect(marks(own, `${FFN}.down`, 32)).toEqual([10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33]);
   });
 
-  it.each([1, SLOTS])("leaves nothing in the heap when all of %d rows went", async (count) => {
+  it.each([
+    ["bank", BANK],
+    ["rows", OWN],
+  ])("leaves nothing in the heap when all rows went: %s", async (layout, ownCost) => {
     const ort = await loadOrtModule();
-    const arena = new DeltaArena(ort, TINY, { slots: SLOTS, numbers: 16 * columnSizes(TINY).factors });
+    const numbers = 16 * columnSizes(TINY).factors;
+    const arena = new DeltaArena(ort, TINY, { slots: SLOTS, numbers, ownCost });
     const inHeap = () => {
       let count = 0;
       for (const value of new Float32Array(ort.buffer)) if (Math.abs(value) === 12_345.5) count++;
       return count;
     };
-    const rows = Array.from({ length: count }, (_, i) => row([delta(`k${i}`, 12_345.5, { rank: 1 + (i % 2) }), 1]));
+    const rows = Array.from({ length: SLOTS }, (_, i) => row([delta(`k${i}`, 12_345.5, { rank: 1 + (i % 2) }), 1]));
     arena.arrange(rows);
-    expect(arena.layout).toBe(count === 1 ? "bank" : "rows");
-    expect(inHeap()).toBe(count * (32 + 32 + 48 + 32));
+    expect(arena.layout).toBe(layout);
+    expect(inHeap()).toBe(SLOTS * (32 + 32 + 48 + 32));
     arena.arrange(rows.slice(1));
-    expect(inHeap()).toBe((count - 1) * (32 + 32 + 48 + 32));
+    expect(inHeap()).toBe((SLOTS - 1) * (32 + 32 + 48 + 32));
     arena.arrange([]);
     expect(inHeap()).toBe(0);
   });
 
+  it("goes from one layout to the other and back as the rows do, leaving nothing behind", async () => {
+    // These deltas change two layers of fourteen, which is what the rows' own blocks count.
+    const arena = await make(() => 10, 24);
+    const deltas = Array.from({ length: SLOTS }, (_, i) => delta(`k${i}`, 10 * i + 10));
+    const wide = row([delta("wide", 5, { rank: 12 }), 1], [deltas[0]!, 1]);
+    const layouts: string[] = [];
+    for (const rows of [
+      [wide],
+      [row([deltas[0]!, 1]), row([deltas[0]!, 1]), row([deltas[0]!, 1])],
+      deltas.map((one) => row([one, 1])),
+      [row([deltas[0]!, 1])],
+    ]) {
+      arena.arrange(rows);
+      layouts.push(arena.layout);
+      for (const [slot, { terms }] of rows.entries()) {
+        const expected = terms.flatMap(({ delta: { sites } }) => {
+          const { count, parts } = sites.factors.get(Q)!;
+          return Array.from({ length: count }, (_, column) => parts[0]![column * 32]!);
+        });
+        const got = aOf(arena.window("factors", slot, 1));
+        expect(got.filter((mark) => mark !== 0).sort()).toEqual(expected.sort());
+      }
+    }
+    expect(layouts).toEqual(["bank", "bank", "rows", "bank"]);
+  });
+
   it("says what fits, and refuses what does not, staying as it was", async () => {
-    const arena = await make(5);
+    const arena = await make(BANK, 5);
     const [a, b, c] = [delta("a", 1, { rank: 3 }), delta("b", 10), delta("c", 20, { rank: 1 })];
     expect([arena.fits([row([a, 1]), row([b, 1])]), arena.fits([row([a, 1], [b, 1], [c, 1])])]).toEqual([true, false]);
     arena.arrange([row([a, 1])]);
@@ -231,7 +268,7 @@ describe("DeltaArena", () => {
   });
 
   it("has zeros under every name for a graph that takes more than the batch has", async () => {
-    const arena = await make();
+    const arena = await make(BANK);
     const names = columnSites(TINY, "bottlenecks").flatMap(({ parts }) => parts.map(({ input }) => input));
     arena.arrange([row([delta("a", 1), 1])]);
     const bank = arena.window("bottlenecks", 0, 1);
@@ -239,8 +276,9 @@ describe("DeltaArena", () => {
     const isZero = (window: NamedTensors) =>
       Object.values(window).every((tensor) => (tensor.view() as Float32Array).every((value) => value === 0));
     expect(isZero(bank)).toBe(true);
-    arena.arrange(Array.from({ length: 5 }, (_, i) => row([delta(`k${i}`, 1), 1])));
-    const rows = arena.window("bottlenecks", 1, 3);
+    const other = await make(OWN);
+    other.arrange(Array.from({ length: 5 }, (_, i) => row([delta(`k${i}`, 1), 1])));
+    const rows = other.window("bottlenecks", 1, 3);
     expect(Object.keys(rows).sort()).toEqual(names.toSorted());
     expect(rows[`${FFN}.up`]!.shape).toEqual([3, 1, 32]);
     expect(isZero(rows)).toBe(true);

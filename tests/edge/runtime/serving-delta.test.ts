@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { BARE, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { BARE, rowDeltas, sameIntake, servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import { HEAD_PATH } from "../../../shared/model/modules.ts";
+import { f32 } from "../../../shared/tensor.ts";
 import { PARTS, type Part, randomDelta } from "./tiny-model.ts";
 
 const Q = "layers.0.self_attn.q_proj";
@@ -14,11 +15,13 @@ describe("servingDelta", () => {
     expect([key, columns, hasVectors]).toEqual(["a", { factors: 4, bottlenecks: 5 }, true]);
     const [path] = [...sites.factors.keys()];
     const module = delta.linears.get(path!)!;
-    const [a, b] = sites.factors.get(path!)!;
+    const { count, parts } = sites.factors.get(path!)!;
+    const [a, b] = parts;
+    expect(count).toBe(4);
     expect([a![0], a![1]]).toEqual([module.a!.data[0], module.a!.data[4]]);
     expect(b).toBe(module.b!.data);
     const bottleneck = delta.bottlenecks.get(FFN)!;
-    const [down, up, ...vectors] = sites.bottlenecks.get(FFN)!;
+    const [down, up, ...vectors] = sites.bottlenecks.get(FFN)!.parts;
     expect([down![0], down![1]]).toEqual([bottleneck.down.data[0], bottleneck.down.data[5]]);
     expect(up).toBe(bottleneck.up.data);
     const { downBias, fromOutput, fromStream, silu } = bottleneck;
@@ -54,6 +57,36 @@ describe("servingDelta", () => {
   });
 });
 
+describe("what bottlenecks take in", () => {
+  const flagged = (...flags: (readonly [output: number, stream: number])[]) => {
+    const delta = randomDelta("a", ["bottlenecks"], { columns: 2 });
+    const paths = [...delta.bottlenecks.keys()];
+    const bottlenecks = paths.map((path, i) => {
+      const [output, stream] = flags[i % flags.length]!;
+      const all = (value: number) => f32([2], [value, value]);
+      return [path, { ...delta.bottlenecks.get(path)!, fromOutput: all(output), fromStream: all(stream) }] as const;
+    });
+    return servingDelta("a", { ...delta, bottlenecks: new Map(bottlenecks) }).intake;
+  };
+
+  it("is known where all columns of all blocks take in the same", () => {
+    expect(flagged([1, 0])).toBe("output");
+    expect(flagged([0, 1])).toBe("stream");
+    expect(flagged([1, 1])).toBe("any");
+    expect(flagged([0, 0])).toBe("any");
+    expect(flagged([1, 0], [0, 1])).toBe("any");
+    expect(make("a", ["factors"]).intake).toBe("none");
+  });
+
+  it("adds up over rows and deltas", () => {
+    expect(sameIntake([])).toBe("none");
+    expect(sameIntake(["none", "output", "none", "output"])).toBe("output");
+    expect(sameIntake(["stream", "output"])).toBe("any");
+    expect(sameIntake(["any", "none"])).toBe("any");
+    expect(rowDeltas([{ delta: make("a", ["bottlenecks"]), weight: 1 }]).intake).toBe("any");
+  });
+});
+
 describe("rowDeltas", () => {
   it("puts columns side by side and adds up the rest", () => {
     const [a, b] = [make("a", ["factors", "biases"]), make("bb", PARTS, { rank: 3 })];
@@ -67,6 +100,8 @@ describe("rowDeltas", () => {
       prefixTokens: 3,
       virtualTokens: 3,
     });
+    expect(row.siteColumns.get(Q)).toBe(a.sites.factors.get(Q)!.count + b.sites.factors.get(Q)!.count);
+    expect(row.siteColumns.get("layers.0.self_attn")).toBe(5);
     expect(row.terms.map(({ delta, weight }) => [delta.key, weight])).toEqual([
       ["a", 0.5],
       ["bb", 1],

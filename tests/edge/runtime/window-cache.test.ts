@@ -20,7 +20,7 @@ it("makes a window once, and disposes the one that was used least recently", asy
 
 function isAlive(window: Readonly<Record<string, { view(): unknown }>>): boolean {
   try {
-    window["x"]!.view();
+    window.x!.view();
     return true;
   } catch {
     return false;

@@ -3,11 +3,13 @@ import { type CanonicalBottleneck, type CanonicalDelta, NO_DELTA } from "../../.
 import { canonicalRewrite } from "../../../shared/delta/canonical-rewrite.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
+import { decodeGraph } from "../../../shared/model/decode-graph.ts";
 import { blockPaths, linearModules } from "../../../shared/model/modules.ts";
 import {
   bottleneckNames,
   factorNames,
   GAINS,
+  NO_FEATURES,
   type ServingFeatures,
   vectorNames,
 } from "../../../shared/model/serving-rewrite.ts";
@@ -175,7 +177,7 @@ async function decoded(features: ServingFeatures, rows: number, extra: Inputs): 
   return every([]).map((_, row) => logits.slice(row * config.vocabSize, (row + 1) * config.vocabSize));
 }
 
-const ALL = { factors: true, vectors: true, bottlenecks: true };
+const ALL = { factors: true, vectors: true, bottlenecks: "any" } as const;
 const [first, second] = [randomDelta("first"), randomDelta("second")];
 
 describe("servingRewrite", { timeout: 30_000 }, () => {
@@ -215,29 +217,39 @@ describe("servingRewrite", { timeout: 30_000 }, () => {
     }
   });
 
-  it.each(["factors", "vectors", "bottlenecks"] as const)("takes no more than it needs: %s alone", async (feature) => {
-    const only = { ...{ factors: false, vectors: false, bottlenecks: false }, [feature]: true };
-    const delta: CanonicalDelta = {
+  it.each<[name: string, features: Partial<ServingFeatures>]>([
+    ["factors alone", { factors: true }],
+    ["vectors alone", { vectors: true }],
+    ["bottlenecks of the block's result", { bottlenecks: "output" }],
+    ["bottlenecks of the stream", { bottlenecks: "stream" }],
+    ["bottlenecks of both kinds", { bottlenecks: "any" }],
+  ])("takes no more than it needs: %s", async (_, wanted) => {
+    const features: ServingFeatures = { ...NO_FEATURES, layout: "rows", ...wanted };
+    const { bottlenecks: intake } = features;
+    const flag = (on: boolean) => f32([COLUMNS], new Float32Array(COLUMNS).fill(on ? 1 : 0));
+    const one = { fromOutput: flag(intake === "output"), fromStream: flag(intake === "stream") };
+    const bottlenecks = [...first.bottlenecks].map(([path, bottleneck]) => {
+      return [path, { ...bottleneck, ...(intake === "any" ? {} : one) }] as const;
+    });
+    const all: CanonicalDelta = { ...first, bottlenecks: new Map(bottlenecks) };
+    const linears = [...first.linears].map(([path, { a, b, scale, bias }]) => {
+      return [
+        path,
+        features.factors ? { a: a!, b: b! } : features.vectors ? { scale: scale!, bias: bias! } : {},
+      ] as const;
+    });
+    const delta = {
       ...NO_DELTA,
-      linears: new Map(
-        [...first.linears].map(([path, { a, b, scale, bias }]) => [
-          path,
-          feature === "factors" ? { a: a!, b: b! } : feature === "vectors" ? { scale: scale!, bias: bias! } : {},
-        ]),
-      ),
-      bottlenecks: feature === "bottlenecks" ? first.bottlenecks : new Map(),
+      linears: new Map(linears),
+      bottlenecks: intake === "none" ? new Map() : all.bottlenecks,
     };
-    const all: Inputs = { ...columnInputs([first], "rows"), ...vectorInputs([first]) };
-    const factorInputs = new Set(linearModules(config).flatMap(({ path }) => Object.values(factorNames(path))));
-    const vectorNamesOf = new Set(linearModules(config).flatMap(({ path }) => Object.values(vectorNames(path))));
-    const belongs = (name: string) =>
-      factorInputs.has(name)
-        ? feature === "factors"
-        : vectorNamesOf.has(name)
-          ? feature === "vectors"
-          : feature === "bottlenecks";
-    const extra = Object.fromEntries(Object.entries(all).filter(([name]) => belongs(name)));
-    const [got] = await decoded({ layout: "rows", ...only }, 1, extra);
+    const { inputs } = decodeGraph(config, { capacity: CAPACITY, features });
+    const taken = new Set(inputs.map(({ name }) => name));
+    const given = Object.entries({ ...columnInputs([all], "rows"), ...vectorInputs([all]) });
+    const extra = Object.fromEntries(given.filter(([name]) => taken.has(name)));
+    const perLayer = { none: 0, output: 2 * 5, stream: 2 * 5, any: 2 * 7 }[intake];
+    expect(Object.keys(extra)).toHaveLength(config.layers * (features.factors || features.vectors ? 14 : perLayer));
+    const [got] = await decoded(features, 1, extra);
     expect(largestDifference(got!, await oracle(delta))).toBeLessThan(1e-4);
   });
 
@@ -259,7 +271,8 @@ describe("servingRewrite", { timeout: 30_000 }, () => {
       const upBias = Object.fromEntries(
         blockPaths(config).map((path) => [bottleneckNames(path).upBias, zeros([2, 1, config.hiddenSize])]),
       );
-      const features = { layout: "bank", factors: false, vectors: false, bottlenecks: false, [kind]: true } as const;
+      const wanted = kind === "factors" ? { factors: true } : { bottlenecks: "any" as const };
+      const features: ServingFeatures = { ...NO_FEATURES, ...wanted };
       const [off, on] = await decoded(features, 2, {
         ...used,
         [GAINS[kind]]: gains,
