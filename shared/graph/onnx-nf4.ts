@@ -12,78 +12,83 @@ import type { Encoder } from "./onnx.ts";
  * rows, which are restored one after the other. onnxruntime runs what needs nothing but inputs whenever it likes, often long
  * before it is used; so whatever is made of the matrix alone is tied to the x that it is to be multiplied by.
  */
-const PART_NUMBERS = 1 << 21;
+const PART_NUMBERS = 1 << 20;
 
 type Operand = Value | string;
-type Part = readonly [start: number, end: number];
 
 export function encodeMatmulNf4({ inputs, outputs, attrs }: NodeOf<"matmulNf4">, encoder: Encoder): void {
   const [x, packed, ...scales] = inputs as [Value, Value, ...Value[]];
-  const absmax = absmaxOf(scales, zeroAfter(x, x.shape.length, encoder), { attrs, encoder });
-  const product: Product = { x, packed, absmax, attrs, encoder, outputs };
-  if (attrs.transB) productByRows(product);
-  else productAcrossRows(product);
+  const parts = rowParts(attrs);
+  // The place of the largest of one number: 0 whatever it is.
+  const zero = encoder.push("ArgMax", [cornerOf(x, { rank: x.shape.length, shape: [1] }, encoder)], {
+    attributes: { axis: 0 },
+  });
+  const absmax = absmaxOf({ scales, zero, attrs }, encoder);
+  const product: Product = { x, parts, matrices: matrixParts({ packed, absmax, parts, zero }, encoder), attrs };
+  if (attrs.transB) productByRows(product, encoder, outputs);
+  else productAcrossRows(product, encoder, outputs);
 }
 
 interface Product {
   readonly x: Value;
-  readonly packed: Value;
-  /** Of all blocks. */
-  readonly absmax: Operand;
+  readonly parts: readonly Part[];
+  /** The bytes and the scales of each part. */
+  readonly matrices: readonly (readonly [packed: Operand, absmax: Operand])[];
   readonly attrs: NodeOf<"matmulNf4">["attrs"];
-  readonly encoder: Encoder;
-  readonly outputs: readonly Value[];
+}
+
+/** Some rows of the matrix. */
+interface Part {
+  readonly rows: number;
+  readonly numbers: number;
 }
 
 /** x Bᵀ: each part of B's rows gives a part of the outputs. */
-function productByRows(product: Product): void {
-  const { x, attrs, encoder, outputs } = product;
-  const parts = rowParts(attrs);
-  const zero = zeroAfter(x, x.shape.length, encoder);
-  const made = parts.map(([start, end]) => {
-    const operands = [x, ...matrixPart(product, [start, end], zero)];
-    const attributes = kernel(attrs.columns, end - start);
-    const last = parts.length === 1 ? { outputs } : {};
-    return encoder.push("MatMulBnb4", operands, { attributes, contrib: true, ...last });
-  });
+function productByRows({ x, parts, matrices, attrs }: Product, encoder: Encoder, outputs: readonly Value[]): void {
+  const made = parts.map(({ rows }, i) =>
+    encoder.push("MatMulBnb4", [x, ...matrices[i]!], {
+      attributes: kernel(attrs.columns, rows),
+      contrib: true,
+      ...(parts.length === 1 ? { outputs } : {}),
+    }),
+  );
   if (made.length > 1) encoder.push("Concat", made, { outputs, attributes: { axis: -1 } });
 }
 
 /**
  * x B: each part of B's rows meets a part of x, and the products add up. The kernel gives x Bᵀ whatever its transB says
- * (onnxruntime 1.30), so it is used to restore the part alone, as a column that is multiplied by 1.
+ * (onnxruntime 1.30), so it is used to restore the part alone, as a column that is multiplied by 1. The 1 is a power of the
+ * sum so far, so that the parts are restored one after the other.
  */
-function productAcrossRows(product: Product): void {
-  const { x, attrs, encoder, outputs } = product;
-  const { columns } = attrs;
+function productAcrossRows({ x, parts, matrices, attrs }: Product, encoder: Encoder, outputs: readonly Value[]): void {
   const rank = x.shape.length;
-  const parts = rowParts(attrs);
+  const sizes = parts.map(({ rows }) => rows);
+  const lefts = parts.length === 1 ? [x] : split(x, { sizes, axis: rank - 1 }, encoder);
+  const nought = encoder.constant(f32([], [0]));
   let sum: Operand = x;
-  parts.forEach(([start, end], i) => {
-    const zero = zeroAfter(sum, rank, encoder);
-    const one = encoder.push("Cast", [encoder.push("Add", [zero, encoder.constant(i64([1, 1], [1]))])], {
-      attributes: { to: { type: "f32" } },
-    });
-    const flat = encoder.push("MatMulBnb4", [one, ...matrixPart(product, [start, end], zero)], {
-      attributes: kernel(1, (end - start) * columns),
-      contrib: true,
-    });
-    const restored = encoder.push("Reshape", [flat, encoder.constant(i64([2], [end - start, columns]))]);
-    const bounds = [start, end, rank - 1].map((bound) => encoder.constant(i64([1], [bound])));
-    const left = parts.length === 1 ? x : encoder.push("Slice", [x, ...bounds]);
+  parts.forEach(({ rows, numbers }, i) => {
+    const one = encoder.push("Pow", [cornerOf(sum, { rank, shape: [1, 1] }, encoder), nought]);
+    const flat = encoder.push("MatMulBnb4", [one, ...matrices[i]!], { attributes: kernel(1, numbers), contrib: true });
+    const restored = encoder.push("Reshape", [flat, encoder.constant(i64([2], [rows, attrs.columns]))]);
     const last = i === parts.length - 1 ? { outputs } : {};
     sum =
       i === 0
-        ? encoder.push("MatMul", [left, restored], last)
-        : encoder.push("Add", [sum, encoder.push("MatMul", [left, restored])], last);
+        ? encoder.push("MatMul", [lefts[i]!, restored], last)
+        : encoder.push("Add", [sum, encoder.push("MatMul", [lefts[i]!, restored])], last);
   });
 }
 
-/** The [1] that holds 0 and is not there before `value` is: the place of the largest of its first number alone. */
-function zeroAfter(value: Operand, rank: number, encoder: Encoder): string {
-  const corner = [0, 1].map((end) => encoder.constant(i64([rank], Array(rank).fill(end))));
-  const first = encoder.push("Reshape", [encoder.push("Slice", [value, ...corner]), encoder.constant(i64([1], [1]))]);
-  return encoder.push("ArgMax", [first], { attributes: { axis: 0, keepdims: 1 } });
+/** The first number of a value of that rank, in the given shape of one element. */
+function cornerOf(
+  value: Operand,
+  { rank, shape }: { readonly rank: number; readonly shape: readonly number[] },
+  encoder: Encoder,
+): string {
+  const bounds = [0, 1].map((end) => encoder.constant(i64([rank], Array(rank).fill(end))));
+  return encoder.push("Reshape", [
+    encoder.push("Slice", [value, ...bounds]),
+    encoder.constant(i64([shape.length], shape)),
+  ]);
 }
 
 const kernel = (inner: number, outer: number) => ({
@@ -98,47 +103,56 @@ const kernel = (inner: number, outer: number) => ({
 function rowParts({ rows, columns }: Product["attrs"]): Part[] {
   const unit = NF4_BLOCK / greatestCommonDivisor(columns, NF4_BLOCK);
   const step = Math.max(1, Math.floor(PART_NUMBERS / columns / unit)) * unit;
-  const starts = Array.from({ length: Math.ceil(rows / step) }, (_, i) => i * step);
-  return starts.map((start) => [start, Math.min(rows, start + step)]);
+  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => {
+    const some = Math.min(step, rows - i * step);
+    return { rows: some, numbers: some * columns };
+  });
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** The bytes and the scales of some rows. */
-function matrixPart({ packed, absmax, attrs, encoder }: Product, [start, end]: Part, zero: string): Operand[] {
-  const { rows, columns } = attrs;
-  if (start === 0 && end === rows) return [packed, absmax];
-  const [first, last] = [start * columns, end * columns];
-  return [
-    sliceAfter(packed, [first / 2, Math.ceil(last / 2)], { zero, encoder }),
-    sliceAfter(absmax, [first / NF4_BLOCK, Math.ceil(last / NF4_BLOCK)], { zero, encoder }),
-  ];
+interface Matrix {
+  readonly packed: Value;
+  readonly absmax: Operand;
+  readonly parts: readonly Part[];
+  readonly zero: string;
 }
 
-/** Elements `start` … `end` − 1 of the first axis, cut out when `zero` is there. */
-function sliceAfter(
+function matrixParts({ packed, absmax, parts, zero }: Matrix, encoder: Encoder): Product["matrices"] {
+  if (parts.length === 1) return [[packed, absmax]];
+  const sizes = (perNumber: number) => parts.map(({ numbers }) => Math.ceil(numbers / perNumber));
+  const bytes = split(wholeAfter(packed, zero, encoder), { sizes: sizes(2), axis: 0 }, encoder);
+  const scales = split(absmax, { sizes: sizes(NF4_BLOCK), axis: 0 }, encoder);
+  return parts.map((_, i) => [bytes[i]!, scales[i]!] as const);
+}
+
+function split(
   value: Operand,
-  bounds: Part,
-  { zero, encoder }: { readonly zero: string; readonly encoder: Encoder },
-): string {
-  const [start, end] = bounds.map((bound) => encoder.push("Add", [encoder.constant(i64([1], [bound])), zero]));
-  return encoder.push("Slice", [value, start!, end!, encoder.constant(i64([1], [0]))]);
+  { sizes, axis }: { readonly sizes: readonly number[]; readonly axis: number },
+  encoder: Encoder,
+): string[] {
+  return encoder.pushMany("Split", [value, encoder.constant(i64([sizes.length], sizes))], {
+    count: sizes.length,
+    attributes: { axis },
+  });
+}
+
+/** A copy that is not made before `zero` is there, where it begins. */
+function wholeAfter(value: Value, zero: string, encoder: Encoder): string {
+  const [end, axis] = [value.shape[0] as number, 0].map((bound) => encoder.constant(i64([1], [bound])));
+  return encoder.push("Slice", [value, zero, end!, axis!]);
 }
 
 /** The scales of NF4 blocks in float32. */
 function absmaxOf(
-  scales: readonly Value[],
-  zero: string,
-  { attrs: { rows, columns }, encoder }: Pick<Product, "attrs" | "encoder">,
+  { scales, zero, attrs: { rows, columns } }: Pick<Product, "attrs"> & { scales: readonly Value[]; zero: string },
+  encoder: Encoder,
 ): Operand {
   const [codes, nested, offset] = scales;
   if (nested === undefined) return codes!;
-  const groups = codes!.shape[0] as number;
-  const numbers = encoder.push("Cast", [sliceAfter(codes!, [0, groups], { zero, encoder })], {
-    attributes: { to: { type: "i32" } },
-  });
+  const numbers = encoder.push("Cast", [wholeAfter(codes!, zero, encoder)], { attributes: { to: { type: "i32" } } });
   const entries = encoder.push("Gather", [encoder.constant(f32([DYNAMIC_MAP.length], DYNAMIC_MAP)), numbers]);
   const scaled = encoder.push("Add", [encoder.push("Mul", [entries, nested]), offset!]);
   const flat = encoder.push("Reshape", [scaled, encoder.constant(i64([1], [-1]))]);

@@ -69,12 +69,22 @@ export class Encoder {
 
   /** Appends the node; gives the name of its first output, a fresh one unless `outputs` names them. */
   push(type: string, inputs: readonly (Value | string)[], options: PushOptions = {}): string {
-    const outputs = options.outputs?.map((output) => this.name(output)) ?? [`#${this.#next++}`];
+    return this.pushMany(type, inputs, { ...options, count: 1 })[0]!;
+  }
+
+  /** The same for a node with `count` outputs; gives all their names. */
+  pushMany(
+    type: string,
+    inputs: readonly (Value | string)[],
+    options: PushOptions & { readonly count: number },
+  ): string[] {
+    const fresh = () => Array.from({ length: options.count }, () => `#${this.#next++}`);
+    const outputs = options.outputs?.map((output) => this.name(output)) ?? fresh();
     const names = inputs.map((input) => (typeof input === "string" ? input : this.name(input)));
     const attributes = options.attributes ?? {};
     const domain = options.contrib ? ({ domain: "com.microsoft" } as const) : {};
     this.nodes.push({ type, inputs: names, outputs, attributes, ...domain });
-    return outputs[0]!;
+    return outputs;
   }
 }
 
