@@ -1,0 +1,27 @@
+/**
+ * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` keeps
+ * the figures under `results`.
+ */
+import { benchQlora } from "./qlora/qlora.ts";
+
+interface Bench {
+  readonly about: string;
+  run(args: readonly string[]): Promise<void>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  qlora: { about: "peak memory of training on a base in 4 bits, beside plain LoRA's", run: benchQlora },
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const bench = BENCHES[name];
+if (bench === undefined) {
+  const list = Object.entries(BENCHES).map(([each, { about }]) => `  ${each.padEnd(10)} ${about}\n`);
+  process.stderr.write(`usage: npm run bench -- NAME [options]\n\n${list.join("")}`);
+  process.exitCode = 2;
+} else {
+  await bench.run(args).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });
+}

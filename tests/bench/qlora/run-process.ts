@@ -1,0 +1,120 @@
+/**
+ * One training job in a process of its own, whose peak memory is then its own: the recipe as the trainer runs it, on a base
+ * that lies on the disk. Takes its options as one JSON argument, tells its parent of every step and at the end of the whole.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ByteSource } from "../../../shared/formats/safetensors.ts";
+import { ChosenSettings, type PeftChoice } from "../../../shared/peft/presets.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { DiskFile } from "../../../trainer/service/disk-file.ts";
+import { peakMemory } from "../machine.ts";
+
+export interface RunOptions {
+  /** Undefined: a process that has loaded the same code and does nothing. */
+  readonly run?: { readonly folder: string; readonly peft: object; readonly steps: number; readonly tokens: number };
+  readonly threads: number;
+}
+
+export interface StepDone {
+  readonly step: number;
+  readonly milliseconds: number;
+  readonly loss: number;
+}
+
+export interface RunResult {
+  readonly peakBytes: number;
+  /** Before the first step: the base is loaded and the graphs are built. */
+  readonly loadedBytes: number;
+  readonly rows: number;
+  readonly rowTokens: number;
+  readonly publishedBytes: number;
+}
+
+export type RunMessage = { readonly step: StepDone } | { readonly result: RunResult };
+
+const send = (message: RunMessage) => process.send!(message);
+const { run, threads } = JSON.parse(process.argv[2]!) as RunOptions;
+const executor = createOnnxRuntimeExecutor({ threads });
+
+if (run === undefined) {
+  send({ result: { peakBytes: peakMemory(), loadedBytes: peakMemory(), rows: 0, rowTokens: 0, publishedBytes: 0 } });
+} else {
+  send({ result: await train(run) });
+}
+
+async function train({ folder, peft, steps, tokens }: NonNullable<RunOptions["run"]>): Promise<RunResult> {
+  const shape = { rows: 0, rowTokens: 0, loadedBytes: 0 };
+  let [since, loss] = [0, 0];
+  const { folder: published } = await supervised(
+    {
+      run: "bench",
+      seed: 1,
+      createdAt: 0,
+      method: {
+        type: "supervised",
+        supervised: {
+          hyperparameters: {
+            n_epochs: "auto",
+            batch_size: 1,
+            learning_rate_multiplier: "auto",
+            learning_rate: 1e-4,
+            max_steps: steps,
+            max_length: tokens,
+            lr_schedule: "constant",
+            warmup_ratio: 0,
+          },
+          peft: ChosenSettings.parse(peft) as PeftChoice,
+        },
+      },
+      base: { id: "bench", digest: "0".repeat(64), files: filesOf(folder) },
+      training: { name: "bench.jsonl", digest: "1".repeat(64), bytes: longExamples() },
+      validation: null,
+      checkpoint: null,
+    },
+    {
+      executor,
+      now: () => performance.now(),
+      event: ({ data }) => {
+        if (data?.row_tokens !== undefined) {
+          Object.assign(shape, {
+            rows: Number(data.rows),
+            rowTokens: Number(data.row_tokens),
+            loadedBytes: peakMemory(),
+          });
+          since = performance.now();
+        }
+        if (data?.loss !== undefined) loss = Number(data.loss);
+      },
+      breathe: async () => undefined,
+      openPages: () => {
+        throw new Error("nothing is paged here");
+      },
+      afterStep: async ({ step }) => {
+        send({ step: { step, milliseconds: performance.now() - since, loss } });
+        since = performance.now();
+      },
+      publishCheckpoint: async () => undefined,
+    },
+  );
+  const publishedBytes = [...published.files.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { ...shape, peakBytes: peakMemory(), publishedBytes };
+}
+
+/** Weights stay on the disk, as they do for a job. */
+function filesOf(folder: string): Map<string, ByteSource> {
+  return new Map(
+    readdirSync(folder).map((name) => {
+      const path = join(folder, name);
+      return [name, name.endsWith(".safetensors") ? new DiskFile(path) : new Uint8Array(readFileSync(path))];
+    }),
+  );
+}
+
+/** Examples that are longer than any row, so that every row is full. */
+function longExamples(): Uint8Array {
+  const text = "The tide comes in and the tide goes out, and the boats go with it. ".repeat(100);
+  const lines = Array.from({ length: 16 }, (_, i) => JSON.stringify({ prompt: `${i}:`, completion: text }));
+  return new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
+}
