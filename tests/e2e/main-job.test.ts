@@ -221,7 +221,7 @@ describe("a stack on the same folder", () => {
     const example = () => ({ OPENAI_BASE_URL: `${url()}/v1`, OPENAI_API_KEY: demo.result.key, MODEL: tuned() });
 
     test("for curl answers", async () => {
-      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "curl -s")], example());
+      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "OPENAI_BASE_URL/chat/completions")], example());
       expect(JSON.parse(stdout)).toMatchObject({ object: "chat.completion", model: tuned() });
     });
 
