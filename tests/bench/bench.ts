@@ -2,7 +2,9 @@
  * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` keeps
  * the figures under `results`.
  */
+import { benchPeft } from "./peft/peft.ts";
 import { benchQlora } from "./qlora/qlora.ts";
+import { benchServing } from "./serving/serving.ts";
 
 interface Bench {
   readonly about: string;
@@ -10,7 +12,12 @@ interface Bench {
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
   qlora: { about: "peak memory of training on a base in 4 bits, beside plain LoRA's", run: benchQlora },
+  serving: {
+    about: "a batch whose rows all have deltas of their own, beside bare rows, in workerd",
+    run: benchServing,
+  },
 };
 
 const [name = "", ...args] = process.argv.slice(2);

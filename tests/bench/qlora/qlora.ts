@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,11 +10,12 @@ import { planMethods } from "../../../shared/peft/combine.ts";
 import { ChosenSettings } from "../../../shared/peft/presets.ts";
 import { type Machine, thisMachine } from "../machine.ts";
 import { median } from "../median.ts";
+import { showProgress } from "../progress.ts";
+import { keepResult } from "../results.ts";
 import { tinyLlamaBlocks, writeBaseFolder } from "./base-folder.ts";
 import type { RunMessage, RunOptions, RunResult, StepDone } from "./run-process.ts";
 
 const PROGRAM = join(import.meta.dirname, "run-process.ts");
-const RESULTS = join(import.meta.dirname, "../results");
 const SIDES = ["lora", "qlora"] as const;
 
 /** What `npm run bench -- qlora --json` prints. */
@@ -84,14 +85,12 @@ export async function benchQlora(args: readonly string[]): Promise<void> {
         tokens: number("tokens"),
         threads: number("threads"),
       })),
-      base: { parameters, file_bytes: readFileSync(join(folder, "model.safetensors")).byteLength, sizes },
+      base: { parameters, file_bytes: statSync(join(folder, "model.safetensors")).size, sizes },
       seconds: Math.round((performance.now() - started) / 1000),
       machine: thisMachine(),
     } satisfies QloraBench;
     process.stdout.write(values.json ? `${JSON.stringify(bench, null, 2)}\n` : `${textReport(bench)}\n`);
-    if (!values.write) return;
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(join(RESULTS, "qlora.json"), `${JSON.stringify(bench, null, 2)}\n`);
+    if (values.write) keepResult("qlora.json", bench);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -111,11 +110,7 @@ async function measure(folder: string, { steps, rounds, tokens, threads }: Measu
   const order = Array.from({ length: rounds }, (_, round) => (round % 2 === 0 ? SIDES : SIDES.toReversed())).flat();
   const total = order.length * steps;
   for (const [i, name] of order.entries()) {
-    const show = (step: number) => {
-      const done = i * steps + step;
-      const bar = "█".repeat(Math.round((24 * done) / total)).padEnd(24, "░");
-      process.stderr.write(`\r${bar} ${done}/${total} steps  ${name.padEnd(5)}${done === total ? "\n" : ""}`);
-    };
+    const show = (step: number) => showProgress(i * steps + step, total, "steps", name);
     show(0);
     const run = { folder, peft: { type: name }, steps, tokens };
     runs.get(name)!.push(await start({ run, threads }, ({ step }) => show(step)));

@@ -1,0 +1,81 @@
+import { i64, tensor } from "../../../shared/tensor.ts";
+import type { Program } from "../../../trainer/engines/executor.ts";
+
+export interface GreedyOptions {
+  /** A `predictionGraph` of `rows` by `tokens`. */
+  readonly program: Program;
+  readonly shape: { readonly rows: number; readonly tokens: number };
+  /** What the program takes beside the tokens: the method's parameters. */
+  readonly values: Parameters<Program["run"]>[0];
+  readonly padId: number;
+  readonly isEnd: (token: number) => boolean;
+}
+
+export interface Draft {
+  /** Placeholders of virtual tokens included. */
+  readonly prompt: readonly number[];
+  /** A guess of the reply; a good one saves time, and none changes the result. */
+  readonly guess: readonly number[];
+}
+
+/**
+ * The likeliest continuation of each prompt, token by token, without the token that ends it; cut where a row ends. At most
+ * `rows` prompts.
+ *
+ * All tokens of the guess are predicted at once and replaced by the predictions, until nothing changes (Jacobi decoding:
+ * Santilli et al., "Accelerating Transformer Inference for Translation via Parallel Decoding", 2023). After n rounds the
+ * first n tokens are those of decoding one by one, and a guess that stays as it is is that decoding. It needs no cache, so that every
+ * method's own training graph can be asked.
+ */
+export async function greedyReplies(drafts: readonly Draft[], options: GreedyOptions): Promise<number[][]> {
+  const { program, shape, values, padId, isEnd } = options;
+  let guesses = drafts.map(({ prompt, guess }) => guess.slice(0, shape.tokens - prompt.length));
+  for (;;) {
+    const feeds = feedsOf(
+      drafts.map(({ prompt }, row) => [...prompt, ...guesses[row]!]),
+      shape,
+      padId,
+    );
+    const { logits } = await program.run({ ...feeds, ...values });
+    const [, , vocabulary] = logits!.shape as [number, number, number];
+    const predict = (row: number, position: number) => {
+      const start = (row * shape.tokens + position) * vocabulary;
+      return largest((logits!.data as Float32Array).subarray(start, start + vocabulary));
+    };
+    const replies = drafts.map(({ prompt }, row) => {
+      const reply: number[] = [];
+      // Behind the guess the text is padding, whose predictions are still good for another guess.
+      for (let position = prompt.length - 1; position + 1 < shape.tokens; position++) {
+        reply.push(predict(row, position));
+        if (isEnd(reply.at(-1)!)) break;
+      }
+      return reply;
+    });
+    const settled = replies.every((reply, row) => reply.every((token, at) => token === guesses[row]![at]));
+    if (settled) return replies.map((reply) => reply.filter((token) => !isEnd(token)));
+    guesses = replies;
+  }
+}
+
+/** One sequence a row, padding behind it; a row more than there are sequences is padding alone. */
+function feedsOf(sequences: readonly (readonly number[])[], { rows, tokens }: GreedyOptions["shape"], padId: number) {
+  const size = [rows, tokens];
+  const cells = Array.from({ length: rows * tokens }, (_, cell) => [Math.floor(cell / tokens), cell % tokens] as const);
+  return {
+    tokens: i64(
+      size,
+      cells.map(([row, at]) => sequences[row]?.[at] ?? padId),
+    ),
+    positions: i64(
+      size,
+      cells.map(([, at]) => at),
+    ),
+    segments: tensor("i32", size, new Int32Array(rows * tokens).fill(1)),
+  };
+}
+
+function largest(logits: Float32Array): number {
+  let best = 0;
+  for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
+  return best;
+}

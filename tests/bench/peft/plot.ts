@@ -1,0 +1,70 @@
+import { median } from "../median.ts";
+import { type Axis, drawFigure } from "../plot/svg.ts";
+import type { PeftBench, PeftBenchRow } from "./result.ts";
+
+/** So many medians an axis of unbounded values shows at most: one method that has not learnt would press the others together. */
+const SHOWN_MEDIANS = 4;
+
+/** What of a row an axis shows. */
+interface Shown {
+  readonly axis: Axis;
+  readonly of: (row: PeftBenchRow) => number;
+  readonly unbounded?: true;
+}
+
+const QUALITY: Shown = {
+  axis: {
+    title: "held-out loss, nats a token (better is up)",
+    log: true,
+    reversed: true,
+    format: (value) => Number(value.toPrecision(2)).toString(),
+  },
+  of: (row) => row.held_out_loss,
+  unbounded: true,
+};
+
+const COSTS: readonly Shown[] = [
+  {
+    axis: {
+      title: "trainable parameters",
+      log: true,
+      format: (value) => Intl.NumberFormat("en", { notation: "compact" }).format(value),
+    },
+    of: (row) => row.trainable_parameters,
+  },
+  {
+    axis: { title: "peak memory of training, MB", format: (value) => value.toFixed(0) },
+    of: (row) => row.peak_bytes / 1e6,
+  },
+  {
+    axis: { title: "training time, ms a token", format: (value) => Number(value.toPrecision(3)).toString() },
+    of: (row) => row.ms_per_token.median,
+  },
+  {
+    axis: {
+      title: "forgetting: growth of the loss on the base's own text, nats a token",
+      format: (value) => Number(value.toPrecision(2)).toString(),
+    },
+    of: (row) => row.forgetting,
+    unbounded: true,
+  },
+];
+
+function axisOf({ axis, of, unbounded }: Shown, rows: readonly PeftBenchRow[]): Axis {
+  const middle = median(rows.map(of));
+  return unbounded && middle > 0 ? { ...axis, limit: SHOWN_MEDIANS * middle } : axis;
+}
+
+/** Held-out quality against what each method costs. */
+export function plotOf({ rows, task, base }: PeftBench): string {
+  const best = rows.toSorted((a, b) => a.held_out_loss - b.held_out_loss).map(({ name }) => name);
+  return drawFigure({
+    title: `Methods after ${task.steps} steps on ${task.training_file}`,
+    description: `Four scatter plots of the held-out loss of each method, against its trainable parameters, its peak memory, its training time and what it made the base forget. From the lowest loss to the highest: ${best.join(", ")}. The base's loss is ${base.held_out_loss.toFixed(2)}.`,
+    panels: COSTS.map((cost) => ({
+      x: axisOf(cost, rows),
+      y: axisOf(QUALITY, rows),
+      dots: rows.map((row) => ({ label: row.name, x: cost.of(row), y: QUALITY.of(row) })),
+    })),
+  });
+}

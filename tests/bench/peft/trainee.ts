@@ -1,0 +1,220 @@
+import type { Graph } from "../../../shared/graph/graph.ts";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { attachMethods } from "../../../shared/peft/combine.ts";
+import type { PeftChoice } from "../../../shared/peft/presets.ts";
+import type { Tensor } from "../../../shared/tensor.ts";
+import { createStepPlan } from "../../../trainer/data/step-plan.ts";
+import type { Executor, NamedTensors, Program } from "../../../trainer/engines/executor.ts";
+import { decodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
+import { parameterValues } from "../../../trainer/loop/training-state.ts";
+import type { BaseFolder, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
+import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { NO_METHOD } from "../../support/peft.ts";
+import { peakMemory } from "../machine.ts";
+import { measureQuality, type Quality } from "./measure.ts";
+import { BATCH_SIZE, examplesOf, SEED, sailor } from "./task.ts";
+
+/** A step as it was timed. */
+export interface TimedStep {
+  readonly milliseconds: number;
+  /** Milliseconds of processor time, all threads together. */
+  readonly processor: number;
+  /** Of the texts that the step learnt from; placeholders and padding do not count. */
+  readonly tokens: number;
+  /** Runs of the training graph that it took. */
+  readonly microBatches: number;
+}
+
+export interface Round {
+  readonly steps: readonly TimedStep[];
+  /** Of the last step. */
+  readonly loss: number;
+  /** Bytes, from the start of the process up to now. */
+  readonly peakBytes: number;
+}
+
+export interface Finished extends Quality {
+  /** Files of the published delta or model. */
+  readonly publishedBytes: number;
+  readonly learningRate: number;
+  /** Rows of a micro-batch, and tokens of a row. */
+  readonly shape: { readonly rows: number; readonly tokens: number };
+}
+
+export interface TraineeOptions {
+  readonly executor: Executor;
+  readonly base: BaseFolder;
+  /** null for the base as it is. */
+  readonly peft: PeftChoice | null;
+  readonly totalSteps: number;
+  /** Instead of the method's own. */
+  readonly learningRate?: number | undefined;
+  /** How many questions and documents to measure on in the end; all when left out. */
+  readonly samples?: number | undefined;
+}
+
+const RUN = "bench";
+/** What recipes call the graph of a micro-batch. */
+const TRAINING_GRAPH = "training_step";
+
+/** Milliseconds on the clock, and those of processor time that this process has had. */
+function now(): { wall: number; processor: number } {
+  const { user, system } = process.cpuUsage();
+  return { wall: performance.now(), processor: (user + system) / 1000 };
+}
+
+/**
+ * One contender's training, by the recipe that a job runs, which stands still between the rounds that it is asked for: so
+ * that many contenders can take turns.
+ */
+export class Trainee {
+  readonly #options: TraineeOptions;
+  readonly #tokensOfStep: readonly number[];
+  #outcome: Promise<RecipeOutcome> | undefined;
+  #started: Readonly<Record<string, unknown>> = {};
+  #end: Uint8Array | undefined;
+  /** Steps left of the round, what they took, and who waits for it. */
+  #left = 0;
+  #steps: TimedStep[] = [];
+  #microBatches = 0;
+  #loss = Number.NaN;
+  #since = now();
+  #roundOver: (round: Round) => void = () => {};
+  #resume: () => void = () => {};
+
+  private constructor(options: TraineeOptions, tokensOfStep: readonly number[]) {
+    this.#options = options;
+    this.#tokensOfStep = tokensOfStep;
+  }
+
+  static async create(options: TraineeOptions): Promise<Trainee> {
+    const { tokenizer, weights } = loadModelFolder(options.base.files);
+    // Read here, so that the process without any training holds what the others begin with.
+    for (const _ of weights.values());
+    const examples = await examplesOf(await sailor("training"), tokenizer);
+    const plan = createStepPlan({ examples: examples.length, batchSize: BATCH_SIZE, accumulation: 1, seed: SEED });
+    const tokensOf = (step: number) =>
+      plan
+        .groups(step)
+        .flat()
+        .reduce((sum, index) => sum + examples[index]!.ids.length, 0);
+    return new Trainee(
+      options,
+      Array.from({ length: options.totalSteps }, (_, step) => tokensOf(step)),
+    );
+  }
+
+  /** The next `count` steps of the run, of which so many must be left. */
+  async train(count: number): Promise<Round> {
+    this.#left = count;
+    this.#steps = [];
+    const over = new Promise<Round>((resolve) => {
+      this.#roundOver = resolve;
+    });
+    this.#since = now();
+    this.#resume();
+    this.#outcome ??= this.#run();
+    return Promise.race([over, this.#outcome.then((): never => this.#tooLong())]);
+  }
+
+  /** After the last round: what the run has come to. */
+  async finish(): Promise<Finished> {
+    const { executor, base, peft, samples } = this.#options;
+    if (peft === null) {
+      const quality = await measureQuality({ executor, base, method: NO_METHOD, values: new Map(), samples });
+      return { ...quality, publishedBytes: 0, learningRate: 0, shape: { rows: 0, tokens: 0 } };
+    }
+    this.#resume();
+    const outcome = await this.#outcome!;
+    const { config, weights, tokenizer } = loadModelFolder(base.files);
+    const encode = (text: string) => tokenizer.encode(text);
+    const method = attachMethods({ config, weights, settings: peft, seed: SEED, encode, param: "peft" });
+    const state = decodeCheckpoint(this.#end!, RUN, method.parameters, method.afterStep?.memory);
+    const values: ReadonlyMap<string, Tensor> = parameterValues(state, method.parameters);
+    const files = [...outcome.folder.files.values()];
+    return {
+      ...(await measureQuality({ executor, base, method, values, samples })),
+      publishedBytes: files.reduce((sum, { byteLength }) => sum + byteLength, 0),
+      learningRate: Number(outcome.hyperparameters.learning_rate),
+      shape: { rows: Number(this.#started.rows), tokens: Number(this.#started.row_tokens) },
+    };
+  }
+
+  async #run(): Promise<RecipeOutcome> {
+    const { executor, base, peft, totalSteps, learningRate } = this.#options;
+    const job: RecipeJob = {
+      run: RUN,
+      seed: SEED,
+      createdAt: 0,
+      method: {
+        type: "supervised",
+        supervised: {
+          hyperparameters: {
+            n_epochs: "auto",
+            batch_size: BATCH_SIZE,
+            learning_rate_multiplier: "auto",
+            max_steps: totalSteps,
+            ...(learningRate === undefined ? {} : { learning_rate: learningRate }),
+          },
+          peft: peft!,
+        },
+      },
+      base,
+      training: await sailor("training"),
+      validation: null,
+      checkpoint: null,
+    };
+    return supervised(job, {
+      executor: {
+        ...executor,
+        compile: async (graph, settings) => this.#counted(graph, await executor.compile(graph, settings)),
+      },
+      now: () => performance.now(),
+      event: ({ data }) => {
+        if (data?.row_tokens !== undefined) this.#started = data;
+        if (data?.loss !== undefined) this.#loss = Number(data.loss);
+      },
+      breathe: async () => undefined,
+      afterStep: (progress) => this.#afterStep(progress),
+      publishCheckpoint: async () => undefined,
+      openPages: () => {
+        throw new Error("No contender pages its moments.");
+      },
+    });
+  }
+
+  #counted({ name }: Graph, program: Program): Program {
+    if (name !== TRAINING_GRAPH) return program;
+    const run = (feeds: NamedTensors) => {
+      this.#microBatches += 1;
+      return program.run(feeds);
+    };
+    return { run, dispose: () => program.dispose() };
+  }
+
+  async #afterStep({ step, totalSteps, state }: Progress): Promise<void> {
+    const { wall, processor } = now();
+    this.#steps.push({
+      milliseconds: wall - this.#since.wall,
+      processor: processor - this.#since.processor,
+      tokens: this.#tokensOfStep[step - 1]!,
+      microBatches: this.#microBatches,
+    });
+    this.#microBatches = 0;
+    this.#left -= 1;
+    if (this.#left === 0) {
+      const resumed = new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+      const peakBytes = peakMemory();
+      if (step === totalSteps) this.#end = state();
+      this.#roundOver({ steps: this.#steps, loss: this.#loss, peakBytes });
+      await resumed;
+    }
+    this.#since = now();
+  }
+
+  #tooLong(): never {
+    throw new Error(`The run ends before this round does: it has ${this.#options.totalSteps} steps.`);
+  }
+}

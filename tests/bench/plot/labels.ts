@@ -1,0 +1,127 @@
+/** Puts a label beside each dot of a plot, so that no label covers another or a dot, and few lines do. Units: pixels, y downwards. */
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Box extends Point {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Dot extends Point {
+  /** The size of its label. */
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface PlacedLabel {
+  /** Where the label is; `x` and `y` are its upper left corner. */
+  readonly box: Box;
+  /** From the dot to the label where they are apart. */
+  readonly leader?: readonly [Point, Point];
+}
+
+/** Dots keep this free around their centre. */
+const DOT_RADIUS = 6;
+/** From the dot's centre to a label right beside it, which needs no line. */
+const BESIDE = 8;
+/** How far the places are apart that are tried beyond. */
+const GRID = 5;
+/** What a line that goes through a label or a dot is worth avoiding, in pixels of its length. */
+const CROSSED_LABEL = 400;
+const CROSSED_DOT = 60;
+
+/** Labels in the order of the dots, each inside `bounds`. Throws where there is no room left. */
+export function placeLabels(dots: readonly Dot[], bounds: Box): PlacedLabel[] {
+  const placed = new Map<number, PlacedLabel>();
+  // The most crowded first: they have the fewest places.
+  const crowd = (dot: Dot) => dots.filter((other) => Math.hypot(other.x - dot.x, other.y - dot.y) < 60).length;
+  const order = [...dots.keys()].sort((a, b) => crowd(dots[b]!) - crowd(dots[a]!) || a - b);
+  for (const index of order) {
+    const others = [...placed.values()];
+    const free = candidates(dots[index]!, bounds).filter(
+      ({ box }) =>
+        contains(bounds, box) &&
+        dots.every((dot) => !overlap(box, around(dot))) &&
+        others.every((other) => !overlap(box, other.box) && !(other.leader && crosses(other.leader, box))),
+    );
+    const cost = ({ leader, distance }: Candidate) => {
+      if (leader === undefined) return distance;
+      const labels = others.filter(({ box }) => crosses(leader, box)).length;
+      const passed = dots.filter((dot, other) => other !== index && crosses(leader, around(dot))).length;
+      return distance + CROSSED_LABEL * labels + CROSSED_DOT * passed;
+    };
+    const costs = free.map(cost);
+    const best = free[costs.indexOf(Math.min(...costs))];
+    if (best === undefined) throw new Error(`There is no room for the label of dot ${index}`);
+    placed.set(index, best);
+  }
+  return dots.map((_, index) => {
+    const { box, leader } = placed.get(index)!;
+    return leader === undefined ? { box } : { box, leader };
+  });
+}
+
+interface Candidate extends PlacedLabel {
+  readonly distance: number;
+}
+
+/** Right beside the dot, and everywhere in the bounds. */
+function candidates({ x, y, width, height }: Dot, bounds: Box): Candidate[] {
+  const beside = [x + BESIDE, x - BESIDE - width].map((left, side) => ({
+    box: { x: left, y: y - height / 2, width, height },
+    distance: side,
+  }));
+  const columns = Math.floor((bounds.width - width) / GRID) + 1;
+  const rows = Math.floor((bounds.height - height) / GRID) + 1;
+  const anywhere = Array.from({ length: Math.max(0, columns * rows) }, (_, cell) => {
+    const left = bounds.x + GRID * (cell % columns);
+    const top = bounds.y + GRID * Math.floor(cell / columns);
+    // The point of the label's rim that is nearest to the dot.
+    const end = { x: clamp(x, left, left + width), y: clamp(y, top, top + height) };
+    const leader = [{ x, y }, end] as const;
+    return { box: { x: left, y: top, width, height }, leader, distance: Math.hypot(end.x - x, end.y - y) };
+  });
+  return [...beside, ...anywhere];
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}
+
+function around({ x, y }: Point): Box {
+  return { x: x - DOT_RADIUS, y: y - DOT_RADIUS, width: 2 * DOT_RADIUS, height: 2 * DOT_RADIUS };
+}
+
+function contains(outer: Box, inner: Box): boolean {
+  return (
+    inner.x >= outer.x &&
+    inner.y >= outer.y &&
+    inner.x + inner.width <= outer.x + outer.width &&
+    inner.y + inner.height <= outer.y + outer.height
+  );
+}
+
+export function overlap(a: Box, b: Box): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+/** Whether a line goes through a box: the box's slabs leave a stretch of it (Liang and Barsky, 1984). */
+export function crosses([from, to]: readonly [Point, Point], box: Box): boolean {
+  let [enter, leave] = [0, 1];
+  for (const [start, step, low, high] of [
+    [from.x, to.x - from.x, box.x, box.x + box.width],
+    [from.y, to.y - from.y, box.y, box.y + box.height],
+  ] as const) {
+    if (step === 0) {
+      if (start <= low || start >= high) return false;
+      continue;
+    }
+    const [first, second] = [(low - start) / step, (high - start) / step];
+    enter = Math.max(enter, Math.min(first, second));
+    leave = Math.min(leave, Math.max(first, second));
+  }
+  return enter < leave;
+}

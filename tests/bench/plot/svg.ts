@@ -1,0 +1,156 @@
+/** Panels of dots as an SVG file: no scripts, no outside fonts, readable on light and dark pages and by screen readers. */
+import { type Box, placeLabels } from "./labels.ts";
+import { type Scale, scale } from "./scale.ts";
+
+export interface Figure {
+  readonly title: string;
+  /** What the figure shows, for those who do not see it. */
+  readonly description: string;
+  readonly panels: readonly Panel[];
+}
+
+/** Dots over two axes. */
+export interface Panel {
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly dots: readonly LabelledDot[];
+}
+
+export interface Axis {
+  readonly title: string;
+  readonly log?: boolean;
+  /** Small values at the far end. */
+  readonly reversed?: boolean;
+  /** Values beyond it are drawn here, hollow, and their labels say how much they are. */
+  readonly limit?: number;
+  readonly format: (value: number) => string;
+}
+
+export interface LabelledDot {
+  readonly label: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+const COLUMNS = 2;
+const PANEL = { width: 470, height: 350 };
+const MARGIN = { left: 56, right: 14, top: 14, bottom: 46 };
+const HEADER = 34;
+const LABEL_HEIGHT = 13;
+/** Of the font below, on the generous side. */
+const LETTER_WIDTH = 6.4;
+
+const STYLE = `
+  text { font: 11px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
+  .title { font-size: 14px; font-weight: 600 }
+  .page { fill: #ffffff }
+  .grid { stroke: #d8dee4 }
+  .axis { fill: #59636e }
+  .leader { stroke: #8c959f; stroke-width: .75 }
+  .dot { fill: #0969da }
+  .beyond { fill: #ffffff; stroke: #0969da; stroke-width: 1.5 }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    .page { fill: #0d1117 }
+    .grid { stroke: #30363d }
+    .axis { fill: #9198a1 }
+    .leader { stroke: #6e7681 }
+    .dot { fill: #58a6ff }
+    .beyond { fill: #0d1117; stroke: #58a6ff }
+  }
+`;
+
+export function drawFigure({ title, description, panels }: Figure): string {
+  const width = COLUMNS * PANEL.width;
+  const height = HEADER + Math.ceil(panels.length / COLUMNS) * PANEL.height;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc">`,
+    `<title id="title">${escaped(title)}</title>`,
+    `<desc id="desc">${escaped(description)}</desc>`,
+    `<style>${STYLE}</style>`,
+    `<rect class="page" width="${width}" height="${height}"/>`,
+    `<text class="title" x="${MARGIN.left}" y="22">${escaped(title)}</text>`,
+    ...panels.map((panel, index) => {
+      const [column, row] = [index % COLUMNS, Math.floor(index / COLUMNS)];
+      return `<g transform="translate(${column * PANEL.width} ${HEADER + row * PANEL.height})">\n${drawPanel(panel)}\n</g>`;
+    }),
+    "</svg>\n",
+  ].join("\n");
+}
+
+function drawPanel({ x, y, dots }: Panel): string {
+  const area: Box = {
+    x: MARGIN.left,
+    y: MARGIN.top,
+    width: PANEL.width - MARGIN.left - MARGIN.right,
+    height: PANEL.height - MARGIN.top - MARGIN.bottom,
+  };
+  const [left, right, top, bottom] = [area.x, area.x + area.width, area.y, area.y + area.height];
+  const [across, upwards] = [axisScale(x, dots, "x", [left, right]), axisScale(y, dots, "y", [bottom, top])];
+  const placed = dots.map((dot) => {
+    const beyond = [...(isBeyond(x, dot.x) ? [x.format(dot.x)] : []), ...(isBeyond(y, dot.y) ? [y.format(dot.y)] : [])];
+    return {
+      ...dot,
+      label: beyond.length === 0 ? dot.label : `${dot.label} (${beyond.join(", ")})`,
+      name: `${dot.label}: ${x.format(dot.x)}, ${y.format(dot.y)}`,
+      style: beyond.length === 0 ? "dot" : "beyond",
+      at: { x: across.place(limited(x, dot.x)), y: upwards.place(limited(y, dot.y)) },
+    };
+  });
+  const labels = placeLabels(
+    placed.map(({ at, label }) => ({ ...at, width: LETTER_WIDTH * label.length, height: LABEL_HEIGHT })),
+    area,
+  );
+  return [
+    ...across.ticks.flatMap((tick) => {
+      const at = pixel(across.place(tick));
+      return [line("grid", at, top, at, bottom), text("axis", at, bottom + 16, x.format(tick), "middle")];
+    }),
+    ...upwards.ticks.flatMap((tick) => {
+      const at = pixel(upwards.place(tick));
+      return [line("grid", left, at, right, at), text("axis", left - 6, at + 4, y.format(tick), "end")];
+    }),
+    text("axis", (left + right) / 2, bottom + 34, x.title, "middle"),
+    `<text class="axis" text-anchor="middle" transform="translate(12 ${(top + bottom) / 2}) rotate(-90)">${escaped(y.title)}</text>`,
+    ...labels.flatMap(({ leader }) => (leader ? [line("leader", ...leader.flatMap((end) => [end.x, end.y]))] : [])),
+    ...placed.map(
+      ({ at, style, name }) =>
+        `<circle class="${style}" cx="${pixel(at.x)}" cy="${pixel(at.y)}" r="4"><title>${escaped(name)}</title></circle>`,
+    ),
+    ...labels.map(({ box }, index) => text("", box.x, box.y + LABEL_HEIGHT - 3, placed[index]!.label, "start")),
+  ].join("\n");
+}
+
+function axisScale(
+  axis: Axis,
+  dots: readonly LabelledDot[],
+  of: "x" | "y",
+  [start, end]: readonly [number, number],
+): Scale {
+  const values = dots.map((dot) => limited(axis, dot[of]));
+  return scale({ values, log: axis.log ?? false, range: axis.reversed ? [end, start] : [start, end] });
+}
+
+function isBeyond({ limit }: Axis, value: number): boolean {
+  return limit !== undefined && value > limit;
+}
+
+function limited({ limit }: Axis, value: number): number {
+  return limit === undefined ? value : Math.min(value, limit);
+}
+
+function line(name: string, ...[x1, y1, x2, y2]: readonly number[]): string {
+  return `<line class="${name}" x1="${pixel(x1!)}" y1="${pixel(y1!)}" x2="${pixel(x2!)}" y2="${pixel(y2!)}"/>`;
+}
+
+function text(name: string, x: number, y: number, content: string, anchor: "start" | "middle" | "end"): string {
+  const style = name === "" ? "" : ` class="${name}"`;
+  return `<text${style} x="${pixel(x)}" y="${pixel(y)}" text-anchor="${anchor}">${escaped(content)}</text>`;
+}
+
+/** A tenth of a pixel is enough, and keeps the file small. */
+const pixel = (value: number) => Math.round(10 * value) / 10;
+
+function escaped(content: string): string {
+  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}

@@ -1,0 +1,102 @@
+/** Runs the benchmark's worker in a workerd of its own, bundled as the Worker is. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { buildWasm } from "../../../infra/start/build-wasm.ts";
+import type { Round } from "./round.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
+const DATE = "2026-07-01";
+
+export interface ServingWorker {
+  /** Which clock `ms` is read from. */
+  readonly clock: "processor" | "wall";
+  /** Does it; `ms` is what one time took. */
+  run(round: Round): Promise<{ readonly ms: number; readonly layout: "bank" | "rows" }>;
+  dispose(): Promise<void>;
+}
+
+export async function openServingWorker(): Promise<ServingWorker> {
+  buildWasm();
+  const folder = mkdtempSync(join(tmpdir(), "trimtab-bench-"));
+  const settings = join(folder, "wrangler.json");
+  const main = join(ROOT, "tests/workerd/serving-bench.ts");
+  writeFileSync(settings, JSON.stringify({ name: "serving", main, compatibility_date: DATE }));
+  const bundle = join(folder, "bundle");
+  await promisify(execFile)(
+    process.execPath,
+    [WRANGLER, "deploy", "--dry-run", "--outdir", bundle, "--config", settings],
+    {
+      cwd: ROOT,
+      env: { ...process.env, CI: "true", WRANGLER_SEND_METRICS: "false", XDG_CONFIG_HOME: join(folder, "config") },
+    },
+  );
+  const wasm = readdirSync(bundle).filter((name) => name.endsWith(".wasm"));
+  const before = new Set(workerds());
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      name: "serving",
+      modulesRoot: bundle,
+      modules: [
+        { type: "ESModule", path: join(bundle, "serving-bench.js") },
+        ...wasm.map((name) => ({ type: "CompiledWasm" as const, path: join(bundle, name) })),
+      ],
+      compatibilityDate: DATE,
+      cf: false,
+      log: new Log(LogLevel.WARN),
+      telemetry: { enabled: false },
+    }),
+  );
+  await miniflare.ready;
+  const pid = workerds().find((each) => !before.has(each));
+  const now = () => (pid === undefined ? performance.now() : processorMs(pid));
+  return {
+    clock: pid === undefined ? "wall" : "processor",
+    async run(round) {
+      const start = now();
+      const response = await miniflare.dispatchFetch("http://serving/", {
+        method: "POST",
+        body: JSON.stringify(round),
+      });
+      const text = await response.text();
+      const ms = (now() - start) / round.times;
+      if (!response.ok) throw new Error(text);
+      return { ms, layout: text as "bank" | "rows" };
+    },
+    async dispose() {
+      await miniflare.dispose();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Processes of workerd that this one started, where Linux lists them. */
+function workerds(): number[] {
+  const pids = readable(() => readdirSync("/proc").filter((name) => /^\d+$/.test(name))) ?? [];
+  return pids.map(Number).filter((pid) => {
+    const stat = readable(() => readFileSync(`/proc/${pid}/stat`, "utf8")) ?? "";
+    return new RegExp(`\\(workerd\\) \\S ${process.pid} `).test(stat);
+  });
+}
+
+/** Time that all threads of a process have run, which other processes on the machine do not add to. */
+function processorMs(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  const times = readdirSync(tasks).map((task) => {
+    const stat = readable(() => readFileSync(`${tasks}/${task}/schedstat`, "utf8")) ?? "0";
+    return Number(stat.split(" ")[0]);
+  });
+  return times.reduce((sum, ns) => sum + ns, 0) / 1e6;
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,180 @@
+import { parseArgs } from "node:util";
+import { type Machine, thisMachine } from "../machine.ts";
+import { median } from "../median.ts";
+import { showProgress } from "../progress.ts";
+import { keepResult } from "../results.ts";
+import { LOADS, type Load, POSITIONS, RANK } from "./deltas.ts";
+import { openServingWorker, type ServingWorker } from "./in-workerd.ts";
+import { crossingTable, loadTable } from "./report.ts";
+import { type Batch, MATRICES, SLOTS } from "./round.ts";
+
+const SIZES = [1, 4, SLOTS];
+const DISTINCT = [1, 2, 3, 4, 6, 8, 16];
+const LAYOUTS = ["bank", "rows", "chosen"] as const;
+
+/** Medians over the rounds. */
+export interface LoadResult {
+  readonly load: Load;
+  readonly rows: number;
+  readonly layout: "bank" | "rows";
+  readonly stepMs: number;
+  /** What a step takes longer than on the bare base, in the same rounds: 0.1 is a tenth more. */
+  readonly overhead: number;
+  readonly joinMs: number;
+  readonly prefillMs: number;
+}
+
+/** A step of 16 rows that share so many different LoRA deltas, in both layouts. */
+export interface CrossingResult {
+  readonly distinct: number;
+  readonly bankMs: number;
+  readonly rowsMs: number;
+  readonly chosen: "bank" | "rows";
+}
+
+export interface ServingBench {
+  readonly command: string;
+  /** ISO 8601. */
+  readonly created_at: string;
+  readonly seconds: number;
+  readonly machine: Machine;
+  readonly clock: "processor" | "wall";
+  readonly ceiling: { readonly gemmGflops: number; readonly gemvGbPerSecond: number };
+  readonly rank: number;
+  readonly positions: number;
+  readonly loads: readonly LoadResult[];
+  readonly crossing: readonly CrossingResult[];
+}
+
+/**
+ * Inside workerd, one thread, on the embedded base: what a decoding step of a batch takes whose rows all have a delta of their
+ * own, for each method, beside one on the bare base, and where one layout of the factors becomes cheaper than the other. The
+ * loads take turns, so that what else the machine does hits them alike; where the system counts it, times are the processor's.
+ */
+export async function benchServing(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: "string", default: "9" },
+      steps: { type: "string", default: "8" },
+      json: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+    },
+  });
+  const worker = await openServingWorker();
+  try {
+    const started = performance.now();
+    const settings = { rounds: Number(values.rounds), steps: Number(values.steps) };
+    const bench = {
+      command: ["npm run bench -- serving", ...args].join(" "),
+      created_at: new Date().toISOString(),
+      ...(await measure(worker, settings)),
+      seconds: Math.round((performance.now() - started) / 1000),
+      machine: thisMachine(),
+    } satisfies ServingBench;
+    const text = values.json ? JSON.stringify(bench, null, 2) : `${loadTable(bench)}\n\n${crossingTable(bench)}`;
+    process.stdout.write(`${text}\n`);
+    if (values.write) keepResult("serving.json", bench);
+  } finally {
+    await worker.dispose();
+  }
+}
+
+interface Settings {
+  readonly rounds: number;
+  readonly steps: number;
+}
+
+interface Taken {
+  readonly layout: "bank" | "rows";
+  readonly stepMs: number;
+  readonly joinMs: number;
+  readonly prefillMs: number;
+}
+
+async function measure(worker: ServingWorker, settings: Settings) {
+  const [gemm, gemv]: [number[], number[]] = [[], []];
+  const ceiling = async () => {
+    gemm.push((await worker.run({ op: "gemm", times: 1 })).ms);
+    gemv.push((await worker.run({ op: "gemv", times: 20 })).ms);
+  };
+  const cases = SIZES.flatMap((rows) => LOADS.map((load) => ({ load, rows, layout: "chosen" as const })));
+  const shares = DISTINCT.flatMap((distinct) =>
+    LAYOUTS.map((layout) => ({ load: "lora" as const, rows: SLOTS, layout, distinct })),
+  );
+  const total = (settings.rounds + 1) * (cases.length + shares.length);
+  let done = 0;
+  const taking = (what: string) => showProgress(done++, total, "batches", what);
+  const loads = await inTurns(cases, settings.rounds, ceiling, (batch) => {
+    taking(`${batch.rows} rows of ${batch.load}`);
+    return takeLoad(worker, batch, settings);
+  });
+  const crossing = await inTurns(shares, settings.rounds, ceiling, (batch) => {
+    taking(`${batch.distinct} LoRA deltas, ${batch.layout}`);
+    return takeStep(worker, batch, settings);
+  });
+  showProgress(total, total, "batches", "");
+  const numbers = MATRICES.count * MATRICES.size ** 2;
+  return {
+    clock: worker.clock,
+    ceiling: {
+      gemmGflops: (2 * MATRICES.rows * numbers) / median(gemm) / 1e6,
+      gemvGbPerSecond: (4 * numbers) / median(gemv) / 1e6,
+    },
+    rank: RANK,
+    positions: POSITIONS,
+    loads: cases.map(({ load, rows }, i) => {
+      const bare = loads[cases.findIndex((other) => other.load === "bare" && other.rows === rows)]!;
+      const taken = loads[i]!;
+      const middle = (of: (one: Taken) => number) => median(taken.map(of));
+      return {
+        load,
+        rows,
+        layout: taken[0]!.layout,
+        stepMs: middle(({ stepMs }) => stepMs),
+        overhead: median(taken.map(({ stepMs }, round) => stepMs / bare[round]!.stepMs)) - 1,
+        joinMs: middle(({ joinMs }) => joinMs),
+        prefillMs: middle(({ prefillMs }) => prefillMs),
+      };
+    }),
+    crossing: DISTINCT.map((distinct, i) => {
+      const [bank, rows, chosen] = crossing.slice(LAYOUTS.length * i, LAYOUTS.length * (i + 1));
+      const middle = (taken: typeof bank) => median(taken!.map(({ ms }) => ms));
+      return { distinct, bankMs: middle(bank), rowsMs: middle(rows), chosen: chosen![0]!.layout };
+    }),
+  };
+}
+
+async function takeStep(worker: ServingWorker, batch: Batch, { steps }: Settings) {
+  await worker.run({ op: "arrange", times: 1, batch });
+  // The first step may have to make windows.
+  await worker.run({ op: "step", times: 1 });
+  return worker.run({ op: "step", times: Math.ceil((steps * SLOTS) / (batch.rows + 3)) });
+}
+
+async function takeLoad(worker: ServingWorker, batch: Batch, settings: Settings): Promise<Taken> {
+  const { ms: stepMs, layout } = await takeStep(worker, batch, settings);
+  const { ms: joinMs } = await worker.run({ op: "join", times: 10 });
+  const prefillMs = batch.rows === 1 ? (await worker.run({ op: "prefill", times: 4 })).ms : 0;
+  return { layout, stepMs, joinMs, prefillMs };
+}
+
+/** Every case once a round, forwards and backwards; what was taken of each case, by round. A first round only warms up. */
+async function inTurns<C, T>(
+  cases: readonly C[],
+  rounds: number,
+  between: () => Promise<void>,
+  take: (one: C) => Promise<T>,
+): Promise<T[][]> {
+  const taken = cases.map((): T[] => []);
+  for (let round = -1; round < rounds; round++) {
+    const order = [...cases.keys()];
+    if (round % 2 === 1) order.reverse();
+    for (const i of order) {
+      const one = await take(cases[i]!);
+      if (round >= 0) taken[i]!.push(one);
+    }
+    await between();
+  }
+  return taken;
+}

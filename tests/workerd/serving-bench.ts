@@ -1,0 +1,137 @@
+/**
+ * The part of `npm run bench -- serving` that runs inside workerd: `POST /` with a `Round` does it and answers with the layout of
+ * the batch. What is loaded and arranged stays for the next request.
+ */
+import { Decoder } from "../../edge/runtime/decoder.ts";
+import { DeltaArena } from "../../edge/runtime/delta-arena.ts";
+import { KvSlab } from "../../edge/runtime/kv-slab.ts";
+import { loadOrtModule, type OrtModule } from "../../edge/runtime/ort-module.ts";
+import { allocateTensor } from "../../edge/runtime/resident-tensor.ts";
+import { RowVectors } from "../../edge/runtime/row-vectors.ts";
+import type { RowDeltas } from "../../edge/runtime/serving-delta.ts";
+import { createSession } from "../../edge/runtime/session.ts";
+import { WeightSet } from "../../edge/runtime/weight-set.ts";
+import baseConfig from "../../infra/base/model/config.json";
+import { GraphBuilder } from "../../shared/graph/builder.ts";
+import { encodeOnnx } from "../../shared/graph/onnx.ts";
+import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
+import { initialWeights } from "../../shared/model/init.ts";
+import { rowsOf, sharedLoras } from "../bench/serving/deltas.ts";
+import { type Batch, MATRICES, PREFILL_TOKENS, type Round, SLOTS } from "../bench/serving/round.ts";
+
+const HEAP_BYTES = 1024 * 1024 * 1024;
+/** Numbers enough for 16 rows of the widest bottlenecks in either layout. */
+const ARENA_NUMBERS = 24_000_000;
+/** Tokens in each row's cache. */
+const TEXT = 128;
+
+interface Serving {
+  readonly decoder: Decoder;
+  readonly arena: DeltaArena;
+  readonly slab: KvSlab;
+}
+
+interface Loaded {
+  readonly ort: OrtModule;
+  readonly config: ModelConfig;
+  readonly weights: WeightSet;
+  /** As served, and with each of the layouts forced. */
+  readonly serving: Readonly<Record<Batch["layout"], Serving>>;
+  readonly products: Readonly<Record<"gemm" | "gemv", () => void>>;
+  readonly batches: Map<string, readonly RowDeltas[]>;
+}
+
+interface Arranged extends Serving {
+  readonly rows: readonly RowDeltas[];
+}
+
+let loaded: Promise<Loaded> | undefined;
+let arranged: Arranged | undefined;
+
+async function load(): Promise<Loaded> {
+  const config = parseModelConfig(baseConfig);
+  const ort = await loadOrtModule({ heapLimitBytes: HEAP_BYTES });
+  const slab = new KvSlab(ort, config, { slots: SLOTS, capacity: config.maxPositions });
+  const open = (ownCost?: () => number): Serving => {
+    const size = { slots: SLOTS, numbers: ARENA_NUMBERS, ...(ownCost === undefined ? {} : { ownCost }) };
+    const arena = new DeltaArena(ort, config, size);
+    const parts = { slab, arena, vectors: new RowVectors(ort, config, SLOTS) };
+    return { decoder: new Decoder(ort, config, parts, { chunk: PREFILL_TOKENS }), arena, slab };
+  };
+  return {
+    ort,
+    config,
+    weights: new WeightSet(ort, initialWeights(config, 1)),
+    serving: { chosen: open(), bank: open(() => Number.MAX_VALUE), rows: open(() => 0) },
+    products: { gemm: product(ort, MATRICES.rows), gemv: product(ort, 1) },
+    batches: new Map(),
+  };
+}
+
+/** Rows times the matrices, one after the other. */
+function product(ort: OrtModule, rows: number): () => void {
+  const { count, size } = MATRICES;
+  const b = new GraphBuilder("product");
+  const tensor = (shape: number[]) => {
+    const made = allocateTensor(ort, "f32", shape);
+    made.view().fill(1 / size);
+    return made;
+  };
+  const matrices = Array.from({ length: count }, (_, i) => [`w${i}`, tensor([size, size])] as const);
+  const x = b.input("x", "f32", [rows, size]);
+  const y = matrices.reduce((value, [name]) => b.matmul(value, b.input(name, "f32", [size, size])), x);
+  const session = createSession(ort, encodeOnnx(b.build({ y })), { name: "product" });
+  const inputs = { x: tensor([rows, size]), ...Object.fromEntries(matrices) };
+  const outputs = { y: tensor([rows, size]) };
+  return () => session.run(inputs, outputs);
+}
+
+function arrange({ config, serving, batches }: Loaded, batch: Batch): Arranged {
+  const { load: name, rows: count, distinct, layout } = batch;
+  const key = `${name} ${count} ${distinct}`;
+  const rows =
+    batches.get(key) ?? (distinct === undefined ? rowsOf(name, config, count) : sharedLoras(config, count, distinct));
+  batches.set(key, rows);
+  serving[layout].decoder.arrange(rows);
+  return { ...serving[layout], rows };
+}
+
+function act({ op }: Round, { weights, products }: Loaded): void {
+  if (op === "gemm" || op === "gemv") {
+    products[op]();
+    return;
+  }
+  const { decoder, slab, rows } = arranged!;
+  if (op === "join") {
+    decoder.arrange(rows.slice(0, -1));
+    decoder.arrange(rows);
+  } else if (op === "step") {
+    const lead = (row: RowDeltas) => row.prefixTokens + row.virtualTokens;
+    decoder.decode(
+      weights,
+      0,
+      rows.map((row) => ({ token: 7, position: lead(row) + TEXT })),
+    );
+  } else {
+    const { rest, prefixTokens: start, virtualTokens: virtual } = rows[0]!;
+    if (rest.prefix !== undefined) slab.writePrefix(0, rest.prefix);
+    if (virtual > 0) decoder.prefill(weights, { slot: 0, start, virtual, tokens: [] });
+    const tokens = Array.from({ length: PREFILL_TOKENS }, (_, i) => i);
+    decoder.prefill(weights, { slot: 0, start: start + virtual, virtual: 0, tokens });
+  }
+}
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    try {
+      const round = (await request.json()) as Round;
+      loaded ??= load();
+      const all = await loaded;
+      if (round.op === "arrange") arranged = arrange(all, round.batch!);
+      else for (let n = 0; n < round.times; n++) act(round, all);
+      return new Response(arranged?.arena.layout ?? "bank");
+    } catch (error) {
+      return new Response(String((error as Error).stack ?? error), { status: 500 });
+    }
+  },
+};
