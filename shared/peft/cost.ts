@@ -47,12 +47,18 @@ const PACKED_BASE_BYTES = 256 * 1024 * 1024;
 const COPIES_OF_PACKED_BASE = 4.5;
 /** Each trained number with its gradient, its moments and what an update makes of them, on both sides of the engine's border. */
 const BYTES_OF_TRAINED_NUMBER = 64;
-/** One WASM thread reads weights at this rate when it decodes one row. */
-const DECODING_BYTES_PER_SECOND = 27e9;
-/** A node of the decode graph on a row takes this long beside its arithmetic. */
-const DECODING_NODE_SECONDS = 3e-6;
-/** Nodes that the decode graph has for a layer of the base. */
-const BASE_NODES_PER_LAYER = 16;
+/**
+ * Fitted to decoding steps of one row, one WASM thread (`npm run bench -- serving`): the base's weights are read at the first
+ * rate and a row's own matrices at the second, since a product of one row with a small matrix is mostly overhead; and each
+ * layer takes some time whatever its size.
+ */
+const BASE_BYTES_PER_SECOND = 15e9;
+const DELTA_BYTES_PER_SECOND = 3e9;
+const LAYER_SECONDS = 32e-6;
+/** Added to every linear layer by factors, and by a scale and a bias; to every layer of the model by bottlenecks. */
+const FACTORS_SECONDS = 8e-6;
+const VECTORS_SECONDS = 4e-6;
+const BOTTLENECKS_SECONDS = 90e-6;
 /** JSON files and tensor names of a published delta. */
 const FOLDER_OVERHEAD_BYTES = 4096;
 
@@ -142,19 +148,15 @@ function trainedNumbers({ parameters }: MethodPlan, counts: (parameter: Paramete
   return parameters.filter(counts).reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
-/** A row's step is bound by the weights that it reads, and by how many nodes it runs through. */
+/** A row's step is bound by the numbers that it reads, and by how many products it runs through. */
 function servingOverhead(config: ModelConfig, { serving }: MethodPlan, published: number): number {
   const { layers, kvHeads, headDim } = config;
-  const base = stepSeconds(4 * matrixNumbers(config), layers * BASE_NODES_PER_LAYER);
+  const base = (4 * matrixNumbers(config)) / BASE_BYTES_PER_SECOND + layers * LAYER_SECONDS;
   const linears = linearModules(config).length;
   const read = serving.positions === 0 ? published : 2 * serving.positions * layers * kvHeads * headDim;
-  const nodes =
-    (serving.rank > 0 ? 4 * linears : 0) +
-    (serving.vectors > 0 ? 2 * linears : 0) +
-    (serving.columns > 0 ? 8 * layers : 0);
-  return stepSeconds(4 * read, nodes) / base;
-}
-
-function stepSeconds(bytes: number, nodes: number): number {
-  return bytes / DECODING_BYTES_PER_SECOND + nodes * DECODING_NODE_SECONDS;
+  const added =
+    (serving.rank > 0 ? linears * FACTORS_SECONDS : 0) +
+    (serving.vectors > 0 ? linears * VECTORS_SECONDS : 0) +
+    (serving.columns > 0 ? layers * BOTTLENECKS_SECONDS : 0);
+  return ((4 * read) / DELTA_BYTES_PER_SECOND + added) / base;
 }

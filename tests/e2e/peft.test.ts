@@ -211,6 +211,18 @@ describe("every method", () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ object: "delta", model: BASE });
   });
 
+  test("the README's examples compare methods", async () => {
+    const env = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: key };
+    const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "/peft/compare")], env);
+    const [, twoMethods = ""] = stdout.split(/^bitfit: .*$/m);
+    expect(stdout).toMatch(/^method .* trained .* serving/);
+    expect(twoMethods).toMatch(/^lora .*\ndora /m);
+    expect(JSON.parse(twoMethods.slice(twoMethods.indexOf("{"))).data).toMatchObject([
+      { type: "lora", trainable_parameters: 933_888, config: { r: 32 }, mergeable: true },
+      { type: "prefix", trainable_parameters: 30_720, mergeable: false },
+    ]);
+  });
+
   test("are compared without training", async () => {
     const { data } = await post<{ data: { type: string }[] }>("/peft/compare", { model: BASE });
     expect(data.map(({ type }) => type)).toEqual(Object.keys(PEFT_METHODS));

@@ -39,7 +39,7 @@ export function textReport(bench: PeftBench): string {
 export function markdownTable(bench: PeftBench): string {
   const columns = [0, 1, 2, 3, 4, 5, 7];
   const pick = (row: readonly string[]) => `| ${columns.map((column) => row[column]).join(" | ")} |`;
-  const rule = `|${columns.map((column) => (column === 0 ? "---|" : "--:|")).join("")}`;
+  const rule = `| ${columns.map((column) => (column === 0 ? "---" : "--:")).join(" | ")} |`;
   return [pick(HEAD), rule, pick(baseCells(bench)), ...byLoss(bench).map((row) => pick(cells(row)))].join("\n");
 }
 

@@ -36,6 +36,17 @@ export function loadTable({ loads, ceiling, clock, rank, positions, machine }: S
   ].join("\n");
 }
 
+/** What a step of the largest batch takes, as a table in Markdown for the README. */
+export function markdownTable({ loads }: ServingBench): string {
+  const most = Math.max(...loads.map(({ rows }) => rows));
+  const cells = loads
+    .filter(({ rows }) => rows === most)
+    .map(({ load, stepMs, overhead }) => [load, ms(stepMs), load === "bare" ? "" : `${(100 * overhead).toFixed(0)} %`]);
+  return [[`${most} rows of`, "ms/step", "more"], ["---", "--:", "--:"], ...cells]
+    .map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
+}
+
 /** Both layouts by the number of different deltas in a batch. */
 export function crossingTable({ crossing }: ServingBench): string {
   const head = ["LoRA deltas among 16 rows", "bank", "rows' own", "served as"];

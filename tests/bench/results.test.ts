@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { plotOf } from "./peft/plot.ts";
+import { markdownTable as peftTable } from "./peft/report.ts";
+import { markdownTable as servingTable } from "./serving/report.ts";
+
+const read = (path: string) => readFileSync(join(import.meta.dirname, path), "utf8");
+const figures = (name: string) => JSON.parse(read(`results/${name}.json`));
+
+it.each([
+  ["methods", () => peftTable(figures("peft"))],
+  ["serving", () => servingTable(figures("serving"))],
+])("the README shows the kept figures of %s", (_, table) => {
+  expect(read("../../README.md")).toContain(table());
+});
+
+it("the kept plot is of the kept figures", () => {
+  expect(plotOf(figures("peft"))).toBe(read("results/peft.svg"));
+});
+
+it("the README's share of QLoRA is the kept one", () => {
+  const { peak_share: share, base } = figures("qlora");
+  expect(read("../../README.md")).toContain(
+    `${(100 * share).toFixed(1)} % of LoRA's peak on a base of ${(base.parameters / 1e6).toFixed(0)} million parameters`,
+  );
+});
