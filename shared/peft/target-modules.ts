@@ -52,12 +52,21 @@ export function namesModule(name: string, path: string): boolean {
   return `.${checkpointPath(path)}`.endsWith(`.${name}`);
 }
 
+/** The names that stand for the module at `path`, whatever else a list of names holds. */
+function namesOf(path: string): string[] {
+  const whole = checkpointPath(path);
+  return [whole, ...Array.from(whole.matchAll(/\./g), ({ index }) => whole.slice(index + 1))];
+}
+
 /**
  * Whether a module at a path is meant by `names`: a list as `namesModule` has it, a string as a pattern of the whole path
  * in a checkpoint, both as in peft. Throws where a pattern cannot be read or takes too long.
  */
 export function modulesNamed(names: string | readonly string[], place: PatternPlace): (path: string) => boolean {
-  if (typeof names !== "string") return (path) => names.some((name) => namesModule(name, path));
+  if (typeof names !== "string") {
+    const known = new Set(names);
+    return (path) => namesOf(path).some((name) => known.has(name));
+  }
   const matches = patternTest(names, place);
   return (path) => matches(checkpointPath(path));
 }

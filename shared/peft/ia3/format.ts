@@ -116,8 +116,11 @@ function targetTest(
 /** A name stands for every path that ends with it, wherever it begins, as in peft, which takes `down_proj` for none. */
 function inputTest({ feedforward_modules: names }: Ia3Config): (path: string) => boolean {
   if (typeof names === "string") return modulesNamed(names, place("feedforward_modules"));
-  const ends = names ?? ["down_proj"];
-  return (path) => ends.some((name) => checkpointPath(path).endsWith(name));
+  const ends = new Set(names ?? ["down_proj"]);
+  return (path) => {
+    const whole = checkpointPath(path);
+    return Array.from({ length: whole.length + 1 }, (_, start) => whole.slice(start)).some((end) => ends.has(end));
+  };
 }
 
 function refuse(problem: string): TrimtabError {

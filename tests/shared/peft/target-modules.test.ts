@@ -125,6 +125,15 @@ describe("modulesNamed", () => {
     expect(modulesNamed("lm_head", place)("lm_head")).toBe(true);
   });
 
+  it("takes no longer for a long list than it takes to read it", () => {
+    const names = Array.from({ length: 250_000 }, (_, index) => `a${index}`);
+    const start = performance.now();
+    const test = modulesNamed([...names, "q_proj"], place);
+    const found = Array.from({ length: 300 }, (_, layer) => `layers.${layer}.self_attn.q_proj`).filter(test);
+    expect(found).toHaveLength(300);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
   it("says where a pattern stands that cannot be read, or takes too long", () => {
     expect(() => modulesNamed("a++", place)).toThrow(
       expect.objectContaining({
