@@ -1,7 +1,6 @@
 import { type ArtefactKind, checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
 import type { Delta, Model } from "../../shared/api/models.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
-import { BlobWriter } from "../blobs/blob-writer.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { Remote } from "../objects/remote.ts";
 import type { Tenant } from "../objects/tenant.ts";
@@ -33,7 +32,7 @@ export async function publishFolder(
   const place = { kind, digest, names: listed.map(({ name }) => name) };
   const prefix = await tenant.beginArtefactFiles(place);
   try {
-    for (const { name, sha256 } of listed) await store(bucket, prefix + name, files.get(name)!, sha256);
+    for (const file of listed) await store(bucket, prefix + file.name, files.get(file.name)!, file);
     return await tenant.addArtefact({ result: { kind, digest, files: listed }, base, suffix }, asked);
   } catch (error) {
     await tenant.dropArtefactFiles(place);
@@ -57,17 +56,25 @@ async function measured(name: string, contents: FileContents): Promise<StoredFil
   return { name, bytes, sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") };
 }
 
-async function store(bucket: R2Bucket, key: string, contents: FileContents, sha256: string): Promise<void> {
+/** In one put, whatever its size: R2 keeps no digest of what is uploaded in parts. */
+async function store(bucket: R2Bucket, key: string, contents: FileContents, file: StoredFile): Promise<void> {
+  const { bytes, sha256 } = file;
   if (contents instanceof Uint8Array) {
     await bucket.put(key, contents, { sha256 });
     return;
   }
-  const writer = new BlobWriter(bucket, key);
+  const { readable, writable } = new FixedLengthStream(bytes);
+  const ends = await Promise.allSettled([written(contents(), writable), bucket.put(key, readable, { sha256 })]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
+
+async function written(pieces: AsyncIterable<Uint8Array>, writable: WritableStream<Uint8Array>): Promise<void> {
+  const writer = writable.getWriter();
   try {
-    for await (const piece of contents()) await writer.write(piece);
-    await writer.finish();
+    for await (const piece of pieces) await writer.write(piece);
+    await writer.close();
   } catch (error) {
-    await writer.abort();
+    await writer.abort(error).catch(() => {});
     throw error;
   }
 }

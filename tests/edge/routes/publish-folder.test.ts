@@ -53,3 +53,19 @@ it("stores a file that is made in pieces, and gives it up with the others when m
   const stored = await api.env.BLOBS.get(`tenants/pieces-owner/deltas/${digest}/serving.safetensors`);
   expect(new Uint8Array(await stored!.arrayBuffer())).toEqual(folder.get("serving.safetensors"));
 });
+
+it("stores what is made in pieces with its digest, however large it is", async () => {
+  const api = new Api();
+  await api.tenant("large-owner");
+  const tenant = tenantObject(api.env, "large-owner");
+  const { folder } = await tinyDelta(base.digest);
+  const piece = new Uint8Array(1 << 20).fill(7);
+  async function* card() {
+    for (let n = 0; n < 9; n++) yield piece;
+  }
+  const files = new Map<string, FileContents>([...folder, ["README.md", card]]);
+  const delta = await publishFolder(api.env.BLOBS, tenant, { kind: "delta", files, base, suffix: null }, null);
+  expect(delta).toMatchObject({ object: "delta" });
+  const { objects } = await api.env.BLOBS.list({ prefix: "tenants/large-owner/" });
+  expect(objects.find(({ key }) => key.endsWith("README.md"))?.size).toBe(9 << 20);
+});
