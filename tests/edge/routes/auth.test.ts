@@ -28,6 +28,15 @@ describe("a key", () => {
     },
   );
 
+  it("is counted once for a request, whatever shares its address", async () => {
+    const counted = await api.tenant("counted", { requests_per_minute: 3 });
+    const statuses: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      statuses.push((await api.send("POST", "/v1/deltas/merge", { key: counted, body: {} })).status);
+    }
+    expect(statuses).toEqual([400, 400, 400, 429]);
+  });
+
   it("does not open another tenant by its name", async () => {
     await api.tenant("other-authed");
     const stolen = key.replace("tt_authed_", "tt_other-authed_");
