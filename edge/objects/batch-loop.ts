@@ -196,7 +196,10 @@ export class BatchLoop {
     const last = this.#rows.length - 1;
     const mover = this.#rows[last]!;
     if (slot !== last) {
-      slab.copy(last, slot, cachedPositions(mover));
+      const length = cachedPositions(mover);
+      slab.copy(last, slot, length);
+      // The step that writes a position comes before the one that counts it.
+      slab.clear(slot, { from: length, to: cachedPositions(row) + 1 });
       this.#rows[slot] = mover;
     }
     this.#rows.pop();

@@ -108,11 +108,18 @@ export class KvSlab {
     }
   }
 
-  /** Overwrites a slot with zeros, so that nothing of a row stays behind when it leaves. */
-  clear(slot: number): void {
+  /** Overwrites positions of a slot with zeros, so that nothing of a row stays behind when it leaves; all when left out. */
+  clear(slot: number, { from, to } = { from: 0, to: this.capacity }): void {
+    const width = cacheWidth(this.#config);
+    const end = Math.min(to, this.capacity);
     for (const { key, value } of this.#layers) {
-      for (const tensor of [key, value])
-        tensor.view().fill(0, slot * this.#slotElements, (slot + 1) * this.#slotElements);
+      for (const tensor of [key, value]) {
+        const view = tensor.view();
+        for (let head = 0; head < this.#config.kvHeads; head++) {
+          const start = slot * this.#slotElements + head * this.capacity * width;
+          if (from < end) view.fill(0, start + from * width, start + end * width);
+        }
+      }
     }
   }
 

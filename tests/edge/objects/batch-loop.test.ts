@@ -203,6 +203,22 @@ describe("BatchLoop", () => {
     expect(inHeap()).toBe(false);
   });
 
+  it("leaves nothing of a row whose slot another row takes", async () => {
+    const { ort, loop, weights } = await parts({ slots: 2 });
+    const mark = 12_345.5;
+    const delta = randomDelta("marked", ["prefix"], { positions: 12 });
+    for (const { value } of delta.prefix!) value.data.fill(mark);
+    const inHeap = () => new Float32Array(ort.buffer).includes(mark);
+    const first = ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 6, deltas: rowOf("marked", delta) });
+    const other = ask(loop, weights, { prompt: prompt(2, 2), maxTokens: 40 });
+    await other.started;
+    expect([loop.activeRows, inHeap()]).toEqual([2, true]);
+    await first.done;
+    expect(loop.activeRows).toBe(1);
+    expect(inHeap()).toBe(false);
+    await other.done;
+  });
+
   it("takes a cancelled request out and goes on with the others", async () => {
     const { loop, weights } = await parts({ slots: 3 });
     const wish = { prompt: prompt(4, 2), maxTokens: 15, seed: 8 };
@@ -219,15 +235,19 @@ describe("BatchLoop", () => {
     expect(loop.activeRows).toBe(0);
   });
 
-  it("ends only the request whose delta overflows", async () => {
+  it.each(["before", "behind"])("ends only the request whose delta overflows, %s another", async (place) => {
     const { loop, weights } = await parts();
     const wish = { prompt: prompt(4, 2), maxTokens: 12, seed: 8 };
     const expected = await ask(loop, weights, wish).done;
-    const good = ask(loop, weights, wish).done;
-    const deltas = rowOf("huge", randomDelta("huge", ["factors"], { size: 3e38 }));
-    await expect(ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 4, deltas }).done).rejects.toMatchObject({
-      code: "non_finite",
-    });
-    expect(await good).toEqual(expected);
+    const huge = {
+      prompt: prompt(9, 1),
+      maxTokens: 4,
+      deltas: rowOf("huge", randomDelta("huge", ["factors"], { size: 3e38 })),
+    };
+    const asked = (place === "before" ? [huge, wish] : [wish, huge]).map((one) => ask(loop, weights, one).done);
+    const results = await Promise.allSettled(asked);
+    const [bad, good] = place === "before" ? results : results.toReversed();
+    expect(bad).toMatchObject({ status: "rejected", reason: { code: "non_finite" } });
+    expect(good).toEqual({ status: "fulfilled", value: expected });
   });
 });

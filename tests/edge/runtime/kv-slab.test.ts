@@ -92,6 +92,16 @@ describe("KvSlab", () => {
     });
   });
 
+  it("clears some positions of every head of one slot, and nothing else", async () => {
+    const { slab } = await markedSlab();
+    slab.clear(1, { from: 2, to: CAPACITY + 1 });
+    slab.clear(0, { from: 3, to: 2 });
+    each(slab, ([layer, kind, slot, head, position, i], view, index) => {
+      const expected = slot === 1 && position >= 2 ? 0 : mark(layer, kind, slot, head, position, i);
+      if (view[index] !== expected) expect({ layer, kind, slot, head, position, i, value: view[index] }).toBe(expected);
+    });
+  });
+
   it.each([8, 12])("fills a slot's first positions with a prefix of heads %d wide, and nothing else", async (width) => {
     const config = { ...TINY, headDim: width };
     const slab = new KvSlab(await loadOrtModule(), config, { slots: SLOTS, capacity: CAPACITY });
