@@ -3,7 +3,7 @@ import { LIMITS } from "../../shared/api/limits.ts";
 import { type CanonicalDelta, decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest } from "../../shared/delta/manifest.ts";
-import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
+import { type MergedModel, mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
 import { type MergeRequest, mergeSteps, mergeWork } from "../../shared/delta/merge/merge.ts";
 import { MERGE_METHODS } from "../../shared/delta/merge/registry.ts";
 import type { WeightedDelta } from "../../shared/delta/sum.ts";
@@ -181,7 +181,7 @@ export async function modelFiles(
     quantised === undefined
       ? (_: string, weight: Tensor<"f32">) => weight
       : throughNf4(base.config, { doubleQuantised: quantised.bnb_4bit_use_double_quant });
-  const model = mergeIntoWeights(base.config, delta);
+  const model = folded(base, delta);
   if (model.config.tied !== base.config.tied) {
     throw new TrimtabError(
       "invalid_request",
@@ -202,4 +202,14 @@ export async function modelFiles(
     ...smallFiles({ config: model.config, base: new Map(small) }),
     [WEIGHT_FILE, () => weightFile({ config: model.config, weight })],
   ]);
+}
+
+function folded({ config }: NamedBase, delta: CanonicalDelta): MergedModel {
+  try {
+    return mergeIntoWeights(config, delta);
+  } catch (error) {
+    if (!(error instanceof TrimtabError)) throw error;
+    const message = `\`output\` cannot be model here: ${error.message}.`;
+    throw new TrimtabError(error.code, message, { param: "output", cause: error });
+  }
 }

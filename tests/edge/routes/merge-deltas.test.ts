@@ -148,6 +148,16 @@ describe("modelFiles", () => {
     await expect(modelFiles(changes, { sources: unlike, base, files: reader })).rejects.toThrow("different forms");
   });
 
+  it("refuses what no weight can hold, and says which field to change", async () => {
+    const prompted = { ...NO_DELTA, prompt: ones(2, 16) };
+    await expect(modelFiles(prompted, { sources: [source(prompted)], base, files: reader })).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "output",
+      message:
+        "`output` cannot be model here: the delta has virtual tokens (prompt tuning), which no weight of the base can hold; serve it as a delta.",
+    });
+  });
+
   it("refuses to untie a head, which the base's graph does not have", async () => {
     const changes = delta({ lm_head: { a: ones(16, 1), b: ones(1, 259) } });
     await expect(modelFiles(changes, { sources: [source(changes)], base, files: reader })).rejects.toMatchObject({
