@@ -4,7 +4,8 @@ import { comparisonRow, type PeftComparisonRow } from "../../shared/api/peft.ts"
 import { messageOf } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { compareMethods, defaultSettings } from "../../shared/peft/compare.ts";
-import { type AnySettings, PEFT_METHODS, PeftSettings } from "../../shared/peft/registry.ts";
+import { ChosenSettings, PRESET_TYPES } from "../../shared/peft/presets.ts";
+import { PEFT_METHODS } from "../../shared/peft/registry.ts";
 import { table } from "./table.ts";
 
 const EMBEDDED_BASE = join(import.meta.dirname, "../base/model");
@@ -12,7 +13,7 @@ const EMBEDDED_BASE = join(import.meta.dirname, "../base/model");
 export interface PeftCompareOptions {
   /** A Hugging Face folder or its config.json; the embedded base when left out. */
   readonly model?: string | undefined;
-  /** Settings as JSON, or names of methods; all methods when left out. */
+  /** Settings as JSON, or names of methods and combinations; all methods when left out. */
   readonly method?: readonly string[] | undefined;
   readonly json: boolean;
 }
@@ -59,7 +60,7 @@ function readConfig(model: string): unknown {
   }
 }
 
-function parseMethod(text: string): AnySettings {
+function parseMethod(text: string): ChosenSettings {
   if (!text.trimStart().startsWith("{")) return parsed({ type: text }, text);
   try {
     return parsed(JSON.parse(text), text);
@@ -69,10 +70,10 @@ function parseMethod(text: string): AnySettings {
   }
 }
 
-function parsed(given: unknown, text: string): AnySettings {
-  const result = PeftSettings.safeParse(given);
+function parsed(given: unknown, text: string): ChosenSettings {
+  const result = ChosenSettings.safeParse(given);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const known = Object.keys(PEFT_METHODS).join(", ");
+  const known = [...Object.keys(PEFT_METHODS), ...PRESET_TYPES].join(", ");
   throw new Error(`--method ${text}: ${[...issue!.path, issue!.message].join(": ")} (methods: ${known})`);
 }

@@ -22,10 +22,18 @@ it("gives what the API answers", () => {
   ]);
 });
 
+it("compares combinations by their names", () => {
+  const { data } = JSON.parse(peftCompare({ json: true, method: ["mam", '{"type":"unipelt","lora":{"r":2}}'] }));
+  expect(data).toMatchObject([
+    { type: "mam", mergeable: false },
+    { type: "unipelt", config: { lora: { r: 2 } } },
+  ]);
+});
+
 it.each([
   ["a folder that is not there", { model: "/nowhere" }, "/nowhere is missing; --model takes a Hugging Face folder"],
   ["bad JSON", { method: ["{type"] }, "--method {type is not JSON"],
-  ["an unknown method", { method: ["vera"] }, "(methods: lora,"],
+  ["an unknown method", { method: ["not-here"] }, "(methods: lora,"],
   ["settings that do not fit", { method: ['{"type":"lora","r":4096}'] }, "`method[0].r` must be from 1 to"],
 ])("refuses %s", (_name, options, message) => {
   expect(() => peftCompare({ json: false, ...options })).toThrow(message);
