@@ -12,7 +12,10 @@ import type { Tensor } from "../../shared/tensor.ts";
 import type { StoredFolder } from "../objects/engine-protocol.ts";
 import { UploadedFolder } from "./uploaded-folder.ts";
 
-/** Single weights of a stored model, each read when it is asked for: an isolate cannot hold a large model beside its work. */
+/**
+ * Single weights of a stored model, each read when it is asked for: an isolate cannot hold a large model beside its work. The
+ * files are held to their digests before the first.
+ */
 export class StoredWeights {
   readonly #config: ModelConfig;
   readonly #stored: StoredFolder;
@@ -40,7 +43,8 @@ export class StoredWeights {
 
   async #readHeaders(): Promise<Map<string, { file: string; entry: SafetensorsEntry }>> {
     const entries = new Map<string, { file: string; entry: SafetensorsEntry }>();
-    for (const { name, bytes } of this.#stored.files.filter((file) => file.name.endsWith(".safetensors"))) {
+    for (const { name, bytes, sha256 } of this.#stored.files.filter((file) => file.name.endsWith(".safetensors"))) {
+      await this.#folder.requireDigest(name, sha256);
       const options = { code: "corrupt_blob", name } as const;
       const first = await this.#folder.read(name, { offset: 0, length: Math.min(LENGTH_BYTES, bytes) });
       const length = safetensorsHeaderLength(first, bytes, options);

@@ -42,6 +42,16 @@ export class UploadedFolder {
     }
   }
 
+  /** Reads a stored file through, so that what has changed since it was stored is noticed. */
+  async requireDigest(name: string, sha256: string): Promise<void> {
+    const object = await this.#bucket.get(this.#prefix + name);
+    if (object === null) throw this.#missing(name);
+    const digest = new crypto.DigestStream("SHA-256");
+    await object.body.pipeTo(digest);
+    if (hex(await digest.digest) === sha256) return;
+    throw new TrimtabError(this.#code, `the stored file ${name} does not have its digest`, { data: { name } });
+  }
+
   #missing(name: string): TrimtabError {
     return new TrimtabError(this.#code, `${name} was not uploaded. Upload it, then publish again.`, { data: { name } });
   }

@@ -25,3 +25,17 @@ it("refuses a weight that is not there", async () => {
   const weights = new StoredWeights(env.BLOBS, stored, config);
   await expect(weights.weight("model.layers.0.self_attn.q_proj.bias")).rejects.toMatchObject({ code: "corrupt_blob" });
 });
+
+it("reads nothing of a file that has changed since it was stored", async () => {
+  const folder = tinyBase();
+  const stored = await storeFolder(folder);
+  const rotten = folder.get("model.safetensors")!.slice();
+  rotten[rotten.length - 1]! ^= 1;
+  await env.BLOBS.put(`${stored.prefix}model.safetensors`, rotten);
+  const weights = new StoredWeights(env.BLOBS, stored, config);
+  await expect(weights.weight("model.norm.weight")).rejects.toMatchObject({
+    code: "corrupt_blob",
+    message: "the stored file model.safetensors does not have its digest",
+  });
+  await env.BLOBS.put(`${stored.prefix}model.safetensors`, folder.get("model.safetensors")!);
+});
