@@ -1,3 +1,4 @@
+import { Suffix } from "../../shared/api/ids.ts";
 import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
@@ -40,8 +41,8 @@ export async function receiveArchive({ body, boundary }: UploadForm): Promise<Re
   if (file === undefined) throw refuse("file", "is required: the PEFT folder as a tar or zip archive");
   if (model === undefined) throw refuse("model", "is required: the base model that the adapter was made for");
   const suffix = fields.get("suffix") ?? null;
-  if (suffix !== null && !/^[A-Za-z0-9._-]{1,64}$/.test(suffix)) {
-    throw refuse("suffix", `must be 1 to ${LIMITS.suffix} letters, digits, \`.\`, \`_\` and \`-\``);
+  if (suffix !== null && !Suffix.safeParse(suffix).success) {
+    throw refuse("suffix", `must be 1 to ${LIMITS.suffix} letters, digits, \`-\` and \`_\``);
   }
   return { ...file, sha256: await sha256Hex(file.bytes), model, suffix };
 }

@@ -71,6 +71,16 @@ describe("receiveArchive", () => {
     ],
     ["an unknown field", [["purpose", "x"]], "purpose", /is an unknown field/],
     [
+      "a suffix that no job could have",
+      [
+        ["model", "a"],
+        ["file", file()],
+        ["suffix", "a.b"],
+      ],
+      "suffix",
+      /must be 1 to 64 letters, digits, `-` and `_`/,
+    ],
+    [
       "a bad suffix",
       [
         ["model", "a"],
