@@ -50,8 +50,11 @@ export function resolve(
     const param = `deltas[${index}].id`;
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest || weights !== null) {
-      const why = weights === null ? `is for ${row.base_id}` : "cannot be added to a full fine-tune";
-      throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} ${why}, not for ${base.id}.`, { param });
+      const why =
+        weights === null
+          ? `is for ${row.base_id}, not for ${base.id}`
+          : "cannot be added to a full fine-tune: it was made for the base";
+      throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} ${why}.`, { param });
     }
     addDelta(sums, row, weight);
   }
