@@ -5,6 +5,11 @@ import type { Adapter, AdapterFormat, BaseAccess } from "../peft/method.ts";
 import { SERVING_FILE } from "./canonical.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "./manifest.ts";
 
+/** Of one file: settings have no use for more, and reading them takes longer than reading as many bytes of tensors. */
+const MAX_JSON_BYTES = 1 << 20;
+/** As many methods as a manifest names. */
+const MAX_ADAPTERS = 64;
+
 export interface UploadedParts {
   readonly adapters: readonly Adapter[];
   /** Of a delta that was downloaded here or elsewhere; undefined for an adapter that other tools made. */
@@ -28,6 +33,10 @@ export async function readAdapterParts(
   formats: ReadonlyMap<string, AdapterFormat>,
 ): Promise<UploadedParts> {
   const files = withoutOuterFolder(uploaded);
+  for (const [name, { length }] of files) {
+    if (!name.endsWith(".json") || length <= MAX_JSON_BYTES) continue;
+    throw refuse(`${quoteName(name)} has ${length} bytes; at most ${MAX_JSON_BYTES} are read`);
+  }
   const bytes = files.get(MANIFEST_FILE);
   const manifest = bytes === undefined ? undefined : parseManifest(bytes);
   if (manifest !== undefined) requireBase(manifest, base);
@@ -55,6 +64,8 @@ function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string;
   }
   if (byFolder.size === 0) throw refuse(`the folder lacks ${ADAPTER_CONFIG}`);
   const names = [...byFolder.keys()].sort(byNumber);
+  if (names.length > MAX_ADAPTERS)
+    throw refuse(`there are ${names.length} adapters; a delta has at most ${MAX_ADAPTERS}`);
   for (const name of names) {
     if (names.length > 1 && (name === "" || name.includes("/"))) {
       const [file] = byFolder.get(name)!.keys();

@@ -85,9 +85,11 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: 
     biasOfFactors: config.lora_bias ?? false,
     start: begin === "olora" || begin === "pissa" ? begin : undefined,
     dora: config.use_dora ?? false,
-    names: [config.target_modules].flat().join(", "),
+    names: shortened([config.target_modules].flat().join(", ")),
   };
 }
+
+const shortened = (text: string) => (text.length > 200 ? `${text.slice(0, 197)}...` : text);
 
 /** As peft decides it: exclusions first, then targets, then blocks. */
 function targetTest(

@@ -76,6 +76,16 @@ it.each<[string, [string, Uint8Array][], string]>([
     [...inside("0-lora", golden("adapter")), ...golden("adapter")],
     '"adapter_config.json" lies outside the folders of the adapters',
   ],
+  [
+    "a configuration as large as tensors",
+    inside("0-lora", [["adapter_config.json", text(`{"peft_type":"${"X".repeat(1 << 20)}"}`)]]),
+    '"adapter_config.json" has 1048592 bytes; at most 1048576 are read',
+  ],
+  [
+    "more adapters than a manifest has room for",
+    Array.from({ length: 65 }, (_, n) => inside(`${n}-lora`, golden("adapter"))).flat(),
+    "there are 65 adapters; a delta has at most 64",
+  ],
   ["a pickle", [...golden("adapter"), ["adapter_model.bin", text("x")]], "is a pickle, which can run code"],
 ])("%s is refused", async (_name, files, message) => {
   await expect(read(files)).rejects.toThrow(message);
