@@ -151,7 +151,7 @@ describe("POST /v1/deltas", () => {
       "invalid_delta",
       "is not a finite number",
     ],
-    ["an unknown method", () => peftFolder({ peft_type: "VERA" }), "invalid_delta", "lora"],
+    ["an unknown method", () => peftFolder({ peft_type: "NOT_HERE" }), "invalid_delta", "lora"],
     [
       "target modules that match nothing",
       () => peftFolder({ target_modules: ["c_attn"] }),

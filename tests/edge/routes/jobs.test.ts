@@ -114,13 +114,13 @@ describe("creating a job", () => {
     ],
     [
       "an unknown adapter",
-      supervised({ peft: { type: "loha" } }),
+      supervised({ peft: { type: "not-here" } }),
       "method.supervised.peft.type",
-      '"loha" is not supported',
+      '"not-here" is not supported',
     ],
     [
       "an unknown adapter among several, with those that are known",
-      several({ type: "lora" }, { type: "loha" }),
+      several({ type: "lora" }, { type: "not-here" }),
       "method.supervised.peft[1].type",
       'must be one of "lora", ',
     ],

@@ -37,7 +37,7 @@ describe("POST /v1/peft/compare", () => {
   it.each<[string, Record<string, unknown>, string]>([
     ["a base that is not there", { model: "none" }, "model"],
     ["a rank over the matrix", { model: "compare-base", methods: [{ type: "lora", r: 17 }] }, "methods[0].r"],
-    ["an unknown method", { model: "compare-base", methods: [{ type: "vera" }] }, "methods[0].type"],
+    ["an unknown method", { model: "compare-base", methods: [{ type: "not-here" }] }, "methods[0].type"],
     ["an unknown field", { model: "compare-base", methods: [{ type: "lora", rank: 3 }] }, "methods[0].rank"],
     ["no method", { model: "compare-base", methods: [] }, "methods"],
   ])("refuses %s", async (_name, body, param) => {

@@ -47,8 +47,8 @@ describe("readAdapterFolder", () => {
   test.each<[string, Record<string, unknown>, string]>([
     [
       "a method that is not known",
-      { peft_type: "LOHA" },
-      'adapter_config.json has the peft_type "LOHA", which is not served here; adapters of these methods are: ia3, lora',
+      { peft_type: "NOT_HERE" },
+      'adapter_config.json has the peft_type "NOT_HERE", which is not served here; adapters of these methods are: ia3, lora',
     ],
     ["no method", { peft_type: null }, "adapter_config.json names no peft_type, which is not served here"],
   ])("%s is refused with those that are", async (_name, changes, message) => {

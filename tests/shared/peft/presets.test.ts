@@ -76,8 +76,8 @@ describe("what is refused", () => {
   });
 
   it("a type that nobody knows, with those that are known", () => {
-    const { error } = ChosenSettings.safeParse({ type: "loha" });
-    const refusal = requestError(error!, { type: "loha" });
+    const { error } = ChosenSettings.safeParse({ type: "not-here" });
+    const refusal = requestError(error!, { type: "not-here" });
     expect(refusal).toMatchObject({ code: "unsupported_parameter", param: "type" });
     for (const known of ["lora", "bottleneck", "prefix", "full", "mam", "unipelt"]) {
       expect(refusal.message).toContain(`"${known}"`);

@@ -11,7 +11,7 @@ it("gives each method's settings to its row", () => {
 });
 
 it("refuses a type that is not known, and lists those that are", () => {
-  const { error } = PeftSettings.safeParse({ type: "loha" });
+  const { error } = PeftSettings.safeParse({ type: "not-here" });
   expect(error?.issues[0]).toMatchObject({
     path: ["type"],
     message: `must be one of ${Object.keys(PEFT_METHODS).join(", ")}`,
@@ -25,7 +25,7 @@ it("has no two formats that take the same configuration", () => {
     { peft_type: "PROMPT_TUNING" },
     { peft_type: "PREFIX_TUNING" },
     { config: { mh_adapter: true }, name: "x" },
-    { peft_type: "LOHA" },
+    { peft_type: "NOT_HERE" },
     {},
   ];
   const takers = samples.map((config) => [...ADAPTER_FORMATS].filter(([, format]) => format.recognises(config)));
