@@ -1,58 +1,64 @@
-import { Gunzip, type UnzipFileInfo, unzipSync } from "fflate";
 import { TrimtabError } from "../../shared/errors.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
 import { readTar } from "../../shared/formats/tar-reader.ts";
+import { readZipDirectory } from "../../shared/formats/zip-directory.ts";
 
 /**
  * The files of a tar archive, plain or gzipped, or of a zip archive. `maxBytes` bounds what it may unpack to, which is
- * checked while it is unpacked, so that a small upload cannot fill the memory.
+ * checked while it is unpacked, whatever the archive says, so that a small upload can fill neither memory nor time.
  *
  * @throws TrimtabError invalid_file with what is wrong, payload_too_large.
  */
-export function unpackArchive(archive: Uint8Array, maxBytes: number): Map<string, Uint8Array> {
+export async function unpackArchive(archive: Uint8Array, maxBytes: number): Promise<Map<string, Uint8Array>> {
   if (startsWith(archive, [0x50, 0x4b])) return unzip(archive, maxBytes);
-  return readTar(startsWith(archive, [0x1f, 0x8b]) ? gunzip(archive, maxBytes) : archive);
+  return readTar(startsWith(archive, [0x1f, 0x8b]) ? await gunzip(archive, maxBytes) : archive);
 }
 
-function unzip(archive: Uint8Array, maxBytes: number): Map<string, Uint8Array> {
-  let total = 0;
-  const names = new Set<string>();
-  const filter = ({ name, originalSize }: UnzipFileInfo): boolean => {
-    total += originalSize;
-    if (total > maxBytes) throw tooLarge(maxBytes);
-    // Of two entries of one name, two readers may take different ones.
-    if (names.has(name)) throw refuse(`holds ${quoteName(name)} twice`);
-    names.add(name);
-    if (name.startsWith("/") || name.split("/").includes("..")) {
-      throw refuse(`holds a file named ${quoteName(name)}, which leaves its folder`);
-    }
-    return !name.endsWith("/");
-  };
-  try {
-    return new Map(Object.entries(unzipSync(archive, { filter })));
-  } catch (error) {
-    if (error instanceof TrimtabError) throw error;
-    throw refuse("is damaged, or is no zip archive", error);
+async function unzip(archive: Uint8Array, maxBytes: number): Promise<Map<string, Uint8Array>> {
+  const zipped = readZipDirectory(archive);
+  if (zipped.reduce((sum, { size }) => sum + size, 0) > maxBytes) throw tooLarge(maxBytes);
+  const files = new Map<string, Uint8Array>();
+  for (const { name, deflated, packed, size } of zipped) {
+    const damaged = (cause?: unknown) => refuse(`is damaged: ${quoteName(name)} is not what it says`, cause);
+    const bytes = deflated ? await inflated(packed, "deflate-raw", { most: size, tooLong: damaged, damaged }) : packed;
+    if (bytes.length !== size) throw damaged();
+    files.set(name, bytes);
   }
+  return files;
 }
 
-function gunzip(archive: Uint8Array, maxBytes: number): Uint8Array {
+function gunzip(archive: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  return inflated(archive, "gzip", {
+    most: maxBytes,
+    tooLong: () => tooLarge(maxBytes),
+    damaged: (cause) => refuse("is damaged, or is not gzipped", cause),
+  });
+}
+
+interface Bound {
+  readonly most: number;
+  readonly tooLong: () => TrimtabError;
+  readonly damaged: (cause: unknown) => TrimtabError;
+}
+
+/** Unpacks as much as is read, and reads no further than `most`. */
+async function inflated(
+  packed: Uint8Array,
+  format: "gzip" | "deflate-raw",
+  { most, tooLong, damaged }: Bound,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  const stream = new Gunzip((chunk) => {
-    total += chunk.length;
-    if (total > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
-  });
+  const stream = new Blob([packed as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream(format));
   try {
-    // Small pieces, so that the bound is noticed before much is unpacked.
-    for (let at = 0; at < archive.length; at += 65_536) {
-      stream.push(archive.subarray(at, at + 65_536), at + 65_536 >= archive.length);
+    for await (const chunk of stream) {
+      total += chunk.byteLength;
+      if (total > most) throw tooLong();
+      chunks.push(chunk);
     }
   } catch (error) {
-    if (error instanceof TrimtabError) throw error;
-    throw refuse("is damaged, or is not gzipped", error);
+    throw error instanceof TrimtabError ? error : damaged(error);
   }
   return joinBytes(chunks);
 }

@@ -72,7 +72,7 @@ async function deltaFiles(
 ): Promise<Map<string, Uint8Array>> {
   const target = await uploadTarget(c.env.BLOBS, base);
   try {
-    const files = unpackArchive(received.bytes, LIMITS.deltaUpload);
+    const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
     const { adapters, manifest } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     return await writeDeltaFolder(adapters, {
       base_model: base.id,
