@@ -53,12 +53,12 @@ deltasUpload.openapi(upload, async (c) => {
     throw new TrimtabError("invalid_request", "The body is empty. Send a form with `file` and `model`.");
   return uploadOnce(c, tenant, async (identify) => {
     const received = await receiveArchive({ body, boundary });
-    const { replay, asked } = await identify(received);
+    const { filename, sha256, model, suffix } = received;
+    const { replay, asked } = await identify([filename, sha256, model, suffix]);
     if (replay !== null) return replay as never;
-    const base = await dispatcherObject(c.env).readyBase(received.model);
-    if (base === null) throw unknownModel(received.model);
+    const base = await dispatcherObject(c.env).readyBase(model);
+    if (base === null) throw unknownModel(model);
     const files = await deltaFiles(c, received, base);
-    const { suffix } = received;
     const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, asked);
     return c.json(delta as Delta, 200);
   });

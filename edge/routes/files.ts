@@ -89,7 +89,7 @@ files.openapi(upload, async (c) => {
     const { id, key } = await tenant.beginFile();
     try {
       const received = await receiveDataset({ body, boundary }, c.env.BLOBS, key);
-      const identified = await identify(received);
+      const identified = await identify([received.filename, received.sha256]);
       if (identified.replay !== null) {
         await tenant.dropFile(id);
         return identified.replay as never;

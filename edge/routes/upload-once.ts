@@ -8,12 +8,6 @@ import { idempotencyOf, replay } from "./idempotent.ts";
 /** An upload of the largest file over a slow line. */
 const STALE_MS = 30 * 60_000;
 
-/** What tells one upload from another. */
-export interface ReceivedFile {
-  readonly filename: string;
-  readonly sha256: string;
-}
-
 /** What to do with an upload that has been read: answer with an earlier reply, or store this one under `asked`. */
 export interface Identified {
   readonly replay: Response | null;
@@ -21,13 +15,14 @@ export interface Identified {
 }
 
 /**
- * Runs an upload once for each Idempotency-Key. Two uploads are the same when the files are: the form around them has a new
- * boundary each time. An upload that fails has created nothing and leaves its key unused.
+ * Runs an upload once for each Idempotency-Key. Two uploads are the same when all that was sent is, which `identify` is told
+ * field by field, a file by its digest: the form around them has a new boundary each time. An upload that fails has created
+ * nothing and leaves its key unused.
  */
 export async function uploadOnce<T extends Response>(
   c: Context<AppEnv>,
   tenant: Remote<Tenant>,
-  run: (identify: (received: ReceivedFile) => Promise<Identified>) => Promise<T>,
+  run: (identify: (sent: readonly (string | null)[]) => Promise<Identified>) => Promise<T>,
 ): Promise<T> {
   const keyed = await idempotencyOf(c, "");
   if (keyed === null) return run(async () => ({ replay: null, asked: null }));
@@ -35,8 +30,8 @@ export async function uploadOnce<T extends Response>(
   const before = await tenant.claimUpload({ ...claimed, staleMs: STALE_MS });
   let asked: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
   try {
-    return await run(async ({ filename, sha256 }) => {
-      const { fingerprint } = (await idempotencyOf(c, JSON.stringify([filename, sha256]))) ?? keyed;
+    return await run(async (sent) => {
+      const { fingerprint } = (await idempotencyOf(c, JSON.stringify(sent))) ?? keyed;
       if (before !== null) {
         if (before.fingerprint !== fingerprint) throw mismatch();
         return { replay: replay(before.reply), asked: null };

@@ -115,6 +115,10 @@ describe("POST /v1/deltas", () => {
     const second = await send(peftFolder({ lora_alpha: 8 }));
     expect([await second.json(), second.headers.get("idempotent-replayed")]).toEqual([first, "true"]);
     expect((await send(peftFolder({ lora_alpha: 9 }))).status).toBe(422);
+    const renamed = form(tar(peftFolder({ lora_alpha: 8 })), { model: "upload-base", suffix: "other" });
+    expect(
+      await api.refusal("POST", "/v1/deltas", { key, body: renamed, headers: { "idempotency-key": "upload-1" } }),
+    ).toMatchObject({ status: 422, code: "idempotency_mismatch" });
   });
 
   it.each<[string, () => Files, string, string]>([
