@@ -3,7 +3,8 @@ import type { Context } from "hono";
 import { LIMITS } from "../../shared/api/limits.ts";
 import { Delta } from "../../shared/api/models.ts";
 import { readAdapterParts, type UploadTarget } from "../../shared/delta/adapter-parts.ts";
-import { writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
+import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
+import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
@@ -81,14 +82,21 @@ async function deltaFiles(
       data_digests: manifest?.data_digests ?? [],
       metrics: manifest?.metrics ?? {},
       parents: manifest?.parents ?? [],
-      // What was merged may have been made by methods whose folders it no longer has.
-      ...(manifest?.merge === undefined ? {} : { merge: manifest.merge, methods: manifest.methods }),
+      ...(manifest === undefined ? {} : beyondFolders(manifest)),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
     });
   } catch (error) {
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
     throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
   }
+}
+
+/** What the manifest alone knows: how a delta was merged, in what form its base was, and what made it where either is said. */
+function beyondFolders({ merge, base_quantization, methods }: Manifest): Partial<Provenance> {
+  return {
+    ...(merge === undefined ? {} : { merge, methods }),
+    ...(base_quantization === undefined ? {} : { base_quantization, methods }),
+  };
 }
 
 /** The base as the formats of adapters see it. */

@@ -121,6 +121,23 @@ describe("POST /v1/deltas", () => {
     ).toMatchObject({ status: 422, code: "idempotency_mismatch" });
   });
 
+  it("keeps what a manifest says of the form that the base had, and finds it again", async () => {
+    const { id } = await upload(peftFolder({ lora_alpha: 12 }));
+    const download = async (delta: string) => {
+      const content = await api.send("GET", `/v1/deltas/${delta}/content`, { key });
+      const files = new Map(readTar(new Uint8Array(await content.arrayBuffer())));
+      return { files, manifest: JSON.parse(new TextDecoder().decode(files.get("manifest.json"))) as object };
+    };
+    const { files, manifest } = await download(id);
+    const form = { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: true };
+    const said = { ...manifest, base_quantization: form, methods: ["qlora"] };
+    const delta = await upload(files.set("manifest.json", new TextEncoder().encode(JSON.stringify(said))));
+    expect(delta).toMatchObject({ methods: ["qlora"] });
+    const again = await download(delta.id);
+    expect(again.manifest).toMatchObject({ base_quantization: form });
+    expect((await upload(again.files)).id).toBe(delta.id);
+  });
+
   it.each<[string, () => Files, string, string]>([
     [
       "a tensor missing",
