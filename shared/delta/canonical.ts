@@ -2,7 +2,7 @@
  * The form in which a delta is served, whatever method made it: what is added to each part of the model.
  *
  *     linear layer    y = (1 + Σ wᵢ(sᵢ − 1)) ⊙ xW + bias + Σ wᵢ (xAᵢ)Bᵢ + Σ wᵢ bᵢ
- *     block           Σ wᵢ f((y·D) ⊙ fromOutput + (x·D) ⊙ fromStream + c) U, of the stream x and the block's result y
+ *     block           Σ wᵢ (f((y·D) ⊙ fromOutput + (x·D) ⊙ fromStream + c) U + u), x the stream and y the block's result
  *     embedding       Σ wᵢ (A row of the token) B
  *     prompt, prefix  embeddings, or keys and values, before the text: one of each, with a weight of 1
  *
@@ -10,7 +10,7 @@
  * deltas have equal bytes, so the digest is theirs.
  *
  *     {path}.A [in, R]  {path}.B [R, out]  {path}.s [out]  {path}.b [out]
- *     {block}.down [D, M]  .down_bias [M]  .up [M, D]  .from_output [M]  .from_stream [M]  .silu [M]
+ *     {block}.down [D, M]  .down_bias [M]  .up [M, D]  .up_bias [D]  .from_output [M]  .from_stream [M]  .silu [M]
  *     embed_tokens.A [V, R]  embed_tokens.B [R, D]
  *     prompt [n, D]
  *     prefix.{layer}.key [n, K·P]  prefix.{layer}.value [n, K·P]
@@ -39,8 +39,7 @@ export interface CanonicalModule {
 
 /**
  * Bottleneck adapters of one block side by side, M columns in all: f(z) is SiLU where `silu` is 1 and ReLU where it is 0,
- * and the columns take in the block's result, the stream before the block, or their sum. The up-projection's own bias is
- * among the `biases`.
+ * and the columns take in the block's result, the stream before the block, or their sum.
  */
 export interface CanonicalBottleneck {
   /** [D, M] */
