@@ -118,8 +118,14 @@ function requireAgreement({ settings, param }: PlanOptions<LoraSettings>, factor
   if (odd !== undefined) {
     throw refuse(`${param}.init_lora_weights`, `\`orthogonal\` takes even ranks, but ${odd.path} has ${odd.rank}.`);
   }
-  if (startsFromWeights(settings) && factors.every(({ path }) => path === EMBEDDING_PATH)) {
-    throw refuse(`${param}.init_lora_weights`, `\`${init}\` takes linear layers apart, and none is among the targets.`);
+  if (factors.every(({ path }) => path === EMBEDDING_PATH)) {
+    if (init !== true) {
+      const does = startsFromWeights(settings) ? "takes linear layers apart" : "is for linear layers";
+      throw refuse(`${param}.init_lora_weights`, `\`${init}\` ${does}, and none is among the targets.`);
+    }
+    if (settings.lora_dropout > 0) {
+      throw refuse(`${param}.lora_dropout`, "is on the inputs of linear layers, and none is among the targets.");
+    }
   }
   if (settings.loraplus_lr_embedding === undefined) return;
   if (settings.loraplus_lr_ratio === undefined) {

@@ -117,6 +117,16 @@ describe("what peft takes without effect, or does not take, is refused with the 
       "init_lora_weights",
       "`olora` takes linear layers apart, and none is among the targets.",
     ],
+    [
+      { init_lora_weights: "gaussian", target_modules: "embed_tokens" },
+      "init_lora_weights",
+      "`gaussian` is for linear layers, and none is among the targets.",
+    ],
+    [
+      { lora_dropout: 0.1, target_modules: "embed_tokens" },
+      "lora_dropout",
+      "is on the inputs of linear layers, and none is among the targets.",
+    ],
     [{ loraplus_lr_embedding: 1e-5 }, "loraplus_lr_embedding", "is a part of LoRA+; send `loraplus_lr_ratio` too"],
     [
       { loraplus_lr_embedding: 1e-5, loraplus_lr_ratio: 4 },
