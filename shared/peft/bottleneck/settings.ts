@@ -9,7 +9,7 @@ export const BnFields = z.object({
   mh_adapter: z.boolean().meta({ description: "Adapters after attention" }),
   output_adapter: z.boolean().meta({ description: "Adapters after the feed-forward network" }),
   reduction_factor: z
-    .union([factor, z.record(z.string().regex(/^(default|\d{1,4})$/, "must be a layer or `default`"), factor)])
+    .union([factor, z.record(z.string().regex(/^(default|0|[1-9]\d{0,3})$/, "must be a layer or `default`"), factor)])
     .meta({ description: "The model's width over the bottleneck's, or that for each layer and a `default`" }),
   non_linearity: z.enum(["relu", "swish", "silu"], "must be relu, swish or silu, which is the same as swish"),
   original_ln_before: z

@@ -88,6 +88,16 @@ describe("planBottleneck", () => {
   });
 });
 
+it("refuses a layer's number that no layer is found by", () => {
+  for (const name of ["00", "01", "-1", "1.0"]) {
+    const { error } = BottleneckSettings.safeParse({
+      type: "bottleneck",
+      reduction_factor: { [name]: 4, default: 16 },
+    });
+    expect(JSON.stringify(error?.issues), name).toContain("must be a layer or `default`");
+  }
+});
+
 describe("first values", () => {
   const deviation = ({ data }: Tensor) =>
     Math.sqrt(Array.from(data as Float32Array).reduce((sum, value) => sum + value * value, 0) / data.length);
