@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { InitText, VirtualTokens } from "../virtual-tokens.ts";
 
+/** Ten times the width that anybody uses. The model does not bound it, and every unit takes memory for each layer's states. */
+const MOST_HIDDEN = 8192;
+
 export const PrefixSettings = z.strictObject({
   type: z.literal("prefix"),
   num_virtual_tokens: VirtualTokens,
@@ -11,7 +14,7 @@ export const PrefixSettings = z.strictObject({
   encoder_hidden_size: z
     .int()
     .min(1)
-    .max(65_536)
+    .max(MOST_HIDDEN)
     .optional()
     .meta({ description: "The width of that network; that of the keys when left out" }),
   init_weights: z.literal("zero").optional().meta({ description: "Start from zeros; from noise when left out" }),

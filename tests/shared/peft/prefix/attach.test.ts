@@ -113,6 +113,12 @@ describe("planPrefix", () => {
   });
 });
 
+it("takes a network as wide as anybody needs, and none that only takes memory", () => {
+  const widest = (encoder_hidden_size: number) =>
+    PrefixSettings.safeParse({ type: "prefix", prefix_projection: true, encoder_hidden_size }).success;
+  expect([8192, 8193].map(widest)).toEqual([true, false]);
+});
+
 describe("first values", () => {
   const deviation = ({ data }: Tensor<"f32">) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
 
