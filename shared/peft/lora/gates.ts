@@ -10,8 +10,8 @@ export function loraGates(options: PlanOptions<LoraSettings>): Gate[] {
   if (startsFromWeights(settings)) {
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}.use_gating\` cannot go with \`init_lora_weights\`: \`${settings.init_lora_weights}\`, whose factors are a part of the weight that a gate would take away.`,
-      { param: `${param}.use_gating` },
+      `\`${param}.init_lora_weights\`: \`${settings.init_lora_weights}\` starts from a part of the weight, of which gates would take some away; leave it out, or do without gates.`,
+      { param: `${param}.init_lora_weights` },
     );
   }
   return loraTargets(options).factors.map(({ path }) => ({

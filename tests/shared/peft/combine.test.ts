@@ -219,6 +219,7 @@ describe("what cannot go together", () => {
     [[chosen({ type: "lora", r: 1000 })], "[0].r"],
     [[LORA, chosen({ type: "bottleneck", leave_out: [9] })], "[1].leave_out"],
     [chosen({ type: "mam", adapter: { leave_out: [9] } }), ".adapter.leave_out"],
+    [chosen({ type: "unipelt", lora: { init_lora_weights: "pissa" } }), ".lora.init_lora_weights"],
     [
       [LORA, chosen({ type: "mam", prefix_tuning: { num_virtual_tokens: 60 } })],
       "[1].prefix_tuning.num_virtual_tokens",

@@ -26,8 +26,8 @@ describe("loraGates", () => {
     expect(() => gates({ init_lora_weights: init, r: 2 })).toThrow(
       expect.objectContaining({
         code: "invalid_request",
-        param: "peft[1].use_gating",
-        message: expect.stringContaining(`\`peft[1].use_gating\` cannot go with \`init_lora_weights\`: \`${init}\``),
+        param: "peft[1].init_lora_weights",
+        message: `\`peft[1].init_lora_weights\`: \`${init}\` starts from a part of the weight, of which gates would take some away; leave it out, or do without gates.`,
       }),
     );
   });
