@@ -233,8 +233,14 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     expect(adapter.parameters).toBeGreaterThan(0);
   });
 
-  it("leaves the base as it is when it is not asked for", async () => {
+  it("leaves the base as it is when it is not asked for, or with a weight of 0", async () => {
+    const served = await delta();
+    // Whatever the method did to start and to publish, it did not do to the base that all share.
+    const { weights: untouched } = loadModelFolder(tinyModel());
+    for (const [name, { data }] of untouched) expect(weights.get(name)!.data).toEqual(data);
     expect(await loss(serving(NO_DELTA))).toBe(baseLoss);
+    if (served.prompt !== undefined || served.prefix !== undefined) return;
+    expect(await loss(serving(sumDeltas([{ delta: served, weight: 0 }])))).toBe(baseLoss);
   });
 
   it(

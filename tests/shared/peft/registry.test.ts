@@ -21,6 +21,8 @@ it("refuses a type that is not known, and lists those that are", () => {
 it("has no two formats that take the same configuration", () => {
   const samples = [
     { peft_type: "LORA" },
+    { peft_type: "LORA", use_dora: true },
+    { peft_type: "ADALORA" },
     { peft_type: "IA3" },
     { peft_type: "PROMPT_TUNING" },
     { peft_type: "PREFIX_TUNING" },
@@ -29,9 +31,11 @@ it("has no two formats that take the same configuration", () => {
     {},
   ];
   const takers = samples.map((config) => [...ADAPTER_FORMATS].filter(([, format]) => format.recognises(config)));
-  expect(takers.map((some) => some.length)).toEqual([1, 1, 1, 1, 1, 0, 0]);
+  expect(takers.map((some) => some.length)).toEqual([1, 1, 1, 1, 1, 1, 1, 0, 0]);
   expect(takers.map(([one]) => one?.[0])).toEqual([
     "lora",
+    "dora",
+    "adalora",
     "ia3",
     "prompt",
     "prefix",
