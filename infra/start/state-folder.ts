@@ -1,6 +1,6 @@
 /** The one folder that holds everything a stack keeps: storage, logs, secrets and the lock that one stack at a time holds. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -9,9 +9,13 @@ export const DEFAULT_STATE = join(import.meta.dirname, "../../.trimtab");
 
 const LARGEST_LOG = 8 << 20;
 
+/** Raised with every change of the tables and of the files that deltas are kept in, which no stack reads as they were before. */
+const FORMAT = 2;
+
 const Secrets = z.strictObject({ admin_token: z.string().min(32), trainer_token: z.string().min(32) });
 export type Secrets = z.infer<typeof Secrets>;
 
+const Format = z.strictObject({ format: z.int().positive() });
 const Lock = z.strictObject({ pid: z.int().positive() });
 
 export class StateFolder {
@@ -84,9 +88,9 @@ export class StateFolder {
 
   /**
    * Makes this process the folder's only user, until it calls the returned function or ends. Two servers over one database
-   * would damage it.
+   * would damage it, and so would one that expects other tables.
    *
-   * @throws TrimtabError conflict where another process has the folder.
+   * @throws TrimtabError conflict where another process has the folder, or another version of Trimtab has filled it.
    */
   lock(): () => void {
     const holder = this.readJson("lock.json", Lock)?.pid;
@@ -97,8 +101,22 @@ export class StateFolder {
         { data: { pid: holder } },
       );
     }
+    this.#requireFormat();
     this.writePrivateJson("lock.json", { pid: process.pid });
     return () => rmSync(this.file("lock.json"), { force: true });
+  }
+
+  #requireFormat(): void {
+    // The first version did not say so.
+    const kept = this.readJson("format.json", Format)?.format ?? (existsSync(this.file("storage")) ? 1 : undefined);
+    if (kept !== undefined && kept !== FORMAT) {
+      throw new TrimtabError(
+        "conflict",
+        `${this.path} is in format ${kept}, and this version of Trimtab keeps format ${FORMAT}. Set TRIMTAB_STATE to another folder, or delete this one with everything in it.`,
+        { data: { format: kept } },
+      );
+    }
+    if (kept === undefined) this.writePrivateJson("format.json", { format: FORMAT });
   }
 }
 

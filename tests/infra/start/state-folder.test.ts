@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
@@ -63,4 +63,18 @@ test("one process at a time has the folder", async () => {
   expect(JSON.parse(readFileSync(state.file("lock.json"), "utf8"))).toEqual({ pid: process.pid });
   unlock();
   expect(existsSync(state.file("lock.json"))).toBe(false);
+});
+
+test("a folder that another version has filled is named, and left as it is", () => {
+  state.lock()();
+  state.lock()();
+  const format = Number(JSON.parse(readFileSync(state.file("format.json"), "utf8")).format);
+  state.writePrivateJson("format.json", { format: format + 1 });
+  expect(() => state.lock()).toThrow(`is in format ${format + 1}, and this version of Trimtab keeps format ${format}`);
+  expect(existsSync(state.file("lock.json"))).toBe(false);
+
+  const unmarked = new StateFolder(join(root, "first version"));
+  mkdirSync(unmarked.file("storage"));
+  expect(() => unmarked.lock()).toThrow("is in format 1");
+  expect(() => unmarked.lock()).toThrow("Set TRIMTAB_STATE to another folder, or delete this one");
 });
