@@ -42,12 +42,9 @@ export const SupervisedHyperparameters = z
     gradient_accumulation_steps: z.int().min(1).max(256).optional(),
     packing: z.boolean().optional(),
     checkpoint_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Steps between two checkpoints" }),
-    optim: z
-      .enum(["adamw_torch", "paged_adamw_32bit"])
-      .optional()
-      .meta({
-        description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out",
-      }),
+    optim: z.enum(["adamw_torch", "paged_adamw_32bit"]).optional().meta({
+      description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out",
+    }),
     optim_memory_limit: z
       .int()
       .min(0)

@@ -57,7 +57,9 @@ describe("names", () => {
     expect(name).toBe("ft:base:acme:s:01234567");
     expect(fineTunedName({ base: "base", tenant: "acme", suffix: null, id: job })).toBe("ft:base:acme::01234567");
     expect(checkpointName(name, 7)).toBe("ft:base:acme:s:01234567:ckpt-step-7");
-    expect(() => fineTunedName({ base: "b", tenant: "t", suffix: null, id: "x" })).toThrow("`x` is too short for an id");
+    expect(() => fineTunedName({ base: "b", tenant: "t", suffix: null, id: "x" })).toThrow(
+      "`x` is too short for an id",
+    );
   });
 
   it("keep to their alphabets", () => {
