@@ -8,6 +8,8 @@ import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
+import { ADAPTER_CONFIG, baseName } from "../../shared/peft/adapter-folder.ts";
+import type { Adapter } from "../../shared/peft/method.ts";
 import { ADAPTER_FORMATS } from "../../shared/peft/registry.ts";
 import { unpackArchive } from "../blobs/archive.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
@@ -75,6 +77,7 @@ async function deltaFiles(
   try {
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
     const { adapters, manifest } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    for (const adapter of adapters) await requireOwnBase(c, adapter, base);
     return await writeDeltaFolder(adapters, {
       base_model: base.id,
       base_digest: base.digest,
@@ -89,6 +92,19 @@ async function deltaFiles(
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
     throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
   }
+}
+
+/** Bases of equal shapes are told apart by name alone: what names another one of those that are here was made for that. */
+async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: ReadyBase): Promise<void> {
+  const named = baseName(files);
+  if (named === undefined || named === base.id) return;
+  const other = await dispatcherObject(c.env).readyBase(named);
+  if (other === null || other.digest === base.digest) return;
+  throw new TrimtabError(
+    "invalid_delta",
+    `${ADAPTER_CONFIG} says that the adapter was made for ${named}; send \`model: ${JSON.stringify(named)}\`, or correct the name`,
+    { data: { wanted: other.digest, given: base.digest } },
+  );
 }
 
 /** What the manifest alone knows: how a delta was merged, in what form its base was, and what made it where either is said. */

@@ -84,6 +84,12 @@ export function adapterFiles(
   ]);
 }
 
+/** What a folder that has been read calls its base, in peft's words or AdapterHub's: a name, or a path on some machine. */
+export function baseName(files: ReadonlyMap<string, Uint8Array>): string | undefined {
+  const { base_model_name_or_path: peft, model_name: adapterHub } = parseConfig(requireFile(files, ADAPTER_CONFIG));
+  return [peft, adapterHub].find((name) => typeof name === "string");
+}
+
 function parseConfig(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   let text: string;
   try {

@@ -7,7 +7,7 @@ import { parseModelConfig } from "../../../shared/model/config.ts";
 import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { Api } from "../support/api.ts";
-import { TINY_CONFIG } from "../support/tiny-base.ts";
+import { TINY_CONFIG, tinyBase, tinyWeights } from "../support/tiny-base.ts";
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -207,6 +207,23 @@ describe("POST /v1/deltas", () => {
     files.set("manifest.json", new TextEncoder().encode(JSON.stringify(changed)));
     const refusal = await api.refusal("POST", "/v1/deltas", { key, body: form(tar(files)) });
     expect(refusal.message).toContain("was made for upload-base with the base model");
+  });
+
+  it("refuses an adapter that names another of the bases here, which shapes need not tell apart", async () => {
+    await api.base(
+      "upload-twin",
+      tinyBase({
+        "model.safetensors": tinyWeights((tensors) => void tensors.get("model.norm.weight")!.bytes.fill(60)),
+      }),
+    );
+    const before = await stored();
+    const body = form(tar(peftFolder({ base_model_name_or_path: "upload-twin" })));
+    const refusal = await api.refusal("POST", "/v1/deltas", { key, body });
+    expect(refusal).toMatchObject({ code: "invalid_delta", param: "file" });
+    expect(refusal.message).toContain('made for upload-twin; send `model: "upload-twin"`');
+    expect(await stored()).toBe(before);
+    const own = await upload(peftFolder({ base_model_name_or_path: "upload-base" }));
+    expect(own).toMatchObject({ model: "upload-base" });
   });
 
   it("is nobody else's", async () => {

@@ -83,8 +83,8 @@ export class Api {
   }
 
   /** A base model that can be used. */
-  async base(id: string): Promise<void> {
-    await this.uploadBase(id, tinyBase());
+  async base(id: string, folder: Folder = tinyBase()): Promise<void> {
+    await this.uploadBase(id, folder);
     await this.call("POST", `/v1/admin/models/${encodeURIComponent(id)}/publish`, { key: ADMIN_TOKEN });
   }
 

@@ -5,6 +5,7 @@ import {
   ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
   adapterFiles,
+  baseName,
   parseAdapterFolder,
   readAdapterFolder,
 } from "../../../shared/peft/adapter-folder.ts";
@@ -111,4 +112,12 @@ describe("adapterFiles", () => {
     expect(config).toEqual({ peft_type: "LORA", b: 1, a: [2] });
     expect([...tensors].map(([name, { dtype, shape }]) => [name, dtype, shape])).toEqual([["x", "F32", [2]]]);
   });
+});
+
+test.each([
+  [{ base_model_name_or_path: "owner/base" }, "owner/base"],
+  [{ base_model_name_or_path: null, model_name: "owner/other" }, "owner/other"],
+  [{ base_model_name_or_path: 7 }, undefined],
+])("a folder says what its base is called: %j", (changes, name) => {
+  expect(baseName(withConfig(goldenFolder("adapter"), changes))).toBe(name);
 });
