@@ -12,11 +12,12 @@ import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
+import { namedLayers } from "../lora/adapter-config.ts";
 import { requireOwnCopies } from "../lora/base-copies.ts";
 import { takeBiases } from "../lora/format.ts";
 import { nameable } from "../lora/targets.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
-import { modulesNamed, shortestNames } from "../target-modules.ts";
+import { shortestNames } from "../target-modules.ts";
 import { adaLoraScale } from "./attach.ts";
 import type { AdaLoraSettings } from "./settings.ts";
 
@@ -42,7 +43,7 @@ const AdaLoraConfig = z.looseObject({
   target_modules: ModuleNames,
   exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
   layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))]).nullish(),
-  layers_pattern: z.union([z.literal("layers"), z.array(z.literal("layers"))]).nullish(),
+  layers_pattern: z.union([z.enum(["layers", ""]), z.array(z.literal("layers"))]).nullish(),
   rank_pattern: z.record(z.string(), z.array(z.boolean())).nullish(),
   bias: z.enum(["none", "all", "lora_only"]).nullish(),
   fan_in_fan_out: onlyValues(false, null),
@@ -109,7 +110,7 @@ const parseAdaLoraConfig = (json: Readonly<Record<string, unknown>>): AdaLoraCon
 function takeAdaLora(tensors: AdapterTensors, config: AdaLoraConfig, model: ModelConfig): TakenLayers {
   const modules = adaptableModules(model);
   const present = ({ path }: LinearModule) => ["A", "B", "E"].some((of) => tensors.has(keyOf(path, of)));
-  const named = namedPaths(config, modules);
+  const named = namedPaths(config, model);
   const ranks = ranksLeft(config);
   const layers = new Map<string, AdaLoraFactors>();
   for (const module of modules) {
@@ -209,20 +210,13 @@ export function livingRanks({ a, e, b }: AdaLoraFactors): AdaLoraFactors {
 const keyOf = (path: string, factor: string) => `base_model.model.${checkpointPath(path)}.lora_${factor}`;
 
 /** The layers that must have tensors. */
-function namedPaths(
-  { target_modules: targets, exclude_modules: excluded, layers_to_transform: layers }: AdaLoraConfig,
-  modules: readonly LinearModule[],
-): ReadonlySet<string> {
-  const place = (field: string) => ({ code: "invalid_delta", what: `${field} in ${ADAPTER_CONFIG}` }) as const;
-  const isTarget = modulesNamed(targets, place("target_modules"));
-  const isExcluded = modulesNamed(excluded ?? [], place("exclude_modules"));
-  const chosen = layers === null || layers === undefined ? undefined : [layers].flat();
-  const paths = modules
-    .map(({ path }) => path)
-    .filter((path) => isTarget(path) && !isExcluded(path))
-    .filter((path) => chosen === undefined || chosen.includes(Number(path.split(".")[1])));
-  if (paths.length > 0) return new Set(paths);
-  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${[targets].flat().join(", ")}) names no layer of the base model`);
+function namedPaths(config: AdaLoraConfig, model: ModelConfig): ReadonlySet<string> {
+  const isNamed = namedLayers(config, model);
+  const paths = adaptableModules(model).map(({ path }) => path);
+  const named = new Set(paths.filter(isNamed));
+  if (named.size > 0) return named;
+  const names = [config.target_modules].flat().join(", ");
+  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${names}) names no layer of the base model`);
 }
 
 /** How many ranks each layer of `rank_pattern` has left, by path, or by the whole name where that is not one of a layer. */

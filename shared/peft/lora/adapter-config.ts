@@ -69,16 +69,17 @@ const IGNORED = [
   ...["eva_config", "lora_ga_config", "corda_config", "loftq_config"],
 ];
 
+const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
+
 /** Throws `invalid_delta` naming the field. */
 export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: ModelConfig): LoraConfig {
   const config = parseAdapterConfig(json, schema, IGNORED);
   const begin = String(config.init_lora_weights).toLowerCase();
-  const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
   const rankOf = patternEntries(config.rank_pattern ?? {}, place("rank_pattern"));
   const alphaOf = patternEntries(config.alpha_pattern ?? {}, place("alpha_pattern"));
   return {
     rankStabilised: config.use_rslora ?? false,
-    targets: targetTest(config, model, place),
+    targets: targetTest(config, model),
     rankOf: (path) => rankOf(path)?.value ?? config.r,
     alphaOf: (path) => alphaOf(path)?.value ?? config.lora_alpha,
     bias: config.bias ?? "none",
@@ -91,13 +92,28 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: 
 
 const shortened = (text: string) => (text.length > 200 ? `${text.slice(0, 197)}...` : text);
 
-/** As peft decides it: exclusions first, then targets, then blocks. */
-function targetTest(
-  config: z.infer<typeof schema>,
+function targetTest(config: z.infer<typeof schema>, model: ModelConfig): (path: string) => boolean {
+  const own = namedLayers(config, model);
+  // With this the head shares the factors of the embedding, whichever of the two was named, and peft names the embedding.
+  const isTied = (config.ensure_weight_tying ?? false) && model.tied && own(EMBEDDING_PATH);
+  return (path) => own(path) || (isTied && path === HEAD_PATH);
+}
+
+/** The fields with which peft says which layers have factors. */
+export interface NamedLayers {
+  readonly target_modules: string | readonly string[];
+  readonly exclude_modules?: string | readonly string[] | null | undefined;
+  readonly layers_to_transform?: number | readonly number[] | null | undefined;
+}
+
+/**
+ * Whether the layer at a path is meant, as peft decides it: exclusions first, then targets, then blocks. Throws
+ * `invalid_delta` where a pattern cannot be read or takes too long.
+ */
+export function namedLayers(
+  { target_modules: names, exclude_modules: excluded, layers_to_transform: chosen }: NamedLayers,
   model: ModelConfig,
-  place: (field: string) => PatternPlace,
 ): (path: string) => boolean {
-  const { target_modules: names, exclude_modules: excluded, layers_to_transform: chosen } = config;
   const isExcluded = excluded?.length ? modulesNamed(excluded, place("exclude_modules")) : () => false;
   const inBlocks = blockTest(chosen);
   const all = new Set(linearModules(model).map(({ path }) => path));
@@ -106,11 +122,8 @@ function targetTest(
       ? (path: string) => all.has(path)
       : modulesNamed(names, place("target_modules"));
   // A module that is named by its whole path is not looked for in blocks.
-  const isWhole = (path: string) => typeof names !== "string" && names.includes(checkpointPath(path));
-  const own = (path: string) => !isExcluded(path) && isNamed(path) && (isWhole(path) || inBlocks(path));
-  // With this the head shares the factors of the embedding, whichever of the two was named, and peft names the embedding.
-  const isTied = (config.ensure_weight_tying ?? false) && model.tied && own(EMBEDDING_PATH);
-  return (path) => own(path) || (isTied && path === HEAD_PATH);
+  const whole = new Set(typeof names === "string" ? [] : names);
+  return (path) => !isExcluded(path) && isNamed(path) && (whole.has(checkpointPath(path)) || inBlocks(path));
 }
 
 function blockTest(chosen: number | readonly number[] | null | undefined): (path: string) => boolean {

@@ -59,6 +59,18 @@ describe("reading what peft wrote", () => {
     { target_modules: ".*(q|v|down)_proj" },
     { target_modules: ["q_proj", "v_proj", "mlp.down_proj", "o_proj"], exclude_modules: ".*o_proj" },
     { layers_to_transform: [0, 1], layers_pattern: "layers" },
+    { layers_to_transform: [], layers_pattern: "" },
+    // Blocks are not asked for a module that is named by its whole path.
+    {
+      target_modules: ["q_proj", "v_proj", "model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"],
+      layers_to_transform: [0, 1],
+    },
+    {
+      target_modules: [0, 1].flatMap((layer) =>
+        ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"].map((name) => `model.layers.${layer}.${name}`),
+      ),
+      layers_to_transform: 0,
+    },
   ])("knows its layers by %j", (changes) => {
     expect(layersOf(withConfig(pruned.folder, changes))).toEqual(layersOf(pruned.folder));
   });
@@ -180,7 +192,7 @@ describe("refusals say what is wrong", () => {
     [
       "a pattern that is not read",
       () => changed({ exclude_modules: "(a)\\1" }),
-      "exclude_modules in adapter_config.json is not a pattern that is read",
+      "adapter_config.json: exclude_modules is not a pattern that is read",
     ],
     [
       "a layer that is not named",
