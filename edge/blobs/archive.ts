@@ -68,9 +68,8 @@ function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
 }
 
 function tooLarge(maxBytes: number): TrimtabError {
-  return new TrimtabError("payload_too_large", `The archive unpacks to more than ${maxBytes} bytes.`, {
-    param: "file",
-  });
+  const message = `The archive unpacks to more than ${maxBytes} bytes. Save the adapter in 16 bits, or with a lower rank.`;
+  return new TrimtabError("payload_too_large", message, { param: "file" });
 }
 
 function refuse(problem: string, cause?: unknown): TrimtabError {

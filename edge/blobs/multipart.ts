@@ -108,7 +108,7 @@ class FormSource {
     if (this.#read > this.#maxBytes) {
       throw new TrimtabError(
         "payload_too_large",
-        `The upload is larger than ${this.#maxBytes} bytes. Split the dataset.`,
+        `The upload is larger than ${this.#maxBytes} bytes. Send less at a time.`,
         {
           param: "file",
         },

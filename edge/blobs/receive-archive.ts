@@ -53,7 +53,8 @@ async function collect(part: FormPart, most: number): Promise<Uint8Array> {
   for await (const chunk of part.chunks) {
     total += chunk.byteLength;
     if (total > most) {
-      throw new TrimtabError("payload_too_large", `\`${part.name}\` is larger than ${most} bytes.`, {
+      const advice = part.name === "file" ? " Save the adapter in 16 bits, or compress the archive." : "";
+      throw new TrimtabError("payload_too_large", `\`${part.name}\` is larger than ${most} bytes.${advice}`, {
         param: part.name,
       });
     }

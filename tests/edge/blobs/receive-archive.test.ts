@@ -102,6 +102,10 @@ describe("receiveArchive", () => {
         ["model", "base"],
         ["file", large],
       ]),
-    ).rejects.toMatchObject({ code: "payload_too_large" });
+    ).rejects.toMatchObject({
+      code: "payload_too_large",
+      param: "file",
+      message: expect.stringContaining("Save the adapter in 16 bits"),
+    });
   });
 });
