@@ -7,7 +7,7 @@ import { TrimtabError } from "../errors.ts";
 import { sha256Hex } from "../formats/digest.ts";
 import type { Quantisation } from "../model/quantised-weights.ts";
 import type { Adapter } from "../peft/method.ts";
-import { type CanonicalDelta, changesNothing, encodeCanonical, SERVING_FILE } from "./canonical.ts";
+import { type CanonicalDelta, canonicalTensors, changesNothing, encodeCanonical, SERVING_FILE } from "./canonical.ts";
 import { encodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.ts";
 import { sumDeltas } from "./sum.ts";
 
@@ -24,7 +24,7 @@ export interface Provenance extends Omit<Manifest, "format" | "methods" | "train
 
 /**
  * The files of a delta. Equal adapters and provenance give equal bytes.
- * Throws `invalid_delta` when the adapters would change nothing, or cannot act together.
+ * Throws `invalid_delta` when the adapters would change nothing, cannot act together, or add numbers that float32 cannot hold.
  */
 export async function writeDeltaFolder(
   adapters: readonly Adapter[],
@@ -35,6 +35,13 @@ export async function writeDeltaFolder(
     throw new TrimtabError(
       "invalid_delta",
       "the adapter changes nothing: everything that it would add is zero; train it for longer or with a higher rate",
+    );
+  }
+  const overflown = [...canonicalTensors(delta)].find(([, { data }]) => !data.every(Number.isFinite));
+  if (overflown !== undefined) {
+    throw new TrimtabError(
+      "invalid_delta",
+      `the adapter has numbers that are too large: with its scale, ${overflown[0]} is not finite in 32-bit floats`,
     );
   }
   const serving = encodeCanonical(delta);

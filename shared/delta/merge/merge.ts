@@ -1,5 +1,6 @@
 import { TrimtabError } from "../../errors.ts";
-import { type CanonicalDelta, type CanonicalModule, changesNothing, NO_DELTA } from "../canonical.ts";
+import type { Tensor } from "../../tensor.ts";
+import { type CanonicalDelta, type CanonicalModule, canonicalTensors, changesNothing, NO_DELTA } from "../canonical.ts";
 import type { WeightedDelta } from "../sum.ts";
 import { vanishes, withFactors } from "./factors.ts";
 import type { MergeOptions } from "./method.ts";
@@ -7,6 +8,12 @@ import { MERGE_METHODS, type MergeMethodName } from "./registry.ts";
 
 /** What a caller may leave out has a default: the rank is the largest one that a layer has in any of the deltas. */
 export type MergeRequest = { readonly method: MergeMethodName } & Partial<MergeOptions>;
+
+/**
+ * The largest element that a weighted ΔW may have: far above what any model computes with, and below what float32 holds by more
+ * than sums, norms and densities make of it.
+ */
+const LARGEST = 2 ** 110;
 
 const PARAMS: Readonly<Record<keyof MergeOptions, string>> = {
   rank: "rank",
@@ -19,7 +26,8 @@ const PARAMS: Readonly<Record<keyof MergeOptions, string>> = {
  * Makes one delta of several deltas of one base, by the method of the registry. Pure; equal arguments give equal bits.
  *
  * Throws `invalid_request` with `param` for an option that the method lacks or does not take, for a weight of 0 or one
- * that is not finite, for a part that the method cannot merge, and for a result that changes nothing.
+ * that is not finite, for elements that would leave float32, for a part that the method cannot merge, and for a result that
+ * changes nothing.
  */
 export function mergeDeltas(terms: readonly WeightedDelta[], request: MergeRequest): CanonicalDelta {
   const steps = mergeSteps(terms, request);
@@ -76,11 +84,24 @@ function checkTerms(name: MergeMethodName, terms: readonly WeightedDelta[]): voi
     if (weight === 0 || !Number.isFinite(weight)) {
       throw refuse(`${place}.weight`, `must be a number other than 0, got ${weight}; leave the delta out instead`);
     }
+    if (!(Math.abs(weight) * magnitude(delta) <= LARGEST)) {
+      throw refuse(place, "has elements too large to be merged in 32-bit floats; lower its weight, or leave it out");
+    }
     const part = MERGE_METHODS[name].exact ? undefined : partThatIsNoSum(delta);
     if (part !== undefined) {
       throw refuse("method", `${name} merges weight matrices and vectors, but ${place} has ${part}; use linear or cat`);
     }
   }
+}
+
+/** No element of a delta is larger: neither of a tensor nor of a product of factors. */
+function magnitude(delta: CanonicalDelta): number {
+  const largest = (tensor: Tensor<"f32"> | undefined) =>
+    tensor?.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0) ?? 0;
+  const tensors = [...canonicalTensors(delta).values()].map(largest);
+  const factors = [...delta.linears.values(), ...(delta.embedding === undefined ? [] : [delta.embedding])];
+  const products = factors.map(({ a, b }) => largest(a) * largest(b) * (a?.shape[1] ?? 0));
+  return Math.max(0, ...tensors, ...products);
 }
 
 /** The terms with one layer each, or one block's bottlenecks, or what is not in layers. */

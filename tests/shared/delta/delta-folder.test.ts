@@ -5,7 +5,7 @@ import { parseManifest } from "../../../shared/delta/manifest.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import type { Adapter } from "../../../shared/peft/method.ts";
-import { f32, zeros } from "../../../shared/tensor.ts";
+import { f32, type Tensor, zeros } from "../../../shared/tensor.ts";
 import { type GoldenAdapter, goldenConfig, goldenDelta, goldenFolder } from "../peft/golden-adapters.ts";
 
 const digest = (letter: string) => letter.repeat(64);
@@ -37,6 +37,20 @@ describe("a published delta", () => {
     const made = { ...provenance, methods: ["dora", "lora"], merge: { method: "linear", weights: [1, 1] } };
     const manifest = parseManifest((await writeDeltaFolder([await adapter("adapter")], made)).get("manifest.json")!);
     expect(manifest).toMatchObject({ methods: made.methods, merge: made.merge });
+  });
+
+  test("is not one where its scale leaves 32-bit floats", async () => {
+    const { delta, ...rest } = await adapter("adapter");
+    const [[path, module]] = [...delta.linears] as [[string, { a: Tensor<"f32">; b: Tensor<"f32"> }]];
+    const b = f32(
+      module.b.shape,
+      module.b.data.map(() => Number.POSITIVE_INFINITY),
+    );
+    const changed = { ...delta, linears: new Map([[path, { ...module, b }]]) };
+    await expect(writeDeltaFolder([{ ...rest, delta: changed }], provenance)).rejects.toMatchObject({
+      code: "invalid_delta",
+      message: expect.stringContaining(`with its scale, ${path}.B is not finite`),
+    });
   });
 
   test("of one adapter has its files at the top, and a serving form and a manifest that agree", async () => {

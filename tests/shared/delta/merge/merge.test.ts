@@ -7,7 +7,7 @@ import {
   mergeSteps,
   mergeWork,
 } from "../../../../shared/delta/merge/merge.ts";
-import { f32 } from "../../../../shared/tensor.ts";
+import { f32, type Tensor } from "../../../../shared/tensor.ts";
 import { linears, lowRank, Q, randomDelta, randomTensor, UP } from "./deltas.ts";
 
 function refusal(request: MergeRequest, delta: CanonicalDelta = randomDelta("one"), weight = 1) {
@@ -156,4 +156,31 @@ test("the highest rank is over all layers and the embedding", () => {
   expect(highestRank({ ...NO_DELTA, embedding: { a: randomTensor([4, 7], "a"), b: randomTensor([7, 2], "b") } })).toBe(
     7,
   );
+});
+
+test.each([
+  { method: "linear" },
+  { method: "cat" },
+  { method: "svd", rank: 2 },
+  { method: "ties", density: 0.5 },
+  { method: "dare", density: 0.5 },
+  { method: "dare_ties", density: 0.5 },
+  { method: "magnitude_prune", density: 0.5 },
+] as const)("what would leave 32-bit floats is refused, whoever computes it: %j", (request) => {
+  const huge = (size: number) => {
+    const { a, b } = lowRank(3, "huge");
+    const grown = (tensor: Tensor<"f32"> | undefined) =>
+      f32(
+        tensor!.shape,
+        tensor!.data.map((value) => size * value),
+      );
+    return linears({ [Q]: { a: grown(a), b: grown(b) } });
+  };
+  expect(refusal(request, huge(1e30))).toEqual({
+    code: "invalid_request",
+    message: "`deltas[1]` has elements too large to be merged in 32-bit floats; lower its weight, or leave it out.",
+    param: "deltas[1]",
+  });
+  expect(refusal(request, huge(1e15))).toBeUndefined();
+  expect(refusal(request, huge(1e15), 1e8)?.param).toBe("deltas[1]");
 });
