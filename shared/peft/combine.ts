@@ -140,7 +140,7 @@ function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftCho
       prefix: placed.length === 1 ? "" : `${index}.`,
     };
   });
-  requireOneEach(planned);
+  requireAgreement(planned);
   if (planned.length > 1) requireRoom(config, sum(planned.map(({ plan }) => plan.serving.positions)), start);
   return planned;
 }
@@ -178,7 +178,7 @@ const CLAIMED: Readonly<Record<Claim, string>> = {
   base: "change the form of the frozen base",
 };
 
-function requireOneEach(planned: readonly PlannedMethod[]): void {
+function requireAgreement(planned: readonly PlannedMethod[]): void {
   const claimed = new Map<Claim, string>();
   for (const { plan, param } of planned) {
     for (const claim of plan.claims ?? []) {
@@ -193,6 +193,14 @@ function requireOneEach(planned: readonly PlannedMethod[]): void {
       claimed.set(claim, param);
     }
   }
+  const reader = planned.find(({ plan }) => plan.readsWeights);
+  const holder = claimed.get("base");
+  if (reader === undefined || holder === undefined) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${reader.param}\` is computed from the base's weights as they are, but \`${holder}\` holds them in another form; train one without the other.`,
+    { param: reader.param },
+  );
 }
 
 function allAfter(steps: readonly AfterStep[]): AfterStep {

@@ -65,6 +65,8 @@ export interface MethodPlan {
   readonly serving: ServingFootprint;
   /** What no other method of a list may have too. */
   readonly claims?: readonly Claim[];
+  /** What is learnt means nothing without the base's weights as they are, so that no other method may hold them otherwise. */
+  readonly readsWeights?: boolean;
   /** How many numbers the published files hold; as many as are trained when left out. */
   readonly published?: number;
   /** Bytes of the frozen base as training holds it; its weights in float32 when left out. */

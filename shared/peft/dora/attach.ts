@@ -36,6 +36,8 @@ export function planDora(options: PlanOptions<DoraSettings>): MethodPlan {
       columns: 0,
       positions: 0,
     },
+    // The lengths of what a base in 4 bits restores are not those that whoever reads the folder finds.
+    readsWeights: true,
   };
 }
 

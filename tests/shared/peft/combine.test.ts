@@ -199,6 +199,12 @@ describe("what cannot go together", () => {
       `\`${param}[0].prefix_tuning\` and \`${param}[1]\` both put a prefix before the text`,
     ],
     [
+      "lengths of weights that are not there as they are",
+      [chosen({ type: "dora", r: 2 }), LORA, chosen({ type: "qlora", r: 2 })],
+      "[0]",
+      `\`${param}[0]\` is computed from the base's weights as they are, but \`${param}[2]\` holds them in another form; train one without the other.`,
+    ],
+    [
       "more positions together than the context has",
       [chosen({ type: "prompt", num_virtual_tokens: 30 }), chosen({ type: "prefix", num_virtual_tokens: 30 })],
       "",
