@@ -181,7 +181,7 @@ describe("every method", () => {
     }
   });
 
-  test("a merged delta answers as the two together", async () => {
+  test("a merged delta, and a model with it in its weights, answer as the two together", async () => {
     const { data } = await call<{ data: Delta[] }>("/deltas?limit=100");
     const idOf = (name: string) => data.find((candidate) => candidate.models.includes(models.get(name)!))!.id;
     const deltas = [
@@ -190,7 +190,10 @@ describe("every method", () => {
     ];
     const merged = await post<Delta & { parents: string[] }>("/deltas/merge", { model: BASE, deltas, method: "cat" });
     expect(merged.parents).toHaveLength(2);
-    expectSame(await ask(merged.models[0]!), await ask(BASE, deltas));
+    const together = await ask(BASE, deltas);
+    expectSame(await ask(merged.models[0]!), together);
+    const model = await post<{ id: string }>("/deltas/merge", { model: BASE, deltas, output: "model" });
+    expectSame(await ask(model.id), together);
   });
 
   test("what cannot be added up is refused by name", async () => {
