@@ -26,16 +26,25 @@ export interface EvaluatorOptions {
   readonly breathe: RecipeContext["breathe"];
 }
 
-const NO_METHOD: AttachedMethod = {
-  parameters: [],
-  initial: new Map(),
-  startsAsBase: true,
-  randomInputs: () => [],
-};
+/** The base in the form that a method holds it in, and nothing else of the method. */
+function baseOf({ frozen, replaced, rewrite }: AttachedMethod): AttachedMethod {
+  return {
+    parameters: [],
+    initial: new Map(),
+    startsAsBase: true,
+    randomInputs: () => [],
+    ...(frozen === undefined ? {} : { frozen }),
+    ...(replaced === undefined ? {} : { replaced }),
+    rewrite: (context) => {
+      const { product } = rewrite?.(context) ?? {};
+      return product === undefined ? {} : { product };
+    },
+  };
+}
 
-/** The loss of the base without any method, on examples without placeholders. */
-export async function lossOfBase(executor: Executor, options: Omit<EvaluatorOptions, "method">): Promise<number> {
-  const evaluator = await createEvaluator(executor, { ...options, method: NO_METHOD });
+/** The loss of the base that the method is trained on, without the method, on examples without placeholders. */
+export async function lossOfBase(executor: Executor, options: EvaluatorOptions): Promise<number> {
+  const evaluator = await createEvaluator(executor, { ...options, method: baseOf(options.method) });
   try {
     return await evaluator.loss(new Map());
   } finally {
@@ -47,9 +56,10 @@ export async function lossOfBase(executor: Executor, options: Omit<EvaluatorOpti
 export async function createEvaluator(executor: Executor, options: EvaluatorOptions): Promise<Evaluator> {
   const { config, weights, method, rows, breathe } = options;
   const batches = evaluationBatches(options.examples, rows);
-  const program = await executor.compile(evaluationGraph({ config, method, shape: rows.shape }), {
-    bindings: frozenTensors(weights, method),
-  });
+  const graph = evaluationGraph({ config, method, shape: rows.shape });
+  const taken = new Set(graph.inputs.map(({ name }) => name));
+  const bindings = new Map([...frozenTensors(weights, method)].filter(([name]) => taken.has(name)));
+  const program = await executor.compile(graph, { bindings });
   return {
     async loss(values) {
       let sum = 0;

@@ -106,7 +106,7 @@ export const supervised: Recipe = async (job, context) => {
     const baseLoss =
       method.startsAsBase || baseExamples === undefined
         ? await evaluator?.loss(method.initial)
-        : await lossOfBase(executor, { config, weights, rows, examples: baseExamples, breathe });
+        : await lossOfBase(executor, { config, weights, method, rows, examples: baseExamples, breathe });
     if (baseLoss !== undefined)
       say(`Loss of the base on the validation file: ${baseLoss.toFixed(4)}`, { base_loss: baseLoss });
 

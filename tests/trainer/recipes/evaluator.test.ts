@@ -41,10 +41,33 @@ it.each([
 it("measures the base without the method", async () => {
   const executor = createOnnxRuntimeExecutor({ threads: 1 });
   const rowOptions = { shape: { rows: 2, tokens: 10 }, packing: true, padId: 0 };
-  const options = { config, weights, rows: rowOptions, examples, breathe: async () => {} };
+  const options = { config, weights, method, rows: rowOptions, examples, breathe: async () => {} };
   const base = await lossOfBase(executor, options);
-  const evaluator = await createEvaluator(executor, { ...options, method });
+  const evaluator = await createEvaluator(executor, options);
   expect(await evaluator.loss(method.initial)).toBe(base);
   expect(base).not.toBeCloseTo(golden.loss, 2);
   await evaluator.dispose();
+});
+
+it("measures the base in the form that the method holds it in, and asks for no other", async () => {
+  const executor = createOnnxRuntimeExecutor({ threads: 1 });
+  const qlora = { type: "qlora", r: 2, init_lora_weights: "pissa" } as const;
+  const list = [qlora, { type: "prefix", num_virtual_tokens: 2 }];
+  const [alone, both] = [qlora, list].map((given) => attached(given, { config, weights }));
+  const asked: string[] = [];
+  const watched = Object.assign(new Map(weights), {
+    get: (name: string) => {
+      asked.push(name);
+      return weights.get(name);
+    },
+  });
+  const rowOptions = { shape: { rows: 2, tokens: 10 }, packing: true, padId: 0 };
+  const options = { config, rows: rowOptions, examples, breathe: async () => {} };
+  const base = await lossOfBase(executor, { ...options, weights: watched, method: both! });
+  const evaluator = await createEvaluator(executor, { ...options, weights, method: alone! });
+  expect(base).toBe(await evaluator.loss(alone!.initial));
+  await evaluator.dispose();
+  expect(asked.filter((name) => both!.replaced!.has(name))).toEqual([]);
+  const inFloat32 = await lossOfBase(executor, { ...options, weights, method });
+  expect(Math.abs(base - inFloat32)).toBeGreaterThan(1e-4);
 });
