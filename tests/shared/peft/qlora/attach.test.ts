@@ -1,15 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { mergeIntoWeights } from "../../../../shared/delta/merge/into-weights.ts";
+import { sumDeltas } from "../../../../shared/delta/sum.ts";
 import { linearModules, weightName } from "../../../../shared/model/modules.ts";
 import { transposed } from "../../../../shared/model/weights.ts";
-import { planMethods } from "../../../../shared/peft/combine.ts";
+import { planMethods, publishMethods } from "../../../../shared/peft/combine.ts";
 import { attachQlora, loraPart, planQlora, qloraBase } from "../../../../shared/peft/qlora/attach.ts";
 import { publishQlora } from "../../../../shared/peft/qlora/publish.ts";
 import { QloraSettings } from "../../../../shared/peft/qlora/settings.ts";
 import { elementCount, type Tensor } from "../../../../shared/tensor.ts";
 import { frozenTensors, trainingGraph } from "../../../../trainer/recipes/causal-graphs.ts";
-import { NO_METHOD, settingsOf } from "../../../support/peft.ts";
-import { goldenFile, gradientsOf, logitsOf, type PeftGolden, peftGolden } from "../../../support/peft-golden.ts";
+import { attached, moved, NO_METHOD, settingsOf } from "../../../support/peft.ts";
+import {
+  goldenFile,
+  gradientsOf,
+  logitsOf,
+  type PeftGolden,
+  peftGolden,
+  served,
+} from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
 const parse = (given: object = {}) => QloraSettings.parse({ type: "qlora", ...given });
@@ -104,6 +112,29 @@ describe("the frozen base", async () => {
     const beside = [settingsOf({ type: "qlora", r: 2 }), settingsOf({ type: "prefix", num_virtual_tokens: 2 })];
     expect(planMethods({ config, settings: beside, param: "peft" }).frozenBytes).toBe(planQlora(options).frozenBytes);
   });
+});
+
+it("beside other methods, is served on the restored base as the list's own graph computes", async () => {
+  const golden = await peftGolden("prompt-qwen2");
+  const { config, weights } = golden;
+  const list = [
+    { type: "qlora", r: 2, bias: "all", init_lora_weights: "pissa" },
+    { type: "ia3" },
+    { type: "prefix", num_virtual_tokens: 2 },
+  ];
+  const method = attached(list, { config, weights });
+  const values = moved(method.initial);
+  const settings = list.map(settingsOf);
+  const base = { id: "tiny", files: new Map() };
+  const parts = await publishMethods({ config, settings, seed: 1, values, weights, base });
+  const deltas = parts.flatMap((part) => (part.kind === "adapter" ? [{ delta: part.adapter.delta, weight: 1 }] : []));
+  expect(deltas).toHaveLength(3);
+  const through = qloraBase({ config, settings: parse() });
+  const restored = new Map([...weights].map(([name, weight]) => [name, through(name, weight)]));
+  const own = await logitsOf(golden, method, values);
+  const delta = served(config, sumDeltas(deltas));
+  expect(largestDifference(await logitsOf({ ...golden, weights: restored }, delta), own)).toBeLessThan(1e-4);
+  expect(largestDifference(await logitsOf(golden, delta), own)).toBeGreaterThan(1e-2);
 });
 
 describe("settings", () => {
