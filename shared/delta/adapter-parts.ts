@@ -22,8 +22,8 @@ export interface UploadTarget extends BaseAccess {
 }
 
 /**
- * Reads a folder that holds one adapter, or a folder for each of several (`0-lora/`, `1-prefix/`), in order. A folder around
- * everything, as archivers make it, is taken off. The serving form is never read: it follows from the adapters.
+ * Reads a folder that holds one adapter, or a folder for each of several (`0-lora/`, `1-prefix/`), in order. Folders around
+ * everything, as archivers make them, are taken off. The serving form is never read: it follows from the adapters.
  *
  * Throws `invalid_delta` naming the file, field or tensor that is wrong, or the base that it was made for.
  */
@@ -82,13 +82,17 @@ function byNumber(one: string, other: string): number {
   return one < other ? -1 : 1;
 }
 
+/** Folders that everything lies in say nothing: they are how the whole was packed. */
 function withoutOuterFolder(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
-  const [first] = files.keys();
-  const outer = first?.includes("/") ? first.slice(0, first.indexOf("/") + 1) : "";
-  const hasTop = [...files.keys()].some((name) => !name.startsWith(outer));
-  const holdsAdapter = files.has(`${outer}${ADAPTER_CONFIG}`) || files.has(`${outer}${MANIFEST_FILE}`);
-  if (outer === "" || hasTop || !holdsAdapter) return files;
-  return new Map([...files].map(([name, bytes]) => [name.slice(outer.length), bytes]));
+  const [first = "", ...others] = files.keys();
+  let shared = first.length;
+  for (const name of others) {
+    let at = 0;
+    while (at < shared && name[at] === first[at]) at++;
+    shared = at;
+  }
+  const outer = first.lastIndexOf("/", shared - 1) + 1;
+  return new Map([...files].map(([name, bytes]) => [name.slice(outer), bytes]));
 }
 
 function refuse(problem: string): TrimtabError {

@@ -60,6 +60,18 @@ describe("several adapters", () => {
     expect(adapters[0]).toEqual(first);
   });
 
+  it("are found in whatever folders lie around them all", async () => {
+    const folders = [...inside("one", golden("adapter")), ...inside("other", golden("rslora-patterns"))];
+    const { adapters } = await read(folders);
+    expect(adapters).toHaveLength(2);
+    const packed: [string, Uint8Array][] = inside("runs/best", [["README.md", text("card")], ...folders]);
+    expect((await read(packed)).adapters).toEqual(adapters);
+    expect((await read(inside("best", folders))).adapters).toEqual(adapters);
+    // As peft saves an adapter that has a name.
+    const named: [string, Uint8Array][] = [["README.md", text("card")], ...inside("one", golden("adapter"))];
+    expect((await read(inside("best", named))).adapters).toEqual(adapters.slice(0, 1));
+  });
+
   it("say which of them is wrong", async () => {
     const broken: [string, Uint8Array][] = [["1-lora/adapter_config.json", text(`{"peft_type":"LORA"}`)]];
     await expect(read([...inside("0-lora", golden("adapter")), ...broken])).rejects.toThrow(
