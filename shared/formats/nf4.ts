@@ -50,15 +50,18 @@ const WITHIN = Float32Array.from(BELOW, (_, bin) => MIDDLES.find((x) => binOf(x)
 /** What a block of zeros, or of smaller numbers, is divided by. */
 const SMALLEST = Math.fround(1e-38);
 
-/** Quantises `values`. Throws `non_finite` where one is NaN or infinite: its block would have no scale. */
-export function quantiseNf4(values: Float32Array): Nf4Blocks {
+/**
+ * Quantises `values`, from the one numbered `offset` on where they are a part of a tensor. Throws `non_finite` with the number
+ * of one that is NaN or infinite: its block would have no scale.
+ */
+export function quantiseNf4(values: Float32Array, offset = 0): Nf4Blocks {
   const count = values.length;
   const absmax = new Float32Array(Math.ceil(count / NF4_BLOCK));
   const packed = new Uint8Array(Math.ceil(count / 2));
   for (let block = 0; block < absmax.length; block++) {
     const start = block * NF4_BLOCK;
     const end = Math.min(start + NF4_BLOCK, count);
-    const largest = largestMagnitude(values, start, end);
+    const largest = largestMagnitude(values, { start, end, offset });
     const divisor = Math.max(largest, SMALLEST);
     const whole = end - start === NF4_BLOCK;
     // The reference multiplies a whole block by the reciprocal, but divides the shorter one at the end.
@@ -91,12 +94,15 @@ export function dequantiseNf4({ packed, absmax }: Nf4Blocks, count: number): Flo
   return values;
 }
 
-function largestMagnitude(values: Float32Array, start: number, end: number): number {
+function largestMagnitude(
+  values: Float32Array,
+  { start, end, offset }: { readonly start: number; readonly end: number; readonly offset: number },
+): number {
   let largest = 0;
   for (let i = start; i < end; i++) {
     const magnitude = Math.abs(values[i]!);
     if (!(magnitude <= Number.MAX_VALUE)) {
-      throw new TrimtabError("non_finite", `value ${i} is ${values[i]}, which has no 4-bit form`);
+      throw new TrimtabError("non_finite", `value ${offset + i} is ${values[i]}, which has no 4-bit form`);
     }
     if (magnitude > largest) largest = magnitude;
   }

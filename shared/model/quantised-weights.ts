@@ -113,7 +113,7 @@ function quantiseWeight(name: string, weights: Weights): Nf4Blocks {
     const packed = new Uint8Array(Math.ceil(count / 2));
     const absmax = new Float32Array(Math.ceil(count / NF4_BLOCK));
     for (let start = 0; start < count; start += PART) {
-      const part = quantiseNf4(fileValues(stored, start, Math.min(count, start + PART)));
+      const part = quantiseNf4(fileValues(stored, start, Math.min(count, start + PART)), start);
       packed.set(part.packed, start / 2);
       absmax.set(part.absmax, start / NF4_BLOCK);
     }

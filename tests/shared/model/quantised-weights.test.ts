@@ -118,6 +118,19 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
   });
 });
 
+it("says where in the whole weight a value is that is not a number, in whichever part it was read", () => {
+  const wide = { ...config, hiddenSize: 512, heads: 4, kvHeads: 4, headDim: 128, ffnSize: 1024, layers: 1 };
+  const at = 300_000;
+  const file = [...weightsForFile(wide, initialWeights(wide, 1))].map(([name, { shape, data }]) => {
+    const values = name === weightName("layers.0.mlp.up_proj") ? data.with(at, Number.NaN) : data;
+    return [name, { dtype: "F32", shape, bytes: fromF32(values, "F32") }] as const;
+  });
+  const opened = openWeights(wide, parseSafetensors(writeSafetensors(new Map(file))).tensors);
+  expect(() => quantiseWeights(wide, opened, { doubleQuantised: true })).toThrow(
+    `${weightName("layers.0.mlp.up_proj")}: value ${at} is NaN`,
+  );
+});
+
 it("is restored to itself where the scales are kept in float32", () => {
   const restore = throughNf4(config, { doubleQuantised: false });
   const once = restore(Q, weights.get(Q)!);
