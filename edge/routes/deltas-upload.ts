@@ -6,6 +6,7 @@ import { readAdapterParts, type UploadTarget } from "../../shared/delta/adapter-
 import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { quoteName } from "../../shared/formats/strict-json.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
 import { ADAPTER_CONFIG, baseName } from "../../shared/peft/adapter-folder.ts";
@@ -94,17 +95,25 @@ async function deltaFiles(
   }
 }
 
-/** Bases of equal shapes are told apart by name alone: what names another one of those that are here was made for that. */
+/**
+ * Bases of equal shapes are told apart by name alone: what names another one of those that are here, or a folder called as it
+ * is, was made for that.
+ */
 async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: ReadyBase): Promise<void> {
   const named = baseName(files);
-  if (named === undefined || named === base.id) return;
-  const other = await dispatcherObject(c.env).readyBase(named);
-  if (other === null || other.digest === base.digest) return;
-  throw new TrimtabError(
-    "invalid_delta",
-    `${ADAPTER_CONFIG} says that the adapter was made for ${named}; send \`model: ${JSON.stringify(named)}\`, or correct the name`,
-    { data: { wanted: other.digest, given: base.digest } },
-  );
+  if (named === undefined) return;
+  const folder = named.split(/[\\/]/).findLast((part) => part !== "") ?? named;
+  const ids = new Set([named, folder]);
+  if (ids.has(base.id)) return;
+  for (const id of ids) {
+    const other = await dispatcherObject(c.env).readyBase(id);
+    if (other === null || other.digest === base.digest) continue;
+    throw new TrimtabError(
+      "invalid_delta",
+      `${ADAPTER_CONFIG} says that the adapter was made for ${quoteName(named)}; send \`model: ${JSON.stringify(id)}\`, or correct the name`,
+      { data: { wanted: other.digest, given: base.digest } },
+    );
+  }
 }
 
 /** What the manifest alone knows: how a delta was merged, in what form its base was, and what made it where either is said. */

@@ -217,10 +217,12 @@ describe("POST /v1/deltas", () => {
       }),
     );
     const before = await stored();
-    const body = form(tar(peftFolder({ base_model_name_or_path: "upload-twin" })));
-    const refusal = await api.refusal("POST", "/v1/deltas", { key, body });
-    expect(refusal).toMatchObject({ code: "invalid_delta", param: "file" });
-    expect(refusal.message).toContain('made for upload-twin; send `model: "upload-twin"`');
+    for (const name of ["upload-twin", "/models/upload-twin/", "owner/upload-twin"]) {
+      const body = form(tar(peftFolder({ base_model_name_or_path: name })));
+      const refusal = await api.refusal("POST", "/v1/deltas", { key, body });
+      expect(refusal).toMatchObject({ code: "invalid_delta", param: "file" });
+      expect(refusal.message).toContain(`made for ${JSON.stringify(name)}; send \`model: "upload-twin"\``);
+    }
     expect(await stored()).toBe(before);
     const own = await upload(peftFolder({ base_model_name_or_path: "upload-base" }));
     expect(own).toMatchObject({ model: "upload-base" });
