@@ -84,13 +84,18 @@ export function parseKey(key: string): { tenant: string; secret: string } | unde
   return tenant === undefined || secret === undefined ? undefined : { tenant, secret };
 }
 
+/** Of a job's id, letters of 62, and of a digest, of 16: 48 bits each, so that a tenant's names do not meet by chance. */
+const SHORT_JOB = 8;
+const SHORT_DIGEST = 12;
+
 /**
- * The name under which a model answers: `ft:{base}:{tenant}:{suffix}:{id}`, of the id of the job that made it, or of the
- * digest of its files, the first eight letters.
+ * The name under which a model answers: `ft:{base}:{tenant}:{suffix}:{id}`, with the first letters of the id of the job that
+ * made it, or of the digest of its files.
  */
 export function fineTunedName(options: { base: string; tenant: string; suffix: string | null; id: string }): string {
-  const shortId = options.id.replace(ID_PREFIXES.job, "").slice(0, 8);
-  if (shortId.length < 8) throw new TrimtabError("invalid_request", `\`${options.id}\` is too short for an id.`);
+  const letters = Digest.safeParse(options.id).success ? SHORT_DIGEST : SHORT_JOB;
+  const shortId = options.id.replace(ID_PREFIXES.job, "").slice(0, letters);
+  if (shortId.length < letters) throw new TrimtabError("invalid_request", `\`${options.id}\` is too short for an id.`);
   return `ft:${options.base}:${options.tenant}:${options.suffix ?? ""}:${shortId}`;
 }
 

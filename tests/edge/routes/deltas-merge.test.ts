@@ -142,7 +142,7 @@ describe("POST /v1/deltas/merge", () => {
       { id: named("other-layer").id, weight: -1 },
     ];
     const { models } = await merge({ suffix: "both" }, { one: 0.5, "other-layer": -1 });
-    expect(models[0]).toMatch(/^ft:merge-base:merge-owner:both:[0-9a-f]{8}$/);
+    expect(models[0]).toMatch(/^ft:merge-base:merge-owner:both:[0-9a-f]{12}$/);
     const together = await answer("merge-base", deltas);
     expectSameAnswer(await answer(models[0]!), together);
     const base = await answer("merge-base");
@@ -180,7 +180,7 @@ describe("POST /v1/deltas/merge", () => {
     const names = { one: 0.5, two: 0.25, "other-layer": -1 };
     const model = await merge({ output: "model", suffix: "whole" }, names);
     expect(model).toEqual({
-      id: expect.stringMatching(/^ft:merge-base:merge-owner:whole:[0-9a-f]{8}$/),
+      id: expect.stringMatching(/^ft:merge-base:merge-owner:whole:[0-9a-f]{12}$/),
       object: "model",
       created: expect.any(Number),
       owned_by: "merge-owner",

@@ -85,7 +85,7 @@ describe("POST /v1/deltas", () => {
     });
     expect(await api.call("GET", `/v1/deltas/${delta.id}`, { key })).toEqual(delta);
     const [model] = delta.models;
-    expect(model).toMatch(/^ft:upload-base:upload-owner::[0-9a-f]{8}$/);
+    expect(model).toMatch(/^ft:upload-base:upload-owner::[0-9a-f]{12}$/);
     expect(await api.call("GET", `/v1/models/${encodeURIComponent(model!)}`, { key })).toMatchObject({
       root: "upload-base",
     });

@@ -56,6 +56,8 @@ describe("names", () => {
     const name = fineTunedName({ base: "base", tenant: "acme", suffix: "s", id: job });
     expect(name).toBe("ft:base:acme:s:01234567");
     expect(fineTunedName({ base: "base", tenant: "acme", suffix: null, id: job })).toBe("ft:base:acme::01234567");
+    const digest = "0123456789abcdef".repeat(4);
+    expect(fineTunedName({ base: "b", tenant: "t", suffix: "s", id: digest })).toBe("ft:b:t:s:0123456789ab");
     expect(checkpointName(name, 7)).toBe("ft:base:acme:s:01234567:ckpt-step-7");
     expect(() => fineTunedName({ base: "b", tenant: "t", suffix: null, id: "x" })).toThrow(
       "`x` is too short for an id",
