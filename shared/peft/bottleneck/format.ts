@@ -12,7 +12,7 @@ import { quoteName } from "../../formats/strict-json.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { transposed } from "../../model/weights.ts";
 import type { Tensor } from "../../tensor.ts";
-import { onlyValues, parseAdapterConfig } from "../adapter-config.ts";
+import { parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
@@ -33,15 +33,13 @@ const Layout = z.looseObject({
   hidden_size: z.int().nullish(),
 });
 
-const { shape: fields } = BnFields.omit({ init_weights: true, dropout: true });
+const { shape } = BnFields.omit({ init_weights: true, dropout: true });
 const Fields = z.looseObject({
-  // Before the others, so that another method's configuration is refused by its name, not for what it lacks.
-  architecture: onlyValues(null, "bottleneck"),
-  ...z.object(fields).partial().shape,
-  mh_adapter: fields.mh_adapter,
-  output_adapter: fields.output_adapter,
-  reduction_factor: fields.reduction_factor,
-  non_linearity: z.string().toLowerCase().pipe(fields.non_linearity),
+  ...z.object(shape).partial().shape,
+  mh_adapter: shape.mh_adapter,
+  output_adapter: shape.output_adapter,
+  reduction_factor: shape.reduction_factor,
+  non_linearity: z.string().toLowerCase().pipe(shape.non_linearity),
   use_gating: z
     .literal(false, "is not supported: AdapterHub's gates average over the whole text, later tokens included")
     .optional(),
@@ -73,7 +71,13 @@ export function readBottlenecks(
   if (layout.hidden_size != null && layout.hidden_size !== model.hiddenSize) {
     throw refuse(`the adapter is for a model of width ${layout.hidden_size}, and the base's is ${model.hiddenSize}`);
   }
-  const bn = withDefaults(defined(parseAdapterConfig(layout.config, Fields, IGNORED)));
+  const { architecture: method = null, ...fields } = layout.config;
+  if (method !== null && method !== "bottleneck") {
+    throw refuse(
+      `${ADAPTER_CONFIG}: AdapterHub's ${quoteName(String(method))} is not known here, \`bottleneck\` is. LoRA, (IA)³, prompt and prefix tuning are read from folders as peft saves them.`,
+    );
+  }
+  const bn = withDefaults(defined(parseAdapterConfig(fields, Fields, IGNORED)));
   const architecture = architectureOf(bn, model, (field, problem) => refuse(`${ADAPTER_CONFIG}: ${field} ${problem}`));
   const tensors = new AdapterTensors(stored, WEIGHTS_FILE);
   const root = rootOf(tensors.keys());

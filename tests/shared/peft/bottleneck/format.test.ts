@@ -175,7 +175,7 @@ describe("folders that are refused", () => {
     [
       "another method of AdapterHub",
       (folder) => withJson(folder, () => ({ config: { architecture: "lora", r: 8, alpha: 8 } })),
-      "architecture is not supported",
+      'AdapterHub\'s "lora" is not known here, `bottleneck` is',
     ],
     ["no widths", field("reduction_factor", { 0: 2 }), "reduction_factor has no entry for layer 1 and no default"],
     ["no layer", field("leave_out", [0, 1]), "leave_out leaves no layer with an adapter"],
