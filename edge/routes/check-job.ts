@@ -24,13 +24,13 @@ export function methodOf(request: CreateJob): Method {
 /**
  * Checks a method against the base that it is for, and against the heap that is to serve what comes of it.
  *
- * @throws TrimtabError invalid_request for what a method itself refuses, for more ranks, bottleneck columns or positions than
+ * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks, bottleneck columns or positions than
  *   are served, or for examples longer than the context.
  */
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
   const { peft, hyperparameters } = method.supervised;
-  const { serving } = planMethods({ config, settings: peft, param: "method.supervised.peft" });
+  const { serving, checkSteps } = planMethods({ config, settings: peft, param: "method.supervised.peft" });
   const beyond = beyondLimits(serving, servingLimits(config, heapLimitBytes));
   if (beyond !== undefined) {
     throw new TrimtabError(
@@ -39,7 +39,9 @@ export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes:
       { param: "method.supervised.peft" },
     );
   }
-  const { max_length: length } = hyperparameters;
+  const { max_length: length, max_steps: steps } = hyperparameters;
+  // Otherwise the trainer counts them and says so.
+  if (steps !== undefined) checkSteps?.(steps);
   const room = config.maxPositions - serving.positions;
   if (length !== undefined && length > room) {
     const taken = serving.positions === 0 ? "" : ` less the ${serving.positions} positions that the method takes`;

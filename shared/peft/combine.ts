@@ -7,6 +7,7 @@ import type {
   AfterStep,
   AttachedMethod,
   AttachOptions,
+  CheckSteps,
   Claim,
   Gate,
   MethodPlan,
@@ -94,6 +95,7 @@ export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
     published: sum(parts.map(({ published, parameters }) => published ?? countOf(parameters))),
     ...(frozen.length === 0 ? {} : { frozenBytes: Math.min(...frozen) }),
     mergeable: parts.every(({ mergeable }) => mergeable),
+    checkSteps: allChecks(parts),
   };
 }
 
@@ -203,12 +205,16 @@ function requireAgreement(planned: readonly PlannedMethod[]): void {
   );
 }
 
+function allChecks(parts: readonly Pick<MethodPlan, "checkSteps">[]): CheckSteps {
+  return (totalSteps) => {
+    for (const { checkSteps } of parts) checkSteps?.(totalSteps);
+  };
+}
+
 function allAfter(steps: readonly AfterStep[]): AfterStep {
   return {
     memory: new Map(steps.flatMap(({ memory }) => [...memory])),
-    checkSteps: (totalSteps) => {
-      for (const { checkSteps } of steps) checkSteps?.(totalSteps);
-    },
+    checkSteps: allChecks(steps),
     apply: (moment) => new Map(steps.flatMap(({ apply }) => [...apply(moment)])),
   };
 }

@@ -73,7 +73,11 @@ export interface MethodPlan {
   readonly frozenBytes?: number;
   /** Whether this base's weights have a place for the result; what the traits say when left out. */
   readonly mergeable?: boolean;
+  readonly checkSteps?: CheckSteps;
 }
+
+/** Throws `invalid_request`, with the setting as `param`, where the method has no meaning in a run of that many steps. */
+export type CheckSteps = (totalSteps: number) => void;
 
 /** What only one method of a list can have: embeddings or states before the text, or another form of the frozen base. */
 export type Claim = "virtual tokens" | "prefix" | "base";
@@ -150,8 +154,7 @@ export interface AttachedMethod {
 export interface AfterStep {
   /** First values of what it remembers from step to step; checkpoints hold it, by name. */
   readonly memory: ReadonlyMap<string, Tensor<"f32">>;
-  /** Throws `invalid_request`, with the setting as `param`, where the method has no meaning in a run of that many steps. */
-  readonly checkSteps?: (totalSteps: number) => void;
+  readonly checkSteps?: CheckSteps;
   /** The tensors that change, parameters and memory, by name. Mutates nothing. */
   apply(moment: StepMoment): ReadonlyMap<string, Tensor<"f32">>;
 }

@@ -20,7 +20,8 @@ const LEAST_SQUARE = 1e-30;
  * published is counted as if all layers ended with the mean.
  */
 export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
-  const { init_r: rank, target_r: mean } = options.settings;
+  const { settings, param } = options;
+  const { init_r: rank, target_r: mean } = settings;
   const parameters = targetsOf(options).flatMap((module): Parameter[] => {
     const { a, e, b } = tripletNames(module.path);
     return [
@@ -34,6 +35,7 @@ export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
     parameters,
     serving: { rank, vectors: 0, columns: 0, positions: 0 },
     published: (numbers / rank) * mean,
+    checkSteps: (totalSteps) => requireAllocation(settings, totalSteps, param),
   };
 }
 
@@ -45,9 +47,9 @@ export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
  * A and B start normal with σ = 0.02 and E at 0, so that step 0 is the base.
  */
 export function attachAdaLora(options: AttachOptions<AdaLoraSettings>): AttachedMethod {
-  const { settings, seed, param } = options;
+  const { settings, seed } = options;
   const modules = targetsOf(options);
-  const { parameters } = planAdaLora(options);
+  const { parameters, checkSteps } = planAdaLora(options);
   const vectors = new Set(modules.flatMap(({ path }) => [tripletNames(path).a, tripletNames(path).b]));
   const initial = new Map(
     parameters.map(({ name, shape }) => [name, vectors.has(name) ? normal(shape, seed, name) : zeros(shape)]),
@@ -76,7 +78,7 @@ export function attachAdaLora(options: AttachOptions<AdaLoraSettings>): Attached
       : { penalty: (context: RewriteContext) => context.b.mul(orthogonality(context, paths, rank), weight) }),
     afterStep: {
       ...rankAllocator({ settings, initial, paths }),
-      checkSteps: (totalSteps) => requireAllocation(settings, totalSteps, param),
+      ...(checkSteps === undefined ? {} : { checkSteps }),
     },
   };
 }

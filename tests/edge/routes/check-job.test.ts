@@ -43,6 +43,17 @@ describe("checkMethod", () => {
     [{ peft: { type: "prefix", num_virtual_tokens: 121 } }, "method.supervised.peft.num_virtual_tokens"],
     [{ peft: { type: "bitfit" } }, "method.supervised.peft"],
     [
+      { peft: { type: "adalora", init_r: 4, target_r: 2, tinit: 9 }, hyperparameters: { max_steps: 9 } },
+      "method.supervised.peft.tinit",
+    ],
+    [
+      {
+        peft: [{ type: "ia3" }, { type: "adalora", init_r: 4, target_r: 2, tfinal: 9 }],
+        hyperparameters: { max_steps: 9 },
+      },
+      "method.supervised.peft[1].tfinal",
+    ],
+    [
       { peft: [{ type: "lora" }, { type: "ia3", target_modules: "q_proj", feedforward_modules: "q_proj" }] },
       "method.supervised.peft[1].feedforward_modules",
     ],
