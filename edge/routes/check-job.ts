@@ -24,8 +24,8 @@ export function methodOf(request: CreateJob): Method {
 /**
  * Checks a method against the base that it is for, and against the heap that is to serve what comes of it.
  *
- * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks, bottleneck columns or positions than
- *   are served, or for examples longer than the context.
+ * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks,
+ *   bottleneck columns or positions than are served, or for examples longer than the context.
  */
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
