@@ -61,6 +61,11 @@ export class BatchLoop {
     this.#options = options;
   }
 
+  /** The most that the deltas of one row can have together in a layer. */
+  get largestRank(): number {
+    return this.#options.arena.largest("factors");
+  }
+
   get activeRows(): number {
     return this.#rows.length;
   }

@@ -90,26 +90,27 @@ export class Engine extends DurableObject<Env> {
   ): Promise<void> {
     const model = await loadModel(this.env, request.model.base);
     const prompts = await encodePrompts(model, request.prompt, turn);
-    const deltas = requestedDeltas(
-      await Promise.all(
-        request.model.deltas.map(async (asked) => ({
-          id: artefactId({ kind: "delta", digest: asked.digest }),
-          delta: await model.delta(request.tenant, asked),
-          weight: asked.weight,
-        })),
-      ),
-    );
-    const sequences = createSequences(model, request, { prompts, lead: deltas.prefixTokens + deltas.virtualTokens });
-    const { set, release } = await model.weights(request.model.weights);
+    const shelved = await model.deltas(request.tenant, request.model.deltas);
+    const releases = [shelved.release];
+    let sequences: Sequence[];
     try {
+      const deltas = requestedDeltas(
+        request.model.deltas.map(({ digest, weight }, i) => {
+          return { id: artefactId({ kind: "delta", digest }), delta: shelved.values[i]!, weight };
+        }),
+        { endRank: model.loop.largestRank },
+      );
+      sequences = createSequences(model, request, { prompts, lead: deltas.prefixTokens + deltas.virtualTokens });
+      const weights = await model.weights(request.model.weights);
+      releases.push(weights.release);
       await new Promise<void>((resolve, reject) => {
         const settle = (error?: TrimtabError) => (error === undefined ? resolve() : reject(error));
-        const job: BatchJob = { sequences, weights: set, deltas, emit, settle };
+        const job: BatchJob = { sequences, weights: weights.set, deltas, emit, settle };
         model.loop.submit(job);
         onCancel(() => model.loop.cancel(job));
       });
     } finally {
-      release();
+      for (const release of releases) release();
     }
     const promptTokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
     const completionTokens = sequences.reduce((sum, sequence) => sum + sequence.completionTokens, 0);

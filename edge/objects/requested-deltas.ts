@@ -14,11 +14,21 @@ const LEADS = [
   ["prefix", "a prefix"],
 ] as const;
 
+/** The two ends of the model, which the host changes at every token. */
+const ENDS = [
+  ["head", "the head"],
+  ["embedding", "the embedding"],
+] as const;
+
 /**
  * A request's deltas as one; those of weight 0 are as if they had not been named. Throws `invalid_request` naming the deltas
- * that cannot go together, or the one that cannot have its weight.
+ * that cannot go together, or the one that cannot have its weight, and where they change an end of the model with a rank of
+ * more than `endRank` together.
  */
-export function requestedDeltas(asked: readonly RequestedDelta[]): RowDeltas {
+export function requestedDeltas(
+  asked: readonly RequestedDelta[],
+  { endRank }: { readonly endRank: number },
+): RowDeltas {
   const named = asked.filter(({ weight }) => weight !== 0);
   for (const [kind, what] of LEADS) {
     const [first, second] = named.filter(({ delta }) => delta.rest[kind] !== undefined);
@@ -28,6 +38,13 @@ export function requestedDeltas(asked: readonly RequestedDelta[]): RowDeltas {
     if (first !== undefined && first.weight !== 1) {
       const why = "which cannot be weighted; ask for it with a weight of 1, or of 0 to leave it out";
       throw refusal(`the delta ${first.id} puts ${what} before the text, ${why}; its weight came to ${first.weight}`);
+    }
+  }
+  for (const [end, what] of ENDS) {
+    const rank = named.reduce((sum, { delta: { ends } }) => sum + (ends[end]?.b?.shape[0] ?? 0), 0);
+    if (rank > endRank) {
+      const most = `but this model serves at most ${endRank} there`;
+      throw refusal(`the request's deltas change ${what} with a rank of ${rank} together, ${most}; ask for fewer`);
     }
   }
   return rowDeltas(named);

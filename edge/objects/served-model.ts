@@ -1,4 +1,5 @@
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
@@ -13,14 +14,13 @@ import { RowVectors } from "../runtime/row-vectors.ts";
 import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
 import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
-import { BoundedCache } from "./bounded-cache.ts";
 import type { StoredFolder } from "./engine-protocol.ts";
 import { LoadOnce } from "./load-once.ts";
+import { deltaRoom, megabytes } from "./serving-limits.ts";
+import { Shelf, type Taken } from "./shelf.ts";
 
 /** Prompt tokens per prefill. 32 of them take about as long as a few decoding steps. */
 const CHUNK = 32;
-/** Parsed deltas kept in JavaScript's memory, by their bytes. */
-const DELTA_CACHE_BYTES = 16 * 1024 * 1024;
 
 /** A base model in memory with everything that serves it. One per base and isolate. */
 export class ServedModel {
@@ -37,7 +37,7 @@ export class ServedModel {
   /** How many requests use a full fine-tune, or wait for it. */
   readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
-  readonly #deltas = new BoundedCache<ServingDelta>(DELTA_CACHE_BYTES);
+  readonly #deltas: Shelf<ServingDelta>;
 
   private constructor(parts: {
     config: ModelConfig;
@@ -48,6 +48,7 @@ export class ServedModel {
     blobs: R2Bucket;
     ort: OrtModule;
     base: WeightSet;
+    deltas: Shelf<ServingDelta>;
   }) {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
@@ -57,6 +58,7 @@ export class ServedModel {
     this.#blobs = parts.blobs;
     this.#ort = parts.ort;
     this.#base = parts.base;
+    this.#deltas = parts.deltas;
   }
 
   /**
@@ -92,6 +94,7 @@ export class ServedModel {
       blobs,
       ort,
       base,
+      deltas: new Shelf(deltaRoom(options.heapLimitBytes)),
     });
   }
 
@@ -127,15 +130,33 @@ export class ServedModel {
     }
   }
 
-  /** A delta, from its serving form, whatever method made it. The digest names the contents, so equal digests are equal. */
-  async delta(tenant: string, folder: StoredFolder): Promise<ServingDelta> {
-    const key = `${tenant}/${folder.digest}`;
-    const known = this.#deltas.get(key);
-    if (known !== undefined) return known;
+  /**
+   * A request's deltas, from their serving forms, whatever methods made them: waits until those of other requests leave room.
+   * The digest names the contents, so equal digests are equal. `release` must be called when the request is done.
+   *
+   * Throws `invalid_request` for more than there ever is room for, `capacity_exceeded` where too many requests wait,
+   * `corrupt_blob` and `invalid_delta` for what is stored wrongly.
+   */
+  async deltas(tenant: string, folders: readonly StoredFolder[]): Promise<Taken<ServingDelta>> {
+    const wanted = folders.map((folder) => {
+      const key = `${tenant}/${folder.digest}`;
+      const { bytes } = folder.files.find(({ name }) => name === SERVING_FILE) ?? { bytes: 0 };
+      return { key, bytes, read: () => this.#readDelta(key, folder) };
+    });
+    const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (total > this.#deltas.capacity) {
+      throw new TrimtabError(
+        "invalid_request",
+        `the request's deltas take ${megabytes(total)} MB together, but this model serves at most ${megabytes(this.#deltas.capacity)} MB; ask for fewer, or merge them with a lower rank`,
+        { param: "deltas" },
+      );
+    }
+    return this.#deltas.take(wanted);
+  }
+
+  async #readDelta(key: string, folder: StoredFolder): Promise<ServingDelta> {
     const bytes = await new FolderReader(this.#blobs, folder).bytes(SERVING_FILE);
-    const delta = servingDelta(key, decodeCanonical(bytes, this.config));
-    this.#deltas.set(key, delta, bytes.byteLength);
-    return delta;
+    return servingDelta(key, decodeCanonical(bytes, this.config));
   }
 
   async #loadFineTune(folder: StoredFolder): Promise<WeightSet> {

@@ -1,4 +1,4 @@
-import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
+import { type CanonicalDelta, canonicalTensors } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
@@ -16,6 +16,13 @@ export interface ServingLimits {
   readonly columns: number;
   /** Positions before the text: at least one token of prompt and one of completion have to follow. */
   readonly positions: number;
+  /** All numbers, in 32-bit floats. */
+  readonly bytes: number;
+}
+
+/** Bytes of JavaScript's memory for deltas, beside the heap: 16 MiB beside one of 96, in an isolate of 128. */
+export function deltaRoom(heapLimitBytes: number): number {
+  return Math.floor(heapLimitBytes / 6);
 }
 
 /** What a request takes of each. */
@@ -29,6 +36,7 @@ export function servingLimits(config: ModelConfig, heapLimitBytes: number): Serv
     rank: Math.floor(arenaNumbers / factors),
     columns: Math.floor(arenaNumbers / bottlenecks),
     positions: Math.max(0, capacity - 2),
+    bytes: deltaRoom(heapLimitBytes),
   };
 }
 
@@ -40,6 +48,7 @@ export function demandOf(delta: CanonicalDelta): ServingDemand {
     rank: Math.max(0, ...ranks),
     columns: Math.max(0, ...[...bottlenecks.values()].map(({ down }) => down.shape[1]!)),
     positions: prefixTokens(delta) + virtualTokens(delta),
+    bytes: [...canonicalTensors(delta).values()].reduce((sum, { data }) => sum + data.byteLength, 0),
   };
 }
 
@@ -49,9 +58,12 @@ export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { ha
     return { has: `${demand.positions} positions before the text`, most: String(limits.positions) };
   }
   // Both kinds of columns share one arena.
-  if (demand.rank / limits.rank + demand.columns / limits.columns <= 1) return undefined;
-  const most = { rank: demand.rank > 0 ? limits.rank : 0, columns: demand.columns > 0 ? limits.columns : 0 };
-  return { has: columnsInWords(demand, "and"), most: columnsInWords(most, "or") };
+  if (demand.rank / limits.rank + demand.columns / limits.columns > 1) {
+    const most = { rank: demand.rank > 0 ? limits.rank : 0, columns: demand.columns > 0 ? limits.columns : 0 };
+    return { has: columnsInWords(demand, "and"), most: columnsInWords(most, "or") };
+  }
+  if (demand.bytes <= limits.bytes) return undefined;
+  return { has: `${megabytes(demand.bytes)} MB of numbers`, most: `${megabytes(limits.bytes)} MB` };
 }
 
 /** Such as `a rank of 8 and 16 bottleneck columns`; what is 0 is left out. */
@@ -61,4 +73,8 @@ export function columnsInWords(
 ): string {
   const parts = [rank > 0 ? `a rank of ${rank}` : "", columns > 0 ? `${columns} bottleneck columns` : ""];
   return parts.filter((part) => part !== "").join(` ${joint} `);
+}
+
+export function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

@@ -3,6 +3,8 @@ import { Method } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
+import type { MethodPlan } from "../../shared/peft/method.ts";
+import { elementCount } from "../../shared/tensor.ts";
 import { beyondLimits, servingLimits } from "../objects/serving-limits.ts";
 
 /** The method of a request with every default filled in, whichever of the two ways it came. */
@@ -25,13 +27,16 @@ export function methodOf(request: CreateJob): Method {
  * Checks a method against the base that it is for, and against the heap that is to serve what comes of it.
  *
  * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks,
- *   bottleneck columns or positions than are served, or for examples longer than the context.
+ *   bottleneck columns, positions or numbers than are served, or for examples longer than the context.
  */
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
   const { peft, hyperparameters } = method.supervised;
-  const { serving, checkSteps } = planMethods({ config, settings: peft, param: "method.supervised.peft" });
-  const beyond = beyondLimits(serving, servingLimits(config, heapLimitBytes));
+  const plan = planMethods({ config, settings: peft, param: "method.supervised.peft" });
+  const { serving, checkSteps } = plan;
+  const bytes = 4 * (plan.published ?? numbersOf(plan));
+  const isDelta = Object.values(serving).some((part) => part > 0);
+  const beyond = isDelta ? beyondLimits({ ...serving, bytes }, servingLimits(config, heapLimitBytes)) : undefined;
   if (beyond !== undefined) {
     throw new TrimtabError(
       "invalid_request",
@@ -51,4 +56,8 @@ export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes:
       { param: "method.supervised.hyperparameters.max_length" },
     );
   }
+}
+
+function numbersOf({ parameters }: MethodPlan): number {
+  return parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }

@@ -1,9 +1,9 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { blockPaths, HEAD_PATH } from "../../shared/model/modules.ts";
+import { blockPaths } from "../../shared/model/modules.ts";
 import { bottleneckNames, type ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import { DecodeSessions } from "./decode-sessions.ts";
 import type { DeltaArena } from "./delta-arena.ts";
-import { addProduct, changeHead } from "./host-changes.ts";
+import { addProduct, changeHead, headChanges } from "./host-changes.ts";
 import type { KvSlab } from "./kv-slab.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
@@ -127,10 +127,12 @@ export class Decoder {
     const width = this.#config.hiddenSize;
     const target = this.#embedded.view().subarray(at * width, (at + 1) * width);
     target.set(weights.embedding(token));
-    const { embedding } = this.#row(slot).rest;
-    if (embedding === undefined) return;
-    const rank = embedding.b.shape[0]!;
-    addProduct(target, embedding.a.data.subarray(token * rank, (token + 1) * rank), embedding.b);
+    for (const { ends, weight } of this.#row(slot).ends) {
+      if (ends.embedding === undefined) continue;
+      const { a, b } = ends.embedding;
+      const rank = b.shape[0]!;
+      addProduct(target, a.data.subarray(token * rank, (token + 1) * rank), { matrix: b, weight });
+    }
   }
 
   #run(
@@ -152,15 +154,15 @@ export class Decoder {
       ...cache.past,
       ...this.#deltaInputs(features, first, count),
     };
-    const heads = rows.map(({ rest }) => rest.linears.get(HEAD_PATH));
-    const hasHead = heads.some((head) => head !== undefined);
+    const heads = rows.map(({ ends }) => headChanges(ends));
+    const hasHead = heads.some(({ length }) => length > 0);
     session.run(inputs, { logits, ...(hasHead ? { final } : {}), ...cache.present });
     const result = logits.view() as Float32Array;
-    for (const [i, head] of heads.entries()) {
-      if (head === undefined) continue;
+    for (const [i, changes] of heads.entries()) {
+      if (changes.length === 0) continue;
       const part = <T extends ResidentTensor>(tensor: T, width: number) =>
         (tensor.view() as Float32Array).subarray(i * width, (i + 1) * width);
-      changeHead(part(logits, this.#config.vocabSize), part(final, this.#config.hiddenSize), head);
+      changeHead(part(logits, this.#config.vocabSize), part(final, this.#config.hiddenSize), changes);
     }
     return result;
   }

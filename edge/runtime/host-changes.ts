@@ -5,22 +5,45 @@
  */
 import type { CanonicalModule } from "../../shared/delta/canonical.ts";
 import type { Tensor } from "../../shared/tensor.ts";
+import type { RowDeltas } from "./serving-delta.ts";
 
-/** target [n] += factors [r] · matrix [r, n] */
-export function addProduct(target: Float32Array, factors: ArrayLike<number>, { data }: Tensor<"f32">): void {
+/** target [n] += weight · factors [r] · matrix [r, n] */
+export function addProduct(
+  target: Float32Array,
+  factors: ArrayLike<number>,
+  { matrix: { data }, weight }: { readonly matrix: Tensor<"f32">; readonly weight: number },
+): void {
   const width = target.length;
   for (let r = 0; r < factors.length; r++) {
-    const factor = factors[r]!;
+    const factor = weight * factors[r]!;
     const row = r * width;
     for (let i = 0; i < width; i++) target[i]! += factor * data[row + i]!;
   }
 }
 
-/** Makes the base's logits [V] of a hidden state [D] those of the row: s ⊙ logits + (hA)B + b. */
-export function changeHead(logits: Float32Array, hidden: Float32Array, { a, b, scale, bias }: CanonicalModule): void {
-  if (scale !== undefined) for (let i = 0; i < logits.length; i++) logits[i]! *= scale.data[i]!;
-  if (a !== undefined && b !== undefined) addProduct(logits, timesMatrix(hidden, a), b);
-  if (bias !== undefined) for (let i = 0; i < logits.length; i++) logits[i]! += bias.data[i]!;
+/** A delta's change of the head, and the delta's weight. */
+export interface HeadChange {
+  readonly head: CanonicalModule;
+  readonly weight: number;
+}
+
+export function headChanges(ends: RowDeltas["ends"]): HeadChange[] {
+  return ends.flatMap(({ ends: { head }, weight }) => (head === undefined ? [] : [{ head, weight }]));
+}
+
+/** Makes the base's logits [V] of a hidden state [D] those of the row: (1 + Σ w(s − 1)) ⊙ logits + Σ w(hA)B + Σ wb. */
+export function changeHead(logits: Float32Array, hidden: Float32Array, changes: readonly HeadChange[]): void {
+  const scaling = changes.flatMap(({ head: { scale }, weight }) => (scale === undefined ? [] : [{ scale, weight }]));
+  if (scaling.length > 0) {
+    for (let i = 0; i < logits.length; i++) {
+      logits[i]! *= scaling.reduce((total, { scale, weight }) => total + weight * (scale.data[i]! - 1), 1);
+    }
+  }
+  for (const { head, weight } of changes) {
+    const { a, b, bias } = head;
+    if (a !== undefined && b !== undefined) addProduct(logits, timesMatrix(hidden, a), { matrix: b, weight });
+    if (bias !== undefined) for (let i = 0; i < logits.length; i++) logits[i]! += weight * bias.data[i]!;
+  }
 }
 
 /** x [n] · matrix [n, r] */

@@ -5,6 +5,7 @@ import { sumDeltas } from "../../shared/delta/sum.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import { transposed } from "../../shared/model/weights.ts";
+import { f32, type Tensor } from "../../shared/tensor.ts";
 import { type ColumnKind, type Columns, NO_COLUMNS } from "./column-sites.ts";
 
 /** A delta as the runtime takes it. */
@@ -19,8 +20,15 @@ export interface ServingDelta {
   readonly intake: Intake;
   /** Whether linear layers below the head have scales or biases. */
   readonly hasVectors: boolean;
-  /** What is no column: scales, biases (a block's own under the block's path), the head, embeddings, prompt and prefix. */
+  readonly ends: Ends;
+  /** What else is no column: scales, biases (a block's own under the block's path), prompt and prefix. */
   readonly rest: CanonicalDelta;
+}
+
+/** What the host changes at the two ends of the model. */
+export interface Ends {
+  readonly head?: CanonicalModule;
+  readonly embedding?: NonNullable<CanonicalDelta["embedding"]>;
 }
 
 export type Intake = ServingFeatures["bottlenecks"];
@@ -40,7 +48,9 @@ export interface RowDeltas {
   readonly columns: Columns;
   readonly siteColumns: ReadonlyMap<string, number>;
   readonly intake: Intake;
-  /** The sum of what is no column. */
+  /** Not as a sum: factors of a whole vocabulary are large, and a sum would be the row's own. */
+  readonly ends: readonly { readonly ends: Ends; readonly weight: number }[];
+  /** The sum of what else is no column. */
   readonly rest: CanonicalDelta;
   /** Whether linear layers below the head have scales or biases. */
   readonly hasVectors: boolean;
@@ -56,35 +66,41 @@ export const BARE: RowDeltas = {
   columns: NO_COLUMNS,
   siteColumns: new Map(),
   intake: "none",
+  ends: [],
   rest: NO_DELTA,
   hasVectors: false,
   prefixTokens: 0,
   virtualTokens: 0,
 };
 
-/** Columns are turned so that each is one stretch of memory; everything else is kept as it is. */
-export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
+/**
+ * Columns are turned so that each is one stretch of memory; everything else is kept as it is. All numbers are copied, so that
+ * the file that they are views of need not stay.
+ */
+export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelta): ServingDelta {
   const factors = new Map<string, SiteColumns>();
   const bottlenecks = new Map<string, SiteColumns>();
   const linears = new Map<string, CanonicalModule>();
   let [rank, columns, hasVectors] = [0, 0, false];
+  let head: CanonicalModule | undefined;
   for (const [path, module] of delta.linears) {
-    const { a, b, ...vectors } = module;
-    if (path === HEAD_PATH) linears.set(path, module);
-    else {
-      if (a !== undefined && b !== undefined) {
-        factors.set(path, { count: b.shape[0]!, parts: [transposed(a).data, b.data] });
-        rank = Math.max(rank, b.shape[0]!);
-      }
-      if (vectors.scale === undefined && vectors.bias === undefined) continue;
-      linears.set(path, vectors);
-      hasVectors = true;
+    if (path === HEAD_PATH) {
+      head = copied(module);
+      continue;
     }
+    const { a, b, ...vectors } = module;
+    if (a !== undefined && b !== undefined) {
+      factors.set(path, { count: b.shape[0]!, parts: [transposed(a).data, b.data.slice()] });
+      rank = Math.max(rank, b.shape[0]!);
+    }
+    if (vectors.scale === undefined && vectors.bias === undefined) continue;
+    linears.set(path, copied(vectors));
+    hasVectors = true;
   }
   for (const [path, bottleneck] of delta.bottlenecks) {
     const count = bottleneck.up.shape[0]!;
     bottlenecks.set(path, { count, parts: bottleneckParts(bottleneck) });
-    linears.set(path, { bias: bottleneck.upBias });
+    linears.set(path, copied({ bias: bottleneck.upBias }));
     columns = Math.max(columns, count);
   }
   return {
@@ -93,12 +109,29 @@ export function servingDelta(key: string, delta: CanonicalDelta): ServingDelta {
     sites: { factors, bottlenecks },
     intake: sameIntake([...delta.bottlenecks.values()].map(intakeOf)),
     hasVectors,
-    rest: { ...delta, linears, bottlenecks: new Map() },
+    ends: {
+      ...(head === undefined ? {} : { head }),
+      ...(embedding === undefined ? {} : { embedding: copied(embedding) }),
+    },
+    rest: {
+      linears,
+      bottlenecks: new Map(),
+      ...(delta.prompt === undefined ? {} : { prompt: copy(delta.prompt) }),
+      ...(delta.prefix === undefined ? {} : { prefix: delta.prefix.map(copied) }),
+    },
   };
 }
 
+/** With tensors of its own. */
+function copied<T extends { readonly [part in keyof T]: Tensor<"f32"> | undefined }>(parts: T): T {
+  const own = Object.entries<Tensor<"f32"> | undefined>(parts).map(([name, tensor]) => [name, tensor && copy(tensor)]);
+  return Object.fromEntries(own) as T;
+}
+
+const copy = ({ shape, data }: Tensor<"f32">): Tensor<"f32"> => f32(shape, data.slice());
+
 function bottleneckParts({ down, up, downBias, fromOutput, fromStream, silu }: CanonicalBottleneck): Float32Array[] {
-  return [transposed(down).data, up.data, downBias.data, fromOutput.data, fromStream.data, silu.data];
+  return [transposed(down).data, ...[up, downBias, fromOutput, fromStream, silu].map(({ data }) => data.slice())];
 }
 
 function intakeOf({ fromOutput, fromStream }: CanonicalBottleneck): Intake {
@@ -133,6 +166,9 @@ export function rowDeltas(asked: readonly { readonly delta: ServingDelta; readon
     columns: { factors: total("factors"), bottlenecks: total("bottlenecks") },
     siteColumns,
     intake: sameIntake(named.map(({ delta }) => delta.intake)),
+    ends: named
+      .filter(({ delta: { ends } }) => ends.head !== undefined || ends.embedding !== undefined)
+      .map(({ delta: { ends }, weight }) => ({ ends, weight })),
     rest,
     hasVectors: named.some(({ delta }) => delta.hasVectors),
     prefixTokens: prefixTokens(rest),

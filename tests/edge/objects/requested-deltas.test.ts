@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { requestedDeltas } from "../../../edge/objects/requested-deltas.ts";
+import { type RequestedDelta, requestedDeltas as requested } from "../../../edge/objects/requested-deltas.ts";
 import { BARE, servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import { type Part, randomDelta } from "../runtime/tiny-model.ts";
 
 const asked = (id: string, parts: readonly Part[], weight = 1) => {
   return { id, delta: servingDelta(id, randomDelta(id, parts)), weight };
 };
+const requestedDeltas = (deltas: readonly RequestedDelta[]) => requested(deltas, { endRank: 8 });
 const refusal = (message: string) => expect.objectContaining({ code: "invalid_request", param: "deltas", message });
 
 describe("requestedDeltas", () => {
@@ -37,6 +38,26 @@ describe("requestedDeltas", () => {
       refusal(
         `the delta delta-1 puts ${what} before the text, which cannot be weighted; ` +
           "ask for it with a weight of 1, or of 0 to leave it out; its weight came to 0.5",
+      ),
+    );
+  });
+
+  it.each<[Part, string]>([
+    ["head", "the head"],
+    ["embedding", "the embedding"],
+  ])("refuses more ranks at an end of the model than are served: %s", (part, what) => {
+    const [one, other, third] = ["a", "b", "c"].map((id) => asked(id, [part])) as [
+      RequestedDelta,
+      RequestedDelta,
+      RequestedDelta,
+    ];
+    expect(requestedDeltas([one, { ...other, weight: 2 }, { ...third, weight: 0 }]).ends).toMatchObject([
+      { weight: 1 },
+      { weight: 2 },
+    ]);
+    expect(() => requestedDeltas([one, other, third])).toThrow(
+      refusal(
+        `the request's deltas change ${what} with a rank of 12 together, but this model serves at most 8 there; ask for fewer`,
       ),
     );
   });

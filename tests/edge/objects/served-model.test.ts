@@ -207,10 +207,11 @@ describe("ServedModel.delta", SLOW, () => {
     const model = await load(base);
     const whole = randomDelta("whole", PARTS, { config: model.config });
     const folder = await storeDelta(whole);
-    const delta = await model.delta("acme", folder);
-    expect(delta).toEqual(servingDelta(`acme/${folder.digest}`, whole));
-    expect(delta).toMatchObject({ columns: { factors: 4, bottlenecks: 5 }, hasVectors: true });
-    expect(delta.rest.prefix).toHaveLength(2);
+    const { values, release } = await model.deltas("acme", [folder]);
+    expect(values).toEqual([servingDelta(`acme/${folder.digest}`, whole)]);
+    expect(values).toMatchObject([{ columns: { factors: 4, bottlenecks: 5 }, hasVectors: true }]);
+    expect(values[0]!.rest.prefix).toHaveLength(2);
+    release();
   });
 
   it("reads a delta once for each tenant", async () => {
@@ -218,9 +219,10 @@ describe("ServedModel.delta", SLOW, () => {
     const model = await load(base, blobs);
     const folder = await storeDelta(onQ(1));
     reads.length = 0;
-    const first = await model.delta("acme", folder);
-    expect(await model.delta("acme", folder)).toBe(first);
-    expect((await model.delta("other", folder)).key).toBe(`other/${folder.digest}`);
+    const first = await model.deltas("acme", [folder]);
+    const again = await model.deltas("acme", [folder]);
+    expect(again.values[0]).toBe(first.values[0]);
+    expect((await model.deltas("other", [folder])).values[0]!.key).toBe(`other/${folder.digest}`);
     expect(reads).toEqual(["serving.safetensors", "serving.safetensors"]);
   });
 
@@ -228,10 +230,31 @@ describe("ServedModel.delta", SLOW, () => {
     const model = await load(base);
     const folder = await storeDelta(onQ(4));
     await env.BLOBS.put(`${folder.prefix}serving.safetensors`, "other");
-    await expect(model.delta("acme", folder)).rejects.toMatchObject({ code: "corrupt_blob" });
-    await expect(model.delta("acme", await storeDelta(onQ(1, 33)))).rejects.toMatchObject({
+    await expect(model.deltas("acme", [folder])).rejects.toMatchObject({ code: "corrupt_blob" });
+    await expect(model.deltas("acme", [await storeDelta(onQ(1, 33))])).rejects.toMatchObject({
       code: "invalid_delta",
       message: expect.stringContaining(`${Q}.B`),
+    });
+  });
+
+  it("holds no more of them than a sixth of the heap, and lets the others wait", async () => {
+    const model = await load(base, env.BLOBS, 24 * MIB);
+    // Some 3 MB of the 4.2 each.
+    const [one, other] = [await storeDelta(onQ(11_700)), await storeDelta(onQ(11_701))];
+    const first = await model.deltas("acme", [one]);
+    let second: Awaited<ReturnType<ServedModel["deltas"]>> | undefined;
+    const waiting = model.deltas("acme", [other]).then((taken) => {
+      second = taken;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(second).toBeUndefined();
+    first.release();
+    await waiting;
+    expect(second!.values).toHaveLength(1);
+    await expect(model.deltas("acme", [one, other])).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "deltas",
+      message: expect.stringContaining("take 6.0 MB together, but this model serves at most 4.2 MB"),
     });
   });
 });

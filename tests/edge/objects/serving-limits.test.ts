@@ -19,13 +19,19 @@ describe("servingLimits", () => {
 
   it("let the embedded base have 128 ranks or 603 columns in the default heap", () => {
     // A rank is 116,736 bytes; a column of all 12 blocks 4 · 12 · (2 · 256 + 4).
-    expect(servingLimits(parseModelConfig(baseJson), 96 * MIB)).toEqual({ rank: 128, columns: 603, positions: 510 });
+    expect(servingLimits(parseModelConfig(baseJson), 96 * MIB)).toEqual({
+      rank: 128,
+      columns: 603,
+      positions: 510,
+      bytes: 16 * MIB,
+    });
   });
 });
 
 describe("beyondLimits", () => {
-  const limits = { rank: 128, columns: 600, positions: 510 };
-  const demand = (rank: number, columns: number, positions = 0) => beyondLimits({ rank, columns, positions }, limits);
+  const limits = { rank: 128, columns: 600, positions: 510, bytes: 2_000_000 };
+  const demand = (rank: number, columns: number, positions = 0, bytes = 2_000_000) =>
+    beyondLimits({ rank, columns, positions, bytes }, limits);
 
   it("lets through what fits, of one kind or of both", () => {
     for (const [rank, columns, positions] of [
@@ -45,6 +51,7 @@ describe("beyondLimits", () => {
       has: "a rank of 65 and 300 bottleneck columns",
       most: "a rank of 128 or 600 bottleneck columns",
     });
+    expect(demand(128, 0, 0, 2_060_000)).toEqual({ has: "2.1 MB of numbers", most: "2.0 MB" });
     expect(demand(8, 0, 511)).toEqual({ has: "511 positions before the text", most: "510" });
   });
 });
@@ -53,7 +60,7 @@ it("takes a delta by its largest layer, without what the host adds", () => {
   const factors = (rank: number) => ({ a: zeros([4, rank]), b: zeros([rank, 4]) });
   const flags = { downBias: zeros([3]), fromOutput: zeros([3]), fromStream: zeros([3]), silu: zeros([3]) };
   const block = { down: zeros([4, 3]), up: zeros([3, 4]), upBias: zeros([4]), ...flags };
-  expect(demandOf(NO_DELTA)).toEqual({ rank: 0, columns: 0, positions: 0 });
+  expect(demandOf(NO_DELTA)).toEqual({ rank: 0, columns: 0, positions: 0, bytes: 0 });
   expect(
     demandOf({
       linears: new Map<string, CanonicalModule>([
@@ -66,7 +73,7 @@ it("takes a delta by its largest layer, without what the host adds", () => {
       prompt: zeros([6, 4]),
       prefix: [{ key: zeros([7, 4]), value: zeros([7, 4]) }],
     }),
-  ).toEqual({ rank: 5, columns: 3, positions: 13 });
+  ).toEqual({ rank: 5, columns: 3, positions: 13, bytes: 4 * (8 * (2 + 5 + 9 + 9) + 4 + 40 + 24 + 56) });
 });
 
 it("says columns in words", () => {

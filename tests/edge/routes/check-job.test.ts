@@ -32,6 +32,21 @@ describe("checkMethod", () => {
     checkMethod(method({ peft: { type: "full" }, hyperparameters: { max_length: 128 } }), TINY_CONFIG, HEAP);
   });
 
+  it("refuses more numbers than are held for deltas, but not a whole model", () => {
+    const wordy = { ...TINY_CONFIG, vocab_size: 120_000 };
+    const heap = 36 * 1024 * 1024;
+    checkMethod(method({ peft: { type: "lora", r: 8, target_modules: ["embed_tokens"] } }), wordy, heap);
+    checkMethod(method({ peft: { type: "full" } }), wordy, heap);
+    expect(() =>
+      checkMethod(method({ peft: { type: "lora", r: 16, target_modules: ["embed_tokens"] } }), wordy, heap),
+    ).toThrow(
+      expect.objectContaining({
+        param: "method.supervised.peft",
+        message: "`method.supervised.peft` has 7.7 MB of numbers, but the most that is served on this model is 6.3 MB.",
+      }),
+    );
+  });
+
   it.each([
     [{ peft: { type: "lora", r: 9 } }, "method.supervised.peft.r"],
     [{ peft: { type: "lora", target_modules: ["q_proj", "nothing"] } }, "method.supervised.peft.target_modules"],

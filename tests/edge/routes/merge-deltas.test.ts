@@ -64,7 +64,7 @@ describe("merged", () => {
 });
 
 describe("requireServed", () => {
-  const limits = { rank: 8, columns: 16, positions: 100 };
+  const limits = { rank: 8, columns: 16, positions: 100, bytes: 100_000 };
   const wide = delta({ q: { a: ones(16, 9), b: ones(9, 16) } });
   const merged = (fields: object) => () => requireServed(wide, request(fields), limits);
 
@@ -82,6 +82,9 @@ describe("requireServed", () => {
         param: "method",
         message: `\`method\`: ${message} Use svd with a \`rank\` of at most that.`,
       }),
+    );
+    expect(() => requireServed(wide, request(), { ...limits, rank: 9, bytes: 1000 })).toThrow(
+      expect.objectContaining({ param: "method", message: expect.stringContaining("has 0.0 MB of numbers") }),
     );
     const positions = { ...NO_DELTA, prompt: ones(101, 16) };
     expect(() => requireServed(positions, request(), limits)).toThrow(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BARE, rowDeltas, sameIntake, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { BARE, rowDeltas, type ServingDelta, sameIntake, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { canonicalTensors } from "../../../shared/delta/canonical.ts";
 import { HEAD_PATH } from "../../../shared/model/modules.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { PARTS, type Part, randomDelta } from "./tiny-model.ts";
@@ -8,10 +9,20 @@ const Q = "layers.0.self_attn.q_proj";
 const FFN = "layers.0.mlp";
 const make = (key: string, parts: readonly Part[], sizes = {}) => servingDelta(key, randomDelta(key, parts, sizes));
 
+/** Every number of a serving delta. */
+function numbersOf({ sites, ends, rest }: ServingDelta): number[][] {
+  const columns = [...sites.factors.values(), ...sites.bottlenecks.values()].flatMap(({ parts }) => parts);
+  const head = ends.head === undefined ? [] : [[HEAD_PATH, ends.head] as const];
+  const linears = new Map([...rest.linears, ...head]);
+  const embedding = ends.embedding === undefined ? {} : { embedding: ends.embedding };
+  const others = canonicalTensors({ ...rest, ...embedding, linears });
+  return [...columns, ...[...others.values()].map(({ data }) => data)].map((data) => [...data]);
+}
+
 describe("servingDelta", () => {
   it("turns what is made of columns, so that each is one stretch, and keeps the rest", () => {
     const delta = randomDelta("a", PARTS);
-    const { key, columns, sites, rest, hasVectors } = servingDelta("a", delta);
+    const { key, columns, sites, ends, rest, hasVectors } = servingDelta("a", delta);
     expect([key, columns, hasVectors]).toEqual(["a", { factors: 4, bottlenecks: 5 }, true]);
     const [path] = [...sites.factors.keys()];
     const module = delta.linears.get(path!)!;
@@ -19,17 +30,26 @@ describe("servingDelta", () => {
     const [a, b] = parts;
     expect(count).toBe(4);
     expect([a![0], a![1]]).toEqual([module.a!.data[0], module.a!.data[4]]);
-    expect(b).toBe(module.b!.data);
+    expect(b).toEqual(module.b!.data);
     const bottleneck = delta.bottlenecks.get(FFN)!;
     const [down, up, ...vectors] = sites.bottlenecks.get(FFN)!.parts;
     expect([down![0], down![1]]).toEqual([bottleneck.down.data[0], bottleneck.down.data[5]]);
-    expect(up).toBe(bottleneck.up.data);
+    expect(up).toEqual(bottleneck.up.data);
     const { downBias, fromOutput, fromStream, silu } = bottleneck;
     expect(vectors).toEqual([downBias, fromOutput, fromStream, silu].map(({ data }) => data));
     expect(rest.linears.get(path!)).toEqual({ scale: module.scale, bias: module.bias });
     expect(rest.linears.get(FFN)).toEqual({ bias: bottleneck.upBias });
-    expect(rest.linears.get(HEAD_PATH)).toEqual(delta.linears.get(HEAD_PATH));
-    expect([rest.embedding, rest.prompt, rest.prefix]).toEqual([delta.embedding, delta.prompt, delta.prefix]);
+    expect(ends).toEqual({ head: delta.linears.get(HEAD_PATH), embedding: delta.embedding });
+    expect([rest.linears.has(HEAD_PATH), rest.embedding]).toEqual([false, undefined]);
+    expect([rest.prompt, rest.prefix]).toEqual([delta.prompt, delta.prefix]);
+  });
+
+  it("is no view of what it was made of", () => {
+    const delta = randomDelta("a", PARTS);
+    const before = JSON.stringify(numbersOf(servingDelta("a", delta)));
+    const made = servingDelta("a", delta);
+    for (const { data } of canonicalTensors(delta).values()) data.fill(7);
+    expect(JSON.stringify(numbersOf(made))).toBe(before);
   });
 
   it("has the rank of its largest layer, the head aside", () => {
