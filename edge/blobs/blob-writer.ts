@@ -1,3 +1,5 @@
+import { hex } from "../../shared/formats/digest.ts";
+
 /** R2 wants the parts of an upload equally long, but for the last, and at least 5 MiB. */
 const PART_BYTES = 8 * 1024 * 1024;
 
@@ -37,8 +39,7 @@ export class BlobWriter {
   /** Stores the blob. Returns its size and SHA-256. */
   async finish(): Promise<{ bytes: number; sha256: string }> {
     await this.#hash.close();
-    const digest = new Uint8Array(await this.#digest);
-    const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const sha256 = hex(await this.#digest);
     if (this.#upload === undefined) {
       await this.#bucket.put(this.#key, this.#part.subarray(0, this.#filled), { sha256 });
     } else {

@@ -1,5 +1,6 @@
 import type { StoredFile } from "../../shared/api/artefacts.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
+import { hex } from "../../shared/formats/digest.ts";
 
 /** Files that somebody uploaded to R2 and that nothing trusts yet. What is wrong with them is an error with the folder's code. */
 export class UploadedFolder {
@@ -55,8 +56,4 @@ export class UploadedFolder {
   #missing(name: string): TrimtabError {
     return new TrimtabError(this.#code, `${name} was not uploaded. Upload it, then publish again.`, { data: { name } });
   }
-}
-
-function hex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,4 +1,5 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import { hex } from "../../shared/formats/digest.ts";
 
 /**
  * Passes bytes on while their digest is computed, one chunk behind: the last chunk is let go only when everything was right, so
@@ -17,10 +18,10 @@ export function verifiedStream(body: ReadableStream<Uint8Array>, sha256: string)
       },
       async flush(controller) {
         await hash.close();
-        const found = Array.from(new Uint8Array(await digest.digest), (byte) => byte.toString(16).padStart(2, "0"));
-        if (found.join("") !== sha256) {
+        const found = hex(await digest.digest);
+        if (found !== sha256) {
           const error = new TrimtabError("corrupt_blob", "The stored bytes are not those that were uploaded.");
-          console.error(error.message, { expected: sha256, found: found.join("") });
+          console.error(error.message, { expected: sha256, found });
           controller.error(error);
         } else if (held !== undefined) {
           controller.enqueue(held);

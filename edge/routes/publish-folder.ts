@@ -1,6 +1,6 @@
 import { type ArtefactKind, checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
 import type { Delta, Model } from "../../shared/api/models.ts";
-import { sha256Hex } from "../../shared/formats/digest.ts";
+import { hex, sha256Hex } from "../../shared/formats/digest.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { Remote } from "../objects/remote.ts";
 import type { Tenant } from "../objects/tenant.ts";
@@ -52,8 +52,7 @@ async function measured(name: string, contents: FileContents): Promise<StoredFil
     await writer.write(piece);
   }
   await writer.close();
-  const digest = new Uint8Array(await stream.digest);
-  return { name, bytes, sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+  return { name, bytes, sha256: hex(await stream.digest) };
 }
 
 /** In one put, whatever its size: R2 keeps no digest of what is uploaded in parts. */

@@ -4,8 +4,12 @@
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {
   // A view over shared memory is refused by Web Crypto; copying is cheap beside hashing.
   const input = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", input));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(await crypto.subtle.digest("SHA-256", input));
+}
+
+/** Lower-case hexadecimal digits, two for each byte. */
+export function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** JSON with object keys sorted and no spaces, so that equal values have equal text. Keys that hold undefined are left out. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { canonicalJson, sha256Hex } from "../../../shared/formats/digest.ts";
+import { canonicalJson, hex, sha256Hex } from "../../../shared/formats/digest.ts";
 
 test("the digest is SHA-256 in lower-case hexadecimal", async () => {
   const abc = new TextEncoder().encode("abc");
@@ -9,6 +9,10 @@ test("the digest is SHA-256 in lower-case hexadecimal", async () => {
   const sharedBytes = new Uint8Array(new SharedArrayBuffer(3));
   sharedBytes.set(abc);
   expect(await sha256Hex(sharedBytes)).toBe(await sha256Hex(abc));
+});
+
+test("bytes are two digits each", () => {
+  expect(hex(Uint8Array.of(0, 10, 255).buffer)).toBe("000aff");
 });
 
 test("equal values have equal canonical text, whatever the order of their keys", () => {
