@@ -28,6 +28,13 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
+/** The elements of all of them together. */
+export function totalElements(tensors: Iterable<{ readonly shape: readonly number[] }>): number {
+  let total = 0;
+  for (const { shape } of tensors) total += elementCount(shape);
+  return total;
+}
+
 /** Wraps `data` without copying it. Throws `invalid_graph` when the length does not match the shape. */
 export function tensor<D extends DType>(dtype: D, shape: readonly number[], data: TensorData[D]): Tensor<D> {
   if (data.length !== elementCount(shape)) {

@@ -3,8 +3,7 @@ import { Method } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
-import type { MethodPlan } from "../../shared/peft/method.ts";
-import { elementCount } from "../../shared/tensor.ts";
+import { isWholeModel, publishedNumbers } from "../../shared/peft/plan.ts";
 import { beyondLimits, servingLimits } from "../objects/serving-limits.ts";
 
 /** The method of a request with every default filled in, whichever of the two ways it came. */
@@ -34,9 +33,8 @@ export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes:
   const { peft, hyperparameters } = method.supervised;
   const plan = planMethods({ config, settings: peft, param: "method.supervised.peft" });
   const { serving, checkSteps } = plan;
-  const bytes = 4 * (plan.published ?? numbersOf(plan));
-  const isDelta = Object.values(serving).some((part) => part > 0);
-  const beyond = isDelta ? beyondLimits({ ...serving, bytes }, servingLimits(config, heapLimitBytes)) : undefined;
+  const demand = { ...serving, bytes: isWholeModel(plan) ? 0 : 4 * publishedNumbers(plan) };
+  const beyond = beyondLimits(demand, servingLimits(config, heapLimitBytes));
   if (beyond !== undefined) {
     throw new TrimtabError(
       "invalid_request",
@@ -56,8 +54,4 @@ export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes:
       { param: "method.supervised.hyperparameters.max_length" },
     );
   }
-}
-
-function numbersOf({ parameters }: MethodPlan): number {
-  return parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }

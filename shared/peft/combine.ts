@@ -1,7 +1,6 @@
 import { TrimtabError } from "../errors.ts";
 import { weightSpecs } from "../model/modules.ts";
 import { combineRewrites } from "../model/rewrite.ts";
-import { elementCount } from "../tensor.ts";
 import { attachGated, foldGates, gatesOf, planGated } from "./gated.ts";
 import type {
   AfterStep,
@@ -18,6 +17,7 @@ import type {
   RewriteContext,
   ServingFootprint,
 } from "./method.ts";
+import { publishedNumbers } from "./plan.ts";
 import { methodsOf, type PeftChoice } from "./presets.ts";
 import { type AnySettings, peftMethod } from "./registry.ts";
 import { renamed, withPrefix } from "./renamed.ts";
@@ -92,7 +92,7 @@ export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
       positions: total("positions"),
     },
     claims: parts.flatMap(({ claims = [] }) => claims),
-    published: sum(parts.map(({ published, parameters }) => published ?? countOf(parameters))),
+    published: sum(parts.map(publishedNumbers)),
     ...(frozen.length === 0 ? {} : { frozenBytes: Math.min(...frozen) }),
     mergeable: parts.every(({ mergeable }) => mergeable),
     checkSteps: allChecks(parts),
@@ -162,7 +162,6 @@ function atRate(parameters: readonly Parameter[], factor: number): readonly Para
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
-const countOf = (parameters: readonly Parameter[]) => sum(parameters.map(({ shape }) => elementCount(shape)));
 
 function requireCompanions(methods: readonly { readonly settings: AnySettings; readonly param: string }[]): void {
   const full = methods.find(({ settings }) => settings.type === "full");

@@ -6,8 +6,9 @@
  */
 import type { ModelConfig } from "../model/config.ts";
 import { linearModules, parameterCount } from "../model/modules.ts";
-import { elementCount } from "../tensor.ts";
+import { totalElements } from "../tensor.ts";
 import type { MethodPlan, Parameter } from "./method.ts";
+import { isWholeModel, publishedNumbers } from "./plan.ts";
 
 export interface MethodCost {
   readonly trainableParameters: number;
@@ -68,7 +69,7 @@ export function estimateCost(
   batch: TrainingBatch = estimatedBatch(plan),
 ): MethodCost {
   const trainable = trainedNumbers(plan);
-  const published = plan.published ?? trainable;
+  const published = publishedNumbers(plan);
   const whole = isWholeModel(plan);
   return {
     trainableParameters: trainable,
@@ -77,11 +78,6 @@ export function estimateCost(
     trainingMsPerToken: (1000 * trainingSeconds(config, plan, batch)) / batch.text,
     servingOverhead: whole ? 0 : servingOverhead(config, plan, published),
   };
-}
-
-/** Nothing of it is served on top of the base. */
-function isWholeModel({ serving }: MethodPlan): boolean {
-  return Object.values(serving).every((part) => part === 0);
 }
 
 /** Numbers of the matrices that every token is multiplied by. */
@@ -145,7 +141,7 @@ function seenTokens(plan: MethodPlan, { tokens }: TrainingBatch): number {
 }
 
 function trainedNumbers({ parameters }: MethodPlan, counts: (parameter: Parameter) => boolean = () => true): number {
-  return parameters.filter(counts).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return totalElements(parameters.filter(counts));
 }
 
 /** A row's step is bound by the numbers that it reads, and by how many products it runs through. */

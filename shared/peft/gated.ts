@@ -6,8 +6,9 @@
 import { TrimtabError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
-import { elementCount, f32, type Tensor, zeros } from "../tensor.ts";
+import { f32, type Tensor, zeros } from "../tensor.ts";
 import type { AttachedMethod, Gate, MethodPlan, Parameter, PlanOptions, RewriteContext } from "./method.ts";
+import { publishedNumbers } from "./plan.ts";
 import { type AnySettings, peftMethod } from "./registry.ts";
 
 /** The gates that a method's settings ask for with `use_gating`; none where they do not. Throws as `plan` does. */
@@ -22,7 +23,7 @@ export function gatesOf(options: PlanOptions<AnySettings>): readonly Gate[] {
 /** The plan of a method with its gates, which are trained and not published. */
 export function planGated(plan: MethodPlan, gates: readonly Gate[]): MethodPlan {
   if (gates.length === 0) return plan;
-  const published = plan.published ?? plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const published = publishedNumbers(plan);
   return { ...plan, parameters: [...plan.parameters, ...gateParameters(gates)], published };
 }
 

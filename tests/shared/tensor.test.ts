@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { BYTES_PER_ELEMENT, DTYPES, elementCount, f32, i64, scalar, tensor, zeros } from "../../shared/tensor.ts";
+import {
+  BYTES_PER_ELEMENT,
+  DTYPES,
+  elementCount,
+  f32,
+  i64,
+  scalar,
+  tensor,
+  totalElements,
+  zeros,
+} from "../../shared/tensor.ts";
 
 describe("tensor", () => {
   it("wraps its data without copying it", () => {
@@ -18,6 +28,11 @@ describe("tensor", () => {
   it("counts one element in a scalar and none where a dimension is 0", () => {
     expect([elementCount([]), elementCount([2, 3]), elementCount([4, 0])]).toEqual([1, 6, 0]);
     expect(zeros([0, 3]).data).toHaveLength(0);
+  });
+
+  it("counts the elements of several", () => {
+    expect(totalElements([])).toBe(0);
+    expect(totalElements([{ shape: [2, 3] }, { shape: [] }, { shape: [4] }])).toBe(11);
   });
 
   it("turns numbers into 64-bit integers", () => {

@@ -2,7 +2,7 @@ import { TrimtabError } from "../../errors.ts";
 import type { Value } from "../../graph/graph.ts";
 import { EMBEDDING_PATH, type LinearModule } from "../../model/modules.ts";
 import { createRandom } from "../../random.ts";
-import { elementCount, f32, type Tensor, zeros } from "../../tensor.ts";
+import { elementCount, f32, type Tensor, totalElements, zeros } from "../../tensor.ts";
 import { inputDropout } from "../input-dropout.ts";
 import { nameable, targetedLayers } from "../lora/targets.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
@@ -30,7 +30,7 @@ export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
       { name: b, shape: [rank, module.out], decay: true },
     ];
   });
-  const numbers = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const numbers = totalElements(parameters);
   return {
     parameters,
     serving: { rank, vectors: 0, columns: 0, positions: 0 },

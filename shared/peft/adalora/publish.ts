@@ -1,5 +1,5 @@
 import { adaptableModules } from "../../model/modules.ts";
-import { elementCount } from "../../tensor.ts";
+import { totalElements } from "../../tensor.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
 import { tripletNames } from "./allocator.ts";
 import { adaLoraScale } from "./attach.ts";
@@ -28,7 +28,7 @@ export function publishAdaLora(options: PublishOptions<AdaLoraSettings>): Publis
       method: "adalora",
       files: writeAdaLoraFolder(layers, { settings, totalSteps, model: config, baseModel: base.id }),
       delta: canonicalAdaLora(living, adaLoraScale(settings)),
-      parameters: [...values.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      parameters: totalElements(values.values()),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { elementCount } from "../../tensor.ts";
+import { totalElements } from "../../tensor.ts";
 import { factorNames } from "../lora/attach.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
 import { doraTargets, magnitudeName } from "./attach.ts";
@@ -28,7 +28,7 @@ export async function publishDora(options: PublishOptions<DoraSettings>): Promis
       method: "dora",
       files: writeDoraFolder(adapter, { model: config, baseModel: base.id, dropout: settings.lora_dropout }),
       delta: await canonicalDora(adapter, { config, weight: async (name) => weights.get(name)! }),
-      parameters: [...values.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      parameters: totalElements(values.values()),
     },
   };
 }

@@ -2,7 +2,7 @@ import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../delta
 import { sideBySide, sumDeltas } from "../../delta/sum.ts";
 import { biasName, EMBEDDING_PATH, HEAD_PATH } from "../../model/modules.ts";
 import { transposed } from "../../model/weights.ts";
-import { elementCount, f32, type Tensor } from "../../tensor.ts";
+import { f32, type Tensor, totalElements } from "../../tensor.ts";
 import type { BaseAccess } from "../method.ts";
 import { type Factors, layerWeight, layerWeightName, type WeightStart, weightFactors } from "./start.ts";
 import { factorScale } from "./targets.ts";
@@ -45,7 +45,7 @@ export function countLora({ layers, biases }: LoraAdapter): number {
     ...(isNothing({ a, b }) ? [] : [a, b]),
     ...(bias === undefined ? [] : [bias]),
   ]);
-  return [...ofLayers, ...biases.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return totalElements([...ofLayers, ...biases.values()]);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ModelConfig } from "../../../shared/model/config.ts";
 import { planMethods } from "../../../shared/peft/combine.ts";
 import { estimateCost } from "../../../shared/peft/cost.ts";
-import { elementCount } from "../../../shared/tensor.ts";
+import { totalElements } from "../../../shared/tensor.ts";
 import { median } from "../median.ts";
 import type { Contender } from "./contenders.ts";
 import type { PeftBenchRow, Spread } from "./result.ts";
@@ -59,7 +59,7 @@ export function rowOf({ config, contender, rounds, finished, baseTextLoss, threa
     name,
     peft,
     learning_rate: finished.learningRate,
-    trainable_parameters: plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    trainable_parameters: totalElements(plan.parameters),
     delta_bytes: finished.publishedBytes,
     held_out_loss: finished.heldOutLoss,
     right_answers: finished.rightAnswers,
