@@ -6,7 +6,7 @@ import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
-import { columnsInWords } from "./serving-limits.ts";
+import { columnsInWords, MAX_WAITING, tooManyWait } from "./serving-limits.ts";
 
 /** A request in the loop: its sequences ride in the same batch as everybody else's. */
 export interface BatchJob {
@@ -25,9 +25,6 @@ interface Row {
   /** How many positions are in the cache: the prefix, virtual tokens, then tokens of the prompt. */
   prefilled: number;
 }
-
-/** Sequences that may wait for a slot. */
-const MAX_WAITING = 256;
 
 type Outcome = "open" | "finished" | TrimtabError;
 
@@ -85,7 +82,7 @@ export class BatchLoop {
    */
   submit(job: BatchJob): void {
     if (this.#waiting.length + job.sequences.length > MAX_WAITING) {
-      throw new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
+      throw tooManyWait();
     }
     this.#open.set(job, job.sequences.length);
     const prefilled = job.deltas.prefixTokens;

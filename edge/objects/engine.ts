@@ -91,8 +91,6 @@ export class Engine extends DurableObject<Env> {
     const model = await loadModel(this.env, request.model.base);
     const prompts = await encodePrompts(model, request.prompt, turn);
     const shelved = await model.deltas(request.tenant, request.model.deltas);
-    const releases = [shelved.release];
-    let sequences: Sequence[];
     try {
       const deltas = requestedDeltas(
         request.model.deltas.map(({ digest, weight }, i) => {
@@ -100,21 +98,34 @@ export class Engine extends DurableObject<Env> {
         }),
         { endRank: model.loop.largestRank },
       );
-      sequences = createSequences(model, request, { prompts, lead: deltas.prefixTokens + deltas.virtualTokens });
-      const weights = await model.weights(request.model.weights);
-      releases.push(weights.release);
+      const sequences = createSequences(model, request, { prompts, lead: deltas.prefixTokens + deltas.virtualTokens });
+      await this.#ride(model, request, { sequences, deltas, emit }, onCancel);
+      const promptTokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
+      const completionTokens = sequences.reduce((sum, sequence) => sum + sequence.completionTokens, 0);
+      emit({ type: "usage", promptTokens, completionTokens });
+    } finally {
+      shelved.release();
+    }
+  }
+
+  /** Resolves when the last sequence has left the batch. */
+  async #ride(
+    model: ServedModel,
+    request: GenerateRequest,
+    job: Pick<BatchJob, "sequences" | "deltas" | "emit">,
+    onCancel: (cancel: () => void) => void,
+  ): Promise<void> {
+    const { set, release } = await model.weights(request.model.weights);
+    try {
       await new Promise<void>((resolve, reject) => {
         const settle = (error?: TrimtabError) => (error === undefined ? resolve() : reject(error));
-        const job: BatchJob = { sequences, weights: weights.set, deltas, emit, settle };
-        model.loop.submit(job);
-        onCancel(() => model.loop.cancel(job));
+        const riding: BatchJob = { ...job, weights: set, settle };
+        model.loop.submit(riding);
+        onCancel(() => model.loop.cancel(riding));
       });
     } finally {
-      for (const release of releases) release();
+      release();
     }
-    const promptTokens = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
-    const completionTokens = sequences.reduce((sum, sequence) => sum + sequence.completionTokens, 0);
-    emit({ type: "usage", promptTokens, completionTokens });
   }
 }
 

@@ -94,7 +94,7 @@ export class ServedModel {
       blobs,
       ort,
       base,
-      deltas: new Shelf(deltaRoom(options.heapLimitBytes)),
+      deltas: deltaShelf(deltaRoom(options.heapLimitBytes)),
     });
   }
 
@@ -143,14 +143,6 @@ export class ServedModel {
       const { bytes } = folder.files.find(({ name }) => name === SERVING_FILE) ?? { bytes: 0 };
       return { key, bytes, read: () => this.#readDelta(key, folder) };
     });
-    const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (total > this.#deltas.capacity) {
-      throw new TrimtabError(
-        "invalid_request",
-        `the request's deltas take ${megabytes(total)} MB together, but this model serves at most ${megabytes(this.#deltas.capacity)} MB; ask for fewer, or merge them with a lower rank`,
-        { param: "deltas" },
-      );
-    }
     return this.#deltas.take(wanted);
   }
 
@@ -169,6 +161,14 @@ export class ServedModel {
     }
     return new WeightSet(this.#ort, weights);
   }
+}
+
+function deltaShelf(capacity: number): Shelf<ServingDelta> {
+  return new Shelf(capacity, (bytes) => {
+    const both = `${megabytes(bytes)} MB together, but this model serves at most ${megabytes(capacity)} MB`;
+    const message = `the request's deltas take ${both}; ask for fewer, or merge them with a lower rank`;
+    return new TrimtabError("invalid_request", message, { param: "deltas" });
+  });
 }
 
 /** The tokens that end a text: those of generation_config.json, and the tokenizer's end-of-text and padding tokens. */

@@ -1,5 +1,6 @@
 import { type CanonicalDelta, canonicalTensors } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
@@ -18,6 +19,13 @@ export interface ServingLimits {
   readonly positions: number;
   /** All numbers, in 32-bit floats. */
   readonly bytes: number;
+}
+
+/** What may wait for a model at each of its doors: sequences for a slot, requests for room for their deltas. */
+export const MAX_WAITING = 256;
+
+export function tooManyWait(): TrimtabError {
+  return new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
 }
 
 /** Bytes of JavaScript's memory for deltas, beside the heap: 16 MiB beside one of 96, in an isolate of 128. */

@@ -1,4 +1,5 @@
-import { TrimtabError } from "../../shared/errors.ts";
+import type { TrimtabError } from "../../shared/errors.ts";
+import { MAX_WAITING, tooManyWait } from "./serving-limits.ts";
 
 /** A value that a caller wants, and how to get it where it is not here. */
 export interface Wanted<T> {
@@ -22,15 +23,13 @@ interface Entry<T> {
   users: number;
 }
 
-/** Callers that may wait for room. */
-const MAX_WAITING = 256;
-
 /**
  * Values in memory, up to a number of bytes: those in use, and of the others the last used as far as there is room. What is not
  * here yet is read once, however many want it.
  */
 export class Shelf<T> {
-  readonly capacity: number;
+  readonly #capacity: number;
+  readonly #tooLarge: (bytes: number) => TrimtabError;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry<T>>();
   readonly #waiting: { readonly wanted: readonly Wanted<T>[]; readonly grant: (entries: Entry<T>[]) => void }[] = [];
@@ -38,23 +37,22 @@ export class Shelf<T> {
   #held = 0;
   #used = 0;
 
-  constructor(capacity: number) {
-    this.capacity = capacity;
+  /** `tooLarge` says of so many bytes, wanted at once, that they are more than the shelf ever holds. */
+  constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError) {
+    this.#capacity = capacity;
+    this.#tooLarge = tooLarge;
   }
 
   /**
    * Waits, first come first served, while those in use leave no room. All of one call are taken at once, so that no two calls
    * wait for each other.
    *
-   * Throws what `read` throws, with nothing taken; `capacity_exceeded` where they are more than the shelf holds or too many
-   * wait already.
+   * Throws what `read` throws, with nothing taken; what `tooLarge` makes; `capacity_exceeded` where too many wait already.
    */
   async take(wanted: readonly Wanted<T>[]): Promise<Taken<T>> {
     const distinct = [...new Map(wanted.map((one) => [one.key, one])).values()];
     const bytes = distinct.reduce((sum, one) => sum + one.bytes, 0);
-    if (bytes > this.capacity) {
-      throw new TrimtabError("capacity_exceeded", `${bytes} bytes are wanted at once, and ${this.capacity} are held`);
-    }
+    if (bytes > this.#capacity) throw this.#tooLarge(bytes);
     const entries = await this.#granted(distinct);
     const release = () => this.#release(entries);
     try {
@@ -71,14 +69,14 @@ export class Shelf<T> {
     if (wanted.length === 0) return [];
     if (this.#waiting.length === 0 && this.#hasRoom(wanted)) return this.#hold(wanted);
     if (this.#waiting.length === MAX_WAITING) {
-      throw new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
+      throw tooManyWait();
     }
     return new Promise((grant) => this.#waiting.push({ wanted, grant }));
   }
 
   #hasRoom(wanted: readonly Wanted<T>[]): boolean {
     const added = wanted.filter(({ key }) => (this.#entries.get(key)?.users ?? 0) === 0);
-    return this.#used + added.reduce((sum, { bytes }) => sum + bytes, 0) <= this.capacity;
+    return this.#used + added.reduce((sum, { bytes }) => sum + bytes, 0) <= this.#capacity;
   }
 
   #hold(wanted: readonly Wanted<T>[]): Entry<T>[] {
@@ -92,7 +90,7 @@ export class Shelf<T> {
       return entry;
     });
     for (const [key, entry] of this.#entries) {
-      if (this.#held <= this.capacity) break;
+      if (this.#held <= this.#capacity) break;
       if (entry.users === 0) this.#drop(key, entry);
     }
     return held;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type RequestedDelta, requestedDeltas as requested } from "../../../edge/objects/requested-deltas.ts";
+import { type RequestedDelta, requestedDeltas as sumOf } from "../../../edge/objects/requested-deltas.ts";
 import { BARE, servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import { type Part, randomDelta } from "../runtime/tiny-model.ts";
 
 const asked = (id: string, parts: readonly Part[], weight = 1) => {
   return { id, delta: servingDelta(id, randomDelta(id, parts)), weight };
 };
-const requestedDeltas = (deltas: readonly RequestedDelta[]) => requested(deltas, { endRank: 8 });
+const requestedDeltas = (deltas: readonly RequestedDelta[]) => sumOf(deltas, { endRank: 8 });
 const refusal = (message: string) => expect.objectContaining({ code: "invalid_request", param: "deltas", message });
 
 describe("requestedDeltas", () => {
