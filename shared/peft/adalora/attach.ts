@@ -4,7 +4,7 @@ import { EMBEDDING_PATH, type LinearModule } from "../../model/modules.ts";
 import { createRandom } from "../../random.ts";
 import { elementCount, f32, type Tensor, totalElements, zeros } from "../../tensor.ts";
 import { inputDropout } from "../input-dropout.ts";
-import { nameable, targetedLayers } from "../lora/targets.ts";
+import { targetedLayers } from "../lora/targets.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
 import { checkRank } from "../target-modules.ts";
 import { rankAllocator, tripletNames } from "./allocator.ts";
@@ -88,9 +88,10 @@ export function adaLoraScale({ init_r, lora_alpha }: Pick<AdaLoraSettings, "init
   return lora_alpha / (init_r + 1e-5);
 }
 
-function targetsOf({ config, settings, param }: PlanOptions<AdaLoraSettings>): readonly LinearModule[] {
+function targetsOf(options: PlanOptions<AdaLoraSettings>): readonly LinearModule[] {
+  const { settings, param } = options;
   const { init_r, target_r } = settings;
-  const modules = targetedLayers({ config, settings, param }, nameable(config));
+  const modules = targetedLayers(options);
   if (modules.some(({ path }) => path === EMBEDDING_PATH)) {
     throw new TrimtabError(
       "invalid_request",

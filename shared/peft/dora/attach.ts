@@ -5,7 +5,7 @@ import type { Tensor } from "../../tensor.ts";
 import { inputDropout } from "../input-dropout.ts";
 import { factorNames } from "../lora/attach.ts";
 import { layerWeight, layerWeightName, randomFactors } from "../lora/start.ts";
-import { type FactorTarget, factorTargets, nameable } from "../lora/targets.ts";
+import { type FactorTarget, factorTargets } from "../lora/targets.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
 import { columnNorms, columnSquares, rootsOf } from "./norms.ts";
 import type { DoraSettings } from "./settings.ts";
@@ -43,8 +43,8 @@ export function planDora(options: PlanOptions<DoraSettings>): MethodPlan {
 
 /** The layers that get factors and a magnitude. Throws `invalid_request` with the setting as `param`. */
 export function doraTargets(options: PlanOptions<DoraSettings>): FactorTarget[] {
-  const { config, param } = options;
-  const targets = factorTargets(options, nameable(config));
+  const { param } = options;
+  const targets = factorTargets(options);
   if (targets.every(({ path }) => path !== EMBEDDING_PATH)) return targets;
   throw new TrimtabError(
     "invalid_request",

@@ -41,28 +41,20 @@ export type TargetSettings = Pick<
 >;
 
 /**
- * Those of `modules` that the settings name, in the order of the computation. What peft takes without effect is refused
- * here: an exclusion or a block that hits nothing.
+ * What the settings name, in the order of the computation. What peft takes without effect is refused here: an exclusion or a
+ * block that hits nothing.
  *
  * Throws `invalid_request` with the setting as `param`.
  */
-export function targetedLayers(
-  { config, settings, param }: PlanOptions<TargetSettings>,
-  modules: readonly LinearModule[],
-): readonly LinearModule[] {
-  const named = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`, modules);
+export function targetedLayers({ config, settings, param }: PlanOptions<TargetSettings>): readonly LinearModule[] {
+  const named = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`, nameable(config));
   return withoutExcluded(inBlocks(named, { config, settings, param }), settings.exclude_modules, param);
 }
 
-/**
- * Those of `modules`, the linear layers of the blocks where none are given, that get factors. A pattern of ranks or alphas
- * that hits nothing is refused. Throws as `targetedLayers` does.
- */
-export function factorTargets(
-  { config, settings, param }: PlanOptions<FactorSettings>,
-  modules: readonly LinearModule[] = linearModules(config),
-): FactorTarget[] {
-  const targets = targetedLayers({ config, settings, param }, modules);
+/** What gets factors. A pattern of ranks or alphas that hits nothing is refused. Throws as `targetedLayers` does. */
+export function factorTargets(options: PlanOptions<FactorSettings>): FactorTarget[] {
+  const { settings, param } = options;
+  const targets = targetedLayers(options);
   const [ranks, alphas] = (["rank_pattern", "alpha_pattern"] as const).map((field) =>
     entriesFor(targets, settings[field] ?? {}, `${param}.${field}`),
   ) as [Entries, Entries];
@@ -87,7 +79,7 @@ export interface LoraTargets {
 /** Throws `invalid_request` with the setting as `param`, also for settings that contradict each other. */
 export function loraTargets(options: PlanOptions<LoraSettings>): LoraTargets {
   const { config, settings, param } = options;
-  const factors = factorTargets(options, nameable(config));
+  const factors = factorTargets(options);
   requireAgreement(options, factors);
   const { bias = "none" } = settings;
   if (bias === "none") return { factors, biases: [] };

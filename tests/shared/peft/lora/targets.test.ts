@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ModelConfig } from "../../../../shared/model/config.ts";
 import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
-import { factorScale, factorTargets, loraTargets, startsFromWeights } from "../../../../shared/peft/lora/targets.ts";
+import { factorScale, loraTargets, startsFromWeights } from "../../../../shared/peft/lora/targets.ts";
 import { goldenModel } from "../../model/golden-models.ts";
 
 const { config: plain } = await goldenModel("plain");
@@ -43,12 +43,12 @@ describe("factorTargets", () => {
     expect(paths({ layers_to_transform: [1], layers_pattern: ["layers"] })).toHaveLength(7);
   });
 
-  it("keeps to the layers of the blocks where no others are given", () => {
-    const settings = parse({ target_modules: "lm_head" });
-    expect(() => factorTargets({ config: plain, settings, param: "peft" })).toThrow(
-      "`lm_head` matches no linear layer",
-    );
-    expect(paths({ target_modules: ["lm_head", "embed_tokens"] })).toEqual(["embed_tokens", "lm_head"]);
+  it("are in the order of the computation, with the embedding first and the head last", () => {
+    expect(paths({ target_modules: ["lm_head", "layers.0.mlp.up_proj", "embed_tokens"] })).toEqual([
+      "embed_tokens",
+      "layers.0.mlp.up_proj",
+      "lm_head",
+    ]);
   });
 });
 
