@@ -8,11 +8,11 @@ import type { ModelConfig } from "../../model/config.ts";
 import { adaptableModules, checkpointPath, type LinearModule } from "../../model/modules.ts";
 import { transposed } from "../../model/weights.ts";
 import { elementCount, f32, type Tensor } from "../../tensor.ts";
-import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
+import { adapterConfigJson, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
-import { namedLayers } from "../lora/adapter-config.ts";
+import { layerFields, namedLayers, namesNoLayer } from "../lora/adapter-config.ts";
 import { requireOwnCopies } from "../lora/base-copies.ts";
 import { takeBiases } from "../lora/format.ts";
 import { nameable } from "../lora/targets.ts";
@@ -40,10 +40,7 @@ const AdaLoraConfig = z.looseObject({
   peft_type: z.literal("ADALORA"),
   init_r: z.int().min(1).max(65_536),
   lora_alpha: z.number().max(1e6),
-  target_modules: ModuleNames,
-  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
-  layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))]).nullish(),
-  layers_pattern: z.union([z.enum(["layers", ""]), z.array(z.literal("layers"))]).nullish(),
+  ...layerFields,
   rank_pattern: z.record(z.string(), z.array(z.boolean())).nullish(),
   bias: z.enum(["none", "all", "lora_only"]).nullish(),
   fan_in_fan_out: onlyValues(false, null),
@@ -67,7 +64,7 @@ export const adaLoraFormat: AdapterFormat = {
     const { layers, scale } = takeAdaLora(tensors, config, base.config);
     const biases = takeBiases(tensors, { bias: config.bias ?? "none", layers }, base.config);
     const beside: LoraAdapter = { rankStabilised: false, layers: new Map(), biases };
-    await requireOwnCopies(tensors, { stored, adapter: beside, base });
+    await requireOwnCopies(tensors, { stored, base });
     tensors.done();
     const deltas = [canonicalAdaLora(layers, scale), await canonicalLora(beside, base)];
     const sizes = [...layers.values()].flatMap(({ a, e, b }) => [a, e, b].map(({ shape }) => elementCount(shape)));
@@ -214,9 +211,8 @@ function namedPaths(config: AdaLoraConfig, model: ModelConfig): ReadonlySet<stri
   const isNamed = namedLayers(config, model);
   const paths = adaptableModules(model).map(({ path }) => path);
   const named = new Set(paths.filter(isNamed));
-  if (named.size > 0) return named;
-  const names = [config.target_modules].flat().join(", ");
-  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${names}) names no layer of the base model`);
+  if (named.size === 0) throw namesNoLayer(config.target_modules);
+  return named;
 }
 
 /** How many ranks each layer of `rank_pattern` has left, by path, or by the whole name where that is not one of a layer. */

@@ -7,9 +7,10 @@ import { f32, type Tensor } from "../../tensor.ts";
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
+import { configPlace, namedLayers, namesNoLayer } from "../lora/adapter-config.ts";
 import { requireOwnCopies } from "../lora/base-copies.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
-import { ALL_LINEAR, modulesNamed, type PatternPlace, shortestNames } from "../target-modules.ts";
+import { modulesNamed, shortestNames } from "../target-modules.ts";
 import { byLayer, canonicalScales, NOT_ADDITIVE, type Scale, scaleName, scaleOf } from "./scales.ts";
 
 const moduleNames = z.union([z.string(), z.array(z.string())]);
@@ -48,7 +49,7 @@ export function takeScales(
   model: ModelConfig,
 ): { scales: Scale[]; values: Map<string, Tensor<"f32">> } {
   const config = parseAdapterConfig(json, Ia3Config, ["init_ia3_weights"]);
-  const isTarget = targetTest(config, model);
+  const isTarget = namedLayers(config, model);
   const isAtInput = inputTest(config);
   const scales: Scale[] = [];
   const values = new Map<string, Tensor<"f32">>();
@@ -67,8 +68,7 @@ export function takeScales(
     values.set(scaleName(path), f32([data.length], data));
   }
   if (scales.length > 0) return { scales, values };
-  const names = [config.target_modules].flat().join(", ");
-  throw refuse(`target_modules in ${ADAPTER_CONFIG} (${names}) names no layer of the base model`);
+  throw namesNoLayer(config.target_modules);
 }
 
 /** The two files of an adapter, with the shortest names that stand for exactly its layers. */
@@ -97,25 +97,9 @@ export function writeIa3Folder(
 
 const keyOf = (path: string) => `base_model.model.${checkpointPath(path)}.ia3_l`;
 
-const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
-
-/** As peft decides it: exclusions first. */
-function targetTest(
-  { target_modules: names, exclude_modules: excluded }: Ia3Config,
-  model: ModelConfig,
-): (path: string) => boolean {
-  const isExcluded = excluded?.length ? modulesNamed(excluded, place("exclude_modules")) : () => false;
-  const all = new Set(linearModules(model).map(({ path }) => path));
-  const isNamed =
-    typeof names === "string" && names.toLowerCase() === ALL_LINEAR
-      ? (path: string) => all.has(path)
-      : modulesNamed(names, place("target_modules"));
-  return (path) => !isExcluded(path) && isNamed(path);
-}
-
 /** A name stands for every path that ends with it, wherever it begins, as in peft, which takes `down_proj` for none. */
 function inputTest({ feedforward_modules: names }: Ia3Config): (path: string) => boolean {
-  if (typeof names === "string") return modulesNamed(names, place("feedforward_modules"));
+  if (typeof names === "string") return modulesNamed(names, configPlace("feedforward_modules"));
   const ends = new Set(names ?? ["down_proj"]);
   return (path) => {
     const whole = checkpointPath(path);

@@ -1,5 +1,6 @@
 /** peft's `adapter_config.json` for LoRA and what it says of each layer. */
 import { z } from "zod";
+import { TrimtabError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { checkpointPath, EMBEDDING_PATH, HEAD_PATH, linearModules } from "../../model/modules.ts";
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
@@ -22,15 +23,20 @@ export interface LoraConfig {
   readonly biasOfFactors: boolean;
   /** Factors started as that part of the weight and the folder is for what is left of it. */
   readonly start: WeightStart | undefined;
-  /** Layers have magnitudes too. */
-  readonly dora: boolean;
-  /** The names that targets come from, for messages. */
-  readonly names: string;
+  /** What targets come from, for messages. */
+  readonly names: NamedLayers["target_modules"];
 }
 
 const size = z.int().min(1).max(65_536);
 const alpha = z.number().positive().max(1e6);
-const blocks = z.array(z.int().min(0));
+
+/** The fields that `namedLayers` reads. */
+export const layerFields = {
+  target_modules: ModuleNames,
+  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  layers_to_transform: z.union([z.int().min(0), z.array(z.int().min(0))]).nullish(),
+  layers_pattern: z.union([z.enum(["layers", ""]), z.array(z.literal("layers"))]).nullish(),
+};
 
 /** What factors may start as. Others need tensors that are not in the folder, or another base. */
 const STARTS = ["gaussian", "orthogonal", "eva", "mica", "lora_ga", "olora", "pissa"];
@@ -49,10 +55,7 @@ const schema = z.looseObject({
   lora_alpha: alpha,
   use_rslora: z.boolean().nullish(),
   use_dora: z.boolean().nullish(),
-  target_modules: ModuleNames,
-  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
-  layers_to_transform: z.union([z.int().min(0), blocks]).nullish(),
-  layers_pattern: z.union([z.enum(["layers", ""]), z.array(z.literal("layers"))]).nullish(),
+  ...layerFields,
   rank_pattern: z.record(z.string(), size).nullish(),
   alpha_pattern: z.record(z.string(), alpha).nullish(),
   bias: z.enum(["none", "all", "lora_only"]).nullish(),
@@ -69,14 +72,18 @@ const IGNORED = [
   ...["eva_config", "lora_ga_config", "corda_config", "loftq_config"],
 ];
 
-const place = (field: string): PatternPlace => ({ code: "invalid_delta", what: `${ADAPTER_CONFIG}: ${field}` });
+/** Where a pattern of the configuration stands. */
+export const configPlace = (field: string): PatternPlace => ({
+  code: "invalid_delta",
+  what: `${ADAPTER_CONFIG}: ${field}`,
+});
 
 /** Throws `invalid_delta` naming the field. */
 export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: ModelConfig): LoraConfig {
   const config = parseAdapterConfig(json, schema, IGNORED);
   const begin = String(config.init_lora_weights).toLowerCase();
-  const rankOf = patternEntries(config.rank_pattern ?? {}, place("rank_pattern"));
-  const alphaOf = patternEntries(config.alpha_pattern ?? {}, place("alpha_pattern"));
+  const rankOf = patternEntries(config.rank_pattern ?? {}, configPlace("rank_pattern"));
+  const alphaOf = patternEntries(config.alpha_pattern ?? {}, configPlace("alpha_pattern"));
   return {
     rankStabilised: config.use_rslora ?? false,
     targets: targetTest(config, model),
@@ -85,12 +92,19 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: 
     bias: config.bias ?? "none",
     biasOfFactors: config.lora_bias ?? false,
     start: begin === "olora" || begin === "pissa" ? begin : undefined,
-    dora: config.use_dora ?? false,
-    names: shortened([config.target_modules].flat().join(", ")),
+    names: config.target_modules,
   };
 }
 
-const shortened = (text: string) => (text.length > 200 ? `${text.slice(0, 197)}...` : text);
+/** The refusal of targets that are nothing of the base. */
+export function namesNoLayer(targets: NamedLayers["target_modules"]): TrimtabError {
+  const names = [targets].flat().join(", ");
+  const shown = names.length > 200 ? `${names.slice(0, 197)}...` : names;
+  return new TrimtabError(
+    "invalid_delta",
+    `target_modules in ${ADAPTER_CONFIG} (${shown}) names no layer of the base model`,
+  );
+}
 
 function targetTest(config: z.infer<typeof schema>, model: ModelConfig): (path: string) => boolean {
   const own = namedLayers(config, model);
@@ -114,13 +128,13 @@ export function namedLayers(
   { target_modules: names, exclude_modules: excluded, layers_to_transform: chosen }: NamedLayers,
   model: ModelConfig,
 ): (path: string) => boolean {
-  const isExcluded = excluded?.length ? modulesNamed(excluded, place("exclude_modules")) : () => false;
+  const isExcluded = excluded?.length ? modulesNamed(excluded, configPlace("exclude_modules")) : () => false;
   const inBlocks = blockTest(chosen);
   const all = new Set(linearModules(model).map(({ path }) => path));
   const isNamed =
     typeof names === "string" && names.toLowerCase() === ALL_LINEAR
       ? (path: string) => all.has(path)
-      : modulesNamed(names, place("target_modules"));
+      : modulesNamed(names, configPlace("target_modules"));
   // A module that is named by its whole path is not looked for in blocks.
   const whole = new Set(typeof names === "string" ? [] : names);
   return (path) => !isExcluded(path) && isNamed(path) && (whole.has(checkpointPath(path)) || inBlocks(path));

@@ -11,7 +11,13 @@ import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import type { AdapterFolder, AdapterFormat } from "../method.ts";
 import { canonicalLora, countLora, type LoraAdapter, type LoraLayer } from "./adapter.ts";
-import { type ConfigOptions, type LoraConfig, loraConfigJson, parseLoraConfig } from "./adapter-config.ts";
+import {
+  type ConfigOptions,
+  type LoraConfig,
+  loraConfigJson,
+  namesNoLayer,
+  parseLoraConfig,
+} from "./adapter-config.ts";
 import { requireOwnCopies } from "./base-copies.ts";
 import { nameable } from "./targets.ts";
 
@@ -45,9 +51,7 @@ export function takeLora(tensors: AdapterTensors, config: LoraConfig, model: Mod
       throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
     }
   }
-  if (layers.size === 0) {
-    throw refuse(`target_modules in ${ADAPTER_CONFIG} (${config.names}) names no layer of the base model`);
-  }
+  if (layers.size === 0) throw namesNoLayer(config.names);
   const { rankStabilised, start, bias } = config;
   const biases = takeBiases(tensors, { bias, layers }, model);
   return { rankStabilised, layers, biases, ...(start === undefined ? {} : { start }) };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import type { LoraLayer } from "../../../../shared/peft/lora/adapter.ts";
-import { loraConfigJson, parseLoraConfig } from "../../../../shared/peft/lora/adapter-config.ts";
+import { loraConfigJson, namesNoLayer, parseLoraConfig } from "../../../../shared/peft/lora/adapter-config.ts";
 import { nameable } from "../../../../shared/peft/lora/targets.ts";
 import { zeros } from "../../../../shared/tensor.ts";
 import { goldenModel } from "../../model/golden-models.ts";
@@ -21,8 +21,8 @@ describe("what peft saves", () => {
   test("plain", () => {
     const config = parse();
     expect(config).toMatchObject({
-      ...{ rankStabilised: false, bias: "none", biasOfFactors: false, start: undefined, dora: false },
-      names: "down_proj, q_proj, v_proj",
+      ...{ rankStabilised: false, bias: "none", biasOfFactors: false, start: undefined },
+      names: ["down_proj", "q_proj", "v_proj"],
     });
     expect([config.rankOf(Q0), config.alphaOf(Q0)]).toEqual([4, 8]);
     expect([config.targets(Q0), config.targets("layers.0.self_attn.k_proj")]).toEqual([true, false]);
@@ -83,10 +83,9 @@ describe("what peft saves", () => {
     expect(parse({ init_lora_weights: "eva", eva_config: { rho: 2 } }).start).toBeUndefined();
   });
 
-  test("biases, and DoRA for those who read it", () => {
+  test("biases", () => {
     expect(parse({ bias: "all" }).bias).toBe("all");
     expect(parse({ bias: "lora_only", lora_bias: true })).toMatchObject({ bias: "lora_only", biasOfFactors: true });
-    expect(parse({ use_dora: true }).dora).toBe(true);
   });
 });
 
@@ -132,6 +131,15 @@ describe("refusals name the field", () => {
     expect(() => parse(changes)).toThrow(message);
     expect(() => parse(changes)).toThrow(expect.objectContaining({ name: "TrimtabError", code: "invalid_delta" }));
   });
+});
+
+test("names that are no layer's are shown as far as a message goes", () => {
+  const message = (targets: string | string[]) => namesNoLayer(targets).message;
+  expect(message(["c_attn", "wq"])).toBe(
+    "target_modules in adapter_config.json (c_attn, wq) names no layer of the base model",
+  );
+  expect(message(".*c_attn")).toContain("(.*c_attn)");
+  expect(message(Array(1000).fill("c_attn"))).toContain(`(${"c_attn, ".repeat(25).slice(0, 197)}...)`);
 });
 
 describe("loraConfigJson", () => {
