@@ -35,7 +35,7 @@ export async function readAdapterFolder(
 ): Promise<Adapter> {
   const weightsFiles = new Set([...formats.values()].map(weightsFileOf));
   for (const name of files.keys()) requireAllowed(name, weightsFiles);
-  const config = parseConfig(requireFile(files, ADAPTER_CONFIG));
+  const config = parseObject(requireFile(files, ADAPTER_CONFIG), ADAPTER_CONFIG);
   const format = [...formats.values()].find((candidate) => candidate.recognises(config));
   if (format === undefined) {
     const { peft_type: type } = config;
@@ -48,7 +48,8 @@ export async function readAdapterFolder(
   const folder = parseAdapterFolder(files, weightsFile);
   const other = [...files.keys()].find((name) => weightsFiles.has(name) && name !== weightsFile);
   if (other !== undefined) throw refuse(`the folder holds both ${weightsFile} and ${other}; leave the second out`);
-  requireOwnInterface(files);
+  const parts = files.get(INTERFACE);
+  if (parts !== undefined) requireOwnInterface(parseObject(parts, INTERFACE));
   await requireOwnHead(files, base);
   const own = [ADAPTER_CONFIG, weightsFile].map((name) => [name, files.get(name)!] as const);
   return { ...(await format.read(folder, base)), files: new Map(own) };
@@ -59,7 +60,7 @@ export function parseAdapterFolder(
   files: ReadonlyMap<string, Uint8Array>,
   weightsFile: string = ADAPTER_WEIGHTS,
 ): AdapterFolder {
-  const config = parseConfig(requireFile(files, ADAPTER_CONFIG));
+  const config = parseObject(requireFile(files, ADAPTER_CONFIG), ADAPTER_CONFIG);
   const { tensors } = parseSafetensors(requireFile(files, weightsFile), {
     code: "invalid_delta",
     name: weightsFile,
@@ -86,20 +87,23 @@ export function adapterFiles(
 
 /** What a folder that has been read calls its base, in peft's words or AdapterHub's: a name, or a path on some machine. */
 export function baseName(files: ReadonlyMap<string, Uint8Array>): string | undefined {
-  const { base_model_name_or_path: peft, model_name: adapterHub } = parseConfig(requireFile(files, ADAPTER_CONFIG));
+  const { base_model_name_or_path: peft, model_name: adapterHub } = parseObject(
+    requireFile(files, ADAPTER_CONFIG),
+    ADAPTER_CONFIG,
+  );
   return [peft, adapterHub].find((name) => typeof name === "string");
 }
 
-function parseConfig(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+function parseObject(bytes: Uint8Array, name: string): Readonly<Record<string, unknown>> {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (error) {
-    throw new TrimtabError("invalid_delta", `${ADAPTER_CONFIG} is not UTF-8: ${messageOf(error)}`, { cause: error });
+    throw new TrimtabError("invalid_delta", `${name} is not UTF-8: ${messageOf(error)}`, { cause: error });
   }
-  const json = parseStrictJson(text, ADAPTER_CONFIG, "invalid_delta");
+  const json = parseStrictJson(text, name, "invalid_delta");
   if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
-  throw refuse(`${ADAPTER_CONFIG} is not a JSON object`);
+  throw refuse(`${name} is not a JSON object`);
 }
 
 function refuse(problem: string): TrimtabError {

@@ -1,5 +1,4 @@
-import { messageOf, TrimtabError } from "../errors.ts";
-import { parseStrictJson } from "../formats/strict-json.ts";
+import { TrimtabError } from "../errors.ts";
 
 /** AdapterHub saves this beside an adapter of a model that it knows by the names of its parts, as it does Qwen2. */
 export const INTERFACE = "adapter_interface.json";
@@ -21,11 +20,7 @@ const DECODER: Readonly<Record<string, string | null>> = {
  * An interface may lie beside an adapter where it says what is true of every decoder here, and is left out. Throws
  * `invalid_delta` naming the field where it does not: the adapter would compute something else.
  */
-export function requireOwnInterface(files: ReadonlyMap<string, Uint8Array>): void {
-  const bytes = files.get(INTERFACE);
-  if (bytes === undefined) return;
-  const json = parse(bytes);
-  const parts = isObject(json) ? json.interface : undefined;
+export function requireOwnInterface({ interface: parts }: Readonly<Record<string, unknown>>): void {
   if (!isObject(parts)) throw refuse("names no parts of a model");
   for (const [field, own] of Object.entries(DECODER)) {
     if ((parts[field] ?? null) === own) continue;
@@ -33,19 +28,9 @@ export function requireOwnInterface(files: ReadonlyMap<string, Uint8Array>): voi
   }
 }
 
-function parse(bytes: Uint8Array): unknown {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch (error) {
-    throw refuse(`is not UTF-8: ${messageOf(error)}`, error);
-  }
-  return parseStrictJson(text, INTERFACE, "invalid_delta");
-}
-
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
 
-function refuse(problem: string, cause?: unknown): TrimtabError {
-  return new TrimtabError("invalid_delta", `${INTERFACE} ${problem}`, { cause });
+function refuse(problem: string): TrimtabError {
+  return new TrimtabError("invalid_delta", `${INTERFACE} ${problem}`);
 }

@@ -87,6 +87,16 @@ describe("files that are refused", () => {
       'adapter_config.json has the key "r" twice',
     ],
     ["no UTF-8", (folder) => folder.set(ADAPTER_CONFIG, Uint8Array.of(0xff)), "adapter_config.json is not UTF-8"],
+    [
+      "an interface that is no object",
+      (folder) => folder.set("adapter_interface.json", bytes("null")),
+      "adapter_interface.json is not a JSON object",
+    ],
+    [
+      "another model's interface",
+      (folder) => folder.set("adapter_interface.json", bytes('{"interface":{"model_layers":"h"}}')),
+      'adapter_interface.json says otherwise than this model\'s parts are: model_layers must be "layers"',
+    ],
   ])("%s", async (_name, change, message) => {
     const folder = goldenFolder("adapter");
     change(folder);
