@@ -123,8 +123,10 @@ interface Matrix {
 function matrixParts({ packed, absmax, parts, zero }: Matrix, encoder: Encoder): Product["matrices"] {
   if (parts.length === 1) return [[packed, absmax]];
   const sizes = (perNumber: number) => parts.map(({ numbers }) => Math.ceil(numbers / perNumber));
-  const bytes = split(wholeAfter(packed, zero, encoder), { sizes: sizes(2), axis: 0 }, encoder);
-  const scales = split(absmax, { sizes: sizes(NF4_BLOCK), axis: 0 }, encoder);
+  const tied = (operand: Operand) => (typeof operand === "string" ? operand : wholeAfter(operand, zero, encoder));
+  const bytes = split(tied(packed), { sizes: sizes(2), axis: 0 }, encoder);
+  // Scales that were made here are tied already.
+  const scales = split(tied(absmax), { sizes: sizes(NF4_BLOCK), axis: 0 }, encoder);
   return parts.map((_, i) => [bytes[i]!, scales[i]!] as const);
 }
 

@@ -3,6 +3,10 @@ import { dequantiseScales, quantiseScales } from "../../../shared/formats/double
 import { DYNAMIC_BLOCK } from "../../../shared/formats/dynamic-quantisation.ts";
 import { dequantiseNf4, NF4_BLOCK, quantiseNf4 } from "../../../shared/formats/nf4.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
+import type { NodeOf } from "../../../shared/graph/graph.ts";
+import { Encoder } from "../../../shared/graph/onnx.ts";
+import type { OnnxNode } from "../../../shared/graph/onnx-model.ts";
+import { encodeMatmulNf4 } from "../../../shared/graph/onnx-nf4.ts";
 import { createRandom } from "../../../shared/random.ts";
 import { f32, type Tensor, tensor } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
@@ -73,7 +77,40 @@ describe.each([
   });
 });
 
-it("restores no matrix before the x that it is multiplied by, nor one that is part of the model", async () => {
+/** What onnxruntime has to have made before `name`, that included. */
+function madeBefore(name: string, nodes: readonly OnnxNode[]): Set<string> {
+  const node = nodes.find(({ outputs }) => outputs.includes(name));
+  return new Set([name, ...(node?.inputs ?? []).flatMap((input) => [...madeBefore(input, nodes)])]);
+}
+
+it.each([
+  ["x Bᵀ", true, false],
+  ["x Bᵀ, doubly quantised", true, true],
+  ["x B", false, false],
+  ["x B, doubly quantised", false, true],
+])("makes nothing of the matrix before x is there: %s", (_, transB, double) => {
+  const [rows, columns] = [1300, 2048];
+  const { held } = quantised(rows * columns, double);
+  const b = new GraphBuilder("order");
+  const inputs = held.map(({ dtype, shape }, i) => b.input(`matrix${i}`, dtype, shape));
+  const x = b.input("x", "f32", [2, transB ? columns : rows]);
+  const { nodes } = b.build({ y: b.matmulNf4(x, inputs, { rows, columns, transB }) });
+  const encoder = new Encoder();
+  encoder.names.set(x, "x");
+  encodeMatmulNf4(nodes[0] as NodeOf<"matmulNf4">, encoder);
+  for (const { type, outputs } of encoder.nodes) {
+    expect(madeBefore(outputs[0]!, encoder.nodes), type).toContain("x");
+  }
+  const restored = encoder.nodes.filter(({ type }) => type === "MatMulBnb4").map(({ outputs }) => outputs[0]!);
+  expect(restored).toHaveLength(3);
+  if (transB) return;
+  // One part after the other.
+  for (const [i, earlier] of restored.slice(0, -1).entries()) {
+    expect(madeBefore(restored[i + 1]!, encoder.nodes)).toContain(earlier);
+  }
+});
+
+it("multiplies by whatever x holds, with a matrix that is bound", async () => {
   const { held } = quantised(NF4_BLOCK, false);
   const b = new GraphBuilder("late");
   const inputs = held.map(({ dtype, shape }, i) => b.input(`matrix${i}`, dtype, shape));
@@ -81,7 +118,7 @@ it("restores no matrix before the x that it is multiplied by, nor one that is pa
   const program = await executor.compile(b.build({ y }), {
     bindings: new Map(held.map((one, i) => [`matrix${i}`, one])),
   });
-  // What is not a number spoils the product, and nothing else: the tie to x is by its presence alone.
+  // What is not a number spoils its own product, and nothing after it.
   const spoilt = await program.run({ x: f32([1, 8], [Number.NaN, 0, 0, 0, 0, 0, 0, 0]) });
   expect([...(spoilt.y!.data as Float32Array)].every(Number.isNaN)).toBe(true);
   const zeros = await program.run({ x: f32([1, 8], new Float32Array(8)) });
