@@ -19,6 +19,12 @@ export function openInputs(graph: Graph, bindings: ReadonlyMap<string, Tensor>):
   return graph.inputs.filter(({ name }) => !bindings.has(name));
 }
 
+/** Those of `tensors` that `graph` takes, to be bound; the others are not read. */
+export function takenBy<T extends Tensor>(graph: Graph, tensors: ReadonlyMap<string, T>): Map<string, T> {
+  const names = graph.inputs.map(({ name }) => name).filter((name) => tensors.has(name));
+  return new Map(names.map((name) => [name, tensors.get(name)!]));
+}
+
 /** Throws `invalid_graph` unless `feeds` gives every input exactly once, with its type and shape. */
 export function checkFeeds(graphName: string, inputs: readonly Named[], feeds: NamedTensors): void {
   for (const input of inputs) {

@@ -5,6 +5,7 @@ import { EMBEDDING } from "../../shared/model/modules.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import { f32, type Tensor, tensor, zeros } from "../../shared/tensor.ts";
 import type { Executor, NamedTensors, Program } from "../engines/executor.ts";
+import { takenBy } from "../engines/feeds.ts";
 
 /** Continues token sequences greedily on a trainer's executor: for evaluation, where one row at a time is enough. */
 export class Generator {
@@ -32,9 +33,8 @@ export class Generator {
   ): Promise<Generator> {
     const graph = decodeGraph(model.config, { capacity });
     // A table of embeddings that is not the head as well is read here, not by the graph.
-    const taken = new Set(graph.inputs.map(({ name }) => name));
-    const bindings = new Map([...model.weights].filter(([name]) => taken.has(name)));
-    return new Generator(await executor.compile(graph, { bindings }), model, capacity);
+    const program = await executor.compile(graph, { bindings: takenBy(graph, model.weights) });
+    return new Generator(program, model, capacity);
   }
 
   /**
@@ -104,7 +104,8 @@ export class Generator {
   }
 }
 
-function argmax(logits: Float32Array): number {
+/** The likeliest token; the first of several. */
+export function argmax(logits: Float32Array): number {
   let best = 0;
   for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
   return best;

@@ -5,6 +5,7 @@ import type { Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches, type RowOptions } from "../data/batches.ts";
 import type { TokenizedExample } from "../data/examples.ts";
 import type { Executor } from "../engines/executor.ts";
+import { takenBy } from "../engines/feeds.ts";
 import { evaluationGraph, frozenTensors } from "./causal-graphs.ts";
 import type { RecipeContext } from "./recipe.ts";
 
@@ -57,9 +58,7 @@ export async function createEvaluator(executor: Executor, options: EvaluatorOpti
   const { config, weights, method, rows, breathe } = options;
   const batches = evaluationBatches(options.examples, rows);
   const graph = evaluationGraph({ config, method, shape: rows.shape });
-  const taken = new Set(graph.inputs.map(({ name }) => name));
-  const bindings = new Map([...frozenTensors(weights, method)].filter(([name]) => taken.has(name)));
-  const program = await executor.compile(graph, { bindings });
+  const program = await executor.compile(graph, { bindings: takenBy(graph, frozenTensors(weights, method)) });
   return {
     async loss(values) {
       let sum = 0;

@@ -1,5 +1,6 @@
 import { i64, tensor } from "../../../shared/tensor.ts";
 import type { Program } from "../../../trainer/engines/executor.ts";
+import { argmax } from "../../../trainer/eval/generator.ts";
 
 export interface GreedyOptions {
   /** A `predictionGraph` of `rows` by `tokens`. */
@@ -40,7 +41,7 @@ export async function greedyReplies(drafts: readonly Draft[], options: GreedyOpt
     const [, , vocabulary] = logits!.shape as [number, number, number];
     const predict = (row: number, position: number) => {
       const start = (row * shape.tokens + position) * vocabulary;
-      return largest((logits!.data as Float32Array).subarray(start, start + vocabulary));
+      return argmax((logits!.data as Float32Array).subarray(start, start + vocabulary));
     };
     const replies = drafts.map(({ prompt }, row) => {
       const reply: number[] = [];
@@ -72,10 +73,4 @@ function feedsOf(sequences: readonly (readonly number[])[], { rows, tokens }: Gr
     ),
     segments: tensor("i32", size, new Int32Array(rows * tokens).fill(1)),
   };
-}
-
-function largest(logits: Float32Array): number {
-  let best = 0;
-  for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
-  return best;
 }

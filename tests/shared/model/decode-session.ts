@@ -1,6 +1,7 @@
 import { cacheNames, cacheWidth, type DecodeGraphOptions, decodeGraph } from "../../../shared/model/decode-graph.ts";
 import { EMBEDDING } from "../../../shared/model/modules.ts";
 import { f32, type Tensor, tensor, zeros } from "../../../shared/tensor.ts";
+import { takenBy } from "../../../trainer/engines/feeds.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import type { goldenModel } from "./golden-models.ts";
 
@@ -19,9 +20,7 @@ export async function openDecoder(
 ): Promise<OpenDecoder> {
   const { rows, capacity, extra = {} } = options;
   const graph = decodeGraph(config, options);
-  const taken = new Set(graph.inputs.map(({ name }) => name));
-  const bindings = new Map([...weights].filter(([name]) => taken.has(name)));
-  const program = await executor.compile(graph, { bindings });
+  const program = await executor.compile(graph, { bindings: takenBy(graph, weights) });
   const names = Array.from({ length: config.layers }, (_, layer) => cacheNames(layer));
   const empty = zeros([rows, config.kvHeads, capacity, cacheWidth(config)]);
   let past: Record<string, Tensor> = Object.fromEntries(

@@ -14,6 +14,7 @@ import {
 import type { ModelRewrite } from "../../../shared/model/rewrite.ts";
 import type { Weights } from "../../../shared/model/weights.ts";
 import { f32, i64 } from "../../../shared/tensor.ts";
+import { takenBy } from "../../../trainer/engines/feeds.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { goldenModel, largestDifference } from "./golden-models.ts";
 
@@ -49,9 +50,7 @@ function build(options: Options = {}) {
 
 async function run(options: Options & { weights?: Weights } = {}) {
   const graph = build(options);
-  const used = new Set(graph.inputs.map(({ name }) => name));
-  const bindings = new Map([...(options.weights ?? weights)].filter(([name]) => used.has(name)));
-  const program = await executor.compile(graph, { bindings });
+  const program = await executor.compile(graph, { bindings: takenBy(graph, options.weights ?? weights) });
   const { hidden, logits } = await program.run({ tokens: TOKENS });
   await program.dispose();
   return { hidden: hidden!.data as Float32Array, logits: logits!.data as Float32Array };

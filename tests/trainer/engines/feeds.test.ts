@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { f32, i64 } from "../../../shared/tensor.ts";
-import { checkFeeds, dimensionSizes, openInputs, resolveShape } from "../../../trainer/engines/feeds.ts";
+import { checkFeeds, dimensionSizes, openInputs, resolveShape, takenBy } from "../../../trainer/engines/feeds.ts";
 
 const b = new GraphBuilder("step");
 const tokens = b.input("tokens", "i64", ["batch", "seq"]);
@@ -9,6 +9,18 @@ const mask = b.input("mask", "f32", ["batch", 2]);
 b.input("weight", "f32", [2, 3]);
 const graph = b.build({ tokens, mask });
 const weight = f32([2, 3], [1, 2, 3, 4, 5, 6]);
+
+it("takes the tensors of a graph's inputs, and reads no others", () => {
+  const read: string[] = [];
+  const held = Object.assign(new Map([["weight", weight]]).set("other", weight), {
+    get: (name: string) => {
+      read.push(name);
+      return weight;
+    },
+  });
+  expect([...takenBy(graph, held)]).toEqual([["weight", weight]]);
+  expect(read).toEqual(["weight"]);
+});
 
 describe("openInputs", () => {
   it("leaves out what is bound", () => {
