@@ -23,7 +23,6 @@ export interface StartOptions {
   /** null for the base as it is. */
   readonly peft: PeftChoice | null;
   readonly totalSteps: number;
-  readonly learningRate?: number | undefined;
   readonly samples?: number | undefined;
 }
 

@@ -7,9 +7,10 @@ import { createStepPlan } from "../../../trainer/data/step-plan.ts";
 import type { Executor, NamedTensors, Program } from "../../../trainer/engines/executor.ts";
 import { decodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
 import { parameterValues } from "../../../trainer/loop/training-state.ts";
-import type { BaseFolder, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
+import type { BaseFolder, Progress, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
 import { supervised } from "../../../trainer/recipes/supervised.ts";
 import { NO_METHOD } from "../../support/peft.ts";
+import { BENCH_CONTEXT, benchJob, RUN } from "../bench-job.ts";
 import { peakMemory } from "../machine.ts";
 import { measureQuality, type Quality } from "./measure.ts";
 import { BATCH_SIZE, examplesOf, SEED, sailor } from "./task.ts";
@@ -47,13 +48,10 @@ export interface TraineeOptions {
   /** null for the base as it is. */
   readonly peft: PeftChoice | null;
   readonly totalSteps: number;
-  /** Instead of the method's own. */
-  readonly learningRate?: number | undefined;
   /** How many questions and documents to measure on in the end; all when left out. */
   readonly samples?: number | undefined;
 }
 
-const RUN = "bench";
 /** What recipes call the graph of a micro-batch. */
 const TRAINING_GRAPH = "training_step";
 
@@ -141,45 +139,25 @@ export class Trainee {
   }
 
   async #run(): Promise<RecipeOutcome> {
-    const { executor, base, peft, totalSteps, learningRate } = this.#options;
-    const job: RecipeJob = {
-      run: RUN,
+    const { executor, base, peft, totalSteps } = this.#options;
+    const job = benchJob({
       seed: SEED,
-      createdAt: 0,
-      method: {
-        type: "supervised",
-        supervised: {
-          hyperparameters: {
-            n_epochs: "auto",
-            batch_size: BATCH_SIZE,
-            learning_rate_multiplier: "auto",
-            max_steps: totalSteps,
-            ...(learningRate === undefined ? {} : { learning_rate: learningRate }),
-          },
-          peft: peft!,
-        },
-      },
       base,
       training: await sailor("training"),
-      validation: null,
-      checkpoint: null,
-    };
+      hyperparameters: { batch_size: BATCH_SIZE, max_steps: totalSteps },
+      peft: peft!,
+    });
     return supervised(job, {
+      ...BENCH_CONTEXT,
       executor: {
         ...executor,
         compile: async (graph, settings) => this.#counted(graph, await executor.compile(graph, settings)),
       },
-      now: () => performance.now(),
       event: ({ data }) => {
         if (data?.row_tokens !== undefined) this.#started = data;
         if (data?.loss !== undefined) this.#loss = Number(data.loss);
       },
-      breathe: async () => undefined,
       afterStep: (progress) => this.#afterStep(progress),
-      publishCheckpoint: async () => undefined,
-      openPages: () => {
-        throw new Error("No contender pages its moments.");
-      },
     });
   }
 

@@ -165,7 +165,7 @@ function start(options: RunOptions, onStep: (step: StepDone) => void): Promise<R
 }
 
 /** The text that the benchmark prints. */
-export function textReport(bench: QloraBench): string {
+function textReport(bench: QloraBench): string {
   const head = ["method", "peak memory", "loaded", "frozen base", "all else", "ms/step", "loss", "adapter"];
   const rows = bench.sides.map((side) => {
     const peak = median(side.peak_bytes);

@@ -5,10 +5,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ByteSource } from "../../../shared/formats/safetensors.ts";
-import { ChosenSettings, type PeftChoice } from "../../../shared/peft/presets.ts";
+import { ChosenSettings } from "../../../shared/peft/presets.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { supervised } from "../../../trainer/recipes/supervised.ts";
 import { DiskFile } from "../../../trainer/service/disk-file.ts";
+import { BENCH_CONTEXT, benchJob } from "../bench-job.ts";
 import { peakMemory } from "../machine.ts";
 
 export interface RunOptions {
@@ -48,34 +49,23 @@ async function train({ folder, peft, steps, tokens }: NonNullable<RunOptions["ru
   const shape = { rows: 0, rowTokens: 0, loadedBytes: 0 };
   let [since, loss] = [0, 0];
   const { folder: published } = await supervised(
-    {
-      run: "bench",
+    benchJob({
       seed: 1,
-      createdAt: 0,
-      method: {
-        type: "supervised",
-        supervised: {
-          hyperparameters: {
-            n_epochs: "auto",
-            batch_size: 1,
-            learning_rate_multiplier: "auto",
-            learning_rate: 1e-4,
-            max_steps: steps,
-            max_length: tokens,
-            lr_schedule: "constant",
-            warmup_ratio: 0,
-          },
-          peft: ChosenSettings.parse(peft) as PeftChoice,
-        },
-      },
       base: { id: "bench", digest: "0".repeat(64), files: filesOf(folder) },
       training: { name: "bench.jsonl", digest: "1".repeat(64), bytes: longExamples() },
-      validation: null,
-      checkpoint: null,
-    },
+      hyperparameters: {
+        batch_size: 1,
+        learning_rate: 1e-4,
+        max_steps: steps,
+        max_length: tokens,
+        lr_schedule: "constant",
+        warmup_ratio: 0,
+      },
+      peft: ChosenSettings.parse(peft),
+    }),
     {
+      ...BENCH_CONTEXT,
       executor,
-      now: () => performance.now(),
       event: ({ data }) => {
         if (data?.row_tokens !== undefined) {
           Object.assign(shape, {
@@ -87,15 +77,10 @@ async function train({ folder, peft, steps, tokens }: NonNullable<RunOptions["ru
         }
         if (data?.loss !== undefined) loss = Number(data.loss);
       },
-      breathe: async () => undefined,
-      openPages: () => {
-        throw new Error("nothing is paged here");
-      },
       afterStep: async ({ step }) => {
         send({ step: { step, milliseconds: performance.now() - since, loss } });
         since = performance.now();
       },
-      publishCheckpoint: async () => undefined,
     },
   );
   const publishedBytes = [...published.files.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);

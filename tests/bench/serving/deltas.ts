@@ -8,7 +8,7 @@ import {
 import type { ModelConfig } from "../../../shared/model/config.ts";
 import { blockPaths, HEAD_PATH, linearModules } from "../../../shared/model/modules.ts";
 import { createRandom } from "../../../shared/random.ts";
-import { f32, type Tensor } from "../../../shared/tensor.ts";
+import { elementCount, f32, type Tensor } from "../../../shared/tensor.ts";
 
 /** What the rows of a batch have, in the shape that each method publishes; the numbers are random and small. */
 export const LOADS = [
@@ -58,10 +58,9 @@ function rowOf(load: Load, key: string, config: ModelConfig): RowDeltas {
 function canonical(load: Load, key: string, config: ModelConfig): CanonicalDelta {
   const draw = (name: string, shape: readonly number[], around = 0): Tensor<"f32"> => {
     const random = createRandom(1, key, name);
-    const length = shape.reduce((product, size) => product * size, 1);
     return f32(
       shape,
-      Float32Array.from({ length }, () => around + 0.01 * random.normal()),
+      Float32Array.from({ length: elementCount(shape) }, () => around + 0.01 * random.normal()),
     );
   };
   const D = config.hiddenSize;

@@ -1,0 +1,45 @@
+import type { SupervisedHyperparameters } from "../../shared/api/methods.ts";
+import type { PeftChoice } from "../../shared/peft/presets.ts";
+import type { RecipeContext, RecipeJob } from "../../trainer/recipes/recipe.ts";
+
+/** Names the run inside its checkpoints. */
+export const RUN = "bench";
+
+export interface BenchJob extends Pick<RecipeJob, "seed" | "base" | "training"> {
+  /** Beside those that a job has to say. */
+  readonly hyperparameters: Partial<SupervisedHyperparameters>;
+  readonly peft: PeftChoice;
+}
+
+/** A supervised job without a validation file, from its first step. */
+export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJob {
+  return {
+    run: RUN,
+    createdAt: 0,
+    method: {
+      type: "supervised",
+      supervised: {
+        hyperparameters: {
+          n_epochs: "auto",
+          batch_size: "auto",
+          learning_rate_multiplier: "auto",
+          ...hyperparameters,
+        },
+        peft,
+      },
+    },
+    validation: null,
+    checkpoint: null,
+    ...given,
+  };
+}
+
+/** Effects that are the same in every benchmark: nothing is kept, and nothing is paged. */
+export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "breathe" | "openPages" | "publishCheckpoint"> = {
+  now: () => performance.now(),
+  breathe: async () => undefined,
+  openPages: () => {
+    throw new Error("no benchmark pages its moments");
+  },
+  publishCheckpoint: async () => undefined,
+};
