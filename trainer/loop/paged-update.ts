@@ -59,7 +59,7 @@ export async function createPagedUpdate({
   optimizer,
   compile,
   paging: { store, memoryLimit },
-}: UpdateOptions & { readonly paging: Paging }): Promise<OptimizerUpdate> {
+}: Required<UpdateOptions>): Promise<OptimizerUpdate> {
   const paged = pagedParameters(parameters, memoryLimit);
   const elsewhere = new Set(paged.map(({ parameter }) => parameter.name));
   const resident = parameters.filter(({ name }) => !elsewhere.has(name));
@@ -132,13 +132,9 @@ export async function createPagedUpdate({
   return {
     adopt(tensors) {
       for (const { parameter, m, v } of paged) {
-        const { m: mSlot, v: vSlot } = slots(parameter.name);
-        for (const [slot, start] of [
-          [mSlot, m],
-          [vSlot, v],
-        ] as const) {
-          store.write(start, tensors[slot]!.data as Float32Array);
-        }
+        const names = slots(parameter.name);
+        store.write(m, tensors[names.m]!.data as Float32Array);
+        store.write(v, tensors[names.v]!.data as Float32Array);
       }
       return { ...tensors, ...stored() };
     },

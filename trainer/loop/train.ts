@@ -58,8 +58,8 @@ export interface LoopOptions {
 
 /**
  * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated but the pages of
- * `paging`: every step makes new tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what the plan's
- * `afterStep` throws about the number of steps, before the first one.
+ * `paging`: every step makes new tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being
+ * a number, and what the plan's `afterStep` throws about the number of steps, before the first one.
  */
 export async function train(
   executor: Executor,

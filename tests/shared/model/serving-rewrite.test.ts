@@ -16,7 +16,7 @@ import {
 import { trainingForward } from "../../../shared/model/training-forward.ts";
 import { transposed } from "../../../shared/model/weights.ts";
 import { createRandom } from "../../../shared/random.ts";
-import { f32, i64, type Tensor, tensor, zeros } from "../../../shared/tensor.ts";
+import { elementCount, f32, i64, type Tensor, tensor, zeros } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { openDecoder } from "./decode-session.ts";
 import { goldenModel, largestDifference } from "./golden-models.ts";
@@ -31,10 +31,9 @@ const COLUMNS = 3;
 
 function draw(name: string, shape: readonly number[], around = 0): Tensor<"f32"> {
   const random = createRandom(9, name);
-  const length = shape.reduce((product, size) => product * size, 1);
   return f32(
     shape,
-    Float32Array.from({ length }, () => around + 0.2 * random.normal()),
+    Float32Array.from({ length: elementCount(shape) }, () => around + 0.2 * random.normal()),
   );
 }
 

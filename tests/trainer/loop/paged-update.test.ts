@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { totalElements } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
 import { PAGE_ELEMENTS, type Paging, pagedParameters } from "../../../trainer/loop/paged-update.ts";
@@ -17,7 +18,7 @@ const PARAMETERS = [
   { name: "scalar", shape: [], decay: true },
 ];
 const START = initialState(PARAMETERS, randomStart(PARAMETERS));
-const BYTES = 8 * PARAMETERS.reduce((sum, { shape }) => sum + shape.reduce((size, dim) => size * dim, 1), 0);
+const BYTES = 8 * totalElements(PARAMETERS);
 
 async function run(paging?: Paging, state = START, until?: number) {
   const reports: StepReport[] = [];
