@@ -11,11 +11,6 @@ import { type CanonicalDelta, canonicalTensors, changesNothing, encodeCanonical,
 import { encodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.ts";
 import { sumDeltas } from "./sum.ts";
 
-/** A base's form as the manifest says it. */
-export function baseQuantization({ doubleQuantised }: Quantisation): NonNullable<Manifest["base_quantization"]> {
-  return { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: doubleQuantised };
-}
-
 /** What the caller knows about a delta; the rest of the manifest follows from the adapters. */
 export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
   /** What made it, where that is more than the adapters' own methods. */
@@ -60,4 +55,9 @@ export async function writeDeltaFolder(
     [...files].map(([name, bytes]) => [`${folder(index)}${name}`, bytes] as const),
   );
   return new Map([...files, [SERVING_FILE, serving], [MANIFEST_FILE, manifest]]);
+}
+
+/** A base's form as the manifest says it. */
+function baseQuantization({ doubleQuantised }: Quantisation): NonNullable<Manifest["base_quantization"]> {
+  return { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: doubleQuantised };
 }

@@ -93,7 +93,7 @@ function weightedSum(
   return f32(shape, Float32Array.from(sum));
 }
 
-/** Factors whose product is the sum of the products. */
+/** Factors whose product is the sum of the products: [in, Rᵢ] and [Rᵢ, out] → [in, ΣRᵢ] and [ΣRᵢ, out]. */
 export function sideBySide(factors: readonly { readonly a: Tensor<"f32">; readonly b: Tensor<"f32"> }[]) {
   return { a: columnsJoined(factors.map(({ a }) => a)), b: rowsJoined(factors.map(({ b }) => b)) };
 }
