@@ -1,12 +1,10 @@
 import { TrimtabError } from "../../errors.ts";
 import { type LinearModule, linearModules } from "../../model/modules.ts";
 import { zeros } from "../../tensor.ts";
+import { biasChangeName } from "../lora/attach.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, PlanOptions } from "../method.ts";
 import { ALL_LINEAR, resolveTargetModules } from "../target-modules.ts";
 import type { BitfitSettings } from "./settings.ts";
-
-/** What is added to a layer's bias. */
-export const biasChangeName = (path: string) => `${path}.bias_change`;
 
 /** Methods that train a model without biases as well, for messages. */
 export const WITHOUT_BIASES = ["lora", "dora", "adalora", "ia3", "bottleneck", "prompt", "prefix"] as const;

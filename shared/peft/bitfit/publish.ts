@@ -4,13 +4,13 @@
  */
 import { type CanonicalModule, NO_DELTA } from "../../delta/canonical.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { adaptableModules, checkpointPath, linearModules } from "../../model/modules.ts";
+import { adaptableModules } from "../../model/modules.ts";
 import { type Tensor, zeros } from "../../tensor.ts";
-import { adapterConfigJson } from "../adapter-config.ts";
-import { adapterFiles } from "../adapter-folder.ts";
+import type { LoraLayer } from "../lora/adapter.ts";
+import { biasChangeName } from "../lora/attach.ts";
+import { writeLoraFolder } from "../lora/format.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
-import { shortestNames } from "../target-modules.ts";
-import { biasChangeName, biasedTargets } from "./attach.ts";
+import { biasedTargets } from "./attach.ts";
 import type { BitfitSettings } from "./settings.ts";
 
 /** The folder that peft loads, and the changes as they are. */
@@ -28,26 +28,10 @@ export function writeBiasFolder(
   changes: ReadonlyMap<string, Tensor<"f32">>,
   { model, baseModel }: { readonly model: ModelConfig; readonly baseModel: string },
 ): Map<string, Uint8Array> {
-  const tensors = new Map<string, Tensor<"f32">>();
-  for (const { path, in: inSize, out } of adaptableModules(model)) {
+  const layers = adaptableModules(model).flatMap(({ path, in: inSize, out }): [string, LoraLayer][] => {
     const bias = changes.get(path);
-    if (bias === undefined) continue;
-    const key = `base_model.model.${checkpointPath(path)}`;
-    tensors.set(`${key}.lora_A.weight`, zeros([1, inSize]));
-    tensors.set(`${key}.lora_B.weight`, zeros([out, 1]));
-    tensors.set(`${key}.lora_B.bias`, bias);
-  }
-  const json = adapterConfigJson("LORA", baseModel, {
-    bias: "none",
-    fan_in_fan_out: false,
-    init_lora_weights: true,
     // peft multiplies the bias by alpha / r too.
-    lora_alpha: 1,
-    lora_bias: true,
-    lora_dropout: 0,
-    r: 1,
-    target_modules: shortestNames([...changes.keys()], linearModules(model)).sort(),
-    use_rslora: false,
+    return bias === undefined ? [] : [[path, { a: zeros([inSize, 1]), b: zeros([1, out]), alpha: 1, bias }]];
   });
-  return adapterFiles(json, tensors);
+  return writeLoraFolder({ rankStabilised: false, layers: new Map(layers), biases: new Map() }, { model, baseModel });
 }
