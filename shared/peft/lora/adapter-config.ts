@@ -159,18 +159,13 @@ export interface ConfigOptions {
  */
 export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout = 0 }: ConfigOptions) {
   const { layers, biases, rankStabilised, start } = adapter;
-  const paths = [...layers.keys()];
   const rank = byLayer(layers, ({ a }) => a.shape[1]!);
   const alpha = byLayer(layers, (layer) => layer.alpha);
+  const isBeside = [...biases.keys()].every((path) => layers.has(path));
   const hasFactorBias = [...layers.values()].some(({ bias }) => bias !== undefined);
   return adapterConfigJson("LORA", baseModel, {
     alpha_pattern: alpha.pattern,
-    bias:
-      biases.size === 0
-        ? "none"
-        : paths.length > 0 && [...biases.keys()].every((path) => layers.has(path))
-          ? "lora_only"
-          : "all",
+    bias: biases.size === 0 ? "none" : isBeside ? "lora_only" : "all",
     fan_in_fan_out: false,
     init_lora_weights: start ?? true,
     layers_pattern: null,
@@ -180,7 +175,7 @@ export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout
     lora_dropout: dropout,
     r: rank.usual,
     rank_pattern: rank.pattern,
-    target_modules: shortestNames(paths, nameable(model)).sort(),
+    target_modules: shortestNames([...layers.keys()], nameable(model)).sort(),
     use_rslora: rankStabilised,
   });
 }
