@@ -4,7 +4,6 @@ import { readAdapterParts } from "../../shared/delta/adapter-parts.ts";
 import { decodeCanonical, encodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, parseManifest } from "../../shared/delta/manifest.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
-import { sha256Hex } from "../../shared/formats/digest.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
 import { attachMethods, learningRateOf, planMethods } from "../../shared/peft/combine.ts";
 import { ChosenSettings, methodsOf } from "../../shared/peft/presets.ts";
@@ -13,15 +12,12 @@ import { createRandom } from "../../shared/random.ts";
 import { elementCount } from "../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../trainer/loop/random-masks.ts";
-import { train } from "../../trainer/loop/train.ts";
-import { initialState } from "../../trainer/loop/training-state.ts";
-import { ADAMW_DEFAULTS } from "../../trainer/optim/adamw.ts";
-import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { publishResult } from "../../trainer/recipes/result.ts";
 import { moved, NO_METHOD } from "../support/peft.ts";
 import { batchOf, gradientsOf, logitsOf, type PeftGolden, served } from "../support/peft-golden.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
+import { listed, lossesOf } from "./peft-runs.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -52,9 +48,6 @@ const provenance = {
   parents: [],
   created_at: 1,
 };
-const count = (parameters: readonly { readonly shape: readonly number[] }[]) =>
-  parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-
 /** What several methods have to hold together; each alone is held to `peft.test.ts`. */
 const CASES: Readonly<Record<string, object | readonly object[]>> = {
   mam: { type: "mam", prefix_tuning: small },
@@ -80,8 +73,8 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
   const method = attachMethods({ config, weights, settings, seed: 1, encode, param: "peft" });
   const types = methodsOf(settings).map((one) => one.settings.type);
   const values = moved(method.initial);
-  const publish = (trained = values) =>
-    publishResult({ config, settings, seed: 1, values: trained, weights, base: { id: "tiny", files } }, provenance);
+  const publish = () =>
+    publishResult({ config, settings, seed: 1, values, weights, base: { id: "tiny", files } }, provenance);
 
   it("is planned as it is attached", () => {
     const plan = planMethods({ config, settings, param: "peft" });
@@ -104,39 +97,24 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
 
   it("learns: thirty steps on one batch bring the loss down", async () => {
     const { shape, feeds } = batchOf(example, method);
-    const losses: number[] = [];
-    const masks = method.randomInputs(shape);
-    await train(
-      executor,
-      {
-        gradients: trainingGraph({ config, method, shape }),
-        frozen: frozenTensors(weights, method),
-        parameters: method.parameters,
-        optimizer: ADAMW_DEFAULTS,
-        schedule: { kind: "constant", peak: 0.01 * learningRateOf(settings), warmupSteps: 0, totalSteps: 30 },
-        ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
-        batches: (step) => [
-          { feeds: { ...feeds, ...drawMasks(masks, { seed: 1, step, micro: 0 }) }, trainedTokens: 6 },
-        ],
-      },
-      initialState(method.parameters, method.initial, method.afterStep?.memory),
-      { onStep: ({ loss }) => void losses.push(loss) },
-    );
+    const { trainedTokens } = example.json;
+    const run = { config, weights, shape, feeds, trainedTokens, learningRate: learningRateOf(settings) };
+    const losses = await lossesOf(executor, method, run);
+    expect(losses).toHaveLength(30);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.2);
   });
 
   it("publishes a folder for each method, which may be stored and is uploaded as what is served", async () => {
-    const { kind, files: published } = await publish();
-    expect((await publish()).files).toEqual(published);
-    const listed = [...published].map(async ([name, bytes]) => {
-      return { name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes) };
-    });
-    checkFileList("delta", await Promise.all(listed), "files");
-    expect(kind).toBe("delta");
+    const result = await publish();
+    expect(await publish()).toEqual(result);
+    expect(result.kind).toBe("delta");
+    checkFileList("delta", (await listed(result)).files, "files");
+    const { files: published } = result;
     for (const [index, type] of types.entries())
       expect(published.has(`${index}-${type}/adapter_config.json`)).toBe(true);
     const manifest = parseManifest(published.get(MANIFEST_FILE)!);
-    expect(manifest).toMatchObject({ methods: types, trainable_parameters: count(method.parameters) });
+    const trained = method.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    expect(manifest).toMatchObject({ methods: types, trainable_parameters: trained });
 
     const target = { ...example.base, digest: provenance.base_digest, tokenizerDigest: provenance.tokenizer_digest };
     const { adapters } = await readAdapterParts(published, target, ADAPTER_FORMATS);

@@ -4,7 +4,6 @@ import { type CanonicalDelta, decodeCanonical, NO_DELTA, SERVING_FILE } from "..
 import { canonicalRewrite, prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
-import { sha256Hex } from "../../shared/formats/digest.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
@@ -19,15 +18,14 @@ import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../trainer/loop/random-masks.ts";
-import { train } from "../../trainer/loop/train.ts";
-import { initialState } from "../../trainer/loop/training-state.ts";
-import { ADAMW_DEFAULTS, slots } from "../../trainer/optim/adamw.ts";
+import { slots } from "../../trainer/optim/adamw.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
-import { publishResult, type ResultFolder } from "../../trainer/recipes/result.ts";
+import { publishResult } from "../../trainer/recipes/result.ts";
 import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
 import { attached, moved, NO_METHOD, settingsOf } from "../support/peft.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
 import { PEFT_CASES } from "./peft-cases.ts";
+import { listed, lossesOf } from "./peft-runs.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -75,13 +73,6 @@ function serving(delta: CanonicalDelta): AttachedMethod {
   };
 }
 
-async function listed({ kind, files: published }: ResultFolder) {
-  const list = [...published].map(async ([name, bytes]) => {
-    return { name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes) };
-  });
-  return { kind, files: await Promise.all(list) };
-}
-
 const provenance = {
   base_model: "tiny",
   base_digest: "b".repeat(64),
@@ -102,16 +93,12 @@ beforeAll(async () => {
 describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => {
   const settings = settingsOf({ type, ...given });
   const { traits } = PEFT_METHODS[type];
-
   const method = attached(settings, { config, weights });
   const plan = planMethods({ config, settings: [settings], param: "peft" });
   const mergeable = plan.mergeable ?? traits.mergeable;
   const values = moved(method.initial);
-  const publish = (trained: ReadonlyMap<string, Tensor<"f32">> = values) =>
-    publishResult(
-      { config, settings: [settings], seed: 1, values: trained, weights, base: { id: "tiny", files } },
-      provenance,
-    );
+  const publish = () =>
+    publishResult({ config, settings: [settings], seed: 1, values, weights, base: { id: "tiny", files } }, provenance);
   const delta = async () => decodeCanonical((await publish()).files.get(SERVING_FILE)!, config);
   // What the method is trained on: the base, or the base in another form.
   const through = peftMethod(settings).base?.({ config, settings });
@@ -185,23 +172,8 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
   });
 
   it("learns: thirty steps on one batch bring the loss down", async () => {
-    const { shape, feeds, trainedTokens } = batch(method);
-    const losses: number[] = [];
-    const masks = method.randomInputs(shape);
-    await train(
-      executor,
-      {
-        gradients: trainingGraph({ config, method, shape }),
-        frozen: frozenTensors(weights, method),
-        parameters: method.parameters,
-        optimizer: ADAMW_DEFAULTS,
-        schedule: { kind: "constant", peak: 0.01 * learningRateOf(settings), warmupSteps: 0, totalSteps: 30 },
-        ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
-        batches: (step) => [{ feeds: { ...feeds, ...drawMasks(masks, { seed: 1, step, micro: 0 }) }, trainedTokens }],
-      },
-      initialState(method.parameters, method.initial, method.afterStep?.memory),
-      { onStep: ({ loss: of }) => void losses.push(of) },
-    );
+    const run = { config, weights, ...batch(method), learningRate: learningRateOf(settings) };
+    const losses = await lossesOf(executor, method, run);
     expect(losses).toHaveLength(30);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
   });
