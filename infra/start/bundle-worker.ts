@@ -26,10 +26,9 @@ export interface WorkerBundle {
 export async function bundleWorker(state: StateFolder): Promise<void> {
   const folder = state.file("worker");
   rmSync(folder, { recursive: true, force: true });
-  const env = wranglerEnv(state);
   const [, options] = await Promise.all([
-    node([WRANGLER, "deploy", "--dry-run", "--outdir", folder], env),
-    node([join(import.meta.dirname, "worker-options.ts")], env),
+    runWrangler(["deploy", "--dry-run", "--outdir", folder], state),
+    node([join(import.meta.dirname, "worker-options.ts")], wranglerEnv(state)),
   ]);
   writeFileSync(join(folder, OPTIONS), options);
 }
@@ -42,6 +41,15 @@ export function readBundle(folder: string): WorkerBundle {
     wasm: wasm.map((name) => join(folder, name)),
     options: JSON.parse(readFileSync(join(folder, OPTIONS), "utf8")) as Record<string, unknown>,
   };
+}
+
+/**
+ * Runs wrangler in the repository's root, to its end; its standard output.
+ *
+ * @throws TrimtabError internal_error with wrangler's own words.
+ */
+export function runWrangler(args: readonly string[], state: StateFolder): Promise<string> {
+  return node([WRANGLER, ...args], wranglerEnv(state));
 }
 
 /** Runs a program to its end; its standard output. */

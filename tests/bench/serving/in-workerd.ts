@@ -1,15 +1,14 @@
 /** Runs the benchmark's worker in a workerd of its own, bundled as the Worker is. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { buildWasm } from "../../../infra/start/build-wasm.ts";
+import { runWrangler } from "../../../infra/start/bundle-worker.ts";
+import { StateFolder } from "../../../infra/start/state-folder.ts";
 import type { Round } from "./round.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
-const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
 const DATE = "2026-07-01";
 
 export interface ServingWorker {
@@ -27,14 +26,7 @@ export async function openServingWorker(): Promise<ServingWorker> {
   const main = join(ROOT, "tests/workerd/serving-bench.ts");
   writeFileSync(settings, JSON.stringify({ name: "serving", main, compatibility_date: DATE }));
   const bundle = join(folder, "bundle");
-  await promisify(execFile)(
-    process.execPath,
-    [WRANGLER, "deploy", "--dry-run", "--outdir", bundle, "--config", settings],
-    {
-      cwd: ROOT,
-      env: { ...process.env, CI: "true", WRANGLER_SEND_METRICS: "false", XDG_CONFIG_HOME: join(folder, "config") },
-    },
-  );
+  await runWrangler(["deploy", "--dry-run", "--outdir", bundle, "--config", settings], new StateFolder(folder));
   const wasm = readdirSync(bundle).filter((name) => name.endsWith(".wasm"));
   const before = new Set(workerds());
   const miniflare = new Miniflare(
