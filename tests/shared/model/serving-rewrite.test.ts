@@ -201,7 +201,7 @@ describe("servingRewrite", { timeout: 30_000 }, () => {
       [GAINS.bottlenecks]: gains(COLUMNS),
     });
     const expected = await Promise.all(sums.map(oracle));
-    for (const [row, logits] of got.entries()) expect(largestDifference(logits, expected[row]!)).toBeLessThan(1e-4);
+    for (const [row, logits] of got.entries()) expect(largestDifference(logits, expected[row]!)).toBeLessThan(2e-5);
     expect(largestDifference(expected[0]!, expected[1]!)).toBeGreaterThan(0.01);
     expect(largestDifference(expected[1]!, expected[2]!)).toBeGreaterThan(0.01);
   });
@@ -212,7 +212,7 @@ describe("servingRewrite", { timeout: 30_000 }, () => {
       ...vectorInputs([first, second]),
     });
     for (const [row, delta] of [first, second].entries()) {
-      expect(largestDifference(got[row]!, await oracle(delta))).toBeLessThan(1e-4);
+      expect(largestDifference(got[row]!, await oracle(delta))).toBeLessThan(2e-5);
     }
   });
 
@@ -249,7 +249,7 @@ describe("servingRewrite", { timeout: 30_000 }, () => {
     const perLayer = { none: 0, output: 2 * 5, stream: 2 * 5, any: 2 * 7 }[intake];
     expect(Object.keys(extra)).toHaveLength(config.layers * (features.factors || features.vectors ? 14 : perLayer));
     const [got] = await decoded(features, 1, extra);
-    expect(largestDifference(got!, await oracle(delta))).toBeLessThan(1e-4);
+    expect(largestDifference(got!, await oracle(delta))).toBeLessThan(2e-5);
   });
 
   it("keeps what a switched-off delta makes of a row out of it, even where it overflows", async () => {
