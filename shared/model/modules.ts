@@ -1,3 +1,4 @@
+import { totalElements } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
 
 /** A linear layer y = xW (+ b) of the model, as adapters see it. */
@@ -89,5 +90,5 @@ export const inputNorm = (layer: number) => `model.layers.${layer}.input_layerno
 export const postAttentionNorm = (layer: number) => `model.layers.${layer}.post_attention_layernorm.weight`;
 
 export function parameterCount(config: ModelConfig): number {
-  return weightSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
+  return totalElements(weightSpecs(config));
 }
