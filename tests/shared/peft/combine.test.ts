@@ -5,6 +5,7 @@ import { readAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
 import { attachMethods, learningRateOf, planMethods, publishMethods } from "../../../shared/peft/combine.ts";
 import { ChosenSettings, type PeftChoice } from "../../../shared/peft/presets.ts";
 import { ADAPTER_FORMATS, peftMethod } from "../../../shared/peft/registry.ts";
+import { withPrefix } from "../../../shared/peft/renamed.ts";
 import { elementCount, f32, type Tensor } from "../../../shared/tensor.ts";
 import { gradientsOf, logitsOf, served } from "../../support/peft-golden.ts";
 import { largestDifference } from "../../trainer/golden-llama.ts";
@@ -163,20 +164,25 @@ describe("a list", () => {
     const own = attach(ADALORA).afterStep!.apply({
       step: 1,
       totalSteps: 10,
-      values: without(values, "1."),
-      gradients: without(gradients, "1."),
+      values: withPrefix(values, "1."),
+      gradients: withPrefix(gradients, "1."),
     });
-    expect(without(changed, "1.")).toEqual(new Map(own));
+    expect(withPrefix(changed, "1.")).toEqual(new Map(own));
     expect([...changed.keys()].every((name) => name.startsWith("1."))).toBe(true);
   });
 
   it("asks for the masks of all of them", () => {
     const shape = { rows: 2, tokens: 3 };
-    const dropped = [LORA, { ...ADAPTERS, dropout: 0.5 } as ChosenSettings];
+    const dropped = [{ ...LORA, lora_dropout: 0.5 }, IA3, { ...ADAPTERS, dropout: 0.5 }] as ChosenSettings[];
     const names = attach(dropped)
       .randomInputs(shape)
       .map(({ name }) => name);
-    expect(names).toEqual(["1.layers.0.mlp.adapter_dropout", "1.layers.1.mlp.adapter_dropout"]);
+    expect(names).toEqual([
+      "0.layers.0.self_attn.q_proj.lora_dropout",
+      "0.layers.1.self_attn.q_proj.lora_dropout",
+      "2.layers.0.mlp.adapter_dropout",
+      "2.layers.1.mlp.adapter_dropout",
+    ]);
   });
 });
 
@@ -243,10 +249,4 @@ describe("what cannot go together", () => {
 function publishedBy(one: ChosenSettings): number {
   const { published, parameters } = plan(one);
   return published ?? parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-}
-
-function without<T>(entries: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
-  return new Map(
-    [...entries].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
-  );
 }
