@@ -12,12 +12,22 @@ import { f32 } from "../../../../shared/tensor.ts";
 import { goldenFile, goldenFiles, logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { tinyModel } from "../../../trainer/tiny-model.ts";
 import { largestDifference } from "../../model/golden-models.ts";
-import { GOLDEN_LORAS, goldenMethod, goldenParameters, goldenSettings } from "./golden.ts";
+import { GOLDEN_LORAS, type GoldenLora, goldenMethod, goldenParameters, goldenSettings } from "./golden.ts";
 
 async function publish(options: PublishOptions<LoraSettings>): Promise<Adapter> {
   const part = await publishLora(options);
   if (part.kind !== "adapter") throw new Error(`expected an adapter, got a ${part.kind}`);
   return part.adapter;
+}
+
+/** A golden's values, published with its settings. */
+async function publishGolden(name: GoldenLora) {
+  const golden = await peftGolden(name);
+  const { config, weights } = golden;
+  const values = goldenParameters(name, golden);
+  const base = { id: "x", files: new Map() };
+  const adapter = await publish({ config, settings: goldenSettings(name), seed: 1, weights, values, base });
+  return { golden, values, adapter };
 }
 
 describe("publishLora", async () => {
@@ -66,18 +76,8 @@ describe("publishLora", async () => {
 
 describe.each(GOLDEN_LORAS)("with the values of peft's %s", (name) => {
   it("serves what the method computes, and the folder is read as what is served", async () => {
-    const golden = await peftGolden(name);
-    const { config, weights, base, json } = golden;
-    const settings = goldenSettings(name);
-    const values = goldenParameters(name, golden);
-    const published = await publish({
-      config,
-      settings,
-      seed: 1,
-      weights,
-      values,
-      base: { id: "x", files: new Map() },
-    });
+    const { golden, values, adapter: published } = await publishGolden(name);
+    const { config, base, json } = golden;
     expect(published.parameters).toBe(json.trainableParameters);
     const logits = await logitsOf(golden, served(config, published.delta));
     expect(largestDifference(logits, await logitsOf(golden, goldenMethod(name, golden), values))).toBeLessThan(2e-5);
@@ -89,23 +89,15 @@ describe.each(GOLDEN_LORAS)("with the values of peft's %s", (name) => {
 
 describe.each(["pissa", "olora"] as const)("%s", (name) => {
   it("is published as peft converts it: factors of twice the rank for the whole weight", async () => {
-    const golden = await peftGolden(name);
-    const { config, weights } = golden;
-    const settings = goldenSettings(name);
-    const values = goldenParameters(name, golden);
-    const { files } = await publish({
-      config,
-      settings,
-      seed: 1,
-      weights,
-      values,
-      base: { id: "x", files: new Map() },
-    });
-    const [ours, theirs] = [files, goldenFiles(`${name}-converted`)].map((folder) => parseAdapterFolder(folder));
+    const { golden, adapter } = await publishGolden(name);
+    const [ours, theirs] = [adapter.files, goldenFiles(`${name}-converted`)].map((folder) =>
+      parseAdapterFolder(folder),
+    );
     for (const field of ["r", "lora_alpha", "init_lora_weights", "target_modules", "use_rslora"]) {
       expect([field, ours!.config[field]]).toEqual([field, theirs!.config[field]]);
     }
-    const [mine, converted] = [ours!, theirs!].map((folder) => readLora(folder, config).layers);
+    const [mine, converted] = [ours!, theirs!].map((folder) => readLora(folder, golden.config).layers);
+    expect([...mine!.keys()]).toEqual([...converted!.keys()]);
     for (const [path, { a, b, alpha }] of converted!) {
       const found = mine!.get(path)!;
       expect([found.a.shape, found.b.shape, found.alpha]).toEqual([a.shape, b.shape, alpha]);
