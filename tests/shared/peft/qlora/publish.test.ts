@@ -8,7 +8,7 @@ import { attachQlora, loraPart } from "../../../../shared/peft/qlora/attach.ts";
 import { publishQlora } from "../../../../shared/peft/qlora/publish.ts";
 import { QloraSettings } from "../../../../shared/peft/qlora/settings.ts";
 import { ADAPTER_FORMATS } from "../../../../shared/peft/registry.ts";
-import { createRandom } from "../../../../shared/random.ts";
+import { moved } from "../../../support/peft.ts";
 import { peftGolden } from "../../../support/peft-golden.ts";
 
 const { config, weights, base } = await peftGolden("qlora");
@@ -25,11 +25,7 @@ const PROVENANCE = {
 function options(given: object): PublishOptions<QloraSettings> {
   const settings = QloraSettings.parse({ type: "qlora", r: 2, ...given });
   const { initial } = attachQlora({ config, weights, settings, seed: 1, encode: () => [], param: "peft" });
-  const random = createRandom(1, "values");
-  const values = new Map(
-    [...initial].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.map(() => random.normal()) }]),
-  );
-  return { config, settings, seed: 1, values, weights, base: { id: "tiny", files: new Map() } };
+  return { config, settings, seed: 1, values: moved(initial), weights, base: { id: "tiny", files: new Map() } };
 }
 
 it("publishes the folder that LoRA publishes, which is read back as LoRA's", async () => {
