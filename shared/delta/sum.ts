@@ -98,7 +98,8 @@ export function sideBySide(factors: readonly { readonly a: Tensor<"f32">; readon
   return { a: columnsJoined(factors.map(({ a }) => a)), b: rowsJoined(factors.map(({ b }) => b)) };
 }
 
-function scaled(tensor: Tensor<"f32">, factor: number): Tensor<"f32"> {
+/** The tensor itself where the factor is 1. */
+export function scaled(tensor: Tensor<"f32">, factor: number): Tensor<"f32"> {
   return factor === 1
     ? tensor
     : f32(

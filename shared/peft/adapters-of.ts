@@ -5,7 +5,7 @@
 import { type CanonicalBottleneck, type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../delta/canonical.ts";
 import { adaptableModules, biasName, checkpointPath, linearModules } from "../model/modules.ts";
 import { transposed } from "../model/weights.ts";
-import { f32, type Tensor, zeros } from "../tensor.ts";
+import { f32, type Tensor, totalElements, zeros } from "../tensor.ts";
 import { adapterConfigJson } from "./adapter-config.ts";
 import { adapterFiles } from "./adapter-folder.ts";
 import { writeBiasFolder } from "./bitfit/publish.ts";
@@ -87,7 +87,7 @@ function productAdapter({ linears, embedding }: CanonicalDelta, { config, id }: 
       method: "lora",
       files: adapterFiles(json, tensors),
       delta: { ...NO_DELTA, linears: own, ...(embedding === undefined ? {} : { embedding }) },
-      parameters: count(tensors.values()),
+      parameters: totalElements(tensors.values()),
     },
   ];
 }
@@ -107,7 +107,7 @@ async function scaleAdapter({ linears }: CanonicalDelta, base: NamedBase): Promi
   if (scales.length === 0) return [];
   const files = writeIa3Folder(scales, values, { model: base.config, baseModel: base.id });
   const delta = canonicalScales(scales, values, biases);
-  return [{ method: "ia3", files, delta, parameters: count(values.values()) }];
+  return [{ method: "ia3", files, delta, parameters: totalElements(values.values()) }];
 }
 
 /** The biases, less those that the adapter of the scales brings along. */
@@ -130,7 +130,7 @@ function biasAdapter({ linears }: CanonicalDelta, { linears: scaled }: Canonical
       method: "bitfit",
       files: writeBiasFolder(left, { model: base.config, baseModel: base.id }),
       delta,
-      parameters: count(left.values()),
+      parameters: totalElements(left.values()),
     },
   ];
 }
@@ -220,10 +220,6 @@ function promptAdapter(prompt: Tensor<"f32">, { config, id }: NamedBase): Adapte
 
 function prefixAdapter(prefix: NonNullable<CanonicalDelta["prefix"]>, { config, id }: NamedBase): Adapter {
   const files = writePrefixFolder(flattened(config, prefix), { model: config, baseModel: id });
-  const parameters = count(prefix.flatMap(({ key, value }) => [key, value]));
+  const parameters = totalElements(prefix.flatMap(({ key, value }) => [key, value]));
   return { method: "prefix", files, delta: { ...NO_DELTA, prefix }, parameters };
-}
-
-function count(tensors: Iterable<Tensor<"f32">>): number {
-  return [...tensors].reduce((sum, { data }) => sum + data.length, 0);
 }

@@ -7,7 +7,7 @@ import { quoteName } from "../../formats/strict-json.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { adaptableModules, checkpointPath, type LinearModule } from "../../model/modules.ts";
 import { transposed } from "../../model/weights.ts";
-import { elementCount, f32, type Tensor } from "../../tensor.ts";
+import { f32, type Tensor, totalElements } from "../../tensor.ts";
 import { adapterConfigJson, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
@@ -67,11 +67,10 @@ export const adaLoraFormat: AdapterFormat = {
     await requireOwnCopies(tensors, { stored, base });
     tensors.done();
     const deltas = [canonicalAdaLora(layers, scale), await canonicalLora(beside, base)];
-    const sizes = [...layers.values()].flatMap(({ a, e, b }) => [a, e, b].map(({ shape }) => elementCount(shape)));
     return {
       method: "adalora",
       delta: sumDeltas(deltas.map((delta) => ({ delta, weight: 1 }))),
-      parameters: sizes.reduce((sum, size) => sum + size, countLora(beside)),
+      parameters: totalElements([...layers.values()].flatMap(({ a, e, b }) => [a, e, b])) + countLora(beside),
     };
   },
 };

@@ -1,6 +1,6 @@
 import type { CanonicalBottleneck, CanonicalDelta } from "../../delta/canonical.ts";
 import { NO_DELTA } from "../../delta/canonical.ts";
-import { f32, type Tensor } from "../../tensor.ts";
+import { f32, type Tensor, totalElements } from "../../tensor.ts";
 import type { Architecture } from "./architecture.ts";
 
 /** The tensors of one adapter: s · (f(h·D + d) U + u). */
@@ -61,7 +61,5 @@ export function canonicalBottlenecks({ architecture, tensors }: BottleneckAdapte
 }
 
 export function countNumbers({ tensors }: BottleneckAdapter): number {
-  return [...tensors.values()]
-    .flatMap((adapter) => Object.values(adapter) as Tensor<"f32">[])
-    .reduce((sum, { data }) => sum + data.length, 0);
+  return totalElements([...tensors.values()].flatMap((adapter) => Object.values(adapter) as Tensor<"f32">[]));
 }

@@ -5,7 +5,7 @@
 import type { CanonicalDelta, CanonicalModule } from "../../delta/canonical.ts";
 import { TrimtabError } from "../../errors.ts";
 import { EMBEDDING_PATH } from "../../model/modules.ts";
-import { f32, type Tensor } from "../../tensor.ts";
+import { f32, type Tensor, totalElements } from "../../tensor.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
@@ -68,7 +68,7 @@ export async function canonicalDora({ lora, magnitudes }: DoraAdapter, base: Bas
 
 /** How many numbers the adapter holds. */
 export function countDora({ lora, magnitudes }: DoraAdapter): number {
-  return [...magnitudes.values()].reduce((sum, { data }) => sum + data.length, countLora(lora));
+  return totalElements(magnitudes.values()) + countLora(lora);
 }
 
 /** The two files that peft loads. */

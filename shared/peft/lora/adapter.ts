@@ -1,5 +1,5 @@
 import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../delta/canonical.ts";
-import { sideBySide, sumDeltas } from "../../delta/sum.ts";
+import { scaled, sideBySide, sumDeltas } from "../../delta/sum.ts";
 import { biasName, EMBEDDING_PATH, HEAD_PATH } from "../../model/modules.ts";
 import { transposed } from "../../model/weights.ts";
 import { f32, type Tensor, totalElements } from "../../tensor.ts";
@@ -113,13 +113,6 @@ export async function startOfLayer(adapter: LoraAdapter, path: string, base: Bas
 /** BitFit's folders are adapters whose factors are zero; they need not be served. */
 function isNothing({ a, b }: Factors): boolean {
   return [a, b].some(({ data }) => data.every((value) => value === 0));
-}
-
-function scaled({ shape, data }: Tensor<"f32">, factor: number): Tensor<"f32"> {
-  return f32(
-    shape,
-    data.map((value) => value * factor),
-  );
 }
 
 function difference(value: Tensor<"f32">, from: Tensor<"f32">): Tensor<"f32"> {

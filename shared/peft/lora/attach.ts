@@ -1,7 +1,7 @@
 import type { Value } from "../../graph/graph.ts";
 import { EMBEDDING_PATH } from "../../model/modules.ts";
 import type { ModelRewrite } from "../../model/rewrite.ts";
-import { elementCount, type Tensor, zeros } from "../../tensor.ts";
+import { type Tensor, totalElements, zeros } from "../../tensor.ts";
 import { type InputDropout, inputDropout } from "../input-dropout.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, Parameter, PlanOptions, RewriteContext } from "../method.ts";
 import type { LoraSettings } from "./settings.ts";
@@ -66,7 +66,7 @@ export function planLora(options: PlanOptions<LoraSettings>): MethodPlan {
       columns: 0,
       positions: 0,
     },
-    ...(more === 0 ? {} : { published: more + sum(all.map(({ shape }) => elementCount(shape))) }),
+    ...(more === 0 ? {} : { published: more + totalElements(all) }),
     ...(settings.lora_bias ? { mergeable: factors.every(({ bias }) => bias) } : {}),
   };
 }

@@ -1,5 +1,5 @@
 import { biasName } from "../../model/modules.ts";
-import { f32, type Tensor } from "../../tensor.ts";
+import { f32, type Tensor, totalElements } from "../../tensor.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
 import { canonicalLora, type LoraAdapter, type LoraLayer, withoutStart } from "./adapter.ts";
 import { biasChangeName, factorBiasName, factorNames, startOf } from "./attach.ts";
@@ -32,7 +32,7 @@ export async function publishLora(options: PublishOptions<LoraSettings>): Promis
   };
   const delta = await canonicalLora(adapter, { config, weight: async (name) => weights.get(name)! });
   const files = writeLoraFolder(adapter, { model: config, baseModel: base.id, dropout: settings.lora_dropout });
-  const parameters = [...values.values()].reduce((total, { data }) => total + data.length, 0);
+  const parameters = totalElements(values.values());
   return { kind: "adapter", adapter: { method: "lora", files, delta, parameters } };
 }
 

@@ -1,6 +1,6 @@
 import { NO_DELTA } from "../../delta/canonical.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import type { Tensor } from "../../tensor.ts";
+import { type Tensor, totalElements } from "../../tensor.ts";
 import { adapterConfigJson } from "../adapter-config.ts";
 import { adapterFiles } from "../adapter-folder.ts";
 import type { PublishedPart, PublishOptions } from "../method.ts";
@@ -17,7 +17,7 @@ export function publishPrefix({ config, settings, values, base }: PublishOptions
     began: { init: settings.init_weights ?? null, hiddenSize: settings.encoder_hidden_size ?? keyWidth(config) },
   });
   const delta = { ...NO_DELTA, prefix: statesOf(config, flat) };
-  const parameters = [...values.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const parameters = totalElements(values.values());
   return { kind: "adapter", adapter: { method: "prefix", files, delta, parameters } };
 }
 
