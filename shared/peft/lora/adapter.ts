@@ -34,9 +34,8 @@ export interface LoraAdapter {
  * taken away. Factors of which one is zero are left out.
  */
 export async function canonicalLora(adapter: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
-  const parts = [layersDelta(adapter), await biasesDelta(adapter, base), ...(await startDeltas(adapter, base))];
-  const some = parts.filter((delta) => delta !== NO_DELTA);
-  return some.length === 0 ? NO_DELTA : sumDeltas(some.map((delta) => ({ delta, weight: 1 })));
+  const rest = [...(await biasDeltas(adapter, base)), ...(await startDeltas(adapter, base))];
+  return sumDeltas([layersDelta(adapter), ...rest].map((delta) => ({ delta, weight: 1 })));
 }
 
 /** How many numbers the adapter holds, without factors that are left out. */
@@ -69,22 +68,20 @@ function layersDelta(adapter: LoraAdapter): CanonicalDelta {
     const scale = scaleOf(layer, adapter);
     const factors = isNothing(layer) ? undefined : { a, b: scaled(b, scale) };
     if (path === EMBEDDING_PATH) embedding = factors;
-    else linears.set(path, { ...factors, ...(bias === undefined ? {} : { bias: scaled(bias, scale) }) });
+    else if (factors !== undefined || bias !== undefined) {
+      linears.set(path, { ...factors, ...(bias === undefined ? {} : { bias: scaled(bias, scale) }) });
+    }
   }
-  return {
-    ...NO_DELTA,
-    linears: new Map([...linears].filter(([, module]) => Object.keys(module).length > 0)),
-    ...(embedding === undefined ? {} : { embedding }),
-  };
+  return { ...NO_DELTA, linears, ...(embedding === undefined ? {} : { embedding }) };
 }
 
-async function biasesDelta({ biases }: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
-  if (biases.size === 0) return NO_DELTA;
+async function biasDeltas({ biases }: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta[]> {
+  if (biases.size === 0) return [];
   const linears = new Map<string, CanonicalModule>();
   for (const [path, value] of biases) {
     linears.set(path, { bias: difference(value, await base.weight(biasName(path))) });
   }
-  return { ...NO_DELTA, linears };
+  return [{ ...NO_DELTA, linears }];
 }
 
 async function startDeltas(adapter: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta[]> {
