@@ -9,7 +9,7 @@ import { transposed } from "../../model/weights.ts";
 import { type Tensor, zeros } from "../../tensor.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
-import type { AdapterFolder, AdapterFormat } from "../method.ts";
+import type { AdapterFormat } from "../method.ts";
 import { canonicalLora, countLora, type LoraAdapter, type LoraLayer } from "./adapter.ts";
 import {
   type ConfigOptions,
@@ -32,14 +32,6 @@ export const loraFormat: AdapterFormat = {
     return { method: "lora", delta: await canonicalLora(adapter, base), parameters: countLora(adapter) };
   },
 };
-
-/** The adapter alone, without what needs the base's weights. Throws `invalid_delta` as `AdapterFormat.read` says. */
-export function readLora(folder: AdapterFolder, model: ModelConfig): LoraAdapter {
-  const tensors = new AdapterTensors(folder.tensors);
-  const adapter = takeLora(tensors, parseLoraConfig(folder.config, model), model);
-  tensors.done();
-  return adapter;
-}
 
 /** Takes the factors and biases that the configuration asks for, and leaves all else. Throws `invalid_delta`. */
 export function takeLora(tensors: AdapterTensors, config: LoraConfig, model: ModelConfig): LoraAdapter {

@@ -3,7 +3,7 @@ import { fromF32, parseSafetensors, type SafetensorsTensor } from "../../../../s
 import { biasName } from "../../../../shared/model/modules.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import type { LoraLayer } from "../../../../shared/peft/lora/adapter.ts";
-import { loraFormat, readLora, writeLoraFolder } from "../../../../shared/peft/lora/format.ts";
+import { loraFormat, writeLoraFolder } from "../../../../shared/peft/lora/format.ts";
 import type { BaseAccess } from "../../../../shared/peft/method.ts";
 import { f32 } from "../../../../shared/tensor.ts";
 import {
@@ -16,6 +16,7 @@ import {
 } from "../../../support/peft-golden.ts";
 import { goldenModel, largestDifference } from "../../model/golden-models.ts";
 import { goldenConfig, goldenFolder, withConfig } from "../golden-adapters.ts";
+import { readLora } from "./golden.ts";
 
 const WEIGHTS = "adapter_model.safetensors";
 const Q0 = "base_model.model.model.layers.0.self_attn.q_proj";

@@ -1,8 +1,13 @@
+import type { ModelConfig } from "../../../../shared/model/config.ts";
 import { biasName } from "../../../../shared/model/modules.ts";
 import { transposed } from "../../../../shared/model/weights.ts";
+import { AdapterTensors } from "../../../../shared/peft/adapter-tensors.ts";
+import type { LoraAdapter } from "../../../../shared/peft/lora/adapter.ts";
+import { parseLoraConfig } from "../../../../shared/peft/lora/adapter-config.ts";
 import { attachLora } from "../../../../shared/peft/lora/attach.ts";
+import { takeLora } from "../../../../shared/peft/lora/format.ts";
 import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
-import type { AttachedMethod } from "../../../../shared/peft/method.ts";
+import type { AdapterFolder, AttachedMethod } from "../../../../shared/peft/method.ts";
 import { f32, type Tensor } from "../../../../shared/tensor.ts";
 import { goldenFile, type PeftGolden } from "../../../support/peft-golden.ts";
 
@@ -64,6 +69,14 @@ export function goldenParameters(
 /** peft's gradients under the names of the parameters. */
 export function goldenGradients(name: GoldenLora): Map<string, Tensor<"f32">> {
   return parametersOf(goldenFile(name, "grads.safetensors"));
+}
+
+/** The adapter alone, without what needs the base's weights. */
+export function readLora(folder: AdapterFolder, model: ModelConfig): LoraAdapter {
+  const tensors = new AdapterTensors(folder.tensors);
+  const adapter = takeLora(tensors, parseLoraConfig(folder.config, model), model);
+  tensors.done();
+  return adapter;
 }
 
 function parametersOf(tensors: ReadonlyMap<string, Tensor<"f32">>): Map<string, Tensor<"f32">> {

@@ -4,7 +4,7 @@ import { product, widened } from "../../../../shared/linalg/matrix.ts";
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachLora } from "../../../../shared/peft/lora/attach.ts";
-import { loraFormat, readLora } from "../../../../shared/peft/lora/format.ts";
+import { loraFormat } from "../../../../shared/peft/lora/format.ts";
 import { publishLora } from "../../../../shared/peft/lora/publish.ts";
 import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
 import type { Adapter, PublishOptions } from "../../../../shared/peft/method.ts";
@@ -12,7 +12,7 @@ import { f32 } from "../../../../shared/tensor.ts";
 import { goldenFile, goldenFiles, logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { tinyModel } from "../../../trainer/tiny-model.ts";
 import { largestDifference } from "../../model/golden-models.ts";
-import { GOLDEN_LORAS, type GoldenLora, goldenMethod, goldenParameters, goldenSettings } from "./golden.ts";
+import { GOLDEN_LORAS, type GoldenLora, goldenMethod, goldenParameters, goldenSettings, readLora } from "./golden.ts";
 
 async function publish(options: PublishOptions<LoraSettings>): Promise<Adapter> {
   const part = await publishLora(options);
