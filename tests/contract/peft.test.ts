@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { checkFileList } from "../../shared/api/artefacts.ts";
 import { type CanonicalDelta, decodeCanonical, NO_DELTA, SERVING_FILE } from "../../shared/delta/canonical.ts";
@@ -279,6 +280,12 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     expect(await loss(serving(both))).toBeCloseTo(await loss(serving(split)), 5);
     expect(Math.abs((await loss(serving(both))) - (await loss(serving(half))))).toBeGreaterThan(1e-4);
   });
+});
+
+it("has adapters by the library that each method follows, beside the reference point's own golden", () => {
+  const folders = readdirSync(new URL("../golden/peft", import.meta.url));
+  const types = Object.keys(PEFT_METHODS).filter((type) => type !== "full");
+  expect(types.filter((type) => !folders.some((name) => name === type || name.startsWith(`${type}-`)))).toEqual([]);
 });
 
 it("has every method that a job can name", () => {
