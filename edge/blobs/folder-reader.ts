@@ -1,6 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
-import type { StoredFolder } from "../objects/engine-protocol.ts";
+import type { StoredFolder } from "./stored-folder.ts";
 
 /** Reads files of one stored folder. Bytes that do not have the digest of their record are never handed out. */
 export class FolderReader {

@@ -1,8 +1,8 @@
 import { Suffix } from "../../shared/api/ids.ts";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 import type { UploadForm } from "./receive-dataset.ts";
 

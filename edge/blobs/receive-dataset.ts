@@ -1,7 +1,7 @@
-import { LIMITS } from "../../shared/api/limits.ts";
+import { type Example, parseTrainingLine } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createJsonlReader } from "../../shared/formats/jsonl.ts";
-import { type Example, parseTrainingLine } from "../../shared/formats/training-lines.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 

@@ -9,7 +9,7 @@ import type { ModelConfig } from "../../shared/model/config.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
 import { weightFromFile } from "../../shared/model/weights.ts";
 import type { Tensor } from "../../shared/tensor.ts";
-import type { StoredFolder } from "../objects/engine-protocol.ts";
+import type { StoredFolder } from "./stored-folder.ts";
 import { UploadedFolder } from "./uploaded-folder.ts";
 
 /**

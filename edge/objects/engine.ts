@@ -1,15 +1,16 @@
 import { DurableObject } from "cloudflare:workers";
+import type { GenerateEvent } from "../../shared/decode/events.ts";
+import { Sequence } from "../../shared/decode/sequence.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
-import type { GenerateEvent } from "../decode/events.ts";
-import { Sequence } from "../decode/sequence.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
-import type { BatchJob } from "./batch-loop.ts";
-import { encodeEvent, type GenerateRequest, type StoredFolder } from "./engine-protocol.ts";
-import { LoadOnce } from "./load-once.ts";
-import { encodePrompts, tokenLimit } from "./prompt.ts";
-import { requestedDeltas } from "./requested-deltas.ts";
-import { ServedModel } from "./served-model.ts";
+import type { BatchJob } from "../serving/batch-loop.ts";
+import { LoadOnce } from "../serving/load-once.ts";
+import { encodePrompts, tokenLimit } from "../serving/prompt.ts";
+import { encodeEvent, type GenerateRequest } from "../serving/protocol.ts";
+import { requestedDeltas } from "../serving/requested-deltas.ts";
+import { ServedModel } from "../serving/served-model.ts";
 import { artefactId } from "./tenant/artefacts.ts";
 
 /**

@@ -1,7 +1,6 @@
 import type { ArtefactKind } from "../../shared/api/artefacts.ts";
 import { checkpointName, fineTunedName } from "../../shared/api/ids.ts";
 import type { Job, JobStatus } from "../../shared/api/jobs.ts";
-import { LIMITS } from "../../shared/api/limits.ts";
 import type {
   CheckpointReply,
   Completion,
@@ -15,6 +14,7 @@ import type {
 } from "../../shared/api/trainer.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { dropReservation, reserveBlob } from "./blob-ledger.ts";
 import { type Outcome, outcome } from "./outcome.ts";
 import { artefactPrefix, publish } from "./tenant/artefacts.ts";

@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { newId } from "../../shared/api/ids.ts";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { drain } from "../blobs/drain.ts";
 import type { Allowance } from "../objects/rate-limit.ts";
 import { adminModels } from "./admin-models.ts";

@@ -7,7 +7,7 @@ import {
 } from "../../shared/api/chat.ts";
 import { errorResponse } from "../../shared/api/errors.ts";
 import { newId } from "../../shared/api/ids.ts";
-import type { GenerateEvent } from "../objects/engine-protocol.ts";
+import type { GenerateEvent } from "../serving/protocol.ts";
 import { tenantAuth } from "./auth.ts";
 import { type Generation, generate, usageCounts } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";

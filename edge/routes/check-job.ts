@@ -4,7 +4,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
 import { isWholeModel, publishedNumbers } from "../../shared/peft/plan.ts";
-import { beyondLimits, servingLimits } from "../objects/serving-limits.ts";
+import { beyondLimits, servingLimits } from "../serving/limits.ts";
 
 /** The method of a request with every default filled in, whichever of the two ways it came. */
 export function methodOf(request: CreateJob): Method {

@@ -2,7 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { MergeDeltas, MergedDeltas } from "../../shared/api/deltas.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
-import { servingLimits } from "../objects/serving-limits.ts";
+import { servingLimits } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { uploadTarget } from "./deltas-upload.ts";
 import { once } from "./idempotent.ts";

@@ -1,12 +1,12 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { Delta } from "../../shared/api/models.ts";
 import { readAdapterParts, type UploadTarget } from "../../shared/delta/adapter-parts.ts";
 import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
 import { ADAPTER_CONFIG, baseName } from "../../shared/peft/adapter-folder.ts";

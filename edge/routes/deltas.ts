@@ -5,7 +5,7 @@ import { Delta, DeltaList, DeltaListQuery } from "../../shared/api/models.ts";
 import { SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { tarEnd, tarEntry } from "../../shared/formats/tar.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
-import type { StoredFolder } from "../objects/engine-protocol.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { tenantAuth } from "./auth.ts";
 import { bytesReply, replies, subApp, TENANT_SECURITY } from "./route.ts";
 

@@ -1,9 +1,9 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { FileList, FileListQuery, FileObject } from "../../shared/api/files.ts";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { Deleted } from "../../shared/api/lists.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { receiveDataset } from "../blobs/receive-dataset.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import type { AskedDelta } from "../objects/tenant/resolve.ts";
 import {
   decodeEvents,
   type GenerateEvent,
@@ -8,8 +9,7 @@ import {
   type GenerateRequest,
   type ResolvedModel,
   type Sampling,
-} from "../objects/engine-protocol.ts";
-import type { AskedDelta } from "../objects/tenant/resolve.ts";
+} from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** What a chat or completion request asks of the Engine. */

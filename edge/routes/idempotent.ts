@@ -1,7 +1,7 @@
 import type { Context } from "hono";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { Idempotency, StoredReply } from "../objects/idempotency.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorReply } from "./error-reply.ts";

@@ -9,8 +9,8 @@ import {
   JobList,
   JobListQuery,
 } from "../../shared/api/jobs.ts";
-import { DEFAULTS } from "../../shared/api/limits.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
+import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/tenant/artefacts.ts";

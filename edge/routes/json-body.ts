@@ -1,9 +1,9 @@
 import type { MiddlewareHandler } from "hono";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { parseStrictJson } from "../../shared/formats/strict-json.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /**

@@ -1,5 +1,4 @@
 import type { MergeDeltas } from "../../shared/api/deltas.ts";
-import { LIMITS } from "../../shared/api/limits.ts";
 import { type CanonicalDelta, decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest } from "../../shared/delta/manifest.ts";
@@ -8,13 +7,14 @@ import { type MergeRequest, mergeSteps, mergeWork } from "../../shared/delta/mer
 import { MERGE_METHODS } from "../../shared/delta/merge/registry.ts";
 import type { WeightedDelta } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { throughNf4 } from "../../shared/model/quantised-weights.ts";
 import { smallFiles, WEIGHT_FILE, weightFile } from "../../shared/model/write-folder.ts";
 import { adaptersOf, type NamedBase } from "../../shared/peft/adapters-of.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
-import type { StoredFolder } from "../objects/engine-protocol.ts";
-import { beyondLimits, demandOf, type ServingLimits } from "../objects/serving-limits.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
+import { beyondLimits, demandOf, type ServingLimits } from "../serving/limits.ts";
 import type { FileContents } from "./publish-folder.ts";
 
 export interface MergeSource {

@@ -1,7 +1,7 @@
 import type { CreateChatCompletion } from "../../shared/api/chat.ts";
 import type { CreateCompletion } from "../../shared/api/completions.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { EngineMessage, Sampling } from "../objects/engine-protocol.ts";
+import type { EngineMessage, Sampling } from "../serving/protocol.ts";
 
 type Common = Pick<
   CreateChatCompletion & CreateCompletion,

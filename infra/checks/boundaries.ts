@@ -14,10 +14,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
 
   edge: ["edge/routes", "edge/objects", "edge/console"],
-  "edge/routes": ["edge/env.ts", "edge/objects", "edge/blobs", "edge/console"],
-  "edge/objects": ["edge/env.ts", "edge/blobs", "edge/decode", "edge/runtime"],
-  "edge/blobs": ["edge/env.ts", "edge/objects/engine-protocol.ts"],
-  "edge/decode": [],
+  "edge/routes": ["edge/env.ts", "edge/objects", "edge/serving", "edge/blobs", "edge/console"],
+  "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/runtime/memory-plan.ts"],
+  "edge/serving": ["edge/blobs", "edge/runtime"],
+  "edge/blobs": ["edge/env.ts"],
   "edge/runtime": [],
   "edge/console": [],
 
@@ -59,7 +59,7 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
 ];
 
 /** No input or output, no clock, no randomness of their own. */
-const PURE = /^(trainer\/(autodiff|passes|losses|optim)|edge\/decode|shared\/(graph|model|formats|delta|peft))$/;
+const PURE = /^(trainer\/(autodiff|passes|losses|optim)|shared\/(graph|model|formats|data|delta|peft|decode))$/;
 const IMPURE = new RegExp(
   [
     /(?<![.\w$])(?:performance|console|process|globalThis)\s*[.(]/,

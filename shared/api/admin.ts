@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { StoredFile } from "./artefacts.ts";
 import { BaseId, Digest, TenantId } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 
 export const CreateTenant = z

@@ -5,8 +5,8 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { sha256Hex } from "../formats/digest.ts";
+import { LIMITS } from "../limits.ts";
 import { Digest } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
 
 /** A file of an adapter: at the top of a delta, or in the folder that each of several has, such as `0-lora/`. */
 const ADAPTER_FILE = /^(?:(\d{1,2}-[a-z][a-z0-9_]{0,31})\/)?(adapter_config\.json|adapter(?:_model)?\.safetensors)$/;

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
-import { LIMITS } from "./limits.ts";
 import { unsupported } from "./parse.ts";
 
 const content = z.union([

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
-import { LIMITS } from "./limits.ts";
 import { UNSUPPORTED, unsupported } from "./parse.ts";
 
 const tokenId = z.int().min(0).max(2_147_483_647);

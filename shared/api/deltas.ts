@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { MAJORITY_SIGN_METHODS } from "../delta/merge/method.ts";
 import { MERGE_METHODS, type MergeMethodName } from "../delta/merge/registry.ts";
+import { LIMITS } from "../limits.ts";
 import { deltaWeight } from "./generate.ts";
 import { BaseId, Suffix } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
 import { Delta, Model } from "./models.ts";
 
 export const MergeDeltas = z

@@ -1,6 +1,6 @@
 /** What `/v1/chat/completions` and `/v1/completions` have in common. */
 import { z } from "zod";
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Fields of both requests; null is as good as absent, as in OpenAI's API. */
 export const samplingFields = {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Fills `bytes` with random values and returns it: `crypto.getRandomValues` at the rim, a seeded source in tests. */
 export type RandomBytes = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array;

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { BaseId, Suffix } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 import { DeprecatedHyperparameters, Executor, Method } from "./methods.ts";
 

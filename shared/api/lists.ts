@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DEFAULTS, LIMITS } from "./limits.ts";
+import { DEFAULTS, LIMITS } from "../limits.ts";
 
 /** Where a page starts and how long it is. Lists run from the newest to the oldest. */
 export function pageQuery(defaultLimit: number = DEFAULTS.listPage) {

@@ -1,7 +1,7 @@
 /** How a job trains. Each method is a `type` and a sibling field of the same name that holds its settings. */
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { ChosenSettings, type PeftChoice } from "../peft/presets.ts";
-import { LIMITS } from "./limits.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
 

@@ -17,9 +17,9 @@
  * `digest` is `folderDigest` of the result's files.
  */
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { StoredFile } from "./artefacts.ts";
 import { Digest } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
 import { Executor, Method } from "./methods.ts";
 
 export const TRAINER_HEADERS = {

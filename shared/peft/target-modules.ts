@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { LIMITS } from "../api/limits.ts";
 import { TrimtabError } from "../errors.ts";
 import { quoteName } from "../formats/strict-json.ts";
+import { LIMITS } from "../limits.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { checkpointPath, type LinearModule, linearModules } from "../model/modules.ts";
 import { type ModulePattern, PatternBudget, parseModulePattern } from "./module-pattern.ts";

@@ -1,5 +1,5 @@
+import { parseTrainingFile } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { parseTrainingFile } from "../../shared/formats/training-lines.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";

@@ -1,5 +1,5 @@
-import { LIMITS } from "../../shared/api/limits.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { JobClient } from "./client.ts";
 
 /** Fewer than a batch may have, so that even the longest messages stay within the limit of a JSON body. */

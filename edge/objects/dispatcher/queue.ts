@@ -4,8 +4,8 @@
  */
 
 import type { JobStatus } from "../../../shared/api/jobs.ts";
-import { LIMITS } from "../../../shared/api/limits.ts";
 import type { Executor } from "../../../shared/api/methods.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import type { Database } from "../database.ts";
 
 export interface QueuedJob {

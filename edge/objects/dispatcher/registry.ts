@@ -3,9 +3,9 @@ import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { checkFileList, type StoredFile } from "../../../shared/api/artefacts.ts";
 import type { Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
-import type { StoredFolder } from "../engine-protocol.ts";
 
 interface BaseRow {
   readonly id: string;

@@ -1,8 +1,8 @@
 import type { CreateTenant, Key, Tenant as TenantInfo, Usage } from "../../../shared/api/admin.ts";
 import type { FileObject } from "../../../shared/api/files.ts";
-import { DEFAULTS } from "../../../shared/api/limits.ts";
 import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { DEFAULTS } from "../../../shared/limits.ts";
 import { seconds } from "../database.ts";
 import { claim, type Idempotency, settle, settleCreation } from "../idempotency.ts";
 import { type Outcome, outcome } from "../outcome.ts";

@@ -5,9 +5,9 @@ import type { Delta, Model } from "../../../shared/api/models.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
 import type { Manifest } from "../../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import { doomBlob, readyBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
-import type { StoredFolder } from "../engine-protocol.ts";
 import { pageOf } from "../page.ts";
 import type { JobBase } from "./jobs.ts";
 

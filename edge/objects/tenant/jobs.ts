@@ -4,8 +4,8 @@ import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { Executor, Method } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import { type Database, seconds } from "../database.ts";
-import type { StoredFolder } from "../engine-protocol.ts";
 import { pageOf } from "../page.ts";
 import { requireFile } from "./files.ts";
 

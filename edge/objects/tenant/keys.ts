@@ -1,8 +1,8 @@
 import type { Key } from "../../../shared/api/admin.ts";
-import { LIMITS } from "../../../shared/api/limits.ts";
 import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 

@@ -1,6 +1,7 @@
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
+import type { ResolvedDelta, ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
-import type { ResolvedDelta, ResolvedModel, StoredFolder } from "../engine-protocol.ts";
 import { type ArtefactRow, findArtefact, findModel, folderOf, unknownModel } from "./artefacts.ts";
 
 export interface AskedDelta {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { LIMITS } from "../../api/limits.ts";
 import { quoteName } from "../../formats/strict-json.ts";
+import { LIMITS } from "../../limits.ts";
 import { parseModulePattern } from "../module-pattern.ts";
 import { ExcludedModules, TargetModules } from "../target-modules.ts";
 

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderDocument, takeDocuments } from "../../../infra/base/corpus/index.ts";
+import { parseTrainingFile } from "../../../shared/data/training-lines.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { parseTrainingFile } from "../../../shared/formats/training-lines.ts";
 import type { Tokenizer } from "../../../shared/model/tokenizer.ts";
 import { type TokenizedExample, tokenizeDataset } from "../../../trainer/data/examples.ts";
 import type { BaseFolder, Dataset } from "../../../trainer/recipes/recipe.ts";

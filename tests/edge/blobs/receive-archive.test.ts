@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { formBoundary } from "../../../edge/blobs/multipart.ts";
 import { type ReceivedArchive, receiveArchive } from "../../../edge/blobs/receive-archive.ts";
-import { LIMITS } from "../../../shared/api/limits.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 
 const bytes = new TextEncoder().encode("an archive");
 const file = (contents: Uint8Array = bytes) => new File([contents as Uint8Array<ArrayBuffer>], "adapter.tar");

@@ -1,13 +1,13 @@
 import { env } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { StoredFolder } from "../../../edge/blobs/stored-folder.ts";
 import {
   decodeEvents,
   type GenerateEvent,
   type GenerateRequest,
   type ResolvedModel,
   type Sampling,
-  type StoredFolder,
-} from "../../../edge/objects/engine-protocol.ts";
+} from "../../../edge/serving/protocol.ts";
 import { type CanonicalDelta, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";

@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { GenerateEvent } from "../../../edge/objects/engine-protocol.ts";
+import type { GenerateEvent } from "../../../edge/serving/protocol.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
 import { echo, FakeEngine } from "../support/fake-engine.ts";

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
-import { LIMITS } from "../../../shared/api/limits.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { Api, CHAT_LINES, datasetForm } from "../support/api.ts";
 
 const api = new Api();

@@ -1,9 +1,9 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import type { GenerateEvent, ResolvedModel } from "../../../edge/objects/engine-protocol.ts";
 import type { AppEnv } from "../../../edge/routes/app-env.ts";
 import { type Asked, type Generation, generate, usageCounts } from "../../../edge/routes/generation.ts";
+import type { GenerateEvent, ResolvedModel } from "../../../edge/serving/protocol.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 
 const MODEL: ResolvedModel = { base: { id: "b", digest: "d", prefix: "p/", files: [] }, weights: null, deltas: [] };

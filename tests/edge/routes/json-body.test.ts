@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { LIMITS } from "../../../shared/api/limits.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { Api } from "../support/api.ts";
 
 const api = new Api();

@@ -1,8 +1,8 @@
 import { env, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../shared/api/jobs.ts";
-import { LIMITS } from "../../../shared/api/limits.ts";
 import type { Lease } from "../../../shared/api/trainer.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { ADMIN_TOKEN, Api, TRAINER_TOKEN } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
 

@@ -1,4 +1,4 @@
-import { encodeEvent, type GenerateEvent, type GenerateRequest } from "../../../edge/objects/engine-protocol.ts";
+import { encodeEvent, type GenerateEvent, type GenerateRequest } from "../../../edge/serving/protocol.ts";
 
 type Script = (request: GenerateRequest) => AsyncIterable<GenerateEvent> | Iterable<GenerateEvent>;
 

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:test";
-import type { StoredFolder } from "../../../edge/objects/engine-protocol.ts";
+import type { StoredFolder } from "../../../edge/blobs/stored-folder.ts";
 import { folderDigest } from "../../../shared/api/artefacts.ts";
 import { type Folder, fileList } from "./tiny-base.ts";
 

@@ -3,8 +3,8 @@ import { boundaryViolations } from "../../../infra/checks/boundaries.ts";
 
 test.each([
   ["edge/objects/tenant.ts", 'import { a } from "../../shared/errors.ts";'],
-  ["edge/routes/chat.ts", 'import { a } from "../objects/engine-protocol.ts";'],
-  ["edge/objects/tenant/jobs.ts", 'import { a } from "../../runtime/session.ts";'],
+  ["edge/routes/chat.ts", 'import { a } from "../serving/protocol.ts";'],
+  ["edge/serving/batch-loop.ts", 'import { a } from "../runtime/session.ts";'],
   ["edge/runtime/ort.ts", 'import ort from "onnxruntime-web";'],
   ["edge/worker.ts", 'import { a } from "cloudflare:workers";'],
   ["trainer/engines/onnxruntime.ts", 'import * as ort from "onnxruntime-node";'],
@@ -25,11 +25,11 @@ test.each([
   ["edge/routes/a.ts", 'import "../../trainer/loop/train.ts";', "edge/routes/a.ts:1: imports trainer/loop/train.ts"],
   [
     "trainer/loop/a.ts",
-    'import "../../edge/decode/b.ts";',
-    "imports edge/decode/b.ts: trainer/loop may import shared,",
+    'import "../../edge/serving/b.ts";',
+    "imports edge/serving/b.ts: trainer/loop may import shared,",
   ],
   ["shared/a.ts", 'import "../edge/worker.ts";', "shared may import shared"],
-  ["edge/decode/a.ts", 'import "../runtime/b.ts";', "edge/decode may import shared"],
+  ["edge/runtime/a.ts", 'import "../blobs/b.ts";', "edge/runtime may import shared"],
   ["edge/routes/a.ts", 'import "../runtime/b.ts";', "imports edge/runtime/b.ts"],
   ["trainer/autodiff/a.ts", '\nimport "../losses/b.ts";', "trainer/autodiff/a.ts:2: imports trainer/losses/b.ts"],
   ["trainer/loop/a.ts", 'import "../recipes/b.ts";', "imports trainer/recipes/b.ts"],
@@ -55,9 +55,9 @@ test.each([
   ["trainer/autodiff/a.ts", "const t = Date.now();", "uses Date.now"],
   ["trainer/passes/a.ts", "const t = new Date();", "uses new Date"],
   ["trainer/losses/a.ts", "const r = Math.random();", "uses Math.random"],
-  ["edge/decode/a.ts", "const t = performance.now();", "uses performance"],
-  ["edge/decode/a.ts", "await fetch(url);", "uses fetch"],
-  ["edge/decode/sub/a.ts", "crypto.getRandomValues(bytes);", "uses crypto.getRandomValues"],
+  ["shared/decode/a.ts", "const t = performance.now();", "uses performance"],
+  ["shared/decode/a.ts", "await fetch(url);", "uses fetch"],
+  ["shared/decode/sub/a.ts", "crypto.getRandomValues(bytes);", "uses crypto.getRandomValues"],
   ["shared/graph/a.ts", "console.log(a);", "uses console"],
   ["trainer/losses/a.ts", "setTimeout(f, 1);", "uses setTimeout"],
 ])("%s is pure: it may not hold %s", (path, text, message) => {

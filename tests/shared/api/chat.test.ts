@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CreateChatCompletion } from "../../../shared/api/chat.ts";
-import { LIMITS } from "../../../shared/api/limits.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 
 const body = { model: "m", messages: [{ role: "user", content: "hi" }] };
 const takes = (fields: Record<string, unknown>) => CreateChatCompletion.safeParse({ ...body, ...fields }).success;

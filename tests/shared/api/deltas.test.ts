@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { MergeDeltas } from "../../../shared/api/deltas.ts";
-import { LIMITS } from "../../../shared/api/limits.ts";
 import { requestError } from "../../../shared/api/parse.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 
 const request = { model: "base", deltas: [{ id: "delta-1" }] };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LIMITS } from "../../../shared/api/limits.ts";
 import { Completion, EventBatch, LeaseRequest } from "../../../shared/api/trainer.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 
 const event = { seq: 0, level: "info", message: "m", type: "metrics", data: { step: 1, losses: [1, null] } };
 const result = { kind: "delta", digest: "0".repeat(64), files: [{ name: "a", bytes: 1, sha256: "0".repeat(64) }] };

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Example, parseTrainingLine } from "../../../shared/formats/training-lines.ts";
+import { type Example, parseTrainingLine } from "../../../shared/data/training-lines.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import { tokenizeDataset } from "../../../trainer/data/examples.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addKey, hashSecret, isKey, listKeys, revokeKey } from "../../../../edge/objects/tenant/keys.ts";
-import { LIMITS } from "../../../../shared/api/limits.ts";
+import { LIMITS } from "../../../../shared/limits.ts";
 import { withTenant } from "../../support/tenant-database.ts";
 
 describe("keys", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decodeEvents, encodeEvent, type GenerateEvent } from "../../../edge/objects/engine-protocol.ts";
+import { decodeEvents, encodeEvent, type GenerateEvent } from "../../../edge/serving/protocol.ts";
 
 const EVENTS: GenerateEvent[] = [
   { type: "token", choice: 0, text: 'line\nbreak "quoted" \\' },

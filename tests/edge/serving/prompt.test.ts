@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { GeneratePrompt } from "../../../edge/objects/engine-protocol.ts";
-import { encodePrompts, tokenLimit } from "../../../edge/objects/prompt.ts";
+import { encodePrompts, tokenLimit } from "../../../edge/serving/prompt.ts";
+import type { GeneratePrompt } from "../../../edge/serving/protocol.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";

@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
-import { type JsonlOptions, parseJsonl } from "./jsonl.ts";
-import { quoteName } from "./strict-json.ts";
+import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
+import { quoteName } from "../formats/strict-json.ts";
 
 /** A conversation to learn the assistant's turns of, or a text to learn the continuation of. */
 export type Example =

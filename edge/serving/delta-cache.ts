@@ -1,5 +1,5 @@
 import type { TrimtabError } from "../../shared/errors.ts";
-import { MAX_WAITING, tooManyWait } from "./serving-limits.ts";
+import { MAX_WAITING, tooManyWait } from "./limits.ts";
 
 /** A value that a caller wants, and how to get it where it is not here. */
 export interface Wanted<T> {

@@ -1,5 +1,5 @@
 import { TrimtabError } from "../../shared/errors.ts";
-import type { GeneratePrompt } from "./engine-protocol.ts";
+import type { GeneratePrompt } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
 type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity">;

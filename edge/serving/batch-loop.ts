@@ -1,12 +1,12 @@
+import type { GenerateEvent } from "../../shared/decode/events.ts";
+import type { Sequence } from "../../shared/decode/sequence.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import type { GenerateEvent } from "../decode/events.ts";
-import type { Sequence } from "../decode/sequence.ts";
 import type { DecodeRow, Decoder, PrefillChunk } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
-import { columnsInWords, MAX_WAITING, tooManyWait } from "./serving-limits.ts";
+import { columnsInWords, MAX_WAITING, tooManyWait } from "./limits.ts";
 
 /** A request in the loop: its sequences ride in the same batch as everybody else's. */
 export interface BatchJob {

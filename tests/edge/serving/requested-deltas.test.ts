@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type RequestedDelta, requestedDeltas as sumOf } from "../../../edge/objects/requested-deltas.ts";
 import { BARE, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { type RequestedDelta, requestedDeltas as sumOf } from "../../../edge/serving/requested-deltas.ts";
 import { type Part, randomDelta } from "../runtime/tiny-model.ts";
 
 const asked = (id: string, parts: readonly Part[], weight = 1) => {

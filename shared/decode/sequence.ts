@@ -1,6 +1,6 @@
-import type { StreamDecoder } from "../../shared/model/stream-decoder.ts";
+import type { StreamDecoder } from "../model/stream-decoder.ts";
 import type { FinishReason, GenerateEvent, TokenLogprob } from "./events.ts";
-import { type SamplingSettings, type ScoredToken, sampleToken, scoreToken } from "./sampling.ts";
+import { type SamplingSettings, type ScoredToken, sampleToken, scoreToken } from "./sampler.ts";
 import { StopSequences } from "./stop-sequences.ts";
 
 export interface SequenceOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseTrainingFile, parseTrainingLine } from "../../../shared/formats/training-lines.ts";
+import { parseTrainingFile, parseTrainingLine } from "../../../shared/data/training-lines.ts";
 
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });

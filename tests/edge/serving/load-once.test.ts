@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LoadOnce } from "../../../edge/objects/load-once.ts";
+import { LoadOnce } from "../../../edge/serving/load-once.ts";
 
 describe("LoadOnce", () => {
   it("loads once for all who ask while it loads, and after", async () => {

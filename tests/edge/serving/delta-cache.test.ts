@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Shelf, type Taken, type Wanted } from "../../../edge/objects/shelf.ts";
+import { Shelf, type Taken, type Wanted } from "../../../edge/serving/delta-cache.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 
 /** A shelf of strings, and what was read for it. */

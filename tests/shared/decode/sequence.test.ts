@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Sequence, type SequenceOptions } from "../../../edge/decode/sequence.ts";
+import { Sequence, type SequenceOptions } from "../../../shared/decode/sequence.ts";
 
 const LETTERS = "abcdefgh";
 const END = 7;

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { StoredFolder } from "../../../edge/objects/engine-protocol.ts";
-import { ServedModel } from "../../../edge/objects/served-model.ts";
+import type { StoredFolder } from "../../../edge/blobs/stored-folder.ts";
 import { servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { ServedModel } from "../../../edge/serving/served-model.ts";
 import { type CanonicalDelta, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { FINAL_NORM } from "../../../shared/model/modules.ts";

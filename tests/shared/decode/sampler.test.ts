@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type SamplingSettings, sampleToken, scoreToken } from "../../../edge/decode/sampling.ts";
+import { type SamplingSettings, sampleToken, scoreToken } from "../../../shared/decode/sampler.ts";
 
 const PLAIN: SamplingSettings = { temperature: 1, topP: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [] };
 const LOGITS = Float32Array.of(0, Math.log(2), Math.log(5), Math.log(2));

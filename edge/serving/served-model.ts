@@ -5,6 +5,7 @@ import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
 import { readWeights } from "../../shared/model/weights.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { Decoder } from "../runtime/decoder.ts";
 import { DeltaArena } from "../runtime/delta-arena.ts";
 import { KvSlab } from "../runtime/kv-slab.ts";
@@ -14,10 +15,9 @@ import { RowVectors } from "../runtime/row-vectors.ts";
 import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
 import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
-import type { StoredFolder } from "./engine-protocol.ts";
+import { Shelf, type Taken } from "./delta-cache.ts";
+import { deltaRoom, megabytes } from "./limits.ts";
 import { LoadOnce } from "./load-once.ts";
-import { deltaRoom, megabytes } from "./serving-limits.ts";
-import { Shelf, type Taken } from "./shelf.ts";
 
 /** Prompt tokens per prefill. 32 of them take about as long as a few decoding steps. */
 const CHUNK = 32;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { StopSequences } from "../../../edge/decode/stop-sequences.ts";
+import { StopSequences } from "../../../shared/decode/stop-sequences.ts";
 
 /** Everything that is sent when the text comes in the given pieces. */
 function sent(sequences: string[], pieces: string[]): { text: string; stopped: boolean } {

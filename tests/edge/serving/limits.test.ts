@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { beyondLimits, columnsInWords, demandOf, servingLimits } from "../../../edge/objects/serving-limits.ts";
 import { planMemory } from "../../../edge/runtime/memory-plan.ts";
+import { beyondLimits, columnsInWords, demandOf, servingLimits } from "../../../edge/serving/limits.ts";
 import baseJson from "../../../infra/base/model/config.json";
 import { type CanonicalModule, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";

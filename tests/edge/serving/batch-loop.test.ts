@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { GenerateEvent } from "../../../edge/decode/events.ts";
-import { Sequence } from "../../../edge/decode/sequence.ts";
-import { type BatchJob, BatchLoop } from "../../../edge/objects/batch-loop.ts";
 import { BARE, type RowDeltas, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { type BatchJob, BatchLoop } from "../../../edge/serving/batch-loop.ts";
+import type { GenerateEvent } from "../../../shared/decode/events.ts";
+import { Sequence } from "../../../shared/decode/sequence.ts";
 import { initialWeights } from "../../../shared/model/init.ts";
 import { createRandom } from "../../../shared/random.ts";
 import {

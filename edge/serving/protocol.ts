@@ -4,19 +4,12 @@
  * `GenerateEvent` per line, until the stream ends. Everything in the request was validated, capped and authorised. Cancelling the
  * response body cancels the request.
  */
-import type { StoredFile } from "../../shared/api/artefacts.ts";
+
+import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { GenerateEvent } from "../decode/events.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
 
-export type { FinishReason, GenerateEvent, TokenLogprob } from "../decode/events.ts";
-
-/** A folder in R2: file `name` lies at `prefix + name`; the digests are checked when it is loaded. */
-export interface StoredFolder {
-  readonly digest: string;
-  /** Ends with a slash. */
-  readonly prefix: string;
-  readonly files: readonly StoredFile[];
-}
+export type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
 export interface ResolvedDelta extends StoredFolder {
   /** w in W + Σ wᵢ ΔWᵢ. */

@@ -1,5 +1,5 @@
 /** What comes out of a generation, one event after the other. */
-import type { ErrorCode } from "../../shared/errors.ts";
+import type { ErrorCode } from "../errors.ts";
 
 export interface TokenLogprob {
   /** The token's text; replacement characters where its bytes are no UTF-8 of their own. */
