@@ -8,6 +8,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types alone",
+  "shared/decode/processor.ts": "types alone; tests/contract/processors.test.ts holds every processor to them",
   "edge/blobs/stored-folder.ts": "types alone",
   "edge/objects/dispatcher/schema.ts": "SQL: tests/edge/objects/dispatcher.test.ts runs on it",
   "edge/objects/tenant/schema.ts": "SQL: tests/edge/objects/tenant.test.ts runs on it",
