@@ -13,6 +13,8 @@ export interface SchedulerLimits {
   readonly slots: number;
   /** Rows that one tenant may hold at a time. Where it is below `slots`, a tenant who comes new finds a free row. */
   readonly quota: number;
+  /** How many may be admitted past something that is next in turn and does not fit. */
+  readonly patience: number;
   /** Rows of one tenant that may wait. */
   readonly waitingOfTenant: number;
   /** Rows of all tenants that may wait. */
@@ -116,7 +118,7 @@ export class Scheduler<T extends Schedulable> {
       if (item === undefined || (this.#held.get(tenant) ?? 0) + item.rows > this.#limits.quota) continue;
       const room = this.#runningRows + item.rows > this.#limits.slots ? "later" : roomFor(item);
       if (room === "later") {
-        if ((this.#passed.get(item) ?? 0) >= this.#limits.slots) return undefined;
+        if ((this.#passed.get(item) ?? 0) >= this.#limits.patience) return undefined;
         blocked.push(item);
         continue;
       }

@@ -8,7 +8,7 @@ interface Job extends Schedulable {
   readonly bytes: number;
 }
 
-const LIMITS: SchedulerLimits = { slots: 7, quota: 6, waitingOfTenant: 256, waiting: 1024 };
+const LIMITS: SchedulerLimits = { slots: 7, quota: 6, patience: 4, waitingOfTenant: 256, waiting: 1024 };
 const job = (tenant: string, name: string, rows = 1, bytes = 0): Job => ({ tenant, name, rows, bytes });
 const always = () => "now" as const;
 const names = (jobs: readonly Job[]) => jobs.map(({ name }) => name);
@@ -95,7 +95,7 @@ function simulate(seed: number): void {
   const slots = 1 + random.below(8);
   const quota = 1 + random.below(slots);
   const memory = 4 + random.below(8);
-  const scheduler = new Scheduler<Job>({ slots, quota, waitingOfTenant: 1000, waiting: 1000 });
+  const scheduler = new Scheduler<Job>({ slots, quota, patience: slots, waitingOfTenant: 1000, waiting: 1000 });
   const open = new Set<Job>();
   const running = new Map<Job, number>();
   /** How many of other tenants went first while this one was the first of its tenant, who was below the quota. */
