@@ -3,6 +3,7 @@ import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
+import type { BatchCounts } from "../serving/batch-loop.ts";
 import { generate } from "../serving/generate.ts";
 import { LoadOnce } from "../serving/load-once.ts";
 import { encodeEvent, type GenerateRequest } from "../serving/protocol.ts";
@@ -25,6 +26,15 @@ const EFFECTS = {
   yieldToEventLoop,
 };
 
+interface ModelStatus extends BatchCounts {
+  readonly digest: string;
+  readonly rows: number;
+  readonly waiting: number;
+  /** Prompts of earlier requests that lie in free slots. */
+  readonly cachedPrompts: number;
+  readonly heapBytes: number;
+}
+
 /** Serves one base model, and every delta and full fine-tune of it, to all tenants: one batch, one loop. */
 export class Engine extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
@@ -36,10 +46,11 @@ export class Engine extends DurableObject<Env> {
     });
   }
 
-  /** Numbers for the metrics page. */
-  #status(): { models: { digest: string; rows: number; waiting: number; heapBytes: number }[] } {
-    const loaded = models.loaded().map(([digest, { loop, heapBytes }]) => {
-      return { digest, rows: loop.activeRows, waiting: loop.waitingRows, heapBytes };
+  /** What each model in memory is doing and has done. */
+  #status(): { models: ModelStatus[] } {
+    const loaded = models.loaded().map(([digest, { loop, heapBytes }]): ModelStatus => {
+      const { activeRows: rows, waitingRows: waiting, cachedPrompts } = loop;
+      return { digest, rows, waiting, cachedPrompts, heapBytes, ...loop.counts };
     });
     return { models: loaded };
   }

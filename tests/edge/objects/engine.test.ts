@@ -93,12 +93,17 @@ function choicesOf(all: readonly GenerateEvent[]): Choice[] {
 
 const generate = async (wish: Wish) => choicesOf(await events(wish));
 
-/** Row counts of the model in memory. */
-async function status(): Promise<{ rows: number; waiting: number; heapBytes: number } | undefined> {
+interface Status {
+  readonly rows: number;
+  readonly waiting: number;
+  readonly cachedPrompts: number;
+  readonly prefilledPositions: number;
+}
+
+/** Of the model in memory. */
+async function status(): Promise<Status | undefined> {
   const response = await engine().fetch("https://engine/status");
-  const { models } = (await response.json()) as {
-    models: { digest: string; rows: number; waiting: number; heapBytes: number }[];
-  };
+  const { models } = (await response.json()) as { models: (Status & { digest: string })[] };
   return models.find(({ digest }) => digest === base.digest);
 }
 
@@ -246,10 +251,14 @@ describe("Engine", { timeout: 120_000 }, () => {
       prompt: { kind: "text", prompts },
       sampling: { ...DRAWN, n: 3 },
     });
+    const prefilled = async () => (await status())?.prefilledPositions ?? 0;
+    const before = await prefilled();
     const first = await events(wish("first to ask"));
+    expect((await prefilled()) - before).toBe(2 * TOKENS);
     expect(first.at(-1)).toMatchObject({ promptTokens: 2 * TOKENS, completionTokens: 6 * 12, cachedTokens: 0 });
     const again = await events(wish("first to ask"));
     expect(again.at(-1)).toMatchObject({ promptTokens: 2 * TOKENS, cachedTokens: 2 * TOKENS });
+    expect((await prefilled()) - before).toBe(2 * TOKENS);
     expectSame(choicesOf(again), choicesOf(first));
     // Nobody else finds them, or learns that they are there.
     expect((await events(wish("second to ask"))).at(-1)).toMatchObject({ cachedTokens: 0 });
