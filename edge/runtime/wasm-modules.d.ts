@@ -1,6 +1,6 @@
 /**
- * What `npm run build:wasm` writes to `generated/` (infra/start/build-wasm.ts). Declared by pattern, so that the types
- * are the same before the first build and after it.
+ * The files that `npm run build:wasm` writes to `generated/` (infra/start/build-wasm.ts). Declared by pattern, so that types
+ * check before the first build too.
  */
 declare module "*.wasm" {
   const module: WebAssembly.Module;

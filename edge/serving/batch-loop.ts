@@ -131,7 +131,7 @@ export class BatchLoop {
         continue;
       }
       this.#waiting.shift();
-      if (deltas.rest.prefix !== undefined) slab.writePrefix(this.#rows.length, deltas.rest.prefix);
+      if (deltas.nonColumnParts.prefix !== undefined) slab.writePrefix(this.#rows.length, deltas.nonColumnParts.prefix);
       this.#rows.push(row);
       this.#arranged = false;
     }

@@ -43,7 +43,7 @@ interface Golden {
 
 const CAPACITY = 24;
 /** Enough for every adapter in either layout. */
-const NUMBERS = 4_000_000;
+const FLOATS = 4_000_000;
 /** Cases that cannot be served to their own logits: what stands in the file, and why. */
 const OTHERWISE: Readonly<Record<string, string>> = {
   "ia3-inputs-qwen2": "scales inputs, which is not additive: tests/shared/peft/ia3 has it refused",
@@ -52,7 +52,7 @@ const OTHERWISE: Readonly<Record<string, string>> = {
 };
 
 /** A base with everything that serves it, and the goldens on it. */
-async function openBase(name: string, ownCost: () => number) {
+async function openBase(name: string, rowsCost: () => number) {
   const config = parseModelConfig(BASE_CONFIGS[`../../golden/${name}/config.json`]);
   const files = Object.keys(BASES).filter((path) => path.startsWith(`../../golden/${name}/`));
   const weights = await readWeights(config, { names: files, bytes: async (path) => bytesOf(BASES[path]!) });
@@ -61,7 +61,7 @@ async function openBase(name: string, ownCost: () => number) {
   const ort = await loadOrtModule();
   const slots = 2 * cases.length;
   const slab = new KvSlab(ort, config, { slots, capacity: CAPACITY });
-  const arena = new DeltaArena(ort, config, { slots, ownCost, numbers: NUMBERS });
+  const arena = new DeltaArena(ort, config, { slots, rowsCost, floats: FLOATS });
   const decoder = new Decoder(ort, config, { slab, arena, vectors: new RowVectors(ort, config, slots) }, { chunk: 16 });
   const rows = await Promise.all(
     cases.map(async (path) => {
@@ -90,8 +90,8 @@ describe.each(["llama/plain", "llama/qwen2", "llama/tied-sharded-bf16"])("adapte
   ])(
     "give the logits that their makers computed, all in one batch: %s",
     { timeout: 120_000 },
-    async (layout, ownCost) => {
-      const { config, slab, arena, decoder, weights, rows } = await openBase(name, ownCost);
+    async (layout, rowsCost) => {
+      const { config, slab, arena, decoder, weights, rows } = await openBase(name, rowsCost);
       expect(rows.length).toBeGreaterThan(2);
       // Two texts each: the first token is prefilled, the others are decoded by all rows at once.
       const places = rows.flatMap((row) => [0, 1].map((text) => ({ ...row, text })));
@@ -102,8 +102,8 @@ describe.each(["llama/plain", "llama/qwen2", "llama/tied-sharded-bf16"])("adapte
       decoder.arrange(places.map(({ deltas }) => deltas));
       expect(arena.layout).toBe(layout);
       const got = places.map((place, slot) => {
-        const { rest, prefixTokens: start, virtualTokens: virtual } = place.deltas;
-        if (rest.prefix !== undefined) slab.writePrefix(slot, rest.prefix);
+        const { nonColumnParts, prefixTokens: start, virtualTokens: virtual } = place.deltas;
+        if (nonColumnParts.prefix !== undefined) slab.writePrefix(slot, nonColumnParts.prefix);
         return [...decoder.prefill(weights, { slot, start, virtual, tokens: ids(place).slice(0, 1) })];
       });
       const length = rows[0]!.golden.inputIds.shape[1];
