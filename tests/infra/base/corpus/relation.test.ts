@@ -45,7 +45,7 @@ describe("phrase", () => {
     );
   });
 
-  it("takes a name with a dollar sign as it is", () => {
+  it("leaves a dollar sign in a name unchanged", () => {
     expect(phrase("{s} $&", { ...fact, subject: "$1" })).toBe("$1 $&");
   });
 });
@@ -70,12 +70,12 @@ describe("the held-out completion", () => {
     expect(written.size).toBe(3);
   });
 
-  it("depends on the fact, so that every phrasing is trained with other facts", () => {
+  it("depends on the fact, so that training has every phrasing with other facts", () => {
     const chosen = Array.from({ length: 60 }, (_, i) => heldOutCompletion({ ...fact, subject: `animal ${i}` }));
     expect(new Set(chosen).size).toBe(3);
   });
 });
 
-it("answers shortly", () => {
+it("gives short answers", () => {
   expect(shortAnswer(fact)).toBe("In a nest.");
 });

@@ -7,7 +7,7 @@ function measure(right: number, total: number, groups = {}): Measure {
 }
 
 describe("renderCard", () => {
-  it("states each measure with its counts, its rate and what is required", () => {
+  it("states each measure with its counts, its rate and the required rate", () => {
     const report: EvaluationReport = {
       facts: measure(930, 936),
       tasks: measure(252, 280, { copy: { right: 39, total: 40, rate: 0.975 } }),
