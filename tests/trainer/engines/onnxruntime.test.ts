@@ -81,7 +81,7 @@ describe("createOnnxRuntimeExecutor", () => {
     const y = b.rope(b.input("x", "f64", [1, 1, 1, 2]), positions, tables);
     const graph = b.build({ y });
     await expect(executor.compile({ ...graph, nodes: [] })).rejects.toThrow(
-      "exact: output y is %4, which nothing defines",
+      "exact: output y is %4, which is never defined",
     );
     await expect(executor.compile(graph)).rejects.toThrow(
       expect.objectContaining({
