@@ -42,7 +42,7 @@ export interface ArenaSize {
   readonly perSite: ReadonlyMap<string, number>;
   /**
    * For a batch of `rows` rows, the cost per float of the layout `rows` relative to `bank`: each row multiplies its own matrix,
-   * so there is one vector-matrix product per row in place of one matrix-matrix product.
+   * so a step does one vector-matrix product per row rather than one matrix-matrix product.
    */
   readonly rowsCost: (rows: number) => number;
 }

@@ -164,7 +164,7 @@ export class OrtModule {
   /** Allocates transient memory, which the caller frees with `api._free`. Throws `capacity_exceeded` as above. */
   allocate(byteLength: number): number {
     const pointer = byteLength > this.heapLimitBytes ? 0 : this.api._malloc(Math.max(byteLength, 1));
-    if (pointer === 0) throw this.#outOfMemory(`${byteLength} bytes do not fit`, byteLength);
+    if (pointer === 0) throw this.#outOfMemory(`could not allocate ${byteLength} bytes`, byteLength);
     return pointer;
   }
 
@@ -224,7 +224,7 @@ export class OrtModule {
     const { heapLimitBytes, residentBytes } = this;
     return new TrimtabError(
       "capacity_exceeded",
-      `${what}: the WASM heap is limited to ${heapLimitBytes} bytes, of which tensors hold ${residentBytes}; ` +
+      `${what}: the WASM heap is limited to ${heapLimitBytes} bytes, and tensors use ${residentBytes} of them; ` +
         "use a smaller model, fewer rows or a shorter context, or raise the limit",
       { data: { heapLimitBytes, residentBytes, heapBytes: this.heapBytes(), ...(byteLength && { byteLength }) } },
     );

@@ -76,7 +76,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
   const publish = () =>
     publishResult({ config, settings, seed: 1, values, weights, base: { id: "tiny", files } }, provenance);
 
-  it("is planned as it is attached", () => {
+  it("has a plan that matches what is attached", () => {
     const plan = planMethods({ config, settings, param: "peft" });
     expect(plan.parameters).toEqual(method.parameters);
     expect(plan.serving.positions).toBe((method.virtualTokens ?? 0) + (method.prefixTokens ?? 0));
@@ -95,7 +95,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
       ).toBe(true);
   });
 
-  it("learns: thirty steps on one batch bring the loss down", async () => {
+  it("learns: thirty steps on one batch lower the loss", async () => {
     const { shape, feeds } = batchOf(example, method);
     const { trainedTokens } = example.json;
     const run = { config, weights, shape, feeds, trainedTokens, learningRate: learningRateOf(settings) };

@@ -172,7 +172,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     checkFileList(one!.kind, one!.files, "files");
   });
 
-  it("learns: thirty steps on one batch bring the loss down", async () => {
+  it("learns: thirty steps on one batch lower the loss", async () => {
     const run = { config, weights, ...batch(method), learningRate: learningRateOf(settings) };
     const losses = await lossesOf(executor, method, run);
     expect(losses).toHaveLength(30);

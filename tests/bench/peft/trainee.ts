@@ -87,7 +87,7 @@ export class Trainee {
 
   static async create(options: TraineeOptions): Promise<Trainee> {
     const { tokenizer, weights } = loadModelFolder(options.base.files);
-    // Read here, so that the process that does not train holds what the others start with.
+    // Read here, so that the process without training has the same starting memory as the others.
     for (const _ of weights.values());
     const examples = await examplesOf(await sailor("training"), tokenizer);
     const plan = createStepPlan({ examples: examples.length, batchSize: BATCH_SIZE, accumulation: 1, seed: SEED });

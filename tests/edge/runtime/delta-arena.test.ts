@@ -133,7 +133,7 @@ describe("DeltaArena as a bank", () => {
     ]);
   });
 
-  it("erases a delta where the next one has fewer ranks in a layer", async () => {
+  it("erases a delta's ranks in a layer where the next delta has fewer", async () => {
     const arena = await make(BANK);
     arena.arrange([row([delta("gone", 7, { rank: 4 }), 1])]);
     arena.arrange([row([delta("next", 1, { rank: 4, ranks: 1 }), 1])]);
@@ -182,7 +182,7 @@ describe("DeltaArena in the layout `rows`", () => {
 });
 
 describe("DeltaArena", () => {
-  it("holds bottlenecks beside factors, and alone", async () => {
+  it("holds bottlenecks with and without factors", async () => {
     const arena = await make(BANK);
     const [both, only] = [delta("both", 1, { columns: 3 }), delta("only", 50, { rank: 0, columns: 2 })];
     arena.arrange([row([both, 1]), row([only, 2])]);

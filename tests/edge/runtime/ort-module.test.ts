@@ -36,7 +36,7 @@ describe.each([
     const large = allocateTensor(ort, "u8", [12 * MIB]);
     const refused = () => allocateTensor(ort, "u8", [12 * MIB]);
     expect(refused).toThrow(
-      "12582912 bytes do not fit: the WASM heap is limited to 25165824 bytes, of which tensors hold 12582912; " +
+      "could not allocate 12582912 bytes: the WASM heap is limited to 25165824 bytes, and tensors use 12582912 of them; " +
         "use a smaller model, fewer rows or a shorter context, or raise the limit",
     );
     expect(refused).toThrow(expect.objectContaining({ code: "capacity_exceeded" }));

@@ -54,7 +54,7 @@ test("computes only the requested outputs", () => {
   expect(y.view()[0]).toBeCloseTo(Math.SQRT2, 5);
 });
 
-test("shares weights between sessions, which see changes at once", () => {
+test("shares weights between sessions, which see changes immediately", () => {
   const other = createSession(ort, normedProduct(2, 2));
   const shared = weights();
   const x = residentCopy(ort, f32([1, 2], [1, 2]));

@@ -13,7 +13,7 @@ describe("GraphBuilder", () => {
     expect(b.nodes.map((node) => node.op)).toEqual(["add", "greater"]);
   });
 
-  it("reports a mistake where it is made", () => {
+  it("reports a mistake in the call that makes it", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", [2, 3]);
     expect(() => b.add(x, b.input("y", "f32", [2, 4]))).toThrow("add: cannot broadcast [2, 3] with [2, 4]");

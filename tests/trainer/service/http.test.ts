@@ -82,7 +82,7 @@ describe("createSend", () => {
     expect(once.calls).toHaveLength(1);
   });
 
-  it("throws the server's own error for a 4xx at once", async () => {
+  it("throws the server's own error for a 4xx without retrying", async () => {
     const { send, calls } = setUp(refusal(409, "stale_lease"));
     await expect(send(request)).rejects.toMatchObject({ code: "stale_lease", message: "no: stale_lease", param: "p" });
     expect(calls).toHaveLength(1);

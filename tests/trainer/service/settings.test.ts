@@ -36,7 +36,7 @@ describe("readSettings", () => {
     [{ TRIMTAB_THREADS: "two" }, "TRIMTAB_THREADS must be a number of threads"],
     [{ TRIMTAB_THREADS: "0" }, "TRIMTAB_THREADS must be at least 1"],
     [{ TRIMTAB_EXECUTOR: "jax" }, "TRIMTAB_EXECUTOR must be onnxruntime or tensorflow"],
-  ])("refuses %j, naming the variable", (change, message) => {
+  ])("rejects %j, naming the variable", (change, message) => {
     expect(() => readSettings({ ...needed, ...change })).toThrow(`The environment variable ${message}`);
   });
 });
