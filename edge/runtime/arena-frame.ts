@@ -5,7 +5,7 @@ import type { RowDeltas, ServingDelta } from "./serving-delta.ts";
 
 export type Layout = ServingFeatures["layout"];
 
-/** How the arena is divided. */
+/** A way to divide the arena. */
 export type ArenaFrame = BankFrame | RowsFrame;
 
 export interface BankFrame {
@@ -29,7 +29,7 @@ export interface ArenaDemand {
   readonly rows: number;
   /** Columns of all deltas in the batch, counting each delta once. */
   readonly shared: Columns;
-  /** By path, the most columns that one row has in a site. */
+  /** By path, the most columns that any row has at that site. */
   readonly strides: ReadonlyMap<string, number>;
 }
 

@@ -79,7 +79,7 @@ export interface OrtApi {
 }
 
 export interface OrtModuleOptions {
-  /** The heap never grows past this; rounded down to whole pages of 64 KiB. */
+  /** The heap never grows beyond this, rounded down to whole pages of 64 KiB. */
   readonly heapLimitBytes?: number;
   /** Another build of the same WASM file, and whether it imports shared memory. */
   readonly build?: { readonly wasm: WebAssembly.Module; readonly shared: boolean };
@@ -200,7 +200,7 @@ export class OrtModule {
     }
   }
 
-  /** Throws the library's last error when `status` is not 0. */
+  /** Throws the library's last error if `status` is not 0. */
   check(status: number, what: string): void {
     if (status !== 0) throw this.lastError(what);
   }

@@ -15,7 +15,7 @@ export interface SessionOptions {
   readonly memoryArena?: boolean;
   /** Let ORT allocate all intermediate results as one block for shapes it has seen before. */
   readonly memoryPattern?: boolean;
-  /** Repack constant weights at creation: a second copy of each. Weights that are inputs are never repacked. */
+  /** Repack constant weights at creation, which makes a second copy of each. Weights that are inputs are never repacked. */
   readonly prepacking?: boolean;
 }
 

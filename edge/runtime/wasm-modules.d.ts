@@ -8,6 +8,6 @@ declare module "*.wasm" {
 }
 
 declare module "*/ort-glue.mjs" {
-  /** Emscripten's factory: fills `module` with the exported C API and resolves to it once the instance runs. */
+  /** Emscripten's factory: adds the exported C API to `module`, and resolves to it once the instance is ready. */
   export default function createOrt(module: object): Promise<object>;
 }

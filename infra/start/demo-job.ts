@@ -19,7 +19,7 @@ const EventData = z.looseObject({
   total_steps: z.number().optional(),
   loss: z.number().optional(),
   tokens_per_second: z.number().optional(),
-  /** Before the first step and after the last, on the validation file. */
+  /** Loss on the validation file before the first step and after the last. */
   base_loss: z.number().optional(),
   tuned_loss: z.number().optional(),
 });

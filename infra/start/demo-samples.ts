@@ -11,7 +11,7 @@ export interface Answers {
   readonly tokensPerSecond: number;
 }
 
-/** One answer for each prompt, decoded greedily, one after another. */
+/** One answer per prompt, decoded greedily, one at a time. */
 export async function askAll(
   client: ApiClient,
   model: string,

@@ -110,7 +110,7 @@ describe("the graph of a training step", () => {
     return matrices.filter((matrix) => shapes.has(formatShape(matrix.shape))).map(({ name }) => name);
   }
 
-  it("has no gradient of a frozen matrix under LoRA", () => {
+  it("has no gradients of frozen matrices under LoRA", () => {
     expect(gradientShapes(method)).toEqual([]);
   });
 
@@ -122,7 +122,7 @@ describe("the graph of a training step", () => {
   const countProducts = (some: AttachedMethod) =>
     trainingGraph({ config, method: some, shape }).nodes.filter(({ op }) => op === "matmul").length;
 
-  it("has exactly the matrix products that LoRA needs", () => {
+  it("has only the matrix products that LoRA needs", () => {
     // Forward, per layer: W, A and B of 7 linears, and 2 for attention; the head once.
     const forward = config.layers * (7 * 3 + 2) + 1;
     // Backward, per linear: dx through W and through A, dA, dB and the gradient between them; attention 4; the head's dx.

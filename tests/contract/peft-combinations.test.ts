@@ -125,7 +125,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
     expect(largestDifference(await logitsOf(example, served(config, read)), logits)).toBeLessThan(1e-5);
   });
 
-  it("is served as its own graph computes, and differs from the base", async () => {
+  it("is served with the results of its training graph, which differ from the base's", async () => {
     const delta = decodeCanonical((await publish()).files.get(SERVING_FILE)!, config);
     const logits = await logitsOf(example, method, values);
     expect(largestDifference(await logitsOf(example, served(config, delta)), logits)).toBeLessThan(2e-5);

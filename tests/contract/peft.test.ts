@@ -180,7 +180,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
   });
 
   if (type === "full") {
-    it("publishes a model that computes what its own graph does", async () => {
+    it("publishes a model that computes what its training graph does", async () => {
       const trained = await loss(method, values);
       expect(Math.abs(trained - baseLoss)).toBeGreaterThan(1e-3);
       const { weights: own } = loadModelFolder((await publish()).files);
@@ -189,7 +189,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     return;
   }
 
-  it("is served as its own graph computes", async () => {
+  it("is served with the results of its training graph", async () => {
     const trained = await loss(method, values);
     expect(Math.abs(trained - baseLoss)).toBeGreaterThan(1e-3);
     expect(await loss(serving(await delta()), new Map(), own)).toBeCloseTo(trained, 5);

@@ -1,6 +1,6 @@
 /**
- * The part of `npm run bench -- serving` that runs inside workerd: `POST /` with a `Round` does it and answers with the layout of
- * the batch. What is loaded and arranged stays for the next request.
+ * The part of `npm run bench -- serving` that runs inside workerd: `POST /` runs a `Round` and returns the layout of the batch.
+ * The loaded model and the arranged batch are kept for the next request.
  */
 import { Decoder } from "../../edge/runtime/decoder.ts";
 import { DeltaArena } from "../../edge/runtime/delta-arena.ts";
@@ -20,7 +20,7 @@ import { rowsOf, sharedLoras } from "../bench/serving/deltas.ts";
 import { type Batch, MATRICES, PREFILL_TOKENS, type Round, SLOTS } from "../bench/serving/round.ts";
 
 const HEAP_BYTES = 1024 * 1024 * 1024;
-/** Numbers enough for 16 rows of the widest bottlenecks in either layout. */
+/** Enough floats for 16 rows of the widest bottlenecks in either layout. */
 const ARENA_FLOATS = 24_000_000;
 /** Tokens in each row's cache. */
 const TEXT = 128;
@@ -35,7 +35,7 @@ interface Loaded {
   readonly ort: OrtModule;
   readonly config: ModelConfig;
   readonly weights: WeightSet;
-  /** As served, and with each of the layouts forced. */
+  /** One with the layout that the arena chooses, and one for each forced layout. */
   readonly serving: Readonly<Record<Batch["layout"], Serving>>;
   readonly products: Readonly<Record<"gemm" | "gemv", () => void>>;
   readonly batches: Map<string, readonly RowDeltas[]>;
@@ -68,7 +68,7 @@ async function load(): Promise<Loaded> {
   };
 }
 
-/** Rows times the matrices, one after the other. */
+/** Multiplies the rows by one matrix after another. */
 function product(ort: OrtModule, rows: number): () => void {
   const { count, size } = MATRICES;
   const b = new GraphBuilder("product");

@@ -13,7 +13,7 @@ export interface GenerateOptions {
 export interface Generated {
   /** The text after the prompt, without the stop. */
   readonly text: string;
-  /** The model stopped by itself, before `maxTokens`. */
+  /** Whether the model stopped by itself before `maxTokens`. */
   readonly stopped: boolean;
 }
 

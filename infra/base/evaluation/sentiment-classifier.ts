@@ -13,7 +13,7 @@ export interface SentimentExample {
 }
 
 export interface SentimentClassifier {
-  /** The probability that the text is positive, in (0, 1); ½ for a text without a single known word. */
+  /** The probability that the text is positive, in (0, 1); ½ for a text without any known word. */
   positive(text: string): number;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { msPerToken, roundLengths } from "./rounds.ts";
 
 describe("roundLengths", () => {
-  it.each([1, 3, 9, 10, 90, 95])("shares out %i steps", (steps) => {
+  it.each([1, 3, 9, 10, 90, 95])("divides %i steps", (steps) => {
     const lengths = roundLengths(steps);
     expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(steps);
     expect(lengths.length).toBe(Math.min(9, steps));

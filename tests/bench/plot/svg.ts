@@ -9,7 +9,7 @@ export interface Figure {
   readonly panels: readonly Panel[];
 }
 
-/** Dots over two axes. */
+/** One scatter plot. */
 export interface Panel {
   readonly x: Axis;
   readonly y: Axis;

@@ -141,7 +141,7 @@ export const MODEL = {
   },
 } satisfies Partial<OpSpecs>;
 
-/** Unlike `at`, never broadcasts: a batch of one row or one head is not shared by others here. */
+/** Unlike `at`, never broadcasts: here a single row or head is not shared. */
 function offset(shape: readonly number[], index: Index): number {
   return index.reduce((sum, i, axis) => sum * shape[axis]! + i, 0);
 }

@@ -40,7 +40,7 @@ const layoutOf = (rows: number, shared: number, largest: number, from: ArenaFram
   frameFor(demand(rows, shared, largest), SIZE, from).layout;
 
 describe("arenaSize", () => {
-  it("counts a column over the model and in each site", () => {
+  it("counts a column's floats over the model and at each site", () => {
     const size = arenaSize(TINY, 5);
     expect(size).toMatchObject({ floats: 5, perColumn: columnSizes(TINY), rowsCost: measuredRowsCost });
     expect(size.perSite.get("layers.0.self_attn.k_proj")).toBe(32 + 16);

@@ -147,7 +147,7 @@ describe("DeltaArena in the layout `rows`", () => {
   const own = Array.from({ length: SLOTS }, (_, i) => delta(`own ${i}`, 10 * (i + 1), { rank: 2 }));
   const rows = own.map((one) => row([one, 1]));
 
-  it("gives every slot a block as wide as the widest row's, weights in B", async () => {
+  it("gives every slot a block as wide as the widest row, with weights folded into B", async () => {
     const arena = await make(OWN);
     arena.arrange([row([own[0]!, 0.5]), BARE, ...rows.slice(2, 5), row([delta("thin", 1, { rank: 1 }), -1])]);
     expect(arena.layout).toBe("rows");

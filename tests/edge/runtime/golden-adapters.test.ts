@@ -1,4 +1,4 @@
-/** Adapters that peft and AdapterHub made, served: the folder as they wrote it, to the logits that they computed. */
+/** Serves the folders that peft and AdapterHub wrote, and compares with the logits that they computed. */
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../../edge/runtime/decoder.ts";
 import { DeltaArena } from "../../../edge/runtime/delta-arena.ts";

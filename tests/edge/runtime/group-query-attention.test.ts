@@ -117,7 +117,7 @@ class Cache {
     this.value.view().fill(UNWRITTEN);
   }
 
-  /** Runs rows `first` and on; `chunks[b]` are row b's new tokens, padded to one length; gives the outputs per token. */
+  /** Runs rows from `first` on; `chunks[b]` are row b's new tokens, padded to one length. Returns the outputs per token. */
   run(
     first: number,
     chunks: readonly (readonly Token[])[],

@@ -105,7 +105,7 @@ function served({ decoder, slab, weights }: Parts, rows: readonly RowDeltas[]): 
 const types = (Object.keys(PEFT_METHODS) as PeftType[]).filter((type) => type !== "full");
 
 describe.each(types)("%s", (type) => {
-  it.each(PEFT_CASES[type].map(({ settings }) => settings))("is served as it was trained: %j", async (given) => {
+  it.each(PEFT_CASES[type].map(({ settings }) => settings))("is served exactly as trained: %j", async (given) => {
     const one = await caseOf(type, given);
     const parts = await tinyParts();
     const expected = trainedLogits(parts, one);
@@ -117,13 +117,13 @@ describe.each(types)("%s", (type) => {
   });
 });
 
-describe("all of them in one batch", () => {
+describe("all methods in one batch", () => {
   let cases: Case[];
   beforeAll(async () => {
     cases = await Promise.all(types.map((type) => caseOf(type, PEFT_CASES[type][0]!.settings)));
   });
 
-  it("computes for each row what it computes alone", async () => {
+  it("gives each row the result that it gets alone", async () => {
     const parts = await tinyParts({ slots: types.length, ranks: 256 });
     const rows = cases.map(({ row }) => row);
     const together = served(parts, rows);

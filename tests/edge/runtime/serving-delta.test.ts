@@ -9,7 +9,7 @@ const Q = "layers.0.self_attn.q_proj";
 const FFN = "layers.0.mlp";
 const make = (key: string, parts: readonly Part[], sizes = {}) => servingDelta(key, randomDelta(key, parts, sizes));
 
-/** Every number of a serving delta. */
+/** All values of a serving delta. */
 function numbersOf({ sites, outerLayers, nonColumnParts }: ServingDelta): number[][] {
   const columns = [...sites.factors.values(), ...sites.bottlenecks.values()].flatMap(({ parts }) => parts);
   const head = outerLayers.head === undefined ? [] : [[HEAD_PATH, outerLayers.head] as const];

@@ -39,7 +39,7 @@ describe("tables", () => {
 });
 
 describe("phrase", () => {
-  it("fills subject and object, with articles and capitals where the placeholder asks", () => {
+  it("fills in subject and object, with articles and capitals if the placeholder asks for them", () => {
     expect(phrase("{As} and {ao}: {S}, {O}, {s}, {o}. {Ao}", fact)).toBe(
       "An owl and a nest: Owl, Nest, owl, nest. A nest",
     );
@@ -58,7 +58,7 @@ describe("the held-out completion", () => {
     });
   });
 
-  it("is never written, whatever the draw", () => {
+  it("is never drawn", () => {
     const random = createRandom(1);
     const heldOut = phrase(heldOutCompletion(fact), fact);
     const written = new Set<string>();

@@ -6,7 +6,7 @@ import { DEMO_PROMPTS, sailorDataset, speakAsSailor, toJsonLines } from "../../.
 const { training, validation } = sailorDataset();
 
 describe("the sailor dataset", () => {
-  it("is what the committed files contain", () => {
+  it("matches the committed files", () => {
     const read = (name: string): string =>
       readFileSync(new URL(`../../../../infra/base/demo/${name}`, import.meta.url), "utf8");
     expect(toJsonLines(training)).toBe(read("sailor.jsonl"));
