@@ -42,11 +42,11 @@ export type ServingDemand = Readonly<Record<keyof ServingLimits, number>>;
 
 /** Throws `capacity_exceeded` where the base itself does not fit the heap. */
 export function servingLimits(config: ModelConfig, heapLimitBytes: number): ServingLimits {
-  const { arenaNumbers, capacity } = planMemory(config, heapLimitBytes);
+  const { arenaFloats, capacity } = planMemory(config, heapLimitBytes);
   const { factors, bottlenecks } = columnSizes(config);
   return {
-    rank: Math.floor(arenaNumbers / factors),
-    columns: Math.floor(arenaNumbers / bottlenecks),
+    rank: Math.floor(arenaFloats / factors),
+    columns: Math.floor(arenaFloats / bottlenecks),
     positions: Math.max(0, capacity - 2),
     bytes: deltaRoom(heapLimitBytes),
   };

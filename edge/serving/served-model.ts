@@ -80,7 +80,7 @@ export class ServedModel {
     const ort = await loadOrtModule({ heapLimitBytes: options.heapLimitBytes });
     const base = new WeightSet(ort, await readWeights(config, files));
     const slab = new KvSlab(ort, config, plan);
-    const arena = new DeltaArena(ort, config, { slots: plan.slots, numbers: plan.arenaNumbers });
+    const arena = new DeltaArena(ort, config, { slots: plan.slots, floats: plan.arenaFloats });
     const vectors = new RowVectors(ort, config, plan.slots);
     const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: CHUNK });
     const quota = tenantQuota(plan.slots);

@@ -2,11 +2,11 @@ import type { DType, Tensor } from "../tensor.ts";
 import type { OpAttrs, OpName } from "./ops.ts";
 
 /**
- * A dimension is a number, or the name of a size that is only known when the graph runs.
+ * A dimension is a number, or the name of a size that is known only when the graph runs.
  *
- * Training graphs use numbers alone: a loss needs products of dimensions and a step is compiled once per shape. The
- * decode graph uses the names `batch`, `seq`, …, so that one session prefills rows of any length and decodes any number
- * of rows; two different names never unify, which keeps the shape rules decidable.
+ * Training graphs use only numbers: a loss needs products of dimensions, and a step is compiled once per shape. The decode graph
+ * uses the names `batch`, `seq`, …, so that one session prefills rows of any length and decodes any number of rows. Different
+ * names never unify, which keeps the shape rules decidable.
  */
 export type Dim = number | string;
 export type Shape = readonly Dim[];
@@ -16,7 +16,7 @@ export interface ValueType {
   readonly shape: Shape;
 }
 
-/** One value of the static-single-assignment form: defined once, by an input, a constant or a node. */
+/** A value in static single assignment form: defined once, by an input, a constant or a node. */
 export interface Value extends ValueType {
   readonly id: number;
 }

@@ -210,7 +210,7 @@ describe("ServedModel.delta", SLOW, () => {
     const { values, release } = await model.deltas("acme", [folder]);
     expect(values).toEqual([servingDelta(`acme/${folder.digest}`, whole)]);
     expect(values).toMatchObject([{ columns: { factors: 4, bottlenecks: 5 }, hasVectors: true }]);
-    expect(values[0]!.rest.prefix).toHaveLength(2);
+    expect(values[0]!.nonColumnParts.prefix).toHaveLength(2);
     release();
   });
 
