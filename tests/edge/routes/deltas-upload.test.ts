@@ -170,7 +170,7 @@ describe("POST /v1/deltas", () => {
           tensors.set(`${KEY}_A.weight`, { ...rest, bytes: bad });
         }),
       "invalid_delta",
-      "is not a finite number",
+      "is not finite",
     ],
     ["an unknown method", () => peftFolder({ peft_type: "NOT_HERE" }), "invalid_delta", "lora"],
     [

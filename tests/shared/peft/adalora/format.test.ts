@@ -222,7 +222,7 @@ describe("refusals say what is wrong", () => {
             bytes: fromF32(Float32Array.of(1, Number.NaN, 1), "F32"),
           }),
         ),
-      "whose element 1 is not a finite number",
+      "whose element 1 is not finite",
     ],
   ])("%s", async (_name, make, message) => {
     await expect(read(make())).rejects.toMatchObject({

@@ -196,7 +196,7 @@ describe("folders that are refused", () => {
     [
       "a tensor that is not finite",
       tensor((all) => all.get(`${K}.adapter_up.bias`)!.bytes.fill(0xff)),
-      `has a tensor "${K}.adapter_up.bias" whose element 0 is not a finite number`,
+      `has a tensor "${K}.adapter_up.bias" whose element 0 is not finite`,
     ],
     ["no tensor", tensor((all) => all.clear()), "the adapter has no tensor"],
     [

@@ -110,7 +110,7 @@ describe("refusals say what is wrong", () => {
             data.map((value, i) => (i === 3 ? Number.NaN : value)),
           ),
         ),
-      `a tensor "${M0}" whose element 3 is not a finite number`,
+      `a tensor "${M0}" whose element 3 is not finite`,
     ],
     [
       "magnitudes where the configuration has none",

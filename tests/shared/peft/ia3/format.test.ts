@@ -155,7 +155,7 @@ describe("refusals name what is wrong", () => {
     [
       "NaN",
       () => withTensors(plain.folder, (t) => t.set(K0, stored([kv, 1], Number.NaN))),
-      "whose element 0 is not a finite number",
+      "whose element 0 is not finite",
     ],
     [
       "names of no layer",

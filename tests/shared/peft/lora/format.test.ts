@@ -266,7 +266,7 @@ describe("refusals name what is wrong", () => {
             bytes: fromF32(new Float32Array(heads * headDim * 4).fill(Number.NaN), "F32"),
           }),
         ),
-      `adapter_model.safetensors has a tensor "${Q0}.lora_B.weight" whose element 0 is not a finite number`,
+      `adapter_model.safetensors has a tensor "${Q0}.lora_B.weight" whose element 0 is not finite`,
     ],
   ])("%s", async (_name, make, message) => {
     await expect(read(make())).rejects.toThrow(message);

@@ -77,7 +77,7 @@ describe("refusals name what is wrong", () => {
     [
       "values that are not numbers",
       () => withTensors(plain.folder, (t) => t.set("prompt_embeddings", stored([4, 64], Number.POSITIVE_INFINITY))),
-      "whose element 0 is not a finite number",
+      "whose element 0 is not finite",
     ],
     [
       "no task, for which peft ignores the prefix",

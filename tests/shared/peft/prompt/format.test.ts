@@ -74,7 +74,7 @@ describe("refusals name what is wrong", () => {
     [
       "values that are not numbers",
       () => withTensors(plain.folder, (t) => t.set("prompt_embeddings", stored([5, hiddenSize], Number.NaN))),
-      "whose element 0 is not a finite number",
+      "whose element 0 is not finite",
     ],
     [
       "an encoder and a decoder",
