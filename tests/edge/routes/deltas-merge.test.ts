@@ -239,7 +239,7 @@ describe("POST /v1/deltas/merge", () => {
     [
       "a weight of 0",
       () => bodyOf({}, { one: 1, two: 0 }),
-      { param: "deltas[1].weight", message: expect.stringContaining("to exclude the delta") },
+      { param: "deltas[1].weight", message: expect.stringContaining("leave the delta out of the list") },
     ],
     [
       "a delta twice",

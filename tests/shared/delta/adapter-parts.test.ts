@@ -98,7 +98,7 @@ it.each<[string, [string, Uint8Array][], string]>([
     Array.from({ length: 65 }, (_, n) => inside(`${n}-lora`, golden("adapter"))).flat(),
     "there are 65 adapters; a delta has at most 64",
   ],
-  ["a pickle", [...golden("adapter"), ["adapter_model.bin", text("x")]], "is a pickle, which can run code"],
+  ["a pickle", [...golden("adapter"), ["adapter_model.bin", text("x")]], "is a pickle file, which can run code"],
 ])("%s is refused", async (_name, files, message) => {
   await expect(read(files)).rejects.toThrow(message);
   await expect(read(files)).rejects.toMatchObject({ code: "invalid_delta" });

@@ -22,7 +22,7 @@ describe("parseAdapterConfig", () => {
     [{ size: 0 }, "adapter_config.json: size Too small"],
     [{ mode: "b" }, 'adapter_config.json: mode is not supported; must be "a" or null'],
     [{ new_field: 1 }, "adapter_config.json: new_field is not supported; must be absent, null, false or empty"],
-    [{ auto_map: { x: "y.Z" } }, "auto_map names code to run, and code that comes with an adapter is never run"],
+    [{ auto_map: { x: "y.Z" } }, "auto_map names code to run, but code shipped with an adapter is never run"],
   ])("refuses %j", (changes, message) => {
     expect(() => parse(changes)).toThrow(message);
     expect(() => parse(changes)).toThrow(

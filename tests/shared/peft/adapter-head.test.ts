@@ -27,7 +27,7 @@ describe("requireOwnHead", () => {
     await expect(requireOwnHead(files, base)).rejects.toThrow(
       expect.objectContaining({
         code: "invalid_delta",
-        message: expect.stringContaining("model_head.safetensors holds another head than the base's"),
+        message: expect.stringContaining("model_head.safetensors differs from the base's head"),
       }),
     );
   });

@@ -55,7 +55,7 @@ describe("parseModulePattern", () => {
   });
 
   it("says what is wrong with a pattern, and matches nothing", () => {
-    expect(parseModulePattern("(a")).toEqual({ problem: "has an opening parenthesis too many" });
+    expect(parseModulePattern("(a")).toEqual({ problem: "has an unclosed parenthesis" });
   });
 
   it("matches an end that follows a dot", () => {

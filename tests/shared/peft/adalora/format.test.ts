@@ -152,7 +152,7 @@ describe("refusals say what is wrong", () => {
           const bytes = fromF32(new Float32Array(size), "F32");
           all.set("base_model.model.lm_head.weight", { dtype: "F32", shape: [96, 32], bytes });
         }),
-      "the tensor base_model.model.lm_head.weight is not the base model's own matrix",
+      "the tensor base_model.model.lm_head.weight differs from the base model's",
     ],
     ["another task", () => changed({ task_type: "SEQ_CLS" }), "task_type is not supported"],
     ["whole modules", () => changed({ modules_to_save: ["lm_head"] }), "modules_to_save is not supported"],
@@ -161,43 +161,43 @@ describe("refusals say what is wrong", () => {
     [
       "a pattern of another length",
       () => withPattern({ "model.layers.0.self_attn.q_proj.lora_E": [true] }),
-      'rank_pattern in adapter_config.json has 1 ranks for "model.layers.0.self_attn.q_proj.lora_E", but init_r is 4',
+      'rank_pattern in adapter_config.json has 1 entries for "model.layers.0.self_attn.q_proj.lora_E", but init_r is 4',
     ],
     [
       "a pattern of a layer that is not there",
       () => withPattern({ "model.layers.7.self_attn.q_proj.lora_E": [true, true, true, true] }),
-      'rank_pattern in adapter_config.json has "layers.7.self_attn.q_proj", which is no layer of the adapter',
+      'rank_pattern in adapter_config.json has "layers.7.self_attn.q_proj", which is not a layer of the adapter',
     ],
     [
       "a pattern of another tensor",
       () => withPattern({ "model.layers.0.self_attn.q_proj.lora_A": [true, true, true, true] }),
-      '"model.layers.0.self_attn.q_proj.lora_A", which is no layer of the adapter',
+      '"model.layers.0.self_attn.q_proj.lora_A", which is not a layer of the adapter',
     ],
     [
       "tensors that the pattern does not fit",
       () => changed({ rank_pattern: null }),
-      "the tensors of layers.0.self_attn.q_proj have 3 ranks, but adapter_config.json says 4 (init_r and rank_pattern)",
+      "the tensors of layers.0.self_attn.q_proj have rank 3, but adapter_config.json gives 4 (init_r and rank_pattern)",
     ],
     [
       "a tensor of another layer's size",
       () => withTensors(pruned.folder, (all) => all.set(`${Q0}.lora_B`, all.get(`${Q0}.lora_A`)!)),
-      `the tensor ${Q0}.lora_B has the shape [3, 32], but the base model needs [32, 3]`,
+      `the tensor ${Q0}.lora_B has shape [3, 32], but the base model needs [32, 3]`,
     ],
-    ["no layer", () => changed({ target_modules: ["c_attn"] }), "(c_attn) names no layer of the base model"],
+    ["no layer", () => changed({ target_modules: ["c_attn"] }), "(c_attn) matches no layer of the base model"],
     [
       "a layer that is named and has no tensor",
       () => changed({ target_modules: ".*_proj" }),
       "lacks the tensor base_model.model.model.layers.0.self_attn.k_proj.lora_A",
     ],
     [
-      "a pattern that is not read",
+      "an unsupported pattern",
       () => changed({ exclude_modules: "(a)\\1" }),
-      "adapter_config.json: exclude_modules is not a pattern that is read",
+      "adapter_config.json: exclude_modules has an unsupported pattern",
     ],
     [
       "a layer that is not named",
       () => changed({ target_modules: ["q_proj", "v_proj"] }),
-      "there are tensors for layers.0.mlp.down_proj, which target_modules in adapter_config.json does not name",
+      "there are tensors for layers.0.mlp.down_proj, but target_modules in adapter_config.json does not include it",
     ],
     [
       "a missing tensor",
@@ -210,7 +210,7 @@ describe("refusals say what is wrong", () => {
         withTensors(pruned.folder, (all) =>
           all.set("x", { dtype: "F32", shape: [1], bytes: fromF32(Float32Array.of(1), "F32") }),
         ),
-      'the tensor "x" belongs to no part of the adapter',
+      'the tensor "x" matches no part of the adapter',
     ],
     [
       "a value that is not finite",
@@ -234,6 +234,6 @@ describe("refusals say what is wrong", () => {
 
   it("an adapter for another base", async () => {
     const fewer = { config: { ...pruned.config, layers: 1 }, weight: pruned.base.weight };
-    await expect(readAdapterFolder(whole.folder, fewer, formats)).rejects.toThrow("belongs to no part of the adapter");
+    await expect(readAdapterFolder(whole.folder, fewer, formats)).rejects.toThrow("matches no part of the adapter");
   });
 });

@@ -69,7 +69,7 @@ describe("planBitfit", () => {
         code: "invalid_request",
         param: "peft",
         message:
-          "`peft`: `bitfit` trains biases, and this model has none. Use one of `lora`, `dora`, `adalora`, `ia3`, `bottleneck`, `prompt`, `prefix`, or send `add_biases: true`, which gives its layers biases that start at 0.",
+          "`peft`: `bitfit` trains biases, and this model has none. Use one of `lora`, `dora`, `adalora`, `ia3`, `bottleneck`, `prompt`, `prefix`, or set `add_biases: true` to add biases that start at 0.",
       }),
     );
     for (const type of WITHOUT_BIASES) {
@@ -84,7 +84,7 @@ describe("planBitfit", () => {
         code: "invalid_request",
         param: "peft.target_modules",
         message:
-          "`peft.target_modules`: layers.0.self_attn.o_proj has no bias. Leave it out, or send `add_biases: true`, which gives it one that starts at 0.",
+          "`peft.target_modules`: layers.0.self_attn.o_proj has no bias. Remove it, or set `add_biases: true` to add one that starts at 0.",
       }),
     );
     expect(() => plan({ target_modules: "c_attn" })).toThrow("`c_attn` matches no linear layer");

@@ -71,10 +71,14 @@ describe("planBottleneck", () => {
   it.each<[object, string, string]>([
     [{ leave_out: [0, 1] }, "leave_out", "leaves no layer with an adapter."],
     [{ output_adapter: false }, "output_adapter", "leaves no layer with an adapter."],
-    [{ leave_out: [2] }, "leave_out", "names layer 2; the last of this model is 1."],
-    [{ reduction_factor: { 5: 2, default: 4 } }, "reduction_factor", "names layer 5; the last of this model is 1."],
+    [{ leave_out: [2] }, "leave_out", "includes layer 2, but this model's last layer is 1."],
+    [
+      { reduction_factor: { 5: 2, default: 4 } },
+      "reduction_factor",
+      "includes layer 5, but this model's last layer is 1.",
+    ],
     [{ reduction_factor: { 0: 2 } }, "reduction_factor", "has no entry for layer 1 and no default."],
-    [{ original_ln_after: false }, "original_ln_after", "drops the stream that came into the block"],
+    [{ original_ln_after: false }, "original_ln_after", "drops the stream before the block"],
     [{ config: "par_bn", original_ln_after: false }, "original_ln_after", "drops the stream"],
     [{ residual_before_ln: false }, "original_ln_after", "adds the stream twice"],
   ])("refuses %j, naming the field", (given, field, message) => {

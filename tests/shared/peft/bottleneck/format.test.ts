@@ -158,9 +158,9 @@ describe("folders that are refused", () => {
     withTensors(folder, change);
 
   it.each<[string, (folder: Folder) => Folder, string]>([
-    ["a norm before", field("ln_before", true), "ln_before must be false: adapters with a norm of their own"],
+    ["a norm before", field("ln_before", true), "ln_before must be false: adapters with their own norm"],
     ["a norm after", field("ln_after", true), "ln_after must be false"],
-    ["a gate", field("use_gating", true), "AdapterHub's gates average over the whole text, later tokens included"],
+    ["a gate", field("use_gating", true), "AdapterHub's gates average over the whole text, including later tokens"],
     ["gelu", field("non_linearity", "gelu"), "non_linearity must be relu, swish or silu"],
     [
       "hypercomplex layers",
@@ -175,11 +175,11 @@ describe("folders that are refused", () => {
     [
       "another method of AdapterHub",
       (folder) => withJson(folder, () => ({ config: { architecture: "lora", r: 8, alpha: 8 } })),
-      'AdapterHub\'s "lora" is not known here, `bottleneck` is',
+      'AdapterHub\'s "lora" is not supported, only its `bottleneck`',
     ],
     ["no widths", field("reduction_factor", { 0: 2 }), "reduction_factor has no entry for layer 1 and no default"],
     ["no layer", field("leave_out", [0, 1]), "leave_out leaves no layer with an adapter"],
-    ["another width", field("reduction_factor", 4), "has the shape [4, 32], but the base model needs [8, 32]"],
+    ["another width", field("reduction_factor", 4), "has shape [4, 32], but the base model needs [8, 32]"],
     ["another base", (folder) => withJson(folder, () => ({ hidden_size: 64 })), "for a model of width 64"],
     ["no name", (folder) => withJson(folder, () => ({ name: "" })), "adapter_config.json: name "],
     ["another name", (folder) => withJson(folder, () => ({ name: "x" })), "lacks the tensor"],
@@ -191,7 +191,7 @@ describe("folders that are refused", () => {
     [
       "a tensor too many",
       tensor((all) => all.set(`${K}.scaling`, { dtype: "F32", shape: [1], bytes: new Uint8Array(4) })),
-      `the tensor "${K}.scaling" belongs to no part of the adapter`,
+      `the tensor "${K}.scaling" matches no part of the adapter`,
     ],
     [
       "a tensor that is not finite",
@@ -206,7 +206,7 @@ describe("folders that are refused", () => {
         all.clear();
         all.set("bert.encoder.layer.0.x", value);
       }),
-      'the tensor "bert.encoder.layer.0.x" belongs to no layer',
+      'the tensor "bert.encoder.layer.0.x" matches no layer',
     ],
     [
       "peft's name for the file",
@@ -220,7 +220,7 @@ describe("folders that are refused", () => {
     [
       "both names for the file",
       (folder) => new Map(folder).set("adapter_model.safetensors", folder.get(WEIGHTS)!),
-      "the folder holds both adapter.safetensors and adapter_model.safetensors; leave the second out",
+      "the folder contains both adapter.safetensors and adapter_model.safetensors; remove the second",
     ],
     ["AdapterHub's pickle", (folder) => new Map(folder).set("pytorch_adapter.bin", new Uint8Array(1)), "is a pickle"],
   ])("%s", async (_name, change, message) => {

@@ -56,10 +56,10 @@ describe("planDora", () => {
   it.each<[Partial<DoraSettings>, string, string]>([
     [{ r: 99 }, "r", "must be from 1 to 16, got 99"],
     [{ target_modules: ["c_attn"] }, "target_modules", "matches no linear layer"],
-    [{ target_modules: ["q_proj", "embed_tokens"] }, "target_modules", "embed_tokens cannot be trained with dora"],
-    [{ target_modules: ".*" }, "target_modules", "embed_tokens cannot be trained with dora"],
-    [{ exclude_modules: "o_proj" }, "exclude_modules", "`o_proj` is none of the targeted layers"],
-    [{ rank_pattern: { o_proj: 2 } }, "rank_pattern", "`o_proj` is the first to fit none of the targeted layers"],
+    [{ target_modules: ["q_proj", "embed_tokens"] }, "target_modules", "dora cannot train embed_tokens"],
+    [{ target_modules: ".*" }, "target_modules", "dora cannot train embed_tokens"],
+    [{ exclude_modules: "o_proj" }, "exclude_modules", "`o_proj` matches none of the targeted layers"],
+    [{ rank_pattern: { o_proj: 2 } }, "rank_pattern", "`o_proj` is not the first match for any targeted layer"],
     [{ layers_to_transform: 9 }, "layers_to_transform", "there is no block 9"],
   ])("refuses %j", (changes, field, message) => {
     const plan = () => planDora({ config, settings: { ...goldenSettings("dora"), ...changes }, param });

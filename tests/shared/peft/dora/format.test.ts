@@ -99,7 +99,7 @@ describe("refusals say what is wrong", () => {
     [
       "a magnitude of another size",
       () => with0(({ data }) => f32([16], data.slice(0, 16))),
-      `the tensor ${M0} has the shape [16], but the base model needs [32]`,
+      `the tensor ${M0} has shape [16], but the base model needs [32]`,
     ],
     [
       "a magnitude that is not finite",
@@ -115,12 +115,12 @@ describe("refusals say what is wrong", () => {
     [
       "magnitudes where the configuration has none",
       () => withConfig(plain.folder, { use_dora: false }),
-      'lora_magnitude_vector" belongs to no part of the adapter',
+      'lora_magnitude_vector" matches no part of the adapter',
     ],
     [
       "an embedding among the targets",
       () => withConfig(plain.folder, { target_modules: ["q_proj", "embed_tokens"] }),
-      "use_dora in adapter_config.json goes with embed_tokens among the targets: embeddings whose length is trained are not served",
+      "use_dora in adapter_config.json is not supported with the target embed_tokens: a delta cannot scale embeddings",
     ],
     ["biases of factors", () => withConfig(plain.folder, { lora_bias: true }), "lora_bias in adapter_config.json"],
     ["an unknown field", () => withConfig(plain.folder, { something_new: 1 }), "something_new is not supported"],

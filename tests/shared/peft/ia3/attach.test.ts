@@ -77,7 +77,7 @@ describe("planIa3", () => {
       "an input that other layers share",
       { target_modules: ["q_proj", "down_proj"], feedforward_modules: ["q_proj"] },
       "peft.feedforward_modules",
-      "the input of layers.0.self_attn.q_proj cannot be scaled: that cannot be written as something that is added to the base: only the inputs of `down_proj`, and of `o_proj` where every query head has values of its own, can be scaled.",
+      "the input of layers.0.self_attn.q_proj cannot be scaled: only the inputs of `down_proj`, and of `o_proj` in models whose query heads all have their own values, can be scaled by a delta.",
     ],
     [
       "o_proj where query heads share values",
@@ -89,7 +89,7 @@ describe("planIa3", () => {
       "a module that is not targeted",
       { target_modules: ["k_proj"], feedforward_modules: ["down_proj"] },
       "peft.feedforward_modules",
-      "`peft.feedforward_modules`: layers.0.mlp.down_proj is not among the `target_modules`; name it there too.",
+      "`peft.feedforward_modules`: layers.0.mlp.down_proj is not in `target_modules`; add it there too.",
     ],
     ["a name of no module", { target_modules: ["c_attn"] }, "peft.target_modules", "`c_attn` matches no linear layer"],
     ["another", { feedforward_modules: ["fc1"] }, "peft.feedforward_modules", "`fc1` matches no linear layer"],

@@ -98,14 +98,14 @@ describe("refusals name the field", () => {
     [{ target_modules: null, target_parameters: ["x"] }, "adapter_config.json: target_modules"],
     [
       { target_modules: "(a" },
-      'adapter_config.json: target_modules is not a pattern that is read: "(a" has an opening parenthesis too many',
+      'adapter_config.json: target_modules has an unsupported pattern: "(a" has an unclosed parenthesis',
     ],
     [
       { exclude_modules: "a++" },
-      'adapter_config.json: exclude_modules is not a pattern that is read: "a++" has a possessive',
+      'adapter_config.json: exclude_modules has an unsupported pattern: "a++" has a possessive',
     ],
-    [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern is not a pattern that is read"],
-    [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern is not a pattern that is read: "[" has an opening bracket too many'],
+    [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern has an unsupported pattern"],
+    [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern has an unsupported pattern: "[" has an unclosed bracket'],
     [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj Too small"],
     [{ bias: "some" }, "adapter_config.json: bias Invalid"],
     [{ fan_in_fan_out: true }, "fan_in_fan_out is not supported; must be false or null"],
@@ -117,7 +117,7 @@ describe("refusals name the field", () => {
     [{ init_lora_weights: "corda" }, "init_lora_weights is not supported"],
     [
       { init_lora_weights: "pissa_niter_16" },
-      "init_lora_weights takes another part of the weight every time that it is read, since it is estimated from random vectors; save the adapter with path_initial_model_for_weight_conversion",
+      "init_lora_weights depends on random vectors, so its part of the weight cannot be reproduced; save the adapter with path_initial_model_for_weight_conversion",
     ],
     [{ modules_to_save: ["lm_head"] }, "modules_to_save is not supported; must be absent, null, false or empty"],
     [{ layer_replication: [[0, 1]] }, "layer_replication is not supported"],
@@ -136,7 +136,7 @@ describe("refusals name the field", () => {
 test("names that are no layer's are shown as far as a message goes", () => {
   const message = (targets: string | string[]) => namesNoLayer(targets).message;
   expect(message(["c_attn", "wq"])).toBe(
-    "target_modules in adapter_config.json (c_attn, wq) names no layer of the base model",
+    "target_modules in adapter_config.json (c_attn, wq) matches no layer of the base model",
   );
   expect(message(".*c_attn")).toContain("(.*c_attn)");
   expect(message(Array(1000).fill("c_attn"))).toContain(`(${"c_attn, ".repeat(25).slice(0, 197)}...)`);

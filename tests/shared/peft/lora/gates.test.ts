@@ -27,7 +27,7 @@ describe("loraGates", () => {
       expect.objectContaining({
         code: "invalid_request",
         param: "peft[1].init_lora_weights",
-        message: `\`peft[1].init_lora_weights\`: \`${init}\` starts from a part of the weight, of which gates would take some away; leave it out, or do without gates.`,
+        message: `\`peft[1].init_lora_weights\`: \`${init}\` starts from part of the weight, which gates would scale down; remove it, or turn off gates.`,
       }),
     );
   });

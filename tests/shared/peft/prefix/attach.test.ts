@@ -91,21 +91,21 @@ describe("planPrefix", () => {
   });
 
   it.each<[object, string, string]>([
-    [{ num_virtual_tokens: 60 }, "num_virtual_tokens", "60 positions before the text leave no room for it"],
+    [{ num_virtual_tokens: 60 }, "num_virtual_tokens", "60 positions leave no room for text"],
     [
       { encoder_hidden_size: 8 },
       "encoder_hidden_size",
-      "`peft.encoder_hidden_size` is not read without `prefix_projection`. Leave it out, or send both.",
+      "`peft.encoder_hidden_size` has no effect without `prefix_projection`. Remove it, or set both.",
     ],
     [
       { init_text: "abc", prefix_projection: true },
       "init_text",
-      "`peft.init_text` cannot go with `prefix_projection`, whose network no text can be turned into.",
+      "`peft.init_text` cannot be combined with `prefix_projection`, because a network cannot start from a text. Remove one of them.",
     ],
     [
       { init_text: "abc", init_weights: "zero" },
       "init_text",
-      "`peft.init_text` and `init_weights` each say how the prefix starts. Send one of them.",
+      "`peft.init_text` cannot be combined with `init_weights`, because both set the initial prefix. Remove one of them.",
     ],
   ])("refuses %j", (given, field, message) => {
     expect(() => plan(given)).toThrow(message);
@@ -169,7 +169,7 @@ describe("first values", () => {
         code: "invalid_request",
         param: "peft.init_text",
         message:
-          "`peft.init_text` has 3 tokens, but the prefix starts from 4: send a longer text, or fewer `num_virtual_tokens`.",
+          "`peft.init_text` has 3 tokens, but the prefix needs 4; send a longer text, or lower `num_virtual_tokens`.",
       }),
     );
   });

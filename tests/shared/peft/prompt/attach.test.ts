@@ -40,16 +40,16 @@ describe("planPrompt", () => {
   });
 
   it.each<[object, string, string]>([
-    [{ num_virtual_tokens: 57 }, "num_virtual_tokens", "57 positions before the text leave no room for it"],
+    [{ num_virtual_tokens: 57 }, "num_virtual_tokens", "57 positions leave no room for text"],
     [
       { prompt_tuning_init: "TEXT" },
       "prompt_tuning_init_text",
-      "`peft.prompt_tuning_init_text` is missing where `prompt_tuning_init` is `TEXT`. Send the text to start from.",
+      "`peft.prompt_tuning_init_text` is required when `prompt_tuning_init` is `TEXT`. Send the text to start from.",
     ],
     [
       { prompt_tuning_init: "RANDOM", prompt_tuning_init_text: "x" },
       "prompt_tuning_init_text",
-      "`peft.prompt_tuning_init_text` is not read where `prompt_tuning_init` is `RANDOM`. Leave it out.",
+      "`peft.prompt_tuning_init_text` has no effect when `prompt_tuning_init` is `RANDOM`. Remove it.",
     ],
   ])("refuses %j", (given, field, message) => {
     expect(() => plan(given)).toThrow(message);

@@ -50,12 +50,12 @@ describe("refusals name what is wrong", () => {
     [
       "another tensor",
       () => withTensors(plain.folder, (t) => t.set("prompt_encoder.embedding.weight", stored([1]))),
-      'the tensor "prompt_encoder.embedding.weight" belongs to no part of the adapter',
+      'the tensor "prompt_encoder.embedding.weight" matches no part of the adapter',
     ],
     [
       "a number of tokens that the file does not have",
       () => withConfig(plain.folder, { num_virtual_tokens: 6 }),
-      `the tensor prompt_embeddings has the shape [5, ${hiddenSize}], but the base model needs [6, ${hiddenSize}]`,
+      `the tensor prompt_embeddings has shape [5, ${hiddenSize}], but the base model needs [6, ${hiddenSize}]`,
     ],
     [
       "another base's width",

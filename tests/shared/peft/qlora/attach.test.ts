@@ -148,7 +148,7 @@ describe("settings", () => {
     const refused = (given: object) => QloraSettings.safeParse({ type: "qlora", ...given }).error?.issues[0];
     expect(refused({ bnb_4bit_quant_type: "fp4" })).toMatchObject({
       path: ["bnb_4bit_quant_type"],
-      message: "must be nf4: other 4-bit types are not trained on",
+      message: "must be nf4; other 4-bit types are not supported",
     });
     expect(refused({ load_in_8bit: true })).toMatchObject({ code: "unrecognized_keys" });
     expect(refused({ r: 0 })).toMatchObject({ path: ["r"] });
