@@ -18,7 +18,7 @@ const base: BaseAccess = {
   weight: () => Promise.reject(new Error("no format asks for a weight")),
 };
 
-/** Takes folders of one peft_type and says how many tensors they hold. */
+/** A format that recognises one peft_type and returns the number of tensors. */
 const format = (type: string): AdapterFormat => ({
   recognises: ({ peft_type }) => peft_type === type,
   read: ({ tensors }) => Promise.resolve({ method: type.toLowerCase(), delta: NO_DELTA, parameters: tensors.size }),
@@ -59,7 +59,7 @@ describe("readAdapterFolder", () => {
   });
 });
 
-describe("files that are refused", () => {
+describe("rejected files", () => {
   test.each<[string, (folder: Map<string, Uint8Array>) => unknown, string]>([
     ["no weights", (folder) => folder.delete(ADAPTER_WEIGHTS), "the folder lacks adapter_model.safetensors"],
     ["no configuration", (folder) => folder.delete(ADAPTER_CONFIG), "the folder lacks adapter_config.json"],
@@ -116,7 +116,7 @@ describe("adapterFiles", () => {
     );
   });
 
-  test("says what PyTorch's tools ask for, and is read the same", () => {
+  test("has the metadata that PyTorch's tools need, and survives a round trip", () => {
     expect(parseSafetensors(files.get(ADAPTER_WEIGHTS)!).metadata).toEqual({ format: "pt" });
     const { config, tensors } = parseAdapterFolder(files);
     expect(config).toEqual({ peft_type: "LORA", b: 1, a: [2] });

@@ -29,7 +29,7 @@ const interfaceOf = (changes: object) => ({
 });
 
 describe("requireOwnInterface", () => {
-  it("takes what is true of the decoders here", () => {
+  it("accepts an interface that matches the decoders", () => {
     requireOwnInterface(interfaceOf({}));
     requireOwnInterface(interfaceOf({ layer_ln_1: undefined, base_model: "model" }));
   });

@@ -48,7 +48,7 @@ describe("AdapterTensors", () => {
     );
   });
 
-  test("refuses what nobody took", () => {
+  test("rejects tensors that were not taken", () => {
     const some = tensors();
     expect(() => some.done()).toThrow('the tensor "a" matches no part of the adapter on this base model');
     const one = new AdapterTensors(new Map([["a", stored([1], [1])]]));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type PatternNode, parsePattern } from "../../../shared/peft/pattern-syntax.ts";
 
-/** The tree in a line: letters as those of "ab1." that they take, repetitions with their bounds. */
+/** The tree on one line: letters as the characters of "ab1." that they match, repetitions with their bounds. */
 function printed(node: PatternNode | { readonly problem: string }): string {
   if ("problem" in node) return node.problem;
   switch (node.kind) {
@@ -56,7 +56,7 @@ describe("parsePattern", () => {
     expect(parsePattern(source)).toEqual({ problem });
   });
 
-  it("refuses a pattern that nobody wrote by hand", () => {
+  it("rejects excessive patterns", () => {
     expect(parsePattern("a".repeat(2048))).not.toHaveProperty("problem");
     expect(parsePattern("a".repeat(2049))).toEqual({ problem: "has 2049 characters; at most 2048 are allowed" });
     const nested = (depth: number) => printed(parsePattern(`${"(".repeat(depth)}a${")".repeat(depth)}`));

@@ -25,7 +25,7 @@ const paths = (target: string | string[]) =>
   resolveTargetModules(config, target, "peft.target_modules").map(({ path }) => path);
 
 describe("namesModule", () => {
-  it("stands for the end of a path, after a dot", () => {
+  it("matches the end of a path after a dot", () => {
     const path = "layers.11.self_attn.q_proj";
     const names = ["q_proj", "self_attn.q_proj", path, `model.${path}`];
     expect(names.map((name) => namesModule(name, path))).toEqual([true, true, true, true]);
@@ -35,7 +35,7 @@ describe("namesModule", () => {
 });
 
 describe("resolveTargetModules", () => {
-  it("takes every linear layer of the blocks for all-linear, and not the head", () => {
+  it("selects every linear layer of the blocks for all-linear, but not the head", () => {
     expect(paths("all-linear")).toHaveLength(14);
     expect(paths("all-linear").slice(0, 2)).toEqual(["layers.0.self_attn.q_proj", "layers.0.self_attn.k_proj"]);
   });
@@ -47,7 +47,7 @@ describe("resolveTargetModules", () => {
     expect(() => paths("proj")).toThrow("`proj` matches no linear layer");
   });
 
-  it("gives the layers of a list in the model's order, each once", () => {
+  it("returns the layers of a list in the model's order, each once", () => {
     expect(paths(["v_proj", "self_attn.q_proj", "q_proj"])).toEqual([
       "layers.0.self_attn.q_proj",
       "layers.0.self_attn.v_proj",

@@ -80,7 +80,7 @@ describe("the settings", () => {
     expect(issue!.message).toContain(message);
   });
 
-  it("refuse what they do not know", () => {
+  it("reject unknown settings", () => {
     expect(parse({ rank: 3 }).error!.issues[0]).toMatchObject({ code: "unrecognized_keys", keys: ["rank"] });
   });
 });
@@ -132,7 +132,7 @@ describe("attachAdaLora", () => {
     }
   });
 
-  it("has a finite gradient where vectors are orthogonal to the last bit", async () => {
+  it("has a finite gradient if vectors are orthogonal to the last bit", async () => {
     const method = attach({ init_r: 1, target_r: 1 });
     const unit = new Map(
       [...method.initial].map(([name, { shape, data }]) => [
@@ -190,7 +190,7 @@ const livingRanks = (tensors: Readonly<Record<string, Tensor>>, { parameters }: 
 describe("a run", () => {
   const start = initialState(method.parameters, method.initial, method.afterStep!.memory);
 
-  it("learns, and ends with the ranks of its target; stopped in the middle it ends with the same bytes", async () => {
+  it("lowers the loss and reaches the target ranks; a stopped and resumed run ends with the same bytes", async () => {
     const losses: number[] = [];
     const living: number[] = [];
     const end = await train(executor, plan(), start, {

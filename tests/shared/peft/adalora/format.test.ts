@@ -45,7 +45,7 @@ describe("reading what peft wrote", () => {
     expect(layersOf(pruned.folder).scale).toBe(6 / (4 + 1e-5));
   });
 
-  it("takes the rank for an alpha that is not positive, as peft does", () => {
+  it("uses the rank if alpha is not positive, as peft does", () => {
     expect(layersOf(withConfig(whole.folder, { lora_alpha: 0 })).scale).toBe(4 / (4 + 1e-5));
     expect(layersOf(withConfig(whole.folder, { lora_alpha: -1 })).scale).toBe(4 / (4 + 1e-5));
   });
@@ -60,7 +60,7 @@ describe("reading what peft wrote", () => {
     { target_modules: ["q_proj", "v_proj", "mlp.down_proj", "o_proj"], exclude_modules: ".*o_proj" },
     { layers_to_transform: [0, 1], layers_pattern: "layers" },
     { layers_to_transform: [], layers_pattern: "" },
-    // Blocks are not asked for a module that is named by its whole path.
+    // A module named by its whole path is selected whatever its block.
     {
       target_modules: ["q_proj", "v_proj", "model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"],
       layers_to_transform: [0, 1],
@@ -84,7 +84,7 @@ describe("writing", () => {
     ["a rank pattern", pruned, "adalora-pruned"],
   ])("gives peft's tensors and fields back: %s", (_what, golden, name) => {
     const { rank_pattern: kept } = jsonOf(golden.folder) as { rank_pattern: Record<string, boolean[]> | null };
-    // The ranks as they were before peft cut them: E is 0 where the pattern says so.
+    // The ranks before peft removed them: E is 0 where the pattern is false.
     const layers = new Map(
       [...layersOf(golden.folder).layers].map(([path, factors]) => {
         const flags = kept?.[`model.${path}.lora_E`] ?? [true, true, true, true];
@@ -102,7 +102,7 @@ describe("writing", () => {
     }
   });
 
-  it("drops ranks whose E is 0, wherever they stand", () => {
+  it("drops ranks whose E is 0, at any position", () => {
     const factors = { a: f32([2, 3], [1, 2, 3, 4, 5, 6]), e: f32([3], [7, 0, 8]), b: f32([3, 2], [1, 2, 3, 4, 5, 6]) };
     expect(livingRanks(factors)).toEqual({
       a: f32([2, 2], [1, 3, 4, 6]),
@@ -114,7 +114,7 @@ describe("writing", () => {
 
 type Factors = Parameters<typeof livingRanks>[0];
 
-/** The factors with a rank of zeros wherever a flag is false. */
+/** The factors with a rank of zeros for every false flag. */
 function widened({ a, e, b }: Factors, flags: readonly boolean[]): Factors {
   const [inSize, rank] = a.shape as [number, number];
   const out = b.shape[1]!;
@@ -137,7 +137,7 @@ function widened({ a, e, b }: Factors, flags: readonly boolean[]): Factors {
   };
 }
 
-describe("refusals say what is wrong", () => {
+describe("errors say what is wrong", () => {
   const changed = (changes: Record<string, unknown>) => withConfig(pruned.folder, changes);
   const withPattern = (changes: Record<string, boolean[]>) => changed({ rank_pattern: { ...pattern, ...changes } });
 

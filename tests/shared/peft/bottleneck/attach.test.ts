@@ -92,7 +92,7 @@ describe("planBottleneck", () => {
   });
 });
 
-it("refuses a layer's number that no layer is found by", () => {
+it("rejects layer keys that match no layer", () => {
   for (const name of ["00", "01", "-1", "1.0"]) {
     const { error } = BottleneckSettings.safeParse({
       type: "bottleneck",
@@ -106,7 +106,7 @@ describe("first values", () => {
   const deviation = ({ data }: Tensor) =>
     Math.sqrt(Array.from(data as Float32Array).reduce((sum, value) => sum + value * value, 0) / data.length);
 
-  it("starts as the base where U is 0, and near it elsewhere", async () => {
+  it("starts as the base if U is 0, and near it otherwise", async () => {
     const golden = goldens.get("parallel")!;
     const base = await logitsOf(golden, NO_METHOD);
     const start = async (given: object) => {
@@ -151,7 +151,7 @@ describe("dropout", () => {
   const method = attach({ config: "houlsby", reduction_factor: 8, dropout: 0.5 });
   const masksOf = ({ inputs }: Graph) => inputs.map(({ name }) => name).filter((name) => name.endsWith("_dropout"));
 
-  it("asks for one mask per adapter, of what it adds, in training alone", () => {
+  it("needs one mask per adapter, for its output, and only in training", () => {
     expect(method.randomInputs(shape)[0]).toEqual({
       name: "layers.0.self_attn.adapter_dropout",
       shape: [2, 5, 32],
@@ -162,7 +162,7 @@ describe("dropout", () => {
     expect(attach({}).randomInputs(shape)).toEqual([]);
   });
 
-  it("scales what is kept: all kept at half the strength is the adapter, none kept is the base", async () => {
+  it("scales kept elements: keeping all at half strength equals the adapter, keeping none equals the base", async () => {
     const golden = goldens.get("houlsby")!;
     const values = goldenTensorsOf("houlsby");
     const halved = new Map(

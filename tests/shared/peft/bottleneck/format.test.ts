@@ -49,7 +49,7 @@ describe.each(GOLDEN_NAMES)("AdapterHub's %s", (name) => {
     expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(2e-5);
   });
 
-  it("is published as what reads back the same, whatever trained it", async () => {
+  it("survives a round trip through its folder", async () => {
     const settings = settingsFor(name);
     const values = goldenTensorsOf(name);
     const publish = { config, settings, seed: 1, values, weights, base: { id: "tiny", files: new Map() } };
@@ -63,7 +63,7 @@ describe.each(GOLDEN_NAMES)("AdapterHub's %s", (name) => {
   });
 });
 
-describe("what is written", () => {
+describe("the written folder", () => {
   const written = (name: Parameters<typeof settingsFor>[0]) => {
     const adapter = readBottlenecks(
       {
@@ -75,7 +75,7 @@ describe("what is written", () => {
     return writeBottleneckFolder(adapter, { bn: bnConfigOf(settingsFor(name)), model: config, baseModel: "tiny" });
   };
 
-  it("has the fields of AdapterHub's own, of which it leaves out those that are off", () => {
+  it("has AdapterHub's fields, except those for disabled features", () => {
     for (const name of GOLDEN_NAMES) {
       const theirs = jsonOf(bottleneckFolder(name));
       const { config: ours, ...rest } = jsonOf(written(name));
@@ -94,7 +94,7 @@ describe("what is written", () => {
     }
   });
 
-  it("says a whole factor with a point, without which `adapters` takes it for no number", () => {
+  it("writes an integral factor with a decimal point, which `adapters` needs", () => {
     const text = (name: Parameters<typeof written>[0]) => new TextDecoder().decode(written(name).get(CONFIG)!);
     expect(text("parallel")).toContain('"scaling": 4.0,');
     expect(text("houlsby")).toContain('"scaling": 1.0,');
@@ -104,7 +104,7 @@ describe("what is written", () => {
 });
 
 describe("other ways to save the same", () => {
-  it("takes a decoder's own names, any adapter's name and half precision", async () => {
+  it("accepts a bare decoder's keys, any adapter name and half precision", async () => {
     const folder = withTensors(bottleneckFolder("houlsby"), (tensors) => {
       for (const [key, tensor] of [...tensors]) {
         tensors.delete(key);
@@ -122,7 +122,7 @@ describe("other ways to save the same", () => {
     expect((await read(half)).parameters).toBe(1168);
   });
 
-  it("takes the interface that AdapterHub puts beside adapters of some models, if it is the decoder's own", async () => {
+  it("accepts AdapterHub's interface file if it matches the decoder", async () => {
     const saved = (parts: object) =>
       new Map(bottleneckFolder("houlsby")).set(
         "adapter_interface.json",
@@ -140,7 +140,7 @@ describe("other ways to save the same", () => {
     await expect(read(saved({ ...own, layer_pre_ffn: "mlp" }))).rejects.toThrow("layer_pre_ffn must be");
   });
 
-  it("takes a configuration that leaves its defaults out", async () => {
+  it("accepts a configuration without the fields that have defaults", async () => {
     const folder = withJson(bottleneckFolder("houlsby"), ({ config: bn }) => {
       const { mh_adapter, output_adapter, reduction_factor } = bn;
       const kept = { mh_adapter, output_adapter, reduction_factor, non_linearity: "SWISH" };
@@ -150,7 +150,7 @@ describe("other ways to save the same", () => {
   });
 });
 
-describe("folders that are refused", () => {
+describe("rejected folders", () => {
   const K = "model.layers.0.output_adapters.adapters.bn";
   const field = (name: string, value: unknown) => (folder: Folder) =>
     withJson(folder, ({ config: bn }) => ({ config: { ...bn, [name]: value } }));

@@ -126,7 +126,7 @@ describe("attachDora", () => {
       settings: { ...settings, type: "lora", target_modules },
     });
     const dora = attach(plain, "dora", { target_modules });
-    // Each norm takes one product with the weight and two among the factors, and nothing behind it.
+    // Each norm takes one product with the weight and two with the factors, and no gradient.
     const more = 3 * linearModules(config).length;
     for (const graph of [evaluationGraph, trainingGraph]) {
       const of = (method: typeof lora) => countMatmuls(graph({ config, method, shape }));
@@ -141,14 +141,14 @@ describe("dropout", () => {
   const shape = { rows: 2, tokens: 5 };
   const [mask] = method.randomInputs(shape);
 
-  it("asks for one mask per layer, of its input's shape, and for none at 0", () => {
+  it("needs one mask per layer, of its input's shape, and none at 0", () => {
     expect(method.randomInputs(shape)).toEqual([
       { name: `${path}.lora_dropout`, shape: [2, 5, config.hiddenSize], probability: 0.5 },
     ]);
     expect(attach(plain, "dora").randomInputs(shape)).toEqual([]);
   });
 
-  it("scales what the weight makes of the dropped input, beside what it makes of the whole", async () => {
+  it("scales the product with the dropped-out input separately from that with the whole input", async () => {
     const values = new Map([...trained("dora")].filter(([name]) => name.startsWith(path)));
     const under = async (fill: (i: number) => number, of: ReadonlyMap<string, Tensor> = values) => {
       const drawn = drawMasks([mask!], { seed: 1, step: 0, micro: 0 })[mask!.name]!;

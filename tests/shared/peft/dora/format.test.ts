@@ -30,7 +30,7 @@ describe("reading what peft wrote", () => {
       const golden = await peftGolden(name);
       const { delta, method, parameters } = await read(golden.folder, golden.base);
       expect(method).toBe("dora");
-      // Beside the head's adapter lies a copy of the base's own weight, which nobody trained.
+      // The head's adapter comes with an untrained copy of the base's weight.
       expect(parameters).toBe(golden.json.trainableParameters);
       const logits = await logitsOf(golden, served(golden.config, delta));
       expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(1e-4);
@@ -49,7 +49,7 @@ describe("reading what peft wrote", () => {
     },
   );
 
-  it("asks for the weights of its own layers alone", async () => {
+  it("reads only the weights of its own layers", async () => {
     const asked: string[] = [];
     const weight = (name: string) => {
       asked.push(name);
@@ -59,7 +59,7 @@ describe("reading what peft wrote", () => {
     expect(new Set(asked)).toEqual(new Set([...delta.linears.keys()].map(weightName)));
   });
 
-  it("serves lengths alone where the factors are zero", async () => {
+  it("serves only scales if the factors are zero", async () => {
     const golden = await peftGolden("dora-qwen2");
     const still = withTensors(golden.folder, (all) => {
       for (const [key, tensor] of all) {
@@ -87,7 +87,7 @@ describe("reading what peft wrote", () => {
   });
 });
 
-describe("refusals say what is wrong", () => {
+describe("errors say what is wrong", () => {
   const with0 = (change: (tensor: Tensor<"f32">) => Tensor<"f32">) =>
     withTensors(plain.folder, (all) => {
       const { shape, data } = change(goldenFile("dora", "adapter_model.safetensors").get(M0)!);

@@ -64,7 +64,7 @@ describe("planIa3", () => {
     expect(parameters.every(({ decay }) => !decay)).toBe(true);
   });
 
-  it("is served as one scale for each layer, and a bias where the layer has one", () => {
+  it("is served as one scale for each layer, and a bias if the layer has one", () => {
     const { kvHeads, headDim, ffnSize, layers } = plain.config;
     const kv = kvHeads * headDim;
     expect(plan().serving).toEqual({ rank: 0, vectors: layers * (2 * kv + ffnSize), columns: 0, positions: 0 });
@@ -124,7 +124,7 @@ describe("attachIa3", () => {
     expect(largestDifference(await logitsOf(plain, method, values), expected)).toBeLessThan(1e-4);
   });
 
-  it("moves the scale of o_proj's input to v_proj where every query head has its own values", async () => {
+  it("moves the scale of o_proj's input to v_proj if every query head has its own values", async () => {
     const config = { ...qwen2.config, kvHeads: qwen2.config.heads };
     const weights = new Map(initialWeights(config, 3));
     for (const [name, { shape, data }] of weights) {

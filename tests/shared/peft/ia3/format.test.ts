@@ -39,7 +39,7 @@ describe("folders by peft", () => {
     expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(1e-4);
   });
 
-  it("are refused where they scale inputs that no output can stand for", async () => {
+  it("are rejected for inputs that have no equivalent output", async () => {
     const golden = await peftGolden("ia3-inputs-qwen2");
     await expect(read(golden, golden.folder)).rejects.toMatchObject({
       code: "invalid_delta",
@@ -100,7 +100,7 @@ describe("writeIa3Folder", () => {
     expect(readScales(own, golden.config)).toEqual({ scales, values });
   });
 
-  it("names layers in the shortest way, those scaled at their input twice", async () => {
+  it("uses the shortest names, and lists layers scaled at their input twice", async () => {
     const config = async (name: string) => {
       const golden = await peftGolden(name);
       const { scales, values } = readScales(parseAdapterFolder(golden.folder), golden.config);
@@ -128,7 +128,7 @@ describe("writeIa3Folder", () => {
   });
 });
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   const kv = plain.config.kvHeads * plain.config.headDim;
   it.each<[string, () => ReadonlyMap<string, Uint8Array>, string]>([
     ["a missing tensor", () => withTensors(plain.folder, (t) => t.delete(K0)), `lacks the tensor ${K0}`],

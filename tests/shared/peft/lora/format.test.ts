@@ -50,7 +50,7 @@ const FOLDERS: readonly (readonly [name: string, parameters: number])[] = [
   ["bitfit-added", 320],
 ];
 
-/** A converted folder computes what the folder that it comes from does. */
+/** A converted folder computes the same as the original. */
 async function folderOf(name: string): Promise<PeftGolden> {
   const golden = await peftGolden(name.replace("-converted", ""));
   return name.endsWith("-converted") ? { ...golden, folder: goldenFiles(name) } : golden;
@@ -128,7 +128,7 @@ describe("writing", () => {
     for (const [field, value] of Object.entries(ours)) expect([field, value]).toEqual([field, theirs[field] ?? null]);
   });
 
-  test("target modules are short names where these are exact, paths where they are not", () => {
+  test("target modules are short names if those are exact, and whole paths otherwise", () => {
     const adapter = readFolder(goldenFolder("adapter"));
     const layers = new Map([...adapter.layers].filter(([path]) => path !== "layers.1.self_attn.v_proj"));
     const written = writeLoraFolder({ ...adapter, layers }, { model: goldenConfig, baseModel: "x" });
@@ -157,7 +157,7 @@ describe("writing", () => {
   });
 });
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   const other = { ...goldenConfig, hiddenSize: hiddenSize * 2 };
   test.each<[string, () => Map<string, Uint8Array>, string]>([
     [

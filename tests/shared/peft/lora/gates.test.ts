@@ -7,7 +7,7 @@ const gates = (given: object) =>
   loraGates({ config: goldenConfig, settings: LoraSettings.parse({ type: "lora", ...given }), param: "peft[1]" });
 
 describe("loraGates", () => {
-  it("has one for each layer, on B and what B has beside it", () => {
+  it("has one for each layer, on B and its bias", () => {
     expect(gates({ target_modules: ["layers.1.self_attn.q_proj"], lora_bias: true })).toEqual([
       {
         name: "layers.1.self_attn.q_proj.lora",

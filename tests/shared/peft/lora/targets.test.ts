@@ -14,7 +14,7 @@ const factors = (settings: object) =>
 const paths = (settings: object) => targets(settings).factors.map(({ path }) => path);
 
 describe("factorTargets", () => {
-  it("has the settings' rank and alpha where no pattern says otherwise, and the first pattern where one does", () => {
+  it("takes rank and alpha from the first matching pattern, or from the settings", () => {
     const settings = {
       target_modules: ["q_proj", "k_proj"],
       rank_pattern: { "layers.0.self_attn.*": 3, q_proj: 6 },
@@ -34,7 +34,7 @@ describe("factorTargets", () => {
     ]);
   });
 
-  it("leaves out what is excluded and what is in other blocks", () => {
+  it("omits excluded layers and other blocks", () => {
     const names = { target_modules: ["q_proj", "up_proj"] };
     const q1 = "layers.1.self_attn.q_proj";
     expect(paths({ ...names, exclude_modules: ["layers.0.self_attn.q_proj", "up_proj"] })).toEqual([q1]);
@@ -52,7 +52,7 @@ describe("factorTargets", () => {
   });
 });
 
-describe("what peft takes without effect, or does not take, is refused with the setting", () => {
+describe("settings that peft ignores or rejects are rejected by name", () => {
   it.each<[object, string, string]>([
     [{ r: 17 }, "r", "`peft.r` must be from 1 to 16, got 17: layers.0.self_attn.k_proj is 32 × 16"],
     [
@@ -143,7 +143,7 @@ describe("what peft takes without effect, or does not take, is refused with the 
     );
   });
 
-  it("a bias of layers that have none", () => {
+  it("training biases of layers without any", () => {
     expect(() => targets({ target_modules: "o_proj", bias: "lora_only" }, qwen)).toThrow(
       "`peft.bias`: the targeted layers have no biases to train",
     );
@@ -151,7 +151,7 @@ describe("what peft takes without effect, or does not take, is refused with the 
 });
 
 describe("biases", () => {
-  it("are all of the model's, or those of the targeted layers", () => {
+  it("are all biases of the model, or those of the targeted layers", () => {
     const biases = (bias: string) =>
       targets({ target_modules: ["q_proj", "o_proj"], bias }, qwen).biases.map(({ path }) => path.split(".").at(-1));
     expect(biases("none")).toEqual([]);

@@ -63,7 +63,7 @@ describe("planPrefix", () => {
   const { layers, kvHeads, headDim } = plain.config;
   const kv = kvHeads * headDim;
 
-  it("trains a key and a value of each layer for each position, and takes the positions", () => {
+  it("trains a key and a value of each layer for each position, and uses up the positions", () => {
     expect(plan({ num_virtual_tokens: 4 })).toEqual({
       parameters: [{ name: PREFIX, shape: [4, 2 * layers * kv], decay: true }],
       serving: { rank: 0, vectors: 0, columns: 0, positions: 4 },
@@ -84,7 +84,7 @@ describe("planPrefix", () => {
     expect(undecayed.map(({ name }) => name)).toEqual(["transform.0.bias", "transform.2.bias"]);
   });
 
-  it("lets the network learn at its own rate, which is lower", () => {
+  it("trains the network at its own, lower rate", () => {
     const rate = (given: object) => learningRateOf(settingsOf(given));
     expect([rate({}), rate({ prefix_projection: true })]).toEqual([60, 4]);
     expect(learningRateOf([settingsOf({}), settingsOf({ prefix_projection: true })])).toBe(4);
@@ -113,7 +113,7 @@ describe("planPrefix", () => {
   });
 });
 
-it("takes a network as wide as anybody needs, and none that only takes memory", () => {
+it("accepts any practical network width, and rejects excessive ones", () => {
   const widest = (encoder_hidden_size: number) =>
     PrefixSettings.safeParse({ type: "prefix", prefix_projection: true, encoder_hidden_size }).success;
   expect([8192, 8193].map(widest)).toEqual([true, false]);

@@ -33,7 +33,7 @@ it.each(["prefix", "prefix-qwen2", "prefix-tied", "prefix-projection"])(
   },
 );
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   it.each<[string, () => ReadonlyMap<string, Uint8Array>, string]>([
     [
       "no tensor",

@@ -40,7 +40,7 @@ it("does not mind how the prompt began", async () => {
   expect((await read(plain, withConfig(plain.folder, text))).delta).toEqual((await read(plain, plain.folder)).delta);
 });
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   it.each<[string, () => ReadonlyMap<string, Uint8Array>, string]>([
     [
       "no tensor",
