@@ -256,7 +256,9 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     );
     const served = await delta();
     if (served.prompt !== undefined || served.prefix !== undefined) {
-      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow("cannot be weighted: its weight must be 1, got 0.5");
+      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow(
+        "cannot be weighted: its weight must be 1, got 0.5",
+      );
       expect(() => sumDeltas([served, served].map((one) => ({ delta: one, weight: 1 })))).toThrow("at most one can");
       return;
     }
