@@ -5,14 +5,14 @@ import type { Adapter, AdapterFormat, BaseAccess } from "../peft/method.ts";
 import { SERVING_FILE } from "./canonical.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "./manifest.ts";
 
-/** Of one file: settings have no use for more, and reading them takes longer than reading as many bytes of tensors. */
+/** The limit for one file. Settings need no more, and JSON is slower to read than tensors of the same size. */
 const MAX_JSON_BYTES = 1 << 20;
-/** As many methods as a manifest names. */
+/** The number of methods that a manifest can list. */
 const MAX_ADAPTERS = 64;
 
 export interface UploadedParts {
   readonly adapters: readonly Adapter[];
-  /** Of a delta that was downloaded here or elsewhere; undefined for an adapter that other tools made. */
+  /** The manifest of a downloaded delta; undefined for an adapter made by another tool. */
   readonly manifest: Manifest | undefined;
 }
 
@@ -22,10 +22,10 @@ export interface UploadTarget extends BaseAccess {
 }
 
 /**
- * Reads a folder that holds one adapter, or a folder for each of several (`0-lora/`, `1-prefix/`), in order. Folders around
- * everything, as archivers make them, are taken off. The serving form is never read: it follows from the adapters.
+ * Reads a folder with one adapter, or with a subfolder for each of several (`0-lora/`, `1-prefix/`), in order. Outer folders
+ * that contain everything, as archivers make them, are removed. The serving form is never read: it follows from the adapters.
  *
- * Throws `invalid_delta` naming the file, field or tensor that is wrong, or the base that it was made for.
+ * Throws `invalid_delta`, naming the file, field or tensor that is wrong, or the base that the delta was made for.
  */
 export async function readAdapterParts(
   uploaded: ReadonlyMap<string, Uint8Array>,
@@ -35,7 +35,7 @@ export async function readAdapterParts(
   const files = withoutOuterFolder(uploaded);
   for (const [name, { length }] of files) {
     if (!name.endsWith(".json") || length <= MAX_JSON_BYTES) continue;
-    throw refuse(`${quoteName(name)} has ${length} bytes; at most ${MAX_JSON_BYTES} are read`);
+    throw refuse(`${quoteName(name)} has ${length} bytes; at most ${MAX_JSON_BYTES} are allowed`);
   }
   const bytes = files.get(MANIFEST_FILE);
   const manifest = bytes === undefined ? undefined : parseManifest(bytes);
@@ -52,13 +52,13 @@ export async function readAdapterParts(
   return { adapters, manifest };
 }
 
-/** The folders with an adapter, by name; "" is the top. Throws where files lie in none of them. */
+/** The folders that contain an adapter; "" is the top level. Throws for a file outside all of them. */
 function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string; files: Map<string, Uint8Array> }[] {
-  const ofWhole = new Set([MANIFEST_FILE, SERVING_FILE, "README.md"]);
+  const topLevelFiles = new Set([MANIFEST_FILE, SERVING_FILE, "README.md"]);
   const byFolder = new Map<string, Map<string, Uint8Array>>();
   for (const [path, bytes] of files) {
     const at = path.lastIndexOf("/");
-    if (at < 0 && ofWhole.has(path)) continue;
+    if (at < 0 && topLevelFiles.has(path)) continue;
     const folder = byFolder.get(path.slice(0, Math.max(at, 0))) ?? new Map<string, Uint8Array>();
     byFolder.set(path.slice(0, Math.max(at, 0)), folder.set(path.slice(at + 1), bytes));
   }
@@ -69,20 +69,20 @@ function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string;
   for (const name of names) {
     if (names.length > 1 && (name === "" || name.includes("/"))) {
       const [file] = byFolder.get(name)!.keys();
-      throw refuse(`${quoteName(name === "" ? file! : name)} lies outside the folders of the adapters`);
+      throw refuse(`${quoteName(name === "" ? file! : name)} is outside the folders of the adapters`);
     }
   }
   return names.map((name) => ({ name, files: byFolder.get(name)! }));
 }
 
 /** `2-lora` before `10-prefix`. */
-function byNumber(one: string, other: string): number {
-  const [a, b] = [Number.parseInt(one, 10), Number.parseInt(other, 10)];
+function byNumber(left: string, right: string): number {
+  const [a, b] = [Number.parseInt(left, 10), Number.parseInt(right, 10)];
   if (Number.isFinite(a) && Number.isFinite(b) && a !== b) return a - b;
-  return one < other ? -1 : 1;
+  return left < right ? -1 : 1;
 }
 
-/** Folders that everything lies in say nothing: they are how the whole was packed. */
+/** Removes the folders that contain everything, which only reflect how the archive was packed. */
 function withoutOuterFolder(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
   const [first = "", ...others] = files.keys();
   let shared = first.length;

@@ -1,7 +1,7 @@
 /**
- * A published delta: the adapters as others read them, their canonical serving form and the manifest, which agree with one
- * another. A delta of one adapter has its two files at the top, where peft looks for them; one of several has a folder for
- * each, `0-lora/`, `1-prefix/`, in order.
+ * A published delta: the adapters in the layouts of other tools, their canonical serving form, and the manifest. With one
+ * adapter, its two files are at the top level, where peft looks for them; with several, each has a folder, numbered in order:
+ * `0-lora/`, `1-prefix/`.
  */
 import { TrimtabError } from "../errors.ts";
 import { sha256Hex } from "../formats/digest.ts";
@@ -11,15 +11,15 @@ import { type CanonicalDelta, canonicalTensors, changesNothing, encodeCanonical,
 import { encodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.ts";
 import { sumDeltas } from "./sum.ts";
 
-/** What the caller knows about a delta; the rest of the manifest follows from the adapters. */
+/** The part of the manifest that the caller provides; the rest follows from the adapters. */
 export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
-  /** What made it, where that is more than the adapters' own methods. */
+  /** The methods that made the delta, if not just those of the adapters. */
   readonly methods?: readonly string[];
 }
 
 /**
  * The files of a delta. Equal adapters and provenance give equal bytes.
- * Throws `invalid_delta` when the adapters would change nothing, cannot act together, or add numbers that float32 cannot hold.
+ * Throws `invalid_delta` when the adapters would change nothing, cannot be combined, or overflow float32.
  */
 export async function writeDeltaFolder(
   adapters: readonly Adapter[],
@@ -29,18 +29,18 @@ export async function writeDeltaFolder(
   if (changesNothing(delta)) {
     throw new TrimtabError(
       "invalid_delta",
-      "the adapter changes nothing: everything that it would add is zero; train it for longer or with a higher rate",
+      "the adapter changes nothing, because everything it adds is zero; train it for longer or with a higher learning rate",
     );
   }
-  const overflown = [...canonicalTensors(delta)].find(([, { data }]) => !data.every(Number.isFinite));
-  if (overflown !== undefined) {
+  const overflowed = [...canonicalTensors(delta)].find(([, { data }]) => !data.every(Number.isFinite));
+  if (overflowed !== undefined) {
     throw new TrimtabError(
       "invalid_delta",
-      `the adapter has numbers that are too large: with its scale, ${overflown[0]} is not finite in 32-bit floats`,
+      `the adapter's numbers are too large: multiplied by its scale, ${overflowed[0]} overflows 32-bit floats`,
     );
   }
   const serving = encodeCanonical(delta);
-  // Whatever else trained beside it was trained on the same base.
+  // All adapters of a delta were trained on the same base.
   const quantisation = adapters.find((adapter) => adapter.quantisation !== undefined)?.quantisation;
   const manifest = encodeManifest({
     format: "trimtab.delta/1",
@@ -57,7 +57,7 @@ export async function writeDeltaFolder(
   return new Map([...files, [SERVING_FILE, serving], [MANIFEST_FILE, manifest]]);
 }
 
-/** A base's form as the manifest says it. */
+/** The quantisation of a base as the manifest records it. */
 function baseQuantization({ doubleQuantised }: Quantisation): NonNullable<Manifest["base_quantization"]> {
   return { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: doubleQuantised };
 }

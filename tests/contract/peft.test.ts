@@ -256,8 +256,10 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     );
     const served = await delta();
     if (served.prompt !== undefined || served.prefix !== undefined) {
-      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow("has no weight: it must be 1, got 0.5");
-      expect(() => sumDeltas([served, served].map((one) => ({ delta: one, weight: 1 })))).toThrow("only one can");
+      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow(
+        "cannot be weighted: its weight must be 1, got 0.5",
+      );
+      expect(() => sumDeltas([served, served].map((one) => ({ delta: one, weight: 1 })))).toThrow("at most one can");
       return;
     }
     const [half, both] = [

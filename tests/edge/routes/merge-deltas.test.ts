@@ -157,7 +157,7 @@ describe("modelFiles", () => {
       code: "invalid_request",
       param: "output",
       message:
-        "`output` cannot be model here: the delta has virtual tokens (prompt tuning), which no weight of the base can hold; serve it as a delta.",
+        "`output` cannot be model here: the delta has virtual tokens (prompt tuning), which cannot be merged into the base's weights; serve it as a delta.",
     });
   });
 

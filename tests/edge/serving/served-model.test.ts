@@ -103,7 +103,8 @@ describe("ServedModel.load", SLOW, () => {
     const folder = (changes: object): Folder => goldenBase().set("config.json", json({ ...config, ...changes }));
     await expect(load(await storeFolder(folder({ intermediate_size: 65 })))).rejects.toMatchObject({
       code: "invalid_model",
-      message: "model.layers.0.mlp.gate_proj.weight is [64, 32] in the weight file, but config.json makes it [65, 32]",
+      message:
+        "model.layers.0.mlp.gate_proj.weight has shape [64, 32] in the weight file, but config.json requires [65, 32]",
     });
     await expect(load(base, env.BLOBS, 18 * MIB)).rejects.toMatchObject({ code: "capacity_exceeded" });
   });

@@ -25,14 +25,14 @@ const read = (files: readonly [string, Uint8Array][], target = base) =>
 const text = (value: string) => new TextEncoder().encode(value);
 
 describe("one adapter", () => {
-  it("is read from the top, or from a folder around it", async () => {
+  it("is read from the top level, or from a folder around it", async () => {
     const { adapters, manifest } = await read(golden("adapter"));
     expect(manifest).toBeUndefined();
     expect(adapters.map(({ method }) => method)).toEqual(["lora"]);
     expect((await read(inside("my-adapter", golden("adapter")))).adapters).toEqual(adapters);
   });
 
-  it("comes with its manifest where it was published", async () => {
+  it("comes with its manifest if it was published", async () => {
     const { adapters } = await read(golden("adapter"));
     const provenance = {
       base_model: "tiny",
@@ -52,7 +52,7 @@ describe("one adapter", () => {
 });
 
 describe("several adapters", () => {
-  it("are read from their folders in the order of their numbers", async () => {
+  it("are read from their folders in numerical order", async () => {
     const folders = [...inside("10-lora", golden("rslora-patterns")), ...inside("2-lora", golden("adapter"))];
     const { adapters } = await read(folders);
     const [first] = (await read(golden("adapter"))).adapters;
@@ -60,19 +60,19 @@ describe("several adapters", () => {
     expect(adapters[0]).toEqual(first);
   });
 
-  it("are found in whatever folders lie around them all", async () => {
+  it("are found inside any outer folders", async () => {
     const folders = [...inside("one", golden("adapter")), ...inside("other", golden("rslora-patterns"))];
     const { adapters } = await read(folders);
     expect(adapters).toHaveLength(2);
     const packed: [string, Uint8Array][] = inside("runs/best", [["README.md", text("card")], ...folders]);
     expect((await read(packed)).adapters).toEqual(adapters);
     expect((await read(inside("best", folders))).adapters).toEqual(adapters);
-    // As peft saves an adapter that has a name.
+    // The way peft saves a named adapter.
     const named: [string, Uint8Array][] = [["README.md", text("card")], ...inside("one", golden("adapter"))];
     expect((await read(inside("best", named))).adapters).toEqual(adapters.slice(0, 1));
   });
 
-  it("say which of them is wrong", async () => {
+  it("are named in errors", async () => {
     const broken: [string, Uint8Array][] = [["1-lora/adapter_config.json", text(`{"peft_type":"LORA"}`)]];
     await expect(read([...inside("0-lora", golden("adapter")), ...broken])).rejects.toThrow(
       "1-lora/: the folder lacks adapter_model.safetensors",
@@ -82,23 +82,23 @@ describe("several adapters", () => {
 
 it.each<[string, [string, Uint8Array][], string]>([
   ["an empty folder", [], "the folder lacks adapter_config.json"],
-  ["only a card", [["README.md", text("hi")]], "the folder lacks adapter_config.json"],
+  ["only a model card", [["README.md", text("hi")]], "the folder lacks adapter_config.json"],
   [
     "files beside the folders",
     [...inside("0-lora", golden("adapter")), ...golden("adapter")],
-    '"adapter_config.json" lies outside the folders of the adapters',
+    '"adapter_config.json" is outside the folders of the adapters',
   ],
   [
     "a configuration as large as tensors",
     inside("0-lora", [["adapter_config.json", text(`{"peft_type":"${"X".repeat(1 << 20)}"}`)]]),
-    '"adapter_config.json" has 1048592 bytes; at most 1048576 are read',
+    '"adapter_config.json" has 1048592 bytes; at most 1048576 are allowed',
   ],
   [
-    "more adapters than a manifest has room for",
+    "more adapters than a manifest can list",
     Array.from({ length: 65 }, (_, n) => inside(`${n}-lora`, golden("adapter"))).flat(),
     "there are 65 adapters; a delta has at most 64",
   ],
-  ["a pickle", [...golden("adapter"), ["adapter_model.bin", text("x")]], "is a pickle, which can run code"],
+  ["a pickle", [...golden("adapter"), ["adapter_model.bin", text("x")]], "is a pickle file, which can run code"],
 ])("%s is refused", async (_name, files, message) => {
   await expect(read(files)).rejects.toThrow(message);
   await expect(read(files)).rejects.toMatchObject({ code: "invalid_delta" });

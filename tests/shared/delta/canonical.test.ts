@@ -28,7 +28,7 @@ const withLinears = (delta: CanonicalDelta, linears: CanonicalDelta["linears"]):
 });
 const Q0 = "layers.0.self_attn.q_proj";
 
-describe("what is served is what peft computes", () => {
+describe("the serving form computes what peft computes", () => {
   test.each(GOLDEN_ADAPTERS)("%s: W + AB gives peft's logits", async (name) => {
     const { config, weights } = goldenBase();
     const merged = new Map(weights);
@@ -102,7 +102,7 @@ describe("the serving file", () => {
     expect(decodeCanonical(encodeCanonical(full), goldenConfig)).toEqual(full);
   });
 
-  test("equal deltas have equal bytes and digests, whatever their order", async () => {
+  test("equal deltas have equal bytes and digests, in any order", async () => {
     const reversed = withLinears(delta, new Map([...delta.linears].reverse()));
     expect(encodeCanonical(reversed)).toEqual(encodeCanonical(delta));
     expect(await sha256Hex(encodeCanonical(reversed))).toBe(await sha256Hex(encodeCanonical(delta)));
@@ -124,16 +124,12 @@ describe("the serving file", () => {
   });
   const rows = goldenConfig.hiddenSize;
   test.each<[string, Uint8Array, string]>([
-    [
-      "another format",
-      changed(() => {}, "pt"),
-      'serving.safetensors says its format is "pt"; expected trimtab.serving/1',
-    ],
+    ["another format", changed(() => {}, "pt"), 'serving.safetensors has the format "pt"; expected trimtab.serving/1'],
     ["half a layer", changed((tensors) => tensors.delete(`${Q0}.B`)), `serving.safetensors lacks the tensor ${Q0}.B`],
     [
       "infinity",
       changed((tensors) => tensors.set(`${Q0}.A`, ones([rows, 4], Number.POSITIVE_INFINITY))),
-      "is not a finite number",
+      "is not finite",
     ],
   ])("%s is refused", (_name, bytes, message) => {
     expect(() => decodeCanonical(bytes, goldenConfig)).toThrow(message);
@@ -141,7 +137,7 @@ describe("the serving file", () => {
   });
 });
 
-describe("a delta that changes nothing is known", () => {
+describe("changesNothing", () => {
   const one = (module: CanonicalDelta["linears"] extends ReadonlyMap<string, infer M> ? M : never) =>
     withLinears(NO_DELTA, new Map([[Q0, module]]));
   const [ones, none] = [f32([1, 1], [1]), zeros([1, 1])];
@@ -154,16 +150,16 @@ describe("a delta that changes nothing is known", () => {
   });
 
   test.each<[string, CanonicalDelta, boolean]>([
-    ["no part at all", NO_DELTA, true],
+    ["no parts", NO_DELTA, true],
     ["trained factors", trained, false],
     ["B of zeros", one({ a: ones, b: none }), true],
     ["A of zeros", one({ a: none, b: ones }), true],
     ["a bias", one({ bias: f32([1], [1]) }), false],
     ["a scale of 1 and a bias of 0", one({ scale: f32([1], [1]), bias: f32([1], [0]) }), true],
     ["a scale", one({ scale: f32([1], [0.5]) }), false],
-    ["a bottleneck that goes nowhere", bottleneck(0, 0), true],
+    ["a bottleneck with U and u zero", bottleneck(0, 0), true],
     ["a bottleneck", bottleneck(1, 0), false],
-    ["a bottleneck with a bias alone", bottleneck(0, 1), false],
+    ["a bottleneck with only a bias", bottleneck(0, 1), false],
     ["an embedding of zeros", { ...NO_DELTA, embedding: { a: ones, b: none } }, true],
     ["an embedding", { ...NO_DELTA, embedding: { a: ones, b: ones } }, false],
     ["a prompt, even of zeros", { ...NO_DELTA, prompt: none }, false],

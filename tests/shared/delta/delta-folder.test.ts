@@ -33,13 +33,13 @@ const prompt: Adapter = {
 };
 
 describe("a published delta", () => {
-  test("says what made it, where that is more than its adapters do", async () => {
+  test("records methods beyond those of its adapters", async () => {
     const made = { ...provenance, methods: ["dora", "lora"], merge: { method: "linear", weights: [1, 1] } };
     const manifest = parseManifest((await writeDeltaFolder([await adapter("adapter")], made)).get("manifest.json")!);
     expect(manifest).toMatchObject({ methods: made.methods, merge: made.merge });
   });
 
-  test("is not one where its scale leaves 32-bit floats", async () => {
+  test("must not overflow 32-bit floats", async () => {
     const { delta, ...rest } = await adapter("adapter");
     const [[path, module]] = [...delta.linears] as [[string, { a: Tensor<"f32">; b: Tensor<"f32"> }]];
     const b = f32(
@@ -49,11 +49,11 @@ describe("a published delta", () => {
     const changed = { ...delta, linears: new Map([[path, { ...module, b }]]) };
     await expect(writeDeltaFolder([{ ...rest, delta: changed }], provenance)).rejects.toMatchObject({
       code: "invalid_delta",
-      message: expect.stringContaining(`with its scale, ${path}.B is not finite`),
+      message: expect.stringContaining(`multiplied by its scale, ${path}.B overflows`),
     });
   });
 
-  test("of one adapter has its files at the top, and a serving form and a manifest that agree", async () => {
+  test("of one adapter has its files at the top level, with a matching serving form and manifest", async () => {
     const one = await adapter("adapter");
     const files = await writeDeltaFolder([one], provenance);
     expect([...files.keys()].sort()).toEqual([
@@ -74,7 +74,7 @@ describe("a published delta", () => {
     });
   });
 
-  test("of several has a folder for each, and their sum to serve", async () => {
+  test("of several adapters has a folder for each, and serves their sum", async () => {
     const adapters = [await adapter("adapter"), prompt, await adapter("regex-targets-f16")];
     const files = await writeDeltaFolder(adapters, provenance);
     expect([...files.keys()].sort()).toEqual([
@@ -101,7 +101,7 @@ describe("a published delta", () => {
     expect(await write()).toEqual(await write());
   });
 
-  test("is refused where it would change nothing", async () => {
+  test("must change something", async () => {
     const one = await adapter("adapter");
     const linears = new Map([...one.delta.linears].map(([path, { a, b }]) => [path, { a: a!, b: zeros(b!.shape) }]));
     await expect(writeDeltaFolder([{ ...one, delta: { ...one.delta, linears } }], provenance)).rejects.toThrow(
@@ -112,9 +112,9 @@ describe("a published delta", () => {
     );
   });
 
-  test("is refused where its adapters cannot act together", async () => {
+  test("must have adapters that can be combined", async () => {
     await expect(writeDeltaFolder([prompt, prompt], provenance)).rejects.toThrow(
-      expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining("only one can") }),
+      expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining("at most one can") }),
     );
   });
 });

@@ -214,7 +214,7 @@ describe("what cannot go together", () => {
       "more positions together than the context has",
       [chosen({ type: "prompt", num_virtual_tokens: 30 }), chosen({ type: "prefix", num_virtual_tokens: 30 })],
       "",
-      "60 positions before the text leave no room",
+      "60 positions leave no room",
     ],
   ])("%s", (_name, choice, place, message) => {
     const refusal = expect.objectContaining({
