@@ -3,14 +3,22 @@
  * ready. What never became ready is swept, and what is deleted is first doomed together with its record.
  */
 import type { Database } from "./database.ts";
+import { objectModule } from "./module.ts";
 
 /** A trainer may take this long between an artefact and the publication that names it. */
 const PENDING_MS = 6 * 60 * 60 * 1000;
 const SWEEP_BATCH = 500;
 
-export function createBlobTable(db: Database): void {
-  db.run("CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, state TEXT NOT NULL, since INTEGER NOT NULL)");
-}
+export const blobs = objectModule({
+  schema: ["CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, state TEXT NOT NULL, since INTEGER NOT NULL)"],
+  open: (context) => ({
+    calls: {},
+    duty: {
+      run: () => sweepBlobs(context.db, context.env.BLOBS, context.now()),
+      next: () => nextBlobSweep(context.db),
+    },
+  }),
+});
 
 /** Records that bytes are about to be stored under `key`; a key that is ready stays so. */
 export function reserveBlob(db: Database, key: string, now: number): void {

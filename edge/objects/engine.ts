@@ -11,7 +11,7 @@ import { encodePrompts, tokenLimit } from "../serving/prompt.ts";
 import { encodeEvent, type GenerateRequest } from "../serving/protocol.ts";
 import { requestedDeltas } from "../serving/requested-deltas.ts";
 import { ServedModel } from "../serving/served-model.ts";
-import { artefactId } from "./tenant/artefacts.ts";
+import { artefactId } from "./tenant/artefact-rows.ts";
 
 /**
  * Models live at module scope: they outlive the object, which is dropped when it has been idle for some seconds, and come

@@ -13,7 +13,7 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
     const key = parseKey(bearer(c));
     if (key === undefined) throw wrongKey();
     const object = tenantObject(c.env, key.tenant);
-    const { requests, tokens, refused } = await object.authorise(await hashSecret(key.secret), kind);
+    const { requests, tokens, refused } = await object.account.authorise(await hashSecret(key.secret), kind);
     c.set("allowances", { requests, tokens });
     if (refused !== null) {
       const { limit } = refused.what === "requests" ? requests : tokens;

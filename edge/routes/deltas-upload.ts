@@ -17,9 +17,9 @@ import { FolderReader } from "../blobs/folder-reader.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.ts";
 import { StoredWeights } from "../blobs/stored-weights.ts";
-import type { ReadyBase } from "../objects/dispatcher/registry.ts";
+import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { unknownModel } from "../objects/unknown-model.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { publishFolder } from "./publish-folder.ts";
@@ -60,7 +60,7 @@ deltasUpload.openapi(upload, async (c) => {
     const { filename, sha256, model, suffix } = received;
     const { replay, asked } = await identify([filename, sha256, model, suffix]);
     if (replay !== null) return replay as never;
-    const base = await dispatcherObject(c.env).readyBase(model);
+    const base = await dispatcherObject(c.env).bases.ready(model);
     if (base === null) throw unknownModel(model);
     const files = await deltaFiles(c, received, base);
     const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, asked);
@@ -106,7 +106,7 @@ async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: Read
   const ids = new Set([named, folder]);
   if (ids.has(base.id)) return;
   for (const id of ids) {
-    const other = await dispatcherObject(c.env).readyBase(id);
+    const other = await dispatcherObject(c.env).bases.ready(id);
     if (other === null || other.digest === base.digest) continue;
     throw new TrimtabError(
       "invalid_delta",

@@ -56,13 +56,15 @@ const remove = createRoute({
 export const deltas = subApp();
 deltas.use("*", tenantAuth());
 
-deltas.openapi(list, async (c) => c.json(await c.var.caller.object.listDeltas(c.req.valid("query")), 200));
-deltas.openapi(get, async (c) => c.json(await c.var.caller.object.delta(c.req.valid("param").delta_id), 200));
-deltas.openapi(remove, async (c) => c.json(await c.var.caller.object.deleteDelta(c.req.valid("param").delta_id), 200));
+deltas.openapi(list, async (c) => c.json(await c.var.caller.object.deltas.list(c.req.valid("query")), 200));
+deltas.openapi(get, async (c) => c.json(await c.var.caller.object.deltas.get(c.req.valid("param").delta_id), 200));
+deltas.openapi(remove, async (c) =>
+  c.json(await c.var.caller.object.deltas.delete(c.req.valid("param").delta_id), 200),
+);
 
 deltas.openapi(content, async (c) => {
   const { delta_id } = c.req.valid("param");
-  const folder = await c.var.caller.object.deltaFolder(delta_id);
+  const folder = await c.var.caller.object.deltas.folder(delta_id);
   return new Response(archive(new FolderReader(c.env.BLOBS, folder), folder), {
     headers: {
       "content-type": "application/octet-stream",

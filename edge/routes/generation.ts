@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { AskedDelta } from "../objects/tenant/resolve.ts";
+import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
   decodeEvents,
   type GenerateEvent,
@@ -15,7 +15,7 @@ import type { AppEnv } from "./app-env.ts";
 /** What a chat or completion request asks of the Engine. */
 export interface Asked {
   readonly model: string;
-  readonly deltas: readonly AskedDelta[];
+  readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
 }
@@ -35,7 +35,7 @@ export interface Generation {
  */
 export async function generate(c: Context<AppEnv>, asked: Asked): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const model = await caller.object.resolveModel(asked.model, asked.deltas);
+  const model = await caller.object.models.resolve(asked.model, asked.deltas);
   const { prompt, sampling } = asked;
   const request: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
@@ -73,7 +73,7 @@ async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, vo
       yield event;
     }
   } finally {
-    c.executionCtx.waitUntil(c.var.caller.object.charge(used));
+    c.executionCtx.waitUntil(c.var.caller.object.account.charge(used));
   }
 }
 

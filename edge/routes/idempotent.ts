@@ -8,9 +8,10 @@ import { errorReply } from "./error-reply.ts";
 
 /** An object that remembers replies. */
 export interface ReplyStore {
-  claim(asked: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
-  settle(asked: Idempotency, reply: StoredReply): Promise<void>;
-  abandon(asked: Idempotency): Promise<void>;
+  readonly idempotency: {
+    claim(request: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
+    settle(request: Idempotency, reply: StoredReply): Promise<void>;
+  };
 }
 
 /** How long a claim holds that never came to a reply: longer than the request that made it can take. */
@@ -22,12 +23,12 @@ const STALE_MS = 60_000;
  */
 export async function once<T extends Response>(
   c: Context<AppEnv>,
-  store: ReplyStore,
+  { idempotency }: ReplyStore,
   create: (asked: Idempotency | null) => Promise<T>,
 ): Promise<T> {
   const asked = await idempotencyOf(c, c.var.bodyDigest);
   if (asked === null) return create(null);
-  const before = await store.claim({ ...asked, staleMs: STALE_MS });
+  const before = await idempotency.claim({ ...asked, staleMs: STALE_MS });
   if (before !== null) return replay(before) as T;
   let reply: Response;
   try {
@@ -35,7 +36,7 @@ export async function once<T extends Response>(
   } catch (error) {
     reply = errorReply(error);
   }
-  await store.settle(asked, { status: reply.status, body: await reply.clone().text() });
+  await idempotency.settle(asked, { status: reply.status, body: await reply.clone().text() });
   return reply as T;
 }
 

@@ -1,4 +1,4 @@
-import type { QueueCounts } from "../objects/dispatcher/queue.ts";
+import type { QueueCounts } from "../objects/dispatcher/queue-rows.ts";
 
 /** Requests that this isolate answered, by method and status; a counter that starts over with the isolate. */
 const requests = new Map<string, number>();

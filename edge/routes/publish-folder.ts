@@ -1,8 +1,9 @@
-import { type ArtefactKind, checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
+import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
+import { checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
 import type { Delta, Model } from "../../shared/api/models.ts";
 import { hex, sha256Hex } from "../../shared/formats/digest.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
-import type { Remote } from "../objects/remote.ts";
+import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 
 /** A file's bytes, or what makes them in pieces where they would not fit in memory: once to measure, once to store. */
@@ -30,12 +31,12 @@ export async function publishFolder(
   checkFileList(kind, listed, "file");
   const digest = await folderDigest(listed);
   const place = { kind, digest, names: listed.map(({ name }) => name) };
-  const prefix = await tenant.beginArtefactFiles(place);
+  const prefix = await tenant.artefacts.beginFiles(place);
   try {
     for (const file of listed) await store(bucket, prefix + file.name, files.get(file.name)!, file);
-    return await tenant.addArtefact({ result: { kind, digest, files: listed }, base, suffix }, asked);
+    return await tenant.artefacts.add({ result: { kind, digest, files: listed }, base, suffix }, asked);
   } catch (error) {
-    await tenant.dropArtefactFiles(place);
+    await tenant.artefacts.dropFiles(place);
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { TenantId } from "../../shared/api/ids.ts";
 import { requestError } from "../../shared/api/parse.ts";
 import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
-import type { Hold } from "../objects/tenant/leases.ts";
+import type { Hold } from "../objects/hold.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** A sub-app whose validators throw the error that names the field. */

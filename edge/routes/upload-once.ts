@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { type Idempotency, mismatch } from "../objects/idempotency.ts";
-import type { Remote } from "../objects/remote.ts";
+import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import type { AppEnv } from "./app-env.ts";
 import { idempotencyOf, replay } from "./idempotent.ts";
@@ -27,7 +27,7 @@ export async function uploadOnce<T extends Response>(
   const keyed = await idempotencyOf(c, "");
   if (keyed === null) return run(async () => ({ replay: null, asked: null }));
   const claimed = { key: keyed.key, provisional: `upload ${crypto.randomUUID()}` };
-  const before = await tenant.claimUpload({ ...claimed, staleMs: STALE_MS });
+  const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: STALE_MS });
   let asked: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
   try {
     return await run(async (sent) => {
@@ -36,12 +36,12 @@ export async function uploadOnce<T extends Response>(
         if (before.fingerprint !== fingerprint) throw mismatch();
         return { replay: replay(before.reply), asked: null };
       }
-      await tenant.identifyUpload(claimed, fingerprint);
+      await tenant.idempotency.identifyUpload(claimed, fingerprint);
       asked = { key: claimed.key, fingerprint };
       return { replay: null, asked };
     });
   } catch (error) {
-    if (before === null) await tenant.abandon(asked);
+    if (before === null) await tenant.idempotency.abandon(asked);
     throw error;
   }
 }

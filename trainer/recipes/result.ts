@@ -1,4 +1,4 @@
-import type { ArtefactKind } from "../../shared/api/artefacts.ts";
+import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
 import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { publishMethods } from "../../shared/peft/combine.ts";

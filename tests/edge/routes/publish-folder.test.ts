@@ -20,7 +20,7 @@ it("leaves nothing behind when the store fails halfway", async () => {
   const publish = (to: R2Bucket) =>
     publishFolder(to, tenant, { kind: "delta", files: folder, base, suffix: null }, null);
   await expect(publish(bucket)).rejects.toThrow("the store went away");
-  expect((await tenant.listDeltas({ after: undefined, limit: 10 })).data).toEqual([]);
+  expect((await tenant.deltas.list({ after: undefined, limit: 10 })).data).toEqual([]);
   await vi.waitFor(async () => {
     expect((await api.env.BLOBS.list({ prefix: "tenants/publish-owner/" })).objects).toEqual([]);
   });

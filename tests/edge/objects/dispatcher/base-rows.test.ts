@@ -11,8 +11,9 @@ import {
   readyBase,
   requireBaseModel,
   sweepPendingBases,
-} from "../../../../edge/objects/dispatcher/registry.ts";
-import { createDispatcherTables } from "../../../../edge/objects/dispatcher/schema.ts";
+} from "../../../../edge/objects/dispatcher/base-rows.ts";
+import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
+import { updateSchema } from "../../../../edge/objects/schema.ts";
 import { withDatabase } from "../../support/database.ts";
 
 const sha256 = "0".repeat(64);
@@ -24,7 +25,7 @@ const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.
 const base = { id: "b", files, digest: "1".repeat(64) };
 const withRegistry = (body: (db: Database) => void) =>
   withDatabase((db) => {
-    createDispatcherTables(db);
+    updateSchema(db, DISPATCHER_MODULES);
     body(db);
   });
 
