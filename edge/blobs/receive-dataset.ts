@@ -1,4 +1,5 @@
-import { type Example, parseTrainingLine } from "../../shared/data/training-lines.ts";
+import type { Example } from "../../shared/data/example.ts";
+import { parseTrainingLine } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createJsonlReader } from "../../shared/formats/jsonl.ts";
 import { LIMITS } from "../../shared/limits.ts";
