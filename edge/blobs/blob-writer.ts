@@ -26,12 +26,12 @@ export class BlobWriter {
   async write(chunk: Uint8Array): Promise<void> {
     await this.#hash.write(chunk);
     this.#bytes += chunk.byteLength;
-    for (let rest = chunk; rest.byteLength > 0; ) {
-      const taken = rest.subarray(0, PART_BYTES - this.#filled);
+    for (let unwritten = chunk; unwritten.byteLength > 0; ) {
+      const taken = unwritten.subarray(0, PART_BYTES - this.#filled);
       this.#reserve(this.#filled + taken.byteLength);
       this.#part.set(taken, this.#filled);
       this.#filled += taken.byteLength;
-      rest = rest.subarray(taken.byteLength);
+      unwritten = unwritten.subarray(taken.byteLength);
       if (this.#filled === PART_BYTES) await this.#flush();
     }
   }

@@ -16,7 +16,7 @@ export class UploadedFolder {
 
   /** The bytes of a file, or of a part of it. */
   async read(name: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    // An empty range cannot be asked for.
+    // R2 refuses an empty range.
     if (range?.length === 0) return new Uint8Array();
     const object = await this.#bucket.get(this.#prefix + name, range === undefined ? {} : { range });
     if (object === null) throw this.#missing(name);

@@ -64,7 +64,7 @@ adminModels.use("*", tokenAuth("ADMIN_TOKEN"));
 adminModels.openapi(announce, async (c) => {
   const dispatcher = dispatcherObject(c.env);
   const base = c.req.valid("json");
-  return once(c, dispatcher, async (asked) => c.json(await dispatcher.bases.announce(base, asked), 200));
+  return once(c, dispatcher, async (key) => c.json(await dispatcher.bases.announce(base, key), 200));
 });
 
 adminModels.openapi(get, async (c) => c.json(await dispatcherObject(c.env).bases.get(c.req.valid("param").id), 200));

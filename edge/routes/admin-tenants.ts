@@ -103,8 +103,8 @@ adminTenants.use("*", tokenAuth("ADMIN_TOKEN"));
 
 adminTenants.openapi(create, async (c) => {
   const tenant = c.req.valid("json");
-  return once(c, dispatcherObject(c.env), async (asked) =>
-    c.json(await tenantObject(c.env, tenant.id).account.create(tenant, asked), 200),
+  return once(c, dispatcherObject(c.env), async (key) =>
+    c.json(await tenantObject(c.env, tenant.id).account.create(tenant, key), 200),
   );
 });
 
@@ -121,12 +121,12 @@ adminTenants.openapi(usage, async (c) =>
 adminTenants.openapi(createKey, async (c) => {
   const { tenant } = c.req.valid("param");
   const object = tenantObject(c.env, tenant);
-  const asked = await idempotencyOf(c, c.var.bodyDigest);
+  const idempotency = await idempotencyOf(c, c.var.bodyDigest);
   // The same Idempotency-Key derives the same secret again, so that no reply with a secret in it has to be kept.
   const secret =
-    asked === null
+    idempotency === null
       ? newSecret(random)
-      : await derivedSecret(c.env.ADMIN_TOKEN ?? "", await object.keys.salt(asked, newSecret(random)));
+      : await derivedSecret(c.env.ADMIN_TOKEN ?? "", await object.keys.salt(idempotency, newSecret(random)));
   const name = c.req.valid("json").name ?? null;
   const key = await object.keys.add({ name, hash: await hashSecret(secret), hint: secret.slice(-4) });
   return c.json({ ...key, key: formatKey(tenant, secret) }, 200);

@@ -2,7 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { Deleted } from "../../shared/api/lists.ts";
 import { Delta, DeltaList, DeltaListQuery } from "../../shared/api/models.ts";
-import { SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { tarEnd, tarEntry } from "../../shared/formats/tar.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";

@@ -94,7 +94,7 @@ files.openapi(upload, async (c) => {
         await tenant.files.drop(id);
         return identified.replay as never;
       }
-      return c.json(await tenant.files.finish(id, received, identified.asked), 200);
+      return c.json(await tenant.files.finish(id, received, identified.key), 200);
     } catch (error) {
       await tenant.files.drop(id);
       throw error;

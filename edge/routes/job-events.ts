@@ -4,7 +4,7 @@ import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import { sseData, sseResponse } from "./sse.ts";
 
-/** How long the tenant is asked to wait for an event; a comment line keeps the connection open in between. */
+/** How long the tenant waits for an event before it answers; a comment line then keeps the connection open. */
 const WAIT_MS = 10_000;
 
 /** A job's events as they happen, oldest first, until the job has ended; then `[DONE]`. */

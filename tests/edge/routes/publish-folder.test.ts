@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
+import type { FileContents } from "../../../edge/blobs/file-contents.ts";
 import { tenantObject } from "../../../edge/objects/remote.ts";
-import { type FileContents, publishFolder } from "../../../edge/routes/publish-folder.ts";
+import { publishFolder } from "../../../edge/routes/publish-folder.ts";
 import { Api } from "../support/api.ts";
 import { tinyDelta } from "../support/tiny-base.ts";
 
