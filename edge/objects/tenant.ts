@@ -23,7 +23,7 @@ export class Tenant extends DurableObject<Env> implements Invoked {
       (host) => new TenantContext(host, () => this.env, TENANT_MODULES),
     );
     this.calls = this.#host.calls;
-    // An object that was only ever asked for stores nothing; a tenant may be older than some of its modules.
+    // An object of a tenant that was never created stores nothing; a tenant may be older than some of its modules.
     if (this.#host.context.isCreated()) this.#host.context.createTables();
   }
 

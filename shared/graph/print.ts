@@ -1,4 +1,5 @@
-import { formatType, type Graph, type Node } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
+import { formatType } from "./value-type.ts";
 
 /** One line a node, stable under equal graphs, so that a printed graph can be kept as a snapshot and compared. */
 export function printGraph(graph: Graph): string {

@@ -2,7 +2,7 @@
  * Where the assistant's turns are in a rendered conversation, for templates that nobody here has seen before.
  */
 import { TrimtabError } from "../errors.ts";
-import type { ChatMessage } from "./chat-template.ts";
+import type { ChatMessage } from "./chat-message.ts";
 import type { TextPiece } from "./tokenizer.ts";
 
 /** A turn's text [start, end) in the rendered conversation, with the control token that ends it where there is one. */

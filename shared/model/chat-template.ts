@@ -6,19 +6,11 @@
  * template's control tokens the characters are put back, so that they are encoded as the plain text they are.
  */
 import { TrimtabError } from "../errors.ts";
+import type { ChatMessage } from "./chat-message.ts";
 import { assistantSpans, type Span } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
 import { compileTemplate } from "./template-sandbox.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
-
-/** One turn. Other fields (`name`, `tool_calls`, …) are passed to the template as they are. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-  /** 0: learn nothing from this assistant turn. */
-  readonly weight?: number | undefined;
-  readonly [field: string]: unknown;
-}
 
 export interface ChatOptions {
   /** Descriptions of the tools that the model may call, in the template's own form. */

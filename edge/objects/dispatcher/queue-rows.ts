@@ -1,6 +1,6 @@
 /**
- * The job queue: a row per job that a trainer may work on. Delivery is at least once; that a job is published once is
- * the tenant's affair, which knows the newest fence.
+ * The job queue: a row per job that a trainer may work on. Delivery is at least once; that a job is published only once is up
+ * to its tenant, which knows the newest fence.
  */
 
 import type { JobStatus } from "../../../shared/api/jobs.ts";
@@ -25,7 +25,7 @@ export interface QueueRow extends QueuedJob {
   readonly attempts: number;
 }
 
-/** A trainer that has not asked for this long is taken for gone. */
+/** A trainer that has not asked for work for this long is taken to be gone. */
 const TRAINER_SEEN_MS = 2 * 60 * 1000;
 
 /** Puts a job in the queue; one that is in it already stays where it is. */
@@ -45,8 +45,8 @@ export interface Taker {
 }
 
 /**
- * Leases the oldest job that the trainer can run. A job whose executor no trainer of the last minutes offers goes to whoever
- * asks: it will fail with a message that says what to install, instead of waiting for ever.
+ * Leases the oldest job that the trainer can run. A job whose executor no recent trainer offers goes to any trainer: it fails with
+ * a message that says what to install, instead of waiting for ever.
  */
 export function takeJob(db: Database, taker: Taker, now: number): QueueRow | undefined {
   db.run("DELETE FROM trainers WHERE seen_at < ?", now - TRAINER_SEEN_MS);
@@ -87,8 +87,8 @@ export function findQueued(db: Database, job: string): QueueRow | undefined {
 }
 
 /**
- * Prolongs a lease; a lapsed one that nobody else has taken is taken up again. Returns its seconds, undefined where the job is
- * not in the queue under this fence.
+ * Extends a lease; a lapsed one that nobody else has taken is renewed. Returns its seconds, undefined where the job is not in
+ * the queue under this fence.
  */
 export function extendLease(db: Database, hold: { job: string; fence: number }, now: number): number | undefined {
   const row = findQueued(db, hold.job);
@@ -97,7 +97,7 @@ export function extendLease(db: Database, hold: { job: string; fence: number }, 
   return row.lease_seconds;
 }
 
-/** A new checkpoint was stored: the job gets on, so its attempts count from the beginning. */
+/** A new checkpoint was stored: the job makes progress, so its attempts are counted from the start. */
 export function noteProgress(db: Database, hold: { job: string; fence: number }): void {
   db.run("UPDATE queue SET attempts = 1 WHERE job = ? AND fence = ?", hold.job, hold.fence);
 }
@@ -112,8 +112,8 @@ export function releaseJob(db: Database, hold: { job: string; fence: number }): 
 }
 
 /**
- * Takes a job out of the queue for good; `ended` counts it once. With a `fence`, only while that is the job's newest: one that
- * was put in the queue anew, while somebody was asked about it, stays.
+ * Takes a job out of the queue for good; `ended` counts it once. With a `fence`, only while that is the job's newest: a job that
+ * was queued again in the meantime stays.
  */
 export function removeJob(db: Database, job: string, ended: JobStatus | null, fence?: number): void {
   const removed = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", job, fence ?? null) > 0;
@@ -131,7 +131,7 @@ export function lapsedLeases(db: Database, now: number): QueueRow[] {
   return db.all<QueueRow>("SELECT * FROM queue WHERE state = 'leased' AND lease_until <= ? ORDER BY n LIMIT 100", now);
 }
 
-/** Whether a job has had all its leases without getting anywhere. */
+/** Whether a job has used up its leases without making progress. */
 export function isExhausted(row: QueueRow): boolean {
   return row.attempts >= LIMITS.leasesWithoutProgress;
 }
@@ -145,7 +145,7 @@ export function requeue(db: Database, row: QueueRow): void {
   );
 }
 
-/** Has a lapsed lease looked at again later: its end could not be told to the tenant. */
+/** Looks at a lapsed lease again later, because the tenant could not be told. */
 export function postponeLapse(db: Database, row: QueueRow, until: number): void {
   db.run(
     "UPDATE queue SET lease_until = ? WHERE job = ? AND fence = ? AND state = 'leased'",
@@ -155,7 +155,7 @@ export function postponeLapse(db: Database, row: QueueRow, until: number): void 
   );
 }
 
-/** When the next lease lapses, in milliseconds; null: none is out. */
+/** When the next lease lapses, in milliseconds; null where none is held. */
 export function nextLapse(db: Database): number | null {
   return db.get<{ at: number | null }>("SELECT min(lease_until) AS at FROM queue WHERE state = 'leased'")?.at ?? null;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatShape, formatType, sameShape } from "../../../shared/graph/graph.ts";
+import { formatShape, formatType, sameShape } from "../../../shared/graph/value-type.ts";
 
 describe("shapes and types as text", () => {
   it("show names and numbers alike", () => {

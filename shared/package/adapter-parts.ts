@@ -1,9 +1,9 @@
+import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "../delta/manifest.ts";
+import { SERVING_FILE } from "../delta/serving-file.ts";
 import { TrimtabError } from "../errors.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { ADAPTER_CONFIG, readAdapterFolder } from "../peft/adapter-folder.ts";
 import type { Adapter, AdapterFormat, BaseAccess } from "../peft/method.ts";
-import { SERVING_FILE } from "./canonical.ts";
-import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "./manifest.ts";
 
 /** Of one file: settings have no use for more, and reading them takes longer than reading as many bytes of tensors. */
 const MAX_JSON_BYTES = 1 << 20;

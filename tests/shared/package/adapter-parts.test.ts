@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { readAdapterParts } from "../../../shared/delta/adapter-parts.ts";
-import { writeDeltaFolder } from "../../../shared/delta/delta-folder.ts";
+import { readAdapterParts } from "../../../shared/package/adapter-parts.ts";
+import { writeDeltaFolder } from "../../../shared/package/delta-folder.ts";
 import { ADAPTER_FORMATS } from "../../../shared/peft/registry.ts";
 import { goldenBase } from "../../trainer/golden-llama.ts";
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { decodeCanonical, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
-import { writeDeltaFolder } from "../../../shared/delta/delta-folder.ts";
+import { NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { parseManifest } from "../../../shared/delta/manifest.ts";
+import { decodeCanonical, encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { writeDeltaFolder } from "../../../shared/package/delta-folder.ts";
 import type { Adapter } from "../../../shared/peft/method.ts";
 import { f32, type Tensor, zeros } from "../../../shared/tensor.ts";
 import { type GoldenAdapter, goldenConfig, goldenDelta, goldenFolder } from "../peft/golden-adapters.ts";

@@ -3,13 +3,15 @@
  * another. A delta of one adapter has its two files at the top, where peft looks for them; one of several has a folder for
  * each, `0-lora/`, `1-prefix/`, in order.
  */
+
+import { type CanonicalDelta, changesNothing } from "../delta/canonical.ts";
+import { encodeManifest, MANIFEST_FILE, type Manifest } from "../delta/manifest.ts";
+import { canonicalTensors, encodeCanonical, SERVING_FILE } from "../delta/serving-file.ts";
+import { sumDeltas } from "../delta/sum.ts";
 import { TrimtabError } from "../errors.ts";
 import { sha256Hex } from "../formats/digest.ts";
 import type { Quantisation } from "../model/quantised-weights.ts";
 import type { Adapter } from "../peft/method.ts";
-import { type CanonicalDelta, canonicalTensors, changesNothing, encodeCanonical, SERVING_FILE } from "./canonical.ts";
-import { encodeManifest, MANIFEST_FILE, type Manifest } from "./manifest.ts";
-import { sumDeltas } from "./sum.ts";
 
 /** What the caller knows about a delta; the rest of the manifest follows from the adapters. */
 export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
