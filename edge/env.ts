@@ -9,13 +9,13 @@ export interface Env {
   /** Bearer token of `/v1/trainer`; without it no trainer can connect. */
   readonly TRAINER_TOKEN?: string;
   /** MiB that the Engine's WASM heap may grow to; 96 unless told, which leaves room for the rest of a 128 MiB isolate. */
-  readonly ENGINE_HEAP_MB?: string;
+  readonly ENGINE_HEAP_MIB?: string;
 }
 
-const DEFAULT_HEAP_MB = 96;
+const DEFAULT_HEAP_MIB = 96;
 
 /** Bytes that the Engine's WASM heap may grow to, and so what a base model must fit in. */
-export function heapLimitBytes(env: Pick<Env, "ENGINE_HEAP_MB">): number {
-  const asked = Number(env.ENGINE_HEAP_MB ?? "");
-  return (Number.isFinite(asked) && asked > 0 ? asked : DEFAULT_HEAP_MB) * 1024 * 1024;
+export function heapLimitBytes(env: Pick<Env, "ENGINE_HEAP_MIB">): number {
+  const configured = Number(env.ENGINE_HEAP_MIB ?? "");
+  return (Number.isFinite(configured) && configured > 0 ? configured : DEFAULT_HEAP_MIB) * 1024 * 1024;
 }

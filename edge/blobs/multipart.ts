@@ -67,7 +67,7 @@ class FormSource {
     this.#buffer = join(bytes, this.#buffer);
   }
 
-  /** What is left of the body is the caller's again. */
+  /** Lets the caller read the rest of the body. */
   release(): void {
     this.#reader.releaseLock();
   }
@@ -127,7 +127,7 @@ function disposition(header: string): { name: string; filename: string | null } 
 }
 
 /**
- * The parameters after a header's value, first come first kept. Browsers and SDKs write `"` inside a value as `%22` or `\"`; .NET
+ * The parameters after a header's value; of two with one name, the first counts. Browsers and SDKs write `"` inside a value as `%22` or `\"`; .NET
  * writes a value that needs no quotes without them.
  */
 function parameters(line: string): Map<string, string> {

@@ -2,7 +2,7 @@ import type { StoredFile } from "../../shared/api/artefacts.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { hex } from "../../shared/formats/digest.ts";
 
-/** Files that somebody uploaded to R2 and that nothing trusts yet. What is wrong with them is an error with the folder's code. */
+/** Files that were uploaded to R2 and are not trusted yet. Whatever is wrong with them is an error with the folder's code. */
 export class UploadedFolder {
   readonly #bucket: R2Bucket;
   readonly #prefix: string;
@@ -43,7 +43,7 @@ export class UploadedFolder {
     }
   }
 
-  /** Reads a stored file through, so that what has changed since it was stored is noticed. */
+  /** Reads a whole stored file, to notice if it has changed since it was stored. */
   async requireDigest(name: string, sha256: string): Promise<void> {
     const object = await this.#bucket.get(this.#prefix + name);
     if (object === null) throw this.#missing(name);

@@ -30,7 +30,7 @@ const create = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Make a tenant",
+  summary: "Create a tenant",
   request: { body: jsonRequest(CreateTenant) },
   responses: replies(Tenant, "The tenant"),
 });
@@ -71,7 +71,7 @@ const createKey = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Make an API key; this reply is the only one that shows it",
+  summary: "Create an API key; this reply is the only one that shows it",
   request: { params, body: jsonRequest(CreateKey) },
   responses: replies(NewKey, "The key"),
 });
@@ -122,7 +122,7 @@ adminTenants.openapi(createKey, async (c) => {
   const { tenant } = c.req.valid("param");
   const object = tenantObject(c.env, tenant);
   const idempotency = await idempotencyOf(c, c.var.bodyDigest);
-  // The same Idempotency-Key derives the same secret again, so that no reply with a secret in it has to be kept.
+  // The same Idempotency-Key derives the same secret again, so no reply that holds a secret has to be stored.
   const secret =
     idempotency === null
       ? newSecret(random)

@@ -73,7 +73,7 @@ deltas.openapi(content, async (c) => {
   });
 });
 
-/** The folder but for the form in which it is served here, file by file, each checked before any of it is sent. */
+/** The folder without its serving form, file by file; each file is checked before any of it is sent. */
 function archive(reader: FolderReader, folder: StoredFolder): ReadableStream<Uint8Array> {
   const files = folder.files.filter(({ name }) => name !== SERVING_FILE);
   let next = 0;

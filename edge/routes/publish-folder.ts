@@ -16,8 +16,8 @@ export interface FolderToPublish {
 }
 
 /**
- * Stores a result that no job made and publishes it: the keys are recorded, then the bytes are stored, then the record that
- * names them is made, so that a crash in between leaves nothing that is not swept. `key` is settled with the record.
+ * Stores and publishes a result that no job made: the blobs' keys are recorded, then the bytes stored, then the record written
+ * that names them, so that whatever a crash leaves behind is swept. `key` is settled with the record.
  */
 export async function publishFolder(
   bucket: R2Bucket,

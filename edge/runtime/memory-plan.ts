@@ -53,12 +53,12 @@ export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryP
   const needed = RUNTIME_BYTES + weightBytes + slotBytes + 4 * ARENA_RANKS.at(-1)! * rankNumbers;
   throw new TrimtabError(
     "capacity_exceeded",
-    `the model needs ${megabytes(needed)} MB to serve one row, but the heap is limited to ${megabytes(heapLimitBytes)} MB; ` +
+    `the model needs ${mebibytes(needed)} MiB to serve one row, but the heap is limited to ${mebibytes(heapLimitBytes)} MiB; ` +
       "use a smaller model or a larger heap",
     { data: { neededBytes: needed, heapLimitBytes } },
   );
 }
 
-function megabytes(bytes: number): string {
+function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(0);
 }

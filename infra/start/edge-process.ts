@@ -11,7 +11,7 @@ import { HOST } from "./free-port.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** Variables that the Worker may read, taken from this process's environment. */
-const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB"];
+const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MIB"];
 
 async function main(state: string, port: number): Promise<void> {
   const folder = join(state, "worker");

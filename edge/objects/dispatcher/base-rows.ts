@@ -27,7 +27,7 @@ export function basePrefix(id: string, digest: string): string {
 }
 
 /**
- * Announces a base. The same base again is found as it is; another list of files replaces one that was not finished.
+ * Announces a base. The same base again is left as it is; another list of files replaces a base that was not finished.
  *
  * @throws TrimtabError conflict where a finished base of that name has other files.
  */
@@ -77,7 +77,7 @@ export function finishBase(
 ): BaseModel {
   const row = requireBase(db, id);
   if (row.digest !== checked.digest) {
-    throw new TrimtabError("conflict", `The base model ${id} was announced anew in the meantime. Publish it again.`);
+    throw new TrimtabError("conflict", `The base model ${id} was announced again in the meantime. Publish it again.`);
   }
   db.run("UPDATE bases SET status = 'ready', config = ? WHERE id = ?", JSON.stringify(checked.config), id);
   const prefix = basePrefix(id, row.digest);

@@ -24,7 +24,7 @@ interface CheckpointRow {
 }
 
 /**
- * Makes bytes that are stored the state that the next trainer goes on from; the state before it is doomed.
+ * Makes stored bytes the state that the next trainer resumes from; the state before it is doomed.
  *
  * @throws TrimtabError conflict for a step before the one that is kept.
  */
@@ -66,7 +66,7 @@ export function resumeStateOf(db: Database, job: string, root: string): ResumeSt
   return { name: `step-${step}`, step, bytes, sha256, path: `${root}/checkpoints/${step}` };
 }
 
-/** Records a published checkpoint; one of the same step that is there already stays. */
+/** Records a published checkpoint; an existing one of the same step stays. */
 export function addCheckpoint(
   db: Database,
   checkpoint: { id: string; job: string; step: number; model: string; metrics: Readonly<Record<string, number>> },

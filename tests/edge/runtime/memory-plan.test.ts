@@ -47,7 +47,7 @@ describe("planMemory", () => {
     expect(planMemory(base, heap)).toMatchObject({ slots: 4, arenaNumbers: 32 * RANK_NUMBERS });
     const smallest = RUNTIME_BYTES + WEIGHT_BYTES + SLOT_BYTES + 16 * RANK_BYTES;
     expect(planMemory(base, smallest)).toMatchObject({ slots: 1, arenaNumbers: 16 * RANK_NUMBERS });
-    expect(() => planMemory(base, smallest - 1)).toThrow("needs 44 MB to serve one row");
+    expect(() => planMemory(base, smallest - 1)).toThrow("needs 44 MiB to serve one row");
   });
 
   it("has at most 16 rows of at most 2048 tokens", () => {
@@ -65,7 +65,7 @@ describe("planMemory", () => {
       expect.objectContaining({
         code: "capacity_exceeded",
         message: expect.stringMatching(
-          /^the model needs \d+ MB to serve one row, but the heap is limited to 96 MB; use a smaller model or a larger heap$/,
+          /^the model needs \d+ MiB to serve one row, but the heap is limited to 96 MiB; use a smaller model or a larger heap$/,
         ),
         data: {
           neededBytes:

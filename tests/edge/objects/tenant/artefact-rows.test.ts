@@ -9,6 +9,9 @@ import {
 } from "../../../../edge/objects/tenant/artefact-rows.ts";
 import { deleteDelta, deltaOf, listDeltas, requireDelta } from "../../../../edge/objects/tenant/deltas.ts";
 import { deleteModel, listModels, modelOf } from "../../../../edge/objects/tenant/models.ts";
+import { deltasToMerge } from "../../../../edge/objects/tenant/resolve.ts";
+import type { ArtefactKindRow } from "../../../../shared/api/artefact-kinds/kind.ts";
+import { ARTEFACT_KINDS } from "../../../../shared/api/artefact-kinds/registry.ts";
 import type { Manifest } from "../../../../shared/delta/manifest.ts";
 import { BASE, withTenant } from "../../support/tenant-database.ts";
 
@@ -94,6 +97,21 @@ describe("a published result", () => {
       given(db, "ft:a");
       expect(deleteDelta(db, id, 0)).toEqual({ id, object: "delta", deleted: true });
       expect([findModel(db, "ft:a"), listDeltas(db, { limit: 5 }).data]).toEqual([undefined, []]);
+    }));
+
+  it("has no name where its kind serves no requests", () =>
+    withTenant((db) => {
+      const kind = ARTEFACT_KINDS.delta as { serves: ArtefactKindRow["serves"] };
+      kind.serves = null;
+      try {
+        given(db, "ft:a");
+        expect([findArtefact(db, id)?.id, findModel(db, "ft:a"), blobs(db)]).toEqual([id, undefined, ["ready"]]);
+        expect(() => deltasToMerge(db, [{ id, weight: 1 }], BASE)).toThrow(
+          expect.objectContaining({ code: "not_found" }),
+        );
+      } finally {
+        kind.serves = "delta";
+      }
     }));
 
   it("may be a whole model, which is no delta", () =>
