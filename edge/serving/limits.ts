@@ -1,5 +1,6 @@
-import { type CanonicalDelta, canonicalTensors } from "../../shared/delta/canonical.ts";
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import { canonicalTensors } from "../../shared/delta/serving-file.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";

@@ -1,4 +1,4 @@
-import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { BaseModel, NewKey, Tenant } from "../../shared/api/admin.ts";
-import { FILE_NAMES } from "../../shared/api/artefacts.ts";
+import { ARTEFACT_KINDS } from "../../shared/api/artefact-kinds/registry.ts";
 import { ModelList } from "../../shared/api/models.ts";
 import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -23,7 +23,7 @@ const SavedKey = z.strictObject({ key: z.string() });
 export async function addBase(admin: ApiClient, id: string, folder: string): Promise<BaseModel> {
   const files = await Promise.all(
     readdirSync(folder)
-      .filter((name) => FILE_NAMES.model.some((allowed) => allowed.test(name)))
+      .filter((name) => ARTEFACT_KINDS.model.fileNames.some((allowed) => allowed.test(name)))
       .sort()
       .map(async (name) => {
         const bytes = new Uint8Array(readFileSync(join(folder, name)));

@@ -1,7 +1,8 @@
 import { TrimtabError } from "../errors.ts";
 import { type DType, scalar, type Tensor } from "../tensor.ts";
-import type { Graph, Named, Node, Shape, Value } from "./graph.ts";
+import type { Graph, Named, Node, Value } from "./graph.ts";
 import { inferTypes, type OpAttrs, type OpName } from "./ops.ts";
+import type { Shape } from "./value-type.ts";
 
 type Operand = Value | number;
 const NONE = {} as const;

@@ -2,7 +2,7 @@ import { DYNAMIC_MAP } from "../formats/dynamic-quantisation.ts";
 import { NF4_BLOCK } from "../formats/nf4.ts";
 import { f32, i64 } from "../tensor.ts";
 import type { NodeOf, Value } from "./graph.ts";
-import type { Encoder } from "./onnx.ts";
+import type { Encoder } from "./onnx-encoder.ts";
 
 /**
  * Products with a matrix in NF4, by onnxruntime's `MatMulBnb4`. The matrix must be an input: onnxruntime's constant folding

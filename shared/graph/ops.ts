@@ -2,7 +2,7 @@ import { TrimtabError } from "../errors.ts";
 import { DYNAMIC_BLOCK } from "../formats/dynamic-quantisation.ts";
 import { NF4_BLOCK } from "../formats/nf4.ts";
 import type { DType } from "../tensor.ts";
-import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./graph.ts";
+import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./value-type.ts";
 
 /**
  * The ops of the graph, a closed union, and for each op the rule that infers its output types.

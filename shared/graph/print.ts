@@ -1,4 +1,5 @@
-import { formatType, type Graph, type Node } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
+import { formatType } from "./value-type.ts";
 
 /** Prints one line per node. Equal graphs print equally, so that the text can serve as a snapshot. */
 export function printGraph(graph: Graph): string {

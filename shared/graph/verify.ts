@@ -1,8 +1,9 @@
 import { TrimtabError } from "../errors.ts";
 import { elementCount } from "../tensor.ts";
-import { formatType, type Graph, type Node, sameShape, type Value } from "./graph.ts";
+import type { Graph, Node, Value } from "./graph.ts";
 import { inferTypes } from "./ops.ts";
 import { printNode } from "./print.ts";
+import { formatType, sameShape } from "./value-type.ts";
 
 /**
  * Checks the invariants that every pass must preserve: each value is defined once and before its use, every node has the output

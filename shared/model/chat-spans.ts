@@ -2,7 +2,7 @@
  * Locates the assistant's turns in a rendered conversation, for arbitrary chat templates.
  */
 import { TrimtabError } from "../errors.ts";
-import type { ChatMessage } from "./chat-template.ts";
+import type { ChatMessage } from "./chat-message.ts";
 import type { TextPiece } from "./tokenizer.ts";
 
 /** A turn's text [start, end) in the rendered conversation, including the control token that ends it, if any. */

@@ -6,19 +6,11 @@
  * then is the original text restored, to be encoded as plain text.
  */
 import { TrimtabError } from "../errors.ts";
+import type { ChatMessage } from "./chat-message.ts";
 import { assistantSpans, type Span } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
 import { compileTemplate } from "./template-sandbox.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
-
-/** One turn. Other fields (`name`, `tool_calls`, …) are passed to the template unchanged. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-  /** 0 excludes this assistant turn from training. */
-  readonly weight?: number | undefined;
-  readonly [field: string]: unknown;
-}
 
 export interface ChatOptions {
   /** Descriptions of the tools that the model may call, in the format that the template expects. */

@@ -2,7 +2,7 @@
  * Hides control tokens written in users' messages while a chat template runs.
  */
 import { TrimtabError } from "../errors.ts";
-import type { ChatMessage } from "./chat-template.ts";
+import type { ChatMessage } from "./chat-message.ts";
 
 const MAX_NESTING = 32;
 

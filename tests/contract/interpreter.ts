@@ -1,4 +1,5 @@
-import type { Graph, Shape, Value } from "../../shared/graph/graph.ts";
+import type { Graph, Value } from "../../shared/graph/graph.ts";
+import type { Shape } from "../../shared/graph/value-type.ts";
 import { type Array64, toArray64 } from "./array64.ts";
 import type { OpSpec } from "./cases.ts";
 import { OP_SPEC } from "./op-spec.ts";

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { formatShape } from "../../shared/graph/graph.ts";
+import { formatShape } from "../../shared/graph/value-type.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";

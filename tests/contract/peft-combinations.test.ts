@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import { checkFileList } from "../../shared/api/artefacts.ts";
-import { readAdapterParts } from "../../shared/delta/adapter-parts.ts";
-import { decodeCanonical, encodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, parseManifest } from "../../shared/delta/manifest.ts";
+import { decodeCanonical, encodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import { readAdapterParts } from "../../shared/package/adapter-parts.ts";
 import { attachMethods, learningRateOf, planMethods } from "../../shared/peft/combine.ts";
 import { ChosenSettings, methodsOf } from "../../shared/peft/presets.ts";
 import { ADAPTER_FORMATS } from "../../shared/peft/registry.ts";

@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { checkFileList } from "../../shared/api/artefacts.ts";
-import { type CanonicalDelta, decodeCanonical, NO_DELTA, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { type CanonicalDelta, NO_DELTA } from "../../shared/delta/canonical.ts";
 import { canonicalRewrite, prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";

@@ -1,5 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
-import { formatType, type Graph, type Named, type Shape, sameShape } from "../../shared/graph/graph.ts";
+import type { Graph, Named } from "../../shared/graph/graph.ts";
+import { formatType, type Shape, sameShape } from "../../shared/graph/value-type.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "./executor.ts";
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { ArtefactKind } from "../../shared/api/artefacts.ts";
+import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
 import {
   Acknowledged,
   ArtefactReply,

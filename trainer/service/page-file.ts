@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { PageStore } from "../loop/paged-update.ts";
+import type { PageStore } from "../loop/update.ts";
 
 const WIDTH = Float32Array.BYTES_PER_ELEMENT;
 

@@ -1,6 +1,7 @@
 import { TrimtabError } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
-import { type CanonicalDelta, type CanonicalModule, canonicalTensors, changesNothing, NO_DELTA } from "../canonical.ts";
+import { type CanonicalDelta, type CanonicalModule, changesNothing, NO_DELTA } from "../canonical.ts";
+import { canonicalTensors } from "../serving-file.ts";
 import type { WeightedDelta } from "../sum.ts";
 import { vanishes, withFactors } from "./factors.ts";
 import type { MergeOptions } from "./method.ts";

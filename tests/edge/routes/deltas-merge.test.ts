@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
 import { mergeDeltas } from "../../../shared/delta/merge/merge.ts";
+import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { readTar } from "../../../shared/formats/tar-reader.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { checkpointPath } from "../../../shared/model/modules.ts";

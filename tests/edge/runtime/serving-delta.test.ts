@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BARE, commonInput, rowDeltas, type ServingDelta, servingDelta } from "../../../edge/runtime/serving-delta.ts";
-import { canonicalTensors } from "../../../shared/delta/canonical.ts";
+import { canonicalTensors } from "../../../shared/delta/serving-file.ts";
 import { HEAD_PATH } from "../../../shared/model/modules.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { PARTS, type Part, randomDelta } from "./tiny-model.ts";

@@ -4,7 +4,7 @@ import { DYNAMIC_BLOCK } from "../../../shared/formats/dynamic-quantisation.ts";
 import { dequantiseNf4, NF4_BLOCK, quantiseNf4 } from "../../../shared/formats/nf4.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import type { NodeOf } from "../../../shared/graph/graph.ts";
-import { Encoder } from "../../../shared/graph/onnx.ts";
+import { Encoder } from "../../../shared/graph/onnx-encoder.ts";
 import type { OnnxNode } from "../../../shared/graph/onnx-model.ts";
 import { encodeMatmulNf4 } from "../../../shared/graph/onnx-nf4.ts";
 import { createRandom } from "../../../shared/random.ts";

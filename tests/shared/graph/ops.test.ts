@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Shape, ValueType } from "../../../shared/graph/graph.ts";
 import { ARITY, broadcast, INFER, inferTypes, type OpAttrs, type OpName } from "../../../shared/graph/ops.ts";
+import type { Shape, ValueType } from "../../../shared/graph/value-type.ts";
 import type { DType } from "../../../shared/tensor.ts";
 
 const type = (dtype: DType, ...shape: Shape): ValueType => ({ dtype, shape });

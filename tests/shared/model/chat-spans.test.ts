@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { ChatMessage } from "../../../shared/model/chat-message.ts";
 import { assistantSpans } from "../../../shared/model/chat-spans.ts";
-import type { ChatMessage } from "../../../shared/model/chat-template.ts";
 import type { TextPiece } from "../../../shared/model/tokenizer.ts";
 
 type Render = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;

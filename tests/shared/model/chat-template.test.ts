@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type ChatMessage, loadChatTemplate } from "../../../shared/model/chat-template.ts";
+import type { ChatMessage } from "../../../shared/model/chat-message.ts";
+import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 
 const golden = new URL("../../golden/tokenizer/hub/", import.meta.url);

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { type ChatMessage, loadChatTemplate } from "../../../shared/model/chat-template.ts";
+import type { ChatMessage } from "../../../shared/model/chat-message.ts";
+import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer, type Tokenizer, tokenizerDigest } from "../../../shared/model/tokenizer.ts";
 import { createRandom } from "../../../shared/random.ts";
 

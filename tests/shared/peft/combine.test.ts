@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeCanonical } from "../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { readAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
 import { attachMethods, learningRateOf, planMethods, publishMethods } from "../../../shared/peft/combine.ts";

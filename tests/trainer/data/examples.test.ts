@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Example, parseTrainingLine } from "../../../shared/data/training-lines.ts";
+import type { Example } from "../../../shared/data/example.ts";
+import { parseTrainingLine } from "../../../shared/data/training-lines.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import { tokenizeDataset } from "../../../trainer/data/examples.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
-import { formatType } from "../../../shared/graph/graph.ts";
+import { formatType } from "../../../shared/graph/value-type.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { gradientGraph } from "../../../trainer/loop/gradient-graph.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { changesNothing, encodeCanonical } from "../../../../shared/delta/canonical.ts";
+import { changesNothing } from "../../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../../shared/delta/serving-file.ts";
 import { product, widened } from "../../../../shared/linalg/matrix.ts";
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";

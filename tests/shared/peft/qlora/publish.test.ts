@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { writeDeltaFolder } from "../../../../shared/delta/delta-folder.ts";
 import { MANIFEST_FILE, parseManifest } from "../../../../shared/delta/manifest.ts";
+import { writeDeltaFolder } from "../../../../shared/package/delta-folder.ts";
 import { readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { publishLora } from "../../../../shared/peft/lora/publish.ts";
 import type { PublishOptions } from "../../../../shared/peft/method.ts";
