@@ -26,8 +26,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/serving/generation.ts": "types only",
   "edge/serving/generate.ts": "what the Engine runs: tests/edge/objects/engine.test.ts runs it on a model",
   "edge/serving/yield-to-event-loop.ts": "one timer: tests/edge/serving/batch-loop.test.ts runs on it",
-  "edge/objects/dispatcher/schema.ts": "SQL: tests/edge/objects/dispatcher.test.ts runs on it",
-  "edge/objects/tenant/schema.ts": "SQL: tests/edge/objects/tenant.test.ts runs on it",
   "infra/checks/twin-exemptions.ts": "this table",
   "infra/base/corpus/facts/": "tables of facts: tests/infra/base/corpus/facts/all.test.ts checks every one",
   "infra/base/corpus/words.ts": "word lists",
