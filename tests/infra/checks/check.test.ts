@@ -20,3 +20,9 @@ test("a check that does not exist is named", () => {
   expect(stderr).toContain("There is no check called boundary; there are format, lint, types,");
   expect(status).toBe(2);
 });
+
+test("quick stands by itself", () => {
+  const { stderr, status } = check("lint", "quick");
+  expect(stderr).toMatch(/^There is no check called quick; there are .*, and quick by itself\.$/m);
+  expect(status).toBe(2);
+});

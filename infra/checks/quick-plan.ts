@@ -1,0 +1,35 @@
+/** Which of the tests that a change concerns fit into a minute, and what to say of the others. */
+import type { Related } from "./related-tests.ts";
+
+export interface Plan {
+  /** Test files of the project `node`, in two runs. */
+  readonly near: readonly string[];
+  readonly far: readonly string[];
+  /** Test files of the project `workerd`, in one run: starting workerd takes as long as most of its tests. */
+  readonly workerd: readonly string[];
+  readonly leftOut: readonly (readonly [path: string, why: string])[];
+}
+
+/** Start several processes for each test and wait for them to end: a single one may take the whole minute. */
+const WHOLE_STACKS = /^tests\/(e2e\/|infra\/start\/stack\.test\.ts$)/;
+
+/** Files that decide how everything is built, checked or run. */
+const CONCERNS_ALL =
+  /^(package(-lock)?\.json|vitest\.config\.ts|wrangler\.toml|biome\.json|(edge\/)?tsconfig\.json|\.ci\/.*)$/;
+
+/** @param changed paths relative to the repository's root */
+export function planTests(changed: readonly string[], { near, far }: Related): Plan {
+  const all = [...near, ...far];
+  const fits = (path: string) => !WHOLE_STACKS.test(path);
+  const inWorkerd = (path: string) => path.startsWith("tests/edge/");
+  const inNode = (path: string) => fits(path) && !inWorkerd(path);
+  return {
+    near: near.filter(inNode),
+    far: far.filter(inNode),
+    workerd: all.filter(inWorkerd),
+    leftOut: [
+      ...all.filter((path) => !fits(path)).map((path) => [path, "starts whole stacks"] as const),
+      ...changed.filter((path) => CONCERNS_ALL.test(path)).map((path) => [path, "concerns every test"] as const),
+    ],
+  };
+}
