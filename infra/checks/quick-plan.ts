@@ -10,25 +10,36 @@ export interface Plan {
   readonly leftOut: readonly (readonly [path: string, why: string])[];
 }
 
-/** Start several processes for each test and wait for them to end: a single one may take the whole minute. */
+export interface Concerned {
+  /** Paths relative to the repository's root. */
+  readonly changed: readonly string[];
+  readonly related: Related;
+  /** Every test file. */
+  readonly tests: readonly string[];
+}
+
+/** Tests that start several processes and wait for them to end: a single one may take the whole minute. */
 const WHOLE_STACKS = /^tests\/(e2e\/|infra\/start\/stack\.test\.ts$)/;
+/** What a stack runs, most of it in processes that no test names. */
+const IN_STACKS = /^(shared|edge|trainer|infra\/start)\//;
 
 /** Files that decide how everything is built, checked or run. */
 const CONCERNS_ALL =
   /^(package(-lock)?\.json|vitest\.config\.ts|wrangler\.toml|biome\.json|(edge\/)?tsconfig\.json|\.ci\/.*)$/;
 
-/** @param changed paths relative to the repository's root */
-export function planTests(changed: readonly string[], { near, far }: Related): Plan {
+/** Sorts the tests that a change concerns by who runs them. */
+export function planTests({ changed, related: { near, far }, tests }: Concerned): Plan {
   const all = [...near, ...far];
-  const fits = (path: string) => !WHOLE_STACKS.test(path);
+  const inStacks = changed.some((path) => IN_STACKS.test(path));
+  const tooLong = tests.filter((path) => WHOLE_STACKS.test(path) && (inStacks || all.includes(path)));
   const inWorkerd = (path: string) => path.startsWith("tests/edge/");
-  const inNode = (path: string) => fits(path) && !inWorkerd(path);
+  const inNode = (path: string) => !WHOLE_STACKS.test(path) && !inWorkerd(path);
   return {
     near: near.filter(inNode),
     far: far.filter(inNode),
     workerd: all.filter(inWorkerd),
     leftOut: [
-      ...all.filter((path) => !fits(path)).map((path) => [path, "starts whole stacks"] as const),
+      ...tooLong.map((path) => [path, "starts whole stacks"] as const),
       ...changed.filter((path) => CONCERNS_ALL.test(path)).map((path) => [path, "concerns every test"] as const),
     ],
   };

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { changedFiles } from "./changes.ts";
-import { sourceFiles, testSideFiles } from "./files.ts";
+import { sourceFiles, testFiles, testSideFiles } from "./files.ts";
 import type { TestOptions, TestRun } from "./programs.ts";
 import { type Plan, planTests } from "./quick-plan.ts";
 import { references, relatedTests } from "./related-tests.ts";
@@ -34,7 +34,8 @@ export async function quick(board: Scoreboard, { root, checks, runTests, now }: 
   const texts = [...sourceFiles(root), ...testSideFiles(root)].map(
     (path) => [path, readFileSync(join(root, path), "utf8")] as const,
   );
-  const plan = planTests(paths, relatedTests(paths, references(new Map(texts))));
+  const related = relatedTests(paths, references(new Map(texts)));
+  const plan = planTests({ changed: paths, related, tests: testFiles(root) });
   const present = paths.filter((path) => existsSync(join(root, path)));
 
   /** Returns the files that were not reached. */

@@ -1,12 +1,14 @@
 import { expect, test } from "vitest";
 import { planTests } from "../../../infra/checks/quick-plan.ts";
 
+const STACKS = ["tests/e2e/peft.test.ts", "tests/infra/start/stack.test.ts"];
+
 test("splits the tests by the project that runs them, and keeps their order", () => {
   const related = {
     near: ["tests/edge/objects/tenant.test.ts", "tests/shared/errors.test.ts"],
     far: ["tests/trainer/b.test.ts", "tests/edge/a.test.ts", "tests/trainer/a.test.ts"],
   };
-  expect(planTests(["shared/errors.ts"], related)).toEqual({
+  expect(planTests({ changed: ["infra/checks/a.ts"], related, tests: STACKS })).toEqual({
     near: ["tests/shared/errors.test.ts"],
     far: ["tests/trainer/b.test.ts", "tests/trainer/a.test.ts"],
     workerd: ["tests/edge/objects/tenant.test.ts", "tests/edge/a.test.ts"],
@@ -14,14 +16,22 @@ test("splits the tests by the project that runs them, and keeps their order", ()
   });
 });
 
-test("tests that start whole stacks are left out by name, even the changed ones", () => {
+test("tests that start whole stacks are left out by name, even when they have changed themselves", () => {
   const near = ["tests/e2e/peft.test.ts", "tests/infra/start/service.test.ts"];
-  const plan = planTests(near, { near, far: ["tests/infra/start/stack.test.ts"] });
+  const plan = planTests({ changed: near, related: { near, far: [] }, tests: STACKS });
   expect(plan.near).toEqual(["tests/infra/start/service.test.ts"]);
-  expect(plan.far).toEqual([]);
-  expect(plan.leftOut.map(([path]) => path)).toEqual(["tests/e2e/peft.test.ts", "tests/infra/start/stack.test.ts"]);
+  expect(plan.leftOut).toEqual([["tests/e2e/peft.test.ts", "starts whole stacks"]]);
 });
 
+test.each(["trainer/main.ts", "edge/worker.ts", "shared/errors.ts", "infra/start/serve.ts"])(
+  "%s runs in every stack, whichever tests name it",
+  (path) => {
+    const { leftOut } = planTests({ changed: [path], related: { near: [], far: [] }, tests: STACKS });
+    expect(leftOut.map(([left]) => left)).toEqual(STACKS);
+  },
+);
+
 test.each(["package-lock.json", "edge/tsconfig.json", "vitest.config.ts"])("%s concerns every test", (path) => {
-  expect(planTests([path], { near: [], far: [] }).leftOut).toEqual([[path, "concerns every test"]]);
+  const { leftOut } = planTests({ changed: [path], related: { near: [], far: [] }, tests: STACKS });
+  expect(leftOut).toContainEqual([path, "concerns every test"]);
 });
