@@ -1,10 +1,13 @@
 /**
  * A reporter for vitest that prints nothing: when the clock passes TRIMTAB_CHECK_DEADLINE (milliseconds since 1970) it ends the
- * run, as Ctrl-C would. The test that is running goes on to its end, and the other reporters then report what was reached.
+ * run, as Ctrl-C would. The test that is running goes on to its end, and the other reporters then report what was reached. A run
+ * that is still there after `GRACE_MS`, because its worker was just starting or the test is long, is ended as by a second Ctrl-C.
  */
 
 /** vitest's exit status when the deadline ended the run and nothing had failed. */
 export const INTERRUPTED = 130;
+
+const GRACE_MS = 5_000;
 
 /** The parts of vitest that are used. */
 interface Vitest {
@@ -26,7 +29,15 @@ export default class DeadlineReporter {
   /** Not before, because a run that has yet to start forgets that it was cancelled. */
   onTestRunStart(): void {
     const left = Number(process.env.TRIMTAB_CHECK_DEADLINE) - Date.now();
-    this.#timer = setTimeout(() => void this.#vitest?.cancelCurrentRun("keyboard-input"), Math.max(0, left));
+    this.#cancelAfter(Math.max(0, left));
+  }
+
+  #cancelAfter(milliseconds: number): void {
+    this.#timer = setTimeout(() => {
+      this.#cancelAfter(GRACE_MS);
+      // A worker that is just starting cannot be told yet; the next time it can.
+      this.#vitest?.cancelCurrentRun("keyboard-input").catch(() => undefined);
+    }, milliseconds);
   }
 
   /** vitest exits with 1 after any run that did not pass, which would say that a test failed. */

@@ -40,6 +40,18 @@ test("cancels a run that starts after the deadline as soon as it has started", (
   expect(cancel).toHaveBeenCalledOnce();
 });
 
+test("cancels again a run that goes on after it was cancelled", () => {
+  cancel.mockRejectedValueOnce(new Error("the worker has not started"));
+  start(10);
+  vi.advanceTimersByTime(14_999);
+  expect(cancel).toHaveBeenCalledOnce();
+  vi.advanceTimersByTime(1);
+  expect(cancel).toHaveBeenCalledTimes(2);
+  reporter.onTestRunEnd([passed], [], "interrupted");
+  vi.advanceTimersByTime(60_000);
+  expect(cancel).toHaveBeenCalledTimes(2);
+});
+
 test("a run that ends in time is not cancelled, and keeps vitest's exit status", () => {
   start(10);
   process.exitCode = 1;
