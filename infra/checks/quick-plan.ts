@@ -2,11 +2,9 @@
 import type { Related } from "./related-tests.ts";
 
 export interface Plan {
-  /** Test files of the project `node`, in two runs. */
-  readonly near: readonly string[];
-  readonly far: readonly string[];
-  /** Test files of the project `workerd`, in one run: starting workerd takes as long as most of its tests. */
-  readonly workerd: readonly string[];
+  /** Test files of each project of vitest.config.ts: `near` in a run of its own, so that nothing can come before it. */
+  readonly node: Related;
+  readonly workerd: Related;
   readonly leftOut: readonly (readonly [path: string, why: string])[];
 }
 
@@ -35,9 +33,8 @@ export function planTests({ changed, related: { near, far }, tests }: Concerned)
   const inWorkerd = (path: string) => path.startsWith("tests/edge/");
   const inNode = (path: string) => !WHOLE_STACKS.test(path) && !inWorkerd(path);
   return {
-    near: near.filter(inNode),
-    far: far.filter(inNode),
-    workerd: all.filter(inWorkerd),
+    node: { near: near.filter(inNode), far: far.filter(inNode) },
+    workerd: { near: near.filter(inWorkerd), far: far.filter(inWorkerd) },
     leftOut: [
       ...tooLong.map((path) => [path, "starts whole stacks"] as const),
       ...changed.filter((path) => CONCERNS_ALL.test(path)).map((path) => [path, "concerns every test"] as const),

@@ -8,7 +8,7 @@ import { changedFiles } from "./changes.ts";
 import { sourceFiles, testFiles, testSideFiles } from "./files.ts";
 import type { TestOptions, TestRun } from "./programs.ts";
 import { type Plan, planTests } from "./quick-plan.ts";
-import { references, relatedTests } from "./related-tests.ts";
+import { type Related, references, relatedTests } from "./related-tests.ts";
 import type { Scoreboard } from "./scoreboard.ts";
 import type { StaticCheck } from "./static-checks.ts";
 
@@ -38,19 +38,25 @@ export async function quick(board: Scoreboard, { root, checks, runTests, now }: 
   const plan = planTests({ changed: paths, related, tests: testFiles(root) });
   const present = paths.filter((path) => existsSync(join(root, path)));
 
-  /** Returns the files that were not reached. */
-  const test = async (name: string, project: string, files: readonly string[]): Promise<readonly string[]> => {
-    if (files.length === 0 || deadline - now() < LEAST_SECONDS * 1000) return files;
-    return (await board.run(name, () => runTests({ project, files, deadline }))).unfinished;
+  /** Runs the near tests of a project, then the far ones; returns those that were not reached. */
+  const test = async (project: string, { near, far }: Related): Promise<string[]> => {
+    const late: string[] = [];
+    for (const [name, files] of Object.entries({ near, far })) {
+      if (files.length === 0) continue;
+      if (deadline - now() < LEAST_SECONDS * 1000) late.push(...files);
+      else
+        late.push(...(await board.run(`${project} ${name}`, () => runTests({ project, files, deadline }))).unfinished);
+    }
+    return late;
   };
-  const [far, workerd] = await Promise.all([
-    test("near", "node", plan.near).then(async (near) => [...near, ...(await test("far", "node", plan.far))]),
-    test("workerd", "workerd", plan.workerd),
+  const [node, workerd] = await Promise.all([
+    test("node", plan.node),
+    test("workerd", plan.workerd),
     ...Object.entries(checks)
       .filter(([name]) => present.length > 0 || (name !== "format" && name !== "lint"))
       .map(([name, check]) => board.run(name, () => check(present))),
   ]);
-  printLeftOut(plan, [...far, ...workerd]);
+  printLeftOut(plan, [...node, ...workerd]);
 }
 
 function printLeftOut({ leftOut }: Plan, late: readonly string[]): void {

@@ -14,7 +14,7 @@ export class Scoreboard {
     this.#passed += outcome.passed;
     this.#failed += outcome.failed;
     if (outcome.output) console.log(outcome.output);
-    console.log(`${name.padEnd(11)} ${outcome.failed === 0 ? "ok" : "FAILED"} (${seconds} s)`);
+    console.log(`${name.padEnd(12)} ${outcome.failed === 0 ? "ok" : "FAILED"} (${seconds} s)`);
     return outcome;
   }
 

@@ -11,7 +11,7 @@ function check(...args: string[]) {
 test("runs the named checks and ends with their count", () => {
   const { stdout, status } = check("boundaries");
   const [, verdict, passed, failed] =
-    /^boundaries {2}(ok|FAILED) \(\d+\.\d s\)\n(\d) passed, (\d) failed\n$/m.exec(stdout) ?? [];
+    /^boundaries {3}(ok|FAILED) \(\d+\.\d s\)\n(\d) passed, (\d) failed\n$/m.exec(stdout) ?? [];
   expect([verdict, passed, failed, status]).toEqual(status === 0 ? ["ok", "1", "0", 0] : ["FAILED", "0", "1", 1]);
 });
 

@@ -9,9 +9,8 @@ test("splits the tests by the project that runs them, and keeps their order", ()
     far: ["tests/trainer/b.test.ts", "tests/edge/a.test.ts", "tests/trainer/a.test.ts"],
   };
   expect(planTests({ changed: ["infra/checks/a.ts"], related, tests: STACKS })).toEqual({
-    near: ["tests/shared/errors.test.ts"],
-    far: ["tests/trainer/b.test.ts", "tests/trainer/a.test.ts"],
-    workerd: ["tests/edge/objects/tenant.test.ts", "tests/edge/a.test.ts"],
+    node: { near: ["tests/shared/errors.test.ts"], far: ["tests/trainer/b.test.ts", "tests/trainer/a.test.ts"] },
+    workerd: { near: ["tests/edge/objects/tenant.test.ts"], far: ["tests/edge/a.test.ts"] },
     leftOut: [],
   });
 });
@@ -19,7 +18,7 @@ test("splits the tests by the project that runs them, and keeps their order", ()
 test("tests that start whole stacks are left out by name, even when they have changed themselves", () => {
   const near = ["tests/e2e/peft.test.ts", "tests/infra/start/service.test.ts"];
   const plan = planTests({ changed: near, related: { near, far: [] }, tests: STACKS });
-  expect(plan.near).toEqual(["tests/infra/start/service.test.ts"]);
+  expect(plan.node.near).toEqual(["tests/infra/start/service.test.ts"]);
   expect(plan.leftOut).toEqual([["tests/e2e/peft.test.ts", "starts whole stacks"]]);
 });
 

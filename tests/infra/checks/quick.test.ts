@@ -70,7 +70,7 @@ async function check({ seconds = 1, unfinished = [] as string[] } = {}): Promise
 const filesOf = (runs: readonly TestOptions[], project: string) =>
   runs.filter((run) => run.project === project).map(({ files }) => files);
 
-test("runs the twin first, then what imports the change, and workerd's tests beside them", async () => {
+test("runs the twin first, then what imports the change, and the tests of workerd beside them", async () => {
   writeFileSync(join(root, "shared/a.ts"), "// changed");
   const { runs, checked, lines } = await check();
   expect(lines[0]).toBe("1 changed since the last commit: shared/a.ts");

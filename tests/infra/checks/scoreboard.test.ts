@@ -21,7 +21,7 @@ test("prints a line for each check when it ends, and the sum", async () => {
   resolve({ passed: 1, failed: 0 });
   await slow;
   board.finish();
-  expect(lines()).toEqual(["tests       ok (N s)", "types:edge  ok (N s)", "13 passed, 0 failed"]);
+  expect(lines()).toEqual(["tests        ok (N s)", "types:edge   ok (N s)", "13 passed, 0 failed"]);
   expect(process.exitCode).toBeUndefined();
 });
 
@@ -31,7 +31,7 @@ test("prints what is wrong above the verdict, and lets the process fail", async 
   await board.run("lint", () => ({ passed: 0, failed: 1, output: "a.ts:1: no" }));
   await board.run("twins", () => ({ passed: 1, failed: 0, output: "" }));
   board.finish();
-  expect(lines()).toEqual(["a.ts:1: no", "lint        FAILED (N s)", "twins       ok (N s)", "1 passed, 1 failed"]);
+  expect(lines()).toEqual(["a.ts:1: no", "lint         FAILED (N s)", "twins        ok (N s)", "1 passed, 1 failed"]);
   expect(process.exitCode).toBe(1);
 });
 
