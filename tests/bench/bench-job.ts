@@ -1,4 +1,4 @@
-import type { SupervisedHyperparameters } from "../../shared/api/methods.ts";
+import type { TrainingHyperparameters } from "../../shared/api/methods.ts";
 import type { PeftChoice } from "../../shared/peft/presets.ts";
 import type { RecipeContext, RecipeJob } from "../../trainer/recipes/recipe.ts";
 
@@ -7,7 +7,7 @@ export const RUN = "bench";
 
 export interface BenchJob extends Pick<RecipeJob, "seed" | "base" | "training"> {
   /** Beside those that a job has to say. */
-  readonly hyperparameters: Partial<SupervisedHyperparameters>;
+  readonly hyperparameters: Partial<TrainingHyperparameters>;
   readonly peft: PeftChoice;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { SupervisedHyperparameters } from "../../../shared/api/methods.ts";
+import type { TrainingHyperparameters } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, parseManifest, requireBase } from "../../../shared/delta/manifest.ts";
@@ -44,7 +44,7 @@ async function dataset(text: string, name = "train.jsonl") {
 }
 
 interface RunOptions {
-  readonly hyperparameters?: Partial<SupervisedHyperparameters>;
+  readonly hyperparameters?: Partial<TrainingHyperparameters>;
   readonly peft?: PeftChoice;
   readonly training?: string;
   readonly validation?: string;
@@ -245,7 +245,7 @@ describe("a run is a function of its job", () => {
 });
 
 describe("micro-batches and packing change the speed, not the result", () => {
-  const withBatches = (hyperparameters: Partial<SupervisedHyperparameters>) =>
+  const withBatches = (hyperparameters: Partial<TrainingHyperparameters>) =>
     run({ hyperparameters: { max_steps: 4, learning_rate: 0.005, ...hyperparameters }, training: tinyDataset(16) });
 
   it("eight micro-batches of one example are one of eight, packed or not", async () => {
