@@ -2,6 +2,7 @@ import type { Graph } from "../../shared/graph/graph.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
 import type { NamedTensors, Program } from "../engines/executor.ts";
 import { type AdamWConfig, adamwGraph, slots } from "../optim/adamw.ts";
+import { keptGraph } from "./kept-graphs.ts";
 import { createPagedUpdate, type Paging } from "./paged-update.ts";
 
 /** The optimizer's part of a step. */
@@ -18,16 +19,16 @@ export interface OptimizerUpdate {
 export interface UpdateOptions {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWConfig;
-  /** Where moments are kept that shall not be in memory; all are when left out. */
+  /** Where moments are kept that do not stay in memory; all stay when left out. */
   readonly paging?: Paging;
-  /** Whoever compiles disposes. */
+  /** The caller disposes compiled programs. */
   readonly compile: (graph: Graph) => Promise<Program>;
 }
 
 export async function createUpdate({ paging, ...options }: UpdateOptions): Promise<OptimizerUpdate> {
   if (paging !== undefined) return createPagedUpdate({ ...options, paging });
   const { parameters, optimizer, compile } = options;
-  const program = await compile(adamwGraph(parameters, optimizer));
+  const program = await compile(keptGraph({ parameters, optimizer }, "adamw", () => adamwGraph(parameters, optimizer)));
   const updated = parameters.flatMap(({ name }) => [slots(name).parameter, slots(name).m, slots(name).v]);
   return {
     adopt: (tensors) => tensors,

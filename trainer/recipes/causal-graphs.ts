@@ -22,7 +22,7 @@ export interface CausalGraphOptions {
  */
 export function trainingGraph(options: CausalGraphOptions): Graph {
   const { b, loss, penalty, value } = lossOf("training_step", options, true);
-  return gradientGraph(b, loss, options.method.parameters, value, penalty);
+  return gradientGraph(b, { loss, penalty, parameters: options.method.parameters, parameter: value });
 }
 
 /** The `loss` of a batch alone: the same inputs without accumulators and random inputs. */

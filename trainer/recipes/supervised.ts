@@ -90,7 +90,11 @@ export const supervised: Recipe = async (job, context) => {
   const start =
     job.checkpoint === null
       ? initialState(method.parameters, method.initial, method.afterStep?.memory)
-      : decodeCheckpoint(job.checkpoint, job.run, method.parameters, method.afterStep?.memory);
+      : decodeCheckpoint(job.checkpoint, {
+          run: job.run,
+          parameters: method.parameters,
+          memory: method.afterStep?.memory,
+        });
   say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Going on after step ${start.step}`, {
     ...resolved,
     step: start.step,

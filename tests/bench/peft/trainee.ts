@@ -127,7 +127,11 @@ export class Trainee {
     const { config, weights, tokenizer } = loadModelFolder(base.files);
     const encode = (text: string) => tokenizer.encode(text);
     const method = attachMethods({ config, weights, settings: peft, seed: SEED, encode, param: "peft" });
-    const state = decodeCheckpoint(this.#end!, RUN, method.parameters, method.afterStep?.memory);
+    const state = decodeCheckpoint(this.#end!, {
+      run: RUN,
+      parameters: method.parameters,
+      memory: method.afterStep?.memory,
+    });
     const values: ReadonlyMap<string, Tensor> = parameterValues(state, method.parameters);
     const files = [...outcome.folder.files.values()];
     return {
