@@ -16,17 +16,15 @@ export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJ
   return {
     run: RUN,
     createdAt: 0,
-    method: {
-      type: "supervised",
-      supervised: {
-        hyperparameters: {
-          n_epochs: "auto",
-          batch_size: "auto",
-          learning_rate_multiplier: "auto",
-          ...hyperparameters,
-        },
-        peft,
+    type: "supervised",
+    settings: {
+      hyperparameters: {
+        n_epochs: "auto",
+        batch_size: "auto",
+        learning_rate_multiplier: "auto",
+        ...hyperparameters,
       },
+      peft,
     },
     validation: null,
     checkpoint: null,
@@ -35,9 +33,9 @@ export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJ
 }
 
 /** Effects that are the same in every benchmark: nothing is kept, and nothing is paged. */
-export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "breathe" | "openPages" | "publishCheckpoint"> = {
+export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "yieldToEventLoop" | "openPages" | "publishCheckpoint"> = {
   now: () => performance.now(),
-  breathe: async () => undefined,
+  yieldToEventLoop: async () => undefined,
   openPages: () => {
     throw new Error("no benchmark pages its moments");
   },

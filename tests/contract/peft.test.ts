@@ -17,12 +17,13 @@ import { ADAPTER_FORMATS, PEFT_METHODS, type PeftType, peftMethod } from "../../
 import { createRandom } from "../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
+import { unitsOf } from "../../trainer/data/units.ts";
+import { withVirtualTokens } from "../../trainer/data/virtual-tokens.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../trainer/loop/random-masks.ts";
 import { slots } from "../../trainer/optim/adamw.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { publishResult } from "../../trainer/recipes/result.ts";
-import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
 import { attached, moved, NO_METHOD, settingsOf } from "../support/peft.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
 import { PEFT_CASES } from "./peft-cases.ts";

@@ -8,7 +8,9 @@ import type { CompileOptions, Executor, Program } from "../engines/executor.ts";
  * ignore `dispose`, so `train` and evaluators can run on it again and again without compiling anything twice.
  */
 export interface ProgramCache extends Executor {
-  /** Disposes every program. Afterwards `compile` throws `internal_error`. */
+  /** Disposes every program that it keeps; those that it handed out must not be run any more. */
+  clear(): Promise<void>;
+  /** Clears the cache for good. Afterwards `compile` throws `internal_error`. */
   dispose(): Promise<void>;
 }
 
@@ -42,14 +44,18 @@ export function createProgramCache(executor: Executor): ProgramCache {
     }
   }
 
-  async function dispose(): Promise<void> {
-    disposed = true;
+  async function clear(): Promise<void> {
     const programs = await Promise.allSettled(entries.map(({ program }) => program));
     entries = [];
     await Promise.all(programs.map((made) => (made.status === "fulfilled" ? made.value.dispose() : undefined)));
   }
 
-  return { ...executor, compile, dispose };
+  async function dispose(): Promise<void> {
+    disposed = true;
+    await clear();
+  }
+
+  return { ...executor, compile, clear, dispose };
 }
 
 function sameTensors(one: ReadonlyMap<string, Tensor>, other: ReadonlyMap<string, Tensor>): boolean {

@@ -14,7 +14,7 @@ import type { AnySettings } from "../../../shared/peft/registry.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import type { PageStore } from "../../../trainer/loop/paged-update.ts";
 import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
-import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { RECIPES } from "../../../trainer/recipes/registry.ts";
 import { settingsOf } from "../../support/peft.ts";
 import { largestDifference } from "../golden-llama.ts";
 import { memoryStore } from "../loop/large-regression.ts";
@@ -68,17 +68,15 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     run: "run",
     seed: options.seed ?? 5,
     createdAt: 1_700_000_000,
-    method: {
-      type: "supervised",
-      supervised: {
-        hyperparameters: {
-          n_epochs: "auto",
-          batch_size: "auto",
-          learning_rate_multiplier: "auto",
-          ...options.hyperparameters,
-        },
-        peft: options.peft ?? lora,
+    type: "supervised",
+    settings: {
+      hyperparameters: {
+        n_epochs: "auto",
+        batch_size: "auto",
+        learning_rate_multiplier: "auto",
+        ...options.hyperparameters,
       },
+      peft: options.peft ?? lora,
     },
     base: options.base ?? base,
     training: await dataset(options.training ?? tinyDataset(12)),
@@ -86,12 +84,12 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     checkpoint: options.checkpoint ?? null,
   };
   let clock = 0;
-  const outcome = await supervised(job, {
+  const outcome = await RECIPES.supervised(job, {
     executor,
     now: () => (clock += 100),
     event: (event) => void events.push(event),
     openPages: () => options.pages ?? expect.fail("pages were opened"),
-    breathe: async () => undefined,
+    yieldToEventLoop: async () => undefined,
     afterStep: async (progress) => options.afterStep?.(progress),
     publishCheckpoint: async (step, folder, metrics) =>
       void published.push({ step, digest: await sha256Hex(folder.files.get(SERVING_FILE)!), metrics }),

@@ -90,7 +90,7 @@ it("killed while it stores its state, then asked to end, the next trainers finis
     if (line.endsWith("/checkpoints/3")) asked.child.kill("SIGTERM");
     return undefined;
   };
-  expect(await asked.ended).toMatchObject({ code: 0, log: expect.stringContaining("put down: shutdown") });
+  expect(await asked.ended).toMatchObject({ code: 0, log: expect.stringContaining("stopped: shutdown") });
   expect(rough.releases).toEqual(["shutdown"]);
 
   rough.fault = () => undefined;
