@@ -34,6 +34,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/peft/method.ts": "types alone",
   "shared/peft/{method}/{method}.ts": "a row of the registry: tests/contract/peft.test.ts runs every one",
   "shared/peft/{method}/settings.ts": "a schema: the test of the method's attach.ts sends what it takes and refuses",
+  "trainer/recipes/objective.ts": "types and the name of a column",
   "trainer/recipes/recipe.ts": "types alone",
   "trainer/recipes/registry.ts": "a table that its type makes total",
 };

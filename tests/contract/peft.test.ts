@@ -45,7 +45,7 @@ function batch(method: AttachedMethod) {
   });
   const virtual = method.virtualTokens ?? 0;
   const shape = { rows: 2, tokens: virtual + TEXT };
-  const [only] = evaluationBatches(withVirtualTokens(texts, virtual, 0), { shape, packing: false, padId: 0 });
+  const [only] = evaluationBatches(unitsOf(withVirtualTokens(texts, virtual, 0)), { shape, packing: false, padId: 0 });
   return { shape, ...only! };
 }
 

@@ -55,14 +55,17 @@ export interface Rollouts<Settings extends TrainingSettings> {
    * shape is chosen for them.
    */
   lengths(prompt: Unit, options: { readonly settings: Settings; readonly limit: number }): readonly number[];
-  /**
-   * A unit for each prompt, in order. Random numbers come from a stream that names the seed and the step, so that a
-   * resumed run makes the same ones.
-   */
-  sample(options: RolloutOptions<Settings>): Promise<readonly Unit[]>;
+  /** Called once before the first step; what it builds and compiles is for the whole run. */
+  start(tools: RunTools<Settings>): RolloutSampler | Promise<RolloutSampler>;
 }
 
-export interface RolloutOptions<Settings extends TrainingSettings> {
+/**
+ * A unit for each prompt, in order. Random numbers come from a stream that names the seed and the step, so that a resumed run
+ * makes the same ones.
+ */
+export type RolloutSampler = (options: RolloutOptions) => Promise<readonly Unit[]>;
+
+export interface RolloutOptions {
   /** Each has one example, without labels: what comes before the reply. */
   readonly prompts: readonly Unit[];
   /** The state before the step; its sections are the objective's. */
@@ -70,7 +73,6 @@ export interface RolloutOptions<Settings extends TrainingSettings> {
   /** The parameters to sample with. They are the state's, or for measuring the base the first ones. */
   readonly values: ReadonlyMap<string, Tensor>;
   readonly purpose: "training" | "validation";
-  readonly tools: RunTools<Settings>;
 }
 
 /** What an objective can use inside the loop. */

@@ -17,9 +17,8 @@ export interface RunToolOptions<S extends TrainingSettings> {
 export function createRunTools<S extends TrainingSettings>(options: RunToolOptions<S>): RunTools<S> {
   const { job, run, executor, yieldToEventLoop } = options;
   const { config, weights, tokenizer, method, maxLength, plan, training } = run;
-  const { shape, packing, padId } = run.rows;
   const { virtualTokens = 0 } = method;
-  const score = createScorer(executor, { config, weights, method, rows: { shape, packing, padId }, yieldToEventLoop });
+  const score = createScorer(executor, { config, weights, method, rows: run.rows, yieldToEventLoop });
   return {
     ...{ config, weights, tokenizer, method, executor, maxLength, yieldToEventLoop },
     settings: job.settings,
@@ -30,7 +29,7 @@ export function createRunTools<S extends TrainingSettings>(options: RunToolOptio
         .flat()
         .map((index) => training[index]!),
     logProbabilities: async (units, values) => {
-      const scores = await score(unitsWithVirtualTokens(units, virtualTokens, padId), values);
+      const scores = await score(unitsWithVirtualTokens(units, virtualTokens, tokenizer.padId), values);
       return scores.map((examples) => examples.map((numbers) => numbers.subarray(virtualTokens)));
     },
   };

@@ -3,7 +3,7 @@ import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches, type RowOptions } from "../data/batches.ts";
-import type { Unit, UnitExample } from "../data/units.ts";
+import { type Unit, type UnitExample, unitsOf } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
 import { takenBy } from "../engines/feeds.ts";
 import { feedsFor, frozenTensors, logProbabilityGraph } from "./causal-graphs.ts";
@@ -29,8 +29,9 @@ export type Scorer = (
 
 /** Compiled when it is first used; `executor` owns the program. */
 export function createScorer(executor: Executor, options: ScorerOptions): Scorer {
-  const { config, weights, method, rows, yieldToEventLoop } = options;
-  const graph = logProbabilityGraph({ config, method, shape: rows.shape });
+  const { config, weights, method, yieldToEventLoop } = options;
+  const { shape, packing, padId } = options.rows;
+  const graph = logProbabilityGraph({ config, method, shape });
   const bindings = takenBy(graph, frozenTensors(weights, method));
   const taken = new Set(graph.inputs.map(({ name }) => name));
   return async (units, values) => {
@@ -39,7 +40,8 @@ export function createScorer(executor: Executor, options: ScorerOptions): Scorer
     const examples = units.flatMap((unit) => unit.examples);
     const scores = examples.map(({ ids }) => new Float32Array(ids.length));
     const used = Object.fromEntries([...values].filter(([name]) => taken.has(name)));
-    for (const { feeds, places } of evaluationBatches(units, rows)) {
+    // Scores are of one example each, so that units need not be kept whole.
+    for (const { feeds, places } of evaluationBatches(unitsOf(examples), { shape, packing, padId })) {
       const outputs = await program.run({ ...feedsFor(graph, feeds), ...used });
       const flat = outputs.log_probabilities!.data as Float32Array;
       // The position before a token predicts it.

@@ -16,7 +16,7 @@ export interface UnitSourceOptions<S extends TrainingSettings> {
 }
 
 /** The parameters' values in a state, and what the units are for. */
-export type Moment = Pick<RolloutOptions<TrainingSettings>, "state" | "values" | "purpose">;
+export type Moment = Omit<RolloutOptions, "prompts">;
 
 /** What a run trains and measures on. */
 export interface UnitSource {
@@ -52,9 +52,9 @@ export async function createUnitSource<S extends TrainingSettings>(options: Unit
     };
   }
 
-  const { rollouts } = objective;
+  const sampleUnits = await objective.rollouts.start(tools);
   async function sample(prompts: readonly Unit[], moment: Moment): Promise<readonly Unit[]> {
-    const units = await rollouts.sample({ ...moment, prompts, tools });
+    const units = await sampleUnits({ ...moment, prompts });
     const longest = longestOf(units);
     if (units.length !== prompts.length || longest + (method.virtualTokens ?? 0) > run.rows.shape.tokens) {
       throw new TrimtabError(
