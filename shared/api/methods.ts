@@ -84,7 +84,10 @@ interface JobTypeRow {
   readonly openAiHyperparameters: readonly string[];
 }
 
-/** Every type of job that a request can name. A new one is a row here and a row of `trainer/recipes/registry.ts`. */
+/**
+ * Every type of job that a request can name. A new one is a row here, for what it can be told, and a row of
+ * `trainer/recipes/registry.ts`, for what trains it.
+ */
 export const JOB_TYPES = {
   supervised: {
     settings: z.strictObject({
@@ -97,7 +100,8 @@ export const JOB_TYPES = {
 
 export type JobType = keyof typeof JOB_TYPES;
 export type SettingsOf<Type extends JobType> = z.infer<(typeof JOB_TYPES)[Type]["settings"]>;
-export type Method = { [Type in JobType]: { type: Type } & { [Field in Type]: SettingsOf<Type> } }[JobType];
+export type MethodOf<Type extends JobType> = { type: Type } & { [Field in Type]: SettingsOf<Type> };
+export type Method = { [Type in JobType]: MethodOf<Type> }[JobType];
 
 /** What a request without a `method` means. */
 export const DEFAULT_JOB_TYPE: JobType = "supervised";
@@ -105,7 +109,8 @@ export const DEFAULT_JOB_TYPE: JobType = "supervised";
 /** `reward_model` → `RewardModelMethod` */
 const schemaId = (type: string) => `${type.replace(/(?:^|_)([a-z])/g, (_, letter) => letter.toUpperCase())}Method`;
 
-const methodSchemas = Object.entries(JOB_TYPES).map(([type, { settings }]) =>
+const rows: Readonly<Record<string, JobTypeRow>> = JOB_TYPES;
+const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
   z.strictObject({ type: z.literal(type), [type]: settings.default(settings.parse({})) }).meta({ id: schemaId(type) }),
 );
 type MethodSchemas = [(typeof methodSchemas)[number], ...typeof methodSchemas];

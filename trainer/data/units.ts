@@ -20,7 +20,7 @@ export interface UnitExample extends TokenizedExample {
 }
 
 /**
- * What is learnt from as a whole: a line, a pair, a ranking, a rollout. Its examples are in the same micro-batch, so that a
+ * What is trained on as a whole: a line, a pair, a ranking, a rollout. Its examples are in the same micro-batch, so that a
  * loss can compare them.
  */
 export interface Unit {

@@ -10,7 +10,7 @@ import type { CompileOptions, Executor, Program } from "../engines/executor.ts";
 export interface ProgramCache extends Executor {
   /** Disposes every program that it keeps; those that it handed out must not be run any more. */
   clear(): Promise<void>;
-  /** Clears the cache for good. Afterwards `compile` throws `internal_error`. */
+  /** Clears the cache permanently. Afterwards `compile` throws `internal_error`. */
   dispose(): Promise<void>;
 }
 

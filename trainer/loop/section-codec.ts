@@ -29,7 +29,7 @@ export const isSectionTensor = (name: string) => name.startsWith(PREFIX);
 export const SECTIONS_FIELD = "sections";
 const jsonOfSections = z.record(z.string(), z.unknown());
 
-/** A tensor as it is written: its bytes are asked for when they are copied, so that those in pages need not be in memory. */
+/** A tensor as it is written: its bytes are read when they are copied, so that moments in pages are in memory one at a time. */
 export function fileTensor(value: Tensor): SafetensorsTensor {
   return {
     dtype: FILE_DTYPE[value.dtype],

@@ -6,7 +6,7 @@ import type { TrainingState } from "./training-state.ts";
 
 /**
  * What an objective carries from step to step beside the parameters: a replay buffer, the state of a controller. It is part of
- * the training state and of every checkpoint, so that a resumed run goes on with it.
+ * the training state and of every checkpoint, so that a resumed run continues with it.
  */
 export interface Section {
   readonly tensors: Readonly<Record<string, Tensor>>;

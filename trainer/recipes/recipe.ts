@@ -7,7 +7,7 @@ import type { ResultFolder } from "./result.ts";
 
 /** What a run is a function of: the same job on the same machine and thread count ends with the same bytes. */
 export interface RecipeJob<Settings = JobSettings> {
-  /** Names the run inside its checkpoints, so that no other run goes on from them. */
+  /** Names the run inside its checkpoints, so that no other run resumes from them. */
   readonly run: string;
   /** The row of the registry. */
   readonly type: string;
@@ -19,7 +19,7 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly base: BaseFolder;
   readonly training: Dataset;
   readonly validation: Dataset | null;
-  /** Where to go on, as `Progress.state` gave it; null: start at step 0. */
+  /** What to resume from, as `Progress.state` gave it; null: start at step 0. */
   readonly checkpoint: Uint8Array | null;
 }
 

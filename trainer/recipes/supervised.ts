@@ -4,7 +4,7 @@ import type { Objective } from "./objective.ts";
 
 /**
  * Supervised fine-tuning: next-token cross-entropy over the assistant's turns or the completions, divided by their number of
- * tokens in the whole step, so that neither packing nor micro-batches change what is learnt.
+ * tokens in the whole step, so that neither packing nor micro-batches change the result.
  */
 export const supervised: Objective<SettingsOf<"supervised">> = {
   form: () => ({ examples: 1 }),

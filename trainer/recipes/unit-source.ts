@@ -29,8 +29,8 @@ export interface UnitSource {
 }
 
 /**
- * The units of the files with what the objective wants beside them, or those that it makes of prompts whenever they are asked
- * for. Throws `internal_error` where rollouts are not one unit for each prompt, or do not fit a row.
+ * The units of the files with what the objective wants beside them, or those that it makes from prompts each
+ * time. Throws `internal_error` where rollouts are not one unit for each prompt, or do not fit a row.
  */
 export async function createUnitSource<S extends TrainingSettings>(options: UnitSourceOptions<S>): Promise<UnitSource> {
   const { objective, run, tools } = options;

@@ -21,7 +21,7 @@ export interface LeaseContext {
   readonly cacheFolder: string;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Aborts when the process is asked to end. */
+  /** Aborts when the process is told to end. */
   readonly shutdown: AbortSignal;
   readonly log: (line: string) => void;
 }

@@ -6,6 +6,7 @@ import {
   hyperparametersSchema,
   JOB_TYPES,
   Method,
+  type MethodOf,
   settingsOf,
   settingsPath,
 } from "../../../shared/api/methods.ts";
@@ -25,7 +26,7 @@ describe("Method", () => {
       type: "supervised",
       supervised: { hyperparameters: { n_epochs: 3 }, peft: { type: "lora", r: 4 } },
     };
-    expect(Method.parse(partial).supervised).toMatchObject({
+    expect(settingsOf(Method.parse(partial))).toMatchObject({
       hyperparameters: { ...HYPERPARAMETERS, n_epochs: 3 },
       peft: { r: 4, lora_alpha: 16 },
     });
@@ -55,16 +56,16 @@ describe("Method", () => {
 describe("the table of job types", () => {
   it("names hyperparameters of OpenAI's that the type has", () => {
     for (const [type, { openAiHyperparameters }] of Object.entries(JOB_TYPES)) {
-      const given = Object.fromEntries(openAiHyperparameters.map((name) => [name, "auto"]));
-      expect(Method.parse({ type, [type]: { hyperparameters: given } })).toMatchObject({
-        [type]: { hyperparameters: given },
-      });
+      for (const name of openAiHyperparameters) {
+        const { error } = Method.safeParse({ type, [type]: { hyperparameters: { [name]: null } } });
+        expect(error?.issues.map(({ path }) => path.join("."))).toEqual([`${type}.hyperparameters.${name}`]);
+      }
     }
   });
 
   it("gives a method's settings and their place without naming its type", () => {
     const method = Method.parse({ type: "supervised", supervised: { hyperparameters: { n_epochs: 3 } } });
-    expect(settingsOf(method)).toBe(method.supervised);
+    expect(settingsOf(method)).toBe((method as MethodOf<"supervised">).supervised);
     expect(settingsPath(method)).toBe("method.supervised");
     expect(settingsPath({ type: "reward_model" })).toBe("method.reward_model");
   });

@@ -111,7 +111,7 @@ describe("a job that runs through", () => {
   it("stores its state as often as the job says, and goes on from it", async () => {
     const hyperparameters = { ...tinyJob.method.supervised.hyperparameters, checkpoint_steps: 2 };
     const held = await lease();
-    const method = { type: "supervised" as const, supervised: { ...held.method.supervised, hyperparameters } };
+    const method = { type: "supervised" as const, supervised: { ...tinyJob.method.supervised, hyperparameters } };
     during = (step) => {
       if (step === 5) throw new TypeError("crash");
     };
