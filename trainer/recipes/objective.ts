@@ -35,6 +35,11 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
   readonly reference?: "base";
   /** The lines are prompts, and the run makes its units from them; left out where the file holds what is trained on. */
   readonly rollouts?: Rollouts<Settings>;
+  /**
+   * Columns that depend on the current state, such as a KL estimate over the step: called once before the first step, and what
+   * it gives with the units of every step before its batches are made. Left out where the units stay as they are.
+   */
+  refresh?(tools: RunTools<Settings>): UnitRefresher | Promise<UnitRefresher>;
   /** What it carries from step to step beside the parameters. */
   carried?(tools: RunTools<Settings>): CarriedState;
   /** Parameters of its own beside the method's, such as a head; the loss reads them with `LossContext.parameter`. */
@@ -65,14 +70,21 @@ export interface Rollouts<Settings extends TrainingSettings> {
  */
 export type RolloutSampler = (options: RolloutOptions) => Promise<readonly Unit[]>;
 
-export interface RolloutOptions {
-  /** Each has one example, without labels: what comes before the reply. */
-  readonly prompts: readonly Unit[];
+/** The same units in order, with further columns. Pure, as a `RolloutSampler` is. */
+export type UnitRefresher = (options: Moment & { readonly units: readonly Unit[] }) => Promise<readonly Unit[]>;
+
+/** When units are made or refreshed, and what for. */
+export interface Moment {
   /** The state before the step; its sections are the objective's. */
   readonly state: TrainingState;
-  /** The parameters to sample with. They are the state's, or for measuring the base the first ones. */
+  /** The state's parameters. */
   readonly values: ReadonlyMap<string, Tensor>;
   readonly purpose: "training" | "validation";
+}
+
+export interface RolloutOptions extends Moment {
+  /** Each has one example, without labels: what comes before the reply. */
+  readonly prompts: readonly Unit[];
 }
 
 /** What an objective can use inside the loop. */

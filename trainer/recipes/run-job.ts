@@ -92,8 +92,8 @@ async function runPrepared<S extends TrainingSettings>(
 
   const reference = createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop });
   const units = await createUnitSource({ objective, run, tools, reference });
-  // Of fixed units the reference is known by now, and its copy of the base makes room for training.
-  if (objective.rollouts === undefined) await kept.clear();
+  // The reference of fixed units is known by now, and its copy of the base makes room for training.
+  if (objective.rollouts === undefined && objective.refresh === undefined) await kept.clear();
   const measured: EvaluatorOptions = {
     ...{ config, weights, method, rows, yieldToEventLoop },
     loss: (graph) => objective.loss(graph, job.settings),

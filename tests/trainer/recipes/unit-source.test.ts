@@ -57,3 +57,39 @@ describe("the units of files", () => {
     expect(source.bareValidation![0]!.examples[0]!.columns).toBeUndefined();
   });
 });
+
+describe("units with columns that depend on the state", () => {
+  it("are refreshed before every step and measurement, behind placeholders afterwards, and scored once", async () => {
+    const moments: string[] = [];
+    const { run, source, scored } = await sourceOf({
+      ...dpo,
+      refresh:
+        () =>
+        async ({ units, state, values, purpose }) => {
+          moments.push(`${purpose} ${state.step} ${values.size}`);
+          return units.map((unit) => ({ ...unit, columns: { kl: state.step / 4 } }));
+        },
+    });
+    const groups = await source.training(stateOf(1), new Map());
+    expect(groups.map(({ length }) => length)).toEqual(run.plan.groups(1).map(({ length }) => length));
+    for (const { columns, examples } of groups.flat()) {
+      expect(columns).toEqual({ kl: 0.25 });
+      expect(examples[0]!.columns!.reference).toEqual(Float32Array.of(0, 0, ...examples[0]!.ids.subarray(2)));
+    }
+    const [measured] = await source.validation(stateOf(4), new Map());
+    expect(measured!.columns).toEqual({ kl: 1 });
+    expect(source.bareValidation).toBeUndefined();
+    expect([moments, scored()]).toEqual([["training 1 0", "validation 4 0"], 6]);
+  });
+
+  it("must come back one for each that was given", async () => {
+    const { source } = await sourceOf({
+      ...dpo,
+      refresh:
+        () =>
+        async ({ units }) =>
+          units.slice(1),
+    });
+    await expect(source.training(stateOf(0), new Map())).rejects.toThrow("2 prompts or units gave 1 units");
+  });
+});
