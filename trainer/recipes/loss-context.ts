@@ -1,3 +1,4 @@
+import { TrimtabError } from "../../shared/errors.ts";
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Value } from "../../shared/graph/graph.ts";
 import type { trainingForward } from "../../shared/model/training-forward.ts";
@@ -78,7 +79,10 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
     logProbabilities: () => once("log-probabilities", () => targetLogProbabilities(b, logits, targets())),
     column: (name) => {
       const kind = form.columns?.[name];
-      if (kind === undefined) throw new RangeError(`the form of the units has no column ${name}`);
+      if (kind === undefined) {
+        const known = Object.keys(form.columns ?? {}).join(", ") || "none";
+        throw new TrimtabError("invalid_graph", `the units have no column ${name}; their form declares ${known}`);
+      }
       return once(columnInput(name), () => b.input(columnInput(name), "f32", shapes[kind]));
     },
     sumOverExamples: (x) => {

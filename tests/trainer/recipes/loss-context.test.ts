@@ -70,6 +70,8 @@ describe("the loss's view of a micro-batch", () => {
   });
 
   it("knows no column but the form's", async () => {
-    await expect(compute((context) => context.column("rewards"), {})).rejects.toThrow("has no column rewards");
+    await expect(compute((context) => context.column("rewards"), {})).rejects.toThrow(
+      "the units have no column rewards; their form declares margin, score, reference",
+    );
   });
 });

@@ -99,7 +99,7 @@ describe("a rollout objective, from one file outside of the trainer", () => {
     expect(open()).toBe(0);
   });
 
-  it("samples behind a method's virtual tokens as it trains behind them", async () => {
+  it("samples behind a method's prefix as it trains behind it", async () => {
     const peft = settingsOf({ type: "prefix", num_virtual_tokens: 2 });
     const { steps } = await runObjective(objective, { settings: settings({ max_steps: 2 }, peft), training });
     for (const { ratio } of steps) expect(ratio).toBeCloseTo(1, 4);
