@@ -4,7 +4,7 @@ import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { Row } from "./packing.ts";
 import { type PackingOptions, packUnits } from "./packing-units.ts";
 import type { StepPlan } from "./step-plan.ts";
-import { type UnitFeedOptions, unitFeeds } from "./unit-feeds.ts";
+import { type Place, type UnitFeedOptions, unitFeeds } from "./unit-feeds.ts";
 import { lengthsOf, longestOf, type Unit, type UnitExample } from "./units.ts";
 
 /**
@@ -31,15 +31,6 @@ export interface DataBatch {
   readonly trainedTokens: number;
   /** Where each example lies, in the order of the units and of the examples within each. */
   readonly places: readonly Place[];
-}
-
-/** Where one example of a micro-batch lies. */
-export interface Place {
-  /** Counted over the examples of all units that were laid out together. */
-  readonly index: number;
-  /** Its first token in the flattened [B, T]. */
-  readonly start: number;
-  readonly length: number;
 }
 
 export interface RowOptions extends PackingOptions {

@@ -1,14 +1,11 @@
-import type { Example, TrainingLine } from "../../shared/data/training-lines.ts";
+import type { Example } from "../../shared/data/example.ts";
+import type { TrainingLine } from "../../shared/data/training-lines.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, IGNORED_LABEL, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
-import type { Unit } from "./units.ts";
+import type { TokenizedExample, Unit } from "./units.ts";
 
-/** One example as ids: labels[t] is ids[t] where the model should learn to produce it, −100 elsewhere (not shifted). */
-export interface TokenizedExample {
-  readonly ids: Int32Array;
-  readonly labels: Int32Array;
-}
+export type { TokenizedExample } from "./units.ts";
 
 /** What one line of a file says: the examples of a unit, with numbers for its columns. */
 export interface UnitLine {

@@ -1,8 +1,16 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
-import type { Place } from "./batches.ts";
 import type { Unit, UnitForm } from "./units.ts";
+
+/** Where one example of a micro-batch lies. */
+export interface Place {
+  /** Counted over the examples of all units that were laid out together. */
+  readonly index: number;
+  /** Its first token in the flattened [B, T]. */
+  readonly start: number;
+  readonly length: number;
+}
 
 /** How units stand in a micro-batch's tensors. */
 export interface UnitFeedOptions {

@@ -1,4 +1,8 @@
-import type { TokenizedExample } from "./examples.ts";
+/** One example as ids: labels[t] is ids[t] where the model should learn to produce it, −100 elsewhere (not shifted). */
+export interface TokenizedExample {
+  readonly ids: Int32Array;
+  readonly labels: Int32Array;
+}
 
 /**
  * What a column's numbers belong to: every token (as labels do: the number beside ids[t] is about producing ids[t]), every

@@ -6,8 +6,8 @@ import { type AdamWConfig, adamwScalars } from "../optim/adamw.ts";
 import { learningRate, type Schedule } from "../optim/schedule.ts";
 import { applyAfterStep } from "./after-step.ts";
 import type { Accumulated } from "./forward-backward.ts";
-import type { OptimizerUpdate } from "./optimizer-update.ts";
 import type { TrainingState } from "./training-state.ts";
+import type { OptimizerUpdate } from "./update.ts";
 
 export interface StepReport {
   /** Counted from 1. */

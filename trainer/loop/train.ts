@@ -4,13 +4,13 @@ import type { Tensor } from "../../shared/tensor.ts";
 import type { CompileOptions, Executor, Program } from "../engines/executor.ts";
 import type { AdamWConfig } from "../optim/adamw.ts";
 import type { Schedule } from "../optim/schedule.ts";
+import { type CarriedState, withSections } from "./carried-state.ts";
 import { forwardBackward, type MicroBatch } from "./forward-backward.ts";
 import type { MetricKinds } from "./metrics.ts";
 import { optimStep, type StepReport } from "./optim-step.ts";
 import { createUpdate } from "./optimizer-update.ts";
-import type { Paging } from "./paged-update.ts";
-import { type CarriedState, withSections } from "./sections.ts";
 import type { TrainingState } from "./training-state.ts";
+import type { Paging } from "./update.ts";
 
 export type { MicroBatch } from "./forward-backward.ts";
 export type { StepReport } from "./optim-step.ts";

@@ -7,7 +7,7 @@ import type { Tensor } from "../../shared/tensor.ts";
 import type { UnitLine } from "../data/examples.ts";
 import type { Unit, UnitForm } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
-import type { CarriedState } from "../loop/sections.ts";
+import type { CarriedState } from "../loop/carried-state.ts";
 import type { TrainingState } from "../loop/training-state.ts";
 import type { LossContext, LossGraph } from "./loss-context.ts";
 import type { Dataset, RecipeContext } from "./recipe.ts";

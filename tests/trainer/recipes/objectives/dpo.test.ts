@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { decodeCanonical, SERVING_FILE } from "../../../../shared/delta/canonical.ts";
+import { decodeCanonical, SERVING_FILE } from "../../../../shared/delta/serving-file.ts";
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import { attachMethods } from "../../../../shared/peft/combine.ts";
 import { i64, tensor } from "../../../../shared/tensor.ts";
