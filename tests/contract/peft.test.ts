@@ -18,12 +18,13 @@ import { ADAPTER_FORMATS, PEFT_METHODS, type PeftType, peftMethod } from "../../
 import { createRandom } from "../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
+import { unitsOf } from "../../trainer/data/units.ts";
+import { withVirtualTokens } from "../../trainer/data/virtual-tokens.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../trainer/loop/random-masks.ts";
 import { slots } from "../../trainer/optim/adamw.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { publishResult } from "../../trainer/recipes/result.ts";
-import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
 import { attached, moved, NO_METHOD, settingsOf } from "../support/peft.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
 import { PEFT_CASES } from "./peft-cases.ts";
@@ -45,7 +46,7 @@ function batch(method: AttachedMethod) {
   });
   const virtual = method.virtualTokens ?? 0;
   const shape = { rows: 2, tokens: virtual + TEXT };
-  const [only] = evaluationBatches(withVirtualTokens(texts, virtual, 0), { shape, packing: false, padId: 0 });
+  const [only] = evaluationBatches(unitsOf(withVirtualTokens(texts, virtual, 0)), { shape, packing: false, padId: 0 });
   return { shape, ...only! };
 }
 
