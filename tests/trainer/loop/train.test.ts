@@ -23,7 +23,7 @@ function counting(): { executor: Executor; open: () => number } {
         open--;
         await program.dispose();
       };
-      return { run: (feeds) => program.run(feeds), dispose };
+      return { run: (feeds) => program.run(feeds), hold: (values) => program.hold(values), dispose };
     },
   };
   return { executor, open: () => open };
