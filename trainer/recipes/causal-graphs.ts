@@ -38,6 +38,20 @@ export function predictionGraph(options: CausalGraphOptions): Graph {
   return b.build({ logits });
 }
 
+/**
+ * How likely every target is: `logprobs` [B, T] of `tokens`, `positions`, `segments` and `targets`, without dropout, by the very
+ * operators that the loss takes them from.
+ */
+export function scoringGraph(options: CausalGraphOptions): Graph {
+  const b = new GraphBuilder("scoring");
+  const { logits } = forwardOf(b, options, false);
+  const [rows, tokens, vocabulary] = logits.shape as [number, number, number];
+  const targets = b.input("targets", "i64", [rows, tokens]);
+  const logprobs = b.logSoftmax(b.reshape(logits, [rows * tokens, vocabulary]));
+  const picked = b.gatherElements(logprobs, b.reshape(targets, [rows * tokens, 1]));
+  return b.build({ logprobs: b.reshape(picked, [rows, tokens]) });
+}
+
 /** What the graphs of `method` take besides data and parameters: the base's weights that it leaves alone, and its own. */
 export function frozenTensors(weights: Weights, method: AttachedMethod): ReadonlyMap<string, Tensor> {
   const gone = new Set([...method.parameters.map(({ name }) => name), ...(method.replaced ?? [])]);
