@@ -95,7 +95,7 @@ export class Generator {
     const { graph, program, prefix, caches } = this.#parts;
     await program.hold(Object.fromEntries(takenBy(graph, values)));
     if (prefix === undefined) return;
-    await caches.require(method.prefixTokens!);
+    await caches.reserve(method.prefixTokens!);
     await prefix.program.run(Object.fromEntries(takenBy(prefix.graph, values)), caches.appends(0, [0]));
     for (let slot = 1; slot <= slots; slot++) await caches.copy(0, slot);
   }
@@ -216,7 +216,7 @@ export class Generator {
     for (let start = 0; start < longest; start += PREFILL_ROW) {
       const part = rows.map((ids) => ids.slice(start, start + PREFILL_ROW));
       const length = prefixTokens + start;
-      await caches.require(length + paddedLength(Math.min(PREFILL_ROW, longest - start)));
+      await caches.reserve(length + paddedLength(Math.min(PREFILL_ROW, longest - start)));
       const capacity = length === 0 ? 1 : caches.capacity;
       const past = length === 0 ? caches.nothing(rows.length) : caches.feeds(first, rows.length);
       const feeds = prefillFeeds(part, { length, capacity, prefixTokens });
@@ -233,7 +233,7 @@ export class Generator {
   async #decode(rows: readonly Row[]): Promise<Float32Array[]> {
     const { program, caches } = this.#parts;
     const lengths = rows.map(({ length }) => length);
-    await caches.require(Math.max(...lengths) + 1);
+    await caches.reserve(Math.max(...lengths) + 1);
     const feeds = decodeFeeds(
       rows.map(({ state, length }) => ({ token: state.generated.at(-1)!, length })),
       { capacity: caches.capacity, prefixTokens: this.#prefixTokens },

@@ -51,7 +51,7 @@ export class LayerCaches {
   }
 
   /** Makes room for sequences of that many positions. */
-  async require(positions: number): Promise<void> {
+  async reserve(positions: number): Promise<void> {
     if (positions <= this.capacity) return;
     await this.#each((cache) => cache.grow(STEP * Math.ceil(positions / STEP)));
   }

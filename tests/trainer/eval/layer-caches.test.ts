@@ -8,11 +8,11 @@ it("has a key and a value for every layer, all of one size that grows in steps",
   const { config } = await goldenModel("plain");
   const caches = await LayerCaches.create(createOnnxRuntimeExecutor({ threads: 1 }), config, 3);
   expect(caches.capacity).toBe(64);
-  await caches.require(64);
+  await caches.reserve(64);
   expect(caches.capacity).toBe(64);
-  await caches.require(65);
+  await caches.reserve(65);
   expect(caches.capacity).toBe(128);
-  await caches.require(10);
+  await caches.reserve(10);
   expect(caches.capacity).toBe(128);
 
   const feeds = caches.feeds(1, 2);
