@@ -1,6 +1,5 @@
 import { type CanonicalDelta, canonicalTensors } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
-import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
@@ -21,11 +20,16 @@ export interface ServingLimits {
   readonly bytes: number;
 }
 
-/** What may wait for a model at each of its doors: sequences for a slot, requests for room for their deltas. */
-export const MAX_WAITING = 256;
+/** Rows that may wait for a model, and requests that may wait for room for their deltas: of one tenant, and of all. */
+export const MAX_WAITING_OF_TENANT = 256;
+export const MAX_WAITING = 2048;
 
-export function tooManyWait(): TrimtabError {
-  return new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
+/**
+ * Rows that one tenant may hold at a time: all but an eighth of them, so that another tenant's request is admitted at once,
+ * however many of the first one's wait. Until then the prompts of earlier requests lie there.
+ */
+export function tenantQuota(slots: number): number {
+  return Math.max(1, slots - Math.ceil(slots / 8));
 }
 
 /** Bytes of JavaScript's memory for deltas, beside the heap: 16 MiB beside one of 96, in an isolate of 128. */

@@ -40,7 +40,14 @@ export const deltaField = z
   .nullish();
 
 export const UsageCounts = z
-  .strictObject({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() })
+  .strictObject({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    total_tokens: z.int(),
+    prompt_tokens_details: z.strictObject({
+      cached_tokens: z.int().meta({ description: "Prompt tokens that an earlier request had computed" }),
+    }),
+  })
   .meta({ id: "CompletionUsage" });
 export type UsageCounts = z.infer<typeof UsageCounts>;
 

@@ -6,6 +6,7 @@ import { benchGenerate } from "./generate/generate.ts";
 import { benchPeft } from "./peft/peft.ts";
 import { benchQlora } from "./qlora/qlora.ts";
 import { benchServing } from "./serving/serving.ts";
+import { benchSharing } from "./sharing/sharing.ts";
 
 interface Bench {
   readonly about: string;
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: "a batch whose rows all have deltas of their own, beside bare rows, in workerd",
     run: benchServing,
   },
+  sharing: { about: "requests that share a prompt, and a tenant behind another's queue", run: benchSharing },
 };
 
 const [name = "", ...args] = process.argv.slice(2);
