@@ -81,7 +81,7 @@ export class Batch {
 
   /**
    * Draws the next token of the rows from slot `first` on, from the logits [V] that follow each.
-   * Throws `non_finite` where they are no numbers.
+   * Throws `non_finite` where they are not numbers.
    */
   advance(logits: readonly Float32Array[], first = 0): void {
     this.#sampler.update({ removed: this.#removed, added: this.#added, moved: this.#moved });
@@ -93,7 +93,7 @@ export class Batch {
     for (const [i, sample] of samples.entries()) {
       const { state, logprobs, ...row } = rows[i]!;
       const logprob = this.#options.logprobs === false ? undefined : this.#logprob(logits[i]!, sample);
-      // A single logit that is no number makes every log-probability one.
+      // One logit that is not a number makes every log-probability NaN.
       if (!Number.isFinite(logprob ?? logits[i]![sample.token])) {
         throw new TrimtabError(
           "non_finite",
@@ -112,9 +112,7 @@ export class Batch {
     return temperature === 1 && topP >= 1 ? logprob : scoreToken(logits, token, 0).logprob;
   }
 
-  /**
-   * Takes out the rows that have ended. The last row moves to the slot of each, as `copy` is told.
-   */
+  /** Takes out the rows that have ended. The last row moves to the slot of each: `copy` is told to move its cache. */
   async retire(
     copy: (from: number, to: number) => Promise<void>,
   ): Promise<(RowName & { readonly result: Generated })[]> {

@@ -51,8 +51,7 @@ interface Parts {
   readonly program: Program;
   /** Computes the method's prefix; left out where it has none. */
   readonly prefix?: { readonly graph: Graph; readonly program: Program };
-  /** One slot more than there are rows: the last one keeps a prompt whose samples have not all started. */
-  readonly caches: LayerCaches;
+  readonly newCaches: () => Promise<LayerCaches>;
 }
 
 /**
@@ -65,10 +64,15 @@ interface Parts {
 export class Generator {
   readonly #options: Required<GeneratorOptions>;
   readonly #parts: Parts;
+  /** One slot more than there are rows: the last one keeps a prompt whose samples have not all started. */
+  #caches: LayerCaches;
+  #values: ReadonlyMap<string, Tensor>;
 
-  private constructor(options: Required<GeneratorOptions>, parts: Parts) {
+  private constructor(options: Required<GeneratorOptions>, parts: Parts, caches: LayerCaches) {
     this.#options = options;
     this.#parts = parts;
+    this.#caches = caches;
+    this.#values = options.method.initial;
   }
 
   /** Compiles the graphs and starts with the method's first values. */
@@ -79,12 +83,13 @@ export class Generator {
       graph,
       program: await executor.compile(graph, { bindings: takenBy(graph, frozen) }),
     });
-    const generator = new Generator(options, {
+    const parts: Parts = {
       // Padding takes rows of the tables of angles too.
       ...(await compile(generationGraph({ config, method, capacity: paddedLength(options.capacity) }))),
       ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compile(prefixGraph(options)) }),
-      caches: await LayerCaches.create(executor, config, slots + 1),
-    });
+      newCaches: () => LayerCaches.create(executor, config, slots + 1),
+    };
+    const generator = new Generator(options, parts, await parts.newCaches());
     await generator.use(method.initial);
     return generator;
   }
@@ -92,7 +97,9 @@ export class Generator {
   /** Generates with these values of the method's parameters from now on. They are kept, not copied. */
   async use(values: ReadonlyMap<string, Tensor>): Promise<void> {
     const { method, slots } = this.#options;
-    const { graph, program, prefix, caches } = this.#parts;
+    const { graph, program, prefix } = this.#parts;
+    const caches = this.#caches;
+    this.#values = values;
     await program.hold(Object.fromEntries(takenBy(graph, values)));
     if (prefix === undefined) return;
     await caches.reserve(method.prefixTokens!);
@@ -102,11 +109,32 @@ export class Generator {
 
   /**
    * The continuations of every prompt, in order, up to `maxTokens` tokens each or the first that `isEnd` accepts.
-   * Throws `context_length_exceeded` when a prompt and its continuation do not fit the capacity, before anything is generated,
-   * and `non_finite` when the model does not give numbers.
+   * One call at a time. Throws `context_length_exceeded` when a prompt and its continuation do not fit the capacity, before
+   * anything is generated, and `non_finite` when the model does not give numbers.
    */
   async generate(prompts: readonly Prompt[], settings: GenerationSettings): Promise<Generated[][]> {
     for (const { tokens } of prompts) this.#checkRoom(tokens.length, settings.maxTokens);
+    try {
+      return await this.#generate(prompts, settings);
+    } catch (error) {
+      // Cached positions that no row sees yet are multiplied by 0, and 0 · NaN is NaN for every text to come.
+      if (error instanceof TrimtabError && error.code === "non_finite") await this.#renewCaches();
+      throw error;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    const { program, prefix } = this.#parts;
+    await Promise.all([program.dispose(), prefix?.program.dispose(), this.#caches.dispose()]);
+  }
+
+  async #renewCaches(): Promise<void> {
+    await this.#caches.dispose();
+    this.#caches = await this.#parts.newCaches();
+    await this.use(this.#values);
+  }
+
+  async #generate(prompts: readonly Prompt[], settings: GenerationSettings): Promise<Generated[][]> {
     const batch = new Batch(settings);
     const queue = new SampleQueue(prompts.map(({ samples = 1 }) => samples));
     const results = prompts.map((): Generated[] => []);
@@ -116,17 +144,12 @@ export class Generator {
       const starting = queue.take(this.#options.slots - batch.rows.length);
       if (starting.length > 0) kept = await this.#start(batch, starting, { prompts, kept });
       else batch.advance(await this.#decode(batch.rows));
-      for (const { prompt, sample, result } of await batch.retire((from, to) => this.#parts.caches.copy(from, to))) {
+      for (const { prompt, sample, result } of await batch.retire((from, to) => this.#caches.copy(from, to))) {
         results[prompt]![sample] = result;
       }
       await settings.breathe?.();
     }
     return results;
-  }
-
-  async dispose(): Promise<void> {
-    const { program, prefix, caches } = this.#parts;
-    await Promise.all([program.dispose(), prefix?.program.dispose(), caches.dispose()]);
   }
 
   #checkRoom(length: number, maxTokens: number): void {
@@ -158,7 +181,7 @@ export class Generator {
     starting: readonly Starting[],
     { prompts, kept }: { readonly prompts: readonly Prompt[]; readonly kept: Float32Array | undefined },
   ): Promise<Float32Array | undefined> {
-    const { caches } = this.#parts;
+    const caches = this.#caches;
     const keptSlot = this.#options.slots;
     const place = (from: number, logits: Float32Array, prompt: number) => (sample: number) => {
       return { from, logits, prompt, sample };
@@ -209,7 +232,8 @@ export class Generator {
 
   /** The same in one run; for a single sequence that is longer than `PREFILL_ROW`, in as many as it takes. */
   async #prefillTogether(first: number, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
-    const { program, caches } = this.#parts;
+    const { program } = this.#parts;
+    const caches = this.#caches;
     const prefixTokens = this.#prefixTokens;
     const longest = Math.max(...rows.map(({ length }) => length));
     let logits: Float32Array[] = [];
@@ -231,7 +255,8 @@ export class Generator {
 
   /** Runs the last token of every row; gives the logits [V] that follow each. */
   async #decode(rows: readonly Row[]): Promise<Float32Array[]> {
-    const { program, caches } = this.#parts;
+    const { program } = this.#parts;
+    const caches = this.#caches;
     const lengths = rows.map(({ length }) => length);
     await caches.reserve(Math.max(...lengths) + 1);
     const feeds = decodeFeeds(

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Tensor } from "../../../shared/tensor.ts";
+import { f32, type Tensor } from "../../../shared/tensor.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { type GenerationSettings, Generator } from "../../../trainer/eval/generator.ts";
 import { GOLDEN_MODELS, type GoldenModel, goldenModel, goldenOutputs } from "../../shared/model/golden-models.ts";
+import { attached } from "../../support/peft.ts";
 
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
 const never = () => false;
@@ -200,6 +201,30 @@ describe("Generator", { timeout: 60_000 }, () => {
       code: "non_finite",
       message: "prompt 0: the model's logits after 0 tokens are not finite",
     });
+    await generator.dispose();
+  });
+
+  it("keeps nothing in its caches of parameters that were not finite", async () => {
+    const { config, weights } = await goldenModel("plain");
+    const method = attached({ type: "full" }, { config, weights });
+    const generator = await Generator.create(executor, { config, frozen: new Map(), method, slots: 2, capacity: 64 });
+    // The long one reaches positions of its slot that the short one leaves as they are.
+    const [short, long] = PROMPTS;
+    const settings = { ...GREEDY, maxTokens: 4 };
+    const before = await generator.generate([short!], settings);
+    const value = "model.layers.0.self_attn.v_proj.weight";
+    const broken = new Map(method.initial);
+    broken.set(
+      value,
+      f32(
+        broken.get(value)!.shape,
+        broken.get(value)!.data.map(() => Number.NaN),
+      ),
+    );
+    await generator.use(broken);
+    await expect(generator.generate([long!], settings)).rejects.toMatchObject({ code: "non_finite" });
+    await generator.use(method.initial);
+    expect(await generator.generate([short!], settings)).toEqual(before);
     await generator.dispose();
   });
 
