@@ -9,7 +9,7 @@ import { LoadOnce } from "../serving/load-once.ts";
 import { encodeEvent, type GenerateRequest } from "../serving/protocol.ts";
 import { ServedModel } from "../serving/served-model.ts";
 import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
-import { artefactId } from "./tenant/artefacts.ts";
+import { artefactId } from "./tenant/artefact-rows.ts";
 
 /**
  * Models live at module scope: they outlive the object, which is dropped when it has been idle for some seconds, and come

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { AskedDelta } from "../objects/tenant/resolve.ts";
+import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
   decodeEvents,
   type GenerateEvent,
@@ -14,7 +14,7 @@ import type { AppEnv } from "./app-env.ts";
 /** What a chat or completion request asks of the Engine. */
 export interface GenerationRequest {
   readonly model: string;
-  readonly deltas: readonly AskedDelta[];
+  readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
 }
@@ -34,7 +34,7 @@ export interface Generation {
  */
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const model = await caller.object.resolveModel(request.model, request.deltas);
+  const model = await caller.object.models.resolve(request.model, request.deltas);
   const { prompt, sampling } = request;
   const message: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
@@ -72,7 +72,7 @@ async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, vo
       yield event;
     }
   } finally {
-    c.executionCtx.waitUntil(c.var.caller.object.charge(used));
+    c.executionCtx.waitUntil(c.var.caller.object.account.charge(used));
   }
 }
 

@@ -1,5 +1,6 @@
-import { type CanonicalDelta, canonicalTensors } from "../../shared/delta/canonical.ts";
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import { canonicalTensors } from "../../shared/delta/serving-file.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
@@ -42,11 +43,11 @@ export type ServingDemand = Readonly<Record<keyof ServingLimits, number>>;
 
 /** Throws `capacity_exceeded` where the base itself does not fit the heap. */
 export function servingLimits(config: ModelConfig, heapLimitBytes: number): ServingLimits {
-  const { arenaNumbers, capacity } = planMemory(config, heapLimitBytes);
+  const { arenaFloats, capacity } = planMemory(config, heapLimitBytes);
   const { factors, bottlenecks } = columnSizes(config);
   return {
-    rank: Math.floor(arenaNumbers / factors),
-    columns: Math.floor(arenaNumbers / bottlenecks),
+    rank: Math.floor(arenaFloats / factors),
+    columns: Math.floor(arenaFloats / bottlenecks),
     positions: Math.max(0, capacity - 2),
     bytes: deltaRoom(heapLimitBytes),
   };

@@ -1,4 +1,4 @@
-import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
@@ -80,7 +80,7 @@ export class ServedModel {
     const ort = await loadOrtModule({ heapLimitBytes: options.heapLimitBytes });
     const base = new WeightSet(ort, await readWeights(config, files));
     const slab = new KvSlab(ort, config, plan);
-    const arena = new DeltaArena(ort, config, { slots: plan.slots, numbers: plan.arenaNumbers });
+    const arena = new DeltaArena(ort, config, { slots: plan.slots, floats: plan.arenaFloats });
     const vectors = new RowVectors(ort, config, plan.slots);
     const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: CHUNK });
     const quota = tenantQuota(plan.slots);

@@ -60,7 +60,7 @@ export class Slots {
     else {
       this.#vacate(slot);
       row.source = source;
-      const { prefix } = row.work.deltas.rest;
+      const { prefix } = row.work.deltas.nonColumnParts;
       if (prefix !== undefined) slab.writePrefix(slot, prefix);
     }
     this.#rows.push(row);

@@ -1,6 +1,6 @@
 /**
- * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` keeps
- * the figures under `results`.
+ * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` saves
+ * the figures in `results`.
  */
 import { benchGenerate } from "./generate/generate.ts";
 import { benchPeft } from "./peft/peft.ts";
@@ -16,9 +16,9 @@ interface Bench {
 const BENCHES: Readonly<Record<string, Bench>> = {
   generate: { about: "sampling beside training, in batches of 1, 8 and 32 rows", run: benchGenerate },
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
-  qlora: { about: "peak memory of training on a base in 4 bits, beside plain LoRA's", run: benchQlora },
+  qlora: { about: "peak memory of training on a 4-bit base, compared with plain LoRA", run: benchQlora },
   serving: {
-    about: "a batch whose rows all have deltas of their own, beside bare rows, in workerd",
+    about: "decoding in workerd when every row has its own delta, compared with bare rows",
     run: benchServing,
   },
   sharing: { about: "requests that share a prompt, and a tenant behind another's queue", run: benchSharing },

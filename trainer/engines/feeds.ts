@@ -1,11 +1,12 @@
 import { TrimtabError } from "../../shared/errors.ts";
-import { formatType, type Graph, type Named, type Shape, sameShape } from "../../shared/graph/graph.ts";
+import type { Graph, Named } from "../../shared/graph/graph.ts";
+import { formatType, type Shape, sameShape } from "../../shared/graph/value-type.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import type { Append, CacheShape, CacheWindow, Feeds, NamedTensors } from "./executor.ts";
 
 /**
- * The inputs of `graph` that `bindings` leaves open. Throws `invalid_graph` for a binding that fits no input; one with
- * named dimensions can only be fed.
+ * The inputs of `graph` that `bindings` leaves unbound. Throws `invalid_graph` for a binding that matches no input; inputs with
+ * named dimensions cannot be bound.
  */
 export function openInputs(graph: Graph, bindings: ReadonlyMap<string, Tensor>): Named[] {
   for (const [name, tensor] of bindings) {
@@ -19,13 +20,13 @@ export function openInputs(graph: Graph, bindings: ReadonlyMap<string, Tensor>):
   return graph.inputs.filter(({ name }) => !bindings.has(name));
 }
 
-/** Those of `tensors` that `graph` takes, to be bound; the others are not read. */
+/** The `tensors` that are inputs of `graph`, to be bound; the others are not read. */
 export function takenBy<T extends Tensor>(graph: Graph, tensors: ReadonlyMap<string, T>): Map<string, T> {
   const names = graph.inputs.map(({ name }) => name).filter((name) => tensors.has(name));
   return new Map(names.map((name) => [name, tensors.get(name)!]));
 }
 
-/** What is left of `inputs` to be fed when `values` are held. Throws `invalid_graph` for one that fits no input. */
+/** The inputs still to be fed when `values` are held. Throws `invalid_graph` for a value that matches no input. */
 export function unheldInputs(graphName: string, inputs: readonly Named[], values: NamedTensors): Named[] {
   for (const [name, value] of Object.entries(values)) {
     const input = inputs.find((candidate) => candidate.name === name);
@@ -41,7 +42,7 @@ export function isWindow(feed: Tensor | CacheWindow): feed is CacheWindow {
   return "cache" in feed;
 }
 
-/** Throws `invalid_graph` unless `feeds` gives every input exactly once, with its type and shape. */
+/** Throws `invalid_graph` unless `feeds` contains exactly these inputs, each with the right type and shape. */
 export function checkFeeds(graphName: string, inputs: readonly Named[], feeds: Feeds): void {
   for (const input of inputs) {
     const feed = feeds[input.name];
@@ -57,7 +58,7 @@ export function checkFeeds(graphName: string, inputs: readonly Named[], feeds: F
   dimensionSizes(graphName, inputs, feeds);
 }
 
-/** What the named dimensions are in this run. Throws `invalid_graph` when two feeds disagree about one. */
+/** The sizes of the named dimensions in this run. Throws `invalid_graph` if two feeds disagree. */
 export function dimensionSizes(graphName: string, inputs: readonly Named[], feeds: Feeds): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   for (const { name, value } of inputs) {
@@ -77,14 +78,14 @@ export function dimensionSizes(graphName: string, inputs: readonly Named[], feed
   return sizes;
 }
 
-/** A shape with its names replaced by what they are in this run. */
+/** A shape with its named dimensions replaced by their sizes in this run. */
 export function resolveShape(shape: Shape, sizes: ReadonlyMap<string, number>): number[] {
   return shape.map((dim) => (typeof dim === "number" ? dim : sizes.get(dim)!));
 }
 
 /**
- * The outputs that the caller gets. Throws `invalid_graph` for an append to an output that there is not, or whose type does not
- * fit the cache.
+ * The outputs that are returned to the caller. Throws `invalid_graph` for an append that names no output, or one whose type
+ * does not fit the cache.
  */
 export function returnedOutputs(
   { name: graphName, outputs }: Graph,
@@ -106,8 +107,8 @@ export function returnedOutputs(
 }
 
 /**
- * Throws `invalid_graph` unless an output [count, K, T, W], whose type fits, is of as many rows as the window and lies within
- * the capacity.
+ * Throws `invalid_graph` unless an output [count, K, T, W] of the right type has as many rows as the window and stays within the
+ * capacity.
  */
 export function checkAppend(name: string, { window, at }: Append, shape: readonly number[]): void {
   const { count, cache } = window;
@@ -123,7 +124,7 @@ export function checkAppend(name: string, { window, at }: Append, shape: readonl
   );
 }
 
-/** Throws `invalid_graph` for a window that reaches beyond the cache's slots. */
+/** Throws `invalid_graph` for a window that exceeds the cache's slots. */
 export function checkWindow({ first, count, cache: { shape } }: CacheWindow): void {
   if (first >= 0 && count > 0 && first + count <= shape.slots) return;
   throw new TrimtabError(
@@ -132,7 +133,7 @@ export function checkWindow({ first, count, cache: { shape } }: CacheWindow): vo
   );
 }
 
-/** A window's type as an input. */
+/** The type that a feed has as an input. */
 function typeOf(feed: Tensor | CacheWindow): Pick<Tensor, "dtype" | "shape"> {
   if (!isWindow(feed)) return feed;
   checkWindow(feed);

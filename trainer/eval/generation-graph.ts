@@ -3,7 +3,8 @@
  * inputs. They read keys and values of earlier positions from a cache and give those of new ones to be appended to it.
  */
 import { GraphBuilder } from "../../shared/graph/builder.ts";
-import type { Graph, Shape, Value } from "../../shared/graph/graph.ts";
+import type { Graph, Value } from "../../shared/graph/graph.ts";
+import type { Shape } from "../../shared/graph/value-type.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { cacheNames } from "../../shared/model/decode-graph.ts";
 import { forward, head } from "../../shared/model/forward.ts";

@@ -11,7 +11,7 @@ import { type EvaluationProgress, type EvaluationReport, evaluate, type Generate
 const CAPACITY = 384;
 const SLOTS = 32;
 
-/** Loads a model folder and gives its greedy generation as the evaluation wants it, with what frees it. */
+/** Loads a model folder. Returns greedy generation in the form that the evaluation needs, and a way to free it. */
 export async function openModelFolder(folder: string): Promise<{ generate: Generate; close: () => Promise<void> }> {
   const readJson = (name: string): unknown => JSON.parse(readFileSync(`${folder}/${name}`, "utf8"));
   const config = parseModelConfig(readJson("config.json"));

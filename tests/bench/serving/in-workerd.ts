@@ -1,4 +1,4 @@
-/** Runs the benchmark's worker in a workerd of its own, bundled as the Worker is. */
+/** Runs the benchmark's worker in its own workerd, bundled like the real Worker. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ const ROOT = join(import.meta.dirname, "../../..");
 const DATE = "2026-07-01";
 
 export interface ServingWorker {
-  /** Which clock `ms` is read from. */
+  /** The clock that measures `ms`. */
   readonly clock: "processor" | "wall";
-  /** Does it; `ms` is what one time took. */
+  /** Runs the round; `ms` is the time of one repetition. */
   run(round: Round): Promise<{ readonly ms: number; readonly layout: "bank" | "rows" }>;
   dispose(): Promise<void>;
 }
@@ -66,7 +66,7 @@ export async function openServingWorker(): Promise<ServingWorker> {
   };
 }
 
-/** Processes of workerd that this one started, where Linux lists them. */
+/** The workerd processes that this process started, if Linux can list them. */
 function workerds(): number[] {
   const pids = readable(() => readdirSync("/proc").filter((name) => /^\d+$/.test(name))) ?? [];
   return pids.map(Number).filter((pid) => {
@@ -75,7 +75,7 @@ function workerds(): number[] {
   });
 }
 
-/** Time that all threads of a process have run, which other processes on the machine do not add to. */
+/** Total run time of a process's threads, which other processes on the machine do not affect. */
 function processorMs(pid: number): number {
   const tasks = `/proc/${pid}/task`;
   const times = readdirSync(tasks).map((task) => {

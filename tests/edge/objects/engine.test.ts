@@ -8,7 +8,8 @@ import {
   type ResolvedModel,
   type Sampling,
 } from "../../../edge/serving/protocol.ts";
-import { type CanonicalDelta, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { type CanonicalDelta, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { linearModules, weightName } from "../../../shared/model/modules.ts";

@@ -24,7 +24,10 @@ async function generating(
   const charges: unknown[] = [];
   const app = new Hono<AppEnv>();
   app.get("/", async (c) => {
-    const object = { resolveModel: async () => MODEL, charge: async (used: unknown) => void charges.push(used) };
+    const object = {
+      models: { resolve: async () => MODEL },
+      account: { charge: async (used: unknown) => void charges.push(used) },
+    };
     c.set("caller", { id: "t", object: object as never });
     c.set("requestId", "r");
     await body(await generate(c, REQUEST));
