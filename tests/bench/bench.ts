@@ -2,6 +2,7 @@
  * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` saves
  * the figures in `results`.
  */
+import { benchGenerate } from "./generate/generate.ts";
 import { benchPeft } from "./peft/peft.ts";
 import { benchQlora } from "./qlora/qlora.ts";
 import { benchServing } from "./serving/serving.ts";
@@ -13,6 +14,7 @@ interface Bench {
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  generate: { about: "sampling beside training, in batches of 1, 8 and 32 rows", run: benchGenerate },
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
   qlora: { about: "peak memory of training on a 4-bit base, compared with plain LoRA", run: benchQlora },
   serving: {

@@ -118,21 +118,27 @@ function splitHeads(x: tf.Tensor, heads: number): tf.Tensor {
   return tf.transpose(tf.reshape(x, [rows, tokens, heads, width / heads]), [0, 2, 1, 3]);
 }
 
+/** `past` [B, K, C, P] with `added` [B, K, T, P] at `positions` [B, T] of each row. */
+export function placedAt(past: tf.Tensor, added: tf.Tensor, positions: tf.Tensor): tf.Tensor {
+  const [rows, heads, capacity] = past.shape as [number, number, number, number];
+  // The position that every new token fills, one-hot: [B, T, C].
+  const places = tf.cast(tf.oneHot(tf.cast(positions, "int32"), capacity), "float32");
+  const filled = tf.reshape(tf.greater(tf.sum(places, 1), tf.scalar(0)), [rows, 1, capacity, 1]);
+  const spread = tf.tile(tf.expandDims(places, 1), [1, heads, 1, 1]);
+  return tf.where(filled, tf.matMul(spread, added, true, false), past);
+}
+
 const groupQueryAttention: OpRule<"groupQueryAttention"> = ({ inputs, attrs: { heads, kvHeads }, shape }) => {
   const [query, key, value, pastKey, pastValue, lastIndex, , ...tables] = inputs as [tf.Tensor, ...tf.Tensor[]];
   const [rows, , capacity, width] = pastKey!.shape as [number, number, number, number];
   const tokens = query.shape[1]!;
   const group = heads / kvHeads;
 
-  // The position of every new token [B, T], and the cache slot it fills, one-hot [B, T, C].
+  // The position of every new token [B, T].
   const firsts = tf.sub(tf.reshape(lastIndex!, [rows, 1]), tf.scalar(tokens - 1, "int32"));
   const positions = tf.add(firsts, tf.reshape(tf.range(0, tokens, 1, "int32"), [1, tokens]));
-  const slots = tf.cast(tf.oneHot(tf.cast(positions, "int32"), capacity), "float32");
-  const filled = tf.reshape(tf.greater(tf.sum(slots, 1), tf.scalar(0)), [rows, 1, capacity, 1]);
-  const spread = tf.tile(tf.expandDims(slots, 1), [1, kvHeads, 1, 1]);
-  const append = (past: tf.Tensor, added: tf.Tensor) => tf.where(filled, tf.matMul(spread, added, true, false), past);
-  const presentKey = append(pastKey!, rotate(splitHeads(key!, kvHeads), positions, tables));
-  const presentValue = append(pastValue!, splitHeads(value!, kvHeads));
+  const presentKey = placedAt(pastKey!, rotate(splitHeads(key!, kvHeads), positions, tables), positions);
+  const presentValue = placedAt(pastValue!, splitHeads(value!, kvHeads), positions);
 
   // The query heads of a group are adjacent, so they become extra rows against their shared cached head.
   const queries = rotate(splitHeads(query, heads), positions, tables);
