@@ -91,6 +91,10 @@ export interface OpAttrs {
    * (query [B, T, H·P], key [B, T, K·P], value [B, T, K·P], past key [B, K, C, P], past value, last index per row [B] i32,
    * longest total length [] i32, cos [C, P/2], sin [C, P/2]) → (y [B, T, H·P], present key, present value).
    * Rotates query and key, appends to the cache in place and attends causally. With T > 1, B must be 1 or the past empty.
+   *
+   * Two more inputs, positions [B, T] i64 and bias [1, 1, T, S] with S the longest total length, let tokens stand elsewhere
+   * than in the order of the cache: query and key are rotated to their positions, and the bias is added to the scores of
+   * the cache's first S places. Causality still goes by places.
    */
   groupQueryAttention: { readonly heads: number; readonly kvHeads: number };
 }
@@ -192,7 +196,7 @@ function expectShape(type: ValueType, shape: Shape, what: string): void {
   if (!sameShape(type.shape, shape)) fail(`${what} must be ${formatShape(shape)}, got ${formatType(type)}`);
 }
 
-/** How many inputs each op takes; concat takes one or more, matmulNf4 three or five. */
+/** How many inputs each op takes; concat takes one or more, matmulNf4 three or five, groupQueryAttention nine or eleven. */
 export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   neg: 1,
   exp: 1,
@@ -235,7 +239,7 @@ export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   scatterAddElements: 2,
   rmsNorm: 2,
   rope: 4,
-  groupQueryAttention: 9,
+  groupQueryAttention: "variadic",
 };
 
 export const INFER: { readonly [K in OpName]: InferRule<K> } = {
@@ -407,7 +411,8 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     return [{ dtype: sameDtypes(x!, cos!, sin!), shape: x!.shape }];
   },
   groupQueryAttention: (inputs, { heads, kvHeads }) => {
-    const [query, key, value, pastKey, pastValue, lastIndex, longest, cos, sin] = inputs;
+    const [query, key, value, pastKey, pastValue, lastIndex, longest, cos, sin, positions, bias] = inputs;
+    if (inputs.length !== 9 && inputs.length !== 11) fail(`takes 9 inputs, or 11 with positions and bias`);
     for (const type of [query!, key!, value!, pastKey!, pastValue!, cos!, sin!]) expectType(type, ["f32"], "floats");
     expectRank(query!, 3, "the query");
     expectRank(key!, 3, "the key");
@@ -423,6 +428,13 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
       fail(`${heads} and ${kvHeads} heads of width ${width} do not fit ${formatType(query!)} and ${formatType(key!)}`);
     }
     const [rows, tokens] = query!.shape;
+    if (positions !== undefined) {
+      expectType(positions, ["i64"], "positions");
+      expectShape(positions, [rows!, tokens!], "positions");
+      expectType(bias!, ["f32"], "the bias");
+      expectRank(bias!, 4, "the bias");
+      expectShape(bias!, [1, 1, tokens!, bias!.shape[3]!], "the bias");
+    }
     if (key!.shape[0] !== rows || key!.shape[1] !== tokens || pastKey!.shape[0] !== rows) {
       fail(`rows and tokens differ: ${[query!, key!, pastKey!].map(formatType).join(", ")}`);
     }
