@@ -5,10 +5,13 @@ import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { createSession, type Session } from "./session.ts";
 
-/** Sessions for exactly what a batch needs, beside one with everything for each layout. */
+/** Sessions for exactly what a run needs, beside those with everything: one for each layout, for steps and for probes. */
 const EXACT = 4;
 /** Runs after which a session that nobody used makes room for another. */
 const IDLE_RUNS = 500;
+
+/** A decoding step and a chunk of a prompt share their graph. */
+export type RunKind = "step" | "probe";
 
 interface Kept {
   readonly session: Session;
@@ -17,10 +20,10 @@ interface Kept {
 }
 
 /**
- * The compiled decode graphs of one model, made when a batch first needs them. One of the embedded base takes 10 to 60 ms
- * and 0.4 to 1.5 MB of the heap, and there could be thirty, so no more than `EXACT` are kept for what exactly a batch needs; the
- * rest is served by the graph with everything, which computes the same a little slower. None is thrown out that was of use
- * lately: a mixed load would make sessions at every other step.
+ * The compiled decode graphs of one model, made when a run first needs them. One of the embedded base takes 10 to 60 ms
+ * and 0.4 to 1.5 MB of the heap, and there could be sixty, so only `EXACT` are kept that fit what a run needs exactly; the
+ * graph with everything serves the other runs, a little slower. A session that was used lately is not thrown out: a mixed
+ * load would make a new one at every other step.
  */
 export class DecodeSessions {
   readonly #ort: OrtModule;
@@ -42,35 +45,39 @@ export class DecodeSessions {
   }
 
   /** A session for one run with these features, and the features that it takes, which may be more. */
-  for(features: ServingFeatures): { readonly session: Session; readonly features: ServingFeatures } {
+  for(
+    features: ServingFeatures,
+    kind: RunKind = "step",
+  ): { readonly session: Session; readonly features: ServingFeatures } {
     this.#runs++;
-    const name = decodeGraphName(features);
-    const kept = this.#exact.get(name) ?? this.#added(name, features);
+    const name = decodeGraphName(features, { probe: kind === "probe" });
+    const kept = this.#exact.get(name) ?? this.#added(name, features, kind);
     kept.lastRun = this.#runs;
     return kept;
   }
 
-  #added(name: string, features: ServingFeatures): Kept {
+  #added(name: string, features: ServingFeatures, kind: RunKind): Kept {
     const [idlest] = [...this.#exact].sort(([, a], [, b]) => a.lastRun - b.lastRun);
     if (this.#exact.size === EXACT && idlest !== undefined) {
-      if (this.#runs - idlest[1].lastRun < IDLE_RUNS) return this.#withEverything(features);
+      if (this.#runs - idlest[1].lastRun < IDLE_RUNS) return this.#withEverything(features, kind);
       idlest[1].session.dispose();
       this.#exact.delete(idlest[0]);
     }
-    const made = this.#make(features);
+    const made = this.#make(features, kind);
     this.#exact.set(name, made);
     return made;
   }
 
-  #withEverything({ layout }: ServingFeatures): Kept {
+  #withEverything({ layout }: ServingFeatures, kind: RunKind): Kept {
+    const name = `${kind} ${layout}`;
     const made =
-      this.#everything.get(layout) ?? this.#make({ layout, factors: true, vectors: true, bottlenecks: "any" });
-    this.#everything.set(layout, made);
+      this.#everything.get(name) ?? this.#make({ layout, factors: true, vectors: true, bottlenecks: "any" }, kind);
+    this.#everything.set(name, made);
     return made;
   }
 
-  #make(features: ServingFeatures): Kept {
-    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features });
+  #make(features: ServingFeatures, kind: RunKind): Kept {
+    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features, probe: kind === "probe" });
     const session = createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
     return { session, features, lastRun: this.#runs };
   }

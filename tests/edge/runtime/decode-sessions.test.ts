@@ -36,6 +36,24 @@ describe("DecodeSessions", () => {
     for (const features of exact) expect(sessions.for(features).features).toBe(features);
   });
 
+  it("keeps steps and probes apart, in what is kept and in what serves the rest", async () => {
+    const sessions = await make();
+    const step = sessions.for(NO_FEATURES);
+    const probe = sessions.for(NO_FEATURES, "probe");
+    expect(probe.session.inputNames).toEqual(expect.arrayContaining(["positions", "bias"]));
+    expect(step.session.inputNames).not.toContain("positions");
+    expect(sessions.for(NO_FEATURES, "probe")).toBe(probe);
+    expect(sessions.for(NO_FEATURES)).toBe(step);
+    for (const features of [of("bank", "factors"), of("rows", "factors")]) sessions.for(features);
+    // Four are kept, of whatever kind.
+    const rest = [sessions.for(of("bank", "vectors"), "probe"), sessions.for(of("bank", "vectors"))];
+    expect(rest.map(({ session }) => session.name)).toEqual([
+      "probe-bank-factors-vectors-bottlenecks-any",
+      "decode-bank-factors-vectors-bottlenecks-any",
+    ]);
+    expect(sessions.count).toBe(6);
+  });
+
   it("makes room for another when one was of no use for long", async () => {
     const sessions = await make();
     const [bare, idle] = [NO_FEATURES, of("rows", "factors")];
