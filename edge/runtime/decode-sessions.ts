@@ -5,8 +5,11 @@ import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { createSession, type Session } from "./session.ts";
 
-/** Sessions for exactly what a run needs, beside those with everything: one for each layout, for steps and for probes. */
+/** The most sessions that fit exactly what a run needs. */
 const EXACT = 4;
+/** What all may weigh together; one with everything is as large as two others. */
+const ROOM = 8;
+const WEIGHT = { exact: 1, everything: 2 } as const;
 /** Runs after which a session that nobody used makes room for another. */
 const IDLE_RUNS = 500;
 
@@ -16,21 +19,22 @@ export type RunKind = "step" | "probe";
 interface Kept {
   readonly session: Session;
   readonly features: ServingFeatures;
+  readonly size: keyof typeof WEIGHT;
   lastRun: number;
 }
 
 /**
  * The compiled decode graphs of one model, made when a run first needs them. One of the embedded base takes 10 to 60 ms
- * and 0.4 to 1.5 MB of the heap, and there could be sixty, so only `EXACT` are kept that fit what a run needs exactly; the
- * graph with everything serves the other runs, a little slower. A session that was used lately is not thrown out: a mixed
- * load would make a new one at every other step.
+ * and 0.4 to 1.5 MB of the heap, and there could be sixty, so only a few are kept that fit what a run needs exactly. Graphs
+ * with everything serve the other runs, a little slower: one for each layout, of steps and of probes. A session that was used
+ * lately makes room for one with everything alone: a mixed load would make a new one at every other step.
  */
 export class DecodeSessions {
   readonly #ort: OrtModule;
   readonly #config: ModelConfig;
   readonly #capacity: number;
-  readonly #exact = new Map<string, Kept>();
-  readonly #everything = new Map<string, Kept>();
+  /** By the graph's name. */
+  readonly #kept = new Map<string, Kept>();
   #runs = 0;
 
   constructor(ort: OrtModule, config: ModelConfig, capacity: number) {
@@ -41,7 +45,7 @@ export class DecodeSessions {
 
   /** How many there are. */
   get count(): number {
-    return this.#exact.size + this.#everything.size;
+    return this.#kept.size;
   }
 
   /** A session for one run with these features, and the features that it takes, which may be more. */
@@ -50,35 +54,43 @@ export class DecodeSessions {
     kind: RunKind = "step",
   ): { readonly session: Session; readonly features: ServingFeatures } {
     this.#runs++;
-    const name = decodeGraphName(features, { probe: kind === "probe" });
-    const kept = this.#exact.get(name) ?? this.#added(name, features, kind);
+    const kept = this.#kept.get(nameOf(features, kind)) ?? this.#fitting(features, kind);
     kept.lastRun = this.#runs;
     return kept;
   }
 
-  #added(name: string, features: ServingFeatures, kind: RunKind): Kept {
-    const [idlest] = [...this.#exact].sort(([, a], [, b]) => a.lastRun - b.lastRun);
-    if (this.#exact.size === EXACT && idlest !== undefined) {
-      if (this.#runs - idlest[1].lastRun < IDLE_RUNS) return this.#withEverything(features, kind);
-      idlest[1].session.dispose();
-      this.#exact.delete(idlest[0]);
-    }
-    const made = this.#make(features, kind);
-    this.#exact.set(name, made);
-    return made;
+  /** One that is not there yet, or one with everything. */
+  #fitting(features: ServingFeatures, kind: RunKind): Kept {
+    if (!this.#hasRoom("exact")) this.#drop(({ lastRun }) => this.#runs - lastRun >= IDLE_RUNS);
+    if (this.#hasRoom("exact")) return this.#make(features, kind, "exact");
+    const everything = { layout: features.layout, factors: true, vectors: true, bottlenecks: "any" } as const;
+    const kept = this.#kept.get(nameOf(everything, kind));
+    if (kept !== undefined) return kept;
+    while (!this.#hasRoom("everything")) this.#drop(({ size }) => size === "exact");
+    return this.#make(everything, kind, "everything");
   }
 
-  #withEverything({ layout }: ServingFeatures, kind: RunKind): Kept {
-    const name = `${kind} ${layout}`;
-    const made =
-      this.#everything.get(name) ?? this.#make({ layout, factors: true, vectors: true, bottlenecks: "any" }, kind);
-    this.#everything.set(name, made);
-    return made;
+  #hasRoom(size: Kept["size"]): boolean {
+    const all = [...this.#kept.values()];
+    const weight = all.reduce<number>((sum, kept) => sum + WEIGHT[kept.size], WEIGHT[size]);
+    return weight <= ROOM && (size === "everything" || all.filter((kept) => kept.size === size).length < EXACT);
   }
 
-  #make(features: ServingFeatures, kind: RunKind): Kept {
+  /** Disposes the session that was longest of no use, of those that may go; none when there is none. */
+  #drop(mayGo: (kept: Kept) => boolean): void {
+    const [idlest] = [...this.#kept].filter(([, kept]) => mayGo(kept)).sort(([, a], [, b]) => a.lastRun - b.lastRun);
+    if (idlest === undefined) return;
+    idlest[1].session.dispose();
+    this.#kept.delete(idlest[0]);
+  }
+
+  #make(features: ServingFeatures, kind: RunKind, size: Kept["size"]): Kept {
     const graph = decodeGraph(this.#config, { capacity: this.#capacity, features, probe: kind === "probe" });
     const session = createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
-    return { session, features, lastRun: this.#runs };
+    const made = { session, features, size, lastRun: this.#runs };
+    this.#kept.set(graph.name, made);
+    return made;
   }
 }
+
+const nameOf = (features: ServingFeatures, kind: RunKind) => decodeGraphName(features, { probe: kind === "probe" });

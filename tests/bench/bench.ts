@@ -3,6 +3,7 @@
  * the figures under `results`.
  */
 import { benchPeft } from "./peft/peft.ts";
+import { benchProbe } from "./probe/probe.ts";
 import { benchQlora } from "./qlora/qlora.ts";
 import { benchServing } from "./serving/serving.ts";
 
@@ -13,6 +14,10 @@ interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
+  probe: {
+    about: "what several candidates for a row's next token would lead to, beside decoding them, in workerd",
+    run: benchProbe,
+  },
   qlora: { about: "peak memory of training on a base in 4 bits, beside plain LoRA's", run: benchQlora },
   serving: {
     about: "a batch whose rows all have deltas of their own, beside bare rows, in workerd",

@@ -54,6 +54,32 @@ describe("DecodeSessions", () => {
     expect(sessions.count).toBe(6);
   });
 
+  it("gives the room of exact sessions to those with everything, the idlest first", async () => {
+    const sessions = await make();
+    const exact = [NO_FEATURES, of("bank", "factors"), of("rows", "factors"), of("bank", "vectors")];
+    const made = exact.map((features) => sessions.for(features).session);
+    const isGone = () =>
+      made.map((session) => {
+        try {
+          session.run({}, {});
+        } catch (error) {
+          return (error as Error).message.includes("was disposed");
+        }
+        return false;
+      });
+    sessions.for(NO_FEATURES);
+    for (const layout of ["bank", "rows"] as const) sessions.for(of(layout, "output"));
+    expect(isGone()).toEqual([false, false, false, false]);
+    sessions.for(of("bank", "output"), "probe");
+    expect(isGone()).toEqual([false, true, true, false]);
+    sessions.for(of("rows", "output"), "probe");
+    expect(isGone()).toEqual([true, true, true, true]);
+    expect(sessions.count).toBe(4);
+    expect(sessions.for(NO_FEATURES).features).toEqual(sessions.for(of("bank", "output")).features);
+    expect(sessions.for(NO_FEATURES, "probe").session.inputNames).toContain("bias");
+    expect(sessions.count).toBe(4);
+  });
+
   it("makes room for another when one was of no use for long", async () => {
     const sessions = await make();
     const [bare, idle] = [NO_FEATURES, of("rows", "factors")];
