@@ -61,7 +61,7 @@ export class DecodeSessions {
 
   /** One that is not there yet, or one with everything. */
   #fitting(features: ServingFeatures, kind: RunKind): Kept {
-    if (!this.#hasRoom("exact")) this.#drop(({ lastRun }) => this.#runs - lastRun >= IDLE_RUNS);
+    if (!this.#hasRoom("exact")) this.#dropIdle();
     if (this.#hasRoom("exact")) return this.#make(features, kind, "exact");
     const everything = { layout: features.layout, factors: true, vectors: true, bottlenecks: "any" } as const;
     const kept = this.#kept.get(nameOf(everything, kind));
@@ -71,9 +71,19 @@ export class DecodeSessions {
   }
 
   #hasRoom(size: Kept["size"]): boolean {
-    const all = [...this.#kept.values()];
-    const weight = all.reduce<number>((sum, kept) => sum + WEIGHT[kept.size], WEIGHT[size]);
-    return weight <= ROOM && (size === "everything" || all.filter((kept) => kept.size === size).length < EXACT);
+    const weight = [...this.#kept.values()].reduce<number>((sum, kept) => sum + WEIGHT[kept.size], WEIGHT[size]);
+    return weight <= ROOM && (size === "everything" || this.#exactCount < EXACT);
+  }
+
+  get #exactCount(): number {
+    return [...this.#kept.values()].filter(({ size }) => size === "exact").length;
+  }
+
+  /** Makes room for an exact session where one is idle whose going does. */
+  #dropIdle(): void {
+    const full = this.#exactCount === EXACT;
+    const mayGo = ({ size, lastRun }: Kept) => this.#runs - lastRun >= IDLE_RUNS && (size === "exact" || !full);
+    this.#drop(mayGo);
   }
 
   /** Disposes the session that was longest of no use, of those that may go; none when there is none. */

@@ -13,9 +13,8 @@ import type { Value } from "../graph/graph.ts";
  *     product   a linear layer               another way to compute the same xW           as `linear`
  *
  * Most hooks give contributions instead of a result, so that any number of them add up in the same way in training and in
- * serving. Use the innermost place that does: a steering vector that is constant goes to `stream`, or as the bias of
- * `layers.N.mlp.down_proj`, which is the same sum and what a delta can hold; an edit of a fact adds to the output of
- * `layers.N.mlp.down_proj` through `linear`.
+ * serving. Steering adds to `stream`; where its vector is constant, a bias on `layers.N.mlp.down_proj` is the same sum, and a
+ * delta can hold it. An edit of a fact adds to the output of `layers.N.mlp.down_proj` through `linear`.
  *
  * Legend: B batch, T tokens, D width of the residual stream, K key/value heads, P width of a head. The taps are in taps.ts.
  */

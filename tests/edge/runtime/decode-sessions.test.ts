@@ -78,6 +78,10 @@ describe("DecodeSessions", () => {
     expect(sessions.for(NO_FEATURES).features).toEqual(sessions.for(of("bank", "output")).features);
     expect(sessions.for(NO_FEATURES, "probe").session.inputNames).toContain("bias");
     expect(sessions.count).toBe(4);
+    // Where they are of no use for long, exact ones come back: one of these gives its room to two.
+    for (let run = 0; run < 600; run++) sessions.for(of("bank", "output"));
+    expect(sessions.for(NO_FEATURES).features).toBe(NO_FEATURES);
+    expect(sessions.count).toBe(5);
   });
 
   it("makes room for another when one was of no use for long", async () => {
