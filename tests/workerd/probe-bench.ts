@@ -12,7 +12,7 @@ import { WeightSet } from "../../edge/runtime/weight-set.ts";
 import baseConfig from "../../infra/base/model/config.json";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { initialWeights } from "../../shared/model/init.ts";
-import { type ArrangeRound, CHUNK, type ProbeRound, SLOTS, type WayRound } from "../bench/probe/round.ts";
+import { type ArrangeRound, CHUNK, COUNTS, type ProbeRound, SLOTS, type WayRound } from "../bench/probe/round.ts";
 import { rowsOf } from "../bench/serving/deltas.ts";
 import { ceilings } from "./ceilings.ts";
 
@@ -67,12 +67,27 @@ function go({ config, slab, decoder, weights, position }: Loaded, { op, count }:
   }
 }
 
+/** The largest difference between the logits that a probe gives and those of decoding each candidate. */
+function differ({ config, slab, decoder, weights, position }: Loaded): number {
+  const tokens = Array.from({ length: Math.max(...COUNTS) }, (_, i) => (37 * i + 5) % config.vocabSize);
+  const probed: Float32Array[] = [];
+  decoder.probe(weights, { slot: 0, position, tokens }, ({ logits }) => void probed.push(logits.slice()));
+  let largest = 0;
+  for (const [i, token] of tokens.entries()) {
+    const logits = decoder.decode(weights, 0, [{ token, position }]);
+    for (const [v, logit] of logits.entries()) largest = Math.max(largest, Math.abs(logit - probed[i]![v]!));
+  }
+  slab.clear(0, { from: position, to: position + 1 });
+  return largest;
+}
+
 export default {
   async fetch(request: Request): Promise<Response> {
     try {
       const round = (await request.json()) as ProbeRound;
       loaded ??= load();
       const all = await loaded;
+      if (round.op === "differ") return new Response(String(differ(all)));
       for (let n = 0; n < round.times; n++) {
         if ("load" in round) arrange(all, round);
         else if ("count" in round) go(all, round);

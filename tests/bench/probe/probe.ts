@@ -29,6 +29,8 @@ export interface ProbeResult {
   readonly ms: Readonly<Record<Way, number>>;
   /** What the products with the weights alone would take at the ceiling of large products. */
   readonly leastMs: number;
+  /** Of the probe's logits from those of decoding each candidate, the largest among 64. */
+  readonly difference: number;
 }
 
 export interface ProbeBench {
@@ -76,43 +78,49 @@ async function measure(worker: BenchWorker<ProbeRound>, rounds: number) {
   const meter = ceilingMeter(worker);
   const ways = [{ op: "singles" as const, count: 1 }, ...COUNTS.flatMap((count) => WAYS.map((op) => ({ op, count })))];
   const total = ROWS.length * (rounds + 1) * ways.length;
-  const measured: { readonly row: (typeof ROWS)[number]; readonly taken: readonly number[][] }[] = [];
+  const measured: {
+    readonly row: (typeof ROWS)[number];
+    readonly taken: readonly number[][];
+    readonly difference: number;
+  }[] = [];
   let done = 0;
   for (const row of ROWS) {
     await worker.run({ op: "arrange", times: 1, ...row });
+    const difference = Number((await worker.run({ op: "differ", times: 1 })).answer);
     const taken = await inTurns(ways, rounds, meter.take, async (way) => {
       showProgress(done++, total, "rounds", `${row.load}, ${row.tokens} tokens: ${way.op} ${way.count}`);
       return (await worker.run({ ...way, times: Math.ceil(16 / way.count) })).ms;
     });
-    measured.push({ row, taken });
+    measured.push({ row, taken, difference });
   }
   showProgress(total, total, "rounds", "");
   const ceiling = meter.result();
   const flops = 2 * parameterCount(parseModelConfig(baseConfig));
-  const results = measured.flatMap(({ row, taken }) => {
+  const results = measured.flatMap(({ row, taken, difference }) => {
     const ms = (op: Way, count: number) =>
       median(taken[ways.findIndex((way) => way.op === op && way.count === count)]!);
     return COUNTS.map((count): ProbeResult => {
       const each = Object.fromEntries(WAYS.map((op) => [op, ms(op, count)])) as Record<Way, number>;
       const leastMs = (count * flops) / ceiling.gemmGflops / 1e6;
-      return { ...row, candidates: count, stepMs: ms("singles", 1), ms: each, leastMs };
+      return { ...row, candidates: count, stepMs: ms("singles", 1), ms: each, leastMs, difference };
     });
   });
   return { clock: worker.clock, ceiling, results };
 }
 
 function report({ results, ceiling, clock, machine }: ProbeBench): string {
-  const head = ["row", "candidates", "one step", "probe", "batch", "copies", "singles", "least"];
+  const head = ["row", "candidates", "one step", "probe", "batch", "copies", "singles", "least", "difference"];
   const ms = (value: number) => value.toFixed(2);
-  const cells = results.map(({ load, tokens, candidates, stepMs, ms: way, leastMs }) => [
+  const cells = results.map(({ load, tokens, candidates, stepMs, ms: way, leastMs, difference }) => [
     `${load}, ${tokens} tokens`,
     String(candidates),
     ms(stepMs),
     ...[way.probe, way.batch, way.copies, way.singles].map(ms),
     ms(leastMs),
+    difference.toExponential(1),
   ]);
   return [
-    table(head, cells, { right: [1, 2, 3, 4, 5, 6, 7] }),
+    table(head, cells, { right: [1, 2, 3, 4, 5, 6, 7, 8] }),
     "",
     "ms until all candidates have their logits and final states",
     "one step   a decoding step of the row alone",
@@ -120,6 +128,7 @@ function report({ results, ceiling, clock, machine }: ProbeBench): string {
     "copies     the row copied into as many slots, such a step, and what it wrote cleared",
     "singles    a step for each candidate",
     `least      the weights' products alone at the ceiling, ${ceiling.gemmGflops.toFixed(0)} GFLOP/s by large products; ${ceiling.gemvGbPerSecond.toFixed(0)} GB/s by a row times matrices`,
+    "difference of a probe's logits from those of decoding each candidate, the largest among 64",
     `machine    ${machine.cpu}, one of ${machine.cores} cores; times of the ${clock === "wall" ? "clock" : "processor"}`,
   ].join("\n");
 }

@@ -2,7 +2,13 @@ import type { Load } from "../serving/deltas.ts";
 import type { CeilingRound } from "../workerd-ceiling.ts";
 
 /** One thing done `times` times inside workerd. */
-export type ProbeRound = CeilingRound | ArrangeRound | WayRound;
+export type ProbeRound = CeilingRound | ArrangeRound | WayRound | DifferRound;
+
+/** Answers with the largest difference between the logits of a probe and those of decoding each candidate. */
+export interface DifferRound {
+  readonly op: "differ";
+  readonly times: 1;
+}
 
 /** Puts a row with `tokens` tokens and the deltas of `load` in slot 0, and copies of it, cache and all, in the others. */
 export interface ArrangeRound {
