@@ -45,7 +45,7 @@ export interface ProbeBench {
 }
 
 /**
- * Inside workerd, one thread, on the embedded base: what it takes to learn the logits and final states of several candidates for
+ * Inside workerd, one thread, in the shape of the embedded base: what it takes to learn the logits and final states of several candidates for
  * a row's next token, by a probe and by the other ways of `WAYS`. The ways take turns.
  */
 export async function benchProbe(args: readonly string[]): Promise<void> {
