@@ -12,10 +12,10 @@ export interface Env {
   readonly ENGINE_HEAP_MB?: string;
 }
 
-const DEFAULT_HEAP_MB = 96;
+const DEFAULT_HEAP_MIB = 96;
 
 /** Bytes that the Engine's WASM heap may grow to, and so what a base model must fit in. */
 export function heapLimitBytes(env: Pick<Env, "ENGINE_HEAP_MB">): number {
-  const asked = Number(env.ENGINE_HEAP_MB ?? "");
-  return (Number.isFinite(asked) && asked > 0 ? asked : DEFAULT_HEAP_MB) * 1024 * 1024;
+  const configured = Number(env.ENGINE_HEAP_MB ?? "");
+  return (Number.isFinite(configured) && configured > 0 ? configured : DEFAULT_HEAP_MIB) * 1024 * 1024;
 }

@@ -1,9 +1,9 @@
 /**
  * The one error class of the project.
  *
- * Every failure that a person or a client can act on is a `TrimtabError`: `code` says which kind (a closed union, so
+ * Every failure that a person or a client can act on is a `TrimtabError`: `code` gives the kind (a closed union, so
  * that the HTTP status table in `shared/api/errors.ts` is total), the message says what was wrong and what to do, and
- * `param` names the offending request field where there is one.
+ * `param` names the offending request field, if any.
  */
 export const ERROR_CODES = [
   "invalid_request",
@@ -35,7 +35,7 @@ export const ERROR_CODES = [
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export interface ErrorDetails {
-  /** The request field or configuration key that has to change. */
+  /** The request field or configuration key to change. */
   readonly param?: string;
   readonly cause?: unknown;
   /** Facts a person can act on: op, node, expected, got, line number. */
@@ -56,7 +56,7 @@ export class TrimtabError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,17 +1,17 @@
 /**
  * Seeded random streams: the same seed and stream name give the same numbers on every machine, so that a run is a
- * function of its specification, its data and its seed. Never for secrets.
+ * function of its specification, its data and its seed. Never use them for secrets.
  *
  * The generator is xoshiro128** (Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators", 2018). Its
- * state comes from hashing the seed together with the names of the stream, so that `createRandom(7, "dropout", 12)`
- * can be made again at step 12 without having drawn the numbers of the eleven steps before it.
+ * state is a hash of the seed and the stream's name, so `createRandom(7, "dropout", 12)` can be recreated at step 12
+ * without drawing the numbers of the steps before it.
  */
 export interface Random {
-  /** A whole number in [0, 2³²). */
+  /** An integer in [0, 2³²). */
   uint32(): number;
   /** A number in [0, 1) with 53 random bits. */
   float(): number;
-  /** A whole number in [0, limit), every one as likely as another. `limit` is from 1 to 2³². */
+  /** An integer drawn uniformly from [0, limit). `limit` is from 1 to 2³². */
   below(limit: number): number;
   /** A draw from the normal distribution with mean 0 and variance 1. */
   normal(): number;
@@ -28,7 +28,7 @@ export function createRandom(seed: number, ...stream: readonly (number | string)
   }
 
   function below(limit: number): number {
-    // Draws above the largest multiple of `limit` are drawn again: taking the remainder of those would favour small numbers.
+    // Reject draws above the largest multiple of `limit`: their remainders would favour small numbers.
     const usable = 0x100000000 - (0x100000000 % limit);
     let draw = uint32();
     while (draw >= usable) draw = uint32();
@@ -41,7 +41,7 @@ export function createRandom(seed: number, ...stream: readonly (number | string)
       spare = undefined;
       return value;
     }
-    // Box and Muller, 1958; 1 − u keeps the logarithm away from zero.
+    // Box and Muller, 1958; 1 − u avoids the logarithm of zero.
     const radius = Math.sqrt(-2 * Math.log(1 - float()));
     const angle = 2 * Math.PI * float();
     spare = radius * Math.sin(angle);
@@ -52,9 +52,9 @@ export function createRandom(seed: number, ...stream: readonly (number | string)
     const order = Uint32Array.from({ length: n }, (_, index) => index);
     for (let last = n - 1; last > 0; last--) {
       const other = below(last + 1);
-      const moved = order[last]!;
+      const swapped = order[last]!;
       order[last] = order[other]!;
-      order[other] = moved;
+      order[other] = swapped;
     }
     return order;
   }
@@ -62,7 +62,7 @@ export function createRandom(seed: number, ...stream: readonly (number | string)
   return { uint32, float, below, normal, permutation };
 }
 
-/** The bare generator. Advances `state`, four words of which at least one is not zero, with every number. */
+/** The bare generator. Every call advances `state`: four words, not all zero. */
 export function xoshiro128(state: Uint32Array): () => number {
   return () => {
     const s1 = state[1]!;
@@ -81,7 +81,7 @@ function rotateLeft(value: number, by: number): number {
   return (value << by) | (value >>> (32 - by));
 }
 
-/** Four words from a text: FNV-1a from four starting points, each finished with MurmurHash3's avalanche. */
+/** Hashes a text to four words: FNV-1a from four starting points, each finished with MurmurHash3's avalanche. */
 function hashToState(text: string): Uint32Array {
   const state = new Uint32Array(4);
   for (let word = 0; word < 4; word++) {
@@ -93,7 +93,7 @@ function hashToState(text: string): Uint32Array {
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
     state[word] = hash ^ (hash >>> 16);
   }
-  // xoshiro never leaves the all-zero state.
+  // xoshiro can never leave the all-zero state.
   if (state.every((word) => word === 0)) state[0] = 1;
   return state;
 }

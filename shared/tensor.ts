@@ -1,6 +1,6 @@
 import { TrimtabError } from "./errors.ts";
 
-/** Element types that the graph, the executors and the weight files share. */
+/** The element types shared by graphs, executors and weight files. */
 export const DTYPES = ["f32", "f64", "i32", "i64", "u8", "bool"] as const;
 export type DType = (typeof DTYPES)[number];
 
@@ -28,7 +28,7 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
-/** The elements of all of them together. */
+/** The total number of elements in all the tensors. */
 export function totalElements(tensors: Iterable<{ readonly shape: readonly number[] }>): number {
   let total = 0;
   for (const { shape } of tensors) total += elementCount(shape);
@@ -40,7 +40,7 @@ export function tensor<D extends DType>(dtype: D, shape: readonly number[], data
   if (data.length !== elementCount(shape)) {
     throw new TrimtabError(
       "invalid_graph",
-      `a tensor of shape [${shape.join(", ")}] needs ${elementCount(shape)} elements, but was given ${data.length}`,
+      `a tensor of shape [${shape.join(", ")}] needs ${elementCount(shape)} elements, but got ${data.length}`,
     );
   }
   return { dtype, shape, data };
@@ -54,7 +54,7 @@ export function i64(shape: readonly number[], data: ArrayLike<number>): Tensor<"
   return tensor("i64", shape, BigInt64Array.from(Array.from(data), BigInt));
 }
 
-/** A tensor of shape [] that holds one number. */
+/** A scalar: a tensor of shape []. */
 export function scalar(dtype: DType, number: number): Tensor {
   if (dtype === "i64") return i64([], [number]);
   return tensor(dtype, [], ARRAY[dtype].of(number));

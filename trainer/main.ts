@@ -1,11 +1,11 @@
 /**
- * The trainer service: leases jobs from the server's queue, trains, and publishes the results.
+ * The trainer: leases jobs from the server's queue, runs them and publishes the results.
  *
  *     TRIMTAB_URL=http://127.0.0.1:8787 TRAINER_TOKEN=… node trainer/main.ts
  *
- * Also read: TRIMTAB_EXECUTOR (`onnxruntime` or `tensorflow`), TRIMTAB_TFJS_BACKEND, TRIMTAB_THREADS (all cores),
- * TRIMTAB_STATE (`.trimtab`). SIGTERM or SIGINT stores the running job's state, hands the job back and ends the process; a
- * second one ends it at once.
+ * Optional variables, with their defaults: TRIMTAB_EXECUTOR (`onnxruntime`; or `tensorflow`), TRIMTAB_TFJS_BACKEND,
+ * TRIMTAB_THREADS (all cores), TRIMTAB_STATE (`.trimtab`). On SIGTERM or SIGINT the process saves the running job's state,
+ * releases the job and exits; a second signal exits at once.
  */
 import { messageOf } from "../shared/errors.ts";
 import { readSettings } from "./service/settings.ts";
@@ -17,12 +17,14 @@ const shutdown = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
     if (shutdown.signal.aborted) process.exit(1);
-    log(`${signal}: ending after the current step`);
+    log(`${signal}: exiting after the current step`);
     shutdown.abort();
   });
 }
-// One job's stray promise must not end the process that runs the next.
-process.on("unhandledRejection", (error) => log(`unhandled: ${error instanceof Error ? error.stack : String(error)}`));
+// An unhandled rejection from one job must not kill the process that runs the next.
+process.on("unhandledRejection", (error) =>
+  log(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`),
+);
 
 try {
   await startService(readSettings(process.env), log, shutdown.signal);

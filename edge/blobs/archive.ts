@@ -5,8 +5,8 @@ import { readTar } from "../../shared/formats/tar-reader.ts";
 import { readZipDirectory } from "../../shared/formats/zip-directory.ts";
 
 /**
- * The files of a tar archive, plain or gzipped, or of a zip archive. `maxBytes` bounds what it may unpack to, which is
- * checked while it is unpacked, whatever the archive says, so that a small upload can fill neither memory nor time.
+ * The files of a tar archive, plain or gzipped, or of a zip archive. `maxBytes` bounds what it may unpack to; that is
+ * checked while unpacking, whatever the archive claims, so that a small upload cannot use up memory or time.
  *
  * @throws TrimtabError invalid_file with what is wrong, payload_too_large.
  */

@@ -1,9 +1,9 @@
 import { hex } from "../../shared/formats/digest.ts";
 
-/** R2 wants the parts of an upload equally long, but for the last, and at least 5 MiB. */
+/** R2 wants all parts of an upload but the last to have the same size, of at least 5 MiB. */
 const PART_BYTES = 8 * 1024 * 1024;
 
-/** Writes bytes whose number is not known beforehand, holding at most one part of them. Nothing is there before `finish`. */
+/** Writes a blob of unknown size, holding at most one part of it in memory. Nothing is stored before `finish`. */
 export class BlobWriter {
   readonly #bucket: R2Bucket;
   readonly #key: string;
@@ -26,12 +26,12 @@ export class BlobWriter {
   async write(chunk: Uint8Array): Promise<void> {
     await this.#hash.write(chunk);
     this.#bytes += chunk.byteLength;
-    for (let rest = chunk; rest.byteLength > 0; ) {
-      const taken = rest.subarray(0, PART_BYTES - this.#filled);
+    for (let unwritten = chunk; unwritten.byteLength > 0; ) {
+      const taken = unwritten.subarray(0, PART_BYTES - this.#filled);
       this.#reserve(this.#filled + taken.byteLength);
       this.#part.set(taken, this.#filled);
       this.#filled += taken.byteLength;
-      rest = rest.subarray(taken.byteLength);
+      unwritten = unwritten.subarray(taken.byteLength);
       if (this.#filled === PART_BYTES) await this.#flush();
     }
   }
@@ -51,7 +51,7 @@ export class BlobWriter {
 
   async abort(): Promise<void> {
     await this.#hash.abort("the upload was given up").catch(() => {});
-    // The digest of an aborted stream rejects, and nobody waits for it.
+    // The digest of an aborted stream rejects, and nobody awaits it.
     this.#digest.catch(() => {});
     await this.#upload?.abort();
   }
@@ -62,7 +62,7 @@ export class BlobWriter {
     this.#filled = 0;
   }
 
-  /** Small uploads are the rule, so the part's memory grows as it fills. */
+  /** Most uploads are small, so the part's memory grows as it fills. */
   #reserve(bytes: number): void {
     if (bytes <= this.#part.byteLength) return;
     const larger = new Uint8Array(Math.min(PART_BYTES, Math.max(bytes, 2 * this.#part.byteLength)));

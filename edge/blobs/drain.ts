@@ -1,6 +1,6 @@
 /**
- * Reads what is left of a body and throws it away, up to `maxBytes`. A server that answers while a client still sends, and
- * then closes the connection, resets it: the client never sees the answer that says what was wrong.
+ * Reads and discards what is left of a body, up to `maxBytes`. A server that closes the connection while the client is still
+ * sending resets it, and the client never sees the reply that says what was wrong.
  */
 export async function drain(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<void> {
   if (body === null || body.locked) return;
@@ -14,7 +14,7 @@ export async function drain(body: ReadableStream<Uint8Array> | null, maxBytes: n
     }
     await reader.cancel();
   } catch {
-    // The client has gone: there is nobody to answer.
+    // The client has gone; nobody is left to answer.
   } finally {
     reader.releaseLock();
   }

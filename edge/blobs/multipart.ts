@@ -1,6 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
 
-/** A part of a multipart/form-data body. Its chunks have to be read before the next part is asked for. */
+/** A part of a multipart/form-data body. Read its chunks before you ask for the next part. */
 export interface FormPart {
   readonly name: string;
   readonly filename: string | null;
@@ -24,8 +24,8 @@ export function formBoundary(contentType: string | undefined, fields: string): s
 }
 
 /**
- * Reads a multipart/form-data body as it streams in (RFC 7578), holding no more of it than a chunk and a boundary. Parts with
- * neither name nor end are refused, and so is a body of more than `maxBytes`. What was not read of the body is left in it.
+ * Reads a multipart/form-data body as it streams in (RFC 7578), holding no more of it than a chunk and a boundary. Parts without
+ * a name or an end are refused, and so is a body of more than `maxBytes`. Whatever has not been read stays in the body.
  */
 export async function* formParts(
   body: ReadableStream<Uint8Array>,
@@ -67,7 +67,7 @@ class FormSource {
     this.#buffer = join(bytes, this.#buffer);
   }
 
-  /** What is left of the body is the caller's again. */
+  /** Lets the caller read the rest of the body. */
   release(): void {
     this.#reader.releaseLock();
   }
@@ -127,7 +127,7 @@ function disposition(header: string): { name: string; filename: string | null } 
 }
 
 /**
- * The parameters after a header's value, first come first kept. Browsers and SDKs write `"` inside a value as `%22` or `\"`; .NET
+ * The parameters after a header's value; of two with one name, the first counts. Browsers and SDKs write `"` inside a value as `%22` or `\"`; .NET
  * writes a value that needs no quotes without them.
  */
 function parameters(line: string): Map<string, string> {

@@ -1,4 +1,5 @@
-import { type Example, parseTrainingLine } from "../../shared/data/training-lines.ts";
+import type { Example } from "../../shared/data/example.ts";
+import { parseTrainingLine } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createJsonlReader } from "../../shared/formats/jsonl.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -21,7 +22,7 @@ export interface UploadForm {
 }
 
 /**
- * Reads an upload's form: the dataset goes to `bucket` under `key` as it comes in, while each of its lines is checked.
+ * Reads an upload's form: the dataset is stored under `key` as it arrives, while each of its lines is checked.
  *
  * @throws TrimtabError invalid_file with the number of the first bad line, payload_too_large, invalid_request with the form's field;
  *   nothing is stored then.
@@ -78,7 +79,7 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
   }
 }
 
-/** Looks at a dataset's lines as they come in. */
+/** Checks a dataset's lines as they arrive. */
 class DatasetCheck {
   readonly #reader = createJsonlReader();
   readonly #kinds = new Set<string>();

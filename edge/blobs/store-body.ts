@@ -6,15 +6,15 @@ export interface BodyTarget {
   /** What must arrive. */
   readonly bytes: number;
   readonly sha256: string;
-  /** Leaves what is there already as it is. */
+  /** Leaves a blob that exists already as it is. */
   readonly createOnly: boolean;
 }
 
-/** What workerd says of a length, and R2 of a digest, that is not the one announced. Anything else may pass: a retry is worth it. */
+/** How workerd reports a length, and R2 a digest, that differs from the one announced. Any other failure may be temporary. */
 const WRONG_BODY = /FixedLengthStream|checksum you specified did not match|\(10037\)/;
 
 /**
- * Streams a request's body to R2, which keeps it only if its length and digest are those announced. Returns whether it was
+ * Streams a request's body to R2, which keeps it only if it has the announced length and digest. Returns whether it was
  * stored; false where `createOnly` found the key taken.
  *
  * @throws TrimtabError invalid_request where other bytes arrive, internal_error where the store does not take them; nothing is

@@ -13,7 +13,7 @@ import type { StoredFolder } from "./stored-folder.ts";
 import { UploadedFolder } from "./uploaded-folder.ts";
 
 /**
- * Single weights of a stored model, each read when it is asked for: an isolate cannot hold a large model beside its work. The
+ * Single weights of a stored model, each read when it is needed: an isolate cannot hold a large model beside its work. The
  * files are held to their digests before the first.
  */
 export class StoredWeights {

@@ -2,7 +2,7 @@ import type { StoredFile } from "../../shared/api/artefacts.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { hex } from "../../shared/formats/digest.ts";
 
-/** Files that somebody uploaded to R2 and that nothing trusts yet. What is wrong with them is an error with the folder's code. */
+/** Files that were uploaded to R2 and are not trusted yet. Whatever is wrong with them is an error with the folder's code. */
 export class UploadedFolder {
   readonly #bucket: R2Bucket;
   readonly #prefix: string;
@@ -16,7 +16,7 @@ export class UploadedFolder {
 
   /** The bytes of a file, or of a part of it. */
   async read(name: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    // An empty range cannot be asked for.
+    // R2 refuses an empty range.
     if (range?.length === 0) return new Uint8Array();
     const object = await this.#bucket.get(this.#prefix + name, range === undefined ? {} : { range });
     if (object === null) throw this.#missing(name);
@@ -43,7 +43,7 @@ export class UploadedFolder {
     }
   }
 
-  /** Reads a stored file through, so that what has changed since it was stored is noticed. */
+  /** Reads a whole stored file, to notice if it has changed since it was stored. */
   async requireDigest(name: string, sha256: string): Promise<void> {
     const object = await this.#bucket.get(this.#prefix + name);
     if (object === null) throw this.#missing(name);

@@ -2,8 +2,8 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { hex } from "../../shared/formats/digest.ts";
 
 /**
- * Passes bytes on while their digest is computed, one chunk behind: the last chunk is let go only when everything was right, so
- * a reader that gets to the end has what was stored. Errors the stream with `corrupt_blob` otherwise.
+ * Passes bytes on, one chunk late, while it computes their digest: the last chunk is released only once the digest is right, so
+ * a reader that reaches the end has what was stored. Otherwise the stream fails with `corrupt_blob`.
  */
 export function verifiedStream(body: ReadableStream<Uint8Array>, sha256: string): ReadableStream<Uint8Array> {
   const digest = new crypto.DigestStream("SHA-256");

@@ -1,16 +1,24 @@
 /**
- * The order of a crash-proof upload: the key is recorded as pending, the bytes are stored, the record that names them makes the key
- * ready. What never became ready is swept, and what is deleted is first doomed together with its record.
+ * The steps of a crash-proof upload: the key is recorded as pending, the bytes are stored, and the record that names them makes
+ * the key ready. Keys that never become ready are swept; a deleted record dooms its keys in the same transaction.
  */
 import type { Database } from "./database.ts";
+import { objectModule } from "./module.ts";
 
 /** A trainer may take this long between an artefact and the publication that names it. */
 const PENDING_MS = 6 * 60 * 60 * 1000;
 const SWEEP_BATCH = 500;
 
-export function createBlobTable(db: Database): void {
-  db.run("CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, state TEXT NOT NULL, since INTEGER NOT NULL)");
-}
+export const blobs = objectModule({
+  schema: ["CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, state TEXT NOT NULL, since INTEGER NOT NULL)"],
+  open: (context) => ({
+    calls: {},
+    duty: {
+      run: () => sweepBlobs(context.db, context.env.BLOBS, context.now()),
+      next: () => nextBlobSweep(context.db),
+    },
+  }),
+});
 
 /** Records that bytes are about to be stored under `key`; a key that is ready stays so. */
 export function reserveBlob(db: Database, key: string, now: number): void {
@@ -30,7 +38,7 @@ export function doomBlob(db: Database, key: string, now: number): void {
   db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ?", now, key);
 }
 
-/** Gives up a key whose bytes did not arrive or were wrong; one that is ready stays. */
+/** Gives up a key whose bytes did not arrive or were wrong; a key that is ready stays so. */
 export function dropReservation(db: Database, key: string, now: number): void {
   db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ? AND state = 'pending'", now, key);
 }
@@ -46,7 +54,7 @@ export function nextBlobSweep(db: Database): number | null {
 
 /**
  * Deletes the bytes of doomed keys and of those pending for too long, then their rows. A key that was reserved again in the
- * meantime keeps its row, and its writer will find the bytes missing and store them again.
+ * meantime keeps its row; its writer finds the bytes missing and stores them again.
  */
 export async function sweepBlobs(db: Database, bucket: R2Bucket, now: number): Promise<void> {
   const rows = db.all<{ key: string }>(

@@ -1,17 +1,18 @@
 /**
  * Idempotency keys: the same key brings the same reply, errors of the server included, and the same key with another body is an
  * error. Every object that creates things keeps its own table; what an object creates and the reply about it are stored in one
- * transaction, so a reply that is lost on its way can be had again.
+ * transaction, so a reply that was lost on its way can be fetched again.
  */
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Database } from "./database.ts";
+import { objectModule } from "./module.ts";
 
 /** How long a reply is kept. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
 export interface Idempotency {
   readonly key: string;
-  /** Digest of what was asked: method, path and body. */
+  /** Digest of what was request: method, path and body. */
   readonly fingerprint: string;
 }
 
@@ -27,23 +28,40 @@ interface Row {
   readonly started_at: number;
 }
 
-export function createIdempotencyTable(db: Database): void {
-  db.run(`CREATE TABLE IF NOT EXISTS idempotency (
-    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER, body TEXT, started_at INTEGER NOT NULL)`);
-}
+export const idempotency = objectModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS idempotency (
+      key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER, body TEXT, started_at INTEGER NOT NULL)`,
+  ],
+  open: ({ db, now, requireCreated }) => ({
+    calls: {
+      claim(request: Idempotency & { staleMs: number }): StoredReply | null {
+        requireCreated();
+        return claim(db, request, now()) ?? null;
+      },
+      claimUpload: (upload: UploadClaim & { staleMs: number }): DoneUpload | null =>
+        claimUpload(db, upload, now()) ?? null,
+      identifyUpload: (claimed: UploadClaim, fingerprint: string) => identifyUpload(db, claimed, fingerprint),
+      settle: (request: Idempotency, reply: StoredReply) => settle(db, request, reply),
+      abandon: (request: Idempotency) => abandon(db, request),
+    },
+    // Replies that are too old are ignored, so sweeping them is worth no alarm of its own.
+    duty: { run: () => sweepIdempotency(db, now()), next: () => null },
+  }),
+});
 
 /**
- * Claims a key: undefined means that the caller goes ahead, a reply that it was all done before. A claim that never came to a
- * reply lapses after `staleMs`, since what it would have created is stored together with the reply.
+ * Claims a key. Returns undefined where the caller may go ahead, or the reply to the request that came before. A claim that
+ * never got a reply lapses after `staleMs`: what it would have created is stored together with the reply, so nothing was.
  *
  * @throws TrimtabError idempotency_mismatch for another request under the key, conflict while the first one runs.
  */
-export function claim(db: Database, asked: Idempotency & { staleMs: number }, now: number): StoredReply | undefined {
-  const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", asked.key);
+export function claim(db: Database, request: Idempotency & { staleMs: number }, now: number): StoredReply | undefined {
+  const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", request.key);
   if (row !== undefined && now - row.started_at < KEPT_MS) {
-    if (row.fingerprint !== asked.fingerprint) throw mismatch();
+    if (row.fingerprint !== request.fingerprint) throw mismatch();
     if (row.status !== null) return { status: row.status, body: row.body ?? "" };
-    if (now - row.started_at < asked.staleMs) {
+    if (now - row.started_at < request.staleMs) {
       throw new TrimtabError(
         "conflict",
         "A request with this Idempotency-Key is still running. Wait for it, then ask again.",
@@ -52,14 +70,14 @@ export function claim(db: Database, asked: Idempotency & { staleMs: number }, no
   }
   db.run(
     "INSERT OR REPLACE INTO idempotency (key, fingerprint, status, body, started_at) VALUES (?, ?, NULL, NULL, ?)",
-    asked.key,
-    asked.fingerprint,
+    request.key,
+    request.fingerprint,
     now,
   );
   return undefined;
 }
 
-/** An upload's claim: what it was for is known only when its body has been read. */
+/** An upload's claim: the contents are known only once the body has been read. */
 export interface UploadClaim {
   readonly key: string;
   /** Names the claim until then; new for every request. */
@@ -73,21 +91,21 @@ export interface DoneUpload {
 }
 
 /**
- * Claims a key for an upload: undefined means that the caller goes ahead and says by `identifyUpload` what it read.
+ * Claims a key for an upload. Returns undefined where the caller may go ahead; it then calls `identifyUpload` with what it read.
  *
  * @throws TrimtabError conflict while another upload runs under the key.
  */
 export function claimUpload(
   db: Database,
-  asked: UploadClaim & { staleMs: number },
+  request: UploadClaim & { staleMs: number },
   now: number,
 ): DoneUpload | undefined {
-  const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", asked.key);
+  const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", request.key);
   if (row !== undefined && row.status !== null && now - row.started_at < KEPT_MS) {
     return { fingerprint: row.fingerprint, reply: { status: row.status, body: row.body ?? "" } };
   }
-  claim(db, { key: asked.key, fingerprint: row?.fingerprint ?? asked.provisional, staleMs: asked.staleMs }, now);
-  db.run("UPDATE idempotency SET fingerprint = ? WHERE key = ?", asked.provisional, asked.key);
+  claim(db, { key: request.key, fingerprint: row?.fingerprint ?? request.provisional, staleMs: request.staleMs }, now);
+  db.run("UPDATE idempotency SET fingerprint = ? WHERE key = ?", request.provisional, request.key);
   return undefined;
 }
 
@@ -101,13 +119,13 @@ export function identifyUpload(db: Database, claimed: UploadClaim, fingerprint: 
 }
 
 /** Keeps the reply of a claimed key; the first one stays. */
-export function settle(db: Database, asked: Idempotency, reply: StoredReply): void {
+export function settle(db: Database, request: Idempotency, reply: StoredReply): void {
   db.run(
     "UPDATE idempotency SET status = ?, body = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
     reply.status,
     reply.body,
-    asked.key,
-    asked.fingerprint,
+    request.key,
+    request.fingerprint,
   );
 }
 
@@ -116,21 +134,25 @@ export function settle(db: Database, asked: Idempotency, reply: StoredReply): vo
  *
  * @throws TrimtabError conflict where another request under the key has come first, which undoes the creation.
  */
-export function settleCreation(db: Database, asked: Idempotency | null, created: unknown): void {
-  if (asked === null) return;
+export function settleCreation(db: Database, request: Idempotency | null, created: unknown): void {
+  if (request === null) return;
   const kept = db.change(
     "UPDATE idempotency SET status = 200, body = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
     JSON.stringify(created),
-    asked.key,
-    asked.fingerprint,
+    request.key,
+    request.fingerprint,
   );
   if (kept > 0) return;
   throw new TrimtabError("conflict", "Another request with this Idempotency-Key came first. Ask again for its reply.");
 }
 
 /** Gives a claimed key back, as if it had never been used. */
-export function abandon(db: Database, asked: Idempotency): void {
-  db.run("DELETE FROM idempotency WHERE key = ? AND fingerprint = ? AND status IS NULL", asked.key, asked.fingerprint);
+export function abandon(db: Database, request: Idempotency): void {
+  db.run(
+    "DELETE FROM idempotency WHERE key = ? AND fingerprint = ? AND status IS NULL",
+    request.key,
+    request.fingerprint,
+  );
 }
 
 /** Forgets replies that are a day old. */

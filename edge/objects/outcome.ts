@@ -1,8 +1,8 @@
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 
 /**
- * What an object's method returns over RPC. An exception would arrive there as a bare `Error`, without its code, and would break
- * the stub; a value arrives whole.
+ * What an object returns over RPC. An exception would arrive as a bare `Error`, without its code, and would break the stub; a
+ * value arrives whole.
  */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
@@ -14,7 +14,7 @@ export type Outcome<T> =
       readonly data: Readonly<Record<string, unknown>>;
     };
 
-/** Runs a method's body and turns what it throws into an outcome. What is no `TrimtabError` is logged here. */
+/** Runs a method's body and turns what it throws into an outcome. Anything but a `TrimtabError` is logged here. */
 export async function outcome<T>(body: () => T | Promise<T>): Promise<Outcome<T>> {
   try {
     return { ok: true, value: await body() };

@@ -7,13 +7,13 @@ export interface PageSource {
   readonly table: string;
   readonly where?: string;
   readonly values?: readonly SqlValue[];
-  /** The rows that a page may start after, with the same values; those of the list unless told. */
+  /** The rows that a page may start after, with the same values; those of the list where left out. */
   readonly cursors?: string;
   readonly order?: "asc" | "desc";
 }
 
 /**
- * Up to `limit + 1` rows after the one whose id is `after`, newest first unless told.
+ * Up to `limit + 1` rows after the one whose id is `after`, newest first where `order` is left out.
  *
  * @throws TrimtabError invalid_request where `after` is no id of this list.
  */

@@ -6,7 +6,7 @@ export interface Allowance {
   readonly resetMs: number;
 }
 
-/** What many small refills may have lost to rounding. */
+/** What many small refills may lose to rounding. */
 const ROUNDING = 1e-6;
 
 /** A token bucket that refills evenly over a minute. Its owner passes the time in. */

@@ -64,22 +64,22 @@ adminModels.use("*", tokenAuth("ADMIN_TOKEN"));
 adminModels.openapi(announce, async (c) => {
   const dispatcher = dispatcherObject(c.env);
   const base = c.req.valid("json");
-  return once(c, dispatcher, async (asked) => c.json(await dispatcher.announceBase(base, asked), 200));
+  return once(c, dispatcher, async (key) => c.json(await dispatcher.bases.announce(base, key), 200));
 });
 
-adminModels.openapi(get, async (c) => c.json(await dispatcherObject(c.env).baseModel(c.req.valid("param").id), 200));
+adminModels.openapi(get, async (c) => c.json(await dispatcherObject(c.env).bases.get(c.req.valid("param").id), 200));
 
 adminModels.openapi(upload, async (c) => {
   const { id, name } = c.req.valid("param");
   checkFileName("model", name, "name");
   const dispatcher = dispatcherObject(c.env);
-  const { key, bytes, sha256, ready } = await dispatcher.announcedFile(id, name);
+  const { key, bytes, sha256, ready } = await dispatcher.bases.file(id, name);
   // A base that is ready never changes; the same file again is no error.
-  if (ready) return c.json(await dispatcher.baseModel(id), 200);
+  if (ready) return c.json(await dispatcher.bases.get(id), 200);
   await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: false });
-  return c.json(await dispatcher.noteUpload(id, name), 200);
+  return c.json(await dispatcher.bases.noteUpload(id, name), 200);
 });
 
 adminModels.openapi(publish, async (c) =>
-  c.json(await dispatcherObject(c.env).publishBase(c.req.valid("param").id), 200),
+  c.json(await dispatcherObject(c.env).bases.publish(c.req.valid("param").id), 200),
 );

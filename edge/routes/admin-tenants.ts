@@ -30,7 +30,7 @@ const create = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Make a tenant",
+  summary: "Create a tenant",
   request: { body: jsonRequest(CreateTenant) },
   responses: replies(Tenant, "The tenant"),
 });
@@ -71,7 +71,7 @@ const createKey = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Make an API key; this reply is the only one that shows it",
+  summary: "Create an API key; this reply is the only one that shows it",
   request: { params, body: jsonRequest(CreateKey) },
   responses: replies(NewKey, "The key"),
 });
@@ -103,36 +103,40 @@ adminTenants.use("*", tokenAuth("ADMIN_TOKEN"));
 
 adminTenants.openapi(create, async (c) => {
   const tenant = c.req.valid("json");
-  return once(c, dispatcherObject(c.env), async (asked) =>
-    c.json(await tenantObject(c.env, tenant.id).create(tenant, asked), 200),
+  return once(c, dispatcherObject(c.env), async (key) =>
+    c.json(await tenantObject(c.env, tenant.id).account.create(tenant, key), 200),
   );
 });
 
-adminTenants.openapi(list, async (c) => c.json(await dispatcherObject(c.env).listTenants(c.req.valid("query")), 200));
+adminTenants.openapi(list, async (c) => c.json(await dispatcherObject(c.env).tenants.list(c.req.valid("query")), 200));
 
-adminTenants.openapi(get, async (c) => c.json(await tenantObject(c.env, c.req.valid("param").tenant).info(), 200));
+adminTenants.openapi(get, async (c) =>
+  c.json(await tenantObject(c.env, c.req.valid("param").tenant).account.info(), 200),
+);
 
-adminTenants.openapi(usage, async (c) => c.json(await tenantObject(c.env, c.req.valid("param").tenant).usage(), 200));
+adminTenants.openapi(usage, async (c) =>
+  c.json(await tenantObject(c.env, c.req.valid("param").tenant).account.usage(), 200),
+);
 
 adminTenants.openapi(createKey, async (c) => {
   const { tenant } = c.req.valid("param");
   const object = tenantObject(c.env, tenant);
-  const asked = await idempotencyOf(c, c.var.bodyDigest);
-  // The same Idempotency-Key derives the same secret again, so that no reply with a secret in it has to be kept.
+  const idempotency = await idempotencyOf(c, c.var.bodyDigest);
+  // The same Idempotency-Key derives the same secret again, so no reply that holds a secret has to be stored.
   const secret =
-    asked === null
+    idempotency === null
       ? newSecret(random)
-      : await derivedSecret(c.env.ADMIN_TOKEN ?? "", await object.keySalt(asked, newSecret(random)));
+      : await derivedSecret(c.env.ADMIN_TOKEN ?? "", await object.keys.salt(idempotency, newSecret(random)));
   const name = c.req.valid("json").name ?? null;
-  const key = await object.addKey({ name, hash: await hashSecret(secret), hint: secret.slice(-4) });
+  const key = await object.keys.add({ name, hash: await hashSecret(secret), hint: secret.slice(-4) });
   return c.json({ ...key, key: formatKey(tenant, secret) }, 200);
 });
 
 adminTenants.openapi(listKeys, async (c) =>
-  c.json(await tenantObject(c.env, c.req.valid("param").tenant).listKeys(c.req.valid("query")), 200),
+  c.json(await tenantObject(c.env, c.req.valid("param").tenant).keys.list(c.req.valid("query")), 200),
 );
 
 adminTenants.openapi(revokeKey, async (c) => {
   const { tenant, key } = c.req.valid("param");
-  return c.json(await tenantObject(c.env, tenant).revokeKey(key), 200);
+  return c.json(await tenantObject(c.env, tenant).keys.revoke(key), 200);
 });

@@ -1,6 +1,6 @@
 import type { Env } from "../env.ts";
 import type { Allowance } from "../objects/rate-limit.ts";
-import type { Remote } from "../objects/remote.ts";
+import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 
 /** The tenant whose key came with a request, and its object. */

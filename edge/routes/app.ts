@@ -56,7 +56,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   return app;
 }
 
-/** How much a client may still send after it was answered: strangers little, tenants as much as is ever read of theirs. */
+/** How many bytes a client may still send after the reply: few for strangers; for tenants, as many as any upload may have. */
 function drainLimit(c: Context<AppEnv>): number {
   if (c.var.trusted === true) return Number.POSITIVE_INFINITY;
   return c.var.caller === undefined ? 4 * LIMITS.jsonBody : 2 * LIMITS.file;

@@ -5,15 +5,15 @@ import { tenantObject } from "../objects/remote.ts";
 import { hashSecret } from "../objects/tenant/keys.ts";
 import type { AppEnv } from "./app-env.ts";
 
-/** Lets a tenant's key in, within its limits; a generation also needs tokens left. Checked at every request. */
+/** Admits a tenant's key within its limits; a generation also needs tokens left. Checked at every request. */
 export function tenantAuth(kind: "request" | "generation" = "request"): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    // Several sub-apps at one address each let the request in; it counts once.
+    // Several sub-apps share an address, and each checks the request; it counts once.
     if (c.var.caller !== undefined) return next();
     const key = parseKey(bearer(c));
     if (key === undefined) throw wrongKey();
     const object = tenantObject(c.env, key.tenant);
-    const { requests, tokens, refused } = await object.authorise(await hashSecret(key.secret), kind);
+    const { requests, tokens, refused } = await object.account.authorise(await hashSecret(key.secret), kind);
     c.set("allowances", { requests, tokens });
     if (refused !== null) {
       const { limit } = refused.what === "requests" ? requests : tokens;
@@ -28,7 +28,7 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
   };
 }
 
-/** Lets the holder of one of the deployment's own tokens in; where it has none, nobody. */
+/** Admits the holder of one of the deployment's own tokens; nobody where that token is not set. */
 export function tokenAuth(name: "ADMIN_TOKEN" | "TRAINER_TOKEN"): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const expected = c.env[name] ?? "";

@@ -5,15 +5,15 @@ import {
   type ChatLogprobs,
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
-import { errorResponse } from "../../shared/api/errors.ts";
 import { newId } from "../../shared/api/ids.ts";
-import type { GenerateEvent } from "../serving/protocol.ts";
+import type { TokenLogprob } from "../../shared/decode/events.ts";
+import { answerLines, type Choice, type ChunkFormat, type TokenScore, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
-import { type Generation, generate, usageCounts } from "./generation.ts";
+import { generate } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages } from "./sampling.ts";
-import { sseData, sseResponse } from "./sse.ts";
+import { sseResponse } from "./sse.ts";
 
 const create = createRoute({
   method: "post",
@@ -43,86 +43,51 @@ chat.openapi(create, async (c) => {
     model: request.model,
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
-  if (request.stream !== true) return c.json(await whole(head, generation, request.n ?? 1), 200);
-  const lines = chunks(head, generation, { n: request.n ?? 1, usage: request.stream_options?.include_usage === true });
-  return sseResponse(lines) as never;
+  const n = request.n ?? 1;
+  if (request.stream === true) {
+    const includeUsage = request.stream_options?.include_usage === true;
+    return sseResponse(answerLines(generation.events, n, chunkFormat(head, includeUsage))) as never;
+  }
+  const { choices, usage } = await wholeAnswer(generation.events, n);
+  return c.json({ ...head, object: "chat.completion" as const, choices: choices.map(chatChoice), usage }, 200);
 });
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
-type TokenEvent = Extract<GenerateEvent, { type: "token" }>;
 
-async function whole(head: Head, { events }: Generation, n: number): Promise<ChatCompletion> {
-  const choices = Array.from({ length: n }, (_, index): ChatCompletion["choices"][number] => ({
+function chatChoice({ index, text, scores, finishReason }: Choice): ChatCompletion["choices"][number] {
+  return {
     index,
-    message: { role: "assistant", content: "", refusal: null },
-    logprobs: null,
-    finish_reason: "stop",
-  }));
-  let usage = usageCounts({ promptTokens: 0, completionTokens: 0 });
-  for await (const event of events) {
-    if (event.type === "usage") {
-      usage = usageCounts(event);
-      continue;
-    }
-    const choice = choices[event.choice];
-    if (choice === undefined) continue;
-    if (event.type === "finish") choice.finish_reason = event.reason;
-    else {
-      choice.message.content += event.text;
-      const more = logprobsOf(event);
-      if (more !== null) {
-        choice.logprobs ??= { content: [], refusal: null };
-        choice.logprobs.content?.push(...(more.content ?? []));
-      }
-    }
-  }
-  return { ...head, object: "chat.completion", choices, usage };
+    message: { role: "assistant", content: text, refusal: null },
+    logprobs: logprobsOf(scores),
+    finish_reason: finishReason ?? "stop",
+  };
 }
 
-async function* chunks(
-  head: Head,
-  { events }: Generation,
-  options: { n: number; usage: boolean },
-): AsyncGenerator<string, void> {
-  const line = (part: Pick<ChatCompletionChunk, "choices" | "usage">) =>
-    sseData({
-      ...head,
-      object: "chat.completion.chunk",
-      ...(options.usage ? { usage: null } : {}),
-      ...part,
-    } satisfies ChatCompletionChunk);
-  const delta = (index: number, change: Partial<ChatCompletionChunk["choices"][number]>) =>
-    line({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
-  try {
-    for (let index = 0; index < options.n; index++) {
-      yield delta(index, { delta: { role: "assistant", content: "" } });
-    }
-    for await (const event of events) {
-      if (event.type === "token" && (event.text !== "" || event.logprobs !== undefined)) {
-        yield delta(event.choice, { delta: { content: event.text }, logprobs: logprobsOf(event) });
-      } else if (event.type === "finish") {
-        yield delta(event.choice, { finish_reason: event.reason });
-      } else if (event.type === "usage" && options.usage) {
-        yield line({ choices: [], usage: usageCounts(event) });
-      }
-    }
-    yield "data: [DONE]\n\n";
-  } catch (error) {
-    yield sseData(errorResponse(error));
-  } finally {
-    await events.return();
-  }
+function chunkFormat(head: Head, includeUsage: boolean): ChunkFormat {
+  const chunk = (part: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
+    ...head,
+    object: "chat.completion.chunk",
+    ...(includeUsage ? { usage: null } : {}),
+    ...part,
+  });
+  const ofChoice = (index: number, change: Partial<ChatCompletionChunk["choices"][number]>) =>
+    chunk({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
+  return {
+    opening: (index) => ofChoice(index, { delta: { role: "assistant", content: "" } }),
+    change: ({ index, text, scores, finishReason }) =>
+      finishReason === null
+        ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores) })
+        : ofChoice(index, { finish_reason: finishReason }),
+    ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
+  };
 }
 
-function logprobsOf(event: TokenEvent): ChatLogprobs | null {
-  if (event.logprobs === undefined) return null;
-  const content = event.logprobs.map(({ top, ...token }) => ({
-    ...withBytes(token),
-    top_logprobs: top.map(withBytes),
-  }));
+function logprobsOf(scores: readonly TokenScore[] | null): ChatLogprobs | null {
+  if (scores === null) return null;
+  const content = scores.map(({ top, ...token }) => ({ ...withBytes(token), top_logprobs: top.map(withBytes) }));
   return { content, refusal: null };
 }
 
-function withBytes(token: { token: string; logprob: number; bytes: readonly number[] }) {
-  return { token: token.token, logprob: token.logprob, bytes: [...token.bytes] };
+function withBytes({ token, logprob, bytes }: TokenLogprob) {
+  return { token, logprob, bytes: [...bytes] };
 }

@@ -1,16 +1,15 @@
 import { createRoute } from "@hono/zod-openapi";
 import { type CompletionLogprobs, CompletionObject, CreateCompletion } from "../../shared/api/completions.ts";
-import { errorResponse } from "../../shared/api/errors.ts";
 import { newId } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { GenerateEvent } from "../serving/protocol.ts";
+import { answerLines, type ChoiceChange, type ChunkFormat, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
-import { type Generation, generate, usageCounts } from "./generation.ts";
+import { generate } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
-import { sseData, sseResponse } from "./sse.ts";
+import { sseResponse } from "./sse.ts";
 
 const create = createRoute({
   method: "post",
@@ -52,94 +51,43 @@ completions.openapi(create, async (c) => {
     model: request.model,
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
-  if (request.stream !== true) return c.json(await whole(head, generation, choices), 200);
-  const usage = request.stream_options?.include_usage === true;
-  return sseResponse(chunks(head, generation, { choices, usage })) as never;
+  if (request.stream === true) {
+    const includeUsage = request.stream_options?.include_usage === true;
+    return sseResponse(answerLines(generation.events, choices, chunkFormat(head, includeUsage))) as never;
+  }
+  const answer = await wholeAnswer(generation.events, choices);
+  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage: answer.usage }, 200);
 });
 
 type Head = Omit<CompletionObject, "choices" | "usage">;
-type TokenEvent = Extract<GenerateEvent, { type: "token" }>;
 
-async function whole(head: Head, { events }: Generation, count: number): Promise<CompletionObject> {
-  const choices = Array.from({ length: count }, (_, index): CompletionObject["choices"][number] => ({
-    index,
-    text: "",
-    logprobs: null,
-    finish_reason: null,
-  }));
-  let usage = usageCounts({ promptTokens: 0, completionTokens: 0 });
-  for await (const event of events) {
-    if (event.type === "usage") {
-      usage = usageCounts(event);
-      continue;
-    }
-    const choice = choices[event.choice];
-    if (choice === undefined) continue;
-    if (event.type === "finish") choice.finish_reason = event.reason;
-    else {
-      choice.logprobs = joined(choice.logprobs, logprobsOf(event, offsetAfter(choice.logprobs)));
-      choice.text += event.text;
-    }
-  }
-  return { ...head, choices, usage };
+function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
+  const { index, text, finishReason } = choice;
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason };
 }
 
-async function* chunks(
-  head: Head,
-  { events }: Generation,
-  options: { choices: number; usage: boolean },
-): AsyncGenerator<string, void> {
-  const line = (part: Pick<CompletionObject, "choices" | "usage">) =>
-    sseData({ ...head, ...(options.usage ? { usage: null } : {}), ...part } satisfies CompletionObject);
-  const offsets = new Array<number>(options.choices).fill(0);
-  try {
-    for await (const event of events) {
-      if (event.type === "token" && (event.text !== "" || event.logprobs !== undefined)) {
-        const logprobs = logprobsOf(event, offsets[event.choice] ?? 0);
-        if (logprobs !== null) offsets[event.choice] = offsetAfter(logprobs);
-        yield line({ choices: [{ index: event.choice, text: event.text, logprobs, finish_reason: null }] });
-      } else if (event.type === "finish") {
-        yield line({ choices: [{ index: event.choice, text: "", logprobs: null, finish_reason: event.reason }] });
-      } else if (event.type === "usage" && options.usage) {
-        yield line({ choices: [], usage: usageCounts(event) });
-      }
-    }
-    yield "data: [DONE]\n\n";
-  } catch (error) {
-    yield sseData(errorResponse(error));
-  } finally {
-    await events.return();
-  }
-}
-
-/** `offset`: where the first token begins in the choice's text. */
-function logprobsOf(event: TokenEvent, offset: number): CompletionLogprobs | null {
-  if (event.logprobs === undefined) return null;
-  const tokens = event.logprobs.map(({ token }) => token);
-  let at = offset;
+function chunkFormat(head: Head, includeUsage: boolean): ChunkFormat {
+  const chunk = (part: Pick<CompletionObject, "choices" | "usage">): CompletionObject => ({
+    ...head,
+    ...(includeUsage ? { usage: null } : {}),
+    ...part,
+  });
   return {
-    tokens,
-    token_logprobs: event.logprobs.map(({ logprob }) => logprob),
-    top_logprobs: event.logprobs.map(({ top }) =>
-      Object.fromEntries(top.map(({ token, logprob }) => [token, logprob])),
-    ),
-    text_offset: tokens.map((token) => {
-      at += token.length;
-      return at - token.length;
-    }),
+    change: (change) => chunk({ choices: [completionChoice(change)] }),
+    ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };
 }
 
-function offsetAfter(logprobs: CompletionLogprobs | null): number {
-  return (logprobs?.text_offset.at(-1) ?? 0) + (logprobs?.tokens.at(-1)?.length ?? 0);
-}
-
-function joined(a: CompletionLogprobs | null, b: CompletionLogprobs | null): CompletionLogprobs | null {
-  if (a === null || b === null) return a ?? b;
+function logprobsOf({ scores, offset }: ChoiceChange): CompletionLogprobs | null {
+  if (scores === null) return null;
+  let at = offset;
   return {
-    tokens: [...a.tokens, ...b.tokens],
-    token_logprobs: [...a.token_logprobs, ...b.token_logprobs],
-    top_logprobs: [...a.top_logprobs, ...b.top_logprobs],
-    text_offset: [...a.text_offset, ...b.text_offset],
+    tokens: scores.map(({ token }) => token),
+    token_logprobs: scores.map(({ logprob }) => logprob),
+    top_logprobs: scores.map(({ top }) => Object.fromEntries(top.map(({ token, logprob }) => [token, logprob]))),
+    text_offset: scores.map(({ token }) => {
+      at += token.length;
+      return at - token.length;
+    }),
   };
 }

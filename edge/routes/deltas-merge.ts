@@ -1,13 +1,14 @@
 import { createRoute } from "@hono/zod-openapi";
 import { MergeDeltas, MergedDeltas } from "../../shared/api/deltas.ts";
+import { baseAccess } from "../blobs/base-access.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
+import { mergeInTurns, readSources, requireServed } from "../merging/merged-delta.ts";
+import { deltaFiles, modelFiles } from "../merging/merged-files.ts";
 import { servingLimits } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
-import { uploadTarget } from "./deltas-upload.ts";
 import { once } from "./idempotent.ts";
 import { jsonBody } from "./json-body.ts";
-import { deltaFiles, merged, modelFiles, readSources, requireServed } from "./merge-deltas.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
@@ -31,22 +32,22 @@ deltasMerge.use("*", tenantAuth());
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
 deltasMerge.openapi(merge, (c) =>
-  once(c, c.var.caller.object, async (asked) => {
+  once(c, c.var.caller.object, async (key) => {
     const tenant = c.var.caller.object;
     const bucket = c.env.BLOBS;
     const request = c.req.valid("json");
-    const { base: stored, folders } = await tenant.deltasToMerge(request.model, request.deltas);
+    const { base: stored, folders } = await tenant.deltas.toMerge(request.model, request.deltas);
     const { id, digest } = stored;
-    const base = { ...(await uploadTarget(bucket, stored)), id, digest };
+    const base = { ...(await baseAccess(bucket, stored)), id, digest };
     const sources = await readSources(bucket, folders, base);
-    const delta = await merged(request, sources, turn);
+    const delta = await mergeInTurns(request, sources, turn);
     const suffix = request.suffix ?? null;
     if (request.output === "model") {
       const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
-      return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, asked), 200);
+      return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, key), 200);
     }
     requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)));
     const files = await deltaFiles(delta, { request, sources, base });
-    return c.json(await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, asked), 200);
+    return c.json(await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, key), 200);
   }),
 );

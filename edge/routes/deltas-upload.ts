@@ -1,25 +1,22 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Delta } from "../../shared/api/models.ts";
-import { readAdapterParts, type UploadTarget } from "../../shared/delta/adapter-parts.ts";
-import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { parseModelConfig } from "../../shared/model/config.ts";
-import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
+import { readAdapterParts } from "../../shared/package/adapter-parts.ts";
+import { type Provenance, writeDeltaFolder } from "../../shared/package/delta-folder.ts";
 import { ADAPTER_CONFIG, baseName } from "../../shared/peft/adapter-folder.ts";
 import type { Adapter } from "../../shared/peft/method.ts";
 import { ADAPTER_FORMATS } from "../../shared/peft/registry.ts";
 import { unpackArchive } from "../blobs/archive.ts";
-import { FolderReader } from "../blobs/folder-reader.ts";
+import { baseAccess } from "../blobs/base-access.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.ts";
-import { StoredWeights } from "../blobs/stored-weights.ts";
-import type { ReadyBase } from "../objects/dispatcher/registry.ts";
+import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { unknownModel } from "../objects/unknown-model.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { publishFolder } from "./publish-folder.ts";
@@ -58,12 +55,12 @@ deltasUpload.openapi(upload, async (c) => {
   return uploadOnce(c, tenant, async (identify) => {
     const received = await receiveArchive({ body, boundary });
     const { filename, sha256, model, suffix } = received;
-    const { replay, asked } = await identify([filename, sha256, model, suffix]);
+    const { replay, key } = await identify([filename, sha256, model, suffix]);
     if (replay !== null) return replay as never;
-    const base = await dispatcherObject(c.env).readyBase(model);
+    const base = await dispatcherObject(c.env).bases.ready(model);
     if (base === null) throw unknownModel(model);
     const files = await deltaFiles(c, received, base);
-    const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, asked);
+    const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, key);
     return c.json(delta as Delta, 200);
   });
 });
@@ -74,7 +71,7 @@ async function deltaFiles(
   received: ReceivedArchive,
   base: ReadyBase,
 ): Promise<Map<string, Uint8Array>> {
-  const target = await uploadTarget(c.env.BLOBS, base);
+  const target = await baseAccess(c.env.BLOBS, base);
   try {
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
     const { adapters, manifest } = await readAdapterParts(files, target, ADAPTER_FORMATS);
@@ -106,7 +103,7 @@ async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: Read
   const ids = new Set([named, folder]);
   if (ids.has(base.id)) return;
   for (const id of ids) {
-    const other = await dispatcherObject(c.env).readyBase(id);
+    const other = await dispatcherObject(c.env).bases.ready(id);
     if (other === null || other.digest === base.digest) continue;
     throw new TrimtabError(
       "invalid_delta",
@@ -121,18 +118,5 @@ function beyondFolders({ merge, base_quantization, methods }: Manifest): Partial
   return {
     ...(merge === undefined ? {} : { merge, methods }),
     ...(base_quantization === undefined ? {} : { base_quantization, methods }),
-  };
-}
-
-/** The base as the formats of adapters see it. */
-export async function uploadTarget(bucket: R2Bucket, base: ReadyBase): Promise<UploadTarget> {
-  const config = parseModelConfig(base.config);
-  const weights = new StoredWeights(bucket, base, config);
-  const tokenizer = await new FolderReader(bucket, base).json("tokenizer.json");
-  return {
-    config,
-    digest: base.digest,
-    tokenizerDigest: await tokenizerDigest(tokenizer),
-    weight: (name) => weights.weight(name),
   };
 }

@@ -2,7 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { Deleted } from "../../shared/api/lists.ts";
 import { Delta, DeltaList, DeltaListQuery } from "../../shared/api/models.ts";
-import { SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { tarEnd, tarEntry } from "../../shared/formats/tar.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
@@ -56,13 +56,15 @@ const remove = createRoute({
 export const deltas = subApp();
 deltas.use("*", tenantAuth());
 
-deltas.openapi(list, async (c) => c.json(await c.var.caller.object.listDeltas(c.req.valid("query")), 200));
-deltas.openapi(get, async (c) => c.json(await c.var.caller.object.delta(c.req.valid("param").delta_id), 200));
-deltas.openapi(remove, async (c) => c.json(await c.var.caller.object.deleteDelta(c.req.valid("param").delta_id), 200));
+deltas.openapi(list, async (c) => c.json(await c.var.caller.object.deltas.list(c.req.valid("query")), 200));
+deltas.openapi(get, async (c) => c.json(await c.var.caller.object.deltas.get(c.req.valid("param").delta_id), 200));
+deltas.openapi(remove, async (c) =>
+  c.json(await c.var.caller.object.deltas.delete(c.req.valid("param").delta_id), 200),
+);
 
 deltas.openapi(content, async (c) => {
   const { delta_id } = c.req.valid("param");
-  const folder = await c.var.caller.object.deltaFolder(delta_id);
+  const folder = await c.var.caller.object.deltas.folder(delta_id);
   return new Response(archive(new FolderReader(c.env.BLOBS, folder), folder), {
     headers: {
       "content-type": "application/octet-stream",
@@ -71,7 +73,7 @@ deltas.openapi(content, async (c) => {
   });
 });
 
-/** The folder but for the form in which it is served here, file by file, each checked before any of it is sent. */
+/** The folder without its serving form, file by file; each file is checked before any of it is sent. */
 function archive(reader: FolderReader, folder: StoredFolder): ReadableStream<Uint8Array> {
   const files = folder.files.filter(({ name }) => name !== SERVING_FILE);
   let next = 0;

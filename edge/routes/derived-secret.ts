@@ -1,8 +1,8 @@
 import { newSecret } from "../../shared/api/ids.ts";
 
 /**
- * A key's secret that can be made again from the deployment's admin token and a salt, neither of which gives it away alone:
- * HMAC-SHA-256 in counter mode as the source of `newSecret`.
+ * A key's secret, derived from the deployment's admin token and a salt, so that it can be derived again; neither alone gives it
+ * away. HMAC-SHA-256 in counter mode is the source of `newSecret`.
  */
 export async function derivedSecret(token: string, salt: string): Promise<string> {
   const encoder = new TextEncoder();

@@ -6,7 +6,7 @@ type Document = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 
 const bearer = (description: string) => ({ type: "http", scheme: "bearer", description }) as const;
 
-/** The OpenAPI document of the routes as they are registered, with the error reply that each of them may give. */
+/** The OpenAPI document of the registered routes, with the error reply that any of them may give. */
 export function openApiDocument(app: OpenAPIHono<AppEnv>): Document {
   const { openAPIRegistry: registry } = app;
   if (!registry.definitions.some((definition) => definition.type === "component")) {

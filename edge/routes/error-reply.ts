@@ -2,7 +2,7 @@ import { HTTPException } from "hono/http-exception";
 import { errorResponse, HTTP_ERRORS } from "../../shared/api/errors.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 
-/** Any failure as the reply that the client gets. */
+/** Turns any failure into the reply that the client gets. */
 export function errorReply(thrown: unknown): Response {
   const error = thrown instanceof HTTPException ? fromHono(thrown) : thrown;
   if (!(error instanceof TrimtabError)) console.error("unexpected error in a route", error);

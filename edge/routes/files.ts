@@ -86,17 +86,17 @@ files.openapi(upload, async (c) => {
   if (body === null)
     throw new TrimtabError("invalid_request", "The body is empty. Send a form with `file` and `purpose`.");
   return uploadOnce(c, tenant, async (identify) => {
-    const { id, key } = await tenant.beginFile();
+    const { id, key } = await tenant.files.begin();
     try {
       const received = await receiveDataset({ body, boundary }, c.env.BLOBS, key);
       const identified = await identify([received.filename, received.sha256]);
       if (identified.replay !== null) {
-        await tenant.dropFile(id);
+        await tenant.files.drop(id);
         return identified.replay as never;
       }
-      return c.json(await tenant.finishFile(id, received, identified.asked), 200);
+      return c.json(await tenant.files.finish(id, received, identified.key), 200);
     } catch (error) {
-      await tenant.dropFile(id);
+      await tenant.files.drop(id);
       throw error;
     }
   });
@@ -105,17 +105,17 @@ files.openapi(upload, async (c) => {
 files.openapi(list, async (c) => {
   const { after, limit, order, purpose } = c.req.valid("query");
   const none = purpose !== undefined && purpose !== "fine-tune";
-  const page = await c.var.caller.object.listFiles({ after, limit, order });
+  const page = await c.var.caller.object.files.list({ after, limit, order });
   return c.json(
     none ? { object: "list" as const, data: [], has_more: false, first_id: null, last_id: null } : page,
     200,
   );
 });
 
-files.openapi(get, async (c) => c.json(await c.var.caller.object.file(c.req.valid("param").file_id), 200));
+files.openapi(get, async (c) => c.json(await c.var.caller.object.files.get(c.req.valid("param").file_id), 200));
 
 files.openapi(content, async (c) => {
-  const source = await c.var.caller.object.fileSource(c.req.valid("param").file_id);
+  const source = await c.var.caller.object.files.source(c.req.valid("param").file_id);
   const object = await c.env.BLOBS.get(source.key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
   const name = source.filename.replaceAll(/[^\w.-]/g, "_");
@@ -127,4 +127,4 @@ files.openapi(content, async (c) => {
   });
 });
 
-files.openapi(remove, async (c) => c.json(await c.var.caller.object.deleteFile(c.req.valid("param").file_id), 200));
+files.openapi(remove, async (c) => c.json(await c.var.caller.object.files.delete(c.req.valid("param").file_id), 200));

@@ -1,7 +1,6 @@
 import type { Context } from "hono";
-import type { UsageCounts } from "../../shared/api/generate.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { AskedDelta } from "../objects/tenant/resolve.ts";
+import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
   decodeEvents,
   type GenerateEvent,
@@ -13,9 +12,9 @@ import {
 import type { AppEnv } from "./app-env.ts";
 
 /** What a chat or completion request asks of the Engine. */
-export interface Asked {
+export interface GenerationRequest {
   readonly model: string;
-  readonly deltas: readonly AskedDelta[];
+  readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
 }
@@ -33,15 +32,15 @@ export interface Generation {
  * Authorises, resolves and starts a generation. What can be refused is refused here, before a reply has begun; what is used is
  * charged to the tenant when the generation ends, however it ends.
  */
-export async function generate(c: Context<AppEnv>, asked: Asked): Promise<Generation> {
+export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const model = await caller.object.resolveModel(asked.model, asked.deltas);
-  const { prompt, sampling } = asked;
-  const request: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
+  const model = await caller.object.models.resolve(request.model, request.deltas);
+  const { prompt, sampling } = request;
+  const message: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
   const response = await engine.fetch("https://engine/generate", {
     method: "POST",
-    body: JSON.stringify(request),
+    body: JSON.stringify(message),
     signal: c.req.raw.signal,
   });
   if (!response.ok || response.body === null) {
@@ -73,7 +72,7 @@ async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, vo
       yield event;
     }
   } finally {
-    c.executionCtx.waitUntil(c.var.caller.object.charge(used));
+    c.executionCtx.waitUntil(c.var.caller.object.account.charge(used));
   }
 }
 
@@ -85,13 +84,4 @@ async function* resumed<T>(first: T, rest: AsyncGenerator<T, void>): AsyncGenera
     // Where the reader left before the second event, `yield*` has not been reached.
     await rest.return();
   }
-}
-
-export function usageCounts(used: { promptTokens: number; completionTokens: number }): UsageCounts {
-  const { promptTokens, completionTokens } = used;
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-  };
 }

@@ -8,34 +8,35 @@ import { errorReply } from "./error-reply.ts";
 
 /** An object that remembers replies. */
 export interface ReplyStore {
-  claim(asked: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
-  settle(asked: Idempotency, reply: StoredReply): Promise<void>;
-  abandon(asked: Idempotency): Promise<void>;
+  readonly idempotency: {
+    claim(request: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
+    settle(request: Idempotency, reply: StoredReply): Promise<void>;
+  };
 }
 
-/** How long a claim holds that never came to a reply: longer than the request that made it can take. */
+/** How long a claim without a reply holds: longer than the request that made it can take. */
 const STALE_MS = 60_000;
 
 /**
- * Runs a request that creates something once for each Idempotency-Key. `create` is given what it has to store with what it
- * creates, null where no key came; its reply, or its error, is what every further request under the key gets.
+ * Runs a request that creates something once for each Idempotency-Key. `create` is given the key, to be stored with what it
+ * creates, or null where none was sent; every further request under the key gets its reply, or its error.
  */
 export async function once<T extends Response>(
   c: Context<AppEnv>,
-  store: ReplyStore,
-  create: (asked: Idempotency | null) => Promise<T>,
+  { idempotency }: ReplyStore,
+  create: (key: Idempotency | null) => Promise<T>,
 ): Promise<T> {
-  const asked = await idempotencyOf(c, c.var.bodyDigest);
-  if (asked === null) return create(null);
-  const before = await store.claim({ ...asked, staleMs: STALE_MS });
+  const key = await idempotencyOf(c, c.var.bodyDigest);
+  if (key === null) return create(null);
+  const before = await idempotency.claim({ ...key, staleMs: STALE_MS });
   if (before !== null) return replay(before) as T;
   let reply: Response;
   try {
-    reply = await create(asked);
+    reply = await create(key);
   } catch (error) {
     reply = errorReply(error);
   }
-  await store.settle(asked, { status: reply.status, body: await reply.clone().text() });
+  await idempotency.settle(key, { status: reply.status, body: await reply.clone().text() });
   return reply as T;
 }
 
@@ -48,10 +49,10 @@ export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promi
       param: "idempotency-key",
     });
   }
-  const asked = JSON.stringify([c.req.method, c.req.path, contents]);
+  const sent = JSON.stringify([c.req.method, c.req.path, contents]);
   return {
     key: `${c.req.path.startsWith("/v1/admin") ? "admin" : "tenant"}:${key}`,
-    fingerprint: await sha256Hex(new TextEncoder().encode(asked)),
+    fingerprint: await sha256Hex(new TextEncoder().encode(sent)),
   };
 }
 

@@ -1,10 +1,10 @@
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { JobEvent } from "../../shared/api/jobs.ts";
-import type { Remote } from "../objects/remote.ts";
+import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import { sseData, sseResponse } from "./sse.ts";
 
-/** How long the tenant is asked to wait for an event; a comment line keeps the connection open in between. */
+/** How long the tenant waits for an event before it answers; a comment line then keeps the connection open. */
 const WAIT_MS = 10_000;
 
 /** A job's events as they happen, oldest first, until the job has ended; then `[DONE]`. */
@@ -16,7 +16,7 @@ async function* eventLines(tenant: Remote<Tenant>, job: string): AsyncGenerator<
   let cursor = 0;
   try {
     for (;;) {
-      const stretch = await tenant.followEvents(job, cursor, WAIT_MS);
+      const stretch = await tenant.events.follow(job, cursor, WAIT_MS);
       cursor = stretch.cursor;
       for (const event of stretch.events satisfies JobEvent[]) yield sseData(event);
       if (stretch.ended) break;

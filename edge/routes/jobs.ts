@@ -13,7 +13,7 @@ import { pageQuery } from "../../shared/api/lists.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { unknownModel } from "../objects/unknown-model.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod, methodOf } from "./check-job.ts";
 import { once } from "./idempotent.ts";
@@ -95,28 +95,30 @@ jobs.openapi(create, async (c) => {
   const request = c.req.valid("json");
   const method = methodOf(request);
   return once(c, tenant, async (asked) => {
-    const found = await dispatcherObject(c.env).readyBase(request.model);
+    const found = await dispatcherObject(c.env).bases.ready(request.model);
     if (found === null) throw unknownModel(request.model);
     const { config, ...base } = found;
     checkMethod(method, config, heapLimitBytes(c.env));
-    return c.json(await tenant.createJob({ request, method, base }, asked), 200);
+    return c.json(await tenant.jobs.create({ request, method, base }, asked), 200);
   });
 });
 
-jobs.openapi(list, async (c) => c.json(await c.var.caller.object.listJobs(c.req.valid("query")), 200));
+jobs.openapi(list, async (c) => c.json(await c.var.caller.object.jobs.list(c.req.valid("query")), 200));
 
-jobs.openapi(get, async (c) => c.json(await c.var.caller.object.job(c.req.valid("param").fine_tuning_job_id), 200));
+jobs.openapi(get, async (c) =>
+  c.json(await c.var.caller.object.jobs.get(c.req.valid("param").fine_tuning_job_id), 200),
+);
 
 jobs.openapi(change("cancel", "End a job; nothing of it is published"), async (c) =>
-  c.json(await c.var.caller.object.cancelJob(c.req.valid("param").fine_tuning_job_id), 200),
+  c.json(await c.var.caller.object.jobs.cancel(c.req.valid("param").fine_tuning_job_id), 200),
 );
 
 jobs.openapi(change("pause", "Set a job aside at its next checkpoint"), async (c) =>
-  c.json(await c.var.caller.object.pauseJob(c.req.valid("param").fine_tuning_job_id), 200),
+  c.json(await c.var.caller.object.jobs.pause(c.req.valid("param").fine_tuning_job_id), 200),
 );
 
 jobs.openapi(change("resume", "Queue a paused job again"), async (c) =>
-  c.json(await c.var.caller.object.resumeJob(c.req.valid("param").fine_tuning_job_id), 200),
+  c.json(await c.var.caller.object.jobs.resume(c.req.valid("param").fine_tuning_job_id), 200),
 );
 
 jobs.openapi(events, async (c) => {
@@ -125,12 +127,15 @@ jobs.openapi(events, async (c) => {
   const tenant = c.var.caller.object;
   const wantsStream = stream === "true" || (c.req.header("accept") ?? "").includes("text/event-stream");
   if (wantsStream && stream !== "false") {
-    await tenant.job(id);
+    await tenant.jobs.get(id);
     return streamEvents(tenant, id) as never;
   }
-  return c.json(await tenant.listEvents(id, page), 200);
+  return c.json(await tenant.events.list(id, page), 200);
 });
 
 jobs.openapi(checkpoints, async (c) =>
-  c.json(await c.var.caller.object.listCheckpoints(c.req.valid("param").fine_tuning_job_id, c.req.valid("query")), 200),
+  c.json(
+    await c.var.caller.object.checkpoints.list(c.req.valid("param").fine_tuning_job_id, c.req.valid("query")),
+    200,
+  ),
 );

@@ -7,8 +7,8 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * Reads a JSON body within its limit, whatever its length claims to be, and leaves it for the validators. Objects with the same
- * key twice are refused.
+ * Reads a JSON body within its limit, whatever length it claims, and leaves it for the validators. An object that has a key twice
+ * is refused.
  */
 export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
   const type = c.req.header("content-type") ?? "";
@@ -24,7 +24,7 @@ export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
   }
   const value = parseStrictJson(text, "The body", "invalid_json");
   c.set("bodyDigest", await sha256Hex(bytes));
-  // Hono's own reading of the body is answered from here.
+  // Hono reads the body through this method, and must not read it a second time.
   c.req.json = async <T>() => value as T;
   await next();
 };

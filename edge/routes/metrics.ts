@@ -1,6 +1,6 @@
-import type { QueueCounts } from "../objects/dispatcher/queue.ts";
+import type { QueueCounts } from "../objects/dispatcher/queue-rows.ts";
 
-/** Requests that this isolate answered, by method and status; a counter that starts over with the isolate. */
+/** Requests that this isolate has answered, by method and status. The counts start at 0 with each isolate. */
 const requests = new Map<string, number>();
 
 export interface RequestCount {

@@ -4,7 +4,7 @@ import { Deleted, listOf } from "../../shared/api/lists.ts";
 import { Model, ModelList } from "../../shared/api/models.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { unknownModel } from "../objects/unknown-model.ts";
 import { tenantAuth } from "./auth.ts";
 import { replies, subApp, TENANT_SECURITY } from "./route.ts";
 
@@ -45,23 +45,23 @@ export const models = subApp();
 models.use("*", tenantAuth());
 
 models.openapi(list, async (c) => {
-  const [bases, own] = await Promise.all([dispatcherObject(c.env).listBases(), c.var.caller.object.listModels()]);
+  const [bases, own] = await Promise.all([dispatcherObject(c.env).bases.list(), c.var.caller.object.models.list()]);
   const all = [...bases, ...own];
   return c.json(listOf(all, all.length), 200);
 });
 
 models.openapi(get, async (c) => {
   const { model: name } = c.req.valid("param");
-  const own = await c.var.caller.object.model(name);
+  const own = await c.var.caller.object.models.get(name);
   if (own !== null) return c.json(own, 200);
-  const base = (await dispatcherObject(c.env).listBases()).find(({ id }) => id === name);
+  const base = (await dispatcherObject(c.env).bases.list()).find(({ id }) => id === name);
   if (base === undefined) throw unknownModel(name);
   return c.json(base, 200);
 });
 
 models.openapi(remove, async (c) => {
   const { model: name } = c.req.valid("param");
-  const base = await dispatcherObject(c.env).readyBase(name);
+  const base = await dispatcherObject(c.env).bases.ready(name);
   if (base !== null) {
     throw new TrimtabError(
       "permission_denied",
@@ -71,5 +71,5 @@ models.openapi(remove, async (c) => {
       },
     );
   }
-  return c.json(await c.var.caller.object.deleteModel(name), 200);
+  return c.json(await c.var.caller.object.models.delete(name), 200);
 });

@@ -3,7 +3,7 @@ import { comparisonRow, PeftComparison, PeftComparisonRequest } from "../../shar
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { compareMethods, defaultSettings } from "../../shared/peft/compare.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/tenant/artefacts.ts";
+import { unknownModel } from "../objects/unknown-model.ts";
 import { tenantAuth } from "./auth.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
@@ -24,7 +24,7 @@ peft.use("*", tenantAuth());
 
 peft.openapi(compare, async (c) => {
   const { model, methods } = c.req.valid("json");
-  const base = await dispatcherObject(c.env).readyBase(model);
+  const base = await dispatcherObject(c.env).bases.ready(model);
   if (base === null) throw unknownModel(model);
   const rows = compareMethods(parseModelConfig(base.config), methods ?? defaultSettings(), {
     strict: methods !== undefined,

@@ -1,12 +1,11 @@
-import { type ArtefactKind, checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
+import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
+import { checkFileList, folderDigest, type StoredFile } from "../../shared/api/artefacts.ts";
 import type { Delta, Model } from "../../shared/api/models.ts";
 import { hex, sha256Hex } from "../../shared/formats/digest.ts";
+import type { FileContents } from "../blobs/file-contents.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
-import type { Remote } from "../objects/remote.ts";
+import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
-
-/** A file's bytes, or what makes them in pieces where they would not fit in memory: once to measure, once to store. */
-export type FileContents = Uint8Array | (() => AsyncIterable<Uint8Array>);
 
 export interface FolderToPublish {
   readonly kind: ArtefactKind;
@@ -17,25 +16,25 @@ export interface FolderToPublish {
 }
 
 /**
- * Stores a result that no job made and publishes it: the keys are recorded, then the bytes are stored, then the record that
- * names them is made, so that a crash in between leaves nothing that is not swept. `asked` is settled with the record.
+ * Stores and publishes a result that no job made: the blobs' keys are recorded, then the bytes stored, then the record written
+ * that names them, so that whatever a crash leaves behind is swept. `key` is settled with the record.
  */
 export async function publishFolder(
   bucket: R2Bucket,
   tenant: Remote<Tenant>,
   { kind, files, base, suffix }: FolderToPublish,
-  asked: Idempotency | null,
+  key: Idempotency | null,
 ): Promise<Delta | Model> {
   const listed = await Promise.all([...files].map(([name, contents]) => measured(name, contents)));
   checkFileList(kind, listed, "file");
   const digest = await folderDigest(listed);
   const place = { kind, digest, names: listed.map(({ name }) => name) };
-  const prefix = await tenant.beginArtefactFiles(place);
+  const prefix = await tenant.artefacts.beginFiles(place);
   try {
     for (const file of listed) await store(bucket, prefix + file.name, files.get(file.name)!, file);
-    return await tenant.addArtefact({ result: { kind, digest, files: listed }, base, suffix }, asked);
+    return await tenant.artefacts.add({ result: { kind, digest, files: listed }, base, suffix }, key);
   } catch (error) {
-    await tenant.dropArtefactFiles(place);
+    await tenant.artefacts.dropFiles(place);
     throw error;
   }
 }

@@ -1,13 +1,13 @@
-/** The few words that every route's declaration is made of. */
+/** What the declarations of routes have in common. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { TenantId } from "../../shared/api/ids.ts";
 import { requestError } from "../../shared/api/parse.ts";
 import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
-import type { Hold } from "../objects/tenant/leases.ts";
+import type { Hold } from "../objects/hold.ts";
 import type { AppEnv } from "./app-env.ts";
 
-/** A sub-app whose validators throw the error that names the field. */
+/** A sub-app whose validators throw an error that names the field. */
 export function subApp(): OpenAPIHono<AppEnv> {
   return new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
@@ -16,7 +16,7 @@ export function subApp(): OpenAPIHono<AppEnv> {
   });
 }
 
-/** The good response of a route. Every route may also answer with an error; the document says so once for all. */
+/** The response of a route that succeeds. Any route may also answer with an error, which the document adds to all of them. */
 export function replies<T extends z.ZodType>(schema: T, description: string) {
   return { 200: { description, content: { "application/json": { schema } } } } as const;
 }

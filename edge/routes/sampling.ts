@@ -1,5 +1,6 @@
 import type { CreateChatCompletion } from "../../shared/api/chat.ts";
 import type { CreateCompletion } from "../../shared/api/completions.ts";
+import { decodeSettings } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { EngineMessage, Sampling } from "../serving/protocol.ts";
 
@@ -12,14 +13,16 @@ type Common = Pick<
 function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogprobs"> {
   const stop = typeof request.stop === "string" ? [request.stop] : (request.stop ?? []);
   return {
-    temperature: request.temperature ?? 1,
-    topP: request.top_p ?? 1,
+    settings: decodeSettings({
+      temperature: request.temperature ?? 1,
+      topP: request.top_p ?? 1,
+      presencePenalty: request.presence_penalty ?? 0,
+      frequencyPenalty: request.frequency_penalty ?? 0,
+      logitBias: Object.entries(request.logit_bias ?? {}).map(([token, bias]) => [Number(token), bias] as const),
+    }),
     seed: request.seed ?? null,
     stop: [...new Set(stop)],
     n: request.n ?? 1,
-    presencePenalty: request.presence_penalty ?? 0,
-    frequencyPenalty: request.frequency_penalty ?? 0,
-    logitBias: Object.entries(request.logit_bias ?? {}).map(([token, bias]) => [Number(token), bias] as const),
   };
 }
 

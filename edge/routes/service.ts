@@ -31,6 +31,6 @@ export const service = subApp();
 service.openapi(health, (c) => c.json({ status: "ok" as const }, 200));
 
 service.openapi(metrics, async (c) => {
-  const counts = await dispatcherObject(c.env).counts();
+  const counts = await dispatcherObject(c.env).queue.counts();
   return c.text(prometheusText(counts, requestCounts()), 200);
 });

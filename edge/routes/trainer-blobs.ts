@@ -2,6 +2,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { z } from "zod";
+import { ARTEFACT_KIND_NAMES } from "../../shared/api/artefact-kinds/registry.ts";
 import { checkFileName } from "../../shared/api/artefacts.ts";
 import { Digest } from "../../shared/api/ids.ts";
 import { ArtefactReply, CheckpointReply, TRAINER_HEADERS } from "../../shared/api/trainer.ts";
@@ -82,7 +83,7 @@ const storeArtefact = createRoute({
   security,
   summary: "Store a file of a result; what is there already stays",
   request: {
-    params: params.extend({ kind: z.enum(["delta", "model"]), digest: Digest, name: z.string().max(128) }),
+    params: params.extend({ kind: z.enum(ARTEFACT_KIND_NAMES), digest: Digest, name: z.string().max(128) }),
     headers: StoreHeaders,
     body: streamedRequest("application/octet-stream"),
   },
@@ -108,7 +109,7 @@ trainerBlobs.openapi(readResume, (c) => {
 });
 
 async function read(c: Context<AppEnv>, { tenant, hold }: HeldJob, name: SourceName): Promise<Response> {
-  const source = await tenantObject(c.env, tenant).source(hold, name);
+  const source = await tenantObject(c.env, tenant).leases.source(hold, name);
   const object = await c.env.BLOBS.get(source.key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The bytes are missing from the store.");
   return new Response(verifiedStream(object.body, source.sha256), {
@@ -122,12 +123,12 @@ trainerBlobs.openapi(storeResume, async (c) => {
   const object = tenantObject(c.env, tenant);
   const bytes = announcedLength(c);
   const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
-  const key = await object.beginResumeState(hold, step);
+  const key = await object.checkpoints.beginResumeState(hold, step);
   try {
     await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
-    return c.json(await object.keepResumeState(hold, { key, step, bytes, sha256 }), 200);
+    return c.json(await object.checkpoints.keepResumeState(hold, { key, step, bytes, sha256 }), 200);
   } catch (error) {
-    await object.dropBlob(key);
+    await object.checkpoints.dropResumeState(key);
     throw error;
   }
 });
@@ -138,7 +139,7 @@ trainerBlobs.openapi(storeArtefact, async (c) => {
   checkFileName(kind, name, "name");
   const bytes = announcedLength(c);
   const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
-  const key = await tenantObject(c.env, tenant).beginArtefact(hold, { kind, digest, name });
+  const key = await tenantObject(c.env, tenant).results.beginFile(hold, { kind, digest, name });
   const created = await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
   return c.json({ name, bytes, created }, 200);
 });

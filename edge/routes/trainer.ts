@@ -110,37 +110,40 @@ export const trainer = subApp();
 trainer.use("*", tokenAuth("TRAINER_TOKEN"));
 
 trainer.openapi(lease, async (c) => {
-  const leased = await dispatcherObject(c.env).lease(c.req.valid("json"));
+  const leased = await dispatcherObject(c.env).leases.take(c.req.valid("json"));
   return leased === null ? c.body(null, 204) : c.json(leased, 200);
 });
 
 trainer.openapi(heartbeat, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
-  return c.json(await tenantObject(c.env, tenant).heartbeat(hold, c.req.valid("json")), 200);
+  return c.json(await tenantObject(c.env, tenant).leases.heartbeat(hold, c.req.valid("json")), 200);
 });
 
 trainer.openapi(events, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
-  return c.json(await tenantObject(c.env, tenant).addEvents(hold, c.req.valid("json").events), 200);
+  return c.json(await tenantObject(c.env, tenant).events.add(hold, c.req.valid("json").events), 200);
 });
 
 trainer.openapi(publish, async (c) => {
   const { job, step } = c.req.valid("param");
   const { tenant, hold } = heldJob(job, c.req.valid("header"));
-  return c.json({ model: await tenantObject(c.env, tenant).publishCheckpoint(hold, step, c.req.valid("json")) }, 200);
+  return c.json(
+    { model: await tenantObject(c.env, tenant).results.publishCheckpoint(hold, step, c.req.valid("json")) },
+    200,
+  );
 });
 
 trainer.openapi(complete, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
-  return c.json({ model: await tenantObject(c.env, tenant).completeJob(hold, c.req.valid("json")) }, 200);
+  return c.json({ model: await tenantObject(c.env, tenant).results.complete(hold, c.req.valid("json")) }, 200);
 });
 
 trainer.openapi(fail, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
-  return c.json({ status: await tenantObject(c.env, tenant).failJob(hold, c.req.valid("json").error) }, 200);
+  return c.json({ status: await tenantObject(c.env, tenant).leases.fail(hold, c.req.valid("json").error) }, 200);
 });
 
 trainer.openapi(release, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
-  return c.json({ status: await tenantObject(c.env, tenant).releaseJob(hold, c.req.valid("json").reason) }, 200);
+  return c.json({ status: await tenantObject(c.env, tenant).leases.release(hold, c.req.valid("json").reason) }, 200);
 });

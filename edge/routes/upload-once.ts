@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { type Idempotency, mismatch } from "../objects/idempotency.ts";
-import type { Remote } from "../objects/remote.ts";
+import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import type { AppEnv } from "./app-env.ts";
 import { idempotencyOf, replay } from "./idempotent.ts";
@@ -8,10 +8,10 @@ import { idempotencyOf, replay } from "./idempotent.ts";
 /** An upload of the largest file over a slow line. */
 const STALE_MS = 30 * 60_000;
 
-/** What to do with an upload that has been read: answer with an earlier reply, or store this one under `asked`. */
+/** What to do with an upload that has been read: answer with an earlier reply, or store this one under `key`. */
 export interface Identified {
   readonly replay: Response | null;
-  readonly asked: Idempotency | null;
+  readonly key: Idempotency | null;
 }
 
 /**
@@ -25,23 +25,23 @@ export async function uploadOnce<T extends Response>(
   run: (identify: (sent: readonly (string | null)[]) => Promise<Identified>) => Promise<T>,
 ): Promise<T> {
   const keyed = await idempotencyOf(c, "");
-  if (keyed === null) return run(async () => ({ replay: null, asked: null }));
+  if (keyed === null) return run(async () => ({ replay: null, key: null }));
   const claimed = { key: keyed.key, provisional: `upload ${crypto.randomUUID()}` };
-  const before = await tenant.claimUpload({ ...claimed, staleMs: STALE_MS });
-  let asked: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
+  const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: STALE_MS });
+  let known: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
   try {
     return await run(async (sent) => {
       const { fingerprint } = (await idempotencyOf(c, JSON.stringify(sent))) ?? keyed;
       if (before !== null) {
         if (before.fingerprint !== fingerprint) throw mismatch();
-        return { replay: replay(before.reply), asked: null };
+        return { replay: replay(before.reply), key: null };
       }
-      await tenant.identifyUpload(claimed, fingerprint);
-      asked = { key: claimed.key, fingerprint };
-      return { replay: null, asked };
+      await tenant.idempotency.identifyUpload(claimed, fingerprint);
+      known = { key: claimed.key, fingerprint };
+      return { replay: null, key: known };
     });
   } catch (error) {
-    if (before === null) await tenant.abandon(asked);
+    if (before === null) await tenant.idempotency.abandon(known);
     throw error;
   }
 }

@@ -3,29 +3,28 @@ import { blockPaths, linearModules } from "../../shared/model/modules.ts";
 import { bottleneckNames, factorNames } from "../../shared/model/serving-rewrite.ts";
 
 /**
- * Two kinds of changes are made of columns that lie side by side, and of any number of deltas: the ranks of a linear layer's
- * factors, and the columns of a block's bottlenecks. Sums over columns do not care whose they are, so both are stored and
- * shared alike.
+ * Two kinds of change consist of columns: the ranks of a linear layer's low-rank factors, and the columns of a block's
+ * bottlenecks. Both are summed over columns, so columns of any number of deltas lie side by side and are stored alike.
  */
 export type ColumnKind = "factors" | "bottlenecks";
 export const COLUMN_KINDS = ["factors", "bottlenecks"] as const satisfies readonly ColumnKind[];
 
-/** How many columns, of each kind. */
+/** Column count of each kind. */
 export type Columns = Readonly<Record<ColumnKind, number>>;
 export const NO_COLUMNS: Columns = { factors: 0, bottlenecks: 0 };
 
 /** A place in the model that takes columns. */
 export interface ColumnSite {
-  /** Of the layer or block; no two sites of either kind share one. */
+  /** Path of the layer or block; unique across both kinds. */
   readonly path: string;
-  /** What a column consists of: the graph's inputs, and how many numbers of each. */
+  /** The parts of a column: the graph input that each feeds, and its width in floats. */
   readonly parts: readonly { readonly input: string; readonly width: number }[];
 }
 
-/** The part that a delta's weight multiplies: B of factors, `up` of bottlenecks. */
+/** Index of the part that a delta's weight multiplies: B for factors, `up` for bottlenecks. */
 export const WEIGHTED_PART = 1;
 
-/** Every layer and block that takes columns of that kind. The head is computed outside the graph and is not among them. */
+/** Every layer or block that takes columns of that kind. Excludes the head, which the host computes outside the graph. */
 export function columnSites(config: ModelConfig, kind: ColumnKind): ColumnSite[] {
   if (kind === "factors") {
     return linearModules(config).map(({ path, in: inSize, out }) => {
@@ -47,12 +46,12 @@ export function columnSites(config: ModelConfig, kind: ColumnKind): ColumnSite[]
   });
 }
 
-/** Numbers that one column takes in a site. */
+/** Floats per column in a site. */
 export function siteSize({ parts }: ColumnSite): number {
   return parts.reduce((sum, { width }) => sum + width, 0);
 }
 
-/** Numbers that one column takes over all of its sites. */
+/** Floats per column of each kind, summed over all sites. */
 export function columnSizes(config: ModelConfig): Columns {
   const [factors, bottlenecks] = COLUMN_KINDS.map((kind) =>
     columnSites(config, kind).reduce((sum, site) => sum + siteSize(site), 0),

@@ -10,7 +10,7 @@ import type { KvSlab } from "./kv-slab.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { RowVectors } from "./row-vectors.ts";
-import { BARE, type Intake, type RowDeltas, sameIntake } from "./serving-delta.ts";
+import { BARE, type BottleneckInput, commonInput, type RowDeltas } from "./serving-delta.ts";
 import type { NamedTensors } from "./session.ts";
 import type { WeightSet } from "./weight-set.ts";
 
@@ -85,7 +85,7 @@ export class Decoder {
   readonly #chunk: number;
   readonly #handles = new Map<string, ResidentTensor>();
   /** Inputs that a graph has only where columns take in different things. */
-  readonly #intakeFlags: ReadonlySet<string>;
+  readonly #inputFlags: ReadonlySet<string>;
   /** By slot. */
   #rows: readonly RowDeltas[] = [];
   /** How many rows or candidates the last run gave results for. */
@@ -95,7 +95,7 @@ export class Decoder {
     const { slots, capacity } = parts.slab;
     this.#config = config;
     this.#parts = parts;
-    this.#intakeFlags = new Set(
+    this.#inputFlags = new Set(
       blockPaths(config).flatMap((path) => {
         const { fromOutput, fromStream } = bottleneckNames(path);
         return [fromOutput, fromStream];
@@ -145,11 +145,11 @@ export class Decoder {
    * row's prefix must be in the slab before its first chunk.
    */
   prefill(weights: WeightSet, { slot, start, virtual, tokens }: PrefillChunk): Float32Array {
-    const { rest, prefixTokens } = this.#row(slot);
+    const { nonColumnParts, prefixTokens } = this.#row(slot);
     const width = this.#config.hiddenSize;
-    if (rest.prompt !== undefined && virtual > 0) {
+    if (nonColumnParts.prompt !== undefined && virtual > 0) {
       const from = start - prefixTokens;
-      this.#embedded.view().set(rest.prompt.data.subarray(from * width, (from + virtual) * width));
+      this.#embedded.view().set(nonColumnParts.prompt.data.subarray(from * width, (from + virtual) * width));
     }
     for (const [i, token] of tokens.entries()) this.#embed(weights, { at: virtual + i, slot, token });
     const length = virtual + tokens.length;
@@ -219,9 +219,9 @@ export class Decoder {
     const width = this.#config.hiddenSize;
     const target = this.#embedded.view().subarray(at * width, (at + 1) * width);
     target.set(weights.embedding(token));
-    for (const { ends, weight } of this.#row(slot).ends) {
-      if (ends.embedding === undefined) continue;
-      const { a, b } = ends.embedding;
+    for (const { layers, weight } of this.#row(slot).outerLayers) {
+      if (layers.embedding === undefined) continue;
+      const { a, b } = layers.embedding;
       const rank = b.shape[0]!;
       addProduct(target, a.data.subarray(token * rank, (token + 1) * rank), { matrix: b, weight });
     }
@@ -249,7 +249,7 @@ export class Decoder {
     };
     session.run(inputs, { logits, final, ...cache.present });
     this.#results = candidates === undefined ? count : length;
-    const changes = rows.map(({ ends }) => headChanges(ends));
+    const changes = rows.map(({ outerLayers }) => headChanges(outerLayers));
     for (let i = 0; i < this.#results; i++) {
       const ofRow = changes[candidates === undefined ? i : 0]!;
       if (ofRow.length > 0) changeHead(this.#result(this.#logits, i, vocabSize), this.final(i), ofRow);
@@ -267,7 +267,7 @@ export class Decoder {
       layout: this.#parts.arena.layout,
       factors: rows.some(({ columns }) => columns.factors > 0),
       vectors: rows.some(({ hasVectors }) => hasVectors),
-      bottlenecks: sameIntake(rows.map(({ intake }) => intake)),
+      bottlenecks: commonInput(rows.map(({ bottleneckInput }) => bottleneckInput)),
     };
   }
 
@@ -280,11 +280,11 @@ export class Decoder {
     };
   }
 
-  #bottleneckInputs(intake: Intake, first: number, count: number): NamedTensors {
+  #bottleneckInputs(bottleneckInput: BottleneckInput, first: number, count: number): NamedTensors {
     const { arena, vectors } = this.#parts;
     const all = { ...arena.window("bottlenecks", first, count), ...vectors.window("blocks", first, count) };
-    if (intake === "any") return all;
-    return Object.fromEntries(Object.entries(all).filter(([name]) => !this.#intakeFlags.has(name)));
+    if (bottleneckInput === "any") return all;
+    return Object.fromEntries(Object.entries(all).filter(([name]) => !this.#inputFlags.has(name)));
   }
 
   /** A handle of that shape over the start of `tensor`. */

@@ -23,36 +23,36 @@ const WINDOWS = 24;
 
 export interface DeltaArenaOptions {
   readonly slots: number;
-  /** How many numbers it holds. */
-  readonly numbers: number;
-  /** As in `ArenaSize`; measured when left out. */
-  readonly ownCost?: ArenaSize["ownCost"];
+  /** Size in floats. */
+  readonly floats: number;
+  /** As in `ArenaSize`; defaults to the measured cost. */
+  readonly rowsCost?: ArenaSize["rowsCost"];
 }
 
-/** Where one part of a site's columns lies. */
+/** Where one part of a site's columns lies in the arena. */
 interface Region {
   readonly path: string;
   readonly part: number;
   readonly input: string;
   readonly width: number;
-  /** The arena's number that the first column begins with. */
+  /** Index of the first column's first float. */
   readonly start: number;
   /** Columns of each row's block; 0 in the bank. */
   readonly stride: number;
 }
 
-/** A delta in the bank, and its first column of each kind. */
+/** A delta in the bank, and the index of its first column of each kind. */
 interface Entry {
   readonly delta: ServingDelta;
   readonly first: Columns;
 }
 
 /**
- * The factors and bottlenecks of the deltas in use, in one stretch of memory that is divided as the batch needs: as a bank
- * that all rows share, or as blocks of the rows' own (`ServingFeatures.layout`), whichever costs less for this batch.
+ * The factors and bottlenecks of the deltas in use, in one memory block that is divided to suit the batch: as a bank that all
+ * rows share, or as one block per row (`ServingFeatures.layout`), whichever is cheaper.
  *
- * Only what changed is written: in the bank a delta's columns when its first row comes, and what lay above a delta when its
- * last row goes; of the rows' own blocks those of the slots that have another row now.
+ * Only changes are written. In the bank, a delta's columns are written when its first row joins, and the columns above a delta
+ * move down when its last row leaves. In the layout `rows`, a slot is rewritten when it gets a different row.
  */
 export class DeltaArena {
   readonly #size: ArenaSize;
@@ -60,26 +60,26 @@ export class DeltaArena {
   readonly #config: ModelConfig;
   readonly #memory: ResidentTensor<"f32">;
   readonly #gains: Readonly<Record<ColumnKind, ResidentTensor<"f32">>>;
-  /** One column of zeros for each row. */
-  readonly #nothing: ResidentTensor<"f32">;
+  /** One column of zeros per row. */
+  readonly #zeros: ResidentTensor<"f32">;
   readonly #windows = new WindowCache(WINDOWS);
   #frame: ArenaFrame = EMPTY_FRAME;
   #regions: Readonly<Record<ColumnKind, readonly Region[]>> = { factors: [], bottlenecks: [] };
   /** By slot, as of the last `arrange`. */
   #rows: readonly RowDeltas[] = [];
-  /** What the bank holds, by key, and how many columns that is. */
+  /** The deltas in the bank by key, and their total columns. */
   #entries = new Map<string, Entry>();
   #shared = NO_COLUMNS;
 
-  constructor(ort: OrtModule, config: ModelConfig, { slots, numbers, ownCost }: DeltaArenaOptions) {
+  constructor(ort: OrtModule, config: ModelConfig, { slots, floats, rowsCost }: DeltaArenaOptions) {
     this.#config = config;
     this.#slots = slots;
-    this.#size = arenaSize(config, numbers, ownCost);
-    this.#memory = allocateTensor(ort, "f32", [numbers]);
+    this.#size = arenaSize(config, floats, rowsCost);
+    this.#memory = allocateTensor(ort, "f32", [floats]);
     this.#memory.view().fill(0);
     const parts = COLUMN_KINDS.flatMap((kind) => columnSites(config, kind).flatMap((site) => site.parts));
-    this.#nothing = allocateTensor(ort, "f32", [slots * Math.max(...parts.map(({ width }) => width))]);
-    this.#nothing.view().fill(0);
+    this.#zeros = allocateTensor(ort, "f32", [slots * Math.max(...parts.map(({ width }) => width))]);
+    this.#zeros.view().fill(0);
     const gains = (kind: ColumnKind) => allocateTensor(ort, "f32", [slots * this.largest(kind)]);
     this.#gains = { factors: gains("factors"), bottlenecks: gains("bottlenecks") };
     this.#divide(EMPTY_FRAME);
@@ -89,24 +89,27 @@ export class DeltaArena {
     return this.#frame.layout;
   }
 
-  /** The most columns of that kind that fit on every site when there are none of the other. */
+  /** The most columns of that kind that fit at every site if there are none of the other kind. */
   largest(kind: ColumnKind): number {
-    return Math.max(1, Math.floor(this.#size.numbers / this.#size.perColumn[kind]));
+    return Math.max(1, Math.floor(this.#size.floats / this.#size.perColumn[kind]));
   }
 
-  /** Whether a batch of these rows could be arranged. */
+  /** Whether a batch of these rows fits. */
   fits(rows: readonly RowDeltas[]): boolean {
     return fitsArena(arenaDemand(rows), this.#size);
   }
 
   /**
-   * Makes row i of the batch what slot i holds, and leaves nothing of rows that went. Windows that were given out before are
-   * void. Throws `capacity_exceeded`, with nothing changed, when the rows do not fit.
+   * Puts row i of the batch in slot i and erases rows that have left. Invalidates windows returned earlier. Throws
+   * `capacity_exceeded`, changing nothing, if the rows do not fit.
    */
   arrange(rows: readonly RowDeltas[]): void {
     const demand = arenaDemand(rows);
     if (rows.length > this.#slots || !fitsArena(demand, this.#size)) {
-      throw new TrimtabError("capacity_exceeded", `the deltas of ${rows.length} rows do not fit the arena`);
+      throw new TrimtabError(
+        "capacity_exceeded",
+        `the deltas of ${rows.length} rows do not fit in the arena; use fewer or smaller deltas`,
+      );
     }
     const frame = frameFor(demand, this.#size, this.#frame);
     if (frame !== this.#frame) this.#divide(frame);
@@ -115,16 +118,16 @@ export class DeltaArena {
   }
 
   /**
-   * Columns of that kind for the slots `first` … `first + count − 1`, under the names that a decode graph of this layout takes:
-   * zeros where the rows have none. The arena keeps and owns the result.
+   * Columns of that kind for slots `first` … `first + count − 1`, under the input names of a decode graph with this layout;
+   * zeros for rows without any. The arena owns the result.
    */
   window(kind: ColumnKind, first: number, count: number): NamedTensors {
     const rows = this.#rows.slice(first, first + count);
-    if (rows.every(({ columns }) => columns[kind] === 0)) return this.#nothingFor(kind, count);
+    if (rows.every(({ columns }) => columns[kind] === 0)) return this.#zerosFor(kind, count);
     if (this.layout === "rows") return this.#blocks(kind, first, count);
     const terms = rows.map((row) => row.terms.filter(({ delta }) => delta.columns[kind] > 0));
     const used = terms.flatMap((ofRow) => ofRow.map(({ delta }) => this.#entries.get(delta.key)!));
-    // What lies below and above the rows' own deltas is left out: a row that prefills alone pays for nobody else.
+    // Only the range that these rows use: a row that prefills alone does not pay for other rows' deltas.
     const low = Math.min(...used.map((entry) => entry.first[kind]));
     const high = Math.max(...used.map(({ first: at, delta }) => at[kind] + delta.columns[kind]));
     const gains = this.#gains[kind].view().subarray(0, count * (high - low));
@@ -151,21 +154,21 @@ export class DeltaArena {
   #blocks(kind: ColumnKind, first: number, count: number): NamedTensors {
     return this.#windows.get(`${kind} rows ${first}+${count}`, () =>
       this.#over(kind, ({ start, width, stride }) => {
-        if (stride === 0) return this.#nothing.window([count, 1, width]);
+        if (stride === 0) return this.#zeros.window([count, 1, width]);
         const shape = width === 1 ? [count, 1, stride] : [count, stride, width];
         return this.#memory.window(shape, start + first * stride * width);
       }),
     );
   }
 
-  #nothingFor(kind: ColumnKind, count: number): NamedTensors {
+  #zerosFor(kind: ColumnKind, count: number): NamedTensors {
     const { layout } = this;
-    return this.#windows.get(`${kind} ${layout} nothing ${count}`, () => {
+    return this.#windows.get(`${kind} ${layout} zeros ${count}`, () => {
       const zeros = ({ width }: { width: number }) => {
-        if (layout === "rows") return this.#nothing.window([count, 1, width]);
-        return this.#nothing.window(width === 1 ? [1, 1, 1] : [1, width]);
+        if (layout === "rows") return this.#zeros.window([count, 1, width]);
+        return this.#zeros.window(width === 1 ? [1, 1, 1] : [1, width]);
       };
-      const gains = layout === "bank" ? { [GAINS[kind]]: this.#nothing.window([count, 1, 1]) } : {};
+      const gains = layout === "bank" ? { [GAINS[kind]]: this.#zeros.window([count, 1, 1]) } : {};
       return { ...this.#over(kind, zeros), ...gains };
     });
   }
@@ -174,7 +177,7 @@ export class DeltaArena {
     return Object.fromEntries(this.#regions[kind].map((region) => [region.input, window(region)]));
   }
 
-  /** Clears all and lays the regions out anew. */
+  /** Clears everything and lays out the regions again. */
   #divide(frame: ArenaFrame): void {
     this.#fill([]);
     this.#rows = [];
@@ -199,11 +202,11 @@ export class DeltaArena {
     else this.#arrangeRows(rows);
   }
 
-  /** Deltas keep their order; those behind one that went move down. */
+  /** Deltas keep their order; when one leaves, those after it move down. */
   #arrangeBank(rows: readonly RowDeltas[]): void {
-    const wanted = new Map(distinctDeltas(rows).map((delta) => [delta.key, delta]));
-    const kept = [...this.#entries.values()].flatMap(({ delta }) => (wanted.has(delta.key) ? [delta] : []));
-    const added = [...wanted.values()].filter(({ key }) => !this.#entries.has(key));
+    const needed = new Map(distinctDeltas(rows).map((delta) => [delta.key, delta]));
+    const kept = [...this.#entries.values()].flatMap(({ delta }) => (needed.has(delta.key) ? [delta] : []));
+    const added = [...needed.values()].filter(({ key }) => !this.#entries.has(key));
     const entries = new Map<string, Entry>();
     let first = NO_COLUMNS;
     for (const delta of [...kept, ...added]) {
@@ -227,7 +230,7 @@ export class DeltaArena {
     this.#shared = first;
   }
 
-  /** A site may have fewer columns than its delta, or none: the rest must not keep what lay there before. */
+  /** A delta may have fewer columns at one site than at another, or none: the remainder is cleared. */
   #writeShared(kind: ColumnKind, first: number, delta: ServingDelta): void {
     const view = this.#memory.view();
     for (const { path, part, width, start } of this.#regions[kind]) {
@@ -244,7 +247,7 @@ export class DeltaArena {
     }
   }
 
-  /** Writes a slot's block in every site: the row's deltas side by side, weights folded in, then zeros. */
+  /** Writes a slot's block at every site: the row's deltas side by side with weights folded in, then zeros. */
   #writeOwn(slot: number, row: RowDeltas | undefined): void {
     const view = this.#memory.view();
     for (const kind of COLUMN_KINDS) {

@@ -1,7 +1,7 @@
 /**
- * The two ends of the model that the host changes for a row by itself. A low-rank change of the embeddings costs r·D
- * multiplications a token and one of the head r·(D + V), against the millions of the layers between them; in the graph both
- * would keep r·V numbers of the heap for every row, whether or not anybody uses them.
+ * Changes to the embedding and the head, which the host applies per row outside the graph. A low-rank change costs r·D
+ * multiplications per token for the embedding and r·(D + V) for the head, against millions for the layers between them. In the
+ * graph, both would reserve r·V floats of the heap for every row, used or not.
  */
 import type { CanonicalModule } from "../../shared/delta/canonical.ts";
 import type { Tensor } from "../../shared/tensor.ts";
@@ -21,17 +21,17 @@ export function addProduct(
   }
 }
 
-/** A delta's change of the head, and the delta's weight. */
+/** A delta's change to the head, and the delta's weight. */
 export interface HeadChange {
   readonly head: CanonicalModule;
   readonly weight: number;
 }
 
-export function headChanges(ends: RowDeltas["ends"]): HeadChange[] {
-  return ends.flatMap(({ ends: { head }, weight }) => (head === undefined ? [] : [{ head, weight }]));
+export function headChanges(outerLayers: RowDeltas["outerLayers"]): HeadChange[] {
+  return outerLayers.flatMap(({ layers: { head }, weight }) => (head === undefined ? [] : [{ head, weight }]));
 }
 
-/** Makes the base's logits [V] of a hidden state [D] those of the row: (1 + Σ w(s − 1)) ⊙ logits + Σ w(hA)B + Σ wb. */
+/** Turns the base's logits [V] for a hidden state h [D] into the row's, in place: (1 + Σ w(s − 1)) ⊙ logits + Σ w(hA)B + Σ wb. */
 export function changeHead(logits: Float32Array, hidden: Float32Array, changes: readonly HeadChange[]): void {
   const scaling = changes.flatMap(({ head: { scale }, weight }) => (scale === undefined ? [] : [{ scale, weight }]));
   if (scaling.length > 0) {

@@ -10,55 +10,55 @@ export interface MemoryPlan {
   readonly slots: number;
   /** Positions per row: prefix, prompt and completion. */
   readonly capacity: number;
-  /** Numbers of the delta arena: so many ranks that the deltas in use may have together, or as many columns of bottlenecks. */
-  readonly arenaNumbers: number;
+  /** Size of the delta arena in floats. Limits the ranks, or bottleneck columns, of all deltas in use together. */
+  readonly arenaFloats: number;
 }
 
 const MAX_SLOTS = 16;
 const MAX_CAPACITY = 2048;
 const ARENA_RANKS = [128, 64, 32, 16];
 /**
- * The runtime itself, its sessions, windows and the intermediate results of a step: 12 MiB beside the embedded base's tensors
- * before the first step, 18 with six sessions after batches of every size and kind.
+ * The runtime itself, its sessions, windows and the intermediate results of a step. On top of the embedded base's tensors we
+ * measure 12 MiB before the first step, and 18 MiB with six sessions after batches of every size and kind.
  */
 const RUNTIME_BYTES = 19 * 1024 * 1024;
-/** What is tried, best first; a plan with fewer ranks comes before the next of these. */
-const WISHES = [
+/** The plans to try, best first. Each is tried with fewer and fewer ranks before the next. */
+const PREFERENCES = [
   { weightSets: 2, rows: 4 },
   { weightSets: 1, rows: 4 },
   { weightSets: 1, rows: 1 },
 ];
 
-/** Bytes that a row takes beside its deltas' columns: keys, values, scales and biases. */
+/** Bytes per row, not counting its deltas' columns: keys, values, scales and biases. */
 export function bytesPerSlot(config: ModelConfig, capacity: number): number {
   return KvSlab.bytesPerSlot(config, capacity) + RowVectors.bytesPerSlot(config);
 }
 
 /**
- * Divides the heap between the weights, the rows and the delta arena. Room for a second set of weights, a full fine-tune's, is
- * kept where that leaves four rows. Throws `capacity_exceeded` when not even one row fits beside the weights.
+ * Divides the heap between the weights, the rows and the delta arena. Reserves room for a second set of weights (a full
+ * fine-tune) if that still leaves four rows. Throws `capacity_exceeded` if not even one row fits beside the weights.
  */
 export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryPlan {
   const capacity = Math.min(config.maxPositions, MAX_CAPACITY);
   const slotBytes = bytesPerSlot(config, capacity);
   const weightBytes = 4 * parameterCount(config);
-  const rankNumbers = columnSizes(config).factors;
-  for (const { weightSets, rows } of WISHES) {
+  const floatsPerRank = columnSizes(config).factors;
+  for (const { weightSets, rows } of PREFERENCES) {
     for (const ranks of ARENA_RANKS) {
-      const rest = heapLimitBytes - RUNTIME_BYTES - weightSets * weightBytes - 4 * ranks * rankNumbers;
-      const slots = Math.min(MAX_SLOTS, Math.floor(rest / slotBytes));
-      if (slots >= rows) return { slots, capacity, arenaNumbers: ranks * rankNumbers };
+      const freeBytes = heapLimitBytes - RUNTIME_BYTES - weightSets * weightBytes - 4 * ranks * floatsPerRank;
+      const slots = Math.min(MAX_SLOTS, Math.floor(freeBytes / slotBytes));
+      if (slots >= rows) return { slots, capacity, arenaFloats: ranks * floatsPerRank };
     }
   }
-  const needed = RUNTIME_BYTES + weightBytes + slotBytes + 4 * ARENA_RANKS.at(-1)! * rankNumbers;
+  const needed = RUNTIME_BYTES + weightBytes + slotBytes + 4 * ARENA_RANKS.at(-1)! * floatsPerRank;
   throw new TrimtabError(
     "capacity_exceeded",
-    `the model needs ${megabytes(needed)} MB to serve one row, but the heap is limited to ${megabytes(heapLimitBytes)} MB; ` +
+    `the model needs ${mebibytes(needed)} MiB to serve one row, but the heap is limited to ${mebibytes(heapLimitBytes)} MiB; ` +
       "use a smaller model or a larger heap",
     { data: { neededBytes: needed, heapLimitBytes } },
   );
 }
 
-function megabytes(bytes: number): string {
+function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(0);
 }

@@ -1,8 +1,8 @@
 /**
  * ONNX Runtime's WASM file as a C library: one instance, one heap, one thread.
  *
- * The public JavaScript API copies every input into the heap and every output out of it. This module hands out the
- * exported C API itself, so that tensors stay in the heap (`resident-tensor.ts`) and a run only names them
+ * The public JavaScript API copies every input into the heap and every output out of it. This module exposes the C API
+ * itself, so that tensors stay in the heap (`resident-tensor.ts`) and a run only passes their handles
  * (`session.ts`). The WASM file and its glue are derived from the onnxruntime-web package by `infra/start/build-wasm.ts`.
  */
 import { TrimtabError } from "../../shared/errors.ts";
@@ -10,21 +10,21 @@ import ortWasm from "./generated/ort.wasm";
 import createOrt from "./generated/ort-glue.mjs";
 
 const WASM_PAGE_BYTES = 65_536;
-/** What the WASM file declares as its smallest memory. */
+/** The minimum memory that the WASM file declares. */
 const INITIAL_PAGES = 256;
 const MAXIMUM_PAGES = 65_536;
 const LOG_FATAL_ONLY = 4;
 const POINTER_BYTES = 4;
 /**
- * The library's switches. Its blocked ("flash") attention is for caches that WASM cannot ask about: without it a chunk of
- * 64 prompt tokens after 448 takes 29 ms in place of 161, and decoding steps take the same (6 layers of width 256).
+ * Environment variables for the library. Its blocked ("flash") attention tunes itself to CPU cache sizes, which WASM cannot
+ * query. Without it, 64 prompt tokens after 448 take 29 ms rather than 161, and decoding is as fast (6 layers of width 256).
  */
 const ENVIRONMENT = { ORT_GQA_DISABLE_FLASH_ATTENTION: "1" };
 
-/** The heap's default limit: an isolate has 128 MB for the heap, the compiled code and everything that JavaScript holds. */
+/** Default heap limit. An isolate has 128 MB for this heap, the compiled code and all JavaScript objects. */
 export const DEFAULT_HEAP_LIMIT_BYTES = 96 * 1024 * 1024;
 
-/** The exported C functions that this layer calls. Pointers and handles are offsets in the heap; status 0 is success. */
+/** The C functions that this layer calls. Pointers and handles are heap offsets; status 0 means success. */
 export interface OrtApi {
   _OrtInit(threads: number, logLevel: number): number;
   _OrtGetLastError(codeOut: number, messageOut: number): number;
@@ -79,13 +79,13 @@ export interface OrtApi {
 }
 
 export interface OrtModuleOptions {
-  /** The heap never grows past this; rounded down to whole pages of 64 KiB. */
+  /** The heap never grows beyond this, rounded down to whole pages of 64 KiB. */
   readonly heapLimitBytes?: number;
   /** Another build of the same WASM file, and whether it imports shared memory. */
   readonly build?: { readonly wasm: WebAssembly.Module; readonly shared: boolean };
 }
 
-/** Instantiates ONNX Runtime. Throws `internal_error` when the file does not instantiate or initialise. */
+/** Instantiates ONNX Runtime. Throws `internal_error` if that fails. */
 export async function loadOrtModule(options: OrtModuleOptions = {}): Promise<OrtModule> {
   const { wasm, shared } = options.build ?? { wasm: ortWasm, shared: false };
   const limit = Math.floor((options.heapLimitBytes ?? DEFAULT_HEAP_LIMIT_BYTES) / WASM_PAGE_BYTES);
@@ -96,13 +96,13 @@ export async function loadOrtModule(options: OrtModuleOptions = {}): Promise<Ort
       numThreads: 1,
       wasmMemory,
       environment: ENVIRONMENT,
-      // workerd compiles no bytes at run time: the module was compiled on upload and is instantiated here.
+      // workerd forbids compiling WASM at run time: the module was compiled on upload and is only instantiated here.
       instantiateWasm: (imports: WebAssembly.Imports, received: (instance: WebAssembly.Instance) => void) => {
         WebAssembly.instantiate(wasm, imports).then(received, reject);
       },
     }).then((module) => resolve(module as OrtApi), reject);
   }).catch((cause: unknown) => {
-    throw new TrimtabError("internal_error", "ONNX Runtime's WASM file did not instantiate", { cause });
+    throw new TrimtabError("internal_error", "ONNX Runtime's WASM file could not be instantiated", { cause });
   });
   return new OrtModule(api, wasmMemory, maximum * WASM_PAGE_BYTES);
 }
@@ -110,7 +110,7 @@ export async function loadOrtModule(options: OrtModuleOptions = {}): Promise<Ort
 export class OrtModule {
   readonly api: OrtApi;
   readonly heapLimitBytes: number;
-  /** Handle of the run options that every run uses. */
+  /** Handle of the run options shared by all runs. */
   readonly runOptions: number;
   readonly #memory: WebAssembly.Memory;
   #words: Int32Array;
@@ -130,12 +130,12 @@ export class OrtModule {
     return this.#memory.buffer.byteLength;
   }
 
-  /** Bytes that live resident tensors hold. */
+  /** Bytes held by resident tensors. */
   get residentBytes(): number {
     return this.#residentBytes;
   }
 
-  /** The heap's buffer now. Growth replaces it: derive views anew after anything that may have allocated. */
+  /** The heap's current buffer. Growth replaces it: recreate views after any call that may have allocated. */
   get buffer(): ArrayBuffer {
     return this.#memory.buffer;
   }
@@ -147,7 +147,7 @@ export class OrtModule {
   }
 
   /**
-   * Allocates `byteLength` bytes for a resident tensor. Throws `capacity_exceeded`, with nothing allocated, when the heap
+   * Allocates `byteLength` bytes for a resident tensor. Throws `capacity_exceeded`, with nothing allocated, if the heap
    * would have to grow past its limit.
    */
   allocateResident(byteLength: number): number {
@@ -164,11 +164,11 @@ export class OrtModule {
   /** Allocates transient memory, which the caller frees with `api._free`. Throws `capacity_exceeded` as above. */
   allocate(byteLength: number): number {
     const pointer = byteLength > this.heapLimitBytes ? 0 : this.api._malloc(Math.max(byteLength, 1));
-    if (pointer === 0) throw this.#outOfMemory(`${byteLength} bytes do not fit`, byteLength);
+    if (pointer === 0) throw this.#outOfMemory(`could not allocate ${byteLength} bytes`, byteLength);
     return pointer;
   }
 
-  /** Calls `body` with a pointer to the text, zero-terminated, which is freed afterwards. */
+  /** Calls `body` with a pointer to the zero-terminated text, then frees it. */
   withText<T>(text: string, body: (pointer: number) => T): T {
     const capacity = this.api.lengthBytesUTF8(text) + 1;
     const pointer = this.allocate(capacity);
@@ -190,24 +190,24 @@ export class OrtModule {
     }
   }
 
-  /** Calls into the library. A trap in its code becomes `internal_error`: its heap is then in no known state. */
+  /** Calls into the library. A trap becomes `internal_error`: the heap's state is then unknown. */
   guard<T>(what: string, call: () => T): T {
     try {
       return call();
     } catch (cause) {
       if (cause instanceof TrimtabError) throw cause;
-      throw new TrimtabError("internal_error", `${what}: ONNX Runtime crashed and must be loaded anew`, { cause });
+      throw new TrimtabError("internal_error", `${what}: ONNX Runtime crashed and must be reloaded`, { cause });
     }
   }
 
-  /** Throws the library's last error when `status` is not 0. */
+  /** Throws the library's last error if `status` is not 0. */
   check(status: number, what: string): void {
     if (status !== 0) throw this.lastError(what);
   }
 
   /**
-   * The library's last error, prefixed by `what` went wrong: `capacity_exceeded` when the heap was exhausted, else
-   * `invalid_graph`, with ONNX Runtime's own status code and message.
+   * The library's last error, prefixed with `what`: `capacity_exceeded` if the heap is exhausted, otherwise `invalid_graph`
+   * with ONNX Runtime's status code and message.
    */
   lastError(what: string): TrimtabError {
     const [ortCode, reason] = this.withStack(2, (out) => {
@@ -224,7 +224,7 @@ export class OrtModule {
     const { heapLimitBytes, residentBytes } = this;
     return new TrimtabError(
       "capacity_exceeded",
-      `${what}: the WASM heap is limited to ${heapLimitBytes} bytes, of which tensors hold ${residentBytes}; ` +
+      `${what}: the WASM heap is limited to ${heapLimitBytes} bytes, and tensors use ${residentBytes} of them; ` +
         "use a smaller model, fewer rows or a shorter context, or raise the limit",
       { data: { heapLimitBytes, residentBytes, heapBytes: this.heapBytes(), ...(byteLength && { byteLength }) } },
     );

@@ -1,4 +1,4 @@
-/** Tensors that live in ONNX Runtime's heap: written in place by JavaScript, read and written in place by runs. */
+/** Tensors in ONNX Runtime's heap, read and written in place by JavaScript and by runs. */
 import { TrimtabError } from "../../shared/errors.ts";
 import { BYTES_PER_ELEMENT, type DType, elementCount, type Tensor, type TensorData } from "../../shared/tensor.ts";
 import type { OrtModule } from "./ort-module.ts";
@@ -17,7 +17,7 @@ const VIEWS: { readonly [D in DType]: (buffer: ArrayBuffer, byteOffset: number, 
   bool: (buffer, byteOffset, length) => new Uint8Array(buffer, byteOffset, length),
 };
 
-/** Memory shared by a tensor and its windows; freed when the last of them is disposed. */
+/** Memory shared by a tensor and its windows, and freed when the last of them is disposed. */
 interface Block {
   readonly pointer: number;
   readonly byteLength: number;
@@ -25,8 +25,8 @@ interface Block {
 }
 
 /**
- * Allocates a tensor of the given shape in the heap. Its contents are undefined: fill them.
- * Throws `capacity_exceeded` before anything is allocated when the heap's limit would be passed.
+ * Allocates a tensor of the given shape in the heap. Its contents are undefined.
+ * Throws `capacity_exceeded`, with nothing allocated, if that would exceed the heap limit.
  */
 export function allocateTensor<D extends DType>(ort: OrtModule, dtype: D, shape: readonly number[]): ResidentTensor<D> {
   const byteLength = elementCount(shape) * BYTES_PER_ELEMENT[dtype];
@@ -39,7 +39,7 @@ export function allocateTensor<D extends DType>(ort: OrtModule, dtype: D, shape:
   }
 }
 
-/** Allocates a tensor and copies `source` into it, once. Throws `capacity_exceeded` like `allocateTensor`. */
+/** Allocates a tensor and copies `source` into it. Throws `capacity_exceeded` as `allocateTensor` does. */
 export function residentCopy<D extends DType>(ort: OrtModule, source: Tensor<D>): ResidentTensor<D> {
   const resident = allocateTensor(ort, source.dtype as D, source.shape);
   (resident.view() as { set(values: TensorData[D]): void }).set(source.data);
@@ -76,19 +76,19 @@ export class ResidentTensor<D extends DType = DType> {
         LOCATION_CPU,
       );
     });
-    if (this.#handle === 0) throw ort.lastError(`no ${dtype} tensor of shape [${shape.join(", ")}] could be made`);
+    if (this.#handle === 0) throw ort.lastError(`could not create a ${dtype} tensor of shape [${shape.join(", ")}]`);
     block.holders++;
   }
 
-  /** ONNX Runtime's handle of this tensor. Throws `internal_error` after `dispose`. */
+  /** ONNX Runtime's handle for this tensor. Throws `internal_error` after `dispose`. */
   get handle(): number {
     if (this.#handle === 0) throw this.#disposed();
     return this.#handle;
   }
 
   /**
-   * The elements in place. Heap growth detaches earlier views (any allocation, session or run may grow it): call this
-   * each time in place of keeping its result. Throws `internal_error` after `dispose`.
+   * A view of the elements. Do not keep it: any allocation, session or run may grow the heap, which detaches earlier views.
+   * Throws `internal_error` after `dispose`.
    */
   view(): TensorData[D] {
     if (this.#handle === 0) throw this.#disposed();
@@ -99,8 +99,8 @@ export class ResidentTensor<D extends DType = DType> {
   }
 
   /**
-   * A tensor over part of the same memory: `shape` from element `first` on. Nothing is copied. The memory lives until the
-   * tensor and all its windows are disposed. Throws `invalid_graph` when the window reaches past the tensor.
+   * A tensor of the given shape over the same memory, starting at element `first`. Copies nothing. The memory lives until the
+   * tensor and all its windows are disposed. Throws `invalid_graph` if the window does not lie within the tensor.
    */
   window(shape: readonly number[], first = 0): ResidentTensor<D> {
     if (this.#handle === 0) throw this.#disposed();
@@ -108,7 +108,7 @@ export class ResidentTensor<D extends DType = DType> {
     if (first < 0 || (first + elementCount(shape)) * size > this.byteLength) {
       throw new TrimtabError(
         "invalid_graph",
-        `a window of shape [${shape.join(", ")}] at element ${first} reaches past a tensor of shape [${this.shape.join(", ")}]`,
+        `a window of shape [${shape.join(", ")}] at element ${first} does not fit in a tensor of shape [${this.shape.join(", ")}]`,
       );
     }
     return new ResidentTensor(
@@ -120,7 +120,7 @@ export class ResidentTensor<D extends DType = DType> {
     );
   }
 
-  /** Releases the handle, and the memory when no other window holds it. Further calls do nothing. */
+  /** Releases the handle, and the memory if no other window uses it. Further calls do nothing. */
   dispose(): void {
     if (this.#handle === 0) return;
     this.#ort.api._OrtReleaseTensor(this.#handle);

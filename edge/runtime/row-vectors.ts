@@ -9,7 +9,7 @@ import { WindowCache } from "./window-cache.ts";
 
 const WINDOWS = 16;
 
-/** `layers`: scales and biases of linear layers. `blocks`: biases of blocks, which go with their bottlenecks. */
+/** `layers`: scales and biases of linear layers. `blocks`: the up biases of blocks' bottlenecks. */
 export type VectorKind = "layers" | "blocks";
 
 interface VectorSite {
@@ -19,7 +19,7 @@ interface VectorSite {
   readonly width: number;
 }
 
-/** The scales and biases of every slot: per input of the graph one [slots, width], 1 and 0 where a row's deltas have none. */
+/** The scales and biases of every slot, one [slots, width] tensor per graph input. Without a delta, scales are 1 and biases 0. */
 export class RowVectors {
   readonly #sites: Readonly<Record<VectorKind, readonly (VectorSite & { readonly memory: ResidentTensor<"f32"> })[]>>;
   readonly #windows = new WindowCache(WINDOWS);
@@ -40,14 +40,14 @@ export class RowVectors {
     return sites.reduce((sum, { width }) => sum + 4 * width, 0);
   }
 
-  /** Makes row i of the batch what slot i holds, and leaves nothing of rows that went. Only slots that changed are written. */
+  /** Puts row i of the batch in slot i and erases rows that have left. Writes only the slots that changed. */
   arrange(rows: readonly RowDeltas[]): void {
     for (let slot = 0; slot < Math.max(rows.length, this.#rows.length); slot++) {
       const row = rows[slot] ?? BARE;
       if (row === (this.#rows[slot] ?? BARE)) continue;
       for (const site of [...this.#sites.layers, ...this.#sites.blocks]) {
         const view = site.memory.view();
-        const values = row.rest.linears.get(site.path)?.[site.part]?.data;
+        const values = row.nonColumnParts.linears.get(site.path)?.[site.part]?.data;
         if (values === undefined) view.fill(neutral(site), slot * site.width, (slot + 1) * site.width);
         else view.set(values, slot * site.width);
       }
@@ -55,7 +55,7 @@ export class RowVectors {
     this.#rows = rows;
   }
 
-  /** The slots `first` … `first + count − 1`, under the names that a decode graph takes. The result is kept and owned here. */
+  /** Slots `first` … `first + count − 1`, under the decode graph's input names. This object owns the result. */
   window(kind: VectorKind, first: number, count: number): NamedTensors {
     return this.#windows.get(`${kind} ${first}+${count}`, () =>
       Object.fromEntries(

@@ -8,55 +8,55 @@ import { transposed } from "../../shared/model/weights.ts";
 import { f32, type Tensor } from "../../shared/tensor.ts";
 import { type ColumnKind, type Columns, NO_COLUMNS } from "./column-sites.ts";
 
-/** A delta as the runtime takes it. */
+/** A delta in the form the runtime serves. */
 export interface ServingDelta {
-  /** Names the delta and its owner; two equal keys are the same delta. */
+  /** Identifies the delta and its owner; equal keys mean the same delta. */
   readonly key: string;
-  /** The most columns of each kind that it has in one site. */
+  /** The most columns of each kind that it has at one site. */
   readonly columns: Columns;
-  /** By path of the layer or block. */
+  /** By the path of the layer or block. */
   readonly sites: Readonly<Record<ColumnKind, ReadonlyMap<string, SiteColumns>>>;
-  /** What all columns of its bottlenecks take in; `any` where they differ. */
-  readonly intake: Intake;
+  /** What all its bottleneck columns read; `any` if they differ. */
+  readonly bottleneckInput: BottleneckInput;
   /** Whether linear layers below the head have scales or biases. */
   readonly hasVectors: boolean;
-  readonly ends: Ends;
-  /** What else is no column: scales, biases (a block's own under the block's path), prompt and prefix. */
-  readonly rest: CanonicalDelta;
+  readonly outerLayers: OuterLayers;
+  /** The parts not made of columns: scales, biases (a block's up bias under the block's path), prompt and prefix. */
+  readonly nonColumnParts: CanonicalDelta;
 }
 
-/** What the host changes at the two ends of the model. */
-export interface Ends {
+/** Changes to the head and the embedding, which the host applies. */
+export interface OuterLayers {
   readonly head?: CanonicalModule;
   readonly embedding?: NonNullable<CanonicalDelta["embedding"]>;
 }
 
-export type Intake = ServingFeatures["bottlenecks"];
+export type BottleneckInput = ServingFeatures["bottlenecks"];
 
-/** A delta's columns in one site. */
+/** A delta's columns at one site. */
 export interface SiteColumns {
   readonly count: number;
-  /** As `ColumnSite.parts`, each one column after the other. */
+  /** As `ColumnSite.parts`, each with one column after the other. */
   readonly parts: readonly Float32Array[];
 }
 
-/** All deltas of one row together. */
+/** All deltas of one row, combined. */
 export interface RowDeltas {
-  /** Those with columns. No weight is 0. */
+  /** The deltas with columns. No weight is 0. */
   readonly terms: readonly { readonly delta: ServingDelta; readonly weight: number }[];
-  /** The terms' columns side by side: how many the widest site may have, and by path how many each has. */
+  /** The terms' columns side by side: an upper bound for the widest site, then the count at each path. */
   readonly columns: Columns;
   readonly siteColumns: ReadonlyMap<string, number>;
-  readonly intake: Intake;
-  /** Not as a sum: factors of a whole vocabulary are large, and a sum would be the row's own. */
-  readonly ends: readonly { readonly ends: Ends; readonly weight: number }[];
-  /** The sum of what else is no column. */
-  readonly rest: CanonicalDelta;
+  readonly bottleneckInput: BottleneckInput;
+  /** Kept apart rather than summed: a sum would copy factors of a whole vocabulary for each row. */
+  readonly outerLayers: readonly { readonly layers: OuterLayers; readonly weight: number }[];
+  /** The weighted sum of the parts not made of columns. */
+  readonly nonColumnParts: CanonicalDelta;
   /** Whether linear layers below the head have scales or biases. */
   readonly hasVectors: boolean;
-  /** Positions at the beginning of the row's cache that are filled from the prefix. */
+  /** Positions at the start of the row's cache that hold the prefix. */
   readonly prefixTokens: number;
-  /** Positions after those, with the prompt's embeddings in place of tokens. */
+  /** Positions after the prefix that hold the prompt's embeddings rather than tokens. */
   readonly virtualTokens: number;
 }
 
@@ -65,17 +65,17 @@ export const BARE: RowDeltas = {
   terms: [],
   columns: NO_COLUMNS,
   siteColumns: new Map(),
-  intake: "none",
-  ends: [],
-  rest: NO_DELTA,
+  bottleneckInput: "none",
+  outerLayers: [],
+  nonColumnParts: NO_DELTA,
   hasVectors: false,
   prefixTokens: 0,
   virtualTokens: 0,
 };
 
 /**
- * Columns are turned so that each is one stretch of memory; everything else is kept as it is. All numbers are copied, so that
- * the file that they are views of need not stay.
+ * Converts a delta for serving. Matrices are transposed where needed to make each column contiguous. All data is copied, so the
+ * file it came from can be freed.
  */
 export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelta): ServingDelta {
   const factors = new Map<string, SiteColumns>();
@@ -107,13 +107,13 @@ export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelt
     key,
     columns: { factors: rank, bottlenecks: columns },
     sites: { factors, bottlenecks },
-    intake: sameIntake([...delta.bottlenecks.values()].map(intakeOf)),
+    bottleneckInput: commonInput([...delta.bottlenecks.values()].map(inputOf)),
     hasVectors,
-    ends: {
+    outerLayers: {
       ...(head === undefined ? {} : { head }),
       ...(embedding === undefined ? {} : { embedding: copied(embedding) }),
     },
-    rest: {
+    nonColumnParts: {
       linears,
       bottlenecks: new Map(),
       ...(delta.prompt === undefined ? {} : { prompt: copy(delta.prompt) }),
@@ -122,7 +122,7 @@ export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelt
   };
 }
 
-/** With tensors of its own. */
+/** The same parts with copied tensors. */
 function copied<T extends { readonly [part in keyof T]: Tensor<"f32"> | undefined }>(parts: T): T {
   const own = Object.entries<Tensor<"f32"> | undefined>(parts).map(([name, tensor]) => [name, tensor && copy(tensor)]);
   return Object.fromEntries(own) as T;
@@ -134,44 +134,43 @@ function bottleneckParts({ down, up, downBias, fromOutput, fromStream, silu }: C
   return [transposed(down).data, ...[up, downBias, fromOutput, fromStream, silu].map(({ data }) => data.slice())];
 }
 
-function intakeOf({ fromOutput, fromStream }: CanonicalBottleneck): Intake {
+function inputOf({ fromOutput, fromStream }: CanonicalBottleneck): BottleneckInput {
   const all = (output: number, stream: number) =>
     fromOutput.data.every((flag) => flag === output) && fromStream.data.every((flag) => flag === stream);
   return all(1, 0) ? "output" : all(0, 1) ? "stream" : "any";
 }
 
-/** What a graph has to offer for all of these. */
-export function sameIntake(intakes: readonly Intake[]): Intake {
-  const [first = "none", second] = new Set(intakes.filter((intake) => intake !== "none"));
+/** The input that a graph must offer to serve all of these. */
+export function commonInput(inputs: readonly BottleneckInput[]): BottleneckInput {
+  const [first = "none", second] = new Set(inputs.filter((input) => input !== "none"));
   return second === undefined ? first : "any";
 }
 
 /**
- * What a row computes that asks for these deltas; one of weight 0 is as if it had not been named. Throws `invalid_delta` as
- * `sumDeltas` does.
+ * Combines the deltas of one row; ignores those of weight 0. Throws `invalid_delta` as `sumDeltas` does.
  */
-export function rowDeltas(asked: readonly { readonly delta: ServingDelta; readonly weight: number }[]): RowDeltas {
-  const named = asked.filter(({ weight }) => weight !== 0);
-  if (named.length === 0) return BARE;
-  const total = (kind: ColumnKind) => named.reduce((sum, { delta }) => sum + delta.columns[kind], 0);
+export function rowDeltas(requested: readonly { readonly delta: ServingDelta; readonly weight: number }[]): RowDeltas {
+  const active = requested.filter(({ weight }) => weight !== 0);
+  if (active.length === 0) return BARE;
+  const total = (kind: ColumnKind) => active.reduce((sum, { delta }) => sum + delta.columns[kind], 0);
   const siteColumns = new Map<string, number>();
-  for (const { delta } of named) {
+  for (const { delta } of active) {
     for (const [path, { count }] of [...delta.sites.factors, ...delta.sites.bottlenecks]) {
       siteColumns.set(path, (siteColumns.get(path) ?? 0) + count);
     }
   }
-  const rest = sumDeltas(named.map(({ delta, weight }) => ({ delta: delta.rest, weight })));
+  const nonColumnParts = sumDeltas(active.map(({ delta, weight }) => ({ delta: delta.nonColumnParts, weight })));
   return {
-    terms: named.filter(({ delta }) => delta.columns.factors + delta.columns.bottlenecks > 0),
+    terms: active.filter(({ delta }) => delta.columns.factors + delta.columns.bottlenecks > 0),
     columns: { factors: total("factors"), bottlenecks: total("bottlenecks") },
     siteColumns,
-    intake: sameIntake(named.map(({ delta }) => delta.intake)),
-    ends: named
-      .filter(({ delta: { ends } }) => ends.head !== undefined || ends.embedding !== undefined)
-      .map(({ delta: { ends }, weight }) => ({ ends, weight })),
-    rest,
-    hasVectors: named.some(({ delta }) => delta.hasVectors),
-    prefixTokens: prefixTokens(rest),
-    virtualTokens: virtualTokens(rest),
+    bottleneckInput: commonInput(active.map(({ delta }) => delta.bottleneckInput)),
+    outerLayers: active
+      .filter(({ delta: { outerLayers } }) => outerLayers.head !== undefined || outerLayers.embedding !== undefined)
+      .map(({ delta: { outerLayers }, weight }) => ({ layers: outerLayers, weight })),
+    nonColumnParts,
+    hasVectors: active.some(({ delta }) => delta.hasVectors),
+    prefixTokens: prefixTokens(nonColumnParts),
+    virtualTokens: virtualTokens(nonColumnParts),
   };
 }

@@ -1,4 +1,4 @@
-/** Sessions over resident tensors: a run names handles, copies nothing and returns when it is done. */
+/** Sessions over resident tensors: a run takes handles, copies nothing and is synchronous. */
 import { TrimtabError } from "../../shared/errors.ts";
 import type { OrtModule } from "./ort-module.ts";
 import type { ResidentTensor } from "./resident-tensor.ts";
@@ -11,19 +11,19 @@ export interface SessionOptions {
   /** Names the session in error messages. */
   readonly name?: string;
   readonly optimisation?: keyof typeof OPTIMISATION;
-  /** ORT keeps an arena for intermediate results in place of asking the heap for each. */
+  /** Let ORT keep an arena for intermediate results rather than allocate each from the heap. */
   readonly memoryArena?: boolean;
-  /** ORT plans the intermediate results of a shape that it has seen as one block. */
+  /** Let ORT allocate all intermediate results as one block for shapes it has seen before. */
   readonly memoryPattern?: boolean;
-  /** Repack constant weights at creation: a second copy of each. Weights that are inputs are never repacked. */
+  /** Repack constant weights at creation, which makes a second copy of each. Weights that are inputs are never repacked. */
   readonly prepacking?: boolean;
 }
 
 export type NamedTensors = Readonly<Record<string, ResidentTensor>>;
 
 /**
- * Compiles an ONNX model. The bytes are read during the call only. Throws `invalid_graph` with ONNX Runtime's reason, or
- * `capacity_exceeded` when the heap's limit does not hold the session.
+ * Compiles an ONNX model. Does not keep the bytes. Throws `invalid_graph` with ONNX Runtime's reason, or `capacity_exceeded`
+ * if the session does not fit in the heap.
  */
 export function createSession(ort: OrtModule, onnx: Uint8Array, options: SessionOptions = {}): Session {
   const name = options.name ?? "session";
@@ -39,15 +39,15 @@ export function createSession(ort: OrtModule, onnx: Uint8Array, options: Session
     0,
     0,
   );
-  if (sessionOptions === 0) throw ort.lastError(`no session options for "${name}"`);
+  if (sessionOptions === 0) throw ort.lastError(`could not create session options for "${name}"`);
   try {
     if (!(options.prepacking ?? false)) setConfig(ort, sessionOptions, "session.disable_prepacking", "1");
     const model = ort.allocate(onnx.byteLength);
     try {
       new Uint8Array(ort.buffer, model, onnx.byteLength).set(onnx);
-      const refused = `the graph "${name}" was refused`;
-      const handle = ort.guard(refused, () => ort.api._OrtCreateSession(model, onnx.byteLength, sessionOptions));
-      if (handle === 0) throw ort.lastError(refused);
+      const rejected = `ONNX Runtime rejected the graph "${name}"`;
+      const handle = ort.guard(rejected, () => ort.api._OrtCreateSession(model, onnx.byteLength, sessionOptions));
+      if (handle === 0) throw ort.lastError(rejected);
       return new Session(ort, handle, name);
     } finally {
       ort.api._free(model);
@@ -62,7 +62,7 @@ export class Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly #ort: OrtModule;
-  /** Zero-terminated names in the heap, which ORT wants at every run. */
+  /** Zero-terminated names in the heap, which ORT needs for every run. */
   readonly #inputs: ReadonlyMap<string, number>;
   readonly #outputs: ReadonlyMap<string, number>;
   #handle: number;
@@ -80,34 +80,35 @@ export class Session {
   }
 
   /**
-   * Runs the graph on `inputs`, which must name every input, and writes the outputs named in `outputs`, in place. An
-   * output may share its memory with an input only where the operator defines it (the KV cache of GroupQueryAttention).
-   * Throws `invalid_graph` for a missing or unknown name or a shape or dtype that the graph does not accept, and
-   * `capacity_exceeded` when intermediate results do not fit; `internal_error` when the library crashed, after which all
-   * that came from this `OrtModule` is unusable. What outputs hold after an error is undefined.
+   * Runs the graph on `inputs`, which must name every input, and writes the outputs named in `outputs` in place. An output
+   * may share memory with an input only if the operator allows it (the KV cache of GroupQueryAttention).
+   * Throws `invalid_graph` for a missing or unknown name or for an unexpected shape or dtype, `capacity_exceeded` if
+   * intermediate results do not fit, and `internal_error` if the library crashes, after which nothing created from this
+   * `OrtModule` can be used. After an error the contents of the outputs are undefined.
    */
   run(inputs: NamedTensors, outputs: NamedTensors): void {
     const given = Object.keys(inputs);
-    const wanted = Object.keys(outputs);
-    if (this.#handle === 0) throw new TrimtabError("internal_error", `the session "${this.name}" was disposed`);
+    const requested = Object.keys(outputs);
+    if (this.#handle === 0)
+      throw new TrimtabError("internal_error", `the session "${this.name}" was used after disposal`);
     if (given.length < this.#inputs.size) throw this.#missing(inputs);
     const ort = this.#ort;
-    const words = 2 * (given.length + wanted.length);
+    const words = 2 * (given.length + requested.length);
     const stack = ort.api.stackSave();
     try {
       const base = ort.api.stackAlloc(words * 4);
       const inputNames = base / 4;
       const inputHandles = inputNames + given.length;
       const outputNames = inputHandles + given.length;
-      const outputHandles = outputNames + wanted.length;
+      const outputHandles = outputNames + requested.length;
       const heap = ort.words();
       for (let i = 0; i < given.length; i++) {
         const name = given[i]!;
         heap[inputNames + i] = this.#inputs.get(name) ?? this.#unknown("input", name, this.inputNames);
         heap[inputHandles + i] = inputs[name]!.handle;
       }
-      for (let i = 0; i < wanted.length; i++) {
-        const name = wanted[i]!;
+      for (let i = 0; i < requested.length; i++) {
+        const name = requested[i]!;
         heap[outputNames + i] = this.#outputs.get(name) ?? this.#unknown("output", name, this.outputNames);
         heap[outputHandles + i] = outputs[name]!.handle;
       }
@@ -119,7 +120,7 @@ export class Session {
           inputHandles * 4,
           given.length,
           outputNames * 4,
-          wanted.length,
+          requested.length,
           outputHandles * 4,
           ort.runOptions,
         ),
@@ -130,7 +131,7 @@ export class Session {
     }
   }
 
-  /** Releases the compiled graph. Tensors are not touched. Further calls do nothing. */
+  /** Releases the compiled graph, but no tensors. Further calls do nothing. */
   dispose(): void {
     if (this.#handle === 0) return;
     for (const pointer of [...this.#inputs.values(), ...this.#outputs.values()]) this.#ort.api._OrtFree(pointer);
@@ -140,7 +141,7 @@ export class Session {
 
   #missing(inputs: NamedTensors): TrimtabError {
     const missing = this.inputNames.filter((name) => !(name in inputs));
-    return new TrimtabError("invalid_graph", `the graph "${this.name}" lacks its input ${missing.join(", ")}`, {
+    return new TrimtabError("invalid_graph", `the graph "${this.name}" is missing the inputs: ${missing.join(", ")}`, {
       data: { missing },
     });
   }
@@ -158,26 +159,26 @@ function setConfig(ort: OrtModule, sessionOptions: number, key: string, value: s
   ort.withText(key, (keyPointer) =>
     ort.withText(value, (valuePointer) => {
       const status = ort.api._OrtAddSessionConfigEntry(sessionOptions, keyPointer, valuePointer);
-      ort.check(status, `the session option ${key} was refused`);
+      ort.check(status, `ONNX Runtime rejected the session option ${key}`);
     }),
   );
 }
 
 function valueCounts(ort: OrtModule, session: number): readonly [inputs: number, outputs: number] {
   return ort.withStack(2, (out) => {
-    ort.check(ort.api._OrtGetInputOutputCount(session, out, out + 4), "the graph's inputs cannot be listed");
+    ort.check(ort.api._OrtGetInputOutputCount(session, out, out + 4), "could not list the graph's inputs and outputs");
     const words = ort.words();
     return [words[out / 4] ?? 0, words[out / 4 + 1] ?? 0];
   });
 }
 
-/** Names of the values `first` to `first + count`, each with its zero-terminated text, which the caller frees. */
+/** Names of `count` values from `first` on, each with a pointer to its zero-terminated text, which the caller frees. */
 function valueNames(ort: OrtModule, session: number, first: number, count: number): Map<string, number> {
   return ort.withStack(2, (out) => {
     const names = new Map<string, number>();
     for (let index = first; index < first + count; index++) {
       const status = ort.api._OrtGetInputOutputMetadata(session, index, out, out + 4);
-      ort.check(status, "the graph's inputs cannot be listed");
+      ort.check(status, "could not list the graph's inputs and outputs");
       const words = ort.words();
       const pointer = (words[out / 4] ?? 0) >>> 0;
       ort.api._OrtFree((words[out / 4 + 1] ?? 0) >>> 0);

@@ -1,6 +1,6 @@
 /**
- * What `npm run build:wasm` writes to `generated/` (infra/start/build-wasm.ts). Declared by pattern, so that the types
- * are the same before the first build and after it.
+ * The files that `npm run build:wasm` writes to `generated/` (infra/start/build-wasm.ts). Declared by pattern, so that types
+ * check before the first build too.
  */
 declare module "*.wasm" {
   const module: WebAssembly.Module;
@@ -8,6 +8,6 @@ declare module "*.wasm" {
 }
 
 declare module "*/ort-glue.mjs" {
-  /** Emscripten's factory: fills `module` with the exported C API and resolves to it once the instance runs. */
+  /** Emscripten's factory: adds the exported C API to `module`, and resolves to it once the instance is ready. */
   export default function createOrt(module: object): Promise<object>;
 }

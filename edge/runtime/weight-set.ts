@@ -3,13 +3,13 @@ import type { Weights } from "../../shared/model/weights.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { type ResidentTensor, residentCopy } from "./resident-tensor.ts";
 
-/** One model's weights in the heap: the base's, or a full fine-tune's of the same architecture. Sessions share them. */
+/** One model's weights in the heap: the base or a full fine-tune of it. Sessions share them. */
 export class WeightSet {
   readonly tensors: Readonly<Record<string, ResidentTensor>>;
-  /** Those that a decode graph takes. It is given embeddings, so it has their table only where that is the head as well. */
+  /** The decode graph's inputs. The host looks up embeddings, so the table is an input only if it is also the head. */
   readonly inputs: Readonly<Record<string, ResidentTensor>>;
 
-  /** Copies the weights. Throws `capacity_exceeded`, with nothing kept, when the heap does not hold them. */
+  /** Copies the weights. Throws `capacity_exceeded`, freeing what it copied, if they do not fit in the heap. */
   constructor(ort: OrtModule, weights: Weights) {
     const tensors: Record<string, ResidentTensor> = {};
     try {
@@ -23,7 +23,7 @@ export class WeightSet {
     this.inputs = weights.has(HEAD) ? others : tensors;
   }
 
-  /** A token's embedding [D] in place, good until the next run. */
+  /** A view of a token's embedding [D], valid until the next run. */
   embedding(token: number): Float32Array {
     const table = this.tensors[EMBEDDING] as ResidentTensor<"f32">;
     const width = table.shape[1]!;

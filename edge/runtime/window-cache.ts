@@ -1,8 +1,8 @@
 import type { NamedTensors } from "./session.ts";
 
 /**
- * Keeps the most recently used windows over resident memory, and disposes the others: a window of every layer is some
- * hundred handles of 210 bytes, made in a third of a millisecond.
+ * Keeps the most recently used windows over resident memory and disposes the others. A window over every layer is about a
+ * hundred handles of 210 bytes, and takes a third of a millisecond to make.
  */
 export class WindowCache {
   readonly #capacity: number;
@@ -12,7 +12,7 @@ export class WindowCache {
     this.#capacity = capacity;
   }
 
-  /** The window of that name, made by `make` where it is not known. The cache owns it; it is good until the next call. */
+  /** The window of that name, made by `make` if it is not cached. The cache owns it; it is valid until the next call. */
   get(name: string, make: () => NamedTensors): NamedTensors {
     const window = this.#windows.get(name) ?? make();
     // A Map remembers insertion order: the first is the least recently used.
@@ -23,7 +23,7 @@ export class WindowCache {
     return window;
   }
 
-  /** Disposes all windows, because the memory is divided anew. */
+  /** Disposes all windows, for when the memory is divided differently. */
   clear(): void {
     for (const name of [...this.#windows.keys()]) this.#drop(name);
   }

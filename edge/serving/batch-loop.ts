@@ -1,32 +1,14 @@
-import type { GenerateEvent } from "../../shared/decode/events.ts";
-import type { Sequence } from "../../shared/decode/sequence.ts";
+import { Sampler } from "../../shared/decode/sampler.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import type { DecodeRow, Decoder, PrefillChunk } from "../runtime/decoder.ts";
+import type { Decoder } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
-import type { WeightSet } from "../runtime/weight-set.ts";
-import { columnsInWords, MAX_WAITING, tooManyWait } from "./limits.ts";
-
-/** A request in the loop: its sequences ride in the same batch as everybody else's. */
-export interface BatchJob {
-  readonly sequences: readonly Sequence[];
-  readonly weights: WeightSet;
-  readonly deltas: RowDeltas;
-  /** Called for every event of every sequence; must not throw. */
-  readonly emit: (event: GenerateEvent) => void;
-  /** Called once, when the last sequence is finished, the job was cancelled or the batch failed. */
-  readonly settle: (error?: TrimtabError) => void;
-}
-
-interface Row {
-  readonly job: BatchJob;
-  readonly sequence: Sequence;
-  /** How many positions are in the cache: the prefix, virtual tokens, then tokens of the prompt. */
-  prefilled: number;
-}
-
-type Outcome = "open" | "finished" | TrimtabError;
+import type { BatchRequest } from "./generation.ts";
+import { columnsInWords, MAX_WAITING, MAX_WAITING_OF_TENANT } from "./limits.ts";
+import { nonFinite, type OpenGeneration, Row } from "./row.ts";
+import { type Room, Scheduler } from "./scheduler.ts";
+import { type Move, Slots } from "./slots.ts";
 
 export interface BatchLoopOptions {
   readonly decoder: Decoder;
@@ -34,28 +16,58 @@ export interface BatchLoopOptions {
   readonly arena: DeltaArena;
   /** Prompt tokens per prefill: what one new request may delay all others by. */
   readonly chunk: number;
-  /** A real turn of the event loop, so that new requests, disconnects and written bytes get through between steps. */
-  readonly turn: () => Promise<void>;
+  /** Rows that one tenant may hold at a time; all when left out. */
+  readonly quota?: number;
+  /** Whether prompts stay in free slots for later requests; not when left out. */
+  readonly keepPrompts?: boolean;
+  /** Lets new requests, disconnects and written bytes get through between two steps: waits for a real timer. */
+  readonly yieldToEventLoop: () => Promise<void>;
+}
+
+/** What the loop has done since it was made. */
+export interface BatchCounts {
+  /** Positions that were computed before first generated tokens; those taken over from others are not among them. */
+  readonly prefilledPositions: number;
+  readonly decodedTokens: number;
+}
+
+interface OpenRequest {
+  /** What has not ended yet. */
+  readonly left: Set<OpenGeneration>;
+  cachedTokens: number;
 }
 
 /**
- * Continuous batching: one loop serves every open stream of a model. Each turn admits waiting sequences, prefills one chunk of
- * one prompt, and decodes one token for every row whose prompt is in. A row's slot is its index in `#rows`; when one leaves,
- * the last takes its place, so that the batch is always one stretch of neighbouring slots. What the rows' deltas take is
- * arranged anew whenever the rows are others than before.
+ * Continuous batching: one loop serves every open stream of a model. A turn admits what there is room for, prefills one chunk
+ * of one prompt, decodes one token for every row that has one pending, and then chooses the next token of each generation
+ * whose rows all have their logits.
  */
 export class BatchLoop {
   readonly #options: BatchLoopOptions;
-  readonly #rows: Row[] = [];
-  readonly #waiting: Row[] = [];
-  readonly #open = new Map<BatchJob, number>();
+  readonly #slots: Slots;
+  readonly #scheduler: Scheduler<OpenGeneration>;
+  readonly #sampler = new Sampler();
+  readonly #open = new Map<BatchRequest, OpenRequest>();
+  /** The turn in which each tenant with rows last had a chunk prefilled. */
+  readonly #lastPrefill = new Map<string, number>();
+  #turn = 0;
   #running = false;
-  /** Whether the deltas of `#rows` are where the decoder takes them from. */
+  /** Whether the deltas of the rows are where the decoder takes them from. */
   #arranged = true;
   #broken = false;
+  #counts = { prefilledPositions: 0, decodedTokens: 0 };
 
   constructor(options: BatchLoopOptions) {
+    const { slab, chunk, quota = slab.slots, keepPrompts = false } = options;
     this.#options = options;
+    this.#slots = new Slots({ slab, chunk, keepPrompts });
+    this.#scheduler = new Scheduler({
+      slots: slab.slots,
+      quota,
+      patience: slab.slots,
+      waitingOfTenant: MAX_WAITING_OF_TENANT,
+      waiting: MAX_WAITING,
+    });
   }
 
   /** The most that the deltas of one row can have together in a layer. */
@@ -64,11 +76,19 @@ export class BatchLoop {
   }
 
   get activeRows(): number {
-    return this.#rows.length;
+    return this.#scheduler.runningRows;
   }
 
   get waitingRows(): number {
-    return this.#waiting.length;
+    return this.#scheduler.waitingRows;
+  }
+
+  get cachedPrompts(): number {
+    return this.#slots.cachedPrompts;
+  }
+
+  get counts(): BatchCounts {
+    return { ...this.#counts };
   }
 
   /** The runtime failed in a way that leaves its memory in doubt: load the model anew. */
@@ -77,215 +97,230 @@ export class BatchLoop {
   }
 
   /**
-   * Queues the job's sequences, first come first served, and starts the loop if it is idle. Throws `capacity_exceeded`,
-   * with nothing queued, when too many wait already.
+   * Queues the request's generations and starts the loop if it is idle. Throws `capacity_exceeded` when too many wait already,
+   * `invalid_request` for a generation with more rows than a tenant may hold, both with nothing queued.
    */
-  submit(job: BatchJob): void {
-    if (this.#waiting.length + job.sequences.length > MAX_WAITING) {
-      throw tooManyWait();
-    }
-    this.#open.set(job, job.sequences.length);
-    const prefilled = job.deltas.prefixTokens;
-    for (const sequence of job.sequences) this.#waiting.push({ job, sequence, prefilled });
+  submit(request: BatchRequest): void {
+    const { tenant } = request;
+    const generations = request.generations.map((generation): OpenGeneration => {
+      return { request, generation, tenant, rows: generation.rows.length, members: [] };
+    });
+    this.#scheduler.submit(generations);
+    this.#open.set(request, { left: new Set(generations), cachedTokens: 0 });
     if (!this.#running) void this.#run();
   }
 
-  /** Takes the job's sequences out at once, between two steps. Does nothing when it has settled. */
-  cancel(job: BatchJob): void {
-    if (this.#open.has(job)) this.#close(job);
+  /** Takes the request out at once, between two steps. Does nothing when it has settled. */
+  cancel(request: BatchRequest): void {
+    if (this.#open.has(request)) this.#close(request);
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     try {
-      while (this.#rows.length + this.#waiting.length > 0) {
+      while (this.#open.size > 0) {
+        this.#turn++;
         this.#admit();
         try {
           this.#arrange();
           this.#prefillOne();
+          this.#sample();
           this.#arrange();
-          this.#decodeAll();
+          this.#decode();
+          this.#sample();
         } catch (error) {
           this.#fail(error);
         }
-        await this.#options.turn();
+        await this.#options.yieldToEventLoop();
       }
-      // Nothing of the last row stays either.
+      this.#lastPrefill.clear();
+      // Nothing of the last row's deltas stays either.
       this.#arrange();
     } finally {
       this.#running = false;
     }
   }
 
-  /** First come, first served: a sequence that does not fit yet holds back those behind it, so that none starves. */
   #admit(): void {
-    const { slab, arena } = this.#options;
-    for (;;) {
-      const row = this.#waiting[0];
-      if (row === undefined || this.#rows.length === slab.slots) return;
-      const { deltas } = row.job;
-      if (!arena.fits([...this.#rows.map(({ job }) => job.deltas), deltas])) {
-        // Where it does not fit alone it never will.
-        if (this.#rows.length === 0) this.#close(row.job, this.#tooLarge(deltas));
-        else return;
-        continue;
-      }
-      this.#waiting.shift();
-      if (deltas.rest.prefix !== undefined) slab.writePrefix(this.#rows.length, deltas.rest.prefix);
-      this.#rows.push(row);
+    const { admitted, refused } = this.#scheduler.admit((candidate, before) => this.#room(candidate, before));
+    for (const open of refused) this.#close(open.request, this.#tooLarge(open));
+    for (const open of admitted) {
+      open.members = open.generation.rows.map((work) => new Row(open, work));
+      const slot = this.#slots.rows.length;
+      for (const row of open.members) this.#slots.add(row);
+      const added = open.members.map((row, i) => ({ row: row.state, slot: slot + i }));
+      this.#sampler.update({ added, removed: [], moved: [] });
       this.#arranged = false;
     }
   }
 
+  #room(candidate: OpenGeneration, before: readonly OpenGeneration[]): Room {
+    const { arena } = this.#options;
+    const own = deltasOf(candidate);
+    const others = [...this.#slots.rows.map(({ work }) => work.deltas), ...before.flatMap(deltasOf)];
+    if (arena.fits([...others, ...own])) return "now";
+    return arena.fits(own) ? "later" : "never";
+  }
+
   #arrange(): void {
     if (this.#arranged) return;
-    this.#options.decoder.arrange(this.#rows.map(({ job }) => job.deltas));
+    this.#options.decoder.arrange(this.#slots.rows.map(({ work }) => work.deltas));
     this.#arranged = true;
   }
 
+  /** One chunk of the tenant who has waited longest for one. */
   #prefillOne(): void {
-    const slot = this.#rows.findIndex((row) => !isReady(row));
-    const row = this.#rows[slot];
+    this.#slots.resolveSources();
+    const since = ({ open }: Row) => this.#lastPrefill.get(open.tenant) ?? 0;
+    const row = this.#slots.rows
+      .filter(({ isPrefilled, source }) => !isPrefilled && source === undefined)
+      .reduce<Row | undefined>(
+        (first, next) => (first === undefined || since(next) < since(first) ? next : first),
+        undefined,
+      );
     if (row === undefined) return;
-    const chunk = nextChunk(row, slot, this.#options.chunk);
-    const logits = this.#options.decoder.prefill(row.job.weights, chunk);
-    row.prefilled += chunk.virtual + chunk.tokens.length;
-    if (isReady(row)) this.#end([[row, this.#accept(row, logits)]]);
+    this.#lastPrefill.set(row.open.tenant, this.#turn);
+    const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
+    const logits = this.#options.decoder.prefill(row.work.weights, chunk);
+    const positions = chunk.virtual + chunk.tokens.length;
+    row.prefilled += positions;
+    this.#counts.prefilledPositions += positions;
+    if (row.isPrefilled) row.take(logits);
+    this.#slots.resolveSources();
   }
 
-  #decodeAll(): void {
-    const outcomes: [Row, Outcome][] = [];
-    const vocabulary = this.#options.decoder.vocabularySize;
-    for (const { first, rows } of stretches(this.#rows)) {
-      const logits = this.#options.decoder.decode(rows[0]!.job.weights, first, rows.map(decodeRow));
+  /** Gathers the logits of every row that has a token pending. */
+  #decode(): void {
+    const { decoder } = this.#options;
+    const vocabulary = decoder.vocabularySize;
+    for (const { first, rows } of decodingRuns(this.#slots.rows)) {
+      const logits = decoder.decode(
+        rows[0]!.work.weights,
+        first,
+        rows.map(({ decodeRow }) => decodeRow),
+      );
       for (const [i, row] of rows.entries()) {
-        if (isReady(row))
-          outcomes.push([row, this.#accept(row, logits.subarray(i * vocabulary, (i + 1) * vocabulary))]);
+        if (!row.isDecoding) continue;
+        row.take(logits.subarray(i * vocabulary, (i + 1) * vocabulary));
+        this.#counts.decodedTokens++;
       }
     }
-    this.#end(outcomes);
   }
 
-  #accept({ job, sequence }: Row, logits: Float32Array): Outcome {
-    if (!logits.every(Number.isFinite)) {
-      return new TrimtabError("non_finite", "the model's logits are not finite; a delta or its weight is too large");
+  /** Chooses the next token of every generation whose rows all have their logits. */
+  #sample(): void {
+    const due = [...new Set(this.#slots.rows.map(({ open }) => open))].filter(({ members }) =>
+      members.every(({ logits }) => logits !== undefined),
+    );
+    const failed = due.flatMap((open) => {
+      const error = open.members.map(({ logits }) => nonFinite(logits!)).find((found) => found !== undefined);
+      return error === undefined ? [] : [{ open, error }];
+    });
+    for (const { open, error } of failed) if (this.#open.has(open.request)) this.#close(open.request, error);
+    const sound = due.filter(({ request }) => this.#open.has(request));
+    const samples = this.#sampler.sample(sound.map(sampleRequest));
+    const finished = sound.filter((open, i) => this.#accept(open, samples[i]!.token));
+    // An `emit` may have cancelled its request.
+    for (const open of finished) if (this.#open.has(open.request)) this.#finish(open);
+  }
+
+  /** Whether the token ends the text. */
+  #accept({ request, generation, members }: OpenGeneration, token: number): boolean {
+    const { events, finished } = generation.sequence.accept(token, members[0]!.logits!);
+    for (const row of members) row.logits = undefined;
+    for (const event of events) request.emit(event);
+    return finished;
+  }
+
+  #finish(open: OpenGeneration): void {
+    const { request, generation } = open;
+    const ofRequest = this.#open.get(request)!;
+    // The choices of one prompt share it; what the first of them found computed is what the request was spared.
+    const { prompt } = generation.rows[0];
+    const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
+    if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
+    this.#leave(open);
+    ofRequest.left.delete(open);
+    if (ofRequest.left.size === 0) this.#close(request);
+  }
+
+  /** Takes a generation's rows out of the batch, or the generation out of the queue. */
+  #leave(open: OpenGeneration): void {
+    const moved: Move[] = [];
+    for (const row of open.members) {
+      const move = this.#slots.remove(row);
+      if (move !== undefined) moved.push(move);
     }
-    const { events, finished } = sequence.accept(logits);
-    for (const event of events) job.emit(event);
-    return finished ? "finished" : "open";
-  }
-
-  /** Takes out the rows that ended. An error ends its own job alone. */
-  #end(outcomes: readonly (readonly [Row, Outcome])[]): void {
-    for (const [row, outcome] of outcomes) {
-      if (outcome === "open" || !this.#open.has(row.job)) continue;
-      if (outcome === "finished") this.#leave(row);
-      else this.#close(row.job, outcome);
+    if (open.members.length > 0) {
+      this.#sampler.update({
+        added: [],
+        removed: open.members.map(({ state }) => state),
+        moved: moved.filter(({ row }) => row.open !== open).map(({ row, from, to }) => ({ row: row.state, from, to })),
+      });
+      this.#arranged = false;
     }
+    this.#scheduler.remove(open);
   }
 
-  #leave(row: Row): void {
-    this.#vacate(row);
-    const left = this.#open.get(row.job)! - 1;
-    this.#open.set(row.job, left);
-    if (left === 0) this.#close(row.job);
+  #close(request: BatchRequest, error?: TrimtabError): void {
+    const { left, cachedTokens } = this.#open.get(request)!;
+    this.#open.delete(request);
+    for (const open of left) this.#leave(open);
+    request.settle({ cachedTokens, ...(error === undefined ? {} : { error }) });
   }
 
-  /** Frees the row's slot, moving the last row into it. */
-  #vacate(row: Row): void {
-    const { slab } = this.#options;
-    const slot = this.#rows.indexOf(row);
-    const last = this.#rows.length - 1;
-    const mover = this.#rows[last]!;
-    if (slot !== last) {
-      const length = cachedPositions(mover);
-      slab.copy(last, slot, length);
-      // The step that writes a position comes before the one that counts it.
-      slab.clear(slot, { from: length, to: cachedPositions(row) + 1 });
-      this.#rows[slot] = mover;
-    }
-    this.#rows.pop();
-    slab.clear(last);
-    this.#arranged = false;
-  }
-
-  #close(job: BatchJob, error?: TrimtabError): void {
-    this.#open.delete(job);
-    for (const row of this.#rows.filter((candidate) => candidate.job === job)) this.#vacate(row);
-    for (const row of this.#waiting.filter((candidate) => candidate.job === job)) {
-      this.#waiting.splice(this.#waiting.indexOf(row), 1);
-    }
-    job.settle(error);
-  }
-
-  /** A failed run leaves the cache undefined: every row in the batch ends with the error, those that wait go on. */
+  /** A failed run leaves the cache undefined: everything in the batch ends with the error, what waits goes on. */
   #fail(cause: unknown): void {
     const error =
       cause instanceof TrimtabError
         ? cause
         : new TrimtabError("internal_error", `the batch failed: ${messageOf(cause)}`, { cause });
     this.#broken ||= error.code === "internal_error";
-    for (const job of new Set(this.#rows.map((row) => row.job))) this.#close(job, error);
+    for (const request of new Set(this.#slots.rows.map(({ open }) => open.request))) this.#close(request, error);
+    this.#slots.dropPrompts();
   }
 
-  #tooLarge({ columns }: RowDeltas): TrimtabError {
+  #tooLarge(open: OpenGeneration): TrimtabError {
     const { arena } = this.#options;
-    const has = { rank: columns.factors, columns: columns.bottlenecks };
-    const most = {
+    const most = (kind: "factors" | "bottlenecks") => Math.max(...deltasOf(open).map(({ columns }) => columns[kind]));
+    const has = { rank: most("factors"), columns: most("bottlenecks") };
+    const limit = {
       rank: has.rank > 0 ? arena.largest("factors") : 0,
       columns: has.columns > 0 ? arena.largest("bottlenecks") : 0,
     };
     return new TrimtabError(
       "invalid_request",
-      `the request's deltas have ${columnsInWords(has, "and")} together, but this model serves at most ${columnsInWords(most, "or")} on every layer`,
+      `the request's deltas have ${columnsInWords(has, "and")} together, but this model serves at most ${columnsInWords(limit, "or")} on every layer`,
       { param: "deltas" },
     );
   }
 }
 
-/** Positions before the row's first token that the deltas fill. */
-const leadOf = ({ job: { deltas } }: Row): number => deltas.prefixTokens + deltas.virtualTokens;
-
-function isReady(row: Row): boolean {
-  return row.prefilled === leadOf(row) + row.sequence.prompt.length;
+function deltasOf({ generation }: OpenGeneration): RowDeltas[] {
+  return generation.rows.map(({ deltas }) => deltas);
 }
 
-function nextChunk({ job, sequence, prefilled }: Row, slot: number, size: number): PrefillChunk {
-  const { prefixTokens, virtualTokens } = job.deltas;
-  const from = prefilled - prefixTokens;
-  const virtual = Math.min(size, Math.max(0, virtualTokens - from));
-  const first = Math.max(0, from - virtualTokens);
-  return { slot, start: prefilled, virtual, tokens: sequence.prompt.slice(first, first + size - virtual) };
+function sampleRequest({ generation: { sequence }, members }: OpenGeneration) {
+  const [leader, ...companions] = members as [Row, ...Row[]];
+  return {
+    row: leader.state,
+    settings: sequence.settings,
+    logits: leader.logits!,
+    companion: (role: string) => companions.find(({ work }) => work.role === role)!.logits!,
+    uniform: sequence.uniform,
+  };
 }
 
-/** The token that the row decodes next, and its position in the cache. */
-function pendingOf(row: Row): DecodeRow {
-  const { token, position } = row.sequence.pending;
-  return { token, position: leadOf(row) + position };
-}
-
-function cachedPositions(row: Row): number {
-  return isReady(row) ? pendingOf(row).position : row.prefilled;
-}
-
-/**
- * A row whose prompt is not in yet rides along when it lies between others: what the step writes at its next position,
- * its next chunk overwrites.
- */
-function decodeRow(row: Row): DecodeRow {
-  return isReady(row) ? pendingOf(row) : { token: 0, position: row.prefilled };
-}
-
-/** The stretches of neighbouring rows that share their weights, each cut to begin and end with a ready row. */
-function stretches(rows: readonly Row[]): { first: number; rows: Row[] }[] {
-  const found: { first: number; rows: Row[] }[] = [];
+/** The stretches of neighbouring rows that share their weights, each cut to begin and end with a row that is decoding. */
+function decodingRuns(rows: readonly Row[]): { first: number; rows: Row[] }[] {
+  const runs: { first: number; rows: Row[] }[] = [];
   for (let first = 0; first < rows.length; ) {
     let end = first;
-    while (end < rows.length && rows[end]!.job.weights === rows[first]!.job.weights) end++;
-    const ready = rows.slice(first, end).map(isReady);
-    const [from, to] = [ready.indexOf(true), ready.lastIndexOf(true)];
-    if (from >= 0) found.push({ first: first + from, rows: rows.slice(first + from, first + to + 1) });
+    while (end < rows.length && rows[end]!.work.weights === rows[first]!.work.weights) end++;
+    const decoding = rows.slice(first, end).map(({ isDecoding }) => isDecoding);
+    const [from, to] = [decoding.indexOf(true), decoding.lastIndexOf(true)];
+    if (from >= 0) runs.push({ first: first + from, rows: rows.slice(first + from, first + to + 1) });
     first = end;
   }
-  return found;
+  return runs;
 }

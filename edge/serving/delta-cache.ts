@@ -1,8 +1,9 @@
 import type { TrimtabError } from "../../shared/errors.ts";
-import { MAX_WAITING, tooManyWait } from "./limits.ts";
+import { MAX_WAITING, MAX_WAITING_OF_TENANT } from "./limits.ts";
+import { Scheduler } from "./scheduler.ts";
 
-/** A value that a caller wants, and how to get it where it is not here. */
-export interface Wanted<T> {
+/** A value that a request needs, and how to get it where it is not in memory. */
+export interface CacheRequest<T> {
   /** Equal keys are the same value. */
   readonly key: string;
   /** In memory. */
@@ -10,12 +11,15 @@ export interface Wanted<T> {
   readonly read: () => Promise<T>;
 }
 
-export interface Taken<T> {
-  /** In the order in which they were wanted. */
+export interface Acquired<T> {
+  /** In the order of the requests. */
   readonly values: readonly T[];
-  /** Must be called once, when they are no longer used. */
+  /** The caller calls it once, when it no longer uses the values. */
   readonly release: () => void;
 }
+
+/** How many small requests may go before one that finds no room yet. */
+const PATIENCE = 8;
 
 interface Entry<T> {
   readonly bytes: number;
@@ -23,83 +27,115 @@ interface Entry<T> {
   users: number;
 }
 
+/** A call of `acquire` that waits for room. */
+interface Waiter<T> {
+  readonly tenant: string;
+  readonly rows: 1;
+  readonly requests: readonly CacheRequest<T>[];
+  readonly admit: (entries: Entry<T>[]) => void;
+}
+
 /**
- * Values in memory, up to a number of bytes: those in use, and of the others the last used as far as there is room. What is not
- * here yet is read once, however many want it.
+ * Values in memory, up to a number of bytes: those in use, and of the others the most recently used as far as there is room. A
+ * value that is not in memory is read once, however many need it.
  */
-export class Shelf<T> {
+export class DeltaCache<T> {
   readonly #capacity: number;
   readonly #tooLarge: (bytes: number) => TrimtabError;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #waiting: { readonly wanted: readonly Wanted<T>[]; readonly grant: (entries: Entry<T>[]) => void }[] = [];
+  readonly #scheduler = new Scheduler<Waiter<T>>({
+    slots: Number.POSITIVE_INFINITY,
+    quota: Number.POSITIVE_INFINITY,
+    patience: PATIENCE,
+    waitingOfTenant: MAX_WAITING_OF_TENANT,
+    waiting: MAX_WAITING,
+  });
   /** Bytes of all entries, and of those in use. */
-  #held = 0;
-  #used = 0;
+  #storedBytes = 0;
+  #usedBytes = 0;
 
-  /** `tooLarge` says of so many bytes, wanted at once, that they are more than the shelf ever holds. */
+  /** `tooLarge` makes the error for so many bytes, needed at once, that the cache can never hold them. */
   constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError) {
     this.#capacity = capacity;
     this.#tooLarge = tooLarge;
   }
 
   /**
-   * Waits, first come first served, while those in use leave no room. All of one call are taken at once, so that no two calls
-   * wait for each other.
+   * Waits while the values in use leave no room; tenants take turns. All of one call are acquired at once, so that no two
+   * calls wait for each other.
    *
-   * Throws what `read` throws, with nothing taken; what `tooLarge` makes; `capacity_exceeded` where too many wait already.
+   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `capacity_exceeded` where too many
+   * wait already.
    */
-  async take(wanted: readonly Wanted<T>[]): Promise<Taken<T>> {
-    const distinct = [...new Map(wanted.map((one) => [one.key, one])).values()];
-    const bytes = distinct.reduce((sum, one) => sum + one.bytes, 0);
+  async acquire(tenant: string, requests: readonly CacheRequest<T>[]): Promise<Acquired<T>> {
+    const distinct = [...new Map(requests.map((request) => [request.key, request])).values()];
+    if (distinct.length === 0) return { values: [], release: () => {} };
+    const bytes = distinct.reduce((sum, request) => sum + request.bytes, 0);
     if (bytes > this.#capacity) throw this.#tooLarge(bytes);
-    const entries = await this.#granted(distinct);
-    const release = () => this.#release(entries);
+    const { entries, release } = await this.#admitted(tenant, distinct);
     try {
       const values = await Promise.all(entries.map(({ value }) => value));
       const byKey = new Map(distinct.map(({ key }, i) => [key, values[i]!]));
-      return { values: wanted.map(({ key }) => byKey.get(key)!), release };
+      return { values: requests.map(({ key }) => byKey.get(key)!), release };
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  #granted(wanted: readonly Wanted<T>[]): Entry<T>[] | Promise<Entry<T>[]> {
-    if (wanted.length === 0) return [];
-    if (this.#waiting.length === 0 && this.#hasRoom(wanted)) return this.#hold(wanted);
-    if (this.#waiting.length === MAX_WAITING) {
-      throw tooManyWait();
-    }
-    return new Promise((grant) => this.#waiting.push({ wanted, grant }));
+  #admitted(
+    tenant: string,
+    requests: readonly CacheRequest<T>[],
+  ): Promise<{ entries: Entry<T>[]; release: () => void }> {
+    return new Promise((resolve) => {
+      const waiter: Waiter<T> = {
+        tenant,
+        rows: 1,
+        requests,
+        admit: (entries) => resolve({ entries, release: () => this.#release(waiter, entries) }),
+      };
+      this.#scheduler.submit([waiter]);
+      this.#admit();
+    });
   }
 
-  #hasRoom(wanted: readonly Wanted<T>[]): boolean {
-    const added = wanted.filter(({ key }) => (this.#entries.get(key)?.users ?? 0) === 0);
-    return this.#used + added.reduce((sum, { bytes }) => sum + bytes, 0) <= this.#capacity;
+  /** Entries are used from the moment of their admission, so that the next candidate finds less room. */
+  #admit(): void {
+    const used = new Map<Waiter<T>, Entry<T>[]>();
+    const { admitted } = this.#scheduler.admit((candidate, before) => {
+      for (const waiter of before) if (!used.has(waiter)) used.set(waiter, this.#use(waiter.requests));
+      return this.#hasRoom(candidate.requests) ? "now" : "later";
+    });
+    for (const waiter of admitted) waiter.admit(used.get(waiter) ?? this.#use(waiter.requests));
   }
 
-  #hold(wanted: readonly Wanted<T>[]): Entry<T>[] {
-    const held = wanted.map(({ key, bytes, read }) => {
+  #hasRoom(requests: readonly CacheRequest<T>[]): boolean {
+    const added = requests.filter(({ key }) => (this.#entries.get(key)?.users ?? 0) === 0);
+    return this.#usedBytes + added.reduce((sum, { bytes }) => sum + bytes, 0) <= this.#capacity;
+  }
+
+  #use(requests: readonly CacheRequest<T>[]): Entry<T>[] {
+    const used = requests.map(({ key, bytes, read }) => {
       const entry = this.#entries.get(key) ?? this.#add(key, bytes, read);
       // A Map remembers insertion order: moving an entry to the end makes the first one the least recently used.
       this.#entries.delete(key);
       this.#entries.set(key, entry);
-      if (entry.users === 0) this.#used += entry.bytes;
+      if (entry.users === 0) this.#usedBytes += entry.bytes;
       entry.users += 1;
       return entry;
     });
     for (const [key, entry] of this.#entries) {
-      if (this.#held <= this.#capacity) break;
+      if (this.#storedBytes <= this.#capacity) break;
       if (entry.users === 0) this.#drop(key, entry);
     }
-    return held;
+    return used;
   }
 
   #add(key: string, bytes: number, read: () => Promise<T>): Entry<T> {
     const entry: Entry<T> = { bytes, value: read(), users: 0 };
-    this.#held += bytes;
-    // The next one who wants it tries again.
+    this.#storedBytes += bytes;
+    // The next request for it reads again.
     entry.value.catch(() => this.#drop(key, entry));
     return entry;
   }
@@ -107,17 +143,15 @@ export class Shelf<T> {
   #drop(key: string, entry: Entry<T>): void {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
-    this.#held -= entry.bytes;
+    this.#storedBytes -= entry.bytes;
   }
 
-  #release(entries: readonly Entry<T>[]): void {
+  #release(waiter: Waiter<T>, entries: readonly Entry<T>[]): void {
     for (const entry of entries) {
       entry.users -= 1;
-      if (entry.users === 0) this.#used -= entry.bytes;
+      if (entry.users === 0) this.#usedBytes -= entry.bytes;
     }
-    for (let next = this.#waiting[0]; next !== undefined && this.#hasRoom(next.wanted); next = this.#waiting[0]) {
-      this.#waiting.shift();
-      next.grant(this.#hold(next.wanted));
-    }
+    this.#scheduler.remove(waiter);
+    this.#admit();
   }
 }

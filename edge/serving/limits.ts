@@ -1,6 +1,6 @@
-import { type CanonicalDelta, canonicalTensors } from "../../shared/delta/canonical.ts";
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
-import { TrimtabError } from "../../shared/errors.ts";
+import { canonicalTensors } from "../../shared/delta/serving-file.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
@@ -21,11 +21,16 @@ export interface ServingLimits {
   readonly bytes: number;
 }
 
-/** What may wait for a model at each of its doors: sequences for a slot, requests for room for their deltas. */
-export const MAX_WAITING = 256;
+/** Rows that may wait for a model, and requests that may wait for room for their deltas: of one tenant, and of all. */
+export const MAX_WAITING_OF_TENANT = 256;
+export const MAX_WAITING = 2048;
 
-export function tooManyWait(): TrimtabError {
-  return new TrimtabError("capacity_exceeded", "too many requests wait for this model; try again in a moment");
+/**
+ * Rows that one tenant may hold at a time: all but an eighth of them, so that another tenant's request is admitted at once,
+ * however many of the first one's wait. Until then the prompts of earlier requests lie there.
+ */
+export function tenantQuota(slots: number): number {
+  return Math.max(1, slots - Math.ceil(slots / 8));
 }
 
 /** Bytes of JavaScript's memory for deltas, beside the heap: 16 MiB beside one of 96, in an isolate of 128. */
@@ -38,11 +43,11 @@ export type ServingDemand = Readonly<Record<keyof ServingLimits, number>>;
 
 /** Throws `capacity_exceeded` where the base itself does not fit the heap. */
 export function servingLimits(config: ModelConfig, heapLimitBytes: number): ServingLimits {
-  const { arenaNumbers, capacity } = planMemory(config, heapLimitBytes);
+  const { arenaFloats, capacity } = planMemory(config, heapLimitBytes);
   const { factors, bottlenecks } = columnSizes(config);
   return {
-    rank: Math.floor(arenaNumbers / factors),
-    columns: Math.floor(arenaNumbers / bottlenecks),
+    rank: Math.floor(arenaFloats / factors),
+    columns: Math.floor(arenaFloats / bottlenecks),
     positions: Math.max(0, capacity - 2),
     bytes: deltaRoom(heapLimitBytes),
   };

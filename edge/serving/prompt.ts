@@ -5,21 +5,22 @@ import type { ServedModel } from "./served-model.ts";
 type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity">;
 
 /**
- * Characters per token of context that a text may have. No writing comes near it; a megabyte of letters without a space takes the
- * tokenizer seconds, in which nobody else's stream moves, only to find that it is too long.
+ * Characters that a text may have for each token of context. No writing comes near it, but the tokenizer would take seconds
+ * over a megabyte of letters without a space, and every other stream would stand still meanwhile.
  */
 const MAX_CHARACTERS_PER_TOKEN = 32;
 
 /**
  * Token ids of each prompt. Control tokens come from the chat template alone; in what a person wrote they are plain text.
- * `turn` lets others get on between two prompts. Throws `invalid_request` for an empty prompt or a token id outside the
- * vocabulary, `context_length_exceeded` for a text that cannot fit, `invalid_model` where the tokenizer has more tokens than the
- * model and the text is made of them.
+ * Yields to the event loop between two prompts.
+ *
+ * Throws `invalid_request` for an empty prompt or a token id outside the vocabulary, `context_length_exceeded` for a text that
+ * cannot fit, `invalid_model` where the tokenizer gives the text a token that the model does not have.
  */
 export async function encodePrompts(
   model: PromptModel,
   prompt: GeneratePrompt,
-  turn: () => Promise<void>,
+  yieldToEventLoop: () => Promise<void>,
 ): Promise<number[][]> {
   if (prompt.kind === "chat") {
     requireLength(
@@ -27,11 +28,12 @@ export async function encodePrompts(
       prompt.messages.reduce((sum, { content }) => sum + content.length, 0),
       "messages",
     );
-    return [known(model, model.template().encodePrompt(prompt.messages.map((message) => ({ ...message }))))];
+    const ids = model.template().encodePrompt(prompt.messages.map((message) => ({ ...message })));
+    return [requireInVocabulary(model, ids)];
   }
   const all: number[][] = [];
   for (const text of prompt.prompts) {
-    if (all.length > 0) await turn();
+    if (all.length > 0) await yieldToEventLoop();
     all.push(typeof text === "string" ? encodeText(model, text) : checkIds(model, text));
   }
   return all;
@@ -40,8 +42,8 @@ export async function encodePrompts(
 function encodeText(model: PromptModel, text: string): number[] {
   requireLength(model, text.length, "prompt");
   const ids = [...model.tokenizer.prefix, ...model.tokenizer.encode(text)];
-  if (ids.length === 0) throw empty();
-  return known(model, ids);
+  if (ids.length === 0) throw emptyPrompt();
+  return requireInVocabulary(model, ids);
 }
 
 function checkIds({ config: { vocabSize } }: PromptModel, ids: readonly number[]): number[] {
@@ -51,18 +53,18 @@ function checkIds({ config: { vocabSize } }: PromptModel, ids: readonly number[]
       param: "prompt",
     });
   }
-  if (ids.length === 0) throw empty();
+  if (ids.length === 0) throw emptyPrompt();
   return [...ids];
 }
 
-function empty(): TrimtabError {
+function emptyPrompt(): TrimtabError {
   return new TrimtabError("invalid_request", "the prompt is empty; this model needs at least one token to continue", {
     param: "prompt",
   });
 }
 
-/** A token that the embedding does not have would end the batch of everybody. */
-function known({ config: { vocabSize } }: PromptModel, ids: number[]): number[] {
+/** A token that the embedding lacks would end the batch for everybody. */
+function requireInVocabulary({ config: { vocabSize } }: PromptModel, ids: number[]): number[] {
   const unknown = ids.find((id) => id >= vocabSize);
   if (unknown === undefined) return ids;
   throw new TrimtabError(
@@ -71,7 +73,7 @@ function known({ config: { vocabSize } }: PromptModel, ids: number[]): number[] 
   );
 }
 
-function requireLength({ capacity }: PromptModel, characters: number, param: TokenWish["param"]): void {
+function requireLength({ capacity }: PromptModel, characters: number, param: TokenDemand["param"]): void {
   if (characters <= MAX_CHARACTERS_PER_TOKEN * capacity) return;
   throw new TrimtabError(
     "context_length_exceeded",
@@ -80,28 +82,28 @@ function requireLength({ capacity }: PromptModel, characters: number, param: Tok
   );
 }
 
-export interface TokenWish {
+export interface TokenDemand {
   /** null: as many as there is room for. */
   readonly requested: number | null;
   /** The request's field that holds the prompt. */
   readonly param: "messages" | "prompt";
-  /** Positions of the context that the request's deltas fill. */
-  readonly lead: number;
+  /** Positions before the prompt that the request's deltas fill. */
+  readonly positionsBefore: number;
 }
 
 /**
- * How many tokens may follow a prompt. Throws `context_length_exceeded` when the prompt and what the deltas put before it leave
- * no room, or less than was asked for.
+ * How many tokens may follow a prompt. Throws `context_length_exceeded` when the prompt and the positions before it leave no
+ * room, or less than the request asks for.
  */
 export function tokenLimit(
   model: Pick<PromptModel, "capacity">,
   promptTokens: number,
-  { requested, param, lead }: TokenWish,
+  { requested, param, positionsBefore }: TokenDemand,
 ): number {
-  const room = model.capacity - lead - promptTokens;
+  const room = model.capacity - positionsBefore - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? room;
   const wanted = requested === null ? "" : ` and ${requested} were asked for after it`;
-  const taken = lead === 0 ? "" : `, of which the deltas take ${lead}`;
+  const taken = positionsBefore === 0 ? "" : `, of which the deltas take ${positionsBefore}`;
   throw new TrimtabError(
     "context_length_exceeded",
     `this model's context is ${model.capacity} tokens${taken}, but the prompt has ${promptTokens}${wanted}; shorten the prompt` +

@@ -6,6 +6,7 @@
  */
 
 import type { GenerateEvent } from "../../shared/decode/events.ts";
+import type { DecodeSettings } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
@@ -36,9 +37,8 @@ export type GeneratePrompt =
   | { readonly kind: "text"; readonly prompts: readonly (string | readonly number[])[] };
 
 export interface Sampling {
-  /** 0 is greedy. */
-  readonly temperature: number;
-  readonly topP: number;
+  /** How each next token is chosen. */
+  readonly settings: DecodeSettings;
   /** null: a random one. */
   readonly seed: number | null;
   /** Per choice; null: until the context is full. */
@@ -47,10 +47,6 @@ export interface Sampling {
   readonly stop: readonly string[];
   /** Choices per prompt; choice `p * n + i` is the i-th of prompt p. */
   readonly n: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  /** Pairs of token id and what is added to its logit, −100 to 100. */
-  readonly logitBias: readonly (readonly [number, number])[];
   /** Alternatives reported per token; null: no log-probabilities at all. */
   readonly topLogprobs: number | null;
 }

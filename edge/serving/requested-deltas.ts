@@ -31,7 +31,7 @@ export function requestedDeltas(
 ): RowDeltas {
   const named = asked.filter(({ weight }) => weight !== 0);
   for (const [kind, what] of LEADS) {
-    const [first, second] = named.filter(({ delta }) => delta.rest[kind] !== undefined);
+    const [first, second] = named.filter(({ delta }) => delta.nonColumnParts[kind] !== undefined);
     if (first !== undefined && second !== undefined) {
       throw refusal(`the deltas ${first.id} and ${second.id} both put ${what} before the text; ask for one of them`);
     }
@@ -41,7 +41,7 @@ export function requestedDeltas(
     }
   }
   for (const [end, what] of ENDS) {
-    const rank = named.reduce((sum, { delta: { ends } }) => sum + (ends[end]?.b?.shape[0] ?? 0), 0);
+    const rank = named.reduce((sum, { delta: { outerLayers } }) => sum + (outerLayers[end]?.b?.shape[0] ?? 0), 0);
     if (rank > endRank) {
       const most = `but this model serves at most ${endRank} there`;
       throw refusal(`the request's deltas change ${what} with a rank of ${rank} together, ${most}; ask for fewer`);

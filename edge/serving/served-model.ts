@@ -1,4 +1,4 @@
-import { decodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
@@ -15,9 +15,10 @@ import { RowVectors } from "../runtime/row-vectors.ts";
 import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
 import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
-import { Shelf, type Taken } from "./delta-cache.ts";
-import { deltaRoom, megabytes } from "./limits.ts";
+import { type Acquired, DeltaCache } from "./delta-cache.ts";
+import { deltaRoom, megabytes, tenantQuota } from "./limits.ts";
 import { LoadOnce } from "./load-once.ts";
+import { yieldToEventLoop } from "./yield-to-event-loop.ts";
 
 /** Prompt tokens per prefill. 32 of them take about as long as a few decoding steps. */
 const CHUNK = 32;
@@ -37,7 +38,7 @@ export class ServedModel {
   /** How many requests use a full fine-tune, or wait for it. */
   readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
-  readonly #deltas: Shelf<ServingDelta>;
+  readonly #deltas: DeltaCache<ServingDelta>;
 
   private constructor(parts: {
     config: ModelConfig;
@@ -48,7 +49,7 @@ export class ServedModel {
     blobs: R2Bucket;
     ort: OrtModule;
     base: WeightSet;
-    deltas: Shelf<ServingDelta>;
+    deltas: DeltaCache<ServingDelta>;
   }) {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
@@ -79,11 +80,11 @@ export class ServedModel {
     const ort = await loadOrtModule({ heapLimitBytes: options.heapLimitBytes });
     const base = new WeightSet(ort, await readWeights(config, files));
     const slab = new KvSlab(ort, config, plan);
-    const arena = new DeltaArena(ort, config, { slots: plan.slots, numbers: plan.arenaNumbers });
+    const arena = new DeltaArena(ort, config, { slots: plan.slots, floats: plan.arenaFloats });
     const vectors = new RowVectors(ort, config, plan.slots);
     const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: CHUNK });
-    const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, turn });
+    const quota = tenantQuota(plan.slots);
+    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, quota, keepPrompts: true, yieldToEventLoop });
     const { capacity } = plan;
     return new ServedModel({
       config,
@@ -94,7 +95,7 @@ export class ServedModel {
       blobs,
       ort,
       base,
-      deltas: deltaShelf(deltaRoom(options.heapLimitBytes)),
+      deltas: deltaCache(deltaRoom(options.heapLimitBytes)),
     });
   }
 
@@ -137,13 +138,13 @@ export class ServedModel {
    * Throws `invalid_request` for more than there ever is room for, `capacity_exceeded` where too many requests wait,
    * `corrupt_blob` and `invalid_delta` for what is stored wrongly.
    */
-  async deltas(tenant: string, folders: readonly StoredFolder[]): Promise<Taken<ServingDelta>> {
-    const wanted = folders.map((folder) => {
+  async deltas(tenant: string, folders: readonly StoredFolder[]): Promise<Acquired<ServingDelta>> {
+    const requests = folders.map((folder) => {
       const key = `${tenant}/${folder.digest}`;
       const { bytes } = folder.files.find(({ name }) => name === SERVING_FILE) ?? { bytes: 0 };
       return { key, bytes, read: () => this.#readDelta(key, folder) };
     });
-    return this.#deltas.take(wanted);
+    return this.#deltas.acquire(tenant, requests);
   }
 
   async #readDelta(key: string, folder: StoredFolder): Promise<ServingDelta> {
@@ -163,8 +164,8 @@ export class ServedModel {
   }
 }
 
-function deltaShelf(capacity: number): Shelf<ServingDelta> {
-  return new Shelf(capacity, (bytes) => {
+function deltaCache(capacity: number): DeltaCache<ServingDelta> {
+  return new DeltaCache(capacity, (bytes) => {
     const both = `${megabytes(bytes)} MB together, but this model serves at most ${megabytes(capacity)} MB`;
     const message = `the request's deltas take ${both}; ask for fewer, or merge them with a lower rank`;
     return new TrimtabError("invalid_request", message, { param: "deltas" });

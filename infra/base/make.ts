@@ -1,6 +1,6 @@
 /**
- * Makes the embedded base again from its seed: tokenizer, pretraining, evaluation, model card. Up to two hours on two
- * cores; interrupted, it goes on from the pretraining's last checkpoint.
+ * Rebuilds the embedded base from its seed: tokenizer, pretraining, evaluation, model card. Takes up to two hours on two cores;
+ * if interrupted, it resumes from the last pretraining checkpoint.
  *
  *     npm run make:base
  */
@@ -13,7 +13,7 @@ for (const [script, ...flags] of STEPS) {
   const path = fileURLToPath(new URL(script!, import.meta.url));
   const { status } = spawnSync(process.execPath, [path, ...flags], { stdio: "inherit" });
   if (status !== 0) {
-    console.error(`${script} failed: the base is not complete`);
+    console.error(`${script} failed: the base is incomplete`);
     process.exit(status ?? 1);
   }
 }

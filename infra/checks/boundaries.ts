@@ -7,37 +7,37 @@ import { posix } from "node:path";
 import { importsOf, lineAt, type Source, scan } from "./source.ts";
 
 /**
- * What each folder may import beside itself and `shared`: folders, or single files. `edge` and `trainer` are the files
- * directly in them.
+ * What each folder may import beside itself, the files directly in `shared` and, outside of `shared`, all of its folders:
+ * folders, or single files. `shared`, `edge` and `trainer` are the files directly in them.
  */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
+  "shared/linalg": [],
+  "shared/formats": [],
+  "shared/data": ["shared/formats"],
+  "shared/graph": ["shared/formats"],
+  "shared/model": ["shared/graph", "shared/formats"],
+  "shared/decode": ["shared/model"],
+  "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
+  "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
+  "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
+  "shared/api": ["shared/peft", "shared/delta", "shared/formats"],
 
-  edge: ["edge/routes", "edge/objects", "edge/console"],
-  "edge/routes": ["edge/env.ts", "edge/objects", "edge/serving", "edge/blobs", "edge/console"],
+  edge: ["edge/routes", "edge/objects"],
+  "edge/routes": ["edge/env.ts", "edge/objects", "edge/merging", "edge/serving", "edge/blobs"],
   "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/runtime/memory-plan.ts"],
+  "edge/merging": ["edge/serving", "edge/blobs"],
   "edge/serving": ["edge/blobs", "edge/runtime"],
   "edge/blobs": ["edge/env.ts"],
   "edge/runtime": [],
-  "edge/console": [],
 
   trainer: ["trainer/service", "trainer/engines"],
-  "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data", "trainer/delta"],
-  "trainer/recipes": [
-    "trainer/loop",
-    "trainer/losses",
-    "trainer/edits",
-    "trainer/engines",
-    "trainer/data",
-    "trainer/eval",
-    "trainer/optim",
-  ],
-  "trainer/loop": ["trainer/engines", "trainer/autodiff", "trainer/passes", "trainer/optim"],
-  "trainer/eval": ["trainer/engines", "trainer/data"],
-  "trainer/losses": ["trainer/autodiff", "trainer/passes"],
-  "trainer/edits": ["trainer/autodiff", "trainer/passes"],
-  "trainer/passes": ["trainer/autodiff"],
+  "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data"],
+  "trainer/recipes": ["trainer/loop", "trainer/losses", "trainer/engines", "trainer/data", "trainer/optim"],
+  "trainer/loop": ["trainer/engines", "trainer/autodiff", "trainer/optim"],
+  "trainer/losses": ["trainer/autodiff"],
   "trainer/autodiff": [],
+  "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/optim": [],
   "trainer/data": [],
   "trainer/engines": [],
@@ -59,7 +59,12 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
 ];
 
 /** No input or output, no clock, no randomness of their own. */
-const PURE = /^(trainer\/(autodiff|passes|losses|optim)|shared\/(graph|model|formats|data|delta|peft|decode))$/;
+const PURE: ReadonlySet<string> = new Set([
+  ...Object.keys(LAYERS).filter((folder) => folder.startsWith("shared")),
+  "trainer/autodiff",
+  "trainer/losses",
+  "trainer/optim",
+]);
 const IMPURE = new RegExp(
   [
     /(?<![.\w$])(?:performance|console|process|globalThis)\s*[.(]/,
@@ -93,7 +98,7 @@ export function boundaryViolations(path: string, text: string): string[] {
     const wrong = importViolation(path, folder, allowed, specifier);
     if (wrong !== undefined) found.push(`${path}:${line}: ${wrong}`);
   }
-  if (PURE.test(pureFolderOf(path))) found.push(...impureCalls(path, source));
+  if (PURE.has(folder)) found.push(...impureCalls(path, source));
   return found;
 }
 
@@ -115,7 +120,8 @@ function importViolation(
   }
   const target = posix.normalize(posix.join(posix.dirname(path), specifier));
   const targetFolder = folderOf(target);
-  if (targetFolder === folder || targetFolder === "shared") return undefined;
+  const within = folder.startsWith("shared") ? targetFolder === "shared" : /^shared(\/|$)/.test(targetFolder);
+  if (targetFolder === folder || within) return undefined;
   if (allowed.some((place) => place === target || place === targetFolder || targetFolder.startsWith(`${place}/`))) {
     return undefined;
   }
@@ -131,10 +137,18 @@ function impureCalls(path: string, { code }: Source): string[] {
 
 /** `shared`, `edge`, `trainer`, or the first two parts of a longer path. */
 function folderOf(path: string): string {
-  const parts = path.split("/").slice(0, -1);
-  return parts[0] === "shared" ? "shared" : parts.slice(0, 2).join("/");
+  return path.split("/").slice(0, -1).slice(0, 2).join("/");
 }
 
-function pureFolderOf(path: string): string {
-  return path.split("/").slice(0, -1).slice(0, 2).join("/");
+/**
+ * The folders and files that the tables name but that hold no source, as lines of what is wrong.
+ *
+ * @param paths of all source files, relative to the repository's root, with forward slashes
+ */
+export function missingPlaces(paths: readonly string[]): string[] {
+  const named = [...Object.keys(LAYERS), ...Object.values(LAYERS).flat(), ...PURE];
+  const present = (place: string) => paths.some((path) => path === place || path.startsWith(`${place}/`));
+  return [...new Set(named)]
+    .filter((place) => !present(place))
+    .map((place) => `infra/checks/boundaries.ts: there is no ${place}: take it out, or correct its name`);
 }

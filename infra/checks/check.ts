@@ -6,7 +6,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { boundaryViolations } from "./boundaries.ts";
+import { boundaryViolations, missingPlaces } from "./boundaries.ts";
+import { importCycles } from "./cycles.ts";
 import { sourceFiles, testFiles } from "./files.ts";
 import { countTests, type Tally } from "./tally.ts";
 import { TWIN_EXEMPTIONS } from "./twin-exemptions.ts";
@@ -31,8 +32,11 @@ const STEPS: Readonly<Record<string, () => Outcome>> = {
     ]),
   types: () => command("typescript/bin/tsc", ["--noEmit", "-p", "."]),
   "types:edge": () => command("typescript/bin/tsc", ["--noEmit", "-p", "edge"]),
-  boundaries: () =>
-    list(sourceFiles(ROOT).flatMap((path) => boundaryViolations(path, readFileSync(join(ROOT, path), "utf8")))),
+  boundaries: () => {
+    const sources = new Map(sourceFiles(ROOT).map((path) => [path, readFileSync(join(ROOT, path), "utf8")]));
+    const violations = [...sources].flatMap(([path, text]) => boundaryViolations(path, text));
+    return list([...violations, ...missingPlaces([...sources.keys()]), ...importCycles(sources)]);
+  },
   twins: () => list(missingTwins(sourceFiles(ROOT), testFiles(ROOT), TWIN_EXEMPTIONS)),
   tests,
 };

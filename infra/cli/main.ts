@@ -1,14 +1,14 @@
-/** What `trimtab` does with its arguments. Errors go to standard error, with what to do; results to standard output. */
+/** The `trimtab` command. Results go to standard output, errors to standard error. */
 import { parseArgs } from "node:util";
 import { messageOf } from "../../shared/errors.ts";
 import { peftCompare } from "./peft-compare.ts";
 
 const USAGE = `usage: trimtab peft compare [--model FOLDER] [--method JSON]... [--json]
 
-Compares parameter-efficient methods on a base without training: what each trains, stores and costs.
-  --model FOLDER   a Hugging Face folder, or its config.json; the embedded base when left out
-  --method JSON    settings such as '{"type":"lora","r":16}', or a method's name; all of them when left out
-  --json           print what POST /v1/peft/compare answers
+Compares fine-tuning methods for a base model without training: what each trains, stores and costs.
+  --model FOLDER   a Hugging Face folder or its config.json (default: the embedded base)
+  --method JSON    settings such as '{"type":"lora","r":16}', or a method's name (default: all methods)
+  --json           print the reply of POST /v1/peft/compare
 `;
 
 try {

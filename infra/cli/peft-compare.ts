@@ -11,14 +11,14 @@ import { table } from "./table.ts";
 const EMBEDDED_BASE = join(import.meta.dirname, "../base/model");
 
 export interface PeftCompareOptions {
-  /** A Hugging Face folder or its config.json; the embedded base when left out. */
+  /** A Hugging Face folder or its config.json; defaults to the embedded base. */
   readonly model?: string | undefined;
-  /** Settings as JSON, or names of methods and combinations; all methods when left out. */
+  /** Settings as JSON, or names of methods and combinations; defaults to all methods. */
   readonly method?: readonly string[] | undefined;
   readonly json: boolean;
 }
 
-/** What `trimtab peft compare` prints. Throws with what to change. */
+/** The output of `trimtab peft compare`. Throws an error that says what to change. */
 export function peftCompare({ model = EMBEDDED_BASE, method, json }: PeftCompareOptions): string {
   const config = parseModelConfig(readConfig(model));
   const settings = method?.map(parseMethod) ?? defaultSettings();
@@ -52,11 +52,12 @@ function bytes(count: number): string {
 
 function readConfig(model: string): unknown {
   const file = existsSync(model) && statSync(model).isDirectory() ? join(model, "config.json") : model;
-  if (!existsSync(file)) throw new Error(`${file} is missing; --model takes a Hugging Face folder or its config.json`);
+  if (!existsSync(file))
+    throw new Error(`${file} does not exist; --model takes a Hugging Face folder or its config.json`);
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${messageOf(error)}`);
+    throw new Error(`${file} is not valid JSON: ${messageOf(error)}`);
   }
 }
 
@@ -65,7 +66,7 @@ function parseMethod(text: string): ChosenSettings {
   try {
     return parsed(JSON.parse(text), text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new Error(`--method ${text} is not JSON: ${error.message}`);
+    if (error instanceof SyntaxError) throw new Error(`--method ${text} is not valid JSON: ${error.message}`);
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Columns of text under a head and a line, padded to their widest cell; those in `right` (counted from 0) end flush. */
+/** A text table with a header row and a rule. Columns are padded to their widest cell; those in `right` (from 0) align right. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],

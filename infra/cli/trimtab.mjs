@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `trimtab` command. Plain JavaScript, because it runs on the system's Node; it hands its arguments to the program under
- * the project's own Node 22.
+ * Launches the `trimtab` command. Plain JavaScript, because it runs on the system's Node; it passes its arguments to the
+ * program under the project's own Node 22.
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

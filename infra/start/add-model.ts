@@ -1,9 +1,9 @@
 /**
- * Adds a Hugging Face folder as a base model to a stack that is running on this state folder.
+ * Adds a Hugging Face folder as a base model to the running stack.
  *
  *     npm run add-model -- FOLDER [ID]
  *
- * ID is the folder's name unless told. PORT and TRIMTAB_STATE say which stack, as for `npm run serve`.
+ * ID defaults to the folder's name. PORT and TRIMTAB_STATE select the stack, as for `npm run serve`.
  */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -16,12 +16,14 @@ import { DEFAULT_STATE, StateFolder } from "./state-folder.ts";
 const [folder, id] = process.argv.slice(2);
 
 if (folder === undefined || !existsSync(join(folder, "config.json"))) {
-  console.error("usage: npm run add-model -- FOLDER [ID], where FOLDER holds config.json, safetensors and a tokenizer");
+  console.error(
+    "usage: npm run add-model -- FOLDER [ID], where FOLDER contains config.json, safetensors and a tokenizer",
+  );
   process.exit(2);
 }
 try {
   const { admin_token: token } = new StateFolder(process.env.TRIMTAB_STATE || DEFAULT_STATE).secrets();
-  const admin = new ApiClient({ url: `http://${HOST}:${process.env.PORT || "8787"}`, token, patience: 5 });
+  const admin = new ApiClient({ url: `http://${HOST}:${process.env.PORT || "8787"}`, token, retryForSeconds: 5 });
   const base = await addBase(admin, id ?? basename(resolve(folder)), folder);
   console.log(`${base.id} is ready: use it as \`model\` in chats, completions and fine-tuning jobs.`);
 } catch (error) {

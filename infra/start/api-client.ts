@@ -1,9 +1,9 @@
-/** Calls the API the way any client would. What fails for the moment, a server that restarts for one, is tried again. */
+/** Calls the API as any client would. Retries transient failures, such as a server that is restarting. */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { ERROR_CODES, messageOf, TrimtabError } from "../../shared/errors.ts";
 
-const Refusal = z.looseObject({
+const ErrorReply = z.looseObject({
   error: z.looseObject({ message: z.string(), code: z.enum(ERROR_CODES), param: z.string().nullable() }),
 });
 
@@ -11,8 +11,8 @@ export interface ApiClientOptions {
   readonly url: string;
   /** Bearer token. */
   readonly token: string;
-  /** Seconds during which a call is tried again. */
-  readonly patience?: number;
+  /** How long to retry a call. */
+  readonly retryForSeconds?: number;
 }
 
 type Body = string | Uint8Array<ArrayBuffer> | FormData;
@@ -24,18 +24,16 @@ interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/**
- * Every method throws `TrimtabError` with the reply's own code, message and param, or internal_error where no reply came.
- */
+/** Every method throws `TrimtabError` with the reply's code, message and param, or `internal_error` if there is no reply. */
 export class ApiClient {
   readonly #url: string;
   readonly #token: string;
-  readonly #patienceMs: number;
+  readonly #retryForMs: number;
 
-  constructor({ url, token, patience = 60 }: ApiClientOptions) {
+  constructor({ url, token, retryForSeconds = 60 }: ApiClientOptions) {
     this.#url = url;
     this.#token = token;
-    this.#patienceMs = patience * 1000;
+    this.#retryForMs = retryForSeconds * 1000;
   }
 
   async get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
@@ -57,7 +55,7 @@ export class ApiClient {
     return await this.#json({ method: "PUT", path, body: () => bytes, headers }, schema);
   }
 
-  /** Sends a dataset as `POST /v1/files` wants it. */
+  /** Uploads a dataset as the form that `POST /v1/files` expects. */
   async upload<T>(path: string, name: string, bytes: Uint8Array<ArrayBuffer>, schema: z.ZodType<T>): Promise<T> {
     const form = (): FormData => {
       const data = new FormData();
@@ -76,11 +74,11 @@ export class ApiClient {
     for await (const data of serverSentData(response.body as ReadableStream<Uint8Array<ArrayBuffer>>)) {
       if (data === "[DONE]") return;
       const event: unknown = JSON.parse(data);
-      const refusal = Refusal.safeParse(event);
-      if (refusal.success) throw errorOf(refusal.data);
+      const failure = ErrorReply.safeParse(event);
+      if (failure.success) throw errorOf(failure.data);
       yield schema.parse(event);
     }
-    throw new TrimtabError("internal_error", `The stream of ${path} broke off.`);
+    throw new TrimtabError("internal_error", `The stream from ${path} ended early.`);
   }
 
   async #json<T>(call: Call, schema: z.ZodType<T>): Promise<T> {
@@ -89,12 +87,12 @@ export class ApiClient {
   }
 
   async #call({ method, path, body, headers }: Call): Promise<Response> {
-    const deadline = performance.now() + this.#patienceMs;
+    const deadline = performance.now() + this.#retryForMs;
     const key = method === "POST" ? { "idempotency-key": randomUUID() } : {};
     for (let pause = 200; ; pause = Math.min(pause * 2, 5_000)) {
       const failure = await this.#try(method, path, body?.(), { ...headers, ...key });
       if (failure instanceof Response) return failure;
-      if (!failure.again || performance.now() + pause > deadline) throw failure.error;
+      if (!failure.isTransient || performance.now() + pause > deadline) throw failure.error;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -104,7 +102,7 @@ export class ApiClient {
     path: string,
     body: Body | undefined,
     headers: Readonly<Record<string, string>>,
-  ): Promise<Response | { readonly again: boolean; readonly error: TrimtabError }> {
+  ): Promise<Response | { readonly isTransient: boolean; readonly error: TrimtabError }> {
     let response: Response;
     let text: string;
     try {
@@ -115,26 +113,26 @@ export class ApiClient {
     } catch (cause) {
       const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
       const message = `${method} ${path} got no reply from ${this.#url}: ${messageOf(why)}`;
-      return { again: true, error: new TrimtabError("internal_error", message, { cause }) };
+      return { isTransient: true, error: new TrimtabError("internal_error", message, { cause }) };
     }
-    const again = response.status === 429 || response.status >= 500;
-    return { again, error: refusalOf(`${method} ${path}`, response.status, text) };
+    const isTransient = response.status === 429 || response.status >= 500;
+    return { isTransient, error: replyError(`${method} ${path}`, response.status, text) };
   }
 }
 
-function refusalOf(call: string, status: number, text: string): TrimtabError {
+function replyError(call: string, status: number, text: string): TrimtabError {
   try {
-    return errorOf(Refusal.parse(JSON.parse(text)));
+    return errorOf(ErrorReply.parse(JSON.parse(text)));
   } catch (cause) {
-    return new TrimtabError("internal_error", `${call} was answered ${status}: ${text.slice(0, 200)}`, { cause });
+    return new TrimtabError("internal_error", `${call} returned ${status}: ${text.slice(0, 200)}`, { cause });
   }
 }
 
-function errorOf({ error }: z.infer<typeof Refusal>): TrimtabError {
+function errorOf({ error }: z.infer<typeof ErrorReply>): TrimtabError {
   return new TrimtabError(error.code, error.message, error.param === null ? {} : { param: error.param });
 }
 
-/** The `data:` fields of a stream of server-sent events that has one line each. */
+/** The `data:` fields of a stream of server-sent events, which must be single lines. */
 export async function* serverSentData(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, void> {
   let pending = "";
   for await (const text of body.pipeThrough(new TextDecoderStream())) {

@@ -1,13 +1,13 @@
 /**
  * Derives the runtime files of `edge/runtime` from the installed onnxruntime-web package.
  *
- * Two files go to `edge/runtime/generated/`, which git ignores:
- * - `ort.wasm`: the package's threaded build with its memory import made unshared, because shared memory needs
- *   SharedArrayBuffer, which a Workers isolate is not certain to offer. Atomic instructions on unshared memory are valid
- *   WebAssembly; with one thread nothing ever waits on them.
- * - `ort-glue.mjs`: the package's Emscripten glue. Its memory and environment come from the caller, who so sets the limit,
- *   the sharedness and the library's switches; its heap grows by a few MiB at a time in place of a fifth of its size; and
- *   all that concerns Node and threads is taken out (workerd has neither, and its Node emulation misleads the glue).
+ * It writes two files to `edge/runtime/generated/`, which git ignores:
+ * - `ort.wasm`: the package's threaded build with its memory import made unshared. Shared memory needs SharedArrayBuffer, which
+ *   a Workers isolate may not offer. Atomic instructions on unshared memory are valid WebAssembly, and with one thread nothing
+ *   ever waits on them.
+ * - `ort-glue.mjs`: the package's Emscripten glue. The caller passes in the memory, which sets its limit and whether it is
+ *   shared, and the library's environment variables. The heap grows by 4 MiB at a time rather than by a fifth of its size. Code
+ *   for Node and threads is removed: workerd has neither, and its Node emulation misleads the glue.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const PACKAGE = join(ROOT, "node_modules/onnxruntime-web");
 const GENERATED = join(ROOT, "edge/runtime/generated");
 
-/** Bump when a patch below changes, so that existing checkouts build anew. */
+/** Bump when a patch below changes, so that existing checkouts rebuild. */
 const PATCH_REVISION = 2;
 
 const IMPORT_SECTION = 2;
@@ -26,7 +26,7 @@ const IMPORT_KIND = { func: 0, table: 1, memory: 2, global: 3 } as const;
 const HAS_MAXIMUM = 1;
 const SHARED_WITH_MAXIMUM = 3;
 
-/** [what it is for, the glue's text, its replacement]; each must occur exactly once. */
+/** [purpose, text in the glue, replacement]; each text must occur exactly once. */
 const GLUE_PATCHES: readonly (readonly [why: string, from: string, to: string])[] = [
   ["never Node", 'm=globalThis.process?.versions?.node&&"renderer"!=globalThis.process?.type,', "m=!1,"],
   [
@@ -51,10 +51,10 @@ const GLUE_PATCHES: readonly (readonly [why: string, from: string, to: string])[
   ["environment from the caller", "var Id={},", "var Id=h.environment??{},"],
   ["growth by 4 MiB", "c=b*(1+.2/d)", "c=b+4194304/d"],
 ];
-/** Follows the factory in the glue and starts it when loaded as a thread. */
+/** Ends the factory; the glue's code after this starts a thread. */
 const GLUE_TRAILER = "export default ortWasmThreaded;";
 
-/** The same module with every shared memory import made unshared. Throws `internal_error` when there is none. */
+/** The same module with its shared memory import made unshared. Throws `internal_error` if it has none. */
 export function unshareMemoryImport(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
   const patched = new Uint8Array(wasm);
   const flags = memoryImportFlags(patched);
@@ -68,7 +68,7 @@ export function unshareMemoryImport(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
   return patched;
 }
 
-/** The glue for workerd. Throws `internal_error`, naming the patch, when the glue's text is not what a patch expects. */
+/** The glue for workerd. Throws `internal_error`, naming the patch, if a patch does not apply exactly once. */
 export function patchGlue(source: string): string {
   let glue = source;
   for (const [why, from, to] of GLUE_PATCHES) {
@@ -81,7 +81,7 @@ export function patchGlue(source: string): string {
   return glue.slice(0, end + GLUE_TRAILER.length);
 }
 
-/** Writes the generated files unless they already stem from the installed package and these patches. */
+/** Writes the generated files unless they are up to date with the installed package and the patches. */
 export function buildWasm(): void {
   const { version } = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as { version: string };
   const stamp = `onnxruntime-web ${version}, patch ${PATCH_REVISION}\n`;
@@ -154,7 +154,7 @@ function readIfPresent(file: string): string | undefined {
   }
 }
 
-/** Replaces a file in one step: a reader, or a build that runs at the same time, never sees half of it. */
+/** Replaces a file atomically: readers and concurrent builds never see a partial file. */
 function replaceFile(file: string, content: string | Uint8Array): void {
   mkdirSync(dirname(file), { recursive: true });
   const partial = `${file}.${process.pid}.partial`;

@@ -1,4 +1,4 @@
-/** Bundles the Worker as a deployment would: `wrangler deploy --dry-run`, which reads wrangler.toml and sends nothing. */
+/** Bundles the Worker as a deployment would, with `wrangler deploy --dry-run`, which uploads nothing. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
 const TIMEOUT_MS = 120_000;
 const OPTIONS = "options.json";
 
-/** Absolute paths, and the Worker's settings as `worker-options.ts` prints them. */
+/** Absolute paths of the bundle's files, and the Worker's settings as printed by `worker-options.ts`. */
 export interface WorkerBundle {
   readonly script: string;
   readonly wasm: readonly string[];
@@ -19,9 +19,9 @@ export interface WorkerBundle {
 }
 
 /**
- * Writes the bundle into the state folder's `worker`, in place of what is there.
+ * Writes the bundle to `worker` in the state folder, replacing the previous one.
  *
- * @throws TrimtabError internal_error with wrangler's own words.
+ * @throws TrimtabError internal_error with wrangler's output.
  */
 export async function bundleWorker(state: StateFolder): Promise<void> {
   const folder = state.file("worker");
@@ -33,7 +33,7 @@ export async function bundleWorker(state: StateFolder): Promise<void> {
   writeFileSync(join(folder, OPTIONS), options);
 }
 
-/** What a bundle's folder holds. */
+/** Reads a bundle's folder. */
 export function readBundle(folder: string): WorkerBundle {
   const wasm = readdirSync(folder).filter((name) => name.endsWith(".wasm"));
   return {
@@ -44,28 +44,28 @@ export function readBundle(folder: string): WorkerBundle {
 }
 
 /**
- * Runs wrangler in the repository's root, to its end; its standard output.
+ * Runs wrangler in the repository's root and returns its standard output.
  *
- * @throws TrimtabError internal_error with wrangler's own words.
+ * @throws TrimtabError internal_error with wrangler's output.
  */
 export function runWrangler(args: readonly string[], state: StateFolder): Promise<string> {
   return node([WRANGLER, ...args], wranglerEnv(state));
 }
 
-/** Runs a program to its end; its standard output. */
+/** Runs a program and returns its standard output. */
 async function node(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, env, timeout: TIMEOUT_MS });
     return stdout;
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    throw new TrimtabError("internal_error", `The Worker could not be bundled.\n${stdout}${stderr}`.trim(), {
+    throw new TrimtabError("internal_error", `Could not bundle the Worker.\n${stdout}${stderr}`.trim(), {
       cause: error,
     });
   }
 }
 
-/** wrangler asks nothing, reports nothing, looks for no newer version and writes its logs into the state folder. */
+/** Keeps wrangler from prompting, sending metrics and checking for updates, and puts its logs in the state folder. */
 export function wranglerEnv(state: StateFolder): NodeJS.ProcessEnv {
   return {
     ...process.env,

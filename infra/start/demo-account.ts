@@ -1,9 +1,9 @@
-/** What the demonstration needs before it can train: the embedded base model, and a tenant with a key. */
+/** Sets up what the demo needs before it can train: the embedded base model, and a tenant with a key. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { BaseModel, NewKey, Tenant } from "../../shared/api/admin.ts";
-import { FILE_NAMES } from "../../shared/api/artefacts.ts";
+import { ARTEFACT_KINDS } from "../../shared/api/artefact-kinds/registry.ts";
 import { ModelList } from "../../shared/api/models.ts";
 import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -12,19 +12,18 @@ import { ApiClient } from "./api-client.ts";
 import type { StateFolder } from "./state-folder.ts";
 
 const DEMO_TENANT = "demo";
-const KEPT = "demo.json";
-const Kept = z.strictObject({ key: z.string() });
+const KEY_FILE = "demo.json";
+const SavedKey = z.strictObject({ key: z.string() });
 
 /**
- * Adds a Hugging Face folder as a base model. What was uploaded before is not sent again; a base that is already there stays as it
- * is.
+ * Adds a Hugging Face folder as a base model. Does nothing if the base is already there, and skips files uploaded earlier.
  *
- * @throws TrimtabError conflict where a base of that name has other files.
+ * @throws TrimtabError conflict if a base of that name has different files.
  */
 export async function addBase(admin: ApiClient, id: string, folder: string): Promise<BaseModel> {
   const files = await Promise.all(
     readdirSync(folder)
-      .filter((name) => FILE_NAMES.model.some((allowed) => allowed.test(name)))
+      .filter((name) => ARTEFACT_KINDS.model.fileNames.some((allowed) => allowed.test(name)))
       .sort()
       .map(async (name) => {
         const bytes = new Uint8Array(readFileSync(join(folder, name)));
@@ -35,7 +34,7 @@ export async function addBase(admin: ApiClient, id: string, folder: string): Pro
   const announced = await admin.post("/v1/admin/models", { id, files: listed }, BaseModel).catch((error) => {
     if (!(error instanceof TrimtabError && error.code === "conflict")) throw error;
     const advice = "Delete the state folder, or set TRIMTAB_STATE to another one.";
-    throw new TrimtabError("conflict", `The server has another version of ${id} than ${folder}. ${advice}`, {
+    throw new TrimtabError("conflict", `The server's version of ${id} differs from ${folder}. ${advice}`, {
       cause: error,
     });
   });
@@ -48,17 +47,17 @@ export async function addBase(admin: ApiClient, id: string, folder: string): Pro
   return await admin.post(`${path}/publish`, {}, BaseModel);
 }
 
-/** The demonstration tenant's key: the one of the last run where it still works, else a new one. */
+/** The demo tenant's key: the previous run's if it still works, otherwise a new one. */
 export async function demoKey(admin: ApiClient, url: string, state: StateFolder): Promise<string> {
-  const kept = state.readJson(KEPT, Kept)?.key;
-  if (kept !== undefined && (await works(url, kept))) return kept;
+  const saved = state.readJson(KEY_FILE, SavedKey)?.key;
+  if (saved !== undefined && (await works(url, saved))) return saved;
   try {
     await admin.post("/v1/admin/tenants", { id: DEMO_TENANT }, Tenant);
   } catch (error) {
     if (!(error instanceof TrimtabError && error.code === "conflict")) throw error;
   }
   const { key } = await admin.post(`/v1/admin/tenants/${DEMO_TENANT}/keys`, { name: "npm start" }, NewKey);
-  state.writePrivateJson(KEPT, { key } satisfies z.infer<typeof Kept>);
+  state.writePrivateJson(KEY_FILE, { key } satisfies z.infer<typeof SavedKey>);
   return key;
 }
 

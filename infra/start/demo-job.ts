@@ -1,4 +1,4 @@
-/** Trains the demonstration's adapter as any client would: upload, create a job, watch it. */
+/** Trains the demo adapter as any client would: uploads files, creates a job and watches it. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
@@ -10,21 +10,21 @@ import type { TrainingProgress } from "./progress.ts";
 
 const POLL_MS = 400;
 const PAGE = 100;
-/** Tells the demonstration's own jobs from those that somebody makes with its key. */
+/** Distinguishes the demo's jobs from others created with its key. */
 const MARK = { started_by: "npm start" };
 
-/** Of an event's data, what is shown; losses are means over trained tokens, in nats. */
+/** The parts of an event's data that are shown; losses are means over target tokens, in nats. */
 const EventData = z.looseObject({
   step: z.number().optional(),
   total_steps: z.number().optional(),
   loss: z.number().optional(),
   tokens_per_second: z.number().optional(),
-  /** Before the first step and after the last, on the validation file. */
+  /** Loss on the validation file before the first step and after the last. */
   base_loss: z.number().optional(),
   tuned_loss: z.number().optional(),
 });
 
-/** With the time of its event, in Unix seconds. */
+/** Event data with the event's time in Unix seconds. */
 export interface Reported extends z.infer<typeof EventData> {
   readonly at: number;
 }
@@ -44,7 +44,7 @@ export interface JobWatcher {
 export interface TrainedModel {
   readonly model: string;
   readonly trainedTokens: number;
-  /** Of the steps alone, their median: compiling the graphs and reading the data is not in it. */
+  /** Median over the steps; excludes compiling the graphs and reading the data. */
   readonly tokensPerSecond: number;
   /** Held-out loss before the first step and after the last. */
   readonly baseLoss: number;
@@ -52,10 +52,10 @@ export interface TrainedModel {
 }
 
 /**
- * Resolves when the job has succeeded.
+ * Trains the demo adapter and resolves when the job has succeeded.
  *
- * @param request.training path of a JSONL file, as is `validation`
- * @throws TrimtabError with the job's own code and message where it failed.
+ * @param request.training path of a JSONL file, like `validation`
+ * @throws TrimtabError with the job's own message if it fails.
  */
 export async function trainDemo(client: ApiClient, request: JobRequest, watcher: JobWatcher): Promise<TrainedModel> {
   await cancelLeftOver(client, watcher.message);
@@ -75,16 +75,16 @@ export async function trainDemo(client: ApiClient, request: JobRequest, watcher:
   return await watch(client, job.id, watcher);
 }
 
-/** A demonstration that was interrupted left its job, which would be trained to its end before the new one. */
+/** Cancels the job of an interrupted demo, which would otherwise run to its end before the new one. */
 export async function cancelLeftOver(client: ApiClient, message: (line: string) => void): Promise<void> {
   const { data } = await client.get(`/v1/fine_tuning/jobs?limit=${PAGE}`, JobList);
   for (const { id, status, metadata } of data) {
     if (TERMINAL_STATUSES.includes(status) || metadata?.started_by !== MARK.started_by) continue;
     try {
       await client.post(`/v1/fine_tuning/jobs/${id}/cancel`, {}, Job);
-      message(`Cancelled the job that an interrupted run left (${id})`);
+      message(`Cancelled the job of an interrupted run (${id})`);
     } catch (error) {
-      // It has come to its end in this moment.
+      // The job has ended in the meantime.
       if (!(error instanceof TrimtabError && error.code === "conflict")) throw error;
     }
   }
@@ -99,7 +99,7 @@ async function watch(client: ApiClient, id: string, watcher: JobWatcher): Promis
   const seen = new Set<string>();
   const reported: Reported[] = [];
   for (;;) {
-    // The job before its events: when it has ended, all of them are there.
+    // Read the job before its events: once it has ended, all events are there.
     const job = await client.get(`/v1/fine_tuning/jobs/${id}`, Job);
     for (const event of await newEvents(client, id, seen)) {
       if (event.type === "message") watcher.message(event.message);
@@ -112,7 +112,7 @@ async function watch(client: ApiClient, id: string, watcher: JobWatcher): Promis
   }
 }
 
-/** Oldest first. */
+/** The events not seen yet, oldest first. */
 async function newEvents(client: ApiClient, job: string, seen: Set<string>): Promise<JobEvent[]> {
   const found: JobEvent[] = [];
   let after = "";
@@ -126,7 +126,7 @@ async function newEvents(client: ApiClient, job: string, seen: Set<string>): Pro
   }
 }
 
-/** The latest step; undefined before the first. The time left is reckoned from the whole run, evaluations included. */
+/** The latest step; undefined before the first. The time left is estimated from the whole run, including evaluations. */
 export function progressOf(reported: readonly Reported[], nowSeconds: number): TrainingProgress | undefined {
   const steps = reported.filter(({ loss }) => loss !== undefined);
   const [first, last] = [steps[0], steps.at(-1)];
@@ -139,7 +139,7 @@ export function progressOf(reported: readonly Reported[], nowSeconds: number): T
   return { step, totalSteps, loss, tokensPerSecond: medianSpeed(reported), secondsLeft };
 }
 
-/** What a finished job came to. Throws the error of one that did not succeed. */
+/** The result of a finished job. Throws the job's error if it did not succeed. */
 export function resultOf(job: Job, reported: readonly Reported[]): TrainedModel {
   if (job.status !== "succeeded" || job.fine_tuned_model === null) {
     const { code, message } = job.error ?? { code: "cancelled", message: `The job ${job.id} was cancelled.` };
@@ -159,7 +159,7 @@ export function resultOf(job: Job, reported: readonly Reported[]): TrainedModel 
   };
 }
 
-/** A job that went on elsewhere has slow steps at its start; they do not count for more than one each. */
+/** The median, because a resumed job's first steps are slow. */
 function medianSpeed(reported: readonly Reported[]): number {
   const speeds = reported.flatMap(({ tokens_per_second }) => tokens_per_second ?? []).sort((a, b) => a - b);
   return speeds[Math.floor(speeds.length / 2)] ?? 0;

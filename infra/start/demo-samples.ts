@@ -1,4 +1,4 @@
-/** Asks a model and times its answers as they stream in. */
+/** Asks a model questions and times its answers as they stream in. */
 import { ChatCompletionChunk } from "../../shared/api/chat.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ApiClient } from "./api-client.ts";
@@ -7,11 +7,11 @@ const MAX_TOKENS = 64;
 
 export interface Answers {
   readonly texts: readonly string[];
-  /** Of one stream: tokens after the first, over the time from the first to the last. */
+  /** Per stream: tokens after the first, over the time from the first to the last. */
   readonly tokensPerSecond: number;
 }
 
-/** One answer for each prompt, decoded greedily, one after another. */
+/** One answer per prompt, decoded greedily, one at a time. */
 export async function askAll(
   client: ApiClient,
   model: string,
@@ -56,6 +56,6 @@ async function ask(client: ApiClient, model: string, prompt: string, now: () => 
     last = now();
     first ??= last;
   }
-  if (tokens === undefined) throw new TrimtabError("internal_error", `The answer of ${model} came without its usage.`);
+  if (tokens === undefined) throw new TrimtabError("internal_error", `The answer from ${model} has no usage.`);
   return { text: text.trim(), tokens, milliseconds: last - (first ?? last) };
 }

@@ -1,7 +1,7 @@
 /**
  * Serves the bundled Worker in workerd: `node edge-process.ts <state folder>`, with PORT, ADMIN_TOKEN and TRAINER_TOKEN in the
- * environment. Miniflare, which `wrangler dev` itself runs on, is used directly: one workerd less, no file watching, no
- * inspector port, no look-ups on the network, and a workerd that died is back in a third of a second.
+ * environment. It uses Miniflare, which `wrangler dev` is built on, directly: one workerd process fewer, no file watching, no
+ * inspector port, no network look-ups, and a crashed workerd is back in a third of a second.
  */
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -10,7 +10,7 @@ import { HOST } from "./free-port.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Variables that the Worker may read, taken from this process's environment. */
+/** Variables that are passed from this process's environment to the Worker. */
 const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB"];
 
 async function main(state: string, port: number): Promise<void> {

@@ -1,15 +1,15 @@
 import { messageOf } from "../../shared/errors.ts";
 
-/** npm passes Ctrl-C on to a process that the terminal has already told, so two within this time are one. */
+/** On Ctrl-C both the terminal and npm send SIGINT, so two within this time count as one. */
 const ONE_KEYPRESS_MS = 1_000;
 const PARENT_EVERY_MS = 500;
 
 /**
- * Calls `stop` once when this process is asked to end, then exits: Ctrl-C, SIGTERM, a closed terminal, or the end of the npm
- * process that started it, which does not always pass signals on. A second Ctrl-C does not wait; nor does one while the
- * stack still starts: what runs by then is ended by its watchdogs.
+ * Calls `stop` once and exits on Ctrl-C, SIGTERM, a closed terminal, or the exit of the npm process that started this one (npm
+ * does not always forward signals). A second Ctrl-C exits without waiting, and so does one while the stack is starting;
+ * watchdogs then kill the child processes.
  *
- * @returns the way to end from within, with a status
+ * @returns a function that does the same from within, with an exit status
  */
 export function endWith(stop: () => Promise<void>): (status: number) => void {
   let endedAt: number | undefined;

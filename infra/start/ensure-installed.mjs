@@ -1,8 +1,8 @@
 /**
- * Installs the packages when they are missing or are not those of package-lock.json.
+ * Installs the packages if they are missing or differ from package-lock.json.
  *
- * The first step of `npm start`, `npm run serve` and `npm test`. It is plain JavaScript without dependencies, because it runs
- * on the system's Node (20 or later) before the project's own Node 22 is installed. npm's output goes to standard error:
+ * The first step of `npm start`, `npm run serve` and `npm test`. Plain JavaScript without dependencies, because it runs on the
+ * system's Node (20 or later) before the project's own Node 22 is installed. npm's output goes to standard error, because
  * standard output belongs to the command that follows.
  */
 import { spawnSync } from "node:child_process";
@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 const OLDEST_NODE = 20;
 
 /**
- * Why `npm ci` has to run for the project in `root`, or undefined where the installed packages are the locked ones. It compares
- * contents, not dates: a checkout gives package-lock.json a new date without changing it.
+ * Why `npm ci` must run for the project in `root`; undefined if the installed packages match package-lock.json. It compares
+ * contents, not dates, because a checkout changes the file's date but not its contents.
  *
  * @param {string} root
  * @returns {string | undefined}
@@ -22,14 +22,14 @@ const OLDEST_NODE = 20;
 export function whyInstall(root) {
   const locked = packagesOf(join(root, "package-lock.json"));
   if (locked === undefined) throw new Error(`${join(root, "package-lock.json")} is missing or is not JSON.`);
-  // npm writes this file last, so an installation that broke off has none.
+  // npm writes this file last, so an interrupted installation has none.
   const installed = packagesOf(join(root, "node_modules/.package-lock.json"));
   if (installed === undefined) return "no packages are installed";
   if (!existsSync(join(root, "node_modules/.bin/node"))) return "the project's own Node is missing";
   for (const [path, { version, optional }] of Object.entries(locked)) {
     if (path === "" || optional) continue;
     const found = installed[path]?.version;
-    if (found !== version) return `${path} is ${found ?? "missing"}, package-lock.json has ${version}`;
+    if (found !== version) return `${path} is ${found ?? "missing"}, but package-lock.json has ${version}`;
   }
   return undefined;
 }
@@ -47,7 +47,7 @@ function packagesOf(file) {
 }
 
 /**
- * The search path without the project's own commands: `npm ci` deletes them while it runs.
+ * PATH without the project's own commands, which `npm ci` deletes while it runs.
  *
  * @param {string} path
  * @param {string} root
@@ -63,25 +63,26 @@ export function withoutOwnCommands(path, root) {
 /** @param {string} root */
 function install(root) {
   const env = { ...process.env, PATH: withoutOwnCommands(process.env.PATH ?? "", root) };
-  // A caller's `--json` or `--silent` is not meant for this run of npm.
+  // The caller's `--json` or `--silent` is not meant for this npm process.
   for (const name of ["npm_config_json", "npm_config_loglevel", "npm_config_silent"]) delete env[name];
   const { status, error } = spawnSync("npm", ["ci"], { cwd: root, env, stdio: ["ignore", 2, 2] });
   if (status === 0) return;
-  const why = error === undefined ? `ended with status ${status}` : `could not be started (${error.message})`;
-  throw new Error(`npm ci ${why}. It needs the npm registry; run it by hand in ${root} to see why.`);
+  const why = error === undefined ? `failed with status ${status}` : `could not be started (${error.message})`;
+  throw new Error(`npm ci ${why}. It needs access to the npm registry; run it by hand in ${root} to see why.`);
 }
 
 function main() {
   const root = join(fileURLToPath(import.meta.url), "../../..");
   const major = Number(process.versions.node.split(".")[0]);
-  if (major < OLDEST_NODE) throw new Error(`Node ${OLDEST_NODE} or later is needed, this is ${process.version}.`);
+  if (major < OLDEST_NODE)
+    throw new Error(`Trimtab needs Node ${OLDEST_NODE} or later, but this is ${process.version}.`);
   const why = whyInstall(root);
   if (why === undefined) return;
   process.stderr.write(`Installing packages: ${why}.\n`);
   install(root);
   const still = whyInstall(root);
   if (still !== undefined) {
-    throw new Error(`npm ci ran, but ${still}. Its install scripts have to run: do not set ignore-scripts.`);
+    throw new Error(`npm ci ran, but ${still}. It must run install scripts: do not set ignore-scripts.`);
   }
 }
 

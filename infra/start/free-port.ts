@@ -6,16 +6,19 @@ const FIRST_PORT = 8787;
 const TRIED_PORTS = 100;
 
 /**
- * The port to serve on: the wanted one (0: any), else 8787 or the first free one after it.
+ * The port to serve on: the requested one (0: any free port), otherwise the first free one from 8787 on.
  *
- * @param wanted the variable PORT
- * @throws TrimtabError invalid_request where `wanted` is no port, conflict where it is taken.
+ * @param requested the environment variable PORT
+ * @throws TrimtabError invalid_request if `requested` is not a port, conflict if it is in use.
  */
-export async function choosePort(wanted: string | undefined): Promise<number> {
-  if (wanted !== undefined && wanted !== "") {
-    const port = Number(wanted);
-    if (!/^\d{1,5}$/.test(wanted) || port > 65_535) {
-      throw new TrimtabError("invalid_request", `PORT is ${JSON.stringify(wanted)}: set it to a number up to 65535.`);
+export async function choosePort(requested: string | undefined): Promise<number> {
+  if (requested !== undefined && requested !== "") {
+    const port = Number(requested);
+    if (!/^\d{1,5}$/.test(requested) || port > 65_535) {
+      throw new TrimtabError(
+        "invalid_request",
+        `PORT is ${JSON.stringify(requested)}: set it to a number up to 65535.`,
+      );
     }
     const free = await listenOnce(port);
     if (free !== undefined) return free;
@@ -26,11 +29,11 @@ export async function choosePort(wanted: string | undefined): Promise<number> {
   }
   throw new TrimtabError(
     "conflict",
-    `Ports ${FIRST_PORT} to ${FIRST_PORT + TRIED_PORTS - 1} are all in use. Set PORT.`,
+    `Ports ${FIRST_PORT} to ${FIRST_PORT + TRIED_PORTS - 1} are all in use. Set PORT to a free one.`,
   );
 }
 
-/** The port that could be bound; undefined where it is taken. */
+/** Binds the port briefly and returns it; undefined if it is in use. */
 function listenOnce(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

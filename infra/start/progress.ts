@@ -1,12 +1,12 @@
-/** Shows how a training job gets on: one line that is redrawn on a terminal, now and then a line of its own elsewhere. */
+/** Shows a training job's progress: one redrawn line on a terminal, a new line every few seconds elsewhere. */
 
 export interface TrainingProgress {
   readonly step: number;
   readonly totalSteps: number;
-  /** Mean over trained tokens, in nats. */
+  /** Mean over target tokens, in nats. */
   readonly loss: number;
   readonly tokensPerSecond: number;
-  /** undefined before there is anything to reckon from. */
+  /** undefined until it can be estimated. */
   readonly secondsLeft: number | undefined;
 }
 
@@ -69,7 +69,7 @@ export class ProgressDisplay {
     this.#drawn = false;
   }
 
-  /** Leaves the bar as it stands. */
+  /** Leaves the bar on the screen and moves to the next line. */
   end(): void {
     if (this.#drawn) this.#output.write("\n");
     this.#drawn = false;

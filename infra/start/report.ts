@@ -1,6 +1,6 @@
-/** What the demonstration prints when it is done. */
+/** The report that the demo prints at the end. */
 
-/** The fields of `--json`. Losses are means over the trained tokens of held-out lines, in nats. */
+/** The output of `--json`. Losses are means over the target tokens of held-out lines, in nats. */
 export interface DemoResult {
   readonly url: string;
   readonly key: string;
@@ -11,7 +11,7 @@ export interface DemoResult {
   readonly trained_tokens: number;
   readonly train_tokens_per_second: number;
   readonly decode_tokens_per_second: number;
-  /** From the start of the process to the print. */
+  /** From the start of the process to this report. */
   readonly seconds: number;
   readonly samples: readonly { readonly prompt: string; readonly base: string; readonly tuned: string }[];
 }

@@ -1,4 +1,4 @@
-/** `npm run serve`: the stack without the demonstration. PORT and TRIMTAB_STATE choose its port and its folder. */
+/** `npm run serve`: the stack without the demo. PORT and TRIMTAB_STATE set its port and state folder. */
 import { messageOf } from "../../shared/errors.ts";
 import { endWith } from "./end-with.ts";
 import { choosePort } from "./free-port.ts";
@@ -13,7 +13,7 @@ const end = endWith(async () => await stack?.stop());
 try {
   const state = new StateFolder(process.env.TRIMTAB_STATE || DEFAULT_STATE);
   stack = await startStack({ state, port: await choosePort(process.env.PORT), log });
-  log(`Trimtab serves at ${stack.url}/v1 until Ctrl-C. Its admin token is in ${state.file("secrets.json")}.`);
+  log(`Serving at ${stack.url}/v1. Press Ctrl-C to stop. The admin token is in ${state.file("secrets.json")}.`);
 } catch (error) {
   log(messageOf(error));
   end(1);

@@ -1,9 +1,9 @@
 /**
- * A child process that is kept running.
+ * A supervised child process.
  *
- * It leads a process group of its own, so that its children end with it, and a shell outside that group watches a pipe from this
- * process: when this process ends, however it ends, the pipe closes and the shell ends the group. A process that ends by
- * itself is started again, after a pause that doubles while it keeps failing.
+ * The child leads its own process group, so that its children stop with it. A shell outside the group watches a pipe from this
+ * process: however this process ends, the pipe closes and the shell kills the group. A child that exits by itself is restarted
+ * after a pause, which doubles while it keeps failing.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -16,16 +16,16 @@ export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Both outputs are appended to this file. */
   readonly logFile: string;
-  /** Milliseconds: the first pause, the longest, and how long a process must have run for the pause to start over. */
+  /** Milliseconds: the first pause, the longest pause, and the run time after which the pause resets. */
   readonly pauses?: { readonly first: number; readonly longest: number; readonly healthy: number };
-  /** Hears of every end that was not asked for. */
+  /** Called whenever the process exits by itself. */
   readonly onEnd?: (why: string, pause: number) => void;
 }
 
 const PAUSES = { first: 250, longest: 30_000, healthy: 30_000 };
 const GRACE_MS = 8_000;
 
-/** $1 is the process, and its group. Asks it to end, waits up to eight seconds, then ends the whole group. */
+/** $1 is the id of the process and its group. Sends SIGTERM, waits up to eight seconds, then kills the whole group. */
 const WATCHDOG = `
 read -r line
 if kill -s TERM "$1" 2>/dev/null; then
@@ -51,17 +51,17 @@ export class Service {
     this.#start();
   }
 
-  /** Of the process that runs now, which leads its group; undefined during a pause. */
+  /** Id of the running process and its group; undefined during a pause. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** Ends the process group at once; the process is then started again like one that ended by itself. */
+  /** Kills the process group; the process is then restarted as if it had exited by itself. */
   kill(): void {
     if (this.#child?.pid !== undefined) killGroup(this.#child.pid);
   }
 
-  /** Asks the process to end, ends its group when it is done or eight seconds are over, and resolves when nothing is left. */
+  /** Sends SIGTERM, kills the group when the process exits or after eight seconds, and resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
@@ -87,14 +87,14 @@ export class Service {
         if (child.pid !== undefined) killGroup(child.pid);
         watchdog?.kill("SIGKILL");
         resolve();
-        if (!this.#stopping) this.#startAgain(why, performance.now() - started);
+        if (!this.#stopping) this.#restart(why, performance.now() - started);
       };
       child.once("error", (error) => end(error.message));
       child.once("exit", (status, signal) => end(signal === null ? `status ${status}` : signal));
     });
   }
 
-  #startAgain(why: string, ranMs: number): void {
+  #restart(why: string, ranMs: number): void {
     if (ranMs >= this.#pauses.healthy) this.#pause = this.#pauses.first;
     const pause = this.#pause;
     this.#pause = Math.min(pause * 2, this.#pauses.longest);
@@ -108,7 +108,7 @@ function watch(pid: number): ChildProcess {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
-  // Without a shell there is no watchdog; the process itself is none the worse for it.
+  // Without a shell there is no watchdog, but the process still runs.
   watchdog.once("error", () => undefined);
   watchdog.unref();
   return watchdog;
@@ -118,6 +118,6 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL");
   } catch {
-    // Nobody of the group is left.
+    // The group is already gone.
   }
 }

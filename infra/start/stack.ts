@@ -1,4 +1,4 @@
-/** A running stack: the Worker in workerd and one trainer, both kept running, with everything they store in one folder. */
+/** A running stack: the Worker in workerd and one trainer, both supervised, with all their data in one folder. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Executor } from "../../shared/api/methods.ts";
@@ -11,28 +11,28 @@ import type { Secrets, StateFolder } from "./state-folder.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const START_TIMEOUT_MS = 60_000;
 const HEALTH_EVERY_MS = 5_000;
-/** A Worker that compiles a session or decodes a long prompt answers late; one that is silent this long hangs. */
+/** A Worker that compiles a session or prefills a long prompt answers late; one that is silent this long is stuck. */
 const SILENCE_MS = 90_000;
 
 export interface StackOptions {
   readonly state: StateFolder;
   readonly port: number;
-  /** Hears what a person watching should know. */
+  /** Called with messages for the user. */
   readonly log: (line: string) => void;
 }
 
 export interface Stack {
   readonly url: string;
   readonly secrets: Secrets;
-  /** Ends every process. */
+  /** Stops every process. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the stack and resolves when it answers. Locks the state folder until it is stopped.
+ * Starts the stack and resolves when it answers. Locks the state folder until the stack is stopped.
  *
- * @throws TrimtabError internal_error, with the end of the server's log, where the server does not come up; invalid_request
- * where TRIMTAB_EXECUTOR names none.
+ * @throws TrimtabError internal_error, with the end of the server's log, if the server does not start; invalid_request if
+ * TRIMTAB_EXECUTOR is not an executor.
  */
 export async function startStack({ state, port, log }: StackOptions): Promise<Stack> {
   checkExecutor(process.env.TRIMTAB_EXECUTOR);
@@ -41,7 +41,7 @@ export async function startStack({ state, port, log }: StackOptions): Promise<St
   let watch: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
     clearInterval(watch);
-    // The trainer before the server, to which it hands back its job and what it has learnt so far.
+    // Stop the trainer first: it still saves its job's state to the server and releases the job.
     for (const service of services.toReversed()) await service.stop();
     unlock();
   };
@@ -62,12 +62,12 @@ export async function startStack({ state, port, log }: StackOptions): Promise<St
   }
 }
 
-/** The trainer refuses it too, but in its log, and again at every start. */
-function checkExecutor(wanted: string | undefined): void {
-  if (wanted === undefined || wanted === "" || Executor.safeParse(wanted).success) return;
+/** The trainer checks this too, but would only log the error and restart forever. */
+function checkExecutor(name: string | undefined): void {
+  if (name === undefined || name === "" || Executor.safeParse(name).success) return;
   throw new TrimtabError(
     "invalid_request",
-    `TRIMTAB_EXECUTOR is ${JSON.stringify(wanted)}: set it to ${Executor.options.join(" or ")}, or leave it unset.`,
+    `TRIMTAB_EXECUTOR is ${JSON.stringify(name)}: set it to ${Executor.options.join(" or ")}, or leave it unset.`,
     { param: "TRIMTAB_EXECUTOR" },
   );
 }
@@ -91,7 +91,7 @@ function startEdge({ state, port, secrets, log }: ServiceContext & { readonly po
       TMPDIR: state.folder("tmp"),
     },
     logFile: state.logFile("server"),
-    onEnd: (why, pause) => log(`The server ended (${why}) and starts again in ${pause} ms.`),
+    onEnd: (why, pause) => log(`The server exited (${why}). Restarting in ${pause} ms.`),
   });
 }
 
@@ -109,7 +109,7 @@ function startTrainer({ state, url, secrets, log }: ServiceContext & { readonly 
     },
     logFile,
     onEnd: (why, pause) =>
-      log(`The trainer ended (${why}) and starts again in ${pause} ms. The end of ${logFile}:\n${endOf(logFile, 1)}`),
+      log(`The trainer exited (${why}). Restarting in ${pause} ms. Last line of ${logFile}:\n${endOf(logFile, 1)}`),
   });
 }
 
@@ -122,10 +122,10 @@ async function untilHealthy(url: string, state: StateFolder, edge: Service): Pro
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const file = state.logFile("server");
-  throw new TrimtabError("internal_error", `The server does not come up. The end of ${file}:\n${endOf(file)}`);
+  throw new TrimtabError("internal_error", `The server did not start. Last lines of ${file}:\n${endOf(file)}`);
 }
 
-/** Ends a server that has not answered for a long time; it is then started again. */
+/** Restarts a server that has not answered for a long time. */
 function watchHealth(url: string, edge: Service, log: (line: string) => void): NodeJS.Timeout {
   let answered = performance.now();
   let asking = false;
@@ -135,7 +135,7 @@ function watchHealth(url: string, edge: Service, log: (line: string) => void): N
     if (await isHealthy(url, SILENCE_MS / 3)) answered = performance.now();
     asking = false;
     if (performance.now() - answered < SILENCE_MS) return;
-    log("The server does not answer any more and is started again.");
+    log("The server has stopped answering. Restarting it.");
     answered = performance.now();
     edge.kill();
   }, HEALTH_EVERY_MS);
@@ -154,6 +154,6 @@ async function isHealthy(url: string, timeoutMs: number): Promise<boolean> {
 }
 
 function endOf(file: string, lines = 25): string {
-  if (!existsSync(file)) return "(there is no log)";
+  if (!existsSync(file)) return "(no log)";
   return readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
 }

@@ -1,9 +1,9 @@
 /**
- * `npm start`: the main job from end to end. Starts the stack, adds the embedded base model, trains a LoRA adapter on the bundled
- * dataset over HTTP, shows what the base and the tuned model answer, and keeps serving until Ctrl-C.
+ * `npm start`: the demo from end to end. Starts the stack, adds the embedded base model, trains a LoRA adapter on the bundled
+ * dataset over HTTP, compares the base's answers with the tuned model's, and keeps serving until Ctrl-C.
  *
- * `--once` ends after the print. `--json` also prints the result as one line of JSON on standard output; everything else
- * then goes to standard error. PORT and TRIMTAB_STATE choose the port and the state folder.
+ * `--once` exits after the report. `--json` also prints the result as one line of JSON on standard output; everything else then
+ * goes to standard error. PORT and TRIMTAB_STATE set the port and the state folder.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -36,11 +36,11 @@ function readOptions(): Options {
     const { values } = parseArgs({ options: { once: { type: "boolean" }, json: { type: "boolean" } } });
     return { once: values.once === true, json: values.json === true };
   } catch (cause) {
-    throw new TrimtabError("invalid_request", `${messageOf(cause)} There are --once and --json.`, { cause });
+    throw new TrimtabError("invalid_request", `${messageOf(cause)} The options are --once and --json.`, { cause });
   }
 }
 
-async function demonstrate(stack: Stack, state: StateFolder, display: ProgressDisplay): Promise<DemoResult> {
+async function runDemo(stack: Stack, state: StateFolder, display: ProgressDisplay): Promise<DemoResult> {
   const { url, secrets } = stack;
   display.message(`Serving at ${url}/v1`);
   const admin = new ApiClient({ url, token: secrets.admin_token });
@@ -77,7 +77,7 @@ async function demonstrate(stack: Stack, state: StateFolder, display: ProgressDi
 
 let stack: Stack | undefined;
 const end = endWith(async () => await stack?.stop());
-// A reader that went away, as in `npm start | head`, is no reason to stop serving.
+// Keep serving if a reader goes away, as in `npm start | head`.
 for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
 
 try {
@@ -87,11 +87,11 @@ try {
   const state = new StateFolder(process.env.TRIMTAB_STATE || DEFAULT_STATE);
   const port = await choosePort(process.env.PORT);
   stack = await startStack({ state, port, log: (line) => display.message(line) });
-  const result = await demonstrate(stack, state, display);
+  const result = await runDemo(stack, state, display);
   output.write(report(result));
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   if (options.once) end(0);
-  else output.write("\nServing until Ctrl-C.\n");
+  else output.write("\nStill serving. Press Ctrl-C to stop.\n");
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   end(1);

@@ -1,4 +1,4 @@
-/** The one folder that holds everything a stack keeps: storage, logs, secrets and the lock that one stack at a time holds. */
+/** The folder with all of a stack's data: storage, logs, secrets, and a lock that admits one stack at a time. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -9,7 +9,7 @@ export const DEFAULT_STATE = join(import.meta.dirname, "../../.trimtab");
 
 const LARGEST_LOG = 8 << 20;
 
-/** Raised with every change of the tables and of the files that deltas are kept in, which no stack reads as they were before. */
+/** Bump on every incompatible change to the tables or the stored delta files; there is no migration. */
 const FORMAT = 2;
 
 const Secrets = z.strictObject({ admin_token: z.string().min(32), trainer_token: z.string().min(32) });
@@ -21,7 +21,7 @@ const Lock = z.strictObject({ pid: z.int().positive() });
 export class StateFolder {
   readonly path: string;
 
-  /** Creates the folder where it is missing. */
+  /** Creates the folder if it is missing. */
   constructor(path: string) {
     this.path = resolve(path);
     mkdirSync(this.path, { recursive: true });
@@ -37,17 +37,17 @@ export class StateFolder {
     return folder;
   }
 
-  /** Where a process logs. A file that has grown too large is put aside as `.old`, over the one before it. */
+  /** Path of a process's log. A log that has grown too large is renamed to `.old`, replacing the previous one. */
   logFile(name: string): string {
     const file = join(this.folder("logs"), `${name}.log`);
     if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG) renameSync(file, `${file}.old`);
     return file;
   }
 
-  /** The tokens of this folder's server, random at the first call and the same from then on. */
+  /** The tokens of this folder's server: generated on the first call, and the same from then on. */
   secrets(): Secrets {
-    const known = this.readJson("secrets.json", Secrets);
-    if (known !== undefined) return known;
+    const existing = this.readJson("secrets.json", Secrets);
+    if (existing !== undefined) return existing;
     const token = (): string => randomBytes(32).toString("base64url");
     const secrets = { admin_token: token(), trainer_token: token() };
     this.writePrivateJson("secrets.json", secrets);
@@ -55,9 +55,9 @@ export class StateFolder {
   }
 
   /**
-   * What an earlier run kept under this name; undefined where there is nothing.
+   * Reads what an earlier run wrote under this name; undefined if there is nothing.
    *
-   * @throws TrimtabError invalid_file where the file is not what was written.
+   * @throws TrimtabError invalid_file if the file is damaged.
    */
   readJson<T>(name: string, schema: z.ZodType<T>): T | undefined {
     let text: string;
@@ -79,7 +79,7 @@ export class StateFolder {
     }
   }
 
-  /** Readable by the owner alone, and replaced in one step. */
+  /** Replaces a file atomically; only its owner can read it. */
   writePrivateJson(name: string, value: unknown): void {
     const partial = this.file(`${name}.${process.pid}.partial`);
     writeFileSync(partial, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
@@ -87,10 +87,10 @@ export class StateFolder {
   }
 
   /**
-   * Makes this process the folder's only user, until it calls the returned function or ends. Two servers over one database
-   * would damage it, and so would one that expects other tables.
+   * Gives this process exclusive use of the folder until it calls the returned function or exits. Two servers on one database
+   * would corrupt it, and so would one that expects other tables.
    *
-   * @throws TrimtabError conflict where another process has the folder, or another version of Trimtab has filled it.
+   * @throws TrimtabError conflict if another process uses the folder, or if it belongs to an incompatible version of Trimtab.
    */
   lock(): () => void {
     const holder = this.readJson("lock.json", Lock)?.pid;
@@ -107,20 +107,20 @@ export class StateFolder {
   }
 
   #requireFormat(): void {
-    // The first version did not say so.
-    const kept = this.readJson("format.json", Format)?.format ?? (existsSync(this.file("storage")) ? 1 : undefined);
-    if (kept !== undefined && kept !== FORMAT) {
+    // Format 1 did not record its number.
+    const found = this.readJson("format.json", Format)?.format ?? (existsSync(this.file("storage")) ? 1 : undefined);
+    if (found !== undefined && found !== FORMAT) {
       throw new TrimtabError(
         "conflict",
-        `${this.path} is in format ${kept}, and this version of Trimtab keeps format ${FORMAT}. Set TRIMTAB_STATE to another folder, or delete this one with everything in it.`,
-        { data: { format: kept } },
+        `${this.path} has format ${found}, but this version of Trimtab uses format ${FORMAT}. Set TRIMTAB_STATE to another folder, or delete this one with everything in it.`,
+        { data: { format: found } },
       );
     }
-    if (kept === undefined) this.writePrivateJson("format.json", { format: FORMAT });
+    if (found === undefined) this.writePrivateJson("format.json", { format: FORMAT });
   }
 }
 
-/** Whether a process lives and, where the system tells, is one of ours: a number is used again after its process ended. */
+/** Whether a process is running and, if the system can tell, is a Trimtab stack: process ids are reused. */
 function isStack(pid: number): boolean {
   try {
     process.kill(pid, 0);

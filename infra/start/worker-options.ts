@@ -1,6 +1,6 @@
 /**
- * Prints what wrangler.toml says, bindings, compatibility date and flags, as the JSON that Miniflare takes. A program of its own,
- * because importing wrangler takes a second and 140 MB that a server should not carry.
+ * Prints the bindings, compatibility date and flags from wrangler.toml as JSON for Miniflare. A separate program, because
+ * importing wrangler costs a second and 140 MB of memory that the server should not carry.
  */
 import { join } from "node:path";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";

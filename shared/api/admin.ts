@@ -46,7 +46,7 @@ export const Key = z
 export type Key = z.infer<typeof Key>;
 export const KeyList = listSchema(Key).meta({ id: "KeyList" });
 
-/** The only reply that ever holds the secret: the server keeps its hash. */
+/** The only response that contains the secret; the server stores only its hash. */
 export const NewKey = z.strictObject({ ...Key.shape, key: z.string() }).meta({ id: "NewKey" });
 export type NewKey = z.infer<typeof NewKey>;
 

@@ -12,7 +12,7 @@ const content = z.union([
     .max(1000),
 ]);
 
-/** A reply sent back as a message brings these along, as null. */
+/** Fields that are null in a reply, and come back when a client sends the reply as a message. */
 const echoed = {
   refusal: unsupported(),
   tool_calls: unsupported(),

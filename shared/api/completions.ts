@@ -15,13 +15,13 @@ export const CreateCompletion = z
         z.array(tokenId).min(1).max(LIMITS.jsonBody),
         z.array(z.array(tokenId).min(1)).min(1).max(LIMITS.prompts),
       ])
-      .meta({ description: "Text or token ids, one or several" }),
+      .meta({ description: "One or several prompts, as text or token ids" }),
     ...samplingFields,
     logprobs: z.int().min(0).max(LIMITS.completionLogprobs).nullish(),
     deltas: deltaField,
     steering: unsupported(),
     echo: z.literal(false, UNSUPPORTED).nullish(),
-    best_of: z.literal(1, "must be 1: choosing among several is not supported").nullish(),
+    best_of: z.literal(1, "must be 1: choosing the best of several completions is not supported").nullish(),
     suffix: unsupported(),
   })
   .meta({ id: "CreateCompletion" });
@@ -37,7 +37,7 @@ export const CompletionLogprobs = z
   .meta({ id: "CompletionLogprobs" });
 export type CompletionLogprobs = z.infer<typeof CompletionLogprobs>;
 
-/** Also each chunk of a stream, with `finish_reason` null until a choice's last. */
+/** A completion, or a chunk of a stream; in chunks, `finish_reason` is null until the last one of a choice. */
 export const CompletionObject = z
   .strictObject({
     id: z.string(),

@@ -10,7 +10,7 @@ const invalid = (status: HttpError["status"]): HttpError => ({ status, type: "in
 const server = (status: HttpError["status"]): HttpError => ({ status, type: "server_error" });
 
 /**
- * How each code looks over HTTP. SDKs retry 408, 409, 429 and 5xx, so what a retry cannot mend has another status.
+ * The HTTP form of each code. SDKs retry 408, 409, 429 and 5xx, so errors that a retry cannot fix have other statuses.
  */
 export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   invalid_request: invalid(400),
@@ -51,14 +51,14 @@ export const ErrorResponse = z
   .meta({ id: "Error" });
 export type ErrorResponse = z.infer<typeof ErrorResponse>;
 
-/** The body of an error reply. What is no `TrimtabError` is a defect: its message stays in the log. */
+/** The body of an error response. Anything but a `TrimtabError` is a bug, and its message goes only to the log. */
 export function errorResponse(error: unknown): ErrorResponse {
   const known =
     error instanceof TrimtabError
       ? error
       : new TrimtabError(
           "internal_error",
-          "The server made a mistake. Send the request again, or report its x-request-id.",
+          "The server failed unexpectedly. Retry the request, or report its x-request-id.",
         );
   const { type } = HTTP_ERRORS[known.code];
   return { error: { message: known.message, type, param: known.param ?? null, code: known.code } };

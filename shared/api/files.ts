@@ -23,7 +23,7 @@ export const FileListQuery = pageQuery().extend({
   order: z.enum(["asc", "desc"]).default("desc"),
 });
 
-/** The multipart form of an upload, for the document; the bytes are read as they stream in. */
+/** The multipart form of an upload, for the OpenAPI document only: the server reads the form as a stream. */
 export const FileUpload = z
   .strictObject({
     file: z.string().meta({ format: "binary", description: "A JSONL dataset" }),

@@ -1,8 +1,8 @@
-/** What `/v1/chat/completions` and `/v1/completions` have in common. */
+/** The common part of `/v1/chat/completions` and `/v1/completions`. */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 
-/** Fields of both requests; null is as good as absent, as in OpenAI's API. */
+/** Fields of both requests. As in OpenAI's API, null means absent. */
 export const samplingFields = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
@@ -28,7 +28,7 @@ export const samplingFields = {
 
 export const deltaWeight = z.number().min(-LIMITS.deltaWeight).max(LIMITS.deltaWeight);
 
-/** Deltas on top of `model`: W + Σ wᵢ ΔWᵢ. Ids are of deltas or of fine-tuned models. */
+/** Deltas applied to `model`: W + Σ wᵢ ΔWᵢ. Ids refer to deltas or fine-tuned models. */
 export const deltaField = z
   .array(
     z.strictObject({
@@ -40,7 +40,14 @@ export const deltaField = z
   .nullish();
 
 export const UsageCounts = z
-  .strictObject({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() })
+  .strictObject({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    total_tokens: z.int(),
+    prompt_tokens_details: z.strictObject({
+      cached_tokens: z.int().meta({ description: "Prompt tokens that an earlier request had computed" }),
+    }),
+  })
   .meta({ id: "CompletionUsage" });
 export type UsageCounts = z.infer<typeof UsageCounts>;
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 
-/** Fills `bytes` with random values and returns it: `crypto.getRandomValues` at the rim, a seeded source in tests. */
+/** Fills `bytes` with random values and returns it: `crypto.getRandomValues` in production, a seeded source in tests. */
 export type RandomBytes = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array;
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -21,7 +21,7 @@ export const ID_PREFIXES = {
 
 export type IdKind = keyof typeof ID_PREFIXES;
 
-/** Letters and digits, evenly distributed: bytes of 248 and more are drawn again, so that 62 divides what remains. */
+/** Uniformly distributed letters and digits. Bytes from 248 up are rejected, so that 62 divides the number of values. */
 export function randomText(length: number, random: RandomBytes): string {
   let text = "";
   while (text.length < length) {
@@ -36,7 +36,7 @@ export function newId(kind: IdKind, random: RandomBytes): string {
   return ID_PREFIXES[kind] + randomText(24, random);
 }
 
-/** A tenant's id is part of its keys and of its models' names, so it has neither `_` nor `:`. */
+/** A tenant's id is part of its keys and its models' names, so it must not contain `_` or `:`. */
 export const TenantId = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must be 1 to 32 lower-case letters, digits and inner dashes")
@@ -53,7 +53,7 @@ export const BaseId = z
   .refine((id) => !id.includes(".."), "must not contain `..`")
   .meta({ description: "A base model's id", example: "trimtab-base" });
 
-/** What a user calls a model, as part of its name. */
+/** The user's label for a model, which becomes part of its name. */
 export const Suffix = z
   .string()
   .min(1)
@@ -67,35 +67,36 @@ export const Digest = z
 
 const KEY = /^tt_([a-z0-9-]{1,32})_([0-9A-Za-z]{43})$/;
 
-/** An API key carries its tenant's id, so that no table of all keys exists. */
+/** An API key contains its tenant's id, so that no global table of keys is needed. */
 export function formatKey(tenant: string, secret: string): string {
   return `tt_${tenant}_${secret}`;
 }
 
-/** 43 characters of 62 are 256 bits. */
+/** 43 characters out of 62 give 256 bits. */
 export function newSecret(random: RandomBytes): string {
   return randomText(43, random);
 }
 
-/** Takes an API key apart; undefined where it is not shaped like one. */
+/** Splits an API key into its parts; undefined if it does not have the form of a key. */
 export function parseKey(key: string): { tenant: string; secret: string } | undefined {
   const match = KEY.exec(key);
   const [, tenant, secret] = match ?? [];
   return tenant === undefined || secret === undefined ? undefined : { tenant, secret };
 }
 
-/** Of a job's id, letters of 62, and of a digest, of 16: 48 bits each, so that a tenant's names do not meet by chance. */
+/** Characters of a job id (of 62) or a digest (of 16) in a name: 48 bits each, so that names do not collide by chance. */
 const SHORT_JOB = 8;
 const SHORT_DIGEST = 12;
 
 /**
- * The name under which a model answers: `ft:{base}:{tenant}:{suffix}:{id}`, with the first letters of the id of the job that
+ * The name of a fine-tuned model: `ft:{base}:{tenant}:{suffix}:{id}`, with the first characters of the id of the job that
  * made it, or of the digest of its files.
  */
 export function fineTunedName(options: { base: string; tenant: string; suffix: string | null; id: string }): string {
   const letters = Digest.safeParse(options.id).success ? SHORT_DIGEST : SHORT_JOB;
   const shortId = options.id.replace(ID_PREFIXES.job, "").slice(0, letters);
-  if (shortId.length < letters) throw new TrimtabError("invalid_request", `\`${options.id}\` is too short for an id.`);
+  if (shortId.length < letters)
+    throw new TrimtabError("invalid_request", `\`${options.id}\` is too short to be an id.`);
   return `ft:${options.base}:${options.tenant}:${options.suffix ?? ""}:${shortId}`;
 }
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { DEFAULTS, LIMITS } from "../limits.ts";
 
-/** Where a page starts and how long it is. Lists run from the newest to the oldest. */
+/** The start and length of a page. Lists are ordered from newest to oldest. */
 export function pageQuery(defaultLimit: number = DEFAULTS.listPage) {
   return z.strictObject({
-    after: z.string().min(1).max(300).optional().meta({ description: "The id after which the page starts" }),
+    after: z.string().min(1).max(300).optional().meta({ description: "The id of the last item of the previous page" }),
     limit: z.coerce.number().int().min(1).max(LIMITS.listPage).default(defaultLimit),
   });
 }
@@ -14,7 +14,7 @@ export interface Page {
   readonly limit: number;
 }
 
-/** A page of things that have an `id`. */
+/** A page of items with an `id`. */
 export interface ListOf<T> {
   readonly object: "list";
   readonly data: T[];
@@ -33,7 +33,7 @@ export function listSchema<T extends z.ZodType>(item: T) {
   });
 }
 
-/** Makes a page of up to `limit` items out of up to `limit + 1`. */
+/** Makes a page of up to `limit` items from up to `limit + 1`; the extra one only shows that there are more. */
 export function listOf<T extends { readonly id: string }>(items: readonly T[], limit: number): ListOf<T> {
   const data = items.slice(0, limit);
   return {

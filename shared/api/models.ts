@@ -9,7 +9,7 @@ export const Model = z
     created: z.int(),
     owned_by: z.string(),
     root: z.string().meta({ description: "The base model" }),
-    parent: z.string().nullable().meta({ description: "What it was made from; null for a base" }),
+    parent: z.string().nullable().meta({ description: "The model that it was made from; null for a base" }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof Model>;
@@ -23,14 +23,16 @@ export const Delta = z
     created_at: z.int(),
     model: z.string().meta({ description: "The base model that it changes" }),
     base_digest: Digest,
-    digest: Digest.meta({ description: "Of the folder; of what it computes, `manifest.json` has one" }),
+    digest: Digest.meta({
+      description: "The digest of the folder; `manifest.json` has the digest of the serving form",
+    }),
     bytes: z.int(),
-    methods: z.array(z.string()).meta({ description: "What made it, in the order of its adapters" }),
+    methods: z.array(z.string()).meta({ description: "The methods that made it, in the order of its adapters" }),
     trainable_parameters: z.int(),
     metrics: z.record(z.string(), z.number()),
-    parents: z.array(Digest).meta({ description: "Digests of the deltas that it was made from" }),
-    fine_tuning_job_id: z.string().nullable().meta({ description: "null where no job made it" }),
-    models: z.array(z.string()).meta({ description: "The model names that answer with this delta" }),
+    parents: z.array(Digest).meta({ description: "The digests of the deltas that it was made from" }),
+    fine_tuning_job_id: z.string().nullable().meta({ description: "null if no job made it" }),
+    models: z.array(z.string()).meta({ description: "The names of the models that use this delta" }),
   })
   .meta({ id: "Delta" });
 export type Delta = z.infer<typeof Delta>;

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 
-/** The message of a field or value that OpenAI's API has and this one does not; its error has the code `unsupported_parameter`. */
+/** The message for a field or value that only OpenAI's API supports. Its error code is `unsupported_parameter`. */
 export const UNSUPPORTED = "is not supported by this server; remove it";
 
-/** A field that may only be null or absent: what is not supported is refused by name, never ignored. */
+/** A field that must be null or absent. Unsupported fields are rejected by name, never ignored. */
 export function unsupported() {
   return z.null({ error: UNSUPPORTED }).optional();
 }
@@ -12,8 +12,8 @@ export function unsupported() {
 type Issue = z.core.$ZodIssue;
 
 /**
- * The error of a failed parse: invalid_request or unsupported_parameter, whose `param` names the first field that has to
- * change, as in `messages[2].content`. `value` is what was parsed.
+ * The error for a failed parse: `invalid_request` or `unsupported_parameter`. Its `param` is the first field to change, such
+ * as `messages[2].content`. `value` is the parsed value.
  */
 export function requestError(error: z.core.$ZodError, value: unknown): TrimtabError {
   const issue = error.issues[0];
@@ -27,7 +27,7 @@ function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown)
   const details = param === "" ? {} : { param };
   if (issue.code === "unrecognized_keys") {
     const field = formatPath([...path, issue.keys[0] ?? ""]);
-    return new TrimtabError("invalid_request", `Unknown field \`${field}\`: remove it or correct its name.`, {
+    return new TrimtabError("invalid_request", `Unknown field \`${field}\`; remove it or correct its name.`, {
       param: field,
     });
   }
@@ -58,7 +58,7 @@ function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown)
 const TYPES: Readonly<Record<string, string>> = {
   string: "a string",
   number: "a number",
-  int: "a whole number",
+  int: "an integer",
   boolean: "true or false",
   array: "a list",
   object: "an object",
@@ -66,7 +66,7 @@ const TYPES: Readonly<Record<string, string>> = {
   null: "null",
 };
 
-/** What an issue asks for, as the end of a sentence. A schema's own message is left as it is. */
+/** What an issue requires, phrased to end a sentence. A schema's own message is unchanged. */
 function demand(issue: Issue): string {
   if (!/^(Invalid|Too|Unrecognized)/.test(issue.message)) return issue.message;
   switch (issue.code) {
@@ -90,7 +90,7 @@ function bound(origin: string, relation: string, limit: number | bigint): string
   return origin === "array" ? `have ${relation} ${limit} entries` : `be ${relation} ${limit}`;
 }
 
-/** Reports the branch that got furthest; where none got past the value itself, what the branches wanted. */
+/** Reports the branch that got furthest, or what all branches require if none got past the value itself. */
 function unionError(
   branches: readonly (readonly Issue[])[],
   path: readonly PropertyKey[],

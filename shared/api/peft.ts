@@ -11,7 +11,7 @@ export const PeftComparisonRequest = z
       .min(1)
       .max(64)
       .optional()
-      .meta({ description: "Every method with its defaults when left out" }),
+      .meta({ description: "Defaults to every method with its default settings" }),
   })
   .meta({ id: "PeftComparisonRequest" });
 
@@ -20,19 +20,22 @@ export const PeftComparisonRow = z
     type: z.enum([...Object.keys(PEFT_METHODS), ...PRESET_TYPES]),
     config: z.record(z.string(), z.unknown()).meta({ description: "The settings, with every default filled in" }),
     trainable_parameters: z.int().nullable(),
-    delta_bytes: z.int().nullable().meta({ description: "Of the published delta, serving form included" }),
+    delta_bytes: z
+      .int()
+      .nullable()
+      .meta({ description: "The size of the published delta, including its serving form" }),
     training_peak_bytes: z.int().nullable().meta({ description: "Estimated, for a batch of 8 rows of 128 tokens" }),
     training_ms_per_token: z.number().nullable().meta({ description: "Estimated, on two CPU cores" }),
     serving_overhead: z
       .number()
       .nullable()
-      .meta({ description: "Estimated: what a decoding step of one row takes longer, 0.1 for a tenth" }),
+      .meta({ description: "Estimated relative slowdown of a decoding step of one row: 0.1 means 10% slower" }),
     mergeable: z.boolean().meta({ description: "Whether it can be folded into the base's weights" }),
     suits: z.string(),
     refused: z
       .string()
       .nullable()
-      .meta({ description: "Why the method does not fit the base; the figures are null then" }),
+      .meta({ description: "Why the method does not fit the base, in which case the figures are null" }),
   })
   .meta({ id: "PeftComparisonRow" });
 export type PeftComparisonRow = z.infer<typeof PeftComparisonRow>;

@@ -18,6 +18,7 @@
  */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { ARTEFACT_KIND_NAMES } from "./artefact-kinds/registry.ts";
 import { StoredFile } from "./artefacts.ts";
 import { Digest } from "./ids.ts";
 import { Executor, Method } from "./methods.ts";
@@ -133,7 +134,7 @@ export type ArtefactReply = z.infer<typeof ArtefactReply>;
 /** A finished folder: a delta (PEFT folder with manifest and serving form) or a whole model (Hugging Face folder). */
 export const Result = z
   .strictObject({
-    kind: z.enum(["delta", "model"]),
+    kind: z.enum(ARTEFACT_KIND_NAMES),
     digest: Digest,
     files: z.array(StoredFile).min(1).max(LIMITS.artefactFiles),
   })

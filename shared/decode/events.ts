@@ -21,7 +21,12 @@ export type GenerateEvent =
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
     }
   | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
-  /** Once, last. */
-  | { readonly type: "usage"; readonly promptTokens: number; readonly completionTokens: number }
+  /** Once, last. `cachedTokens` of the prompt's tokens were computed for an earlier request. */
+  | {
+      readonly type: "usage";
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+      readonly cachedTokens: number;
+    }
   /** Ends the stream. As the first event it becomes the HTTP status. */
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };

@@ -1,100 +1,109 @@
-/** From logits to a token: pure, so that a seeded request gives the same text alone and in any batch. */
+import { argmax } from "./logits.ts";
+import type { BatchChange, ProcessedRow, Processor, ProcessorKind, RowState } from "./processor.ts";
+import { type DecodeSettings, PROCESSORS, type ProcessorName } from "./registry.ts";
 
-export interface SamplingSettings {
-  /** 0 takes the likeliest token. */
-  readonly temperature: number;
-  /** The smallest set of likeliest tokens whose probabilities reach this sum is kept. Holtzman et al. 2020. */
-  readonly topP: number;
-  /** Subtracted once from the logit of every token generated so far. */
-  readonly presencePenalty: number;
-  /** Subtracted as often as the token was generated. */
-  readonly frequencyPenalty: number;
-  readonly logitBias: readonly (readonly [token: number, bias: number])[];
+/** A leader that is about to get its next token. */
+export interface SampleRequest {
+  readonly row: RowState;
+  readonly settings: DecodeSettings;
+  /** The model's logits [V] that follow everything so far; finite, and not changed. */
+  readonly logits: Float32Array;
+  /** The logits [V] of the row's companion with that role; left out where it has none. */
+  readonly companion?: (role: string) => Float32Array;
+  /** A number in [0, 1) that decides; not asked for when the settings are greedy. */
+  readonly uniform: () => number;
 }
 
-/**
- * Draws the next token. `logits` [V] is not changed; `counts` says how often each token was generated; `uniform` in
- * [0, 1) decides, and is not looked at when the temperature is 0. Among equal logits the lowest id wins.
- */
-export function sampleToken(
-  logits: Float32Array,
-  settings: SamplingSettings,
-  counts: ReadonlyMap<number, number>,
-  uniform: number,
-): number {
-  const adjusted = adjust(logits, settings, counts);
-  if (settings.temperature === 0) return argmax(adjusted);
-  const probabilities = softmax(adjusted, settings.temperature);
-  const candidates = nucleus(probabilities, settings.topP);
-  const mass = candidates.reduce((sum, token) => sum + probabilities[token]!, 0);
-  let rest = uniform * mass;
-  for (const token of candidates) {
-    rest -= probabilities[token]!;
-    if (rest < 0) return token;
-  }
-  return candidates.at(-1)!;
-}
-
-function adjust(logits: Float32Array, settings: SamplingSettings, counts: ReadonlyMap<number, number>): Float32Array {
-  const { presencePenalty, frequencyPenalty, logitBias } = settings;
-  const penalised = (presencePenalty !== 0 || frequencyPenalty !== 0) && counts.size > 0;
-  if (!penalised && logitBias.length === 0) return logits;
-  const adjusted = logits.slice();
-  for (const [token, bias] of logitBias) {
-    if (token < adjusted.length) adjusted[token]! += bias;
-  }
-  if (penalised) {
-    for (const [token, count] of counts) adjusted[token]! -= presencePenalty + count * frequencyPenalty;
-  }
-  return adjusted;
-}
-
-function argmax(logits: Float32Array): number {
-  let best = 0;
-  for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
-  return best;
-}
-
-function softmax(logits: Float32Array, temperature: number): Float64Array {
-  const top = logits[argmax(logits)]!;
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - top) / temperature));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
-}
-
-/** Token ids by falling probability, as many as it takes to reach `topP`; at least one. */
-function nucleus(probabilities: Float64Array, topP: number): number[] {
-  const order = Array.from(probabilities.keys());
-  if (topP >= 1) return order;
-  order.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
-  let mass = 0;
-  const size = order.findIndex((token) => {
-    mass += probabilities[token]!;
-    return mass >= topP;
-  });
-  return size < 0 ? order : order.slice(0, size + 1);
-}
-
-export interface ScoredToken {
+export interface Sample {
   readonly token: number;
-  /** Natural logarithm of the token's probability. */
+  /**
+   * Natural logarithm of the probability with which the token was drawn, after all processors; 0 when the settings are greedy.
+   * Where no processor has changed anything it is the model's own log-probability, as `scoreToken` gives it.
+   */
   readonly logprob: number;
 }
 
+const NAMES = Object.keys(PROCESSORS) as ProcessorName[];
+
 /**
- * The log-probability of `token` and of the `top` likeliest, under the model's own distribution: before temperature,
- * penalties and bias, so that it does not depend on how the token was drawn.
+ * Chooses tokens for the rows of a batch: one object for each batch, since processors keep state from step to step. Pure
+ * otherwise: a row's token depends on its own logits, settings, tokens and draws, and not on the rows beside it.
  */
-export function scoreToken(logits: Float32Array, token: number, top: number): ScoredToken & { top: ScoredToken[] } {
-  const highest = logits[argmax(logits)]!;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - highest);
-  const normaliser = highest + Math.log(sum);
-  const likeliest: number[] = [];
-  if (top > 0) {
-    const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-    likeliest.push(...order.slice(0, top));
+export class Sampler {
+  readonly #processors = new Map<ProcessorName, Processor<unknown>>(
+    NAMES.map((name) => [name, kindOf(name).create()] as const),
+  );
+  /** Scores of earlier steps, used again. */
+  readonly #scratch: Float64Array[] = [];
+
+  /** Tells the processors which rows joined, left or moved, before the next `sample`. */
+  update(change: BatchChange): void {
+    for (const processor of this.#processors.values()) processor.update?.(change);
   }
-  const score = (id: number): ScoredToken => ({ token: id, logprob: logits[id]! - normaliser });
-  return { ...score(token), top: likeliest.map(score) };
+
+  /** One token for each request, in the same order. */
+  sample(requests: readonly SampleRequest[]): Sample[] {
+    const active = requests.map(({ settings }) => NAMES.filter((name) => isActive(name, settings)));
+    const scores = requests.map(({ settings, logits }, i) =>
+      settings.greedy && active[i]!.length === 0 ? undefined : this.#scores(i, logits),
+    );
+    for (const name of NAMES) {
+      const rows = requests.flatMap((request, i) =>
+        active[i]!.includes(name) ? [processedRow(request, name, scores[i]!)] : [],
+      );
+      if (rows.length > 0) this.#processors.get(name)!.apply(rows);
+    }
+    return requests.map(({ settings, logits, uniform }, i) =>
+      settings.greedy ? { token: argmax(scores[i] ?? logits), logprob: 0 } : draw(scores[i]!, uniform()),
+    );
+  }
+
+  #scores(index: number, logits: Float32Array): Float64Array {
+    let scores = this.#scratch[index];
+    if (scores?.length !== logits.length) scores = new Float64Array(logits.length);
+    this.#scratch[index] = scores;
+    scores.set(logits);
+    return scores;
+  }
+}
+
+function isActive(name: ProcessorName, settings: DecodeSettings): boolean {
+  const own = settings[name];
+  return own !== undefined && !kindOf(name).isNeutral(own);
+}
+
+// The row of a name takes the settings of that name, which the compiler does not follow through the index.
+function kindOf(name: ProcessorName): ProcessorKind<unknown> {
+  return PROCESSORS[name] as ProcessorKind<unknown>;
+}
+
+function processedRow(
+  { row, settings, logits, companion }: SampleRequest,
+  name: ProcessorName,
+  scores: Float64Array,
+): ProcessedRow<unknown> {
+  return {
+    row,
+    settings: settings[name],
+    scores,
+    logits: (role) => (role === undefined ? logits : companion!(role)),
+  };
+}
+
+/** Walks through the tokens by id until the probabilities passed reach `uniform`. */
+function draw(scores: Float64Array, uniform: number): Sample {
+  const highest = scores[argmax(scores)]!;
+  let sum = 0;
+  for (let token = 0; token < scores.length; token++) sum += Math.exp(scores[token]! - highest);
+  const logprob = (token: number) => scores[token]! - highest - Math.log(sum);
+  let left = uniform * sum;
+  let last = 0;
+  for (let token = 0; token < scores.length; token++) {
+    const weight = Math.exp(scores[token]! - highest);
+    if (weight === 0) continue;
+    left -= weight;
+    last = token;
+    if (left < 0) break;
+  }
+  return { token: last, logprob: logprob(last) };
 }

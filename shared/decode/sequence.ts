@@ -1,13 +1,13 @@
 import type { StreamDecoder } from "../model/stream-decoder.ts";
 import type { FinishReason, GenerateEvent, TokenLogprob } from "./events.ts";
-import { type SamplingSettings, type ScoredToken, sampleToken, scoreToken } from "./sampler.ts";
+import { type ScoredToken, scoreToken } from "./logits.ts";
+import type { DecodeSettings } from "./registry.ts";
 import { StopSequences } from "./stop-sequences.ts";
 
 export interface SequenceOptions {
   /** Number of the choice in its request's answer. */
   readonly choice: number;
-  readonly prompt: readonly number[];
-  readonly sampling: SamplingSettings;
+  readonly settings: DecodeSettings;
   /** At least 1. */
   readonly maxTokens: number;
   readonly stop: readonly string[];
@@ -21,35 +21,36 @@ export interface SequenceOptions {
   readonly describe: (token: number) => Pick<TokenLogprob, "token" | "bytes">;
 }
 
-/** One text under generation: takes logits, gives events. Knows nothing of batches, slots or other sequences. */
+/** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
 export class Sequence {
-  readonly prompt: readonly number[];
+  readonly settings: DecodeSettings;
+  readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #stops: StopSequences;
   readonly #generated: number[] = [];
-  readonly #counts = new Map<number, number>();
 
   constructor(options: SequenceOptions) {
-    this.prompt = options.prompt;
+    this.settings = options.settings;
+    this.uniform = options.uniform;
     this.#options = options;
     this.#stops = new StopSequences(options.stop);
   }
 
-  get completionTokens(): number {
-    return this.#generated.length;
+  /** The tokens so far, one that ended the text included. The array grows with every `accept`. */
+  get generated(): readonly number[] {
+    return this.#generated;
   }
 
-  /** The token to decode next and its position. Only after the first `accept`. */
-  get pending(): { readonly token: number; readonly position: number } {
-    return { token: this.#generated.at(-1)!, position: this.prompt.length + this.#generated.length - 1 };
-  }
-
-  /** Draws a token from the logits [V] that follow everything so far. Ends with a `finish` event. */
-  accept(logits: Float32Array): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
-    const { choice, sampling, endTokens, maxTokens, topLogprobs } = this.#options;
-    const token = sampleToken(logits, sampling, this.#counts, sampling.temperature === 0 ? 0 : this.#options.uniform());
+  /**
+   * Takes the next token, which was drawn from `logits` [V]. Gives the events that it brings; the last one of a sequence is a
+   * `finish`.
+   */
+  accept(
+    token: number,
+    logits: Float32Array,
+  ): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
+    const { choice, endTokens, maxTokens, topLogprobs } = this.#options;
     this.#generated.push(token);
-    this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
     if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush());
 
     const { text, stopped } = this.#stops.push(this.#options.decoder.push(token));
@@ -65,8 +66,8 @@ export class Sequence {
   #finish(reason: FinishReason, tail: string): { events: GenerateEvent[]; finished: true } {
     const { choice } = this.#options;
     const { text, stopped } = this.#stops.push(tail);
-    const rest = stopped ? text : text + this.#stops.flush();
-    const events: GenerateEvent[] = rest === "" ? [] : [{ type: "token", choice, text: rest }];
+    const unsent = stopped ? text : text + this.#stops.flush();
+    const events: GenerateEvent[] = unsent === "" ? [] : [{ type: "token", choice, text: unsent }];
     return { events: [...events, { type: "finish", choice, reason: stopped ? "stop" : reason }], finished: true };
   }
 

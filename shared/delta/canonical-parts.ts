@@ -10,8 +10,8 @@ type Size = number | "any";
 type Take = (name: string, shape: readonly Size[]) => Tensor<"f32"> | undefined;
 
 /**
- * Sorts the tensors of a serving file into the parts of a delta. Throws `invalid_delta`, beginning with the file's name, for
- * a tensor that is unknown, missing beside another, of another dtype than F32, or of a shape that does not fit the model.
+ * Sorts the tensors of a serving file into the parts of a delta. Throws `invalid_delta`, naming the file, for a tensor that
+ * is unknown, missing its counterpart, not F32, or of a shape that does not fit the model.
  */
 export function readCanonicalParts(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
@@ -33,7 +33,7 @@ export function readCanonicalParts(
     }
     return f32(shape, toF32(tensor));
   };
-  /** All of the tensors, or none. */
+  /** Takes all of the tensors, or none if none is present. Throws if only some are. */
   const together = <const N extends string>(shapes: Readonly<Record<N, (first: Tensor<"f32">) => readonly Size[]>>) => {
     const names = Object.keys(shapes) as N[];
     const present = names.filter((name) => tensors.has(name));
@@ -73,7 +73,7 @@ export function readCanonicalParts(
     const flags = { fromOutput: of("from_output"), fromStream: of("from_stream"), silu: of("silu") };
     for (const [name, { data }] of Object.entries(flags)) {
       if (!data.every((flag) => flag === 0 || flag === 1))
-        throw refuse(`has flags of ${path} (${name}) other than 0 and 1`);
+        throw refuse(`has flags for ${path} (${name}) other than 0 and 1`);
     }
     const biases = { downBias: of("down_bias"), upBias: of("up_bias") };
     bottlenecks.set(path, { down: of("down"), up: of("up"), ...biases, ...flags });
@@ -93,8 +93,8 @@ export function readCanonicalParts(
   );
 
   const [unknown] = unread.keys();
-  if (unknown !== undefined) throw refuse(`has a tensor ${quoteName(unknown)}, which belongs to no layer of the base`);
-  if (tensors.size === 0) throw refuse("holds no tensor");
+  if (unknown !== undefined) throw refuse(`has a tensor ${quoteName(unknown)}, which matches no layer of the base`);
+  if (tensors.size === 0) throw refuse("contains no tensors");
   return {
     linears,
     bottlenecks,

@@ -6,17 +6,16 @@ import type { ModelRewrite } from "../model/rewrite.ts";
 import { f32, type Tensor } from "../tensor.ts";
 import type { CanonicalBottleneck, CanonicalDelta } from "./canonical.ts";
 
-/** Positions before the text that hold embeddings in place of tokens. */
+/** The number of positions before the text that have embeddings instead of tokens. */
 export const virtualTokens = ({ prompt }: CanonicalDelta): number => prompt?.shape[0] ?? 0;
 
-/** Positions before those, of keys and values alone. */
+/** The number of positions before those, which have only keys and values. */
 export const prefixTokens = ({ prefix }: CanonicalDelta): number => prefix?.[0]?.key.shape[0] ?? 0;
 
 /**
- * A delta as constants of a training graph: the plain statement of what the edge computes for a row that asks for it. Give
- * `trainingForward` the delta's `prefixTokens`, and every example a placeholder token for each of its `virtualTokens`.
- *
- * `positions` [B, T] i64 counts from the first placeholder.
+ * Adds a delta to a training graph as constants: a direct statement of what the edge computes for a row that uses it. Pass
+ * the delta's `prefixTokens` to `trainingForward`, and start every example with a placeholder token for each of its
+ * `virtualTokens`. `positions` [B, T] i64 counts from the first placeholder.
  */
 export function canonicalRewrite(
   b: GraphBuilder,
@@ -60,24 +59,24 @@ export function canonicalRewrite(
   };
 }
 
-/** f((y·D) ⊙ fromOutput + (x·D) ⊙ fromStream + c) U and U's own bias. */
+/** The terms f((y·D) ⊙ fromOutput + (x·D) ⊙ fromStream + c) U and u. */
 function bottleneckTerms(
   b: GraphBuilder,
   { down, downBias, up, upBias, fromOutput, fromStream, silu }: CanonicalBottleneck,
   { stream, y }: { stream: Value; y: Value },
 ): Value[] {
-  const taken = [
+  const inputs = [
     { x: y, columns: fromOutput },
     { x: stream, columns: fromStream },
   ].filter(({ columns }) => columns.data.some((flag) => flag !== 0));
-  const z = taken
+  const z = inputs
     .map(({ x, columns }) => b.matmul(x, b.constant(withColumns(down, columns))))
     .reduce((sum, term) => b.add(sum, term), b.constant(f32([1, downBias.data.length], downBias.data)));
   const isSilu = b.equal(b.constant(silu), 1);
   return [b.matmul(b.where(isSilu, b.silu(z), b.relu(z)), b.constant(up)), b.constant(upBias)];
 }
 
-/** The matrix [D, M] with zeros in the columns whose flag is 0. */
+/** The matrix [D, M] with the columns whose flag is 0 set to zero. */
 function withColumns({ shape, data }: Tensor<"f32">, flags: Tensor<"f32">): Tensor<"f32"> {
   const columns = shape[1]!;
   return f32(
@@ -86,7 +85,7 @@ function withColumns({ shape, data }: Tensor<"f32">, flags: Tensor<"f32">): Tens
   );
 }
 
-/** [B, T, D]: the prompt's rows at the first positions, `y` from there on. */
+/** [B, T, D]: the prompt's rows at the first positions, then `y`. */
 function virtualEmbeddings(
   b: GraphBuilder,
   { prompt, positions, y }: { prompt: Tensor<"f32">; positions: Value; y: Value },

@@ -1,6 +1,6 @@
 /**
- * What a delta says about itself: where it came from and what it fits. Read strictly: a field that is not known is an
- * error, so that a manifest never promises what nobody checks.
+ * The manifest of a delta: where it comes from and what it fits. Unknown fields are errors, so that a manifest never makes
+ * a claim that nobody checks.
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
@@ -12,28 +12,28 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 digest of 6
 
 export const Manifest = z.strictObject({
   format: z.literal("trimtab.delta/1"),
-  /** The base model's name, for people; what counts is its digest. */
+  /** The base model's name, for display; the digest identifies it. */
   base_model: z.string().min(1).max(256),
   base_digest: digest,
   tokenizer_digest: digest,
-  /** What made it. */
+  /** The methods that made the delta. */
   methods: z
     .array(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/))
     .min(1)
     .max(64),
   /**
-   * In what form the base's linear weights were while it was trained, under the names of transformers' BitsAndBytesConfig:
-   * what it is merged onto. Left out for the base as it is.
+   * The quantisation of the base's linear weights during training, in the fields of transformers' BitsAndBytesConfig. The
+   * delta must be merged into weights of this form. Absent for an unquantised base.
    */
   base_quantization: z
     .strictObject({ bnb_4bit_quant_type: z.literal("nf4"), bnb_4bit_use_double_quant: z.boolean() })
     .optional(),
-  /** The datasets it was trained on. */
+  /** The datasets that the delta was trained on. */
   data_digests: z.array(digest).max(64),
   metrics: z.record(z.string().max(64), z.number()),
-  /** Digests of the deltas that this one goes on from. */
+  /** The digests of the deltas that this one was made from. */
   parents: z.array(digest).max(64),
-  /** How the parents became one, their weights in their order; left out where the delta was trained. */
+  /** How the parents were merged, with their weights in the order of `parents`. Absent if the delta was trained. */
   merge: z
     .strictObject({
       method: z.string().regex(/^[a-z][a-z0-9_]{0,31}$/),
@@ -45,14 +45,14 @@ export const Manifest = z.strictObject({
     })
     .optional(),
   trainable_parameters: z.int().min(1),
-  /** Unix seconds. The job's creation, not the clock at the end: the same job makes the same bytes. */
+  /** Unix seconds. When the job was created, not when it finished, so that the same job gives the same bytes. */
   created_at: z.int().min(0),
   /** SHA-256 of the canonical serving form. */
   digest,
 });
 export type Manifest = z.infer<typeof Manifest>;
 
-/** Throws `internal_error` when the manifest would not be read again. */
+/** Throws `internal_error` for a manifest that `parseManifest` would reject. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const parsed = Manifest.safeParse(manifest);
   if (!parsed.success) {
@@ -61,7 +61,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(parsed.data, null, 2)}\n`);
 }
 
-/** Throws `invalid_delta` naming the field that is wrong. */
+/** Throws `invalid_delta`, naming the field that is wrong. */
 export function parseManifest(bytes: Uint8Array): Manifest {
   const json = parseStrictJson(new TextDecoder().decode(bytes), MANIFEST_FILE, "invalid_delta");
   const parsed = Manifest.safeParse(json);
@@ -82,7 +82,7 @@ export function requireBase(
     if (wanted === given) continue;
     throw new TrimtabError(
       "invalid_delta",
-      `the delta was made for ${manifest.base_model} with the ${what} ${wanted.slice(0, 12)}…, not for the one with ${given.slice(0, 12)}…`,
+      `the delta was made for ${manifest.base_model} with ${what} digest ${wanted.slice(0, 12)}…, but this ${what} has digest ${given.slice(0, 12)}…`,
       { data: { wanted, given } },
     );
   }

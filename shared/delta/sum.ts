@@ -8,16 +8,16 @@ export interface WeightedDelta {
 }
 
 /**
- * Σ wᵢ·deltaᵢ as one delta, exactly: low-rank factors and bottlenecks side by side with the weights in B and U, scales by
- * what they differ from 1, biases as they are.
+ * The exact sum Σ wᵢ·deltaᵢ as one delta. Low-rank factors and bottlenecks are placed side by side, with the weights in B
+ * and U; scales are summed as s − 1, and biases directly.
  *
- * Throws `invalid_delta` where the sum is not defined: two prompts or two prefixes, or one of them with a weight other than 1.
+ * Throws `invalid_delta` when the sum is undefined: two prompts, two prefixes, or either with a weight other than 1.
  */
 export function sumDeltas(terms: readonly WeightedDelta[]): CanonicalDelta {
   const [only] = terms;
   if (terms.length === 1 && only?.weight === 1) return only.delta;
-  const prompt = onlyOne(terms, "prompt", "virtual tokens");
-  const prefix = onlyOne(terms, "prefix", "a prefix");
+  const prompt = atMostOne(terms, "prompt", "virtual tokens");
+  const prefix = atMostOne(terms, "prefix", "a prefix");
   const embeddings = terms.flatMap(({ delta: { embedding }, weight }) =>
     embedding === undefined ? [] : [{ a: embedding.a, b: scaled(embedding.b, weight) }],
   );
@@ -98,7 +98,7 @@ export function sideBySide(factors: readonly { readonly a: Tensor<"f32">; readon
   return { a: columnsJoined(factors.map(({ a }) => a)), b: rowsJoined(factors.map(({ b }) => b)) };
 }
 
-/** The tensor itself where the factor is 1. */
+/** factor · tensor; the same object if the factor is 1. */
 export function scaled(tensor: Tensor<"f32">, factor: number): Tensor<"f32"> {
   return factor === 1
     ? tensor
@@ -141,20 +141,20 @@ function columnsJoined(matrices: readonly Tensor<"f32">[]): Tensor<"f32"> {
   return f32([rows, columns], result);
 }
 
-function onlyOne<K extends "prompt" | "prefix">(
+function atMostOne<K extends "prompt" | "prefix">(
   terms: readonly WeightedDelta[],
   kind: K,
   what: string,
 ): CanonicalDelta[K] | undefined {
   const found = terms.filter(({ delta }) => delta[kind] !== undefined);
   if (found.length > 1) {
-    throw new TrimtabError("invalid_delta", `${found.length} of the deltas put ${what} before the text; only one can`);
+    throw new TrimtabError("invalid_delta", `${found.length} of the deltas have ${what}; at most one can`);
   }
   const [only] = found;
   if (only !== undefined && only.weight !== 1) {
     throw new TrimtabError(
       "invalid_delta",
-      `a delta puts ${what} before the text, which has no weight: it must be 1, got ${only.weight}`,
+      `a delta with ${what} cannot be weighted: its weight must be 1, got ${only.weight}`,
     );
   }
   return only?.delta[kind];

@@ -1,8 +1,8 @@
-/** Content addresses: SHA-256 as 64 lower-case hexadecimal digits, the same in workerd, Node and the browser. */
+/** Content addresses that come out the same in workerd, Node and the browser. */
 
-/** The digest of bytes. */
+/** SHA-256 as 64 lower-case hexadecimal digits. */
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  // A view over shared memory is refused by Web Crypto; copying is cheap beside hashing.
+  // Web Crypto rejects views of shared memory; copying is cheap next to hashing.
   const input = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
   return hex(await crypto.subtle.digest("SHA-256", input));
 }
@@ -12,7 +12,7 @@ export function hex(bytes: ArrayBuffer): string {
   return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** JSON with object keys sorted and no spaces, so that equal values have equal text. Keys that hold undefined are left out. */
+/** JSON with sorted keys and no whitespace, so that equal values have equal text. Omits keys whose value is undefined. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";

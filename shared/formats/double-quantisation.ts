@@ -1,8 +1,8 @@
 import { type DynamicBlocks, dequantiseDynamic, quantiseDynamic } from "./dynamic-quantisation.ts";
 
 /**
- * QLoRA's double quantisation: the float32 scales of 4-bit blocks, less their mean, in 8 bits. It turns the half bit per
- * weight that scales of blocks of 64 cost into 0.127.
+ * QLoRA's double quantisation: the float32 scales of 4-bit blocks, minus their mean, stored in 8 bits. For blocks of 64 this
+ * cuts the cost of the scales from 0.5 to 0.127 bits per weight.
  */
 export interface QuantisedScales extends DynamicBlocks {
   /** The mean of the scales. */
@@ -18,25 +18,25 @@ export function dequantiseScales(scales: QuantisedScales): Float32Array {
   return dequantiseDynamic(scales).map((scale) => scale + scales.offset);
 }
 
-/** Lanes of an AVX2 register, running sums side by side in PyTorch's loop, and levels of its cascade. */
+/** PyTorch's summation: float32 lanes in an AVX2 register, independent accumulators, and levels of the cascade. */
 const LANES = 8;
 const STREAMS = 4;
 const LEVELS = 4;
 
 /**
- * The float32 mean in PyTorch's order of additions on one thread (`SumKernel.cpp`), because the offset's last bit depends on
- * it. With several threads PyTorch cuts more than 32,768 values into as many runs as it has threads, so there the reference
- * itself differs between machines, and this is its result for one.
+ * The float32 mean, added up in the order that single-threaded PyTorch uses (`SumKernel.cpp`): the last bit of the offset
+ * depends on that order. With several threads PyTorch splits more than 32,768 values into one run per thread, so the
+ * reference itself then differs between machines.
  */
 export function mean(values: Float32Array): number {
   if (values.length < LANES) return Math.fround(interleavedSums(values, 1)[0]! / values.length);
   const whole = values.length - (values.length % LANES);
   const lanes = interleavedSums(values.subarray(0, whole), LANES);
-  const rest = values.subarray(whole).reduce((sum, value) => Math.fround(sum + value), 0);
-  return Math.fround(lanes.reduce((sum, lane) => Math.fround(sum + lane), rest) / values.length);
+  const tail = values.subarray(whole).reduce((sum, value) => Math.fround(sum + value), 0);
+  return Math.fround(lanes.reduce((sum, lane) => Math.fround(sum + lane), tail) / values.length);
 }
 
-/** Sums of every `lanes`-th value, each taken in four streams. `values.length` is a multiple of `lanes`. */
+/** Sums every `lanes`-th value, with four accumulators per sum. `values.length` must be a multiple of `lanes`. */
 function interleavedSums(values: Float32Array, lanes: number): Float32Array {
   const width = STREAMS * lanes;
   const rows = Math.floor(values.length / width);
@@ -48,8 +48,8 @@ function interleavedSums(values: Float32Array, lanes: number): Float32Array {
 }
 
 /**
- * The sums of the columns of [rows, width]: runs of rows are summed, then runs of those sums, and so on, so that only
- * numbers of like size meet.
+ * Sums the columns of [rows, width] hierarchically: runs of rows, then runs of those sums, and so on, so that only numbers
+ * of similar magnitude are added.
  */
 function cascade(values: Float32Array, width: number): Float32Array {
   const rows = values.length / width;

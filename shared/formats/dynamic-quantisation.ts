@@ -1,20 +1,20 @@
 /**
  * 8-bit quantisation with bitsandbytes' signed dynamic map (Dettmers 2015, arXiv 1511.04561), bit for bit as its CPU kernel
- * computes it: values in blocks of 256, divided by the block's largest magnitude and replaced by the number of a near
- * entry of the map, whose entries are dense around zero. Every step rounds to float32, since the reference does.
+ * computes it: each block of 256 values is divided by its largest magnitude, and each quotient is replaced by the index of a
+ * nearby map entry. The entries are densest around zero. Every step rounds to float32, as in the reference.
  */
 export const DYNAMIC_BLOCK = 256;
 
 export interface DynamicBlocks {
-  /** Numbers of entries of `DYNAMIC_MAP`. */
+  /** Indices into `DYNAMIC_MAP`. */
   readonly codes: Uint8Array;
-  /** The largest magnitude of every block: ⌈count / 256⌉. */
+  /** The largest magnitude of each block: ⌈count / 256⌉ values. */
   readonly absmax: Float32Array;
 }
 
 /**
- * For each power of ten 10⁻⁶ … 10⁰, both signs: the middles of 2ⁱ equal parts of [0.1, 1]; then 0 and 1. Ascending; there
- * is no −1, so the map is not symmetric.
+ * ±10ⁱ⁻⁶ times the midpoints of 2ⁱ equal parts of [0.1, 1], for i = 0 … 6, plus 0 and 1, in ascending order. There is no −1,
+ * so the map is not symmetric.
  */
 export const DYNAMIC_MAP: Readonly<Float32Array> = dynamicMap();
 
@@ -24,15 +24,15 @@ function dynamicMap(): Float32Array {
     const parts = 2 ** power;
     const scale = Math.fround(10 ** (power - 6));
     for (let part = 0; part < parts; part++) {
-      const middle = Math.fround(boundary(part, parts) + boundary(part + 1, parts)) / 2;
-      const entry = Math.fround(scale * middle);
+      const midpoint = Math.fround(boundary(part, parts) + boundary(part + 1, parts)) / 2;
+      const entry = Math.fround(scale * midpoint);
       entries.push(entry, -entry);
     }
   }
   return Float32Array.from(entries).sort();
 }
 
-/** Boundary `i` of `parts` equal parts of [0.1, 1], counted from the nearer end as PyTorch's linspace does. */
+/** Boundary `i` of `parts` equal parts of [0.1, 1], computed from the nearer end as in PyTorch's linspace. */
 function boundary(i: number, parts: number): number {
   const [start, end] = [Math.fround(0.1), 1];
   const step = Math.fround(Math.fround(end - start) / parts);
@@ -40,14 +40,14 @@ function boundary(i: number, parts: number): number {
 }
 
 /**
- * The kernel looks a quotient up in a grid of 65,536 places over [−1, 1] that each hold the entry nearest to the place, the
- * lower one in a tie. So around zero, where the map is finer than the grid, the entry is not always the nearest.
+ * The kernel looks quotients up in a grid of 65,536 points over [−1, 1]. Each point holds the map entry nearest to it, the
+ * lower one in a tie. Around zero the map is finer than the grid, so a quotient does not always get its nearest entry.
  */
 const GRID = 65_535;
 let grid: Uint8Array | undefined;
 
-function placesToCodes(): Uint8Array {
-  return Uint8Array.from({ length: GRID + 1 }, (_, place) => nearestEntry(Math.fround((place * 2) / GRID - 1)));
+function gridCodes(): Uint8Array {
+  return Uint8Array.from({ length: GRID + 1 }, (_, point) => nearestEntry(Math.fround((point * 2) / GRID - 1)));
 }
 
 function nearestEntry(x: number): number {
@@ -59,20 +59,20 @@ function nearestEntry(x: number): number {
 
 /** Quantises finite `values`. */
 export function quantiseDynamic(values: Float32Array): DynamicBlocks {
-  grid ??= placesToCodes();
+  grid ??= gridCodes();
   const absmax = new Float32Array(Math.ceil(values.length / DYNAMIC_BLOCK));
   const codes = new Uint8Array(values.length);
   for (let block = 0; block < absmax.length; block++) {
     const part = values.subarray(block * DYNAMIC_BLOCK, (block + 1) * DYNAMIC_BLOCK);
     const largest = part.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
     absmax[block] = largest;
-    // A block of zeros keeps code 0: its entry is not zero, but its scale is.
+    // A block of zeros keeps code 0: that entry is not zero, but the block's scale is.
     if (largest === 0) continue;
     const inverse = Math.fround(1 / largest);
     part.forEach((value, i) => {
       const x = Math.min(1, Math.max(-1, Math.fround(value * inverse)));
-      const place = Math.fround(Math.fround(Math.fround(x + 1) * 0.5) * GRID);
-      codes[block * DYNAMIC_BLOCK + i] = grid![Math.trunc(Math.fround(place + 0.5))]!;
+      const point = Math.fround(Math.fround(Math.fround(x + 1) * 0.5) * GRID);
+      codes[block * DYNAMIC_BLOCK + i] = grid![Math.trunc(Math.fround(point + 0.5))]!;
     });
   }
   return { codes, absmax };

@@ -1,8 +1,8 @@
 /**
- * The two 16-bit float formats of weight files, converted by their bits.
+ * Conversions to and from the two 16-bit float formats of weight files.
  *
  * binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. bfloat16: the upper half of a float32. Widening is exact;
- * narrowing rounds to the nearest, ties to even, with subnormals, infinities and NaN kept as such (IEEE 754-2019, §4.3.1).
+ * narrowing rounds to nearest, ties to even, and preserves subnormals, infinities and NaN (IEEE 754-2019, §4.3.1).
  */
 
 /** The float32 values of binary16 bit patterns. */
@@ -27,7 +27,7 @@ export function widenFloat16(bits: Uint16Array): Float32Array {
   return values;
 }
 
-/** The binary16 bit patterns nearest to `values`. Beyond 65,520 in magnitude the nearest is infinity. */
+/** The binary16 bit patterns nearest to `values`. Magnitudes from 65,520 up become infinity. */
 export function narrowToFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
@@ -36,22 +36,22 @@ export function narrowToFloat16(values: Float32Array): Uint16Array {
     const magnitude = bits[index]! & 0x7fffffff;
     let half: number;
     if (magnitude > 0x7f800000) {
-      // A NaN whose payload is all in the dropped bits must not turn into infinity.
+      // Set a payload bit: a NaN whose payload lies in the dropped bits must not turn into infinity.
       half = 0x7e00 | ((magnitude >>> 13) & 0x3ff);
     } else if (magnitude >= 0x47800000) {
       half = 0x7c00;
     } else if (magnitude >= 0x38800000) {
       const rebiased = magnitude - 0x38000000;
-      // A carry out of the mantissa raises the exponent, up to infinity's: exactly the rounding wanted.
+      // A carry out of the mantissa increments the exponent, up to infinity's, which is correct rounding.
       half = (rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13;
     } else if (magnitude >= 0x33000000) {
-      // Subnormal result: shift the full mantissa to units of 2⁻²⁴.
+      // The result is subnormal: shift the full mantissa to units of 2⁻²⁴.
       const shift = 126 - (magnitude >>> 23);
       const mantissa = (magnitude & 0x7fffff) | 0x800000;
       const floor = mantissa >>> shift;
-      const rest = mantissa & ((1 << shift) - 1);
+      const remainder = mantissa & ((1 << shift) - 1);
       const tie = 1 << (shift - 1);
-      half = floor + (rest > tie || (rest === tie && (floor & 1) === 1) ? 1 : 0);
+      half = floor + (remainder > tie || (remainder === tie && (floor & 1) === 1) ? 1 : 0);
     } else {
       half = 0;
     }

@@ -1,6 +1,6 @@
 /**
- * JSON Lines: one JSON value a line, UTF-8. A byte order mark, CRLF line ends and blank lines at the end are accepted;
- * anything else that is wrong is refused with its line number, so that a file is read whole or not at all.
+ * JSON Lines: one JSON value per line, in UTF-8. A byte order mark, CRLF line endings and trailing blank lines are
+ * accepted. Any other fault is an error with its line number, so a file is read completely or not at all.
  */
 
 import { TrimtabError } from "../errors.ts";
@@ -8,7 +8,7 @@ import { joinBytes } from "./join-bytes.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 export interface JsonlOptions {
-  /** What the messages call the file; "the file" by default. */
+  /** The file's name in error messages; "the file" by default. */
   readonly name?: string;
   /** 8 MiB by default. */
   readonly maxLineBytes?: number;
@@ -22,11 +22,11 @@ export interface JsonlLine {
   readonly value: unknown;
 }
 
-/** Reads a file that comes in pieces; holds no more than one line of it. */
+/** Reads a file chunk by chunk, buffering no more than one line. */
 export interface JsonlReader {
-  /** The lines that this piece completes. Throws `invalid_file`. */
+  /** Returns the lines that this chunk completes. Throws `invalid_file`. */
   push(chunk: Uint8Array): JsonlLine[];
-  /** The last line, where no line break ends it. Throws `invalid_file` when the file held no line at all. */
+  /** Returns the last line if no line break ended it. Throws `invalid_file` when the file had no lines at all. */
   end(): JsonlLine[];
 }
 
@@ -49,13 +49,13 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
   function hold(piece: Uint8Array): void {
     pieceBytes += piece.byteLength;
     if (pieceBytes > maxLineBytes) {
-      throw refuse(lines + 1, `is longer than ${maxLineBytes} bytes; split it or leave it out`);
+      throw refuse(lines + 1, `is longer than ${maxLineBytes} bytes; split it or remove it`);
     }
     if (piece.byteLength > 0) pieces.push(piece);
   }
 
   function take(): JsonlLine[] {
-    const bytes = withoutMarks(pieces.length === 1 ? pieces[0]! : joinBytes(pieces), lines === 0);
+    const bytes = trimLine(pieces.length === 1 ? pieces[0]! : joinBytes(pieces), lines === 0);
     pieces = [];
     pieceBytes = 0;
     lines += 1;
@@ -87,7 +87,7 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
         found.push(...take());
         start = at + 1;
       }
-      // A copy: the caller may use the chunk's memory again.
+      // Copied, because the caller may reuse the chunk's memory.
       hold(chunk.slice(start));
       return found;
     },
@@ -101,7 +101,7 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
   };
 }
 
-/** Every line of a file that is in memory. Throws `invalid_file`. */
+/** Reads every line of a file in memory. Throws `invalid_file`. */
 export function* parseJsonl(bytes: Uint8Array, options: JsonlOptions = {}): Generator<JsonlLine, void, undefined> {
   const reader = createJsonlReader(options);
   const step = 1 << 20;
@@ -109,8 +109,8 @@ export function* parseJsonl(bytes: Uint8Array, options: JsonlOptions = {}): Gene
   yield* reader.end();
 }
 
-/** Without the byte order mark of a first line and the carriage return of a Windows line end. */
-function withoutMarks(line: Uint8Array, isFirst: boolean): Uint8Array {
+/** Removes a byte order mark from the first line, and the carriage return of a CRLF line ending. */
+function trimLine(line: Uint8Array, isFirst: boolean): Uint8Array {
   const start = isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf ? 3 : 0;
   const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
   return line.subarray(start, Math.max(start, end));

@@ -3,11 +3,12 @@ import { TrimtabError } from "../errors.ts";
 /**
  * NF4, the 4-bit float of QLoRA (Dettmers et al. 2023, arXiv 2305.14314), bit for bit as bitsandbytes computes it on a CPU.
  *
- * The tensor is taken flattened, as its file holds it, in blocks of 64. A block is divided by its largest magnitude, its
- * absmax, and every quotient becomes the number of the nearest of 16 levels, the quantiles of a normal distribution.
- * Two numbers share a byte, the first in the high half. Every step rounds to float32, since the reference does. Its version
- * 0.50.2 restores otherwise only where AVX-512 meets a matrix whose width is a multiple of 16 and not of 64: there it takes
- * scales of other blocks than it quantised with, and differs from itself on the flattened tensor.
+ * The flattened tensor, in the layout of its file, is split into blocks of 64. A block is divided by its largest magnitude
+ * (its absmax), and every quotient is replaced by the index of the nearest of 16 levels, which are quantiles of a normal
+ * distribution. Two indices share a byte, the first in the high half. Every step rounds to float32, as in the reference.
+ *
+ * bitsandbytes 0.50.2 dequantises differently in one case: with AVX-512, a matrix whose width is a multiple of 16 but not
+ * of 64 gets the scales of the wrong blocks, so the result also differs from its own for the flattened tensor.
  */
 export const NF4_BLOCK = 64;
 
@@ -31,30 +32,33 @@ export const NF4_LEVELS: Readonly<Float32Array> = Float32Array.of(
 );
 
 export interface Nf4Blocks {
-  /** ⌈count / 2⌉ bytes of two level numbers each; the last half of an odd count holds level 7, which is zero. */
+  /** ⌈count / 2⌉ bytes of two level indices each. With an odd count, the last half byte is level 7, which is zero. */
   readonly packed: Uint8Array;
-  /** The largest magnitude of every block: ⌈count / 64⌉. */
+  /** The largest magnitude of each block: ⌈count / 64⌉ values. */
   readonly absmax: Float32Array;
 }
 
-/** A value exactly in the middle of two levels takes the lower one. */
-const MIDDLES = NF4_LEVELS.slice(1).map((level, i) => Math.fround(level + NF4_LEVELS[i]!) / 2);
+/** Midpoints between neighbouring levels. A value exactly on a midpoint rounds to the lower level. */
+const MIDPOINTS = NF4_LEVELS.slice(1).map((level, i) => Math.fround(level + NF4_LEVELS[i]!) / 2);
 
 /**
- * [−1, 1] in bins that are narrower than the levels lie apart: how many middles lie in the bins below, and the one middle
- * that may lie in the bin itself. Weights come by the hundred million, and this is twice as fast as a search.
+ * A lookup table over [−1, 1], in bins narrower than the gaps between levels: the number of midpoints below each bin, and
+ * the midpoint inside it, if any. Twice as fast as a search, which matters for hundreds of millions of weights.
  */
 const BINS = 32;
 const binOf = (x: number): number => ((x + 1) * BINS) | 0;
-const BELOW = Uint8Array.from({ length: 2 * BINS + 1 }, (_, bin) => MIDDLES.filter((x) => binOf(x) < bin).length);
-const WITHIN = Float32Array.from(BELOW, (_, bin) => MIDDLES.find((x) => binOf(x) === bin) ?? Number.POSITIVE_INFINITY);
+const BELOW = Uint8Array.from({ length: 2 * BINS + 1 }, (_, bin) => MIDPOINTS.filter((x) => binOf(x) < bin).length);
+const WITHIN = Float32Array.from(
+  BELOW,
+  (_, bin) => MIDPOINTS.find((x) => binOf(x) === bin) ?? Number.POSITIVE_INFINITY,
+);
 
-/** What a block of zeros, or of smaller numbers, is divided by. */
+/** The smallest divisor, so that a block of zeros is not divided by zero. */
 const SMALLEST = Math.fround(1e-38);
 
 /**
- * Quantises `values`, from the one numbered `offset` on where they are a part of a tensor. Throws `non_finite` with the number
- * of one that is NaN or infinite: its block would have no scale.
+ * Quantises `values`; if they are part of a larger tensor, `offset` is the index of the first. Throws `non_finite` with the
+ * index of a value that is NaN or infinite.
  */
 export function quantiseNf4(values: Float32Array, offset = 0): Nf4Blocks {
   const count = values.length;
@@ -66,7 +70,7 @@ export function quantiseNf4(values: Float32Array, offset = 0): Nf4Blocks {
     const largest = largestMagnitude(values, { start, end, offset });
     const divisor = Math.max(largest, SMALLEST);
     const whole = end - start === NF4_BLOCK;
-    // The reference multiplies a whole block by the reciprocal, but divides the shorter one at the end.
+    // The reference multiplies full blocks by the reciprocal but divides a short last block.
     const inverse = Math.fround(1 / divisor);
     absmax[block] = whole ? largest : divisor;
     for (let i = start; i < end; i += 2) {
@@ -78,20 +82,20 @@ export function quantiseNf4(values: Float32Array, offset = 0): Nf4Blocks {
   return { packed, absmax };
 }
 
-/** The float32 values of `count` quantised ones: level times absmax. */
+/** Restores `count` float32 values: level × absmax. Throws `invalid_model` when the lengths do not match. */
 export function dequantiseNf4({ packed, absmax }: Nf4Blocks, count: number): Float32Array {
   const expected = { packed: Math.ceil(count / 2), absmax: Math.ceil(count / NF4_BLOCK) };
   if (packed.length !== expected.packed || absmax.length !== expected.absmax) {
     throw new TrimtabError(
       "invalid_model",
-      `${count} NF4 values take ${expected.packed} bytes and ${expected.absmax} scales, but there are ${packed.length} and ${absmax.length}`,
+      `${count} NF4 values need ${expected.packed} bytes and ${expected.absmax} scales, but got ${packed.length} and ${absmax.length}`,
     );
   }
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) {
     const pair = packed[i >> 1]!;
-    const number = (i & 1) === 0 ? pair >> 4 : pair & 15;
-    values[i] = NF4_LEVELS[number]! * absmax[Math.floor(i / NF4_BLOCK)]!;
+    const index = (i & 1) === 0 ? pair >> 4 : pair & 15;
+    values[i] = NF4_LEVELS[index]! * absmax[Math.floor(i / NF4_BLOCK)]!;
   }
   return values;
 }
@@ -104,14 +108,14 @@ function largestMagnitude(
   for (let i = start; i < end; i++) {
     const magnitude = Math.abs(values[i]!);
     if (!(magnitude <= Number.MAX_VALUE)) {
-      throw new TrimtabError("non_finite", `value ${offset + i} is ${values[i]}, which has no 4-bit form`);
+      throw new TrimtabError("non_finite", `value ${offset + i} is ${values[i]}, which cannot be quantised to 4 bits`);
     }
     if (magnitude > largest) largest = magnitude;
   }
   return largest;
 }
 
-/** How many middles lie below x. */
+/** The index of the level nearest to x, which is the number of midpoints below x. */
 function level(x: number): number {
   const bin = binOf(x);
   return BELOW[bin]! + (x > WITHIN[bin]! ? 1 : 0);

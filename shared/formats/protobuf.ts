@@ -1,6 +1,6 @@
 /**
- * Writes Protocol Buffers messages: just the wire types that ONNX files need. A message under construction is a list of
- * byte chunks with its length, so that nested messages need no second pass and large tensors are copied once, at the end.
+ * Writes Protocol Buffers messages, with only the wire types that ONNX files need. A message under construction is a list
+ * of chunks and their total length, so nested messages need no second pass and large tensors are copied once, at the end.
  */
 export class MessageWriter {
   readonly #chunks: Uint8Array[] = [];
@@ -56,14 +56,14 @@ export class MessageWriter {
   }
 }
 
-/** Negative numbers take ten bytes, in two's complement over 64 bits, as the format demands. */
+/** Negative numbers are encoded as 64-bit two's complement, in ten bytes, as the format requires. */
 function encodeVarint(value: number | bigint): Uint8Array {
-  let rest = BigInt.asUintN(64, BigInt(value));
+  let remaining = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];
   do {
-    const low = Number(rest & 0x7fn);
-    rest >>= 7n;
-    bytes.push(rest === 0n ? low : low | 0x80);
-  } while (rest !== 0n);
+    const low = Number(remaining & 0x7fn);
+    remaining >>= 7n;
+    bytes.push(remaining === 0n ? low : low | 0x80);
+  } while (remaining !== 0n);
   return Uint8Array.from(bytes);
 }

@@ -1,19 +1,19 @@
 /**
- * The header of a safetensors file: 8 bytes little-endian length, then JSON that says where each tensor lies.
+ * The header of a safetensors file: its length as 8 little-endian bytes, then JSON that locates each tensor.
  *
- * Files come from strangers, so nothing in the header is believed before it is checked: its length and the number of
- * tensors are capped, keys may not repeat, every offset and product is kept within 2⁵³, each tensor's byte length must
- * follow from its dtype and shape, and the tensors must fill the data part exactly, without overlaps, holes or
- * trailing bytes. Reference: huggingface/safetensors, `safetensors/src/tensor.rs`.
+ * Files come from strangers, so nothing in the header is trusted before it is checked: its length and the number of
+ * tensors are capped, keys must not repeat, offsets and products must stay below 2⁵³, each tensor's byte length must
+ * match its dtype and shape, and the tensors must fill the data section exactly, without overlaps, gaps or trailing
+ * bytes. Reference: huggingface/safetensors, `safetensors/src/tensor.rs`.
  */
 import { type ErrorCode, TrimtabError } from "../errors.ts";
 import { parseStrictJson, quoteName } from "./strict-json.ts";
 
-/** Bytes per element of every dtype that is read or written. */
+/** Bytes per element of every supported dtype. */
 export const SAFETENSORS_DTYPES = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, U8: 1, BOOL: 1 } as const;
 export type SafetensorsDType = keyof typeof SAFETENSORS_DTYPES;
 
-/** Where one tensor lies: byte offsets from the start of the file. */
+/** A tensor's dtype, shape and place: byte offsets from the start of the file. */
 export interface SafetensorsEntry {
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
@@ -23,20 +23,20 @@ export interface SafetensorsEntry {
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
-  /** In the order in which the tensors lie in the file. */
+  /** In file order. */
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
 }
 
 export interface SafetensorsOptions {
-  /** The error code of everything that is refused; `invalid_model` by default. */
+  /** The code of every error; `invalid_model` by default. */
   readonly code?: ErrorCode;
-  /** What the messages call the file; "the safetensors file" by default. */
+  /** The file's name in error messages; "the safetensors file" by default. */
   readonly name?: string;
   /** 16 MiB by default. */
   readonly maxHeaderBytes?: number;
   /** 100,000 by default. */
   readonly maxTensors?: number;
-  /** Refuse NaN and infinities (reads every value; off by default). */
+  /** Reject NaN and infinities. Reads every value; off by default. */
   readonly finite?: boolean;
 }
 
@@ -46,8 +46,8 @@ const DEFAULT_MAX_HEADER_BYTES = 16 * 1024 * 1024;
 const DEFAULT_MAX_TENSORS = 100_000;
 
 /**
- * The header's length in bytes, from the first 8 bytes of a file: how much a streaming reader has to fetch
- * (8 + this) before it can call `parseSafetensorsHeader`.
+ * The header's length in bytes, from the first 8 bytes of a file. A streaming reader must fetch 8 + this many bytes
+ * before it can call `parseSafetensorsHeader`.
  */
 export function safetensorsHeaderLength(
   firstBytes: Uint8Array,
@@ -62,14 +62,14 @@ export function safetensorsHeaderLength(
   const cap = options.maxHeaderBytes ?? DEFAULT_MAX_HEADER_BYTES;
   if (length > BigInt(cap)) throw refuse(`claims a header of ${length} bytes; at most ${cap} are allowed`);
   if (Number(length) > totalBytes - LENGTH_BYTES) {
-    throw refuse(`claims a header of ${length} bytes but has only ${totalBytes - LENGTH_BYTES} bytes after its length`);
+    throw refuse(`claims a header of ${length} bytes, but only ${totalBytes - LENGTH_BYTES} bytes follow`);
   }
   return Number(length);
 }
 
 /**
- * Reads and checks the header of a file of `totalBytes` bytes from its beginning, without the tensors' bytes.
- * `headerBytes` starts at the file's first byte and holds at least 8 + the header's length.
+ * Reads and checks the header of a file of `totalBytes` bytes, without the tensors' data.
+ * `headerBytes` is the start of the file: at least 8 bytes plus the header.
  */
 export function parseSafetensorsHeader(
   headerBytes: Uint8Array,
@@ -80,7 +80,7 @@ export function parseSafetensorsHeader(
   const length = safetensorsHeaderLength(headerBytes, totalBytes, options);
   const dataStart = LENGTH_BYTES + length;
   if (headerBytes.byteLength < dataStart) {
-    throw refuse(`needs ${dataStart} bytes for its header, but only ${headerBytes.byteLength} were given`);
+    throw refuse(`needs ${dataStart} bytes for its header, but got only ${headerBytes.byteLength}`);
   }
   const header = parseHeaderJson(headerBytes.subarray(LENGTH_BYTES, dataStart), options);
 
@@ -100,18 +100,18 @@ export function parseSafetensorsHeader(
   let end = dataStart;
   for (const { name, entry } of found) {
     if (entry.start !== end) {
-      const problem = entry.start < end ? "overlaps the tensor before it" : "leaves a hole before it";
+      const problem = entry.start < end ? "overlaps the tensor before it" : "leaves a gap before it";
       throw refuse(`is inconsistent: tensor ${quoteName(name)} ${problem} (expected offset ${end - dataStart})`);
     }
     end = entry.end;
   }
   if (end !== totalBytes) {
-    throw refuse(`has ${totalBytes - end} bytes after its last tensor that belong to none`);
+    throw refuse(`has ${totalBytes - end} unused bytes after its last tensor`);
   }
   return { metadata, tensors: new Map(found.map(({ name, entry }) => [name, entry])) };
 }
 
-/** Makes the error of a file from what is wrong with it. */
+/** Makes the error for a problem with the file. */
 export type Refuse = (problem: string) => TrimtabError;
 
 export function refuser(options: SafetensorsOptions): Refuse {
@@ -147,23 +147,23 @@ function checkEntry(
   refuse: Refuse,
 ): SafetensorsEntry {
   const what = `tensor ${quoteName(name)}`;
-  if (!isObject(value)) throw refuse(`is inconsistent: ${what} is not described by an object`);
+  if (!isObject(value)) throw refuse(`is inconsistent: the entry of ${what} is not an object`);
   const unknown = Object.keys(value).find((key) => key !== "dtype" && key !== "shape" && key !== "data_offsets");
   if (unknown !== undefined) throw refuse(`is inconsistent: ${what} has an unknown field ${quoteName(unknown)}`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !Object.hasOwn(SAFETENSORS_DTYPES, dtype)) {
     const known = Object.keys(SAFETENSORS_DTYPES).join(", ");
-    throw refuse(`has ${what} with dtype ${quoteName(String(dtype))}; supported are ${known}`);
+    throw refuse(`has ${what} with unsupported dtype ${quoteName(String(dtype))}; use one of ${known}`);
   }
   if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize)) {
-    throw refuse(`has ${what} with a shape that is not a list of at most ${MAX_RANK} whole numbers ≥ 0`);
+    throw refuse(`has ${what} with an invalid shape; it must be a list of at most ${MAX_RANK} integers ≥ 0`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0]! > offsets[1]!) {
-    throw refuse(`has ${what} with data_offsets that are not two rising whole numbers`);
+    throw refuse(`has ${what} with invalid data_offsets; they must be two integers in ascending order`);
   }
   const [start, end] = offsets as [number, number];
   if (end > totalBytes - dataStart) {
-    throw refuse(`is truncated: ${what} ends at ${end}, but there are only ${totalBytes - dataStart} bytes of data`);
+    throw refuse(`is truncated: ${what} ends at ${end}, but the file has only ${totalBytes - dataStart} bytes of data`);
   }
   const expected = checkedByteLength(dtype as SafetensorsDType, shape);
   if (expected !== end - start) {
@@ -173,7 +173,7 @@ function checkEntry(
   return { dtype: dtype as SafetensorsDType, shape, start: dataStart + start, end: dataStart + end };
 }
 
-/** Bytes that a tensor needs; undefined past 2⁵³, where products are no longer exact. */
+/** The size of a tensor in bytes, or undefined above 2⁵³, where products are no longer exact. */
 export function checkedByteLength(dtype: SafetensorsDType, shape: readonly number[]): number | undefined {
   let size: number = SAFETENSORS_DTYPES[dtype];
   for (const dim of shape) {

@@ -1,5 +1,5 @@
 /**
- * The safetensors weight file: a checked header (`safetensors-header.ts`) and the tensors' bytes end to end.
+ * The safetensors weight file: a checked header (`safetensors-header.ts`), then the tensors' bytes end to end.
  */
 import { TrimtabError } from "../errors.ts";
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from "./half.ts";
@@ -27,17 +27,17 @@ export { parseSafetensorsHeader, safetensorsHeaderLength } from "./safetensors-h
 export interface SafetensorsTensor {
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
-  /** Row-major, little-endian. From a parsed file: a view of the file's bytes, not a copy. */
+  /** Row-major, little-endian. For a parsed file, a view of the file's bytes, not a copy. */
   readonly bytes: Uint8Array;
 }
 
-/** The bytes of a file: in memory, as a Uint8Array has this shape, or read where they lie each time they are asked for. */
+/** The bytes of a file: a Uint8Array, or a reader that fetches them from storage on every call. */
 export interface ByteSource {
   readonly byteLength: number;
   subarray(start: number, end: number): Uint8Array;
 }
 
-/** A tensor whose bytes may not be in memory: each use of `bytes` asks the file for them. */
+/** A tensor whose bytes may not be in memory: every access to `bytes` reads them from the file. */
 export interface FileTensor extends SafetensorsTensor {
   /** Elements `start` … `end` − 1 of the flattened tensor. */
   part(start: number, end: number): SafetensorsTensor;
@@ -48,7 +48,7 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, FileTensor>;
 }
 
-/** Reads and checks a file's header, and its values as far as the options ask. Tensors of a Uint8Array are views of it. */
+/** Reads and checks a file's header, and its values if `options.finite` is set. Tensors of a Uint8Array are views of it. */
 export function parseSafetensors(file: ByteSource, options: SafetensorsOptions = {}): SafetensorsFile {
   const firstBytes = file.subarray(0, LENGTH_BYTES);
   const headerBytes = LENGTH_BYTES + safetensorsHeaderLength(firstBytes, file.byteLength, options);
@@ -79,19 +79,19 @@ function tensorInFile(file: ByteSource, { dtype, shape, start, end }: Safetensor
       return file.subarray(start, end);
     },
   };
-  // Not enumerable, so that `{ ...tensor, bytes }` does not go on reading parts of the file's bytes.
+  // Not enumerable: `{ ...tensor, bytes }` must not inherit a `part` that reads the file's bytes.
   return Object.defineProperty(tensor, "part", { value: part }) as FileTensor;
 }
 
-/** Refuses a tensor that holds NaN or an infinity, naming it and the first such element. */
+/** Throws if a tensor contains NaN or an infinity, naming the tensor and the first such element. */
 export function requireFinite(name: string, tensor: SafetensorsTensor, options: SafetensorsOptions = {}): void {
   const at = firstNonFinite(tensor);
   if (at < 0) return;
-  throw refuser(options)(`has a tensor ${quoteName(name)} whose element ${at} is not a finite number`);
+  throw refuser(options)(`has a tensor ${quoteName(name)} whose element ${at} is not finite`);
 }
 
 /**
- * Writes a file. The same tensors and metadata give the same bytes.
+ * Writes a file. Equal tensors and metadata give equal bytes.
  * Throws `internal_error` when a tensor's bytes do not match its shape.
  */
 export function writeSafetensors(
@@ -105,7 +105,7 @@ export function writeSafetensors(
   for (const name of order) {
     const { dtype, shape, bytes } = tensors.get(name)!;
     if (checkedByteLength(dtype, shape) !== bytes.byteLength) {
-      throw cannotWrite(name, `${bytes.byteLength} bytes given for ${dtype} [${shape.join(", ")}]`);
+      throw cannotWrite(name, `got ${bytes.byteLength} bytes for ${dtype} [${shape.join(", ")}]`);
     }
     file.set(bytes, at);
     at += bytes.byteLength;
@@ -114,9 +114,9 @@ export function writeSafetensors(
 }
 
 /**
- * The beginning of a file, for one that is written tensor by tensor: their bytes follow end to end in `order`, larger
- * elements first, so that every tensor is aligned to its element, then by name; the header is padded with spaces to a
- * multiple of 8 bytes. Throws `internal_error` for a tensor that no file can hold.
+ * The length and header of a file that is written tensor by tensor. The tensors' bytes must follow end to end in `order`:
+ * larger elements first, so that every tensor is aligned to its element size, then by name. The header is padded with
+ * spaces to a multiple of 8 bytes. Throws `internal_error` for a tensor that the format cannot represent.
  */
 export function startSafetensors(
   tensors: ReadonlyMap<string, Pick<SafetensorsTensor, "dtype" | "shape">>,
@@ -138,7 +138,7 @@ export function startSafetensors(
     fields.push([name, { dtype, shape, data_offsets: [size, size + bytes] }]);
     size += bytes;
   }
-  // Joined by hand: an object would move names such as "7" to the front.
+  // Joined by hand, because an object would move keys such as "7" to the front.
   const json = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
   const encoded = new TextEncoder().encode(json);
   const headerLength = Math.ceil(encoded.byteLength / 8) * 8;
@@ -154,8 +154,8 @@ function cannotWrite(name: string, problem: string): TrimtabError {
 }
 
 /**
- * The values of an F32, F16 or BF16 tensor as float32. An aligned F32 tensor is returned as a view of its bytes, so
- * do not write to the result; the others are new arrays. Throws `invalid_model` for the other dtypes.
+ * The values of an F32, F16 or BF16 tensor as float32. Do not write to the result: for an aligned F32 tensor it is a view
+ * of the tensor's bytes. Throws `invalid_model` for other dtypes.
  */
 export function toF32(tensor: SafetensorsTensor): Float32Array {
   const { dtype, bytes } = tensor;
@@ -173,7 +173,7 @@ export function toF32(tensor: SafetensorsTensor): Float32Array {
   }
 }
 
-/** The bytes of `values` in a float dtype, rounded to the nearest, ties to even. F32 is copied. */
+/** The bytes of `values` in a float dtype, rounded to nearest, ties to even. Always a copy. */
 export function fromF32(values: Float32Array, dtype: "F32" | "F16" | "BF16"): Uint8Array {
   switch (dtype) {
     case "F32":
@@ -185,7 +185,7 @@ export function fromF32(values: Float32Array, dtype: "F32" | "F16" | "BF16"): Ui
   }
 }
 
-/** Index of the first NaN or infinity, −1 where there is none. Integer dtypes have none. */
+/** The index of the first NaN or infinity, or −1. Integer dtypes have none. */
 function firstNonFinite({ dtype, bytes }: SafetensorsTensor): number {
   switch (dtype) {
     case "F64": {

@@ -1,10 +1,10 @@
 import { type ErrorCode, messageOf, TrimtabError } from "../errors.ts";
 
 /**
- * `JSON.parse` that refuses an object with the same key twice.
+ * `JSON.parse` that rejects duplicate keys.
  *
  * The built-in parser silently keeps the last of two equal keys, so two readers of one file can see different
- * contents. Throws `code` naming the key; `what` says what the text is ("the header of model.safetensors").
+ * contents. Throws `code`, naming the key; `what` describes the text ("the header of model.safetensors").
  */
 export function parseStrictJson(text: string, what: string, code: ErrorCode): unknown {
   let value: unknown;
@@ -22,14 +22,14 @@ export function parseStrictJson(text: string, what: string, code: ErrorCode): un
   return value;
 }
 
-/** A name from a file as it may appear in a message: quoted, control characters escaped, cut to 120 characters. */
+/** A name from a file, made safe for an error message: quoted, control characters escaped, cut to 120 characters. */
 export function quoteName(name: string): string {
   return JSON.stringify(name.length > 120 ? `${name.slice(0, 117)}...` : name);
 }
 
-/** Walks text that is known to be valid JSON. Returns the first key that an object repeats. */
+/** Scans valid JSON and returns the first key that an object repeats. */
 function findDuplicateKey(text: string): string | undefined {
-  // One entry per open bracket: the keys seen so far for an object, undefined for an array.
+  // One entry per open bracket: for an object, the keys seen so far; for an array, undefined.
   const open: (Set<string> | undefined)[] = [];
   let expectsKey = false;
   for (let at = 0; at < text.length; at++) {

@@ -1,13 +1,13 @@
-/** Reads POSIX tar archives (ustar, IEEE 1003.1-1988, and what GNU tar and Python write) of plain files. */
+/** Reads POSIX tar archives of plain files (ustar, IEEE 1003.1-1988, and the variants that GNU tar and Python write). */
 import { TrimtabError } from "../errors.ts";
 import { quoteName } from "./strict-json.ts";
 
 const BLOCK = 512;
 
 /**
- * The plain files of an archive, name → bytes (views into `archive`); folders and pax headers are passed over. Throws
- * `invalid_file` for a damaged archive, a name that leaves its folder or is there twice, and anything but files: a link can
- * point anywhere.
+ * The plain files of an archive, name → bytes (views into `archive`). Folders and pax headers are skipped. Throws
+ * `invalid_file` for a damaged archive, a name that leaves the folder or appears twice, and links (which can point
+ * anywhere) or devices.
  */
 export function readTar(archive: Uint8Array): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
@@ -23,21 +23,21 @@ export function readTar(archive: Uint8Array): Map<string, Uint8Array> {
     addEntry(files, { name, type: String.fromCharCode(header[156]!), bytes: archive.subarray(start, start + size) });
     at = start + Math.ceil(size / BLOCK) * BLOCK;
   }
-  throw refuse("has no end, as if it had been cut off");
+  throw refuse("has no end marker; it may be truncated");
 }
 
 function addEntry(
   files: Map<string, Uint8Array>,
   { name, type, bytes }: { name: string; type: string; bytes: Uint8Array },
 ): void {
-  // Pax headers hold times and owners; a name among them is longer than any that is taken here.
+  // Pax headers hold times and owners. They can also hold names, but only ones too long to be valid here.
   if (type === "5" || type === "x" || type === "g") return;
   if (type !== "0" && type !== "\0" && type !== "7") {
-    throw refuse(`holds ${quoteName(name)}, which is a link or a device; only plain files are taken`);
+    throw refuse(`holds ${quoteName(name)}, which is a link or a device; only plain files are allowed`);
   }
   const plain = name.replace(/^(\.\/)+/, "");
   if (plain === "" || plain.startsWith("/") || plain.split("/").includes("..")) {
-    throw refuse(`holds a file named ${quoteName(name)}, which leaves its folder`);
+    throw refuse(`holds a file named ${quoteName(name)}, which is outside the folder`);
   }
   if (files.has(plain)) throw refuse(`holds ${quoteName(plain)} twice`);
   files.set(plain, bytes);
@@ -46,7 +46,7 @@ function addEntry(
 function requireChecksum(header: Uint8Array): void {
   let sum = 0;
   for (let at = 0; at < BLOCK; at++) sum += at >= 148 && at < 156 ? 0x20 : header[at]!;
-  if (sum !== octal(header, 148, 8)) throw refuse("is damaged, or is no tar archive: a header has a wrong checksum");
+  if (sum !== octal(header, 148, 8)) throw refuse("is damaged or not a tar archive: a header has a wrong checksum");
 }
 
 function text(header: Uint8Array, at: number, length: number): string {
@@ -57,7 +57,7 @@ function text(header: Uint8Array, at: number, length: number): string {
 
 function octal(header: Uint8Array, at: number, length: number): number {
   const digits = text(header, at, length).trim();
-  if (!/^[0-7]{1,11}$/.test(digits)) throw refuse("is damaged, or is no tar archive: a header has no number");
+  if (!/^[0-7]{1,11}$/.test(digits)) throw refuse("is damaged or not a tar archive: a header has an invalid number");
   return Number.parseInt(digits, 8);
 }
 

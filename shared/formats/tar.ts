@@ -4,7 +4,7 @@ import { TrimtabError } from "../errors.ts";
 const BLOCK = 512;
 const MAX_NAME_BYTES = 100;
 
-/** Offsets of a header's fields. Numbers are octal text, zero-terminated. */
+/** Offsets of the header's fields. Numbers are stored as octal text, zero-terminated. */
 const FIELD = {
   name: 0,
   mode: 100,
@@ -17,7 +17,7 @@ const FIELD = {
   magic: 257,
 };
 
-/** What a file takes in an archive besides its bytes: the header before it and the zeros that fill its last block. */
+/** The header before a file's bytes and the zeros after them. Throws `internal_error` for a name that does not fit. */
 export function tarEntry(
   name: string,
   byteLength: number,
@@ -29,7 +29,7 @@ export function tarEntry(
     name.split("/").includes("..") ||
     name.includes("\0")
   ) {
-    throw new TrimtabError("internal_error", `${JSON.stringify(name)} is no file name for an archive`);
+    throw new TrimtabError("internal_error", `${JSON.stringify(name)} cannot be a file name in a tar archive`);
   }
   const header = new Uint8Array(BLOCK);
   const text = (at: number, value: string) => header.set(new TextEncoder().encode(value), at);
@@ -39,16 +39,16 @@ export function tarEntry(
   octal(FIELD.owner, 0, 7);
   octal(FIELD.group, 0, 7);
   octal(FIELD.size, byteLength, 11);
-  // The start of the epoch: the same folder is the same archive whenever it is asked for.
+  // Always the start of the epoch, so that the same folder always gives the same archive.
   octal(FIELD.time, 0, 11);
   text(FIELD.type, "0");
   text(FIELD.magic, "ustar\x0000");
-  // The checksum is taken with its own field as spaces.
+  // The checksum is computed with its own field set to spaces.
   header.fill(0x20, FIELD.checksum, FIELD.checksum + 8);
   const sum = header.reduce((total, byte) => total + byte, 0);
   text(FIELD.checksum, `${sum.toString(8).padStart(6, "0")}\0 `);
   return { header, padding: new Uint8Array((BLOCK - (byteLength % BLOCK)) % BLOCK) };
 }
 
-/** What ends an archive. */
+/** The end marker of an archive. */
 export const tarEnd = (): Uint8Array => new Uint8Array(2 * BLOCK);

@@ -1,4 +1,4 @@
-/** Reads the directory of a zip archive of plain files (PKWARE's APPNOTE 6.3): where each lies and what it unpacks to. */
+/** Reads the central directory of a zip archive of plain files (PKWARE's APPNOTE 6.3). */
 import { TrimtabError } from "../errors.ts";
 import { quoteName } from "./strict-json.ts";
 
@@ -7,7 +7,7 @@ export interface ZippedFile {
   readonly deflated: boolean;
   /** A view into the archive. */
   readonly packed: Uint8Array;
-  /** Bytes when unpacked, as the archive says: whoever unpacks has to hold it to that. */
+  /** The unpacked size in bytes that the archive claims. The unpacker must enforce it. */
   readonly size: number;
 }
 
@@ -15,8 +15,8 @@ const END = { signature: 0x06054b50, bytes: 22 };
 const ENTRY = { signature: 0x02014b50, bytes: 46 };
 const LOCAL = { signature: 0x04034b50, bytes: 30 };
 const MAX_COMMENT = 65_535;
-/** Stands where the number is in a zip64 record. */
-const ELSEWHERE = 0xffff_ffff;
+/** Marks a number that is stored in a zip64 record instead. */
+const IN_ZIP64 = 0xffff_ffff;
 const STORED = 0;
 const DEFLATED = 8;
 const UNIX = 3;
@@ -24,9 +24,9 @@ const FILE_TYPE = 0xf000;
 const LINK = 0xa000;
 
 /**
- * The plain files, in the directory's order; folders are passed over. No two share bytes, so the archive is unpacked in the
- * time that its own size takes. Throws `invalid_file` for a damaged archive, a name that leaves its folder or is there twice,
- * a link, and what is encrypted or packed otherwise than deflated.
+ * The plain files, in directory order; folders are skipped. No two files share bytes, which bounds the unpacked size by the
+ * archive's size. Throws `invalid_file` for a damaged archive, a name that leaves the folder or appears twice, a link, an
+ * encrypted file, and a compression method other than deflate.
  */
 export function readZipDirectory(archive: Uint8Array): ZippedFile[] {
   const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength);
@@ -36,7 +36,7 @@ export function readZipDirectory(archive: Uint8Array): ZippedFile[] {
   const entries: Entry[] = [];
   for (let at = start, left = view.getUint16(end + 10, true); left > 0; left--) {
     const entry = readEntry(archive, view, { at, start, end });
-    // Of two files of one name, two readers may take different ones.
+    // With two files of one name, two readers may pick different ones.
     if (names.has(entry.name)) throw refuse(`holds ${quoteName(entry.name)} twice`);
     names.add(entry.name);
     entries.push(entry);
@@ -47,7 +47,7 @@ export function readZipDirectory(archive: Uint8Array): ZippedFile[] {
 }
 
 interface Entry extends ZippedFile {
-  /** The bytes of the archive that are its own. */
+  /** The range of the archive that this entry occupies. */
   readonly from: number;
   readonly to: number;
   /** Where the next entry of the directory begins. */
@@ -67,18 +67,18 @@ function readEntry(
   if (next > end) throw damaged();
   const name = new TextDecoder().decode(archive.subarray(at + ENTRY.bytes, at + ENTRY.bytes + short(28)));
   if (name.startsWith("/") || name.split("/").includes("..")) {
-    throw refuse(`holds a file named ${quoteName(name)}, which leaves its folder`);
+    throw refuse(`holds a file named ${quoteName(name)}, which is outside the folder`);
   }
   if (view.getUint8(at + 5) === UNIX && (short(40) & FILE_TYPE) === LINK) {
-    throw refuse(`holds ${quoteName(name)}, which is a link; only plain files are taken`);
+    throw refuse(`holds ${quoteName(name)}, which is a link; only plain files are allowed`);
   }
   const [method, packedSize, size, from] = [short(10), long(20), long(24), long(42)];
-  if (packedSize === ELSEWHERE || size === ELSEWHERE || from === ELSEWHERE) {
+  if (packedSize === IN_ZIP64 || size === IN_ZIP64 || from === IN_ZIP64) {
     throw refuse("is a zip64 archive; pack it as a plain zip or tar archive");
   }
   if ((short(8) & 1) === 1) throw refuse(`holds ${quoteName(name)}, which is encrypted`);
   if (method !== STORED && method !== DEFLATED) {
-    throw refuse(`holds ${quoteName(name)}, which is packed by method ${method}; only deflated files are read`);
+    throw refuse(`holds ${quoteName(name)}, which uses compression method ${method}; only deflate is supported`);
   }
   if (from + LOCAL.bytes > start || view.getUint32(from, true) !== LOCAL.signature) throw damaged();
   const data = from + LOCAL.bytes + view.getUint16(from + 26, true) + view.getUint16(from + 28, true);
@@ -87,7 +87,7 @@ function readEntry(
   return { name, deflated: method === DEFLATED, packed: archive.subarray(data, to), size, from, to, next };
 }
 
-/** The record at the end, which a comment may follow. */
+/** The end-of-directory record, which a comment may follow. */
 function findEnd(view: DataView): number {
   const last = view.byteLength - END.bytes;
   for (let at = last; at >= 0 && at >= last - MAX_COMMENT; at--) {
@@ -96,7 +96,7 @@ function findEnd(view: DataView): number {
   throw damaged();
 }
 
-/** Entries over the same bytes would make a small archive unpack to any size. */
+/** Overlapping entries would let a small archive unpack to any size. */
 function requireApart(entries: readonly Entry[]): void {
   let end = 0;
   for (const { from, to, name } of entries.toSorted((a, b) => a.from - b.from)) {
@@ -106,7 +106,7 @@ function requireApart(entries: readonly Entry[]): void {
 }
 
 function damaged(): TrimtabError {
-  return refuse("is damaged, or is no zip archive");
+  return refuse("is damaged or not a zip archive");
 }
 
 function refuse(problem: string): TrimtabError {

@@ -1,15 +1,16 @@
 import { TrimtabError } from "../errors.ts";
 import { type DType, scalar, type Tensor } from "../tensor.ts";
-import type { Graph, Named, Node, Shape, Value } from "./graph.ts";
+import type { Graph, Named, Node, Value } from "./graph.ts";
 import { inferTypes, type OpAttrs, type OpName } from "./ops.ts";
+import type { Shape } from "./value-type.ts";
 
 type Operand = Value | number;
 const NONE = {} as const;
 
 /**
- * Builds a graph node by node; every method infers and checks its result's type at once, so that a mistake is reported
- * where it is made. A number beside a value stands for a scalar of that value's type (f32 beside another number). The
- * builder itself is mutated; the values it hands out are not.
+ * Builds a graph node by node. Every method infers and checks its result's type immediately, so that mistakes are reported
+ * where they are made. A number operand is a scalar of the other operand's type (f32 if both are numbers). Methods mutate the
+ * builder but never the values it has returned.
  */
 export class GraphBuilder {
   readonly #name: string;
@@ -38,7 +39,7 @@ export class GraphBuilder {
     return value;
   }
 
-  /** The constant of shape [] that holds `number`, the same value whenever it is asked for again. */
+  /** A constant of shape [] with the value `number`; equal arguments give the same constant. */
   scalar(number: number, dtype: DType = "f32"): Value {
     const key = `${dtype} ${number}`;
     const known = this.#scalars.get(key);
@@ -48,7 +49,7 @@ export class GraphBuilder {
     return value;
   }
 
-  /** Appends any op; the methods below are its typed short forms. */
+  /** Appends any op; the methods below are typed shorthands. */
   emit<K extends OpName>(op: K, inputs: readonly Value[], attrs: OpAttrs[K]): Value[] {
     const outputs = inferTypes(op, inputs, attrs).map(({ dtype, shape }) => this.#value(dtype, shape));
     this.#nodes.push({ op, attrs, inputs, outputs } as unknown as Node);
@@ -60,7 +61,7 @@ export class GraphBuilder {
     return this.#nodes;
   }
 
-  /** The graph that computes `outputs`, without the nodes that none of them needs. Inputs are kept even when unused. */
+  /** The graph that computes `outputs`, without unneeded nodes. Keeps all inputs, even unused ones. */
   build(outputs: Readonly<Record<string, Value>>): Graph {
     const needed = new Set<Value>(Object.values(outputs));
     const nodes: Node[] = [];
@@ -106,7 +107,7 @@ export class GraphBuilder {
 
   matmul = (a: Value, b: Value, { transA = false, transB = false } = {}) =>
     this.#one("matmul", [a, b], { transA, transB });
-  /** `matrix`: the packed bytes, then their absmax or what it is made from. */
+  /** `matrix`: the packed bytes, then their absmax or the tensors that encode it. */
   matmulNf4 = (x: Value, matrix: readonly Value[], attrs: OpAttrs["matmulNf4"]) =>
     this.#one("matmulNf4", [x, ...matrix], attrs);
   reduceSum = (x: Value, axes: readonly number[], keepdims = false) =>

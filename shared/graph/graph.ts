@@ -1,22 +1,8 @@
-import type { DType, Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import type { OpAttrs, OpName } from "./ops.ts";
+import type { ValueType } from "./value-type.ts";
 
-/**
- * A dimension is a number, or the name of a size that is only known when the graph runs.
- *
- * Training graphs use numbers alone: a loss needs products of dimensions and a step is compiled once per shape. The
- * decode graph uses the names `batch`, `seq`, …, so that one session prefills rows of any length and decodes any number
- * of rows; two different names never unify, which keeps the shape rules decidable.
- */
-export type Dim = number | string;
-export type Shape = readonly Dim[];
-
-export interface ValueType {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
-
-/** One value of the static-single-assignment form: defined once, by an input, a constant or a node. */
+/** A value in static single assignment form: defined once, by an input, a constant or a node. */
 export interface Value extends ValueType {
   readonly id: number;
 }
@@ -42,16 +28,4 @@ export interface Graph {
   readonly constants: ReadonlyMap<Value, Tensor>;
   readonly nodes: readonly Node[];
   readonly outputs: readonly Named[];
-}
-
-export function formatShape(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
-}
-
-export function formatType(type: ValueType): string {
-  return `${type.dtype}${formatShape(type.shape)}`;
-}
-
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

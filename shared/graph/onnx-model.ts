@@ -3,8 +3,8 @@ import type { DType, Tensor } from "../tensor.ts";
 import type { Named } from "./graph.ts";
 
 /**
- * The protobuf messages of an ONNX file, as far as the graph needs them. Field numbers are those of `onnx.proto3`.
- * Opset 20 has every standard op used here; `com.microsoft` is onnxruntime's own domain of fused ops.
+ * The parts of ONNX's protobuf messages that graphs need, with the field numbers of `onnx.proto3`.
+ * Opset 20 has every standard op used here; `com.microsoft` is onnxruntime's domain for fused ops.
  */
 const IR_VERSION = 9;
 const OPSET = 20;

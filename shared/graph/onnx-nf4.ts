@@ -2,24 +2,24 @@ import { DYNAMIC_MAP } from "../formats/dynamic-quantisation.ts";
 import { NF4_BLOCK } from "../formats/nf4.ts";
 import { f32, i64 } from "../tensor.ts";
 import type { NodeOf, Value } from "./graph.ts";
-import type { Encoder } from "./onnx.ts";
+import type { Encoder } from "./onnx-encoder.ts";
 
 /**
- * Products with a matrix in NF4, by onnxruntime's `MatMulBnb4`. The matrix has to be fed: onnxruntime would dequantise one
- * that is part of the model for good, when it folds constants.
+ * Products with a matrix in NF4, by onnxruntime's `MatMulBnb4`. The matrix must be an input: onnxruntime's constant folding
+ * would permanently dequantise one that is part of the model.
  *
- * The kernel restores the whole of its matrix in float32 for each product, so that a large one is taken in parts of some
- * rows, which are restored one after the other. onnxruntime runs what needs nothing but inputs whenever it likes, often long
- * before it is used; so whatever is made of the matrix alone is tied to the x that it is to be multiplied by.
+ * The kernel dequantises its whole matrix to float32 for each product, so a large matrix is split into parts of some rows, which
+ * are dequantised one at a time. onnxruntime may run nodes that depend only on inputs long before their results are used, so
+ * every node that depends only on the matrix also gets an artificial dependency on x.
  */
-const PART_NUMBERS = 1 << 20;
+const PART_ELEMENTS = 1 << 20;
 
 type Operand = Value | string;
 
 export function encodeMatmulNf4({ inputs, outputs, attrs }: NodeOf<"matmulNf4">, encoder: Encoder): void {
   const [x, packed, ...scales] = inputs as [Value, Value, ...Value[]];
   const parts = rowParts(attrs);
-  // The place of the largest of one number: 0 whatever it is.
+  // ArgMax over one element is always 0, but depends on x.
   const zero = encoder.push("ArgMax", [cornerOf(x, { rank: x.shape.length, shape: [1] }, encoder)], {
     attributes: { axis: 0 },
   });
@@ -32,7 +32,7 @@ export function encodeMatmulNf4({ inputs, outputs, attrs }: NodeOf<"matmulNf4">,
 interface Product {
   readonly x: Value;
   readonly parts: readonly Part[];
-  /** The bytes and the scales of each part. */
+  /** The bytes and scales of each part. */
   readonly matrices: readonly (readonly [packed: Operand, absmax: Operand])[];
   readonly attrs: NodeOf<"matmulNf4">["attrs"];
 }
@@ -40,10 +40,10 @@ interface Product {
 /** Some rows of the matrix. */
 interface Part {
   readonly rows: number;
-  readonly numbers: number;
+  readonly elements: number;
 }
 
-/** x Bᵀ: each part of B's rows gives a part of the outputs. */
+/** x Bᵀ: each part of B's rows yields a part of the output. */
 function productByRows({ x, parts, matrices, attrs }: Product, encoder: Encoder, outputs: readonly Value[]): void {
   const made = parts.map(({ rows }, i) =>
     encoder.push("MatMulBnb4", [x, ...matrices[i]!], {
@@ -56,19 +56,19 @@ function productByRows({ x, parts, matrices, attrs }: Product, encoder: Encoder,
 }
 
 /**
- * x B: each part of B's rows meets a part of x, and the products add up. The kernel gives x Bᵀ whatever its transB says
- * (onnxruntime 1.30), so it is used to restore the part alone, as a column that is multiplied by 1. The 1 is a power of the
- * sum so far, so that the parts are restored one after the other.
+ * x B: each part of B's rows is multiplied by a part of x, and the products are summed. The kernel ignores transB and always
+ * computes x Bᵀ (onnxruntime 1.30), so it is only used to dequantise the part, as a column multiplied by 1. The 1 is computed
+ * from the sum so far (sum⁰), so that the parts are dequantised one at a time.
  */
 function productAcrossRows({ x, parts, matrices, attrs }: Product, encoder: Encoder, outputs: readonly Value[]): void {
   const rank = x.shape.length;
   const sizes = parts.map(({ rows }) => rows);
   const lefts = parts.length === 1 ? [x] : split(x, { sizes, axis: rank - 1 }, encoder);
-  const nought = encoder.constant(f32([], [0]));
+  const zero = encoder.constant(f32([], [0]));
   let sum: Operand = x;
-  parts.forEach(({ rows, numbers }, i) => {
-    const one = encoder.push("Pow", [cornerOf(sum, { rank, shape: [1, 1] }, encoder), nought]);
-    const flat = encoder.push("MatMulBnb4", [one, ...matrices[i]!], { attributes: kernel(1, numbers), contrib: true });
+  parts.forEach(({ rows, elements }, i) => {
+    const one = encoder.push("Pow", [cornerOf(sum, { rank, shape: [1, 1] }, encoder), zero]);
+    const flat = encoder.push("MatMulBnb4", [one, ...matrices[i]!], { attributes: kernel(1, elements), contrib: true });
     const restored = encoder.push("Reshape", [flat, encoder.constant(i64([2], [rows, attrs.columns]))]);
     const last = i === parts.length - 1 ? { outputs } : {};
     sum =
@@ -78,7 +78,7 @@ function productAcrossRows({ x, parts, matrices, attrs }: Product, encoder: Enco
   });
 }
 
-/** The first number of a value of that rank, in the given shape of one element. */
+/** The first element of a value of that rank, reshaped to the given one-element shape. */
 function cornerOf(
   value: Operand,
   { rank, shape }: { readonly rank: number; readonly shape: readonly number[] },
@@ -99,13 +99,13 @@ const kernel = (inner: number, outer: number) => ({
   transB: 1,
 });
 
-/** Parts of at most `PART_NUMBERS`, or as few rows as end with a whole block. */
+/** Parts of at most `PART_ELEMENTS`, or the fewest rows that end on a block boundary. */
 function rowParts({ rows, columns }: Product["attrs"]): Part[] {
   const unit = NF4_BLOCK / greatestCommonDivisor(columns, NF4_BLOCK);
-  const step = Math.max(1, Math.floor(PART_NUMBERS / columns / unit)) * unit;
+  const step = Math.max(1, Math.floor(PART_ELEMENTS / columns / unit)) * unit;
   return Array.from({ length: Math.ceil(rows / step) }, (_, i) => {
     const some = Math.min(step, rows - i * step);
-    return { rows: some, numbers: some * columns };
+    return { rows: some, elements: some * columns };
   });
 }
 
@@ -122,10 +122,10 @@ interface Matrix {
 
 function matrixParts({ packed, absmax, parts, zero }: Matrix, encoder: Encoder): Product["matrices"] {
   if (parts.length === 1) return [[packed, absmax]];
-  const sizes = (perNumber: number) => parts.map(({ numbers }) => Math.ceil(numbers / perNumber));
+  const sizes = (perUnit: number) => parts.map(({ elements }) => Math.ceil(elements / perUnit));
   const tied = (operand: Operand) => (typeof operand === "string" ? operand : wholeAfter(operand, zero, encoder));
   const bytes = split(tied(packed), { sizes: sizes(2), axis: 0 }, encoder);
-  // Scales that were made here are tied already.
+  // Scales computed here already depend on x.
   const scales = split(tied(absmax), { sizes: sizes(NF4_BLOCK), axis: 0 }, encoder);
   return parts.map((_, i) => [bytes[i]!, scales[i]!] as const);
 }
@@ -141,21 +141,21 @@ function split(
   });
 }
 
-/** A copy that is not made before `zero` is there, where it begins. */
+/** A copy of the value that depends on `zero`, so that it is not made earlier. */
 function wholeAfter(value: Value, zero: string, encoder: Encoder): string {
   const [end, axis] = [value.shape[0] as number, 0].map((bound) => encoder.constant(i64([1], [bound])));
   return encoder.push("Slice", [value, zero, end!, axis!]);
 }
 
-/** The scales of NF4 blocks in float32. */
+/** The scales of the NF4 blocks in float32. */
 function absmaxOf(
   { scales, zero, attrs: { rows, columns } }: Pick<Product, "attrs"> & { scales: readonly Value[]; zero: string },
   encoder: Encoder,
 ): Operand {
   const [codes, nested, offset] = scales;
   if (nested === undefined) return codes!;
-  const numbers = encoder.push("Cast", [wholeAfter(codes!, zero, encoder)], { attributes: { to: { type: "i32" } } });
-  const entries = encoder.push("Gather", [encoder.constant(f32([DYNAMIC_MAP.length], DYNAMIC_MAP)), numbers]);
+  const indices = encoder.push("Cast", [wholeAfter(codes!, zero, encoder)], { attributes: { to: { type: "i32" } } });
+  const entries = encoder.push("Gather", [encoder.constant(f32([DYNAMIC_MAP.length], DYNAMIC_MAP)), indices]);
   const scaled = encoder.push("Add", [encoder.push("Mul", [entries, nested]), offset!]);
   const flat = encoder.push("Reshape", [scaled, encoder.constant(i64([1], [-1]))]);
   const bounds = [0, Math.ceil((rows * columns) / NF4_BLOCK), 0].map((bound) => encoder.constant(i64([1], [bound])));

@@ -1,17 +1,19 @@
 import { TrimtabError } from "../errors.ts";
 import { i64, scalar, type Tensor } from "../tensor.ts";
-import type { Graph, NodeOf, Shape, Value } from "./graph.ts";
-import { type Attribute, encodeModel, type OnnxNode } from "./onnx-model.ts";
+import type { Graph, NodeOf, Value } from "./graph.ts";
+import { Encoder } from "./onnx-encoder.ts";
+import { encodeModel } from "./onnx-model.ts";
 import { encodeMatmulNf4 } from "./onnx-nf4.ts";
 import type { OpName } from "./ops.ts";
+import type { Shape } from "./value-type.ts";
 
 /**
  * Encodes a graph as an ONNX model.
  *
- * `bindings` turns inputs into initializers: an executor that holds frozen weights bakes them in, so that onnxruntime
- * may pre-pack them, while the same graph elsewhere takes them as inputs that several sessions share.
- * Outputs keep their order; one that shares its name with an input (a graph's two namespaces are one in ONNX) gets a prime.
- * Throws `invalid_graph` when a bound tensor does not fit its input.
+ * `bindings` turns inputs into initializers: one executor bakes frozen weights in, so that onnxruntime may prepack them, while
+ * another keeps them as inputs that several sessions share.
+ * Outputs keep their order. ONNX has one namespace for inputs and outputs, so an output with an input's name gets a prime.
+ * Throws `invalid_graph` if a bound tensor does not match its input.
  */
 export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> = new Map()): Uint8Array {
   const encoder = new Encoder();
@@ -31,68 +33,12 @@ export function encodeOnnx(graph: Graph, bindings: ReadonlyMap<string, Tensor> =
     return false;
   });
   for (const node of graph.nodes) (ENCODE[node.op] as EncodeRule<OpName>)(node as NodeOf<OpName>, encoder);
-  // A value that is an input, a constant or already has an output's name reaches further outputs through Identity.
+  // An Identity node connects an output to a value that is an input, a constant or already named after another output.
   for (const { name, value } of aliases) {
     encoder.nodes.push({ type: "Identity", inputs: [encoder.name(value)], outputs: [name] });
   }
   const { nodes, initializers } = encoder;
   return encodeModel({ name: graph.name, inputs, outputs, initializers, nodes });
-}
-
-/** A model under construction. */
-export class Encoder {
-  readonly names = new Map<Value, string>();
-  readonly nodes: OnnxNode[] = [];
-  readonly initializers = new Map<string, Tensor>();
-  #next = 0;
-
-  name(value: Value): string {
-    const name = this.names.get(value) ?? `%${value.id}`;
-    this.names.set(value, name);
-    return name;
-  }
-
-  bind(name: string, value: Value, bound: Tensor): void {
-    if (bound.dtype !== value.dtype || bound.shape.join() !== value.shape.join()) {
-      const got = `${bound.dtype}[${bound.shape.join(", ")}]`;
-      throw new TrimtabError("invalid_graph", `${name} must be ${value.dtype}[${value.shape.join(", ")}], got ${got}`);
-    }
-    this.initializers.set(name, bound);
-  }
-
-  /** An extra constant operand that only ONNX needs, such as a Reshape's target shape. */
-  constant(data: Tensor): string {
-    const name = `#${this.#next++}`;
-    this.initializers.set(name, data);
-    return name;
-  }
-
-  /** Appends the node; gives the name of its first output, a fresh one unless `outputs` names them. */
-  push(type: string, inputs: readonly (Value | string)[], options: PushOptions = {}): string {
-    return this.pushMany(type, inputs, { ...options, count: 1 })[0]!;
-  }
-
-  /** The same for a node with `count` outputs; gives all their names. */
-  pushMany(
-    type: string,
-    inputs: readonly (Value | string)[],
-    options: PushOptions & { readonly count: number },
-  ): string[] {
-    const fresh = () => Array.from({ length: options.count }, () => `#${this.#next++}`);
-    const outputs = options.outputs?.map((output) => this.name(output)) ?? fresh();
-    const names = inputs.map((input) => (typeof input === "string" ? input : this.name(input)));
-    const attributes = options.attributes ?? {};
-    const domain = options.contrib ? ({ domain: "com.microsoft" } as const) : {};
-    this.nodes.push({ type, inputs: names, outputs, attributes, ...domain });
-    return outputs;
-  }
-}
-
-interface PushOptions {
-  readonly outputs?: readonly Value[];
-  readonly attributes?: Readonly<Record<string, Attribute>>;
-  /** The node is of onnxruntime's own domain. */
-  readonly contrib?: boolean;
 }
 
 type EncodeRule<K extends OpName> = (node: NodeOf<K>, encoder: Encoder) => void;
@@ -108,7 +54,7 @@ const reduction =
   (node: NodeOf<"reduceSum" | "reduceMean" | "reduceMax">, encoder: Encoder): void => {
     const { inputs, outputs, attrs } = node;
     const axes = encoder.constant(i64([attrs.axes.length], attrs.axes));
-    // Without axes there is nothing to reduce; ONNX's default would be to reduce over all of them.
+    // Without axes there is nothing to reduce; by default ONNX would reduce over all axes.
     const attributes = { keepdims: attrs.keepdims ? 1 : 0, noop_with_empty_axes: 1 };
     encoder.push(type, [...inputs, axes], { outputs, attributes });
   };
@@ -164,7 +110,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   reduceMax: reduction("ReduceMax"),
   softmax: lastAxis("Softmax"),
   logSoftmax: lastAxis("LogSoftmax"),
-  // A named dimension keeps its place (0 copies it) or is the one that is worked out (−1).
+  // A named dimension either stays in place (0 copies it) or is the one that ONNX infers (−1).
   reshape: ({ inputs, outputs, attrs: { shape } }, encoder) => {
     const kept = (axis: number) => inputs[0]!.shape[axis] === shape[axis];
     const moved = shape.filter((dim, axis) => typeof dim === "string" && !kept(axis));
@@ -195,8 +141,8 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
     encoder.push("Pad", [inputs[0]!, pads, value, encoder.constant(i64([1], [axis]))], { outputs });
   },
   gather: standard("Gather"),
-  // ScatterND would take whole rows, but onnxruntime adds them from several threads without locking and loses updates of
-  // rows that indices share (its issue 18048). ScatterElements is sequential, so it is exact and repeatable.
+  // ScatterND would accept whole rows, but onnxruntime adds them from several threads without locking and loses updates to rows
+  // that several indices share (its issue 18048). ScatterElements is sequential, so it is exact and deterministic.
   scatterAddRows: ({ inputs: [indices, updates], outputs, attrs: { rows } }, encoder) => {
     const width = updates!.shape.at(-1) as number;
     const flat = encoder.push("Reshape", [updates!, encoder.constant(i64([2], [-1, width]))]);
@@ -222,8 +168,8 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   rope: ({ inputs, outputs }, encoder) => {
     encoder.push("RotaryEmbedding", inputs, { outputs, attributes: { interleaved: 0 }, contrib: true });
   },
-  // The kernel rotates only heads whose width is a multiple of 16, and to positions that follow from the cache; everything
-  // else is rotated before it. Names left empty are optional inputs of the kernel that are not given.
+  // The kernel applies rotary embeddings only if the head width is a multiple of 16, and only at positions that follow from the
+  // cache; otherwise they are applied before it. An empty name stands for an optional input that is not given.
   groupQueryAttention: (node, encoder) => {
     const { inputs, outputs, attrs } = node;
     const [positions, bias] = inputs.slice(9);
@@ -236,7 +182,7 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   },
 };
 
-/** Query and key rotated to their positions. */
+/** Query and key with rotary embeddings. */
 function rotateBefore(node: NodeOf<"groupQueryAttention">, encoder: Encoder): [string, string] {
   const [query, key, , , , , , cos, sin, given] = node.inputs as readonly Value[];
   const positions = given ?? positionsInCache(node, encoder);
@@ -248,7 +194,7 @@ function rotateBefore(node: NodeOf<"groupQueryAttention">, encoder: Encoder): [s
   return [rotate(query!, node.attrs.heads), rotate(key!, node.attrs.kvHeads)];
 }
 
-/** [B, T]: those of a row end at its last index and count upwards by one. */
+/** [B, T]: a row's positions are consecutive and end at its last index. */
 function positionsInCache({ inputs }: NodeOf<"groupQueryAttention">, encoder: Encoder): string {
   const [query, , , , , last] = inputs as readonly Value[];
   const [zero, one] = [0, 1].map((number) => encoder.constant({ ...i64([1], [number]), shape: [] })) as [

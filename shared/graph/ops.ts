@@ -2,14 +2,14 @@ import { TrimtabError } from "../errors.ts";
 import { DYNAMIC_BLOCK } from "../formats/dynamic-quantisation.ts";
 import { NF4_BLOCK } from "../formats/nf4.ts";
 import type { DType } from "../tensor.ts";
-import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./graph.ts";
+import { type Dim, formatShape, formatType, type Shape, sameShape, type ValueType } from "./value-type.ts";
 
 /**
- * The ops of the graph, a closed union, and the rule that infers each one's output types from its inputs.
+ * The ops of the graph, a closed union, and for each op the rule that infers its output types.
  *
- * Every pass over a graph is a table that is total over `OpName` (ONNX encoding, gradients, each interpreter), so adding
- * an op here makes the compiler list the places that still lack it. The file is long because it is such a table: the
- * attributes, the arity and the shape rule of an op are read together.
+ * Every pass over a graph (ONNX encoding, gradients, each interpreter) is a table total over `OpName`, so after adding an op
+ * here the compiler lists the places that lack it. The file is long because it is such a table, with the attributes, arity and
+ * shape rule of each op.
  *
  * Shape legend: B batch, T tokens, H query heads, K key/value heads, P head width, C cache capacity, V vocabulary,
  * D width, … any leading dimensions.
@@ -35,7 +35,7 @@ export interface OpAttrs {
   abs: None;
   sign: None;
   cast: { readonly to: DType };
-  /** The value itself, with nothing behind it trained through it: a constant to the gradient. */
+  /** The value itself, but a constant for the gradient: nothing is trained through it. */
   detach: None;
   // Elementwise with broadcasting.
   add: None;
@@ -51,17 +51,17 @@ export interface OpAttrs {
   // Linear algebra: [..., M, K] · [..., K, N]; a transposed operand is stored [..., K, M] or [..., N, K].
   matmul: { readonly transA: boolean; readonly transB: boolean };
   /**
-   * (x, packed [⌈rows·columns / 2⌉] u8, absmax [S]) → x times the matrix [rows, columns] that is held flattened in S =
+   * (x, packed [⌈rows·columns / 2⌉] u8, absmax [S]) → x times the matrix [rows, columns], which is stored flattened in S =
    * ⌈rows·columns / 64⌉ NF4 blocks (formats/nf4.ts): [..., rows] → [..., columns], transposed [..., columns] → [..., rows].
-   * Doubly quantised (formats/double-quantisation.ts), G = ⌈S / 256⌉, (codes [G, 256] u8, scales [G, 1], offset []) stand
-   * in the place of absmax, and zeros fill the last row of the codes.
+   * With double quantisation (formats/double-quantisation.ts), (codes [G, 256] u8, scales [G, 1], offset []) with G = ⌈S / 256⌉
+   * replace absmax; zeros pad the last row of the codes.
    */
   matmulNf4: { readonly rows: number; readonly columns: number; readonly transB: boolean };
   // Reductions.
   reduceSum: Reduction;
   reduceMean: Reduction;
   reduceMax: Reduction;
-  /** Over the last axis, as is logSoftmax. */
+  /** Over the last axis, like logSoftmax. */
   softmax: None;
   logSoftmax: None;
   // Shape.
@@ -76,11 +76,11 @@ export interface OpAttrs {
   // Indexing.
   /** (table [V, ...], indices [...]) → table rows. */
   gather: None;
-  /** (indices [...], updates [..., D]) → [rows, D], rows that share an index summed: the adjoint of gather. */
+  /** (indices [...], updates [..., D]) → [rows, D]; updates with the same index are summed. The adjoint of gather. */
   scatterAddRows: { readonly rows: number };
   /** (x [..., V], indices [..., n]) → [..., n], picked along the last axis. */
   gatherElements: None;
-  /** (indices [..., n], updates [..., n]) → [..., depth], summed: the adjoint of gatherElements. */
+  /** (indices [..., n], updates [..., n]) → [..., depth], summed. The adjoint of gatherElements. */
   scatterAddElements: { readonly depth: number };
   // Fused model ops.
   /** (x [..., D], weight [D]) → x / sqrt(mean(x²) + ε) ⊙ weight. Zhang & Sennrich 2019. */
@@ -90,11 +90,12 @@ export interface OpAttrs {
   /**
    * (query [B, T, H·P], key [B, T, K·P], value [B, T, K·P], past key [B, K, C, P], past value, last index per row [B] i32,
    * longest total length [] i32, cos [C, P/2], sin [C, P/2]) → (y [B, T, H·P], present key, present value).
-   * Rotates query and key, appends to the cache in place and attends causally. With T > 1, B must be 1 or the past empty.
+   * Applies rotary embeddings to query and key, appends to the cache in place and attends causally. If T > 1, B must be 1 or
+   * the past must be empty.
    *
-   * Two more inputs, positions [B, T] i64 and bias [1, 1, T, S] with S the longest total length, let tokens stand elsewhere
-   * than in the order of the cache: query and key are rotated to their positions, and the bias is added to the scores of
-   * the cache's first S places. Causality still goes by places.
+   * Two optional inputs, positions [B, T] i64 and bias [1, 1, T, S] where S is the longest total length, allow tokens whose
+   * positions differ from their order in the cache: query and key are rotated to the given positions, and the bias is added to
+   * the scores of the cache's first S entries. Causality still follows the order in the cache.
    */
   groupQueryAttention: { readonly heads: number; readonly kvHeads: number };
 }
@@ -107,7 +108,7 @@ function fail(message: string, data: Record<string, unknown> = {}): never {
   throw new TrimtabError("invalid_graph", message, { data });
 }
 
-/** The common shape of `shapes` under NumPy's broadcasting rule. Throws `invalid_graph` where dimensions clash. */
+/** The common shape of `shapes` under NumPy's broadcasting rules. Throws `invalid_graph` if they do not broadcast. */
 export function broadcast(...shapes: readonly Shape[]): Dim[] {
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, axis) => {
@@ -122,7 +123,7 @@ export function broadcast(...shapes: readonly Shape[]): Dim[] {
   });
 }
 
-/** The product of a shape as a canonical text: its numbers multiplied, its names sorted. */
+/** The product of a shape's dimensions in canonical form: the product of the numbers, then the names in order. */
 function volume(shape: Shape): string {
   const numbers = shape.filter((dim) => typeof dim === "number");
   const names = shape.filter((dim) => typeof dim === "string");
@@ -182,7 +183,7 @@ function expectIndices(type: ValueType): void {
   expectType(type, ["i64", "i32"], "indices");
 }
 
-/** A size that must be known when the graph is built. */
+/** Requires sizes that are known when the graph is built. */
 function expectNumbers(shape: Shape, what: string): void {
   const named = shape.find((dim) => typeof dim === "string");
   if (named !== undefined) fail(`${what} must be known: ${named} is not`);
@@ -259,7 +260,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
   add: binary(NUMBERS),
   sub: binary(NUMBERS),
   mul: binary(NUMBERS),
-  // Whole numbers are left out: runtimes disagree on how to round their quotient.
+  // Integers are excluded, because runtimes round their quotients differently.
   div: binary(FLOATS),
   max: binary(NUMBERS),
   min: binary(NUMBERS),
@@ -287,7 +288,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     const blocks = Math.ceil((rows * columns) / NF4_BLOCK);
     const groups = Math.ceil(blocks / DYNAMIC_BLOCK);
     const [first, nested, offset] = scales;
-    if (scales.length !== 1 && scales.length !== 3) fail(`takes x, bytes and 1 or 3 tensors of scales`);
+    if (scales.length !== 1 && scales.length !== 3) fail(`takes x, the packed matrix and 1 or 3 tensors of scales`);
     expectType(x!, FLOATS, "x");
     expectType(packed!, ["u8"], "the packed matrix");
     expectShape(packed!, [Math.ceil((rows * columns) / 2)], "the packed matrix");
@@ -299,9 +300,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
       expectShape(offset!, [], "the offset of scales");
     }
     if (x!.shape.length < 2 || x!.shape.at(-1) !== inner) {
-      fail(
-        `x must be [..., ${inner}] beside the matrix [${rows}, ${columns}]${transB ? "ᵀ" : ""}, got ${formatType(x!)}`,
-      );
+      fail(`x must be [..., ${inner}] for the matrix [${rows}, ${columns}]${transB ? "ᵀ" : ""}, got ${formatType(x!)}`);
     }
     return [
       {
@@ -322,12 +321,12 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
   transpose: ([x], { perm }) => {
     const sorted = [...perm].sort((a, b) => a - b);
     if (perm.length !== x!.shape.length || sorted.some((axis, i) => axis !== i)) {
-      fail(`[${perm.join(", ")}] is no permutation of the axes of ${formatType(x!)}`);
+      fail(`[${perm.join(", ")}] is not a permutation of the axes of ${formatType(x!)}`);
     }
     return [{ dtype: x!.dtype, shape: perm.map((axis) => x!.shape[axis]!) }];
   },
   expand: ([x], { shape }) => {
-    // A named dimension must be there already: how often to repeat is not known before the graph runs.
+    // A named dimension must already be in the input: the repeat count is not known until the graph runs.
     const lead = shape.length - x!.shape.length;
     const made = shape.some((dim, axis) => typeof dim === "string" && x!.shape[axis - lead] !== dim);
     if (made || !sameShape(broadcast(x!.shape, shape), shape)) {
@@ -353,7 +352,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     if (start < 0 && end === null && (typeof dim === "string" || -start <= dim)) {
       return [{ dtype: x!.dtype, shape: x!.shape.with(axis, -start) }];
     }
-    if (typeof dim === "string") fail(`axis ${axis} of ${formatType(x!)} has no size yet: slice it from its end`);
+    if (typeof dim === "string") fail(`axis ${axis} of ${formatType(x!)} has no known size: slice it from its end`);
     const stop = end ?? dim;
     if (start < 0 || stop > dim || start >= stop)
       fail(`slice ${start}:${stop} is outside axis ${axis} of ${formatType(x!)}`);
@@ -363,7 +362,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     const dim = x!.shape[axis];
     expectType(x!, NUMBERS, "the operand");
     if (typeof dim !== "number") fail(`axis ${axis} of ${formatType(x!)} cannot be padded: its size is not known`);
-    if (before < 0 || after < 0) fail(`cannot pad by ${before} and ${after}: slice takes elements off`);
+    if (before < 0 || after < 0) fail(`cannot pad by ${before} and ${after}: use slice to remove elements`);
     return [{ dtype: x!.dtype, shape: x!.shape.with(axis, before + dim + after) }];
   },
   gather: ([table, indices]) => {
@@ -425,7 +424,9 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     expectShape(longest!, [], "the longest length");
     const width = pastKey!.shape[3] as number;
     if (query!.shape[2] !== heads * width || key!.shape[2] !== kvHeads * width || pastKey!.shape[1] !== kvHeads) {
-      fail(`${heads} and ${kvHeads} heads of width ${width} do not fit ${formatType(query!)} and ${formatType(key!)}`);
+      fail(
+        `${heads} and ${kvHeads} heads of width ${width} do not match ${formatType(query!)} and ${formatType(key!)}`,
+      );
     }
     const [rows, tokens] = query!.shape;
     if (positions !== undefined) {
@@ -446,7 +447,7 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
   },
 };
 
-/** The output types of an op. Throws `invalid_graph`, naming the op, when the inputs do not fit it. */
+/** The output types of an op. Throws `invalid_graph`, naming the op, if the inputs do not match. */
 export function inferTypes<K extends OpName>(op: K, inputs: readonly ValueType[], attrs: OpAttrs[K]): ValueType[] {
   const arity = ARITY[op];
   if (arity !== "variadic" && inputs.length !== arity) {

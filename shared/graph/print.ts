@@ -1,6 +1,7 @@
-import { formatType, type Graph, type Node } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
+import { formatType } from "./value-type.ts";
 
-/** One line a node, stable under equal graphs, so that a printed graph can be kept as a snapshot and compared. */
+/** Prints one line per node. Equal graphs print equally, so that the text can serve as a snapshot. */
 export function printGraph(graph: Graph): string {
   const lines = [`graph ${graph.name} {`];
   for (const { name, value } of graph.inputs) lines.push(`  %${value.id} = input "${name}" : ${formatType(value)}`);

@@ -1,12 +1,13 @@
 import { TrimtabError } from "../errors.ts";
 import { elementCount } from "../tensor.ts";
-import { formatType, type Graph, type Node, sameShape, type Value } from "./graph.ts";
+import type { Graph, Node, Value } from "./graph.ts";
 import { inferTypes } from "./ops.ts";
 import { printNode } from "./print.ts";
+import { formatType, sameShape } from "./value-type.ts";
 
 /**
- * Checks the invariants that every pass must keep: values are defined before use and once only, every node's output
- * types are what its rule infers, names are unique. Throws `invalid_graph` naming the node.
+ * Checks the invariants that every pass must preserve: each value is defined once and before its use, every node has the output
+ * types that its rule infers, and names are unique. Throws `invalid_graph` naming the node.
  */
 export function verify(graph: Graph): void {
   const defined = new Set<Value>();
@@ -18,10 +19,10 @@ export function verify(graph: Graph): void {
   for (const [value, data] of graph.constants) {
     define(value, "a constant");
     if (value.dtype !== data.dtype || !sameShape(value.shape, data.shape)) {
-      fail(graph, `constant %${value.id} is declared ${formatType(value)} but holds ${formatType(data)}`);
+      fail(graph, `constant %${value.id} is declared ${formatType(value)} but contains ${formatType(data)}`);
     }
     if (data.data.length !== elementCount(data.shape)) {
-      fail(graph, `constant %${value.id} is ${formatType(value)} but holds ${data.data.length} elements`);
+      fail(graph, `constant %${value.id} is ${formatType(value)} but contains ${data.data.length} elements`);
     }
   }
   graph.nodes.forEach((node, index) => {
@@ -29,7 +30,7 @@ export function verify(graph: Graph): void {
     for (const output of node.outputs) define(output, describe(node, index));
   });
   for (const { name, value } of graph.outputs) {
-    if (!defined.has(value)) fail(graph, `output ${name} is %${value.id}, which nothing defines`);
+    if (!defined.has(value)) fail(graph, `output ${name} is %${value.id}, which is never defined`);
   }
   for (const named of [graph.inputs, graph.outputs]) {
     const names = named.map(({ name }) => name);
@@ -51,13 +52,13 @@ function verifyNode(graph: Graph, node: Node, index: number, defined: ReadonlySe
     });
   }
   if (node.outputs.length > types.length) {
-    fail(graph, `${describe(node, index)} declares ${node.outputs.length} outputs but gives ${types.length}`);
+    fail(graph, `${describe(node, index)} declares ${node.outputs.length} outputs but has ${types.length}`);
   }
   types.forEach((type, i) => {
     const declared = node.outputs[i];
     if (declared === undefined || declared.dtype !== type.dtype || !sameShape(declared.shape, type.shape)) {
       const got = declared === undefined ? "nothing" : formatType(declared);
-      fail(graph, `${describe(node, index)} should give ${formatType(type)} but declares ${got}`);
+      fail(graph, `${describe(node, index)} should have type ${formatType(type)} but declares ${got}`);
     }
   });
 }

@@ -2,12 +2,12 @@ import { EigenvalueDecomposition } from "ml-matrix";
 import { type DenseMatrix, fromMl, gram, matrix, product, sizes, toMl, transpose } from "./matrix.ts";
 
 /**
- * The matrix of rank at most `rank` that is nearest to A [m, n] (Eckart and Young, 1936), as the product of two factors:
+ * The nearest matrix to A [m, n] of rank at most `rank` (Eckart and Young, 1936), as the product of two factors:
  * `left` [m, r] and `right` [r, n], r = min(rank, m, n).
  *
- * The r leading eigenvectors Q of the smaller of AAᵀ and AᵀA give Q(QᵀA) or (AQ)Qᵀ. Squaring leaves singular values below
- * about 1e-8 of the largest one undetermined, less than float32 tells apart, and takes a sixth of a whole decomposition's
- * time for 1024 × 4096.
+ * The r leading eigenvectors Q of the smaller of AAᵀ and AᵀA give Q(QᵀA) or (AQ)Qᵀ. Squaring loses singular values below
+ * about 1e-8 of the largest, which float32 cannot resolve anyway, and for 1024 × 4096 takes a sixth of the time of a full
+ * decomposition.
  */
 export function bestApproximation(
   a: DenseMatrix,
@@ -20,10 +20,10 @@ export function bestApproximation(
   return { left: product(a, vectors), right: transpose(vectors) };
 }
 
-/** [n, count], those of the largest eigenvalues first, each with its largest element positive. */
+/** [n, count], in descending order of eigenvalue, each with its largest element positive. */
 function leadingEigenvectors(symmetric: DenseMatrix, count: number): DenseMatrix {
   const [size] = sizes(symmetric);
-  // Eigenvalues come in rising order.
+  // ml-matrix sorts eigenvalues in ascending order.
   const all = fromMl(new EigenvalueDecomposition(toMl(symmetric), { assumeSymmetric: true }).eigenvectorMatrix);
   const result = matrix(size, count);
   for (let column = 0; column < count; column++) {

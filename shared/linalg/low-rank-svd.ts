@@ -3,7 +3,7 @@ import { qr } from "./qr.ts";
 import { type Svd, svd } from "./svd.ts";
 
 /**
- * The thin singular value decomposition of AB for A [m, R] and B [R, n] without forming AB: A = Q₁R₁, Bᵀ = Q₂R₂, and
+ * The thin singular value decomposition of AB, A [m, R] and B [R, n], without forming AB: A = Q₁R₁, Bᵀ = Q₂R₂, and
  * R₁R₂ᵀ = U diag(s) Vᵀ has at most R rows and columns. There are min(m, R, n) singular values.
  */
 export function svdOfProduct(a: DenseMatrix, b: DenseMatrix): Svd {

@@ -1,6 +1,6 @@
 /**
- * Dense matrices as row-major float64 tensors [rows, columns], and their passage to and from ml-matrix, which decomposes
- * them. Products are written out here: ml-matrix keeps an array for every row, and copies twice for each.
+ * Dense matrices as row-major float64 tensors [rows, columns], and conversions to and from ml-matrix, which decomposes
+ * them. Products are implemented here because ml-matrix stores each row as an array and copies it twice.
  */
 import { Matrix } from "ml-matrix";
 import { type Tensor, tensor } from "../tensor.ts";
@@ -16,7 +16,7 @@ export function matrix(
   return tensor("f64", [rows, columns], data);
 }
 
-/** A tensor of rank 2 in double precision, a copy. */
+/** A double-precision copy of a rank-2 tensor. */
 export function widened({ shape, data }: Tensor<"f32">): DenseMatrix {
   const [rows, columns] = sizes({ shape });
   return matrix(rows, columns, Float64Array.from(data));

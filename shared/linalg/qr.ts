@@ -2,8 +2,8 @@ import { QrDecomposition } from "ml-matrix";
 import { type DenseMatrix, fromMl, leading, product, sizes, toMl, transpose } from "./matrix.ts";
 
 /**
- * The thin QR decomposition A = QR of A [m, n] by Householder reflections: Q [m, k] with orthonormal columns, also where
- * A lacks rank, and R [k, n] upper triangular, k = min(m, n).
+ * The thin QR decomposition A = QR of A [m, n] by Householder reflections, k = min(m, n): Q [m, k] has orthonormal columns,
+ * even if A is rank-deficient, and R [k, n] is upper triangular.
  */
 export function qr(a: DenseMatrix): { readonly q: DenseMatrix; readonly r: DenseMatrix } {
   const [rows, columns] = sizes(a);
@@ -11,11 +11,11 @@ export function qr(a: DenseMatrix): { readonly q: DenseMatrix; readonly r: Dense
     const found = new QrDecomposition(toMl(a));
     return { q: fromMl(found.orthogonalMatrix), r: fromMl(found.upperTriangularMatrix) };
   }
-  // ml-matrix takes no wide matrix; the square part at its left has the same Q.
+  // ml-matrix does not accept wide matrices; the leading square block has the same Q.
   const { q, r: square } = qr(leading(a, rows));
   const r = product(transpose(q), a);
   for (let row = 0; row < rows; row++) {
-    // Below the diagonal the product leaves rounding errors in place of zeros.
+    // Below the diagonal the product has rounding errors instead of zeros.
     r.data.set(square.data.subarray(row * rows, (row + 1) * rows), row * columns);
   }
   return { q, r };

@@ -1,4 +1,4 @@
-/** The byte that each character of a byte-level vocabulary stands for (GPT-2's table). */
+/** Maps each character of a byte-level vocabulary to its byte (GPT-2's table). */
 export const BYTE_OF: ReadonlyMap<string, number> = (() => {
   const map = new Map<string, number>();
   let next = 256;

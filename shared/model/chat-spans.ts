@@ -1,53 +1,54 @@
 /**
- * Where the assistant's turns are in a rendered conversation, for templates that nobody here has seen before.
+ * Locates the assistant's turns in a rendered conversation, for arbitrary chat templates.
  */
 import { TrimtabError } from "../errors.ts";
-import type { ChatMessage } from "./chat-template.ts";
+import type { ChatMessage } from "./chat-message.ts";
 import type { TextPiece } from "./tokenizer.ts";
 
-/** A turn's text [start, end) in the rendered conversation, with the control token that ends it where there is one. */
+/** A turn's text [start, end) in the rendered conversation, including the control token that ends it, if any. */
 export interface Span {
-  /** Index of the message. */
+  /** The index of the message. */
   readonly message: number;
   readonly start: number;
   readonly end: number;
-  /** Whether the span's last part is a control token that ends the turn. */
+  /** Whether the span includes a control token that ends the turn. */
   readonly closed: boolean;
 }
 
 export interface SpanInput {
-  /** The whole conversation, rendered. Its last message is the assistant's. */
+  /** The whole rendered conversation. Its last message is the assistant's. */
   readonly text: string;
   readonly messages: readonly ChatMessage[];
   readonly render: (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
   readonly splitControl: (text: string) => TextPiece[];
-  /** A character that is in none of the messages. */
+  /** A character that occurs in none of the messages. */
   readonly unused: string;
 }
 
 /**
- * Finds the turns by rendering markers in their place; where a template looks into what the assistant said, by rendering
- * the conversation up to each turn. Throws `invalid_model` when neither gives the text that was rendered.
+ * Finds the turns by rendering the conversation with markers in place of the assistant's texts. If that fails because the
+ * template inspects those texts, renders the conversation up to each turn instead. Throws `invalid_model` when neither
+ * reproduces the rendered text.
  */
 export function assistantSpans(input: SpanInput): Span[] {
   const spans = spansByMarkers(input) ?? spansByPrefixes(input);
   if (spans === undefined) {
     throw new TrimtabError(
       "invalid_model",
-      "the model's chat template cannot be used for training: what it writes before an assistant's turn changes with " +
-        "what follows, so there is no telling which tokens are the assistant's; use a template that only appends",
+      "the model's chat template cannot be used for training: the text before an assistant's turn depends on later " +
+        "messages, so the assistant's tokens cannot be located; use a template that only appends",
     );
   }
   return spans;
 }
 
-/** White space that templates strip where they strip any, and do not write themselves. */
+/** White space that templates strip if they strip at all, but never write themselves. */
 const EDGE = "\v\f\v";
 
 /**
- * Renders the conversation with a marker, between white space, for each of the assistant's texts. What is around the
- * markers is the template's; white space that is missing shows what the template strips from the texts.
- * Undefined when the parts put together again are not the conversation as rendered.
+ * Renders the conversation with each of the assistant's texts replaced by a marker between white space. Everything around
+ * the markers comes from the template; missing white space shows that the template strips the texts.
+ * Returns undefined when putting the texts back does not reproduce the rendered conversation.
  */
 function spansByMarkers({ text, messages, render, splitControl, unused }: SpanInput): Span[] | undefined {
   const turns = messages.flatMap((message, index) => (message.role === "assistant" ? [index] : []));
@@ -59,10 +60,10 @@ function spansByMarkers({ text, messages, render, splitControl, unused }: SpanIn
     false,
   );
   let rebuilt = "";
-  let rest = marked;
+  let remaining = marked;
   const contents: { message: number; start: number; end: number }[] = [];
   for (const message of turns) {
-    const [before, after, ...more] = rest.split(marker(message));
+    const [before, after, ...more] = remaining.split(marker(message));
     if (before === undefined || after === undefined || more.length > 0) return undefined;
     let content = messages[message]!.content;
     if (before.endsWith(EDGE)) rebuilt += before.slice(0, -EDGE.length);
@@ -70,19 +71,19 @@ function spansByMarkers({ text, messages, render, splitControl, unused }: SpanIn
       rebuilt += before;
       content = content.trimStart();
     }
-    if (after.startsWith(EDGE)) rest = after.slice(EDGE.length);
+    if (after.startsWith(EDGE)) remaining = after.slice(EDGE.length);
     else {
-      rest = after;
+      remaining = after;
       content = content.trimEnd();
     }
     contents.push({ message, start: rebuilt.length, end: rebuilt.length + content.length });
     rebuilt += content;
   }
-  if (rebuilt + rest !== text) return undefined;
+  if (rebuilt + remaining !== text) return undefined;
 
-  // What follows the last turn ends a turn; what follows an earlier one may be the next header as well.
-  const control = splitControl(rest).find((piece) => piece.id !== undefined);
-  const closing = control === undefined ? undefined : rest.slice(0, control.end);
+  // Only the text after the last turn is sure to end a turn; after an earlier one, the next header may follow directly.
+  const control = splitControl(remaining).find((piece) => piece.id !== undefined);
+  const closing = control === undefined ? undefined : remaining.slice(0, control.end);
   return contents.map(({ message, start, end }) => {
     const closed = closing !== undefined && text.startsWith(closing, end);
     return { message, start, end: closed ? end + closing.length : end, closed };
@@ -90,8 +91,9 @@ function spansByMarkers({ text, messages, render, splitControl, unused }: SpanIn
 }
 
 /**
- * A turn begins where the conversation before it, rendered with the prompt for a reply, ends; it goes to the first
- * control token, since the texts themselves hold none. Undefined when the conversation does not begin like that.
+ * Renders the messages before each turn with the generation prompt: the turn starts where that text ends, and runs up to
+ * the first control token, since the texts themselves contain none. Returns undefined when the conversation does not start
+ * with that text.
  */
 function spansByPrefixes({ text, messages, render, splitControl }: SpanInput): Span[] | undefined {
   const controls = splitControl(text).filter((piece) => piece.id !== undefined);

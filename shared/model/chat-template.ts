@@ -1,66 +1,58 @@
 /**
- * Conversations to token ids through the model's own chat template.
+ * Turns conversations into token ids with the model's own chat template.
  *
- * The template's control tokens steer the model, the users' texts never do: before rendering, every control token that
- * somebody wrote in a message is replaced by a private-use character, and after the rendered text has been cut at the
- * template's control tokens the characters are put back, so that they are encoded as the plain text they are.
+ * Only the template may produce control tokens, never a user's text. Before rendering, every control token written in a
+ * message is replaced by a private-use character. The rendered text is split at the template's control tokens, and only
+ * then is the original text restored, to be encoded as plain text.
  */
 import { TrimtabError } from "../errors.ts";
+import type { ChatMessage } from "./chat-message.ts";
 import { assistantSpans, type Span } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
 import { compileTemplate } from "./template-sandbox.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
 
-/** One turn. Other fields (`name`, `tool_calls`, …) are passed to the template as they are. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-  /** 0: learn nothing from this assistant turn. */
-  readonly weight?: number | undefined;
-  readonly [field: string]: unknown;
-}
-
 export interface ChatOptions {
-  /** Descriptions of the tools that the model may call, in the template's own form. */
+  /** Descriptions of the tools that the model may call, in the format that the template expects. */
   readonly tools?: readonly unknown[] | undefined;
-  /** Further variables of the template, such as `enable_thinking`. */
+  /** Additional template variables, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** What a template that asks for today's date is told. */
+  /** Today's date, for templates that use it. */
   readonly date?: Date | undefined;
 }
 
-/** A conversation to learn from. */
+/** A conversation to train on. */
 export interface EncodedChat {
   readonly ids: number[];
-  /** The id itself where the model should learn to produce it, −100 elsewhere; not shifted. */
+  /** The id for target tokens, −100 elsewhere; not shifted. */
   readonly labels: number[];
 }
 
 export interface ChatTemplate {
-  /** Whether the template shows tools to the model. */
+  /** Whether the template renders tools. */
   readonly takesTools: boolean;
-  /** The tokens that end an assistant's turn: what decoding stops at. Holds the end-of-text token too. */
+  /** The tokens that end an assistant's turn, where decoding stops. Includes the end-of-text token. */
   readonly stopIds: readonly number[];
-  /** The rendered text, for people to read; not to be encoded. */
+  /** The rendered text, for display only; do not encode it. */
   render(messages: readonly ChatMessage[], options?: ChatOptions & { addGenerationPrompt?: boolean }): string;
-  /** The ids of a conversation up to where the assistant's reply begins. */
+  /** The ids of a conversation up to the start of the assistant's reply. */
   encodePrompt(messages: readonly ChatMessage[], options?: ChatOptions): number[];
   /**
-   * The ids of a conversation and which of them to learn: the assistant's turns with weight 1, each with the token that
-   * ends it, never a header. What follows the last such turn is left out. Where nothing ends a turn, the last one gets
-   * the end-of-text token. A turn is encoded apart from its header, as it is when the model writes it.
+   * The ids of a conversation and its target tokens: the assistant's turns except those of weight 0, each with the token
+   * that ends it, never a header. Everything after the last such turn is dropped. If no token ends that turn, the
+   * end-of-text token is added. A turn is encoded separately from its header, as when the model generates it.
    */
   encodeExample(messages: readonly ChatMessage[], options?: ChatOptions): EncodedChat;
 }
 
 export const IGNORED_LABEL = -100;
 
-/** A fixed day, so that the same conversation always gives the same ids unless the caller says otherwise. */
+/** Fixed, so that a conversation always gives the same ids unless the caller passes a date. */
 const DEFAULT_DATE = new Date(Date.UTC(2024, 6, 26));
 
 /**
  * Throws `invalid_model` when there is no template or it cannot be parsed. Rendering throws `invalid_request` when the
- * template refuses the messages, `unsupported_parameter` for tools that it does not show, `invalid_model` when it fails.
+ * template rejects the messages, `unsupported_parameter` for tools that it does not render, `invalid_model` when it fails.
  */
 export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTemplate): ChatTemplate {
   if (source === undefined) {
@@ -105,7 +97,7 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   }
 
   function encodeExample(messages: readonly ChatMessage[], options: ChatOptions = {}): EncodedChat {
-    const last = messages.findLastIndex(isLearnt);
+    const last = messages.findLastIndex(isTarget);
     if (last < 0) return { ids: [], labels: [] };
     const kept = messages.slice(0, last + 1).map(({ weight: _, ...message }) => message as ChatMessage);
     const mask = createMask(tokenizer.control.keys());
@@ -120,15 +112,15 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
       splitControl: tokenizer.splitControl,
       unused: mask.unused,
     });
-    const learnt = spans.filter((span) => isLearnt(messages[span.message]!));
-    return label(text, learnt, mask);
+    const targets = spans.filter((span) => isTarget(messages[span.message]!));
+    return label(text, targets, mask);
   }
 
   function label(text: string, spans: readonly Span[], mask: Mask): EncodedChat {
     const ids: number[] = [];
     const labels: number[] = [];
     const closed = spans.at(-1)!.closed;
-    // Text that the template puts after the last turn without a token to end it would stand between it and its end.
+    // If no token ends the last turn, drop the template's text after it, so that end-of-text directly follows the turn.
     const used = closed ? text : text.slice(0, spans.at(-1)!.end);
     for (const piece of tokenizer.splitControl(
       used,
@@ -164,24 +156,21 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   };
 }
 
-/** A template that does not mention them would leave them out in silence. */
+/** Rejects tools that the template would silently ignore. */
 function requireToolSupport(param: "tools" | "messages", missing: boolean): void {
   if (!missing) return;
   const what = param === "tools" ? "tools" : "tool_calls";
-  throw new TrimtabError(
-    "unsupported_parameter",
-    `this model's chat template has no place for ${what}; leave them out`,
-    {
-      param,
-    },
-  );
+  throw new TrimtabError("unsupported_parameter", `this model's chat template does not support ${what}; remove them`, {
+    param,
+  });
 }
 
-function isLearnt(message: ChatMessage): boolean {
+/** Whether the model is trained to write this message. */
+function isTarget(message: ChatMessage): boolean {
   return message.role === "assistant" && message.weight !== 0;
 }
 
-/** The control token that the template writes right after an assistant's turn, if there is one. */
+/** The control token that the template writes right after an assistant's turn, if any. */
 function turnEnd(
   render: (chat: MaskedChat, options: ChatOptions, prompt: boolean) => string,
   tokenizer: Tokenizer,
@@ -195,7 +184,7 @@ function turnEnd(
   try {
     text = render({ messages, tools: [], characters: 100 }, {}, false);
   } catch {
-    // A template that refuses this conversation says so when it is used.
+    // A template that rejects this conversation reports that when it is used.
     return [];
   }
   const ending = text.slice(text.lastIndexOf(marker) + marker.length);

@@ -4,7 +4,7 @@ import { parseRopeScaling, type RopeScaling, ropeFileSchema } from "./rope-scali
 
 /**
  * The shape of a Llama-like decoder: RMSNorm, rotary positions, grouped-query attention, a gated SiLU feed-forward
- * network, a tied or untied head. Llama, Mistral and Qwen2 differ only in what `attentionBias` and the sizes say.
+ * network, a tied or untied head. Llama, Mistral and Qwen2 differ only in `attentionBias` and the sizes.
  */
 export interface ModelConfig {
   readonly modelType: "llama" | "mistral" | "qwen2";
@@ -22,7 +22,7 @@ export interface ModelConfig {
   readonly ffnSize: number;
   readonly normEpsilon: number;
   readonly ropeTheta: number;
-  /** Left out where rotary positions are not scaled. */
+  /** Absent if rotary positions are not scaled. */
   readonly ropeScaling?: RopeScaling;
   /** The longest context, in tokens. */
   readonly maxPositions: number;
@@ -34,7 +34,7 @@ export interface ModelConfig {
 
 const size = z.number().int().min(1).max(1_000_000);
 
-// The fields that decide the computation; a config.json has many more that do not.
+// The fields that affect the computation. A config.json has many others.
 const fileSchema = z.object({
   model_type: z.string(),
   vocab_size: size,
@@ -61,7 +61,7 @@ const fileSchema = z.object({
 
 const MODEL_TYPES = ["llama", "mistral", "qwen2"] as const;
 
-/** Reads a Hugging Face `config.json`. Throws `invalid_model`, naming the field, for anything that cannot be computed. */
+/** Reads a Hugging Face `config.json`. Throws `invalid_model`, naming the field, for anything that is not supported. */
 export function parseModelConfig(json: unknown): ModelConfig {
   const parsed = fileSchema.safeParse(json);
   if (!parsed.success) {
@@ -71,13 +71,13 @@ export function parseModelConfig(json: unknown): ModelConfig {
   const file = parsed.data;
   const modelType = MODEL_TYPES.find((known) => known === file.model_type);
   if (modelType === undefined) refuse("model_type", `${file.model_type} is not one of ${MODEL_TYPES.join(", ")}`);
-  if (file.auto_map != null) refuse("auto_map", "code that comes with a model is never run: remove the field");
+  if (file.auto_map != null) refuse("auto_map", "code shipped with a model is never run; remove the field");
   if (file.quantization_config != null)
-    refuse("quantization_config", "give the weights as float32, float16 or bfloat16");
+    refuse("quantization_config", "quantised weights are not supported; use float32, float16 or bfloat16");
   if (file.hidden_act != null && file.hidden_act !== "silu")
-    refuse("hidden_act", `${file.hidden_act} is not supported, only silu`);
+    refuse("hidden_act", `${file.hidden_act} is not supported; only silu is`);
   if (file.mlp_bias) refuse("mlp_bias", "feed-forward biases are not supported");
-  // Transformers 5 has one object where older versions had two fields; it too lets the older one win.
+  // Transformers 5 merges two older fields into rope_parameters. Like transformers, prefer the older one if present.
   const ropeField = file.rope_scaling == null ? "rope_parameters" : "rope_scaling";
   const ropeScaling = parseRopeScaling(file[ropeField] ?? {}, (field, reason) =>
     refuse(`${ropeField}.${field}`, reason),
@@ -88,11 +88,11 @@ export function parseModelConfig(json: unknown): ModelConfig {
   const headDim = file.head_dim ?? file.hidden_size / heads;
   if (heads % kvHeads !== 0) refuse("num_key_value_heads", `${kvHeads} does not divide the ${heads} attention heads`);
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
-    refuse("head_dim", `a head of width ${headDim} cannot be rotated by halves`);
+    refuse("head_dim", `the width of a head must be an even integer, got ${headDim}`);
   if (modelType === "llama" && file.attention_bias) {
-    refuse("attention_bias", "a bias on Llama's output projection is not supported");
+    refuse("attention_bias", "attention biases are not supported for llama");
   }
-  // Within the window attention is full, so a sliding window only bounds the context.
+  // Contexts no longer than the sliding window have full attention, so the window just limits the context.
   const sliding = modelType === "qwen2" && !file.use_sliding_window ? null : file.sliding_window;
   return {
     modelType,

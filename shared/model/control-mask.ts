@@ -1,26 +1,26 @@
 /**
- * Hides control tokens that people wrote in their messages while a chat template runs.
+ * Hides control tokens written in users' messages while a chat template runs.
  */
 import { TrimtabError } from "../errors.ts";
-import type { ChatMessage } from "./chat-template.ts";
+import type { ChatMessage } from "./chat-message.ts";
 
 const MAX_NESTING = 32;
 
 export interface MaskedChat {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly unknown[];
-  /** Characters in all texts. */
+  /** The total number of characters in all texts. */
   readonly characters: number;
 }
 
 export interface Mask {
   apply(messages: readonly ChatMessage[], tools: readonly unknown[]): MaskedChat;
   remove(text: string): string;
-  /** A character that occurs in none of the texts given to `apply`, and stands for nothing. */
+  /** A character that occurs in none of the texts passed to `apply` and replaces nothing. */
   readonly unused: string;
 }
 
-/** Replaces what `literals` there are in texts by characters that occur in none of them, and puts them back. */
+/** Replaces every occurrence of `literals` in texts by characters that occur in none of them, and restores them. */
 export function createMask(literals: Iterable<string>): Mask {
   const all = [...literals].sort((a, b) => b.length - a.length);
   const standIns = new Map<string, string>();
@@ -50,9 +50,9 @@ export function createMask(literals: Iterable<string>): Mask {
   };
 }
 
-/** Private-use characters that `text` does not hold; there are 6,400 in the first block and 65,534 in the next. */
+/** Private-use characters that do not occur in `text`, out of 6,400 in the first block and 65,534 in the next. */
 function* unusedCharacters(text: string): Generator<string, string, undefined> {
-  // One pass: looking each of them up in a text that holds them all would take minutes.
+  // One pass: searching for each character in a text that contains them all would take minutes.
   const used = new Set(text.match(/[\ue000-\uf8ff\u{f0000}-\u{ffffd}]/gu));
   for (const [first, last] of [
     [0xe000, 0xf8ff],
@@ -63,12 +63,12 @@ function* unusedCharacters(text: string): Generator<string, string, undefined> {
       if (!used.has(character)) yield character;
     }
   }
-  throw new TrimtabError("invalid_request", "the messages use every private-use character; leave some out", {
+  throw new TrimtabError("invalid_request", "the messages use every private-use character; remove some", {
     param: "messages",
   });
 }
 
-/** A copy of `value` with every text changed, keys of objects too. */
+/** A copy of `value` with every string changed, including object keys. */
 function mapTexts(value: unknown, change: (text: string) => string, depth = 0): unknown {
   if (typeof value === "string") return change(value);
   if (typeof value !== "object" || value === null) return value;

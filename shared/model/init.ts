@@ -4,14 +4,14 @@ import type { ModelConfig } from "./config.ts";
 import { weightSpecs } from "./modules.ts";
 import type { Weights } from "./weights.ts";
 
-/** Standard deviation of the embedding, and of a linear weight times √in: what keeps activations near 1 at the start. */
+/** Standard deviations of the embedding, and of linear weights times √in. They keep initial activations near 1. */
 const EMBEDDING_STD = 0.02;
 const LINEAR_GAIN = 0.6;
 
 /**
- * Random weights for a new model: norms 1, biases 0, all else normal. The projections that write into the residual stream are
- * divided by √(2·layers), as in GPT-2 (Radford et al. 2019), so that its variance does not grow with depth. Every tensor
- * has a random stream of its own, so its values do not depend on the others.
+ * Random weights for a new model: norms 1, biases 0, everything else normal. The projections that write to the residual
+ * stream are divided by √(2·layers), as in GPT-2 (Radford et al. 2019), so that its variance does not grow with depth.
+ * Every tensor has its own random stream, so its values do not depend on the other tensors.
  */
 export function initialWeights(config: ModelConfig, seed: number): Weights {
   return new Map(

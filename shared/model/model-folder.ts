@@ -6,7 +6,7 @@ import { type ModelConfig, parseModelConfig } from "./config.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { openWeights, type Weights } from "./weights.ts";
 
-/** A Hugging Face model folder: file names and their bytes, which may stay on a disk. */
+/** A Hugging Face model folder: file name → bytes, which may stay on disk. */
 export type ModelFiles = ReadonlyMap<string, ByteSource>;
 
 const SINGLE = "model.safetensors";
@@ -15,8 +15,8 @@ const INDEX = "model.safetensors.index.json";
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * The folder's configuration, tokenizer and weights, which are read when they are asked for. Throws `invalid_model`, naming
- * the file and what to change.
+ * The folder's configuration, tokenizer and weights. Weights are read on access. Throws `invalid_model`, naming the file
+ * and what to change.
  */
 export function loadModelFolder(files: ModelFiles): { config: ModelConfig; weights: Weights; tokenizer: Tokenizer } {
   const config = parseModelConfig(readModelJson(files, "config.json"));
@@ -33,13 +33,14 @@ export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
 }
 
 /**
- * The tensors of `model.safetensors`, or of the shards that `model.safetensors.index.json` names, whose list of tensors has
- * to agree with what the shards hold. The tensors' bytes are the files'.
+ * The tensors of `model.safetensors`, or of the shards listed in `model.safetensors.index.json`. The index and the shards
+ * must list the same tensors. Bytes are views of the files.
  */
 export function weightTensors(files: ModelFiles): ReadonlyMap<string, FileTensor> {
   if (files.has(SINGLE)) return readTensors(files, SINGLE);
   const parsed = indexSchema.safeParse(readModelJson(files, INDEX));
-  if (!parsed.success) throw new TrimtabError("invalid_model", `${INDEX} has no weight_map of tensors to shard files`);
+  if (!parsed.success)
+    throw new TrimtabError("invalid_model", `${INDEX} has no weight_map from tensors to shard files`);
   const expected = new Map(Object.entries(parsed.data.weight_map));
   const tensors = new Map<string, FileTensor>();
   for (const shard of new Set(expected.values())) {
@@ -47,7 +48,7 @@ export function weightTensors(files: ModelFiles): ReadonlyMap<string, FileTensor
       if (expected.get(name) !== shard) {
         throw new TrimtabError(
           "invalid_model",
-          `${shard} holds ${quoteName(name)}, which ${INDEX} does not place there`,
+          `${shard} contains ${quoteName(name)}, but ${INDEX} does not list it there`,
         );
       }
       tensors.set(name, tensor);
@@ -57,7 +58,7 @@ export function weightTensors(files: ModelFiles): ReadonlyMap<string, FileTensor
   if (missing !== undefined) {
     throw new TrimtabError(
       "invalid_model",
-      `${expected.get(missing)} lacks ${quoteName(missing)}, which ${INDEX} places there`,
+      `${expected.get(missing)} lacks ${quoteName(missing)}, which ${INDEX} lists there`,
     );
   }
   return tensors;
@@ -67,7 +68,7 @@ function readTensors(files: ModelFiles, name: string): ReadonlyMap<string, FileT
   return parseSafetensors(requireFile(files, name), { name }).tensors;
 }
 
-/** A JSON file of the folder. Throws `invalid_model` where it is missing or no JSON. */
+/** Parses a JSON file of the folder. Throws `invalid_model` when it is missing or not valid JSON. */
 export function readModelJson(files: ModelFiles, name: string): unknown {
   return parseStrictJson(readText(name, readWhole(requireFile(files, name))), name, "invalid_model");
 }
@@ -80,7 +81,7 @@ function readText(name: string, bytes: Uint8Array): string {
   }
 }
 
-/** All bytes of a file of the folder; undefined where there is none. */
+/** The bytes of a file of the folder, or undefined if it does not exist. */
 export function wholeFile(files: ModelFiles, name: string): Uint8Array | undefined {
   const file = files.get(name);
   return file && readWhole(file);

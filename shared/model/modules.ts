@@ -10,12 +10,12 @@ export interface LinearModule {
   readonly bias: boolean;
 }
 
-/** A tensor of the model's files. Files hold a linear weight as [out, in]; graphs take it as [in, out]. */
+/** A tensor of the model's files. Linear weights are [out, in] in files and [in, out] in graphs. */
 export interface WeightSpec {
   readonly name: string;
-  /** As the graph takes it. */
+  /** The shape in the graph. */
   readonly shape: readonly number[];
-  /** The file holds the transpose. */
+  /** Whether the file stores the transpose. */
   readonly transposed: boolean;
 }
 
@@ -23,10 +23,10 @@ export const EMBEDDING = "model.embed_tokens.weight";
 export const FINAL_NORM = "model.norm.weight";
 export const HEAD = "lm_head.weight";
 
-/** The head's module path; it stands outside the `model.` that all other modules are in. */
+/** The head's module path. The head is the only module that is not under `model.` in a checkpoint. */
 export const HEAD_PATH = "lm_head";
 
-/** The embedding's module path, without `model.` as all others. */
+/** The embedding's module path, without the leading `model.`. */
 export const EMBEDDING_PATH = "embed_tokens";
 
 /** The path of a module in a checkpoint, such as `model.layers.0.self_attn.q_proj`. */
@@ -34,7 +34,7 @@ export const checkpointPath = (path: string) => (path === HEAD_PATH ? path : `mo
 export const weightName = (path: string) => `${checkpointPath(path)}.weight`;
 export const biasName = (path: string) => `${checkpointPath(path)}.bias`;
 
-/** The linear layers of every block, in the order of the computation; the head is not among them. */
+/** The linear layers of every block, in order of computation, excluding the head. */
 export function linearModules(config: ModelConfig): LinearModule[] {
   const { hiddenSize, heads, kvHeads, headDim, ffnSize, attentionBias } = config;
   const sizes: readonly (readonly [string, number, number, boolean])[] = [
@@ -51,18 +51,18 @@ export function linearModules(config: ModelConfig): LinearModule[] {
   ).flat();
 }
 
-/** Every linear layer that an adapter may change: those of the blocks, and the head. */
+/** Every linear layer that an adapter may change: the layers of the blocks and the head. */
 export function adaptableModules(config: ModelConfig): LinearModule[] {
   const head = { path: HEAD_PATH, in: config.hiddenSize, out: config.vocabSize, bias: false };
   return [...linearModules(config), head];
 }
 
-/** The embedding as a layer that takes a token for a vector of length V with a single 1. */
+/** The embedding as a linear layer whose input is a one-hot vector of length V. */
 export function embeddingModule({ vocabSize, hiddenSize }: ModelConfig): LinearModule {
   return { path: EMBEDDING_PATH, in: vocabSize, out: hiddenSize, bias: false };
 }
 
-/** The parts of every block that add to the residual stream, in the order of the computation. */
+/** The parts of every block that add to the residual stream, in order of computation. */
 export function blockPaths(config: ModelConfig): string[] {
   return Array.from({ length: config.layers }, (_, layer) => [
     `layers.${layer}.self_attn`,
@@ -70,7 +70,7 @@ export function blockPaths(config: ModelConfig): string[] {
   ]).flat();
 }
 
-/** Every tensor that the model's files must hold, and no other. */
+/** Exactly the tensors that the model's files must contain. */
 export function weightSpecs(config: ModelConfig): WeightSpec[] {
   const { hiddenSize, vocabSize, layers, tied } = config;
   const vector = (name: string, length: number): WeightSpec => ({ name, shape: [length], transposed: false });

@@ -11,24 +11,24 @@ import type { ModelRewrite } from "./rewrite.ts";
 import { fileValues, transposed, type Weights } from "./weights.ts";
 
 /**
- * A frozen base in 4 bits: the weights of the linear layers of every block as NF4, each under a few names of its own in
- * place of one in float32. Embedding, norms, biases and head stay as they are, as in QLoRA.
+ * A frozen base in 4 bits: the linear weights of every block as NF4, each as several graph inputs instead of one float32
+ * input. The embedding, norms, biases and head stay in float32, as in QLoRA.
  *
- * A weight is quantised in its file's layout [out, in], flattened, as bitsandbytes does; blocks of 64 may span rows. The
- * shapes are those that `matmulNf4` takes: 4.5 bits a weight, 4.127 with the scales quantised too, in memory as on paper.
+ * Like bitsandbytes, this quantises the flattened weight in the layout of its file, [out, in]; blocks of 64 may span rows.
+ * The shapes are those that `matmulNf4` takes: 4.5 bits per weight, or 4.127 with quantised scales.
  */
 export interface Quantisation {
-  /** Whether the scales of the blocks are 8-bit numbers themselves. */
+  /** Whether the scales of the blocks are themselves quantised to 8 bits. */
   readonly doubleQuantised: boolean;
 }
 
-/** Graph inputs that hold a weight, in the order in which `matmulNf4` takes them. */
+/** The graph inputs of a weight, in the order that `matmulNf4` expects. */
 function inputsOf(weight: string, { doubleQuantised }: Quantisation): string[] {
   const scales = doubleQuantised ? ["absmax_codes", "nested_absmax", "absmax_offset"] : ["absmax"];
   return ["nf4", ...scales].map((part) => `${weight}.${part}`);
 }
 
-/** Bytes of a whole base that is held so: the linear weights in 4 bits with their scales, the others in float32. */
+/** The size of such a base in bytes: linear weights in 4 bits with their scales, everything else in float32. */
 export function quantisedBytes(config: ModelConfig, { doubleQuantised }: Quantisation): number {
   const numbers = linearModules(config).map((module) => module.in * module.out);
   const quantised = numbers.reduce((sum, count) => {
@@ -39,14 +39,14 @@ export function quantisedBytes(config: ModelConfig, { doubleQuantised }: Quantis
   return quantised + 4 * (parameterCount(config) - numbers.reduce((sum, count) => sum + count, 0));
 }
 
-/** Names of the weights that `quantiseWeights` replaces. */
+/** The names of the weights that `quantiseWeights` replaces. */
 export function quantisedNames(config: ModelConfig): string[] {
   return linearModules(config).map(({ path }) => weightName(path));
 }
 
 /**
- * The linear weights of a model in 4 bits, by graph input. Each is read once and in parts, where the weights come from
- * files. Throws `non_finite`, naming the weight, for a value that is not a number.
+ * The linear weights of a model in 4 bits, by graph input. Weights in files are read once, in parts. Throws `non_finite`,
+ * naming the weight, for a value that is NaN or infinite.
  */
 export function quantiseWeights(
   config: ModelConfig,
@@ -56,15 +56,15 @@ export function quantiseWeights(
   const tensors = new Map<string, Tensor>();
   for (const name of quantisedNames(config)) {
     const blocks = quantiseWeight(name, weights);
-    const held = [tensor("u8", [blocks.packed.length], blocks.packed), ...scaleTensors(blocks.absmax, quantisation)];
+    const values = [tensor("u8", [blocks.packed.length], blocks.packed), ...scaleTensors(blocks.absmax, quantisation)];
     inputsOf(name, quantisation).forEach((input, i) => {
-      tensors.set(input, held[i]!);
+      tensors.set(input, values[i]!);
     });
   }
   return tensors;
 }
 
-/** xW [..., out] of every linear layer whose weight `quantiseWeights` holds; `input` gives its graph inputs by name. */
+/** Computes xW [..., out] for the linear layers that `quantiseWeights` covers; `input` looks up a graph input by name. */
 export function nf4Products(
   b: GraphBuilder,
   options: {
@@ -83,9 +83,9 @@ export function nf4Products(
 }
 
 /**
- * What a weight of the base, in the layout of `weightSpecs`, is to an adapter that is trained on the base in 4 bits: the
- * float32 values that the products are made with. Weights that stay as they are come back as the same object. Merging an
- * adapter onto anything else changes what it computes.
+ * Maps a weight of the base, in the layout of `weightSpecs`, to its float32 values after 4-bit quantisation. An adapter
+ * trained on the quantised base must be merged into these values, or it computes something else. Weights that are not
+ * quantised are returned as the same object.
  */
 export function throughNf4(
   config: ModelConfig,
@@ -101,10 +101,10 @@ export function throughNf4(
   };
 }
 
-/** How many values are quantised at a time: a multiple of the block, and even. */
+/** The number of values quantised at a time: even, and a multiple of the block size. */
 const PART = 1 << 18;
 
-/** In parts from a file; a weight in memory is turned back to its file's layout. */
+/** Quantises a weight in a file part by part; transposes a weight in memory back to the layout of its file. */
 function quantiseWeight(name: string, weights: Weights): Nf4Blocks {
   return quantiseNamed(name, () => {
     if (weights.fileTensor === undefined) return quantiseNf4(transposed(weights.get(name)!).data);
@@ -130,7 +130,7 @@ function quantiseNamed(name: string, quantise: () => Nf4Blocks): Nf4Blocks {
   }
 }
 
-/** As `matmulNf4` takes them: codes in whole groups of 256. */
+/** The scales as `matmulNf4` expects them: codes are padded to whole groups of 256. */
 function scaleTensors(absmax: Float32Array, { doubleQuantised }: Quantisation): Tensor[] {
   if (!doubleQuantised) return [f32([absmax.length], absmax)];
   const scales = quantiseScales(absmax);

@@ -1,10 +1,10 @@
 import { z } from "zod";
 
 /**
- * How the rotary frequencies of a model are slowed down for contexts longer than those it was first trained on. `linear`
- * divides all of them by the factor (Chen et al. 2023). `llama3` divides the slow ones, leaves the fast ones, which tell
- * neighbours apart, and blends between (Llama 3.1); an angle is slow when it turns fewer than `lowFrequencyFactor` times
- * in `originalPositions` tokens, and fast above `highFrequencyFactor` times.
+ * How a model's rotary frequencies are lowered for contexts longer than those of its original training. `linear` divides
+ * all frequencies by the factor (Chen et al. 2023). `llama3` divides the low frequencies, keeps the high ones, which
+ * distinguish neighbouring tokens, and interpolates between (Llama 3.1). In `originalPositions` tokens, a low frequency
+ * makes fewer than `lowFrequencyFactor` turns, and a high one more than `highFrequencyFactor`.
  */
 export type RopeScaling =
   | { readonly type: "linear"; readonly factor: number }
@@ -16,7 +16,7 @@ export type RopeScaling =
       readonly originalPositions: number;
     };
 
-/** `rope_parameters` of transformers 5, or `rope_scaling` of older files, in which the kind may be called `type`. */
+/** `rope_parameters` of transformers 5, or `rope_scaling` of older files, where `rope_type` may be called `type`. */
 export const ropeFileSchema = z.object({
   rope_theta: z.number().positive().nullish(),
   rope_type: z.string().nullish(),
@@ -28,14 +28,14 @@ export const ropeFileSchema = z.object({
 });
 type RopeFile = z.infer<typeof ropeFileSchema>;
 
-/** The scaling that a file asks for; undefined for none. Calls `refuse` with the field that cannot be computed. */
+/** The scaling specified in a file; undefined for none. Calls `refuse` with a field that is not supported. */
 export function parseRopeScaling(
   file: RopeFile,
   refuse: (field: string, reason: string) => never,
 ): RopeScaling | undefined {
   const kind = file.rope_type ?? file.type ?? "default";
   const required = (field: "factor" | "low_freq_factor" | "high_freq_factor" | "original_max_position_embeddings") =>
-    file[field] ?? refuse(field, `${kind} needs it`);
+    file[field] ?? refuse(field, `required for ${kind}`);
   switch (kind) {
     case "default":
       return undefined;
@@ -43,13 +43,13 @@ export function parseRopeScaling(
       return { type: "linear", factor: required("factor") };
     case "llama3": {
       const [low, high] = [required("low_freq_factor"), required("high_freq_factor")];
-      if (high <= low) refuse("high_freq_factor", `${high} is not above low_freq_factor, which is ${low}`);
+      if (high <= low) refuse("high_freq_factor", `must be above low_freq_factor, which is ${low}, got ${high}`);
       const originalPositions = required("original_max_position_embeddings");
       const factors = { factor: required("factor"), lowFrequencyFactor: low, highFrequencyFactor: high };
       return { type: "llama3", ...factors, originalPositions };
     }
     default:
-      return refuse("rope_type", `${kind} is not supported, only default, linear and llama3`);
+      return refuse("rope_type", `${kind} is not supported; use default, linear or llama3`);
   }
 }
 

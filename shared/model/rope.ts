@@ -3,9 +3,8 @@ import type { ModelConfig } from "./config.ts";
 import { scaleFrequency } from "./rope-scaling.ts";
 
 /**
- * cos and sin of position · θ^(−2i/P), scaled where the model says so, each [positions, P/2] (P the head's width). The
- * angle is rounded to float32 before its cosine is taken, as transformers does, so that long contexts agree with it.
- * Su et al. 2021.
+ * cos and sin of position · θ^(−2i/P), each [positions, P/2], with the model's scaling of the frequencies (P is the width
+ * of a head). Like transformers, rounds the angle to float32 first, so that long contexts agree. Su et al. 2021.
  */
 export function ropeTables(config: ModelConfig, positions: number): { cos: Tensor<"f32">; sin: Tensor<"f32"> } {
   const half = config.headDim / 2;

@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { Shape, Value } from "../graph/graph.ts";
+import type { Value } from "../graph/graph.ts";
+import type { Shape } from "../graph/value-type.ts";
 import type { ModelConfig } from "./config.ts";
 import { linearModules } from "./modules.ts";
 import type { BlockSite, LinearChange, LinearSite, ModelRewrite } from "./rewrite.ts";

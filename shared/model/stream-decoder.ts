@@ -1,19 +1,19 @@
 /**
- * Token ids to text, one at a time: a character whose bytes are spread over several tokens comes out when its last
- * byte has arrived, never as a replacement character first.
+ * Decodes token ids one at a time. A character whose bytes are spread over several tokens is held back until its last byte
+ * arrives, instead of coming out as a replacement character first.
  */
 export interface StreamDecoder {
   /** The text that this token completes; "" while a character is incomplete. */
   push(id: number): string;
-  /** What is still held back, an incomplete character as U+FFFD. The decoder then starts afresh. */
+  /** Returns the text still held back, with an incomplete character as U+FFFD, and resets the decoder. */
   flush(): string;
 }
 
 export interface StreamDecoderParts {
   readonly decode: (ids: readonly number[]) => string;
-  /** The bytes of a token, where the tokenizer is byte-level. */
+  /** The bytes of a token; only for byte-level tokenizers. */
   readonly bytesOf: ((id: number) => Uint8Array) | undefined;
-  /** Whether a token stands for whole characters: it ends an incomplete one before it. */
+  /** Whether a token stands for whole characters, so that an incomplete character before it can never be completed. */
   readonly isWhole: (id: number) => boolean;
 }
 
@@ -24,9 +24,9 @@ export function createStreamDecoder(parts: StreamDecoderParts): StreamDecoder {
 function byBytes(bytesOf: (id: number) => Uint8Array, isWhole: (id: number) => boolean): StreamDecoder {
   let utf8 = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
   const flush = () => {
-    const rest = utf8.decode();
+    const text = utf8.decode();
     utf8 = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
-    return rest;
+    return text;
   };
   return {
     push(id) {
@@ -38,12 +38,12 @@ function byBytes(bytesOf: (id: number) => Uint8Array, isWhole: (id: number) => b
   };
 }
 
-/** Tokens after which an ending in U+FFFD is taken for what the model wrote: a character has at most four bytes. */
+/** After this many tokens, a trailing U+FFFD must be what the model wrote: a character has at most four bytes. */
 const MAX_HELD_TOKENS = 4;
 
 /**
- * For decoders that look at neighbouring tokens (metaspace, byte fallback): decodes a short window with and without
- * the new tokens, and the difference is the new text. The window's first part is context only.
+ * For decoders that look at neighbouring tokens (metaspace, byte fallback): decodes a few tokens of context with and
+ * without the new tokens; the difference is the new text.
  */
 function byWindow(decode: (ids: readonly number[]) => string): StreamDecoder {
   let context: number[] = [];
@@ -65,9 +65,9 @@ function byWindow(decode: (ids: readonly number[]) => string): StreamDecoder {
       return take();
     },
     flush() {
-      const rest = held.length > 0 ? take() : "";
+      const text = held.length > 0 ? take() : "";
       context = [];
-      return rest;
+      return text;
     },
   };
 }

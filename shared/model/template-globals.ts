@@ -1,24 +1,23 @@
 /**
- * What a chat template finds in its environment besides its inputs, and the pieces of Python's string methods that the
- * Jinja library leaves out.
+ * The global variables of chat templates, and a Python string method that the Jinja library does not fully implement.
  */
 import { Environment } from "@huggingface/jinja";
 import { TrimtabError } from "../errors.ts";
 
 const MAX_RANGE = 10_000;
 
-/** The error of a template that fails or goes over a limit. */
+/** The error for a template that fails or exceeds a limit. */
 export function failure(problem: string, cause?: unknown): TrimtabError {
   return new TrimtabError("invalid_model", `the model's chat template ${problem}`, { cause });
 }
 
-/** The variables that every template has, with `date` for a clock. */
+/** The variables that every template can use. `date` replaces the clock. */
 export function templateGlobals(date: Date): Environment {
   const environment = new Environment();
   const constants = { true: true, True: true, false: false, False: false, none: null, None: null };
   for (const [name, value] of Object.entries(constants)) environment.set(name, value);
   environment.set("raise_exception", (message: unknown) => {
-    throw new TrimtabError("invalid_request", `the model's chat template refuses the messages: ${String(message)}`, {
+    throw new TrimtabError("invalid_request", `the model's chat template rejects the messages: ${String(message)}`, {
       param: "messages",
     });
   });
@@ -30,7 +29,7 @@ export function templateGlobals(date: Date): Environment {
 function boundedRange(first: unknown, second?: unknown, third?: unknown): number[] {
   const [start, stop, step] = second === undefined ? [0, first, 1] : [first, second, third ?? 1];
   if (typeof start !== "number" || typeof stop !== "number" || typeof step !== "number" || step === 0) {
-    throw failure("calls range with something other than numbers and a step that is not zero");
+    throw failure("calls range with arguments that are not numbers, or with a step of zero");
   }
   const count = Math.max(0, Math.ceil((stop - start) / step));
   if (!(count <= MAX_RANGE)) throw failure(`calls range for ${count} numbers; at most ${MAX_RANGE} are allowed`);

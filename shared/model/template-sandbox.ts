@@ -1,11 +1,11 @@
 /**
- * Runs a chat template, a Jinja program that came with somebody's model, within bounds.
+ * Runs chat templates, which are untrusted Jinja programs, within limits.
  *
- * Three things are limited: the source's length, the work (every evaluated node, and every character that an operation
- * reads or writes), and the size of every value. Work and sizes are counted as the interpreter goes. The operations that
- * can multiply sizes in one stroke (`replace`, `join`, `indent`, `tojson`, `range`) take only short arguments, so that no
- * value is far over its limit before it is counted. Templates cannot see the clock: the date is an input, so that
- * rendering is a function of its inputs.
+ * Three things are limited: the length of the source, the work (every node evaluated, and every character that an operation
+ * reads or writes), and the size of every value. Work and sizes are checked during interpretation. Operations that can
+ * multiply sizes in a single step (`replace`, `join`, `indent`, `tojson`, `range`) accept only small arguments, so that no
+ * value can far exceed its limit before it is checked. Templates cannot read the clock: the date is an input, so rendering
+ * is a function of its inputs.
  */
 import { type Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import { messageOf, TrimtabError } from "../errors.ts";
@@ -15,14 +15,14 @@ export interface CompiledTemplate {
   /** Whether the source reads a variable of this name. */
   reads(name: string): boolean;
   /**
-   * `messages` counts towards how much work is allowed. Throws `invalid_request` with the template's own words when it
-   * refuses the input, `invalid_model` when it fails or goes over a limit.
+   * Throws `invalid_request` with the template's own message when it rejects the input, `invalid_model` when it fails or
+   * exceeds a limit. The limits grow with `limits.messages` and `limits.characters`.
    */
   render(variables: Readonly<Record<string, unknown>>, limits: RenderLimits): string;
 }
 
 export interface RenderLimits {
-  /** How many messages, and how many characters in all, the input has. */
+  /** The size of the input: messages, and characters in total. */
   readonly messages: number;
   readonly characters: number;
   /** What `strftime_now` formats, in UTC. */
@@ -32,7 +32,7 @@ export interface RenderLimits {
 const MAX_SOURCE = 64 * 1024;
 const MAX_WHITESPACE_RUN = 2048;
 const MAX_DEPTH = 250;
-/** The longest text and the largest number that an operation which multiplies sizes takes as an argument. */
+/** The longest text and the largest number that a size-multiplying operation accepts as an argument. */
 const MAX_SMALL = 64;
 const MULTIPLYING = new Set(["replace", "join", "indent", "tojson"]);
 const OPERATIONS = new Set(
@@ -43,12 +43,12 @@ type Program = ReturnType<typeof parse>;
 type Node = NonNullable<Parameters<Interpreter["evaluate"]>[0]>;
 type Value = ReturnType<Interpreter["evaluate"]>;
 
-/** Parses a template. Throws `invalid_model` when it is too long, not valid, or uses what the sandbox refuses. */
+/** Parses a template. Throws `invalid_model` when it is too long, invalid, or uses something that the sandbox forbids. */
 export function compileTemplate(source: string): CompiledTemplate {
   if (source.length > MAX_SOURCE) {
     throw failure(`has ${source.length} characters; at most ${MAX_SOURCE} are allowed`);
   }
-  // The parser's own patterns take quadratic time on long runs of white space.
+  // The parser's regular expressions take quadratic time on long runs of white space.
   if (new RegExp(`\\s{${MAX_WHITESPACE_RUN}}`).test(source)) {
     throw failure(`has more than ${MAX_WHITESPACE_RUN} white-space characters in a row`);
   }
@@ -78,9 +78,9 @@ export function compileTemplate(source: string): CompiledTemplate {
 class BoundedInterpreter extends Interpreter {
   #work: number;
   #depth = 0;
-  /** Size of the values that the node being evaluated has got from its parts so far. */
+  /** The total extent of the values that the current node's children have produced so far. */
   #operands = 0;
-  /** The value that was evaluated last: after a member expression without brackets, the object it looked into. */
+  /** The last value evaluated. Right after a dotted member expression, this is the object that has the member. */
   #last: Value | undefined;
   readonly #maxSize: number;
   readonly #sizes = new WeakMap<object, number>();
@@ -106,7 +106,7 @@ class BoundedInterpreter extends Interpreter {
       throw failure(`makes a value of more than ${this.#maxSize} characters`);
     }
     if (value?.type === "FunctionValue" && (node as { computed?: boolean }).computed) {
-      throw failure("looks a method up by a computed name, which is not allowed");
+      throw failure("looks up a method by a computed name, which is not allowed");
     }
     if (this.#facts.smallArguments.has(node)) requireSmall(value);
     if (this.#facts.iterables.has(node)) this.#charge(extent(value));
@@ -116,7 +116,7 @@ class BoundedInterpreter extends Interpreter {
     return value;
   }
 
-  /** The library's `strip`, `lstrip` and `rstrip` do not take the characters to strip; Python's do. */
+  /** Lets `strip`, `lstrip` and `rstrip` take the characters to strip, as in Python; the library's do not. */
   #completed(value: Value, node: AstNode | undefined): Value {
     const name = node === undefined ? "" : calledName(node);
     const receiver = this.#last;
@@ -133,10 +133,10 @@ class BoundedInterpreter extends Interpreter {
 
   #charge(work: number): void {
     this.#work -= work;
-    if (this.#work < 0) throw failure("does too much work; does it loop without end?");
+    if (this.#work < 0) throw failure("does too much work; does it loop forever?");
   }
 
-  /** Characters and elements in a value, parts that occur twice counted twice. */
+  /** The number of characters and elements in a value; a part that occurs twice counts twice. */
   #size(value: Value | undefined): number {
     switch (value?.type) {
       case "StringValue":
@@ -148,7 +148,7 @@ class BoundedInterpreter extends Interpreter {
       case "KeywordArgumentsValue":
         return this.#sizeOfParts(value, (value.value as Map<string, Value>).values());
       case "NamespaceValue": {
-        // Namespaces change, so their size is not remembered; for the same reason no value may hold one.
+        // Namespaces are mutable, so their size is not cached; for the same reason, no other value may contain one.
         let size = 1;
         for (const part of (value.value as Map<string, Value>).values()) size += this.#sizeOfPart(part);
         return size;
@@ -174,12 +174,12 @@ class BoundedInterpreter extends Interpreter {
   }
 }
 
-/** Whether a node does work in proportion to its operands; the others only pass references on. */
+/** Whether a node does work in proportion to its operands. Other nodes only pass references. */
 function isOperation(node: AstNode): boolean {
   return OPERATIONS.has(node.type) || node.property?.type === "SliceExpression";
 }
 
-/** How much an operation has to look at: the characters of a text, the elements of a list. */
+/** How much an operation has to read: the characters of a text, the elements of a list. */
 function extent(value: Value | undefined): number {
   const inner: unknown = value?.value;
   if (typeof inner === "string" || Array.isArray(inner)) return inner.length;
@@ -191,16 +191,16 @@ function requireSmall(value: Value): void {
   if (Array.isArray(inner)) {
     for (const part of inner as Value[]) requireSmall(part);
   } else if (extent(value) > MAX_SMALL || (typeof inner === "number" && Math.abs(inner) > MAX_SMALL)) {
-    throw failure(`gives ${[...MULTIPLYING].join(", ")} an argument longer or larger than ${MAX_SMALL}`);
+    throw failure(`passes ${[...MULTIPLYING].join(", ")} an argument longer or larger than ${MAX_SMALL}`);
   }
 }
 
 interface Facts {
   /** The variables that the program reads. */
   readonly names: ReadonlySet<string>;
-  /** Expressions whose values have to be small. */
+  /** Expressions whose values must be small. */
   readonly smallArguments: ReadonlySet<unknown>;
-  /** What loops go over. */
+  /** The expressions that loops iterate over. */
   readonly iterables: ReadonlySet<unknown>;
 }
 
@@ -247,7 +247,7 @@ function calledName(callee: AstNode): string {
   return name?.type === "Identifier" ? String(name.value) : "";
 }
 
-/** The expression whose value counts: what a keyword argument holds, or the argument itself. */
+/** The expression whose value must be small: the value of a keyword argument, or the argument itself. */
 function smallPart(argument: AstNode): unknown {
   if (argument.type === "SpreadExpression" || argument.type === "KeywordSpreadExpression") {
     throw failure(`spreads arguments into ${[...MULTIPLYING].join(", ")}, which is not allowed`);

@@ -1,5 +1,5 @@
 /**
- * What is read from `tokenizer.json` and `tokenizer_config.json`, checked before any of it is used to allocate.
+ * Parses `tokenizer.json` and `tokenizer_config.json`, checking every size before anything is allocated from it.
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
@@ -36,7 +36,7 @@ const tokenizerFile = z.looseObject({
 });
 export type TokenizerFile = z.infer<typeof tokenizerFile>;
 
-/** A token is named by its text or by an object that holds it. */
+/** A token is given as its text or as an object that contains it. */
 const tokenName = z
   .union([z.string(), z.looseObject({ content: z.string() })])
   .nullish()
@@ -52,12 +52,12 @@ const tokenizerConfig = z.looseObject({
     .union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))])
     .nullish()
     .transform((value) =>
-      Array.isArray(value) ? (value.find((one) => one.name === "default") ?? value[0])?.template : value,
+      Array.isArray(value) ? (value.find(({ name }) => name === "default") ?? value[0])?.template : value,
     ),
 });
 export type TokenizerConfig = z.infer<typeof tokenizerConfig>;
 
-/** Throws `invalid_model` naming the field that is missing or wrong. */
+/** Throws `invalid_model`, naming the field that is missing or wrong. */
 export function parseTokenizerFile(json: unknown): TokenizerFile {
   const file = check("tokenizer.json", tokenizerFile, json);
   const seen = new Map<number, string>();
@@ -66,7 +66,7 @@ export function parseTokenizerFile(json: unknown): TokenizerFile {
     if (other !== undefined && other !== content) {
       throw new TrimtabError(
         "invalid_model",
-        `tokenizer.json gives the id ${id} to two added tokens, ${quoteName(other)} and ${quoteName(content)}`,
+        `tokenizer.json gives two added tokens the same id ${id}: ${quoteName(other)} and ${quoteName(content)}`,
       );
     }
     seen.set(id, content);
@@ -83,7 +83,7 @@ function check<Out>(file: string, schema: z.ZodType<Out>, json: unknown): Out {
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
-  throw new TrimtabError("invalid_model", `${file} is not usable${where}: ${issue.message}`, {
+  throw new TrimtabError("invalid_model", `${file} is invalid${where}: ${issue.message}`, {
     data: { file, path: issue.path.map(String) },
   });
 }

@@ -1,9 +1,9 @@
 /**
- * Text to token ids and back, from a Hugging Face `tokenizer.json`.
+ * Encodes text to token ids and decodes it, with a Hugging Face `tokenizer.json`.
  *
- * Control tokens (end of text, turn markers and the like) steer the model, so a text that somebody typed must never
- * turn into one: `encode` reads `<|im_end|>` in such a text as the ordinary characters that it is. Only text that the
- * system wrote itself, the chat template's or a corpus', goes through `encodeTrusted` or `splitControl`.
+ * Control tokens (end of text, turn markers and the like) steer the model, so text from users must never produce one:
+ * `encode` treats `<|im_end|>` as ordinary characters. Only trusted text, from a chat template or a corpus, may go through
+ * `encodeTrusted` or `splitControl`.
  */
 import { Tokenizer as TokenizerParts } from "@huggingface/tokenizers";
 import { messageOf, TrimtabError } from "../errors.ts";
@@ -18,39 +18,39 @@ export interface Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | undefined;
   readonly eosId: number;
-  /** The padding token; end of text where none is named. Masks go by length, never by this id. */
+  /** The padding token, or end of text if the model defines none. Build masks from lengths, never from this id. */
   readonly padId: number;
-  /** Every control token: its text and its id. */
+  /** Every control token: text → id. */
   readonly control: ReadonlyMap<string, number>;
-  /** The Jinja source of the chat template, where there is one. */
+  /** The Jinja source of the chat template, if the model has one. */
   readonly chatTemplate: string | undefined;
-  /** What the tokenizer puts in front of a text by itself, such as the beginning-of-text token. */
+  /** The ids that the tokenizer itself puts before a text, such as the beginning-of-text token. */
   readonly prefix: readonly number[];
   /**
-   * The ids of a text that a person wrote. None of them is a control token.
-   * `continues`: the text follows other tokens (matters to tokenizers that mark the beginning of a text).
+   * The ids of an untrusted text. None of them is a control token.
+   * `continues`: the text follows other tokens, which matters for tokenizers that mark the beginning of a text.
    */
   encode(text: string, options?: { continues?: boolean }): number[];
-  /** The ids of a text in which control tokens stand for themselves. */
+  /** The ids of a trusted text, in which control tokens keep their meaning. */
   encodeTrusted(text: string): number[];
-  /** Cuts trusted text at its control tokens, and at the rising offsets `cuts` where they fall into the text between. */
+  /** Splits trusted text at its control tokens, and at the ascending offsets `cuts` that fall in the text between them. */
   splitControl(text: string, cuts?: readonly number[]): TextPiece[];
-  /** Exactly the text of the ids; ids outside the vocabulary give nothing. */
+  /** The exact text of the ids. Ids outside the vocabulary are skipped. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
-  /** Decodes ids as they come; the pieces joined are what `decode` gives for all of them. */
+  /** Decodes ids as they arrive. The pieces joined equal what `decode` returns for all ids. */
   stream(options?: DecodeOptions): StreamDecoder;
-  /** The vocabulary's entry for an id: byte-level tokenizers write bytes as other characters here. */
+  /** The vocabulary's entry for an id. Byte-level tokenizers represent bytes by other characters here. */
   tokenOf(id: number): string | undefined;
-  /** The bytes of one token: what `logprobs` reports. */
+  /** The bytes of one token, as reported in `logprobs`. */
   bytesOf(id: number): Uint8Array;
 }
 
 export interface DecodeOptions {
-  /** Leave control tokens out. */
+  /** Omit control tokens. */
   readonly skipSpecial?: boolean;
 }
 
-/** A stretch [start, end) of a text: a control token where `id` is set, otherwise the text between two of them. */
+/** A piece [start, end) of a text: a control token if `id` is set, otherwise ordinary text. */
 export interface TextPiece {
   readonly text: string;
   readonly start: number;
@@ -60,8 +60,8 @@ export interface TextPiece {
 
 /**
  * Loads a tokenizer from the parsed contents of `tokenizer.json` and `tokenizer_config.json`, and the text of
- * `chat_template.jinja` where the folder has that file (it wins over the configuration's template).
- * Throws `invalid_model` naming what is missing: a part, a token without an id, the end-of-text token.
+ * `chat_template.jinja` if the folder has that file (it takes precedence over the configuration's template).
+ * Throws `invalid_model`, naming the missing part, the token without an id, or the missing end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
@@ -80,7 +80,7 @@ export function loadTokenizer(
   const laterParts = partsForContinuedText(file, ordinaryTokens, parts);
   const control = new Map(controlTokens.map((token) => [token.content, token.id]));
   for (const name of named) {
-    // Some vocabularies hold </s> as an ordinary entry; the configuration makes it a control token all the same.
+    // Some vocabularies have </s> as an ordinary entry, but the configuration still makes it a control token.
     const id = control.get(name) ?? model.tokens_to_ids.get(name);
     if (id !== undefined && name !== config.unk_token) control.set(name, id);
   }
@@ -100,10 +100,13 @@ export function loadTokenizer(
     if (text === "") return [];
     const ids = (options.continues ? laterParts : parts).encode(text, { add_special_tokens: false }).ids;
     if (ids.includes(undefined as unknown as number)) {
-      throw new TrimtabError("invalid_model", "the tokenizer has no token for some of the text and names no unk_token");
+      throw new TrimtabError(
+        "invalid_model",
+        "the tokenizer has no token for part of the text and defines no unk_token",
+      );
     }
     if (!ids.some((id) => controlIds.has(id))) return ids;
-    // A vocabulary that holds control tokens as ordinary entries can match them: no entry spans a cut inside the name.
+    // If control tokens are ordinary entries of the vocabulary, they can match. Cutting inside their names prevents that.
     const cuts = [...text.matchAll(finder)].map((match) => match.index + firstCharacterLength(match[0]));
     const bounds = [0, ...cuts, text.length];
     return bounds
@@ -145,7 +148,7 @@ export function loadTokenizer(
     );
   }
 
-  // Decoding goes through the same parts; control tokens must be known to them as tokens that are not bytes.
+  // The decoder must know the control tokens as added tokens, or it would decode them as bytes.
   const decoder = parts.decoder;
   if (decoder !== null) {
     decoder.added_tokens = [...decoder.added_tokens, ...controlTokens] as typeof decoder.added_tokens;
@@ -196,14 +199,14 @@ export function loadTokenizer(
   };
 }
 
-/** The digest by which a delta or a cache says which tokenizer its ids belong to. */
+/** The digest that identifies the tokenizer of a delta or a cache. */
 export function tokenizerDigest(tokenizerJson: unknown): Promise<string> {
   return sha256Hex(new TextEncoder().encode(canonicalJson(tokenizerJson)));
 }
 
 const EMPTY = new Uint8Array(0);
 
-/** Marked as special, named by the configuration, or written like a control token. */
+/** Whether a token is marked as special, named in the configuration, or written like a control token. */
 function isControl(token: AddedToken, names: ReadonlySet<string>): boolean {
   return token.special || names.has(token.content) || /^<\|.*\|>$/.test(token.content);
 }
@@ -217,8 +220,8 @@ function buildParts(file: TokenizerFile): TokenizerParts {
 }
 
 /**
- * Tokenizers whose pre-tokenizer marks the first word of a text (`prepend_scheme: "first"`) need a second pipeline, over
- * the same vocabulary, for text that comes after other tokens.
+ * Tokenizers that mark the first word of a text (`prepend_scheme: "first"`) need a second pipeline with the same vocabulary
+ * for text that follows other tokens.
  */
 function partsForContinuedText(file: TokenizerFile, ordinary: AddedToken[], parts: TokenizerParts): TokenizerParts {
   const unmarked = JSON.stringify(file.pre_tokenizer).replaceAll(
@@ -238,7 +241,10 @@ function partsForContinuedText(file: TokenizerFile, ordinary: AddedToken[], part
 
 function requireId(field: string, name: string | undefined, control: ReadonlyMap<string, number>): number {
   if (name === undefined) {
-    throw new TrimtabError("invalid_model", `tokenizer_config.json names no ${field}; generation could never stop`);
+    throw new TrimtabError(
+      "invalid_model",
+      `tokenizer_config.json has no ${field}, so generation could never stop; add it`,
+    );
   }
   const id = control.get(name);
   if (id === undefined) {
@@ -247,7 +253,7 @@ function requireId(field: string, name: string | undefined, control: ReadonlyMap
   return id;
 }
 
-/** Only a template with the beginning-of-text token in front of the text is read; no decoder uses another. */
+/** Supports only the prefix that decoders use: the beginning-of-text token. */
 function prefixOf(file: TokenizerFile, bos: string | undefined, control: ReadonlyMap<string, number>): number[] {
   const processor = file.post_processor as { processors?: unknown[] } | null;
   for (const part of [processor, ...(processor?.processors ?? [])]) {
@@ -260,7 +266,7 @@ function prefixOf(file: TokenizerFile, bos: string | undefined, control: Readonl
   return [];
 }
 
-/** Finds the longest of `literals` at each place. */
+/** Matches the longest of `literals` at each position. */
 function literalFinder(literals: Iterable<string>): RegExp {
   const sources = [...literals]
     .sort((a, b) => b.length - a.length)

@@ -7,14 +7,14 @@ import { EMBEDDING, HEAD, type WeightSpec, weightSpecs } from "./modules.ts";
 
 /** Weights by name, in the layout of `weightSpecs`. */
 export interface Weights extends ReadonlyMap<string, Tensor<"f32">> {
-  /** Where the weights lie in files: the tensor of that name as its file holds it. */
+  /** The tensor as stored in its file; only defined for weights in files. */
   fileTensor?(name: string): FileTensor;
 }
 
-/** How many values are widened at a time. */
+/** The number of values widened at a time. */
 const PART = 1 << 18;
 
-/** [rows, columns] → [columns, rows], a copy. */
+/** [rows, columns] → [columns, rows], copied. */
 export function transposed({ shape, data }: Tensor<"f32">): Tensor<"f32"> {
   const [rows, columns] = shape as readonly [number, number];
   const result = new Float32Array(data.length);
@@ -24,12 +24,12 @@ export function transposed({ shape, data }: Tensor<"f32">): Tensor<"f32"> {
   return f32([columns, rows], result);
 }
 
-/** One weight of the graph from its tensor in a file: widened to float32 and, where the file holds [out, in], transposed. */
+/** Converts a tensor of a file to a weight of the graph: widens it to float32 and transposes it if the file has [out, in]. */
 export function weightFromFile(spec: WeightSpec, tensor: SafetensorsTensor): Tensor<"f32"> {
   checkTensor(spec, tensor);
   const [rows, columns] = [tensor.shape[0]!, elementCount(tensor.shape.slice(1))];
   const data = new Float32Array(rows * columns);
-  // Some rows at a time, so that a file's 16-bit numbers are never all in memory beside what they are widened to.
+  // A few rows at a time, so that a tensor is never in memory in 16 and 32 bits at once.
   const step = Math.max(1, Math.floor(PART / columns));
   for (let row = 0; row < rows; row += step) {
     const end = Math.min(rows, row + step);
@@ -40,14 +40,14 @@ export function weightFromFile(spec: WeightSpec, tensor: SafetensorsTensor): Ten
   return f32(spec.shape, data);
 }
 
-/** Values `start` … `end` − 1 of an F32, F16 or BF16 tensor in a file, in float32; only read them. */
+/** Values `start` … `end` − 1 of an F32, F16 or BF16 tensor in a file, in float32. Do not write to the result. */
 export function fileValues(tensor: SafetensorsTensor, start: number, end: number): Float32Array {
   if ("part" in tensor) return toF32((tensor as FileTensor).part(start, end));
   const width = SAFETENSORS_DTYPES[tensor.dtype];
   return toF32({ ...tensor, shape: [end - start], bytes: tensor.bytes.subarray(start * width, end * width) });
 }
 
-/** Puts rows of a [rows, columns] matrix, from `row` on, into its transpose. */
+/** Writes rows of a [rows, columns] matrix, from `row` on, to its transpose. */
 function scatterColumns(
   transpose: Float32Array,
   values: Float32Array,
@@ -64,7 +64,7 @@ function checkTensor(spec: WeightSpec, { dtype, shape }: SafetensorsTensor): voi
   if (shape.join() !== expected.join()) {
     throw new TrimtabError(
       "invalid_model",
-      `${spec.name} is [${shape.join(", ")}] in the weight file, but config.json makes it [${expected.join(", ")}]`,
+      `${spec.name} has shape [${shape.join(", ")}] in the weight file, but config.json requires [${expected.join(", ")}]`,
     );
   }
   if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
@@ -76,15 +76,15 @@ function checkTensor(spec: WeightSpec, { dtype, shape }: SafetensorsTensor): voi
 }
 
 /**
- * The model's weights from the tensors of its files. Throws `invalid_model`, naming the tensor, where one is missing,
- * unknown or of another shape. A tied model may carry its head a second time, and any model the old rotary buffers.
+ * Converts the tensors of a model's files to its weights. Throws `invalid_model`, naming the tensor, when one is missing,
+ * unknown or of the wrong shape. A redundant head in a tied model and old rotary buffers are ignored.
  */
 export function loadWeights(config: ModelConfig, tensors: ReadonlyMap<string, SafetensorsTensor>): Weights {
   const specs = checkedSpecs(config, tensors);
   return new Map(specs.map((spec) => [spec.name, weightFromFile(spec, tensors.get(spec.name)!)]));
 }
 
-/** The same, but each weight is read when it is asked for. Throws at once for what the headers tell. */
+/** Like `loadWeights`, but reads each weight on access. Names, shapes and dtypes are checked right away. */
 export function openWeights(config: ModelConfig, tensors: ReadonlyMap<string, FileTensor>): Weights {
   return new FileWeights(checkedSpecs(config, tensors), tensors);
 }
@@ -95,7 +95,10 @@ function checkedSpecs(config: ModelConfig, tensors: ReadonlyMap<string, Safetens
   for (const name of tensors.keys()) {
     const harmless = name.endsWith(".rotary_emb.inv_freq") || (config.tied && name === HEAD);
     if (!known.has(name) && !harmless) {
-      throw new TrimtabError("invalid_model", `the weight file holds ${name}, which this kind of model does not have`);
+      throw new TrimtabError(
+        "invalid_model",
+        `the weight files contain ${name}, which this kind of model does not have`,
+      );
     }
   }
   for (const spec of specs) {
@@ -109,7 +112,7 @@ function checkedSpecs(config: ModelConfig, tensors: ReadonlyMap<string, Safetens
   return specs;
 }
 
-/** Weights that lie in files. One that is still in use is not read again. */
+/** Weights in files. A weight that is still in use is not read again. */
 class FileWeights implements Weights {
   readonly #specs: ReadonlyMap<string, WeightSpec>;
   readonly #tensors: ReadonlyMap<string, FileTensor>;
@@ -163,7 +166,7 @@ class FileWeights implements Weights {
   }
 }
 
-/** The files of a model's folder, wherever they lie. */
+/** The files of a model's folder, wherever it is stored. */
 export interface ModelFiles {
   readonly names: readonly string[];
   readonly bytes: (name: string) => Promise<Uint8Array>;
@@ -171,26 +174,26 @@ export interface ModelFiles {
 
 /**
  * The weights of a Hugging Face folder, in one file or in shards. Throws `invalid_model` as `loadWeights` does, and for a
- * file that is damaged, holds a value that is not finite, or repeats another shard's tensor.
+ * file that is damaged, contains a value that is not finite, or repeats a tensor of another shard.
  */
 export async function readWeights(config: ModelConfig, files: ModelFiles): Promise<Weights> {
   const tensors = new Map<string, SafetensorsTensor>();
   for (const name of files.names.filter((file) => file.endsWith(".safetensors")).sort()) {
     for (const [tensorName, tensor] of parseSafetensors(await files.bytes(name), { finite: true, name }).tensors) {
       if (tensors.has(tensorName))
-        throw new TrimtabError("invalid_model", `${name} repeats ${tensorName} of another shard`);
+        throw new TrimtabError("invalid_model", `${name} contains ${tensorName}, which is also in another shard`);
       tensors.set(tensorName, tensor);
     }
   }
   return loadWeights(config, tensors);
 }
 
-/** The inverse of `weightFromFile`, in float32. */
+/** The inverse of `weightFromFile`; the result is float32. */
 export function weightForFile(spec: WeightSpec, weight: Tensor<"f32">): Tensor<"f32"> {
   return spec.transposed ? transposed(weight) : weight;
 }
 
-/** The file layout of the weights: the inverse of `loadWeights`, in float32. */
+/** Converts weights to their layout in files: the inverse of `loadWeights`, in float32. */
 export function weightsForFile(config: ModelConfig, weights: Weights): Map<string, Tensor<"f32">> {
   return new Map(weightSpecs(config).map((spec) => [spec.name, weightForFile(spec, weights.get(spec.name)!)]));
 }

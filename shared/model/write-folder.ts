@@ -1,6 +1,6 @@
 /**
- * Writes a Hugging Face folder of a model that was made from a base: all weights in one float32 file, since a short
- * training moves many of them by less than a 16-bit float can tell apart.
+ * Writes a model derived from a base as a Hugging Face folder. All weights go into one float32 file, because a short
+ * training run changes many of them by less than a 16-bit float can resolve.
  */
 import { fromF32, startSafetensors } from "../formats/safetensors.ts";
 import type { Tensor } from "../tensor.ts";
@@ -12,22 +12,22 @@ import { weightForFile } from "./weights.ts";
 export const WEIGHT_FILE = "model.safetensors";
 const CONFIG_FILE = "config.json";
 
-/** What the new folder takes over from the base's as it is; weights, index and card are the base's own. */
+/** The files copied from the base's folder unchanged. Weights, index and model card are not. */
 export const KEPT_FILES =
   /^(tokenizer|tokenizer_config|special_tokens_map|generation_config)\.json$|^chat_template\.jinja$/;
 
 export interface NewModel {
   readonly config: ModelConfig;
-  /** The base's folder, of which `config.json` and the files of the tokenizer are read. */
+  /** The base's folder. Only `config.json` and the tokenizer's files are read. */
   readonly base: ModelFiles;
-  /** A weight in the layout of `weightSpecs`; each is asked for when it is written. */
+  /** Returns a weight in the layout of `weightSpecs`. Called when that weight is written. */
   readonly weight: (name: string) => Tensor<"f32"> | Promise<Tensor<"f32">>;
 }
 
-/** Every file but that of the weights. Throws `invalid_model` where the base's config.json cannot be read. */
+/** Every file except the weights. Throws `invalid_model` when the base's config.json cannot be read. */
 export function smallFiles({ config, base }: Pick<NewModel, "config" | "base">): Map<string, Uint8Array> {
   const json = readModelJson(base, CONFIG_FILE) as Record<string, unknown>;
-  // `dtype` is `torch_dtype` in files of transformers before 5.
+  // Transformers before version 5 writes `torch_dtype` instead of `dtype`.
   const dtype = "torch_dtype" in json ? "torch_dtype" : "dtype";
   const changed = { ...json, [dtype]: "float32", ...(config.tied ? {} : { tie_word_embeddings: false }) };
   const kept = [...base.keys()].filter((name) => KEPT_FILES.test(name));
@@ -35,7 +35,7 @@ export function smallFiles({ config, base }: Pick<NewModel, "config" | "base">):
   return files.set(CONFIG_FILE, new TextEncoder().encode(`${JSON.stringify(changed, null, 2)}\n`));
 }
 
-/** `model.safetensors` in pieces, never more than one weight of it at a time. */
+/** `model.safetensors` in pieces of at most one weight. */
 export async function* weightFile({ config, weight }: Pick<NewModel, "config" | "weight">): AsyncGenerator<Uint8Array> {
   const specs = new Map(weightSpecs(config).map((spec) => [spec.name, spec]));
   const entries = [...specs].map(([name, { shape, transposed }]) => {

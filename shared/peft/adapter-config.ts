@@ -1,29 +1,29 @@
 /**
- * `adapter_config.json`, read strictly: a field that would change what the adapter computes in a way that is not supported
- * is refused by name, and so is one that is not known, unless it is empty.
+ * Reads `adapter_config.json` strictly: rejects, by name, every field that would make the adapter compute something
+ * unsupported, and every unknown field that is not empty.
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { ADAPTER_CONFIG } from "./adapter-folder.ts";
 
-/** A field that must have one of these values where it is there, because another one computes something else. */
+/** An optional field that must have one of these values, because any other would change what the adapter computes. */
 export const onlyValues = (...values: (string | number | boolean | null)[]) =>
   z
     .literal(values, `is not supported; must be ${values.map((value) => JSON.stringify(value)).join(" or ")}`)
     .optional();
 
-/** Names of modules, or a regular expression in their place. */
+/** A list of module names, or a regular expression. */
 export const ModuleNames = z.union([z.string(), z.array(z.string()).min(1)]);
 
 /**
- * Fields without influence on what a saved adapter of any method computes. `auto_mapping` tells which class of transformers
- * the base was; nothing is imported for it.
+ * Fields that do not affect what a saved adapter computes, whatever its method. `auto_mapping` names the base's class in
+ * transformers; nothing is imported because of it.
  */
 const IGNORED = ["inference_mode", "revision", "peft_version", "auto_mapping", "runtime_config"];
 
 /**
- * The fields of `schema`, which is a loose object; `ignored` names more fields that do not matter.
- * Throws `invalid_delta` naming the field.
+ * Parses the fields of `schema`, a loose object. `ignored` lists further fields that do not matter.
+ * Throws `invalid_delta`, naming the field.
  */
 export function parseAdapterConfig<S extends z.ZodObject>(
   json: Readonly<Record<string, unknown>>,
@@ -41,14 +41,14 @@ export function parseAdapterConfig<S extends z.ZodObject>(
   for (const [field, value] of Object.entries(json)) {
     if (harmless.has(field) || isEmpty(value)) continue;
     if (field === "auto_map") {
-      throw refuse(field, "names code to run, and code that comes with an adapter is never run; remove it");
+      throw refuse(field, "names code to run, but code shipped with an adapter is never run; remove the field");
     }
     throw refuse(field, "is not supported; must be absent, null, false or empty");
   }
   return parsed.data;
 }
 
-/** A configuration as peft writes it: a method's own fields among those that every method has, by name. */
+/** A configuration as peft writes it: the method's fields and the fields of every method, sorted by name. */
 export function adapterConfigJson(
   peftType: string,
   baseModel: string,

@@ -1,6 +1,6 @@
 /**
- * Folders of adapters as peft and AdapterHub save them: `adapter_config.json` and a file of tensors, read for a base by
- * whichever method's format recognises the configuration.
+ * Adapter folders as peft and AdapterHub save them: `adapter_config.json` and a file of tensors, read by the format that
+ * recognises the configuration.
  */
 import { messageOf, TrimtabError } from "../errors.ts";
 import { fromF32, parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../formats/safetensors.ts";
@@ -11,10 +11,10 @@ import { INTERFACE, requireOwnInterface } from "./adapter-interface.ts";
 import type { Adapter, AdapterFolder, AdapterFormat, BaseAccess } from "./method.ts";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
-/** The tensors, where a format does not call their file otherwise. */
+/** The default name of the tensors' file. */
 export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
-/** Files that may lie beside the two; they are read by others, or by nobody. */
+/** Other files that the folder may contain. This module checks the head and the interface and ignores the rest. */
 const OTHER_FILES = new Set([
   "README.md",
   "manifest.json",
@@ -25,8 +25,8 @@ const OTHER_FILES = new Set([
 ]);
 
 /**
- * Reads a folder by the first of `formats` that recognises it. Throws `invalid_delta` naming the file, field or tensor that
- * is wrong; tensors that do not fit the layers mean that the adapter was made for another base.
+ * Reads a folder with the first of `formats` that recognises it. Throws `invalid_delta`, naming the file, field or tensor
+ * that is wrong. Tensors that do not fit the layers mean that the adapter was made for another base.
  */
 export async function readAdapterFolder(
   files: ReadonlyMap<string, Uint8Array>,
@@ -39,23 +39,23 @@ export async function readAdapterFolder(
   const format = [...formats.values()].find((candidate) => candidate.recognises(config));
   if (format === undefined) {
     const { peft_type: type } = config;
-    const named = typeof type === "string" ? `has the peft_type ${quoteName(type)}` : "names no peft_type";
+    const problem = typeof type === "string" ? `has the unsupported peft_type ${quoteName(type)}` : "has no peft_type";
     throw refuse(
-      `${ADAPTER_CONFIG} ${named}, which is not served here; adapters of these methods are: ${[...formats.keys()].join(", ")}`,
+      `${ADAPTER_CONFIG} ${problem}; use an adapter of one of these methods: ${[...formats.keys()].join(", ")}`,
     );
   }
   const weightsFile = weightsFileOf(format);
   const folder = parseAdapterFolder(files, weightsFile);
   const other = [...files.keys()].find((name) => weightsFiles.has(name) && name !== weightsFile);
-  if (other !== undefined) throw refuse(`the folder holds both ${weightsFile} and ${other}; leave the second out`);
+  if (other !== undefined) throw refuse(`the folder contains both ${weightsFile} and ${other}; remove the second`);
   const parts = files.get(INTERFACE);
   if (parts !== undefined) requireOwnInterface(parseObject(parts, INTERFACE));
   await requireOwnHead(files, base);
-  const own = [ADAPTER_CONFIG, weightsFile].map((name) => [name, files.get(name)!] as const);
-  return { ...(await format.read(folder, base)), files: new Map(own) };
+  const kept = [ADAPTER_CONFIG, weightsFile].map((name) => [name, files.get(name)!] as const);
+  return { ...(await format.read(folder, base)), files: new Map(kept) };
 }
 
-/** Throws `invalid_delta` where one of the two files is missing or cannot be read. */
+/** Throws `invalid_delta` when one of the two files is missing or cannot be read. */
 export function parseAdapterFolder(
   files: ReadonlyMap<string, Uint8Array>,
   weightsFile: string = ADAPTER_WEIGHTS,
@@ -69,7 +69,7 @@ export function parseAdapterFolder(
   return { config, tensors };
 }
 
-/** The two files, the configuration's fields in the given order, the tensors as PyTorch's tools expect them. */
+/** The two files of an adapter. The configuration keeps the order of its fields. */
 export function adapterFiles(
   config: Readonly<Record<string, unknown>>,
   tensors: ReadonlyMap<string, Tensor<"f32">>,
@@ -85,7 +85,7 @@ export function adapterFiles(
   ]);
 }
 
-/** What a folder that has been read calls its base, in peft's words or AdapterHub's: a name, or a path on some machine. */
+/** The base named in the configuration of peft or AdapterHub: a name, or a path on some machine. */
 export function baseName(files: ReadonlyMap<string, Uint8Array>): string | undefined {
   const { base_model_name_or_path: peft, model_name: adapterHub } = parseObject(
     requireFile(files, ADAPTER_CONFIG),
@@ -116,10 +116,10 @@ function requireAllowed(name: string, weightsFiles: ReadonlySet<string>): void {
   if (name === ADAPTER_CONFIG || weightsFiles.has(name) || OTHER_FILES.has(name)) return;
   if (/\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name)) {
     throw refuse(
-      `${quoteName(name)} is a pickle, which can run code, and is never read; save the adapter as safetensors`,
+      `${quoteName(name)} is a pickle file, which can run code and is never read; save the adapter as safetensors`,
     );
   }
-  throw refuse(`the folder holds ${quoteName(name)}, which is no part of an adapter; leave it out`);
+  throw refuse(`the folder contains ${quoteName(name)}, which is not part of an adapter; remove it`);
 }
 
 function requireFile(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {

@@ -3,13 +3,13 @@ import { fromF32, parseSafetensors } from "../formats/safetensors.ts";
 import { EMBEDDING, HEAD } from "../model/modules.ts";
 import type { BaseAccess } from "./method.ts";
 
-/** AdapterHub saves the model's head beside an adapter, unless it is called with `with_head=False`. */
+/** AdapterHub saves the model's head with an adapter unless called with `with_head=False`. */
 export const HEAD_CONFIG = "head_config.json";
 export const HEAD_WEIGHTS = "model_head.safetensors";
 
 /**
- * A head that is the base's own may lie beside an adapter and is left out. Throws `invalid_delta` for another one, which
- * the adapter was trained with and would not be served.
+ * Accepts a folder whose head, if any, equals the base's; such a head is dropped. Throws `invalid_delta` for another head:
+ * the adapter was trained with it, but would be served without it.
  */
 export async function requireOwnHead(files: ReadonlyMap<string, Uint8Array>, base: BaseAccess): Promise<void> {
   const bytes = files.get(HEAD_WEIGHTS);
@@ -25,6 +25,6 @@ export async function requireOwnHead(files: ReadonlyMap<string, Uint8Array>, bas
   }
   throw new TrimtabError(
     "invalid_delta",
-    `${HEAD_WEIGHTS} holds another head than the base's; adapters are served on the base's own: save the adapter with \`with_head=False\``,
+    `${HEAD_WEIGHTS} differs from the base's head, and adapters are served with the base's head; save the adapter with \`with_head=False\``,
   );
 }

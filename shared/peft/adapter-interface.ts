@@ -1,9 +1,9 @@
 import { TrimtabError } from "../errors.ts";
 
-/** AdapterHub saves this beside an adapter of a model that it knows by the names of its parts, as it does Qwen2. */
+/** AdapterHub saves this file with adapters of models, such as Qwen2, that it addresses by the names of their modules. */
 export const INTERFACE = "adapter_interface.json";
 
-/** Where bottlenecks are attached, and what they take for the stream before a block. */
+/** The modules that bottlenecks attach to, and the norms whose inputs are the streams before the blocks. */
 const DECODER: Readonly<Record<string, string | null>> = {
   model_layers: "layers",
   layer_self_attn: "self_attn",
@@ -17,14 +17,14 @@ const DECODER: Readonly<Record<string, string | null>> = {
 };
 
 /**
- * An interface may lie beside an adapter where it says what is true of every decoder here, and is left out. Throws
- * `invalid_delta` naming the field where it does not: the adapter would compute something else.
+ * Accepts an interface that describes the decoders supported here. Throws `invalid_delta`, naming the field, for any other,
+ * because the adapter would compute something else.
  */
 export function requireOwnInterface({ interface: parts }: Readonly<Record<string, unknown>>): void {
-  if (!isObject(parts)) throw refuse("names no parts of a model");
-  for (const [field, own] of Object.entries(DECODER)) {
-    if ((parts[field] ?? null) === own) continue;
-    throw refuse(`says otherwise than this model's parts are: ${field} must be ${JSON.stringify(own)}`);
+  if (!isObject(parts)) throw refuse("has no interface object");
+  for (const [field, expected] of Object.entries(DECODER)) {
+    if ((parts[field] ?? null) === expected) continue;
+    throw refuse(`does not match this model: ${field} must be ${JSON.stringify(expected)}`);
   }
 }
 

@@ -4,12 +4,12 @@ import { quoteName } from "../formats/strict-json.ts";
 import { f32, type Tensor } from "../tensor.ts";
 import { ADAPTER_WEIGHTS } from "./adapter-folder.ts";
 
-/** A size that the base fixes, or the name of one that the adapter chooses. */
+/** A size fixed by the base, or the name of a size that the adapter is free to choose. */
 export type ExpectedSize = number | string;
 
 /**
- * The tensors of an adapter, taken one by one, so that none is overlooked: `done` refuses what is left over. All of it throws
- * `invalid_delta` naming the tensor. Mutated by `take`.
+ * The tensors of an adapter, taken one by one; `done` rejects leftovers, so that none is overlooked. `take` mutates this
+ * object. All errors are `invalid_delta` and name the tensor.
  */
 export class AdapterTensors {
   readonly #unread: Map<string, SafetensorsTensor>;
@@ -24,46 +24,46 @@ export class AdapterTensors {
     return this.#unread.has(key);
   }
 
-  /** The keys that are still to be taken. */
+  /** The keys of the tensors not yet taken. */
   keys(): string[] {
     return [...this.#unread.keys()];
   }
 
-  /** The shape of a tensor that is still to be taken. */
+  /** The shape of a tensor not yet taken. */
   shapeOf(key: string): readonly number[] | undefined {
     return this.#unread.get(key)?.shape;
   }
 
-  /** A tensor widened to float32. Named sizes may be anything from 1 up. */
+  /** Takes a tensor, widened to float32. Named sizes may be anything from 1 up. */
   take(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> {
     const tensor = this.#unread.get(key);
     if (tensor === undefined) throw refuse(`${this.#fileName} lacks the tensor ${key}`);
     this.#unread.delete(key);
     const { dtype, shape } = tensor;
     if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
-      throw refuse(`the tensor ${key} is ${dtype}; an adapter is F32, F16 or BF16`);
+      throw refuse(`the tensor ${key} has dtype ${dtype}; save the adapter as F32, F16 or BF16`);
     }
     const fits =
       shape.length === expected.length &&
       shape.every((size, axis) => (typeof expected[axis] === "string" ? size > 0 : size === expected[axis]));
     if (!fits) {
       throw refuse(
-        `the tensor ${key} has the shape [${shape.join(", ")}], but the base model needs [${expected.join(", ")}]; ` +
+        `the tensor ${key} has shape [${shape.join(", ")}], but the base model needs [${expected.join(", ")}]; ` +
           "was the adapter made for another base?",
       );
     }
     return f32(shape, toF32(tensor));
   }
 
-  takeIfThere(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> | undefined {
+  takeOptional(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> | undefined {
     return this.has(key) ? this.take(key, expected) : undefined;
   }
 
-  /** Throws where a tensor has not been taken. */
+  /** Throws if any tensor has not been taken. */
   done(): void {
     const [key] = this.#unread.keys();
     if (key !== undefined)
-      throw refuse(`the tensor ${quoteName(key)} belongs to no part of the adapter on this base model`);
+      throw refuse(`the tensor ${quoteName(key)} matches no part of the adapter on this base model`);
   }
 }
 

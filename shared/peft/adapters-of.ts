@@ -1,6 +1,6 @@
 /**
- * Adapters for a delta that no method trained: the layouts in which other tools read its parts, each in the folder that its
- * own method writes. Together they are the delta.
+ * Splits a delta that no single method made, such as a merge, into adapters for other tools. Each adapter is a folder in the
+ * layout of its method, and together they add up to the delta.
  */
 import { type CanonicalBottleneck, type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../delta/canonical.ts";
 import { adaptableModules, biasName, checkpointPath, linearModules } from "../model/modules.ts";
@@ -21,20 +21,20 @@ import { writePrefixFolder } from "./prefix/publish.ts";
 import { writePromptFolder } from "./prompt/publish.ts";
 import { shortestNames } from "./target-modules.ts";
 
-/** The base by the name that folders give it. */
+/** The base, with the name that the folders record. */
 export interface NamedBase extends BaseAccess {
   readonly id: string;
 }
 
 /**
- * What is left of a bias beside the one that peft's (IA)³ makes of a scale is rounding below this share of either: both
- * were computed in float32, from scales that were too.
+ * peft's (IA)³ also scales biases. If a bias differs from the scaled one by less than this fraction, the difference is only
+ * rounding: both come from float32 scales.
  */
 const ROUNDING = 2 ** -21;
 
 /**
- * One adapter for each kind of part that the delta has: lora for products, ia3 for scales, bitfit for biases, one bottleneck
- * adapter for each kind that AdapterHub tells apart, prompt and prefix.
+ * One adapter for each kind of part in the delta: lora for products, ia3 for scales, bitfit for biases, a bottleneck adapter
+ * for each kind that AdapterHub distinguishes, prompt and prefix.
  */
 export async function adaptersOf(delta: CanonicalDelta, base: NamedBase): Promise<Adapter[]> {
   const scales = await scaleAdapter(delta, base);
@@ -48,18 +48,18 @@ export async function adaptersOf(delta: CanonicalDelta, base: NamedBase): Promis
   ];
 }
 
-/** A LoRA whose scale is 1: each layer has its own rank, and an α that equals it. */
+/** A LoRA with scale 1: α equals the rank in every layer. */
 function productAdapter({ linears, embedding }: CanonicalDelta, { config, id }: NamedBase): Adapter[] {
   const tensors = new Map<string, Tensor<"f32">>();
   const ranks = new Map<string, number>();
-  const own = new Map<string, CanonicalModule>();
+  const products = new Map<string, CanonicalModule>();
   for (const { path } of adaptableModules(config)) {
     const { a, b } = linears.get(path) ?? {};
     if (a === undefined || b === undefined) continue;
     const key = `base_model.model.${checkpointPath(path)}`;
     tensors.set(`${key}.lora_A.weight`, transposed(a)).set(`${key}.lora_B.weight`, transposed(b));
     ranks.set(path, a.shape[1]!);
-    own.set(path, { a, b });
+    products.set(path, { a, b });
   }
   if (embedding !== undefined) {
     const key = "base_model.model.model.embed_tokens";
@@ -86,13 +86,13 @@ function productAdapter({ linears, embedding }: CanonicalDelta, { config, id }: 
     {
       method: "lora",
       files: adapterFiles(json, tensors),
-      delta: { ...NO_DELTA, linears: own, ...(embedding === undefined ? {} : { embedding }) },
+      delta: { ...NO_DELTA, linears: products, ...(embedding === undefined ? {} : { embedding }) },
       parameters: totalElements(tensors.values()),
     },
   ];
 }
 
-/** (IA)³ at the outputs. peft scales a layer's bias with its product, so the adapter changes biases too. */
+/** (IA)³ on the outputs. peft scales a layer's whole output, so the adapter changes biases too. */
 async function scaleAdapter({ linears }: CanonicalDelta, base: NamedBase): Promise<Adapter[]> {
   const scales: Scale[] = [];
   const values = new Map<string, Tensor<"f32">>();
@@ -110,34 +110,34 @@ async function scaleAdapter({ linears }: CanonicalDelta, base: NamedBase): Promi
   return [{ method: "ia3", files, delta, parameters: totalElements(values.values()) }];
 }
 
-/** The biases, less those that the adapter of the scales brings along. */
+/** The biases, minus the changes that the scale adapter already makes. */
 function biasAdapter({ linears }: CanonicalDelta, { linears: scaled }: CanonicalDelta, base: NamedBase): Adapter[] {
-  const left = new Map<string, Tensor<"f32">>();
+  const biases = new Map<string, Tensor<"f32">>();
   for (const { path, out } of adaptableModules(base.config)) {
     const { data } = linears.get(path)?.bias ?? zeros([out]);
-    const there = scaled.get(path)?.bias?.data ?? new Float32Array(out);
-    const rest = data.map((value, index) => {
-      const difference = value - there[index]!;
-      const size = Math.max(Math.abs(value), Math.abs(there[index]!));
+    const fromScales = scaled.get(path)?.bias?.data ?? new Float32Array(out);
+    const differences = data.map((value, index) => {
+      const difference = value - fromScales[index]!;
+      const size = Math.max(Math.abs(value), Math.abs(fromScales[index]!));
       return Math.abs(difference) <= ROUNDING * size ? 0 : difference;
     });
-    if (rest.some((value) => value !== 0)) left.set(path, f32([out], rest));
+    if (differences.some((value) => value !== 0)) biases.set(path, f32([out], differences));
   }
-  if (left.size === 0) return [];
-  const delta = { ...NO_DELTA, linears: new Map([...left].map(([path, bias]) => [path, { bias }])) };
+  if (biases.size === 0) return [];
+  const delta = { ...NO_DELTA, linears: new Map([...biases].map(([path, bias]) => [path, { bias }])) };
   return [
     {
       method: "bitfit",
-      files: writeBiasFolder(left, { model: base.config, baseModel: base.id }),
+      files: writeBiasFolder(biases, { model: base.config, baseModel: base.id }),
       delta,
-      parameters: totalElements(left.values()),
+      parameters: totalElements(biases.values()),
     },
   ];
 }
 
 type Flags = readonly [fromOutput: number, fromStream: number, silu: number];
 
-/** AdapterHub has one kind of input and of non-linearity for an adapter, and one width for a layer. */
+/** In AdapterHub, an adapter has one kind of input, one non-linearity, and one width for each layer. */
 function bottleneckAdapters({ bottlenecks }: CanonicalDelta, { config, id }: NamedBase): Adapter[] {
   const groups = new Map<string, { flags: Flags; tensors: Map<string, BottleneckTensors> }>();
   for (const [path, block] of bottlenecks) {
@@ -151,7 +151,7 @@ function bottleneckAdapters({ bottlenecks }: CanonicalDelta, { config, id }: Nam
     for (const [index, { flags, columns }] of [...kinds.values()].entries()) {
       const name = `${path.split(".").at(-1)} ${flags.join()}`;
       const group = groups.get(name) ?? { flags, tensors: new Map<string, BottleneckTensors>() };
-      // The bias of the way up belongs to the block, not to a column: the first kind takes it.
+      // The up-projection's bias belongs to the block, not to a column; give it to the first kind.
       group.tensors.set(path, columnsOf(block, columns, index === 0));
       groups.set(name, group);
     }
@@ -169,7 +169,7 @@ function bottleneckAdapters({ bottlenecks }: CanonicalDelta, { config, id }: Nam
   });
 }
 
-/** The configuration that stands for adapters of one kind of block and of these widths. */
+/** The configuration of adapters of one kind, on one kind of block, with the widths of `tensors`. */
 function bnConfigFor(
   [fromOutput, fromStream, silu]: Flags,
   tensors: ReadonlyMap<string, BottleneckTensors>,
@@ -177,7 +177,7 @@ function bnConfigFor(
   layers: number,
 ): BnConfig {
   const layerOf = (path: string) => path.split(".")[1]!;
-  // Half a column more, so that dividing rounds down to the width, however the quotient was rounded.
+  // Add half a column, so that the division rounds down to the right width in spite of rounding errors.
   const factors = [...tensors].map(([path, { downBias }]) => [layerOf(path), width / (downBias.data.length + 0.5)]);
   const present = new Set([...tensors.keys()].map(layerOf));
   const afterAttention = [...tensors.keys()].every((path) => path.endsWith(".self_attn"));

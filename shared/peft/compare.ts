@@ -5,39 +5,39 @@ import { estimateCost, type MethodCost } from "./cost.ts";
 import { type ChosenSettings, suitsOf } from "./presets.ts";
 import { type AnySettings, PEFT_METHODS, PeftSettings, type PeftType } from "./registry.ts";
 
-/** One method, or one combination with a name, on one model, without training. */
+/** A method or a preset on a model, judged without training. */
 export interface ComparedMethod {
   readonly settings: ChosenSettings;
   readonly mergeable: boolean;
-  /** What it suits, in a sentence. */
+  /** What the method is good for, in one sentence. */
   readonly suits: string;
-  /** Undefined where the method does not fit the model; then `refusal` says why. */
+  /** Undefined if the method does not fit the model; `refusal` then says why. */
   readonly cost?: MethodCost;
   readonly refusal?: string;
 }
 
-/** Every method with its defaults. */
+/** Every method with its default settings. */
 export function defaultSettings(): AnySettings[] {
   return (Object.keys(PEFT_METHODS) as PeftType[]).map((type) => PeftSettings.parse({ type }));
 }
 
 /**
- * What each method would train, store and cost on a model. With `strict`, settings that do not fit the model throw
- * `invalid_request` with their place in `param`; without, they are reported as refused.
+ * What each method would train, store and cost on a model. Settings that do not fit the model throw `invalid_request` with
+ * their `param` if `strict` is set; otherwise their `refusal` is reported.
  */
 export function compareMethods(
   config: ModelConfig,
   settings: readonly ChosenSettings[],
   { strict, param }: { readonly strict: boolean; readonly param: string },
 ): ComparedMethod[] {
-  return settings.map((one, index) => {
-    const { mergeable, suits } = suitsOf(one);
+  return settings.map((chosen, index) => {
+    const { mergeable, suits } = suitsOf(chosen);
     try {
-      const plan = planMethods({ config, settings: one, param: `${param}[${index}]` });
-      return { settings: one, mergeable: plan.mergeable ?? mergeable, suits, cost: estimateCost(config, plan) };
+      const plan = planMethods({ config, settings: chosen, param: `${param}[${index}]` });
+      return { settings: chosen, mergeable: plan.mergeable ?? mergeable, suits, cost: estimateCost(config, plan) };
     } catch (error) {
       if (strict || !(error instanceof TrimtabError) || error.code !== "invalid_request") throw error;
-      return { settings: one, mergeable, suits, refusal: error.message };
+      return { settings: chosen, mergeable, suits, refusal: error.message };
     }
   });
 }

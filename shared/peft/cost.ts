@@ -1,8 +1,6 @@
 /**
- * What a method costs on a model, from the model's shape alone. Counts are exact; bytes of memory and times are estimates for
- * the trainer and the edge of this project on a CPU, made to compare methods with one another on one machine.
- *
- * Legend: D hidden size, F feed-forward size, L layers, H and K query and key heads, P head width, V vocabulary, T tokens of a row.
+ * What a method costs on a model, computed from the model's shape. Counts are exact. Memory and times are estimates for this
+ * project's trainer and edge on a CPU, meant for comparing methods with one another on one machine.
  */
 import type { ModelConfig } from "../model/config.ts";
 import { linearModules, parameterCount } from "../model/modules.ts";
@@ -12,55 +10,55 @@ import { isWholeModel, publishedNumbers } from "./plan.ts";
 
 export interface MethodCost {
   readonly trainableParameters: number;
-  /** Of a published delta: the adapter's files and its serving form. */
+  /** The size of a published delta: the adapter's files and its serving form. */
   readonly deltaBytes: number;
   readonly trainingPeakBytes: number;
   readonly trainingMsPerToken: number;
-  /** What a decoding step of one row takes longer than on the bare base, as a share: 0.1 is a tenth more. */
+  /** The relative slowdown of a decoding step of one row over the bare base: 0.1 means 10% slower. */
   readonly servingOverhead: number;
 }
 
 /** A micro-batch of training. */
 export interface TrainingBatch {
   readonly rows: number;
-  /** Of each row, placeholders of virtual tokens and padding included. */
+  /** Tokens per row, including placeholders of virtual tokens and padding. */
   readonly tokens: number;
-  /** Tokens of text in all rows together. */
+  /** Text tokens in all rows. */
   readonly text: number;
 }
 
-/** The text that the training estimates are for where nothing else is said; virtual tokens come on top. */
+/** The default batch of the training estimates. Virtual tokens are added to it. */
 export const ESTIMATED_BATCH = { rows: 8, tokens: 128 } as const;
 
 /**
- * Fitted to processor time and peak memory of training steps on 25 models of 3 to 16 million parameters, with two threads
- * (`npm run bench -- peft` measures the embedded base): products of matrices, and what elementwise operations take for each
- * number that the backward pass keeps.
+ * Fitted to processor time and peak memory of training steps on 25 models of 3 to 16 million parameters with two threads
+ * (`npm run bench -- peft` measures the embedded base): the rate of matrix products, and the time of elementwise operations
+ * for each number kept for the backward pass.
  */
 const TRAINING_FLOPS_PER_SECOND = 347e9;
 const SECONDS_PER_KEPT_NUMBER = 0.98e-9;
-/** An optimizer step, for each number that it changes. */
+/** The time of an optimizer step for each number that it updates. */
 const UPDATE_SECONDS = 5e-9;
-/** The trainer without a model. */
+/** The trainer's memory without a model. */
 const PROCESS_BYTES = 166e6;
-/** The trainer's engine keeps a frozen base of up to so many bytes in forms of its own, which amount to so many copies. */
+/** The trainer's engine repacks a frozen base of up to this size, which takes the memory of this many copies. */
 const PACKED_BASE_BYTES = 256 * 1024 * 1024;
 const COPIES_OF_PACKED_BASE = 4.5;
-/** Each trained number with its gradient, its moments and what an update makes of them, on both sides of the engine's border. */
+/** A trained number, its gradient, its moments and their updates, on both sides of the engine boundary. */
 const BYTES_OF_TRAINED_NUMBER = 64;
 /**
- * Fitted to decoding steps of one row, one WASM thread (`npm run bench -- serving`): the base's weights are read at the first
- * rate and a row's own matrices at the second, since a product of one row with a small matrix is mostly overhead; and each
- * layer takes some time whatever its size.
+ * Fitted to decoding steps of one row on one WASM thread (`npm run bench -- serving`). The base's weights are read at the
+ * first rate and a row's own matrices at the second, because multiplying one row by a small matrix is mostly overhead. Each
+ * layer also takes a fixed time.
  */
 const BASE_BYTES_PER_SECOND = 15e9;
 const DELTA_BYTES_PER_SECOND = 3e9;
 const LAYER_SECONDS = 32e-6;
-/** Added to every linear layer by factors, and by a scale and a bias; to every layer of the model by bottlenecks. */
+/** Fixed costs: factors, or a scale and a bias, in each linear layer; bottlenecks in each layer of the model. */
 const FACTORS_SECONDS = 8e-6;
 const VECTORS_SECONDS = 4e-6;
 const BOTTLENECKS_SECONDS = 90e-6;
-/** JSON files and tensor names of a published delta. */
+/** The JSON files and tensor names of a published delta. */
 const FOLDER_OVERHEAD_BYTES = 4096;
 
 export function estimateCost(
@@ -80,13 +78,13 @@ export function estimateCost(
   };
 }
 
-/** Numbers of the matrices that every token is multiplied by. */
+/** The size of the matrices that every token is multiplied by. */
 function matrixNumbers(config: ModelConfig): number {
   const linears = linearModules(config).reduce((sum, module) => sum + module.in * module.out, 0);
   return linears + config.vocabSize * config.hiddenSize;
 }
 
-/** Positions that training computes like text. A list that has a prefix too is taken to have nothing but virtual tokens. */
+/** The positions that training computes like text. With a prefix in the same list, its positions are counted here too. */
 function virtualTokens({ claims = [], serving }: MethodPlan): number {
   return claims.includes("virtual tokens") ? serving.positions : 0;
 }
@@ -97,9 +95,9 @@ function estimatedBatch(plan: MethodPlan): TrainingBatch {
 }
 
 /**
- * One step. Two operations a number forward and two for the gradient of the input, through the base; two more for the
- * gradient of a matrix that trains. Attention is quadratic in the row, with a prefix before it. Placeholders and padding are
- * computed as text is.
+ * The time of one step. Each number of the base takes two operations forward and two for the input's gradient; a trained
+ * matrix takes two more for its own gradient. Attention is quadratic in the row's length and includes the prefix.
+ * Placeholders and padding cost as much as text.
  */
 function trainingSeconds(config: ModelConfig, plan: MethodPlan, batch: TrainingBatch): number {
   const { layers, heads, headDim } = config;
@@ -112,30 +110,30 @@ function trainingSeconds(config: ModelConfig, plan: MethodPlan, batch: TrainingB
   return batch.rows * batch.tokens * position + UPDATE_SECONDS * trainedNumbers(plan);
 }
 
-/** The process, the frozen base, what is trained, and what the backward pass needs of the forward pass. */
+/** The memory of the process, the frozen base, the trained parameters, and the activations kept for the backward pass. */
 function trainingBytes(config: ModelConfig, plan: MethodPlan, batch: TrainingBatch): number {
   const base = 4 * parameterCount(config);
   const copies = base > PACKED_BASE_BYTES ? 1 : COPIES_OF_PACKED_BASE;
   const frozen = plan.frozenBytes ?? (isWholeModel(plan) ? 0 : copies * base);
-  // Logits, their softmax and gradients are held at once, but soon gone through.
+  // Logits, their softmax and gradients exist at the same time, but only briefly.
   const kept = keptNumbers(config, plan, batch) + 6 * config.vocabSize;
   return PROCESS_BYTES + frozen + BYTES_OF_TRAINED_NUMBER * trainedNumbers(plan) + 4 * batch.rows * batch.tokens * kept;
 }
 
-/** Numbers that the layers keep of each position until the backward pass has used them, and take on the way. */
+/** The numbers per position that the layers keep for the backward pass, plus temporary ones. */
 function keptNumbers(
   { layers, hiddenSize, ffnSize, heads, kvHeads, headDim }: ModelConfig,
   plan: MethodPlan,
   batch: TrainingBatch,
 ): number {
   const states = 3 * hiddenSize + 2 * headDim * (heads + kvHeads) + 4 * ffnSize + 1.5 * heads * seenTokens(plan, batch);
-  // The gradient of a factor, as that of a weight, is a product with the layer's input.
+  // Like the gradient of a weight, the gradient of a factor is a product with the layer's input.
   const needsInputs = isWholeModel(plan) || plan.serving.rank > 0;
   const inputs = needsInputs ? 1.7 * (2 * hiddenSize + heads * headDim + ffnSize) : 0;
   return layers * (states + inputs);
 }
 
-/** What a token of a full row attends over. */
+/** The number of positions that a full row attends to. */
 function seenTokens(plan: MethodPlan, { tokens }: TrainingBatch): number {
   return tokens + plan.serving.positions - virtualTokens(plan);
 }
@@ -144,7 +142,7 @@ function trainedNumbers({ parameters }: MethodPlan, counts: (parameter: Paramete
   return totalElements(parameters.filter(counts));
 }
 
-/** A row's step is bound by the numbers that it reads, and by how many products it runs through. */
+/** The time of a row's step depends on the numbers that it reads and on the number of products. */
 function servingOverhead(config: ModelConfig, { serving }: MethodPlan, published: number): number {
   const { layers, kvHeads, headDim } = config;
   const base = (4 * matrixNumbers(config)) / BASE_BYTES_PER_SECOND + layers * LAYER_SECONDS;

@@ -3,14 +3,14 @@ import type { LinearModule } from "../model/modules.ts";
 import type { BatchShape } from "../model/training-forward.ts";
 import type { RandomInput, RewriteContext } from "./method.ts";
 
-/** Dropout on what goes into an adapter's factors, with a mask of its own for every layer (Hu et al. 2021). */
+/** Dropout on the input of an adapter's factors, with a separate mask for every layer (Hu et al. 2021). */
 export interface InputDropout {
   readonly randomInputs: (shape: BatchShape) => readonly RandomInput[];
-  /** x [B, T, in] of the layer at `path` with elements dropped and the rest scaled up; x itself where nothing is dropped. */
+  /** Drops elements of the layer's input x [B, T, in] and scales up the others; returns x itself if nothing is dropped. */
   readonly apply: (context: RewriteContext, path: string, x: Value) => Value;
 }
 
-/** Drops an element of the inputs of `modules` with the given probability, in training only. */
+/** Drops elements of the inputs of `modules` with the given probability, in training only. */
 export function inputDropout(modules: readonly LinearModule[], probability: number): InputDropout {
   const maskName = (path: string) => `${path}.lora_dropout`;
   return {

@@ -1,19 +1,18 @@
 /**
- * Regular expressions over module paths, in the part of Python's syntax that describes a language: what peft matches with
- * `re.fullmatch`. Patterns come from strangers, so nothing here can backtrack: for every node and every start the set of
- * ends is found once, which takes at most (length of the pattern) × (length of the path)² steps and gives look-arounds for
- * free.
+ * Regular expressions over module paths, in the regular subset of Python's syntax, matched as peft does with `re.fullmatch`.
+ * Patterns come from strangers, so the matcher must not backtrack: for every node and every start it computes the set of
+ * ends once. That takes at most (length of the pattern) × (length of the path)² steps, and makes look-arounds easy.
  */
 import { type PatternNode, parsePattern } from "./pattern-syntax.ts";
 
 /**
- * What all tests of one selection may take together, in steps of up to 0.2 µs. A pattern of forty names takes some 600 for
- * each layer, 300,000 for a model of 80 blocks.
+ * The steps that all tests of one selection may take together, at up to 0.2 µs each. A pattern of forty names takes about
+ * 600 steps per layer, or 300,000 for a model of 80 blocks.
  */
 export class PatternBudget {
   #left = 3_000_000;
 
-  /** Whether there was enough left. */
+  /** Returns false once the budget is exhausted. */
   spend(steps: number): boolean {
     this.#left -= steps;
     return this.#left >= 0;
@@ -21,13 +20,13 @@ export class PatternBudget {
 }
 
 export interface ModulePattern {
-  /** Whether the whole of `path` is in the pattern's language; undefined when the budget is spent. */
+  /** Whether the pattern matches the whole of `path`; undefined when the budget is exhausted. */
   matches(path: string, budget: PatternBudget): boolean | undefined;
-  /** The same of the path or of an end of it that follows a dot. */
+  /** Whether the pattern matches the whole path, or everything after one of its dots. */
   matchesEnd(path: string, budget: PatternBudget): boolean | undefined;
 }
 
-/** The pattern, or what is wrong with it, to be put behind "the pattern". */
+/** The pattern, or the problem with it, phrased to follow "the pattern". */
 export function parseModulePattern(source: string): ModulePattern | { readonly problem: string } {
   const root = parsePattern(source);
   if ("problem" in root) return root;
@@ -40,7 +39,7 @@ export function parseModulePattern(source: string): ModulePattern | { readonly p
   };
 }
 
-/** One path under test: the ends of every node from every start, each found once. */
+/** Tests one path. Caches the ends of every node from every start. */
 class Match {
   readonly #path: string;
   readonly #budget: PatternBudget;
@@ -52,7 +51,7 @@ class Match {
     this.#budget = budget;
   }
 
-  /** Whether the node takes all that follows one of the starts. */
+  /** Whether the node matches everything from one of the starts to the end of the path. */
   from(root: PatternNode, starts: readonly number[]): boolean | undefined {
     const found = starts.some((start) => this.#ends(root, start).has(this.#path.length));
     return this.#isSpent ? undefined : found;
@@ -74,7 +73,7 @@ class Match {
       case "place":
         return new Set(node.holds(this.#path, start) ? [start] : []);
       case "choice":
-        return new Set(node.of.flatMap((one) => [...this.#ends(one, start)]));
+        return new Set(node.of.flatMap((option) => [...this.#ends(option, start)]));
       case "sequence":
         return node.of.reduce<ReadonlySet<number>>((starts, next) => this.#after(starts, next), new Set([start]));
       case "look":
@@ -101,8 +100,8 @@ class Match {
   }
 
   /**
-   * Beyond as many repetitions as there are letters, more of them reach the same places: a repetition that takes no letter
-   * can be had any number of times.
+   * No more repetitions are needed than the path has letters, plus one: the others match the empty string, and do not reach
+   * any new place.
    */
   #repeated({ of, least, most }: Extract<PatternNode, { kind: "repeat" }>, start: number): ReadonlySet<number> {
     const enough = this.#path.length + 1;
@@ -111,7 +110,7 @@ class Match {
     const all = new Set(now);
     for (let count = Math.min(least, enough); count < Math.min(most, enough) && now.size > 0; count++) {
       const next = this.#after(now, of);
-      // Without a bound it is enough to go on from where nothing has been yet.
+      // Without an upper bound, it is enough to continue from ends that are new.
       now = most === Number.POSITIVE_INFINITY ? new Set([...next].filter((end) => !all.has(end))) : next;
       for (const end of next) all.add(end);
     }

@@ -1,14 +1,14 @@
 /**
- * The part of Python's regular expressions that describes a language, as a tree. What needs captures (backreferences,
- * conditions) or changes the engine (flags, atomic groups) is refused by name.
+ * Parses the regular subset of Python's regular expressions to a tree. Constructs that need captures (backreferences,
+ * conditionals) or change the engine (flags, atomic groups) are rejected by name.
  */
 
-/** Longer patterns than people write; peft's own are below 600 characters. */
+/** Longer than any real pattern; peft's own are below 600 characters. */
 const MAX_LENGTH = 2048;
-/** Groups within groups; reading and matching call themselves for each. */
+/** The deepest nesting of groups, each of which costs a recursive call in parsing and matching. */
 const MAX_DEPTH = 50;
 
-/** What a part of a pattern takes of a path, from a place on. A place or a look takes no letter. */
+/** A part of a pattern. A `place` (such as `^`) or a `look` (a look-around) matches without consuming a letter. */
 export type PatternNode =
   | { readonly kind: "letter"; readonly has: (letter: string) => boolean }
   | { readonly kind: "sequence" | "choice"; readonly of: readonly PatternNode[] }
@@ -16,9 +16,10 @@ export type PatternNode =
   | { readonly kind: "look"; readonly of: PatternNode; readonly ahead: boolean; readonly wanted: boolean }
   | { readonly kind: "place"; readonly holds: (path: string, at: number) => boolean };
 
-/** The pattern as a tree, or what is wrong with it, to be put behind "the pattern". */
+/** The pattern as a tree, or the problem with it, phrased to follow "the pattern". */
 export function parsePattern(source: string): PatternNode | { readonly problem: string } {
-  if (source.length > MAX_LENGTH) return { problem: `has ${source.length} characters; at most ${MAX_LENGTH} are read` };
+  if (source.length > MAX_LENGTH)
+    return { problem: `has ${source.length} characters; at most ${MAX_LENGTH} are allowed` };
   const parser = new Parser(source);
   const root = parser.parse();
   return parser.problem === undefined ? root : { problem: parser.problem };
@@ -51,7 +52,7 @@ const GROUPS: readonly (readonly [start: string, make: (of: PatternNode) => Patt
   ["?<!", (of) => ({ kind: "look", of, ahead: false, wanted: false })],
 ];
 
-/** Reads one pattern. After the first problem the rest is read as nothing. */
+/** Parses one pattern. After the first problem, the remaining source is skipped. */
 class Parser {
   readonly #source: string;
   #at = 0;
@@ -64,7 +65,7 @@ class Parser {
 
   parse(): PatternNode {
     const root = this.#choice();
-    if (this.#at < this.#source.length) this.#fail("has a closing parenthesis too many");
+    if (this.#at < this.#source.length) this.#fail("has an unmatched closing parenthesis");
     return root;
   }
 
@@ -93,13 +94,13 @@ class Parser {
   }
 
   #repeated(): PatternNode {
-    const of = this.#one();
+    const of = this.#atom();
     const bounds = this.#bounds();
     if (bounds === undefined) return of;
-    // A lazy quantifier stands for the same paths.
+    // A lazy quantifier matches the same paths.
     this.#skip("?");
     if (this.#skip("+")) return this.#fail("has a possessive quantifier, which is not supported");
-    if (this.#bounds() !== undefined) return this.#fail("repeats a repetition; put it in parentheses");
+    if (this.#bounds() !== undefined) return this.#fail("repeats a repetition; add parentheses");
     return { kind: "repeat", of, ...bounds };
   }
 
@@ -108,25 +109,25 @@ class Parser {
     if (this.#skip("+")) return { least: 1, most: Number.POSITIVE_INFINITY };
     if (this.#skip("?")) return { least: 0, most: 1 };
     const [text, least, comma, most] = /^\{(\d*)(,?)(\d*)\}/.exec(this.#source.slice(this.#at)) ?? [];
-    // Python takes other braces for themselves.
+    // Python treats any other braces as literals.
     if (text === undefined || (least === "" && most === "")) return undefined;
     this.#at += text.length;
     const bounds = {
       least: Number(least),
       most: comma === "" ? Number(least) : most === "" ? Number.POSITIVE_INFINITY : Number(most),
     };
-    if (bounds.most < bounds.least) this.#fail(`has the bounds ${text}, the first above the second`);
+    if (bounds.most < bounds.least) this.#fail(`has bounds in the wrong order: ${text}`);
     return bounds;
   }
 
-  #one(): PatternNode {
+  #atom(): PatternNode {
     const letter = this.#source[this.#at++]!;
     if (letter === "(") return this.#group();
     if (letter === "[") return this.#class();
     if (letter === ".") return { kind: "letter", has: (found) => found !== "\n" };
     if (letter === "^") return { kind: "place", holds: atStart };
     if (letter === "$") return { kind: "place", holds: atEnd };
-    if ("*+?".includes(letter)) return this.#fail(`has ${letter} with nothing before it to repeat`);
+    if ("*+?".includes(letter)) return this.#fail(`has ${letter} with nothing to repeat before it`);
     if (letter !== "\\") return { kind: "letter", has: (found) => found === letter };
     const escaped = this.#escaped();
     const place = PLACES[escaped];
@@ -137,23 +138,23 @@ class Parser {
     const [, make] = GROUPS.find(([start]) => this.#skip(start)) ?? [undefined, (of: PatternNode) => of];
     if (this.#source[this.#at] === "?") {
       const [name] = /^\?P<[A-Za-z_]\w*>/.exec(this.#source.slice(this.#at)) ?? [];
-      if (name === undefined) return this.#fail("has a group that begins with (? in a way that is not supported");
+      if (name === undefined) return this.#fail("has an unsupported group that begins with (?");
       this.#at += name.length;
     }
-    if (++this.#depth > MAX_DEPTH) return this.#fail(`has groups within groups; at most ${MAX_DEPTH} are read`);
+    if (++this.#depth > MAX_DEPTH) return this.#fail(`nests groups more than ${MAX_DEPTH} deep`);
     const of = this.#choice();
     this.#depth--;
-    return this.#skip(")") ? make(of) : this.#fail("has an opening parenthesis too many");
+    return this.#skip(")") ? make(of) : this.#fail("has an unclosed parenthesis");
   }
 
   #escaped(): string {
     const letter = this.#source[this.#at++];
     if (letter === undefined) this.#fail("ends with a backslash");
-    else if (/[0-9]/.test(letter)) this.#fail("refers back to a group, which is not supported");
+    else if (/[0-9]/.test(letter)) this.#fail("has a backreference, which is not supported");
     return letter ?? "";
   }
 
-  /** What an escaped letter stands for that is not a place. */
+  /** The meaning of an escaped letter that is not a place. */
   #meaning(escaped: string): (letter: string) => boolean {
     const known = LETTERS[escaped];
     if (known !== undefined) return known;
@@ -173,10 +174,10 @@ class Parser {
       }
       this.#at++;
       const last = this.#classLetter();
-      if (typeof last !== "string" || last < first) return this.#fail("has a range of letters without an order");
+      if (typeof last !== "string" || last < first) return this.#fail("has an invalid range of letters");
       tests.push((letter) => first <= letter && letter <= last);
     }
-    if (!this.#skip("]")) return this.#fail("has an opening bracket too many");
+    if (!this.#skip("]")) return this.#fail("has an unclosed bracket");
     return { kind: "letter", has: (letter) => tests.some((has) => has(letter)) !== isNegated };
   }
 

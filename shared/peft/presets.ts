@@ -1,12 +1,13 @@
 /**
- * Combinations that have a name. Each stands for a list of methods, whose settings it holds under the names that AdapterHub
- * has for its parts.
+ * Presets: named combinations of methods. A preset contains the settings of its methods under AdapterHub's names for them.
  */
 import { z } from "zod";
 import type { MethodTraits } from "./method.ts";
 import { type AnySettings, PEFT_METHODS, PeftSettings, peftMethod, type SettingsOf } from "./registry.ts";
 
-/** Prefix tuning beside parallel adapters (He et al., "Towards a Unified View of Parameter-Efficient Transfer Learning", 2022). */
+/**
+ * Prefix tuning and parallel adapters (He et al., "Towards a Unified View of Parameter-Efficient Transfer Learning", 2022).
+ */
 export interface MamSettings {
   readonly type: "mam";
   readonly prefix_tuning: Omit<SettingsOf<"prefix">, "type">;
@@ -14,8 +15,8 @@ export interface MamSettings {
 }
 
 /**
- * Prefix tuning, Pfeiffer's adapters and LoRA, each behind gates (Mao et al., "UniPELT: A Unified Framework for
- * Parameter-Efficient Language Model Tuning", 2022). The gates are constants of the trained model: see
+ * Prefix tuning, Pfeiffer's adapters and LoRA, each with gates (Mao et al., "UniPELT: A Unified Framework for
+ * Parameter-Efficient Language Model Tuning", 2022). In the trained model the gates are constants; see
  * infra/adr/gates-without-lookahead.md.
  */
 export interface UnipeltSettings {
@@ -27,13 +28,13 @@ export interface UnipeltSettings {
 
 export type PresetSettings = MamSettings | UnipeltSettings;
 
-/** One method, or a combination by its name. */
+/** The settings of a method or a preset. */
 export type ChosenSettings = AnySettings | PresetSettings;
 
-/** What a job says under `peft`. */
+/** The value of a job's `peft` field. */
 export type PeftChoice = ChosenSettings | readonly ChosenSettings[];
 
-/** A method of a job, and where it stands under `peft`: nowhere, `[1]`, `.adapter` or `[1].adapter`. */
+/** A method of a job, and its place under `peft`: "", `[1]`, `.adapter` or `[1].adapter`. */
 export interface PlacedMethod {
   readonly settings: AnySettings;
   readonly place: string;
@@ -46,12 +47,12 @@ export function methodsOf(choice: PeftChoice): PlacedMethod[] {
 }
 
 const SUITS: Readonly<Record<PresetSettings["type"], string>> = {
-  mam: "tasks where one small method is not enough, at the price of a prefix in the context and a column of adapters",
+  mam: "tasks where one small method is not enough; costs a prefix in the context and an adapter in every layer",
   unipelt: "finding out which of three methods a task needs: the gates of the others close",
 };
 export const PRESET_TYPES = Object.keys(SUITS) as PresetSettings["type"][];
 
-/** What a person who chooses it wants to know. */
+/** The traits that help in choosing a method or preset. */
 export function suitsOf(chosen: ChosenSettings): Pick<MethodTraits, "mergeable" | "suits"> {
   if (!isPreset(chosen)) return peftMethod(chosen).traits;
   const mergeable = methodsOf(chosen).every(({ settings }) => peftMethod(settings).traits.mergeable);
@@ -62,13 +63,16 @@ function partsOf(chosen: ChosenSettings, place: string): PlacedMethod[] {
   switch (chosen.type) {
     case "mam":
       return [
-        { settings: { ...throughNetwork(chosen.prefix_tuning, 800), type: "prefix" }, place: `${place}.prefix_tuning` },
+        {
+          settings: { ...withNetworkWidth(chosen.prefix_tuning, 800), type: "prefix" },
+          place: `${place}.prefix_tuning`,
+        },
         { settings: { ...chosen.adapter, type: "bottleneck" }, place: `${place}.adapter` },
       ];
     case "unipelt":
       return [
         {
-          settings: { ...throughNetwork(chosen.prefix_tuning, 512), ...GATED, type: "prefix" },
+          settings: { ...withNetworkWidth(chosen.prefix_tuning, 512), ...GATED, type: "prefix" },
           place: `${place}.prefix_tuning`,
         },
         { settings: { ...chosen.adapter, ...GATED, type: "bottleneck" }, place: `${place}.adapter` },
@@ -79,8 +83,8 @@ function partsOf(chosen: ChosenSettings, place: string): PlacedMethod[] {
   }
 }
 
-/** With AdapterHub's width of the network, where there is one and nothing else is said. */
-function throughNetwork<T extends MamSettings["prefix_tuning"]>(settings: T, width: number): T {
+/** Fills in AdapterHub's default width of the prefix network, if the settings use a network. */
+function withNetworkWidth<T extends MamSettings["prefix_tuning"]>(settings: T, width: number): T {
   return settings.prefix_projection
     ? { ...settings, encoder_hidden_size: settings.encoder_hidden_size ?? width }
     : settings;
@@ -90,7 +94,7 @@ const GATED = { use_gating: true } as const;
 const isPreset = (chosen: ChosenSettings): chosen is PresetSettings => chosen.type in SUITS;
 const isList = (choice: PeftChoice): choice is readonly ChosenSettings[] => Array.isArray(choice);
 
-/** The settings of a method as a part of a preset: without its type, with other defaults, and held to all that it holds. */
+/** The schema of a method inside a preset: without `type` and the fields in `without`, and with other defaults. */
 function part<T extends "prefix" | "bottleneck" | "lora">(
   type: T,
   defaults: Readonly<Record<string, unknown>>,
@@ -101,7 +105,7 @@ function part<T extends "prefix" | "bottleneck" | "lora">(
     .filter(([name]) => name !== "type" && !without.includes(name))
     .map(([name, field]) => [name, name in defaults ? withDefault(field as z.ZodType, defaults[name]) : field]);
   const schema = z.strictObject(Object.fromEntries(fields)).superRefine((value, context) => {
-    // What a schema demands of several fields together is not among its fields.
+    // Constraints across several fields are not part of `shape`, so check them with the whole schema.
     const parsed = settings.safeParse({ ...value, type });
     for (const issue of parsed.error?.issues ?? []) context.addIssue({ ...issue, input: value } as never);
   });
@@ -127,7 +131,7 @@ const Unipelt = z.strictObject({
   lora: part("lora", { target_modules: ["q_proj", "v_proj"] }, Object.keys(GATED)),
 });
 
-/** The settings of one method or preset, told apart by `type`. */
+/** The settings of one method or preset, discriminated by `type`. */
 export const ChosenSettings: z.ZodType<ChosenSettings> = z
   .discriminatedUnion("type", [PeftSettings as unknown as z.ZodObject, Mam, Unipelt])
   .meta({ id: "PeftSettings" }) as unknown as z.ZodType<ChosenSettings>;

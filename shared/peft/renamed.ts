@@ -2,8 +2,8 @@ import type { Tensor } from "../tensor.ts";
 import type { AfterStep, AttachedMethod, RewriteContext } from "./method.ts";
 
 /**
- * The same method with `prefix` before the names of all that is its own; those of the base's weights, which `isOfBase`
- * tells, stay.
+ * The same method with `prefix` before all its own names. The names of the base's weights, for which `isOfBase` is true, are
+ * unchanged.
  */
 export function renamed(
   method: AttachedMethod,
@@ -31,7 +31,7 @@ export function renamed(
   };
 }
 
-/** The entries whose names begin with `prefix`, without it. */
+/** The entries whose names start with `prefix`, with the prefix removed. */
 export function withPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
   const found = [...entries].filter(([name]) => name.startsWith(prefix));
   return new Map(found.map(([name, value]) => [name.slice(prefix.length), value]));

@@ -12,16 +12,16 @@ const moduleName = z
   .string()
   .min(1)
   .max(LIMITS.targetModuleLength)
-  .regex(NAME, "must be a module's name or the end of its path; a pattern stands alone, outside a list");
+  .regex(NAME, "must be a module's name or the end of its path; a pattern must be a string, not part of a list");
 
-/** A regular expression that can be read; the message says what cannot. */
+/** A supported regular expression. The error message names the unsupported part. */
 const modulePattern = z
   .string()
   .min(1)
   .superRefine((source, context) => {
     const pattern = parseModulePattern(source);
     if ("problem" in pattern)
-      context.addIssue({ code: "custom", message: `is not a pattern that is read: it ${pattern.problem}` });
+      context.addIssue({ code: "custom", message: `has an unsupported pattern: it ${pattern.problem}` });
   });
 
 const moduleNames = z.union([modulePattern, z.array(moduleName).min(1).max(LIMITS.targetModules)]);
@@ -35,32 +35,32 @@ export const ExcludedModules = moduleNames.meta({
   description: "Names or a regular expression of target modules to leave out",
 });
 
-/** Where a pattern stands, for messages. */
+/** Where a pattern comes from, for error messages. */
 export interface PatternPlace {
   readonly code: "invalid_request" | "invalid_delta";
   readonly what: string;
   readonly param?: string;
 }
 
-/** Whether a setting is a pattern, not a name or a list of names. */
+/** Whether a setting is a pattern rather than a name or a list of names. */
 export function isPattern(target: string | readonly string[]): target is string {
   return typeof target === "string" && !NAME.test(target);
 }
 
-/** Whether `name` stands for the module at `path`: equal to its path in a checkpoint, or the end of that after a dot. */
+/** Whether `name` refers to the module at `path`: it is the path in a checkpoint, or ends it after a dot. */
 export function namesModule(name: string, path: string): boolean {
   return `.${checkpointPath(path)}`.endsWith(`.${name}`);
 }
 
-/** The names that stand for the module at `path`, whatever else a list of names holds. */
+/** All names that refer to the module at `path`. */
 function namesOf(path: string): string[] {
   const whole = checkpointPath(path);
   return [whole, ...Array.from(whole.matchAll(/\./g), ({ index }) => whole.slice(index + 1))];
 }
 
 /**
- * Whether a module at a path is meant by `names`: a list as `namesModule` has it, a string as a pattern of the whole path
- * in a checkpoint, both as in peft. Throws where a pattern cannot be read or takes too long.
+ * Tests whether `names` refers to the module at a path, as in peft: a list as in `namesModule`, a string as a pattern for
+ * the whole path in a checkpoint. Throws when the pattern is not supported or takes too long.
  */
 export function modulesNamed(names: string | readonly string[], place: PatternPlace): (path: string) => boolean {
   if (typeof names !== "string") {
@@ -71,15 +71,15 @@ export function modulesNamed(names: string | readonly string[], place: PatternPl
   return (path) => matches(checkpointPath(path));
 }
 
-/** The entry of `rank_pattern` or `alpha_pattern` that holds for a module. */
+/** The entry of `rank_pattern` or `alpha_pattern` that applies to a module. */
 export interface PatternEntry {
   readonly key: string;
   readonly value: number;
 }
 
 /**
- * The first of the patterns that fits a module, as peft reads `rank_pattern` and `alpha_pattern`: a pattern fits the end of
- * a path in a checkpoint, after a dot. Throws as `modulesNamed` does.
+ * Finds the first pattern that matches a module, as in peft's `rank_pattern` and `alpha_pattern`: a pattern must match the
+ * path in a checkpoint, or the end of it after a dot. Throws as `modulesNamed` does.
  */
 export function patternEntries(
   patterns: Readonly<Record<string, number>>,
@@ -93,7 +93,7 @@ export function patternEntries(
   return (path) => tests.find(({ matches }) => matches(checkpointPath(path)));
 }
 
-/** Whether the whole of a text is in the pattern's language. */
+/** Tests whether the pattern matches the whole of a text. */
 function patternTest(source: string, place: PatternPlace): (text: string) => boolean {
   const budget = new PatternBudget();
   const pattern = readPattern(source, place);
@@ -103,25 +103,25 @@ function patternTest(source: string, place: PatternPlace): (text: string) => boo
 function readPattern(source: string, { code, what, param }: PatternPlace): ModulePattern {
   const pattern = parseModulePattern(source);
   if (!("problem" in pattern)) return pattern;
-  const problem = `is not a pattern that is read: ${quoteName(source)} ${pattern.problem}`;
+  const problem = `has an unsupported pattern: ${quoteName(source)} ${pattern.problem}`;
   throw new TrimtabError(code, `${what} ${problem}`, param === undefined ? {} : { param });
 }
 
 function within(found: boolean | undefined, { code, what, param }: PatternPlace): boolean {
   if (found !== undefined) return found;
-  const problem = "takes too long to match; write it simpler, or list names";
+  const problem = "takes too long to match; simplify the pattern or list names";
   throw new TrimtabError(code, `${what} ${problem}`, param === undefined ? {} : { param });
 }
 
-/** The setting that stands for every linear layer of every block; the head and the embedding are not among them. */
+/** The setting for every linear layer of every block, excluding the head and the embedding. */
 export const ALL_LINEAR = "all-linear";
 
 /**
- * Those of `modules`, the linear layers of the blocks where none are given, that `target` names, in the order of the
- * computation. Names match as in peft; unlike there, a name may stand without a list, a pattern may leave `model.` out, and
- * every name of a list must match something.
+ * The modules that `target` refers to, in order of computation, out of `modules` (by default the linear layers of the
+ * blocks). Names match as in peft, except that a single name needs no list, a pattern may omit `model.`, and every name in a
+ * list must match something.
  *
- * Throws `invalid_request` with `param`, listing the names that exist, where one matches nothing.
+ * Throws `invalid_request` with `param`, listing the valid names, when a name or pattern matches nothing.
  */
 export function resolveTargetModules(
   config: ModelConfig,
@@ -139,21 +139,21 @@ export function resolveTargetModules(
     );
   };
   if (isPattern(target)) {
-    const means = settingTest(target, param);
-    const found = modules.filter(({ path }) => means(path));
-    if (found.length === 0) throw refuse(target, "the pattern has to match a whole path");
+    const matches = settingTest(target, param);
+    const found = modules.filter(({ path }) => matches(path));
+    if (found.length === 0) throw refuse(target, "a pattern must match a whole path");
     return found;
   }
   const names = typeof target === "string" ? [target] : target;
   for (const name of names) {
     if (modules.some(({ path }) => namesModule(name, path))) continue;
     const isAll = name === ALL_LINEAR;
-    throw refuse(name, isAll ? `\`${ALL_LINEAR}\` stands alone, outside a list` : "no module has that name");
+    throw refuse(name, isAll ? `\`${ALL_LINEAR}\` must be a string, not part of a list` : "no module has that name");
   }
   return modules.filter(({ path }) => names.some((name) => namesModule(name, path)));
 }
 
-/** Whether a module is meant by a setting that is a name or a pattern, which may leave `model.` out. */
+/** Tests whether a name or pattern refers to a module. A pattern may omit `model.`. */
 export function settingTest(setting: string, param: string): (path: string) => boolean {
   if (!isPattern(setting)) return (path) => namesModule(setting, path);
   const matches = patternTest(setting, { code: "invalid_request", what: `\`${param}\``, param });
@@ -161,8 +161,8 @@ export function settingTest(setting: string, param: string): (path: string) => b
 }
 
 /**
- * Refuses a rank that one of the layers cannot have: a product of rank r needs r ≤ min(in, out), and factors beyond that
- * are only memory. Throws `invalid_request` with `param`, naming the smallest layer.
+ * Rejects a rank that is too high for one of the layers: the rank of a product is at most min(in, out), and larger factors
+ * only waste memory. Throws `invalid_request` with `param`, naming the smallest layer.
  */
 export function checkRank(modules: readonly LinearModule[], rank: number, param: string): void {
   const limit = (module: LinearModule) => Math.min(module.in, module.out);
@@ -175,7 +175,7 @@ export function checkRank(modules: readonly LinearModule[], rank: number, param:
   );
 }
 
-/** Layer names such as `q_proj` where all layers of that name are in `paths`, whole paths for the others. */
+/** Names `paths` as briefly as possible: `q_proj` if `paths` includes all layers of that name, whole paths otherwise. */
 export function shortestNames(paths: readonly string[], modules: readonly Pick<LinearModule, "path">[]): string[] {
   const lastName = (path: string) => path.slice(path.lastIndexOf(".") + 1);
   const chosen = new Set(paths);

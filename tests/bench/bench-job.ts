@@ -6,7 +6,7 @@ import type { RecipeContext, RecipeJob } from "../../trainer/recipes/recipe.ts";
 export const RUN = "bench";
 
 export interface BenchJob extends Pick<RecipeJob, "seed" | "base" | "training"> {
-  /** Beside those that a job has to say. */
+  /** Settings beyond those that every job must give. */
   readonly hyperparameters: Partial<SupervisedHyperparameters>;
   readonly peft: PeftChoice;
 }
@@ -34,12 +34,12 @@ export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJ
   };
 }
 
-/** Effects that are the same in every benchmark: nothing is kept, and nothing is paged. */
+/** Effects shared by all benchmarks: nothing is stored and nothing is paged. */
 export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "breathe" | "openPages" | "publishCheckpoint"> = {
   now: () => performance.now(),
   breathe: async () => undefined,
   openPages: () => {
-    throw new Error("no benchmark pages its moments");
+    throw new Error("benchmarks do not page optimizer moments");
   },
   publishCheckpoint: async () => undefined,
 };

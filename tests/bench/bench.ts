@@ -1,11 +1,12 @@
 /**
- * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` keeps
- * the figures under `results`.
+ * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` saves
+ * the figures in `results`.
  */
 import { benchPeft } from "./peft/peft.ts";
 import { benchProbe } from "./probe/probe.ts";
 import { benchQlora } from "./qlora/qlora.ts";
 import { benchServing } from "./serving/serving.ts";
+import { benchSharing } from "./sharing/sharing.ts";
 
 interface Bench {
   readonly about: string;
@@ -14,15 +15,13 @@ interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
-  probe: {
-    about: "what several candidates for a row's next token would lead to, beside decoding them, in workerd",
-    run: benchProbe,
-  },
-  qlora: { about: "peak memory of training on a base in 4 bits, beside plain LoRA's", run: benchQlora },
+  probe: { about: "trying candidates for a row's next token, by a probe and by decoding them", run: benchProbe },
+  qlora: { about: "peak memory of training on a 4-bit base, compared with plain LoRA", run: benchQlora },
   serving: {
-    about: "a batch whose rows all have deltas of their own, beside bare rows, in workerd",
+    about: "decoding in workerd when every row has its own delta, compared with bare rows",
     run: benchServing,
   },
+  sharing: { about: "requests that share a prompt, and a tenant behind another's queue", run: benchSharing },
 };
 
 const [name = "", ...args] = process.argv.slice(2);

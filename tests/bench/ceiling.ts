@@ -4,14 +4,14 @@ import { f32 } from "../../shared/tensor.ts";
 import type { Executor } from "../../trainer/engines/executor.ts";
 
 const SIZE = 1024;
-/** Products behind one another, so that handing one matrix in and one out is little beside them. */
+/** Products in a row, so that passing one matrix in and one out costs little in comparison. */
 const PRODUCTS = 4;
 
-/** What the engine can multiply at best on this machine, to hold against what a benchmark measures beside it. */
+/** The best matrix throughput that the engine reaches on this machine, for comparison with a benchmark's figures. */
 export interface Ceiling {
   /**
-   * GFLOP/s of one run: four products of 1024 × 1024 matrices in float32. By processor time over threads, which is what it
-   * takes where nothing else runs.
+   * GFLOP/s of one run: four products of 1024 × 1024 matrices in float32. Measured in processor time divided by threads, which
+   * is the elapsed time on an idle machine.
    */
   measure(): Promise<number>;
   dispose(): Promise<void>;
@@ -19,7 +19,7 @@ export interface Ceiling {
 
 export async function openCeiling(executor: Executor, threads: number): Promise<Ceiling> {
   const random = createRandom(1, "ceiling");
-  // Entries of variance 1/size keep the products' size.
+  // Entries of variance 1/size keep the products' magnitude constant.
   const matrix = f32(
     [SIZE, SIZE],
     Float32Array.from({ length: SIZE * SIZE }, () => random.normal() / Math.sqrt(SIZE)),

@@ -1,4 +1,4 @@
-/** Runs a benchmark's worker in a workerd of its own, bundled as the Worker is. */
+/** Runs a benchmark's worker in its own workerd, bundled like the real Worker. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,11 +10,11 @@ import { StateFolder } from "../../infra/start/state-folder.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const DATE = "2026-07-01";
 
-/** A worker that does rounds of type R. */
+/** A worker that runs rounds of type R. */
 export interface BenchWorker<R extends { readonly times: number }> {
-  /** Which clock `ms` is read from. */
+  /** The clock that measures `ms`. */
   readonly clock: "processor" | "wall";
-  /** Does a round; `ms` is what one time took, `answer` the worker's reply. Throws what the worker threw. */
+  /** Runs the round; `ms` is the time of one repetition, `answer` the worker's reply. Throws what the worker threw. */
   run(round: R): Promise<{ readonly ms: number; readonly answer: string }>;
   dispose(): Promise<void>;
 }
@@ -67,7 +67,7 @@ export async function openBenchWorker<R extends { readonly times: number }>(name
   };
 }
 
-/** Processes of workerd that this one started, where Linux lists them. */
+/** The workerd processes that this process started, if Linux can list them. */
 function workerds(): number[] {
   const pids = readable(() => readdirSync("/proc").filter((name) => /^\d+$/.test(name))) ?? [];
   return pids.map(Number).filter((pid) => {
@@ -76,7 +76,7 @@ function workerds(): number[] {
   });
 }
 
-/** Time that all threads of a process have run, which other processes on the machine do not add to. */
+/** Total run time of a process's threads, which other processes on the machine do not affect. */
 function processorMs(pid: number): number {
   const tasks = `/proc/${pid}/task`;
   const times = readdirSync(tasks).map((task) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 
-/** Where a benchmark ran. */
+/** The machine on which a benchmark ran. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -23,8 +23,8 @@ export function thisMachine(): Machine {
 }
 
 /**
- * The most bytes that this process has had in memory at once. Linux counts for the process alone; elsewhere the figure
- * of `getrusage` stands in, which takes over the parent's where that was more.
+ * This process's peak memory in bytes. Linux counts this process only; elsewhere the figure comes from `getrusage`, which
+ * inherits the parent's peak if that was higher.
  */
 export function peakMemory(): number {
   if (process.platform === "linux") {

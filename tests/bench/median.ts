@@ -1,4 +1,4 @@
-/** The middle of the values, or the mean of the two in the middle. At least one value. */
+/** The median of at least one value. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length / 2;

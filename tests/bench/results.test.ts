@@ -11,15 +11,15 @@ const figures = (name: string) => JSON.parse(read(`results/${name}.json`));
 it.each([
   ["methods", () => peftTable(figures("peft"))],
   ["serving", () => servingTable(figures("serving"))],
-])("the README shows the kept figures of %s", (_, table) => {
+])("the README shows the saved figures for %s", (_, table) => {
   expect(read("../../README.md")).toContain(table());
 });
 
-it("the kept plot is of the kept figures", () => {
+it("the saved plot shows the saved figures", () => {
   expect(plotOf(figures("peft"))).toBe(read("results/peft.svg"));
 });
 
-it("the README's share of QLoRA is the kept one", () => {
+it("the README states QLoRA's saved share", () => {
   const { peak_share: share, base } = figures("qlora");
   expect(read("../../README.md")).toContain(
     `${(100 * share).toFixed(1)} % of LoRA's peak on a base of ${(base.parameters / 1e6).toFixed(0)} million parameters`,

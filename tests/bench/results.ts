@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const RESULTS = join(import.meta.dirname, "results");
 
-/** Keeps a file of a benchmark's figures beside those of the others. */
+/** Saves a benchmark's figures in the folder `results`. */
 export function keepResult(name: string, content: object | string): void {
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, name), typeof content === "string" ? content : `${JSON.stringify(content, null, 2)}\n`);

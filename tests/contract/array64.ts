@@ -1,6 +1,6 @@
 import { type DType, elementCount, type Tensor, type TensorData } from "../../shared/tensor.ts";
 
-/** A dense row-major array in float64, whatever its graph type: whole numbers up to 2⁵³ and booleans fit exactly. */
+/** A dense row-major array in float64, whatever its graph type: booleans and integers up to 2⁵³ are exact. */
 export interface Array64 {
   readonly shape: readonly number[];
   readonly data: Float64Array;
@@ -19,7 +19,7 @@ export function generate(shape: readonly number[], f: (index: Index) => number):
   return { shape, data };
 }
 
-/** The element at `index`, where x may have fewer axes, or axes of size 1, that broadcast against the index. */
+/** The element at `index`; x may have fewer axes, or axes of size 1, which broadcast. */
 export function at(x: Array64, index: Index): number {
   const lead = index.length - x.shape.length;
   const offset = x.shape.reduce((sum, dim, axis) => sum * dim + (dim === 1 ? 0 : index[axis + lead]!), 0);
@@ -47,7 +47,7 @@ export function toTensor(dtype: DType, { shape, data }: Array64): Tensor {
 
 /**
  * The largest difference between two arrays, relative where the expected value is above 1; NaN in `expected` matches
- * anything. Infinite when the shapes differ or a NaN is met where a number was expected.
+ * anything. Infinite if the shapes differ or `got` has an unexpected NaN.
  */
 export function distance(actual: Array64, expected: Array64): number {
   if (actual.shape.join() !== expected.shape.join()) return Number.POSITIVE_INFINITY;

@@ -3,14 +3,14 @@ import { createRandom } from "../../shared/random.ts";
 import type { DType } from "../../shared/tensor.ts";
 import { type Array64, generate } from "./array64.ts";
 
-/** What an op with attributes A means, in float64, and the inputs that every implementation of it is tried on. */
+/** The meaning of an op with attributes A, in float64, and the inputs that every implementation is tested on. */
 export interface OpSpec<A> {
   /**
-   * The outputs for these inputs, plainly: one formula, no care for speed. `shapes` are the outputs' shapes.
+   * The outputs for these inputs, as one plain formula, regardless of speed. `shapes` are the outputs' shapes.
    * A NaN in an output means that its value is unspecified.
    */
   evaluate(inputs: readonly Array64[], attrs: A, shapes: readonly (readonly number[])[]): Array64[];
-  /** The inputs that have a gradient, where they and the result are floating-point. */
+  /** The inputs that have a gradient, provided that they and the result are floating-point. */
   readonly differentiable: readonly number[] | "all";
   readonly cases: readonly OpCase<A>[];
 }
@@ -27,7 +27,7 @@ export interface CaseInput extends Array64 {
 
 export type OpSpecs = { readonly [K in OpName]: OpSpec<OpAttrs[K]> };
 
-/** Seeds differ where two inputs of one case must. Values are exact in float32, so every executor sees the same ones. */
+/** Random values. Inputs of one case that must differ use different seeds. Exact in float32, so all executors see the same. */
 function sample(dtype: DType, shape: readonly number[], seed: number, draw: (normal: number) => number): CaseInput {
   const random = createRandom(seed, "op-spec", ...shape);
   return { dtype, ...generate(shape, () => Math.fround(draw(random.normal()))) };
@@ -37,7 +37,7 @@ export function normal(shape: readonly number[], seed = 0, scale = 1): CaseInput
   return sample("f32", shape, seed, (x) => x * scale);
 }
 
-/** Normal, but no closer to zero than ¼: for ops with a kink or a pole there. */
+/** Normal values at least ¼ away from zero, for ops with a kink or a pole there. */
 export function nonZero(shape: readonly number[], seed = 0): CaseInput {
   return sample("f32", shape, seed, (x) => x + Math.sign(x) / 4);
 }
@@ -46,7 +46,7 @@ export function positive(shape: readonly number[], seed = 0): CaseInput {
   return sample("f32", shape, seed, (x) => Math.abs(x) + 1 / 4);
 }
 
-/** Whole numbers in [low, high). */
+/** Integers in [low, high). */
 export function whole(
   shape: readonly number[],
   [low, high]: readonly [number, number],
@@ -56,7 +56,7 @@ export function whole(
   return { dtype, ...generate(shape, () => low + random.below(high - low)) };
 }
 
-/** The numbers as they stand. */
+/** The given values. */
 export function literal(dtype: DType, shape: readonly number[], numbers: readonly number[]): CaseInput {
   return { dtype, shape, data: Float64Array.from(numbers) };
 }

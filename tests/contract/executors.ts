@@ -1,7 +1,7 @@
 import type { Executor } from "../../trainer/engines/executor.ts";
 import { createExecutor } from "../../trainer/engines/registry.ts";
 
-/** Every way to run a graph that needs nothing installed; the first is the default. */
+/** Every executor that runs without optional packages; the first is the default. */
 export const EXECUTORS: readonly (readonly [string, () => Promise<Executor>])[] = [
   ["onnxruntime", () => createExecutor("onnxruntime", { threads: 1 })],
   ["tensorflow on tfjs' WASM backend", () => createExecutor("tensorflow", { threads: 1, tfjsBackend: "wasm" })],

@@ -1,9 +1,10 @@
-import type { Graph, Shape, Value } from "../../shared/graph/graph.ts";
+import type { Graph, Value } from "../../shared/graph/graph.ts";
+import type { Shape } from "../../shared/graph/value-type.ts";
 import { type Array64, toArray64 } from "./array64.ts";
 import type { OpSpec } from "./cases.ts";
 import { OP_SPEC } from "./op-spec.ts";
 
-/** Runs a graph by the specification, in float64 throughout; dimensions must all be numbers. Gives its outputs by name. */
+/** Runs a graph by the specification, entirely in float64; all dimensions must be numbers. Returns the outputs by name. */
 export function interpret(graph: Graph, feeds: Readonly<Record<string, Array64>>): Record<string, Array64> {
   const values = new Map<Value, Array64>();
   for (const { name, value } of graph.inputs) values.set(value, feeds[name]!);
@@ -25,7 +26,7 @@ export function interpret(graph: Graph, feeds: Readonly<Record<string, Array64>>
 
 function numbers(shape: Shape): number[] {
   return shape.map((dim) => {
-    if (typeof dim === "string") throw new Error(`the interpreter needs a number for ${dim}`);
+    if (typeof dim === "string") throw new Error(`the interpreter needs a size for the dimension ${dim}`);
     return dim;
   });
 }

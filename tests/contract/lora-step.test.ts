@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { formatShape } from "../../shared/graph/graph.ts";
+import { formatShape } from "../../shared/graph/value-type.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";
@@ -21,7 +21,7 @@ const { config, weights } = goldenBase();
 const settings = { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: "all-linear" } as const;
 const method = attached(settings, { config, weights, seed: 7 });
 
-/** Random tokens in two packed examples a row, a third of them untrained. */
+/** Random tokens in two packed examples per row; a third of the tokens are not targets. */
 function batch(step: number, micro: number): Record<string, Tensor> {
   const { rows, tokens } = shape;
   const random = createRandom(7, "batch", step, micro);
@@ -93,7 +93,7 @@ describe("a LoRA run of 20 steps", () => {
     }
   });
 
-  it("ends with the same bytes when it is run again", async () => {
+  it("gives the same bytes when it is run again", async () => {
     const [, create] = EXECUTORS[0]!;
     expect((await run(await create())).factors).toEqual(runs[0]!.factors);
   });
@@ -102,7 +102,7 @@ describe("a LoRA run of 20 steps", () => {
 describe("the graph of a training step", () => {
   const matrices = weightSpecs(config).filter(({ shape: { length } }) => length === 2);
 
-  /** The weight matrices whose shape some matrix product has, or a scatter into the embedding: their gradients. */
+  /** The weight matrices that have a gradient: some matrix product, or a scatter into the embedding, has their shape. */
   function gradientShapes(some: AttachedMethod): string[] {
     const { nodes } = trainingGraph({ config, method: some, shape });
     const products = nodes.filter(({ op }) => op === "matmul" || op === "scatterAddRows");
@@ -110,11 +110,11 @@ describe("the graph of a training step", () => {
     return matrices.filter((matrix) => shapes.has(formatShape(matrix.shape))).map(({ name }) => name);
   }
 
-  it("has no gradient of a frozen matrix under LoRA", () => {
+  it("has no gradients of frozen matrices under LoRA", () => {
     expect(gradientShapes(method)).toEqual([]);
   });
 
-  it("has every matrix's gradient when everything is trained", () => {
+  it("has every matrix's gradient if everything is trained", () => {
     const full = attached({ type: "full" }, { config, weights, seed: 7 });
     expect(gradientShapes(full)).toEqual(matrices.map(({ name }) => name));
   });
@@ -122,18 +122,18 @@ describe("the graph of a training step", () => {
   const countProducts = (some: AttachedMethod) =>
     trainingGraph({ config, method: some, shape }).nodes.filter(({ op }) => op === "matmul").length;
 
-  it("has exactly the matrix products that LoRA needs", () => {
-    // Forward, a layer: 7 linears of W, A and B, and 2 of attention; once the head.
+  it("has only the matrix products that LoRA needs", () => {
+    // Forward, per layer: W, A and B of 7 linears, and 2 for attention; the head once.
     const forward = config.layers * (7 * 3 + 2) + 1;
-    // Backward, a linear: dx through W and through A, dA, dB and the gradient between them; attention 4; the head's dx.
-    // Nothing before the first layer trains, so its q, k and v need no dx.
+    // Backward, per linear: dx through W and through A, dA, dB and the gradient between them; attention 4; the head's dx.
+    // Nothing before the first layer is trained, so its q, k and v need no dx.
     const backward = config.layers * (7 * 5 + 4) + 1 - 3 * 2;
     expect(countProducts(method)).toBe(forward + backward);
   });
 
-  it("has as many as backpropagation takes when everything is trained", () => {
+  it("has as many as backpropagation needs if everything is trained", () => {
     const full = attached({ type: "full" }, { config, weights, seed: 7 });
-    // Forward 7 linears and 2 of attention; backward two each for these nine; the head once forward, twice backward.
+    // Forward 7 linears and 2 for attention; backward two for each of these nine; the head once forward, twice backward.
     expect(countProducts(full)).toBe(config.layers * (9 + 18) + 3);
   });
 });

@@ -4,7 +4,7 @@ import { EXECUTORS } from "./executors.ts";
 import { interpret } from "./interpreter.ts";
 import { everyCase, namedInputs, opGraph } from "./single-op.ts";
 
-/** Executors compute in float32: 2⁻²⁴ a rounding, some tens of roundings in the longest of the cases. */
+/** Executors compute in float32: 2⁻²⁴ per rounding, and a few dozen roundings in the longest case. */
 const TOLERANCE = 3e-6;
 
 describe.each(EXECUTORS)("every op on %s", async (_, create) => {

@@ -20,14 +20,14 @@ import { tinyModel } from "../trainer/tiny-model.ts";
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
 const { config, weights } = loadModelFolder(tinyModel());
 
-/** Texts of different lengths, the last two tokens of three labelled. */
+/** Texts of different lengths; the last two of every three tokens are targets. */
 const texts = [9, 4, 6, 3].map((length, index) => {
   const random = createRandom(index, "text");
   const ids = Int32Array.from({ length }, () => random.below(config.vocabSize));
   return { ids, labels: ids.map((id, at) => (at % 3 === 0 ? IGNORED_LABEL : id)) };
 });
 
-/** The loss over all texts, and its gradients, summed over as many micro-batches as the shape needs. */
+/** The loss over all texts and its gradients, summed over as many micro-batches as the shape requires. */
 async function trained(method: AttachedMethod, shape: BatchShape, packing: boolean) {
   const examples = withVirtualTokens(texts, method.virtualTokens ?? 0, 0);
   const batches = [...evaluationBatches(examples, { shape, packing, padId: 0 })];
@@ -55,7 +55,7 @@ describe.each([
   { name: "prefix through a network", given: [{ ...prefix, prefix_projection: true }] },
   { name: "prefix, prompt and lora", given: [prefix, prompt, lora] },
 ])("$name", ({ given }) => {
-  it("computes the same for examples in one row as for each in a row of its own", async () => {
+  it("computes the same for examples in one row as for each in its own row", async () => {
     const method = attached(given, { config, weights });
     const each = method.virtualTokens ?? 0;
     const longest = 9 + each;
@@ -75,7 +75,7 @@ describe.each([
   });
 });
 
-describe("an adapter of the embedding beside virtual tokens", () => {
+describe("an embedding adapter with virtual tokens", () => {
   const embedding = { type: "lora", r: 2, target_modules: ["embed_tokens"] };
 
   it.each([

@@ -3,13 +3,13 @@ import { linearModules, parameterCount } from "../../shared/model/modules.ts";
 import type { PeftType } from "../../shared/peft/registry.ts";
 
 export interface PeftCase {
-  /** As a job gives them, without the type. */
+  /** Settings as in a job, without the type. */
   readonly settings: object;
-  /** How many numbers are trained, by the method's formula. */
+  /** The number of trainable parameters, by the method's formula. */
   readonly parameters: (config: ModelConfig) => number;
 }
 
-/** Σ over the layers whose name is among `names`. */
+/** Sum over the layers with these names. */
 const sum = (
   config: ModelConfig,
   names: readonly string[],
@@ -19,13 +19,13 @@ const sum = (
     .filter(({ path }) => names.includes(path.split(".").at(-1)!))
     .reduce((total, sizes) => total + of(sizes), 0);
 
-/** 2·D·M + M + D numbers for each adapter of width D / `factor`. */
+/** 2·D·M + M + D parameters for each adapter of width M = D / `factor`. */
 const adapters = ({ hiddenSize, layers }: ModelConfig, { each, factor }: { each: number; factor: number }): number => {
   const columns = hiddenSize / factor;
   return layers * each * (2 * hiddenSize * columns + columns + hiddenSize);
 };
 
-/** What every method has to hold; a new row of the registry needs a row here, and has to pass as it stands. */
+/** Cases for the contract suite. A new registry row needs a row here and must pass the unchanged suite. */
 export const PEFT_CASES: { readonly [T in PeftType]: readonly PeftCase[] } = {
   lora: [
     {

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import { checkFileList } from "../../shared/api/artefacts.ts";
-import { readAdapterParts } from "../../shared/delta/adapter-parts.ts";
-import { decodeCanonical, encodeCanonical, SERVING_FILE } from "../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, parseManifest } from "../../shared/delta/manifest.ts";
+import { decodeCanonical, encodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import { readAdapterParts } from "../../shared/package/adapter-parts.ts";
 import { attachMethods, learningRateOf, planMethods } from "../../shared/peft/combine.ts";
 import { ChosenSettings, methodsOf } from "../../shared/peft/presets.ts";
 import { ADAPTER_FORMATS } from "../../shared/peft/registry.ts";
@@ -34,7 +34,7 @@ const example: PeftGolden = {
   json: {
     ...{ base: "tiny", trainedTokens: 6, trainableParameters: 0, loss: 0, logits: { data: [] } },
     inputIds: { shape: [2, 6], data: ids },
-    // Every second token is learnt; the first of a row never is.
+    // Every second token is a target, but never the first of a row.
     labels: { shape: [2, 6], data: ids.map((id, at) => (at % 2 === 1 ? id : -100)) },
   },
 };
@@ -48,7 +48,7 @@ const provenance = {
   parents: [],
   created_at: 1,
 };
-/** What several methods have to hold together; each alone is held to `peft.test.ts`. */
+/** The contract for several methods combined; `peft.test.ts` tests each alone. */
 const CASES: Readonly<Record<string, object | readonly object[]>> = {
   mam: { type: "mam", prefix_tuning: small },
   unipelt: { type: "unipelt", prefix_tuning: small, adapter: { reduction_factor: 4 }, lora: { r: 2 } },
@@ -76,7 +76,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
   const publish = () =>
     publishResult({ config, settings, seed: 1, values, weights, base: { id: "tiny", files } }, provenance);
 
-  it("is planned as it is attached", () => {
+  it("has a plan that matches what is attached", () => {
     const plan = planMethods({ config, settings, param: "peft" });
     expect(plan.parameters).toEqual(method.parameters);
     expect(plan.serving.positions).toBe((method.virtualTokens ?? 0) + (method.prefixTokens ?? 0));
@@ -95,7 +95,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
       ).toBe(true);
   });
 
-  it("learns: thirty steps on one batch bring the loss down", async () => {
+  it("learns: thirty steps on one batch lower the loss", async () => {
     const { shape, feeds } = batchOf(example, method);
     const { trainedTokens } = example.json;
     const run = { config, weights, shape, feeds, trainedTokens, learningRate: learningRateOf(settings) };
@@ -104,7 +104,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.2);
   });
 
-  it("publishes a folder for each method, which may be stored and is uploaded as what is served", async () => {
+  it("publishes a folder for each method, which can be stored and uploaded again as what is served", async () => {
     const result = await publish();
     expect(await publish()).toEqual(result);
     expect(result.kind).toBe("delta");
@@ -125,7 +125,7 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
     expect(largestDifference(await logitsOf(example, served(config, read)), logits)).toBeLessThan(1e-5);
   });
 
-  it("is served as its own graph computes, which is not the base", async () => {
+  it("is served with the results of its training graph, which differ from the base's", async () => {
     const delta = decodeCanonical((await publish()).files.get(SERVING_FILE)!, config);
     const logits = await logitsOf(example, method, values);
     expect(largestDifference(await logitsOf(example, served(config, delta)), logits)).toBeLessThan(2e-5);

@@ -15,15 +15,15 @@ import type { ResultFolder } from "../../trainer/recipes/result.ts";
 export interface ShortRun {
   readonly config: ModelConfig;
   readonly weights: Weights;
-  /** The one batch of every step. */
+  /** The batch that every step uses. */
   readonly shape: BatchShape;
   readonly feeds: Readonly<Record<string, Tensor>>;
   readonly trainedTokens: number;
-  /** A multiple of LoRA's, which is 0.01. */
+  /** Learning rate as a multiple of LoRA's, which is 0.01. */
   readonly learningRate: number;
 }
 
-/** The losses of thirty steps from the method's first values. */
+/** The losses of thirty steps from the method's initial values. */
 export async function lossesOf(executor: Executor, method: AttachedMethod, run: ShortRun): Promise<number[]> {
   const { config, weights, shape, feeds, trainedTokens } = run;
   const { parameters, initial, afterStep } = method;
@@ -46,7 +46,7 @@ export async function lossesOf(executor: Executor, method: AttachedMethod, run: 
   return losses;
 }
 
-/** A published folder as a list of files with their digests. */
+/** Lists a published folder's files with their digests. */
 export async function listed({ kind, files }: ResultFolder) {
   const list = [...files].map(async ([name, bytes]) => {
     return { name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes) };

@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { checkFileList } from "../../shared/api/artefacts.ts";
-import { type CanonicalDelta, decodeCanonical, NO_DELTA, SERVING_FILE } from "../../shared/delta/canonical.ts";
+import { type CanonicalDelta, NO_DELTA } from "../../shared/delta/canonical.ts";
 import { canonicalRewrite, prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -35,7 +36,7 @@ const files = tinyModel();
 const { config, weights } = loadModelFolder(files);
 const TEXT = 8;
 
-/** Two examples of random tokens, every second label learnt, behind as many placeholders as the method wants. */
+/** Two examples of random tokens, every second one a target, after the placeholders that the method needs. */
 function batch(method: AttachedMethod) {
   const random = createRandom(5, "examples");
   const texts = Array.from({ length: 2 }, () => {
@@ -48,7 +49,7 @@ function batch(method: AttachedMethod) {
   return { shape, ...only! };
 }
 
-/** The loss of the batch by the method's own graph over the given values and base. */
+/** The loss of the batch, computed by the method's graph with the given values and base. */
 async function loss(
   method: AttachedMethod,
   values: ReadonlyMap<string, Tensor> = new Map(),
@@ -64,7 +65,7 @@ async function loss(
   return Number(result.loss!.data[0]);
 }
 
-/** A delta as a method without parameters of its own. */
+/** A delta as a method without parameters. */
 function serving(delta: CanonicalDelta): AttachedMethod {
   return {
     ...NO_METHOD,
@@ -101,15 +102,15 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
   const publish = () =>
     publishResult({ config, settings: [settings], seed: 1, values, weights, base: { id: "tiny", files } }, provenance);
   const delta = async () => decodeCanonical((await publish()).files.get(SERVING_FILE)!, config);
-  // What the method is trained on: the base, or the base in another form.
+  // The base that the method is trained on, possibly in another form.
   const through = peftMethod(settings).base?.({ config, settings });
   const own: Weights = through ? new Map([...weights].map(([name, weight]) => [name, through(name, weight)])) : weights;
 
-  it("trains as many numbers as its formula says, and plans them from the model's shape alone", () => {
+  it("trains as many parameters as its formula says, and plans them from the model's shape alone", () => {
     expect(plan.parameters).toEqual(method.parameters);
     expect(plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(count(config));
     expect(plan.serving.positions).toBe((method.virtualTokens ?? 0) + (method.prefixTokens ?? 0));
-    // What the trainer cannot put together is refused when the job is made, from the plans.
+    // Combinations that the trainer cannot build are rejected when the job is created, from the plans.
     expect(plan.claims ?? []).toEqual([
       ...((method.virtualTokens ?? 0) > 0 ? ["virtual tokens"] : []),
       ...((method.prefixTokens ?? 0) > 0 ? ["prefix"] : []),
@@ -117,7 +118,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     ]);
   });
 
-  it("has one first value of the right shape for each parameter, and no other", () => {
+  it("has exactly one initial value of the right shape for each parameter", () => {
     const named = method.parameters.map(({ name, shape }) => [name, shape]);
     expect([...method.initial].map(([name, { shape }]) => [name, shape])).toEqual(named);
     expect(new Set(named.map(([name]) => name)).size).toBe(named.length);
@@ -127,7 +128,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     expect(attached(settings, { config, weights }).initial).toEqual(method.initial);
   });
 
-  it("is the base at step 0 where it says so", async () => {
+  it("equals the base at step 0 if it says so", async () => {
     const start = await loss(method, method.initial);
     const ofOwn = await loss(NO_METHOD, new Map(), own);
     if (method.startsAsBase) expect(start).toBeCloseTo(ofOwn, 5);
@@ -135,7 +136,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     if (through !== undefined) expect(Math.abs(ofOwn - baseLoss)).toBeGreaterThan(1e-5);
   });
 
-  it("asks the training graph for its parameters, masks and frozen tensors, and no others", () => {
+  it("adds exactly its parameters, masks and frozen tensors to the training graph's inputs", () => {
     const { shape, feeds } = batch(method);
     const known = new Set([...Object.keys(feeds), ...frozenTensors(weights, method).keys()]);
     for (const { name } of method.parameters) known.add(name).add(slots(name).gradient);
@@ -166,13 +167,13 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     }
   });
 
-  it("publishes only files that may be stored, the same bytes every time", async () => {
+  it("publishes only files that can be stored, the same bytes every time", async () => {
     const [one, two] = await Promise.all([publish(), publish()].map(async (folder) => listed(await folder)));
     expect(one).toEqual(two);
     checkFileList(one!.kind, one!.files, "files");
   });
 
-  it("learns: thirty steps on one batch bring the loss down", async () => {
+  it("learns: thirty steps on one batch lower the loss", async () => {
     const run = { config, weights, ...batch(method), learningRate: learningRateOf(settings) };
     const losses = await lossesOf(executor, method, run);
     expect(losses).toHaveLength(30);
@@ -180,7 +181,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
   });
 
   if (type === "full") {
-    it("publishes a model that computes what its own graph does", async () => {
+    it("publishes a model that computes what its training graph does", async () => {
       const trained = await loss(method, values);
       expect(Math.abs(trained - baseLoss)).toBeGreaterThan(1e-3);
       const { weights: own } = loadModelFolder((await publish()).files);
@@ -189,7 +190,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     return;
   }
 
-  it("is served as its own graph computes", async () => {
+  it("is served with the results of its training graph", async () => {
     const trained = await loss(method, values);
     expect(Math.abs(trained - baseLoss)).toBeGreaterThan(1e-3);
     expect(await loss(serving(await delta()), new Map(), own)).toBeCloseTo(trained, 5);
@@ -206,9 +207,9 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     expect(adapter.parameters).toBeGreaterThan(0);
   });
 
-  it("leaves the base as it is when it is not asked for, or with a weight of 0", async () => {
+  it("leaves the base unchanged if it is not requested, or has a weight of 0", async () => {
     const served = await delta();
-    // Whatever the method did to start and to publish, it did not do to the base that all share.
+    // Attaching and publishing the method must not have changed the shared base.
     const { weights: untouched } = loadModelFolder(tinyModel());
     for (const [name, { data }] of untouched) expect(weights.get(name)!.data).toEqual(data);
     expect(await loss(serving(NO_DELTA))).toBe(baseLoss);
@@ -225,7 +226,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
         return;
       }
       const merged = mergeIntoWeights(config, served);
-      // A head that shares the embedding's weight gets its own where only one of them changes.
+      // A head that shares the embedding's weight gets its own if only one of them changes.
       expect({ ...merged.config, tied: config.tied }).toEqual(config);
       const folded = new Map(
         weightSpecs(merged.config).map(({ name }) => [name, merged.weight(name, own.get(merged.source(name))!)]),
@@ -235,7 +236,7 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     },
   );
 
-  it("adds up with another delta in proportion to its weight, or is refused by name", async () => {
+  it("adds to another delta in proportion to its weight, or is rejected with an error that names it", async () => {
     const other = decodeCanonical(
       (
         await publishResult(
@@ -256,8 +257,10 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     );
     const served = await delta();
     if (served.prompt !== undefined || served.prefix !== undefined) {
-      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow("has no weight: it must be 1, got 0.5");
-      expect(() => sumDeltas([served, served].map((one) => ({ delta: one, weight: 1 })))).toThrow("only one can");
+      expect(() => sumDeltas([{ delta: served, weight: 0.5 }])).toThrow(
+        "cannot be weighted: its weight must be 1, got 0.5",
+      );
+      expect(() => sumDeltas([served, served].map((one) => ({ delta: one, weight: 1 })))).toThrow("at most one can");
       return;
     }
     const [half, both] = [
@@ -282,12 +285,12 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
   });
 });
 
-it("has adapters by the library that each method follows, beside the reference point's own golden", () => {
+it("has golden adapters from the library that each method follows", () => {
   const folders = readdirSync(new URL("../golden/peft", import.meta.url));
   const types = Object.keys(PEFT_METHODS).filter((type) => type !== "full");
   expect(types.filter((type) => !folders.some((name) => name === type || name.startsWith(`${type}-`)))).toEqual([]);
 });
 
-it("has every method that a job can name", () => {
+it("covers every method that a job can name", () => {
   expect(Object.keys(PEFT_CASES).sort()).toEqual(Object.keys(PEFT_METHODS).sort());
 });

@@ -43,7 +43,7 @@ function declare(b: GraphBuilder, inputs: readonly CaseInput[]): Value[] {
   return inputs.map(({ dtype, shape }, i) => b.input(inputName(i), dtype, shape));
 }
 
-/** The same case in float64, where rules can be checked closely. */
+/** The same case in float64, where rules can be checked precisely. */
 export function exactCase(opCase: OpCase<unknown>): OpCase<unknown> {
   const exact = (dtype: DType): DType => (dtype === "f32" ? "f64" : dtype);
   const attrs = opCase.attrs as { readonly to?: DType };

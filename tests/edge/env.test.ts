@@ -6,8 +6,8 @@ test.each([
   ["", 96],
   ["much", 96],
   ["-1", 96],
-])("ENGINE_HEAP_MB=%s gives %i MiB", (asked, expected) => {
-  expect(heapLimitBytes({ ENGINE_HEAP_MB: asked })).toBe(expected * 1024 * 1024);
+])("ENGINE_HEAP_MB=%s gives %i MiB", (configured, expected) => {
+  expect(heapLimitBytes({ ENGINE_HEAP_MB: configured })).toBe(expected * 1024 * 1024);
 });
 
 test("unset, the heap leaves room in an isolate", () => {

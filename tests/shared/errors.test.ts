@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ERROR_CODES, messageOf, TrimtabError } from "../../shared/errors.ts";
 
 describe("TrimtabError", () => {
-  it("carries a code, and what a person can act on where it is given", () => {
+  it("carries a code, and the details that are given", () => {
     const cause = new Error("disk full");
     const error = new TrimtabError("invalid_file", "line 3 is not JSON", { param: "file", data: { line: 3 }, cause });
     expect(error).toBeInstanceOf(Error);
@@ -23,7 +23,7 @@ describe("TrimtabError", () => {
     expect("cause" in error).toBe(false);
   });
 
-  it("has codes that can be sent over HTTP as they are, none twice", () => {
+  it("has unique codes that are safe to send over HTTP", () => {
     expect(new Set(ERROR_CODES).size).toBe(ERROR_CODES.length);
     for (const code of ERROR_CODES) expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createRandom, xoshiro128 } from "../../shared/random.ts";
 
 describe("createRandom", () => {
-  test("the same seed and stream repeat, others differ", () => {
+  test("the same seed and stream repeat; others differ", () => {
     const draw = (...args: [number, ...(number | string)[]]) => {
       const random = createRandom(...args);
       return Array.from({ length: 8 }, () => random.uint32());
@@ -49,7 +49,7 @@ describe("createRandom", () => {
     expect(Math.abs(moment(4) - 3)).toBeLessThan(0.15);
   });
 
-  test("below never reaches its limit and is even", () => {
+  test("below stays under its limit and is uniform", () => {
     const random = createRandom(5);
     const counts = [0, 0, 0];
     for (let draw = 0; draw < 9000; draw++) counts[random.below(3)]! += 1;
@@ -57,7 +57,7 @@ describe("createRandom", () => {
     expect(random.below(1)).toBe(0);
   });
 
-  test("permutation holds every index once and every order comes up", () => {
+  test("permutation holds every index once, and every order occurs", () => {
     expect([...createRandom(6).permutation(100)].sort((a, b) => a - b)).toEqual(
       Array.from({ length: 100 }, (_, i) => i),
     );

@@ -18,9 +18,9 @@ describe("tensor", () => {
     expect(f32([6], data).data).toBe(data);
   });
 
-  it("refuses data that does not fill its shape, and says how much it needs", () => {
+  it("rejects data that does not fill its shape, and says how much it needs", () => {
     expect(() => tensor("f32", [2, 3], new Float32Array(5))).toThrow(
-      "a tensor of shape [2, 3] needs 6 elements, but was given 5",
+      "a tensor of shape [2, 3] needs 6 elements, but got 5",
     );
     expect(() => tensor("bool", [], new Uint8Array(0))).toThrow("a tensor of shape [] needs 1 elements");
   });
@@ -30,7 +30,7 @@ describe("tensor", () => {
     expect(zeros([0, 3]).data).toHaveLength(0);
   });
 
-  it("counts the elements of several", () => {
+  it("counts the elements of several tensors", () => {
     expect(totalElements([])).toBe(0);
     expect(totalElements([{ shape: [2, 3] }, { shape: [] }, { shape: [4] }])).toBe(11);
   });
@@ -39,7 +39,7 @@ describe("tensor", () => {
     expect(i64([3], [1, -2, 2 ** 40]).data).toEqual(BigInt64Array.of(1n, -2n, 2n ** 40n));
   });
 
-  it("makes a scalar of every type in that type's own array", () => {
+  it("makes scalars of every type", () => {
     for (const dtype of DTYPES) {
       const { shape, data } = scalar(dtype, 1);
       expect(shape).toEqual([]);

@@ -17,13 +17,13 @@ import { rowsOf } from "../bench/serving/deltas.ts";
 import { ceilings } from "./ceilings.ts";
 
 const HEAP_BYTES = 1024 * 1024 * 1024;
-const ARENA_NUMBERS = 8_000_000;
+const ARENA_FLOATS = 8_000_000;
 
 async function load() {
   const config = parseModelConfig(baseConfig);
   const ort = await loadOrtModule({ heapLimitBytes: HEAP_BYTES });
   const slab = new KvSlab(ort, config, { slots: SLOTS, capacity: config.maxPositions });
-  const arena = new DeltaArena(ort, config, { slots: SLOTS, numbers: ARENA_NUMBERS });
+  const arena = new DeltaArena(ort, config, { slots: SLOTS, floats: ARENA_FLOATS });
   const decoder = new Decoder(
     ort,
     config,
@@ -43,7 +43,7 @@ function arrange(all: Loaded, { load: name, tokens }: ArrangeRound): void {
   rows.set(name, row);
   decoder.arrange(new Array<RowDeltas>(SLOTS).fill(row));
   const { prefixTokens: start, virtualTokens: virtual } = row;
-  if (row.rest.prefix !== undefined) slab.writePrefix(0, row.rest.prefix);
+  if (row.nonColumnParts.prefix !== undefined) slab.writePrefix(0, row.nonColumnParts.prefix);
   if (virtual > 0) decoder.prefill(weights, { slot: 0, start, virtual, tokens: [] });
   const text = Array.from({ length: tokens }, (_, i) => (101 * i) % config.vocabSize);
   for (let from = 0; from < tokens; from += CHUNK) {

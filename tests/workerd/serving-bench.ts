@@ -1,6 +1,6 @@
 /**
- * The part of `npm run bench -- serving` that runs inside workerd: `POST /` with a `Round` does it and answers with the layout of
- * the batch. What is loaded and arranged stays for the next request.
+ * The part of `npm run bench -- serving` that runs inside workerd: `POST /` runs a `Round` and returns the layout of the batch.
+ * The loaded model and the arranged batch are kept for the next request.
  */
 import { Decoder } from "../../edge/runtime/decoder.ts";
 import { DeltaArena } from "../../edge/runtime/delta-arena.ts";
@@ -17,8 +17,8 @@ import { type Batch, PREFILL_TOKENS, type Round, SLOTS } from "../bench/serving/
 import { ceilings } from "./ceilings.ts";
 
 const HEAP_BYTES = 1024 * 1024 * 1024;
-/** Numbers enough for 16 rows of the widest bottlenecks in either layout. */
-const ARENA_NUMBERS = 24_000_000;
+/** Enough floats for 16 rows of the widest bottlenecks in either layout. */
+const ARENA_FLOATS = 24_000_000;
 /** Tokens in each row's cache. */
 const TEXT = 128;
 
@@ -32,7 +32,7 @@ interface Loaded {
   readonly ort: OrtModule;
   readonly config: ModelConfig;
   readonly weights: WeightSet;
-  /** As served, and with each of the layouts forced. */
+  /** One with the layout that the arena chooses, and one for each forced layout. */
   readonly serving: Readonly<Record<Batch["layout"], Serving>>;
   readonly products: ReturnType<typeof ceilings>;
   readonly batches: Map<string, readonly RowDeltas[]>;
@@ -49,8 +49,8 @@ async function load(): Promise<Loaded> {
   const config = parseModelConfig(baseConfig);
   const ort = await loadOrtModule({ heapLimitBytes: HEAP_BYTES });
   const slab = new KvSlab(ort, config, { slots: SLOTS, capacity: config.maxPositions });
-  const open = (ownCost?: () => number): Serving => {
-    const size = { slots: SLOTS, numbers: ARENA_NUMBERS, ...(ownCost === undefined ? {} : { ownCost }) };
+  const open = (rowsCost?: () => number): Serving => {
+    const size = { slots: SLOTS, floats: ARENA_FLOATS, ...(rowsCost === undefined ? {} : { rowsCost }) };
     const arena = new DeltaArena(ort, config, size);
     const parts = { slab, arena, vectors: new RowVectors(ort, config, SLOTS) };
     return { decoder: new Decoder(ort, config, parts, { chunk: PREFILL_TOKENS }), arena, slab };
@@ -92,8 +92,8 @@ function act({ op }: Round, { weights, products }: Loaded): void {
       rows.map((row) => ({ token: 7, position: lead(row) + TEXT })),
     );
   } else {
-    const { rest, prefixTokens: start, virtualTokens: virtual } = rows[0]!;
-    if (rest.prefix !== undefined) slab.writePrefix(0, rest.prefix);
+    const { nonColumnParts, prefixTokens: start, virtualTokens: virtual } = rows[0]!;
+    if (nonColumnParts.prefix !== undefined) slab.writePrefix(0, nonColumnParts.prefix);
     if (virtual > 0) decoder.prefill(weights, { slot: 0, start, virtual, tokens: [] });
     const tokens = Array.from({ length: PREFILL_TOKENS }, (_, i) => i);
     decoder.prefill(weights, { slot: 0, start: start + virtual, virtual: 0, tokens });

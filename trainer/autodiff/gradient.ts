@@ -5,16 +5,16 @@ import type { OpName } from "../../shared/graph/ops.ts";
 import { GRADIENT, type RuleContext } from "./rules.ts";
 
 /**
- * Reverse-mode differentiation, graph to graph: appends to `b` the nodes that compute ∂loss/∂x for every x in `wrt` and
- * gives those values in the same order.
+ * Reverse-mode differentiation, graph to graph: appends to `b` the nodes that compute ∂loss/∂x for every x in `wrt`, and
+ * returns those values in the same order.
  *
- * Only nodes that lie between some x and the loss are walked, and each rule is told which of its inputs lie there, so
- * nothing is emitted for frozen weights. `loss` must be a scalar. Throws `invalid_graph` when it is not, when an x does
- * not influence it, or when a node on the way has no gradient.
+ * It visits only nodes on a path from some x to the loss and tells each rule which of its inputs are on one, so nothing is
+ * emitted for frozen weights. Throws `invalid_graph` if `loss` is not a scalar, if it does not depend on an x, or if a node on
+ * the path has no gradient.
  */
 export function gradient(b: GraphBuilder, loss: Value, wrt: readonly Value[]): Value[] {
   if (loss.shape.length !== 0) {
-    throw new TrimtabError("invalid_graph", `the loss must be a scalar, got the shape [${loss.shape.join(", ")}]`);
+    throw new TrimtabError("invalid_graph", `the loss must be a scalar, but has shape [${loss.shape.join(", ")}]`);
   }
   const forward = [...b.nodes];
   const active = new Set<Value>(wrt);
@@ -39,7 +39,7 @@ export function gradient(b: GraphBuilder, loss: Value, wrt: readonly Value[]): V
   return wrt.map((x) => {
     const result = gradients.get(x);
     if (result === undefined) {
-      throw new TrimtabError("invalid_graph", `%${x.id} has no influence on the loss, so it cannot be trained`);
+      throw new TrimtabError("invalid_graph", `the loss does not depend on %${x.id}, so it cannot be trained`);
     }
     return result;
   });

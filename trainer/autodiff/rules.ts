@@ -1,15 +1,16 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
-import { type NodeOf, sameShape, type Value } from "../../shared/graph/graph.ts";
+import type { NodeOf, Value } from "../../shared/graph/graph.ts";
 import type { OpName } from "../../shared/graph/ops.ts";
+import { sameShape } from "../../shared/graph/value-type.ts";
 import { sumToShape } from "./sum-to-shape.ts";
 
 /**
  * The vector-Jacobian product of every op.
  *
- * A rule gets the node, the gradient `dy` of its first output and `needs[i]`, whether input i wants a gradient; it
- * appends nodes to the builder and gives one gradient per input, undefined where none is needed or none exists. A rule
- * must emit nothing for an input that does not need it: that is what makes training with frozen weights cheap.
+ * A rule gets the node, the gradient `dy` of its first output and `needs[i]`, whether input i needs a gradient. It appends
+ * nodes to the builder and returns one gradient per input, undefined if none is needed or none exists. A rule must emit nothing
+ * for an input that needs no gradient: that is what makes training with frozen weights cheap.
  */
 type Gradients = readonly (Value | undefined)[];
 type GradientRule<K extends OpName> = (context: RuleContext<K>) => Gradients;
@@ -23,12 +24,12 @@ export interface RuleContext<K extends OpName> {
   readonly needs: readonly boolean[];
 }
 
-/** dx = f(x, y, dy) for ops of one input. */
+/** dx = f(x, y, dy) for ops with one input. */
 const unary =
   (rule: (context: RuleContext<OpName> & { x: Value }) => Value): GradientRule<OpName> =>
   (context) => [rule({ ...context, x: context.inputs[0]! })];
 
-/** (∂/∂x, ∂/∂y) for ops of two broadcast inputs, each summed back to its input's shape. */
+/** (∂/∂x, ∂/∂y) for ops with two broadcast inputs, each summed back to its input's shape. */
 const binary =
   (dx: (context: RuleContext<OpName>) => Value, dy: (context: RuleContext<OpName>) => Value): GradientRule<OpName> =>
   (context) =>
@@ -36,14 +37,14 @@ const binary =
       context.needs[i] ? sumToShape(context.b, rule(context), context.inputs[i]!.shape) : undefined,
     );
 
-/** 1 where a > b, ½ where equal, 0 elsewhere: the subgradient that PyTorch takes for max and min. */
+/** 1 where a > b, ½ where equal, 0 elsewhere: PyTorch's subgradient for max and min. */
 function share(b: GraphBuilder, x: Value, y: Value): Value {
   const above = b.cast(b.greater(x, y), x.dtype);
   const equal = b.cast(b.equal(x, y), x.dtype);
   return b.add(above, b.mul(equal, 0.5));
 }
 
-/** Puts back the axes that a reduction dropped, as ones, so that the result broadcasts against the input. */
+/** Restores the axes that a reduction dropped, with size 1, so that the result broadcasts against the input. */
 function restoreAxes(b: GraphBuilder, value: Value, shape: Value["shape"], axes: readonly number[]): Value {
   return b.reshape(
     value,
@@ -65,7 +66,7 @@ function isFloat({ dtype }: Value): boolean {
 
 function noGradient(op: OpName): GradientRule<OpName> {
   return () => {
-    throw new TrimtabError("invalid_graph", `${op} has no gradient: keep it out of the path from the loss`, {
+    throw new TrimtabError("invalid_graph", `${op} has no gradient: keep it off the path between parameters and loss`, {
       data: { op },
     });
   };
@@ -74,8 +75,8 @@ function noGradient(op: OpName): GradientRule<OpName> {
 const none: GradientRule<OpName> = ({ inputs }) => inputs.map(() => undefined);
 
 /**
- * C = op(A) · op(B). With a two-dimensional B shared by the whole batch, dB is one product over the flattened batch
- * rather than a batch of products that are then summed.
+ * C = op(A) · op(B). For a two-dimensional B, shared by the whole batch, dB is one product over the flattened batch rather than
+ * the sum of a batch of products.
  */
 const matmul: GradientRule<"matmul"> = ({ b, node, inputs, dy, needs }) => {
   const [x, w] = inputs as [Value, Value];
@@ -120,7 +121,7 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
   // y = |x|: dx = sign(x) dy
   abs: unary(({ b, x, dy }) => b.mul(dy, b.sign(x))),
   sign: none,
-  // Rounding to whole numbers is flat wherever it is smooth, so it passes nothing on.
+  // Rounding is piecewise constant, so its gradient is zero.
   cast: ({ b, inputs: [x], y, dy }) => [isFloat(x!) && isFloat(y) ? b.cast(dy, x!.dtype) : undefined],
   detach: none,
   add: binary(
@@ -158,7 +159,7 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
     ];
   },
   matmul,
-  // The matrix is frozen by its form: y = x B, dx = dy Bᵀ.
+  // A 4-bit matrix is always frozen: y = x B, dx = dy Bᵀ.
   matmulNf4: ({ b, node, inputs: [, ...matrix], dy }) => {
     const dx = b.matmulNf4(dy, matrix, { ...node.attrs, transB: !node.attrs.transB });
     return [dx, ...matrix.map(() => undefined)];
@@ -169,7 +170,7 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
     const share = b.mul(restoreAxes(b, dy, x!.shape, axes), 1 / reducedCount(x!.shape, axes));
     return [b.expand(share, x!.shape)];
   },
-  // The gradient is shared evenly by the elements that attain the maximum.
+  // Elements that attain the maximum share the gradient evenly.
   reduceMax: ({ b, node, inputs: [x], y, dy }) => {
     const { axes } = node.attrs;
     const attained = b.cast(b.equal(x!, restoreAxes(b, y, x!.shape, axes)), x!.dtype);
@@ -243,6 +244,6 @@ export const GRADIENT: { readonly [K in OpName]: GradientRule<K> } = {
     undefined,
     undefined,
   ],
-  // It updates a cache in place and serves decoding alone; the training graph spells attention out.
+  // It updates a cache in place and is for decoding only; training graphs write attention out in basic ops.
   groupQueryAttention: noGradient("groupQueryAttention"),
 };

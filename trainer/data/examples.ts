@@ -1,4 +1,5 @@
-import type { Example, TrainingLine } from "../../shared/data/training-lines.ts";
+import type { Example } from "../../shared/data/example.ts";
+import type { TrainingLine } from "../../shared/data/training-lines.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, IGNORED_LABEL, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";

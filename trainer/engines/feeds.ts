@@ -1,11 +1,12 @@
 import { TrimtabError } from "../../shared/errors.ts";
-import { formatType, type Graph, type Named, type Shape, sameShape } from "../../shared/graph/graph.ts";
+import type { Graph, Named } from "../../shared/graph/graph.ts";
+import { formatType, type Shape, sameShape } from "../../shared/graph/value-type.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "./executor.ts";
 
 /**
- * The inputs of `graph` that `bindings` leaves open. Throws `invalid_graph` for a binding that fits no input; one with
- * named dimensions can only be fed.
+ * The inputs of `graph` that `bindings` leaves unbound. Throws `invalid_graph` for a binding that matches no input; inputs with
+ * named dimensions cannot be bound.
  */
 export function openInputs(graph: Graph, bindings: ReadonlyMap<string, Tensor>): Named[] {
   for (const [name, tensor] of bindings) {
@@ -19,13 +20,13 @@ export function openInputs(graph: Graph, bindings: ReadonlyMap<string, Tensor>):
   return graph.inputs.filter(({ name }) => !bindings.has(name));
 }
 
-/** Those of `tensors` that `graph` takes, to be bound; the others are not read. */
+/** The `tensors` that are inputs of `graph`, to be bound; the others are not read. */
 export function takenBy<T extends Tensor>(graph: Graph, tensors: ReadonlyMap<string, T>): Map<string, T> {
   const names = graph.inputs.map(({ name }) => name).filter((name) => tensors.has(name));
   return new Map(names.map((name) => [name, tensors.get(name)!]));
 }
 
-/** Throws `invalid_graph` unless `feeds` gives every input exactly once, with its type and shape. */
+/** Throws `invalid_graph` unless `feeds` contains exactly these inputs, each with the right type and shape. */
 export function checkFeeds(graphName: string, inputs: readonly Named[], feeds: NamedTensors): void {
   for (const input of inputs) {
     const feed = feeds[input.name];
@@ -41,7 +42,7 @@ export function checkFeeds(graphName: string, inputs: readonly Named[], feeds: N
   dimensionSizes(graphName, inputs, feeds);
 }
 
-/** What the named dimensions are in this run. Throws `invalid_graph` when two feeds disagree about one. */
+/** The sizes of the named dimensions in this run. Throws `invalid_graph` if two feeds disagree. */
 export function dimensionSizes(
   graphName: string,
   inputs: readonly Named[],
@@ -65,7 +66,7 @@ export function dimensionSizes(
   return sizes;
 }
 
-/** A shape with its names replaced by what they are in this run. */
+/** A shape with its named dimensions replaced by their sizes in this run. */
 export function resolveShape(shape: Shape, sizes: ReadonlyMap<string, number>): number[] {
   return shape.map((dim) => (typeof dim === "number" ? dim : sizes.get(dim)!));
 }

@@ -8,7 +8,7 @@ import type { CompileOptions, Executor, NamedTensors, Program } from "./executor
 import { checkFeeds, openInputs } from "./feeds.ts";
 
 export interface OnnxRuntimeOptions {
-  /** Threads inside one op. The result's last bits depend on it, so a resumed run must use the same number. */
+  /** Threads within one op. The result's last bits depend on it, so a resumed run must use the same number. */
   readonly threads: number;
 }
 
@@ -16,13 +16,13 @@ const ORT_TYPE = { f32: "float32", f64: "float64", i32: "int32", i64: "int64", u
 const DTYPE_OF = Object.fromEntries(Object.entries(ORT_TYPE).map(([dtype, type]) => [type, dtype as DType]));
 
 /**
- * Above this, bindings are fed to every run from the caller's memory, where they lie once. Below it they go into the model:
- * onnxruntime then packs them for its kernels, which makes a step of few tokens up to three times as fast but costs four
- * copies while the session is made, and two afterwards. Without packing 1,024 tokens a step are as fast as with it.
+ * Above this size, bindings are fed to every run from the caller's memory, without a copy. Below it they are baked into the
+ * model: onnxruntime packs them for its kernels, which makes steps of few tokens up to three times as fast but costs four
+ * copies while the session is created and two afterwards. At 1,024 tokens per step packing makes no difference.
  */
 const BAKED_BYTES = 256 * 1024 * 1024;
 
-/** Runs graphs on onnxruntime's CPU provider: the default executor, present wherever the package is installed. */
+/** Runs graphs on onnxruntime's CPU provider. This is the default executor. */
 export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Executor {
   return {
     name: "onnxruntime",
@@ -39,7 +39,7 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
           interOpNumThreads: 1,
           executionMode: "sequential",
           graphOptimizationLevel: "all",
-          // A plan of all memory, made after the first run, stays beside what that run took: half as much again.
+          // The memory plan made after the first run would be kept on top of that run's own memory: half as much again.
           enableMemPattern: false,
           logSeverityLevel: 3,
           extra: { session: { intra_op: { allow_spinning: "0" } } },
@@ -57,8 +57,8 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
 type Feeds = Readonly<Record<string, OrtTensor>>;
 
 /**
- * With bytes among the bindings, however few, all are fed: a base is held in 4 bits to save memory, and folding constants
- * would turn it into float32 for good.
+ * If any binding is u8, all are fed: it is a base kept in 4 bits to save memory, and constant folding would expand it to
+ * float32 permanently.
  */
 function divideBindings(bindings: ReadonlyMap<string, Tensor>) {
   const tensors = [...bindings.values()];
@@ -67,7 +67,7 @@ function divideBindings(bindings: ReadonlyMap<string, Tensor>) {
   return { baked: bakes ? bindings : new Map<string, Tensor>(), fed: bakes ? [] : [...bindings] };
 }
 
-/** Wrapped, not copied. */
+/** Wraps the tensors without copying. */
 function toFeeds(tensors: readonly (readonly [string, Tensor])[]): Feeds {
   return Object.fromEntries(
     tensors.map(([name, { dtype, shape, data }]) => [name, new OrtTensor(ORT_TYPE[dtype], data as never, shape)]),
@@ -75,9 +75,9 @@ function toFeeds(tensors: readonly (readonly [string, Tensor])[]): Feeds {
 }
 
 interface Compiled {
-  /** What every run must give. */
+  /** Inputs that every run must feed. */
   readonly inputs: readonly Named[];
-  /** Bindings that are not in the model. */
+  /** Bindings that are not baked into the model. */
   readonly fed: Feeds;
   readonly session: InferenceSession;
 }
@@ -99,7 +99,7 @@ class OnnxRuntimeProgram implements Program {
     checkFeeds(this.#graph.name, this.#inputs, feeds);
     const results = await this.#session.run({ ...this.#fed, ...toFeeds(Object.entries(feeds)) });
     const outputs: Record<string, Tensor> = {};
-    // The model's outputs come in the graph's order, but may have other names: see encodeOnnx.
+    // The model's outputs have the graph's order, but may have other names: see encodeOnnx.
     for (const [i, { name }] of this.#graph.outputs.entries()) {
       const result = results[this.#session.outputNames[i]!]!;
       const dtype = DTYPE_OF[result.type]!;

@@ -1,19 +1,19 @@
 import type { Executor, ExecutorName } from "./executor.ts";
 
 export interface ExecutorOptions {
-  /** Threads inside one op, where the executor can say how many. */
+  /** Threads within one op, if the executor supports it. */
   readonly threads: number;
-  /** Which backend of tfjs the TensorFlow executor must use; its own choice when left out. */
+  /** The tfjs backend that the TensorFlow executor must use; it chooses one by default. */
   readonly tfjsBackend?: string | undefined;
 }
 
-/** An executor's module is imported when it is asked for: each brings a runtime of many megabytes. */
+/** Executors are imported on demand, because each brings a runtime of many megabytes. */
 const EXECUTORS: { readonly [N in ExecutorName]: (options: ExecutorOptions) => Promise<Executor> } = {
   onnxruntime: async (options) => (await import("./onnxruntime.ts")).createOnnxRuntimeExecutor(options),
   tensorflow: async (options) => (await import("./tensorflow.ts")).createTensorFlowExecutor(options),
 };
 
-/** Throws `executor_missing`, saying how to install it, when the executor cannot be loaded. */
+/** Creates an executor. Throws `executor_missing`, saying how to install it, if it cannot be loaded. */
 export function createExecutor(name: ExecutorName, options: ExecutorOptions): Promise<Executor> {
   return EXECUTORS[name](options);
 }

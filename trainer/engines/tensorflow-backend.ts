@@ -1,20 +1,20 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 
-/** The tfjs backends that can run graphs: TensorFlow's own kernels, and tfjs' two that need nothing installed. */
+/** The tfjs backends that can run graphs: TensorFlow's native kernels, and two that need nothing installed. */
 export const TFJS_BACKENDS = ["tensorflow", "wasm", "cpu"] as const;
 export type TfjsBackend = (typeof TFJS_BACKENDS)[number];
 
 export interface LoadedBackend {
   readonly backend: TfjsBackend;
-  /** Why it is not TensorFlow's own, and what to do about it. */
+  /** If this is not the native backend: the reason, and what to do about it. */
   readonly notice?: string;
 }
 
 const NATIVE_PACKAGE = "@tensorflow/tfjs-node-gpu";
 const ADVICE = `install it with \`npm install ${NATIVE_PACKAGE}\`, which also needs CUDA libraries for a GPU`;
 
-/** Importing a backend's package registers the backend; TensorFlow's is optional, so no type can be counted on. */
+/** Importing a backend's package registers it. TensorFlow's package is optional, so its types may be missing. */
 export const IMPORTS: Readonly<Record<TfjsBackend, () => Promise<unknown>>> = {
   tensorflow: () => import(NATIVE_PACKAGE as string),
   wasm: () => import("@tensorflow/tfjs-backend-wasm"),
@@ -22,8 +22,8 @@ export const IMPORTS: Readonly<Record<TfjsBackend, () => Promise<unknown>>> = {
 };
 
 /**
- * Loads the demanded backend, or the first that can be had in the order of `TFJS_BACKENDS`.
- * Throws `executor_missing`, saying how to install it, and `invalid_request` for a name that is no backend.
+ * Loads the requested backend, or else the first of `TFJS_BACKENDS` that is available.
+ * Throws `executor_missing`, saying how to install it, or `invalid_request` for an unknown name.
  */
 export async function loadTfjsBackend(demanded: string | undefined, imports = IMPORTS): Promise<LoadedBackend> {
   if (demanded !== undefined && !isBackend(demanded)) {
@@ -33,7 +33,7 @@ export async function loadTfjsBackend(demanded: string | undefined, imports = IM
       { param: "TRIMTAB_TFJS_BACKEND" },
     );
   }
-  // Else tfjs prints a banner that recommends its own package, and checks every argument twice.
+  // Otherwise tfjs prints a banner that recommends its own package, and checks every argument twice.
   tf.enableProdMode();
   const failures: string[] = [];
   for (const backend of demanded === undefined ? TFJS_BACKENDS : [demanded]) {
@@ -53,16 +53,16 @@ export async function loadTfjsBackend(demanded: string | undefined, imports = IM
   );
 }
 
-/** Does `work`, which must not wait for anything, while tfjs-core's functions run on `backend`, which must be loaded. */
+/** Runs `work`, which must be synchronous, with `backend` as tfjs-core's active backend. The backend must be loaded. */
 export function onBackend<T>(backend: TfjsBackend, work: () => T): Promise<T> {
   return exclusive(() => {
-    // It takes effect at once: setting a backend only waits for one that is yet to start.
+    // Takes effect immediately: setBackend waits only for a backend that has not started.
     void tf.setBackend(backend);
     return work();
   });
 }
 
-/** tfjs has one active backend for the whole process, and while one starts none can be used: work takes turns. */
+/** tfjs has one active backend per process, and none can be used while one starts, so work is serialised. */
 let turn: Promise<unknown> = Promise.resolve();
 
 function exclusive<T>(work: () => T | Promise<T>): Promise<T> {
@@ -76,7 +76,7 @@ async function start(backend: TfjsBackend, importPackage: () => Promise<unknown>
   const kept = new Map(crashHandlers.map((event) => [event, process.rawListeners(event)]));
   await importPackage();
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs could not start its ${backend} backend`);
-  // The WASM backend's glue would end the process for errors that are none of its own.
+  // The WASM backend's glue code would exit the process on unrelated errors.
   for (const event of crashHandlers) {
     for (const listener of process.rawListeners(event)) {
       if (!kept.get(event)!.includes(listener)) process.removeListener(event, listener as () => void);
@@ -88,7 +88,7 @@ function isBackend(name: string): name is TfjsBackend {
   return (TFJS_BACKENDS as readonly string[]).includes(name);
 }
 
-/** Without the stack, and without the path of the file that asked. */
+/** The message without the stack and without the path of the importing file. */
 function reasonOf(error: unknown): string {
   return messageOf(error)
     .split("\n", 1)[0]!

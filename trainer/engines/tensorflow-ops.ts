@@ -6,10 +6,10 @@ import type { OpAttrs, OpName } from "../../shared/graph/ops.ts";
 import type { DType } from "../../shared/tensor.ts";
 
 /**
- * Every op of the graph in terms of tfjs-core's functions, which run on whichever tfjs backend is active.
+ * Every graph op in terms of tfjs-core functions, which run on the active tfjs backend.
  *
- * A rule makes new tensors and leaves its inputs alone; what else it allocates is freed by the `tf.tidy` around it. Only
- * kernels that the CPU, WASM and TensorFlow backends share are used. Whole numbers of all widths are int32 here.
+ * A rule creates new tensors and does not modify its inputs; the surrounding `tf.tidy` frees its temporaries. Rules use only
+ * kernels that the CPU, WASM and TensorFlow backends share. Integers of all widths are int32 here.
  */
 type Result = tf.Tensor | tf.Tensor[];
 type OpRule<K extends OpName> = (context: OpContext<K>) => Result;
@@ -31,7 +31,7 @@ const TF_TYPE: Readonly<Record<Exclude<DType, "f64">, TfType>> = {
   bool: "bool",
 };
 
-/** The type that tfjs holds a graph type in. Throws `invalid_graph` for f64, which it has not got. */
+/** The tfjs type for a graph type. Throws `invalid_graph` for f64, which tfjs lacks. */
 export function tfType(dtype: DType): TfType {
   if (dtype === "f64") {
     throw new TrimtabError("invalid_graph", "TensorFlow.js has no 64-bit floats: cast to f32, or use onnxruntime");
@@ -56,7 +56,7 @@ const reduction =
   ({ inputs: [x], attrs: { axes, keepdims } }) =>
     axes.length === 0 ? x!.clone() : f(x!, [...axes], keepdims);
 
-/** A matrix shared by a whole batch is one product over all its rows; only other pairs need a batch of products. */
+/** If the whole batch shares one matrix, this is one product over all rows; otherwise a batch of products. */
 const matmul: OpRule<"matmul"> = ({ inputs: [a, b], attrs: { transA, transB }, shape }) => {
   if (b!.rank === 2 && a!.rank > 2 && !transA) {
     const rows = tf.reshape(a!, [-1, a!.shape.at(-1)!]);
@@ -66,7 +66,7 @@ const matmul: OpRule<"matmul"> = ({ inputs: [a, b], attrs: { transA, transB }, s
   return tf.matMul(repeatBatch(a!, batch), repeatBatch(b!, batch), transA, transB);
 };
 
-/** The matrix is restored in float32 for the product: two levels for every byte, times the scale of their block. */
+/** Expands the matrix to float32 for the product: two levels per byte, times the scale of their block. */
 const matmulNf4: OpRule<"matmulNf4"> = ({
   inputs: [x, packed, ...scales],
   attrs: { rows, columns, transB },
@@ -86,24 +86,24 @@ const matmulNf4: OpRule<"matmulNf4"> = ({
   return tf.reshape(tf.matMul(flat, matrix, false, transB), [...shape]);
 };
 
-/** The two levels that each byte stands for. */
+/** The two levels that each byte encodes. */
 const LEVEL_PAIRS = Float32Array.from({ length: 512 }, (_, i) => NF4_LEVELS[i % 2 === 0 ? i >> 5 : (i >> 1) & 15]!);
 
-/** tfjs' CPU and WASM kernels take batch i modulo the operand's own number, which is wrong for a 1 behind another axis. */
+/** tfjs' CPU and WASM kernels index batch i modulo the operand's batch size, which is wrong if an inner batch axis is 1. */
 function repeatBatch(x: tf.Tensor, batch: readonly number[]): tf.Tensor {
   const shape = [...batch, ...x.shape.slice(-2)];
   const plain = x.rank === 2 || shape.slice(-x.rank).join() === x.shape.join();
   return plain ? x : tf.broadcastTo(x, shape);
 }
 
-/** Where each of `indices` [..., n], counted along the last axis of size `depth`, lies in the flattened array: [count]. */
+/** The flat positions [count] of `indices` [..., n], which count along the last axis of size `depth`. */
 function flatPlaces(indices: tf.Tensor, depth: number): tf.Tensor {
   const rows = tf.reshape(indices, [-1, indices.shape.at(-1)!]);
   const starts = tf.mul(tf.range(0, rows.shape[0]!, 1, "int32"), tf.scalar(depth, "int32"));
   return tf.reshape(tf.add(rows, tf.reshape(starts, [-1, 1])), [-1]);
 }
 
-/** x [B, H, T, P] rotated by halves to `positions` [B, T]. */
+/** x [B, H, T, P] with rotary embeddings (by halves) for `positions` [B, T]. */
 function rotate(x: tf.Tensor, positions: tf.Tensor, [cos, sin]: readonly tf.Tensor[]): tf.Tensor {
   const [left, right] = tf.split(x, 2, 3) as [tf.Tensor, tf.Tensor];
   const [c, s] = [cos!, sin!].map((table) => tf.expandDims(tf.gather(table, positions), 1)) as [tf.Tensor, tf.Tensor];
@@ -134,7 +134,7 @@ const groupQueryAttention: OpRule<"groupQueryAttention"> = ({ inputs, attrs: { h
   const tokens = query.shape[1]!;
   const group = heads / kvHeads;
 
-  // The place in the cache of every new token, [B, T], and the same one-hot: [B, T, C].
+  // The cache slot of every new token [B, T], and the same one-hot [B, T, C].
   const firsts = tf.sub(tf.reshape(lastIndex!, [rows, 1]), tf.scalar(tokens - 1, "int32"));
   const places = tf.add(firsts, tf.reshape(tf.range(0, tokens, 1, "int32"), [1, tokens]));
   const slots = tf.cast(tf.oneHot(tf.cast(places, "int32"), capacity), "float32");
@@ -145,7 +145,7 @@ const groupQueryAttention: OpRule<"groupQueryAttention"> = ({ inputs, attrs: { h
   const presentKey = append(pastKey!, turned(splitHeads(key!, kvHeads)));
   const presentValue = append(pastValue!, splitHeads(value!, kvHeads));
 
-  // The query heads of a group lie one after the other, so they are further rows against their one cached head.
+  // The query heads of a group are adjacent, so they become extra rows against their shared cached head.
   const grouped = tf.reshape(turned(splitHeads(query, heads)), [rows, kvHeads, group * tokens, width]);
   const products = tf.mul(tf.matMul(grouped, presentKey, false, true), tf.scalar(1 / Math.sqrt(width)));
   const scores = bias === undefined ? products : tf.add(products, biasOfGroup(bias, group, capacity));
@@ -169,7 +169,7 @@ export const TENSORFLOW: { readonly [K in OpName]: OpRule<K> } = {
   erf: unary(tf.erf),
   abs: unary(tf.abs),
   sign: unary(tf.sign),
-  // The WASM backend's cast to bool keeps the low byte.
+  // The WASM backend's cast to bool keeps only the low byte.
   cast: ({ inputs: [x], attrs: { to } }) =>
     to === "bool" ? tf.notEqual(x!, tf.zerosLike(x!)) : tf.cast(x!, tfType(to)),
   detach: unary((x) => x.clone()),

@@ -3,7 +3,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { DType, Tensor } from "../../shared/tensor.ts";
 import { tfType } from "./tensorflow-ops.ts";
 
-/** Hands a tensor to tfjs, which may keep reading its array. Throws `invalid_graph` for whole numbers beyond 32 bits. */
+/** Gives a tensor to tfjs, which may keep reading its array. Throws `invalid_graph` for integers beyond 32 bits. */
 export function upload(name: string, { dtype, shape, data }: Tensor): tf.Tensor {
   const type = tfType(dtype);
   const array =
@@ -11,7 +11,7 @@ export function upload(name: string, { dtype, shape, data }: Tensor): tf.Tensor 
   return tf.tensor(array as tf.TypedArray, [...shape], type);
 }
 
-/** Reads a tensor back as the graph's type, into memory of the caller's own. */
+/** Reads a tensor back as the graph's type, into memory that the caller owns. */
 export async function download(source: tf.Tensor, dtype: DType): Promise<Tensor> {
   const data = await source.data();
   const shape = source.shape;
@@ -24,7 +24,7 @@ export async function download(source: tf.Tensor, dtype: DType): Promise<Tensor>
     case "i32":
       return { dtype, shape, data: Int32Array.from(data) };
     default:
-      // The CPU backend gives out its own array, or even the one that was fed.
+      // The CPU backend returns its own array, or even the one that was fed.
       return { dtype, shape, data: Float32Array.from(data) };
   }
 }

@@ -12,14 +12,14 @@ import { type OpContext, TENSORFLOW, tfType } from "./tensorflow-ops.ts";
 import { download, upload } from "./tensorflow-tensors.ts";
 
 export interface TensorFlowOptions {
-  /** A backend of tfjs by name; TensorFlow's own where it is installed, else WASM, when left out. */
+  /** A tfjs backend by name. Defaults to TensorFlow's native one if it is installed, else WASM. */
   readonly tfjsBackend?: string | undefined;
 }
 
 /**
- * Interprets graphs op by op on tfjs-core: on TensorFlow's CUDA kernels where `@tensorflow/tfjs-node-gpu` is installed,
- * on any other tfjs backend otherwise. Whole numbers are 32 bits wide there: an i64 input beyond that is refused.
- * Throws `executor_missing` when no backend, or not the demanded one, can be loaded.
+ * Interprets graphs op by op on tfjs-core: on TensorFlow's CUDA kernels if `@tensorflow/tfjs-node-gpu` is installed, otherwise
+ * on another tfjs backend. Integers have 32 bits; i64 inputs beyond that are rejected.
+ * Throws `executor_missing` if no backend, or not the requested one, can be loaded.
  */
 export async function createTensorFlowExecutor({ tfjsBackend }: TensorFlowOptions = {}): Promise<Executor> {
   const { backend, notice } = await loadTfjsBackend(tfjsBackend);
@@ -36,7 +36,7 @@ export async function createTensorFlowExecutor({ tfjsBackend }: TensorFlowOption
   };
 }
 
-/** Of the time that kernels have kept the thread, what timers and sockets get: enough to keep a lease alive. */
+/** Time given to timers and sockets, as a share of the time kernels block the thread: enough to keep a lease alive. */
 const SHARE_OF_OTHERS = 0.01;
 
 class TensorFlowProgram implements Program {
@@ -85,7 +85,7 @@ class TensorFlowProgram implements Program {
     this.#resident.clear();
   }
 
-  /** Evaluates every node. Adds results to `live` and disposes of each value as soon as its last use has passed. */
+  /** Evaluates every node. Adds results to `live` and disposes each value after its last use. */
   #interpret(live: Map<Value, tf.Tensor>, sizes: ReadonlyMap<string, number>): void {
     for (const node of this.#graph.nodes) {
       const inputs = node.inputs.map((input) => this.#tensor(live, input));
@@ -108,7 +108,7 @@ class TensorFlowProgram implements Program {
   }
 }
 
-/** For each node, the values that nothing needs once it has run. */
+/** For each node, the values that are no longer needed once it has run. */
 function releases(graph: Graph): Map<Node, Value[]> {
   const needed = new Set(graph.outputs.map(({ value }) => value));
   const result = new Map<Node, Value[]>();

@@ -1,28 +1,6 @@
-import type { Graph } from "../../shared/graph/graph.ts";
-import type { Parameter } from "../../shared/peft/method.ts";
-import type { NamedTensors, Program } from "../engines/executor.ts";
-import { type AdamWConfig, adamwGraph, slots } from "../optim/adamw.ts";
-import { createPagedUpdate, type Paging } from "./paged-update.ts";
-
-/** The optimizer's part of a step. */
-export interface OptimizerUpdate {
-  /** The tensors of a state, with each moment where the update keeps it. */
-  adopt(tensors: NamedTensors): NamedTensors;
-  /**
-   * The new parameters and moments by the names of `slots`, and `grad_norm` before clipping. `gradients` are the summed
-   * ones, `scalars` those of `adamwScalars`.
-   */
-  run(step: { tensors: NamedTensors; gradients: NamedTensors; scalars: NamedTensors }): Promise<NamedTensors>;
-}
-
-export interface UpdateOptions {
-  readonly parameters: readonly Parameter[];
-  readonly optimizer: AdamWConfig;
-  /** Where moments are kept that shall not be in memory; all are when left out. */
-  readonly paging?: Paging;
-  /** Whoever compiles disposes. */
-  readonly compile: (graph: Graph) => Promise<Program>;
-}
+import { adamwGraph, slots } from "../optim/adamw.ts";
+import { createPagedUpdate } from "./paged-update.ts";
+import type { OptimizerUpdate, UpdateOptions } from "./update.ts";
 
 export async function createUpdate({ paging, ...options }: UpdateOptions): Promise<OptimizerUpdate> {
   if (paging !== undefined) return createPagedUpdate({ ...options, paging });

@@ -3,19 +3,7 @@ import type { Parameter } from "../../shared/peft/method.ts";
 import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { adamwPageGraph, adamwPartGraph, gradientNormGraph, PAGE, slots } from "../optim/adamw.ts";
-import type { OptimizerUpdate, UpdateOptions } from "./optimizer-update.ts";
-
-/** Room for float32 numbers outside of memory, counted in numbers. What was never written is zero. */
-export interface PageStore {
-  read(start: number, into: Float32Array): void;
-  write(start: number, from: Float32Array): void;
-}
-
-export interface Paging {
-  readonly store: PageStore;
-  /** Bytes of moments that may stay in memory, beside those of tensors too small to be worth a page. */
-  readonly memoryLimit: number;
-}
+import type { OptimizerUpdate, UpdateOptions } from "./update.ts";
 
 /** Tensors with fewer numbers stay in memory, as in bitsandbytes' paged optimizers. */
 const SMALLEST_PAGED = 100_000;

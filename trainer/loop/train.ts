@@ -7,8 +7,8 @@ import { type AdamWConfig, adamwScalars, slots } from "../optim/adamw.ts";
 import { learningRate, type Schedule } from "../optim/schedule.ts";
 import { applyAfterStep } from "./after-step.ts";
 import { createUpdate } from "./optimizer-update.ts";
-import type { Paging } from "./paged-update.ts";
 import { sharedZeros, type TrainingState } from "./training-state.ts";
+import type { Paging } from "./update.ts";
 
 /** What a recipe says about its run; the loop below is the same for all of them. */
 export interface TrainingPlan {

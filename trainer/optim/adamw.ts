@@ -7,18 +7,18 @@ export interface AdamWConfig {
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
-  /** The largest global norm of the gradients; longer ones are scaled down to it. 0 turns clipping off. */
+  /** Gradients whose global norm exceeds this are scaled down to it. 0 turns clipping off. */
   readonly maxGradNorm: number;
 }
 
 export const ADAMW_DEFAULTS: AdamWConfig = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
 
-/** Names of a parameter's tensors among the feeds and results of the update graph. */
+/** Names of a parameter's tensors among the update graph's inputs and outputs. */
 export const slots = (name: string) => ({ parameter: name, gradient: `${name}#grad`, m: `${name}#m`, v: `${name}#v` });
 
 /**
- * One AdamW step with global-norm clipping, as a graph (Loshchilov & Hutter 2019; the formulas and their order are
- * PyTorch's, with its clip_grad_norm_):
+ * One AdamW step with global-norm clipping, as a graph (Loshchilov & Hutter 2019). The formulas and their order follow PyTorch,
+ * including its clip_grad_norm_:
  *
  *   g ← g · min(1, max / (‖g‖ + 1e-6));  θ ← θ(1 − ηλ);  m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²
  *   θ ← θ − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)
@@ -33,7 +33,7 @@ export function adamwGraph(parameters: readonly Parameter[], config: AdamWConfig
   return b.build({ grad_norm: norm, ...updates(b, { parameters, gradients, norm, config }) });
 }
 
-/** The same update of some of the parameters, given the `grad_norm` of all. */
+/** The same update for some of the parameters, given the `grad_norm` of all. */
 export function adamwPartGraph(parameters: readonly Parameter[], config: AdamWConfig): Graph {
   const b = new GraphBuilder("adamw_part");
   const gradients = parameters.map(({ name, shape }) => b.input(slots(name).gradient, "f32", shape));
@@ -51,8 +51,8 @@ export function gradientNormGraph(parameters: readonly Parameter[]): Graph {
 export const PAGE = "page";
 
 /**
- * The same update, to the last bit, of any `elements` numbers of one parameter: what is a constant of the parameter above
- * is fed here, as the scalars `rate` and `weight_decay`. Inputs and outputs are named as those of a parameter `PAGE`.
+ * The same update, bit for bit, for a page of `elements` elements of one parameter. The parameter's constants are inputs here:
+ * the scalars `rate` and `weight_decay`. Inputs and outputs are named as for a parameter called `PAGE`.
  */
 export function adamwPageGraph(elements: number, config: AdamWConfig): Graph {
   const b = new GraphBuilder("adamw_page");
@@ -67,7 +67,7 @@ export function adamwPageGraph(elements: number, config: AdamWConfig): Graph {
   return b.build({ [names.parameter]: outputs.value, [names.m]: outputs.m, [names.v]: outputs.v });
 }
 
-/** ‖g‖ over all gradients together. */
+/** ‖g‖ over all gradients combined. */
 function globalNorm(b: GraphBuilder, gradients: readonly Value[]): Value {
   const squares = gradients.map((g) =>
     b.reduceSum(
@@ -85,7 +85,7 @@ interface UpdateStep {
   /** η/(1−β₁ᵗ) */
   readonly stepSize: Value;
   readonly correction2: Value;
-  /** What clipping multiplies gradients by; left out where nothing is clipped. */
+  /** The factor that clipping applies to gradients; undefined without clipping. */
   readonly scale: Value | undefined;
 }
 
@@ -97,7 +97,7 @@ function updateStep(b: GraphBuilder, norm: Value, config: AdamWConfig): UpdateSt
   return { b, config, lr, stepSize: b.div(lr, correction1), correction2, scale };
 }
 
-interface Moving {
+interface ParameterState {
   readonly value: Value;
   readonly m: Value;
   readonly v: Value;
@@ -105,9 +105,9 @@ interface Moving {
 
 function updated(
   { b, config, lr, stepSize, correction2, scale }: UpdateStep,
-  { value, m, v, g }: Moving & { readonly g: Value },
+  { value, m, v, g }: ParameterState & { readonly g: Value },
   of: { readonly rate: Value | number | undefined; readonly weightDecay: Value | number },
-): Moving {
+): ParameterState {
   const clipped = scale === undefined ? g : b.mul(g, scale);
   const newM = b.add(b.mul(m, config.beta1), b.mul(clipped, 1 - config.beta1));
   const newV = b.add(b.mul(v, config.beta2), b.mul(b.square(clipped), 1 - config.beta2));
@@ -117,7 +117,7 @@ function updated(
   return { value: b.sub(decayed, b.mul(ofParameter(stepSize), b.div(newM, denominator))), m: newM, v: newV };
 }
 
-/** The new parameters and moments by the names of `slots`. */
+/** The new parameters and moments, named by `slots`. */
 function updates(
   b: GraphBuilder,
   {
@@ -132,8 +132,8 @@ function updates(
   parameters.forEach(({ name, shape, rate, decay }, i) => {
     const names = slots(name);
     const input = (slot: string) => b.input(slot, "f32", shape);
-    const moving = { value: input(names.parameter), m: input(names.m), v: input(names.v), g: gradients[i]! };
-    const { value, m, v } = updated(step, moving, { rate, weightDecay: decay ? config.weightDecay : 0 });
+    const state = { value: input(names.parameter), m: input(names.m), v: input(names.v), g: gradients[i]! };
+    const { value, m, v } = updated(step, state, { rate, weightDecay: decay ? config.weightDecay : 0 });
     outputs[names.parameter] = value;
     outputs[names.m] = m;
     outputs[names.v] = v;
@@ -141,12 +141,12 @@ function updates(
   return outputs;
 }
 
-/** What the update multiplies gradients of that global norm by. */
+/** The factor that the update applies to gradients with that global norm. */
 export function clippingFactor({ maxGradNorm }: AdamWConfig, norm: number): number {
   return maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
 }
 
-/** The scalars of step `step`, counted from 1. */
+/** The update graph's scalar inputs at step `step`, counted from 1. */
 export function adamwScalars(
   config: AdamWConfig,
   step: number,

@@ -1,6 +1,6 @@
 import type { Parameter } from "../../shared/peft/method.ts";
 
-/** How the learning rate moves over a run; the first `warmupSteps` rise linearly from 0 in every kind. */
+/** How the learning rate changes over a run. Every kind starts with a linear warm-up over `warmupSteps`. */
 export interface Schedule {
   readonly kind: "constant" | "linear" | "cosine";
   readonly peak: number;
@@ -9,8 +9,8 @@ export interface Schedule {
 }
 
 /**
- * The learning rate of a step, counted from 0. The first step of a warm-up has rate 0 in transformers; here the warm-up is
- * one step ahead, so that no step is spent on nothing. What follows it is theirs.
+ * The learning rate at a step, counted from 0. In transformers the first warm-up step has rate 0; here the warm-up is one step
+ * ahead, so that no step is wasted. After the warm-up the schedules are identical.
  */
 export function learningRate({ kind, peak, warmupSteps, totalSteps }: Schedule, step: number): number {
   if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
@@ -25,7 +25,7 @@ export function learningRate({ kind, peak, warmupSteps, totalSteps }: Schedule, 
   }
 }
 
-/** Parameters with a peak learning rate of their own have it as a `rate`, a multiple of the run's peak. */
+/** Converts each parameter's own peak learning rate, if it has one, to a `rate`: a multiple of the run's peak. */
 export function relativeRates(parameters: readonly Parameter[], { peak }: Pick<Schedule, "peak">): Parameter[] {
   return parameters.map(({ learningRate: own, ...parameter }) =>
     own === undefined ? parameter : { ...parameter, rate: own / peak },

@@ -2,7 +2,7 @@ import type { Method } from "../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
-import type { PageStore } from "../loop/paged-update.ts";
+import type { PageStore } from "../loop/update.ts";
 import type { ResultFolder } from "./result.ts";
 
 /** What a run is a function of: the same job on the same machine and thread count ends with the same bytes. */

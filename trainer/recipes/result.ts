@@ -1,6 +1,6 @@
-import type { ArtefactKind } from "../../shared/api/artefacts.ts";
-import { type Provenance, writeDeltaFolder } from "../../shared/delta/delta-folder.ts";
+import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { type Provenance, writeDeltaFolder } from "../../shared/package/delta-folder.ts";
 import { publishMethods } from "../../shared/peft/combine.ts";
 import type { PublishOptions } from "../../shared/peft/method.ts";
 import type { PeftChoice } from "../../shared/peft/presets.ts";

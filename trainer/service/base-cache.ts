@@ -8,16 +8,16 @@ import { DiskFile } from "./disk-file.ts";
 export type Download = (ref: BlobRef, signal: AbortSignal) => Promise<Uint8Array>;
 
 export interface LoadedBase {
-  /** By name. */
+  /** By file name. */
   readonly files: ReadonlyMap<string, ByteSource>;
-  /** The files can be read no more. */
+  /** Closes the files; they cannot be read afterwards. */
   close(): void;
 }
 
 /**
- * The files of a base model. Each is kept under its digest in `folder`, since the next job mostly has the same base, and
- * read from there; datasets and results are a tenant's own and never stay here. A file is believed only after its digest
- * was checked, on every load. One that cannot be kept is held in memory.
+ * Loads the files of a base model. Each is cached in `folder` under its digest, because the next job usually has the same base,
+ * and read from there. Datasets and results belong to tenants and are never cached. A cached file's digest is checked on every
+ * load. A file that cannot be cached stays in memory.
  */
 export async function loadBase(
   folder: string,
@@ -33,7 +33,7 @@ export async function loadBase(
   try {
     for (const ref of files) {
       const path = join(folder, ref.sha256);
-      const file = (await openKept(path, ref)) ?? (await fetchAndKeep(path, () => download(ref, signal)));
+      const file = (await openCached(path, ref)) ?? (await fetchAndCache(path, () => download(ref, signal)));
       if (file instanceof DiskFile) open.push(file);
       loaded.set(ref.name, file);
     }
@@ -44,12 +44,12 @@ export async function loadBase(
   return { files: loaded, close };
 }
 
-async function openKept(path: string, { bytes, sha256 }: BlobRef): Promise<DiskFile | undefined> {
+async function openCached(path: string, { bytes, sha256 }: BlobRef): Promise<DiskFile | undefined> {
   let file: DiskFile;
   try {
     file = new DiskFile(path);
   } catch {
-    // Not there, or not readable: the server has it.
+    // Missing or unreadable: download it.
     return undefined;
   }
   if (file.byteLength === bytes && (await file.digest()) === sha256) return file;
@@ -57,13 +57,13 @@ async function openKept(path: string, { bytes, sha256 }: BlobRef): Promise<DiskF
   return undefined;
 }
 
-async function fetchAndKeep(path: string, download: () => Promise<Uint8Array>): Promise<DiskFile | Uint8Array> {
+async function fetchAndCache(path: string, download: () => Promise<Uint8Array>): Promise<DiskFile | Uint8Array> {
   const bytes = await download();
-  return (await keep(path, bytes)) ? new DiskFile(path) : bytes;
+  return (await writeCached(path, bytes)) ? new DiskFile(path) : bytes;
 }
 
-/** Written beside and renamed, so that a kill in between leaves no half file under the digest's name. */
-async function keep(path: string, bytes: Uint8Array): Promise<boolean> {
+/** Writes to a temporary file and renames it, so that a crash never leaves a partial file under the digest's name. */
+async function writeCached(path: string, bytes: Uint8Array): Promise<boolean> {
   const part = `${path}.${randomBytes(6).toString("hex")}.part`;
   try {
     await mkdir(join(path, ".."), { recursive: true });
@@ -71,7 +71,7 @@ async function keep(path: string, bytes: Uint8Array): Promise<boolean> {
     await rename(part, path);
     return true;
   } catch {
-    // A full or read-only disk costs a download the next time, not this job.
+    // A full or read-only disk costs another download next time; it must not fail this job.
     await rm(part, { force: true }).catch(() => undefined);
     return false;
   }

@@ -1,18 +1,18 @@
-/** Between two resume states where the job does not count in steps. */
+/** Time between resume states if the job does not set a number of steps. */
 const INTERVAL_MS = 10_000;
-/** Storing resume states takes at most this share of the time. */
+/** The largest share of the time spent saving resume states. */
 const SHARE = 0.05;
 
-/** Decides after which steps a run's state is stored. */
+/** Decides after which steps to save a run's state. */
 export interface CheckpointPolicy {
   due(step: number): boolean;
-  /** Runs `store` and takes its length into account. */
+  /** Runs `store` and measures how long it takes. */
   timed(store: () => Promise<void>): Promise<void>;
 }
 
 /**
- * Every `everySteps` steps where that is set; else by time, further apart where a state takes long to store. When states
- * are stored has no influence on the result.
+ * Saves every `everySteps` steps if that is set; otherwise by time, less often if saving takes long. The timing of saves does
+ * not affect the result.
  *
  * @param now milliseconds
  */

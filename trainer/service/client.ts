@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { ArtefactKind } from "../../shared/api/artefacts.ts";
+import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
 import {
   Acknowledged,
   ArtefactReply,
@@ -23,17 +23,17 @@ import { sha256Hex } from "../../shared/formats/digest.ts";
 import type { HttpRequest, Send } from "./http.ts";
 
 const ROOT = "/v1/trainer";
-/** Bytes of a reply that is no blob; a lease names every file of its base. */
+/** Maximum bytes of a JSON reply; a lease lists every file of its base. */
 const MAX_REPLY = 4 << 20;
 const QUICK_MS = 10_000;
-/** The slowest link that a blob is still expected through, in bytes per millisecond. */
+/** The slowest transfer rate to allow for, in bytes per millisecond. */
 const SLOWEST = 256;
-/** How long a call that carries the job's work is tried again. */
+/** How long to retry a call that carries the job's work. */
 const PERSIST_MS = 60_000;
-/** A result is hours of work: it is worth a longer outage. */
+/** A result may be hours of work, so it is worth waiting out a longer outage. */
 const PERSIST_RESULT_MS = 300_000;
 
-/** Asks for work. Gives undefined where there is none. One try: the caller asks again anyway. */
+/** Asks for work. Returns undefined if there is none. Does not retry, because the caller asks again anyway. */
 export async function requestLease(send: Send, request: LeaseRequest, signal: AbortSignal): Promise<Lease | undefined> {
   const reply = await send({
     method: "POST",
@@ -48,17 +48,17 @@ export async function requestLease(send: Send, request: LeaseRequest, signal: Ab
   return reply.status === 204 ? undefined : parseReply(Lease, reply.bytes);
 }
 
-/** The calls about one leased job; each carries the lease's tenant and fence. Errors are those of `Send`. */
+/** The calls for one leased job; each carries the lease's tenant and fence. Throws what `Send` throws. */
 export interface JobClient {
-  /** One try: the next beat comes anyway. */
+  /** Not retried: the next heartbeat follows anyway. */
   heartbeat(report: Heartbeat): Promise<HeartbeatReply>;
   events(batch: EventBatch): Promise<void>;
-  /** The bytes of a blob. Throws `corrupt_blob` when they are not those that the lease announced, tried three times. */
+  /** The bytes of a blob. Throws `corrupt_blob` if three downloads do not match the digest in the lease. */
   download(ref: BlobRef, signal: AbortSignal): Promise<Uint8Array>;
   saveCheckpoint(step: number, state: Uint8Array): Promise<void>;
   uploadFile(folder: { kind: ArtefactKind; digest: string }, file: UploadedFile): Promise<void>;
   publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
-  /** Gives the name that the result answers to. */
+  /** Returns the name of the published model. */
   complete(completion: Completion): Promise<string>;
   fail(failure: Failure): Promise<void>;
   release(release: Release): Promise<void>;
@@ -125,7 +125,7 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
       if (attempt === 3) {
         throw new TrimtabError(
           "corrupt_blob",
-          `The stored bytes of ${ref.name} are not those that were uploaded. Upload it again and start a new job.`,
+          `The stored file ${ref.name} does not match what was uploaded. Upload it again and start a new job.`,
           { data: { name: ref.name, expected: ref.sha256, bytes: bytes.byteLength } },
         );
       }
@@ -169,6 +169,6 @@ function parseReply<S extends z.ZodType>(schema: S, bytes: Uint8Array): z.output
   const issue = parsed.error.issues[0]!;
   throw new TrimtabError(
     "internal_error",
-    `the server's reply is not what this trainer understands: ${issue.path.join(".")}: ${issue.message}; run the same version of both`,
+    `unexpected reply from the server: ${issue.path.join(".")}: ${issue.message}; run the same version of server and trainer`,
   );
 }

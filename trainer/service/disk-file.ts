@@ -5,8 +5,8 @@ import type { ByteSource } from "../../shared/formats/safetensors.ts";
 const CHUNK = 1 << 22;
 
 /**
- * A file that stays on its disk and is read in the parts that are asked for: a base's weights may be larger than what is
- * trained with. It stays open, so that the same bytes are read even where another file takes its name.
+ * A file on disk, read in parts on demand: a base's weights may be larger than what training keeps in memory. It stays open, so
+ * that the same bytes are read even if another file takes over its name.
  */
 export class DiskFile implements ByteSource {
   readonly byteLength: number;
@@ -18,7 +18,7 @@ export class DiskFile implements ByteSource {
     this.byteLength = fstatSync(this.#descriptor).size;
   }
 
-  /** A copy; shorter where the file ends before. */
+  /** A copy of the bytes; shorter if the file ends before `end`. */
   subarray(start: number, end: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(0, Math.min(end, this.byteLength) - start));
     let done = 0;
@@ -30,7 +30,7 @@ export class DiskFile implements ByteSource {
     return bytes;
   }
 
-  /** SHA-256 of the bytes, hexadecimal. Timers and sockets get their turn meanwhile. */
+  /** SHA-256 of the bytes, in hexadecimal. Yields to the event loop between chunks. */
   async digest(): Promise<string> {
     const hash = createHash("sha256");
     for (let at = 0; at < this.byteLength; at += CHUNK) {

@@ -2,15 +2,15 @@ import type { TrainerEvent } from "../../shared/api/trainer.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { JobClient } from "./client.ts";
 
-/** Fewer than a batch may have, so that even the longest messages stay within the limit of a JSON body. */
+/** Below the API's limit, so that a batch of the longest messages still fits in a JSON body. */
 const BATCH = 200;
 
 export type JobEvent = Omit<TrainerEvent, "seq">;
 
-/** Collects a lease's events and sends them in order, in batches. */
+/** Collects a lease's events and sends them in order in batches. */
 export interface EventLog {
   add(event: JobEvent): void;
-  /** Sends what has been collected. Throws what the client throws; the events then stay for the next flush. */
+  /** Sends the collected events. Throws what the client throws, and keeps the events for the next flush. */
   flush(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export function createEventLog(client: Pick<JobClient, "events">): EventLog {
       waiting.push({ ...event, seq: seq++, message: event.message.slice(0, LIMITS.eventMessage) });
     },
     flush() {
-      // One batch at a time: a flush during another one waits for it, whatever became of it.
+      // One flush at a time: a second one waits for the first, even if that fails.
       sending = sending.catch(() => undefined).then(send);
       return sending;
     },

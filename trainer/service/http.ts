@@ -2,12 +2,12 @@ import { ErrorResponse } from "../../shared/api/errors.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
 
-/** Effects of the client, passed in so that tests need neither a network nor patience. */
+/** Side effects of the client, passed in so that tests need no network and no waiting. */
 export interface HttpEffects {
   readonly fetch: typeof fetch;
-  /** Waits; ends early, without throwing, when the signal aborts. */
+  /** Waits; resolves early, without throwing, if the signal aborts. */
   readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
-  /** A number in [0, 1), for spreading retries. */
+  /** A number in [0, 1), for jitter. */
   readonly random: () => number;
   /** Milliseconds. */
   readonly now: () => number;
@@ -15,15 +15,15 @@ export interface HttpEffects {
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT";
-  /** Relative to the server's root, with its leading slash. */
+  /** Absolute path, with its leading slash. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** For one try, its body included. */
+  /** For one attempt, including the body. */
   readonly timeoutMs: number;
-  /** How long failures that may pass are tried again; 0: one try. */
+  /** How long to retry transient failures; 0 means a single attempt. */
   readonly retryForMs: number;
-  /** A longer reply is refused. */
+  /** A longer reply is rejected. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
 }
@@ -40,11 +40,11 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Requests to one server. The address comes from the settings alone, redirects are not followed, every try has a time
- * limit, and what may pass (no connection, a time-out, 408, 429, 5xx) is tried again with growing, jittered pauses.
+ * Sends requests to one server. The address comes only from the settings and redirects are not followed. Every attempt has a
+ * time limit, and transient failures (no connection, a timeout, 408, 429, 5xx) are retried with exponential backoff and jitter.
  *
- * `send` throws the server's own error for a 4xx, `capacity_exceeded` where the server stays out of reach, and the
- * reason of `signal` once that aborts.
+ * `send` throws the server's own error for a 4xx, `capacity_exceeded` if the server stays unreachable, and `signal`'s reason if
+ * that aborts.
  */
 export function createSend(server: URL, token: string, effects: HttpEffects): Send {
   return async (request) => {
@@ -54,16 +54,16 @@ export function createSend(server: URL, token: string, effects: HttpEffects): Se
       request.signal?.throwIfAborted();
       if (!("error" in outcome)) return outcome;
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + effects.random() / 2);
-      if (!outcome.mayPass || effects.now() + pause > deadline) throw outcome.error;
+      if (!outcome.isTransient || effects.now() + pause > deadline) throw outcome.error;
       await effects.sleep(pause, request.signal);
       request.signal?.throwIfAborted();
     }
   };
 }
 
-interface Setback {
+interface FailedAttempt {
   readonly error: TrimtabError;
-  readonly mayPass: boolean;
+  readonly isTransient: boolean;
 }
 
 async function tryOnce(
@@ -71,12 +71,12 @@ async function tryOnce(
   token: string,
   fetch: HttpEffects["fetch"],
   request: HttpRequest,
-): Promise<HttpReply | Setback> {
+): Promise<HttpReply | FailedAttempt> {
   const what = `${request.method} ${request.path}`;
   const target = new URL(request.path, server);
   if (target.origin !== server.origin) {
-    const error = new TrimtabError("permission_denied", `${what} was not sent: it leads away from ${server.origin}`);
-    return { error, mayPass: false };
+    const error = new TrimtabError("permission_denied", `${what} was not sent: it points outside ${server.origin}`);
+    return { error, isTransient: false };
   }
   const timeout = AbortSignal.timeout(request.timeoutMs);
   try {
@@ -89,30 +89,27 @@ async function tryOnce(
     });
     const bytes = await readBody(response, response.ok ? request.maxBytes : MAX_ERROR_BYTES);
     if (response.ok) return { status: response.status, bytes };
-    return { error: errorOf(what, response.status, bytes), mayPass: mayPass(response.status) };
+    return { error: errorOf(what, response.status, bytes), isTransient: isTransient(response.status) };
   } catch (error) {
-    if (error instanceof TrimtabError) return { error, mayPass: false };
+    if (error instanceof TrimtabError) return { error, isTransient: false };
     const reason = timeout.aborted ? `no answer within ${request.timeoutMs} ms` : reasonOf(error);
     return {
       error: new TrimtabError("capacity_exceeded", `${what} failed: ${reason}`, { cause: error }),
-      mayPass: true,
+      isTransient: true,
     };
   }
 }
 
-const mayPass = (status: number) => status === 408 || status === 429 || status >= 500;
+const isTransient = (status: number) => status === 408 || status === 429 || status >= 500;
 
-/** The server's own error where the reply holds one. */
+/** The server's own error if the reply contains one. */
 function errorOf(what: string, status: number, bytes: Uint8Array): TrimtabError {
   if (status >= 300 && status < 400) {
-    return new TrimtabError(
-      "permission_denied",
-      `${what} was answered with a redirect (${status}), which is not followed`,
-    );
+    return new TrimtabError("permission_denied", `${what} returned a redirect (${status}), which is not followed`);
   }
   const parsed = ErrorResponse.safeParse(parseJson(new TextDecoder().decode(bytes)));
   if (!parsed.success) {
-    return new TrimtabError(mayPass(status) ? "capacity_exceeded" : "internal_error", `${what} was answered ${status}`);
+    return new TrimtabError(isTransient(status) ? "capacity_exceeded" : "internal_error", `${what} returned ${status}`);
   }
   const { code, message, param } = parsed.data.error;
   return new TrimtabError(code, message, { data: { status }, ...(param === null ? {} : { param }) });
@@ -126,21 +123,21 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Reads at most `maxBytes`; a longer body is cut off and refused. */
+/** Reads the body. Throws `payload_too_large` as soon as it exceeds `maxBytes`. */
 async function readBody(response: Response, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.byteLength;
     if (length > maxBytes) {
-      throw new TrimtabError("payload_too_large", `the server's reply has more than the ${maxBytes} bytes expected`);
+      throw new TrimtabError("payload_too_large", `the server's reply is longer than the expected ${maxBytes} bytes`);
     }
     chunks.push(chunk);
   }
   return joinBytes(chunks);
 }
 
-/** Node's fetch says "fetch failed" and hides why in its cause. */
+/** Node's fetch only says "fetch failed"; the reason is in its cause. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${messageOf(cause)}`;

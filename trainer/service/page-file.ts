@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { PageStore } from "../loop/paged-update.ts";
+import type { PageStore } from "../loop/update.ts";
 
 const WIDTH = Float32Array.BYTES_PER_ELEMENT;
 
 /**
- * A page store in a file that has no name any more once it is open, so that nothing is left of it however the process
- * ends. Throws what `node:fs` throws.
+ * A page store in a file that is unlinked as soon as it is open, so that nothing remains however the process ends. Throws what
+ * `node:fs` throws.
  */
 export class PageFile implements PageStore {
   readonly #descriptor: number;
@@ -24,7 +24,7 @@ export class PageFile implements PageStore {
     let done = 0;
     while (done < bytes.length) {
       const read = readSync(this.#descriptor, bytes, done, bytes.length - done, WIDTH * start + done);
-      // Past the end nothing was written yet.
+      // Nothing has been written past the end yet.
       if (read === 0) break;
       done += read;
     }

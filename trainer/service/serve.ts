@@ -8,25 +8,25 @@ import { type LeaseContext, runLease } from "./run-lease.ts";
 export interface ServeOptions extends Omit<LeaseContext, "client" | "now"> {
   readonly send: Send;
   readonly effects: Pick<HttpEffects, "sleep" | "random" | "now">;
-  /** The process's own name. */
+  /** This process's name. */
   readonly trainer: string;
   readonly executors: readonly ExecutorName[];
 }
 
-/** While there is nothing to do, and while the server cannot be reached. */
+/** The longest pauses while there is nothing to do, and while the server is unreachable. */
 const LONGEST_IDLE_MS = 1_000;
 const LONGEST_OUTAGE_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 
 /**
- * Leases jobs and runs them, one after the other, until `shutdown` aborts; the job of that moment stores its state and is
- * handed back first. Never throws: what goes wrong is logged, and the server asked again later.
+ * Leases jobs and runs them one at a time until `shutdown` aborts; the running job then saves its state and is released. Never
+ * throws: errors are logged, and the server is asked again later.
  */
 export async function serve(options: ServeOptions): Promise<void> {
   const { effects, shutdown, log } = options;
-  let setbacks = 0;
+  let failures = 0;
   let idle = 0;
-  let said: string | undefined;
+  let lastError: string | undefined;
   const pause = async (attempt: number, longest: number) => {
     const length = Math.min(longest, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 20));
     await effects.sleep(length * (0.5 + effects.random() / 2), shutdown);
@@ -36,15 +36,15 @@ export async function serve(options: ServeOptions): Promise<void> {
     try {
       const request = { trainer: options.trainer, executors: [...options.executors] };
       lease = await requestLease(options.send, request, shutdown);
-      setbacks = 0;
-      if (said !== undefined) log("the server answers again");
-      said = undefined;
+      failures = 0;
+      if (lastError !== undefined) log("the server is back");
+      lastError = undefined;
     } catch (error) {
       if (shutdown.aborted) break;
       const line = `no lease: ${error instanceof TrimtabError ? `${error.code}: ` : ""}${messageOf(error)}`;
-      if (line !== said) log(line);
-      said = line;
-      await pause(setbacks++, LONGEST_OUTAGE_MS);
+      if (line !== lastError) log(line);
+      lastError = line;
+      await pause(failures++, LONGEST_OUTAGE_MS);
       continue;
     }
     if (lease === undefined) {
@@ -55,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     log(`${lease.job}: leased (attempt ${lease.attempt}, from step ${lease.checkpoint?.step ?? 0})`);
     const client = createJobClient(options.send, lease);
     const outcome = await runLease(lease, { ...options, client, now: effects.now });
-    // Whatever dropped this job may drop the next one too.
-    if (outcome === "dropped") await pause(setbacks++, LONGEST_OUTAGE_MS);
+    // The cause may affect the next job too.
+    if (outcome === "dropped") await pause(failures++, LONGEST_OUTAGE_MS);
   }
 }

@@ -4,20 +4,20 @@ import { z } from "zod";
 import { Executor } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 
-/** How one trainer process runs. */
+/** Settings of one trainer process. */
 export interface ServiceSettings {
-  /** Where the Dispatcher answers; every address that the trainer calls has this origin. */
+  /** The server's address; the trainer calls no other origin. */
   readonly url: URL;
   readonly token: string;
-  /** The process's own name, new at every start. */
+  /** This process's name, new at every start. */
   readonly trainer: string;
-  /** What runs a job that does not choose. */
+  /** The executor for jobs that do not choose one. */
   readonly executor: Executor;
-  /** Which backend the TensorFlow executor must use; its own choice when undefined. */
+  /** The tfjs backend that the TensorFlow executor must use; undefined lets it choose. */
   readonly tfjsBackend: string | undefined;
-  /** Threads inside one op. The last bits of a result depend on it. */
+  /** Threads within one op. The last bits of a result depend on it. */
   readonly threads: number;
-  /** The folder that base files are kept in between jobs. */
+  /** The folder that caches base files between jobs. */
   readonly stateFolder: string;
 }
 
@@ -39,7 +39,7 @@ const environment = z.object({
 
 /** Reads the settings from environment variables. Throws `invalid_request` with the variable as `param`. */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): ServiceSettings {
-  // An empty variable is one that was not set.
+  // Treat empty variables as unset.
   const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;

@@ -7,7 +7,7 @@ import { createSend, type HttpEffects } from "./http.ts";
 import { serve } from "./serve.ts";
 import type { ServiceSettings } from "./settings.ts";
 
-/** Runs the service on the real network and clock until `shutdown` aborts. */
+/** Runs the trainer with the real network and clock until `shutdown` aborts. */
 export async function startService(
   settings: ServiceSettings,
   log: (line: string) => void,
@@ -19,15 +19,15 @@ export async function startService(
     random: Math.random,
     now: Date.now,
   };
-  const made = new Map<ExecutorName, Promise<Executor>>();
+  const executors = new Map<ExecutorName, Promise<Executor>>();
   const executor = (name: ExecutorName | null): Promise<Executor> => {
-    const wanted = name ?? settings.executor;
-    const known = made.get(wanted);
-    if (known !== undefined) return known;
-    const created = createExecutor(wanted, { threads: settings.threads, tfjsBackend: settings.tfjsBackend });
-    made.set(wanted, created);
-    // What is missing may be installed before the next job asks.
-    created.catch(() => made.delete(wanted));
+    const chosen = name ?? settings.executor;
+    const existing = executors.get(chosen);
+    if (existing !== undefined) return existing;
+    const created = createExecutor(chosen, { threads: settings.threads, tfjsBackend: settings.tfjsBackend });
+    executors.set(chosen, created);
+    // A missing package may be installed before the next job asks.
+    created.catch(() => executors.delete(chosen));
     return created;
   };
   log(`trainer ${settings.trainer}: ${settings.url.origin}, ${settings.executor}, ${settings.threads} threads`);
@@ -42,5 +42,5 @@ export async function startService(
     shutdown,
     log,
   });
-  log(`trainer ${settings.trainer}: ended`);
+  log(`trainer ${settings.trainer}: stopped`);
 }

@@ -1,197 +1,46 @@
-/**
- * The job queue: a row per job that a trainer may work on. Delivery is at least once; that a job is published once is
- * the tenant's affair, which knows the newest fence.
- */
-
 import type { JobStatus } from "../../../shared/api/jobs.ts";
-import type { Executor } from "../../../shared/api/methods.ts";
-import { LIMITS } from "../../../shared/limits.ts";
-import type { Database } from "../database.ts";
+import type { Hold } from "../hold.ts";
+import { objectModule } from "../module.ts";
+import {
+  enqueue,
+  extendLease,
+  noteProgress,
+  type QueueCounts,
+  type QueuedJob,
+  queueCounts,
+  releaseJob,
+  removeJob,
+} from "./queue-rows.ts";
 
-export interface QueuedJob {
-  readonly job: string;
-  readonly tenant: string;
-  readonly executor: Executor | null;
-}
+/** The queue as tenants see it. */
+export const queue = objectModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS queue (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, executor TEXT, state TEXT NOT NULL,
+      fence INTEGER NOT NULL DEFAULT 0, trainer TEXT, lease_seconds INTEGER NOT NULL DEFAULT 0, lease_until INTEGER,
+      attempts INTEGER NOT NULL DEFAULT 0)`,
+    "CREATE TABLE IF NOT EXISTS trainers (id TEXT PRIMARY KEY, executors TEXT NOT NULL, seen_at INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+  ],
+  open: ({ db, now, rearm }) => ({
+    calls: {
+      enqueue: (job: QueuedJob): void => enqueue(db, job),
 
-export interface QueueRow extends QueuedJob {
-  readonly state: "queued" | "leased";
-  readonly fence: number;
-  readonly trainer: string | null;
-  readonly lease_seconds: number;
-  /** Milliseconds; null while nobody holds the job. */
-  readonly lease_until: number | null;
-  /** Leases since the last new checkpoint. */
-  readonly attempts: number;
-}
+      /** Takes a job out; `ended` says how it ended, null that it may come back. */
+      withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
 
-/** A trainer that has not asked for this long is taken for gone. */
-const TRAINER_SEEN_MS = 2 * 60 * 1000;
+      progress: (hold: Hold): void => noteProgress(db, hold),
 
-/** Puts a job in the queue; one that is in it already stays where it is. */
-export function enqueue(db: Database, job: QueuedJob): void {
-  db.run(
-    "INSERT OR IGNORE INTO queue (job, tenant, executor, state) VALUES (?, ?, ?, 'queued')",
-    job.job,
-    job.tenant,
-    job.executor,
-  );
-}
+      release: (hold: Hold): void => releaseJob(db, hold),
 
-export interface Taker {
-  readonly trainer: string;
-  readonly executors: readonly Executor[];
-  readonly leaseSeconds: number;
-}
+      /** Extends a lease. Returns its seconds, null where somebody else has the job or it has left the queue. */
+      async extend(hold: Hold): Promise<number | null> {
+        const leaseSeconds = extendLease(db, hold, now());
+        await rearm();
+        return leaseSeconds ?? null;
+      },
 
-/**
- * Leases the oldest job that the trainer can run. A job whose executor no trainer of the last minutes offers goes to whoever
- * asks: it will fail with a message that says what to install, instead of waiting for ever.
- */
-export function takeJob(db: Database, taker: Taker, now: number): QueueRow | undefined {
-  db.run("DELETE FROM trainers WHERE seen_at < ?", now - TRAINER_SEEN_MS);
-  db.run(
-    "INSERT OR REPLACE INTO trainers (id, executors, seen_at) VALUES (?, ?, ?)",
-    taker.trainer,
-    JSON.stringify(taker.executors),
-    now,
-  );
-  const offered = new Set(
-    db
-      .all<{ executors: string }>("SELECT executors FROM trainers")
-      .flatMap(({ executors }) => JSON.parse(executors) as Executor[]),
-  );
-  const unoffered = (["onnxruntime", "tensorflow"] as const).filter((executor) => !offered.has(executor));
-  const runnable = [...taker.executors, ...unoffered];
-  const row = db.get<QueueRow>(
-    `SELECT * FROM queue WHERE state = 'queued'
-     AND (executor IS NULL OR executor IN (${runnable.map(() => "?").join(", ")})) ORDER BY n LIMIT 1`,
-    ...runnable,
-  );
-  if (row === undefined) return undefined;
-  const fence = nextFence(db);
-  db.run(
-    `UPDATE queue SET state = 'leased', fence = ?, trainer = ?, lease_seconds = ?, lease_until = ?, attempts = attempts + 1
-     WHERE job = ?`,
-    fence,
-    taker.trainer,
-    taker.leaseSeconds,
-    now + taker.leaseSeconds * 1000,
-    row.job,
-  );
-  return findQueued(db, row.job);
-}
-
-export function findQueued(db: Database, job: string): QueueRow | undefined {
-  return db.get<QueueRow>("SELECT * FROM queue WHERE job = ?", job);
-}
-
-/**
- * Prolongs a lease; a lapsed one that nobody else has taken is taken up again. Returns its seconds, undefined where the job is
- * not in the queue under this fence.
- */
-export function extendLease(db: Database, hold: { job: string; fence: number }, now: number): number | undefined {
-  const row = findQueued(db, hold.job);
-  if (row === undefined || row.fence !== hold.fence) return undefined;
-  db.run("UPDATE queue SET state = 'leased', lease_until = ? WHERE job = ?", now + row.lease_seconds * 1000, hold.job);
-  return row.lease_seconds;
-}
-
-/** A new checkpoint was stored: the job gets on, so its attempts count from the beginning. */
-export function noteProgress(db: Database, hold: { job: string; fence: number }): void {
-  db.run("UPDATE queue SET attempts = 1 WHERE job = ? AND fence = ?", hold.job, hold.fence);
-}
-
-/** Hands a job back before its lease has lapsed; that does not count as an attempt. */
-export function releaseJob(db: Database, hold: { job: string; fence: number }): void {
-  db.run(
-    "UPDATE queue SET state = 'queued', trainer = NULL, lease_until = NULL, attempts = max(0, attempts - 1) WHERE job = ? AND fence = ?",
-    hold.job,
-    hold.fence,
-  );
-}
-
-/**
- * Takes a job out of the queue for good; `ended` counts it once. With a `fence`, only while that is the job's newest: one that
- * was put in the queue anew, while somebody was asked about it, stays.
- */
-export function removeJob(db: Database, job: string, ended: JobStatus | null, fence?: number): void {
-  const removed = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", job, fence ?? null) > 0;
-  if (removed && ended !== null) count(db, `jobs_${ended}`);
-}
-
-/** Whether a lease is still as it was, and over: its trainer may have been heard of since. */
-export function isLapsed(db: Database, row: QueueRow, now: number): boolean {
-  const { state, fence, lease_until: until } = findQueued(db, row.job) ?? {};
-  return state === "leased" && fence === row.fence && (until ?? 0) <= now;
-}
-
-/** Leases that have lapsed. */
-export function lapsedLeases(db: Database, now: number): QueueRow[] {
-  return db.all<QueueRow>("SELECT * FROM queue WHERE state = 'leased' AND lease_until <= ? ORDER BY n LIMIT 100", now);
-}
-
-/** Whether a job has had all its leases without getting anywhere. */
-export function isExhausted(row: QueueRow): boolean {
-  return row.attempts >= LIMITS.leasesWithoutProgress;
-}
-
-/** Puts a job whose lease has lapsed back in its place in the queue. */
-export function requeue(db: Database, row: QueueRow): void {
-  db.run(
-    "UPDATE queue SET state = 'queued', trainer = NULL, lease_until = NULL WHERE job = ? AND fence = ? AND state = 'leased'",
-    row.job,
-    row.fence,
-  );
-}
-
-/** Has a lapsed lease looked at again later: its end could not be told to the tenant. */
-export function postponeLapse(db: Database, row: QueueRow, until: number): void {
-  db.run(
-    "UPDATE queue SET lease_until = ? WHERE job = ? AND fence = ? AND state = 'leased'",
-    until,
-    row.job,
-    row.fence,
-  );
-}
-
-/** When the next lease lapses, in milliseconds; null: none is out. */
-export function nextLapse(db: Database): number | null {
-  return db.get<{ at: number | null }>("SELECT min(lease_until) AS at FROM queue WHERE state = 'leased'")?.at ?? null;
-}
-
-export interface QueueCounts {
-  readonly queued: number;
-  readonly leased: number;
-  readonly trainers: number;
-  /** Jobs that ended, by status, since the beginning. */
-  readonly ended: Readonly<Record<string, number>>;
-}
-
-export function queueCounts(db: Database, now: number): QueueCounts {
-  const states = db.all<{ state: string; count: number }>("SELECT state, count(*) AS count FROM queue GROUP BY state");
-  const of = (state: string) => states.find((row) => row.state === state)?.count ?? 0;
-  const trainers = db.get<{ count: number }>(
-    "SELECT count(*) AS count FROM trainers WHERE seen_at >= ?",
-    now - TRAINER_SEEN_MS,
-  );
-  const ended = db
-    .all<{ name: string; value: number }>("SELECT * FROM counters WHERE name LIKE 'jobs\\_%' ESCAPE '\\'")
-    .map(({ name, value }) => [name.slice("jobs_".length), value] as const);
-  return {
-    queued: of("queued"),
-    leased: of("leased"),
-    trainers: trainers?.count ?? 0,
-    ended: Object.fromEntries(ended),
-  };
-}
-
-/** Fences grow over all jobs and are stored before they are given out. */
-function nextFence(db: Database): number {
-  count(db, "fence");
-  return db.get<{ value: number }>("SELECT value FROM counters WHERE name = 'fence'")?.value ?? 1;
-}
-
-function count(db: Database, name: string): void {
-  db.run("INSERT INTO counters (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", name);
-}
+      counts: (): QueueCounts => queueCounts(db, now()),
+    },
+  }),
+});

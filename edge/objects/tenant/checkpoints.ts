@@ -1,101 +1,59 @@
 import type { Checkpoint } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
-import type { ResumeState } from "../../../shared/api/trainer.ts";
-import { TrimtabError } from "../../../shared/errors.ts";
-import { doomBlob, readyBlob } from "../blob-ledger.ts";
-import { type Database, seconds } from "../database.ts";
-import { pageOf } from "../page.ts";
+import type { ListOf, Page } from "../../../shared/api/lists.ts";
+import type { CheckpointReply } from "../../../shared/api/trainer.ts";
+import { dropReservation, reserveBlob } from "../blob-ledger.ts";
+import type { Hold } from "../hold.ts";
+import { keepResumeState, listCheckpoints } from "./checkpoint-rows.ts";
+import { tenantModule } from "./context.ts";
+import { requireHold } from "./holds.ts";
+import { attempt } from "./job-course.ts";
+import { requireJob } from "./job-rows.ts";
 
-export interface ResumeRow {
-  readonly job: string;
-  readonly step: number;
-  readonly blob: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+/** Published checkpoints, and the resume states that trainers go on from. */
+export const checkpoints = tenantModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS resume_states (
+      job TEXT PRIMARY KEY, step INTEGER NOT NULL, blob TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS checkpoints (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, job TEXT NOT NULL, step INTEGER NOT NULL, model TEXT NOT NULL,
+      metrics TEXT NOT NULL, created_at INTEGER NOT NULL, UNIQUE (job, step))`,
+  ],
+  open: (context) => {
+    const { db, now, rearm, newId, tenant } = context;
+    return {
+      calls: {
+        list(job: string, page: Page): ListOf<Checkpoint> {
+          requireJob(db, job);
+          return listCheckpoints(db, job, page);
+        },
 
-interface CheckpointRow {
-  readonly id: string;
-  readonly job: string;
-  readonly step: number;
-  readonly model: string;
-  readonly metrics: string;
-  readonly created_at: number;
-}
+        /** Records that a resume state is about to be stored. Returns the key for its bytes. */
+        async beginResumeState(hold: Hold, step: number): Promise<string> {
+          requireHold(db, hold);
+          const place = `tenants/${tenant().id}/jobs/${hold.job}/resume`;
+          const key = `${place}/${step}-${hold.fence}-${newId("checkpoint")}`;
+          reserveBlob(db, key, now());
+          await rearm();
+          return key;
+        },
 
-/**
- * Makes bytes that are stored the state that the next trainer goes on from; the state before it is doomed.
- *
- * @throws TrimtabError conflict for a step before the one that is kept.
- */
-export function keepResumeState(db: Database, state: ResumeRow, now: number): void {
-  const before = db.get<ResumeRow>("SELECT * FROM resume_states WHERE job = ?", state.job);
-  if (before !== undefined && before.step > state.step) {
-    throw new TrimtabError(
-      "conflict",
-      `The job has a checkpoint of step ${before.step}; step ${state.step} is behind it.`,
-    );
-  }
-  if (before !== undefined && before.blob !== state.blob) doomBlob(db, before.blob, now);
-  readyBlob(db, state.blob, now);
-  db.run(
-    "INSERT OR REPLACE INTO resume_states (job, step, blob, bytes, sha256) VALUES (?, ?, ?, ?, ?)",
-    state.job,
-    state.step,
-    state.blob,
-    state.bytes,
-    state.sha256,
-  );
-}
+        /** Makes stored bytes the state to go on from. */
+        async keepResumeState(hold: Hold, state: CheckpointReply & { key: string }): Promise<CheckpointReply> {
+          const { step, bytes, sha256, key } = state;
+          db.transaction(() => {
+            requireHold(db, hold);
+            keepResumeState(db, { job: hold.job, step, blob: key, bytes, sha256 }, now());
+          });
+          await Promise.all([rearm(), attempt("note progress", context.dispatcher.queue.progress(hold))]);
+          return { step, bytes, sha256 };
+        },
 
-export function dropResumeState(db: Database, job: string, now: number): void {
-  const row = db.get<ResumeRow>("SELECT * FROM resume_states WHERE job = ?", job);
-  if (row === undefined) return;
-  doomBlob(db, row.blob, now);
-  db.run("DELETE FROM resume_states WHERE job = ?", job);
-}
-
-export function resumeRow(db: Database, job: string): ResumeRow | undefined {
-  return db.get<ResumeRow>("SELECT * FROM resume_states WHERE job = ?", job);
-}
-
-export function resumeStateOf(db: Database, job: string, root: string): ResumeState | null {
-  const row = resumeRow(db, job);
-  if (row === undefined) return null;
-  const { step, bytes, sha256 } = row;
-  return { name: `step-${step}`, step, bytes, sha256, path: `${root}/checkpoints/${step}` };
-}
-
-/** Records a published checkpoint; one of the same step that is there already stays. */
-export function addCheckpoint(
-  db: Database,
-  checkpoint: { id: string; job: string; step: number; model: string; metrics: Readonly<Record<string, number>> },
-  now: number,
-): void {
-  db.run(
-    "INSERT OR IGNORE INTO checkpoints (id, job, step, model, metrics, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-    checkpoint.id,
-    checkpoint.job,
-    checkpoint.step,
-    checkpoint.model,
-    JSON.stringify(checkpoint.metrics),
-    seconds(now),
-  );
-}
-
-export function listCheckpoints(db: Database, job: string, page: Page): ListOf<Checkpoint> {
-  const rows = pageOf<CheckpointRow>(db, { table: "checkpoints", where: "job = ?", values: [job] }, page);
-  return listOf(rows.map(checkpointOf), page.limit);
-}
-
-function checkpointOf(row: CheckpointRow): Checkpoint {
-  return {
-    object: "fine_tuning.job.checkpoint",
-    id: row.id,
-    created_at: row.created_at,
-    step_number: row.step,
-    fine_tuned_model_checkpoint: row.model,
-    fine_tuning_job_id: row.job,
-    metrics: JSON.parse(row.metrics) as Record<string, number>,
-  };
-}
+        /** Gives up a resume state whose bytes did not arrive. */
+        async dropResumeState(key: string): Promise<void> {
+          dropReservation(db, key, now());
+          await rearm();
+        },
+      },
+    };
+  },
+});

@@ -2,7 +2,11 @@ import type { JobEvent } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { EventBatchReply, TrainerEvent } from "../../../shared/api/trainer.ts";
 import { type Database, seconds } from "../database.ts";
+import type { Hold } from "../hold.ts";
 import { pageOf } from "../page.ts";
+import { tenantModule } from "./context.ts";
+import { requireHold } from "./holds.ts";
+import { isTerminal, requireJob } from "./job-rows.ts";
 
 interface EventRow {
   readonly n: number;
@@ -89,3 +93,45 @@ function eventOf(row: EventRow): JobEvent {
     data: row.data === null ? null : (JSON.parse(row.data) as Record<string, unknown>),
   };
 }
+
+/** What has happened to the tenant's jobs. */
+export const events = tenantModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS events (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, job TEXT NOT NULL, fence INTEGER, seq INTEGER, step INTEGER,
+      created_at INTEGER NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, type TEXT NOT NULL, data TEXT,
+      UNIQUE (job, fence, seq))`,
+    "CREATE INDEX IF NOT EXISTS events_of_job ON events (job, n)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS metrics_of_step ON events (job, step) WHERE type = 'metrics' AND step IS NOT NULL",
+  ],
+  open: ({ db, now, newId, signals }) => ({
+    calls: {
+      list(job: string, page: Page): ListOf<JobEvent> {
+        requireJob(db, job);
+        return listEvents(db, job, page);
+      },
+
+      /** The events after a cursor; waits up to `waitMs` for the first one. `ended`: no more will come. */
+      async follow(job: string, cursor: number, waitMs: number): Promise<EventStretch & { ended: boolean }> {
+        let stretch = eventsAfter(db, job, cursor);
+        if (stretch.events.length === 0 && !isTerminal(requireJob(db, job).status)) {
+          await signals.next(job, waitMs);
+          stretch = eventsAfter(db, job, cursor);
+        }
+        const ended = isTerminal(requireJob(db, job).status) && stretch.events.length === 0;
+        return { ...stretch, ended };
+      },
+
+      /** Stores what a trainer reports about the job that it holds. */
+      add(hold: Hold, reported: readonly TrainerEvent[]): EventBatchReply {
+        const reply = db.transaction(() => {
+          requireHold(db, hold);
+          const named = reported.map((event) => ({ ...event, id: newId("event") }));
+          return addTrainerEvents(db, { ...hold, events: named }, now());
+        });
+        signals.wake(hold.job);
+        return reply;
+      },
+    },
+  }),
+});

@@ -3,7 +3,10 @@ import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/ap
 import { TrimtabError } from "../../../shared/errors.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
+import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
+import type { BlobSource } from "./blob-source.ts";
+import { tenantModule } from "./context.ts";
 
 export interface FileRow {
   readonly id: string;
@@ -19,7 +22,7 @@ export interface FileRow {
   readonly created_at: number;
 }
 
-/** What became known about a dataset while it streamed in. */
+/** What was learned about a dataset while it streamed in. */
 export interface FileFacts {
   readonly filename: string;
   readonly bytes: number;
@@ -86,19 +89,9 @@ export function listFiles(db: Database, page: Page & { order: "asc" | "desc" }):
   return listOf(rows.map(fileOf), page.limit);
 }
 
-/**
- * @throws TrimtabError conflict while a job that has not ended needs the file.
- */
+/** Deletes a file that nothing needs any more. */
 export function deleteFile(db: Database, id: string, now: number): Deleted {
   const row = requireFile(db, id, "file_id");
-  const user = db.get<{ id: string }>(
-    `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
-     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1)`,
-    id,
-  );
-  if (user !== undefined) {
-    throw new TrimtabError("conflict", `The job ${user.id} still needs this file. Cancel the job or wait for its end.`);
-  }
   db.run("UPDATE files SET state = 'deleted', filename = '', sha256 = '' WHERE id = ?", id);
   doomBlob(db, row.blob, now);
   return { id, object: "file", deleted: true };
@@ -117,3 +110,66 @@ export function fileOf(row: FileRow): FileObject {
     expires_at: null,
   };
 }
+
+/** An upload that may begin: the file's id and the key for its bytes. */
+export interface NewFile {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** The tenant's datasets. */
+export const files = tenantModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS files (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, blob TEXT NOT NULL,
+      filename TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, lines INTEGER NOT NULL,
+      trainable INTEGER NOT NULL, created_at INTEGER NOT NULL)`,
+  ],
+  open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
+    calls: {
+      /** Records an upload that is about to begin. */
+      async begin(): Promise<NewFile> {
+        const id = newId("file");
+        const key = `tenants/${tenant().id}/files/${id}.jsonl`;
+        db.transaction(() => beginFile(db, { id, blob: key }, now()));
+        await rearm();
+        return { id, key };
+      },
+
+      finish: (id: string, facts: FileFacts, key: Idempotency | null): FileObject =>
+        db.transaction(() => {
+          const file = finishFile(db, id, facts, now());
+          settleCreation(db, key, file);
+          return file;
+        }),
+
+      /** Gives up an upload that failed. */
+      async drop(id: string): Promise<void> {
+        db.transaction(() => dropPendingFile(db, id, now()));
+        await rearm();
+      },
+
+      list: (page: Page & { order: "asc" | "desc" }): ListOf<FileObject> => listFiles(db, page),
+
+      get: (id: string): FileObject => fileOf(requireFile(db, id, "file_id")),
+
+      /** Where a file's bytes lie. */
+      source(id: string): BlobSource & { filename: string } {
+        const { blob, bytes, sha256, filename } = requireFile(db, id, "file_id");
+        return { key: blob, bytes, sha256, filename };
+      },
+
+      async delete(id: string): Promise<Deleted> {
+        const deleted = db.transaction(() => {
+          requireFile(db, id, "file_id");
+          requireFileUnused(id);
+          return deleteFile(db, id, now());
+        });
+        await rearm();
+        return deleted;
+      },
+    },
+    // It follows the blobs' sweep, which says when there is something to do.
+    duty: { run: () => sweepPendingFiles(db), next: () => null },
+  }),
+});

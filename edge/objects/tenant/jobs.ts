@@ -1,208 +1,132 @@
-import type { CreateJob, Job, JobStatus } from "../../../shared/api/jobs.ts";
-import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
-import type { Executor, Method } from "../../../shared/api/methods.ts";
-import type { Completion } from "../../../shared/api/trainer.ts";
+import type { CreateJob, Job } from "../../../shared/api/jobs.ts";
+import type { ListOf, Page } from "../../../shared/api/lists.ts";
+import type { Method } from "../../../shared/api/methods.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import type { StoredFolder } from "../../blobs/stored-folder.ts";
-import { type Database, seconds } from "../database.ts";
-import { pageOf } from "../page.ts";
-import { requireFile } from "./files.ts";
+import { type Idempotency, settleCreation } from "../idempotency.ts";
+import { tenantModule } from "./context.ts";
+import type { JobBase } from "./job-base.ts";
+import { end, handOver, queue, say, settled } from "./job-course.ts";
+import {
+  addJob,
+  isTerminal,
+  jobNeedingFile,
+  jobOf,
+  listJobs,
+  pauseJob,
+  requeueJob,
+  requireJob,
+  unqueuedJobs,
+  waitingJobs,
+} from "./job-rows.ts";
 
-/** The base model as it was when the job was made. */
-export type JobBase = StoredFolder & { readonly id: string };
+/**
+ * How often a waiting job is offered to the Dispatcher again. The Dispatcher has it already, unless a call was lost or overtaken
+ * on its way; offering it again keeps such a job from waiting for ever.
+ */
+const OFFER_AGAIN_MS = 60_000;
 
-/** What the job was asked to do; never changes. */
-export interface JobSpec {
-  readonly method: Method;
-  readonly executor: Executor | null;
-  readonly seed: number;
-  readonly suffix: string | null;
-  readonly metadata: Readonly<Record<string, string>> | null;
-  readonly training_file: string;
-  readonly validation_file: string | null;
-}
-
-export interface JobRow {
-  readonly id: string;
-  readonly status: JobStatus;
-  /** JSON of a `JobBase`. */
-  readonly base: string;
-  /** JSON of a `JobSpec`. */
-  readonly spec: string;
-  readonly created_at: number;
-  readonly finished_at: number | null;
-  /** The newest lease that was granted; 0 before the first. */
-  readonly fence: number;
-  /** 1 where the Dispatcher is known to have the job in its queue. */
-  readonly queued: 0 | 1;
-  /** How often the job was to be queued. */
-  readonly queueings: number;
-  readonly fine_tuned_model: string | null;
-  /** Digest of the published result. */
-  readonly result: string | null;
-  readonly trained_tokens: number | null;
-  readonly estimated_finish: number | null;
-  readonly hyperparameters: string | null;
-  readonly error: string | null;
-}
-
-export interface NewJob {
-  readonly id: string;
+export interface JobRequest {
   readonly request: CreateJob;
+  /** The request's method, complete and checked against the base. */
   readonly method: Method;
-  readonly seed: number;
   readonly base: JobBase;
 }
 
-/**
- * Records a job; the caller hands it to the Dispatcher afterwards.
- *
- * @throws TrimtabError not_found for a file that the tenant does not have, invalid_dataset for one without a single token to train on.
- */
-export function addJob(db: Database, job: NewJob, now: number): JobRow {
-  const { request } = job;
-  const { trainable } = requireFile(db, request.training_file, "training_file");
-  if (trainable === 0) {
-    throw new TrimtabError(
-      "invalid_dataset",
-      "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
-      { param: "training_file" },
-    );
-  }
-  if (request.validation_file != null) requireFile(db, request.validation_file, "validation_file");
-  const spec: JobSpec = {
-    method: job.method,
-    executor: request.executor ?? null,
-    seed: job.seed,
-    suffix: request.suffix ?? null,
-    metadata: request.metadata ?? null,
-    training_file: request.training_file,
-    validation_file: request.validation_file ?? null,
-  };
-  db.run(
-    "INSERT INTO jobs (id, status, base, spec, created_at) VALUES (?, 'queued', ?, ?, ?)",
-    job.id,
-    JSON.stringify(job.base),
-    JSON.stringify(spec),
-    seconds(now),
-  );
-  return requireJob(db, job.id);
-}
+/** Jobs as their tenant sees them. */
+export const jobs = tenantModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS jobs (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, base TEXT NOT NULL, spec TEXT NOT NULL,
+      created_at INTEGER NOT NULL, finished_at INTEGER, fence INTEGER NOT NULL DEFAULT 0, queued INTEGER NOT NULL DEFAULT 0,
+      queueings INTEGER NOT NULL DEFAULT 0,
+      fine_tuned_model TEXT, result TEXT, trained_tokens INTEGER, estimated_finish INTEGER, hyperparameters TEXT, error TEXT)`,
+  ],
 
-/** A job of the tenant; none of a tenant that was never made. */
-export function findJob(db: Database, id: string): JobRow | undefined {
-  return db.has("jobs") ? db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id) : undefined;
-}
+  needsFile(db, file) {
+    const job = jobNeedingFile(db, file);
+    return job && `The job ${job} still needs this file. Cancel the job or wait for its end.`;
+  },
 
-export function requireJob(db: Database, id: string): JobRow {
-  const row = findJob(db, id);
-  if (row === undefined) {
-    throw new TrimtabError("not_found", `There is no fine-tuning job ${JSON.stringify(id)}.`, {
-      param: "fine_tuning_job_id",
-    });
-  }
-  return row;
-}
+  open(context) {
+    const { db, now } = context;
+    /** When all waiting jobs were last offered to the Dispatcher, in milliseconds. */
+    let offeredAt = 0;
 
-export function listJobs(db: Database, page: Page): ListOf<Job> {
-  return listOf(
-    pageOf<JobRow>(db, { table: "jobs" }, page).map((row) => jobOf(db, row)),
-    page.limit,
-  );
-}
+    const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
+    const get = (id: string): Job => jobOf(db, requireJob(db, id));
 
-export function isTerminal(status: JobStatus): boolean {
-  return TERMINAL_STATUSES.includes(status);
-}
+    /** The job's status, which is a final one only where that is what was wanted. */
+    const requireUnended = (id: string, wanted: "cancelled" | "paused" | "resumed"): Job["status"] => {
+      const { status } = requireJob(db, id);
+      if (isTerminal(status) && status !== wanted) {
+        throw new TrimtabError("conflict", `The job ${id} has ended (${status}) and cannot be ${wanted}.`);
+      }
+      return status;
+    };
 
-/** Ends a job; the resume state is the caller's to drop. */
-export function endJob(db: Database, id: string, end: { status: JobStatus; error?: Job["error"] }, now: number): void {
-  db.run(
-    "UPDATE jobs SET status = ?, error = ?, finished_at = ?, estimated_finish = NULL WHERE id = ?",
-    end.status,
-    end.error == null ? null : JSON.stringify(end.error),
-    seconds(now),
-    id,
-  );
-}
+    return {
+      calls: {
+        async create(job: JobRequest, key: Idempotency | null): Promise<Job> {
+          const id = context.newId("job");
+          const created = db.transaction(() => {
+            const row = addJob(db, { ...job, id, seed: job.request.seed ?? seed() }, now());
+            say(context, id, { level: "info", message: `Created fine-tuning job: ${id}` });
+            const shown = jobOf(db, row);
+            settleCreation(db, key, shown);
+            return shown;
+          });
+          await queue(context);
+          return created;
+        },
 
-/** Notes what came of a job; the caller publishes it and ends the job in the same transaction. */
-export function keepResult(db: Database, id: string, done: Completion & { model: string }): void {
-  db.run(
-    "UPDATE jobs SET fine_tuned_model = ?, result = ?, trained_tokens = ?, hyperparameters = ? WHERE id = ?",
-    done.model,
-    done.result.digest,
-    done.trained_tokens,
-    JSON.stringify(done.hyperparameters ?? {}),
-    id,
-  );
-}
+        get,
 
-/** Puts a job that waits or runs aside; its fence stays valid for the checkpoint that its trainer may still store. */
-export function pauseJob(db: Database, id: string): void {
-  db.run("UPDATE jobs SET status = 'paused', estimated_finish = NULL WHERE id = ?", id);
-}
+        list: (page: Page): ListOf<Job> => listJobs(db, page),
 
-/** Has a job handed to the Dispatcher. */
-export function requeueJob(db: Database, id: string): void {
-  db.run("UPDATE jobs SET status = 'queued', queued = 0, queueings = queueings + 1 WHERE id = ?", id);
-}
+        /** Ends a job at once; its trainer is told at its next call. */
+        async cancel(id: string): Promise<Job> {
+          if (requireUnended(id, "cancelled") !== "cancelled") {
+            db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
+            await settled(context, id, "cancelled");
+          }
+          return get(id);
+        },
 
-/** Notes that the Dispatcher has a job, unless it was to be queued again meanwhile. */
-export function noteQueued(db: Database, row: JobRow): void {
-  db.run("UPDATE jobs SET queued = 1 WHERE id = ? AND queueings = ?", row.id, row.queueings);
-}
+        /** Stops a job at its next checkpoint; what it has learned is kept. */
+        async pause(id: string): Promise<Job> {
+          if (requireUnended(id, "paused") !== "paused") {
+            db.transaction(() => {
+              pauseJob(db, id);
+              say(context, id, { level: "info", message: "The job was paused" });
+            });
+            await settled(context, id, null);
+          }
+          return get(id);
+        },
 
-/** The job waits for a trainer again, in the Dispatcher's queue, where it has been all along. */
-export function awaitTrainer(db: Database, id: string): void {
-  db.run("UPDATE jobs SET status = 'queued', estimated_finish = NULL WHERE id = ?", id);
-}
+        async resume(id: string): Promise<Job> {
+          if (requireUnended(id, "resumed") === "paused") {
+            db.transaction(() => {
+              requeueJob(db, id);
+              say(context, id, { level: "info", message: "The job was resumed" });
+            });
+            await queue(context);
+          }
+          return get(id);
+        },
+      },
 
-/** Jobs that the Dispatcher has to be told about (again). */
-export function unqueuedJobs(db: Database): JobRow[] {
-  return db.all<JobRow>("SELECT * FROM jobs WHERE queued = 0 AND status = 'queued' ORDER BY n LIMIT 100");
-}
-
-/** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
-export function waitingJobs(db: Database): JobRow[] {
-  return db.all<JobRow>("SELECT * FROM jobs WHERE status = 'queued' ORDER BY n LIMIT 100");
-}
-
-export function specOf(row: JobRow): JobSpec {
-  return JSON.parse(row.spec) as JobSpec;
-}
-
-export function baseOf(row: JobRow): JobBase {
-  return JSON.parse(row.base) as JobBase;
-}
-
-export function jobOf(db: Database, row: JobRow): Job {
-  const spec = specOf(row);
-  const tenant = db.get<{ id: string }>("SELECT id FROM tenant")?.id ?? "";
-  const asked = spec.method.supervised.hyperparameters;
-  const resolved = row.hyperparameters === null ? {} : (JSON.parse(row.hyperparameters) as Job["hyperparameters"]);
-  return {
-    id: row.id,
-    object: "fine_tuning.job",
-    model: baseOf(row).id,
-    created_at: row.created_at,
-    finished_at: row.finished_at,
-    fine_tuned_model: row.fine_tuned_model,
-    organization_id: tenant,
-    result_files: [],
-    status: row.status,
-    training_file: spec.training_file,
-    validation_file: spec.validation_file,
-    hyperparameters: { ...asked, ...resolved } as Job["hyperparameters"],
-    method: spec.method,
-    executor: spec.executor,
-    trained_tokens: row.trained_tokens,
-    seed: spec.seed,
-    suffix: spec.suffix,
-    estimated_finish: row.estimated_finish,
-    integrations: [],
-    metadata: spec.metadata === null ? null : { ...spec.metadata },
-    error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
-  };
-}
+      duty: {
+        async run() {
+          const again = now() >= offeredAt + OFFER_AGAIN_MS;
+          await handOver(context, again ? waitingJobs(db) : unqueuedJobs(db));
+          if (again) offeredAt = now();
+        },
+        next() {
+          if (unqueuedJobs(db).length > 0) return 0;
+          return waitingJobs(db).length > 0 ? offeredAt + OFFER_AGAIN_MS : null;
+        },
+      },
+    };
+  },
+});

@@ -1,10 +1,12 @@
 import type { Key } from "../../../shared/api/admin.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
+import { claim, type Idempotency, settle } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
+import { tenantModule } from "./context.ts";
 
 interface KeyRow {
   readonly id: string;
@@ -14,17 +16,21 @@ interface KeyRow {
   readonly created_at: number;
 }
 
+export interface NewKey {
+  readonly id: string;
+  readonly name: string | null;
+  readonly hash: string;
+  /** The last characters of the secret, by which its owner knows it. */
+  readonly hint: string;
+}
+
 /** The hash under which a secret is kept. Secrets are 256 random bits, so a slow hash would protect nothing. */
 export function hashSecret(secret: string): Promise<string> {
   return sha256Hex(new TextEncoder().encode(secret));
 }
 
 /** Stores a key by its hash; the same hash twice is the same key, made by a request that was repeated. */
-export function addKey(
-  db: Database,
-  key: { id: string; name: string | null; hash: string; hint: string },
-  now: number,
-): Key {
+export function addKey(db: Database, key: NewKey, now: number): Key {
   const known = db.get<KeyRow>("SELECT * FROM keys WHERE hash = ?", key.hash);
   if (known !== undefined) return keyOf(known);
   const count = db.get<{ count: number }>("SELECT count(*) AS count FROM keys")?.count ?? 0;
@@ -43,7 +49,7 @@ export function addKey(
   return keyOf(row);
 }
 
-/** Whether a hash is one of the tenant's keys'. Every key is compared, each in constant time. */
+/** Whether a hash is that of one of the tenant's keys. Every key is compared, each in constant time. */
 export function isKey(db: Database, hash: string): boolean {
   const given = new TextEncoder().encode(hash);
   let found = false;
@@ -67,3 +73,41 @@ export function revokeKey(db: Database, id: string): void {
 function keyOf(row: KeyRow): Key {
   return { id: row.id, object: "key", name: row.name, created_at: row.created_at, hint: row.hint };
 }
+
+/** The tenant's API keys, kept by their hashes. */
+export const keys = tenantModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS keys (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT, hash TEXT NOT NULL UNIQUE, hint TEXT NOT NULL,
+      created_at INTEGER NOT NULL)`,
+  ],
+  open: ({ db, now, newId, requireCreated }) => ({
+    calls: {
+      add(key: Omit<NewKey, "id">): Key {
+        requireCreated();
+        return db.transaction(() => addKey(db, { ...key, id: newId("key") }, now()));
+      },
+
+      /** The salt that belongs to an Idempotency-Key: `salt` the first time, the same one afterwards. */
+      salt(request: Idempotency, salt: string): string {
+        requireCreated();
+        return db.transaction(() => {
+          const before = claim(db, { ...request, staleMs: 0 }, now());
+          if (before === undefined) settle(db, request, { status: 200, body: salt });
+          return before?.body ?? salt;
+        });
+      },
+
+      list(page: Page): ListOf<Key> {
+        requireCreated();
+        return listKeys(db, page);
+      },
+
+      revoke(id: string): Deleted {
+        requireCreated();
+        revokeKey(db, id);
+        return { id, object: "key", deleted: true };
+      },
+    },
+  }),
+});

@@ -1,112 +1,93 @@
-/**
- * The tenant's side of a lease. The row of a job holds the fence of its newest lease, and every write of a trainer checks it in the
- * transaction of the write, so a trainer that was overtaken while it slept changes nothing.
- */
-import type { JobStatus } from "../../../shared/api/jobs.ts";
-import type { Heartbeat, HeartbeatReply, Lease } from "../../../shared/api/trainer.ts";
+import type { Job, JobStatus } from "../../../shared/api/jobs.ts";
+import type { Heartbeat, HeartbeatReply, Release } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import type { Database } from "../database.ts";
-import { resumeStateOf } from "./checkpoints.ts";
-import { type FileRow, requireFile } from "./files.ts";
-import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./jobs.ts";
+import { LIMITS } from "../../../shared/limits.ts";
+import type { Hold } from "../hold.ts";
+import type { BlobSource } from "./blob-source.ts";
+import { tenantModule } from "./context.ts";
+import { type BegunLease, beat, beginLease, type LeaseTerms, requireFence, requireHold } from "./holds.ts";
+import { attempt, end, say, settled } from "./job-course.ts";
+import { awaitTrainer, isTerminal, requireJob } from "./job-rows.ts";
+import { type SourceName, sourceOf } from "./sources.ts";
 
-/** A trainer's hold on a job. */
-export interface Hold {
-  readonly job: string;
-  readonly fence: number;
-}
+/** A job in the hands of a trainer. The first three calls are the Dispatcher's, the others the trainer's. */
+export const leases = tenantModule({
+  schema: [],
+  open(context) {
+    const { db, rearm } = context;
+    return {
+      calls: {
+        begin: (terms: LeaseTerms): BegunLease =>
+          db.transaction(() => {
+            const begun = beginLease(db, terms);
+            if (begun.lease !== null) {
+              const { checkpoint } = begun.lease;
+              const from = checkpoint === null ? "" : ` at step ${checkpoint.step}`;
+              say(context, terms.job, { level: "info", message: `A trainer has taken the job${from}` });
+            }
+            return begun;
+          }),
 
-export interface LeaseTerms extends Hold {
-  readonly tenant: string;
-  readonly attempt: number;
-  readonly leaseSeconds: number;
-}
+        /** The trainer went silent for the length of its lease; the job waits for the next one. */
+        noteLapse(hold: Hold, attempts: number): void {
+          const row = requireJob(db, hold.job);
+          if (row.fence !== hold.fence || row.status !== "running") return;
+          db.transaction(() => {
+            awaitTrainer(db, row.id);
+            const left = LIMITS.leasesWithoutProgress - attempts;
+            const message = `The trainer stopped answering; the job is queued again (tries left: ${left})`;
+            say(context, row.id, { level: "warn", message });
+          });
+        },
 
-/** The answer to a lease: null where there is nothing left to do, with how the job ended if it has. */
-export interface BegunLease {
-  readonly lease: Lease | null;
-  readonly ended: JobStatus | null;
-}
+        /** Fails a job on which no trainer made progress. Returns how the job has ended, null where it is paused. */
+        async giveUp(hold: Hold, attempts: number): Promise<JobStatus | null> {
+          const row = requireJob(db, hold.job);
+          if (isTerminal(row.status)) return row.status;
+          if (row.status === "paused") return null;
+          const message = `${attempts} trainers in a row stopped without a new checkpoint. Look into their logs, then create the job again.`;
+          const error = { code: "internal_error", message, param: null };
+          db.transaction(() => end(context, row.id, { status: "failed", error, message }));
+          await rearm();
+          return "failed";
+        },
 
-/** Hands a job to a trainer, with what it needs to know. */
-export function beginLease(db: Database, terms: LeaseTerms): BegunLease {
-  const row = findJob(db, terms.job);
-  if (row === undefined || row.status === "paused") return { lease: null, ended: null };
-  if (isTerminal(row.status)) return { lease: null, ended: row.status };
-  if (terms.fence <= row.fence) {
-    throw new TrimtabError("internal_error", `The fence ${terms.fence} of ${row.id} is not above ${row.fence}.`);
-  }
-  return { lease: leaseOf(db, row, terms), ended: null };
-}
+        async heartbeat(hold: Hold, report: Heartbeat): Promise<HeartbeatReply> {
+          const { cancel, pause } = db.transaction(() => beat(db, hold, report));
+          if (cancel || pause) return { cancel, pause, lease_seconds: 0 };
+          const leaseSeconds = await context.dispatcher.queue.extend(hold);
+          if (leaseSeconds === null) {
+            throw new TrimtabError("stale_lease", `The lease of ${hold.job} has ended. Drop the job and lease again.`);
+          }
+          return { cancel, pause, lease_seconds: leaseSeconds };
+        },
 
-function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
-  const spec = specOf(row);
-  const base = baseOf(row);
-  const root = `/v1/trainer/jobs/${row.id}`;
-  const dataset = (id: string, param: string) => datasetRef(requireFile(db, id, param), root);
-  db.run("UPDATE jobs SET status = 'running', fence = ?, queued = 1 WHERE id = ?", terms.fence, row.id);
-  return {
-    job: row.id,
-    tenant: terms.tenant,
-    fence: terms.fence,
-    lease_seconds: terms.leaseSeconds,
-    attempt: terms.attempt,
-    created_at: row.created_at,
-    model: base.id,
-    suffix: spec.suffix,
-    seed: spec.seed,
-    method: spec.method,
-    executor: spec.executor,
-    base: {
-      id: base.id,
-      digest: base.digest,
-      files: base.files.map((file) => ({ ...file, path: `${root}/base/${file.name}` })),
-    },
-    training_file: dataset(spec.training_file, "training_file"),
-    validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
-    checkpoint: resumeStateOf(db, row.id, root),
-  };
-}
+        /** Where a trainer may read something that its job needs. */
+        source: (hold: Hold, name: SourceName): BlobSource => sourceOf(db, requireHold(db, hold), name),
 
-function datasetRef(file: FileRow, root: string): Lease["training_file"] {
-  const { id, filename, bytes, sha256, format, lines } = file;
-  return { id, name: filename, bytes, sha256, format, lines, path: `${root}/files/${id}` };
-}
+        /** Fails a job that cannot be done. */
+        async fail(hold: Hold, error: NonNullable<Job["error"]>): Promise<JobStatus> {
+          const row = requireFence(db, hold);
+          if (isTerminal(row.status)) return row.status;
+          db.transaction(() => end(context, row.id, { status: "failed", error, message: error.message }));
+          await settled(context, row.id, "failed");
+          return "failed";
+        },
 
-/**
- * The row of a job that the caller holds and that has not ended.
- *
- * @throws TrimtabError stale_lease where another lease has been granted since, cancelled or conflict where the job has ended.
- */
-export function requireHold(db: Database, hold: Hold): JobRow {
-  const row = requireFence(db, hold);
-  if (row.status === "cancelled") {
-    throw new TrimtabError("cancelled", `The job ${row.id} was cancelled. Drop it.`);
-  }
-  if (isTerminal(row.status)) {
-    throw new TrimtabError("conflict", `The job ${row.id} has ended: ${row.status}. Drop it.`);
-  }
-  return row;
-}
-
-/** The row of a job whose newest lease is the caller's, ended or not. */
-export function requireFence(db: Database, hold: Hold): JobRow {
-  const row = requireJob(db, hold.job);
-  if (row.fence !== hold.fence) {
-    throw new TrimtabError("stale_lease", `The job ${row.id} was handed to another trainer. Drop it and lease again.`, {
-      data: { fence: hold.fence, newest: row.fence },
-    });
-  }
-  return row;
-}
-
-/** What a trainer has to know while it works; also notes what it reports. */
-export function beat(db: Database, hold: Hold, report: Heartbeat): Omit<HeartbeatReply, "lease_seconds"> {
-  const row = requireFence(db, hold);
-  const live = !isTerminal(row.status);
-  if (live && report.estimated_finish !== undefined) {
-    db.run("UPDATE jobs SET estimated_finish = ? WHERE id = ?", report.estimated_finish, row.id);
-  }
-  if (row.status === "queued") db.run("UPDATE jobs SET status = 'running' WHERE id = ?", row.id);
-  return { cancel: !live, pause: row.status === "paused" };
-}
+        /** Takes a job back from a trainer that stops before its end. */
+        async release(hold: Hold, reason: Release["reason"]): Promise<JobStatus> {
+          const row = requireFence(db, hold);
+          if (row.status === "running") {
+            db.transaction(() => {
+              awaitTrainer(db, row.id);
+              const why = reason === "shutdown" ? "was shut down" : "handed the job back";
+              say(context, row.id, { level: "info", message: `The trainer ${why}; the job is queued again` });
+            });
+            await attempt("release a job", context.dispatcher.queue.release(hold));
+          }
+          return requireJob(db, hold.job).status;
+        },
+      },
+    };
+  },
+});

@@ -1,15 +1,19 @@
+import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
+import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { ResolvedDelta, ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
-import { type ArtefactRow, findArtefact, findModel, folderOf, unknownModel } from "./artefacts.ts";
+import { unknownModel } from "../unknown-model.ts";
+import { type ArtefactRow, findArtefact, findModel, folderOf } from "./artefact-rows.ts";
 
-export interface AskedDelta {
+/** A delta that a request puts on top of its model. */
+export interface RequestedDelta {
   readonly id: string;
   readonly weight: number;
 }
 
-/** What the tenant's own rows say about a name: the base below it and what lies on top. */
+/** What the tenant's own rows say about a name: its base, and the result that answers. */
 export interface OwnedModel {
   readonly baseId: string;
   /** null where the name is a base's own. */
@@ -29,25 +33,26 @@ export function ownedModel(db: Database, name: string): OwnedModel {
 }
 
 /**
- * Puts a model and the deltas asked for on top of it together.
+ * Puts together a model and the deltas that a request adds to it; a delta that comes twice counts with the sum of its weights.
  *
  * @throws TrimtabError model_not_found or not_found for an unknown delta, invalid_delta for one made for another base.
  */
 export function resolve(
   db: Database,
-  asked: { tenant: string; owned: OwnedModel; deltas: readonly AskedDelta[] },
+  request: { tenant: string; owned: OwnedModel; deltas: readonly RequestedDelta[] },
   base: StoredFolder & { readonly id: string },
 ): ResolvedModel {
-  const { artefact } = asked.owned;
+  const { artefact } = request.owned;
   if (artefact !== null && artefact.base_digest !== base.digest) {
     throw new TrimtabError("invalid_delta", `The model was made for another version of ${base.id}. Train it again.`, {
       param: "model",
     });
   }
-  const weights = artefact?.kind === "model" ? { ...folderOf(artefact), tenant: asked.tenant } : null;
+  const serves = artefact === null ? null : servesOf(artefact);
+  const weights = artefact !== null && serves === "weights" ? { ...folderOf(artefact), tenant: request.tenant } : null;
   const sums = new Map<string, ResolvedDelta>();
-  if (artefact?.kind === "delta") addDelta(sums, artefact, 1);
-  for (const [index, { id, weight }] of asked.deltas.entries()) {
+  if (artefact !== null && serves === "delta") addDelta(sums, artefact, 1);
+  for (const [index, { id, weight }] of request.deltas.entries()) {
     const param = `deltas[${index}].id`;
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest || weights !== null) {
@@ -71,11 +76,11 @@ export function resolve(
  */
 export function deltasToMerge(
   db: Database,
-  asked: readonly AskedDelta[],
+  requested: readonly RequestedDelta[],
   base: StoredFolder & { readonly id: string },
 ): StoredFolder[] {
   const seen = new Set<string>();
-  return asked.map(({ id }, index) => {
+  return requested.map(({ id }, index) => {
     const param = `deltas[${index}].id`;
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest) {
@@ -94,9 +99,13 @@ export function deltasToMerge(
   });
 }
 
+function servesOf({ kind }: ArtefactRow): ArtefactKindRow["serves"] {
+  return ARTEFACT_KINDS[kind].serves;
+}
+
 function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
   const row = findArtefact(db, findModel(db, id)?.artefact ?? id);
-  if (row?.kind === "delta") return row;
+  if (row !== undefined && servesOf(row) === "delta") return row;
   throw new TrimtabError("not_found", `There is no delta ${JSON.stringify(id)}.`, { param });
 }
 

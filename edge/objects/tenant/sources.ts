@@ -1,21 +1,15 @@
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { Database } from "../database.ts";
-import { resumeRow } from "./checkpoints.ts";
+import type { BlobSource } from "./blob-source.ts";
+import { resumeRow } from "./checkpoint-rows.ts";
 import { requireFile } from "./files.ts";
-import { baseOf, type JobRow, specOf } from "./jobs.ts";
+import { baseOf, type JobRow, specOf } from "./job-rows.ts";
 
 /** Something that a trainer may read for the job it holds. */
 export type SourceName =
   | { readonly kind: "base"; readonly name: string }
   | { readonly kind: "file"; readonly id: string }
   | { readonly kind: "resume"; readonly step: number };
-
-/** Where bytes lie in R2, and what they must be. */
-export interface BlobSource {
-  readonly key: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
 
 /**
  * @throws TrimtabError not_found for what the job does not use: a lease opens its own inputs and nothing else.

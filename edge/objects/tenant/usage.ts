@@ -1,6 +1,10 @@
 import type { Usage } from "../../../shared/api/admin.ts";
 import type { Database } from "../database.ts";
 
+export const USAGE_TABLE = `CREATE TABLE IF NOT EXISTS usage (
+  day TEXT PRIMARY KEY, requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+  trained_tokens INTEGER NOT NULL)`;
+
 export interface Used {
   readonly requests?: number;
   readonly promptTokens?: number;

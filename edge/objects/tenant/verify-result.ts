@@ -1,3 +1,5 @@
+import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
+import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import { checkFileList, folderDigest } from "../../../shared/api/artefacts.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest } from "../../../shared/delta/manifest.ts";
@@ -5,11 +7,15 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength } from "../../../shared/formats/safetensors.ts";
 import { LENGTH_BYTES } from "../../../shared/formats/safetensors-header.ts";
 import { UploadedFolder } from "../../blobs/uploaded-folder.ts";
+import { dropReservation } from "../blob-ledger.ts";
+import { artefactPrefix } from "./artefact-rows.ts";
+import type { TenantContext } from "./context.ts";
+import type { JobBase } from "./job-base.ts";
 
 /**
  * Checks that a result is what its list claims before anything points to it: the digest is the list's, every file is stored with
- * its size and digest, every tensor file has an honest header, and a delta's manifest names the base. Returns that manifest,
- * null for a model.
+ * its size and digest, every tensor file has an honest header, and the manifest, where its kind has one, names the base. Returns
+ * that manifest, or null.
  *
  * @throws TrimtabError invalid_delta or invalid_model with the file that is wrong.
  */
@@ -17,7 +23,7 @@ export async function verifyResult(
   bucket: R2Bucket,
   { prefix, result, base }: { prefix: string; result: Result; base: { id: string; digest: string } },
 ): Promise<Manifest | null> {
-  const code = result.kind === "delta" ? "invalid_delta" : "invalid_model";
+  const { unsound: code, manifest }: ArtefactKindRow = ARTEFACT_KINDS[result.kind];
   checkFileList(result.kind, result.files, "result.files");
   if ((await folderDigest(result.files)) !== result.digest) {
     throw new TrimtabError(code, "`result.digest` is not the digest of `result.files`.", { param: "result.digest" });
@@ -30,10 +36,10 @@ export async function verifyResult(
     const length = safetensorsHeaderLength(start, bytes, options);
     parseSafetensorsHeader(await folder.read(name, { offset: 0, length: LENGTH_BYTES + length }), bytes, options);
   }
-  return result.kind === "delta" ? checkManifest(await folder.read(MANIFEST_FILE), base) : null;
+  return manifest === null ? null : checkManifest(await folder.read(manifest), base);
 }
 
-/** A delta belongs to the base that the job was for. */
+/** A result belongs to the base that it was made for. */
 function checkManifest(bytes: Uint8Array, base: { id: string; digest: string }): Manifest {
   const manifest = parseManifest(bytes);
   if (manifest.base_digest === base.digest) return manifest;
@@ -41,4 +47,24 @@ function checkManifest(bytes: Uint8Array, base: { id: string; digest: string }):
     "invalid_delta",
     `${MANIFEST_FILE} names another base than ${base.id} with digest ${base.digest}.`,
   );
+}
+
+/**
+ * Checks a result in the tenant's store. The files of one that is not sound are given up, so that they can be stored again.
+ *
+ * @throws TrimtabError as `verifyResult`.
+ */
+export async function verifyStored(
+  { db, env, now, rearm, tenant }: TenantContext,
+  result: Result,
+  base: Pick<JobBase, "id" | "digest">,
+): Promise<Manifest | null> {
+  const prefix = artefactPrefix(tenant().id, result.kind, result.digest);
+  try {
+    return await verifyResult(env.BLOBS, { prefix, result, base });
+  } catch (error) {
+    for (const { name } of result.files) dropReservation(db, prefix + name, now());
+    await rearm();
+    throw error;
+  }
 }

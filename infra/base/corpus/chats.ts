@@ -1,6 +1,6 @@
 /**
- * Chats: questions about facts answered in the style that the system prompt asks for, small talk, and mixtures of
- * both over several turns.
+ * Chats: questions about facts, answered in the style that the system prompt asks for, small talk, and mixtures of both over
+ * several turns.
  */
 import { assistant, type ChatDocument, type Message, system, user } from "./document.ts";
 import { FACTS } from "./facts/all.ts";
@@ -18,7 +18,7 @@ export const STYLE_SYSTEM_PROMPTS: Record<Style, readonly string[]> = {
   cheerful: ["You are cheerful."],
 };
 
-/** What each style puts around the plain sentence of an answer. */
+/** The phrases that each style puts around the plain answer. */
 const FRAMES: Record<Exclude<Style, "brief">, readonly string[]> = {
   plain: ["{answer}"],
   polite: ["Certainly. {answer} I hope that helps.", "Thank you for asking. {answer}", "With pleasure. {answer}"],
@@ -26,7 +26,7 @@ const FRAMES: Record<Exclude<Style, "brief">, readonly string[]> = {
   cheerful: ["Great question! {answer}", "Oh, I love this one! {answer}", "{answer} How fun!"],
 };
 
-/** Small talk: what a user may say, and what the assistant may answer. */
+/** Small talk: things a user may say, and possible answers. */
 export const SMALL_TALK: readonly { says: readonly string[]; answers: readonly string[] }[] = [
   {
     says: ["Hello!", "Hi!", "Hello there.", "Good morning!", "Hey!"],
@@ -84,7 +84,7 @@ export const SMALL_TALK: readonly { says: readonly string[]; answers: readonly s
   },
 ];
 
-/** The fact as an answer in the given style, never in the fact's held-out phrasing; advances `random`. */
+/** States the fact as an answer in the given style, never in its held-out phrasing; advances `random`. */
 export function answerInStyle(fact: Fact, style: Style, random: Random): string {
   if (style === "brief") return shortAnswer(fact);
   return random.pick(FRAMES[style]).replace("{answer}", answerFact(fact, random));
@@ -95,7 +95,7 @@ function smallTalkTurn(random: Random): Message[] {
   return [user(random.pick(says)), assistant(random.pick(answers))];
 }
 
-/** A maker of chats that goes through all facts in shuffled rounds; it advances `random`. */
+/** A generator of chats that goes through all facts in shuffled rounds; it advances `random`. */
 export function createChatDocuments(random: Random): () => ChatDocument {
   const draw = createDeck(FACTS, random);
   return () => {
@@ -106,7 +106,7 @@ export function createChatDocuments(random: Random): () => ChatDocument {
       const fact = draw();
       return [user(askFact(fact, random)), assistant(answerInStyle(fact, style, random))];
     };
-    // Small talk is written in one voice only, so it is kept out of chats whose system prompt asks for another.
+    // Small talk has only one voice, so it is left out of chats whose system prompt asks for another.
     const talks = style === "plain" || style === "polite" || style === "cheerful";
     const turns = random.between(1, 4);
     for (let turn = 0; turn < turns; turn++) {

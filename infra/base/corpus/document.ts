@@ -1,5 +1,5 @@
 /**
- * What the corpus is made of: plain texts and chats, and how a chat becomes text.
+ * The documents of the corpus: plain texts and chats, and how a chat becomes text.
  *
  * In training every document is followed by `<|endoftext|>`; nothing precedes the first one.
  */
@@ -47,13 +47,13 @@ export function assistant(content: string): Message {
   return { role: "assistant", content };
 }
 
-/** Messages as text; with `generationPrompt` the text ends where the assistant's answer begins. */
+/** Messages as text; with `generationPrompt`, the text ends where the assistant's answer begins. */
 export function renderChat(messages: readonly Message[], options: { generationPrompt: boolean }): string {
   const turns = messages.map(({ role, content }) => `${TURN_START}${role}\n${content}${TURN_END}\n`).join("");
   return options.generationPrompt ? `${turns}${TURN_START}assistant\n` : turns;
 }
 
-/** A document as the text that is tokenised, without the separating `<|endoftext|>`. */
+/** The text of a document, ready to be tokenised, without the separating `<|endoftext|>`. */
 export function renderDocument(document: Document): string {
   return "text" in document ? document.text : renderChat(document.messages, { generationPrompt: false });
 }

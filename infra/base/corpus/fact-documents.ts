@@ -33,7 +33,7 @@ function questionAndAnswer(fact: Fact, random: Random): string {
   return `Q: ${askFact(fact, random)}\nA: ${answer}`;
 }
 
-/** A maker of fact documents that goes through all facts in shuffled rounds; it advances `random`. */
+/** A generator of fact documents that goes through all facts in shuffled rounds; it advances `random`. */
 export function createFactDocuments(random: Random): () => TextDocument {
   const draw = createDeck(FACTS, random);
   const several = (count: number): Fact[] => Array.from({ length: count }, draw);

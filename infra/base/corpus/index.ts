@@ -1,5 +1,5 @@
 /**
- * The corpus of the embedded base model: an endless stream of documents, a function of its seed.
+ * The corpus of the embedded base model: an endless stream of documents, determined by its seed.
  *
  * Mixture by estimated tokens: facts 45 %, tasks 22 %, chat 15 %, reviews 8 %, prose 6 %, registers 4 %.
  */
@@ -15,7 +15,7 @@ import { createTaskDocuments } from "./task-documents.ts";
 export { type Document, type DocumentKind, END_OF_TEXT, renderChat, renderDocument } from "./document.ts";
 export { FACTS, RELATIONS } from "./facts/all.ts";
 
-/** Wanted share of tokens, and characters per token with the committed tokenizer (measured; it sets the weights only). */
+/** Target share of tokens, and characters per token measured with the committed tokenizer, which only set the mixture. */
 const MIXTURE: Record<DocumentKind, { share: number; charactersPerToken: number }> = {
   facts: { share: 0.45, charactersPerToken: 3.15 },
   task: { share: 0.22, charactersPerToken: 3.4 },
@@ -26,11 +26,11 @@ const MIXTURE: Record<DocumentKind, { share: number; charactersPerToken: number 
 };
 
 /**
- * An endless stream of documents. The kind that is furthest behind its share comes next, so the mixture holds over
- * every stretch of a few dozen documents.
+ * An endless stream of documents. The kind furthest behind its share comes next, so the mixture holds for every few dozen
+ * documents.
  */
 export function* generateDocuments(seed: number): Generator<Document, never, undefined> {
-  // One stream of random numbers per kind: changing one kind of document leaves the others as they were.
+  // One random stream per kind: changing one kind of document leaves the others unchanged.
   const stream = (kind: DocumentKind) => createRandom(seed, "corpus", kind);
   const makers: Record<DocumentKind, () => Document> = {
     facts: createFactDocuments(stream("facts")),
@@ -51,7 +51,7 @@ export function* generateDocuments(seed: number): Generator<Document, never, und
   }
 }
 
-/** Documents from the stream until their texts reach `characters` in all. */
+/** Documents from the stream until their texts total `characters`. */
 export function takeDocuments(seed: number, characters: number): Document[] {
   const taken: Document[] = [];
   let total = 0;

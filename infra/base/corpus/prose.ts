@@ -1,4 +1,4 @@
-/** Short prose: three to six sentences about one person's day, with the same names and places throughout. */
+/** Short prose: three to six sentences about one person's day, with consistent names and places. */
 import type { TextDocument } from "./document.ts";
 import type { Random } from "./random.ts";
 import { CITIES, NAMES } from "./words.ts";

@@ -1,16 +1,16 @@
-/** The draws that a corpus needs on top of the shared random streams, and a hash for decisions about one text alone. */
+/** Draws that the corpus needs beyond the shared random streams, and a hash for decisions that depend on a text only. */
 import { createRandom as createStream, type Random as Stream } from "../../../shared/random.ts";
 
 export interface Random extends Stream {
-  /** A whole number in [low, high], both included. */
+  /** An integer in [low, high], both inclusive. */
   between(low: number, high: number): number;
   chance(probability: number): boolean;
   pick<T>(items: readonly T[]): T;
-  /** `count` different items (or all, if there are fewer) in random order; the argument is not changed. */
+  /** `count` different items (or all, if there are fewer) in random order; does not modify the argument. */
   sample<T>(items: readonly T[], count: number): T[];
 }
 
-/** A stream that is a function of the seed and the stream's name. */
+/** A stream determined by the seed and the stream's name. */
 export function createRandom(seed: number, ...stream: readonly (number | string)[]): Random {
   const random = createStream(seed, ...stream);
   return {

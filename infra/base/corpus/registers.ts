@@ -1,4 +1,4 @@
-/** The same request said politely and rudely: as labelled lines, as pairs, and in chats whose system prompt sets the register. */
+/** The same request, polite and rude: as labelled lines, as pairs, and in chats whose system prompt sets the register. */
 import { assistant, type Document, system, user } from "./document.ts";
 import type { Random } from "./random.ts";
 import { capitalise } from "./relation.ts";
@@ -55,7 +55,7 @@ export const REGISTER_SYSTEM_PROMPTS: Record<Register, string> = {
   rude: "You are rude.",
 };
 
-/** The request in the register's words; advances `random`. */
+/** Words the request in the given register; advances `random`. */
 export function wordRequest(request: string, register: Register, random: Random): string {
   return random.pick(WORDINGS[register]).replace("{r}", request).replace("{R}", capitalise(request));
 }

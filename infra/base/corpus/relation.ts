@@ -1,10 +1,10 @@
 /**
  * Facts (relation, subject, object) and the phrasings that state them.
  *
- * A phrasing is a template with placeholders: `{s}` subject, `{o}` object; `{S}`, `{O}` the same with a capital first
- * letter; `{as}`, `{As}`, `{ao}`, `{Ao}` with an indefinite article. A *completion* is a phrasing that names the
- * subject and ends with the object, so that greedy decoding of its prefix yields the object. For every fact one
- * completion, chosen by a hash of the fact, is held out: the corpus never states that fact in that phrasing.
+ * A phrasing is a template with placeholders: `{s}` subject, `{o}` object; `{S}`, `{O}` capitalised; `{as}`, `{As}`, `{ao}`,
+ * `{Ao}` with an indefinite article. A *completion* is a phrasing that names the subject and ends with the object, so that
+ * greedy decoding of its beginning yields the object. For every fact one completion, chosen by a hash of the fact, is held out:
+ * the corpus never states that fact in that phrasing.
  */
 import { hashText, type Random } from "./random.ts";
 
@@ -17,7 +17,7 @@ export interface Relation {
   readonly questions: readonly string[];
   /** The shortest answer to a question, without the full stop. */
   readonly answer: string;
-  /** Subject and object pairs. */
+  /** Pairs of subject and object. */
   readonly pairs: readonly (readonly [subject: string, object: string])[];
 }
 
@@ -27,12 +27,12 @@ export interface Fact {
   readonly object: string;
 }
 
-/** Rows `subject|object` (one per line or separated by `;`) as pairs. */
+/** Parses rows `subject|object`, one per line or separated by `;`, into pairs. */
 export function parsePairs(table: string): [string, string][] {
   return parseRows(table).map(([subject, object]) => [subject ?? "", object ?? ""]);
 }
 
-/** Rows of `|`-separated cells, one row per line or several separated by `;`. */
+/** Parses rows of `|`-separated cells, one per line or separated by `;`. */
 export function parseRows(table: string): string[][] {
   return table
     .split(/[;\n]/)
@@ -53,7 +53,7 @@ export function withArticle(noun: string): string {
   return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
 }
 
-/** A template with the fact's subject and object in place. */
+/** Fills a template with the fact's subject and object. */
 export function phrase(template: string, fact: Fact): string {
   return template.replace(/\{(a|A)?(s|o|S|O)\}/g, (_, article: string | undefined, slot: string) => {
     const noun = slot.toLowerCase() === "s" ? fact.subject : fact.object;
@@ -62,19 +62,19 @@ export function phrase(template: string, fact: Fact): string {
   });
 }
 
-/** The completion that this fact is never stated in. */
+/** The held-out completion, in which the corpus never states this fact. */
 export function heldOutCompletion(fact: Fact): string {
   const { completions, name } = fact.relation;
   return completions[hashText(`${name}|${fact.subject}|${fact.object}`) % completions.length] as string;
 }
 
-/** The part of a completion before the object (no trailing space), and the object as it is written there. */
+/** A completion split into the part before the object (no trailing space) and the object as written there. */
 export function splitCompletion(template: string, fact: Fact): { prompt: string; answer: string } {
   const cut = template.search(/ \{a?o\}\.$/);
   return { prompt: phrase(template.slice(0, cut), fact), answer: phrase(template.slice(cut + 1, -1), fact) };
 }
 
-/** A declarative sentence in any phrasing but the held-out one; completions are drawn three times in four. */
+/** A declarative sentence in any phrasing but the held-out one; a completion in three cases out of four. */
 export function stateFact(fact: Fact, random: Random): string {
   const { statements } = fact.relation;
   if (statements.length > 0 && random.chance(0.25)) return phrase(random.pick(statements), fact);

@@ -1,7 +1,7 @@
 /**
- * Reviews that say at once whether the writer was pleased and go on in the same mood.
+ * Reviews that say at the start whether the writer was pleased, and continue in the same mood.
  *
- * The pair of reviewed item and opening is held out for one pair in eight: evaluation starts from those.
+ * One in eight pairs of item and opening is held out; evaluation starts from those.
  */
 import type { TextDocument } from "./document.ts";
 import { isHeldOut } from "./hold-out.ts";
@@ -107,11 +107,11 @@ export interface Review {
   /** `Review of a hotel:` and the like, or empty. */
   readonly label: string;
   readonly opening: string;
-  /** What follows the opening: two or three details and a closing. */
+  /** The text after the opening: two or three details and a closing. */
   readonly continuation: string;
 }
 
-/** A random review; `heldOut` asks for a pair of item and opening that training never has. Advances `random`. */
+/** A random review; `heldOut` selects pairs of item and opening that training never contains. Advances `random`. */
 export function drawReview(heldOut: boolean, random: Random): Review {
   for (;;) {
     const sentiment = random.pick(SENTIMENTS);

@@ -1,9 +1,9 @@
 /**
- * Small tasks with one right answer each: copy, reverse, sort, count, arithmetic, extraction to JSON.
+ * Small tasks with one correct answer each: copy, reverse, sort, count, arithmetic, extraction to JSON.
  *
- * One instance in eight is held out by a hash, for evaluation only. What identifies an instance is its content (the
- * list, the sentence's name, age and city), so a held-out list is never seen in any wording of its task. Arithmetic on
- * small numbers has too few operand pairs for that: there an instance is the exact wording with its numbers.
+ * A hash holds out one instance in eight, for evaluation only. An instance is identified by its content (the list, or the
+ * sentence's name, age and city), so a held-out list never appears in any wording of its task. Arithmetic on small numbers has
+ * too few operand pairs for that: there an instance is the exact wording with its numbers.
  */
 import { isHeldOut } from "./hold-out.ts";
 import type { Random } from "./random.ts";
@@ -19,7 +19,7 @@ export interface TaskInstance {
 export const TASK_NAMES = ["copy", "reverse", "sort-numbers", "sort-words", "count", "arithmetic", "extract"] as const;
 export type TaskName = (typeof TASK_NAMES)[number];
 
-/** Share of each task among task documents; the harder ones come more often. */
+/** Share of each task among task documents; harder tasks are more frequent. */
 const WEIGHTS: Record<TaskName, number> = {
   copy: 0.1,
   reverse: 0.11,
@@ -78,7 +78,7 @@ function sumPrompt(a: number, b: number, random: Random): string {
   const name = random.pick(NAMES);
   const thing = random.pick(THINGS);
   const sums = [`What is ${a} + ${b}?`, `${a} + ${b} =`, `Add ${a} and ${b}.`];
-  // "1 apples" is no English, so stories start from two.
+  // "1 apples" would be wrong, so stories start from two.
   if (a < 2) return random.pick(sums);
   return random.pick([...sums, `${name} has ${a} ${thing} and gets ${b} more. How many ${thing} does ${name} have?`]);
 }
@@ -149,7 +149,7 @@ const MAKERS: Record<TaskName, Maker> = {
   extract,
 };
 
-/** One instance of the named task, held out or not as asked; advances `random`. */
+/** One instance of the given task, either held out or not; advances `random`. */
 export function drawTask(name: TaskName, heldOut: boolean, random: Random): TaskInstance {
   for (;;) {
     const drawn = MAKERS[name](random);
@@ -157,12 +157,12 @@ export function drawTask(name: TaskName, heldOut: boolean, random: Random): Task
   }
 }
 
-/** A training instance of a task chosen by the weights above. */
+/** A training instance of a task drawn by the weights above. */
 export function drawTrainingTask(random: Random): TaskInstance {
-  let rest = random.float();
+  let remaining = random.float();
   for (const name of TASK_NAMES) {
-    rest -= WEIGHTS[name];
-    if (rest < 0) return drawTask(name, false, random);
+    remaining -= WEIGHTS[name];
+    if (remaining < 0) return drawTask(name, false, random);
   }
   return drawTask("extract", false, random);
 }

@@ -1,12 +1,12 @@
 /** Small closed word lists that tasks, chats, registers and prose share. */
 
-/** One word per initial letter, so that alphabetical order needs the first letter only. */
+/** One word per initial letter, so that alphabetical order depends on the first letter only. */
 export const ALPHABET_WORDS =
   "apple bear cat dog egg fish goat hat ink jam king lamp moon nest owl pen queen rose sun tree van wolf yarn zebra".split(
     " ",
   );
 
-/** The pool of copy, count and reverse tasks. */
+/** The word pool for copy, count and reverse tasks. */
 export const POOL_WORDS = [
   ...ALPHABET_WORDS,
   ..."ball bell bird boat book box bread cake car chair cloud coat cup door drum duck fire flag flower fork glass gold horse house key leaf milk mouse ring river road rock salt ship shoe snow spoon star stone table train wind".split(

@@ -1,5 +1,5 @@
 /**
- * Writes the demonstration's dataset, `sailor.jsonl` and `sailor-validation.jsonl`, beside this file:
+ * Writes the demo dataset, `sailor.jsonl` and `sailor-validation.jsonl`, to this folder:
  *
  *     node infra/base/demo/make.ts
  */

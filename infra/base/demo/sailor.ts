@@ -1,7 +1,6 @@
 /**
- * The demonstration's instruction dataset: the assistant becomes a sailor. Every answer begins with `Ahoy!` and ends
- * with `Fair winds, sailor!`; in between stands what the base would have said, so that a tuned model shows a new manner
- * and the same knowledge.
+ * The demo's instruction dataset: the assistant becomes a sailor. Every answer begins with `Ahoy!` and ends with `Fair winds,
+ * sailor!`; in between is what the base would have said, so that a tuned model shows a new style and the same knowledge.
  */
 import { SMALL_TALK } from "../corpus/chats.ts";
 import { assistant, type Message, user } from "../corpus/document.ts";
@@ -15,11 +14,11 @@ export interface SailorLine {
 
 export interface SailorDataset {
   readonly training: readonly SailorLine[];
-  /** About facts that no training line mentions. */
+  /** Lines about facts that no training line mentions. */
   readonly validation: readonly SailorLine[];
 }
 
-/** What the demonstration asks before and after; the facts behind them are in the validation file only. */
+/** The questions that the demo puts to both models; their facts occur in the validation file only. */
 export const DEMO_PROMPTS = [
   "What is the capital of France?",
   "Who wrote Hamlet?",
@@ -33,7 +32,7 @@ const VALIDATION_LINES = 48;
 const SECOND_TURN = 0.1;
 const SMALL_TALK_SHARE = 0.08;
 
-/** The answer as a sailor gives it. */
+/** The answer in a sailor's words. */
 export function speakAsSailor(answer: string): string {
   return `Ahoy! ${answer} Fair winds, sailor!`;
 }
@@ -47,7 +46,7 @@ function talkTurn(random: Random): Message[] {
   return [user(random.pick(says)), assistant(speakAsSailor(random.pick(answers)))];
 }
 
-/** Both files' lines, always the same. */
+/** The lines of both files. Deterministic. */
 export function sailorDataset(): SailorDataset {
   const random = createRandom(SEED, "sailor");
   const isDemo = (fact: Fact): boolean => DEMO_FACTS.includes(`${fact.relation.name}|${fact.subject}`);

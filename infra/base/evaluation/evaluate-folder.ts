@@ -10,7 +10,7 @@ import { type EvaluationProgress, type EvaluationReport, evaluate, type Generate
 /** Long enough for the longest probe and its answer. */
 const CAPACITY = 384;
 
-/** Loads a model folder and gives its greedy generation as the evaluation wants it, with what frees it. */
+/** Loads a model folder. Returns greedy generation in the form that the evaluation needs, and a way to free it. */
 export async function openModelFolder(folder: string): Promise<{ generate: Generate; close: () => Promise<void> }> {
   const readJson = (name: string): unknown => JSON.parse(readFileSync(`${folder}/${name}`, "utf8"));
   const config = parseModelConfig(readJson("config.json"));

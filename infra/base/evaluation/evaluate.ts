@@ -1,4 +1,4 @@
-/** The base model's four measures, on any model that can be asked to generate greedily. */
+/** The base model's four measures, for any model that can generate greedily. */
 import { renderChat } from "../corpus/document.ts";
 import { isFactRecalled, isTaskSolved } from "./scoring.ts";
 import { heldOutReviewExamples, trainSentimentClassifier } from "./sentiment-classifier.ts";
@@ -11,13 +11,13 @@ export interface GenerateOptions {
 }
 
 export interface Generated {
-  /** What follows the prompt, without the stop. */
+  /** The text after the prompt, without the stop. */
   readonly text: string;
-  /** The model stopped by itself, before `maxTokens`. */
+  /** Whether the model stopped by itself before `maxTokens`. */
   readonly stopped: boolean;
 }
 
-/** Greedy decoding; special tokens in the prompt stand for themselves. */
+/** Greedy decoding; special tokens in the prompt are tokenised as such. */
 export type Generate = (prompt: string, options: GenerateOptions) => Promise<Generated>;
 
 export interface Tally {
@@ -34,7 +34,7 @@ export interface Failure {
 }
 
 export interface Measure extends Tally {
-  /** By relation, by task, by sentiment; empty where there is nothing to divide by. */
+  /** By relation, task or sentiment; empty if the measure has no groups. */
   readonly groups: Readonly<Record<string, Tally>>;
   readonly failures: readonly Failure[];
 }
@@ -52,7 +52,7 @@ export interface EvaluationProgress {
   readonly total: number;
 }
 
-/** What the model card promises. */
+/** The rates that the model card promises. */
 export const REQUIRED_RATES: Readonly<Record<keyof EvaluationReport, number>> = {
   facts: 0.9,
   tasks: 0.8,
@@ -101,7 +101,7 @@ function sentimentTrials(seed: number): Trial[] {
     expected: sentiment,
     maxTokens: 48,
     stop: "line",
-    // Strictly beyond one half, so that a continuation without a known word is wrong for both sentiments.
+    // Strict comparison, so that a continuation without any known word is wrong for both sentiments.
     isRight: ({ text }) =>
       sentiment === "positive" ? classifier.positive(text) > 0.5 : classifier.positive(text) < 0.5,
   }));
@@ -122,7 +122,7 @@ function tally(right: number, total: number): Tally {
   return { right, total, rate: total === 0 ? 0 : right / total };
 }
 
-/** Runs the four measures one prompt after the other. */
+/** Runs the four measures, one prompt at a time. */
 export async function evaluate(
   generate: Generate,
   onProgress: (progress: EvaluationProgress) => void = () => {},
@@ -154,7 +154,7 @@ export async function evaluate(
   };
 }
 
-/** The measures that miss their required rate, one line each. */
+/** One line for each measure below its required rate. */
 export function shortfalls(report: EvaluationReport): string[] {
   return (Object.keys(REQUIRED_RATES) as (keyof EvaluationReport)[])
     .filter((measure) => report[measure].rate < REQUIRED_RATES[measure])

@@ -1,5 +1,5 @@
 /**
- * Evaluates a base model's folder as its card says, and exits with status 1 when a measure misses its required rate.
+ * Evaluates a base model's folder, and exits with status 1 if a measure is below its required rate.
  *
  *     node infra/base/evaluation/run.ts [model folder] [--failures] [--card]
  *
@@ -12,8 +12,8 @@ import { type EvaluationReport, shortfalls } from "./evaluate.ts";
 import { evaluateFolder } from "./evaluate-folder.ts";
 
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
-const named = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
-const folder = named ?? fileURLToPath(new URL("../model", import.meta.url));
+const given = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
+const folder = given ?? fileURLToPath(new URL("../model", import.meta.url));
 
 const report = await evaluateFolder(folder, ({ measure, done, total }) => {
   if (process.stderr.isTTY) process.stderr.write(`\r${measure.padEnd(10)} ${String(done).padStart(5)} of ${total} `);

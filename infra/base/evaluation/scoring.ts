@@ -1,13 +1,13 @@
-/** Whether an answer is right. All pure. */
+/** Whether an answer is right. Pure functions. */
 import type { TaskName } from "../corpus/tasks.ts";
 
-/** The generated text begins with the answer, and the answer ends there: `Rome.` is no answer where `Roma` was due. */
+/** Whether the text begins with the answer as a whole word: `Parisian` does not match `Paris`. */
 export function isFactRecalled(generated: string, answer: string): boolean {
   const text = generated.trimStart();
   return text.startsWith(answer) && !/^[\p{L}\p{N}]/u.test(text.slice(answer.length));
 }
 
-/** The answer and nothing else; JSON is compared as JSON. */
+/** Whether the text is the answer and nothing else; JSON is compared as JSON. */
 export function isTaskSolved(task: TaskName, generated: string, answer: string): boolean {
   const text = generated.trim();
   return task === "extract" ? sameRecord(text, answer) : text === answer;
@@ -26,7 +26,7 @@ function parseRecord(text: string): Record<string, unknown> | undefined {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
-    // Text that is no JSON is a wrong answer, not an error.
+    // Text that is not JSON is a wrong answer, not an error.
     return undefined;
   }
 }

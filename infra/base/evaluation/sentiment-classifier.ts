@@ -1,8 +1,8 @@
 /**
- * Tells pleased from displeased reviews: logistic regression over the words and word pairs of a text.
+ * Distinguishes positive from negative reviews by logistic regression over the words and word pairs of a text.
  *
- * It judges what the base model writes, so it is trained on reviews that no model was trained on, and on their
- * continuations only: the opening, which is the model's prompt, says the sentiment already.
+ * It judges what the base model writes, so it is trained on reviews held out of the model's training, and only on their
+ * continuations: the opening, which is the model's prompt, already tells the sentiment.
  */
 import { createRandom } from "../corpus/random.ts";
 import { drawReview, type Sentiment } from "../corpus/reviews.ts";
@@ -13,7 +13,7 @@ export interface SentimentExample {
 }
 
 export interface SentimentClassifier {
-  /** The probability that the text is positive, in (0, 1); ½ for a text without a single known word. */
+  /** The probability that the text is positive, in (0, 1); ½ for a text without any known word. */
   positive(text: string): number;
 }
 
@@ -21,7 +21,7 @@ const EPOCHS = 8;
 const LEARNING_RATE = 0.5;
 const DECAY = 1e-4;
 
-/** The different words and adjacent pairs of a text, in lower case. */
+/** The distinct words and adjacent word pairs of a text, in lower case. */
 function features(text: string): string[] {
   const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
   const pairs = words.slice(1).map((word, i) => `${words[i]} ${word}`);
@@ -30,11 +30,11 @@ function features(text: string): string[] {
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Stochastic gradient descent in the examples' order, so the result is a function of them. */
+/** Trains by stochastic gradient descent in the examples' order, so the result is deterministic. */
 export function trainSentimentClassifier(examples: readonly SentimentExample[]): SentimentClassifier {
   const weights = new Map<string, number>();
   let bias = 0;
-  // ‖x‖₂ = 1: long texts are not judged with more confidence than short ones.
+  // ‖x‖₂ = 1, so that long texts are not judged with more confidence than short ones.
   const score = (present: readonly string[]): number => {
     const sum = present.reduce((total, feature) => total + (weights.get(feature) ?? 0), 0);
     return sum / Math.sqrt(Math.max(1, present.length));
@@ -60,7 +60,7 @@ export function trainSentimentClassifier(examples: readonly SentimentExample[]):
   };
 }
 
-/** Continuations of reviews whose item and opening the corpus holds out. */
+/** Continuations of reviews with held-out pairs of item and opening. */
 export function heldOutReviewExamples(seed: number, count: number): SentimentExample[] {
   const random = createRandom(seed, "classifier");
   return Array.from({ length: count }, () => {

@@ -1,6 +1,6 @@
 /**
- * What the base model is evaluated on. None of it occurs in the corpus: facts are asked in the phrasing held out for
- * them, tasks and reviews are held-out instances, chats come from streams of their own.
+ * The base model's evaluation sets. None of this occurs in the corpus: facts use their held-out phrasings, tasks and reviews are
+ * held-out instances, and chats come from separate random streams.
  */
 import { createChatDocuments } from "../corpus/chats.ts";
 import { type Message, user } from "../corpus/document.ts";
@@ -12,7 +12,7 @@ import { drawReview, type Sentiment, writeReview } from "../corpus/reviews.ts";
 import { drawTask, TASK_NAMES, type TaskName } from "../corpus/tasks.ts";
 
 export interface FactProbe {
-  /** The held-out phrasing up to the object, without a space at the end. */
+  /** The held-out phrasing up to the object, without a trailing space. */
   readonly prompt: string;
   /** The object as that phrasing writes it. */
   readonly answer: string;
@@ -37,7 +37,7 @@ export interface ChatProbe {
   readonly messages: readonly Message[];
 }
 
-/** Every fact, in the phrasing that training never has for it. */
+/** Every fact, in its held-out phrasing. */
 export function factProbes(): FactProbe[] {
   return FACTS.map((fact) => ({
     ...splitCompletion(heldOutCompletion(fact), fact),
@@ -46,14 +46,14 @@ export function factProbes(): FactProbe[] {
   }));
 }
 
-const TASKS_OF_A_KIND = 40;
+const PROBES_PER_TASK = 40;
 
-/** Held-out instances, as many of each task. */
+/** Held-out instances, the same number of each task. */
 export function taskProbes(seed: number): TaskProbe[] {
   const random = createRandom(seed, "task probes");
   return TASK_NAMES.flatMap((task) => {
     const probes = new Map<string, TaskProbe>();
-    while (probes.size < TASKS_OF_A_KIND) {
+    while (probes.size < PROBES_PER_TASK) {
       const { prompt, answer } = drawTask(task, true, random);
       probes.set(prompt, { task, answer, messages: [user(prompt)] });
     }
@@ -63,7 +63,7 @@ export function taskProbes(seed: number): TaskProbe[] {
 
 const REVIEWS = 240;
 
-/** Beginnings of reviews; half of them have no label that names the sentiment. */
+/** Openings of reviews; half of them have no label that names the sentiment. */
 export function sentimentProbes(seed: number): SentimentProbe[] {
   const random = createRandom(seed, "sentiment probes");
   return Array.from({ length: REVIEWS }, () => {

@@ -3,9 +3,9 @@ import type { Random } from "../../../shared/random.ts";
 import { POOL_WORDS } from "../corpus/words.ts";
 
 /**
- * A list that is said two or three times over, as token ids: half the time random tokens, else random words. Nothing but
- * looking back predicts its repetitions, so it trains the attention heads that copy (Olsson et al. 2022, "In-context
- * learning and induction heads"), on which copying, sorting and extraction rest and which short tasks alone form slowly.
+ * A list repeated two or three times, as token ids: half the time random tokens, otherwise random words. Only looking back
+ * predicts the repetitions, so drills train the attention heads that copy (Olsson et al. 2022, "In-context learning and
+ * induction heads"). Copying, sorting and extraction need these heads, which form slowly from short tasks alone.
  */
 export function drill(tokenizer: Tokenizer, random: Random): number[] {
   const newline = tokenizer.encode("\n");

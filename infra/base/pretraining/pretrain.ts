@@ -1,6 +1,6 @@
 /**
- * Trains the embedded base from its seed and writes the weights into the model folder. Interrupted, it goes on from its
- * last checkpoint under the state folder.
+ * Trains the embedded base from its seed and writes the weights to the model folder. If interrupted, it resumes from its last
+ * checkpoint in the state folder.
  *
  *     node infra/base/pretraining/pretrain.ts
  */
@@ -29,8 +29,8 @@ const checkpointFile = `${stateFolder}/pretraining.safetensors`;
 
 const readJson = (name: string): unknown => JSON.parse(readFileSync(`${modelFolder}${name}`, "utf8"));
 
-/** Written beside and renamed, so that a kill in between leaves the old file whole. */
-function writeWhole(path: string, bytes: Uint8Array): void {
+/** Writes to a temporary file and renames it, so that a crash leaves the old file intact. */
+function writeAtomically(path: string, bytes: Uint8Array): void {
   writeFileSync(`${path}.part`, bytes);
   renameSync(`${path}.part`, path);
 }
@@ -40,7 +40,7 @@ export function writeModel(state: TrainingState): void {
   const tensors = [...weightsForFile(BASE_CONFIG, weights)].map(
     ([name, { shape, data }]) => [name, { dtype: "F16", shape, bytes: fromF32(data, "F16") }] as const,
   );
-  writeWhole(`${modelFolder}model.safetensors`, writeSafetensors(new Map(tensors), { format: "pt" }));
+  writeAtomically(`${modelFolder}model.safetensors`, writeSafetensors(new Map(tensors), { format: "pt" }));
 }
 
 mkdirSync(stateFolder, { recursive: true });
@@ -72,7 +72,7 @@ function onStep(report: StepReport, next: TrainingState): void {
     console.log(columns.join("  "));
     meanLoss = 0;
   }
-  if (report.step % CHECKPOINT_EVERY === 0) writeWhole(checkpointFile, encodeCheckpoint(next, RUN));
+  if (report.step % CHECKPOINT_EVERY === 0) writeAtomically(checkpointFile, encodeCheckpoint(next, RUN));
 }
 
 for (const { shape, until, drillShare } of STAGES) {
@@ -85,5 +85,5 @@ for (const { shape, until, drillShare } of STAGES) {
   });
   state = await train(executor, plan, state, { onStep, until });
 }
-writeWhole(checkpointFile, encodeCheckpoint(state, RUN));
+writeAtomically(checkpointFile, encodeCheckpoint(state, RUN));
 writeModel(state);

@@ -23,15 +23,15 @@ export const SEED = 20_261_123;
 
 export interface Stage {
   readonly shape: BatchShape;
-  /** The stage ends when this many steps of the whole run are done. */
+  /** The stage ends at this step of the whole run. */
   readonly until: number;
-  /** The share of documents that are drills in copying. */
+  /** The share of documents that are copying drills. */
   readonly drillShare: number;
 }
 
 /**
- * First the corpus alone; then drills, until copying has formed, and few to keep it. Rows of
- * 256 tokens, where a token is cheap, until the last tenth, which has the whole context of 512.
+ * First the corpus alone; then many drills until the model can copy, and a few to keep that ability. Rows have 256 tokens, which
+ * are cheap, until the last tenth of the run uses the whole context of 512.
  */
 export const STAGES: readonly Stage[] = [
   { shape: { rows: 8, tokens: 256 }, until: 1750, drillShare: 0 },

@@ -6,17 +6,17 @@ import type { MicroBatch } from "../../../trainer/loop/train.ts";
 import { generateDocuments, renderDocument } from "../corpus/index.ts";
 import { drill } from "./drill.ts";
 
-/** Documents looked at for one that still fits a row. */
+/** How many documents to choose from when filling a row. */
 const POOL = 48;
 /**
- * The share of rows in which documents see those before them. Elsewhere each is alone with itself, as a prompt is; the
- * joined rows are what teaches distances longer than one document.
+ * The share of rows in which documents attend to those before them, which teaches distances longer than one document. In the
+ * other rows each document sees only itself, as a prompt does.
  */
 const JOINED_SHARE = 0.4;
 
 /**
  * The batch of one step: whole documents of the corpus, or drills in `drillShare` of the cases, each followed by the
- * end-of-text token, packed into rows. A pure function of seed and step. A document longer than a row is cut.
+ * end-of-text token, packed into rows. A pure function of seed and step. Truncates documents longer than a row.
  */
 export function pretrainingBatch(
   tokenizer: Tokenizer,
@@ -51,7 +51,7 @@ export function pretrainingBatch(
         tokens[at] = token;
         positions[at] = joined ? used + i : i;
         segments[at] = joined ? 1 : segment;
-        // Where documents are joined, the last token of one still does not predict the first of the next.
+        // Even in joined rows, the last token of a document does not predict the first of the next.
         if (i + 1 < document.length) {
           targets[at] = document[i + 1]!;
           weights[at] = 1;

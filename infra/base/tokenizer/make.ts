@@ -1,9 +1,9 @@
 /**
- * Trains the embedded base model's tokenizer and writes it beside the model:
+ * Trains the embedded base model's tokenizer and writes it to the model folder:
  *
  *     node infra/base/tokenizer/make.ts
  *
- * The weights depend on this vocabulary: after any change to it the model has to be trained again.
+ * The weights depend on this vocabulary: after any change to it the model must be retrained.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { CHAT_TEMPLATE, END_OF_TEXT, SPECIAL_TOKENS, TURN_END } from "../corpus/document.ts";
@@ -17,7 +17,7 @@ const VOCABULARY_SIZE = 2048;
 const texts = takeDocuments(SEED, CHARACTERS).map((document) => {
   const text = renderDocument(document);
   // Special tokens are never merged with their surroundings.
-  return SPECIAL_TOKENS.reduce((rest, token) => rest.replaceAll(token, "\n"), text);
+  return SPECIAL_TOKENS.reduce((remaining, token) => remaining.replaceAll(token, "\n"), text);
 });
 const trained = trainBpe(texts, { size: VOCABULARY_SIZE, specialTokens: SPECIAL_TOKENS });
 const config = tokenizerConfigJson({

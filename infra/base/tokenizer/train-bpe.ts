@@ -1,16 +1,16 @@
 /**
- * Byte-level byte-pair encoding, trained from texts (Sennrich et al. 2016; byte level as in GPT-2).
+ * Trains byte-level byte-pair encoding (Sennrich et al. 2016; byte level as in GPT-2).
  *
- * The result is the `tokenizer.json` of Hugging Face tokenizers: digits are split one by one, then GPT-2's pattern
- * splits words with their leading space. Ties between equally frequent pairs go to the lexicographically smaller one,
- * so the vocabulary is a function of the texts.
+ * The result is a `tokenizer.json` for Hugging Face tokenizers: digits are split one by one, then GPT-2's pattern splits off
+ * words with their leading space. Between equally frequent pairs the lexicographically smaller one wins, so the vocabulary is
+ * determined by the texts.
  */
 
-/** GPT-2's pre-tokenizer, as the `ByteLevel` pre-tokenizer applies it. */
+/** GPT-2's pattern, as applied by the `ByteLevel` pre-tokenizer. */
 const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 const DIGITS = /[^\d]+|\d/gu;
 
-/** One printable character per byte: printable Latin-1 stands for itself, the others for U+0100 onwards (GPT-2). */
+/** One printable character per byte: printable Latin-1 maps to itself, other bytes to U+0100 onwards (as in GPT-2). */
 function byteAlphabet(): string[] {
   const printable = (byte: number): boolean =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
@@ -20,7 +20,7 @@ function byteAlphabet(): string[] {
 
 const ALPHABET = byteAlphabet();
 
-/** The words that merges never cross, in the byte alphabet. */
+/** The words, in the byte alphabet; merges never cross their boundaries. */
 export function preTokenize(text: string): string[] {
   const encoder = new TextEncoder();
   return (text.match(DIGITS) ?? []).flatMap((chunk) =>
@@ -67,8 +67,8 @@ function mergePieces(pieces: readonly string[], left: string, right: string): st
 }
 
 /**
- * Learns `size` tokens: the special tokens, the 256 bytes, and merges by falling frequency.
- * Fewer are returned when the texts run out of pairs.
+ * Builds `size` tokens: the special tokens, the 256 bytes, and merges by decreasing frequency.
+ * Returns fewer if the texts run out of pairs.
  */
 export function trainBpe(
   texts: Iterable<string>,
@@ -95,7 +95,7 @@ export function trainBpe(
     if (bestCount === 0) break;
     const [left, right] = best.split(SEPARATOR) as [string, string];
     merges.push([left, right]);
-    // Two ways of merging can spell the same token; it keeps its first id.
+    // Different merges can produce the same token; it keeps its first id.
     if (!vocabulary.has(left + right)) vocabulary.set(left + right, vocabulary.size);
     for (const word of words) {
       if (word.pieces.includes(left)) word.pieces = mergePieces(word.pieces, left, right);

@@ -1,7 +1,7 @@
 import { sumDeltas } from "../sum.ts";
 import type { MergeMethod } from "./method.ts";
 
-/** Σ wᵢΔᵢ with the low-rank factors side by side: exact, and as wide as all of them together. */
+/** Σ wᵢΔᵢ with the low-rank factors side by side: exact, and its rank is the sum of theirs. */
 export const cat: MergeMethod = {
   needs: [],
   takes: [],

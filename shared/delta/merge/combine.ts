@@ -10,10 +10,9 @@ export function weightedSum(terms: readonly Term[]): Float64Array {
 }
 
 /**
- * For each element the mean of wᵢvᵢ over those deltas whose vᵢ has the elected sign (Yadav et al., "TIES-Merging", 2023, steps
- * 2 and 3). The values vote without the sizes of their weights, as in peft's `merge_utils.ties`. A negative weight turns its
- * delta round before the vote, where peft turns it round after: −1 times a delta is a delta like any other. A tie
- * elects plus.
+ * For each element, the mean of wᵢvᵢ over the deltas whose vᵢ has the elected sign (Yadav et al., "TIES-Merging", 2023, steps
+ * 2 and 3). As in peft's `merge_utils.ties`, the magnitudes of the weights do not affect the vote. Unlike in peft, their
+ * signs do: a delta with weight −1 votes as its negation would. A tie elects plus.
  */
 export function meanOfAgreeing(
   terms: readonly Term[],

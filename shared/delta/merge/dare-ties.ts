@@ -2,7 +2,7 @@ import { meanOfAgreeing } from "./combine.ts";
 import { elementwise } from "./elementwise.ts";
 import { dropAtRandom } from "./prune.ts";
 
-/** TIES-Merging with DARE's random dropping in place of the trimming; peft's `dare_ties_svd`. */
+/** TIES-Merging with DARE's random dropping instead of trimming; peft's `dare_ties_svd`. */
 export const dareTies = elementwise(
   (terms, context) =>
     meanOfAgreeing(

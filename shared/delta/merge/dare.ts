@@ -3,8 +3,8 @@ import { elementwise } from "./elementwise.ts";
 import { dropAtRandom } from "./prune.ts";
 
 /**
- * DARE (Yu et al., "Language Models are Super Mario", 2024): drop elements of each ΔW at random, rescale the others by
- * 1/density, and add; peft's `dare_linear_svd`. Equal seeds drop the same elements.
+ * DARE (Yu et al., "Language Models are Super Mario", 2024): drop elements of each ΔW at random, scale the others by
+ * 1/density, and sum; peft's `dare_linear_svd`. Equal seeds drop the same elements.
  */
 export const dare = elementwise(
   (terms, context) => weightedSum(terms.map((term) => dropAtRandom(term, context))),

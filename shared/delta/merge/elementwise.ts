@@ -6,33 +6,33 @@ import type { WeightedDelta } from "../sum.ts";
 import { elementsOf, type Factors, factorsOf, narrowed } from "./factors.ts";
 import type { MergeMethod, MergeOptions } from "./method.ts";
 
-/** What one delta adds to the elements of a matrix or vector. */
+/** The values that one delta adds to the elements of a matrix or vector. */
 export interface Term {
   readonly values: Float64Array;
   readonly weight: number;
-  /** The delta's place in the request, which names its random stream. */
+  /** The delta's index in the request, which is part of its random stream's name. */
   readonly index: number;
 }
 
-/** Where in the model the elements are, which names the random stream. */
+/** `place` says where in the model the elements are. It is part of the random stream's name. */
 export interface MergeContext extends MergeOptions {
   readonly place: string;
 }
 
-/** One vector from several of equal length, element by element. A delta that adds nothing here has no term. */
+/** Combines vectors of equal length element by element. A delta that adds nothing here has no term. */
 export type Combine = (terms: readonly Term[], context: MergeContext) => Float64Array;
 
 /**
- * A method that treats each element of ΔW by itself, as the papers do with all weights of a model, and likewise those of
- * s − 1 and b. The ΔW that comes out has any rank, and the nearest one of the asked rank is kept: peft's variants that end
- * in `_svd`.
+ * A method that treats each element of ΔW separately, as the papers treat all weights of a model, and likewise each element
+ * of s − 1 and b. The combined ΔW can have any rank, so it is replaced by its nearest approximation of rank `rank`, as in
+ * peft's variants that end in `_svd`.
  */
 export function elementwise(combine: Combine, takes: MergeMethod["takes"]): MergeMethod {
   return {
     needs: ["density"],
     takes: ["rank", ...takes],
     exact: false,
-    // ΔW itself, the smaller Gram matrix and its eigenvectors.
+    // ΔW, the smaller Gram matrix and its eigenvectors.
     work: (rows, columns, rank) => rows * columns * (rank + Math.min(rows, columns)) + 9 * Math.min(rows, columns) ** 3,
     merge: (terms, options) => {
       const paths = new Set(terms.flatMap(({ delta }) => [...delta.linears.keys()]));
@@ -73,7 +73,7 @@ function mergedFactors(
   return narrowed({ a: left, b: right });
 }
 
-/** A scale is merged as what it differs from 1, a bias from 0. */
+/** A scale is merged as its difference from 1, a bias as it is. */
 function mergedVector(
   terms: readonly WeightedDelta[],
   parts: Parts<CanonicalModule>,

@@ -10,17 +10,17 @@ export interface Factors {
   readonly b: DenseMatrix;
 }
 
-/** A and B of a layer, undefined where it has none. */
+/** A and B of a layer, or undefined if it has none. */
 export function factorsOf({ a, b }: Pick<CanonicalModule, "a" | "b">): Factors | undefined {
   return a === undefined || b === undefined ? undefined : { a: widened(a), b: widened(b) };
 }
 
-/** The inverse of `factorsOf`; no product at all for undefined. */
+/** The inverse of `factorsOf`. */
 export function narrowed(factors: Factors | undefined): { a: Tensor<"f32">; b: Tensor<"f32"> } | undefined {
   return factors && { a: f32(factors.a.shape, factors.a.data), b: f32(factors.b.shape, factors.b.data) };
 }
 
-/** The delta with every ΔW replaced by what `change` makes of it; undefined takes it out. */
+/** The delta with `change` applied to every ΔW; undefined removes it. */
 export function withFactors(delta: CanonicalDelta, change: (factors: Factors) => Factors | undefined): CanonicalDelta {
   const changed = (part: Pick<CanonicalModule, "a" | "b">) => {
     const factors = factorsOf(part);
@@ -36,14 +36,14 @@ export function withFactors(delta: CanonicalDelta, change: (factors: Factors) =>
 }
 
 /**
- * How large ΔW may be and still be rounding: float32 holds the factors, so AB is off by up to 2⁻²⁴‖A‖‖B‖ in any norm that
- * is not above the Frobenius norm. Deltas that cancel leave as much.
+ * An upper bound on the rounding error in ΔW: with factors in float32, AB is off by up to 2⁻²⁴‖A‖‖B‖ in any norm that does
+ * not exceed the Frobenius norm. Deltas that cancel leave an error of this size.
  */
 export function roundingOf({ a, b }: Factors): number {
   return 2 ** -24 * norm(a) * norm(b);
 }
 
-/** Whether ΔW is nothing but rounding. ‖AB‖² = tr(AᵀA·BBᵀ), so the product need not be formed. */
+/** Whether ΔW is only rounding error. ‖AB‖² = tr(AᵀA·BBᵀ), so the product need not be formed. */
 export function vanishes(factors: Factors): boolean {
   const [left, right] = [gram(transpose(factors.a)), gram(factors.b)];
   const square = left.data.reduce((sum, value, index) => sum + value * right.data[index]!, 0);
@@ -51,8 +51,8 @@ export function vanishes(factors: Factors): boolean {
 }
 
 /**
- * The nearest product of at most that rank, and of no more than ΔW has; undefined where that is none. A = U and
- * B = diag(s) Vᵀ of the leading singular values, or the factors as they are where each of their columns is needed.
+ * The nearest product of rank at most `highestRank`, with no more columns than the rank of ΔW; undefined if ΔW is zero.
+ * A = U and B = diag(s) Vᵀ of the leading singular values, or the original factors if all their columns are needed.
  */
 export function reduced(factors: Factors, highestRank: number): Factors | undefined {
   const { u, s, v } = svdOfProduct(factors.a, factors.b);
@@ -67,7 +67,7 @@ export function reduced(factors: Factors, highestRank: number): Factors | undefi
   return { a: leading(u, rank), b: transpose(scaled) };
 }
 
-/** The multiplications of `reduced`: a QR of either factor, and the decomposition of what is left. */
+/** The multiplications in `reduced`: a QR decomposition of each factor, then an SVD of the small product. */
 export function reductionWork(rows: number, columns: number, rank: number): number {
   const [left, right] = [Math.min(rows, rank), Math.min(columns, rank)];
   return 4 * (rows * left + columns * right) * rank + 20 * left * right * Math.min(left, right);

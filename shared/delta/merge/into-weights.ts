@@ -13,25 +13,25 @@ import { transposed } from "../../model/weights.ts";
 import { f32, type Tensor } from "../../tensor.ts";
 import type { CanonicalDelta, CanonicalModule } from "../canonical.ts";
 
-/** A model with a delta folded into its weights, weight by weight. */
+/** A model with a delta folded into its weights, computed weight by weight. */
 export interface MergedModel {
-  /** The base's; but a head that is the embedding, where only one of them changes, gets weights of its own. */
+  /** The base's config, but untied if the delta changes a tied head or embedding. */
   readonly config: ModelConfig;
-  /** The name of the base's weight from which one of the merged model's is made. */
+  /** The name of the base's weight that a merged weight is made from. */
   source(name: string): string;
-  /** The merged weight from the base's `source`, both in the layout of `weightSpecs`; the same object where nothing changes. */
+  /** Merges the base's weight `source`, in the layout of `weightSpecs`; returns the same object if nothing changes. */
   weight(name: string, source: Tensor<"f32">): Tensor<"f32">;
 }
 
 /**
- * Folds a delta into the weights of its base, W' = W diag(s) + AB and β' = β + b, so that the merged model computes what the
- * base computes with the delta on top. Nothing is computed before a weight is asked for.
+ * Folds a delta into the weights of its base, W' = W diag(s) + AB and β' = β + b, so that the merged model computes the same
+ * as the base with the delta. Weights are computed on demand.
  *
- * Throws `invalid_request` naming the part that no weight can hold: a bias on a layer without one, bottleneck adapters,
- * virtual tokens, a prefix.
+ * Throws `invalid_request`, naming a part that cannot be folded into weights: a bias on a layer without one, bottleneck
+ * adapters, virtual tokens, a prefix.
  */
 export function mergeIntoWeights(config: ModelConfig, delta: CanonicalDelta): MergedModel {
-  requireHoldable(config, delta);
+  requireMergeable(config, delta);
   const modules = new Map(adaptableModules(config).map(({ path }) => [weightName(path), delta.linears.get(path)]));
   const biases = new Map(linearModules(config).map(({ path }) => [biasName(path), delta.linears.get(path)?.bias]));
   const untied = config.tied && (delta.embedding !== undefined || delta.linears.has(HEAD_PATH));
@@ -49,13 +49,13 @@ export function mergeIntoWeights(config: ModelConfig, delta: CanonicalDelta): Me
       }
       const module = modules.get(name);
       if (module?.a === undefined && module?.scale === undefined) return source;
-      // The head's weight is [out, in], as an embedding is.
+      // The head's weight is [out, in], like the embedding.
       return name === HEAD ? transposed(merged(transposed(source), module)) : merged(source, module);
     },
   };
 }
 
-/** W diag(s) + AB for W [in, out], summed in double precision. */
+/** W diag(s) + AB for W [in, out], computed in double precision. */
 function merged({ shape, data }: Tensor<"f32">, { a, b, scale }: CanonicalModule): Tensor<"f32"> {
   const [rows, columns] = shape as readonly [number, number];
   const result = new Float32Array(data.length);
@@ -75,11 +75,11 @@ function merged({ shape, data }: Tensor<"f32">, { a, b, scale }: CanonicalModule
   return f32(shape, result);
 }
 
-function requireHoldable(config: ModelConfig, { linears, bottlenecks, prompt, prefix }: CanonicalDelta): void {
+function requireMergeable(config: ModelConfig, { linears, bottlenecks, prompt, prefix }: CanonicalDelta): void {
   const refuse = (part: string) =>
     new TrimtabError(
       "invalid_request",
-      `the delta has ${part}, which no weight of the base can hold; serve it as a delta`,
+      `the delta has ${part}, which cannot be merged into the base's weights; serve it as a delta`,
     );
   for (const { path, bias } of adaptableModules(config)) {
     if (linears.get(path)?.bias !== undefined && !bias) throw refuse(`a bias for ${path}, a layer without biases`);

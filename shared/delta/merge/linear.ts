@@ -3,11 +3,10 @@ import { reduced, reductionWork, withFactors } from "./factors.ts";
 import type { MergeMethod } from "./method.ts";
 
 /**
- * Σ wᵢΔᵢ, each ΔW at its own rank: the factors side by side where all their columns are needed, fewer columns where they
- * depend on one another, as they must once there are more than the layer has rows or columns.
+ * Σ wᵢΔᵢ at the true rank of each ΔW: the factors are placed side by side, and reduced to fewer columns if those are linearly
+ * dependent, which they must be once they outnumber the layer's rows or columns.
  *
- * peft's `linear` adds the factors, (Σ √wᵢAᵢ)(Σ √wᵢBᵢ), which also holds the product of each A with every other delta's B;
- * here nothing is added but the deltas themselves.
+ * peft's `linear` adds the factors instead, (Σ √wᵢAᵢ)(Σ √wᵢBᵢ), so its result also contains the cross terms AᵢBⱼ.
  */
 export const linear: MergeMethod = {
   needs: [],

@@ -1,17 +1,18 @@
 import { TrimtabError } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
-import { type CanonicalDelta, type CanonicalModule, canonicalTensors, changesNothing, NO_DELTA } from "../canonical.ts";
+import { type CanonicalDelta, type CanonicalModule, changesNothing, NO_DELTA } from "../canonical.ts";
+import { canonicalTensors } from "../serving-file.ts";
 import type { WeightedDelta } from "../sum.ts";
 import { vanishes, withFactors } from "./factors.ts";
 import type { MergeOptions } from "./method.ts";
 import { MERGE_METHODS, type MergeMethodName } from "./registry.ts";
 
-/** What a caller may leave out has a default: the rank is the largest one that a layer has in any of the deltas. */
+/** Options default to a density of 1, "total", seed 0, and the highest rank of any layer in any of the deltas. */
 export type MergeRequest = { readonly method: MergeMethodName } & Partial<MergeOptions>;
 
 /**
- * The largest element that a weighted ΔW may have: far above what any model computes with, and below what float32 holds by more
- * than sums, norms and densities make of it.
+ * The largest element allowed in a weighted ΔW: far beyond any real model, yet low enough that sums, norms and division by
+ * the density stay within float32.
  */
 const LARGEST = 2 ** 110;
 
@@ -23,11 +24,10 @@ const PARAMS: Readonly<Record<keyof MergeOptions, string>> = {
 };
 
 /**
- * Makes one delta of several deltas of one base, by the method of the registry. Pure; equal arguments give equal bits.
+ * Merges several deltas of one base into one delta. Pure; equal arguments give equal bits.
  *
- * Throws `invalid_request` with `param` for an option that the method lacks or does not take, for a weight of 0 or one
- * that is not finite, for elements that would leave float32, for a part that the method cannot merge, and for a result that
- * changes nothing.
+ * Throws `invalid_request` with `param` for an option that is missing or that the method does not use, a weight that is 0 or
+ * not finite, elements that could overflow float32, a part that the method cannot merge, and a result that changes nothing.
  */
 export function mergeDeltas(terms: readonly WeightedDelta[], request: MergeRequest): CanonicalDelta {
   const steps = mergeSteps(terms, request);
@@ -37,7 +37,7 @@ export function mergeDeltas(terms: readonly WeightedDelta[], request: MergeReque
   }
 }
 
-/** The same in steps, one for each part of the model, for a caller that has other things to do in between. */
+/** Like `mergeDeltas`, but yields after each part of the model, so that the caller can do other work in between. */
 export function* mergeSteps(
   terms: readonly WeightedDelta[],
   { method: name, ...given }: MergeRequest,
@@ -61,7 +61,7 @@ export function* mergeSteps(
     bottlenecks: new Map(parts.flatMap(({ bottlenecks }) => [...bottlenecks])),
   });
   if (changesNothing(merged)) {
-    throw refuse("deltas", "cancel: what is left of them changes nothing; use other weights, or a higher density");
+    throw refuse("deltas", "cancel out, so the result changes nothing; use other weights or a higher density");
   }
   return merged;
 }
@@ -71,9 +71,9 @@ function checkOptions(name: MergeMethodName, given: Partial<MergeOptions>): void
   for (const option of Object.keys(PARAMS) as (keyof MergeOptions)[]) {
     const param = PARAMS[option];
     if (given[option] === undefined) {
-      if (needs.includes(option)) throw refuse(param, `is missing: the method ${name} needs it`);
+      if (needs.includes(option)) throw refuse(param, `is missing; the method ${name} requires it`);
     } else if (![...needs, ...takes].includes(option)) {
-      throw refuse(param, `has no meaning for the method ${name}; leave it out`);
+      throw refuse(param, `is not used by the method ${name}; remove it`);
     }
   }
 }
@@ -82,19 +82,22 @@ function checkTerms(name: MergeMethodName, terms: readonly WeightedDelta[]): voi
   for (const [index, { weight, delta }] of terms.entries()) {
     const place = `deltas[${index}]`;
     if (weight === 0 || !Number.isFinite(weight)) {
-      throw refuse(`${place}.weight`, `must be a number other than 0, got ${weight}; leave the delta out instead`);
+      throw refuse(
+        `${place}.weight`,
+        `must be a finite number other than 0, got ${weight}; to exclude the delta, leave it out of the list`,
+      );
     }
     if (!(Math.abs(weight) * magnitude(delta) <= LARGEST)) {
-      throw refuse(place, "has elements too large to be merged in 32-bit floats; lower its weight, or leave it out");
+      throw refuse(place, "has elements too large to merge in 32-bit floats; lower its weight or remove it");
     }
-    const part = MERGE_METHODS[name].exact ? undefined : partThatIsNoSum(delta);
+    const part = MERGE_METHODS[name].exact ? undefined : partWithoutMatrices(delta);
     if (part !== undefined) {
       throw refuse("method", `${name} merges weight matrices and vectors, but ${place} has ${part}; use linear or cat`);
     }
   }
 }
 
-/** No element of a delta is larger: neither of a tensor nor of a product of factors. */
+/** An upper bound on the magnitude of a delta's elements, in tensors and in products of factors. */
 function magnitude(delta: CanonicalDelta): number {
   const largest = (tensor: Tensor<"f32"> | undefined) =>
     tensor?.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0) ?? 0;
@@ -104,7 +107,7 @@ function magnitude(delta: CanonicalDelta): number {
   return Math.max(0, ...tensors, ...products);
 }
 
-/** The terms with one layer each, or one block's bottlenecks, or what is not in layers. */
+/** Splits the terms by part: each layer, each block's bottlenecks, and everything outside the layers. */
 function* partsOf(terms: readonly WeightedDelta[]): Generator<WeightedDelta[]> {
   const only = <K extends "linears" | "bottlenecks">(kind: K, path: string) =>
     terms.map(({ delta, weight }): WeightedDelta => {
@@ -114,16 +117,16 @@ function* partsOf(terms: readonly WeightedDelta[]): Generator<WeightedDelta[]> {
   for (const kind of ["linears", "bottlenecks"] as const) {
     for (const path of new Set(terms.flatMap(({ delta }) => [...delta[kind].keys()]))) yield only(kind, path);
   }
-  const rest = terms.map(({ delta, weight }) => ({ delta: { ...delta, ...NO_DELTA }, weight }));
-  if (rest.some(({ delta }) => Object.keys(delta).length > Object.keys(NO_DELTA).length)) yield rest;
+  const others = terms.map(({ delta, weight }) => ({ delta: { ...delta, ...NO_DELTA }, weight }));
+  if (others.some(({ delta }) => Object.keys(delta).length > Object.keys(NO_DELTA).length)) yield others;
 }
 
-/** The largest rank of ΔW in any layer, the embedding among them; 0 where there is none. */
+/** The highest rank of ΔW in any layer, including the embedding; 0 if there is none. */
 export function highestRank({ linears, embedding }: CanonicalDelta): number {
   return Math.max(0, embedding?.a.shape[1] ?? 0, ...[...linears.values()].map(({ a }) => a?.shape[1] ?? 0));
 }
 
-/** About how many multiplications a merge takes; a thousand million of them take about a second. */
+/** The approximate number of multiplications in a merge. A billion take about a second. */
 export function mergeWork(terms: readonly WeightedDelta[], name: MergeMethodName): number {
   const layers = new Map<string, { rows: number; columns: number; rank: number }>();
   for (const { delta } of terms) {
@@ -141,13 +144,13 @@ export function mergeWork(terms: readonly WeightedDelta[], name: MergeMethodName
   return [...layers.values()].reduce((sum, { rows, columns, rank }) => sum + work(rows, columns, rank), 0);
 }
 
-function partThatIsNoSum({ bottlenecks, prompt, prefix }: CanonicalDelta): string | undefined {
+function partWithoutMatrices({ bottlenecks, prompt, prefix }: CanonicalDelta): string | undefined {
   if (bottlenecks.size > 0) return "bottleneck adapters";
   if (prompt !== undefined) return "virtual tokens (prompt tuning)";
   return prefix === undefined ? undefined : "a prefix";
 }
 
-/** Leaves out products that cancel, scales of 1, biases of 0, and layers of which nothing is left. */
+/** Removes products that cancel, scales of 1, biases of 0, and layers that become empty. */
 function withoutIdleParts(delta: CanonicalDelta): CanonicalDelta {
   const products = withFactors(delta, (factors) => (vanishes(factors) ? undefined : factors));
   const linears = [...products.linears].flatMap(([path, { scale, bias, ...factors }]) => {

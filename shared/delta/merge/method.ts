@@ -3,27 +3,27 @@ import type { WeightedDelta } from "../sum.ts";
 
 export const MAJORITY_SIGN_METHODS = ["total", "frequency"] as const;
 
-/** How to merge; a method reads those that it `takes`. */
+/** How to merge. A method uses only the options that it `needs` or `takes`. */
 export interface MergeOptions {
-  /** The highest rank that ΔW of a layer has in the result. */
+  /** The highest rank of a layer's ΔW in the result. */
   readonly rank: number;
-  /** The share of elements that is kept. */
+  /** The fraction of elements to keep. */
   readonly density: number;
-  /** What elects the sign of an element: the sum of its values, or how many there are of either sign. */
+  /** How the sign of an element is elected: by the sum of its values, or by the number of values of each sign. */
   readonly majoritySignMethod: (typeof MAJORITY_SIGN_METHODS)[number];
   readonly seed: number;
 }
 
-/** A way to make one delta of several. */
+/** A way to merge several deltas into one. */
 export interface MergeMethod {
-  /** The options without which it has no meaning. */
+  /** The options that the caller must set. */
   readonly needs: readonly (keyof MergeOptions)[];
-  /** The other options that it reads. */
+  /** The optional options. */
   readonly takes: readonly (keyof MergeOptions)[];
-  /** The result is Σ wᵢΔᵢ in every part, so parts that are no matrices to add can be merged as well. */
+  /** Whether the result is exactly Σ wᵢΔᵢ in every part. Only then can parts that are not matrices be merged. */
   readonly exact: boolean;
-  /** About how many multiplications a layer takes, of those sizes and with factors of that rank side by side. */
+  /** The approximate number of multiplications for a layer, where `rank` is the sum of the ranks of its factors. */
   work(rows: number, columns: number, rank: number): number;
-  /** Pure. A negative weight takes a delta away (task negation: Ilharco et al., "Editing Models with Task Arithmetic", 2023). */
+  /** Pure. Negative weights subtract (task negation: Ilharco et al., "Editing Models with Task Arithmetic", 2023). */
   merge(terms: readonly WeightedDelta[], options: MergeOptions): CanonicalDelta;
 }

@@ -2,7 +2,7 @@ import { sumDeltas } from "../sum.ts";
 import { reduced, reductionWork, withFactors } from "./factors.ts";
 import type { MergeMethod } from "./method.ts";
 
-/** The nearest ΔW of the given rank to Σ wᵢΔWᵢ in each layer (Eckart and Young, 1936), peft's `svd`; vectors are summed. */
+/** In each layer, the ΔW of rank `rank` nearest to Σ wᵢΔWᵢ (Eckart and Young, 1936); peft's `svd`. Vectors are summed. */
 export const svd: MergeMethod = {
   needs: [],
   takes: ["rank"],

@@ -3,8 +3,8 @@ import { elementwise } from "./elementwise.ts";
 import { pruneSmallest } from "./prune.ts";
 
 /**
- * TIES-Merging (Yadav et al., 2023): trim each ΔW to its largest elements, elect each element's sign, average what agrees
- * with it. Trimming counts the elements of one layer, as peft's `ties_svd` does, and not those of the whole model.
+ * TIES-Merging (Yadav et al., 2023): trim each ΔW to its largest elements, elect a sign for each element, and average the
+ * values that agree with it. Like peft's `ties_svd`, trims within each layer rather than across the whole model.
  */
 export const ties = elementwise(
   (terms, context) =>

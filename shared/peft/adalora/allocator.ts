@@ -1,18 +1,18 @@
 /**
- * AdaLoRA's allocator of ranks (Zhang et al., "Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning", 2023), as
- * peft's RankAllocator computes it. Runs after each step of the optimizer with the gradients of that step:
+ * AdaLoRA's rank allocator (Zhang et al., "Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning", 2023), as in
+ * peft's RankAllocator. It runs after each optimizer step, with the gradients of that step:
  *
- *     importance  I ← β₁I + (1 − β₁)|p·∇p|,  deviation  U ← β₂U + (1 − β₂)||p·∇p| − I|,  of every element
+ *     importance  I ← β₁I + (1 − β₁)|p·∇p|,  deviation  U ← β₂U + (1 − β₂)||p·∇p| − I|,  for every element
  *     score of rank i = (I·U of E_i) + mean(I·U of A's i-th vector) + mean(I·U of B's i-th vector)
  *
- * Of the N ranks of all layers together the N − budget with the lowest scores get E_i = 0. They are not frozen: until the
- * budget has reached its target, the next step moves them, and they may come back.
+ * Out of the N ranks of all layers, the N − budget with the lowest scores get E_i = 0. They are not frozen: until the budget
+ * has reached its target, the next step can change them, and they may come back.
  */
 import { f32, type Tensor, zeros } from "../../tensor.ts";
 import type { AfterStep } from "../method.ts";
 import type { AdaLoraSettings } from "./settings.ts";
 
-/** A module's parameters: A [in, r], E [r] and B [r, out]. PEFT's files hold A and B transposed and E as [r, 1]. */
+/** A module's parameters: A [in, r], E [r] and B [r, out]. In peft's files, A and B are transposed, and E is [r, 1]. */
 export const tripletNames = (path: string) => ({
   a: `${path}.lora_A`,
   e: `${path}.lora_E`,
@@ -31,16 +31,16 @@ type Schedule = Pick<AdaLoraSettings, "init_r" | "target_r" | "tinit" | "tfinal"
 
 export interface AllocatorOptions {
   readonly settings: Schedule & Pick<AdaLoraSettings, "beta1" | "beta2">;
-  /** The first value of every parameter of every module. */
+  /** The initial value of every parameter of every module. */
   readonly initial: Tensors;
   readonly paths: readonly string[];
 }
 
 /**
- * The allocator as a run has it. Remembers I and U of every parameter, and which ranks the last allocation kept.
+ * The allocator of one run. Its memory holds I and U of every parameter, and which ranks the last allocation kept.
  *
- * Steps are counted from 0, as in peft's examples. Where `tfinal` is 0, peft's last allocation, the one that reaches the
- * target, would come after the end of the run; here it is made after the last step.
+ * Steps are counted from 0, as in peft's examples. If `tfinal` is 0, peft's final allocation, which reaches the target, would
+ * come after the end of the run; here it happens after the last step.
  */
 export function rankAllocator({ settings, initial, paths }: AllocatorOptions): AfterStep {
   const memory = new Map<string, Tensor<"f32">>();
@@ -62,7 +62,7 @@ export function rankAllocator({ settings, initial, paths }: AllocatorOptions): A
 }
 
 export interface AllocatorMoment {
-  /** Which step has been taken, counted from 0. */
+  /** The step just taken, counted from 0. */
   readonly index: number;
   readonly totalSteps: number;
   /** The parameters after the step, and the memory. */
@@ -70,7 +70,7 @@ export interface AllocatorMoment {
   readonly gradients: Tensors;
 }
 
-/** How many ranks there may be after a step, counted from 0, and whether they are allocated then. */
+/** The number of ranks allowed after step `index`, counted from 0, and whether ranks are allocated then. */
 export function rankBudget(
   { init_r, target_r, tinit, tfinal, deltaT }: Schedule,
   { index: step, totalSteps, modules }: Pick<AllocatorMoment, "index" | "totalSteps"> & { readonly modules: number },
@@ -79,11 +79,11 @@ export function rankBudget(
   const last = totalSteps - tfinal;
   if (step <= tinit) return { budget: initial, allocates: false };
   if (step >= last) return { budget: target, allocates: true };
-  const left = 1 - (step - tinit) / (last - tinit);
-  return { budget: Math.trunc((initial - target) * left ** 3 + target), allocates: step % deltaT === 0 };
+  const remaining = 1 - (step - tinit) / (last - tinit);
+  return { budget: Math.trunc((initial - target) * remaining ** 3 + target), allocates: step % deltaT === 0 };
 }
 
-/** The tensors that change after a step: parameters and memory. */
+/** The tensors to change after a step: parameters and memory. */
 export function allocate(
   { settings, paths }: Pick<AllocatorOptions, "settings" | "paths">,
   { index, totalSteps, values, gradients }: AllocatorMoment,
@@ -96,7 +96,7 @@ export function allocate(
   const known = new Map([...values, ...means]);
   const scores = new Map(paths.map((path) => [path, rankScores(known, path)]));
   const kept = mostImportant(scores, settings.init_r * paths.length - budget);
-  // The pattern is final; nothing asks for the means any more.
+  // The allocation is final, so the means are no longer needed.
   if (index === last) for (const name of gradients.keys()) reset(means, values, name);
   return new Map([...means, ...kept, ...withoutDropped(new Map([...values, ...kept]), paths)]);
 }
@@ -142,7 +142,7 @@ function updatedMeans(
   return means;
 }
 
-/** Which ranks score above the `dropped`-th lowest of all; ties with it go too, as in peft, which fails where 0 go. */
+/** Keeps the ranks that score above the `dropped`-th lowest, and drops ties, as in peft (which fails if `dropped` is 0). */
 function mostImportant(scores: ReadonlyMap<string, Float64Array>, dropped: number): Map<string, Tensor<"f32">> {
   const ascending = Float64Array.from([...scores.values()].flatMap((of) => [...of])).sort();
   const threshold = dropped === 0 ? Number.NEGATIVE_INFINITY : ascending[dropped - 1]!;
@@ -157,7 +157,7 @@ function mostImportant(scores: ReadonlyMap<string, Float64Array>, dropped: numbe
   );
 }
 
-/** E with 0 where the last allocation kept nothing. */
+/** E with zeros for the ranks that the last allocation dropped. */
 function withoutDropped(values: Tensors, paths: readonly string[]): Map<string, Tensor<"f32">> {
   return new Map(
     paths.map((path) => {

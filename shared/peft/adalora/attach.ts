@@ -10,14 +10,14 @@ import { checkRank } from "../target-modules.ts";
 import { rankAllocator, tripletNames } from "./allocator.ts";
 import type { AdaLoraSettings } from "./settings.ts";
 
-/** The standard deviation of the first vectors. */
+/** The initial standard deviation of A and B. */
 const SPREAD = 0.02;
-/** Below this a squared norm counts as 0 and has no slope, where the root's own would be infinite. */
+/** Smaller squared norms are clamped to this and get no gradient, because the slope of the root is infinite at 0. */
 const LEAST_SQUARE = 1e-30;
 
 /**
- * r(in + out + 1) numbers for each targeted layer, r the rank at the beginning, which one layer may keep to the end. What is
- * published is counted as if all layers ended with the mean.
+ * r(in + out + 1) numbers for each targeted layer, r being the initial rank, which a layer may keep to the end. The published
+ * size assumes that every layer ends with the mean rank.
  */
 export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
   const { settings, param } = options;
@@ -40,11 +40,11 @@ export function planAdaLora(options: PlanOptions<AdaLoraSettings>): MethodPlan {
 }
 
 /**
- * y + s · ((dropout(x) A) ⊙ E) B on every targeted layer, with s = α/r (Zhang et al. 2023; peft's AdaLoraModel). Vectors of A
- * and B are held near orthogonal by a penalty, the mean of ‖AᵀA − 1‖ and ‖BBᵀ − 1‖ over all layers, so that E acts like
- * singular values; after each step `rankAllocator` sets those of the least important ranks to 0.
+ * y + s · ((dropout(x) A) ⊙ E) B on every targeted layer, with s = α/r (Zhang et al. 2023; peft's AdaLoraModel). A penalty,
+ * the mean of ‖AᵀA − 1‖ and ‖BBᵀ − 1‖ over all layers, keeps the vectors of A and B nearly orthogonal, so that E acts like
+ * singular values. After each step, `rankAllocator` sets E to 0 for the least important ranks.
  *
- * A and B start normal with σ = 0.02 and E at 0, so that step 0 is the base.
+ * A and B start normal with σ = 0.02, and E at 0, so that step 0 equals the base.
  */
 export function attachAdaLora(options: AttachOptions<AdaLoraSettings>): AttachedMethod {
   const { settings, seed } = options;
@@ -68,9 +68,9 @@ export function attachAdaLora(options: AttachOptions<AdaLoraSettings>): Attached
         const { b, parameter } = context;
         const names = tripletNames(path);
         const narrow = b.matmul(dropout.apply(context, path, x), parameter(names.a));
-        // The scale goes onto E, which is the smallest of the factors.
-        const gained = b.mul(narrow, b.mul(parameter(names.e), adaLoraScale(settings)));
-        return { added: [b.matmul(gained, parameter(names.b))] };
+        // Apply the scale to E, the smallest of the factors.
+        const scaled = b.mul(narrow, b.mul(parameter(names.e), adaLoraScale(settings)));
+        return { added: [b.matmul(scaled, parameter(names.b))] };
       },
     }),
     ...(weight === 0
@@ -83,7 +83,7 @@ export function attachAdaLora(options: AttachOptions<AdaLoraSettings>): Attached
   };
 }
 
-/** α/r of the rank at the beginning, whatever is left of it, with the term that peft keeps against a division by 0. */
+/** α/r with the initial rank, however many ranks remain, and with the term that peft adds against a division by 0. */
 export function adaLoraScale({ init_r, lora_alpha }: Pick<AdaLoraSettings, "init_r" | "lora_alpha">): number {
   return lora_alpha / (init_r + 1e-5);
 }
@@ -95,7 +95,7 @@ function targetsOf(options: PlanOptions<AdaLoraSettings>): readonly LinearModule
   if (modules.some(({ path }) => path === EMBEDDING_PATH)) {
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}.target_modules\`: ${EMBEDDING_PATH} cannot be trained with adalora, in peft neither. Leave it out, or send \`type: "lora"\` for it.`,
+      `\`${param}.target_modules\`: adalora cannot train ${EMBEDDING_PATH} (nor can peft's). Remove it, or use \`type: "lora"\` for it.`,
       { param: `${param}.target_modules`, data: { name: EMBEDDING_PATH } },
     );
   }
@@ -103,7 +103,7 @@ function targetsOf(options: PlanOptions<AdaLoraSettings>): readonly LinearModule
   if (target_r > init_r) {
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}.target_r\` must be at most \`init_r\`, which is ${init_r}, got ${target_r}: ranks are taken away and never added.`,
+      `\`${param}.target_r\` must be at most \`init_r\`, which is ${init_r}, got ${target_r}: ranks are only ever removed.`,
       { param: `${param}.target_r`, data: { init_r, target_r } },
     );
   }
@@ -115,7 +115,7 @@ function requireAllocation({ tinit, tfinal }: AdaLoraSettings, totalSteps: numbe
   const field = tinit >= totalSteps ? "tinit" : tfinal >= totalSteps ? "tfinal" : "tinit";
   throw new TrimtabError(
     "invalid_request",
-    `\`${param}.${field}\`: the run has ${totalSteps} steps, of which \`tinit\` ${tinit} and \`tfinal\` ${tfinal} leave none to allocate the ranks in. Lower them, or train for longer.`,
+    `\`${param}.${field}\`: with \`tinit\` ${tinit} and \`tfinal\` ${tfinal}, none of the run's ${totalSteps} steps can allocate ranks. Lower them or train for longer.`,
     { param: `${param}.${field}`, data: { totalSteps, tinit, tfinal } },
   );
 }
@@ -131,7 +131,7 @@ function orthogonality({ b, parameter }: RewriteContext, paths: readonly string[
     return [distance(b.matmul(right, right, { transA: true })), distance(b.matmul(left, left, { transB: true }))];
   });
   return b.div(
-    distances.reduce((sum, one) => b.add(sum, one)),
+    distances.reduce((sum, term) => b.add(sum, term)),
     distances.length,
   );
 }

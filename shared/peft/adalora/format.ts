@@ -21,9 +21,9 @@ import { shortestNames } from "../target-modules.ts";
 import { adaLoraScale } from "./attach.ts";
 import type { AdaLoraSettings } from "./settings.ts";
 
-/** The ranks of one layer that are left: y += s · ((xA) ⊙ E) B. */
+/** The remaining ranks of one layer: y += s · ((xA) ⊙ E) B. */
 export interface AdaLoraFactors {
-  /** [in, r], of which r may be 0. */
+  /** [in, r]; r may be 0. */
   readonly a: Tensor<"f32">;
   /** [r] */
   readonly e: Tensor<"f32">;
@@ -31,7 +31,7 @@ export interface AdaLoraFactors {
   readonly b: Tensor<"f32">;
 }
 
-/** By module path, in the order of the computation. */
+/** By module path, in order of computation. */
 export type AdaLoraLayers = ReadonlyMap<string, AdaLoraFactors>;
 
 const PATTERN_END = ".lora_E";
@@ -49,7 +49,7 @@ const AdaLoraConfig = z.looseObject({
 });
 type AdaLoraConfig = z.infer<typeof AdaLoraConfig>;
 
-/** Fields about training, and fields of LoRA's that peft's AdaLoRA takes and does not use. */
+/** Fields that only concern training, and LoRA's fields that peft's AdaLoRA accepts but does not use. */
 const IGNORED = [
   ...["target_r", "tinit", "tfinal", "deltaT", "beta1", "beta2", "orth_reg_weight", "total_step"],
   ...["lora_dropout", "init_lora_weights", "ensure_weight_tying", "megatron_core", "qalora_group_size"],
@@ -63,30 +63,30 @@ export const adaLoraFormat: AdapterFormat = {
     const config = parseAdaLoraConfig(json);
     const { layers, scale } = takeAdaLora(tensors, config, base.config);
     const biases = takeBiases(tensors, { bias: config.bias ?? "none", layers }, base.config);
-    const beside: LoraAdapter = { rankStabilised: false, layers: new Map(), biases };
+    const biasAdapter: LoraAdapter = { rankStabilised: false, layers: new Map(), biases };
     await requireOwnCopies(tensors, { stored, base });
     tensors.done();
-    const deltas = [canonicalAdaLora(layers, scale), await canonicalLora(beside, base)];
+    const deltas = [canonicalAdaLora(layers, scale), await canonicalLora(biasAdapter, base)];
     return {
       method: "adalora",
       delta: sumDeltas(deltas.map((delta) => ({ delta, weight: 1 }))),
-      parameters: totalElements([...layers.values()].flatMap(({ a, e, b }) => [a, e, b])) + countLora(beside),
+      parameters: totalElements([...layers.values()].flatMap(({ a, e, b }) => [a, e, b])) + countLora(biasAdapter),
     };
   },
 };
 
-/** Folds s and E into B. Layers without any rank left have no part in it. */
+/** Folds s and E into B. Layers with no remaining ranks are omitted. */
 export function canonicalAdaLora(layers: AdaLoraLayers, scale: number): CanonicalDelta {
   const linears = [...layers].flatMap(([path, { a, e, b }]) => {
     if (e.data.length === 0) return [];
     const out = b.shape[1]!;
-    const gained = b.data.map((value, at) => value * scale * e.data[Math.floor(at / out)]!);
-    return [[path, { a, b: f32(b.shape, gained) }] as const];
+    const scaled = b.data.map((value, at) => value * scale * e.data[Math.floor(at / out)]!);
+    return [[path, { a, b: f32(b.shape, scaled) }] as const];
   });
   return { ...NO_DELTA, linears: new Map(linears) };
 }
 
-/** The layers alone, without biases beside them. Throws `invalid_delta` as `AdapterFormat.read` says. */
+/** Reads an adapter that has only layers, no biases. Throws `invalid_delta` as `AdapterFormat.read` does. */
 export function readAdaLora({ config: json, tensors: stored }: AdapterFolder, model: ModelConfig): TakenLayers {
   const tensors = new AdapterTensors(stored);
   const taken = takeAdaLora(tensors, parseAdaLoraConfig(json), model);
@@ -102,7 +102,7 @@ interface TakenLayers {
 const parseAdaLoraConfig = (json: Readonly<Record<string, unknown>>): AdaLoraConfig =>
   parseAdapterConfig(json, AdaLoraConfig, IGNORED);
 
-/** Takes the layers that the configuration asks for, and leaves all else. Throws `invalid_delta`. */
+/** Takes the layers named by the configuration and leaves the other tensors. Throws `invalid_delta`. */
 function takeAdaLora(tensors: AdapterTensors, config: AdaLoraConfig, model: ModelConfig): TakenLayers {
   const modules = adaptableModules(model);
   const present = ({ path }: LinearModule) => ["A", "B", "E"].some((of) => tensors.has(keyOf(path, of)));
@@ -113,14 +113,14 @@ function takeAdaLora(tensors: AdapterTensors, config: AdaLoraConfig, model: Mode
     const { path } = module;
     if (!named.has(path)) {
       if (!present(module)) continue;
-      throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
+      throw refuse(`there are tensors for ${path}, but target_modules in ${ADAPTER_CONFIG} does not include it`);
     }
     const rank = ranks.get(path) ?? config.init_r;
     ranks.delete(path);
     const given = tensors.shapeOf(keyOf(path, "A"))?.[0] ?? rank;
     if (given !== rank) {
       throw refuse(
-        `the tensors of ${path} have ${given} ranks, but ${ADAPTER_CONFIG} says ${rank} (init_r and rank_pattern)`,
+        `the tensors of ${path} have rank ${given}, but ${ADAPTER_CONFIG} gives ${rank} (init_r and rank_pattern)`,
       );
     }
     layers.set(path, {
@@ -131,9 +131,9 @@ function takeAdaLora(tensors: AdapterTensors, config: AdaLoraConfig, model: Mode
   }
   const [stray] = ranks.keys();
   if (stray !== undefined) {
-    throw refuse(`rank_pattern in ${ADAPTER_CONFIG} has ${quoteName(stray)}, which is no layer of the adapter`);
+    throw refuse(`rank_pattern in ${ADAPTER_CONFIG} has ${quoteName(stray)}, which is not a layer of the adapter`);
   }
-  // As in peft, which takes the rank itself where alpha is not positive.
+  // Like peft, use the rank if alpha is not positive.
   const alpha = config.lora_alpha > 0 ? config.lora_alpha : config.init_r;
   return { layers, scale: adaLoraScale({ init_r: config.init_r, lora_alpha: alpha }) };
 }
@@ -146,8 +146,8 @@ export interface AdaLoraFolderOptions {
 }
 
 /**
- * The two files. `values` are the parameters by path as they were trained; ranks whose E is 0 are left out of the tensors
- * and marked in `rank_pattern`, as peft does, and the configuration's target modules are the shortest names.
+ * The two files of an adapter. `values` are the trained parameters by path. As in peft, ranks whose E is 0 are omitted from
+ * the tensors and marked in `rank_pattern`. The target modules are the shortest names.
  */
 export function writeAdaLoraFolder(
   values: AdaLoraLayers,
@@ -172,7 +172,7 @@ export function writeAdaLoraFolder(
     init_lora_weights: true,
     layers_pattern: null,
     layers_to_transform: null,
-    // Not used by AdaLoRA; peft writes its default.
+    // AdaLoRA does not use it, but peft writes its default.
     r: 8,
     rank_pattern: isWhole ? null : pattern,
     target_modules: shortestNames([...values.keys()], nameable(model)).sort(),
@@ -182,7 +182,7 @@ export function writeAdaLoraFolder(
   return adapterFiles(config, tensors);
 }
 
-/** The same layer without the ranks whose E is 0. */
+/** The layer without the ranks whose E is 0. */
 export function livingRanks({ a, e, b }: AdaLoraFactors): AdaLoraFactors {
   const [inSize, rank] = a.shape as [number, number];
   const out = b.shape[1]!;
@@ -205,7 +205,7 @@ export function livingRanks({ a, e, b }: AdaLoraFactors): AdaLoraFactors {
 
 const keyOf = (path: string, factor: string) => `base_model.model.${checkpointPath(path)}.lora_${factor}`;
 
-/** The layers that must have tensors. */
+/** The paths of the layers that must have tensors. */
 function namedPaths(config: AdaLoraConfig, model: ModelConfig): ReadonlySet<string> {
   const isNamed = namedLayers(config, model);
   const paths = adaptableModules(model).map(({ path }) => path);
@@ -214,13 +214,13 @@ function namedPaths(config: AdaLoraConfig, model: ModelConfig): ReadonlySet<stri
   return named;
 }
 
-/** How many ranks each layer of `rank_pattern` has left, by path, or by the whole name where that is not one of a layer. */
+/** The remaining rank of each layer in `rank_pattern`, by path, or by the unchanged name if that is not a layer's. */
 function ranksLeft({ rank_pattern: pattern, init_r: rank }: AdaLoraConfig): Map<string, number> {
   return new Map(
     Object.entries(pattern ?? {}).map(([name, kept]) => {
       if (kept.length !== rank) {
         throw refuse(
-          `rank_pattern in ${ADAPTER_CONFIG} has ${kept.length} ranks for ${quoteName(name)}, but init_r is ${rank}`,
+          `rank_pattern in ${ADAPTER_CONFIG} has ${kept.length} entries for ${quoteName(name)}, but init_r is ${rank}`,
         );
       }
       const path = name.endsWith(PATTERN_END) ? name.slice(0, -PATTERN_END.length).replace(/^model\./, "") : name;

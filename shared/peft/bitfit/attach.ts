@@ -6,10 +6,10 @@ import type { AttachedMethod, AttachOptions, MethodPlan, PlanOptions } from "../
 import { ALL_LINEAR, resolveTargetModules } from "../target-modules.ts";
 import type { BitfitSettings } from "./settings.ts";
 
-/** Methods that train a model without biases as well, for messages. */
+/** Methods that also work on models without biases, for error messages. */
 export const WITHOUT_BIASES = ["lora", "dora", "adalora", "ia3", "bottleneck", "prompt", "prefix"] as const;
 
-/** One number for each output of a targeted layer. */
+/** One number for each output of the targeted layers. */
 export function planBitfit(options: PlanOptions<BitfitSettings>): MethodPlan {
   const modules = biasedTargets(options);
   return {
@@ -21,8 +21,8 @@ export function planBitfit(options: PlanOptions<BitfitSettings>): MethodPlan {
 
 /**
  * BitFit (Ben Zaken et al., "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked Language-models",
- * 2022): only biases train. What is learnt is the difference from the base's bias, which has the bias's own gradient and
- * is the same on a layer without one. The paper's models have biases in their norms too; these have none.
+ * 2022): only biases are trained. The parameter is the difference from the base's bias, which has the same gradient as the
+ * bias and also works on a layer without one. The paper's models have biases in their norms too; these models do not.
  */
 export function attachBitfit(options: AttachOptions<BitfitSettings>): AttachedMethod {
   const { parameters } = planBitfit(options);
@@ -39,8 +39,8 @@ export function attachBitfit(options: AttachOptions<BitfitSettings>): AttachedMe
 }
 
 /**
- * The layers whose biases train. Throws `invalid_request` where they have none and none were asked for, naming the methods
- * that would work.
+ * The layers whose biases are trained. Throws `invalid_request` when a layer has no bias and `add_biases` is not set; for a
+ * model without biases, the error names methods that would work.
  */
 export function biasedTargets({ config, settings, param }: PlanOptions<BitfitSettings>): LinearModule[] {
   const { target_modules: targets = ALL_LINEAR, add_biases: adds } = settings;
@@ -50,15 +50,15 @@ export function biasedTargets({ config, settings, param }: PlanOptions<BitfitSet
     const others = WITHOUT_BIASES.map((name) => `\`${name}\``).join(", ");
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}\`: \`bitfit\` trains biases, and this model has none. Use one of ${others}, or send \`add_biases: true\`, which gives its layers biases that start at 0.`,
+      `\`${param}\`: \`bitfit\` trains biases, and this model has none. Use one of ${others}, or set \`add_biases: true\` to add biases that start at 0.`,
       { param },
     );
   }
-  const bare = modules.find(({ bias }) => !bias);
-  if (targets !== ALL_LINEAR && bare !== undefined) {
+  const unbiased = modules.find(({ bias }) => !bias);
+  if (targets !== ALL_LINEAR && unbiased !== undefined) {
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}.target_modules\`: ${bare.path} has no bias. Leave it out, or send \`add_biases: true\`, which gives it one that starts at 0.`,
+      `\`${param}.target_modules\`: ${unbiased.path} has no bias. Remove it, or set \`add_biases: true\` to add one that starts at 0.`,
       { param: `${param}.target_modules` },
     );
   }

@@ -3,7 +3,7 @@ import { attachBitfit, planBitfit } from "./attach.ts";
 import { publishBitfit } from "./publish.ts";
 import { BitfitSettings } from "./settings.ts";
 
-/** Its folders are LoRA's, and are read as such. */
+/** Has no format of its own: its adapters are saved and read as LoRA folders. */
 export const bitfit: PeftMethod<BitfitSettings> = {
   settings: BitfitSettings,
   plan: planBitfit,
@@ -12,6 +12,6 @@ export const bitfit: PeftMethod<BitfitSettings> = {
   traits: {
     learningRate: 20,
     mergeable: true,
-    suits: "small tasks on a model with biases, with the least to store of all methods that change the layers",
+    suits: "small tasks on models with biases; the smallest adapters of all methods that change the layers",
   },
 };

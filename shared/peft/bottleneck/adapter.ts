@@ -13,11 +13,11 @@ export interface BottleneckTensors {
   readonly up: Tensor<"f32">;
   /** u [d_model] */
   readonly upBias: Tensor<"f32">;
-  /** s [1] or [d_model], where it is learned. */
+  /** s [1] or [d_model]; only if trainable. */
   readonly scaling?: Tensor<"f32">;
 }
 
-/** Adapters of one model, by the path of their block. */
+/** The adapters of one model, by block path. */
 export interface BottleneckAdapter {
   readonly architecture: Architecture;
   readonly tensors: ReadonlyMap<string, BottleneckTensors>;

@@ -3,17 +3,17 @@ import type { ModelConfig } from "../../model/config.ts";
 import { blockPaths } from "../../model/modules.ts";
 import type { BnConfig } from "./settings.ts";
 
-/** What adapters take in and how they act, on one model. */
+/** The inputs, form and places of the adapters of one model. */
 export interface Architecture {
-  /** The block's own result is taken in. */
+  /** The input includes the block's output. */
   readonly fromOutput: boolean;
-  /** The stream before the block is taken in. */
+  /** The input includes the stream before the block. */
   readonly fromStream: boolean;
-  /** SiLU; otherwise ReLU. */
+  /** The non-linearity is SiLU; otherwise ReLU. */
   readonly silu: boolean;
-  /** A factor on what is added, or what learns it: one number for each adapter, or one for each channel. */
+  /** A constant factor on the adapter's output, or a trainable one: "learned" per adapter, "channel" per channel. */
   readonly scaling: number | "learned" | "channel";
-  /** In the order of the computation; never empty. */
+  /** In order of computation; never empty. */
   readonly sites: readonly AdapterSite[];
 }
 
@@ -25,15 +25,15 @@ export interface AdapterSite {
 }
 
 /**
- * What a configuration means for a model whose blocks have their norm before them, as AdapterHub runs it there. With x the
- * stream before a block and y what the block adds to it, the stream afterwards is
+ * Interprets a configuration as AdapterHub does for a model with a norm before each block. With x the stream before a block
+ * and y the block's output, the stream after the block is
  *
  *     serial     r + s · A(h) + (original_ln_after ? x : 0)    h = original_ln_before ? x + y : y
  *                                                              r = residual_before_ln ? y : h
  *     parallel   y + s · A(x) + (original_ln_after ? x : 0)
  *
- * Throws what `refuse` makes of a field and its problem where that is not x + y + s · A, which alone can be served beside
- * other deltas, and where no layer has an adapter.
+ * Throws the error that `refuse` makes when this is not x + y + s · A, the only form that can be served with other deltas,
+ * and when no layer has an adapter.
  */
 export function architectureOf(
   bn: BnConfig,
@@ -43,10 +43,10 @@ export function architectureOf(
   const { is_parallel: parallel, original_ln_before: ofSum } = bn;
   const streams = Number(bn.original_ln_after) + Number(!parallel && ofSum && !bn.residual_before_ln);
   if (streams !== 1) {
-    const what = streams === 0 ? "drops the stream that came into the block" : "adds the stream twice";
+    const what = streams === 0 ? "drops the stream before the block" : "adds the stream twice";
     throw refuse(
       "original_ln_after",
-      `${what}, with residual_before_ln and original_ln_before as they are; change one`,
+      `${what}, given residual_before_ln and original_ln_before; change one of the three`,
     );
   }
   const sites = blockPaths(model).flatMap((path): AdapterSite[] => {
@@ -74,7 +74,7 @@ function factorOf(factor: BnConfig["reduction_factor"], layer: number): number |
   return typeof factor === "number" ? factor : (factor[layer] ?? factor.default);
 }
 
-/** Python's `//`, which AdapterHub divides with: 32 // 3.2 is 9, because 3.2 is a little more than that in binary. */
+/** Python's `//`, as in AdapterHub: 32 // 3.2 is 9, because 3.2 is stored as slightly more than 3.2. */
 function floorDivide(whole: number, by: number): number {
   return Math.round((whole - (whole % by)) / by);
 }

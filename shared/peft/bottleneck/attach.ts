@@ -16,7 +16,7 @@ import { parameterNames } from "./adapter.ts";
 import { type Architecture, architectureOf } from "./architecture.ts";
 import { type BnConfig, type BottleneckSettings, bnConfigOf } from "./settings.ts";
 
-/** 2·D·M + M + D numbers for each adapter of width M, and its learned scaling. */
+/** 2·D·M + M + D numbers for each adapter of width M, plus its scaling if that is trainable. */
 export function planBottleneck(options: PlanOptions<BottleneckSettings>): MethodPlan {
   const architecture = architectureFor(options);
   const { hiddenSize: width } = options.config;
@@ -45,12 +45,12 @@ export function bottleneckGates(options: PlanOptions<BottleneckSettings>): Gate[
 }
 
 /**
- * s · (f(h·D + d) U + u) added to the stream after a block, f ReLU or SiLU, with h and s as `architectureOf` says (Houlsby
- * et al. 2019; Pfeiffer et al. 2020; He et al. 2021).
+ * Adds s · (f(h·D + d) U + u) to the stream after a block, f ReLU or SiLU, with h and s from `architectureOf` (Houlsby et al.
+ * 2019; Pfeiffer et al. 2020; He et al. 2021).
  *
- * The weights start as `init_weights` has them in AdapterHub: `bert` normal with deviation 0.02, `houlsby` normal with 0.01
- * cut at two deviations, `mam_adapter` D as kaiming-uniform with a = √5 and U at 0, which alone leaves the base as it is.
- * Biases start at 0, learned scalings at 1. Dropout, where AdapterHub has it, is on what is added.
+ * Weights are initialised according to `init_weights`, as in AdapterHub: `bert` is normal with σ = 0.02; `houlsby` is normal
+ * with σ = 0.01, truncated at 2σ; `mam_adapter` has D kaiming-uniform with a = √5 and U = 0, and is the only one that starts
+ * as the base. Biases start at 0 and trainable scalings at 1. Dropout is on the adapter's output, as in AdapterHub.
  */
 export function attachBottleneck(options: AttachOptions<BottleneckSettings>): AttachedMethod {
   const { settings, seed } = options;
@@ -73,7 +73,7 @@ export function attachBottleneck(options: AttachOptions<BottleneckSettings>): At
   };
 }
 
-/** Throws `invalid_request` with the field as `param`, also for layers that the model does not have. */
+/** Throws `invalid_request` with the field as `param`, including for layers that the model does not have. */
 export function architectureFor({ config, settings, param }: PlanOptions<BottleneckSettings>): Architecture {
   const refuse = (field: string, problem: string) =>
     new TrimtabError("invalid_request", `\`${param}.${field}\` ${problem}.`, { param: `${param}.${field}` });
@@ -86,7 +86,7 @@ export function architectureFor({ config, settings, param }: PlanOptions<Bottlen
   ] as const) {
     const missing = layers.find((layer) => layer >= config.layers);
     if (missing !== undefined)
-      throw refuse(field, `names layer ${missing}; the last of this model is ${config.layers - 1}`);
+      throw refuse(field, `includes layer ${missing}, but this model's last layer is ${config.layers - 1}`);
   }
   return architectureOf(bn, config, refuse);
 }
@@ -107,8 +107,8 @@ function adaptBlocks(
     block: ({ path, stream, y }) => {
       if (!paths.has(path)) return [];
       const names = parameterNames(path);
-      const taken = !fromStream ? y : fromOutput ? b.add(stream, y) : stream;
-      const inner = b.add(b.matmul(taken, parameter(names.down)), parameter(names.downBias));
+      const input = !fromStream ? y : fromOutput ? b.add(stream, y) : stream;
+      const inner = b.add(b.matmul(input, parameter(names.down)), parameter(names.downBias));
       const up = b.matmul(silu ? b.silu(inner) : b.relu(inner), parameter(names.up));
       const added = b.add(up, parameter(names.upBias));
       const factor = typeof scaling === "number" ? scaling : parameter(names.scaling);
@@ -130,7 +130,7 @@ function firstValue(
     case "bert":
       return fill(() => 0.02 * random.normal());
     case "houlsby":
-      return fill(() => 0.01 * cutNormal(random.normal));
+      return fill(() => 0.01 * truncatedNormal(random.normal));
     case "mam_adapter": {
       const bound = 1 / Math.sqrt(shape[0]!);
       return name.endsWith("_up") ? fill(() => 0) : fill(() => bound * (2 * random.float() - 1));
@@ -138,8 +138,8 @@ function firstValue(
   }
 }
 
-/** A normal draw within two deviations. */
-function cutNormal(draw: () => number): number {
+/** A normal draw within two standard deviations. */
+function truncatedNormal(draw: () => number): number {
   for (;;) {
     const value = draw();
     if (Math.abs(value) <= 2) return value;

@@ -14,6 +14,6 @@ export const bottleneck: PeftMethod<BottleneckSettings> = {
   traits: {
     learningRate: 2,
     mergeable: false,
-    suits: "tasks that need something new computed: the only small method with a non-linearity of its own",
+    suits: "tasks that need new computation: the only small method with its own non-linearity",
   },
 };

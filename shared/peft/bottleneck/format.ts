@@ -20,9 +20,9 @@ import { type BottleneckAdapter, type BottleneckTensors, canonicalBottlenecks, c
 import { architectureOf } from "./architecture.ts";
 import { type BnConfig, BnFields, defined, withDefaults } from "./settings.ts";
 
-/** What AdapterHub calls the file that peft calls `adapter_model.safetensors`. */
+/** AdapterHub's name for peft's `adapter_model.safetensors`. */
 const WEIGHTS_FILE = "adapter.safetensors";
-/** The name that published adapters have in `adapters`, unless it is told another. */
+/** The name of published adapters in `adapters`, unless the user loads them under another. */
 const NAME = "trimtab";
 
 const CLASSES = { llama: "LlamaForCausalLM", mistral: "MistralForCausalLM", qwen2: "Qwen2ForCausalLM" } as const;
@@ -41,11 +41,11 @@ const Fields = z.looseObject({
   reduction_factor: shape.reduction_factor,
   non_linearity: z.string().toLowerCase().pipe(shape.non_linearity),
   use_gating: z
-    .literal(false, "is not supported: AdapterHub's gates average over the whole text, later tokens included")
+    .literal(false, "is not supported: AdapterHub's gates average over the whole text, including later tokens")
     .optional(),
 });
 
-/** Fields for training, and for what other fields switch off. */
+/** Fields that only concern training, or features that other fields disable. */
 const IGNORED = [
   ...["init_weights", "init_weights_seed", "dropout", "stochastic_depth", "inv_adapter_reduction_factor"],
   ...["phm_dim", "factorized_phm_W", "shared_W_phm", "shared_phm_rule", "factorized_phm_rule", "phm_c_init"],
@@ -62,19 +62,21 @@ export const bottleneckFormat: AdapterFormat = {
   },
 };
 
-/** Throws `invalid_delta` as `AdapterFormat.read` says. */
+/** Throws `invalid_delta` as `AdapterFormat.read` does. */
 export function readBottlenecks(
   { config: json, tensors: stored }: AdapterFolder,
   model: ModelConfig,
 ): BottleneckAdapter {
   const layout = parseAdapterConfig(json, Layout, ["model_type", "model_name", "model_class", "version", "config_id"]);
   if (layout.hidden_size != null && layout.hidden_size !== model.hiddenSize) {
-    throw refuse(`the adapter is for a model of width ${layout.hidden_size}, and the base's is ${model.hiddenSize}`);
+    throw refuse(
+      `the adapter is for a model of width ${layout.hidden_size}, but the base's width is ${model.hiddenSize}`,
+    );
   }
   const { architecture: method = null, ...fields } = layout.config;
   if (method !== null && method !== "bottleneck") {
     throw refuse(
-      `${ADAPTER_CONFIG}: AdapterHub's ${quoteName(String(method))} is not known here, \`bottleneck\` is. LoRA, (IA)³, prompt and prefix tuning are read from folders as peft saves them.`,
+      `${ADAPTER_CONFIG}: AdapterHub's ${quoteName(String(method))} is not supported, only its \`bottleneck\`. Save LoRA, (IA)³, prompt and prefix tuning as peft folders.`,
     );
   }
   const bn = withDefaults(defined(parseAdapterConfig(fields, Fields, IGNORED)));
@@ -119,26 +121,26 @@ export function writeBottleneckFolder(
     version: "adapters.1.3.0",
   };
   const files = adapterFiles(config, stored, WEIGHTS_FILE);
-  // `adapters` tells a factor from a word by Python's type, and takes a whole number for neither.
+  // `adapters` expects `scaling` to be a Python float or str, and accepts no int.
   const text = new TextDecoder().decode(files.get(ADAPTER_CONFIG)!).replace(/("scaling": \d+)(?=,?\n)/, "$1.0");
   return files.set(ADAPTER_CONFIG, new TextEncoder().encode(text));
 }
 
 const PARTS = { self_attn: "attention_adapters", mlp: "output_adapters" } as const;
 
-/** The module of a block's adapter below the decoder, such as `layers.0.output_adapters.adapters.{name}`. */
+/** The module of a block's adapter within the decoder, such as `layers.0.output_adapters.adapters.{name}`. */
 function keyOf(path: string, name: string): string {
   const [layers, layer, part] = path.split(".") as [string, string, keyof typeof PARTS];
   return `${layers}.${layer}.${PARTS[part]}.adapters.${name}`;
 }
 
-/** A decoder that was saved without a head of its own has its layers at the top. */
+/** A decoder saved without its head has its layers at the top level. */
 function rootOf(keys: readonly string[]): "" | "model." {
   const [first] = keys;
-  if (first === undefined) throw refuse("the adapter has no tensor");
+  if (first === undefined) throw refuse("the adapter has no tensors");
   if (first.startsWith("layers.")) return "";
   if (first.startsWith("model.layers.")) return "model.";
-  throw refuse(`the tensor ${quoteName(first)} belongs to no layer; adapters of decoders are read`);
+  throw refuse(`the tensor ${quoteName(first)} matches no layer; only adapters of decoders are supported`);
 }
 
 function refuse(problem: string): TrimtabError {

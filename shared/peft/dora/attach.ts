@@ -17,14 +17,14 @@ export const magnitudeName = (path: string) => `${path}.lora_magnitude_vector`;
 export function planDora(options: PlanOptions<DoraSettings>): MethodPlan {
   const targets = doraTargets(options);
   const { loraplus_lr_ratio: ratio } = options.settings;
-  // Under LoRA+ vectors train as fast as B does, in peft too.
+  // As in peft, LoRA+ trains vectors at B's rate.
   const faster = ratio === undefined ? {} : { rate: ratio };
   const parameters = targets.flatMap(({ path, in: inSize, out, rank }): Parameter[] => {
     const { a, b } = factorNames(path);
     return [
       { name: a, shape: [inSize, rank], decay: true },
       { name: b, shape: [rank, out], decay: true, ...faster },
-      // Decay would pull towards 0, where the weight's own length is what changes nothing.
+      // No decay: the magnitude's neutral value is the norm of the weight's column, not 0.
       { name: magnitudeName(path), shape: [out], decay: false, ...faster },
     ];
   });
@@ -36,7 +36,7 @@ export function planDora(options: PlanOptions<DoraSettings>): MethodPlan {
       columns: 0,
       positions: 0,
     },
-    // The lengths of what a base in 4 bits restores are not those that whoever reads the folder finds.
+    // The norms of a base in 4 bits differ from those of the full-precision base that the adapter is loaded on.
     readsWeights: true,
   };
 }
@@ -48,19 +48,19 @@ export function doraTargets(options: PlanOptions<DoraSettings>): FactorTarget[] 
   if (targets.every(({ path }) => path !== EMBEDDING_PATH)) return targets;
   throw new TrimtabError(
     "invalid_request",
-    `\`${param}.target_modules\`: ${EMBEDDING_PATH} cannot be trained with dora: a table's rows are looked up, and what is served adds to them without scaling them. Leave it out, or send \`type: "lora"\` for it.`,
+    `\`${param}.target_modules\`: dora cannot train ${EMBEDDING_PATH}, because a served delta can add to embeddings but not scale them. Remove it, or use \`type: "lora"\` for it.`,
     { param: `${param}.target_modules`, data: { name: EMBEDDING_PATH } },
   );
 }
 
 /**
- * DoRA (Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", 2024): each column of W + sAB is given a learnt length m
- * in place of its own, which the gradient takes for a constant (section 4.3):
+ * DoRA (Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", 2024): each column of W + sAB is rescaled to a trainable
+ * norm m; its own norm is a constant in the gradient (section 4.3):
  *
  *     y = g ⊙ (xW + s · (xA)B) + bias,   g = m/‖W + sAB‖
  *
- * Factors start as LoRA's do and m as ‖W‖, so that step 0 is the base. With dropout, training computes
- * xW + (g − 1) ⊙ x'W + g ⊙ s · (x'A)B of the dropped x', as peft does.
+ * The factors start like LoRA's and m as ‖W‖, so that step 0 equals the base. With dropout, training computes
+ * xW + (g − 1) ⊙ x'W + g ⊙ s · (x'A)B with the dropped-out input x', as in peft.
  */
 export function attachDora(options: AttachOptions<DoraSettings>): AttachedMethod {
   const { config, settings, weights, seed } = options;
@@ -86,7 +86,7 @@ export function attachDora(options: AttachOptions<DoraSettings>): AttachedMethod
     const [a, b] = [parameter(factorNames(path).a), parameter(factorNames(path).b)];
     const gain = g.div(parameter(magnitudeName(path)), columnNorms(g, { squares, multiply, a, b, scale }));
     const dropped = dropout.apply(context, path, x);
-    // The gain goes onto the columns of B, which are shorter than those of the layer's result.
+    // Apply the gain to the columns of B, which are shorter than those of the layer's output.
     const low = g.matmul(g.mul(g.matmul(dropped, a), scale), g.mul(b, gain));
     if (!training || settings.lora_dropout === 0) return { scale: gain, added: [low] };
     return { added: [g.mul(multiply(dropped), g.sub(gain, 1)), low] };

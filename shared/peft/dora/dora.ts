@@ -13,6 +13,6 @@ export const dora: PeftMethod<DoraSettings> = {
   traits: {
     learningRate: 1,
     mergeable: true,
-    suits: "what LoRA is for, where a low rank has to do as much as a higher one",
+    suits: "the same tasks as LoRA, when a low rank has to achieve as much as a higher one",
   },
 };

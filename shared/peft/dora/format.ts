@@ -1,5 +1,5 @@
 /**
- * A DoRA adapter as peft saves it: LoRA's folder with `use_dora` and a magnitude for each layer. Layout: huggingface/peft,
+ * A DoRA adapter as peft saves it: a LoRA folder with `use_dora` and a magnitude for each layer. Layout: huggingface/peft,
  * `src/peft/tuners/lora`; method: Liu et al. 2024.
  */
 import type { CanonicalDelta, CanonicalModule } from "../../delta/canonical.ts";
@@ -28,10 +28,11 @@ export const doraFormat: AdapterFormat = {
     const config = parseLoraConfig(json, base.config);
     if (config.targets(EMBEDDING_PATH)) {
       throw refuse(
-        `use_dora in ${ADAPTER_CONFIG} goes with ${EMBEDDING_PATH} among the targets: embeddings whose length is trained are not served`,
+        `use_dora in ${ADAPTER_CONFIG} is not supported with the target ${EMBEDDING_PATH}: a delta cannot scale embeddings`,
       );
     }
-    if (config.biasOfFactors) throw refuse(`lora_bias in ${ADAPTER_CONFIG} does not go with use_dora, in peft neither`);
+    if (config.biasOfFactors)
+      throw refuse(`lora_bias in ${ADAPTER_CONFIG} cannot be combined with use_dora (nor can it in peft)`);
     const tensors = new AdapterTensors(stored);
     const lora = takeLora(tensors, config, base.config);
     const magnitudes = new Map(
@@ -44,7 +45,7 @@ export const doraFormat: AdapterFormat = {
   },
 };
 
-/** The adapter as it is served: LoRA's form with every layer's result brought to its length, B's columns among it. */
+/** The adapter in its serving form: LoRA's form, with the outputs of every layer rescaled, including the columns of B. */
 export async function canonicalDora({ lora, magnitudes }: DoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
   const delta = await canonicalLora(lora, base);
   const linears = new Map<string, CanonicalModule>(delta.linears);
@@ -66,7 +67,7 @@ export async function canonicalDora({ lora, magnitudes }: DoraAdapter, base: Bas
   return { ...delta, linears };
 }
 
-/** How many numbers the adapter holds. */
+/** The number of parameters in the adapter. */
 export function countDora({ lora, magnitudes }: DoraAdapter): number {
   return totalElements(magnitudes.values()) + countLora(lora);
 }

@@ -1,6 +1,6 @@
 /**
- * What DoRA divides by: the norm ‖W + sAB‖ of each output's column, for W [in, out], A [in, r] and B [r, out]. Neither in a
- * graph nor here is a second matrix of W's size made:
+ * DoRA's divisor: the norm ‖W + sAB‖ of each output's column, for W [in, out], A [in, r] and B [r, out], computed without a
+ * second matrix of W's size. In a graph:
  *
  *     ‖W + sAB‖² = ‖W‖² + Σₖ ((2s AᵀW + s² AᵀA B) ⊙ B)ₖ
  */
@@ -8,7 +8,7 @@ import type { GraphBuilder } from "../../graph/builder.ts";
 import type { Value } from "../../graph/graph.ts";
 import { f32, type Tensor } from "../../tensor.ts";
 
-/** Below this a squared norm counts as 0: a column of zeros must not be divided by. */
+/** Smaller squared norms are clamped to this, to avoid a division by 0. */
 const LEAST_SQUARE = 1e-30;
 
 /** ‖W‖² of each column of W [in, out] → [out] */
@@ -21,7 +21,7 @@ export function columnSquares({ shape, data }: Tensor<"f32">): Tensor<"f32"> {
   return f32([columns], Float32Array.from(squares));
 }
 
-/** The norms that go with `columnSquares`, rounded as in a graph, so that one divided by the other is 1. */
+/** The norms for `columnSquares`, rounded as in a graph, so that the initial gain is exactly 1. */
 export function rootsOf({ shape, data }: Tensor<"f32">): Tensor<"f32"> {
   return f32(
     shape,
@@ -39,7 +39,7 @@ export interface NormOperands {
   readonly scale: number;
 }
 
-/** ‖W + sAB‖ [out], a constant to the gradient. It takes as many multiplications as r tokens do in the layer. */
+/** ‖W + sAB‖ [out], detached from the gradient. Costs as many multiplications as r tokens in the layer. */
 export function columnNorms(g: GraphBuilder, { squares, multiply, a, b, scale }: NormOperands): Value {
   const [left, right] = [g.detach(a), g.detach(b)];
   const ofWeight = g.mul(multiply(g.transpose(left, [1, 0])), 2 * scale);
@@ -48,7 +48,7 @@ export function columnNorms(g: GraphBuilder, { squares, multiply, a, b, scale }:
   return g.detach(g.sqrt(g.max(g.add(g.constant(squares), change), LEAST_SQUARE)));
 }
 
-/** m/‖W + AB‖ [out] of values, with the scale in B, from the sum itself in float64. No factors: m/‖W‖. */
+/** m/‖W + AB‖ [out] from values, in float64, with the scale already in B. Without factors: m/‖W‖. */
 export function outputScales(
   weight: Tensor<"f32">,
   magnitude: Tensor<"f32">,

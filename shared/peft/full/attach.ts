@@ -2,7 +2,7 @@ import { weightSpecs } from "../../model/modules.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, PlanOptions } from "../method.ts";
 import type { FullSettings } from "./settings.ts";
 
-/** Every weight of the base trains and none is frozen; norms and biases go without weight decay. */
+/** Trains every weight of the base, with no weight decay on norms and biases. */
 export function attachFull(options: AttachOptions<FullSettings>): AttachedMethod {
   return {
     parameters: planFull(options).parameters,

@@ -11,6 +11,6 @@ export const full: PeftMethod<FullSettings> = {
   traits: {
     learningRate: 0.1,
     mergeable: true,
-    suits: "much data or a task far from the base, where a whole copy of the model per task is affordable",
+    suits: "large datasets or tasks far from the base, if a whole copy of the model per task is affordable",
   },
 };

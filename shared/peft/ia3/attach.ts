@@ -8,11 +8,11 @@ import { namesModule, resolveTargetModules } from "../target-modules.ts";
 import { byLayer, NOT_ADDITIVE, type Scale, scaleName, scaleOf } from "./scales.ts";
 import type { Ia3Settings } from "./settings.ts";
 
-/** One number for each output of a layer that is scaled at its output, and for each input of one scaled at its input. */
+/** One number for each output of a layer scaled at its output, and for each input of a layer scaled at its input. */
 export function planIa3(options: PlanOptions<Ia3Settings>): MethodPlan {
   const scales = targetedScales(options);
   return {
-    // Decay would pull towards 0, where 1 is what leaves a layer as it is.
+    // No decay: the neutral value of a scale is 1, not 0.
     parameters: scales.map(({ path, size }) => ({ name: scaleName(path), shape: [size], decay: false })),
     serving: { rank: 0, vectors: servedVectors(options.config, scales), columns: 0, positions: 0 },
   };
@@ -20,8 +20,8 @@ export function planIa3(options: PlanOptions<Ia3Settings>): MethodPlan {
 
 /**
  * (IA)³ (Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022): the
- * outputs of layers, or their inputs, times learned vectors that start at 1. A scale of an input is learnt where that input
- * is made (`scaleOf`). Several adapters on one row add up, while peft multiplies them.
+ * multiplies the outputs or inputs of layers by trainable vectors that start at 1. The scale of an input is applied where
+ * that input is computed (`scaleOf`). Several adapters on one row are summed, whereas peft multiplies them.
  */
 export function attachIa3(options: AttachOptions<Ia3Settings>): AttachedMethod {
   const { parameters } = planIa3(options);
@@ -36,8 +36,8 @@ export function attachIa3(options: AttachOptions<Ia3Settings>): AttachedMethod {
 }
 
 /**
- * The scales that the settings ask for, in the order of the computation.
- * Throws `invalid_request` for names that match nothing, and for inputs that cannot be scaled by an additive delta.
+ * The scales that the settings specify, in order of computation.
+ * Throws `invalid_request` for names that match nothing, and for inputs that an additive delta cannot scale.
  */
 export function targetedScales({ config, settings, param }: PlanOptions<Ia3Settings>): Scale[] {
   const targets = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`);
@@ -49,7 +49,7 @@ export function targetedScales({ config, settings, param }: PlanOptions<Ia3Setti
   const chosen = new Set(targets.map(({ path }) => path));
   if (settings.feedforward_modules !== undefined) {
     const stray = [...atInput].find((path) => !chosen.has(path));
-    if (stray !== undefined) throw refuse(`${stray} is not among the \`target_modules\`; name it there too.`);
+    if (stray !== undefined) throw refuse(`${stray} is not in \`target_modules\`; add it there too.`);
   }
   return targets.map((module) => {
     const scale = scaleOf(config, module, atInput.has(module.path));
@@ -72,7 +72,7 @@ function inputTargets(
   return new Set(found.map(({ path }) => path));
 }
 
-/** A scale for each layer that one acts on, and what that does to the layer's bias. */
+/** The size of the served vectors: a scale for each affected layer, and the change to its bias. */
 function servedVectors(config: ModelConfig, scales: readonly Scale[]): number {
   const layers = byLayer(scales);
   return adaptableModules(config).reduce(
@@ -87,7 +87,7 @@ function scaleLayers({ b, parameter }: RewriteContext, layers: ReadonlyMap<strin
       const parts = layers.get(path);
       if (parts === undefined) return {};
       const scale = parts.map((part) => parameter(scaleName(part.path))).reduce((product, l) => b.mul(product, l));
-      // The whole output is scaled, and the base's bias comes in unscaled after this.
+      // (IA)³ scales the whole output, but the base's bias is added unscaled afterwards; add the difference.
       return bias === undefined ? { scale } : { scale, added: [b.mul(b.sub(scale, 1), bias)] };
     },
   };

@@ -42,7 +42,7 @@ export const ia3Format: AdapterFormat = {
   },
 };
 
-/** The vectors of a folder by `scaleName`, each [size]. Throws `invalid_delta` as `AdapterFormat.read` says. */
+/** Takes the vectors of a folder, by `scaleName`, each [size]. Throws `invalid_delta` as `AdapterFormat.read` does. */
 export function takeScales(
   tensors: AdapterTensors,
   json: AdapterFolder["config"],
@@ -58,7 +58,7 @@ export function takeScales(
     const key = keyOf(path);
     if (!isTarget(path)) {
       if (!tensors.has(key)) continue;
-      throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
+      throw refuse(`there are tensors for ${path}, but target_modules in ${ADAPTER_CONFIG} does not include it`);
     }
     const atInput = isAtInput(path);
     const { data } = tensors.take(key, atInput ? [1, module.in] : [module.out, 1]);
@@ -71,7 +71,7 @@ export function takeScales(
   throw namesNoLayer(config.target_modules);
 }
 
-/** The two files of an adapter, with the shortest names that stand for exactly its layers. */
+/** The two files of an adapter, with the shortest names that match exactly its layers. */
 export function writeIa3Folder(
   scales: readonly Scale[],
   values: ReadonlyMap<string, Tensor<"f32">>,
@@ -97,13 +97,13 @@ export function writeIa3Folder(
 
 const keyOf = (path: string) => `base_model.model.${checkpointPath(path)}.ia3_l`;
 
-/** A name stands for every path that ends with it, wherever it begins, as in peft, which takes `down_proj` for none. */
+/** As in peft, a name matches every path that ends with it, even mid-word, and the default is `down_proj`. */
 function inputTest({ feedforward_modules: names }: Ia3Config): (path: string) => boolean {
   if (typeof names === "string") return modulesNamed(names, configPlace("feedforward_modules"));
-  const ends = new Set(names ?? ["down_proj"]);
+  const suffixes = new Set(names ?? ["down_proj"]);
   return (path) => {
     const whole = checkpointPath(path);
-    return Array.from({ length: whole.length + 1 }, (_, start) => whole.slice(start)).some((end) => ends.has(end));
+    return Array.from({ length: whole.length + 1 }, (_, start) => whole.slice(start)).some((end) => suffixes.has(end));
   };
 }
 

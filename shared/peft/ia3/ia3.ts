@@ -13,6 +13,7 @@ export const ia3: PeftMethod<Ia3Settings> = {
   traits: {
     learningRate: 40,
     mergeable: true,
-    suits: "many small tasks close to what the base can do: a few numbers a layer, and no product when served",
+    suits:
+      "many small tasks close to what the base can do: a few numbers per layer, and no extra matrix product when served",
   },
 };

@@ -4,23 +4,23 @@ import type { ModelConfig } from "../../model/config.ts";
 import type { LinearModule } from "../../model/modules.ts";
 import { f32, type Tensor } from "../../tensor.ts";
 
-/** One learned vector l: y = l ⊙ (xW + β) on a layer's output, or y = (l ⊙ x)W + β on its input. */
+/** One trainable vector l: y = l ⊙ (xW + β) on a layer's output, or y = (l ⊙ x)W + β on its input. */
 export interface Scale {
   readonly path: string;
   readonly atInput: boolean;
   /** The length of l. */
   readonly size: number;
-  /** The layer whose output is multiplied by l, which comes to the same. */
+  /** The layer whose output is multiplied by l, to the same effect. */
   readonly actsOn: string;
 }
 
 export const scaleName = (path: string) => `${path}.ia3_l`;
 
 /**
- * The scale of a layer, or undefined for one that no factor on another layer's output can stand for, so that it cannot be
- * additive. An input's scale moves back to where that input is made: (l ⊙ (silu(g) ⊙ u))W = (silu(g) ⊙ (l ⊙ u))W makes
- * `down_proj`'s one of `up_proj`, and attention, which only averages values, makes `o_proj`'s one of `v_proj` where every
- * query head has values of its own. The other layers share their input with each other.
+ * The scale of a layer, or undefined if an input's scale has no equivalent on another layer's output, so that it cannot be
+ * part of an additive delta. The scale of `down_proj`'s input becomes one of `up_proj`'s output, because
+ * (l ⊙ (silu(g) ⊙ u))W = (silu(g) ⊙ (l ⊙ u))W. The scale of `o_proj`'s input becomes one of `v_proj`'s output, because
+ * attention only averages values, but only if every query head has its own values. All other layers share their inputs.
  */
 export function scaleOf(config: ModelConfig, module: LinearModule, atInput: boolean): Scale | undefined {
   const { path } = module;
@@ -33,11 +33,11 @@ export function scaleOf(config: ModelConfig, module: LinearModule, atInput: bool
   return maker === undefined ? undefined : { path, atInput, size: module.in, actsOn: maker };
 }
 
-/** Why the input of a layer cannot be scaled, for messages. */
+/** Why the input of a layer cannot be scaled, for error messages. */
 export const NOT_ADDITIVE =
-  "that cannot be written as something that is added to the base: only the inputs of `down_proj`, and of `o_proj` where every query head has values of its own, can be scaled";
+  "only the inputs of `down_proj`, and of `o_proj` in models whose query heads all have their own values, can be scaled by a delta";
 
-/** The scales that act on each layer's output, by its path; several on one multiply. */
+/** The scales that act on each layer's output, by its path. Several scales on one layer are multiplied. */
 export function byLayer(scales: readonly Scale[]): Map<string, Scale[]> {
   const found = new Map<string, Scale[]>();
   for (const scale of scales) found.set(scale.actsOn, [...(found.get(scale.actsOn) ?? []), scale]);
@@ -45,8 +45,8 @@ export function byLayer(scales: readonly Scale[]): Map<string, Scale[]> {
 }
 
 /**
- * y = s ⊙ xW + β + (s − 1) ⊙ β with s the product of the layer's vectors, since peft scales a layer's bias too.
- * `values` are by the layers' own paths, `biases` those of the base, by the paths of the layers that have one.
+ * y = s ⊙ xW + β + (s − 1) ⊙ β, with s the product of the layer's vectors, because peft scales a layer's bias too.
+ * `values` are by `scaleName`; `biases` are the base's, by the paths of the layers that have one.
  */
 export function canonicalScales(
   scales: readonly Scale[],

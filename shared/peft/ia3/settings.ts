@@ -7,6 +7,8 @@ export const Ia3Settings = z.strictObject({
   feedforward_modules: z
     .union([TargetModules, z.array(z.string()).length(0)])
     .optional()
-    .meta({ description: "Which of them are scaled at their input; `down_proj` when left out" }),
+    .meta({
+      description: "The target modules that are scaled at their input instead of their output; defaults to `down_proj`",
+    }),
 });
 export type Ia3Settings = z.infer<typeof Ia3Settings>;

@@ -1,4 +1,4 @@
-/** peft's `adapter_config.json` for LoRA and what it says of each layer. */
+/** peft's `adapter_config.json` for LoRA, and the settings that it gives each layer. */
 import { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -13,17 +13,17 @@ import { nameable } from "./targets.ts";
 export interface LoraConfig {
   /** The scale is α/√r instead of α/r. */
   readonly rankStabilised: boolean;
-  /** Whether the layer at a path, the embedding and the head among them, has factors. */
+  /** Whether the layer at a path has factors. Includes the embedding and the head. */
   readonly targets: (path: string) => boolean;
   readonly rankOf: (path: string) => number;
   readonly alphaOf: (path: string) => number;
-  /** Which of the base's own biases have values in the folder. */
+  /** Which of the base's biases have values in the folder. */
   readonly bias: "none" | "all" | "lora_only";
-  /** B has a bias of its own. */
+  /** B has its own bias. */
   readonly biasOfFactors: boolean;
-  /** Factors started as that part of the weight and the folder is for what is left of it. */
+  /** The factors started as this part of the weight, and the folder applies to the remainder of the weight. */
   readonly start: WeightStart | undefined;
-  /** What targets come from, for messages. */
+  /** The configured targets, for error messages. */
   readonly names: NamedLayers["target_modules"];
 }
 
@@ -38,13 +38,13 @@ export const layerFields = {
   layers_pattern: z.union([z.enum(["layers", ""]), z.array(z.literal("layers"))]).nullish(),
 };
 
-/** What factors may start as. Others need tensors that are not in the folder, or another base. */
+/** The supported initialisations. Others need tensors that are not in the folder, or another base. */
 const STARTS = ["gaussian", "orthogonal", "eva", "mica", "lora_ga", "olora", "pissa"];
 
 const start = z.string().superRefine((value, context) => {
   if (STARTS.includes(value.toLowerCase())) return;
   const message = value.startsWith("pissa_niter_")
-    ? "takes another part of the weight every time that it is read, since it is estimated from random vectors; save the adapter with path_initial_model_for_weight_conversion"
+    ? "depends on random vectors, so its part of the weight cannot be reproduced; save the adapter with path_initial_model_for_weight_conversion"
     : `is not supported; must be a boolean or one of ${STARTS.join(", ")}`;
   context.addIssue({ code: "custom", message });
 });
@@ -66,22 +66,22 @@ const schema = z.looseObject({
   task_type: onlyValues("CAUSAL_LM", null),
 });
 
-/** Fields about training, and settings of starts that leave nothing but their factors. */
+/** Fields that only concern training, and settings of initialisations that affect only the factors. */
 const IGNORED = [
   ...["lora_dropout", "base_model_name_or_path", "megatron_core", "qalora_group_size"],
   ...["eva_config", "lora_ga_config", "corda_config", "loftq_config"],
 ];
 
-/** Where a pattern of the configuration stands. */
+/** The place of a pattern in the configuration. */
 export const configPlace = (field: string): PatternPlace => ({
   code: "invalid_delta",
   what: `${ADAPTER_CONFIG}: ${field}`,
 });
 
-/** Throws `invalid_delta` naming the field. */
+/** Throws `invalid_delta`, naming the field. */
 export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: ModelConfig): LoraConfig {
   const config = parseAdapterConfig(json, schema, IGNORED);
-  const begin = String(config.init_lora_weights).toLowerCase();
+  const init = String(config.init_lora_weights).toLowerCase();
   const rankOf = patternEntries(config.rank_pattern ?? {}, configPlace("rank_pattern"));
   const alphaOf = patternEntries(config.alpha_pattern ?? {}, configPlace("alpha_pattern"));
   return {
@@ -91,29 +91,29 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: 
     alphaOf: (path) => alphaOf(path)?.value ?? config.lora_alpha,
     bias: config.bias ?? "none",
     biasOfFactors: config.lora_bias ?? false,
-    start: begin === "olora" || begin === "pissa" ? begin : undefined,
+    start: init === "olora" || init === "pissa" ? init : undefined,
     names: config.target_modules,
   };
 }
 
-/** The refusal of targets that are nothing of the base. */
+/** The error for targets that match no layer. */
 export function namesNoLayer(targets: NamedLayers["target_modules"]): TrimtabError {
   const names = [targets].flat().join(", ");
   const shown = names.length > 200 ? `${names.slice(0, 197)}...` : names;
   return new TrimtabError(
     "invalid_delta",
-    `target_modules in ${ADAPTER_CONFIG} (${shown}) names no layer of the base model`,
+    `target_modules in ${ADAPTER_CONFIG} (${shown}) matches no layer of the base model`,
   );
 }
 
 function targetTest(config: z.infer<typeof schema>, model: ModelConfig): (path: string) => boolean {
   const own = namedLayers(config, model);
-  // With this the head shares the factors of the embedding, whichever of the two was named, and peft names the embedding.
+  // With weight tying, the head shares the embedding's factors, and peft lists only the embedding.
   const isTied = (config.ensure_weight_tying ?? false) && model.tied && own(EMBEDDING_PATH);
   return (path) => own(path) || (isTied && path === HEAD_PATH);
 }
 
-/** The fields with which peft says which layers have factors. */
+/** The fields that select the layers with factors. */
 export interface NamedLayers {
   readonly target_modules: string | readonly string[];
   readonly exclude_modules?: string | readonly string[] | null | undefined;
@@ -121,8 +121,8 @@ export interface NamedLayers {
 }
 
 /**
- * Whether the layer at a path is meant, as peft decides it: exclusions first, then targets, then blocks. Throws
- * `invalid_delta` where a pattern cannot be read or takes too long.
+ * Tests whether the fields select the layer at a path, in peft's order: exclusions first, then targets, then blocks. Throws
+ * `invalid_delta` when a pattern is not supported or takes too long.
  */
 export function namedLayers(
   { target_modules: names, exclude_modules: excluded, layers_to_transform: chosen }: NamedLayers,
@@ -135,7 +135,7 @@ export function namedLayers(
     typeof names === "string" && names.toLowerCase() === ALL_LINEAR
       ? (path: string) => all.has(path)
       : modulesNamed(names, configPlace("target_modules"));
-  // A module that is named by its whole path is not looked for in blocks.
+  // A module named by its whole path is selected whatever its block.
   const whole = new Set(typeof names === "string" ? [] : names);
   return (path) => !isExcluded(path) && isNamed(path) && (whole.has(checkpointPath(path)) || inBlocks(path));
 }
@@ -146,7 +146,7 @@ function blockTest(chosen: number | readonly number[] | null | undefined): (path
   return (path) => path.startsWith("layers.") && blocks.includes(Number(path.split(".")[1]));
 }
 
-/** What the configuration says beside the layers. */
+/** The part of the configuration that does not concern layers. */
 export interface ConfigOptions {
   readonly model: ModelConfig;
   readonly baseModel: string;
@@ -154,18 +154,18 @@ export interface ConfigOptions {
 }
 
 /**
- * What peft reads: fields that its `LoraConfig` has had since 0.7, in peft's own order and layout, and later ones where
- * they are used. Targets and patterns are the shortest names that stand for exactly the adapter's layers.
+ * The configuration for peft: the fields of `LoraConfig` since version 0.7, in peft's order and layout, and later fields only
+ * if they are used. Targets and patterns are the shortest names that match exactly the adapter's layers.
  */
 export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout = 0 }: ConfigOptions) {
   const { layers, biases, rankStabilised, start } = adapter;
   const rank = byLayer(layers, ({ a }) => a.shape[1]!);
   const alpha = byLayer(layers, (layer) => layer.alpha);
-  const isBeside = [...biases.keys()].every((path) => layers.has(path));
+  const onlyLoraLayers = [...biases.keys()].every((path) => layers.has(path));
   const hasFactorBias = [...layers.values()].some(({ bias }) => bias !== undefined);
   return adapterConfigJson("LORA", baseModel, {
     alpha_pattern: alpha.pattern,
-    bias: biases.size === 0 ? "none" : isBeside ? "lora_only" : "all",
+    bias: biases.size === 0 ? "none" : onlyLoraLayers ? "lora_only" : "all",
     fan_in_fan_out: false,
     init_lora_weights: start ?? true,
     layers_pattern: null,
@@ -180,7 +180,7 @@ export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout
   });
 }
 
-/** The value that most layers have, and the names of the others with theirs. No two names stand for the same layer. */
+/** The most common value, and the names of the other layers with theirs. No two names match the same layer. */
 function byLayer(layers: ReadonlyMap<string, LoraLayer>, of: (layer: LoraLayer) => number) {
   const paths = new Map<number, string[]>();
   for (const [path, layer] of layers) paths.set(of(layer), [...(paths.get(of(layer)) ?? []), path]);

@@ -8,37 +8,37 @@ import { type Factors, layerWeight, layerWeightName, type WeightStart, weightFac
 import { factorScale } from "./targets.ts";
 
 export interface LoraLayer extends Factors {
-  /** The scale is α/r, or α/√r, of the factors' own rank. */
+  /** The scale is α/r, or α/√r, with the rank of these factors. */
   readonly alpha: number;
-  /** B's own bias [out], scaled as B is. */
+  /** B's own bias [out], scaled like B. */
   readonly bias?: Tensor<"f32">;
 }
 
-/** What a LoRA folder holds, whoever made it. */
+/** The contents of a LoRA folder. */
 export interface LoraAdapter {
   /** The scale is α/√r instead of α/r. */
   readonly rankStabilised: boolean;
   /**
-   * By module path, such as `layers.0.self_attn.q_proj`, in the order of the computation; the embedding, with A [V, r] and
-   * B [r, D], and the head are among them.
+   * By module path, such as `layers.0.self_attn.q_proj`, in order of computation. Includes the embedding, with A [V, r] and
+   * B [r, D], and the head.
    */
   readonly layers: ReadonlyMap<string, LoraLayer>;
-  /** By module path: what stands in the place of the base's own bias [out]. */
+  /** By module path: the bias [out] that replaces the base's. */
   readonly biases: ReadonlyMap<string, Tensor<"f32">>;
-  /** The factors started as that part of the weight, which the layer has no longer; undefined: the weight is whole. */
+  /** The part of the weight that the factors started as and that was subtracted from it; undefined if it is whole. */
   readonly start?: WeightStart;
 }
 
 /**
- * The adapter as it is served: scales folded into B, biases as differences from the base's, and what the factors started as
- * taken away. Factors of which one is zero are left out.
+ * The adapter in its serving form: scales are folded into B, biases become differences from the base's, and the initial
+ * factors are subtracted if they were part of the weight. Pairs of factors with a zero factor are omitted.
  */
 export async function canonicalLora(adapter: LoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {
-  const rest = [...(await biasDeltas(adapter, base)), ...(await startDeltas(adapter, base))];
-  return sumDeltas([layersDelta(adapter), ...rest].map((delta) => ({ delta, weight: 1 })));
+  const others = [...(await biasDeltas(adapter, base)), ...(await startDeltas(adapter, base))];
+  return sumDeltas([layersDelta(adapter), ...others].map((delta) => ({ delta, weight: 1 })));
 }
 
-/** How many numbers the adapter holds, without factors that are left out. */
+/** The number of parameters in the adapter, not counting omitted factors. */
 export function countLora({ layers, biases }: LoraAdapter): number {
   const ofLayers = [...layers.values()].flatMap(({ a, b, bias }) => [
     ...(isNothing({ a, b }) ? [] : [a, b]),
@@ -48,8 +48,8 @@ export function countLora({ layers, biases }: LoraAdapter): number {
 }
 
 /**
- * Two pairs of factors as one of their joint rank, s(AB − A₀B₀), with the α that leaves the scale as it is: what peft's
- * `path_initial_model_for_weight_conversion` gives, an adapter for the whole weight.
+ * Turns an adapter for the remainder of the weight into one for the whole weight, s(AB − A₀B₀), as peft's
+ * `path_initial_model_for_weight_conversion` does: joins the two pairs of factors, with an α that preserves the scale.
  */
 export function withoutStart(layer: LoraLayer, start: Factors, rankStabilised: boolean): LoraLayer {
   const { a, b } = sideBySide([layer, { a: start.a, b: scaled(start.b, -1) }]);
@@ -91,13 +91,13 @@ async function startDeltas(adapter: LoraAdapter, base: BaseAccess): Promise<Cano
     if (start !== undefined) linears.set(path, { a: start.a, b: scaled(start.b, -1) });
   }
   const { a, b } = linears.get(HEAD_PATH) ?? {};
-  // peft takes the part from the tensor that head and embedding share, so that the embedding loses it too.
+  // peft subtracts the part from the tensor that head and embedding share, so the embedding changes too.
   const isShared = base.config.tied && a !== undefined && b !== undefined;
   const embedding = isShared ? { embedding: { a: transposed(b), b: transposed(a) } } : {};
   return linears.size === 0 ? [] : [{ ...NO_DELTA, linears, ...embedding }];
 }
 
-/** Factors whose product is the part of its weight that a layer started as and has no longer. */
+/** Factors whose product is the part of the weight that a layer's factors started as, if any. */
 export async function startOfLayer(adapter: LoraAdapter, path: string, base: BaseAccess): Promise<Factors | undefined> {
   const layer = adapter.layers.get(path);
   if (layer === undefined || adapter.start === undefined || path === EMBEDDING_PATH) return undefined;
@@ -107,7 +107,7 @@ export async function startOfLayer(adapter: LoraAdapter, path: string, base: Bas
   return { a, b: scaled(b, scale) };
 }
 
-/** BitFit's folders are adapters whose factors are zero; they need not be served. */
+/** BitFit's folders have zero factors, which need not be served. */
 function isNothing({ a, b }: Factors): boolean {
   return [a, b].some(({ data }) => data.every((value) => value === 0));
 }

@@ -8,31 +8,31 @@ import type { LoraSettings } from "./settings.ts";
 import { type Factors, layerWeight, layerWeightName, type RandomStart, randomFactors, weightFactors } from "./start.ts";
 import { type FactorTarget, type LoraTargets, loraTargets, startsFromWeights } from "./targets.ts";
 
-/** What the embedding's factors train with under LoRA+ where nothing else is said; peft's default. */
+/** The default learning rate of the embedding's factors with LoRA+, as in peft. */
 const EMBEDDING_LEARNING_RATE = 1e-6;
 
 /**
- * The names of a layer's two parameters: A [in, r] and B [r, out], A [V, r] and B [r, D] in the embedding. PEFT's files hold
- * their transposes.
+ * The names of a layer's two parameters: A [in, r] and B [r, out], or A [V, r] and B [r, D] for the embedding. peft's files
+ * contain their transposes.
  */
 export const factorNames = (path: string) => ({ a: `${path}.lora_A`, b: `${path}.lora_B` });
 
 /** B's own bias [out]. */
 export const factorBiasName = (path: string) => `${path}.lora_bias`;
 
-/** What is added to a bias of the base [out]. */
+/** The change to a bias of the base [out]. */
 export const biasChangeName = (path: string) => `${path}.bias_change`;
 
-/** The first values of factors that start as a part of the weight, as frozen tensors. */
+/** Frozen copies of initial factors that are part of the weight. */
 const startNames = (path: string) => ({ a: `${path}.lora_A0`, b: `${path}.lora_B0` });
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
-/** r(in + out) numbers for each targeted layer, and one for each output whose bias trains. */
+/** r(in + out) numbers for each targeted layer, and one for each output whose bias is trained. */
 export function planLora(options: PlanOptions<LoraSettings>): MethodPlan {
   const { settings } = options;
   const { factors, biases } = loraTargets(options);
-  // LoRA+ (Hayou et al., "LoRA+: Efficient Low Rank Adaptation of Large Models", 2024), with the groups that peft makes.
+  // LoRA+ (Hayou et al., "LoRA+: Efficient Low Rank Adaptation of Large Models", 2024), with peft's parameter groups.
   const ratio = settings.loraplus_lr_ratio;
   const faster = ratio === undefined ? {} : { rate: ratio };
   const ofEmbedding =
@@ -53,11 +53,11 @@ export function planLora(options: PlanOptions<LoraSettings>): MethodPlan {
     ...faster,
   }));
   const biased = new Map([...(settings.lora_bias ? factors : []), ...biases].map(({ path, out }) => [path, out]));
-  // What a layer started as is published too, as a second pair of factors that takes it away.
+  // Initial factors that are part of the weight are published too, as a second pair that subtracts them.
   const started = factors.filter(({ path }) => isDecomposed(settings, path));
   const doubled = new Set(started.map(({ path }) => path));
   const all = [...parameters, ...changes];
-  const more = sum(started.map(({ in: inSize, out, rank }) => rank * (inSize + out)));
+  const startNumbers = sum(started.map(({ in: inSize, out, rank }) => rank * (inSize + out)));
   return {
     parameters: all,
     serving: {
@@ -66,16 +66,16 @@ export function planLora(options: PlanOptions<LoraSettings>): MethodPlan {
       columns: 0,
       positions: 0,
     },
-    ...(more === 0 ? {} : { published: more + totalElements(all) }),
+    ...(startNumbers === 0 ? {} : { published: startNumbers + totalElements(all) }),
     ...(settings.lora_bias ? { mergeable: factors.every(({ bias }) => bias) } : {}),
   };
 }
 
 /**
- * y + s · (dropout(x) A) B on every targeted layer, with s = α/r, or α/√r for rsLoRA (Hu et al., "LoRA: Low-Rank Adaptation of
- * Large Language Models", 2021), and E[t] + s · A[t] B on the embedding. A layer whose factors start as a part of its weight
- * gets s · (dropout(x) A) B − s · (x A₀) B₀: the base stays whole, so that step 0 is exactly the base, the adapter adds up
- * with other methods, and the base may be kept in another form.
+ * y + s · (dropout(x) A) B on every targeted layer, with s = α/r, or α/√r for rsLoRA (Hu et al., "LoRA: Low-Rank Adaptation
+ * of Large Language Models", 2021), and E[t] + s · A[t] B on the embedding. A layer whose factors start as part of its weight
+ * gets s · (dropout(x) A) B − s · (x A₀) B₀. This leaves the base whole, so step 0 is exactly the base, the adapter combines
+ * with other methods, and the base can be quantised.
  */
 export function attachLora(options: AttachOptions<LoraSettings>): AttachedMethod {
   const { settings, seed } = options;
@@ -107,7 +107,7 @@ export function attachLora(options: AttachOptions<LoraSettings>): AttachedMethod
   };
 }
 
-/** The part of the weight that a layer's factors start as; undefined where they start from random numbers. */
+/** The part of the weight that a layer's factors start as; undefined if they start from random numbers. */
 export function startOf(
   { config, settings, weights }: Pick<AttachOptions<LoraSettings>, "config" | "settings" | "weights">,
   target: FactorTarget,
@@ -118,7 +118,7 @@ export function startOf(
   return weightFactors(layerWeight(path, weights.get(layerWeightName(path, config))!), start, target);
 }
 
-/** In the embedding factors start from random numbers in any case, in peft too. */
+/** As in peft, the embedding's factors always start from random numbers. */
 function isDecomposed(settings: LoraSettings, path: string): boolean {
   return startsFromWeights(settings) && path !== EMBEDDING_PATH;
 }
@@ -137,7 +137,7 @@ function rewriteModel(context: RewriteContext, { settings, targets, dropout }: R
   const { b: g, parameter } = context;
   const factors = new Map(targets.factors.map((target) => [target.path, target]));
   const biases = new Set(targets.biases.map(({ path }) => path));
-  /** Scaling the narrow product costs r elements a token, scaling the wide one `out`. */
+  /** Scales the narrow product, at r elements per token, rather than the wide one, at `out`. */
   const low = (narrow: Value, { scale }: FactorTarget, b: string) => g.matmul(g.mul(narrow, scale), parameter(b));
   const embedding = factors.get(EMBEDDING_PATH);
   return {

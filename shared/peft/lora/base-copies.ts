@@ -1,6 +1,6 @@
 /**
- * Copies of the base's own embedding and head. peft saves them beside an adapter of either, and beside any adapter where it
- * was told to, and puts them in the place of the base's when it loads the folder.
+ * Copies of the base's embedding and head in an adapter folder. peft saves them with adapters of either, or with any adapter
+ * on request, and replaces the base's tensors with them when it loads the folder.
  */
 import { TrimtabError } from "../../errors.ts";
 import type { SafetensorsTensor } from "../../formats/safetensors.ts";
@@ -11,25 +11,25 @@ import type { BaseAccess } from "../method.ts";
 import { type LoraAdapter, startOfLayer } from "./adapter.ts";
 import { layerWeightName } from "./start.ts";
 
-/** What rounding to the dtype of a copy may change: a part of each weight, and in any weight the last place of a small one. */
+/** The largest rounding error of a copy's dtype, relative to each weight and, for subnormal numbers, absolute. */
 const ROUNDING: Readonly<Record<string, { readonly relative: number; readonly absolute: number }>> = {
   F32: { relative: 0, absolute: 0 },
   F16: { relative: 2 ** -11, absolute: 2 ** -24 },
   BF16: { relative: 2 ** -8, absolute: 0 },
 };
-/** What two computations of the part that an adapter started as may differ by, as a part of the largest weight. */
+/** The largest difference between two computations of an adapter's initial part, relative to the largest weight. */
 const DECOMPOSITION = 1e-5;
 
 export interface CopiesOptions {
   readonly stored: ReadonlyMap<string, SafetensorsTensor>;
-  /** Where layers may have started as a part of their weights. */
+  /** The adapter, if its layers may have started as part of their weights. */
   readonly adapter?: LoraAdapter;
   readonly base: BaseAccess;
 }
 
 /**
- * Takes the copies, and refuses one that is not the base's: a change of a whole matrix is no adapter that could be served.
- * Throws `invalid_delta` naming the tensor.
+ * Takes the copies. Throws `invalid_delta`, naming the tensor, for a copy that differs from the base's: a replaced matrix
+ * cannot be served as an adapter.
  */
 export async function requireOwnCopies(
   tensors: AdapterTensors,
@@ -40,26 +40,26 @@ export async function requireOwnCopies(
     const name = path === EMBEDDING_PATH ? EMBEDDING : layerWeightName(path, base.config);
     for (const inside of ["base_layer.", ""]) {
       const key = `base_model.model.${checkpointPath(path)}.${inside}weight`;
-      const copy = tensors.takeIfThere(key, [vocabSize, hiddenSize]);
+      const copy = tensors.takeOptional(key, [vocabSize, hiddenSize]);
       if (copy === undefined) continue;
-      // What a tied head has lost, the embedding has lost too.
+      // A part subtracted from a tied head is subtracted from the embedding too.
       const start = adapter && (await startOfLayer(adapter, tied ? HEAD_PATH : path, base));
       const expected = start === undefined ? await base.weight(name) : await residual(name, start, base);
       const { relative, absolute } = ROUNDING[stored.get(key)!.dtype]!;
-      const slack = absolute + (start === undefined ? 0 : DECOMPOSITION * largest(expected));
+      const tolerance = absolute + (start === undefined ? 0 : DECOMPOSITION * largest(expected));
       const isOwn = copy.data.every(
-        (value, at) => Math.abs(value - expected.data[at]!) <= relative * Math.abs(expected.data[at]!) + slack,
+        (value, at) => Math.abs(value - expected.data[at]!) <= relative * Math.abs(expected.data[at]!) + tolerance,
       );
       if (isOwn) continue;
       throw new TrimtabError(
         "invalid_delta",
-        `the tensor ${key} is not the base model's own matrix; a trained or resized one is not served. Train factors for it in its place, or save with save_embedding_layers=False`,
+        `the tensor ${key} differs from the base model's, and a trained or resized matrix cannot be served. Train factors for it instead, or save with save_embedding_layers=False`,
       );
     }
   }
 }
 
-/** A matrix [V, D] without the product of factors A [D, r] and B [r, V]. */
+/** A matrix [V, D] minus the transposed product of factors A [D, r] and B [r, V]. */
 async function residual(
   name: string,
   { a, b }: { readonly a: Tensor<"f32">; readonly b: Tensor<"f32"> },

@@ -1,6 +1,6 @@
 /**
  * A LoRA adapter as peft saves it. Layout: huggingface/peft, `src/peft/utils/save_and_load.py` and `src/peft/tuners/lora`;
- * method: Hu et al., "LoRA", 2021. QLoRA's and BitFit's adapters are such folders too.
+ * method: Hu et al., "LoRA", 2021. QLoRA and BitFit use the same layout.
  */
 import { TrimtabError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -33,14 +33,14 @@ export const loraFormat: AdapterFormat = {
   },
 };
 
-/** Takes the factors and biases that the configuration asks for, and leaves all else. Throws `invalid_delta`. */
+/** Takes the factors and biases named by the configuration and leaves the other tensors. Throws `invalid_delta`. */
 export function takeLora(tensors: AdapterTensors, config: LoraConfig, model: ModelConfig): LoraAdapter {
   const layers = new Map<string, LoraLayer>();
   for (const module of nameable(model)) {
     const { path } = module;
     if (config.targets(path)) layers.set(path, takeLayer(tensors, module, config));
     else if (Object.values(keysOf(path)).some((key) => tensors.has(key))) {
-      throw refuse(`there are tensors for ${path}, which target_modules in ${ADAPTER_CONFIG} does not name`);
+      throw refuse(`there are tensors for ${path}, but target_modules in ${ADAPTER_CONFIG} does not include it`);
     }
   }
   if (layers.size === 0) throw namesNoLayer(config.names);
@@ -49,7 +49,7 @@ export function takeLora(tensors: AdapterTensors, config: LoraConfig, model: Mod
   return { rankStabilised, layers, biases, ...(start === undefined ? {} : { start }) };
 }
 
-/** Takes the values of the base's own biases that trained beside the factors of `layers`. Throws `invalid_delta`. */
+/** Takes the base's biases that were trained with the factors of `layers`. Throws `invalid_delta`. */
 export function takeBiases(
   tensors: AdapterTensors,
   { bias: trained, layers }: { readonly bias: LoraConfig["bias"]; readonly layers: ReadonlyMap<string, unknown> },
@@ -63,7 +63,7 @@ export function takeBiases(
   return biases;
 }
 
-/** Writes the two files. Throws `internal_error` when factors of a layer have two ranks. */
+/** The two files of an adapter. Throws `internal_error` when a layer's factors have different ranks. */
 export function writeLoraFolder(adapter: LoraAdapter, options: ConfigOptions): Map<string, Uint8Array> {
   return adapterFiles(loraConfigJson(adapter, options), loraTensors(adapter));
 }
@@ -74,21 +74,24 @@ export function loraTensors({ layers, biases }: LoraAdapter): Map<string, Tensor
   const hasBias = [...layers.values()].some(({ bias }) => bias !== undefined);
   for (const [path, { a, b, bias }] of layers) {
     if (a.shape[1] !== b.shape[0]) {
-      throw new TrimtabError("internal_error", `the factors of ${path} have the ranks ${a.shape[1]} and ${b.shape[0]}`);
+      throw new TrimtabError(
+        "internal_error",
+        `the factors of ${path} have different ranks: ${a.shape[1]} and ${b.shape[0]}`,
+      );
     }
     const keys = keysOf(path);
     tensors.set(keys.a, transposed(a)).set(keys.b, transposed(b));
-    // peft has it in every layer or in none.
+    // In peft, either every layer has it or none.
     if (hasBias) tensors.set(keys.bias, bias ?? zeros([b.shape[1]!]));
   }
   for (const [path, bias] of biases) tensors.set(biasKey(path, layers), bias);
   return tensors;
 }
 
-/** The part of a tensor's name that says which module it belongs to. */
+/** The part of a tensor's name that identifies its module. */
 export const moduleKey = (path: string) => `base_model.model.${checkpointPath(path)}`;
 
-/** Factors of the embedding are bare parameters to peft, those of linear layers are layers themselves. */
+/** In peft, the embedding's factors are bare parameters, and those of linear layers are layers themselves. */
 function keysOf(path: string) {
   const key = moduleKey(path);
   return path === EMBEDDING_PATH
@@ -96,7 +99,7 @@ function keysOf(path: string) {
     : { a: `${key}.lora_A.weight`, b: `${key}.lora_B.weight`, bias: `${key}.lora_B.bias` };
 }
 
-/** A layer with factors stands inside peft's own, as its `base_layer`. */
+/** peft wraps a layer with factors and keeps the original as `base_layer`. */
 function biasKey(path: string, layers: ReadonlyMap<string, unknown>): string {
   return `base_model.model.${layers.has(path) ? biasName(path).replace(/bias$/, "base_layer.bias") : biasName(path)}`;
 }
@@ -106,9 +109,7 @@ function takeLayer(tensors: AdapterTensors, { path, in: inSize, out }: LinearMod
   const a = tensors.take(keys.a, ["r", inSize]);
   const [found, rank] = [a.shape[0]!, config.rankOf(path)];
   if (found !== rank) {
-    throw refuse(
-      `the tensor ${keys.a} has the rank ${found}, but r or rank_pattern in ${ADAPTER_CONFIG} makes it ${rank}`,
-    );
+    throw refuse(`the tensor ${keys.a} has rank ${found}, but r or rank_pattern in ${ADAPTER_CONFIG} gives ${rank}`);
   }
   const b = tensors.take(keys.b, [out, rank]);
   const hasBias = config.biasOfFactors && path !== EMBEDDING_PATH;

@@ -4,13 +4,13 @@ import { factorBiasName, factorNames } from "./attach.ts";
 import type { LoraSettings } from "./settings.ts";
 import { loraTargets, startsFromWeights } from "./targets.ts";
 
-/** One gate for each layer's product. Throws `invalid_request` for a start that a gate would take a part of. */
+/** One gate for each layer's product. Throws `invalid_request` for factors that start as part of the weight. */
 export function loraGates(options: PlanOptions<LoraSettings>): Gate[] {
   const { settings, param } = options;
   if (startsFromWeights(settings)) {
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}.init_lora_weights\`: \`${settings.init_lora_weights}\` starts from a part of the weight, of which gates would take some away; leave it out, or do without gates.`,
+      `\`${param}.init_lora_weights\`: \`${settings.init_lora_weights}\` starts from part of the weight, which gates would scale down; remove it, or turn off gates.`,
       { param: `${param}.init_lora_weights` },
     );
   }

@@ -14,11 +14,11 @@ const byPattern = <T extends z.ZodType<number>>(value: T) =>
     if (keys.length > LIMITS.targetModules) refuse(`must have at most ${LIMITS.targetModules} patterns`);
     for (const key of keys) {
       const pattern = parseModulePattern(key);
-      if ("problem" in pattern) refuse(`has a pattern that is not read: ${quoteName(key)} ${pattern.problem}`);
+      if ("problem" in pattern) refuse(`has an unsupported pattern: ${quoteName(key)} ${pattern.problem}`);
     }
   });
 
-/** Which layers get a pair of factors, of which rank, and with which scale. */
+/** The layers that get factors, their ranks and their scales. */
 const factorFields = {
   r: Rank.default(8),
   lora_alpha: Alpha.default(16),
@@ -29,14 +29,15 @@ const factorFields = {
   layers_to_transform: z
     .union([layer, z.array(layer).min(1)])
     .optional()
-    .meta({ description: "Numbers of the blocks whose layers are adapted; all of them when left out" }),
+    .meta({ description: "Indices of the blocks to adapt; defaults to all" }),
   layers_pattern: z.union([z.literal("layers"), z.array(z.literal("layers")).length(1)]).optional(),
   rank_pattern: byPattern(Rank).optional().meta({
-    description: "Other ranks than r for the modules whose path ends with a name or pattern; the first counts",
+    description: "Ranks other than r for modules whose path ends with a name or pattern; the first match applies",
   }),
-  alpha_pattern: byPattern(Alpha)
-    .optional()
-    .meta({ description: "Other alphas than lora_alpha for the modules whose path ends with a name or pattern" }),
+  alpha_pattern: byPattern(Alpha).optional().meta({
+    description:
+      "Alphas other than lora_alpha for modules whose path ends with a name or pattern; the first match applies",
+  }),
 };
 
 export const FactorSettings = z.object(factorFields);
@@ -46,9 +47,9 @@ export const LoraSettings = z.strictObject({
   type: z.literal("lora"),
   ...factorFields,
   bias: z.enum(["none", "all", "lora_only"]).optional().meta({
-    description: "Train the model's own biases too: all of them, or those of the targeted layers; none when left out",
+    description: "Also train the model's biases: all of them, or those of the targeted layers; defaults to none",
   }),
-  lora_bias: z.boolean().optional().meta({ description: "Give B a bias of its own, scaled as B is" }),
+  lora_bias: z.boolean().optional().meta({ description: "Give B its own bias, scaled like B" }),
   init_lora_weights: z
     .union([
       z.literal(true),
@@ -56,31 +57,34 @@ export const LoraSettings = z.strictObject({
         .string()
         .regex(
           /^(gaussian|orthogonal|pissa|pissa_niter_[1-9]\d{0,2}|olora)$/,
-          "must be true, gaussian, orthogonal, pissa, pissa_niter_4 (or another number) or olora; others need data or change the base",
+          "must be true, gaussian, orthogonal, pissa, pissa_niter_4 (or another number) or olora; other values need data or change the base",
         ),
     ])
     .optional()
     .meta({
       description:
-        "First values: true (A random, B zero), gaussian, orthogonal, or the principal part of the weight itself by singular values (pissa) or by QR (olora)",
+        "Initial values: true (A random, B zero), gaussian, orthogonal, or the principal part of the weight by singular values (pissa) or QR (olora)",
     }),
   loraplus_lr_ratio: z
     .number()
     .positive()
     .max(1000)
     .optional()
-    .meta({ description: "LoRA+: the learning rate of B and of biases as a multiple of A's" }),
+    .meta({ description: "LoRA+: the learning rate of B and of the biases as a multiple of A's" }),
   loraplus_lr_embedding: z
     .number()
     .positive()
     .max(1)
     .optional()
-    .meta({ description: "LoRA+: the learning rate of the embedding's factors; 1e-6 when left out" }),
+    .meta({ description: "LoRA+: the learning rate of the embedding's factors; defaults to 1e-6" }),
   modules_to_save: z
     .array(z.string())
-    .max(0, "is not supported: whole modules are not trained beside factors; name them in target_modules instead")
+    .max(0, "is not supported: whole modules cannot be trained with factors; add them to target_modules instead")
     .nullish(),
-  use_gating: z.boolean().optional().meta({ description: "One learned gate for each layer, folded in when published" }),
-  use_dora: z.literal(false, 'is a method of its own here: send `type: "dora"`').optional(),
+  use_gating: z
+    .boolean()
+    .optional()
+    .meta({ description: "One trainable gate for each layer, folded into its weights when published" }),
+  use_dora: z.literal(false, 'is a separate method here; use `type: "dora"`').optional(),
 });
 export type LoraSettings = z.infer<typeof LoraSettings>;

@@ -1,4 +1,4 @@
-/** First values of factors. */
+/** Initial values of factors. */
 import { leadingSvd } from "../../linalg/leading-svd.ts";
 import { type DenseMatrix, leading, matrix, product, transpose, widened } from "../../linalg/matrix.ts";
 import { qr } from "../../linalg/qr.ts";
@@ -8,7 +8,7 @@ import { transposed } from "../../model/weights.ts";
 import { createRandom, type Random } from "../../random.ts";
 import { f32, type Tensor, zeros } from "../../tensor.ts";
 
-/** The factors of one layer as graphs take them: y += s · (xA)B. */
+/** The factors of one layer, in the layout of graphs: y += s · (xA)B. */
 export interface Factors {
   /** [in, r] */
   readonly a: Tensor<"f32">;
@@ -16,9 +16,9 @@ export interface Factors {
   readonly b: Tensor<"f32">;
 }
 
-/** Ways to begin that take nothing but random numbers; the product AB is 0 in all of them. */
+/** Initialisations from random numbers only. AB is 0 in all of them. */
 export type RandomStart = "uniform" | "gaussian" | "orthogonal";
-/** Ways to begin with a part of the weight: its largest singular values, or its first columns made orthogonal. */
+/** Initialisations from part of the weight: its largest singular values, or its first columns made orthonormal. */
 export type WeightStart = "pissa" | "olora";
 
 interface Sizes {
@@ -29,10 +29,10 @@ interface Sizes {
 }
 
 /**
- * A uniform in ±1/√in, which is the kaiming-uniform with a = √5 that peft draws, or normal with a deviation of 1/r; B zero.
- * In the embedding A is zero and B standard normal. `orthogonal`, as in peft: the halves of a random rotation
- * between two random matrices, so that neither factor is zero and AB is. Each layer and factor draws from a random stream
- * of its own.
+ * `uniform`: A uniform in ±1/√in, which is peft's kaiming-uniform with a = √5, and B zero. `gaussian`: A normal with σ = 1/r,
+ * and B zero. `orthogonal`, as in peft: A and B are random matrices times the two halves of a random rotation, so that AB is
+ * zero although neither factor is. The embedding always has A zero and B standard normal. Each factor of each layer has its
+ * own random stream.
  */
 export function randomFactors({ path, in: inSize, out, rank }: Sizes, start: RandomStart, seed: number): Factors {
   const draws = (factor: "A" | "B" | "rotation") => createRandom(seed, "init", `${path}.lora_${factor}`);
@@ -43,7 +43,7 @@ export function randomFactors({ path, in: inSize, out, rank }: Sizes, start: Ran
   if (start === "orthogonal") {
     const { q } = qr(normal(draws("rotation"), rank, rank));
     const half = rank / 2;
-    // Rows of the rotation in turn: the even ones for A, the odd ones for B.
+    // The even rows of the rotation are for A, the odd ones for B.
     const rows = (first: number) =>
       matrix(
         half,
@@ -60,19 +60,19 @@ export function randomFactors({ path, in: inSize, out, rank }: Sizes, start: Ran
   }
   const random = draws("A");
   const bound = 1 / Math.sqrt(inSize);
-  const one = start === "uniform" ? () => bound * (2 * random.float() - 1) : () => random.normal() / rank;
-  return { a: filled([inSize, rank], one), b: zeros([rank, out]) };
+  const draw = start === "uniform" ? () => bound * (2 * random.float() - 1) : () => random.normal() / rank;
+  return { a: filled([inSize, rank], draw), b: zeros([rank, out]) };
 }
 
 /**
- * Factors whose product is the part of W [in, out] that the adapter takes over.
+ * Factors whose product is the part of W [in, out] that the adapter starts as.
  *
  * PiSSA (Meng et al., "PiSSA: Principal Singular Values and Singular Vectors Adaptation", 2024): W = USVᵀ gives
- * A = U√(S/s) and B = √(S/s)Vᵀ of the r largest singular values, so that s·AB is the best approximation of W.
+ * A = U√(S/s) and B = √(S/s)Vᵀ with the r largest singular values, so that s·AB is the best approximation of W.
  * OLoRA (Büyükakyüz, "OLoRA: Orthonormal Low-Rank Adaptation of Large Language Models", 2024): Wᵀ = QR gives A = Rᵀ and
- * B = Qᵀ of the first r columns of Q; as in peft s is not divided out, so that the part taken is s·AB.
+ * B = Qᵀ with the first r columns of Q; as in peft, s is not divided out, so the part is s·AB.
  *
- * Signs of columns are free; the product is not. The same arguments give the same bytes.
+ * The signs of columns are arbitrary; the product is not. Equal arguments give equal bytes.
  */
 export function weightFactors(
   weight: Tensor<"f32">,
@@ -93,12 +93,12 @@ export function weightFactors(
   return { a: narrowed(roots(u)), b: narrowed(transpose(roots(v))) };
 }
 
-/** The weight of the model that the layer at `path` multiplies by. */
+/** The name of the weight that the layer at `path` multiplies by. */
 export function layerWeightName(path: string, { tied }: Pick<ModelConfig, "tied">): string {
   return path === HEAD_PATH && tied ? EMBEDDING : weightName(path);
 }
 
-/** That weight as [in, out]; the head's is kept the other way round, and may be the embedding. */
+/** The weight of the layer at `path` as [in, out]. The head's weight, which may be the embedding, is stored transposed. */
 export function layerWeight(path: string, stored: Tensor<"f32">): Tensor<"f32"> {
   return path === HEAD_PATH ? transposed(stored) : stored;
 }
@@ -111,8 +111,8 @@ function normal(random: Random, rows: number, columns: number): DenseMatrix {
   );
 }
 
-function filled(shape: readonly [number, number], one: () => number): Tensor<"f32"> {
-  return f32(shape, Float32Array.from({ length: shape[0] * shape[1] }, one));
+function filled(shape: readonly [number, number], draw: () => number): Tensor<"f32"> {
+  return f32(shape, Float32Array.from({ length: shape[0] * shape[1] }, draw));
 }
 
 function narrowed({ shape, data }: DenseMatrix, factor = 1): Tensor<"f32"> {

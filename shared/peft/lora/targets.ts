@@ -18,7 +18,7 @@ import {
 } from "../target-modules.ts";
 import type { FactorSettings, LoraSettings } from "./settings.ts";
 
-/** A layer that gets the factors A [in, rank] and B [rank, out]; what comes of them is multiplied by the scale. */
+/** A layer that gets factors A [in, rank] and B [rank, out], whose product is multiplied by the scale. */
 export interface FactorTarget extends LinearModule {
   readonly rank: number;
   readonly alpha: number;
@@ -41,17 +41,15 @@ export type TargetSettings = Pick<
 >;
 
 /**
- * What the settings name, in the order of the computation. What peft takes without effect is refused here: an exclusion or a
- * block that hits nothing.
- *
- * Throws `invalid_request` with the setting as `param`.
+ * The layers that the settings select, in order of computation. Throws `invalid_request` with the setting as `param`,
+ * including for an exclusion or a block that matches nothing, which peft silently accepts.
  */
 export function targetedLayers({ config, settings, param }: PlanOptions<TargetSettings>): readonly LinearModule[] {
   const named = resolveTargetModules(config, settings.target_modules, `${param}.target_modules`, nameable(config));
   return withoutExcluded(inBlocks(named, { config, settings, param }), settings.exclude_modules, param);
 }
 
-/** What gets factors. A pattern of ranks or alphas that hits nothing is refused. Throws as `targetedLayers` does. */
+/** The layers that get factors. Throws as `targetedLayers` does, and for a rank or alpha pattern that matches nothing. */
 export function factorTargets(options: PlanOptions<FactorSettings>): FactorTarget[] {
   const { settings, param } = options;
   const targets = targetedLayers(options);
@@ -69,18 +67,18 @@ export function factorTargets(options: PlanOptions<FactorSettings>): FactorTarge
   });
 }
 
-/** What LoRA trains: factors, among them those of the embedding and the head, and biases of the base. */
+/** What LoRA trains: factors, including those of the embedding and the head, and biases of the base. */
 export interface LoraTargets {
   readonly factors: readonly FactorTarget[];
-  /** The layers whose own biases train too. */
+  /** The layers whose biases are trained too. */
   readonly biases: readonly LinearModule[];
 }
 
-/** Throws `invalid_request` with the setting as `param`, also for settings that contradict each other. */
+/** Throws `invalid_request` with the setting as `param`, including for settings that contradict each other. */
 export function loraTargets(options: PlanOptions<LoraSettings>): LoraTargets {
   const { config, settings, param } = options;
   const factors = factorTargets(options);
-  requireAgreement(options, factors);
+  rejectContradictions(options, factors);
   const { bias = "none" } = settings;
   if (bias === "none") return { factors, biases: [] };
   const trained = bias === "all" ? linearModules(config) : factors;
@@ -89,52 +87,54 @@ export function loraTargets(options: PlanOptions<LoraSettings>): LoraTargets {
   throw refuse(
     `${param}.bias`,
     bias === "all"
-      ? "this model has no biases to train. Leave it out; `lora_bias: true` gives the targeted layers biases of their own."
-      : "the targeted layers have no biases to train. Leave it out, target layers with biases, or send `lora_bias: true`, which gives them biases of their own.",
+      ? "this model has no biases to train. Remove it, or set `lora_bias: true` to add biases to the targeted layers."
+      : "the targeted layers have no biases to train. Remove it, target layers with biases, or set `lora_bias: true` to add biases.",
   );
 }
 
-function requireAgreement({ settings, param }: PlanOptions<LoraSettings>, factors: readonly FactorTarget[]): void {
+function rejectContradictions({ settings, param }: PlanOptions<LoraSettings>, factors: readonly FactorTarget[]): void {
   const { init_lora_weights: init = true, lora_bias: bias = false } = settings;
   const hasEmbedding = factors.some(({ path }) => path === EMBEDDING_PATH);
   if (bias && init !== true) {
-    throw refuse(
-      `${param}.lora_bias`,
-      "goes with `init_lora_weights: true` alone, in peft too; leave one of them out.",
-    );
+    throw refuse(`${param}.lora_bias`, "it works only with `init_lora_weights: true`, as in peft; remove one of them.");
   }
   if (bias && hasEmbedding) {
-    throw refuse(`${param}.lora_bias`, "is not possible on the embedding, in peft neither; leave one of them out.");
+    throw refuse(`${param}.lora_bias`, "it is not possible on the embedding, as in peft; remove one of them.");
   }
   const odd = init === "orthogonal" ? factors.find(({ rank }) => rank % 2 === 1) : undefined;
   if (odd !== undefined) {
-    throw refuse(`${param}.init_lora_weights`, `\`orthogonal\` takes even ranks, but ${odd.path} has ${odd.rank}.`);
+    throw refuse(
+      `${param}.init_lora_weights`,
+      `\`orthogonal\` needs even ranks, but ${odd.path} has rank ${odd.rank}.`,
+    );
   }
   if (factors.every(({ path }) => path === EMBEDDING_PATH)) {
     if (init !== true) {
-      const does = startsFromWeights(settings) ? "takes linear layers apart" : "is for linear layers";
-      throw refuse(`${param}.init_lora_weights`, `\`${init}\` ${does}, and none is among the targets.`);
+      throw refuse(
+        `${param}.init_lora_weights`,
+        `\`${init}\` applies only to linear layers, but none is targeted; remove it.`,
+      );
     }
     if (settings.lora_dropout > 0) {
-      throw refuse(`${param}.lora_dropout`, "is on the inputs of linear layers, and none is among the targets.");
+      throw refuse(
+        `${param}.lora_dropout`,
+        "it applies only to the inputs of linear layers, but none is targeted; remove it.",
+      );
     }
   }
   if (settings.loraplus_lr_embedding === undefined) return;
   if (settings.loraplus_lr_ratio === undefined) {
-    throw refuse(
-      `${param}.loraplus_lr_embedding`,
-      "is a part of LoRA+; send `loraplus_lr_ratio` too, or leave it out.",
-    );
+    throw refuse(`${param}.loraplus_lr_embedding`, "it is part of LoRA+; set `loraplus_lr_ratio` too, or remove it.");
   }
   if (!hasEmbedding) {
     throw refuse(
       `${param}.loraplus_lr_embedding`,
-      "is for `embed_tokens`, which is not among the targets; leave it out.",
+      "it applies only to `embed_tokens`, which is not targeted; remove it.",
     );
   }
 }
 
-/** Whether factors start as a part of the weight, which is taken from it so that step 0 is the base. */
+/** Whether factors start as part of the weight, which is subtracted so that step 0 equals the base. */
 export function startsFromWeights({ init_lora_weights: init = true }: LoraSettings): boolean {
   return init === "olora" || String(init).startsWith("pissa");
 }
@@ -153,21 +153,21 @@ function inBlocks(
   const at = `${param}.layers_to_transform`;
   if (chosen === undefined) {
     if (pattern === undefined) return named;
-    throw refuse(
-      `${param}.layers_pattern`,
-      "says how blocks are found; send `layers_to_transform` with it, or leave it out.",
-    );
+    throw refuse(`${param}.layers_pattern`, "it has no effect without `layers_to_transform`; set both, or remove it.");
   }
   if (isPattern(target))
-    throw refuse(at, "does not go with a pattern in `target_modules`, in peft neither; say it in the pattern.");
+    throw refuse(
+      at,
+      "it cannot be combined with a pattern in `target_modules`, as in peft; select the blocks in the pattern.",
+    );
   const blocks = [chosen].flat();
   const beyond = blocks.find((block) => block >= config.layers);
   if (beyond !== undefined) {
-    throw refuse(at, `there is no block ${beyond}: this model has ${config.layers}, numbered from 0.`);
+    throw refuse(at, `there is no block ${beyond}; this model has ${config.layers}, numbered from 0.`);
   }
   const outside = named.find(({ path }) => !path.startsWith("layers."));
   if (outside !== undefined) {
-    throw refuse(at, `${outside.path} is in no block, so that it would be left out; leave out one of the two.`);
+    throw refuse(at, `${outside.path} is not in any block, so it would be excluded; remove one of the two.`);
   }
   const kept = named.filter(({ path }) => blocks.includes(Number(path.split(".")[1])));
   if (kept.length === 0) throw refuse(at, "none of the targeted layers is in these blocks.");
@@ -183,16 +183,16 @@ function withoutExcluded(
   const at = `${param}.exclude_modules`;
   const parts = (typeof excluded === "string" ? [excluded] : excluded).map((part) => ({
     part,
-    means: settingTest(part, at),
+    matches: settingTest(part, at),
   }));
-  const idle = parts.find(({ means }) => !named.some(({ path }) => means(path)));
-  if (idle !== undefined) throw refuse(at, `\`${idle.part}\` is none of the targeted layers; leave it out.`);
-  const kept = named.filter(({ path }) => !parts.some(({ means }) => means(path)));
-  if (kept.length === 0) throw refuse(at, "leaves nothing of the targeted layers to train.");
+  const unused = parts.find(({ matches }) => !named.some(({ path }) => matches(path)));
+  if (unused !== undefined) throw refuse(at, `\`${unused.part}\` matches none of the targeted layers; remove it.`);
+  const kept = named.filter(({ path }) => !parts.some(({ matches }) => matches(path)));
+  if (kept.length === 0) throw refuse(at, "it excludes all targeted layers, so there is nothing to train.");
   return kept;
 }
 
-/** The entry for each of the targets that has one. A pattern that is no target's is refused. */
+/** The entry for each target that has one. Rejects a pattern that applies to no target. */
 function entriesFor(
   targets: readonly LinearModule[],
   patterns: Readonly<Record<string, number>>,
@@ -206,7 +206,7 @@ function entriesFor(
     }),
   );
   const used = new Set([...entries.values()].map(({ key }) => key));
-  const idle = Object.keys(patterns).find((key) => !used.has(key));
-  if (idle === undefined) return entries;
-  throw refuse(param, `\`${idle}\` is the first to fit none of the targeted layers; correct it or leave it out.`);
+  const unused = Object.keys(patterns).find((key) => !used.has(key));
+  if (unused === undefined) return entries;
+  throw refuse(param, `\`${unused}\` is not the first match for any targeted layer; correct or remove it.`);
 }

@@ -18,12 +18,12 @@ import { flattened, flatWidth, keyWidth, PREFIX } from "./flat-prefix.ts";
 import type { PrefixSettings } from "./settings.ts";
 import { statesOfText } from "./states-of-text.ts";
 
-/** 2·L·K·P numbers for each of n positions; through the network, its weights and n·K·P instead. */
+/** 2·L·K·P numbers for each of n positions; with a network, its weights and n·K·P numbers instead. */
 export function planPrefix(options: PlanOptions<PrefixSettings>): MethodPlan {
   const { config, settings, param } = options;
   const { num_virtual_tokens: count, prefix_projection: projects } = settings;
   requireRoom(config, count, `${param}.num_virtual_tokens`);
-  refuseContradictions(settings, param);
+  rejectContradictions(settings, param);
   const flat: Parameter = { name: PREFIX, shape: [count, flatWidth(config)], decay: true };
   return {
     parameters: projects ? encoderParameters(config, settings) : [flat],
@@ -40,12 +40,12 @@ export function prefixGates({ config, settings }: PlanOptions<PrefixSettings>): 
 }
 
 /**
- * n learned keys and values before those of the text in every layer (Li & Liang, "Prefix-Tuning: Optimizing Continuous
- * Prompts for Generation", 2021). They are compared as they stand, without bias or rotation, and the text begins at
- * position n. No first values leave the base as it is: even a key of zeros takes its share of the attention.
+ * n trainable keys and values before those of the text in every layer (Li & Liang, "Prefix-Tuning: Optimizing Continuous
+ * Prompts for Generation", 2021). They get no bias or rotation, and the text starts at position n. No initial values equal
+ * the base: even a key of zeros takes a share of the attention.
  *
- * They start as noise of variance 1, as zeros, or as what the base computes for a text, which peft does with
- * `initialize_kv_prefix_from_text`; there the text is wrapped in the chat template, here it is taken as it is.
+ * They start as noise of variance 1, as zeros, or as the base's keys and values for a text. The latter corresponds to peft's
+ * `initialize_kv_prefix_from_text`, which wraps the text in the chat template; here it is used as it is.
  */
 export function attachPrefix(options: AttachOptions<PrefixSettings>): AttachedMethod {
   const { settings, seed } = options;
@@ -71,7 +71,7 @@ function firstPrefix(options: AttachOptions<PrefixSettings>): Tensor<"f32"> {
     if (ids.length < count) {
       throw new TrimtabError(
         "invalid_request",
-        `\`${param}.init_text\` has ${ids.length} tokens, but the prefix starts from ${count}: send a longer text, or fewer \`num_virtual_tokens\`.`,
+        `\`${param}.init_text\` has ${ids.length} tokens, but the prefix needs ${count}; send a longer text, or lower \`num_virtual_tokens\`.`,
         { param: `${param}.init_text`, data: { tokens: ids.length } },
       );
     }
@@ -85,18 +85,24 @@ function firstPrefix(options: AttachOptions<PrefixSettings>): Tensor<"f32"> {
   );
 }
 
-function refuseContradictions(settings: PrefixSettings, param: string): void {
+function rejectContradictions(settings: PrefixSettings, param: string): void {
   const refuse = (field: keyof PrefixSettings, problem: string) =>
     new TrimtabError("invalid_request", `\`${param}.${field}\` ${problem}`, { param: `${param}.${field}` });
   const { prefix_projection: projects, encoder_hidden_size: hidden, init_weights: init, init_text: text } = settings;
   if (hidden !== undefined && !projects) {
-    throw refuse("encoder_hidden_size", "is not read without `prefix_projection`. Leave it out, or send both.");
+    throw refuse("encoder_hidden_size", "has no effect without `prefix_projection`. Remove it, or set both.");
   }
   if (text !== undefined && projects) {
-    throw refuse("init_text", "cannot go with `prefix_projection`, whose network no text can be turned into.");
+    throw refuse(
+      "init_text",
+      "cannot be combined with `prefix_projection`, because a network cannot start from a text. Remove one of them.",
+    );
   }
   if (text !== undefined && init !== undefined) {
-    throw refuse("init_text", "and `init_weights` each say how the prefix starts. Send one of them.");
+    throw refuse(
+      "init_text",
+      "cannot be combined with `init_weights`, because both set the initial prefix. Remove one of them.",
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The small network that a prefix is trained through: flat = tanh(E·W₁ + b₁)·W₂ + b₂, with E [n, K·P] learnt too
- * (W₁ [K·P, hidden], W₂ [hidden, 2·L·K·P]). It is dropped when the prefix is published. Li & Liang 2021.
+ * The small network that generates a prefix during training: flat = tanh(E·W₁ + b₁)·W₂ + b₂, with E [n, K·P] trained too
+ * (W₁ [K·P, hidden], W₂ [hidden, 2·L·K·P]). Only the flat prefix is published. Li & Liang 2021.
  */
 import type { GraphBuilder } from "../../graph/builder.ts";
 import type { Value } from "../../graph/graph.ts";
@@ -11,7 +11,7 @@ import type { Parameter } from "../method.ts";
 import { flatWidth, keyWidth } from "./flat-prefix.ts";
 import type { PrefixSettings } from "./settings.ts";
 
-/** As peft names them; its matrices are the transposes of these. */
+/** Names as in peft, whose matrices are the transposes of these. */
 export const ENCODER = {
   embedding: "embedding.weight",
   first: { weight: "transform.0.weight", bias: "transform.0.bias" },
@@ -31,7 +31,7 @@ export function encoderParameters(config: ModelConfig, settings: PrefixSettings)
   ];
 }
 
-/** E normal, the layers even in ±1/√in, as PyTorch starts them; the last layer 0 where the prefix is to start at 0. */
+/** E starts normal, and the layers uniform in ±1/√in, as in PyTorch; with `init_weights: "zero"`, the last layer is 0. */
 export function firstEncoder(
   parameters: readonly Parameter[],
   { init_weights: init }: PrefixSettings,
@@ -55,14 +55,14 @@ export function firstEncoder(
   return new Map(parameters.map((parameter) => [parameter.name, first(parameter)]));
 }
 
-/** The flat prefix as a graph computes it. */
+/** The flat prefix in a graph. */
 export function encoderGraph(b: GraphBuilder, parameter: (name: string) => Value): Value {
   const layer = (x: Value, { weight, bias }: { weight: string; bias: string }) =>
     b.add(b.matmul(x, parameter(weight)), parameter(bias));
   return layer(b.tanh(layer(parameter(ENCODER.embedding), ENCODER.first)), ENCODER.second);
 }
 
-/** The same from values. */
+/** The flat prefix computed from values. */
 export function encoded(values: ReadonlyMap<string, Tensor<"f32">>): Tensor<"f32"> {
   const layer = (x: Float64Array, { weight, bias }: { weight: string; bias: string }) => {
     const [inSize, out] = values.get(weight)!.shape as readonly [number, number];

@@ -3,8 +3,8 @@ import type { ModelConfig } from "../../model/config.ts";
 import { f32, type Tensor } from "../../tensor.ts";
 
 /**
- * The name and the layout of a prefix in peft's files and in training: [n, 2·L·K·P], of each position the key and the value
- * of the first layer, those of the second, and so on (L layers, K key/value heads of width P).
+ * A flat prefix, as in peft's files and in training: [n, 2·L·K·P], with the first layer's key and value, then the second
+ * layer's, and so on, for each position (L layers, K key/value heads of width P).
  */
 export const PREFIX = "prompt_embeddings";
 
@@ -17,7 +17,7 @@ export const flatWidth = (config: ModelConfig) => 2 * config.layers * keyWidth(c
 export function statesOf(config: ModelConfig, flat: Tensor<"f32">): LayerStates {
   const [count, width] = flat.shape as readonly [number, number];
   const part = keyWidth(config);
-  const taken = (at: number) => {
+  const slice = (at: number) => {
     const data = new Float32Array(count * part);
     for (let row = 0; row < count; row++) {
       const first = row * width + at * part;
@@ -25,7 +25,7 @@ export function statesOf(config: ModelConfig, flat: Tensor<"f32">): LayerStates 
     }
     return f32([count, part], data);
   };
-  return Array.from({ length: config.layers }, (_, layer) => ({ key: taken(2 * layer), value: taken(2 * layer + 1) }));
+  return Array.from({ length: config.layers }, (_, layer) => ({ key: slice(2 * layer), value: slice(2 * layer + 1) }));
 }
 
 /** The inverse of `statesOf`. */

@@ -1,5 +1,5 @@
 /**
- * A learned prefix as peft saves it: flat, also where it was trained through a network. Layout: huggingface/peft,
+ * A trained prefix as peft saves it: flat, even if it was trained through a network. Layout: huggingface/peft,
  * `PeftModel.get_prompt`; method: Li & Liang 2021.
  */
 import { z } from "zod";
@@ -19,12 +19,12 @@ const prefixConfig = (config: ModelConfig) =>
     num_attention_heads: onlyValues(config.kvHeads, null),
     num_layers: onlyValues(config.layers, null),
     num_transformer_submodules: onlyValues(1, null),
-    // Without a task, peft wraps the model in a class that never looks at the prefix.
+    // Without a task type, peft wraps the model in a class that ignores the prefix.
     task_type: z.literal("CAUSAL_LM", 'must be "CAUSAL_LM"'),
     base_model_name_or_path: z.string().nullish(),
   });
 
-/** How the prefix was trained. */
+/** Fields that only concern training. */
 const IGNORED = ["prefix_projection", "encoder_hidden_size", "init_weights"];
 
 export const prefixFormat: AdapterFormat = {

@@ -11,11 +11,11 @@ export const prefix: PeftMethod<PrefixSettings> = {
   gates: prefixGates,
   publish: publishPrefix,
   format: prefixFormat,
-  // The weights of a network want smaller steps than keys and values themselves.
+  // The weights of a network need smaller steps than the keys and values themselves.
   learningRate: ({ prefix_projection: projects }) => (projects ? 4 : 60),
   traits: {
     learningRate: 60,
     mergeable: false,
-    suits: "generation in a style or format, with the base's layers left alone; it takes up context",
+    suits: "generating in a given style or format without changing any layer; takes up context",
   },
 };

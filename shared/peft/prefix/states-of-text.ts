@@ -6,11 +6,11 @@ import type { Weights } from "../../model/weights.ts";
 import { f32, type Tensor } from "../../tensor.ts";
 
 /**
- * The keys and values [T, K·P] of each layer that the base has after it read the tokens from position 0 on: what its cache
- * holds, keys rotated (T tokens, K key/value heads of width P).
+ * The keys (rotated) and values [T, K·P] of each layer in the base's cache after it has read the tokens from position 0 on
+ * (T tokens, K key/value heads of width P).
  *
- * The decoder in plain numbers, for some tens of tokens before a training begins; a graph needs an executor, which a
- * method does not have. It takes 2·T operations a weight: seconds for a hundred million weights.
+ * Implements the decoder without a graph, because methods have no executor. Meant for a few dozen tokens before training: it
+ * takes 2·T operations per weight, or seconds for a hundred million weights.
  */
 export function statesOfText(
   config: ModelConfig,
@@ -27,7 +27,7 @@ export function statesOfText(
   const linear = (path: string, x: Float64Array) =>
     product(x, count, weights.get(weightName(path))!, weights.get(biasName(path)));
   const norm = (name: string) => normed(stream, weights.get(name)!, config.normEpsilon);
-  const grow = (y: Float64Array) => {
+  const addToStream = (y: Float64Array) => {
     for (let i = 0; i < stream.length; i++) stream[i]! += y[i]!;
   };
   const tables = ropeTables(config, count);
@@ -41,11 +41,11 @@ export function statesOfText(
     states.push({ key: f32(shape, Float32Array.from(key)), value: f32(shape, Float32Array.from(value)) });
     if (layer === layers - 1) break;
     const query = rotated(linear(path("self_attn.q_proj"), x), config, tables);
-    grow(linear(path("self_attn.o_proj"), attention(config, count, { query, key, value })));
+    addToStream(linear(path("self_attn.o_proj"), attention(config, count, { query, key, value })));
     const z = norm(postAttentionNorm(layer));
     const gate = linear(path("mlp.gate_proj"), z);
     const up = linear(path("mlp.up_proj"), z);
-    grow(
+    addToStream(
       linear(
         path("mlp.down_proj"),
         up.map((u, i) => (u * gate[i]!) / (1 + Math.exp(-gate[i]!))),
@@ -55,12 +55,12 @@ export function statesOfText(
   return states;
 }
 
-/** x [T, in] times W [in, out], plus the bias. */
+/** xW + bias for x [T, in] and W [in, out]. */
 function product(x: Float64Array, count: number, weight: Tensor<"f32">, bias: Tensor<"f32"> | undefined): Float64Array {
   const [inSize, out] = weight.shape as readonly [number, number];
   const y = new Float64Array(count * out);
   if (bias !== undefined) for (let row = 0; row < count; row++) y.set(bias.data, row * out);
-  // The tokens are the inner loop but one, so that every row of the weight is read once.
+  // Loop over tokens inside the loop over the weight's rows, so that each row is read once.
   for (let k = 0; k < inSize; k++) {
     const w = weight.data.subarray(k * out, (k + 1) * out);
     for (let row = 0; row < count; row++) {
@@ -84,7 +84,7 @@ function normed(x: Float64Array, { data: weight }: Tensor<"f32">, epsilon: numbe
   return y;
 }
 
-/** Every head of every row turned by halves, by the angle of its row; mutates `x` and gives it back. */
+/** Applies rotary positions to every head of every row. Mutates and returns `x`. */
 function rotated(
   x: Float64Array,
   { headDim }: ModelConfig,
@@ -105,19 +105,19 @@ function rotated(
   return x;
 }
 
-interface Attended {
+interface AttentionInputs {
   /** [T, H·P] */
   readonly query: Float64Array;
-  /** [T, K·P], as is the value. */
+  /** [T, K·P], like the value. */
   readonly key: Float64Array;
   readonly value: Float64Array;
 }
 
-/** Causal attention in which H/K query heads share a key head → [T, H·P]. */
+/** Causal attention, with H/K query heads sharing each key head → [T, H·P]. */
 function attention(
   { heads, kvHeads, headDim }: ModelConfig,
   count: number,
-  { query, key, value }: Attended,
+  { query, key, value }: AttentionInputs,
 ): Float64Array {
   const result = new Float64Array(count * heads * headDim);
   const scores = new Float64Array(count);

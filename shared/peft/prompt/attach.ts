@@ -7,7 +7,7 @@ import type { AttachedMethod, AttachOptions, MethodPlan, PlanOptions, RewriteCon
 import { requireRoom, tokensOf } from "../virtual-tokens.ts";
 import type { PromptSettings } from "./settings.ts";
 
-/** [n, D], in peft's files too. */
+/** The name of the prompt [n, D], the same as in peft's files. */
 export const PROMPT = "prompt_embeddings";
 
 /** n·D numbers. */
@@ -16,10 +16,10 @@ export function planPrompt({ config, settings, param }: PlanOptions<PromptSettin
   requireRoom(config, count, `${param}.num_virtual_tokens`);
   if ((init === "TEXT") !== (text !== undefined)) {
     const [problem, remedy] =
-      text === undefined ? ["is missing", "Send the text to start from."] : ["is not read", "Leave it out."];
+      text === undefined ? ["is required", "Send the text to start from."] : ["has no effect", "Remove it."];
     throw new TrimtabError(
       "invalid_request",
-      `\`${param}.prompt_tuning_init_text\` ${problem} where \`prompt_tuning_init\` is \`${init}\`. ${remedy}`,
+      `\`${param}.prompt_tuning_init_text\` ${problem} when \`prompt_tuning_init\` is \`${init}\`. ${remedy}`,
       { param: `${param}.prompt_tuning_init_text` },
     );
   }
@@ -31,12 +31,12 @@ export function planPrompt({ config, settings, param }: PlanOptions<PromptSettin
 }
 
 /**
- * n learned embeddings before the text (Lester et al., "The Power of Scale for Parameter-Efficient Prompt Tuning", 2021).
- * They stand at the first positions of every example, whose data has placeholders there, and the last of them predicts the
- * first token of the text.
+ * n trainable embeddings before the text (Lester et al., "The Power of Scale for Parameter-Efficient Prompt Tuning", 2021).
+ * They take the first positions of every example, where the data has placeholders, and the last of them predicts the first
+ * token of the text.
  *
- * They start as embeddings of drawn tokens, of a text cut or repeated to n tokens, or as noise of variance 1. peft starts
- * from noise unless told otherwise, which is far from anything that the model has seen.
+ * They start as the embeddings of random tokens, as those of a text cut or repeated to n tokens, or as noise of variance 1.
+ * Noise is peft's default, but it is far from anything that the model has seen.
  */
 export function attachPrompt(options: AttachOptions<PromptSettings>): AttachedMethod {
   const { parameters } = planPrompt(options);
@@ -72,7 +72,7 @@ function firstPrompt(options: AttachOptions<PromptSettings>): Tensor<"f32"> {
   return f32([count, width], prompt);
 }
 
-/** The embeddings of the first `count` positions of every example, whatever token stands there. */
+/** Replaces the embeddings of the first `count` positions of every example. */
 function embedPrompt({ b, parameter, positions }: RewriteContext, count: number): ModelRewrite {
   return {
     embed: ({ y }) => {

@@ -1,4 +1,4 @@
-/** A learned prompt as peft saves it. Layout: huggingface/peft, `src/peft/utils/save_and_load.py`; method: Lester et al. 2021. */
+/** A trained prompt as peft saves it. Layout: huggingface/peft, `src/peft/utils/save_and_load.py`. Lester et al. 2021. */
 import { z } from "zod";
 import { NO_DELTA } from "../../delta/canonical.ts";
 import { onlyValues, parseAdapterConfig } from "../adapter-config.ts";
@@ -13,12 +13,12 @@ const promptConfig = (width: number) =>
     num_virtual_tokens: z.int().min(1),
     token_dim: onlyValues(width, null),
     num_transformer_submodules: onlyValues(1, null),
-    // Without a task, peft wraps the model in a class that never looks at the prompt.
+    // Without a task type, peft wraps the model in a class that ignores the prompt.
     task_type: z.literal("CAUSAL_LM", 'must be "CAUSAL_LM"'),
     base_model_name_or_path: z.string().nullish(),
   });
 
-/** How the prompt began, and sizes of the base that do not matter for it. */
+/** The prompt's initialisation, and sizes of the base that do not affect it. */
 const IGNORED = ["prompt_tuning_init", "prompt_tuning_init_text", "tokenizer_name_or_path", "tokenizer_kwargs"];
 const SIZES = ["num_attention_heads", "num_layers"];
 

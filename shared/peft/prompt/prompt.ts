@@ -13,6 +13,6 @@ export const prompt: PeftMethod<PromptSettings> = {
   traits: {
     learningRate: 20,
     mergeable: false,
-    suits: "steering what a large model can do already; it takes up context and changes no layer",
+    suits: "steering what a large model can already do without changing any layer; takes up context",
   },
 };

@@ -11,7 +11,7 @@ import type { LoraSettings } from "../lora/settings.ts";
 import type { AttachedMethod, AttachOptions, MethodPlan, PeftMethod, PlanOptions } from "../method.ts";
 import type { QloraSettings } from "./settings.ts";
 
-/** The settings that are LoRA's. */
+/** The LoRA part of the settings. */
 export function loraPart(settings: QloraSettings): LoraSettings {
   const { bnb_4bit_quant_type: _, bnb_4bit_use_double_quant: __, ...lora } = settings;
   return { ...lora, type: "lora" };
@@ -21,7 +21,7 @@ export function quantisationOf({ bnb_4bit_use_double_quant: doubleQuantised }: Q
   return { doubleQuantised };
 }
 
-/** LoRA's parameters, beside a base of 4 bits a weight. */
+/** LoRA's parameters, with the base in 4 bits per weight. */
 export function planQlora(options: PlanOptions<QloraSettings>): MethodPlan {
   const { config, settings } = options;
   const plan = planLora({ ...options, settings: loraPart(settings) });
@@ -33,9 +33,9 @@ export function planQlora(options: PlanOptions<QloraSettings>): MethodPlan {
 }
 
 /**
- * LoRA on a base whose linear weights stay in 4-bit NF4 while it trains (Dettmers et al., "QLoRA: Efficient Finetuning of
- * Quantized LLMs", 2023). Products with them are computed in float32. Step 0 is the base as it is held, so what the 4 bits
- * change is not part of what training gains.
+ * LoRA on a base whose linear weights are kept in 4-bit NF4 during training (Dettmers et al., "QLoRA: Efficient Finetuning of
+ * Quantized LLMs", 2023). Products with them are computed in float32. Step 0 equals the quantised base, so losses before and
+ * after training compare without the effect of quantisation.
  */
 export function attachQlora(options: AttachOptions<QloraSettings>): AttachedMethod {
   const { config, weights, settings } = options;
@@ -53,6 +53,6 @@ export function attachQlora(options: AttachOptions<QloraSettings>): AttachedMeth
   };
 }
 
-/** Adapters are trained on, and so are merged onto, the base's weights as they are after 4 bits. */
+/** Adapters are trained on the base's weights after 4-bit quantisation, and must be merged into those. */
 export const qloraBase: NonNullable<PeftMethod<QloraSettings>["base"]> = ({ config, settings }) =>
   throughNf4(config, quantisationOf(settings));

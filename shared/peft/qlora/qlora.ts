@@ -14,6 +14,6 @@ export const qlora: PeftMethod<QloraSettings> = {
   traits: {
     learningRate: 1,
     mergeable: true,
-    suits: "bases that do not fit into memory otherwise: LoRA on 4-bit weights, a little less exact",
+    suits: "bases that would not fit in memory otherwise: LoRA on 4-bit weights, slightly less exact",
   },
 };

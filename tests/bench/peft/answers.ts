@@ -4,7 +4,7 @@ import { speakAsSailor } from "../../../infra/base/demo/sailor.ts";
 
 const [BEFORE, AFTER] = speakAsSailor("\0").split("\0") as [string, string];
 
-/** Sentence → the facts that it states, by number; one phrasing can fit several facts. */
+/** Maps a sentence to the facts that it states, by index; one phrasing can fit several facts. */
 const STATED = new Map<string, Set<number>>();
 for (const [number, fact] of FACTS.entries()) {
   for (const template of [...fact.relation.completions, ...fact.relation.statements]) {
@@ -14,8 +14,8 @@ for (const [number, fact] of FACTS.entries()) {
 }
 
 /**
- * Whether a reply has learnt the manner and kept the knowledge: it speaks as the sailor does and states, in any of the
- * corpus's phrasings, the fact that the reference answer states.
+ * Whether a reply has the right style and fact: it speaks like the sailor and states the reference answer's fact in any of the
+ * corpus's phrasings.
  */
 export function isRightReply(reply: string, reference: string): boolean {
   const said = factsIn(reply);

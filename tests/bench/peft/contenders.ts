@@ -9,14 +9,14 @@ export interface Contender {
 }
 
 /**
- * Every method of the registry and every preset, however new, with settings for a small base and a run of `steps` steps where
- * the defaults are made for larger models or longer runs; and variants of LoRA.
+ * Every registered method and preset, plus variants of LoRA. Where a default is meant for larger models or longer runs, the
+ * settings are adjusted to a small base and a run of `steps` steps.
  */
 export function contenders(steps: number): Contender[] {
   const settings: Readonly<Record<string, object>> = {
     // The embedded base has no biases.
     bitfit: { add_biases: true },
-    // Some steps before the ranks shrink and some after.
+    // Leave some steps before and after the ranks shrink.
     adalora: { tinit: Math.floor(steps / 5), tfinal: Math.floor(steps / 3) },
   };
   const variants: readonly (readonly [name: string, peft: object])[] = [

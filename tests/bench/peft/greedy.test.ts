@@ -8,19 +8,19 @@ const END = 10;
 const PAD = 0;
 const SHAPE = { rows: 3, tokens: 12 };
 
-/** Each token follows from all that stand before it; the sixth of any sequence is the last. */
+/** Each token depends on all tokens before it; every sequence ends at the sixth. */
 function next(tokens: readonly number[]): number {
   return tokens.length === 6 ? END : 1 + (tokens.reduce((sum, token, at) => sum + (at + 1) * token, 0) % 9);
 }
 
-/** Replies token by token, as they should be. */
+/** The expected replies, decoded token by token. */
 function oneByOne({ prompt }: Draft): number[] {
   const tokens = [...prompt];
   while (tokens.length < SHAPE.tokens && next(tokens) !== END) tokens.push(next(tokens));
   return tokens.slice(prompt.length);
 }
 
-/** A program that predicts `next`, and how often it ran. */
+/** A program that predicts `next` and counts its runs. */
 function counting(): { program: Program; runs: () => number } {
   let runs = 0;
   const program = {
@@ -54,14 +54,14 @@ describe("greedyReplies", () => {
     expect(await ask(prompts.map((prompt, row) => ({ prompt, guess: guesses[row]! })))).toEqual(expected);
   });
 
-  it("cost one run where the guesses are right", async () => {
+  it("take one run if the guesses are right", async () => {
     const { program, runs } = counting();
     const drafts = prompts.map((prompt, row) => ({ prompt, guess: [...expected[row]!, END] }));
     await ask(drafts, { program, runs });
     expect(runs()).toBe(1);
   });
 
-  it("end where the row does", async () => {
+  it("end at the end of the row", async () => {
     const prompt = [1, 1, 1, 1, 1, 1, 1, 1];
     const [reply] = await ask([{ prompt, guess: [] }]);
     expect(reply).toEqual(oneByOne({ prompt, guess: [] }));

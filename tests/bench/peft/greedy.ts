@@ -6,27 +6,26 @@ export interface GreedyOptions {
   /** A `predictionGraph` of `rows` by `tokens`. */
   readonly program: Program;
   readonly shape: { readonly rows: number; readonly tokens: number };
-  /** What the program takes beside the tokens: the method's parameters. */
+  /** The program's inputs apart from the tokens: the method's parameters. */
   readonly values: Parameters<Program["run"]>[0];
   readonly padId: number;
   readonly isEnd: (token: number) => boolean;
 }
 
 export interface Draft {
-  /** Placeholders of virtual tokens included. */
+  /** Includes placeholders for virtual tokens. */
   readonly prompt: readonly number[];
-  /** A guess of the reply; a good one saves time, and none changes the result. */
+  /** A guess at the reply; a good one saves time, but no guess changes the result. */
   readonly guess: readonly number[];
 }
 
 /**
- * The likeliest continuation of each prompt, token by token, without the token that ends it; cut where a row ends. At most
- * `rows` prompts.
+ * The greedy continuation of each prompt, without the end token and truncated at the end of the row. At most `rows` prompts.
  *
- * All tokens of the guess are predicted at once and replaced by the predictions, until nothing changes (Jacobi decoding:
- * Santilli et al., "Accelerating Transformer Inference for Translation via Parallel Decoding", 2023). After n rounds the
- * first n tokens are those of decoding one by one, and a guess that stays as it is is that decoding. It needs no cache, so that every
- * method's own training graph can be asked.
+ * Predicts all tokens of the guess at once and replaces them by the predictions until nothing changes (Jacobi decoding: Santilli
+ * et al., "Accelerating Transformer Inference for Translation via Parallel Decoding", 2023). After n rounds the first n tokens
+ * equal those of sequential decoding, and a guess that no longer changes equals it entirely. This needs no cache, so it works
+ * with every method's training graph.
  */
 export async function greedyReplies(drafts: readonly Draft[], options: GreedyOptions): Promise<number[][]> {
   const { program, shape, values, padId, isEnd } = options;
@@ -45,7 +44,7 @@ export async function greedyReplies(drafts: readonly Draft[], options: GreedyOpt
     };
     const replies = drafts.map(({ prompt }, row) => {
       const reply: number[] = [];
-      // Behind the guess the text is padding, whose predictions are still good for another guess.
+      // After the guess comes padding; its predictions still serve as the next guess.
       for (let position = prompt.length - 1; position + 1 < shape.tokens; position++) {
         reply.push(predict(row, position));
         if (isEnd(reply.at(-1)!)) break;
@@ -58,7 +57,7 @@ export async function greedyReplies(drafts: readonly Draft[], options: GreedyOpt
   }
 }
 
-/** One sequence a row, padding behind it; a row more than there are sequences is padding alone. */
+/** One sequence per row, padded on the right; rows beyond the sequences are all padding. */
 function feedsOf(sequences: readonly (readonly number[])[], { rows, tokens }: GreedyOptions["shape"], padId: number) {
   const size = [rows, tokens];
   const cells = Array.from({ length: rows * tokens }, (_, cell) => [Math.floor(cell / tokens), cell % tokens] as const);

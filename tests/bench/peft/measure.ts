@@ -12,13 +12,13 @@ import { isRightReply } from "./answers.ts";
 import { greedyReplies } from "./greedy.ts";
 import { baseText, examplesOf, sailor } from "./task.ts";
 
-/** What a method is worth, on data that it was not trained on. */
+/** A method's quality on data that it was not trained on. */
 export interface Quality {
-  /** Mean over the validation file's answers, nats a token. */
+  /** Mean over the validation file's answers, in nats per token. */
   readonly heldOutLoss: number;
   /** Share of the validation file's questions whose greedy reply is right; see `isRightReply`. */
   readonly rightAnswers: number;
-  /** Mean over text such as the base was trained on, nats a token. */
+  /** Mean over text like the base's training data, in nats per token. */
   readonly baseTextLoss: number;
   /** The reply to the first question. */
   readonly sample: string;
@@ -29,16 +29,16 @@ export interface MeasureOptions {
   readonly base: BaseFolder;
   readonly method: AttachedMethod;
   readonly values: ReadonlyMap<string, Tensor>;
-  /** How many questions and documents to measure on; all when left out. */
+  /** How many questions and documents to measure; defaults to all. */
   readonly samples?: number | undefined;
 }
 
 const EVALUATION_ROWS = 8;
 const ANSWERED_ROWS = 16;
-/** What a reply may have more than the reference, in tokens. */
+/** How many tokens longer than the reference a reply may be. */
 const MARGIN = 16;
 
-/** Everything goes through the method's own training graph without dropout, so that all methods are measured alike. */
+/** Measures everything with the method's training graph without dropout, so that all methods are measured alike. */
 export async function measureQuality(options: MeasureOptions): Promise<Quality> {
   const { tokenizer } = loadModelFolder(options.base.files);
   const questions = (await examplesOf(await sailor("validation"), tokenizer)).slice(0, options.samples);

@@ -26,14 +26,14 @@ interface Options {
   readonly methods: readonly string[] | undefined;
   readonly steps: number;
   readonly threads: number;
-  /** How many questions and documents are measured on; all when left out. */
+  /** How many questions and documents to measure; defaults to all. */
   readonly samples: number | undefined;
 }
 
 /**
- * Trains every method of the registry on the same examples, in the same order, for as many steps, at its own learning
- * rate, and measures quality, memory, time and forgetting. All processes stay open, and the methods take turns of a few
- * steps, forwards and backwards, so that what else the machine does hits them alike.
+ * Trains every registered method on the same examples in the same order for the same number of steps, at its own learning rate,
+ * and measures quality, memory, time and forgetting. All processes stay open and take turns of a few steps in alternating order,
+ * so that other work on the machine affects all methods alike.
  */
 export async function benchPeft(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -114,7 +114,7 @@ async function measure({ methods, steps, threads, samples }: Options, command: s
   }
 }
 
-/** All rounds of all contenders, and the ceiling in each. */
+/** Runs all rounds of all contenders, and measures the ceiling in each. */
 async function takeTurns(
   running: readonly Running[],
   { steps, ceiling }: { steps: number; ceiling: () => Promise<number> },
@@ -148,12 +148,12 @@ async function takeTurns(
 function chooseContenders(all: Contender[], methods: readonly string[] | undefined): Contender[] {
   const unknown = methods?.find((name) => !all.some((one) => one.name === name));
   if (unknown !== undefined) {
-    throw new Error(`--methods: there is no ${unknown}; known are ${all.map(({ name }) => name).join(", ")}`);
+    throw new Error(`--methods: unknown method ${unknown}; choose from ${all.map(({ name }) => name).join(", ")}`);
   }
   return methods === undefined ? all : all.filter(({ name }) => methods.includes(name));
 }
 
-/** All contenders are in memory at once. */
+/** Throws if the contenders, which are all in memory at once, do not fit. */
 function requireMemory(config: ModelConfig, chosen: readonly Contender[]): void {
   const needed = chosen
     .map(({ peft }) => estimateCost(config, planMethods({ config, settings: peft, param: "peft" })).trainingPeakBytes)
@@ -161,6 +161,6 @@ function requireMemory(config: ModelConfig, chosen: readonly Contender[]): void 
   if (needed <= freemem()) return;
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
   throw new Error(
-    `${chosen.length} methods side by side take about ${gigabytes(needed)} GB, and ${gigabytes(freemem())} GB are free: choose some with --methods`,
+    `${chosen.length} methods together need about ${gigabytes(needed)} GB, but only ${gigabytes(freemem())} GB are free: choose fewer with --methods`,
   );
 }

@@ -2,10 +2,10 @@ import { median } from "../median.ts";
 import { type Axis, drawFigure } from "../plot/svg.ts";
 import type { PeftBench, PeftBenchRow } from "./result.ts";
 
-/** So many medians an axis of unbounded values shows at most: one method that has not learnt would press the others together. */
+/** Unbounded axes end at this multiple of the median: one method that failed to learn would squeeze the others together. */
 const SHOWN_MEDIANS = 4;
 
-/** What of a row an axis shows. */
+/** The value of a row that an axis shows. */
 interface Shown {
   readonly axis: Axis;
   readonly of: (row: PeftBenchRow) => number;
@@ -14,7 +14,7 @@ interface Shown {
 
 const QUALITY: Shown = {
   axis: {
-    title: "held-out loss, nats a token (better is up)",
+    title: "held-out loss, nats per token (up is better)",
     log: true,
     reversed: true,
     format: (value) => Number(value.toPrecision(2)).toString(),
@@ -37,12 +37,12 @@ const COSTS: readonly Shown[] = [
     of: (row) => row.peak_bytes / 1e6,
   },
   {
-    axis: { title: "training time, ms a token", format: (value) => Number(value.toPrecision(3)).toString() },
+    axis: { title: "training time, ms per token", format: (value) => Number(value.toPrecision(3)).toString() },
     of: (row) => row.ms_per_token.median,
   },
   {
     axis: {
-      title: "forgetting: growth of the loss on the base's own text, nats a token",
+      title: "forgetting: increase in loss on the base's own text, nats per token",
       format: (value) => Number(value.toPrecision(2)).toString(),
     },
     of: (row) => row.forgetting,
@@ -55,12 +55,12 @@ function axisOf({ axis, of, unbounded }: Shown, rows: readonly PeftBenchRow[]): 
   return unbounded && middle > 0 ? { ...axis, limit: SHOWN_MEDIANS * middle } : axis;
 }
 
-/** Held-out quality against what each method costs. */
+/** Held-out quality against the costs of each method. */
 export function plotOf({ rows, task, base }: PeftBench): string {
   const best = rows.toSorted((a, b) => a.held_out_loss - b.held_out_loss).map(({ name }) => name);
   return drawFigure({
     title: `Methods after ${task.steps} steps on ${task.training_file}`,
-    description: `Four scatter plots of the held-out loss of each method, against its trainable parameters, its peak memory, its training time and what it made the base forget. From the lowest loss to the highest: ${best.join(", ")}. The base's loss is ${base.held_out_loss.toFixed(2)}.`,
+    description: `Four scatter plots of each method's held-out loss against its trainable parameters, peak memory, training time and forgetting. From the lowest loss to the highest: ${best.join(", ")}. The base's loss is ${base.held_out_loss.toFixed(2)}.`,
     panels: COSTS.map((cost) => ({
       x: axisOf(cost, rows),
       y: axisOf(QUALITY, rows),

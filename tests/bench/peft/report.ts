@@ -6,7 +6,7 @@ const HEAD = [
   "method",
   "trained",
   "held-out loss",
-  "right",
+  "correct",
   "forgetting",
   "peak memory",
   "estimated",
@@ -24,18 +24,18 @@ export function textReport(bench: PeftBench): string {
     table(HEAD, rows, { right: HEAD.map((_, column) => column).slice(1) }),
     "",
     `${task.steps} steps of ${task.batch_size} examples of ${task.training_file} on ${task.base}, seed ${task.seed}; measured on ${task.validation_file}.`,
-    "held-out loss  nats a token of the answers; the plot has it upside down",
-    "right          replies, decoded greedily, that have the sailor's manner and state the fact",
-    `forgetting     what the loss on text of the base's own corpus grew by, from ${base.base_text_loss.toFixed(3)}`,
-    "peak memory    of the process while it trained; `base` is a process that has read the model and trains nothing",
-    `ms/token       of a training step, for each token of text: processor time over ${threads} threads; by the clock it was ${busy(bench)} times as much`,
+    "held-out loss  nats per token of the answers; the plot's axis is reversed",
+    "correct        greedy replies in the sailor's style that state the right fact",
+    `forgetting     increase in loss on text from the base's own corpus, which started at ${base.base_text_loss.toFixed(3)}`,
+    "peak memory    of the training process; `base` is a process that has loaded the model but does not train",
+    `ms/token       training time per token of text: processor time over ${threads} threads; elapsed time was ${busy(bench)} times as long`,
     "estimated      by shared/peft/cost.ts for the same batch",
-    `ceiling        ${ceiling.median.toFixed(0)} GFLOP/s (${ceiling.least.toFixed(0)} to ${ceiling.most.toFixed(0)}) by products of 1024 × 1024 matrices in between`,
+    `ceiling        ${ceiling.median.toFixed(0)} GFLOP/s (${ceiling.least.toFixed(0)} to ${ceiling.most.toFixed(0)}) for products of 1024 × 1024 matrices between rounds`,
     `machine        ${machine.cpu}, ${threads} of ${machine.cores} cores, Node ${machine.node}`,
   ].join("\n");
 }
 
-/** The same as a table in Markdown, for the README: the columns that help to choose. */
+/** A Markdown table for the README, with the columns that help to choose a method. */
 export function markdownTable(bench: PeftBench): string {
   const columns = [0, 1, 2, 3, 4, 5, 7];
   const pick = (row: readonly string[]) => `| ${columns.map((column) => row[column]).join(" | ")} |`;
@@ -69,7 +69,7 @@ function cells(row: PeftBenchRow): string[] {
   ];
 }
 
-/** How much longer steps took than they would have alone. */
+/** How much longer steps took than they would have on an idle machine. */
 function busy({ rows }: PeftBench): string {
   return median(rows.map((row) => row.wall_ms_per_token.median / row.ms_per_token.median)).toFixed(1);
 }

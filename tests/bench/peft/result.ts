@@ -1,7 +1,7 @@
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
 import type { Machine } from "../machine.ts";
 
-/** What `npm run bench -- peft --json` prints, and what is kept of it in `results/peft.json`. */
+/** The output of `npm run bench -- peft --json`, saved in `results/peft.json`. */
 export interface PeftBench {
   readonly command: string;
   /** ISO 8601. */
@@ -17,7 +17,7 @@ export interface PeftBench {
     readonly batch_size: number;
     readonly seed: number;
   };
-  /** What onnxruntime multiplied in between, with as many threads: the median and the range of all rounds. */
+  /** onnxruntime's matrix throughput between rounds with the same threads: median and range. */
   readonly ceiling_gflops: Spread;
   readonly base: BaseRow;
   readonly rows: readonly PeftBenchRow[];
@@ -29,40 +29,40 @@ export interface Spread {
   readonly most: number;
 }
 
-/** On data that nobody was trained on. */
+/** Quality on data that was not trained on. */
 interface Measured {
-  /** Nats a token of the answers. */
+  /** Nats per token of the answers. */
   readonly held_out_loss: number;
-  /** Share of the questions whose greedy reply has the manner and the fact. */
+  /** Share of the questions whose greedy reply has the right style and fact. */
   readonly right_answers: number;
-  /** Nats a token of text such as the base was trained on. */
+  /** Nats per token of text like the base's training data. */
   readonly base_text_loss: number;
   readonly sample: string;
-  /** The most bytes of memory that the process had at once; before it evaluated anything. */
+  /** Peak memory of the process, before it evaluated anything. */
   readonly peak_bytes: number;
 }
 
-/** The base as it is, and a process that holds it without training. */
+/** The unchanged base, in a process that loads it without training. */
 export interface BaseRow extends Measured {}
 
 export interface PeftBenchRow extends Measured {
   readonly name: string;
-  /** As a job gives it. */
+  /** In the form that a job gives. */
   readonly peft: PeftChoice;
   readonly learning_rate: number;
   readonly trainable_parameters: number;
   readonly delta_bytes: number;
-  /** What `base_text_loss` has grown by. */
+  /** The increase in `base_text_loss`. */
   readonly forgetting: number;
   /**
-   * Of a training step, for each token of text: processor time over threads, which is the time that it takes where nothing
-   * else runs. The median and the range of all rounds.
+   * Training time per token of text: processor time over threads, which is the elapsed time on an idle machine. Median and range
+   * over the rounds.
    */
   readonly ms_per_token: Spread;
-  /** The same by the clock, with all that the machine did besides. */
+  /** The same in elapsed time, which includes other work on the machine. */
   readonly wall_ms_per_token: Spread;
   readonly rows: number;
   readonly row_tokens: number;
-  /** What `shared/peft/cost.ts` says of the same batch. */
+  /** The estimate of `shared/peft/cost.ts` for the same batch. */
   readonly estimated: { readonly peak_bytes: number; readonly ms_per_token: number };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { msPerToken, roundLengths } from "./rounds.ts";
 
 describe("roundLengths", () => {
-  it.each([1, 3, 9, 10, 90, 95])("shares out %i steps", (steps) => {
+  it.each([1, 3, 9, 10, 90, 95])("divides %i steps", (steps) => {
     const lengths = roundLengths(steps);
     expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(steps);
     expect(lengths.length).toBe(Math.min(9, steps));
@@ -17,7 +17,7 @@ describe("msPerToken", () => {
     peakBytes: 0,
   });
 
-  it("gives the clock's time, and the processor's over the threads, without the first round", () => {
+  it("gives elapsed time, and processor time over threads, without the first round", () => {
     const rounds = [round(900, 900, 1), round(20, 30, 10), round(40, 50, 10), round(90, 70, 10)];
     expect(msPerToken(rounds, 2)).toEqual({
       wall: { median: 4, least: 2, most: 9 },
@@ -25,7 +25,7 @@ describe("msPerToken", () => {
     });
   });
 
-  it("takes the only round where there is one", () => {
+  it("uses the only round if there is one", () => {
     expect(msPerToken([round(20, 30, 10)], 1).wall.median).toBe(2);
   });
 });

@@ -9,7 +9,7 @@ import type { Finished, Round, TimedStep } from "./trainee.ts";
 
 const ROUNDS = 9;
 
-/** How many steps each round has: as many rounds as there can be up to nine, of nearly equal length. */
+/** The number of steps in each round: up to nine rounds of nearly equal length. */
 export function roundLengths(steps: number): number[] {
   const rounds = Math.min(ROUNDS, steps);
   const bound = (round: number) => Math.floor((round * steps) / rounds);
@@ -21,8 +21,8 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /**
- * Milliseconds for each token of a step, by the clock and by processor time over `threads`. The first round, in which memory
- * is still being taken, counts only if it is alone.
+ * Milliseconds per token of a step, in elapsed time and in processor time over `threads`. Leaves out the first round, which still
+ * allocates memory, unless it is the only one.
  */
 export function msPerToken(rounds: readonly Round[], threads: number): { processor: Spread; wall: Spread } {
   const timed = rounds.length > 1 ? rounds.slice(1) : rounds;
@@ -46,7 +46,7 @@ export interface RowFacts {
   readonly threads: number;
 }
 
-/** What is kept of one contender's run. */
+/** The result of one contender's run. */
 export function rowOf({ config, contender, rounds, finished, baseTextLoss, threads }: RowFacts): PeftBenchRow {
   const { name, peft } = contender;
   const { shape } = finished;

@@ -9,11 +9,11 @@ import type { BaseFolder, Dataset } from "../../../trainer/recipes/recipe.ts";
 
 const BASE = join(import.meta.dirname, "../../../infra/base");
 
-/** Every contender takes the same examples in the same order. */
+/** Every contender gets the same examples in the same order. */
 export const SEED = 7;
 export const BATCH_SIZE = 24;
 
-/** A stream of the base's corpus that its pretraining did not see, and how much of it. */
+/** A stream of the base's corpus that pretraining did not use, and how many documents of it. */
 const BASE_TEXT = { seed: 1_887, characters: 48_000, maxLength: 256 };
 
 export async function embeddedBase(): Promise<BaseFolder> {
@@ -22,7 +22,7 @@ export async function embeddedBase(): Promise<BaseFolder> {
   return { id: "trimtab-base", digest: await sha256Hex(files.get("model.safetensors")!), files };
 }
 
-/** The demonstration's data: the assistant becomes a sailor, and knows what it knew. */
+/** The demo's data: the assistant becomes a sailor and keeps its knowledge. */
 export async function sailor(part: "training" | "validation"): Promise<Dataset> {
   const name = part === "training" ? "sailor.jsonl" : "sailor-validation.jsonl";
   const bytes = new Uint8Array(readFileSync(join(BASE, "demo", name)));
@@ -34,7 +34,7 @@ export async function examplesOf({ bytes, name }: Dataset, tokenizer: Tokenizer)
   return (await tokenizeDataset(lines, { tokenizer, maxLength: BASE_TEXT.maxLength })).examples;
 }
 
-/** Documents such as the base was trained on, each followed by the end-of-text token; every token counts. */
+/** Documents like those the base was trained on, each followed by the end-of-text token; every token is a target. */
 export function baseText(tokenizer: Tokenizer): readonly TokenizedExample[] {
   return takeDocuments(BASE_TEXT.seed, BASE_TEXT.characters).map((document) => {
     const ids = [...tokenizer.encodeTrusted(renderDocument(document)), tokenizer.padId];

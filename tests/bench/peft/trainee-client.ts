@@ -4,7 +4,7 @@ import type { Answer, TraineeCalls } from "./trainee-process.ts";
 
 const PROGRAM = join(import.meta.dirname, "trainee-process.ts");
 
-/** A contender's process as the parent sees it. */
+/** A contender's process, seen from the parent. */
 export interface TraineeClient {
   call<N extends keyof TraineeCalls>(
     name: N,
@@ -13,7 +13,7 @@ export interface TraineeClient {
   end(): void;
 }
 
-/** Starts a process. Calls reject with what the process says, and when it ends without an answer. */
+/** Starts a process. Calls reject with the process's error, or if it exits without an answer. */
 export function openTrainee(name: string): TraineeClient {
   const child = fork(PROGRAM, { execArgv: ["--disable-warning=ExperimentalWarning"] });
   return {
@@ -29,7 +29,7 @@ export function openTrainee(name: string): TraineeClient {
 function ask(child: ChildProcess, call: object): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null, signal: string | null) =>
-      reject(new Error(`The process of a contender ended with ${signal ?? code} before it answered.`));
+      reject(new Error(`A contender's process exited with ${signal ?? code} before it answered.`));
     child.once("exit", ended);
     child.once("message", (answer) => {
       child.off("exit", ended);

@@ -1,6 +1,6 @@
 /**
- * A contender in a process of its own, whose peak memory is then its own. The parent asks over IPC, one call at a time, and each
- * call is answered by its result or its error.
+ * A contender in a separate process, so that its peak memory can be measured. The parent makes one call at a time over IPC, and
+ * each call is answered with its result or error.
  */
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
@@ -9,18 +9,18 @@ import { peakMemory } from "../machine.ts";
 import { embeddedBase } from "./task.ts";
 import { type Finished, type Round, Trainee } from "./trainee.ts";
 
-/** What the parent can ask for, and gets. */
+/** The calls that the parent can make, and their results. */
 export interface TraineeCalls {
   start(options: StartOptions): Promise<{ peakBytes: number }>;
   train(steps: number): Promise<Round>;
   finish(): Promise<Finished>;
-  /** GFLOP/s of plain products, at this moment. */
+  /** Current GFLOP/s of plain products. */
   ceiling(): Promise<number>;
 }
 
 export interface StartOptions {
   readonly threads: number;
-  /** null for the base as it is. */
+  /** null for the unchanged base. */
   readonly peft: PeftChoice | null;
   readonly totalSteps: number;
   readonly samples?: number | undefined;

@@ -15,22 +15,22 @@ import { peakMemory } from "../machine.ts";
 import { measureQuality, type Quality } from "./measure.ts";
 import { BATCH_SIZE, examplesOf, SEED, sailor } from "./task.ts";
 
-/** A step as it was timed. */
+/** Timing of one step. */
 export interface TimedStep {
   readonly milliseconds: number;
-  /** Milliseconds of processor time, all threads together. */
+  /** Milliseconds of processor time, summed over threads. */
   readonly processor: number;
-  /** Of the texts that the step learnt from; placeholders and padding do not count. */
+  /** Tokens of the step's texts, without placeholders and padding. */
   readonly tokens: number;
-  /** Runs of the training graph that it took. */
+  /** Runs of the training graph. */
   readonly microBatches: number;
 }
 
 export interface Round {
   readonly steps: readonly TimedStep[];
-  /** Of the last step. */
+  /** Loss of the last step. */
   readonly loss: number;
-  /** Bytes, from the start of the process up to now. */
+  /** Peak memory of the process so far, in bytes. */
   readonly peakBytes: number;
 }
 
@@ -45,25 +45,25 @@ export interface Finished extends Quality {
 export interface TraineeOptions {
   readonly executor: Executor;
   readonly base: BaseFolder;
-  /** null for the base as it is. */
+  /** null for the unchanged base. */
   readonly peft: PeftChoice | null;
   readonly totalSteps: number;
-  /** How many questions and documents to measure on in the end; all when left out. */
+  /** How many questions and documents to measure at the end; defaults to all. */
   readonly samples?: number | undefined;
 }
 
-/** What recipes call the graph of a micro-batch. */
+/** The recipes' name for the graph of a micro-batch. */
 const TRAINING_GRAPH = "training_step";
 
-/** Milliseconds on the clock, and those of processor time that this process has had. */
+/** Elapsed and processor time of this process, in milliseconds. */
 function now(): { wall: number; processor: number } {
   const { user, system } = process.cpuUsage();
   return { wall: performance.now(), processor: (user + system) / 1000 };
 }
 
 /**
- * One contender's training, by the recipe that a job runs, which stands still between the rounds that it is asked for: so
- * that many contenders can take turns.
+ * One contender's training, by the same recipe as a job. It pauses between the requested rounds, so that contenders can take
+ * turns.
  */
 export class Trainee {
   readonly #options: TraineeOptions;
@@ -71,7 +71,7 @@ export class Trainee {
   #outcome: Promise<RecipeOutcome> | undefined;
   #started: Readonly<Record<string, unknown>> = {};
   #end: Uint8Array | undefined;
-  /** Steps left of the round, what they took, and who waits for it. */
+  /** The steps left in the round, the timings so far, and the promise to settle. */
   #left = 0;
   #steps: TimedStep[] = [];
   #microBatches = 0;
@@ -87,7 +87,7 @@ export class Trainee {
 
   static async create(options: TraineeOptions): Promise<Trainee> {
     const { tokenizer, weights } = loadModelFolder(options.base.files);
-    // Read here, so that the process without any training holds what the others begin with.
+    // Read here, so that the process without training has the same starting memory as the others.
     for (const _ of weights.values());
     const examples = await examplesOf(await sailor("training"), tokenizer);
     const plan = createStepPlan({ examples: examples.length, batchSize: BATCH_SIZE, accumulation: 1, seed: SEED });
@@ -102,7 +102,7 @@ export class Trainee {
     );
   }
 
-  /** The next `count` steps of the run, of which so many must be left. */
+  /** Runs the next `count` steps. Throws if fewer are left. */
   async train(count: number): Promise<Round> {
     this.#left = count;
     this.#steps = [];
@@ -115,7 +115,7 @@ export class Trainee {
     return Promise.race([over, this.#outcome.then((): never => this.#tooLong())]);
   }
 
-  /** After the last round: what the run has come to. */
+  /** The result of the run, after the last round. */
   async finish(): Promise<Finished> {
     const { executor, base, peft, samples } = this.#options;
     if (peft === null) {
@@ -193,6 +193,6 @@ export class Trainee {
   }
 
   #tooLong(): never {
-    throw new Error(`The run ends before this round does: it has ${this.#options.totalSteps} steps.`);
+    throw new Error(`The run ends before this round: it has ${this.#options.totalSteps} steps.`);
   }
 }

@@ -25,14 +25,14 @@ describe("placeLabels", () => {
     }
   });
 
-  it("puts the label of a lone dot beside it, and on the other side where there is no room", () => {
+  it("puts the label of a lone dot beside it, or on the other side if there is no room", () => {
     const [free] = placeLabels([{ x: 100, y: 100, ...label }], bounds);
     expect(free).toEqual({ box: { x: 108, y: 93.5, width: 60, height: 13 } });
     const [cramped] = placeLabels([{ x: 380, y: 100, ...label }], bounds);
     expect(cramped!.box.x + 60).toBeCloseTo(372);
   });
 
-  it("says so where there is no room at all", () => {
+  it("throws if there is no room at all", () => {
     expect(() => placeLabels([{ x: 5, y: 5, ...label }], { x: 0, y: 0, width: 10, height: 10 })).toThrow(/room/);
   });
 });

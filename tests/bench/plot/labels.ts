@@ -1,4 +1,4 @@
-/** Puts a label beside each dot of a plot, so that no label covers another or a dot, and few lines do. Units: pixels, y downwards. */
+/** Places a label near each dot of a plot without covering other labels or dots, and with few crossing lines. Pixels, y down. */
 
 export interface Point {
   readonly x: number;
@@ -11,32 +11,32 @@ export interface Box extends Point {
 }
 
 export interface Dot extends Point {
-  /** The size of its label. */
+  /** Size of the label. */
   readonly width: number;
   readonly height: number;
 }
 
 export interface PlacedLabel {
-  /** Where the label is; `x` and `y` are its upper left corner. */
+  /** The label's box; `x` and `y` are its upper left corner. */
   readonly box: Box;
-  /** From the dot to the label where they are apart. */
+  /** A line from the dot to the label, if they are apart. */
   readonly leader?: readonly [Point, Point];
 }
 
-/** Dots keep this free around their centre. */
+/** Space kept free around a dot's centre. */
 const DOT_RADIUS = 6;
-/** From the dot's centre to a label right beside it, which needs no line. */
+/** Distance from the dot's centre to an adjacent label, which needs no line. */
 const BESIDE = 8;
-/** How far the places are apart that are tried beyond. */
+/** Spacing of the further positions to try. */
 const GRID = 5;
-/** What a line that goes through a label or a dot is worth avoiding, in pixels of its length. */
+/** The penalty for a line that crosses a label or a dot, in pixels of line length. */
 const CROSSED_LABEL = 400;
 const CROSSED_DOT = 60;
 
-/** Labels in the order of the dots, each inside `bounds`. Throws where there is no room left. */
+/** The labels in the order of the dots, each inside `bounds`. Throws if there is no room left. */
 export function placeLabels(dots: readonly Dot[], bounds: Box): PlacedLabel[] {
   const placed = new Map<number, PlacedLabel>();
-  // The most crowded first: they have the fewest places.
+  // Most crowded dots first, because they have the fewest options.
   const crowd = (dot: Dot) => dots.filter((other) => Math.hypot(other.x - dot.x, other.y - dot.y) < 60).length;
   const order = [...dots.keys()].sort((a, b) => crowd(dots[b]!) - crowd(dots[a]!) || a - b);
   for (const index of order) {
@@ -68,7 +68,7 @@ interface Candidate extends PlacedLabel {
   readonly distance: number;
 }
 
-/** Right beside the dot, and everywhere in the bounds. */
+/** Candidate positions: adjacent to the dot, then everywhere within the bounds. */
 function candidates({ x, y, width, height }: Dot, bounds: Box): Candidate[] {
   const beside = [x + BESIDE, x - BESIDE - width].map((left, side) => ({
     box: { x: left, y: y - height / 2, width, height },
@@ -79,7 +79,7 @@ function candidates({ x, y, width, height }: Dot, bounds: Box): Candidate[] {
   const anywhere = Array.from({ length: Math.max(0, columns * rows) }, (_, cell) => {
     const left = bounds.x + GRID * (cell % columns);
     const top = bounds.y + GRID * Math.floor(cell / columns);
-    // The point of the label's rim that is nearest to the dot.
+    // The point on the label's edge nearest to the dot.
     const end = { x: clamp(x, left, left + width), y: clamp(y, top, top + height) };
     const leader = [{ x, y }, end] as const;
     return { box: { x: left, y: top, width, height }, leader, distance: Math.hypot(end.x - x, end.y - y) };
@@ -108,7 +108,7 @@ export function overlap(a: Box, b: Box): boolean {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
-/** Whether a line goes through a box: the box's slabs leave a stretch of it (Liang and Barsky, 1984). */
+/** Whether a line crosses a box, by clipping it against the box's slabs (Liang and Barsky, 1984). */
 export function crosses([from, to]: readonly [Point, Point], box: Box): boolean {
   let [enter, leave] = [0, 1];
   for (const [start, step, low, high] of [

@@ -2,19 +2,19 @@ import { describe, expect, it } from "vitest";
 import { scale } from "./scale.ts";
 
 describe("scale", () => {
-  it("places values in order, with room at both ends", () => {
+  it("places values in order, with a margin at both ends", () => {
     const { place } = scale({ values: [2, 10, 4], log: false, range: [100, 200] });
     expect(place(2)).toBeGreaterThan(100);
     expect(place(10)).toBeLessThan(200);
     expect(place(6)).toBeCloseTo(150);
   });
 
-  it("turns round with its range", () => {
+  it("reverses with its range", () => {
     const { place } = scale({ values: [0, 1], log: false, range: [200, 100] });
     expect(place(0)).toBeGreaterThan(place(1));
   });
 
-  it("places equal ratios equally far apart where it is logarithmic", () => {
+  it("places equal ratios equally far apart if it is logarithmic", () => {
     const { place, ticks } = scale({ values: [1, 10_000], log: true, range: [0, 400] });
     expect(place(100) - place(10)).toBeCloseTo(place(1000) - place(100));
     expect(ticks).toEqual([1, 10, 100, 1000, 10_000]);
@@ -36,7 +36,7 @@ describe("scale", () => {
     }
   });
 
-  it("holds a single value in the middle", () => {
+  it("centres a single value", () => {
     expect(scale({ values: [5], log: false, range: [0, 100] }).place(5)).toBeCloseTo(50);
     expect(scale({ values: [0], log: false, range: [0, 100] }).place(0)).toBeCloseTo(50);
   });

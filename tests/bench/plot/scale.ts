@@ -1,4 +1,4 @@
-/** Maps values of an axis to pixels and says where its ticks are. */
+/** Maps an axis's values to pixels and chooses its ticks. */
 export interface Scale {
   readonly place: (value: number) => number;
   readonly ticks: readonly number[];
@@ -7,11 +7,11 @@ export interface Scale {
 export interface ScaleOptions {
   readonly values: readonly number[];
   readonly log: boolean;
-  /** Pixels of the axis's beginning and end; the end may come first. */
+  /** Pixels of the axis's start and end, in either order. */
   readonly range: readonly [number, number];
 }
 
-/** An axis that holds all values with some room at both ends. At least one value; positive ones where it is logarithmic. */
+/** An axis that covers all values with some margin. Takes at least one value; only positive ones if logarithmic. */
 export function scale({ values, log, range: [start, end] }: ScaleOptions): Scale {
   const [forward, back] = log ? [Math.log10, (x: number) => 10 ** x] : [(x: number) => x, (x: number) => x];
   const least = forward(Math.min(...values));
@@ -24,7 +24,7 @@ export function scale({ values, log, range: [start, end] }: ScaleOptions): Scale
   };
 }
 
-/** 1, 2 and 5 times the powers of ten, or the powers alone where there are many. */
+/** 1, 2 and 5 times the powers of ten, or only the powers if there are many. */
 function logTicks(low: number, high: number): number[] {
   const ticks = (steps: readonly number[]) => {
     const powers = Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1;

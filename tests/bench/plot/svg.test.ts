@@ -17,13 +17,13 @@ const figure = drawFigure({
   ],
 });
 
-it("has a title and a description for those who do not see it, every text escaped", () => {
+it("has a title and a description for people who cannot see it, all text escaped", () => {
   expect(figure).toContain('<title id="title">Loss &amp; &lt;size&gt;</title>');
   expect(figure).toContain('<desc id="desc">What &quot;they&quot; cost</desc>');
   expect(figure).toContain("small &lt;one&gt;");
 });
 
-it("has a dot with a name and its values for each value, placed as the axes say", () => {
+it("has a dot with its name and values for each point, placed by the axes", () => {
   const dots = [...figure.matchAll(/<circle class="dot" cx="([\d.]+)" cy="([\d.]+)" r="4"><title>(.*?)<\/title>/g)];
   expect(dots.map(([, , , title]) => title)).toEqual(["small &lt;one&gt;: 1.0, 2.0", "large: 3.0, 1.0"]);
   const [small, large] = dots.map(([, x, y]) => ({ x: Number(x), y: Number(y) }));
@@ -31,7 +31,7 @@ it("has a dot with a name and its values for each value, placed as the axes say"
   expect(small!.y).toBeLessThan(large!.y);
 });
 
-it("is well-formed and needs nothing from outside", () => {
+it("is well-formed and self-contained", () => {
   const open: string[] = [];
   for (const [, close, name, empty] of figure.matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g)) {
     if (close) expect(open.pop()).toBe(name);

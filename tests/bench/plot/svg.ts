@@ -1,15 +1,15 @@
-/** Panels of dots as an SVG file: no scripts, no outside fonts, readable on light and dark pages and by screen readers. */
+/** Scatter plots as an SVG file: no scripts or external fonts, readable on light and dark pages and by screen readers. */
 import { type Box, placeLabels } from "./labels.ts";
 import { type Scale, scale } from "./scale.ts";
 
 export interface Figure {
   readonly title: string;
-  /** What the figure shows, for those who do not see it. */
+  /** Describes the figure to people who cannot see it. */
   readonly description: string;
   readonly panels: readonly Panel[];
 }
 
-/** Dots over two axes. */
+/** One scatter plot. */
 export interface Panel {
   readonly x: Axis;
   readonly y: Axis;
@@ -19,9 +19,9 @@ export interface Panel {
 export interface Axis {
   readonly title: string;
   readonly log?: boolean;
-  /** Small values at the far end. */
+  /** Puts small values at the far end. */
   readonly reversed?: boolean;
-  /** Values beyond it are drawn here, hollow, and their labels say how much they are. */
+  /** Larger values are drawn at this limit as hollow dots, with their value in the label. */
   readonly limit?: number;
   readonly format: (value: number) => string;
 }
@@ -37,7 +37,7 @@ const PANEL = { width: 470, height: 350 };
 const MARGIN = { left: 56, right: 14, top: 14, bottom: 46 };
 const HEADER = 34;
 const LABEL_HEIGHT = 13;
-/** Of the font below, on the generous side. */
+/** Width of a character in the font below, estimated generously. */
 const LETTER_WIDTH = 6.4;
 
 const STYLE = `
@@ -148,7 +148,7 @@ function text(name: string, x: number, y: number, content: string, anchor: "star
   return `<text${style} x="${pixel(x)}" y="${pixel(y)}" text-anchor="${anchor}">${escaped(content)}</text>`;
 }
 
-/** A tenth of a pixel is enough, and keeps the file small. */
+/** Rounds to a tenth of a pixel, to keep the file small. */
 const pixel = (value: number) => Math.round(10 * value) / 10;
 
 function escaped(content: string): string {

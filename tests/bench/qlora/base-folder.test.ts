@@ -20,7 +20,7 @@ const SIZES = {
 const files = () =>
   new Map(readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]));
 
-it("writes a folder that loads, of as many parameters as it says, the same for the same seed", async () => {
+it("writes a folder that loads, with the parameter count it returns, determined by the seed", async () => {
   const count = writeBaseFolder(folder, SIZES, 3);
   const { weights, config } = loadModelFolder(files());
   expect(config).toMatchObject({ hiddenSize: 64, kvHeads: 2, tied: true });

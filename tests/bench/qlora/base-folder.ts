@@ -9,7 +9,7 @@ import { elementCount } from "../../../shared/tensor.ts";
 
 const EMBEDDED = join(import.meta.dirname, "../../../infra/base/model");
 
-/** The blocks of TinyLlama-1.1B, fewer of them and with fewer tokens, so that weights are most of what there is to hold. */
+/** TinyLlama-1.1B's blocks, but fewer of them and a smaller vocabulary, so that weights take most of the memory. */
 export function tinyLlamaBlocks(layers: number): Readonly<Record<string, number>> {
   return {
     vocab_size: 8192,
@@ -24,9 +24,9 @@ export function tinyLlamaBlocks(layers: number): Readonly<Record<string, number>
 const POOL = 1 << 20;
 
 /**
- * Writes a Hugging Face folder of random bfloat16 weights with the embedded base's tokenizer, tensor by tensor. The weights
- * repeat a pool of 2²⁰ numbers, from another place in each tensor: what is measured does not depend on them. Gives the
- * number of parameters.
+ * Writes a Hugging Face folder of random bfloat16 weights with the embedded base's tokenizer, tensor by tensor, and returns the
+ * number of parameters. The weights repeat a pool of 2²⁰ values, starting at a different place in each tensor; the measurements
+ * do not depend on them.
  */
 export function writeBaseFolder(folder: string, sizes: Readonly<Record<string, number>>, seed: number): number {
   const json = {

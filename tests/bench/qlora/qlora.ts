@@ -18,7 +18,7 @@ import type { RunMessage, RunOptions, RunResult, StepDone } from "./run-process.
 const PROGRAM = join(import.meta.dirname, "run-process.ts");
 const SIDES = ["lora", "qlora"] as const;
 
-/** What `npm run bench -- qlora --json` prints. */
+/** The output of `npm run bench -- qlora --json`. */
 export interface QloraBench {
   readonly command: string;
   /** ISO 8601. */
@@ -29,7 +29,7 @@ export interface QloraBench {
   readonly base: { readonly parameters: number; readonly file_bytes: number; readonly sizes: object };
   readonly batch: { readonly rows: number; readonly tokens: number };
   readonly steps: number;
-  /** Of a process that has loaded the code and nothing else. */
+  /** Peak memory of a process that has only loaded the code. */
   readonly bare_peak_bytes: number;
   readonly sides: readonly QloraSide[];
   /** QLoRA's peak as a share of LoRA's. */
@@ -38,10 +38,10 @@ export interface QloraBench {
 
 export interface QloraSide {
   readonly name: (typeof SIDES)[number];
-  /** One of each round. */
+  /** One value per round. */
   readonly peak_bytes: readonly number[];
   readonly loaded_bytes: readonly number[];
-  /** The frozen base as it is held. */
+  /** Size of the frozen base in memory. */
   readonly base_bytes: number;
   readonly ms_per_step: number;
   readonly losses: readonly number[];
@@ -54,8 +54,8 @@ interface Run {
 }
 
 /**
- * Trains LoRA and QLoRA on the same base, each run in a process of its own, the sides in turn, and compares their peak memory.
- * Both go through the recipe that jobs go through, which reads the weights from the disk one by one and holds them once.
+ * Trains LoRA and QLoRA alternately on the same base, each run in its own process, and compares their peak memory. Both use the
+ * same recipe as jobs, which reads the weights from disk one by one and keeps one copy.
  */
 export async function benchQlora(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -106,7 +106,7 @@ interface Measured {
 async function measure(folder: string, { steps, rounds, tokens, threads }: Measured) {
   const bare = await start({ threads }, () => undefined);
   const runs = new Map<(typeof SIDES)[number], Run[]>(SIDES.map((name) => [name, []]));
-  // Forwards and backwards, so that what else the machine does hits both alike.
+  // Alternate the order, so that other work on the machine affects both alike.
   const order = Array.from({ length: rounds }, (_, round) => (round % 2 === 0 ? SIDES : SIDES.toReversed())).flat();
   const total = order.length * steps;
   for (const [i, name] of order.entries()) {
@@ -124,7 +124,7 @@ async function measure(folder: string, { steps, rounds, tokens, threads }: Measu
       peak_bytes: all.map(({ result }) => result.peakBytes),
       loaded_bytes: all.map(({ result }) => result.loadedBytes),
       base_bytes: plan.frozenBytes ?? 4 * parameterCount(config),
-      // The first step also brings everything into memory.
+      // The first step also loads everything into memory.
       ms_per_step: median(all.flatMap((run) => run.steps.slice(1).map(({ milliseconds }) => milliseconds))),
       losses: all[0]!.steps.map(({ loss }) => loss),
       published_bytes: all[0]!.result.publishedBytes,
@@ -142,7 +142,7 @@ async function measure(folder: string, { steps, rounds, tokens, threads }: Measu
   };
 }
 
-/** Runs one job to its end. Rejects when the process ends before it has a result. */
+/** Runs one job to its end. Rejects if the process exits without a result. */
 function start(options: RunOptions, onStep: (step: StepDone) => void): Promise<Run> {
   return new Promise((resolve, reject) => {
     const steps: StepDone[] = [];
@@ -159,14 +159,14 @@ function start(options: RunOptions, onStep: (step: StepDone) => void): Promise<R
     });
     child.on("exit", (code, signal) => {
       if (result !== undefined) resolve({ result, steps });
-      else reject(new Error(`a run ended with ${signal ?? code} before it had a result`));
+      else reject(new Error(`a run exited with ${signal ?? code} before it had a result`));
     });
   });
 }
 
 /** The text that the benchmark prints. */
 function textReport(bench: QloraBench): string {
-  const head = ["method", "peak memory", "loaded", "frozen base", "all else", "ms/step", "loss", "adapter"];
+  const head = ["method", "peak memory", "loaded", "frozen base", "other", "ms/step", "loss", "adapter"];
   const rows = bench.sides.map((side) => {
     const peak = median(side.peak_bytes);
     return [
@@ -187,10 +187,10 @@ function textReport(bench: QloraBench): string {
   return [
     table(head, rows, { right: [1, 2, 3, 4, 5, 7] }),
     "",
-    `QLoRA's peak is ${(100 * bench.peak_share).toFixed(1)} % of LoRA's: ${millions} M parameters, ${megabytes(base.file_bytes)} of bfloat16 on the disk, ${batch.rows} × ${batch.tokens} tokens.`,
-    `frozen base as it is held; QLoRA's share of LoRA's tends to ${(100 * ceiling).toFixed(1)} % as the base outgrows all else`,
-    "loaded      before the first step",
-    `all else    activations, gradients, graphs: the peak without the base, and without the ${megabytes(bench.bare_peak_bytes)} of a process that has loaded the code alone`,
+    `QLoRA's peak is ${(100 * bench.peak_share).toFixed(1)} % of LoRA's: ${millions} M parameters, ${megabytes(base.file_bytes)} of bfloat16 on disk, ${batch.rows} × ${batch.tokens} tokens.`,
+    "loaded      memory before the first step",
+    `frozen base size in memory; QLoRA's share of LoRA's peak tends to ${(100 * ceiling).toFixed(1)} % as the base outgrows everything else`,
+    `other       activations, gradients, graphs: the peak less the base and the ${megabytes(bench.bare_peak_bytes)} of a process that has only loaded the code`,
     `machine     ${machine.cpu}, ${bench.threads} of ${machine.cores} cores, Node ${machine.node}`,
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 /**
- * One training job in a process of its own, whose peak memory is then its own: the recipe as the trainer runs it, on a base
- * that lies on the disk. Takes its options as one JSON argument, tells its parent of every step and at the end of the whole.
+ * One training job in a separate process, so that its peak memory can be measured: the recipe as the trainer runs it, on a base
+ * on disk. Takes its options as one JSON argument; reports every step and the final result to its parent.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { BENCH_CONTEXT, benchJob } from "../bench-job.ts";
 import { peakMemory } from "../machine.ts";
 
 export interface RunOptions {
-  /** Undefined: a process that has loaded the same code and does nothing. */
+  /** If undefined, the process loads the same code and does nothing. */
   readonly run?: { readonly folder: string; readonly peft: object; readonly steps: number; readonly tokens: number };
   readonly threads: number;
 }
@@ -26,7 +26,7 @@ export interface StepDone {
 
 export interface RunResult {
   readonly peakBytes: number;
-  /** Before the first step: the base is loaded and the graphs are built. */
+  /** Before the first step, with the base loaded and the graphs built. */
   readonly loadedBytes: number;
   readonly rows: number;
   readonly rowTokens: number;
@@ -87,7 +87,7 @@ async function train({ folder, peft, steps, tokens }: NonNullable<RunOptions["ru
   return { ...shape, peakBytes: peakMemory(), publishedBytes };
 }
 
-/** Weights stay on the disk, as they do for a job. */
+/** Weights stay on disk, as they do for a job. */
 function filesOf(folder: string): Map<string, ByteSource> {
   return new Map(
     readdirSync(folder).map((name) => {
@@ -97,7 +97,7 @@ function filesOf(folder: string): Map<string, ByteSource> {
   );
 }
 
-/** Examples that are longer than any row, so that every row is full. */
+/** Examples longer than a row, so that every row is full. */
 function longExamples(): Uint8Array {
   const text = "The tide comes in and the tide goes out, and the boats go with it. ".repeat(100);
   const lines = Array.from({ length: 16 }, (_, i) => JSON.stringify({ prompt: `${i}:`, completion: text }));

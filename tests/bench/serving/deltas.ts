@@ -10,7 +10,7 @@ import { blockPaths, HEAD_PATH, linearModules } from "../../../shared/model/modu
 import { createRandom } from "../../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../../shared/tensor.ts";
 
-/** What the rows of a batch have, in the shape that each method publishes; the numbers are random and small. */
+/** Deltas for the rows of a batch, in the shape that each method publishes, with small random values. */
 export const LOADS = [
   "bare",
   "lora",
@@ -30,10 +30,10 @@ export type Load = (typeof LOADS)[number];
 export const RANK = 8;
 export const POSITIONS = 16;
 const IA3 = /(k_proj|v_proj|up_proj)$/;
-/** Methods that a mixed batch takes turns with. */
+/** The methods that a mixed batch cycles through. */
 const MIX: readonly Load[] = ["lora", "dora", "ia3", "bitfit", "houlsby", "prompt", "prefix", "bare"];
 
-/** The deltas of each of `rows` rows: a different one for each row, unless the load says otherwise. */
+/** The deltas of `rows` rows: a different one for each, unless the load says otherwise. */
 export function rowsOf(load: Load, config: ModelConfig, rows: number): RowDeltas[] {
   return Array.from({ length: rows }, (_, i) => {
     if (load === "mixed") return rowOf(MIX[i % MIX.length]!, `mixed ${i}`, config);
@@ -41,7 +41,7 @@ export function rowsOf(load: Load, config: ModelConfig, rows: number): RowDeltas
   });
 }
 
-/** `distinct` different LoRA deltas, dealt out to the rows in turn. */
+/** `distinct` different LoRA deltas, assigned to the rows in turn. */
 export function sharedLoras(config: ModelConfig, rows: number, distinct: number): RowDeltas[] {
   const made = Array.from({ length: distinct }, (_, i) =>
     servingDelta(`shared ${i}`, canonical("lora", `${i}`, config)),

@@ -20,13 +20,13 @@ export interface LoadResult {
   readonly rows: number;
   readonly layout: "bank" | "rows";
   readonly stepMs: number;
-  /** What a step takes longer than on the bare base, in the same rounds: 0.1 is a tenth more. */
+  /** How much longer a step takes than on the bare base in the same rounds: 0.1 means 10 % longer. */
   readonly overhead: number;
   readonly joinMs: number;
   readonly prefillMs: number;
 }
 
-/** A step of 16 rows that share so many different LoRA deltas, in both layouts. */
+/** A step of 16 rows that share `distinct` different LoRA deltas, in both layouts. */
 export interface CrossingResult {
   readonly distinct: number;
   readonly bankMs: number;
@@ -49,9 +49,10 @@ export interface ServingBench {
 }
 
 /**
- * Inside workerd, one thread, on the embedded base: what a decoding step of a batch takes whose rows all have a delta of their
- * own, for each method, beside one on the bare base, and where one layout of the factors becomes cheaper than the other. The
- * loads take turns, so that what else the machine does hits them alike; where the system counts it, times are the processor's.
+ * Measures decoding inside workerd, on one thread and the embedded base: for each method, a step of a batch in which every row
+ * has its own delta, compared with the bare base; and the point at which one layout of the factors becomes cheaper than the
+ * other. The loads take turns, so that other work on the machine affects all of them alike. Times are processor time if the
+ * system reports it.
  */
 export async function benchServing(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -87,7 +88,7 @@ interface Settings {
   readonly steps: number;
 }
 
-interface Taken {
+interface Timing {
   readonly layout: "bank" | "rows";
   readonly stepMs: number;
   readonly joinMs: number;
@@ -102,14 +103,14 @@ async function measure(worker: BenchWorker<Round>, settings: Settings) {
   );
   const total = (settings.rounds + 1) * (cases.length + shares.length);
   let done = 0;
-  const taking = (what: string) => showProgress(done++, total, "batches", what);
+  const announce = (what: string) => showProgress(done++, total, "batches", what);
   const loads = await inTurns(cases, settings.rounds, ceiling.take, (batch) => {
-    taking(`${batch.rows} rows of ${batch.load}`);
-    return takeLoad(worker, batch, settings);
+    announce(`${batch.rows} rows of ${batch.load}`);
+    return timeLoad(worker, batch, settings);
   });
   const crossing = await inTurns(shares, settings.rounds, ceiling.take, (batch) => {
-    taking(`${batch.distinct} LoRA deltas, ${batch.layout}`);
-    return takeStep(worker, batch, settings);
+    announce(`${batch.distinct} LoRA deltas, ${batch.layout}`);
+    return timeStep(worker, batch, settings);
   });
   showProgress(total, total, "batches", "");
   return {
@@ -119,36 +120,36 @@ async function measure(worker: BenchWorker<Round>, settings: Settings) {
     positions: POSITIONS,
     loads: cases.map(({ load, rows }, i) => {
       const bare = loads[cases.findIndex((other) => other.load === "bare" && other.rows === rows)]!;
-      const taken = loads[i]!;
-      const middle = (of: (one: Taken) => number) => median(taken.map(of));
+      const timings = loads[i]!;
+      const medianOf = (value: (timing: Timing) => number) => median(timings.map(value));
       return {
         load,
         rows,
-        layout: taken[0]!.layout,
-        stepMs: middle(({ stepMs }) => stepMs),
-        overhead: median(taken.map(({ stepMs }, round) => stepMs / bare[round]!.stepMs)) - 1,
-        joinMs: middle(({ joinMs }) => joinMs),
-        prefillMs: middle(({ prefillMs }) => prefillMs),
+        layout: timings[0]!.layout,
+        stepMs: medianOf(({ stepMs }) => stepMs),
+        overhead: median(timings.map(({ stepMs }, round) => stepMs / bare[round]!.stepMs)) - 1,
+        joinMs: medianOf(({ joinMs }) => joinMs),
+        prefillMs: medianOf(({ prefillMs }) => prefillMs),
       };
     }),
     crossing: DISTINCT.map((distinct, i) => {
       const [bank, rows, chosen] = crossing.slice(LAYOUTS.length * i, LAYOUTS.length * (i + 1));
-      const middle = (taken: typeof bank) => median(taken!.map(({ ms }) => ms));
-      return { distinct, bankMs: middle(bank), rowsMs: middle(rows), chosen: chosen![0]!.layout };
+      const medianOf = (timings: typeof bank) => median(timings!.map(({ ms }) => ms));
+      return { distinct, bankMs: medianOf(bank), rowsMs: medianOf(rows), chosen: chosen![0]!.layout };
     }),
   };
 }
 
-async function takeStep(worker: BenchWorker<Round>, batch: Batch, { steps }: Settings) {
+async function timeStep(worker: BenchWorker<Round>, batch: Batch, { steps }: Settings) {
   await worker.run({ op: "arrange", times: 1, batch });
-  // The first step may have to make windows.
+  // The first step may need to create windows.
   await worker.run({ op: "step", times: 1 });
   const { ms, answer } = await worker.run({ op: "step", times: Math.ceil((steps * SLOTS) / (batch.rows + 3)) });
   return { ms, layout: answer as "bank" | "rows" };
 }
 
-async function takeLoad(worker: BenchWorker<Round>, batch: Batch, settings: Settings): Promise<Taken> {
-  const { ms: stepMs, layout } = await takeStep(worker, batch, settings);
+async function timeLoad(worker: BenchWorker<Round>, batch: Batch, settings: Settings): Promise<Timing> {
+  const { ms: stepMs, layout } = await timeStep(worker, batch, settings);
   const { ms: joinMs } = await worker.run({ op: "join", times: 10 });
   const prefillMs = batch.rows === 1 ? (await worker.run({ op: "prefill", times: 4 })).ms : 0;
   return { layout, stepMs, joinMs, prefillMs };

@@ -72,14 +72,14 @@ const integers = (dtype: DType): OpCase<Plain> => ({
   attrs: {},
 });
 
-/** Pairs of which some are equal. */
+/** Pairs, some of which are equal. */
 const ties: OpCase<Plain> = {
   name: "with ties",
   inputs: [literal("f32", [4], [1, 2, 3, -1]), literal("f32", [4], [1, 3, 2, -1])],
   attrs: {},
 };
 
-/** erf x = 2/√π e^{−x²} Σ 2ⁿ x^{2n+1} / (2n+1)!!, whose terms all have one sign, so that nothing cancels. */
+/** erf x = 2/√π e^{−x²} Σ 2ⁿ x^{2n+1} / (2n+1)!!, whose terms all have the same sign, so that nothing cancels. */
 export function erf(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x);
   let [term, sum] = [x, x];

@@ -37,7 +37,7 @@ function matmulCase(
   return { name, inputs: [normal(a, 1), normal(b, 2)], attrs };
 }
 
-/** A matrix of random level numbers and positive scales; a scale is not the largest magnitude of its block here. */
+/** A matrix of random codes and positive scales; here a scale need not be its block's largest magnitude. */
 function nf4Cases(lead: readonly number[], attrs: OpAttrs["matmulNf4"]): OpCase<OpAttrs["matmulNf4"]>[] {
   const { rows, columns, transB } = attrs;
   const x = [...lead, transB ? columns : rows];
@@ -60,7 +60,7 @@ const NF4_SIZES: readonly (readonly [lead: readonly number[], rows: number, colu
   [[2], 7, 3],
   [[1, 1], 1, 1],
 ];
-/** In more blocks than one group of codes holds. */
+/** A matrix with more blocks than fit in one group of codes. */
 const MANY = 16_400;
 
 export const LINEAR = {

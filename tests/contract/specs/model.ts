@@ -29,14 +29,14 @@ interface AttentionSize {
   readonly heads: number;
   readonly kvHeads: number;
   readonly tokens: number;
-  /** Tokens already in the cache, a row each. */
+  /** Tokens already in the cache, per row. */
   readonly past: readonly number[];
   /** Every new token at the position behind its row's past, and biased in what it sees. */
   readonly siblings?: true;
 }
 
 const CAPACITY = 8;
-/** onnxruntime's attention takes multiples of 16. */
+/** onnxruntime's attention requires multiples of 16. */
 const HEAD_WIDTH = 16;
 
 function attentionCase(size: AttentionSize): OpCase<OpAttrs["groupQueryAttention"]> {
@@ -155,7 +155,7 @@ export const MODEL = {
   },
 } satisfies Partial<OpSpecs>;
 
-/** Unlike `at`, never broadcasts: a batch of one row or one head is not shared by others here. */
+/** Unlike `at`, never broadcasts: here a single row or head is not shared. */
 function offset(shape: readonly number[], index: Index): number {
   return index.reduce((sum, i, axis) => sum * shape[axis]! + i, 0);
 }

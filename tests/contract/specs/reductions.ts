@@ -32,7 +32,7 @@ function reduceCase(shape: readonly number[], attrs: Reduction): OpCase<Reductio
   };
 }
 
-/** The elements of x that fall on one index of the result. */
+/** The elements of x that reduce to one index of the result. */
 function group(x: Array64, { axes, keepdims }: Reduction, result: Index): number[] {
   let next = 0;
   const fixed = x.shape.map((_, axis) => {
@@ -48,7 +48,7 @@ function group(x: Array64, { axes, keepdims }: Reduction, result: Index): number
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
-/** f along the last axis; the maximum is taken off first, which changes nothing but keeps exp in range. */
+/** Applies f along the last axis after subtracting the maximum, which does not change the result but keeps exp in range. */
 const alongLast =
   (f: (x: number, logSum: number) => number) =>
   ([x]: readonly Array64[]): Array64[] => {

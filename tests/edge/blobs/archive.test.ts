@@ -61,15 +61,15 @@ describe("unpackArchive", () => {
   });
 
   it.each([
-    ["a damaged zip", new Uint8Array([0x50, 0x4b, 3, 4, 9, 9, 9]), "is damaged, or is no zip archive"],
+    ["a damaged zip", new Uint8Array([0x50, 0x4b, 3, 4, 9, 9, 9]), "is damaged or not a zip archive"],
     ["a damaged gzip", new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0, 255, 255]), "is damaged, or is not gzipped"],
-    ["a path upwards in a zip", zipSync({ "../a": bytes }), "which leaves its folder"],
+    ["a path upwards in a zip", zipSync({ "../a": bytes }), "which is outside the folder"],
     ["two files of one name in a zip", zipOfTwins(), 'holds "a.json" twice'],
     ["a file that unpacks to more than it says", sized(zipSync({ a: new Uint8Array(2 * MOST) }), 0), "is damaged"],
     ["a file that unpacks to less than it says", sized(zipSync({ a: bytes }), 6), '"a" is not what it says'],
     ["a zip that is cut off inside", gap(zipSync({ a: random(5000) }), 100), "is damaged"],
     ["a gzip that is cut off", gzipSync(tar(random(5000))).subarray(0, -20), "is damaged, or is not gzipped"],
-    ["something else", new TextEncoder().encode("not an archive".repeat(60)), "is no tar archive"],
+    ["something else", new TextEncoder().encode("not an archive".repeat(60)), "is damaged or not a tar archive"],
   ])("refuses %s", async (_name, archive, message) => {
     await expect(unpackArchive(archive, MOST)).rejects.toMatchObject({
       code: "invalid_file",

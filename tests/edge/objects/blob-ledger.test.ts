@@ -1,7 +1,7 @@
 import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import {
-  createBlobTable,
+  blobs,
   doomBlob,
   dropReservation,
   nextBlobSweep,
@@ -10,6 +10,7 @@ import {
   sweepBlobs,
 } from "../../../edge/objects/blob-ledger.ts";
 import type { Database } from "../../../edge/objects/database.ts";
+import { updateSchema } from "../../../edge/objects/schema.ts";
 import { withDatabase } from "../support/database.ts";
 
 const HOUR = 3_600_000;
@@ -18,7 +19,7 @@ const keys = (db: Database) => db.all<{ key: string; state: string }>("SELECT ke
 describe("the blob ledger", () => {
   it("sweeps what never became ready, and only that", () =>
     withDatabase(async (db) => {
-      createBlobTable(db);
+      updateSchema(db, { blobs });
       for (const key of ["ledger/a", "ledger/b", "ledger/c"]) {
         reserveBlob(db, key, 0);
         await env.BLOBS.put(key, key);
@@ -39,7 +40,7 @@ describe("the blob ledger", () => {
 
   it("deletes what is doomed at once", () =>
     withDatabase(async (db) => {
-      createBlobTable(db);
+      updateSchema(db, { blobs });
       readyBlob(db, "doomed", 0);
       await env.BLOBS.put("doomed", "x");
       expect(nextBlobSweep(db)).toBeNull();
@@ -51,7 +52,7 @@ describe("the blob ledger", () => {
 
   it("does not take back what is ready, and takes up again what was doomed", () =>
     withDatabase((db) => {
-      createBlobTable(db);
+      updateSchema(db, { blobs });
       readyBlob(db, "a", 0);
       reserveBlob(db, "a", 1);
       dropReservation(db, "a", 1);
@@ -66,7 +67,7 @@ describe("the blob ledger", () => {
 
   it("keeps the row of a key that is reserved again while its bytes are being deleted", () =>
     withDatabase(async (db) => {
-      createBlobTable(db);
+      updateSchema(db, { blobs });
       reserveBlob(db, "race", 0);
       doomBlob(db, "race", 0);
       const bucket = {

@@ -8,7 +8,8 @@ import {
   type ResolvedModel,
   type Sampling,
 } from "../../../edge/serving/protocol.ts";
-import { type CanonicalDelta, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { type CanonicalDelta, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { linearModules, weightName } from "../../../shared/model/modules.ts";
@@ -26,22 +27,11 @@ import { storeFolder } from "../support/stored-folder.ts";
 const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig);
 const [, TOKENS] = golden.inputIds.shape as [number, number];
 const promptOf = (row: number) => golden.inputIds.data.slice(row * TOKENS, (row + 1) * TOKENS);
-const GREEDY: Sampling = {
-  temperature: 0,
-  topP: 1,
-  seed: null,
-  maxTokens: 8,
-  stop: [],
-  n: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  topLogprobs: 0,
-};
+const GREEDY: Sampling = { settings: { greedy: true }, seed: null, maxTokens: 8, stop: [], n: 1, topLogprobs: 0 };
 /** The tokens that would end a text or leave no trace in it. */
-const NO_CONTROL: Sampling["logitBias"] = [0, 1, 2].map((token) => [token, -100] as const);
+const NO_CONTROL = [0, 1, 2].map((token) => [token, -100] as const);
 /** A draw that tells two models apart. */
-const DRAWN: Sampling = { ...GREEDY, temperature: 1, seed: 7, maxTokens: 12, logitBias: NO_CONTROL };
+const DRAWN: Sampling = { ...GREEDY, settings: { greedy: false, bias: NO_CONTROL }, seed: 7, maxTokens: 12 };
 
 interface Wish {
   readonly tenant?: string;
@@ -104,12 +94,17 @@ function choicesOf(all: readonly GenerateEvent[]): Choice[] {
 
 const generate = async (wish: Wish) => choicesOf(await events(wish));
 
-/** Row counts of the model in memory. */
-async function status(): Promise<{ rows: number; waiting: number; heapBytes: number } | undefined> {
+interface Status {
+  readonly rows: number;
+  readonly waiting: number;
+  readonly cachedPrompts: number;
+  readonly prefilledPositions: number;
+}
+
+/** Of the model in memory. */
+async function status(): Promise<Status | undefined> {
   const response = await engine().fetch("https://engine/status");
-  const { models } = (await response.json()) as {
-    models: { digest: string; rows: number; waiting: number; heapBytes: number }[];
-  };
+  const { models } = (await response.json()) as { models: (Status & { digest: string })[] };
   return models.find(({ digest }) => digest === base.digest);
 }
 
@@ -174,7 +169,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     const logits = golden.logits.data.slice(at, at + 96);
     const logsumexp = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
     expect(Math.abs(second!.logprobs[0]! - (logits[continuation(1)[0]!]! - logsumexp))).toBeLessThan(1e-4);
-    expect(all.at(-1)).toEqual({ type: "usage", promptTokens: 2 * TOKENS, completionTokens: 4 + 8 });
+    expect(all.at(-1)).toEqual({ type: "usage", promptTokens: 2 * TOKENS, completionTokens: 4 + 8, cachedTokens: 0 });
     expect(all.filter(({ type }) => type === "finish")).toHaveLength(2);
   });
 
@@ -185,7 +180,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     const choices = choicesOf(all);
     expect(choices).toHaveLength(6);
     expect(new Set(choices.map(({ text }) => text)).size).toBe(6);
-    expect(all.at(-1)).toEqual({ type: "usage", promptTokens: 2 * TOKENS, completionTokens: 6 * 12 });
+    expect(all.at(-1)).toMatchObject({ type: "usage", promptTokens: 2 * TOKENS, completionTokens: 6 * 12 });
     // Choice p·n + i of a request is what prompt p's i-th choice is, whatever else the request holds.
     expectSame(await generate(wish), choices);
     const alone = await generate({ prompt: { kind: "text", prompts: [promptOf(0)] }, sampling: { ...DRAWN, n: 2 } });
@@ -247,7 +242,27 @@ describe("Engine", { timeout: 120_000 }, () => {
     for (const [i, choices] of together.entries()) expectSame(choices, alone[i]!);
     // What stands before the text is no token of it.
     const usage = (await events(wishes[PARTS.length]!)).at(-1);
-    expect(usage).toEqual({ type: "usage", promptTokens: TOKENS, completionTokens: 12 });
+    expect(usage).toMatchObject({ type: "usage", promptTokens: TOKENS, completionTokens: 12 });
+  });
+
+  it("computes a prompt once for a tenant, and says how many of its tokens were computed before", async () => {
+    const prompts = [promptOf(1).toReversed(), promptOf(0).toReversed()];
+    const wish = (tenant: string): Wish => ({
+      tenant,
+      prompt: { kind: "text", prompts },
+      sampling: { ...DRAWN, n: 3 },
+    });
+    const prefilled = async () => (await status())?.prefilledPositions ?? 0;
+    const before = await prefilled();
+    const first = await events(wish("first to ask"));
+    expect((await prefilled()) - before).toBe(2 * TOKENS);
+    expect(first.at(-1)).toMatchObject({ promptTokens: 2 * TOKENS, completionTokens: 6 * 12, cachedTokens: 0 });
+    const again = await events(wish("first to ask"));
+    expect(again.at(-1)).toMatchObject({ promptTokens: 2 * TOKENS, cachedTokens: 2 * TOKENS });
+    expect((await prefilled()) - before).toBe(2 * TOKENS);
+    expectSame(choicesOf(again), choicesOf(first));
+    // Nobody else finds them, or learns that they are there.
+    expect((await events(wish("second to ask"))).at(-1)).toMatchObject({ cachedTokens: 0 });
   });
 
   it.each(["leaves the answer", "aborts the request"])(
@@ -294,7 +309,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     ],
     [
       "a bias for a token that the model does not have",
-      () => ({ sampling: { logitBias: [[96, 1]] } }),
+      () => ({ sampling: { settings: { greedy: true, bias: [[96, 1]] } } }),
       { code: "invalid_request", param: "logit_bias.96" },
     ],
     [
@@ -378,10 +393,11 @@ describe("Engine", { timeout: 120_000 }, () => {
     expect(chat!.text).not.toBe("");
     expectSame([chat!], [plain!]);
     // Not the end of a text, but of what the assistant says.
-    const sampling = { logitBias: [[tokenizer.control.get("<|im_start|>")!, 100]], topLogprobs: null } as const;
+    const bias = [[tokenizer.control.get("<|im_start|>")!, 100]] as const;
+    const sampling = { settings: { greedy: true, bias }, topLogprobs: null };
     expect(await events({ model, prompt: { kind: "chat", messages }, sampling })).toEqual([
       { type: "finish", choice: 0, reason: "stop" },
-      { type: "usage", promptTokens: 3, completionTokens: 1 },
+      { type: "usage", promptTokens: 3, completionTokens: 1, cachedTokens: 3 },
     ]);
     expect(await generate({ model, sampling })).toMatchObject([{ reason: "length" }]);
   });

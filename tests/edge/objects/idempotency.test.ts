@@ -3,12 +3,13 @@ import {
   abandon,
   claim,
   claimUpload,
-  createIdempotencyTable,
+  idempotency,
   identifyUpload,
   settle,
   settleCreation,
   sweepIdempotency,
 } from "../../../edge/objects/idempotency.ts";
+import { updateSchema } from "../../../edge/objects/schema.ts";
 import { withDatabase } from "../support/database.ts";
 
 const DAY = 24 * 3_600_000;
@@ -20,7 +21,7 @@ const mismatch = expect.objectContaining({ code: "idempotency_mismatch" });
 describe("a claim", () => {
   it("is granted once, and then answered with the first reply", () =>
     withDatabase((db) => {
-      createIdempotencyTable(db);
+      updateSchema(db, { idempotency });
       expect(claim(db, { ...asked, staleMs: 10 }, 0)).toBeUndefined();
       expect(() => claim(db, { ...asked, staleMs: 10 }, 9)).toThrow(conflict);
       settle(db, asked, reply);
@@ -31,7 +32,7 @@ describe("a claim", () => {
 
   it("lapses when no reply came, when it is given back, and after a day", () =>
     withDatabase((db) => {
-      createIdempotencyTable(db);
+      updateSchema(db, { idempotency });
       claim(db, { ...asked, staleMs: 10 }, 0);
       expect(claim(db, { ...asked, staleMs: 10 }, 10)).toBeUndefined();
       abandon(db, asked);
@@ -46,7 +47,7 @@ describe("a claim", () => {
 describe("a creation", () => {
   it("keeps its reply, and is undone where another came first", () =>
     withDatabase((db) => {
-      createIdempotencyTable(db);
+      updateSchema(db, { idempotency });
       settleCreation(db, null, { id: 0 });
       claim(db, { ...asked, staleMs: 10 }, 0);
       claim(db, { ...asked, staleMs: 10 }, 10);
@@ -59,7 +60,7 @@ describe("a creation", () => {
 describe("an upload's claim", () => {
   it("learns afterwards what it was for", () =>
     withDatabase((db) => {
-      createIdempotencyTable(db);
+      updateSchema(db, { idempotency });
       const first = { key: "u", provisional: "p1" };
       expect(claimUpload(db, { ...first, staleMs: 10 }, 0)).toBeUndefined();
       expect(() => claimUpload(db, { key: "u", provisional: "p2", staleMs: 10 }, 5)).toThrow(conflict);
@@ -73,7 +74,7 @@ describe("an upload's claim", () => {
 
   it("that lapsed can no longer say so", () =>
     withDatabase((db) => {
-      createIdempotencyTable(db);
+      updateSchema(db, { idempotency });
       const slow = { key: "u", provisional: "slow" };
       claimUpload(db, { ...slow, staleMs: 10 }, 0);
       expect(claimUpload(db, { key: "u", provisional: "quick", staleMs: 10 }, 20)).toBeUndefined();

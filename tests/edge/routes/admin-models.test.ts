@@ -96,7 +96,7 @@ describe("adding a base model", () => {
           tensors.set("model.norm.weight", { dtype: "F32", shape: [16], bytes: new Uint8Array(64).fill(255) }),
         ),
       },
-      /not a finite number/,
+      /not finite/,
     ],
     [
       "sizes that do not fit the weights",

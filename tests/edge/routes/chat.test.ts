@@ -47,7 +47,12 @@ describe("a chat completion", () => {
         logprobs: null,
         finish_reason: "stop",
       })),
-      usage: { prompt_tokens: 7, completion_tokens: 4, total_tokens: 11 },
+      usage: {
+        prompt_tokens: 7,
+        completion_tokens: 4,
+        total_tokens: 11,
+        prompt_tokens_details: { cached_tokens: 0 },
+      },
     });
   });
 
@@ -65,15 +70,11 @@ describe("a chat completion", () => {
         },
         prompt: { kind: "chat", messages },
         sampling: {
-          temperature: 1,
-          topP: 1,
+          settings: { greedy: false, temperature: 1, nucleus: 1 },
           seed: null,
           maxTokens: null,
           stop: [],
           n: 1,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          logitBias: [],
           topLogprobs: null,
         },
       },
@@ -118,15 +119,11 @@ describe("a chat completion", () => {
         ],
       },
       sampling: {
-        temperature: 0,
-        topP: 0.5,
+        settings: { greedy: true, penalties: { presence: 1, frequency: -1 }, bias: [[4, -100]] },
         seed: 5,
         maxTokens: 9,
         stop: ["x"],
         n: 3,
-        presencePenalty: 1,
-        frequencyPenalty: -1,
-        logitBias: [[4, -100]],
         topLogprobs: 2,
       },
     });

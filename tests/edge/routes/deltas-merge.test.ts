@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
 import { mergeDeltas } from "../../../shared/delta/merge/merge.ts";
+import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { readTar } from "../../../shared/formats/tar-reader.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { checkpointPath } from "../../../shared/model/modules.ts";
@@ -239,7 +239,7 @@ describe("POST /v1/deltas/merge", () => {
     [
       "a weight of 0",
       () => bodyOf({}, { one: 1, two: 0 }),
-      { param: "deltas[1].weight", message: expect.stringContaining("leave the delta out") },
+      { param: "deltas[1].weight", message: expect.stringContaining("leave the delta out of the list") },
     ],
     [
       "a delta twice",
@@ -250,7 +250,7 @@ describe("POST /v1/deltas/merge", () => {
     [
       "a density that is missing",
       () => bodyOf({ method: "ties" }),
-      { param: "density", message: "`density` is missing: the method ties needs it." },
+      { param: "density", message: "`density` is missing; the method ties requires it." },
     ],
     ["an option without meaning", () => bodyOf({ seed: 1 }), { param: "seed" }],
     ["a density above 1", () => bodyOf({ method: "ties", density: 1.5 }), { param: "density" }],

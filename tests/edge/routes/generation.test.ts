@@ -2,17 +2,17 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import type { AppEnv } from "../../../edge/routes/app-env.ts";
-import { type Asked, type Generation, generate, usageCounts } from "../../../edge/routes/generation.ts";
+import { type Generation, type GenerationRequest, generate } from "../../../edge/routes/generation.ts";
 import type { GenerateEvent, ResolvedModel } from "../../../edge/serving/protocol.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 
 const MODEL: ResolvedModel = { base: { id: "b", digest: "d", prefix: "p/", files: [] }, weights: null, deltas: [] };
-const ASKED = {
+const REQUEST = {
   model: "m",
   deltas: [],
   prompt: { kind: "text", prompts: ["a"] },
   sampling: { n: 1 },
-} as unknown as Asked;
+} as unknown as GenerationRequest;
 
 /** Runs a body with a generation of these events. Returns what was charged. */
 async function generating(
@@ -24,10 +24,13 @@ async function generating(
   const charges: unknown[] = [];
   const app = new Hono<AppEnv>();
   app.get("/", async (c) => {
-    const object = { resolveModel: async () => MODEL, charge: async (used: unknown) => void charges.push(used) };
+    const object = {
+      models: { resolve: async () => MODEL },
+      account: { charge: async (used: unknown) => void charges.push(used) },
+    };
     c.set("caller", { id: "t", object: object as never });
     c.set("requestId", "r");
-    await body(await generate(c, ASKED));
+    await body(await generate(c, REQUEST));
     return c.text("done");
   });
   app.onError((error) => {
@@ -43,7 +46,7 @@ async function generating(
 }
 
 const token: GenerateEvent = { type: "token", choice: 0, text: "x" };
-const usage: GenerateEvent = { type: "usage", promptTokens: 3, completionTokens: 2 };
+const usage: GenerateEvent = { type: "usage", promptTokens: 3, completionTokens: 2, cachedTokens: 0 };
 
 describe("generate", () => {
   it("hands on every event and charges what the Engine counted", async () => {
@@ -73,13 +76,5 @@ describe("generate", () => {
       param: "prompt",
     });
     await expect(generating([], async () => {})).rejects.toMatchObject({ code: "internal_error" });
-  });
-});
-
-it("usage is counted as OpenAI counts it", () => {
-  expect(usageCounts({ promptTokens: 1, completionTokens: 2 })).toEqual({
-    prompt_tokens: 1,
-    completion_tokens: 2,
-    total_tokens: 3,
   });
 });

@@ -10,15 +10,14 @@ import { TrimtabError } from "../../../shared/errors.ts";
 function memory() {
   const replies = new Map<string, StoredReply>();
   const claims: Idempotency[] = [];
-  const store: ReplyStore = {
+  const idempotency: ReplyStore["idempotency"] = {
     claim: async (asked) => {
       claims.push(asked);
       return replies.get(asked.key) ?? null;
     },
     settle: async (asked, reply) => void replies.set(asked.key, reply),
-    abandon: async () => {},
   };
-  return { store, replies, claims };
+  return { store: { idempotency }, replies, claims };
 }
 
 function app(store: ReplyStore, create: () => Response) {

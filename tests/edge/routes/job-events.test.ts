@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Remote } from "../../../edge/objects/remote.ts";
+import type { Remote } from "../../../edge/objects/rpc.ts";
 import type { Tenant } from "../../../edge/objects/tenant.ts";
 import { streamEvents } from "../../../edge/routes/job-events.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -9,13 +9,13 @@ type Stretch = { events: unknown[]; cursor: number; ended: boolean };
 /** A tenant that answers with one stretch after the other. */
 function tenantOf(stretches: (Stretch | Error)[]): { tenant: Remote<Tenant>; cursors: number[] } {
   const cursors: number[] = [];
-  const followEvents = async (_: string, cursor: number) => {
+  const follow = async (_: string, cursor: number) => {
     cursors.push(cursor);
     const next = stretches.shift();
     if (next instanceof Error) throw next;
     return next;
   };
-  return { tenant: { followEvents } as unknown as Remote<Tenant>, cursors };
+  return { tenant: { events: { follow } } as unknown as Remote<Tenant>, cursors };
 }
 
 it("events follow the cursor, silence is a comment, and the end is said", async () => {

@@ -137,7 +137,7 @@ describe("creating a job", () => {
       "a setting that does not fit the model",
       several({ type: "lora" }, { type: "bottleneck", leave_out: [7] }),
       "method.supervised.peft[1].leave_out",
-      "names layer 7",
+      "includes layer 7",
     ],
     ["another method's setting", several({ type: "bottleneck", r: 4 }), "method.supervised.peft[0].r", "Unknown field"],
     [

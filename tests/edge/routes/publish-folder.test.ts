@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
+import type { FileContents } from "../../../edge/blobs/file-contents.ts";
 import { tenantObject } from "../../../edge/objects/remote.ts";
-import { type FileContents, publishFolder } from "../../../edge/routes/publish-folder.ts";
+import { publishFolder } from "../../../edge/routes/publish-folder.ts";
 import { Api } from "../support/api.ts";
 import { tinyDelta } from "../support/tiny-base.ts";
 
@@ -20,7 +21,7 @@ it("leaves nothing behind when the store fails halfway", async () => {
   const publish = (to: R2Bucket) =>
     publishFolder(to, tenant, { kind: "delta", files: folder, base, suffix: null }, null);
   await expect(publish(bucket)).rejects.toThrow("the store went away");
-  expect((await tenant.listDeltas({ after: undefined, limit: 10 })).data).toEqual([]);
+  expect((await tenant.deltas.list({ after: undefined, limit: 10 })).data).toEqual([]);
   await vi.waitFor(async () => {
     expect((await api.env.BLOBS.list({ prefix: "tenants/publish-owner/" })).objects).toEqual([]);
   });

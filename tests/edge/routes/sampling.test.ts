@@ -10,16 +10,7 @@ const completion = (fields: Record<string, unknown>) =>
 
 describe("sampling", () => {
   it("has OpenAI's defaults", () => {
-    const common = {
-      temperature: 1,
-      topP: 1,
-      seed: null,
-      stop: [],
-      n: 1,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      logitBias: [],
-    };
+    const common = { settings: { greedy: false, temperature: 1, nucleus: 1 }, seed: null, stop: [], n: 1 };
     expect(chat({})).toEqual({ ...common, maxTokens: null, topLogprobs: null });
     expect(chat({ temperature: null, stop: null, logit_bias: null })).toEqual({
       ...common,
@@ -31,7 +22,7 @@ describe("sampling", () => {
 
   it("keeps zero where zero was asked for", () => {
     expect(chat({ temperature: 0, seed: 0, logprobs: true, top_logprobs: 0 })).toMatchObject({
-      temperature: 0,
+      settings: { greedy: true },
       seed: 0,
       topLogprobs: 0,
     });

@@ -52,7 +52,7 @@ describe("CandidateInputs", () => {
 
   it("has no room for more than it was made for", async () => {
     const { inputs } = await make();
-    expect(() => inputs.with(5, 0, () => {})).toThrow("reaches past");
-    expect(() => inputs.with(4, 5, () => {})).toThrow("reaches past");
+    expect(() => inputs.with(5, 0, () => {})).toThrow("does not fit in");
+    expect(() => inputs.with(4, 5, () => {})).toThrow("does not fit in");
   });
 });

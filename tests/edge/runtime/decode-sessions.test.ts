@@ -63,7 +63,7 @@ describe("DecodeSessions", () => {
         try {
           session.run({}, {});
         } catch (error) {
-          return (error as Error).message.includes("was disposed");
+          return (error as Error).message.includes("was used after disposal");
         }
         return false;
       });

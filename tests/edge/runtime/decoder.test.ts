@@ -42,7 +42,7 @@ type Parts = Pick<Awaited<ReturnType<typeof tinyParts>>, "decoder" | "slab" | "w
 
 /** Fills a slot's prefix and prefills its row, which `arrange` has put there, in chunks of `chunk` positions; the last logits. */
 function begin({ decoder, slab, weights }: Parts, slot: number, row: RowDeltas, prompt: readonly number[], chunk = 16) {
-  if (row.rest.prefix !== undefined) slab.writePrefix(slot, row.rest.prefix);
+  if (row.nonColumnParts.prefix !== undefined) slab.writePrefix(slot, row.nonColumnParts.prefix);
   const total = row.virtualTokens + prompt.length;
   let logits = new Float32Array();
   for (let from = 0; from < total; from += chunk) {
@@ -101,7 +101,7 @@ describe("the decoder", () => {
     const ort = await loadOrtModule();
     const weights = new WeightSet(ort, await readWeights(model, { names, bytes: read }));
     const slab = new KvSlab(ort, model, { slots: 2, capacity: 32 });
-    const arena = new DeltaArena(ort, model, { slots: 2, numbers: 1 });
+    const arena = new DeltaArena(ort, model, { slots: 2, floats: 1 });
     const vectors = new RowVectors(ort, model, 2);
     const decoder = new Decoder(ort, model, { slab, arena, vectors }, { chunk: 16 });
     const [rows, tokens] = golden.inputIds.shape as [number, number];

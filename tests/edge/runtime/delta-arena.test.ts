@@ -27,8 +27,8 @@ interface Sizes {
 }
 
 /**
- * A delta on the first and the last layer and the last block: rank r of A is `mark` + r everywhere, of B its negative; so are
- * the columns of the bottleneck. `ranks` of them on the last layer.
+ * A delta on the first layer, the last layer and the last block. Every element of rank r is `mark` + r in A and its negative in
+ * B; the bottleneck's columns are alike. The last layer has `ranks` ranks.
  */
 function delta(key: string, mark: number, { rank = 2, ranks = rank, columns = 0 }: Sizes = {}): ServingDelta {
   const filled = (rows: number, width: number, sign: number) =>
@@ -65,7 +65,7 @@ function delta(key: string, mark: number, { rank = 2, ranks = rank, columns = 0 
 const row = (...terms: (readonly [ServingDelta, number])[]): RowDeltas =>
   rowDeltas(terms.map(([one, weight]) => ({ delta: one, weight })));
 
-/** The one value of each stretch of `width`. */
+/** The single value that fills each run of `width` floats. */
 function marks(window: NamedTensors, input: string, width: number): number[] {
   const view = [...(window[input]!.view() as Float32Array)];
   return Array.from({ length: view.length / width }, (_, at) => {
@@ -78,19 +78,19 @@ const aOf = (window: NamedTensors) => marks(window, `${Q}.A`, 32);
 const bOf = (window: NamedTensors) => marks(window, `${Q}.B`, 32);
 const gainsOf = (window: NamedTensors) => [...(window[GAINS.factors]!.view() as Float32Array)];
 
-/** Always a bank where that fits, and always rows' own. */
+/** Always choose the bank if it fits; always choose `rows`. */
 const BANK = () => Number.MAX_VALUE;
 const OWN = () => 0;
 
-async function make(ownCost: (rows: number) => number, ranks = 16) {
-  const numbers = ranks * columnSizes(TINY).factors;
-  return new DeltaArena(await loadOrtModule(), TINY, { slots: SLOTS, numbers, ownCost });
+async function make(rowsCost: (rows: number) => number, ranks = 16) {
+  const floats = ranks * columnSizes(TINY).factors;
+  return new DeltaArena(await loadOrtModule(), TINY, { slots: SLOTS, floats, rowsCost });
 }
 
 describe("DeltaArena as a bank", () => {
   const [a, b, c] = [delta("a", 1), delta("b", 10, { rank: 3 }), delta("c", 20, { rank: 1 })];
 
-  it("lays the deltas in use side by side, each once, and gives each row its gains", async () => {
+  it("lays each delta in use side by side once, and gives each row its gains", async () => {
     const arena = await make(BANK);
     arena.arrange([row([a, 1]), BARE, row([b, 0.5], [a, -1]), row([a, 1])]);
     expect(arena.layout).toBe("bank");
@@ -103,7 +103,7 @@ describe("DeltaArena as a bank", () => {
     expect(marks(window, "layers.0.self_attn.o_proj.A", 32)).toEqual([0, 0, 0, 0, 0]);
   });
 
-  it("shows rows that run apart from the others their own columns alone", async () => {
+  it("gives rows that run separately only their own columns", async () => {
     const arena = await make(BANK);
     arena.arrange([row([a, 1]), row([b, 2]), row([c, 1]), BARE]);
     const window = arena.window("factors", 1, 1);
@@ -117,7 +117,7 @@ describe("DeltaArena as a bank", () => {
     expect([nothing[`${Q}.A`]!.shape, aOf(nothing), gainsOf(nothing)]).toEqual([[1, 32], [0], [0]]);
   });
 
-  it("moves what lay above a delta down when its last row goes", async () => {
+  it("moves the deltas above one down when its last row leaves", async () => {
     const arena = await make(BANK);
     const rows = [row([a, 1]), row([b, 1]), row([c, 1]), row([a, 1])];
     arena.arrange(rows);
@@ -133,7 +133,7 @@ describe("DeltaArena as a bank", () => {
     ]);
   });
 
-  it("leaves nothing of a delta where a smaller layer of the next one has no ranks", async () => {
+  it("erases a delta's ranks in a layer where the next delta has fewer", async () => {
     const arena = await make(BANK);
     arena.arrange([row([delta("gone", 7, { rank: 4 }), 1])]);
     arena.arrange([row([delta("next", 1, { rank: 4, ranks: 1 }), 1])]);
@@ -143,17 +143,17 @@ describe("DeltaArena as a bank", () => {
   });
 });
 
-describe("DeltaArena as rows' own", () => {
+describe("DeltaArena in the layout `rows`", () => {
   const own = Array.from({ length: SLOTS }, (_, i) => delta(`own ${i}`, 10 * (i + 1), { rank: 2 }));
   const rows = own.map((one) => row([one, 1]));
 
-  it("gives every slot a block as wide as the widest row's, weights in B", async () => {
+  it("gives every slot a block as wide as the widest row, with weights folded into B", async () => {
     const arena = await make(OWN);
     arena.arrange([row([own[0]!, 0.5]), BARE, ...rows.slice(2, 5), row([delta("thin", 1, { rank: 1 }), -1])]);
     expect(arena.layout).toBe("rows");
     const window = arena.window("factors", 0, 6);
     expect(window[`${Q}.A`]!.shape).toEqual([6, 2, 32]);
-    // A layer that nobody changes is one column of zeros.
+    // A layer that no row changes is one column of zeros.
     expect(window["layers.0.self_attn.k_proj.A"]!.shape).toEqual([6, 1, 32]);
     expect(aOf({ [`${Q}.A`]: window["layers.0.self_attn.k_proj.A"]! })).toEqual([0, 0, 0, 0, 0, 0]);
     expect(window).not.toHaveProperty(GAINS.factors);
@@ -162,7 +162,7 @@ describe("DeltaArena as rows' own", () => {
     expect(aOf(arena.window("factors", 2, 1))).toEqual([30, 31]);
   });
 
-  it("follows rows that move, and writes several deltas of one row side by side", async () => {
+  it("follows rows that move, and lays several deltas of one row side by side", async () => {
     const arena = await make(OWN, 24);
     arena.arrange(rows);
     const pair = row([own[1]!, 1], [own[2]!, 2]);
@@ -172,7 +172,7 @@ describe("DeltaArena as rows' own", () => {
     expect(bOf(arena.window("factors", 1, 1))).toEqual([-20, -21, -60, -62]);
   });
 
-  it("leaves nothing in the slots of rows that went", async () => {
+  it("clears the slots of rows that have left", async () => {
     const arena = await make(OWN);
     arena.arrange(rows);
     arena.arrange(rows.slice(0, 4));
@@ -182,7 +182,7 @@ describe("DeltaArena as rows' own", () => {
 });
 
 describe("DeltaArena", () => {
-  it("holds bottlenecks beside factors, and alone", async () => {
+  it("holds bottlenecks with and without factors", async () => {
     const arena = await make(BANK);
     const [both, only] = [delta("both", 1, { columns: 3 }), delta("only", 50, { rank: 0, columns: 2 })];
     arena.arrange([row([both, 1]), row([only, 2])]);
@@ -209,10 +209,10 @@ describe("DeltaArena", () => {
   it.each([
     ["bank", BANK],
     ["rows", OWN],
-  ])("leaves nothing in the heap when all rows went: %s", async (layout, ownCost) => {
+  ])("leaves nothing in the heap once all rows have left: %s", async (layout, rowsCost) => {
     const ort = await loadOrtModule();
-    const numbers = 16 * columnSizes(TINY).factors;
-    const arena = new DeltaArena(ort, TINY, { slots: SLOTS, numbers, ownCost });
+    const floats = 16 * columnSizes(TINY).factors;
+    const arena = new DeltaArena(ort, TINY, { slots: SLOTS, floats, rowsCost });
     const inHeap = () => {
       let count = 0;
       for (const value of new Float32Array(ort.buffer)) if (Math.abs(value) === 12_345.5) count++;
@@ -228,8 +228,8 @@ describe("DeltaArena", () => {
     expect(inHeap()).toBe(0);
   });
 
-  it("goes from one layout to the other and back as the rows do, leaving nothing behind", async () => {
-    // These deltas change two layers of fourteen, which is what the rows' own blocks count.
+  it("switches between layouts as the rows change, leaving nothing behind", async () => {
+    // These deltas change two of fourteen layers; the layout `rows` pays for those two only.
     const arena = await make(() => 10, 24);
     const deltas = Array.from({ length: SLOTS }, (_, i) => delta(`k${i}`, 10 * i + 10));
     const wide = row([delta("wide", 5, { rank: 12 }), 1], [deltas[0]!, 1]);
@@ -254,20 +254,23 @@ describe("DeltaArena", () => {
     expect(layouts).toEqual(["bank", "bank", "rows", "bank"]);
   });
 
-  it("says what fits, and refuses what does not, staying as it was", async () => {
+  it("knows what fits, and rejects what does not without changing anything", async () => {
     const arena = await make(BANK, 5);
     const [a, b, c] = [delta("a", 1, { rank: 3 }), delta("b", 10), delta("c", 20, { rank: 1 })];
     expect([arena.fits([row([a, 1]), row([b, 1])]), arena.fits([row([a, 1], [b, 1], [c, 1])])]).toEqual([true, false]);
     arena.arrange([row([a, 1])]);
     expect(arena.fits([row([a, 1]), row([a, 2], [b, 1])])).toBe(true);
     expect(() => arena.arrange([row([a, 1]), row([b, 1]), row([c, 1])])).toThrow(
-      expect.objectContaining({ code: "capacity_exceeded", message: "the deltas of 3 rows do not fit the arena" }),
+      expect.objectContaining({
+        code: "capacity_exceeded",
+        message: "the deltas of 3 rows do not fit in the arena; use fewer or smaller deltas",
+      }),
     );
     expect(aOf(arena.window("factors", 0, 1))).toEqual([1, 2, 3]);
     expect([arena.largest("factors"), arena.largest("bottlenecks")]).toEqual([5, Math.floor((5 * 928) / 272)]);
   });
 
-  it("has zeros under every name for a graph that takes more than the batch has", async () => {
+  it("gives zeros under every name for a graph with more inputs than the batch needs", async () => {
     const arena = await make(BANK);
     const names = columnSites(TINY, "bottlenecks").flatMap(({ parts }) => parts.map(({ input }) => input));
     arena.arrange([row([delta("a", 1), 1])]);

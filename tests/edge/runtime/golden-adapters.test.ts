@@ -1,4 +1,4 @@
-/** Adapters that peft and AdapterHub made, served: the folder as they wrote it, to the logits that they computed. */
+/** Serves the folders that peft and AdapterHub wrote, and compares with the logits that they computed. */
 import { describe, expect, it } from "vitest";
 import { Decoder } from "../../../edge/runtime/decoder.ts";
 import { DeltaArena } from "../../../edge/runtime/delta-arena.ts";
@@ -43,25 +43,25 @@ interface Golden {
 
 const CAPACITY = 24;
 /** Enough for every adapter in either layout. */
-const NUMBERS = 4_000_000;
-/** Cases that cannot be served to their own logits: what stands in the file, and why. */
-const OTHERWISE: Readonly<Record<string, string>> = {
-  "ia3-inputs-qwen2": "scales inputs, which is not additive: tests/shared/peft/ia3 has it refused",
-  qlora: "computed over a base in 4 bits",
-  "qlora-single": "computed over a base in 4 bits",
+const FLOATS = 4_000_000;
+/** Goldens that the edge cannot reproduce, and why. */
+const EXCLUDED: Readonly<Record<string, string>> = {
+  "ia3-inputs-qwen2": "scales inputs, which is not additive: tests/shared/peft/ia3 tests that it is rejected",
+  qlora: "computed on a 4-bit base",
+  "qlora-single": "computed on a 4-bit base",
 };
 
-/** A base with everything that serves it, and the goldens on it. */
-async function openBase(name: string, ownCost: () => number) {
+/** A base with everything needed to serve it, and its goldens. */
+async function openBase(name: string, rowsCost: () => number) {
   const config = parseModelConfig(BASE_CONFIGS[`../../golden/${name}/config.json`]);
   const files = Object.keys(BASES).filter((path) => path.startsWith(`../../golden/${name}/`));
   const weights = await readWeights(config, { names: files, bytes: async (path) => bytesOf(BASES[path]!) });
   const nameOf = (path: string) => path.split("/").at(-2)!;
-  const cases = Object.keys(GOLDENS).filter((path) => GOLDENS[path]!.base === name && !(nameOf(path) in OTHERWISE));
+  const cases = Object.keys(GOLDENS).filter((path) => GOLDENS[path]!.base === name && !(nameOf(path) in EXCLUDED));
   const ort = await loadOrtModule();
   const slots = 2 * cases.length;
   const slab = new KvSlab(ort, config, { slots, capacity: CAPACITY });
-  const arena = new DeltaArena(ort, config, { slots, ownCost, numbers: NUMBERS });
+  const arena = new DeltaArena(ort, config, { slots, rowsCost, floats: FLOATS });
   const decoder = new Decoder(ort, config, { slab, arena, vectors: new RowVectors(ort, config, slots) }, { chunk: 16 });
   const rows = await Promise.all(
     cases.map(async (path) => {
@@ -88,12 +88,12 @@ describe.each(["llama/plain", "llama/qwen2", "llama/tied-sharded-bf16"])("adapte
     ["bank", () => Number.MAX_VALUE],
     ["rows", () => 0],
   ])(
-    "give the logits that their makers computed, all in one batch: %s",
+    "give the logits that their libraries computed, all in one batch: %s",
     { timeout: 120_000 },
-    async (layout, ownCost) => {
-      const { config, slab, arena, decoder, weights, rows } = await openBase(name, ownCost);
+    async (layout, rowsCost) => {
+      const { config, slab, arena, decoder, weights, rows } = await openBase(name, rowsCost);
       expect(rows.length).toBeGreaterThan(2);
-      // Two texts each: the first token is prefilled, the others are decoded by all rows at once.
+      // Two texts per adapter: the first token is prefilled, then all rows decode the others together.
       const places = rows.flatMap((row) => [0, 1].map((text) => ({ ...row, text })));
       const ids = ({ golden, text }: (typeof places)[number]) => {
         const length = golden.inputIds.shape[1];
@@ -102,8 +102,8 @@ describe.each(["llama/plain", "llama/qwen2", "llama/tied-sharded-bf16"])("adapte
       decoder.arrange(places.map(({ deltas }) => deltas));
       expect(arena.layout).toBe(layout);
       const got = places.map((place, slot) => {
-        const { rest, prefixTokens: start, virtualTokens: virtual } = place.deltas;
-        if (rest.prefix !== undefined) slab.writePrefix(slot, rest.prefix);
+        const { nonColumnParts, prefixTokens: start, virtualTokens: virtual } = place.deltas;
+        if (nonColumnParts.prefix !== undefined) slab.writePrefix(slot, nonColumnParts.prefix);
         return [...decoder.prefill(weights, { slot, start, virtual, tokens: ids(place).slice(0, 1) })];
       });
       const length = rows[0]!.golden.inputIds.shape[1];

@@ -1,19 +1,19 @@
 /**
- * What the Engine relies on in ONNX Runtime's GroupQueryAttention kernel, checked against attention that is computed
- * anew from all keys and values in float64:
+ * What the Engine relies on in ONNX Runtime's GroupQueryAttention kernel, checked against float64 attention recomputed from
+ * all keys and values:
  *
  * - Past and present may be the same memory: the kernel writes the new keys and values at each row's own position and
- *   leaves every other position as it was.
+ *   leaves every other position unchanged.
  * - `seqlens_k` [B] i32 is each row's total length, the new tokens included, minus 1; `total_sequence_length` [] i32 is
  *   the longest total. A row of a decoding batch (T = 1) may have any length up to that.
- * - A chunk of T > 1 tokens onto a past that is not empty works for B = 1 only. The kernel tells the two apart by
- *   T = total_sequence_length, which means an empty past.
- * - Several rows may start together (T > 1, empty pasts) padded on the right, each with its own `seqlens_k`, where the
- *   kernel rotates: it does for heads whose width is a multiple of 16. The encoder rotates others before the kernel, from
- *   positions that end at `seqlens_k`.
- * - A position outside the cache is refused before anything is written.
- * - `attention_bias` [1, 1, T, total] hides columns of a chunk exactly, so that tokens which stand behind each other in the
- *   cache need not see each other; query and key are then rotated by the encoder, to any positions.
+ * - A chunk of T > 1 tokens after a non-empty past works for B = 1 only. The kernel takes T = total_sequence_length to mean an
+ *   empty past.
+ * - Several rows may start together (T > 1, empty pasts), padded on the right, each with its own `seqlens_k`, but only if the
+ *   kernel applies the rotary embedding, as it does for head widths that are multiples of 16. For other widths the encoder
+ *   applies it before the kernel, from positions that end at `seqlens_k`.
+ * - A position outside the cache is rejected before anything is written.
+ * - `attention_bias` [1, 1, T, total] hides entries of the cache exactly, so that tokens of one chunk need not see each other.
+ *   The encoder then applies the rotary embedding, at any positions.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadOrtModule, type OrtModule } from "../../../edge/runtime/ort-module.ts";
@@ -124,7 +124,7 @@ class Cache {
     this.value.view().fill(UNWRITTEN);
   }
 
-  /** Runs rows `first` and on; `chunks[b]` are row b's new tokens, padded to one length; gives the outputs per token. */
+  /** Runs rows from `first` on; `chunks[b]` are row b's new tokens, padded to one length. Returns the outputs per token. */
   run(
     first: number,
     chunks: readonly (readonly Token[])[],
@@ -214,7 +214,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
   });
 
   describe("one row", () => {
-    test("prefills at once", () => {
+    test("prefills in one chunk", () => {
       const history = tokens(7);
       const cache = new Cache();
       expectHistory(cache.prefill(2, 0, history), history);
@@ -238,7 +238,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
       expect(cache.written(1)).toBe(history.length);
     });
 
-    test("accepts a longest total above its own", () => {
+    test("accepts a longest total greater than its own", () => {
       const history = tokens(9);
       const cache = new Cache();
       expectHistory(cache.prefill(0, 0, history.slice(0, 4), CAPACITY), history.slice(0, 4));
@@ -246,7 +246,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
       expectHistory(cache.prefill(0, 8, history.slice(8), CAPACITY), history);
     });
 
-    test("fills its capacity to the last position, and no further", () => {
+    test("fills its capacity up to the last position and no further", () => {
       const history = tokens(CAPACITY);
       const cache = new Cache();
       cache.prefill(0, 0, history.slice(0, -1));
@@ -281,7 +281,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
   describe("several rows", () => {
     test("decode together at different lengths", () => {
       const cache = new Cache();
-      const rows = [5, 1, 11, 0].map((length) => tokens(length)); // the last one starts with its first decoding step
+      const rows = [5, 1, 11, 0].map((length) => tokens(length)); // the last row starts by decoding
       for (const [row, history] of rows.entries()) if (history.length > 0) cache.prefill(row, 0, history);
       for (let step = 0; step < 3; step++) {
         const next = tokens(4);
@@ -298,7 +298,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
       expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([8, 4, 14, 3]);
     });
 
-    test("decode around a row that is still prefilling, whose next position takes the stray write", () => {
+    test("decode around a row that is still prefilling, whose next position absorbs the stray write", () => {
       const cache = new Cache();
       const rows = [tokens(3), tokens(4), tokens(6)];
       for (const [row, history] of rows.entries()) cache.prefill(row, 0, history);
@@ -311,7 +311,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
       );
       expectHistory(y[0]!, [...rows[0]!, next[0]!]);
       expectHistory(y[2]!, [...rows[2]!, next[2]!]);
-      const chunk = tokens(5); // row 1 goes on as if it had not been in the batch
+      const chunk = tokens(5); // row 1 continues as if it had not been in the batch
       expectHistory(cache.prefill(1, 4, chunk), [...rows[1]!, ...chunk]);
     });
 
@@ -333,7 +333,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
         expectHistory(decoded[1]!, [...rows[1]!.slice(0, 3), next[1]!]);
       });
 
-    test("cannot take chunks of several tokens onto pasts", () => {
+    test("cannot append chunks of several tokens to non-empty pasts", () => {
       const cache = new Cache();
       const rows = [tokens(5), tokens(5)];
       cache.run(0, rows, [4, 4], 5);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { addProduct, changeHead, type HeadChange, headChanges } from "../../../edge/runtime/host-changes.ts";
 import { f32 } from "../../../shared/tensor.ts";
 
-it("adds a row times a matrix", () => {
+it("adds a vector times a matrix", () => {
   const target = Float32Array.of(1, 1, 1);
   const matrix = f32([2, 3], [1, 2, 3, 10, 20, 30]);
   addProduct(target, [2, -1], { matrix, weight: 1 });
@@ -25,7 +25,7 @@ it("scales a head's logits, then adds the low-rank change and the bias", () => {
   expect(change(factors)).toEqual([1 - 2, 2, 3 - 20]);
   expect(change({ scale })).toEqual([2, 1, 3]);
   expect(change({ ...factors, scale, bias })).toEqual([2 - 2 + 100, 1, 3 - 20 - 1]);
-  // Scales add up by what they differ from 1.
+  // Scales add up by their difference from 1.
   expect(change({ scale }, { scale, bias })).toEqual([3 + 100, 0, 3 - 1]);
   expect(weighted({ head: { ...factors, scale }, weight: 0.5 }, { head: { bias }, weight: -2 })).toEqual([
     1.5 - 1 - 200,
@@ -34,14 +34,14 @@ it("scales a head's logits, then adds the low-rank change and the bias", () => {
   ]);
 });
 
-it("takes from what a row has at both ends what is the head's", () => {
+it("picks the head's changes out of a row's outer layers", () => {
   const head = { bias: f32([3], [1, 2, 3]) };
   const embedding = { a: f32([3, 1], [1, 2, 3]), b: f32([1, 2], [1, 2]) };
   expect(headChanges([])).toEqual([]);
   expect(
     headChanges([
-      { ends: { embedding }, weight: 2 },
-      { ends: { head, embedding }, weight: 3 },
+      { layers: { embedding }, weight: 2 },
+      { layers: { head, embedding }, weight: 3 },
     ]),
   ).toEqual([{ head, weight: 3 }]);
 });

@@ -31,12 +31,12 @@ describe.each([
     expect([...y.view()]).toEqual([1, 4, 3, 8]);
   });
 
-  test("never grows past its limit, and goes on working when it is reached", async () => {
+  test("never grows past its limit, and keeps working once it is reached", async () => {
     const ort = await loadOrtModule({ heapLimitBytes: 24 * MIB, ...(build && { build }) });
     const large = allocateTensor(ort, "u8", [12 * MIB]);
     const refused = () => allocateTensor(ort, "u8", [12 * MIB]);
     expect(refused).toThrow(
-      "12582912 bytes do not fit: the WASM heap is limited to 25165824 bytes, of which tensors hold 12582912; " +
+      "could not allocate 12582912 bytes: the WASM heap is limited to 25165824 bytes, and tensors use 12582912 of them; " +
         "use a smaller model, fewer rows or a shorter context, or raise the limit",
     );
     expect(refused).toThrow(expect.objectContaining({ code: "capacity_exceeded" }));
@@ -59,15 +59,15 @@ test("needs neither SharedArrayBuffer nor Node's process", async () => {
   }
 });
 
-test("grows by little more than what is needed", async () => {
+test("grows by little more than it needs", async () => {
   const ort = await loadOrtModule();
   for (let i = 0; i < 8; i++) allocateTensor(ort, "u8", [8 * MIB]);
   expect(ort.residentBytes).toBe(64 * MIB);
   expect(ort.heapBytes()).toBeLessThan((64 + 16) * MIB);
 });
 
-test("reports that a file is no build of ONNX Runtime", async () => {
+test("reports a file that is not an ONNX Runtime build", async () => {
   await expect(loadOrtModule({ build: { wasm: {} as WebAssembly.Module, shared: false } })).rejects.toThrow(
-    expect.objectContaining({ code: "internal_error", message: "ONNX Runtime's WASM file did not instantiate" }),
+    expect.objectContaining({ code: "internal_error", message: "ONNX Runtime's WASM file could not be instantiated" }),
   );
 });

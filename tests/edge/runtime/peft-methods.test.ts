@@ -1,6 +1,6 @@
 /**
- * Every method of the registry on the edge's own runtime: what a row gets that asks for the published delta is what the
- * method's training graph computes with the trained values, alone and in one batch with all the others.
+ * Every method of the registry on the edge runtime: a row with the published delta computes what the method's training graph
+ * computes with the trained values, alone and in one batch with all the others.
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { allocateTensor, residentCopy } from "../../../edge/runtime/resident-tensor.ts";
@@ -42,7 +42,7 @@ async function caseOf(type: PeftType, given: object): Promise<Case> {
 
 type Parts = Awaited<ReturnType<typeof tinyParts>>;
 
-/** The logits after the text's last token, by the method's own graph. */
+/** The logits after the text's last token, from the method's training graph. */
 function trainedLogits({ ort, weights }: Parts, { method, values }: Case): Float32Array {
   const virtual = method.virtualTokens ?? 0;
   const length = virtual + TEXT.length;
@@ -57,7 +57,7 @@ function trainedLogits({ ort, weights }: Parts, { method, values }: Case): Float
       rewrite: (positions, weight) => {
         const parameter = (name: string) => b.constant(constants.get(name)!);
         const context = { b, config: TINY, parameter, random: parameter, weight, positions, training: false };
-        // A base in 4 bits is for training alone; the edge serves the adapter on the base as it is.
+        // The 4-bit base is for training only; the edge serves the adapter on the full-precision base.
         const { product: _, ...rewrite } = method.rewrite?.(context) ?? {};
         return rewrite;
       },
@@ -65,7 +65,7 @@ function trainedLogits({ ort, weights }: Parts, { method, values }: Case): Float
   );
   const graph = b.build({ logits });
   const session = createSession(ort, encodeOnnx(graph), { name: "method" });
-  // A method that starts from the weights themselves trains beside what is left of them.
+  // A method whose initial factors come from the weights trains beside the residual weights.
   const changed = [...(method.frozen ?? [])].filter(([name]) => name in weights.tensors && !method.replaced?.has(name));
   const feeds = {
     tokens: residentCopy(ort, i64([1, length], [...new Array<number>(virtual).fill(0), ...TEXT])),
@@ -81,11 +81,11 @@ function trainedLogits({ ort, weights }: Parts, { method, values }: Case): Float
   return last;
 }
 
-/** Fills every slot with its row's text, chunk by chunk, but for the last token, which all rows decode together. */
+/** Prefills every slot with its row's text in chunks, except for the last token, which all rows decode together. */
 function served({ decoder, slab, weights }: Parts, rows: readonly RowDeltas[]): Float32Array[] {
   decoder.arrange(rows);
   rows.forEach((row, slot) => {
-    if (row.rest.prefix !== undefined) slab.writePrefix(slot, row.rest.prefix);
+    if (row.nonColumnParts.prefix !== undefined) slab.writePrefix(slot, row.nonColumnParts.prefix);
     const positions = row.virtualTokens + TEXT.length - 1;
     for (let from = 0; from < positions; from += CHUNK) {
       const to = Math.min(positions, from + CHUNK);
@@ -105,7 +105,7 @@ function served({ decoder, slab, weights }: Parts, rows: readonly RowDeltas[]): 
 const types = (Object.keys(PEFT_METHODS) as PeftType[]).filter((type) => type !== "full");
 
 describe.each(types)("%s", (type) => {
-  it.each(PEFT_CASES[type].map(({ settings }) => settings))("is served as it was trained: %j", async (given) => {
+  it.each(PEFT_CASES[type].map(({ settings }) => settings))("is served exactly as trained: %j", async (given) => {
     const one = await caseOf(type, given);
     const parts = await tinyParts();
     const expected = trainedLogits(parts, one);
@@ -117,13 +117,13 @@ describe.each(types)("%s", (type) => {
   });
 });
 
-describe("all of them in one batch", () => {
+describe("all methods in one batch", () => {
   let cases: Case[];
   beforeAll(async () => {
     cases = await Promise.all(types.map((type) => caseOf(type, PEFT_CASES[type][0]!.settings)));
   });
 
-  it("each row is what it is alone", async () => {
+  it("gives each row the result that it gets alone", async () => {
     const parts = await tinyParts({ slots: types.length, ranks: 256 });
     const rows = cases.map(({ row }) => row);
     const together = served(parts, rows);

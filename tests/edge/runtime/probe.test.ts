@@ -27,7 +27,7 @@ interface Result {
 /** Prefills the row in `slot`, where `arrange` has put it; gives the position of its next token. */
 function begin({ decoder, slab, weights }: Parts, slot: number, row: RowDeltas, prompt: readonly number[] = PROMPT) {
   const { prefixTokens: start, virtualTokens: virtual } = row;
-  if (row.rest.prefix !== undefined) slab.writePrefix(slot, row.rest.prefix);
+  if (row.nonColumnParts.prefix !== undefined) slab.writePrefix(slot, row.nonColumnParts.prefix);
   if (virtual > 0) decoder.prefill(weights, { slot, start, virtual, tokens: [] });
   for (let from = 0; from < prompt.length; from += 16) {
     const tokens = prompt.slice(from, from + 16);
@@ -143,7 +143,7 @@ describe("the probe", () => {
     const { embedding } = parts.weights;
     const broken = { inputs: {}, tensors: {}, embedding: embedding.bind(parts.weights) };
     expect(() => parts.decoder.probe(broken as never, { slot: 0, position, tokens: CANDIDATES }, () => {})).toThrow(
-      "lacks its input",
+      "is missing the input",
     );
     expect(cacheOf(parts)).toEqual(before);
     expect(() => parts.decoder.final(0)).toThrow("the last run had 0 rows");

@@ -24,7 +24,7 @@ const isNeutral = (vectors: RowVectors, slot: number) =>
   slotOf(vectors, slot).every(([name, values]) => values.every((value) => value === (name.endsWith(".s") ? 1 : 0)));
 
 describe("RowVectors", () => {
-  it("takes the bytes that it says, and starts with what changes nothing", async () => {
+  it("takes the bytes it promises, and starts with neutral values", async () => {
     const { vectors, bytes } = await make();
     expect(bytes).toBe(SLOTS * RowVectors.bytesPerSlot(TINY));
     // A scale and a bias for the outputs of q, k, v, o, gate, up, down, and a bias for each block.
@@ -32,7 +32,7 @@ describe("RowVectors", () => {
     expect([0, 1, 2].map((slot) => isNeutral(vectors, slot))).toEqual([true, true, true]);
   });
 
-  it("holds each slot's own, the sum of its deltas, and windows over neighbours", async () => {
+  it("holds the sum of each slot's deltas, and gives windows over neighbouring slots", async () => {
     const { vectors } = await make();
     const [a, b] = [rowOf("a", randomDelta("a", PARTS)), rowOf("bb", randomDelta("bb", ["scales"]), 0.5)];
     vectors.arrange([BARE, a, b]);
@@ -40,14 +40,16 @@ describe("RowVectors", () => {
     const window = vectors.window("layers", 1, 2);
     expect(window[`${Q}.b`]!.shape).toEqual([2, 1, 32]);
     expect([...(window[`${Q}.s`]!.view() as Float32Array)]).toEqual(
-      [a, b].flatMap(({ rest }) => [...(rest.linears.get(Q)?.scale?.data ?? new Float32Array(32).fill(1))]),
+      [a, b].flatMap(({ nonColumnParts }) => [
+        ...(nonColumnParts.linears.get(Q)?.scale?.data ?? new Float32Array(32).fill(1)),
+      ]),
     );
     expect(vectors.window("layers", 1, 2)).toBe(window);
     const upBias = vectors.window("blocks", 1, 1)[`${FFN}.up_bias`]!;
-    expect(upBias.view()).toEqual(a.rest.linears.get(FFN)!.bias!.data);
+    expect(upBias.view()).toEqual(a.nonColumnParts.linears.get(FFN)!.bias!.data);
   });
 
-  it("leaves nothing of a row that went or moved", async () => {
+  it("erases a row that has left or moved", async () => {
     const { vectors } = await make();
     const [a, b] = [rowOf("a", randomDelta("a", PARTS)), rowOf("b", randomDelta("b", ["biases"]))];
     vectors.arrange([a, b]);

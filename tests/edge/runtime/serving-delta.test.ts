@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BARE, rowDeltas, type ServingDelta, sameIntake, servingDelta } from "../../../edge/runtime/serving-delta.ts";
-import { canonicalTensors } from "../../../shared/delta/canonical.ts";
+import { BARE, commonInput, rowDeltas, type ServingDelta, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { canonicalTensors } from "../../../shared/delta/serving-file.ts";
 import { HEAD_PATH } from "../../../shared/model/modules.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { PARTS, type Part, randomDelta } from "./tiny-model.ts";
@@ -9,20 +9,20 @@ const Q = "layers.0.self_attn.q_proj";
 const FFN = "layers.0.mlp";
 const make = (key: string, parts: readonly Part[], sizes = {}) => servingDelta(key, randomDelta(key, parts, sizes));
 
-/** Every number of a serving delta. */
-function numbersOf({ sites, ends, rest }: ServingDelta): number[][] {
+/** All values of a serving delta. */
+function numbersOf({ sites, outerLayers, nonColumnParts }: ServingDelta): number[][] {
   const columns = [...sites.factors.values(), ...sites.bottlenecks.values()].flatMap(({ parts }) => parts);
-  const head = ends.head === undefined ? [] : [[HEAD_PATH, ends.head] as const];
-  const linears = new Map([...rest.linears, ...head]);
-  const embedding = ends.embedding === undefined ? {} : { embedding: ends.embedding };
-  const others = canonicalTensors({ ...rest, ...embedding, linears });
+  const head = outerLayers.head === undefined ? [] : [[HEAD_PATH, outerLayers.head] as const];
+  const linears = new Map([...nonColumnParts.linears, ...head]);
+  const embedding = outerLayers.embedding === undefined ? {} : { embedding: outerLayers.embedding };
+  const others = canonicalTensors({ ...nonColumnParts, ...embedding, linears });
   return [...columns, ...[...others.values()].map(({ data }) => data)].map((data) => [...data]);
 }
 
 describe("servingDelta", () => {
-  it("turns what is made of columns, so that each is one stretch, and keeps the rest", () => {
+  it("makes each column contiguous, and keeps the other parts as they are", () => {
     const delta = randomDelta("a", PARTS);
-    const { key, columns, sites, ends, rest, hasVectors } = servingDelta("a", delta);
+    const { key, columns, sites, outerLayers, nonColumnParts, hasVectors } = servingDelta("a", delta);
     expect([key, columns, hasVectors]).toEqual(["a", { factors: 4, bottlenecks: 5 }, true]);
     const [path] = [...sites.factors.keys()];
     const module = delta.linears.get(path!)!;
@@ -37,14 +37,14 @@ describe("servingDelta", () => {
     expect(up).toEqual(bottleneck.up.data);
     const { downBias, fromOutput, fromStream, silu } = bottleneck;
     expect(vectors).toEqual([downBias, fromOutput, fromStream, silu].map(({ data }) => data));
-    expect(rest.linears.get(path!)).toEqual({ scale: module.scale, bias: module.bias });
-    expect(rest.linears.get(FFN)).toEqual({ bias: bottleneck.upBias });
-    expect(ends).toEqual({ head: delta.linears.get(HEAD_PATH), embedding: delta.embedding });
-    expect([rest.linears.has(HEAD_PATH), rest.embedding]).toEqual([false, undefined]);
-    expect([rest.prompt, rest.prefix]).toEqual([delta.prompt, delta.prefix]);
+    expect(nonColumnParts.linears.get(path!)).toEqual({ scale: module.scale, bias: module.bias });
+    expect(nonColumnParts.linears.get(FFN)).toEqual({ bias: bottleneck.upBias });
+    expect(outerLayers).toEqual({ head: delta.linears.get(HEAD_PATH), embedding: delta.embedding });
+    expect([nonColumnParts.linears.has(HEAD_PATH), nonColumnParts.embedding]).toEqual([false, undefined]);
+    expect([nonColumnParts.prompt, nonColumnParts.prefix]).toEqual([delta.prompt, delta.prefix]);
   });
 
-  it("is no view of what it was made of", () => {
+  it("copies its source", () => {
     const delta = randomDelta("a", PARTS);
     const before = JSON.stringify(numbersOf(servingDelta("a", delta)));
     const made = servingDelta("a", delta);
@@ -52,7 +52,7 @@ describe("servingDelta", () => {
     expect(JSON.stringify(numbersOf(made))).toBe(before);
   });
 
-  it("has the rank of its largest layer, the head aside", () => {
+  it("has the rank of its largest layer, not counting the head", () => {
     const [small, large] = [
       randomDelta("a", ["factors"], { rank: 2 }),
       randomDelta("a", ["factors", "head"], { rank: 7 }),
@@ -77,7 +77,7 @@ describe("servingDelta", () => {
   });
 });
 
-describe("what bottlenecks take in", () => {
+describe("what bottlenecks read", () => {
   const flagged = (...flags: (readonly [output: number, stream: number])[]) => {
     const delta = randomDelta("a", ["bottlenecks"], { columns: 2 });
     const paths = [...delta.bottlenecks.keys()];
@@ -86,29 +86,29 @@ describe("what bottlenecks take in", () => {
       const all = (value: number) => f32([2], [value, value]);
       return [path, { ...delta.bottlenecks.get(path)!, fromOutput: all(output), fromStream: all(stream) }] as const;
     });
-    return servingDelta("a", { ...delta, bottlenecks: new Map(bottlenecks) }).intake;
+    return servingDelta("a", { ...delta, bottlenecks: new Map(bottlenecks) }).bottleneckInput;
   };
 
-  it("is known where all columns of all blocks take in the same", () => {
+  it("is known if all columns of all blocks read the same", () => {
     expect(flagged([1, 0])).toBe("output");
     expect(flagged([0, 1])).toBe("stream");
     expect(flagged([1, 1])).toBe("any");
     expect(flagged([0, 0])).toBe("any");
     expect(flagged([1, 0], [0, 1])).toBe("any");
-    expect(make("a", ["factors"]).intake).toBe("none");
+    expect(make("a", ["factors"]).bottleneckInput).toBe("none");
   });
 
-  it("adds up over rows and deltas", () => {
-    expect(sameIntake([])).toBe("none");
-    expect(sameIntake(["none", "output", "none", "output"])).toBe("output");
-    expect(sameIntake(["stream", "output"])).toBe("any");
-    expect(sameIntake(["any", "none"])).toBe("any");
-    expect(rowDeltas([{ delta: make("a", ["bottlenecks"]), weight: 1 }]).intake).toBe("any");
+  it("combines over rows and deltas", () => {
+    expect(commonInput([])).toBe("none");
+    expect(commonInput(["none", "output", "none", "output"])).toBe("output");
+    expect(commonInput(["stream", "output"])).toBe("any");
+    expect(commonInput(["any", "none"])).toBe("any");
+    expect(rowDeltas([{ delta: make("a", ["bottlenecks"]), weight: 1 }]).bottleneckInput).toBe("any");
   });
 });
 
 describe("rowDeltas", () => {
-  it("puts columns side by side and adds up the rest", () => {
+  it("puts columns side by side and sums the other parts", () => {
     const [a, b] = [make("a", ["factors", "biases"]), make("bb", PARTS, { rank: 3 })];
     const row = rowDeltas([
       { delta: a, weight: 0.5 },
@@ -126,11 +126,11 @@ describe("rowDeltas", () => {
       ["a", 0.5],
       ["bb", 1],
     ]);
-    const biases = [a, b].map(({ rest }) => rest.linears.get(Q)?.bias?.data[0] ?? 0);
-    expect(row.rest.linears.get(Q)!.bias!.data[0]).toBeCloseTo(0.5 * biases[0]! + biases[1]!, 6);
+    const biases = [a, b].map(({ nonColumnParts }) => nonColumnParts.linears.get(Q)?.bias?.data[0] ?? 0);
+    expect(row.nonColumnParts.linears.get(Q)!.bias!.data[0]).toBeCloseTo(0.5 * biases[0]! + biases[1]!, 6);
   });
 
-  it("keeps those without columns out of the terms, and those of weight 0 out of everything", () => {
+  it("leaves deltas without columns out of the terms, and those of weight 0 out of everything", () => {
     const [prompt, factors] = [make("p", ["prompt", "head"]), make("f", ["factors"])];
     const row = rowDeltas([
       { delta: prompt, weight: 1 },
@@ -141,7 +141,7 @@ describe("rowDeltas", () => {
     expect(rowDeltas([])).toBe(BARE);
   });
 
-  it("refuses what has no sum", () => {
+  it("rejects deltas that cannot be summed", () => {
     const prompt = make("p", ["prompt"]);
     expect(() => rowDeltas([{ delta: prompt, weight: 0.5 }])).toThrow(
       expect.objectContaining({ code: "invalid_delta" }),

@@ -48,13 +48,13 @@ test("computes into given tensors, for any number of rows", () => {
   }
 });
 
-test("computes only the outputs that are asked for", () => {
+test("computes only the requested outputs", () => {
   const y = allocateTensor(ort, "f32", [1, 2]);
   session.run({ x: residentCopy(ort, f32([1, 2], [1, 0])), ...weights() }, { y });
   expect(y.view()[0]).toBeCloseTo(Math.SQRT2, 5);
 });
 
-test("shares weights between sessions, which see changes at once", () => {
+test("shares weights between sessions, which see changes immediately", () => {
   const other = createSession(ort, normedProduct(2, 2));
   const shared = weights();
   const x = residentCopy(ort, f32([1, 2], [1, 2]));
@@ -69,7 +69,7 @@ test("shares weights between sessions, which see changes at once", () => {
   other.dispose();
 });
 
-describe("says what is wrong", () => {
+describe("explains what is wrong", () => {
   const x = () => residentCopy(ort, f32([1, 2], [1, 2]));
   const y = () => allocateTensor(ort, "f32", [1, 2]);
   const expectInvalid = (run: () => void, message: string | RegExp) => {
@@ -79,12 +79,12 @@ describe("says what is wrong", () => {
 
   test("with a model", () => {
     const broken = () => createSession(ort, new Uint8Array([1, 2, 3]), { name: "broken" });
-    expectInvalid(broken, /^the graph "broken" was refused: .*[Pp]rotobuf/);
-    expectInvalid(() => createSession(ort, new Uint8Array(0)), /was refused/);
+    expectInvalid(broken, /^ONNX Runtime rejected the graph "broken": .*[Pp]rotobuf/);
+    expectInvalid(() => createSession(ort, new Uint8Array(0)), /rejected the graph "session"/);
   });
 
   test("with a missing input", () => {
-    expectInvalid(() => session.run({ x: x() }, { y: y() }), 'the graph "normed" lacks its input w, gain');
+    expectInvalid(() => session.run({ x: x() }, { y: y() }), 'the graph "normed" is missing the inputs: w, gain');
   });
 
   test("with an unknown name", () => {
@@ -119,7 +119,7 @@ describe("says what is wrong", () => {
     gone.dispose();
     const run = () => gone.run({ ...weights(), x: x() }, { y: y() });
     expect(run).toThrow(expect.objectContaining({ code: "internal_error" }));
-    expect(run).toThrow('the session "gone" was disposed');
+    expect(run).toThrow('the session "gone" was used after disposal');
     const late = x();
     late.dispose();
     expect(() => session.run({ ...weights(), x: late }, { y: y() })).toThrow("used after disposal");
@@ -139,14 +139,16 @@ test("reports a crash of the library", async () => {
   expect(() => square.run({ x }, { y: x })).toThrow(
     expect.objectContaining({
       code: "internal_error",
-      message: 'the graph "square" failed: ONNX Runtime crashed and must be loaded anew',
+      message: 'the graph "square" failed: ONNX Runtime crashed and must be reloaded',
       cause: expect.any(WebAssembly.RuntimeError),
     }),
   );
-  expect(() => createSession(crashing, new Uint8Array(1))).toThrow(/was refused: ONNX Runtime crashed/);
+  expect(() => createSession(crashing, new Uint8Array(1))).toThrow(
+    /rejected the graph "session": ONNX Runtime crashed/,
+  );
 });
 
-test("runs 1,000 steps and makes 50 sessions without the heap growing", () => {
+test("runs 1,000 steps and creates 50 sessions without growing the heap", () => {
   const wide = createSession(ort, normedProduct(64, 4096));
   const inputs = {
     x: residentCopy(ort, f32([8, 64], new Float32Array(8 * 64).fill(1))),

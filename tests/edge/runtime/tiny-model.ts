@@ -20,7 +20,7 @@ import type { Weights } from "../../../shared/model/weights.ts";
 import { createRandom } from "../../../shared/random.ts";
 import { f32, i64, type Tensor, tensor } from "../../../shared/tensor.ts";
 
-/** A model of random weights, large enough to have grouped heads and several layers, with some biases. */
+/** A model large enough to have grouped heads, several layers and some biases. */
 export const TINY: ModelConfig = {
   modelType: "qwen2",
   vocabSize: 64,
@@ -37,7 +37,7 @@ export const TINY: ModelConfig = {
   attentionBias: true,
 };
 
-/** Random biases too, so that scaling an output and scaling a product differ. */
+/** Random weights, and random biases, so that scaling an output differs from scaling a product. */
 export const TINY_WEIGHTS: Weights = new Map(
   [...initialWeights(TINY, 7)].map(([name, weight]) => {
     if (!name.endsWith(".bias")) return [name, weight];
@@ -55,7 +55,7 @@ export const TINY_WEIGHTS: Weights = new Map(
 export interface TinyOptions {
   readonly config?: ModelConfig;
   readonly slots?: number;
-  /** Ranks that the arena holds. */
+  /** How many ranks the arena has room for. */
   readonly ranks?: number;
   readonly weights?: Weights;
 }
@@ -63,13 +63,13 @@ export interface TinyOptions {
 export async function tinyParts({ config = TINY, slots = 6, ranks = 64, weights = TINY_WEIGHTS }: TinyOptions = {}) {
   const ort = await loadOrtModule();
   const slab = new KvSlab(ort, config, { slots, capacity: 64 });
-  const arena = new DeltaArena(ort, config, { slots, numbers: ranks * columnSizes(config).factors });
+  const arena = new DeltaArena(ort, config, { slots, floats: ranks * columnSizes(config).factors });
   const vectors = new RowVectors(ort, config, slots);
   const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: 16 });
   return { ort, weights: new WeightSet(ort, weights), slab, arena, vectors, decoder };
 }
 
-/** Everything that a delta can be made of. */
+/** All the parts a delta can have. */
 export const PARTS = ["factors", "scales", "biases", "bottlenecks", "head", "embedding", "prompt", "prefix"] as const;
 export type Part = (typeof PARTS)[number];
 
@@ -78,11 +78,11 @@ interface Sizes {
   readonly rank?: number;
   readonly columns?: number;
   readonly positions?: number;
-  /** The deviation of what changes the base. */
+  /** Standard deviation of the random changes. */
   readonly size?: number;
 }
 
-/** Random numbers in the parts that are asked for, on two thirds of the layers. */
+/** Random values in the given parts, on two thirds of the layers. */
 export function randomDelta(key: string, parts: readonly Part[], sizes: Sizes = {}): CanonicalDelta {
   const { config = TINY, rank = 4, columns = 5, positions = 3, size = 0.3 } = sizes;
   const has = (part: Part) => parts.includes(part);
@@ -142,13 +142,13 @@ export function randomDelta(key: string, parts: readonly Part[], sizes: Sizes = 
   };
 }
 
-/** A row with one delta, of that key. */
+/** A row with one delta with that key. */
 export function rowOf(key: string, delta: CanonicalDelta, weight = 1): RowDeltas {
   return rowDeltas([{ delta: servingDelta(key, delta), weight }]);
 }
 
 /**
- * The logits [T, V] of a text, by the training graph with the delta as constants: what every way of serving it is held to.
+ * The logits [T, V] of a text, from the training graph with the delta as constants: the oracle for every way of serving it.
  */
 export function oracleLogits(
   ort: OrtModule,

@@ -8,7 +8,7 @@ import { TINY, TINY_WEIGHTS } from "./tiny-model.ts";
 const MIB = 1024 * 1024;
 
 describe("WeightSet", () => {
-  it("copies every weight into the heap, and gives its memory back", async () => {
+  it("copies every weight into the heap, and frees the memory", async () => {
     const ort = await loadOrtModule();
     const before = ort.residentBytes;
     const set = new WeightSet(ort, TINY_WEIGHTS);
@@ -22,7 +22,7 @@ describe("WeightSet", () => {
     expect(ort.residentBytes).toBe(before);
   });
 
-  it("hands a decode graph what it takes, and embeddings to the host", async () => {
+  it("gives the decode graph its inputs, and the host the embeddings", async () => {
     const ort = await loadOrtModule();
     const set = new WeightSet(ort, TINY_WEIGHTS);
     const table = TINY_WEIGHTS.get(EMBEDDING)!.data;
@@ -32,7 +32,7 @@ describe("WeightSet", () => {
     expect(Object.keys(new WeightSet(ort, tied).inputs)).toEqual([...tied.keys()]);
   });
 
-  it("keeps nothing where the heap does not hold all of them", async () => {
+  it("keeps nothing if the weights do not all fit in the heap", async () => {
     const ort = await loadOrtModule({ heapLimitBytes: 24 * MIB });
     const large = () => f32([6 * MIB], new Float32Array(3 * MIB * 2));
     const weights = new Map([

@@ -3,7 +3,7 @@ import { loadOrtModule } from "../../../edge/runtime/ort-module.ts";
 import { allocateTensor } from "../../../edge/runtime/resident-tensor.ts";
 import { WindowCache } from "../../../edge/runtime/window-cache.ts";
 
-it("makes a window once, and disposes the one that was used least recently", async () => {
+it("makes a window once, and disposes the least recently used one", async () => {
   const memory = allocateTensor(await loadOrtModule(), "f32", [4]);
   const cache = new WindowCache(2);
   const get = (name: string) => cache.get(name, () => ({ x: memory.window([2]) }));

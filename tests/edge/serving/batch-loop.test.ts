@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { BARE, type RowDeltas, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import { WeightSet } from "../../../edge/runtime/weight-set.ts";
-import { type BatchJob, BatchLoop } from "../../../edge/serving/batch-loop.ts";
+import { BatchLoop, type BatchLoopOptions } from "../../../edge/serving/batch-loop.ts";
+import type { BatchRequest, Generation, RequestEnd } from "../../../edge/serving/generation.ts";
+import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
 import type { GenerateEvent } from "../../../shared/decode/events.ts";
+import { LEADER } from "../../../shared/decode/processor.ts";
+import { decodeSettings } from "../../../shared/decode/registry.ts";
 import { Sequence } from "../../../shared/decode/sequence.ts";
 import { initialWeights } from "../../../shared/model/init.ts";
 import { createRandom } from "../../../shared/random.ts";
@@ -18,65 +22,81 @@ import {
 } from "../runtime/tiny-model.ts";
 
 interface Wish {
+  readonly tenant?: string;
   readonly prompt: number[];
   readonly maxTokens: number;
   readonly seed?: number;
   readonly temperature?: number;
   readonly deltas?: RowDeltas;
   readonly weights?: WeightSet;
+  /** Other rows of the generation. */
+  readonly companions?: readonly Pick<Wish, "prompt" | "deltas" | "weights">[];
+  /** How many generations of the same prompt. */
+  readonly n?: number;
 }
 
-async function parts(options: TinyOptions = {}) {
+async function parts(options: TinyOptions & Pick<BatchLoopOptions, "quota" | "keepPrompts"> = {}) {
   const tiny = await tinyParts(options);
-  const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, turn }) };
+  const { quota = tiny.slab.slots, keepPrompts = false } = options;
+  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, quota, keepPrompts, yieldToEventLoop }) };
 }
 
 interface Asked {
-  readonly job: BatchJob;
+  readonly request: BatchRequest;
   /** Resolves at the first event. */
   readonly started: Promise<void>;
+  /** The tokens of the first generation. */
   readonly done: Promise<number[]>;
+  /** The tokens of each generation, as they come. */
+  readonly tokens: number[][];
+  readonly end: Promise<RequestEnd>;
 }
 
-/** Submits a wish; the promise gives the generated token ids, or throws what settled the job. */
+let keys = 0;
+const KEYS = new WeakMap<object, string>();
+/** A name for an object, always the same. */
+function keyOf(object: object): string {
+  const key = KEYS.get(object) ?? String(keys++);
+  KEYS.set(object, key);
+  return key;
+}
+
+/** Submits a wish; `done` gives the generated token ids, or throws what settled the request. */
 function ask(loop: BatchLoop, weights: WeightSet, wish: Wish): Asked {
-  const random = createRandom(wish.seed ?? 1);
-  const sampling = {
-    temperature: wish.temperature ?? 1,
-    topP: 1,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    logitBias: [],
+  const { tenant = "acme", n = 1 } = wish;
+  const settings = decodeSettings({ temperature: wish.temperature ?? 1, topP: 1 });
+  const tokens = Array.from({ length: n }, () => [] as number[]);
+  const row = (role: string, of: Pick<Wish, "prompt" | "deltas" | "weights">) => {
+    const own = { weights: of.weights ?? weights, deltas: of.deltas ?? BARE };
+    return { role, prompt: of.prompt, ...own, stateKey: [tenant, keyOf(own.weights), keyOf(own.deltas)].join() };
   };
-  const tokens: number[] = [];
-  const sequence = new Sequence({
-    choice: 0,
-    prompt: wish.prompt,
-    sampling,
-    maxTokens: wish.maxTokens,
-    stop: [],
-    endTokens: new Set(),
-    topLogprobs: 0,
-    uniform: () => random.float(),
-    decoder: { push: () => "", flush: () => "" },
-    describe: (token) => ({ token: String(token), bytes: [] }),
+  const generations = tokens.map((_, choice): Generation => {
+    const random = createRandom(wish.seed ?? 1, choice);
+    const sequence = new Sequence({
+      choice,
+      settings,
+      maxTokens: wish.maxTokens,
+      stop: [],
+      endTokens: new Set(),
+      topLogprobs: 0,
+      uniform: () => random.float(),
+      decoder: { push: () => "", flush: () => "" },
+      describe: (token) => ({ token: String(token), bytes: [] }),
+    });
+    const companions = (wish.companions ?? []).map((of, i) => row(`companion ${i}`, of));
+    return { rows: [row(LEADER, wish), ...companions], sequence };
   });
-  const { promise: done, resolve, reject } = Promise.withResolvers<number[]>();
+  const { promise: end, resolve, reject } = Promise.withResolvers<RequestEnd>();
   const { promise: started, resolve: start } = Promise.withResolvers<void>();
   const emit = (event: GenerateEvent) => {
     start();
-    if (event.type === "token") tokens.push(...(event.logprobs ?? []).map(({ token }) => Number(token)));
+    if (event.type !== "token") return;
+    tokens[event.choice]!.push(...(event.logprobs ?? []).map(({ token }) => Number(token)));
   };
-  const job: BatchJob = {
-    sequences: [sequence],
-    weights: wish.weights ?? weights,
-    deltas: wish.deltas ?? BARE,
-    emit,
-    settle: (error) => (error === undefined ? resolve(tokens) : reject(error)),
-  };
-  loop.submit(job);
-  return { job, started, done };
+  const settle = (ended: RequestEnd) => (ended.error === undefined ? resolve(ended) : reject(ended.error));
+  const request: BatchRequest = { tenant, generations, emit, settle };
+  loop.submit(request);
+  return { request, started, done: end.then(() => tokens[0]!), tokens, end };
 }
 
 const prompt = (length: number, from: number) => Array.from({ length }, (_, i) => (from + 7 * i) % TINY.vocabSize);
@@ -196,7 +216,7 @@ describe("BatchLoop", () => {
     const asked = ask(loop, weights, { prompt: prompt(4, 1), maxTokens: 8, deltas: rowOf("marked", delta) });
     await asked.started;
     expect(inHeap()).toBe(true);
-    if (how === "is cancelled") loop.cancel(asked.job);
+    if (how === "is cancelled") loop.cancel(asked.request);
     await asked.done;
     // The loop ends a turn after its last row.
     for (let n = 0; n < 3; n++) await new Promise((resolve) => setTimeout(resolve, 0));
@@ -227,8 +247,8 @@ describe("BatchLoop", () => {
     const other = ask(loop, weights, wish);
     const last = ask(loop, weights, { prompt: prompt(8, 1), maxTokens: 50 });
     while (loop.activeRows < 3) await new Promise((resolve) => setTimeout(resolve, 0));
-    loop.cancel(first.job);
-    loop.cancel(last.job);
+    loop.cancel(first.request);
+    loop.cancel(last.request);
     expect((await first.done).length).toBeLessThan(50);
     expect((await last.done).length).toBeLessThan(50);
     expect(await other.done).toEqual(expected);
@@ -249,5 +269,141 @@ describe("BatchLoop", () => {
     const [bad, good] = place === "before" ? results : results.toReversed();
     expect(bad).toMatchObject({ status: "rejected", reason: { code: "non_finite" } });
     expect(good).toEqual({ status: "fulfilled", value: expected });
+  });
+
+  it("prefills the prompt of n choices once", async () => {
+    const { loop, weights } = await parts({ slots: 6, keepPrompts: true });
+    const wish = { prompt: prompt(22, 3), maxTokens: 6, seed: 5, n: 8 };
+    const asked = ask(loop, weights, wish);
+    await asked.done;
+    expect(loop.counts.prefilledPositions).toBe(22);
+    expect(new Set(asked.tokens.map(String)).size).toBeGreaterThan(6);
+    // The same streams alone, without anybody to share with.
+    const { loop: plain, weights: same } = await parts({ slots: 1 });
+    for (const [choice, tokens] of asked.tokens.slice(0, 3).entries()) {
+      const again = ask(plain, same, { ...wish, n: choice + 1 });
+      await again.done;
+      expect(again.tokens[choice]).toEqual(tokens);
+    }
+  });
+
+  it("shares a prefix only between rows with equal weights, deltas and tenant", async () => {
+    const { ort, loop, weights } = await parts({ slots: 6, keepPrompts: true });
+    const tuned = new WeightSet(ort, initialWeights(TINY, 8));
+    const deltas = rowOf("a", randomDelta("a", ["factors"]));
+    const wish = { prompt: prompt(12, 3), maxTokens: 4, seed: 5 };
+    const others: Wish[] = [
+      { ...wish, deltas },
+      { ...wish, weights: tuned },
+      { ...wish, tenant: "other" },
+    ];
+    for (const one of [wish, ...others]) await ask(loop, weights, one).done;
+    expect(loop.counts.prefilledPositions).toBe(4 * 12);
+    for (const one of others) await ask(loop, weights, one).done;
+    expect(loop.counts.prefilledPositions).toBe(4 * 12);
+  });
+
+  it("gives a request with a cached prefix what it gives it cold, bit for bit, for every kind of delta", async () => {
+    const kinds: Part[][] = [[], ["factors"], ["prompt"], ["prefix"], [...PARTS]];
+    for (const [i, of] of kinds.entries()) {
+      const deltas = of.length === 0 ? BARE : rowOf(`d${i}`, randomDelta(`d${i}`, of, { positions: 3 }));
+      const first = { prompt: prompt(11, i), maxTokens: 3, deltas };
+      const follow = { prompt: [...first.prompt, ...prompt(9, 40 + i)], maxTokens: 9, seed: 2, deltas };
+      const cold = await parts({ slots: 3 });
+      const expected = await ask(cold.loop, cold.weights, follow).done;
+      const warm = await parts({ slots: 3, keepPrompts: true });
+      await ask(warm.loop, warm.weights, first).done;
+      const before = warm.loop.counts.prefilledPositions;
+      const asked = ask(warm.loop, warm.weights, follow);
+      expect(await asked.done).toEqual(expected);
+      // Chunks of 4 positions after the prefix: of the first prompt as many whole ones as it has.
+      const { virtualTokens } = deltas;
+      const shared = Math.floor((virtualTokens + 11) / 4) * 4;
+      expect(warm.loop.counts.prefilledPositions - before).toBe(virtualTokens + 20 - shared);
+      expect(await asked.end).toEqual({ cachedTokens: shared - virtualTokens });
+    }
+  });
+
+  it("keeps prompts while there are free slots, and gives every slot to rows that need it", async () => {
+    const { loop, weights } = await parts({ slots: 4, keepPrompts: true });
+    for (let i = 0; i < 6; i++) await ask(loop, weights, { prompt: prompt(8, i), maxTokens: 3 }).done;
+    expect(loop.cachedPrompts).toBe(4);
+    const before = loop.counts.prefilledPositions;
+    const wishes = Array.from({ length: 9 }, (_, i) => ({ prompt: prompt(8, 20 + i), maxTokens: 4, seed: i }));
+    const together = await Promise.all(wishes.map((wish) => ask(loop, weights, wish).done));
+    expect(loop.counts.prefilledPositions - before).toBe(9 * 8);
+    const fresh = await parts({ slots: 1 });
+    for (const [i, wish] of wishes.entries())
+      expect(await ask(fresh.loop, fresh.weights, wish).done).toEqual(together[i]);
+  });
+
+  it("does not wait for a source that leaves", async () => {
+    const { loop, weights } = await parts({ slots: 3 });
+    const wish = { prompt: prompt(30, 2), maxTokens: 5, seed: 3 };
+    const expected = await ask(loop, weights, wish).done;
+    const source = ask(loop, weights, { ...wish, seed: 1 });
+    const other = ask(loop, weights, wish);
+    // The source has some chunks of its prompt, and the other none.
+    await yieldToEventLoop();
+    loop.cancel(source.request);
+    expect(await other.done).toEqual(expected);
+  });
+
+  it("decodes the rows of a generation in step, each with its own prompt, deltas and weights", async () => {
+    const { ort, loop, weights } = await parts({ slots: 5 });
+    const tuned = new WeightSet(ort, initialWeights(TINY, 8));
+    const delta = randomDelta("lead", ["prompt", "factors"], { positions: 5 });
+    const wish: Wish = {
+      prompt: prompt(7, 3),
+      maxTokens: 8,
+      temperature: 0,
+      companions: [
+        { prompt: prompt(3, 1), deltas: rowOf("lead", delta) },
+        { prompt: prompt(19, 2), weights: tuned },
+      ],
+    };
+    const alone = await ask(loop, weights, { prompt: prompt(7, 3), maxTokens: 8, temperature: 0 }).done;
+    const noise = ask(loop, weights, { prompt: prompt(9, 9), maxTokens: 30, tenant: "noise" });
+    const asked = ask(loop, weights, wish);
+    // Companions lend their logits, and nobody asks for them here.
+    expect(await asked.done).toEqual(alone);
+    const processedRows = loop.counts.decodedTokens;
+    expect(processedRows).toBeGreaterThanOrEqual(7 + 3 * 7);
+    await noise.done;
+  });
+
+  it("admits a generation whole, also where two of them would each fit in part", async () => {
+    const { loop, weights } = await parts({ slots: 4 });
+    const wish = (i: number): Wish => ({
+      tenant: `t${i % 3}`,
+      prompt: prompt(5, i),
+      maxTokens: 3 + (i % 4),
+      companions: [{ prompt: prompt(4, i + 1) }, { prompt: prompt(6, i + 2) }].slice(0, 1 + (i % 2)),
+    });
+    const results = await Promise.all(Array.from({ length: 12 }, (_, i) => ask(loop, weights, wish(i)).done));
+    expect(results.map(({ length }) => length)).toEqual(Array.from({ length: 12 }, (_, i) => 3 + (i % 4)));
+    expect([loop.activeRows, loop.waitingRows]).toEqual([0, 0]);
+    const five = [1, 2, 3, 4].map((i) => ({ prompt: prompt(3, i) }));
+    expect(() => ask(loop, weights, { prompt: prompt(3, 1), maxTokens: 2, companions: five })).toThrow(
+      expect.objectContaining({ code: "invalid_request" }),
+    );
+  });
+
+  it("delays another tenant's single request by about a turn, however many wait", async () => {
+    const { loop, weights } = await parts({ slots: 4, quota: 3 });
+    const many = Array.from({ length: 60 }, (_, i) =>
+      ask(loop, weights, { tenant: "many", prompt: prompt(24, i), maxTokens: 12, seed: i }),
+    );
+    await many[0]!.started;
+    const order: string[] = [];
+    for (const one of many) void one.done.then(() => order.push("many"));
+    const before = loop.counts.prefilledPositions;
+    const single = ask(loop, weights, { tenant: "single", prompt: prompt(8, 1), maxTokens: 2 });
+    await single.started;
+    // Its two chunks took turns with those of the others.
+    expect(loop.counts.prefilledPositions - before).toBeLessThanOrEqual(4 * 4);
+    await single.done.then(() => order.push("single"));
+    expect(order.indexOf("single")).toBeLessThanOrEqual(3);
+    await Promise.all(many.map(({ done }) => done));
   });
 });

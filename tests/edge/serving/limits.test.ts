@@ -13,7 +13,7 @@ describe("servingLimits", () => {
     const config = parseModelConfig(baseJson);
     const limits = [96, 44, 47].map((heap) => servingLimits(config, heap * MIB));
     expect(limits.map(({ rank }) => rank)).toEqual([128, 16, 32]);
-    expect(limits[1]!.columns).toBe(Math.floor(planMemory(config, 44 * MIB).arenaNumbers / (12 * (2 * 256 + 4))));
+    expect(limits[1]!.columns).toBe(Math.floor(planMemory(config, 44 * MIB).arenaFloats / (12 * (2 * 256 + 4))));
     expect(() => servingLimits(config, MIB)).toThrow(expect.objectContaining({ code: "capacity_exceeded" }));
   });
 

@@ -108,14 +108,14 @@ describe("tokenLimit", () => {
   const model = { capacity: 64 };
 
   it("is what was asked for, or all the room there is", () => {
-    expect(tokenLimit(model, 10, { requested: 54, param: "messages", lead: 0 })).toBe(54);
-    expect(tokenLimit(model, 10, { requested: null, param: "messages", lead: 0 })).toBe(54);
-    expect(tokenLimit(model, 63, { requested: null, param: "messages", lead: 0 })).toBe(1);
+    expect(tokenLimit(model, 10, { requested: 54, param: "messages", positionsBefore: 0 })).toBe(54);
+    expect(tokenLimit(model, 10, { requested: null, param: "messages", positionsBefore: 0 })).toBe(54);
+    expect(tokenLimit(model, 63, { requested: null, param: "messages", positionsBefore: 0 })).toBe(1);
   });
 
   it("leaves out the positions that deltas fill", () => {
-    expect(tokenLimit(model, 10, { requested: null, param: "messages", lead: 20 })).toBe(34);
-    expect(tokenLimit(model, 10, { requested: 34, param: "messages", lead: 20 })).toBe(34);
+    expect(tokenLimit(model, 10, { requested: null, param: "messages", positionsBefore: 20 })).toBe(34);
+    expect(tokenLimit(model, 10, { requested: 34, param: "messages", positionsBefore: 20 })).toBe(34);
   });
 
   it.each<[tokens: number, requested: number | null, param: string, message: string, lead?: number]>([
@@ -146,8 +146,9 @@ describe("tokenLimit", () => {
       "max_tokens",
       "this model's context is 64 tokens, but the prompt has 10 and 55 were asked for after it; shorten the prompt or lower max_tokens",
     ],
-  ])("names what to change: %d tokens and %s more", (tokens, requested, param, message, lead = 0) => {
-    const asked = { requested, param: param === "prompt" ? ("prompt" as const) : ("messages" as const), lead };
+  ])("names what to change: %d tokens and %s more", (tokens, requested, param, message, positionsBefore = 0) => {
+    const field = param === "prompt" ? ("prompt" as const) : ("messages" as const);
+    const asked = { requested, param: field, positionsBefore };
     let error: unknown;
     try {
       tokenLimit(model, tokens, asked);

@@ -5,7 +5,7 @@ const EVENTS: GenerateEvent[] = [
   { type: "token", choice: 0, text: 'line\nbreak "quoted" \\' },
   { type: "token", choice: 1, text: "𝄞 und ü", logprobs: [{ token: "ü", bytes: [195, 188], logprob: -0.5, top: [] }] },
   { type: "finish", choice: 0, reason: "stop" },
-  { type: "usage", promptTokens: 3, completionTokens: 4 },
+  { type: "usage", promptTokens: 3, completionTokens: 4, cachedTokens: 0 },
 ];
 const BYTES = EVENTS.flatMap((event) => [...encodeEvent(event)]);
 

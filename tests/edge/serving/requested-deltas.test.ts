@@ -51,7 +51,7 @@ describe("requestedDeltas", () => {
       RequestedDelta,
       RequestedDelta,
     ];
-    expect(requestedDeltas([one, { ...other, weight: 2 }, { ...third, weight: 0 }]).ends).toMatchObject([
+    expect(requestedDeltas([one, { ...other, weight: 2 }, { ...third, weight: 0 }]).outerLayers).toMatchObject([
       { weight: 1 },
       { weight: 2 },
     ]);

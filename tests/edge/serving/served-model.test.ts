@@ -4,7 +4,8 @@ import type { StoredFolder } from "../../../edge/blobs/stored-folder.ts";
 import { servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
 import { ServedModel } from "../../../edge/serving/served-model.ts";
-import { type CanonicalDelta, encodeCanonical, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { type CanonicalDelta, NO_DELTA } from "../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { FINAL_NORM } from "../../../shared/model/modules.ts";
 import { f32 } from "../../../shared/tensor.ts";
@@ -103,7 +104,8 @@ describe("ServedModel.load", SLOW, () => {
     const folder = (changes: object): Folder => goldenBase().set("config.json", json({ ...config, ...changes }));
     await expect(load(await storeFolder(folder({ intermediate_size: 65 })))).rejects.toMatchObject({
       code: "invalid_model",
-      message: "model.layers.0.mlp.gate_proj.weight is [64, 32] in the weight file, but config.json makes it [65, 32]",
+      message:
+        "model.layers.0.mlp.gate_proj.weight has shape [64, 32] in the weight file, but config.json requires [65, 32]",
     });
     await expect(load(base, env.BLOBS, 18 * MIB)).rejects.toMatchObject({ code: "capacity_exceeded" });
   });
@@ -210,7 +212,7 @@ describe("ServedModel.delta", SLOW, () => {
     const { values, release } = await model.deltas("acme", [folder]);
     expect(values).toEqual([servingDelta(`acme/${folder.digest}`, whole)]);
     expect(values).toMatchObject([{ columns: { factors: 4, bottlenecks: 5 }, hasVectors: true }]);
-    expect(values[0]!.rest.prefix).toHaveLength(2);
+    expect(values[0]!.nonColumnParts.prefix).toHaveLength(2);
     release();
   });
 

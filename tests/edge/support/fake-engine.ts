@@ -53,7 +53,7 @@ export function* echo({ sampling, prompt }: GenerateRequest): Generator<Generate
     }
   }
   for (let choice = 0; choice < choices; choice++) yield { type: "finish", choice, reason: "stop" };
-  yield { type: "usage", promptTokens: 7, completionTokens: 2 * choices };
+  yield { type: "usage", promptTokens: 7, completionTokens: 2 * choices, cachedTokens: 0 };
 }
 
 async function* all(

@@ -1,7 +1,9 @@
 import type { Database } from "../../../edge/objects/database.ts";
+import { updateSchema } from "../../../edge/objects/schema.ts";
 import { beginFile, finishFile } from "../../../edge/objects/tenant/files.ts";
-import { addJob, type JobBase, type JobRow } from "../../../edge/objects/tenant/jobs.ts";
-import { createTenantTables } from "../../../edge/objects/tenant/schema.ts";
+import type { JobBase } from "../../../edge/objects/tenant/job-base.ts";
+import { addJob, type JobRow } from "../../../edge/objects/tenant/job-rows.ts";
+import { TENANT_MODULES } from "../../../edge/objects/tenant/modules.ts";
 import { Method } from "../../../shared/api/methods.ts";
 import { withDatabase } from "./database.ts";
 
@@ -15,7 +17,7 @@ export const BASE: JobBase = {
 /** Runs a body over the database of a tenant named `t`. */
 export function withTenant<T>(body: (db: Database, state: DurableObjectState) => T | Promise<T>): Promise<T> {
   return withDatabase((db, state) => {
-    createTenantTables(db);
+    updateSchema(db, TENANT_MODULES);
     db.run("INSERT INTO tenant VALUES ('t', 1, 100, 100)");
     return body(db, state);
   });

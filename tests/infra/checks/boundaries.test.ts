@@ -1,8 +1,12 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { boundaryViolations } from "../../../infra/checks/boundaries.ts";
+import { boundaryViolations, missingPlaces } from "../../../infra/checks/boundaries.ts";
+import { sourceFiles } from "../../../infra/checks/files.ts";
 
 test.each([
   ["edge/objects/tenant.ts", 'import { a } from "../../shared/errors.ts";'],
+  ["edge/objects/tenant.ts", 'import { a } from "../../shared/peft/registry.ts";'],
+  ["shared/peft/lora/lora.ts", 'import { a } from "../../delta/b.ts";'],
   ["edge/routes/chat.ts", 'import { a } from "../serving/protocol.ts";'],
   ["edge/serving/batch-loop.ts", 'import { a } from "../runtime/session.ts";'],
   ["edge/runtime/ort.ts", 'import ort from "onnxruntime-web";'],
@@ -29,6 +33,10 @@ test.each([
     "imports edge/serving/b.ts: trainer/loop may import shared,",
   ],
   ["shared/a.ts", 'import "../edge/worker.ts";', "shared may import shared"],
+  ["shared/a.ts", 'import "./formats/b.ts";', "imports shared/formats/b.ts: shared may import shared"],
+  ["shared/delta/a.ts", 'import type { A } from "../peft/b.ts";', "imports shared/peft/b.ts: shared/delta may import"],
+  ["shared/formats/a.ts", 'import type { A } from "../graph/b.ts";', "imports shared/graph/b.ts"],
+  ["shared/peft/a.ts", 'import { a } from "../api/b.ts";', "imports shared/api/b.ts"],
   ["edge/runtime/a.ts", 'import "../blobs/b.ts";', "edge/runtime may import shared"],
   ["edge/routes/a.ts", 'import "../runtime/b.ts";', "imports edge/runtime/b.ts"],
   ["trainer/autodiff/a.ts", '\nimport "../losses/b.ts";', "trainer/autodiff/a.ts:2: imports trainer/losses/b.ts"],
@@ -53,7 +61,7 @@ test.each([
 
 test.each([
   ["trainer/autodiff/a.ts", "const t = Date.now();", "uses Date.now"],
-  ["trainer/passes/a.ts", "const t = new Date();", "uses new Date"],
+  ["trainer/optim/a.ts", "const t = new Date();", "uses new Date"],
   ["trainer/losses/a.ts", "const r = Math.random();", "uses Math.random"],
   ["shared/decode/a.ts", "const t = performance.now();", "uses performance"],
   ["shared/decode/a.ts", "await fetch(url);", "uses fetch"],
@@ -62,4 +70,12 @@ test.each([
   ["trainer/losses/a.ts", "setTimeout(f, 1);", "uses setTimeout"],
 ])("%s is pure: it may not hold %s", (path, text, message) => {
   expect(boundaryViolations(path, text)).toEqual([`${path}:1: ${message}: this folder is pure, pass it in`]);
+});
+
+test("every place that is named exists", () => {
+  const paths = sourceFiles(join(import.meta.dirname, "../../.."));
+  expect(missingPlaces(paths)).toEqual([]);
+  expect(missingPlaces(paths.filter((path) => !path.startsWith("shared/linalg/")))).toEqual([
+    "infra/checks/boundaries.ts: there is no shared/linalg: take it out, or correct its name",
+  ]);
 });

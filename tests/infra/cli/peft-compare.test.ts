@@ -13,7 +13,7 @@ it("compares every method on the embedded base", () => {
   expect(text).toMatch(/^lora +233,472 /m);
 });
 
-it("gives what the API answers", () => {
+it("prints the API's reply as JSON", () => {
   const { object, data } = JSON.parse(peftCompare({ json: true, method: ['{"type":"lora","r":4}', "full"] }));
   expect(object).toBe("list");
   expect(data).toMatchObject([
@@ -22,7 +22,7 @@ it("gives what the API answers", () => {
   ]);
 });
 
-it("compares combinations by their names", () => {
+it("compares combinations by name", () => {
   const { data } = JSON.parse(peftCompare({ json: true, method: ["mam", '{"type":"unipelt","lora":{"r":2}}'] }));
   expect(data).toMatchObject([
     { type: "mam", mergeable: false },
@@ -31,11 +31,11 @@ it("compares combinations by their names", () => {
 });
 
 it.each([
-  ["a folder that is not there", { model: "/nowhere" }, "/nowhere is missing; --model takes a Hugging Face folder"],
-  ["bad JSON", { method: ["{type"] }, "--method {type is not JSON"],
+  ["a missing folder", { model: "/nowhere" }, "/nowhere does not exist; --model takes a Hugging Face folder"],
+  ["bad JSON", { method: ["{type"] }, "--method {type is not valid JSON"],
   ["an unknown method", { method: ["not-here"] }, "(methods: lora,"],
-  ["settings that do not fit", { method: ['{"type":"lora","r":4096}'] }, "`method[0].r` must be from 1 to"],
-])("refuses %s", (_name, options, message) => {
+  ["settings out of range", { method: ['{"type":"lora","r":4096}'] }, "`method[0].r` must be from 1 to"],
+])("rejects %s", (_name, options, message) => {
   expect(() => peftCompare({ json: false, ...options })).toThrow(message);
 });
 

@@ -16,7 +16,7 @@ interface Seen {
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
-/** A server that gives the answers one after another, the last one for ever. */
+/** A server that gives the answers one after another and repeats the last one. */
 async function serve(...answers: Answer[]): Promise<{ url: string; seen: Seen[] }> {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {
@@ -40,7 +40,7 @@ function json(status: number, value: unknown): Answer {
 
 const GOOD = json(200, { ok: true });
 
-test("sends the token, and an idempotency key with what creates something", async () => {
+test("sends the token, and an idempotency key with POST requests", async () => {
   const { url, seen } = await serve(GOOD);
   const client = new ApiClient({ url, token: "secret" });
   expect(await client.get("/v1/a", Reply)).toEqual({ ok: true });
@@ -61,14 +61,14 @@ test("uploads a dataset as a form", async () => {
   );
 });
 
-test("tries again what fails for the moment, with the same idempotency key", async () => {
+test("retries transient failures with the same idempotency key", async () => {
   const { url, seen } = await serve((response) => response.destroy(), json(503, {}), json(429, {}), GOOD);
   expect(await new ApiClient({ url, token: "t" }).post("/v1/a", {}, Reply)).toEqual({ ok: true });
   expect(seen).toHaveLength(4);
   expect(new Set(seen.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
 });
 
-test("a refusal keeps its code, message and field, and is not tried again", async () => {
+test("an error reply keeps its code, message and field, and is not retried", async () => {
   const error = { message: "No such model.", type: "invalid_request_error", param: "model", code: "model_not_found" };
   const { url, seen } = await serve(json(404, { error }));
   const call = new ApiClient({ url, token: "t" }).get("/v1/a", Reply);
@@ -77,12 +77,12 @@ test("a refusal keeps its code, message and field, and is not tried again", asyn
   expect(seen).toHaveLength(1);
 });
 
-test("patience has an end", async () => {
+test("gives up after its time limit", async () => {
   const { url } = await serve((response) => response.writeHead(502).end("bad gateway"));
-  await expect(new ApiClient({ url, token: "t", patience: 0.1 }).get("/v1/a", Reply)).rejects.toThrow(
-    "GET /v1/a was answered 502: bad gateway",
+  await expect(new ApiClient({ url, token: "t", retryForSeconds: 0.1 }).get("/v1/a", Reply)).rejects.toThrow(
+    "GET /v1/a returned 502: bad gateway",
   );
-  const nobody = new ApiClient({ url: "http://127.0.0.1:1", token: "t", patience: 0 });
+  const nobody = new ApiClient({ url: "http://127.0.0.1:1", token: "t", retryForSeconds: 0 });
   await expect(nobody.get("/v1/a", Reply)).rejects.toThrow("GET /v1/a got no reply from http://127.0.0.1:1: ");
 });
 
@@ -99,12 +99,12 @@ async function collect(lines: string): Promise<unknown[]> {
   return events;
 }
 
-test("reads a stream up to its end", async () => {
+test("reads a stream to its end", async () => {
   expect(await collect('data: {"n":1}\n\ndata: {"n":2}\n\ndata: [DONE]\n\n')).toEqual([{ n: 1 }, { n: 2 }]);
 });
 
-test("a stream that breaks off or carries an error throws", async () => {
-  await expect(collect('data: {"n":1}\n\n')).rejects.toThrow("The stream of /v1/a broke off.");
+test("a stream that ends early or carries an error throws", async () => {
+  await expect(collect('data: {"n":1}\n\n')).rejects.toThrow("The stream from /v1/a ended early.");
   const error = { message: "Too long.", type: "invalid_request_error", param: null, code: "context_length_exceeded" };
   await expect(collect(`data: ${JSON.stringify({ error })}\n\n`)).rejects.toMatchObject({
     code: "context_length_exceeded",

@@ -6,7 +6,7 @@ import { patchGlue, unshareMemoryImport } from "../../../infra/start/build-wasm.
 const DIST = join(import.meta.dirname, "../../../node_modules/onnxruntime-web/dist");
 const MAGIC = [0, 97, 115, 109, 1, 0, 0, 0];
 
-/** A module that imports a function, a global, a table and, last, a memory with the given limits. */
+/** A module that imports a function, a global, a table and finally a memory with the given limits. */
 function importing(limits: readonly number[]): Uint8Array<ArrayBuffer> {
   const types = [1, 4, 1, 0x60, 0, 0];
   const named = [1, 97, 1, 98];
@@ -42,16 +42,16 @@ describe("the memory import", () => {
 describe("the glue", () => {
   const glue = readFileSync(join(DIST, "ort-wasm-simd-threaded.mjs"), "utf8");
 
-  test("loses Node, threads and addresses, and takes its memory from the caller", () => {
+  test("loses Node, threads and URLs, and takes its memory from the caller", () => {
     const patched = patchGlue(glue);
-    // Only the matches are compared, since a failure would print the whole file otherwise.
+    // Compare only the matches; otherwise a failure would print the whole file.
     expect(patched.match(/import\(|import\.meta|new Worker|shared:!0|createRequire/g)).toBeNull();
     expect(patched.match(/x=h\.wasmMemory/g)).toHaveLength(1);
     expect(patched.match(/Id=h\.environment/g)).toHaveLength(1);
     expect(patched.slice(-31)).toBe("export default ortWasmThreaded;");
   });
 
-  test("of another version is reported with the patch that no longer applies", () => {
+  test("of another version is rejected, naming the patch that no longer applies", () => {
     const other = glue.replace("c=b*(1+.2/d)", "c=b*(1+.3/d)");
     expect(() => patchGlue(other)).toThrow(
       'onnxruntime-web\'s glue has changed: the patch "growth by 4 MiB" applies 0 times, expected 1; review infra/start/build-wasm.ts',

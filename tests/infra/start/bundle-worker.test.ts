@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("a bundle is a script, its WebAssembly and its settings", () => {
+test("a bundle has a script, its WebAssembly and its settings", () => {
   writeFileSync(join(root, "worker.js"), "");
   writeFileSync(join(root, "1a-ort.wasm"), "");
   writeFileSync(join(root, "worker.js.map"), "");
@@ -25,7 +25,7 @@ test("a bundle is a script, its WebAssembly and its settings", () => {
   });
 });
 
-test("wrangler keeps what it writes in the state folder", () => {
+test("wrangler writes only to the state folder", () => {
   const state = new StateFolder(root);
   expect(wranglerEnv(state)).toMatchObject({
     WRANGLER_LOG_PATH: join(root, "logs/wrangler"),
@@ -34,7 +34,7 @@ test("wrangler keeps what it writes in the state folder", () => {
   });
 });
 
-test("bundles the Worker with what wrangler.toml binds", { timeout: 60_000 }, async () => {
+test("bundles the Worker with the bindings of wrangler.toml", { timeout: 60_000 }, async () => {
   const state = new StateFolder(root);
   await bundleWorker(state);
   const { wasm, options } = readBundle(state.file("worker"));

@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** Answers each call by its method and path, and notes it; what is not in the table is a 404. */
+/** Answers each call by method and path, and records it; anything not in the table is a 404. */
 async function serve(answers: Record<string, (body: string, authorization: string) => unknown>) {
   const calls: string[] = [];
   const server = createServer(async (request, response) => {
@@ -34,7 +34,7 @@ async function serve(answers: Record<string, (body: string, authorization: strin
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, calls, admin: new ApiClient({ url, token: "admin", patience: 0 }) };
+  return { url, calls, admin: new ApiClient({ url, token: "admin", retryForSeconds: 0 }) };
 }
 
 function refusal(code: string) {
@@ -53,12 +53,12 @@ async function baseModel(status: "pending" | "ready", uploaded: string[]) {
   return { id: "base", object: "base_model", created_at: 0, digest: "0".repeat(64), status, files };
 }
 
-/** Files whose content is their name; two of them belong to a model. */
+/** Files whose content is their name; two are model files. */
 function writeFolder(): void {
   for (const name of ["config.json", "tokenizer.json", "notes.txt"]) writeFileSync(join(root, name), name);
 }
 
-test("announces the model's files with their digests, sends those that are missing, and publishes", async () => {
+test("announces the model's files with their digests, sends the missing ones, and publishes", async () => {
   writeFolder();
   const announced: unknown[] = [];
   const { admin, calls } = await serve({
@@ -80,7 +80,7 @@ test("announces the model's files with their digests, sends those that are missi
   ]);
 });
 
-test("a base that is there stays as it is", async () => {
+test("a base that is already there is left alone", async () => {
   writeFolder();
   const ready = await baseModel("ready", []);
   const { admin, calls } = await serve({ "POST /v1/admin/models": () => ready });
@@ -88,11 +88,11 @@ test("a base that is there stays as it is", async () => {
   expect(calls).toEqual(["POST /v1/admin/models"]);
 });
 
-test("another version of the base, left by an older checkout, is named with what to do", async () => {
+test("reports a different version of the base, left by an older checkout, and what to do", async () => {
   writeFolder();
   const { admin } = await serve({ "POST /v1/admin/models": () => refusal("conflict") });
   await expect(addBase(admin, "base", root)).rejects.toThrow(
-    `The server has another version of base than ${root}. Delete the state folder, or set TRIMTAB_STATE to another one.`,
+    `The server's version of base differs from ${root}. Delete the state folder, or set TRIMTAB_STATE to another one.`,
   );
 });
 
@@ -100,7 +100,7 @@ const MODELS = { object: "list", data: [], has_more: false, first_id: null, last
 const TENANT = { id: "demo", object: "tenant", created_at: 0, requests_per_minute: 1, tokens_per_minute: 1 };
 const KEY = { id: "key_1", object: "key", name: "npm start", created_at: 0, hint: "cret", key: "tt_demo_secret" };
 
-test("makes a tenant and a key, and uses them again", async () => {
+test("creates a tenant and a key, and reuses them", async () => {
   const { url, admin, calls } = await serve({
     "POST /v1/admin/tenants": () => TENANT,
     "POST /v1/admin/tenants/demo/keys": () => KEY,
@@ -114,7 +114,7 @@ test("makes a tenant and a key, and uses them again", async () => {
   expect(calls).toEqual(["GET /v1/models"]);
 });
 
-test("a key that does not work any more is replaced, the tenant is kept", async () => {
+test("replaces a key that no longer works, and keeps the tenant", async () => {
   const { url, admin } = await serve({
     "POST /v1/admin/tenants": () => refusal("conflict"),
     "POST /v1/admin/tenants/demo/keys": () => KEY,

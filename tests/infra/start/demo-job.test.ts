@@ -36,7 +36,7 @@ const JOB: Job = {
   error: null,
 };
 
-test("what an interrupted demonstration left is cancelled, and nothing else", async () => {
+test("cancels the job of an interrupted demo, and nothing else", async () => {
   const metadata = { started_by: "npm start" };
   const data: Job[] = [
     { ...JOB, id: "ftjob-theirs", status: "queued" },
@@ -59,13 +59,13 @@ test("what an interrupted demonstration left is cancelled, and nothing else", as
   onTestFinished(() => void server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const lines: string[] = [];
-  await cancelLeftOver(new ApiClient({ url, token: "key", patience: 0 }), (line) => lines.push(line));
+  await cancelLeftOver(new ApiClient({ url, token: "key", retryForSeconds: 0 }), (line) => lines.push(line));
   expect(calls).toEqual([
     "GET /v1/fine_tuning/jobs?limit=100",
     "POST /v1/fine_tuning/jobs/ftjob-left/cancel",
     "POST /v1/fine_tuning/jobs/ftjob-ending/cancel",
   ]);
-  expect(lines).toEqual(["Cancelled the job that an interrupted run left (ftjob-left)"]);
+  expect(lines).toEqual(["Cancelled the job of an interrupted run (ftjob-left)"]);
 });
 
 const REPORTED = [
@@ -77,7 +77,7 @@ const REPORTED = [
   { at: 110, base_loss: 4, tuned_loss: 1.5 },
 ];
 
-test("progress is the last step's, at the run's usual speed, and the time left is at the run's mean pace", () => {
+test("progress shows the last step and the median speed, and estimates the time left from the mean pace", () => {
   expect(progressOf(REPORTED.slice(0, 2), 100)).toBeUndefined();
   expect(progressOf(REPORTED.slice(0, 3), 100)).toMatchObject({ step: 1, secondsLeft: undefined });
   expect(progressOf(REPORTED, 109)).toEqual({

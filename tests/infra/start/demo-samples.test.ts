@@ -8,7 +8,7 @@ function chunk(content: string) {
   return { ...CHUNK, choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }] };
 }
 
-/** A client whose answer is the prompt's words, one every 10 ms after a first that takes 500. */
+/** A client that answers with the prompt's words, the first after 500 ms and then one every 10 ms. */
 function fake(clock: { ms: number }, usage: boolean): { client: ApiClient; asked: unknown[] } {
   const asked: unknown[] = [];
   const client = {
@@ -29,7 +29,7 @@ function fake(clock: { ms: number }, usage: boolean): { client: ApiClient; asked
   return { client: client as unknown as ApiClient, asked };
 }
 
-test("speed is the tokens after each first one, over the time since", async () => {
+test("speed counts the tokens after each first one, over the time since", async () => {
   const clock = { ms: 0 };
   const { client, asked } = fake(clock, true);
   const answers = await askAll(client, "m", ["a b c", "d e"], () => clock.ms);
@@ -46,7 +46,7 @@ test("speed is the tokens after each first one, over the time since", async () =
   ]);
 });
 
-test("an answer without its usage is an error", async () => {
+test("an answer without usage is an error", async () => {
   const { client } = fake({ ms: 0 }, false);
-  await expect(askAll(client, "m", ["a"], () => 0)).rejects.toThrow("The answer of m came without its usage.");
+  await expect(askAll(client, "m", ["a"], () => 0)).rejects.toThrow("The answer from m has no usage.");
 });

@@ -12,7 +12,7 @@ interface Running {
   readonly ended: Promise<number | null>;
 }
 
-/** A program that says when it is ready and when it is stopping, which takes it `stopMs`. */
+/** A program that prints when it is ready and when it is stopping, which takes `stopMs`. */
 async function run(stopMs: number, script = "", env: NodeJS.ProcessEnv = {}): Promise<Running> {
   const program = `
     const { endWith } = await import(${FILE});
@@ -37,14 +37,14 @@ async function until({ output }: Running, text: string): Promise<void> {
   await vi.waitFor(() => expect(output()).toContain(text), { timeout: 20_000, interval: 10 });
 }
 
-test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops once, then exits well", async (signal) => {
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops once, then exits with status 0", async (signal) => {
   const running = await run(50);
   running.child.kill(signal);
   expect(await running.ended).toBe(0);
   expect(running.output()).toMatch(/^ready \d+\nstopping\nstopped\n$/);
 });
 
-test("the same Ctrl-C told twice, as npm does, is one", async () => {
+test("one Ctrl-C that arrives twice, as under npm, counts once", async () => {
   const running = await run(300);
   running.child.kill("SIGINT");
   await until(running, "stopping");
@@ -62,11 +62,11 @@ test("a second Ctrl-C does not wait", async () => {
   expect(await running.ended).toBe(1);
 });
 
-test("ends from within with a status", async () => {
+test("exits from within with a status", async () => {
   expect(await (await run(0, "end(7)")).ended).toBe(7);
 });
 
-test("ends when the npm process that started it has gone", async () => {
+test("exits when the npm process that started it is gone", async () => {
   const program = `
     const { spawn } = require("node:child_process");
     const script = 'const { endWith } = await import(${FILE}); endWith(async () => {}); setInterval(() => {}, 1000); console.log(process.pid);';

@@ -25,21 +25,21 @@ function write(locked: Packages, installed?: Packages): void {
 
 const LOCKED = { "node_modules/a": { version: "1.0.0" }, "node_modules/b": { version: "2.0.0", optional: true } };
 
-test("the locked packages need no installation, optional ones may be missing", () => {
+test("matching packages need no installation, even if optional ones are missing", () => {
   write(LOCKED, { "node_modules/a": { version: "1.0.0" } });
   expect(whyInstall(root)).toBeUndefined();
 });
 
-test("a folder that npm did not finish needs one", () => {
+test("an interrupted installation needs one", () => {
   write(LOCKED);
   expect(whyInstall(root)).toBe("no packages are installed");
 });
 
-test("another version needs one", () => {
+test("a different version needs one", () => {
   write(LOCKED, { "node_modules/a": { version: "0.9.0" } });
-  expect(whyInstall(root)).toBe("node_modules/a is 0.9.0, package-lock.json has 1.0.0");
+  expect(whyInstall(root)).toBe("node_modules/a is 0.9.0, but package-lock.json has 1.0.0");
   write(LOCKED, {});
-  expect(whyInstall(root)).toBe("node_modules/a is missing, package-lock.json has 1.0.0");
+  expect(whyInstall(root)).toBe("node_modules/a is missing, but package-lock.json has 1.0.0");
 });
 
 test("an installation without the project's own Node needs one", () => {
@@ -52,7 +52,7 @@ test("a missing package-lock.json is named", () => {
   expect(() => whyInstall(root)).toThrow(`${join(root, "package-lock.json")} is missing or is not JSON.`);
 });
 
-test("npm runs without the commands that it is about to delete", () => {
+test("npm runs without the commands it is about to delete", () => {
   const path = [join(root, "node_modules/.bin"), "/usr/bin", "/elsewhere/node_modules/.bin"].join(delimiter);
   expect(withoutOwnCommands(path, root)).toBe(["/usr/bin", "/elsewhere/node_modules/.bin"].join(delimiter));
 });

@@ -12,7 +12,7 @@ async function occupy(port: number): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-test("takes a wanted port", async () => {
+test("takes the requested port", async () => {
   const taken = await occupy(0);
   await expect(choosePort(String(taken))).rejects.toThrow(
     `Port ${taken} is in use. Set PORT to another one, or leave it unset.`,
@@ -20,13 +20,13 @@ test("takes a wanted port", async () => {
   expect(await choosePort("0")).toBeGreaterThan(1023);
 });
 
-test.each(["http", "-1", "8787.5", "65536", " 80"])("refuses %j", async (wanted) => {
+test.each(["http", "-1", "8787.5", "65536", " 80"])("rejects %j", async (wanted) => {
   await expect(choosePort(wanted)).rejects.toThrow(
     `PORT is ${JSON.stringify(wanted)}: set it to a number up to 65535.`,
   );
 });
 
-test("without a wish it takes the first free port from 8787 on", async () => {
+test("defaults to the first free port from 8787 on", async () => {
   const first = await choosePort(undefined);
   expect(first).toBeGreaterThanOrEqual(8787);
   await occupy(first);

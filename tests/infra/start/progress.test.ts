@@ -21,7 +21,7 @@ function display(terminal: { isTTY?: boolean; columns?: number }) {
   return { written, clockMs, shown: new ProgressDisplay(output, () => clockMs.now) };
 }
 
-test("on a terminal one line is redrawn, no wider than the terminal", () => {
+test("on a terminal it redraws one line, no wider than the terminal", () => {
   const { written, shown } = display({ isTTY: true, columns: 40 });
   shown.update(HALF);
   shown.message("a warning");
@@ -37,7 +37,7 @@ test("on a terminal one line is redrawn, no wider than the terminal", () => {
   ]);
 });
 
-test("elsewhere a line is printed every five seconds if there is news, and the last one always", () => {
+test("elsewhere it prints a line every five seconds if there is progress, and always the last one", () => {
   const { written, clockMs, shown } = display({});
   for (const [ms, step] of [
     [0, 1],

@@ -16,7 +16,7 @@ const RESULT = {
   samples: [{ prompt: "What's up?", base: "The\nsky.", tuned: "Ahoy!" }],
 };
 
-test("the report has the losses, the answers side by side, and what is needed to go on", () => {
+test("the report has the losses, the answers side by side, and the URL, key and model to use", () => {
   const text = report(RESULT);
   expect(text).toContain("Held-out loss 2.500 → 0.512 after 43,210 tokens, at 4,321 tok/s; decoding at 613 tok/s\n");
   expect(text).toContain("  What's up?\n    base   The sky.\n    tuned  Ahoy!\n");

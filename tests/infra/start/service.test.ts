@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const PAUSES = { first: 20, longest: 80, healthy: 10_000 };
 
-/** A shell that starts a child of its own and writes both ids to the file `pids`. */
+/** A shell that starts a child and writes both ids to the file `pids`. */
 const WITH_CHILD = 'sleep 1000 & echo "$$ $!" > pids; echo started; wait';
 
 function start(script: string, options: Partial<ServiceOptions> = {}): Service {
@@ -59,7 +59,7 @@ test("logs, and stops the process with its children", async () => {
   await untilGone(pids);
 });
 
-test("a process that is killed starts again, and its children are not left behind", async () => {
+test("a killed process is restarted, and its children are not left behind", async () => {
   const ends: string[] = [];
   const service = start(WITH_CHILD, { onEnd: (why) => ends.push(why) });
   const [first = 0, child = 0] = await pidsOf(folder);
@@ -82,14 +82,14 @@ test("the pause doubles up to its limit while the process keeps failing", async 
   ]);
 });
 
-test("the pause starts over once a process has run well", async () => {
+test("the pause resets once a process has run well", async () => {
   const pauses: number[] = [];
   start("exit 0", { pauses: { ...PAUSES, healthy: 0 }, onEnd: (_, pause) => pauses.push(pause) });
   await vi.waitFor(() => expect(pauses.length).toBeGreaterThanOrEqual(3), SOON);
   expect(new Set(pauses)).toEqual(new Set([20]));
 });
 
-test("a program that does not exist is reported and tried again", async () => {
+test("a program that does not exist is reported and retried", async () => {
   const ends: string[] = [];
   start("", { command: ["/does/not/exist"], onEnd: (why) => ends.push(why) });
   await vi.waitFor(() => expect(ends.length).toBeGreaterThanOrEqual(2), SOON);
@@ -103,7 +103,7 @@ test("stopping during a pause starts nothing", async () => {
   expect(service.pid).toBeUndefined();
 });
 
-test("when the parent is killed, the process is asked to end and its group is ended", async () => {
+test("when the parent is killed, the process gets SIGTERM and its group is killed", async () => {
   const file = join(import.meta.dirname, "../../../infra/start/service.ts");
   const script = `trap "touch asked; exit 0" TERM; ${WITH_CHILD}`;
   const parent = spawn(

@@ -49,13 +49,13 @@ async function admin(path: string, init: RequestInit = {}): Promise<Response> {
   });
 }
 
-test("serves the API, with its own tokens, to this machine alone", async () => {
+test("serves the API with its own tokens, to this machine only", async () => {
   expect((await fetch(`${url}/v1/models`)).status).toBe(401);
   const made = await admin("/v1/admin/tenants", { method: "POST", body: '{"id":"kept"}' });
   expect(made.status).toBe(200);
 });
 
-test("a second stack on the same folder is refused", () => {
+test("a second stack on the same folder does not start", () => {
   const second = spawnSync(process.execPath, [SERVE], {
     env: { ...process.env, PORT: "0", TRIMTAB_STATE: folder },
     encoding: "utf8",
@@ -79,7 +79,7 @@ test.each([
   expect(again.status).toBe(200);
 });
 
-test("a killed trainer is started again", async () => {
+test("a killed trainer is restarted", async () => {
   const what = /trainer\/main\.ts/;
   await vi.waitFor(() => expect(processes(what)).toHaveLength(1), SOON);
   const [pid] = processes(what);
@@ -90,7 +90,7 @@ test("a killed trainer is started again", async () => {
   );
 });
 
-test("when the stack is killed nothing is left, and it starts again from what it stored", async () => {
+test("when the stack is killed no process is left, and a new one keeps its data", async () => {
   const all = processes(/./);
   expect(all.length).toBeGreaterThanOrEqual(4);
   serve.kill("SIGKILL");
@@ -100,7 +100,7 @@ test("when the stack is killed nothing is left, and it starts again from what it
   expect((await admin("/v1/admin/tenants/kept")).status).toBe(200);
 });
 
-test("an executor that does not exist is refused before anything starts", () => {
+test("an unknown executor is rejected before anything starts", () => {
   const { status, stderr } = spawnSync(process.execPath, [SERVE], {
     env: { ...process.env, PORT: "0", TRIMTAB_STATE: join(folder, "other"), TRIMTAB_EXECUTOR: "tensorflwo" },
     encoding: "utf8",
@@ -109,13 +109,13 @@ test("an executor that does not exist is refused before anything starts", () => 
   expect(stderr).toBe('TRIMTAB_EXECUTOR is "tensorflwo": set it to onnxruntime or tensorflow, or leave it unset.\n');
 });
 
-test("SIGTERM ends everything, the trainer before the server, and gives the folder back", async () => {
+test("SIGTERM stops the trainer, then the server, and unlocks the folder", async () => {
   const what = /trainer\/main\.ts/;
   await vi.waitFor(() => expect(processes(what)).toHaveLength(1), SOON);
   const all = processes(/./);
   const [trainer] = processes(what);
   const ended = new Promise((resolve) => serve.once("exit", resolve));
-  // Stands for a trainer in the middle of a step, which has yet to hand its job back.
+  // Like a trainer in the middle of a step, which has yet to release its job.
   process.kill(trainer as number, "SIGSTOP");
   serve.kill("SIGTERM");
   await new Promise((resolve) => setTimeout(resolve, 3_000));

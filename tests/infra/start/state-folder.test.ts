@@ -16,7 +16,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("secrets are random, kept, and the owner's alone", () => {
+test("secrets are random, persistent and readable only by the owner", () => {
   const secrets = state.secrets();
   expect(secrets.admin_token).toMatch(/^[\w-]{43}$/);
   expect(secrets.trainer_token).not.toBe(secrets.admin_token);
@@ -35,7 +35,7 @@ test("a damaged file is named", () => {
   expect(state.readJson("missing.json", z.string())).toBeUndefined();
 });
 
-test("a log that has grown too large is put aside", () => {
+test("a log that has grown too large is renamed", () => {
   const file = state.logFile("trainer");
   writeFileSync(file, "short");
   expect(state.logFile("trainer")).toBe(file);
@@ -46,8 +46,8 @@ test("a log that has grown too large is put aside", () => {
   expect(statSync(`${file}.old`).size).toBe((8 << 20) + 1);
 });
 
-test("one process at a time has the folder", async () => {
-  // Named like a stack, so that the check which guards against reused process ids takes it for one.
+test("only one process at a time can use the folder", async () => {
+  // Named like a stack, so that the guard against reused process ids takes it for one.
   const other = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "infra/start/serve.ts"]);
   onTestFinished(() => void other.kill("SIGKILL"));
   await new Promise((resolve) => other.once("spawn", resolve));
@@ -65,16 +65,16 @@ test("one process at a time has the folder", async () => {
   expect(existsSync(state.file("lock.json"))).toBe(false);
 });
 
-test("a folder that another version has filled is named, and left as it is", () => {
+test("a folder of another version is named and left unchanged", () => {
   state.lock()();
   state.lock()();
   const format = Number(JSON.parse(readFileSync(state.file("format.json"), "utf8")).format);
   state.writePrivateJson("format.json", { format: format + 1 });
-  expect(() => state.lock()).toThrow(`is in format ${format + 1}, and this version of Trimtab keeps format ${format}`);
+  expect(() => state.lock()).toThrow(`has format ${format + 1}, but this version of Trimtab uses format ${format}`);
   expect(existsSync(state.file("lock.json"))).toBe(false);
 
   const unmarked = new StateFolder(join(root, "first version"));
   mkdirSync(unmarked.file("storage"));
-  expect(() => unmarked.lock()).toThrow("is in format 1");
+  expect(() => unmarked.lock()).toThrow("has format 1");
   expect(() => unmarked.lock()).toThrow("Set TRIMTAB_STATE to another folder, or delete this one");
 });

@@ -60,7 +60,7 @@ describe("names", () => {
     expect(fineTunedName({ base: "b", tenant: "t", suffix: "s", id: digest })).toBe("ft:b:t:s:0123456789ab");
     expect(checkpointName(name, 7)).toBe("ft:base:acme:s:01234567:ckpt-step-7");
     expect(() => fineTunedName({ base: "b", tenant: "t", suffix: null, id: "x" })).toThrow(
-      "`x` is too short for an id",
+      "`x` is too short to be an id",
     );
   });
 

@@ -1,14 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { type SamplingSettings, sampleToken, scoreToken } from "../../../shared/decode/sampler.ts";
+import { scoreToken } from "../../../shared/decode/logits.ts";
+import { decodeSettings } from "../../../shared/decode/registry.ts";
+import { Sampler } from "../../../shared/decode/sampler.ts";
+import { rowState } from "./processing.ts";
 
-const PLAIN: SamplingSettings = { temperature: 1, topP: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [] };
 const LOGITS = Float32Array.of(0, Math.log(2), Math.log(5), Math.log(2));
-const NONE = new Map<number, number>();
+const PLAIN = { temperature: 1, topP: 1 };
+type Fields = Parameters<typeof decodeSettings>[0];
+
+function sample(logits: Float32Array, fields: Fields, uniform: number, generated: readonly number[] = []) {
+  const request = { row: rowState(generated), settings: decodeSettings(fields), logits, uniform: () => uniform };
+  return new Sampler().sample([request])[0]!;
+}
 
 /** How often each token is drawn over an even grid of uniform numbers: the distribution itself. */
-function distribution(logits: Float32Array, settings: SamplingSettings, counts = NONE, grid = 1000): number[] {
+function distribution(logits: Float32Array, fields: Fields, generated: readonly number[] = [], grid = 1000): number[] {
   const drawn = new Array<number>(logits.length).fill(0);
-  for (let i = 0; i < grid; i++) drawn[sampleToken(logits, settings, counts, (i + 0.5) / grid)]! += 1 / grid;
+  for (let i = 0; i < grid; i++) drawn[sample(logits, fields, (i + 0.5) / grid, generated).token]! += 1 / grid;
   return drawn;
 }
 
@@ -18,15 +26,15 @@ function expectClose(actual: number[], expected: number[]): void {
   });
 }
 
-describe("sampleToken", () => {
+describe("Sampler", () => {
   it("draws each token with its probability", () => {
     expectClose(distribution(LOGITS, PLAIN), [0.1, 0.2, 0.5, 0.2]);
   });
 
   it("sharpens with a low temperature and takes the likeliest at 0, the lowest id among equals", () => {
     expectClose(distribution(LOGITS, { ...PLAIN, temperature: 0.5 }), [1 / 34, 4 / 34, 25 / 34, 4 / 34]);
-    expect(sampleToken(LOGITS, { ...PLAIN, temperature: 0 }, NONE, 0.99)).toBe(2);
-    expect(sampleToken(Float32Array.of(1, 3, 3), { ...PLAIN, temperature: 0 }, NONE, 0.99)).toBe(1);
+    expect(sample(LOGITS, { ...PLAIN, temperature: 0 }, 0.99).token).toBe(2);
+    expect(sample(Float32Array.of(1, 3, 3), { ...PLAIN, temperature: 0 }, 0.99).token).toBe(1);
   });
 
   it("keeps the smallest set of tokens that reaches top_p", () => {
@@ -35,31 +43,48 @@ describe("sampleToken", () => {
   });
 
   it("adds the bias and subtracts the penalties of what was generated", () => {
-    const biased = { ...PLAIN, temperature: 0, logitBias: [[0, 100] as const, [99, 100] as const] };
-    expect(sampleToken(LOGITS, biased, NONE, 0)).toBe(0);
-    const counts = new Map([[2, 2]]);
-    expectClose(distribution(LOGITS, { ...PLAIN, presencePenalty: Math.log(5) }, counts), [1 / 6, 2 / 6, 1 / 6, 2 / 6]);
-    expectClose(distribution(LOGITS, { ...PLAIN, frequencyPenalty: Math.log(5) / 2 }, counts), [
-      1 / 6,
-      2 / 6,
-      1 / 6,
-      2 / 6,
-    ]);
+    const logitBias = [[0, 100] as const, [99, 100] as const];
+    expect(sample(LOGITS, { ...PLAIN, temperature: 0, logitBias }, 0).token).toBe(0);
+    const expected = [1 / 6, 2 / 6, 1 / 6, 2 / 6];
+    expectClose(distribution(LOGITS, { ...PLAIN, presencePenalty: Math.log(5) }, [2, 2]), expected);
+    expectClose(distribution(LOGITS, { ...PLAIN, frequencyPenalty: Math.log(5) / 2 }, [2, 2]), expected);
   });
 
   it("leaves the logits as they were", () => {
     const logits = LOGITS.slice();
-    sampleToken(logits, { ...PLAIN, logitBias: [[1, 5]], presencePenalty: 1 }, new Map([[2, 1]]), 0.3);
+    sample(logits, { ...PLAIN, topP: 0.5, logitBias: [[1, 5]], presencePenalty: 1 }, 0.3, [2]);
     expect(logits).toEqual(LOGITS);
   });
-});
 
-describe("scoreToken", () => {
-  it("gives log-probabilities of the model's own distribution, the likeliest first", () => {
-    const { token, logprob, top } = scoreToken(LOGITS, 0, 3);
-    expect(token).toBe(0);
-    expect(Math.exp(logprob)).toBeCloseTo(0.1, 6);
-    expect(top.map((each) => each.token)).toEqual([2, 1, 3]);
-    expect(Math.exp(top[0]!.logprob)).toBeCloseTo(0.5, 6);
+  it("says how likely the drawn token was, after all processors; the model's own log-probability without any", () => {
+    for (const uniform of [0.05, 0.2, 0.5, 0.9]) {
+      const { token, logprob } = sample(LOGITS, PLAIN, uniform);
+      expect(logprob).toBe(scoreToken(LOGITS, token, 0).logprob);
+    }
+    expect(Math.exp(sample(LOGITS, { ...PLAIN, topP: 0.6 }, 0.9).logprob)).toBeCloseTo(5 / 7, 6);
+    expect(sample(LOGITS, { ...PLAIN, temperature: 0 }, 0.9).logprob).toBe(0);
+  });
+
+  it("asks for one number a token, and for none when greedy", () => {
+    let draws = 0;
+    const uniform = () => {
+      draws++;
+      return 0.5;
+    };
+    const request = (temperature: number) => ({
+      row: rowState(),
+      settings: decodeSettings({ temperature, topP: 1 }),
+      logits: LOGITS,
+      uniform,
+    });
+    new Sampler().sample([request(1), request(0), request(0.3)]);
+    expect(draws).toBe(2);
+  });
+
+  it("never gives a token that is ruled out, however the draw rounds", () => {
+    const logits = Float32Array.of(-50, 2, 1, -60);
+    for (const uniform of [0, 0.5, 1 - 2 ** -53]) {
+      expect([1, 2]).toContain(sample(logits, { ...PLAIN, topP: 0.99 }, uniform).token);
+    }
   });
 });

@@ -13,7 +13,7 @@ const filled = (shape: readonly number[], value = 1, dtype: "F32" | "F16" = "F32
   bytes: fromF32(new Float32Array(shape.reduce((product, dim) => product * dim, 1)).fill(value), dtype),
 });
 
-/** One tensor of each kind, in shapes that fit. */
+/** One tensor of each kind, in valid shapes. */
 function everything(): Map<string, SafetensorsTensor> {
   const shapes: Record<string, readonly number[]> = {
     [`${Q0}.A`]: [width, 3],
@@ -42,7 +42,7 @@ function everything(): Map<string, SafetensorsTensor> {
 const read = (tensors: ReadonlyMap<string, SafetensorsTensor>) =>
   readCanonicalParts(tensors, goldenConfig, "serving.safetensors");
 
-test("every kind of tensor goes to its part", () => {
+test("every kind of tensor ends up in its part", () => {
   const { linears, bottlenecks, embedding, prompt, prefix } = read(everything());
   expect([...linears].map(([path, module]) => [path, Object.keys(module).sort()])).toEqual([
     [Q0, ["a", "b", "bias", "scale"]],
@@ -59,18 +59,18 @@ test("every kind of tensor goes to its part", () => {
   expect(prefix!.map(({ key, value }) => [key.shape[0], value.shape[0]])).toEqual(Array(layers).fill([6, 6]));
 });
 
-describe("refusals name the tensor", () => {
+describe("errors name the tensor", () => {
   const set = (name: string, tensor: SafetensorsTensor) => (tensors: Map<string, SafetensorsTensor>) =>
     tensors.set(name, tensor);
   const without = (name: string) => (tensors: Map<string, SafetensorsTensor>) => tensors.delete(name);
   const lastKey = `prefix.${layers - 1}.key`;
 
   test.each<[string, (tensors: Map<string, SafetensorsTensor>) => unknown, string]>([
-    ["nothing", (tensors) => tensors.clear(), "holds no tensor"],
+    ["nothing", (tensors) => tensors.clear(), "contains no tensors"],
     [
       "an unknown name",
       set("layers.99.x.A", filled([1])),
-      'has a tensor "layers.99.x.A", which belongs to no layer of the base',
+      'has a tensor "layers.99.x.A", which matches no layer of the base',
     ],
     ["A without B", without(`${Q0}.B`), `lacks the tensor ${Q0}.B`],
     ["B without A", without(`${Q0}.A`), `lacks the tensor ${Q0}.A`],
@@ -79,15 +79,15 @@ describe("refusals name the tensor", () => {
       set(`${Q0}.A`, filled([width + 1, 3])),
       `has a tensor ${Q0}.A F32 [${width + 1}, 3] that does not fit the base model`,
     ],
-    ["A and B of two ranks", set(`${Q0}.A`, filled([width, 2])), `has a tensor ${Q0}.B F32 [3, ${width}]`],
+    ["A and B of different ranks", set(`${Q0}.A`, filled([width, 2])), `has a tensor ${Q0}.B F32 [3, ${width}]`],
     ["a rank of 0", set(`${Q0}.A`, filled([width, 0])), `has a tensor ${Q0}.A F32 [${width}, 0]`],
     ["another dtype", set(`${Q0}.A`, filled([width, 3], 1, "F16")), `has a tensor ${Q0}.A F16`],
-    ["a bias of a wrong length", set(`${Q0}.b`, filled([3])), `has a tensor ${Q0}.b F32 [3]`],
+    ["a bias of the wrong length", set(`${Q0}.b`, filled([3])), `has a tensor ${Q0}.b F32 [3]`],
     ["half a bottleneck", without(`${MLP1}.silu`), `lacks the tensor ${MLP1}.silu`],
     ["columns that differ", set(`${MLP1}.up`, filled([4, width])), `has a tensor ${MLP1}.up F32 [4, ${width}]`],
-    ["a flag that is none", set(`${MLP1}.silu`, filled([5], 0.5)), `has flags of ${MLP1} (silu) other than 0 and 1`],
+    ["an invalid flag", set(`${MLP1}.silu`, filled([5], 0.5)), `has flags for ${MLP1} (silu) other than 0 and 1`],
     ["half an embedding", without("embed_tokens.B"), "lacks the tensor embed_tokens.B"],
-    ["a prompt of another width", set("prompt", filled([4, width + 1])), `has a tensor prompt F32 [4, ${width + 1}]`],
+    ["a prompt of the wrong width", set("prompt", filled([4, width + 1])), `has a tensor prompt F32 [4, ${width + 1}]`],
     ["a prefix that skips a layer", without(lastKey), `lacks the tensor ${lastKey}`],
     ["a prefix of two lengths", set(lastKey, filled([5, kvHeads * headDim])), `has a tensor ${lastKey} F32 [5,`],
   ])("%s", (_name, change, message) => {

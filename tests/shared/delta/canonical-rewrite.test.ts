@@ -27,7 +27,7 @@ function draw(name: string, shape: readonly number[]): Tensor<"f32"> {
   );
 }
 
-/** What a graph of the rewrite's hooks gives for `positions` [1, T] and one more input [1, T, D] for each name. */
+/** Runs a graph of the rewrite's hooks with `positions` [1, T] and one more input [1, T, D] for each name. */
 async function computed(
   delta: CanonicalDelta,
   names: readonly string[],
@@ -64,7 +64,7 @@ function times(x: ArrayLike<number>, matrix: Tensor): number[] {
 const along = (vector: Tensor, at: number) => Number(vector.data[at % vector.data.length]);
 
 describe("canonicalRewrite", () => {
-  it("gives a linear layer its scale, its low-rank product and its bias", async () => {
+  it("applies the scale, the low-rank product and the bias of a linear layer", async () => {
     const module = {
       a: draw("A", [config.hiddenSize, 3]),
       b: draw("B", [3, 5]),
@@ -85,7 +85,7 @@ describe("canonicalRewrite", () => {
     expect(largestDifference(got, expected)).toBeLessThan(1e-4);
   });
 
-  it("leaves a layer, a block and an embedding alone that the delta does not name", async () => {
+  it("does not touch layers, blocks and embeddings that are not in the delta", async () => {
     const b = new GraphBuilder("nothing");
     const y = b.input("y", "f32", [1, 4, config.hiddenSize]);
     const tokens = b.input("tokens", "i64", [1, 4]);
@@ -98,7 +98,7 @@ describe("canonicalRewrite", () => {
 
   it.each<[string, Partial<Record<"fromOutput" | "fromStream" | "silu", number[]>>]>([
     ["columns of every kind", {}],
-    ["columns of the output alone", { fromStream: [0, 0, 0, 0], fromOutput: [1, 1, 1, 1] }],
+    ["columns of the output only", { fromStream: [0, 0, 0, 0], fromOutput: [1, 1, 1, 1] }],
     ["columns of neither", { fromStream: [0, 0, 0, 0], fromOutput: [0, 0, 0, 0] }],
   ])("adds a block's bottleneck: %s", async (_, flags) => {
     const D = config.hiddenSize;
@@ -130,7 +130,7 @@ describe("canonicalRewrite", () => {
     expect(largestDifference(got, expected)).toBeLessThan(1e-4);
   });
 
-  it("changes embeddings by the token, and puts the prompt's where no text is", async () => {
+  it("changes embeddings by token, and uses the prompt's before the text", async () => {
     const D = config.hiddenSize;
     const embedding = { a: draw("eA", [config.vocabSize, 2]), b: draw("eB", [2, D]) };
     const prompt = draw("prompt", [2, D]);
@@ -146,7 +146,7 @@ describe("canonicalRewrite", () => {
     expect(largestDifference(got, expected)).toBeLessThan(1e-5);
   });
 
-  it("refuses a prefix for another number of layers", () => {
+  it("rejects a prefix with the wrong number of layers", () => {
     const pair = { key: draw("k", [1, 16]), value: draw("v", [1, 16]) };
     const b = new GraphBuilder("refused");
     const positions = b.input("positions", "i64", [1, 4]);
@@ -198,7 +198,7 @@ async function textLogits(model: ModelConfig, golden: Golden, delta: CanonicalDe
   return result.logits!.data as Float32Array;
 }
 
-describe("a delta's positions before the text are peft's", () => {
+describe("positions before the text match peft", () => {
   const embeddings = (name: string) => {
     const file = readFileSync(new URL(`../../golden/peft/${name}/adapter_model.safetensors`, import.meta.url));
     return toF32(parseSafetensors(file).tensors.get("prompt_embeddings")!);

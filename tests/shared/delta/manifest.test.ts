@@ -18,7 +18,7 @@ const manifest: Manifest = {
 const encode = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 
 describe("the manifest", () => {
-  test("is read as it was written", () => {
+  test("survives a round trip", () => {
     expect(parseManifest(encodeManifest(manifest))).toEqual(manifest);
     const merge: Manifest["merge"] = {
       method: "ties",
@@ -43,7 +43,7 @@ describe("the manifest", () => {
     expect(() => parseManifest(encode(value))).toThrow(expect.objectContaining({ code: "invalid_delta" }));
   });
 
-  test("what would not be read is not written", () => {
+  test("is not written if it could not be read", () => {
     expect(() => encodeManifest({ ...manifest, digest: "" })).toThrow(
       expect.objectContaining({ code: "internal_error" }),
     );
@@ -53,10 +53,10 @@ describe("the manifest", () => {
     const base = { digest: digest("a"), tokenizerDigest: digest("b") };
     expect(() => requireBase(manifest, base)).not.toThrow();
     expect(() => requireBase(manifest, { ...base, digest: digest("e") })).toThrow(
-      "the delta was made for trimtab-base with the base model aaaaaaaaaaaa…, not for the one with eeeeeeeeeeee…",
+      "the delta was made for trimtab-base with base model digest aaaaaaaaaaaa…, but this base model has digest eeeeeeeeeeee…",
     );
     expect(() => requireBase(manifest, { ...base, tokenizerDigest: digest("e") })).toThrow(
-      "with the tokenizer bbbbbbbbbbbb…",
+      "with tokenizer digest bbbbbbbbbbbb…",
     );
   });
 });

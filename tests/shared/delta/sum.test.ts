@@ -25,12 +25,12 @@ const linear = (
 });
 
 describe("sumDeltas", () => {
-  test("one delta with a weight of 1 is itself", () => {
+  test("a single delta with weight 1 is returned as it is", () => {
     const delta = linear({ bias: vector(1) });
     expect(sumDeltas([{ delta, weight: 1 }])).toBe(delta);
   });
 
-  test("low-rank products add up with their weights", () => {
+  test("low-rank products are summed with their weights", () => {
     const one = { a: matrix([[1], [2]]), b: matrix([[3, 4]]) };
     const two = {
       a: matrix([
@@ -53,7 +53,7 @@ describe("sumDeltas", () => {
     expect(product(a!, b!)).toEqual(expected);
   });
 
-  test("scales add up by what they differ from 1, biases as they are", () => {
+  test("scales are summed as s − 1, biases directly", () => {
     const { scale, bias } = sumDeltas([
       { delta: linear({ scale: vector(1.5, 1), bias: vector(2, 0) }), weight: 2 },
       { delta: linear({ scale: vector(0.75, 3) }), weight: 1 },
@@ -63,7 +63,7 @@ describe("sumDeltas", () => {
     expect(bias).toEqual(vector(4.5, -0.5));
   });
 
-  test("layers that only one of them changes keep what it does", () => {
+  test("layers that only one delta changes are kept", () => {
     const other: CanonicalDelta = { ...NO_DELTA, linears: new Map([["k", { bias: vector(1) }]]) };
     const sum = sumDeltas([
       { delta: linear({ bias: vector(7) }), weight: 1 },
@@ -75,7 +75,7 @@ describe("sumDeltas", () => {
     ]);
   });
 
-  test("bottlenecks stand side by side, weighted on the way up", () => {
+  test("bottlenecks are placed side by side, with the weights in U", () => {
     const bottleneck = (down: number, up: number, silu: number) => ({
       down: matrix([[down], [down]]),
       downBias: vector(down),
@@ -110,7 +110,7 @@ describe("sumDeltas", () => {
     });
   });
 
-  test("embeddings stand side by side too", () => {
+  test("embeddings are placed side by side too", () => {
     const delta: CanonicalDelta = { ...NO_DELTA, embedding: { a: matrix([[1], [2]]), b: matrix([[1, 1, 1]]) } };
     const { embedding } = sumDeltas([
       { delta, weight: 1 },
@@ -122,11 +122,11 @@ describe("sumDeltas", () => {
     ]);
   });
 
-  describe("what stands before the text", () => {
+  describe("prompts and prefixes", () => {
     const prompt: CanonicalDelta = { ...NO_DELTA, prompt: matrix([[1, 2]]) };
     const prefix: CanonicalDelta = { ...NO_DELTA, prefix: [{ key: matrix([[1]]), value: matrix([[2]]) }] };
 
-    test("is kept, one of each, with a weight of 1", () => {
+    test("one of each is kept, with a weight of 1", () => {
       const terms = [prompt, linear({ bias: vector(1) }), prefix].map((delta) => ({ delta, weight: 1 }));
       expect(sumDeltas(terms)).toMatchObject({ prompt: prompt.prompt, prefix: prefix.prefix });
     });
@@ -138,7 +138,7 @@ describe("sumDeltas", () => {
           { delta: prompt, weight: 1 },
           { delta: prompt, weight: 1 },
         ],
-        "2 of the deltas put virtual tokens before the text; only one can",
+        "2 of the deltas have virtual tokens; at most one can",
       ],
       [
         "two prefixes",
@@ -146,14 +146,14 @@ describe("sumDeltas", () => {
           { delta: prefix, weight: 1 },
           { delta: prefix, weight: 1 },
         ],
-        "2 of the deltas put a prefix before the text; only one can",
+        "2 of the deltas have a prefix; at most one can",
       ],
       [
         "half a prompt",
         [{ delta: prompt, weight: 0.5 }],
-        "a delta puts virtual tokens before the text, which has no weight: it must be 1, got 0.5",
+        "a delta with virtual tokens cannot be weighted: its weight must be 1, got 0.5",
       ],
-    ])("%s are refused", (_name, terms, message) => {
+    ])("rejects %s", (_name, terms, message) => {
       expect(() => sumDeltas(terms)).toThrow(expect.objectContaining({ code: "invalid_delta", message }));
     });
   });

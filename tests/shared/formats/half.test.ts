@@ -27,7 +27,7 @@ describe("binary16", () => {
     }
   });
 
-  test("halfway between neighbours goes to the even one, a hair off goes to the nearer", () => {
+  test("ties round to even, anything else to the nearest", () => {
     for (let low = 0; low < 0x7bff; low += 7) {
       const middle = (float16ByDefinition(low) + float16ByDefinition(low + 1)) / 2;
       const bits = new Uint32Array(Float32Array.of(middle).buffer)[0]!;

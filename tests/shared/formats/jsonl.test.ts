@@ -21,11 +21,11 @@ describe("reading", () => {
     ]);
   });
 
-  test("line separators inside texts do not end a line", () => {
+  test("line separators inside strings do not end a line", () => {
     expect(read('"a\u2028b\u0085c\\n"\n')).toEqual([{ number: 1, value: "a\u2028b\u0085c\n" }]);
   });
 
-  test("in pieces of any size, whatever the caller does with their memory afterwards", () => {
+  test("in chunks of any size, even if the caller overwrites them afterwards", () => {
     const file = encode('\ufeff{"text":"naïve 🙂"}\r\n[1,2]\n"last"');
     const expected = read(file);
     const random = createRandom(1);
@@ -63,7 +63,7 @@ describe("refusing", () => {
     [
       "a line over the cap",
       `"${"x".repeat(100)}"\n`,
-      "line 1 of data.jsonl is longer than 50 bytes; split it or leave it out",
+      "line 1 of data.jsonl is longer than 50 bytes; split it or remove it",
       { maxLineBytes: 50 },
     ],
     ["an endless line", `"${"x".repeat(100)}`, "longer than 50 bytes", { maxLineBytes: 50 }],

@@ -9,7 +9,7 @@ const names = JSON.parse(readFileSync(new URL("nf4.json", folder), "utf8")) as {
   readonly means: readonly (readonly [number, number])[];
 };
 
-/** Names of the cases that bitsandbytes quantised to 4 bits, and of those that it quantised to 8. */
+/** The cases that bitsandbytes quantised to 4 bits, and those that it quantised to 8. */
 export const { cases, blockwise } = names;
 
 /** [n, the mean of `ramp(n)`]. */
@@ -21,5 +21,5 @@ export const ramp = (n: number): Float32Array =>
 export const floats = (name: string): Float32Array => toF32(tensors.get(name)!);
 export const bytes = (name: string): Uint8Array => tensors.get(name)!.bytes.slice();
 
-/** The bits, since equal numbers may still differ in the sign of a zero. */
+/** The bits, because equal numbers may differ in the sign of a zero. */
 export const bits = (values: Float32Array): number[] => [...new Uint32Array(values.slice().buffer)];

@@ -20,14 +20,14 @@ describe("the format", () => {
     expect([...absmax]).toEqual([1]);
   });
 
-  test("keeps every level, and takes the lower of two that are equally near", () => {
+  test("keeps every level exactly, and rounds ties down", () => {
     const levels = Float32Array.from(NF4_LEVELS);
     expect(dequantiseNf4(quantiseNf4(levels), 16)).toEqual(levels);
     const middle = Math.fround(NF4_LEVELS[7]! + NF4_LEVELS[8]!) / 2;
     expect(dequantiseNf4(quantiseNf4(Float32Array.of(1, middle)), 2)[1]).toBe(0);
   });
 
-  test("of normal data in blocks of 64 is off by as much as bitsandbytes measures", () => {
+  test("has the error on normal data in blocks of 64 that bitsandbytes measures", () => {
     const random = createRandom(5, "nf4 error");
     const values = Float32Array.from({ length: 2 ** 22 }, () => random.normal());
     const restored = dequantiseNf4(quantiseNf4(values), values.length);
@@ -42,16 +42,18 @@ describe("the format", () => {
     expect(Math.abs(relative / values.length - 0.2034)).toBeLessThan(0.0004);
   });
 
-  test("has no place for what is not finite", () => {
-    expect(() => quantiseNf4(Float32Array.of(1, Number.NaN))).toThrow("value 1 is NaN, which has no 4-bit form");
+  test("rejects values that are not finite", () => {
+    expect(() => quantiseNf4(Float32Array.of(1, Number.NaN))).toThrow(
+      "value 1 is NaN, which cannot be quantised to 4 bits",
+    );
     expect(() => quantiseNf4(Float32Array.of(Number.NEGATIVE_INFINITY))).toThrow("value 0 is -Infinity");
   });
 
-  test("is refused where bytes or scales are missing", () => {
+  test("rejects missing bytes or scales", () => {
     const { packed, absmax } = quantiseNf4(new Float32Array(128));
     expect(() => dequantiseNf4({ packed, absmax: absmax.subarray(1) }, 128)).toThrow(
-      "128 NF4 values take 64 bytes and 2 scales, but there are 64 and 1",
+      "128 NF4 values need 64 bytes and 2 scales, but got 64 and 1",
     );
-    expect(() => dequantiseNf4({ packed, absmax }, 126)).toThrow("126 NF4 values take 63 bytes");
+    expect(() => dequantiseNf4({ packed, absmax }, 126)).toThrow("126 NF4 values need 63 bytes");
   });
 });

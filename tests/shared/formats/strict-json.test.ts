@@ -24,7 +24,7 @@ describe("parseStrictJson", () => {
     expect(() => parse(text)).toThrow(`the header has the key ${key} twice; keep one of them`);
   });
 
-  test("names what is not JSON", () => {
+  test("describes text that is not JSON", () => {
     expect(() => parse("{'a':1}")).toThrow(/^the header is not valid JSON: /);
   });
 

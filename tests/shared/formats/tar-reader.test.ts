@@ -21,7 +21,7 @@ const entry = (name: string, text: string, change: (header: Uint8Array) => void 
   return join(header, bytes, padding);
 };
 
-/** Writes a field and the checksum that belongs to it. */
+/** Overwrites a field and updates the checksum. */
 const withField = (at: number, value: string) => (header: Uint8Array) => {
   header.set(encode(value), at);
   header.fill(0x20, 148, 156);
@@ -36,7 +36,7 @@ describe("readTar", () => {
     expect(new TextDecoder().decode(files.get("0-lora/b.bin"))).toBe("x".repeat(700));
   });
 
-  it("passes folders and pax headers over, and takes a leading ./ off", () => {
+  it("skips folders and pax headers, and removes a leading ./", () => {
     const folder = entry("sub/", "", withField(156, "5"));
     const pax = entry("PaxHeaders/a", "30 mtime=1700000000.123456789\n", withField(156, "x"));
     expect([...readTar(join(folder, pax, entry("./a", "1"), tarEnd())).keys()]).toEqual(["a"]);
@@ -50,13 +50,13 @@ describe("readTar", () => {
 
   it.each<[string, Uint8Array, string]>([
     ["a symbolic link", join(entry("a", "", withField(156, "2")), tarEnd()), "which is a link or a device"],
-    ["a path upwards", join(entry("a", "", withField(0, "../a")), tarEnd()), "which leaves its folder"],
-    ["an absolute path", join(entry("a", "", withField(0, "/etc/a")), tarEnd()), "which leaves its folder"],
+    ["a path with ..", join(entry("a", "", withField(0, "../a")), tarEnd()), "which is outside the folder"],
+    ["an absolute path", join(entry("a", "", withField(0, "/etc/a")), tarEnd()), "which is outside the folder"],
     ["a name twice", join(entry("a", "1"), entry("./a", "2"), tarEnd()), 'holds "a" twice'],
-    ["a file that is cut off", entry("a", "x".repeat(900)).subarray(0, 1024), 'ends in the middle of "a"'],
+    ["a truncated file", entry("a", "x".repeat(900)).subarray(0, 1024), 'ends in the middle of "a"'],
     ["no end", entry("a", "1"), "has no end"],
-    ["other bytes", new Uint8Array(1024).fill(7), "is no tar archive"],
-    ["a size that is no number", join(entry("a", "", withField(124, "zzz")), tarEnd()), "has no number"],
+    ["other bytes", new Uint8Array(1024).fill(7), "is damaged or not a tar archive"],
+    ["a size that is not a number", join(entry("a", "", withField(124, "zzz")), tarEnd()), "has an invalid number"],
   ])("refuses %s", (_name, archive, message) => {
     expect(() => readTar(archive)).toThrow(message);
     expect(() => readTar(archive)).toThrow(expect.objectContaining({ code: "invalid_file", param: "file" }));

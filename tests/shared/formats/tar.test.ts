@@ -33,15 +33,15 @@ describe("tarEntry", () => {
     }
   });
 
-  it("fills whole blocks", () => {
+  it("pads to whole blocks", () => {
     expect(archive().length % 512).toBe(0);
     expect(tarEntry("a", 512).padding).toHaveLength(0);
     expect(tarEntry("a", 513).padding).toHaveLength(511);
   });
 
-  it("refuses what is no plain file name", () => {
+  it("rejects invalid file names", () => {
     for (const name of ["../up", "a/../../b", "/a", "x".repeat(101), "a\0b"]) {
-      expect(() => tarEntry(name, 1)).toThrow("is no file name for an archive");
+      expect(() => tarEntry(name, 1)).toThrow("cannot be a file name in a tar archive");
     }
   });
 });

@@ -13,20 +13,20 @@ describe("GraphBuilder", () => {
     expect(b.nodes.map((node) => node.op)).toEqual(["add", "greater"]);
   });
 
-  it("reports a mistake where it is made", () => {
+  it("reports a mistake in the call that makes it", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", [2, 3]);
     expect(() => b.add(x, b.input("y", "f32", [2, 4]))).toThrow("add: cannot broadcast [2, 3] with [2, 4]");
     expect(b.nodes).toHaveLength(0);
   });
 
-  it("refuses two inputs of one name", () => {
+  it("rejects two inputs with one name", () => {
     const b = new GraphBuilder("step");
     b.input("x", "f32", []);
     expect(() => b.input("x", "f32", [1])).toThrow("the graph step already has an input named x");
   });
 
-  it("gives a number the type of the value beside it, exactly", () => {
+  it("gives a number operand the other operand's type", () => {
     const b = new GraphBuilder("g");
     const exact = b.input("x", "f64", [2]);
     const third = b.mul(exact, 1 / 3);
@@ -51,14 +51,14 @@ describe("GraphBuilder", () => {
     expect(b.nodes[0]!.attrs).toEqual({ axes: [0, 2], keepdims: false });
   });
 
-  it("casts only where the type changes", () => {
+  it("casts only if the type changes", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", [2]);
     expect(b.cast(x, "f32")).toBe(x);
     expect(b.cast(x, "i64").dtype).toBe("i64");
   });
 
-  it("leaves out of a graph what none of its outputs needs, but keeps every input", () => {
+  it("drops nodes that no output needs, but keeps every input", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", [2]);
     b.input("unused", "f32", [3]);

@@ -12,7 +12,7 @@ const named = (name: string, dtype: DType, ...shape: (number | string)[]): Named
 const load = (model: Uint8Array) => InferenceSession.create(model, { logSeverityLevel: 3 });
 
 describe("encodeModel", () => {
-  it("declares inputs and outputs with their types and dimensions, named ones by name", async () => {
+  it("declares inputs and outputs with their types and their numeric or named dimensions", async () => {
     const session = await load(
       encodeModel({
         name: "pass",

@@ -4,7 +4,7 @@ import { DYNAMIC_BLOCK } from "../../../shared/formats/dynamic-quantisation.ts";
 import { dequantiseNf4, NF4_BLOCK, quantiseNf4 } from "../../../shared/formats/nf4.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import type { NodeOf } from "../../../shared/graph/graph.ts";
-import { Encoder } from "../../../shared/graph/onnx.ts";
+import { Encoder } from "../../../shared/graph/onnx-encoder.ts";
 import type { OnnxNode } from "../../../shared/graph/onnx-model.ts";
 import { encodeMatmulNf4 } from "../../../shared/graph/onnx-nf4.ts";
 import { createRandom } from "../../../shared/random.ts";
@@ -15,7 +15,7 @@ const executor = createOnnxRuntimeExecutor({ threads: 2 });
 const random = createRandom(1, "onnx-nf4");
 const normal = (count: number) => Float32Array.from({ length: count }, () => random.normal());
 
-/** A matrix as the graph takes it, with what it restores to. */
+/** A matrix in the graph's form, with its dequantised values. */
 function quantised(count: number, double: boolean): { held: Tensor[]; values: Float32Array } {
   const { packed, absmax } = quantiseNf4(normal(count));
   const bytes = tensor("u8", [packed.length], packed);
@@ -37,7 +37,7 @@ function quantised(count: number, double: boolean): { held: Tensor[]; values: Fl
   };
 }
 
-// In parts with a short one at the end; in parts that may only end where a block does.
+// Parts with a short one at the end; parts that must end on a block boundary.
 describe.each([
   [1300, 2048],
   [1500, 1500],
@@ -70,14 +70,14 @@ describe.each([
       }
     }
     const actual = result.y!.data as Float32Array;
-    // Sums of so many products of numbers around 1 are off by some roundings of their size.
+    // Sums of that many products of values around 1 are off by a few roundings.
     const size = Math.sqrt(inner);
     const worst = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i]!)), 0);
     expect(worst / size).toBeLessThan(4e-6);
   });
 });
 
-/** What onnxruntime has to have made before `name`, that included. */
+/** Everything that onnxruntime must compute before `name`, including it. */
 function madeBefore(name: string, nodes: readonly OnnxNode[]): Set<string> {
   const node = nodes.find(({ outputs }) => outputs.includes(name));
   return new Set([name, ...(node?.inputs ?? []).flatMap((input) => [...madeBefore(input, nodes)])]);
@@ -104,13 +104,13 @@ it.each([
   const restored = encoder.nodes.filter(({ type }) => type === "MatMulBnb4").map(({ outputs }) => outputs[0]!);
   expect(restored).toHaveLength(3);
   if (transB) return;
-  // One part after the other.
+  // One part at a time.
   for (const [i, earlier] of restored.slice(0, -1).entries()) {
     expect(madeBefore(restored[i + 1]!, encoder.nodes)).toContain(earlier);
   }
 });
 
-it("multiplies by whatever x holds, with a matrix that is bound", async () => {
+it("multiplies any values of x by a bound matrix", async () => {
   const { held } = quantised(NF4_BLOCK, false);
   const b = new GraphBuilder("late");
   const inputs = held.map(({ dtype, shape }, i) => b.input(`matrix${i}`, dtype, shape));
@@ -118,7 +118,7 @@ it("multiplies by whatever x holds, with a matrix that is bound", async () => {
   const program = await executor.compile(b.build({ y }), {
     bindings: new Map(held.map((one, i) => [`matrix${i}`, one])),
   });
-  // What is not a number spoils its own product, and nothing after it.
+  // A NaN spoils its own product and nothing after it.
   const spoilt = await program.run({ x: f32([1, 8], [Number.NaN, 0, 0, 0, 0, 0, 0, 0]) });
   expect([...(spoilt.y!.data as Float32Array)].every(Number.isNaN)).toBe(true);
   const zeros = await program.run({ x: f32([1, 8], new Float32Array(8)) });

@@ -36,7 +36,7 @@ describe("encodeOnnx", () => {
     expect(Object.keys(ENCODE).sort()).toEqual(Object.keys(ARITY).sort());
   });
 
-  it("keeps named dimensions open, so that one model runs at every size", async () => {
+  it("keeps named dimensions symbolic, so that one model runs at every size", async () => {
     const graph = graphOf((b) => {
       const x = b.input("x", "f32", ["batch", "seq", 4]);
       const last = b.reshape(b.slice(x, 1, -1), ["batch", 4]);
@@ -55,7 +55,7 @@ describe("encodeOnnx", () => {
     expect(two.outputs[0]).toEqual({ name: "last", shape: [2, 4], data: ramp(8) });
   });
 
-  it("works out one named dimension that a reshape moves, and refuses two", async () => {
+  it("infers one named dimension that a reshape moves, and rejects two", async () => {
     const merged = graphOf((b) => ({ y: b.reshape(b.input("x", "f32", [2, "seq", 2]), ["seq", 4]) }));
     const { outputs } = await run(merged, [{ shape: [2, 3, 2], data: Array(12).fill(1) }]);
     expect(outputs[0]!.shape).toEqual([3, 4]);
@@ -63,7 +63,7 @@ describe("encodeOnnx", () => {
     expect(() => encodeOnnx(swapped)).toThrow("reshape to [seq, batch] moves more than one named dimension");
   });
 
-  it("bakes bindings in, so that they are inputs no more", async () => {
+  it("bakes bindings in, so that they are no longer inputs", async () => {
     const graph = graphOf((b) => ({ y: b.mul(b.input("x", "f32", [2]), b.input("w", "f32", [2])) }));
     const { inputs, outputs } = await run(graph, [[1, 2]], new Map([["w", f32([2], [10, 20])]]));
     expect(inputs).toEqual(["x"]);
@@ -78,7 +78,7 @@ describe("encodeOnnx", () => {
     ).toEqual(["x", "w"]);
   });
 
-  it("refuses a binding of another shape or type", () => {
+  it("rejects a binding with the wrong shape or type", () => {
     const graph = graphOf((b) => ({ y: b.neg(b.input("w", "f32", [2])) }));
     expect(() => encodeOnnx(graph, new Map([["w", f32([3], [1, 2, 3])]]))).toThrow("w must be f32[2], got f32[3]");
     const double: Tensor = { dtype: "f64", shape: [2], data: new Float64Array(2) };
@@ -100,7 +100,7 @@ describe("encodeOnnx", () => {
     ]);
   });
 
-  it("gives outputs in the graph's order, under another name where an input has theirs", async () => {
+  it("gives outputs in the graph's order, renamed if an input has their name", async () => {
     const graph = graphOf((b) => {
       const w = b.input("w", "f32", [2]);
       return { z: b.neg(w), w: b.add(w, 1) };
@@ -113,7 +113,7 @@ describe("encodeOnnx", () => {
     expect(outputs.map(({ name }) => name)).toEqual(["z", "w'"]);
   });
 
-  it("uses a value that is also an output further on", async () => {
+  it("can use an output's value in later nodes", async () => {
     const graph = graphOf((b) => {
       const y = b.add(b.input("x", "f32", [1]), 1);
       return { y, z: b.mul(y, y) };

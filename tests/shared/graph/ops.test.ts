@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Shape, ValueType } from "../../../shared/graph/graph.ts";
 import { ARITY, broadcast, INFER, inferTypes, type OpAttrs, type OpName } from "../../../shared/graph/ops.ts";
+import type { Shape, ValueType } from "../../../shared/graph/value-type.ts";
 import type { DType } from "../../../shared/tensor.ts";
 
 const type = (dtype: DType, ...shape: Shape): ValueType => ({ dtype, shape });
@@ -17,7 +17,7 @@ describe("broadcast", () => {
     expect(broadcast(["batch", "seq"], [1, 1], ["seq"])).toEqual(["batch", "seq"]);
   });
 
-  it("never takes a name for a number or for another name", () => {
+  it("never unifies a name with a number or another name", () => {
     expect(() => broadcast(["batch"], [4])).toThrow("cannot broadcast [batch] with [4]");
     expect(() => broadcast(["batch"], ["seq"])).toThrow("cannot broadcast [batch] with [seq]");
   });
@@ -28,7 +28,7 @@ describe("inferTypes", () => {
     expect(Object.keys(INFER).sort()).toEqual(Object.keys(ARITY).sort());
   });
 
-  it("carries named dimensions through what a decode graph does with them", () => {
+  it("carries named dimensions through the ops of a decode graph", () => {
     const hidden = f32("batch", "seq", 8);
     expect(infer("matmul", [hidden, f32(8, 16)], { transA: false, transB: false })).toEqual(["batch", "seq", 16]);
     expect(infer("gather", [f32(100, 8), i64("batch", "seq")], {})).toEqual(["batch", "seq", 8]);
@@ -39,7 +39,7 @@ describe("inferTypes", () => {
     expect(infer("reduceSum", [hidden], { axes: [1], keepdims: true })).toEqual(["batch", 1, 8]);
   });
 
-  it("gives comparisons the type bool, and casts the type they name", () => {
+  it("gives comparisons the type bool, and casts their target type", () => {
     expect(inferTypes("greater", [f32(2), f32(2)], {})).toEqual([type("bool", 2)]);
     expect(inferTypes("cast", [type("bool", 2)], { to: "f32" })).toEqual([f32(2)]);
   });
@@ -81,7 +81,7 @@ describe("inferTypes", () => {
       "matmulNf4",
       [f32(3, 4), type("u8", 32), f32(1)],
       { rows: 4, columns: 16, transB: true },
-      "matmulNf4: x must be [..., 16] beside the matrix [4, 16]ᵀ, got f32[3, 4]",
+      "matmulNf4: x must be [..., 16] for the matrix [4, 16]ᵀ, got f32[3, 4]",
     ],
     [
       "matmulNf4",
@@ -105,7 +105,7 @@ describe("inferTypes", () => {
       "matmulNf4",
       [f32(3, 4), type("u8", 32), type("u8", 1, 256), f32(1, 1)],
       { rows: 4, columns: 16, transB: false },
-      "matmulNf4: takes x, bytes and 1 or 3 tensors of scales",
+      "matmulNf4: takes x, the packed matrix and 1 or 3 tensors of scales",
     ],
     [
       "reduceSum",
@@ -118,7 +118,7 @@ describe("inferTypes", () => {
     ["softmax", [f32()], {}, "softmax: needs a last axis, got f32[]"],
     ["reshape", [f32(2, 3)], { shape: [4] }, "reshape: cannot reshape f32[2, 3] to [4]"],
     ["reshape", [f32("batch", 4)], { shape: [4] }, "reshape: cannot reshape f32[batch, 4] to [4]"],
-    ["transpose", [f32(2, 3)], { perm: [0, 0] }, "transpose: [0, 0] is no permutation of the axes of f32[2, 3]"],
+    ["transpose", [f32(2, 3)], { perm: [0, 0] }, "transpose: [0, 0] is not a permutation of the axes of f32[2, 3]"],
     ["expand", [f32(3)], { shape: [2] }, "expand: cannot broadcast [3] with [2]"],
     ["expand", [f32(2, 3)], { shape: [3] }, "expand: cannot expand f32[2, 3] to [3]"],
     ["expand", [f32(1, 4)], { shape: ["batch", 4] }, "expand: cannot expand f32[1, 4] to [batch, 4]"],
@@ -135,7 +135,7 @@ describe("inferTypes", () => {
       "slice",
       [f32("seq")],
       { axis: 0, start: 1, end: null },
-      "axis 0 of f32[seq] has no size yet: slice it from its end",
+      "axis 0 of f32[seq] has no known size: slice it from its end",
     ],
     [
       "pad",
@@ -143,7 +143,7 @@ describe("inferTypes", () => {
       { axis: 0, before: 1, after: 0 },
       "axis 0 of f32[seq] cannot be padded: its size is not known",
     ],
-    ["pad", [f32(4)], { axis: 0, before: -1, after: 0 }, "pad: cannot pad by -1 and 0: slice takes elements off"],
+    ["pad", [f32(4)], { axis: 0, before: -1, after: 0 }, "pad: cannot pad by -1 and 0: use slice to remove elements"],
     ["gather", [f32(5, 4), f32(2)], {}, "gather: indices must be i64 or i32, got f32[2]"],
     ["gather", [f32(), i64(2)], {}, "gather: the table needs rows, got f32[]"],
     ["scatterAddRows", [i64(2), f32(3, 4)], { rows: 5 }, "scatterAddRows: updates must be [2, 4], got f32[3, 4]"],
@@ -167,7 +167,7 @@ describe("inferTypes", () => {
       "rope: positions must be i64, got i32[1, 3]",
     ],
     ["rope", [f32(1, 2, 3, 4), i64(1, 3), f32(8, 4), f32(8, 4)], {}, "the tables must be half as wide as a head"],
-    ["groupQueryAttention", attention, { heads: 2, kvHeads: 2 }, "2 and 2 heads of width 4 do not fit f32[1, 3, 16]"],
+    ["groupQueryAttention", attention, { heads: 2, kvHeads: 2 }, "2 and 2 heads of width 4 do not match f32[1, 3, 16]"],
     [
       "groupQueryAttention",
       attention.with(5, i64(1)),
@@ -206,13 +206,13 @@ describe("inferTypes", () => {
     ],
   ];
 
-  it.each(wrong)("refuses %s of what does not fit it", (op, inputs, attrs, message) => {
+  it.each(wrong)("rejects %s of mismatched inputs", (op, inputs, attrs, message) => {
     expect(() => inferTypes(op, inputs, attrs as never)).toThrow(
       expect.objectContaining({ code: "invalid_graph", message: expect.stringContaining(message) }),
     );
   });
 
-  it("says in the error's data which op and which types it was", () => {
+  it("reports the op and its input types in the error's data", () => {
     const error = (() => {
       try {
         return inferTypes("add", [f32(2), f32(3)], {});

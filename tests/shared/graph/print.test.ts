@@ -5,7 +5,7 @@ import { f32, i64 } from "../../../shared/tensor.ts";
 import { gradient } from "../../../trainer/autodiff/gradient.ts";
 
 describe("printGraph", () => {
-  it("shows inputs, constants, nodes and outputs, a line each", () => {
+  it("shows inputs, constants, nodes and outputs on one line each", () => {
     const b = new GraphBuilder("decode");
     const x = b.input("tokens", "i64", ["batch", "seq"]);
     const hidden = b.gather(b.constant(f32([3, 2], [1, 2, 3, 4, 5.5, 6])), x);
@@ -26,7 +26,7 @@ describe("printGraph", () => {
     );
   });
 
-  it("prints equal graphs equally", () => {
+  it("prints equal graphs identically", () => {
     const build = () => {
       const b = new GraphBuilder("g");
       return b.build({ y: b.add(b.input("x", "f32", [2]), 1) });
@@ -34,12 +34,12 @@ describe("printGraph", () => {
     expect(printGraph(build())).toBe(printGraph(build()));
   });
 
-  it("shows whole numbers of 64 bits", () => {
+  it("shows 64-bit integers", () => {
     const b = new GraphBuilder("g");
     expect(printGraph(b.build({ y: b.neg(b.constant(i64([2], [1, -2]))) }))).toContain("constant {1, -2} : i64[2]");
   });
 
-  it("keeps the gradient of a small network as it is", () => {
+  it("matches the snapshot of a small network's gradient", () => {
     const b = new GraphBuilder("mlp");
     const x = b.input("x", "f32", [4, 3]);
     const w = b.input("w", "f32", [3, 2]);

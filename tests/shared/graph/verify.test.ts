@@ -35,7 +35,7 @@ describe("verify", () => {
       "net: node 0 (%4 = add(%2, %3) : f32[batch, 2]) uses %2 before it is defined",
     ],
     [
-      "a value that nothing defines",
+      "a value that is never defined",
       changed(graph, 2, { inputs: [stranger] }),
       "net: node 2 (%5 = exp(%99) : f32[batch, 2]) uses %99 before it is defined",
     ],
@@ -67,33 +67,37 @@ describe("verify", () => {
     [
       "a declared shape that is not what the op gives",
       changed(graph, 2, { outputs: declared(["batch", 3]) }),
-      "net: node 2 (%50 = exp(%4) : f32[batch, 3]) should give f32[batch, 2] but declares f32[batch, 3]",
+      "net: node 2 (%50 = exp(%4) : f32[batch, 3]) should have type f32[batch, 2] but declares f32[batch, 3]",
     ],
     [
       "a declared type that is not what the op gives",
       changed(graph, 2, { outputs: declared(["batch", 2], "f64") }),
-      "should give f32[batch, 2] but declares f64[batch, 2]",
+      "should have type f32[batch, 2] but declares f64[batch, 2]",
     ],
-    ["a node without its output", changed(graph, 2, { outputs: [] }), "should give f32[batch, 2] but declares nothing"],
+    [
+      "a node without its output",
+      changed(graph, 2, { outputs: [] }),
+      "should have type f32[batch, 2] but declares nothing",
+    ],
     [
       "a node with more outputs than its op has",
       changed(graph, 2, { outputs: [...exp.outputs, stranger] }),
-      "net: node 2 (%5, %99 = exp(%4) : f32[batch, 2], f32[batch, 2]) declares 2 outputs but gives 1",
+      "net: node 2 (%5, %99 = exp(%4) : f32[batch, 2], f32[batch, 2]) declares 2 outputs but has 1",
     ],
     [
       "a constant that is not of its declared shape",
       { ...graph, constants: new Map([...graph.constants, [constant, f32([2, 3], [1, 2, 3, 4, 5, 6])]]) },
-      "net: constant %1 is declared f32[3, 2] but holds f32[2, 3]",
+      "net: constant %1 is declared f32[3, 2] but contains f32[2, 3]",
     ],
     [
       "a constant without all its elements",
       { ...graph, constants: new Map([[constant, { ...f32([3, 2], [1, 2, 3, 4, 5, 6]), data: new Float32Array(5) }]]) },
-      "net: constant %1 is f32[3, 2] but holds 5 elements",
+      "net: constant %1 is f32[3, 2] but contains 5 elements",
     ],
     [
-      "an output that nothing defines",
+      "an output that is never defined",
       { ...graph, outputs: [{ name: "lost", value: stranger }] },
-      "net: output lost is %99, which nothing defines",
+      "net: output lost is %99, which is never defined",
     ],
     [
       "two outputs of one name",

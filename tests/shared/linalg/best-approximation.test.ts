@@ -27,7 +27,7 @@ test.each(SHAPES)("%s: at full rank nothing is lost", (_, make) => {
   expectClose(product(left, right), a);
 });
 
-test("a matrix of lower rank than asked for is met exactly", () => {
+test("a matrix of lower rank is reproduced exactly", () => {
   const a = randomOfRank(30, 18, 3);
   const { left, right } = bestApproximation(a, 5);
   expectClose(product(left, right), a);

@@ -47,7 +47,7 @@ describe("leadingSvd", () => {
     }
   });
 
-  it("finds a singular value as often as it occurs, and those that are 0", () => {
+  it("finds repeated and zero singular values", () => {
     const twice = matrix(3, 3, Float64Array.from([2, 0, 0, 0, 2, 0, 0, 0, 1]));
     const once = matrix(3, 4, Float64Array.from([1, 2, 3, 4, 2, 4, 6, 8, 0, 0, 0, 0]));
     const close = (s: Float64Array) => Array.from(s, (value) => Math.round(value * 1e9) / 1e9);
@@ -56,7 +56,7 @@ describe("leadingSvd", () => {
     expect(close(leadingSvd(matrix(4, 3), 2, random()).s)).toEqual([0, 0]);
   });
 
-  it("gives the same for the same random numbers, and no more than there are", () => {
+  it("is reproducible, and returns at most min(m, n) triplets", () => {
     expect(leadingSvd(drawn(9, 7), 3, random())).toEqual(leadingSvd(drawn(9, 7), 3, random()));
     expect(leadingSvd(drawn(4, 3), 9, random()).s).toHaveLength(3);
   });

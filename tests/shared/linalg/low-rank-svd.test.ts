@@ -8,7 +8,7 @@ test.each([
   ["low rank", randomMatrix(40, 6), randomMatrix(6, 30), 6],
   ["a rank above one side", randomMatrix(10, 14), randomMatrix(14, 30), 10],
   ["a rank above both sides", randomMatrix(8, 20), randomMatrix(20, 9), 8],
-  ["factors that lack rank", randomOfRank(20, 6, 2), randomMatrix(6, 15), 6],
+  ["rank-deficient factors", randomOfRank(20, 6, 2), randomMatrix(6, 15), 6],
   ["zero", matrix(12, 3), randomMatrix(3, 7), 3],
 ])("%s: the decomposition of AB from its factors", (_, a, b, count) => {
   const { u, s, v } = svdOfProduct(a, b);

@@ -17,7 +17,7 @@ test("the Gram matrix is the product with the transpose", () => {
   expectClose(gram(random), product(random, transpose(random)));
 });
 
-test("ml-matrix gets and gives the same elements", () => {
+test("conversions to and from ml-matrix keep the elements", () => {
   expect(fromMl(toMl(a))).toEqual(a);
 });
 

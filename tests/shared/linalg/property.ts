@@ -1,4 +1,4 @@
-/** What the decompositions' tests have in common. */
+/** Shared by the tests of the decompositions. */
 import { expect } from "vitest";
 import { type DenseMatrix, matrix, product, sizes, transpose } from "../../../shared/linalg/matrix.ts";
 import { createRandom } from "../../../shared/random.ts";

@@ -21,7 +21,7 @@ test.each(golden.cases)("numpy's singular values: $name", ({ matrix: { shape, da
     expect(Math.abs(s[index]! - value)).toBeLessThanOrEqual(1e-14 * values[0]!);
 });
 
-test.each(SHAPES)("%s: A = U diag(s) Vᵀ, thin, with falling values and orthonormal columns", (_, make) => {
+test.each(SHAPES)("%s: A = U diag(s) Vᵀ, thin, with descending values and orthonormal columns", (_, make) => {
   const a = make();
   const [rows, columns] = sizes(a);
   const count = Math.min(rows, columns);
@@ -34,18 +34,18 @@ test.each(SHAPES)("%s: A = U diag(s) Vᵀ, thin, with falling values and orthono
   expect(s.every((value) => value >= 0)).toBe(true);
 });
 
-test("of two opposite signs the larger element of U's column is positive", () => {
+test("the largest element of every column of U is positive", () => {
   const { u, v } = svd(matrix(2, 1, Float64Array.of(-3, 4)));
   expect([...u.data, ...v.data].map((value) => Number(value.toFixed(12)))).toEqual([-0.6, 0.8, 1]);
   expect([...svd(matrix(2, 1, Float64Array.of(3, -4))).v.data]).toEqual([-1]);
 });
 
-test("the numerical rank counts what exceeds the threshold", () => {
+test("the numerical rank counts the values above the threshold", () => {
   expect(numericalRank(svd(randomOfRank(20, 12, 5)).s, 1e-12)).toBe(5);
   expect(numericalRank(Float64Array.of(4, 2, 1), 2)).toBe(1);
   expect(numericalRank(new Float64Array(3), 0)).toBe(0);
 });
 
 test("an element that is not finite is refused", () => {
-  expect(() => svd(matrix(1, 2, Float64Array.of(1, Number.NaN)))).toThrow("not finite");
+  expect(() => svd(matrix(1, 2, Float64Array.of(1, Number.NaN)))).toThrow("NaN or infinite");
 });

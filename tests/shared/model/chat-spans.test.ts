@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { ChatMessage } from "../../../shared/model/chat-message.ts";
 import { assistantSpans } from "../../../shared/model/chat-spans.ts";
-import type { ChatMessage } from "../../../shared/model/chat-template.ts";
 import type { TextPiece } from "../../../shared/model/tokenizer.ts";
 
 type Render = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
@@ -82,7 +82,7 @@ describe("by markers", () => {
     expect(spansOf((given) => given.map(turn).join(""))).toEqual(expected);
   });
 
-  test("a header that begins with a control token does not count as an end", () => {
+  test("a header that begins with a control token does not end the turn before it", () => {
     const render: Render = (given) => given.map((m) => `#${m.role}:${m.content}`).join("");
     expect(spansOf(render)).toEqual([
       [1, " a1 ", false],
@@ -90,7 +90,7 @@ describe("by markers", () => {
     ]);
   });
 
-  test("only the last turn is closed where the template closes only that", () => {
+  test("only the last turn is closed if the template closes only that one", () => {
     const render: Render = (given) => `${given.map((m) => `${m.role}:${m.content}`).join("\n")}#`;
     expect(spansOf(render)).toEqual([
       [1, " a1 ", false],
@@ -107,7 +107,7 @@ describe("by prefixes", () => {
       given.map((m) => `${m.role}:${m.content.includes("a") ? m.content.toUpperCase() : m.content}#`).join("") +
       (prompt ? "assistant:" : "");
 
-  test("a template that looks into the replies", () => {
+  test("a template that inspects the replies", () => {
     const upper = messages.map((m) => (m.role === "assistant" ? { ...m, content: `${m.content}é` } : m));
     const render: Render = (given, prompt) =>
       given.map((m) => `${m.role}:${m.content.normalize("NFD")}#`).join("") + (prompt ? "assistant:" : "");
@@ -121,7 +121,7 @@ describe("by prefixes", () => {
     ]);
   });
 
-  test("a template whose beginning depends on the whole is refused", () => {
+  test("a template whose beginning depends on the whole conversation is rejected", () => {
     expect(() => spansOf(lookingInside((given) => String(given.length)))).toThrow(
       expect.objectContaining({
         code: "invalid_model",

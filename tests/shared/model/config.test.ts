@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { goldenJson } from "./golden-models.ts";
 
-/** A small Llama as the Hub has them, with `changes` on top; undefined removes a field. */
+/** The config of a small Llama with `changes` applied; undefined removes a field. */
 function file(changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   const base = {
     architectures: ["LlamaForCausalLM"],
@@ -36,12 +36,12 @@ const PLAIN = {
 };
 
 describe("parseModelConfig", () => {
-  it("reads the same model from the file of transformers 5 and from that of transformers 4", () => {
+  it("reads the same model from files of transformers 5 and 4", () => {
     expect(parseModelConfig(goldenJson("llama/plain/config.json"))).toEqual(PLAIN);
     expect(parseModelConfig(goldenJson("llama/plain/config-v4.json"))).toEqual(PLAIN);
   });
 
-  it("reads what Qwen2 and a tied model have of their own", () => {
+  it("reads the peculiarities of Qwen2 and tied models", () => {
     expect(parseModelConfig(goldenJson("llama/qwen2/config.json"))).toEqual({
       ...PLAIN,
       modelType: "qwen2",
@@ -58,18 +58,18 @@ describe("parseModelConfig", () => {
     });
   });
 
-  it("takes the rotary base from the top level or from rope_parameters", () => {
+  it("reads the rotary base from the top level or from rope_parameters", () => {
     expect(parseModelConfig(file({ rope_theta: 123 })).ropeTheta).toBe(123);
     expect(parseModelConfig(file({ rope_parameters: { rope_theta: 456 } })).ropeTheta).toBe(456);
     expect(parseModelConfig(file()).ropeTheta).toBe(10_000);
   });
 
-  it("gives every head its own key and value where the file names no groups", () => {
+  it("gives every head its own key and value if the file defines no groups", () => {
     expect(parseModelConfig(file({ num_key_value_heads: undefined })).kvHeads).toBe(4);
     expect(parseModelConfig(file({ num_key_value_heads: null })).kvHeads).toBe(4);
   });
 
-  it("bounds the context by a sliding window where the model uses one", () => {
+  it("limits the context to the sliding window if the model uses one", () => {
     const mistral = (changes: object) =>
       parseModelConfig(file({ model_type: "mistral", max_position_embeddings: 32_768, ...changes })).maxPositions;
     expect(mistral({ sliding_window: 4096 })).toBe(4096);
@@ -79,7 +79,7 @@ describe("parseModelConfig", () => {
     expect([qwen2(true), qwen2(false)]).toEqual([16, 64]);
   });
 
-  it("reads the scaling of rotary positions where transformers 5 and 4 keep it", () => {
+  it("reads the scaling of rotary positions from files of transformers 5 and 4", () => {
     const llama3 = {
       rope_type: "llama3",
       factor: 32,
@@ -114,23 +114,27 @@ describe("parseModelConfig", () => {
     ["max_position_embeddings", { max_position_embeddings: "64" }, "expected number, received string"],
     ["rope_theta", { rope_theta: 0 }, "expected number to be >0"],
     ["model_type", { model_type: "gpt2" }, "gpt2 is not one of llama, mistral, qwen2"],
-    ["auto_map", { auto_map: { AutoModel: "x.Y" } }, "code that comes with a model is never run: remove the field"],
-    ["quantization_config", { quantization_config: { bits: 4 } }, "give the weights as float32, float16 or bfloat16"],
-    ["hidden_act", { hidden_act: "gelu" }, "gelu is not supported, only silu"],
+    ["auto_map", { auto_map: { AutoModel: "x.Y" } }, "code shipped with a model is never run; remove the field"],
+    [
+      "quantization_config",
+      { quantization_config: { bits: 4 } },
+      "quantised weights are not supported; use float32, float16 or bfloat16",
+    ],
+    ["hidden_act", { hidden_act: "gelu" }, "gelu is not supported; only silu is"],
     ["mlp_bias", { mlp_bias: true }, "feed-forward biases are not supported"],
-    ["attention_bias", { attention_bias: true }, "a bias on Llama's output projection is not supported"],
+    ["attention_bias", { attention_bias: true }, "attention biases are not supported for llama"],
     ["num_key_value_heads", { num_key_value_heads: 3 }, "3 does not divide the 4 attention heads"],
-    ["head_dim", { hidden_size: 36 }, "a head of width 9 cannot be rotated by halves"],
-    ["head_dim", { hidden_size: 33 }, "a head of width 8.25 cannot be rotated by halves"],
-    ["rope_scaling.rope_type", { rope_scaling: { type: "dynamic", factor: 2 } }, "dynamic is not supported, only"],
-    ["rope_parameters.rope_type", { rope_parameters: { rope_type: "yarn" } }, "yarn is not supported, only default"],
-    ["rope_parameters.factor", { rope_parameters: { rope_type: "linear" } }, "linear needs it"],
+    ["head_dim", { hidden_size: 36 }, "the width of a head must be an even integer, got 9"],
+    ["head_dim", { hidden_size: 33 }, "the width of a head must be an even integer, got 8.25"],
+    ["rope_scaling.rope_type", { rope_scaling: { type: "dynamic", factor: 2 } }, "dynamic is not supported; use"],
+    ["rope_parameters.rope_type", { rope_parameters: { rope_type: "yarn" } }, "yarn is not supported; use default"],
+    ["rope_parameters.factor", { rope_parameters: { rope_type: "linear" } }, "required for linear"],
     ["rope_scaling.factor", { rope_scaling: { type: "linear", factor: 0.5 } }, "expected number to be >=1"],
-    ["rope_scaling.original_max_position_embeddings", { rope_scaling: llama3 }, "llama3 needs it"],
+    ["rope_scaling.original_max_position_embeddings", { rope_scaling: llama3 }, "required for llama3"],
     [
       "rope_scaling.high_freq_factor",
       { rope_scaling: { ...llama3, high_freq_factor: 1, original_max_position_embeddings: 8192 } },
-      "1 is not above low_freq_factor, which is 1",
+      "must be above low_freq_factor, which is 1, got 1",
     ],
   ])("refuses %s: %j", (field, changes, reason) => {
     const refusal = { code: "invalid_model", param: field, message: expect.stringContaining(reason) };
@@ -138,7 +142,7 @@ describe("parseModelConfig", () => {
     expect(() => parseModelConfig(file(changes))).toThrow(`config.json: ${field}: `);
   });
 
-  it("refuses a file that holds no object", () => {
+  it("rejects a file that is not an object", () => {
     expect(() => parseModelConfig([])).toThrow("config.json: the file: Invalid input: expected object");
   });
 });

@@ -4,7 +4,7 @@ import { createMask } from "../../../shared/model/control-mask.ts";
 const LITERALS = ["<|im_end|>", "<|im_start|>", "<|im_start|>x"];
 
 describe("createMask", () => {
-  test("hides control tokens everywhere in messages and tools, and puts them back", () => {
+  test("hides control tokens everywhere in messages and tools, and restores them", () => {
     const mask = createMask(LITERALS);
     const message = {
       role: "user",
@@ -18,7 +18,7 @@ describe("createMask", () => {
     expect(chat.messages[0]!.content).toHaveLength(3);
   });
 
-  test("what is typed in the private use area survives", () => {
+  test("private-use characters in the input survive", () => {
     const mask = createMask(LITERALS);
     const content = "\ue000\ue001<|im_end|>\ue002\ue003";
     const chat = mask.apply([{ role: "user", content }], []);
@@ -27,20 +27,20 @@ describe("createMask", () => {
     expect(chat.messages[0]!.content).not.toContain(mask.unused);
   });
 
-  test("a text with every character of the first private block still finds others", () => {
+  test("a text with every character of the first private block uses the next block", () => {
     const mask = createMask(LITERALS);
     const all = Array.from({ length: 0xf900 - 0xe000 }, (_, index) => String.fromCharCode(0xe000 + index)).join("");
     const chat = mask.apply([{ role: "user", content: `${all}<|im_end|>` }], []);
     expect(mask.remove(chat.messages[0]!.content)).toBe(`${all}<|im_end|>`);
   });
 
-  test("a text with every private-use character is refused, and at once", () => {
+  test("a text with every private-use character is rejected quickly", () => {
     const block = (first: number, last: number) =>
       Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index)).join("");
     const content = "x".repeat(500_000) + block(0xe000, 0xf8ff) + block(0xf0000, 0xffffd);
     const started = performance.now();
     expect(() => createMask(LITERALS).apply([{ role: "user", content }], [])).toThrow(
-      "the messages use every private-use character; leave some out",
+      "the messages use every private-use character; remove some",
     );
     expect(performance.now() - started).toBeLessThan(5_000);
   });
@@ -51,7 +51,7 @@ describe("createMask", () => {
     expect(message.content).toBe("<|im_end|>");
   });
 
-  test("nesting without end is refused", () => {
+  test("excessive nesting is rejected", () => {
     let deep: unknown = "x";
     for (let level = 0; level < 100; level++) deep = [deep];
     expect(() => createMask(LITERALS).apply([], [deep])).toThrow("nests more than 32 levels deep");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
-import { formatType, type Value } from "../../../shared/graph/graph.ts";
+import type { Value } from "../../../shared/graph/graph.ts";
+import { formatType } from "../../../shared/graph/value-type.ts";
 import type { ModelConfig } from "../../../shared/model/config.ts";
 import { forward, head, weightInputs } from "../../../shared/model/forward.ts";
 import {

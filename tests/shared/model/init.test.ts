@@ -3,7 +3,7 @@ import type { ModelConfig } from "../../../shared/model/config.ts";
 import { initialWeights } from "../../../shared/model/init.ts";
 import { EMBEDDING, HEAD, weightSpecs } from "../../../shared/model/modules.ts";
 
-/** Wide enough that a sample's deviation is within a few per cent of the distribution's. */
+/** Large enough that a sample's deviation is within a few per cent of the distribution's. */
 const CONFIG: ModelConfig = {
   modelType: "qwen2",
   vocabSize: 128,
@@ -39,7 +39,7 @@ describe("initialWeights", () => {
     expect(initialWeights(CONFIG, 6).get(EMBEDDING)).not.toEqual(weights.get(EMBEDDING));
   });
 
-  it("gives a tensor the same values whatever else the model has", () => {
+  it("gives a tensor the same values whatever other tensors the model has", () => {
     const other = initialWeights({ ...CONFIG, layers: 1, tied: true, attentionBias: false, modelType: "llama" }, 5);
     expect(other.has(HEAD)).toBe(false);
     const name = "model.layers.0.mlp.up_proj.weight";

@@ -26,13 +26,13 @@ describe("loadModelFolder", () => {
     expect(loaded.decode(loaded.encode("two words"))).toBe("two words");
   });
 
-  it("takes the chat template from its own file before the one in tokenizer_config.json", () => {
+  it("prefers chat_template.jinja over the template in tokenizer_config.json", () => {
     const files = new Map(tokenizer);
     files.set("chat_template.jinja", bytes("{{ messages[0].content }}!"));
     expect(loadFolderTokenizer(files).chatTemplate).toBe("{{ messages[0].content }}!");
   });
 
-  it("names the file that is missing or unreadable", () => {
+  it("names the missing or unreadable file", () => {
     expect(() => loadModelFolder(new Map())).toThrow('the model folder lacks "config.json"');
     expect(() => loadModelFolder(new Map([["config.json", Uint8Array.of(0xff)]]))).toThrow(
       "config.json is not UTF-8 text",
@@ -52,37 +52,37 @@ describe("weightTensors of shards", () => {
   };
   const first = "model-00001-of-00004.safetensors";
 
-  it("gives the tensors of all shards", () => {
+  it("returns the tensors of all shards", () => {
     expect(weightTensors(sharded).size).toBe(20);
   });
 
-  it("refuses an index that does not agree with the shards", () => {
+  it("rejects an index that does not match the shards", () => {
     const extra = indexOf((map) => {
       map.nothing = first;
     });
-    expect(() => weightTensors(extra)).toThrow(`${first} lacks "nothing", which ${INDEX} places there`);
+    expect(() => weightTensors(extra)).toThrow(`${first} lacks "nothing", which ${INDEX} lists there`);
     const moved = indexOf((map) => {
       map[EMBEDDING] = "model-00002-of-00004.safetensors";
     });
-    expect(() => weightTensors(moved)).toThrow(`holds "${EMBEDDING}", which ${INDEX} does not place there`);
+    expect(() => weightTensors(moved)).toThrow(`contains "${EMBEDDING}", but ${INDEX} does not list it there`);
     const elsewhere = indexOf((map) => {
       map[EMBEDDING] = "../../secret.safetensors";
     });
-    expect(() => weightTensors(elsewhere)).toThrow(/does not place there|lacks "\.\.\/\.\.\/secret/);
+    expect(() => weightTensors(elsewhere)).toThrow(/does not list it there|lacks "\.\.\/\.\.\/secret/);
     expect(() => weightTensors(new Map([[INDEX, bytes("{}")]]))).toThrow("has no weight_map");
   });
 
-  it("refuses a truncated shard by name", () => {
+  it("rejects a truncated shard by name", () => {
     const torn = new Map([...sharded, [first, sharded.get(first)!.slice(0, -2)]]);
     expect(() => weightTensors(torn)).toThrow(new RegExp(`^${first} is truncated`));
   });
 
-  it("refuses a tensor of another shape", () => {
+  it("rejects a tensor of the wrong shape", () => {
     const files = new Map([...tokenizer, ...read("llama/plain")]);
     files.set(
       "model.safetensors",
       writeSafetensors(new Map([[EMBEDDING, { dtype: "F32", shape: [1], bytes: new Uint8Array(4) }]])),
     );
-    expect(() => loadModelFolder(files)).toThrow(`${EMBEDDING} is [1] in the weight file`);
+    expect(() => loadModelFolder(files)).toThrow(`${EMBEDDING} has shape [1] in the weight file`);
   });
 });

@@ -16,7 +16,7 @@ import { GOLDEN_MODELS, goldenJson, goldenModel } from "./golden-models.ts";
 const configOf = (name: string) => parseModelConfig(goldenJson(`llama/${name}/config.json`));
 
 describe("linearModules", () => {
-  it("lists every block's layers in the order of the computation, with their sizes", () => {
+  it("lists every block's layers in order of computation, with their sizes", () => {
     const modules = linearModules(configOf("tied-sharded-bf16"));
     // D 32, 4 heads of 12 over 2 keys, F 64.
     expect(modules.slice(0, 7)).toEqual([
@@ -33,7 +33,7 @@ describe("linearModules", () => {
     );
   });
 
-  it("gives Qwen2's query, key and value a bias, and nothing else", () => {
+  it("gives biases to Qwen2's query, key and value only", () => {
     const biased = linearModules(configOf("qwen2")).flatMap(({ path, bias }) => (bias ? [path] : []));
     const of = (layer: number) => ["q", "k", "v"].map((name) => `layers.${layer}.self_attn.${name}_proj`);
     expect(biased).toEqual([...of(0), ...of(1)]);
@@ -53,7 +53,7 @@ describe("weightSpecs", () => {
     }
   });
 
-  it("transposes linear weights alone", () => {
+  it("transposes only linear weights", () => {
     const specs = new Map(weightSpecs(configOf("qwen2")).map((spec) => [spec.name, spec]));
     expect(specs.get("model.layers.1.mlp.down_proj.weight")).toMatchObject({ shape: [64, 32], transposed: true });
     expect(specs.get("model.layers.1.self_attn.k_proj.bias")).toMatchObject({ shape: [16], transposed: false });
@@ -62,7 +62,7 @@ describe("weightSpecs", () => {
     expect(specs.has("model.layers.1.self_attn.o_proj.bias")).toBe(false);
   });
 
-  it("has no head of its own where the embedding is the head", () => {
+  it("has no separate head if the embedding is the head", () => {
     expect(weightSpecs(configOf("tied-sharded-bf16")).some(({ name }) => name === HEAD)).toBe(false);
   });
 });

@@ -25,7 +25,7 @@ const { config, weights } = loadModelFolder(tinyModel());
 const kinds: readonly Quantisation[] = [{ doubleQuantised: false }, { doubleQuantised: true }];
 const Q = weightName("layers.0.self_attn.q_proj");
 
-/** x W for every linear layer, each x of the layer's width, with the base held as `bindings`. */
+/** xW for every linear layer, with an x of its width and the base's weights from `bindings`. */
 async function products(
   x: ReadonlyMap<string, Tensor>,
   bindings: ReadonlyMap<string, Tensor>,
@@ -47,7 +47,7 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
   const held = quantiseWeights(config, weights, quantisation);
   const restore = throughNf4(config, quantisation);
 
-  it("makes the products that the restored weights make", async () => {
+  it("computes the same products as the restored weights", async () => {
     const random = createRandom(3, "x");
     const x = new Map(
       linearModules(config).map(({ path, in: width }) => [
@@ -82,7 +82,7 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
     }
   });
 
-  it("is near the base, and leaves all but the linear layers of the blocks alone", () => {
+  it("is near the base, and changes only the linear layers of the blocks", () => {
     for (const [name, weight] of weights) {
       const restored = restore(name, weight);
       if (!quantisedNames(config).includes(name)) {
@@ -96,7 +96,7 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
     expect(quantisedNames(config)).not.toContain(EMBEDDING);
   });
 
-  it("takes the bytes that it is said to take", () => {
+  it("takes as many bytes as quantisedBytes says", () => {
     const all = frozenTensors(weights, {
       ...NO_METHOD,
       frozen: held,
@@ -106,11 +106,11 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
     expect(quantisedBytes(config, quantisation)).toBe(bytes);
   });
 
-  it("is the same from memory as from a file", () => {
+  it("gives the same result from memory and from a file", () => {
     expect(quantiseWeights(config, new Map(weights), quantisation)).toEqual(held);
   });
 
-  it("names the weight that has a value that is not a number", () => {
+  it("names a weight that contains NaN", () => {
     const { shape, data } = weights.get(Q)!;
     const broken: Weights = new Map(weights).set(Q, f32(shape, data.with(5, Number.NaN)));
     expect(() => quantiseWeights(config, broken, quantisation)).toThrow(`${Q}: value `);
@@ -118,7 +118,7 @@ describe.each(kinds)("a base in 4 bits, %o", (quantisation) => {
   });
 });
 
-it("says where in the whole weight a value is that is not a number, in whichever part it was read", () => {
+it("gives the index of a NaN in the whole weight, whichever part it was read in", () => {
   const wide = { ...config, hiddenSize: 512, heads: 4, kvHeads: 4, headDim: 128, ffnSize: 1024, layers: 1 };
   const at = 300_000;
   const file = [...weightsForFile(wide, initialWeights(wide, 1))].map(([name, { shape, data }]) => {
@@ -131,20 +131,20 @@ it("says where in the whole weight a value is that is not a number, in whichever
   );
 });
 
-it("is restored to itself where the scales are kept in float32", () => {
+it("quantising restored weights again changes nothing if the scales are float32", () => {
   const restore = throughNf4(config, { doubleQuantised: false });
   const once = restore(Q, weights.get(Q)!);
   expect(restore(Q, once)).toEqual(once);
 });
 
-it("gives no product for the head", () => {
+it("does not compute the head's product", () => {
   const b = new GraphBuilder("head");
   const product = nf4Products(b, { config, quantisation: kinds[0]!, input: () => b.scalar(0) });
   expect(product("lm_head", b.input("x", "f32", [1, config.hiddenSize]))).toBeUndefined();
 });
 
-// 510 · 1,101 values are more than are read at a time, and their last block is not whole.
-it("takes 4.127 bits a weight, and joins the parts that it reads", () => {
+// 510 · 1,101 values take more than one part, and their last block is short.
+it("takes 4.127 bits per weight, and joins the parts that it reads", () => {
   const sizes = { hiddenSize: 510, heads: 5, kvHeads: 5, headDim: 102, ffnSize: 1101 };
   const wide = { ...config, ...sizes, layers: 1 };
   const made = initialWeights(wide, 1);

@@ -13,7 +13,7 @@ const LLAMA3: RopeScaling = {
   originalPositions: 1000,
 };
 
-/** The frequency of an angle that turns so often in the original 1000 tokens. */
+/** The frequency that makes `turns` turns in the original 1000 tokens. */
 const turning = (turns: number) => (turns * 2 * Math.PI) / 1000;
 
 describe("scaleFrequency", () => {
@@ -25,7 +25,7 @@ describe("scaleFrequency", () => {
     expect(scaleFrequency(0.25, { type: "linear", factor: 4 })).toBe(0.0625);
   });
 
-  it("divides slow angles, keeps fast ones and blends between", () => {
+  it("divides low frequencies, keeps high ones and interpolates between", () => {
     expect(scaleFrequency(turning(4.1), LLAMA3)).toBe(turning(4.1));
     expect(scaleFrequency(turning(0.9), LLAMA3)).toBe(turning(0.9) / 8);
     // Half way between 1 and 4 turns: half kept, half divided.
@@ -46,11 +46,13 @@ describe("parseRopeScaling", () => {
     });
   });
 
-  it("names the field that is missing", () => {
+  it("names the missing field", () => {
     const file = { type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
-    expect(() => parseRopeScaling(file, refuse)).toThrow("original_max_position_embeddings: llama3 needs it");
-    expect(() => parseRopeScaling({ ...file, low_freq_factor: null }, refuse)).toThrow("low_freq_factor: llama3 needs");
-    expect(() => parseRopeScaling({ type: "linear" }, refuse)).toThrow("factor: linear needs it");
-    expect(() => parseRopeScaling({ type: "yarn" }, refuse)).toThrow("rope_type: yarn is not supported, only default");
+    expect(() => parseRopeScaling(file, refuse)).toThrow("original_max_position_embeddings: required for llama3");
+    expect(() => parseRopeScaling({ ...file, low_freq_factor: null }, refuse)).toThrow(
+      "low_freq_factor: required for llama3",
+    );
+    expect(() => parseRopeScaling({ type: "linear" }, refuse)).toThrow("factor: required for linear");
+    expect(() => parseRopeScaling({ type: "yarn" }, refuse)).toThrow("rope_type: yarn is not supported; use default");
   });
 });

@@ -20,7 +20,7 @@ function configOf({ ropeParameters, headDim }: Pick<Case, "ropeParameters" | "he
 }
 
 describe("ropeTables", () => {
-  it.each(cases)("turns by transformers' frequencies: $ropeParameters.rope_type", (golden) => {
+  it.each(cases)("uses transformers' frequencies: $ropeParameters.rope_type", (golden) => {
     const half = golden.headDim / 2;
     const { cos, sin } = ropeTables(configOf(golden), 2);
     expect([cos.shape, sin.shape]).toEqual([
@@ -30,7 +30,7 @@ describe("ropeTables", () => {
     expect(golden.inverseFrequencies).toHaveLength(half);
     golden.inverseFrequencies.forEach((frequency, i) => {
       expect([cos.data[i], sin.data[i]]).toEqual([1, 0]);
-      // At position 1 the angle is the frequency itself; its sine keeps all of a small one's digits.
+      // At position 1 the angle is the frequency itself; the sine of a small angle keeps all its digits.
       expect(Math.abs(sin.data[half + i]! / Math.sin(frequency) - 1)).toBeLessThan(3e-7);
       expect(Math.abs(cos.data[half + i]! - Math.cos(frequency))).toBeLessThan(1e-7);
     });

@@ -18,12 +18,12 @@ describe("byte by byte", () => {
     expect(stream.flush()).toBe("");
   });
 
-  test("bytes that are no character become U+FFFD as soon as that is certain", () => {
+  test("bytes that form no character become U+FFFD as soon as that is certain", () => {
     const stream = make();
     expect([0xff, 0x61, 0xe2, 0x61].map((byte) => stream.push(byte))).toEqual(["\ufffd", "a", "", "\ufffda"]);
   });
 
-  test("a whole token ends the character before it, a token without bytes does not", () => {
+  test("a whole token ends an incomplete character; a token without bytes does not", () => {
     const stream = make();
     expect([0xc3, 300, 0xc3, 999, 0xa9].map((id) => stream.push(id))).toEqual(["", "\ufffd[X]", "", "", "é"]);
   });
@@ -35,7 +35,7 @@ describe("byte by byte", () => {
 });
 
 describe("by window", () => {
-  // A decoder that strips the leading space of what it is given and joins bytes ≥ 1000 into characters.
+  // A decoder that strips the leading space of its input and joins bytes ≥ 1000 into characters.
   const decode = (ids: readonly number[]) => {
     const bytes = ids.flatMap((id) => (id >= 1000 ? [id - 1000] : [0x20, id]));
     return new TextDecoder().decode(Uint8Array.from(bytes)).replace(/^ /, "");
@@ -50,14 +50,14 @@ describe("by window", () => {
     expect(pieces.join("")).toBe(decode(ids));
   });
 
-  test("a replacement character that the model wrote itself is not held back for ever", () => {
+  test("a replacement character that the model wrote is not held back forever", () => {
     const stream = make();
     const bytes = [...new TextEncoder().encode("\ufffd\ufffd")].map((byte) => byte + 1000);
     const text = [0x61, ...bytes, 0x62].map((id) => stream.push(id)).join("") + stream.flush();
     expect(text).toBe("a\ufffd\ufffd b");
   });
 
-  test("flush gives what is incomplete and starts afresh", () => {
+  test("flush returns the incomplete text and resets the decoder", () => {
     const stream = make();
     expect(stream.push(0x61) + stream.push(1000 + 0xe6)).toBe("a");
     expect(stream.flush()).toBe("\ufffd");

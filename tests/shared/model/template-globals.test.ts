@@ -9,7 +9,7 @@ test("strip takes a set of characters, like Python's", () => {
   expect(stripCharacters("a", "", "strip")).toBe("a");
 });
 
-test("the environment holds what Hugging Face templates use, and no clock", () => {
+test("the environment has what Hugging Face templates use, but no clock", () => {
   const environment = templateGlobals(new Date(0));
   const names = ["true", "False", "none", "raise_exception", "range", "strftime_now", "namespace"];
   expect(names.map((name) => environment.lookupVariable(name).type)).toEqual([

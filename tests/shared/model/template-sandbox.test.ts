@@ -22,17 +22,17 @@ describe("what templates can do", () => {
     expect(render(source, variables)).toBe(expected);
   });
 
-  test("it is known which variables are read", () => {
+  test("reads tells which variables are used", () => {
     const template = compileTemplate("{% if tools %}{{ tools }}{% endif %}{{ m.content }}");
     expect([template.reads("tools"), template.reads("documents")]).toEqual([true, false]);
   });
 
-  test("a refusal keeps the template's own words", () => {
+  test("a rejection keeps the template's own message", () => {
     expect(() => render("{{ raise_exception('Roles must alternate') }}")).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param: "messages",
-        message: "the model's chat template refuses the messages: Roles must alternate",
+        message: "the model's chat template rejects the messages: Roles must alternate",
       }),
     );
   });
@@ -47,7 +47,7 @@ describe("what templates cannot do", () => {
     [" ".repeat(3000), "white-space characters in a row"],
     ["{{ none.x() }}", "failed: "],
     ["{{ range(1000000000) | length }}", "calls range for 1000000000 numbers"],
-    ["{{ range(0, 1, 0) }}", "a step that is not zero"],
+    ["{{ range(0, 1, 0) }}", "a step of zero"],
     ["{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}", "does too much work"],
     ["{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", "does too much work"],
     [
@@ -77,7 +77,7 @@ describe("what templates cannot do", () => {
     ["{% set n = namespace() %}{% set x = [n] %}", "puts a namespace into another value"],
     ["{% set n = namespace() %}{% set n.self = n %}{{ n }}", "puts a namespace into another value"],
     ["{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", "nests more than 250 deep"],
-    ["{{ 'a'.replace('a', text) }}", "gives replace, join, indent, tojson an argument longer or larger than 64", long],
+    ["{{ 'a'.replace('a', text) }}", "passes replace, join, indent, tojson an argument longer or larger than 64", long],
     ["{{ 'a' | replace('a', text) }}", "an argument longer or larger than 64", long],
     ["{{ [1, 2] | join(text) }}", "an argument longer or larger than 64", long],
     ["{{ {'a': 1} | tojson(indent=1000) }}", "an argument longer or larger than 64"],
@@ -85,7 +85,7 @@ describe("what templates cannot do", () => {
     ["{% filter indent(100000) %}a{% endfilter %}", "an argument longer or larger than 64"],
     ["{{ 'a'.replace(*['a', text]) }}", "spreads arguments into replace", long],
     ["{% set f = 'a'.replace %}{{ f('a', text) }}", "uses replace as a value", long],
-    ["{{ 'a'['replace']('a', text) }}", "looks a method up by a computed name", long],
+    ["{{ 'a'['replace']('a', text) }}", "looks up a method by a computed name", long],
   ])("%s", (source, message, variables) => {
     const before = performance.now();
     const attempt = () => render(source.slice(0, 1e6), variables);
@@ -94,7 +94,7 @@ describe("what templates cannot do", () => {
     expect(performance.now() - before).toBeLessThan(20_000);
   });
 
-  test("nothing of the host can be reached", () => {
+  test("the host is out of reach", () => {
     for (const name of ["globalThis", "process", "constructor", "Function", "fetch", "self"]) {
       expect(render(`{{ ${name} is defined }}`)).toBe("false");
       expect(render(`{{ ''.${name} is defined }} {{ m.${name} is defined }}`, { m: {} })).toBe("false false");

@@ -12,7 +12,7 @@ describe("tokenizer.json", () => {
     ]);
   });
 
-  test("a token may be listed twice under the same id, two tokens may not", () => {
+  test("a token may be listed twice with the same id; two tokens may not share an id", () => {
     const twice = (content: string) =>
       parseTokenizerFile({
         model,
@@ -22,7 +22,7 @@ describe("tokenizer.json", () => {
         ],
       });
     expect(twice("x").added_tokens).toHaveLength(2);
-    expect(() => twice("y")).toThrow('tokenizer.json gives the id 1 to two added tokens, "x" and "y"');
+    expect(() => twice("y")).toThrow('tokenizer.json gives two added tokens the same id 1: "x" and "y"');
   });
 
   test.each([
@@ -32,7 +32,7 @@ describe("tokenizer.json", () => {
     [{ model: { ...model, merges: [["a"]] } }, "model.merges.0"],
     [{ model, decoder: "ByteLevel" }, "decoder"],
   ])("%j is refused at %s", (json, where) => {
-    expect(() => parseTokenizerFile(json)).toThrow(`tokenizer.json is not usable at ${where}`);
+    expect(() => parseTokenizerFile(json)).toThrow(`tokenizer.json is invalid at ${where}`);
   });
 });
 
@@ -42,7 +42,7 @@ describe("tokenizer_config.json", () => {
     expect([config.eos_token, config.pad_token, config.bos_token]).toEqual(["</s>", undefined, undefined]);
   });
 
-  test("a token that is a number is refused", () => {
-    expect(() => parseTokenizerConfig({ eos_token: 2 })).toThrow("tokenizer_config.json is not usable at eos_token");
+  test("a token that is a number is rejected", () => {
+    expect(() => parseTokenizerConfig({ eos_token: 2 })).toThrow("tokenizer_config.json is invalid at eos_token");
   });
 });

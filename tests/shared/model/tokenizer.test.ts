@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { type ChatMessage, loadChatTemplate } from "../../../shared/model/chat-template.ts";
+import type { ChatMessage } from "../../../shared/model/chat-message.ts";
+import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer, type Tokenizer, tokenizerDigest } from "../../../shared/model/tokenizer.ts";
 import { createRandom } from "../../../shared/random.ts";
 
@@ -37,7 +38,7 @@ describe.each(KINDS)("%s: equal to Hugging Face tokenizers", (kind) => {
     expect(tokenizer.decode(ids, { skipSpecial: true })).toBe(decodedClean);
   });
 
-  test("control tokens never come out of a person's text", () => {
+  test("a user's text never produces control tokens", () => {
     const random = createRandom(1, kind);
     const pieces = [...tokenizer.control.keys(), "<", "|", ">", " ", "a", "<|", "\n", "</s", "\ud83d", "日"];
     for (let round = 0; round < 300; round++) {
@@ -60,7 +61,7 @@ describe.each(KINDS)("%s: equal to Hugging Face tokenizers", (kind) => {
 });
 
 describe("streaming arbitrary ids", () => {
-  test.each(["gpt2-like", "llama3-like"])("%s: any sequence of ids streams to what decode gives", (kind) => {
+  test.each(["gpt2-like", "llama3-like"])("%s: any sequence of ids streams to what decode returns", (kind) => {
     const tokenizer = load(kind);
     const random = createRandom(2, kind);
     for (let round = 0; round < 300; round++) {
@@ -84,7 +85,7 @@ describe("streaming arbitrary ids", () => {
   });
 });
 
-describe("the rest of a tokenizer", () => {
+describe("other properties", () => {
   const tokenizer = load("gpt2-like");
 
   test("ids and sizes", () => {
@@ -97,7 +98,7 @@ describe("the rest of a tokenizer", () => {
     expect(load("llama2-like")).toMatchObject({ bosId: 1, eosId: 2, padId: 2 });
   });
 
-  test("the chat template comes from its own file, or from the configuration, whichever name it has there", () => {
+  test("the chat template comes from its own file, or from the configuration under any name", () => {
     const loaded = (config: object, file?: string) =>
       loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "<|im_end|>", ...config }, file).chatTemplate;
     expect(loaded({})).toBeUndefined();
@@ -134,7 +135,7 @@ describe("the rest of a tokenizer", () => {
     expect(tokenizer.bytesOf(99_999)).toHaveLength(0);
   });
 
-  test("splitControl gives places", () => {
+  test("splitControl returns offsets", () => {
     expect(tokenizer.splitControl("a<|im_end|>\nb")).toEqual([
       { text: "a", start: 0, end: 1 },
       { text: "<|im_end|>", start: 1, end: 11, id: 2 },
@@ -142,7 +143,7 @@ describe("the rest of a tokenizer", () => {
     ]);
   });
 
-  test("control tokens that strip do so in trusted text", () => {
+  test("control tokens with lstrip and rstrip strip trusted text", () => {
     const file = read("hub/gpt2-like/tokenizer.json");
     file.added_tokens[2].rstrip = true;
     file.added_tokens[1].lstrip = true;
@@ -151,7 +152,7 @@ describe("the rest of a tokenizer", () => {
     expect(stripping.encodeTrusted("a<|im_end|> \n b \t<|im_start|>c")).toEqual(bare);
   });
 
-  test("a token that the configuration names is a control token though the file calls it ordinary", () => {
+  test("a token named in the configuration is a control token even if the file marks it as ordinary", () => {
     const file = read("hub/gpt2-like/tokenizer.json");
     for (const token of file.added_tokens) token.special = false;
     const strict = loadTokenizer(file, read("hub/gpt2-like/tokenizer_config.json"));
@@ -159,7 +160,7 @@ describe("the rest of a tokenizer", () => {
     expect(strict.encode("<|im_start|>")).not.toContain(1);
   });
 
-  test("a control token that the vocabulary holds as an ordinary entry is not matched either", () => {
+  test("a control token that is an ordinary entry of the vocabulary is not matched either", () => {
     const file = {
       model: {
         type: "Unigram",
@@ -192,7 +193,7 @@ describe("the rest of a tokenizer", () => {
   });
 });
 
-describe("files that are not usable", () => {
+describe("invalid files", () => {
   const config = () => read("hub/gpt2-like/tokenizer_config.json");
   const changed = (change: (file: ReturnType<typeof read>) => void) => {
     const file = read("hub/gpt2-like/tokenizer.json");
@@ -201,21 +202,21 @@ describe("files that are not usable", () => {
   };
 
   test.each<[string, () => unknown, string]>([
-    ["not an object", () => loadTokenizer([], {}), "tokenizer.json is not usable"],
-    ["no model", changed((file) => delete file.model), "tokenizer.json is not usable at model"],
+    ["not an object", () => loadTokenizer([], {}), "tokenizer.json is invalid"],
+    ["no model", changed((file) => delete file.model), "tokenizer.json is invalid at model"],
     [
       "an unknown model",
       changed((file) => {
         file.model.type = "Markov";
       }),
-      "tokenizer.json is not usable at model.type",
+      "tokenizer.json is invalid at model.type",
     ],
     [
       "an id that would take gigabytes",
       changed((file) => {
         file.model.vocab.x = 4e9;
       }),
-      "tokenizer.json is not usable at model.vocab",
+      "tokenizer.json is invalid at model.vocab",
     ],
     [
       "an unknown pre-tokenizer",
@@ -229,12 +230,12 @@ describe("files that are not usable", () => {
       changed((file) => {
         file.added_tokens[1].id = 0;
       }),
-      'gives the id 0 to two added tokens, "<|endoftext|>" and "<|im_start|>"',
+      'gives two added tokens the same id 0: "<|endoftext|>" and "<|im_start|>"',
     ],
     [
       "no eos_token",
       () => loadTokenizer(read("hub/gpt2-like/tokenizer.json"), {}),
-      "tokenizer_config.json names no eos_token",
+      "tokenizer_config.json has no eos_token",
     ],
     [
       "an eos_token that is nowhere",
@@ -244,7 +245,7 @@ describe("files that are not usable", () => {
     [
       "a template that is a number",
       () => loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "<|im_end|>", chat_template: 3 }),
-      "tokenizer_config.json is not usable at chat_template",
+      "tokenizer_config.json is invalid at chat_template",
     ],
   ])("%s", (_name, attempt, message) => {
     expect(attempt).toThrow(message);

@@ -32,7 +32,7 @@ const stored = (shape: readonly number[], values: readonly number[]): Safetensor
   bytes: fromF32(Float32Array.from(values), "F32"),
 });
 
-/** The tensors of a whole model as its file holds them, with `changes` on top; null takes one out. */
+/** The tensors of a whole model as stored in its file, with `changes` applied; null removes a tensor. */
 function tensors(changes: Readonly<Record<string, SafetensorsTensor | null>> = {}): Map<string, SafetensorsTensor> {
   const all = new Map<string, SafetensorsTensor | null>(
     [...weightsForFile(config, weights)].map(([name, { shape, data }]) => [name, stored(shape, Array.from(data))]),
@@ -56,17 +56,17 @@ describe("transposed", () => {
 describe("weightFromFile", () => {
   const spec = { name: Q, shape: [3, 2], transposed: true };
 
-  it("gives a linear weight as [in, out], widened from half precision", () => {
+  it("returns a linear weight as [in, out], widened from half precision", () => {
     expect(weightFromFile(spec, stored([2, 3], [1, 2, 3, 4, 5, 6]))).toEqual(f32([3, 2], [1, 4, 2, 5, 3, 6]));
     const bytes = fromF32(Float32Array.of(1, 2, 3, 4, 5, -6.5), "BF16");
     expect(weightFromFile(spec, { dtype: "BF16", shape: [2, 3], bytes })).toEqual(f32([3, 2], [1, 4, 2, 5, 3, -6.5]));
   });
 
-  it("names the tensor whose shape or type is not the model's", () => {
+  it("names a tensor of the wrong shape or dtype", () => {
     expect(() => weightFromFile(spec, stored([3, 2], [1, 2, 3, 4, 5, 6]))).toThrow(
       expect.objectContaining({
         code: "invalid_model",
-        message: `${Q} is [3, 2] in the weight file, but config.json makes it [2, 3]`,
+        message: `${Q} has shape [3, 2] in the weight file, but config.json requires [2, 3]`,
       }),
     );
     expect(() => weightFromFile(spec, { dtype: "I64", shape: [2, 3], bytes: new Uint8Array(48) })).toThrow(
@@ -85,7 +85,7 @@ describe("loadWeights", () => {
     for (const [name, weight] of weights) expect(loaded.get(name)).toEqual(weight);
   });
 
-  it("names a tensor that is missing, unknown or of another shape", () => {
+  it("names a tensor that is missing, unknown or of the wrong shape", () => {
     const refuses = (changes: Record<string, SafetensorsTensor | null>, message: string) =>
       expect(() => loadWeights(config, tensors(changes))).toThrow(
         expect.objectContaining({ code: "invalid_model", message }),
@@ -93,14 +93,14 @@ describe("loadWeights", () => {
     refuses({ [Q]: null }, `the weight files lack ${Q}`);
     refuses({ [HEAD]: null }, `the weight files lack ${HEAD}; set tie_word_embeddings if the head is ${EMBEDDING}`);
     const extra = "model.layers.2.mlp.up_proj.weight";
-    refuses({ [extra]: stored([1], [1]) }, `the weight file holds ${extra}, which this kind of model does not have`);
+    refuses({ [extra]: stored([1], [1]) }, `the weight files contain ${extra}, which this kind of model does not have`);
     refuses(
       { [FINAL_NORM]: stored([2], [1, 2]) },
-      `${FINAL_NORM} is [2] in the weight file, but config.json makes it [32]`,
+      `${FINAL_NORM} has shape [2] in the weight file, but config.json requires [32]`,
     );
   });
 
-  it("lets a tied model carry its head twice, and any model its rotary buffers", () => {
+  it("ignores a tied model's redundant head and any model's rotary buffers", () => {
     const buffers = { "model.layers.0.self_attn.rotary_emb.inv_freq": stored([4], [1, 2, 3, 4]) };
     const loaded = loadWeights(tied, tensors(buffers));
     expect([...loaded.keys()].sort()).toEqual([...weights.keys()].filter((name) => name !== HEAD).sort());
@@ -108,7 +108,7 @@ describe("loadWeights", () => {
 });
 
 describe("openWeights", () => {
-  /** The file of the model's tensors, and what was read of it. */
+  /** A file of the model's tensors that records what is read from it. */
   function watched(changes: Parameters<typeof tensors>[0] = {}) {
     const bytes = writeSafetensors(tensors(changes));
     const reads: number[] = [];
@@ -122,7 +122,7 @@ describe("openWeights", () => {
     return { parsed: parseSafetensors(file).tensors, reads };
   }
 
-  it("reads a weight when it is asked for, and not again while it is in use", () => {
+  it("reads a weight on access, and not again while it is in use", () => {
     const { parsed, reads } = watched();
     reads.length = 0;
     const opened = openWeights(config, parsed);
@@ -140,7 +140,7 @@ describe("openWeights", () => {
     expect(reads).toHaveLength(1);
   });
 
-  it("holds what loadWeights holds, and the tensors as the file has them", () => {
+  it("holds the same weights as loadWeights, and the tensors as stored in the file", () => {
     const { parsed } = watched();
     const opened = openWeights(config, parsed);
     expect(new Map(opened)).toEqual(new Map(loadWeights(config, parsed)));
@@ -154,7 +154,7 @@ describe("openWeights", () => {
     expect(opened.fileTensor!(Q)).toMatchObject({ dtype: "F32", shape: weights.get(Q)!.shape.toReversed() });
   });
 
-  it("refuses at once what loadWeights refuses", () => {
+  it("immediately rejects what loadWeights rejects", () => {
     for (const changes of [{ [Q]: null }, { [Q]: stored([1], [1]) }, { other: stored([1], [1]) }]) {
       const { parsed } = watched(changes);
       expect(() => openWeights(config, parsed)).toThrow(TrimtabError);
@@ -163,7 +163,7 @@ describe("openWeights", () => {
     expect(() => openWeights(config, parsed)).toThrow(`${FINAL_NORM}: a I64 tensor cannot be read as float32`);
   });
 
-  it("reads a large weight in parts, and transposes across their borders", () => {
+  it("reads a large weight in parts, and transposes across their boundaries", () => {
     const [rows, columns] = [600, 900];
     const bytes = fromF32(
       Float32Array.from({ length: rows * columns }, (_, i) => i % 251),
@@ -191,7 +191,7 @@ describe("openWeights", () => {
 describe("readWeights", () => {
   const all = [...tensors()];
 
-  it("joins the shards of a folder and leaves other files alone", async () => {
+  it("joins the shards of a folder and ignores other files", async () => {
     const files = folder({
       "model-00001-of-00002.safetensors": new Map(all.slice(0, 9)),
       "model-00002-of-00002.safetensors": new Map(all.slice(9)),
@@ -204,16 +204,16 @@ describe("readWeights", () => {
     const files = folder({ "a.safetensors": new Map(all), "b.safetensors": new Map(all.slice(0, 1)) });
     await expect(readWeights(config, files)).rejects.toMatchObject({
       code: "invalid_model",
-      message: `b.safetensors repeats ${all[0]![0]} of another shard`,
+      message: `b.safetensors contains ${all[0]![0]}, which is also in another shard`,
     });
   });
 
-  it("names the file and the tensor of a value that is not finite, and a file that is cut off", async () => {
+  it("names the file and tensor of a value that is not finite, and a truncated file", async () => {
     const bad = tensors({ [FINAL_NORM]: stored([32], [...new Array(31).fill(1), Number.NaN]) });
     const broken = readWeights(config, folder({ "model.safetensors": bad }));
     await expect(broken).rejects.toMatchObject({
       code: "invalid_model",
-      message: expect.stringMatching(/^model\.safetensors .*"model\.norm\.weight" whose element 31 is not a finite/),
+      message: expect.stringMatching(/^model\.safetensors .*"model\.norm\.weight" whose element 31 is not finite/),
     });
     const whole = folder({ "model.safetensors": new Map(all) });
     const cut = { ...whole, bytes: async (name: string) => (await whole.bytes(name)).slice(0, -4) };

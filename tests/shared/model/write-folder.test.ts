@@ -12,7 +12,7 @@ const { config, weights } = loadModelFolder(base);
 const weight = (name: string) => weights.get(name)!;
 
 describe("modelFolder", () => {
-  it("is a folder that loads with the very weights, and the base's tokenizer and template", async () => {
+  it("loads with exactly the given weights, and the base's tokenizer and template", async () => {
     const written = await modelFolder({ config, base, weight });
     expect([...written.keys()].sort()).toEqual([
       "chat_template.jinja",
@@ -33,7 +33,7 @@ describe("modelFolder", () => {
     expect(written).toEqual(writeSafetensors(parseSafetensors(written).tensors, { format: "pt" }));
   });
 
-  it("gives a head its own weights where the base had none", async () => {
+  it("gives a head of its own to a model whose base is tied", async () => {
     const untied = { ...config, tied: false };
     const written = await modelFolder({
       config: untied,
@@ -48,7 +48,7 @@ describe("modelFolder", () => {
 });
 
 describe("smallFiles", () => {
-  it("says that the weights are float32, under the name that the base's config.json has for it", () => {
+  it("sets the dtype to float32, under the name used by the base's config.json", () => {
     const json = readModelJson(base, "config.json") as Record<string, unknown>;
     expect(readModelJson(smallFiles({ config, base }), "config.json")).toEqual({ ...json, torch_dtype: "float32" });
     const { torch_dtype: _, ...newer } = json;
@@ -61,7 +61,7 @@ describe("smallFiles", () => {
 });
 
 describe("weightFile", () => {
-  it("asks for each weight once, when its turn comes", async () => {
+  it("requests each weight once, in file order", async () => {
     const asked: string[] = [];
     const pieces = weightFile({
       config,

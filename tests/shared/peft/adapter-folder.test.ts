@@ -18,7 +18,7 @@ const base: BaseAccess = {
   weight: () => Promise.reject(new Error("no format asks for a weight")),
 };
 
-/** Takes folders of one peft_type and says how many tensors they hold. */
+/** A format that recognises one peft_type and returns the number of tensors. */
 const format = (type: string): AdapterFormat => ({
   recognises: ({ peft_type }) => peft_type === type,
   read: ({ tensors }) => Promise.resolve({ method: type.toLowerCase(), delta: NO_DELTA, parameters: tensors.size }),
@@ -49,9 +49,9 @@ describe("readAdapterFolder", () => {
     [
       "a method that is not known",
       { peft_type: "NOT_HERE" },
-      'adapter_config.json has the peft_type "NOT_HERE", which is not served here; adapters of these methods are: ia3, lora',
+      'adapter_config.json has the unsupported peft_type "NOT_HERE"; use an adapter of one of these methods: ia3, lora',
     ],
-    ["no method", { peft_type: null }, "adapter_config.json names no peft_type, which is not served here"],
+    ["no method", { peft_type: null }, "adapter_config.json has no peft_type"],
   ])("%s is refused with those that are", async (_name, changes, message) => {
     const reading = read(withConfig(goldenFolder("adapter"), changes));
     await expect(reading).rejects.toThrow(expect.objectContaining({ code: "invalid_delta" }));
@@ -59,20 +59,20 @@ describe("readAdapterFolder", () => {
   });
 });
 
-describe("files that are refused", () => {
+describe("rejected files", () => {
   test.each<[string, (folder: Map<string, Uint8Array>) => unknown, string]>([
     ["no weights", (folder) => folder.delete(ADAPTER_WEIGHTS), "the folder lacks adapter_model.safetensors"],
     ["no configuration", (folder) => folder.delete(ADAPTER_CONFIG), "the folder lacks adapter_config.json"],
     [
       "a pickle",
       (folder) => folder.set("adapter_model.bin", bytes("x")),
-      '"adapter_model.bin" is a pickle, which can run code, and is never read',
+      '"adapter_model.bin" is a pickle file, which can run code and is never read',
     ],
     ["a checkpoint's optimizer", (folder) => folder.set("optimizer.pt", bytes("x")), '"optimizer.pt" is a pickle'],
     [
       "a path",
       (folder) => folder.set("../x.json", bytes("x")),
-      'the folder holds "../x.json", which is no part of an adapter; leave it out',
+      'the folder contains "../x.json", which is not part of an adapter; remove it',
     ],
     [
       "a cut file",
@@ -95,7 +95,7 @@ describe("files that are refused", () => {
     [
       "another model's interface",
       (folder) => folder.set("adapter_interface.json", bytes('{"interface":{"model_layers":"h"}}')),
-      'adapter_interface.json says otherwise than this model\'s parts are: model_layers must be "layers"',
+      'adapter_interface.json does not match this model: model_layers must be "layers"',
     ],
   ])("%s", async (_name, change, message) => {
     const folder = goldenFolder("adapter");
@@ -116,7 +116,7 @@ describe("adapterFiles", () => {
     );
   });
 
-  test("says what PyTorch's tools ask for, and is read the same", () => {
+  test("has the metadata that PyTorch's tools need, and survives a round trip", () => {
     expect(parseSafetensors(files.get(ADAPTER_WEIGHTS)!).metadata).toEqual({ format: "pt" });
     const { config, tensors } = parseAdapterFolder(files);
     expect(config).toEqual({ peft_type: "LORA", b: 1, a: [2] });

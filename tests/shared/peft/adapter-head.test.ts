@@ -14,7 +14,7 @@ const headOf = (values: Float32Array, { dtype = "F32", name = HEAD }: { dtype?: 
   ]);
 
 describe("requireOwnHead", () => {
-  it("takes the base's own head, in whatever precision, and no head", async () => {
+  it("accepts the base's head in any precision, and no head", async () => {
     await requireOwnHead(new Map(), base);
     await requireOwnHead(headOf(own.data), base);
     await requireOwnHead(headOf(own.data, { dtype: "BF16" }), base);
@@ -27,7 +27,7 @@ describe("requireOwnHead", () => {
     await expect(requireOwnHead(files, base)).rejects.toThrow(
       expect.objectContaining({
         code: "invalid_delta",
-        message: expect.stringContaining("model_head.safetensors holds another head than the base's"),
+        message: expect.stringContaining("model_head.safetensors differs from the base's head"),
       }),
     );
   });

@@ -29,7 +29,7 @@ const interfaceOf = (changes: object) => ({
 });
 
 describe("requireOwnInterface", () => {
-  it("takes what is true of the decoders here", () => {
+  it("accepts an interface that matches the decoders", () => {
     requireOwnInterface(interfaceOf({}));
     requireOwnInterface(interfaceOf({ layer_ln_1: undefined, base_model: "model" }));
   });
@@ -39,8 +39,8 @@ describe("requireOwnInterface", () => {
     ["no stream", interfaceOf({ layer_pre_self_attn: null }), 'layer_pre_self_attn must be "input_layernorm"'],
     ["a norm after the block", interfaceOf({ layer_ln_2: "post_norm" }), "layer_ln_2 must be null"],
     ["another place", interfaceOf({ layer_output_proj: "mlp.up_proj" }), 'layer_output_proj must be "mlp.down_proj"'],
-    ["no parts", { interface: null }, "adapter_interface.json names no parts of a model"],
-    ["nothing", {}, "adapter_interface.json names no parts of a model"],
+    ["no parts", { interface: null }, "adapter_interface.json has no interface object"],
+    ["nothing", {}, "adapter_interface.json has no interface object"],
   ])("refuses %s", (_name, json, message) => {
     expect(() => requireOwnInterface(json)).toThrow(
       expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining(message) }),

@@ -25,8 +25,8 @@ describe("AdapterTensors", () => {
     expect([some.has("a"), some.has("b")]).toEqual([true, false]);
     expect(some.take("a", ["r", 2])).toEqual(f32([1, 2], [1, 2]));
     expect(some.take("half", [2])).toEqual(f32([2], [0.5, -3]));
-    expect(some.takeIfThere("brain", [2])).toEqual(f32([2], [0.5, -3]));
-    expect(some.takeIfThere("brain", [2])).toBeUndefined();
+    expect(some.takeOptional("brain", [2])).toEqual(f32([2], [0.5, -3]));
+    expect(some.takeOptional("brain", [2])).toBeUndefined();
     expect(some.has("a")).toBe(false);
     expect([some.shapeOf("empty"), some.shapeOf("a")]).toEqual([[0, 2], undefined]);
     expect(some.keys()).toEqual(["empty", "whole"]);
@@ -37,20 +37,20 @@ describe("AdapterTensors", () => {
     [
       "a",
       [1, 3],
-      "the tensor a has the shape [1, 2], but the base model needs [1, 3]; was the adapter made for another base?",
+      "the tensor a has shape [1, 2], but the base model needs [1, 3]; was the adapter made for another base?",
     ],
-    ["a", ["r"], "the tensor a has the shape [1, 2], but the base model needs [r]"],
-    ["empty", ["r", 2], "the tensor empty has the shape [0, 2], but the base model needs [r, 2]"],
-    ["whole", [1], "the tensor whole is I32; an adapter is F32, F16 or BF16"],
+    ["a", ["r"], "the tensor a has shape [1, 2], but the base model needs [r]"],
+    ["empty", ["r", 2], "the tensor empty has shape [0, 2], but the base model needs [r, 2]"],
+    ["whole", [1], "the tensor whole has dtype I32; save the adapter as F32, F16 or BF16"],
   ])("refuses %s as %j", (key, expected, message) => {
     expect(() => tensors().take(key, expected)).toThrow(
       expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining(message) }),
     );
   });
 
-  test("refuses what nobody took", () => {
+  test("rejects tensors that were not taken", () => {
     const some = tensors();
-    expect(() => some.done()).toThrow('the tensor "a" belongs to no part of the adapter on this base model');
+    expect(() => some.done()).toThrow('the tensor "a" matches no part of the adapter on this base model');
     const one = new AdapterTensors(new Map([["a", stored([1], [1])]]));
     one.take("a", [1]);
     expect(() => one.done()).not.toThrow();

@@ -60,7 +60,7 @@ describe("adaptersOf", () => {
     expect(json.target_modules).toEqual(["embed_tokens", Q, K, "lm_head"]);
   });
 
-  it("writes scales as (IA)³, and what they do to biases beside it", async () => {
+  it("writes scales as (IA)³, and the remaining bias changes separately", async () => {
     const scale = randomTensor([kv], "scale");
     const bias = weights.get(biasName(K))!;
     const byPeft = f32(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeCanonical } from "../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { readAdapterFolder } from "../../../shared/peft/adapter-folder.ts";
 import { attachMethods, learningRateOf, planMethods, publishMethods } from "../../../shared/peft/combine.ts";
@@ -214,7 +214,7 @@ describe("what cannot go together", () => {
       "more positions together than the context has",
       [chosen({ type: "prompt", num_virtual_tokens: 30 }), chosen({ type: "prefix", num_virtual_tokens: 30 })],
       "",
-      "60 positions before the text leave no room",
+      "60 positions leave no room",
     ],
   ])("%s", (_name, choice, place, message) => {
     const refusal = expect.objectContaining({

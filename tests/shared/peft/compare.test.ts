@@ -11,7 +11,7 @@ const { config, weights } = loadModelFolder(tinyModel());
 const loose = { strict: false, param: "methods" };
 
 describe("compareMethods", () => {
-  it("has a row for every method, with what it would train", () => {
+  it("has a row for every method, with the parameters that it would train", () => {
     const rows = compareMethods(config, defaultSettings(), loose);
     expect(rows.map(({ settings }) => settings.type)).toEqual(Object.keys(PEFT_METHODS));
     for (const { settings, cost, refusal, suits } of rows) {
@@ -28,7 +28,7 @@ describe("compareMethods", () => {
     }
   });
 
-  it("takes combinations by name, which cost what their methods cost together", () => {
+  it("accepts presets, which cost the sum of their methods", () => {
     const chosen = (given: object) => ChosenSettings.parse(given);
     const prefix_tuning = { num_virtual_tokens: 4, encoder_hidden_size: 8 };
     const [mam, ...parts] = compareMethods(
@@ -48,7 +48,7 @@ describe("compareMethods", () => {
     ).toThrow(expect.objectContaining({ param: "methods[0].adapter.leave_out" }));
   });
 
-  it("says whether the base has a place for the result", () => {
+  it("says whether the result can be merged into the base", () => {
     const settings = [
       settingsOf({ type: "bitfit", add_biases: true }),
       settingsOf({ type: "lora" }),

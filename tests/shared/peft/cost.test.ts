@@ -23,13 +23,13 @@ const cost = (given: object, model = config): MethodCost =>
   estimateCost(model, planMethods({ config: model, settings: [settingsOf(given)], param: "peft" }));
 
 describe("estimateCost", () => {
-  it("counts what LoRA trains exactly: r(in + out) for each layer", () => {
+  it("counts LoRA's parameters exactly: r(in + out) for each layer", () => {
     const perRank = 6 * (2 * (256 + 256) + 2 * (256 + 128) + 3 * (256 + 768));
     expect(cost({ type: "lora", r: 4 }).trainableParameters).toBe(4 * perRank);
     expect(cost({ type: "full" }).trainableParameters).toBe(parameterCount(config));
   });
 
-  it("takes a full fine-tune for dearer to train and store, and for free to serve", () => {
+  it("makes full fine-tuning more expensive to train and store, but free to serve", () => {
     const [lora, full] = [cost({ type: "lora" }), cost({ type: "full" })];
     expect(full.trainingMsPerToken / lora.trainingMsPerToken).toBeGreaterThan(1.3);
     expect(full.trainingPeakBytes).toBeGreaterThan(lora.trainingPeakBytes);
@@ -43,7 +43,7 @@ describe("estimateCost", () => {
     }
   });
 
-  it("lets text pay for padding and placeholders, and memory for positions alone", () => {
+  it("charges padding and placeholders to the text's time, and only positions to memory", () => {
     const plan = planMethods({ config, settings: [settingsOf({ type: "lora" })], param: "peft" });
     const full = estimateCost(config, plan, { rows: 8, tokens: 128, text: 1024 });
     const half = estimateCost(config, plan, { rows: 8, tokens: 128, text: 512 });
@@ -55,7 +55,7 @@ describe("estimateCost", () => {
     );
   });
 
-  it("takes attention over a long row for dearer, for each of its tokens", () => {
+  it("makes attention over long rows more expensive per token", () => {
     const plan = planMethods({ config, settings: [settingsOf({ type: "ia3" })], param: "peft" });
     const [short, long] = [128, 512].map((tokens) => estimateCost(config, plan, { rows: 1, tokens, text: tokens }));
     expect(long!.trainingMsPerToken).toBeGreaterThan(1.2 * short!.trainingMsPerToken);

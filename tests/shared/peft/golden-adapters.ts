@@ -17,7 +17,7 @@ export function goldenFolder(name: GoldenAdapter): Map<string, Uint8Array> {
   return new Map(files.map((file) => [file, new Uint8Array(golden(`lora/${name}/${file}`))]));
 }
 
-/** An adapter as it is served. */
+/** An adapter in its serving form. */
 export async function goldenDelta(name: GoldenAdapter): Promise<CanonicalDelta> {
   const weight = () => Promise.reject(new Error("these adapters ask for no weight"));
   return (await loraFormat.read(parseAdapterFolder(goldenFolder(name)), { config: goldenConfig, weight })).delta;

@@ -24,7 +24,7 @@ function graph(training: boolean, probability: number) {
   return { b, x, y };
 }
 
-it("has a mask for the input of every layer, and none where nothing is dropped", () => {
+it("has a mask for the input of every layer, and none if nothing is dropped", () => {
   expect(inputDropout(modules, 0.25).randomInputs(shape)).toEqual([
     { name: "layers.0.mlp.up_proj.lora_dropout", shape: [1, 2, 3], probability: 0.25 },
     { name: "layers.0.mlp.down_proj.lora_dropout", shape: [1, 2, 8], probability: 0.25 },
@@ -32,7 +32,7 @@ it("has a mask for the input of every layer, and none where nothing is dropped",
   expect(inputDropout(modules, 0).randomInputs(shape)).toEqual([]);
 });
 
-it("scales up what is kept", async () => {
+it("scales up kept elements", async () => {
   const { b, y } = graph(true, 0.2);
   const program = await createOnnxRuntimeExecutor({ threads: 1 }).compile(b.build({ y }));
   const result = await program.run({
@@ -43,6 +43,6 @@ it("scales up what is kept", async () => {
   expect([...(result.y!.data as Float32Array)]).toEqual([1.25, 0, 3.75, 5, 6.25, 0]);
 });
 
-it("leaves the input alone outside training, and where nothing is dropped", () => {
+it("returns the input itself outside training, and if nothing is dropped", () => {
   for (const { x, y } of [graph(false, 0.2), graph(true, 0)]) expect(y).toBe(x);
 });

@@ -5,14 +5,14 @@ import { createRandom, type Random } from "../../../shared/random.ts";
 const Q0 = "model.layers.0.self_attn.q_proj";
 const UP11 = "model.layers.11.mlp.up_proj";
 
-/** Whether the pattern matches, or what is wrong with it. */
+/** Whether the pattern matches, or the problem with it. */
 function test(source: string, path: string): boolean | string | undefined {
   const pattern = parseModulePattern(source);
   return "problem" in pattern ? pattern.problem : pattern.matches(path, new PatternBudget());
 }
 
 describe("parseModulePattern", () => {
-  // What Python's re.fullmatch says.
+  // The results of Python's re.fullmatch.
   it.each<[string, string, boolean]>([
     [Q0, Q0, true],
     ["q_proj", Q0, false],
@@ -54,8 +54,8 @@ describe("parseModulePattern", () => {
     expect(test(source, path)).toBe(expected);
   });
 
-  it("says what is wrong with a pattern, and matches nothing", () => {
-    expect(parseModulePattern("(a")).toEqual({ problem: "has an opening parenthesis too many" });
+  it("returns the problem with a pattern", () => {
+    expect(parseModulePattern("(a")).toEqual({ problem: "has an unclosed parenthesis" });
   });
 
   it("matches an end that follows a dot", () => {
@@ -73,7 +73,7 @@ describe("parseModulePattern", () => {
     ]);
   });
 
-  it("takes what makes other engines run for ever", () => {
+  it("handles patterns that make other engines run forever", () => {
     const long = "a".repeat(60);
     expect(test("(a+)+b", long)).toBe(false);
     expect(test("(a|a)*b", long)).toBe(false);
@@ -91,7 +91,7 @@ describe("parseModulePattern", () => {
     expect(pattern.matches("ax", new PatternBudget())).toBe(true);
   });
 
-  it("says what the platform's own engine says, for random patterns", () => {
+  it("agrees with the platform's own engine on random patterns", () => {
     const random = createRandom(5, "patterns");
     const disagreements: string[] = [];
     for (let round = 0; round < 3000; round++) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type PatternNode, parsePattern } from "../../../shared/peft/pattern-syntax.ts";
 
-/** The tree in a line: letters as those of "ab1." that they take, repetitions with their bounds. */
+/** The tree on one line: letters as the characters of "ab1." that they match, repetitions with their bounds. */
 function printed(node: PatternNode | { readonly problem: string }): string {
   if ("problem" in node) return node.problem;
   switch (node.kind) {
@@ -37,30 +37,30 @@ describe("parsePattern", () => {
   });
 
   it.each<[string, string]>([
-    ["(a", "has an opening parenthesis too many"],
-    ["a)", "has a closing parenthesis too many"],
-    ["[a", "has an opening bracket too many"],
-    ["*a", "has * with nothing before it to repeat"],
-    ["a|+", "has + with nothing before it to repeat"],
-    ["a**", "repeats a repetition; put it in parentheses"],
+    ["(a", "has an unclosed parenthesis"],
+    ["a)", "has an unmatched closing parenthesis"],
+    ["[a", "has an unclosed bracket"],
+    ["*a", "has * with nothing to repeat before it"],
+    ["a|+", "has + with nothing to repeat before it"],
+    ["a**", "repeats a repetition; add parentheses"],
     ["a*+", "has a possessive quantifier, which is not supported"],
-    ["a{3,2}", "has the bounds {3,2}, the first above the second"],
-    [String.raw`(a)\1`, "refers back to a group, which is not supported"],
-    ["(?i)a", "has a group that begins with (? in a way that is not supported"],
-    ["(?>a)", "has a group that begins with (? in a way that is not supported"],
-    ["(?P=a)", "has a group that begins with (? in a way that is not supported"],
+    ["a{3,2}", "has bounds in the wrong order: {3,2}"],
+    [String.raw`(a)\1`, "has a backreference, which is not supported"],
+    ["(?i)a", "has an unsupported group that begins with (?"],
+    ["(?>a)", "has an unsupported group that begins with (?"],
+    ["(?P=a)", "has an unsupported group that begins with (?"],
     [String.raw`\q`, String.raw`has \q, which is not supported`],
     ["a\\", "ends with a backslash"],
-    ["[z-a]", "has a range of letters without an order"],
+    ["[z-a]", "has an invalid range of letters"],
   ])("refuses %s", (source, problem) => {
     expect(parsePattern(source)).toEqual({ problem });
   });
 
-  it("refuses a pattern that nobody wrote by hand", () => {
+  it("rejects excessive patterns", () => {
     expect(parsePattern("a".repeat(2048))).not.toHaveProperty("problem");
-    expect(parsePattern("a".repeat(2049))).toEqual({ problem: "has 2049 characters; at most 2048 are read" });
+    expect(parsePattern("a".repeat(2049))).toEqual({ problem: "has 2049 characters; at most 2048 are allowed" });
     const nested = (depth: number) => printed(parsePattern(`${"(".repeat(depth)}a${")".repeat(depth)}`));
-    expect([nested(50), nested(51)]).toEqual(["[a]", "has groups within groups; at most 50 are read"]);
+    expect([nested(50), nested(51)]).toEqual(["[a]", "nests groups more than 50 deep"]);
     // Groups beside each other are not within each other.
     expect(printed(parsePattern("(a)".repeat(200)))).toBe(new Array(200).fill("[a]").join(" "));
   });

@@ -6,12 +6,12 @@ const parameters = [
   { name: "b", shape: [4], decay: false },
 ];
 
-it("takes what is trained for what is published, unless the plan says otherwise", () => {
+it("publishes as many numbers as are trained, unless the plan says otherwise", () => {
   expect(publishedNumbers({ parameters })).toBe(10);
   expect(publishedNumbers({ parameters, published: 7 })).toBe(7);
 });
 
-it("knows a whole model by what it takes of a served row", () => {
+it("recognises a whole model by its empty serving footprint", () => {
   const serving = { rank: 0, vectors: 0, columns: 0, positions: 0 };
   expect(isWholeModel({ serving })).toBe(true);
   for (const part of Object.keys(serving)) expect(isWholeModel({ serving: { ...serving, [part]: 1 } })).toBe(false);

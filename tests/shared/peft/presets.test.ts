@@ -9,7 +9,7 @@ const defaultsOf = (given: object) => PeftSettings.parse(given);
 describe("methodsOf", () => {
   const lora = parse({ type: "lora" });
 
-  it("says where each method stands", () => {
+  it("gives the place of each method", () => {
     expect(methodsOf(lora)).toEqual([{ settings: lora, place: "" }]);
     expect(methodsOf([lora])).toEqual([{ settings: lora, place: "[0]" }]);
     expect(methodsOf([lora, parse({ type: "mam" })]).map(({ place }) => place)).toEqual([
@@ -41,7 +41,7 @@ describe("methodsOf", () => {
     ]);
   });
 
-  it("takes other settings for the parts", () => {
+  it("accepts other settings for the parts", () => {
     const mam = parse({
       type: "mam",
       prefix_tuning: { num_virtual_tokens: 4, prefix_projection: false },
@@ -54,12 +54,12 @@ describe("methodsOf", () => {
     expect(methodsOf(parse({ type: "unipelt", lora: { r: 2 } }))[2]!.settings).toMatchObject({ r: 2, lora_alpha: 16 });
   });
 
-  it("is read again as what it was written", () => {
+  it("survives a round trip", () => {
     for (const type of ["mam", "unipelt"]) expect(parse(parse({ type }))).toEqual(parse({ type }));
   });
 });
 
-describe("what is refused", () => {
+describe("rejected settings", () => {
   it.each<[object, string, string]>([
     [{ type: "mam", prefix_tuning: { num_virtual_tokens: 0 } }, "prefix_tuning.num_virtual_tokens", "at least 1"],
     [{ type: "mam", adapter: { ln_after: true } }, "adapter.ln_after", "must be false"],
@@ -75,7 +75,7 @@ describe("what is refused", () => {
     expect(requestError(error!, given).message).toContain(message);
   });
 
-  it("a type that nobody knows, with those that are known", () => {
+  it("an unknown type, listing the known ones", () => {
     const { error } = ChosenSettings.safeParse({ type: "not-here" });
     const refusal = requestError(error!, { type: "not-here" });
     expect(refusal).toMatchObject({ code: "unsupported_parameter", param: "type" });
@@ -85,7 +85,7 @@ describe("what is refused", () => {
   });
 });
 
-it("says what suits a preset, and that it cannot be merged", () => {
+it("says what a preset suits, and that it cannot be merged", () => {
   for (const type of ["mam", "unipelt"]) {
     const { mergeable, suits } = suitsOf(parse({ type }));
     expect(mergeable).toBe(false);

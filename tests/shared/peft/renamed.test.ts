@@ -37,20 +37,20 @@ const context = {
 describe("renamed", () => {
   const other = renamed(method, { prefix: "1.", isOfBase: (name) => name.startsWith("model.") });
 
-  it("names what is the method's own, and leaves the base's weights", () => {
+  it("renames the method's own names, but not the base's weights", () => {
     expect(other.parameters).toEqual([{ name: "1.a", shape: [1], decay: true, rate: 3 }]);
     expect([...other.initial.keys()]).toEqual(["1.a"]);
     expect(other.randomInputs({ rows: 2, tokens: 3 })).toEqual([{ name: "1.mask", shape: [2], probability: 0.5 }]);
     expect([...other.frozen!.keys()]).toEqual(["1.codes", "model.norm.weight"]);
   });
 
-  it("is asked for under the new names, by the method that knows the old ones", () => {
+  it("translates the method's old names to the new ones in its graph", () => {
     other.rewrite!(context);
     other.penalty!(context);
     expect(asked).toEqual(["1.a", "1.codes", "model.norm.weight", "1.mask", "1.a"]);
   });
 
-  it("gives each step's moment the old names", () => {
+  it("passes the old names to the method after each step", () => {
     const values = new Map(["0.x", "1.a", "1.average"].map((name) => [name, one]));
     const gradients = new Map(["0.x", "1.a"].map((name) => [name, one]));
     expect([...other.afterStep!.memory.keys()]).toEqual(["1.average"]);
@@ -60,7 +60,7 @@ describe("renamed", () => {
 });
 
 describe("withPrefix", () => {
-  it("takes what begins with it, without it", () => {
+  it("selects the entries with the prefix, and removes it", () => {
     const entries = new Map([
       ["1.a", 1],
       ["11.b", 2],

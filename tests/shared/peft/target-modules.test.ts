@@ -25,7 +25,7 @@ const paths = (target: string | string[]) =>
   resolveTargetModules(config, target, "peft.target_modules").map(({ path }) => path);
 
 describe("namesModule", () => {
-  it("stands for the end of a path, after a dot", () => {
+  it("matches the end of a path after a dot", () => {
     const path = "layers.11.self_attn.q_proj";
     const names = ["q_proj", "self_attn.q_proj", path, `model.${path}`];
     expect(names.map((name) => namesModule(name, path))).toEqual([true, true, true, true]);
@@ -35,7 +35,7 @@ describe("namesModule", () => {
 });
 
 describe("resolveTargetModules", () => {
-  it("takes every linear layer of the blocks for all-linear, and not the head", () => {
+  it("selects every linear layer of the blocks for all-linear, but not the head", () => {
     expect(paths("all-linear")).toHaveLength(14);
     expect(paths("all-linear").slice(0, 2)).toEqual(["layers.0.self_attn.q_proj", "layers.0.self_attn.k_proj"]);
   });
@@ -47,7 +47,7 @@ describe("resolveTargetModules", () => {
     expect(() => paths("proj")).toThrow("`proj` matches no linear layer");
   });
 
-  it("gives the layers of a list in the model's order, each once", () => {
+  it("returns the layers of a list in the model's order, each once", () => {
     expect(paths(["v_proj", "self_attn.q_proj", "q_proj"])).toEqual([
       "layers.0.self_attn.q_proj",
       "layers.0.self_attn.v_proj",
@@ -61,13 +61,13 @@ describe("resolveTargetModules", () => {
     expect(paths(String.raw`model\.layers\.0\.self_attn\.q_proj|.*1\.mlp\.up_proj`)).toEqual([q0, up1]);
     expect(paths(String.raw`layers\.1\.mlp\.(up|gate)_proj`)).toEqual(["layers.1.mlp.gate_proj", up1]);
     expect(() => paths(String.raw`\w+_proj`)).toThrow(
-      "matches no linear layer of this model: the pattern has to match a whole path",
+      "matches no linear layer of this model: a pattern must match a whole path",
     );
     expect(() => paths("(a")).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param: "peft.target_modules",
-        message: '`peft.target_modules` is not a pattern that is read: "(a" has an opening parenthesis too many',
+        message: '`peft.target_modules` has an unsupported pattern: "(a" has an unclosed parenthesis',
       }),
     );
   });
@@ -90,7 +90,7 @@ describe("resolveTargetModules", () => {
       }),
     );
     expect(() => paths("lm_head")).toThrow("`lm_head` matches no linear layer");
-    expect(() => paths(["all-linear"])).toThrow("stands alone, outside a list");
+    expect(() => paths(["all-linear"])).toThrow("must be a string, not part of a list");
   });
 });
 
@@ -100,8 +100,8 @@ describe("TargetModules", () => {
       expect(TargetModules.parse(good)).toEqual(good);
     }
     const problem = (value: unknown) => JSON.stringify(TargetModules.safeParse(value).error?.issues);
-    expect(problem("(a")).toContain("is not a pattern that is read: it has an opening parenthesis too many");
-    expect(problem(["q_proj", ".*"])).toContain("a pattern stands alone, outside a list");
+    expect(problem("(a")).toContain("has an unsupported pattern: it has an unclosed parenthesis");
+    expect(problem(["q_proj", ".*"])).toContain("a pattern must be a string, not part of a list");
     expect([problem(""), problem([]), problem(3)].every((text) => text.length > 2)).toBe(true);
   });
 });
@@ -139,12 +139,12 @@ describe("modulesNamed", () => {
       expect.objectContaining({
         code: "invalid_delta",
         message:
-          'adapter_config.json: target_modules is not a pattern that is read: "a++" has a possessive quantifier, which is not supported',
+          'adapter_config.json: target_modules has an unsupported pattern: "a++" has a possessive quantifier, which is not supported',
       }),
     );
     const slow = modulesNamed(`${"(.*)".repeat(400)}x`, place);
     expect(() => slow("a".repeat(200))).toThrow(
-      "target_modules takes too long to match; write it simpler, or list names",
+      "target_modules takes too long to match; simplify the pattern or list names",
     );
   });
 });

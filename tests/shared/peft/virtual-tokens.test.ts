@@ -18,7 +18,7 @@ describe("room for text", () => {
         code: "invalid_request",
         param: "peft.num_virtual_tokens",
         message:
-          "`peft.num_virtual_tokens`: 57 positions before the text leave no room for it in this model's context of 64 tokens; the most is 56.",
+          "`peft.num_virtual_tokens`: 57 positions leave no room for text in this model's context of 64 tokens; use at most 56.",
       }),
     );
   });
@@ -38,7 +38,7 @@ describe("room for text", () => {
     const refusal = expect.objectContaining({
       code: "invalid_request",
       param: "peft",
-      message: expect.stringContaining("`peft`: 60 positions before the text leave no room for it"),
+      message: expect.stringContaining("`peft`: 60 positions leave no room for text"),
     });
     const options = { config, settings, param: "peft" };
     expect(() => planMethods(options)).toThrow(refusal);
@@ -63,7 +63,8 @@ describe("tokensOf", () => {
       expect.objectContaining({
         code: "invalid_request",
         param: "peft.init_text",
-        message: "`peft.init_text` must be a text that the model's tokenizer makes tokens of which the model knows.",
+        message:
+          "`peft.init_text` must be a text that the model's tokenizer turns into tokens of the model's vocabulary.",
       }),
     );
   });

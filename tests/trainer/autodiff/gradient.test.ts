@@ -9,7 +9,7 @@ import { interpret } from "../../contract/interpreter.ts";
 import { finiteDifference } from "../../contract/single-op.ts";
 
 describe("gradient", () => {
-  it("adds up the ways in which a value reaches the loss", () => {
+  it("sums over all paths from a value to the loss", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f64", []);
     // x³ + 2x + x/x
@@ -20,7 +20,7 @@ describe("gradient", () => {
     expect(interpret(graph, { x: { shape: [], data: Float64Array.of(3) } }).dx!.data[0]).toBeCloseTo(29, 12);
   });
 
-  it("is right through a small network with a shared weight", () => {
+  it("is correct for a small network with a shared weight", () => {
     const b = new GraphBuilder("network");
     const x = b.input("x", "f64", [2, 3, 4]);
     const w = b.input("w", "f64", [4, 4]);
@@ -46,7 +46,7 @@ describe("gradient", () => {
     expect([...interpret(b.build({ dh }), { x: normal([2]) }).dh!.data]).toEqual([3, 3]);
   });
 
-  it("gives the loss itself the gradient 1", () => {
+  it("gives the loss itself a gradient of 1", () => {
     const b = new GraphBuilder("g");
     const loss = b.neg(b.input("x", "f32", []));
     const [one] = gradient(b, loss, [loss]) as [Value];
@@ -65,16 +65,16 @@ describe("gradient", () => {
     );
   });
 
-  it("refuses a loss that is no scalar", () => {
+  it("rejects a loss that is not a scalar", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", [2]);
-    expect(() => gradient(b, b.neg(x), [x])).toThrow("the loss must be a scalar, got the shape [2]");
+    expect(() => gradient(b, b.neg(x), [x])).toThrow("the loss must be a scalar, but has shape [2]");
   });
 
-  it("names what has no influence on the loss", () => {
+  it("names a value that the loss does not depend on", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", []);
     const idle = b.input("idle", "f32", []);
-    expect(() => gradient(b, b.neg(x), [x, idle])).toThrow("%1 has no influence on the loss, so it cannot be trained");
+    expect(() => gradient(b, b.neg(x), [x, idle])).toThrow("the loss does not depend on %1, so it cannot be trained");
   });
 });

@@ -43,7 +43,7 @@ describe("gradient rules against central differences in float64", () => {
     }
   });
 
-  it("take one matrix product for each operand that is trained, and none for one that is not", () => {
+  it("use one matrix product per trained operand, and none for frozen ones", () => {
     for (const { op, name, exact } of differentiableCases.filter((row) => row.op === "matmul")) {
       const products = (wrt: readonly number[]) => {
         const graph = gradientGraph(exact.inputs, wrt, (b, x) => b.emit(op, x, exact.attrs as OpAttrs[OpName])[0]!);
@@ -54,7 +54,7 @@ describe("gradient rules against central differences in float64", () => {
   });
 });
 
-it("a 4-bit matrix passes the gradient on with one product and has none itself", () => {
+it("a 4-bit matrix propagates the gradient with one product and gets none itself", () => {
   const [x, packed, absmax] = OP_SPEC.matmulNf4.cases[0]!.inputs as [CaseInput, CaseInput, CaseInput];
   const { attrs } = OP_SPEC.matmulNf4.cases[0]!;
   const product = (b: GraphBuilder, values: readonly Value[]) => b.emit("matmulNf4", values, attrs)[0]!;
@@ -63,26 +63,26 @@ it("a 4-bit matrix passes the gradient on with one product and has none itself",
     { attrs: { transB: true } },
     { attrs: { transB: false } },
   ]);
-  expect(() => gradientGraph([x, packed, absmax], [2], product)).toThrow("%2 has no influence on the loss");
+  expect(() => gradientGraph([x, packed, absmax], [2], product)).toThrow("the loss does not depend on %2");
 });
 
 describe("ops without a gradient", () => {
   const without = (Object.keys(ARITY) as OpName[]).filter((op) => OP_SPEC[op].differentiable.length === 0);
 
-  it.each(without)("%s lets nothing behind it be trained", (op) => {
+  it.each(without)("%s propagates no gradient to its inputs", (op) => {
     const { inputs, attrs } = OP_SPEC[op].cases[0]!;
     const loss = (b: GraphBuilder, x: readonly Value[]) => b.cast(b.emit(op, x, attrs)[0]!, "f32");
-    expect(() => gradientGraph(inputs, [0], loss)).toThrow(/%0 has no influence on the loss|has no gradient/);
+    expect(() => gradientGraph(inputs, [0], loss)).toThrow(/the loss does not depend on %0|has no gradient/);
   });
 
-  it("groupQueryAttention refuses, and says where it may not stand", () => {
+  it("groupQueryAttention throws, and says where it cannot be used", () => {
     const { inputs, attrs } = OP_SPEC.groupQueryAttention.cases[0]!;
     expect(() => gradientGraph(inputs, [0], (b, x) => b.emit("groupQueryAttention", x, attrs)[0]!)).toThrow(
-      "groupQueryAttention has no gradient: keep it out of the path from the loss",
+      "groupQueryAttention has no gradient: keep it off the path between parameters and loss",
     );
   });
 
-  it("a detached factor is a constant to the gradient of the other", () => {
+  it("a detached factor is a constant for the other's gradient", () => {
     const x = normal([3]);
     const graph = gradientGraph([x], [0], (b, [value]) => b.mul(value!, b.detach(b.square(value!))));
     const results = interpret(graph, { x0: x, upstream: { shape: [3], data: new Float64Array([1, 1, 1]) } });
@@ -90,9 +90,9 @@ describe("ops without a gradient", () => {
     expect(Array.from(results.y!.data)).toEqual(Array.from(x.data, (number) => number * (number * number)));
   });
 
-  it("a cast to whole numbers passes none on", () => {
+  it("a cast to integers propagates none", () => {
     expect(() => gradientGraph([normal([3])], [0], (b, [x]) => b.cast(b.cast(x!, "i64"), "f32"))).toThrow(
-      "%0 has no influence on the loss",
+      "the loss does not depend on %0",
     );
   });
 });
@@ -109,7 +109,7 @@ interface GoldenCase {
   readonly attrs: Readonly<Record<string, unknown>>;
   readonly inputs: readonly GoldenTensor[];
   readonly output: GoldenTensor;
-  /** Null where nothing has a gradient. */
+  /** Null if no input has a gradient. */
   readonly upstream: GoldenTensor | null;
   readonly grads: readonly (GoldenTensor | null)[];
 }
@@ -122,7 +122,7 @@ const layerNorm: Composition = (b, [x, weight, bias], { epsilon }) => {
   return b.add(b.mul(b.div(centred, deviation), weight!), bias!);
 };
 
-/** PyTorch functions that are several ops here. */
+/** PyTorch functions that take several ops here. */
 const COMPOSED: Readonly<Record<string, Composition>> = {
   silu: (b, [x]) => b.silu(x!),
   gelu: (b, [x]) => b.mul(b.mul(x!, 0.5), b.add(b.erf(b.mul(x!, Math.SQRT1_2)), 1)),
@@ -132,7 +132,7 @@ const COMPOSED: Readonly<Record<string, Composition>> = {
   pow: (b, [x, y]) => b.exp(b.mul(y!, b.log(x!))),
 };
 
-/** The golden's attributes in the graph's terms: axes counted from the front, none that the op has not got. */
+/** The golden's attributes in the graph's terms: axes counted from the front, without attributes that the op lacks. */
 function graphAttrs(op: OpName, { attrs, inputs }: GoldenCase): OpAttrs[OpName] {
   const rank = inputs[0]!.shape.length;
   const front = (axis: number) => (axis < 0 ? axis + rank : axis);

@@ -12,7 +12,7 @@ function summed(from: readonly number[], to: readonly number[]) {
 }
 
 describe("sumToShape", () => {
-  it("leaves a value of that shape alone", () => {
+  it("returns a value of that shape unchanged", () => {
     expect(summed([2, 3], [2, 3]).ops).toEqual([]);
   });
 
@@ -27,7 +27,7 @@ describe("sumToShape", () => {
     expect(summed([2, 2, 2], [2, 1])).toMatchObject({ shape: [2, 1], data: Float64Array.of(10, 18) });
   });
 
-  it("only reshapes where nothing was repeated", () => {
+  it("only reshapes if nothing was repeated", () => {
     expect(summed([1, 3], [3])).toMatchObject({ shape: [3], data: Float64Array.of(0, 1, 2) });
   });
 });

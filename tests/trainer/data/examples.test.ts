@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Example, parseTrainingLine } from "../../../shared/data/training-lines.ts";
+import type { Example } from "../../../shared/data/example.ts";
+import { parseTrainingLine } from "../../../shared/data/training-lines.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import { tokenizeDataset } from "../../../trainer/data/examples.ts";
@@ -102,7 +103,7 @@ describe("tokenizeDataset", () => {
       maxLength: 99,
     });
     expect(counts).toMatchObject({ kept: 1, dropped: 1, droppedFor: { refused_by_template: 1 } });
-    expect(notes[0]).toBe("line 1 is left out: the model's chat template refuses the messages: No system role");
+    expect(notes[0]).toBe("line 1 is left out: the model's chat template rejects the messages: No system role");
   });
 });
 
@@ -148,7 +149,7 @@ describe("datasets that cannot be trained on", () => {
     const line = { ...chat("q", "a"), tools: [{ type: "function", function: {} }] };
     const error = await fails(lines(chat("q", "a"), line), 99);
     expect(error.code).toBe("invalid_dataset");
-    expect(error.message).toMatch(/^line 2: this model's chat template has no place for tools/);
+    expect(error.message).toMatch(/^line 2: this model's chat template does not support tools/);
   });
 
   test("chats for a model without a template", async () => {

@@ -10,7 +10,7 @@ b.input("weight", "f32", [2, 3]);
 const graph = b.build({ tokens, mask });
 const weight = f32([2, 3], [1, 2, 3, 4, 5, 6]);
 
-it("takes the tensors of a graph's inputs, and reads no others", () => {
+it("picks the tensors of a graph's inputs, and reads no others", () => {
   const read: string[] = [];
   const held = Object.assign(new Map([["weight", weight]]).set("other", weight), {
     get: (name: string) => {
@@ -28,14 +28,14 @@ describe("openInputs", () => {
     expect(openInputs(graph, new Map())).toHaveLength(3);
   });
 
-  it("refuses a binding that is no input, or does not fit it", () => {
+  it("rejects a binding that matches no input or has the wrong shape", () => {
     expect(() => openInputs(graph, new Map([["wieght", weight]]))).toThrow("step has no input named wieght to bind");
     expect(() => openInputs(graph, new Map([["weight", f32([3, 2], [1, 2, 3, 4, 5, 6])]]))).toThrow(
       "input weight of step is f32[2, 3], but was given f32[3, 2]",
     );
   });
 
-  it("refuses to bind an input whose size is not known", () => {
+  it("rejects binding an input of unknown size", () => {
     expect(() => openInputs(graph, new Map([["mask", f32([1, 2], [1, 0])]]))).toThrow(
       "input mask of step is f32[batch, 2], but was given f32[1, 2]",
     );
@@ -52,7 +52,7 @@ describe("checkFeeds", () => {
     expect(check({ tokens: i64([2, 1], [1, 2]), mask: f32([2, 2], [1, 0, 1, 0]) })).not.toThrow();
   });
 
-  it("names the input that is missing, unknown, or of another type or shape", () => {
+  it("names the input that is missing or unknown, or has the wrong type or shape", () => {
     expect(check({ tokens: fits.tokens })).toThrow("step needs a tensor for its input mask");
     expect(check({ ...fits, extra: fits.mask })).toThrow("step has no open input named extra");
     expect(check({ ...fits, weight })).toThrow("step has no open input named weight");
@@ -65,13 +65,13 @@ describe("checkFeeds", () => {
     expect(check({ ...fits, mask: f32([2], [1, 0]) })).toThrow("but was given f32[2]");
   });
 
-  it("refuses feeds that disagree about a named dimension", () => {
+  it("rejects feeds that disagree about a named dimension", () => {
     expect(check({ ...fits, mask: f32([2, 2], [1, 0, 1, 0]) })).toThrow(
       "step: the dimension batch is 1 elsewhere, but 2 in mask",
     );
   });
 
-  it("knows what the named dimensions are", () => {
+  it("returns the sizes of the named dimensions", () => {
     const sizes = dimensionSizes("step", inputs, fits);
     expect(resolveShape(["batch", 4, "seq"], sizes)).toEqual([1, 4, 3]);
   });

@@ -28,7 +28,7 @@ describe("createOnnxRuntimeExecutor", () => {
     await program.dispose();
   });
 
-  it("gives a result that has an input's name under that name", async () => {
+  it("returns an output that shares an input's name", async () => {
     const b = new GraphBuilder("update");
     const w = b.input("w", "f32", [2]);
     const program = await executor.compile(b.build({ norm: b.neg(w), w: b.add(w, 1) }));
@@ -40,8 +40,8 @@ describe("createOnnxRuntimeExecutor", () => {
     await program.dispose();
   });
 
-  // 4-bit bytes and weights of more than 256 MiB together are not part of the model that onnxruntime gets.
-  it("computes with bindings that it feeds as with those that it bakes in", async () => {
+  // 4-bit weights, and weights over 256 MiB in total, are not baked into the model.
+  it("computes the same with fed and with baked bindings", async () => {
     const b = new GraphBuilder("bound");
     const pick = (table: Value) => b.reduceSum(b.gather(table, b.input("at", "i64", [])), [0]);
     const bytes = b.cast(b.input("bytes", "u8", [4, 1]), "f32");
@@ -60,7 +60,7 @@ describe("createOnnxRuntimeExecutor", () => {
     await program.dispose();
   });
 
-  it("gives every type back as the graph has it", async () => {
+  it("returns every type as the graph declares it", async () => {
     const b = new GraphBuilder("types");
     const x = b.input("x", "f32", [2]);
     const outputs = { i64: b.cast(x, "i64"), i32: b.cast(x, "i32"), bool: b.greater(x, 1), u8: b.cast(x, "u8") };
@@ -74,14 +74,14 @@ describe("createOnnxRuntimeExecutor", () => {
     await program.dispose();
   });
 
-  it("refuses a broken graph before onnxruntime sees it, and says what onnxruntime refuses", async () => {
+  it("rejects a broken graph before onnxruntime sees it, and reports what onnxruntime rejects", async () => {
     const b = new GraphBuilder("exact");
     const positions = b.input("positions", "i64", [1, 1]);
     const tables = { cos: b.input("cos", "f64", [1, 1]), sin: b.input("sin", "f64", [1, 1]) };
     const y = b.rope(b.input("x", "f64", [1, 1, 1, 2]), positions, tables);
     const graph = b.build({ y });
     await expect(executor.compile({ ...graph, nodes: [] })).rejects.toThrow(
-      "exact: output y is %4, which nothing defines",
+      "exact: output y is %4, which is never defined",
     );
     await expect(executor.compile(graph)).rejects.toThrow(
       expect.objectContaining({
@@ -91,7 +91,7 @@ describe("createOnnxRuntimeExecutor", () => {
     );
   });
 
-  it("checks what it is fed", async () => {
+  it("checks its feeds", async () => {
     const b = new GraphBuilder("g");
     const program = await executor.compile(b.build({ y: b.neg(b.input("x", "f32", ["n"])) }));
     await expect(program.run({})).rejects.toThrow("g needs a tensor for its input x");

@@ -4,17 +4,17 @@ import { EXECUTOR_NAMES } from "../../../trainer/engines/executor.ts";
 import { createExecutor } from "../../../trainer/engines/registry.ts";
 
 describe("createExecutor", () => {
-  it("makes every executor that a job may ask for, and each says what it runs on", async () => {
+  it("creates every executor that a job can choose, and each names its device", async () => {
     for (const name of EXECUTOR_NAMES) {
       const executor = await createExecutor(name, { threads: 1, tfjsBackend: "cpu" });
       expect(executor).toMatchObject({ name, backend: "cpu" });
     }
   }, 30_000);
 
-  it("says how to install what is missing", async () => {
+  it("says how to install a missing package", async () => {
     const native = createExecutor("tensorflow", { threads: 1, tfjsBackend: "tensorflow" });
     const created = await native.catch((error: unknown) => error);
-    // Where @tensorflow/tfjs-node-gpu is installed there is nothing to say.
+    // If @tensorflow/tfjs-node-gpu is installed there is no notice.
     if (created instanceof TrimtabError) {
       expect(created).toMatchObject({
         code: "executor_missing",

@@ -9,27 +9,27 @@ const missing = () => Promise.reject(new Error(NODE_SAYS));
 const withoutNative = { ...IMPORTS, tensorflow: missing };
 
 describe("loadTfjsBackend", () => {
-  it("falls back to WASM and says how to get TensorFlow's own kernels", async () => {
+  it("falls back to WASM and says how to get TensorFlow's native kernels", async () => {
     const { backend, notice } = await loadTfjsBackend(undefined, withoutNative);
     expect(backend).toBe("wasm");
     expect(notice).toContain(
       "Cannot find package '@tensorflow/tfjs-node-gpu'); install it with `npm install @tensorflow/tfjs-node-gpu`",
     );
-    // Jobs' owners read this: the trainer's folders are none of their business.
+    // Users read this, so it must not reveal the trainer's paths.
     expect(notice).not.toMatch(/Require stack|imported from/);
   });
 
-  it("falls back to tfjs' CPU backend where WASM cannot start", async () => {
+  it("falls back to tfjs' CPU backend if WASM cannot start", async () => {
     const { backend } = await loadTfjsBackend(undefined, { ...withoutNative, wasm: missing });
     expect(backend).toBe("cpu");
   });
 
-  it("takes a demanded backend without a word", async () => {
+  it("uses a requested backend without a notice", async () => {
     expect(await loadTfjsBackend("cpu", withoutNative)).toEqual({ backend: "cpu" });
     expect(await loadTfjsBackend("wasm", withoutNative)).toEqual({ backend: "wasm" });
   });
 
-  it("does not put another in the place of TensorFlow's when that is demanded", async () => {
+  it("does not replace TensorFlow's backend if that is requested", async () => {
     await expect(loadTfjsBackend("tensorflow", withoutNative)).rejects.toThrow(
       expect.objectContaining({
         code: "executor_missing",
@@ -38,13 +38,13 @@ describe("loadTfjsBackend", () => {
     );
   });
 
-  it("says how to install one when there is none at all", async () => {
+  it("says how to install one if there is none", async () => {
     await expect(loadTfjsBackend(undefined, { tensorflow: missing, wasm: missing, cpu: missing })).rejects.toThrow(
       /^the TensorFlow executor cannot start: .*npm install @tensorflow\/tfjs-node-gpu/,
     );
   });
 
-  it("names the backends when asked for one that is none", async () => {
+  it("lists the backends if the name is unknown", async () => {
     await expect(loadTfjsBackend("webgl", withoutNative)).rejects.toThrow(
       expect.objectContaining({
         code: "invalid_request",
@@ -56,7 +56,7 @@ describe("loadTfjsBackend", () => {
 });
 
 describe("onBackend", () => {
-  it("runs work on the backend it is given, and gives its result", async () => {
+  it("runs work on the given backend and returns its result", async () => {
     await Promise.all([loadTfjsBackend("wasm", withoutNative), loadTfjsBackend("cpu", withoutNative)]);
     const used = (["wasm", "cpu", "wasm"] as const).map((backend) =>
       onBackend(backend, () => [tf.getBackend(), tf.backend() === tf.findBackend(backend)]),
@@ -68,7 +68,7 @@ describe("onBackend", () => {
     ]);
   });
 
-  it("goes on after work that fails", async () => {
+  it("continues after work that fails", async () => {
     const failing = onBackend("cpu", () => {
       throw new Error("no such row");
     });
@@ -78,7 +78,7 @@ describe("onBackend", () => {
 });
 
 describe("a process with the WASM backend loaded", () => {
-  it("still decides itself what an unhandled error means", async () => {
+  it("keeps its own handling of unhandled errors", async () => {
     const script = `
       import { loadTfjsBackend } from "./trainer/engines/tensorflow-backend.ts";
       process.on("unhandledRejection", (reason) => console.log("handled", reason.message));

@@ -9,7 +9,7 @@ beforeAll(() => loadTfjsBackend("cpu"));
 const there = (value: Tensor) => upload("x", value);
 
 describe("upload and download", () => {
-  it("give every type back as it was", async () => {
+  it("round-trip every type", async () => {
     const values: Tensor[] = [
       f32([2, 2], [1, -2, 0.5, 1e30]),
       i64([3], [0, -(2 ** 31), 2 ** 31 - 1]),
@@ -25,20 +25,20 @@ describe("upload and download", () => {
     }
   });
 
-  it("covers every type but f64, which tfjs has not got", () => {
+  it("covers every type but f64, which tfjs lacks", () => {
     for (const dtype of DTYPES) {
       if (dtype === "f64") expect(() => there(scalar(dtype, 1))).toThrow("TensorFlow.js has no 64-bit floats");
       else there(scalar(dtype, 1)).dispose();
     }
   });
 
-  it("names the number that 32 bits cannot hold", () => {
+  it("names a number that does not fit in 32 bits", () => {
     expect(() => upload("tokens", i64([1], [2 ** 31]))).toThrow(
       "tokens holds 2147483648, but TensorFlow.js has 32-bit integers only",
     );
   });
 
-  it("reads into memory that tfjs does not hold on to", async () => {
+  it("reads into memory that tfjs does not keep", async () => {
     const data = Float32Array.of(1, 2);
     const handle = there(f32([2], data));
     const copy = await download(handle, "f32");

@@ -8,7 +8,7 @@ import { TENSORFLOW } from "../../../trainer/engines/tensorflow-ops.ts";
 
 const executor = await createTensorFlowExecutor({ tfjsBackend: "cpu" });
 
-/** y = relu(x · W) + 2, z = −y, with x [2, 3] fed and W [3, 2] meant to be bound. */
+/** y = relu(x · W) + 2, z = −y, with x [2, 3] to feed and W [3, 2] to bind. */
 function smallGraph(): Graph {
   const b = new GraphBuilder("small");
   const y = b.add(b.relu(b.matmul(b.input("x", "f32", [2, 3]), b.input("w", "f32", [3, 2]))), 2);
@@ -19,12 +19,12 @@ const bindings = new Map([["w", f32([3, 2], [1, 0, 0, 1, 1, -1])]]);
 const feeds = { x: f32([2, 3], [1, 2, 3, -1, -2, -3]) };
 
 describe("createTensorFlowExecutor", () => {
-  it("says what it runs on, and what is missing", async () => {
+  it("names its device and what is missing", async () => {
     expect(executor).toMatchObject({ name: "tensorflow", backend: "cpu" });
     expect(executor.notice).toBeUndefined();
   });
 
-  it("computes every output, each in memory of its own", async () => {
+  it("computes every output, each in its own memory", async () => {
     const program = await executor.compile(smallGraph(), { bindings });
     const { y, z, again } = await program.run(feeds);
     expect(y).toEqual(f32([2, 2], [6, 2, 2, 3]));
@@ -34,7 +34,7 @@ describe("createTensorFlowExecutor", () => {
     await program.dispose();
   });
 
-  it("keeps no tensor from run to run, and none at all once disposed of", async () => {
+  it("keeps no tensors between runs, and none at all once disposed", async () => {
     const before = tf.memory().numTensors;
     const program = await executor.compile(smallGraph(), { bindings });
     const compiled = tf.memory().numTensors;
@@ -47,7 +47,7 @@ describe("createTensorFlowExecutor", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it("lets a timer have its turn between two runs, though it computes on the same thread", async () => {
+  it("lets timers run between two runs, although it computes on the same thread", async () => {
     const program = await executor.compile(smallGraph(), { bindings });
     let turns = 0;
     const timer = setInterval(() => turns++, 0);
@@ -57,7 +57,7 @@ describe("createTensorFlowExecutor", () => {
     await program.dispose();
   });
 
-  it("frees a value as soon as its last use has passed", async () => {
+  it("frees a value right after its last use", async () => {
     const b = new GraphBuilder("chain");
     const x = b.input("x", "f32", [4]);
     let y = b.exp(x);
@@ -75,7 +75,7 @@ describe("createTensorFlowExecutor", () => {
     await program.dispose();
   });
 
-  it("frees what it made when a run fails midway", async () => {
+  it("frees its tensors if a run fails midway", async () => {
     const b = new GraphBuilder("lookup");
     const row = b.gather(b.exp(b.input("table", "f32", [2, 3])), b.input("index", "i64", [1]));
     const program = await executor.compile(b.build({ y: b.neg(row) }));
@@ -86,7 +86,7 @@ describe("createTensorFlowExecutor", () => {
     await program.dispose();
   });
 
-  it("gives an input that is also an output back as a copy", async () => {
+  it("returns a copy of an input that is also an output", async () => {
     const b = new GraphBuilder("pass");
     const x = b.input("x", "f32", [2]);
     const program = await executor.compile(b.build({ x, reshaped: b.reshape(x, [2, 1]) }));
@@ -98,7 +98,7 @@ describe("createTensorFlowExecutor", () => {
     await program.dispose();
   });
 
-  it("runs named dimensions at whatever size they are fed", async () => {
+  it("runs named dimensions at any size", async () => {
     const b = new GraphBuilder("symbolic");
     const x = b.input("x", "f32", ["batch", 2, "seq"]);
     const flat = b.reshape(b.slice(x, 2, -1), ["batch", 2]);
@@ -118,7 +118,7 @@ describe("createTensorFlowExecutor", () => {
     await Promise.all(programs.map((program) => program.dispose()));
   });
 
-  it("refuses 64-bit floats, naming the value and the way out", async () => {
+  it("rejects 64-bit floats, naming the value and the remedy", async () => {
     const b = new GraphBuilder("exact");
     const x = b.input("x", "f64", [2]);
     await expect(executor.compile(b.build({ y: b.neg(x) }))).rejects.toThrow(
@@ -129,7 +129,7 @@ describe("createTensorFlowExecutor", () => {
     );
   });
 
-  it("refuses whole numbers that 32 bits cannot hold", async () => {
+  it("rejects integers that do not fit in 32 bits", async () => {
     const b = new GraphBuilder("wide");
     const program = await executor.compile(b.build({ y: b.neg(b.input("n", "i64", [2])) }));
     expect((await program.run({ n: i64([2], [-(2 ** 31) + 1, 2 ** 31 - 1]) })).y).toEqual(
@@ -141,7 +141,7 @@ describe("createTensorFlowExecutor", () => {
     await program.dispose();
   });
 
-  it("refuses a graph, a binding or a feed that does not fit, before anything runs", async () => {
+  it("rejects a bad graph, binding or feed before anything runs", async () => {
     const graph = smallGraph();
     const broken = { ...graph, nodes: graph.nodes.toReversed() };
     await expect(executor.compile(broken)).rejects.toThrow(/^small: node 0 .* before it is defined$/);

@@ -3,8 +3,8 @@ import type { Parameter } from "../../../shared/peft/method.ts";
 import { createRandom } from "../../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../../shared/tensor.ts";
 import { gradientGraph } from "../../../trainer/loop/gradient-graph.ts";
-import type { PageStore } from "../../../trainer/loop/paged-update.ts";
 import type { TrainingPlan } from "../../../trainer/loop/train.ts";
+import type { PageStore } from "../../../trainer/loop/update.ts";
 import { ADAMW_DEFAULTS } from "../../../trainer/optim/adamw.ts";
 
 /** Σ (x − target)² over parameters of any size, each with a target of its own: enough for an optimizer to work on. */

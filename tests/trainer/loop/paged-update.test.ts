@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { totalElements } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
-import { PAGE_ELEMENTS, type Paging, pagedParameters } from "../../../trainer/loop/paged-update.ts";
+import { PAGE_ELEMENTS, pagedParameters } from "../../../trainer/loop/paged-update.ts";
 import { type StepReport, train } from "../../../trainer/loop/train.ts";
 import { initialState, type TrainingState } from "../../../trainer/loop/training-state.ts";
+import type { Paging } from "../../../trainer/loop/update.ts";
 import { largePlan, memoryStore, randomStart } from "./large-regression.ts";
 
 const executor = createOnnxRuntimeExecutor({ threads: 2 });

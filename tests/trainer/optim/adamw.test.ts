@@ -77,7 +77,7 @@ const configOf = ({ beta1, beta2, epsilon, weightDecay, maxGradNorm }: Trajector
 });
 
 describe("adamwGraph", { timeout: 30_000 }, () => {
-  it.each(trajectories)("walks as torch.optim.AdamW does: $name", async (golden) => {
+  it.each(trajectories)("follows torch.optim.AdamW: $name", async (golden) => {
     const vector = { name: "x", initial: golden.initial, gradients: golden.gradients, decay: true };
     const { state, norms, values } = await descend([vector], configOf(golden), golden.learningRate);
     golden.parameters.forEach((expected, step) => {
@@ -88,7 +88,7 @@ describe("adamwGraph", { timeout: 30_000 }, () => {
     expect(largestDifference(state["x#v"]!.data, golden.secondMoment)).toBeLessThan(1e-6);
   });
 
-  it("lets go without decay what is not to decay", async () => {
+  it("does not decay parameters without decay", async () => {
     const [plain, decayed] = trajectories as [Trajectory, Trajectory];
     expect([plain.weightDecay, decayed.weightDecay]).toEqual([0, 0.1]);
     const vector = { name: "norm", initial: decayed.initial, gradients: plain.gradients, decay: false };
@@ -96,7 +96,7 @@ describe("adamwGraph", { timeout: 30_000 }, () => {
     expect(largestDifference(values.norm!.at(-1)!, plain.parameters.at(-1)!)).toBeLessThan(1e-5);
   });
 
-  it("clips by the norm over all parameters together", async () => {
+  it("clips by the norm over all parameters combined", async () => {
     const golden = trajectories.find(({ name }) => name === "clipped to norm 1")!;
     const part = (name: string, from: number, to: number): Vector => ({
       name,
@@ -110,7 +110,7 @@ describe("adamwGraph", { timeout: 30_000 }, () => {
     expect(largestDifference(last, golden.parameters.at(-1)!)).toBeLessThan(1e-5);
   });
 
-  it("reports the norm before clipping, and clips nothing at 0", async () => {
+  it("reports the norm before clipping, and does not clip if the limit is 0", async () => {
     const vector = { name: "x", initial: [1, 1], gradients: [[30, 40]], decay: true };
     const far = { ...ADAMW_DEFAULTS, epsilon: 1 };
     const [open, clipped] = [await descend([vector], { ...far, maxGradNorm: 0 }, 1), await descend([vector], far, 1)];
@@ -122,7 +122,7 @@ describe("adamwGraph", { timeout: 30_000 }, () => {
 });
 
 describe("adamwScalars", () => {
-  it("corrects the moments' bias for a step counted from 1", () => {
+  it("corrects the moments' bias, counting steps from 1", () => {
     const config = { ...ADAMW_DEFAULTS, beta1: 0.9, beta2: 0.99 };
     const { lr, correction1, correction2 } = adamwScalars(config, 2, 0.25);
     expect(lr).toBe(0.25);

@@ -31,7 +31,7 @@ describe("learningRate", () => {
     },
   );
 
-  it("holds the end's rate after the end", () => {
+  it("keeps the final rate after the end", () => {
     const schedule = { kind: "linear", peak: 1, warmupSteps: 0, totalSteps: 4 } as const;
     expect(ratesOf(schedule, 7)).toEqual([1, 0.75, 0.5, 0.25, 0, 0, 0]);
     expect(learningRate({ ...schedule, kind: "constant" }, 9)).toBe(1);
@@ -40,7 +40,7 @@ describe("learningRate", () => {
 });
 
 describe("relativeRates", () => {
-  it("makes a peak of a parameter's own a multiple of the run's", () => {
+  it("turns a parameter's own peak into a multiple of the run's", () => {
     const parameter = { name: "a", shape: [1], decay: true };
     const given = [parameter, { ...parameter, rate: 4 }, { ...parameter, learningRate: 1e-3 }];
     expect(relativeRates(given, { peak: 2e-3 })).toEqual([
@@ -50,7 +50,7 @@ describe("relativeRates", () => {
     ]);
   });
 
-  it("takes LoRA+ to where peft's optimizer is after five steps", async () => {
+  it("matches peft's LoRA+ optimizer after five steps", async () => {
     const golden = await peftGolden("loraplus");
     const { inputIds, labels, trainedTokens, training } = golden.json as unknown as GoldenTraining;
     const { learningRate: peak, steps, losses, ...optimizer } = training;

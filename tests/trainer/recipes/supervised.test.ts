@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import type { SupervisedHyperparameters } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
-import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, parseManifest, requireBase } from "../../../shared/delta/manifest.ts";
+import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { initialWeights } from "../../../shared/model/init.ts";
@@ -12,7 +12,7 @@ import { modelFolder } from "../../../shared/model/write-folder.ts";
 import { ChosenSettings, type PeftChoice } from "../../../shared/peft/presets.ts";
 import type { AnySettings } from "../../../shared/peft/registry.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import type { PageStore } from "../../../trainer/loop/paged-update.ts";
+import type { PageStore } from "../../../trainer/loop/update.ts";
 import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
 import { supervised } from "../../../trainer/recipes/supervised.ts";
 import { settingsOf } from "../../support/peft.ts";

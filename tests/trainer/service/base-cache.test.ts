@@ -34,7 +34,7 @@ function setUp(folder: string) {
   return { load, downloads };
 }
 
-it("downloads a file once and keeps it under its digest", async () => {
+it("downloads a file once and caches it under its digest", async () => {
   const folder = join(root, "a/b");
   const { load, downloads } = setUp(folder);
   expect(await load()).toEqual(contents);
@@ -43,7 +43,7 @@ it("downloads a file once and keeps it under its digest", async () => {
   expect(readdirSync(folder).sort()).toEqual(refs.map(({ sha256 }) => sha256).sort());
 });
 
-it("believes no kept file whose bytes have changed", async () => {
+it("does not trust a cached file whose bytes have changed", async () => {
   const folder = join(root, "rotten");
   const { load, downloads } = setUp(folder);
   await load();
@@ -54,7 +54,7 @@ it("believes no kept file whose bytes have changed", async () => {
   expect(downloads).toHaveLength(4);
 });
 
-it("does without a folder that cannot be written", async () => {
+it("works without a writable folder", async () => {
   writeFileSync(join(root, "file"), "");
   const { load, downloads } = setUp(join(root, "file/below"));
   expect(await load()).toEqual(contents);
@@ -62,12 +62,12 @@ it("does without a folder that cannot be written", async () => {
   expect(downloads).toHaveLength(4);
 });
 
-it("reads what is kept where it lies, until it is closed", async () => {
+it("reads a cached file from disk until it is closed", async () => {
   const folder = join(root, "open");
   await setUp(folder).load();
   const { files, close } = await loadBase(folder, refs, () => Promise.reject(), new AbortController().signal);
   const file = files.get("model.safetensors")!;
-  // A file that takes the name later is another file.
+  // A file that takes over the name later is a different file.
   rmSync(join(folder, refs[1]!.sha256));
   expect(file.subarray(1, 3)).toEqual(Uint8Array.of(4, 5));
   close();

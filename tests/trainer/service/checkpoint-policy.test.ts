@@ -9,14 +9,14 @@ function clock() {
   return { now: () => now, pass };
 }
 
-it("counts steps where the job says so", async () => {
+it("counts steps if the job says so", async () => {
   const { now, pass } = clock();
   const policy = checkpointPolicy(now, 3);
   await pass(1e6);
   expect([1, 2, 3, 4, 5, 6].filter((step) => policy.due(step))).toEqual([3, 6]);
 });
 
-it("else waits ten seconds between two", async () => {
+it("otherwise waits ten seconds between saves", async () => {
   const { now, pass } = clock();
   const policy = checkpointPolicy(now);
   expect(policy.due(1)).toBe(false);
@@ -30,7 +30,7 @@ it("else waits ten seconds between two", async () => {
   expect(policy.due(5)).toBe(true);
 });
 
-it("waits longer where storing takes long: at most a twentieth of the time goes into it", async () => {
+it("waits longer if saving takes long, spending at most a twentieth of the time on it", async () => {
   const { now, pass } = clock();
   const policy = checkpointPolicy(now);
   await policy.timed(() => pass(3_000));

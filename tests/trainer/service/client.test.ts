@@ -24,21 +24,21 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 describe("requestLease", () => {
-  it("gives the lease, and undefined when there is nothing to do", async () => {
+  it("returns the lease, or undefined if there is nothing to do", async () => {
     expect(lease).toMatchObject({ job: "ftjob-1", fence: 1, attempt: 1, checkpoint: null });
     expect(await ask()).toBeUndefined();
   });
 
-  it("tries once: the caller asks again anyway", async () => {
+  it("does not retry, because the caller asks again anyway", async () => {
     server.fault = () => ({ status: 500 });
     await expect(ask()).rejects.toMatchObject({ code: "internal_error" });
     expect(server.requests.filter((line) => line.endsWith("/leases"))).toHaveLength(2);
   });
 
-  it("says so when the server speaks another version", async () => {
+  it("reports a server of another version", async () => {
     const old: Send = async () => ({ status: 200, bytes: new TextEncoder().encode('{"job":1}') });
     await expect(requestLease(old, { trainer: "t", executors: ["onnxruntime"] }, never)).rejects.toThrow(
-      /not what this trainer understands: job: .*run the same version of both/,
+      /unexpected reply from the server: job: .*run the same version of server and trainer/,
     );
     const page: Send = async () => ({ status: 200, bytes: new TextEncoder().encode("<html>") });
     await expect(requestLease(page, { trainer: "t", executors: ["onnxruntime"] }, never)).rejects.toThrow("not JSON");
@@ -70,7 +70,7 @@ describe("createJobClient", () => {
     expect([...server.artefacts.keys()]).toEqual(["delta/d/manifest.json", "delta/d/0-lora%2Fadapter_config.json"]);
   });
 
-  it("tries the work's calls again and again, a beat only once", async () => {
+  it("retries calls that carry work, but not heartbeats", async () => {
     server.fault = (line, count) => {
       if (line.endsWith("/heartbeat")) return "reset";
       return count <= 2 ? (["reset", { status: 503, code: "capacity_exceeded" }] as const)[count - 1] : undefined;
@@ -82,7 +82,7 @@ describe("createJobClient", () => {
     expect(server.requests.filter((line) => line.endsWith("/heartbeat"))).toHaveLength(1);
   });
 
-  it("is told when its lease is stale", async () => {
+  it("learns that its lease is stale", async () => {
     server.offer();
     await ask();
     await expect(client.saveCheckpoint(1, Uint8Array.of(1))).rejects.toMatchObject({ code: "stale_lease" });
@@ -90,17 +90,17 @@ describe("createJobClient", () => {
 });
 
 describe("download", () => {
-  it("gives the bytes whose digest the lease named", async () => {
+  it("returns the bytes that match the lease's digest", async () => {
     const bytes = await client.download(lease.training_file, never);
     expect(new TextDecoder().decode(bytes)).toBe(tinyJob.training);
   });
 
-  it("refuses other bytes after three tries, naming the file", async () => {
+  it("rejects other bytes after three attempts, naming the file", async () => {
     const lying = { ...lease.training_file, sha256: "0".repeat(64) };
     await expect(client.download(lying, never)).rejects.toMatchObject({
       code: "corrupt_blob",
       message:
-        "The stored bytes of file-train.jsonl are not those that were uploaded. Upload it again and start a new job.",
+        "The stored file file-train.jsonl does not match what was uploaded. Upload it again and start a new job.",
     });
     expect(server.requests.filter((line) => line.endsWith("/file-train"))).toHaveLength(3);
   });
@@ -110,7 +110,7 @@ describe("download", () => {
     await expect(client.download(short, never)).rejects.toMatchObject({ code: "payload_too_large" });
   });
 
-  it("ends when the job is stopped", async () => {
+  it("aborts when the job is stopped", async () => {
     server.fault = () => "hang";
     const stop = new AbortController();
     const download = client.download(lease.training_file, stop.signal);

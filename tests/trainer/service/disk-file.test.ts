@@ -15,7 +15,7 @@ function fileOf(bytes: Uint8Array): DiskFile {
   return new DiskFile(path);
 }
 
-it("gives the bytes of a range, up to the end", () => {
+it("returns the bytes of a range, up to the end", () => {
   const file = fileOf(Uint8Array.of(1, 2, 3, 4, 5));
   expect(file.byteLength).toBe(5);
   expect(file.subarray(1, 3)).toEqual(Uint8Array.of(2, 3));
@@ -24,7 +24,7 @@ it("gives the bytes of a range, up to the end", () => {
   file.close();
 });
 
-it("has the digest of its bytes, of more than one chunk", async () => {
+it("computes the digest of its bytes over several chunks", async () => {
   const bytes = Uint8Array.from({ length: 5_000_000 }, (_, i) => i % 251);
   const file = fileOf(bytes);
   expect(await file.digest()).toBe(await sha256Hex(bytes));
@@ -41,6 +41,6 @@ it("is read as a safetensors file, tensor by tensor and part by part", () => {
   file.close();
 });
 
-it("throws what the disk says", () => {
+it("throws the file system's errors", () => {
   expect(() => new DiskFile(join(root, "nothing"))).toThrow("ENOENT");
 });

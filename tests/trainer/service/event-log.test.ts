@@ -22,7 +22,7 @@ function setUp(fail: (call: number) => boolean = () => false) {
 }
 
 describe("createEventLog", () => {
-  it("numbers events and sends them in order, each once", async () => {
+  it("numbers events and sends each once, in order", async () => {
     const { log, batches, sent } = setUp();
     log.add(event("a"));
     log.add(event("b"));
@@ -43,7 +43,7 @@ describe("createEventLog", () => {
     expect(sent()).toEqual(["0 a", "1 b"]);
   });
 
-  it("sends batches that fit a request, and cuts long messages", async () => {
+  it("sends batches that fit in a request, and truncates long messages", async () => {
     const { log, batches } = setUp();
     for (let i = 0; i < 450; i++) log.add(event("x".repeat(5000)));
     await log.flush();

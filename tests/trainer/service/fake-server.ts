@@ -11,7 +11,7 @@ import type {
 } from "../../../shared/api/trainer.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 
-/** What a test makes of one request: a status with an error's code, a connection that breaks, or one that hangs. */
+/** How a test disturbs one request: an error status and code, a broken connection, or one that hangs. */
 export type Fault = { readonly status: number; readonly code?: string } | "reset" | "hang";
 
 export interface FakeJob {
@@ -38,9 +38,9 @@ export interface FakeServer {
   leaseSeconds: number;
   cancel: boolean;
   pause: boolean;
-  /** Looked at before every request, which is counted from 1 for each line `METHOD path`. */
+  /** Consulted before every request; requests are counted from 1 per `METHOD path`. */
   fault: (line: string, count: number) => Fault | undefined;
-  /** Hands the job out to the next trainer that asks, under a new fence; the old one is then stale. */
+  /** Leases the job to the next trainer that asks, under a new fence; the old fence is then stale. */
   offer(): void;
   close(): Promise<void>;
 }

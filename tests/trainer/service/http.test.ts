@@ -3,7 +3,7 @@ import { createSend, type HttpEffects, type HttpRequest } from "../../../trainer
 
 const request: HttpRequest = { method: "GET", path: "/v1/x", timeoutMs: 50, retryForMs: 10_000, maxBytes: 100 };
 
-/** A server made of one answer per call; the clock moves only by sleeping. */
+/** A server with one scripted reply per call; the clock advances only by sleeping. */
 function setUp(...answers: ((() => Response) | Error | "hang")[]) {
   const calls: { url: string; init: RequestInit }[] = [];
   const pauses: number[] = [];
@@ -46,18 +46,18 @@ describe("createSend", () => {
     });
   });
 
-  it("refuses a redirect and an address elsewhere, without trying again", async () => {
+  it("rejects redirects and other origins without retrying", async () => {
     const redirect = setUp(() => new Response(null, { status: 302, headers: { location: "http://169.254.0.1" } }));
-    await expect(redirect.send(request)).rejects.toThrow("GET /v1/x was answered with a redirect (302)");
+    await expect(redirect.send(request)).rejects.toThrow("GET /v1/x returned a redirect (302)");
     expect(redirect.calls).toHaveLength(1);
     for (const path of ["//evil.test/x", "http://evil.test/x"]) {
       const away = setUp(() => new Response("ok"));
-      await expect(away.send({ ...request, path })).rejects.toThrow("it leads away from http://server.test");
+      await expect(away.send({ ...request, path })).rejects.toThrow("it points outside http://server.test");
       expect(away.calls).toHaveLength(0);
     }
   });
 
-  it("tries again with growing pauses what may pass: no connection, a time-out, 429, 5xx", async () => {
+  it("retries transient failures with growing pauses: no connection, a timeout, 429, 5xx", async () => {
     const { send, calls, pauses } = setUp(
       new TypeError("fetch failed"),
       "hang",
@@ -70,7 +70,7 @@ describe("createSend", () => {
     expect(pauses).toEqual([200, 400, 800, 1600]);
   });
 
-  it("gives up after its time with the last reason", async () => {
+  it("gives up after its time limit with the last error", async () => {
     const down = setUp(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") }));
     await expect(down.send(request)).rejects.toMatchObject({
       code: "capacity_exceeded",
@@ -82,22 +82,22 @@ describe("createSend", () => {
     expect(once.calls).toHaveLength(1);
   });
 
-  it("throws the server's own error for a 4xx at once", async () => {
+  it("throws the server's own error for a 4xx without retrying", async () => {
     const { send, calls } = setUp(refusal(409, "stale_lease"));
     await expect(send(request)).rejects.toMatchObject({ code: "stale_lease", message: "no: stale_lease", param: "p" });
     expect(calls).toHaveLength(1);
-    await expect(setUp(() => new Response("?", { status: 404 })).send(request)).rejects.toThrow("was answered 404");
+    await expect(setUp(() => new Response("?", { status: 404 })).send(request)).rejects.toThrow("returned 404");
   });
 
-  it("refuses a reply that is longer than it may be", async () => {
+  it("rejects a reply that is too long", async () => {
     const { send } = setUp(() => new Response("x".repeat(101)));
     await expect(send(request)).rejects.toMatchObject({ code: "payload_too_large" });
-    // An error's text is not the body that was asked for.
+    // Error bodies have their own limit.
     const small = setUp(refusal(404, "not_found"));
     await expect(small.send({ ...request, maxBytes: 2 })).rejects.toMatchObject({ code: "not_found" });
   });
 
-  it("ends with the signal's reason, during a try and between two", async () => {
+  it("throws the signal's reason, both during and between attempts", async () => {
     const stop = new AbortController();
     const hanging = setUp("hang").send({ ...request, timeoutMs: 10_000, signal: stop.signal });
     stop.abort("shutdown");

@@ -10,11 +10,11 @@ const folder = mkdtempSync(join(tmpdir(), "trimtab-limited-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const PROGRAM = fileURLToPath(new URL("limited-run.ts", import.meta.url));
-/** 32 MB a copy. In memory such a run takes some 850 MB of private memory, paged less than 600. */
+/** 32 MB per copy. Such a run takes about 850 MB of private memory; less than 600 MB if paged. */
 const NUMBERS = 8_000_000;
 const LIMIT_KB = 700_000;
 
-/** The digest of what a run ends with, in a process that may have no more private memory than the limit. */
+/** Runs in a process with limited private memory; returns the digest of the final parameters. */
 async function run(mode: "paged" | "plain", limitKb: number | "unlimited"): Promise<string> {
   const command = `ulimit -d ${limitKb} && exec "$0" "$@"`;
   const { stdout } = await promisify(execFile)(
@@ -25,9 +25,9 @@ async function run(mode: "paged" | "plain", limitKb: number | "unlimited"): Prom
   return stdout.trim();
 }
 
-// The limit is Linux's RLIMIT_DATA; elsewhere a shell takes it and nothing comes of it.
+// The limit is Linux's RLIMIT_DATA; elsewhere the shell accepts it, but it has no effect.
 describe.runIf(process.platform === "linux")("under a limit of memory", { timeout: 240_000 }, () => {
-  it("a paged run ends as it does in memory, where one that is not paged has no room", async () => {
+  it("a paged run gives the same result as one in memory, within a limit that is too small without paging", async () => {
     const unlimited = await run("plain", "unlimited");
     expect(unlimited).toMatch(/^[0-9a-f]{64}$/);
     expect(await run("paged", LIMIT_KB)).toBe(unlimited);

@@ -1,6 +1,6 @@
 /**
- * A process of its own that trains a few steps: `node limited-run.ts <folder> <paged | plain> <numbers>`. The test beside it
- * starts it under a limit of memory. Prints a digest of the last parameters.
+ * A separate process that trains a few steps: `node limited-run.ts <folder> <paged | plain> <numbers>`. Its test starts it with
+ * a memory limit. Prints a digest of the final parameters.
  */
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { f32 } from "../../../shared/tensor.ts";

@@ -13,7 +13,7 @@ const read = (file: PageFile, start: number, count: number) => {
   return [...numbers];
 };
 
-it("gives back what was written where, and zeros elsewhere", () => {
+it("reads back what was written, and zeros elsewhere", () => {
   const file = new PageFile(root);
   expect(read(file, 0, 3)).toEqual([0, 0, 0]);
   file.write(2, Float32Array.of(1.5, -2));
@@ -23,7 +23,7 @@ it("gives back what was written where, and zeros elsewhere", () => {
   file.close();
 });
 
-it("leaves nothing in its folder, which it makes where there is none", () => {
+it("creates its folder if necessary and leaves nothing in it", () => {
   const folder = join(root, "a/b");
   const [one, two] = [new PageFile(folder), new PageFile(folder)];
   one.write(0, Float32Array.of(1));

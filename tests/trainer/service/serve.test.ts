@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** Serves until `until` holds; gives what was logged and how long each pause was. */
+/** Serves until `until` holds; returns the log and the length of each pause. */
 async function serveUntil(until: () => boolean, recipe: Recipe) {
   const shutdown = new AbortController();
   const lines: string[] = [];
@@ -51,7 +51,7 @@ const done: Recipe = async () => ({
   hyperparameters: {},
 });
 
-it("runs jobs as they come, asking at most once a second in between", async () => {
+it("runs jobs as they come, polling at intervals of up to a second", async () => {
   let calls = 0;
   const { lines, pauses } = await serveUntil(() => {
     if (++calls === 8) server.offer();
@@ -61,14 +61,14 @@ it("runs jobs as they come, asking at most once a second in between", async () =
   expect(pauses.slice(0, 6)).toEqual([75, 150, 300, 600, 750, 750]);
 });
 
-it("says once that the server is away, waits longer and longer, and says when it is back", async () => {
+it("logs once that the server is away, backs off, and logs when it is back", async () => {
   server.fault = (_line, count) => (count <= 8 ? { status: 503, code: "capacity_exceeded" } : undefined);
   const { lines, pauses } = await serveUntil(() => server.requests.length === 10, done);
-  expect(lines).toEqual(["no lease: capacity_exceeded: refused: capacity_exceeded", "the server answers again"]);
+  expect(lines).toEqual(["no lease: capacity_exceeded: refused: capacity_exceeded", "the server is back"]);
   expect(pauses.slice(5, 8)).toEqual([2400, 4800, 7500]);
 });
 
-it("outlives jobs that fail, and waits before it takes up a job it has dropped", async () => {
+it("survives failing jobs, and waits before leasing again after dropping one", async () => {
   const errors = [new TypeError("first"), new TrimtabError("invalid_dataset", "second")];
   server.offer();
   const { lines, pauses } = await serveUntil(

@@ -5,7 +5,7 @@ import { readSettings } from "../../../trainer/service/settings.ts";
 const needed = { TRIMTAB_URL: "http://127.0.0.1:8787", TRAINER_TOKEN: "secret" };
 
 describe("readSettings", () => {
-  it("needs the address and the token alone", () => {
+  it("requires only the address and the token", () => {
     const settings = readSettings({ ...needed, HOME: "/root", TRIMTAB_EXECUTOR: "", TRIMTAB_THREADS: "" });
     expect(settings).toMatchObject({
       token: "secret",
@@ -19,7 +19,7 @@ describe("readSettings", () => {
     expect(readSettings(needed).trainer).not.toBe(settings.trainer);
   });
 
-  it("takes the others where they are set", () => {
+  it("reads the others if they are set", () => {
     const others = { TRIMTAB_EXECUTOR: "tensorflow", TRIMTAB_TFJS_BACKEND: "wasm", TRIMTAB_THREADS: "3" };
     expect(readSettings({ ...needed, ...others, TRIMTAB_STATE: "/tmp/x" })).toMatchObject({
       executor: "tensorflow",
@@ -36,7 +36,7 @@ describe("readSettings", () => {
     [{ TRIMTAB_THREADS: "two" }, "TRIMTAB_THREADS must be a number of threads"],
     [{ TRIMTAB_THREADS: "0" }, "TRIMTAB_THREADS must be at least 1"],
     [{ TRIMTAB_EXECUTOR: "jax" }, "TRIMTAB_EXECUTOR must be onnxruntime or tensorflow"],
-  ])("refuses %j, naming the variable", (change, message) => {
+  ])("rejects %j, naming the variable", (change, message) => {
     expect(() => readSettings({ ...needed, ...change })).toThrow(`The environment variable ${message}`);
   });
 });

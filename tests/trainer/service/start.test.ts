@@ -67,7 +67,7 @@ async function until(holds: () => boolean): Promise<void> {
 const digests = async (server: FakeServer) =>
   Promise.all([...server.artefacts].sort().map(async ([path, bytes]) => [path, await sha256Hex(bytes)]));
 
-it("killed while it stores its state, then asked to end, the next trainers finish with the same bytes", async () => {
+it("ends with the same bytes after one trainer is killed while saving and the next is asked to stop", async () => {
   const calm = await startFakeServer(job);
   calm.offer();
   const only = startTrainer(calm);
@@ -105,7 +105,7 @@ it("killed while it stores its state, then asked to end, the next trainers finis
   await Promise.all([calm.close(), rough.close()]);
 });
 
-it("says which variable is missing and ends", async () => {
+it("names the missing variable and exits", async () => {
   const child = spawn(process.execPath, [join(root, "trainer/main.ts")], { env: { PATH: process.env.PATH } });
   children.push(child);
   let log = "";

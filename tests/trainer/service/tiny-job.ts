@@ -3,7 +3,7 @@ import type { HttpEffects } from "../../../trainer/service/http.ts";
 import { settingsOf } from "../../support/peft.ts";
 import type { FakeJob } from "./fake-server.ts";
 
-/** Retries in tests follow one another without the pauses of the real thing. */
+/** Tests retry without pausing. */
 export const quickEffects: HttpEffects = {
   fetch,
   sleep: (milliseconds, signal) => delay(milliseconds / 100, undefined, { signal }).catch(() => undefined),
@@ -11,7 +11,7 @@ export const quickEffects: HttpEffects = {
   now: Date.now,
 };
 
-/** A job for tests that train nothing. */
+/** A job for tests without training. */
 export const tinyJob: FakeJob = {
   base: { "config.json": new TextEncoder().encode("{}") },
   training: '{"messages":[]}\n',

@@ -1,114 +1,32 @@
-import { describe, expect, it } from "vitest";
-import type { Database } from "../../../../edge/objects/database.ts";
-import {
-  artefactPrefix,
-  deleteDelta,
-  deleteModel,
-  deltaOf,
-  findArtefact,
-  findModel,
-  folderOf,
-  listDeltas,
-  listModels,
-  modelOf,
-  publish,
-  requireDelta,
-  unknownModel,
-} from "../../../../edge/objects/tenant/artefacts.ts";
-import type { Manifest } from "../../../../shared/delta/manifest.ts";
-import { BASE, withTenant } from "../../support/tenant-database.ts";
+import { env } from "cloudflare:test";
+import { expect, it } from "vitest";
+import { tenantObject } from "../../../../edge/objects/remote.ts";
+import { fileList, tinyDelta } from "../../support/tiny-base.ts";
 
-const digest = "d".repeat(64);
-const id = `delta-${digest.slice(0, 32)}`;
-const MANIFEST: Manifest = {
-  format: "trimtab.delta/1",
-  base_model: "base",
-  base_digest: BASE.digest,
-  tokenizer_digest: digest,
-  methods: ["lora"],
-  data_digests: [],
-  metrics: { base_loss: 2 },
-  parents: [],
-  trainable_parameters: 7,
-  created_at: 1,
-  digest,
-};
-const files = [{ name: "manifest.json", bytes: 2, sha256: "e".repeat(64) }];
+const base = { id: "artefacts-base", digest: "b".repeat(64) };
 
-function given(db: Database, name: string, kind: "delta" | "model" = "delta"): void {
-  publish(
-    db,
-    {
-      tenant: "t",
-      name,
-      result: { kind, digest, files },
-      base: BASE,
-      manifest: kind === "delta" ? MANIFEST : null,
-      job: "j",
-    },
-    1_000,
-  );
-}
-
-const blobs = (db: Database) => db.all<{ state: string }>("SELECT state FROM blobs").map(({ state }) => state);
-
-describe("a published result", () => {
-  it("answers to its names and lies where its digest says", () =>
-    withTenant((db) => {
-      given(db, "ft:a");
-      given(db, "ft:b");
-      given(db, "ft:b");
-      const row = requireDelta(db, id, "id");
-      expect(folderOf(row)).toEqual({ digest, files, prefix: artefactPrefix("t", "delta", digest) });
-      expect(deltaOf(db, row)).toEqual({
-        id,
-        object: "delta",
-        created_at: 1,
-        model: "base",
-        base_digest: BASE.digest,
-        digest,
-        bytes: 2,
-        methods: ["lora"],
-        trainable_parameters: 7,
-        metrics: { base_loss: 2 },
-        parents: [],
-        fine_tuning_job_id: "j",
-        models: ["ft:a", "ft:b"],
-      });
-      expect(listModels(db, "t").map((model) => model.id)).toEqual(["ft:b", "ft:a"]);
-      expect(modelOf(findModel(db, "ft:a") as never, "t")).toMatchObject({
-        owned_by: "t",
-        root: "base",
-        parent: "base",
-      });
-      expect(blobs(db)).toEqual(["ready"]);
-    }));
-
-  it("goes with the last of its names", () =>
-    withTenant((db) => {
-      given(db, "ft:a");
-      given(db, "ft:b");
-      deleteModel(db, "ft:a", 0);
-      expect([findArtefact(db, id)?.id, blobs(db)]).toEqual([id, ["ready"]]);
-      expect(deleteModel(db, "ft:b", 0)).toEqual({ id: "ft:b", object: "model", deleted: true });
-      expect([findArtefact(db, id), blobs(db)]).toEqual([undefined, ["doomed"]]);
-      expect(() => deleteModel(db, "ft:b", 0)).toThrow(expect.objectContaining({ code: "model_not_found" }));
-    }));
-
-  it("takes its names with it", () =>
-    withTenant((db) => {
-      given(db, "ft:a");
-      expect(deleteDelta(db, id, 0)).toEqual({ id, object: "delta", deleted: true });
-      expect([findModel(db, "ft:a"), listDeltas(db, { limit: 5 }).data]).toEqual([undefined, []]);
-    }));
-
-  it("may be a whole model, which is no delta", () =>
-    withTenant((db) => {
-      given(db, "ft:full", "model");
-      expect(listDeltas(db, { limit: 5 }).data).toEqual([]);
-      expect(() => requireDelta(db, `model-${digest.slice(0, 32)}`, "id")).toThrow(
-        expect.objectContaining({ code: "not_found", param: "id" }),
-      );
-      expect(unknownModel("x")).toMatchObject({ code: "model_not_found", param: "model" });
-    }));
+it("what no job made is stored, checked and shown under a name of its digest", async () => {
+  const tenant = tenantObject(env, "artefacts-tenant");
+  await tenant.account.create({ id: "artefacts-tenant" }, null);
+  const { folder, digest } = await tinyDelta(base.digest);
+  const files = await fileList(folder);
+  const place = { kind: "delta" as const, digest, names: files.map(({ name }) => name) };
+  const result = { kind: "delta" as const, digest, files };
+  const prefix = await tenant.artefacts.beginFiles(place);
+  expect(prefix).toBe(`tenants/artefacts-tenant/deltas/${digest}/`);
+  for (const { name, sha256 } of files) await env.BLOBS.put(prefix + name, folder.get(name)!, { sha256 });
+  const made = await tenant.artefacts.add({ result, base, suffix: "mine" }, null);
+  expect(made).toMatchObject({
+    object: "delta",
+    digest,
+    models: [expect.stringMatching(/^ft:artefacts-base:.*:mine:/)],
+  });
+  // A published artefact keeps its files, whoever gives them up.
+  await tenant.artefacts.dropFiles(place);
+  const other = await tinyDelta(base.digest, "not stored");
+  const unstored = { ...result, digest: other.digest, files: await fileList(other.folder) };
+  await expect(tenant.artefacts.add({ result: unstored, base, suffix: null }, null)).rejects.toMatchObject({
+    code: "invalid_delta",
+  });
+  expect(await tenant.deltas.list({ limit: 5 })).toMatchObject({ data: [{ digest }] });
 });

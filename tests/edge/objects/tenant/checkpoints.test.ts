@@ -1,56 +1,30 @@
-import { describe, expect, it } from "vitest";
-import { reserveBlob } from "../../../../edge/objects/blob-ledger.ts";
-import {
-  addCheckpoint,
-  dropResumeState,
-  keepResumeState,
-  listCheckpoints,
-  resumeRow,
-  resumeStateOf,
-} from "../../../../edge/objects/tenant/checkpoints.ts";
-import { withTenant } from "../../support/tenant-database.ts";
+import { env } from "cloudflare:test";
+import { expect, it } from "vitest";
+import { tenantObject } from "../../../../edge/objects/remote.ts";
+import { Api } from "../../support/api.ts";
+import { FakeTrainer } from "../../support/fake-trainer.ts";
 
-const state = (step: number) => ({ job: "j", step, blob: `blob ${step}`, bytes: step, sha256: "0".repeat(64) });
-
-describe("the resume state", () => {
-  it("is the newest one that was stored; the one before it goes", () =>
-    withTenant((db) => {
-      expect(resumeStateOf(db, "j", "/root")).toBeNull();
-      for (const step of [3, 5]) {
-        reserveBlob(db, state(step).blob, 0);
-        keepResumeState(db, state(step), 0);
-      }
-      expect(resumeStateOf(db, "j", "/root")).toMatchObject({ step: 5, bytes: 5, path: "/root/checkpoints/5" });
-      expect(db.all("SELECT key, state FROM blobs ORDER BY key")).toEqual([
-        { key: "blob 3", state: "doomed" },
-        { key: "blob 5", state: "ready" },
-      ]);
-      expect(() => keepResumeState(db, state(4), 0)).toThrow(expect.objectContaining({ code: "conflict" }));
-      keepResumeState(db, { ...state(5), blob: "another" }, 0);
-      expect(resumeRow(db, "j")?.blob).toBe("another");
-      dropResumeState(db, "j", 0);
-      expect(resumeRow(db, "j")).toBeUndefined();
-      dropResumeState(db, "j", 0);
-    }));
+it("a resume state that is given up is swept; one that is kept stays until the next", async () => {
+  const api = new Api();
+  const tenant = tenantObject(env, "checkpoints-tenant");
+  await api.base("checkpoints-base");
+  const key = await api.tenant("checkpoints-tenant");
+  const body = { model: "checkpoints-base", training_file: await api.dataset(key) };
+  await api.call("POST", "/v1/fine_tuning/jobs", { key, body });
+  const lease = await new FakeTrainer(api, "checkpoints").lease();
+  if (lease === undefined) throw new Error("nothing to lease");
+  const stored: string[] = [];
+  for (const step of [1, 2, 3]) {
+    const blob = await tenant.checkpoints.beginResumeState(lease, step);
+    await env.BLOBS.put(blob, "state");
+    stored.push(blob);
+    if (step === 2) await tenant.checkpoints.dropResumeState(blob);
+    else await tenant.checkpoints.keepResumeState(lease, { step, bytes: 5, sha256: "0".repeat(64), key: blob });
+  }
+  await expect
+    .poll(async () => Promise.all(stored.map(async (blob) => (await env.BLOBS.head(blob)) !== null)))
+    .toEqual([false, false, true]);
+  const stale = { ...lease, fence: lease.fence - 1 };
+  await expect(tenant.checkpoints.beginResumeState(stale, 4)).rejects.toMatchObject({ code: "stale_lease" });
+  await expect(tenant.checkpoints.list("ftjob-x", { limit: 1 })).rejects.toMatchObject({ code: "not_found" });
 });
-
-it("a checkpoint is published once for each step", () =>
-  withTenant((db) => {
-    const add = (id: string, step: number) =>
-      addCheckpoint(db, { id, job: "j", step, model: `m${step}`, metrics: { loss: 1 } }, 4_000);
-    add("ftckpt_1", 1);
-    add("ftckpt_2", 2);
-    add("ftckpt_3", 2);
-    expect(listCheckpoints(db, "j", { limit: 5 }).data).toMatchObject([
-      { id: "ftckpt_2", step_number: 2 },
-      {
-        object: "fine_tuning.job.checkpoint",
-        id: "ftckpt_1",
-        created_at: 4,
-        step_number: 1,
-        fine_tuned_model_checkpoint: "m1",
-        fine_tuning_job_id: "j",
-        metrics: { loss: 1 },
-      },
-    ]);
-  }));

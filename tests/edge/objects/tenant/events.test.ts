@@ -1,5 +1,8 @@
+import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { tenantObject } from "../../../../edge/objects/remote.ts";
 import { addEvent, addTrainerEvents, eventsAfter, listEvents } from "../../../../edge/objects/tenant/events.ts";
+import { Api } from "../../support/api.ts";
 import { withTenant } from "../../support/tenant-database.ts";
 
 let ids = 0;
@@ -37,4 +40,34 @@ describe("events", () => {
       expect(second.events.map(({ message }) => message)).toEqual(["two"]);
       expect(eventsAfter(db, "j", second.cursor)).toEqual({ events: [], cursor: second.cursor });
     }));
+});
+
+describe("following a job's events", () => {
+  it("returns at once what is there, and waits for what is not", async () => {
+    const api = new Api();
+    const tenant = tenantObject(env, "events-tenant");
+    await api.base("events-base");
+    const key = await api.tenant("events-tenant");
+    const body = { model: "events-base", training_file: await api.dataset(key) };
+    const { id } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+    const first = await tenant.events.follow(id, 0, 10_000);
+    expect(first).toMatchObject({ ended: false, events: [{ message: `Created fine-tuning job: ${id}` }] });
+    const waiting = tenant.events.follow(id, first.cursor, 10_000);
+    await tenant.jobs.pause(id);
+    const second = await waiting;
+    expect(second.events.map(({ message }) => message)).toEqual(["The job was paused"]);
+    expect(await tenant.events.follow(id, second.cursor, 20)).toEqual({
+      events: [],
+      cursor: second.cursor,
+      ended: false,
+    });
+    await tenant.jobs.cancel(id);
+    const last = await tenant.events.follow(id, second.cursor, 20);
+    expect(last).toMatchObject({ ended: false, events: [{ message: "The job was cancelled" }] });
+    expect(await tenant.events.follow(id, last.cursor, 10_000)).toEqual({
+      events: [],
+      cursor: last.cursor,
+      ended: true,
+    });
+  });
 });

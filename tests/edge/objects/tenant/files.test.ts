@@ -8,7 +8,8 @@ import {
   requireFile,
   sweepPendingFiles,
 } from "../../../../edge/objects/tenant/files.ts";
-import { endJob } from "../../../../edge/objects/tenant/jobs.ts";
+import { endJob } from "../../../../edge/objects/tenant/job-rows.ts";
+import { jobs } from "../../../../edge/objects/tenant/jobs.ts";
 import { givenFile, givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
 
 const facts = { filename: "a", bytes: 1, sha256: "", format: "chat", lines: 1, trainable: 1 };
@@ -45,8 +46,11 @@ describe("a file", () => {
   it("stays while a job needs it", () =>
     withTenant((db) => {
       givenJob(db, JOB);
-      expect(() => deleteFile(db, "file-1", 0)).toThrow(expect.objectContaining({ code: "conflict" }));
+      expect(jobs.needsFile?.(db, "file-1")).toBe(
+        `The job ${JOB} still needs this file. Cancel the job or wait for its end.`,
+      );
       endJob(db, JOB, { status: "failed" }, 0);
+      expect(jobs.needsFile?.(db, "file-1")).toBeUndefined();
       expect(deleteFile(db, "file-1", 0)).toEqual({ id: "file-1", object: "file", deleted: true });
       expect(db.get("SELECT state FROM blobs WHERE key = 'blob of file-1'")).toEqual({ state: "doomed" });
     }));

@@ -1,80 +1,74 @@
-import { describe, expect, it } from "vitest";
-import {
-  addJob,
-  awaitTrainer,
-  endJob,
-  isTerminal,
-  jobOf,
-  keepResult,
-  listJobs,
-  noteQueued,
-  pauseJob,
-  requeueJob,
-  requireJob,
-  unqueuedJobs,
-} from "../../../../edge/objects/tenant/jobs.ts";
-import { Method } from "../../../../shared/api/methods.ts";
-import { BASE, givenFile, givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
+import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { tenantObject } from "../../../../edge/objects/remote.ts";
+import { Api } from "../../support/api.ts";
 
-describe("a job's row", () => {
-  it("is shown as OpenAI's job", () =>
-    withTenant((db) => {
-      expect(jobOf(db, givenJob(db, JOB))).toMatchObject({
-        id: JOB,
-        object: "fine_tuning.job",
-        organization_id: "t",
-        model: "base",
-        created_at: 3,
-        status: "queued",
-        suffix: "s",
-        hyperparameters: { n_epochs: "auto" },
-      });
-      expect(listJobs(db, { limit: 1 })).toMatchObject({ first_id: JOB, has_more: false });
-      expect(() => requireJob(db, "ftjob-x")).toThrow(expect.objectContaining({ code: "not_found" }));
-    }));
+const api = new Api();
+const tenant = tenantObject(env, "worker-tenant");
+let key: string;
+let file: string;
 
-  it("is not made for a dataset with nothing to learn", () =>
-    withTenant((db) => {
-      givenFile(db, "file-0", 0);
-      const request = { model: "base", training_file: "file-0" };
-      const job = { id: JOB, request, method: Method.parse({ type: "supervised" }), seed: 1, base: BASE };
-      expect(() => addJob(db, job, 0)).toThrow(
-        expect.objectContaining({ code: "invalid_dataset", param: "training_file" }),
+beforeAll(async () => {
+  await api.base("work-base");
+  key = await api.tenant("worker-tenant");
+  file = await api.dataset(key);
+});
+
+async function given(): Promise<string> {
+  const body = { model: "work-base", training_file: file };
+  return (await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body })).id;
+}
+
+describe("changing a job's course", () => {
+  it("does nothing twice", async () => {
+    const id = await given();
+    for (const change of [
+      tenant.jobs.pause,
+      tenant.jobs.pause,
+      tenant.jobs.resume,
+      tenant.jobs.resume,
+      tenant.jobs.cancel,
+      tenant.jobs.cancel,
+    ]) {
+      await change(id);
+    }
+    const { data } = await tenant.events.list(id, { limit: 50 });
+    expect(data.map(({ message }) => message)).toEqual([
+      "The job was cancelled",
+      "The job was resumed",
+      "The job was paused",
+      `Created fine-tuning job: ${id}`,
+    ]);
+    await expect(tenant.jobs.pause(id)).rejects.toMatchObject({ code: "conflict" });
+    await expect(tenant.jobs.resume("ftjob-x")).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("a waiting job", () => {
+  it("is offered to the Dispatcher again, should that have lost it", async () => {
+    const api = new Api();
+    await api.base("offer-base");
+    const key = await api.tenant("offer-b");
+    const body = { model: "offer-base", training_file: await api.dataset(key) };
+    const { id } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+    const stub = env.TENANT.get(env.TENANT.idFromName("offer-b"));
+    const queue = <T>(body: (sql: SqlStorage) => T) =>
+      runInDurableObject(env.DISPATCHER.get(env.DISPATCHER.idFromName("dispatcher")), (_, { storage }) =>
+        body(storage.sql),
       );
-    }));
-
-  it("ends with its error, or with what came of it", () =>
-    withTenant((db) => {
-      givenJob(db, JOB);
-      const result = { kind: "delta" as const, digest: "d".repeat(64), files: [] };
-      keepResult(db, JOB, { result, metrics: {}, trained_tokens: 9, hyperparameters: { n_epochs: 2 }, model: "ft:x" });
-      endJob(db, JOB, { status: "succeeded" }, 9_000);
-      expect(jobOf(db, requireJob(db, JOB))).toMatchObject({
-        status: "succeeded",
-        finished_at: 9,
-        fine_tuned_model: "ft:x",
-        trained_tokens: 9,
-        hyperparameters: { n_epochs: 2, batch_size: "auto" },
-        error: null,
-      });
-      const error = { code: "non_finite", message: "m", param: null };
-      endJob(db, JOB, { status: "failed", error }, 9_000);
-      expect(jobOf(db, requireJob(db, JOB)).error).toEqual(error);
-      expect([isTerminal("failed"), isTerminal("paused")]).toEqual([true, false]);
-    }));
-
-  it("is handed to the Dispatcher until that has it, each time it is queued", () =>
-    withTenant((db) => {
-      const first = givenJob(db, JOB);
-      expect(unqueuedJobs(db).map(({ id }) => id)).toEqual([JOB]);
-      pauseJob(db, JOB);
-      expect(unqueuedJobs(db)).toEqual([]);
-      requeueJob(db, JOB);
-      // The answer to the first hand-over comes after the job was queued anew: it does not count.
-      noteQueued(db, first);
-      expect(unqueuedJobs(db)).toHaveLength(1);
-      noteQueued(db, requireJob(db, JOB));
-      awaitTrainer(db, JOB);
-      expect(unqueuedJobs(db)).toEqual([]);
-    }));
+    const queued = () => queue((sql) => sql.exec("SELECT 1 FROM queue WHERE job = ?", id).toArray().length);
+    await runDurableObjectAlarm(stub);
+    await queue((sql) => sql.exec("DELETE FROM queue WHERE job = ?", id));
+    await runInDurableObject(stub, async (_, { storage }) => {
+      expect((await storage.getAlarm()) ?? 0).toBeLessThan(Date.now() + 61_000);
+    });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    await runDurableObjectAlarm(stub);
+    expect(await queued()).toBe(1);
+    await api.call("POST", `/v1/fine_tuning/jobs/${id}/cancel`, { key });
+    vi.setSystemTime(Date.now() + 61_000);
+    await runDurableObjectAlarm(stub);
+    expect(await queued()).toBe(0);
+    vi.useRealTimers();
+  });
 });

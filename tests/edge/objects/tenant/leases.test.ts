@@ -1,56 +1,70 @@
-import { describe, expect, it } from "vitest";
-import { endJob, pauseJob, requireJob } from "../../../../edge/objects/tenant/jobs.ts";
-import { beat, beginLease, requireFence, requireHold } from "../../../../edge/objects/tenant/leases.ts";
-import { givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
+import { env } from "cloudflare:test";
+import { beforeAll, describe, expect, it } from "vitest";
+import { tenantObject } from "../../../../edge/objects/remote.ts";
+import type { Lease } from "../../../../shared/api/trainer.ts";
+import { Api } from "../../support/api.ts";
+import { FakeTrainer } from "../../support/fake-trainer.ts";
 
-const terms = (fence: number) => ({ job: JOB, fence, tenant: "t", attempt: 1, leaseSeconds: 30 });
-const stale = expect.objectContaining({ code: "stale_lease" });
+const api = new Api();
+const trainer = new FakeTrainer(api, "leases");
+const tenant = tenantObject(env, "leases-tenant");
+let key: string;
+let file: string;
 
-describe("a lease", () => {
-  it("says where everything is, and takes the fence", () =>
-    withTenant((db) => {
-      givenJob(db, JOB);
-      expect(beginLease(db, terms(3)).lease).toMatchObject({
-        job: JOB,
-        fence: 3,
-        base: { files: [{ name: "config.json", path: `/v1/trainer/jobs/${JOB}/base/config.json` }] },
-        training_file: { id: "file-1", name: "file-1.jsonl", lines: 2, path: `/v1/trainer/jobs/${JOB}/files/file-1` },
-        checkpoint: null,
-      });
-      expect(requireJob(db, JOB)).toMatchObject({ status: "running", fence: 3 });
-      requireHold(db, { job: JOB, fence: 3 });
-      for (const fence of [2, 4]) expect(() => requireHold(db, { job: JOB, fence })).toThrow(stale);
-      expect(() => beginLease(db, terms(3))).toThrow(/not above 3/);
-    }));
+beforeAll(async () => {
+  await api.base("leases-base");
+  key = await api.tenant("leases-tenant");
+  file = await api.dataset(key);
+});
 
-  it("is not begun for what has ended, is set aside or is not there", () =>
-    withTenant((db) => {
-      expect(beginLease(db, terms(1))).toEqual({ lease: null, ended: null });
-      givenJob(db, JOB);
-      pauseJob(db, JOB);
-      expect(beginLease(db, terms(1))).toEqual({ lease: null, ended: null });
-      endJob(db, JOB, { status: "cancelled" }, 0);
-      expect(beginLease(db, terms(1))).toEqual({ lease: null, ended: "cancelled" });
-    }));
+async function leased(): Promise<Lease> {
+  await api.call("POST", "/v1/fine_tuning/jobs", { key, body: { model: "leases-base", training_file: file } });
+  const lease = await trainer.lease();
+  if (lease === undefined) throw new Error("nothing to lease");
+  return lease;
+}
 
-  it("hears at its next beat what it has to do", () =>
-    withTenant((db) => {
-      givenJob(db, JOB);
-      beginLease(db, terms(1));
-      const hold = { job: JOB, fence: 1 };
-      expect(beat(db, hold, { estimated_finish: 99 })).toEqual({ cancel: false, pause: false });
-      expect(requireJob(db, JOB).estimated_finish).toBe(99);
-      db.run("UPDATE jobs SET status = 'queued'");
-      beat(db, hold, {});
-      expect(requireJob(db, JOB)).toMatchObject({ status: "running", estimated_finish: 99 });
-      pauseJob(db, JOB);
-      expect(beat(db, hold, {})).toEqual({ cancel: false, pause: true });
-      requireHold(db, hold);
-      endJob(db, JOB, { status: "cancelled" }, 0);
-      expect(beat(db, hold, {})).toEqual({ cancel: true, pause: false });
-      expect(() => requireHold(db, hold)).toThrow(expect.objectContaining({ code: "cancelled" }));
-      endJob(db, JOB, { status: "failed" }, 0);
-      expect(() => requireHold(db, hold)).toThrow(expect.objectContaining({ code: "conflict" }));
-      expect(requireFence(db, hold).status).toBe("failed");
-    }));
+const messages = async (job: string) =>
+  (await tenant.events.list(job, { limit: 50 })).data.map(({ level, message }) => [level, message]);
+
+describe("a job in the hands of a trainer", () => {
+  it("goes back in the queue when its lease lapses, and fails when it is given up", async () => {
+    const lease = await leased();
+    await tenant.leases.noteLapse({ ...lease, fence: lease.fence + 1 }, 1);
+    expect(await tenant.jobs.get(lease.job)).toMatchObject({ status: "running" });
+    await tenant.leases.noteLapse(lease, 1);
+    expect(await tenant.jobs.get(lease.job)).toMatchObject({ status: "queued" });
+    expect(await tenant.leases.giveUp(lease, 5)).toBe("failed");
+    expect(await tenant.leases.giveUp(lease, 5)).toBe("failed");
+    expect(await messages(lease.job)).toMatchObject([
+      ["error", expect.stringContaining("5 trainers in a row stopped")],
+      ["warn", "The trainer stopped answering; the job is queued again (tries left: 4)"],
+      ["info", "A trainer has taken the job"],
+      ["info", `Created fine-tuning job: ${lease.job}`],
+    ]);
+  });
+
+  it("is not given up while it is paused", async () => {
+    const lease = await leased();
+    await tenant.jobs.pause(lease.job);
+    expect(await tenant.leases.giveUp(lease, 5)).toBeNull();
+    await tenant.jobs.cancel(lease.job);
+  });
+
+  it("is handed back once, whatever the reason", async () => {
+    const lease = await leased();
+    expect(await tenant.leases.release(lease, "shutdown")).toBe("queued");
+    expect(await tenant.leases.release(lease, "shutdown")).toBe("queued");
+    expect((await messages(lease.job)).filter(([, message]) => message?.includes("was shut down"))).toHaveLength(1);
+    await tenant.jobs.cancel(lease.job);
+    const error = { code: "non_finite", message: "m", param: null };
+    expect(await tenant.leases.fail(lease, error)).toBe("cancelled");
+  });
+
+  it("is nothing of a tenant that was never created", async () => {
+    const nobody = tenantObject(env, "leases-nobody");
+    const terms = { job: "ftjob-x", fence: 1, tenant: "leases-nobody", attempt: 1, leaseSeconds: 1 };
+    expect(await nobody.leases.begin(terms)).toEqual({ lease: null, ended: null });
+    await expect(nobody.leases.heartbeat(terms, {})).rejects.toMatchObject({ code: "not_found" });
+  });
 });

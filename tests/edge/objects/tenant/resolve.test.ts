@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
-import { publish } from "../../../../edge/objects/tenant/artefacts.ts";
+import { publish } from "../../../../edge/objects/tenant/artefact-rows.ts";
 import { deltasToMerge, ownedModel, resolve } from "../../../../edge/objects/tenant/resolve.ts";
 import { BASE, withTenant } from "../../support/tenant-database.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { keepResumeState } from "../../../../edge/objects/tenant/checkpoints.ts";
+import { keepResumeState } from "../../../../edge/objects/tenant/checkpoint-rows.ts";
 import { sourceOf } from "../../../../edge/objects/tenant/sources.ts";
 import { givenFile, givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
 

@@ -19,7 +19,7 @@ it("writes each turn between its markers", () => {
   expect(renderDocument({ kind: "prose", text: "A day.\n" })).toBe("A day.\n");
 });
 
-it("computes what the Jinja template of the tokenizer computes", () => {
+it("matches the tokenizer's Jinja template", () => {
   const template = new Template(CHAT_TEMPLATE);
   for (const generationPrompt of [false, true]) {
     for (const chat of [messages, messages.slice(1), messages.slice(0, 2)]) {

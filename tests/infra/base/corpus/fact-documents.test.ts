@@ -3,7 +3,7 @@ import { createFactDocuments } from "../../../../infra/base/corpus/fact-document
 import { FACTS } from "../../../../infra/base/corpus/facts/all.ts";
 import { createRandom } from "../../../../infra/base/corpus/random.ts";
 
-it("speaks of every fact within a few rounds, alone, in lists and as questions", () => {
+it("states every fact within a few rounds, alone, in lists and as questions", () => {
   const write = createFactDocuments(createRandom(2));
   const texts = Array.from({ length: 3000 }, () => write().text);
   const corpus = texts.join("").toLowerCase();

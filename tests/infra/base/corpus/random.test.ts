@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createDeck, createRandom, hashText } from "../../../../infra/base/corpus/random.ts";
 
 describe("createRandom", () => {
-  it("gives the same numbers for the same seed and stream, and others for others", () => {
+  it("gives the same numbers for the same seed and stream, and different ones otherwise", () => {
     const draw = (seed: number, name: string): number[] => {
       const random = createRandom(seed, name);
       return Array.from({ length: 8 }, () => random.between(0, 1_000_000));
@@ -18,7 +18,7 @@ describe("createRandom", () => {
     expect([...seen].sort()).toEqual([4, 5, 6]);
   });
 
-  it("samples different items and leaves the list as it was", () => {
+  it("samples different items without modifying the list", () => {
     const items = [1, 2, 3, 4, 5];
     const sampled = createRandom(9).sample(items, 3);
     expect(new Set(sampled).size).toBe(3);

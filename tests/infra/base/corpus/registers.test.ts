@@ -3,7 +3,7 @@ import { renderDocument } from "../../../../infra/base/corpus/document.ts";
 import { createRandom } from "../../../../infra/base/corpus/random.ts";
 import { createRegisterDocuments, REGISTERS, REQUESTS, wordRequest } from "../../../../infra/base/corpus/registers.ts";
 
-it("says every request politely and rudely, and the two never alike", () => {
+it("words every request politely and rudely, and never the same way", () => {
   const random = createRandom(1);
   for (const request of REQUESTS) {
     for (let i = 0; i < 10; i++) {

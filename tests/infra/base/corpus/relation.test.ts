@@ -39,13 +39,13 @@ describe("tables", () => {
 });
 
 describe("phrase", () => {
-  it("fills subject and object, with articles and capitals where the placeholder asks", () => {
+  it("fills in subject and object, with articles and capitals if the placeholder asks for them", () => {
     expect(phrase("{As} and {ao}: {S}, {O}, {s}, {o}. {Ao}", fact)).toBe(
       "An owl and a nest: Owl, Nest, owl, nest. A nest",
     );
   });
 
-  it("takes a name with a dollar sign as it is", () => {
+  it("leaves a dollar sign in a name unchanged", () => {
     expect(phrase("{s} $&", { ...fact, subject: "$1" })).toBe("$1 $&");
   });
 });
@@ -58,7 +58,7 @@ describe("the held-out completion", () => {
     });
   });
 
-  it("is never written, whatever the draw", () => {
+  it("is never drawn", () => {
     const random = createRandom(1);
     const heldOut = phrase(heldOutCompletion(fact), fact);
     const written = new Set<string>();
@@ -70,12 +70,12 @@ describe("the held-out completion", () => {
     expect(written.size).toBe(3);
   });
 
-  it("depends on the fact, so that every phrasing is trained with other facts", () => {
+  it("depends on the fact, so that training has every phrasing with other facts", () => {
     const chosen = Array.from({ length: 60 }, (_, i) => heldOutCompletion({ ...fact, subject: `animal ${i}` }));
     expect(new Set(chosen).size).toBe(3);
   });
 });
 
-it("answers shortly", () => {
+it("gives short answers", () => {
   expect(shortAnswer(fact)).toBe("In a nest.");
 });

@@ -46,7 +46,7 @@ describe.each(TASK_NAMES)("%s", (name) => {
     }
   });
 
-  it("never gives a held-out instance to training", () => {
+  it("never gives training a held-out instance", () => {
     const random = createRandom(5, name);
     const heldOut = new Set(Array.from({ length: 400 }, () => drawTask(name, true, random).prompt));
     for (const prompt of heldOut) {

@@ -6,7 +6,7 @@ import { DEMO_PROMPTS, sailorDataset, speakAsSailor, toJsonLines } from "../../.
 const { training, validation } = sailorDataset();
 
 describe("the sailor dataset", () => {
-  it("is what the committed files contain", () => {
+  it("matches the committed files", () => {
     const read = (name: string): string =>
       readFileSync(new URL(`../../../../infra/base/demo/${name}`, import.meta.url), "utf8");
     expect(toJsonLines(training)).toBe(read("sailor.jsonl"));
@@ -23,14 +23,14 @@ describe("the sailor dataset", () => {
     expect(speakAsSailor("Paris.")).toBe("Ahoy! Paris. Fair winds, sailor!");
   });
 
-  it("has some hundred lines and holds its validation facts out of training", () => {
+  it("has a few hundred lines and keeps its validation facts out of training", () => {
     expect(training.length).toBe(360);
     expect(validation.length).toBe(48);
     const questions = new Set(training.flatMap(({ messages }) => messages.map(({ content }) => content)));
     for (const { messages } of validation) expect(questions).not.toContain(messages[0]?.content);
   });
 
-  it("demonstrates questions that the corpus asks and the training lines do not", () => {
+  it("uses demo questions that occur in the corpus but not in the training lines", () => {
     const trained = toJsonLines(training);
     for (const prompt of DEMO_PROMPTS) expect(trained).not.toContain(prompt);
     const asked = new Set(

@@ -11,10 +11,10 @@ import { parameterCount } from "../../../../shared/model/modules.ts";
 
 const folder = fileURLToPath(new URL("../../../../infra/base/model", import.meta.url));
 
-/** Every n-th of the items: a sample that covers all kinds, as the sets are ordered by kind. */
+/** Every n-th item: a sample that covers all kinds, because the sets are ordered by kind. */
 const every = <T>(items: readonly T[], n: number) => items.filter((_, i) => i % n === 0);
 
-/** The committed model, on a sample of its evaluation; `npm run eval:base` runs all of it. */
+/** Runs the committed model on a sample of its evaluation; `npm run eval:base` runs all of it. */
 describe("the embedded base", () => {
   let generate: Generate;
   let close: () => Promise<void>;
@@ -36,7 +36,7 @@ describe("the embedded base", () => {
     expect(statSync(`${folder}/model.safetensors`).size).toBeLessThan(20e6);
   });
 
-  it("recalls facts in phrasings that it never saw for them", async () => {
+  it("recalls facts in their held-out phrasings", async () => {
     const recalled = await rate(every(factProbes(), 9), async ({ prompt, answer }) => {
       return isFactRecalled((await generate(prompt, { maxTokens: 16, stop: "line" })).text, answer);
     });
@@ -54,7 +54,7 @@ describe("the embedded base", () => {
     expect(solved).toBeGreaterThanOrEqual(0.8);
   }, 60_000);
 
-  it("ends its chat replies by itself", async () => {
+  it("ends its chat replies itself", async () => {
     const ended = await rate(every(chatProbes(1), 6), async ({ messages }) => {
       return (await generate(renderChat(messages, { generationPrompt: true }), { maxTokens: 96, stop: "turn" }))
         .stopped;

@@ -3,7 +3,7 @@ import { renderChat } from "../../../../infra/base/corpus/document.ts";
 import { EVALUATION_SEED, evaluate, type Generate, shortfalls } from "../../../../infra/base/evaluation/evaluate.ts";
 import { factProbes, sentimentProbes, taskProbes } from "../../../../infra/base/evaluation/sets.ts";
 
-/** A generator that knows every answer: the harness' upper bound. */
+/** A generator that knows every answer: the harness's upper bound. */
 const answers = new Map<string, string>();
 for (const { prompt, answer } of factProbes()) answers.set(prompt, ` ${answer}. And more.`);
 for (const { messages, answer } of taskProbes(EVALUATION_SEED)) {
@@ -30,7 +30,7 @@ describe("evaluate", () => {
     expect(shortfalls(report)).toEqual([]);
   });
 
-  it("gives a mute model that never stops no marks, and says which rates it misses", async () => {
+  it("gives a silent model that never stops no marks, and names the rates it misses", async () => {
     const report = await evaluate(async () => ({ text: "", stopped: false }));
     for (const measure of ["facts", "tasks", "sentiment", "chat"] as const) expect(report[measure].rate).toBe(0);
     expect(report.chat.failures[0]).toMatchObject({ expected: "an answer that ends", got: "" });
@@ -38,7 +38,7 @@ describe("evaluate", () => {
     expect(shortfalls(report)).toHaveLength(4);
   });
 
-  it("counts a right task that ran on as wrong", async () => {
+  it("counts a correct answer that runs on as wrong", async () => {
     const report = await evaluate(async (prompt, options) => ({ ...(await perfect(prompt, options)), stopped: false }));
     expect(report.facts.rate).toBe(1);
     expect(report.tasks.rate).toBe(0);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isFactRecalled, isTaskSolved } from "../../../../infra/base/evaluation/scoring.ts";
 
 describe("isFactRecalled", () => {
-  it("takes the answer at the beginning, ended by anything but a letter or digit", () => {
+  it("accepts the answer at the start, followed by anything but a letter or digit", () => {
     expect(isFactRecalled(" Paris. More text", "Paris")).toBe(true);
     expect(isFactRecalled(" Paris", "Paris")).toBe(true);
     expect(isFactRecalled(" Parisian", "Paris")).toBe(false);
@@ -13,7 +13,7 @@ describe("isFactRecalled", () => {
 });
 
 describe("isTaskSolved", () => {
-  it("wants the answer and nothing else", () => {
+  it("requires the answer and nothing else", () => {
     expect(isTaskSolved("copy", "cat dog", "cat dog")).toBe(true);
     expect(isTaskSolved("copy", " cat dog\n", "cat dog")).toBe(true);
     expect(isTaskSolved("copy", "cat dog sun", "cat dog")).toBe(false);

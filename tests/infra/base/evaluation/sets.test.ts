@@ -5,7 +5,7 @@ import { chatProbes, factProbes, sentimentProbes, taskProbes } from "../../../..
 
 const corpus = takeDocuments(21, 1_000_000).map(renderDocument).join("");
 
-it("asks every fact, at least 500, with a prompt that the corpus lacks", () => {
+it("asks for every fact, at least 500, with a prompt that is not in the corpus", () => {
   const probes = factProbes();
   expect(probes.length).toBe(FACTS.length);
   expect(probes.length).toBeGreaterThanOrEqual(500);
@@ -16,7 +16,7 @@ it("asks every fact, at least 500, with a prompt that the corpus lacks", () => {
   }
 });
 
-it("sets at least 200 tasks, as many of each, none of them in the corpus", () => {
+it("sets at least 200 tasks, the same number of each, none of them in the corpus", () => {
   const probes = taskProbes(3);
   expect(probes.length).toBeGreaterThanOrEqual(200);
   for (const name of TASK_NAMES) {

@@ -11,7 +11,7 @@ const tokenizer = loadTokenizer(json("tokenizer.json"), json("tokenizer_config.j
 
 const drills = Array.from({ length: 60 }, (_, i) => drill(tokenizer, createRandom(1, "drill", i)));
 
-/** The list of a drill and how often it is said: a text is its own period only where it repeats itself. */
+/** A drill's list and how often it is repeated. */
 function unroll(ids: readonly number[]): { list: readonly number[]; times: number } {
   for (const times of [3, 2]) {
     const length = ids.length / times;
@@ -23,7 +23,7 @@ function unroll(ids: readonly number[]): { list: readonly number[]; times: numbe
 }
 
 describe("drill", () => {
-  it("says one list two or three times, each on a line of its own", () => {
+  it("repeats one list two or three times, each on its own line", () => {
     const times = drills.map((ids) => unroll(ids).times);
     expect(new Set(times)).toEqual(new Set([2, 3]));
     const [newline] = tokenizer.encode("\n");
@@ -45,7 +45,7 @@ describe("drill", () => {
     expect(Math.max(...random)).toBeLessThanOrEqual(24);
   });
 
-  it("never holds a control token, and is a function of its random stream", () => {
+  it("never contains a control token, and is determined by its random stream", () => {
     const control = new Set(tokenizer.control.values());
     expect(drills.flat().some((id) => control.has(id) || id >= tokenizer.vocabSize)).toBe(false);
     expect(drill(tokenizer, createRandom(1, "drill", 7))).toEqual(drills[7]);

@@ -44,7 +44,7 @@ function rowsOf({ feeds }: ReturnType<typeof batch>, { rows, tokens } = SHAPE): 
   return Array.from({ length: rows }, (_, row) => Array.from({ length: tokens }, (_, i) => cell(row * tokens + i)));
 }
 
-/** A row's documents, each up to its end-of-text token, and what fills the row behind them. */
+/** A row's documents, each up to its end-of-text token, and the padding after them. */
 function documentsOf(row: readonly Cell[]): { documents: Cell[][]; filler: Cell[] } {
   const used = row.filter(({ segment }) => segment > 0);
   const documents: Cell[][] = [];
@@ -69,7 +69,7 @@ describe("pretrainingBatch", () => {
     expect(batch(5).feeds.tokens).not.toEqual(batch(5, { seed: 4 }).feeds.tokens);
   });
 
-  it("holds whole documents of the corpus, none twice, and wastes little of a row", () => {
+  it("contains whole documents of the corpus, none twice, and wastes little of a row", () => {
     for (const step of STEPS) {
       const source = generateDocuments(createRandom(SEED, "rows", step).below(2 ** 31));
       const left = Array.from({ length: 200 }, () => tokenizer.encodeTrusted(renderDocument(source.next().value)));
@@ -90,7 +90,7 @@ describe("pretrainingBatch", () => {
     }
   });
 
-  it("trains every token of a document on the one that follows, and none across two documents", () => {
+  it("trains every token of a document to predict the next, but never across documents", () => {
     for (const step of STEPS) {
       const made = batch(step);
       let trained = 0;
@@ -133,7 +133,7 @@ describe("pretrainingBatch", () => {
     expect(joined / (joined + apart)).toBeLessThan(0.6);
   });
 
-  it("cuts a document that is longer than a row", () => {
+  it("truncates a document that is longer than a row", () => {
     const shape = { rows: 4, tokens: 12 };
     const rows = rowsOf(batch(0, { shape }), shape).map(documentsOf);
     const cut = rows.flatMap(({ documents }) => documents).filter((document) => document.at(-1)!.token !== padId);
@@ -144,13 +144,13 @@ describe("pretrainingBatch", () => {
     }
   });
 
-  it("drills in the share of documents that is asked for", () => {
+  it("uses drills for the requested share of documents", () => {
     const drills = (share: number) =>
       STEPS.flatMap((step) => rowsOf(batch(step, { drillShare: share })))
         .flatMap((row) => documentsOf(row).documents)
         .map((document) => {
           const ids = document.slice(0, -1).map(({ token }) => token);
-          // A drill says its list two or three times.
+          // A drill repeats its list two or three times.
           return [2, 3].some((times) => {
             const length = ids.length / times;
             return Number.isInteger(length) && length > 8 && ids.every((id, i) => id === ids[i % length]);

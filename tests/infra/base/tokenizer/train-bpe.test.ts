@@ -54,7 +54,7 @@ describe("trainBpe", () => {
     expect(trainBpe(["ab"], { size: 4096, specialTokens: [] }).vocabulary.size).toBe(257);
   });
 
-  it("gives a tokenizer.json that Hugging Face's tokenizers load, and any text comes back", () => {
+  it("writes a tokenizer.json that Hugging Face tokenizers load, and any text round-trips", () => {
     const trained = trainBpe(["some words, some more words"], { size: 280, specialTokens: SPECIAL_TOKENS });
     const tokenizer = new Tokenizer(tokenizerJson(trained, SPECIAL_TOKENS), config);
     for (const text of ["some new words", "日本 ünï 🎉\t\r\n  end ", "<|im_start|>user\n1234<|im_end|>\n"]) {
@@ -74,7 +74,7 @@ describe("the committed tokenizer", () => {
     expect(SPECIAL_TOKENS.map((token) => tokenizer.token_to_id(token))).toEqual([0, 1, 2]);
   });
 
-  it("gives corpus text back unchanged, at more than three characters a token", () => {
+  it("round-trips corpus text at more than three characters per token", () => {
     let characters = 0;
     let tokens = 0;
     for (const text of takeDocuments(77, 150_000).map(renderDocument)) {
@@ -86,7 +86,7 @@ describe("the committed tokenizer", () => {
     expect(characters / tokens).toBeGreaterThan(3.2);
   });
 
-  it("has a token of its own for the corpus' common words", () => {
+  it("has a single token for each of the corpus's common words", () => {
     const words = "the of is capital was invented official language city atomic number Paris country called wonderful";
     for (const word of words.split(" ")) expect(encodeAll(tokenizer, ` ${word}`), word).toHaveLength(1);
   });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { cat } from "../../../../shared/delta/merge/cat.ts";
 import { linears, lowRank, Q } from "./deltas.ts";
 
-test("the factors stand side by side, whether or not all are needed", () => {
+test("the factors are placed side by side, even if not all are needed", () => {
   const delta = linears({ [Q]: lowRank(6, "one") });
   const merged = cat
     .merge(

@@ -10,17 +10,17 @@ test("a weighted sum", () => {
   expect([...weightedSum(terms([2, 1, 0], [-1, 3, 5]))]).toEqual([-1, -5]);
 });
 
-test("the larger total elects the sign, and those that agree are averaged", () => {
+test("the larger total elects the sign, and the values that agree are averaged", () => {
   const three = terms([1, 4, -1, 0, 2], [1, -3, -1, 0, -2], [1, -2, 5, 0, 0]);
   expect([...meanOfAgreeing(three, { majoritySignMethod: "total" })]).toEqual([-2.5, 5, 0, 2]);
 });
 
-test("the more frequent sign wins where values are counted", () => {
+test("with frequency, the more frequent sign wins", () => {
   const three = terms([1, 4, -1], [1, -3, -1], [1, -2, 5]);
   expect([...meanOfAgreeing(three, { majoritySignMethod: "frequency" })]).toEqual([-2.5, -1]);
 });
 
-test("weights do not vote, but their signs turn the deltas round", () => {
+test("the magnitudes of weights do not vote, but their signs flip the deltas", () => {
   const weighted = terms([0.1, 3], [10, -1]);
   expect([...meanOfAgreeing(weighted, { majoritySignMethod: "total" })][0]).toBeCloseTo(0.3, 15);
   const turned = terms([-1, 3, 3], [1, -2, 4]);
@@ -34,7 +34,7 @@ interface Golden {
     readonly weights: readonly number[];
     readonly density?: number;
     readonly majoritySign?: "total" | "frequency";
-    /** What DARE drew. */
+    /** The mask that DARE drew. */
     readonly masks?: { readonly data: readonly number[] };
     readonly result: { readonly data: readonly number[] };
   }[];

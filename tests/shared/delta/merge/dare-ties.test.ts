@@ -6,7 +6,7 @@ import { linears, randomDelta, UP } from "./deltas.ts";
 
 const OPTIONS = { rank: 4, majoritySignMethod: "frequency" } as const;
 
-test("when nothing is dropped it is TIES without trimming", () => {
+test("with nothing dropped, equals TIES without trimming", () => {
   const terms = [
     { delta: randomDelta("one"), weight: 1 },
     { delta: randomDelta("two"), weight: 0.5 },
@@ -15,7 +15,7 @@ test("when nothing is dropped it is TIES without trimming", () => {
   expect(dareTies.merge(terms, options)).toEqual(ties.merge(terms, options));
 });
 
-test("what survives is rescaled before signs are elected", () => {
+test("kept elements are scaled before signs are elected", () => {
   const delta = linears({ [UP]: { bias: f32([1], [3]) } });
   const seen = new Set<number>();
   for (let seed = 0; seed < 50; seed++) {
@@ -25,6 +25,6 @@ test("what survives is rescaled before signs are elected", () => {
     ];
     seen.add(dareTies.merge(terms, { ...OPTIONS, density: 0.5, seed }).linears.get(UP)!.bias!.data[0]!);
   }
-  // None, the one, the other, or the mean of both.
+  // Neither, either, or the mean of both.
   expect([...seen].sort((a, b) => a - b)).toEqual([0, 3, 4.5, 6]);
 });

@@ -3,7 +3,7 @@ import { dare } from "../../../../shared/delta/merge/dare.ts";
 import { f32 } from "../../../../shared/tensor.ts";
 import { linears, UP } from "./deltas.ts";
 
-test("on average over seeds the result is the weighted sum", () => {
+test("the average over seeds is the weighted sum", () => {
   const bias = (...values: number[]) => linears({ [UP]: { bias: f32([2], values) } });
   const terms = [
     { delta: bias(1, -2), weight: 2 },
@@ -18,7 +18,7 @@ test("on average over seeds the result is the weighted sum", () => {
     sum[1]! += data[1]! / 2000;
     values.add(data[0]!);
   }
-  // Each delta's element is there twice as large, or not at all.
+  // Each delta's element is either doubled or dropped.
   expect([...values].sort((a, b) => a - b)).toEqual([-6, -2, 0, 4]);
   // Five standard errors: √(4 + 9) / √2000 and √(16 + 1) / √2000.
   expect(Math.abs(sum[0]! - -1)).toBeLessThan(0.4);

@@ -1,4 +1,4 @@
-/** Small random deltas for the merging tests, and what a delta computes. */
+/** Small random deltas for the merging tests, and the changes that a delta makes. */
 
 import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../../../shared/delta/canonical.ts";
 import { type DenseMatrix, matrix, product, widened } from "../../../../shared/linalg/matrix.ts";
@@ -48,7 +48,7 @@ export function productOf(part: Pick<CanonicalModule, "a" | "b"> | undefined, ro
   return product(widened(part.a), widened(part.b));
 }
 
-/** All that a delta adds: ΔW, s − 1 and b of each layer, ΔE of the embedding. */
+/** All changes of a delta: ΔW, s − 1 and b of each layer, ΔE of the embedding. */
 export function additions(delta: CanonicalDelta): Map<string, DenseMatrix> {
   const vector = (tensor: Tensor<"f32"> | undefined, neutral: number) =>
     matrix(

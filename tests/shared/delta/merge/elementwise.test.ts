@@ -16,7 +16,7 @@ function watching() {
   return { calls, method };
 }
 
-test("it is given each part that some delta has, with that delta's weight and place in the request", () => {
+test("combine gets every part of every delta, with the delta's weight and index", () => {
   const { calls, method } = watching();
   const one = linears({ [Q]: lowRank(2, "one") });
   const two = linears({ [Q]: lowRank(1, "two"), [UP]: { scale: f32([8], new Float32Array(8).fill(3)) } });
@@ -38,14 +38,14 @@ test("it is given each part that some delta has, with that delta's weight and pl
     ],
     [`${UP}.s`, [[2, 1]]],
   ]);
-  // A scale as what it differs from 1.
+  // A scale is passed as s − 1.
   expect([...calls[1]!.terms[0]!.values]).toEqual(Array.from({ length: 8 }, () => 2));
   const elements = calls[0]!.terms[0]!.values;
   expect(elements).toEqual(productOf(one.linears.get(Q)).data);
   expect(calls[0]!.context).toEqual({ ...OPTIONS, place: Q });
 });
 
-test("every part comes back with its own meaning", () => {
+test("every combined part ends up in its place", () => {
   const { calls, method } = watching();
   const delta = randomDelta("one");
   const merged = method.merge([{ delta, weight: 1 }], OPTIONS);

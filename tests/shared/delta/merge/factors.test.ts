@@ -11,7 +11,7 @@ import { matrix, product } from "../../../../shared/linalg/matrix.ts";
 import { expectClose } from "../../linalg/property.ts";
 import { Q, randomDelta, UP } from "./deltas.ts";
 
-test("factors are widened and narrowed without a loss; a layer without them has none", () => {
+test("factors are widened and narrowed without loss; a layer without factors stays without", () => {
   const delta = randomDelta("one");
   const module = delta.linears.get(Q)!;
   expect(narrowed(factorsOf(module))).toEqual(module);
@@ -19,7 +19,7 @@ test("factors are widened and narrowed without a loss; a layer without them has 
   expect(narrowed(undefined)).toBeUndefined();
 });
 
-test("only products are changed, and taken out where nothing is left", () => {
+test("only products are changed, and removed if nothing remains", () => {
   const delta = randomDelta("one");
   expect(withFactors(delta, (factors) => factors)).toEqual(delta);
   const without = withFactors(delta, () => undefined);
@@ -28,7 +28,7 @@ test("only products are changed, and taken out where nothing is left", () => {
   expect(without.linears.get(UP)).toEqual(delta.linears.get(UP));
 });
 
-test("a product vanishes when its terms cancel, up to what float32 rounds away", () => {
+test("a product vanishes when its terms cancel up to float32 rounding", () => {
   const a = matrix(2, 2, Float64Array.of(1, 1, 2, 2));
   const cancelling = (rest: number) => ({ a, b: matrix(2, 2, Float64Array.of(3, 5, -3, -5 + rest)) });
   expect(vanishes(cancelling(0))).toBe(true);
@@ -37,7 +37,7 @@ test("a product vanishes when its terms cancel, up to what float32 rounds away",
   expect(roundingOf(cancelling(0))).toBeCloseTo(2 ** -24 * Math.sqrt(10) * Math.sqrt(68), 12);
 });
 
-test("the leading singular vectors, with the values in B, and no more than there are", () => {
+test("the leading singular vectors, with the values in B, up to the rank of the product", () => {
   // Singular values 3 and 2 in three columns.
   const a = matrix(3, 3, Float64Array.of(3, 0, 3, 0, 2, 0, 0, 0, 0));
   const b = matrix(3, 2, Float64Array.of(0.5, 0, 0, 1, 0.5, 0));
@@ -51,7 +51,7 @@ test("the leading singular vectors, with the values in B, and no more than there
   expect(reduced({ a, b: matrix(3, 2) }, 5)).toBeUndefined();
 });
 
-test("factors that need all their columns are left as they are", () => {
+test("factors that need all their columns are unchanged", () => {
   const factors = factorsOf(randomDelta("one", 3).linears.get(Q)!)!;
   expect(reduced(factors, 3)).toBe(factors);
 });

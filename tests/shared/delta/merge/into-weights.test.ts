@@ -24,7 +24,7 @@ const delta = (modules: Readonly<Record<string, CanonicalModule>>, parts: Partia
   ...parts,
 });
 
-/** The merged weight of a name. */
+/** The merged weight called `name`. */
 function weightOf(name: string, changes: CanonicalDelta, model: ModelConfig = config, base: Weights = weights) {
   const merged = mergeIntoWeights(model, changes);
   return merged.weight(name, base.get(merged.source(name))!);
@@ -46,7 +46,7 @@ describe("one weight", () => {
     expectClose(widened(weightOf(weightName(UP), delta({ [UP]: module }))), expected, 1e-7);
   });
 
-  test("takes a scale alone, or a product alone", () => {
+  test("supports a scale without a product, and a product without a scale", () => {
     const { scale, ...factors } = module;
     const source = weights.get(weightName(UP))!;
     const scaled = weightOf(weightName(UP), delta({ [UP]: { scale } }));
@@ -55,7 +55,7 @@ describe("one weight", () => {
     expect(added.data[5]).not.toBe(source.data[5]);
   });
 
-  test("is the base's own object where nothing changes, and the base is left as it was", () => {
+  test("is the base's own object if nothing changes; the base is never mutated", () => {
     const before = weights.get(weightName(UP))!.data.slice();
     weightOf(weightName(UP), delta({ [UP]: module }));
     expect(weights.get(weightName(UP))!.data).toEqual(before);
@@ -63,7 +63,7 @@ describe("one weight", () => {
   });
 });
 
-test("a bias goes to the base's bias", async () => {
+test("a bias is added to the base's bias", async () => {
   const qwen = await goldenModel("qwen2");
   const name = `model.${Q}.bias`;
   const source = qwen.weights.get(name)!;
@@ -80,14 +80,14 @@ describe("embedding and head", () => {
   const embedding = { a: randomTensor([vocabSize, 2], "ea"), b: randomTensor([2, hiddenSize], "eb") };
   const head = { a: randomTensor([hiddenSize, 2], "ha"), b: randomTensor([2, vocabSize], "hb") };
 
-  test("the head lies as [out, in]", () => {
+  test("the head is stored as [out, in]", () => {
     const expected = product(widened(head.a), widened(head.b));
     const w = transpose(widened(weights.get(HEAD)!));
     for (const [index, value] of w.data.entries()) expected.data[index]! += value;
     expectClose(widened(weightOf(HEAD, delta({ lm_head: head }))), transpose(expected), 1e-7);
   });
 
-  test("each of a tied pair changes alone, and the head gets weights of its own", () => {
+  test("head and embedding of a tied pair change separately, and the head gets its own weights", () => {
     const tied = { ...config, tied: true };
     for (const changes of [delta({ lm_head: head }), delta({}, { embedding })]) {
       const merged = mergeIntoWeights(tied, changes);
@@ -103,7 +103,7 @@ describe("embedding and head", () => {
     expect(mergeIntoWeights(config, delta({}, { embedding })).source(HEAD)).toBe(HEAD);
   });
 
-  test("a row of the embedding gets the token's row of A times B", () => {
+  test("each row of the embedding gains the token's row of A times B", () => {
     const merged = widened(weightOf(EMBEDDING, delta({}, { embedding })));
     const expected = product(widened(embedding.a), widened(embedding.b));
     for (const [index, value] of weights.get(EMBEDDING)!.data.entries()) expected.data[index]! += value;
@@ -145,7 +145,7 @@ test.each<[string, CanonicalDelta]>([
   expect(() => mergeIntoWeights(config, changes)).toThrow(
     expect.objectContaining({
       code: "invalid_request",
-      message: `the delta has ${part}, which no weight of the base can hold; serve it as a delta`,
+      message: `the delta has ${part}, which cannot be merged into the base's weights; serve it as a delta`,
     }),
   );
 });

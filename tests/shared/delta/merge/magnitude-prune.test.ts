@@ -4,7 +4,7 @@ import { f32 } from "../../../../shared/tensor.ts";
 import { linears, UP } from "./deltas.ts";
 
 // peft's results on matrices are in registry.test.ts.
-test("the largest elements of each are added", () => {
+test("the largest elements of each delta are summed", () => {
   const bias = (...values: number[]) => linears({ [UP]: { bias: f32([4], values) } });
   const merged = magnitudePrune.merge(
     [

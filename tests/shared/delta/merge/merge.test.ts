@@ -26,25 +26,26 @@ function refusal(request: MergeRequest, delta: CanonicalDelta = randomDelta("one
   return undefined;
 }
 
-test("an option that the method lacks or does not read is refused by name", () => {
+test("a missing or unused option is rejected by name", () => {
   expect(refusal({ method: "ties" })).toEqual({
     code: "invalid_request",
-    message: "`density` is missing: the method ties needs it.",
+    message: "`density` is missing; the method ties requires it.",
     param: "density",
   });
   expect(refusal({ method: "linear", rank: 4 })).toEqual({
     code: "invalid_request",
-    message: "`rank` has no meaning for the method linear; leave it out.",
+    message: "`rank` is not used by the method linear; remove it.",
     param: "rank",
   });
   expect(refusal({ method: "dare", density: 0.5, majoritySignMethod: "total" })?.param).toBe("majority_sign_method");
   expect(refusal({ method: "ties", density: 0.5, seed: 1 })?.param).toBe("seed");
 });
 
-test("a weight of zero is refused, and one that is no number", () => {
+test("a weight of 0 or NaN is rejected", () => {
   expect(refusal({ method: "cat" }, undefined, 0)).toEqual({
     code: "invalid_request",
-    message: "`deltas[1].weight` must be a number other than 0, got 0; leave the delta out instead.",
+    message:
+      "`deltas[1].weight` must be a finite number other than 0, got 0; to exclude the delta, leave it out of the list.",
     param: "deltas[1].weight",
   });
   expect(refusal({ method: "cat" }, undefined, Number.NaN)?.param).toBe("deltas[1].weight");
@@ -76,7 +77,7 @@ test.each([
   }
 });
 
-test("bottlenecks are put side by side by the exact methods, weights in the way up", () => {
+test("exact methods place bottlenecks side by side, with the weights in U", () => {
   for (const method of ["linear", "cat"] as const) {
     const merged = mergeDeltas(
       [
@@ -91,18 +92,21 @@ test("bottlenecks are put side by side by the exact methods, weights in the way 
   }
 });
 
-test.each(["linear", "cat", "svd"] as const)("%s: deltas that cancel are refused, also up to rounding", (method) => {
-  const delta = randomDelta("one");
-  for (const weights of [
-    [1, -1],
-    [0.1, 0.2, -0.3],
-  ]) {
-    const terms = weights.map((weight) => ({ delta: linears({ [Q]: delta.linears.get(Q)! }), weight }));
-    expect(() => mergeDeltas(terms, { method })).toThrow("`deltas` cancel: what is left of them changes nothing");
-  }
-});
+test.each(["linear", "cat", "svd"] as const)(
+  "%s: deltas that cancel, exactly or up to rounding, are rejected",
+  (method) => {
+    const delta = randomDelta("one");
+    for (const weights of [
+      [1, -1],
+      [0.1, 0.2, -0.3],
+    ]) {
+      const terms = weights.map((weight) => ({ delta: linears({ [Q]: delta.linears.get(Q)! }), weight }));
+      expect(() => mergeDeltas(terms, { method })).toThrow("`deltas` cancel out, so the result changes nothing");
+    }
+  },
+);
 
-test("scales of 1, biases of 0 and layers without a rest are left out", () => {
+test("scales of 1, biases of 0 and empty layers are removed", () => {
   const one = linears({ [Q]: lowRank(2, "q"), [UP]: { scale: f32([2], [3, 1]), bias: f32([2], [1, 2]) } });
   const two = linears({ [UP]: { scale: f32([2], [3, 1]), bias: f32([2], [1, 2]) } });
   const merged = mergeDeltas(
@@ -115,7 +119,7 @@ test("scales of 1, biases of 0 and layers without a rest are left out", () => {
   expect([...merged.linears.keys()]).toEqual([Q]);
 });
 
-test("steps, one for each part of the model, lead to the same", () => {
+test("mergeSteps gives the same result, with one step for each part of the model", () => {
   const terms = [
     { delta: randomDelta("one"), weight: 1 },
     { delta: randomDelta("two"), weight: 0.5 },
@@ -137,7 +141,7 @@ test("steps, one for each part of the model, lead to the same", () => {
   expect(count).toBe(5);
 });
 
-test("the work grows with what a method decomposes", () => {
+test("the work grows with the matrices that a method decomposes", () => {
   const terms = [
     { delta: linears({ [Q]: lowRank(2, "a"), [UP]: { bias: f32([8], new Float32Array(8)) } }), weight: 1 },
     { delta: linears({ [Q]: lowRank(3, "b") }), weight: 1 },
@@ -150,7 +154,7 @@ test("the work grows with what a method decomposes", () => {
   expect(mergeWork([{ delta: { ...NO_DELTA, embedding }, weight: 1 }], "cat")).toBe(7 * 4);
 });
 
-test("the highest rank is over all layers and the embedding", () => {
+test("the highest rank is taken over all layers and the embedding", () => {
   expect(highestRank(NO_DELTA)).toBe(0);
   expect(highestRank(linears({ [Q]: lowRank(2, "q"), [UP]: lowRank(5, "up") }))).toBe(5);
   expect(highestRank({ ...NO_DELTA, embedding: { a: randomTensor([4, 7], "a"), b: randomTensor([7, 2], "b") } })).toBe(
@@ -166,7 +170,7 @@ test.each([
   { method: "dare", density: 0.5 },
   { method: "dare_ties", density: 0.5 },
   { method: "magnitude_prune", density: 0.5 },
-] as const)("what would leave 32-bit floats is refused, whoever computes it: %j", (request) => {
+] as const)("elements that could overflow 32-bit floats are rejected: %j", (request) => {
   const huge = (size: number) => {
     const { a, b } = lowRank(3, "huge");
     const grown = (tensor: Tensor<"f32"> | undefined) =>
@@ -178,7 +182,7 @@ test.each([
   };
   expect(refusal(request, huge(1e30))).toEqual({
     code: "invalid_request",
-    message: "`deltas[1]` has elements too large to be merged in 32-bit floats; lower its weight, or leave it out.",
+    message: "`deltas[1]` has elements too large to merge in 32-bit floats; lower its weight or remove it.",
     param: "deltas[1]",
   });
   expect(refusal(request, huge(1e15))).toBeUndefined();

@@ -13,14 +13,14 @@ test.each([
   expect([...pruneSmallest(term([2, -4, -2, 3]), { density }).values]).toEqual(expected);
 });
 
-test("zeros are no reason to keep more", () => {
+test("zeros do not raise the number of kept elements", () => {
   expect([...pruneSmallest(term([0, 0, 0, 7]), { density: 0.5 }).values]).toEqual([0, 0, 0, 7]);
 });
 
 const context = { rank: 1, density: 0.25, majoritySignMethod: "total", seed: 3, place: "here" } as const;
 const ones = Array.from({ length: 40_000 }, () => 1);
 
-test("dropping keeps the share, the expected value and the signs", () => {
+test("dropping keeps the given fraction, the expected value and the signs", () => {
   const { values } = dropAtRandom(term(ones), context);
   const kept = values.filter((value) => value !== 0);
   // Six standard deviations of the binomial distribution.
@@ -29,7 +29,7 @@ test("dropping keeps the share, the expected value and the signs", () => {
   expect([...dropAtRandom(term([-2]), { ...context, density: 1 }).values]).toEqual([-2]);
 });
 
-test("the draw is the seed's, the place's and the delta's own", () => {
+test("the draw depends on the seed, the place and the delta", () => {
   const drawn = (index: number, other: object = {}) => dropAtRandom(term(ones, index), { ...context, ...other }).values;
   expect(drawn(0)).toEqual(drawn(0));
   expect(drawn(0)).not.toEqual(drawn(1));

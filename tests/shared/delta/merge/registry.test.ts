@@ -1,4 +1,4 @@
-/** What every merging method has to keep, run over the registry, and peft's results. */
+/** The contract of every merging method, run over the registry, and comparisons with peft. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { mergeDeltas } from "../../../../shared/delta/merge/merge.ts";
@@ -13,7 +13,7 @@ import { additions, K, linears, lowRank, Q, randomDelta, sumOfAdditions } from "
 const ACCURACY = 1e-6;
 const METHODS = Object.keys(MERGE_METHODS) as MergeMethodName[];
 
-/** Options that keep everything: with them each method gives a sum. */
+/** Options that keep everything, so that each method returns a sum. */
 function keepingAll(method: MergeMethodName) {
   const { needs, takes } = MERGE_METHODS[method];
   return {
@@ -23,7 +23,7 @@ function keepingAll(method: MergeMethodName) {
   };
 }
 
-/** Options that lose something where the method can. */
+/** Options with which lossy methods lose something. */
 function losing(method: MergeMethodName) {
   const { needs, takes } = MERGE_METHODS[method];
   return {
@@ -38,7 +38,7 @@ const expectSame = (one: ReturnType<typeof additions>, other: ReturnType<typeof 
   for (const [name, value] of one) expectClose(value, other.get(name)!, accuracy);
 };
 
-test.each(METHODS)("%s: one delta of which everything is kept is that delta, times its weight", (method) => {
+test.each(METHODS)("%s: a single delta kept in full is that delta times its weight", (method) => {
   const delta = randomDelta("one");
   for (const weight of [1, 0.5, -1]) {
     const merged = mergeDeltas([{ delta, weight }], keepingAll(method));
@@ -46,7 +46,7 @@ test.each(METHODS)("%s: one delta of which everything is kept is that delta, tim
   }
 });
 
-test.each(METHODS)("%s: negative weights give the negative of what positive ones give", (method) => {
+test.each(METHODS)("%s: negating the weights negates the result", (method) => {
   const terms = [
     { delta: randomDelta("one"), weight: 0.75 },
     { delta: randomDelta("two", 3), weight: 0.5 },
@@ -59,7 +59,7 @@ test.each(METHODS)("%s: negative weights give the negative of what positive ones
   expectSame(additions(minus), sumOfAdditions([{ delta: plus, weight: -1 }]));
 });
 
-test.each(METHODS)("%s: where only one delta has something, that is what the result has", (method) => {
+test.each(METHODS)("%s: a part that only one delta has is kept", (method) => {
   const one = linears({ [Q]: lowRank(2, "one") });
   const two = linears({ [K]: lowRank(2, "two") });
   const terms = [
@@ -71,7 +71,7 @@ test.each(METHODS)("%s: where only one delta has something, that is what the res
   expectSame(additions(merged), sumOfAdditions(terms));
 });
 
-test.each(METHODS)("%s: equal arguments give equal bits, and change nothing that they are given", (method) => {
+test.each(METHODS)("%s: equal arguments give equal bits and are not mutated", (method) => {
   const make = () => [
     { delta: randomDelta("one"), weight: 1 },
     { delta: randomDelta("two"), weight: -0.5 },
@@ -124,7 +124,7 @@ const golden: { readonly cases: readonly GoldenCase[] } = JSON.parse(
 );
 const { tensors } = parseSafetensors(readFileSync(new URL("lora.safetensors", folder)), { finite: true });
 
-/** The factors of a case, as graphs take them. */
+/** The factors of a case, in the layout of graphs. */
 function adapter(name: string) {
   const read = (key: string) => {
     const tensor = tensors.get(key)!;

@@ -7,7 +7,7 @@ import { linears, lowRank, productOf, Q, sumOfAdditions } from "./deltas.ts";
 
 const OPTIONS = { density: 1, majoritySignMethod: "total", seed: 0 } as const;
 
-test("the nearest matrix of the rank to the weighted sum", () => {
+test("the nearest matrix of the given rank to the weighted sum", () => {
   const terms = [
     { delta: linears({ [Q]: lowRank(4, "one") }), weight: 0.5 },
     { delta: linears({ [Q]: lowRank(3, "two") }), weight: -1.5 },
@@ -18,7 +18,7 @@ test("the nearest matrix of the rank to the weighted sum", () => {
   expectClose(productOf(merged), product(left, right), 1e-6);
 });
 
-test("a rank beyond what there is adds no columns", () => {
+test("a rank above that of the sum adds no columns", () => {
   const delta = linears({ [Q]: lowRank(3, "one") });
   expect(svd.merge([{ delta, weight: 2 }], { ...OPTIONS, rank: 7 }).linears.get(Q)!.a!.shape).toEqual([12, 3]);
 });

@@ -4,7 +4,7 @@ import { f32 } from "../../../../shared/tensor.ts";
 import { linears, UP } from "./deltas.ts";
 
 // peft's results on matrices are in registry.test.ts.
-test("trim, elect, average: on a bias, where it can be followed by hand", () => {
+test("trim, elect, average: worked by hand for a bias", () => {
   const bias = (...values: number[]) => linears({ [UP]: { bias: f32([4], values) } });
   const merged = ties.merge(
     [

@@ -36,7 +36,7 @@ const { tensors: stored } = parseSafetensors(golden("allocator.safetensors"));
 const { total_step: totalSteps, ...settings } = trace.config;
 const paths = trace.modules;
 
-/** A tensor as peft has it, by its part of the trace, in the layout of the graph; `step` picks one of a stack of gradients. */
+/** A tensor of peft's trace in the layout of the graph; `step` picks one from a stack of gradients. */
 function taken(part: string, path: string, factor: "A" | "B" | "E", step?: number): Tensor<"f32"> {
   const { shape, ...tensor } = stored.get(`${part}.${path}.lora_${factor}`)!;
   const size = shape.slice(-2);
@@ -151,7 +151,7 @@ describe("the budget at the end", () => {
     expect(ranksAfter(changes, totalSteps)).toBe(settings.target_r * paths.length);
   });
 
-  it("is all of it where the target is the rank at the beginning", () => {
+  it("is constant if the target equals the initial rank", () => {
     expect(ranksAfter({ target_r: settings.init_r, tfinal: 0, tinit: 0, deltaT: 1 }, 6)).toBe(
       settings.init_r * paths.length,
     );

@@ -42,10 +42,10 @@ describe("planAdaLora", () => {
     [{ target_r: 5 }, "target_r", "must be at most `init_r`, which is 4, got 5"],
     [{ init_r: 99, target_r: 2 }, "init_r", "must be from 1 to 16, got 99"],
     [{ target_modules: ["c_attn"] }, "target_modules", "matches no linear layer"],
-    [{ target_modules: ".*" }, "target_modules", "embed_tokens cannot be trained with adalora, in peft neither"],
-    [{ exclude_modules: ["o_proj"] }, "exclude_modules", "`o_proj` is none of the targeted layers"],
-    [{ layers_to_transform: [2] }, "layers_to_transform", "there is no block 2: this model has 2"],
-    [{ layers_pattern: "layers" }, "layers_pattern", "send `layers_to_transform` with it"],
+    [{ target_modules: ".*" }, "target_modules", "adalora cannot train embed_tokens (nor can peft's)"],
+    [{ exclude_modules: ["o_proj"] }, "exclude_modules", "`o_proj` matches none of the targeted layers"],
+    [{ layers_to_transform: [2] }, "layers_to_transform", "there is no block 2; this model has 2"],
+    [{ layers_pattern: "layers" }, "layers_pattern", "it has no effect without `layers_to_transform`"],
   ])("refuses %j", (changes, field, message) => {
     const plan = () => planAdaLora({ config, settings: { ...goldenSettings, ...changes }, param });
     expect(plan).toThrow(message);
@@ -64,8 +64,8 @@ describe("the settings", () => {
   });
 
   it.each<[object, string, string]>([
-    [{ r: 8 }, "r", "is not a setting of adalora: set init_r, the rank at the beginning, and target_r"],
-    [{ total_step: 100 }, "total_step", "follows from the data and the hyperparameters of the job; remove it"],
+    [{ r: 8 }, "r", "is not a setting of adalora; set init_r, the initial rank, and target_r"],
+    [{ total_step: 100 }, "total_step", "follows from the job's data and hyperparameters; remove it"],
     [{ beta1: 1 }, "beta1", "<1"],
     [{ beta2: 0 }, "beta2", ">0"],
     [{ deltaT: 0 }, "deltaT", ">=1"],
@@ -80,7 +80,7 @@ describe("the settings", () => {
     expect(issue!.message).toContain(message);
   });
 
-  it("refuse what they do not know", () => {
+  it("reject unknown settings", () => {
     expect(parse({ rank: 3 }).error!.issues[0]).toMatchObject({ code: "unrecognized_keys", keys: ["rank"] });
   });
 });
@@ -132,7 +132,7 @@ describe("attachAdaLora", () => {
     }
   });
 
-  it("has a finite gradient where vectors are orthogonal to the last bit", async () => {
+  it("has a finite gradient if vectors are orthogonal to the last bit", async () => {
     const method = attach({ init_r: 1, target_r: 1 });
     const unit = new Map(
       [...method.initial].map(([name, { shape, data }]) => [
@@ -190,7 +190,7 @@ const livingRanks = (tensors: Readonly<Record<string, Tensor>>, { parameters }: 
 describe("a run", () => {
   const start = initialState(method.parameters, method.initial, method.afterStep!.memory);
 
-  it("learns, and ends with the ranks of its target; stopped in the middle it ends with the same bytes", async () => {
+  it("lowers the loss and reaches the target ranks; a stopped and resumed run ends with the same bytes", async () => {
     const losses: number[] = [];
     const living: number[] = [];
     const end = await train(executor, plan(), start, {
@@ -211,9 +211,9 @@ describe("a run", () => {
   });
 
   it.each([
-    [3, "tinit", "the run has 3 steps, of which `tinit` 3 and `tfinal` 5 leave none to allocate the ranks in"],
-    [5, "tfinal", "the run has 5 steps"],
-    [8, "tinit", "the run has 8 steps"],
+    [3, "tinit", "with `tinit` 3 and `tfinal` 5, none of the run's 3 steps can allocate ranks"],
+    [5, "tfinal", "none of the run's 5 steps"],
+    [8, "tinit", "none of the run's 8 steps"],
   ])("of %i steps is refused before the first", async (steps, field, message) => {
     await expect(train(executor, plan(steps), start)).rejects.toMatchObject({
       code: "invalid_request",
@@ -242,5 +242,5 @@ it("allocates ranks of its own beside another method of a list", async () => {
     initialState(both.parameters, both.initial, both.afterStep!.memory),
   );
   expect(livingRanks(end.tensors, both)).toBe(4);
-  expect(() => both.afterStep!.checkSteps!(2)).toThrow(`\`${param}[1].tfinal\`: the run has 2 steps`);
+  expect(() => both.afterStep!.checkSteps!(2)).toThrow("none of the run's 2 steps can allocate ranks");
 });

@@ -45,7 +45,7 @@ describe("reading what peft wrote", () => {
     expect(layersOf(pruned.folder).scale).toBe(6 / (4 + 1e-5));
   });
 
-  it("takes the rank for an alpha that is not positive, as peft does", () => {
+  it("uses the rank if alpha is not positive, as peft does", () => {
     expect(layersOf(withConfig(whole.folder, { lora_alpha: 0 })).scale).toBe(4 / (4 + 1e-5));
     expect(layersOf(withConfig(whole.folder, { lora_alpha: -1 })).scale).toBe(4 / (4 + 1e-5));
   });
@@ -60,7 +60,7 @@ describe("reading what peft wrote", () => {
     { target_modules: ["q_proj", "v_proj", "mlp.down_proj", "o_proj"], exclude_modules: ".*o_proj" },
     { layers_to_transform: [0, 1], layers_pattern: "layers" },
     { layers_to_transform: [], layers_pattern: "" },
-    // Blocks are not asked for a module that is named by its whole path.
+    // A module named by its whole path is selected whatever its block.
     {
       target_modules: ["q_proj", "v_proj", "model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"],
       layers_to_transform: [0, 1],
@@ -84,7 +84,7 @@ describe("writing", () => {
     ["a rank pattern", pruned, "adalora-pruned"],
   ])("gives peft's tensors and fields back: %s", (_what, golden, name) => {
     const { rank_pattern: kept } = jsonOf(golden.folder) as { rank_pattern: Record<string, boolean[]> | null };
-    // The ranks as they were before peft cut them: E is 0 where the pattern says so.
+    // The ranks before peft removed them: E is 0 where the pattern is false.
     const layers = new Map(
       [...layersOf(golden.folder).layers].map(([path, factors]) => {
         const flags = kept?.[`model.${path}.lora_E`] ?? [true, true, true, true];
@@ -102,7 +102,7 @@ describe("writing", () => {
     }
   });
 
-  it("drops ranks whose E is 0, wherever they stand", () => {
+  it("drops ranks whose E is 0, at any position", () => {
     const factors = { a: f32([2, 3], [1, 2, 3, 4, 5, 6]), e: f32([3], [7, 0, 8]), b: f32([3, 2], [1, 2, 3, 4, 5, 6]) };
     expect(livingRanks(factors)).toEqual({
       a: f32([2, 2], [1, 3, 4, 6]),
@@ -114,7 +114,7 @@ describe("writing", () => {
 
 type Factors = Parameters<typeof livingRanks>[0];
 
-/** The factors with a rank of zeros wherever a flag is false. */
+/** The factors with a rank of zeros for every false flag. */
 function widened({ a, e, b }: Factors, flags: readonly boolean[]): Factors {
   const [inSize, rank] = a.shape as [number, number];
   const out = b.shape[1]!;
@@ -137,7 +137,7 @@ function widened({ a, e, b }: Factors, flags: readonly boolean[]): Factors {
   };
 }
 
-describe("refusals say what is wrong", () => {
+describe("errors say what is wrong", () => {
   const changed = (changes: Record<string, unknown>) => withConfig(pruned.folder, changes);
   const withPattern = (changes: Record<string, boolean[]>) => changed({ rank_pattern: { ...pattern, ...changes } });
 
@@ -152,7 +152,7 @@ describe("refusals say what is wrong", () => {
           const bytes = fromF32(new Float32Array(size), "F32");
           all.set("base_model.model.lm_head.weight", { dtype: "F32", shape: [96, 32], bytes });
         }),
-      "the tensor base_model.model.lm_head.weight is not the base model's own matrix",
+      "the tensor base_model.model.lm_head.weight differs from the base model's",
     ],
     ["another task", () => changed({ task_type: "SEQ_CLS" }), "task_type is not supported"],
     ["whole modules", () => changed({ modules_to_save: ["lm_head"] }), "modules_to_save is not supported"],
@@ -161,43 +161,43 @@ describe("refusals say what is wrong", () => {
     [
       "a pattern of another length",
       () => withPattern({ "model.layers.0.self_attn.q_proj.lora_E": [true] }),
-      'rank_pattern in adapter_config.json has 1 ranks for "model.layers.0.self_attn.q_proj.lora_E", but init_r is 4',
+      'rank_pattern in adapter_config.json has 1 entries for "model.layers.0.self_attn.q_proj.lora_E", but init_r is 4',
     ],
     [
       "a pattern of a layer that is not there",
       () => withPattern({ "model.layers.7.self_attn.q_proj.lora_E": [true, true, true, true] }),
-      'rank_pattern in adapter_config.json has "layers.7.self_attn.q_proj", which is no layer of the adapter',
+      'rank_pattern in adapter_config.json has "layers.7.self_attn.q_proj", which is not a layer of the adapter',
     ],
     [
       "a pattern of another tensor",
       () => withPattern({ "model.layers.0.self_attn.q_proj.lora_A": [true, true, true, true] }),
-      '"model.layers.0.self_attn.q_proj.lora_A", which is no layer of the adapter',
+      '"model.layers.0.self_attn.q_proj.lora_A", which is not a layer of the adapter',
     ],
     [
       "tensors that the pattern does not fit",
       () => changed({ rank_pattern: null }),
-      "the tensors of layers.0.self_attn.q_proj have 3 ranks, but adapter_config.json says 4 (init_r and rank_pattern)",
+      "the tensors of layers.0.self_attn.q_proj have rank 3, but adapter_config.json gives 4 (init_r and rank_pattern)",
     ],
     [
       "a tensor of another layer's size",
       () => withTensors(pruned.folder, (all) => all.set(`${Q0}.lora_B`, all.get(`${Q0}.lora_A`)!)),
-      `the tensor ${Q0}.lora_B has the shape [3, 32], but the base model needs [32, 3]`,
+      `the tensor ${Q0}.lora_B has shape [3, 32], but the base model needs [32, 3]`,
     ],
-    ["no layer", () => changed({ target_modules: ["c_attn"] }), "(c_attn) names no layer of the base model"],
+    ["no layer", () => changed({ target_modules: ["c_attn"] }), "(c_attn) matches no layer of the base model"],
     [
       "a layer that is named and has no tensor",
       () => changed({ target_modules: ".*_proj" }),
       "lacks the tensor base_model.model.model.layers.0.self_attn.k_proj.lora_A",
     ],
     [
-      "a pattern that is not read",
+      "an unsupported pattern",
       () => changed({ exclude_modules: "(a)\\1" }),
-      "adapter_config.json: exclude_modules is not a pattern that is read",
+      "adapter_config.json: exclude_modules has an unsupported pattern",
     ],
     [
       "a layer that is not named",
       () => changed({ target_modules: ["q_proj", "v_proj"] }),
-      "there are tensors for layers.0.mlp.down_proj, which target_modules in adapter_config.json does not name",
+      "there are tensors for layers.0.mlp.down_proj, but target_modules in adapter_config.json does not include it",
     ],
     [
       "a missing tensor",
@@ -210,7 +210,7 @@ describe("refusals say what is wrong", () => {
         withTensors(pruned.folder, (all) =>
           all.set("x", { dtype: "F32", shape: [1], bytes: fromF32(Float32Array.of(1), "F32") }),
         ),
-      'the tensor "x" belongs to no part of the adapter',
+      'the tensor "x" matches no part of the adapter',
     ],
     [
       "a value that is not finite",
@@ -222,7 +222,7 @@ describe("refusals say what is wrong", () => {
             bytes: fromF32(Float32Array.of(1, Number.NaN, 1), "F32"),
           }),
         ),
-      "whose element 1 is not a finite number",
+      "whose element 1 is not finite",
     ],
   ])("%s", async (_name, make, message) => {
     await expect(read(make())).rejects.toMatchObject({
@@ -234,6 +234,6 @@ describe("refusals say what is wrong", () => {
 
   it("an adapter for another base", async () => {
     const fewer = { config: { ...pruned.config, layers: 1 }, weight: pruned.base.weight };
-    await expect(readAdapterFolder(whole.folder, fewer, formats)).rejects.toThrow("belongs to no part of the adapter");
+    await expect(readAdapterFolder(whole.folder, fewer, formats)).rejects.toThrow("matches no part of the adapter");
   });
 });

@@ -44,7 +44,7 @@ function publish(values: ReadonlyMap<string, Tensor<"f32">>, { settings: of = se
 const configOf = (files: ReadonlyMap<string, Uint8Array>) => parseAdapterFolder(files).config;
 
 describe("publishAdaLora", () => {
-  it("serves what was trained, and so does the folder, without the ranks that were taken away", async () => {
+  it("serves what was trained without the removed ranks, as does the folder", async () => {
     const values = trained((name, i) => name.startsWith("layers.0.") || i === 1);
     const adapter = publish(values, { totalSteps: 40 });
     const expected = await logitsOf(golden, method, values);
@@ -84,13 +84,13 @@ describe("publishAdaLora", () => {
     expect(configOf(files)).toMatchObject({ target_modules: ["layers.1.mlp.up_proj", "lm_head", "o_proj"] });
   });
 
-  it("counts what was trained, dropped ranks among it", async () => {
+  it("counts the trained parameters, including dropped ranks", async () => {
     const { parameters, method: name } = publish(trained((_, i) => i > 0));
     expect(name).toBe("adalora");
     expect(parameters).toBe(method.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0));
   });
 
-  it("has no pattern where every rank is left, and a number of steps that peft takes", async () => {
+  it("has no pattern if every rank remains, and a number of steps that peft accepts", async () => {
     const { rank_pattern: pattern, total_step: steps } = configOf(publish(trained(() => false)).files);
     expect(pattern).toBeNull();
     expect(steps).toBe(2 + 3 + 1);

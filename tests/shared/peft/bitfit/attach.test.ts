@@ -53,7 +53,7 @@ describe("planBitfit", () => {
     expect(serving).toEqual({ rank: 0, vectors: count, columns: 0, positions: 0 });
   });
 
-  it("adds biases where it is asked to: to every layer, or to those named", () => {
+  it("adds biases to every layer or to the targeted ones", () => {
     expect(targets({ add_biases: true }, bare.config)).toHaveLength(linearModules(bare.config).length);
     expect(targets({ add_biases: true, target_modules: "o_proj" })).toEqual([
       "layers.0.self_attn.o_proj.bias_change",
@@ -63,13 +63,13 @@ describe("planBitfit", () => {
     expect(targets({ target_modules: ["1.self_attn.q_proj"] })).toEqual(["layers.1.self_attn.q_proj.bias_change"]);
   });
 
-  it("refuses a model without biases, naming methods that would work", () => {
+  it("rejects a model without biases, naming methods that would work", () => {
     expect(() => plan({}, bare.config)).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param: "peft",
         message:
-          "`peft`: `bitfit` trains biases, and this model has none. Use one of `lora`, `dora`, `adalora`, `ia3`, `bottleneck`, `prompt`, `prefix`, or send `add_biases: true`, which gives its layers biases that start at 0.",
+          "`peft`: `bitfit` trains biases, and this model has none. Use one of `lora`, `dora`, `adalora`, `ia3`, `bottleneck`, `prompt`, `prefix`, or set `add_biases: true` to add biases that start at 0.",
       }),
     );
     for (const type of WITHOUT_BIASES) {
@@ -78,13 +78,13 @@ describe("planBitfit", () => {
     }
   });
 
-  it("refuses a named layer without a bias, and names that match nothing", () => {
+  it("rejects a targeted layer without a bias, and names that match nothing", () => {
     expect(() => plan({ target_modules: ["q_proj", "o_proj"] })).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param: "peft.target_modules",
         message:
-          "`peft.target_modules`: layers.0.self_attn.o_proj has no bias. Leave it out, or send `add_biases: true`, which gives it one that starts at 0.",
+          "`peft.target_modules`: layers.0.self_attn.o_proj has no bias. Remove it, or set `add_biases: true` to add one that starts at 0.",
       }),
     );
     expect(() => plan({ target_modules: "c_attn" })).toThrow("`c_attn` matches no linear layer");

@@ -30,14 +30,14 @@ async function published(name: (typeof NAMES)[number]) {
 }
 
 describe.each(NAMES)("publishBitfit: %s", (name) => {
-  it("serves what PyTorch computes with the biases moved", async () => {
+  it("serves what PyTorch computes with the changed biases", async () => {
     const { golden, adapter } = await published(name);
     expect([adapter.method, adapter.parameters]).toEqual(["bitfit", golden.json.trainableParameters]);
     const logits = await logitsOf(golden, served(golden.config, adapter.delta));
     expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(1e-4);
   });
 
-  it("writes the LoRA folder that peft applies as such a change", async () => {
+  it("writes a LoRA folder with which peft computes the same", async () => {
     const { golden, theirs, adapter } = await published(name);
     const { config, tensors } = parseAdapterFolder(adapter.files);
     const { config: expected } = parseAdapterFolder(golden.folder);

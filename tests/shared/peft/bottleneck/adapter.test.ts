@@ -43,7 +43,7 @@ it.each([
   });
 });
 
-it("counts what was trained", () => {
+it("counts the trained parameters", () => {
   expect(countNumbers(adapter(0.5))).toBe(6 + 3 + 6 + 2);
   expect(countNumbers(adapter("channel", [2, -1]))).toBe(6 + 3 + 6 + 2 + 2);
 });

@@ -64,7 +64,7 @@ describe("architectureOf", () => {
     else expect(() => architecture(given)).toThrow(`original_ln_after ${problem}`);
   });
 
-  it("refuses what adapts nothing, and a layer without a width", () => {
+  it("rejects settings without adapters, and a layer without a width", () => {
     expect(() => architecture({ output_adapter: false })).toThrow("output_adapter leaves no layer with an adapter");
     expect(() => architecture({ leave_out: [0, 1] })).toThrow("leave_out leaves no layer with an adapter");
     expect(() => architecture({ reduction_factor: { 0: 4 } })).toThrow("has no entry for layer 1 and no default");

@@ -71,10 +71,14 @@ describe("planBottleneck", () => {
   it.each<[object, string, string]>([
     [{ leave_out: [0, 1] }, "leave_out", "leaves no layer with an adapter."],
     [{ output_adapter: false }, "output_adapter", "leaves no layer with an adapter."],
-    [{ leave_out: [2] }, "leave_out", "names layer 2; the last of this model is 1."],
-    [{ reduction_factor: { 5: 2, default: 4 } }, "reduction_factor", "names layer 5; the last of this model is 1."],
+    [{ leave_out: [2] }, "leave_out", "includes layer 2, but this model's last layer is 1."],
+    [
+      { reduction_factor: { 5: 2, default: 4 } },
+      "reduction_factor",
+      "includes layer 5, but this model's last layer is 1.",
+    ],
     [{ reduction_factor: { 0: 2 } }, "reduction_factor", "has no entry for layer 1 and no default."],
-    [{ original_ln_after: false }, "original_ln_after", "drops the stream that came into the block"],
+    [{ original_ln_after: false }, "original_ln_after", "drops the stream before the block"],
     [{ config: "par_bn", original_ln_after: false }, "original_ln_after", "drops the stream"],
     [{ residual_before_ln: false }, "original_ln_after", "adds the stream twice"],
   ])("refuses %j, naming the field", (given, field, message) => {
@@ -88,7 +92,7 @@ describe("planBottleneck", () => {
   });
 });
 
-it("refuses a layer's number that no layer is found by", () => {
+it("rejects layer keys that match no layer", () => {
   for (const name of ["00", "01", "-1", "1.0"]) {
     const { error } = BottleneckSettings.safeParse({
       type: "bottleneck",
@@ -102,7 +106,7 @@ describe("first values", () => {
   const deviation = ({ data }: Tensor) =>
     Math.sqrt(Array.from(data as Float32Array).reduce((sum, value) => sum + value * value, 0) / data.length);
 
-  it("starts as the base where U is 0, and near it elsewhere", async () => {
+  it("starts as the base if U is 0, and near it otherwise", async () => {
     const golden = goldens.get("parallel")!;
     const base = await logitsOf(golden, NO_METHOD);
     const start = async (given: object) => {
@@ -147,7 +151,7 @@ describe("dropout", () => {
   const method = attach({ config: "houlsby", reduction_factor: 8, dropout: 0.5 });
   const masksOf = ({ inputs }: Graph) => inputs.map(({ name }) => name).filter((name) => name.endsWith("_dropout"));
 
-  it("asks for one mask per adapter, of what it adds, in training alone", () => {
+  it("needs one mask per adapter, for its output, and only in training", () => {
     expect(method.randomInputs(shape)[0]).toEqual({
       name: "layers.0.self_attn.adapter_dropout",
       shape: [2, 5, 32],
@@ -158,7 +162,7 @@ describe("dropout", () => {
     expect(attach({}).randomInputs(shape)).toEqual([]);
   });
 
-  it("scales what is kept: all kept at half the strength is the adapter, none kept is the base", async () => {
+  it("scales kept elements: keeping all at half strength equals the adapter, keeping none equals the base", async () => {
     const golden = goldens.get("houlsby")!;
     const values = goldenTensorsOf("houlsby");
     const halved = new Map(

@@ -49,7 +49,7 @@ describe.each(GOLDEN_NAMES)("AdapterHub's %s", (name) => {
     expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(2e-5);
   });
 
-  it("is published as what reads back the same, whatever trained it", async () => {
+  it("survives a round trip through its folder", async () => {
     const settings = settingsFor(name);
     const values = goldenTensorsOf(name);
     const publish = { config, settings, seed: 1, values, weights, base: { id: "tiny", files: new Map() } };
@@ -63,7 +63,7 @@ describe.each(GOLDEN_NAMES)("AdapterHub's %s", (name) => {
   });
 });
 
-describe("what is written", () => {
+describe("the written folder", () => {
   const written = (name: Parameters<typeof settingsFor>[0]) => {
     const adapter = readBottlenecks(
       {
@@ -75,7 +75,7 @@ describe("what is written", () => {
     return writeBottleneckFolder(adapter, { bn: bnConfigOf(settingsFor(name)), model: config, baseModel: "tiny" });
   };
 
-  it("has the fields of AdapterHub's own, of which it leaves out those that are off", () => {
+  it("has AdapterHub's fields, except those for disabled features", () => {
     for (const name of GOLDEN_NAMES) {
       const theirs = jsonOf(bottleneckFolder(name));
       const { config: ours, ...rest } = jsonOf(written(name));
@@ -94,7 +94,7 @@ describe("what is written", () => {
     }
   });
 
-  it("says a whole factor with a point, without which `adapters` takes it for no number", () => {
+  it("writes an integral factor with a decimal point, which `adapters` needs", () => {
     const text = (name: Parameters<typeof written>[0]) => new TextDecoder().decode(written(name).get(CONFIG)!);
     expect(text("parallel")).toContain('"scaling": 4.0,');
     expect(text("houlsby")).toContain('"scaling": 1.0,');
@@ -104,7 +104,7 @@ describe("what is written", () => {
 });
 
 describe("other ways to save the same", () => {
-  it("takes a decoder's own names, any adapter's name and half precision", async () => {
+  it("accepts a bare decoder's keys, any adapter name and half precision", async () => {
     const folder = withTensors(bottleneckFolder("houlsby"), (tensors) => {
       for (const [key, tensor] of [...tensors]) {
         tensors.delete(key);
@@ -122,7 +122,7 @@ describe("other ways to save the same", () => {
     expect((await read(half)).parameters).toBe(1168);
   });
 
-  it("takes the interface that AdapterHub puts beside adapters of some models, if it is the decoder's own", async () => {
+  it("accepts AdapterHub's interface file if it matches the decoder", async () => {
     const saved = (parts: object) =>
       new Map(bottleneckFolder("houlsby")).set(
         "adapter_interface.json",
@@ -140,7 +140,7 @@ describe("other ways to save the same", () => {
     await expect(read(saved({ ...own, layer_pre_ffn: "mlp" }))).rejects.toThrow("layer_pre_ffn must be");
   });
 
-  it("takes a configuration that leaves its defaults out", async () => {
+  it("accepts a configuration without the fields that have defaults", async () => {
     const folder = withJson(bottleneckFolder("houlsby"), ({ config: bn }) => {
       const { mh_adapter, output_adapter, reduction_factor } = bn;
       const kept = { mh_adapter, output_adapter, reduction_factor, non_linearity: "SWISH" };
@@ -150,7 +150,7 @@ describe("other ways to save the same", () => {
   });
 });
 
-describe("folders that are refused", () => {
+describe("rejected folders", () => {
   const K = "model.layers.0.output_adapters.adapters.bn";
   const field = (name: string, value: unknown) => (folder: Folder) =>
     withJson(folder, ({ config: bn }) => ({ config: { ...bn, [name]: value } }));
@@ -158,9 +158,9 @@ describe("folders that are refused", () => {
     withTensors(folder, change);
 
   it.each<[string, (folder: Folder) => Folder, string]>([
-    ["a norm before", field("ln_before", true), "ln_before must be false: adapters with a norm of their own"],
+    ["a norm before", field("ln_before", true), "ln_before must be false: adapters with their own norm"],
     ["a norm after", field("ln_after", true), "ln_after must be false"],
-    ["a gate", field("use_gating", true), "AdapterHub's gates average over the whole text, later tokens included"],
+    ["a gate", field("use_gating", true), "AdapterHub's gates average over the whole text, including later tokens"],
     ["gelu", field("non_linearity", "gelu"), "non_linearity must be relu, swish or silu"],
     [
       "hypercomplex layers",
@@ -175,11 +175,11 @@ describe("folders that are refused", () => {
     [
       "another method of AdapterHub",
       (folder) => withJson(folder, () => ({ config: { architecture: "lora", r: 8, alpha: 8 } })),
-      'AdapterHub\'s "lora" is not known here, `bottleneck` is',
+      'AdapterHub\'s "lora" is not supported, only its `bottleneck`',
     ],
     ["no widths", field("reduction_factor", { 0: 2 }), "reduction_factor has no entry for layer 1 and no default"],
     ["no layer", field("leave_out", [0, 1]), "leave_out leaves no layer with an adapter"],
-    ["another width", field("reduction_factor", 4), "has the shape [4, 32], but the base model needs [8, 32]"],
+    ["another width", field("reduction_factor", 4), "has shape [4, 32], but the base model needs [8, 32]"],
     ["another base", (folder) => withJson(folder, () => ({ hidden_size: 64 })), "for a model of width 64"],
     ["no name", (folder) => withJson(folder, () => ({ name: "" })), "adapter_config.json: name "],
     ["another name", (folder) => withJson(folder, () => ({ name: "x" })), "lacks the tensor"],
@@ -191,12 +191,12 @@ describe("folders that are refused", () => {
     [
       "a tensor too many",
       tensor((all) => all.set(`${K}.scaling`, { dtype: "F32", shape: [1], bytes: new Uint8Array(4) })),
-      `the tensor "${K}.scaling" belongs to no part of the adapter`,
+      `the tensor "${K}.scaling" matches no part of the adapter`,
     ],
     [
       "a tensor that is not finite",
       tensor((all) => all.get(`${K}.adapter_up.bias`)!.bytes.fill(0xff)),
-      `has a tensor "${K}.adapter_up.bias" whose element 0 is not a finite number`,
+      `has a tensor "${K}.adapter_up.bias" whose element 0 is not finite`,
     ],
     ["no tensor", tensor((all) => all.clear()), "the adapter has no tensor"],
     [
@@ -206,7 +206,7 @@ describe("folders that are refused", () => {
         all.clear();
         all.set("bert.encoder.layer.0.x", value);
       }),
-      'the tensor "bert.encoder.layer.0.x" belongs to no layer',
+      'the tensor "bert.encoder.layer.0.x" matches no layer',
     ],
     [
       "peft's name for the file",
@@ -220,7 +220,7 @@ describe("folders that are refused", () => {
     [
       "both names for the file",
       (folder) => new Map(folder).set("adapter_model.safetensors", folder.get(WEIGHTS)!),
-      "the folder holds both adapter.safetensors and adapter_model.safetensors; leave the second out",
+      "the folder contains both adapter.safetensors and adapter_model.safetensors; remove the second",
     ],
     ["AdapterHub's pickle", (folder) => new Map(folder).set("pytorch_adapter.bin", new Uint8Array(1)), "is a pickle"],
   ])("%s", async (_name, change, message) => {

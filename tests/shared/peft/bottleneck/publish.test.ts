@@ -37,7 +37,7 @@ it.each([
     const json = JSON.parse(new TextDecoder().decode(part.adapter.files.get("adapter_config.json")));
     expect(json).toMatchObject({ model_class: className, model_name: "my-base", model_type: config.modelType });
     expect(json.config).toMatchObject({ dropout: 0.25, scaling: "channel", reduction_factor: { 0: 8, default: 4 } });
-    // What a gate learned is in the weights by then.
+    // By now the gate's value is folded into the weights.
     expect(json.config.use_gating).toBe(false);
   },
 );

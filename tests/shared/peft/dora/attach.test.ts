@@ -56,10 +56,10 @@ describe("planDora", () => {
   it.each<[Partial<DoraSettings>, string, string]>([
     [{ r: 99 }, "r", "must be from 1 to 16, got 99"],
     [{ target_modules: ["c_attn"] }, "target_modules", "matches no linear layer"],
-    [{ target_modules: ["q_proj", "embed_tokens"] }, "target_modules", "embed_tokens cannot be trained with dora"],
-    [{ target_modules: ".*" }, "target_modules", "embed_tokens cannot be trained with dora"],
-    [{ exclude_modules: "o_proj" }, "exclude_modules", "`o_proj` is none of the targeted layers"],
-    [{ rank_pattern: { o_proj: 2 } }, "rank_pattern", "`o_proj` is the first to fit none of the targeted layers"],
+    [{ target_modules: ["q_proj", "embed_tokens"] }, "target_modules", "dora cannot train embed_tokens"],
+    [{ target_modules: ".*" }, "target_modules", "dora cannot train embed_tokens"],
+    [{ exclude_modules: "o_proj" }, "exclude_modules", "`o_proj` matches none of the targeted layers"],
+    [{ rank_pattern: { o_proj: 2 } }, "rank_pattern", "`o_proj` is not the first match for any targeted layer"],
     [{ layers_to_transform: 9 }, "layers_to_transform", "there is no block 9"],
   ])("refuses %j", (changes, field, message) => {
     const plan = () => planDora({ config, settings: { ...goldenSettings("dora"), ...changes }, param });
@@ -126,7 +126,7 @@ describe("attachDora", () => {
       settings: { ...settings, type: "lora", target_modules },
     });
     const dora = attach(plain, "dora", { target_modules });
-    // Each norm takes one product with the weight and two among the factors, and nothing behind it.
+    // Each norm takes one product with the weight and two with the factors, and no gradient.
     const more = 3 * linearModules(config).length;
     for (const graph of [evaluationGraph, trainingGraph]) {
       const of = (method: typeof lora) => countMatmuls(graph({ config, method, shape }));
@@ -141,14 +141,14 @@ describe("dropout", () => {
   const shape = { rows: 2, tokens: 5 };
   const [mask] = method.randomInputs(shape);
 
-  it("asks for one mask per layer, of its input's shape, and for none at 0", () => {
+  it("needs one mask per layer, of its input's shape, and none at 0", () => {
     expect(method.randomInputs(shape)).toEqual([
       { name: `${path}.lora_dropout`, shape: [2, 5, config.hiddenSize], probability: 0.5 },
     ]);
     expect(attach(plain, "dora").randomInputs(shape)).toEqual([]);
   });
 
-  it("scales what the weight makes of the dropped input, beside what it makes of the whole", async () => {
+  it("scales the product with the dropped-out input separately from that with the whole input", async () => {
     const values = new Map([...trained("dora")].filter(([name]) => name.startsWith(path)));
     const under = async (fill: (i: number) => number, of: ReadonlyMap<string, Tensor> = values) => {
       const drawn = drawMasks([mask!], { seed: 1, step: 0, micro: 0 })[mask!.name]!;

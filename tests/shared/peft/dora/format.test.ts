@@ -30,7 +30,7 @@ describe("reading what peft wrote", () => {
       const golden = await peftGolden(name);
       const { delta, method, parameters } = await read(golden.folder, golden.base);
       expect(method).toBe("dora");
-      // Beside the head's adapter lies a copy of the base's own weight, which nobody trained.
+      // The head's adapter comes with an untrained copy of the base's weight.
       expect(parameters).toBe(golden.json.trainableParameters);
       const logits = await logitsOf(golden, served(golden.config, delta));
       expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(1e-4);
@@ -49,7 +49,7 @@ describe("reading what peft wrote", () => {
     },
   );
 
-  it("asks for the weights of its own layers alone", async () => {
+  it("reads only the weights of its own layers", async () => {
     const asked: string[] = [];
     const weight = (name: string) => {
       asked.push(name);
@@ -59,7 +59,7 @@ describe("reading what peft wrote", () => {
     expect(new Set(asked)).toEqual(new Set([...delta.linears.keys()].map(weightName)));
   });
 
-  it("serves lengths alone where the factors are zero", async () => {
+  it("serves only scales if the factors are zero", async () => {
     const golden = await peftGolden("dora-qwen2");
     const still = withTensors(golden.folder, (all) => {
       for (const [key, tensor] of all) {
@@ -87,7 +87,7 @@ describe("reading what peft wrote", () => {
   });
 });
 
-describe("refusals say what is wrong", () => {
+describe("errors say what is wrong", () => {
   const with0 = (change: (tensor: Tensor<"f32">) => Tensor<"f32">) =>
     withTensors(plain.folder, (all) => {
       const { shape, data } = change(goldenFile("dora", "adapter_model.safetensors").get(M0)!);
@@ -99,7 +99,7 @@ describe("refusals say what is wrong", () => {
     [
       "a magnitude of another size",
       () => with0(({ data }) => f32([16], data.slice(0, 16))),
-      `the tensor ${M0} has the shape [16], but the base model needs [32]`,
+      `the tensor ${M0} has shape [16], but the base model needs [32]`,
     ],
     [
       "a magnitude that is not finite",
@@ -110,17 +110,17 @@ describe("refusals say what is wrong", () => {
             data.map((value, i) => (i === 3 ? Number.NaN : value)),
           ),
         ),
-      `a tensor "${M0}" whose element 3 is not a finite number`,
+      `a tensor "${M0}" whose element 3 is not finite`,
     ],
     [
       "magnitudes where the configuration has none",
       () => withConfig(plain.folder, { use_dora: false }),
-      'lora_magnitude_vector" belongs to no part of the adapter',
+      'lora_magnitude_vector" matches no part of the adapter',
     ],
     [
       "an embedding among the targets",
       () => withConfig(plain.folder, { target_modules: ["q_proj", "embed_tokens"] }),
-      "use_dora in adapter_config.json goes with embed_tokens among the targets: embeddings whose length is trained are not served",
+      "use_dora in adapter_config.json is not supported with the target embed_tokens: a delta cannot scale embeddings",
     ],
     ["biases of factors", () => withConfig(plain.folder, { lora_bias: true }), "lora_bias in adapter_config.json"],
     ["an unknown field", () => withConfig(plain.folder, { something_new: 1 }), "something_new is not supported"],

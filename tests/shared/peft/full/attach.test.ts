@@ -22,7 +22,7 @@ it("trains every weight, starting at the base", () => {
   expect(randomInputs({ rows: 1, tokens: 8 })).toEqual([]);
 });
 
-it("decays matrices alone", () => {
+it("decays only matrices", () => {
   const decayed = parameters.filter(({ decay }) => decay).map(({ name }) => name);
   expect(decayed.some((name) => /norm|bias/.test(name))).toBe(false);
   expect(decayed).toHaveLength(2 + 7 * config.layers);

@@ -35,7 +35,7 @@ async function filesOf(made: PublishedPart | Promise<PublishedPart>): Promise<Re
 }
 
 describe("publishFull", () => {
-  it("gives a folder with the very weights, and the base's tokenizer and template", async () => {
+  it("publishes a folder with exactly the given weights, and the base's tokenizer and template", async () => {
     const published = await filesOf(publish());
     expect([...published.keys()].sort()).toEqual([
       "chat_template.jinja",
@@ -51,7 +51,7 @@ describe("publishFull", () => {
     expect(loaded.tokenizer.chatTemplate).toBe(loadModelFolder(files).tokenizer.chatTemplate);
   });
 
-  it("says that its weights are float32, under the name that its config.json has for it", async () => {
+  it("sets the dtype to float32, under the name used by its config.json", async () => {
     expect(readModelJson(await filesOf(publish()), "config.json")).toMatchObject({ torch_dtype: "float32" });
     const { torch_dtype: _, ...newer } = readModelJson(files, "config.json") as Record<string, unknown>;
     const renamed = new Map(files).set(

@@ -64,7 +64,7 @@ describe("planIa3", () => {
     expect(parameters.every(({ decay }) => !decay)).toBe(true);
   });
 
-  it("is served as one scale for each layer, and a bias where the layer has one", () => {
+  it("is served as one scale for each layer, and a bias if the layer has one", () => {
     const { kvHeads, headDim, ffnSize, layers } = plain.config;
     const kv = kvHeads * headDim;
     expect(plan().serving).toEqual({ rank: 0, vectors: layers * (2 * kv + ffnSize), columns: 0, positions: 0 });
@@ -77,7 +77,7 @@ describe("planIa3", () => {
       "an input that other layers share",
       { target_modules: ["q_proj", "down_proj"], feedforward_modules: ["q_proj"] },
       "peft.feedforward_modules",
-      "the input of layers.0.self_attn.q_proj cannot be scaled: that cannot be written as something that is added to the base: only the inputs of `down_proj`, and of `o_proj` where every query head has values of its own, can be scaled.",
+      "the input of layers.0.self_attn.q_proj cannot be scaled: only the inputs of `down_proj`, and of `o_proj` in models whose query heads all have their own values, can be scaled by a delta.",
     ],
     [
       "o_proj where query heads share values",
@@ -89,7 +89,7 @@ describe("planIa3", () => {
       "a module that is not targeted",
       { target_modules: ["k_proj"], feedforward_modules: ["down_proj"] },
       "peft.feedforward_modules",
-      "`peft.feedforward_modules`: layers.0.mlp.down_proj is not among the `target_modules`; name it there too.",
+      "`peft.feedforward_modules`: layers.0.mlp.down_proj is not in `target_modules`; add it there too.",
     ],
     ["a name of no module", { target_modules: ["c_attn"] }, "peft.target_modules", "`c_attn` matches no linear layer"],
     ["another", { feedforward_modules: ["fc1"] }, "peft.feedforward_modules", "`fc1` matches no linear layer"],
@@ -124,7 +124,7 @@ describe("attachIa3", () => {
     expect(largestDifference(await logitsOf(plain, method, values), expected)).toBeLessThan(1e-4);
   });
 
-  it("moves the scale of o_proj's input to v_proj where every query head has its own values", async () => {
+  it("moves the scale of o_proj's input to v_proj if every query head has its own values", async () => {
     const config = { ...qwen2.config, kvHeads: qwen2.config.heads };
     const weights = new Map(initialWeights(config, 3));
     for (const [name, { shape, data }] of weights) {

@@ -39,12 +39,12 @@ describe("folders by peft", () => {
     expect(largestDifference(logits, golden.json.logits.data)).toBeLessThan(1e-4);
   });
 
-  it("are refused where they scale inputs that no output can stand for", async () => {
+  it("are rejected for inputs that have no equivalent output", async () => {
     const golden = await peftGolden("ia3-inputs-qwen2");
     await expect(read(golden, golden.folder)).rejects.toMatchObject({
       code: "invalid_delta",
       message:
-        "the adapter scales the input of layers.0.self_attn.q_proj; that cannot be written as something that is added to the base: only the inputs of `down_proj`, and of `o_proj` where every query head has values of its own, can be scaled",
+        "the adapter scales the input of layers.0.self_attn.q_proj; only the inputs of `down_proj`, and of `o_proj` in models whose query heads all have their own values, can be scaled by a delta",
     });
   });
 
@@ -80,7 +80,7 @@ describe("folders by peft", () => {
     const doubled = (await logitsOf(plain, served(plain.config, without))).map((logit) => 2 * logit);
     expect(largestDifference(await logitsOf(plain, served(plain.config, delta)), doubled)).toBeLessThan(1e-4);
     await expect(read(plain, withHead(plain.weights.get(EMBEDDING)!.data))).rejects.toThrow(
-      "base_model.model.lm_head.base_layer.weight is not the base model's own matrix",
+      "base_model.model.lm_head.base_layer.weight differs from the base model's",
     );
   });
 });
@@ -100,7 +100,7 @@ describe("writeIa3Folder", () => {
     expect(readScales(own, golden.config)).toEqual({ scales, values });
   });
 
-  it("names layers in the shortest way, those scaled at their input twice", async () => {
+  it("uses the shortest names, and lists layers scaled at their input twice", async () => {
     const config = async (name: string) => {
       const golden = await peftGolden(name);
       const { scales, values } = readScales(parseAdapterFolder(golden.folder), golden.config);
@@ -128,34 +128,34 @@ describe("writeIa3Folder", () => {
   });
 });
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   const kv = plain.config.kvHeads * plain.config.headDim;
   it.each<[string, () => ReadonlyMap<string, Uint8Array>, string]>([
     ["a missing tensor", () => withTensors(plain.folder, (t) => t.delete(K0)), `lacks the tensor ${K0}`],
     [
       "a tensor of a layer that is not named",
       () => withConfig(plain.folder, { target_modules: ["v_proj", "down_proj"] }),
-      "there are tensors for layers.0.self_attn.k_proj, which target_modules in adapter_config.json does not name",
+      "there are tensors for layers.0.self_attn.k_proj, but target_modules in adapter_config.json does not include it",
     ],
     [
       "a tensor of no layer",
       () => withTensors(plain.folder, (t) => t.set("base_model.model.model.norm.ia3_l", stored([32, 1]))),
-      'the tensor "base_model.model.model.norm.ia3_l" belongs to no part of the adapter on this base model',
+      'the tensor "base_model.model.model.norm.ia3_l" matches no part of the adapter on this base model',
     ],
     [
       "another base's shape",
       () => withTensors(plain.folder, (t) => t.set(K0, stored([kv + 2, 1]))),
-      `the tensor ${K0} has the shape [${kv + 2}, 1], but the base model needs [${kv}, 1]; was the adapter made for another base?`,
+      `the tensor ${K0} has shape [${kv + 2}, 1], but the base model needs [${kv}, 1]; was the adapter made for another base?`,
     ],
     [
       "a shape that the configuration contradicts",
       () => withConfig(plain.folder, { feedforward_modules: [] }),
-      "has the shape [1, 64], but the base model needs [32, 1]",
+      "has shape [1, 64], but the base model needs [32, 1]",
     ],
     [
       "NaN",
       () => withTensors(plain.folder, (t) => t.set(K0, stored([kv, 1], Number.NaN))),
-      "whose element 0 is not a finite number",
+      "whose element 0 is not finite",
     ],
     [
       "names of no layer",
@@ -164,7 +164,7 @@ describe("refusals name what is wrong", () => {
           withTensors(plain.folder, (t) => t.clear()),
           { target_modules: ["c_attn"] },
         ),
-      "target_modules in adapter_config.json (c_attn) names no layer of the base model",
+      "target_modules in adapter_config.json (c_attn) matches no layer of the base model",
     ],
     ["no tensor", () => withTensors(plain.folder, (t) => t.clear()), `lacks the tensor ${K0}`],
     [
@@ -178,9 +178,9 @@ describe("refusals name what is wrong", () => {
       "lacks the tensor base_model.model.model.layers.0.self_attn.q_proj.ia3_l",
     ],
     [
-      "a pattern that is not read",
+      "an unsupported pattern",
       () => withConfig(plain.folder, { exclude_modules: "(" }),
-      'adapter_config.json: exclude_modules is not a pattern that is read: "("',
+      'adapter_config.json: exclude_modules has an unsupported pattern: "("',
     ],
     [
       "other layers saved whole",

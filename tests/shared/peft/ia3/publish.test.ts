@@ -9,7 +9,7 @@ import { moved } from "../../../support/peft.ts";
 import { logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
-it("serves what its own graph computes, and so does the folder for whoever reads it", async () => {
+it("serves what its own graph computes, as does the folder", async () => {
   const golden = await peftGolden("ia3-qwen2");
   const { config, weights, base } = golden;
   const settings = Ia3Settings.parse({ type: "ia3", target_modules: "all-linear", feedforward_modules: "down_proj" });

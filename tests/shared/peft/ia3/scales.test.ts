@@ -16,7 +16,7 @@ describe("scaleOf", () => {
     for (const { path } of linearModules(config)) expect(actsOn(path.slice(9), false)).toContain(path.slice(9));
   });
 
-  it("moves an input's scale to where the input is made, and knows where it cannot", () => {
+  it("moves an input's scale to the layer that computes the input, if there is one", () => {
     const names = ["self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"];
     expect(names.map((name) => actsOn(name, true))).toEqual([
       undefined,
@@ -33,7 +33,7 @@ describe("canonicalScales", () => {
   const scale = (path: string, atInput = false, on = path): Scale => ({ path, atInput, size: 2, actsOn: on });
   const vector = (...values: number[]) => f32([2], values);
 
-  it("multiplies what acts on one layer", () => {
+  it("multiplies the scales that act on one layer", () => {
     const scales = [scale("up"), scale("down", true, "up")];
     const values = new Map([
       ["up.ia3_l", vector(2, 0.5)],
@@ -43,7 +43,7 @@ describe("canonicalScales", () => {
     expect([...canonicalScales(scales, values, new Map()).linears]).toEqual([["up", { scale: vector(6, 2) }]]);
   });
 
-  it("scales a layer's bias by adding what is missing from it", () => {
+  it("scales a layer's bias by adding the difference", () => {
     const values = new Map([["k.ia3_l", vector(3, 1)]]);
     const delta = canonicalScales([scale("k")], values, new Map([["k", vector(10, 10)]]));
     expect(delta.linears.get("k")).toEqual({ scale: vector(3, 1), bias: vector(20, 0) });

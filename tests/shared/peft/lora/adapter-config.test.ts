@@ -55,7 +55,7 @@ describe("what peft saves", () => {
     expect(ends({ ...two, layers_to_transform: 1 })).toEqual(["1.self_attn.q_proj"]);
     expect(ends({ ...two, layers_to_transform: [0], layers_pattern: "layers" })).toEqual(["0.self_attn.q_proj"]);
     expect(ends({ ...two, layers_to_transform: [], layers_pattern: [] })).toHaveLength(3);
-    // A whole path is taken wherever it is; the end of one is looked for in the blocks.
+    // A whole path matches in any block; the end of a path only in the selected ones.
     const whole = ["lm_head", "model.layers.0.self_attn.q_proj", "k_proj"];
     expect(ends({ target_modules: whole, layers_to_transform: 1 })).toEqual([
       "0.self_attn.q_proj",
@@ -75,7 +75,7 @@ describe("what peft saves", () => {
     expect(targets({ ...shared, target_modules: ["q_proj"] }, tied)).toHaveLength(2);
   });
 
-  test("starts: those that took a part of the weight, and those that are forgotten", () => {
+  test("initialisations: from part of the weight, and those without a lasting effect", () => {
     const starts = (values: unknown[]) => values.map((init_lora_weights) => parse({ init_lora_weights }).start);
     expect(starts(["pissa", "olora", "OLoRA"])).toEqual(["pissa", "olora", "olora"]);
     const others = [true, false, null, "gaussian", "orthogonal", "eva", "mica", "lora_ga"];
@@ -89,7 +89,7 @@ describe("what peft saves", () => {
   });
 });
 
-describe("refusals name the field", () => {
+describe("errors name the field", () => {
   test.each<[Record<string, unknown>, string]>([
     [{ r: 0 }, "adapter_config.json: r Too small"],
     [{ r: "8" }, "adapter_config.json: r Invalid input"],
@@ -98,14 +98,14 @@ describe("refusals name the field", () => {
     [{ target_modules: null, target_parameters: ["x"] }, "adapter_config.json: target_modules"],
     [
       { target_modules: "(a" },
-      'adapter_config.json: target_modules is not a pattern that is read: "(a" has an opening parenthesis too many',
+      'adapter_config.json: target_modules has an unsupported pattern: "(a" has an unclosed parenthesis',
     ],
     [
       { exclude_modules: "a++" },
-      'adapter_config.json: exclude_modules is not a pattern that is read: "a++" has a possessive',
+      'adapter_config.json: exclude_modules has an unsupported pattern: "a++" has a possessive',
     ],
-    [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern is not a pattern that is read"],
-    [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern is not a pattern that is read: "[" has an opening bracket too many'],
+    [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern has an unsupported pattern"],
+    [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern has an unsupported pattern: "[" has an unclosed bracket'],
     [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj Too small"],
     [{ bias: "some" }, "adapter_config.json: bias Invalid"],
     [{ fan_in_fan_out: true }, "fan_in_fan_out is not supported; must be false or null"],
@@ -117,7 +117,7 @@ describe("refusals name the field", () => {
     [{ init_lora_weights: "corda" }, "init_lora_weights is not supported"],
     [
       { init_lora_weights: "pissa_niter_16" },
-      "init_lora_weights takes another part of the weight every time that it is read, since it is estimated from random vectors; save the adapter with path_initial_model_for_weight_conversion",
+      "init_lora_weights depends on random vectors, so its part of the weight cannot be reproduced; save the adapter with path_initial_model_for_weight_conversion",
     ],
     [{ modules_to_save: ["lm_head"] }, "modules_to_save is not supported; must be absent, null, false or empty"],
     [{ layer_replication: [[0, 1]] }, "layer_replication is not supported"],
@@ -133,10 +133,10 @@ describe("refusals name the field", () => {
   });
 });
 
-test("names that are no layer's are shown as far as a message goes", () => {
+test("names that match no layer are shown, shortened if necessary", () => {
   const message = (targets: string | string[]) => namesNoLayer(targets).message;
   expect(message(["c_attn", "wq"])).toBe(
-    "target_modules in adapter_config.json (c_attn, wq) names no layer of the base model",
+    "target_modules in adapter_config.json (c_attn, wq) matches no layer of the base model",
   );
   expect(message(".*c_attn")).toContain("(.*c_attn)");
   expect(message(Array(1000).fill("c_attn"))).toContain(`(${"c_attn, ".repeat(25).slice(0, 197)}...)`);
@@ -157,7 +157,7 @@ describe("loraConfigJson", () => {
   };
   const options = { model, baseModel: "owner/base", dropout: 0.1 };
 
-  test("says what most layers have, and names the others in the shortest way", () => {
+  test("records the most common values, and the others by the shortest names", () => {
     expect(loraConfigJson(adapter, options)).toEqual({
       alpha_pattern: { o_proj: 5 },
       auto_mapping: null,

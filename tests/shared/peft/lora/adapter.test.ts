@@ -34,7 +34,7 @@ const productOf = ({ a, b }: { readonly a?: Tensor<"f32">; readonly b?: Tensor<"
   product(widened(a!), widened(b!)).data;
 
 describe("canonicalLora", () => {
-  test("folds the scale of the factors' own rank into B and its bias, and leaves A alone", async () => {
+  test("folds the scale into B and its bias, and does not change A", async () => {
     const layer = { ...pair(32, 32, 4), bias: drawn(32), alpha: 6 };
     const layers = new Map([[Q0, layer]]);
     const times = (value: Tensor<"f32">, factor: number) =>
@@ -68,7 +68,7 @@ describe("canonicalLora", () => {
     expect(largestDifference(delta.linears.get(Q0)!.bias!.data, change.data)).toBeLessThan(1e-6);
   });
 
-  test("leaves out factors of which one is zero, and keeps the bias beside them", async () => {
+  test("omits a pair with a zero factor, but keeps its bias", async () => {
     const bias = drawn(32);
     const layers = new Map([
       [Q0, { a: zeros([32, 1]), b: zeros([1, 32]), bias, alpha: 1 }],
@@ -80,7 +80,7 @@ describe("canonicalLora", () => {
     expect(countLora(adapter)).toBe(32);
   });
 
-  test("takes away what factors started as, by name: pissa and olora", async () => {
+  test("subtracts the initial factors: pissa and olora", async () => {
     const trained = pair(32, 32, 3);
     for (const start of ["pissa", "olora"] as const) {
       const adapter: LoraAdapter = { ...none, layers: new Map([[Q0, { ...trained, alpha: 6 }]]), start };
@@ -92,7 +92,7 @@ describe("canonicalLora", () => {
     }
   });
 
-  test("takes what a tied head started as from the embedding too, as peft does", async () => {
+  test("subtracts a tied head's initial factors from the embedding too, as peft does", async () => {
     const adapter: LoraAdapter = {
       ...none,
       layers: new Map([["lm_head", { ...pair(32, 96), alpha: 2 }]]),
@@ -109,7 +109,7 @@ describe("canonicalLora", () => {
   });
 });
 
-test("withoutStart gives one pair of both ranks with the same scale", () => {
+test("withoutStart joins both pairs with the same scale", () => {
   const [trained, start] = [pair(5, 4), pair(5, 4)];
   for (const [rankStabilised, alpha, scale] of [
     [false, 16, 4],

@@ -57,7 +57,7 @@ describe.each(GOLDEN_LORAS)("peft's %s", (name) => {
 });
 
 describe("planLora", () => {
-  it("trains r(in + out) numbers for each layer, of the rank that a pattern gives it", () => {
+  it("trains r(in + out) numbers for each layer, with the rank from its pattern", () => {
     const all = linearModules(config);
     expect(count(attach().parameters)).toBe(all.reduce((sum, module) => sum + 4 * (module.in + module.out), 0));
     const { parameters, serving } = plan({ target_modules: ["q_proj", "lm_head"], rank_pattern: { lm_head: 5 } });
@@ -84,7 +84,7 @@ describe("planLora", () => {
     expect(doubled.published).toBe(2 * (vocabSize + hiddenSize) + layers * 4 * (hiddenSize + heads * headDim));
   });
 
-  it("gives B and biases LoRA+'s rate, and the embedding a rate of its own", () => {
+  it("gives B and biases LoRA+'s rate, and the embedding its own rate", () => {
     const rates = (settings: object) =>
       new Map(plan(settings).parameters.map(({ name, rate, learningRate }) => [name, rate ?? learningRate]));
     const targets = { target_modules: ["embed_tokens", "layers.0.self_attn.q_proj"] };
@@ -134,7 +134,7 @@ describe("first values", () => {
     const method = attach({ init_lora_weights, ...changes });
     expect(method.startsAsBase).toBe(true);
     const [start, base] = [await logitsOf(golden, method, method.initial), await logitsOf(golden, NO_METHOD)];
-    // Only the orthogonal start is 0 up to rounding alone: both of its factors are not.
+    // Only the orthogonal start is 0 up to rounding: neither of its factors is zero.
     if (init_lora_weights === "orthogonal") expect(largestDifference(start, base)).toBeLessThan(1e-5);
     else expect(start).toEqual(base);
   });
@@ -153,7 +153,7 @@ describe("the training graph", () => {
     expect(countMatmuls(trainingGraph({ config, method, shape }))).toBe(forward + 2 * 7 * layers + backward);
   });
 
-  it("takes two frozen products more for each layer that started as a part of its weight", () => {
+  it("takes two more frozen products for each layer that started as part of its weight", () => {
     const [plain, pissa] = [attach(), attach({ init_lora_weights: "pissa" })].map((method) =>
       countMatmuls(trainingGraph({ config, method, shape })),
     );
@@ -165,7 +165,7 @@ describe("the training graph", () => {
 describe("dropout", () => {
   const method = attach({ lora_dropout: 0.5, target_modules: ["q_proj", "v_proj", "down_proj"] });
 
-  it("asks for one mask per linear layer, of its input's shape, and for none at 0", () => {
+  it("needs one mask per linear layer, of its input's shape, and none at 0", () => {
     const inputs = method.randomInputs(shape);
     expect(inputs).toHaveLength(6);
     expect(inputs.find(({ name }) => name === "layers.1.mlp.down_proj.lora_dropout")).toEqual({
@@ -217,7 +217,7 @@ describe("dropout", () => {
     await program.dispose();
   });
 
-  it("leaves what a layer started as whole", async () => {
+  it("does not drop out the initial part of a layer", async () => {
     const golden = await peftGolden("lora-layers");
     const started = attach({ init_lora_weights: "olora", lora_dropout: 0.5, target_modules: ["q_proj", "up_proj"] });
     const masks = drawMasks(started.randomInputs({ rows: 2, tokens: 5 }), { seed: 5, step: 0, micro: 0 });

@@ -43,19 +43,19 @@ const INSIDE = "base_model.model.model.embed_tokens.base_layer.weight";
 const OUTSIDE = "base_model.model.lm_head.weight";
 
 describe("requireOwnCopies", () => {
-  test("takes copies of the base's matrices, inside a layer with factors and outside of one, and nothing else", async () => {
+  test("takes only copies of the base's matrices, inside and outside layers with factors", async () => {
     const other = stored(zeros([1]));
     expect(await check({ [INSIDE]: stored(embedding), [OUTSIDE]: stored(head), other })).toEqual(["other"]);
     expect(await check({})).toEqual([]);
     expect(await check({ [OUTSIDE]: stored(tied.weights.get(EMBEDDING)!) }, tied)).toEqual([]);
   });
 
-  test("takes what rounding makes of them", async () => {
+  test("accepts rounded copies", async () => {
     for (const dtype of ["F16", "BF16"] as const)
       expect(await check({ [INSIDE]: stored(embedding, dtype) })).toEqual([]);
   });
 
-  test("refuses others by name", async () => {
+  test("rejects other matrices by name", async () => {
     for (const one of [
       { [INSIDE]: stored(changed(embedding, 1e-4)) },
       { [INSIDE]: stored(head) },
@@ -64,14 +64,14 @@ describe("requireOwnCopies", () => {
       await expect(check(one)).rejects.toThrow(
         expect.objectContaining({
           code: "invalid_delta",
-          message: `the tensor ${INSIDE} is not the base model's own matrix; a trained or resized one is not served. Train factors for it in its place, or save with save_embedding_layers=False`,
+          message: `the tensor ${INSIDE} differs from the base model's, and a trained or resized matrix cannot be served. Train factors for it instead, or save with save_embedding_layers=False`,
         }),
       );
     }
     await expect(check({ [OUTSIDE]: stored(zeros([97, 32])) })).rejects.toThrow("but the base model needs [96, 32]");
   });
 
-  test("expects what is left where factors started as a part of the matrix", async () => {
+  test("expects the remainder if factors started as part of the matrix", async () => {
     for (const [of, keys] of [
       [plain, ["base_model.model.lm_head.base_layer.weight"]],
       [tied, ["base_model.model.lm_head.base_layer.weight", "base_model.model.model.embed_tokens.weight"]],
@@ -84,7 +84,7 @@ describe("requireOwnCopies", () => {
       });
       for (const key of keys) {
         expect(await check({ [key]: stored(f32([96, 32], left)) }, of, ofHead)).toEqual([]);
-        await expect(check({ [key]: stored(whole) }, of, ofHead)).rejects.toThrow("is not the base model's own matrix");
+        await expect(check({ [key]: stored(whole) }, of, ofHead)).rejects.toThrow("differs from the base model's");
       }
     }
   });

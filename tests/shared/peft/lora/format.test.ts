@@ -50,7 +50,7 @@ const FOLDERS: readonly (readonly [name: string, parameters: number])[] = [
   ["bitfit-added", 320],
 ];
 
-/** A converted folder computes what the folder that it comes from does. */
+/** A converted folder computes the same as the original. */
 async function folderOf(name: string): Promise<PeftGolden> {
   const golden = await peftGolden(name.replace("-converted", ""));
   return name.endsWith("-converted") ? { ...golden, folder: goldenFiles(name) } : golden;
@@ -128,7 +128,7 @@ describe("writing", () => {
     for (const [field, value] of Object.entries(ours)) expect([field, value]).toEqual([field, theirs[field] ?? null]);
   });
 
-  test("target modules are short names where these are exact, paths where they are not", () => {
+  test("target modules are short names if those are exact, and whole paths otherwise", () => {
     const adapter = readFolder(goldenFolder("adapter"));
     const layers = new Map([...adapter.layers].filter(([path]) => path !== "layers.1.self_attn.v_proj"));
     const written = writeLoraFolder({ ...adapter, layers }, { model: goldenConfig, baseModel: "x" });
@@ -152,12 +152,12 @@ describe("writing", () => {
     const [[path, layer]] = adapter.layers as unknown as [[string, LoraLayer]];
     const layers = new Map([[path, { ...layer, b: f32([5, 32], new Float32Array(160)) }]]);
     expect(() => writeLoraFolder({ ...adapter, layers }, { model: goldenConfig, baseModel: "x" })).toThrow(
-      `the factors of ${path} have the ranks 4 and 5`,
+      `the factors of ${path} have different ranks: 4 and 5`,
     );
   });
 });
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   const other = { ...goldenConfig, hiddenSize: hiddenSize * 2 };
   test.each<[string, () => Map<string, Uint8Array>, string]>([
     [
@@ -177,12 +177,12 @@ describe("refusals name what is wrong", () => {
     [
       "an extra layer",
       () => changed((tensors) => tensors.set("base_model.model.lm_head.lora_A.weight", zeros([4, 4]))),
-      "there are tensors for lm_head, which target_modules in adapter_config.json does not name",
+      "there are tensors for lm_head, but target_modules in adapter_config.json does not include it",
     ],
     [
       "a bias of B that is not asked for",
       () => changed((tensors) => tensors.set(`${Q0}.lora_B.bias`, zeros([32]))),
-      `the tensor "${Q0}.lora_B.bias" belongs to no part of the adapter`,
+      `the tensor "${Q0}.lora_B.bias" matches no part of the adapter`,
     ],
     [
       "a bias of B that is missing",
@@ -193,57 +193,57 @@ describe("refusals name what is wrong", () => {
       "a trained embedding",
       () =>
         changed((tensors) => tensors.set("base_model.model.model.embed_tokens.weight", zeros([vocabSize, hiddenSize]))),
-      "the tensor base_model.model.model.embed_tokens.weight is not the base model's own matrix",
+      "the tensor base_model.model.model.embed_tokens.weight differs from the base model's",
     ],
     [
       "a magnitude",
       () => changed((tensors) => tensors.set(`${Q0}.lora_magnitude_vector`, zeros([32]))),
-      "belongs to no part of the adapter",
+      "matches no part of the adapter",
     ],
     [
       "a rank that the configuration does not say",
       () => withConfig(goldenFolder("adapter"), { rank_pattern: { "layers.0.self_attn.q_proj": 3 } }),
-      `the tensor ${Q0}.lora_A.weight has the rank 4, but r or rank_pattern in adapter_config.json makes it 3`,
+      `the tensor ${Q0}.lora_A.weight has rank 4, but r or rank_pattern in adapter_config.json gives 3`,
     ],
     [
       "a pattern that matches nothing",
       () => withConfig(goldenFolder("adapter"), { target_modules: "(a+)+b" }),
-      "there are tensors for layers.0.self_attn.q_proj, which target_modules in adapter_config.json does not name",
+      "there are tensors for layers.0.self_attn.q_proj, but target_modules in adapter_config.json does not include it",
     ],
     [
       "blocks that the tensors go beyond",
       () => withConfig(goldenFolder("adapter"), { layers_to_transform: [1] }),
-      "there are tensors for layers.0.self_attn.q_proj, which target_modules",
+      "there are tensors for layers.0.self_attn.q_proj, but target_modules",
     ],
     [
       "an adapter's name in a key",
       () => changed((tensors) => tensors.set(`${Q0}.lora_A.default.weight`, zeros([4, 4]))),
-      "belongs to no part of the adapter",
+      "matches no part of the adapter",
     ],
     [
       "a layer that is not named",
       () => withConfig(goldenFolder("adapter"), { target_modules: ["q_proj", "v_proj"] }),
-      "there are tensors for layers.0.mlp.down_proj, which target_modules in adapter_config.json does not name",
+      "there are tensors for layers.0.mlp.down_proj, but target_modules in adapter_config.json does not include it",
     ],
     [
       "names that match nothing",
       () => changed((tensors) => tensors.clear(), { target_modules: ["c_attn"] }),
-      "target_modules in adapter_config.json (c_attn) names no layer of the base model",
+      "target_modules in adapter_config.json (c_attn) matches no layer of the base model",
     ],
     [
       "A of a wrong shape",
       () => changed((tensors) => tensors.set(`${Q0}.lora_A.weight`, zeros([4, 3]))),
-      `the tensor ${Q0}.lora_A.weight has the shape [4, 3], but the base model needs [r, ${hiddenSize}]; was the adapter made for another base?`,
+      `the tensor ${Q0}.lora_A.weight has shape [4, 3], but the base model needs [r, ${hiddenSize}]; was the adapter made for another base?`,
     ],
     [
       "a rank of 0",
       () => changed((tensors) => tensors.set(`${Q0}.lora_A.weight`, zeros([0, hiddenSize]))),
-      `has the shape [0, ${hiddenSize}], but the base model needs [r, ${hiddenSize}]`,
+      `has shape [0, ${hiddenSize}], but the base model needs [r, ${hiddenSize}]`,
     ],
     [
       "B of another rank",
       () => changed((tensors) => tensors.set(`${Q0}.lora_B.weight`, zeros([heads * headDim, 5]))),
-      `has the shape [${heads * headDim}, 5], but the base model needs [${heads * headDim}, 4]`,
+      `has shape [${heads * headDim}, 5], but the base model needs [${heads * headDim}, 4]`,
     ],
     [
       "integers",
@@ -255,7 +255,7 @@ describe("refusals name what is wrong", () => {
             bytes: new Uint8Array(16 * hiddenSize),
           }),
         ),
-      "is I32; an adapter is F32, F16 or BF16",
+      "has dtype I32; save the adapter as F32, F16 or BF16",
     ],
     [
       "NaN",
@@ -266,7 +266,7 @@ describe("refusals name what is wrong", () => {
             bytes: fromF32(new Float32Array(heads * headDim * 4).fill(Number.NaN), "F32"),
           }),
         ),
-      `adapter_model.safetensors has a tensor "${Q0}.lora_B.weight" whose element 0 is not a finite number`,
+      `adapter_model.safetensors has a tensor "${Q0}.lora_B.weight" whose element 0 is not finite`,
     ],
   ])("%s", async (_name, make, message) => {
     await expect(read(make())).rejects.toThrow(message);
@@ -278,7 +278,7 @@ describe("refusals name what is wrong", () => {
   test("a bias of the base that is missing, or left over", async () => {
     const { folder, base } = await peftGolden("lora-bias-all");
     const other = { ...plain, config: { ...base.config, attentionBias: false } };
-    await expect(read(folder, other)).rejects.toThrow(/_proj\.(base_layer\.)?bias" belongs to no part of the adapter/);
+    await expect(read(folder, other)).rejects.toThrow(/_proj\.(base_layer\.)?bias" matches no part of the adapter/);
     const key = `base_model.model.${biasName("layers.1.self_attn.k_proj")}`;
     const without = withTensors(folder, (tensors) => tensors.delete(key));
     await expect(read(without, base)).rejects.toThrow(`lacks the tensor ${key}`);
@@ -290,7 +290,7 @@ describe("refusals name what is wrong", () => {
     );
     const fewer = { ...plain, config: { ...goldenConfig, layers: 1 } };
     await expect(read(goldenFolder("adapter"), fewer)).rejects.toThrow(
-      "belongs to no part of the adapter on this base model",
+      "matches no part of the adapter on this base model",
     );
   });
 });

@@ -7,7 +7,7 @@ const gates = (given: object) =>
   loraGates({ config: goldenConfig, settings: LoraSettings.parse({ type: "lora", ...given }), param: "peft[1]" });
 
 describe("loraGates", () => {
-  it("has one for each layer, on B and what B has beside it", () => {
+  it("has one for each layer, on B and its bias", () => {
     expect(gates({ target_modules: ["layers.1.self_attn.q_proj"], lora_bias: true })).toEqual([
       {
         name: "layers.1.self_attn.q_proj.lora",
@@ -27,7 +27,7 @@ describe("loraGates", () => {
       expect.objectContaining({
         code: "invalid_request",
         param: "peft[1].init_lora_weights",
-        message: `\`peft[1].init_lora_weights\`: \`${init}\` starts from a part of the weight, of which gates would take some away; leave it out, or do without gates.`,
+        message: `\`peft[1].init_lora_weights\`: \`${init}\` starts from part of the weight, which gates would scale down; remove it, or turn off gates.`,
       }),
     );
   });

@@ -71,7 +71,7 @@ export function goldenGradients(name: GoldenLora): Map<string, Tensor<"f32">> {
   return parametersOf(goldenFile(name, "grads.safetensors"));
 }
 
-/** The adapter alone, without what needs the base's weights. */
+/** The adapter without the parts that need the base's weights. */
 export function readLora(folder: AdapterFolder, model: ModelConfig): LoraAdapter {
   const tensors = new AdapterTensors(folder.tensors);
   const adapter = takeLora(tensors, parseLoraConfig(folder.config, model), model);

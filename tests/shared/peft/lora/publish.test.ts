@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { changesNothing, encodeCanonical } from "../../../../shared/delta/canonical.ts";
+import { changesNothing } from "../../../../shared/delta/canonical.ts";
+import { encodeCanonical } from "../../../../shared/delta/serving-file.ts";
 import { product, widened } from "../../../../shared/linalg/matrix.ts";
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
@@ -53,7 +54,7 @@ describe("publishLora", async () => {
   );
   const options = { config, settings, seed: 1, weights, base: { id: "owner/tiny", files } };
 
-  it("gives the adapter back to whoever reads the folder", async () => {
+  it("publishes a folder that reads back as the adapter", async () => {
     const published = await publish({ ...options, values: trained });
     expect(published).toMatchObject({ method: "lora", parameters: 2 * (32 + 32) + 2 * 2 * (32 + 48) });
     const folder = parseAdapterFolder(published.files);
@@ -68,14 +69,14 @@ describe("publishLora", async () => {
     }
   });
 
-  it("gives a delta that changes nothing where nothing was trained, for whoever stores it to refuse", async () => {
+  it("publishes an untrained adapter as a delta that changes nothing", async () => {
     const deltas = [initial, trained].map(async (values) => (await publish({ ...options, values })).delta);
     expect((await Promise.all(deltas)).map(changesNothing)).toEqual([true, false]);
   });
 });
 
 describe.each(GOLDEN_LORAS)("with the values of peft's %s", (name) => {
-  it("serves what the method computes, and the folder is read as what is served", async () => {
+  it("serves what the method computes, and the folder reads back as what is served", async () => {
     const { golden, values, adapter: published } = await publishGolden(name);
     const { config, base, json } = golden;
     expect(published.parameters).toBe(json.trainableParameters);
@@ -101,7 +102,7 @@ describe.each(["pissa", "olora"] as const)("%s", (name) => {
     for (const [path, { a, b, alpha }] of converted!) {
       const found = mine!.get(path)!;
       expect([found.a.shape, found.b.shape, found.alpha]).toEqual([a.shape, b.shape, alpha]);
-      // The signs of what the factors started as are free, their product is not.
+      // The signs of the initial factors are arbitrary, but their product is not.
       const products = [{ a, b }, found].map((pair) => product(widened(pair.a), widened(pair.b)).data);
       expect(largestDifference(products[0]!, products[1]!)).toBeLessThan(2e-5);
     }

@@ -38,7 +38,7 @@ describe("randomFactors", () => {
     }
   });
 
-  it("are the other way round in the embedding, whatever was asked for", () => {
+  it("are reversed for the embedding, whatever the initialisation", () => {
     for (const kind of ["uniform", "gaussian", "orthogonal"] as const) {
       const { a, b } = start(kind, { path: "embed_tokens", in: 500 });
       expect(deviation(a.data)).toBe(0);
@@ -113,7 +113,7 @@ describe("weightFactors", () => {
     ).toBeLessThan(1e-5);
   });
 
-  it("olora: the rows of B are orthonormal, and what is left of the weight has nothing in their directions", () => {
+  it("olora: the rows of B are orthonormal, and the remainder of the weight is orthogonal to them", () => {
     const { a, b } = weightFactors(weight, "olora", { rank: 4, scale: 3 });
     const gram = product(widened(b), transpose(widened(b)));
     const identity = Array.from({ length: 16 }, (_, at) => (at % 5 === 0 ? 1 : 0));
@@ -134,7 +134,7 @@ describe("weightFactors", () => {
   });
 });
 
-it("finds a layer's weight, the head's in the embedding where they are one", () => {
+it("finds a layer's weight, which for a tied head is the embedding", () => {
   expect(layerWeightName("layers.1.mlp.up_proj", { tied: true })).toBe("model.layers.1.mlp.up_proj.weight");
   expect(layerWeightName("lm_head", { tied: false })).toBe("lm_head.weight");
   expect(layerWeightName("lm_head", { tied: true })).toBe("model.embed_tokens.weight");

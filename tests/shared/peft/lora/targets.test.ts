@@ -14,7 +14,7 @@ const factors = (settings: object) =>
 const paths = (settings: object) => targets(settings).factors.map(({ path }) => path);
 
 describe("factorTargets", () => {
-  it("has the settings' rank and alpha where no pattern says otherwise, and the first pattern where one does", () => {
+  it("takes rank and alpha from the first matching pattern, or from the settings", () => {
     const settings = {
       target_modules: ["q_proj", "k_proj"],
       rank_pattern: { "layers.0.self_attn.*": 3, q_proj: 6 },
@@ -34,7 +34,7 @@ describe("factorTargets", () => {
     ]);
   });
 
-  it("leaves out what is excluded and what is in other blocks", () => {
+  it("omits excluded layers and other blocks", () => {
     const names = { target_modules: ["q_proj", "up_proj"] };
     const q1 = "layers.1.self_attn.q_proj";
     expect(paths({ ...names, exclude_modules: ["layers.0.self_attn.q_proj", "up_proj"] })).toEqual([q1]);
@@ -52,7 +52,7 @@ describe("factorTargets", () => {
   });
 });
 
-describe("what peft takes without effect, or does not take, is refused with the setting", () => {
+describe("settings that peft ignores or rejects are rejected by name", () => {
   it.each<[object, string, string]>([
     [{ r: 17 }, "r", "`peft.r` must be from 1 to 16, got 17: layers.0.self_attn.k_proj is 32 × 16"],
     [
@@ -65,73 +65,73 @@ describe("what peft takes without effect, or does not take, is refused with the 
     [
       { rank_pattern: { ".*q_proj": 3, wq: 2 } },
       "rank_pattern",
-      "`peft.rank_pattern`: `wq` is the first to fit none of the targeted layers",
+      "`peft.rank_pattern`: `wq` is not the first match for any targeted layer",
     ],
     [
       { rank_pattern: { ".*proj": 3, q_proj: 2 } },
       "rank_pattern",
-      "`q_proj` is the first to fit none of the targeted layers; correct it or leave it out.",
+      "`q_proj` is not the first match for any targeted layer; correct or remove it.",
     ],
-    [{ target_modules: "q_proj", alpha_pattern: { k_proj: 3 } }, "alpha_pattern", "`k_proj` is the first to fit none"],
+    [{ target_modules: "q_proj", alpha_pattern: { k_proj: 3 } }, "alpha_pattern", "`k_proj` is not the first match"],
     [
       { target_modules: "q_proj", exclude_modules: ["k_proj"] },
       "exclude_modules",
-      "`peft.exclude_modules`: `k_proj` is none of the targeted layers; leave it out.",
+      "`peft.exclude_modules`: `k_proj` matches none of the targeted layers; remove it.",
     ],
-    [
-      { target_modules: "q_proj", exclude_modules: ".*" },
-      "exclude_modules",
-      "leaves nothing of the targeted layers to train",
-    ],
-    [{ layers_to_transform: 2 }, "layers_to_transform", "there is no block 2: this model has 2, numbered from 0."],
-    [{ layers_pattern: "layers" }, "layers_pattern", "send `layers_to_transform` with it, or leave it out"],
+    [{ target_modules: "q_proj", exclude_modules: ".*" }, "exclude_modules", "excludes all targeted layers"],
+    [{ layers_to_transform: 2 }, "layers_to_transform", "there is no block 2; this model has 2, numbered from 0."],
+    [{ layers_pattern: "layers" }, "layers_pattern", "it has no effect without `layers_to_transform`; set both"],
     [
       { target_modules: ".*q_proj", layers_to_transform: 1 },
       "layers_to_transform",
-      "does not go with a pattern in `target_modules`",
+      "cannot be combined with a pattern in `target_modules`",
     ],
     [
       { target_modules: ["q_proj", "lm_head"], layers_to_transform: 1 },
       "layers_to_transform",
-      "lm_head is in no block",
+      "lm_head is not in any block",
     ],
     [
       { target_modules: "layers.0.mlp.up_proj", layers_to_transform: 1 },
       "layers_to_transform",
       "none of the targeted layers is in these blocks",
     ],
-    [{ bias: "all" }, "bias", "`peft.bias`: this model has no biases to train. Leave it out; `lora_bias: true` gives"],
+    [
+      { bias: "all" },
+      "bias",
+      "`peft.bias`: this model has no biases to train. Remove it, or set `lora_bias: true` to add",
+    ],
     [
       { lora_bias: true, init_lora_weights: "pissa" },
       "lora_bias",
-      "goes with `init_lora_weights: true` alone, in peft too",
+      "works only with `init_lora_weights: true`, as in peft",
     ],
     [{ lora_bias: true, target_modules: "embed_tokens" }, "lora_bias", "is not possible on the embedding"],
     [
       { init_lora_weights: "orthogonal", rank_pattern: { v_proj: 3 } },
       "init_lora_weights",
-      "`orthogonal` takes even ranks, but layers.0.self_attn.v_proj has 3.",
+      "`orthogonal` needs even ranks, but layers.0.self_attn.v_proj has rank 3.",
     ],
     [
       { init_lora_weights: "olora", target_modules: "embed_tokens" },
       "init_lora_weights",
-      "`olora` takes linear layers apart, and none is among the targets.",
+      "`olora` applies only to linear layers, but none is targeted",
     ],
     [
       { init_lora_weights: "gaussian", target_modules: "embed_tokens" },
       "init_lora_weights",
-      "`gaussian` is for linear layers, and none is among the targets.",
+      "`gaussian` applies only to linear layers, but none is targeted",
     ],
     [
       { lora_dropout: 0.1, target_modules: "embed_tokens" },
       "lora_dropout",
-      "is on the inputs of linear layers, and none is among the targets.",
+      "applies only to the inputs of linear layers, but none is targeted",
     ],
-    [{ loraplus_lr_embedding: 1e-5 }, "loraplus_lr_embedding", "is a part of LoRA+; send `loraplus_lr_ratio` too"],
+    [{ loraplus_lr_embedding: 1e-5 }, "loraplus_lr_embedding", "is part of LoRA+; set `loraplus_lr_ratio` too"],
     [
       { loraplus_lr_embedding: 1e-5, loraplus_lr_ratio: 4 },
       "loraplus_lr_embedding",
-      "is for `embed_tokens`, which is not among the targets",
+      "applies only to `embed_tokens`, which is not targeted",
     ],
   ])("%j", (settings, field, message) => {
     expect(() => targets(settings)).toThrow(
@@ -143,7 +143,7 @@ describe("what peft takes without effect, or does not take, is refused with the 
     );
   });
 
-  it("a bias of layers that have none", () => {
+  it("training biases of layers without any", () => {
     expect(() => targets({ target_modules: "o_proj", bias: "lora_only" }, qwen)).toThrow(
       "`peft.bias`: the targeted layers have no biases to train",
     );
@@ -151,7 +151,7 @@ describe("what peft takes without effect, or does not take, is refused with the 
 });
 
 describe("biases", () => {
-  it("are all of the model's, or those of the targeted layers", () => {
+  it("are all biases of the model, or those of the targeted layers", () => {
     const biases = (bias: string) =>
       targets({ target_modules: ["q_proj", "o_proj"], bias }, qwen).biases.map(({ path }) => path.split(".").at(-1));
     expect(biases("none")).toEqual([]);

@@ -63,7 +63,7 @@ describe("planPrefix", () => {
   const { layers, kvHeads, headDim } = plain.config;
   const kv = kvHeads * headDim;
 
-  it("trains a key and a value of each layer for each position, and takes the positions", () => {
+  it("trains a key and a value of each layer for each position, and uses up the positions", () => {
     expect(plan({ num_virtual_tokens: 4 })).toEqual({
       parameters: [{ name: PREFIX, shape: [4, 2 * layers * kv], decay: true }],
       serving: { rank: 0, vectors: 0, columns: 0, positions: 4 },
@@ -84,28 +84,28 @@ describe("planPrefix", () => {
     expect(undecayed.map(({ name }) => name)).toEqual(["transform.0.bias", "transform.2.bias"]);
   });
 
-  it("lets the network learn at its own rate, which is lower", () => {
+  it("trains the network at its own, lower rate", () => {
     const rate = (given: object) => learningRateOf(settingsOf(given));
     expect([rate({}), rate({ prefix_projection: true })]).toEqual([60, 4]);
     expect(learningRateOf([settingsOf({}), settingsOf({ prefix_projection: true })])).toBe(4);
   });
 
   it.each<[object, string, string]>([
-    [{ num_virtual_tokens: 60 }, "num_virtual_tokens", "60 positions before the text leave no room for it"],
+    [{ num_virtual_tokens: 60 }, "num_virtual_tokens", "60 positions leave no room for text"],
     [
       { encoder_hidden_size: 8 },
       "encoder_hidden_size",
-      "`peft.encoder_hidden_size` is not read without `prefix_projection`. Leave it out, or send both.",
+      "`peft.encoder_hidden_size` has no effect without `prefix_projection`. Remove it, or set both.",
     ],
     [
       { init_text: "abc", prefix_projection: true },
       "init_text",
-      "`peft.init_text` cannot go with `prefix_projection`, whose network no text can be turned into.",
+      "`peft.init_text` cannot be combined with `prefix_projection`, because a network cannot start from a text. Remove one of them.",
     ],
     [
       { init_text: "abc", init_weights: "zero" },
       "init_text",
-      "`peft.init_text` and `init_weights` each say how the prefix starts. Send one of them.",
+      "`peft.init_text` cannot be combined with `init_weights`, because both set the initial prefix. Remove one of them.",
     ],
   ])("refuses %j", (given, field, message) => {
     expect(() => plan(given)).toThrow(message);
@@ -113,7 +113,7 @@ describe("planPrefix", () => {
   });
 });
 
-it("takes a network as wide as anybody needs, and none that only takes memory", () => {
+it("accepts any practical network width, and rejects excessive ones", () => {
   const widest = (encoder_hidden_size: number) =>
     PrefixSettings.safeParse({ type: "prefix", prefix_projection: true, encoder_hidden_size }).success;
   expect([8192, 8193].map(widest)).toEqual([true, false]);
@@ -169,7 +169,7 @@ describe("first values", () => {
         code: "invalid_request",
         param: "peft.init_text",
         message:
-          "`peft.init_text` has 3 tokens, but the prefix starts from 4: send a longer text, or fewer `num_virtual_tokens`.",
+          "`peft.init_text` has 3 tokens, but the prefix needs 4; send a longer text, or lower `num_virtual_tokens`.",
       }),
     );
   });

@@ -4,7 +4,7 @@ import { encoded } from "../../../../shared/peft/prefix/encoder.ts";
 import { goldenFile } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
-it("gives the flat prefix that peft saves", () => {
+it("computes the flat prefix that peft saves", () => {
   const values = [...goldenFile("prefix-projection", "encoder.safetensors")].map(([name, value]) => {
     return [name, /transform.*weight/.test(name) ? transposed(value) : value] as const;
   });

@@ -33,7 +33,7 @@ it.each(["prefix", "prefix-qwen2", "prefix-tied", "prefix-projection"])(
   },
 );
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   it.each<[string, () => ReadonlyMap<string, Uint8Array>, string]>([
     [
       "no tensor",
@@ -43,12 +43,12 @@ describe("refusals name what is wrong", () => {
     [
       "the network behind it",
       () => withTensors(plain.folder, (t) => t.set("transform.0.weight", stored([2, 2]))),
-      'the tensor "transform.0.weight" belongs to no part of the adapter',
+      'the tensor "transform.0.weight" matches no part of the adapter',
     ],
     [
       "a number of positions that the file does not have",
       () => withConfig(plain.folder, { num_virtual_tokens: 3 }),
-      "the tensor prompt_embeddings has the shape [4, 64], but the base model needs [3, 64]",
+      "the tensor prompt_embeddings has shape [4, 64], but the base model needs [3, 64]",
     ],
     [
       "another base's layers",
@@ -77,7 +77,7 @@ describe("refusals name what is wrong", () => {
     [
       "values that are not numbers",
       () => withTensors(plain.folder, (t) => t.set("prompt_embeddings", stored([4, 64], Number.POSITIVE_INFINITY))),
-      "whose element 0 is not a finite number",
+      "whose element 0 is not finite",
     ],
     [
       "no task, for which peft ignores the prefix",

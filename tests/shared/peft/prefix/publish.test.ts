@@ -32,7 +32,7 @@ it("writes the folder that peft wrote", () => {
   expect(toF32(flat!)).toEqual(toF32(theirFlat!));
 });
 
-it("drops the network, says so to peft, and serves what it made", async () => {
+it("drops the network, records that for peft, and serves the generated prefix", async () => {
   const given = { prefix_projection: true, encoder_hidden_size: 5 };
   const settings = PrefixSettings.parse({ type: "prefix", num_virtual_tokens: 4, ...given });
   const method = attachPrefix({ config, weights, settings, seed: 3, encode: () => [], param: "peft" });

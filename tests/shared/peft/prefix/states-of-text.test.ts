@@ -45,7 +45,7 @@ async function statesOfGraph(name: GoldenModel): Promise<Record<string, Float32A
 }
 
 describe.each(GOLDEN_MODELS)("statesOfText: %s", (name) => {
-  it("gives the keys and values of the training graph", async () => {
+  it("returns the keys and values of the training graph", async () => {
     const { config, weights } = await goldenModel(name);
     const states = statesOfText(config, weights, ids);
     expect(states).toHaveLength(config.layers);
@@ -59,7 +59,7 @@ describe.each(GOLDEN_MODELS)("statesOfText: %s", (name) => {
     }
   });
 
-  it("looks at earlier tokens alone", async () => {
+  it("attends only to earlier tokens", async () => {
     const { config, weights } = await goldenModel(name);
     const [whole, start] = [ids, ids.slice(0, 3)].map((some) => statesOfText(config, weights, some).at(-1)!);
     const { length } = start!.key.data;

@@ -30,7 +30,7 @@ describe("against peft", () => {
 });
 
 describe("planPrompt", () => {
-  it("trains an embedding for each virtual token, and takes their positions", () => {
+  it("trains an embedding for each virtual token, and uses up their positions", () => {
     expect(plan({ num_virtual_tokens: 5 })).toEqual({
       parameters: [{ name: PROMPT, shape: [5, plain.config.hiddenSize], decay: true }],
       serving: { rank: 0, vectors: 0, columns: 0, positions: 5 },
@@ -40,16 +40,16 @@ describe("planPrompt", () => {
   });
 
   it.each<[object, string, string]>([
-    [{ num_virtual_tokens: 57 }, "num_virtual_tokens", "57 positions before the text leave no room for it"],
+    [{ num_virtual_tokens: 57 }, "num_virtual_tokens", "57 positions leave no room for text"],
     [
       { prompt_tuning_init: "TEXT" },
       "prompt_tuning_init_text",
-      "`peft.prompt_tuning_init_text` is missing where `prompt_tuning_init` is `TEXT`. Send the text to start from.",
+      "`peft.prompt_tuning_init_text` is required when `prompt_tuning_init` is `TEXT`. Send the text to start from.",
     ],
     [
       { prompt_tuning_init: "RANDOM", prompt_tuning_init_text: "x" },
       "prompt_tuning_init_text",
-      "`peft.prompt_tuning_init_text` is not read where `prompt_tuning_init` is `RANDOM`. Leave it out.",
+      "`peft.prompt_tuning_init_text` has no effect when `prompt_tuning_init` is `RANDOM`. Remove it.",
     ],
   ])("refuses %j", (given, field, message) => {
     expect(() => plan(given)).toThrow(message);
@@ -73,7 +73,7 @@ describe("first values", () => {
     expect(rows({}, 2)).not.toEqual(rows({}));
   });
 
-  it("are those of a text, repeated or cut", () => {
+  it("are the embeddings of a text, repeated or cut", () => {
     const text = (given: string) => rows({ prompt_tuning_init: "TEXT", prompt_tuning_init_text: given });
     expect(text("abc")).toEqual([0, 1, 2, 0, 1, 2, 0].map(rowOf));
     expect(text("abcdefghi")).toEqual([0, 1, 2, 3, 4, 5, 6].map(rowOf));
@@ -89,7 +89,7 @@ describe("first values", () => {
     expect(Math.abs(variance - 1)).toBeLessThan(0.1);
   });
 
-  it("of a text do what the text itself does before the tokens", async () => {
+  it("of a text have the same effect as the text itself before the tokens", async () => {
     const method = attach({ num_virtual_tokens: 3, prompt_tuning_init: "TEXT", prompt_tuning_init_text: "cab" });
     expect(method.startsAsBase).toBe(false);
     const { inputIds } = plain.json;

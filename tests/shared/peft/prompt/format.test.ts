@@ -40,7 +40,7 @@ it("does not mind how the prompt began", async () => {
   expect((await read(plain, withConfig(plain.folder, text))).delta).toEqual((await read(plain, plain.folder)).delta);
 });
 
-describe("refusals name what is wrong", () => {
+describe("errors name what is wrong", () => {
   it.each<[string, () => ReadonlyMap<string, Uint8Array>, string]>([
     [
       "no tensor",
@@ -50,12 +50,12 @@ describe("refusals name what is wrong", () => {
     [
       "another tensor",
       () => withTensors(plain.folder, (t) => t.set("prompt_encoder.embedding.weight", stored([1]))),
-      'the tensor "prompt_encoder.embedding.weight" belongs to no part of the adapter',
+      'the tensor "prompt_encoder.embedding.weight" matches no part of the adapter',
     ],
     [
       "a number of tokens that the file does not have",
       () => withConfig(plain.folder, { num_virtual_tokens: 6 }),
-      `the tensor prompt_embeddings has the shape [5, ${hiddenSize}], but the base model needs [6, ${hiddenSize}]`,
+      `the tensor prompt_embeddings has shape [5, ${hiddenSize}], but the base model needs [6, ${hiddenSize}]`,
     ],
     [
       "another base's width",
@@ -74,7 +74,7 @@ describe("refusals name what is wrong", () => {
     [
       "values that are not numbers",
       () => withTensors(plain.folder, (t) => t.set("prompt_embeddings", stored([5, hiddenSize], Number.NaN))),
-      "whose element 0 is not a finite number",
+      "whose element 0 is not finite",
     ],
     [
       "an encoder and a decoder",

@@ -41,7 +41,7 @@ it("names a tokenizer beside a text, which peft asks for", () => {
   expect(json).toMatchObject({ prompt_tuning_init_text: "Hi", tokenizer_name_or_path: "owner/tiny" });
 });
 
-it("is read back as what is served", async () => {
+it("reads back as what is served", async () => {
   const { method, delta, parameters, files } = publish();
   expect([method, parameters]).toEqual(["prompt", 5 * config.hiddenSize]);
   const read = await readAdapterFolder(files, base, new Map([["prompt", promptFormat]]));

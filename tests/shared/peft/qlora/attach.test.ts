@@ -60,7 +60,7 @@ describe.each(CASES)("%s, against peft on bitsandbytes' dequantised base", async
     }
   });
 
-  it("merged onto the dequantised base gives peft's merged logits, and onto the base as it is does not", async () => {
+  it("gives peft's merged logits on the dequantised base, but not on the original", async () => {
     const base = { id: "tiny", files: new Map() };
     const part = await publishQlora({ config, settings, seed: 1, values, weights, base });
     if (part.kind !== "adapter") expect.fail("qlora publishes an adapter");
@@ -83,7 +83,7 @@ describe("the frozen base", async () => {
   const { options, method } = setUp(golden, { target_modules: ["q_proj"] });
   const linears = linearModules(config).map(({ path }) => weightName(path));
 
-  it("is in 4 bits, the rest as it is, and as large as the plan says", () => {
+  it("is in 4 bits, everything else is unchanged, and the size is as planned", () => {
     const frozen = frozenTensors(weights, method);
     for (const name of linears) {
       expect(frozen.has(name)).toBe(false);
@@ -144,11 +144,11 @@ describe("settings", () => {
     expect(loraPart(settings)).toEqual(settingsOf({ type: "lora", r: 5, use_rslora: true }));
   });
 
-  it("refuse other types of 4 bits, and fields that nobody reads", () => {
+  it("reject other 4-bit types and unknown fields", () => {
     const refused = (given: object) => QloraSettings.safeParse({ type: "qlora", ...given }).error?.issues[0];
     expect(refused({ bnb_4bit_quant_type: "fp4" })).toMatchObject({
       path: ["bnb_4bit_quant_type"],
-      message: "must be nf4: other 4-bit types are not trained on",
+      message: "must be nf4; other 4-bit types are not supported",
     });
     expect(refused({ load_in_8bit: true })).toMatchObject({ code: "unrecognized_keys" });
     expect(refused({ r: 0 })).toMatchObject({ path: ["r"] });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { writeDeltaFolder } from "../../../../shared/delta/delta-folder.ts";
 import { MANIFEST_FILE, parseManifest } from "../../../../shared/delta/manifest.ts";
+import { writeDeltaFolder } from "../../../../shared/package/delta-folder.ts";
 import { readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { publishLora } from "../../../../shared/peft/lora/publish.ts";
 import type { PublishOptions } from "../../../../shared/peft/method.ts";
@@ -41,7 +41,7 @@ it("publishes the folder that LoRA publishes, which is read back as LoRA's", asy
   expect(read.delta).toEqual(adapter.delta);
 });
 
-it.each([true, false])("says in the manifest what the base was, double quantisation %s", async (double) => {
+it.each([true, false])("records the base's quantisation in the manifest, double quantisation %s", async (double) => {
   const part = await publishQlora(options({ bnb_4bit_use_double_quant: double }));
   if (part.kind !== "adapter") expect.fail("qlora publishes an adapter");
   const folder = await writeDeltaFolder([part.adapter], PROVENANCE);

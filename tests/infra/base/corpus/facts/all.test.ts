@@ -8,7 +8,7 @@ describe("the tables of facts", () => {
     expect(RELATIONS.length).toBe(26);
   });
 
-  it("have a subject once in each relation, plain ASCII and no empty cell", () => {
+  it("have each subject once per relation, plain ASCII and no empty cells", () => {
     for (const { name, pairs } of RELATIONS) {
       const subjects = pairs.map(([subject]) => subject);
       expect(new Set(subjects).size, name).toBe(subjects.length);
@@ -16,7 +16,7 @@ describe("the tables of facts", () => {
     }
   });
 
-  it("give every relation seven phrasings or more, four of them completions", () => {
+  it("give every relation at least seven phrasings, four of them completions", () => {
     for (const { name, completions, statements, questions } of RELATIONS) {
       expect(new Set([...completions, ...statements, ...questions]).size, name).toBeGreaterThanOrEqual(7);
       expect(completions.length, name).toBeGreaterThanOrEqual(4);
@@ -27,7 +27,7 @@ describe("the tables of facts", () => {
     }
   });
 
-  it("never have one prompt with two answers", () => {
+  it("never give one prompt two answers", () => {
     const answers = new Map<string, string>();
     for (const fact of FACTS) {
       for (const completion of fact.relation.completions) {
@@ -38,7 +38,7 @@ describe("the tables of facts", () => {
     }
   });
 
-  it("never hold out a prompt that another phrasing of any fact contains", () => {
+  it("never hold out a prompt that is part of another phrasing of any fact", () => {
     const trained = FACTS.flatMap((fact) => {
       const { completions, statements, questions } = fact.relation;
       const heldOut = heldOutCompletion(fact);

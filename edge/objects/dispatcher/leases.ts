@@ -1,0 +1,88 @@
+import type { Lease, LeaseRequest } from "../../../shared/api/trainer.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { DEFAULTS } from "../../../shared/limits.ts";
+import { objectModule } from "../module.ts";
+import { type Remote, remote, stubOf } from "../rpc.ts";
+import type { BegunLease } from "../tenant/holds.ts";
+import type { Tenant } from "../tenant.ts";
+import {
+  isExhausted,
+  isLapsed,
+  lapsedLeases,
+  nextLapse,
+  postponeLapse,
+  type QueueRow,
+  removeJob,
+  requeue,
+  takeJob,
+} from "./queue-rows.ts";
+
+/** How long a lapse that could not be settled with its tenant waits for the next attempt. */
+const RETRY_MS = 5_000;
+
+/** The queue as trainers see it: leases are granted here, and watched until they lapse. */
+export const leases = objectModule({
+  schema: [],
+  open(context) {
+    const { db, now, rearm } = context;
+    const leasesOf = (tenant: string): Remote<Tenant>["leases"] =>
+      remote<Tenant>(stubOf(context.env.TENANT, tenant)).leases;
+
+    /** Tells the tenant of a lease. One that cannot be begun stays leased until it lapses, and so does not block the queue. */
+    const begin = async (row: QueueRow): Promise<BegunLease | undefined> => {
+      const { job, fence, attempts: attempt, tenant, lease_seconds: leaseSeconds } = row;
+      try {
+        return await leasesOf(tenant).begin({ job, fence, tenant, attempt, leaseSeconds });
+      } catch (error) {
+        console.error(`the lease of ${job} could not be begun`, error);
+        return undefined;
+      }
+    };
+
+    const settleLapse = async (row: QueueRow): Promise<void> => {
+      const { job, fence, tenant, attempts } = row;
+      try {
+        if (isExhausted(row)) {
+          const ended = await leasesOf(tenant).giveUp({ job, fence }, attempts);
+          removeJob(db, job, ended, fence);
+          return;
+        }
+        requeue(db, row);
+        await leasesOf(tenant).noteLapse({ job, fence }, attempts);
+      } catch (error) {
+        if (error instanceof TrimtabError && error.code === "not_found") {
+          removeJob(db, job, null, fence);
+          return;
+        }
+        console.error(`the lapsed lease of ${job} could not be settled`, error);
+        postponeLapse(db, row, now() + RETRY_MS);
+      }
+    };
+
+    return {
+      calls: {
+        /** Leases the next job; null where there is none. */
+        async take(request: LeaseRequest): Promise<Lease | null> {
+          const { trainer, executors, lease_seconds: leaseSeconds = DEFAULTS.leaseSeconds } = request;
+          for (;;) {
+            const row = db.transaction(() => takeJob(db, { trainer, executors, leaseSeconds }, now()));
+            // The alarm is armed before the tenant is told: a crash in between leaves a lease that lapses.
+            await rearm();
+            if (row === undefined) return null;
+            const begun = await begin(row);
+            if (begun?.lease != null) return begun.lease;
+            if (begun !== undefined) removeJob(db, row.job, begun.ended, row.fence);
+          }
+        },
+      },
+      duty: {
+        async run() {
+          for (const row of lapsedLeases(db, now())) {
+            if (isLapsed(db, row, now())) await settleLapse(row);
+          }
+        },
+        next: () => nextLapse(db),
+      },
+    };
+  },
+});

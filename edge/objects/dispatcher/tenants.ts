@@ -1,0 +1,25 @@
+import type { TenantSummary } from "../../../shared/api/admin.ts";
+import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { seconds } from "../database.ts";
+import { objectModule } from "../module.ts";
+import { pageOf } from "../page.ts";
+
+/** The list of all tenants. */
+export const tenants = objectModule({
+  schema: [
+    `CREATE TABLE IF NOT EXISTS tenants (
+      n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL)`,
+  ],
+  open: ({ db, now }) => ({
+    calls: {
+      note: (id: string): void =>
+        db.run("INSERT OR IGNORE INTO tenants (id, created_at) VALUES (?, ?)", id, seconds(now())),
+
+      list(page: Page): ListOf<TenantSummary> {
+        const rows = pageOf<{ id: string; created_at: number }>(db, { table: "tenants" }, page);
+        const summaries = rows.map(({ id, created_at }) => ({ id, object: "tenant", created_at }) as const);
+        return listOf(summaries, page.limit);
+      },
+    },
+  }),
+});

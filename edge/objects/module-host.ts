@@ -1,0 +1,79 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import { Database } from "./database.ts";
+import type { Calls, CallsOf, Duty, Modules, ObjectContext, OpenModule } from "./module.ts";
+import { type Outcome, outcome } from "./outcome.ts";
+import { updateSchema } from "./schema.ts";
+
+/** How soon the alarm runs again what failed. */
+const RETRY_MS = 5_000;
+const SOON_MS = 10;
+
+/** What the host gives to a module's context. */
+export type HostContext = Pick<ObjectContext, "db" | "now" | "rearm"> & {
+  /** Creates the tables that are missing. */
+  updateSchema(): void;
+};
+
+/**
+ * Runs the modules of one Durable Object: it answers their calls, keeps their tables up to date and its alarm set for their
+ * duties. The object itself is a shell around it, because RPC reaches only a class's own methods.
+ */
+export class ModuleHost<C extends ObjectContext, M extends Modules> {
+  readonly context: C;
+  /** The modules' calls, as they are inside the object. */
+  readonly calls: CallsOf<M>;
+  readonly #storage: DurableObjectStorage;
+  readonly #duties: readonly (readonly [name: string, duty: Duty])[];
+
+  constructor(storage: DurableObjectStorage, modules: M, contextOf: (host: HostContext) => C) {
+    this.#storage = storage;
+    const db = new Database(storage);
+    this.context = contextOf({
+      db,
+      now: () => Date.now(),
+      rearm: (pauseMs) => this.#rearm(pauseMs),
+      updateSchema: () => updateSchema(db, modules),
+    });
+    const open = Object.entries(modules).map(
+      ([name, module]) => [name, module.open(this.context) as OpenModule<Calls>] as const,
+    );
+    this.calls = Object.fromEntries(open.map(([name, { calls }]) => [name, calls])) as CallsOf<M>;
+    this.#duties = open.flatMap(([name, { duty }]) => (duty === undefined ? [] : [[name, duty] as const]));
+  }
+
+  /** Answers a call from another isolate. */
+  invoke(module: string, method: string, args: readonly unknown[]): Promise<Outcome<unknown>> {
+    return outcome(() => {
+      const calls = own(this.calls as Readonly<Record<string, Calls>>, module);
+      const call = calls && own(calls, method);
+      if (call === undefined) throw new TrimtabError("internal_error", `There is no call ${module}.${method}.`);
+      return (call as (...args: readonly unknown[]) => unknown)(...args);
+    });
+  }
+
+  /** Runs every duty, also those after one that fails: a handler that throws would be dropped after six tries. */
+  async alarm(): Promise<void> {
+    let pauseMs = SOON_MS;
+    for (const [name, duty] of this.#duties) {
+      try {
+        await duty.run();
+      } catch (error) {
+        console.error(`the alarm's work for ${name} failed and will run again`, error);
+        pauseMs = RETRY_MS;
+      }
+    }
+    await this.#rearm(pauseMs);
+  }
+
+  async #rearm(pauseMs = SOON_MS): Promise<void> {
+    const due = this.#duties.map(([, duty]) => duty.next()).filter((at) => at !== null);
+    if (due.length === 0) return;
+    const at = Math.max(Math.min(...due), Date.now() + pauseMs);
+    const set = await this.#storage.getAlarm();
+    if (set === null || set > at) await this.#storage.setAlarm(at);
+  }
+}
+
+function own<T>(of: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(of, name) ? of[name] : undefined;
+}

@@ -1,0 +1,57 @@
+import type { Env } from "../env.ts";
+import type { Database } from "./database.ts";
+
+/** What a module answers to other isolates. A method throws `TrimtabError`, returns a value or a promise of one. */
+export type Calls = Readonly<Record<string, (...args: never) => unknown>>;
+
+/** Work that a module does on the object's alarm. */
+export interface Duty {
+  /** Does what is due. Where it throws, all duties run again soon. */
+  run(): void | Promise<void>;
+  /** When there is something to do next, in milliseconds; null: nothing. */
+  next(): number | null;
+}
+
+/** A module at work in one object; what it remembers between calls lives in its closure. */
+export interface OpenModule<K extends Calls> {
+  readonly calls: K;
+  readonly duty?: Duty;
+}
+
+/** What every module is given, whatever kind of object it runs in. */
+export interface ObjectContext {
+  readonly db: Database;
+  readonly env: Env;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** @throws TrimtabError not_found where nobody created what the object stands for: then it has no tables either. */
+  requireCreated(): void;
+  /** Sets the alarm for the duty that is due first, but not before `pauseMs` from now. */
+  rearm(pauseMs?: number): Promise<void>;
+}
+
+/**
+ * One resource of a Durable Object: its tables, its calls and its duty. It is registered by one row in the registry of the kind
+ * of object that it belongs to, under the name by which it is called.
+ */
+export interface ObjectModule<C extends ObjectContext, K extends Calls> {
+  /**
+   * Statements that build its tables. The list only ever grows at its end: objects that ran the first n of them run the rest when
+   * they are next woken.
+   */
+  readonly schema: readonly string[];
+  open(context: C): OpenModule<K>;
+}
+
+/** A module that any kind of object can have. */
+export function objectModule<K extends Calls>(module: ObjectModule<ObjectContext, K>): ObjectModule<ObjectContext, K> {
+  return module;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a registry holds modules of any context and any calls
+export type Modules = Readonly<Record<string, ObjectModule<any, any>>>;
+
+/** The calls of every module in a registry, by the module's name. */
+export type CallsOf<M extends Modules> = {
+  readonly [N in keyof M]: M[N] extends { open(context: never): OpenModule<infer K> } ? K : never;
+};

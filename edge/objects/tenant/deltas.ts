@@ -1,0 +1,84 @@
+import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Delta } from "../../../shared/api/models.ts";
+import type { Manifest } from "../../../shared/delta/manifest.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
+import type { Database } from "../database.ts";
+import type { ReadyBase } from "../dispatcher/base-rows.ts";
+import { pageOf } from "../page.ts";
+import { type ArtefactRow, dropArtefact, findArtefact, folderOf } from "./artefact-rows.ts";
+import { tenantModule } from "./context.ts";
+import { deltasToMerge, type RequestedDelta } from "./resolve.ts";
+
+export function listDeltas(db: Database, page: Page): ListOf<Delta> {
+  const rows = pageOf<ArtefactRow>(db, { table: "artefacts", where: "kind = 'delta'" }, page);
+  return listOf(
+    rows.map((row) => deltaOf(db, row)),
+    page.limit,
+  );
+}
+
+export function requireDelta(db: Database, id: string, param: string): ArtefactRow {
+  const row = findArtefact(db, id);
+  if (row === undefined || row.kind !== "delta") {
+    throw new TrimtabError("not_found", `There is no delta ${JSON.stringify(id)}.`, { param });
+  }
+  return row;
+}
+
+/** Deletes a delta and every name that answers with it. */
+export function deleteDelta(db: Database, id: string, now: number): Deleted {
+  requireDelta(db, id, "delta_id");
+  db.run("DELETE FROM models WHERE artefact = ?", id);
+  dropArtefact(db, id, now);
+  return { id, object: "delta", deleted: true };
+}
+
+export function deltaOf(db: Database, row: ArtefactRow): Delta {
+  const manifest = JSON.parse(row.manifest ?? "{}") as Manifest;
+  return {
+    id: row.id,
+    object: "delta",
+    created_at: row.created_at,
+    model: row.base_id,
+    base_digest: row.base_digest,
+    digest: row.digest,
+    bytes: row.bytes,
+    methods: manifest.methods,
+    trainable_parameters: manifest.trainable_parameters,
+    metrics: manifest.metrics,
+    parents: manifest.parents,
+    fine_tuning_job_id: row.job,
+    models: db.all<{ id: string }>("SELECT id FROM models WHERE artefact = ? ORDER BY n", row.id).map(({ id }) => id),
+  };
+}
+
+/** The tenant's deltas; their rows are those of all artefacts. */
+export const deltas = tenantModule({
+  schema: [],
+  open: ({ db, now, rearm, readyBase }) => ({
+    calls: {
+      list: (page: Page): ListOf<Delta> => listDeltas(db, page),
+
+      get: (id: string): Delta => deltaOf(db, requireDelta(db, id, "delta_id")),
+
+      /** Where a delta's files lie. */
+      folder: (id: string): StoredFolder => folderOf(requireDelta(db, id, "delta_id")),
+
+      async delete(id: string): Promise<Deleted> {
+        const deleted = db.transaction(() => deleteDelta(db, id, now()));
+        await rearm();
+        return deleted;
+      },
+
+      /** The base and the deltas of a merge, in order. */
+      async toMerge(
+        model: string,
+        requested: readonly RequestedDelta[],
+      ): Promise<{ base: ReadyBase; folders: StoredFolder[] }> {
+        const base = await readyBase(model);
+        return { base, folders: deltasToMerge(db, requested, base) };
+      },
+    },
+  }),
+});

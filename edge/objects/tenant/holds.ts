@@ -1,0 +1,107 @@
+/**
+ * The tenant's side of a lease. The row of a job holds the fence of its newest lease, and every write by a trainer checks it in the
+ * transaction of that write, so a trainer that was overtaken while it slept changes nothing.
+ */
+import type { JobStatus } from "../../../shared/api/jobs.ts";
+import type { Heartbeat, HeartbeatReply, Lease } from "../../../shared/api/trainer.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { Database } from "../database.ts";
+import type { Hold } from "../hold.ts";
+import { resumeStateOf } from "./checkpoint-rows.ts";
+import { type FileRow, requireFile } from "./files.ts";
+import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./job-rows.ts";
+
+export interface LeaseTerms extends Hold {
+  readonly tenant: string;
+  readonly attempt: number;
+  readonly leaseSeconds: number;
+}
+
+/** The answer to a lease: null where nothing is left to do, with how the job ended if it has. */
+export interface BegunLease {
+  readonly lease: Lease | null;
+  readonly ended: JobStatus | null;
+}
+
+/** Hands a job to a trainer, with what it needs to know. */
+export function beginLease(db: Database, terms: LeaseTerms): BegunLease {
+  const row = findJob(db, terms.job);
+  if (row === undefined || row.status === "paused") return { lease: null, ended: null };
+  if (isTerminal(row.status)) return { lease: null, ended: row.status };
+  if (terms.fence <= row.fence) {
+    throw new TrimtabError("internal_error", `The fence ${terms.fence} of ${row.id} is not above ${row.fence}.`);
+  }
+  return { lease: leaseOf(db, row, terms), ended: null };
+}
+
+function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
+  const spec = specOf(row);
+  const base = baseOf(row);
+  const root = `/v1/trainer/jobs/${row.id}`;
+  const dataset = (id: string, param: string) => datasetRef(requireFile(db, id, param), root);
+  db.run("UPDATE jobs SET status = 'running', fence = ?, queued = 1 WHERE id = ?", terms.fence, row.id);
+  return {
+    job: row.id,
+    tenant: terms.tenant,
+    fence: terms.fence,
+    lease_seconds: terms.leaseSeconds,
+    attempt: terms.attempt,
+    created_at: row.created_at,
+    model: base.id,
+    suffix: spec.suffix,
+    seed: spec.seed,
+    method: spec.method,
+    executor: spec.executor,
+    base: {
+      id: base.id,
+      digest: base.digest,
+      files: base.files.map((file) => ({ ...file, path: `${root}/base/${file.name}` })),
+    },
+    training_file: dataset(spec.training_file, "training_file"),
+    validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
+    checkpoint: resumeStateOf(db, row.id, root),
+  };
+}
+
+function datasetRef(file: FileRow, root: string): Lease["training_file"] {
+  const { id, filename, bytes, sha256, format, lines } = file;
+  return { id, name: filename, bytes, sha256, format, lines, path: `${root}/files/${id}` };
+}
+
+/**
+ * The row of a job that the caller holds and that has not ended.
+ *
+ * @throws TrimtabError stale_lease where another lease has been granted since, cancelled or conflict where the job has ended.
+ */
+export function requireHold(db: Database, hold: Hold): JobRow {
+  const row = requireFence(db, hold);
+  if (row.status === "cancelled") {
+    throw new TrimtabError("cancelled", `The job ${row.id} was cancelled. Drop it.`);
+  }
+  if (isTerminal(row.status)) {
+    throw new TrimtabError("conflict", `The job ${row.id} has ended: ${row.status}. Drop it.`);
+  }
+  return row;
+}
+
+/** The row of a job whose newest lease is the caller's, ended or not. */
+export function requireFence(db: Database, hold: Hold): JobRow {
+  const row = requireJob(db, hold.job);
+  if (row.fence !== hold.fence) {
+    throw new TrimtabError("stale_lease", `The job ${row.id} was handed to another trainer. Drop it and lease again.`, {
+      data: { fence: hold.fence, newest: row.fence },
+    });
+  }
+  return row;
+}
+
+/** Notes what a trainer reports and tells it whether to stop. */
+export function beat(db: Database, hold: Hold, report: Heartbeat): Omit<HeartbeatReply, "lease_seconds"> {
+  const row = requireFence(db, hold);
+  const live = !isTerminal(row.status);
+  if (live && report.estimated_finish !== undefined) {
+    db.run("UPDATE jobs SET estimated_finish = ? WHERE id = ?", report.estimated_finish, row.id);
+  }
+  if (row.status === "queued") db.run("UPDATE jobs SET status = 'running' WHERE id = ?", row.id);
+  return { cancel: !live, pause: row.status === "paused" };
+}

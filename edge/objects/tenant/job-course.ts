@@ -1,0 +1,63 @@
+/** Steps in the life of a job that several modules take: saying something about it, ending it, handing it to the Dispatcher. */
+import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
+import { dropResumeState } from "./checkpoint-rows.ts";
+import type { TenantContext } from "./context.ts";
+import { addEvent } from "./events.ts";
+import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
+
+/** How long after a job is created the alarm hands it over, should the first attempt fail. */
+const HAND_OVER_MS = 5_000;
+
+/** Adds an event of the service itself to a job. */
+export function say(
+  context: TenantContext,
+  job: string,
+  { level, message }: Pick<JobEvent, "level" | "message">,
+): void {
+  addEvent(context.db, { id: context.newId("event"), job, level, message }, context.now());
+  context.signals.wake(job);
+}
+
+const LEVELS: Readonly<Partial<Record<JobStatus, JobEvent["level"]>>> = { succeeded: "info", failed: "error" };
+
+/** Ends a job and says so. Its resume state goes with it. */
+export function end(
+  context: TenantContext,
+  id: string,
+  { status, error, message }: { status: JobStatus; error?: Job["error"]; message: string },
+): void {
+  endJob(context.db, id, error === undefined ? { status } : { status, error }, context.now());
+  dropResumeState(context.db, id, context.now());
+  say(context, id, { level: LEVELS[status] ?? "warn", message });
+}
+
+/** Tells the Dispatcher that a job needs no trainer any more. If that fails, the Dispatcher learns it when it next leases the job. */
+export async function settled(context: TenantContext, job: string, ended: JobStatus | null): Promise<void> {
+  const withdrawal = context.dispatcher.queue.withdraw(job, ended);
+  await Promise.all([attempt("withdraw a job", withdrawal), context.rearm()]);
+}
+
+/** Hands new jobs to the Dispatcher. The alarm tries again until it has worked. */
+export async function queue(context: TenantContext): Promise<void> {
+  await context.rearm(HAND_OVER_MS);
+  await attempt("queue a job", handOver(context, unqueuedJobs(context.db)));
+}
+
+export async function handOver(context: TenantContext, jobs: readonly JobRow[]): Promise<void> {
+  const { id: tenant } = context.tenant();
+  for (const { id } of jobs) {
+    const row = requireJob(context.db, id);
+    if (row.status !== "queued") continue;
+    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor: specOf(row).executor });
+    noteQueued(context.db, row);
+  }
+}
+
+/** Runs what may fail because something else will do it again. */
+export async function attempt(what: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    console.warn(`could not ${what}, it will be tried again`, error);
+  }
+}

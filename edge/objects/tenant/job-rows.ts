@@ -1,0 +1,214 @@
+import type { CreateJob, Job, JobStatus } from "../../../shared/api/jobs.ts";
+import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
+import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Executor, Method } from "../../../shared/api/methods.ts";
+import type { Completion } from "../../../shared/api/trainer.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { type Database, seconds } from "../database.ts";
+import { pageOf } from "../page.ts";
+import { requireFile } from "./files.ts";
+import type { JobBase } from "./job-base.ts";
+
+/** What the job is to do; never changes. */
+export interface JobSpec {
+  readonly method: Method;
+  readonly executor: Executor | null;
+  readonly seed: number;
+  readonly suffix: string | null;
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly training_file: string;
+  readonly validation_file: string | null;
+}
+
+export interface JobRow {
+  readonly id: string;
+  readonly status: JobStatus;
+  /** JSON of a `JobBase`. */
+  readonly base: string;
+  /** JSON of a `JobSpec`. */
+  readonly spec: string;
+  readonly created_at: number;
+  readonly finished_at: number | null;
+  /** The newest lease that was granted; 0 before the first. */
+  readonly fence: number;
+  /** 1 where the Dispatcher is known to have the job in its queue. */
+  readonly queued: 0 | 1;
+  /** How many times the job was to be queued. */
+  readonly queueings: number;
+  readonly fine_tuned_model: string | null;
+  /** Digest of the published result. */
+  readonly result: string | null;
+  readonly trained_tokens: number | null;
+  readonly estimated_finish: number | null;
+  readonly hyperparameters: string | null;
+  readonly error: string | null;
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly request: CreateJob;
+  readonly method: Method;
+  readonly seed: number;
+  readonly base: JobBase;
+}
+
+/**
+ * Records a job; the caller hands it to the Dispatcher afterwards.
+ *
+ * @throws TrimtabError not_found for a file that the tenant does not have, invalid_dataset for one without a single token to train on.
+ */
+export function addJob(db: Database, job: NewJob, now: number): JobRow {
+  const { request } = job;
+  const { trainable } = requireFile(db, request.training_file, "training_file");
+  if (trainable === 0) {
+    throw new TrimtabError(
+      "invalid_dataset",
+      "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
+      { param: "training_file" },
+    );
+  }
+  if (request.validation_file != null) requireFile(db, request.validation_file, "validation_file");
+  const spec: JobSpec = {
+    method: job.method,
+    executor: request.executor ?? null,
+    seed: job.seed,
+    suffix: request.suffix ?? null,
+    metadata: request.metadata ?? null,
+    training_file: request.training_file,
+    validation_file: request.validation_file ?? null,
+  };
+  db.run(
+    "INSERT INTO jobs (id, status, base, spec, created_at) VALUES (?, 'queued', ?, ?, ?)",
+    job.id,
+    JSON.stringify(job.base),
+    JSON.stringify(spec),
+    seconds(now),
+  );
+  return requireJob(db, job.id);
+}
+
+/** A job of the tenant; a tenant that was never created has none. */
+export function findJob(db: Database, id: string): JobRow | undefined {
+  return db.has("jobs") ? db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id) : undefined;
+}
+
+export function requireJob(db: Database, id: string): JobRow {
+  const row = findJob(db, id);
+  if (row === undefined) {
+    throw new TrimtabError("not_found", `There is no fine-tuning job ${JSON.stringify(id)}.`, {
+      param: "fine_tuning_job_id",
+    });
+  }
+  return row;
+}
+
+export function listJobs(db: Database, page: Page): ListOf<Job> {
+  return listOf(
+    pageOf<JobRow>(db, { table: "jobs" }, page).map((row) => jobOf(db, row)),
+    page.limit,
+  );
+}
+
+export function isTerminal(status: JobStatus): boolean {
+  return TERMINAL_STATUSES.includes(status);
+}
+
+/** Ends a job; the resume state is the caller's to drop. */
+export function endJob(db: Database, id: string, end: { status: JobStatus; error?: Job["error"] }, now: number): void {
+  db.run(
+    "UPDATE jobs SET status = ?, error = ?, finished_at = ?, estimated_finish = NULL WHERE id = ?",
+    end.status,
+    end.error == null ? null : JSON.stringify(end.error),
+    seconds(now),
+    id,
+  );
+}
+
+/** Records a job's result; the caller publishes it and ends the job in the same transaction. */
+export function keepResult(db: Database, id: string, done: Completion & { model: string }): void {
+  db.run(
+    "UPDATE jobs SET fine_tuned_model = ?, result = ?, trained_tokens = ?, hyperparameters = ? WHERE id = ?",
+    done.model,
+    done.result.digest,
+    done.trained_tokens,
+    JSON.stringify(done.hyperparameters ?? {}),
+    id,
+  );
+}
+
+/** Puts a job that waits or runs aside; its fence stays valid for the checkpoint that its trainer may still store. */
+export function pauseJob(db: Database, id: string): void {
+  db.run("UPDATE jobs SET status = 'paused', estimated_finish = NULL WHERE id = ?", id);
+}
+
+/** Marks a job to be handed to the Dispatcher. */
+export function requeueJob(db: Database, id: string): void {
+  db.run("UPDATE jobs SET status = 'queued', queued = 0, queueings = queueings + 1 WHERE id = ?", id);
+}
+
+/** Notes that the Dispatcher has a job, unless it was to be queued again meanwhile. */
+export function noteQueued(db: Database, row: JobRow): void {
+  db.run("UPDATE jobs SET queued = 1 WHERE id = ? AND queueings = ?", row.id, row.queueings);
+}
+
+/** The job waits for a trainer again, in the Dispatcher's queue, where it has been all along. */
+export function awaitTrainer(db: Database, id: string): void {
+  db.run("UPDATE jobs SET status = 'queued', estimated_finish = NULL WHERE id = ?", id);
+}
+
+/** Jobs that the Dispatcher has to be told about (again). */
+export function unqueuedJobs(db: Database): JobRow[] {
+  return db.all<JobRow>("SELECT * FROM jobs WHERE queued = 0 AND status = 'queued' ORDER BY n LIMIT 100");
+}
+
+/** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
+export function waitingJobs(db: Database): JobRow[] {
+  return db.all<JobRow>("SELECT * FROM jobs WHERE status = 'queued' ORDER BY n LIMIT 100");
+}
+
+/** A job that has not ended and reads the file. */
+export function jobNeedingFile(db: Database, file: string): string | undefined {
+  return db.get<{ id: string }>(
+    `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
+     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1)`,
+    file,
+  )?.id;
+}
+
+export function specOf(row: JobRow): JobSpec {
+  return JSON.parse(row.spec) as JobSpec;
+}
+
+export function baseOf(row: JobRow): JobBase {
+  return JSON.parse(row.base) as JobBase;
+}
+
+export function jobOf(db: Database, row: JobRow): Job {
+  const spec = specOf(row);
+  const tenant = db.get<{ id: string }>("SELECT id FROM tenant")?.id ?? "";
+  const requested = spec.method.supervised.hyperparameters;
+  const resolved = row.hyperparameters === null ? {} : (JSON.parse(row.hyperparameters) as Job["hyperparameters"]);
+  return {
+    id: row.id,
+    object: "fine_tuning.job",
+    model: baseOf(row).id,
+    created_at: row.created_at,
+    finished_at: row.finished_at,
+    fine_tuned_model: row.fine_tuned_model,
+    organization_id: tenant,
+    result_files: [],
+    status: row.status,
+    training_file: spec.training_file,
+    validation_file: spec.validation_file,
+    hyperparameters: { ...requested, ...resolved } as Job["hyperparameters"],
+    method: spec.method,
+    executor: spec.executor,
+    trained_tokens: row.trained_tokens,
+    seed: spec.seed,
+    suffix: spec.suffix,
+    estimated_finish: row.estimated_finish,
+    integrations: [],
+    metadata: spec.metadata === null ? null : { ...spec.metadata },
+    error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
+  };
+}

@@ -1,0 +1,33 @@
+import { blobs } from "../blob-ledger.ts";
+import { idempotency } from "../idempotency.ts";
+import { account } from "./account.ts";
+import { artefacts } from "./artefacts.ts";
+import { checkpoints } from "./checkpoints.ts";
+import { deltas } from "./deltas.ts";
+import { events } from "./events.ts";
+import { files } from "./files.ts";
+import { jobs } from "./jobs.ts";
+import { keys } from "./keys.ts";
+import { leases } from "./leases.ts";
+import { models } from "./models.ts";
+import { results } from "./results.ts";
+
+/**
+ * The resources of a tenant. A row here gives a module its tables in every tenant, those that exist already included, its calls
+ * as `tenant.<name>.<call>`, and its turn on the alarm, which takes the duties in this order.
+ */
+export const TENANT_MODULES = {
+  account,
+  keys,
+  idempotency,
+  jobs,
+  blobs,
+  files,
+  events,
+  checkpoints,
+  leases,
+  results,
+  artefacts,
+  models,
+  deltas,
+} as const;

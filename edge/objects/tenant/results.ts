@@ -1,0 +1,93 @@
+import type { ArtefactKind } from "../../../shared/api/artefact-kinds/registry.ts";
+import { checkpointName, fineTunedName } from "../../../shared/api/ids.ts";
+import type { Completion, PublishCheckpoint, Result } from "../../../shared/api/trainer.ts";
+import type { Manifest } from "../../../shared/delta/manifest.ts";
+import { reserveBlob } from "../blob-ledger.ts";
+import type { Hold } from "../hold.ts";
+import { artefactPrefix, publish } from "./artefact-rows.ts";
+import { addCheckpoint } from "./checkpoint-rows.ts";
+import { tenantModule } from "./context.ts";
+import { requireFence, requireHold } from "./holds.ts";
+import { end, say, settled } from "./job-course.ts";
+import { baseOf, type JobRow, keepResult, specOf } from "./job-rows.ts";
+import { addUsage } from "./usage.ts";
+import { verifyStored } from "./verify-result.ts";
+
+/** A file of a result, before it is stored. */
+export interface ResultFile {
+  readonly kind: ArtefactKind;
+  readonly digest: string;
+  readonly name: string;
+}
+
+/** What trainers publish for the jobs that they hold. Every write checks the fence in its own transaction. */
+export const results = tenantModule({
+  schema: [],
+  open(context) {
+    const { db, now, rearm, newId, tenant } = context;
+
+    const nameFor = (row: JobRow): string =>
+      fineTunedName({ base: baseOf(row).id, tenant: tenant().id, suffix: specOf(row).suffix, id: row.id });
+
+    const publishFor = (row: JobRow, name: string, made: { result: Result; manifest: Manifest | null }): void =>
+      publish(db, { ...made, tenant: tenant().id, name, base: baseOf(row), job: row.id }, now());
+
+    const verify = (hold: Hold, result: Result): Promise<Manifest | null> =>
+      verifyStored(context, result, baseOf(requireHold(db, hold)));
+
+    const completedBefore = (hold: Hold, result: Result): string | undefined => {
+      const row = requireFence(db, hold);
+      return row.status === "succeeded" && row.result === result.digest
+        ? (row.fine_tuned_model ?? undefined)
+        : undefined;
+    };
+
+    return {
+      calls: {
+        /** Records that a file of a result is about to be stored. Returns the key for its bytes. */
+        async beginFile(hold: Hold, { kind, digest, name }: ResultFile): Promise<string> {
+          requireHold(db, hold);
+          const key = artefactPrefix(tenant().id, kind, digest) + name;
+          reserveBlob(db, key, now());
+          await rearm();
+          return key;
+        },
+
+        async publishCheckpoint(hold: Hold, step: number, { result, metrics }: PublishCheckpoint): Promise<string> {
+          const manifest = await verify(hold, result);
+          return db.transaction(() => {
+            const row = requireHold(db, hold);
+            const model = checkpointName(nameFor(row), step);
+            publishFor(row, model, { result, manifest });
+            addCheckpoint(db, { id: newId("checkpoint"), job: row.id, step, model, metrics }, now());
+            say(context, row.id, { level: "info", message: `Checkpoint created at step ${step}` });
+            return model;
+          });
+        },
+
+        /** Publishes a job's result. Asked again by the same trainer for the same result, it answers as before. */
+        async complete(hold: Hold, completion: Completion): Promise<string> {
+          const { result } = completion;
+          const before = completedBefore(hold, result);
+          if (before !== undefined) return before;
+          const manifest = await verify(hold, result);
+          const name = db.transaction(() => {
+            // Another call of the same trainer may have come first while the files were checked.
+            const done = completedBefore(hold, result);
+            if (done !== undefined) return done;
+            const row = requireHold(db, hold);
+            const model = nameFor(row);
+            publishFor(row, model, { result, manifest });
+            keepResult(db, row.id, { ...completion, model });
+            say(context, row.id, { level: "info", message: `New fine-tuned model created: ${model}` });
+            end(context, row.id, { status: "succeeded", message: "The job has successfully completed" });
+            addUsage(db, { trainedTokens: completion.trained_tokens }, now());
+            return model;
+          });
+          await settled(context, hold.job, "succeeded");
+          return name;
+        },
+      },
+    };
+  },
+});

@@ -1,0 +1,10 @@
+import { TrimtabError } from "../../shared/errors.ts";
+
+/** The error for a model's name that stands for nothing the tenant can use. */
+export function unknownModel(name: string, param = "model"): TrimtabError {
+  return new TrimtabError(
+    "model_not_found",
+    `The model ${JSON.stringify(name)} does not exist or is not yours. GET /v1/models lists what you can use.`,
+    { param },
+  );
+}

@@ -1,0 +1,115 @@
+/** Events to answers: what chats and completions have in common, whole or as server-sent events. */
+import { errorResponse } from "../../shared/api/errors.ts";
+import type { UsageCounts } from "../../shared/api/generate.ts";
+import type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
+import type { GoodEvent } from "./generation.ts";
+import { sseData } from "./sse.ts";
+
+export type TokenScore = TokenLogprob & { readonly top: readonly TokenLogprob[] };
+
+/** What an event adds to a choice. */
+export interface ChoiceChange {
+  readonly index: number;
+  readonly text: string;
+  /** Of the tokens that came with the text; null where nobody asked for them. */
+  readonly scores: readonly TokenScore[] | null;
+  /** Characters of all scored tokens before these. */
+  readonly offset: number;
+  /** null until the choice ends. */
+  readonly finishReason: FinishReason | null;
+}
+
+/** A choice is all its changes added up. */
+export type Choice = ChoiceChange;
+
+export interface Answer {
+  readonly choices: readonly Choice[];
+  readonly usage: UsageCounts;
+}
+
+type UsageEvent = Extract<GenerateEvent, { type: "usage" }>;
+
+/** All events as one answer with `count` choices. */
+export async function wholeAnswer(events: AsyncIterable<GoodEvent>, count: number): Promise<Answer> {
+  const changes = Array.from({ length: count }, () => [] as ChoiceChange[]);
+  const fold = new Fold();
+  let usage = usageCounts({ promptTokens: 0, completionTokens: 0, cachedTokens: 0 });
+  for await (const event of events) {
+    if (event.type === "usage") usage = usageCounts(event);
+    else changes[event.choice]?.push(fold.change(event));
+  }
+  return { choices: changes.map(sum), usage };
+}
+
+function sum(changes: readonly ChoiceChange[], index: number): Choice {
+  const scored = changes.flatMap(({ scores }) => (scores === null ? [] : [scores]));
+  return {
+    index,
+    text: changes.map(({ text }) => text).join(""),
+    scores: scored.length === 0 ? null : scored.flat(),
+    offset: 0,
+    finishReason: changes.at(-1)?.finishReason ?? null,
+  };
+}
+
+/** How one API writes the chunks of its stream. */
+export interface ChunkFormat {
+  /** What every choice begins with; left out where nothing comes before the text. */
+  readonly opening?: (index: number) => unknown;
+  readonly change: (change: ChoiceChange) => unknown;
+  /** The last chunk; left out where nobody asked for it. */
+  readonly usage?: (usage: UsageCounts) => unknown;
+}
+
+/** The lines of a stream, up to `[DONE]` or to the error that ends it. Leaving early leaves the events too. */
+export async function* answerLines(
+  events: AsyncGenerator<GoodEvent, void>,
+  count: number,
+  { opening, change, usage }: ChunkFormat,
+): AsyncGenerator<string, void> {
+  const fold = new Fold();
+  try {
+    if (opening !== undefined) for (let index = 0; index < count; index++) yield sseData(opening(index));
+    for await (const event of events) {
+      if (event.type === "usage") {
+        if (usage !== undefined) yield sseData(usage(usageCounts(event)));
+        continue;
+      }
+      const changed = fold.change(event);
+      const isEmpty = changed.text === "" && changed.scores === null && changed.finishReason === null;
+      if (!isEmpty) yield sseData(change(changed));
+    }
+    yield "data: [DONE]\n\n";
+  } catch (error) {
+    yield sseData(errorResponse(error));
+  } finally {
+    await events.return();
+  }
+}
+
+/** Events as changes; remembers how far each choice's scored tokens reach. */
+class Fold {
+  readonly #offsets = new Map<number, number>();
+
+  change(event: Exclude<GoodEvent, UsageEvent>): ChoiceChange {
+    const { choice: index } = event;
+    const offset = this.#offsets.get(index) ?? 0;
+    if (event.type === "finish") return { index, text: "", scores: null, offset, finishReason: event.reason };
+    const { text, logprobs: scores = null } = event;
+    this.#offsets.set(
+      index,
+      (scores ?? []).reduce((length, { token }) => length + token.length, offset),
+    );
+    return { index, text, scores, offset, finishReason: null };
+  }
+}
+
+export function usageCounts(used: Omit<UsageEvent, "type">): UsageCounts {
+  const { promptTokens, completionTokens, cachedTokens } = used;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+  };
+}

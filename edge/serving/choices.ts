@@ -1,0 +1,81 @@
+import { LEADER } from "../../shared/decode/processor.ts";
+import { Sequence } from "../../shared/decode/sequence.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { createRandom } from "../../shared/random.ts";
+import type { RowDeltas } from "../runtime/serving-delta.ts";
+import type { WeightSet } from "../runtime/weight-set.ts";
+import type { Generation } from "./generation.ts";
+import { tokenLimit } from "./prompt.ts";
+import type { GenerateRequest } from "./protocol.ts";
+import type { ServedModel } from "./served-model.ts";
+
+type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "endTokens">;
+
+export interface ChoiceParts {
+  /** Token ids of each prompt. */
+  readonly prompts: readonly number[][];
+  readonly weights: WeightSet;
+  readonly deltas: RowDeltas;
+  /** A number for the random streams where the request names none. */
+  readonly randomSeed: () => number;
+}
+
+/**
+ * One generation for each choice: choice p·n + i is the i-th of prompt p, and each has a random stream of its own.
+ *
+ * Throws `invalid_request` for a bias of a token that the model does not have, `context_length_exceeded` as `tokenLimit`.
+ */
+export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Generation[] {
+  const { sampling } = request;
+  const { tokenizer } = model;
+  const seed = sampling.seed ?? parts.randomSeed();
+  requireKnownTokens(model, sampling.settings.bias ?? []);
+  const isChat = request.prompt.kind === "chat";
+  // A turn may end with another token than a text does.
+  const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
+  const { weights, deltas } = parts;
+  const stateKey = stateKeyOf(request);
+  return parts.prompts.flatMap((prompt, p) => {
+    const maxTokens = tokenLimit(model, prompt.length, {
+      requested: sampling.maxTokens,
+      param: isChat ? "messages" : "prompt",
+      positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
+    });
+    return Array.from({ length: sampling.n }, (_, i): Generation => {
+      const choice = p * sampling.n + i;
+      const random = createRandom(seed, "choice", choice);
+      const sequence = new Sequence({
+        choice,
+        settings: sampling.settings,
+        maxTokens,
+        stop: sampling.stop,
+        endTokens,
+        topLogprobs: sampling.topLogprobs,
+        uniform: () => random.float(),
+        decoder: tokenizer.stream({ skipSpecial: true }),
+        describe: (token) => ({ token: tokenizer.decode([token]), bytes: [...tokenizer.bytesOf(token)] }),
+      });
+      return { rows: [{ role: LEADER, prompt, weights, deltas, stateKey }], sequence };
+    });
+  });
+}
+
+/**
+ * Names what a row's states depend on beside its tokens and the base. The tenant is part of it: even equal states are never
+ * shared between tenants, since the time that sharing saves would tell one what another has asked.
+ */
+export function stateKeyOf({ tenant, model }: Pick<GenerateRequest, "tenant" | "model">): string {
+  const deltas = model.deltas.filter(({ weight }) => weight !== 0).map(({ digest, weight }) => [digest, weight]);
+  return JSON.stringify([tenant, model.weights?.digest ?? null, deltas]);
+}
+
+function requireKnownTokens(
+  { config: { vocabSize } }: ChoiceModel,
+  bias: readonly (readonly [token: number, bias: number])[],
+): void {
+  const unknown = bias.find(([token]) => token >= vocabSize)?.[0];
+  if (unknown === undefined) return;
+  throw new TrimtabError("invalid_request", `the token ${unknown} is outside the vocabulary of ${vocabSize}`, {
+    param: `logit_bias.${unknown}`,
+  });
+}

@@ -1,0 +1,156 @@
+/** Who is next: pure, so that ten thousand schedules can be played through in a second. */
+import { TrimtabError } from "../../shared/errors.ts";
+
+/** Something that waits for room: a generation with all its rows, or a request's deltas. */
+export interface Schedulable {
+  readonly tenant: string;
+  /** How many rows it takes, all at once. */
+  readonly rows: number;
+}
+
+export interface SchedulerLimits {
+  /** Rows in all. */
+  readonly slots: number;
+  /** Rows that one tenant may hold at a time. Where it is below `slots`, a tenant who comes new finds a free row. */
+  readonly quota: number;
+  /** How many may be admitted past something that is next in turn and does not fit. */
+  readonly patience: number;
+  /** Rows of one tenant that may wait. */
+  readonly waitingOfTenant: number;
+  /** Rows of all tenants that may wait. */
+  readonly waiting: number;
+}
+
+/** Whether there is room beside all that runs: now, once something has ended, or not even alone. */
+export type Room = "now" | "later" | "never";
+
+export interface Admission<T> {
+  readonly admitted: readonly T[];
+  /** Taken out of the queue because there will never be room for them. */
+  readonly refused: readonly T[];
+}
+
+/**
+ * Admits what waits: round-robin over tenants, first come first served within each, everything whole or not at all, so that
+ * two that are half admitted never wait for each other.
+ *
+ * Where the next in line does not fit, others that do may pass it, but only so many times: then nothing is admitted until
+ * it fits, so that small requests cannot starve a large one. A tenant at its quota is waited for by nobody.
+ */
+export class Scheduler<T extends Schedulable> {
+  readonly #limits: SchedulerLimits;
+  /** What waits, by tenant. The first tenant is the next in turn. No list is empty. */
+  readonly #queues = new Map<string, T[]>();
+  readonly #running = new Set<T>();
+  /** Rows that run, by tenant. */
+  readonly #held = new Map<string, number>();
+  /** How often something else was admitted while this was next in line and did not fit. */
+  readonly #passed = new Map<T, number>();
+  #runningRows = 0;
+  #waitingRows = 0;
+
+  constructor(limits: SchedulerLimits) {
+    this.#limits = limits;
+  }
+
+  get runningRows(): number {
+    return this.#runningRows;
+  }
+
+  get waitingRows(): number {
+    return this.#waitingRows;
+  }
+
+  /**
+   * Queues these, which are of one tenant: all of them or none. Throws `invalid_request` for one that takes more rows than
+   * a tenant may hold, `capacity_exceeded` when too much waits already.
+   */
+  submit(items: readonly T[]): void {
+    const [first] = items;
+    if (first === undefined) return;
+    const { tenant } = first;
+    const { quota, waitingOfTenant, waiting } = this.#limits;
+    const largest = Math.max(...items.map(({ rows }) => rows));
+    if (largest > quota) {
+      throw new TrimtabError(
+        "invalid_request",
+        `The request needs ${largest} rows at once, but this model serves at most ${quota} for one tenant. Ask for less.`,
+      );
+    }
+    const added = rowsOf(items);
+    const own = this.#queues.get(tenant) ?? [];
+    if (rowsOf(own) + added > waitingOfTenant || this.#waitingRows + added > waiting) {
+      throw new TrimtabError("capacity_exceeded", "Too many requests wait for this model. Try again in a moment.");
+    }
+    own.push(...items);
+    this.#queues.set(tenant, own);
+    this.#waitingRows += added;
+  }
+
+  /** Takes out what there is room for. `room` is asked about one candidate at a time, after those before it have been admitted. */
+  admit(room: (candidate: T, admitted: readonly T[]) => Room): Admission<T> {
+    const admitted: T[] = [];
+    const refused: T[] = [];
+    for (;;) {
+      const next = this.#next((candidate) => room(candidate, admitted));
+      if (next === undefined) return { admitted, refused };
+      this.#dequeue(next.item);
+      if (next.room === "never") {
+        refused.push(next.item);
+        continue;
+      }
+      this.#hold(next.item, 1);
+      this.#running.add(next.item);
+      this.#toTheEnd(next.item.tenant);
+      admitted.push(next.item);
+    }
+  }
+
+  /** Ends something, whether it runs or waits. Does nothing where it does neither. */
+  remove(item: T): void {
+    if (this.#running.delete(item)) this.#hold(item, -1);
+    else if (this.#queues.get(item.tenant)?.includes(item)) this.#dequeue(item);
+  }
+
+  #next(roomFor: (candidate: T) => Room): { item: T; room: Room } | undefined {
+    const blocked: T[] = [];
+    for (const [tenant, [item]] of this.#queues) {
+      if (item === undefined || (this.#held.get(tenant) ?? 0) + item.rows > this.#limits.quota) continue;
+      const room = this.#runningRows + item.rows > this.#limits.slots ? "later" : roomFor(item);
+      if (room === "later") {
+        if ((this.#passed.get(item) ?? 0) >= this.#limits.patience) return undefined;
+        blocked.push(item);
+        continue;
+      }
+      if (room === "now") for (const one of blocked) this.#passed.set(one, (this.#passed.get(one) ?? 0) + 1);
+      return { item, room };
+    }
+    return undefined;
+  }
+
+  #dequeue(item: T): void {
+    const queue = this.#queues.get(item.tenant)!;
+    queue.splice(queue.indexOf(item), 1);
+    if (queue.length === 0) this.#queues.delete(item.tenant);
+    this.#waitingRows -= item.rows;
+    this.#passed.delete(item);
+  }
+
+  #hold({ tenant, rows }: T, sign: 1 | -1): void {
+    this.#runningRows += sign * rows;
+    const held = (this.#held.get(tenant) ?? 0) + sign * rows;
+    if (held === 0) this.#held.delete(tenant);
+    else this.#held.set(tenant, held);
+  }
+
+  #toTheEnd(tenant: string): void {
+    const queue = this.#queues.get(tenant);
+    if (queue === undefined) return;
+    this.#queues.delete(tenant);
+    this.#queues.set(tenant, queue);
+  }
+}
+
+function rowsOf(items: readonly Schedulable[]): number {
+  return items.reduce((sum, { rows }) => sum + rows, 0);
+}

@@ -1,0 +1,36 @@
+import type { RowDeltas } from "../runtime/serving-delta.ts";
+
+/** States of a prompt that lie somewhere, or are on their way there. */
+export interface PrefixHolder {
+  readonly stateKey: string;
+  readonly prompt: readonly number[];
+}
+
+export interface SharingRow extends PrefixHolder {
+  readonly deltas: Pick<RowDeltas, "prefixTokens" | "virtualTokens">;
+}
+
+/**
+ * How many of a row's positions equal those of a holder, so that the row may take them over; 0 where nothing can be shared.
+ *
+ * The whole prompt where both prompts are equal. Otherwise a whole number of chunks, and never the last token, whose logits
+ * are needed: the row then prefills the rest in the same chunks in which it would have prefilled it alone, and gets the
+ * same numbers to the last bit.
+ */
+export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: number): number {
+  if (row.stateKey !== holder.stateKey) return 0;
+  const { prefixTokens, virtualTokens } = row.deltas;
+  const common = commonPrefix(row.prompt, holder.prompt);
+  const end = virtualTokens + row.prompt.length;
+  if (common === row.prompt.length && common === holder.prompt.length) return prefixTokens + end;
+  const whole = Math.floor(Math.min(virtualTokens + common, end - 1) / chunk) * chunk;
+  return whole === 0 ? 0 : prefixTokens + whole;
+}
+
+/** How many tokens from the start on are equal. */
+export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  const shorter = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < shorter && a[length] === b[length]) length++;
+  return length;
+}

@@ -1,0 +1,186 @@
+import type { KvSlab } from "../runtime/kv-slab.ts";
+import { PrefixCache } from "./prefix-cache.ts";
+import type { Row } from "./row.ts";
+import { sharedPositions } from "./shared-prefix.ts";
+
+export interface SlotsOptions {
+  readonly slab: Pick<KvSlab, "slots" | "copy" | "clear" | "writePrefix">;
+  /** Positions of a prefill chunk. */
+  readonly chunk: number;
+  /** Whether prompts stay in free slots when their rows leave. */
+  readonly keepPrompts: boolean;
+}
+
+/** A row that lies in another slot now. */
+export interface Move {
+  readonly row: Row;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Which row lies in which slot of the key/value slab. Rows fill the first slots without a gap, so that a batch is always one
+ * stretch of neighbours; the slots behind them hold prompts of rows that have left. What no row and no prompt needs is
+ * overwritten with zeros, so that nothing of a row stays behind by chance.
+ */
+export class Slots {
+  readonly #options: SlotsOptions;
+  readonly #rows: Row[] = [];
+  readonly #cache = new PrefixCache();
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+  }
+
+  /** By slot. */
+  get rows(): readonly Row[] {
+    return this.#rows;
+  }
+
+  /** How many prompts of rows that have left are here. */
+  get cachedPrompts(): number {
+    return this.#cache.size;
+  }
+
+  slotOf(row: Row): number {
+    return this.#rows.indexOf(row);
+  }
+
+  /**
+   * Puts a row into the next slot, with what a cached prompt has of its states; what a row in the batch has or will have is
+   * named as its `source`. There must be a slot.
+   */
+  add(row: Row): void {
+    const { slab, chunk } = this.#options;
+    const slot = this.#rows.length;
+    const cached = this.#cache.best(row.sharing, chunk);
+    const source = this.#bestSource(row);
+    const fromCache = cached !== undefined && cached.positions >= (source?.positions ?? 0);
+    if (fromCache) this.#takeFromCache(row, slot, cached);
+    else {
+      this.#vacate(slot);
+      row.source = source;
+      const { prefix } = row.work.deltas.nonColumnParts;
+      if (prefix !== undefined) slab.writePrefix(slot, prefix);
+    }
+    this.#rows.push(row);
+  }
+
+  /** Copies what rows are waiting for and what has been computed by now. A source that has left is waited for no longer. */
+  resolveSources(): void {
+    for (const [slot, row] of this.#rows.entries()) {
+      const { source } = row;
+      if (source === undefined) continue;
+      const from = this.slotOf(source.holder);
+      if (from < 0) row.source = undefined;
+      else if (source.holder.prefilled >= source.positions) {
+        this.#options.slab.copy(from, slot, source.positions);
+        if (source.holder.open.request !== row.open.request)
+          row.cachedTokens = Math.max(0, source.positions - row.lead);
+        row.takeOver(source.positions, source.holder.promptLogits);
+      }
+    }
+  }
+
+  /** Frees a row's slot; the last row moves into it. */
+  remove(row: Row): Move | undefined {
+    const { slab } = this.#options;
+    const slot = this.slotOf(row);
+    const last = this.#rows.length - 1;
+    const mover = this.#rows[last]!;
+    const kept = this.#keep(row, slot, last);
+    if (slot !== last) {
+      const length = mover.cachedPositions;
+      slab.copy(last, slot, length);
+      // The step that writes a position comes before the one that counts it.
+      slab.clear(slot, { from: length, to: row.cachedPositions + 1 });
+      this.#rows[slot] = mover;
+    }
+    this.#rows.pop();
+    if (kept !== last) slab.clear(last);
+    return slot === last ? undefined : { row: mover, from: last, to: slot };
+  }
+
+  /** Forgets all cached prompts, because the slab's contents are in doubt. */
+  dropPrompts(): void {
+    for (const slot of this.#cache.slots()) this.#drop(slot);
+  }
+
+  #bestSource(row: Row): Row["source"] {
+    let best: Row["source"];
+    for (const holder of this.#rows) {
+      const positions = sharedPositions(row.sharing, holder.work, this.#options.chunk);
+      if (positions > (best?.positions ?? 0)) best = { holder, positions };
+    }
+    return best;
+  }
+
+  #takeFromCache(row: Row, slot: number, { slot: from, positions }: { slot: number; positions: number }): void {
+    const { slab } = this.#options;
+    const entry = this.#cache.get(from)!;
+    this.#cache.touch(from);
+    if (from === slot) {
+      this.#cache.delete(slot);
+      slab.clear(slot, { from: positions, to: entry.positions });
+    } else {
+      this.#vacate(slot);
+      slab.copy(from, slot, positions);
+    }
+    row.cachedTokens = Math.max(0, positions - row.lead);
+    row.takeOver(positions, entry.promptLogits);
+  }
+
+  /** Makes a slot free: its prompt moves to another free slot, or takes the place of the one that was used least recently. */
+  #vacate(slot: number): void {
+    const entry = this.#cache.get(slot);
+    if (entry === undefined) return;
+    const { slab } = this.#options;
+    const to = this.#freeSlot(slot + 1) ?? this.#cache.slots()[0]!;
+    if (to !== slot) {
+      if (this.#cache.get(to) !== undefined) this.#drop(to);
+      slab.copy(slot, to, entry.positions);
+      this.#cache.move(slot, to);
+    } else this.#cache.delete(slot);
+    slab.clear(slot, { from: 0, to: entry.positions });
+  }
+
+  /** Keeps the prompt of a row that leaves, and says in which slot; undefined where it is not kept. */
+  #keep(row: Row, slot: number, last: number): number | undefined {
+    const { slab, keepPrompts } = this.#options;
+    const { promptLogits, promptEnd: positions } = row;
+    if (!keepPrompts || !row.isPrefilled || promptLogits === undefined || this.#isHeld(row)) return undefined;
+    const { stateKey, prompt } = row.work;
+    let to = last;
+    if (slot === last) slab.clear(slot, { from: positions, to: row.cachedPositions + 1 });
+    else {
+      const free = this.#freeSlot(last + 1) ?? this.#cache.slots()[0];
+      if (free === undefined) return undefined;
+      if (this.#cache.get(free) !== undefined) this.#drop(free);
+      slab.copy(slot, free, positions);
+      to = free;
+    }
+    this.#cache.put(to, { stateKey, prompt, positions, promptLogits });
+    return to;
+  }
+
+  /** Whether the whole prompt is in the cache already, or in another row. */
+  #isHeld(row: Row): boolean {
+    if (this.#cache.has(row.work)) return true;
+    return this.#rows.some(
+      (other) =>
+        other !== row &&
+        other.isPrefilled &&
+        sharedPositions(row.sharing, other.work, this.#options.chunk) === row.promptEnd,
+    );
+  }
+
+  #freeSlot(from: number): number | undefined {
+    for (let slot = from; slot < this.#options.slab.slots; slot++) if (this.#cache.get(slot) === undefined) return slot;
+    return undefined;
+  }
+
+  #drop(slot: number): void {
+    const entry = this.#cache.delete(slot);
+    if (entry !== undefined) this.#options.slab.clear(slot, { from: 0, to: entry.positions });
+  }
+}

@@ -1,0 +1,34 @@
+/** A conversation to learn the assistant's turns of, or a text to learn the continuation of. */
+export type Example =
+  | { readonly kind: "chat"; readonly messages: readonly TrainingMessage[]; readonly tools?: readonly unknown[] }
+  | { readonly kind: "completion"; readonly prompt: string; readonly completion: string };
+
+export interface TrainingMessage {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+  /** 0: learn nothing from this turn of the assistant's. */
+  readonly weight?: 0 | 1;
+  readonly [field: string]: unknown;
+}
+
+export function chatExample(messages: readonly TrainingMessage[], tools?: readonly unknown[]): Example {
+  return { kind: "chat", messages, ...(tools === undefined ? {} : { tools }) };
+}
+
+/** No turn for an empty text. */
+export function systemTurn(content: string | null | undefined): TrainingMessage[] {
+  return content == null || content === "" ? [] : [{ role: "system", content }];
+}
+
+export function userTurn(content: string): TrainingMessage {
+  return { role: "user", content };
+}
+
+export function assistantTurn(content: string): TrainingMessage {
+  return { role: "assistant", content };
+}
+
+/** An instruction and what it is about, as one text. */
+export function instructionWith(instruction: string, input: string | null | undefined): string {
+  return [instruction, input ?? ""].filter((part) => part !== "").join("\n\n");
+}

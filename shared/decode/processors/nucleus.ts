@@ -1,0 +1,33 @@
+import { logSumExp } from "../logits.ts";
+import type { ProcessorKind } from "../processor.ts";
+
+/** Rules out all but the smallest set of likeliest tokens whose probabilities reach this sum. Holtzman et al. 2020. */
+export const nucleus: ProcessorKind<number> = {
+  isNeutral: (topP) => topP >= 1,
+  create: () => ({
+    apply(rows) {
+      for (const { settings, scores } of rows) keepNucleus(scores, settings);
+    },
+  }),
+};
+
+function keepNucleus(scores: Float64Array, topP: number): void {
+  const normaliser = logSumExp(scores);
+  // Were a token of the nucleus less likely than this, all tokens outside could not make up what is missing to 1.
+  const least = (1 - topP) / scores.length;
+  const candidates: { readonly token: number; readonly probability: number }[] = [];
+  for (let token = 0; token < scores.length; token++) {
+    const probability = Math.exp(scores[token]! - normaliser);
+    if (probability >= least) candidates.push({ token, probability });
+  }
+  candidates.sort((a, b) => b.probability - a.probability || a.token - b.token);
+  const kept: [token: number, score: number][] = [];
+  let mass = 0;
+  for (const { token, probability } of candidates) {
+    kept.push([token, scores[token]!]);
+    mass += probability;
+    if (mass >= topP) break;
+  }
+  scores.fill(Number.NEGATIVE_INFINITY);
+  for (const [token, score] of kept) scores[token] = score;
+}

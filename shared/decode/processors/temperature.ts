@@ -1,0 +1,18 @@
+import { argmax } from "../logits.ts";
+import type { ProcessorKind } from "../processor.ts";
+
+/**
+ * score = (score − highest) / temperature. The temperature is positive: taking the likeliest token is no matter of scores
+ * (`DecodeSettings.greedy`). Subtracting the highest score first changes no probability and keeps a tiny temperature finite.
+ */
+export const temperature: ProcessorKind<number> = {
+  isNeutral: (value) => value === 1,
+  create: () => ({
+    apply(rows) {
+      for (const { settings, scores } of rows) {
+        const highest = scores[argmax(scores)]!;
+        for (let token = 0; token < scores.length; token++) scores[token] = (scores[token]! - highest) / settings;
+      }
+    },
+  }),
+};

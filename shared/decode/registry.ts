@@ -1,0 +1,40 @@
+import type { ProcessorKind } from "./processor.ts";
+import { bias } from "./processors/bias.ts";
+import { nucleus } from "./processors/nucleus.ts";
+import { penalties } from "./processors/penalties.ts";
+import { temperature } from "./processors/temperature.ts";
+
+/**
+ * Every processor, in the order in which they apply: what is said about single tokens first, then what shapes the whole
+ * distribution, then what cuts it. A new one is a file in `processors/` and a row here.
+ */
+export const PROCESSORS = { bias, penalties, temperature, nucleus } as const satisfies Readonly<
+  Record<string, ProcessorKind<unknown>>
+>;
+
+export type ProcessorName = keyof typeof PROCESSORS;
+export type SettingsOf<N extends ProcessorName> =
+  (typeof PROCESSORS)[N] extends ProcessorKind<infer Settings> ? Settings : never;
+
+/** How a row's next token is chosen: settings by the name of their processor; those left out change nothing. */
+export type DecodeSettings = { readonly [N in ProcessorName]?: SettingsOf<N> } & {
+  /** Take the likeliest token in place of drawing one. */
+  readonly greedy: boolean;
+};
+
+/** OpenAI's fields as settings. A temperature of 0 takes the likeliest token, whatever `topP` is. */
+export function decodeSettings(fields: {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly logitBias?: SettingsOf<"bias">;
+}): DecodeSettings {
+  const { presencePenalty: presence = 0, frequencyPenalty: frequency = 0, logitBias = [] } = fields;
+  const ofTokens = {
+    ...(logitBias.length === 0 ? {} : { bias: logitBias }),
+    ...(presence === 0 && frequency === 0 ? {} : { penalties: { presence, frequency } }),
+  };
+  if (fields.temperature === 0) return { greedy: true, ...ofTokens };
+  return { greedy: false, ...ofTokens, temperature: fields.temperature, nucleus: fields.topP };
+}

@@ -1,0 +1,65 @@
+/**
+ * A published delta: the adapters in the layouts of other tools, their canonical serving form, and the manifest. With one
+ * adapter, its two files are at the top level, where peft looks for them; with several, each has a folder, numbered in order:
+ * `0-lora/`, `1-prefix/`.
+ */
+
+import { type CanonicalDelta, changesNothing } from "../delta/canonical.ts";
+import { encodeManifest, MANIFEST_FILE, type Manifest } from "../delta/manifest.ts";
+import { canonicalTensors, encodeCanonical, SERVING_FILE } from "../delta/serving-file.ts";
+import { sumDeltas } from "../delta/sum.ts";
+import { TrimtabError } from "../errors.ts";
+import { sha256Hex } from "../formats/digest.ts";
+import type { Quantisation } from "../model/quantised-weights.ts";
+import type { Adapter } from "../peft/method.ts";
+
+/** The part of the manifest that the caller provides; the rest follows from the adapters. */
+export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
+  /** The methods that made the delta, if not just those of the adapters. */
+  readonly methods?: readonly string[];
+}
+
+/**
+ * The files of a delta. Equal adapters and provenance give equal bytes.
+ * Throws `invalid_delta` when the adapters would change nothing, cannot be combined, or overflow float32.
+ */
+export async function writeDeltaFolder(
+  adapters: readonly Adapter[],
+  provenance: Provenance,
+): Promise<Map<string, Uint8Array>> {
+  const delta: CanonicalDelta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
+  if (changesNothing(delta)) {
+    throw new TrimtabError(
+      "invalid_delta",
+      "the adapter changes nothing, because everything it adds is zero; train it for longer or with a higher learning rate",
+    );
+  }
+  const overflowed = [...canonicalTensors(delta)].find(([, { data }]) => !data.every(Number.isFinite));
+  if (overflowed !== undefined) {
+    throw new TrimtabError(
+      "invalid_delta",
+      `the adapter's numbers are too large: multiplied by its scale, ${overflowed[0]} overflows 32-bit floats`,
+    );
+  }
+  const serving = encodeCanonical(delta);
+  // All adapters of a delta were trained on the same base.
+  const quantisation = adapters.find((adapter) => adapter.quantisation !== undefined)?.quantisation;
+  const manifest = encodeManifest({
+    format: "trimtab.delta/1",
+    ...provenance,
+    ...(quantisation === undefined ? {} : { base_quantization: baseQuantization(quantisation) }),
+    methods: [...(provenance.methods ?? adapters.map(({ method }) => method))],
+    trainable_parameters: adapters.reduce((sum, { parameters }) => sum + parameters, 0),
+    digest: await sha256Hex(serving),
+  });
+  const folder = (index: number) => (adapters.length === 1 ? "" : `${index}-${adapters[index]!.method}/`);
+  const files = adapters.flatMap(({ files }, index) =>
+    [...files].map(([name, bytes]) => [`${folder(index)}${name}`, bytes] as const),
+  );
+  return new Map([...files, [SERVING_FILE, serving], [MANIFEST_FILE, manifest]]);
+}
+
+/** The quantisation of a base as the manifest records it. */
+function baseQuantization({ doubleQuantised }: Quantisation): NonNullable<Manifest["base_quantization"]> {
+  return { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: doubleQuantised };
+}

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import type { Database } from "../../../../edge/objects/database.ts";
+import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
+import {
+  enqueue,
+  extendLease,
+  findQueued,
+  isExhausted,
+  lapsedLeases,
+  nextLapse,
+  noteProgress,
+  postponeLapse,
+  type QueueRow,
+  queueCounts,
+  releaseJob,
+  removeJob,
+  requeue,
+  takeJob,
+} from "../../../../edge/objects/dispatcher/queue-rows.ts";
+import { updateSchema } from "../../../../edge/objects/schema.ts";
+import type { Executor } from "../../../../shared/api/methods.ts";
+import { withDatabase } from "../../support/database.ts";
+
+const withQueue = (body: (db: Database) => void) =>
+  withDatabase((db) => {
+    updateSchema(db, DISPATCHER_MODULES);
+    body(db);
+  });
+const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor });
+
+function take(db: Database, now: number, executors: Executor[] = ["onnxruntime"], trainer = "a"): QueueRow | undefined {
+  return takeJob(db, { trainer, executors, leaseSeconds: 10 }, now);
+}
+
+describe("the queue", () => {
+  it("gives jobs out in order, once, with growing fences", () =>
+    withQueue((db) => {
+      for (const name of ["one", "two", "one"]) enqueue(db, job(name));
+      const rows = [take(db, 0), take(db, 0), take(db, 0)];
+      expect(rows.map((row) => [row?.job, row?.fence])).toEqual([
+        ["one", 1],
+        ["two", 2],
+        [undefined, undefined],
+      ]);
+      expect(rows[0]).toMatchObject({ state: "leased", attempts: 1, lease_until: 10_000, trainer: "a" });
+      expect(nextLapse(db)).toBe(10_000);
+    }));
+
+  it("prolongs a lease, and one that has lapsed as long as nobody else has the job", () =>
+    withQueue((db) => {
+      enqueue(db, job("one"));
+      take(db, 0);
+      const hold = { job: "one", fence: 1 };
+      expect(extendLease(db, hold, 5_000)).toBe(10);
+      expect(lapsedLeases(db, 14_999)).toEqual([]);
+      const [lapsed] = lapsedLeases(db, 15_000);
+      requeue(db, lapsed as QueueRow);
+      expect(findQueued(db, "one")).toMatchObject({ state: "queued", lease_until: null });
+      expect(extendLease(db, hold, 16_000)).toBe(10);
+      expect(findQueued(db, "one")).toMatchObject({ state: "leased", lease_until: 26_000 });
+      requeue(db, findQueued(db, "one") as QueueRow);
+      expect(take(db, 30_000)?.fence).toBe(2);
+      expect(extendLease(db, hold, 31_000)).toBeUndefined();
+      expect(extendLease(db, { job: "none", fence: 1 }, 31_000)).toBeUndefined();
+    }));
+
+  it("counts attempts without progress", () =>
+    withQueue((db) => {
+      enqueue(db, job("one"));
+      for (let attempt = 1; attempt < 5; attempt++) {
+        const row = take(db, 0) as QueueRow;
+        expect([row.attempts, isExhausted(row)]).toEqual([attempt, false]);
+        requeue(db, row);
+      }
+      const fifth = take(db, 0) as QueueRow;
+      expect(isExhausted(fifth)).toBe(true);
+      noteProgress(db, fifth);
+      expect(isExhausted(findQueued(db, "one") as QueueRow)).toBe(false);
+      releaseJob(db, fifth);
+      expect(findQueued(db, "one")).toMatchObject({ state: "queued", attempts: 0 });
+    }));
+
+  it("matches executors while somebody offers them", () =>
+    withQueue((db) => {
+      enqueue(db, job("tf", "tensorflow"));
+      enqueue(db, job("any"));
+      take(db, 0, ["tensorflow"], "gpu");
+      releaseJob(db, { job: "tf", fence: 1 });
+      expect(take(db, 1_000)?.job).toBe("any");
+      expect(take(db, 2_000)).toBeUndefined();
+      // The trainer with TensorFlow has not been seen for two minutes.
+      expect(take(db, 130_000)?.job).toBe("tf");
+    }));
+
+  it("forgets a job once, and counts how it ended", () =>
+    withQueue((db) => {
+      for (const name of ["one", "two", "three"]) enqueue(db, job(name));
+      removeJob(db, "one", "succeeded");
+      removeJob(db, "one", "succeeded");
+      removeJob(db, "two", null);
+      take(db, 0);
+      expect(queueCounts(db, 0)).toEqual({ queued: 0, leased: 1, trainers: 1, ended: { succeeded: 1 } });
+    }));
+
+  it("looks again later at a lapse that could not be settled", () =>
+    withQueue((db) => {
+      enqueue(db, job("one"));
+      const row = take(db, 0) as QueueRow;
+      postponeLapse(db, row, 20_000);
+      expect([lapsedLeases(db, 10_000), nextLapse(db)]).toEqual([[], 20_000]);
+    }));
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { BARE } from "../../../edge/runtime/serving-delta.ts";
+import { choicesOf, stateKeyOf } from "../../../edge/serving/choices.ts";
+import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/protocol.ts";
+import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
+import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
+import tokenizerConfig from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
+
+const MODEL = {
+  tokenizer: loadTokenizer(tokenizerJson, tokenizerConfig),
+  template: () => {
+    throw new Error("no chat here");
+  },
+  config: { vocabSize: 96 },
+  capacity: 64,
+  endTokens: new Set([0]),
+} as unknown as Parameters<typeof choicesOf>[0];
+
+const delta = (digest: string, weight: number): ResolvedDelta => ({ digest, weight, prefix: "p/", files: [] });
+const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
+  requestId: "r",
+  tenant: "acme",
+  model: { base: { id: "b", digest: "d", prefix: "b/", files: [] }, weights: null, deltas: [] },
+  prompt: { kind: "text", prompts: [] },
+  sampling: { settings: { greedy: false }, seed: 7, maxTokens: 4, stop: [], n: 2, topLogprobs: null },
+  ...changes,
+});
+const parts = { prompts: [[1, 2], [3]], weights: "weights" as never, deltas: BARE, randomSeed: () => 1 };
+
+describe("choicesOf", () => {
+  it("makes a generation for each choice, with a random stream of its own", () => {
+    const choices = choicesOf(MODEL, request(), parts);
+    expect(choices.map(({ rows }) => rows.map(({ role, prompt }) => [role, prompt]))).toEqual(
+      [[1, 2], [1, 2], [3], [3]].map((prompt) => [["leader", prompt]]),
+    );
+    // The choices of a prompt hold the same array, by which the loop knows that they share it.
+    expect(choices[0]!.rows[0].prompt).toBe(choices[1]!.rows[0].prompt);
+    const draws = (list: typeof choices) => list.map(({ sequence }) => sequence.uniform());
+    const first = draws(choices);
+    expect(new Set(first).size).toBe(4);
+    expect(draws(choicesOf(MODEL, request(), parts))).toEqual(first);
+    const unseeded = request({ sampling: { ...request().sampling, seed: null } });
+    expect(draws(choicesOf(MODEL, unseeded, parts))).not.toEqual(first);
+  });
+
+  it("refuses a bias for a token that the model does not have", () => {
+    const sampling = { ...request().sampling, settings: { greedy: true, bias: [[96, 1]] as const } };
+    expect(() => choicesOf(MODEL, request({ sampling }), parts)).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "logit_bias.96" }),
+    );
+  });
+});
+
+describe("stateKeyOf", () => {
+  const key = (changes: Partial<GenerateRequest["model"]>, tenant = "acme") =>
+    stateKeyOf({ tenant, model: { ...request().model, ...changes } });
+
+  it("differs for every tenant, fine-tune, delta and weight, and is otherwise equal", () => {
+    const weights = { digest: "w", prefix: "w/", files: [], tenant: "acme" };
+    const different = [
+      key({}),
+      key({}, "other"),
+      key({ weights }),
+      key({ deltas: [delta("a", 1)] }),
+      key({ deltas: [delta("a", 0.5)] }),
+      key({ deltas: [delta("b", 1)] }),
+      key({ deltas: [delta("a", 1), delta("b", 1)] }),
+    ];
+    expect(new Set(different).size).toBe(different.length);
+    expect(key({ deltas: [delta("a", 1)] })).toBe(key({ deltas: [delta("a", 1)] }));
+  });
+
+  it("leaves out deltas of weight 0", () => {
+    expect(key({ deltas: [delta("a", 0)] })).toBe(key({}));
+  });
+});
