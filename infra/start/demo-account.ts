@@ -1,4 +1,4 @@
-/** Sets up what the demo needs before it can train: the embedded base model, and a tenant with a key. */
+/** Sets up what a new stack needs before it can be used: the embedded base model, and a tenant with a key. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -11,6 +11,9 @@ import { sha256Hex } from "../../shared/formats/digest.ts";
 import { ApiClient } from "./api-client.ts";
 import type { StateFolder } from "./state-folder.ts";
 
+/** The embedded base model, and the folder that it comes from. */
+export const BASE_ID = "trimtab-base";
+export const BASE_FOLDER = join(import.meta.dirname, "../base/model");
 const DEMO_TENANT = "demo";
 const KEY_FILE = "demo.json";
 const SavedKey = z.strictObject({ key: z.string() });
@@ -59,6 +62,20 @@ export async function demoKey(admin: ApiClient, url: string, state: StateFolder)
   const { key } = await admin.post(`/v1/admin/tenants/${DEMO_TENANT}/keys`, { name: "npm start" }, NewKey);
   state.writePrivateJson(KEY_FILE, { key } satisfies z.infer<typeof SavedKey>);
   return key;
+}
+
+/**
+ * Makes a stack that nobody has used yet ready for a first request, and does nothing from then on: a base or a tenant that was
+ * deleted stays deleted.
+ *
+ * @returns the demo tenant's key; undefined if it was revoked
+ */
+export async function setUp(admin: ApiClient, url: string, state: StateFolder): Promise<string | undefined> {
+  const saved = state.readJson(KEY_FILE, SavedKey)?.key;
+  if (saved !== undefined) return (await works(url, saved)) ? saved : undefined;
+  await addBase(admin, BASE_ID, BASE_FOLDER);
+  // The key is saved last, so that an interrupted set-up is taken up again.
+  return await demoKey(admin, url, state);
 }
 
 async function works(url: string, key: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { FileObject } from "../../shared/api/files.ts";
 import { Job, type JobEvent, JobEventList, JobList, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
+import { ModelList } from "../../shared/api/models.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ApiClient } from "./api-client.ts";
 import type { TrainingProgress } from "./progress.ts";
@@ -75,11 +76,30 @@ export async function trainDemo(client: ApiClient, request: JobRequest, watcher:
   return await watch(client, job.id, watcher);
 }
 
+/** The newest model that the demo has trained and that is still there; undefined if there is none. */
+export async function findTrained(client: ApiClient): Promise<TrainedModel | undefined> {
+  const models = new Set((await client.get("/v1/models", ModelList)).data.map(({ id }) => id));
+  for await (const job of demoJobs(client)) {
+    if (job.status !== "succeeded" || job.fine_tuned_model === null || !models.has(job.fine_tuned_model)) continue;
+    return resultOf(job, (await newEvents(client, job.id, new Set())).map(reportedBy));
+  }
+  return undefined;
+}
+
+/** The demo's own jobs, newest first. */
+async function* demoJobs(client: ApiClient): AsyncGenerator<Job, void> {
+  for (let after = ""; ; ) {
+    const { data, has_more, last_id } = await client.get(`/v1/fine_tuning/jobs?limit=${PAGE}${after}`, JobList);
+    for (const job of data) if (job.metadata?.started_by === MARK.started_by) yield job;
+    if (!has_more || last_id === null) return;
+    after = `&after=${last_id}`;
+  }
+}
+
 /** Cancels the job of an interrupted demo, which would otherwise run to its end before the new one. */
 export async function cancelLeftOver(client: ApiClient, message: (line: string) => void): Promise<void> {
-  const { data } = await client.get(`/v1/fine_tuning/jobs?limit=${PAGE}`, JobList);
-  for (const { id, status, metadata } of data) {
-    if (TERMINAL_STATUSES.includes(status) || metadata?.started_by !== MARK.started_by) continue;
+  for await (const { id, status } of demoJobs(client)) {
+    if (TERMINAL_STATUSES.includes(status)) continue;
     try {
       await client.post(`/v1/fine_tuning/jobs/${id}/cancel`, {}, Job);
       message(`Cancelled the job of an interrupted run (${id})`);
@@ -103,13 +123,17 @@ async function watch(client: ApiClient, id: string, watcher: JobWatcher): Promis
     const job = await client.get(`/v1/fine_tuning/jobs/${id}`, Job);
     for (const event of await newEvents(client, id, seen)) {
       if (event.type === "message") watcher.message(event.message);
-      reported.push({ ...EventData.parse(event.data ?? {}), at: event.created_at });
+      reported.push(reportedBy(event));
     }
     const progress = progressOf(reported, Date.now() / 1000);
     if (progress !== undefined) watcher.progress(progress);
     if (TERMINAL_STATUSES.includes(job.status)) return resultOf(job, reported);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+}
+
+function reportedBy({ data, created_at }: JobEvent): Reported {
+  return { ...EventData.parse(data ?? {}), at: created_at };
 }
 
 /** The events not seen yet, oldest first. */

@@ -1,6 +1,6 @@
 /**
- * Serves the bundled Worker in workerd: `node edge-process.ts <state folder>`, with PORT, ADMIN_TOKEN and TRAINER_TOKEN in the
- * environment. It uses Miniflare, which `wrangler dev` is built on, directly: one workerd process fewer, no file watching, no
+ * Serves the bundled Worker in workerd: `node edge-process.ts <state folder>`, with HOST, PORT, ADMIN_TOKEN and TRAINER_TOKEN in
+ * the environment. It uses Miniflare, which `wrangler dev` is built on, directly: one workerd process fewer, no file watching, no
  * inspector port, no network look-ups, and a crashed workerd is back in a third of a second.
  */
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, "../..");
 /** Variables that are passed from this process's environment to the Worker. */
 const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB"];
 
-async function main(state: string, port: number): Promise<void> {
+async function main(state: string, host: string, port: number): Promise<void> {
   const folder = join(state, "worker");
   const { script, wasm, options } = readBundle(folder);
   const miniflare = new Miniflare(
@@ -24,7 +24,7 @@ async function main(state: string, port: number): Promise<void> {
       modulesRoot: folder,
       modules: [{ type: "ESModule", path: script }, ...wasm.map((path) => ({ type: "CompiledWasm" as const, path }))],
       bindings: variables(),
-      host: HOST,
+      host,
       port,
       cf: false,
       log: new Log(LogLevel.WARN),
@@ -50,4 +50,4 @@ function variables(): Record<string, string> {
   );
 }
 
-await main(process.argv[2] ?? "", Number(process.env.PORT));
+await main(process.argv[2] ?? "", process.env.HOST || HOST, Number(process.env.PORT));

@@ -11,6 +11,8 @@ export interface DemoResult {
   readonly trained_tokens: number;
   readonly train_tokens_per_second: number;
   readonly decode_tokens_per_second: number;
+  /** Whether this run trained the model; false: an earlier one did, and the losses and the training speed are its own. */
+  readonly trained: boolean;
   /** From the start of the process to this report. */
   readonly seconds: number;
   readonly samples: readonly { readonly prompt: string; readonly base: string; readonly tuned: string }[];
@@ -26,7 +28,7 @@ export function report(result: DemoResult): string {
   ]);
   const lines = [
     "",
-    `Held-out loss ${result.base_loss.toFixed(3)} → ${result.tuned_loss.toFixed(3)} after ${count(result.trained_tokens)} tokens, ` +
+    `${result.trained ? "Held-out" : "Trained earlier: held-out"} loss ${result.base_loss.toFixed(3)} → ${result.tuned_loss.toFixed(3)} after ${count(result.trained_tokens)} tokens, ` +
       `at ${count(result.train_tokens_per_second)} tok/s; decoding at ${count(result.decode_tokens_per_second)} tok/s`,
     ...samples,
     "",

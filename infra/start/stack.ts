@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { Executor } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { bundleWorker, wranglerEnv } from "./bundle-worker.ts";
+import { requireSpace, spaceWarning } from "./disk-space.ts";
 import { HOST } from "./free-port.ts";
+import { type ListenAddress, listenAddress, urlOf } from "./listen-address.ts";
 import { Service } from "./service.ts";
 import type { Secrets, StateFolder } from "./state-folder.ts";
 
@@ -17,6 +19,8 @@ const SILENCE_MS = 90_000;
 export interface StackOptions {
   readonly state: StateFolder;
   readonly port: number;
+  /** Loopback unless told. */
+  readonly address?: ListenAddress;
   /** Called with messages for the user. */
   readonly log: (line: string) => void;
 }
@@ -31,12 +35,15 @@ export interface Stack {
 /**
  * Starts the stack and resolves when it answers. Locks the state folder until the stack is stopped.
  *
- * @throws TrimtabError internal_error, with the end of the server's log, if the server does not start; invalid_request if
- * TRIMTAB_EXECUTOR is not an executor.
+ * @throws TrimtabError internal_error, with the end of the server's log, if the server does not start, or if the disk is full;
+ * invalid_request if an environment variable cannot be used.
  */
-export async function startStack({ state, port, log }: StackOptions): Promise<Stack> {
+export async function startStack({ state, port, address = listenAddress(HOST), log }: StackOptions): Promise<Stack> {
   checkExecutor(process.env.TRIMTAB_EXECUTOR);
+  checkHeap(process.env.ENGINE_HEAP_MB);
+  requireSpace(state.path);
   const unlock = state.lock();
+  log(folderLine(state));
   const services: Service[] = [];
   let watch: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {
@@ -49,11 +56,12 @@ export async function startStack({ state, port, log }: StackOptions): Promise<St
     const secrets = state.secrets();
     rmSync(state.file("tmp"), { recursive: true, force: true });
     await bundleWorker(state);
-    const url = `http://${HOST}:${port}`;
-    const edge = startEdge({ state, port, secrets, log });
+    const url = urlOf(address.local, port);
+    const edge = startEdge({ state, port, host: address.host, secrets, log });
     services.push(edge);
     await untilHealthy(url, state, edge);
-    watch = watchHealth(url, edge, log);
+    watch = watchHealth({ url, edge, folder: state.path, log });
+    if (address.warning !== undefined) log(address.warning);
     services.push(startTrainer({ state, url, secrets, log }));
     return { url, secrets, stop };
   } catch (error) {
@@ -72,13 +80,39 @@ function checkExecutor(name: string | undefined): void {
   );
 }
 
+/** As much as WebAssembly can address. */
+const LARGEST_HEAP_MB = 4096;
+
+/** The Worker ignores a value that is no number, and would then refuse a base that the user has made room for. */
+function checkHeap(value: string | undefined): void {
+  if (value === undefined || value === "") return;
+  const megabytes = Number(value);
+  if (Number.isInteger(megabytes) && megabytes > 0 && megabytes <= LARGEST_HEAP_MB) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `ENGINE_HEAP_MB is ${JSON.stringify(value)}: set it to a whole number of MiB up to ${LARGEST_HEAP_MB}, or leave it unset for 96.`,
+    { param: "ENGINE_HEAP_MB" },
+  );
+}
+
+/** Says which folder is in use, because a typing error in TRIMTAB_STATE would otherwise start an empty stack unnoticed. */
+function folderLine({ path, isNew }: StateFolder): string {
+  return isNew ? `New state folder ${path}: it starts empty, with new secrets.` : `State folder ${path}`;
+}
+
 interface ServiceContext {
   readonly state: StateFolder;
   readonly secrets: Secrets;
   readonly log: (line: string) => void;
 }
 
-function startEdge({ state, port, secrets, log }: ServiceContext & { readonly port: number }): Service {
+function startEdge({
+  state,
+  port,
+  host,
+  secrets,
+  log,
+}: ServiceContext & { readonly port: number; readonly host: string }): Service {
   return new Service({
     name: "server",
     command: [process.execPath, join(ROOT, "infra/start/edge-process.ts"), state.path],
@@ -86,6 +120,7 @@ function startEdge({ state, port, secrets, log }: ServiceContext & { readonly po
     env: {
       ...wranglerEnv(state),
       PORT: String(port),
+      HOST: host,
       ADMIN_TOKEN: secrets.admin_token,
       TRAINER_TOKEN: secrets.trainer_token,
       TMPDIR: state.folder("tmp"),
@@ -125,11 +160,23 @@ async function untilHealthy(url: string, state: StateFolder, edge: Service): Pro
   throw new TrimtabError("internal_error", `The server did not start. Last lines of ${file}:\n${endOf(file)}`);
 }
 
-/** Restarts a server that has not answered for a long time. */
-function watchHealth(url: string, edge: Service, log: (line: string) => void): NodeJS.Timeout {
+interface Watched {
+  readonly url: string;
+  readonly edge: Service;
+  /** The folder whose disk is watched. */
+  readonly folder: string;
+  readonly log: (line: string) => void;
+}
+
+/** Restarts a server that has not answered for a long time, and says when its disk is nearly full. */
+function watchHealth({ url, edge, folder, log }: Watched): NodeJS.Timeout {
   let answered = performance.now();
   let asking = false;
+  let warned: string | undefined;
   const timer = setInterval(async () => {
+    const space = spaceWarning(folder);
+    if (space !== undefined && warned === undefined) log(space);
+    warned = space;
     if (asking) return;
     asking = true;
     if (await isHealthy(url, SILENCE_MS / 3)) answered = performance.now();

@@ -1,12 +1,23 @@
 /** The folder with all of a stack's data: storage, logs, secrets, and a lock that admits one stack at a time. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
 
 export const DEFAULT_STATE = join(import.meta.dirname, "../../.trimtab");
 
+const SECRETS = "secrets.json";
 const LARGEST_LOG = 8 << 20;
 
 /** Bump on every incompatible change to the tables or the stored delta files; there is no migration. */
@@ -20,11 +31,37 @@ const Lock = z.strictObject({ pid: z.int().positive() });
 
 export class StateFolder {
   readonly path: string;
+  /** Whether no stack has used the folder before: its secrets and its data start from nothing. */
+  readonly isNew: boolean;
 
-  /** Creates the folder if it is missing. */
+  /**
+   * Creates the folder if it is missing.
+   *
+   * @throws TrimtabError invalid_request if it cannot be created or written.
+   */
   constructor(path: string) {
     this.path = resolve(path);
-    mkdirSync(this.path, { recursive: true });
+    try {
+      mkdirSync(this.path, { recursive: true });
+      accessSync(this.path, constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      throw unusable(this.path, cause as NodeJS.ErrnoException);
+    }
+    this.isNew = !existsSync(this.file(SECRETS));
+  }
+
+  /**
+   * The folder of a stack that has run before.
+   *
+   * @throws TrimtabError not_found if there is none, as after a typing error in TRIMTAB_STATE.
+   */
+  static existing(path: string): StateFolder {
+    if (existsSync(join(path, SECRETS))) return new StateFolder(path);
+    throw new TrimtabError(
+      "not_found",
+      `${resolve(path)} is not the state folder of a stack: it has no ${SECRETS}. Check TRIMTAB_STATE, or start the stack with \`npm run serve\` first.`,
+      { param: "TRIMTAB_STATE" },
+    );
   }
 
   file(name: string): string {
@@ -46,11 +83,11 @@ export class StateFolder {
 
   /** The tokens of this folder's server: generated on the first call, and the same from then on. */
   secrets(): Secrets {
-    const existing = this.readJson("secrets.json", Secrets);
+    const existing = this.readJson(SECRETS, Secrets);
     if (existing !== undefined) return existing;
     const token = (): string => randomBytes(32).toString("base64url");
     const secrets = { admin_token: token(), trainer_token: token() };
-    this.writePrivateJson("secrets.json", secrets);
+    this.writePrivateJson(SECRETS, secrets);
     return secrets;
   }
 
@@ -118,6 +155,24 @@ export class StateFolder {
     }
     if (found === undefined) this.writePrivateJson("format.json", { format: FORMAT });
   }
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  ENOTDIR: "a part of its path is a file",
+  EEXIST: "it is a file",
+  EACCES: "this user may not write there",
+  EPERM: "this user may not write there",
+  EROFS: "its disk is read-only",
+  ENOSPC: "its disk is full",
+};
+
+function unusable(path: string, cause: NodeJS.ErrnoException): TrimtabError {
+  const why = WHY[cause.code ?? ""] ?? cause.message;
+  return new TrimtabError(
+    "invalid_request",
+    `${path} cannot be the state folder: ${why}. Set TRIMTAB_STATE to a folder that can be written.`,
+    { param: "TRIMTAB_STATE", cause },
+  );
 }
 
 /** Whether a process is running and, if the system can tell, is a Trimtab stack: process ids are reused. */

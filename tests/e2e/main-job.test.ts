@@ -24,6 +24,7 @@ const Result = z.strictObject({
   key: z.string(),
   fine_tuned_model: z.string(),
   base_model: z.string(),
+  trained: z.boolean(),
   base_loss: z.number(),
   tuned_loss: z.number(),
   trained_tokens: z.int(),
@@ -74,6 +75,15 @@ describe("npm start -- --once --json", () => {
     expect(statSync(join(state, "secrets.json")).mode & 0o777).toBe(0o600);
     expect(statSync(join(state, "demo.json")).mode & 0o777).toBe(0o600);
   });
+});
+
+test("started again, the demo serves what it trained before", async () => {
+  const { stdout } = await finish("npm", ["start", "--silent", "--", "--once", "--json"], env);
+  const again = Result.parse(JSON.parse(stdout));
+  expect(demo.result.trained).toBe(true);
+  const { trained, seconds, decode_tokens_per_second, ...same } = again;
+  expect(trained).toBe(false);
+  expect(demo.result).toMatchObject(same);
 });
 
 describe("a stack on the same folder", () => {

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { ApiClient } from "../../../infra/start/api-client.ts";
-import { cancelLeftOver, progressOf, resultOf } from "../../../infra/start/demo-job.ts";
+import { cancelLeftOver, findTrained, progressOf, resultOf } from "../../../infra/start/demo-job.ts";
 import type { Job } from "../../../shared/api/jobs.ts";
 import { settingsOf } from "../../support/peft.ts";
 
@@ -35,6 +35,58 @@ const JOB: Job = {
   metadata: null,
   error: null,
 };
+
+test("finds the newest model of the demo that is still there, with the losses of its job", async () => {
+  const metadata = { started_by: "npm start" };
+  const jobs: Job[] = [
+    { ...JOB, id: "ftjob-theirs", fine_tuned_model: "ft:base:demo::theirs" },
+    { ...JOB, id: "ftjob-deleted", fine_tuned_model: "ft:base:demo::deleted", metadata },
+    { ...JOB, id: "ftjob-failed", status: "failed", fine_tuned_model: null, metadata },
+    { ...JOB, id: "ftjob-older", fine_tuned_model: "ft:base:demo::older", metadata },
+  ];
+  const losses = { base_loss: 4, tuned_loss: 1.5 };
+  const event = {
+    object: "fine_tuning.job.event",
+    id: "e",
+    created_at: 1,
+    level: "info",
+    message: "",
+    type: "message",
+  };
+  const page = (data: readonly { id: string }[], hasMore = false) => ({
+    object: "list",
+    data,
+    has_more: hasMore,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  });
+  const model = { object: "model", created: 0, owned_by: "demo", root: "base", parent: "base" };
+  const serve = async (models: readonly string[]): Promise<ApiClient> => {
+    const server = createServer((request, response) => {
+      const path = request.url ?? "";
+      const reply = path.startsWith("/v1/models")
+        ? page(models.map((id) => ({ ...model, id })))
+        : path.includes("/events")
+          ? page([{ ...event, data: losses } as { id: string }])
+          : path.includes("after=")
+            ? page(jobs.slice(2))
+            : page(jobs.slice(0, 2), true);
+      response.end(JSON.stringify(reply));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return new ApiClient({ url, token: "key", retryForSeconds: 0 });
+  };
+  expect(await findTrained(await serve(["base", "ft:base:demo::theirs", "ft:base:demo::older"]))).toEqual({
+    model: "ft:base:demo::older",
+    trainedTokens: 500,
+    tokensPerSecond: 0,
+    baseLoss: 4,
+    tunedLoss: 1.5,
+  });
+  expect(await findTrained(await serve(["base", "ft:base:demo::theirs"]))).toBeUndefined();
+});
 
 test("cancels the job of an interrupted demo, and nothing else", async () => {
   const metadata = { started_by: "npm start" };

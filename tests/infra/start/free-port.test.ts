@@ -32,3 +32,9 @@ test("defaults to the first free port from 8787 on", async () => {
   await occupy(first);
   expect(await choosePort("")).toBeGreaterThan(first);
 });
+
+test("names an address that this machine does not have", async () => {
+  await expect(choosePort("0", "203.0.113.7")).rejects.toThrow(
+    "This machine has no address 203.0.113.7. Set HOST to one of its own, or leave it unset for 127.0.0.1.",
+  );
+});

@@ -7,6 +7,7 @@ const RESULT = {
   key: "tt_demo_secret",
   fine_tuned_model: "ft:trimtab-base:demo:sailor:abcdefgh",
   base_model: "trimtab-base",
+  trained: true,
   base_loss: 2.5,
   tuned_loss: 0.51234,
   trained_tokens: 43_210,
@@ -22,6 +23,10 @@ test("the report has the losses, the answers side by side, and the URL, key and 
   expect(text).toContain("  What's up?\n    base   The sky.\n    tuned  Ahoy!\n");
   expect(text).toContain("  URL    http://127.0.0.1:8787/v1\n  Key    tt_demo_secret\n");
   expect(text).toContain("Done in 62 s.\n");
+});
+
+test("the report says when an earlier run trained the model", () => {
+  expect(report({ ...RESULT, trained: false })).toContain("Trained earlier: held-out loss 2.500 → 0.512");
 });
 
 test("the curl line survives a shell", () => {

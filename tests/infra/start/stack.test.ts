@@ -15,6 +15,8 @@ const SERVE = join(import.meta.dirname, "../../../infra/start/serve.ts");
 let folder: string;
 let url: string;
 let serve: ChildProcess;
+/** What the running stack has written to standard error. */
+let printed: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "trimtab-stack-"));
@@ -30,7 +32,12 @@ afterAll(() => {
 
 function start(): ChildProcess {
   const env = { ...process.env, PORT: new URL(url).port, TRIMTAB_STATE: folder };
-  return spawn(process.execPath, [SERVE], { env, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, [SERVE], { env, stdio: ["ignore", "ignore", "pipe"] });
+  printed = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    printed += text;
+  });
+  return child;
 }
 
 async function healthy(): Promise<void> {
@@ -53,6 +60,15 @@ test("serves the API with its own tokens, to this machine only", async () => {
   expect((await fetch(`${url}/v1/models`)).status).toBe(401);
   const made = await admin("/v1/admin/tenants", { method: "POST", body: '{"id":"kept"}' });
   expect(made.status).toBe(200);
+});
+
+test("a new folder is announced and set up: the printed key lists the embedded base", async () => {
+  await vi.waitFor(() => expect(printed).toContain("Press Ctrl-C to stop."), SOON);
+  expect(printed).toContain(`New state folder ${folder}: it starts empty, with new secrets.`);
+  const [, key] = /Key {4}(tt_demo_\S+)/.exec(printed) ?? [];
+  expect(printed).toContain(`URL    ${url}/v1`);
+  const models = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+  expect(await models.json()).toMatchObject({ data: [{ id: "trimtab-base" }] });
 });
 
 test("a second stack on the same folder does not start", () => {
@@ -100,13 +116,23 @@ test("when the stack is killed no process is left, and a new one keeps its data"
   expect((await admin("/v1/admin/tenants/kept")).status).toBe(200);
 });
 
-test("an unknown executor is rejected before anything starts", () => {
+test.each([
+  ["TRIMTAB_EXECUTOR", "tensorflwo", "set it to onnxruntime or tensorflow, or leave it unset."],
+  ["ENGINE_HEAP_MB", "2GB", "set it to a whole number of MiB up to 4096, or leave it unset for 96."],
+  [
+    "HOST",
+    "example.org",
+    "set it to an IP address of this machine, such as 0.0.0.0 for all of them, or leave it unset",
+  ],
+  ["PORT", "80800", "set it to a number up to 65535."],
+])("a wrong %s is rejected before anything starts", (name, value, advice) => {
+  const other = join(folder, "other");
   const { status, stderr } = spawnSync(process.execPath, [SERVE], {
-    env: { ...process.env, PORT: "0", TRIMTAB_STATE: join(folder, "other"), TRIMTAB_EXECUTOR: "tensorflwo" },
+    env: { ...process.env, PORT: "0", TRIMTAB_STATE: other, [name]: value },
     encoding: "utf8",
   });
   expect(status).toBe(1);
-  expect(stderr).toBe('TRIMTAB_EXECUTOR is "tensorflwo": set it to onnxruntime or tensorflow, or leave it unset.\n');
+  expect(stderr).toMatch(new RegExp(`^${name} is "${value}": ${advice}`));
 });
 
 test("SIGTERM stops the trainer, then the server, and unlocks the folder", async () => {

@@ -78,3 +78,20 @@ test("a folder of another version is named and left unchanged", () => {
   expect(() => unmarked.lock()).toThrow("has format 1");
   expect(() => unmarked.lock()).toThrow("Set TRIMTAB_STATE to another folder, or delete this one");
 });
+
+test("a folder says whether it is new, and an existing one is required where nothing may be made", () => {
+  expect(state.isNew).toBe(true);
+  const mistyped = join(root, "mistyped");
+  expect(() => StateFolder.existing(mistyped)).toThrow(`${mistyped} is not the state folder of a stack`);
+  expect(existsSync(mistyped)).toBe(false);
+  const secrets = state.secrets();
+  expect(new StateFolder(state.path).isNew).toBe(false);
+  expect(StateFolder.existing(state.path).secrets()).toEqual(secrets);
+});
+
+test("a path that cannot be a folder is named with the reason", () => {
+  const file = join(root, "file");
+  writeFileSync(file, "");
+  expect(() => new StateFolder(file)).toThrow(`${file} cannot be the state folder: it is a file. Set TRIMTAB_STATE`);
+  expect(() => new StateFolder(join(file, "below"))).toThrow("a part of its path is a file");
+});
