@@ -26,6 +26,9 @@ export const LIMITS = {
   idempotencyKey: 255,
   listPage: 100,
   keysPerTenant: 100,
+  aliasesPerTenant: 1000,
+  /** Moves of one alias that are kept. */
+  aliasMoves: 1000,
   messages: 1000,
   choices: 16,
   prompts: 64,

@@ -6,7 +6,7 @@ import type { Database } from "./database.ts";
 import { objectModule } from "./module.ts";
 
 /** A trainer may take this long between an artefact and the publication that names it. */
-const PENDING_MS = 6 * 60 * 60 * 1000;
+export const PENDING_MS = 6 * 60 * 60 * 1000;
 const SWEEP_BATCH = 500;
 
 export const blobs = objectModule({

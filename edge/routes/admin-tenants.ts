@@ -1,6 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import {
+  ChangeTenant,
   CreateKey,
   CreateTenant,
   KeyList,
@@ -53,6 +54,27 @@ const get = createRoute({
   summary: "Describe a tenant",
   request: { params },
   responses: replies(Tenant, "The tenant"),
+});
+
+const change = createRoute({
+  method: "patch",
+  path: "/{tenant}",
+  tags,
+  security,
+  middleware: jsonBody,
+  summary: "Change a tenant's limits, from its next request on",
+  request: { params, body: jsonRequest(ChangeTenant) },
+  responses: replies(Tenant, "The tenant, changed"),
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{tenant}",
+  tags,
+  security,
+  summary: "Delete a tenant with its keys, jobs, files, models and usage",
+  request: { params },
+  responses: replies(Deleted, "What was deleted"),
 });
 
 const usage = createRoute({
@@ -112,6 +134,14 @@ adminTenants.openapi(list, async (c) => c.json(await dispatcherObject(c.env).ten
 
 adminTenants.openapi(get, async (c) =>
   c.json(await tenantObject(c.env, c.req.valid("param").tenant).account.info(), 200),
+);
+
+adminTenants.openapi(change, async (c) =>
+  c.json(await tenantObject(c.env, c.req.valid("param").tenant).account.change(c.req.valid("json")), 200),
+);
+
+adminTenants.openapi(remove, async (c) =>
+  c.json(await tenantObject(c.env, c.req.valid("param").tenant).removal.delete(), 200),
 );
 
 adminTenants.openapi(usage, async (c) =>

@@ -7,6 +7,7 @@ import { drain } from "../blobs/drain.ts";
 import type { Allowance } from "../objects/rate-limit.ts";
 import { adminModels } from "./admin-models.ts";
 import { adminTenants } from "./admin-tenants.ts";
+import { aliases } from "./aliases.ts";
 import type { AppEnv } from "./app-env.ts";
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
@@ -24,6 +25,7 @@ import { subApp } from "./route.ts";
 import { service } from "./service.ts";
 import { trainer } from "./trainer.ts";
 import { trainerBlobs } from "./trainer-blobs.ts";
+import { usage } from "./usage.ts";
 
 /** The whole HTTP API: one sub-app per resource. */
 export function createApp(): OpenAPIHono<AppEnv> {
@@ -33,12 +35,14 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
   app.route("/v1/models", models);
+  app.route("/v1/aliases", aliases);
   app.route("/v1/deltas", deltas);
   app.route("/v1/deltas", deltasUpload);
   app.route("/v1/deltas", deltasMerge);
   app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);
+  app.route("/v1/usage", usage);
   app.route("/v1/admin/tenants", adminTenants);
   app.route("/v1/admin/models", adminModels);
   app.route("/v1/trainer", trainer);

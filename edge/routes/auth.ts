@@ -32,14 +32,23 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
 export function tokenAuth(name: "ADMIN_TOKEN" | "TRAINER_TOKEN"): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const expected = c.env[name] ?? "";
+    if (expected === "") throw unsetToken(name);
     const given = bearer(c);
     // Both are hashed, so that the comparison takes as long whatever was sent.
     const [a, b] = await Promise.all([hashSecret(given), hashSecret(expected)]);
     const encoder = new TextEncoder();
-    if (expected === "" || !crypto.subtle.timingSafeEqual(encoder.encode(a), encoder.encode(b))) throw wrongKey();
+    if (!crypto.subtle.timingSafeEqual(encoder.encode(a), encoder.encode(b))) throw wrongKey();
     c.set("trusted", true);
     await next();
   };
+}
+
+/** Without its token nobody can be admitted, whatever they send. */
+function unsetToken(name: string): TrimtabError {
+  return new TrimtabError(
+    "invalid_api_key",
+    `${name} is not set on this deployment, so no token is accepted here. Set it with \`wrangler secret put ${name}\`, or in .dev.vars for \`wrangler dev\`.`,
+  );
 }
 
 function bearer(c: Context<AppEnv>): string {

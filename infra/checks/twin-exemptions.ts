@@ -1,6 +1,7 @@
 /** Source files without a twin test, each with the reason. Files with logic do not belong here. */
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
+  "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/files.ts": "schemas: tests/edge/routes/files.test.ts",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",
@@ -19,6 +20,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/objects/dispatcher/modules.ts": "a table: tests/edge/objects/dispatcher/*.test.ts run on it",
   "edge/objects/tenant/blob-source.ts": "types only",
   "edge/objects/tenant/job-base.ts": "types only",
+  "edge/objects/tenant/removal.ts": "tests/edge/routes/admin-tenants.test.ts deletes tenants and sweeps them",
   "edge/objects/tenant/modules.ts": "a table: tests/edge/objects/tenant/*.test.ts run on it",
   "shared/api/artefact-kinds/kind.ts": "types only",
   "shared/api/artefact-kinds/registry.ts": "a table: tests/shared/api/artefacts.test.ts runs on it",

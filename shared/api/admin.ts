@@ -13,6 +13,15 @@ export const CreateTenant = z
   .meta({ id: "CreateTenant" });
 export type CreateTenant = z.infer<typeof CreateTenant>;
 
+/** Limits that are left out stay as they are. */
+export const ChangeTenant = z
+  .strictObject({
+    requests_per_minute: CreateTenant.shape.requests_per_minute.nullish(),
+    tokens_per_minute: CreateTenant.shape.tokens_per_minute.nullish(),
+  })
+  .meta({ id: "ChangeTenant" });
+export type ChangeTenant = z.infer<typeof ChangeTenant>;
+
 export const Tenant = z
   .strictObject({
     id: TenantId,

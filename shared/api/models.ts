@@ -10,6 +10,7 @@ export const Model = z
     owned_by: z.string(),
     root: z.string().meta({ description: "The base model" }),
     parent: z.string().nullable().meta({ description: "The model that it was made from; null for a base" }),
+    alias_of: z.string().optional().meta({ description: "Of an alias: the model that it points to" }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof Model>;

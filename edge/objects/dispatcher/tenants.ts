@@ -15,6 +15,8 @@ export const tenants = objectModule({
       note: (id: string): void =>
         db.run("INSERT OR IGNORE INTO tenants (id, created_at) VALUES (?, ?)", id, seconds(now())),
 
+      forget: (id: string): void => db.run("DELETE FROM tenants WHERE id = ?", id),
+
       list(page: Page): ListOf<TenantSummary> {
         const rows = pageOf<{ id: string; created_at: number }>(db, { table: "tenants" }, page);
         const summaries = rows.map(({ id, created_at }) => ({ id, object: "tenant", created_at }) as const);

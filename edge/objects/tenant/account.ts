@@ -1,4 +1,4 @@
-import type { CreateTenant, Tenant as TenantInfo, Usage } from "../../../shared/api/admin.ts";
+import type { ChangeTenant, CreateTenant, Tenant as TenantInfo, Usage } from "../../../shared/api/admin.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { DEFAULTS } from "../../../shared/limits.ts";
 import { seconds } from "../database.ts";
@@ -6,6 +6,7 @@ import { claim, type Idempotency, settleCreation } from "../idempotency.ts";
 import { type Allowance, MinuteBucket } from "../rate-limit.ts";
 import { tenantModule } from "./context.ts";
 import { isKey } from "./keys.ts";
+import { removal } from "./removal.ts";
 import { addUsage, USAGE_TABLE, type Used, usageByDay } from "./usage.ts";
 
 /** What a key may still do this minute. */
@@ -26,16 +27,19 @@ export const account = tenantModule({
 
   open(context) {
     const { db, now, tenant } = context;
-    let buckets: { requests: MinuteBucket; tokens: MinuteBucket } | undefined;
+    let buckets: { requests: MinuteBucket; tokens: MinuteBucket; of: string } | undefined;
 
+    /** Made anew when the limits are changed, and for another tenant of the same id. */
     const allowances = () => {
-      const limits = tenant();
-      buckets ??= {
-        requests: new MinuteBucket(limits.requests_per_minute, now()),
-        tokens: new MinuteBucket(limits.tokens_per_minute, now()),
-      };
+      const { requests_per_minute: requests, tokens_per_minute: tokens, created_at } = tenant();
+      const of = `${created_at} ${requests} ${tokens}`;
+      if (buckets?.of !== of) {
+        buckets = { requests: new MinuteBucket(requests, now()), tokens: new MinuteBucket(tokens, now()), of };
+      }
       return buckets;
     };
+
+    const exists = (): boolean => context.isCreated() && db.get("SELECT 1 FROM tenant") !== undefined;
 
     const createdBefore = (id: string, key: Idempotency | null): TenantInfo => {
       const known = key !== null && db.get("SELECT 1 FROM idempotency WHERE key = ?", key.key) !== undefined;
@@ -52,8 +56,9 @@ export const account = tenantModule({
         async create(request: CreateTenant, key: Idempotency | null): Promise<TenantInfo> {
           // The list of tenants comes first: a tenant that is not listed could never be found again.
           await context.dispatcher.tenants.note(request.id);
+          if (!exists()) await removal.open(context).calls.finish();
           return db.transaction(() => {
-            if (context.isCreated()) return createdBefore(request.id, key);
+            if (exists()) return createdBefore(request.id, key);
             context.createTables();
             db.run(
               "INSERT INTO tenant (id, created_at, requests_per_minute, tokens_per_minute) VALUES (?, ?, ?, ?)",
@@ -72,6 +77,18 @@ export const account = tenantModule({
         },
 
         info: tenant,
+
+        /** Changes the limits that are named; they hold from the next request on. */
+        change(limits: ChangeTenant): TenantInfo {
+          const { id, ...before } = tenant();
+          db.run(
+            "UPDATE tenant SET requests_per_minute = ?, tokens_per_minute = ? WHERE id = ?",
+            limits.requests_per_minute ?? before.requests_per_minute,
+            limits.tokens_per_minute ?? before.tokens_per_minute,
+            id,
+          );
+          return tenant();
+        },
 
         usage: (): Usage => ({ object: "usage", tenant: tenant().id, days: usageByDay(db) }),
 
@@ -97,6 +114,8 @@ export const account = tenantModule({
 
         /** Counts what a finished generation used. */
         charge(used: Used): void {
+          // The tenant may have been deleted while it was answered.
+          if (!exists()) return;
           const at = now();
           allowances().tokens.charge((used.promptTokens ?? 0) + (used.completionTokens ?? 0), at);
           addUsage(db, { requests: 1, ...used }, at);

@@ -17,7 +17,11 @@ export interface TenantModule<K extends Calls> extends ObjectModule<TenantContex
    * Why a file cannot be deleted: a sentence that names what needs it and what to do. undefined: nothing of this module does.
    */
   needsFile?(db: Database, file: string): string | undefined;
+  /** The same for a model of the tenant's. */
+  needsModel?(db: Database, model: string): string | undefined;
 }
+
+type Needs = Pick<TenantModule<Calls>, "schema" | "needsFile" | "needsModel">;
 
 export function tenantModule<K extends Calls>(module: TenantModule<K>): TenantModule<K> {
   return module;
@@ -32,13 +36,9 @@ export class TenantContext implements ObjectContext {
   readonly rearm: (pauseMs?: number) => Promise<void>;
   readonly createTables: () => void;
   readonly #env: () => Env;
-  readonly #modules: Readonly<Record<string, Pick<TenantModule<Calls>, "schema" | "needsFile">>>;
+  readonly #modules: Readonly<Record<string, Needs>>;
 
-  constructor(
-    host: HostContext,
-    env: () => Env,
-    modules: Readonly<Record<string, Pick<TenantModule<Calls>, "schema" | "needsFile">>>,
-  ) {
+  constructor(host: HostContext, env: () => Env, modules: Readonly<Record<string, Needs>>) {
     this.db = host.db;
     this.now = host.now;
     this.rearm = host.rearm;
@@ -80,6 +80,14 @@ export class TenantContext implements ObjectContext {
     for (const { needsFile } of Object.values(this.#modules)) {
       const why = needsFile?.(this.db, file);
       if (why !== undefined) throw new TrimtabError("conflict", why);
+    }
+  };
+
+  /** @throws TrimtabError conflict while a row of any module needs one of the tenant's models. */
+  readonly requireModelUnused = (model: string): void => {
+    for (const { needsModel } of Object.values(this.#modules)) {
+      const why = needsModel?.(this.db, model);
+      if (why !== undefined) throw new TrimtabError("conflict", why, { param: "model" });
     }
   };
 }

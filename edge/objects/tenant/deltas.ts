@@ -6,6 +6,7 @@ import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { pageOf } from "../page.ts";
+import { aliasTarget } from "./alias-rows.ts";
 import { type ArtefactRow, dropArtefact, findArtefact, folderOf } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import { deltasToMerge, type RequestedDelta } from "./resolve.ts";
@@ -49,14 +50,18 @@ export function deltaOf(db: Database, row: ArtefactRow): Delta {
     metrics: manifest.metrics,
     parents: manifest.parents,
     fine_tuning_job_id: row.job,
-    models: db.all<{ id: string }>("SELECT id FROM models WHERE artefact = ? ORDER BY n", row.id).map(({ id }) => id),
+    models: modelsOf(db, row.id),
   };
+}
+
+function modelsOf(db: Database, artefact: string): string[] {
+  return db.all<{ id: string }>("SELECT id FROM models WHERE artefact = ? ORDER BY n", artefact).map(({ id }) => id);
 }
 
 /** The tenant's deltas; their rows are those of all artefacts. */
 export const deltas = tenantModule({
   schema: [],
-  open: ({ db, now, rearm, readyBase }) => ({
+  open: ({ db, now, rearm, readyBase, requireModelUnused }) => ({
     calls: {
       list: (page: Page): ListOf<Delta> => listDeltas(db, page),
 
@@ -66,7 +71,10 @@ export const deltas = tenantModule({
       folder: (id: string): StoredFolder => folderOf(requireDelta(db, id, "delta_id")),
 
       async delete(id: string): Promise<Deleted> {
-        const deleted = db.transaction(() => deleteDelta(db, id, now()));
+        const deleted = db.transaction(() => {
+          for (const model of modelsOf(db, id)) requireModelUnused(model);
+          return deleteDelta(db, id, now());
+        });
         await rearm();
         return deleted;
       },
@@ -76,7 +84,7 @@ export const deltas = tenantModule({
         model: string,
         requested: readonly RequestedDelta[],
       ): Promise<{ base: ReadyBase; folders: StoredFolder[] }> {
-        const base = await readyBase(model);
+        const base = await readyBase(aliasTarget(db, model) ?? model);
         return { base, folders: deltasToMerge(db, requested, base) };
       },
     },

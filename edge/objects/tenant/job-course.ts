@@ -44,6 +44,8 @@ export async function queue(context: TenantContext): Promise<void> {
 }
 
 export async function handOver(context: TenantContext, jobs: readonly JobRow[]): Promise<void> {
+  // A tenant that was deleted has no jobs, and no id either.
+  if (jobs.length === 0) return;
   const { id: tenant } = context.tenant();
   for (const { id } of jobs) {
     const row = requireJob(context.db, id);

@@ -1,6 +1,7 @@
 import { blobs } from "../blob-ledger.ts";
 import { idempotency } from "../idempotency.ts";
 import { account } from "./account.ts";
+import { aliases } from "./aliases.ts";
 import { artefacts } from "./artefacts.ts";
 import { checkpoints } from "./checkpoints.ts";
 import { deltas } from "./deltas.ts";
@@ -10,6 +11,7 @@ import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
+import { removal } from "./removal.ts";
 import { results } from "./results.ts";
 
 /**
@@ -30,4 +32,6 @@ export const TENANT_MODULES = {
   artefacts,
   models,
   deltas,
+  aliases,
+  removal,
 } as const;

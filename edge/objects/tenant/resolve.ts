@@ -5,6 +5,7 @@ import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { ResolvedDelta, ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import { unknownModel } from "../unknown-model.ts";
+import { aliasTarget } from "./alias-rows.ts";
 import { type ArtefactRow, findArtefact, findModel, folderOf } from "./artefact-rows.ts";
 
 /** A delta that a request puts on top of its model. */
@@ -20,8 +21,9 @@ export interface OwnedModel {
   readonly artefact: ArtefactRow | null;
 }
 
-/** Looks a model's name up among the tenant's; a name that is not there may be a base's. */
-export function ownedModel(db: Database, name: string): OwnedModel {
+/** Looks a model's name up among the tenant's models and aliases; a name that is not there may be a base's. */
+export function ownedModel(db: Database, nameOrAlias: string): OwnedModel {
+  const name = aliasTarget(db, nameOrAlias) ?? nameOrAlias;
   const row = findModel(db, name);
   if (row === undefined) {
     if (name.startsWith("ft:")) throw unknownModel(name);
@@ -104,7 +106,7 @@ function servesOf({ kind }: ArtefactRow): ArtefactKindRow["serves"] {
 }
 
 function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
-  const row = findArtefact(db, findModel(db, id)?.artefact ?? id);
+  const row = findArtefact(db, findModel(db, aliasTarget(db, id) ?? id)?.artefact ?? id);
   if (row !== undefined && servesOf(row) === "delta") return row;
   throw new TrimtabError("not_found", `There is no delta ${JSON.stringify(id)}.`, { param });
 }

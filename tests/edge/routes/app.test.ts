@@ -47,6 +47,10 @@ describe("the OpenAPI document", () => {
         "/v1/admin/tenants/{tenant}/keys",
         "/v1/admin/tenants/{tenant}/keys/{key}",
         "/v1/admin/tenants/{tenant}/usage",
+        "/v1/aliases",
+        "/v1/aliases/{alias}",
+        "/v1/aliases/{alias}/history",
+        "/v1/aliases/{alias}/rollback",
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/deltas",
@@ -77,6 +81,7 @@ describe("the OpenAPI document", () => {
         "/v1/trainer/jobs/{job}/heartbeat",
         "/v1/trainer/jobs/{job}/release",
         "/v1/trainer/leases",
+        "/v1/usage",
       ]
     `);
     expect(components.securitySchemes).toMatchObject({ tenantKey: { scheme: "bearer" } });
@@ -103,7 +108,8 @@ describe("every route of the document", () => {
     const job = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
     const { model } = await new FakeTrainer(api).work();
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
-    Object.assign(own, { file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
+    await api.call("POST", "/v1/aliases", { key, body: { id: "walker", model: "walked" } });
+    Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
   it("refuses nobody's requests and wrong keys, whatever they send", async () => {
@@ -144,8 +150,12 @@ describe("every route of the document", () => {
       ({ scheme, template }) => scheme === "tenantKey" && template.includes("{"),
     );
     expect(walked.length).toBeGreaterThan(10);
-    for (const { method, path } of walked) {
-      expect(await api.refusal(method, path, { key: stranger }), `${method} ${path}`).toMatchObject({ status: 404 });
+    /** Of the routes that read a body before they look for anything. */
+    const bodies: Record<string, unknown> = { "POST /v1/aliases/{alias}": { model: "walked" } };
+    for (const { method, path, template } of walked) {
+      const body = bodies[`${method} ${template}`];
+      const options = body === undefined ? { key: stranger } : { key: stranger, body };
+      expect(await api.refusal(method, path, options), `${method} ${path}`).toMatchObject({ status: 404 });
     }
     for (const path of ["/v1/files", "/v1/fine_tuning/jobs", "/v1/deltas"]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });

@@ -1,0 +1,147 @@
+import type { Alias, AliasMove, CreateAlias, MoveAlias } from "../../../shared/api/aliases.ts";
+import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { type Idempotency, settleCreation } from "../idempotency.ts";
+import { pageOf } from "../page.ts";
+import { unknownModel } from "../unknown-model.ts";
+import {
+  ALIAS_TABLES,
+  type AliasRow,
+  addAlias,
+  aliasOf,
+  aliasTarget,
+  dropAlias,
+  type MoveRow,
+  moveAlias,
+  moveBefore,
+  requireAlias,
+  requireMove,
+  shownAlias,
+  shownMove,
+} from "./alias-rows.ts";
+import { findModel } from "./artefact-rows.ts";
+import { tenantModule } from "./context.ts";
+
+/** Names that point to a model and can be moved to another one, while clients keep the name that they use. */
+export const aliases = tenantModule({
+  schema: ALIAS_TABLES,
+
+  needsModel(db, model) {
+    const alias = aliasOf(db, model);
+    return alias && `The alias ${alias} points to ${model}. Move the alias to another model, or delete it, first.`;
+  },
+
+  open: ({ db, now, dispatcher, requireCreated }) => {
+    /** @throws TrimtabError model_not_found for what is neither a base nor one of the tenant's models. */
+    const requireTarget = async (model: string): Promise<void> => {
+      if (findModel(db, model) !== undefined) return;
+      if (aliasTarget(db, model) !== undefined) {
+        const message = `${model} is an alias itself. Point to the model that it points to: ${aliasTarget(db, model)}.`;
+        throw new TrimtabError("invalid_request", message, { param: "model" });
+      }
+      if (model.startsWith("ft:") || (await dispatcher.bases.ready(model)) === null) throw unknownModel(model);
+    };
+
+    /** Within the transaction that moves the alias: a model of the tenant's may have been deleted during the wait. */
+    const stillThere = (model: string): void => {
+      if (model.startsWith("ft:") && findModel(db, model) === undefined) throw unknownModel(model);
+    };
+
+    const previous = (row: AliasRow): MoveRow => {
+      const before = moveBefore(db, row);
+      if (before !== undefined) return before;
+      throw new TrimtabError("conflict", `There is no version before version ${row.version} of the alias ${row.id}.`);
+    };
+
+    return {
+      calls: {
+        async create({ id, model }: CreateAlias, key: Idempotency | null): Promise<Alias> {
+          requireCreated();
+          await requireTarget(model);
+          if ((await dispatcher.bases.ready(id)) !== null) {
+            const message = `${id} is a base model. Choose another name for the alias.`;
+            throw new TrimtabError("conflict", message, { param: "id" });
+          }
+          return db.transaction(() => {
+            stillThere(model);
+            const alias = shownAlias(db, addAlias(db, { id, model }, now()));
+            settleCreation(db, key, alias);
+            return alias;
+          });
+        },
+
+        list(page: Page): ListOf<Alias> {
+          const rows = pageOf<AliasRow>(db, { table: "aliases" }, page);
+          return listOf(
+            rows.map((row) => shownAlias(db, row)),
+            page.limit,
+          );
+        },
+
+        get: (id: string): Alias => shownAlias(db, requireAlias(db, id)),
+
+        /**
+         * Makes an alias point to another model: requests that come later are answered by it. Moved to where it is already,
+         * an alias stays as it is.
+         *
+         * @throws TrimtabError conflict where it does not point to `if_model`.
+         */
+        async move(id: string, { model, if_model: expected }: MoveAlias): Promise<Alias> {
+          requireAlias(db, id);
+          await requireTarget(model);
+          return db.transaction(() => {
+            const row = requireAlias(db, id);
+            const { model: current } = requireMove(db, id, row.version);
+            if (expected !== undefined && expected !== current) {
+              const message = `The alias ${id} points to ${current}, not to ${expected}: it was moved meanwhile.`;
+              throw new TrimtabError("conflict", message, { param: "if_model" });
+            }
+            if (model === current) return shownAlias(db, row);
+            stillThere(model);
+            return shownAlias(db, moveAlias(db, { alias: id, model, made_by: "move", returns_to: row.version }, now()));
+          });
+        },
+
+        /**
+         * Returns an alias to the version before the current one, or to the one that is named.
+         *
+         * @throws TrimtabError conflict where there is none before, model_not_found where its model is gone.
+         */
+        async rollBack(id: string, version: number | undefined): Promise<Alias> {
+          const found = (): { row: AliasRow; to: MoveRow } => {
+            const row = requireAlias(db, id);
+            return { row, to: version === undefined ? previous(row) : requireMove(db, id, version) };
+          };
+          const first = found();
+          await requireTarget(first.to.model).catch((cause) => {
+            const message = `Version ${first.to.version} of the alias ${id} points to ${first.to.model}, which is gone. Move the alias to another model.`;
+            throw new TrimtabError("model_not_found", message, { param: "alias", cause });
+          });
+          return db.transaction(() => {
+            const { row, to } = found();
+            if (row.version !== first.row.version) {
+              throw new TrimtabError("conflict", `The alias ${id} was moved meanwhile. Look where it points now.`);
+            }
+            stillThere(to.model);
+            return shownAlias(
+              db,
+              moveAlias(db, { alias: id, model: to.model, made_by: "rollback", returns_to: to.returns_to }, now()),
+            );
+          });
+        },
+
+        /** Newest first. */
+        history(id: string, page: Page): ListOf<AliasMove> {
+          requireAlias(db, id);
+          const rows = pageOf<MoveRow>(db, { table: "alias_moves", where: "alias = ?", values: [id] }, page);
+          return listOf(rows.map(shownMove), page.limit);
+        },
+
+        delete(id: string): Deleted {
+          db.transaction(() => dropAlias(db, id));
+          return { id, object: "alias", deleted: true };
+        },
+      },
+    };
+  },
+});
