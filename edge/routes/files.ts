@@ -103,13 +103,7 @@ files.openapi(upload, async (c) => {
 });
 
 files.openapi(list, async (c) => {
-  const { after, limit, order, purpose } = c.req.valid("query");
-  const none = purpose !== undefined && purpose !== "fine-tune";
-  const page = await c.var.caller.object.files.list({ after, limit, order });
-  return c.json(
-    none ? { object: "list" as const, data: [], has_more: false, first_id: null, last_id: null } : page,
-    200,
-  );
+  return c.json(await c.var.caller.object.files.list(c.req.valid("query")), 200);
 });
 
 files.openapi(get, async (c) => c.json(await c.var.caller.object.files.get(c.req.valid("param").file_id), 200));

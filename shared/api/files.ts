@@ -8,7 +8,7 @@ export const FileObject = z
     bytes: z.int(),
     created_at: z.int(),
     filename: z.string(),
-    purpose: z.literal("fine-tune"),
+    purpose: z.enum(["fine-tune", "fine-tune-results"]),
     status: z.literal("processed"),
     status_details: z.null(),
     expires_at: z.null(),

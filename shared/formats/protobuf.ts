@@ -22,6 +22,13 @@ export class MessageWriter {
     return this.#append(bytes);
   }
 
+  double(field: number, value: number): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    this.#append(encodeVarint((field << 3) | 1));
+    return this.#append(bytes);
+  }
+
   bytes(field: number, value: Uint8Array): this {
     this.#append(encodeVarint((field << 3) | 2));
     this.#append(encodeVarint(value.length));

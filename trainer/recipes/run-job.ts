@@ -12,7 +12,7 @@ import { initialState, parameterValues, type TrainingState } from "../loop/train
 import { relativeRates } from "../optim/schedule.ts";
 import { baseAlone } from "./base-alone.ts";
 import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "./causal-graphs.ts";
-import { createEvaluator, type Evaluator, type EvaluatorOptions, measureBase } from "./evaluator.ts";
+import { createEvaluator, type Evaluator, type EvaluatorOptions, type Measurement, measureBase } from "./evaluator.ts";
 import type { Objective } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
@@ -21,7 +21,7 @@ import { createRunTools } from "./run-tools.ts";
 import { createScorer } from "./scorer.ts";
 import { createStepReporter } from "./step-report.ts";
 import { createUnitSource, type UnitSource } from "./unit-source.ts";
-import { createValidation, resultMetrics, type Validation } from "./validation.ts";
+import { createValidation, measuredSteps, resultMetrics, type Validation } from "./validation.ts";
 
 /** Deltas are published at the ends of the last epochs, the final one included. */
 const PUBLISHED_EPOCHS = 3;
@@ -117,12 +117,27 @@ async function runPrepared<S extends TrainingSettings>(
       onTokens: (count) => (stepTokens = count),
     });
     const reporter = createStepReporter(context);
+    const { stepsPerEpoch } = plan;
+    const [trainingUnits, validationUnits] = [run.training.length, run.validation?.length ?? 0];
+    const isMeasured = measuredSteps({
+      totalSteps,
+      stepsPerEpoch,
+      training: trainingUnits,
+      validation: validationUnits,
+    });
+    let last: { readonly step: number; readonly tuned: Measurement } | undefined;
+    const measure = async (state: TrainingState): Promise<Measurement | undefined> => {
+      if (last?.step === state.step) return last.tuned;
+      const tuned = await validation?.measure(state);
+      last = tuned && { step: state.step, tuned };
+      return tuned;
+    };
 
     async function onStep(report: StepReport, state: TrainingState): Promise<void> {
       const { step, loss, trainedTokens } = report;
       const endsEpoch = step % plan.stepsPerEpoch === 0 && step < totalSteps;
       reporter.pause(stepTokens);
-      const tuned = endsEpoch ? await validation?.measure(state) : undefined;
+      const tuned = isMeasured(step) ? await measure(state) : undefined;
       reporter.report(report, tuned);
       if (endsEpoch && isDelta && step > totalSteps - PUBLISHED_EPOCHS * plan.stepsPerEpoch) {
         const metrics = resultMetrics(validation?.base, tuned);
@@ -133,7 +148,7 @@ async function runPrepared<S extends TrainingSettings>(
     }
     const end = await train(context.executor, training, start, { onStep });
 
-    const tuned = await validation?.measure(end);
+    const tuned = await measure(end);
     const metrics = resultMetrics(validation?.base, tuned);
     const folder = await publish(end, metrics);
     const reached = { ...metrics, ...(end.loss === undefined ? {} : { train_loss: end.loss }) };

@@ -30,6 +30,28 @@ export function createValidation(
   };
 }
 
+/** How often a run measures its validation file, beside the ends of its epochs. */
+const MEASUREMENTS = 10;
+
+export interface MeasuredRun {
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Units of the two files. */
+  readonly training: number;
+  readonly validation: number;
+}
+
+/**
+ * The steps after which the validation file is measured: the ends of the epochs, the last step and, in between, each tenth of
+ * the run, but no sooner than as many units were trained as the measurement reads.
+ */
+export function measuredSteps(run: MeasuredRun): (step: number) => boolean {
+  const { totalSteps, stepsPerEpoch, training, validation } = run;
+  const affordable = Math.ceil((validation * stepsPerEpoch) / Math.max(training, 1));
+  const every = Math.max(1, Math.ceil(totalSteps / MEASUREMENTS), affordable);
+  return (step) => step % every === 0 || step % stepsPerEpoch === 0 || step === totalSteps;
+}
+
 /** What a result says of its validation; nothing where there was no validation file. */
 export function resultMetrics(base: Measurement | undefined, tuned: Measurement | undefined): Metrics {
   if (base === undefined || tuned === undefined) return {};

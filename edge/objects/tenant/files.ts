@@ -20,6 +20,8 @@ export interface FileRow {
   readonly lines: number;
   readonly trainable: number;
   readonly created_at: number;
+  /** The job whose results the file holds; null of a dataset. */
+  readonly job: string | null;
 }
 
 /** What was learned about a dataset while it streamed in. */
@@ -83,8 +85,27 @@ export function requireFile(db: Database, id: string, param: string): FileRow {
   return row;
 }
 
-export function listFiles(db: Database, page: Page & { order: "asc" | "desc" }): ListOf<FileObject> {
-  const source = { table: "files", where: "state = 'ready'", cursors: "state <> 'pending'", order: page.order };
+/** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results. */
+export function requireDataset(db: Database, id: string, param: string): FileRow {
+  const row = requireFile(db, id, param);
+  if (row.job === null) return row;
+  const message = `The file ${id} holds the results of ${row.job}. Name a file that was uploaded with purpose "fine-tune".`;
+  throw new TrimtabError("invalid_request", message, { param });
+}
+
+/** A page of a tenant's files, and which of them to list: all unless a purpose is named. */
+export type FilePage = Page & { readonly order: "asc" | "desc"; readonly purpose?: string | undefined };
+
+const OF_PURPOSE: Readonly<Record<FileObject["purpose"], string>> = {
+  "fine-tune": "job IS NULL",
+  "fine-tune-results": "job IS NOT NULL",
+};
+
+export function listFiles(db: Database, page: FilePage): ListOf<FileObject> {
+  const { purpose, order } = page;
+  const known = Object.entries(OF_PURPOSE).find(([name]) => name === purpose)?.[1];
+  const chosen = known ?? (purpose === undefined ? "1" : "0");
+  const source = { table: "files", where: `state = 'ready' AND ${chosen}`, cursors: "state <> 'pending'", order };
   const rows = pageOf<FileRow>(db, source, page);
   return listOf(rows.map(fileOf), page.limit);
 }
@@ -104,7 +125,7 @@ export function fileOf(row: FileRow): FileObject {
     bytes: row.bytes,
     created_at: row.created_at,
     filename: row.filename,
-    purpose: "fine-tune",
+    purpose: row.job === null ? "fine-tune" : "fine-tune-results",
     status: "processed",
     status_details: null,
     expires_at: null,
@@ -117,13 +138,14 @@ export interface NewFile {
   readonly key: string;
 }
 
-/** The tenant's datasets. */
+/** The tenant's datasets, and the result files of its jobs. */
 export const files = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS files (
       n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, blob TEXT NOT NULL,
       filename TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, lines INTEGER NOT NULL,
       trainable INTEGER NOT NULL, created_at INTEGER NOT NULL)`,
+    "ALTER TABLE files ADD COLUMN job TEXT",
   ],
   open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
     calls: {
@@ -149,7 +171,7 @@ export const files = tenantModule({
         await rearm();
       },
 
-      list: (page: Page & { order: "asc" | "desc" }): ListOf<FileObject> => listFiles(db, page),
+      list: (page: FilePage): ListOf<FileObject> => listFiles(db, page),
 
       get: (id: string): FileObject => fileOf(requireFile(db, id, "file_id")),
 

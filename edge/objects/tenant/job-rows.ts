@@ -6,8 +6,9 @@ import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
-import { requireFile } from "./files.ts";
+import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
+import { resultFilesOf } from "./result-files.ts";
 
 /** What the job is to do; never changes. */
 export interface JobSpec {
@@ -59,7 +60,7 @@ export interface NewJob {
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  const { trainable } = requireFile(db, request.training_file, "training_file");
+  const { trainable } = requireDataset(db, request.training_file, "training_file");
   if (trainable === 0) {
     throw new TrimtabError(
       "invalid_dataset",
@@ -67,7 +68,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
       { param: "training_file" },
     );
   }
-  if (request.validation_file != null) requireFile(db, request.validation_file, "validation_file");
+  if (request.validation_file != null) requireDataset(db, request.validation_file, "validation_file");
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -196,7 +197,7 @@ export function jobOf(db: Database, row: JobRow): Job {
     finished_at: row.finished_at,
     fine_tuned_model: row.fine_tuned_model,
     organization_id: tenant,
-    result_files: [],
+    result_files: resultFilesOf(db, row.id),
     status: row.status,
     training_file: spec.training_file,
     validation_file: spec.validation_file,

@@ -10,6 +10,7 @@ import { tenantModule } from "./context.ts";
 import { requireFence, requireHold } from "./holds.ts";
 import { end, say, settled } from "./job-course.ts";
 import { baseOf, type JobRow, keepResult, specOf } from "./job-rows.ts";
+import { addResultFiles, storeResultFiles } from "./result-files.ts";
 import { addUsage } from "./usage.ts";
 import { verifyStored } from "./verify-result.ts";
 
@@ -71,6 +72,7 @@ export const results = tenantModule({
           const before = completedBefore(hold, result);
           if (before !== undefined) return before;
           const manifest = await verify(hold, result);
+          const resultFiles = await storeResultFiles(context, hold.job);
           const name = db.transaction(() => {
             // Another call of the same trainer may have come first while the files were checked.
             const done = completedBefore(hold, result);
@@ -79,6 +81,7 @@ export const results = tenantModule({
             const model = nameFor(row);
             publishFor(row, model, { result, manifest });
             keepResult(db, row.id, { ...completion, model });
+            addResultFiles(db, row.id, resultFiles, now());
             say(context, row.id, { level: "info", message: `New fine-tuned model created: ${model}` });
             end(context, row.id, { status: "succeeded", message: "The job has successfully completed" });
             addUsage(db, { trainedTokens: completion.trained_tokens }, now());

@@ -127,6 +127,8 @@ describe("a LoRA job", () => {
     const { events, outcome } = await recorded;
     const steps = events.flatMap(({ type, data }) => (type === "metrics" ? [data!] : []));
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+    // Each tenth of the 12 steps, the ends of the epochs, and the last step.
+    const isMeasured = (step: number) => step % 2 === 0 || step % 3 === 0;
     for (const data of steps) {
       expect(Object.keys(data)).toEqual([
         "step",
@@ -136,7 +138,7 @@ describe("a LoRA job", () => {
         "grad_norm",
         "tokens_per_second",
         "trained_tokens",
-        ...([3, 6, 9].includes(data.step as number) ? ["valid_loss"] : []),
+        ...(isMeasured(data.step as number) ? ["valid_loss"] : []),
       ]);
       expect(Object.values(data).every((value) => Number.isFinite(value))).toBe(true);
     }

@@ -1,0 +1,72 @@
+/**
+ * The result files of a job. They are made from the events that the tenant has stored, which name each step once however often a
+ * run was killed and repeated it, so no trainer has to send them.
+ */
+
+import { type StepMetrics, stepMetricsCsv, stepMetricsEvents } from "../../../shared/data/step-metrics.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
+import { readyBlob, reserveBlob } from "../blob-ledger.ts";
+import { type Database, seconds } from "../database.ts";
+import type { TenantContext } from "./context.ts";
+
+/** A result file whose bytes are stored; nothing shows it yet. */
+export interface StoredResultFile {
+  readonly id: string;
+  readonly blob: string;
+  readonly filename: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export function stepMetricsOf(db: Database, job: string): StepMetrics[] {
+  const rows = db.all<{ created_at: number; data: string }>(
+    "SELECT created_at, data FROM events WHERE job = ? AND type = 'metrics' AND step IS NOT NULL ORDER BY step",
+    job,
+  );
+  return rows.map(({ created_at, data }) => ({ at: created_at, data: JSON.parse(data) as Record<string, unknown> }));
+}
+
+/** Stores the files of a job that is about to succeed; none where no step has reported. Those not added are swept. */
+export async function storeResultFiles(context: TenantContext, job: string): Promise<StoredResultFile[]> {
+  const steps = stepMetricsOf(context.db, job);
+  const [first] = steps;
+  if (first === undefined) return [];
+  const contents = {
+    "step_metrics.csv": new TextEncoder().encode(stepMetricsCsv(steps)),
+    [`events.out.tfevents.${first.at}.${job}`]: stepMetricsEvents(steps),
+  };
+  const stored: StoredResultFile[] = [];
+  for (const [filename, bytes] of Object.entries(contents)) {
+    const id = context.newId("file");
+    const blob = `tenants/${context.tenant().id}/files/${id}`;
+    reserveBlob(context.db, blob, context.now());
+    await context.env.BLOBS.put(blob, bytes);
+    stored.push({ id, blob, filename, bytes: bytes.length, sha256: await sha256Hex(bytes) });
+  }
+  return stored;
+}
+
+/** Shows stored files as the job's; within the transaction that ends it. */
+export function addResultFiles(db: Database, job: string, stored: readonly StoredResultFile[], now: number): void {
+  for (const { id, blob, filename, bytes, sha256 } of stored) {
+    db.run(
+      `INSERT INTO files (id, state, blob, filename, bytes, sha256, format, lines, trainable, created_at, job)
+       VALUES (?, 'ready', ?, ?, ?, ?, '', 0, 0, ?, ?)`,
+      id,
+      blob,
+      filename,
+      bytes,
+      sha256,
+      seconds(now),
+      job,
+    );
+    readyBlob(db, blob, now);
+  }
+}
+
+/** The ids of a job's result files that were not deleted, the table first. */
+export function resultFilesOf(db: Database, job: string): string[] {
+  return db
+    .all<{ id: string }>("SELECT id FROM files WHERE job = ? AND state = 'ready' ORDER BY n", job)
+    .map(({ id }) => id);
+}
