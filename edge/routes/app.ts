@@ -14,6 +14,7 @@ import { completions } from "./completions.ts";
 import { deltas } from "./deltas.ts";
 import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
+import { docs } from "./docs.ts";
 import { openApiDocument } from "./document.ts";
 import { errorReply } from "./error-reply.ts";
 import { files } from "./files.ts";
@@ -47,6 +48,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/admin/models", adminModels);
   app.route("/v1/trainer", trainer);
   app.route("/v1/trainer", trainerBlobs);
+  app.route("/docs", docs);
   app.get("/openapi.json", (c) => c.json(openApiDocument(app)));
   app.notFound((c) =>
     errorReply(

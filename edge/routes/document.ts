@@ -1,8 +1,36 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { ErrorResponse } from "../../shared/api/errors.ts";
 import type { AppEnv } from "./app-env.ts";
+import { operationName } from "./operation-name.ts";
+
+const INFO = {
+  title: "Trimtab",
+  version: "1",
+  description: "Fine-tunes language models and serves the results. Any OpenAI client works with it.",
+  license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+};
 
 type Document = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
+
+/** What a scheme of security asks of the caller. */
+const CALLERS: Readonly<Record<string, string>> = {
+  tenantKey: "a tenant's API key",
+  adminToken: "the deployment's ADMIN_TOKEN",
+  trainerToken: "the deployment's TRAINER_TOKEN",
+};
+
+/** The summary as a sentence, and who may call. */
+function describe({
+  summary = "",
+  security = [],
+}: {
+  summary?: string;
+  security?: Record<string, string[]>[];
+}): string {
+  const callers = security.flatMap((scheme) => Object.keys(scheme)).map((name) => CALLERS[name] ?? name);
+  const who = callers.length === 0 ? "Needs no key." : `Needs ${callers.join(" or ")}.`;
+  return summary === "" ? who : `${summary}. ${who}`;
+}
 
 const bearer = (description: string) => ({ type: "http", scheme: "bearer", description }) as const;
 
@@ -15,15 +43,18 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>): Document {
     registry.registerComponent("securitySchemes", "trainerToken", bearer("The deployment's TRAINER_TOKEN"));
     registry.register("Error", ErrorResponse);
   }
-  const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Trimtab", version: "1" } });
+  const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: INFO, servers: [{ url: "/" }] });
   const error = {
     description: "An error",
     content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
   };
-  for (const path of Object.values(document.paths ?? {})) {
+  for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const method of ["get", "post", "put", "patch", "delete"] as const) {
-      const operation = path[method];
-      if (operation?.responses !== undefined) operation.responses.default = error;
+      const operation = item[method];
+      if (operation?.responses === undefined) continue;
+      operation.responses.default = error;
+      operation.operationId ??= operationName(method, path);
+      operation.description ??= describe(operation);
     }
   }
   return document;

@@ -25,6 +25,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/artefact-kinds/kind.ts": "types only",
   "shared/api/artefact-kinds/registry.ts": "a table: tests/shared/api/artefacts.test.ts runs on it",
   "edge/routes/app-env.ts": "types only",
+  "edge/routes/docs.ts": "one page of Scalar's: tests/edge/routes/app.test.ts asks for it",
   "edge/serving/generation.ts": "types only",
   "edge/serving/generate.ts": "what the Engine runs: tests/edge/objects/engine.test.ts runs it on a model",
   "edge/serving/yield-to-event-loop.ts": "one timer: tests/edge/serving/batch-loop.test.ts runs on it",

@@ -90,6 +90,26 @@ describe("the OpenAPI document", () => {
     );
   });
 
+  it("names and describes every operation, each by a name of its own", async () => {
+    const { paths } = await document();
+    const operations = Object.values(paths).flatMap((item) => Object.values(item as Record<string, unknown>)) as {
+      operationId?: string;
+      description?: string;
+    }[];
+    const names = operations.map(({ operationId }) => operationId);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { operationId, description } of operations) {
+      expect(operationId).toMatch(/^[a-z][A-Za-z0-9]+$/);
+      expect(description).toMatch(/Needs (no key|a tenant's API key|the deployment's \w+_TOKEN)\.$/);
+    }
+  });
+
+  it("is shown by a page", async () => {
+    const page = await api.send("GET", "/docs");
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, expect.stringContaining("text/html")]);
+    expect(await page.text()).toContain("/openapi.json");
+  });
+
   it("is the same when it is asked for twice", async () => {
     expect(await document()).toEqual(await document());
   });

@@ -16,6 +16,8 @@ it("a route is described with its security and with the error that any route may
   for (const _ of [1, 2]) {
     const document = openApiDocument(app);
     expect(document.paths?.["/thing"]?.get).toEqual({
+      operationId: "getThing",
+      description: "Needs a tenant's API key.",
       security: [{ tenantKey: [] }],
       responses: {
         200: { description: "It", content: { "application/json": { schema: { $ref: "#/components/schemas/Thing" } } } },
