@@ -63,6 +63,8 @@ export function withoutOwnCommands(path, root) {
 /** @param {string} root */
 function install(root) {
   const env = { ...process.env, PATH: withoutOwnCommands(process.env.PATH ?? "", root) };
+  // onnxruntime-node's install script downloads CUDA libraries otherwise, and nothing here uses them.
+  env.ONNXRUNTIME_NODE_INSTALL ??= "skip";
   // The caller's `--json` or `--silent` is not meant for this npm process.
   for (const name of ["npm_config_json", "npm_config_loglevel", "npm_config_silent"]) delete env[name];
   const { status, error } = spawnSync("npm", ["ci"], { cwd: root, env, stdio: ["ignore", 2, 2] });

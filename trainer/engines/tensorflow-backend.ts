@@ -12,7 +12,7 @@ export interface LoadedBackend {
 }
 
 const NATIVE_PACKAGE = "@tensorflow/tfjs-node-gpu";
-const ADVICE = `install it with \`npm install ${NATIVE_PACKAGE}\`, which also needs CUDA libraries for a GPU`;
+const ADVICE = `install it with \`npm run install:gpu\`, which also needs CUDA libraries for a GPU`;
 
 /** Importing a backend's package registers it. TensorFlow's package is optional, so its types may be missing. */
 export const IMPORTS: Readonly<Record<TfjsBackend, () => Promise<unknown>>> = {

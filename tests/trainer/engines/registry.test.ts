@@ -18,7 +18,7 @@ describe("createExecutor", () => {
     if (created instanceof TrimtabError) {
       expect(created).toMatchObject({
         code: "executor_missing",
-        message: expect.stringContaining("npm install @tensorflow/tfjs-node-gpu"),
+        message: expect.stringContaining("npm run install:gpu"),
       });
     } else expect(created).toMatchObject({ name: "tensorflow", backend: "tensorflow" });
   });

@@ -12,9 +12,7 @@ describe("loadTfjsBackend", () => {
   it("falls back to WASM and says how to get TensorFlow's native kernels", async () => {
     const { backend, notice } = await loadTfjsBackend(undefined, withoutNative);
     expect(backend).toBe("wasm");
-    expect(notice).toContain(
-      "Cannot find package '@tensorflow/tfjs-node-gpu'); install it with `npm install @tensorflow/tfjs-node-gpu`",
-    );
+    expect(notice).toContain("Cannot find package '@tensorflow/tfjs-node-gpu'); install it with `npm run install:gpu`");
     // Users read this, so it must not reveal the trainer's paths.
     expect(notice).not.toMatch(/Require stack|imported from/);
   });
@@ -33,14 +31,14 @@ describe("loadTfjsBackend", () => {
     await expect(loadTfjsBackend("tensorflow", withoutNative)).rejects.toThrow(
       expect.objectContaining({
         code: "executor_missing",
-        message: expect.stringContaining("npm install @tensorflow/tfjs-node-gpu"),
+        message: expect.stringContaining("npm run install:gpu"),
       }),
     );
   });
 
   it("says how to install one if there is none", async () => {
     await expect(loadTfjsBackend(undefined, { tensorflow: missing, wasm: missing, cpu: missing })).rejects.toThrow(
-      /^the TensorFlow executor cannot start: .*npm install @tensorflow\/tfjs-node-gpu/,
+      /^the TensorFlow executor cannot start: .*npm run install:gpu/,
     );
   });
 
