@@ -8,19 +8,27 @@ import { quoteName } from "../formats/strict-json.ts";
 const MAX_VOCABULARY = 1_000_000;
 const tokenId = z.int().min(0).max(MAX_VOCABULARY);
 
-const addedToken = z.object({
-  id: tokenId,
-  content: z.string().min(1).max(1000),
-  special: z.boolean().default(false),
-  lstrip: z.boolean().default(false),
-  rstrip: z.boolean().default(false),
-});
+const addedToken = z
+  .looseObject({
+    id: tokenId,
+    content: z.string().min(1).max(1000),
+    special: z.boolean().default(false),
+    /** Not found where a letter or digit touches it. */
+    single_word: z.boolean().default(false),
+    /** Takes the white space before it. */
+    lstrip: z.boolean().default(false),
+    /** Takes the white space after it. */
+    rstrip: z.boolean().default(false),
+    /** Found in the normalized text instead of the original. */
+    normalized: z.boolean().optional(),
+  })
+  .transform((token) => ({ ...token, normalized: token.normalized ?? !token.special }));
 export type AddedToken = z.infer<typeof addedToken>;
 
 const part = z.looseObject({ type: z.string() }).nullable().default(null);
 
 const tokenizerFile = z.looseObject({
-  added_tokens: z.array(z.looseObject(addedToken.shape)).max(100_000).default([]),
+  added_tokens: z.array(addedToken).max(100_000).default([]),
   normalizer: part,
   pre_tokenizer: part,
   post_processor: part,

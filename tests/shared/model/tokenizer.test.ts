@@ -223,7 +223,7 @@ describe("invalid files", () => {
       changed((file) => {
         file.pre_tokenizer = { type: "Magic" };
       }),
-      "tokenizer.json cannot be used: Unknown PreTokenizer type: Magic",
+      'tokenizer.json cannot be used: the pre_tokenizer type "Magic" is not supported; supported types are',
     ],
     [
       "one id for two tokens",
