@@ -5,6 +5,7 @@
  * `encode` treats `<|im_end|>` as ordinary characters. Only trusted text, from a chat template or a corpus, may go through
  * `encodeTrusted` or `splitControl`.
  */
+import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
@@ -14,6 +15,7 @@ import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type Tokeniz
 import { createTokenFinder, literalFinder } from "./tokenizing/added-tokens.ts";
 import { isByteLevelDecoder } from "./tokenizing/decoders.ts";
 import { byteOfToken } from "./tokenizing/model.ts";
+import { unusable } from "./tokenizing/part.ts";
 import { createPipeline } from "./tokenizing/pipeline.ts";
 import type { Place } from "./tokenizing/split.ts";
 
@@ -50,10 +52,13 @@ export interface Tokenizer {
   stream(options?: StreamOptions): StreamDecoder;
   /** The vocabulary's entry for an id. Byte-level tokenizers represent bytes by other characters here. */
   tokenOf(id: number): string | undefined;
-  /** The text of one token inside a text, with the space that it begins with; U+FFFD for bytes that are no character. */
-  textOf(id: number): string;
-  /** The bytes of one token inside a text, as reported in `logprobs`. */
-  bytesOf(id: number): Uint8Array;
+  /**
+   * The text of one token inside a text, with the space that it begins with, or of the `first` token, whose leading space
+   * some tokenizers add and remove again. Bytes that are no character give U+FFFD.
+   */
+  textOf(id: number, options?: TokenTextOptions): string;
+  /** The bytes of the same text, as reported in `logprobs`; unlike `textOf`, exact for a part of a character. */
+  bytesOf(id: number, options?: TokenTextOptions): Uint8Array;
 }
 
 export type Continues = boolean | "text";
@@ -61,6 +66,11 @@ export type Continues = boolean | "text";
 export interface DecodeOptions {
   /** Omit control tokens. */
   readonly skipSpecial?: boolean;
+}
+
+export interface TokenTextOptions {
+  /** Whether the token begins the text. */
+  readonly first?: boolean;
 }
 
 export interface StreamOptions extends DecodeOptions {
@@ -177,16 +187,17 @@ export function loadTokenizer(
   const byteOf = (id: number) => (byteLevel ? undefined : byteOfToken(tokens[id] ?? ""));
   const anchor = anchorOf(tokens, decode);
 
-  function textOf(id: number): string {
-    if (byteLevel || byteOf(id) !== undefined)
+  function textOf(id: number, { first = false }: TokenTextOptions = {}): string {
+    if (byteLevel || byteOf(id) !== undefined) {
       return new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytesOf(id));
-    return decode([anchor, id]).slice(decode([anchor]).length);
+    }
+    return first ? decode([id]) : decode([anchor, id]).slice(decode([anchor]).length);
   }
 
-  function bytesOf(id: number): Uint8Array {
+  function bytesOf(id: number, options?: TokenTextOptions): Uint8Array {
     if (byteLevel) return bytesOfCharacters(tokens[id] ?? "");
     const byte = byteOf(id);
-    return byte === undefined ? new TextEncoder().encode(textOf(id)) : Uint8Array.of(byte);
+    return byte === undefined ? new TextEncoder().encode(textOf(id, options)) : Uint8Array.of(byte);
   }
 
   function stream({ after = [], ...options }: StreamOptions = {}): StreamDecoder {
@@ -208,7 +219,7 @@ export function loadTokenizer(
     padId,
     control,
     chatTemplate: chatTemplateFile ?? config.chat_template ?? undefined,
-    prefix: prefixOf(file, config.bos_token, control),
+    prefix: prefixOf(file),
     encode,
     encodeTrusted,
     splitControl,
@@ -258,17 +269,38 @@ function requireId(field: string, name: string | undefined, control: ReadonlyMap
   return id;
 }
 
-/** Supports only the prefix that decoders use: the beginning-of-text token. */
-function prefixOf(file: TokenizerFile, bos: string | undefined, control: ReadonlyMap<string, number>): number[] {
-  const processor = file.post_processor as { processors?: unknown[] } | null;
-  for (const part of [processor, ...(processor?.processors ?? [])]) {
-    const single = (part as { single?: unknown } | null)?.single;
-    if (!Array.isArray(single)) continue;
-    const first = (single[0] as { SpecialToken?: { id?: unknown } } | undefined)?.SpecialToken?.id;
-    const id = bos !== undefined && first === bos ? control.get(bos) : undefined;
-    if (id !== undefined) return [id];
+/**
+ * The tokens that the post-processor puts before a text. Those that it puts after one are left out: they would end the text
+ * that the model is to continue.
+ */
+function prefixOf(file: TokenizerFile): number[] {
+  const processor = postProcessor.nullable().safeParse(file.post_processor);
+  if (!processor.success) throw unusable("its post_processor is damaged");
+  for (const { cls, single, special_tokens } of [processor.data, ...(processor.data?.processors ?? [])].filter(
+    isPresent,
+  )) {
+    if (cls !== undefined) return [cls[1]];
+    if (single === undefined) continue;
+    const length = single.findIndex(({ SpecialToken }) => SpecialToken === undefined);
+    const names = single.slice(0, length < 0 ? single.length : length).map(({ SpecialToken }) => SpecialToken!.id);
+    return names.flatMap((name) => {
+      const ids = special_tokens?.[name]?.ids;
+      if (ids === undefined) throw unusable(`its post_processor has no ids for the token ${quoteName(name)}`);
+      return ids;
+    });
   }
   return [];
+}
+
+const processorFields = z.object({
+  single: z.array(z.object({ SpecialToken: z.object({ id: z.string() }).optional() })).optional(),
+  special_tokens: z.record(z.string(), z.object({ ids: z.array(z.int()) })).optional(),
+  cls: z.tuple([z.string(), z.int()]).optional(),
+});
+const postProcessor = processorFields.extend({ processors: z.array(processorFields).optional() });
+
+function isPresent<Value>(value: Value | null): value is Value {
+  return value !== null;
 }
 
 function firstCharacterLength(text: string): number {

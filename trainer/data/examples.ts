@@ -122,8 +122,10 @@ function encode(
   refused: (detail: string) => void,
 ): { ids: readonly number[]; labels: readonly number[] } | undefined {
   if (example.kind === "completion") {
-    const prompt = [...tokenizer.prefix, ...tokenizer.encode(example.prompt)];
-    const continues = prompt.length > 0;
+    const given = tokenizer.encode(example.prompt);
+    const prompt = [...tokenizer.prefix, ...given];
+    // With no prompt, the completion begins the text, and its first word is marked as such.
+    const continues = given.length > 0 ? "text" : false;
     const completion = [...tokenizer.encode(example.completion, { continues }), tokenizer.eosId];
     return { ids: [...prompt, ...completion], labels: [...prompt.map(() => IGNORED_LABEL), ...completion] };
   }

@@ -124,6 +124,94 @@ describe("other properties", () => {
     expect(first.encode("a", { continues: true })).toEqual(first.encodeTrusted("</s>a").slice(1));
   });
 
+  test("text that goes on where other text ended has no mark of a first word", () => {
+    const llama = load("llama2-like");
+    const texts = (text: string, continues: boolean | "text") =>
+      llama
+        .encode(text, { continues })
+        .map((id) => llama.tokenOf(id))
+        .join(" ");
+    expect(texts(" a", false)).toBe("▁ ▁a");
+    // The library marks every stretch of text after a control token.
+    expect(texts(" a", true)).toBe("▁ ▁a");
+    expect(texts(" a", "text")).toBe("▁a");
+    expect(texts("a", "text")).toBe("a");
+  });
+
+  test("a stream after other ids gives the text that they do not", () => {
+    const llama = load("llama2-like");
+    const [prompt, text] = ["The capital", " of Franceé 🙂"];
+    const ids = llama.encode(text, { continues: "text" });
+    const streamed = (after: number[]) => {
+      const stream = llama.stream({ after, skipSpecial: true });
+      return ids.map((id) => stream.push(id)).join("") + stream.flush();
+    };
+    expect(streamed(llama.encode(prompt))).toBe(text);
+    expect(streamed([...llama.encode(prompt), llama.eosId])).toBe(text);
+    // What the decoder does with the first token of a text it does here, too.
+    expect(streamed([llama.bosId!])).toBe(text.slice(1));
+    expect(llama.decode([...llama.encode(prompt), ...ids])).toBe(prompt + text);
+  });
+
+  test("a token's text has its leading space, unless it begins the text", () => {
+    const llama = load("llama2-like");
+    const id = llama.encode("of")[0]!;
+    expect([llama.tokenOf(id), llama.textOf(id), llama.textOf(id, { first: true })]).toEqual(["▁of", " of", "of"]);
+    expect(llama.bytesOf(id)).toEqual(new TextEncoder().encode(" of"));
+    expect(llama.bytesOf(id, { first: true })).toEqual(new TextEncoder().encode("of"));
+    const gpt2 = load("gpt2-like");
+    const space = gpt2.encode(" of")[0]!;
+    expect([gpt2.textOf(space), gpt2.textOf(space, { first: true })]).toEqual([" of", " of"]);
+    const [part] = gpt2.encode("🙂");
+    expect(gpt2.textOf(part!)).toBe("\ufffd");
+  });
+
+  test("the unknown token stands for what the vocabulary lacks, in texts from users too", () => {
+    const file = read("hub/llama2-like/tokenizer.json");
+    file.model.byte_fallback = false;
+    const llama = loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json"));
+    const unk = llama.control.get("<unk>")!;
+    expect(llama.encode("☃a☃☃").filter((id) => id === unk)).toHaveLength(2);
+    expect(llama.encode("<unk>")).not.toEqual(llama.encodeTrusted("<unk>"));
+  });
+
+  test("control tokens in trusted text are found as the file says: alone, with the space around them", () => {
+    const file = read("hub/gpt2-like/tokenizer.json");
+    Object.assign(file.added_tokens[0], { content: "end", single_word: true, lstrip: true });
+    const odd = loadTokenizer(file, read("hub/gpt2-like/tokenizer_config.json"));
+    expect(odd.splitControl("a \t end ending", [2])).toEqual([
+      { text: "a", start: 0, end: 2 },
+      { text: "", start: 2, end: 4 },
+      { text: "end", start: 4, end: 7, id: 0 },
+      { text: " ending", start: 7, end: 14 },
+    ]);
+  });
+
+  test("every token that the post-processor puts before a text", () => {
+    const file = read("hub/llama2-like/tokenizer.json");
+    const special = (id: string, ids: number[]) => ({ [id]: { id, ids, tokens: [id] } });
+    file.post_processor = {
+      type: "TemplateProcessing",
+      single: [
+        { SpecialToken: { id: "<s>", type_id: 0 } },
+        { SpecialToken: { id: "</s>", type_id: 0 } },
+        { Sequence: { id: "A", type_id: 0 } },
+        { SpecialToken: { id: "<unk>", type_id: 0 } },
+      ],
+      pair: [],
+      special_tokens: { ...special("<s>", [1]), ...special("</s>", [2]), ...special("<unk>", [0]) },
+    };
+    expect(loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json")).prefix).toEqual([1, 2]);
+    file.post_processor = {
+      type: "RobertaProcessing",
+      cls: ["<s>", 1],
+      sep: ["</s>", 2],
+      trim_offsets: true,
+      add_prefix_space: true,
+    };
+    expect(loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json")).prefix).toEqual([1]);
+  });
+
   test("the bytes of the tokens join to the bytes of the text", () => {
     const text = "naïve 🙂 x";
     for (const kind of KINDS) {
