@@ -25,6 +25,16 @@ const addedToken = z
   .transform((token) => ({ ...token, normalized: token.normalized ?? !token.special }));
 export type AddedToken = z.infer<typeof addedToken>;
 
+/** Not z.record, which drops a token named __proto__. */
+function isVocabulary(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const ids: unknown[] = Object.values(value);
+  return (
+    ids.length <= MAX_VOCABULARY &&
+    ids.every((id) => Number.isInteger(id) && 0 <= Number(id) && Number(id) <= MAX_VOCABULARY)
+  );
+}
+
 const part = z.looseObject({ type: z.string() }).nullable().default(null);
 
 const tokenizerFile = z.looseObject({
@@ -36,7 +46,7 @@ const tokenizerFile = z.looseObject({
   model: z.looseObject({
     type: z.enum(["BPE", "Unigram", "WordPiece"]).optional(),
     vocab: z.union([
-      z.record(z.string(), tokenId).refine((vocab) => Object.keys(vocab).length <= MAX_VOCABULARY, "is too large"),
+      z.custom<Readonly<Record<string, number>>>(isVocabulary, "must be an object of token ids"),
       z.array(z.tuple([z.string(), z.number()])).max(MAX_VOCABULARY),
     ]),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),

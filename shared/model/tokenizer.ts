@@ -270,7 +270,7 @@ function requireId(field: string, name: string | undefined, control: ReadonlyMap
 }
 
 /**
- * The tokens that the post-processor puts before a text. Those that it puts after one are left out: they would end the text
+ * The tokens that the post-processor puts before a text; as in transformers, add_bos_token of the configuration changes nothing. Those that it puts after one are left out: they would end the text
  * that the model is to continue.
  */
 function prefixOf(file: TokenizerFile): number[] {

@@ -36,12 +36,18 @@ export function createBpe(part: Part): TokenModel {
   const { ids, tokens } = vocabularyOf(Object.entries(config.vocab));
   const unkId = config.unk_token == null ? undefined : ids.get(config.unk_token);
   const merges = readMerges(config, ids);
+  const requireUnknown = () => {
+    if (config.unk_token == null || unkId !== undefined) return unkId;
+    throw unusable(
+      `its unk_token ${quoteName(config.unk_token)} is not in the vocabulary, but part of the text needs it`,
+    );
+  };
   const cache = new Map<string, readonly number[]>();
 
   function encodeWord(word: string): readonly number[] {
     const whole = config.ignore_merges ? ids.get(word) : undefined;
     if (whole !== undefined) return [whole];
-    return mergeAll(firstTokens(word, config, ids, unkId), merges);
+    return mergeAll(firstTokens(word, config, ids, requireUnknown), merges);
   }
 
   return {
@@ -96,9 +102,10 @@ function firstTokens(
   word: string,
   config: BpeConfig,
   ids: ReadonlyMap<string, number>,
-  unkId: number | undefined,
+  requireUnknown: () => number | undefined,
 ): number[] {
   const found: number[] = [];
+  let unkId: number | undefined;
   // The Rust library writes an unknown token only when the next known character or another unknown one follows it.
   let unknownIsDue = false;
   let at = 0;
@@ -115,11 +122,14 @@ function firstTokens(
       continue;
     }
     const bytes = config.byte_fallback ? byteTokenIds(token, ids) : undefined;
-    if (bytes !== undefined) found.push(...bytes);
-    else if (unkId !== undefined) {
-      if (unknownIsDue && !config.fuse_unk) found.push(unkId);
-      unknownIsDue = true;
+    if (bytes !== undefined) {
+      found.push(...bytes);
+      continue;
     }
+    unkId = requireUnknown();
+    if (unknownIsDue && !config.fuse_unk) found.push(unkId!);
+    // Without an unknown token, the text is left out.
+    unknownIsDue = unkId !== undefined;
   }
   if (unknownIsDue) found.push(unkId!);
   return found;

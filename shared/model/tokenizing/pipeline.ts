@@ -1,4 +1,7 @@
-/** A `tokenizer.json` as two functions, equal to the Rust `tokenizers` library: text → ids and ids → text. */
+/**
+ * A `tokenizer.json` as two functions, equal to the Rust `tokenizers` library: text → ids and ids → text. Only characters that
+ * Unicode gained since that library's tables (version 9 and later) may be classed as punctuation or accents here alone.
+ */
 import type { AddedToken, TokenizerFile } from "../tokenizer-file.ts";
 import { createTokenFinder } from "./added-tokens.ts";
 import { createBpe } from "./bpe.ts";

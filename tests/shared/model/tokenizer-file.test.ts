@@ -21,6 +21,14 @@ describe("tokenizer.json", () => {
     ]);
   });
 
+  test("a token may have the name of what every object inherits", () => {
+    const named = JSON.parse('{"model":{"type":"BPE","vocab":{"__proto__":0,"constructor":1},"merges":[]}}');
+    expect(Object.entries(parseTokenizerFile(named).model.vocab)).toEqual([
+      ["__proto__", 0],
+      ["constructor", 1],
+    ]);
+  });
+
   test("a token may be listed twice with the same id; two tokens may not share an id", () => {
     const twice = (content: string) =>
       parseTokenizerFile({

@@ -19,6 +19,9 @@ test("unknown characters become the unknown token: each, a run, or none", () => 
   expect(make({ unk_token: "<unk>" }).encode("xxayy")).toEqual([0, 0, 1, 0, 0]);
   expect(make({ unk_token: "<unk>", fuse_unk: true }).encode("xxayy")).toEqual([0, 1, 0]);
   expect(make({}).encode("xxayy")).toEqual([1]);
+  const absent = make({ unk_token: "<none>" });
+  expect(absent.encode("a")).toEqual([1]);
+  expect(() => absent.encode("x")).toThrow('its unk_token "<none>" is not in the vocabulary');
 });
 
 test("a whole word of the vocabulary comes first where merges are ignored", () => {
