@@ -13,7 +13,7 @@ import { bytesOfCharacters } from "./byte-level.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
 import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerFile } from "./tokenizer-file.ts";
 import { createTokenFinder, literalFinder } from "./tokenizing/added-tokens.ts";
-import { isByteLevelDecoder } from "./tokenizing/decoders.ts";
+import { hasByteFallback, isByteLevelDecoder } from "./tokenizing/decoders.ts";
 import { byteOfToken } from "./tokenizing/model.ts";
 import { unusable } from "./tokenizing/part.ts";
 import { createPipeline } from "./tokenizing/pipeline.ts";
@@ -184,7 +184,8 @@ export function loadTokenizer(
   }
 
   const byteLevel = isByteLevelDecoder(file.decoder);
-  const byteOf = (id: number) => (byteLevel ? undefined : byteOfToken(tokens[id] ?? ""));
+  const byteFallback = hasByteFallback(file.decoder);
+  const byteOf = (id: number) => (byteFallback ? byteOfToken(tokens[id] ?? "") : undefined);
   const anchor = anchorOf(tokens, decode);
 
   function textOf(id: number, { first = false }: TokenTextOptions = {}): string {
@@ -270,8 +271,8 @@ function requireId(field: string, name: string | undefined, control: ReadonlyMap
 }
 
 /**
- * The tokens that the post-processor puts before a text; as in transformers, add_bos_token of the configuration changes nothing. Those that it puts after one are left out: they would end the text
- * that the model is to continue.
+ * The tokens that the post-processor puts before a text; as in transformers, the configuration's add_bos_token changes nothing.
+ * Those that it puts after one are left out: they would end the text that the model is to continue.
  */
 function prefixOf(file: TokenizerFile): number[] {
   const processor = postProcessor.nullable().safeParse(file.post_processor);

@@ -20,6 +20,13 @@ export function isByteLevelDecoder(part: Part | null): boolean {
   return types.length === 1 && types[0] === "ByteLevel";
 }
 
+/** Whether tokens such as <0x0A> stand for bytes. */
+export function hasByteFallback(part: Part | null): boolean {
+  return (
+    part?.type === "ByteFallback" || (part?.type === "Sequence" && (part.decoders as Part[]).some(hasByteFallback))
+  );
+}
+
 const DECODERS: Readonly<Record<string, (part: Part) => Decoder>> = {
   Sequence(part) {
     const { decoders } = read(part, z.object({ decoders: z.array(anyPart) }));

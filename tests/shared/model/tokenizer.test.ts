@@ -212,6 +212,17 @@ describe("other properties", () => {
     expect(loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json")).prefix).toEqual([1]);
   });
 
+  test("a token <0x01> is text where the decoder does not turn it into a byte", () => {
+    const file = read("hub/llama2-like/tokenizer.json");
+    file.decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
+    const literal = loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json"));
+    const ids = literal.encodeTrusted("a\u0001");
+    const stream = literal.stream();
+    expect(ids.map((id) => stream.push(id)).join("")).toBe(literal.decode(ids));
+    expect(literal.decode(ids)).toBe("a<0x01>");
+    expect(literal.textOf(ids.at(-1)!)).toBe("<0x01>");
+  });
+
   test("the bytes of the tokens join to the bytes of the text", () => {
     const text = "naïve 🙂 x";
     for (const kind of KINDS) {

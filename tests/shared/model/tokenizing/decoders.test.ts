@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createDecoder, isByteLevelDecoder } from "../../../../shared/model/tokenizing/decoders.ts";
+import { createDecoder, hasByteFallback, isByteLevelDecoder } from "../../../../shared/model/tokenizing/decoders.ts";
 
 // tests/golden/tokenizer/options.json holds these to the Rust library; here is what its ids do not reach.
 const decoded = (part: { type: string } | null, tokens: string[]) => createDecoder(part)(tokens).join("");
@@ -33,6 +33,17 @@ test("which decoders map each token by itself", () => {
     [true, true, true],
   );
   expect([null, { type: "Metaspace" }, sequence("Replace", "ByteLevel")].map(isByteLevelDecoder)).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("whether <0x0A> is a byte depends on the decoder", () => {
+  const fallback = { type: "ByteFallback" };
+  const sequence = { type: "Sequence", decoders: [{ type: "Fuse" }, fallback] };
+  expect([fallback, sequence].map(hasByteFallback)).toEqual([true, true]);
+  expect([null, { type: "Metaspace" }, { type: "Sequence", decoders: [] }].map(hasByteFallback)).toEqual([
     false,
     false,
     false,
