@@ -44,7 +44,7 @@ const tokenizerFile = z.looseObject({
   post_processor: part,
   decoder: part,
   model: z.looseObject({
-    type: z.enum(["BPE", "Unigram", "WordPiece"]).optional(),
+    type: z.enum(["BPE", "Unigram", "WordPiece"], "supported models are BPE, Unigram and WordPiece").optional(),
     vocab: z.union([
       z.custom<Readonly<Record<string, number>>>(isVocabulary, "must be an object of token ids"),
       z.array(z.tuple([z.string(), z.number()])).max(MAX_VOCABULARY),

@@ -105,6 +105,7 @@ export function loadTokenizer(
 
   const pipeline = createPipeline(file, ordinaryTokens);
   const { model } = pipeline;
+  requireOneId(file.added_tokens, model.ids);
   const addedControl = new Map(controlTokens.map((token) => [token.content, token]));
   const control = new Map(controlTokens.map((token) => [token.content, token.id]));
   for (const name of named) {
@@ -254,6 +255,16 @@ function anchorOf(tokens: readonly (string | undefined)[], decode: (ids: readonl
 /** Whether a token is marked as special, named in the configuration, or written like a control token. */
 function isControl(token: AddedToken, names: ReadonlySet<string>): boolean {
   return token.special || names.has(token.content) || /^<\|.*\|>$/.test(token.content);
+}
+
+function requireOneId(added: readonly AddedToken[], ids: ReadonlyMap<string, number>): void {
+  for (const { id, content } of added) {
+    const other = ids.get(content) ?? id;
+    if (other === id) continue;
+    throw unusable(
+      `it gives the token ${quoteName(content)} the id ${id} in added_tokens and ${other} in the vocabulary; make them equal`,
+    );
+  }
 }
 
 function requireId(field: string, name: string | undefined, control: ReadonlyMap<string, number>): number {

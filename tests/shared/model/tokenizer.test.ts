@@ -308,7 +308,7 @@ describe("invalid files", () => {
       changed((file) => {
         file.model.type = "Markov";
       }),
-      "tokenizer.json is invalid at model.type",
+      "tokenizer.json is invalid at model.type: supported models are BPE, Unigram and WordPiece",
     ],
     [
       "an id that would take gigabytes",
@@ -323,6 +323,13 @@ describe("invalid files", () => {
         file.pre_tokenizer = { type: "Magic" };
       }),
       'tokenizer.json cannot be used: the pre_tokenizer type "Magic" is not supported; supported types are',
+    ],
+    [
+      "two ids for one token",
+      changed((file) => {
+        file.added_tokens[1].content = "a";
+      }),
+      'it gives the token "a" the id 1 in added_tokens and',
     ],
     [
       "one id for two tokens",
