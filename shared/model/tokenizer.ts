@@ -5,18 +5,18 @@
  * `encode` treats `<|im_end|>` as ordinary characters. Only trusted text, from a chat template or a corpus, may go through
  * `encodeTrusted` or `splitControl`.
  */
-import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { bytesOfCharacters } from "./byte-level.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
-import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerFile } from "./tokenizer-file.ts";
+import { type AddedToken, parseTokenizerConfig, parseTokenizerFile } from "./tokenizer-file.ts";
 import { createTokenFinder, literalFinder } from "./tokenizing/added-tokens.ts";
 import { hasByteFallback, isByteLevelDecoder } from "./tokenizing/decoders.ts";
 import { byteOfToken } from "./tokenizing/model.ts";
 import { unusable } from "./tokenizing/part.ts";
 import { createPipeline } from "./tokenizing/pipeline.ts";
+import { prefixOf } from "./tokenizing/post-processor.ts";
 import type { Place } from "./tokenizing/split.ts";
 
 export interface Tokenizer {
@@ -34,8 +34,8 @@ export interface Tokenizer {
   readonly prefix: readonly number[];
   /**
    * The ids of an untrusted text. None of them is a control token, except the unknown token for what the vocabulary lacks.
-   * `continues`: `true` if the text follows a control token, `"text"` if it goes on where other text ended; tokenizers that
-   * mark the first word of a text, or of every stretch of text, then leave that mark out.
+   * `continues`: `true` if the text follows a control token, so that it does not get the mark of a text's first word;
+   * `"text"` if it goes on where other text ended, so that it does not get the mark of a word's beginning either.
    */
   encode(text: string, options?: { continues?: Continues }): number[];
   /** The ids of a trusted text, in which control tokens keep their meaning. */
@@ -279,40 +279,6 @@ function requireId(field: string, name: string | undefined, control: ReadonlyMap
     throw new TrimtabError("invalid_model", `the ${field} ${quoteName(name)} is not in tokenizer.json`);
   }
   return id;
-}
-
-/**
- * The tokens that the post-processor puts before a text; as in transformers, the configuration's add_bos_token changes nothing.
- * Those that it puts after one are left out: they would end the text that the model is to continue.
- */
-function prefixOf(file: TokenizerFile): number[] {
-  const processor = postProcessor.nullable().safeParse(file.post_processor);
-  if (!processor.success) throw unusable("its post_processor is damaged");
-  for (const { cls, single, special_tokens } of [processor.data, ...(processor.data?.processors ?? [])].filter(
-    isPresent,
-  )) {
-    if (cls !== undefined) return [cls[1]];
-    if (single === undefined) continue;
-    const length = single.findIndex(({ SpecialToken }) => SpecialToken === undefined);
-    const names = single.slice(0, length < 0 ? single.length : length).map(({ SpecialToken }) => SpecialToken!.id);
-    return names.flatMap((name) => {
-      const ids = special_tokens?.[name]?.ids;
-      if (ids === undefined) throw unusable(`its post_processor has no ids for the token ${quoteName(name)}`);
-      return ids;
-    });
-  }
-  return [];
-}
-
-const processorFields = z.object({
-  single: z.array(z.object({ SpecialToken: z.object({ id: z.string() }).optional() })).optional(),
-  special_tokens: z.record(z.string(), z.object({ ids: z.array(z.int()) })).optional(),
-  cls: z.tuple([z.string(), z.int()]).optional(),
-});
-const postProcessor = processorFields.extend({ processors: z.array(processorFields).optional() });
-
-function isPresent<Value>(value: Value | null): value is Value {
-  return value !== null;
 }
 
 function firstCharacterLength(text: string): number {

@@ -187,31 +187,6 @@ describe("other properties", () => {
     ]);
   });
 
-  test("every token that the post-processor puts before a text", () => {
-    const file = read("hub/llama2-like/tokenizer.json");
-    const special = (id: string, ids: number[]) => ({ [id]: { id, ids, tokens: [id] } });
-    file.post_processor = {
-      type: "TemplateProcessing",
-      single: [
-        { SpecialToken: { id: "<s>", type_id: 0 } },
-        { SpecialToken: { id: "</s>", type_id: 0 } },
-        { Sequence: { id: "A", type_id: 0 } },
-        { SpecialToken: { id: "<unk>", type_id: 0 } },
-      ],
-      pair: [],
-      special_tokens: { ...special("<s>", [1]), ...special("</s>", [2]), ...special("<unk>", [0]) },
-    };
-    expect(loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json")).prefix).toEqual([1, 2]);
-    file.post_processor = {
-      type: "RobertaProcessing",
-      cls: ["<s>", 1],
-      sep: ["</s>", 2],
-      trim_offsets: true,
-      add_prefix_space: true,
-    };
-    expect(loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json")).prefix).toEqual([1]);
-  });
-
   test("a token <0x01> is text where the decoder does not turn it into a byte", () => {
     const file = read("hub/llama2-like/tokenizer.json");
     file.decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
