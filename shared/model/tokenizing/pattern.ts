@@ -54,10 +54,12 @@ function foldBeyondAscii(source: string): string {
     }
     if (!inClass && character === "(") groups.push(source.startsWith("(?i:", at) || groups.at(-1) === true);
     if (!inClass && character === ")") groups.pop();
-    const twin = groups.at(-1) === true ? FOLDS.get(character) : undefined;
-    // A `k` of a range such as [a-z] is left alone: only the range's ends are written out.
+    const ignoresCase = groups.at(-1) === true;
+    const twin = ignoresCase ? FOLDS.get(character) : undefined;
+    if (inClass && ignoresCase && /^(?:a-z|A-Z)/.test(source.slice(at, at + 3))) folded += "\u017f\u212a";
     if (twin === undefined) folded += character;
-    else folded += inClass ? `${twin}${character}` : `[${character}${twin}]`;
+    else if (!inClass) folded += `[${character}${twin}]`;
+    else folded += source[at - 1] === "-" ? character + twin : twin + character;
     if (character === "[") inClass = true;
     if (character === "]") inClass = false;
   }

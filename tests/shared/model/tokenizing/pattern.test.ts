@@ -16,6 +16,8 @@ test("white space and digits are Unicode's", () => {
 test("ignoring case, ſ is an s and the Kelvin sign a k", () => {
   expect(matches("(?i:'s|'K)", "'S 'ſ 's 'k '\u212a")).toEqual(["'S", "'ſ", "'s", "'k", "'\u212a"]);
   expect(matches("(?i:'[sd])", "'ſ'D't")).toEqual(["'ſ", "'D"]);
+  expect(matches("(?i:[a-s]|[s-t])", "zaSſstÞ")).toEqual(["a", "S", "ſ", "s", "t"]);
+  expect(matches("(?i:[a-z])+", "aſ\u212aZ é")).toEqual(["aſ\u212aZ"]);
   expect(matches("(?i:a)s", "as aſ As")).toEqual(["as", "As"]);
   expect(matches("(?i:\\s)", "s ſ")).toEqual([" "]);
 });
