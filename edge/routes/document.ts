@@ -52,6 +52,7 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>): Document {
     for (const method of ["get", "post", "put", "patch", "delete"] as const) {
       const operation = item[method];
       if (operation?.responses === undefined) continue;
+      operation.responses["4XX"] = error;
       operation.responses.default = error;
       operation.operationId ??= operationName(method, path);
       operation.description ??= describe(operation);

@@ -13,6 +13,10 @@ it("a route is described with its security and with the error that any route may
     responses: replies(z.strictObject({ a: z.int() }).meta({ id: "Thing" }), "It"),
   });
   app.openapi(route, (c) => c.json({ a: 1 }, 200));
+  const error = {
+    description: "An error",
+    content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+  };
   for (const _ of [1, 2]) {
     const document = openApiDocument(app);
     expect(document.paths?.["/thing"]?.get).toEqual({
@@ -21,10 +25,8 @@ it("a route is described with its security and with the error that any route may
       security: [{ tenantKey: [] }],
       responses: {
         200: { description: "It", content: { "application/json": { schema: { $ref: "#/components/schemas/Thing" } } } },
-        default: {
-          description: "An error",
-          content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
-        },
+        "4XX": error,
+        default: error,
       },
     });
     expect(Object.keys(document.components?.securitySchemes ?? {})).toEqual([
