@@ -11,17 +11,17 @@ const figures = (name: string) => JSON.parse(read(`results/${name}.json`));
 it.each([
   ["methods", () => peftTable(figures("peft"))],
   ["serving", () => servingTable(figures("serving"))],
-])("the README shows the saved figures for %s", (_, table) => {
-  expect(read("../../README.md")).toContain(table());
+])("docs/benchmarks.md shows the saved figures for %s", (_, table) => {
+  expect(read("../../docs/benchmarks.md")).toContain(table());
 });
 
 it("the saved plot shows the saved figures", () => {
   expect(plotOf(figures("peft"))).toBe(read("results/peft.svg"));
 });
 
-it("the README states QLoRA's saved share", () => {
+it("docs/benchmarks.md states QLoRA's saved share", () => {
   const { peak_share: share, base } = figures("qlora");
-  expect(read("../../README.md")).toContain(
+  expect(read("../../docs/benchmarks.md")).toContain(
     `${(100 * share).toFixed(1)} % of LoRA's peak on a base of ${(base.parameters / 1e6).toFixed(0)} million parameters`,
   );
 });

@@ -208,8 +208,7 @@ describe("every method", () => {
   test("the README's examples train a list of methods, and upload what was downloaded", async () => {
     const env = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: key };
     const job = JSON.parse((await finish("sh", ["-c", readmeBlock("sh", '"type": "dora"')], env)).stdout);
-    expect(job).toMatchObject({ object: "fine_tuning.job", model: BASE });
-    await client.fineTuning.jobs.cancel(job.id);
+    expect(job).toMatchObject({ object: "fine_tuning.job", model: BASE, status: "succeeded" });
     const again = await finish("sh", ["-c", readmeBlock("sh", "-F model=trimtab-base")], env);
     expect(JSON.parse(again.stdout)).toMatchObject({ object: "delta", model: BASE });
   });
