@@ -34,7 +34,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/corpus/words.ts": "word lists",
   "infra/base/demo/make.ts": "a program: writes what sailor.ts generates, and a test compares the files with it",
   "infra/base/evaluation/run.ts": "a program: prints the report of evaluate-folder.ts",
-  "infra/start/add-model.ts": "a command around addBase, which demo-account.test.ts covers",
   "infra/base/make.ts": "a program: runs three others",
   "infra/base/pretraining/pretrain.ts": "a program that runs for an hour: its parts are tested separately",
   "infra/base/pretraining/recipe.ts": "settings",

@@ -26,7 +26,9 @@ try {
   log("");
   log(`  URL    ${url}/v1`);
   log(`  Key    ${key ?? "the demo tenant's key was revoked: make another with the admin token"}`);
-  log(`  Admin  admin_token in ${state.file("secrets.json")}`);
+  log(
+    `  Admin  ${process.env.ADMIN_TOKEN ? "the ADMIN_TOKEN that is set" : `admin_token in ${state.file("secrets.json")}`}`,
+  );
   log("");
   log("Press Ctrl-C to stop.");
 } catch (error) {

@@ -41,6 +41,7 @@ export interface Stack {
 export async function startStack({ state, port, address = listenAddress(HOST), log }: StackOptions): Promise<Stack> {
   checkExecutor(process.env.TRIMTAB_EXECUTOR);
   checkHeap(process.env.ENGINE_HEAP_MB);
+  checkTrainer(process.env.TRIMTAB_TRAINER);
   requireSpace(state.path);
   const unlock = state.lock();
   log(folderLine(state));
@@ -53,7 +54,7 @@ export async function startStack({ state, port, address = listenAddress(HOST), l
     unlock();
   };
   try {
-    const secrets = state.secrets();
+    const secrets = secretsFor(state, process.env);
     rmSync(state.file("tmp"), { recursive: true, force: true });
     await bundleWorker(state);
     const url = urlOf(address.local, port);
@@ -62,7 +63,7 @@ export async function startStack({ state, port, address = listenAddress(HOST), l
     await untilHealthy(url, state, edge);
     watch = watchHealth({ url, edge, folder: state.path, log });
     if (address.warning !== undefined) log(address.warning);
-    services.push(startTrainer({ state, url, secrets, log }));
+    if (process.env.TRIMTAB_TRAINER !== "none") services.push(startTrainer({ state, url, secrets, log }));
     return { url, secrets, stop };
   } catch (error) {
     await stop();
@@ -78,6 +79,24 @@ function checkExecutor(name: string | undefined): void {
     `TRIMTAB_EXECUTOR is ${JSON.stringify(name)}: set it to ${Executor.options.join(" or ")}, or leave it unset.`,
     { param: "TRIMTAB_EXECUTOR" },
   );
+}
+
+/** TRIMTAB_TRAINER: whether this stack runs a trainer of its own, or leaves its jobs to trainers elsewhere. */
+const TRAINERS = ["local", "none"];
+
+function checkTrainer(value: string | undefined): void {
+  if (value === undefined || value === "" || TRAINERS.includes(value)) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `TRIMTAB_TRAINER is ${JSON.stringify(value)}: set it to ${TRAINERS.join(" or ")}, or leave it unset for a local one.`,
+    { param: "TRIMTAB_TRAINER" },
+  );
+}
+
+/** The tokens of the server: those of its environment, or else those of its folder. */
+function secretsFor(state: StateFolder, env: NodeJS.ProcessEnv): Secrets {
+  const own = state.secrets();
+  return { admin_token: env.ADMIN_TOKEN || own.admin_token, trainer_token: env.TRAINER_TOKEN || own.trainer_token };
 }
 
 /** As much as WebAssembly can address. */

@@ -118,6 +118,7 @@ test("when the stack is killed no process is left, and a new one keeps its data"
 
 test.each([
   ["TRIMTAB_EXECUTOR", "tensorflwo", "set it to onnxruntime or tensorflow, or leave it unset."],
+  ["TRIMTAB_TRAINER", "remote", "set it to local or none, or leave it unset for a local one."],
   ["ENGINE_HEAP_MB", "2GB", "set it to a whole number of MiB up to 4096, or leave it unset for 96."],
   [
     "HOST",
