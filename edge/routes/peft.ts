@@ -2,8 +2,10 @@ import { createRoute } from "@hono/zod-openapi";
 import { comparisonRow, PeftComparison, PeftComparisonRequest } from "../../shared/api/peft.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { compareMethods, defaultSettings } from "../../shared/peft/compare.ts";
+import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/unknown-model.ts";
+import { whyNotServed } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
@@ -26,9 +28,11 @@ peft.openapi(compare, async (c) => {
   const { model, methods } = c.req.valid("json");
   const base = await dispatcherObject(c.env).bases.ready(model);
   if (base === null) throw unknownModel(model);
-  const rows = compareMethods(parseModelConfig(base.config), methods ?? defaultSettings(), {
+  const config = parseModelConfig(base.config);
+  const rows = compareMethods(config, methods ?? defaultSettings(), {
     strict: methods !== undefined,
     param: "methods",
   });
-  return c.json({ object: "list" as const, data: rows.map(comparisonRow) }, 200);
+  const not_served = whyNotServed(config, heapLimitBytes(c.env));
+  return c.json({ object: "list" as const, data: rows.map(comparisonRow), not_served }, 200);
 });

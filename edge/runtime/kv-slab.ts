@@ -4,6 +4,7 @@ import { cacheNames, cacheWidth } from "../../shared/model/decode-graph.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { NamedTensors } from "./session.ts";
+import { cacheBytes } from "./slot-sizes.ts";
 import { WindowCache } from "./window-cache.ts";
 
 const WINDOWS = 48;
@@ -41,7 +42,7 @@ export class KvSlab {
 
   /** Bytes that one slot takes. */
   static bytesPerSlot(config: ModelConfig, capacity: number): number {
-    return config.layers * 2 * config.kvHeads * capacity * cacheWidth(config) * 4;
+    return cacheBytes(config, capacity);
   }
 
   /** Slots `first` … `first + count − 1`. The slab keeps and owns the tensors. */

@@ -2,8 +2,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { parameterCount } from "../../shared/model/modules.ts";
 import { columnSizes } from "./column-sites.ts";
-import { KvSlab } from "./kv-slab.ts";
-import { RowVectors } from "./row-vectors.ts";
+import { cacheBytes, vectorBytes } from "./slot-sizes.ts";
 
 export interface MemoryPlan {
   /** Rows that decode at once. */
@@ -31,7 +30,7 @@ const PREFERENCES = [
 
 /** Bytes per row, not counting its deltas' columns: keys, values, scales and biases. */
 export function bytesPerSlot(config: ModelConfig, capacity: number): number {
-  return KvSlab.bytesPerSlot(config, capacity) + RowVectors.bytesPerSlot(config);
+  return cacheBytes(config, capacity) + vectorBytes(config);
 }
 
 /**

@@ -1,23 +1,14 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { blockPaths, linearModules } from "../../shared/model/modules.ts";
-import { bottleneckNames, vectorNames } from "../../shared/model/serving-rewrite.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import { BARE, type RowDeltas } from "./serving-delta.ts";
 import type { NamedTensors } from "./session.ts";
+import { type VectorKind, type VectorSite, vectorBytes, vectorSites } from "./slot-sizes.ts";
 import { WindowCache } from "./window-cache.ts";
 
 const WINDOWS = 16;
 
-/** `layers`: scales and biases of linear layers. `blocks`: the up biases of blocks' bottlenecks. */
-export type VectorKind = "layers" | "blocks";
-
-interface VectorSite {
-  readonly input: string;
-  readonly path: string;
-  readonly part: "scale" | "bias";
-  readonly width: number;
-}
+export type { VectorKind } from "./slot-sizes.ts";
 
 /** The scales and biases of every slot, one [slots, width] tensor per graph input. Without a delta, scales are 1 and biases 0. */
 export class RowVectors {
@@ -36,8 +27,7 @@ export class RowVectors {
   }
 
   static bytesPerSlot(config: ModelConfig): number {
-    const sites = [...vectorSites(config, "layers"), ...vectorSites(config, "blocks")];
-    return sites.reduce((sum, { width }) => sum + 4 * width, 0);
+    return vectorBytes(config);
   }
 
   /** Puts row i of the batch in slot i and erases rows that have left. Writes only the slots that changed. */
@@ -63,21 +53,6 @@ export class RowVectors {
       ),
     );
   }
-}
-
-function vectorSites(config: ModelConfig, kind: VectorKind): VectorSite[] {
-  if (kind === "blocks") {
-    return blockPaths(config).map((path) => {
-      return { input: bottleneckNames(path).upBias, path, part: "bias", width: config.hiddenSize };
-    });
-  }
-  return linearModules(config).flatMap(({ path, out }) => {
-    const { scale, bias } = vectorNames(path);
-    return [
-      { input: scale, path, part: "scale", width: out },
-      { input: bias, path, part: "bias", width: out },
-    ];
-  });
 }
 
 const neutral = ({ part }: VectorSite) => (part === "scale" ? 1 : 0);

@@ -1,6 +1,7 @@
 import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import { canonicalTensors } from "../../shared/delta/serving-file.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
@@ -90,4 +91,15 @@ export function columnsInWords(
 
 export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
+}
+
+/** Why a base cannot be served in a heap of this size; null if it can. */
+export function whyNotServed(config: ModelConfig, heapLimitBytes: number): string | null {
+  try {
+    servingLimits(config, heapLimitBytes);
+    return null;
+  } catch (error) {
+    if (error instanceof TrimtabError && error.code === "capacity_exceeded") return error.message;
+    throw error;
+  }
 }

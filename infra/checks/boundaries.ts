@@ -43,7 +43,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "trainer/engines": [],
 
   "infra/start": ["infra/base"],
-  "infra/cli": ["infra/start"],
+  "infra/cli": ["infra/start", "edge/serving"],
   "infra/checks": [],
   "infra/base": ["trainer"],
 };

@@ -27,6 +27,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/app-env.ts": "types only",
   "edge/routes/docs.ts": "one page of Scalar's: tests/edge/routes/app.test.ts asks for it",
   "edge/serving/generation.ts": "types only",
+  "edge/runtime/slot-sizes.ts":
+    "sizes: tests/edge/runtime/{kv-slab,row-vectors}.test.ts compare them with what is allocated",
   "edge/serving/generate.ts": "what the Engine runs: tests/edge/objects/engine.test.ts runs it on a model",
   "edge/serving/yield-to-event-loop.ts": "one timer: tests/edge/serving/batch-loop.test.ts runs on it",
   "infra/checks/twin-exemptions.ts": "this table",

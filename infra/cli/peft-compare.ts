@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { whyNotServed } from "../../edge/serving/limits.ts";
 import { comparisonRow, type PeftComparisonRow } from "../../shared/api/peft.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
@@ -8,6 +9,8 @@ import { ChosenSettings, PRESET_TYPES } from "../../shared/peft/presets.ts";
 import { PEFT_METHODS } from "../../shared/peft/registry.ts";
 import { table } from "./table.ts";
 
+/** Of a server whose ENGINE_HEAP_MB is not set. */
+const DEFAULT_HEAP_MIB = 96;
 const EMBEDDED_BASE = join(import.meta.dirname, "../base/model");
 
 export interface PeftCompareOptions {
@@ -23,9 +26,11 @@ export function peftCompare({ model = EMBEDDED_BASE, method, json }: PeftCompare
   const config = parseModelConfig(readConfig(model));
   const settings = method?.map(parseMethod) ?? defaultSettings();
   const rows = compareMethods(config, settings, { strict: method !== undefined, param: "method" }).map(comparisonRow);
-  if (json) return `${JSON.stringify({ object: "list", data: rows }, null, 2)}\n`;
+  const notServed = whyNotServed(config, (Number(process.env.ENGINE_HEAP_MB) || DEFAULT_HEAP_MIB) * 1024 * 1024);
+  if (json) return `${JSON.stringify({ object: "list", data: rows, not_served: notServed }, null, 2)}\n`;
   const refused = rows.filter((row) => row.refused !== null).map((row) => `${row.type}: ${row.refused}`);
-  return `${[compared(rows), ...refused].join("\n\n")}\n`;
+  const warning = notServed === null ? [] : [`This model can be trained but not served here: ${notServed}.`];
+  return `${[compared(rows), ...refused, ...warning].join("\n\n")}\n`;
 }
 
 function compared(rows: readonly PeftComparisonRow[]): string {

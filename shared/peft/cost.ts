@@ -55,7 +55,7 @@ const BASE_BYTES_PER_SECOND = 15e9;
 const DELTA_BYTES_PER_SECOND = 3e9;
 const LAYER_SECONDS = 32e-6;
 /** Fixed costs: factors, or a scale and a bias, in each linear layer; bottlenecks in each layer of the model. */
-const FACTORS_SECONDS = 8e-6;
+const FACTORS_SECONDS = 6e-6;
 const VECTORS_SECONDS = 4e-6;
 const BOTTLENECKS_SECONDS = 90e-6;
 /** The JSON files and tensor names of a published delta. */

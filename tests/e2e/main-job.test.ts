@@ -246,6 +246,25 @@ describe("a stack on the same folder", () => {
       }
     });
 
+    test("for result files shows the last steps", async () => {
+      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "result_files")], example());
+      expect(stdout.trim().split("\n")).toHaveLength(3);
+      expect(stdout).toMatch(/^\d+,\d\.\d+/m);
+    });
+
+    test("for customers creates one, changes it and deletes it", async () => {
+      const block = readmeBlock("sh", "/admin/tenants").replace(".trimtab", state);
+      const { stdout } = await finish("sh", ["-c", block], example());
+      expect(stdout).toContain('"tokens_per_minute":500000');
+      expect(stdout).toContain('"deleted":true');
+    });
+
+    test("for aliases moves one and rolls it back", async () => {
+      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "/aliases/support-bot")], example());
+      expect(stdout).toContain(`"model":"${tuned()}","version":2`);
+      expect(stdout).toContain('"version":3,"model":"trimtab-base","by":"rollback"');
+    });
+
     const python = spawnSync("python3", ["-c", "import openai"]).status === 0;
     test.runIf(python)("for openai from PyPI answers", async () => {
       const { stdout } = await finish("python3", ["-c", readmeBlock("python", "from openai import OpenAI")], example());

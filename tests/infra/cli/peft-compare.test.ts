@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { peftCompare } from "../../../infra/cli/peft-compare.ts";
 import { PEFT_METHODS } from "../../../shared/peft/registry.ts";
 
@@ -11,6 +13,22 @@ it("compares every method on the embedded base", () => {
   expect(text.split("\n")[0]).toMatch(/^method +trained +delta +peak memory +ms\/token +serving +merges +suits$/);
   for (const type of Object.keys(PEFT_METHODS)) expect(text).toMatch(new RegExp(`^${type}[ :]`, "m"));
   expect(text).toMatch(/^lora +233,472 /m);
+});
+
+it("says when the model is too large to be served here, and what to set", () => {
+  const folder = mkdtempSync(join(tmpdir(), "trimtab-compare-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const config = JSON.parse(readFileSync(join(root, "infra/base/model/config.json"), "utf8"));
+  const model = join(folder, "config.json");
+  writeFileSync(model, JSON.stringify({ ...config, num_hidden_layers: 60 }));
+  expect(peftCompare({ json: false, model, method: ["lora"] })).toMatch(
+    /\n\nThis model can be trained but not served here: .* needs \d+ MiB .*\n$/,
+  );
+  expect(JSON.parse(peftCompare({ json: true, model, method: ["lora"] })).not_served).toMatch(/needs \d+ MiB/);
+  expect(JSON.parse(peftCompare({ json: true, method: ["lora"] })).not_served).toBeNull();
+  vi.stubEnv("ENGINE_HEAP_MB", "4096");
+  expect(JSON.parse(peftCompare({ json: true, model, method: ["lora"] })).not_served).toBeNull();
+  vi.unstubAllEnvs();
 });
 
 it("prints the API's reply as JSON", () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { parameterCount } from "../../../shared/model/modules.ts";
@@ -77,4 +79,24 @@ describe("estimateCost", () => {
     const larger = parseModelConfig({ ...CONFIG, hidden_size: 1024, intermediate_size: 4096 });
     expect(cost({ type: "lora" }, larger).servingOverhead).toBeLessThan(cost({ type: "lora" }).servingOverhead);
   });
+});
+
+/** `npm run bench -- serving` measures these, of rank 8 or with 16 positions, on the embedded base. */
+it.each([
+  ["lora", { type: "lora", r: 8 }],
+  ["dora", { type: "dora", r: 8 }],
+  ["ia3", { type: "ia3" }],
+  ["bitfit", { type: "bitfit", add_biases: true }],
+  ["houlsby", { type: "bottleneck", config: "houlsby" }],
+  ["parallel", { type: "bottleneck", config: "parallel" }],
+  ["prompt", { type: "prompt", num_virtual_tokens: 16 }],
+  ["prefix", { type: "prefix", num_virtual_tokens: 16 }],
+])("the overhead of serving %s is within 0.12 of the measured one", (load, settings) => {
+  const read = (path: string) => JSON.parse(readFileSync(join(import.meta.dirname, "../../..", path), "utf8"));
+  const { loads } = read("tests/bench/results/serving.json") as {
+    loads: { load: string; rows: number; overhead: number }[];
+  };
+  const measured = loads.find((found) => found.load === load && found.rows === 1)!.overhead;
+  const estimated = cost(settings, parseModelConfig(read("infra/base/model/config.json"))).servingOverhead;
+  expect(Math.abs(estimated - measured)).toBeLessThan(0.12);
 });
