@@ -1,0 +1,192 @@
+/**
+ * What is trained is what is served: for every template shape, tokenizer and conversation, each trained span stands behind
+ * exactly the ids that serving encodes for the messages before it, as transformers encodes them too, and reads as what the
+ * model has to write, its end included.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { ChatMessage } from "../../shared/model/chat-message.ts";
+import { type ChatTemplate, type EncodedChat, loadChatTemplate } from "../../shared/model/chat-template.ts";
+import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
+
+const hub = new URL("../golden/tokenizer/hub/", import.meta.url);
+// biome-ignore lint/suspicious/noExplicitAny: golden files are read as they are
+const json = (path: string): any => JSON.parse(readFileSync(new URL(path, hub), "utf8"));
+
+interface Golden {
+  extraTokens: string[];
+  shapes: Record<string, { source: string; end: string }>;
+  conversations: Record<string, { messages: ChatMessage[]; tools?: unknown[] }>;
+  prompts: Record<string, (string | null)[]>;
+  masks: Record<string, [digest: string, runs: [number, number][]]>;
+}
+const golden: Golden = json("served-prompts.json");
+const KINDS = ["gpt2-like", "llama3-like", "llama2-like", "metaspace"];
+
+function load(kind: string): Tokenizer {
+  const folder = kind === "metaspace" ? "llama2-like" : kind;
+  const file = json(`${folder}/tokenizer.json`);
+  if (kind === "metaspace") {
+    file.normalizer = null;
+    file.pre_tokenizer = { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: false };
+  }
+  const known = new Set(file.added_tokens.map(({ content }: { content: string }) => content));
+  let size =
+    1 + Math.max(...Object.values<number>(file.model.vocab), ...file.added_tokens.map((t: { id: number }) => t.id));
+  for (const content of golden.extraTokens) {
+    if (!known.has(content)) file.added_tokens.push({ id: size++, content, special: true });
+  }
+  return loadTokenizer(file, json(`${folder}/tokenizer_config.json`));
+}
+
+const digest = (ids: readonly number[]) => createHash("sha256").update(ids.join(",")).digest("hex").slice(0, 12);
+const isTarget = ({ role, weight }: ChatMessage) => role === "assistant" && weight !== 0;
+
+/** The runs [start, end) of trained tokens, with cuts at `bounds`. */
+function runsOf({ labels }: EncodedChat, bounds: ReadonlySet<number> = new Set()): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const [at, label] of labels.entries()) {
+    if (label === -100) continue;
+    if (runs.at(-1)?.[1] === at && !bounds.has(at)) runs.at(-1)![1] = at + 1;
+    else runs.push([at, at + 1]);
+  }
+  return runs;
+}
+
+interface Outcome {
+  readonly key: string;
+  readonly shape: string;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly unknown[] | undefined;
+  readonly sequences: readonly EncodedChat[];
+  readonly notServed: ReadonlySet<number>;
+  readonly kinds: readonly string[];
+}
+
+function* outcomes(shape: string): Generator<Outcome> {
+  const { source } = golden.shapes[shape]!;
+  for (const kind of KINDS) {
+    const tokenizer = load(kind);
+    const template = loadChatTemplate(tokenizer, source);
+    for (const [name, { messages, tools }] of Object.entries(golden.conversations)) {
+      if (tools !== undefined && !template.takesTools) continue;
+      if (messages.some((m) => m.tool_calls !== undefined) && !source.includes("tool_calls")) continue;
+      const about = { key: `${shape}|${kind}|${name}`, shape, tokenizer, template, messages, tools };
+      let encoded: ReturnType<ChatTemplate["encodeTraining"]>;
+      try {
+        encoded = template.encodeTraining(messages, { tools });
+      } catch (error) {
+        expect(error).toMatchObject({ code: "invalid_request" });
+        continue;
+      }
+      const notServed = new Set(encoded.findings.filter((f) => f.kind === "not_served").map((f) => f.message));
+      yield { ...about, ...encoded, notServed, kinds: encoded.findings.map(({ kind }) => kind) };
+    }
+  }
+}
+
+describe.each(Object.keys(golden.shapes))("%s", (shape) => {
+  const { end } = golden.shapes[shape]!;
+
+  test("every trained span stands behind what is served, and reads as what is to be written", () => {
+    let spans = 0;
+    for (const outcome of outcomes(shape)) {
+      const { key, tokenizer, template, messages, tools, sequences, notServed } = outcome;
+      const turns = messages.flatMap((message, index) => (message.role === "assistant" ? [index] : []));
+      const expected = messages.flatMap((m, k) => (isTarget(m) && !notServed.has(k) ? [k] : []));
+      // Replies that follow one another directly make one run of labels.
+      const prompts = expected.map((k) => template.encodePrompt(messages.slice(0, k), { tools }));
+      const found = sequences.flatMap((sequence) => {
+        const begun = prompts.filter((prompt) => prompt.every((id, at) => id === sequence.ids[at]));
+        return runsOf(sequence, new Set(begun.map(({ length }) => length))).map((run) => ({ sequence, run }));
+      });
+      expect.soft([key, found.length]).toEqual([key, expected.length]);
+      for (const [index, { sequence, run }] of found.entries()) {
+        const k = expected[index]!;
+        const served = template.encodePrompt(messages.slice(0, k), { tools });
+        expect.soft([key, k, sequence.ids.slice(0, run[0])]).toEqual([key, k, served]);
+        const reference = golden.prompts[key]![turns.indexOf(k)]!;
+        if (reference !== null) expect.soft([key, k, digest(served)]).toEqual([key, k, reference]);
+
+        const reply = readBehind(tokenizer, served, sequence.ids.slice(...run));
+        const { content, tool_calls: calls } = messages[k]! as ChatMessage & { tool_calls?: unknown[] };
+        const closing = calls === undefined || shape !== "channels" ? end : "<|call|>";
+        const endText = closing === "eos" ? tokenizer.tokenOf(tokenizer.eosId)! : closing;
+        expect.soft([key, k, reply]).toEqual([key, k, expect.stringMatching(endsWith(endText))]);
+        expect.soft([key, k, reply.split(endText).length]).toEqual([key, k, 2]);
+        if (calls !== undefined) {
+          const names = reply.match(/weather/g) ?? [];
+          expect.soft([key, k, names.length]).toEqual([key, k, calls.length]);
+        }
+        const kept =
+          shape.startsWith("think_cut") && shape !== "think_cut" ? content.split("</think>").at(-1)! : content;
+        const whole = shape === "think_cut" || shape === "think_in_prompt" ? kept.replace(/^<think>\n/, "") : kept;
+        if (!(shape === "qwen3_think" || (shape === "think_cut_from_earlier" && content.includes("<think>")))) {
+          expect.soft([key, k, reply]).toEqual([key, k, expect.stringContaining(whole.trim())]);
+        }
+        spans++;
+      }
+      for (const sequence of sequences) {
+        for (const [at, label] of sequence.labels.entries()) expect([-100, sequence.ids[at]]).toContain(label);
+      }
+    }
+    expect(spans).toBeGreaterThan(20);
+  });
+});
+
+const endsWith = (text: string) => new RegExp(`${text.replace(/[|$\\[\]]/g, "\\$&")}$`);
+
+/** What ids say after a prompt: a decoder may treat the beginning of a text in its own way. */
+function readBehind(tokenizer: Tokenizer, prompt: readonly number[], ids: readonly number[]): string {
+  const before = tokenizer.decode(prompt);
+  const both = tokenizer.decode([...prompt, ...ids]);
+  expect(both.startsWith(before)).toBe(true);
+  return both.slice(before.length);
+}
+
+test("generation blocks give transformers' assistant mask", () => {
+  let compared = 0;
+  for (const shape of ["generation_block", "generation_block_dashes"]) {
+    for (const { key, sequences, messages, notServed } of outcomes(shape)) {
+      const [ids, runs] = golden.masks[key] ?? ["", []];
+      const trained = sequences.flatMap((sequence) => runsOf(sequence));
+      if (sequences.length !== 1 || notServed.size > 0 || digest(sequences[0]!.ids) !== ids) continue;
+      // transformers knows no weights.
+      if (messages.every(({ weight }) => weight === undefined)) {
+        expect.soft([key, trained]).toEqual([key, runs]);
+        compared++;
+      }
+    }
+  }
+  expect(compared).toBeGreaterThan(40);
+});
+
+test("how many turns hold, and what is said of the others", () => {
+  const total: Record<string, number> = {};
+  const count = (what: string, by = 1) => {
+    total[what] = (total[what] ?? 0) + by;
+  };
+  for (const shape of Object.keys(golden.shapes)) {
+    for (const { messages, sequences, kinds } of outcomes(shape)) {
+      count("conversations");
+      count("turns", messages.filter(isTarget).length);
+      count("sequences", sequences.length);
+      if (sequences.length > 1) count("split");
+      for (const kind of kinds) count(kind);
+    }
+  }
+  expect(total).toMatchInlineSnapshot(`
+    {
+      "aligned": 355,
+      "conversations": 1392,
+      "cut": 24,
+      "header": 88,
+      "sequences": 1727,
+      "split": 301,
+      "turns": 2544,
+    }
+  `);
+});
