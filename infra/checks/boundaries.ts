@@ -14,7 +14,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   "shared/linalg": [],
   "shared/formats": [],
-  "shared/data": ["shared/formats"],
+  "shared/data": ["shared/model", "shared/formats"],
   "shared/graph": ["shared/formats"],
   "shared/model": ["shared/graph", "shared/formats"],
   "shared/decode": ["shared/model"],

@@ -12,6 +12,12 @@ export interface EncodedChat {
   readonly labels: number[];
 }
 
+/** One sequence of a conversation. */
+export interface TurnSequence extends EncodedChat {
+  /** The indices of the messages that are trained in it. */
+  readonly messages: readonly number[];
+}
+
 export const IGNORED_LABEL = -100;
 
 export interface SequenceInput {
@@ -26,17 +32,18 @@ export interface SequenceInput {
  * begins, token by token. Where a template shows a turn differently once others follow, or the tokenizer merges its
  * edges with the text around it, every such turn gets a sequence of its own.
  */
-export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): EncodedChat[] {
+export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): TurnSequence[] {
   const encodeText = cached((text, continues) => tokenizer.encode(unmask(text), { continues }));
-  const sequences: (EncodedChat & { rest: number[] })[] = [];
+  const sequences: (EncodedChat & { messages: number[]; rest: number[] })[] = [];
   for (const turn of turns) {
     const prompt = encodePieces(turn.prompt);
     const reply = encodeReply(turn);
     let sequence = sequences.at(-1);
     if (!sequence?.ids.every((id, at) => id === prompt[at])) {
-      sequence = { ids: [], labels: [], rest: [] };
+      sequence = { messages: [], ids: [], labels: [], rest: [] };
       sequences.push(sequence);
     }
+    sequence.messages.push(turn.message);
     for (const id of prompt.slice(sequence.ids.length)) {
       sequence.ids.push(id);
       sequence.labels.push(IGNORED_LABEL);
@@ -48,7 +55,8 @@ export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): Encode
     sequence.rest = turn.closed ? encodePieces(turn.rest) : [];
   }
   // The template's text after the end of the last turn keeps the ids equal to those of the whole conversation.
-  return sequences.map(({ ids, labels, rest }) => ({
+  return sequences.map(({ messages, ids, labels, rest }) => ({
+    messages,
     ids: [...ids, ...rest],
     labels: [...labels, ...rest.map(() => IGNORED_LABEL)],
   }));

@@ -25,11 +25,20 @@ export interface Turn {
 
 /** What a template does with a turn that the author of the data may not expect. */
 export const FINDINGS = {
-  not_served: "are not trained",
-  aligned: "follow a generation prompt that the template does not write before them in the conversation",
-  cut: "are not shown whole by the template",
-  header: "include their header, since the template has no generation prompt",
-  block: "are learnt in part, as the template's generation blocks say",
+  not_served: { one: "cannot be trained as it is served", many: "cannot be trained as they are served" },
+  aligned: {
+    one: "is trained behind a generation prompt that the template does not write before it in a conversation",
+    many: "are trained behind a generation prompt that the template does not write before them in a conversation",
+  },
+  cut: { one: "is not shown whole by the template", many: "are not shown whole by the template" },
+  header: {
+    one: "includes its header, since the template has no generation prompt",
+    many: "include their headers, since the template has no generation prompt",
+  },
+  block: {
+    one: "is learnt in part, as the template's generation blocks say",
+    many: "are learnt in part, as the template's generation blocks say",
+  },
 } as const;
 export type FindingKind = keyof typeof FINDINGS;
 

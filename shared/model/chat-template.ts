@@ -7,7 +7,7 @@
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
-import { type EncodedChat, encodeTurns } from "./chat-sequences.ts";
+import { type EncodedChat, encodeTurns, type TurnSequence } from "./chat-sequences.ts";
 import { type Finding, findTurns } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
 import { BLOCK_MARK, generationBlocks, markGenerationBlocks } from "./generation-blocks.ts";
@@ -32,7 +32,7 @@ export interface TrainingChat {
    * In each, the ids before a trained turn are those that `encodePrompt` gives for the messages before it. Empty when there
    * is no turn to learn, or none that serving could ask for.
    */
-  readonly sequences: readonly EncodedChat[];
+  readonly sequences: readonly TurnSequence[];
   /** What the author of the data may not expect, by turn. */
   readonly findings: readonly Finding[];
 }
@@ -156,7 +156,10 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
       return tokenizer.splitControl(text).flatMap((piece) => idsOf(piece, mask));
     },
     encodeTraining,
-    encodeExample: (messages, options) => encodeTraining(messages, options).sequences.at(-1) ?? { ids: [], labels: [] },
+    encodeExample(messages, options) {
+      const { ids, labels } = encodeTraining(messages, options).sequences.at(-1) ?? { ids: [], labels: [] };
+      return { ids, labels };
+    },
   };
 }
 
