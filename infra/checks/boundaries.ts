@@ -21,7 +21,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/api": ["shared/peft", "shared/delta", "shared/formats"],
+  "shared/api": ["shared/peft", "shared/delta", "shared/data", "shared/formats"],
 
   edge: ["edge/routes", "edge/objects"],
   "edge/routes": ["edge/env.ts", "edge/objects", "edge/merging", "edge/serving", "edge/blobs"],

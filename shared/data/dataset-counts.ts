@@ -1,6 +1,7 @@
 /**
  * Counts what becomes of the lines of a dataset: nothing is left out, moved or split in silence.
  */
+import { TrimtabError } from "../errors.ts";
 import { FINDINGS, type Finding, type FindingKind } from "../model/chat-spans.ts";
 import { DROP_REASONS, type Dropped, type DropReason, type EncodedLine, named } from "./encode-line.ts";
 
@@ -93,4 +94,26 @@ export class DatasetTally {
       "once others follow, so each is trained behind the prompt that it is served with"
     );
   }
+}
+
+/** The error for a dataset of which nothing was kept, with what to change. `param` is the job's field. */
+export function nothingToTrainOn(
+  { counts, notes }: DatasetTally,
+  { maxLength, param = "training_file" }: { readonly maxLength: number; readonly param?: string },
+): TrimtabError {
+  const { nothing_to_learn, reply_beyond_limit, refused_by_template, not_served } = counts.droppedFor;
+  const advice = [
+    nothing_to_learn > 0 &&
+      `${nothing_to_learn} have no assistant message to learn: add one to each, with weight 1 or without a weight`,
+    reply_beyond_limit > 0 &&
+      `in ${reply_beyond_limit} the reply begins after max_length = ${maxLength} tokens: raise it or shorten what comes before`,
+    refused_by_template > 0 && `the model's chat template refuses ${refused_by_template}: see the first messages`,
+    not_served > 0 &&
+      `${not_served} have no reply that the chat template shows as the model is served: use another template (${notes[0]})`,
+  ].filter((part) => part !== false);
+  return new TrimtabError(
+    "invalid_dataset",
+    `the dataset has no token to train on; of its ${counts.dropped} examples, ${advice.join("; ")}`,
+    { param, data: { counts, notes } },
+  );
 }

@@ -1,8 +1,7 @@
-import { type DatasetCounts, DatasetTally } from "../../shared/data/dataset-counts.ts";
+import { type DatasetCounts, DatasetTally, nothingToTrainOn } from "../../shared/data/dataset-counts.ts";
 import { encodeLine } from "../../shared/data/encode-line.ts";
 import type { Example } from "../../shared/data/example.ts";
 import type { TrainingLine } from "../../shared/data/training-lines.ts";
-import { TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import type { TokenizedExample, Unit } from "./units.ts";
@@ -101,27 +100,6 @@ export async function tokenizeUnits(lines: Iterable<UnitLine>, options: Tokenize
   }
 
   const { counts, notes, splitNote } = tally;
-  if (units.length === 0) throw nothingToTrainOn(counts, notes, options);
+  if (units.length === 0) throw nothingToTrainOn(tally, options);
   return { units, counts, notes, splitNote };
-}
-
-function nothingToTrainOn(
-  counts: DatasetCounts,
-  notes: readonly string[],
-  { maxLength, param = "training_file" }: TokenizeOptions,
-): TrimtabError {
-  const { nothing_to_learn, reply_beyond_limit, refused_by_template, not_served } = counts.droppedFor;
-  const advice = [
-    nothing_to_learn > 0 &&
-      `${nothing_to_learn} have no assistant message to learn: add one to each, with weight 1 or without a weight`,
-    reply_beyond_limit > 0 &&
-      `in ${reply_beyond_limit} the reply begins after max_length = ${maxLength} tokens: raise it or shorten what comes before`,
-    refused_by_template > 0 && `the model's chat template refuses ${refused_by_template}: see the first messages`,
-    not_served > 0 && `${not_served} cannot be trained as the model is served: ${notes.find((note) => note) ?? ""}`,
-  ].filter((part) => part !== false);
-  return new TrimtabError(
-    "invalid_dataset",
-    `the dataset has no token to train on; of its ${counts.dropped} examples, ${advice.join("; ")}`,
-    { param, data: { counts, notes } },
-  );
 }

@@ -156,7 +156,7 @@ describe("a conversation that its template shows differently as it grows", () =>
       {
         code: "invalid_dataset",
         message: expect.stringMatching(
-          /1 cannot be trained as the model is served: line 1 is left out: message 2 is not/,
+          /1 have no reply that the chat template shows as the model is served: .*line 1 is left out: message 2 is not/,
         ),
       },
     );
