@@ -163,7 +163,7 @@ function contentAt(
   try {
     const marked = render([...messages.slice(0, message), { ...turn, content: unused }], false);
     const at = marked.indexOf(unused);
-    if (at >= 0 && text.startsWith(content, at)) return at;
+    if (at >= 0 && [turn.content, content].some((shown) => text.startsWith(shown, at))) return at;
   } catch {
     // The template looks into the content; then the last place that reads like it.
   }
@@ -209,7 +209,9 @@ function turnAt(
   const { trained, outside } = learntParts();
 
   if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(prompt.slice(-24))}`);
-  if (shown !== "" && shownAt < 0 && restored === "") {
+  // The end of the prompt may be the beginning of the reply, such as <think>.
+  const whole = prompt.slice(-shown.length) + reply;
+  if (shown !== "" && restored === "" && !whole.includes(shown)) {
     finding("cut", `of ${quoted(shown)} the template writes ${quoted(reply)}`);
   }
   const header = shownAt < 0 ? "" : written.slice(0, shownAt);

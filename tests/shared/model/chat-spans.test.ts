@@ -158,11 +158,20 @@ describe("a prompt that does not begin the turn", () => {
     expect(findings).toEqual([["aligned", 1]]);
   });
 
+  test("what the prompt begins and the data repeats is not cut, and white space of the data is kept", () => {
+    const given = answered("<think>Well.</think> So.");
+    expect(turnsOf(lines("assistant:<think>"), given)).toMatchObject({
+      replies: [[1, "Well.</think> So.#", true]],
+      findings: [],
+    });
+    expect(turnsOf(lines("assistant:<think>"), answered(" So. ")).replies).toEqual([[1, " So. #", true]]);
+  });
+
   test("a history that is written differently once the turn is there", () => {
     const render: Render = (given, prompt) => `${given.length}:${given.map(plain).join("")}${header(prompt)}`;
     const { turns, replies } = turnsOf(render);
     expect(replies).toEqual([
-      [1, "a1 #", true],
+      [1, " a1 #", true],
       [3, "a2#", true],
     ]);
     expect(turns[1]!.prompt).toMatch(/^3:.*q2#\nassistant:$/s);
