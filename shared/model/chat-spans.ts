@@ -5,6 +5,7 @@
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
 import type { TextRange } from "./generation-blocks.ts";
+import { replyEnd } from "./reply-end.ts";
 import type { TextPiece } from "./tokenizer.ts";
 
 /** One of the assistant's turns as serving would see it written. */
@@ -116,16 +117,15 @@ interface Start {
 
 /** Where a turn's reply begins, or undefined if that cannot be told. */
 function startOf(input: TurnInput, { message, prompt, text }: RenderedTurn): Start | undefined {
-  const { messages, render } = input;
   if (text.startsWith(prompt)) return { start: prompt.length, restored: "", aligned: false };
-  const history = commonPrefix(prompt, rendered(false) ?? text);
+  const history = commonPrefix(prompt, withoutPrompt(input, message) ?? text);
   const common = commonPrefix(prompt, text);
   if (common >= history) {
     const missing = prompt.slice(common);
     if (missing.trim() === "") {
       return { start: common + leadingSpace(text.slice(common)), restored: "", aligned: true };
     }
-    const restored = beginningCutOff(missing, messages[message]!.content, text.slice(history));
+    const restored = beginningCutOff(missing, input.messages[message]!.content, text.slice(history));
     if (restored !== undefined) return { ...restored, start: history + restored.start, aligned: true };
   }
   const at = contentAt(input, { message, text });
@@ -142,13 +142,14 @@ function startOf(input: TurnInput, { message, prompt, text }: RenderedTurn): Sta
   const header = prompt.slice(history);
   const after = header.trim() === "" ? -1 : text.lastIndexOf(header);
   return after < 0 ? undefined : { start: after + header.length, restored: "", aligned: true };
+}
 
-  function rendered(addGenerationPrompt: boolean): string | undefined {
-    try {
-      return render(messages.slice(0, message), addGenerationPrompt);
-    } catch {
-      return undefined;
-    }
+/** The messages before a turn without a generation prompt; undefined where the template refuses that. */
+function withoutPrompt({ messages, render }: TurnInput, message: number): string | undefined {
+  try {
+    return render(messages.slice(0, message), false);
+  } catch {
+    return undefined;
   }
 }
 
@@ -184,6 +185,7 @@ function beginningCutOff(
   const opening = [missing, missing.trim()].find((beginning) => given.startsWith(beginning));
   if (opening === undefined) return undefined;
   const reply = given.slice(opening.length);
+  if (reply.trim() === "") return undefined;
   const lastLine = reply.slice(reply.lastIndexOf("\n") + 1);
   const at = text.lastIndexOf(lastLine);
   if (at < 0) return undefined;
@@ -203,19 +205,18 @@ function turnAt(
   const found: Finding[] = [];
   const finding = (kind: FindingKind, detail: string) => found.push({ kind, message, detail });
 
-  const shownAt = shown === "" ? -1 : written.indexOf(shown);
-  const { end, closed } = endOf(written, { shownAt, shown, calls, splitControl, stopIds });
+  const { end, closed } = replyEnd({ written, content: shown, calls, splitControl, stopIds });
   const reply = restored + written.slice(0, end);
   const { trained, outside } = learntParts();
 
-  if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(prompt.slice(-24))}`);
+  if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
   // The end of the prompt may be the beginning of the reply, such as <think>.
   const whole = prompt.slice(-shown.length) + reply;
   if (shown !== "" && restored === "" && !whole.includes(shown)) {
     finding("cut", `of ${quoted(shown)} the template writes ${quoted(reply)}`);
   }
-  const header = shownAt < 0 ? "" : written.slice(0, shownAt);
-  if (!aligned && header.trim() !== "" && !hasGenerationPrompt(input, message, prompt)) {
+  const header = shown === "" ? "" : written.slice(0, Math.max(0, written.indexOf(shown)));
+  if (!aligned && header.trim() !== "" && withoutPrompt(input, message) === prompt) {
     finding("header", `the model learns to write ${quoted(header)} first, as it has to when it is served`);
   }
   if (outside !== "") finding("block", `the blocks leave out ${quoted(outside)}`);
@@ -231,60 +232,11 @@ function turnAt(
       .filter((block) => block.end > block.start);
     const last = inside.at(-1);
     if (last === undefined) return all;
-    const gap = reply.slice(last.end);
-    let missed = reply.slice(0, inside[0]!.start);
-    if (gap !== "") {
-      missed += gap;
-      const control = splitControl(gap).findLast((piece) => piece.id !== undefined);
-      if (closed && control !== undefined) inside.push({ start: last.end + control.start, end: reply.length });
-    }
-    return { trained: inside, outside: missed };
-  }
-}
-
-interface EndInput {
-  readonly shownAt: number;
-  readonly shown: string;
-  readonly calls: unknown;
-  readonly splitControl: TurnInput["splitControl"];
-  readonly stopIds: ReadonlySet<number>;
-}
-
-/**
- * Where a reply ends: after the first token that serving stops at behind the message's own text, or the first control token
- * there; without one, right after that text.
- */
-function endOf(
-  written: string,
-  { shownAt, shown, calls, splitControl, stopIds }: EndInput,
-): { end: number; closed: boolean } {
-  const pieces = splitControl(written);
-  const own = Math.max(shownAt < 0 ? 0 : shownAt + shown.length, endOfCalls(written, calls));
-  const from = own > 0 ? own : (pieces.findLast((p) => p.id === undefined && p.text.trim() !== "")?.end ?? 0);
-  const later = pieces.filter((piece) => piece.id !== undefined && piece.start >= from);
-  const control =
-    later.find((piece) => stopIds.has(piece.id!)) ??
-    (own > 0 ? later[0] : undefined) ??
-    pieces.find((piece) => stopIds.has(piece.id ?? -1)) ??
-    later[0];
-  if (control !== undefined) return { end: control.end, closed: true };
-  const last = shown === "" || endOfCalls(written, calls) > 0 ? -1 : written.lastIndexOf(shown);
-  return { end: last < 0 ? written.trimEnd().length : last + shown.length, closed: false };
-}
-
-/** Where the name of a turn's last call ends, or 0. */
-function endOfCalls(written: string, calls: unknown): number {
-  const last = Array.isArray(calls) ? (calls.at(-1) as { function?: { name?: unknown } } | undefined) : undefined;
-  const name = last?.function?.name;
-  const at = typeof name === "string" ? written.lastIndexOf(name) : -1;
-  return at < 0 ? 0 : at + (name as string).length;
-}
-
-function hasGenerationPrompt({ messages, render }: TurnInput, message: number, prompt: string): boolean {
-  try {
-    return render(messages.slice(0, message), false) !== prompt;
-  } catch {
-    return true;
+    const control = splitControl(reply.slice(last.end)).findLast((piece) => piece.id !== undefined);
+    if (closed && control !== undefined) inside.push({ start: last.end + control.start, end: reply.length });
+    const gaps = inside.map((block, index) => reply.slice(inside[index - 1]?.end ?? 0, block.start));
+    const outside = [...gaps, reply.slice(inside.at(-1)!.end)].filter((gap) => gap.trim() !== "").join(" … ");
+    return { trained: inside, outside };
   }
 }
 

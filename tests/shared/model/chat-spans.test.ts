@@ -144,6 +144,7 @@ describe("a prompt that does not begin the turn", () => {
     ["a reply that begins like the end of the prompt", "assistant:<think>", "<thanks>", "<thanks>#"],
     ["white space", "assistant:\n", "answer", "answer#"],
     ["an empty reply", "assistant:<think>", "", "#"],
+    ["a reply that is nothing but what the prompt begins", "assistant:<think>\n", "<think>", "#"],
   ])("%s: the reply is moved behind the prompt", (_, promptEnd, content, reply) => {
     const { turns, replies, findings } = turnsOf(lines(promptEnd), answered(content));
     expect(replies).toEqual([[1, reply, true]]);
@@ -225,7 +226,8 @@ describe("generation blocks", () => {
   });
 
   test("decide what is learnt, but the end of a turn always is", () => {
-    expect(learnt(2)).toEqual([["a2", "#"], [["block", 1]]]);
+    expect(learnt(2)).toEqual([["a2", "#"], []]);
+    expect(learnt(1)).toEqual([["a", "#"], [["block", 1]]]);
     expect(learnt(3, 1)).toEqual([["2#"], [["block", 1]]]);
   });
 });
