@@ -82,9 +82,11 @@ function encodeExample(
   { line, tokenizer, template, prompts, single }: EncodeLineOptions,
 ): Encoded | Dropped {
   if (example.kind === "completion") {
-    const prompt = [...tokenizer.prefix, ...tokenizer.encode(example.prompt)];
+    const given = tokenizer.encode(example.prompt);
+    const prompt = [...tokenizer.prefix, ...given];
     if (prompts) return untrained(prompt);
-    const continues = prompt.length > 0;
+    // With no prompt, the completion begins the text, and its first word is marked as such.
+    const continues = given.length > 0 ? "text" : false;
     const completion = [...tokenizer.encode(example.completion, { continues }), tokenizer.eosId];
     const labels = [...prompt.map(() => IGNORED_LABEL), ...completion];
     return { sequences: [{ ids: [...prompt, ...completion], labels }], findings: [] };

@@ -3,7 +3,7 @@
  * those of its prompt, and the turn's own are ones that a model can emit after them.
  */
 import type { Turn } from "./chat-spans.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { Continues, Tokenizer } from "./tokenizer.ts";
 
 /** A sequence of tokens to train on. */
 export interface EncodedChat {
@@ -96,34 +96,22 @@ export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): TurnSe
   /**
    * The ids of a text that follows another without a control token between them: those of both together, if they begin
    * with those of the first. Otherwise the tokenizer would merge across the boundary, which a model that continues the
-   * first cannot do; then ids that read as the same text after it.
+   * first cannot do; then those of text that goes on where other text ended.
    */
   function continuation(before: { text: string; continues: boolean }, text: string): readonly number[] {
     if (before.text === "") return encodeText(text, before.continues);
     const first = encodeText(before.text, before.continues);
     const both = encodeText(before.text + text, before.continues);
     if (first.every((id, at) => id === both[at])) return both.slice(first.length);
-    const expected = tokenizer.decode(both);
-    const candidates = [
-      encodeText(text, true),
-      // After a character that it does not merge with, a text has no mark of its beginning.
-      ...["\n", "]", ":", "a", ...before.text.slice(-1)].map((anchor) => {
-        const ids = encodeText(anchor + text, true);
-        const own = encodeText(anchor, true);
-        return own.every((id, at) => id === ids[at]) ? ids.slice(own.length) : undefined;
-      }),
-    ];
-    const fits = (ids: readonly number[] | undefined) =>
-      ids !== undefined && tokenizer.decode([...first, ...ids]) === expected;
-    return candidates.find(fits) ?? candidates[0]!;
+    return encodeText(text, "text");
   }
 }
 
 /** The prompts of a conversation share their beginnings, so most texts occur in several. */
-function cached(encode: (text: string, continues: boolean) => number[]) {
+function cached(encode: (text: string, continues: Continues) => number[]) {
   const known = new Map<string, readonly number[]>();
-  return (text: string, continues: boolean): readonly number[] => {
-    const key = `${continues ? 1 : 0}${text}`;
+  return (text: string, continues: Continues): readonly number[] => {
+    const key = `${continues} ${text}`;
     let ids = known.get(key);
     if (ids === undefined) {
       ids = encode(text, continues);

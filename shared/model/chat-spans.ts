@@ -210,8 +210,8 @@ function turnAt(
   const { trained, outside } = learntParts();
 
   if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
-  // The end of the prompt may be the beginning of the reply, such as <think>.
-  const whole = prompt.slice(-shown.length) + reply;
+  // The end of the prompt, and white space there, may be the beginning of the reply, such as <think>.
+  const whole = prompt.slice(-shown.length - 4) + reply;
   if (shown !== "" && restored === "" && !whole.includes(shown)) {
     finding("cut", `of ${quoted(shown)} the template writes ${quoted(reply)}`);
   }
