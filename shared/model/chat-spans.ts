@@ -128,20 +128,18 @@ function startOf(input: TurnInput, { message, prompt, text }: RenderedTurn): Sta
     const restored = beginningCutOff(missing, input.messages[message]!.content, text.slice(history));
     if (restored !== undefined) return { ...restored, start: history + restored.start, aligned: true };
   }
-  const at = contentAt(input, { message, text });
-  if (at !== undefined) return { start: at, restored: "", aligned: true };
-  // A reply without text, such as a call: from where the two part, not from within a word or a tag.
-  if (common >= history) {
-    return {
-      start: Math.max(text.slice(0, common).replace(/[<|\w]+$/, "").length, history),
-      restored: "",
-      aligned: true,
-    };
+  const content = contentAt(input, { message, text });
+  if (common < history) {
+    // The template writes the history differently now, but the generation prompt may still show where the reply begins.
+    const header = prompt.slice(history);
+    const at = header.trim() === "" ? -1 : text.lastIndexOf(header, content);
+    if (at >= 0) return { start: at + header.length, restored: "", aligned: true };
   }
-  // The template writes the history differently now, so the generation prompt has to show where the reply begins.
-  const header = prompt.slice(history);
-  const after = header.trim() === "" ? -1 : text.lastIndexOf(header);
-  return after < 0 ? undefined : { start: after + header.length, restored: "", aligned: true };
+  if (content !== undefined) return { start: content, restored: "", aligned: true };
+  if (common < history) return undefined;
+  // A reply without text, such as a call: from where the two part, not from within a word or a tag.
+  const parting = text.slice(0, common).replace(/[<|\w]+$/, "").length;
+  return { start: Math.max(parting, history), restored: "", aligned: true };
 }
 
 /** The messages before a turn without a generation prompt; undefined where the template refuses that. */
@@ -212,7 +210,7 @@ function turnAt(
   if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
   // The end of the prompt, and white space there, may be the beginning of the reply, such as <think>.
   const whole = prompt.slice(-shown.length - 4) + reply;
-  if (shown !== "" && restored === "" && !whole.includes(shown)) {
+  if (shown !== "" && restored === "" && !unspaced(whole).includes(unspaced(shown))) {
     finding("cut", `of ${quoted(shown)} the template writes ${quoted(reply)}`);
   }
   const header = shown === "" ? "" : written.slice(0, Math.max(0, written.indexOf(shown)));
@@ -254,6 +252,10 @@ function commonSuffix(a: string, b: string): number {
 
 function leadingSpace(text: string): number {
   return text.length - text.trimStart().length;
+}
+
+function unspaced(text: string): string {
+  return text.replaceAll(/\s+/g, "");
 }
 
 function quoted(text: string): string {

@@ -11,6 +11,7 @@ import { type EncodedChat, encodeTurns, type TurnSequence } from "./chat-sequenc
 import { type Finding, findTurns } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
 import { BLOCK_MARK, generationBlocks, markGenerationBlocks } from "./generation-blocks.ts";
+import { lastClosing } from "./reply-end.ts";
 import { compileTemplate } from "./template-sandbox.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
 
@@ -200,9 +201,12 @@ function turnEnds(render: RenderMasked, tokenizer: Tokenizer, takesToolCalls: bo
     }
     const at = text.lastIndexOf(marker);
     if (at < 0) continue;
-    const after = tokenizer.splitControl(text.slice(at + marker.length)).filter((piece) => piece.id !== undefined);
-    // A call may close a tag of its own before it ends as a text does.
-    const end = (reply.tool_calls === undefined ? undefined : after.find(({ id }) => stops.has(id!))) ?? after[0];
+    const after = tokenizer.splitControl(text.slice(at + marker.length));
+    const isStop = ({ id }: TextPiece) => id !== undefined && stops.has(id);
+    const end =
+      reply.tool_calls === undefined
+        ? after.find(({ id }) => id !== undefined)
+        : (after.find(isStop) ?? lastClosing(after));
     if (end !== undefined) stops.add(end.id!);
   }
   return stops;

@@ -30,14 +30,28 @@ export function replyEnd({ written, content, calls, splitControl, stopIds }: Rep
   const contentAt = content === "" ? -1 : written.indexOf(content);
   const callsEnd = endOfCalls(written, calls);
   const own = Math.max(contentAt < 0 ? 0 : contentAt + content.length, callsEnd);
-  const from = own > 0 ? own : (pieces.findLast(({ id, text }) => id === undefined && text.trim() !== "")?.end ?? 0);
+  const from = own > 0 ? own : endOfText(pieces);
   const stops = (piece: TextPiece) => piece.id !== undefined && stopIds.has(piece.id);
   const later = pieces.filter(({ id, start }) => id !== undefined && start >= from);
   // Text after the last stop, such as the header of a next turn, is not the message's own.
-  const control = later.find(stops) ?? (own > 0 ? later[0] : (pieces.find(stops) ?? later[0]));
+  const control =
+    later.find(stops) ??
+    (callsEnd > 0 ? lastClosing(pieces) : undefined) ??
+    (own > 0 ? undefined : pieces.find(stops)) ??
+    later[0];
   if (control !== undefined) return { end: control.end, closed: true };
   const last = content === "" || callsEnd > 0 ? -1 : written.lastIndexOf(content);
   return { end: last < 0 ? written.trimEnd().length : last + content.length, closed: false };
+}
+
+/** The last of the control tokens with which a text ends: calls may have several in them, and close with several. */
+export function lastClosing(pieces: readonly TextPiece[]): TextPiece | undefined {
+  const from = endOfText(pieces);
+  return pieces.findLast(({ id, start }) => id !== undefined && start >= from);
+}
+
+function endOfText(pieces: readonly TextPiece[]): number {
+  return pieces.findLast(({ id, text }) => id === undefined && text.trim() !== "")?.end ?? 0;
 }
 
 /** Where the name of a turn's last call ends, or 0. */

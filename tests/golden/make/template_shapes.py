@@ -23,6 +23,24 @@ def chatml(body="m.content", before="", prompt=PROMPT, calls=CALLS):
     )
 
 
+
+def channels(thought):
+    """Channels as in harmony; `thought` says when a turn with calls shows what was thought before them."""
+    return (
+        "{% set answered = messages and messages[-1].role == 'assistant' and not messages[-1].tool_calls %}"
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% if m.tool_calls %}"
+        "{% if " + thought + " %}"
+        "{{ '<|start|>assistant<|channel|>analysis<|message|>' + m.content + '<|end|>' }}{% endif %}"
+        "{% for c in m.tool_calls %}{{ '<|start|>assistant to=functions.' + c.function.name"
+        " + '<|channel|>commentary json<|message|>' + (c.function.arguments | tojson) + '<|call|>' }}{% endfor %}"
+        "{% elif loop.last and not add_generation_prompt %}"
+        "{{ '<|start|>assistant<|channel|>final<|message|>' + m.content + '<|return|>' }}"
+        "{% else %}{{ '<|start|>assistant<|channel|>final<|message|>' + m.content + '<|end|>' }}{% endif %}"
+        "{% else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
+    )
+
+
 SHAPES = {
     "chatml": (chatml(), "<|im_end|>"),
     "default_system": (
@@ -59,7 +77,8 @@ SHAPES = {
         "{{ '[INST]' + (system + '\n\n' if loop.last and system else '') + m.content + '[/INST]' }}"
         "{% elif m.role == 'tool' %}{{ '[RESULT]' + m.content + '[/RESULT]' }}"
         "{% else %}{{ ' ' + m.content }}"
-        "{% if m.tool_calls %}{{ '[CALLS]' }}{% for c in m.tool_calls %}{{ c.function | tojson }}{% endfor %}{% endif %}"
+        "{% if m.tool_calls %}{{ '[CALLS]' }}"
+        "{% for c in m.tool_calls %}{{ c.function | tojson }}{% endfor %}{% endif %}"
         "{{ eos_token }}{% endif %}{% endfor %}",
         "eos",
     ),
@@ -94,7 +113,8 @@ SHAPES = {
         "<|eot|>",
     ),
     "gemma": (
-        "{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        "{{ bos_token }}{% if messages[0].role == 'system' %}"
+        "{{ raise_exception('System role not supported') }}{% endif %}"
         "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
         "{{ raise_exception('Conversation roles must alternate') }}{% endif %}"
         "{{ '<|turn|>' + ('model' if m.role == 'assistant' else m.role) + '\n' + m.content | trim + '<|end|>\n' }}"
@@ -140,7 +160,10 @@ SHAPES = {
         "<|im_end|>",
     ),
     "empty_think_in_prompt": (
-        chatml(prompt="{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}{% endif %}"),
+        chatml(
+            prompt="{% if add_generation_prompt %}"
+            "{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}{% endif %}"
+        ),
         "<|im_end|>",
     ),
     "think_in_prompt": (
@@ -165,18 +188,8 @@ SHAPES = {
         "{{ '<|im_start|>' + m.role + '\n' + content + '<|im_end|>\n' }}{% endfor %}" + PROMPT,
         "<|im_end|>",
     ),
-    "channels": (
-        "{% for m in messages %}{% if m.role == 'assistant' %}{% if m.tool_calls %}"
-        "{% if m.content %}{{ '<|start|>assistant<|channel|>analysis<|message|>' + m.content + '<|end|>' }}{% endif %}"
-        "{% for c in m.tool_calls %}{{ '<|start|>assistant to=functions.' + c.function.name"
-        " + '<|channel|>commentary json<|message|>' + (c.function.arguments | tojson) + '<|call|>' }}{% endfor %}"
-        "{% elif loop.last and not add_generation_prompt %}"
-        "{{ '<|start|>assistant<|channel|>final<|message|>' + m.content + '<|return|>' }}"
-        "{% else %}{{ '<|start|>assistant<|channel|>final<|message|>' + m.content + '<|end|>' }}{% endif %}"
-        "{% else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}",
-        "<|return|>",
-    ),
+    "channels": (channels("m.content"), "<|return|>"),
+    "channels_forget_thoughts": (channels("m.content and not answered"), "<|return|>"),
     "generation_block": (
         "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<|im_start|>assistant\n' }}{% generation %}"
         "{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}"

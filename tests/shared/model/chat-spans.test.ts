@@ -121,6 +121,12 @@ describe("a prompt that begins the turn", () => {
     expect(details[0]).toBe('the model learns to write "assistant: " first, as it has to when it is served');
   });
 
+  test("white space that the template changes is not worth a word", () => {
+    const render: Render = (given, prompt) =>
+      given.map((m) => `${m.role}:${m.content.replaceAll(/\s+/g, " ")}#`).join("") + header(prompt);
+    expect(turnsOf(render, [messages[0]!, { role: "assistant", content: "a\n\nb" }]).findings).toEqual([]);
+  });
+
   test("content that the template cuts is named", () => {
     const render: Render = (given, prompt) =>
       given.map((m) => `${m.role}:${m.content.replace(/^.*\|/, "")}#`).join("") + header(prompt);
@@ -176,6 +182,16 @@ describe("a prompt that does not begin the turn", () => {
       [3, "a2#", true],
     ]);
     expect(turns[1]!.prompt).toMatch(/^3:.*q2#\nassistant:$/s);
+  });
+
+  test("such a history keeps what the model has to write before the content", () => {
+    const render: Render = (given, prompt) =>
+      `${given.length}:${given.map((m) => (m.role === "user" ? `user:${m.content}#` : `@assistant@final@${m.content}#`)).join("")}` +
+      (prompt ? "@assistant" : "");
+    expect(turnsOf(render).replies).toEqual([
+      [1, "@final@ a1 #", true],
+      [3, "@final@a2#", true],
+    ]);
   });
 
   test("a reply that cannot be found in such a text is left out", () => {

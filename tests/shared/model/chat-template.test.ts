@@ -270,6 +270,11 @@ describe("loading and options", () => {
       "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}<|im_start|>{% else %}" +
       "{{ m.content }}<|endoftext|>{% endfor %}{% endfor %}";
     expect(loadChatTemplate(tokenizer, calling).stopIds).toEqual([IM_END, 0, IM_START]);
+    // A token within a call, such as a quotation mark, does not end it.
+    const quoting =
+      "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}<|im_start|>} {% else %}" +
+      "{{ m.content }}<|endoftext|>{% endfor %}{% endfor %}";
+    expect(loadChatTemplate(tokenizer, quoting).stopIds).toEqual([IM_END, 0]);
   });
 
   test("a missing template is an error that says what to do", () => {

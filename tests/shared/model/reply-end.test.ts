@@ -33,6 +33,7 @@ describe("replyEnd", () => {
   test("behind the last call", () => {
     expect(endOf("Hm#@one#@two#\n", "Hm", calls("one", "two"))).toEqual(["Hm#@one#@two#", true]);
     expect(endOf("@one{}@\n", "", calls("one"))).toEqual(["@one{}@", true]);
+    expect(endOf("one{@x@}@@\n", "", calls("one"))).toEqual(["one{@x@}@@", true]);
     expect(endOf("one{}\n", "", calls("one"))).toEqual(["one{}", false]);
   });
 
