@@ -2,7 +2,8 @@
 import type { ErrorCode } from "../errors.ts";
 
 export interface TokenLogprob {
-  /** The token's text, with replacement characters if its bytes alone are not valid UTF-8. */
+  readonly id: number;
+  /** The token's text within the whole, with replacement characters if its bytes alone are not valid UTF-8. */
   readonly token: string;
   readonly bytes: readonly number[];
   /** Natural logarithm, under the distribution before temperature and penalties. */
