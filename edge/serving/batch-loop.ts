@@ -138,7 +138,8 @@ export class BatchLoop {
         } catch (error) {
           this.#fail(error);
         }
-        for (let n = 0; n < (prefilled ? YIELDS_AFTER_PREFILL : 1); n++) await this.#options.yieldToEventLoop();
+        const yields = prefilled ? YIELDS_AFTER_PREFILL : 1;
+        for (let n = 0; n < yields && this.#open.size > 0; n++) await this.#options.yieldToEventLoop();
       }
       this.#lastPrefill.clear();
       // Clears the last row's deltas too.
