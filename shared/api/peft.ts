@@ -26,13 +26,10 @@ export const PeftComparisonRow = z
       .meta({ description: "The size of the published delta, including its serving form" }),
     training_peak_bytes: z.int().nullable().meta({ description: "Estimated, for a batch of 8 rows of 128 tokens" }),
     training_ms_per_token: z.number().nullable().meta({ description: "Estimated, on two CPU cores" }),
-    serving_overhead: z
-      .number()
-      .nullable()
-      .meta({
-        description:
-          "Estimated relative slowdown of a decoding step of one row: 0.1 means 10% slower. On the embedded base it is within 0.12 of what is measured",
-      }),
+    serving_overhead: z.number().nullable().meta({
+      description:
+        "Estimated relative slowdown of a decoding step of one row: 0.1 means 10% slower. On the embedded base it is within 0.12 of what is measured",
+    }),
     mergeable: z.boolean().meta({ description: "Whether it can be folded into the base's weights" }),
     suits: z.string(),
     refused: z

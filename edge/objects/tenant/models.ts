@@ -53,7 +53,7 @@ function danglingAlias(db: Database, name: string, cause: unknown): unknown {
   return new TrimtabError("model_not_found", message, { param: "model", cause });
 }
 
-/** The names that answer with the tenant's results. */
+/** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS models (
