@@ -16,8 +16,18 @@ export function updateSchema(db: Database, modules: Modules): void {
     const ran = done.get(name) ?? 0;
     if (ran >= schema.length) continue;
     db.transaction(() => {
-      for (const statement of schema.slice(ran)) db.run(statement);
+      for (const statement of schema.slice(ran)) if (!isDone(db, statement)) db.run(statement);
       db.run("INSERT OR REPLACE INTO modules (name, statements) VALUES (?, ?)", name, schema.length);
     });
   }
+}
+
+/**
+ * Whether a statement adds a column that is there. `CREATE TABLE IF NOT EXISTS` says so itself; SQLite has nothing like it for
+ * columns, and an object whose record of statements is older than its tables runs them all again.
+ */
+function isDone(db: Database, statement: string): boolean {
+  const [, table, column] = /^ALTER TABLE (\w+) ADD COLUMN (\w+)/.exec(statement) ?? [];
+  if (table === undefined || column === undefined) return false;
+  return db.get("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column) !== undefined;
 }

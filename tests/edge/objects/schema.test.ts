@@ -28,3 +28,18 @@ it("undoes a list that fails halfway, and runs it again", () =>
     updateSchema(db, { notes: module(NOTES) });
     expect(db.has("notes")).toBe(true);
   }));
+
+it("runs a whole list over tables whose record of it was lost", () =>
+  withDatabase((db) => {
+    const modules: Modules = {
+      notes: module(
+        "CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY)",
+        "ALTER TABLE notes ADD COLUMN text TEXT NOT NULL DEFAULT ''",
+      ),
+    };
+    updateSchema(db, modules);
+    db.run("INSERT INTO notes (id, text) VALUES ('a', 'kept')");
+    db.run("DROP TABLE modules");
+    updateSchema(db, modules);
+    expect(db.all("SELECT * FROM notes")).toEqual([{ id: "a", text: "kept" }]);
+  }));
