@@ -1,0 +1,157 @@
+/**
+ * Evaluates the expressions of templates.
+ */
+import type { Budget } from "./budget.ts";
+import { PythonError } from "./failure.ts";
+import { applyFilter } from "./filters.ts";
+import { readItem, readMember, Slice } from "./members.ts";
+import { arithmetic, comparison, isNumber, isTrue, iterate, numberOf } from "./operators.ts";
+import type { Scope } from "./scope.ts";
+import { joinTexts } from "./string-methods.ts";
+import type { Arguments, Expression } from "./syntax.ts";
+import { applyTest } from "./tests.ts";
+import { toText } from "./text.ts";
+import { Callable, Dict, Loop, type NamedValues, Tuple, typeName, Undefined, type Value } from "./values.ts";
+
+type Of<Type extends Expression["type"]> = Extract<Expression, { type: Type }>;
+
+export class Evaluator {
+  protected readonly budget: Budget;
+
+  constructor(budget: Budget) {
+    this.budget = budget;
+  }
+
+  evaluate(expression: Expression, scope: Scope): Value {
+    this.budget.charge(1);
+    this.budget.enter();
+    const value = this.#evaluate(expression, scope);
+    this.budget.leave();
+    return value;
+  }
+
+  #evaluate(expression: Expression, scope: Scope): Value {
+    switch (expression.type) {
+      case "constant":
+        return expression.value;
+      case "name":
+        return scope.get(expression.name) ?? undefinedName(expression.name, scope);
+      case "list":
+        return expression.items.map((item) => this.evaluate(item, scope));
+      case "tuple":
+        return new Tuple(expression.items.map((item) => this.evaluate(item, scope)));
+      case "dict":
+        return new Dict(
+          expression.entries.map(([key, value]) => [this.evaluate(key, scope), this.evaluate(value, scope)] as const),
+        );
+      case "attribute":
+        return readMember(this.evaluate(expression.object, scope), expression.name, this.budget);
+      case "item":
+        return this.#item(expression, scope);
+      case "call":
+        return this.call(this.evaluate(expression.callee, scope), ...this.arguments(expression.args, scope));
+      case "filter": {
+        const value = this.evaluate(expression.input!, scope);
+        return this.filter(expression, value, scope);
+      }
+      case "test": {
+        const value = this.evaluate(expression.input, scope);
+        const [positional] = this.arguments(expression.args, scope);
+        return applyTest(expression.name, value, positional, this.budget);
+      }
+      case "unary":
+        return this.#unary(expression, scope);
+      case "binary": {
+        const left = this.evaluate(expression.left, scope);
+        return arithmetic(expression.operator, left, this.evaluate(expression.right, scope), this.budget);
+      }
+      case "logic": {
+        const left = this.evaluate(expression.left, scope);
+        return isTrue(left) === (expression.operator === "or") ? left : this.evaluate(expression.right, scope);
+      }
+      case "concat": {
+        const parts = expression.parts.map((part) => toText(this.evaluate(part, scope), this.budget));
+        return joinTexts(parts, "", this.budget);
+      }
+      case "compare":
+        return this.#compare(expression, scope);
+      case "conditional": {
+        if (isTrue(this.evaluate(expression.test, scope))) return this.evaluate(expression.then, scope);
+        if (expression.otherwise !== undefined) return this.evaluate(expression.otherwise, scope);
+        return new Undefined("the inline if-expression evaluated to false and no else section was defined.");
+      }
+      case "slice":
+        throw new PythonError("a slice stands outside a subscript");
+    }
+  }
+
+  /** Applies a filter expression to a value, which `{% filter %}` and `{% set %}` blocks give. */
+  protected filter({ name, args }: Of<"filter">, value: Value, scope: Scope): Value {
+    const [positional, named] = this.arguments(args, scope);
+    return applyFilter({ name, value, positional, named }, this.budget);
+  }
+
+  protected call(callee: Value, positional: readonly Value[], named: NamedValues): Value {
+    if (callee instanceof Callable) return this.budget.nested(() => callee.call(positional, named));
+    if (callee instanceof Undefined) throw callee.error();
+    if (callee instanceof Loop) {
+      if (callee.state.recurse === undefined) {
+        throw new PythonError("The loop must have the 'recursive' marker to be called recursively.");
+      }
+      return callee.state.recurse(positional[0] ?? null);
+    }
+    throw new PythonError(`'${typeName(callee)}' object is not callable`);
+  }
+
+  protected arguments(args: Arguments, scope: Scope): [Value[], Map<string, Value>] {
+    const positional = args.positional.map((argument) => this.evaluate(argument, scope));
+    const named = new Map(args.named.map(([name, argument]) => [name, this.evaluate(argument, scope)] as const));
+    if (args.spread !== undefined) {
+      const spread = iterate(this.evaluate(args.spread, scope), this.budget);
+      this.budget.make(spread.length);
+      positional.push(...spread);
+    }
+    if (args.namedSpread !== undefined) {
+      const spread = this.evaluate(args.namedSpread, scope);
+      if (!(spread instanceof Dict)) throw new PythonError("argument after ** must be a mapping");
+      for (const [name, value] of spread.entries()) {
+        if (typeof name !== "string") throw new PythonError("keywords must be strings");
+        if (named.has(name)) throw new PythonError(`got multiple values for keyword argument '${name}'`);
+        named.set(name, value);
+      }
+    }
+    return [positional, named];
+  }
+
+  #item({ object, key }: Of<"item">, scope: Scope): Value {
+    const container = this.evaluate(object, scope);
+    if (key.type !== "slice") return readItem(container, this.evaluate(key, scope), this.budget);
+    const bounds = key.bounds.map((bound) => (bound === undefined ? null : this.evaluate(bound, scope)));
+    return readItem(container, new Slice(bounds as [Value, Value, Value]), this.budget);
+  }
+
+  #unary({ operator, operand }: Of<"unary">, scope: Scope): Value {
+    const value = this.evaluate(operand, scope);
+    if (operator === "not") return !isTrue(value);
+    if (value instanceof Undefined) throw value.error();
+    if (!isNumber(value)) throw new PythonError(`bad operand type for unary ${operator}: '${typeName(value)}'`);
+    const number = numberOf(value);
+    return operator === "-" ? -number : number;
+  }
+
+  /** A chain such as `1 < x < 3`, in which each operand is evaluated once. */
+  #compare({ first, rest }: Of<"compare">, scope: Scope): boolean {
+    let left = this.evaluate(first, scope);
+    for (const [operator, operand] of rest) {
+      const right = this.evaluate(operand, scope);
+      if (!comparison(operator, left, right, this.budget)) return false;
+      left = right;
+    }
+    return true;
+  }
+}
+
+/** Null is a value, so a missing name is told apart by looking again. */
+function undefinedName(name: string, scope: Scope): Value {
+  return scope.get(name) === null ? null : new Undefined(`'${name}' is undefined`);
+}
