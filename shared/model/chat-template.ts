@@ -9,7 +9,8 @@ import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
 import { assistantSpans, type Span } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
-import { compileTemplate } from "./template-sandbox.ts";
+import { compileTemplate } from "./template/compile.ts";
+import { type ArgumentsForm, templateMessages } from "./template-messages.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
 
 export interface ChatOptions {
@@ -17,8 +18,13 @@ export interface ChatOptions {
   readonly tools?: readonly unknown[] | undefined;
   /** Additional template variables, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** Today's date, for templates that use it. */
-  readonly date?: Date | undefined;
+}
+
+export interface ChatTemplateOptions {
+  /** The Jinja source; the model's own by default. */
+  readonly source?: string | undefined;
+  /** What templates write as today's date, in UTC. Without it, a template that asks for the date cannot be rendered. */
+  readonly clock?: (() => Date) | undefined;
 }
 
 /** A conversation to train on. */
@@ -47,14 +53,13 @@ export interface ChatTemplate {
 
 export const IGNORED_LABEL = -100;
 
-/** Fixed, so that a conversation always gives the same ids unless the caller passes a date. */
-const DEFAULT_DATE = new Date(Date.UTC(2024, 6, 26));
-
 /**
- * Throws `invalid_model` when there is no template or it cannot be parsed. Rendering throws `invalid_request` when the
- * template rejects the messages, `unsupported_parameter` for tools that it does not render, `invalid_model` when it fails.
+ * Throws `invalid_model` when there is no template, it cannot be parsed, or it uses something unsupported. Rendering throws
+ * `invalid_request` when the template rejects the messages, `unsupported_parameter` for tools that it does not render,
+ * `invalid_model` when it fails.
  */
-export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTemplate): ChatTemplate {
+export function loadChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOptions = {}): ChatTemplate {
+  const { source = tokenizer.chatTemplate, clock } = options;
   if (source === undefined) {
     throw new TrimtabError(
       "invalid_model",
@@ -64,13 +69,6 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   const template = compileTemplate(source);
   const takesTools = template.reads("tools");
   const takesToolCalls = source.includes("tool_calls");
-  const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.tokenOf(id) ?? ""));
-  const tokens = {
-    bos_token: tokenText(tokenizer.bosId),
-    eos_token: tokenText(tokenizer.eosId),
-    pad_token: tokenText(tokenizer.padId),
-  };
-
   function renderMasked(chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean): string {
     requireToolSupport("tools", chat.tools.length > 0 && !takesTools);
     requireToolSupport(
@@ -80,14 +78,23 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     return template.render(
       {
         documents: null,
+        ...tokenizer.namedTokens,
         ...options.variables,
-        ...tokens,
         tools: chat.tools.length > 0 ? chat.tools : null,
         messages: chat.messages,
         add_generation_prompt: addGenerationPrompt,
       },
-      { messages: chat.messages.length, characters: chat.characters, date: options.date ?? DEFAULT_DATE },
+      { messages: chat.messages.length, characters: chat.characters, date: clock?.() },
     );
+  }
+
+  /** How the template takes tool calls' arguments, found out when the first message has one. */
+  let argumentsForm: ArgumentsForm | undefined;
+
+  function masked(messages: readonly ChatMessage[], options: ChatOptions): { mask: Mask; chat: MaskedChat } {
+    if (messages.some((message) => (message.tool_calls ?? null) !== null)) argumentsForm ??= formOf(renderMasked);
+    const mask = createMask(tokenizer.control.keys());
+    return { mask, chat: mask.apply(templateMessages(messages, argumentsForm ?? "object"), options.tools ?? []) };
   }
 
   function idsOf(piece: TextPiece, mask: Mask): number[] {
@@ -100,8 +107,7 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     const last = messages.findLastIndex(isTarget);
     if (last < 0) return { ids: [], labels: [] };
     const kept = messages.slice(0, last + 1).map(({ weight: _, ...message }) => message as ChatMessage);
-    const mask = createMask(tokenizer.control.keys());
-    const chat = mask.apply(kept, options.tools ?? []);
+    const { mask, chat } = masked(kept, options);
     const render = (given: readonly ChatMessage[], addGenerationPrompt: boolean) =>
       renderMasked({ ...chat, messages: given }, options, addGenerationPrompt);
     const text = render(chat.messages, false);
@@ -143,13 +149,12 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     takesTools,
     stopIds: [...new Set([tokenizer.eosId, ...turnEnd(renderMasked, tokenizer)])],
     render(messages, options = {}) {
-      const mask = createMask(tokenizer.control.keys());
-      const chat = mask.apply(messages, options.tools ?? []);
+      const { mask, chat } = masked(messages, options);
       return mask.remove(renderMasked(chat, options, options.addGenerationPrompt ?? false));
     },
     encodePrompt(messages, options = {}) {
-      const mask = createMask(tokenizer.control.keys());
-      const text = renderMasked(mask.apply(messages, options.tools ?? []), options, true);
+      const { mask, chat } = masked(messages, options);
+      const text = renderMasked(chat, options, true);
       return tokenizer.splitControl(text).flatMap((piece) => idsOf(piece, mask));
     },
     encodeExample,
@@ -165,16 +170,36 @@ function requireToolSupport(param: "tools" | "messages", missing: boolean): void
   });
 }
 
+type RenderMasked = (chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean) => string;
+
+/** "text" if the template fails with a tool call's arguments as an object and renders them as a text. */
+function formOf(render: RenderMasked): ArgumentsForm {
+  const renders = (form: ArgumentsForm) => {
+    const call = { id: "call00001", type: "function", function: { name: "name", arguments: '{"key": "value"}' } };
+    const messages = templateMessages(
+      [
+        { role: "user", content: "question" },
+        { role: "assistant", content: "", tool_calls: [call] },
+      ],
+      form,
+    );
+    try {
+      render({ messages, tools: [], characters: 100 }, {}, false);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return !renders("object") && renders("text") ? "text" : "object";
+}
+
 /** Whether the model is trained to write this message. */
 function isTarget(message: ChatMessage): boolean {
   return message.role === "assistant" && message.weight !== 0;
 }
 
 /** The control token that the template writes right after an assistant's turn, if any. */
-function turnEnd(
-  render: (chat: MaskedChat, options: ChatOptions, prompt: boolean) => string,
-  tokenizer: Tokenizer,
-): number[] {
+function turnEnd(render: RenderMasked, tokenizer: Tokenizer): number[] {
   const marker = "\ue000reply\ue000";
   const messages = [
     { role: "user", content: "question" },

@@ -3,6 +3,7 @@
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
+import { Dict, type Value } from "./template/values.ts";
 
 const MAX_NESTING = 32;
 
@@ -78,6 +79,13 @@ function mapTexts(value: unknown, change: (text: string) => string, depth = 0): 
     });
   }
   if (Array.isArray(value)) return value.map((inner) => mapTexts(inner, change, depth + 1));
+  if (value instanceof Dict) {
+    return new Dict(
+      value
+        .entries()
+        .map(([key, inner]) => [mapTexts(key, change) as Value, mapTexts(inner, change, depth + 1) as Value]),
+    );
+  }
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [change(key), mapTexts(inner, change, depth + 1)]),
   );

@@ -11,7 +11,13 @@ import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { BYTE_OF } from "./byte-level.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
-import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerFile } from "./tokenizer-file.ts";
+import {
+  type AddedToken,
+  parseTokenizerConfig,
+  parseTokenizerFile,
+  type TokenizerConfig,
+  type TokenizerFile,
+} from "./tokenizer-file.ts";
 
 export interface Tokenizer {
   /** One more than the largest token id. */
@@ -22,6 +28,8 @@ export interface Tokenizer {
   readonly padId: number;
   /** Every control token: text → id. */
   readonly control: ReadonlyMap<string, number>;
+  /** The tokens that the configuration names, such as `bos_token`, which chat templates read under these names. */
+  readonly namedTokens: Readonly<Record<string, string>>;
   /** The Jinja source of the chat template, if the model has one. */
   readonly chatTemplate: string | undefined;
   /** The ids that the tokenizer itself puts before a text, such as the beginning-of-text token. */
@@ -182,6 +190,7 @@ export function loadTokenizer(
     eosId,
     padId,
     control,
+    namedTokens: namedTokens(config),
     chatTemplate: chatTemplateFile ?? config.chat_template ?? undefined,
     prefix: prefixOf(file, config.bos_token, control),
     encode,
@@ -205,6 +214,12 @@ export function tokenizerDigest(tokenizerJson: unknown): Promise<string> {
 }
 
 const EMPTY = new Uint8Array(0);
+
+function namedTokens(config: TokenizerConfig): Record<string, string> {
+  const { bos_token, eos_token, pad_token, unk_token } = config;
+  const named = Object.entries({ bos_token, eos_token, pad_token, unk_token });
+  return Object.fromEntries(named.filter((entry): entry is [string, string] => isText(entry[1])));
+}
 
 /** Whether a token is marked as special, named in the configuration, or written like a control token. */
 function isControl(token: AddedToken, names: ReadonlySet<string>): boolean {

@@ -38,6 +38,8 @@ export interface TokenizeOptions {
   readonly tokenizer: Tokenizer;
   /** The model's own template by default; only read when the dataset holds chats. */
   readonly chatTemplate?: ChatTemplate;
+  /** What the model's own template writes as today's date. A resumed job has to pass the same date again. */
+  readonly date?: Date;
   /** Longer examples are cut at the end, in tokens. */
   readonly maxLength: number;
   /** The field of the job that an error names; `training_file` by default. */
@@ -60,7 +62,7 @@ export async function tokenizeDataset(
   lines: Iterable<TrainingLine>,
   options: TokenizeOptions,
 ): Promise<TokenizedDataset> {
-  const { tokenizer, maxLength, breathe } = options;
+  const { tokenizer, maxLength, date, breathe } = options;
   let template = options.chatTemplate;
   const examples: TokenizedExample[] = [];
   const droppedFor: Record<DropReason, number> = { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0 };
@@ -76,7 +78,7 @@ export async function tokenizeDataset(
   }
 
   for (const { line, example } of lines) {
-    if (example.kind === "chat") template ??= loadChatTemplate(tokenizer);
+    if (example.kind === "chat") template ??= loadChatTemplate(tokenizer, { clock: date && (() => date) });
     const encoded = encode(line, example, tokenizer, template, (detail) => drop(line, "refused_by_template", detail));
     if (encoded === undefined) continue;
     sinceBreath += encoded.ids.length;

@@ -11,6 +11,8 @@ export interface ReadOptions {
   readonly tokenizer: Tokenizer;
   /** Tokens; longer examples are cut. */
   readonly maxLength: number;
+  /** When the job was created, which chat templates write as today's date. */
+  readonly date: Date;
   /** The job's field that names the file. */
   readonly param: "training_file" | "validation_file";
 }
@@ -58,9 +60,9 @@ export async function readDataset(
   options: ReadOptions,
   { event, breathe }: Pick<RecipeContext, "event" | "breathe">,
 ): Promise<TokenizedDataset> {
-  const { config, tokenizer, maxLength, param } = options;
+  const { config, tokenizer, maxLength, date, param } = options;
   const lines = parseTrainingFile(dataset.bytes, { name: dataset.name });
-  const read = await tokenizeDataset(lines, { tokenizer, maxLength, param, breathe });
+  const read = await tokenizeDataset(lines, { tokenizer, maxLength, date, param, breathe });
   const isForeign = (id: number) => id >= config.vocabSize;
   const foreign = read.examples.find(({ ids }) => ids.some(isForeign))?.ids.find(isForeign);
   if (foreign !== undefined) {

@@ -43,8 +43,9 @@ export const supervised: Recipe = async (job, context) => {
   const method = attachMethods(attach);
   const { virtualTokens = 0, prefixTokens = 0 } = method;
   const maxLength = longestSequence(config, asked.max_length, virtualTokens + prefixTokens);
+  const date = new Date(job.createdAt * 1000);
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
-    readDataset(dataset, { config, tokenizer, maxLength, param }, context);
+    readDataset(dataset, { config, tokenizer, maxLength, date, param }, context);
   const isFull = methodsOf(settings).some((one) => one.settings.type === "full");
   const { examples: texts, counts } = await read(job.training, "training_file");
   const examples = withVirtualTokens(texts, virtualTokens, tokenizer.padId);

@@ -64,7 +64,7 @@ const COMPOUND: Readonly<Record<string, string>> = {
 
 /** Formats a date. The flags are glibc's: `-` no padding, `_` spaces, `0` zeros, `^` upper case, `#` the other case. */
 export function formatDate(date: Date, format: string): string {
-  return format.replace(/%([-_0^#]?)([^])/gu, (whole, flag: string, code: string) => {
+  return format.replace(/%([-_0^#]?)(.)/gsu, (whole, flag: string, code: string) => {
     if (Object.hasOwn(NUMBERS, code)) {
       const [read, width, padding] = NUMBERS[code]!;
       const digits = String(read(date));

@@ -63,7 +63,7 @@ export class ExpressionParser {
     while (this.stream.skipName("if")) {
       const test = this.#or();
       const otherwise = this.stream.skipName("else") ? this.expression() : undefined;
-      result = { type: "conditional", test, then: result, otherwise, line };
+      result = { type: "conditional", test, value: result, otherwise, line };
     }
     return result;
   }

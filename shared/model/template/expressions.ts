@@ -2,16 +2,17 @@
  * Evaluates the expressions of templates.
  */
 import type { Budget } from "./budget.ts";
-import { PythonError } from "./failure.ts";
+import { PythonError, UnsupportedError } from "./failure.ts";
 import { applyFilter } from "./filters.ts";
 import { readItem, readMember, Slice } from "./members.ts";
 import { arithmetic, comparison, isNumber, isTrue, iterate, numberOf } from "./operators.ts";
+import { escapedOperands, marked, markedByFilter, plain, safeMethod } from "./safe-text.ts";
 import type { Scope } from "./scope.ts";
 import { joinTexts } from "./string-methods.ts";
 import type { Arguments, Expression } from "./syntax.ts";
 import { applyTest } from "./tests.ts";
 import { toText } from "./text.ts";
-import { Callable, Dict, Loop, type NamedValues, Tuple, typeName, Undefined, type Value } from "./values.ts";
+import { Callable, Dict, Loop, type NamedValues, SafeText, Tuple, typeName, Undefined, type Value } from "./values.ts";
 
 type Of<Type extends Expression["type"]> = Extract<Expression, { type: Type }>;
 
@@ -23,6 +24,11 @@ export class Evaluator {
   }
 
   evaluate(expression: Expression, scope: Scope): Value {
+    return plain(this.evaluateMarked(expression, scope));
+  }
+
+  /** Keeps a safe text, which only variables, conditions and `+` can tell from another. */
+  protected evaluateMarked(expression: Expression, scope: Scope): Value {
     this.budget.charge(1);
     this.budget.enter();
     const value = this.#evaluate(expression, scope);
@@ -42,18 +48,20 @@ export class Evaluator {
         return new Tuple(expression.items.map((item) => this.evaluate(item, scope)));
       case "dict":
         return new Dict(
-          expression.entries.map(([key, value]) => [this.evaluate(key, scope), this.evaluate(value, scope)] as const),
+          expression.entries.map(([keyNode, valueNode]) => {
+            const key = this.evaluate(keyNode, scope);
+            if (typeof key === "string") this.budget.read(key.length);
+            return [key, this.evaluate(valueNode, scope)] as const;
+          }),
         );
       case "attribute":
-        return readMember(this.evaluate(expression.object, scope), expression.name, this.budget);
+        return this.#attribute(expression, scope);
       case "item":
         return this.#item(expression, scope);
       case "call":
-        return this.call(this.evaluate(expression.callee, scope), ...this.arguments(expression.args, scope));
-      case "filter": {
-        const value = this.evaluate(expression.input!, scope);
-        return this.filter(expression, value, scope);
-      }
+        return this.#call(expression, scope);
+      case "filter":
+        return this.filter(expression, this.evaluateMarked(expression.input!, scope), scope);
       case "test": {
         const value = this.evaluate(expression.input, scope);
         const [positional] = this.arguments(expression.args, scope);
@@ -61,13 +69,13 @@ export class Evaluator {
       }
       case "unary":
         return this.#unary(expression, scope);
-      case "binary": {
-        const left = this.evaluate(expression.left, scope);
-        return arithmetic(expression.operator, left, this.evaluate(expression.right, scope), this.budget);
-      }
+      case "binary":
+        return this.#binary(expression, scope);
       case "logic": {
-        const left = this.evaluate(expression.left, scope);
-        return isTrue(left) === (expression.operator === "or") ? left : this.evaluate(expression.right, scope);
+        const left = this.evaluateMarked(expression.left, scope);
+        return isTrue(plain(left)) === (expression.operator === "or")
+          ? left
+          : this.evaluateMarked(expression.right, scope);
       }
       case "concat": {
         const parts = expression.parts.map((part) => toText(this.evaluate(part, scope), this.budget));
@@ -76,8 +84,8 @@ export class Evaluator {
       case "compare":
         return this.#compare(expression, scope);
       case "conditional": {
-        if (isTrue(this.evaluate(expression.test, scope))) return this.evaluate(expression.then, scope);
-        if (expression.otherwise !== undefined) return this.evaluate(expression.otherwise, scope);
+        if (isTrue(this.evaluate(expression.test, scope))) return this.evaluateMarked(expression.value, scope);
+        if (expression.otherwise !== undefined) return this.evaluateMarked(expression.otherwise, scope);
         return new Undefined("the inline if-expression evaluated to false and no else section was defined.");
       }
       case "slice":
@@ -88,7 +96,7 @@ export class Evaluator {
   /** Applies a filter expression to a value, which `{% filter %}` and `{% set %}` blocks give. */
   protected filter({ name, args }: Of<"filter">, value: Value, scope: Scope): Value {
     const [positional, named] = this.arguments(args, scope);
-    return applyFilter({ name, value, positional, named }, this.budget);
+    return markedByFilter(name, value, applyFilter({ name, value: plain(value), positional, named }, this.budget));
   }
 
   protected call(callee: Value, positional: readonly Value[], named: NamedValues): Value {
@@ -103,9 +111,11 @@ export class Evaluator {
     throw new PythonError(`'${typeName(callee)}' object is not callable`);
   }
 
-  protected arguments(args: Arguments, scope: Scope): [Value[], Map<string, Value>] {
-    const positional = args.positional.map((argument) => this.evaluate(argument, scope));
-    const named = new Map(args.named.map(([name, argument]) => [name, this.evaluate(argument, scope)] as const));
+  protected arguments(args: Arguments, scope: Scope, keepsMarks = false): [Value[], Map<string, Value>] {
+    const evaluate = (argument: Expression) =>
+      keepsMarks ? this.evaluateMarked(argument, scope) : this.evaluate(argument, scope);
+    const positional = args.positional.map(evaluate);
+    const named = new Map(args.named.map(([name, argument]) => [name, evaluate(argument)] as const));
     if (args.spread !== undefined) {
       const spread = iterate(this.evaluate(args.spread, scope), this.budget);
       this.budget.make(spread.length);
@@ -123,11 +133,35 @@ export class Evaluator {
     return [positional, named];
   }
 
+  #call({ callee, args }: Of<"call">, scope: Scope): Value {
+    const called = this.evaluate(callee, scope);
+    const isMacro = called instanceof Callable && called.isMacro;
+    return this.call(called, ...this.arguments(args, scope, isMacro));
+  }
+
+  #attribute({ object, name }: Of<"attribute">, scope: Scope): Value {
+    const owner = this.evaluateMarked(object, scope);
+    const value = readMember(plain(owner), name, this.budget);
+    return owner instanceof SafeText ? safeMethod(value) : value;
+  }
+
   #item({ object, key }: Of<"item">, scope: Scope): Value {
-    const container = this.evaluate(object, scope);
-    if (key.type !== "slice") return readItem(container, this.evaluate(key, scope), this.budget);
+    const container = this.evaluateMarked(object, scope);
+    return marked(readItem(plain(container), this.#key(key, scope), this.budget), container instanceof SafeText);
+  }
+
+  #key(key: Expression, scope: Scope): Value | Slice {
+    if (key.type !== "slice") return this.evaluate(key, scope);
     const bounds = key.bounds.map((bound) => (bound === undefined ? null : this.evaluate(bound, scope)));
-    return readItem(container, new Slice(bounds as [Value, Value, Value]), this.budget);
+    return new Slice(bounds as [Value, Value, Value]);
+  }
+
+  #binary({ operator, left, right }: Of<"binary">, scope: Scope): Value {
+    const [a, b] = [this.evaluateMarked(left, scope), this.evaluateMarked(right, scope)];
+    if (!(a instanceof SafeText || b instanceof SafeText)) return arithmetic(operator, a, b, this.budget);
+    if (operator === "%") throw new UnsupportedError("formats a safe text with %");
+    const operands = operator === "+" ? escapedOperands(a, b) : ([plain(a), plain(b)] as const);
+    return marked(arithmetic(operator, ...operands, this.budget), true);
   }
 
   #unary({ operator, operand }: Of<"unary">, scope: Scope): Value {

@@ -44,7 +44,7 @@ export function applyFilter(call: FilterCall, budget: Budget): Value {
   if (!Object.hasOwn(FILTERS, name)) throw new PythonError(`No filter named '${name}'.`);
   const { parameters, run } = FILTERS[name]!;
   const args = new CallArguments(`the filter ${name}`, parameters, positional, named);
-  if (typeof value === "string") budget.read(value.length);
+  for (const given of [value, ...positional]) if (typeof given === "string") budget.read(given.length);
   return run(value, args, { budget });
 }
 

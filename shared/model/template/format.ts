@@ -16,15 +16,16 @@ interface Specification {
   type: string;
 }
 
-const SPECIFICATION = /^(?:([^])?([<>=^]))?([-+ ])?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGosxX%])?$/u;
+const SPECIFICATION = /^(?:(.)?([<>=^]))?([-+ ])?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGosxX%])?$/su;
 
-const PERCENT = /%(?:\(([^)]*)\))?([-#0 +]*)(\d+|\*)?(?:\.(\d+|\*))?([hlL]?)([^])?/gu;
+const PERCENT = /%(?:\(([^)]{0,1000})\))?([-#0 +]*)(\d+|\*)?(?:\.(\d+|\*))?([hlL]?)(.)?/gsu;
 
 /** `template % values`. */
 export function formatPercent(template: string, values: Value, budget: Budget): string {
   const positional = values instanceof Tuple ? [...values.items] : [values];
   let used = 0;
   let byName = false;
+  const limited = growth(template, budget);
   const result = template.replace(PERCENT, (...match: (string | undefined)[]) => {
     const [, name, flags = "", width, precision, , conversion] = match;
     if (conversion === "%") return "%";
@@ -50,21 +51,32 @@ export function formatPercent(template: string, values: Value, budget: Budget): 
       type:
         conversion === "i" || conversion === "u" ? "d" : conversion === "r" || conversion === "a" ? "s" : conversion,
     };
-    if (conversion === "s") return formatText(toText(value, budget), specification);
-    if (conversion === "r" || conversion === "a") return formatText(represent(value, budget), specification);
+    if (conversion === "s") return limited(formatText(toText(value, budget), specification));
+    if (conversion === "r" || conversion === "a") return limited(formatText(represent(value, budget), specification));
     if (!/[dfFeEgGxXo]/.test(conversion)) throw new PythonError(`unsupported format character '${conversion}'`);
     if (typeof value === "boolean") value = BigInt(value);
     if (typeof value !== "bigint" && typeof value !== "number") {
       throw new PythonError(`%${conversion} format: a real number is required, not ${typeName(value)}`);
     }
     if (specification.type === "d" && typeof value === "number") value = BigInt(Math.trunc(value));
-    return formatNumber(value, specification);
+    return limited(formatNumber(value, specification));
   });
   if (!byName && used < positional.length && !(values instanceof Dict) && !(isList(values) && used === 0)) {
     throw new PythonError("not all arguments converted during string formatting");
   }
-  budget.make(result.length);
   return result;
+}
+
+/** Charges for the texts that a format inserts, as they come. */
+function growth(template: string, budget: Budget): (inserted: string) => string {
+  let length = template.length;
+  budget.make(length);
+  return (inserted) => {
+    length += inserted.length;
+    if (length > budget.maxSize) budget.make(length);
+    budget.read(inserted.length);
+    return inserted;
+  };
 }
 
 const FIELD = /\{\{|\}\}|\{([^{}!:]*)(?:!([rsa]))?(?::([^{}]*))?\}|[{}]/g;
@@ -80,7 +92,8 @@ export interface FormatInput {
 /** `template.format(…)`. */
 export function formatBraces(template: string, { positional, named, read, budget }: FormatInput): string {
   let next = 0;
-  const result = template.replace(FIELD, (whole, field?: string, conversion?: string, specification?: string) => {
+  const limited = growth(template, budget);
+  return template.replace(FIELD, (whole, field?: string, conversion?: string, specification?: string) => {
     if (whole === "{{" || whole === "}}") return whole[0]!;
     if (field === undefined) throw new PythonError(`Single '${whole}' encountered in format string`);
     const [, head = "", path = ""] = /^([^.[]*)(.*)$/s.exec(field)!;
@@ -92,12 +105,9 @@ export function formatBraces(template: string, { positional, named, read, budget
     }
     if (conversion === "s") value = toText(value, budget);
     else if (conversion !== undefined) value = represent(value, budget);
-    return specification === undefined || specification === ""
-      ? toText(value, budget)
-      : formatValue(value, specification, budget);
+    const text = (specification ?? "") === "" ? toText(value, budget) : formatValue(value, specification!, budget);
+    return limited(text);
   });
-  budget.make(result.length);
-  return result;
 }
 
 function formatValue(value: Value, text: string, budget: Budget): string {

@@ -31,7 +31,9 @@ export function globalScope(date: Date | undefined, budget: Budget): Scope {
   });
   define("strftime_now", (positional, named) => {
     if (date === undefined) throw failure("calls strftime_now, and no date was given to render it with");
-    return formatDate(date, new CallArguments("strftime_now()", ["format"], positional, named).text("format"));
+    const format = new CallArguments("strftime_now()", ["format"], positional, named).text("format");
+    budget.make(format.length);
+    return formatDate(date, format);
   });
   define("range", (positional) => range(positional));
   define("dict", (positional, named) => new Dict(entries("dict", positional, named, budget)));

@@ -7,6 +7,7 @@ import { PythonError } from "./failure.ts";
 import { createMacro } from "./macros.ts";
 import { isTrue, iterate } from "./operators.ts";
 import { Output } from "./output.ts";
+import { plain } from "./safe-text.ts";
 import { Scope } from "./scope.ts";
 import type { Body, Expression, Parameter, Statement, Target } from "./syntax.ts";
 import { toText } from "./text.ts";
@@ -63,13 +64,13 @@ export class Interpreter extends Evaluator {
         this.budget.nested(() => this.#for(statement, scope, output));
         return undefined;
       case "set":
-        this.#assign(statement.target, this.evaluate(statement.value, scope), scope);
+        this.#assign(statement.target, this.evaluateMarked(statement.value, scope), scope);
         return undefined;
       case "set-block":
         this.#assign(statement.target, this.#filtered(statement.filter, statement.body, scope), scope);
         return undefined;
       case "filter-block":
-        output.write(toText(this.#filtered(statement.filter, statement.body, scope), this.budget));
+        output.write(toText(plain(this.#filtered(statement.filter, statement.body, scope)), this.budget));
         return undefined;
       case "macro":
         scope.set(statement.name, this.#macro(statement.name, statement.parameters, statement.body, scope));
@@ -141,7 +142,7 @@ export class Interpreter extends Evaluator {
       if (!(namespace instanceof Namespace)) throw new PythonError("cannot assign attribute on non-namespace object");
       namespace.set(target.name, value);
     } else {
-      const values = iterate(value, this.budget);
+      const values = iterate(plain(value), this.budget);
       const expected = target.targets.length;
       if (values.length < expected) {
         throw new PythonError(`not enough values to unpack (expected ${expected}, got ${values.length})`);

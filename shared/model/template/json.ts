@@ -122,7 +122,7 @@ function keyText(key: Value): string {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
-const STRING = /"(?:[^"\\\0-\x1f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
+const STRING = /"[^"\\]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\]*)*"/y;
 const WORDS: Readonly<Record<string, Value>> = {
   null: null,
   true: true,
@@ -156,7 +156,11 @@ export function fromJson(text: string): Value {
     skipSpace();
     const found = match(STRING);
     if (found === null) throw fail();
-    return JSON.parse(found[0]) as string;
+    try {
+      return JSON.parse(found[0]) as string;
+    } catch {
+      throw new SyntaxError(`invalid JSON: a line break or control character in the text that ends at character ${at}`);
+    }
   };
 
   function value(depth: number): Value {

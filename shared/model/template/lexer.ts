@@ -42,7 +42,7 @@ const SPACE = /\s+/y;
 const FLOAT = /(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/iy;
 const INTEGER = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
 const NAME = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy;
-const STRING = /'[^'\\]*(?:\\[^][^'\\]*)*'|"[^"\\]*(?:\\[^][^"\\]*)*"/y;
+const STRING = /'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"/sy;
 
 /** Throws `invalid_model`, naming the line, for text that is no template. */
 export function tokenize(template: string): Token[] {
@@ -109,7 +109,7 @@ class Lexer {
 
   #readRaw(): void {
     const start = this.#at;
-    for (let open = start; (open = this.#source.indexOf("{%", open)) >= 0; open += 2) {
+    for (let open = this.#source.indexOf("{%", start); open >= 0; open = this.#source.indexOf("{%", open + 2)) {
       this.#at = open;
       const end = this.#match(RAW_END);
       if (end === undefined) continue;

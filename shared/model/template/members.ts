@@ -5,7 +5,7 @@ import type { Budget } from "./budget.ts";
 import { CallArguments } from "./call-arguments.ts";
 import { PythonError } from "./failure.ts";
 import { formatBraces } from "./format.ts";
-import { areEqual, characters } from "./operators.ts";
+import { areEqual, characters, iterate } from "./operators.ts";
 import { sliceBounds, sliced } from "./slices.ts";
 import { stringMethod } from "./string-methods.ts";
 import {
@@ -49,7 +49,7 @@ export function readMember(object: Value, name: string, budget: Budget): Value {
 export function readItem(object: Value, key: Value | Slice, budget: Budget): Value {
   if (object instanceof Undefined) throw object.error();
   if (key instanceof Slice) return readSlice(object, key, budget);
-  const found = item(object, key);
+  const found = item(object, key, budget);
   if (found !== undefined) return found;
   return (typeof key === "string" ? attribute(object, key, budget) : undefined) ?? missing(object, key);
 }
@@ -60,7 +60,7 @@ export function attribute(object: Value, name: string, budget: Budget): Value | 
     return new Undefined(`access to attribute '${name}' of '${typeName(object)}' object is unsafe`);
   }
   if (typeof object === "string") return textAttribute(object, name, budget);
-  if (object instanceof Dict) return dictMethod(object, name);
+  if (object instanceof Dict) return dictMethod(object, name, budget);
   if (isList(object)) return name === "copy" ? new Callable(name, () => object) : sequenceMethod(object, name, budget);
   if (object instanceof Tuple) {
     const index = object.names.indexOf(name);
@@ -68,7 +68,7 @@ export function attribute(object: Value, name: string, budget: Budget): Value | 
   }
   if (object instanceof Range) {
     if (name === "start" || name === "stop" || name === "step") return object[name];
-    return sequenceMethod(object.items(), name, budget);
+    return sequenceMethod(object, name, budget);
   }
   if (object instanceof Namespace) return object.members.get(name);
   if (object instanceof Loop) return loopAttribute(object, name, budget);
@@ -87,26 +87,26 @@ function textAttribute(text: string, name: string, budget: Budget): Value | unde
   return method === undefined ? undefined : new Callable(name, method);
 }
 
-function dictMethod(dict: Dict, name: string): Value | undefined {
+function dictMethod(dict: Dict, name: string, budget: Budget): Value | undefined {
+  const view = (kind: View["kind"], items: () => readonly Value[]) =>
+    new Callable(name, () => {
+      budget.read(dict.size);
+      return new View(kind, items());
+    });
   switch (name) {
     case "get":
       return new Callable(name, (positional, named) => {
         const args = new CallArguments("dict.get()", ["key", "default"], positional, named);
-        return dict.get(args.required("key")) ?? args.optional("default") ?? null;
+        const key = args.required("key");
+        if (typeof key === "string") budget.read(key.length);
+        return dict.get(key) ?? args.optional("default") ?? null;
       });
     case "items":
-      return new Callable(
-        name,
-        () =>
-          new View(
-            "dict_items",
-            dict.entries().map((entry) => new Tuple(entry)),
-          ),
-      );
+      return view("dict_items", () => dict.entries().map((entry) => new Tuple(entry)));
     case "keys":
-      return new Callable(name, () => new View("dict_keys", dict.keys()));
+      return view("dict_keys", () => dict.keys());
     case "values":
-      return new Callable(name, () => new View("dict_values", dict.values()));
+      return view("dict_values", () => dict.values());
     case "copy":
       return new Callable(name, () => dict);
     default:
@@ -114,11 +114,11 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
   }
 }
 
-function sequenceMethod(items: readonly Value[], name: string, budget: Budget): Value | undefined {
+function sequenceMethod(sequence: readonly Value[] | Range, name: string, budget: Budget): Value | undefined {
   if (name !== "index" && name !== "count") return undefined;
   return new Callable(name, (positional, named) => {
     const wanted = new CallArguments(`list.${name}()`, ["value"], positional, named).required("value");
-    budget.read(items.length);
+    const items = iterate(sequence, budget);
     if (name === "count") return BigInt(items.filter((one) => areEqual(one, wanted, budget)).length);
     const index = items.findIndex((one) => areEqual(one, wanted, budget));
     if (index < 0) throw new PythonError("the value is not in the list");
@@ -168,17 +168,24 @@ function loopAttribute(loop: Loop, name: string, budget: Budget): Value | undefi
   }
 }
 
-function item(object: Value, key: Value): Value | undefined {
+function item(object: Value, key: Value, budget: Budget): Value | undefined {
+  if (typeof key === "string") budget.read(key.length);
   if (object instanceof Dict) {
     // Python raises for keys that cannot be hashed, which Jinja2 reports as a missing item.
     return isList(key) || key instanceof Dict ? undefined : object.get(key);
   }
   if (typeof key !== "bigint" && typeof key !== "boolean") return undefined;
   const at = Number(key);
-  if (typeof object === "string") return characters(object).at(at);
+  if (typeof object === "string") {
+    budget.read(object.length);
+    return characters(object).at(at);
+  }
   if (isList(object)) return object.at(at);
   if (object instanceof Tuple) return object.items.at(at);
-  if (object instanceof Range) return object.items().at(at);
+  if (object instanceof Range) {
+    const index = at < 0 ? at + object.length : at;
+    return index >= 0 && index < object.length ? object.start + BigInt(index) * object.step : undefined;
+  }
   return undefined;
 }
 

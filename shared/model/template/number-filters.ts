@@ -72,13 +72,16 @@ function floatOf(value: Value): number | undefined {
   if (isNumber(value)) return Number(value);
   if (typeof value !== "string") return undefined;
   const text = stripStart(stripEnd(value));
-  if (/^[-+]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[-+]?\d+(_\d+)*)?$/i.test(text))
+  if (/^[-+]?(\d+(_\d+)*(\.(\d+(_\d+)*)?)?|\.\d+(_\d+)*)(e[-+]?\d+(_\d+)*)?$/i.test(text))
     return Number(text.replaceAll("_", ""));
   const word = /^([-+]?)(inf|infinity|nan)$/i.exec(text);
   if (word === null) return undefined;
   if (word[2]!.toLowerCase() === "nan") return Number.NaN;
   return word[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
+
+/** No number here has more digits. */
+const MAX_PRECISION = 5_000;
 
 function round(value: Value, args: CallArguments): Value {
   const number = required(value, "round()");
@@ -89,6 +92,7 @@ function round(value: Value, args: CallArguments): Value {
     return Math[method](Number(number) * factor) / factor;
   }
   if (method !== "common") throw new PythonError("method must be common, ceil or floor");
+  if (precision < -MAX_PRECISION) return typeof number === "bigint" ? 0n : 0;
   if (typeof number === "bigint") return precision >= 0 ? number : roundInteger(number, 10n ** BigInt(-precision));
   if (!Number.isFinite(number) || precision > 100) return number;
   if (precision >= 0) return Number(fixed(number, precision));

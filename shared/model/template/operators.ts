@@ -99,8 +99,13 @@ export function numberOf(value: boolean | bigint | number): bigint | number {
   return typeof value === "boolean" ? BigInt(value) : value;
 }
 
+function areSame(left: bigint | number, right: bigint | number): boolean {
+  // biome-ignore lint/suspicious/noDoubleEquals: it compares an integer with a float exactly, and coerces nothing else
+  return left == right;
+}
+
 export function areEqual(left: Value, right: Value, budget: Budget): boolean {
-  if (isNumber(left) && isNumber(right)) return numberOf(left) == numberOf(right);
+  if (isNumber(left) && isNumber(right)) return areSame(numberOf(left), numberOf(right));
   if (typeof left === "string" || typeof right === "string") {
     if (left === right && typeof left === "string") budget.read(left.length);
     return left === right;
@@ -132,7 +137,7 @@ export function areEqual(left: Value, right: Value, budget: Budget): boolean {
 export function compare(left: Value, right: Value, operator: string, budget: Budget): number {
   if (isNumber(left) && isNumber(right)) {
     const [a, b] = [numberOf(left), numberOf(right)];
-    return a < b ? -1 : a > b ? 1 : a == b ? 0 : Number.NaN;
+    return a < b ? -1 : a > b ? 1 : areSame(a, b) ? 0 : Number.NaN;
   }
   if (typeof left === "string" && typeof right === "string") {
     budget.read(Math.min(left.length, right.length));
@@ -182,7 +187,10 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
     budget.read(container.length);
     return container.includes(item);
   }
-  if (container instanceof Dict) return container.get(item) !== undefined;
+  if (container instanceof Dict) {
+    if (typeof item === "string") budget.read(item.length);
+    return container.get(item) !== undefined;
+  }
   if (container instanceof Namespace) throw new PythonError("argument of type 'Namespace' is not iterable");
   const items = itemsOf(container);
   if (items === undefined) throw new PythonError(`argument of type '${typeName(container)}' is not iterable`);
@@ -269,7 +277,7 @@ function repeat(value: Value, times: bigint | boolean, budget: Budget): Value | 
 }
 
 function numeric(operator: string, left: bigint | number, right: bigint | number, budget: Budget): Value {
-  if (["/", "//", "%"].includes(operator) && right == 0) throw new PythonError("division by zero");
+  if (["/", "//", "%"].includes(operator) && Number(right) === 0) throw new PythonError("division by zero");
   if (typeof left === "bigint" && typeof right === "bigint" && operator !== "/" && !(operator === "**" && right < 0n)) {
     return integer(operator, left, right, budget);
   }

@@ -15,7 +15,7 @@ const SIMPLE: Readonly<Record<string, string>> = {
   v: "\v",
 };
 
-const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([^]))/g;
+const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|(.))/gs;
 
 /** The value of a literal, without its quotes. Unknown escapes keep their backslash, as in Python. */
 export function unescapeString(text: string): string {

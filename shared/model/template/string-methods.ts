@@ -86,6 +86,7 @@ export function stringMethod(text: string, name: string, budget: Budget) {
   return (positional: readonly Value[], named: NamedValues): Value => {
     const args = new CallArguments(`str.${name}()`, parameters, positional, named);
     budget.read(text.length);
+    for (const argument of positional) if (typeof argument === "string") budget.read(argument.length);
     return run(text, args, budget);
   };
 }
@@ -158,18 +159,25 @@ function splitFromEnd(text: string, args: CallArguments): Value {
   while (parts.length < limit) {
     const at = end < separator.length ? -1 : text.lastIndexOf(separator, end - separator.length);
     if (at < 0) break;
-    parts.unshift(text.slice(at + separator.length, end));
+    parts.push(text.slice(at + separator.length, end));
     end = at;
   }
-  return [text.slice(0, end), ...parts];
+  return [text.slice(0, end), ...parts.reverse()];
 }
 
+const LINE_ENDS: ReadonlySet<string> = new Set("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029");
+
 function splitLines(text: string, keepEnds: boolean): string[] {
-  const lines =
-    text.match(
-      /[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])|[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+/g,
-    ) ?? [];
-  return keepEnds ? [...lines] : lines.map((line) => line.replace(/(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, ""));
+  const lines: string[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (!LINE_ENDS.has(text[at]!)) continue;
+    const end = text[at] === "\r" && text[at + 1] === "\n" ? at + 2 : at + 1;
+    lines.push(text.slice(start, keepEnds ? end : at));
+    start = end;
+    at = end - 1;
+  }
+  return start < text.length ? [...lines, text.slice(start)] : lines;
 }
 
 function partition(text: string, separator: string, fromEnd: boolean): Tuple {

@@ -17,15 +17,10 @@ const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(
 /** Throws `invalid_model`, naming the construct and its line. */
 export function requireSupported(body: Body): void {
   const expressions = expressionsOf(body);
-  const printed = printedExpressions(body);
   for (const expression of expressions) {
     const { line } = expression;
     switch (expression.type) {
       case "filter":
-        // A safe text changes what is joined to it, unless it is printed right away.
-        if (expression.name === "safe" && !printed.has(expression)) {
-          throw failure(`uses the filter safe in line ${line} within an expression, which is not supported`);
-        }
         requireKnownArgument(expression);
         break;
       case "call": {
@@ -55,24 +50,4 @@ function requireKnownArgument({ name, args, line }: Extract<Expression, { type: 
   if (kind === undefined || argument?.type !== "constant" || typeof argument.value !== "string") return;
   const names = kind === "filter" ? FILTER_NAMES : TEST_NAMES;
   if (!names.has(argument.value)) throw unsupportedName(kind, argument.value, line);
-}
-
-/** The expressions whose values are printed and used for nothing else. */
-function printedExpressions(body: Body): ReadonlySet<Expression> {
-  const printed = new Set<Expression>();
-  const add = (expression: Expression): void => {
-    printed.add(expression);
-    if (expression.type !== "conditional") return;
-    add(expression.then);
-    if (expression.otherwise !== undefined) add(expression.otherwise);
-  };
-  const open: unknown[] = [body];
-  while (open.length > 0) {
-    const node = open.pop();
-    if (typeof node !== "object" || node === null) continue;
-    const { type, value } = node as { type?: unknown; value?: unknown };
-    if (type === "output") add(value as Expression);
-    open.push(...Object.values(node));
-  }
-  return printed;
 }

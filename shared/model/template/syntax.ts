@@ -21,7 +21,7 @@ export type Expression = { readonly line: number } & (
   | {
       readonly type: "conditional";
       readonly test: Expression;
-      readonly then: Expression;
+      readonly value: Expression;
       readonly otherwise: Expression | undefined;
     }
 );

@@ -83,8 +83,7 @@ function writeObject(
   else if (value instanceof Undefined) write("Undefined");
   else if (value instanceof Loop) write(`<LoopContext ${value.index + 1}/${value.state.items.length}>`);
   else {
-    const isMacro = value instanceof Callable && value.attributes.has("name");
-    if (isMacro) write(`<Macro ${quoted(value.name)}>`);
+    if (value instanceof Callable && value.isMacro) write(`<Macro ${quoted(value.name)}>`);
     else throw new UnsupportedError(`prints a ${typeName(value)}${value instanceof Iteration ? "; add `| list`" : ""}`);
   }
 }

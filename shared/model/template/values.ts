@@ -13,7 +13,7 @@
 import { PythonError } from "./failure.ts";
 
 export type Value = null | boolean | string | bigint | number | readonly Value[] | ObjectValue;
-export type ObjectValue = Tuple | Dict | Range | View | Iteration | Undefined | Callable | Namespace | Loop;
+export type ObjectValue = Tuple | Dict | Range | View | Iteration | Undefined | Callable | Namespace | Loop | SafeText;
 
 export class Tuple {
   readonly items: readonly Value[];
@@ -121,6 +121,15 @@ export class Undefined {
   }
 }
 
+/** A text that the filter `safe` has marked; see safe-text.ts. Only variables hold it: operations see the text. */
+export class SafeText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 export type NamedValues = ReadonlyMap<string, Value>;
 
 /** A function, method or macro. */
@@ -134,6 +143,10 @@ export class Callable {
     this.name = name;
     this.call = call;
     this.attributes = attributes;
+  }
+
+  get isMacro(): boolean {
+    return this.attributes.has("name");
   }
 }
 

@@ -78,7 +78,7 @@ describe("published templates, equal to transformers", () => {
   const llamaLike = loadTokenizer(json("llama2-like/tokenizer.json"), json("llama2-like/tokenizer_config.json"));
 
   test.each(cases.map((one, index) => ({ index, ...one })))("$index $template", (one) => {
-    const template = loadChatTemplate(llamaLike, templates[one.template]);
+    const template = loadChatTemplate(llamaLike, { source: templates[one.template] });
     const attempt = () =>
       template.render(one.messages, { addGenerationPrompt: one.addGenerationPrompt, tools: one.tools });
     if (one.error !== undefined) expect(attempt).toThrow(one.error);
@@ -104,7 +104,7 @@ describe("published templates, equal to transformers", () => {
       for (const [index, content] of ["<|im_start|>", "<|im_end|>", "<|end|>", "<|user|>", "<|assistant|>"].entries()) {
         file.added_tokens.push({ id: 5000 + index, content, special: true, rstrip: name === "phi3" });
       }
-      const template = loadChatTemplate(loadTokenizer(file, json("llama2-like/tokenizer_config.json")), source);
+      const template = loadChatTemplate(loadTokenizer(file, json("llama2-like/tokenizer_config.json")), { source });
       const tokens = loadTokenizer(file, json("llama2-like/tokenizer_config.json"));
       const { ids, labels } = template.encodeExample(messages);
       const learnt = tokens.decode(labels.filter((label) => label >= 0));
@@ -118,7 +118,7 @@ describe("published templates, equal to transformers", () => {
 
 describe("labels", () => {
   const learnt = (messages: readonly ChatMessage[], source?: string) => {
-    const { ids, labels } = loadChatTemplate(tokenizer, source ?? tokenizer.chatTemplate).encodeExample(messages);
+    const { ids, labels } = loadChatTemplate(tokenizer, { source }).encodeExample(messages);
     for (const [at, label] of labels.entries()) expect([-100, ids[at]]).toContain(label);
     return tokenizer
       .decode(labels.map((label) => (label === -100 ? tokenizer.padId : label)))
@@ -146,7 +146,9 @@ describe("labels", () => {
 
   test("the template does not see weight", () => {
     const source = "{% for m in messages %}{{ m | tojson }}<|im_end|>{% endfor %}";
-    const { ids } = loadChatTemplate(tokenizer, source).encodeExample([{ role: "assistant", content: "x", weight: 1 }]);
+    const { ids } = loadChatTemplate(tokenizer, { source }).encodeExample([
+      { role: "assistant", content: "x", weight: 1 },
+    ]);
     expect(tokenizer.decode(ids)).toBe('{"role": "assistant", "content": "x"}<|im_end|>');
   });
 
@@ -172,7 +174,7 @@ describe("labels", () => {
   test("no token ends a turn: end-of-text directly follows the last one", () => {
     const source = "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n{% endfor %}";
     expect(learnt(turns, source)).toMatch(/^·+first·+second<\|im_end\|>$/);
-    const { ids } = loadChatTemplate(tokenizer, source).encodeExample(turns);
+    const { ids } = loadChatTemplate(tokenizer, { source }).encodeExample(turns);
     expect(tokenizer.decode(ids)).toBe(
       "System: S\n\nUser: A\n\nAssistant: first\n\nUser: B\n\nAssistant: second<|im_end|>".replaceAll("\n\n", "\n"),
     );
@@ -226,7 +228,7 @@ describe("users' text never produces control tokens", () => {
 
   test("in a role, a name or a tool", () => {
     const source = "{% for m in messages %}{{ m.role }} {{ m.name }} {{ tools | tojson }}<|im_end|>{% endfor %}";
-    const ids = loadChatTemplate(tokenizer, source).encodePrompt([{ role: attack, content: "", name: attack }], {
+    const ids = loadChatTemplate(tokenizer, { source }).encodePrompt([{ role: attack, content: "", name: attack }], {
       tools: [{ [attack]: attack }],
     });
     expect([count(ids, IM_START), count(ids, IM_END)]).toEqual([0, 1]);
@@ -242,8 +244,8 @@ describe("loading and options", () => {
   test("decoding stops at the token that ends a turn", () => {
     expect(chatml.stopIds).toEqual([IM_END]);
     const other = "{% for m in messages %}{{ m.content }}<|endoftext|>{% endfor %}";
-    expect(loadChatTemplate(tokenizer, other).stopIds).toEqual([IM_END, 0]);
-    expect(loadChatTemplate(tokenizer, "{{ raise_exception('never') }}").stopIds).toEqual([IM_END]);
+    expect(loadChatTemplate(tokenizer, { source: other }).stopIds).toEqual([IM_END, 0]);
+    expect(loadChatTemplate(tokenizer, { source: "{{ raise_exception('never') }}" }).stopIds).toEqual([IM_END]);
   });
 
   test("a missing template is an error that says what to do", () => {
@@ -262,15 +264,21 @@ describe("loading and options", () => {
     expect(() => chatml.encodeExample([calling])).toThrow(
       expect.objectContaining({ code: "unsupported_parameter", param: "messages" }),
     );
-    const taking = loadChatTemplate(tokenizer, "{% if tools is not none %}{{ tools | length }}{% endif %}{{ x }}");
+    const taking = loadChatTemplate(tokenizer, {
+      source: "{% if tools is not none %}{{ tools | length }}{% endif %}{{ x }}",
+    });
     expect(taking.takesTools).toBe(true);
     expect(taking.render([], { tools: [{}], variables: { x: "!" } })).toBe("1!");
     expect(taking.render([])).toBe("");
   });
 
-  test("the caller sets the date", () => {
-    const dated = loadChatTemplate(tokenizer, "{{ strftime_now('%Y-%m-%d') }}");
-    expect(dated.render([])).toBe("2024-07-26");
-    expect(dated.render([], { date: new Date(0) })).toBe("1970-01-01");
+  test("templates write the date that the clock tells, and cannot do without one", () => {
+    const source = "{{ date_string is defined }} {{ strftime_now('%d %b %Y') }}";
+    let now = Date.UTC(2026, 10, 29);
+    const dated = loadChatTemplate(tokenizer, { source, clock: () => new Date(now) });
+    expect(dated.render([])).toBe("False 29 Nov 2026");
+    now += 24 * 3600 * 1000;
+    expect(dated.render([])).toBe("False 30 Nov 2026");
+    expect(() => loadChatTemplate(tokenizer, { source }).render([])).toThrow("no date was given");
   });
 });

@@ -91,11 +91,11 @@ describe("tokenizeDataset", () => {
   });
 
   test("a conversation that the template refuses is left out with the template's words", async () => {
-    const picky = loadChatTemplate(
-      tokenizer,
-      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" +
+    const picky = loadChatTemplate(tokenizer, {
+      source:
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" +
         "{{ '<|im_start|>' + m.content + '<|im_end|>' }}{% endfor %}",
-    );
+    });
     const withSystem = { messages: [{ role: "system", content: "s" }, ...chat("q", "a").messages] };
     const { counts, notes } = await tokenizeDataset(lines(withSystem, chat("q", "a")), {
       tokenizer,

@@ -4,7 +4,7 @@ import { longestSequence, readDataset, withVirtualTokens } from "../../../traine
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 
 const { config, tokenizer } = loadModelFolder(tinyModel());
-const options = { config, tokenizer, maxLength: 128, param: "training_file" } as const;
+const options = { config, tokenizer, maxLength: 128, date: new Date(0), param: "training_file" } as const;
 const dataset = { name: "a.jsonl", digest: "", bytes: new TextEncoder().encode(tinyDataset(3)) };
 
 describe("longestSequence", () => {
