@@ -242,7 +242,7 @@ export class ExpressionParser {
     let spread: Expression | undefined;
     let namedSpread: Expression | undefined;
     let isFirst = true;
-    const require = (valid: boolean) => {
+    const mustBe = (valid: boolean) => {
       if (!valid) throw this.stream.failure("invalid order of arguments in a call");
     };
     while (!this.stream.isOperator(")")) {
@@ -250,23 +250,23 @@ export class ExpressionParser {
       if (this.stream.isOperator(")")) break;
       isFirst = false;
       if (this.stream.skipOperator("*")) {
-        require(spread === undefined && namedSpread === undefined);
+        mustBe(spread === undefined && namedSpread === undefined);
         spread = this.expression();
       } else if (this.stream.skipOperator("**")) {
-        require(namedSpread === undefined);
+        mustBe(namedSpread === undefined);
         namedSpread = this.expression();
       } else if (
         this.stream.current.type === "name" &&
         this.stream.next.type === "operator" &&
         this.stream.next.value === "="
       ) {
-        require(namedSpread === undefined);
+        mustBe(namedSpread === undefined);
         const name = this.stream.take().value as string;
         this.stream.take();
         if (named.some(([other]) => other === name)) throw this.stream.failure(`the argument ${name} is repeated`);
         named.push([name, this.expression()]);
       } else {
-        require(spread === undefined && namedSpread === undefined && named.length === 0);
+        mustBe(spread === undefined && namedSpread === undefined && named.length === 0);
         positional.push(this.expression());
       }
     }
