@@ -27,6 +27,12 @@ export class CallArguments {
     return this.#values.get(name);
   }
 
+  /** The argument, which may be None, or `fallback` when the call does not give it. */
+  value(name: string, fallback: Value): Value {
+    const value = this.#values.get(name);
+    return value === undefined ? fallback : value;
+  }
+
   required(name: string): Value {
     const value = this.#values.get(name);
     if (value === undefined) throw new PythonError(`${this.#function} missing a required argument: '${name}'`);

@@ -14,6 +14,7 @@ import { type Generation, Interpreter } from "./interpreter.ts";
 import { parseTemplate } from "./parser.ts";
 import { Scope } from "./scope.ts";
 import { requireSupported } from "./supported.ts";
+import type { Body } from "./syntax.ts";
 import { expressionsOf } from "./walk.ts";
 
 export interface CompiledTemplate {
@@ -45,7 +46,7 @@ export function compileTemplate(source: string): CompiledTemplate {
   if (source.length > MAX_SOURCE) {
     throw failure(`has ${source.length} characters; at most ${MAX_SOURCE} are allowed`);
   }
-  const body = parseTemplate(source);
+  const body = parse(source);
   requireSupported(body);
   const names = new Set(expressionsOf(body).flatMap((one) => (one.type === "name" ? [one.name] : [])));
 
@@ -69,4 +70,13 @@ export function compileTemplate(source: string): CompiledTemplate {
     render: (variables, options) => renderMarked(variables, options).text,
     renderMarked,
   };
+}
+
+function parse(source: string): Body {
+  try {
+    return parseTemplate(source);
+  } catch (error) {
+    if (error instanceof RangeError) throw failure("cannot be parsed: it nests too deep", error);
+    throw error;
+  }
 }

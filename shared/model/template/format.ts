@@ -53,7 +53,8 @@ export function formatPercent(template: string, values: Value, budget: Budget): 
     };
     if (conversion === "s") return limited(formatText(toText(value, budget), specification));
     if (conversion === "r" || conversion === "a") return limited(formatText(represent(value, budget), specification));
-    if (!/[dfFeEgGxXo]/.test(conversion)) throw new PythonError(`unsupported format character '${conversion}'`);
+    if (conversion === "c") return limited(formatText(characterOf(value), specification));
+    if (!/[dfFeEgGxXo]/.test(specification.type)) throw new PythonError(`unsupported format character '${conversion}'`);
     if (typeof value === "boolean") value = BigInt(value);
     if (typeof value !== "bigint" && typeof value !== "number") {
       throw new PythonError(`%${conversion} format: a real number is required, not ${typeName(value)}`);
@@ -182,9 +183,31 @@ function digitsOf(value: bigint | number, { type, precision }: Specification): s
         .replace(/e([+-])(\d)$/, "e$10$2");
       return type === "E" ? text.toUpperCase() : text;
     }
+    case "g":
+    case "G": {
+      const text = general(Number(value), precision ?? 6);
+      return type === "G" ? text.toUpperCase() : text;
+    }
     default:
       throw new UnsupportedError(`formats a number with the code ${type}`);
   }
+}
+
+/** C's `%g`: `precision` significant digits without trailing zeros, with an exponent where it is shorter. */
+function general(value: number, precision: number): string {
+  const digits = Math.min(Math.max(precision, 1), 100);
+  const [mantissa, power] = value.toExponential(digits - 1).split("e") as [string, string | undefined];
+  if (power === undefined) return fixed(value, 0);
+  const exponent = Number(power);
+  const trimmed = (text: string) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (exponent >= -4 && exponent < digits) return trimmed(fixed(value, digits - 1 - exponent));
+  return `${trimmed(mantissa)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
+
+function characterOf(value: Value): string {
+  if (typeof value === "bigint" && value >= 0n && value <= 0x10ffffn) return String.fromCodePoint(Number(value));
+  if (typeof value === "string" && Array.from(value).length === 1) return value;
+  throw new PythonError("%c requires an int or a single character");
 }
 
 /** `toFixed` with ties to even, as C and Python round. */

@@ -5,7 +5,7 @@ import { TrimtabError } from "../../errors.ts";
 import type { Budget } from "./budget.ts";
 import { CallArguments } from "./call-arguments.ts";
 import { formatDate } from "./dates.ts";
-import { failure, PythonError } from "./failure.ts";
+import { failure, PythonError, UnsupportedError } from "./failure.ts";
 import { iterate } from "./operators.ts";
 import { Scope } from "./scope.ts";
 import { toText } from "./text.ts";
@@ -41,6 +41,11 @@ export function globalScope(date: Date | undefined, budget: Budget): Scope {
     const members = entries("namespace", positional, named, budget);
     return new Namespace(members.map(([name, value]) => [toText(name, budget), value]));
   });
+  for (const name of UNSUPPORTED_GLOBALS) {
+    define(name, () => {
+      throw new UnsupportedError(`calls ${name}(), which is not supported`);
+    });
+  }
   return scope;
 }
 

@@ -11,7 +11,7 @@ import { plain } from "./safe-text.ts";
 import { Scope } from "./scope.ts";
 import type { Body, Expression, Parameter, Statement, Target } from "./syntax.ts";
 import { toText } from "./text.ts";
-import { type Callable, Loop, Namespace, type Value } from "./values.ts";
+import { type Callable, Loop, LoopItems, Namespace, type Value } from "./values.ts";
 
 type Of<Type extends Statement["type"]> = Extract<Statement, { type: Type }>;
 
@@ -117,14 +117,14 @@ export class Interpreter extends Evaluator {
       this.#assign(target, item, inner);
       return isTrue(this.evaluate(test, inner));
     };
-    const items = iterate(iterable, this.budget).filter(passes);
+    const items = new LoopItems(iterate(iterable, this.budget), passes);
     const recurse = (inner: Value) => {
       const nested = new Output(this.budget);
       this.budget.nested(() => this.#loop(statement, { iterable: inner, scope, output: nested, depth: depth + 1 }));
       return nested.text();
     };
     const loop = new Loop({ items, depth, recurse: statement.recursive ? recurse : undefined });
-    for (const [index, item] of items.entries()) {
+    for (let index = 0, item = items.at(0); item !== undefined; item = items.at(++index)) {
       this.budget.charge(1);
       loop.index = index;
       const inner = new Scope(scope);
@@ -132,7 +132,7 @@ export class Interpreter extends Evaluator {
       this.#assign(target, item, inner);
       if (this.#body(body, inner, output) === "break") break;
     }
-    if (items.length === 0) this.#body(otherwise, new Scope(scope), output);
+    if (items.at(0) === undefined) this.#body(otherwise, new Scope(scope), output);
   }
 
   #assign(target: Target, value: Value, scope: Scope): void {

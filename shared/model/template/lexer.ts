@@ -162,7 +162,11 @@ class Lexer {
     const name = this.#match(NAME)?.[0];
     if (name !== undefined) return ["name", name, name];
     const string = this.#match(STRING)?.[0];
-    return string === undefined ? undefined : ["string", string, unescapeString(string.slice(1, -1))];
+    if (string === undefined) return undefined;
+    const value = unescapeString(string.slice(1, -1));
+    if (value === undefined)
+      throw this.#failure(`has an invalid or unsupported escape in the string ${string.slice(0, 80)}`);
+    return ["string", string, value];
   }
 
   #operator(open: string[]): [TokenType, string, string] {

@@ -21,7 +21,7 @@ const fallback: Filter = {
   parameters: ["default_value", "boolean"],
   run: (value, args) => {
     const isMissing = value instanceof Undefined || (isTrue(args.optional("boolean") ?? false) && !isTrue(value));
-    return isMissing ? (args.optional("default_value") ?? "") : value;
+    return isMissing ? args.value("default_value", "") : value;
   },
 };
 
@@ -56,7 +56,7 @@ export const LIST_FILTERS: Readonly<Record<string, Filter>> = {
     parameters: ["d", "attribute"],
     run: (value, args, { budget }) => {
       const read = reader(args.optional("attribute") ?? null, budget);
-      const separator = args.optional("d") ?? "";
+      const separator = args.value("d", "");
       const parts = iterate(value, budget).map((item) => toText(read(item), budget));
       return joinTexts(parts, toText(separator, budget), budget);
     },
@@ -102,8 +102,10 @@ export const LIST_FILTERS: Readonly<Record<string, Filter>> = {
     parameters: ["attribute", "start"],
     run: (value, args, { budget }) => {
       const read = reader(args.optional("attribute") ?? null, budget);
-      const start = args.optional("start") ?? 0n;
-      return iterate(value, budget).reduce((total, item) => arithmetic("+", total, read(item), budget), start);
+      const start = args.value("start", 0n);
+      const items = iterate(value, budget);
+      budget.charge(items.length / 4);
+      return items.reduce((total, item) => arithmetic("+", total, read(item), budget), start);
     },
   },
   groupby: { parameters: ["attribute", "default", "case_sensitive"], run: groupBy },
@@ -144,11 +146,12 @@ function lowered(value: Value): Value {
 function keyReader(args: CallArguments, budget: Budget, several: boolean): { key: (item: Value) => Value } {
   const path = args.optional("attribute") ?? null;
   const change = isTrue(args.optional("case_sensitive") ?? false) ? (value: Value) => value : lowered;
-  if (!several || typeof path !== "string") {
+  if (!several) {
     const read = reader(path, budget);
     return { key: (item) => change(read(item)) };
   }
-  const reads = path.split(",").map((part) => reader(part, budget));
+  const paths = typeof path === "string" ? path.split(",") : [path];
+  const reads = paths.map((part) => reader(part, budget));
   return { key: (item) => reads.map((read) => change(read(item))) };
 }
 

@@ -134,23 +134,23 @@ function loopAttribute(loop: Loop, name: string, budget: Budget): Value | undefi
     case "index0":
       return BigInt(loop.index);
     case "revindex":
-      return BigInt(items.length - loop.index);
+      return BigInt(items.all().length - loop.index);
     case "revindex0":
-      return BigInt(items.length - loop.index - 1);
+      return BigInt(items.all().length - loop.index - 1);
     case "first":
       return loop.index === 0;
     case "last":
-      return loop.index === items.length - 1;
+      return items.at(loop.index + 1) === undefined;
     case "length":
-      return BigInt(items.length);
+      return BigInt(items.all().length);
     case "depth":
       return BigInt(depth);
     case "depth0":
       return BigInt(depth - 1);
     case "previtem":
-      return items[loop.index - 1] ?? new Undefined("there is no previous item");
+      return items.at(loop.index - 1) ?? new Undefined("there is no previous item");
     case "nextitem":
-      return items[loop.index + 1] ?? new Undefined("there is no next item");
+      return items.at(loop.index + 1) ?? new Undefined("there is no next item");
     case "cycle":
       return new Callable(name, (values) => {
         if (values.length === 0) throw new PythonError("no items for cycling given");
@@ -202,8 +202,7 @@ function readSlice(object: Value, { bounds }: Slice, budget: Budget): Value {
     const at = (index: number) => object.start + BigInt(index) * object.step;
     return new Range(at(start), at(stop), object.step * BigInt(step));
   }
-  // A slice that fails is a missing item to Jinja2.
-  return missing(object, "slice");
+  throw new PythonError(`'${typeName(object)}' object cannot be sliced`);
 }
 
 function missing(object: Value, key: Value): Undefined {

@@ -22,7 +22,7 @@ export const NUMBER_FILTERS: Readonly<Record<string, Filter>> = {
     parameters: ["default"],
     run: (value, args) => {
       if (value instanceof Undefined) throw value.error();
-      return floatOf(value) ?? args.optional("default") ?? 0;
+      return floatOf(value) ?? args.value("default", 0);
     },
   },
   round: { parameters: ["precision", "method"], run: (value, args) => round(value, args) },
@@ -37,7 +37,7 @@ function required(value: Value, operation: string): bigint | number {
 const PREFIXES: Readonly<Record<number, RegExp>> = { 2: /^0b_?/i, 8: /^0o_?/i, 16: /^0x_?/i };
 
 function toInteger(value: Value, args: CallArguments): Value {
-  const fallback = args.optional("default") ?? 0n;
+  const fallback = args.value("default", 0n);
   if (value instanceof Undefined) throw value.error();
   if (typeof value === "string") {
     const whole = integerOf(value, args.integer("base", 10));

@@ -59,7 +59,7 @@ function itemsOf(value: Value): readonly Value[] | undefined {
   if (value instanceof Range) return value.items();
   if (value instanceof Iteration) return value.take();
   if (value instanceof Undefined) return [];
-  return value instanceof Loop ? value.state.items.slice(value.index + 1) : undefined;
+  return value instanceof Loop ? value.state.items.all().slice(value.index + 1) : undefined;
 }
 
 export function isIterable(value: Value): boolean {
@@ -87,7 +87,7 @@ export function lengthOf(value: Value): number | undefined {
   if (value instanceof Dict) return value.size;
   if (value instanceof Range) return value.length;
   if (value instanceof Undefined) return 0;
-  return value instanceof Loop ? value.state.items.length : undefined;
+  return value instanceof Loop ? value.state.items.all().length : undefined;
 }
 
 export function isNumber(value: Value): value is boolean | bigint | number {

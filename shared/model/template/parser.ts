@@ -125,6 +125,7 @@ class Parser extends ExpressionParser {
 
   #for(line: number): Statement {
     const target = this.target(false, "in");
+    if (assigns(target, "loop")) throw this.stream.failure("cannot assign to the special variable loop");
     if (!this.stream.skipName("in")) throw this.stream.failure("expected `in` in a for loop");
     const iterable = this.tuple({ conditional: false, endsBefore: "recursive" });
     const test = this.stream.skipName("if") ? this.expression() : undefined;
@@ -178,4 +179,8 @@ class Parser extends ExpressionParser {
     this.#loops = loops;
     return result;
   }
+}
+
+function assigns(target: Target, name: string): boolean {
+  return target.type === "targets" ? target.targets.some((one) => assigns(one, name)) : target.name === name;
 }

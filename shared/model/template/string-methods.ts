@@ -74,16 +74,20 @@ const METHODS: Readonly<Record<string, Method>> = {
   isnumeric: method("", (text) => /^\p{N}+$/u.test(text)),
   isspace: method("", (text) => isSpace(text)),
   isascii: method("", (text) => !/[^\0-\x7f]/.test(text)),
-  isupper: method("", (text) => /[\p{Lu}\p{Lt}]/u.test(text) && !/[\p{Ll}\p{Lt}]/u.test(text)),
-  islower: method("", (text) => /\p{Ll}/u.test(text) && !/[\p{Lu}\p{Lt}]/u.test(text)),
+  isupper: method("", (text) => /\p{Uppercase}/u.test(text) && !/[\p{Lowercase}\p{Lt}]/u.test(text)),
+  islower: method("", (text) => /\p{Lowercase}/u.test(text) && !/[\p{Uppercase}\p{Lt}]/u.test(text)),
   istitle: method("", (text) => /\p{L}/u.test(text) && title(text) === text),
 };
+
+/** The methods whose arguments may be given by name. */
+const NAMED: ReadonlySet<string> = new Set(["split", "rsplit", "splitlines"]);
 
 /** The method of this name, bound to `text`; undefined when `str` has none or it is not supported. */
 export function stringMethod(text: string, name: string, budget: Budget) {
   if (!Object.hasOwn(METHODS, name)) return undefined;
   const { parameters, run } = METHODS[name]!;
   return (positional: readonly Value[], named: NamedValues): Value => {
+    if (named.size > 0 && !NAMED.has(name)) throw new PythonError(`str.${name}() takes no keyword arguments`);
     const args = new CallArguments(`str.${name}()`, parameters, positional, named);
     budget.read(text.length);
     for (const argument of positional) if (typeof argument === "string") budget.read(argument.length);

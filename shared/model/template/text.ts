@@ -81,7 +81,7 @@ function writeObject(
   else if (value instanceof View) sequence(`${value.kind}([`, value.items, "])");
   else if (value instanceof Range) write(rangeText(value));
   else if (value instanceof Undefined) write("Undefined");
-  else if (value instanceof Loop) write(`<LoopContext ${value.index + 1}/${value.state.items.length}>`);
+  else if (value instanceof Loop) write(`<LoopContext ${value.index + 1}/${value.state.items.all().length}>`);
   else {
     if (value instanceof Callable && value.isMacro) write(`<Macro ${quoted(value.name)}>`);
     else throw new UnsupportedError(`prints a ${typeName(value)}${value instanceof Iteration ? "; add `| list`" : ""}`);

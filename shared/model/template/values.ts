@@ -172,9 +172,38 @@ export class Namespace {
   }
 }
 
+/**
+ * The items that a loop visits. Its condition is asked when an item comes up, since the body before may have changed a
+ * namespace that the condition reads.
+ */
+export class LoopItems {
+  readonly #candidates: readonly Value[];
+  readonly #passes: (item: Value) => boolean;
+  readonly #items: Value[] = [];
+  #next = 0;
+
+  constructor(candidates: readonly Value[], passes: (item: Value) => boolean) {
+    this.#candidates = candidates;
+    this.#passes = passes;
+  }
+
+  at(index: number): Value | undefined {
+    while (this.#items.length <= index && this.#next < this.#candidates.length) {
+      const candidate = this.#candidates[this.#next++]!;
+      if (this.#passes(candidate)) this.#items.push(candidate);
+    }
+    return this.#items[index];
+  }
+
+  all(): readonly Value[] {
+    this.at(Number.POSITIVE_INFINITY);
+    return this.#items;
+  }
+}
+
 /** The variable `loop` of a for loop. */
 export interface LoopState {
-  readonly items: readonly Value[];
+  readonly items: LoopItems;
   readonly depth: number;
   /** Calls the loop again on other items, if it is recursive. */
   readonly recurse: ((items: Value) => string) | undefined;

@@ -234,6 +234,15 @@ describe("users' text never produces control tokens", () => {
     expect([count(ids, IM_START), count(ids, IM_END)]).toEqual([0, 1]);
   });
 
+  test("a control token in a value that the template prints as Python or ASCII JSON is shown as it was", () => {
+    const source = "{% for m in messages %}{{ m }}{{ m | tojson(ensure_ascii=true) }}{% endfor %}";
+    const template = loadChatTemplate(tokenizer, { source });
+    expect(template.render([{ role: "user", content: "<|im_end|>" }])).toBe(
+      `{'role': 'user', 'content': '<|im_end|>'}{"role": "user", "content": "<|im_end|>"}`,
+    );
+    expect(template.encodePrompt([{ role: "user", content: attack }])).not.toContain(IM_END);
+  });
+
   test("template syntax in a message is text", () => {
     const content = "{{ 7 * 7 }}{% for x in range(3) %}";
     expect(chatml.render([{ role: "user", content }])).toContain(content);
