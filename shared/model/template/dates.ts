@@ -65,6 +65,8 @@ const COMPOUND: Readonly<Record<string, string>> = {
 /** Formats a date. The flags are glibc's: `-` no padding, `_` spaces, `0` zeros, `^` upper case, `#` the other case. */
 export function formatDate(date: Date, format: string): string {
   return format.replace(/%([-_0^#]?)(.)/gsu, (whole, flag: string, code: string) => {
+    // Python replaces %f itself; with a flag, the platform gets it and leaves it as it is.
+    if (code === "f" && flag !== "") return whole;
     if (Object.hasOwn(NUMBERS, code)) {
       const [read, width, padding] = NUMBERS[code]!;
       const digits = String(read(date));

@@ -178,9 +178,8 @@ function digitsOf(value: bigint | number, { type, precision }: Specification): s
       return `${fixed(Number(value) * 100, precision ?? 6)}%`;
     case "e":
     case "E": {
-      const text = Number(value)
-        .toExponential(Math.min(precision ?? 6, 100))
-        .replace(/e([+-])(\d)$/, "e$10$2");
+      const [mantissa, exponent] = scientific(Number(value), precision ?? 6);
+      const text = mantissa + exponentText(exponent);
       return type === "E" ? text.toUpperCase() : text;
     }
     case "g":
@@ -196,12 +195,27 @@ function digitsOf(value: bigint | number, { type, precision }: Specification): s
 /** C's `%g`: `precision` significant digits without trailing zeros, with an exponent where it is shorter. */
 function general(value: number, precision: number): string {
   const digits = Math.min(Math.max(precision, 1), 100);
-  const [mantissa, power] = value.toExponential(digits - 1).split("e") as [string, string | undefined];
-  if (power === undefined) return fixed(value, 0);
-  const exponent = Number(power);
+  if (!Number.isFinite(value)) return fixed(value, 0);
+  const [mantissa, exponent] = scientific(value, digits - 1);
   const trimmed = (text: string) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
   if (exponent >= -4 && exponent < digits) return trimmed(fixed(value, digits - 1 - exponent));
-  return `${trimmed(mantissa)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  return trimmed(mantissa) + exponentText(exponent);
+}
+
+/** A number's mantissa with `precision` decimals, ties to even, and its exponent. */
+function scientific(value: number, precision: number): [string, number] {
+  const split = (text: string) => text.split("e") as [string, string];
+  const [mantissa, power] = split(value.toExponential(Math.min(precision, 100)));
+  const [longer] = split(value.toExponential(100));
+  const cut = longer.indexOf(".") + 1 + precision;
+  if (!/^50*$/.test(longer.slice(cut))) return [mantissa, Number(power)];
+  const down = precision === 0 ? longer.slice(0, cut - 1) : longer.slice(0, cut);
+  // Rounding up to the next power of ten changes an odd digit, 9, so an even one keeps the exponent.
+  return Number(down.at(-1)) % 2 === 0 ? [down, Number(split(value.toExponential(100))[1])] : [mantissa, Number(power)];
+}
+
+function exponentText(exponent: number): string {
+  return `e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
 
 function characterOf(value: Value): string {

@@ -76,6 +76,7 @@ class Lexer {
   /** Text up to the next tag, and that tag. */
   #readText(): void {
     const start = this.#at;
+    const line = this.#lineHere();
     OPEN.lastIndex = start;
     const open = OPEN.exec(this.#source)?.index ?? -1;
     if (open < 0) {
@@ -87,7 +88,7 @@ class Lexer {
     this.#at = open;
     const raw = kind === "%" ? this.#match(RAW_BEGIN) : undefined;
     const sign = raw === undefined ? this.#source[open + 2]! : raw[1]!;
-    this.#push("data", this.#beforeTag(this.#source.slice(start, open), sign, kind === "{"));
+    this.#push("data", this.#beforeTag(this.#source.slice(start, open), sign, kind === "{"), line);
     if (raw !== undefined) {
       this.#advance(raw[0]);
       this.#readRaw();
@@ -109,11 +110,12 @@ class Lexer {
 
   #readRaw(): void {
     const start = this.#at;
+    const line = this.#lineHere();
     for (let open = this.#source.indexOf("{%", start); open >= 0; open = this.#source.indexOf("{%", open + 2)) {
       this.#at = open;
       const end = this.#match(RAW_END);
       if (end === undefined) continue;
-      this.#push("data", this.#beforeTag(this.#source.slice(start, open), end[1]!, false));
+      this.#push("data", this.#beforeTag(this.#source.slice(start, open), end[1]!, false), line);
       this.#advance(end[0]);
       return;
     }
@@ -188,9 +190,9 @@ class Lexer {
     this.#startsLine = text.endsWith("\n");
   }
 
-  #push(type: TokenType, value: Token["value"]): void {
+  #push(type: TokenType, value: Token["value"], line = this.#lineHere()): void {
     if (type === "data" && value === "") return;
-    this.#tokens.push({ type, value, line: this.#lineHere() });
+    this.#tokens.push({ type, value, line });
   }
 
   #lineHere(): number {

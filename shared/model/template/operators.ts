@@ -292,7 +292,7 @@ function numeric(operator: string, left: bigint | number, right: bigint | number
     case "/":
       return a / b;
     case "//":
-      return Math.floor(a / b);
+      return floatFloorDivide(a, b);
     case "%":
       return floatModulo(a, b);
     default:
@@ -329,6 +329,14 @@ function integer(operator: string, left: bigint, right: bigint, budget: Budget):
 function floorDivide(left: bigint, right: bigint): bigint {
   const quotient = left / right;
   return left % right !== 0n && left < 0n !== right < 0n ? quotient - 1n : quotient;
+}
+
+/** The quotient that belongs to the remainder, which may be one less than the rounded quotient's floor. */
+function floatFloorDivide(left: number, right: number): number {
+  const quotient = (left - floatModulo(left, right)) / right;
+  if (quotient === 0) return left / right < 0 || Object.is(left / right, -0) ? -0 : 0;
+  const floor = Math.floor(quotient);
+  return quotient - floor > 0.5 ? floor + 1 : floor;
 }
 
 /** The remainder with the sign of the divisor. */

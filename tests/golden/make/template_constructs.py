@@ -1,7 +1,7 @@
 """Small Jinja constructs rendered by transformers' environment, to hold the TypeScript engine to Jinja2.
 
 Writes templates/constructs.json: {variables, date, cases: [{source, text} | {source, error}]}. A case has `error`, the
-name of the exception, where Python raises. Sources are in template_constructs.txt, one a line, and then those of several
+name of the exception, where Python raises. And templates/dates.json: {formats, dates: [[date, texts]]}, strftime's. Sources are in template_constructs.txt, one a line, and then those of several
 lines, each after a line `---`. The variables are the same for all, as JSON text, since the order of their keys matters and
 JavaScript moves keys that look like numbers to the front.
 """
@@ -27,6 +27,18 @@ RAISED = (
     ValueError,
 )
 DATE = datetime(2026, 2, 3, 4, 5, 6)
+# Turns of years and weeks, a leap day, noon and midnight.
+DATES = [
+    datetime(2024, 2, 29, 0, 0, 0),
+    datetime(2024, 12, 29, 12, 0, 0),
+    datetime(2024, 12, 30, 23, 59, 59),
+    datetime(2025, 1, 1, 1, 2, 3),
+    datetime(2026, 1, 4, 11, 59, 0),
+    datetime(2027, 1, 3, 13, 0, 0),
+    datetime(2028, 12, 31, 18, 30, 5),
+]
+FORMATS = [f"%{flag}{code}" for code in "YCyGgVmdejUWuwHkIlMSsf" for flag in ["", "-", "_", "0"]]
+FORMATS += [f"%{code}" for code in "AaBbhpPnt%DFTRrcxX"] + ["%^A", "%^b", "%#a", "%#p", "%-d. %B %Y", "%d/%m/%Y, %I:%M %p"]
 VARIABLES = {
     "text": " Hello World \n",
     "words": "one two,three  four",
@@ -85,6 +97,8 @@ class FixedDatetime(datetime):
 def main():
     chat_template_utils.datetime = FixedDatetime
     cases = [render(source) for source in sources()]
+    dates = [[date.isoformat() + "Z", [date.strftime(one) for one in FORMATS]] for date in DATES]
+    write_json("templates/dates.json", {"formats": FORMATS, "dates": dates})
     write_json("templates/constructs.json", {"date": DATE.isoformat() + "Z", "variables": json.dumps(VARIABLES), "cases": cases})
 
 
