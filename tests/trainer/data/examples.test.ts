@@ -35,14 +35,14 @@ describe("tokenizeDataset", () => {
     expect(examples.map(({ labels }) => learnt(labels))).toEqual(["Reply.<|im_end|>", " a time<|im_end|>"]);
     expect(tokenizer.decode([...examples[1]!.ids])).toBe("Once upon a time<|im_end|>");
     const tokens = examples.reduce((sum, { ids }) => sum + ids.length, 0);
-    const trainableTokens = examples.flatMap(({ labels }) => [...labels]).filter((label) => label !== -100).length;
+    const trainedTokens = examples.flatMap(({ labels }) => [...labels]).filter((label) => label !== -100).length;
     expect(counts).toEqual({
       kept: 2,
       truncated: 0,
       dropped: 0,
       droppedFor: { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0 },
       tokens,
-      trainableTokens,
+      trainedTokens,
     });
     expect(notes).toEqual([]);
   });
@@ -58,12 +58,37 @@ describe("tokenizeDataset", () => {
     expect(ids.filter((id) => [...llama.control.values()].includes(id))).toEqual([llama.bosId, llama.eosId]);
   });
 
+  test.each(["llama2-like", "llama3-like", "gpt2-like"])(
+    "%s: a completion goes on where its prompt ends",
+    async (kind) => {
+      const tokenizer = load(kind);
+      for (const [prompt, completion] of [
+        ["The", " light"],
+        ["The li", "ght was soft"],
+        ["Q: 12?\nA:", " 42"],
+        ["Q: 12?\n", "42"],
+        ["", "Hello there"],
+      ] as const) {
+        const { examples } = await tokenizeDataset(lines({ prompt, completion }), { tokenizer, maxLength: 99 });
+        const ids = [...examples[0]!.ids];
+        const served = [...tokenizer.prefix, ...tokenizer.encode(prompt)];
+        expect(ids.slice(0, served.length)).toEqual(served);
+        expect([...examples[0]!.labels].filter((label) => label !== -100)).toEqual(ids.slice(served.length));
+        const shown = (some: number[]) => tokenizer.decode(some, { skipSpecial: true });
+        expect(shown(ids)).toBe(prompt + completion);
+        // The first token is a word with its space, as in running text, not a space apart.
+        if (completion === " light")
+          expect(ids).toEqual([...tokenizer.prefix, ...tokenizer.encode("The light"), ids.at(-1)]);
+      }
+    },
+  );
+
   test("a completion of an empty prompt is learnt from its second token on", async () => {
     const { counts, examples } = await tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
       tokenizer,
       maxLength: 99,
     });
-    expect(counts.trainableTokens).toBe(examples[0]!.ids.length - 1);
+    expect(counts.trainedTokens).toBe(examples[0]!.ids.length - 1);
   });
 
   test("what is cut and left out is counted and said", async () => {
@@ -107,14 +132,22 @@ describe("tokenizeDataset", () => {
   });
 });
 
+test("the model's own template writes the date that the job gives", async () => {
+  const dated = { ...tokenizer, chatTemplate: `{{ strftime_now('%d %b %Y') }}${tokenizer.chatTemplate}` };
+  const date = new Date(Date.UTC(2026, 1, 3));
+  const { examples } = await tokenizeDataset(lines(chat("q", "a")), { tokenizer: dated, maxLength: 99, date });
+  expect(tokenizer.decode([...examples[0]!.ids])).toMatch(/^03 Feb 2026<\|im_start\|>/);
+  await expect(tokenizeDataset(lines(chat("q", "a")), { tokenizer: dated, maxLength: 99 })).rejects.toThrow("no date");
+});
+
 test("a large dataset does not keep the thread from first to last", async () => {
   const data = lines(...Array.from({ length: 60 }, () => ({ prompt: "word ".repeat(500), completion: "x" })));
   let breaths = 0;
-  const breathe = async () => {
+  const yieldToEventLoop = async () => {
     breaths += 1;
     if (breaths === 2) throw new Error("cancelled");
   };
-  await expect(tokenizeDataset(data, { tokenizer, maxLength: 99, breathe })).rejects.toThrow("cancelled");
+  await expect(tokenizeDataset(data, { tokenizer, maxLength: 99, yieldToEventLoop })).rejects.toThrow("cancelled");
   expect(breaths).toBe(2);
 });
 
