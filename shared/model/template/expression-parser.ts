@@ -3,11 +3,11 @@
  * `+`, `**` is left-associative, and a filter applies to a negated operand.
  */
 import { FILTER_NAMES, TEST_NAMES, unsupportedName } from "./names.ts";
-import type { Arguments, Expression, Target } from "./syntax.ts";
+import type { Arguments, Expression } from "./syntax.ts";
 import { describe, type TokenStream } from "./token-stream.ts";
 
 const COMPARISONS = ["==", "!=", "<", "<=", ">", ">="];
-const CONSTANTS: Readonly<Record<string, boolean | null>> = {
+export const CONSTANTS: Readonly<Record<string, boolean | null>> = {
   true: true,
   True: true,
   false: false,
@@ -35,7 +35,7 @@ export class ExpressionParser {
     let isTuple = false;
     for (;;) {
       if (items.length > 0) this.stream.expectOperator(",");
-      if (this.#endsTuple(options.endsBefore)) break;
+      if (this.endsTuple(options.endsBefore)) break;
       items.push(this.expression(options.conditional));
       if (!this.stream.isOperator(",")) break;
       isTuple = true;
@@ -47,7 +47,7 @@ export class ExpressionParser {
     return { type: "tuple", items, line };
   }
 
-  #endsTuple(name: string | undefined): boolean {
+  protected endsTuple(name: string | undefined): boolean {
     const { type } = this.stream.current;
     return (
       type === "variable_end" ||
@@ -321,41 +321,6 @@ export class ExpressionParser {
   #dottedName(): string {
     let name = this.stream.expect("name").value as string;
     while (this.stream.skipOperator(".")) name += `.${this.stream.expect("name").value as string}`;
-    return name;
-  }
-
-  /** What `set` (with `members`) and `for` assign to: names, separated by commas or in parentheses. */
-  protected target(members: boolean, endsBefore?: string): Target {
-    const targets: Target[] = [];
-    let isTuple = false;
-    for (;;) {
-      if (targets.length > 0) this.stream.expectOperator(",");
-      if (this.#endsTuple(endsBefore) || this.stream.isOperator("=")) break;
-      targets.push(this.#singleTarget(members));
-      if (!this.stream.isOperator(",")) break;
-      isTuple = true;
-    }
-    if (targets.length === 0) throw this.stream.failure(`expected a name, found ${describe(this.stream.current)}`);
-    return isTuple ? { type: "targets", targets } : targets[0]!;
-  }
-
-  #singleTarget(members: boolean): Target {
-    if (this.stream.skipOperator("(")) {
-      const inner = this.stream.nested(() => this.target(members));
-      this.stream.expectOperator(")");
-      return inner;
-    }
-    const name = this.name();
-    if (members && this.stream.skipOperator(".")) {
-      return { type: "member", namespace: name, name: this.stream.expect("name").value as string };
-    }
-    return { type: "name", name };
-  }
-
-  /** A name that can be assigned to. */
-  protected name(): string {
-    const name = this.stream.expect("name").value as string;
-    if (Object.hasOwn(CONSTANTS, name)) throw this.stream.failure(`cannot assign to ${name}`);
     return name;
   }
 }

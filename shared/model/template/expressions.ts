@@ -1,11 +1,12 @@
 /**
  * Evaluates the expressions of templates.
  */
+import { arithmetic } from "./arithmetic.ts";
 import type { Budget } from "./budget.ts";
 import { PythonError, UnsupportedError } from "./failure.ts";
 import { applyFilter } from "./filters.ts";
 import { readItem, readMember, Slice } from "./members.ts";
-import { arithmetic, comparison, isNumber, isTrue, iterate, numberOf } from "./operators.ts";
+import { comparison, isNumber, isTrue, iterate, numberOf } from "./operators.ts";
 import { escapedOperands, marked, markedByFilter, plain, safeMethod } from "./safe-text.ts";
 import type { Scope } from "./scope.ts";
 import { joinTexts } from "./string-methods.ts";

@@ -1,12 +1,13 @@
 /**
  * Jinja2's filters on sequences and dicts. Those that are lazy in Jinja2 return iterators, which can be read once.
  */
+import { arithmetic } from "./arithmetic.ts";
 import type { Budget } from "./budget.ts";
 import type { CallArguments } from "./call-arguments.ts";
 import { PythonError } from "./failure.ts";
 import type { Filter, FilterContext } from "./filter.ts";
 import { attribute, readItem } from "./members.ts";
-import { areEqual, arithmetic, characters, compare, isTrue, iterate } from "./operators.ts";
+import { areEqual, characters, compare, isTrue, iterate } from "./operators.ts";
 import { joinTexts, lowerCase } from "./string-methods.ts";
 import { requireLength } from "./tests.ts";
 import { toText } from "./text.ts";

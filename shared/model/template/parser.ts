@@ -1,7 +1,7 @@
 /**
  * Parses the statements of a template with Jinja2's grammar, the loop controls and transformers' `{% generation %}`.
  */
-import { ExpressionParser } from "./expression-parser.ts";
+import { CONSTANTS, ExpressionParser } from "./expression-parser.ts";
 import { failure } from "./failure.ts";
 import { tokenize } from "./lexer.ts";
 import type { Body, Expression, Parameter, Statement, Target } from "./syntax.ts";
@@ -67,7 +67,7 @@ class Parser extends ExpressionParser {
       case "for":
         return [this.#for(line)];
       case "macro": {
-        const name = this.name();
+        const name = this.#name();
         const parameters = this.#parameters();
         return [
           { type: "macro", name, parameters, body: this.#outsideLoops(() => this.#block("endmacro").body), line },
@@ -106,7 +106,7 @@ class Parser extends ExpressionParser {
   }
 
   #set(line: number): Statement {
-    const target = this.target(true);
+    const target = this.#target(true);
     if (this.stream.skipOperator("=")) return { type: "set", target, value: this.tuple(), line };
     const filter = this.filters(undefined, false);
     return { type: "set-block", target, filter, body: this.#block("endset").body, line };
@@ -124,7 +124,7 @@ class Parser extends ExpressionParser {
   }
 
   #for(line: number): Statement {
-    const target = this.target(false, "in");
+    const target = this.#target(false, "in");
     if (assigns(target, "loop")) throw this.stream.failure("cannot assign to the special variable loop");
     if (!this.stream.skipName("in")) throw this.stream.failure("expected `in` in a for loop");
     const iterable = this.tuple({ conditional: false, endsBefore: "recursive" });
@@ -148,7 +148,7 @@ class Parser extends ExpressionParser {
     const bindings: [Target, Expression][] = [];
     while (this.stream.current.type !== "block_end") {
       if (bindings.length > 0) this.stream.expectOperator(",");
-      const target = this.target(false);
+      const target = this.#target(false);
       this.stream.expectOperator("=");
       bindings.push([target, this.expression()]);
     }
@@ -160,7 +160,7 @@ class Parser extends ExpressionParser {
     const parameters: Parameter[] = [];
     while (!this.stream.isOperator(")")) {
       if (parameters.length > 0) this.stream.expectOperator(",");
-      const name = this.name();
+      const name = this.#name();
       const fallback = this.stream.skipOperator("=") ? this.expression() : undefined;
       if (fallback === undefined && parameters.at(-1)?.fallback !== undefined) {
         throw this.stream.failure(`the parameter ${name} needs a default, since the one before it has one`);
@@ -169,6 +169,41 @@ class Parser extends ExpressionParser {
     }
     this.stream.expectOperator(")");
     return parameters;
+  }
+
+  /** What `set` (with `members`) and `for` assign to: names, separated by commas or in parentheses. */
+  #target(members: boolean, endsBefore?: string): Target {
+    const targets: Target[] = [];
+    let isTuple = false;
+    for (;;) {
+      if (targets.length > 0) this.stream.expectOperator(",");
+      if (this.endsTuple(endsBefore) || this.stream.isOperator("=")) break;
+      targets.push(this.#singleTarget(members));
+      if (!this.stream.isOperator(",")) break;
+      isTuple = true;
+    }
+    if (targets.length === 0) throw this.stream.failure(`expected a name, found ${describe(this.stream.current)}`);
+    return isTuple ? { type: "targets", targets } : targets[0]!;
+  }
+
+  #singleTarget(members: boolean): Target {
+    if (this.stream.skipOperator("(")) {
+      const inner = this.stream.nested(() => this.#target(members));
+      this.stream.expectOperator(")");
+      return inner;
+    }
+    const name = this.#name();
+    if (members && this.stream.skipOperator(".")) {
+      return { type: "member", namespace: name, name: this.stream.expect("name").value as string };
+    }
+    return { type: "name", name };
+  }
+
+  /** A name that can be assigned to. */
+  #name(): string {
+    const name = this.stream.expect("name").value as string;
+    if (Object.hasOwn(CONSTANTS, name)) throw this.stream.failure(`cannot assign to ${name}`);
+    return name;
   }
 
   /** Parses a body that is a function in Jinja2, so that loop controls cannot leave it. */

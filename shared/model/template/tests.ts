@@ -1,10 +1,11 @@
 /**
  * Jinja2's tests: `value is name(…)`.
  */
+import { arithmetic } from "./arithmetic.ts";
 import type { Budget } from "./budget.ts";
 import { PythonError } from "./failure.ts";
 import { FILTER_NAMES, TEST_NAMES } from "./names.ts";
-import { arithmetic, comparison, contains, isIterable, isNumber, lengthOf } from "./operators.ts";
+import { comparison, contains, isIterable, isNumber, lengthOf } from "./operators.ts";
 import { stringMethod } from "./string-methods.ts";
 import { toText } from "./text.ts";
 import { Callable, Dict, isList, Loop, Range, Tuple, Undefined, type Value } from "./values.ts";
