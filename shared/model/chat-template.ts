@@ -69,7 +69,8 @@ export function loadChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOpti
   const template = compileTemplate(source);
   const takesTools = template.reads("tools");
   const takesToolCalls = source.includes("tool_calls");
-  function renderMasked(chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean): string {
+
+  function renderMasked(chat: MaskedChat, options: RenderOptions, addGenerationPrompt: boolean): string {
     requireToolSupport("tools", chat.tools.length > 0 && !takesTools);
     requireToolSupport(
       "messages",
@@ -78,13 +79,13 @@ export function loadChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOpti
     return template.render(
       {
         documents: null,
-        ...tokenizer.namedTokens,
         ...options.variables,
+        ...tokenizer.namedTokens,
         tools: chat.tools.length > 0 ? chat.tools : null,
         messages: chat.messages,
         add_generation_prompt: addGenerationPrompt,
       },
-      { messages: chat.messages.length, characters: chat.characters, date: clock?.() },
+      { messages: chat.messages.length, characters: chat.characters, date: options.date ?? clock?.() },
     );
   }
 
@@ -170,7 +171,9 @@ function requireToolSupport(param: "tools" | "messages", missing: boolean): void
   });
 }
 
-type RenderMasked = (chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean) => string;
+/** The date is for samples, which do without a clock. */
+type RenderOptions = ChatOptions & { readonly date?: Date };
+type RenderMasked = (chat: MaskedChat, options: RenderOptions, addGenerationPrompt: boolean) => string;
 
 /** "text" if the template fails with a tool call's arguments as an object and renders them as a text. */
 function formOf(render: RenderMasked): ArgumentsForm {
@@ -184,7 +187,7 @@ function formOf(render: RenderMasked): ArgumentsForm {
       form,
     );
     try {
-      render({ messages, tools: [], characters: 100 }, {}, false);
+      render({ messages, tools: [], characters: 100 }, { date: new Date(0) }, false);
       return true;
     } catch {
       return false;
@@ -207,7 +210,7 @@ function turnEnd(render: RenderMasked, tokenizer: Tokenizer): number[] {
   ];
   let text: string;
   try {
-    text = render({ messages, tools: [], characters: 100 }, {}, false);
+    text = render({ messages, tools: [], characters: 100 }, { date: new Date(0) }, false);
   } catch {
     // A template that rejects this conversation reports that when it is used.
     return [];

@@ -63,7 +63,6 @@ function escaped(character: string): string {
  */
 function* unusedCharacters(text: string): Generator<string, string, undefined> {
   // One pass: searching for each character in a text that contains them all would take minutes.
-  // One pass: searching for each character in a text that contains them all would take minutes.
   const used = new Set(text.match(/[\ue000-\uf8ff\u{f0000}-\u{ffffd}]/gu));
   for (const [, hex] of text.matchAll(/\\u([ef][\da-f]{3})/gi))
     used.add(String.fromCharCode(Number.parseInt(hex!, 16)));

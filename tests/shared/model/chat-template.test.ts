@@ -278,6 +278,9 @@ describe("loading and options", () => {
     });
     expect(taking.takesTools).toBe(true);
     expect(taking.render([], { tools: [{}], variables: { x: "!" } })).toBe("1!");
+    // A variable cannot replace a special token.
+    const ended = loadChatTemplate(tokenizer, { source: "{{ eos_token }}" });
+    expect(ended.render([], { variables: { eos_token: "!" } })).toBe("<|im_end|>");
     expect(taking.render([])).toBe("");
   });
 
@@ -289,5 +292,8 @@ describe("loading and options", () => {
     now += 24 * 3600 * 1000;
     expect(dated.render([])).toBe("False 30 Nov 2026");
     expect(() => loadChatTemplate(tokenizer, { source }).render([])).toThrow("no date was given");
+    // The token that ends a turn is found without a clock.
+    const ending = `${source}{% for m in messages %}{{ m.content }}<|endoftext|>{% endfor %}`;
+    expect(loadChatTemplate(tokenizer, { source: ending }).stopIds).toEqual([IM_END, 0]);
   });
 });
