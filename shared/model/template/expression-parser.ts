@@ -2,7 +2,6 @@
  * Parses expressions with Jinja2's grammar and precedence, which differ from Python's in places: `~` binds tighter than
  * `+`, `**` is left-associative, and a filter applies to a negated operand.
  */
-import { FILTER_NAMES, TEST_NAMES, unsupportedName } from "./names.ts";
 import type { Arguments, Expression } from "./syntax.ts";
 import { describe, type TokenStream } from "./token-stream.ts";
 
@@ -291,7 +290,6 @@ export class ExpressionParser {
     for (let first = inline; first || this.stream.skipOperator("|"); first = false) {
       const { line } = this.stream.current;
       const name = this.#dottedName();
-      if (!FILTER_NAMES.has(name)) throw unsupportedName("filter", name, line);
       const args = this.stream.isOperator("(") ? this.#arguments() : NO_ARGUMENTS;
       input = { type: "filter", input, name, args, line };
     }
@@ -301,7 +299,6 @@ export class ExpressionParser {
   #test(input: Expression, line: number): Expression {
     const negated = this.stream.skipName("not");
     const name = this.#dottedName();
-    if (!TEST_NAMES.has(name)) throw unsupportedName("test", name, line);
     let args = NO_ARGUMENTS;
     if (this.stream.isOperator("(")) args = this.#arguments();
     else if (this.#startsTestArgument()) {

@@ -1,9 +1,6 @@
 /**
- * The names of Jinja2's filters and tests: those that exist here, and those that do not, which are refused when a
- * template is compiled.
+ * The names of Jinja2's filters and tests: those that exist here, and those that do not.
  */
-import { failure } from "./failure.ts";
-
 export const FILTER_NAMES: ReadonlySet<string> = new Set(
   (
     "abs attr batch capitalize center count d default dictsort first float format groupby indent int items join last " +
@@ -19,14 +16,8 @@ export const TEST_NAMES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Filters and tests that Jinja2 has: markup, random choices, and layout for people. */
-const UNSUPPORTED: Readonly<Record<"filter" | "test", ReadonlySet<string>>> = {
+/** Filters and tests that Jinja2 has beside these: markup, random choices, and layout for people. */
+export const UNSUPPORTED_NAMES: Readonly<Record<"filter" | "test", ReadonlySet<string>>> = {
   filter: new Set("e escape filesizeformat forceescape pprint random striptags urlize wordwrap xmlattr".split(" ")),
   test: new Set(["escaped"]),
 };
-
-/** The error for a filter or test that is not in the tables above. */
-export function unsupportedName(kind: "filter" | "test", name: string, line: number): Error {
-  const problem = UNSUPPORTED[kind].has(name) ? "is not supported" : "does not exist in Jinja";
-  return failure(`uses the ${kind} ${name} in line ${line}, which ${problem}`);
-}

@@ -22,6 +22,6 @@ const EXPRESSIONS: ReadonlySet<string> = new Set<Expression["type"]>([
 ]);
 
 /** Targets of assignments have the type "name" too, but no line. */
-function isExpression(node: object): node is Expression {
+export function isExpression(node: object): node is Expression {
   return "type" in node && "line" in node && EXPRESSIONS.has(node.type as string);
 }
