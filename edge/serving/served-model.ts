@@ -101,7 +101,7 @@ export class ServedModel {
 
   /** Throws `invalid_model` for a model without a chat template: it serves plain completions only. */
   template(): ChatTemplate {
-    this.#template ??= loadChatTemplate(this.tokenizer);
+    this.#template ??= loadChatTemplate(this.tokenizer, { clock: () => new Date() });
     return this.#template;
   }
 

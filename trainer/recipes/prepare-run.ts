@@ -60,7 +60,7 @@ export async function prepareRun<S extends TrainingSettings>(
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
     readUnits(
       { name: dataset.name, lines: objective.lines(dataset, settings) },
-      { config, tokenizer, maxLength, param, prompts },
+      { config, tokenizer, maxLength, date: new Date(job.createdAt * 1000), param, prompts },
       context,
     );
   const { units: training, counts } = await read(job.training, "training_file");

@@ -12,6 +12,7 @@ import { LENGTH_BYTES } from "../../../shared/formats/safetensors-header.ts";
 import { parseStrictJson, quoteName } from "../../../shared/formats/strict-json.ts";
 import { type ModelConfig, parseModelConfig } from "../../../shared/model/config.ts";
 import { HEAD, weightSpecs } from "../../../shared/model/modules.ts";
+import { checkChatTemplate } from "../../../shared/model/template-check.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import { planMemory } from "../../runtime/memory-plan.ts";
 
@@ -70,7 +71,8 @@ async function checkTokenizer(base: UploadedBase): Promise<void> {
   const template = base.files.some(({ name }) => name === "chat_template.jinja")
     ? new TextDecoder().decode(await base.folder.read("chat_template.jinja"))
     : undefined;
-  loadTokenizer(await readJson(base, "tokenizer.json"), await readJson(base, "tokenizer_config.json"), template);
+  const file = await readJson(base, "tokenizer.json");
+  checkChatTemplate(loadTokenizer(file, await readJson(base, "tokenizer_config.json"), template));
 }
 
 /** Reads the header of each weight file, and nothing behind it. */
