@@ -1,5 +1,6 @@
 import { type Executor as ExecutorName, type JobType, settingsOf } from "../../shared/api/methods.ts";
 import type { DatasetRef, Failure, Lease } from "../../shared/api/trainer.ts";
+import { canonicalLines } from "../../shared/data/canonical-lines.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
@@ -131,7 +132,8 @@ async function runOnBase(
 ): Promise<RecipeOutcome> {
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
-    return { name: ref.name, digest: ref.sha256, bytes: await client.download(ref, stop) };
+    const bytes = await canonicalLines(await client.download(ref, stop), ref.name);
+    return { name: ref.name, digest: ref.sha256, bytes };
   };
   const training = await dataset(lease.training_file);
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);

@@ -1,4 +1,4 @@
-import type { FileObject } from "../../../shared/api/files.ts";
+import { type DatasetFacts, datasetSentence, type FileObject } from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
@@ -19,6 +19,8 @@ export interface FileRow {
   readonly format: string;
   readonly lines: number;
   readonly trainable: number;
+  /** JSON of `DatasetFacts`; null for a file from before they were recorded. */
+  readonly dataset: string | null;
   readonly created_at: number;
 }
 
@@ -32,6 +34,7 @@ export interface FileFacts {
   readonly lines: number;
   /** Lines with something to learn in them. */
   readonly trainable: number;
+  readonly dataset: DatasetFacts;
 }
 
 /** First of the three steps of an upload: the record, pending. Then come the bytes, then `finishFile`. */
@@ -51,13 +54,14 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
   if (row === undefined)
     throw new TrimtabError("conflict", "The upload took too long and was swept. Send the file again.");
   db.run(
-    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ? WHERE id = ?",
+    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ?, dataset = ? WHERE id = ?",
     facts.filename,
     facts.bytes,
     facts.sha256,
     facts.format,
     facts.lines,
     facts.trainable,
+    JSON.stringify(facts.dataset),
     id,
   );
   readyBlob(db, row.blob, now);
@@ -98,6 +102,7 @@ export function deleteFile(db: Database, id: string, now: number): Deleted {
 }
 
 export function fileOf(row: FileRow): FileObject {
+  const dataset = row.dataset === null ? null : (JSON.parse(row.dataset) as DatasetFacts);
   return {
     id: row.id,
     object: "file",
@@ -106,8 +111,9 @@ export function fileOf(row: FileRow): FileObject {
     filename: row.filename,
     purpose: "fine-tune",
     status: "processed",
-    status_details: null,
+    status_details: dataset === null ? null : datasetSentence(dataset),
     expires_at: null,
+    dataset,
   };
 }
 
@@ -124,6 +130,7 @@ export const files = tenantModule({
       n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, blob TEXT NOT NULL,
       filename TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, lines INTEGER NOT NULL,
       trainable INTEGER NOT NULL, created_at INTEGER NOT NULL)`,
+    "ALTER TABLE files ADD COLUMN dataset TEXT",
   ],
   open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
     calls: {
