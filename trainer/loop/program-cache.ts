@@ -25,6 +25,8 @@ const NO_BINDINGS: ReadonlyMap<string, Tensor> = new Map();
 /** A program is found again by its graph object and by the tensor objects bound to it. The caller disposes the cache. */
 export function createProgramCache(executor: Executor): ProgramCache {
   let entries: Entry[] = [];
+  /** Programs that hold values of one user. */
+  let unshared: Promise<Program>[] = [];
   let disposed = false;
 
   async function compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
@@ -36,8 +38,11 @@ export function createProgramCache(executor: Executor): ProgramCache {
       entries.push(entry);
     }
     try {
-      const program = await entry.program;
-      return { run: (feeds) => program.run(feeds), dispose: async () => undefined };
+      return handedOut(await entry.program, () => {
+        const own = executor.compile(graph, options);
+        unshared.push(own);
+        return own;
+      });
     } catch (error) {
       entries = entries.filter((known) => known !== entry);
       throw error;
@@ -45,8 +50,9 @@ export function createProgramCache(executor: Executor): ProgramCache {
   }
 
   async function clear(): Promise<void> {
-    const programs = await Promise.allSettled(entries.map(({ program }) => program));
+    const programs = await Promise.allSettled([...entries.map(({ program }) => program), ...unshared]);
     entries = [];
+    unshared = [];
     await Promise.all(programs.map((made) => (made.status === "fulfilled" ? made.value.dispose() : undefined)));
   }
 
@@ -56,6 +62,19 @@ export function createProgramCache(executor: Executor): ProgramCache {
   }
 
   return { ...executor, compile, clear, dispose };
+}
+
+/** Values that one user holds must not show in another's runs: the first `hold` moves to a program of its own. */
+function handedOut(shared: Program, compileOwn: () => Promise<Program>): Program {
+  let own: Promise<Program> | undefined;
+  return {
+    run: async (feeds, appends) => (await (own ?? shared)).run(feeds, appends),
+    hold: async (values) => {
+      own ??= compileOwn();
+      await (await own).hold(values);
+    },
+    dispose: async () => undefined,
+  };
 }
 
 function sameTensors(one: ReadonlyMap<string, Tensor>, other: ReadonlyMap<string, Tensor>): boolean {

@@ -4,7 +4,7 @@ import { attachMethods } from "../../../shared/peft/combine.ts";
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
 import type { Tensor } from "../../../shared/tensor.ts";
 import { createStepPlan } from "../../../trainer/data/step-plan.ts";
-import type { Executor, NamedTensors, Program } from "../../../trainer/engines/executor.ts";
+import type { Executor, Program } from "../../../trainer/engines/executor.ts";
 import { decodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
 import { parameterValues } from "../../../trainer/loop/training-state.ts";
 import type { BaseFolder, Progress, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
@@ -167,11 +167,11 @@ export class Trainee {
 
   #counted({ name }: Graph, program: Program): Program {
     if (name !== TRAINING_GRAPH) return program;
-    const run = (feeds: NamedTensors) => {
+    const run: Program["run"] = (...given) => {
       this.#microBatches += 1;
-      return program.run(feeds);
+      return program.run(...given);
     };
-    return { run, dispose: () => program.dispose() };
+    return { run, hold: (values) => program.hold(values), dispose: () => program.dispose() };
   }
 
   async #afterStep({ step, totalSteps, state }: Progress): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Executor, NamedTensors } from "../../../trainer/engines/executor.ts";
+import type { Executor } from "../../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 
 const runtime = createOnnxRuntimeExecutor({ threads: 1 });
@@ -25,7 +25,7 @@ export function countingExecutor(): CountingExecutor {
         open--;
         await program.dispose();
       };
-      return { run: (feeds: NamedTensors) => program.run(feeds), dispose };
+      return { run: program.run.bind(program), hold: program.hold.bind(program), dispose };
     },
   };
   return { executor, compiled, open: () => open };

@@ -47,6 +47,28 @@ describe("a program cache", { timeout: 30_000 }, () => {
     await cache.dispose();
   });
 
+  it("keeps the values that one user holds out of another's runs", async () => {
+    const { executor, compiled, open } = countingExecutor();
+    const cache = createProgramCache(executor);
+    const graph = regressionGraph(8);
+    const [holder, other] = [await cache.compile(graph), await cache.compile(graph)];
+    await holder.hold({ scale: f32([], [5]) });
+    const zeros = { "slope#grad": f32([2, 1], [0, 0]), "offset#grad": f32([], [0]) };
+    const { feeds } = microBatch(
+      Array.from({ length: 8 }, () => [1, 1, 1] as const),
+      8,
+    );
+    const all = { ...feeds, ...zeros, ...Object.fromEntries(START) };
+    const lossOf = ({ loss }: Awaited<ReturnType<typeof other.run>>) => Number(loss!.data[0]);
+    const held = lossOf(await holder.run(all));
+    const fed = lossOf(await other.run({ ...all, scale: f32([], [1]) }));
+    expect(held).not.toBe(fed);
+    expect(held).toBe(lossOf(await other.run({ ...all, scale: f32([], [5]) })));
+    expect(compiled).toEqual(["regression", "regression"]);
+    await cache.dispose();
+    expect(open()).toBe(0);
+  });
+
   it("compiles anew for other tensors bound to the same graph", async () => {
     const { executor, compiled } = countingExecutor();
     const cache = createProgramCache(executor);

@@ -12,7 +12,7 @@ const form = { examples: 2, columns: { margin: "unit", score: "example", referen
 async function compute(build: (context: LossContext) => Value, feeds: Record<string, Tensor>) {
   const b = new GraphBuilder("loss");
   const logits = b.input("logits", "f32", [1, 4, 3]);
-  const forward = { logits, weight: () => logits };
+  const forward = { logits, weight: () => logits, tap: () => logits };
   const parameter = () => expect.fail("no parameter");
   const context = createLossContext({ b, forward, training: true, parameter, units: { form, capacity: 2 } });
   const graph = b.build({ result: build(context) });

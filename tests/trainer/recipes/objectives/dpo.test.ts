@@ -3,7 +3,7 @@ import { decodeCanonical, SERVING_FILE } from "../../../../shared/delta/serving-
 import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import { attachMethods } from "../../../../shared/peft/combine.ts";
 import { i64, tensor } from "../../../../shared/tensor.ts";
-import type { Executor, NamedTensors } from "../../../../trainer/engines/executor.ts";
+import type { Executor, NamedTensors, Program } from "../../../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
 import { decodeCheckpoint } from "../../../../trainer/loop/checkpoint.ts";
 import { frozenTensors, predictionGraph } from "../../../../trainer/recipes/causal-graphs.ts";
@@ -129,11 +129,12 @@ describe("DPO, from one file outside of the trainer", () => {
       ...runtime,
       compile: async (graph, options) => {
         const program = await runtime.compile(graph, options);
-        const run = (feeds: NamedTensors) => {
-          if (graph.name === "training_step") seen.push(feeds);
-          return program.run(feeds);
+        const run: Program["run"] = (feeds, appends) => {
+          // A training step reads no cache.
+          if (graph.name === "training_step") seen.push(feeds as NamedTensors);
+          return program.run(feeds, appends);
         };
-        return { run, dispose: () => program.dispose() };
+        return { run, hold: program.hold.bind(program), dispose: () => program.dispose() };
       },
     };
     const run = (hyperparameters: object) =>
