@@ -8,6 +8,7 @@ import {
   JobEventQuery,
   JobList,
   JobListQuery,
+  jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
@@ -103,7 +104,7 @@ jobs.openapi(create, async (c) => {
   });
 });
 
-jobs.openapi(list, async (c) => c.json(await c.var.caller.object.jobs.list(c.req.valid("query")), 200));
+jobs.openapi(list, async (c) => c.json(await c.var.caller.object.jobs.list(jobFilter(c.req.valid("query"))), 200));
 
 jobs.openapi(get, async (c) =>
   c.json(await c.var.caller.object.jobs.get(c.req.valid("param").fine_tuning_job_id), 200),

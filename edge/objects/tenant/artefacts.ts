@@ -24,6 +24,8 @@ export interface NewArtefact {
   readonly base: Pick<JobBase, "id" | "digest">;
   /** Part of the name under which the result answers. */
   readonly suffix: string | null;
+  /** The files of an uploaded folder that were not read; the reply lists them. */
+  readonly ignoredFiles?: readonly string[];
 }
 
 /** A published result as the API shows it, by the `object` of its kind. */
@@ -70,14 +72,18 @@ export const artefacts = tenantModule({
         },
 
         /** Last step: publishes a result whose files are stored, under a name made from its digest. */
-        async add({ result, base, suffix }: NewArtefact, key: Idempotency | null): Promise<Delta | Model> {
+        async add(
+          { result, base, suffix, ignoredFiles = [] }: NewArtefact,
+          key: Idempotency | null,
+        ): Promise<Delta | Model> {
           const manifest = await verifyStored(context, result, base);
           return db.transaction(() => {
             const owner = tenant().id;
             const name = fineTunedName({ base: base.id, tenant: owner, suffix, id: result.digest });
             const publication: Publication = { tenant: owner, name, result, base, manifest, job: null };
             publish(db, publication, now());
-            const created = SHOWN[ARTEFACT_KINDS[result.kind].object](db, publication);
+            const shown = SHOWN[ARTEFACT_KINDS[result.kind].object](db, publication);
+            const created = ignoredFiles.length === 0 ? shown : { ...shown, ignored_files: [...ignoredFiles] };
             settleCreation(db, key, created);
             return created;
           });

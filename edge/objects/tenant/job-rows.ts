@@ -1,6 +1,6 @@
-import type { CreateJob, Job, JobStatus } from "../../../shared/api/jobs.ts";
+import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { type ListOf, listOf } from "../../../shared/api/lists.ts";
 import { type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -102,9 +102,13 @@ export function requireJob(db: Database, id: string): JobRow {
   return row;
 }
 
-export function listJobs(db: Database, page: Page): ListOf<Job> {
+export function listJobs(db: Database, { metadata, ...page }: JobFilter): ListOf<Job> {
+  const pairs = Object.entries(metadata ?? {});
+  const has = "EXISTS (SELECT 1 FROM json_each(spec, '$.metadata') WHERE key = ? AND value = ?)";
+  const where =
+    metadata === null ? "json_extract(spec, '$.metadata') IS NULL" : pairs.map(() => has).join(" AND ") || "1";
   return listOf(
-    pageOf<JobRow>(db, { table: "jobs" }, page).map((row) => jobOf(db, row)),
+    pageOf<JobRow>(db, { table: "jobs", where, values: pairs.flat() }, page).map((row) => jobOf(db, row)),
     page.limit,
   );
 }

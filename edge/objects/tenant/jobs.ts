@@ -1,5 +1,5 @@
-import type { CreateJob, Job } from "../../../shared/api/jobs.ts";
-import type { ListOf, Page } from "../../../shared/api/lists.ts";
+import type { CreateJob, Job, JobFilter } from "../../../shared/api/jobs.ts";
+import type { ListOf } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
@@ -81,7 +81,7 @@ export const jobs = tenantModule({
 
         get,
 
-        list: (page: Page): ListOf<Job> => listJobs(db, page),
+        list: (filter: JobFilter): ListOf<Job> => listJobs(db, filter),
 
         /** Ends a job at once; its trainer is told at its next call. */
         async cancel(id: string): Promise<Job> {

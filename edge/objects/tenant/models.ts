@@ -19,6 +19,9 @@ export function modelOf(row: ModelRow, tenant: string): Model {
     owned_by: tenant,
     root: row.base_id,
     parent: row.base_id,
+    // The base's, which its row does not hold; the route fills it in.
+    context_length: null,
+    max_model_len: null,
   };
 }
 
