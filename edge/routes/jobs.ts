@@ -14,9 +14,9 @@ import { pageQuery } from "../../shared/api/lists.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/unknown-model.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod, methodOf } from "./check-job.ts";
+import { checkParent } from "./check-parent.ts";
 import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
 import { jsonBody } from "./json-body.ts";
@@ -96,11 +96,14 @@ jobs.openapi(create, async (c) => {
   const request = c.req.valid("json");
   const method = methodOf(request);
   return once(c, tenant, async (idempotency) => {
-    const found = await dispatcherObject(c.env).bases.ready(request.model);
-    if (found === null) throw unknownModel(request.model);
+    const named = await dispatcherObject(c.env).bases.ready(request.model);
+    const { base: found, parent } =
+      named === null ? await tenant.models.start(request.model) : { base: named, parent: null };
     const { config, ...base } = found;
-    checkMethod(method, config, heapLimitBytes(c.env));
-    return c.json(await tenant.jobs.create({ request, method, base }, idempotency), 200);
+    const heap = heapLimitBytes(c.env);
+    checkMethod(method, config, heap);
+    if (parent !== null) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
+    return c.json(await tenant.jobs.create({ request, method, base, parent: parent ?? undefined }, idempotency), 200);
   });
 });
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
-import { BaseId, Suffix } from "./ids.ts";
+import { Suffix } from "./ids.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { DeprecatedHyperparameters, Executor, Method } from "./methods.ts";
 
@@ -22,7 +22,21 @@ export const Metadata = z
 
 export const CreateJob = z
   .strictObject({
-    model: BaseId,
+    model: z.string().min(1).max(300).meta({
+      description: "A base model's id, or the name of one of the tenant's own models to continue from",
+      example: "trimtab-base",
+    }),
+    continue_with: z
+      .enum(["merged_weights", "adapter"])
+      .nullish()
+      .refine(
+        (how) => how !== "adapter",
+        `is not supported by this server; leave it out: the model's delta is merged into the weights first`,
+      )
+      .meta({
+        description:
+          "How to continue from an own model: `merged_weights`, the default, trains on the base with its delta folded in; the result contains both",
+      }),
     training_file: z.string().min(1).max(64),
     validation_file: z.string().min(1).max(64).nullish(),
     suffix: Suffix.nullish(),

@@ -19,8 +19,6 @@ export interface FileRow {
   readonly format: string;
   readonly lines: number;
   readonly trainable: number;
-  /** JSON of `DatasetFacts`; null for a file from before they were recorded. */
-  readonly dataset: string | null;
   readonly created_at: number;
 }
 
@@ -54,18 +52,18 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
   if (row === undefined)
     throw new TrimtabError("conflict", "The upload took too long and was swept. Send the file again.");
   db.run(
-    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ?, dataset = ? WHERE id = ?",
+    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ? WHERE id = ?",
     facts.filename,
     facts.bytes,
     facts.sha256,
     facts.format,
     facts.lines,
     facts.trainable,
-    JSON.stringify(facts.dataset),
     id,
   );
+  db.run("INSERT OR REPLACE INTO file_facts (file, facts) VALUES (?, ?)", id, JSON.stringify(facts.dataset));
   readyBlob(db, row.blob, now);
-  return fileOf(requireFile(db, id, "file"));
+  return fileOf(db, requireFile(db, id, "file"));
 }
 
 /** Forgets an upload that failed; its bytes are swept. */
@@ -90,19 +88,25 @@ export function requireFile(db: Database, id: string, param: string): FileRow {
 export function listFiles(db: Database, page: Page & { order: "asc" | "desc" }): ListOf<FileObject> {
   const source = { table: "files", where: "state = 'ready'", cursors: "state <> 'pending'", order: page.order };
   const rows = pageOf<FileRow>(db, source, page);
-  return listOf(rows.map(fileOf), page.limit);
+  return listOf(
+    rows.map((row) => fileOf(db, row)),
+    page.limit,
+  );
 }
 
 /** Deletes a file that nothing needs any more. */
 export function deleteFile(db: Database, id: string, now: number): Deleted {
   const row = requireFile(db, id, "file_id");
   db.run("UPDATE files SET state = 'deleted', filename = '', sha256 = '' WHERE id = ?", id);
+  db.run("DELETE FROM file_facts WHERE file = ?", id);
   doomBlob(db, row.blob, now);
   return { id, object: "file", deleted: true };
 }
 
-export function fileOf(row: FileRow): FileObject {
-  const dataset = row.dataset === null ? null : (JSON.parse(row.dataset) as DatasetFacts);
+/** A file as the API shows it; one from before its facts were recorded has none. */
+export function fileOf(db: Database, row: FileRow): FileObject {
+  const facts = db.get<{ facts: string }>("SELECT facts FROM file_facts WHERE file = ?", row.id)?.facts;
+  const dataset = facts === undefined ? null : (JSON.parse(facts) as DatasetFacts);
   return {
     id: row.id,
     object: "file",
@@ -130,7 +134,7 @@ export const files = tenantModule({
       n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, blob TEXT NOT NULL,
       filename TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, lines INTEGER NOT NULL,
       trainable INTEGER NOT NULL, created_at INTEGER NOT NULL)`,
-    "ALTER TABLE files ADD COLUMN dataset TEXT",
+    "CREATE TABLE IF NOT EXISTS file_facts (file TEXT PRIMARY KEY, facts TEXT NOT NULL)",
   ],
   open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
     calls: {
@@ -158,7 +162,7 @@ export const files = tenantModule({
 
       list: (page: Page & { order: "asc" | "desc" }): ListOf<FileObject> => listFiles(db, page),
 
-      get: (id: string): FileObject => fileOf(requireFile(db, id, "file_id")),
+      get: (id: string): FileObject => fileOf(db, requireFile(db, id, "file_id")),
 
       /** Where a file's bytes lie. */
       source(id: string): BlobSource & { filename: string } {

@@ -6,6 +6,7 @@ import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { tenantModule } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
+import type { JobParent } from "./job-parent.ts";
 import {
   addJob,
   isTerminal,
@@ -30,6 +31,7 @@ export interface JobRequest {
   /** The request's method, complete and checked against the base. */
   readonly method: Method;
   readonly base: JobBase;
+  readonly parent?: JobParent | undefined;
 }
 
 /** Jobs as their tenant sees them. */

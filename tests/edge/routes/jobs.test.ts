@@ -132,7 +132,7 @@ describe("creating a job", () => {
       "a wrong setting of one",
       several({ type: "lora" }, { type: "lora", r: 0 }),
       "method.supervised.peft[1].r",
-      "must not be empty",
+      "at least 1",
     ],
     [
       "a setting that does not fit the model",
