@@ -1,7 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { Deleted, listOf } from "../../shared/api/lists.ts";
-import { Model, ModelList } from "../../shared/api/models.ts";
+import { contextFields, Model, ModelList } from "../../shared/api/models.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/unknown-model.ts";
@@ -47,9 +47,7 @@ models.use("*", tenantAuth());
 /** A tenant's model with the context of its base. */
 function withContext(model: Model, bases: readonly Model[]): Model {
   const base = bases.find(({ id }) => id === model.root);
-  return base === undefined
-    ? model
-    : { ...model, context_length: base.context_length, max_model_len: base.max_model_len };
+  return { ...model, ...contextFields(base?.context_length ?? null) };
 }
 
 models.openapi(list, async (c) => {

@@ -19,6 +19,11 @@ export const Model = z
   .meta({ id: "Model" });
 export type Model = z.infer<typeof Model>;
 
+/** The length of a model's context under both of its names. */
+export function contextFields(length: number | null): Pick<Model, "context_length" | "max_model_len"> {
+  return { context_length: length, max_model_len: length };
+}
+
 export const ModelList = listSchema(Model).meta({ id: "ModelList" });
 
 export const Delta = z

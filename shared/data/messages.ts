@@ -43,7 +43,9 @@ const CONTENT_FIELDS = ["content", "value", "parts", "text"];
  * reported to `columns` as ignored.
  */
 export function readMessages(columns: Columns, name: string): TrainingMessage[] {
-  const value = columns.json(name);
+  const given = columns.json(name);
+  // A single message is a conversation of one.
+  const value = isRecord(given) ? [given] : given;
   if (!Array.isArray(value)) throw columns.error(name, `must be a list of messages, not ${kindOf(value)}`);
   if (value.length === 0) throw columns.error(name, "must not be empty");
   if (value.length > MAX_MESSAGES) {
@@ -51,6 +53,13 @@ export function readMessages(columns: Columns, name: string): TrainingMessage[] 
   }
   return value.map((message, index) => readMessage(columns, message, `${name}[${index}]`));
 }
+
+/** Whether a value is a conversation, or a message, and not a text. */
+export function holdsMessages(value: unknown): boolean {
+  return Array.isArray(value) ? value.some(isRecord) : isMessage(value);
+}
+
+const isMessage = (value: unknown) => isRecord(value) && (Object.hasOwn(value, "role") || Object.hasOwn(value, "from"));
 
 function readMessage(columns: Columns, value: unknown, path: string): TrainingMessage {
   if (!isRecord(value)) throw columns.error(path, `must be an object with role and content, not ${kindOf(value)}`);

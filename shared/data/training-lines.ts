@@ -6,6 +6,7 @@ import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { Columns, isRecord, type RecordPlace, recordError } from "./columns.ts";
 import type { Example } from "./example.ts";
+import { PREFERENCES } from "./line-formats/preference.ts";
 import { LINE_FORMATS } from "./line-formats/registry.ts";
 
 export interface TrainingLine {
@@ -70,6 +71,8 @@ function unknownFormat(value: Readonly<Record<string, unknown>>): string {
   if (list !== undefined) {
     return `its fields are ${found}; if ${quoteName(list[0])} is the list of examples, upload that list itself`;
   }
-  const known = LINE_FORMATS.map(({ name, keys }) => `${keys.join(" + ")} (${name})`).join("; ");
+  const known = LINE_FORMATS.filter((format) => !PREFERENCES.includes(format))
+    .map(({ name, keys }) => `${keys.join(" + ")} (${name})`)
+    .join("; ");
   return `its fields are ${found}; expected ${known}`;
 }

@@ -1,7 +1,7 @@
 /** The base models that every tenant can use. A base is announced with its files' digests, uploaded, checked, and then immutable. */
 import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { checkFileList, type StoredFile } from "../../../shared/api/artefacts.ts";
-import type { Model } from "../../../shared/api/models.ts";
+import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
@@ -116,7 +116,6 @@ export function readyBase(db: Database, id: string): ReadyBase | undefined {
 
 export function listBases(db: Database): Model[] {
   return db.all<BaseRow>("SELECT * FROM bases WHERE status = 'ready' ORDER BY n DESC").map((row) => {
-    const length = contextLength(JSON.parse(row.config ?? "null"));
     return {
       id: row.id,
       object: "model",
@@ -124,8 +123,7 @@ export function listBases(db: Database): Model[] {
       owned_by: "trimtab",
       root: row.id,
       parent: null,
-      context_length: length,
-      max_model_len: length,
+      ...contextFields(contextLength(JSON.parse(row.config ?? "null"))),
     };
   });
 }

@@ -1,7 +1,7 @@
 import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
-import type { Model } from "../../../shared/api/models.ts";
+import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
@@ -13,20 +13,25 @@ import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 
 export function listModels(db: Database, tenant: string): Model[] {
-  return db.all<ModelRow>("SELECT * FROM models ORDER BY n DESC LIMIT 10000").map((row) => modelOf(row, tenant));
+  return db.all<ModelRow>("SELECT * FROM models ORDER BY n DESC LIMIT 10000").map((row) => modelOf(db, row, tenant));
 }
 
-export function modelOf(row: ModelRow, tenant: string): Model {
+/** A model as the API shows it. Its parent is the model that its job continued from, or the base. */
+export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
+  const job = db.get<{ parent: string | null }>(
+    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent
+     FROM artefacts JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
+    row.artefact,
+  );
   return {
     id: row.id,
     object: "model",
     created: row.created_at,
     owned_by: tenant,
     root: row.base_id,
-    parent: row.base_id,
-    // The base's, which its row does not hold; the route fills it in.
-    context_length: null,
-    max_model_len: null,
+    parent: job?.parent ?? row.base_id,
+    // The base's, which its row does not hold; whoever has the base fills it in.
+    ...contextFields(null),
   };
 }
 
@@ -68,7 +73,7 @@ export const models = tenantModule({
       /** One of the tenant's own models; null where it has none of that name. */
       get(name: string): Model | null {
         const row = findModel(db, name);
-        return row === undefined ? null : modelOf(row, tenant().id);
+        return row === undefined ? null : modelOf(db, row, tenant().id);
       },
 
       async delete(name: string): Promise<Deleted> {

@@ -1,6 +1,6 @@
 import type { Columns } from "../columns.ts";
 import { assistantTurn, chatExample, type Example, type TrainingMessage, userTurn } from "../example.ts";
-import { readMessages } from "../messages.ts";
+import { holdsMessages, readMessages } from "../messages.ts";
 import { readTools } from "../tools.ts";
 import type { LineFormat } from "./format.ts";
 
@@ -16,7 +16,7 @@ export const promptCompletion: LineFormat = {
       );
     }
     const [prompt, completion] = [columns.take("prompt"), columns.take("completion")];
-    if (Array.isArray(prompt) || Array.isArray(completion)) return continuedChat(columns);
+    if (holdsMessages(prompt) || holdsMessages(completion)) return continuedChat(columns);
     const text = columns.text("completion");
     if (text === "") throw columns.error("completion", "must not be empty");
     return { kind: "completion", prompt: columns.text("prompt"), completion: text };
@@ -26,7 +26,7 @@ export const promptCompletion: LineFormat = {
 /** Only the turns of the completion are learnt. */
 function continuedChat(columns: Columns): Example {
   const turns = (name: string, fromText: (text: string) => TrainingMessage) =>
-    Array.isArray(columns.take(name)) ? readMessages(columns, name) : [fromText(columns.text(name))];
+    holdsMessages(columns.take(name)) ? readMessages(columns, name) : [fromText(columns.text(name))];
   const before = turns("prompt", userTurn).map((turn) =>
     turn.role === "assistant" ? { ...turn, weight: 0 as const } : turn,
   );

@@ -1,6 +1,6 @@
 import type { Columns } from "../columns.ts";
 import { assistantTurn, chatExample, systemTurn, type TrainingMessage, userTurn } from "../example.ts";
-import { readMessages } from "../messages.ts";
+import { holdsMessages, readMessages } from "../messages.ts";
 import type { LineFormat } from "./format.ts";
 
 const SYSTEM = ["system", "system_prompt"];
@@ -12,15 +12,19 @@ function questionAnswer(name: string, question: string, answer: string): LineFor
     keys: [question, answer],
     read(columns) {
       const system = SYSTEM.flatMap((column) => systemTurn(columns.optionalText(column)));
-      return chatExample([...system, ...asked(columns, question), assistantTurn(columns.text(answer))]);
+      return chatExample([...system, ...asked(columns, question), ...answered(columns, answer)]);
     },
   };
 }
 
-/** The question may be a conversation, as in OpenAI's evals; none of its turns is learnt. */
+/** Either side may be a conversation, as in OpenAI's evals; no turn of the question is learnt. */
 function asked(columns: Columns, question: string): TrainingMessage[] {
-  if (!Array.isArray(columns.take(question))) return [userTurn(columns.text(question))];
+  if (!holdsMessages(columns.take(question))) return [userTurn(columns.text(question))];
   return readMessages(columns, question).map((turn) => (turn.role === "assistant" ? { ...turn, weight: 0 } : turn));
+}
+
+function answered(columns: Columns, answer: string): TrainingMessage[] {
+  return holdsMessages(columns.take(answer)) ? readMessages(columns, answer) : [assistantTurn(columns.text(answer))];
 }
 
 /** OpenOrca: `{"system_prompt", "question", "response"}`. */

@@ -75,6 +75,8 @@ describe("a job on one's own model", () => {
     }
     const { model } = await trainer.complete(lease, await trainer.artefacts(lease, "child"));
     expect(model).toMatch(/^ft:parent-base:heir:on:/);
+    const shown = await api.call("GET", `/v1/models/${model}`, { key });
+    expect(shown).toMatchObject({ root: "parent-base", parent: tuned, context_length: 128 });
   });
 
   it("starts from the base where it names one", async () => {

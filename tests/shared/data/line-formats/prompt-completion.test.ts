@@ -20,6 +20,11 @@ test.each<[string, object, object]>([
     { prompt: [user("q")], completion: "r" },
     { kind: "chat", messages: [user("q"), assistant("r")] },
   ],
+  [
+    "one message on each side",
+    { prompt: user("q"), completion: assistant("r") },
+    { kind: "chat", messages: [user("q"), assistant("r")] },
+  ],
   ["a text alone", { text: "t", label: 3 }, { kind: "completion", prompt: "", completion: "t" }],
 ])("%s is read", (_name, line, example) => {
   expect(parseTrainingLine(line, 1)).toEqual(example);

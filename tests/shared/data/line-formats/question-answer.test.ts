@@ -31,6 +31,15 @@ test("a question may be a conversation, and none of it is learnt", () => {
   });
 });
 
+test("an answer may be a conversation too, or one message", () => {
+  for (const output of [[assistant("r")], assistant("r")]) {
+    expect(parseTrainingLine({ input: [user("q")], output }, 1)).toEqual({
+      kind: "chat",
+      messages: [user("q"), assistant("r")],
+    });
+  }
+});
+
 test("an answer that is no text is refused by name", () => {
   expect(() => parseTrainingLine({ question: "q", answer: { text: ["a"] } }, 7, "d")).toThrow(
     "line 7 of d: answer: must be a text, not an object",
