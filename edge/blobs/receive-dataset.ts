@@ -64,6 +64,7 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
   if (filename === "") throw refuse("file", "must be a file with a name");
   const writer = new BlobWriter(bucket, key);
   const check = new DatasetCheck();
+  let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
     for await (const chunk of part.chunks) {
@@ -77,11 +78,11 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
       await writer.write(chunk);
     }
     check.end();
+    stored = await writer.finish();
   } catch (error) {
     await writer.abort();
     throw error;
   }
-  const stored = await writer.finish();
   try {
     // A Parquet file is read from its end, so from the store, piece by piece.
     if (check.isParquet) await check.readTable(storedFile(bucket, key, stored.bytes));
@@ -105,8 +106,9 @@ function storedFile(bucket: R2Bucket, key: string, byteLength: number) {
   };
 }
 
-/** Column names that a reply lists; more would only be noise. */
+/** Column names that a reply lists, and characters of each; more would only be noise. */
 const MAX_IGNORED = 64;
+const MAX_NAME = 128;
 
 /** Checks a dataset's records as they arrive. */
 class DatasetCheck {
@@ -133,7 +135,7 @@ class DatasetCheck {
   async readTable(file: ReturnType<typeof storedFile>): Promise<void> {
     try {
       const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
-      for (const column of table.columns) if (!KNOWN_COLUMNS.has(column)) this.#ignored.add(column);
+      this.#ignore(table.columns.filter((column) => !KNOWN_COLUMNS.has(column)));
       for await (const record of table.rows((column) => KNOWN_COLUMNS.has(column))) this.#look([record]);
     } catch (error) {
       throw fileError(error);
@@ -152,9 +154,13 @@ class DatasetCheck {
         compression: this.#reader.gzipped ? "gzip" : null,
         examples: this.#lines,
         layouts: [...this.#layouts],
-        ignored_columns: [...this.#ignored].slice(0, MAX_IGNORED),
+        ignored_columns: [...this.#ignored],
       },
     };
+  }
+
+  #ignore(names: readonly string[]): void {
+    for (const name of names) if (this.#ignored.size < MAX_IGNORED) this.#ignored.add(name.slice(0, MAX_NAME));
   }
 
   #look(records: readonly JsonlLine[]): void {
@@ -165,7 +171,7 @@ class DatasetCheck {
       const { example, format, ignored } = readTrainingRecord(value, { number, unit, file: "the file" });
       this.#kinds.add(example.kind);
       this.#layouts.add(format);
-      for (const name of ignored) this.#ignored.add(name);
+      this.#ignore(ignored);
       this.#lines++;
       if (isTrainable(example)) this.#trainable++;
     }

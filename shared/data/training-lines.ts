@@ -28,8 +28,10 @@ export function* parseTrainingFile(
   bytes: Uint8Array,
   options: JsonlOptions = {},
 ): Generator<TrainingLine, void, undefined> {
+  let records = 0;
   for (const { number, value } of parseJsonl(bytes, options)) {
-    if (isMetadata(value, number)) continue;
+    records += 1;
+    if (isMetadata(value, records)) continue;
     yield { line: number, example: parseTrainingLine(value, number, options.name) };
   }
 }
@@ -39,9 +41,12 @@ export function parseTrainingLine(value: unknown, line: number, file = "the file
   return readTrainingRecord(value, { number: line, unit: "line", file }).example;
 }
 
-/** A first record that describes the file and holds nothing to learn, such as `{"type": "metadata", …}`. */
-export function isMetadata(value: unknown, number: number): boolean {
-  return number === 1 && isRecord(value) && value.type === "metadata" && formatOf(value) === undefined;
+/**
+ * Whether this is a first record that describes the file and holds nothing to learn: `{"type": "metadata", …}`. `record` counts
+ * records from 1, not lines.
+ */
+export function isMetadata(value: unknown, record: number): boolean {
+  return record === 1 && isRecord(value) && value.type === "metadata" && formatOf(value) === undefined;
 }
 
 /** Reads one record. Throws `invalid_file` with its place, the field and what was wrong with it. */

@@ -24,7 +24,7 @@ export interface ParquetOptions {
 
 export interface ParquetTable {
   readonly columns: readonly string[];
-  /** The rows, counted from 1, with the chosen columns alone. Throws `invalid_file`. */
+  /** The rows, counted from 1, in which columns that were not chosen are null. Throws `invalid_file`. */
   rows(chosen: (column: string) => boolean): AsyncGenerator<JsonlLine, void, undefined>;
 }
 
@@ -65,7 +65,8 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
     columns,
     async *rows(chosen) {
       const names = columns.filter(chosen);
-      // Without any of them, a row still shows which columns there are.
+      const unread = Object.fromEntries(columns.map((name) => [name, null]));
+      // Rows are counted by a column.
       const wanted = names.length === 0 ? columns.slice(0, 1) : names;
       let start = 0;
       for (const group of metadata.row_groups) {
@@ -78,7 +79,7 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
         }
         const end = start + Number(group.num_rows);
         for (const [index, row] of (await readGroup(start, end)).entries()) {
-          yield { number: start + index + 1, value: plain(row) };
+          yield { number: start + index + 1, value: { ...unread, ...plain(names.length === 0 ? {} : row) } };
         }
         start = end;
       }
@@ -114,12 +115,16 @@ function compressorsUpTo(maxBytes: number): Compressors {
   };
 }
 
-/** A value as JSON has it. */
-function plain(value: unknown): unknown {
+/** A row as JSON has it. */
+function plain(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]));
+}
+
+function plainValue(value: unknown): unknown {
   if (typeof value === "bigint") return Number(value);
   if (value === null || typeof value !== "object") return value;
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map(plain);
+  if (Array.isArray(value)) return value.map(plainValue);
   if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array, Number);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+  return plain(value as Record<string, unknown>);
 }

@@ -54,5 +54,6 @@ test("a first line that describes the file is passed over, and only the first", 
   const file = (lines: string[]) => [...parseTrainingFile(new TextEncoder().encode(lines.join("\n")))];
   const [metadata, pair] = ['{"type":"metadata","version":2}', '{"prompt":"p","completion":"c"}'];
   expect(file([metadata, pair]).map(({ line }) => line)).toEqual([2]);
+  expect(file(["", metadata, "", pair]).map(({ line }) => line)).toEqual([4]);
   expect(() => file([pair, metadata])).toThrow("line 2 of the file fits no known format");
 });

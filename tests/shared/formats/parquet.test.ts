@@ -34,9 +34,14 @@ describe("what pyarrow writes is read back", () => {
   });
 });
 
-test("columns that are not chosen are not read", async () => {
+test("columns that are not chosen are not read, and null", async () => {
   const rows = await read(golden("chats-snappy.parquet"), (name) => name === "source");
-  expect(rows.map(({ value }) => value)).toEqual(chats.map(({ source }) => ({ source })));
+  expect(rows.map(({ value }) => value)).toEqual(chats.map(({ source }) => ({ messages: null, source })));
+});
+
+test("rows without any chosen column still have their number and the columns' names", async () => {
+  const rows = await read(golden("chats-groups.parquet"), () => false);
+  expect(rows).toEqual([1, 2].map((number) => ({ number, value: { messages: null, source: null } })));
 });
 
 describe("refusing", () => {
