@@ -3,6 +3,8 @@ import type { ListOf } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
+import { unknownModel } from "../unknown-model.ts";
+import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
@@ -71,6 +73,10 @@ export const jobs = tenantModule({
         async create(job: JobRequest, key: Idempotency | null): Promise<Job> {
           const id = context.newId("job");
           const created = db.transaction(() => {
+            const { parent } = job;
+            // It may have been deleted since the request named it.
+            if (parent !== undefined && findArtefact(db, parent.artefact) === undefined)
+              throw unknownModel(parent.model);
             const row = addJob(db, { ...job, id, seed: job.request.seed ?? seed() }, now());
             say(context, id, { level: "info", message: `Created fine-tuning job: ${id}` });
             const shown = jobOf(db, row);
