@@ -93,7 +93,8 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
   }
 }
 
-function storedFile(bucket: R2Bucket, key: string, byteLength: number) {
+/** A stored file as Parquet readers want it: in ranges. Throws `corrupt_blob` when its bytes are missing. */
+export function storedFile(bucket: R2Bucket, key: string, byteLength: number) {
   return {
     byteLength,
     async slice(start: number, end = byteLength): Promise<ArrayBuffer> {

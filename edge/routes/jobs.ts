@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
+import { CreateJobQuery, JobValidation } from "../../shared/api/job-validation.ts";
 import {
   CheckpointList,
   CreateJob,
@@ -21,6 +22,7 @@ import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { validateJob } from "./validate-job.ts";
 
 const params = z.strictObject({ fine_tuning_job_id: z.string().max(64) });
 const tags = ["Fine-tuning"];
@@ -32,9 +34,12 @@ const create = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Create a fine-tuning job",
-  request: { body: jsonRequest(CreateJob) },
-  responses: replies(Job, "The queued job"),
+  summary: "Create a fine-tuning job, or try it out with `validate=true`",
+  request: { query: CreateJobQuery, body: jsonRequest(CreateJob) },
+  responses: replies(
+    z.union([Job, JobValidation]),
+    "The queued job; with `validate`, what would be learnt of its data",
+  ),
 });
 
 const list = createRoute({
@@ -95,15 +100,24 @@ jobs.openapi(create, async (c) => {
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
   const method = methodOf(request);
-  return once(c, tenant, async (idempotency) => {
+  const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  const checkedStart = async () => {
     const named = await dispatcherObject(c.env).bases.ready(request.model);
     const { base: found, parent } =
       named === null ? await tenant.models.start(request.model) : { base: named, parent: null };
     const { config, ...base } = found;
     const heap = heapLimitBytes(c.env);
-    checkMethod(method, config, heap);
+    const checked = checkMethod(method, config, heap);
     if (parent !== null) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
-    return c.json(await tenant.jobs.create({ request, method, base, parent: parent ?? undefined }, idempotency), 200);
+    return { base, parent: parent ?? undefined, ...checked };
+  };
+  if (validate !== "false") {
+    const { parent: _, ...start } = await checkedStart();
+    return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
+  }
+  return once(c, tenant, async (idempotency) => {
+    const { base, parent } = await checkedStart();
+    return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });
 

@@ -59,7 +59,7 @@ function parentOf({ artefact }: OwnedModel, { name, base }: { name: string; base
   return { ...folderOf(artefact), model: name, artefact: artefact.id, kind };
 }
 
-/** The names that answer with the tenant's results. */
+/** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS models (
@@ -70,7 +70,7 @@ export const models = tenantModule({
     calls: {
       list: (): Model[] => listModels(db, tenant().id),
 
-      /** One of the tenant's own models; null where it has none of that name. */
+      /** One of the tenant's own models; null if it has none of that name. */
       get(name: string): Model | null {
         const row = findModel(db, name);
         return row === undefined ? null : modelOf(db, row, tenant().id);
@@ -89,10 +89,10 @@ export const models = tenantModule({
         return { base, parent: parentOf(ownedModel(db, name), { name, base }) };
       },
 
-      /** Finds what serves a request: the base that its `model` stands for, and all deltas on top of it. */
+      /** Finds what serves a request: the base behind its `model`, and all deltas on top of it. */
       async resolve(name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> {
         const { config: _, ...base } = await readyBase(ownedModel(db, name).baseId);
-        // Looked up again after the wait: what was deleted meanwhile is not served.
+        // Looked up again after the wait: what has been deleted in the meantime is not served.
         const owned = ownedModel(db, name);
         return resolve(db, { tenant: tenant().id, owned, deltas }, base);
       },
