@@ -59,24 +59,25 @@ deltasUpload.openapi(upload, async (c) => {
     if (replay !== null) return replay as never;
     const base = await dispatcherObject(c.env).bases.ready(model);
     if (base === null) throw unknownModel(model);
-    const files = await deltaFiles(c, received, base);
-    const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, key);
+    const { files, ignoredFiles } = await deltaFiles(c, received, base);
+    const folder = { kind: "delta", files, base, suffix, ignoredFiles } as const;
+    const delta = await publishFolder(c.env.BLOBS, tenant, folder, key);
     return c.json(delta as Delta, 200);
   });
 });
 
-/** What is stored of an upload: its adapters as they came, their serving form, and a manifest. */
+/** What is stored of an upload (its adapters as they came, their serving form, and a manifest) and the files that are not. */
 async function deltaFiles(
   c: Context<AppEnv>,
   received: ReceivedArchive,
   base: ReadyBase,
-): Promise<Map<string, Uint8Array>> {
+): Promise<{ files: Map<string, Uint8Array>; ignoredFiles: readonly string[] }> {
   const target = await baseAccess(c.env.BLOBS, base);
   try {
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
-    const { adapters, manifest } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    const { adapters, manifest, ignored: ignoredFiles } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
-    return await writeDeltaFolder(adapters, {
+    const written = await writeDeltaFolder(adapters, {
       base_model: base.id,
       base_digest: base.digest,
       tokenizer_digest: target.tokenizerDigest,
@@ -86,6 +87,7 @@ async function deltaFiles(
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
     });
+    return { files: written, ignoredFiles };
   } catch (error) {
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
     throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { wordIssue } from "../issue-words.ts";
 import { ADAPTER_CONFIG } from "./adapter-folder.ts";
 
 /** An optional field that must have one of these values, because any other would change what the adapter computes. */
@@ -34,8 +35,8 @@ export function parseAdapterConfig<S extends z.ZodObject>(
     new TrimtabError("invalid_delta", `${ADAPTER_CONFIG}: ${field} ${problem}`, { data: { field } });
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw refuse(issue.path.map(String).join("."), issue.message);
+    const { field, problem } = wordIssue(parsed.error, json);
+    throw refuse(field, problem);
   }
   const harmless = new Set([...Object.keys(schema.shape), ...IGNORED, ...ignored]);
   for (const [field, value] of Object.entries(json)) {

@@ -1,8 +1,9 @@
 /** The base models that every tenant can use. A base is announced with its files' digests, uploaded, checked, and then immutable. */
 import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { checkFileList, type StoredFile } from "../../../shared/api/artefacts.ts";
-import type { Model } from "../../../shared/api/models.ts";
+import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
@@ -114,14 +115,26 @@ export function readyBase(db: Database, id: string): ReadyBase | undefined {
 }
 
 export function listBases(db: Database): Model[] {
-  return db.all<BaseRow>("SELECT * FROM bases WHERE status = 'ready' ORDER BY n DESC").map((row) => ({
-    id: row.id,
-    object: "model",
-    created: row.created_at,
-    owned_by: "trimtab",
-    root: row.id,
-    parent: null,
-  }));
+  return db.all<BaseRow>("SELECT * FROM bases WHERE status = 'ready' ORDER BY n DESC").map((row) => {
+    return {
+      id: row.id,
+      object: "model",
+      created: row.created_at,
+      owned_by: "trimtab",
+      root: row.id,
+      parent: null,
+      ...contextFields(contextLength(JSON.parse(row.config ?? "null"))),
+    };
+  });
+}
+
+/** Positions of a model's context by its config.json. A base stays listed even if this version no longer reads its config. */
+function contextLength(config: unknown): number | null {
+  try {
+    return parseModelConfig(config).maxPositions;
+  } catch {
+    return null;
+  }
 }
 
 export function requireBaseModel(db: Database, id: string): BaseModel {

@@ -75,6 +75,7 @@ describe("the OpenAPI document", () => {
         "/v1/trainer/jobs/{job}/fail",
         "/v1/trainer/jobs/{job}/files/{file_id}",
         "/v1/trainer/jobs/{job}/heartbeat",
+        "/v1/trainer/jobs/{job}/parent/{name}",
         "/v1/trainer/jobs/{job}/release",
         "/v1/trainer/leases",
       ]

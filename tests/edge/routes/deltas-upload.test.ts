@@ -108,6 +108,25 @@ describe("POST /v1/deltas", () => {
     expect(models[0]).toMatch(/^ft:upload-base:upload-owner:zipped:/);
   });
 
+  it("lists the files that it did not read, of a folder as a trainer saves it, also when it is asked again", async () => {
+    const beside = ["tokenizer.json", "optimizer.pt", "training_args.bin", "._adapter_config.json", "runs/events"];
+    const files = new Map([
+      ...peftFolder({ lora_alpha: 9 }),
+      ...beside.map((name) => [name, new Uint8Array(3)] as const),
+    ]);
+    const headers = { "idempotency-key": "upload-beside" };
+    for (const _ of [1, 2]) {
+      const reply = await api.call<Record<string, unknown>>("POST", "/v1/deltas", {
+        key,
+        headers,
+        body: form(tar(files)),
+      });
+      expect(reply).toMatchObject({ object: "delta", ignored_files: beside });
+      const kept = await api.call<Record<string, unknown>>("GET", `/v1/deltas/${reply.id}`, { key });
+      expect(kept).not.toHaveProperty("ignored_files");
+    }
+  });
+
   it("runs once for each Idempotency-Key", async () => {
     const send = (files: Files) =>
       api.send("POST", "/v1/deltas", { key, body: form(tar(files)), headers: { "idempotency-key": "upload-1" } });

@@ -49,7 +49,9 @@ describe("the registry", () => {
         files,
         config: { a: 1 },
       });
-      expect(listBases(db)).toMatchObject([{ id: "b", object: "model", root: "b", parent: null }]);
+      expect(listBases(db)).toMatchObject([
+        { id: "b", object: "model", root: "b", parent: null, context_length: null },
+      ]);
       dropBase(db, "b", 7_000);
       expect(readyBase(db, "b")).toBeDefined();
     }));

@@ -170,7 +170,7 @@ describe("errors name what is wrong", () => {
     [
       "no modules",
       () => withConfig(plain.folder, { target_modules: null }),
-      "adapter_config.json: target_modules Invalid input",
+      "adapter_config.json: target_modules must be a string or a list",
     ],
     [
       "a pattern that a layer without a tensor fits",

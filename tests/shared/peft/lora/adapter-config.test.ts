@@ -91,9 +91,9 @@ describe("what peft saves", () => {
 
 describe("errors name the field", () => {
   test.each<[Record<string, unknown>, string]>([
-    [{ r: 0 }, "adapter_config.json: r Too small"],
-    [{ r: "8" }, "adapter_config.json: r Invalid input"],
-    [{ lora_alpha: -1 }, "adapter_config.json: lora_alpha Too small"],
+    [{ r: 0 }, "adapter_config.json: r must be at least 1"],
+    [{ r: "8" }, "adapter_config.json: r must be a number"],
+    [{ lora_alpha: -1 }, "adapter_config.json: lora_alpha must be more than 0"],
     [{ target_modules: [] }, "adapter_config.json: target_modules"],
     [{ target_modules: null, target_parameters: ["x"] }, "adapter_config.json: target_modules"],
     [
@@ -106,8 +106,8 @@ describe("errors name the field", () => {
     ],
     [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern has an unsupported pattern"],
     [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern has an unsupported pattern: "[" has an unclosed bracket'],
-    [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj Too small"],
-    [{ bias: "some" }, "adapter_config.json: bias Invalid"],
+    [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj must be at least 1"],
+    [{ bias: "some" }, 'adapter_config.json: bias must be "none" or "all" or "lora_only"'],
     [{ fan_in_fan_out: true }, "fan_in_fan_out is not supported; must be false or null"],
     [{ task_type: "SEQ_CLS" }, 'task_type is not supported; must be "CAUSAL_LM" or null'],
     [
