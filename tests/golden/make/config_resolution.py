@@ -139,7 +139,6 @@ def window_of(model, length=24):
         torch.nn.init.normal_(parameter, std=0.5)
     shortest = None
     for layer in range(model.config.num_hidden_layers):
-        seen = []
         kept = {}
         attention = model.model.layers[layer].self_attn
         hook = attention.register_forward_hook(lambda _m, _a, out, kept=kept: kept.update(w=out[1]))
