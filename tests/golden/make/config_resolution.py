@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from golden_io import flat, quiet_single_thread, write_json
@@ -179,6 +180,40 @@ def cases():
                 }
 
 
+# Which random matrices the file holds under the two names, and whether config.json ties them.
+TIES = {
+    "tied, the embedding alone": (True, {"embedding": "one"}),
+    "tied, the head alone": (True, {"head": "one"}),
+    "tied, the same matrix twice": (True, {"embedding": "one", "head": "one"}),
+    "tied, two matrices": (True, {"embedding": "one", "head": "two"}),
+    "untied, two matrices": (False, {"embedding": "one", "head": "two"}),
+    "untied, the same matrix twice": (False, {"embedding": "one", "head": "one"}),
+}
+NAMES = {"embedding": "model.embed_tokens.weight", "head": "lm_head.weight"}
+
+
+def ties():
+    """Which matrix each case's model embeds with and which it predicts with."""
+    config = AutoConfig.for_model(**BASE)
+    tensors = AutoModelForCausalLM.from_config(config).state_dict()
+    matrices = {name: torch.randn(48, 32) for name in ("one", "two")}
+    found = []
+    for name, (tied, held) in TIES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "config.json").write_text(json.dumps(BASE | {"tie_word_embeddings": tied}))
+            rest = {key: tensor for key, tensor in tensors.items() if key not in NAMES.values()}
+            matrix = {NAMES[place]: matrices[which].clone() for place, which in held.items()}
+            save_file(rest | matrix, Path(folder) / "model.safetensors", metadata={"format": "pt"})
+            model = AutoModelForCausalLM.from_pretrained(folder)
+        used = {"embedding": model.get_input_embeddings().weight, "head": model.get_output_embeddings().weight}
+        uses = {
+            place: next(which for which, matrix in matrices.items() if torch.equal(matrix, weight))
+            for place, weight in used.items()
+        }
+        found.append({"name": name, "tied": tied, "holds": held, "uses": uses})
+    return found
+
+
 if __name__ == "__main__":
     quiet_single_thread(3)
     found = []
@@ -187,4 +222,4 @@ if __name__ == "__main__":
             found.append({"name": name, "config": config, "resolved": resolved(config)})
         except Exception as error:  # noqa: BLE001 - whatever transformers raises is the answer
             found.append({"name": name, "config": config, "error": f"{type(error).__name__}: {error}"[:200]})
-    write_json("llama/config-resolution.json", {"transformers": transformers.__version__, "cases": found})
+    write_json("llama/config-resolution.json", {"transformers": transformers.__version__, "cases": found, "ties": ties()})
