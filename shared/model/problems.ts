@@ -37,15 +37,19 @@ export async function collected<T>(
   } catch (error) {
     if (!(error instanceof TrimtabError)) throw error;
     const listed = error.data.problems as readonly ModelProblem[] | undefined;
-    problems.push(...(listed ?? [{ file, field: "", reason: withoutFile(error.message, file) }]));
+    problems.push(...(listed ?? [problemOf(error.message, file)]));
     return undefined;
   }
 }
 
 function problemText({ file, field, reason }: ModelProblem): string {
+  // Some reasons are sentences about the file.
+  if (field === "" && /^(is|has|gives|lacks|contains) /.test(reason)) return `${file} ${reason}`;
   return [file, field, reason].filter((part) => part !== "").join(": ");
 }
 
-function withoutFile(message: string, file: string): string {
-  return message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;
+/** Most messages begin with the file that they are about, which need not be the one that the step is named after. */
+function problemOf(message: string, file: string): ModelProblem {
+  const [, named, reason] = /^([\w.-]+\.(?:json|jinja|safetensors))(?::|(?= )) ?(.*)$/s.exec(message) ?? [];
+  return { file: named ?? file, field: "", reason: reason ?? message };
 }

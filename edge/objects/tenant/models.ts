@@ -1,8 +1,9 @@
 import type { Deleted } from "../../../shared/api/lists.ts";
 import type { Model } from "../../../shared/api/models.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
 import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
-import { unknownModel } from "../unknown-model.ts";
+import { baseGone, unknownModel } from "../unknown-model.ts";
 import { dropArtefact, findModel, type ModelRow } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import { ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
@@ -56,7 +57,11 @@ export const models = tenantModule({
 
       /** Finds what serves a request: the base that its `model` stands for, and all deltas on top of it. */
       async resolve(name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> {
-        const { config: _, ...base } = await readyBase(ownedModel(db, name).baseId);
+        const { baseId, artefact } = ownedModel(db, name);
+        const { config: _, ...base } = await readyBase(baseId).catch((error) => {
+          if (artefact === null || !(error instanceof TrimtabError && error.code === "model_not_found")) throw error;
+          throw baseGone(name, baseId);
+        });
         // Looked up again after the wait: what was deleted meanwhile is not served.
         const owned = ownedModel(db, name);
         return resolve(db, { tenant: tenant().id, owned, deltas }, base);

@@ -15,7 +15,7 @@ it("throws one problem as a sentence and several as a list", () => {
     }),
   );
   expect(() => throwProblems([second, first])).toThrow(
-    "2 things in the model have to change:\n- tokenizer.json: is not valid JSON\n- config.json: vocab_size: missing",
+    "2 things in the model have to change:\n- tokenizer.json is not valid JSON\n- config.json: vocab_size: missing",
   );
 });
 

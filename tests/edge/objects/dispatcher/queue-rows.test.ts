@@ -26,7 +26,7 @@ const withQueue = (body: (db: Database) => void) =>
     updateSchema(db, DISPATCHER_MODULES);
     body(db);
   });
-const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor });
+const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor, base: "b" });
 
 function take(db: Database, now: number, executors: Executor[] = ["onnxruntime"], trainer = "a"): QueueRow | undefined {
   return takeJob(db, { trainer, executors, leaseSeconds: 10 }, now);
