@@ -2,6 +2,7 @@ import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { folderDigest, type StoredFile } from "../../../shared/api/artefacts.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { Model } from "../../../shared/api/models.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
 import { UploadedFolder } from "../../blobs/uploaded-folder.ts";
 import { heapLimitBytes } from "../../env.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
@@ -78,6 +79,7 @@ export const bases = objectModule({
           const model = requireBaseModel(db, id);
           if (model.status === "pending") {
             const small = model.files.filter(({ name }) => !name.endsWith(".safetensors"));
+            requireUploaded(small);
             await keepIfSound(model, small, checkSmall);
           }
           return requireBaseModel(db, id);
@@ -112,3 +114,12 @@ export const bases = objectModule({
     };
   },
 });
+
+function requireUploaded(files: BaseModel["files"]): void {
+  const missing = files.filter(({ uploaded }) => !uploaded).map(({ name }) => name);
+  if (missing.length === 0) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `These files were not uploaded yet: ${missing.join(", ")}. Upload everything but the weights, then check again.`,
+  );
+}

@@ -152,6 +152,12 @@ describe("adding a base model", () => {
     for (const [name, body] of folder) {
       if (name !== "model.safetensors") await api.call("PUT", `/v1/admin/models/sound/files/${name}`, { key, body });
     }
+    await api.call("POST", "/v1/admin/models", { key, body: { id: "later", files: await fileList(folder) } });
+    expect(await api.refusal("POST", "/v1/admin/models/later/check", { key })).toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("not uploaded yet: config.json, tokenizer.json, tokenizer_config.json."),
+    });
+    expect(await api.call("GET", "/v1/admin/models/later", { key })).toMatchObject({ status: "pending" });
     for (let time = 0; time < 2; time++) {
       const checked = await api.call("POST", "/v1/admin/models/sound/check", { key });
       expect(checked).toMatchObject({ id: "sound", status: "pending" });

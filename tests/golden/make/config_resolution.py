@@ -175,9 +175,10 @@ def cases():
             for family in ("llama", "mistral", "qwen2"):
                 if kind == "rope" and family != "llama" and "twice" not in name and "three" not in name:
                     continue
-                yield f"{family}: {name}", {
-                    key: value for key, value in (BASE | {"model_type": family} | change).items() if value != ABSENT
-                }
+                yield (
+                    f"{family}: {name}",
+                    {key: value for key, value in (BASE | {"model_type": family} | change).items() if value != ABSENT},
+                )
 
 
 # Which random matrices the file holds under the two names, and whether config.json ties them.
@@ -222,4 +223,6 @@ if __name__ == "__main__":
             found.append({"name": name, "config": config, "resolved": resolved(config)})
         except Exception as error:  # noqa: BLE001 - whatever transformers raises is the answer
             found.append({"name": name, "config": config, "error": f"{type(error).__name__}: {error}"[:200]})
-    write_json("llama/config-resolution.json", {"transformers": transformers.__version__, "cases": found, "ties": ties()})
+    write_json(
+        "llama/config-resolution.json", {"transformers": transformers.__version__, "cases": found, "ties": ties()}
+    )

@@ -6,6 +6,7 @@ import {
   extendLease,
   findQueued,
   isExhausted,
+  jobsOnBase,
   lapsedLeases,
   nextLapse,
   noteProgress,
@@ -100,6 +101,16 @@ describe("the queue", () => {
       removeJob(db, "two", null);
       take(db, 0);
       expect(queueCounts(db, 0)).toEqual({ queued: 0, leased: 1, trainers: 1, ended: { succeeded: 1 } });
+    }));
+
+  it("knows the jobs that train on a base", () =>
+    withQueue((db) => {
+      for (const name of ["one", "two"]) enqueue(db, job(name));
+      enqueue(db, { ...job("other"), base: "c" });
+      take(db, 0);
+      expect([jobsOnBase(db, "b"), jobsOnBase(db, "c"), jobsOnBase(db, "d")]).toEqual([["one", "two"], ["other"], []]);
+      removeJob(db, "one", "succeeded");
+      expect(jobsOnBase(db, "b")).toEqual(["two"]);
     }));
 
   it("looks again later at a lapse that could not be settled", () =>
