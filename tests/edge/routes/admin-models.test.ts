@@ -59,6 +59,10 @@ describe("adding a base model", () => {
       param: "files[0].name",
       message: expect.stringContaining("safetensors"),
     });
+    expect(await announce("model-q4_k_m.gguf")).toMatchObject({
+      status: 400,
+      message: expect.stringContaining("GGUF files are not supported"),
+    });
     expect(await announce("../config.json")).toMatchObject({ status: 400, param: "files[0].name" });
   });
 
