@@ -12,7 +12,7 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 
 export interface Idempotency {
   readonly key: string;
-  /** Digest of what was request: method, path and body. */
+  /** Digest of the request: method, path and body. */
   readonly fingerprint: string;
 }
 

@@ -85,7 +85,7 @@ export const bases = objectModule({
           return requireBaseModel(db, id);
         },
 
-        /** Checks an uploaded base and opens it to everybody. */
+        /** Checks an uploaded base and opens it to everybody. Keeps nothing of one that is not sound. */
         async publish(id: string): Promise<BaseModel> {
           const model = requireBaseModel(db, id);
           if (model.status === "ready") return model;
