@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Delta } from "../../shared/api/models.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
+import { sumDeltas } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -14,9 +15,11 @@ import { unpackArchive } from "../blobs/archive.ts";
 import { baseAccess } from "../blobs/base-access.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.ts";
+import { heapLimitBytes } from "../env.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/unknown-model.ts";
+import { beyondLimits, demandOf, type ServingLimits, servingLimits } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { publishFolder } from "./publish-folder.ts";
@@ -77,6 +80,7 @@ async function deltaFiles(
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
     const { adapters, manifest, ignored: ignoredFiles } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
+    requireServable(adapters, servingLimits(target.config, heapLimitBytes(c.env)));
     const written = await writeDeltaFolder(adapters, {
       base_model: base.id,
       base_digest: base.digest,
@@ -92,6 +96,17 @@ async function deltaFiles(
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
     throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
   }
+}
+
+/** Throws `invalid_delta` for an adapter that no request could use. */
+function requireServable(adapters: readonly Adapter[], limits: ServingLimits): void {
+  const delta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
+  const beyond = beyondLimits(demandOf(delta), limits);
+  if (beyond === undefined) return;
+  throw new TrimtabError(
+    "invalid_delta",
+    `the adapter has ${beyond.has}, but the most that is served on this model is ${beyond.most}; train a smaller one, or upload the merged model as a base`,
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/model/chat-message.ts": "types alone",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
+  "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types only",
   "edge/blobs/file-contents.ts": "types only",

@@ -6,7 +6,7 @@
  * ID defaults to the folder's name. PORT and TRIMTAB_STATE select the stack, as for `npm run serve`.
  */
 import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { messageOf } from "../../shared/errors.ts";
 import { ApiClient } from "./api-client.ts";
 import { addBase } from "./demo-account.ts";
@@ -15,9 +15,9 @@ import { DEFAULT_STATE, StateFolder } from "./state-folder.ts";
 
 const [folder, id] = process.argv.slice(2);
 
-if (folder === undefined || !existsSync(join(folder, "config.json"))) {
+if (folder === undefined || !existsSync(folder)) {
   console.error(
-    "usage: npm run add-model -- FOLDER [ID], where FOLDER contains config.json, safetensors and a tokenizer",
+    "usage: npm run add-model -- FOLDER [ID], where FOLDER is a Hugging Face folder with config.json, safetensors and tokenizer.json",
   );
   process.exit(2);
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { quoteName } from "../formats/strict-json.ts";
 import { wordIssue } from "../issue-words.ts";
 import { ADAPTER_CONFIG } from "./adapter-folder.ts";
 
@@ -43,6 +44,10 @@ export function parseAdapterConfig<S extends z.ZodObject>(
     if (harmless.has(field) || isEmpty(value)) continue;
     if (field === "auto_map") {
       throw refuse(field, "names code to run, but code shipped with an adapter is never run; remove the field");
+    }
+    if (field === "modules_to_save" || field === "trainable_token_indices") {
+      const trained = quoteName(JSON.stringify(value)).slice(1, -1).replaceAll('\\"', "");
+      throw refuse(field, `is not supported with this peft_type; train ${trained} with LoRA or DoRA, or not at all`);
     }
     throw refuse(field, "is not supported; must be absent, null, false or empty");
   }

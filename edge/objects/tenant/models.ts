@@ -6,7 +6,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
-import { unknownModel } from "../unknown-model.ts";
+import { baseGone, unknownModel } from "../unknown-model.ts";
 import { dropArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
@@ -91,7 +91,11 @@ export const models = tenantModule({
 
       /** Finds what serves a request: the base behind its `model`, and all deltas on top of it. */
       async resolve(name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> {
-        const { config: _, ...base } = await readyBase(ownedModel(db, name).baseId);
+        const { baseId, artefact } = ownedModel(db, name);
+        const { config: _, ...base } = await readyBase(baseId).catch((error) => {
+          if (artefact === null || !(error instanceof TrimtabError && error.code === "model_not_found")) throw error;
+          throw baseGone(name, baseId);
+        });
         // Looked up again after the wait: what has been deleted in the meantime is not served.
         const owned = ownedModel(db, name);
         return resolve(db, { tenant: tenant().id, owned, deltas }, base);

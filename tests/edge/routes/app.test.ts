@@ -40,6 +40,7 @@ describe("the OpenAPI document", () => {
         "/metrics",
         "/v1/admin/models",
         "/v1/admin/models/{id}",
+        "/v1/admin/models/{id}/check",
         "/v1/admin/models/{id}/files/{name}",
         "/v1/admin/models/{id}/publish",
         "/v1/admin/tenants",
