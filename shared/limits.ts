@@ -4,6 +4,10 @@ export const LIMITS = {
   jsonBody: 1 << 20,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
+  /** Bytes that a gzipped dataset may unpack to. */
+  unpackedFile: 400 * (1 << 20),
+  /** Unpacked bytes of one row group of a Parquet dataset, which are in memory together. */
+  parquetGroup: 48 * (1 << 20),
   /** Bytes of the multipart framing around an uploaded dataset: headers, boundaries and the small fields. */
   multipartOverhead: 64 * 1024,
   fileName: 255,

@@ -68,7 +68,7 @@ function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
 }
 
 function tooLarge(maxBytes: number): TrimtabError {
-  const message = `The archive unpacks to more than ${maxBytes} bytes. Save the adapter in 16 bits, or with a lower rank.`;
+  const message = `The archive unpacks to more than ${maxBytes} bytes. Pack only adapter_config.json and the adapter's weights, without optimizer state; save them in 16 bits, or with a lower rank.`;
   return new TrimtabError("payload_too_large", message, { param: "file" });
 }
 

@@ -1,12 +1,16 @@
+import type { DatasetFacts } from "../../shared/api/files.ts";
+import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
 import type { Example } from "../../shared/data/example.ts";
-import { parseTrainingLine } from "../../shared/data/training-lines.ts";
+import { KNOWN_COLUMNS } from "../../shared/data/line-formats/registry.ts";
+import { isMetadata, readTrainingRecord } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { createJsonlReader } from "../../shared/formats/jsonl.ts";
+import type { JsonlLine } from "../../shared/formats/jsonl.ts";
+import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 
-/** A dataset that was received, checked line by line, and stored. */
+/** A dataset that was received, checked record by record, and stored as it came. */
 export interface ReceivedDataset {
   readonly filename: string;
   readonly bytes: number;
@@ -14,6 +18,7 @@ export interface ReceivedDataset {
   readonly format: string;
   readonly lines: number;
   readonly trainable: number;
+  readonly dataset: DatasetFacts;
 }
 
 export interface UploadForm {
@@ -22,10 +27,10 @@ export interface UploadForm {
 }
 
 /**
- * Reads an upload's form: the dataset is stored under `key` as it arrives, while each of its lines is checked.
+ * Reads an upload's form: the dataset is stored under `key` as it arrives, while each of its records is checked.
  *
- * @throws TrimtabError invalid_file with the number of the first bad line, payload_too_large, invalid_request with the form's field;
- *   nothing is stored then.
+ * @throws TrimtabError invalid_file with the place of the first bad record, payload_too_large, invalid_request with the form's
+ *   field; nothing is stored then.
  */
 export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
   let received: ReceivedDataset | undefined;
@@ -59,6 +64,7 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
   if (filename === "") throw refuse("file", "must be a file with a name");
   const writer = new BlobWriter(bucket, key);
   const check = new DatasetCheck();
+  let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
     for await (const chunk of part.chunks) {
@@ -71,44 +77,119 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
       check.push(chunk);
       await writer.write(chunk);
     }
-    const facts = check.end();
-    return { filename, ...facts, ...(await writer.finish()) };
+    check.end();
+    stored = await writer.finish();
   } catch (error) {
     await writer.abort();
     throw error;
   }
+  try {
+    // A Parquet file is read from its end, so from the store, piece by piece.
+    if (check.isParquet) await check.readTable(storedFile(bucket, key, stored.bytes));
+    return { filename, ...check.facts(), ...stored };
+  } catch (error) {
+    await bucket.delete(key);
+    throw error;
+  }
 }
 
-/** Checks a dataset's lines as they arrive. */
+/** A stored file as Parquet readers want it: in ranges. Throws `corrupt_blob` when its bytes are missing. */
+export function storedFile(bucket: R2Bucket, key: string, byteLength: number) {
+  return {
+    byteLength,
+    async slice(start: number, end = byteLength): Promise<ArrayBuffer> {
+      // R2 refuses an empty range.
+      if (end <= start) return new ArrayBuffer(0);
+      const object = await bucket.get(key, { range: { offset: start, length: end - start } });
+      if (object === null) throw new TrimtabError("corrupt_blob", "The uploaded bytes are missing from the store.");
+      return object.arrayBuffer();
+    },
+  };
+}
+
+/** Column names that a reply lists, and characters of each; more would only be noise. */
+const MAX_IGNORED = 64;
+const MAX_NAME = 128;
+
+/** Checks a dataset's records as they arrive. */
 class DatasetCheck {
-  readonly #reader = createJsonlReader();
+  readonly #reader = createDatasetReader({ maxUnpackedBytes: LIMITS.unpackedFile });
   readonly #kinds = new Set<string>();
+  readonly #layouts = new Set<string>();
+  readonly #ignored = new Set<string>();
+  #records = 0;
   #lines = 0;
   #trainable = 0;
 
+  get isParquet(): boolean {
+    return this.#reader.form === "parquet";
+  }
+
   push(chunk: Uint8Array): void {
-    this.#look(() => this.#reader.push(chunk));
+    named(() => this.#look(this.#reader.push(chunk)));
   }
 
-  end(): { format: string; lines: number; trainable: number } {
-    this.#look(() => this.#reader.end());
-    const [kind = "", ...others] = this.#kinds;
-    return { format: others.length === 0 ? kind : "mixed", lines: this.#lines, trainable: this.#trainable };
+  end(): void {
+    named(() => this.#look(this.#reader.end()));
   }
 
-  #look(read: () => { number: number; value: unknown }[]): void {
+  async readTable(file: ReturnType<typeof storedFile>): Promise<void> {
     try {
-      for (const { number, value } of read()) {
-        const example = parseTrainingLine(value, number);
-        this.#kinds.add(example.kind);
-        this.#lines++;
-        if (isTrainable(example)) this.#trainable++;
-      }
+      const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
+      this.#ignore(table.columns.filter((column) => !KNOWN_COLUMNS.has(column)));
+      for await (const record of table.rows((column) => KNOWN_COLUMNS.has(column))) this.#look([record]);
     } catch (error) {
-      if (!(error instanceof TrimtabError)) throw error;
-      throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
+      throw fileError(error);
     }
   }
+
+  facts(): Pick<ReceivedDataset, "format" | "lines" | "trainable" | "dataset"> {
+    const [kind = "", ...others] = this.#kinds;
+    if (this.#lines === 0) throw fileError(new TrimtabError("invalid_file", "the file has no example in it"));
+    return {
+      format: others.length === 0 ? kind : "mixed",
+      lines: this.#lines,
+      trainable: this.#trainable,
+      dataset: {
+        format: this.#reader.form ?? "jsonl",
+        compression: this.#reader.gzipped ? "gzip" : null,
+        examples: this.#lines,
+        layouts: [...this.#layouts],
+        ignored_columns: [...this.#ignored],
+      },
+    };
+  }
+
+  #ignore(names: readonly string[]): void {
+    for (const name of names) if (this.#ignored.size < MAX_IGNORED) this.#ignored.add(name.slice(0, MAX_NAME));
+  }
+
+  #look(records: readonly JsonlLine[]): void {
+    const unit = RECORD_UNITS[this.#reader.form ?? "jsonl"];
+    for (const { number, value } of records) {
+      this.#records++;
+      if (isMetadata(value, this.#records)) continue;
+      const { example, format, ignored } = readTrainingRecord(value, { number, unit, file: "the file" });
+      this.#kinds.add(example.kind);
+      this.#layouts.add(format);
+      this.#ignore(ignored);
+      this.#lines++;
+      if (isTrainable(example)) this.#trainable++;
+    }
+  }
+}
+
+function named(look: () => void): void {
+  try {
+    look();
+  } catch (error) {
+    throw fileError(error);
+  }
+}
+
+function fileError(error: unknown): unknown {
+  if (!(error instanceof TrimtabError)) return error;
+  return new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
 }
 
 function isTrainable(example: Example): boolean {

@@ -7,6 +7,7 @@ import {
 import { LENGTH_BYTES } from "../../shared/formats/safetensors-header.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
+import { tiedNames } from "../../shared/model/tied-head.ts";
 import { weightFromFile } from "../../shared/model/weights.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import type { StoredFolder } from "./stored-folder.ts";
@@ -41,7 +42,7 @@ export class StoredWeights {
     return weightFromFile(spec, { dtype, shape, bytes });
   }
 
-  async #readHeaders(): Promise<Map<string, { file: string; entry: SafetensorsEntry }>> {
+  async #readHeaders(): Promise<ReadonlyMap<string, { file: string; entry: SafetensorsEntry }>> {
     const entries = new Map<string, { file: string; entry: SafetensorsEntry }>();
     for (const { name, bytes, sha256 } of this.#stored.files.filter((file) => file.name.endsWith(".safetensors"))) {
       await this.#folder.requireDigest(name, sha256);
@@ -53,6 +54,6 @@ export class StoredWeights {
         entries.set(tensor, { file: name, entry });
       }
     }
-    return entries;
+    return tiedNames(this.#config, entries);
   }
 }

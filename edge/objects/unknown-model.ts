@@ -1,5 +1,14 @@
 import { TrimtabError } from "../../shared/errors.ts";
 
+/** The error for a model of the tenant's own whose base was deleted. */
+export function baseGone(name: string, base: string, param = "model"): TrimtabError {
+  return new TrimtabError(
+    "model_not_found",
+    `The base model ${JSON.stringify(base)} of ${JSON.stringify(name)} was deleted. It works again once the same base is added.`,
+    { param },
+  );
+}
+
 /** The error for a model's name that stands for nothing the tenant can use. */
 export function unknownModel(name: string, param = "model"): TrimtabError {
   return new TrimtabError(

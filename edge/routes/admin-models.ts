@@ -1,8 +1,9 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
-import { BaseModel, CreateBase } from "../../shared/api/admin.ts";
+import { BaseModel, BaseModelList, BaseModelListQuery, CreateBase } from "../../shared/api/admin.ts";
 import { checkFileName } from "../../shared/api/artefacts.ts";
 import { BaseId } from "../../shared/api/ids.ts";
+import { Deleted } from "../../shared/api/lists.ts";
 import { storeBody } from "../blobs/store-body.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { tokenAuth } from "./auth.ts";
@@ -33,6 +34,40 @@ const get = createRoute({
   summary: "Describe a base model and what has been uploaded of it",
   request: { params },
   responses: replies(BaseModel, "The base model"),
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  tags,
+  security,
+  summary: "List base models, newest first, with those that are not published yet",
+  request: { query: BaseModelListQuery },
+  responses: replies(BaseModelList, "A page of base models"),
+});
+
+const check = createRoute({
+  method: "post",
+  path: "/{id}/check",
+  tags,
+  security,
+  summary: "Check every file but the weights, before the weights are uploaded",
+  description:
+    "Tries the configuration, the tokenizer, the chat template on sample conversations, the generation defaults and the memory. " +
+    "The error lists everything that has to change, and nothing is kept of such a model.",
+  request: { params },
+  responses: replies(BaseModel, "The base model, pending"),
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{id}",
+  tags,
+  security,
+  summary: "Delete a base model; jobs that train on it have to end first",
+  description: "Deltas and fine-tuned models of it stay, but cannot be used until the same base is added again.",
+  request: { params },
+  responses: replies(Deleted, "What was deleted"),
 });
 
 const upload = createRoute({
@@ -68,6 +103,16 @@ adminModels.openapi(announce, async (c) => {
 });
 
 adminModels.openapi(get, async (c) => c.json(await dispatcherObject(c.env).bases.get(c.req.valid("param").id), 200));
+
+adminModels.openapi(list, async (c) => c.json(await dispatcherObject(c.env).bases.listAll(c.req.valid("query")), 200));
+
+adminModels.openapi(check, async (c) =>
+  c.json(await dispatcherObject(c.env).bases.check(c.req.valid("param").id), 200),
+);
+
+adminModels.openapi(remove, async (c) =>
+  c.json(await dispatcherObject(c.env).bases.delete(c.req.valid("param").id), 200),
+);
 
 adminModels.openapi(upload, async (c) => {
   const { id, name } = c.req.valid("param");

@@ -44,7 +44,8 @@ deltasMerge.openapi(merge, (c) =>
     const suffix = request.suffix ?? null;
     if (request.output === "model") {
       const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
-      return c.json(await publishFolder(bucket, tenant, { kind: "model", files, base, suffix }, key), 200);
+      const model = { kind: "model", files, base, suffix, contextLength: base.config.maxPositions } as const;
+      return c.json(await publishFolder(bucket, tenant, model, key), 200);
     }
     requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)));
     const files = await deltaFiles(delta, { request, sources, base });

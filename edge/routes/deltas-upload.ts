@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Delta } from "../../shared/api/models.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
+import { sumDeltas } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -14,9 +15,11 @@ import { unpackArchive } from "../blobs/archive.ts";
 import { baseAccess } from "../blobs/base-access.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.ts";
+import { heapLimitBytes } from "../env.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/unknown-model.ts";
+import { beyondLimits, demandOf, type ServingLimits, servingLimits } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { publishFolder } from "./publish-folder.ts";
@@ -59,24 +62,26 @@ deltasUpload.openapi(upload, async (c) => {
     if (replay !== null) return replay as never;
     const base = await dispatcherObject(c.env).bases.ready(model);
     if (base === null) throw unknownModel(model);
-    const files = await deltaFiles(c, received, base);
-    const delta = await publishFolder(c.env.BLOBS, tenant, { kind: "delta", files, base, suffix }, key);
+    const { files, ignoredFiles } = await deltaFiles(c, received, base);
+    const folder = { kind: "delta", files, base, suffix, ignoredFiles } as const;
+    const delta = await publishFolder(c.env.BLOBS, tenant, folder, key);
     return c.json(delta as Delta, 200);
   });
 });
 
-/** What is stored of an upload: its adapters as they came, their serving form, and a manifest. */
+/** What is stored of an upload (its adapters as they came, their serving form, and a manifest) and the files that are not. */
 async function deltaFiles(
   c: Context<AppEnv>,
   received: ReceivedArchive,
   base: ReadyBase,
-): Promise<Map<string, Uint8Array>> {
+): Promise<{ files: Map<string, Uint8Array>; ignoredFiles: readonly string[] }> {
   const target = await baseAccess(c.env.BLOBS, base);
   try {
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
-    const { adapters, manifest } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    const { adapters, manifest, ignored: ignoredFiles } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
-    return await writeDeltaFolder(adapters, {
+    requireServable(adapters, servingLimits(target.config, heapLimitBytes(c.env)));
+    const written = await writeDeltaFolder(adapters, {
       base_model: base.id,
       base_digest: base.digest,
       tokenizer_digest: target.tokenizerDigest,
@@ -86,10 +91,22 @@ async function deltaFiles(
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
     });
+    return { files: written, ignoredFiles };
   } catch (error) {
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
     throw new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
   }
+}
+
+/** Throws `invalid_delta` for an adapter that no request could use. */
+function requireServable(adapters: readonly Adapter[], limits: ServingLimits): void {
+  const delta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
+  const beyond = beyondLimits(demandOf(delta), limits);
+  if (beyond === undefined) return;
+  throw new TrimtabError(
+    "invalid_delta",
+    `the adapter has ${beyond.has}, but the most that is served on this model is ${beyond.most}; train a smaller one, or upload the merged model as a base`,
+  );
 }
 
 /**

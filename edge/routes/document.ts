@@ -19,17 +19,20 @@ const CALLERS: Readonly<Record<string, string>> = {
   trainerToken: "the deployment's TRAINER_TOKEN",
 };
 
-/** The summary as a sentence, and who may call. */
-function describe({
-  summary = "",
-  security = [],
-}: {
-  summary?: string;
-  security?: Record<string, string[]>[];
-}): string {
+interface Described {
+  readonly summary?: string | undefined;
+  readonly description?: string | undefined;
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[] | undefined;
+}
+
+/** What an operation does, by its summary unless it says more, and who may call it. */
+function describe({ summary = "", description, security = [] }: Described): string {
   const callers = security.flatMap((scheme) => Object.keys(scheme)).map((name) => CALLERS[name] ?? name);
   const who = callers.length === 0 ? "Needs no key." : `Needs ${callers.join(" or ")}.`;
-  return summary === "" ? who : `${summary}. ${who}`;
+  const what = description ?? summary;
+  if (what === "" || what === who) return who;
+  // The document may be asked for twice, and the second time has what the first one wrote.
+  return what.endsWith(who) ? what : `${what.replace(/\.$/, "")}. ${who}`;
 }
 
 const bearer = (description: string) => ({ type: "http", scheme: "bearer", description }) as const;
@@ -55,7 +58,7 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>): Document {
       operation.responses["4XX"] = error;
       operation.responses.default = error;
       operation.operationId ??= operationName(method, path);
-      operation.description ??= describe(operation);
+      operation.description = describe(operation);
     }
   }
   return document;

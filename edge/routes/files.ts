@@ -20,12 +20,15 @@ const upload = createRoute({
   path: "/",
   tags,
   security,
-  summary: "Upload a dataset; a file with a bad line is refused whole",
+  summary: "Upload a dataset: JSONL, a JSON array, CSV or Parquet; a file with a bad record is refused whole",
   request: {
     body: streamedRequest("multipart/form-data", {
       type: "object",
       required: ["file", "purpose"],
-      properties: { file: { type: "string", format: "binary" }, purpose: { type: "string", enum: ["fine-tune"] } },
+      properties: {
+        file: { type: "string", format: "binary", description: "All but Parquet may be gzipped" },
+        purpose: { type: "string", enum: ["fine-tune"] },
+      },
     }),
   },
   responses: replies(FileObject, "The stored file"),

@@ -9,14 +9,15 @@ import {
   JobEventQuery,
   JobList,
   JobListQuery,
+  jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/unknown-model.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod, methodOf } from "./check-job.ts";
+import { checkParent } from "./check-parent.ts";
 import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
 import { jsonBody } from "./json-body.ts";
@@ -100,23 +101,27 @@ jobs.openapi(create, async (c) => {
   const request = c.req.valid("json");
   const method = methodOf(request);
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
-  const checkedBase = async () => {
-    const found = await dispatcherObject(c.env).bases.ready(request.model);
-    if (found === null) throw unknownModel(request.model);
+  const checkedStart = async () => {
+    const named = await dispatcherObject(c.env).bases.ready(request.model);
+    const { base: found, parent } =
+      named === null ? await tenant.models.start(request.model) : { base: named, parent: null };
     const { config, ...base } = found;
-    return { base, ...checkMethod(method, config, heapLimitBytes(c.env)) };
+    const heap = heapLimitBytes(c.env);
+    const checked = checkMethod(method, config, heap);
+    if (parent !== null) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
+    return { base, parent: parent ?? undefined, ...checked };
   };
   if (validate !== "false") {
-    const parts = { ...(await checkedBase()), request, tenant, blobs: c.env.BLOBS, examples };
-    return c.json(await validateJob(parts), 200);
+    const { parent: _, ...start } = await checkedStart();
+    return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
   }
   return once(c, tenant, async (idempotency) => {
-    const { base } = await checkedBase();
-    return c.json(await tenant.jobs.create({ request, method, base }, idempotency), 200);
+    const { base, parent } = await checkedStart();
+    return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });
 
-jobs.openapi(list, async (c) => c.json(await c.var.caller.object.jobs.list(c.req.valid("query")), 200));
+jobs.openapi(list, async (c) => c.json(await c.var.caller.object.jobs.list(jobFilter(c.req.valid("query"))), 200));
 
 jobs.openapi(get, async (c) =>
   c.json(await c.var.caller.object.jobs.get(c.req.valid("param").fine_tuning_job_id), 200),

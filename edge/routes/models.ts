@@ -1,7 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { Deleted, listOf } from "../../shared/api/lists.ts";
-import { Model, ModelList } from "../../shared/api/models.ts";
+import { contextFields, Model, ModelList } from "../../shared/api/models.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/unknown-model.ts";
@@ -44,17 +44,24 @@ const remove = createRoute({
 export const models = subApp();
 models.use("*", tenantAuth());
 
+/** A tenant's model with the context of its base. */
+function withContext(model: Model, bases: readonly Model[]): Model {
+  const base = bases.find(({ id }) => id === model.root);
+  return { ...model, ...contextFields(base?.context_length ?? null) };
+}
+
 models.openapi(list, async (c) => {
   const [bases, own] = await Promise.all([dispatcherObject(c.env).bases.list(), c.var.caller.object.models.list()]);
-  const all = [...bases, ...own];
+  const all = [...bases, ...own.map((model) => withContext(model, bases))];
   return c.json(listOf(all, all.length), 200);
 });
 
 models.openapi(get, async (c) => {
   const { model: name } = c.req.valid("param");
   const own = await c.var.caller.object.models.get(name);
-  if (own !== null) return c.json(own, 200);
-  const base = (await dispatcherObject(c.env).bases.list()).find(({ id }) => id === name);
+  const bases = await dispatcherObject(c.env).bases.list();
+  if (own !== null) return c.json(withContext(own, bases), 200);
+  const base = bases.find(({ id }) => id === name);
   if (base === undefined) throw unknownModel(name);
   return c.json(base, 200);
 });

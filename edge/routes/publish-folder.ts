@@ -13,6 +13,9 @@ export interface FolderToPublish {
   readonly base: { readonly id: string; readonly digest: string };
   /** Part of the name under which the result answers. */
   readonly suffix: string | null;
+  readonly ignoredFiles?: readonly string[];
+  /** Of the base; for a model. */
+  readonly contextLength?: number;
 }
 
 /**
@@ -22,7 +25,7 @@ export interface FolderToPublish {
 export async function publishFolder(
   bucket: R2Bucket,
   tenant: Remote<Tenant>,
-  { kind, files, base, suffix }: FolderToPublish,
+  { kind, files, base, suffix, ...shown }: FolderToPublish,
   key: Idempotency | null,
 ): Promise<Delta | Model> {
   const listed = await Promise.all([...files].map(([name, contents]) => measured(name, contents)));
@@ -32,7 +35,7 @@ export async function publishFolder(
   const prefix = await tenant.artefacts.beginFiles(place);
   try {
     for (const file of listed) await store(bucket, prefix + file.name, files.get(file.name)!, file);
-    return await tenant.artefacts.add({ result: { kind, digest, files: listed }, base, suffix }, key);
+    return await tenant.artefacts.add({ result: { kind, digest, files: listed }, base, suffix, ...shown }, key);
   } catch (error) {
     await tenant.artefacts.dropFiles(place);
     throw error;

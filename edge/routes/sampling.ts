@@ -1,6 +1,6 @@
 import type { CreateChatCompletion } from "../../shared/api/chat.ts";
 import type { CreateCompletion } from "../../shared/api/completions.ts";
-import { decodeSettings } from "../../shared/decode/registry.ts";
+import type { DecodeFields } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { EngineMessage, Sampling } from "../serving/protocol.ts";
 
@@ -9,21 +9,28 @@ type Common = Pick<
   "temperature" | "top_p" | "n" | "seed" | "stop" | "presence_penalty" | "frequency_penalty" | "logit_bias"
 >;
 
-/** OpenAI's defaults for what was left out. */
+/** What was left out stays so: the model has defaults of its own. */
 function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogprobs"> {
   const stop = typeof request.stop === "string" ? [request.stop] : (request.stop ?? []);
   return {
-    settings: decodeSettings({
-      temperature: request.temperature ?? 1,
-      topP: request.top_p ?? 1,
-      presencePenalty: request.presence_penalty ?? 0,
-      frequencyPenalty: request.frequency_penalty ?? 0,
-      logitBias: Object.entries(request.logit_bias ?? {}).map(([token, bias]) => [Number(token), bias] as const),
+    settings: given({
+      temperature: request.temperature,
+      topP: request.top_p,
+      presencePenalty: request.presence_penalty,
+      frequencyPenalty: request.frequency_penalty,
+      logitBias:
+        request.logit_bias && Object.entries(request.logit_bias).map(([token, bias]) => [Number(token), bias] as const),
     }),
     seed: request.seed ?? null,
     stop: [...new Set(stop)],
     n: request.n ?? 1,
   };
+}
+
+type Fields = { readonly [Name in keyof DecodeFields]?: DecodeFields[Name] | null | undefined };
+
+function given(fields: Fields): Sampling["settings"] {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
 }
 
 export function chatSampling(request: CreateChatCompletion): Sampling {
@@ -48,7 +55,7 @@ export function chatSampling(request: CreateChatCompletion): Sampling {
 }
 
 export function completionSampling(request: CreateCompletion): Sampling {
-  return { ...commonSampling(request), maxTokens: request.max_tokens ?? 16, topLogprobs: request.logprobs ?? null };
+  return { ...commonSampling(request), maxTokens: request.max_tokens ?? null, topLogprobs: request.logprobs ?? null };
 }
 
 /** Messages with their parts joined; `developer` is what newer models call `system`. */

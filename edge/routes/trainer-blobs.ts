@@ -42,6 +42,16 @@ const readBase = createRoute({
   responses: bytesReply("The file"),
 });
 
+const readParent = createRoute({
+  method: "get",
+  path: "/jobs/{job}/parent/{name}",
+  tags,
+  security,
+  summary: "Read a file of the tuned model that the job continues from",
+  request: { params: params.extend({ name: z.string().max(128) }), headers },
+  responses: bytesReply("The file"),
+});
+
 const readFile = createRoute({
   method: "get",
   path: "/jobs/{job}/files/{file_id}",
@@ -96,6 +106,11 @@ trainerBlobs.use("*", tokenAuth("TRAINER_TOKEN"));
 trainerBlobs.openapi(readBase, (c) => {
   const { job, name } = c.req.valid("param");
   return read(c, heldJob(job, c.req.valid("header")), { kind: "base", name });
+});
+
+trainerBlobs.openapi(readParent, (c) => {
+  const { job, name } = c.req.valid("param");
+  return read(c, heldJob(job, c.req.valid("header")), { kind: "parent", name });
 });
 
 trainerBlobs.openapi(readFile, (c) => {

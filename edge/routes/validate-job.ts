@@ -65,6 +65,7 @@ async function validated(
     shownTokens: LIMITS.shownTokens,
     shownSequences: LIMITS.shownSequences,
     yieldToEventLoop,
+    clock: () => new Date(),
   });
   return validatedFile({ ...run, complete: run.complete && head.whole }, { file, param, maxLength });
 }

@@ -13,6 +13,9 @@ export interface MemoryPlan {
   readonly arenaFloats: number;
 }
 
+const MIB = 1024 * 1024;
+/** What 32-bit addresses reach, less one page. */
+const MAX_HEAP_MIB = 4095;
 const MAX_SLOTS = 16;
 const MAX_CAPACITY = 2048;
 const ARENA_RANKS = [128, 64, 32, 16];
@@ -20,7 +23,7 @@ const ARENA_RANKS = [128, 64, 32, 16];
  * The runtime itself, its sessions, windows and the intermediate results of a step. On top of the embedded base's tensors we
  * measure 12 MiB before the first step, and 18 MiB with six sessions after batches of every size and kind.
  */
-const RUNTIME_BYTES = 19 * 1024 * 1024;
+const RUNTIME_BYTES = 19 * MIB;
 /** The plans to try, best first. Each is tried with fewer and fewer ranks before the next. */
 const PREFERENCES = [
   { weightSets: 2, rows: 4 },
@@ -50,14 +53,14 @@ export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryP
     }
   }
   const needed = RUNTIME_BYTES + weightBytes + slotBytes + 4 * ARENA_RANKS.at(-1)! * floatsPerRank;
+  const [neededMib, limitMib] = [Math.ceil(needed / MIB), Math.floor(heapLimitBytes / MIB)];
+  const advice =
+    neededMib > MAX_HEAP_MIB
+      ? `no heap can have more than ${MAX_HEAP_MIB} MiB, so use a smaller model`
+      : `use a smaller model, or start the server with ENGINE_HEAP_MB=${neededMib} or more (an isolate at Cloudflare has 128 MiB in all)`;
   throw new TrimtabError(
     "capacity_exceeded",
-    `the model needs ${mebibytes(needed)} MiB to serve one row, but the heap is limited to ${mebibytes(heapLimitBytes)} MiB; ` +
-      "use a smaller model or a larger heap",
+    `the model needs ${neededMib} MiB to serve one row, but ENGINE_HEAP_MB limits the heap to ${limitMib} MiB; ${advice}`,
     { data: { neededBytes: needed, heapLimitBytes } },
   );
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / 1024 / 1024).toFixed(0);
 }

@@ -1,4 +1,5 @@
 import { LEADER } from "../../shared/decode/processor.ts";
+import { decodeSettings } from "../../shared/decode/registry.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
@@ -9,7 +10,11 @@ import { tokenLimit } from "./prompt.ts";
 import type { GenerateRequest } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
-type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "endTokens">;
+type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "defaults" | "endTokens">;
+
+/** OpenAI's defaults, for what neither the request nor the model says. */
+const OPENAI_SAMPLING = { temperature: 1, topP: 1 };
+const OPENAI_COMPLETION_TOKENS = 16;
 
 /** Control tokens are no part of an answer. */
 const SHOWN = { skipSpecial: true };
@@ -32,7 +37,8 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const { sampling } = request;
   const { tokenizer } = model;
   const seed = sampling.seed ?? parts.randomSeed();
-  requireKnownTokens(model, sampling.settings.bias ?? []);
+  requireKnownTokens(model, sampling.settings.logitBias ?? []);
+  const settings = decodeSettings({ ...OPENAI_SAMPLING, ...model.defaults.sampling, ...sampling.settings });
   const isChat = request.prompt.kind === "chat";
   // A turn may end with a different token from a text.
   const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
@@ -41,6 +47,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   return parts.prompts.flatMap((prompt, p) => {
     const maxTokens = tokenLimit(model, prompt.length, {
       requested: sampling.maxTokens,
+      usual: model.defaults.maxNewTokens ?? (isChat ? null : OPENAI_COMPLETION_TOKENS),
       param: isChat ? "messages" : "prompt",
       positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
     });
@@ -52,7 +59,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       const random = createRandom(seed, "choice", choice);
       const sequence = new Sequence({
         choice,
-        settings: sampling.settings,
+        settings,
         maxTokens,
         stop: sampling.stop,
         endTokens,

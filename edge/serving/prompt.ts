@@ -83,8 +83,10 @@ function requireLength({ capacity }: PromptModel, characters: number, param: Tok
 }
 
 export interface TokenDemand {
-  /** null: as many as there is room for. */
+  /** null: as many as is usual. */
   readonly requested: number | null;
+  /** How many a request gets that does not say, if there is room; null or left out: all that there is room for. */
+  readonly usual?: number | null;
   /** The request's field that holds the prompt. */
   readonly param: "messages" | "prompt";
   /** Positions before the prompt that the request's deltas fill. */
@@ -98,10 +100,10 @@ export interface TokenDemand {
 export function tokenLimit(
   model: Pick<PromptModel, "capacity">,
   promptTokens: number,
-  { requested, param, positionsBefore }: TokenDemand,
+  { requested, usual = null, param, positionsBefore }: TokenDemand,
 ): number {
   const room = model.capacity - positionsBefore - promptTokens;
-  if (room >= (requested ?? 1)) return requested ?? room;
+  if (room >= (requested ?? 1)) return requested ?? Math.min(room, usual ?? room);
   const wanted = requested === null ? "" : ` and ${requested} were asked for after it`;
   const taken = positionsBefore === 0 ? "" : `, of which the deltas take ${positionsBefore}`;
   throw new TrimtabError(

@@ -6,7 +6,7 @@
  */
 
 import type { GenerateEvent } from "../../shared/decode/events.ts";
-import type { DecodeSettings } from "../../shared/decode/registry.ts";
+import type { DecodeFields } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
@@ -37,11 +37,11 @@ export type GeneratePrompt =
   | { readonly kind: "text"; readonly prompts: readonly (string | readonly number[])[] };
 
 export interface Sampling {
-  /** How each next token is chosen. */
-  readonly settings: DecodeSettings;
+  /** How each next token is chosen. What is left out is up to the model, and then as OpenAI has it. */
+  readonly settings: Partial<DecodeFields>;
   /** null: a random one. */
   readonly seed: number | null;
-  /** Per choice; null: until the context is full. */
+  /** Per choice; null: as many as the model says, otherwise until the context is full. */
   readonly maxTokens: number | null;
   /** The text of a stop sequence is not returned. */
   readonly stop: readonly string[];

@@ -1,9 +1,11 @@
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { parseStrictJson } from "../../shared/formats/strict-json.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
+import { type GenerationDefaults, readGenerationConfig } from "../../shared/model/generation-config.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
-import { readWeights } from "../../shared/model/weights.ts";
+import { readModel, readWeights } from "../../shared/model/weights.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { Decoder } from "../runtime/decoder.ts";
@@ -27,6 +29,9 @@ const CHUNK = 32;
 export class ServedModel {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
+  /** What holds for requests that leave it open. */
+  readonly defaults: GenerationDefaults;
+  /** The tokens that end a text: the model's own, and the tokenizer's end-of-text and padding tokens. */
   readonly endTokens: ReadonlySet<number>;
   /** The longest prompt and completion together, in tokens, with what deltas put before them. */
   readonly capacity: number;
@@ -43,7 +48,7 @@ export class ServedModel {
   private constructor(parts: {
     config: ModelConfig;
     tokenizer: Tokenizer;
-    endTokens: ReadonlySet<number>;
+    defaults: GenerationDefaults;
     capacity: number;
     loop: BatchLoop;
     blobs: R2Bucket;
@@ -53,7 +58,8 @@ export class ServedModel {
   }) {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
-    this.endTokens = parts.endTokens;
+    this.defaults = parts.defaults;
+    this.endTokens = new Set([parts.tokenizer.eosId, parts.tokenizer.padId, ...parts.defaults.endTokens]);
     this.capacity = parts.capacity;
     this.loop = parts.loop;
     this.#blobs = parts.blobs;
@@ -68,17 +74,25 @@ export class ServedModel {
    */
   static async load(blobs: R2Bucket, folder: StoredFolder, options: { heapLimitBytes: number }): Promise<ServedModel> {
     const files = new FolderReader(blobs, folder);
-    const config = parseModelConfig(await files.json("config.json"));
+    const json = await readJson(files, "config.json");
+    const stated = parseModelConfig(json);
     const template = files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined;
     const tokenizer = loadTokenizer(
-      await files.json("tokenizer.json"),
-      await files.json("tokenizer_config.json"),
+      await readJson(files, "tokenizer.json"),
+      await readJson(files, "tokenizer_config.json"),
       template,
     );
-    const generation = files.has("generation_config.json") ? await files.json("generation_config.json") : {};
+    const defaults = readGenerationConfig({
+      generation: files.has("generation_config.json") ? await readJson(files, "generation_config.json") : undefined,
+      config: json,
+      vocabSize: stated.vocabSize,
+    });
+    // A model that cannot fit is refused before its weights are read.
+    planMemory(stated, options.heapLimitBytes);
+    const { config, weights } = await readModel(stated, files);
     const plan = planMemory(config, options.heapLimitBytes);
     const ort = await loadOrtModule({ heapLimitBytes: options.heapLimitBytes });
-    const base = new WeightSet(ort, await readWeights(config, files));
+    const base = new WeightSet(ort, weights);
     const slab = new KvSlab(ort, config, plan);
     const arena = new DeltaArena(ort, config, { slots: plan.slots, floats: plan.arenaFloats });
     const vectors = new RowVectors(ort, config, plan.slots);
@@ -89,7 +103,7 @@ export class ServedModel {
     return new ServedModel({
       config,
       tokenizer,
-      endTokens: endTokens(tokenizer, generation),
+      defaults,
       capacity,
       loop,
       blobs,
@@ -101,7 +115,7 @@ export class ServedModel {
 
   /** Throws `invalid_model` for a model without a chat template: it serves plain completions only. */
   template(): ChatTemplate {
-    this.#template ??= loadChatTemplate(this.tokenizer);
+    this.#template ??= loadChatTemplate(this.tokenizer, { clock: () => new Date() });
     return this.#template;
   }
 
@@ -172,8 +186,7 @@ function deltaCache(capacity: number): DeltaCache<ServingDelta> {
   });
 }
 
-/** The tokens that end a text: those of generation_config.json, and the tokenizer's end-of-text and padding tokens. */
-function endTokens(tokenizer: Tokenizer, generation: unknown): ReadonlySet<number> {
-  const configured = (generation as { eos_token_id?: number | number[] | null }).eos_token_id ?? [];
-  return new Set([tokenizer.eosId, tokenizer.padId, ...(Array.isArray(configured) ? configured : [configured])]);
+/** Parses a stored JSON file. Throws `invalid_model`, naming it, if it is not valid JSON. */
+async function readJson(files: FolderReader, name: string): Promise<unknown> {
+  return parseStrictJson(await files.text(name), name, "invalid_model");
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { whyNotServed } from "../../edge/serving/limits.ts";
 import { comparisonRow, type PeftComparisonRow } from "../../shared/api/peft.ts";
 import { messageOf } from "../../shared/errors.ts";
+import { wordIssue } from "../../shared/issue-words.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { compareMethods, defaultSettings } from "../../shared/peft/compare.ts";
 import { ChosenSettings, PRESET_TYPES } from "../../shared/peft/presets.ts";
@@ -79,7 +80,7 @@ function parseMethod(text: string): ChosenSettings {
 function parsed(given: unknown, text: string): ChosenSettings {
   const result = ChosenSettings.safeParse(given);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const { field, problem } = wordIssue(result.error, given);
   const known = [...Object.keys(PEFT_METHODS), ...PRESET_TYPES].join(", ");
-  throw new Error(`--method ${text}: ${[...issue!.path, issue!.message].join(": ")} (methods: ${known})`);
+  throw new Error(`--method ${text}: ${field} ${problem} (methods: ${known})`);
 }

@@ -8,6 +8,7 @@ import { ModelList } from "../../shared/api/models.ts";
 import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { requireModelFolder } from "../../shared/model/require-model-folder.ts";
 import { ApiClient } from "./api-client.ts";
 import type { StateFolder } from "./state-folder.ts";
 
@@ -19,15 +20,17 @@ const KEY_FILE = "demo.json";
 const SavedKey = z.strictObject({ key: z.string() });
 
 /**
- * Adds a Hugging Face folder as a base model. Does nothing if the base is already there, and skips files uploaded earlier.
+ * Adds a Hugging Face folder as a base model. The folder is checked here, then the server checks all files but the weights, and
+ * only then are those uploaded. Does nothing if the base is already there, and skips files uploaded earlier.
  *
- * @throws TrimtabError conflict if a base of that name has different files.
+ * @throws TrimtabError invalid_model with everything that has to change, conflict if a base of that name has different files.
  */
 export async function addBase(admin: ApiClient, id: string, folder: string): Promise<BaseModel> {
+  const names = readdirSync(folder).sort();
+  requireModelFolder(names, (name) => new Uint8Array(readFileSync(join(folder, name))));
   const files = await Promise.all(
-    readdirSync(folder)
+    names
       .filter((name) => ARTEFACT_KINDS.model.fileNames.some((allowed) => allowed.test(name)))
-      .sort()
       .map(async (name) => {
         const bytes = new Uint8Array(readFileSync(join(folder, name)));
         return { name, bytes, sha256: await sha256Hex(bytes) };
@@ -43,10 +46,16 @@ export async function addBase(admin: ApiClient, id: string, folder: string): Pro
   });
   if (announced.status === "ready") return announced;
   const path = `/v1/admin/models/${encodeURIComponent(id)}`;
-  for (const { name, bytes, sha256 } of files) {
-    if (announced.files.find((file) => file.name === name)?.uploaded) continue;
-    await admin.put(`${path}/files/${name}`, bytes, { [TRAINER_HEADERS.sha256]: sha256 }, BaseModel);
-  }
+  const isWeights = ({ name }: { readonly name: string }) => name.endsWith(".safetensors");
+  const send = async (some: typeof files) => {
+    for (const { name, bytes, sha256 } of some) {
+      if (announced.files.find((file) => file.name === name)?.uploaded) continue;
+      await admin.put(`${path}/files/${name}`, bytes, { [TRAINER_HEADERS.sha256]: sha256 }, BaseModel);
+    }
+  };
+  await send(files.filter((file) => !isWeights(file)));
+  await admin.post(`${path}/check`, {}, BaseModel);
+  await send(files.filter(isWeights));
   return await admin.post(`${path}/publish`, {}, BaseModel);
 }
 

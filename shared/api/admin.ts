@@ -76,6 +76,9 @@ export const BaseModel = z
   .meta({ id: "BaseModel" });
 export type BaseModel = z.infer<typeof BaseModel>;
 
+export const BaseModelList = listSchema(BaseModel).meta({ id: "BaseModelList" });
+export const BaseModelListQuery = pageQuery();
+
 export const Usage = z
   .strictObject({
     object: z.literal("usage"),

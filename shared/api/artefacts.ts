@@ -25,7 +25,9 @@ export function checkFileName(kind: ArtefactKind, name: string, param: string): 
   if (ARTEFACT_KINDS[kind].fileNames.some((allowed) => allowed.test(name))) return;
   const why = /\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name)
     ? "pickled weights can run code and are never read; convert them to safetensors"
-    : `a ${kind} holds only safetensors, JSON and its card`;
+    : /\.gguf$/i.test(name)
+      ? "GGUF files are not supported; use the original folder with safetensors"
+      : `a ${kind} holds only safetensors, JSON and its card`;
   throw new TrimtabError("invalid_request", `The file name ${JSON.stringify(name)} is not allowed: ${why}.`, { param });
 }
 

@@ -1,6 +1,20 @@
 import { z } from "zod";
 import { listSchema, pageQuery } from "./lists.ts";
 
+/** What an upload was taken for. */
+export const DatasetFacts = z
+  .strictObject({
+    format: z.enum(["jsonl", "json", "csv", "parquet"]).meta({ description: "Found from the bytes" }),
+    compression: z.literal("gzip").nullable(),
+    examples: z.int(),
+    layouts: z.array(z.string()).meta({ description: "How the examples are written: `chat`, `ShareGPT`, `Alpaca`, …" }),
+    ignored_columns: z
+      .array(z.string())
+      .meta({ description: "What is not trained on; `messages[].id` is a field of messages" }),
+  })
+  .meta({ id: "DatasetFacts" });
+export type DatasetFacts = z.infer<typeof DatasetFacts>;
+
 export const FileObject = z
   .strictObject({
     id: z.string(),
@@ -10,8 +24,9 @@ export const FileObject = z
     filename: z.string(),
     purpose: z.enum(["fine-tune", "fine-tune-results"]),
     status: z.literal("processed"),
-    status_details: z.null(),
+    status_details: z.string().nullable().meta({ description: "What the file was taken for, in a sentence" }),
     expires_at: z.null(),
+    dataset: DatasetFacts.nullable().meta({ description: "null for files from before it was recorded" }),
   })
   .meta({ id: "File" });
 export type FileObject = z.infer<typeof FileObject>;
@@ -26,7 +41,25 @@ export const FileListQuery = pageQuery().extend({
 /** The multipart form of an upload, for the OpenAPI document only: the server reads the form as a stream. */
 export const FileUpload = z
   .strictObject({
-    file: z.string().meta({ format: "binary", description: "A JSONL dataset" }),
+    file: z.string().meta({
+      format: "binary",
+      description: "A dataset as JSONL, a JSON array, CSV, TSV or Parquet; the first four may be gzipped",
+    }),
     purpose: z.literal("fine-tune"),
   })
   .meta({ id: "FileUpload" });
+
+const FORMS = { jsonl: "JSON Lines", json: "a JSON array", csv: "CSV", parquet: "Parquet" } as const;
+
+/** The facts in a sentence, for people who read `status_details`. */
+export function datasetSentence({
+  format,
+  compression,
+  examples,
+  layouts,
+  ignored_columns: ignored,
+}: DatasetFacts): string {
+  const form = `${FORMS[format]}${compression === null ? "" : `, compressed with ${compression}`}`;
+  const left = ignored.length === 0 ? "" : ` Not trained on: ${ignored.join(", ")}.`;
+  return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${left}`;
+}

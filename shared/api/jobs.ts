@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
-import { BaseId, Suffix } from "./ids.ts";
-import { listSchema, pageQuery } from "./lists.ts";
+import { Suffix } from "./ids.ts";
+import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { DeprecatedHyperparameters, Executor, Method } from "./methods.ts";
 
 export const JobStatus = z
@@ -22,7 +22,21 @@ export const Metadata = z
 
 export const CreateJob = z
   .strictObject({
-    model: BaseId,
+    model: z.string().min(1).max(300).meta({
+      description: "A base model's id, or the name of one of the tenant's own models to continue from",
+      example: "trimtab-base",
+    }),
+    continue_with: z
+      .enum(["merged_weights", "adapter"])
+      .nullish()
+      .refine(
+        (how) => how !== "adapter",
+        `is not supported by this server; leave it out: the model's delta is merged into the weights first`,
+      )
+      .meta({
+        description:
+          "How to continue from an own model: `merged_weights`, the default, trains on the base with its delta folded in; the result contains both",
+      }),
     training_file: z.string().min(1).max(64),
     validation_file: z.string().min(1).max(64).nullish(),
     suffix: Suffix.nullish(),
@@ -66,7 +80,36 @@ export const Job = z
 export type Job = z.infer<typeof Job>;
 
 export const JobList = listSchema(Job).meta({ id: "FineTuningJobList" });
-export const JobListQuery = pageQuery();
+const METADATA_FILTER = /^metadata\[(.{1,64})\]$/;
+
+/** `metadata[key]=value` for each pair that a job must have, and OpenAI's `metadata=null` for jobs without any. */
+export const JobListQuery = pageQuery()
+  .catchall(z.string().max(LIMITS.metadataValue))
+  .superRefine((query, context) => {
+    const refuse = (message: string, path: string) => context.addIssue({ code: "custom", message, path: [path] });
+    const extra = Object.keys(query).filter((name) => name !== "after" && name !== "limit");
+    for (const name of extra) {
+      if (name === "metadata" && query.metadata !== "null")
+        refuse("must be null, or be written as metadata[key]=value", name);
+      if (name !== "metadata" && !METADATA_FILTER.test(name))
+        refuse("is an unknown field; remove it or correct its name", name);
+    }
+  });
+
+/** Which jobs a list has. */
+export interface JobFilter extends Page {
+  /** Pairs that a job must have; null: jobs without metadata; undefined: all jobs. */
+  readonly metadata?: Readonly<Record<string, string>> | null | undefined;
+}
+
+export function jobFilter({ after, limit, ...others }: z.infer<typeof JobListQuery>): JobFilter {
+  const pairs = Object.entries(others).flatMap(([name, value]): [string, string][] => {
+    const key = METADATA_FILTER.exec(name)?.[1];
+    return key === undefined ? [] : [[key, String(value)]];
+  });
+  const metadata = "metadata" in others ? null : pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+  return { after, limit, metadata };
+}
 
 export const JobEvent = z
   .strictObject({

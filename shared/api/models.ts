@@ -10,10 +10,20 @@ export const Model = z
     owned_by: z.string(),
     root: z.string().meta({ description: "The base model" }),
     parent: z.string().nullable().meta({ description: "The model that it was made from; null for a base" }),
+    context_length: z
+      .int()
+      .nullable()
+      .meta({ description: "Tokens that prompt and reply may have together; null where the base cannot be read" }),
+    max_model_len: z.int().nullable().meta({ description: "The same, under vLLM's name" }),
     alias_of: z.string().optional().meta({ description: "Of an alias: the model that it points to" }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof Model>;
+
+/** The length of a model's context under both of its names. */
+export function contextFields(length: number | null): Pick<Model, "context_length" | "max_model_len"> {
+  return { context_length: length, max_model_len: length };
+}
 
 export const ModelList = listSchema(Model).meta({ id: "ModelList" });
 
@@ -34,6 +44,10 @@ export const Delta = z
     parents: z.array(Digest).meta({ description: "The digests of the deltas that it was made from" }),
     fine_tuning_job_id: z.string().nullable().meta({ description: "null if no job made it" }),
     models: z.array(z.string()).meta({ description: "The names of the models that use this delta" }),
+    ignored_files: z
+      .array(z.string())
+      .optional()
+      .meta({ description: "After an upload: the files of the folder that were not read" }),
   })
   .meta({ id: "Delta" });
 export type Delta = z.infer<typeof Delta>;

@@ -6,7 +6,7 @@
  *     POST leases                                    LeaseRequest → 200 Lease, or 204: nothing to do
  *     POST jobs/{job}/heartbeat                      Heartbeat → HeartbeatReply; extends the lease
  *     POST jobs/{job}/events                         EventBatch → EventBatchReply; an event is stored once per fence and seq
- *     GET  {BlobRef.path}                            the bytes of a base file, a dataset or a resume state
+ *     GET  {BlobRef.path}                            the bytes of a file of the base or the parent, a dataset or a resume state
  *     PUT  jobs/{job}/checkpoints/{step}             resume state as the body, `x-trimtab-sha256` → CheckpointReply
  *     PUT  jobs/{job}/artefacts/{kind}/{digest}/{name}   one file of a result, `x-trimtab-sha256`; create-only → ArtefactReply
  *     POST jobs/{job}/checkpoints/{step}/publish     PublishCheckpoint → PublishReply; after its artefacts
@@ -67,6 +67,15 @@ export const Lease = z
     method: Method,
     executor: Executor.nullable(),
     base: z.strictObject({ id: z.string(), digest: Digest, files: z.array(BlobRef) }),
+    parent: z
+      .strictObject({
+        model: z.string(),
+        kind: z.enum(["delta", "model"]),
+        digest: Digest,
+        files: z.array(BlobRef).meta({ description: "A delta's manifest and serving form, or all files of a model" }),
+      })
+      .nullish()
+      .meta({ description: "The tuned model to continue from; null: start from the base" }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
     checkpoint: ResumeState.nullable().meta({ description: "What to resume from; null: start at step 0" }),

@@ -23,6 +23,8 @@ export interface DryRunOptions {
   readonly shownSequences: number;
   /** Waited for now and then: encoding keeps the thread. */
   readonly yieldToEventLoop: () => Promise<void>;
+  /** What templates write as today's date. */
+  readonly clock: () => Date;
 }
 
 export interface ShownSequence {
@@ -61,7 +63,7 @@ export async function dryRun(lines: Iterable<TrainingLine>, options: DryRunOptio
   const { tokenizer, maxLength, yieldToEventLoop } = options;
   let loaded: ChatTemplate | undefined;
   const template = () => {
-    loaded ??= loadChatTemplate(tokenizer);
+    loaded ??= loadChatTemplate(tokenizer, { clock: options.clock });
     return loaded;
   };
   const tally = new DatasetTally();

@@ -6,7 +6,7 @@ export type Example =
 export interface TrainingMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
-  /** 0: learn nothing from this turn of the assistant's. */
+  /** 0: nothing is learnt from this assistant turn. */
   readonly weight?: 0 | 1;
   readonly [field: string]: unknown;
 }

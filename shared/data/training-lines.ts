@@ -1,12 +1,12 @@
 /**
- * Reads the lines of a supervised dataset, whatever their format, as one kind of example. The edge checks an upload with this and
- * the trainer reads it with this, so what was accepted can be trained on.
+ * Reads the records of a supervised dataset, whatever their format, as one kind of example. The edge checks an upload with this
+ * and the trainer reads it with this, so what was accepted can be trained on.
  */
-import type { z } from "zod";
-import { TrimtabError } from "../errors.ts";
 import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
 import { quoteName } from "../formats/strict-json.ts";
+import { Columns, isRecord, type RecordPlace, recordError } from "./columns.ts";
 import type { Example } from "./example.ts";
+import { PREFERENCES } from "./line-formats/preference.ts";
 import { LINE_FORMATS } from "./line-formats/registry.ts";
 
 export interface TrainingLine {
@@ -15,50 +15,69 @@ export interface TrainingLine {
   readonly example: Example;
 }
 
+export interface TrainingRecord {
+  readonly example: Example;
+  /** The name of its format in the registry. */
+  readonly format: string;
+  /** What of the record is left out of training, by name. */
+  readonly ignored: readonly string[];
+}
+
 /** Every line of a dataset that is in memory. Throws `invalid_file` at the first one that is wrong. */
 export function* parseTrainingFile(
   bytes: Uint8Array,
   options: JsonlOptions = {},
 ): Generator<TrainingLine, void, undefined> {
+  let records = 0;
   for (const { number, value } of parseJsonl(bytes, options)) {
+    records += 1;
+    if (isMetadata(value, records)) continue;
     yield { line: number, example: parseTrainingLine(value, number, options.name) };
   }
 }
 
-/**
- * Reads one line. Throws `invalid_file` with the line's number, the field and what was wrong with it.
- * `file` is what the message calls the file.
- */
+/** `readTrainingRecord` for a line of JSONL. `file` is what a message calls the file. */
 export function parseTrainingLine(value: unknown, line: number, file = "the file"): Example {
-  const refuse = (problem: string, field?: string) =>
-    new TrimtabError("invalid_file", `line ${line} of ${file}${problem}`, {
-      data: { line, ...(field ? { field } : {}) },
-    });
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refuse(" is not a JSON object");
-  }
-  const format = LINE_FORMATS.find(({ keys }) => keys.every((key) => Object.hasOwn(value, key)));
-  if (format === undefined) {
-    const found = Object.keys(value).slice(0, 8).map(quoteName).join(", ") || "none";
-    const known = LINE_FORMATS.map(({ name, keys }) => `${keys.join(" + ")} (${name})`).join("; ");
-    throw refuse(` fits no known format: its fields are ${found}; expected ${known}`);
-  }
-  const result = format.schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = deepest(result.error.issues[0]!);
-  const field = issue.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("");
-  throw refuse(`: ${field ? `${field.replace(/^\./, "")}: ` : ""}${issue.message}`, field.replace(/^\./, ""));
+  return readTrainingRecord(value, { number: line, unit: "line", file }).example;
 }
 
-/** Of a union's branches, the issue of the one that got furthest: it says what is wrong, not that nothing matched. */
-function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
-  if (issue.code !== "invalid_union") return issue;
-  const branches = issue.errors.map((issues) => issues[0]).filter((first) => first !== undefined);
-  const best = branches
-    .map(deepest)
-    .reduce<z.core.$ZodIssue | undefined>(
-      (found, branch) => (branch.path.length > (found?.path.length ?? 0) ? branch : found),
-      undefined,
-    );
-  return best === undefined ? issue : { ...best, path: [...issue.path, ...best.path] };
+/**
+ * Whether this is a first record that describes the file and holds nothing to learn: `{"type": "metadata", …}`. `record` counts
+ * records from 1, not lines.
+ */
+export function isMetadata(value: unknown, record: number): boolean {
+  return record === 1 && isRecord(value) && value.type === "metadata" && formatOf(value) === undefined;
+}
+
+/** Reads one record. Throws `invalid_file` with its place, the field and what was wrong with it. */
+export function readTrainingRecord(value: unknown, place: RecordPlace): TrainingRecord {
+  if (!isRecord(value)) throw recordError(place, " is not a JSON object");
+  const wholeColumns = Object.values(value);
+  if (wholeColumns.length > 0 && wholeColumns.every((column) => isRecord(column) && Object.hasOwn(column, "0"))) {
+    const message = ' holds whole columns, not one example; save the data with to_json(orient="records", lines=True)';
+    throw recordError(place, message);
+  }
+  const format = formatOf(value);
+  if (format === undefined) throw recordError(place, ` fits no known format: ${unknownFormat(value)}`);
+  const columns = new Columns(value, place);
+  const example = format.read(columns);
+  return { example, format: format.name, ignored: columns.ignored() };
+}
+
+function formatOf(value: Readonly<Record<string, unknown>>) {
+  const fits = (is: (key: string) => boolean) => LINE_FORMATS.find(({ keys }) => keys.every(is));
+  // With null as good as absent first: exports write null in the columns that other rows have.
+  return fits((key) => Object.hasOwn(value, key) && value[key] != null) ?? fits((key) => Object.hasOwn(value, key));
+}
+
+function unknownFormat(value: Readonly<Record<string, unknown>>): string {
+  const found = Object.keys(value).slice(0, 8).map(quoteName).join(", ") || "none";
+  const list = Object.entries(value).find(([, inner]) => Array.isArray(inner) && inner.some(isRecord));
+  if (list !== undefined) {
+    return `its fields are ${found}; if ${quoteName(list[0])} is the list of examples, upload that list itself`;
+  }
+  const known = LINE_FORMATS.filter((format) => !PREFERENCES.includes(format))
+    .map(({ name, keys }) => `${keys.join(" + ")} (${name})`)
+    .join("; ");
+  return `its fields are ${found}; expected ${known}`;
 }

@@ -22,14 +22,17 @@ export type DecodeSettings = { readonly [N in ProcessorName]?: SettingsOf<N> } &
   readonly greedy: boolean;
 };
 
-/** OpenAI's fields as settings. A temperature of 0 takes the likeliest token, whatever `topP` is. */
-export function decodeSettings(fields: {
+/** What a request may say about how tokens are chosen. */
+export interface DecodeFields {
   readonly temperature: number;
   readonly topP: number;
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly logitBias?: SettingsOf<"bias">;
-}): DecodeSettings {
+}
+
+/** OpenAI's fields as settings. A temperature of 0 takes the likeliest token, whatever `topP` is. */
+export function decodeSettings(fields: DecodeFields): DecodeSettings {
   const { presencePenalty: presence = 0, frequencyPenalty: frequency = 0, logitBias = [] } = fields;
   const ofTokens = {
     ...(logitBias.length === 0 ? {} : { bias: logitBias }),

@@ -25,6 +25,7 @@ export interface SequenceOptions {
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
 export class Sequence {
   readonly settings: DecodeSettings;
+  readonly maxTokens: number;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #stops: StopSequences;
@@ -32,6 +33,7 @@ export class Sequence {
 
   constructor(options: SequenceOptions) {
     this.settings = options.settings;
+    this.maxTokens = options.maxTokens;
     this.uniform = options.uniform;
     this.#options = options;
     this.#stops = new StopSequences(options.stop);
@@ -50,7 +52,7 @@ export class Sequence {
     token: number,
     logits: Float32Array,
   ): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
-    const { choice, endTokens, maxTokens, topLogprobs } = this.#options;
+    const { choice, endTokens, topLogprobs } = this.#options;
     this.#generated.push(token);
     if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush());
 
@@ -58,7 +60,7 @@ export class Sequence {
     const logprobs = topLogprobs === null ? {} : { logprobs: [this.#score(logits, token, topLogprobs)] };
     const events: GenerateEvent[] = [{ type: "token", choice, text, ...logprobs }];
     if (stopped) return { events: [...events, { type: "finish", choice, reason: "stop" }], finished: true };
-    if (this.#generated.length < maxTokens) return { events, finished: false };
+    if (this.#generated.length < this.maxTokens) return { events, finished: false };
     const end = this.#finish("length", this.#options.decoder.flush());
     return { events: [...events, ...end.events], finished: true };
   }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { parseStrictJson } from "../formats/strict-json.ts";
+import { wordIssue } from "../issue-words.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 
@@ -66,8 +67,8 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   const json = parseStrictJson(new TextDecoder().decode(bytes), MANIFEST_FILE, "invalid_delta");
   const parsed = Manifest.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new TrimtabError("invalid_delta", `${MANIFEST_FILE}: ${[...issue.path, issue.message].map(String).join(": ")}`);
+  const { field, problem } = wordIssue(parsed.error, json);
+  throw new TrimtabError("invalid_delta", `${MANIFEST_FILE}: ${field} ${problem}`);
 }
 
 /** Throws `invalid_delta` when the delta was made for another base or tokenizer. */

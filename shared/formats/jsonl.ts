@@ -1,6 +1,6 @@
 /**
- * JSON Lines: one JSON value per line, in UTF-8. A byte order mark, CRLF line endings and trailing blank lines are
- * accepted. Any other fault is an error with its line number, so a file is read completely or not at all.
+ * JSON Lines: one JSON value per line, in UTF-8. A byte order mark, CRLF line endings and blank lines are accepted. Any other
+ * fault is an error with its line number, so a file is read completely or not at all.
  */
 
 import { TrimtabError } from "../errors.ts";
@@ -40,7 +40,6 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
   let pieceBytes = 0;
   let lines = 0;
   let values = 0;
-  let firstBlank: number | undefined;
 
   function refuse(line: number, problem: string, cause?: unknown): TrimtabError {
     return new TrimtabError("invalid_file", `line ${line} of ${name} ${problem}`, { cause, data: { line } });
@@ -69,11 +68,7 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
     } catch (error) {
       throw refuse(lines, "is not UTF-8; save the file as UTF-8", error);
     }
-    if (text.trim() === "") {
-      firstBlank ??= lines;
-      return [];
-    }
-    if (firstBlank !== undefined) throw refuse(firstBlank, "is blank; remove it");
+    if (text.trim() === "") return [];
     values += 1;
     return [{ number: lines, value: parseStrictJson(text, `line ${lines} of ${name}`, "invalid_file") }];
   }

@@ -4,9 +4,14 @@
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
-import type { TextRange } from "./generation-blocks.ts";
 import { replyEnd } from "./reply-end.ts";
 import type { TextPiece } from "./tokenizer.ts";
+
+/** A range [start, end) of a rendered text. */
+export interface TextRange {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** One of the assistant's turns as serving would see it written. */
 export interface Turn {

@@ -10,9 +10,9 @@ import type { ChatMessage } from "./chat-message.ts";
 import { type EncodedChat, encodeTurns, type TurnSequence } from "./chat-sequences.ts";
 import { type Finding, findTurns } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
-import { BLOCK_MARK, generationBlocks, markGenerationBlocks } from "./generation-blocks.ts";
 import { lastClosing } from "./reply-end.ts";
-import { compileTemplate } from "./template-sandbox.ts";
+import { compileTemplate } from "./template/compile.ts";
+import { type ArgumentsForm, templateMessages } from "./template-messages.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
 
 export interface ChatOptions {
@@ -20,8 +20,13 @@ export interface ChatOptions {
   readonly tools?: readonly unknown[] | undefined;
   /** Additional template variables, such as `enable_thinking`. */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** Today's date, for templates that use it. */
-  readonly date?: Date | undefined;
+}
+
+export interface ChatTemplateOptions {
+  /** The Jinja source; the model's own by default. */
+  readonly source?: string | undefined;
+  /** What templates write as today's date, in UTC. Without it, a template that asks for the date cannot be rendered. */
+  readonly clock?: (() => Date) | undefined;
 }
 
 export { type EncodedChat, IGNORED_LABEL } from "./chat-sequences.ts";
@@ -58,14 +63,13 @@ export interface ChatTemplate {
   encodeExample(messages: readonly ChatMessage[], options?: ChatOptions): EncodedChat;
 }
 
-/** Fixed, so that a conversation always gives the same ids unless the caller passes a date. */
-const DEFAULT_DATE = new Date(Date.UTC(2024, 6, 26));
-
 /**
- * Throws `invalid_model` when there is no template or it cannot be parsed. Rendering throws `invalid_request` when the
- * template rejects the messages, `unsupported_parameter` for tools that it does not render, `invalid_model` when it fails.
+ * Throws `invalid_model` when there is no template, it cannot be parsed, or it uses something unsupported. Rendering throws
+ * `invalid_request` when the template rejects the messages, `unsupported_parameter` for tools that it does not render,
+ * `invalid_model` when it fails.
  */
-export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTemplate): ChatTemplate {
+export function loadChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOptions = {}): ChatTemplate {
+  const { source = tokenizer.chatTemplate, clock } = options;
   if (source === undefined) {
     throw new TrimtabError(
       "invalid_model",
@@ -75,38 +79,42 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   const template = compileTemplate(source);
   const takesTools = template.reads("tools");
   const takesToolCalls = source.includes("tool_calls");
-  const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.tokenOf(id) ?? ""));
-  const tokens = {
-    bos_token: tokenText(tokenizer.bosId),
-    eos_token: tokenText(tokenizer.eosId),
-    pad_token: tokenText(tokenizer.padId),
-  };
 
-  const markedSource = markGenerationBlocks(source);
-  const marked = markedSource === undefined ? undefined : compileTemplate(markedSource);
+  const hasGenerationBlocks = GENERATION_TAG.test(source);
 
-  function renderMasked(
+  function renderMarked(
     chat: MaskedChat,
-    options: ChatOptions,
+    options: RenderOptions,
     addGenerationPrompt: boolean,
-    compiled = template,
-  ): string {
+  ): ReturnType<typeof template.renderMarked> {
     requireToolSupport("tools", chat.tools.length > 0 && !takesTools);
     requireToolSupport(
       "messages",
       chat.messages.some((message) => message.tool_calls !== undefined) && !takesToolCalls,
     );
-    return compiled.render(
+    return template.renderMarked(
       {
         documents: null,
         ...options.variables,
-        ...tokens,
+        ...tokenizer.namedTokens,
         tools: chat.tools.length > 0 ? chat.tools : null,
         messages: chat.messages,
         add_generation_prompt: addGenerationPrompt,
       },
-      { messages: chat.messages.length, characters: chat.characters, date: options.date ?? DEFAULT_DATE },
+      { messages: chat.messages.length, characters: chat.characters, date: options.date ?? clock?.() },
     );
+  }
+
+  const renderMasked: RenderMasked = (chat, options, addGenerationPrompt) =>
+    renderMarked(chat, options, addGenerationPrompt).text;
+
+  /** How the template takes tool calls' arguments, found out when the first message has one. */
+  let argumentsForm: ArgumentsForm | undefined;
+
+  function masked(messages: readonly ChatMessage[], options: ChatOptions): { mask: Mask; chat: MaskedChat } {
+    if (messages.some((message) => (message.tool_calls ?? null) !== null)) argumentsForm ??= formOf(renderMasked);
+    const mask = createMask(tokenizer.control.keys());
+    return { mask, chat: mask.apply(templateMessages(messages, argumentsForm ?? "object"), options.tools ?? []) };
   }
 
   const stopIds = turnEnds(renderMasked, tokenizer, takesToolCalls);
@@ -121,17 +129,15 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     const targets = messages.flatMap((message, index) => (isTarget(message) ? [index] : []));
     if (targets.length === 0) return { sequences: [], findings: [] };
     const kept = messages.slice(0, targets.at(-1)! + 1).map(({ weight: _, ...message }) => message as ChatMessage);
-    const mask = createMask(tokenizer.control.keys());
-    const chat = mask.apply(kept, options.tools ?? []);
+    const { mask, chat } = masked(kept, options);
     const { turns, findings } = findTurns({
       messages: chat.messages,
       targets,
       render: (given, addGenerationPrompt) => renderMasked({ ...chat, messages: given }, options, addGenerationPrompt),
       blocks: (given, text) => {
-        if (marked === undefined) return undefined;
-        const variables = { ...options.variables, [BLOCK_MARK]: mask.unused };
-        const rendered = renderMasked({ ...chat, messages: given }, { ...options, variables }, false, marked);
-        return generationBlocks(rendered, mask.unused, text);
+        if (!hasGenerationBlocks) return undefined;
+        const marked = renderMarked({ ...chat, messages: given }, options, false);
+        return marked.text === text ? marked.generations : undefined;
       },
       splitControl: tokenizer.splitControl,
       unused: mask.unused,
@@ -147,13 +153,12 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     takesTools,
     stopIds: [...stopIds],
     render(messages, options = {}) {
-      const mask = createMask(tokenizer.control.keys());
-      const chat = mask.apply(messages, options.tools ?? []);
+      const { mask, chat } = masked(messages, options);
       return mask.remove(renderMasked(chat, options, options.addGenerationPrompt ?? false));
     },
     encodePrompt(messages, options = {}) {
-      const mask = createMask(tokenizer.control.keys());
-      const text = renderMasked(mask.apply(messages, options.tools ?? []), options, true);
+      const { mask, chat } = masked(messages, options);
+      const text = renderMasked(chat, options, true);
       return tokenizer.splitControl(text).flatMap((piece) => idsOf(piece, mask));
     },
     encodeTraining,
@@ -164,6 +169,8 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
   };
 }
 
+const GENERATION_TAG = /\{%[-+]?\s*generation\b/;
+
 /** Rejects tools that the template would silently ignore. */
 function requireToolSupport(param: "tools" | "messages", missing: boolean): void {
   if (!missing) return;
@@ -173,12 +180,35 @@ function requireToolSupport(param: "tools" | "messages", missing: boolean): void
   });
 }
 
+/** The date is for samples, which do without a clock. */
+type RenderOptions = ChatOptions & { readonly date?: Date };
+type RenderMasked = (chat: MaskedChat, options: RenderOptions, addGenerationPrompt: boolean) => string;
+
+/** "text" if the template fails with a tool call's arguments as an object and renders them as a text. */
+function formOf(render: RenderMasked): ArgumentsForm {
+  const renders = (form: ArgumentsForm) => {
+    const call = { id: "call00001", type: "function", function: { name: "name", arguments: '{"key": "value"}' } };
+    const messages = templateMessages(
+      [
+        { role: "user", content: "question" },
+        { role: "assistant", content: "", tool_calls: [call] },
+      ],
+      form,
+    );
+    try {
+      render({ messages, tools: [], characters: 100 }, { date: new Date(0) }, false);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return !renders("object") && renders("text") ? "text" : "object";
+}
+
 /** Whether the model is trained to write this message. */
 function isTarget(message: ChatMessage): boolean {
   return message.role === "assistant" && message.weight !== 0;
 }
-
-type RenderMasked = (chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean) => string;
 
 /** The tokens that end an assistant's turn: of a text, and of a call where the template writes calls. */
 function turnEnds(render: RenderMasked, tokenizer: Tokenizer, takesToolCalls: boolean): Set<number> {
@@ -192,7 +222,7 @@ function turnEnds(render: RenderMasked, tokenizer: Tokenizer, takesToolCalls: bo
     try {
       text = render(
         { messages: [{ role: "user", content: "question" }, reply], tools: [], characters: 100 },
-        {},
+        { date: new Date(0) },
         false,
       );
     } catch {

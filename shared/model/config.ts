@@ -1,13 +1,17 @@
-import { z } from "zod";
-import { TrimtabError } from "../errors.ts";
-import { parseRopeScaling, type RopeScaling, ropeFileSchema } from "./rope-scaling.ts";
+import { quoteName } from "../formats/strict-json.ts";
+import { FAMILIES, type Family, familyOf, type ModelType } from "./family.ts";
+import { isObject, JsonFields, positive, wholeNumber } from "./json-fields.ts";
+import { type ModelProblem, throwProblems } from "./problems.ts";
+import { quantisedBy } from "./quantised-checkpoint.ts";
+import { type RopeScaling, readRope } from "./rope-scaling.ts";
+import { readSlidingWindow } from "./sliding-window.ts";
 
 /**
  * The shape of a Llama-like decoder: RMSNorm, rotary positions, grouped-query attention, a gated SiLU feed-forward
  * network, a tied or untied head. Llama, Mistral and Qwen2 differ only in `attentionBias` and the sizes.
  */
 export interface ModelConfig {
-  readonly modelType: "llama" | "mistral" | "qwen2";
+  readonly modelType: ModelType;
   readonly vocabSize: number;
   /** D: width of the residual stream. */
   readonly hiddenSize: number;
@@ -32,86 +36,101 @@ export interface ModelConfig {
   readonly attentionBias: boolean;
 }
 
-const size = z.number().int().min(1).max(1_000_000);
-
-// The fields that affect the computation. A config.json has many others.
-const fileSchema = z.object({
-  model_type: z.string(),
-  vocab_size: size,
-  hidden_size: size,
-  num_hidden_layers: size.max(1000),
-  num_attention_heads: size,
-  num_key_value_heads: size.nullish(),
-  head_dim: size.nullish(),
-  intermediate_size: size,
-  rms_norm_eps: z.number().positive().max(0.1),
-  rope_theta: z.number().positive().nullish(),
-  rope_parameters: ropeFileSchema.nullish(),
-  rope_scaling: ropeFileSchema.nullish(),
-  max_position_embeddings: size.max(10_000_000),
-  tie_word_embeddings: z.boolean().nullish(),
-  attention_bias: z.boolean().nullish(),
-  mlp_bias: z.boolean().nullish(),
-  hidden_act: z.string().nullish(),
-  sliding_window: size.nullish(),
-  use_sliding_window: z.boolean().nullish(),
-  quantization_config: z.unknown().nullish(),
-  auto_map: z.unknown().nullish(),
-});
-
-const MODEL_TYPES = ["llama", "mistral", "qwen2"] as const;
-
-/** Reads a Hugging Face `config.json`. Throws `invalid_model`, naming the field, for anything that is not supported. */
+/**
+ * Reads a Hugging Face `config.json` as transformers 5 would. What a folder may say twice is resolved in one place each:
+ *
+ *     rope_theta, rope_scaling, rope_parameters,
+ *     original_max_position_embeddings            `readRope`
+ *     sliding_window, use_sliding_window,
+ *     max_window_layers, layer_types              `readSlidingWindow`: the shortest window that a layer uses
+ *     head_dim, hidden_size / heads               head_dim
+ *     num_key_value_heads left out, or null       the family's default, or one for each query head
+ *     attention_bias, mlp_bias                    llama alone reads them; qwen2 always has biases, mistral never
+ *     hidden_act                                  silu, also called swish
+ *     tie_word_embeddings, lm_head.weight         `resolveTie`: a head that differs from the embedding is kept
+ *     model_type, architectures                   model_type; architectures must be a language model
+ *     dtype, torch_dtype                          neither: each tensor has its own
+ *     eos_token_id in config.json,
+ *     generation_config.json, tokenizer_config    `readGenerationConfig`, and all of them end a text
+ *     vocab_size, tokenizer.json                  `checkSmallFiles`: the tokenizer may not have more
+ *     pretraining_tp, attention_dropout           no effect on what is computed
+ *
+ * Throws `invalid_model` with every problem, each with its field.
+ */
 export function parseModelConfig(json: unknown): ModelConfig {
-  const parsed = fileSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    refuse(issue.path.join(".") || "the file", issue.message);
-  }
-  const file = parsed.data;
-  const modelType = MODEL_TYPES.find((known) => known === file.model_type);
-  if (modelType === undefined) refuse("model_type", `${file.model_type} is not one of ${MODEL_TYPES.join(", ")}`);
-  if (file.auto_map != null) refuse("auto_map", "code shipped with a model is never run; remove the field");
-  if (file.quantization_config != null)
-    refuse("quantization_config", "quantised weights are not supported; use float32, float16 or bfloat16");
-  if (file.hidden_act != null && file.hidden_act !== "silu")
-    refuse("hidden_act", `${file.hidden_act} is not supported; only silu is`);
-  if (file.mlp_bias) refuse("mlp_bias", "feed-forward biases are not supported");
-  // Transformers 5 merges two older fields into rope_parameters. Like transformers, prefer the older one if present.
-  const ropeField = file.rope_scaling == null ? "rope_parameters" : "rope_scaling";
-  const ropeScaling = parseRopeScaling(file[ropeField] ?? {}, (field, reason) =>
-    refuse(`${ropeField}.${field}`, reason),
-  );
+  const problems: ModelProblem[] = [];
+  const config = readModelConfig(json, problems);
+  throwProblems(problems);
+  return config!;
+}
 
-  const heads = file.num_attention_heads;
-  const kvHeads = file.num_key_value_heads ?? heads;
-  const headDim = file.head_dim ?? file.hidden_size / heads;
-  if (heads % kvHeads !== 0) refuse("num_key_value_heads", `${kvHeads} does not divide the ${heads} attention heads`);
-  if (!Number.isInteger(headDim) || headDim % 2 !== 0)
-    refuse("head_dim", `the width of a head must be an even integer, got ${headDim}`);
-  if (modelType === "llama" && file.attention_bias) {
-    refuse("attention_bias", "attention biases are not supported for llama");
-  }
-  // Contexts no longer than the sliding window have full attention, so the window just limits the context.
-  const sliding = modelType === "qwen2" && !file.use_sliding_window ? null : file.sliding_window;
+const CONFIG = "config.json";
+const size = wholeNumber(1, 1_000_000);
+const positions = wholeNumber(1, 10_000_000);
+const DEFAULT_EPSILON = 1e-6;
+
+/** Like `parseModelConfig`, but adds to `problems` what is wrong, and then returns undefined. */
+function readModelConfig(json: unknown, problems: ModelProblem[]): ModelConfig | undefined {
+  const file = new JsonFields(isObject(json) ? json : {}, { file: CONFIG, problems });
+  if (!isObject(json)) return void problems.push({ file: CONFIG, field: "", reason: "must be a JSON object" });
+  // First, because the fields of other families have other names.
+  const family = familyOf(json);
+  if ("reason" in family) return file.refuse(family.field, family.reason);
+  const { modelType } = family;
+  const { defaults, attentionBias, biasFields }: Family = FAMILIES[modelType];
+
+  const quantised = quantisedBy(json);
+  if (quantised !== undefined) file.refuse(quantised.field, quantised.reason);
+  if (file.has("auto_map")) file.refuse("auto_map", "code shipped with a model is never run; remove the field");
+  const activation = file.string("hidden_act") ?? "silu";
+  if (activation !== "silu" && activation !== "swish")
+    file.refuse("hidden_act", `${quoteName(activation)} is not supported; only silu is`);
+  for (const field of biasFields)
+    if (file.boolean(field))
+      file.refuse(field, `must be false: ${modelType} models with these biases are not supported`);
+
+  const vocabSize = file.required("vocab_size", size);
+  const hiddenSize = file.required("hidden_size", size);
+  const layers = file.required("num_hidden_layers", wholeNumber(1, 1000));
+  const ffnSize = file.required("intermediate_size", size);
+  const { heads, kvHeads, headDim } = readHeads(file, hiddenSize, defaults.kvHeads);
+  const normEpsilon = file.number("rms_norm_eps", positive(0.1)) ?? DEFAULT_EPSILON;
+  const longest = file.number("max_position_embeddings", positions) ?? defaults.maxPositions;
+  const rope = readRope(file, longest);
+  const window = readSlidingWindow(file, modelType, layers);
+  const tied = file.boolean("tie_word_embeddings") ?? false;
+  if (problems.length > 0) return undefined;
   return {
     modelType,
-    vocabSize: file.vocab_size,
-    hiddenSize: file.hidden_size,
-    layers: file.num_hidden_layers,
-    heads,
-    kvHeads,
-    headDim,
-    ffnSize: file.intermediate_size,
-    normEpsilon: file.rms_norm_eps,
-    ropeTheta: file.rope_theta ?? file.rope_parameters?.rope_theta ?? 10_000,
-    ...(ropeScaling === undefined ? {} : { ropeScaling }),
-    maxPositions: Math.min(file.max_position_embeddings, sliding ?? Number.POSITIVE_INFINITY),
-    tied: file.tie_word_embeddings ?? false,
-    attentionBias: modelType === "qwen2",
+    vocabSize: vocabSize!,
+    hiddenSize: hiddenSize!,
+    layers: layers!,
+    heads: heads!,
+    kvHeads: kvHeads!,
+    headDim: headDim!,
+    ffnSize: ffnSize!,
+    normEpsilon,
+    ropeTheta: rope!.theta,
+    ...(rope!.scaling === undefined ? {} : { ropeScaling: rope!.scaling }),
+    // Contexts no longer than the sliding window have full attention, so the window just limits the context.
+    maxPositions: Math.min(longest, window ?? Number.POSITIVE_INFINITY),
+    tied,
+    attentionBias,
   };
 }
 
-function refuse(field: string, reason: string): never {
-  throw new TrimtabError("invalid_model", `config.json: ${field}: ${reason}`, { param: field });
+function readHeads(file: JsonFields, hiddenSize: number | undefined, defaultKvHeads: number | null) {
+  const heads = file.required("num_attention_heads", size);
+  const usual = file.mentions("num_key_value_heads") ? heads : (defaultKvHeads ?? heads);
+  const kvHeads = file.number("num_key_value_heads", size) ?? usual;
+  const headDim = file.number("head_dim", size) ?? (hiddenSize && heads && hiddenSize / heads);
+  if (heads && kvHeads && heads % kvHeads !== 0) {
+    const found = file.has("num_key_value_heads") ? kvHeads : `${kvHeads}, which this family has if it is left out,`;
+    file.refuse("num_key_value_heads", `${found} does not divide num_attention_heads, which is ${heads}`);
+  }
+  if (headDim && (!Number.isInteger(headDim) || headDim % 2 !== 0)) {
+    const source = file.has("head_dim") ? "" : " (hidden_size divided by num_attention_heads)";
+    file.refuse("head_dim", `the width of a head must be an even whole number, got ${headDim}${source}`);
+  }
+  return { heads, kvHeads, headDim };
 }

@@ -3,6 +3,7 @@
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
+import { Dict, type Value } from "./template/values.ts";
 
 const MAX_NESTING = 32;
 
@@ -43,17 +44,28 @@ export function createMask(literals: Iterable<string>): Mask {
 
   return {
     apply,
-    remove: (text) => [...standIns].reduce((shown, [from, to]) => shown.replaceAll(to, from), text),
+    remove: (text) =>
+      [...standIns].reduce((shown, [from, to]) => shown.replaceAll(to, from).replaceAll(escaped(to), from), text),
     get unused() {
       return unused;
     },
   };
 }
 
-/** Private-use characters that do not occur in `text`, out of 6,400 in the first block and 65,534 in the next. */
+/** How Python prints a private-use character of the first block in a quoted text, and in JSON with `ensure_ascii`. */
+function escaped(character: string): string {
+  return character.length > 1 ? character : `\\u${character.charCodeAt(0).toString(16)}`;
+}
+
+/**
+ * Private-use characters that occur in `text` neither as they are nor escaped, out of 6,400 in the first
+ * block and 65,534 in the next.
+ */
 function* unusedCharacters(text: string): Generator<string, string, undefined> {
   // One pass: searching for each character in a text that contains them all would take minutes.
   const used = new Set(text.match(/[\ue000-\uf8ff\u{f0000}-\u{ffffd}]/gu));
+  for (const [, hex] of text.matchAll(/\\u([ef][\da-f]{3})/gi))
+    used.add(String.fromCharCode(Number.parseInt(hex!, 16)));
   for (const [first, last] of [
     [0xe000, 0xf8ff],
     [0xf0000, 0xffffd],
@@ -78,6 +90,13 @@ function mapTexts(value: unknown, change: (text: string) => string, depth = 0): 
     });
   }
   if (Array.isArray(value)) return value.map((inner) => mapTexts(inner, change, depth + 1));
+  if (value instanceof Dict) {
+    return new Dict(
+      value
+        .entries()
+        .map(([key, inner]) => [mapTexts(key, change) as Value, mapTexts(inner, change, depth + 1) as Value]),
+    );
+  }
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [change(key), mapTexts(inner, change, depth + 1)]),
   );

@@ -3,6 +3,7 @@ import { TrimtabError } from "../errors.ts";
 import { type ByteSource, type FileTensor, parseSafetensors } from "../formats/safetensors.ts";
 import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
 import { type ModelConfig, parseModelConfig } from "./config.ts";
+import { resolveTie } from "./tied-head.ts";
 import { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { openWeights, type Weights } from "./weights.ts";
 
@@ -19,8 +20,10 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
  * and what to change.
  */
 export function loadModelFolder(files: ModelFiles): { config: ModelConfig; weights: Weights; tokenizer: Tokenizer } {
-  const config = parseModelConfig(readModelJson(files, "config.json"));
-  return { config, weights: openWeights(config, weightTensors(files)), tokenizer: loadFolderTokenizer(files) };
+  const stated = parseModelConfig(readModelJson(files, "config.json"));
+  const tensors = weightTensors(files);
+  const config = resolveTie(stated, tensors);
+  return { config, weights: openWeights(config, tensors), tokenizer: loadFolderTokenizer(files) };
 }
 
 export function loadFolderTokenizer(files: ModelFiles): Tokenizer {

@@ -6,9 +6,10 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 import { elementCount, f32, type Tensor, tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
+import { fileValues } from "./file-values.ts";
 import { linearModules, parameterCount, weightName } from "./modules.ts";
 import type { ModelRewrite } from "./rewrite.ts";
-import { fileValues, transposed, type Weights } from "./weights.ts";
+import { transposed, type Weights } from "./weights.ts";
 
 /**
  * A frozen base in 4 bits: the linear weights of every block as NF4, each as several graph inputs instead of one float32

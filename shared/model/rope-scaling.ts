@@ -1,4 +1,5 @@
-import { z } from "zod";
+import { quoteName } from "../formats/strict-json.ts";
+import { between, type JsonFields, type NumberRule, positive, wholeNumber } from "./json-fields.ts";
 
 /**
  * How a model's rotary frequencies are lowered for contexts longer than those of its original training. `linear` divides
@@ -16,41 +17,68 @@ export type RopeScaling =
       readonly originalPositions: number;
     };
 
-/** `rope_parameters` of transformers 5, or `rope_scaling` of older files, where `rope_type` may be called `type`. */
-export const ropeFileSchema = z.object({
-  rope_theta: z.number().positive().nullish(),
-  rope_type: z.string().nullish(),
-  type: z.string().nullish(),
-  factor: z.number().min(1).nullish(),
-  low_freq_factor: z.number().positive().nullish(),
-  high_freq_factor: z.number().positive().nullish(),
-  original_max_position_embeddings: z.number().int().min(1).nullish(),
-});
-type RopeFile = z.infer<typeof ropeFileSchema>;
+/** What a config.json says about rotary positions. */
+export interface RopeSettings {
+  readonly theta: number;
+  readonly scaling: RopeScaling | undefined;
+}
 
-/** The scaling specified in a file; undefined for none. Calls `refuse` with a field that is not supported. */
-export function parseRopeScaling(
-  file: RopeFile,
-  refuse: (field: string, reason: string) => never,
-): RopeScaling | undefined {
-  const kind = file.rope_type ?? file.type ?? "default";
-  const required = (field: "factor" | "low_freq_factor" | "high_freq_factor" | "original_max_position_embeddings") =>
-    file[field] ?? refuse(field, `required for ${kind}`);
-  switch (kind) {
-    case "default":
-      return undefined;
-    case "linear":
-      return { type: "linear", factor: required("factor") };
-    case "llama3": {
-      const [low, high] = [required("low_freq_factor"), required("high_freq_factor")];
-      if (high <= low) refuse("high_freq_factor", `must be above low_freq_factor, which is ${low}, got ${high}`);
-      const originalPositions = required("original_max_position_embeddings");
-      const factors = { factor: required("factor"), lowFrequencyFactor: low, highFrequencyFactor: high };
-      return { type: "llama3", ...factors, originalPositions };
-    }
-    default:
-      return refuse("rope_type", `${kind} is not supported; use default, linear or llama3`);
+const DEFAULT_THETA = 10_000;
+
+/**
+ * Reads θ and the scaling as transformers 5 does. Old files have `rope_theta` at the top and `rope_scaling`; newer ones have
+ * both in `rope_parameters`. Where a file has several of them,
+ *
+ *     object               rope_scaling unless it is empty, otherwise rope_parameters; never a mixture
+ *     θ                    the object's rope_theta, otherwise the one at the top, otherwise 10,000
+ *     kind                 the object's rope_type, otherwise its type, otherwise default
+ *     original positions   the value at the top, otherwise the object's, otherwise max_position_embeddings
+ *
+ * Adds to the problems of `file` what is not supported. Returns undefined if anything is.
+ */
+export function readRope(file: JsonFields, maxPositions: number | undefined): RopeSettings | undefined {
+  const [old, current] = [file.object("rope_scaling"), file.object("rope_parameters")];
+  const from = old === undefined || old.isEmpty ? current : old;
+  const topTheta = file.number("rope_theta", positive());
+  const theta = from?.number("rope_theta", positive()) ?? topTheta ?? DEFAULT_THETA;
+  if (from === undefined) return { theta, scaling: undefined };
+  const byLayer = ["full_attention", "sliding_attention"].find((field) => from.has(field));
+  if (byLayer !== undefined)
+    return from.refuse(byLayer, "rotary positions that differ between layers are not supported");
+  const kind = from.string("rope_type") ?? from.string("type") ?? "default";
+  if (kind === "default") return { theta, scaling: undefined };
+  requireWholeHeads(file, from, kind);
+  if (kind === "linear") {
+    const factor = from.required("factor", FACTOR);
+    return factor === undefined ? undefined : { theta, scaling: { type: "linear", factor } };
   }
+  if (kind !== "llama3")
+    return from.refuse("rope_type", `${quoteName(kind)} is not supported; use default, linear or llama3`);
+  const scaling = readLlama3(file, from, maxPositions);
+  return scaling && { theta, scaling };
+}
+
+const FACTOR: NumberRule = { must: "a number of at least 1", holds: (value) => value >= 1 };
+
+function readLlama3(file: JsonFields, from: JsonFields, maxPositions: number | undefined): RopeScaling | undefined {
+  const factor = from.required("factor", FACTOR);
+  const low = from.required("low_freq_factor", positive());
+  const high = from.required("high_freq_factor", positive());
+  const positions = wholeNumber(1, 10_000_000);
+  const inside = from.number("original_max_position_embeddings", positions);
+  const originalPositions = file.number("original_max_position_embeddings", positions) ?? inside ?? maxPositions;
+  if (low !== undefined && high !== undefined && high <= low) {
+    return from.refuse("high_freq_factor", `must be above low_freq_factor, which is ${low}, got ${high}`);
+  }
+  if (!factor || !low || !high || !originalPositions) return undefined;
+  return { type: "llama3", factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalPositions };
+}
+
+/** transformers ignores a partial rotation if the positions are not scaled, and cannot run the model if they are. */
+function requireWholeHeads(file: JsonFields, from: JsonFields, kind: string): void {
+  const holder = from.has("partial_rotary_factor") ? from : file;
+  const part = holder.number("partial_rotary_factor", between(0, 1)) ?? 1;
+  if (part !== 1) holder.refuse("partial_rotary_factor", `must be 1 with rope_type ${quoteName(kind)}, got ${part}`);
 }
 
 /** The scaled frequency, in radians per token. */

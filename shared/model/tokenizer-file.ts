@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { quoteName } from "../formats/strict-json.ts";
+import { demandOf } from "../issue-words.ts";
 
 const MAX_VOCABULARY = 1_000_000;
 const tokenId = z.int().min(0).max(MAX_VOCABULARY);
@@ -101,7 +102,7 @@ function check<Out>(file: string, schema: z.ZodType<Out>, json: unknown): Out {
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
-  throw new TrimtabError("invalid_model", `${file} is invalid${where}: ${issue.message}`, {
+  throw new TrimtabError("invalid_model", `${file} is invalid${where}: ${demandOf(issue)}`, {
     data: { file, path: issue.path.map(String) },
   });
 }

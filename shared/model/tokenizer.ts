@@ -10,7 +10,7 @@ import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { bytesOfCharacters } from "./byte-level.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
-import { type AddedToken, parseTokenizerConfig, parseTokenizerFile } from "./tokenizer-file.ts";
+import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerConfig } from "./tokenizer-file.ts";
 import { createTokenFinder, literalFinder } from "./tokenizing/added-tokens.ts";
 import { hasByteFallback, isByteLevelDecoder } from "./tokenizing/decoders.ts";
 import { byteOfToken } from "./tokenizing/model.ts";
@@ -28,6 +28,8 @@ export interface Tokenizer {
   readonly padId: number;
   /** Every control token: text → id. */
   readonly control: ReadonlyMap<string, number>;
+  /** The tokens that the configuration names, such as `bos_token`, which chat templates read under these names. */
+  readonly namedTokens: Readonly<Record<string, string>>;
   /** The Jinja source of the chat template, if the model has one. */
   readonly chatTemplate: string | undefined;
   /** The ids that the tokenizer itself puts before a text, such as the beginning-of-text token. */
@@ -220,6 +222,7 @@ export function loadTokenizer(
     eosId,
     padId,
     control,
+    namedTokens: namedTokens(config),
     chatTemplate: chatTemplateFile ?? config.chat_template ?? undefined,
     prefix: prefixOf(file),
     encode,
@@ -250,6 +253,12 @@ function placeOf(continues: Continues): Place {
 function anchorOf(tokens: readonly (string | undefined)[], decode: (ids: readonly number[]) => string): number {
   const found = tokens.findIndex((token, id) => token !== undefined && /^[A-Za-z0-9]+$/.test(decode([id])));
   return Math.max(found, 0);
+}
+
+function namedTokens(config: TokenizerConfig): Record<string, string> {
+  const { bos_token, eos_token, pad_token, unk_token } = config;
+  const named = Object.entries({ bos_token, eos_token, pad_token, unk_token });
+  return Object.fromEntries(named.filter((entry): entry is [string, string] => isText(entry[1])));
 }
 
 /** Whether a token is marked as special, named in the configuration, or written like a control token. */

@@ -1,9 +1,10 @@
 import { TrimtabError } from "../errors.ts";
-import { type FileTensor, parseSafetensors, type SafetensorsTensor, toF32 } from "../formats/safetensors.ts";
-import { SAFETENSORS_DTYPES } from "../formats/safetensors-header.ts";
+import { type FileTensor, parseSafetensors, type SafetensorsTensor } from "../formats/safetensors.ts";
 import { elementCount, f32, type Tensor } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
+import { fileValues } from "./file-values.ts";
 import { EMBEDDING, HEAD, type WeightSpec, weightSpecs } from "./modules.ts";
+import { resolveTie, tiedNames } from "./tied-head.ts";
 
 /** Weights by name, in the layout of `weightSpecs`. */
 export interface Weights extends ReadonlyMap<string, Tensor<"f32">> {
@@ -40,13 +41,6 @@ export function weightFromFile(spec: WeightSpec, tensor: SafetensorsTensor): Ten
   return f32(spec.shape, data);
 }
 
-/** Values `start` … `end` − 1 of an F32, F16 or BF16 tensor in a file, in float32. Do not write to the result. */
-export function fileValues(tensor: SafetensorsTensor, start: number, end: number): Float32Array {
-  if ("part" in tensor) return toF32((tensor as FileTensor).part(start, end));
-  const width = SAFETENSORS_DTYPES[tensor.dtype];
-  return toF32({ ...tensor, shape: [end - start], bytes: tensor.bytes.subarray(start * width, end * width) });
-}
-
 /** Writes rows of a [rows, columns] matrix, from `row` on, to its transpose. */
 function scatterColumns(
   transpose: Float32Array,
@@ -80,13 +74,15 @@ function checkTensor(spec: WeightSpec, { dtype, shape }: SafetensorsTensor): voi
  * unknown or of the wrong shape. A redundant head in a tied model and old rotary buffers are ignored.
  */
 export function loadWeights(config: ModelConfig, tensors: ReadonlyMap<string, SafetensorsTensor>): Weights {
-  const specs = checkedSpecs(config, tensors);
-  return new Map(specs.map((spec) => [spec.name, weightFromFile(spec, tensors.get(spec.name)!)]));
+  const named = tiedNames(config, tensors);
+  const specs = checkedSpecs(config, named);
+  return new Map(specs.map((spec) => [spec.name, weightFromFile(spec, named.get(spec.name)!)]));
 }
 
 /** Like `loadWeights`, but reads each weight on access. Names, shapes and dtypes are checked right away. */
 export function openWeights(config: ModelConfig, tensors: ReadonlyMap<string, FileTensor>): Weights {
-  return new FileWeights(checkedSpecs(config, tensors), tensors);
+  const named = tiedNames(config, tensors);
+  return new FileWeights(checkedSpecs(config, named), named);
 }
 
 function checkedSpecs(config: ModelConfig, tensors: ReadonlyMap<string, SafetensorsTensor>): WeightSpec[] {
@@ -177,6 +173,20 @@ export interface ModelFiles {
  * file that is damaged, contains a value that is not finite, or repeats a tensor of another shard.
  */
 export async function readWeights(config: ModelConfig, files: ModelFiles): Promise<Weights> {
+  return loadWeights(config, await readTensors(files));
+}
+
+/** Like `readWeights`, but first resolves from the weights whether the model is tied. Returns its configuration too. */
+export async function readModel(
+  stated: ModelConfig,
+  files: ModelFiles,
+): Promise<{ readonly config: ModelConfig; readonly weights: Weights }> {
+  const tensors = await readTensors(files);
+  const config = resolveTie(stated, tensors);
+  return { config, weights: loadWeights(config, tensors) };
+}
+
+async function readTensors(files: ModelFiles): Promise<Map<string, SafetensorsTensor>> {
   const tensors = new Map<string, SafetensorsTensor>();
   for (const name of files.names.filter((file) => file.endsWith(".safetensors")).sort()) {
     for (const [tensorName, tensor] of parseSafetensors(await files.bytes(name), { finite: true, name }).tensors) {
@@ -185,7 +195,7 @@ export async function readWeights(config: ModelConfig, files: ModelFiles): Promi
       tensors.set(tensorName, tensor);
     }
   }
-  return loadWeights(config, tensors);
+  return tensors;
 }
 
 /** The inverse of `weightFromFile`; the result is float32. */

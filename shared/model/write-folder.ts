@@ -27,9 +27,13 @@ export interface NewModel {
 /** Every file except the weights. Throws `invalid_model` when the base's config.json cannot be read. */
 export function smallFiles({ config, base }: Pick<NewModel, "config" | "base">): Map<string, Uint8Array> {
   const json = readModelJson(base, CONFIG_FILE) as Record<string, unknown>;
-  // Transformers before version 5 writes `torch_dtype` instead of `dtype`.
-  const dtype = "torch_dtype" in json ? "torch_dtype" : "dtype";
-  const changed = { ...json, [dtype]: "float32", ...(config.tied ? {} : { tie_word_embeddings: false }) };
+  // Transformers before version 5 writes `torch_dtype` instead of `dtype`; of both, it reads `dtype`.
+  const { dtype, torch_dtype: oldDtype, ...others } = json;
+  const changed = {
+    ...others,
+    ...(dtype === undefined && oldDtype !== undefined ? { torch_dtype: "float32" } : { dtype: "float32" }),
+    ...(config.tied ? {} : { tie_word_embeddings: false }),
+  };
   const kept = [...base.keys()].filter((name) => KEPT_FILES.test(name));
   const files = new Map(kept.map((name) => [name, wholeFile(base, name)!]));
   return files.set(CONFIG_FILE, new TextEncoder().encode(`${JSON.stringify(changed, null, 2)}\n`));

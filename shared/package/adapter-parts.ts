@@ -4,6 +4,7 @@ import { TrimtabError } from "../errors.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { ADAPTER_CONFIG, readAdapterFolder } from "../peft/adapter-folder.ts";
 import type { Adapter, AdapterFormat, BaseAccess } from "../peft/method.ts";
+import { isBystander } from "./bystanders.ts";
 
 /** The limit for one file. Settings need no more, and JSON is slower to read than tensors of the same size. */
 const MAX_JSON_BYTES = 1 << 20;
@@ -14,6 +15,8 @@ export interface UploadedParts {
   readonly adapters: readonly Adapter[];
   /** The manifest of a downloaded delta; undefined for an adapter made by another tool. */
   readonly manifest: Manifest | undefined;
+  /** The files of the folder that were not read, in the archive's order and by the archive's names. */
+  readonly ignored: readonly string[];
 }
 
 export interface UploadTarget extends BaseAccess {
@@ -24,6 +27,7 @@ export interface UploadTarget extends BaseAccess {
 /**
  * Reads a folder with one adapter, or with a subfolder for each of several (`0-lora/`, `1-prefix/`), in order. Outer folders
  * that contain everything, as archivers make them, are removed. The serving form is never read: it follows from the adapters.
+ * Files that trainers and archivers leave beside an adapter are ignored, and so are checkpoints beside the final adapter.
  *
  * Throws `invalid_delta`, naming the file, field or tensor that is wrong, or the base that the delta was made for.
  */
@@ -32,7 +36,7 @@ export async function readAdapterParts(
   base: UploadTarget,
   formats: ReadonlyMap<string, AdapterFormat>,
 ): Promise<UploadedParts> {
-  const files = withoutOuterFolder(uploaded);
+  const { files, ignored } = adapterFilesOf(uploaded);
   for (const [name, { length }] of files) {
     if (!name.endsWith(".json") || length <= MAX_JSON_BYTES) continue;
     throw refuse(`${quoteName(name)} has ${length} bytes; at most ${MAX_JSON_BYTES} are allowed`);
@@ -49,8 +53,29 @@ export async function readAdapterParts(
       throw new TrimtabError(error.code, `${folder.name}/: ${error.message}`, { cause: error, data: error.data });
     }
   }
-  return { adapters, manifest };
+  return { adapters, manifest, ignored };
 }
+
+const CHECKPOINT = /^(?:.*\/)?(checkpoint-\d+)\//;
+
+/** The files to read, without the folders around them, and the names of the others. */
+function adapterFilesOf(uploaded: ReadonlyMap<string, Uint8Array>) {
+  const relevant = [...uploaded].filter(([name]) => !isBystander(name) || ownCard(name));
+  const inCheckpoint = ([name]: readonly [string, unknown]) => CHECKPOINT.test(name);
+  const outside = relevant.filter((file) => !inCheckpoint(file));
+  const isFinal = outside.some(([name]) => name.endsWith(ADAPTER_CONFIG));
+  const checkpoints = new Set(relevant.filter(inCheckpoint).map(([name]) => CHECKPOINT.exec(name)![1]!));
+  if (!isFinal && checkpoints.size > 1) {
+    const names = [...checkpoints].join(", ");
+    throw refuse(`the folder holds several checkpoints of one run (${names}); upload the folder of the one to serve`);
+  }
+  const kept = new Map(isFinal ? outside : relevant);
+  const ignored = [...uploaded.keys()].filter((name) => !kept.has(name) && !ownCard(name));
+  return { files: withoutOuterFolder(kept), ignored };
+}
+
+/** A published delta's own card is part of it, and not worth a mention. */
+const ownCard = (name: string) => name === "README.md";
 
 /** The folders that contain an adapter; "" is the top level. Throws for a file outside all of them. */
 function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string; files: Map<string, Uint8Array> }[] {

@@ -4,6 +4,8 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { quoteName } from "../formats/strict-json.ts";
+import { wordIssue } from "../issue-words.ts";
 import { ADAPTER_CONFIG } from "./adapter-folder.ts";
 
 /** An optional field that must have one of these values, because any other would change what the adapter computes. */
@@ -34,14 +36,18 @@ export function parseAdapterConfig<S extends z.ZodObject>(
     new TrimtabError("invalid_delta", `${ADAPTER_CONFIG}: ${field} ${problem}`, { data: { field } });
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw refuse(issue.path.map(String).join("."), issue.message);
+    const { field, problem } = wordIssue(parsed.error, json);
+    throw refuse(field, problem);
   }
   const harmless = new Set([...Object.keys(schema.shape), ...IGNORED, ...ignored]);
   for (const [field, value] of Object.entries(json)) {
     if (harmless.has(field) || isEmpty(value)) continue;
     if (field === "auto_map") {
       throw refuse(field, "names code to run, but code shipped with an adapter is never run; remove the field");
+    }
+    if (field === "modules_to_save" || field === "trainable_token_indices") {
+      const trained = quoteName(JSON.stringify(value)).slice(1, -1).replaceAll('\\"', "");
+      throw refuse(field, `is not supported with this peft_type; train ${trained} with LoRA or DoRA, or not at all`);
     }
     throw refuse(field, "is not supported; must be absent, null, false or empty");
   }

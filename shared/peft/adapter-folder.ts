@@ -34,7 +34,7 @@ export async function readAdapterFolder(
   formats: ReadonlyMap<string, AdapterFormat>,
 ): Promise<Adapter> {
   const weightsFiles = new Set([...formats.values()].map(weightsFileOf));
-  for (const name of files.keys()) requireAllowed(name, weightsFiles);
+  requireAllowed([...files.keys()], weightsFiles);
   const config = parseObject(requireFile(files, ADAPTER_CONFIG), ADAPTER_CONFIG);
   const format = [...formats.values()].find((candidate) => candidate.recognises(config));
   if (format === undefined) {
@@ -112,14 +112,38 @@ function refuse(problem: string): TrimtabError {
 
 const weightsFileOf = ({ weightsFile = ADAPTER_WEIGHTS }: AdapterFormat) => weightsFile;
 
-function requireAllowed(name: string, weightsFiles: ReadonlySet<string>): void {
-  if (name === ADAPTER_CONFIG || weightsFiles.has(name) || OTHER_FILES.has(name)) return;
-  if (/\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name)) {
+/** Names every file that must go, so that one correction is enough. */
+function requireAllowed(names: readonly string[], weightsFiles: ReadonlySet<string>): void {
+  const others = names.filter((name) => name !== ADAPTER_CONFIG && !weightsFiles.has(name) && !OTHER_FILES.has(name));
+  if (others.length === 0) return;
+  const mlx = others.find((name) => /^(\d+_)?adapters\.(safetensors|npz)$/.test(name));
+  if (mlx !== undefined) {
     throw refuse(
-      `${quoteName(name)} is a pickle file, which can run code and is never read; save the adapter as safetensors`,
+      `${quoteName(mlx)} is an adapter in MLX's layout; convert it to peft's: rename lora_a and lora_b to lora_A and lora_B, transpose them, and save them as ${ADAPTER_WEIGHTS}`,
     );
   }
-  throw refuse(`the folder contains ${quoteName(name)}, which is not part of an adapter; remove it`);
+  const isPickle = (name: string) => /\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name);
+  const problems = [
+    sentenceOf(others.filter(isPickle), [
+      "is a pickle file, which can run code and is never read",
+      "are pickle files, which can run code and are never read",
+    ]),
+    sentenceOf(
+      others.filter((name) => !isPickle(name)),
+      ["is not part of an adapter; remove it", "are not part of an adapter; remove them"],
+    ),
+  ].filter((problem) => problem !== undefined);
+  const advice = others.some(isPickle)
+    ? "; save the adapter with save_pretrained(folder, safe_serialization=True)"
+    : "";
+  throw refuse(`${problems.join("; ")}${advice}`);
+}
+
+function sentenceOf(names: readonly string[], [one, many]: readonly [string, string]): string | undefined {
+  if (names.length === 0) return undefined;
+  const listed = names.slice(0, 20).map(quoteName).join(", ");
+  const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
+  return `${listed}${more} ${names.length === 1 ? one : many}`;
 }
 
 function requireFile(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {

@@ -7,6 +7,10 @@ import { ADAPTER_WEIGHTS } from "./adapter-folder.ts";
 /** A size fixed by the base, or the name of a size that the adapter is free to choose. */
 export type ExpectedSize = number | string;
 
+/** What DeepSpeed leaves of a weight that is spread over several GPUs. */
+const EMPTY_TENSOR =
+  "it is empty, as ZeRO stage 3 saves weights that are spread over GPUs; save the adapter with stage3_gather_16bit_weights_on_model_save, or run zero_to_fp32.py";
+
 /**
  * The tensors of an adapter, taken one by one; `done` rejects leftovers, so that none is overlooked. `take` mutates this
  * object. All errors are `invalid_delta` and name the tensor.
@@ -14,10 +18,12 @@ export type ExpectedSize = number | string;
 export class AdapterTensors {
   readonly #unread: Map<string, SafetensorsTensor>;
   readonly #fileName: string;
+  readonly #all: number;
 
   constructor(tensors: ReadonlyMap<string, SafetensorsTensor>, fileName: string = ADAPTER_WEIGHTS) {
     this.#unread = new Map(tensors);
     this.#fileName = fileName;
+    this.#all = tensors.size;
   }
 
   has(key: string): boolean {
@@ -37,7 +43,7 @@ export class AdapterTensors {
   /** Takes a tensor, widened to float32. Named sizes may be anything from 1 up. */
   take(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> {
     const tensor = this.#unread.get(key);
-    if (tensor === undefined) throw refuse(`${this.#fileName} lacks the tensor ${key}`);
+    if (tensor === undefined) throw refuse(`${this.#fileName} lacks the tensor ${key}${this.#unfitting()}`);
     this.#unread.delete(key);
     const { dtype, shape } = tensor;
     if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
@@ -49,10 +55,19 @@ export class AdapterTensors {
     if (!fits) {
       throw refuse(
         `the tensor ${key} has shape [${shape.join(", ")}], but the base model needs [${expected.join(", ")}]; ` +
-          "was the adapter made for another base?",
+          (shape.includes(0) ? EMPTY_TENSOR : "was the adapter made for another base?"),
       );
     }
     return f32(shape, toF32(tensor));
+  }
+
+  /** Where no tensor has fitted at all, which of them was there instead of the one that is missing. */
+  #unfitting(): string {
+    const first = this.keys()[0];
+    if (first === undefined) return "; the file has no tensors";
+    if (this.#unread.size < this.#all) return "";
+    const mlx = /\.lora_[ab]$/.test(first) ? ", in MLX's layout, which has to be converted to peft's" : "";
+    return `; none of its ${this.#all} tensors fits this base model, and the first is ${quoteName(first)}${mlx}`;
   }
 
   takeOptional(key: string, expected: readonly ExpectedSize[]): Tensor<"f32"> | undefined {

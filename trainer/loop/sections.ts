@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { wordIssue } from "../../shared/issue-words.ts";
 import type { DType, Tensor } from "../../shared/tensor.ts";
 
 /**
@@ -40,5 +41,7 @@ export function sectionProblem(spec: SectionSpec, { tensors, json }: Section): s
   const extra = Object.keys(tensors).find((name) => !Object.hasOwn(spec.tensors, name));
   if (extra !== undefined) return `it has a tensor ${extra} that nothing expects`;
   const parsed = spec.json.safeParse(json);
-  return parsed.success ? undefined : `its JSON does not fit: ${parsed.error.issues[0]!.message}`;
+  if (parsed.success) return undefined;
+  const { field, problem } = wordIssue(parsed.error, json);
+  return `its JSON does not fit: ${field} ${problem}`;
 }

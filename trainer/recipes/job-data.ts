@@ -13,6 +13,8 @@ export interface ReadOptions {
   readonly tokenizer: Tokenizer;
   /** Tokens; longer examples are cut. */
   readonly maxLength: number;
+  /** When the job was created, which chat templates write as today's date. */
+  readonly date: Date;
   /** The job's field that names the file. */
   readonly param: "training_file" | "validation_file";
   /** The lines are prompts that the run answers; see `TokenizeOptions.prompts`. */
@@ -47,8 +49,8 @@ export async function readUnits(
   options: ReadOptions,
   { event, yieldToEventLoop }: Pick<RecipeContext, "event" | "yieldToEventLoop">,
 ): Promise<TokenizedUnits> {
-  const { config, tokenizer, maxLength, param, prompts } = options;
-  const read = await tokenizeUnits(lines, { tokenizer, maxLength, param, prompts, yieldToEventLoop });
+  const { config, tokenizer, maxLength, date, param, prompts } = options;
+  const read = await tokenizeUnits(lines, { tokenizer, maxLength, date, param, prompts, yieldToEventLoop });
   const isForeign = (id: number) => id >= config.vocabSize;
   for (const { examples } of read.units) {
     const foreign = examples.find(({ ids }) => ids.some(isForeign))?.ids.find(isForeign);

@@ -1,6 +1,6 @@
 import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
-import type { ModelConfig } from "../../shared/model/config.ts";
-import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
+import { readModelJson } from "../../shared/model/model-folder.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
@@ -12,6 +12,7 @@ import { chooseRows } from "./choose-rows.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
 import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
+import { checkContinuation, loadStart, type ParentDelta } from "./parent.ts";
 import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
 
 /** A job whose data has been read and whose every `auto` has been resolved. Nothing is compiled yet. */
@@ -19,6 +20,8 @@ export interface PreparedRun {
   readonly config: ModelConfig;
   readonly weights: Weights;
   readonly tokenizer: Tokenizer;
+  /** The parent's delta that is folded into the weights. */
+  readonly below: ParentDelta | undefined;
   /** The method with the objective's own parameters. */
   readonly method: AttachedMethod;
   readonly own: OwnParameters | undefined;
@@ -34,7 +37,7 @@ export interface PreparedRun {
 }
 
 /**
- * Loads the base, attaches the method and reads the data. Throws `invalid_request`, `invalid_file`, `invalid_dataset` or
+ * Loads the base or the tuned model to continue from, attaches the method and reads the data. Throws `invalid_request`, `invalid_file`, `invalid_dataset` or
  * `invalid_model` with what to change.
  */
 export async function prepareRun<S extends TrainingSettings>(
@@ -45,10 +48,14 @@ export async function prepareRun<S extends TrainingSettings>(
   const { settings, seed } = job;
   const { hyperparameters: given, peft } = settings;
   const path = settingsPath(job);
-  const { config, weights, tokenizer } = loadModelFolder(job.base.files);
+  const { config, weights, tokenizer, below } = loadStart(job.base.files, job.parent);
   const encode = (text: string) => tokenizer.encode(text);
   const own = objective.parameters?.({ config, settings, seed });
   const attached = attachMethods({ config, weights, settings: peft, seed, encode, param: `${path}.peft` });
+  if (job.parent !== undefined) {
+    const first = { config, weights, settings: peft, seed, values: attached.initial };
+    await checkContinuation(job.parent, first, { tied: baseIsTied(job), param: `${path}.peft` });
+  }
   const method = own === undefined ? attached : withOwnParameters(attached, own);
   const { virtualTokens = 0, prefixTokens = 0 } = method;
   const maxLength = longestSequence(config, given.max_length, {
@@ -60,7 +67,7 @@ export async function prepareRun<S extends TrainingSettings>(
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
     readUnits(
       { name: dataset.name, lines: objective.lines(dataset, settings) },
-      { config, tokenizer, maxLength, param, prompts },
+      { config, tokenizer, maxLength, date: new Date(job.createdAt * 1000), param, prompts },
       context,
     );
   const { units: training, counts } = await read(job.training, "training_file");
@@ -89,13 +96,19 @@ export async function prepareRun<S extends TrainingSettings>(
     padId: tokenizer.padId,
     form: formOf(objective, settings),
   });
-  return { config, weights, tokenizer, method, own, maxLength, training, validation, hyperparameters, plan, rows };
+  return {
+    ...{ config, weights, tokenizer, below, method, own, maxLength, training, validation, hyperparameters, plan, rows },
+  };
 }
 
 /** The units' form, with the reference's column if the objective wants one. */
 function formOf<S extends TrainingSettings>(objective: Objective<S>, settings: S): UnitForm {
   const form = objective.form(settings);
   return objective.reference === undefined ? form : { ...form, columns: { ...form.columns, [REFERENCE]: "token" } };
+}
+
+function baseIsTied({ base }: Pick<RecipeJob, "base">): boolean {
+  return parseModelConfig(readModelJson(base.files, "config.json")).tied;
 }
 
 function withOwnParameters(method: AttachedMethod, { parameters, initial }: OwnParameters): AttachedMethod {

@@ -1,8 +1,13 @@
 import type { TrainingSettings } from "../../shared/api/methods.ts";
-import { readModelJson } from "../../shared/model/model-folder.ts";
+import { loadModelFolder, readModelJson } from "../../shared/model/model-folder.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
+import type { Provenance } from "../../shared/package/delta-folder.ts";
+import type { PublishOptions } from "../../shared/peft/method.ts";
+import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
+import { peftMethod } from "../../shared/peft/registry.ts";
 import { parameterValues, type TrainingState } from "../loop/training-state.ts";
 import type { Objective } from "./objective.ts";
+import { publishFolded, publishOnTop } from "./parent.ts";
 import type { PreparedRun } from "./prepare-run.ts";
 import type { Metrics, RecipeJob } from "./recipe.ts";
 import { publishResult, type ResultFolder } from "./result.ts";
@@ -15,24 +20,41 @@ export async function createPublisher<S extends TrainingSettings>(
   job: RecipeJob<S>,
   run: PreparedRun,
 ): Promise<Publisher> {
-  const { settings, seed, base } = job;
-  const { config, weights, method } = run;
+  const { settings, seed, base, parent } = job;
+  const { config, weights, method, below } = run;
   const tokenizerFile = await tokenizerDigest(readModelJson(base.files, "tokenizer.json"));
   const { totalSteps } = run.hyperparameters.schedule;
+  const isModel = methodsOf(settings.peft).some(({ settings: one }) => peftMethod(one).result.kind === "model");
+
+  /** Adapters on a parent become one delta with the parent's, or part of the weights of a parent that has its own. */
+  function publishContinued(trained: PublishOptions<PeftChoice>, provenance: Provenance): Promise<ResultFolder> {
+    if (isModel || parent === undefined) return publishResult(trained, provenance);
+    if (below === undefined) return publishFolded(trained);
+    return publishOnTop({ ...trained, baseModel: loadModelFolder(base.files) }, below, provenance);
+  }
+
   return async (state, metrics) => {
     const values = parameterValues(state, method.parameters);
-    const folder = await publishResult(
-      { config, settings: settings.peft, seed, weights, totalSteps, values, base },
-      {
-        base_model: base.id,
-        base_digest: base.digest,
-        tokenizer_digest: tokenizerFile,
-        data_digests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
-        metrics: { ...metrics },
-        parents: [],
-        created_at: job.createdAt,
-      },
-    );
+    const provenance: Provenance = {
+      base_model: base.id,
+      base_digest: base.digest,
+      tokenizer_digest: tokenizerFile,
+      data_digests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
+      metrics: { ...metrics },
+      parents: [],
+      created_at: job.createdAt,
+    };
+    const files = parent?.kind === "model" ? parent.files : base.files;
+    const trained = {
+      config,
+      settings: settings.peft,
+      seed,
+      weights,
+      totalSteps,
+      values,
+      base: { id: base.id, files },
+    };
+    const folder = await publishContinued(trained, provenance);
     return objective.publish === undefined
       ? folder
       : await objective.publish(folder, { config, settings, seed, values });

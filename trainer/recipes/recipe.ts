@@ -3,6 +3,7 @@ import type { TrainerEvent } from "../../shared/api/trainer.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { PageStore } from "../loop/update.ts";
+import type { ParentFolder } from "./parent.ts";
 import type { ResultFolder } from "./result.ts";
 
 /**
@@ -20,6 +21,8 @@ export interface RecipeJob<Settings = JobSettings> {
   /** Unix seconds. */
   readonly createdAt: number;
   readonly base: BaseFolder;
+  /** The tuned model to continue from; left out: the base is the start. */
+  readonly parent?: ParentFolder | undefined;
   readonly training: Dataset;
   readonly validation: Dataset | null;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */

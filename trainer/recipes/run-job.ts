@@ -110,7 +110,8 @@ async function runPrepared<S extends TrainingSettings>(
       say(`Loss of the base on the validation file: ${loss.toFixed(4)}`, { base_loss: loss });
     }
     const publish = await createPublisher(objective, job, run);
-    const isDelta = methodsOf(job.settings.peft).every(({ settings }) => settings.type !== "full");
+    const isDelta =
+      job.parent?.kind !== "model" && methodsOf(job.settings.peft).every(({ settings }) => settings.type !== "full");
     let stepTokens = 0;
     const training = trainingPlan(objective, job, {
       context,

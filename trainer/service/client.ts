@@ -20,6 +20,7 @@ import {
 } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import { wordIssue } from "../../shared/issue-words.ts";
 import type { HttpRequest, Send } from "./http.ts";
 
 const ROOT = "/v1/trainer";
@@ -166,9 +167,9 @@ function parseReply<S extends z.ZodType>(schema: S, bytes: Uint8Array): z.output
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
+  const { field, problem } = wordIssue(parsed.error, json);
   throw new TrimtabError(
     "internal_error",
-    `unexpected reply from the server: ${issue.path.join(".")}: ${issue.message}; run the same version of server and trainer`,
+    `unexpected reply from the server: ${field} ${problem}; run the same version of server and trainer`,
   );
 }

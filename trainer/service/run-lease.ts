@@ -1,9 +1,11 @@
 import { type Executor as ExecutorName, type JobType, settingsOf } from "../../shared/api/methods.ts";
-import type { DatasetRef, Failure, Lease } from "../../shared/api/trainer.ts";
+import type { BlobRef, DatasetRef, Failure, Lease } from "../../shared/api/trainer.ts";
+import { canonicalLines } from "../../shared/data/canonical-lines.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
+import type { ParentFolder } from "../recipes/parent.ts";
 import type { Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
 import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
@@ -131,8 +133,10 @@ async function runOnBase(
 ): Promise<RecipeOutcome> {
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
-    return { name: ref.name, digest: ref.sha256, bytes: await client.download(ref, stop) };
+    const bytes = await canonicalLines(await client.download(ref, stop), ref.name);
+    return { name: ref.name, digest: ref.sha256, bytes };
   };
+  const parent = await downloadParent(lease, (ref) => client.download(ref, stop));
   const training = await dataset(lease.training_file);
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
@@ -172,6 +176,7 @@ async function runOnBase(
       seed: lease.seed,
       createdAt: lease.created_at,
       base: { id: lease.base.id, digest: lease.base.digest, files },
+      parent,
       training,
       validation,
       checkpoint,
@@ -191,9 +196,21 @@ async function runOnBase(
   );
 }
 
+/** The tuned model to continue from. It belongs to a tenant, so it is never cached. */
+async function downloadParent(
+  { parent }: Lease,
+  download: (ref: BlobRef) => Promise<Uint8Array>,
+): Promise<ParentFolder | undefined> {
+  if (parent == null) return undefined;
+  const files = new Map<string, Uint8Array>();
+  for (const ref of parent.files) files.set(ref.name, await download(ref));
+  return { kind: parent.kind, digest: parent.digest, files };
+}
+
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
-async function runName({ job, base, training_file: file, method, seed }: Lease): Promise<string> {
-  const text = canonicalJson({ job, base: base.digest, data: file.sha256, method, seed });
+async function runName({ job, base, parent, training_file: file, method, seed }: Lease): Promise<string> {
+  const start = parent == null ? {} : { parent: parent.digest };
+  const text = canonicalJson({ job, base: base.digest, ...start, data: file.sha256, method, seed });
   return await sha256Hex(new TextEncoder().encode(text));
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from "node:os";
 import { z } from "zod";
 import { Executor } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { wordIssue } from "../../shared/issue-words.ts";
 
 /** Settings of one trainer process. */
 export interface ServiceSettings {
@@ -42,9 +43,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   // Treat empty variables as unset.
   const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const param = String(issue.path[0]);
-    throw new TrimtabError("invalid_request", `The environment variable ${param} ${issue.message}.`, { param });
+    const { field: param, problem } = wordIssue(parsed.error, env);
+    throw new TrimtabError("invalid_request", `The environment variable ${param} ${problem}.`, { param });
   }
   const set = parsed.data;
   return {

@@ -1,11 +1,15 @@
 /** The base models that every tenant can use. A base is announced with its files' digests, uploaded, checked, and then immutable. */
 import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { checkFileList, type StoredFile } from "../../../shared/api/artefacts.ts";
-import type { Model } from "../../../shared/api/models.ts";
+import type { Page } from "../../../shared/api/lists.ts";
+import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
+import { pageOf } from "../page.ts";
+import { jobsOnBase } from "./queue-rows.ts";
 
 interface BaseRow {
   readonly id: string;
@@ -88,11 +92,33 @@ export function finishBase(
 /** Forgets a base that was not finished; its bytes are swept. */
 export function dropBase(db: Database, id: string, now: number): void {
   const row = findBase(db, id);
-  if (row === undefined || row.status === "ready") return;
-  const prefix = basePrefix(id, row.digest);
+  if (row !== undefined && row.status !== "ready") forgetBase(db, row, now);
+}
+
+/**
+ * Forgets a base, finished or not; its bytes are swept.
+ *
+ * @throws TrimtabError model_not_found for an unknown base, conflict while jobs in the queue train on it.
+ */
+export function deleteBase(db: Database, id: string, now: number): void {
+  const row = requireBase(db, id);
+  const jobs = jobsOnBase(db, id);
+  if (jobs.length > 0) {
+    const [named, more] = [jobs.slice(0, 5).join(", "), jobs.length > 5 ? ` and ${jobs.length - 5} more` : ""];
+    throw new TrimtabError(
+      "conflict",
+      `Jobs train on the base model ${id}: ${named}${more}. Cancel them or wait for their end, then delete it.`,
+      { param: "id" },
+    );
+  }
+  forgetBase(db, row, now);
+}
+
+function forgetBase(db: Database, row: BaseRow, now: number): void {
+  const prefix = basePrefix(row.id, row.digest);
   for (const file of filesOf(row)) doomBlob(db, prefix + file.name, now);
-  db.run("DELETE FROM base_uploads WHERE base = ?", id);
-  db.run("DELETE FROM bases WHERE id = ?", id);
+  db.run("DELETE FROM base_uploads WHERE base = ?", row.id);
+  db.run("DELETE FROM bases WHERE id = ?", row.id);
 }
 
 /** Drops the records of bases whose bytes the blob sweep has given up on. */
@@ -114,14 +140,31 @@ export function readyBase(db: Database, id: string): ReadyBase | undefined {
 }
 
 export function listBases(db: Database): Model[] {
-  return db.all<BaseRow>("SELECT * FROM bases WHERE status = 'ready' ORDER BY n DESC").map((row) => ({
-    id: row.id,
-    object: "model",
-    created: row.created_at,
-    owned_by: "trimtab",
-    root: row.id,
-    parent: null,
-  }));
+  return db.all<BaseRow>("SELECT * FROM bases WHERE status = 'ready' ORDER BY n DESC").map((row) => {
+    return {
+      id: row.id,
+      object: "model",
+      created: row.created_at,
+      owned_by: "trimtab",
+      root: row.id,
+      parent: null,
+      ...contextFields(contextLength(JSON.parse(row.config ?? "null"))),
+    };
+  });
+}
+
+/** Positions of a model's context by its config.json. A base stays listed even if this version no longer reads its config. */
+function contextLength(config: unknown): number | null {
+  try {
+    return parseModelConfig(config).maxPositions;
+  } catch {
+    return null;
+  }
+}
+
+/** Bases of every status, newest first, and one more than the page holds if there are more. */
+export function baseModels(db: Database, page: Page): BaseModel[] {
+  return pageOf<BaseRow>(db, { table: "bases" }, page).map((row) => baseModelOf(db, row));
 }
 
 export function requireBaseModel(db: Database, id: string): BaseModel {

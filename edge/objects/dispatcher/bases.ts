@@ -1,6 +1,8 @@
 import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { folderDigest, type StoredFile } from "../../../shared/api/artefacts.ts";
+import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { Model } from "../../../shared/api/models.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
 import { UploadedFolder } from "../../blobs/uploaded-folder.ts";
 import { heapLimitBytes } from "../../env.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
@@ -8,7 +10,9 @@ import { objectModule } from "../module.ts";
 import {
   announceBase,
   announcedFile,
+  baseModels,
   basePrefix,
+  deleteBase,
   dropBase,
   finishBase,
   listBases,
@@ -18,7 +22,7 @@ import {
   requireBaseModel,
   sweepPendingBases,
 } from "./base-rows.ts";
-import { checkBase } from "./check-base.ts";
+import { checkBase, checkSmall, type UploadedBase } from "./check-base.ts";
 
 /** The base models that all tenants share. */
 export const bases = objectModule({
@@ -30,6 +34,26 @@ export const bases = objectModule({
   ],
   open(context) {
     const { db, now, rearm } = context;
+
+    /** Runs a check over uploaded files. Nothing is kept of a base that is not sound. */
+    async function keepIfSound<T>(
+      { id, digest }: BaseModel,
+      listed: BaseModel["files"],
+      check: (base: UploadedBase) => Promise<T>,
+    ): Promise<T> {
+      const folder = new UploadedFolder(context.env.BLOBS, basePrefix(id, digest), "invalid_model");
+      const files = listed.map(({ uploaded: _, ...file }) => file);
+      try {
+        await folder.verify(files);
+        return await check({ files, folder, heapLimitBytes: heapLimitBytes(context.env) });
+      } catch (error) {
+        // Another announcement may have replaced this one during the checks.
+        if (requireBaseModel(db, id).digest === digest) db.transaction(() => dropBase(db, id, now()));
+        await rearm();
+        throw error;
+      }
+    }
+
     return {
       calls: {
         async announce(base: CreateBase, key: Idempotency | null): Promise<BaseModel> {
@@ -50,25 +74,33 @@ export const bases = objectModule({
           return requireBaseModel(db, id);
         },
 
+        /** Checks all files but the weights, which need not be uploaded yet. */
+        async check(id: string): Promise<BaseModel> {
+          const model = requireBaseModel(db, id);
+          if (model.status === "pending") {
+            const small = model.files.filter(({ name }) => !name.endsWith(".safetensors"));
+            requireUploaded(small);
+            await keepIfSound(model, small, checkSmall);
+          }
+          return requireBaseModel(db, id);
+        },
+
         /** Checks an uploaded base and opens it to everybody. Keeps nothing of one that is not sound. */
         async publish(id: string): Promise<BaseModel> {
           const model = requireBaseModel(db, id);
           if (model.status === "ready") return model;
-          const { digest } = model;
-          const folder = new UploadedFolder(context.env.BLOBS, basePrefix(id, digest), "invalid_model");
-          const files = model.files.map(({ uploaded: _, ...file }) => file);
-          let config: unknown;
-          try {
-            await folder.verify(files);
-            config = await checkBase({ files, folder, heapLimitBytes: heapLimitBytes(context.env) });
-          } catch (error) {
-            // Another announcement may have replaced this one during the checks.
-            if (requireBaseModel(db, id).digest === digest) db.transaction(() => dropBase(db, id, now()));
-            await rearm();
-            throw error;
-          }
-          return db.transaction(() => finishBase(db, id, { digest, config }, now()));
+          const config = await keepIfSound(model, model.files, checkBase);
+          return db.transaction(() => finishBase(db, id, { digest: model.digest, config }, now()));
         },
+
+        /** Deletes a base. Throws `conflict` while jobs train on it. */
+        async delete(id: string): Promise<Deleted> {
+          db.transaction(() => deleteBase(db, id, now()));
+          await rearm();
+          return { id, object: "base_model", deleted: true };
+        },
+
+        listAll: (page: Page): ListOf<BaseModel> => listOf(baseModels(db, page), page.limit),
 
         get: (id: string): BaseModel => requireBaseModel(db, id),
 
@@ -82,3 +114,12 @@ export const bases = objectModule({
     };
   },
 });
+
+function requireUploaded(files: BaseModel["files"]): void {
+  const missing = files.filter(({ uploaded }) => !uploaded).map(({ name }) => name);
+  if (missing.length === 0) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `These files were not uploaded yet: ${missing.join(", ")}. Upload everything but the weights, then check again.`,
+  );
+}

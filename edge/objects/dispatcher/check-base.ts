@@ -7,18 +7,24 @@ import {
   requireFinite,
   type SafetensorsEntry,
   safetensorsHeaderLength,
+  toF32,
 } from "../../../shared/formats/safetensors.ts";
-import { LENGTH_BYTES } from "../../../shared/formats/safetensors-header.ts";
+import { LENGTH_BYTES, SAFETENSORS_DTYPES } from "../../../shared/formats/safetensors-header.ts";
 import { parseStrictJson, quoteName } from "../../../shared/formats/strict-json.ts";
-import { type ModelConfig, parseModelConfig } from "../../../shared/model/config.ts";
-import { HEAD, weightSpecs } from "../../../shared/model/modules.ts";
-import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
+import { checkSmallFiles } from "../../../shared/model/check-small-files.ts";
+import type { ModelConfig } from "../../../shared/model/config.ts";
+import { EMBEDDING, HEAD, weightSpecs } from "../../../shared/model/modules.ts";
+import { collected, throwProblems } from "../../../shared/model/problems.ts";
+import { tiedNames, valuesDiffer } from "../../../shared/model/tied-head.ts";
+import { elementCount } from "../../../shared/tensor.ts";
 import { planMemory } from "../../runtime/memory-plan.ts";
 
 /** Bytes of a JSON file of a model; the largest tokenizers in use have 20 MB. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
 /** Bytes of a tensor that are looked at together. */
 const SCAN_BYTES = 4 * 1024 * 1024;
+/** Values of two tensors that are compared at a time. */
+const SCAN_VALUES = 1024 * 1024;
 
 const INDEX = "model.safetensors.index.json";
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
@@ -35,21 +41,40 @@ export interface UploadedBase {
 }
 
 /**
- * Checks the configuration, the tokenizer, the memory it takes to serve, and every weight file: an honest header, exactly the
- * tensors that the configuration asks for, finite values. Returns the parsed config.json.
+ * Checks all files but the weights, and the memory it takes to serve the model. Returns the parsed config.json and its model.
+ *
+ * @throws TrimtabError invalid_model with everything that has to change.
+ */
+export async function checkSmall(base: UploadedBase): Promise<{ json: Record<string, unknown>; config: ModelConfig }> {
+  const { problems, json, config } = await checkSmallFiles({
+    has: (name) => base.files.some((file) => file.name === name),
+    bytes: (name) => readSmall(base, name),
+  });
+  if (config !== undefined) {
+    await collected(problems, "", () => checkMemory(config, base.heapLimitBytes));
+  }
+  throwProblems(problems);
+  return { json: json as Record<string, unknown>, config: config! };
+}
+
+/**
+ * Checks what `checkSmall` does, and every weight file: an honest header, exactly the tensors that the configuration asks for,
+ * finite values. Returns the parsed config.json, in which a model is not tied whose head differs from its embedding.
  *
  * @throws TrimtabError invalid_model with what to change.
  */
 export async function checkBase(base: UploadedBase): Promise<unknown> {
-  const json = await readJson(base, "config.json");
-  const config = parseModelConfig(json);
-  checkMemory(config, base.heapLimitBytes);
-  await checkTokenizer(base);
-  const tensors = await checkHeaders(base);
-  if (base.files.some(({ name }) => name === INDEX)) checkIndex(await readJson(base, INDEX), tensors);
-  checkTensors(config, tensors);
+  const { json, config: stated } = await checkSmall(base);
+  const placed = await checkHeaders(base);
+  if (base.files.some(({ name }) => name === INDEX)) {
+    checkIndex(parseStrictJson(utf8(await readSmall(base, INDEX)), INDEX, "invalid_model"), placed);
+  }
+  const tensors = tiedNames(stated, placed);
+  checkTensors(stated, tensors);
   await checkValues(base, tensors);
-  return json;
+  if (!(await headDiffers(base, stated, tensors))) return json;
+  checkMemory({ ...stated, tied: false }, base.heapLimitBytes);
+  return { ...json, tie_word_embeddings: false };
 }
 
 interface PlacedTensor {
@@ -66,11 +91,32 @@ function checkMemory(config: ModelConfig, heapLimitBytes: number): void {
   }
 }
 
-async function checkTokenizer(base: UploadedBase): Promise<void> {
-  const template = base.files.some(({ name }) => name === "chat_template.jinja")
-    ? new TextDecoder().decode(await base.folder.read("chat_template.jinja"))
-    : undefined;
-  loadTokenizer(await readJson(base, "tokenizer.json"), await readJson(base, "tokenizer_config.json"), template);
+/** Whether the files of a model that config.json ties hold a head of its own. */
+async function headDiffers(
+  base: UploadedBase,
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, PlacedTensor>,
+): Promise<boolean> {
+  const [embedding, head] = [tensors.get(EMBEDDING), tensors.get(HEAD)];
+  if (!config.tied || embedding === undefined || head === undefined) return false;
+  const count = elementCount(head.entry.shape);
+  for (let start = 0; start < count; start += SCAN_VALUES) {
+    const end = Math.min(count, start + SCAN_VALUES);
+    const [one, other] = await Promise.all([embedding, head].map((tensor) => valuesOf(base, tensor, start, end)));
+    if (valuesDiffer(one!, other!)) return true;
+  }
+  return false;
+}
+
+async function valuesOf(
+  base: UploadedBase,
+  { file, entry }: PlacedTensor,
+  start: number,
+  end: number,
+): Promise<Float32Array> {
+  const width = SAFETENSORS_DTYPES[entry.dtype];
+  const range = { offset: entry.start + start * width, length: (end - start) * width };
+  return toF32({ dtype: entry.dtype, shape: [end - start], bytes: await base.folder.read(file, range) });
 }
 
 /** Reads the header of each weight file, and nothing behind it. */
@@ -115,10 +161,13 @@ function checkIndex(json: unknown, tensors: ReadonlyMap<string, PlacedTensor>): 
 
 function checkTensors(config: ModelConfig, tensors: ReadonlyMap<string, PlacedTensor>): void {
   const specs = new Map(weightSpecs(config).map((spec) => [spec.name, spec]));
+  const needed = [...specs.keys()];
+  // A tied model's files may hold its head too.
+  specs.set(HEAD, { name: HEAD, shape: [config.vocabSize, config.hiddenSize], transposed: false });
   for (const [name, { entry, file }] of tensors) {
     const spec = specs.get(name);
     if (spec === undefined) {
-      if (name.endsWith(".rotary_emb.inv_freq") || (config.tied && name === HEAD)) continue;
+      if (name.endsWith(".rotary_emb.inv_freq")) continue;
       throw new TrimtabError(
         "invalid_model",
         `${file} holds ${quoteName(name)}, which this kind of model does not have.`,
@@ -138,7 +187,7 @@ function checkTensors(config: ModelConfig, tensors: ReadonlyMap<string, PlacedTe
       );
     }
   }
-  const missing = [...specs.keys()].find((name) => !tensors.has(name));
+  const missing = needed.find((name) => !tensors.has(name));
   if (missing === undefined) return;
   const hint = missing === HEAD ? " Set tie_word_embeddings if the embedding is also the head." : "";
   throw new TrimtabError("invalid_model", `The weight files lack ${missing}.${hint}`);
@@ -154,18 +203,15 @@ async function checkValues(base: UploadedBase, tensors: ReadonlyMap<string, Plac
   }
 }
 
-async function readJson(base: UploadedBase, name: string): Promise<unknown> {
-  const file = base.files.find((candidate) => candidate.name === name);
-  if (file === undefined) throw new TrimtabError("invalid_model", `The model lacks ${name}.`);
-  if (file.bytes > MAX_JSON_BYTES) {
-    throw new TrimtabError("invalid_model", `${name} has ${file.bytes} bytes; at most ${MAX_JSON_BYTES} are read.`);
+/** A file that is held in memory as a whole. */
+async function readSmall(base: UploadedBase, name: string): Promise<Uint8Array> {
+  const bytes = base.files.find((file) => file.name === name)?.bytes ?? 0;
+  if (bytes > MAX_JSON_BYTES) {
+    throw new TrimtabError("invalid_model", `${name} has ${bytes} bytes; at most ${MAX_JSON_BYTES} are read.`);
   }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(await base.folder.read(name));
-  } catch (error) {
-    if (error instanceof TrimtabError) throw error;
-    throw new TrimtabError("invalid_model", `${name} is not UTF-8 text.`, { cause: error });
-  }
-  return parseStrictJson(text, name, "invalid_model");
+  return base.folder.read(name);
+}
+
+function utf8(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }

@@ -12,6 +12,8 @@ export interface QueuedJob {
   readonly job: string;
   readonly tenant: string;
   readonly executor: Executor | null;
+  /** The id of the base model that the job trains on; null for jobs that were queued before bases could be deleted. */
+  readonly base: string | null;
 }
 
 export interface QueueRow extends QueuedJob {
@@ -31,11 +33,17 @@ const TRAINER_SEEN_MS = 2 * 60 * 1000;
 /** Puts a job in the queue; one that is in it already stays where it is. */
 export function enqueue(db: Database, job: QueuedJob): void {
   db.run(
-    "INSERT OR IGNORE INTO queue (job, tenant, executor, state) VALUES (?, ?, ?, 'queued')",
+    "INSERT OR IGNORE INTO queue (job, tenant, executor, base, state) VALUES (?, ?, ?, ?, 'queued')",
     job.job,
     job.tenant,
     job.executor,
+    job.base,
   );
+}
+
+/** The jobs in the queue that train on a base, oldest first. */
+export function jobsOnBase(db: Database, base: string): string[] {
+  return db.all<{ job: string }>("SELECT job FROM queue WHERE base = ? ORDER BY n", base).map(({ job }) => job);
 }
 
 export interface Taker {

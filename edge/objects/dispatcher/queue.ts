@@ -21,6 +21,7 @@ export const queue = objectModule({
       attempts INTEGER NOT NULL DEFAULT 0)`,
     "CREATE TABLE IF NOT EXISTS trainers (id TEXT PRIMARY KEY, executors TEXT NOT NULL, seen_at INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    "ALTER TABLE queue ADD COLUMN base TEXT",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {

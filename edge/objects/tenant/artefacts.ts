@@ -1,6 +1,6 @@
 import { ARTEFACT_KINDS, type ArtefactKind } from "../../../shared/api/artefact-kinds/registry.ts";
 import { fineTunedName } from "../../../shared/api/ids.ts";
-import type { Delta, Model } from "../../../shared/api/models.ts";
+import { contextFields, type Delta, type Model } from "../../../shared/api/models.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
 import { dropReservation, reserveBlob } from "../blob-ledger.ts";
 import type { Database } from "../database.ts";
@@ -24,6 +24,10 @@ export interface NewArtefact {
   readonly base: Pick<JobBase, "id" | "digest">;
   /** Part of the model name that serves the result. */
   readonly suffix: string | null;
+  /** The files of an uploaded folder that were not read; the reply lists them. */
+  readonly ignoredFiles?: readonly string[];
+  /** Of the base, which a model's reply states. */
+  readonly contextLength?: number;
 }
 
 /** A published result as the API shows it, by the `object` of its kind. */
@@ -31,7 +35,7 @@ const SHOWN: Readonly<
   Record<(typeof ARTEFACT_KINDS)[ArtefactKind]["object"], (db: Database, made: Publication) => Delta | Model>
 > = {
   delta: (db, { result }) => deltaOf(db, requireDelta(db, artefactId(result), "delta_id")),
-  model: (db, { name, tenant }) => modelOf(findModel(db, name)!, tenant),
+  model: (db, { name, tenant }) => modelOf(db, findModel(db, name)!, tenant),
 };
 
 /** Published results of every kind, and the steps for publishing one that no job made. */
@@ -70,14 +74,22 @@ export const artefacts = tenantModule({
         },
 
         /** Last step: publishes a result whose files are stored, under a name made from its digest. */
-        async add({ result, base, suffix }: NewArtefact, key: Idempotency | null): Promise<Delta | Model> {
+        async add(
+          { result, base, suffix, ignoredFiles = [], contextLength }: NewArtefact,
+          key: Idempotency | null,
+        ): Promise<Delta | Model> {
           const manifest = await verifyStored(context, result, base);
           return db.transaction(() => {
             const owner = tenant().id;
             const name = fineTunedName({ base: base.id, tenant: owner, suffix, id: result.digest });
             const publication: Publication = { tenant: owner, name, result, base, manifest, job: null };
             publish(db, publication, now());
-            const created = SHOWN[ARTEFACT_KINDS[result.kind].object](db, publication);
+            const shown = SHOWN[ARTEFACT_KINDS[result.kind].object](db, publication);
+            const created = {
+              ...shown,
+              ...(ignoredFiles.length === 0 ? {} : { ignored_files: [...ignoredFiles] }),
+              ...(shown.object === "model" ? contextFields(contextLength ?? null) : {}),
+            };
             settleCreation(db, key, created);
             return created;
           });

@@ -9,6 +9,7 @@ import { pageOf } from "../page.ts";
 import { aliasTarget } from "./alias-rows.ts";
 import { type ArtefactRow, dropArtefact, findArtefact, folderOf } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
+import { requireNoJobOn } from "./job-parent.ts";
 import { deltasToMerge, type RequestedDelta } from "./resolve.ts";
 
 export function listDeltas(db: Database, page: Page): ListOf<Delta> {
@@ -30,6 +31,7 @@ export function requireDelta(db: Database, id: string, param: string): ArtefactR
 /** Deletes a delta and every name that answers with it. */
 export function deleteDelta(db: Database, id: string, now: number): Deleted {
   requireDelta(db, id, "delta_id");
+  requireNoJobOn(db, id);
   db.run("DELETE FROM models WHERE artefact = ?", id);
   dropArtefact(db, id, now);
   return { id, object: "delta", deleted: true };

@@ -1,4 +1,4 @@
-import type { FileObject } from "../../../shared/api/files.ts";
+import { type DatasetFacts, datasetSentence, type FileObject } from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
@@ -34,6 +34,7 @@ export interface FileFacts {
   readonly lines: number;
   /** Lines with something to learn in them. */
   readonly trainable: number;
+  readonly dataset: DatasetFacts;
 }
 
 /** First of the three steps of an upload: the record, pending. Then come the bytes, then `finishFile`. */
@@ -62,8 +63,9 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
     facts.trainable,
     id,
   );
+  db.run("INSERT OR REPLACE INTO file_facts (file, facts) VALUES (?, ?)", id, JSON.stringify(facts.dataset));
   readyBlob(db, row.blob, now);
-  return fileOf(requireFile(db, id, "file"));
+  return fileOf(db, requireFile(db, id, "file"));
 }
 
 /** Forgets an upload that failed; its bytes are swept. */
@@ -107,18 +109,25 @@ export function listFiles(db: Database, page: FilePage): ListOf<FileObject> {
   const chosen = known ?? (purpose === undefined ? "1" : "0");
   const source = { table: "files", where: `state = 'ready' AND ${chosen}`, cursors: "state <> 'pending'", order };
   const rows = pageOf<FileRow>(db, source, page);
-  return listOf(rows.map(fileOf), page.limit);
+  return listOf(
+    rows.map((row) => fileOf(db, row)),
+    page.limit,
+  );
 }
 
 /** Deletes a file that nothing needs any more. */
 export function deleteFile(db: Database, id: string, now: number): Deleted {
   const row = requireFile(db, id, "file_id");
   db.run("UPDATE files SET state = 'deleted', filename = '', sha256 = '' WHERE id = ?", id);
+  db.run("DELETE FROM file_facts WHERE file = ?", id);
   doomBlob(db, row.blob, now);
   return { id, object: "file", deleted: true };
 }
 
-export function fileOf(row: FileRow): FileObject {
+/** A file as the API shows it; one from before its facts were recorded has none. */
+export function fileOf(db: Database, row: FileRow): FileObject {
+  const facts = db.get<{ facts: string }>("SELECT facts FROM file_facts WHERE file = ?", row.id)?.facts;
+  const dataset = facts === undefined ? null : (JSON.parse(facts) as DatasetFacts);
   return {
     id: row.id,
     object: "file",
@@ -127,8 +136,9 @@ export function fileOf(row: FileRow): FileObject {
     filename: row.filename,
     purpose: row.job === null ? "fine-tune" : "fine-tune-results",
     status: "processed",
-    status_details: null,
+    status_details: dataset === null ? null : datasetSentence(dataset),
     expires_at: null,
+    dataset,
   };
 }
 
@@ -146,6 +156,7 @@ export const files = tenantModule({
       filename TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, lines INTEGER NOT NULL,
       trainable INTEGER NOT NULL, created_at INTEGER NOT NULL)`,
     "ALTER TABLE files ADD COLUMN job TEXT",
+    "CREATE TABLE IF NOT EXISTS file_facts (file TEXT PRIMARY KEY, facts TEXT NOT NULL)",
   ],
   open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
     calls: {
@@ -173,7 +184,7 @@ export const files = tenantModule({
 
       list: (page: FilePage): ListOf<FileObject> => listFiles(db, page),
 
-      get: (id: string): FileObject => fileOf(requireFile(db, id, "file_id")),
+      get: (id: string): FileObject => fileOf(db, requireFile(db, id, "file_id")),
 
       /** Where a file's bytes lie. */
       source(id: string): BlobSource & { filename: string } {

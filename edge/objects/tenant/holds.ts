@@ -9,6 +9,7 @@ import type { Database } from "../database.ts";
 import type { Hold } from "../hold.ts";
 import { resumeStateOf } from "./checkpoint-rows.ts";
 import { type FileRow, requireFile } from "./files.ts";
+import { type JobParent, parentFiles } from "./job-parent.ts";
 import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./job-rows.ts";
 
 export interface LeaseTerms extends Hold {
@@ -57,10 +58,16 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
       digest: base.digest,
       files: base.files.map((file) => ({ ...file, path: `${root}/base/${file.name}` })),
     },
+    parent: spec.parent === undefined ? null : parentRef(spec.parent, root),
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
     checkpoint: resumeStateOf(db, row.id, root),
   };
+}
+
+function parentRef(parent: JobParent, root: string): NonNullable<Lease["parent"]> {
+  const files = parentFiles(parent).map((file) => ({ ...file, path: `${root}/parent/${file.name}` }));
+  return { model: parent.model, kind: parent.kind, digest: parent.digest, files };
 }
 
 function datasetRef(file: FileRow, root: string): Lease["training_file"] {

@@ -3,6 +3,7 @@ import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
 import { dropResumeState } from "./checkpoint-rows.ts";
 import type { TenantContext } from "./context.ts";
 import { addEvent } from "./events.ts";
+import type { JobBase } from "./job-base.ts";
 import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
 
 /** How long after a job is created the alarm hands it over if the first attempt failed. */
@@ -53,7 +54,8 @@ export async function handOver(context: TenantContext, jobs: readonly JobRow[]):
   for (const { id } of jobs) {
     const row = requireJob(context.db, id);
     if (row.status !== "queued") continue;
-    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor: specOf(row).executor });
+    const { id: base } = JSON.parse(row.base) as JobBase;
+    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor: specOf(row).executor, base });
     noteQueued(context.db, row);
   }
 }

@@ -1,6 +1,6 @@
-import type { CreateJob, Job, JobStatus } from "../../../shared/api/jobs.ts";
+import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { type ListOf, listOf } from "../../../shared/api/lists.ts";
 import { type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -8,6 +8,7 @@ import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
+import type { JobParent } from "./job-parent.ts";
 import { resultFilesOf } from "./result-files.ts";
 
 /** What the job is to do; never changes. */
@@ -19,6 +20,8 @@ export interface JobSpec {
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly training_file: string;
   readonly validation_file: string | null;
+  /** Left out by jobs that start from the base. */
+  readonly parent?: JobParent;
 }
 
 export interface JobRow {
@@ -51,6 +54,8 @@ export interface NewJob {
   readonly method: Method;
   readonly seed: number;
   readonly base: JobBase;
+  /** The tuned model to continue from; left out: the base is the start. */
+  readonly parent?: JobParent | undefined;
 }
 
 /**
@@ -77,6 +82,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     metadata: request.metadata ?? null,
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
+    ...(job.parent === undefined ? {} : { parent: job.parent }),
   };
   db.run(
     "INSERT INTO jobs (id, status, base, spec, created_at) VALUES (?, 'queued', ?, ?, ?)",
@@ -103,9 +109,13 @@ export function requireJob(db: Database, id: string): JobRow {
   return row;
 }
 
-export function listJobs(db: Database, page: Page): ListOf<Job> {
+export function listJobs(db: Database, { metadata, ...page }: JobFilter): ListOf<Job> {
+  const pairs = Object.entries(metadata ?? {});
+  const has = "EXISTS (SELECT 1 FROM json_each(spec, '$.metadata') WHERE key = ? AND value = ?)";
+  const where =
+    metadata === null ? "json_extract(spec, '$.metadata') IS NULL" : pairs.map(() => has).join(" AND ") || "1";
   return listOf(
-    pageOf<JobRow>(db, { table: "jobs" }, page).map((row) => jobOf(db, row)),
+    pageOf<JobRow>(db, { table: "jobs", where, values: pairs.flat() }, page).map((row) => jobOf(db, row)),
     page.limit,
   );
 }
@@ -192,7 +202,7 @@ export function jobOf(db: Database, row: JobRow): Job {
   return {
     id: row.id,
     object: "fine_tuning.job",
-    model: baseOf(row).id,
+    model: spec.parent?.model ?? baseOf(row).id,
     created_at: row.created_at,
     finished_at: row.finished_at,
     fine_tuned_model: row.fine_tuned_model,

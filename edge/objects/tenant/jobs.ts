@@ -1,11 +1,14 @@
-import type { CreateJob, Job } from "../../../shared/api/jobs.ts";
-import type { ListOf, Page } from "../../../shared/api/lists.ts";
+import type { CreateJob, Job, JobFilter } from "../../../shared/api/jobs.ts";
+import type { ListOf } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
+import { unknownModel } from "../unknown-model.ts";
+import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
+import type { JobParent } from "./job-parent.ts";
 import {
   addJob,
   isTerminal,
@@ -30,6 +33,7 @@ export interface JobRequest {
   /** The request's method, complete and checked against the base. */
   readonly method: Method;
   readonly base: JobBase;
+  readonly parent?: JobParent | undefined;
 }
 
 /** Jobs, as their tenant sees them. */
@@ -69,6 +73,10 @@ export const jobs = tenantModule({
         async create(job: JobRequest, key: Idempotency | null): Promise<Job> {
           const id = context.newId("job");
           const created = db.transaction(() => {
+            const { parent } = job;
+            // It may have been deleted since the request named it.
+            if (parent !== undefined && findArtefact(db, parent.artefact) === undefined)
+              throw unknownModel(parent.model);
             const row = addJob(db, { ...job, id, seed: job.request.seed ?? seed() }, now());
             say(context, id, { level: "info", message: `Created fine-tuning job: ${id}` });
             const shown = jobOf(db, row);
@@ -81,7 +89,7 @@ export const jobs = tenantModule({
 
         get,
 
-        list: (page: Page): ListOf<Job> => listJobs(db, page),
+        list: (filter: JobFilter): ListOf<Job> => listJobs(db, filter),
 
         /** Ends a job at once; its trainer is told at its next call. */
         async cancel(id: string): Promise<Job> {

@@ -1,34 +1,56 @@
 import type { Alias } from "../../../shared/api/aliases.ts";
+import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
+import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
-import type { Model } from "../../../shared/api/models.ts";
+import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
-import { unknownModel } from "../unknown-model.ts";
+import type { ReadyBase } from "../dispatcher/base-rows.ts";
+import { baseGone, unknownModel } from "../unknown-model.ts";
 import { type AliasRow, aliasTarget, requireAlias, shownAlias } from "./alias-rows.ts";
-import { dropArtefact, findModel, type ModelRow } from "./artefact-rows.ts";
+import { dropArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
-import { ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
+import { type JobParent, requireNoJobOn } from "./job-parent.ts";
+import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 
 export function listModels(db: Database, tenant: string): Model[] {
-  return db.all<ModelRow>("SELECT * FROM models ORDER BY n DESC LIMIT 10000").map((row) => modelOf(row, tenant));
+  return db.all<ModelRow>("SELECT * FROM models ORDER BY n DESC LIMIT 10000").map((row) => modelOf(db, row, tenant));
 }
 
-export function modelOf(row: ModelRow, tenant: string): Model {
+/** A model as the API shows it. Its parent is the model that its job continued from, or the base. */
+export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
+  const job = db.get<{ parent: string | null }>(
+    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent
+     FROM artefacts JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
+    row.artefact,
+  );
   return {
     id: row.id,
     object: "model",
     created: row.created_at,
     owned_by: tenant,
     root: row.base_id,
-    parent: row.base_id,
+    parent: job?.parent ?? row.base_id,
+    // The base's, which its row does not hold; whoever has the base fills it in.
+    ...contextFields(null),
   };
 }
 
 /** An alias as one more model, so that clients that check the name they use find it. */
 function aliasModel(db: Database, { id, created_at, model }: Alias, tenant: string): Model {
   const root = findModel(db, model)?.base_id ?? model;
-  return { id, object: "model", created: created_at, owned_by: tenant, root, parent: model, alias_of: model };
+  const context = contextFields(null);
+  return {
+    id,
+    object: "model",
+    created: created_at,
+    owned_by: tenant,
+    root,
+    parent: model,
+    ...context,
+    alias_of: model,
+  };
 }
 
 function listAliases(db: Database, tenant: string): Model[] {
@@ -36,21 +58,36 @@ function listAliases(db: Database, tenant: string): Model[] {
   return rows.map((row) => aliasModel(db, shownAlias(db, row), tenant));
 }
 
+/** @throws TrimtabError model_not_found, conflict while a job continues from it. */
 export function deleteModel(db: Database, name: string, now: number): Deleted {
   const row = findModel(db, name);
   if (row === undefined) throw unknownModel(name);
+  requireNoJobOn(db, row.artefact);
   db.run("DELETE FROM models WHERE id = ?", name);
   const left = db.get("SELECT 1 FROM models WHERE artefact = ?", row.artefact);
   if (left === undefined) dropArtefact(db, row.artefact, now);
   return { id: name, object: "model", deleted: true };
 }
 
-/** Says of an alias whose base was deleted what it points to. */
-function danglingAlias(db: Database, name: string, cause: unknown): unknown {
+/** The error for an alias whose base was deleted; undefined where the name is no alias. */
+function danglingAlias(db: Database, name: string): TrimtabError | undefined {
   const model = aliasTarget(db, name);
-  if (model === undefined || !(cause instanceof TrimtabError && cause.code === "model_not_found")) return cause;
+  if (model === undefined) return undefined;
   const message = `The alias ${name} points to ${model}, whose base model was deleted. Move the alias to another model.`;
-  return new TrimtabError("model_not_found", message, { param: "model", cause });
+  return new TrimtabError("model_not_found", message, { param: "model" });
+}
+
+function parentOf({ artefact }: OwnedModel, { name, base }: { name: string; base: ReadyBase }): JobParent | null {
+  if (artefact === null) return null;
+  const serves: ArtefactKindRow["serves"] = ARTEFACT_KINDS[artefact.kind].serves;
+  if (artefact.base_digest !== base.digest || serves === null) {
+    const why = serves === null ? "serves no requests" : `was made for another version of ${base.id}`;
+    throw new TrimtabError("invalid_delta", `The model ${why} and cannot be continued from. Train it again.`, {
+      param: "model",
+    });
+  }
+  const kind = serves === "delta" ? "delta" : "model";
+  return { ...folderOf(artefact), model: name, artefact: artefact.id, kind };
 }
 
 /** The model names that serve the tenant's results. */
@@ -63,8 +100,10 @@ export const models = tenantModule({
   open: ({ db, now, rearm, tenant, readyBase, requireModelUnused }) => {
     /** An alias stands for the model that it points to now. */
     const find = async (name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> => {
-      const { config: _, ...base } = await readyBase(ownedModel(db, name).baseId).catch((cause) => {
-        throw danglingAlias(db, name, cause);
+      const { baseId, artefact } = ownedModel(db, name);
+      const { config: _, ...base } = await readyBase(baseId).catch((error) => {
+        if (!(error instanceof TrimtabError && error.code === "model_not_found")) throw error;
+        throw danglingAlias(db, name) ?? (artefact === null ? error : baseGone(name, baseId));
       });
       // Looked up again after the wait: what was deleted meanwhile is not served, and an alias that was moved to another base
       // meanwhile is followed there.
@@ -84,7 +123,7 @@ export const models = tenantModule({
         /** One of the tenant's own models or aliases; null where it has none of that name. */
         get(name: string): Model | null {
           const row = findModel(db, name);
-          if (row !== undefined) return modelOf(row, tenant().id);
+          if (row !== undefined) return modelOf(db, row, tenant().id);
           if (aliasTarget(db, name) === undefined) return null;
           return aliasModel(db, shownAlias(db, requireAlias(db, name)), tenant().id);
         },
@@ -101,6 +140,13 @@ export const models = tenantModule({
           });
           await rearm();
           return deleted;
+        },
+
+        /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
+        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
+          const base = await readyBase(ownedModel(db, name).baseId);
+          // Looked up again after the wait: what was deleted meanwhile is no start.
+          return { base, parent: parentOf(ownedModel(db, name), { name: aliasTarget(db, name) ?? name, base }) };
         },
 
         /** Finds what serves a request: the base that its `model` stands for, and all deltas on top of it. */

@@ -3,11 +3,13 @@ import type { Database } from "../database.ts";
 import type { BlobSource } from "./blob-source.ts";
 import { resumeRow } from "./checkpoint-rows.ts";
 import { requireFile } from "./files.ts";
+import { parentFiles } from "./job-parent.ts";
 import { baseOf, type JobRow, specOf } from "./job-rows.ts";
 
 /** Something that a trainer may read for the job it holds. */
 export type SourceName =
   | { readonly kind: "base"; readonly name: string }
+  | { readonly kind: "parent"; readonly name: string }
   | { readonly kind: "file"; readonly id: string }
   | { readonly kind: "resume"; readonly step: number };
 
@@ -21,6 +23,14 @@ export function sourceOf(db: Database, job: JobRow, source: SourceName): BlobSou
       const file = base.files.find(({ name }) => name === source.name);
       if (file === undefined) throw new TrimtabError("not_found", `The base ${base.id} has no file ${source.name}.`);
       return { key: base.prefix + file.name, bytes: file.bytes, sha256: file.sha256 };
+    }
+    case "parent": {
+      const { parent } = specOf(job);
+      const file = parent && parentFiles(parent).find(({ name }) => name === source.name);
+      if (parent === undefined || file === undefined) {
+        throw new TrimtabError("not_found", `The job ${job.id} continues from no model with a file ${source.name}.`);
+      }
+      return { key: parent.prefix + file.name, bytes: file.bytes, sha256: file.sha256 };
     }
     case "file": {
       const spec = specOf(job);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
-import { readWeights } from "../../../shared/model/weights.ts";
+import { readModel } from "../../../shared/model/weights.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { Generator } from "../../../trainer/eval/generator.ts";
 import { type EvaluationProgress, type EvaluationReport, evaluate, type Generate } from "./evaluate.ts";
@@ -14,10 +14,10 @@ const SLOTS = 32;
 /** Loads a model folder. Returns greedy generation in the form that the evaluation needs, and a way to free it. */
 export async function openModelFolder(folder: string): Promise<{ generate: Generate; close: () => Promise<void> }> {
   const readJson = (name: string): unknown => JSON.parse(readFileSync(`${folder}/${name}`, "utf8"));
-  const config = parseModelConfig(readJson("config.json"));
+  const stated = parseModelConfig(readJson("config.json"));
   const tokenizer = loadTokenizer(readJson("tokenizer.json"), readJson("tokenizer_config.json"));
   const files = { names: readdirSync(folder), bytes: (name: string) => readFile(`${folder}/${name}`) };
-  const weights = await readWeights(config, files);
+  const { config, weights } = await readModel(stated, files);
   const executor = createOnnxRuntimeExecutor({ threads: 1 });
   const generator = await Generator.create(executor, { config, frozen: weights, slots: SLOTS, capacity: CAPACITY });
   const generate: Generate = async (prompts, { maxTokens, stop }) => {

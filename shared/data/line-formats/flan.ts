@@ -1,24 +1,25 @@
-import { z } from "zod";
+import type { Columns } from "../columns.ts";
 import { assistantTurn, chatExample, instructionWith, userTurn } from "../example.ts";
-import { COMMON_LABELS, type LineFormat, labels } from "./format.ts";
+import type { LineFormat } from "./format.ts";
 
 /** FLAN and Natural Instructions: `{"definition", "inputs", "targets"}`. */
 export const flan: LineFormat = {
   name: "FLAN and Natural Instructions",
   keys: ["inputs", "targets"],
-  schema: z
-    .strictObject({
-      definition: z.union([z.string(), z.array(z.string()).min(1)]).nullish(),
-      inputs: z.string(),
-      targets: z.union([z.string(), z.array(z.string()).min(1)]),
-      ...labels("task", "task_name", "template_type", "template_idx", "task_source"),
-      ...COMMON_LABELS,
-    })
-    .transform(({ definition, inputs, targets }) =>
+  read(columns) {
+    const definition = columns.take("definition") === undefined ? [] : texts(columns, "definition");
+    return chatExample([
+      userTurn(instructionWith(definition.join("\n"), columns.text("inputs"))),
       // Where several answers are right, the first is the one to learn.
-      chatExample([
-        userTurn(instructionWith([definition ?? []].flat().join("\n"), inputs)),
-        assistantTurn([targets].flat()[0]!),
-      ]),
-    ),
+      assistantTurn(texts(columns, "targets")[0]!),
+    ]);
+  },
 };
+
+/** A column with a text or a list of some. */
+function texts(columns: Columns, name: string): string[] {
+  const value = columns.take(name);
+  if (!Array.isArray(value)) return [columns.text(name)];
+  if (value.length > 0 && value.every((text) => typeof text === "string")) return value;
+  throw columns.error(name, "must be a text, or a list with at least one text");
+}

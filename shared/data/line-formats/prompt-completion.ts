@@ -1,11 +1,58 @@
-import { z } from "zod";
-import { COMMON_LABELS, type LineFormat } from "./format.ts";
+import type { Columns } from "../columns.ts";
+import { assistantTurn, chatExample, type Example, type TrainingMessage, userTurn } from "../example.ts";
+import { holdsMessages, readMessages } from "../messages.ts";
+import { readTools } from "../tools.ts";
+import type { LineFormat } from "./format.ts";
 
-/** A text and its continuation: `{"prompt", "completion"}`. */
+/** A text and its continuation, or a conversation and the turns that continue it: `{"prompt", "completion"}`. */
 export const promptCompletion: LineFormat = {
   name: "prompt and completion",
   keys: ["prompt", "completion"],
-  schema: z
-    .strictObject({ prompt: z.string(), completion: z.string().min(1, "must not be empty"), ...COMMON_LABELS })
-    .transform(({ prompt, completion }) => ({ kind: "completion" as const, prompt, completion })),
+  read(columns) {
+    if (typeof columns.take("label") === "boolean") {
+      throw columns.error(
+        "label",
+        "marks good and bad completions, which supervised training cannot tell apart; keep the good ones and remove the column",
+      );
+    }
+    const [prompt, completion] = [columns.take("prompt"), columns.take("completion")];
+    if (holdsMessages(prompt) || holdsMessages(completion)) return continuedChat(columns);
+    const text = columns.text("completion");
+    if (text === "") throw columns.error("completion", "must not be empty");
+    return { kind: "completion", prompt: columns.text("prompt"), completion: text };
+  },
+};
+
+/** Only the turns of the completion are learnt. */
+function continuedChat(columns: Columns): Example {
+  const turns = (name: string, fromText: (text: string) => TrainingMessage) =>
+    holdsMessages(columns.take(name)) ? readMessages(columns, name) : [fromText(columns.text(name))];
+  const before = turns("prompt", userTurn).map((turn) =>
+    turn.role === "assistant" ? { ...turn, weight: 0 as const } : turn,
+  );
+  return chatExample([...before, ...turns("completion", assistantTurn)], readTools(columns));
+}
+
+/** Columns that say the text is half of a pair whose other half is missing. */
+const PARTS = ["prompt", "completion", "instruction", "question", "query", "response", "answer", "output"];
+
+/**
+ * A text of its own: `{"text"}`. All of it is learnt, as pretraining does; it is not put into a chat template, since such
+ * columns often hold a rendered one.
+ */
+export const plainText: LineFormat = {
+  name: "text",
+  keys: ["text"],
+  read(columns) {
+    const part = PARTS.find((name) => columns.names.includes(name));
+    if (part !== undefined) {
+      throw columns.error(
+        part,
+        "stands beside text alone; add the column that answers it, or remove it to learn the text",
+      );
+    }
+    const completion = columns.text("text");
+    if (completion === "") throw columns.error("text", "must not be empty");
+    return { kind: "completion", prompt: "", completion };
+  },
 };

@@ -12,6 +12,7 @@ import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
 import { type ConfigOptions, loraConfigJson, parseLoraConfig } from "../lora/adapter-config.ts";
 import { requireOwnCopies } from "../lora/base-copies.ts";
 import { loraTensors, moduleKey, takeLora } from "../lora/format.ts";
+import { takeSaved, withSaved } from "../lora/saved-modules.ts";
 import { layerWeight, layerWeightName } from "../lora/start.ts";
 import type { AdapterFormat, BaseAccess } from "../method.ts";
 import { outputScales } from "./norms.ts";
@@ -38,10 +39,15 @@ export const doraFormat: AdapterFormat = {
     const magnitudes = new Map(
       [...lora.layers].map(([path, { b }]) => [path, tensors.take(magnitudeKey(path), [b.shape[1]!])]),
     );
+    const saved = await takeSaved(tensors, { saved: config.saved, targets: config.targets, base });
     await requireOwnCopies(tensors, { stored, adapter: lora, base });
     tensors.done();
     const adapter = { lora, magnitudes };
-    return { method: "dora", delta: await canonicalDora(adapter, base), parameters: countDora(adapter) };
+    return {
+      method: "dora",
+      delta: withSaved(await canonicalDora(adapter, base), saved),
+      parameters: countDora(adapter) + saved.parameters,
+    };
   },
 };
 

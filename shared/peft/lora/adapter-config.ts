@@ -7,6 +7,7 @@ import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "
 import { ADAPTER_CONFIG } from "../adapter-folder.ts";
 import { ALL_LINEAR, modulesNamed, type PatternPlace, patternEntries, shortestNames } from "../target-modules.ts";
 import type { LoraAdapter, LoraLayer } from "./adapter.ts";
+import type { SavedSettings } from "./saved-modules.ts";
 import type { WeightStart } from "./start.ts";
 import { nameable } from "./targets.ts";
 
@@ -23,6 +24,8 @@ export interface LoraConfig {
   readonly biasOfFactors: boolean;
   /** The factors started as this part of the weight, and the folder applies to the remainder of the weight. */
   readonly start: WeightStart | undefined;
+  /** Weights that were trained whole. */
+  readonly saved: SavedSettings;
   /** The configured targets, for error messages. */
   readonly names: NamedLayers["target_modules"];
 }
@@ -49,6 +52,8 @@ const start = z.string().superRefine((value, context) => {
   context.addIssue({ code: "custom", message });
 });
 
+const tokens = z.array(z.int().min(0));
+
 const schema = z.looseObject({
   peft_type: z.literal("LORA"),
   r: size,
@@ -62,6 +67,8 @@ const schema = z.looseObject({
   lora_bias: z.boolean().nullish(),
   init_lora_weights: z.union([z.boolean(), start]).nullish(),
   ensure_weight_tying: z.boolean().nullish(),
+  modules_to_save: z.union([z.string(), z.array(z.string())]).nullish(),
+  trainable_token_indices: z.union([tokens, z.record(z.string(), tokens)]).nullish(),
   fan_in_fan_out: onlyValues(false, null),
   task_type: onlyValues("CAUSAL_LM", null),
 });
@@ -92,7 +99,18 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, model: 
     bias: config.bias ?? "none",
     biasOfFactors: config.lora_bias ?? false,
     start: init === "olora" || init === "pissa" ? init : undefined,
+    saved: savedSettings(config),
     names: config.target_modules,
+  };
+}
+
+function savedSettings(config: z.infer<typeof schema>): SavedSettings {
+  const { modules_to_save: modules, trainable_token_indices: rows, ensure_weight_tying: tying } = config;
+  const byModule = Array.isArray(rows) ? { [EMBEDDING_PATH]: rows } : (rows ?? {});
+  return {
+    modules: [modules ?? []].flat(),
+    tokens: new Map(Object.entries(byModule).filter(([, found]) => found.length > 0)),
+    tying: tying ?? false,
   };
 }
 

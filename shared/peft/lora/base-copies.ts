@@ -9,6 +9,7 @@ import type { Tensor } from "../../tensor.ts";
 import type { AdapterTensors } from "../adapter-tensors.ts";
 import type { BaseAccess } from "../method.ts";
 import { type LoraAdapter, startOfLayer } from "./adapter.ts";
+import { requireSameRows } from "./saved-modules.ts";
 import { layerWeightName } from "./start.ts";
 
 /** The largest rounding error of a copy's dtype, relative to each weight and, for subnormal numbers, absolute. */
@@ -40,6 +41,7 @@ export async function requireOwnCopies(
     const name = path === EMBEDDING_PATH ? EMBEDDING : layerWeightName(path, base.config);
     for (const inside of ["base_layer.", ""]) {
       const key = `base_model.model.${checkpointPath(path)}.${inside}weight`;
+      requireSameRows(tensors, key, [vocabSize, hiddenSize]);
       const copy = tensors.takeOptional(key, [vocabSize, hiddenSize]);
       if (copy === undefined) continue;
       // A part subtracted from a tied head is subtracted from the embedding too.

@@ -19,6 +19,7 @@ import {
   parseLoraConfig,
 } from "./adapter-config.ts";
 import { requireOwnCopies } from "./base-copies.ts";
+import { takeSaved, withSaved } from "./saved-modules.ts";
 import { nameable } from "./targets.ts";
 
 export const loraFormat: AdapterFormat = {
@@ -27,9 +28,14 @@ export const loraFormat: AdapterFormat = {
     const config = parseLoraConfig(folder.config, base.config);
     const tensors = new AdapterTensors(folder.tensors);
     const adapter = takeLora(tensors, config, base.config);
+    const saved = await takeSaved(tensors, { saved: config.saved, targets: config.targets, base });
     await requireOwnCopies(tensors, { stored: folder.tensors, adapter, base });
     tensors.done();
-    return { method: "lora", delta: await canonicalLora(adapter, base), parameters: countLora(adapter) };
+    return {
+      method: "lora",
+      delta: withSaved(await canonicalLora(adapter, base), saved),
+      parameters: countLora(adapter) + saved.parameters,
+    };
   },
 };
 

@@ -56,7 +56,7 @@ describe("unpackArchive", () => {
     await expect(unpackArchive(archive, MOST)).rejects.toMatchObject({
       code: "payload_too_large",
       param: "file",
-      message: expect.stringContaining("Save the adapter in 16 bits"),
+      message: expect.stringContaining("save them in 16 bits"),
     });
   });
 

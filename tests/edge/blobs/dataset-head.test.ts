@@ -23,6 +23,19 @@ describe("datasetHead", () => {
     expect(await head(`${lines.join("\n")}\n`, 1000)).toEqual({ found: all, whole: true });
   });
 
+  it("is the first records of every form, without what describes the file", async () => {
+    const all = [
+      [expect.any(Number), "one"],
+      [expect.any(Number), "two"],
+      [expect.any(Number), "three"],
+    ];
+    const table = `prompt,completion\n${["one", "two", "three"].map((word) => `${word},x`).join("\n")}\n`;
+    for (const text of [`[${lines.join(",\n")}]`, table, `{"type":"metadata"}\n${lines.join("\n")}`]) {
+      expect(await head(text, 1000)).toEqual({ found: all, whole: true });
+    }
+    expect(await head(table, 24)).toEqual({ found: [[1, "one"]], whole: false });
+  });
+
   it("is the complete lines at the beginning of a large one", async () => {
     const bytes = lines[0]!.length + 1 + lines[1]!.length;
     expect(await head(lines.join("\n"), bytes)).toEqual({ found: [[1, "one"]], whole: false });

@@ -1,10 +1,32 @@
 import { env } from "cloudflare:test";
+import { gzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { receiveDataset } from "../../../edge/blobs/receive-dataset.ts";
+import { joinBytes } from "../../../shared/formats/join-bytes.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { CHAT_LINES } from "../support/api.ts";
 import { chunked } from "../support/streams.ts";
 
+/** One pair, written by pyarrow with snappy. */
+const PARQUET = Uint8Array.from(
+  atob(
+    "UEFSMRUEFQoVDkwVAhUAEgAABRABAAAAcBUAFRIVFiwVAhUQFQYVBhwAAAAJIAIAAAACAQECABUEFQoVDkwVAhUAEgAABRABAAAAYxUAFRIVFiwVAhUQFQYVBhwAAAAJIAIAAAACAQECABUEFRAVFEwVAhUAEgAACBwBAAAAAAAAABUAFRIVFiwVAhUQFQYVBhwAAAAJIAIAAAACAQECABUEGUw1ABgGc2NoZW1hFQYAFQwlAhgGcHJvbXB0JQBMHAAAABUMJQIYCmNvbXBsZXRpb24lAEwcAAAAFQQlAhgBbgAWAhkcGTwmABwVDBk1AAYQGRgGcHJvbXB0FQIWAhZeFmYmMiYIKSwVBBUAFQIAFQAVEBUCADwWAhkGGSYAAgAAACYAHBUMGTUABhAZGApjb21wbGV0aW9uFQIWAhZeFmYmmAEmbiksFQQVABUCABUAFRAVAgA8FgIZBhkmAAIAAAAmABwVBBk1AAYQGRgBbhUCFgIWZBZsJoQCJtQBKSwVBBUAFQIAFQAVEBUCADwpBhkmAAIAAAAWoAIWAiYIFrgCACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZPBwAABwAABwAAAAzAQAAUEFSMQ==",
+  ),
+  (letter) => letter.charCodeAt(0),
+);
+
 const completion = { prompt: "a", completion: "b" };
+
+/** A form with these bytes as its file. */
+function formOf(file: Uint8Array, size = 100): { body: ReadableStream<Uint8Array>; boundary: string } {
+  const encode = (text: string) => new TextEncoder().encode(text);
+  const body = joinBytes([
+    encode('--b\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\n'),
+    file,
+    encode('\r\n--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n--b--\r\n'),
+  ]);
+  return { body: chunked(body, size), boundary: "b" };
+}
 
 function form(lines: readonly unknown[], size = 100): { body: ReadableStream<Uint8Array>; boundary: string } {
   const text = lines.map((line) => JSON.stringify(line)).join("\n");
@@ -48,5 +70,47 @@ describe("receiveDataset", () => {
       data: { line: 51 },
     });
     expect(await env.BLOBS.head("dataset/d")).toBeNull();
+  });
+
+  it("reads every form, says what it took the file for, and keeps the bytes as they came", async () => {
+    const csv = new TextEncoder().encode('prompt,completion,n\n"a, b",c,1\nd,e,2\n');
+    const json = new TextEncoder().encode(JSON.stringify(CHAT_LINES, null, 2));
+    for (const [name, bytes, facts] of [
+      ["csv", csv, { format: "csv", examples: 2, layouts: ["prompt and completion"], ignored_columns: ["n"] }],
+      ["json", json, { format: "json", examples: CHAT_LINES.length, layouts: ["chat"] }],
+      ["gz", gzipSync(csv), { format: "csv", compression: "gzip", examples: 2 }],
+      [
+        "parquet",
+        PARQUET,
+        { format: "parquet", examples: 1, layouts: ["prompt and completion"], ignored_columns: ["n"] },
+      ],
+    ] as const) {
+      const key = `dataset/form-${name}`;
+      expect(await receiveDataset(formOf(bytes, 7), env.BLOBS, key)).toMatchObject({ dataset: facts });
+      const stored = await env.BLOBS.get(key);
+      expect(new Uint8Array(await stored!.arrayBuffer())).toEqual(bytes);
+    }
+  });
+
+  it("names the row of a table that is wrong, and keeps nothing of a damaged one", async () => {
+    const csv = new TextEncoder().encode("prompt,completion\na,b\nc,\n");
+    await expect(receiveDataset(formOf(csv), env.BLOBS, "dataset/e")).rejects.toMatchObject({
+      param: "file",
+      message: "row 2 of the file: completion: must not be empty",
+    });
+    const odd = PARQUET.slice(0, -20);
+    await expect(receiveDataset(formOf(odd), env.BLOBS, "dataset/f")).rejects.toMatchObject({
+      code: "invalid_file",
+      param: "file",
+    });
+    expect(await env.BLOBS.head("dataset/f")).toBeNull();
+  });
+
+  it("stops at a bomb", async () => {
+    const bomb = gzipSync(new Uint8Array(LIMITS.unpackedFile / 8).fill(0x20));
+    const eight = joinBytes(Array.from({ length: 9 }, () => bomb));
+    await expect(receiveDataset(formOf(eight, 65536), env.BLOBS, "dataset/g")).rejects.toMatchObject({
+      code: expect.stringMatching(/payload_too_large|invalid_file/),
+    });
   });
 });

@@ -27,11 +27,11 @@ import { storeFolder } from "../support/stored-folder.ts";
 const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig);
 const [, TOKENS] = golden.inputIds.shape as [number, number];
 const promptOf = (row: number) => golden.inputIds.data.slice(row * TOKENS, (row + 1) * TOKENS);
-const GREEDY: Sampling = { settings: { greedy: true }, seed: null, maxTokens: 8, stop: [], n: 1, topLogprobs: 0 };
+const GREEDY: Sampling = { settings: { temperature: 0 }, seed: null, maxTokens: 8, stop: [], n: 1, topLogprobs: 0 };
 /** The tokens that would end a text or leave no trace in it. */
 const NO_CONTROL = [0, 1, 2].map((token) => [token, -100] as const);
 /** A draw that tells two models apart. */
-const DRAWN: Sampling = { ...GREEDY, settings: { greedy: false, bias: NO_CONTROL }, seed: 7, maxTokens: 12 };
+const DRAWN: Sampling = { ...GREEDY, settings: { logitBias: NO_CONTROL }, seed: 7, maxTokens: 12 };
 
 interface Wish {
   readonly tenant?: string;
@@ -309,7 +309,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     ],
     [
       "a bias for a token that the model does not have",
-      () => ({ sampling: { settings: { greedy: true, bias: [[96, 1]] } } }),
+      () => ({ sampling: { settings: { temperature: 0, logitBias: [[96, 1]] } } }),
       { code: "invalid_request", param: "logit_bias.96" },
     ],
     [
@@ -394,7 +394,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     expectSame([chat!], [plain!]);
     // Not the end of a text, but of what the assistant says.
     const bias = [[tokenizer.control.get("<|im_start|>")!, 100]] as const;
-    const sampling = { settings: { greedy: true, bias }, topLogprobs: null };
+    const sampling = { settings: { temperature: 0, logitBias: bias }, topLogprobs: null };
     expect(await events({ model, prompt: { kind: "chat", messages }, sampling })).toEqual([
       { type: "finish", choice: 0, reason: "stop" },
       { type: "usage", promptTokens: 3, completionTokens: 1, cachedTokens: 3 },

@@ -8,6 +8,7 @@ import { type Remote, remote } from "../../../edge/objects/rpc.ts";
 import { TenantContext, tenantModule } from "../../../edge/objects/tenant/context.ts";
 import { TENANT_MODULES } from "../../../edge/objects/tenant/modules.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { DATASET_FACTS } from "../support/tenant-database.ts";
 
 /** A resource that the Worker does not have: notes that expire. A module and a row are all it takes. */
 const notes = tenantModule({
@@ -78,7 +79,7 @@ describe("a module that is added to the registry", () => {
       const { id } = await tenant.files.begin();
       await tenant.files.finish(
         id,
-        { filename: "a", bytes: 1, sha256: "", format: "chat", lines: 1, trainable: 1 },
+        { filename: "a", bytes: 1, sha256: "", format: "chat", lines: 1, trainable: 1, dataset: DATASET_FACTS },
         null,
       );
       await tenant.notes.add({ id: "one", file: id, seconds: 60 });

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { dispatcherObject } from "../../../edge/objects/remote.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { fileList, json, TINY_CONFIG, tinyBase, tinyWeights } from "../support/tiny-base.ts";
 
@@ -58,6 +59,10 @@ describe("adding a base model", () => {
       param: "files[0].name",
       message: expect.stringContaining("safetensors"),
     });
+    expect(await announce("model-q4_k_m.gguf")).toMatchObject({
+      status: 400,
+      message: expect.stringContaining("GGUF files are not supported"),
+    });
     expect(await announce("../config.json")).toMatchObject({ status: 400, param: "files[0].name" });
   });
 
@@ -110,13 +115,136 @@ describe("adding a base model", () => {
     [
       "more than the isolate can hold",
       { "config.json": JSON.stringify({ ...TINY_CONFIG, hidden_size: 8192, intermediate_size: 8192 }) },
-      /heap is limited/,
+      /ENGINE_HEAP_MB limits the heap/,
     ],
   ])("refuses %s, says what to change, and keeps nothing", async (_, changes, message) => {
     const refusal = await publishing("broken", changes);
     expect(refusal).toMatchObject({ status: 400, code: "invalid_model", message: expect.stringMatching(message) });
     expect(await api.refusal("GET", "/v1/admin/models/broken", { key })).toMatchObject({ status: 404 });
     await expect.poll(async () => (await env.BLOBS.list({ prefix: "bases/broken/" })).objects).toEqual([]);
+  });
+
+  it("names everything that is wrong before the weights are uploaded, and keeps nothing", async () => {
+    const folder = tinyBase({
+      "config.json": JSON.stringify({ ...TINY_CONFIG, hidden_act: "gelu", rope_scaling: { type: "yarn" } }),
+      "generation_config.json": "[]",
+      "chat_template.jinja": "{% for",
+    });
+    await api.call("POST", "/v1/admin/models", { key, body: { id: "early", files: await fileList(folder) } });
+    const check = () => api.refusal("POST", "/v1/admin/models/early/check", { key });
+    for (const [name, body] of folder) {
+      if (name !== "model.safetensors") await api.call("PUT", `/v1/admin/models/early/files/${name}`, { key, body });
+    }
+    const { status, code, message } = await check();
+    expect([status, code, message.split("\n- ").slice(0, 4)]).toEqual([
+      400,
+      "invalid_model",
+      [
+        "4 things in the model have to change:",
+        'config.json: hidden_act: "gelu" is not supported; only silu is',
+        'config.json: rope_scaling.rope_type: "yarn" is not supported; use default, linear or llama3',
+        "generation_config.json: must be a JSON object",
+      ],
+    ]);
+    expect(message).toContain("- chat_template.jinja: fails on a conversation of user: ");
+    expect(await check()).toMatchObject({ status: 404 });
+  });
+
+  it("finds a sound model sound before its weights are there, and again", async () => {
+    const folder = tinyBase();
+    await api.call("POST", "/v1/admin/models", { key, body: { id: "sound", files: await fileList(folder) } });
+    for (const [name, body] of folder) {
+      if (name !== "model.safetensors") await api.call("PUT", `/v1/admin/models/sound/files/${name}`, { key, body });
+    }
+    await api.call("POST", "/v1/admin/models", { key, body: { id: "later", files: await fileList(folder) } });
+    expect(await api.refusal("POST", "/v1/admin/models/later/check", { key })).toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("not uploaded yet: config.json, tokenizer.json, tokenizer_config.json."),
+    });
+    expect(await api.call("GET", "/v1/admin/models/later", { key })).toMatchObject({ status: "pending" });
+    for (let time = 0; time < 2; time++) {
+      const checked = await api.call("POST", "/v1/admin/models/sound/check", { key });
+      expect(checked).toMatchObject({ id: "sound", status: "pending" });
+    }
+    await api.uploadBase("sound", folder);
+    expect(await api.call("POST", "/v1/admin/models/sound/publish", { key })).toMatchObject({ status: "ready" });
+    expect(await api.call("POST", "/v1/admin/models/sound/check", { key })).toMatchObject({ status: "ready" });
+  });
+
+  it("lists bases of every status by pages, and deletes them", async () => {
+    const tenant = await api.tenant("deleting");
+    await api.base("kept");
+    await api.base("gone");
+    await api.uploadBase("unfinished", tinyBase());
+    const page = (query: string) =>
+      api.call<{ data: { id: string; status: string }[]; has_more: boolean }>("GET", `/v1/admin/models${query}`, {
+        key,
+      });
+    const { data, has_more } = await page("?limit=2");
+    expect([data.map(({ id, status }) => [id, status]), has_more]).toEqual([
+      [
+        ["unfinished", "pending"],
+        ["gone", "ready"],
+      ],
+      true,
+    ]);
+    expect((await page("?limit=1&after=gone")).data.map(({ id }) => id)).toEqual(["kept"]);
+    for (const id of ["gone", "unfinished"]) {
+      expect(await api.call("DELETE", `/v1/admin/models/${id}`, { key })).toEqual({
+        id,
+        object: "base_model",
+        deleted: true,
+      });
+      expect(await api.refusal("GET", `/v1/admin/models/${id}`, { key })).toMatchObject({ status: 404 });
+    }
+    expect(await api.refusal("GET", "/v1/models/gone", { key: tenant })).toMatchObject({ code: "model_not_found" });
+    expect(await api.refusal("DELETE", "/v1/admin/models/gone", { key })).toMatchObject({ status: 404 });
+    await expect.poll(async () => (await env.BLOBS.list({ prefix: "bases/gone/" })).objects).toEqual([]);
+    // A name is free again, for other files too.
+    await api.base("gone", tinyBase({ "README.md": "another" }));
+  });
+
+  it("keeps a base while jobs train on it", async () => {
+    await api.base("busy");
+    const tenant = await api.tenant("training");
+    const training_file = await api.dataset(tenant);
+    const { id } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", {
+      key: tenant,
+      body: { model: "busy", training_file },
+    });
+    expect(await api.refusal("DELETE", "/v1/admin/models/busy", { key })).toMatchObject({
+      status: 409,
+      code: "conflict",
+      message: `Jobs train on the base model busy: ${id}. Cancel them or wait for their end, then delete it.`,
+    });
+    await api.call("POST", `/v1/fine_tuning/jobs/${id}/cancel`, { key: tenant });
+    expect(await api.call("DELETE", "/v1/admin/models/busy", { key })).toMatchObject({ deleted: true });
+  });
+
+  it("unties a head that differs from the embedding", async () => {
+    const withHead = (change: (bytes: Uint8Array) => Uint8Array) =>
+      tinyWeights((tensors) => {
+        const embedding = tensors.get("model.embed_tokens.weight")!;
+        tensors.set("lm_head.weight", { ...embedding, bytes: change(embedding.bytes) });
+      });
+    const ready = async (id: string, weights: Uint8Array) => {
+      await api.base(id, tinyBase({ "model.safetensors": weights }));
+      return (await dispatcherObject(api.env).bases.ready(id))?.config;
+    };
+    expect(
+      await ready(
+        "same-head",
+        withHead((bytes) => bytes),
+      ),
+    ).toMatchObject({ tie_word_embeddings: true });
+    expect(
+      await ready(
+        "own-head",
+        withHead((bytes) => bytes.with(0, bytes[0]! ^ 1)),
+      ),
+    ).toMatchObject({
+      tie_word_embeddings: false,
+    });
   });
 
   it("refuses to publish what was not uploaded", async () => {

@@ -92,6 +92,8 @@ describe("aliases", () => {
       owned_by: "aliased",
       root: "alias-base",
       parent: "alias-base",
+      context_length: expect.any(Number),
+      max_model_len: expect.any(Number),
       alias_of: "alias-base",
     });
     await call("POST", "/acme%2Fchat", { model: tuned[0] });

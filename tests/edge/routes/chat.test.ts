@@ -70,7 +70,7 @@ describe("a chat completion", () => {
         },
         prompt: { kind: "chat", messages },
         sampling: {
-          settings: { greedy: false, temperature: 1, nucleus: 1 },
+          settings: {},
           seed: null,
           maxTokens: null,
           stop: [],
@@ -119,7 +119,7 @@ describe("a chat completion", () => {
         ],
       },
       sampling: {
-        settings: { greedy: true, penalties: { presence: 1, frequency: -1 }, bias: [[4, -100]] },
+        settings: { temperature: 0, presencePenalty: 1, frequencyPenalty: -1, logitBias: [[4, -100]] },
         seed: 5,
         maxTokens: 9,
         stop: ["x"],

@@ -29,7 +29,7 @@ describe("a completion", () => {
     });
     expect(engine.requests[0]?.request).toMatchObject({
       prompt: { kind: "text", prompts: ["a", "b"] },
-      sampling: { n: 2, maxTokens: 16, topLogprobs: null },
+      sampling: { n: 2, maxTokens: null, topLogprobs: null },
     });
   });
 

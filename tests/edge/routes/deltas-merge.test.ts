@@ -186,6 +186,8 @@ describe("POST /v1/deltas/merge", () => {
       owned_by: "merge-owner",
       root: "merge-base",
       parent: "merge-base",
+      context_length: 128,
+      max_model_len: 128,
     });
     const deltas = Object.entries(names).map(([name, weight]) => ({ id: named(name).id, weight }));
     expectSameAnswer(await answer(model.id), await answer("merge-base", deltas));

@@ -108,6 +108,25 @@ describe("POST /v1/deltas", () => {
     expect(models[0]).toMatch(/^ft:upload-base:upload-owner:zipped:/);
   });
 
+  it("lists the files that it did not read, of a folder as a trainer saves it, also when it is asked again", async () => {
+    const beside = ["tokenizer.json", "optimizer.pt", "training_args.bin", "._adapter_config.json", "runs/events"];
+    const files = new Map([
+      ...peftFolder({ lora_alpha: 9 }),
+      ...beside.map((name) => [name, new Uint8Array(3)] as const),
+    ]);
+    const headers = { "idempotency-key": "upload-beside" };
+    for (const _ of [1, 2]) {
+      const reply = await api.call<Record<string, unknown>>("POST", "/v1/deltas", {
+        key,
+        headers,
+        body: form(tar(files)),
+      });
+      expect(reply).toMatchObject({ object: "delta", ignored_files: beside });
+      const kept = await api.call<Record<string, unknown>>("GET", `/v1/deltas/${reply.id}`, { key });
+      expect(kept).not.toHaveProperty("ignored_files");
+    }
+  });
+
   it("runs once for each Idempotency-Key", async () => {
     const send = (files: Files) =>
       api.send("POST", "/v1/deltas", { key, body: form(tar(files)), headers: { "idempotency-key": "upload-1" } });
@@ -180,6 +199,21 @@ describe("POST /v1/deltas", () => {
       "target_modules",
     ],
     ["a rank that the tensors do not have", () => peftFolder({ r: 3 }), "invalid_delta", "r"],
+    [
+      "more than any request could use",
+      () => {
+        const [rank, width] = [200, config.hiddenSize];
+        const matrix = (shape: readonly number[]) => f32(shape, new Float32Array(rank * width).fill(0.5));
+        const tensors = { A: matrix([rank, width]), B: matrix([width, rank]) };
+        const json = { peft_type: "LORA", r: rank, lora_alpha: 4, target_modules: ["layers.0.self_attn.q_proj"] };
+        return adapterFiles(
+          json,
+          new Map(Object.entries(tensors).map(([name, value]) => [`${KEY}_${name}.weight`, value])),
+        );
+      },
+      "invalid_delta",
+      "the adapter has a rank of 200, but the most that is served on this model is a rank of 128",
+    ],
     ["a pickle", () => peftFolder().set("adapter_model.bin", new Uint8Array(4)), "invalid_delta", "pickle"],
     ["no configuration", () => new Map([...peftFolder()].slice(1)), "invalid_delta", "lacks adapter_config.json"],
   ])("refuses %s and keeps nothing", async (_name, files, code, message) => {

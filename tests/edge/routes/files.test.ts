@@ -29,8 +29,9 @@ describe("uploading", () => {
       filename: "train.jsonl",
       purpose: "fine-tune",
       status: "processed",
-      status_details: null,
+      status_details: "Read as JSON Lines, with 2 examples (chat).",
       expires_at: null,
+      dataset: { format: "jsonl", compression: null, examples: 2, layouts: ["chat"], ignored_columns: [] },
     });
     const response = await api.send("GET", `/v1/files/${file.id}/content`, { key });
     expect(response.headers.get("content-disposition")).toBe('attachment; filename="train.jsonl"');
@@ -41,6 +42,17 @@ describe("uploading", () => {
       deleted: true,
     });
     expect(await api.refusal("GET", `/v1/files/${file.id}`, { key })).toMatchObject({ status: 404, param: "file_id" });
+    await expect.poll(stored).toEqual([]);
+  });
+
+  it("names what it does not train on", async () => {
+    const [line] = CHAT_LINES;
+    const file = await api.call("POST", "/v1/files", { key, body: datasetForm([{ ...line, id: 1, source: "x" }]) });
+    expect(file).toMatchObject({
+      status_details: "Read as JSON Lines, with 1 example (chat). Not trained on: id, source.",
+      dataset: { ignored_columns: ["id", "source"] },
+    });
+    await api.call("DELETE", `/v1/files/${file.id}`, { key });
     await expect.poll(stored).toEqual([]);
   });
 

@@ -126,7 +126,7 @@ describe("creating a job", () => {
       'must be one of "lora", ',
     ],
     ["an adapter without a type", supervised({ peft: { r: 4 } }), "method.supervised.peft.type", "is required: one of"],
-    ["no adapter", several(), "method.supervised.peft", "at least 1"],
+    ["no adapter", several(), "method.supervised.peft", "must not be empty"],
     ["nine adapters", several(...new Array(9).fill({ type: "lora" })), "method.supervised.peft", "at most 8"],
     [
       "a wrong setting of one",
@@ -306,6 +306,31 @@ describe("what a job lists", () => {
     expect(events[0]).toMatchObject({ object: "fine_tuning.job.event", level: "warn", type: "message", data: null });
     expect(await collected(client.fineTuning.jobs.checkpoints.list(newest))).toEqual([]);
     expect(await client.fineTuning.jobs.retrieve(newest)).toMatchObject({ status: "cancelled" });
+  });
+
+  it("is filtered by metadata, as OpenAI's is", async () => {
+    const filtering = await api.tenant("filterer");
+    const client = openai(api, filtering);
+    const training_file = await api.dataset(filtering);
+    const create = (metadata: Record<string, string> | null) =>
+      client.fineTuning.jobs.create({ model, training_file, metadata });
+    const made = [await create({ team: "a", run: "1" }), await create({ team: "a", "x.y": "" }), await create(null)];
+    const [first, second, bare] = made.map(({ id }) => id);
+    const listed = async (metadata?: Record<string, string>) =>
+      (await collected(client.fineTuning.jobs.list({ ...(metadata && { metadata }), limit: 1 }))).map(({ id }) => id);
+    expect(await listed()).toEqual([bare, second, first]);
+    expect(await listed({ team: "a" })).toEqual([second, first]);
+    expect(await listed({ team: "a", run: "1" })).toEqual([first]);
+    expect(await listed({ "x.y": "" })).toEqual([second]);
+    expect(await listed({ team: "b" })).toEqual([]);
+    const query = (text: string) => api.call("GET", `${path}?${text}`, { key: filtering });
+    expect(await query("metadata=null")).toMatchObject({ data: [{ id: bare }] });
+    for (const [text, param] of [
+      ["metadata=5", "metadata"],
+      ["team=a", "team"],
+    ] as const) {
+      expect(await api.refusal("GET", `${path}?${text}`, { key: filtering })).toMatchObject({ status: 400, param });
+    }
   });
 
   it("pauses and resumes while it waits, and does neither after its end", async () => {

@@ -27,6 +27,8 @@ describe("models", () => {
           owned_by: "trimtab",
           root: "model-base",
           parent: null,
+          context_length: 128,
+          max_model_len: 128,
         },
         {
           id: tuned,
@@ -35,6 +37,8 @@ describe("models", () => {
           owned_by: "modeller",
           root: "model-base",
           parent: "model-base",
+          context_length: 128,
+          max_model_len: 128,
         },
       ]),
     );

@@ -9,20 +9,20 @@ const completion = (fields: Record<string, unknown>) =>
   completionSampling(CreateCompletion.parse({ model: "m", prompt: "a", ...fields }));
 
 describe("sampling", () => {
-  it("has OpenAI's defaults", () => {
-    const common = { settings: { greedy: false, temperature: 1, nucleus: 1 }, seed: null, stop: [], n: 1 };
+  it("leaves to the model what the request leaves out", () => {
+    const common = { settings: {}, seed: null, stop: [], n: 1 };
     expect(chat({})).toEqual({ ...common, maxTokens: null, topLogprobs: null });
     expect(chat({ temperature: null, stop: null, logit_bias: null })).toEqual({
       ...common,
       maxTokens: null,
       topLogprobs: null,
     });
-    expect(completion({})).toEqual({ ...common, maxTokens: 16, topLogprobs: null });
+    expect(completion({})).toEqual({ ...common, maxTokens: null, topLogprobs: null });
   });
 
   it("keeps zero where zero was asked for", () => {
     expect(chat({ temperature: 0, seed: 0, logprobs: true, top_logprobs: 0 })).toMatchObject({
-      settings: { greedy: true },
+      settings: { temperature: 0 },
       seed: 0,
       topLogprobs: 0,
     });

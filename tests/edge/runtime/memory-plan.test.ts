@@ -65,7 +65,7 @@ describe("planMemory", () => {
       expect.objectContaining({
         code: "capacity_exceeded",
         message: expect.stringMatching(
-          /^the model needs \d+ MiB to serve one row, but the heap is limited to 96 MiB; use a smaller model or a larger heap$/,
+          /^the model needs (\d+) MiB to serve one row, but ENGINE_HEAP_MB limits the heap to 96 MiB; use a smaller model, or start the server with ENGINE_HEAP_MB=\1 or more/,
         ),
         data: {
           neededBytes:

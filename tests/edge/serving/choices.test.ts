@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
 import { choicesOf, stateKeyOf } from "../../../edge/serving/choices.ts";
 import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/protocol.ts";
+import type { GenerationDefaults } from "../../../shared/model/generation-config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
 import tokenizerConfig from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
@@ -16,6 +17,7 @@ const MODEL = {
   config: { vocabSize: 96 },
   capacity: 64,
   endTokens: new Set([0]),
+  defaults: { sampling: {}, endTokens: [] },
 } as unknown as Parameters<typeof choicesOf>[0];
 
 const delta = (digest: string, weight: number): ResolvedDelta => ({ digest, weight, prefix: "p/", files: [] });
@@ -24,7 +26,7 @@ const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
   tenant: "acme",
   model: { base: { id: "b", digest: "d", prefix: "b/", files: [] }, weights: null, deltas: [] },
   prompt: { kind: "text", prompts: [] },
-  sampling: { settings: { greedy: false }, seed: 7, maxTokens: 4, stop: [], n: 2, topLogprobs: null },
+  sampling: { settings: {}, seed: 7, maxTokens: 4, stop: [], n: 2, topLogprobs: null },
   ...changes,
 });
 const parts = { prompts: [[1, 2], [3]], weights: "weights" as never, deltas: BARE, randomSeed: () => 1 };
@@ -45,8 +47,30 @@ describe("choicesOf", () => {
     expect(draws(choicesOf(MODEL, unseeded, parts))).not.toEqual(first);
   });
 
+  it("takes the model's defaults for what the request leaves out, and OpenAI's for what both do", () => {
+    const first = (defaults: Partial<GenerationDefaults>, sampling: Partial<GenerateRequest["sampling"]> = {}) => {
+      const model = { ...MODEL, defaults: { sampling: {}, endTokens: [], ...defaults } };
+      return choicesOf(model, request({ sampling: { ...request().sampling, ...sampling } }), parts)[0]!.sequence;
+    };
+    expect(first({}).settings).toEqual({ greedy: false, temperature: 1, nucleus: 1 });
+    const cool = { sampling: { temperature: 0.6, topP: 0.9 } };
+    expect(first(cool).settings).toEqual({ greedy: false, temperature: 0.6, nucleus: 0.9 });
+    expect(first(cool, { settings: { temperature: 1 } }).settings).toMatchObject({ temperature: 1, nucleus: 0.9 });
+    const greedy = { sampling: { temperature: 0 } };
+    expect(first(greedy).settings).toEqual({ greedy: true });
+    expect(first(greedy, { settings: { temperature: 0.3 } }).settings).toMatchObject({ temperature: 0.3 });
+    const lengths = [{}, { maxNewTokens: 40 }, { maxNewTokens: 5000 }].map((defaults) =>
+      [null, 7].map((maxTokens) => first(defaults, { maxTokens }).maxTokens),
+    );
+    expect(lengths).toEqual([
+      [16, 7],
+      [40, 7],
+      [62, 7],
+    ]);
+  });
+
   it("refuses a bias for a token that the model does not have", () => {
-    const sampling = { ...request().sampling, settings: { greedy: true, bias: [[96, 1]] as const } };
+    const sampling = { ...request().sampling, settings: { temperature: 0, logitBias: [[96, 1]] as const } };
     expect(() => choicesOf(MODEL, request({ sampling }), parts)).toThrow(
       expect.objectContaining({ code: "invalid_request", param: "logit_bias.96" }),
     );

@@ -7,7 +7,7 @@ import { ServedModel } from "../../../edge/serving/served-model.ts";
 import { type CanonicalDelta, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { fromF32, writeSafetensors } from "../../../shared/formats/safetensors.ts";
-import { FINAL_NORM } from "../../../shared/model/modules.ts";
+import { FINAL_NORM, HEAD } from "../../../shared/model/modules.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { PARTS, randomDelta } from "../runtime/tiny-model.ts";
 import { goldenBase, goldenTensors } from "../support/golden-base.ts";
@@ -76,6 +76,29 @@ describe("ServedModel.load", SLOW, () => {
     };
     expect(await endsOf(7)).toEqual([0, 2, 7]);
     expect(await endsOf([2, 30])).toEqual([0, 2, 30]);
+  });
+
+  it("has the defaults of generation_config.json, and names that file if it is broken", async () => {
+    const withDefaults = (text: string) =>
+      storeFolder(goldenBase().set("generation_config.json", new TextEncoder().encode(text)));
+    const { defaults } = await load(await withDefaults('{"do_sample": false, "top_p": 0.9, "max_new_tokens": 5}'));
+    expect(defaults).toMatchObject({ sampling: { temperature: 0, topP: 0.9 }, maxNewTokens: 5 });
+    for (const text of ["{", "[]", '{"top_p": "high"}']) {
+      await expect(load(await withDefaults(text))).rejects.toMatchObject({
+        code: "invalid_model",
+        message: expect.stringMatching(/^generation_config\.json/),
+      });
+    }
+  });
+
+  it("keeps a head that differs from the embedding, though config.json ties them", async () => {
+    const folder = goldenBase();
+    const config = JSON.parse(new TextDecoder().decode(folder.get("config.json")));
+    folder.set("config.json", json({ ...config, tie_word_embeddings: true }));
+    const model = await load(await storeFolder(folder));
+    expect(model.config.tied).toBe(false);
+    const { set } = await model.weights(null);
+    expect(set.tensors[HEAD]!.view()).toEqual(goldenTensors().get(HEAD)!.values);
   });
 
   it("serves a model without a chat template, for plain completions", async () => {

@@ -4,6 +4,7 @@ import { beginFile, finishFile } from "../../../edge/objects/tenant/files.ts";
 import type { JobBase } from "../../../edge/objects/tenant/job-base.ts";
 import { addJob, type JobRow } from "../../../edge/objects/tenant/job-rows.ts";
 import { TENANT_MODULES } from "../../../edge/objects/tenant/modules.ts";
+import type { DatasetFacts } from "../../../shared/api/files.ts";
 import { Method } from "../../../shared/api/methods.ts";
 import { withDatabase } from "./database.ts";
 
@@ -23,10 +24,27 @@ export function withTenant<T>(body: (db: Database, state: DurableObjectState) =>
   });
 }
 
+/** What was found in a file of two chats. */
+export const DATASET_FACTS: DatasetFacts = {
+  format: "jsonl",
+  compression: null,
+  examples: 2,
+  layouts: ["chat"],
+  ignored_columns: [],
+};
+
 /** A file that is ready. */
 export function givenFile(db: Database, id: string, trainable = 1): void {
   beginFile(db, { id, blob: `blob of ${id}` }, 1_000);
-  const facts = { filename: `${id}.jsonl`, bytes: 3, sha256: "f".repeat(64), format: "chat", lines: 2, trainable };
+  const facts = {
+    filename: `${id}.jsonl`,
+    bytes: 3,
+    sha256: "f".repeat(64),
+    format: "chat",
+    lines: 2,
+    trainable,
+    dataset: DATASET_FACTS,
+  };
   finishFile(db, id, facts, 2_000);
 }
 

@@ -43,22 +43,31 @@ function refusal(code: string) {
 
 async function baseModel(status: "pending" | "ready", uploaded: string[]) {
   const files = await Promise.all(
-    ["config.json", "tokenizer.json"].map(async (name) => ({
+    Object.entries(MODEL).map(async ([name, text]) => ({
       name,
-      bytes: name.length,
-      sha256: await sha256Hex(new TextEncoder().encode(name)),
+      bytes: text.length,
+      sha256: await sha256Hex(new TextEncoder().encode(text)),
       uploaded: uploaded.includes(name),
     })),
   );
   return { id: "base", object: "base_model", created_at: 0, digest: "0".repeat(64), status, files };
 }
 
-/** Files whose content is their name; two are model files. */
-function writeFolder(): void {
-  for (const name of ["config.json", "tokenizer.json", "notes.txt"]) writeFileSync(join(root, name), name);
+const MODEL = {
+  "config.json": '{"model_type":"llama"}',
+  "model.safetensors": "weights",
+  "tokenizer.json": "tokenizer",
+  "tokenizer_config.json": "its settings",
+};
+
+/** A model's files, and one that is none of them. */
+function writeFolder(changes: Readonly<Record<string, string>> = {}): void {
+  for (const [name, text] of Object.entries({ ...MODEL, "notes.txt": "", ...changes })) {
+    writeFileSync(join(root, name), text);
+  }
 }
 
-test("announces the model's files with their digests, sends the missing ones, and publishes", async () => {
+test("announces the model's files with their digests, has the small ones checked, sends the weights, publishes", async () => {
   writeFolder();
   const announced: unknown[] = [];
   const { admin, calls } = await serve({
@@ -66,18 +75,38 @@ test("announces the model's files with their digests, sends the missing ones, an
       announced.push(JSON.parse(body));
       return pending;
     },
-    "PUT /v1/admin/models/base/files/tokenizer.json": (body) => (body === "tokenizer.json" ? pending : undefined),
+    "PUT /v1/admin/models/base/files/tokenizer.json": (body) => (body === "tokenizer" ? pending : undefined),
+    "PUT /v1/admin/models/base/files/tokenizer_config.json": () => pending,
+    "POST /v1/admin/models/base/check": () => pending,
+    "PUT /v1/admin/models/base/files/model.safetensors": (body) => (body === "weights" ? pending : undefined),
     "POST /v1/admin/models/base/publish": () => ready,
   });
   const pending = await baseModel("pending", ["config.json"]);
-  const ready = await baseModel("ready", ["config.json", "tokenizer.json"]);
+  const ready = await baseModel("ready", Object.keys(MODEL));
   expect(await addBase(admin, "base", root)).toEqual(ready);
   expect(announced).toEqual([{ id: "base", files: pending.files.map(({ uploaded: _, ...file }) => file) }]);
   expect(calls).toEqual([
     "POST /v1/admin/models",
     "PUT /v1/admin/models/base/files/tokenizer.json",
+    "PUT /v1/admin/models/base/files/tokenizer_config.json",
+    "POST /v1/admin/models/base/check",
+    "PUT /v1/admin/models/base/files/model.safetensors",
     "POST /v1/admin/models/base/publish",
   ]);
+});
+
+test("sends nothing of a folder that is no model, and no weights of one that the server refuses", async () => {
+  const small = await baseModel("pending", ["config.json", "tokenizer.json", "tokenizer_config.json"]);
+  const { admin, calls } = await serve({
+    "POST /v1/admin/models": () => small,
+    "POST /v1/admin/models/base/check": () => refusal("invalid_model"),
+  });
+  writeFolder({ "config.json": '{"model_type":"gpt2"}' });
+  await expect(addBase(admin, "base", root)).rejects.toThrow("GPT-2 models (model_type gpt2) are not supported");
+  expect(calls).toEqual([]);
+  writeFolder();
+  await expect(addBase(admin, "base", root)).rejects.toThrow("invalid_model");
+  expect(calls).toEqual(["POST /v1/admin/models", "POST /v1/admin/models/base/check"]);
 });
 
 test("a base that is already there is left alone", async () => {

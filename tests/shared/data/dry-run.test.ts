@@ -20,6 +20,7 @@ const options: DryRunOptions = {
   shownTokens: 50,
   shownSequences: 4,
   yieldToEventLoop: async () => void breaths++,
+  clock: () => new Date(0),
 };
 const chat = (question: string, reply: string, more: object = {}) => ({
   messages: [

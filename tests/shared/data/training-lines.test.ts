@@ -7,8 +7,13 @@ describe("refusals name the line, the field and what was wrong", () => {
   test.each<[unknown, string]>([
     [[], "line 7 of d.jsonl is not a JSON object"],
     [null, "line 7 of d.jsonl is not a JSON object"],
-    [{}, "line 7 of d.jsonl fits no known format: its fields are none; expected messages (chat); prompt + completion"],
-    [{ prompt: "x", text: "y" }, 'line 7 of d.jsonl fits no known format: its fields are "prompt", "text"; expected'],
+    [{}, "line 7 of d.jsonl fits no known format: its fields are none; expected messages (chat); conversations"],
+    [{ prompt: "x", more: "y" }, 'line 7 of d.jsonl fits no known format: its fields are "prompt", "more"; expected'],
+    [{ data: [{ prompt: "x" }] }, 'its fields are "data"; if "data" is the list of examples, upload that list itself'],
+    [
+      { prompt: { "0": "a" }, completion: { "0": "b" } },
+      'line 7 of d.jsonl holds whole columns, not one example; save the data with to_json(orient="records", lines=True)',
+    ],
     [{ messages: [] }, "line 7 of d.jsonl: messages: must not be empty"],
   ])("%j", (line, message) => {
     expect(() => parseTrainingLine(line, 7, "d.jsonl")).toThrow(message);
@@ -38,4 +43,17 @@ test("a file is read line by line, formats mixed, and refused at the first line 
     [2, "chat"],
   ]);
   expect(() => read(3)).toThrow("line 3 of d.jsonl fits no known format");
+});
+
+test("null counts as absent where a record fits two formats", () => {
+  const line = { messages: null, prompt: "p", completion: "c" };
+  expect(parseTrainingLine(line, 1)).toEqual({ kind: "completion", prompt: "p", completion: "c" });
+});
+
+test("a first line that describes the file is passed over, and only the first", () => {
+  const file = (lines: string[]) => [...parseTrainingFile(new TextEncoder().encode(lines.join("\n")))];
+  const [metadata, pair] = ['{"type":"metadata","version":2}', '{"prompt":"p","completion":"c"}'];
+  expect(file([metadata, pair]).map(({ line }) => line)).toEqual([2]);
+  expect(file(["", metadata, "", pair]).map(({ line }) => line)).toEqual([4]);
+  expect(() => file([pair, metadata])).toThrow("line 2 of the file fits no known format");
 });

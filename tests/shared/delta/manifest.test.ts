@@ -31,13 +31,13 @@ describe("the manifest", () => {
   });
 
   test.each<[object, string]>([
-    [{ ...manifest, format: "trimtab.delta/2" }, "manifest.json: format: "],
-    [{ ...manifest, owner: "me" }, 'manifest.json: Unrecognized key: "owner"'],
-    [{ ...manifest, base_digest: "x" }, "manifest.json: base_digest: must be a SHA-256 digest"],
-    [{ ...manifest, methods: ["Magic!"] }, "manifest.json: methods: 0: "],
-    [{ ...manifest, metrics: { loss: "low" } }, "manifest.json: metrics: loss: "],
-    [{ ...manifest, merge: { method: "ties" } }, "manifest.json: merge: weights: "],
-    [{ ...manifest, created_at: -1 }, "manifest.json: created_at: "],
+    [{ ...manifest, format: "trimtab.delta/2" }, 'manifest.json: format must be "trimtab.delta/1"'],
+    [{ ...manifest, owner: "me" }, "manifest.json: owner is an unknown field; remove it"],
+    [{ ...manifest, base_digest: "x" }, "manifest.json: base_digest must be a SHA-256 digest"],
+    [{ ...manifest, methods: ["Magic!"] }, "manifest.json: methods[0] must match"],
+    [{ ...manifest, metrics: { loss: "low" } }, "manifest.json: metrics.loss must be a number"],
+    [{ ...manifest, merge: { method: "ties" } }, "manifest.json: merge.weights is required"],
+    [{ ...manifest, created_at: -1 }, "manifest.json: created_at must be at least 0"],
   ])("refuses %j", (value, message) => {
     expect(() => parseManifest(encode(value))).toThrow(message);
     expect(() => parseManifest(encode(value))).toThrow(expect.objectContaining({ code: "invalid_delta" }));

@@ -21,6 +21,10 @@ describe("reading", () => {
     ]);
   });
 
+  test("blank lines count as lines and hold nothing", () => {
+    expect(read('\n{"a":1}\n\n  \n{"a":2}\n').map(({ number }) => number)).toEqual([2, 5]);
+  });
+
   test("line separators inside strings do not end a line", () => {
     expect(read('"a\u2028b\u0085c\\n"\n')).toEqual([{ number: 1, value: "a\u2028b\u0085c\n" }]);
   });
@@ -47,7 +51,6 @@ describe("refusing", () => {
   test.each<[string, string | Uint8Array, string, JsonlOptions?]>([
     ["an empty file", "", "data.jsonl is empty; it needs one JSON object on each line"],
     ["blank lines only", "\n \n", "data.jsonl is empty"],
-    ["a blank line in the middle", '{"a":1}\n\n{"a":2}\n', "line 2 of data.jsonl is blank; remove it"],
     ["broken JSON", '{"a":1}\n{"a":\n', "line 2 of data.jsonl is not valid JSON: "],
     ["two values on a line", '{"a":1} {"a":2}\n', "line 1 of data.jsonl is not valid JSON: "],
     ["a JSON file over many lines", '[\n{"a":1}\n]', "line 1 of data.jsonl is not valid JSON: "],

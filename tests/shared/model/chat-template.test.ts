@@ -78,7 +78,7 @@ describe("published templates, equal to transformers", () => {
   const llamaLike = loadTokenizer(json("llama2-like/tokenizer.json"), json("llama2-like/tokenizer_config.json"));
 
   test.each(cases.map((one, index) => ({ index, ...one })))("$index $template", (one) => {
-    const template = loadChatTemplate(llamaLike, templates[one.template]);
+    const template = loadChatTemplate(llamaLike, { source: templates[one.template] });
     const attempt = () =>
       template.render(one.messages, { addGenerationPrompt: one.addGenerationPrompt, tools: one.tools });
     if (one.error !== undefined) expect(attempt).toThrow(one.error);
@@ -106,7 +106,7 @@ describe("published templates, equal to transformers", () => {
         file.added_tokens.push({ id: 5000 + index, content, special: true, rstrip: name === "phi3" });
       }
       const tokens = loadTokenizer(file, json("llama2-like/tokenizer_config.json"));
-      const { sequences } = loadChatTemplate(tokens, source).encodeTraining(messages);
+      const { sequences } = loadChatTemplate(tokens, { source }).encodeTraining(messages);
       const learnt = sequences.map(({ labels }) => tokens.decode(labels.filter((label) => label >= 0))).join("");
       expect
         .soft([name, learnt.replaceAll(" ", "")])
@@ -118,7 +118,7 @@ describe("published templates, equal to transformers", () => {
 
 describe("labels", () => {
   const learnt = (messages: readonly ChatMessage[], source?: string) => {
-    const { sequences } = loadChatTemplate(tokenizer, source ?? tokenizer.chatTemplate).encodeTraining(messages);
+    const { sequences } = loadChatTemplate(tokenizer, { source }).encodeTraining(messages);
     return sequences
       .map(({ ids, labels }) => {
         for (const [at, label] of labels.entries()) expect([-100, ids[at]]).toContain(label);
@@ -150,7 +150,9 @@ describe("labels", () => {
 
   test("the template does not see weight", () => {
     const source = "{% for m in messages %}{{ m | tojson }}<|im_end|>{% endfor %}";
-    const { ids } = loadChatTemplate(tokenizer, source).encodeExample([{ role: "assistant", content: "x", weight: 1 }]);
+    const { ids } = loadChatTemplate(tokenizer, { source }).encodeExample([
+      { role: "assistant", content: "x", weight: 1 },
+    ]);
     expect(tokenizer.decode(ids)).toBe('{"role": "assistant", "content": "x"}<|im_end|>');
   });
 
@@ -179,7 +181,7 @@ describe("labels", () => {
       "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n{% endfor %}" +
       "{% if add_generation_prompt %}Assistant: {% endif %}";
     expect(learnt(turns, source)).toMatch(/^·+first<\|im_end\|> \/ ·+second<\|im_end\|>$/);
-    const { ids } = loadChatTemplate(tokenizer, source).encodeExample(turns);
+    const { ids } = loadChatTemplate(tokenizer, { source }).encodeExample(turns);
     expect(tokenizer.decode(ids)).toBe(
       "System: S\n\nUser: A\n\nAssistant: first\n\nUser: B\n\nAssistant: second<|im_end|>".replaceAll("\n\n", "\n"),
     );
@@ -203,7 +205,7 @@ describe("labels", () => {
 
   test("a reply that cannot be told apart from the rest is not trained, and it is said", () => {
     const source = "{{ messages | length }}{% for m in messages %}{{ m.content | upper }}<|im_end|>{% endfor %}";
-    const { sequences, findings } = loadChatTemplate(tokenizer, source).encodeTraining(turns);
+    const { sequences, findings } = loadChatTemplate(tokenizer, { source }).encodeTraining(turns);
     expect(sequences).toEqual([]);
     expect(findings.map(({ kind, message }) => [kind, message])).toEqual([
       ["not_served", 2],
@@ -217,7 +219,7 @@ describe("labels", () => {
       "{{ m.content + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{% endfor %}" +
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
     expect(learnt(turns, source)).toMatch(/^·+first<\|im_end\|>·+second<\|im_end\|>$/);
-    const { findings } = loadChatTemplate(tokenizer, source).encodeTraining(turns);
+    const { findings } = loadChatTemplate(tokenizer, { source }).encodeTraining(turns);
     expect(findings.map(({ kind, detail }) => `${kind}: ${detail}`)).toEqual([
       'block: the blocks leave out "Note: "',
       'block: the blocks leave out "Note: "',
@@ -248,10 +250,19 @@ describe("users' text never produces control tokens", () => {
 
   test("in a role, a name or a tool", () => {
     const source = "{% for m in messages %}{{ m.role }} {{ m.name }} {{ tools | tojson }}<|im_end|>{% endfor %}";
-    const ids = loadChatTemplate(tokenizer, source).encodePrompt([{ role: attack, content: "", name: attack }], {
+    const ids = loadChatTemplate(tokenizer, { source }).encodePrompt([{ role: attack, content: "", name: attack }], {
       tools: [{ [attack]: attack }],
     });
     expect([count(ids, IM_START), count(ids, IM_END)]).toEqual([0, 1]);
+  });
+
+  test("a control token in a value that the template prints as Python or ASCII JSON is shown as it was", () => {
+    const source = "{% for m in messages %}{{ m }}{{ m | tojson(ensure_ascii=true) }}{% endfor %}";
+    const template = loadChatTemplate(tokenizer, { source });
+    expect(template.render([{ role: "user", content: "<|im_end|>" }])).toBe(
+      `{'role': 'user', 'content': '<|im_end|>'}{"role": "user", "content": "<|im_end|>"}`,
+    );
+    expect(template.encodePrompt([{ role: "user", content: attack }])).not.toContain(IM_END);
   });
 
   test("template syntax in a message is text", () => {
@@ -264,17 +275,17 @@ describe("loading and options", () => {
   test("decoding stops at the token that ends a turn", () => {
     expect(chatml.stopIds).toEqual([IM_END]);
     const other = "{% for m in messages %}{{ m.content }}<|endoftext|>{% endfor %}";
-    expect(loadChatTemplate(tokenizer, other).stopIds).toEqual([IM_END, 0]);
-    expect(loadChatTemplate(tokenizer, "{{ raise_exception('never') }}").stopIds).toEqual([IM_END]);
+    expect(loadChatTemplate(tokenizer, { source: other }).stopIds).toEqual([IM_END, 0]);
+    expect(loadChatTemplate(tokenizer, { source: "{{ raise_exception('never') }}" }).stopIds).toEqual([IM_END]);
     const calling =
       "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}<|im_start|>{% else %}" +
       "{{ m.content }}<|endoftext|>{% endfor %}{% endfor %}";
-    expect(loadChatTemplate(tokenizer, calling).stopIds).toEqual([IM_END, 0, IM_START]);
+    expect(loadChatTemplate(tokenizer, { source: calling }).stopIds).toEqual([IM_END, 0, IM_START]);
     // A token within a call, such as a quotation mark, does not end it.
     const quoting =
       "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}<|im_start|>} {% else %}" +
       "{{ m.content }}<|endoftext|>{% endfor %}{% endfor %}";
-    expect(loadChatTemplate(tokenizer, quoting).stopIds).toEqual([IM_END, 0]);
+    expect(loadChatTemplate(tokenizer, { source: quoting }).stopIds).toEqual([IM_END, 0]);
   });
 
   test("a missing template is an error that says what to do", () => {
@@ -293,15 +304,27 @@ describe("loading and options", () => {
     expect(() => chatml.encodeExample([calling])).toThrow(
       expect.objectContaining({ code: "unsupported_parameter", param: "messages" }),
     );
-    const taking = loadChatTemplate(tokenizer, "{% if tools is not none %}{{ tools | length }}{% endif %}{{ x }}");
+    const taking = loadChatTemplate(tokenizer, {
+      source: "{% if tools is not none %}{{ tools | length }}{% endif %}{{ x }}",
+    });
     expect(taking.takesTools).toBe(true);
     expect(taking.render([], { tools: [{}], variables: { x: "!" } })).toBe("1!");
+    // A variable cannot replace a special token.
+    const ended = loadChatTemplate(tokenizer, { source: "{{ eos_token }}" });
+    expect(ended.render([], { variables: { eos_token: "!" } })).toBe("<|im_end|>");
     expect(taking.render([])).toBe("");
   });
 
-  test("the caller sets the date", () => {
-    const dated = loadChatTemplate(tokenizer, "{{ strftime_now('%Y-%m-%d') }}");
-    expect(dated.render([])).toBe("2024-07-26");
-    expect(dated.render([], { date: new Date(0) })).toBe("1970-01-01");
+  test("templates write the date that the clock tells, and cannot do without one", () => {
+    const source = "{{ date_string is defined }} {{ strftime_now('%d %b %Y') }}";
+    let now = Date.UTC(2026, 10, 29);
+    const dated = loadChatTemplate(tokenizer, { source, clock: () => new Date(now) });
+    expect(dated.render([])).toBe("False 29 Nov 2026");
+    now += 24 * 3600 * 1000;
+    expect(dated.render([])).toBe("False 30 Nov 2026");
+    expect(() => loadChatTemplate(tokenizer, { source }).render([])).toThrow("no date was given");
+    // The token that ends a turn is found without a clock.
+    const ending = `${source}{% for m in messages %}{{ m.content }}<|endoftext|>{% endfor %}`;
+    expect(loadChatTemplate(tokenizer, { source: ending }).stopIds).toEqual([IM_END, 0]);
   });
 });

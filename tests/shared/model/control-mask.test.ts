@@ -27,6 +27,15 @@ describe("createMask", () => {
     expect(chat.messages[0]!.content).not.toContain(mask.unused);
   });
 
+  test("stand-ins that a template printed escaped are restored, and texts that look like them survive", () => {
+    const mask = createMask(LITERALS);
+    const content = "\\ue000 \\UE001 <|im_end|>";
+    const [message] = mask.apply([{ role: "user", content }], []).messages;
+    const standIn = message!.content.at(-1)!;
+    expect(mask.remove(message!.content)).toBe(content);
+    expect(mask.remove(`'\\u${standIn.charCodeAt(0).toString(16)}'`)).toBe("'<|im_end|>'");
+  });
+
   test("a text with every character of the first private block uses the next block", () => {
     const mask = createMask(LITERALS);
     const all = Array.from({ length: 0xf900 - 0xe000 }, (_, index) => String.fromCharCode(0xe000 + index)).join("");

@@ -1,9 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parseRopeScaling, type RopeScaling, scaleFrequency } from "../../../shared/model/rope-scaling.ts";
-
-const refuse = (field: string, reason: string): never => {
-  throw new Error(`${field}: ${reason}`);
-};
+import { JsonFields } from "../../../shared/model/json-fields.ts";
+import type { ModelProblem } from "../../../shared/model/problems.ts";
+import { type RopeScaling, readRope, scaleFrequency } from "../../../shared/model/rope-scaling.ts";
 
 const LLAMA3: RopeScaling = {
   type: "llama3",
@@ -33,26 +31,43 @@ describe("scaleFrequency", () => {
   });
 });
 
-describe("parseRopeScaling", () => {
-  it("reads no scaling from an empty object or a default", () => {
-    expect(parseRopeScaling({}, refuse)).toBeUndefined();
-    expect(parseRopeScaling({ rope_type: "default", rope_theta: 1e6, factor: 3 }, refuse)).toBeUndefined();
-  });
+describe("readRope", () => {
+  const read = (json: Record<string, unknown>, maxPositions = 64) => {
+    const problems: ModelProblem[] = [];
+    const rope = readRope(new JsonFields(json, { file: "config.json", problems }), maxPositions);
+    return { rope, problems: problems.map(({ field, reason }) => `${field}: ${reason}`) };
+  };
 
-  it("prefers rope_type to the older type", () => {
-    expect(parseRopeScaling({ rope_type: "linear", type: "dynamic", factor: 3 }, refuse)).toEqual({
-      type: "linear",
-      factor: 3,
+  it("reads no scaling from an empty object or a default", () => {
+    expect(read({}).rope).toEqual({ theta: 10_000, scaling: undefined });
+    expect(read({ rope_scaling: { rope_type: "default", rope_theta: 1e6, factor: 3 } }).rope).toEqual({
+      theta: 1e6,
+      scaling: undefined,
     });
   });
 
-  it("names the missing field", () => {
-    const file = { type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
-    expect(() => parseRopeScaling(file, refuse)).toThrow("original_max_position_embeddings: required for llama3");
-    expect(() => parseRopeScaling({ ...file, low_freq_factor: null }, refuse)).toThrow(
-      "low_freq_factor: required for llama3",
-    );
-    expect(() => parseRopeScaling({ type: "linear" }, refuse)).toThrow("factor: required for linear");
-    expect(() => parseRopeScaling({ type: "yarn" }, refuse)).toThrow("rope_type: yarn is not supported; use default");
+  it("prefers rope_type to the older type", () => {
+    expect(read({ rope_scaling: { rope_type: "linear", type: "dynamic", factor: 3 } }).rope).toEqual({
+      theta: 10_000,
+      scaling: { type: "linear", factor: 3 },
+    });
+  });
+
+  it("names every field that is missing, where it would stand", () => {
+    expect(read({ rope_scaling: { type: "llama3" } }).problems).toEqual([
+      "rope_scaling.factor: missing; must be a number of at least 1",
+      "rope_scaling.low_freq_factor: missing; must be a positive number",
+      "rope_scaling.high_freq_factor: missing; must be a positive number",
+    ]);
+    expect(read({ rope_parameters: { type: "linear" } }).problems).toEqual([
+      "rope_parameters.factor: missing; must be a number of at least 1",
+    ]);
+    expect(read({ rope_parameters: { type: "yarn", factor: 4 } }).problems).toEqual([
+      'rope_parameters.rope_type: "yarn" is not supported; use default, linear or llama3',
+    ]);
+    expect(read({ rope_scaling: "linear" }).problems).toEqual(['rope_scaling: must be an object, got "linear"']);
+    expect(read({ rope_parameters: { full_attention: { rope_theta: 1 } } }).problems).toEqual([
+      "rope_parameters.full_attention: rotary positions that differ between layers are not supported",
+    ]);
   });
 });

@@ -11,6 +11,19 @@ base.set("model.safetensors.index.json", new TextEncoder().encode("{}"));
 const { config, weights } = loadModelFolder(base);
 const weight = (name: string) => weights.get(name)!;
 
+describe("smallFiles", () => {
+  it.each([
+    [{ torch_dtype: "float16" }, { torch_dtype: "float32" }],
+    [{ dtype: "bfloat16" }, { dtype: "float32" }],
+    [{ dtype: "bfloat16", torch_dtype: "float16" }, { dtype: "float32" }],
+  ])("says once that the weights are float32: %j", (given, expected) => {
+    const { torch_dtype: _, dtype: __, ...others } = readModelJson(base, "config.json") as Record<string, unknown>;
+    const file = new TextEncoder().encode(JSON.stringify({ ...others, ...given }));
+    const written = readModelJson(smallFiles({ config, base: new Map(base).set("config.json", file) }), "config.json");
+    expect(written).toEqual({ ...others, ...expected });
+  });
+});
+
 describe("modelFolder", () => {
   it("loads with exactly the given weights, and the base's tokenizer and template", async () => {
     const written = await modelFolder({ config, base, weight });

@@ -51,6 +51,49 @@ describe("one adapter", () => {
   });
 });
 
+describe("what trainers and archivers leave beside an adapter", () => {
+  const adapter = golden("adapter");
+  const beside = [
+    ...["__MACOSX/._adapter_config.json", "._adapter_model.safetensors", ".DS_Store", "tokenizer.json", "merges.txt"],
+    ...["special_tokens_map.json", "chat_template.jinja", "optimizer.pt", "scheduler.pt", "rng_state_0.pth"],
+    ...["training_args.bin", "trainer_state.json", "runs/Jan01/events.out.tfevents.1", "config.json", "LICENSE"],
+    ...["global_step9/mp_rank_00_model_states.pt", "loss.png", "all_results.json", "latest", "zero_to_fp32.py"],
+  ];
+
+  it("is ignored and listed", async () => {
+    const { adapters } = await read(adapter);
+    const { adapters: same, ignored } = await read([
+      ...beside.map((name): [string, Uint8Array] => [name, text("x")]),
+      ...adapter,
+      ["README.md", text("card")],
+    ]);
+    expect(same).toEqual(adapters);
+    expect(ignored).toEqual(beside);
+    expect((await read(adapter)).ignored).toEqual([]);
+  });
+
+  it("may lie beside an outer folder, as macOS packs it", async () => {
+    const { adapters, ignored } = await read([
+      ...inside("best", adapter),
+      ["__MACOSX/best/._adapter_config.json", text("x")],
+      ["best/.DS_Store", text("x")],
+    ]);
+    expect(adapters).toHaveLength(1);
+    expect(ignored).toEqual(["__MACOSX/best/._adapter_config.json", "best/.DS_Store"]);
+  });
+
+  it("checkpoints beside the final adapter are ignored; without one, only a single one is read", async () => {
+    const checkpoints = [...inside("out/checkpoint-5", adapter), ...inside("out/checkpoint-10", adapter)];
+    const final = await read([...inside("out", adapter), ...checkpoints]);
+    expect(final.adapters).toHaveLength(1);
+    expect(final.ignored).toEqual(checkpoints.map(([name]) => name));
+    expect((await read(inside("out/checkpoint-5", adapter))).adapters).toHaveLength(1);
+    await expect(read(checkpoints)).rejects.toThrow(
+      "holds several checkpoints of one run (checkpoint-5, checkpoint-10); upload the folder of the one to serve",
+    );
+  });
+});
+
 describe("several adapters", () => {
   it("are read from their folders in numerical order", async () => {
     const folders = [...inside("10-lora", golden("rslora-patterns")), ...inside("2-lora", golden("adapter"))];

@@ -19,7 +19,7 @@ describe("parseAdapterConfig", () => {
   });
 
   it.each<[Record<string, unknown>, string]>([
-    [{ size: 0 }, "adapter_config.json: size Too small"],
+    [{ size: 0 }, "adapter_config.json: size must be at least 1"],
     [{ mode: "b" }, 'adapter_config.json: mode is not supported; must be "a" or null'],
     [{ new_field: 1 }, "adapter_config.json: new_field is not supported; must be absent, null, false or empty"],
     [{ auto_map: { x: "y.Z" } }, "auto_map names code to run, but code shipped with an adapter is never run"],

@@ -69,10 +69,16 @@ describe("rejected files", () => {
       '"adapter_model.bin" is a pickle file, which can run code and is never read',
     ],
     ["a checkpoint's optimizer", (folder) => folder.set("optimizer.pt", bytes("x")), '"optimizer.pt" is a pickle'],
+    ["a path", (folder) => folder.set("../x.json", bytes("x")), '"../x.json" is not part of an adapter; remove it'],
     [
-      "a path",
-      (folder) => folder.set("../x.json", bytes("x")),
-      'the folder contains "../x.json", which is not part of an adapter; remove it',
+      "several files of both kinds",
+      (folder) => folder.set("a.pt", bytes("x")).set("b.pkl", bytes("x")).set("c.txt", bytes("x")).set("d", bytes("x")),
+      '"a.pt", "b.pkl" are pickle files, which can run code and are never read; "c.txt", "d" are not part of an adapter; remove them; save the adapter with save_pretrained(folder, safe_serialization=True)',
+    ],
+    [
+      "MLX's layout",
+      (folder) => folder.set("adapters.safetensors", bytes("x")),
+      "\"adapters.safetensors\" is an adapter in MLX's layout; convert it to peft's",
     ],
     [
       "a cut file",

@@ -33,19 +33,36 @@ describe("AdapterTensors", () => {
   });
 
   test.each<[string, readonly ExpectedSize[], string]>([
-    ["b", [1], "adapter_model.safetensors lacks the tensor b"],
+    [
+      "b",
+      [1],
+      'adapter_model.safetensors lacks the tensor b; none of its 5 tensors fits this base model, and the first is "a"',
+    ],
     [
       "a",
       [1, 3],
       "the tensor a has shape [1, 2], but the base model needs [1, 3]; was the adapter made for another base?",
     ],
     ["a", ["r"], "the tensor a has shape [1, 2], but the base model needs [r]"],
-    ["empty", ["r", 2], "the tensor empty has shape [0, 2], but the base model needs [r, 2]"],
+    [
+      "empty",
+      ["r", 2],
+      "the tensor empty has shape [0, 2], but the base model needs [r, 2]; it is empty, as ZeRO stage 3 saves weights",
+    ],
     ["whole", [1], "the tensor whole has dtype I32; save the adapter as F32, F16 or BF16"],
   ])("refuses %s as %j", (key, expected, message) => {
     expect(() => tensors().take(key, expected)).toThrow(
       expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining(message) }),
     );
+  });
+
+  test("what is missing after others have fitted is only missing", () => {
+    const some = tensors();
+    some.take("a", [1, 2]);
+    expect(() => some.take("b", [1])).toThrow(/lacks the tensor b$/);
+    expect(() => new AdapterTensors(new Map()).take("b", [1])).toThrow("lacks the tensor b; the file has no tensors");
+    const mlx = new AdapterTensors(new Map([["model.layers.0.self_attn.q_proj.lora_a", stored([1], [1])]]));
+    expect(() => mlx.take("b", [1])).toThrow("in MLX's layout, which has to be converted to peft's");
   });
 
   test("rejects tensors that were not taken", () => {

@@ -118,11 +118,11 @@ describe("tokenizeDataset", () => {
   });
 
   test("a conversation that the template refuses is left out with the template's words", async () => {
-    const picky = loadChatTemplate(
-      tokenizer,
-      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" +
+    const picky = loadChatTemplate(tokenizer, {
+      source:
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" +
         "{{ '<|im_start|>' + m.content + '<|im_end|>' }}{% endfor %}",
-    );
+    });
     const withSystem = { messages: [{ role: "system", content: "s" }, ...chat("q", "a").messages] };
     const { counts, notes } = await tokenizeDataset(lines(withSystem, chat("q", "a")), {
       tokenizer,
@@ -135,11 +135,11 @@ describe("tokenizeDataset", () => {
 });
 
 describe("a conversation that its template shows differently as it grows", () => {
-  const forgetful = loadChatTemplate(
-    tokenizer,
-    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + (m.content if loop.last else m.content | upper) }}" +
+  const forgetful = loadChatTemplate(tokenizer, {
+    source:
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + (m.content if loop.last else m.content | upper) }}" +
       "{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-  );
+  });
   const messages = [...chat("q", "one").messages, ...chat("r", "two").messages];
   const options = { tokenizer, chatTemplate: forgetful, maxLength: 99 };
   const example = lines({ messages })[0]!.example;
@@ -173,10 +173,8 @@ describe("a conversation that its template shows differently as it grows", () =>
   });
 
   test("is refused when no reply can be trained as served", async () => {
-    const chatTemplate = loadChatTemplate(
-      tokenizer,
-      "{{ messages | length }}{% for m in messages %}{{ m.content | upper }}<|im_end|>{% endfor %}",
-    );
+    const source = "{{ messages | length }}{% for m in messages %}{{ m.content | upper }}<|im_end|>{% endfor %}";
+    const chatTemplate = loadChatTemplate(tokenizer, { source });
     await expect(tokenizeUnits([{ line: 1, examples: [example] }], { ...options, chatTemplate })).rejects.toMatchObject(
       {
         code: "invalid_dataset",
@@ -186,6 +184,14 @@ describe("a conversation that its template shows differently as it grows", () =>
       },
     );
   });
+});
+
+test("the model's own template writes the date that the job gives", async () => {
+  const dated = { ...tokenizer, chatTemplate: `{{ strftime_now('%d %b %Y') }}${tokenizer.chatTemplate}` };
+  const date = new Date(Date.UTC(2026, 1, 3));
+  const { examples } = await tokenizeDataset(lines(chat("q", "a")), { tokenizer: dated, maxLength: 99, date });
+  expect(tokenizer.decode([...examples[0]!.ids])).toMatch(/^03 Feb 2026<\|im_start\|>/);
+  await expect(tokenizeDataset(lines(chat("q", "a")), { tokenizer: dated, maxLength: 99 })).rejects.toThrow("no date");
 });
 
 test("a large dataset does not keep the thread from first to last", async () => {

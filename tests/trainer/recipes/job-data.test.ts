@@ -6,7 +6,14 @@ import { supervised } from "../../../trainer/recipes/supervised.ts";
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 
 const { config, tokenizer } = loadModelFolder(tinyModel());
-const options = { config, tokenizer, maxLength: 128, param: "training_file", prompts: false } as const;
+const options = {
+  config,
+  tokenizer,
+  maxLength: 128,
+  date: new Date(0),
+  param: "training_file",
+  prompts: false,
+} as const;
 const file = { name: "a.jsonl", digest: "", bytes: new TextEncoder().encode(tinyDataset(3)) };
 const settings = settingsOf(defaultMethod()) as TrainingSettings;
 const dataset = { name: file.name, lines: [...supervised.lines(file, settings)] };

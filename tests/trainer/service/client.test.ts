@@ -38,7 +38,7 @@ describe("requestLease", () => {
   it("reports a server of another version", async () => {
     const old: Send = async () => ({ status: 200, bytes: new TextEncoder().encode('{"job":1}') });
     await expect(requestLease(old, { trainer: "t", executors: ["onnxruntime"] }, never)).rejects.toThrow(
-      /unexpected reply from the server: job: .*run the same version of server and trainer/,
+      /unexpected reply from the server: job must be a string; run the same version of server and trainer/,
     );
     const page: Send = async () => ({ status: 200, bytes: new TextEncoder().encode("<html>") });
     await expect(requestLease(page, { trainer: "t", executors: ["onnxruntime"] }, never)).rejects.toThrow("not JSON");

@@ -85,6 +85,29 @@ describe("a job that runs through", () => {
     expect(lines).toEqual(["ftjob-1: published as ft:tiny:demo::x"]);
   });
 
+  it("is given the tuned model that it continues from, by its files", async () => {
+    const held = await lease();
+    const digest = "c".repeat(64);
+    expect(await run({}, { ...held, parent: { model: "ft:x", kind: "delta", digest, files: held.base.files } })).toBe(
+      "completed",
+    );
+    const { parent } = jobs[0]!;
+    expect(parent).toMatchObject({ kind: "delta", digest });
+    expect([...parent!.files].map(([name, file]) => [name, text(file as Uint8Array)])).toEqual([["config.json", "{}"]]);
+    expect(await run({}, { ...(await lease()), parent: null })).toBe("completed");
+    expect(jobs[1]!.parent).toBeUndefined();
+    expect(jobs[1]!.run).not.toBe(jobs[0]!.run);
+  });
+
+  it("is given a table as JSON Lines, under the digest of what was uploaded", async () => {
+    await server.close();
+    server = await startFakeServer({ ...tinyJob, training: "prompt,completion\na,b\n" });
+    const held = await lease();
+    expect(await run({}, held)).toBe("completed");
+    expect(text(jobs[0]!.training.bytes)).toBe('{"prompt":"a","completion":"b"}\n');
+    expect(jobs[0]!.training.digest).toBe(held.training_file.sha256);
+  });
+
   it("keeps its lease by heartbeats that say how far it is", async () => {
     during = () => delay(150);
     await run();

@@ -4,6 +4,7 @@ import {
   announceBase,
   announcedFile,
   basePrefix,
+  deleteBase,
   dropBase,
   finishBase,
   listBases,
@@ -13,6 +14,7 @@ import {
   sweepPendingBases,
 } from "../../../../edge/objects/dispatcher/base-rows.ts";
 import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
+import { enqueue, removeJob } from "../../../../edge/objects/dispatcher/queue-rows.ts";
 import { updateSchema } from "../../../../edge/objects/schema.ts";
 import { withDatabase } from "../../support/database.ts";
 
@@ -49,9 +51,24 @@ describe("the registry", () => {
         files,
         config: { a: 1 },
       });
-      expect(listBases(db)).toMatchObject([{ id: "b", object: "model", root: "b", parent: null }]);
+      expect(listBases(db)).toMatchObject([
+        { id: "b", object: "model", root: "b", parent: null, context_length: null },
+      ]);
       dropBase(db, "b", 7_000);
       expect(readyBase(db, "b")).toBeDefined();
+    }));
+
+  it("deletes a base that no job trains on, finished or not", () =>
+    withRegistry((db) => {
+      announceBase(db, base, 0);
+      finishBase(db, "b", { digest: base.digest, config: {} }, 1);
+      enqueue(db, { job: "j", tenant: "t", executor: null, base: "b" });
+      expect(() => deleteBase(db, "b", 2)).toThrow(expect.objectContaining({ code: "conflict", param: "id" }));
+      removeJob(db, "j", "cancelled");
+      deleteBase(db, "b", 3);
+      expect(readyBase(db, "b")).toBeUndefined();
+      expect(db.all("SELECT DISTINCT state FROM blobs")).toEqual([{ state: "doomed" }]);
+      expect(() => deleteBase(db, "b", 4)).toThrow(expect.objectContaining({ code: "model_not_found" }));
     }));
 
   it("lets a new announcement replace an unfinished one, never a finished one", () =>

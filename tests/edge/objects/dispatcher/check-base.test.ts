@@ -53,7 +53,7 @@ describe("checkBase", () => {
   it("asks for memory within the isolate's", async () => {
     await expect(check(tinyBase(), 1024 * 1024)).rejects.toMatchObject({
       code: "invalid_model",
-      message: expect.stringContaining("heap is limited to 1 MiB"),
+      message: expect.stringContaining("ENGINE_HEAP_MB limits the heap to 1 MiB"),
     });
   });
 

@@ -34,7 +34,7 @@ function inside<T>(
   });
 }
 
-const job = (name: string) => ({ job: name, tenant: "t", executor: null });
+const job = (name: string) => ({ job: name, tenant: "t", executor: null, base: "b" });
 const granted = { begin: (terms: { job: string; fence: number }) => ({ lease: terms, ended: null }) };
 let resume = async (): Promise<void> => {};
 const later = (seconds: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1000 });

@@ -6,6 +6,7 @@ import {
   extendLease,
   findQueued,
   isExhausted,
+  jobsOnBase,
   lapsedLeases,
   nextLapse,
   noteProgress,
@@ -26,7 +27,7 @@ const withQueue = (body: (db: Database) => void) =>
     updateSchema(db, DISPATCHER_MODULES);
     body(db);
   });
-const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor });
+const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor, base: "b" });
 
 function take(db: Database, now: number, executors: Executor[] = ["onnxruntime"], trainer = "a"): QueueRow | undefined {
   return takeJob(db, { trainer, executors, leaseSeconds: 10 }, now);
@@ -100,6 +101,16 @@ describe("the queue", () => {
       removeJob(db, "two", null);
       take(db, 0);
       expect(queueCounts(db, 0)).toEqual({ queued: 0, leased: 1, trainers: 1, ended: { succeeded: 1 } });
+    }));
+
+  it("knows the jobs that train on a base", () =>
+    withQueue((db) => {
+      for (const name of ["one", "two"]) enqueue(db, job(name));
+      enqueue(db, { ...job("other"), base: "c" });
+      take(db, 0);
+      expect([jobsOnBase(db, "b"), jobsOnBase(db, "c"), jobsOnBase(db, "d")]).toEqual([["one", "two"], ["other"], []]);
+      removeJob(db, "one", "succeeded");
+      expect(jobsOnBase(db, "b")).toEqual(["two"]);
     }));
 
   it("looks again later at a lapse that could not be settled", () =>

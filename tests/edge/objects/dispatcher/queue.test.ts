@@ -4,7 +4,7 @@ import { dispatcherObject } from "../../../../edge/objects/remote.ts";
 
 it("the queue counts what tenants put in and take out", async () => {
   const { queue } = dispatcherObject(env);
-  for (const job of ["a", "b"]) await queue.enqueue({ job, tenant: "t", executor: null });
+  for (const job of ["a", "b"]) await queue.enqueue({ job, tenant: "t", executor: null, base: "b" });
   expect(await queue.counts()).toMatchObject({ queued: 2, leased: 0 });
   await queue.withdraw("a", "cancelled");
   await queue.withdraw("b", null);

@@ -73,7 +73,7 @@ describe("a published result", () => {
         models: ["ft:a", "ft:b"],
       });
       expect(listModels(db, "t").map((model) => model.id)).toEqual(["ft:b", "ft:a"]);
-      expect(modelOf(findModel(db, "ft:a") as never, "t")).toMatchObject({
+      expect(modelOf(db, findModel(db, "ft:a") as never, "t")).toMatchObject({
         owned_by: "t",
         root: "base",
         parent: "base",

@@ -10,9 +10,9 @@ import {
 } from "../../../../edge/objects/tenant/files.ts";
 import { endJob } from "../../../../edge/objects/tenant/job-rows.ts";
 import { jobs } from "../../../../edge/objects/tenant/jobs.ts";
-import { givenFile, givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
+import { DATASET_FACTS, givenFile, givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
 
-const facts = { filename: "a", bytes: 1, sha256: "", format: "chat", lines: 1, trainable: 1 };
+const facts = { filename: "a", bytes: 1, sha256: "", format: "chat", lines: 1, trainable: 1, dataset: DATASET_FACTS };
 const notFound = expect.objectContaining({ code: "not_found", param: "file_id" });
 
 describe("a file", () => {

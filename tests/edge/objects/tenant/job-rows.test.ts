@@ -30,6 +30,8 @@ describe("a job's row", () => {
         hyperparameters: { n_epochs: "auto" },
       });
       expect(listJobs(db, { limit: 1 })).toMatchObject({ first_id: JOB, has_more: false });
+      expect(listJobs(db, { limit: 1, metadata: null }).data).toHaveLength(1);
+      expect(listJobs(db, { limit: 1, metadata: { team: "a" } }).data).toHaveLength(0);
       expect(() => requireJob(db, "ftjob-x")).toThrow(expect.objectContaining({ code: "not_found" }));
     }));
 

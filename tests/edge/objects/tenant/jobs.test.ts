@@ -1,6 +1,7 @@
 import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { tenantObject } from "../../../../edge/objects/remote.ts";
+import { Method } from "../../../../shared/api/methods.ts";
 import { Api } from "../../support/api.ts";
 
 const api = new Api();
@@ -71,4 +72,15 @@ describe("a waiting job", () => {
     expect(await queued()).toBe(0);
     vi.useRealTimers();
   });
+});
+
+it("a job on a model that was deleted since it was named is not made", async () => {
+  const base = { id: "work-base", digest: "d".repeat(64), prefix: "p/", files: [] };
+  const parent = { ...base, model: "ft:gone", artefact: "delta-gone", kind: "delta" } as const;
+  const request = { model: "ft:gone", training_file: file };
+  const before = await tenant.jobs.list({ limit: 1 });
+  await expect(
+    tenant.jobs.create({ request, method: Method.parse({ type: "supervised" }), base, parent }, null),
+  ).rejects.toMatchObject({ code: "model_not_found" });
+  expect(await tenant.jobs.list({ limit: 1 })).toEqual(before);
 });

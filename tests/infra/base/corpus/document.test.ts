@@ -1,4 +1,3 @@
-import { Template } from "@huggingface/jinja";
 import { expect, it } from "vitest";
 import {
   assistant,
@@ -8,6 +7,7 @@ import {
   system,
   user,
 } from "../../../../infra/base/corpus/document.ts";
+import { compileTemplate } from "../../../../shared/model/template/compile.ts";
 
 const messages = [system("Be brief."), user("Hello!"), assistant("Hi.\nThere.")];
 
@@ -20,10 +20,13 @@ it("writes each turn between its markers", () => {
 });
 
 it("matches the tokenizer's Jinja template", () => {
-  const template = new Template(CHAT_TEMPLATE);
+  const template = compileTemplate(CHAT_TEMPLATE);
   for (const generationPrompt of [false, true]) {
     for (const chat of [messages, messages.slice(1), messages.slice(0, 2)]) {
-      const rendered = template.render({ messages: chat, add_generation_prompt: generationPrompt });
+      const rendered = template.render(
+        { messages: chat, add_generation_prompt: generationPrompt },
+        { messages: chat.length, characters: 100 },
+      );
       expect(renderChat(chat, { generationPrompt })).toBe(rendered);
     }
   }

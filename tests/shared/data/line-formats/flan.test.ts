@@ -14,9 +14,8 @@ test.each<[string, object, object]>([
   expect(parseTrainingLine(line, 1)).toEqual(example);
 });
 
-test.each<[unknown, string]>([[{ inputs: "i", targets: [] }, "line 7 of d.jsonl: targets: Too small"]])(
-  "%j is refused",
-  (line, message) => {
-    expect(() => parseTrainingLine(line, 7, "d.jsonl")).toThrow(message);
-  },
-);
+test.each<[unknown, string]>([
+  [{ inputs: "i", targets: [] }, "line 7 of d.jsonl: targets: must be a text, or a list with at least one text"],
+])("%j is refused", (line, message) => {
+  expect(() => parseTrainingLine(line, 7, "d.jsonl")).toThrow(message);
+});

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
-import { COMMON_LABELS, labels } from "../../../../shared/data/line-formats/format.ts";
+import { LINE_FORMATS } from "../../../../shared/data/line-formats/registry.ts";
+import { readTrainingRecord } from "../../../../shared/data/training-lines.ts";
 
-test("labels may be missing, and may be anything but lists and objects", () => {
-  const schema = z.strictObject({ ...labels("task"), ...COMMON_LABELS });
-  for (const line of [{}, { task: 1, id: "a" }, { source: null, category: true }]) {
-    expect(schema.parse(line)).toEqual(line);
+test("every format refuses columns of a wrong type by name, in plain words", () => {
+  for (const { name, keys } of LINE_FORMATS) {
+    const value = Object.fromEntries(keys.map((key) => [key, 5]));
+    const read = () => readTrainingRecord(value, { number: 3, unit: "row", file: "d.csv" });
+    expect(read, name).toThrow(new RegExp(`^row 3 of d\\.csv: (${keys.join("|")})`));
+    expect(read, name).not.toThrow(/Invalid|Unrecognized|expected|received/);
   }
-  for (const line of [{ task: [] }, { id: {} }, { other: 1 }]) expect(schema.safeParse(line).success).toBe(false);
 });

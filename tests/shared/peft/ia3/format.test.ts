@@ -170,7 +170,7 @@ describe("errors name what is wrong", () => {
     [
       "no modules",
       () => withConfig(plain.folder, { target_modules: null }),
-      "adapter_config.json: target_modules Invalid input",
+      "adapter_config.json: target_modules must be a string or a list",
     ],
     [
       "a pattern that a layer without a tensor fits",
@@ -185,7 +185,7 @@ describe("errors name what is wrong", () => {
     [
       "other layers saved whole",
       () => withConfig(plain.folder, { modules_to_save: ["lm_head"] }),
-      "adapter_config.json: modules_to_save is not supported; must be absent, null, false or empty",
+      "adapter_config.json: modules_to_save is not supported with this peft_type; train [lm_head] with LoRA or DoRA, or not at all",
     ],
     [
       "another task",

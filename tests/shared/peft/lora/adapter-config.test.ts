@@ -91,9 +91,9 @@ describe("what peft saves", () => {
 
 describe("errors name the field", () => {
   test.each<[Record<string, unknown>, string]>([
-    [{ r: 0 }, "adapter_config.json: r Too small"],
-    [{ r: "8" }, "adapter_config.json: r Invalid input"],
-    [{ lora_alpha: -1 }, "adapter_config.json: lora_alpha Too small"],
+    [{ r: 0 }, "adapter_config.json: r must be at least 1"],
+    [{ r: "8" }, "adapter_config.json: r must be a number"],
+    [{ lora_alpha: -1 }, "adapter_config.json: lora_alpha must be more than 0"],
     [{ target_modules: [] }, "adapter_config.json: target_modules"],
     [{ target_modules: null, target_parameters: ["x"] }, "adapter_config.json: target_modules"],
     [
@@ -106,8 +106,8 @@ describe("errors name the field", () => {
     ],
     [{ rank_pattern: { "(?i)q": 2 } }, "adapter_config.json: rank_pattern has an unsupported pattern"],
     [{ alpha_pattern: { "[": 4 } }, 'alpha_pattern has an unsupported pattern: "[" has an unclosed bracket'],
-    [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj Too small"],
-    [{ bias: "some" }, "adapter_config.json: bias Invalid"],
+    [{ rank_pattern: { q_proj: 0 } }, "adapter_config.json: rank_pattern.q_proj must be at least 1"],
+    [{ bias: "some" }, 'adapter_config.json: bias must be "none" or "all" or "lora_only"'],
     [{ fan_in_fan_out: true }, "fan_in_fan_out is not supported; must be false or null"],
     [{ task_type: "SEQ_CLS" }, 'task_type is not supported; must be "CAUSAL_LM" or null'],
     [
@@ -119,9 +119,9 @@ describe("errors name the field", () => {
       { init_lora_weights: "pissa_niter_16" },
       "init_lora_weights depends on random vectors, so its part of the weight cannot be reproduced; save the adapter with path_initial_model_for_weight_conversion",
     ],
-    [{ modules_to_save: ["lm_head"] }, "modules_to_save is not supported; must be absent, null, false or empty"],
+    [{ modules_to_save: { lm_head: 1 } }, "modules_to_save"],
     [{ layer_replication: [[0, 1]] }, "layer_replication is not supported"],
-    [{ trainable_token_indices: [1] }, "trainable_token_indices is not supported"],
+    [{ trainable_token_indices: [-1] }, "trainable_token_indices"],
     [{ use_qalora: true }, "use_qalora is not supported"],
     [{ kasa_config: { beta: 1 } }, "kasa_config is not supported"],
     [{ something_new: { on: true } }, "something_new is not supported; must be absent, null, false or empty"],

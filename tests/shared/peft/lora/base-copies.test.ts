@@ -68,7 +68,9 @@ describe("requireOwnCopies", () => {
         }),
       );
     }
-    await expect(check({ [OUTSIDE]: stored(zeros([97, 32])) })).rejects.toThrow("but the base model needs [96, 32]");
+    await expect(check({ [OUTSIDE]: stored(zeros([97, 32])) })).rejects.toThrow(
+      "has 97 rows, but the base model has 96: tokens were added or removed",
+    );
   });
 
   test("expects the remainder if factors started as part of the matrix", async () => {

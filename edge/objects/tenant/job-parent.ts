@@ -1,0 +1,31 @@
+import type { StoredFile } from "../../../shared/api/artefacts.ts";
+import { MANIFEST_FILE } from "../../../shared/delta/manifest.ts";
+import { SERVING_FILE } from "../../../shared/delta/serving-file.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
+import type { Database } from "../database.ts";
+
+/** The tuned model that a job continues from, as it was when the job was made. */
+export interface JobParent extends StoredFolder {
+  /** The name that the request gave. */
+  readonly model: string;
+  /** The id of the artefact. */
+  readonly artefact: string;
+  readonly kind: "delta" | "model";
+}
+
+/** What a trainer needs of it: a delta's manifest and serving form, or all files of a model. */
+export function parentFiles({ kind, files }: JobParent): readonly StoredFile[] {
+  return kind === "model" ? files : files.filter(({ name }) => name === MANIFEST_FILE || name === SERVING_FILE);
+}
+
+/** @throws TrimtabError conflict while a job that has not ended continues from the artefact. */
+export function requireNoJobOn(db: Database, artefact: string): void {
+  const job = db.get<{ id: string }>(
+    `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
+     AND json_extract(spec, '$.parent.artefact') = ?`,
+    artefact,
+  )?.id;
+  if (job === undefined) return;
+  throw new TrimtabError("conflict", `The job ${job} continues from this model. Cancel the job or wait for its end.`);
+}

@@ -1,0 +1,36 @@
+import { joinBytes } from "../formats/join-bytes.ts";
+import type { JsonlLine } from "../formats/jsonl.ts";
+import { openParquet } from "../formats/parquet.ts";
+import { LIMITS } from "../limits.ts";
+import { createDatasetReader } from "./dataset-reader.ts";
+import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
+
+/**
+ * A dataset of any form as JSON Lines in UTF-8, one record a line; JSON Lines come back as they are. Holds the whole file in
+ * memory. Throws what reading the form throws.
+ */
+export async function canonicalLines(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  const reader = createDatasetReader({ name, maxUnpackedBytes: LIMITS.unpackedFile });
+  const step = 1 << 20;
+  const lines: Uint8Array[] = [];
+  const encoder = new TextEncoder();
+  const keep = (records: readonly JsonlLine[]) => {
+    for (const { value } of records) lines.push(encoder.encode(`${JSON.stringify(value)}\n`));
+  };
+  for (let at = 0; at < bytes.byteLength; at += step) {
+    const records = reader.push(bytes.subarray(at, at + step));
+    if (reader.form === "jsonl" && !reader.gzipped) return bytes;
+    keep(records);
+  }
+  keep(reader.end());
+  if (reader.form === "jsonl" && !reader.gzipped) return bytes;
+  if (reader.form === "parquet") {
+    const copy = bytes.slice().buffer;
+    const table = await openParquet(
+      { byteLength: bytes.byteLength, slice: (start, end) => copy.slice(start, end) },
+      { name, maxGroupBytes: LIMITS.parquetGroup },
+    );
+    for await (const record of table.rows((column) => KNOWN_COLUMNS.has(column))) keep([record]);
+  }
+  return joinBytes(lines);
+}

@@ -1,0 +1,166 @@
+/**
+ * Datasets in the forms in which people have them: JSON Lines, a JSON array, CSV or TSV, each also gzipped, and Parquet. The form
+ * is known by the bytes, never by the file's name.
+ */
+import { TrimtabError } from "../errors.ts";
+import { createCsvReader, csvDelimiter } from "../formats/csv.ts";
+import { createGzipReader, type GzipReader } from "../formats/gzip-reader.ts";
+import { joinBytes } from "../formats/join-bytes.ts";
+import { createJsonValuesReader } from "../formats/json-values.ts";
+import { createJsonlReader, type JsonlLine, type JsonlReader } from "../formats/jsonl.ts";
+import type { RecordPlace } from "./columns.ts";
+import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
+
+export type DatasetForm = "jsonl" | "json" | "csv" | "parquet";
+
+/** What the records of a form are called. */
+export const RECORD_UNITS: Readonly<Record<DatasetForm, RecordPlace["unit"]>> = {
+  jsonl: "line",
+  json: "entry",
+  csv: "row",
+  parquet: "row",
+};
+
+export interface DatasetReader {
+  /** undefined until enough has been read to tell. */
+  readonly form: DatasetForm | undefined;
+  readonly gzipped: boolean;
+  /** Returns the records that this chunk completes; none for Parquet, which is read from its end. Throws `invalid_file`. */
+  push(chunk: Uint8Array): JsonlLine[];
+  /** Returns the last records. Throws `invalid_file` for an empty file or one that is cut off. */
+  end(): JsonlLine[];
+}
+
+export interface DatasetReaderOptions {
+  /** What messages call the file; "the file" by default. */
+  readonly name?: string;
+  /** Bytes that a gzipped file may unpack to. */
+  readonly maxUnpackedBytes: number;
+}
+
+/** Enough to hold the first line of a file whose form only that can tell. */
+const HEAD_BYTES = 64 * 1024;
+
+/** Files that are recognised and not read, by their first bytes, with what to do instead. */
+const REFUSED: readonly (readonly [start: readonly number[], what: string])[] = [
+  [
+    [0x50, 0x4b, 0x03, 0x04],
+    "a zip archive or an Excel workbook; upload the file inside it, or save the sheet as CSV UTF-8",
+  ],
+  [[0xd0, 0xcf, 0x11, 0xe0], "an Excel workbook; save the sheet as CSV UTF-8"],
+  [[0x28, 0xb5, 0x2f, 0xfd], "compressed with zstd; unpack it, or compress it with gzip"],
+  [[0x42, 0x5a, 0x68], "compressed with bzip2; unpack it, or compress it with gzip"],
+  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], "compressed with xz; unpack it, or compress it with gzip"],
+  [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "an Arrow file; save it with to_parquet or to_json(lines=True)"],
+  [[0xff, 0xff, 0xff, 0xff], "an Arrow stream; save it with to_parquet or to_json(lines=True)"],
+  [[0x80, 0x02], "a pickle file, which can run code and is never read; save the data as JSONL"],
+  [[0x80, 0x04], "a pickle file, which can run code and is never read; save the data as JSONL"],
+  [[0x80, 0x05], "a pickle file, which can run code and is never read; save the data as JSONL"],
+  [[0x25, 0x50, 0x44, 0x46], "a PDF document; write its questions and answers as JSONL or CSV"],
+];
+const GZIP = [0x1f, 0x8b];
+const PARQUET = [0x50, 0x41, 0x52, 0x31];
+const startsWith = (bytes: Uint8Array, start: readonly number[]) => start.every((byte, at) => bytes[at] === byte);
+
+/** Reads a dataset as it arrives, with no more of it in memory than a chunk and a record. */
+export function createDatasetReader(options: DatasetReaderOptions): DatasetReader {
+  const { name = "the file", maxUnpackedBytes } = options;
+  let head: Uint8Array[] | undefined = [];
+  let headBytes = 0;
+  let gzip: GzipReader | undefined;
+  let form: DatasetForm | undefined;
+  let reader: JsonlReader | undefined;
+
+  /** Decides on what has been read so far; `isLast` if there is no more. Returns whether it could. */
+  function decide(isLast: boolean): boolean {
+    const bytes = joinBytes(head!);
+    if (gzip === undefined && startsWith(bytes, GZIP)) {
+      gzip = createGzipReader(maxUnpackedBytes);
+      head = gzip.push(bytes);
+      headBytes = head.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      if (isLast) head.push(...gzip.end());
+      return decide(isLast);
+    }
+    if (!isLast && headBytes < HEAD_BYTES && !hasFirstLine(bytes)) return false;
+    form = formOf(bytes, name, gzip !== undefined);
+    reader = form === "parquet" ? undefined : READERS[form]({ name });
+    return true;
+  }
+
+  function feed(chunks: readonly Uint8Array[]): JsonlLine[] {
+    return reader === undefined ? [] : chunks.flatMap((chunk) => reader!.push(chunk));
+  }
+
+  function start(): JsonlLine[] {
+    const chunks = head!;
+    head = undefined;
+    return feed(chunks);
+  }
+
+  return {
+    get form() {
+      return form;
+    },
+    get gzipped() {
+      return gzip !== undefined;
+    },
+    push(chunk) {
+      const chunks = gzip === undefined ? [chunk] : gzip.push(chunk);
+      if (head === undefined) return feed(chunks);
+      // Copied, because the caller may reuse the chunk's memory.
+      head.push(...chunks.map((part) => new Uint8Array(part)));
+      headBytes += chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      return decide(false) ? start() : [];
+    },
+    end() {
+      const found: JsonlLine[] = [];
+      if (head === undefined) {
+        if (gzip !== undefined) found.push(...feed(gzip.end()));
+      } else {
+        if (gzip !== undefined) head.push(...gzip.end());
+        decide(true);
+        found.push(...start());
+      }
+      return reader === undefined ? found : [...found, ...reader.end()];
+    },
+  };
+}
+
+const READERS: Readonly<Record<Exclude<DatasetForm, "parquet">, (options: { name: string }) => JsonlReader>> = {
+  jsonl: createJsonlReader,
+  json: createJsonValuesReader,
+  csv: createCsvReader,
+};
+
+function hasFirstLine(bytes: Uint8Array): boolean {
+  const first = bytes.findIndex((byte) => byte > 0x20);
+  return first >= 0 && bytes.indexOf(0x0a, first) >= 0;
+}
+
+function formOf(bytes: Uint8Array, name: string, gzipped: boolean): DatasetForm {
+  const refuse = (what: string) => new TrimtabError("invalid_file", `${name} is ${what}`);
+  const known = REFUSED.find(([start]) => startsWith(bytes, start));
+  if (known !== undefined) throw refuse(known[1]);
+  if (startsWith(bytes, PARQUET)) {
+    if (gzipped) throw refuse("a Parquet file in gzip; upload it without gzip, since Parquet is compressed already");
+    return "parquet";
+  }
+  if (gzipped && new TextDecoder().decode(bytes.subarray(257, 262)) === "ustar") {
+    throw refuse("an archive with files in it; upload the file itself, with or without gzip");
+  }
+  const [line = ""] = new TextDecoder().decode(bytes).trimStart().split(/\r?\n/, 1);
+  if (line.startsWith("[")) return "json";
+  // A line of valid JSON never ends like this, and one of pretty-printed JSON often does.
+  if (line.startsWith("{")) return /[{[,]\s*$/.test(line) ? "json" : "jsonl";
+  return isHeader(line) ? "csv" : "jsonl";
+}
+
+/** Whether a line is the header of a table: names between delimiters, or the only column that there is. */
+function isHeader(line: string): boolean {
+  const delimiter = csvDelimiter(line);
+  const names = (delimiter === undefined ? [line] : line.split(delimiter)).map((cell) =>
+    cell.replaceAll('"', "").trim(),
+  );
+  if (names.some((cell) => KNOWN_COLUMNS.has(cell))) return true;
+  return delimiter !== undefined && names.every((cell) => /^[\w .-]{0,64}$/.test(cell));
+}

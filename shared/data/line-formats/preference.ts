@@ -1,0 +1,20 @@
+import type { LineFormat } from "./format.ts";
+
+/** Pairs of a better and a worse answer, which supervised training has no use for: they are refused, never half learnt. */
+function preference(name: string, keys: readonly [string, string]): LineFormat {
+  return {
+    name,
+    keys,
+    read(columns) {
+      throw columns.error(
+        keys[0],
+        'is half of a preference pair, and supervised training learns single answers; keep the better one, as {"messages": […]} or {"prompt", "completion"}',
+      );
+    },
+  };
+}
+
+export const PREFERENCES: readonly LineFormat[] = [
+  preference("preference pair", ["chosen", "rejected"]),
+  preference("OpenAI's preference pair", ["preferred_output", "non_preferred_output"]),
+];

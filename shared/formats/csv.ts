@@ -1,0 +1,102 @@
+/** Tables as text (RFC 4180): comma, semicolon or tab between the cells, quotes around those that need them, names in row 1. */
+import Papa from "papaparse";
+import { TrimtabError } from "../errors.ts";
+import type { JsonlLine, JsonlOptions, JsonlReader } from "./jsonl.ts";
+
+export interface CsvReader extends JsonlReader {
+  /** The names of the columns; empty before the first row was read. */
+  readonly columns: readonly string[];
+}
+
+const DELIMITERS = [",", "\t", ";"] as const;
+
+/** The character between the cells of a header: the most frequent one outside of quotes. undefined where there is none. */
+export function csvDelimiter(header: string): string | undefined {
+  const unquoted = header.replaceAll(/"(?:[^"]|"")*"/g, "");
+  const counted = DELIMITERS.map((delimiter) => ({ delimiter, count: unquoted.split(delimiter).length - 1 }));
+  return counted.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count)[0]?.delimiter;
+}
+
+/**
+ * Reads a table chunk by chunk, with no more of it in memory than a chunk and a row. A row's value is an object of texts by column
+ * name; its `number` counts from 1 after the header. Throws `invalid_file`.
+ */
+export function createCsvReader(options: JsonlOptions = {}): CsvReader {
+  const { name = "the file", maxLineBytes = 8 * 1024 * 1024, maxLines = 1_000_000 } = options;
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
+  let parser: Papa.Parser | undefined;
+  let columns: string[] | undefined;
+  let rows = 0;
+
+  const refuse = (problem: string, cause?: unknown) =>
+    new TrimtabError("invalid_file", problem, { cause, data: { line: rows + 1 } });
+
+  function decode(chunk: Uint8Array | undefined): string {
+    try {
+      return chunk === undefined ? utf8.decode() : utf8.decode(chunk, { stream: true });
+    } catch (error) {
+      throw refuse(`${name} is not UTF-8 after row ${rows}; save it as UTF-8 ("CSV UTF-8" in Excel)`, error);
+    }
+  }
+
+  function parse(isLast: boolean): JsonlLine[] {
+    if (parser === undefined) {
+      const end = text.indexOf("\n");
+      if (end < 0 && !isLast) return limit();
+      const delimiter = csvDelimiter(end < 0 ? text : text.slice(0, end)) ?? ",";
+      parser = new Papa.Parser({ delimiter, newline: text[end - 1] === "\r" ? "\r\n" : "\n" });
+    }
+    const { data, errors, meta } = parser.parse(text, 0, !isLast) as Papa.ParseResult<string[]>;
+    // A row that is still arriving may look wrong.
+    const error = errors.find(({ row = 0 }) => isLast || row < data.length);
+    if (error !== undefined) {
+      throw refuse(`row ${rows + (error.row ?? 0)} of ${name} has a quote that is not closed; double the quotes in it`);
+    }
+    text = text.slice(meta.cursor);
+    return [...data.flatMap(readRow), ...limit()];
+  }
+
+  /** Nothing but an unfinished row waits in `text`. */
+  function limit(): [] {
+    if (text.length <= maxLineBytes) return [];
+    throw refuse(`row ${rows + 1} of ${name} has more than ${maxLineBytes} characters; is a quote left open?`);
+  }
+
+  function readRow(cells: readonly string[]): JsonlLine[] {
+    if (cells.every((cell) => cell === "") && cells.length <= 1) return [];
+    if (columns === undefined) {
+      columns = cells.map((cell) => cell.trim());
+      const twice = columns.find((column, at) => column !== "" && columns!.indexOf(column) !== at);
+      if (twice !== undefined)
+        throw refuse(`${name} has the column ${JSON.stringify(twice)} twice; rename one of them`);
+      return [];
+    }
+    rows += 1;
+    if (rows > maxLines) throw refuse(`${name} has more than ${maxLines} rows; split it`);
+    if (cells.length !== columns.length) {
+      throw refuse(
+        `row ${rows} of ${name} has ${cells.length} cells, but there are ${columns.length} columns; put quotes around cells that contain commas or line breaks`,
+      );
+    }
+    // A column without a name is the row's number, as pandas writes it.
+    const named = columns.map((column, at) => [column, cells[at]!] as const).filter(([column]) => column !== "");
+    return [{ number: rows, value: Object.fromEntries(named) }];
+  }
+
+  return {
+    get columns() {
+      return columns ?? [];
+    },
+    push(chunk) {
+      text += decode(chunk);
+      return parse(false);
+    },
+    end() {
+      text += decode(undefined);
+      const found = parse(true);
+      if (rows === 0) throw refuse(`${name} is empty; it needs a row of column names and rows of data`);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { gzipSync as gzipBuffer } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { createDatasetReader } from "../../../shared/data/dataset-reader.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const gzipSync = (text: string) => new Uint8Array(gzipBuffer(text));
+
+function read(bytes: Uint8Array, step: number) {
+  const reader = createDatasetReader({ name: "d", maxUnpackedBytes: 1 << 20 });
+  const records = [];
+  for (let at = 0; at < bytes.length; at += step) {
+    const chunk = bytes.slice(at, at + step);
+    records.push(...reader.push(chunk));
+    chunk.fill(0);
+  }
+  records.push(...reader.end());
+  return { form: reader.form, gzipped: reader.gzipped, values: records.map(({ value }) => value) };
+}
+
+const ROW = { prompt: "p", completion: "c" };
+const LINE = JSON.stringify(ROW);
+
+describe("the form is known by the bytes, with or without gzip, in chunks of any size", () => {
+  test.each<[string, string, string]>([
+    ["lines", "jsonl", `${LINE}\n`],
+    ["a line without an end", "jsonl", LINE],
+    ["lines after blank ones", "jsonl", `\n\r\n${LINE}\n`],
+    ["lines with a byte order mark", "jsonl", `\ufeff${LINE}\n`],
+    ["a list", "json", `[${LINE}]`],
+    ["a printed list", "json", JSON.stringify([ROW], null, 2)],
+    ["a list after blank lines", "json", `\n\n [\n${LINE}\n]\n`],
+    ["a printed object", "json", JSON.stringify(ROW, null, 2)],
+    ["a table", "csv", "prompt,completion\np,c\n"],
+    ["a quoted header", "csv", '"prompt";"completion"\r\n"p";"c"\r\n'],
+    ["a table with tabs", "csv", "prompt\tcompletion\np\tc"],
+  ])("%s", (_name, form, text) => {
+    for (const step of [1, 3, 1000]) {
+      expect(read(encode(text), step)).toEqual({ form, gzipped: false, values: [ROW] });
+      expect(read(gzipSync(text), step)).toEqual({ form, gzipped: true, values: [ROW] });
+    }
+  });
+
+  test("a table of other columns is a table, and text that is none is read as lines", () => {
+    expect(read(encode("foo,bar\n1,2\n"), 4).form).toBe("csv");
+    expect(read(encode("text\nhello\n"), 4).form).toBe("csv");
+    expect(() => read(encode("just words\n"), 4)).toThrow("line 1 of d is not valid JSON");
+  });
+
+  test("Parquet gives no records as it arrives", () => {
+    expect(read(encode("PAR1 and more\n"), 3)).toEqual({ form: "parquet", gzipped: false, values: [] });
+  });
+});
+
+test.each<[string, Uint8Array, string]>([
+  [
+    "a workbook",
+    Uint8Array.of(0x50, 0x4b, 3, 4, 10, 10),
+    "d is a zip archive or an Excel workbook; upload the file inside it",
+  ],
+  ["zstd", Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 10), "d is compressed with zstd; unpack it, or compress it with gzip"],
+  ["Arrow", encode("ARROW1\0\0\n"), "d is an Arrow file; save it with to_parquet"],
+  ["a pickle", Uint8Array.of(0x80, 4, 0x95, 10), "d is a pickle file, which can run code and is never read"],
+  ["Parquet in gzip", gzipSync("PAR1\n"), "d is a Parquet file in gzip; upload it without gzip"],
+  ["a tar archive in gzip", gzipSync(`${"x".repeat(257)}ustar\n`), "d is an archive with files in it"],
+  ["nothing", new Uint8Array(), "d is empty"],
+  ["gzip of nothing", gzipSync(""), "d is empty"],
+])("%s is refused, with what to do", (_name, bytes, message) => {
+  expect(() => read(bytes, 1000)).toThrow(message);
+});

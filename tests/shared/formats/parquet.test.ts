@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openParquet, type ParquetOptions } from "../../../shared/formats/parquet.ts";
+
+const GOLDEN = join(import.meta.dirname, "../../golden/datasets");
+const { chats } = JSON.parse(readFileSync(join(GOLDEN, "expected.json"), "utf8")) as {
+  chats: Record<string, unknown>[];
+};
+/** As Arrow has it: null where another row has a field. */
+const stored = JSON.parse(
+  `[${readFileSync(join(GOLDEN, "chats.jsonl"), "utf8").trim().replaceAll("\n", ",")}]`,
+) as unknown[];
+
+const golden = (name: string) => new Uint8Array(readFileSync(join(GOLDEN, name)));
+
+function open(bytes: Uint8Array, options: Partial<ParquetOptions> = {}) {
+  const buffer = new Uint8Array(bytes).buffer;
+  const file = { byteLength: buffer.byteLength, slice: (start: number, end?: number) => buffer.slice(start, end) };
+  return openParquet(file, { name: "d.parquet", maxGroupBytes: 1 << 20, ...options });
+}
+
+async function read(bytes: Uint8Array, chosen = (_: string) => true, options: Partial<ParquetOptions> = {}) {
+  const rows = [];
+  for await (const row of (await open(bytes, options)).rows(chosen)) rows.push(row);
+  return rows;
+}
+
+describe("what pyarrow writes is read back", () => {
+  test.each(["none", "snappy", "gzip", "zstd", "groups"])("%s", async (name) => {
+    const bytes = golden(`chats-${name}.parquet`);
+    expect((await open(bytes)).columns).toEqual(Object.keys(chats[0]!));
+    expect(await read(bytes)).toEqual(stored.map((value, at) => ({ number: at + 1, value })));
+  });
+});
+
+test("columns that are not chosen are not read, and null", async () => {
+  const rows = await read(golden("chats-snappy.parquet"), (name) => name === "source");
+  expect(rows.map(({ value }) => value)).toEqual(chats.map(({ source }) => ({ messages: null, source })));
+});
+
+test("rows without any chosen column still have their number and the columns' names", async () => {
+  const rows = await read(golden("chats-groups.parquet"), () => false);
+  expect(rows).toEqual([1, 2].map((number) => ({ number, value: { messages: null, source: null } })));
+});
+
+describe("refusing", () => {
+  test.each<[string, Uint8Array, string, Partial<ParquetOptions>?]>([
+    [
+      "another compression",
+      golden("chats-brotli.parquet"),
+      'is compressed with BROTLI; write it with compression="snappy"',
+    ],
+    [
+      "a cut off file",
+      golden("chats-none.parquet").subarray(0, 2000),
+      "d.parquet is not a Parquet file that can be read",
+    ],
+    ["four bytes", Uint8Array.of(0x50, 0x41, 0x52, 0x31), "d.parquet is not a Parquet file that can be read"],
+    ["too many rows", golden("chats-none.parquet"), "d.parquet has 2 rows; at most 1 are allowed", { maxRows: 1 }],
+    [
+      "a large row group",
+      golden("chats-none.parquet"),
+      "write it with smaller ones (row_group_size=1000)",
+      { maxGroupBytes: 99 },
+    ],
+  ])("%s", async (_name, bytes, message, options) => {
+    await expect(read(bytes, () => true, options)).rejects.toThrow(message);
+  });
+
+  test("damage anywhere is an error of the file, or harmless", async () => {
+    const bytes = golden("chats-snappy.parquet");
+    for (let at = 4; at < bytes.length; at += 13) {
+      const odd = bytes.slice();
+      odd[at]! ^= 0x55;
+      const outcome = await read(odd).then(
+        () => "read",
+        (error: { code?: string }) => error.code,
+      );
+      expect(["read", "invalid_file", "payload_too_large"], `byte ${at}`).toContain(outcome);
+    }
+  });
+});

@@ -1,0 +1,167 @@
+/** Continuing from a tuned model: what a run starts from, and how its result relates to the base that serves it. */
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
+import { MANIFEST_FILE, type Manifest, parseManifest } from "../../shared/delta/manifest.ts";
+import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
+import { onTopOf } from "../../shared/delta/on-top-of.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
+import { sumDeltas } from "../../shared/delta/sum.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import type { ModelConfig } from "../../shared/model/config.ts";
+import { loadModelFolder, type ModelFiles } from "../../shared/model/model-folder.ts";
+import { weightSpecs } from "../../shared/model/modules.ts";
+import { throughNf4 } from "../../shared/model/quantised-weights.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import { modelFolder } from "../../shared/model/write-folder.ts";
+import { type Provenance, writeDeltaFolder } from "../../shared/package/delta-folder.ts";
+import { adaptersOf } from "../../shared/peft/adapters-of.ts";
+import { canonicalMethods } from "../../shared/peft/combine.ts";
+import type { PublishOptions, ServedAdapter, TrainedValues } from "../../shared/peft/method.ts";
+import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
+import { peftMethod } from "../../shared/peft/registry.ts";
+import type { ResultFolder } from "./result.ts";
+
+/** The tuned model that a run continues from: a delta, or a model with weights of its own. */
+export interface ParentFolder {
+  readonly kind: "delta" | "model";
+  /** Of the folder. */
+  readonly digest: string;
+  /** A delta's manifest and serving form, or all files of a model. */
+  readonly files: ModelFiles;
+}
+
+/** A parent delta as it is served. */
+export interface ParentDelta {
+  readonly digest: string;
+  readonly delta: CanonicalDelta;
+  readonly manifest: Manifest;
+}
+
+export interface StartingModel {
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly tokenizer: Tokenizer;
+  /** The delta that is folded into the weights; undefined where there is none. */
+  readonly below: ParentDelta | undefined;
+}
+
+/**
+ * Loads what a run trains on: the base, a tuned model's own weights, or the base with the parent's delta folded in.
+ *
+ * @throws TrimtabError invalid_request with `model` as its field for a delta that weights cannot hold.
+ */
+export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): StartingModel {
+  if (parent?.kind !== "delta") return { ...loadModelFolder(parent?.files ?? base), below: undefined };
+  const { config, weights, tokenizer } = loadModelFolder(base);
+  const bytes = (name: string) => {
+    const file = parent.files.get(name);
+    if (file === undefined) throw new TrimtabError("corrupt_blob", `the parent delta lacks ${name}`);
+    return file.subarray(0, file.byteLength);
+  };
+  const manifest = parseManifest(bytes(MANIFEST_FILE));
+  const delta = decodeCanonical(bytes(SERVING_FILE), config);
+  const { base_quantization: form } = manifest;
+  const trainedOn =
+    form === undefined ? undefined : throughNf4(config, { doubleQuantised: form.bnb_4bit_use_double_quant });
+  const model = atField(() => mergeIntoWeights(config, delta));
+  const merged = new Map(
+    weightSpecs(model.config).map(({ name }) => {
+      const source = model.source(name);
+      const weight = weights.get(source)!;
+      return [name, model.weight(name, trainedOn?.(source, weight) ?? weight)];
+    }),
+  );
+  return { config: model.config, weights: merged, tokenizer, below: { digest: parent.digest, delta, manifest } };
+}
+
+/**
+ * Checks before a run that its result can be published on top of the parent: methods that hold the base in a form of their own
+ * cannot continue, and a model of its own has to take up the result in its weights. `first` are the method's initial values.
+ *
+ * @throws TrimtabError invalid_request with the field to change.
+ */
+export async function checkContinuation(
+  parent: ParentFolder,
+  first: TrainedValues<PeftChoice>,
+  { tied, param }: { readonly tied: boolean; readonly param: string },
+): Promise<void> {
+  for (const { settings, place } of methodsOf(first.settings)) {
+    if (peftMethod(settings).base === undefined) continue;
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${param}${place}\`: ${settings.type} trains on the base in 4 bits and cannot continue from a tuned model; use lora, or start from the base.`,
+      { param: `${param}${place}` },
+    );
+  }
+  const isModel = methodsOf(first.settings).some(({ settings }) => peftMethod(settings).result.kind === "model");
+  if (isModel && first.config.tied !== tied) {
+    throw new TrimtabError(
+      "invalid_request",
+      "`model` changes the embedding or the head of a base that shares them, so no model of its own can be made from it; train an adapter instead of `full`.",
+      { param: "model" },
+    );
+  }
+  if (parent.kind !== "model" || isModel) return;
+  const added = sumDeltas((await canonicalMethods(first)).map(({ delta }) => ({ delta, weight: 1 })));
+  const { config } = atField(() => mergeIntoWeights(first.config, added), param);
+  if (config.tied === first.config.tied) return;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${param}\` adapts the embedding or the head, which this model shares; leave them out of target_modules.`,
+    { param },
+  );
+}
+
+export interface ContinuedOptions extends PublishOptions<PeftChoice> {
+  /** The weights of the base itself, which the delta below is not folded into. */
+  readonly baseModel: Pick<StartingModel, "config" | "weights">;
+}
+
+/** The result of adapters trained on a merged delta: one delta of both, for the base itself. Equal arguments give equal bytes. */
+export async function publishOnTop(
+  { baseModel, ...trained }: ContinuedOptions,
+  below: ParentDelta,
+  provenance: Provenance,
+): Promise<ResultFolder> {
+  const contents = await canonicalMethods(trained);
+  const delta = onTopOf(below.delta, together(contents));
+  const adapters = await adaptersOf(delta, {
+    id: trained.base.id,
+    config: baseModel.config,
+    weight: async (name) => baseModel.weights.get(name)!,
+  });
+  const { manifest } = below;
+  const files = await writeDeltaFolder(adapters, {
+    ...provenance,
+    methods: [...new Set([...manifest.methods, ...contents.map(({ method }) => method)])],
+    data_digests: [...new Set([...manifest.data_digests, ...provenance.data_digests])].slice(0, 64),
+    parents: [below.digest],
+    ...(manifest.base_quantization === undefined ? {} : { base_quantization: manifest.base_quantization }),
+  });
+  return { kind: "delta", files };
+}
+
+/** The result of adapters trained on a model with weights of its own: that model with the adapters folded in. */
+export async function publishFolded(trained: PublishOptions<PeftChoice>): Promise<ResultFolder> {
+  const { config, weights, base } = trained;
+  const model = mergeIntoWeights(config, together(await canonicalMethods(trained)));
+  const weight = (name: string) => model.weight(name, weights.get(model.source(name))!);
+  return { kind: "model", files: await modelFolder({ config: model.config, base: base.files, weight }) };
+}
+
+function together(contents: readonly Pick<ServedAdapter, "delta">[]): CanonicalDelta {
+  return sumDeltas(contents.map(({ delta }) => ({ delta, weight: 1 })));
+}
+
+/** What cannot be merged is an error of the field that asked for it. */
+function atField<T>(merge: () => T, param = "model"): T {
+  try {
+    return merge();
+  } catch (error) {
+    if (!(error instanceof TrimtabError)) throw error;
+    throw new TrimtabError(error.code, `\`${param}\` cannot be continued from: ${error.message}.`, {
+      param,
+      cause: error,
+    });
+  }
+}
