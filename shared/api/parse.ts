@@ -1,12 +1,22 @@
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 
-/** The message for a field or value that only OpenAI's API supports. Its error code is `unsupported_parameter`. */
-export const UNSUPPORTED = "is not supported by this server; remove it";
+const UNSUPPORTED = "is not supported by this server";
 
-/** A field that must be null or absent. Unsupported fields are rejected by name, never ignored. */
+/**
+ * The message for a field or value that this server does not support; its error code is `unsupported_parameter`. `instead`
+ * names the values that ask for nothing, where the field has any.
+ */
+export function notSupported(instead?: string): string {
+  return instead === undefined ? `${UNSUPPORTED}; remove it` : `${UNSUPPORTED}; remove it or send ${instead}`;
+}
+
+/**
+ * A field of OpenAI's API that has to be absent. Unsupported fields are rejected by name, never ignored. One with values that
+ * ask for nothing has a schema of those values, with the error `notSupported(...)`.
+ */
 export function unsupported() {
-  return z.null({ error: UNSUPPORTED }).optional();
+  return z.null({ error: notSupported() }).optional();
 }
 
 type Issue = z.core.$ZodIssue;
@@ -48,7 +58,7 @@ function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown)
     }
     return unionError(issue.errors, path, root);
   }
-  const code = issue.message === UNSUPPORTED ? "unsupported_parameter" : "invalid_request";
+  const code = issue.message.startsWith(UNSUPPORTED) ? "unsupported_parameter" : "invalid_request";
   if (valueAt(root, path) === undefined && issue.code !== "custom") {
     return new TrimtabError(code, param === "" ? "The body is missing." : `\`${param}\` is required.`, details);
   }

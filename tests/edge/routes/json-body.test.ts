@@ -60,4 +60,13 @@ describe("a JSON body", () => {
   it("may be deep without harm", async () => {
     expect(await refused(`{"model":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toMatchObject({ status: 400 });
   });
+
+  it("means the same with a property that is null as without it", async () => {
+    const none = await refused("{}");
+    expect(await refused('{"model":null,"training_file":null,"seed":null,"nonsense":null}')).toEqual(none);
+    const half = { model: "m", training_file: 5 };
+    expect(await refused({ ...half, method: { type: null, supervised: null }, metadata: { a: null } })).toEqual(
+      await refused({ ...half, method: {}, metadata: {} }),
+    );
+  });
 });

@@ -12,12 +12,19 @@ describe("sampling", () => {
   it("has OpenAI's defaults", () => {
     const common = { settings: { greedy: false, temperature: 1, nucleus: 1 }, seed: null, stop: [], n: 1 };
     expect(chat({})).toEqual({ ...common, maxTokens: null, topLogprobs: null });
-    expect(chat({ temperature: null, stop: null, logit_bias: null })).toEqual({
-      ...common,
-      maxTokens: null,
-      topLogprobs: null,
-    });
+    const nothing = { stop: ["", ""], logit_bias: {}, top_k: 0, min_p: 0, repetition_penalty: 1, top_logprobs: 0 };
+    expect(chat(nothing)).toEqual(chat({}));
     expect(completion({})).toEqual({ ...common, maxTokens: 16, topLogprobs: null });
+  });
+
+  it("hands on what vLLM's fields ask for", () => {
+    for (const sampling of [chat, completion]) {
+      expect(sampling({ top_k: 40, min_p: 0.05, repetition_penalty: 1.1 }).settings).toMatchObject({
+        topK: 40,
+        minP: 0.05,
+        repetition: 1.1,
+      });
+    }
   });
 
   it("keeps zero where zero was asked for", () => {
@@ -51,11 +58,19 @@ it("messages are text with roles that templates know", () => {
           { type: "text", text: "b" },
         ],
       },
-      { role: "assistant", content: "c", refusal: null },
+      { role: "user", content: "b", name: "alice" },
+      { role: "assistant", content: "c", refusal: "not shown", reasoning_content: "so", parsed: null },
+      { role: "assistant", refusal: "no" },
+      { role: "assistant", content: [{ type: "refusal", refusal: "never" }] },
+      { role: "assistant" },
     ]),
   ).toEqual([
     { role: "system", content: "ab" },
-    { role: "assistant", content: "c" },
+    { role: "user", content: "b", name: "alice" },
+    { role: "assistant", content: "c", reasoning_content: "so" },
+    { role: "assistant", content: "no" },
+    { role: "assistant", content: "never" },
+    { role: "assistant", content: "" },
   ]);
 });
 
