@@ -1,57 +1,70 @@
 import type { CreateJob } from "../../shared/api/jobs.ts";
-import { Method } from "../../shared/api/methods.ts";
+import { defaultMethod, type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { parseModelConfig } from "../../shared/model/config.ts";
+import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
+import type { MethodPlan } from "../../shared/peft/method.ts";
 import { isWholeModel, publishedNumbers } from "../../shared/peft/plan.ts";
+import type { PeftChoice } from "../../shared/peft/presets.ts";
 import { beyondLimits, servingLimits } from "../serving/limits.ts";
 
 /** The method of a request with every default filled in, whichever of the two ways it came. */
 export function methodOf(request: CreateJob): Method {
   const { method, hyperparameters } = request;
-  if (hyperparameters === undefined) return method ?? Method.parse({ type: "supervised" });
+  if (hyperparameters === undefined) return method ?? defaultMethod();
   if (method !== undefined) {
     throw new TrimtabError(
       "invalid_request",
       "`hyperparameters` is the old place of what `method` holds. Send one of them.",
-      {
-        param: "hyperparameters",
-      },
+      { param: "hyperparameters" },
     );
   }
-  return Method.parse({ type: "supervised", supervised: { hyperparameters } });
+  return defaultMethod(hyperparameters);
 }
 
 /**
- * Checks a method against the base that it is for, and against the heap that is to serve what comes of it.
+ * Checks a method against its base, and against the heap that will serve the result.
  *
  * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks,
  *   bottleneck columns, positions or numbers than are served, or for examples longer than the context.
  */
 export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
   const config = parseModelConfig(baseConfig);
-  const { peft, hyperparameters } = method.supervised;
-  const plan = planMethods({ config, settings: peft, param: "method.supervised.peft" });
-  const { serving, checkSteps } = plan;
-  const demand = { ...serving, bytes: isWholeModel(plan) ? 0 : 4 * publishedNumbers(plan) };
-  const beyond = beyondLimits(demand, servingLimits(config, heapLimitBytes));
-  if (beyond !== undefined) {
-    throw new TrimtabError(
-      "invalid_request",
-      `\`method.supervised.peft\` has ${beyond.has}, but the most that is served on this model is ${beyond.most}.`,
-      { param: "method.supervised.peft" },
-    );
-  }
-  const { max_length: length, max_steps: steps } = hyperparameters;
-  // Otherwise the trainer counts them and says so.
-  if (steps !== undefined) checkSteps?.(steps);
-  const room = config.maxPositions - serving.positions;
+  const path = settingsPath(method);
+  const { peft, hyperparameters } = settingsOf(method);
+  const plan = peft === undefined ? undefined : servablePlan(peft, { config, heapLimitBytes, param: `${path}.peft` });
+  const { max_length: length, max_steps: steps } = hyperparameters ?? {};
+  // Without `max_steps` only the trainer can count the steps, and it makes the same check.
+  if (steps !== undefined) plan?.checkSteps?.(steps);
+  const positions = plan?.serving.positions ?? 0;
+  const room = config.maxPositions - positions;
   if (length !== undefined && length > room) {
-    const taken = serving.positions === 0 ? "" : ` less the ${serving.positions} positions that the method takes`;
+    const param = `${path}.hyperparameters.max_length`;
+    const taken = positions === 0 ? "" : ` less the ${positions} positions that the method takes`;
     throw new TrimtabError(
       "invalid_request",
-      `\`method.supervised.hyperparameters.max_length\` must be at most ${room}, the context of this model${taken}.`,
-      { param: "method.supervised.hyperparameters.max_length" },
+      `\`${param}\` must be at most ${room}, the context of this model${taken}.`,
+      { param },
     );
   }
+}
+
+interface ServingTarget {
+  readonly config: ModelConfig;
+  readonly heapLimitBytes: number;
+  /** Where the methods stand in the request. */
+  readonly param: string;
+}
+
+/** The plan of the methods. Throws `invalid_request` when the result could not be served on this model. */
+function servablePlan(settings: PeftChoice, { config, heapLimitBytes, param }: ServingTarget): MethodPlan {
+  const plan = planMethods({ config, settings, param });
+  const demand = { ...plan.serving, bytes: isWholeModel(plan) ? 0 : 4 * publishedNumbers(plan) };
+  const beyond = beyondLimits(demand, servingLimits(config, heapLimitBytes));
+  if (beyond === undefined) return plan;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${param}\` has ${beyond.has}, but the most that is served on this model is ${beyond.most}.`,
+    { param },
+  );
 }

@@ -94,12 +94,12 @@ jobs.openapi(create, async (c) => {
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
   const method = methodOf(request);
-  return once(c, tenant, async (asked) => {
+  return once(c, tenant, async (idempotency) => {
     const found = await dispatcherObject(c.env).bases.ready(request.model);
     if (found === null) throw unknownModel(request.model);
     const { config, ...base } = found;
     checkMethod(method, config, heapLimitBytes(c.env));
-    return c.json(await tenant.jobs.create({ request, method, base }, asked), 200);
+    return c.json(await tenant.jobs.create({ request, method, base }, idempotency), 200);
   });
 });
 

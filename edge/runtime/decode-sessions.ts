@@ -5,29 +5,36 @@ import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import type { OrtModule } from "./ort-module.ts";
 import { createSession, type Session } from "./session.ts";
 
-/** Sessions for exactly what a batch needs, beside one with everything for each layout. */
+/** The most sessions that fit exactly what a run needs. */
 const EXACT = 4;
+/** What all may weigh together; one with everything is as large as two others. */
+const ROOM = 8;
+const WEIGHT = { exact: 1, everything: 2 } as const;
 /** Runs after which a session that nobody used makes room for another. */
 const IDLE_RUNS = 500;
+
+/** A decoding step and a chunk of a prompt share their graph. */
+export type RunKind = "step" | "probe";
 
 interface Kept {
   readonly session: Session;
   readonly features: ServingFeatures;
+  readonly size: keyof typeof WEIGHT;
   lastRun: number;
 }
 
 /**
- * The compiled decode graphs of one model, made when a batch first needs them. One of the embedded base takes 10 to 60 ms
- * and 0.4 to 1.5 MB of the heap, and there could be thirty, so no more than `EXACT` are kept for what exactly a batch needs; the
- * rest is served by the graph with everything, which computes the same a little slower. None is thrown out that was of use
- * lately: a mixed load would make sessions at every other step.
+ * The compiled decode graphs of one model, made when a run first needs them. One of the embedded base takes 10 to 60 ms
+ * and 0.4 to 1.5 MB of the heap, and there could be sixty, so only a few are kept that fit what a run needs exactly. Graphs
+ * with everything serve the other runs, a little slower: one for each layout, of steps and of probes. A session that was used
+ * lately makes room for one with everything alone: a mixed load would make a new one at every other step.
  */
 export class DecodeSessions {
   readonly #ort: OrtModule;
   readonly #config: ModelConfig;
   readonly #capacity: number;
-  readonly #exact = new Map<string, Kept>();
-  readonly #everything = new Map<string, Kept>();
+  /** By the graph's name. */
+  readonly #kept = new Map<string, Kept>();
   #runs = 0;
 
   constructor(ort: OrtModule, config: ModelConfig, capacity: number) {
@@ -38,40 +45,62 @@ export class DecodeSessions {
 
   /** How many there are. */
   get count(): number {
-    return this.#exact.size + this.#everything.size;
+    return this.#kept.size;
   }
 
   /** A session for one run with these features, and the features that it takes, which may be more. */
-  for(features: ServingFeatures): { readonly session: Session; readonly features: ServingFeatures } {
+  for(
+    features: ServingFeatures,
+    kind: RunKind = "step",
+  ): { readonly session: Session; readonly features: ServingFeatures } {
     this.#runs++;
-    const name = decodeGraphName(features);
-    const kept = this.#exact.get(name) ?? this.#added(name, features);
+    const kept = this.#kept.get(nameOf(features, kind)) ?? this.#fitting(features, kind);
     kept.lastRun = this.#runs;
     return kept;
   }
 
-  #added(name: string, features: ServingFeatures): Kept {
-    const [idlest] = [...this.#exact].sort(([, a], [, b]) => a.lastRun - b.lastRun);
-    if (this.#exact.size === EXACT && idlest !== undefined) {
-      if (this.#runs - idlest[1].lastRun < IDLE_RUNS) return this.#withEverything(features);
-      idlest[1].session.dispose();
-      this.#exact.delete(idlest[0]);
-    }
-    const made = this.#make(features);
-    this.#exact.set(name, made);
-    return made;
+  /** One that is not there yet, or one with everything. */
+  #fitting(features: ServingFeatures, kind: RunKind): Kept {
+    if (!this.#hasRoom("exact")) this.#dropIdle();
+    if (this.#hasRoom("exact")) return this.#make(features, kind, "exact");
+    const everything = { layout: features.layout, factors: true, vectors: true, bottlenecks: "any" } as const;
+    const kept = this.#kept.get(nameOf(everything, kind));
+    if (kept !== undefined) return kept;
+    while (!this.#hasRoom("everything")) this.#drop(({ size }) => size === "exact");
+    return this.#make(everything, kind, "everything");
   }
 
-  #withEverything({ layout }: ServingFeatures): Kept {
-    const made =
-      this.#everything.get(layout) ?? this.#make({ layout, factors: true, vectors: true, bottlenecks: "any" });
-    this.#everything.set(layout, made);
-    return made;
+  #hasRoom(size: Kept["size"]): boolean {
+    const weight = [...this.#kept.values()].reduce<number>((sum, kept) => sum + WEIGHT[kept.size], WEIGHT[size]);
+    return weight <= ROOM && (size === "everything" || this.#exactCount < EXACT);
   }
 
-  #make(features: ServingFeatures): Kept {
-    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features });
+  get #exactCount(): number {
+    return [...this.#kept.values()].filter(({ size }) => size === "exact").length;
+  }
+
+  /** Makes room for an exact session where one is idle whose going does. */
+  #dropIdle(): void {
+    const full = this.#exactCount === EXACT;
+    const mayGo = ({ size, lastRun }: Kept) => this.#runs - lastRun >= IDLE_RUNS && (size === "exact" || !full);
+    this.#drop(mayGo);
+  }
+
+  /** Disposes the session that was longest of no use, of those that may go; none when there is none. */
+  #drop(mayGo: (kept: Kept) => boolean): void {
+    const [idlest] = [...this.#kept].filter(([, kept]) => mayGo(kept)).sort(([, a], [, b]) => a.lastRun - b.lastRun);
+    if (idlest === undefined) return;
+    idlest[1].session.dispose();
+    this.#kept.delete(idlest[0]);
+  }
+
+  #make(features: ServingFeatures, kind: RunKind, size: Kept["size"]): Kept {
+    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features, probe: kind === "probe" });
     const session = createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
-    return { session, features, lastRun: this.#runs };
+    const made = { session, features, size, lastRun: this.#runs };
+    this.#kept.set(graph.name, made);
+    return made;
   }
 }
+
+const nameOf = (features: ServingFeatures, kind: RunKind) => decodeGraphName(features, { probe: kind === "probe" });

@@ -1,6 +1,8 @@
+import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { blockPaths } from "../../shared/model/modules.ts";
 import { bottleneckNames, type ServingFeatures } from "../../shared/model/serving-rewrite.ts";
+import { CandidateInputs } from "./candidate-inputs.ts";
 import { DecodeSessions } from "./decode-sessions.ts";
 import type { DeltaArena } from "./delta-arena.ts";
 import { addProduct, changeHead, headChanges } from "./host-changes.ts";
@@ -29,15 +31,45 @@ export interface PrefillChunk {
   readonly tokens: readonly number[];
 }
 
+/** A row whose prompt is in the cache, and tokens that might come next. */
+export interface ProbedRow {
+  readonly slot: number;
+  /** Where the next token goes: how many positions of the row are in the cache. */
+  readonly position: number;
+  /** Any number of them. */
+  readonly tokens: readonly number[];
+}
+
+/** What a token would give as the next one of a row. */
+export interface Candidate {
+  readonly index: number;
+  readonly token: number;
+  /** [V]: of the token after it. A view that the next run overwrites. */
+  readonly logits: Float32Array;
+  /** [D]: what the head made them of. A view that the next run overwrites. */
+  readonly final: Float32Array;
+}
+
 export interface DecoderParts {
   readonly slab: KvSlab;
   readonly arena: DeltaArena;
   readonly vectors: RowVectors;
 }
 
+interface Run {
+  /** Slots of the run. */
+  readonly first: number;
+  readonly count: number;
+  /** Tokens of each row. */
+  readonly length: number;
+  readonly longest: number;
+  /** Of a probe. */
+  readonly candidates?: NamedTensors;
+}
+
 /**
  * Runs the decode graph over the resident weights, the key/value slab and the deltas of every slot. Nothing is copied but the
- * embeddings in and the logits out; the handles of every batch size are made once and kept.
+ * embeddings, which go in; results are read in place. The handles of every batch size are made once and kept.
  */
 export class Decoder {
   readonly #config: ModelConfig;
@@ -48,11 +80,16 @@ export class Decoder {
   readonly #last: ResidentTensor<"i32">;
   readonly #embedded: ResidentTensor<"f32">;
   readonly #longest: ResidentTensor<"i32">;
+  readonly #candidates: CandidateInputs;
+  /** Tokens that fit in one run of one row. */
+  readonly #chunk: number;
   readonly #handles = new Map<string, ResidentTensor>();
   /** Inputs that a graph has only where columns take in different things. */
   readonly #inputFlags: ReadonlySet<string>;
   /** By slot. */
   #rows: readonly RowDeltas[] = [];
+  /** How many rows or candidates the last run gave results for. */
+  #results = 0;
 
   constructor(ort: OrtModule, config: ModelConfig, parts: DecoderParts, { chunk }: { chunk: number }) {
     const { slots, capacity } = parts.slab;
@@ -65,11 +102,14 @@ export class Decoder {
       }),
     );
     this.#sessions = new DecodeSessions(ort, config, capacity);
-    this.#logits = allocateTensor(ort, "f32", [slots, config.vocabSize]);
-    this.#final = allocateTensor(ort, "f32", [slots, config.hiddenSize]);
+    const most = Math.max(slots, chunk);
+    this.#logits = allocateTensor(ort, "f32", [most, config.vocabSize]);
+    this.#final = allocateTensor(ort, "f32", [most, config.hiddenSize]);
     this.#last = allocateTensor(ort, "i32", [slots]);
-    this.#embedded = allocateTensor(ort, "f32", [Math.max(slots, chunk), config.hiddenSize]);
+    this.#embedded = allocateTensor(ort, "f32", [most, config.hiddenSize]);
     this.#longest = allocateTensor(ort, "i32", []);
+    this.#candidates = new CandidateInputs(ort, { most: chunk, capacity });
+    this.#chunk = chunk;
   }
 
   get vocabularySize(): number {
@@ -118,6 +158,58 @@ export class Decoder {
     return this.#run(weights, { first: slot, count: 1, length, longest: end });
   }
 
+  /**
+   * The hidden state [D] after the last norm that the head made the logits of: of row i of the last `decode`, or of the last
+   * `prefill` for i = 0. A view that the next run overwrites. Throws `internal_error` for a row that was not in that run.
+   */
+  final(i = 0): Float32Array {
+    if (i < 0 || i >= this.#results) {
+      throw new TrimtabError(
+        "internal_error",
+        `the last run had ${this.#results} rows: there is no final state of row ${i}`,
+      );
+    }
+    return this.#result(this.#final, i, this.#config.hiddenSize);
+  }
+
+  /**
+   * Calls `visit` for each token, in order, with what decoding it as the row's next token would give, to rounding. The row
+   * stays as it is: decoding it afterwards gives the same bits as without the probe.
+   *
+   * Candidates run beside each other as one chunk of the row, at places of its cache behind `position`, which are cleared
+   * afterwards; more than a chunk of them, or than the row has places for, run in groups. `visit` must not use the decoder.
+   * Throws `context_length_exceeded` where the row is full.
+   */
+  probe(weights: WeightSet, { slot, position, tokens }: ProbedRow, visit: (candidate: Candidate) => void): void {
+    const { slab } = this.#parts;
+    const size = Math.min(this.#chunk, slab.capacity - position);
+    if (size < 1) {
+      throw new TrimtabError(
+        "context_length_exceeded",
+        `the row is full: its next token would stand at position ${position}, but it holds ${slab.capacity}`,
+      );
+    }
+    const { vocabSize, hiddenSize } = this.#config;
+    for (let from = 0; from < tokens.length; from += size) {
+      const group = tokens.slice(from, from + size);
+      const end = position + group.length;
+      for (const [at, token] of group.entries()) this.#embed(weights, { at, slot, token });
+      this.#last.view()[0] = end - 1;
+      try {
+        this.#candidates.with(group.length, position, (candidates) => {
+          this.#run(weights, { first: slot, count: 1, length: group.length, longest: end, candidates });
+        });
+      } finally {
+        slab.clear(slot, { from: position, to: end });
+      }
+      for (const [i, token] of group.entries()) {
+        const logits = this.#result(this.#logits, i, vocabSize);
+        const final = this.#result(this.#final, i, hiddenSize);
+        visit({ index: from + i, token, logits, final });
+      }
+    }
+  }
+
   #row(slot: number): RowDeltas {
     return this.#rows[slot] ?? BARE;
   }
@@ -135,36 +227,39 @@ export class Decoder {
     }
   }
 
-  #run(
-    weights: WeightSet,
-    { first, count, length, longest }: { first: number; count: number; length: number; longest: number },
-  ): Float32Array {
-    const { slab } = this.#parts;
+  /** Gives the logits of every row, or of every candidate. */
+  #run(weights: WeightSet, { first, count, length, longest, candidates }: Run): Float32Array {
+    const { vocabSize, hiddenSize } = this.#config;
+    this.#results = 0;
     this.#longest.view()[0] = longest;
     const rows = Array.from({ length: count }, (_, i) => this.#row(first + i));
-    const { session, features } = this.#sessions.for(this.#needed(rows));
-    const cache = slab.window(first, count);
-    const logits = this.#handle("logits", this.#logits, [count, this.#config.vocabSize]);
-    const final = this.#handle("final", this.#final, [count, this.#config.hiddenSize]);
+    const { session, features } = this.#sessions.for(this.#needed(rows), candidates === undefined ? "step" : "probe");
+    const cache = this.#parts.slab.window(first, count);
+    const given = candidates === undefined ? [count] : [count, length];
+    const logits = this.#handle("logits", this.#logits, [...given, vocabSize]);
+    const final = this.#handle("final", this.#final, [...given, hiddenSize]);
     const inputs: NamedTensors = {
-      embedded: this.#handle("embedded", this.#embedded, [count, length, this.#config.hiddenSize]),
+      embedded: this.#handle("embedded", this.#embedded, [count, length, hiddenSize]),
       last: this.#handle("last", this.#last, [count]),
       longest: this.#longest,
+      ...candidates,
       ...weights.inputs,
       ...cache.past,
       ...this.#deltaInputs(features, first, count),
     };
-    const heads = rows.map(({ outerLayers }) => headChanges(outerLayers));
-    const hasHead = heads.some(({ length }) => length > 0);
-    session.run(inputs, { logits, ...(hasHead ? { final } : {}), ...cache.present });
-    const result = logits.view() as Float32Array;
-    for (const [i, changes] of heads.entries()) {
-      if (changes.length === 0) continue;
-      const part = <T extends ResidentTensor>(tensor: T, width: number) =>
-        (tensor.view() as Float32Array).subarray(i * width, (i + 1) * width);
-      changeHead(part(logits, this.#config.vocabSize), part(final, this.#config.hiddenSize), changes);
+    session.run(inputs, { logits, final, ...cache.present });
+    this.#results = candidates === undefined ? count : length;
+    const changes = rows.map(({ outerLayers }) => headChanges(outerLayers));
+    for (let i = 0; i < this.#results; i++) {
+      const ofRow = changes[candidates === undefined ? i : 0]!;
+      if (ofRow.length > 0) changeHead(this.#result(this.#logits, i, vocabSize), this.final(i), ofRow);
     }
-    return result;
+    return logits.view() as Float32Array;
+  }
+
+  /** What the last run gave for row or candidate i, in place. */
+  #result(tensor: ResidentTensor<"f32">, i: number, width: number): Float32Array {
+    return tensor.view().subarray(i * width, (i + 1) * width);
   }
 
   #needed(rows: readonly RowDeltas[]): ServingFeatures {

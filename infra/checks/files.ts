@@ -12,7 +12,12 @@ export function sourceFiles(root: string): string[] {
 
 /** Paths relative to `root`, with forward slashes, sorted. */
 export function testFiles(root: string): string[] {
-  return filesBelow(root, "tests").filter((path) => path.endsWith(".test.ts"));
+  return testSideFiles(root).filter((path) => path.endsWith(".test.ts"));
+}
+
+/** Tests and what they are built from: paths relative to `root`, with forward slashes, sorted. */
+export function testSideFiles(root: string): string[] {
+  return filesBelow(root, "tests");
 }
 
 function filesBelow(root: string, folder: string): string[] {

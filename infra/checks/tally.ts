@@ -5,11 +5,18 @@ export interface Tally {
   readonly failed: number;
 }
 
+interface FileReport {
+  /** An absolute path. */
+  readonly name: string;
+  readonly status: string;
+  readonly assertionResults: readonly { readonly status: string }[];
+}
+
 /** The parts of the report that are read. */
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly FileReport[];
 }
 
 /**
@@ -27,4 +34,20 @@ export function countTests(report: string | undefined, status: number | null): T
   ).length;
   const failed = numFailedTests + uncollected;
   return { passed: numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed };
+}
+
+/**
+ * Of the files that a run was asked for, those with a test that it did not run, or of which it says nothing.
+ *
+ * @param report as for `countTests`
+ * @param files paths relative to the repository's root
+ */
+export function unfinishedFiles(report: string | undefined, files: readonly string[]): string[] {
+  const { testResults } = JSON.parse(report ?? '{"testResults":[]}') as Pick<Report, "testResults">;
+  return files.filter((path) => {
+    const file = testResults.find(({ name }) => name.endsWith(`/${path}`));
+    if (file === undefined) return true;
+    if (file.assertionResults.length === 0) return file.status !== "failed";
+    return file.assertionResults.some(({ status }) => status !== "passed" && status !== "failed");
+  });
 }

@@ -49,6 +49,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/peft/{method}/{method}.ts": "a registry row: tests/contract/peft.test.ts runs every one",
   "shared/peft/{method}/settings.ts": "a schema: the test of the method's attach.ts sends valid and invalid settings",
   "trainer/loop/update.ts": "types only",
+  "trainer/recipes/objective.ts": "types and the name of a column",
   "trainer/recipes/recipe.ts": "types only",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

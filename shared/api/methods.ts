@@ -1,62 +1,66 @@
-/** How a job trains. Each method is a `type` and a sibling field of the same name that holds its settings. */
+/**
+ * How a job trains: `method: {type, [type]: settings}`, where the settings stand in a field of the same name as the type.
+ * `JOB_TYPES` is the one list of types. Schemas, TypeScript types, the edge's checks and the trainer's registry follow from
+ * it, and nothing else names a type.
+ */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, type PeftChoice } from "../peft/presets.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
 
-/** The three that OpenAI has; also the shape of its deprecated top-level `hyperparameters`. */
-const openAiHyperparameters = {
+/** Hyperparameters of every type that trains with the loop, under OpenAI's names where OpenAI has them. */
+const trainingHyperparameters = {
   n_epochs: auto(z.int().min(1).max(50)).default("auto"),
   batch_size: auto(z.int().min(1).max(256)).default("auto"),
   learning_rate_multiplier: auto(z.number().positive().max(1000)).default("auto"),
+  learning_rate: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .meta({ description: "Peak learning rate; overrides the multiplier" }),
+  max_length: z
+    .int()
+    .min(8)
+    .max(131_072)
+    .optional()
+    .meta({ description: "Tokens per sequence; longer examples are truncated" }),
+  max_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Optimizer steps; overrides n_epochs" }),
+  warmup_ratio: z.number().min(0).max(1).optional().meta({ description: "Share of the steps in which the rate rises" }),
+  lr_schedule: z.enum(["cosine", "linear", "constant"]).optional(),
+  weight_decay: z.number().min(0).max(1).optional(),
+  max_grad_norm: z.number().positive().max(1000).optional(),
+  gradient_accumulation_steps: z.int().min(1).max(256).optional(),
+  packing: z.boolean().optional(),
+  checkpoint_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Steps between two checkpoints" }),
+  optim: z.enum(["adamw_torch", "paged_adamw_32bit"]).optional().meta({
+    description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out",
+  }),
+  optim_memory_limit: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: "Bytes of moments that paged_adamw_32bit leaves in memory; 0 when left out" }),
 };
+const HYPERPARAMETER_DEFAULTS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" } as const;
 
-export const DeprecatedHyperparameters = z.strictObject(openAiHyperparameters).meta({ id: "Hyperparameters" });
+export type TrainingHyperparameters = z.infer<z.ZodObject<typeof trainingHyperparameters, z.core.$strict>>;
 
-export const SupervisedHyperparameters = z
-  .strictObject({
-    ...openAiHyperparameters,
-    learning_rate: z
-      .number()
-      .positive()
-      .max(1)
-      .optional()
-      .meta({ description: "Peak learning rate; overrides the multiplier" }),
-    max_length: z
-      .int()
-      .min(8)
-      .max(131_072)
-      .optional()
-      .meta({ description: "Tokens per sequence; longer examples are truncated" }),
-    max_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Optimizer steps; overrides n_epochs" }),
-    warmup_ratio: z
-      .number()
-      .min(0)
-      .max(1)
-      .optional()
-      .meta({ description: "Share of the steps in which the rate rises" }),
-    lr_schedule: z.enum(["cosine", "linear", "constant"]).optional(),
-    weight_decay: z.number().min(0).max(1).optional(),
-    max_grad_norm: z.number().positive().max(1000).optional(),
-    gradient_accumulation_steps: z.int().min(1).max(256).optional(),
-    packing: z.boolean().optional(),
-    checkpoint_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Steps between two checkpoints" }),
-    optim: z.enum(["adamw_torch", "paged_adamw_32bit"]).optional().meta({
-      description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out",
-    }),
-    optim_memory_limit: z
-      .int()
-      .min(0)
-      .optional()
-      .meta({ description: "Bytes of moments that paged_adamw_32bit leaves in memory; 0 when left out" }),
-  })
-  .refine(({ optim, optim_memory_limit: limit }) => limit === undefined || optim === "paged_adamw_32bit", {
-    path: ["optim_memory_limit"],
-    message: "is for the optim paged_adamw_32bit alone",
-  })
-  .meta({ id: "SupervisedHyperparameters" });
-export type SupervisedHyperparameters = z.infer<typeof SupervisedHyperparameters>;
+/** The hyperparameters that a type has: those of every training with `own` beside them. `id` names the schema. */
+export function hyperparametersSchema<const Own extends z.core.$ZodLooseShape>(id: string, own: Own) {
+  const shape = { ...trainingHyperparameters, ...own };
+  return z
+    .strictObject(shape)
+    .refine(
+      (given) => {
+        const { optim, optim_memory_limit: limit } = given as TrainingHyperparameters;
+        return limit === undefined || optim === "paged_adamw_32bit";
+      },
+      { path: ["optim_memory_limit"], message: "is for the optim paged_adamw_32bit alone" },
+    )
+    .meta({ id });
+}
 
 /** One method, or several that train together on one base. */
 export const Peft: z.ZodType<PeftChoice> = z
@@ -64,23 +68,87 @@ export const Peft: z.ZodType<PeftChoice> = z
   .meta({ id: "Peft" });
 
 const LORA_DEFAULTS = ChosenSettings.parse({ type: "lora" });
-const HYPERPARAMETER_DEFAULTS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" } as const;
 
-export const SupervisedMethod = z
-  .strictObject({
-    type: z.literal("supervised"),
-    supervised: z
-      .strictObject({
-        hyperparameters: SupervisedHyperparameters.default(HYPERPARAMETER_DEFAULTS),
-        peft: Peft.default(LORA_DEFAULTS),
-      })
-      .default({ hyperparameters: HYPERPARAMETER_DEFAULTS, peft: LORA_DEFAULTS }),
-  })
-  .meta({ id: "SupervisedMethod" });
+/** What the settings of every type that trains with the loop have. */
+export interface TrainingSettings {
+  readonly hyperparameters: TrainingHyperparameters;
+  readonly peft: PeftChoice;
+}
 
-/** The methods that this server trains; a new one is a new member. */
-export const Method = z.discriminatedUnion("type", [SupervisedMethod]).meta({ id: "Method" });
-export type Method = z.infer<typeof Method>;
+export const SupervisedHyperparameters = hyperparametersSchema("SupervisedHyperparameters", {});
+
+interface JobTypeRow {
+  /** The schema of the field that is named as the type; it takes an empty object and fills in the rest. */
+  readonly settings: z.ZodType;
+  /** Those of its hyperparameters that OpenAI's API has as well. */
+  readonly openAiHyperparameters: readonly string[];
+}
+
+/**
+ * Every type of job that a request can name. A new one is a row here, for what it can be told, and a row of
+ * `trainer/recipes/registry.ts`, for what trains it.
+ */
+export const JOB_TYPES = {
+  supervised: {
+    settings: z.strictObject({
+      hyperparameters: SupervisedHyperparameters.default(HYPERPARAMETER_DEFAULTS),
+      peft: Peft.default(LORA_DEFAULTS),
+    }),
+    openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
+  },
+} as const satisfies Readonly<Record<string, JobTypeRow>>;
+
+export type JobType = keyof typeof JOB_TYPES;
+export type SettingsOf<Type extends JobType> = z.infer<(typeof JOB_TYPES)[Type]["settings"]>;
+export type MethodOf<Type extends JobType> = { type: Type } & { [Field in Type]: SettingsOf<Type> };
+export type Method = { [Type in JobType]: MethodOf<Type> }[JobType];
+
+/** What a request without a `method` means. */
+export const DEFAULT_JOB_TYPE: JobType = "supervised";
+
+/** `reward_model` → `RewardModelMethod` */
+const schemaId = (type: string) => `${type.replace(/(?:^|_)([a-z])/g, (_, letter) => letter.toUpperCase())}Method`;
+
+const rows: Readonly<Record<string, JobTypeRow>> = JOB_TYPES;
+const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
+  z.strictObject({ type: z.literal(type), [type]: settings.default(settings.parse({})) }).meta({ id: schemaId(type) }),
+);
+type MethodSchemas = [(typeof methodSchemas)[number], ...typeof methodSchemas];
+
+export const Method = z
+  .discriminatedUnion("type", methodSchemas as MethodSchemas)
+  .meta({ id: "Method" }) as unknown as z.ZodType<Method>;
+
+/** OpenAI's deprecated place of hyperparameters, at the top level of a request: those of the default type. */
+export const DeprecatedHyperparameters = z
+  .strictObject(
+    Object.fromEntries(
+      JOB_TYPES[DEFAULT_JOB_TYPE].openAiHyperparameters.map((name) => [name, trainingHyperparameters[name]]),
+    ),
+  )
+  .meta({ id: "Hyperparameters" });
+
+/** What types may have in common; a type that lacks one of these fields leaves it undefined. */
+export interface JobSettings {
+  readonly hyperparameters?: Partial<TrainingHyperparameters>;
+  readonly peft?: PeftChoice;
+}
+
+/** A method's settings, whatever its type. */
+export function settingsOf(method: Method): JobSettings {
+  return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** Where a method's settings stand in a request, for the `param` of an error: `method.dpo`. */
+export function settingsPath({ type }: { readonly type: string }): string {
+  return `method.${type}`;
+}
+
+/** The method of a request that names none. */
+export function defaultMethod(hyperparameters?: z.infer<typeof DeprecatedHyperparameters>): Method {
+  const settings = hyperparameters === undefined ? {} : { hyperparameters };
+  return Method.parse({ type: DEFAULT_JOB_TYPE, [DEFAULT_JOB_TYPE]: settings });
+}
 
 export const Executor = z.enum(["onnxruntime", "tensorflow"]).meta({ id: "Executor" });
 export type Executor = z.infer<typeof Executor>;

@@ -69,7 +69,7 @@ export const Lease = z
     base: z.strictObject({ id: z.string(), digest: Digest, files: z.array(BlobRef) }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
-    checkpoint: ResumeState.nullable().meta({ description: "Where to go on; null: start at step 0" }),
+    checkpoint: ResumeState.nullable().meta({ description: "What to resume from; null: start at step 0" }),
   })
   .meta({ id: "Lease" });
 export type Lease = z.infer<typeof Lease>;
@@ -94,8 +94,10 @@ export const HeartbeatReply = z
 export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
 
 /**
- * Data of a `metrics` event always has `step` and `total_steps`; losses are means over trained tokens, in nats. One such event
- * a step: a second one is taken for the first, sent again by a run that was killed.
+ * Data of a `metrics` event always has `step`, `total_steps`, `loss`, `learning_rate`, `grad_norm`, `tokens_per_second` and
+ * `trained_tokens`, then what the job's type reports by name (`rewards/margin`), and where the validation file was measured
+ * the same with `valid_` before it. A type says what its loss is the mean of; of supervised training it is trained tokens, in
+ * nats. There is one such event a step: a second one is taken for the first, sent again by a run that was killed.
  */
 export const TrainerEvent = z
   .strictObject({

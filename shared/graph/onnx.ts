@@ -168,20 +168,35 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   rope: ({ inputs, outputs }, encoder) => {
     encoder.push("RotaryEmbedding", inputs, { outputs, attributes: { interleaved: 0 }, contrib: true });
   },
-  // The kernel applies rotary embeddings only if the head width is a multiple of 16; otherwise they are applied before it.
+  // The kernel applies rotary embeddings only if the head width is a multiple of 16, and only at positions that follow from the
+  // cache; otherwise they are applied before it. An empty name stands for an optional input that is not given.
   groupQueryAttention: (node, encoder) => {
     const { inputs, outputs, attrs } = node;
-    const rotary = (inputs[3]!.shape[3] as number) % 16 === 0;
-    const operands = rotary ? inputs : [...rotateBefore(node, encoder), ...inputs.slice(2, 7)];
+    const [positions, bias] = inputs.slice(9);
+    const rotary = positions === undefined && (inputs[3]!.shape[3] as number) % 16 === 0;
+    const before = rotary ? inputs : [...rotateBefore(node, encoder), ...inputs.slice(2, 7)];
+    const operands = bias === undefined ? before : [...before, "", "", "", bias];
     const heads = { num_heads: attrs.heads, kv_num_heads: attrs.kvHeads };
     const attributes = { ...heads, do_rotary: rotary ? 1 : 0, rotary_interleaved: 0 };
     encoder.push("GroupQueryAttention", operands, { outputs, attributes, contrib: true });
   },
 };
 
-/** Query and key with rotary embeddings; a row's positions are consecutive and end at its last index. */
-function rotateBefore({ inputs, attrs }: NodeOf<"groupQueryAttention">, encoder: Encoder): [string, string] {
-  const [query, key, , , , last, , cos, sin] = inputs as readonly Value[];
+/** Query and key with rotary embeddings. */
+function rotateBefore(node: NodeOf<"groupQueryAttention">, encoder: Encoder): [string, string] {
+  const [query, key, , , , , , cos, sin, given] = node.inputs as readonly Value[];
+  const positions = given ?? positionsInCache(node, encoder);
+  const rotate = (x: Value, heads: number) =>
+    encoder.push("RotaryEmbedding", [x, positions, cos!, sin!], {
+      attributes: { interleaved: 0, num_heads: heads },
+      contrib: true,
+    });
+  return [rotate(query!, node.attrs.heads), rotate(key!, node.attrs.kvHeads)];
+}
+
+/** [B, T]: a row's positions are consecutive and end at its last index. */
+function positionsInCache({ inputs }: NodeOf<"groupQueryAttention">, encoder: Encoder): string {
+  const [query, , , , , last] = inputs as readonly Value[];
   const [zero, one] = [0, 1].map((number) => encoder.constant({ ...i64([1], [number]), shape: [] })) as [
     string,
     string,
@@ -190,11 +205,5 @@ function rotateBefore({ inputs, attrs }: NodeOf<"groupQueryAttention">, encoder:
   const lastColumn = encoder.push("Unsqueeze", [last!, encoder.constant(i64([1], [1]))]);
   const end = encoder.push("Cast", [lastColumn], { attributes: { to: { type: "i64" } } });
   const start = encoder.push("Sub", [end, encoder.push("Sub", [length, one])]);
-  const positions = encoder.push("Add", [start, encoder.push("Range", [zero, length, one])]);
-  const rotate = (x: Value, heads: number) =>
-    encoder.push("RotaryEmbedding", [x, positions, cos!, sin!], {
-      attributes: { interleaved: 0, num_heads: heads },
-      contrib: true,
-    });
-  return [rotate(query!, attrs.heads), rotate(key!, attrs.kvHeads)];
+  return encoder.push("Add", [start, encoder.push("Range", [zero, length, one])]);
 }

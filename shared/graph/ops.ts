@@ -92,6 +92,10 @@ export interface OpAttrs {
    * longest total length [] i32, cos [C, P/2], sin [C, P/2]) → (y [B, T, H·P], present key, present value).
    * Applies rotary embeddings to query and key, appends to the cache in place and attends causally. If T > 1, B must be 1 or
    * the past must be empty.
+   *
+   * Two optional inputs, positions [B, T] i64 and bias [1, 1, T, S] where S is the longest total length, allow tokens whose
+   * positions differ from their order in the cache: query and key are rotated to the given positions, and the bias is added to
+   * the scores of the cache's first S entries. Causality still follows the order in the cache.
    */
   groupQueryAttention: { readonly heads: number; readonly kvHeads: number };
 }
@@ -193,7 +197,7 @@ function expectShape(type: ValueType, shape: Shape, what: string): void {
   if (!sameShape(type.shape, shape)) fail(`${what} must be ${formatShape(shape)}, got ${formatType(type)}`);
 }
 
-/** How many inputs each op takes; concat takes one or more, matmulNf4 three or five. */
+/** How many inputs each op takes; concat takes one or more, matmulNf4 three or five, groupQueryAttention nine or eleven. */
 export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   neg: 1,
   exp: 1,
@@ -236,7 +240,7 @@ export const ARITY: { readonly [K in OpName]: number | "variadic" } = {
   scatterAddElements: 2,
   rmsNorm: 2,
   rope: 4,
-  groupQueryAttention: 9,
+  groupQueryAttention: "variadic",
 };
 
 export const INFER: { readonly [K in OpName]: InferRule<K> } = {
@@ -406,7 +410,8 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
     return [{ dtype: sameDtypes(x!, cos!, sin!), shape: x!.shape }];
   },
   groupQueryAttention: (inputs, { heads, kvHeads }) => {
-    const [query, key, value, pastKey, pastValue, lastIndex, longest, cos, sin] = inputs;
+    const [query, key, value, pastKey, pastValue, lastIndex, longest, cos, sin, positions, bias] = inputs;
+    if (inputs.length !== 9 && inputs.length !== 11) fail(`takes 9 inputs, or 11 with positions and bias`);
     for (const type of [query!, key!, value!, pastKey!, pastValue!, cos!, sin!]) expectType(type, ["f32"], "floats");
     expectRank(query!, 3, "the query");
     expectRank(key!, 3, "the key");
@@ -424,6 +429,13 @@ export const INFER: { readonly [K in OpName]: InferRule<K> } = {
       );
     }
     const [rows, tokens] = query!.shape;
+    if (positions !== undefined) {
+      expectType(positions, ["i64"], "positions");
+      expectShape(positions, [rows!, tokens!], "positions");
+      expectType(bias!, ["f32"], "the bias");
+      expectRank(bias!, 4, "the bias");
+      expectShape(bias!, [1, 1, tokens!, bias!.shape[3]!], "the bias");
+    }
     if (key!.shape[0] !== rows || key!.shape[1] !== tokens || pastKey!.shape[0] !== rows) {
       fail(`rows and tokens differ: ${[query!, key!, pastKey!].map(formatType).join(", ")}`);
     }

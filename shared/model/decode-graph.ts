@@ -5,6 +5,7 @@ import { forward, head, weightInputs } from "./forward.ts";
 import { weightSpecs } from "./modules.ts";
 import { ropeTables } from "./rope.ts";
 import { NO_FEATURES, type ServingFeatures, servingRewrite } from "./serving-rewrite.ts";
+import { createTaps, tapWidth } from "./taps.ts";
 
 /** The names of one layer's cache, as the graph takes it and as it gives it back. */
 export const cacheNames = (layer: number) => ({
@@ -27,7 +28,15 @@ export interface DecodeGraphOptions {
   readonly capacity: number;
   /** What the deltas of the batch need; the bare base when left out. */
   readonly features?: ServingFeatures;
+  /** Hidden states that become outputs, by the names of taps.ts, in any order. */
+  readonly taps?: readonly string[];
+  /** Takes candidates for the next token of one row in place of a step or a chunk. */
+  readonly probe?: boolean;
 }
+
+/** The name of a tap's output. */
+export const tapOutput = (name: string) => `tap.${name}`;
+const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort();
 
 /**
  * One decoding step of B rows, or one chunk of T prompt tokens of one row.
@@ -35,17 +44,27 @@ export interface DecodeGraphOptions {
  * Inputs: `embedded` [batch, seq, D], the embeddings of the tokens, which the host looks up, because a row may have its own;
  * `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's length; every weight that the
  * rest of the model needs, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]; what `servingRewrite` takes.
- * Outputs: `logits` [batch, V] of the last token; `final` [batch, D], what the head made them of; the caches, which must
- * share the memory of those that were given.
+ * Outputs: `logits` [batch, V] of the last token; `final` [batch, D], what the head made them of; `tapOutput` of every tap
+ * [batch, width], also of the last token; the caches, which must share the memory of those that were given.
  *
- * Everything that differs between tenants is an input, so one session serves all of them.
+ * A probe takes T candidates for one position of one row as if they were a chunk: the cache has them behind each other from
+ * that position on, and two more inputs put them all at that position and keep them from seeing each other: `positions`
+ * [batch, seq] i64, and `bias` [1, 1, seq, longest], which is added to the scores of attention. It gives `logits`, `final` and the
+ * taps of every candidate, [batch, seq, …].
+ *
+ * Everything that differs between tenants is an input, so one session serves all of them. Throws `invalid_graph`, naming the
+ * known taps, for an unknown one.
  */
-export function decodeGraph(config: ModelConfig, { capacity, features = NO_FEATURES }: DecodeGraphOptions): Graph {
-  const b = new GraphBuilder(decodeGraphName(features));
+export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): Graph {
+  const { capacity, features = NO_FEATURES, taps = [], probe = false } = options;
+  const b = new GraphBuilder(decodeGraphName(features, options));
   const { heads, kvHeads, headDim, hiddenSize } = config;
   const embedded = b.input("embedded", "f32", ["batch", "seq", hiddenSize]);
   const last = b.input("last", "i32", ["batch"]);
   const longest = b.input("longest", "i32", []);
+  const candidates = probe
+    ? [b.input("positions", "i64", ["batch", "seq"]), b.input("bias", "f32", [1, 1, "seq", "longest"])]
+    : [];
   const weight = weightInputs(b, new Map(weightSpecs(config).map(({ name, shape }) => [name, shape])));
   const width = cacheWidth(config);
   const tables = ropeTables(config, capacity);
@@ -68,6 +87,7 @@ export function decodeGraph(config: ModelConfig, { capacity, features = NO_FEATU
       longest,
       cos,
       sin,
+      ...candidates,
     ];
     const [y, key, value] = b.emit("groupQueryAttention", inputs, { heads, kvHeads }) as [Value, Value, Value];
     outputs[names.nextKey] = key;
@@ -76,23 +96,33 @@ export function decodeGraph(config: ModelConfig, { capacity, features = NO_FEATU
   };
 
   const rewrite = servingRewrite(b, config, features);
-  const hidden = forward({ b, config, tokens: embedded, weight, attend, rewrite });
-  const final = b.reshape(b.slice(hidden, 1, -1), ["batch", hiddenSize]);
+  const { record, value } = createTaps(config);
+  const hidden = forward({ b, config, tokens: embedded, weight, attend, rewrite, tap: record });
+  /** [batch, seq, width] → what is given of it. */
+  const given = (x: Value, size: number) => (probe ? x : b.reshape(b.slice(x, 1, -1), ["batch", size]));
+  const final = given(hidden, hiddenSize);
+  for (const name of inOrder(taps)) {
+    outputs[tapOutput(name)] = name === "final" ? final : given(value(name), tapWidth(config, name));
+  }
   outputs.final = final;
   outputs.logits = head({ b, config, weight }, final);
   return b.build(outputs);
 }
 
-/** Such as `decode-bank-factors-vectors`; equal for graphs that are. */
-export function decodeGraphName({ layout, factors, vectors, bottlenecks }: ServingFeatures): string {
+/** Such as `decode-bank-factors-vectors` or `probe-taps-layers.0`; equal for graphs of a model that are. */
+export function decodeGraphName(
+  { layout, factors, vectors, bottlenecks }: ServingFeatures,
+  { taps = [], probe = false }: Pick<DecodeGraphOptions, "taps" | "probe"> = {},
+): string {
   const hasBottlenecks = bottlenecks !== "none";
   const parts = [
     factors || hasBottlenecks ? layout : "",
     factors ? "factors" : "",
     vectors ? "vectors" : "",
     hasBottlenecks ? `bottlenecks-${bottlenecks}` : "",
+    taps.length === 0 ? "" : `taps-${inOrder(taps).join("+")}`,
   ];
-  return ["decode", ...parts.filter((part) => part !== "")].join("-");
+  return [probe ? "probe" : "decode", ...parts.filter((part) => part !== "")].join("-");
 }
 
 type Resize = readonly [from: number, to: number];

@@ -13,6 +13,7 @@ import {
   weightName,
 } from "./modules.ts";
 import type { ModelRewrite } from "./rewrite.ts";
+import type { Taps } from "./taps.ts";
 
 /** What differs between a training graph and a decode graph of the same model. */
 export interface ForwardOptions {
@@ -26,6 +27,8 @@ export interface ForwardOptions {
   readonly attend: (layer: number, q: Value, k: Value, v: Value) => Value;
   /** What an adapter changes; nothing when left out. */
   readonly rewrite?: ModelRewrite;
+  /** Is offered every tap of taps.ts, with what the rewrite made of it. */
+  readonly tap?: Taps["record"];
 }
 
 /**
@@ -33,9 +36,10 @@ export interface ForwardOptions {
  * graph are this function: they differ in how attention finds its past, and in nothing else.
  */
 export function forward(options: ForwardOptions): Value {
-  const { b, config, weight, attend, rewrite = {} } = options;
+  const { b, config, weight, attend, rewrite = {}, tap = () => {} } = options;
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
   const linear = (path: string, x: Value): Value => {
+    tap(`${path}.input`, x);
     const bias = modules.get(path)!.bias ? weight(biasName(path)) : undefined;
     const multiply = (z: Value) => rewrite.product?.(path, z) ?? b.matmul(z, weight(weightName(path)));
     return rewritten(
@@ -44,16 +48,16 @@ export function forward(options: ForwardOptions): Value {
     );
   };
   const norm = (name: string, x: Value) => b.rmsNorm(x, weight(name), config.normEpsilon);
-  /** What a part of a block, which took `stream` in, adds to it. */
+  const plus = (x: Value, terms: readonly Value[] = []) => terms.reduce((sum, term) => b.add(sum, term), x);
+  /** The residual stream with the output `y` of a block that read it. */
   const block = (path: string, stream: Value, y: Value): Value => {
-    const added = rewrite.block?.({ path, stream, y }) ?? [];
-    return b.add(
-      stream,
-      added.reduce((sum, term) => b.add(sum, term), y),
-    );
+    const added = plus(y, rewrite.block?.({ path, stream, y }));
+    tap(path, added);
+    return b.add(stream, added);
   };
 
   let hidden = embed(options);
+  tap("embedding", hidden);
   for (let layer = 0; layer < config.layers; layer++) {
     const path = (name: string) => `layers.${layer}.${name}`;
     const x = norm(inputNorm(layer), hidden);
@@ -66,8 +70,12 @@ export function forward(options: ForwardOptions): Value {
     const z = norm(postAttentionNorm(layer), hidden);
     const gated = b.mul(b.silu(linear(path("mlp.gate_proj"), z)), linear(path("mlp.up_proj"), z));
     hidden = block(path("mlp"), hidden, linear(path("mlp.down_proj"), gated));
+    hidden = plus(hidden, rewrite.stream?.({ layer, stream: hidden }));
+    tap(`layers.${layer}`, hidden);
   }
-  return norm(FINAL_NORM, hidden);
+  const final = norm(FINAL_NORM, hidden);
+  tap("final", final);
+  return final;
 }
 
 function embed({ b, weight, tokens, rewrite }: ForwardOptions): Value {

@@ -2,18 +2,26 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 
 /**
- * What an adapter changes in the forward pass. Every hook gives contributions instead of a result, so that any number of
- * adapters on one model add up in the same way in training and in serving:
+ * What an adapter, an edit or steering changes in the forward pass. These are all the places where that can be done:
  *
- *     linear     y = (1 + Σ (sᵢ − 1)) ⊙ xW + bias + Σ added
- *     block      stream + y + Σ added
- *     prefix     keys and values that every token attends to, before those of the text
+ *     hook      where                        what comes of it                             seen by the tap
+ *     embed     after the embedding          the embeddings that it returns               embedding
+ *     prefix    attention of layer N         more keys and values, before the text's      layers.N.self_attn.o_proj.input
+ *     linear    a linear layer, or the head  y = (1 + Σ (sᵢ − 1)) ⊙ xW + bias + Σ added   the next tap, or the logits
+ *     block     attention or MLP of layer N  stream + y + Σ added                         layers.N.self_attn, layers.N.mlp
+ *     stream    after layer N                stream + Σ added                             layers.N
+ *     product   a linear layer               another way to compute the same xW           as `linear`
  *
- * Legend: B batch, T tokens, D width of the residual stream, K key/value heads, P width of a head.
+ * Most hooks give contributions instead of a result, so that any number of them add up in the same way in training and in
+ * serving. Steering adds to `stream`; where its vector is constant, a bias on `layers.N.mlp.down_proj` is the same sum, and a
+ * delta can hold it. An edit of a fact adds to the output of `layers.N.mlp.down_proj` through `linear`.
+ *
+ * Legend: B batch, T tokens, D width of the residual stream, K key/value heads, P width of a head. The taps are in taps.ts.
  */
 export interface ModelRewrite {
   readonly linear?: (site: LinearSite) => LinearChange;
   readonly block?: (site: BlockSite) => readonly Value[];
+  readonly stream?: (site: StreamSite) => readonly Value[];
   /** The embeddings [B, T, D] that take the place of `y`. */
   readonly embed?: (site: EmbeddingSite) => Value;
   /** Keys, taken as they are and not rotated, and values of a layer's first positions, [n, K·P] each. */
@@ -52,6 +60,14 @@ export interface BlockSite {
   readonly y: Value;
 }
 
+/** The residual stream between two layers, or between the last one and the final norm. */
+export interface StreamSite {
+  /** The layer that has just added to it, counted from 0. */
+  readonly layer: number;
+  /** [B, T, D]; terms for it must broadcast to that. */
+  readonly stream: Value;
+}
+
 export interface EmbeddingSite {
   /** [B, T] i64 */
   readonly tokens: Value;
@@ -60,8 +76,8 @@ export interface EmbeddingSite {
 }
 
 /**
- * Several rewrites as one: contributions add up, embeddings pass through one after the other, and of prefixes and products
- * there may be one each (`combine` of the methods checks it).
+ * Several rewrites as one: contributions add up, embeddings pass through one rewrite after the other, and at most one may
+ * have a prefix and one a product (the methods' `combine` checks that).
  */
 export function combineRewrites(b: GraphBuilder, rewrites: readonly ModelRewrite[]): ModelRewrite {
   const only = <K extends "prefix" | "product">(hook: K): Pick<ModelRewrite, K> => {
@@ -75,6 +91,7 @@ export function combineRewrites(b: GraphBuilder, rewrites: readonly ModelRewrite
         rewrites.map((rewrite) => rewrite.linear?.(site) ?? {}),
       ),
     block: (site) => rewrites.flatMap((rewrite) => rewrite.block?.(site) ?? []),
+    stream: (site) => rewrites.flatMap((rewrite) => rewrite.stream?.(site) ?? []),
     embed: (site) => rewrites.reduce((y, rewrite) => rewrite.embed?.({ ...site, y }) ?? y, site.y),
     ...only("prefix"),
     ...only("product"),

@@ -6,6 +6,7 @@ import { forward, head, weightInputs } from "./forward.ts";
 import { weightSpecs } from "./modules.ts";
 import type { ModelRewrite } from "./rewrite.ts";
 import { ropeTables } from "./rope.ts";
+import { createTaps, type Taps } from "./taps.ts";
 
 /** The size of a training batch: B rows of T tokens. */
 export interface BatchShape {
@@ -23,17 +24,26 @@ export interface TrainingForwardOptions {
 /** Added to the score of a token that must not be seen; its softmax is exactly 0 in float32, yet a row of them is finite. */
 const UNSEEN = -1e9;
 
+export interface TrainingForward {
+  /** [B, T, V] */
+  readonly logits: Value;
+  /** The weight of that name; an input of the graph from its first use on. */
+  readonly weight: (name: string) => Value;
+  /** The hidden state of that name at every token, as taps.ts lists them. The graph is the same whether or not it is read. */
+  readonly tap: Taps["value"];
+}
+
 /**
  * Builds the forward pass over whole rows into `b`. Adds the inputs `tokens` [B, T] i64, `positions` [B, T] i64 and
  * `segments` [B, T] i32 (a token sees earlier tokens of its own segment only, so that packed examples stay apart) and one
- * input per weight; gives the logits [B, T, V] and the weights by name. A prefix is seen by every token of every segment.
+ * input per weight. A prefix is seen by every token of every segment.
  */
 export function trainingForward(
   b: GraphBuilder,
   config: ModelConfig,
   { rows, tokens: length }: BatchShape,
   { rewrite: rewriteAt, prefixTokens = 0 }: TrainingForwardOptions = {},
-): { logits: Value; weight: (name: string) => Value } {
+): TrainingForward {
   const { heads, kvHeads, headDim } = config;
   const tokens = b.input("tokens", "i64", [rows, length]);
   const positions = b.input("positions", "i64", [rows, length]);
@@ -69,8 +79,9 @@ export function trainingForward(
     return b.reshape(b.transpose(mixed, [0, 2, 1, 3]), [rows, length, heads * headDim]);
   };
 
-  const hidden = forward({ b, config, tokens, weight, attend, rewrite });
-  return { logits: head({ b, config, weight, rewrite }, hidden), weight };
+  const taps = createTaps(config);
+  const hidden = forward({ b, config, tokens, weight, attend, rewrite, tap: taps.record });
+  return { logits: head({ b, config, weight, rewrite }, hidden), weight, tap: taps.value };
 }
 
 /** [T, T]: 0 where the column is not after the row, `UNSEEN` where it is. */

@@ -3,6 +3,9 @@ import { weightSpecs } from "../model/modules.ts";
 import { combineRewrites } from "../model/rewrite.ts";
 import { attachGated, foldGates, gatesOf, planGated } from "./gated.ts";
 import type {
+  Adapter,
+  AdapterContent,
+  AdapterResult,
   AfterStep,
   AttachedMethod,
   AttachOptions,
@@ -16,6 +19,7 @@ import type {
   PublishOptions,
   RewriteContext,
   ServingFootprint,
+  TrainedValues,
 } from "./method.ts";
 import { publishedNumbers } from "./plan.ts";
 import { methodsOf, type PeftChoice } from "./presets.ts";
@@ -99,22 +103,56 @@ export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
   };
 }
 
-/** What each method made of its part of the values, with its gates folded in. */
-export async function publishMethods({
-  settings: choice,
-  values,
-  ...options
-}: PublishOptions<PeftChoice>): Promise<PublishedPart[]> {
-  const planned = plansOf({ settings: choice, config: options.config, param: "peft" });
+/**
+ * What each method made of its part of the values, with its gates folded in, as it is served: no file is written.
+ * Throws `invalid_request` for a method whose result is a whole model, which has no such form.
+ */
+export function canonicalMethods(trained: TrainedValues<PeftChoice>): Promise<AdapterContent[]> {
   return Promise.all(
-    planned.map(async ({ settings, gates, prefix }) => {
-      const folded = foldGates(withPrefix(values, prefix), gates);
-      const part = await peftMethod(settings).publish({ ...options, settings, values: folded });
-      if (part.kind !== "adapter" || gates.length === 0) return part;
-      const parameters = part.adapter.parameters + sum(gates.map((gate) => gate.parts));
-      return { kind: part.kind, adapter: { ...part.adapter, parameters } };
+    trainedParts(trained).map(({ settings, param, values, gates }) => {
+      const { result } = peftMethod<AnySettings>(settings);
+      if (result.kind === "adapter") return contentOf(result, { ...trained, settings, values }, gates);
+      throw new TrimtabError(
+        "invalid_request",
+        `\`${param}\`: \`${settings.type}\` trains a whole model, which is not served as a delta; publish its files instead.`,
+        { param },
+      );
     }),
   );
+}
+
+/** The same with the files of each: those that other tools read an adapter from, or all of a whole model's. */
+export function publishMethods(options: PublishOptions<PeftChoice>): Promise<PublishedPart[]> {
+  return Promise.all(
+    trainedParts(options).map(async ({ settings, values, gates }): Promise<PublishedPart> => {
+      const { result } = peftMethod<AnySettings>(settings);
+      const own = { ...options, settings, values };
+      if (result.kind === "model") return { kind: "model", files: await result.files(own) };
+      const content = await contentOf(result, own, gates);
+      return { kind: "adapter", adapter: withFiles(content, result.files(content, own)) };
+    }),
+  );
+}
+
+/** Each method of a choice with the values that are its own, without its gates. */
+function trainedParts({ settings: choice, config, values }: TrainedValues<PeftChoice>) {
+  return plansOf({ settings: choice, config, param: "peft" }).map(({ prefix, ...planned }) => {
+    return { ...planned, values: foldGates(withPrefix(values, prefix), planned.gates) };
+  });
+}
+
+async function contentOf(
+  result: AdapterResult<AnySettings>,
+  trained: TrainedValues<AnySettings>,
+  gates: readonly Gate[],
+): Promise<AdapterContent> {
+  const content = await result.canonical(trained);
+  return { ...content, parameters: content.parameters + sum(gates.map(({ parts }) => parts)) };
+}
+
+/** An adapter that no longer needs its method's own terms. */
+function withFiles({ own: _, ...served }: AdapterContent, files: ReadonlyMap<string, Uint8Array>): Adapter {
+  return { ...served, files };
 }
 
 interface PlannedMethod {

@@ -34,8 +34,8 @@ export interface PeftMethod<Settings> {
   base?(
     options: Pick<PlanOptions<Settings>, "config" | "settings">,
   ): (name: string, weight: Tensor<"f32">) => Tensor<"f32">;
-  /** The trained values as files that others read, and as they are served. */
-  publish(options: PublishOptions<Settings>): PublishedPart | Promise<PublishedPart>;
+  /** What becomes of the trained values. */
+  readonly result: AdapterResult<Settings> | ModelResult<Settings>;
   /** The adapter files of this method, for those that others made; left out where there are none. */
   readonly format?: AdapterFormat;
   readonly traits: MethodTraits;
@@ -191,18 +191,47 @@ export interface RandomInput {
   readonly probability: number;
 }
 
-export interface PublishOptions<Settings> {
+/** Values from a training, and what they were trained on. */
+export interface TrainedValues<Settings> {
   readonly config: ModelConfig;
   readonly settings: Settings;
   readonly seed: number;
-  /** The trained value of each parameter, under the names that `attach` gave. */
+  /** The value of each parameter, under the names that `attach` gave. */
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
   /** The base's weights; only read. */
   readonly weights: Weights;
   /** How many steps the run has; left out where the values come from none. */
   readonly totalSteps?: number;
+}
+
+export interface PublishOptions<Settings> extends TrainedValues<Settings> {
   /** The base's Hugging Face folder. */
   readonly base: { readonly id: string; readonly files: ModelFiles };
+}
+
+/** What an adapter's files say beside the adapter itself. */
+export interface FolderOptions<Settings> {
+  readonly config: ModelConfig;
+  readonly settings: Settings;
+  /** The base by the name that files give it. */
+  readonly base: { readonly id: string };
+}
+
+/**
+ * The result is an adapter. Values become the served form first, and that becomes files: a checkpoint can be served without
+ * writing any, and files can be written for an adapter that no training made. `Own` is what the method's files hold.
+ */
+export interface AdapterResult<Settings, Own = unknown> {
+  readonly kind: "adapter";
+  canonical(trained: TrainedValues<Settings>): AdapterContent<Own> | Promise<AdapterContent<Own>>;
+  /** The files that other tools read. Equal arguments give equal bytes. */
+  files(content: AdapterContent<Own>, options: FolderOptions<Settings>): ReadonlyMap<string, Uint8Array>;
+}
+
+/** The result is a model of its own, in all its files. */
+export interface ModelResult<Settings> {
+  readonly kind: "model";
+  files(options: PublishOptions<Settings>): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 /** What training made: an adapter, or all files of a whole model. */
@@ -210,17 +239,27 @@ export type PublishedPart =
   | { readonly kind: "adapter"; readonly adapter: Adapter }
   | { readonly kind: "model"; readonly files: ReadonlyMap<string, Uint8Array> };
 
-/** An adapter as others read it and as it is served here, which compute the same. */
-export interface Adapter {
+/** An adapter as it is served. */
+export interface ServedAdapter {
   /** The row of the registry. */
   readonly method: string;
-  /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or what the format calls it. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly delta: CanonicalDelta;
   /** How many numbers were trained. */
   readonly parameters: number;
   /** In what form the base's linear weights were while it was trained; float32 when left out. */
   readonly quantisation?: Quantisation;
+}
+
+/** An adapter as it is served, and the same in the method's own terms, which its files are written from. */
+export interface AdapterContent<Own = unknown> extends ServedAdapter {
+  /** Such as factors whose scale is still apart. */
+  readonly own: Own;
+}
+
+/** An adapter as it is served and as others read it, which compute the same. */
+export interface Adapter extends ServedAdapter {
+  /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or what the format calls it. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
 /** A layout of adapter files, peft's or AdapterHub's. Methods that share a layout share the object. */
@@ -233,7 +272,7 @@ export interface AdapterFormat {
    * Nothing is overlooked: throws `invalid_delta` naming the field that is unknown or not supported, or the tensor that is
    * missing, left over, of a wrong shape or dtype, or not finite.
    */
-  read(folder: AdapterFolder, base: BaseAccess): Promise<Omit<Adapter, "files">>;
+  read(folder: AdapterFolder, base: BaseAccess): Promise<ServedAdapter>;
 }
 
 export interface AdapterFolder {

@@ -1,4 +1,4 @@
-import type { SupervisedHyperparameters } from "../../shared/api/methods.ts";
+import type { TrainingHyperparameters } from "../../shared/api/methods.ts";
 import type { PeftChoice } from "../../shared/peft/presets.ts";
 import type { RecipeContext, RecipeJob } from "../../trainer/recipes/recipe.ts";
 
@@ -7,7 +7,7 @@ export const RUN = "bench";
 
 export interface BenchJob extends Pick<RecipeJob, "seed" | "base" | "training"> {
   /** Settings beyond those that every job must give. */
-  readonly hyperparameters: Partial<SupervisedHyperparameters>;
+  readonly hyperparameters: Partial<TrainingHyperparameters>;
   readonly peft: PeftChoice;
 }
 
@@ -16,17 +16,15 @@ export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJ
   return {
     run: RUN,
     createdAt: 0,
-    method: {
-      type: "supervised",
-      supervised: {
-        hyperparameters: {
-          n_epochs: "auto",
-          batch_size: "auto",
-          learning_rate_multiplier: "auto",
-          ...hyperparameters,
-        },
-        peft,
+    type: "supervised",
+    settings: {
+      hyperparameters: {
+        n_epochs: "auto",
+        batch_size: "auto",
+        learning_rate_multiplier: "auto",
+        ...hyperparameters,
       },
+      peft,
     },
     validation: null,
     checkpoint: null,
@@ -35,9 +33,9 @@ export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJ
 }
 
 /** Effects shared by all benchmarks: nothing is stored and nothing is paged. */
-export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "breathe" | "openPages" | "publishCheckpoint"> = {
+export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "yieldToEventLoop" | "openPages" | "publishCheckpoint"> = {
   now: () => performance.now(),
-  breathe: async () => undefined,
+  yieldToEventLoop: async () => undefined,
   openPages: () => {
     throw new Error("benchmarks do not page optimizer moments");
   },

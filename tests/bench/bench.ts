@@ -2,7 +2,9 @@
  * Benchmarks: `npm run bench -- NAME [options]`. Each prints a small table; `--json` prints JSON instead, and `--write` saves
  * the figures in `results`.
  */
+import { benchGenerate } from "./generate/generate.ts";
 import { benchPeft } from "./peft/peft.ts";
+import { benchProbe } from "./probe/probe.ts";
 import { benchQlora } from "./qlora/qlora.ts";
 import { benchServing } from "./serving/serving.ts";
 import { benchSharing } from "./sharing/sharing.ts";
@@ -13,7 +15,9 @@ interface Bench {
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  generate: { about: "sampling beside training, in batches of 1, 8 and 32 rows", run: benchGenerate },
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
+  probe: { about: "trying candidates for a row's next token, by a probe and by decoding them", run: benchProbe },
   qlora: { about: "peak memory of training on a 4-bit base, compared with plain LoRA", run: benchQlora },
   serving: {
     about: "decoding in workerd when every row has its own delta, compared with bare rows",

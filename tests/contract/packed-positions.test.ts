@@ -8,10 +8,11 @@ import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { createRandom } from "../../shared/random.ts";
 import { zeros } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
+import { unitsOf } from "../../trainer/data/units.ts";
+import { withVirtualTokens } from "../../trainer/data/virtual-tokens.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { slots } from "../../trainer/optim/adamw.ts";
 import { frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
-import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
 import { attached, moved, settingsOf } from "../support/peft.ts";
 import { logitsOf, peftGolden, served } from "../support/peft-golden.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
@@ -30,7 +31,7 @@ const texts = [9, 4, 6, 3].map((length, index) => {
 /** The loss over all texts and its gradients, summed over as many micro-batches as the shape requires. */
 async function trained(method: AttachedMethod, shape: BatchShape, packing: boolean) {
   const examples = withVirtualTokens(texts, method.virtualTokens ?? 0, 0);
-  const batches = [...evaluationBatches(examples, { shape, packing, padId: 0 })];
+  const batches = [...evaluationBatches(unitsOf(examples), { shape, packing, padId: 0 })];
   const program = await executor.compile(trainingGraph({ config, method, shape }), {
     bindings: frozenTensors(weights, method),
   });

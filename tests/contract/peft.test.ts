@@ -4,7 +4,7 @@ import { checkFileList } from "../../shared/api/artefacts.ts";
 import { type CanonicalDelta, NO_DELTA } from "../../shared/delta/canonical.ts";
 import { canonicalRewrite, prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
-import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
+import { decodeCanonical, encodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -12,18 +12,19 @@ import { loadModelFolder } from "../../shared/model/model-folder.ts";
 import { weightSpecs } from "../../shared/model/modules.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import { readAdapterFolder } from "../../shared/peft/adapter-folder.ts";
-import { learningRateOf, planMethods } from "../../shared/peft/combine.ts";
+import { canonicalMethods, learningRateOf, planMethods, publishMethods } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import { ADAPTER_FORMATS, PEFT_METHODS, type PeftType, peftMethod } from "../../shared/peft/registry.ts";
 import { createRandom } from "../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches } from "../../trainer/data/batches.ts";
+import { unitsOf } from "../../trainer/data/units.ts";
+import { withVirtualTokens } from "../../trainer/data/virtual-tokens.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { drawMasks } from "../../trainer/loop/random-masks.ts";
 import { slots } from "../../trainer/optim/adamw.ts";
 import { evaluationGraph, frozenTensors, trainingGraph } from "../../trainer/recipes/causal-graphs.ts";
 import { publishResult } from "../../trainer/recipes/result.ts";
-import { withVirtualTokens } from "../../trainer/recipes/supervised-data.ts";
 import { attached, moved, NO_METHOD, settingsOf } from "../support/peft.ts";
 import { tinyModel } from "../trainer/tiny-model.ts";
 import { PEFT_CASES } from "./peft-cases.ts";
@@ -45,7 +46,7 @@ function batch(method: AttachedMethod) {
   });
   const virtual = method.virtualTokens ?? 0;
   const shape = { rows: 2, tokens: virtual + TEXT };
-  const [only] = evaluationBatches(withVirtualTokens(texts, virtual, 0), { shape, packing: false, padId: 0 });
+  const [only] = evaluationBatches(unitsOf(withVirtualTokens(texts, virtual, 0)), { shape, packing: false, padId: 0 });
   return { shape, ...only! };
 }
 
@@ -178,6 +179,28 @@ describe.each(cases)("$name", ({ type, settings: given, parameters: count }) => 
     const losses = await lossesOf(executor, method, run);
     expect(losses).toHaveLength(30);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
+  });
+
+  it("is had as it is served without its files, and the files are written from that", async () => {
+    const { result } = peftMethod(settings);
+    const trained = { config, settings: [settings], seed: 1, values, weights };
+    if (result.kind === "model") {
+      await expect(async () => canonicalMethods(trained)).rejects.toMatchObject({
+        code: "invalid_request",
+        message: `\`peft[0]\`: \`${type}\` trains a whole model, which is not served as a delta; publish its files instead.`,
+      });
+      return;
+    }
+    const [content, ...others] = await canonicalMethods(trained);
+    const [part] = await publishMethods({ ...trained, base: { id: "tiny", files } });
+    if (content === undefined || part?.kind !== "adapter") throw new Error("an adapter is published as one");
+    expect(others).toEqual([]);
+    const { own, ...asServed } = content;
+    expect(own).toBeDefined();
+    const written = result.files(content, { config, settings, base: { id: "tiny" } });
+    expect(part.adapter).toEqual({ ...asServed, files: written });
+    expect(asServed.parameters).toBe(count(config));
+    expect(encodeCanonical(content.delta)).toEqual((await publish()).files.get(SERVING_FILE));
   });
 
   if (type === "full") {

@@ -1,7 +1,7 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import { attachMethods } from "../../shared/peft/combine.ts";
-import type { AttachedMethod } from "../../shared/peft/method.ts";
+import type { Adapter, AdapterResult, AttachedMethod, PublishOptions } from "../../shared/peft/method.ts";
 import { type AnySettings, PeftSettings } from "../../shared/peft/registry.ts";
 import { createRandom } from "../../shared/random.ts";
 import { f32, type Tensor } from "../../shared/tensor.ts";
@@ -46,4 +46,14 @@ export function moved(
       ];
     }),
   );
+}
+
+/** The adapter that a method by itself makes of trained values. */
+export async function adapterOf<Settings, Own>(
+  result: AdapterResult<Settings, Own>,
+  options: PublishOptions<Settings>,
+): Promise<Adapter> {
+  const content = await result.canonical(options);
+  const { own: _, ...served } = content;
+  return { ...served, files: result.files(content, options) };
 }

@@ -6,18 +6,15 @@ import { Decoder } from "../../edge/runtime/decoder.ts";
 import { DeltaArena } from "../../edge/runtime/delta-arena.ts";
 import { KvSlab } from "../../edge/runtime/kv-slab.ts";
 import { loadOrtModule, type OrtModule } from "../../edge/runtime/ort-module.ts";
-import { allocateTensor } from "../../edge/runtime/resident-tensor.ts";
 import { RowVectors } from "../../edge/runtime/row-vectors.ts";
 import type { RowDeltas } from "../../edge/runtime/serving-delta.ts";
-import { createSession } from "../../edge/runtime/session.ts";
 import { WeightSet } from "../../edge/runtime/weight-set.ts";
 import baseConfig from "../../infra/base/model/config.json";
-import { GraphBuilder } from "../../shared/graph/builder.ts";
-import { encodeOnnx } from "../../shared/graph/onnx.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { initialWeights } from "../../shared/model/init.ts";
 import { rowsOf, sharedLoras } from "../bench/serving/deltas.ts";
-import { type Batch, MATRICES, PREFILL_TOKENS, type Round, SLOTS } from "../bench/serving/round.ts";
+import { type Batch, PREFILL_TOKENS, type Round, SLOTS } from "../bench/serving/round.ts";
+import { ceilings } from "./ceilings.ts";
 
 const HEAP_BYTES = 1024 * 1024 * 1024;
 /** Enough floats for 16 rows of the widest bottlenecks in either layout. */
@@ -37,7 +34,7 @@ interface Loaded {
   readonly weights: WeightSet;
   /** One with the layout that the arena chooses, and one for each forced layout. */
   readonly serving: Readonly<Record<Batch["layout"], Serving>>;
-  readonly products: Readonly<Record<"gemm" | "gemv", () => void>>;
+  readonly products: ReturnType<typeof ceilings>;
   readonly batches: Map<string, readonly RowDeltas[]>;
 }
 
@@ -63,27 +60,9 @@ async function load(): Promise<Loaded> {
     config,
     weights: new WeightSet(ort, initialWeights(config, 1)),
     serving: { chosen: open(), bank: open(() => Number.MAX_VALUE), rows: open(() => 0) },
-    products: { gemm: product(ort, MATRICES.rows), gemv: product(ort, 1) },
+    products: ceilings(ort),
     batches: new Map(),
   };
-}
-
-/** Multiplies the rows by one matrix after another. */
-function product(ort: OrtModule, rows: number): () => void {
-  const { count, size } = MATRICES;
-  const b = new GraphBuilder("product");
-  const tensor = (shape: number[]) => {
-    const made = allocateTensor(ort, "f32", shape);
-    made.view().fill(1 / size);
-    return made;
-  };
-  const matrices = Array.from({ length: count }, (_, i) => [`w${i}`, tensor([size, size])] as const);
-  const x = b.input("x", "f32", [rows, size]);
-  const y = matrices.reduce((value, [name]) => b.matmul(value, b.input(name, "f32", [size, size])), x);
-  const session = createSession(ort, encodeOnnx(b.build({ y })), { name: "product" });
-  const inputs = { x: tensor([rows, size]), ...Object.fromEntries(matrices) };
-  const outputs = { y: tensor([rows, size]) };
-  return () => session.run(inputs, outputs);
 }
 
 function arrange({ config, serving, batches }: Loaded, batch: Batch): Arranged {

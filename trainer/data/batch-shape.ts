@@ -2,14 +2,17 @@ import type { ModelConfig } from "../../shared/model/config.ts";
 import { parameterCount } from "../../shared/model/modules.ts";
 import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { packBestFit } from "./packing.ts";
+import { packUnits, rowsOfLargestUnit } from "./packing-units.ts";
 
 export interface ShapeOptions {
   readonly config: ModelConfig;
-  /** The lengths of the examples of each micro-group, of as many of the run's groups as tell how all of them are. */
-  readonly groups: readonly (readonly number[])[];
-  /** The longest of all examples, of the validation file too. */
-  readonly longest: number;
-  /** No row may be longer: the context, or what the job allows. At least `longest`. */
+  /**
+   * The lengths of the examples of each unit of each micro-group, for as many of the run's groups as tell how all of them are.
+   */
+  readonly groups: readonly (readonly (readonly number[])[])[];
+  /** The lengths of the examples of every unit, of the validation file too: each has to fit. */
+  readonly units: readonly (readonly number[])[];
+  /** No row may be longer: the context, or what the job allows. No example is. */
   readonly limit: number;
   readonly packing: boolean;
 }
@@ -19,7 +22,7 @@ const STEP = 16;
 /** What a micro-batch costs beside its tokens, in tokens: starting some thousand kernels, handing tensors in and out. */
 const OVERHEAD = 48;
 /**
- * Bounds of a micro-batch, of which one row is always allowed: its tokens and its logits, which are held several times
+ * Bounds of a micro-batch, of which one unit is always allowed: its tokens and its logits, which are held several times
  * over, for the memory; its operations, six a weight and token, because nothing else is heard while they last.
  */
 const MOST_TOKENS = 4_096;
@@ -29,21 +32,41 @@ const MOST_OPERATIONS = 1e12;
 /**
  * The micro-batch in which the groups cost least. A group becomes as many micro-batches as its packed rows need, and empty
  * rows cost what full ones do: wide batches waste rows at a group's end, narrow ones pay the overhead more often, long
- * rows pack tighter but attend over more.
+ * rows pack tighter but attend over more. It has room for the largest unit, which is never split.
  */
-export function chooseBatchShape({ config, groups, longest, limit, packing }: ShapeOptions): BatchShape {
+export function chooseBatchShape({ config, groups, units, limit, packing }: ShapeOptions): BatchShape {
   const budget = Math.min(MOST_TOKENS, MOST_LOGITS / config.vocabSize, MOST_OPERATIONS / (6 * parameterCount(config)));
+  const longest = units.reduce((most, lengths) => Math.max(most, ...lengths), 0);
+  const single = units.every(({ length }) => length === 1);
   let best: { shape: BatchShape; cost: number } | undefined;
   for (const tokens of packing ? rowLengths(longest, Math.min(limit, Math.max(longest, budget))) : [longest]) {
-    const rowsOfGroups = groups.map((lengths) => (packing ? packBestFit(lengths, tokens) : lengths).length);
-    const most = Math.min(Math.max(...rowsOfGroups), Math.floor(budget / tokens));
-    for (let rows = 1; rows <= Math.max(1, most); rows++) {
-      const batches = rowsOfGroups.reduce((sum, needed) => sum + Math.ceil(needed / rows), 0);
+    const needed = rowsOfLargestUnit(units, { tokens, packing });
+    const rowsOfGroups = groups.map((group) => (packing ? packBestFit(group.flat(), tokens) : group.flat()).length);
+    const most = Math.max(needed, Math.min(Math.max(...rowsOfGroups), Math.floor(budget / tokens)));
+    for (const rows of single ? range(1, most) : doublings(needed, most)) {
+      const shape = { rows, tokens };
+      const batches = groups.reduce(
+        // Rows of single examples may be cut anywhere, so counting them is enough.
+        (sum, group, i) =>
+          sum + (single ? Math.ceil(rowsOfGroups[i]! / rows) : packUnits(group, { shape, packing }).length),
+        0,
+      );
       const cost = batches * (OVERHEAD + rows * tokens * costOfToken(config, tokens));
-      if (best === undefined || cost < best.cost) best = { shape: { rows, tokens }, cost };
+      if (best === undefined || cost < best.cost) best = { shape, cost };
     }
   }
   return best!.shape;
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+/** `first`, twice that and so on up to `last`, which is among them: packing units whole is too slow to try every width. */
+function doublings(first: number, last: number): number[] {
+  const widths = [last];
+  for (let width = first; width < last; width *= 2) widths.push(width);
+  return widths;
 }
 
 /** From the longest example's length in growing steps to four times that, and at least to 512. */

@@ -1,19 +1,20 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
-import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
-import type { TokenizedExample } from "./examples.ts";
-import { packBestFit, type Row, unpacked } from "./packing.ts";
+import type { Row } from "./packing.ts";
+import { type PackingOptions, packUnits } from "./packing-units.ts";
 import type { StepPlan } from "./step-plan.ts";
+import { type Place, type UnitFeedOptions, unitFeeds } from "./unit-feeds.ts";
+import { lengthsOf, longestOf, type Unit, type UnitExample } from "./units.ts";
 
 /**
  * What one micro-batch feeds to the training graph. B rows of T tokens:
  * - `tokens` [B, T] i64, padding where a row ends early;
  * - `positions` [B, T] i64, counted from 0 in each example;
  * - `segments` [B, T] i32, the number of the example within its row from 1, 0 for padding: tokens see their own segment;
- * - `targets` [B, T] i64, the id that follows, 0 where nothing is learnt;
- * - `weights` [B, T] f32, 1 where the target is learnt, 0 elsewhere;
- * - `total` [] f32, the learnt tokens of the whole optimizer step.
+ * - `targets` [B, T] i64, the id that follows, 0 where nothing is trained;
+ * - `weights` [B, T] f32, 1 where the target is trained, 0 elsewhere;
+ * - `total` [] f32, the trained tokens of the whole optimizer step.
  */
 export interface BatchFeeds {
   readonly tokens: Tensor<"i64">;
@@ -26,16 +27,16 @@ export interface BatchFeeds {
 
 export interface DataBatch {
   readonly feeds: BatchFeeds & Readonly<Record<string, Tensor>>;
-  /** Learnt tokens in this micro-batch. */
+  /** Trained tokens in this micro-batch. */
   readonly trainedTokens: number;
+  /** Where each example lies, in the order of the units and of the examples within each. */
+  readonly places: readonly Place[];
 }
 
-export interface RowOptions {
-  /** B rows of T tokens; no example is longer than a row. */
-  readonly shape: BatchShape;
-  /** Several examples may share a row. Changes the speed, not what is computed. */
-  readonly packing: boolean;
+export interface RowOptions extends PackingOptions {
   readonly padId: number;
+  /** For objectives that look at examples and units: the feeds of `unitFeeds` are added. */
+  readonly units?: UnitFeedOptions;
 }
 
 /**
@@ -43,65 +44,80 @@ export interface RowOptions {
  * in as many micro-batches as they need; `total` makes the losses of all of them add up to the step's mean.
  */
 export function createBatches(
-  examples: readonly TokenizedExample[],
+  units: readonly Unit[],
   plan: StepPlan,
   options: RowOptions,
 ): (step: number) => DataBatch[] {
-  checkLengths(examples, options);
-  return (step) => {
-    const groups = plan.groups(step);
-    const total = learntTokens(groups.flat().map((index) => examples[index]!));
-    return groups.flatMap((group) => [
-      ...layOut(
-        group.map((index) => examples[index]!),
-        total,
-        options,
-      ),
-    ]);
+  checkLengths(units, options);
+  return (step) =>
+    stepBatches(
+      plan.groups(step).map((group) => group.map((index) => units[index]!)),
+      options,
+    );
+}
+
+/** The micro-batches of one step, given its micro-groups. */
+export function stepBatches(groups: readonly (readonly Unit[])[], options: RowOptions): DataBatch[] {
+  const totals = totalsOf(groups.flat());
+  return groups.flatMap((group) => [...layOut(group, totals, options)]);
+}
+
+/** Every unit once, in order, with the totals of them all: the losses of these batches add up to the mean. */
+export function evaluationBatches(units: readonly Unit[], options: RowOptions): Iterable<DataBatch> {
+  checkLengths(units, options);
+  const totals = totalsOf(units);
+  const most = options.units?.capacity ?? units.length;
+  return {
+    *[Symbol.iterator]() {
+      for (let at = 0; at < units.length; at += most) yield* layOut(units.slice(at, at + most), totals, options);
+    },
   };
 }
 
-/** Every example once, in order, with `total` that of them all: the losses of these batches add up to the mean. */
-export function evaluationBatches(examples: readonly TokenizedExample[], options: RowOptions): Iterable<DataBatch> {
-  checkLengths(examples, options);
-  return { [Symbol.iterator]: () => layOut(examples, learntTokens(examples), options) };
+/** What a loss is divided by, over all micro-batches of a step. */
+interface Totals {
+  readonly tokens: number;
+  readonly units: number;
 }
 
-function* layOut(
-  examples: readonly TokenizedExample[],
-  total: number,
-  options: RowOptions,
-): Generator<DataBatch, void> {
-  const lengths = examples.map(({ ids }) => ids.length);
-  const rows = options.packing ? packBestFit(lengths, options.shape.tokens) : unpacked(lengths);
-  for (let at = 0; at < rows.length; at += options.shape.rows) {
-    const { feeds, trainedTokens } = fill(examples, rows.slice(at, at + options.shape.rows), options);
-    yield { feeds: { ...feeds, total: f32([], [total]) }, trainedTokens };
-  }
-}
-
-function checkLengths(examples: readonly TokenizedExample[], { shape }: RowOptions): void {
-  const longest = examples.reduce((length, { ids }) => Math.max(length, ids.length), 0);
-  if (longest > 0 && longest <= shape.tokens) return;
-  throw new TrimtabError(
-    "internal_error",
-    `cannot make batches of ${shape.tokens} tokens from ${examples.length} examples, the longest of ${longest}`,
-  );
+function totalsOf(units: readonly Unit[]): Totals {
+  const examples = units.flatMap((unit) => unit.examples);
+  return { tokens: examples.reduce((sum, example) => sum + trainedTokensOf(example), 0), units: units.length };
 }
 
 /** The first token of an example is predicted by nothing, so its label does not count. */
-function learntTokens(examples: readonly TokenizedExample[]): number {
-  const ofOne = ({ labels }: TokenizedExample) =>
-    labels.reduce((count, label, at) => (at > 0 && label !== IGNORED_LABEL ? count + 1 : count), 0);
-  return examples.reduce((sum, example) => sum + ofOne(example), 0);
+function trainedTokensOf({ labels }: UnitExample): number {
+  return labels.reduce((count, label, at) => (at > 0 && label !== IGNORED_LABEL ? count + 1 : count), 0);
+}
+
+function* layOut(units: readonly Unit[], totals: Totals, options: RowOptions): Generator<DataBatch, void> {
+  const examples = units.flatMap((unit) => unit.examples);
+  for (const rows of packUnits(units.map(lengthsOf), options)) {
+    const { feeds, trainedTokens, places } = fill(examples, rows, options);
+    const ofUnits =
+      options.units === undefined
+        ? {}
+        : unitFeeds(units, { places, shape: options.shape, total: totals.units, ...options.units });
+    yield { feeds: { ...feeds, total: f32([], [totals.tokens]), ...ofUnits }, trainedTokens, places };
+  }
+}
+
+function checkLengths(units: readonly Unit[], { shape }: RowOptions): void {
+  const longest = longestOf(units);
+  if (longest > 0 && longest <= shape.tokens) return;
+  const count = units.reduce((sum, { examples }) => sum + examples.length, 0);
+  throw new TrimtabError(
+    "internal_error",
+    `cannot make batches of ${shape.tokens} tokens from ${count} examples, the longest of ${longest}`,
+  );
 }
 
 /** Writes the rows' examples into the tensors of one micro-batch; rows that are missing are padding. */
 function fill(
-  examples: readonly TokenizedExample[],
+  examples: readonly UnitExample[],
   rows: readonly Row[],
   { shape: { rows: batchRows, tokens: length }, padId }: RowOptions,
-): { feeds: Omit<BatchFeeds, "total">; trainedTokens: number } {
+): { feeds: Omit<BatchFeeds, "total">; trainedTokens: number; places: Place[] } {
   const shape = [batchRows, length];
   const size = batchRows * length;
   const tokens = new BigInt64Array(size).fill(BigInt(padId));
@@ -109,11 +125,13 @@ function fill(
   const segments = new Int32Array(size);
   const targets = new BigInt64Array(size);
   const weights = new Float32Array(size);
+  const places: Place[] = [];
   let trainedTokens = 0;
   for (const [row, indices] of rows.entries()) {
     let at = row * length;
     for (const [segment, index] of indices.entries()) {
       const { ids, labels } = examples[index]!;
+      places.push({ index, start: at, length: ids.length });
       for (let position = 0; position < ids.length; position++, at++) {
         tokens[at] = BigInt(ids[position]!);
         positions[at] = BigInt(position);
@@ -136,5 +154,6 @@ function fill(
       weights: tensor("f32", shape, weights),
     },
     trainedTokens,
+    places: places.sort((a, b) => a.index - b.index),
   };
 }

@@ -4,8 +4,9 @@ import type { Graph, Named } from "../../shared/graph/graph.ts";
 import { encodeOnnx } from "../../shared/graph/onnx.ts";
 import { verify } from "../../shared/graph/verify.ts";
 import type { DType, Tensor, TensorData } from "../../shared/tensor.ts";
-import type { CompileOptions, Executor, NamedTensors, Program } from "./executor.ts";
-import { checkFeeds, openInputs } from "./feeds.ts";
+import type { Append, CompileOptions, Executor, Feeds, NamedTensors, Program } from "./executor.ts";
+import { checkFeeds, isWindow, openInputs, returnedOutputs, unheldInputs } from "./feeds.ts";
+import { HostCache, hostCache } from "./host-cache.ts";
 
 export interface OnnxRuntimeOptions {
   /** Threads within one op. The result's last bits depend on it, so a resumed run must use the same number. */
@@ -51,10 +52,11 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
         });
       }
     },
+    createCache: async (shape) => new HostCache(shape),
   };
 }
 
-type Feeds = Readonly<Record<string, OrtTensor>>;
+type OrtFeeds = Readonly<Record<string, OrtTensor>>;
 
 /**
  * If any binding is u8, all are fed: it is a base kept in 4 bits to save memory, and constant folding would expand it to
@@ -68,7 +70,7 @@ function divideBindings(bindings: ReadonlyMap<string, Tensor>) {
 }
 
 /** Wraps the tensors without copying. */
-function toFeeds(tensors: readonly (readonly [string, Tensor])[]): Feeds {
+function toFeeds(tensors: readonly (readonly [string, Tensor])[]): OrtFeeds {
   return Object.fromEntries(
     tensors.map(([name, { dtype, shape, data }]) => [name, new OrtTensor(ORT_TYPE[dtype], data as never, shape)]),
   );
@@ -78,32 +80,46 @@ interface Compiled {
   /** Inputs that every run must feed. */
   readonly inputs: readonly Named[];
   /** Bindings that are not baked into the model. */
-  readonly fed: Feeds;
+  readonly fed: OrtFeeds;
   readonly session: InferenceSession;
 }
 
 class OnnxRuntimeProgram implements Program {
   readonly #graph: Graph;
   readonly #inputs: readonly Named[];
-  readonly #fed: Feeds;
   readonly #session: InferenceSession;
+  /** What every run is fed beside its own feeds: bindings that are not in the model, and values that are held. */
+  #fed: OrtFeeds;
+  #held: NamedTensors = {};
+  #open: readonly Named[];
 
   constructor(graph: Graph, { inputs, fed, session }: Compiled) {
     this.#graph = graph;
     this.#inputs = inputs;
+    this.#open = inputs;
     this.#fed = fed;
     this.#session = session;
   }
 
-  async run(feeds: NamedTensors): Promise<Record<string, Tensor>> {
-    checkFeeds(this.#graph.name, this.#inputs, feeds);
-    const results = await this.#session.run({ ...this.#fed, ...toFeeds(Object.entries(feeds)) });
+  async hold(values: NamedTensors): Promise<void> {
+    const held = { ...this.#held, ...values };
+    this.#open = unheldInputs(this.#graph.name, this.#inputs, held);
+    this.#held = held;
+    this.#fed = { ...this.#fed, ...toFeeds(Object.entries(values)) };
+  }
+
+  async run(feeds: Feeds, appends: Readonly<Record<string, Append>> = {}): Promise<Record<string, Tensor>> {
+    checkFeeds(this.#graph.name, this.#open, feeds);
+    const returned = new Set(returnedOutputs(this.#graph, appends));
+    const results = await this.#session.run({ ...this.#fed, ...toFeeds(Object.entries(feeds).map(inHost)) });
     const outputs: Record<string, Tensor> = {};
     // The model's outputs have the graph's order, but may have other names: see encodeOnnx.
-    for (const [i, { name }] of this.#graph.outputs.entries()) {
+    for (const [i, output] of this.#graph.outputs.entries()) {
       const result = results[this.#session.outputNames[i]!]!;
       const dtype = DTYPE_OF[result.type]!;
-      outputs[name] = { dtype, shape: result.dims, data: result.data as TensorData[DType] };
+      const tensor = { dtype, shape: result.dims, data: result.data as TensorData[DType] };
+      if (returned.has(output)) outputs[output.name] = tensor;
+      else hostCache(appends[output.name]!.window).append(output.name, appends[output.name]!, tensor);
     }
     return outputs;
   }
@@ -111,4 +127,9 @@ class OnnxRuntimeProgram implements Program {
   async dispose(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** A window's slots lie side by side in memory, so that they are fed as they are. */
+function inHost([name, feed]: readonly [string, Feeds[string]]): readonly [string, Tensor] {
+  return [name, isWindow(feed) ? hostCache(feed).view(feed) : feed];
 }

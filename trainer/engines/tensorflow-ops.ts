@@ -118,28 +118,45 @@ function splitHeads(x: tf.Tensor, heads: number): tf.Tensor {
   return tf.transpose(tf.reshape(x, [rows, tokens, heads, width / heads]), [0, 2, 1, 3]);
 }
 
+/** `past` [B, K, C, P] with `added` [B, K, T, P] at `positions` [B, T] of each row. */
+export function placedAt(past: tf.Tensor, added: tf.Tensor, positions: tf.Tensor): tf.Tensor {
+  const [rows, heads, capacity] = past.shape as [number, number, number, number];
+  // The position that every new token fills, one-hot: [B, T, C].
+  const places = tf.cast(tf.oneHot(tf.cast(positions, "int32"), capacity), "float32");
+  const filled = tf.reshape(tf.greater(tf.sum(places, 1), tf.scalar(0)), [rows, 1, capacity, 1]);
+  const spread = tf.tile(tf.expandDims(places, 1), [1, heads, 1, 1]);
+  return tf.where(filled, tf.matMul(spread, added, true, false), past);
+}
+
+/** [1, 1, T, S] → [1, 1, group·T, C]: for every query head of a group, and 0 behind the S places that it is given for. */
+function biasOfGroup(bias: tf.Tensor, group: number, capacity: number): tf.Tensor {
+  const behind = capacity - bias.shape[3]!;
+  const nothing = [0, 0] as [number, number];
+  return tf.tile(tf.pad(bias, [nothing, nothing, nothing, [0, behind]]), [1, 1, group, 1]);
+}
+
 const groupQueryAttention: OpRule<"groupQueryAttention"> = ({ inputs, attrs: { heads, kvHeads }, shape }) => {
-  const [query, key, value, pastKey, pastValue, lastIndex, , ...tables] = inputs as [tf.Tensor, ...tf.Tensor[]];
+  const [query, key, value, pastKey, pastValue, lastIndex, , cos, sin, given, bias] = inputs as [
+    tf.Tensor,
+    ...tf.Tensor[],
+  ];
   const [rows, , capacity, width] = pastKey!.shape as [number, number, number, number];
   const tokens = query.shape[1]!;
   const group = heads / kvHeads;
 
-  // The position of every new token [B, T], and the cache slot it fills, one-hot [B, T, C].
+  // The cache slot of every new token [B, T].
   const firsts = tf.sub(tf.reshape(lastIndex!, [rows, 1]), tf.scalar(tokens - 1, "int32"));
-  const positions = tf.add(firsts, tf.reshape(tf.range(0, tokens, 1, "int32"), [1, tokens]));
-  const slots = tf.cast(tf.oneHot(tf.cast(positions, "int32"), capacity), "float32");
-  const filled = tf.reshape(tf.greater(tf.sum(slots, 1), tf.scalar(0)), [rows, 1, capacity, 1]);
-  const spread = tf.tile(tf.expandDims(slots, 1), [1, kvHeads, 1, 1]);
-  const append = (past: tf.Tensor, added: tf.Tensor) => tf.where(filled, tf.matMul(spread, added, true, false), past);
-  const presentKey = append(pastKey!, rotate(splitHeads(key!, kvHeads), positions, tables));
-  const presentValue = append(pastValue!, splitHeads(value!, kvHeads));
+  const places = tf.add(firsts, tf.reshape(tf.range(0, tokens, 1, "int32"), [1, tokens]));
+  const turned = (x: tf.Tensor) => rotate(x, given ?? places, [cos!, sin!]);
+  const presentKey = placedAt(pastKey!, turned(splitHeads(key!, kvHeads)), places);
+  const presentValue = placedAt(pastValue!, splitHeads(value!, kvHeads), places);
 
   // The query heads of a group are adjacent, so they become extra rows against their shared cached head.
-  const queries = rotate(splitHeads(query, heads), positions, tables);
-  const grouped = tf.reshape(queries, [rows, kvHeads, group * tokens, width]);
-  const scores = tf.mul(tf.matMul(grouped, presentKey, false, true), tf.scalar(1 / Math.sqrt(width)));
+  const grouped = tf.reshape(turned(splitHeads(query, heads)), [rows, kvHeads, group * tokens, width]);
+  const products = tf.mul(tf.matMul(grouped, presentKey, false, true), tf.scalar(1 / Math.sqrt(width)));
+  const scores = bias === undefined ? products : tf.add(products, biasOfGroup(bias, group, capacity));
   const order = tf.reshape(tf.range(0, capacity, 1, "int32"), [1, 1, capacity]);
-  const visible = tf.lessEqual(order, tf.reshape(positions, [rows, tokens, 1]));
+  const visible = tf.lessEqual(order, tf.reshape(places, [rows, tokens, 1]));
   const mask = tf.reshape(tf.tile(visible, [1, heads, 1]), [rows, kvHeads, group * tokens, capacity]);
   const attended = tf.matMul(tf.softmax(tf.where(mask, scores, tf.scalar(-1e30))), presentValue);
   const y = tf.transpose(tf.reshape(attended, [rows, heads, tokens, width]), [0, 2, 1, 3]);

@@ -5,9 +5,18 @@ import type { Graph, Named, Node, NodeOf, Value } from "../../shared/graph/graph
 import type { OpName } from "../../shared/graph/ops.ts";
 import { verify } from "../../shared/graph/verify.ts";
 import type { Tensor } from "../../shared/tensor.ts";
-import type { CompileOptions, Executor, NamedTensors, Program } from "./executor.ts";
-import { checkFeeds, dimensionSizes, openInputs, resolveShape } from "./feeds.ts";
+import type { Append, CompileOptions, Executor, Feeds, NamedTensors, Program } from "./executor.ts";
+import {
+  checkFeeds,
+  dimensionSizes,
+  isWindow,
+  openInputs,
+  resolveShape,
+  returnedOutputs,
+  unheldInputs,
+} from "./feeds.ts";
 import { loadTfjsBackend, onBackend, type TfjsBackend } from "./tensorflow-backend.ts";
+import { TensorFlowCache, tensorFlowCache } from "./tensorflow-cache.ts";
 import { type OpContext, TENSORFLOW, tfType } from "./tensorflow-ops.ts";
 import { download, upload } from "./tensorflow-tensors.ts";
 
@@ -33,6 +42,7 @@ export async function createTensorFlowExecutor({ tfjsBackend }: TensorFlowOption
       const inputs = openInputs(graph, bindings);
       return onBackend(backend, () => new TensorFlowProgram(graph, inputs, bindings, backend));
     },
+    createCache: (shape) => TensorFlowCache.create(shape, backend),
   };
 }
 
@@ -43,13 +53,16 @@ class TensorFlowProgram implements Program {
   readonly #graph: Graph;
   readonly #inputs: readonly Named[];
   readonly #backend: TfjsBackend;
-  /** Frozen inputs and constants, uploaded once. */
+  /** Frozen and held inputs and constants, uploaded once. */
   readonly #resident = new Map<Value, tf.Tensor>();
   readonly #releases: ReadonlyMap<Node, readonly Value[]>;
+  #held: NamedTensors = {};
+  #open: readonly Named[];
 
   constructor(graph: Graph, inputs: readonly Named[], bindings: ReadonlyMap<string, Tensor>, backend: TfjsBackend) {
     this.#graph = graph;
     this.#inputs = inputs;
+    this.#open = inputs;
     this.#backend = backend;
     this.#releases = releases(graph);
     for (const { name, value } of graph.inputs) {
@@ -59,22 +72,43 @@ class TensorFlowProgram implements Program {
     for (const [value, data] of graph.constants) this.#resident.set(value, upload(`constant %${value.id}`, data));
   }
 
-  async run(feeds: NamedTensors): Promise<Record<string, Tensor>> {
-    checkFeeds(this.#graph.name, this.#inputs, feeds);
-    const sizes = dimensionSizes(this.#graph.name, this.#inputs, feeds);
+  async hold(values: NamedTensors): Promise<void> {
+    const held = { ...this.#held, ...values };
+    this.#open = unheldInputs(this.#graph.name, this.#inputs, held);
+    this.#held = held;
+    await onBackend(this.#backend, () => {
+      for (const { name, value } of this.#inputs) {
+        const given = values[name];
+        if (given === undefined) continue;
+        this.#resident.get(value)?.dispose();
+        this.#resident.set(value, upload(name, given));
+      }
+    });
+  }
+
+  async run(feeds: Feeds, appends: Readonly<Record<string, Append>> = {}): Promise<Record<string, Tensor>> {
+    const { name: graphName, outputs } = this.#graph;
+    checkFeeds(graphName, this.#open, feeds);
+    const returned = returnedOutputs(this.#graph, appends);
+    const sizes = dimensionSizes(graphName, this.#inputs, { ...this.#held, ...feeds });
     const live = new Map<Value, tf.Tensor>();
     const started = performance.now();
     try {
       await onBackend(this.#backend, () => {
-        for (const { name, value } of this.#inputs) live.set(value, upload(name, feeds[name]!));
+        for (const { name, value } of this.#open) live.set(value, this.#placed(name, feeds[name]!));
         this.#interpret(live, sizes);
+        for (const { name, value } of outputs) {
+          const append = appends[name];
+          if (append === undefined) continue;
+          tensorFlowCache(append.window, this.#backend).append(name, append, this.#tensor(live, value));
+        }
       });
-      const outputs = this.#graph.outputs.map(async ({ name, value }): Promise<[string, Tensor]> => {
+      const results = returned.map(async ({ name, value }): Promise<[string, Tensor]> => {
         return [name, await download(this.#tensor(live, value), value.dtype)];
       });
-      const results = Object.fromEntries(await Promise.all(outputs));
+      const downloaded = Object.fromEntries(await Promise.all(results));
       await delay(SHARE_OF_OTHERS * (performance.now() - started));
-      return results;
+      return downloaded;
     } finally {
       tf.dispose([...live.values()]);
     }
@@ -83,6 +117,10 @@ class TensorFlowProgram implements Program {
   async dispose(): Promise<void> {
     tf.dispose([...this.#resident.values()]);
     this.#resident.clear();
+  }
+
+  #placed(name: string, feed: Feeds[string]): tf.Tensor {
+    return isWindow(feed) ? tensorFlowCache(feed, this.#backend).view(feed) : upload(name, feed);
   }
 
   /** Evaluates every node. Adds results to `live` and disposes each value after its last use. */

@@ -1,112 +1,277 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import type { Graph } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { cacheNames, cacheWidth, decodeGraph } from "../../shared/model/decode-graph.ts";
-import { EMBEDDING } from "../../shared/model/modules.ts";
-import type { Weights } from "../../shared/model/weights.ts";
-import { f32, type Tensor, tensor, zeros } from "../../shared/tensor.ts";
-import type { Executor, NamedTensors, Program } from "../engines/executor.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+import type { Executor, Program } from "../engines/executor.ts";
 import { takenBy } from "../engines/feeds.ts";
+import { Batch, type Generated, type Row, type SamplingOptions } from "./batch.ts";
+import { generationGraph, prefixGraph } from "./generation-graph.ts";
+import { LayerCaches } from "./layer-caches.ts";
+import { SampleQueue, type Starting } from "./sample-queue.ts";
+import { decodeFeeds, paddedLength, prefillFeeds } from "./step-feeds.ts";
 
-/** Continues token sequences greedily on a trainer's executor: for evaluation, where one row at a time is enough. */
+export interface GeneratorOptions {
+  readonly config: ModelConfig;
+  /** What the graph takes beside the method's parameters: the weights, or what the method keeps in their place. */
+  readonly frozen: ReadonlyMap<string, Tensor>;
+  /** Left out for the model as it is. */
+  readonly method?: AttachedMethod;
+  /** The most rows that are decoded together. */
+  readonly slots: number;
+  /** Bounds a sequence in positions: prefix, virtual tokens, prompt and continuation together. Memory is taken as it is needed. */
+  readonly capacity: number;
+}
+
+export interface Prompt {
+  /** At least one token; placeholders of virtual tokens are not among them. */
+  readonly tokens: readonly number[];
+  /** How many continuations; 1 when left out. */
+  readonly samples?: number;
+}
+
+export interface GenerationSettings extends SamplingOptions {
+  /** Waited for after every step. What it throws ends the generation and is thrown on. */
+  readonly yieldToEventLoop?: () => Promise<void>;
+}
+
+const NO_METHOD: AttachedMethod = {
+  parameters: [],
+  initial: new Map(),
+  startsAsBase: true,
+  randomInputs: () => [],
+};
+
+/** Tokens of one row that are prefilled at once at most, and of several rows together with their padding. */
+const PREFILL_ROW = 512;
+const PREFILL_BATCH = 2_048;
+
+interface Parts {
+  readonly graph: Graph;
+  readonly program: Program;
+  /** Computes the method's prefix; left out where it has none. */
+  readonly prefix?: { readonly graph: Graph; readonly program: Program };
+  readonly newCaches: () => Promise<LayerCaches>;
+}
+
+/**
+ * Continues token sequences on a trainer's executor, many at a time: rows that end make room for those that wait, and the
+ * samples of one prompt share its prefill. It generates with the current parameters of any method, without compiling anew.
+ *
+ * The same prompts, settings and parameters give the same tokens whatever the number of slots; what it costs and why is in
+ * infra/adr/generation-beside-training.md.
+ */
 export class Generator {
-  readonly #program: Program;
-  readonly #config: ModelConfig;
-  readonly #embeddings: Float32Array;
-  readonly #capacity: number;
+  readonly #options: Required<GeneratorOptions>;
+  readonly #parts: Parts;
+  /** One slot more than there are rows: the last one keeps a prompt whose samples have not all started. */
+  #caches: LayerCaches;
+  #values: ReadonlyMap<string, Tensor>;
 
-  private constructor(
-    program: Program,
-    { config, weights }: { config: ModelConfig; weights: Weights },
-    capacity: number,
-  ) {
-    this.#program = program;
-    this.#config = config;
-    this.#embeddings = weights.get(EMBEDDING)!.data;
-    this.#capacity = capacity;
+  private constructor(options: Required<GeneratorOptions>, parts: Parts, caches: LayerCaches) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#caches = caches;
+    this.#values = options.method.initial;
   }
 
-  /** `capacity` bounds a prompt and its continuation together, in tokens. */
-  static async create(
-    executor: Executor,
-    model: { config: ModelConfig; weights: Weights },
-    capacity: number,
-  ): Promise<Generator> {
-    const graph = decodeGraph(model.config, { capacity });
-    // A table of embeddings that is not the head as well is read here, not by the graph.
-    const program = await executor.compile(graph, { bindings: takenBy(graph, model.weights) });
-    return new Generator(program, model, capacity);
+  /** Compiles the graphs and starts with the method's first values. */
+  static async create(executor: Executor, given: GeneratorOptions): Promise<Generator> {
+    const options = { method: NO_METHOD, ...given };
+    const { config, method, frozen, slots } = options;
+    const compile = async (graph: Graph) => ({
+      graph,
+      program: await executor.compile(graph, { bindings: takenBy(graph, frozen) }),
+    });
+    const parts: Parts = {
+      // Padding takes rows of the tables of angles too.
+      ...(await compile(generationGraph({ config, method, capacity: paddedLength(options.capacity) }))),
+      ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compile(prefixGraph(options)) }),
+      newCaches: () => LayerCaches.create(executor, config, slots + 1),
+    };
+    const generator = new Generator(options, parts, await parts.newCaches());
+    await generator.use(method.initial);
+    return generator;
+  }
+
+  /** Generates with these values of the method's parameters from now on. They are kept, not copied. */
+  async use(values: ReadonlyMap<string, Tensor>): Promise<void> {
+    const { method, slots } = this.#options;
+    const { graph, program, prefix } = this.#parts;
+    const caches = this.#caches;
+    this.#values = values;
+    await program.hold(Object.fromEntries(takenBy(graph, values)));
+    if (prefix === undefined) return;
+    await caches.reserve(method.prefixTokens!);
+    await prefix.program.run(Object.fromEntries(takenBy(prefix.graph, values)), caches.appends(0, [0]));
+    for (let slot = 1; slot <= slots; slot++) await caches.copy(0, slot);
   }
 
   /**
-   * The likeliest continuation of `prompt`, up to `maxTokens` tokens or the first that `isEnd` accepts, which is not part
-   * of it. Throws `context_length_exceeded` when prompt and continuation do not fit the capacity.
+   * The continuations of every prompt, in order, up to `maxTokens` tokens each or the first that `isEnd` accepts.
+   * One call at a time. Throws `context_length_exceeded` when a prompt and its continuation do not fit the capacity, before
+   * anything is generated, and `non_finite` when the model does not give numbers.
    */
-  async greedy(
-    prompt: readonly number[],
-    { maxTokens, isEnd }: { maxTokens: number; isEnd: (token: number) => boolean },
-  ): Promise<{ tokens: number[]; ended: boolean }> {
-    if (prompt.length + maxTokens > this.#capacity) {
-      throw new TrimtabError(
-        "context_length_exceeded",
-        `${prompt.length} prompt tokens and ${maxTokens} more do not fit the generator's ${this.#capacity}`,
-      );
+  async generate(prompts: readonly Prompt[], settings: GenerationSettings): Promise<Generated[][]> {
+    for (const { tokens } of prompts) this.#checkRoom(tokens.length, settings.maxTokens);
+    try {
+      return await this.#generate(prompts, settings);
+    } catch (error) {
+      // Cached positions that no row sees yet are multiplied by 0, and 0 · NaN is NaN for every text to come.
+      if (error instanceof TrimtabError && error.code === "non_finite") await this.#renewCaches();
+      throw error;
     }
-    const tokens: number[] = [];
-    let cache: NamedTensors = this.#emptyCache();
-    let fed = prompt;
-    let length = prompt.length;
-    while (tokens.length < maxTokens) {
-      const { logits, ...present } = await this.#program.run({
-        embedded: this.#embedded(fed),
-        last: tensor("i32", [1], Int32Array.of(length - 1)),
-        longest: tensor("i32", [], Int32Array.of(length)),
-        ...cache,
-      });
-      const token = argmax(logits!.data as Float32Array);
-      if (isEnd(token)) return { tokens, ended: true };
-      tokens.push(token);
-      fed = [token];
-      length++;
-      cache = this.#asPast(present);
-    }
-    return { tokens, ended: false };
   }
 
   async dispose(): Promise<void> {
-    await this.#program.dispose();
+    const { program, prefix } = this.#parts;
+    await Promise.all([program.dispose(), prefix?.program.dispose(), this.#caches.dispose()]);
   }
 
-  /** [1, T, D] */
-  #embedded(tokens: readonly number[]): Tensor {
-    const width = this.#config.hiddenSize;
-    const rows = new Float32Array(tokens.length * width);
-    for (const [i, token] of tokens.entries()) {
-      rows.set(this.#embeddings.subarray(token * width, (token + 1) * width), i * width);
+  async #renewCaches(): Promise<void> {
+    await this.#caches.dispose();
+    this.#caches = await this.#parts.newCaches();
+    await this.use(this.#values);
+  }
+
+  async #generate(prompts: readonly Prompt[], settings: GenerationSettings): Promise<Generated[][]> {
+    const batch = new Batch(settings);
+    const queue = new SampleQueue(prompts.map(({ samples = 1 }) => samples));
+    const results = prompts.map((): Generated[] => []);
+    /** The logits after the prompt that the last slot keeps. */
+    let kept: Float32Array | undefined;
+    while (!queue.isEmpty || batch.rows.length > 0) {
+      const starting = queue.take(this.#options.slots - batch.rows.length);
+      if (starting.length > 0) kept = await this.#start(batch, starting, { prompts, kept });
+      else batch.advance(await this.#decode(batch.rows));
+      for (const { prompt, sample, result } of await batch.retire((from, to) => this.#caches.copy(from, to))) {
+        results[prompt]![sample] = result;
+      }
+      await settings.yieldToEventLoop?.();
     }
-    return f32([1, tokens.length, width], rows);
+    return results;
   }
 
-  #emptyCache(): Record<string, Tensor> {
-    const { layers, kvHeads } = this.#config;
-    const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer));
-    const empty = zeros([1, kvHeads, this.#capacity, cacheWidth(this.#config)]);
-    return Object.fromEntries(names.flatMap(({ key, value }) => [key, value].map((name) => [name, empty])));
+  #checkRoom(length: number, maxTokens: number): void {
+    const { capacity } = this.#options;
+    if (length === 0) throw new TrimtabError("invalid_request", "a prompt must have one token or more");
+    const learned = this.#prefixTokens + this.#virtualTokens;
+    if (learned + length + maxTokens <= capacity) return;
+    const before = learned === 0 ? "" : ` behind ${learned} learned positions`;
+    throw new TrimtabError(
+      "context_length_exceeded",
+      `${length} prompt tokens${before} and ${maxTokens} more do not fit the generator's ${capacity}`,
+    );
   }
 
-  #asPast(present: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-    const past: Record<string, Tensor> = {};
-    for (let layer = 0; layer < this.#config.layers; layer++) {
-      const names = cacheNames(layer);
-      past[names.key] = present[names.nextKey]!;
-      past[names.value] = present[names.nextValue]!;
+  get #prefixTokens(): number {
+    return this.#options.method.prefixTokens ?? 0;
+  }
+
+  get #virtualTokens(): number {
+    return this.#options.method.virtualTokens ?? 0;
+  }
+
+  /**
+   * Fills the slots behind the batch's rows with the prompts of `starting`, each computed once, and draws the first token of
+   * every sample. Gives the logits of the prompt that the last slot keeps from now on.
+   */
+  async #start(
+    batch: Batch,
+    starting: readonly Starting[],
+    { prompts, kept }: { readonly prompts: readonly Prompt[]; readonly kept: Float32Array | undefined },
+  ): Promise<Float32Array | undefined> {
+    const caches = this.#caches;
+    const keptSlot = this.#options.slots;
+    const place = (from: number, logits: Float32Array, prompt: number) => (sample: number) => {
+      return { from, logits, prompt, sample };
+    };
+    const started = starting
+      .filter(({ continued }) => continued)
+      .flatMap(({ prompt, samples }) => samples.map(place(keptSlot, kept!, prompt)));
+    const fresh = starting.filter(({ continued }) => !continued);
+    const first = batch.rows.length + started.length;
+    const logits = await this.#prefill(
+      first,
+      fresh.map(({ prompt }) => [...new Array<number>(this.#virtualTokens).fill(0), ...prompts[prompt]!.tokens]),
+    );
+    const places = fresh.map(({ prompt }, i) => place(first + i, logits[i]!, prompt));
+    started.push(...fresh.map(({ samples }, i) => places[i]!(samples[0]!)));
+    started.push(...fresh.flatMap(({ samples }, i) => samples.slice(1).map(places[i]!)));
+    const before = batch.rows.length;
+    for (const [i, { from }] of started.entries()) if (from !== before + i) await caches.copy(from, before + i);
+    const unfinished = fresh.findIndex(({ continues }) => continues);
+    if (unfinished >= 0) await caches.copy(first + unfinished, keptSlot);
+    for (const { prompt, sample } of started) {
+      const { tokens } = prompts[prompt]!;
+      const length = this.#prefixTokens + this.#virtualTokens + tokens.length;
+      batch.add({ prompt, sample, tokens, length });
     }
-    return past;
+    batch.advance(
+      started.map((one) => one.logits),
+      before,
+    );
+    return unfinished >= 0 ? logits[unfinished]! : kept;
+  }
+
+  /** Writes sequences to the slots from `first` on; gives the logits [V] that follow each. */
+  async #prefill(first: number, sequences: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const result: Float32Array[] = [];
+    for (let at = 0; at < sequences.length; ) {
+      let end = at + 1;
+      const fits = (rows: readonly (readonly number[])[]) => {
+        const padded = paddedLength(Math.max(...rows.map(({ length }) => length)));
+        return padded <= PREFILL_ROW && padded * rows.length <= PREFILL_BATCH;
+      };
+      while (end < sequences.length && fits(sequences.slice(at, end + 1))) end += 1;
+      result.push(...(await this.#prefillTogether(first + at, sequences.slice(at, end))));
+      at = end;
+    }
+    return result;
+  }
+
+  /** The same in one run; for a single sequence that is longer than `PREFILL_ROW`, in as many as it takes. */
+  async #prefillTogether(first: number, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const { program } = this.#parts;
+    const caches = this.#caches;
+    const prefixTokens = this.#prefixTokens;
+    const longest = Math.max(...rows.map(({ length }) => length));
+    let logits: Float32Array[] = [];
+    for (let start = 0; start < longest; start += PREFILL_ROW) {
+      const part = rows.map((ids) => ids.slice(start, start + PREFILL_ROW));
+      const length = prefixTokens + start;
+      await caches.reserve(length + paddedLength(Math.min(PREFILL_ROW, longest - start)));
+      const capacity = length === 0 ? 1 : caches.capacity;
+      const past = length === 0 ? caches.nothing(rows.length) : caches.feeds(first, rows.length);
+      const feeds = prefillFeeds(part, { length, capacity, prefixTokens });
+      const appends = caches.appends(
+        first,
+        rows.map(() => length),
+      );
+      logits = rowsOf(await program.run({ ...feeds, ...past }, appends));
+    }
+    return logits;
+  }
+
+  /** Runs the last token of every row; gives the logits [V] that follow each. */
+  async #decode(rows: readonly Row[]): Promise<Float32Array[]> {
+    const { program } = this.#parts;
+    const caches = this.#caches;
+    const lengths = rows.map(({ length }) => length);
+    await caches.reserve(Math.max(...lengths) + 1);
+    const feeds = decodeFeeds(
+      rows.map(({ state, length }) => ({ token: state.generated.at(-1)!, length })),
+      { capacity: caches.capacity, prefixTokens: this.#prefixTokens },
+    );
+    const logits = await program.run({ ...feeds, ...caches.feeds(0, rows.length) }, caches.appends(0, lengths));
+    for (const row of rows) row.length += 1;
+    return rowsOf(logits);
   }
 }
 
-/** The likeliest token; the first of several. */
-export function argmax(logits: Float32Array): number {
-  let best = 0;
-  for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
-  return best;
+/** The logits [V] of each row. */
+function rowsOf({ logits }: Readonly<Record<string, Tensor>>): Float32Array[] {
+  const [count, vocabulary] = logits!.shape as [number, number];
+  const data = logits!.data as Float32Array;
+  return Array.from({ length: count }, (_, row) => data.subarray(row * vocabulary, (row + 1) * vocabulary));
 }

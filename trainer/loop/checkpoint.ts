@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
-import { parseSafetensors, type SafetensorsTensor, toF32, writeSafetensors } from "../../shared/formats/safetensors.ts";
+import { parseSafetensors, toF32, writeSafetensors } from "../../shared/formats/safetensors.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
 import { f32, type Tensor } from "../../shared/tensor.ts";
 import { slots } from "../optim/adamw.ts";
+import { decodeSections, encodeSections, fileTensor, isSectionTensor, SECTIONS_FIELD } from "./section-codec.ts";
+import type { SectionSpecs } from "./sections.ts";
 import type { TrainingState } from "./training-state.ts";
 
 const FORMAT = "trimtab.training-state/1";
@@ -14,46 +16,49 @@ const metadataSchema = z.object({
   step: z.coerce.number().int().min(0),
   trained_tokens: z.coerce.number().int().min(0),
   loss: z.coerce.number().optional(),
+  [SECTIONS_FIELD]: z.string().optional(),
 });
 
 /** The state as one safetensors file; `run` names what it belongs to, so that no other run resumes from it. */
 export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array {
-  // Each tensor's bytes are asked for when they are copied: those that are paged are in memory one at a time.
-  const tensors = Object.entries(state.tensors).map(([name, tensor]): [string, SafetensorsTensor] => [
-    name,
-    {
-      dtype: "F32",
-      shape: tensor.shape,
-      get bytes() {
-        const { buffer, byteOffset, byteLength } = tensor.data;
-        return new Uint8Array(buffer, byteOffset, byteLength);
-      },
-    },
-  ]);
-  return writeSafetensors(new Map(tensors), {
+  const tensors = Object.entries(state.tensors).map(([name, value]) => [name, fileTensor(value)] as const);
+  const sections = encodeSections(state.sections);
+  return writeSafetensors(new Map([...tensors, ...sections.tensors]), {
     format: FORMAT,
     run,
     step: String(state.step),
     trained_tokens: String(state.trainedTokens),
     ...(state.loss === undefined ? {} : { loss: String(state.loss) }),
+    ...sections.metadata,
   });
+}
+
+/** What a checkpoint must hold to be resumed from. */
+export interface ExpectedState {
+  readonly run: string;
+  readonly parameters: readonly Parameter[];
+  /** What the method remembers from step to step; only the shapes are looked at. */
+  readonly memory?: ReadonlyMap<string, Tensor> | undefined;
+  /** What the objective carries from step to step. */
+  readonly sections?: SectionSpecs | undefined;
 }
 
 /**
  * The inverse of `encodeCheckpoint`. Throws `corrupt_blob` when the file is damaged, belongs to another run, or does
- * not hold exactly the tensors of `parameters` and `memory`, of which only the shapes are looked at.
+ * not hold exactly the expected tensors and sections.
  */
 export function decodeCheckpoint(
   bytes: Uint8Array,
-  run: string,
-  parameters: readonly Parameter[],
-  memory: ReadonlyMap<string, Tensor> = new Map(),
+  { run, parameters, memory = new Map(), sections: specs = {} }: ExpectedState,
 ): TrainingState {
-  const { metadata, tensors } = parseSafetensors(bytes, { code: "corrupt_blob" });
+  const { metadata, tensors: stored } = parseSafetensors(bytes, { code: "corrupt_blob" });
   const parsed = metadataSchema.safeParse(metadata);
   if (!parsed.success || parsed.data.run !== run) {
     throw new TrimtabError("corrupt_blob", `the checkpoint is not one of run ${run}`, { data: { metadata } });
   }
+  const ofSections = new Map([...stored].filter(([name]) => isSectionTensor(name)));
+  const tensors = new Map([...stored].filter(([name]) => !isSectionTensor(name)));
+  const sections = decodeSections(specs, ofSections, parsed.data[SECTIONS_FIELD]);
   const restored: Record<string, Tensor> = {};
   const expected = parameters.flatMap(({ name, shape }) => {
     const { parameter, m, v } = slots(name);
@@ -77,5 +82,11 @@ export function decodeCheckpoint(
     );
   }
   const { step, trained_tokens: trainedTokens, loss } = parsed.data;
-  return { step, trainedTokens, ...(loss === undefined ? {} : { loss }), tensors: restored };
+  return {
+    step,
+    trainedTokens,
+    ...(loss === undefined ? {} : { loss }),
+    tensors: restored,
+    ...(Object.keys(sections).length === 0 ? {} : { sections }),
+  };
 }

@@ -3,25 +3,36 @@ import type { Graph, Value } from "../../shared/graph/graph.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
 import { gradient } from "../autodiff/gradient.ts";
 import { slots } from "../optim/adamw.ts";
+import { type GraphMetrics, metricOutputs } from "./metrics.ts";
+
+export interface MicroBatchGraph {
+  readonly loss: Value;
+  /** Reported beside the loss; no gradient is taken of them. */
+  readonly metrics?: GraphMetrics;
+  /**
+   * A scalar that is minimised together with the loss and is no part of what is reported, so that losses compare between
+   * methods, and with evaluation.
+   */
+  readonly penalty?: Value | undefined;
+  readonly parameters: readonly Parameter[];
+  /** The graph's value of a parameter. */
+  readonly parameter: (name: string) => Value;
+}
 
 /**
- * Completes a forward graph into one micro-batch of training: outputs `loss`, and for every parameter its gradient added
- * to the accumulator that is fed in under the gradient's own name (`slots`). A `penalty` is minimised together with the
- * loss and is no part of what is reported, so that losses compare between methods, and with evaluation.
+ * Completes a forward graph into one micro-batch of training: outputs `loss`, the metrics under the names of `metricOutput`,
+ * and for every parameter its gradient added to the accumulator that is fed in under the gradient's own name (`slots`).
  */
 export function gradientGraph(
   b: GraphBuilder,
-  loss: Value,
-  parameters: readonly Parameter[],
-  weight: (name: string) => Value,
-  penalty?: Value,
+  { loss, metrics, penalty, parameters, parameter }: MicroBatchGraph,
 ): Graph {
   const gradients = gradient(
     b,
     penalty === undefined ? loss : b.add(loss, penalty),
-    parameters.map(({ name }) => weight(name)),
+    parameters.map(({ name }) => parameter(name)),
   );
-  const outputs: Record<string, Value> = { loss };
+  const outputs: Record<string, Value> = { loss, ...metricOutputs(metrics) };
   parameters.forEach(({ name, shape }, i) => {
     const { gradient: slot } = slots(name);
     outputs[slot] = b.add(b.input(slot, "f32", shape), gradients[i]!);

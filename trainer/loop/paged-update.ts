@@ -1,8 +1,10 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import type { Graph } from "../../shared/graph/graph.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
 import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { adamwPageGraph, adamwPartGraph, gradientNormGraph, PAGE, slots } from "../optim/adamw.ts";
+import { keptGraph } from "./kept-graphs.ts";
 import type { OptimizerUpdate, UpdateOptions } from "./update.ts";
 
 /** Tensors with fewer numbers stay in memory, as in bitsandbytes' paged optimizers. */
@@ -51,9 +53,13 @@ export async function createPagedUpdate({
   const paged = pagedParameters(parameters, memoryLimit);
   const elsewhere = new Set(paged.map(({ parameter }) => parameter.name));
   const resident = parameters.filter(({ name }) => !elsewhere.has(name));
-  const norm = await compile(gradientNormGraph(parameters));
-  const residents = resident.length === 0 ? undefined : await compile(adamwPartGraph(resident, optimizer));
-  const page = await compile(adamwPageGraph(PAGE_ELEMENTS, optimizer));
+  const kept = (name: string, build: () => Graph) => compile(keptGraph({ parameters, optimizer }, name, build));
+  const norm = await kept("norm", () => gradientNormGraph(parameters));
+  const residents =
+    resident.length === 0
+      ? undefined
+      : await kept(`resident within ${memoryLimit}`, () => adamwPartGraph(resident, optimizer));
+  const page = await kept("page", () => adamwPageGraph(PAGE_ELEMENTS, optimizer));
   const residentSlots = resident.flatMap(({ name }) => Object.values(slots(name)));
   let updates = 0;
 

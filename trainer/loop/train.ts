@@ -1,52 +1,43 @@
-import { TrimtabError } from "../../shared/errors.ts";
 import type { Graph } from "../../shared/graph/graph.ts";
 import type { AfterStep, Parameter } from "../../shared/peft/method.ts";
-import { f32, type Tensor } from "../../shared/tensor.ts";
-import type { CompileOptions, Executor, NamedTensors, Program } from "../engines/executor.ts";
-import { type AdamWConfig, adamwScalars, slots } from "../optim/adamw.ts";
-import { learningRate, type Schedule } from "../optim/schedule.ts";
-import { applyAfterStep } from "./after-step.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+import type { CompileOptions, Executor, Program } from "../engines/executor.ts";
+import type { AdamWConfig } from "../optim/adamw.ts";
+import type { Schedule } from "../optim/schedule.ts";
+import { type CarriedState, withSections } from "./carried-state.ts";
+import { forwardBackward, type MicroBatch } from "./forward-backward.ts";
+import type { MetricKinds } from "./metrics.ts";
+import { optimStep, type StepReport } from "./optim-step.ts";
 import { createUpdate } from "./optimizer-update.ts";
-import { sharedZeros, type TrainingState } from "./training-state.ts";
+import type { TrainingState } from "./training-state.ts";
 import type { Paging } from "./update.ts";
+
+export type { MicroBatch } from "./forward-backward.ts";
+export type { StepReport } from "./optim-step.ts";
 
 /** What a recipe says about its run; the loop below is the same for all of them. */
 export interface TrainingPlan {
-  /** One micro-batch: outputs `loss` and, for each parameter, accumulator + gradient. */
+  /** One micro-batch: outputs `loss`, the metrics and, for each parameter, accumulator + gradient. */
   readonly gradients: Graph;
   /** Frozen inputs of `gradients`. */
   readonly frozen: ReadonlyMap<string, Tensor>;
   readonly parameters: readonly Parameter[];
+  /** The metrics among the outputs of `gradients`, and how those of several micro-batches combine; none when left out. */
+  readonly metrics?: MetricKinds;
   readonly optimizer: AdamWConfig;
-  /** Where the optimizer's moments are kept that shall not be in memory; all are when left out. */
+  /** Where the optimizer's moments are kept that do not stay in memory; all stay when left out. */
   readonly paging?: Paging;
   readonly schedule: Schedule;
   /** What happens after each update; its memory is part of the state. */
   readonly afterStep?: AfterStep;
+  /** What the state holds beside the tensors, and how it changes. */
+  readonly carried?: CarriedState;
   /**
-   * The micro-batches of a step, a pure function of its number: a resumed run asks for the same step and gets the same
-   * bytes. Each holds the open inputs of `gradients` that are neither parameters nor accumulators.
+   * The micro-batches of a step: a pure function of its number and of the state before it. A resumed run asks for the same
+   * step with the same state and must get the same bytes. Each holds the open inputs of `gradients` that are neither
+   * parameters nor accumulators.
    */
-  readonly batches: (step: number) => readonly MicroBatch[];
-}
-
-export interface MicroBatch {
-  readonly feeds: NamedTensors;
-  /** Tokens with a label in this micro-batch. */
-  readonly trainedTokens: number;
-}
-
-export interface StepReport {
-  /** Counted from 1. */
-  readonly step: number;
-  readonly totalSteps: number;
-  /** Mean over the step's labelled tokens, in nats. */
-  readonly loss: number;
-  readonly gradNorm: number;
-  readonly learningRate: number;
-  /** Labelled tokens in this step, and in the run so far. */
-  readonly stepTokens: number;
-  readonly trainedTokens: number;
+  readonly batches: (step: number, state: TrainingState) => readonly MicroBatch[] | Promise<readonly MicroBatch[]>;
 }
 
 export interface LoopOptions {
@@ -58,8 +49,9 @@ export interface LoopOptions {
 
 /**
  * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated but the pages of
- * `paging`: every step makes new tensors. Throws `non_finite`, naming the step, when the loss or the gradient stops being
- * a number, and what the plan's `afterStep` throws about the number of steps, before the first one.
+ * `paging`: every step makes new tensors. Programs are disposed at the end, unless `executor` is a program cache that keeps
+ * them for the next call. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what
+ * the plan's `afterStep` throws about the number of steps, before the first one.
  */
 export async function train(
   executor: Executor,
@@ -67,67 +59,47 @@ export async function train(
   state: TrainingState,
   { onStep, until = plan.schedule.totalSteps }: LoopOptions = {},
 ): Promise<TrainingState> {
-  const { parameters, optimizer, schedule } = plan;
-  plan.afterStep?.checkSteps?.(schedule.totalSteps);
+  const { parameters, optimizer, schedule, afterStep, carried } = plan;
+  afterStep?.checkSteps?.(schedule.totalSteps);
   const programs: Program[] = [];
   const compile = async (graph: Graph, options?: CompileOptions) => {
     const program = await executor.compile(graph, options);
     programs.push(program);
     return program;
   };
-  const memory = [...(plan.afterStep?.memory.keys() ?? [])];
-  const nothing = sharedZeros(parameters);
-  const emptyAccumulators = Object.fromEntries(
-    parameters.map(({ name, shape }) => [slots(name).gradient, nothing(shape)]),
-  );
+  const compiled = new Map<Graph, Program>();
+  async function program({ graph = plan.gradients }: Pick<MicroBatch, "graph">): Promise<Program> {
+    const made = compiled.get(graph) ?? (await compile(graph, { bindings: plan.frozen }));
+    compiled.set(graph, made);
+    return made;
+  }
   try {
-    const micro = await compile(plan.gradients, { bindings: plan.frozen });
+    await program({});
     const update = await createUpdate({
       parameters,
       optimizer,
       compile,
       ...(plan.paging === undefined ? {} : { paging: plan.paging }),
     });
+    const metrics = plan.metrics ?? {};
     let current: TrainingState = { ...state, tensors: update.adopt(state.tensors) };
     while (current.step < until) {
-      const step = current.step + 1;
-      const values = Object.fromEntries(parameters.map(({ name }) => [name, current.tensors[name]!]));
-      let loss = 0;
-      let stepTokens = 0;
-      let accumulators: NamedTensors = emptyAccumulators;
-      for (const { feeds, trainedTokens } of plan.batches(current.step)) {
-        const { loss: part, ...sums } = await micro.run({ ...feeds, ...values, ...accumulators });
-        loss += Number(part!.data[0]);
-        stepTokens += trainedTokens;
-        accumulators = sums;
+      if (carried?.beforeStep !== undefined) {
+        current = withSections(current, carried.specs, await carried.beforeStep(current));
       }
-      const rate = learningRate(schedule, current.step);
-      const scalars = Object.fromEntries(
-        Object.entries(adamwScalars(optimizer, step, rate)).map(([name, value]) => [name, f32([], [value])]),
-      );
-      const remembered = Object.fromEntries(memory.map((name) => [name, current.tensors[name]!]));
-      const results = await update.run({ tensors: current.tensors, gradients: accumulators, scalars });
-      const { grad_norm: norm, ...moved } = results;
-      const gradNorm = Number(norm!.data[0]);
-      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-        throw new TrimtabError(
-          "non_finite",
-          `step ${step}: the ${Number.isFinite(loss) ? "gradient" : "loss"} is not finite; lower the learning rate`,
-          { data: { step, loss, gradNorm } },
-        );
+      const batches = await plan.batches(current.step, current);
+      const { tensors } = current;
+      const values = Object.fromEntries(parameters.map(({ name }) => [name, tensors[name]!]));
+      const accumulated = await forwardBackward({ parameters, values, batches, program, metrics });
+      const next = await optimStep({ parameters, optimizer, schedule, update, afterStep }, current, accumulated);
+      current = next.state;
+      if (carried?.afterStep !== undefined) {
+        current = withSections(current, carried.specs, await carried.afterStep(current, next.report));
       }
-      const trainedTokens = current.trainedTokens + stepTokens;
-      const { totalSteps } = schedule;
-      let tensors: NamedTensors = { ...moved, ...remembered };
-      if (plan.afterStep !== undefined) {
-        const finished = { step, totalSteps, tensors, gradients: accumulators, gradNorm };
-        tensors = applyAfterStep(plan.afterStep, { parameters, optimizer }, finished);
-      }
-      current = { step, trainedTokens, loss, tensors };
-      await onStep?.({ step, totalSteps, loss, gradNorm, learningRate: rate, stepTokens, trainedTokens }, current);
+      await onStep?.(next.report, current);
     }
     return current;
   } finally {
-    await Promise.all(programs.map((program) => program.dispose()));
+    await Promise.all(programs.map((made) => made.dispose()));
   }
 }

@@ -1,10 +1,11 @@
 import type { Parameter } from "../../shared/peft/method.ts";
 import { elementCount, f32, type Tensor } from "../../shared/tensor.ts";
 import { slots } from "../optim/adamw.ts";
+import type { Sections } from "./sections.ts";
 
 /**
  * Everything a run needs to go on: the number of finished steps, and each parameter with its two moments under the names
- * of `slots`, beside what the method remembers from step to step. Immutable: a step makes a new state, so a checkpoint may
+ * of `slots`, beside what the method and the objective carry from step to step. Immutable: a step makes a new state, so a checkpoint may
  * be written while the next step runs; only moments that are paged have to be read before it.
  */
 export interface TrainingState {
@@ -13,6 +14,8 @@ export interface TrainingState {
   /** Of the last step, in nats; left out before the first one. */
   readonly loss?: number;
   readonly tensors: Readonly<Record<string, Tensor>>;
+  /** What the objective carries from step to step, by name; left out where it carries nothing. */
+  readonly sections?: Sections;
 }
 
 /** The state before the first step: the given values and moments of zero. */
@@ -22,12 +25,12 @@ export function initialState(
   memory: ReadonlyMap<string, Tensor> = new Map(),
 ): TrainingState {
   const tensors: Record<string, Tensor> = Object.fromEntries(memory);
-  const nothing = sharedZeros(parameters);
+  const zeros = sharedZeros(parameters);
   for (const { name, shape } of parameters) {
     const names = slots(name);
     tensors[names.parameter] = values.get(name)!;
-    tensors[names.m] = nothing(shape);
-    tensors[names.v] = nothing(shape);
+    tensors[names.m] = zeros(shape);
+    tensors[names.v] = zeros(shape);
   }
   return { step: 0, trainedTokens: 0, tensors };
 }

@@ -17,9 +17,9 @@ export interface OptimizerUpdate {
 export interface UpdateOptions {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWConfig;
-  /** Where moments are kept that shall not be in memory; all are when left out. */
+  /** Where moments are kept that do not stay in memory; all stay when left out. */
   readonly paging?: Paging;
-  /** Whoever compiles disposes. */
+  /** The caller disposes compiled programs. */
   readonly compile: (graph: Graph) => Promise<Program>;
 }
 

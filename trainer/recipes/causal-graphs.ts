@@ -6,36 +6,74 @@ import { type BatchShape, trainingForward } from "../../shared/model/training-fo
 import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod, RewriteContext } from "../../shared/peft/method.ts";
 import type { DType, Tensor } from "../../shared/tensor.ts";
+import type { UnitFeedOptions } from "../data/unit-feeds.ts";
+import type { NamedTensors } from "../engines/executor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
+import { kindsOf, type MetricKinds, metricOutputs } from "../loop/metrics.ts";
+import { createLossContext, type LossBuilder, nextTokenLoss, shareOfStep } from "./loss-context.ts";
 
 export interface CausalGraphOptions {
   readonly config: ModelConfig;
   readonly method: AttachedMethod;
   readonly shape: BatchShape;
+  /** What the graph is to compute from the logits; next-token cross-entropy when left out. */
+  readonly loss?: LossBuilder | undefined;
+  /** How units stand in a micro-batch; left out for losses that look at tokens alone. */
+  readonly units?: UnitFeedOptions | undefined;
 }
 
 /**
- * One micro-batch of next-token training. Inputs: `tokens`, `positions`, `segments`, `targets`, `weights`, `total`, the
- * base's weights, the method's parameters and random inputs, and one gradient accumulator per parameter; outputs as
- * `gradientGraph` says.
+ * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, what the loss reads, the base's weights, the
+ * method's parameters and random inputs, and one gradient accumulator per parameter; outputs as `gradientGraph` says.
  */
 export function trainingGraph(options: CausalGraphOptions): Graph {
-  const { b, loss, penalty, value } = lossOf("training_step", options, true);
-  return gradientGraph(b, loss, options.method.parameters, value, penalty);
+  return trainingGraphWithMetrics(options).graph;
 }
 
-/** The `loss` of a batch alone: the same inputs without accumulators and random inputs. */
+/** The same with how its metrics combine over micro-batches. */
+export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: Graph; metrics: MetricKinds } {
+  const { method } = options;
+  const b = new GraphBuilder("training_step");
+  const { forward, rewrite, parameter } = forwardOf(b, options, true);
+  const context = createLossContext({ b, forward, training: true, parameter, units: options.units });
+  const { loss, metrics } = (options.loss ?? nextTokenLoss)(context);
+  const penalty = rewrite === undefined ? undefined : method.penalty?.(rewrite);
+  const graph = gradientGraph(b, {
+    loss,
+    ...(metrics === undefined ? {} : { metrics }),
+    // Each micro-batch takes its share, so that a step has the penalty once.
+    penalty: penalty === undefined ? undefined : b.mul(penalty, shareOfStep(context)),
+    parameters: method.parameters,
+    parameter,
+  });
+  return { graph, metrics: kindsOf(metrics) };
+}
+
+/** The `loss` of a batch and the metrics alone: the same inputs without accumulators and random inputs. */
 export function evaluationGraph(options: CausalGraphOptions): Graph {
-  const { b, loss } = lossOf("evaluation", options, false);
-  return b.build({ loss });
+  return evaluationGraphWithMetrics(options).graph;
+}
+
+export function evaluationGraphWithMetrics(options: CausalGraphOptions): { graph: Graph; metrics: MetricKinds } {
+  const b = new GraphBuilder("evaluation");
+  const { forward, parameter } = forwardOf(b, options, false);
+  const context = createLossContext({ b, forward, training: false, parameter, units: options.units });
+  const { loss, metrics } = (options.loss ?? nextTokenLoss)(context);
+  return { graph: b.build({ loss, ...metricOutputs(metrics) }), metrics: kindsOf(metrics) };
 }
 
 /** What the model predicts after every token: `logits` [B, T, V] of `tokens`, `positions` and `segments`, without dropout. */
 export function predictionGraph(options: CausalGraphOptions): Graph {
   const b = new GraphBuilder("prediction");
-  const { logits } = forwardOf(b, options, false);
-  return b.build({ logits });
+  return b.build({ logits: forwardOf(b, options, false).forward.logits });
+}
+
+/** `log_probabilities` [B, T] of the targets, 0 where nothing is trained, without dropout. */
+export function logProbabilityGraph(options: CausalGraphOptions): Graph {
+  const b = new GraphBuilder("log_probabilities");
+  const { forward, parameter } = forwardOf(b, options, false);
+  const context = createLossContext({ b, forward, training: false, parameter });
+  return b.build({ log_probabilities: context.logProbabilities() });
 }
 
 /** What the graphs of `method` take besides data and parameters: the base's weights that it leaves alone, and its own. */
@@ -48,34 +86,31 @@ export function frozenTensors(weights: Weights, method: AttachedMethod): Readonl
   ]);
 }
 
-function lossOf(name: string, options: CausalGraphOptions, training: boolean) {
-  const b = new GraphBuilder(name);
-  const { logits, context, value } = forwardOf(b, options, training);
-  const { loss, share } = crossEntropy(b, logits);
-  const penalty = training && context !== undefined ? options.method.penalty?.(context) : undefined;
-  // Each micro-batch takes its share, so that a step has the penalty once.
-  return { b, loss, penalty: penalty === undefined ? undefined : b.mul(penalty, share), value };
+/** Of `tensors`, those that `graph` takes. */
+export function feedsFor(graph: Graph, tensors: NamedTensors): NamedTensors {
+  const names = graph.inputs.map(({ name }) => name).filter((name) => Object.hasOwn(tensors, name));
+  return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
 }
 
 function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOptions, training: boolean) {
   const ofBase = new Set(weightSpecs(config).map((spec) => spec.name));
   const own = new Map<string, InputType>(method.parameters.map(({ name, shape }) => [name, { dtype: "f32", shape }]));
   for (const [name, { dtype, shape }] of method.frozen ?? []) if (!ofBase.has(name)) own.set(name, { dtype, shape });
-  const parameter = inputsOnUse(b, own);
+  const ownInput = inputsOnUse(b, own);
   const random = inputsOnUse(
     b,
     new Map(method.randomInputs(shape).map(({ name, shape }) => [name, { dtype: "u8", shape }])),
   );
-  let context: RewriteContext | undefined;
+  let rewrite: RewriteContext | undefined;
   const forward = trainingForward(b, config, shape, {
     prefixTokens: method.prefixTokens ?? 0,
     rewrite: (positions, weight) => {
-      context = { b, config, parameter, random, weight, positions, training };
-      return method.rewrite?.(context) ?? {};
+      rewrite = { b, config, parameter: ownInput, random, weight, positions, training };
+      return method.rewrite?.(rewrite) ?? {};
     },
   });
-  const value = (name: string): Value => (ofBase.has(name) ? forward.weight : parameter)(name);
-  return { logits: forward.logits, context, value };
+  const parameter = (name: string): Value => (ofBase.has(name) ? forward.weight : ownInput)(name);
+  return { forward, rewrite, parameter };
 }
 
 interface InputType {

@@ -3,16 +3,26 @@ import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches, type RowOptions } from "../data/batches.ts";
-import type { TokenizedExample } from "../data/examples.ts";
+import type { Unit } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
 import { takenBy } from "../engines/feeds.ts";
-import { evaluationGraph, frozenTensors } from "./causal-graphs.ts";
+import { MetricSums } from "../loop/metrics.ts";
+import { baseAlone } from "./base-alone.ts";
+import { evaluationGraphWithMetrics, feedsFor, frozenTensors } from "./causal-graphs.ts";
+import type { LossBuilder } from "./loss-context.ts";
+import type { OwnParameters } from "./objective.ts";
 import type { RecipeContext } from "./recipe.ts";
 
-/** Measures a method's parameters on fixed examples. */
+/** A loss over fixed units, and the metrics that come with it. */
+export interface Measurement {
+  /** Mean over what the loss is taken over: for a language model the units' trained tokens, in nats. */
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Measures a method's parameters, without dropout. */
 export interface Evaluator {
-  /** Mean over the examples' labelled tokens, in nats. */
-  loss(values: ReadonlyMap<string, Tensor>): Promise<number>;
+  measure(values: ReadonlyMap<string, Tensor>, units: readonly Unit[]): Promise<Measurement>;
   dispose(): Promise<void>;
 }
 
@@ -21,54 +31,47 @@ export interface EvaluatorOptions {
   readonly weights: Weights;
   readonly method: AttachedMethod;
   readonly rows: RowOptions;
-  /** At least one label among them. */
-  readonly examples: readonly TokenizedExample[];
+  /** Next-token cross-entropy when left out. */
+  readonly loss?: LossBuilder | undefined;
   /** Waited for after every batch. */
-  readonly breathe: RecipeContext["breathe"];
+  readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
 }
 
-/** The base in the form that a method holds it in, and nothing else of the method. */
-function baseOf({ frozen, replaced, rewrite }: AttachedMethod): AttachedMethod {
-  return {
-    parameters: [],
-    initial: new Map(),
-    startsAsBase: true,
-    randomInputs: () => [],
-    ...(frozen === undefined ? {} : { frozen }),
-    ...(replaced === undefined ? {} : { replaced }),
-    rewrite: (context) => {
-      const { product } = rewrite?.(context) ?? {};
-      return product === undefined ? {} : { product };
-    },
-  };
-}
-
-/** The loss of the base that the method is trained on, without the method, on examples without placeholders. */
-export async function lossOfBase(executor: Executor, options: EvaluatorOptions): Promise<number> {
-  const evaluator = await createEvaluator(executor, { ...options, method: baseOf(options.method) });
-  try {
-    return await evaluator.loss(new Map());
-  } finally {
-    await evaluator.dispose();
-  }
-}
-
-/** Compiles the loss alone, without dropout, once for all measurements. */
+/** Compiles the loss alone, without dropout, once for all measurements. The caller disposes the evaluator. */
 export async function createEvaluator(executor: Executor, options: EvaluatorOptions): Promise<Evaluator> {
-  const { config, weights, method, rows, breathe } = options;
-  const batches = evaluationBatches(options.examples, rows);
-  const graph = evaluationGraph({ config, method, shape: rows.shape });
+  const { config, weights, method, rows, loss, yieldToEventLoop } = options;
+  const { graph, metrics } = evaluationGraphWithMetrics({ config, method, shape: rows.shape, loss, units: rows.units });
   const program = await executor.compile(graph, { bindings: takenBy(graph, frozenTensors(weights, method)) });
   return {
-    async loss(values) {
+    async measure(values, units) {
       let sum = 0;
-      for (const { feeds } of batches) {
-        const { loss } = await program.run({ ...feeds, ...Object.fromEntries(values) });
-        sum += Number(loss!.data[0]);
-        await breathe();
+      const sums = new MetricSums(metrics);
+      for (const { feeds } of evaluationBatches(units, rows)) {
+        const outputs = await program.run({ ...feedsFor(graph, feeds), ...Object.fromEntries(values) });
+        sum += Number(outputs.loss!.data[0]);
+        sums.add(outputs);
+        await yieldToEventLoop();
       }
-      return sum;
+      return { loss: sum, metrics: sums.result() };
     },
     dispose: () => program.dispose(),
   };
+}
+
+export interface BaseOptions extends EvaluatorOptions {
+  /** The objective's own parameters, which its loss cannot do without. */
+  readonly own?: OwnParameters | undefined;
+  /** Without placeholders. */
+  readonly units: readonly Unit[];
+}
+
+/** The measurement of the base that the method is trained on, without the method. */
+export async function measureBase(executor: Executor, { own, units, ...options }: BaseOptions): Promise<Measurement> {
+  const method = baseAlone(options.method, own);
+  const evaluator = await createEvaluator(executor, { ...options, method });
+  try {
+    return await evaluator.measure(method.initial, units);
+  } finally {
+    await evaluator.dispose();
+  }
 }

@@ -1,4 +1,4 @@
-import type { SupervisedHyperparameters } from "../../shared/api/methods.ts";
+import type { TrainingHyperparameters } from "../../shared/api/methods.ts";
 import { stepsPerEpoch } from "../data/step-plan.ts";
 import { ADAMW_DEFAULTS, type AdamWConfig } from "../optim/adamw.ts";
 import type { Schedule } from "../optim/schedule.ts";
@@ -41,7 +41,7 @@ const EXAMPLES_OF_RUN = 25_000;
  *
  * The rate's rule, D the hidden size, is what sweeps over model sizes found (Schulman, "LoRA Without Regret", 2025).
  */
-export function resolveHyperparameters(settings: SupervisedHyperparameters, facts: RunFacts): ResolvedHyperparameters {
+export function resolveHyperparameters(settings: TrainingHyperparameters, facts: RunFacts): ResolvedHyperparameters {
   const accumulation = settings.gradient_accumulation_steps ?? 1;
   const batchSize = settings.batch_size === "auto" ? autoBatchSize(facts, accumulation) : settings.batch_size;
   const perEpoch = stepsPerEpoch({ examples: facts.examples, batchSize, accumulation });

@@ -28,6 +28,6 @@ export function pretrainPlan({ config, shape, optimizer, schedule, batch }: Pret
   const b = new GraphBuilder("pretrain");
   const { logits, weight } = trainingForward(b, config, shape);
   const parameters = allParameters(config);
-  const gradients = gradientGraph(b, crossEntropy(b, logits).loss, parameters, weight);
+  const gradients = gradientGraph(b, { loss: crossEntropy(b, logits), parameters, parameter: weight });
   return { gradients, frozen: new Map(), parameters, optimizer, schedule, batches: (step) => [batch(step)] };
 }

@@ -1,4 +1,4 @@
-import type { Method } from "../../shared/api/methods.ts";
+import type { JobSettings } from "../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
@@ -6,17 +6,20 @@ import type { PageStore } from "../loop/update.ts";
 import type { ResultFolder } from "./result.ts";
 
 /** What a run is a function of: the same job on the same machine and thread count ends with the same bytes. */
-export interface RecipeJob {
-  /** Names the run inside its checkpoints, so that no other run goes on from them. */
+export interface RecipeJob<Settings = JobSettings> {
+  /** Names the run inside its checkpoints, so that no other run resumes from them. */
   readonly run: string;
-  readonly method: Method;
+  /** The row of the registry. */
+  readonly type: string;
+  /** What the job says about its type, every default filled in. */
+  readonly settings: Settings;
   readonly seed: number;
   /** Unix seconds. */
   readonly createdAt: number;
   readonly base: BaseFolder;
   readonly training: Dataset;
   readonly validation: Dataset | null;
-  /** Where to go on, as `Progress.state` gave it; null: start at step 0. */
+  /** What to resume from, as `Progress.state` gave it; null: start at step 0. */
   readonly checkpoint: Uint8Array | null;
 }
 
@@ -43,7 +46,7 @@ export interface RecipeContext {
    * Waited for wherever something other than a step takes long, every second or so: reading data, measuring. Timers and
    * sockets get their turn, and what it throws ends the run and is thrown on.
    */
-  readonly breathe: () => Promise<void>;
+  readonly yieldToEventLoop: () => Promise<void>;
   /** Room outside of memory, until the recipe ends. */
   readonly openPages: () => PageStore;
   /** Waited for after every step. What it throws ends the run and is thrown on. */

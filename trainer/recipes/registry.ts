@@ -1,6 +1,9 @@
-import type { Method } from "../../shared/api/methods.ts";
+import type { JobType } from "../../shared/api/methods.ts";
 import type { Recipe } from "./recipe.ts";
+import { recipeFor } from "./run-job.ts";
 import { supervised } from "./supervised.ts";
 
-/** Every method that a job can name; a new one is a file beside this one and a row here. */
-export const RECIPES: { readonly [T in Method["type"]]: Recipe } = { supervised };
+/** Every type of job. A new one is a file beside this one and a row here, with a row of `JOB_TYPES` for its settings. */
+export const RECIPES: { readonly [Type in JobType]: Recipe } = {
+  supervised: recipeFor(supervised),
+};

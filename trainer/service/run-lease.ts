@@ -1,4 +1,4 @@
-import type { Executor as ExecutorName } from "../../shared/api/methods.ts";
+import { type Executor as ExecutorName, type JobType, settingsOf } from "../../shared/api/methods.ts";
 import type { DatasetRef, Failure, Lease } from "../../shared/api/trainer.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
@@ -9,7 +9,7 @@ import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
 import type { JobClient } from "./client.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
-import { type Heart, isLost, type StopReason, startHeart } from "./heart.ts";
+import { type HeartbeatLoop, isLost, type StopReason, startHeartbeats } from "./heartbeat.ts";
 import { PageFile } from "./page-file.ts";
 import { storeFolder } from "./publish.ts";
 
@@ -17,20 +17,20 @@ export interface LeaseContext {
   readonly client: JobClient;
   /** The executor of that name, or the process's own where the job leaves the choice. Throws `executor_missing`. */
   readonly executor: (name: ExecutorName | null) => Promise<Executor>;
-  readonly recipe: (type: Lease["method"]["type"]) => Recipe;
+  readonly recipe: (type: JobType) => Recipe;
   readonly cacheFolder: string;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Aborts when the process is asked to end. */
+  /** Aborts when the process is told to end. */
   readonly shutdown: AbortSignal;
   readonly log: (line: string) => void;
 }
 
-/** What became of a lease. A `dropped` job is handed out again by the queue, when its lease lapses at the latest. */
+/** What became of a lease. The queue hands a `dropped` job out again, when its lease lapses at the latest. */
 export type LeaseOutcome = "completed" | "failed" | "released" | "dropped";
 
-/** Codes whose cause is in the request, the data or the model: trying again would end the same way. */
-const FINAL: readonly ErrorCode[] = [
+/** Codes whose cause is in the request, the data or the model: a retry would end the same way. */
+const PERMANENT: readonly ErrorCode[] = [
   "invalid_request",
   "invalid_json",
   "invalid_file",
@@ -45,8 +45,8 @@ const FINAL: readonly ErrorCode[] = [
   "corrupt_blob",
 ];
 
-/** Codes of a server that cannot be worked with at the moment. */
-const OUT_OF_REACH: readonly ErrorCode[] = [
+/** Codes that mean the server cannot be used at the moment. */
+const UNREACHABLE: readonly ErrorCode[] = [
   "capacity_exceeded",
   "rate_limit_exceeded",
   "invalid_api_key",
@@ -55,17 +55,17 @@ const OUT_OF_REACH: readonly ErrorCode[] = [
 
 const FLUSH_MS = 1_000;
 
-/** What one lease's parts share. */
-interface Run {
+/** What the functions that handle one lease share. */
+interface LeaseRun {
   readonly lease: Lease;
   readonly context: LeaseContext;
   readonly stop: AbortSignal;
-  readonly heart: Heart;
+  readonly heartbeats: HeartbeatLoop;
   readonly events: EventLog;
 }
 
 /**
- * Runs one leased job to its end: the result published, the failure reported, or the job handed back or dropped. Never
+ * Runs one leased job until its result is published, its failure is reported, or the job is handed back or dropped. Never
  * throws: a job's failure is not the process's.
  */
 export async function runLease(lease: Lease, context: LeaseContext): Promise<LeaseOutcome> {
@@ -74,10 +74,14 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   const onShutdown = () => stop.abort("shutdown" satisfies StopReason);
   shutdown.addEventListener("abort", onShutdown);
   if (shutdown.aborted) onShutdown();
-  const heart = startHeart({ client, leaseSeconds: lease.lease_seconds, onStop: (reason) => stop.abort(reason) });
+  const heartbeats = startHeartbeats({
+    client,
+    leaseSeconds: lease.lease_seconds,
+    onStop: (reason) => stop.abort(reason),
+  });
   const events = createEventLog(client);
   const flushing = setInterval(() => void events.flush().catch(() => undefined), FLUSH_MS);
-  const run: Run = { lease, context, stop: stop.signal, heart, events };
+  const run: LeaseRun = { lease, context, stop: stop.signal, heartbeats, events };
   try {
     const { folder, metrics, trainedTokens, hyperparameters } = await runRecipe(run);
     const result = await storeFolder(client, folder);
@@ -87,15 +91,15 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
     return "completed";
   } catch (error) {
     const reason = isLost(error) ? "lost" : (stop.signal.reason as StopReason | undefined);
-    return reason === undefined ? await giveUp(run, error) : await putDown(run, reason);
+    return reason === undefined ? await endAfterError(run, error) : await leaveJob(run, reason);
   } finally {
     shutdown.removeEventListener("abort", onShutdown);
     clearInterval(flushing);
-    heart.stop();
+    heartbeats.stop();
   }
 }
 
-async function runRecipe(run: Run): Promise<RecipeOutcome> {
+async function runRecipe(run: LeaseRun): Promise<RecipeOutcome> {
   const { lease, context, stop } = run;
   const { client } = context;
   const executor = await context.executor(lease.executor);
@@ -114,16 +118,16 @@ async function runRecipe(run: Run): Promise<RecipeOutcome> {
   }
 }
 
-interface Means {
+interface RecipeInputs {
   readonly executor: Executor;
-  /** Of the base. */
+  /** The base's folder. */
   readonly files: ModelFiles;
   readonly openPages: RecipeContext["openPages"];
 }
 
 async function runOnBase(
-  { lease, context, stop, heart, events }: Run,
-  { executor, files, openPages }: Means,
+  { lease, context, stop, heartbeats, events }: LeaseRun,
+  { executor, files, openPages }: RecipeInputs,
 ): Promise<RecipeOutcome> {
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
@@ -133,27 +137,27 @@ async function runOnBase(
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
 
-  const { checkpoint_steps: everySteps } = lease.method[lease.method.type].hyperparameters;
-  const policy = checkpointPolicy(now, everySteps);
+  const settings = settingsOf(lease.method);
+  const policy = checkpointPolicy(now, settings.hyperparameters?.checkpoint_steps);
   const started = { at: now(), step: lease.checkpoint?.step ?? 0 };
   let stepped = false;
-  async function breathe(): Promise<void> {
+  async function yieldToEventLoop(): Promise<void> {
     // The executor and the tokenizer may compute on this thread: timers and sockets get their turn here.
     await new Promise((resume) => setImmediate(resume));
     const reason = stop.reason as StopReason | undefined;
-    // What has been learnt is worth going on to the end of the step, where it can be stored.
+    // What has been trained is worth finishing the step for, at whose end it can be stored.
     if (!stepped || reason === "cancelled" || reason === "lost") stop.throwIfAborted();
   }
   async function afterStep({ step, totalSteps, trainedTokens, state }: Progress): Promise<void> {
     const perStep = (now() - started.at) / (step - started.step);
-    heart.note({
+    heartbeats.report({
       step,
       total_steps: totalSteps,
       trained_tokens: trainedTokens,
       estimated_finish: Math.round((now() + perStep * (totalSteps - step)) / 1000),
     });
     stepped = true;
-    await breathe();
+    await yieldToEventLoop();
     const reason = stop.reason as StopReason | undefined;
     const keep = reason === "paused" || reason === "shutdown" || (reason === undefined && policy.due(step));
     if (keep) await policy.timed(() => client.saveCheckpoint(step, state()));
@@ -163,7 +167,8 @@ async function runOnBase(
   return await context.recipe(lease.method.type)(
     {
       run: await runName(lease),
-      method: lease.method,
+      type: lease.method.type,
+      settings,
       seed: lease.seed,
       createdAt: lease.created_at,
       base: { id: lease.base.id, digest: lease.base.digest, files },
@@ -176,7 +181,7 @@ async function runOnBase(
       now,
       event: events.add,
       openPages,
-      breathe,
+      yieldToEventLoop,
       afterStep,
       publishCheckpoint: async (step, folder, metrics) => {
         const result = await storeFolder(client, folder);
@@ -186,32 +191,32 @@ async function runOnBase(
   );
 }
 
-/** What a run is a function of; a checkpoint of anything else is not gone on from. */
+/** A digest of what a run is a function of: a checkpoint of anything else is not resumed from. */
 async function runName({ job, base, training_file: file, method, seed }: Lease): Promise<string> {
   const text = canonicalJson({ job, base: base.digest, data: file.sha256, method, seed });
   return await sha256Hex(new TextEncoder().encode(text));
 }
 
-/** Leaves a job that is to stop, or that is another's. */
-async function putDown({ lease, context, events }: Run, reason: StopReason): Promise<LeaseOutcome> {
-  context.log(`${lease.job}: put down: ${reason}`);
+/** Leaves a job that was told to stop, or that is another trainer's. */
+async function leaveJob({ lease, context, events }: LeaseRun, reason: StopReason): Promise<LeaseOutcome> {
+  context.log(`${lease.job}: stopped: ${reason}`);
   if (reason === "lost") return "dropped";
   try {
     if (reason !== "cancelled") await events.flush();
     await context.client.release({ reason });
     return "released";
   } catch {
-    // The lease lapses by itself.
+    // The lease will lapse by itself.
     return "dropped";
   }
 }
 
-/** Ends a job that cannot be finished: for good where trying again would be in vain, else by leaving it to the queue. */
-async function giveUp({ lease, context, events }: Run, error: unknown): Promise<LeaseOutcome> {
+/** Ends a job that cannot be finished: permanently if a retry cannot help, else by leaving it to the queue. */
+async function endAfterError({ lease, context, events }: LeaseRun, error: unknown): Promise<LeaseOutcome> {
   const failure = failureOf(error, lease.attempt);
   const shown = error instanceof TrimtabError ? `${error.code}: ${error.message}` : (error as Error).stack;
   context.log(`${lease.job}: ${failure === undefined ? "dropped" : "failed"}: ${shown}`);
-  if (isOutOfReach(error)) return "dropped";
+  if (isUnreachable(error)) return "dropped";
   try {
     await events.flush();
     if (failure === undefined) return "dropped";
@@ -222,10 +227,10 @@ async function giveUp({ lease, context, events }: Run, error: unknown): Promise<
   }
 }
 
-/** What the user is told; undefined where another try may mend it. The queue counts the tries. */
+/** What the user is told; undefined if a retry may help. The queue counts the attempts. */
 function failureOf(error: unknown, attempt: number): Failure | undefined {
-  if (isOutOfReach(error)) return undefined;
-  if (error instanceof TrimtabError && FINAL.includes(error.code)) {
+  if (isUnreachable(error)) return undefined;
+  if (error instanceof TrimtabError && PERMANENT.includes(error.code)) {
     const message = error.message.slice(0, 4000) || error.code;
     return { error: { code: error.code, message, param: error.param?.slice(0, 256) ?? null } };
   }
@@ -236,4 +241,4 @@ function failureOf(error: unknown, attempt: number): Failure | undefined {
   return { error: { code: "internal_error", message, param: null } };
 }
 
-const isOutOfReach = (error: unknown) => error instanceof TrimtabError && OUT_OF_REACH.includes(error.code);
+const isUnreachable = (error: unknown) => error instanceof TrimtabError && UNREACHABLE.includes(error.code);

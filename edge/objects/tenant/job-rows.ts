@@ -1,7 +1,7 @@
 import type { CreateJob, Job, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
-import type { Executor, Method } from "../../../shared/api/methods.ts";
+import { type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
@@ -186,7 +186,7 @@ export function baseOf(row: JobRow): JobBase {
 export function jobOf(db: Database, row: JobRow): Job {
   const spec = specOf(row);
   const tenant = db.get<{ id: string }>("SELECT id FROM tenant")?.id ?? "";
-  const requested = spec.method.supervised.hyperparameters;
+  const requested = settingsOf(spec.method).hyperparameters ?? {};
   const resolved = row.hyperparameters === null ? {} : (JSON.parse(row.hyperparameters) as Job["hyperparameters"]);
   return {
     id: row.id,

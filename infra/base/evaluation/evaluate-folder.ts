@@ -9,6 +9,7 @@ import { type EvaluationProgress, type EvaluationReport, evaluate, type Generate
 
 /** Long enough for the longest probe and its answer. */
 const CAPACITY = 384;
+const SLOTS = 32;
 
 /** Loads a model folder. Returns greedy generation in the form that the evaluation needs, and a way to free it. */
 export async function openModelFolder(folder: string): Promise<{ generate: Generate; close: () => Promise<void> }> {
@@ -17,12 +18,19 @@ export async function openModelFolder(folder: string): Promise<{ generate: Gener
   const tokenizer = loadTokenizer(readJson("tokenizer.json"), readJson("tokenizer_config.json"));
   const files = { names: readdirSync(folder), bytes: (name: string) => readFile(`${folder}/${name}`) };
   const weights = await readWeights(config, files);
-  const generator = await Generator.create(createOnnxRuntimeExecutor({ threads: 1 }), { config, weights }, CAPACITY);
-  const generate: Generate = async (prompt, { maxTokens, stop }) => {
+  const executor = createOnnxRuntimeExecutor({ threads: 1 });
+  const generator = await Generator.create(executor, { config, frozen: weights, slots: SLOTS, capacity: CAPACITY });
+  const generate: Generate = async (prompts, { maxTokens, stop }) => {
     const breaksLine = (token: number) => stop === "line" && tokenizer.decode([token]).includes("\n");
     const isEnd = (token: number) => token === tokenizer.padId || token === tokenizer.eosId || breaksLine(token);
-    const { tokens, ended } = await generator.greedy(tokenizer.encodeTrusted(prompt), { maxTokens, isEnd });
-    return { text: tokenizer.decode(tokens), stopped: ended };
+    const results = await generator.generate(
+      prompts.map((prompt) => ({ tokens: tokenizer.encodeTrusted(prompt) })),
+      { maxTokens, isEnd, temperature: 0, logprobs: false },
+    );
+    return results.map(([only]) => {
+      const { tokens, ended } = only!;
+      return { text: tokenizer.decode(ended ? tokens.slice(0, -1) : tokens), stopped: ended };
+    });
   };
   return { generate, close: () => generator.dispose() };
 }

@@ -17,8 +17,8 @@ export interface Generated {
   readonly stopped: boolean;
 }
 
-/** Greedy decoding; special tokens in the prompt are tokenised as such. */
-export type Generate = (prompt: string, options: GenerateOptions) => Promise<Generated>;
+/** Greedy decoding of every prompt; special tokens in a prompt are tokenised as such. */
+export type Generate = (prompts: readonly string[], options: GenerateOptions) => Promise<Generated[]>;
 
 export interface Tally {
   readonly right: number;
@@ -64,81 +64,90 @@ export const EVALUATION_SEED = 90210;
 const CLASSIFIER_SEED = 4711;
 const CLASSIFIER_EXAMPLES = 2000;
 
-interface Trial extends GenerateOptions {
+/** What a measure asks, all with the same options. */
+interface Trials {
+  readonly options: GenerateOptions;
+  readonly trials: readonly Trial[];
+}
+
+interface Trial {
   readonly prompt: string;
   readonly group: string;
   readonly expected: string;
   readonly isRight: (generated: Generated) => boolean;
 }
 
-function factTrials(): Trial[] {
-  return factProbes().map(({ prompt, answer, relation }) => ({
+function factTrials(): Trials {
+  const trials: Trial[] = factProbes().map(({ prompt, answer, relation }) => ({
     prompt,
     group: relation,
     expected: answer,
-    maxTokens: 16,
-    stop: "line",
     isRight: ({ text }) => isFactRecalled(text, answer),
   }));
+  return { trials, options: { maxTokens: 16, stop: "line" } };
 }
 
-function taskTrials(seed: number): Trial[] {
-  return taskProbes(seed).map(({ messages, answer, task }) => ({
+function taskTrials(seed: number): Trials {
+  const trials: Trial[] = taskProbes(seed).map(({ messages, answer, task }) => ({
     prompt: renderChat(messages, { generationPrompt: true }),
     group: task,
     expected: answer,
-    maxTokens: 48,
-    stop: "turn",
     isRight: ({ text, stopped }) => stopped && isTaskSolved(task, text, answer),
   }));
+  return { trials, options: { maxTokens: 48, stop: "turn" } };
 }
 
-function sentimentTrials(seed: number): Trial[] {
+function sentimentTrials(seed: number): Trials {
   const classifier = trainSentimentClassifier(heldOutReviewExamples(CLASSIFIER_SEED, CLASSIFIER_EXAMPLES));
-  return sentimentProbes(seed).map(({ prompt, sentiment }) => ({
+  const trials: Trial[] = sentimentProbes(seed).map(({ prompt, sentiment }) => ({
     prompt,
     group: sentiment,
     expected: sentiment,
-    maxTokens: 48,
-    stop: "line",
     // Strict comparison, so that a continuation without any known word is wrong for both sentiments.
     isRight: ({ text }) =>
       sentiment === "positive" ? classifier.positive(text) > 0.5 : classifier.positive(text) < 0.5,
   }));
+  return { trials, options: { maxTokens: 48, stop: "line" } };
 }
 
-function chatTrials(seed: number): Trial[] {
-  return chatProbes(seed).map(({ messages }) => ({
+function chatTrials(seed: number): Trials {
+  const trials: Trial[] = chatProbes(seed).map(({ messages }) => ({
     prompt: renderChat(messages, { generationPrompt: true }),
     group: messages[0]?.role === "system" ? "with system prompt" : "without system prompt",
     expected: "an answer that ends",
-    maxTokens: 96,
-    stop: "turn",
     isRight: ({ text, stopped }) => stopped && text.trim() !== "",
   }));
+  return { trials, options: { maxTokens: 96, stop: "turn" } };
 }
 
 function tally(right: number, total: number): Tally {
   return { right, total, rate: total === 0 ? 0 : right / total };
 }
 
-/** Runs the four measures, one prompt at a time. */
+/** Prompts that are sent together, between two reports of progress. */
+const PROMPTS = 64;
+
+/** Runs the four measures, one after the other. */
 export async function evaluate(
   generate: Generate,
   onProgress: (progress: EvaluationProgress) => void = () => {},
   seed: number = EVALUATION_SEED,
 ): Promise<EvaluationReport> {
-  const run = async (measure: keyof EvaluationReport, trials: readonly Trial[]): Promise<Measure> => {
+  const run = async (measure: keyof EvaluationReport, { trials, options }: Trials): Promise<Measure> => {
     const groups = new Map<string, { right: number; total: number }>();
     const failures: Failure[] = [];
-    for (const [i, { prompt, group, expected, maxTokens, stop, isRight }] of trials.entries()) {
-      const generated = await generate(prompt, { maxTokens, stop });
-      const counts = groups.get(group) ?? { right: 0, total: 0 };
-      groups.set(group, counts);
-      counts.total++;
-      if (isRight(generated)) counts.right++;
-      else failures.push({ prompt, expected, got: generated.text });
-      onProgress({ measure, done: i + 1, total: trials.length });
+    for (let at = 0; at < trials.length; at += PROMPTS) {
+      const asked = trials.slice(at, at + PROMPTS);
+      const prompts = asked.map(({ prompt }) => prompt);
+      const answers = await generate(prompts, options);
+      for (const [i, { prompt, group, expected, isRight }] of asked.entries()) {
+        const counts = groups.get(group) ?? { right: 0, total: 0 };
+        groups.set(group, counts);
+        counts.total++;
+        if (isRight(answers[i]!)) counts.right++;
+        else failures.push({ prompt, expected, got: answers[i]!.text });
+      }
+      onProgress({ measure, done: at + asked.length, total: trials.length });
     }
     return {
       ...tally(trials.length - failures.length, trials.length),

@@ -48,7 +48,7 @@ const tokenizer = loadTokenizer(readJson("tokenizer.json"), readJson("tokenizer_
 const executor = createOnnxRuntimeExecutor({ threads: 2 });
 const parameters = allParameters(BASE_CONFIG);
 let state = existsSync(checkpointFile)
-  ? decodeCheckpoint(readFileSync(checkpointFile), RUN, parameters)
+  ? decodeCheckpoint(readFileSync(checkpointFile), { run: RUN, parameters })
   : initialState(parameters, initialWeights(BASE_CONFIG, SEED));
 
 const started = performance.now();

@@ -1,14 +1,14 @@
 import type { PeftMethod } from "../method.ts";
 import { attachAdaLora, planAdaLora } from "./attach.ts";
 import { adaLoraFormat } from "./format.ts";
-import { publishAdaLora } from "./publish.ts";
+import { adaloraResult } from "./publish.ts";
 import { AdaLoraSettings } from "./settings.ts";
 
 export const adalora: PeftMethod<AdaLoraSettings> = {
   settings: AdaLoraSettings,
   plan: planAdaLora,
   attach: attachAdaLora,
-  publish: publishAdaLora,
+  result: adaloraResult,
   format: adaLoraFormat,
   traits: {
     // E starts at 0 between small vectors. In forty steps on the embedded base, LoRA's rate lowers the held-out loss only from

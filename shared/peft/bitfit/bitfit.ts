@@ -1,6 +1,6 @@
 import type { PeftMethod } from "../method.ts";
 import { attachBitfit, planBitfit } from "./attach.ts";
-import { publishBitfit } from "./publish.ts";
+import { bitfitResult } from "./publish.ts";
 import { BitfitSettings } from "./settings.ts";
 
 /** Has no format of its own: its adapters are saved and read as LoRA folders. */
@@ -8,7 +8,7 @@ export const bitfit: PeftMethod<BitfitSettings> = {
   settings: BitfitSettings,
   plan: planBitfit,
   attach: attachBitfit,
-  publish: publishBitfit,
+  result: bitfitResult,
   traits: {
     learningRate: 20,
     mergeable: true,

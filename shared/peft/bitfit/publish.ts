@@ -9,23 +9,29 @@ import { type Tensor, zeros } from "../../tensor.ts";
 import type { LoraLayer } from "../lora/adapter.ts";
 import { biasChangeName } from "../lora/attach.ts";
 import { writeLoraFolder } from "../lora/format.ts";
-import type { PublishedPart, PublishOptions } from "../method.ts";
+import type { AdapterResult } from "../method.ts";
 import { biasedTargets } from "./attach.ts";
 import type { BitfitSettings } from "./settings.ts";
 
-/** The folder that peft loads, and the changes as they are. */
-export function publishBitfit({ config, settings, values, base }: PublishOptions<BitfitSettings>): PublishedPart {
-  const modules = biasedTargets({ config, settings, param: "peft" });
-  const changes = new Map(modules.map(({ path }) => [path, values.get(biasChangeName(path))!]));
-  const linears = new Map([...changes].map(([path, bias]): [string, CanonicalModule] => [path, { bias }]));
-  const files = writeBiasFolder(changes, { model: config, baseModel: base.id });
-  const parameters = modules.reduce((sum, { out }) => sum + out, 0);
-  return { kind: "adapter", adapter: { method: "bitfit", files, delta: { ...NO_DELTA, linears }, parameters } };
-}
+/** Vectors [out] that are added to the outputs of layers, by path. */
+type BiasChanges = ReadonlyMap<string, Tensor<"f32">>;
+
+/** The changes as they are, and the folder that peft loads. */
+export const bitfitResult: AdapterResult<BitfitSettings, BiasChanges> = {
+  kind: "adapter",
+  canonical({ config, settings, values }) {
+    const modules = biasedTargets({ config, settings, param: "peft" });
+    const changes = new Map(modules.map(({ path }) => [path, values.get(biasChangeName(path))!]));
+    const linears = new Map([...changes].map(([path, bias]): [string, CanonicalModule] => [path, { bias }]));
+    const parameters = modules.reduce((sum, { out }) => sum + out, 0);
+    return { method: "bitfit", delta: { ...NO_DELTA, linears }, parameters, own: changes };
+  },
+  files: ({ own }, { config, base }) => writeBiasFolder(own, { model: config, baseModel: base.id }),
+};
 
 /** The two files of an adapter that adds a vector [out] to the output of each of these layers, by path. */
 export function writeBiasFolder(
-  changes: ReadonlyMap<string, Tensor<"f32">>,
+  changes: BiasChanges,
   { model, baseModel }: { readonly model: ModelConfig; readonly baseModel: string },
 ): Map<string, Uint8Array> {
   const layers = adaptableModules(model).flatMap(({ path, in: inSize, out }): [string, LoraLayer][] => {

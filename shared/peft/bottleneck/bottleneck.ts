@@ -1,7 +1,7 @@
 import type { PeftMethod } from "../method.ts";
 import { attachBottleneck, bottleneckGates, planBottleneck } from "./attach.ts";
 import { bottleneckFormat } from "./format.ts";
-import { publishBottleneck } from "./publish.ts";
+import { bottleneckResult } from "./publish.ts";
 import { BottleneckSettings } from "./settings.ts";
 
 export const bottleneck: PeftMethod<BottleneckSettings> = {
@@ -9,7 +9,7 @@ export const bottleneck: PeftMethod<BottleneckSettings> = {
   plan: planBottleneck,
   attach: attachBottleneck,
   gates: bottleneckGates,
-  publish: publishBottleneck,
+  result: bottleneckResult,
   format: bottleneckFormat,
   traits: {
     learningRate: 2,

@@ -1,14 +1,14 @@
 import type { PeftMethod } from "../method.ts";
 import { attachDora, planDora } from "./attach.ts";
 import { doraFormat } from "./format.ts";
-import { publishDora } from "./publish.ts";
+import { doraResult } from "./publish.ts";
 import { DoraSettings } from "./settings.ts";
 
 export const dora: PeftMethod<DoraSettings> = {
   settings: DoraSettings,
   plan: planDora,
   attach: attachDora,
-  publish: publishDora,
+  result: doraResult,
   format: doraFormat,
   traits: {
     learningRate: 1,

@@ -1,13 +1,13 @@
 import type { PeftMethod } from "../method.ts";
 import { attachFull, planFull } from "./attach.ts";
-import { publishFull } from "./publish.ts";
+import { fullResult } from "./publish.ts";
 import { FullSettings } from "./settings.ts";
 
 export const full: PeftMethod<FullSettings> = {
   settings: FullSettings,
   plan: planFull,
   attach: attachFull,
-  publish: publishFull,
+  result: fullResult,
   traits: {
     learningRate: 0.1,
     mergeable: true,

@@ -1,14 +1,14 @@
 import type { PeftMethod } from "../method.ts";
 import { attachIa3, planIa3 } from "./attach.ts";
 import { ia3Format } from "./format.ts";
-import { publishIa3 } from "./publish.ts";
+import { ia3Result } from "./publish.ts";
 import { Ia3Settings } from "./settings.ts";
 
 export const ia3: PeftMethod<Ia3Settings> = {
   settings: Ia3Settings,
   plan: planIa3,
   attach: attachIa3,
-  publish: publishIa3,
+  result: ia3Result,
   format: ia3Format,
   traits: {
     learningRate: 40,

@@ -2,7 +2,7 @@ import type { PeftMethod } from "../method.ts";
 import { attachLora, planLora } from "./attach.ts";
 import { loraFormat } from "./format.ts";
 import { loraGates } from "./gates.ts";
-import { publishLora } from "./publish.ts";
+import { loraResult } from "./publish.ts";
 import { LoraSettings } from "./settings.ts";
 
 export const lora: PeftMethod<LoraSettings> = {
@@ -10,7 +10,7 @@ export const lora: PeftMethod<LoraSettings> = {
   plan: planLora,
   attach: attachLora,
   gates: loraGates,
-  publish: publishLora,
+  result: loraResult,
   format: loraFormat,
   traits: {
     learningRate: 1,

@@ -1,6 +1,6 @@
 import { biasName } from "../../model/modules.ts";
 import { f32, type Tensor, totalElements } from "../../tensor.ts";
-import type { PublishedPart, PublishOptions } from "../method.ts";
+import type { AdapterResult } from "../method.ts";
 import { canonicalLora, type LoraAdapter, type LoraLayer, withoutStart } from "./adapter.ts";
 import { biasChangeName, factorBiasName, factorNames, startOf } from "./attach.ts";
 import { writeLoraFolder } from "./format.ts";
@@ -8,33 +8,36 @@ import type { LoraSettings } from "./settings.ts";
 import { loraTargets } from "./targets.ts";
 
 /**
- * The folder that peft loads, and the same as it is served. Factors that started as a part of the weight become factors of
- * twice the rank for the whole weight, so that the base stays everyone's.
+ * The serving form, and the folder that peft loads. Factors that started as a part of the weight become factors of twice the
+ * rank for the whole weight, so that the base stays everyone's.
  */
-export async function publishLora(options: PublishOptions<LoraSettings>): Promise<PublishedPart> {
-  const { config, settings, values, weights, base } = options;
-  const { factors, biases } = loraTargets({ config, settings, param: "peft" });
-  const layers = new Map<string, LoraLayer>();
-  for (const target of factors) {
-    const { path, alpha } = target;
-    const names = factorNames(path);
-    const bias = settings.lora_bias ? { bias: values.get(factorBiasName(path))! } : {};
-    const trained: LoraLayer = { a: values.get(names.a)!, b: values.get(names.b)!, alpha, ...bias };
-    const start = startOf(options, target);
-    layers.set(path, start === undefined ? trained : withoutStart(trained, start, settings.use_rslora));
-  }
-  const adapter: LoraAdapter = {
-    rankStabilised: settings.use_rslora,
-    layers,
-    biases: new Map(
-      biases.map(({ path }) => [path, sum(weights.get(biasName(path))!, values.get(biasChangeName(path))!)]),
-    ),
-  };
-  const delta = await canonicalLora(adapter, { config, weight: async (name) => weights.get(name)! });
-  const files = writeLoraFolder(adapter, { model: config, baseModel: base.id, dropout: settings.lora_dropout });
-  const parameters = totalElements(values.values());
-  return { kind: "adapter", adapter: { method: "lora", files, delta, parameters } };
-}
+export const loraResult: AdapterResult<LoraSettings, LoraAdapter> = {
+  kind: "adapter",
+  async canonical(trained) {
+    const { config, settings, values, weights } = trained;
+    const { factors, biases } = loraTargets({ config, settings, param: "peft" });
+    const layers = new Map<string, LoraLayer>();
+    for (const target of factors) {
+      const { path, alpha } = target;
+      const names = factorNames(path);
+      const bias = settings.lora_bias ? { bias: values.get(factorBiasName(path))! } : {};
+      const layer: LoraLayer = { a: values.get(names.a)!, b: values.get(names.b)!, alpha, ...bias };
+      const start = startOf(trained, target);
+      layers.set(path, start === undefined ? layer : withoutStart(layer, start, settings.use_rslora));
+    }
+    const own: LoraAdapter = {
+      rankStabilised: settings.use_rslora,
+      layers,
+      biases: new Map(
+        biases.map(({ path }) => [path, sum(weights.get(biasName(path))!, values.get(biasChangeName(path))!)]),
+      ),
+    };
+    const delta = await canonicalLora(own, { config, weight: async (name) => weights.get(name)! });
+    return { method: "lora", delta, parameters: totalElements(values.values()), own };
+  },
+  files: ({ own }, { config, settings, base }) =>
+    writeLoraFolder(own, { model: config, baseModel: base.id, dropout: settings.lora_dropout }),
+};
 
 function sum(left: Tensor<"f32">, right: Tensor<"f32">): Tensor<"f32"> {
   return f32(

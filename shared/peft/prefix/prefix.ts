@@ -1,7 +1,7 @@
 import type { PeftMethod } from "../method.ts";
 import { attachPrefix, planPrefix, prefixGates } from "./attach.ts";
 import { prefixFormat } from "./format.ts";
-import { publishPrefix } from "./publish.ts";
+import { prefixResult } from "./publish.ts";
 import { PrefixSettings } from "./settings.ts";
 
 export const prefix: PeftMethod<PrefixSettings> = {
@@ -9,7 +9,7 @@ export const prefix: PeftMethod<PrefixSettings> = {
   plan: planPrefix,
   attach: attachPrefix,
   gates: prefixGates,
-  publish: publishPrefix,
+  result: prefixResult,
   format: prefixFormat,
   // The weights of a network need smaller steps than the keys and values themselves.
   learningRate: ({ prefix_projection: projects }) => (projects ? 4 : 60),

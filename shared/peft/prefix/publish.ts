@@ -3,23 +3,29 @@ import type { ModelConfig } from "../../model/config.ts";
 import { type Tensor, totalElements } from "../../tensor.ts";
 import { adapterConfigJson } from "../adapter-config.ts";
 import { adapterFiles } from "../adapter-folder.ts";
-import type { PublishedPart, PublishOptions } from "../method.ts";
+import type { AdapterResult } from "../method.ts";
 import { encoded } from "./encoder.ts";
 import { keyWidth, PREFIX, statesOf } from "./flat-prefix.ts";
 import type { PrefixSettings } from "./settings.ts";
 
-/** The folder that peft loads, which holds the prefix and nothing of the network behind it, and each layer's states. */
-export function publishPrefix({ config, settings, values, base }: PublishOptions<PrefixSettings>): PublishedPart {
-  const flat = settings.prefix_projection ? encoded(values) : values.get(PREFIX)!;
-  const files = writePrefixFolder(flat, {
-    model: config,
-    baseModel: base.id,
-    began: { init: settings.init_weights ?? null, hiddenSize: settings.encoder_hidden_size ?? keyWidth(config) },
-  });
-  const delta = { ...NO_DELTA, prefix: statesOf(config, flat) };
-  const parameters = totalElements(values.values());
-  return { kind: "adapter", adapter: { method: "prefix", files, delta, parameters } };
-}
+/**
+ * Each layer's states, and the folder that peft loads, which holds the prefix [n, 2·L·K·P] and nothing of the network that may
+ * have made it.
+ */
+export const prefixResult: AdapterResult<PrefixSettings, Tensor<"f32">> = {
+  kind: "adapter",
+  canonical({ config, settings, values }) {
+    const own = settings.prefix_projection ? encoded(values) : values.get(PREFIX)!;
+    const delta = { ...NO_DELTA, prefix: statesOf(config, own) };
+    return { method: "prefix", delta, parameters: totalElements(values.values()), own };
+  },
+  files: ({ own }, { config, settings, base }) =>
+    writePrefixFolder(own, {
+      model: config,
+      baseModel: base.id,
+      began: { init: settings.init_weights ?? null, hiddenSize: settings.encoder_hidden_size ?? keyWidth(config) },
+    }),
+};
 
 export interface PrefixFolderOptions {
   readonly model: ModelConfig;

@@ -1,14 +1,14 @@
 import type { PeftMethod } from "../method.ts";
 import { attachPrompt, planPrompt } from "./attach.ts";
 import { promptFormat } from "./format.ts";
-import { publishPrompt } from "./publish.ts";
+import { promptResult } from "./publish.ts";
 import { PromptSettings } from "./settings.ts";
 
 export const prompt: PeftMethod<PromptSettings> = {
   settings: PromptSettings,
   plan: planPrompt,
   attach: attachPrompt,
-  publish: publishPrompt,
+  result: promptResult,
   format: promptFormat,
   traits: {
     learningRate: 20,

@@ -3,22 +3,23 @@ import type { ModelConfig } from "../../model/config.ts";
 import type { Tensor } from "../../tensor.ts";
 import { adapterConfigJson } from "../adapter-config.ts";
 import { adapterFiles } from "../adapter-folder.ts";
-import type { PublishedPart, PublishOptions } from "../method.ts";
+import type { AdapterResult } from "../method.ts";
 import { PROMPT } from "./attach.ts";
 import type { PromptSettings } from "./settings.ts";
 
-/** The folder that peft loads: one tensor, which is what is served. */
-export function publishPrompt({ config, settings, values, base }: PublishOptions<PromptSettings>): PublishedPart {
-  const prompt = values.get(PROMPT)!;
-  const { prompt_tuning_init: init, prompt_tuning_init_text: text } = settings;
-  const files = writePromptFolder(prompt, {
-    model: config,
-    baseModel: base.id,
-    began: text === undefined ? { init } : { init, text },
-  });
-  const delta = { ...NO_DELTA, prompt };
-  return { kind: "adapter", adapter: { method: "prompt", files, delta, parameters: prompt.data.length } };
-}
+/** The embeddings [n, D], and the folder that peft loads, which holds nothing else. */
+export const promptResult: AdapterResult<PromptSettings, Tensor<"f32">> = {
+  kind: "adapter",
+  canonical({ values }) {
+    const own = values.get(PROMPT)!;
+    return { method: "prompt", delta: { ...NO_DELTA, prompt: own }, parameters: own.data.length, own };
+  },
+  files({ own }, { config, settings, base }) {
+    const { prompt_tuning_init: init, prompt_tuning_init_text: text } = settings;
+    const began = text === undefined ? { init } : { init, text };
+    return writePromptFolder(own, { model: config, baseModel: base.id, began });
+  },
+};
 
 export interface PromptFolderOptions {
   readonly model: ModelConfig;

@@ -1,7 +1,7 @@
 import { loraGates } from "../lora/gates.ts";
 import type { PeftMethod } from "../method.ts";
 import { attachQlora, loraPart, planQlora, qloraBase } from "./attach.ts";
-import { publishQlora } from "./publish.ts";
+import { qloraResult } from "./publish.ts";
 import { QloraSettings } from "./settings.ts";
 
 export const qlora: PeftMethod<QloraSettings> = {
@@ -10,7 +10,7 @@ export const qlora: PeftMethod<QloraSettings> = {
   attach: attachQlora,
   gates: (options) => loraGates({ ...options, settings: loraPart(options.settings) }),
   base: qloraBase,
-  publish: publishQlora,
+  result: qloraResult,
   traits: {
     learningRate: 1,
     mergeable: true,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { f32 } from "../../../shared/tensor.ts";
-import type { Program } from "../../../trainer/engines/executor.ts";
+import type { NamedTensors, Program } from "../../../trainer/engines/executor.ts";
 import { type Draft, greedyReplies } from "./greedy.ts";
 
 const VOCABULARY = 11;
@@ -24,7 +24,7 @@ function oneByOne({ prompt }: Draft): number[] {
 function counting(): { program: Program; runs: () => number } {
   let runs = 0;
   const program = {
-    run: async (feeds: Parameters<Program["run"]>[0]) => {
+    run: async (feeds: NamedTensors) => {
       runs += 1;
       const tokens = Array.from(feeds.tokens!.data as BigInt64Array, Number);
       const logits = new Float32Array(tokens.length * VOCABULARY);

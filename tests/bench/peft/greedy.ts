@@ -1,13 +1,13 @@
+import { argmax } from "../../../shared/decode/logits.ts";
 import { i64, tensor } from "../../../shared/tensor.ts";
-import type { Program } from "../../../trainer/engines/executor.ts";
-import { argmax } from "../../../trainer/eval/generator.ts";
+import type { Feeds, Program } from "../../../trainer/engines/executor.ts";
 
 export interface GreedyOptions {
   /** A `predictionGraph` of `rows` by `tokens`. */
   readonly program: Program;
   readonly shape: { readonly rows: number; readonly tokens: number };
   /** The program's inputs apart from the tokens: the method's parameters. */
-  readonly values: Parameters<Program["run"]>[0];
+  readonly values: Feeds;
   readonly padId: number;
   readonly isEnd: (token: number) => boolean;
 }

@@ -3,11 +3,12 @@ import { loadModelFolder } from "../../../shared/model/model-folder.ts";
 import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import type { Tensor } from "../../../shared/tensor.ts";
 import type { TokenizedExample } from "../../../trainer/data/examples.ts";
+import { unitsOf } from "../../../trainer/data/units.ts";
+import { withVirtualTokens } from "../../../trainer/data/virtual-tokens.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
 import { frozenTensors, predictionGraph } from "../../../trainer/recipes/causal-graphs.ts";
 import { createEvaluator } from "../../../trainer/recipes/evaluator.ts";
 import type { BaseFolder } from "../../../trainer/recipes/recipe.ts";
-import { withVirtualTokens } from "../../../trainer/recipes/supervised-data.ts";
 import { isRightReply } from "./answers.ts";
 import { greedyReplies } from "./greedy.ts";
 import { baseText, examplesOf, sailor } from "./task.ts";
@@ -61,11 +62,10 @@ async function lossOn(examples: readonly TokenizedExample[], options: MeasureOpt
     weights,
     method,
     rows: { shape, packing: true, padId: tokenizer.padId },
-    examples: placed,
-    breathe: async () => undefined,
+    yieldToEventLoop: async () => undefined,
   });
   try {
-    return await evaluator.loss(values);
+    return (await evaluator.measure(values, unitsOf(placed))).loss;
   } finally {
     await evaluator.dispose();
   }

@@ -4,11 +4,11 @@ import { attachMethods } from "../../../shared/peft/combine.ts";
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
 import type { Tensor } from "../../../shared/tensor.ts";
 import { createStepPlan } from "../../../trainer/data/step-plan.ts";
-import type { Executor, NamedTensors, Program } from "../../../trainer/engines/executor.ts";
+import type { Executor, Program } from "../../../trainer/engines/executor.ts";
 import { decodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
 import { parameterValues } from "../../../trainer/loop/training-state.ts";
 import type { BaseFolder, Progress, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
-import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { RECIPES } from "../../../trainer/recipes/registry.ts";
 import { NO_METHOD } from "../../support/peft.ts";
 import { BENCH_CONTEXT, benchJob, RUN } from "../bench-job.ts";
 import { peakMemory } from "../machine.ts";
@@ -127,7 +127,11 @@ export class Trainee {
     const { config, weights, tokenizer } = loadModelFolder(base.files);
     const encode = (text: string) => tokenizer.encode(text);
     const method = attachMethods({ config, weights, settings: peft, seed: SEED, encode, param: "peft" });
-    const state = decodeCheckpoint(this.#end!, RUN, method.parameters, method.afterStep?.memory);
+    const state = decodeCheckpoint(this.#end!, {
+      run: RUN,
+      parameters: method.parameters,
+      memory: method.afterStep?.memory,
+    });
     const values: ReadonlyMap<string, Tensor> = parameterValues(state, method.parameters);
     const files = [...outcome.folder.files.values()];
     return {
@@ -147,7 +151,7 @@ export class Trainee {
       hyperparameters: { batch_size: BATCH_SIZE, max_steps: totalSteps },
       peft: peft!,
     });
-    return supervised(job, {
+    return RECIPES.supervised(job, {
       ...BENCH_CONTEXT,
       executor: {
         ...executor,
@@ -163,11 +167,11 @@ export class Trainee {
 
   #counted({ name }: Graph, program: Program): Program {
     if (name !== TRAINING_GRAPH) return program;
-    const run = (feeds: NamedTensors) => {
+    const run: Program["run"] = (...given) => {
       this.#microBatches += 1;
-      return program.run(feeds);
+      return program.run(...given);
     };
-    return { run, dispose: () => program.dispose() };
+    return { run, hold: (values) => program.hold(values), dispose: () => program.dispose() };
   }
 
   async #afterStep({ step, totalSteps, state }: Progress): Promise<void> {

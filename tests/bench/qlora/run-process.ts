@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ByteSource } from "../../../shared/formats/safetensors.ts";
 import { ChosenSettings } from "../../../shared/peft/presets.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { RECIPES } from "../../../trainer/recipes/registry.ts";
 import { DiskFile } from "../../../trainer/service/disk-file.ts";
 import { BENCH_CONTEXT, benchJob } from "../bench-job.ts";
 import { peakMemory } from "../machine.ts";
@@ -48,7 +48,7 @@ if (run === undefined) {
 async function train({ folder, peft, steps, tokens }: NonNullable<RunOptions["run"]>): Promise<RunResult> {
   const shape = { rows: 0, rowTokens: 0, loadedBytes: 0 };
   let [since, loss] = [0, 0];
-  const { folder: published } = await supervised(
+  const { folder: published } = await RECIPES.supervised(
     benchJob({
       seed: 1,
       base: { id: "bench", digest: "0".repeat(64), files: filesOf(folder) },

@@ -25,4 +25,3 @@ export interface Batch {
 /** Number of slots, and so the largest batch. */
 export const SLOTS = 16;
 export const PREFILL_TOKENS = 32;
-export const MATRICES = { count: 8, size: 1024, rows: 512 } as const;

@@ -1,12 +1,14 @@
 import { parseArgs } from "node:util";
+import { inTurns } from "../in-turns.ts";
+import { type BenchWorker, openBenchWorker } from "../in-workerd.ts";
 import { type Machine, thisMachine } from "../machine.ts";
 import { median } from "../median.ts";
 import { showProgress } from "../progress.ts";
 import { keepResult } from "../results.ts";
+import { ceilingMeter, type WorkerdCeiling } from "../workerd-ceiling.ts";
 import { LOADS, type Load, POSITIONS, RANK } from "./deltas.ts";
-import { openServingWorker, type ServingWorker } from "./in-workerd.ts";
 import { crossingTable, loadTable } from "./report.ts";
-import { type Batch, MATRICES, SLOTS } from "./round.ts";
+import { type Batch, type Round, SLOTS } from "./round.ts";
 
 const SIZES = [1, 4, SLOTS];
 const DISTINCT = [1, 2, 3, 4, 6, 8, 16];
@@ -39,7 +41,7 @@ export interface ServingBench {
   readonly seconds: number;
   readonly machine: Machine;
   readonly clock: "processor" | "wall";
-  readonly ceiling: { readonly gemmGflops: number; readonly gemvGbPerSecond: number };
+  readonly ceiling: WorkerdCeiling;
   readonly rank: number;
   readonly positions: number;
   readonly loads: readonly LoadResult[];
@@ -62,7 +64,7 @@ export async function benchServing(args: readonly string[]): Promise<void> {
       write: { type: "boolean", default: false },
     },
   });
-  const worker = await openServingWorker();
+  const worker = await openBenchWorker<Round>("serving-bench");
   try {
     const started = performance.now();
     const settings = { rounds: Number(values.rounds), steps: Number(values.steps) };
@@ -93,12 +95,8 @@ interface Timing {
   readonly prefillMs: number;
 }
 
-async function measure(worker: ServingWorker, settings: Settings) {
-  const [gemm, gemv]: [number[], number[]] = [[], []];
-  const ceiling = async () => {
-    gemm.push((await worker.run({ op: "gemm", times: 1 })).ms);
-    gemv.push((await worker.run({ op: "gemv", times: 20 })).ms);
-  };
+async function measure(worker: BenchWorker<Round>, settings: Settings) {
+  const ceiling = ceilingMeter(worker);
   const cases = SIZES.flatMap((rows) => LOADS.map((load) => ({ load, rows, layout: "chosen" as const })));
   const shares = DISTINCT.flatMap((distinct) =>
     LAYOUTS.map((layout) => ({ load: "lora" as const, rows: SLOTS, layout, distinct })),
@@ -106,22 +104,18 @@ async function measure(worker: ServingWorker, settings: Settings) {
   const total = (settings.rounds + 1) * (cases.length + shares.length);
   let done = 0;
   const announce = (what: string) => showProgress(done++, total, "batches", what);
-  const loads = await inTurns(cases, settings.rounds, ceiling, (batch) => {
+  const loads = await inTurns(cases, settings.rounds, ceiling.take, (batch) => {
     announce(`${batch.rows} rows of ${batch.load}`);
     return timeLoad(worker, batch, settings);
   });
-  const crossing = await inTurns(shares, settings.rounds, ceiling, (batch) => {
+  const crossing = await inTurns(shares, settings.rounds, ceiling.take, (batch) => {
     announce(`${batch.distinct} LoRA deltas, ${batch.layout}`);
     return timeStep(worker, batch, settings);
   });
   showProgress(total, total, "batches", "");
-  const elements = MATRICES.count * MATRICES.size ** 2;
   return {
     clock: worker.clock,
-    ceiling: {
-      gemmGflops: (2 * MATRICES.rows * elements) / median(gemm) / 1e6,
-      gemvGbPerSecond: (4 * elements) / median(gemv) / 1e6,
-    },
+    ceiling: ceiling.result(),
     rank: RANK,
     positions: POSITIONS,
     loads: cases.map(({ load, rows }, i) => {
@@ -146,36 +140,17 @@ async function measure(worker: ServingWorker, settings: Settings) {
   };
 }
 
-async function timeStep(worker: ServingWorker, batch: Batch, { steps }: Settings) {
+async function timeStep(worker: BenchWorker<Round>, batch: Batch, { steps }: Settings) {
   await worker.run({ op: "arrange", times: 1, batch });
   // The first step may need to create windows.
   await worker.run({ op: "step", times: 1 });
-  return worker.run({ op: "step", times: Math.ceil((steps * SLOTS) / (batch.rows + 3)) });
+  const { ms, answer } = await worker.run({ op: "step", times: Math.ceil((steps * SLOTS) / (batch.rows + 3)) });
+  return { ms, layout: answer as "bank" | "rows" };
 }
 
-async function timeLoad(worker: ServingWorker, batch: Batch, settings: Settings): Promise<Timing> {
+async function timeLoad(worker: BenchWorker<Round>, batch: Batch, settings: Settings): Promise<Timing> {
   const { ms: stepMs, layout } = await timeStep(worker, batch, settings);
   const { ms: joinMs } = await worker.run({ op: "join", times: 10 });
   const prefillMs = batch.rows === 1 ? (await worker.run({ op: "prefill", times: 4 })).ms : 0;
   return { layout, stepMs, joinMs, prefillMs };
-}
-
-/** Runs every case once per round, alternating the order; returns each case's results by round. The first round is a warm-up. */
-async function inTurns<C, T>(
-  cases: readonly C[],
-  rounds: number,
-  between: () => Promise<void>,
-  run: (one: C) => Promise<T>,
-): Promise<T[][]> {
-  const results = cases.map((): T[] => []);
-  for (let round = -1; round < rounds; round++) {
-    const order = [...cases.keys()];
-    if (round % 2 === 1) order.reverse();
-    for (const i of order) {
-      const result = await run(cases[i]!);
-      if (round >= 0) results[i]!.push(result);
-    }
-    await between();
-  }
-  return results;
 }

@@ -31,18 +31,23 @@ interface AttentionSize {
   readonly tokens: number;
   /** Tokens already in the cache, per row. */
   readonly past: readonly number[];
+  /** Every new token at the position behind its row's past, and biased in what it sees. */
+  readonly siblings?: true;
 }
 
 const CAPACITY = 8;
 /** onnxruntime's attention requires multiples of 16. */
 const HEAD_WIDTH = 16;
 
-function attentionCase({ heads, kvHeads, tokens, past }: AttentionSize): OpCase<OpAttrs["groupQueryAttention"]> {
+function attentionCase(size: AttentionSize): OpCase<OpAttrs["groupQueryAttention"]> {
+  const { heads, kvHeads, tokens, past, siblings = false } = size;
   const rows = past.length;
   const cache = [rows, kvHeads, CAPACITY, HEAD_WIDTH];
   const last = past.map((length) => length + tokens - 1);
+  const longest = Math.max(...last) + 1;
+  const positions = past.flatMap((length) => new Array<number>(tokens).fill(length));
   return {
-    name: `${tokens} new after ${past.join(", ")}; ${heads} heads over ${kvHeads}`,
+    name: `${tokens} new ${siblings ? "side by side " : ""}after ${past.join(", ")}; ${heads} heads over ${kvHeads}`,
     inputs: [
       normal([rows, tokens, heads * HEAD_WIDTH], 1),
       normal([rows, tokens, kvHeads * HEAD_WIDTH], 2),
@@ -50,8 +55,9 @@ function attentionCase({ heads, kvHeads, tokens, past }: AttentionSize): OpCase<
       normal(cache, 4),
       normal(cache, 5),
       literal("i32", [rows], last),
-      literal("i32", [], [Math.max(...last) + 1]),
+      literal("i32", [], [longest]),
       ...tables(CAPACITY, HEAD_WIDTH),
+      ...(siblings ? [literal("i64", [rows, tokens], positions), normal([1, 1, tokens, longest], 6, 3)] : []),
     ],
     attrs: { heads, kvHeads },
   };
@@ -95,10 +101,16 @@ export const MODEL = {
   },
   groupQueryAttention: {
     evaluate: (inputs, { heads, kvHeads }, shapes) => {
-      const [query, key, value, pastKey, pastValue, lastIndex, , ...table] = inputs as [Array64, ...Array64[]];
+      const [query, key, value, pastKey, pastValue, lastIndex, , cos, sin, positions, bias] = inputs as [
+        Array64,
+        ...Array64[],
+      ];
+      const table = [cos!, sin!];
       const [tokens, width] = [query.shape[1]!, pastKey!.shape[3]!];
       const length = (row: number) => at(lastIndex!, [row]) + 1;
       const start = (row: number) => length(row) - tokens;
+      const angle = (row: number, token: number) =>
+        positions === undefined ? start(row) + token : at(positions, [row, token]);
       const part = (x: Array64, row: number, token: number, head: number) => (i: number) =>
         at(x, [row, token, head * width + i]);
       const append = (past: Array64, added: (row: number, token: number, head: number, i: number) => number) =>
@@ -108,20 +120,20 @@ export const MODEL = {
           return added(row!, position! - start(row!), head!, i!);
         });
       const presentKey = append(pastKey!, (row, token, head, i) =>
-        rotated(part(key!, row, token, head), i, start(row) + token, table),
+        rotated(part(key!, row, token, head), i, angle(row, token), table),
       );
       const presentValue = append(pastValue!, (row, token, head, i) => part(value!, row, token, head)(i));
 
       const attend = (row: number, token: number, head: number) => {
-        const position = start(row) + token;
+        const place = start(row) + token;
         const cacheHead = Math.floor(head / (heads / kvHeads));
         const cached = (x: Array64, t: number, i: number) => x.data[offset(x.shape, [row, cacheHead, t, i])]!;
-        const weights = Array.from({ length: position + 1 }, (_, t) => {
+        const weights = Array.from({ length: place + 1 }, (_, t) => {
           let score = 0;
           for (let i = 0; i < width; i++) {
-            score += rotated(part(query, row, token, head), i, position, table) * cached(presentKey, t, i);
+            score += rotated(part(query, row, token, head), i, angle(row, token), table) * cached(presentKey, t, i);
           }
-          return Math.exp(score / Math.sqrt(width));
+          return Math.exp(score / Math.sqrt(width) + (bias === undefined ? 0 : at(bias, [0, 0, token, t])));
         });
         const total = weights.reduce((sum, weight) => sum + weight, 0);
         return (i: number) =>
@@ -137,6 +149,8 @@ export const MODEL = {
       attentionCase({ heads: 4, kvHeads: 2, tokens: 3, past: [2] }),
       attentionCase({ heads: 4, kvHeads: 1, tokens: 3, past: [0, 0] }),
       attentionCase({ heads: 2, kvHeads: 1, tokens: 8, past: [0] }),
+      attentionCase({ heads: 4, kvHeads: 2, tokens: 3, past: [2], siblings: true }),
+      attentionCase({ heads: 2, kvHeads: 2, tokens: 1, past: [3, 6], siblings: true }),
     ],
   },
 } satisfies Partial<OpSpecs>;

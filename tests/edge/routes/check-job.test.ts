@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { heapLimitBytes } from "../../../edge/env.ts";
 import { checkMethod, methodOf } from "../../../edge/routes/check-job.ts";
 import { CreateJob } from "../../../shared/api/jobs.ts";
-import { Method } from "../../../shared/api/methods.ts";
+import { Method, settingsOf } from "../../../shared/api/methods.ts";
 import { TINY_CONFIG } from "../support/tiny-base.ts";
 
 const HEAP = heapLimitBytes({});
@@ -14,7 +14,7 @@ describe("methodOf", () => {
     const full = method({ peft: { type: "full" } });
     expect(methodOf(request({ method: full }))).toEqual(full);
     expect(methodOf(request({}))).toEqual(method({}));
-    expect(methodOf(request({ hyperparameters: { batch_size: 4 } })).supervised.hyperparameters.batch_size).toBe(4);
+    expect(settingsOf(methodOf(request({ hyperparameters: { batch_size: 4 } }))).hyperparameters!.batch_size).toBe(4);
     expect(() => methodOf(request({ method: full, hyperparameters: {} }))).toThrow(
       expect.objectContaining({ param: "hyperparameters" }),
     );

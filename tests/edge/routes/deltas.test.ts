@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { settingsOf } from "../../../shared/api/methods.ts";
 import { Api } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
 import { tinyDelta } from "../support/tiny-base.ts";
@@ -44,7 +45,7 @@ it("a delta of several methods is stored and downloaded with a folder for each",
   });
   const methods = ["prefix", "bottleneck"];
   const { lease } = await new FakeTrainer(api).work("several", methods);
-  expect(lease.method.supervised.peft).toMatchObject({ type: "mam", adapter: { config: "par_bn" } });
+  expect(settingsOf(lease.method).peft).toMatchObject({ type: "mam", adapter: { config: "par_bn" } });
   const { data } = await api.call<{ data: { id: string; methods: string[] }[] }>("GET", "/v1/deltas", { key });
   expect(data[0]).toMatchObject({ methods });
   const archive = await (await api.send("GET", `/v1/deltas/${data[0]?.id}/content`, { key })).arrayBuffer();

@@ -1,6 +1,7 @@
 import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../shared/api/jobs.ts";
+import { settingsOf } from "../../../shared/api/methods.ts";
 import { Api, CHAT_LINES } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
 
@@ -65,13 +66,13 @@ describe("creating a job", () => {
 
   it("fills in a method, takes the old place of hyperparameters, and draws a seed", async () => {
     const plain = await api.call<Job>("POST", path, { key, body: { model, training_file: file } });
-    expect(plain.method.supervised.peft).toMatchObject({ type: "lora", r: 8 });
+    expect(settingsOf(plain.method).peft).toMatchObject({ type: "lora", r: 8 });
     expect(plain.seed).toBeGreaterThanOrEqual(0);
     const old = await api.call<Job>("POST", path, {
       key,
       body: { model, training_file: file, hyperparameters: { n_epochs: 4 } },
     });
-    expect(old.method.supervised.hyperparameters.n_epochs).toBe(4);
+    expect(settingsOf(old.method).hyperparameters!.n_epochs).toBe(4);
     const full = { ...supervised({ peft: { type: "full" } }), executor: "tensorflow" };
     expect(await api.call("POST", path, { key, body: { model, training_file: file, ...full } })).toMatchObject({
       executor: "tensorflow",
@@ -86,7 +87,7 @@ describe("creating a job", () => {
     expect(await create({ type: "lora", r: 4 }, adapters)).toMatchObject({
       supervised: { peft: [{ type: "lora", r: 4, lora_alpha: 16 }, adapters] },
     });
-    const { supervised: stored } = await create({ type: "unipelt", lora: { r: 2 } });
+    const stored = settingsOf(await create({ type: "unipelt", lora: { r: 2 } }));
     expect(stored.peft).toMatchObject([
       {
         type: "unipelt",

@@ -36,6 +36,54 @@ describe("DecodeSessions", () => {
     for (const features of exact) expect(sessions.for(features).features).toBe(features);
   });
 
+  it("keeps steps and probes apart, in what is kept and in what serves the rest", async () => {
+    const sessions = await make();
+    const step = sessions.for(NO_FEATURES);
+    const probe = sessions.for(NO_FEATURES, "probe");
+    expect(probe.session.inputNames).toEqual(expect.arrayContaining(["positions", "bias"]));
+    expect(step.session.inputNames).not.toContain("positions");
+    expect(sessions.for(NO_FEATURES, "probe")).toBe(probe);
+    expect(sessions.for(NO_FEATURES)).toBe(step);
+    for (const features of [of("bank", "factors"), of("rows", "factors")]) sessions.for(features);
+    // Four are kept, of whatever kind.
+    const rest = [sessions.for(of("bank", "vectors"), "probe"), sessions.for(of("bank", "vectors"))];
+    expect(rest.map(({ session }) => session.name)).toEqual([
+      "probe-bank-factors-vectors-bottlenecks-any",
+      "decode-bank-factors-vectors-bottlenecks-any",
+    ]);
+    expect(sessions.count).toBe(6);
+  });
+
+  it("gives the room of exact sessions to those with everything, the idlest first", async () => {
+    const sessions = await make();
+    const exact = [NO_FEATURES, of("bank", "factors"), of("rows", "factors"), of("bank", "vectors")];
+    const made = exact.map((features) => sessions.for(features).session);
+    const isGone = () =>
+      made.map((session) => {
+        try {
+          session.run({}, {});
+        } catch (error) {
+          return (error as Error).message.includes("was used after disposal");
+        }
+        return false;
+      });
+    sessions.for(NO_FEATURES);
+    for (const layout of ["bank", "rows"] as const) sessions.for(of(layout, "output"));
+    expect(isGone()).toEqual([false, false, false, false]);
+    sessions.for(of("bank", "output"), "probe");
+    expect(isGone()).toEqual([false, true, true, false]);
+    sessions.for(of("rows", "output"), "probe");
+    expect(isGone()).toEqual([true, true, true, true]);
+    expect(sessions.count).toBe(4);
+    expect(sessions.for(NO_FEATURES).features).toEqual(sessions.for(of("bank", "output")).features);
+    expect(sessions.for(NO_FEATURES, "probe").session.inputNames).toContain("bias");
+    expect(sessions.count).toBe(4);
+    // Where they are of no use for long, exact ones come back: one of these gives its room to two.
+    for (let run = 0; run < 600; run++) sessions.for(of("bank", "output"));
+    expect(sessions.for(NO_FEATURES).features).toBe(NO_FEATURES);
+    expect(sessions.count).toBe(5);
+  });
+
   it("makes room for another when one was of no use for long", async () => {
     const sessions = await make();
     const [bare, idle] = [NO_FEATURES, of("rows", "factors")];

@@ -12,6 +12,8 @@
  *   kernel applies the rotary embedding, as it does for head widths that are multiples of 16. For other widths the encoder
  *   applies it before the kernel, from positions that end at `seqlens_k`.
  * - A position outside the cache is rejected before anything is written.
+ * - `attention_bias` [1, 1, T, total] hides entries of the cache exactly, so that tokens of one chunk need not see each other.
+ *   The encoder then applies the rotary embedding, at any positions.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadOrtModule, type OrtModule } from "../../../edge/runtime/ort-module.ts";
@@ -19,7 +21,7 @@ import { allocateTensor, type ResidentTensor, residentCopy } from "../../../edge
 import { createSession, type Session } from "../../../edge/runtime/session.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { encodeOnnx } from "../../../shared/graph/onnx.ts";
-import { f32, tensor } from "../../../shared/tensor.ts";
+import { f32, i64, tensor } from "../../../shared/tensor.ts";
 
 const HEADS = 4;
 const KV_HEADS = 2;
@@ -52,8 +54,8 @@ const tokens = (count: number): Token[] =>
 
 const angle = (position: number, i: number): number => position * 10000 ** ((-2 * i) / width);
 
-/** A graph of one attention node over a cache [batch, KV_HEADS, CAPACITY, width]. */
-function attentionGraph(): Uint8Array {
+/** A graph of one attention node over a cache [batch, KV_HEADS, CAPACITY, width]; `siblings`: with positions and a bias. */
+function attentionGraph(siblings = false): Uint8Array {
   const g = new GraphBuilder("attention");
   const cache = ["batch", KV_HEADS, CAPACITY, width] as const;
   const [y, presentKey, presentValue] = g.emit(
@@ -68,6 +70,9 @@ function attentionGraph(): Uint8Array {
       g.input("longest", "i32", []),
       g.input("cos", "f32", [CAPACITY, width / 2]),
       g.input("sin", "f32", [CAPACITY, width / 2]),
+      ...(siblings
+        ? [g.input("positions", "i64", ["batch", "seq"]), g.input("bias", "f32", [1, 1, "seq", "longest"])]
+        : []),
     ],
     { heads: HEADS, kvHeads: KV_HEADS },
   );
@@ -105,6 +110,8 @@ function attend(history: readonly Token[]): number[] {
 
 let ort: OrtModule;
 let session: Session;
+/** Of a graph that takes positions and a bias. */
+let besideEachOther: Session;
 let cos: ResidentTensor;
 let sin: ResidentTensor;
 
@@ -123,6 +130,7 @@ class Cache {
     chunks: readonly (readonly Token[])[],
     lastIndex: readonly number[],
     longest: number,
+    siblings: Readonly<Record<string, ResidentTensor>> = {},
   ): number[][][] {
     const [batch, seq] = [chunks.length, chunks[0]!.length];
     const stack = (of: keyof Token, heads: number) => {
@@ -140,13 +148,29 @@ class Cache {
       past_value,
       last_index: residentCopy(ort, tensor("i32", [batch], Int32Array.from(lastIndex))),
       longest: residentCopy(ort, tensor("i32", [], Int32Array.of(longest))),
+      ...siblings,
     };
-    session.run({ ...inputs, cos, sin }, { y, present_key: past_key, present_value: past_value });
+    const used = "bias" in siblings ? besideEachOther : session;
+    used.run({ ...inputs, cos, sin }, { y, present_key: past_key, present_value: past_value });
     const flat = [...y.view()];
     for (const resident of [...Object.values(inputs), y]) resident.dispose();
     return chunks.map((chunk, b) =>
       chunk.map((_, t) => flat.slice((b * seq + t) * HEADS * width, (b * seq + t + 1) * HEADS * width)),
     );
+  }
+
+  /** Runs `tokens` beside each other, each as the one after `past` tokens of the row. */
+  beside(row: number, past: number, siblings: readonly Token[]): number[][] {
+    const [count, total] = [siblings.length, past + siblings.length];
+    const hidden = Array.from({ length: count * total }, (_, at) => {
+      const [token, place] = [Math.floor(at / total), at % total];
+      return place < past || place === past + token ? 0 : -1e9;
+    });
+    const positions = residentCopy(ort, i64([1, count], new Array<number>(count).fill(past)));
+    return this.run(row, [siblings], [total - 1], total, {
+      positions,
+      bias: residentCopy(ort, f32([1, 1, count, total], hidden)),
+    })[0]!;
   }
 
   /** Prefills one row with `chunk` after `past` tokens. */
@@ -177,6 +201,7 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
     width = headWidth;
     ort = await loadOrtModule();
     session = createSession(ort, attentionGraph(), { name: "attention" });
+    besideEachOther = createSession(ort, attentionGraph(true), { name: "siblings" });
     const table = (f: (x: number) => number) =>
       f32(
         [CAPACITY, width / 2],
@@ -230,6 +255,26 @@ describe.each([16, 8])("with heads of width %i", (headWidth) => {
       expect(() => cache.prefill(0, CAPACITY, tokens(1), CAPACITY)).toThrow('the graph "attention" failed');
       expect(() => cache.prefill(0, -1, tokens(1), 1)).toThrow('the graph "attention" failed');
       expect([0, 1, 2, 3].map((row) => cache.written(row))).toEqual([CAPACITY, 0, 0, 0]);
+    });
+  });
+
+  describe("tokens beside each other", () => {
+    test("each see the past and themselves, to the last place of the cache", () => {
+      const history = tokens(CAPACITY - 5);
+      const cache = new Cache();
+      cache.prefill(1, 0, history);
+      const siblings = tokens(5);
+      const y = cache.beside(1, history.length, siblings);
+      for (const [i, sibling] of siblings.entries()) expectHistory([y[i]!], [...history, sibling]);
+      expect([0, 1, 2].map((row) => cache.written(row))).toEqual([0, CAPACITY, 0]);
+      const next = tokens(2);
+      expectHistory(cache.prefill(1, history.length, next), [...history, ...next]);
+    });
+
+    test("begin a row", () => {
+      const siblings = tokens(3);
+      const y = new Cache().beside(0, 0, siblings);
+      for (const [i, sibling] of siblings.entries()) expectHistory([y[i]!], [sibling]);
     });
   });
 

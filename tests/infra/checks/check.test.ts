@@ -11,12 +11,18 @@ function check(...args: string[]) {
 test("runs the named checks and ends with their count", () => {
   const { stdout, status } = check("boundaries");
   const [, verdict, passed, failed] =
-    /^boundaries {2}(ok|FAILED) \(\d+\.\d s\)\n(\d) passed, (\d) failed\n$/m.exec(stdout) ?? [];
+    /^boundaries {3}(ok|FAILED) \(\d+\.\d s\)\n(\d) passed, (\d) failed\n$/m.exec(stdout) ?? [];
   expect([verdict, passed, failed, status]).toEqual(status === 0 ? ["ok", "1", "0", 0] : ["FAILED", "0", "1", 1]);
 });
 
 test("a check that does not exist is named", () => {
   const { stderr, status } = check("boundary");
   expect(stderr).toContain("There is no check called boundary; there are format, lint, types,");
+  expect(status).toBe(2);
+});
+
+test("quick stands by itself", () => {
+  const { stderr, status } = check("lint", "quick");
+  expect(stderr).toMatch(/^There is no check called quick; there are .*, and quick by itself\.$/m);
   expect(status).toBe(2);
 });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { sourceFiles, testFiles } from "../../../infra/checks/files.ts";
+import { sourceFiles, testFiles, testSideFiles } from "../../../infra/checks/files.ts";
 
 let root: string;
 
@@ -34,4 +34,8 @@ test("sources are the project's own, without declarations and generated files", 
 
 test("tests are the files that vitest runs", () => {
   expect(testFiles(root)).toEqual(["tests/shared/b.test.ts"]);
+});
+
+test("what the tests are built from is found with them", () => {
+  expect(testSideFiles(root)).toEqual(["tests/shared/b.test.ts", "tests/shared/fixture.ts"]);
 });

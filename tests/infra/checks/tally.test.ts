@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countTests } from "../../../infra/checks/tally.ts";
+import { countTests, unfinishedFiles } from "../../../infra/checks/tally.ts";
 
 function report(passed: number, failed: number, files: { status: string; tests: number }[]): string {
   return JSON.stringify({
@@ -31,4 +31,24 @@ test("an error outside every test is a failure", () => {
 
 test("a run that wrote no report is a failure", () => {
   expect(countTests(undefined, null)).toEqual({ passed: 0, failed: 1 });
+});
+
+test("a file is unfinished when it is missing or was not collected in time, or when one of its tests did not run", () => {
+  const text = JSON.stringify({
+    testResults: [
+      ["done", "failed", ["passed", "failed"]],
+      ["cut", "passed", ["passed", "skipped"]],
+      ["not-reached", "passed", ["pending"]],
+      ["not-collected", "passed", []],
+      ["broken", "failed", []],
+    ].map(([name, status, statuses]) => ({
+      name: `/repository/tests/${name}.test.ts`,
+      status,
+      assertionResults: (statuses as string[]).map((each) => ({ status: each })),
+    })),
+  });
+  const pathsOf = (...names: string[]) => names.map((name) => `tests/${name}.test.ts`);
+  const files = pathsOf("done", "cut", "not-reached", "not-collected", "broken", "missing");
+  expect(unfinishedFiles(text, files)).toEqual(pathsOf("cut", "not-reached", "not-collected", "missing"));
+  expect(unfinishedFiles(undefined, files)).toEqual(files);
 });

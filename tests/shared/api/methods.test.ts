@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { Method } from "../../../shared/api/methods.ts";
+import { z } from "zod";
+import {
+  DeprecatedHyperparameters,
+  defaultMethod,
+  hyperparametersSchema,
+  JOB_TYPES,
+  Method,
+  type MethodOf,
+  settingsOf,
+  settingsPath,
+} from "../../../shared/api/methods.ts";
 
 const HYPERPARAMETERS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" };
 
@@ -16,14 +26,17 @@ describe("Method", () => {
       type: "supervised",
       supervised: { hyperparameters: { n_epochs: 3 }, peft: { type: "lora", r: 4 } },
     };
-    expect(Method.parse(partial).supervised).toMatchObject({
+    expect(settingsOf(Method.parse(partial))).toMatchObject({
       hyperparameters: { ...HYPERPARAMETERS, n_epochs: 3 },
       peft: { r: 4, lora_alpha: 16 },
     });
   });
 
-  it("lists its types", () => {
-    expect(Method.safeParse({ type: "supervised" }).success).toBe(true);
+  it("takes every type of the table, with settings that it fills in, and no other", () => {
+    for (const [type, { settings }] of Object.entries(JOB_TYPES)) {
+      expect(Method.parse({ type })).toEqual({ type, [type]: settings.parse({}) });
+    }
+    expect(Method.safeParse({ type: "constructor" }).success).toBe(false);
   });
 
   it.each([
@@ -37,5 +50,40 @@ describe("Method", () => {
     { type: "supervised", supervised: { peft: { type: "full", r: 8 } } },
   ])("refuses %j", (method) => {
     expect(Method.safeParse(method).success).toBe(false);
+  });
+});
+
+describe("the table of job types", () => {
+  it("names hyperparameters of OpenAI's that the type has", () => {
+    for (const [type, { openAiHyperparameters }] of Object.entries(JOB_TYPES)) {
+      for (const name of openAiHyperparameters) {
+        const { error } = Method.safeParse({ type, [type]: { hyperparameters: { [name]: null } } });
+        expect(error?.issues.map(({ path }) => path.join("."))).toEqual([`${type}.hyperparameters.${name}`]);
+      }
+    }
+  });
+
+  it("gives a method's settings and their place without naming its type", () => {
+    const method = Method.parse({ type: "supervised", supervised: { hyperparameters: { n_epochs: 3 } } });
+    expect(settingsOf(method)).toBe((method as MethodOf<"supervised">).supervised);
+    expect(settingsPath(method)).toBe("method.supervised");
+    expect(settingsPath({ type: "reward_model" })).toBe("method.reward_model");
+  });
+
+  it("makes the method of a request that names none, from OpenAI's deprecated field too", () => {
+    expect(defaultMethod()).toEqual(Method.parse({ type: "supervised" }));
+    const old = DeprecatedHyperparameters.parse({ batch_size: 4 });
+    expect(settingsOf(defaultMethod(old)).hyperparameters).toEqual({ ...HYPERPARAMETERS, batch_size: 4 });
+    expect(DeprecatedHyperparameters.safeParse({ max_steps: 4 }).success).toBe(false);
+  });
+});
+
+describe("hyperparametersSchema", () => {
+  const schema = hyperparametersSchema("TestHyperparameters", { beta: z.number().positive().default(0.1) });
+
+  it("adds a type's own to those of every training", () => {
+    expect(schema.parse({ max_steps: 2 })).toEqual({ ...HYPERPARAMETERS, max_steps: 2, beta: 0.1 });
+    expect(schema.safeParse({ beta: 0 }).success).toBe(false);
+    expect(schema.safeParse({ optim_memory_limit: 1 }).error?.issues[0]?.path).toEqual(["optim_memory_limit"]);
   });
 });

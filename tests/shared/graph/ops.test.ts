@@ -186,6 +186,24 @@ describe("inferTypes", () => {
       { heads: 4, kvHeads: 2 },
       "rows and tokens differ: f32[1, 2, 16]",
     ],
+    [
+      "groupQueryAttention",
+      [...attention, i64(1, 3)],
+      { heads: 4, kvHeads: 2 },
+      "takes 9 inputs, or 11 with positions and bias",
+    ],
+    [
+      "groupQueryAttention",
+      [...attention, i64(1, 2), f32(1, 1, 3, 8)],
+      { heads: 4, kvHeads: 2 },
+      "positions must be [1, 3], got i64[1, 2]",
+    ],
+    [
+      "groupQueryAttention",
+      [...attention, i64(1, 3), f32(1, 4, 3, 8)],
+      { heads: 4, kvHeads: 2 },
+      "the bias must be [1, 1, 3, 8], got f32[1, 4, 3, 8]",
+    ],
   ];
 
   it.each(wrong)("rejects %s of mismatched inputs", (op, inputs, attrs, message) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
+import type { Value } from "../../../shared/graph/graph.ts";
 import { formatType } from "../../../shared/graph/value-type.ts";
 import type { ModelConfig } from "../../../shared/model/config.ts";
 import { forward, head, weightInputs } from "../../../shared/model/forward.ts";
@@ -12,6 +13,7 @@ import {
   weightSpecs,
 } from "../../../shared/model/modules.ts";
 import type { ModelRewrite } from "../../../shared/model/rewrite.ts";
+import { tapNames, tapWidth } from "../../../shared/model/taps.ts";
 import type { Weights } from "../../../shared/model/weights.ts";
 import { f32, i64 } from "../../../shared/tensor.ts";
 import { takenBy } from "../../../trainer/engines/feeds.ts";
@@ -26,6 +28,9 @@ interface Options {
   readonly config?: ModelConfig;
   readonly rewrite?: (b: GraphBuilder) => ModelRewrite;
   readonly attended?: string[];
+  readonly tap?: (name: string, value: Value) => void;
+  /** More outputs, asked for when the graph is built. */
+  readonly outputs?: () => Record<string, Value>;
 }
 
 /** The decoder with an attention in which every token sees itself alone: each query head takes its group's values. */
@@ -44,8 +49,16 @@ function build(options: Options = {}) {
     ]);
   };
   const rewrite = options.rewrite?.(b) ?? {};
-  const hidden = forward({ b, config: model, tokens, weight, attend, rewrite });
-  return b.build({ hidden, logits: head({ b, config: model, weight, rewrite }, hidden) });
+  const hidden = forward({
+    b,
+    config: model,
+    tokens,
+    weight,
+    attend,
+    rewrite,
+    ...(options.tap === undefined ? {} : { tap: options.tap }),
+  });
+  return b.build({ hidden, logits: head({ b, config: model, weight, rewrite }, hidden), ...options.outputs?.() });
 }
 
 async function run(options: Options & { weights?: Weights } = {}) {
@@ -56,8 +69,8 @@ async function run(options: Options & { weights?: Weights } = {}) {
   return { hidden: hidden!.data as Float32Array, logits: logits!.data as Float32Array };
 }
 
-/** The same, in plain loops. x [D] → hidden [D]. */
-function reference(token: number): number[] {
+/** The same, in plain loops. x [D] → hidden [D]; `steer` gives what is added to the stream after a layer. */
+function reference(token: number, steer: (layer: number) => readonly number[] | undefined = () => undefined): number[] {
   const at = (name: string) => weights.get(name)!;
   const linear = (path: string, x: readonly number[]) => {
     const { shape, data } = at(weightName(path));
@@ -83,6 +96,7 @@ function reference(token: number): number[] {
     const up = linear(`${prefix}.mlp.up_proj`, z);
     const gated = linear(`${prefix}.mlp.gate_proj`, z).map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!);
     hidden = plus(hidden, linear(`${prefix}.mlp.down_proj`, gated));
+    hidden = plus(hidden, steer(layer) ?? new Array<number>(config.hiddenSize).fill(0));
   }
   return norm("model.norm.weight", hidden);
 }
@@ -118,6 +132,40 @@ describe("forward", { timeout: 30_000 }, () => {
       }),
     });
     expect(sites).toEqual(adaptableModules(config).map((module) => `${module.path} ${module.in} → ${module.out}`));
+  });
+
+  it("offers every tap once, in the order of the computation, with what the rewrite made of it", async () => {
+    const taps = new Map<string, Value>();
+    const order: string[] = [];
+    const tap = (name: string, value: Value) => {
+      order.push(name);
+      taps.set(name, value);
+    };
+    const seven = (b: GraphBuilder) => [b.scalar(7)];
+    const graph = build({
+      tap,
+      outputs: () => Object.fromEntries([...taps].filter(([name]) => name.startsWith("layers.0"))),
+      rewrite: (b) => ({
+        block: ({ path }) => (path === "layers.0.mlp" ? seven(b) : []),
+        stream: ({ layer }) => (layer === 0 ? seven(b) : []),
+      }),
+    });
+    expect(order).toEqual(tapNames(config));
+    for (const [name, value] of taps) expect(value.shape, name).toEqual([1, 4, tapWidth(config, name)]);
+    const program = await executor.compile(graph, { bindings: takenBy(graph, weights) });
+    const got = await program.run({ tokens: TOKENS });
+    await program.dispose();
+    const plain = build({ tap, outputs: () => Object.fromEntries([...taps].map(([name, value]) => [name, value])) });
+    const before = await executor.compile(plain, { bindings: takenBy(plain, weights) });
+    const without = await before.run({ tokens: TOKENS });
+    await before.dispose();
+    const change = (name: string) => {
+      const [y, x] = [got, without].map((all) => all[name]!.data as Float32Array) as [Float32Array, Float32Array];
+      return y.map((value, i) => value - x[i]!);
+    };
+    expect(largestDifference(change("layers.0.mlp"), new Array(4 * 32).fill(7))).toBeLessThan(1e-5);
+    expect(largestDifference(change("layers.0"), new Array(4 * 32).fill(14))).toBeLessThan(1e-5);
+    expect(got["layers.0.self_attn"]!.data).toEqual(without["layers.0.self_attn"]!.data);
   });
 
   it("adds what the rewrite gives to the result", async () => {
@@ -239,6 +287,40 @@ describe("rewrites", () => {
     // The last block's sum is taken back whole: the final norm of zeros.
     expect(by.hidden.every((value) => Math.abs(value) < 1e-3)).toBe(true);
     expect((await run()).hidden.some((value) => Math.abs(value) > 0.1)).toBe(true);
+  });
+
+  it("add to the stream after a layer, as written out by hand", async () => {
+    const vectors = [0, 1].map((layer) => Array.from({ length: config.hiddenSize }, (_, i) => Math.sin(layer + i)));
+    const expected = (steered: readonly number[]) =>
+      Array.from(TOKENS.data, (token) =>
+        reference(Number(token), (layer) => (steered.includes(layer) ? vectors[layer] : undefined)),
+      ).flat();
+    for (const steered of [[0], [1], [0, 1]]) {
+      const by = await run({
+        rewrite: (b) => ({
+          stream: ({ layer }) => (steered.includes(layer) ? [b.constant(f32([32], vectors[layer]!))] : []),
+        }),
+      });
+      expect(largestDifference(by.hidden, expected(steered))).toBeLessThan(1e-4);
+      expect(largestDifference(by.hidden, expected([]))).toBeGreaterThan(0.1);
+    }
+  });
+
+  it("add a constant to the stream as a bias of the layer's last linear layer does", async () => {
+    const term = (b: GraphBuilder) => [
+      b.constant(
+        f32(
+          [32],
+          Float32Array.from({ length: 32 }, (_, i) => i / 20),
+        ),
+      ),
+    ];
+    const stream = await run({ rewrite: (b) => ({ stream: ({ layer }) => (layer === 0 ? term(b) : []) }) });
+    const bias = await run({
+      rewrite: (b) => ({ linear: ({ path: at }) => (at === "layers.0.mlp.down_proj" ? { added: term(b) } : {}) }),
+    });
+    expect(largestDifference(stream.logits, bias.logits)).toBeLessThan(1e-5);
+    expect(largestDifference(stream.logits, (await run()).logits)).toBeGreaterThan(0.1);
   });
 
   it("put other embeddings in the place of the tokens'", async () => {

@@ -37,18 +37,21 @@ it("leaves the scale out where nobody has one", () => {
   expect(combineRewrites(b, [{}, {}]).linear!({ path: "p", x, product: x, multiply: (z) => z })).toEqual({ added: [] });
 });
 
-it("passes embeddings through one after the other and collects what blocks add", async () => {
+it("passes embeddings through one after the other and collects what is added to blocks and the stream", async () => {
   const result = await numbers((b, x) => {
     const plus = (term: number): ModelRewrite => ({
       embed: ({ y }) => b.mul(b.add(y, term), 2),
       block: ({ y }) => [b.add(y, term)],
+      stream: ({ layer, stream }) => [b.mul(stream, term + layer)],
     });
     const combined = combineRewrites(b, [plus(1), plus(2)]);
-    const terms = combined.block!({ path: "layers.0.mlp", stream: x, y: x });
+    const terms = [...combined.block!({ path: "layers.0.mlp", stream: x, y: x })];
+    terms.push(...combined.stream!({ layer: 100, stream: x }));
     const tokens = b.constant(i64([1], [0]));
     return terms.reduce((sum, term) => b.add(sum, term), combined.embed!({ tokens, y: x }));
   });
-  expect(result).toEqual([((10 + 1) * 2 + 2) * 2 + 11 + 12, ((20 + 1) * 2 + 2) * 2 + 21 + 22]);
+  const expected = (x: number) => ((x + 1) * 2 + 2) * 2 + (x + 1) + (x + 2) + x * 101 + x * 102;
+  expect(result).toEqual([expected(10), expected(20)]);
 });
 
 it("has a prefix or a product only where one of them has", () => {

@@ -5,6 +5,7 @@ import type { AttachOptions, Gate, PublishOptions } from "../../../shared/peft/m
 import { type AnySettings, PEFT_METHODS, PeftSettings, peftMethod } from "../../../shared/peft/registry.ts";
 import { createRandom } from "../../../shared/random.ts";
 import { elementCount, f32, type Tensor } from "../../../shared/tensor.ts";
+import { adapterOf } from "../../support/peft.ts";
 import { gradientsOf, logitsOf, served } from "../../support/peft-golden.ts";
 import { largestDifference } from "../../trainer/golden-llama.ts";
 import { combinedGolden } from "./golden-combinations.ts";
@@ -98,9 +99,10 @@ describe.each(CASES)("%j behind gates", (given, count) => {
     const options = { config, seed: 1, weights, base: { id: "tiny", files: new Map() } };
     const [part] = await publishMethods({ ...options, settings, values });
     const own = { ...options, settings, values: folded } as PublishOptions<AnySettings>;
-    const bare = await peftMethod<AnySettings>(settings).publish(own);
-    if (part?.kind !== "adapter" || bare.kind !== "adapter") throw new Error("each is an adapter");
-    expect(part.adapter).toEqual({ ...bare.adapter, parameters: bare.adapter.parameters + count });
+    const { result } = peftMethod<AnySettings>(settings);
+    if (part?.kind !== "adapter" || result.kind !== "adapter") throw new Error("each is an adapter");
+    const bare = await adapterOf(result, own);
+    expect(part.adapter).toEqual({ ...bare, parameters: bare.parameters + count });
     const logits = await logitsOf(golden, served(config, part.adapter.delta));
     expect(largestDifference(logits, await logitsOf(golden, method, values))).toBeLessThan(1e-5);
     const { published } = planMethods({ config, settings, param: "peft" });

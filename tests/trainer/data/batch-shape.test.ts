@@ -17,17 +17,17 @@ const config = parseModelConfig({
   tie_word_embeddings: true,
 });
 
-/** Groups of 20 examples of 30 to 69 tokens. */
+/** Groups of 20 units, each one example of 30 to 69 tokens. */
 const groups = Array.from({ length: 10 }, (_, group) =>
-  Array.from({ length: 20 }, (_, index) => 30 + ((group * 7 + index * 13) % 40)),
+  Array.from({ length: 20 }, (_, index) => [30 + ((group * 7 + index * 13) % 40)]),
 );
-const options = { config, groups, longest: 69, limit: 512, packing: true };
+const options = { config, groups, units: [[69]], limit: 512, packing: true };
 
 describe("chooseBatchShape", () => {
   it("leaves little empty: four fifths of the tokens it computes are examples'", () => {
     const { rows, tokens } = chooseBatchShape(options);
-    const used = groups.flat().reduce((sum, length) => sum + length, 0);
-    const batches = groups.reduce((sum, group) => sum + Math.ceil(packBestFit(group, tokens).length / rows), 0);
+    const used = groups.flat(2).reduce((sum, length) => sum + length, 0);
+    const batches = groups.reduce((sum, group) => sum + Math.ceil(packBestFit(group.flat(), tokens).length / rows), 0);
     expect(tokens).toBeGreaterThanOrEqual(69);
     expect(used / (batches * rows * tokens)).toBeGreaterThan(0.8);
   });
@@ -38,31 +38,31 @@ describe("chooseBatchShape", () => {
   });
 
   it("stays within the limit and holds the longest example", () => {
-    expect(chooseBatchShape({ ...options, longest: 90, limit: 90 }).tokens).toBe(90);
-    const one = chooseBatchShape({ ...options, groups: [[500]], longest: 500, limit: 512 });
+    expect(chooseBatchShape({ ...options, units: [[90]], limit: 90 }).tokens).toBe(90);
+    const one = chooseBatchShape({ ...options, groups: [[[500]]], units: [[500]], limit: 512 });
     expect(one).toEqual({ rows: 1, tokens: 512 });
   });
 
   it("takes no wider batch than any group fills", () => {
-    expect(chooseBatchShape({ ...options, groups: [[10], [12]], longest: 12 })).toEqual({ rows: 1, tokens: 16 });
+    expect(chooseBatchShape({ ...options, groups: [[[10]], [[12]]], units: [[12]] })).toEqual({ rows: 1, tokens: 16 });
   });
 
   it("bounds a micro-batch: its tokens, its logits over a large vocabulary, its operations in a large model", () => {
-    const many = [Array.from({ length: 500 }, () => 64)];
-    const wide = chooseBatchShape({ ...options, groups: many, longest: 64 });
+    const many = [Array.from({ length: 500 }, () => [64])];
+    const wide = chooseBatchShape({ ...options, groups: many, units: [[64]] });
     expect(wide.rows * wide.tokens).toBeLessThanOrEqual(4096);
     const large = chooseBatchShape({
       ...options,
       config: { ...config, vocabSize: 128_000 },
       groups: many,
-      longest: 64,
+      units: [[64]],
     });
     expect(large.rows * large.tokens * 128_000).toBeLessThanOrEqual(1 << 25);
     const deep = chooseBatchShape({
       ...options,
       config: { ...config, hiddenSize: 2048, ffnSize: 8192 },
       groups: many,
-      longest: 64,
+      units: [[64]],
     });
     expect(
       deep.rows * deep.tokens * 6 * parameterCount({ ...config, hiddenSize: 2048, ffnSize: 8192 }),

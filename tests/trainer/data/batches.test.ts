@@ -2,11 +2,12 @@ import { describe, expect, test } from "vitest";
 import { createBatches, type DataBatch, evaluationBatches, type RowOptions } from "../../../trainer/data/batches.ts";
 import type { TokenizedExample } from "../../../trainer/data/examples.ts";
 import { createStepPlan } from "../../../trainer/data/step-plan.ts";
+import { unitsOf } from "../../../trainer/data/units.ts";
 
-/** An example of the ids `first`, `first` + 1, …, of which the last `learnt` are labelled. */
-function example(first: number, length: number, learnt: number): TokenizedExample {
+/** An example of the ids `first`, `first` + 1, …, of which the last `trained` are trained on. */
+function example(first: number, length: number, trained: number): TokenizedExample {
   const ids = Int32Array.from({ length }, (_, at) => first + at);
-  return { ids, labels: ids.map((id, at) => (at >= length - learnt ? id : -100)) };
+  return { ids, labels: ids.map((id, at) => (at >= length - trained ? id : -100)) };
 }
 
 const options: RowOptions = { shape: { rows: 2, tokens: 8 }, packing: true, padId: 9 };
@@ -20,7 +21,7 @@ const rowsOf = ({ feeds }: DataBatch, name: keyof DataBatch["feeds"]) => {
 };
 
 describe("one row", () => {
-  const [batch] = evaluationBatches([example(10, 5, 2), example(50, 2, 1)], oneRow);
+  const [batch] = evaluationBatches(unitsOf([example(10, 5, 2), example(50, 2, 1)]), oneRow);
 
   test("tokens, positions and segments", () => {
     expect(rowsOf(batch!, "tokens")).toEqual([[10, 11, 12, 13, 14, 50, 51, 9]]);
@@ -28,7 +29,7 @@ describe("one row", () => {
     expect(rowsOf(batch!, "segments")).toEqual([[1, 1, 1, 1, 1, 2, 2, 0]]);
   });
 
-  test("the target is the next token of the same example, where it is labelled", () => {
+  test("the target is the next token of the same example, where it is trained", () => {
     expect(rowsOf(batch!, "targets")).toEqual([[0, 0, 13, 14, 0, 51, 0, 0]]);
     expect(rowsOf(batch!, "weights")).toEqual([[0, 0, 1, 1, 0, 1, 0, 0]]);
     expect(batch!.trainedTokens).toBe(3);
@@ -48,7 +49,7 @@ describe("one row", () => {
   });
 
   test("a label on the first token is predicted by nothing", () => {
-    const [only] = evaluationBatches([example(10, 3, 3)], oneRow);
+    const [only] = evaluationBatches(unitsOf([example(10, 3, 3)]), oneRow);
     expect(rowsOf(only!, "weights")).toEqual([[1, 1, 0, 0, 0, 0, 0, 0]]);
     expect(only!.trainedTokens).toBe(2);
   });
@@ -56,11 +57,11 @@ describe("one row", () => {
 
 describe("steps", () => {
   const plan = createStepPlan({ examples: many.length, batchSize: 6, accumulation: 2, seed: 1 });
-  const step = createBatches(many, plan, options);
+  const step = createBatches(unitsOf(many), plan, options);
 
   test("hold the examples of the plan's step, packed or not", () => {
     for (const packing of [true, false]) {
-      const batches = createBatches(many, plan, { ...options, packing })(2);
+      const batches = createBatches(unitsOf(many), plan, { ...options, packing })(2);
       const firsts = batches.flatMap(({ feeds }) =>
         Array.from(feeds.tokens.data, Number).filter((id, at) => id % 100 === 0 && feeds.segments.data[at]! > 0),
       );
@@ -71,7 +72,7 @@ describe("steps", () => {
   });
 
   test("are the same whenever they are asked for", () => {
-    const again = createBatches(many, plan, options);
+    const again = createBatches(unitsOf(many), plan, options);
     for (const asked of [9, 0, 5, 9, 1]) expect(again(asked)).toEqual(step(asked));
   });
 
@@ -87,7 +88,7 @@ describe("steps", () => {
   test("the last micro-batch of a group is padded with rows of nothing", () => {
     const three = Array.from({ length: 3 }, (_, index) => example(100 * (index + 1), 8, 1));
     const all = createStepPlan({ examples: 3, batchSize: 3, accumulation: 1, seed: 1 });
-    const [full, rest, ...none] = createBatches(three, all, options)(0);
+    const [full, rest, ...none] = createBatches(unitsOf(three), all, options)(0);
     expect(rowsOf(full!, "segments")).toEqual([Array(8).fill(1), Array(8).fill(1)]);
     expect(rowsOf(rest!, "segments")).toEqual([Array(8).fill(1), Array(8).fill(0)]);
     expect(rowsOf(rest!, "tokens")[1]).toEqual(Array(8).fill(9));
@@ -97,7 +98,7 @@ describe("steps", () => {
 
 describe("evaluation", () => {
   test("sees every example once, and the totals are those of all", () => {
-    const batches = evaluationBatches(many, options);
+    const batches = evaluationBatches(unitsOf(many), options);
     for (const _ of [1, 2]) {
       const seen = [...batches];
       expect(seen.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0)).toBe(many.length);
@@ -107,6 +108,6 @@ describe("evaluation", () => {
 });
 
 test("an example that does not fit is a mistake of the caller's", () => {
-  expect(() => evaluationBatches([example(1, 9, 1)], options)).toThrow("cannot make batches of 8 tokens");
+  expect(() => evaluationBatches(unitsOf([example(1, 9, 1)]), options)).toThrow("cannot make batches of 8 tokens");
   expect(() => evaluationBatches([], options)).toThrow("from 0 examples");
 });

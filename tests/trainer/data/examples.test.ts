@@ -35,14 +35,14 @@ describe("tokenizeDataset", () => {
     expect(examples.map(({ labels }) => learnt(labels))).toEqual(["Reply.<|im_end|>", " a time<|im_end|>"]);
     expect(tokenizer.decode([...examples[1]!.ids])).toBe("Once upon a time<|im_end|>");
     const tokens = examples.reduce((sum, { ids }) => sum + ids.length, 0);
-    const trainableTokens = examples.flatMap(({ labels }) => [...labels]).filter((label) => label !== -100).length;
+    const trainedTokens = examples.flatMap(({ labels }) => [...labels]).filter((label) => label !== -100).length;
     expect(counts).toEqual({
       kept: 2,
       truncated: 0,
       dropped: 0,
       droppedFor: { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0 },
       tokens,
-      trainableTokens,
+      trainedTokens,
     });
     expect(notes).toEqual([]);
   });
@@ -63,7 +63,7 @@ describe("tokenizeDataset", () => {
       tokenizer,
       maxLength: 99,
     });
-    expect(counts.trainableTokens).toBe(examples[0]!.ids.length - 1);
+    expect(counts.trainedTokens).toBe(examples[0]!.ids.length - 1);
   });
 
   test("what is cut and left out is counted and said", async () => {
@@ -110,11 +110,11 @@ describe("tokenizeDataset", () => {
 test("a large dataset does not keep the thread from first to last", async () => {
   const data = lines(...Array.from({ length: 60 }, () => ({ prompt: "word ".repeat(500), completion: "x" })));
   let breaths = 0;
-  const breathe = async () => {
+  const yieldToEventLoop = async () => {
     breaths += 1;
     if (breaths === 2) throw new Error("cancelled");
   };
-  await expect(tokenizeDataset(data, { tokenizer, maxLength: 99, breathe })).rejects.toThrow("cancelled");
+  await expect(tokenizeDataset(data, { tokenizer, maxLength: 99, yieldToEventLoop })).rejects.toThrow("cancelled");
   expect(breaths).toBe(2);
 });
 

@@ -30,7 +30,7 @@ const BYTES = encodeCheckpoint(STATE, "job-1");
 
 const refusal = (bytes: Uint8Array, run = "job-1", parameters = PARAMETERS) => {
   try {
-    decodeCheckpoint(bytes, run, parameters);
+    decodeCheckpoint(bytes, { run, parameters });
   } catch (error) {
     return error;
   }
@@ -41,9 +41,9 @@ const corrupt = (message: string | RegExp) =>
 
 describe("checkpoints", () => {
   it("come back bit for bit, smallest numbers included", () => {
-    expect(decodeCheckpoint(BYTES, "job-1", PARAMETERS)).toEqual(STATE);
+    expect(decodeCheckpoint(BYTES, { run: "job-1", parameters: PARAMETERS })).toEqual(STATE);
     const { loss: _, ...first } = { ...STATE, step: 0 };
-    expect(decodeCheckpoint(encodeCheckpoint(first, "job-1"), "job-1", PARAMETERS)).toEqual(first);
+    expect(decodeCheckpoint(encodeCheckpoint(first, "job-1"), { run: "job-1", parameters: PARAMETERS })).toEqual(first);
   });
 
   it("are the same bytes for the same state", () => {

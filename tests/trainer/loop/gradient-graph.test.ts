@@ -12,7 +12,13 @@ describe("gradientGraph", { timeout: 30_000 }, () => {
     const inputs = graph.inputs.map(({ name, value }) => `${name} ${formatType(value)}`);
     expect(inputs).toContain("slope#grad f32[2, 1]");
     expect(inputs).toContain("offset#grad f32[]");
-    expect(graph.outputs.map(({ name }) => name)).toEqual(["loss", "slope#grad", "offset#grad"]);
+    expect(graph.outputs.map(({ name }) => name)).toEqual([
+      "loss",
+      "metric#error",
+      "metric#largest",
+      "slope#grad",
+      "offset#grad",
+    ]);
   });
 
   it("adds the gradient to what is fed in", async () => {
@@ -35,7 +41,12 @@ describe("gradientGraph", { timeout: 30_000 }, () => {
   it("minimises a penalty with the loss and reports the loss alone", async () => {
     const b = new GraphBuilder("penalised");
     const x = b.input("x", "f32", []);
-    const graph = gradientGraph(b, b.square(x), [{ name: "x", shape: [], decay: true }], () => x, b.mul(x, 5));
+    const graph = gradientGraph(b, {
+      loss: b.square(x),
+      penalty: b.mul(x, 5),
+      parameters: [{ name: "x", shape: [], decay: true }],
+      parameter: () => x,
+    });
     const program = await createOnnxRuntimeExecutor({ threads: 1 }).compile(graph);
     const result = await program.run({ x: f32([], [3]), "x#grad": f32([], [0]) });
     await program.dispose();
@@ -46,8 +57,8 @@ describe("gradientGraph", { timeout: 30_000 }, () => {
     const b = new GraphBuilder("idle");
     const [used, idle] = [b.input("used", "f32", []), b.input("idle", "f32", [])];
     const parameters = ["used", "idle"].map((name) => ({ name, shape: [], decay: true }));
-    const weight = (name: string) => (name === "used" ? used : idle);
-    expect(() => gradientGraph(b, b.square(used), parameters, weight)).toThrow(
+    const parameter = (name: string) => (name === "used" ? used : idle);
+    expect(() => gradientGraph(b, { loss: b.square(used), parameters, parameter })).toThrow(
       expect.objectContaining({
         code: "invalid_graph",
         message: expect.stringContaining("the loss does not depend on"),

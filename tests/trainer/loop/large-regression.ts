@@ -24,7 +24,7 @@ export function largePlan(parameters: readonly Parameter[], changes: Partial<Tra
     1e-6,
   );
   return {
-    gradients: gradientGraph(b, loss, parameters, (name) => inputs.get(name)!),
+    gradients: gradientGraph(b, { loss, parameters, parameter: (name) => inputs.get(name)! }),
     frozen: new Map(),
     parameters,
     optimizer: { ...ADAMW_DEFAULTS, weightDecay: 0.1, maxGradNorm: 7e-4 },

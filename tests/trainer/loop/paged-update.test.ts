@@ -59,7 +59,7 @@ describe("a paged update", { timeout: 60_000 }, async () => {
 
   it("goes on from any checkpoint, its own or one made in memory, with the same bytes", async () => {
     for (const paging of [{ store: store(), memoryLimit: 0 }, undefined]) {
-      const restored = decodeCheckpoint(plain.checkpoints[1]!, "run", PARAMETERS);
+      const restored = decodeCheckpoint(plain.checkpoints[1]!, { run: "run", parameters: PARAMETERS });
       const resumed = await run(paging, restored);
       expect(resumed.reports.map(({ step }) => step)).toEqual([3, 4, 5]);
       expect(same(resumed.checkpoints.at(-1)!, plain.checkpoints.at(-1)!)).toBe(true);

@@ -1,10 +1,14 @@
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { f32, type Tensor } from "../../../shared/tensor.ts";
 import { gradientGraph } from "../../../trainer/loop/gradient-graph.ts";
+import type { GraphMetrics } from "../../../trainer/loop/metrics.ts";
 import type { MicroBatch, TrainingPlan } from "../../../trainer/loop/train.ts";
 import { ADAMW_DEFAULTS } from "../../../trainer/optim/adamw.ts";
 
-/** Least squares, small enough to work out by hand: loss = Σ (x·slope + offset − y)² / total. */
+/**
+ * Least squares, small enough to work out by hand: loss = Σ (x·slope + offset − y)² / total. Its metrics are `error`, the share
+ * of the mean absolute error, and `largest`, the largest error of the micro-batch.
+ */
 export const PARAMETERS = [
   { name: "slope", shape: [2, 1], decay: true },
   { name: "offset", shape: [], decay: false },
@@ -37,7 +41,11 @@ export function regressionGraph(rows: number) {
   const total = b.input("total", "f32", []);
   const error = b.sub(b.add(b.mul(b.matmul(x, inputs.get("slope")!), scale), inputs.get("offset")!), y);
   const loss = b.div(b.reduceSum(b.square(error), [0, 1]), total);
-  return gradientGraph(b, loss, PARAMETERS, (name) => inputs.get(name)!);
+  const metrics: GraphMetrics = {
+    error: { value: b.div(b.reduceSum(b.abs(error), [0, 1]), total), kind: "sum" },
+    largest: { value: b.reduceMax(b.abs(error), [0, 1]), kind: "mean" },
+  };
+  return gradientGraph(b, { loss, metrics, parameters: PARAMETERS, parameter: (name) => inputs.get(name)! });
 }
 
 export function microBatch(examples: readonly Example[], total: number): MicroBatch {

@@ -1,33 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { f32 } from "../../../shared/tensor.ts";
+import { z } from "zod";
+import { f32, type Tensor } from "../../../shared/tensor.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import type { CarriedState } from "../../../trainer/loop/carried-state.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
+import { initialSections } from "../../../trainer/loop/sections.ts";
 import { type StepReport, type TrainingPlan, train } from "../../../trainer/loop/train.ts";
 import { initialState, type TrainingState } from "../../../trainer/loop/training-state.ts";
 import { learningRate } from "../../../trainer/optim/schedule.ts";
+import { countingExecutor } from "./counting-executor.ts";
 import { byHand, EXAMPLES, microBatch, PARAMETERS, regressionPlan, START } from "./regression.ts";
 
 const runtime = createOnnxRuntimeExecutor({ threads: 1 });
 const start = initialState(PARAMETERS, START);
-
-/** An executor that counts the programs which were not disposed of. */
-function counting(): { executor: Executor; open: () => number } {
-  let open = 0;
-  const executor: Executor = {
-    ...runtime,
-    compile: async (graph, options) => {
-      const program = await runtime.compile(graph, options);
-      open++;
-      const dispose = async () => {
-        open--;
-        await program.dispose();
-      };
-      return { run: (feeds) => program.run(feeds), dispose };
-    },
-  };
-  return { executor, open: () => open };
-}
 
 async function run(plan: TrainingPlan, state = start, until?: number) {
   const reports: StepReport[] = [];
@@ -114,7 +100,10 @@ describe("train", { timeout: 30_000 }, () => {
     const plan = regressionPlan(2);
     const { last, states } = await run(plan);
     for (const step of [1, 4]) {
-      const restored = decodeCheckpoint(encodeCheckpoint(states[step - 1]!, "run"), "run", PARAMETERS);
+      const restored = decodeCheckpoint(encodeCheckpoint(states[step - 1]!, "run"), {
+        run: "run",
+        parameters: PARAMETERS,
+      });
       const resumed = await run(plan, restored);
       expect(resumed.reports.map((report) => report.step)).toEqual([1, 2, 3, 4, 5, 6].slice(step));
       expect(encodeCheckpoint(resumed.last, "run")).toEqual(encodeCheckpoint(last, "run"));
@@ -133,6 +122,83 @@ describe("train", { timeout: 30_000 }, () => {
     expect(asked).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
+  it("reports the plan's metrics beside the loss, combined over the step's micro-batches", async () => {
+    const metrics = { error: "sum", largest: "mean" } as const;
+    const [whole, split] = [await run(regressionPlan(8, { metrics })), await run(regressionPlan(2, { metrics }))];
+    for (const [i, { metrics: measured }] of split.reports.entries()) {
+      expect(Object.keys(measured!)).toEqual(["error", "largest"]);
+      expect(measured!.error).toBeCloseTo(whole.reports[i]!.metrics!.error!, 4);
+      expect(measured!.largest).toBeLessThan(whole.reports[i]!.metrics!.largest!);
+    }
+    expect((await run(regressionPlan(8))).reports.every((report) => report.metrics === undefined)).toBe(true);
+  });
+
+  it("waits for batches that are made from the state, which a resumed run makes alike", async () => {
+    // Each step learns what the model itself predicts, shifted by a little: the data is a function of the parameters.
+    const batches: TrainingPlan["batches"] = async (step, { tensors, step: done }) => {
+      expect(done).toBe(step);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const [s0, s1] = Array.from(tensors.slope!.data, Number) as [number, number];
+      const own = EXAMPLES.map(([a, b]) => [a, b, a * s0 + b * s1 + 0.5] as const);
+      return [microBatch(own, own.length)];
+    };
+    const plan = regressionPlan(8, { batches });
+    const { last, states } = await run(plan);
+    expect(new Set(states.map(({ loss }) => loss)).size).toBe(6);
+    const restored = decodeCheckpoint(encodeCheckpoint(states[2]!, "run"), { run: "run", parameters: PARAMETERS });
+    const resumed = await run(plan, restored);
+    expect(encodeCheckpoint(resumed.last, "run")).toEqual(encodeCheckpoint(last, "run"));
+  });
+
+  it("carries an objective's sections: seen by the batches, changed around the step, and part of a checkpoint", async () => {
+    const spec = {
+      initial: { tensors: { targets: f32([0], []) }, json: { level: 1 } },
+      tensors: { targets: { dtype: "f32", shape: [null] } },
+      json: z.strictObject({ level: z.number() }),
+    } as const;
+    const sectionOf = (state: TrainingState) =>
+      state.sections!.buffer as { tensors: { targets: Tensor }; json: { level: number } };
+    const carried: CarriedState = {
+      specs: { buffer: spec },
+      // Every second step fills the buffer anew; the step after it trains on the same targets.
+      beforeStep: (state) => {
+        if (state.step % 2 === 1) return {};
+        const targets = f32(
+          [8],
+          Array.from({ length: 8 }, (_, i) => Number(state.tensors.offset!.data[0]) + i),
+        );
+        return { buffer: { ...sectionOf(state), tensors: { targets } } };
+      },
+      afterStep: async (state, report) => {
+        expect(report.step).toBe(state.step);
+        const { tensors, json } = sectionOf(state);
+        return { buffer: { tensors, json: { level: json.level * (report.loss > 1 ? 1.5 : 0.5) } } };
+      },
+    };
+    const batches: TrainingPlan["batches"] = (_, state) => {
+      const { targets } = sectionOf(state).tensors;
+      return [
+        microBatch(
+          EXAMPLES.map(([a, b], i) => [a, b, Number(targets.data[i])] as const),
+          8,
+        ),
+      ];
+    };
+    const plan = regressionPlan(8, { carried, batches });
+    const from = { ...start, sections: initialSections(carried.specs) };
+    const { last, states } = await run(plan, from);
+    expect(sectionOf(states[1]!).tensors.targets).toBe(sectionOf(states[0]!).tensors.targets);
+    expect(sectionOf(states[2]!).tensors.targets).not.toEqual(sectionOf(states[0]!).tensors.targets);
+    expect(sectionOf(last).json.level).not.toBe(1);
+    for (const step of [1, 2, 5]) {
+      const bytes = encodeCheckpoint(states[step - 1]!, "run");
+      const restored = decodeCheckpoint(bytes, { run: "run", parameters: PARAMETERS, sections: carried.specs });
+      expect(encodeCheckpoint((await run(plan, restored)).last, "run")).toEqual(encodeCheckpoint(last, "run"));
+    }
+    const undeclared = { ...carried, beforeStep: () => ({ other: spec.initial }) };
+    await expect(run({ ...plan, carried: undeclared }, from)).rejects.toThrow("the section other cannot be kept");
+  });
+
   it("mutates no state that it was given or gave", async () => {
     const { states } = await run(regressionPlan(8));
     expect(parametersOf(start)).toEqual([0.5, -1, 2]);
@@ -141,7 +207,7 @@ describe("train", { timeout: 30_000 }, () => {
   });
 
   it("waits for onStep, ends with what it throws, and lets go of its programs either way", async () => {
-    const { executor, open } = counting();
+    const { executor, open } = countingExecutor();
     let inside = false;
     const steps: number[] = [];
     const running = train(executor, regressionPlan(8), start, {
@@ -161,7 +227,7 @@ describe("train", { timeout: 30_000 }, () => {
   });
 
   it("lets go of the first program where the second cannot be compiled", async () => {
-    const { executor, open } = counting();
+    const { executor, open } = countingExecutor();
     let compiled = 0;
     const failing: Executor = {
       ...executor,

@@ -11,7 +11,7 @@ const executor = createOnnxRuntimeExecutor({ threads: 1 });
 
 async function lossOf(shape: readonly number[], feeds: NamedTensors): Promise<number> {
   const b = new GraphBuilder("loss");
-  const program = await executor.compile(b.build({ ...crossEntropy(b, b.input("logits", "f32", shape)) }));
+  const program = await executor.compile(b.build({ loss: crossEntropy(b, b.input("logits", "f32", shape)) }));
   const { loss } = await program.run(feeds);
   await program.dispose();
   expect(loss!.shape).toEqual([]);

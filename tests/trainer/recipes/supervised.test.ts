@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { SupervisedHyperparameters } from "../../../shared/api/methods.ts";
+import type { TrainingHyperparameters } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { MANIFEST_FILE, parseManifest, requireBase } from "../../../shared/delta/manifest.ts";
 import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/serving-file.ts";
@@ -14,7 +14,7 @@ import type { AnySettings } from "../../../shared/peft/registry.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import type { PageStore } from "../../../trainer/loop/update.ts";
 import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
-import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { RECIPES } from "../../../trainer/recipes/registry.ts";
 import { settingsOf } from "../../support/peft.ts";
 import { largestDifference } from "../golden-llama.ts";
 import { memoryStore } from "../loop/large-regression.ts";
@@ -44,7 +44,7 @@ async function dataset(text: string, name = "train.jsonl") {
 }
 
 interface RunOptions {
-  readonly hyperparameters?: Partial<SupervisedHyperparameters>;
+  readonly hyperparameters?: Partial<TrainingHyperparameters>;
   readonly peft?: PeftChoice;
   readonly training?: string;
   readonly validation?: string;
@@ -68,17 +68,15 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     run: "run",
     seed: options.seed ?? 5,
     createdAt: 1_700_000_000,
-    method: {
-      type: "supervised",
-      supervised: {
-        hyperparameters: {
-          n_epochs: "auto",
-          batch_size: "auto",
-          learning_rate_multiplier: "auto",
-          ...options.hyperparameters,
-        },
-        peft: options.peft ?? lora,
+    type: "supervised",
+    settings: {
+      hyperparameters: {
+        n_epochs: "auto",
+        batch_size: "auto",
+        learning_rate_multiplier: "auto",
+        ...options.hyperparameters,
       },
+      peft: options.peft ?? lora,
     },
     base: options.base ?? base,
     training: await dataset(options.training ?? tinyDataset(12)),
@@ -86,12 +84,12 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     checkpoint: options.checkpoint ?? null,
   };
   let clock = 0;
-  const outcome = await supervised(job, {
+  const outcome = await RECIPES.supervised(job, {
     executor,
     now: () => (clock += 100),
     event: (event) => void events.push(event),
     openPages: () => options.pages ?? expect.fail("pages were opened"),
-    breathe: async () => undefined,
+    yieldToEventLoop: async () => undefined,
     afterStep: async (progress) => options.afterStep?.(progress),
     publishCheckpoint: async (step, folder, metrics) =>
       void published.push({ step, digest: await sha256Hex(folder.files.get(SERVING_FILE)!), metrics }),
@@ -245,7 +243,7 @@ describe("a run is a function of its job", () => {
 });
 
 describe("micro-batches and packing change the speed, not the result", () => {
-  const withBatches = (hyperparameters: Partial<SupervisedHyperparameters>) =>
+  const withBatches = (hyperparameters: Partial<TrainingHyperparameters>) =>
     run({ hyperparameters: { max_steps: 4, learning_rate: 0.005, ...hyperparameters }, training: tinyDataset(16) });
 
   it("eight micro-batches of one example are one of eight, packed or not", async () => {

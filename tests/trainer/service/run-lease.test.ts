@@ -85,7 +85,7 @@ describe("a job that runs through", () => {
     expect(lines).toEqual(["ftjob-1: published as ft:tiny:demo::x"]);
   });
 
-  it("keeps its lease by beats that say how far it is", async () => {
+  it("keeps its lease by heartbeats that say how far it is", async () => {
     during = () => delay(150);
     await run();
     expect(server.requests.filter((line) => line.endsWith("/heartbeat")).length).toBeGreaterThanOrEqual(2);
@@ -111,7 +111,7 @@ describe("a job that runs through", () => {
   it("stores its state as often as the job says, and goes on from it", async () => {
     const hyperparameters = { ...tinyJob.method.supervised.hyperparameters, checkpoint_steps: 2 };
     const held = await lease();
-    const method = { type: "supervised" as const, supervised: { ...held.method.supervised, hyperparameters } };
+    const method = { type: "supervised" as const, supervised: { ...tinyJob.method.supervised, hyperparameters } };
     during = (step) => {
       if (step === 5) throw new TypeError("crash");
     };
@@ -147,7 +147,7 @@ describe("a job that is stopped", () => {
   it("by a cancellation while its data is still being read", async () => {
     server.cancel = true;
     const reading: Recipe = async (_, context) => {
-      for (;;) await context.breathe();
+      for (;;) await context.yieldToEventLoop();
     };
     expect(await run({ recipe: () => reading })).toBe("released");
     expect(server.releases).toEqual(["cancelled"]);
@@ -158,7 +158,7 @@ describe("a job that is stopped", () => {
       const progress = { totalSteps: STEPS, trainedTokens: 1, state: () => bytes("state") };
       await context.afterStep({ ...progress, step: 1 });
       shutdown.abort();
-      await context.breathe();
+      await context.yieldToEventLoop();
       await context.afterStep({ ...progress, step: 2 });
       throw new Error("went on");
     };
@@ -190,7 +190,7 @@ describe("a job that is stopped", () => {
     };
     expect(await run({}, held)).toBe("dropped");
     expect([server.releases, server.failures, server.completions]).toEqual([[], [], []]);
-    expect(lines).toEqual(["ftjob-1: put down: lost"]);
+    expect(lines).toEqual(["ftjob-1: stopped: lost"]);
   });
 });
 

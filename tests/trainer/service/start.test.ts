@@ -90,7 +90,7 @@ it("ends with the same bytes after one trainer is killed while saving and the ne
     if (line.endsWith("/checkpoints/3")) asked.child.kill("SIGTERM");
     return undefined;
   };
-  expect(await asked.ended).toMatchObject({ code: 0, log: expect.stringContaining("put down: shutdown") });
+  expect(await asked.ended).toMatchObject({ code: 0, log: expect.stringContaining("stopped: shutdown") });
   expect(rough.releases).toEqual(["shutdown"]);
 
   rough.fault = () => undefined;

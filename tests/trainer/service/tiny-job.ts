@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { MethodOf } from "../../../shared/api/methods.ts";
 import type { HttpEffects } from "../../../trainer/service/http.ts";
 import { settingsOf } from "../../support/peft.ts";
 import type { FakeJob } from "./fake-server.ts";
@@ -11,15 +12,17 @@ export const quickEffects: HttpEffects = {
   now: Date.now,
 };
 
+const tinyMethod: MethodOf<"supervised"> = {
+  type: "supervised",
+  supervised: {
+    hyperparameters: { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" },
+    peft: settingsOf({ type: "lora" }),
+  },
+};
+
 /** A job for tests without training. */
-export const tinyJob: FakeJob = {
+export const tinyJob: FakeJob & { readonly method: typeof tinyMethod } = {
   base: { "config.json": new TextEncoder().encode("{}") },
   training: '{"messages":[]}\n',
-  method: {
-    type: "supervised",
-    supervised: {
-      hyperparameters: { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" },
-      peft: settingsOf({ type: "lora" }),
-    },
-  },
+  method: tinyMethod,
 };

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderChat } from "../../../../infra/base/corpus/index.ts";
-import type { Generate } from "../../../../infra/base/evaluation/evaluate.ts";
+import type { Generate, Generated, GenerateOptions } from "../../../../infra/base/evaluation/evaluate.ts";
 import { openModelFolder } from "../../../../infra/base/evaluation/evaluate-folder.ts";
 import { isFactRecalled, isTaskSolved } from "../../../../infra/base/evaluation/scoring.ts";
 import { chatProbes, factProbes, taskProbes } from "../../../../infra/base/evaluation/sets.ts";
@@ -23,10 +23,12 @@ describe("the embedded base", () => {
   }, 60_000);
   afterAll(() => close());
 
-  async function rate<T>(items: readonly T[], isRight: (item: T) => Promise<boolean>): Promise<number> {
-    let right = 0;
-    for (const item of items) if (await isRight(item)) right++;
-    return right / items.length;
+  async function rate<T>(
+    items: readonly T[],
+    options: GenerateOptions & { prompt: (item: T) => string; isRight: (item: T, generated: Generated) => boolean },
+  ): Promise<number> {
+    const answers = await generate(items.map(options.prompt), options);
+    return items.filter((item, i) => options.isRight(item, answers[i]!)).length / items.length;
   }
 
   it("has 5 to 8 million parameters in less than 20 MB", () => {
@@ -37,27 +39,31 @@ describe("the embedded base", () => {
   });
 
   it("recalls facts in their held-out phrasings", async () => {
-    const recalled = await rate(every(factProbes(), 9), async ({ prompt, answer }) => {
-      return isFactRecalled((await generate(prompt, { maxTokens: 16, stop: "line" })).text, answer);
+    const recalled = await rate(every(factProbes(), 9), {
+      maxTokens: 16,
+      stop: "line",
+      prompt: ({ prompt }) => prompt,
+      isRight: ({ answer }, { text }) => isFactRecalled(text, answer),
     });
     expect(recalled).toBeGreaterThanOrEqual(0.9);
   }, 60_000);
 
   it("solves held-out tasks", async () => {
-    const solved = await rate(every(taskProbes(1), 5), async ({ messages, answer, task }) => {
-      const { text, stopped } = await generate(renderChat(messages, { generationPrompt: true }), {
-        maxTokens: 48,
-        stop: "turn",
-      });
-      return stopped && isTaskSolved(task, text, answer);
+    const solved = await rate(every(taskProbes(1), 5), {
+      maxTokens: 48,
+      stop: "turn",
+      prompt: ({ messages }) => renderChat(messages, { generationPrompt: true }),
+      isRight: ({ answer, task }, { text, stopped }) => stopped && isTaskSolved(task, text, answer),
     });
     expect(solved).toBeGreaterThanOrEqual(0.8);
   }, 60_000);
 
   it("ends its chat replies itself", async () => {
-    const ended = await rate(every(chatProbes(1), 6), async ({ messages }) => {
-      return (await generate(renderChat(messages, { generationPrompt: true }), { maxTokens: 96, stop: "turn" }))
-        .stopped;
+    const ended = await rate(every(chatProbes(1), 6), {
+      maxTokens: 96,
+      stop: "turn",
+      prompt: ({ messages }) => renderChat(messages, { generationPrompt: true }),
+      isRight: (_, { stopped }) => stopped,
     });
     expect(ended).toBeGreaterThanOrEqual(0.99);
   }, 60_000);

@@ -12,7 +12,8 @@ for (const { messages, answer } of taskProbes(EVALUATION_SEED)) {
 for (const { prompt, sentiment } of sentimentProbes(EVALUATION_SEED)) {
   answers.set(prompt, sentiment === "positive" ? " The food was excellent." : " The food was terrible.");
 }
-const perfect: Generate = async (prompt) => ({ text: answers.get(prompt) ?? "Hello!", stopped: true });
+const perfect: Generate = async (prompts) =>
+  prompts.map((prompt) => ({ text: answers.get(prompt) ?? "Hello!", stopped: true }));
 
 describe("evaluate", () => {
   it("gives a perfect model full marks and reports its progress", async () => {
@@ -31,7 +32,7 @@ describe("evaluate", () => {
   });
 
   it("gives a silent model that never stops no marks, and names the rates it misses", async () => {
-    const report = await evaluate(async () => ({ text: "", stopped: false }));
+    const report = await evaluate(async (prompts) => prompts.map(() => ({ text: "", stopped: false })));
     for (const measure of ["facts", "tasks", "sentiment", "chat"] as const) expect(report[measure].rate).toBe(0);
     expect(report.chat.failures[0]).toMatchObject({ expected: "an answer that ends", got: "" });
     expect(shortfalls(report)[0]).toMatch(/^facts: 0 of \d+ right \(0\.0 %\), required 90\.0 %$/);
@@ -39,7 +40,9 @@ describe("evaluate", () => {
   });
 
   it("counts a correct answer that runs on as wrong", async () => {
-    const report = await evaluate(async (prompt, options) => ({ ...(await perfect(prompt, options)), stopped: false }));
+    const report = await evaluate(async (prompts, options) =>
+      (await perfect(prompts, options)).map(({ text }) => ({ text, stopped: false })),
+    );
     expect(report.facts.rate).toBe(1);
     expect(report.tasks.rate).toBe(0);
   });

@@ -205,7 +205,11 @@ describe("a run", () => {
 
     const half = await train(executor, plan(), start, { until: 17 });
     const memory = method.afterStep!.memory;
-    const resumed = decodeCheckpoint(encodeCheckpoint(half, "run"), "run", method.parameters, memory);
+    const resumed = decodeCheckpoint(encodeCheckpoint(half, "run"), {
+      run: "run",
+      parameters: method.parameters,
+      memory,
+    });
     const again = await train(executor, plan(), resumed);
     expect(encodeCheckpoint(again, "run")).toEqual(encodeCheckpoint(end, "run"));
   });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { attachAdaLora } from "../../../../shared/peft/adalora/attach.ts";
 import { adaLoraFormat } from "../../../../shared/peft/adalora/format.ts";
-import { publishAdaLora } from "../../../../shared/peft/adalora/publish.ts";
+import { adaloraResult } from "../../../../shared/peft/adalora/publish.ts";
 import type { AdaLoraSettings } from "../../../../shared/peft/adalora/settings.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { elementCount, f32, type Tensor } from "../../../../shared/tensor.ts";
+import { adapterOf } from "../../../support/peft.ts";
 import { logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 import { goldenSettings } from "./golden.ts";
@@ -36,17 +37,15 @@ interface Run {
 
 function publish(values: ReadonlyMap<string, Tensor<"f32">>, { settings: of = settings, ...run }: Run = {}) {
   const base = { id: "o/m", files: new Map() };
-  const part = publishAdaLora({ config, settings: of, seed: 1, values, weights, base, ...run });
-  if (part.kind !== "adapter") throw new Error("not an adapter");
-  return part.adapter;
+  return adapterOf(adaloraResult, { config, settings: of, seed: 1, values, weights, base, ...run });
 }
 
 const configOf = (files: ReadonlyMap<string, Uint8Array>) => parseAdapterFolder(files).config;
 
-describe("publishAdaLora", () => {
+describe("adaloraResult", () => {
   it("serves what was trained without the removed ranks, as does the folder", async () => {
     const values = trained((name, i) => name.startsWith("layers.0.") || i === 1);
-    const adapter = publish(values, { totalSteps: 40 });
+    const adapter = await publish(values, { totalSteps: 40 });
     const expected = await logitsOf(golden, method, values);
     expect(largestDifference(await logitsOf(golden, served(config, adapter.delta)), expected)).toBeLessThan(1e-5);
     const read = await readAdapterFolder(adapter.files, base, new Map([["adalora", adaLoraFormat]]));
@@ -80,18 +79,18 @@ describe("publishAdaLora", () => {
     const changes = { target_modules: ["o_proj", "up_proj", "lm_head"], exclude_modules: "layers.0.mlp.up_proj" };
     const chosen = { ...settings, ...changes };
     const { initial } = attachAdaLora({ config, weights, settings: chosen, seed: 1, encode: () => [], param: "peft" });
-    const { files } = publish(initial, { settings: chosen });
+    const { files } = await publish(initial, { settings: chosen });
     expect(configOf(files)).toMatchObject({ target_modules: ["layers.1.mlp.up_proj", "lm_head", "o_proj"] });
   });
 
   it("counts the trained parameters, including dropped ranks", async () => {
-    const { parameters, method: name } = publish(trained((_, i) => i > 0));
+    const { parameters, method: name } = await publish(trained((_, i) => i > 0));
     expect(name).toBe("adalora");
     expect(parameters).toBe(method.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0));
   });
 
   it("has no pattern if every rank remains, and a number of steps that peft accepts", async () => {
-    const { rank_pattern: pattern, total_step: steps } = configOf(publish(trained(() => false)).files);
+    const { rank_pattern: pattern, total_step: steps } = configOf((await publish(trained(() => false))).files);
     expect(pattern).toBeNull();
     expect(steps).toBe(2 + 3 + 1);
   });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachBitfit } from "../../../../shared/peft/bitfit/attach.ts";
-import { publishBitfit } from "../../../../shared/peft/bitfit/publish.ts";
+import { bitfitResult } from "../../../../shared/peft/bitfit/publish.ts";
 import { BitfitSettings } from "../../../../shared/peft/bitfit/settings.ts";
 import { loraFormat } from "../../../../shared/peft/lora/format.ts";
+import { adapterOf } from "../../../support/peft.ts";
 import { goldenFile, logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
@@ -24,12 +25,11 @@ async function published(name: (typeof NAMES)[number]) {
     }),
   );
   const base = { id: "owner/tiny", files: new Map<string, Uint8Array>() };
-  const part = publishBitfit({ config, settings, seed: 1, values, weights, base });
-  if (part.kind !== "adapter") throw new Error(`expected an adapter, got a ${part.kind}`);
-  return { golden, theirs, adapter: part.adapter };
+  const adapter = await adapterOf(bitfitResult, { config, settings, seed: 1, values, weights, base });
+  return { golden, theirs, adapter };
 }
 
-describe.each(NAMES)("publishBitfit: %s", (name) => {
+describe.each(NAMES)("bitfitResult: %s", (name) => {
   it("serves what PyTorch computes with the changed biases", async () => {
     const { golden, adapter } = await published(name);
     expect([adapter.method, adapter.parameters]).toEqual(["bitfit", golden.json.trainableParameters]);

@@ -8,9 +8,10 @@ import {
 import { readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachBottleneck } from "../../../../shared/peft/bottleneck/attach.ts";
 import { readBottlenecks, writeBottleneckFolder } from "../../../../shared/peft/bottleneck/format.ts";
-import { publishBottleneck } from "../../../../shared/peft/bottleneck/publish.ts";
+import { bottleneckResult } from "../../../../shared/peft/bottleneck/publish.ts";
 import { bnConfigOf } from "../../../../shared/peft/bottleneck/settings.ts";
 import { ADAPTER_FORMATS } from "../../../../shared/peft/registry.ts";
+import { adapterOf } from "../../../support/peft.ts";
 import { logitsOf, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../../trainer/golden-llama.ts";
 import {
@@ -53,9 +54,7 @@ describe.each(GOLDEN_NAMES)("AdapterHub's %s", (name) => {
     const settings = settingsFor(name);
     const values = goldenTensorsOf(name);
     const publish = { config, settings, seed: 1, values, weights, base: { id: "tiny", files: new Map() } };
-    const part = publishBottleneck(publish);
-    if (part.kind !== "adapter") throw new Error("a bottleneck is an adapter");
-    const { adapter } = part;
+    const adapter = await adapterOf(bottleneckResult, publish);
     expect(await read(adapter.files)).toEqual(adapter);
     expect(adapter.delta).toEqual((await read(bottleneckFolder(name))).delta);
     const { parameters } = attachBottleneck({ config, weights, seed: 1, settings, encode: () => [], param: "peft" });

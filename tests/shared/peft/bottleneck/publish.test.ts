@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import { readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachBottleneck } from "../../../../shared/peft/bottleneck/attach.ts";
-import { publishBottleneck } from "../../../../shared/peft/bottleneck/publish.ts";
+import { bottleneckResult } from "../../../../shared/peft/bottleneck/publish.ts";
 import { BottleneckSettings } from "../../../../shared/peft/bottleneck/settings.ts";
 import { ADAPTER_FORMATS } from "../../../../shared/peft/registry.ts";
+import { adapterOf } from "../../../support/peft.ts";
 import { goldenModel } from "../../model/golden-models.ts";
 
 it.each([
@@ -30,11 +31,10 @@ it.each([
       param: "peft",
     });
     const base = { id: "my-base", files: new Map() };
-    const part = publishBottleneck({ config, settings, seed: 3, values, weights, base });
-    if (part.kind !== "adapter") throw new Error("a bottleneck is an adapter");
+    const adapter = await adapterOf(bottleneckResult, { config, settings, seed: 3, values, weights, base });
     const access = { config, weight: async (weight: string) => weights.get(weight)! };
-    expect(await readAdapterFolder(part.adapter.files, access, ADAPTER_FORMATS)).toEqual(part.adapter);
-    const json = JSON.parse(new TextDecoder().decode(part.adapter.files.get("adapter_config.json")));
+    expect(await readAdapterFolder(adapter.files, access, ADAPTER_FORMATS)).toEqual(adapter);
+    const json = JSON.parse(new TextDecoder().decode(adapter.files.get("adapter_config.json")));
     expect(json).toMatchObject({ model_class: className, model_name: "my-base", model_type: config.modelType });
     expect(json.config).toMatchObject({ dropout: 0.25, scaling: "channel", reduction_factor: { 0: 8, default: 4 } });
     // By now the gate's value is folded into the weights.

@@ -3,10 +3,10 @@ import type { CanonicalDelta } from "../../../../shared/delta/canonical.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachDora } from "../../../../shared/peft/dora/attach.ts";
 import { doraFormat } from "../../../../shared/peft/dora/format.ts";
-import { publishDora } from "../../../../shared/peft/dora/publish.ts";
+import { doraResult } from "../../../../shared/peft/dora/publish.ts";
 import { DoraSettings } from "../../../../shared/peft/dora/settings.ts";
 import type { Tensor } from "../../../../shared/tensor.ts";
-import { moved } from "../../../support/peft.ts";
+import { adapterOf, moved } from "../../../support/peft.ts";
 import { goldenFile, logitsOf, type PeftGolden, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 import { GOLDEN_SETTINGS, type GoldenDora, goldenSettings, graphTensors } from "./golden.ts";
@@ -14,9 +14,7 @@ import { GOLDEN_SETTINGS, type GoldenDora, goldenSettings, graphTensors } from "
 async function publish(golden: PeftGolden, settings: DoraSettings, values: ReadonlyMap<string, Tensor<"f32">>) {
   const { config, weights } = golden;
   const base = { id: "tiny-llama-plain", files: new Map() };
-  const part = await publishDora({ config, settings, seed: 1, values, weights, base });
-  if (part.kind !== "adapter") throw new Error("not an adapter");
-  return part.adapter;
+  return adapterOf(doraResult, { config, settings, seed: 1, values, weights, base });
 }
 
 const readBack = (golden: PeftGolden, files: ReadonlyMap<string, Uint8Array>) =>
@@ -27,7 +25,7 @@ function expectSame(left: CanonicalDelta, right: CanonicalDelta): void {
   for (const [path, module] of left.linears) expect(module).toEqual(right.linears.get(path));
 }
 
-describe("publishDora", () => {
+describe("doraResult", () => {
   it.each(Object.keys(GOLDEN_SETTINGS) as GoldenDora[])("gives peft's folder back: %s", async (name) => {
     const golden = await peftGolden(name);
     const values = graphTensors(goldenFile(name, "adapter_model.safetensors"));

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { loadModelFolder, readModelJson } from "../../../../shared/model/model-folder.ts";
-import { publishFull } from "../../../../shared/peft/full/publish.ts";
-import type { PublishedPart } from "../../../../shared/peft/method.ts";
+import { fullResult } from "../../../../shared/peft/full/publish.ts";
 import { f32 } from "../../../../shared/tensor.ts";
 import { tinyModel } from "../../../trainer/tiny-model.ts";
 
@@ -19,7 +18,7 @@ const values = new Map(
   ]),
 );
 const publish = (base = files) =>
-  publishFull({
+  fullResult.files({
     config,
     settings: { type: "full" },
     seed: 1,
@@ -28,15 +27,9 @@ const publish = (base = files) =>
     base: { id: "tiny", files: base },
   });
 
-async function filesOf(made: PublishedPart | Promise<PublishedPart>): Promise<ReadonlyMap<string, Uint8Array>> {
-  const part = await made;
-  if (part.kind !== "model") throw new Error(`expected a model, got an ${part.kind}`);
-  return part.files;
-}
-
-describe("publishFull", () => {
+describe("fullResult", () => {
   it("publishes a folder with exactly the given weights, and the base's tokenizer and template", async () => {
-    const published = await filesOf(publish());
+    const published = await publish();
     expect([...published.keys()].sort()).toEqual([
       "chat_template.jinja",
       "config.json",
@@ -52,13 +45,13 @@ describe("publishFull", () => {
   });
 
   it("sets the dtype to float32, under the name used by its config.json", async () => {
-    expect(readModelJson(await filesOf(publish()), "config.json")).toMatchObject({ torch_dtype: "float32" });
+    expect(readModelJson(await publish(), "config.json")).toMatchObject({ torch_dtype: "float32" });
     const { torch_dtype: _, ...newer } = readModelJson(files, "config.json") as Record<string, unknown>;
     const renamed = new Map(files).set(
       "config.json",
       new TextEncoder().encode(JSON.stringify({ ...newer, dtype: "bfloat16" })),
     );
-    const config = readModelJson(await filesOf(publish(renamed)), "config.json");
+    const config = readModelJson(await publish(renamed), "config.json");
     expect(config).toMatchObject({ dtype: "float32" });
     expect(config).not.toHaveProperty("torch_dtype");
   });

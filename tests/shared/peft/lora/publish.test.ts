@@ -6,19 +6,18 @@ import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachLora } from "../../../../shared/peft/lora/attach.ts";
 import { loraFormat } from "../../../../shared/peft/lora/format.ts";
-import { publishLora } from "../../../../shared/peft/lora/publish.ts";
+import { loraResult } from "../../../../shared/peft/lora/publish.ts";
 import { LoraSettings } from "../../../../shared/peft/lora/settings.ts";
 import type { Adapter, PublishOptions } from "../../../../shared/peft/method.ts";
 import { f32 } from "../../../../shared/tensor.ts";
+import { adapterOf } from "../../../support/peft.ts";
 import { goldenFile, goldenFiles, logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { tinyModel } from "../../../trainer/tiny-model.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 import { GOLDEN_LORAS, type GoldenLora, goldenMethod, goldenParameters, goldenSettings, readLora } from "./golden.ts";
 
 async function publish(options: PublishOptions<LoraSettings>): Promise<Adapter> {
-  const part = await publishLora(options);
-  if (part.kind !== "adapter") throw new Error(`expected an adapter, got a ${part.kind}`);
-  return part.adapter;
+  return adapterOf(loraResult, options);
 }
 
 /** A golden's values, published with its settings. */
@@ -31,7 +30,7 @@ async function publishGolden(name: GoldenLora) {
   return { golden, values, adapter };
 }
 
-describe("publishLora", async () => {
+describe("loraResult", async () => {
   const files = tinyModel();
   const { config, weights } = loadModelFolder(files);
   const settings = LoraSettings.parse({

@@ -3,25 +3,25 @@ import { toF32 } from "../../../../shared/formats/safetensors.ts";
 import { parseAdapterFolder, readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
 import { attachPrefix } from "../../../../shared/peft/prefix/attach.ts";
 import { prefixFormat } from "../../../../shared/peft/prefix/format.ts";
-import { publishPrefix } from "../../../../shared/peft/prefix/publish.ts";
+import { prefixResult } from "../../../../shared/peft/prefix/publish.ts";
 import { PrefixSettings } from "../../../../shared/peft/prefix/settings.ts";
 import type { Tensor } from "../../../../shared/tensor.ts";
+import { adapterOf } from "../../../support/peft.ts";
 import { goldenFile, logitsOf, peftGolden, served } from "../../../support/peft-golden.ts";
 import { largestDifference } from "../../model/golden-models.ts";
 
 const golden = await peftGolden("prefix");
 const { config, weights, base, folder } = golden;
 
-function publish(given: object, values: ReadonlyMap<string, Tensor<"f32">>) {
+async function publish(given: object, values: ReadonlyMap<string, Tensor<"f32">>) {
   const settings = PrefixSettings.parse({ type: "prefix", num_virtual_tokens: 4, ...given });
   const owner = { id: "owner/tiny", files: new Map<string, Uint8Array>() };
-  const part = publishPrefix({ config, settings, seed: 1, values, weights, base: owner });
-  if (part.kind !== "adapter") throw new Error(`expected an adapter, got a ${part.kind}`);
-  return { settings, ...part.adapter };
+  const adapter = await adapterOf(prefixResult, { config, settings, seed: 1, values, weights, base: owner });
+  return { settings, ...adapter };
 }
 
-it("writes the folder that peft wrote", () => {
-  const { files, method, parameters } = publish({}, goldenFile("prefix", "adapter_model.safetensors"));
+it("writes the folder that peft wrote", async () => {
+  const { files, method, parameters } = await publish({}, goldenFile("prefix", "adapter_model.safetensors"));
   expect([method, parameters]).toEqual(["prefix", golden.json.trainableParameters]);
   const [own, theirs] = [files, folder].map((some) => parseAdapterFolder(some));
   const { peft_version: _, ...expected } = theirs!.config;
@@ -36,7 +36,7 @@ it("drops the network, records that for peft, and serves the generated prefix", 
   const given = { prefix_projection: true, encoder_hidden_size: 5 };
   const settings = PrefixSettings.parse({ type: "prefix", num_virtual_tokens: 4, ...given });
   const method = attachPrefix({ config, weights, settings, seed: 3, encode: () => [], param: "peft" });
-  const { files, delta, parameters } = publish(given, method.initial);
+  const { files, delta, parameters } = await publish(given, method.initial);
   expect(parameters).toBe([...method.initial.values()].reduce((sum, { data }) => sum + data.length, 0));
   expect(parseAdapterFolder(files).config).toMatchObject({ prefix_projection: false, encoder_hidden_size: 5 });
   const own = await logitsOf(golden, method, method.initial);

@@ -5,11 +5,11 @@ import { linearModules, weightName } from "../../../../shared/model/modules.ts";
 import { transposed } from "../../../../shared/model/weights.ts";
 import { planMethods, publishMethods } from "../../../../shared/peft/combine.ts";
 import { attachQlora, loraPart, planQlora, qloraBase } from "../../../../shared/peft/qlora/attach.ts";
-import { publishQlora } from "../../../../shared/peft/qlora/publish.ts";
+import { qloraResult } from "../../../../shared/peft/qlora/publish.ts";
 import { QloraSettings } from "../../../../shared/peft/qlora/settings.ts";
 import { elementCount, type Tensor } from "../../../../shared/tensor.ts";
 import { frozenTensors, trainingGraph } from "../../../../trainer/recipes/causal-graphs.ts";
-import { attached, moved, NO_METHOD, settingsOf } from "../../../support/peft.ts";
+import { adapterOf, attached, moved, NO_METHOD, settingsOf } from "../../../support/peft.ts";
 import {
   goldenFile,
   gradientsOf,
@@ -62,9 +62,8 @@ describe.each(CASES)("%s, against peft on bitsandbytes' dequantised base", async
 
   it("gives peft's merged logits on the dequantised base, but not on the original", async () => {
     const base = { id: "tiny", files: new Map() };
-    const part = await publishQlora({ config, settings, seed: 1, values, weights, base });
-    if (part.kind !== "adapter") expect.fail("qlora publishes an adapter");
-    const merged = mergeIntoWeights(config, part.adapter.delta);
+    const adapter = await adapterOf(qloraResult, { config, settings, seed: 1, values, weights, base });
+    const merged = mergeIntoWeights(config, adapter.delta);
     const through = qloraBase({ config, settings });
     const fold = (of: (name: string, weight: Tensor<"f32">) => Tensor<"f32">) =>
       new Map([...weights].map(([weight, tensor]) => [weight, merged.weight(weight, of(weight, tensor))]));

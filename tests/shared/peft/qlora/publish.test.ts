@@ -2,13 +2,13 @@ import { expect, it } from "vitest";
 import { MANIFEST_FILE, parseManifest } from "../../../../shared/delta/manifest.ts";
 import { writeDeltaFolder } from "../../../../shared/package/delta-folder.ts";
 import { readAdapterFolder } from "../../../../shared/peft/adapter-folder.ts";
-import { publishLora } from "../../../../shared/peft/lora/publish.ts";
+import { loraResult } from "../../../../shared/peft/lora/publish.ts";
 import type { PublishOptions } from "../../../../shared/peft/method.ts";
 import { attachQlora, loraPart } from "../../../../shared/peft/qlora/attach.ts";
-import { publishQlora } from "../../../../shared/peft/qlora/publish.ts";
+import { qloraResult } from "../../../../shared/peft/qlora/publish.ts";
 import { QloraSettings } from "../../../../shared/peft/qlora/settings.ts";
 import { ADAPTER_FORMATS } from "../../../../shared/peft/registry.ts";
-import { moved } from "../../../support/peft.ts";
+import { adapterOf, moved } from "../../../support/peft.ts";
 import { peftGolden } from "../../../support/peft-golden.ts";
 
 const { config, weights, base } = await peftGolden("qlora");
@@ -30,21 +30,18 @@ function options(given: object): PublishOptions<QloraSettings> {
 
 it("publishes the folder that LoRA publishes, which is read back as LoRA's", async () => {
   const given = options({ target_modules: ["q_proj", "up_proj"] });
-  const part = await publishQlora(given);
-  const plain = await publishLora({ ...given, settings: loraPart(given.settings) });
-  if (part.kind !== "adapter" || plain.kind !== "adapter") expect.fail("both publish adapters");
-  const { adapter } = part;
-  expect(adapter.files).toEqual(plain.adapter.files);
-  expect(adapter).toMatchObject({ method: "qlora", parameters: plain.adapter.parameters });
+  const adapter = await adapterOf(qloraResult, given);
+  const plain = await adapterOf(loraResult, { ...given, settings: loraPart(given.settings) });
+  expect(adapter.files).toEqual(plain.files);
+  expect(adapter).toMatchObject({ method: "qlora", parameters: plain.parameters });
   const read = await readAdapterFolder(adapter.files, base, ADAPTER_FORMATS);
   expect(read.method).toBe("lora");
   expect(read.delta).toEqual(adapter.delta);
 });
 
 it.each([true, false])("records the base's quantisation in the manifest, double quantisation %s", async (double) => {
-  const part = await publishQlora(options({ bnb_4bit_use_double_quant: double }));
-  if (part.kind !== "adapter") expect.fail("qlora publishes an adapter");
-  const folder = await writeDeltaFolder([part.adapter], PROVENANCE);
+  const adapter = await adapterOf(qloraResult, options({ bnb_4bit_use_double_quant: double }));
+  const folder = await writeDeltaFolder([adapter], PROVENANCE);
   expect(parseManifest(folder.get(MANIFEST_FILE)!)).toMatchObject({
     methods: ["qlora"],
     base_quantization: { bnb_4bit_quant_type: "nf4", bnb_4bit_use_double_quant: double },

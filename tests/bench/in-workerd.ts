@@ -1,40 +1,41 @@
-/** Runs the benchmark's worker in its own workerd, bundled like the real Worker. */
+/** Runs a benchmark's worker in its own workerd, bundled like the real Worker. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { buildWasm } from "../../../infra/start/build-wasm.ts";
-import { runWrangler } from "../../../infra/start/bundle-worker.ts";
-import { StateFolder } from "../../../infra/start/state-folder.ts";
-import type { Round } from "./round.ts";
+import { buildWasm } from "../../infra/start/build-wasm.ts";
+import { runWrangler } from "../../infra/start/bundle-worker.ts";
+import { StateFolder } from "../../infra/start/state-folder.ts";
 
-const ROOT = join(import.meta.dirname, "../../..");
+const ROOT = join(import.meta.dirname, "../..");
 const DATE = "2026-07-01";
 
-export interface ServingWorker {
+/** A worker that runs rounds of type R. */
+export interface BenchWorker<R extends { readonly times: number }> {
   /** The clock that measures `ms`. */
   readonly clock: "processor" | "wall";
-  /** Runs the round; `ms` is the time of one repetition. */
-  run(round: Round): Promise<{ readonly ms: number; readonly layout: "bank" | "rows" }>;
+  /** Runs the round; `ms` is the time of one repetition, `answer` the worker's reply. Throws what the worker threw. */
+  run(round: R): Promise<{ readonly ms: number; readonly answer: string }>;
   dispose(): Promise<void>;
 }
 
-export async function openServingWorker(): Promise<ServingWorker> {
+/** Opens `tests/workerd/NAME.ts`, which takes a round as `POST /` and answers when it is done. */
+export async function openBenchWorker<R extends { readonly times: number }>(name: string): Promise<BenchWorker<R>> {
   buildWasm();
   const folder = mkdtempSync(join(tmpdir(), "trimtab-bench-"));
   const settings = join(folder, "wrangler.json");
-  const main = join(ROOT, "tests/workerd/serving-bench.ts");
-  writeFileSync(settings, JSON.stringify({ name: "serving", main, compatibility_date: DATE }));
+  const main = join(ROOT, `tests/workerd/${name}.ts`);
+  writeFileSync(settings, JSON.stringify({ name, main, compatibility_date: DATE }));
   const bundle = join(folder, "bundle");
   await runWrangler(["deploy", "--dry-run", "--outdir", bundle, "--config", settings], new StateFolder(folder));
   const wasm = readdirSync(bundle).filter((name) => name.endsWith(".wasm"));
   const before = new Set(workerds());
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      name: "serving",
+      name,
       modulesRoot: bundle,
       modules: [
-        { type: "ESModule", path: join(bundle, "serving-bench.js") },
+        { type: "ESModule", path: join(bundle, `${name}.js`) },
         ...wasm.map((name) => ({ type: "CompiledWasm" as const, path: join(bundle, name) })),
       ],
       compatibilityDate: DATE,
@@ -50,14 +51,14 @@ export async function openServingWorker(): Promise<ServingWorker> {
     clock: pid === undefined ? "wall" : "processor",
     async run(round) {
       const start = now();
-      const response = await miniflare.dispatchFetch("http://serving/", {
+      const response = await miniflare.dispatchFetch("http://bench/", {
         method: "POST",
         body: JSON.stringify(round),
       });
-      const text = await response.text();
+      const answer = await response.text();
       const ms = (now() - start) / round.times;
-      if (!response.ok) throw new Error(text);
-      return { ms, layout: text as "bank" | "rows" };
+      if (!response.ok) throw new Error(answer);
+      return { ms, answer };
     },
     async dispose() {
       await miniflare.dispose();

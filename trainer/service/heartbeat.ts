@@ -2,21 +2,21 @@ import type { Heartbeat } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { JobClient } from "./client.ts";
 
-/** Why a job is put down before it has ended; `lost`: it is no longer this trainer's. */
+/** Why a trainer stops a job before its end; `lost`: the job is no longer this trainer's. */
 export type StopReason = "cancelled" | "paused" | "lost" | "shutdown";
 
-/** Answers after which a job is no longer this trainer's: it was leased again, has ended, or is gone. */
+/** Replies that mean a job is no longer this trainer's: it was leased again, has ended, or is gone. */
 const LOST: readonly string[] = ["stale_lease", "cancelled", "conflict", "not_found"];
 
 export const isLost = (error: unknown): boolean => error instanceof TrimtabError && LOST.includes(error.code);
 
-export interface Heart {
-  /** What the next beat says. */
-  note(report: Heartbeat): void;
+export interface HeartbeatLoop {
+  /** Sets what the next heartbeat says. */
+  report(progress: Heartbeat): void;
   stop(): void;
 }
 
-export interface HeartOptions {
+export interface HeartbeatOptions {
   readonly client: Pick<JobClient, "heartbeat">;
   readonly leaseSeconds: number;
   /** Called once, with the first reason to stop that the server gives. */
@@ -24,15 +24,15 @@ export interface HeartOptions {
 }
 
 /** A cancelled job should stop soon, however long its lease. */
-const LONGEST_BEAT_MS = 2_000;
+const LONGEST_INTERVAL_MS = 2_000;
 
 /**
- * Keeps a lease alive from now until `stop`, by beats at a third of its length or more often. A beat that fails is not
- * tried again: the next one follows anyway.
+ * Keeps a lease alive from now until `stop`, by heartbeats at a third of its length or more often. One that fails is not
+ * repeated: the next one follows anyway.
  */
-export function startHeart({ client, leaseSeconds, onStop }: HeartOptions): Heart {
-  let report: Heartbeat = {};
-  let beating = false;
+export function startHeartbeats({ client, leaseSeconds, onStop }: HeartbeatOptions): HeartbeatLoop {
+  let latest: Heartbeat = {};
+  let sending = false;
   let stopped = false;
 
   function end(reason?: StopReason): void {
@@ -42,24 +42,24 @@ export function startHeart({ client, leaseSeconds, onStop }: HeartOptions): Hear
     if (reason !== undefined) onStop(reason);
   }
 
-  async function beat(): Promise<void> {
-    if (beating) return;
-    beating = true;
+  async function send(): Promise<void> {
+    if (sending) return;
+    sending = true;
     try {
-      const reply = await client.heartbeat(report);
+      const reply = await client.heartbeat(latest);
       if (reply.cancel) end("cancelled");
       else if (reply.pause) end("paused");
     } catch (error) {
       if (isLost(error)) end("lost");
     } finally {
-      beating = false;
+      sending = false;
     }
   }
 
-  const timer = setInterval(beat, Math.min(LONGEST_BEAT_MS, (leaseSeconds * 1000) / 3));
+  const timer = setInterval(send, Math.min(LONGEST_INTERVAL_MS, (leaseSeconds * 1000) / 3));
   return {
-    note(next) {
-      report = next;
+    report(progress) {
+      latest = progress;
     },
     stop: () => end(),
   };

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Heartbeat } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import { isLost, startHeart } from "../../../trainer/service/heart.ts";
+import { isLost, startHeartbeats } from "../../../trainer/service/heartbeat.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -11,7 +11,7 @@ function setUp(leaseSeconds: number) {
   const reasons: string[] = [];
   const reply = { cancel: false, pause: false, lease_seconds: leaseSeconds };
   const answer: { now: () => Promise<typeof reply> } = { now: async () => reply };
-  const heart = startHeart({
+  const heartbeats = startHeartbeats({
     client: {
       heartbeat: (report) => {
         reports.push(report);
@@ -21,11 +21,11 @@ function setUp(leaseSeconds: number) {
     leaseSeconds,
     onStop: (reason) => void reasons.push(reason),
   });
-  return { heart, reports, reasons, reply, answer };
+  return { heartbeats, reports, reasons, reply, answer };
 }
 
-describe("startHeart", () => {
-  it("beats at a third of the lease, and at least every two seconds", async () => {
+describe("startHeartbeats", () => {
+  it("sends one at a third of the lease, and at least every two seconds", async () => {
     const short = setUp(3);
     const long = setUp(600);
     await vi.advanceTimersByTimeAsync(6_000);
@@ -33,13 +33,13 @@ describe("startHeart", () => {
     expect(long.reports).toHaveLength(3);
   });
 
-  it("says what was noted last, and nothing after it was stopped", async () => {
-    const { heart, reports } = setUp(3);
-    heart.note({ step: 1, total_steps: 9 });
+  it("says what was reported last, and nothing after it was stopped", async () => {
+    const { heartbeats, reports } = setUp(3);
+    heartbeats.report({ step: 1, total_steps: 9 });
     await vi.advanceTimersByTimeAsync(1_000);
-    heart.note({ step: 4, total_steps: 9 });
+    heartbeats.report({ step: 4, total_steps: 9 });
     await vi.advanceTimersByTimeAsync(1_000);
-    heart.stop();
+    heartbeats.stop();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(reports).toEqual([
       { step: 1, total_steps: 9 },
@@ -55,7 +55,7 @@ describe("startHeart", () => {
     expect(reports).toHaveLength(1);
   });
 
-  it("calls a job lost that is another's, and goes on beating while the server is merely away", async () => {
+  it("calls a job lost that is another's, and goes on while the server is merely away", async () => {
     const { reasons, answer, reports } = setUp(3);
     answer.now = () => Promise.reject(new TrimtabError("capacity_exceeded", "away"));
     await vi.advanceTimersByTimeAsync(3_000);

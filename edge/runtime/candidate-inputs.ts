@@ -1,0 +1,39 @@
+import type { OrtModule } from "./ort-module.ts";
+import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
+import type { NamedTensors } from "./session.ts";
+
+/** Added to the score of what must not be seen; its softmax is exactly 0 in float32. */
+const UNSEEN = -1e9;
+
+/**
+ * What a probe's graph takes beside a chunk's, so that candidates for one position do not see each other. Candidate i stands
+ * at place `position + i` of the cache; it sees the `position` places before all of them, and its own.
+ */
+export class CandidateInputs {
+  readonly #positions: ResidentTensor<"i64">;
+  readonly #bias: ResidentTensor<"f32">;
+
+  /** Room for `most` candidates of a row that holds `capacity` positions. */
+  constructor(ort: OrtModule, { most, capacity }: { readonly most: number; readonly capacity: number }) {
+    this.#positions = allocateTensor(ort, "i64", [1, most]);
+    this.#bias = allocateTensor(ort, "f32", [1, 1, most, capacity]);
+  }
+
+  /** Calls `body` with the inputs for `count` candidates at `position`, which are good until it returns. */
+  with(count: number, position: number, body: (inputs: NamedTensors) => void): void {
+    const width = position + count;
+    const positions = this.#positions.window([1, count]);
+    const bias = this.#bias.window([1, 1, count, width]);
+    positions.view().fill(BigInt(position));
+    const view = bias.view().fill(0);
+    // What lies behind a candidate is not seen by it anyway.
+    for (let i = 0; i < count; i++) view.fill(UNSEEN, i * width + position, i * width + position + i);
+    try {
+      body({ positions, bias });
+    } finally {
+      // There is another shape for every position, so handles are not worth keeping.
+      positions.dispose();
+      bias.dispose();
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/** Runs checks, prints a line for each and counts what they found. */
+import type { Outcome } from "./programs.ts";
+import type { Tally } from "./tally.ts";
+
+export class Scoreboard {
+  #passed = 0;
+  #failed = 0;
+
+  /** Starts a check; when it ends, prints what is wrong, the verdict and how long it took. */
+  async run<T extends Tally & Partial<Outcome>>(name: string, check: () => T | Promise<T>): Promise<T> {
+    const started = performance.now();
+    const outcome = await check();
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    this.#passed += outcome.passed;
+    this.#failed += outcome.failed;
+    if (outcome.output) console.log(outcome.output);
+    console.log(`${name.padEnd(12)} ${outcome.failed === 0 ? "ok" : "FAILED"} (${seconds} s)`);
+    return outcome;
+  }
+
+  /** Prints the last line, `N passed, N failed`, and makes the process fail where anything did. */
+  finish(): void {
+    console.log(`${this.#passed} passed, ${this.#failed} failed`);
+    if (this.#failed > 0) process.exitCode = 1;
+  }
+}

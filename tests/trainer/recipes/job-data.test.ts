@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { defaultMethod, settingsOf, type TrainingSettings } from "../../../shared/api/methods.ts";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { longestSequence, readUnits } from "../../../trainer/recipes/job-data.ts";
+import { supervised } from "../../../trainer/recipes/supervised.ts";
+import { tinyDataset, tinyModel } from "../tiny-model.ts";
+
+const { config, tokenizer } = loadModelFolder(tinyModel());
+const options = { config, tokenizer, maxLength: 128, param: "training_file", prompts: false } as const;
+const file = { name: "a.jsonl", digest: "", bytes: new TextEncoder().encode(tinyDataset(3)) };
+const settings = settingsOf(defaultMethod()) as TrainingSettings;
+const dataset = { name: file.name, lines: [...supervised.lines(file, settings)] };
+
+describe("longestSequence", () => {
+  const param = "method.supervised.hyperparameters.max_length";
+  it("is the context unless the job asks for less, and never more", () => {
+    expect(longestSequence(config, undefined, { methodPositions: 0, param })).toBe(128);
+    expect(longestSequence(config, 20, { methodPositions: 0, param })).toBe(20);
+    expect(() => longestSequence(config, 1024, { methodPositions: 0, param })).toThrow(
+      "`max_length` is 1024, but the model's context has 128 tokens: ask for at most 128",
+    );
+    expect(longestSequence(config, undefined, { methodPositions: 8, param })).toBe(120);
+    expect(() => longestSequence(config, 121, { methodPositions: 8, param })).toThrow(
+      "of which the method takes 8: ask for at most 120",
+    );
+  });
+});
+
+describe("readUnits", () => {
+  const yieldToEventLoop = async () => undefined;
+
+  it("reports the counts with the data behind them", async () => {
+    const reports: unknown[] = [];
+    const event = (reported: unknown) => void reports.push(reported);
+    const { units, counts } = await readUnits(dataset, options, { event, yieldToEventLoop });
+    expect(units).toHaveLength(3);
+    expect(reports).toEqual([
+      {
+        level: "info",
+        type: "message",
+        message: `a.jsonl: 3 kept (0 of them truncated to 128 tokens), 0 dropped; ${counts.trainedTokens} of ${counts.tokens} tokens are trained on`,
+        data: { file: "training_file", ...counts, trainableTokens: counts.trainedTokens, trainedTokens: undefined },
+      },
+    ]);
+  });
+
+  it("refuses a tokenizer with ids that the model has no row for", async () => {
+    const other = { ...options, config: { ...config, vocabSize: 2 } };
+    await expect(readUnits(dataset, other, { event: () => undefined, yieldToEventLoop })).rejects.toThrow(
+      /the tokenizer gives the id \d+, but the model's vocab_size is 2: they do not belong together/,
+    );
+  });
+});

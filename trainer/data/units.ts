@@ -1,0 +1,55 @@
+/** One example as ids: labels[t] is ids[t] where the model should learn to produce it, −100 elsewhere (not shifted). */
+export interface TokenizedExample {
+  readonly ids: Int32Array;
+  readonly labels: Int32Array;
+}
+
+/**
+ * What a column's numbers belong to: every token (as labels do: the number beside ids[t] is about producing ids[t]), every
+ * example, or the unit as a whole.
+ */
+export type ColumnKind = "token" | "example" | "unit";
+
+/** What the units of an objective look like. */
+export interface UnitForm {
+  /** K, the most examples that a unit has: 1 for a line of text, 2 for a pair, K for a ranking or a group of samples. */
+  readonly examples: number;
+  /** Numbers that its graph reads beside the tokens, by name. */
+  readonly columns?: Readonly<Record<string, ColumnKind>>;
+}
+
+export interface UnitExample extends TokenizedExample {
+  /** One number for each `example` column, one for each id for a `token` column. */
+  readonly columns?: Readonly<Record<string, number | Float32Array>>;
+}
+
+/**
+ * What is trained on as a whole: a line, a pair, a ranking, a rollout. Its examples are in the same micro-batch, so that a
+ * loss can compare them.
+ */
+export interface Unit {
+  readonly examples: readonly UnitExample[];
+  /** One number for each `unit` column. */
+  readonly columns?: Readonly<Record<string, number>>;
+}
+
+export function unitsOf(examples: readonly UnitExample[]): Unit[] {
+  return examples.map((example) => ({ examples: [example] }));
+}
+
+/** The lengths of a unit's examples, in tokens. */
+export function lengthsOf({ examples }: Unit): number[] {
+  return examples.map(({ ids }) => ids.length);
+}
+
+export function tokensOf(units: Iterable<Unit>): number {
+  let tokens = 0;
+  for (const { examples } of units) for (const { ids } of examples) tokens += ids.length;
+  return tokens;
+}
+
+export function longestOf(units: Iterable<Unit>): number {
+  let longest = 0;
+  for (const { examples } of units) for (const { ids } of examples) longest = Math.max(longest, ids.length);
+  return longest;
+}

@@ -1,0 +1,61 @@
+import type { Graph } from "../../shared/graph/graph.ts";
+import type { Parameter } from "../../shared/peft/method.ts";
+import type { NamedTensors, Program } from "../engines/executor.ts";
+import { slots } from "../optim/adamw.ts";
+import { type MetricKinds, MetricSums } from "./metrics.ts";
+import { sharedZeros } from "./training-state.ts";
+
+export interface MicroBatch {
+  readonly feeds: NamedTensors;
+  /** Tokens of this micro-batch that the loss is taken over. */
+  readonly trainedTokens: number;
+  /**
+   * The gradient graph that takes these feeds, where it is not the plan's own: a batch of another shape. It has the plan's
+   * frozen inputs, parameters and outputs.
+   */
+  readonly graph?: Graph;
+}
+
+/** Gradients, loss and metrics of the micro-batches so far. */
+export interface Accumulated {
+  /** Summed over the micro-batches. */
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly trainedTokens: number;
+  /** Summed over the micro-batches, not clipped, under the names of `slots`. */
+  readonly gradients: NamedTensors;
+}
+
+export interface ForwardBackwardOptions {
+  readonly parameters: readonly Parameter[];
+  /** The parameters' values, by name. */
+  readonly values: NamedTensors;
+  readonly batches: readonly MicroBatch[];
+  /** The compiled graph of a micro-batch. The caller disposes compiled programs. */
+  readonly program: (batch: MicroBatch) => Promise<Program>;
+  /** The metrics that the graphs give. */
+  readonly metrics?: MetricKinds;
+}
+
+/**
+ * The forward and backward pass over one step's micro-batches. Mutates nothing; `optimStep` takes the result. Throws what
+ * `Program.run` throws.
+ */
+export async function forwardBackward(options: ForwardBackwardOptions): Promise<Accumulated> {
+  const { parameters, values, batches, program } = options;
+  const zeros = sharedZeros(parameters);
+  let gradients: NamedTensors = Object.fromEntries(
+    parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)]),
+  );
+  const metrics = new MetricSums(options.metrics);
+  let loss = 0;
+  let trainedTokens = 0;
+  for (const batch of batches) {
+    const outputs = await (await program(batch)).run({ ...batch.feeds, ...values, ...gradients });
+    loss += Number(outputs.loss!.data[0]);
+    trainedTokens += batch.trainedTokens;
+    metrics.add(outputs);
+    gradients = Object.fromEntries(Object.keys(gradients).map((name) => [name, outputs[name]!]));
+  }
+  return { loss, metrics: metrics.result(), trainedTokens, gradients };
+}

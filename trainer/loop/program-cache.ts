@@ -1,0 +1,83 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import type { Graph } from "../../shared/graph/graph.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+import type { CompileOptions, Executor, Program } from "../engines/executor.ts";
+
+/**
+ * An executor that compiles each graph once and keeps the program until the cache is disposed. Programs that it hands out
+ * ignore `dispose`, so `train` and evaluators can run on it again and again without compiling anything twice.
+ */
+export interface ProgramCache extends Executor {
+  /** Disposes every program that it keeps; those that it handed out must not be run any more. */
+  clear(): Promise<void>;
+  /** Clears the cache permanently. Afterwards `compile` throws `internal_error`. */
+  dispose(): Promise<void>;
+}
+
+interface Entry {
+  readonly graph: Graph;
+  readonly bindings: ReadonlyMap<string, Tensor>;
+  readonly program: Promise<Program>;
+}
+
+const NO_BINDINGS: ReadonlyMap<string, Tensor> = new Map();
+
+/** A program is found again by its graph object and by the tensor objects bound to it. The caller disposes the cache. */
+export function createProgramCache(executor: Executor): ProgramCache {
+  let entries: Entry[] = [];
+  /** Programs that hold values of one user. */
+  let unshared: Promise<Program>[] = [];
+  let disposed = false;
+
+  async function compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
+    if (disposed) throw new TrimtabError("internal_error", `cannot compile ${graph.name}: its cache is disposed`);
+    const bindings = options.bindings ?? NO_BINDINGS;
+    let entry = entries.find((known) => known.graph === graph && sameTensors(known.bindings, bindings));
+    if (entry === undefined) {
+      entry = { graph, bindings, program: executor.compile(graph, options) };
+      entries.push(entry);
+    }
+    try {
+      return handedOut(await entry.program, () => {
+        const own = executor.compile(graph, options);
+        unshared.push(own);
+        return own;
+      });
+    } catch (error) {
+      entries = entries.filter((known) => known !== entry);
+      throw error;
+    }
+  }
+
+  async function clear(): Promise<void> {
+    const programs = await Promise.allSettled([...entries.map(({ program }) => program), ...unshared]);
+    entries = [];
+    unshared = [];
+    await Promise.all(programs.map((made) => (made.status === "fulfilled" ? made.value.dispose() : undefined)));
+  }
+
+  async function dispose(): Promise<void> {
+    disposed = true;
+    await clear();
+  }
+
+  return { ...executor, compile, clear, dispose };
+}
+
+/** Values that one user holds must not show in another's runs: the first `hold` moves to a program of its own. */
+function handedOut(shared: Program, compileOwn: () => Promise<Program>): Program {
+  let own: Promise<Program> | undefined;
+  return {
+    run: async (feeds, appends) => (await (own ?? shared)).run(feeds, appends),
+    hold: async (values) => {
+      own ??= compileOwn();
+      await (await own).hold(values);
+    },
+    dispose: async () => undefined,
+  };
+}
+
+function sameTensors(one: ReadonlyMap<string, Tensor>, other: ReadonlyMap<string, Tensor>): boolean {
+  if (one === other) return true;
+  return one.size === other.size && [...one].every(([name, tensor]) => other.get(name) === tensor);
+}

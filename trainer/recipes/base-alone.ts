@@ -1,0 +1,22 @@
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import type { OwnParameters } from "./objective.ts";
+
+const NONE: OwnParameters = { parameters: [], initial: new Map() };
+
+/**
+ * The base in the form that a method holds it in, and nothing else of the method: the same weights with the delta off. It takes
+ * no placeholders, so its texts have none. Parameters of `own`, an objective's, are left.
+ */
+export function baseAlone({ frozen, replaced, rewrite }: AttachedMethod, own: OwnParameters = NONE): AttachedMethod {
+  return {
+    ...own,
+    startsAsBase: true,
+    randomInputs: () => [],
+    ...(frozen === undefined ? {} : { frozen }),
+    ...(replaced === undefined ? {} : { replaced }),
+    rewrite: (context) => {
+      const { product } = rewrite?.(context) ?? {};
+      return product === undefined ? {} : { product };
+    },
+  };
+}

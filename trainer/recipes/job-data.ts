@@ -1,0 +1,69 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import type { ModelConfig } from "../../shared/model/config.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
+import { type TokenizedUnits, tokenizeUnits, type UnitLine } from "../data/examples.ts";
+import type { Dataset, RecipeContext } from "./recipe.ts";
+
+export interface ReadOptions {
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  /** Tokens; longer examples are cut. */
+  readonly maxLength: number;
+  /** The job's field that names the file. */
+  readonly param: "training_file" | "validation_file";
+  /** The lines are prompts that the run answers; see `TokenizeOptions.prompts`. */
+  readonly prompts: boolean;
+}
+
+/**
+ * The longest text of a run: `max_length`, or what the method's own positions leave of the model's context. Throws
+ * `invalid_request`, with `param` as the field, when the job asks for more than the model can see.
+ */
+export function longestSequence(
+  { maxPositions }: ModelConfig,
+  maxLength: number | undefined,
+  { methodPositions, param }: { readonly methodPositions: number; readonly param: string },
+): number {
+  const room = maxPositions - methodPositions;
+  if (maxLength === undefined || maxLength <= room) return maxLength ?? room;
+  const taken = methodPositions === 0 ? "" : `, of which the method takes ${methodPositions}`;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`max_length\` is ${maxLength}, but the model's context has ${maxPositions} tokens${taken}: ask for at most ${room}.`,
+    { param },
+  );
+}
+
+/**
+ * Encodes a dataset, given its lines, and reports how many of its units were kept, cut and left out. Throws `invalid_file`,
+ * `invalid_dataset` or `invalid_model` with what to change.
+ */
+export async function readUnits(
+  { name, lines }: Pick<Dataset, "name"> & { readonly lines: Iterable<UnitLine> },
+  options: ReadOptions,
+  { event, yieldToEventLoop }: Pick<RecipeContext, "event" | "yieldToEventLoop">,
+): Promise<TokenizedUnits> {
+  const { config, tokenizer, maxLength, param, prompts } = options;
+  const read = await tokenizeUnits(lines, { tokenizer, maxLength, param, prompts, yieldToEventLoop });
+  const isForeign = (id: number) => id >= config.vocabSize;
+  for (const { examples } of read.units) {
+    const foreign = examples.find(({ ids }) => ids.some(isForeign))?.ids.find(isForeign);
+    if (foreign === undefined) continue;
+    throw new TrimtabError(
+      "invalid_model",
+      `the tokenizer gives the id ${foreign}, but the model's vocab_size is ${config.vocabSize}: they do not belong together`,
+    );
+  }
+  const { trainedTokens, ...others } = read.counts;
+  const { kept, truncated, dropped, tokens } = others;
+  const counts = `${kept} kept (${truncated} of them truncated to ${maxLength} tokens), ${dropped} dropped`;
+  const trained = prompts ? `${tokens} tokens of prompts` : `${trainedTokens} of ${tokens} tokens are trained on`;
+  event({
+    level: truncated + dropped > 0 ? "warn" : "info",
+    message: [`${name}: ${counts}; ${trained}`, ...read.notes].join("\n"),
+    type: "message",
+    // The field is named as clients of the event know it.
+    data: { file: param, ...others, trainableTokens: trainedTokens },
+  });
+  return read;
+}

@@ -1,0 +1,103 @@
+import { TrimtabError } from "../../shared/errors.ts";
+import type { GraphBuilder } from "../../shared/graph/builder.ts";
+import type { Value } from "../../shared/graph/graph.ts";
+import type { trainingForward } from "../../shared/model/training-forward.ts";
+import { columnInput, type UnitFeedOptions } from "../data/unit-feeds.ts";
+import type { GraphMetrics } from "../loop/metrics.ts";
+import { crossEntropy, type Targets, targetInputs, targetLogProbabilities } from "../losses/cross-entropy.ts";
+
+/** What an objective adds to a graph. */
+export interface LossGraph {
+  /** A scalar; over a step's micro-batches it adds up to what is reported and minimised. */
+  readonly loss: Value;
+  readonly metrics?: GraphMetrics;
+}
+
+/**
+ * The graph of one micro-batch as an objective sees it: B rows of T tokens, U units of K examples. Inputs are added on first
+ * use, and only what is used is fed.
+ */
+export interface LossContext {
+  readonly b: GraphBuilder;
+  /** [B, T, V]: what the model predicts after every token. */
+  readonly logits: Value;
+  /** All that the forward pass gives. */
+  readonly forward: ReturnType<typeof trainingForward>;
+  /** False in an evaluation graph. */
+  readonly training: boolean;
+  /** What the tokens are trained towards: `targets` [B, T] i64, `weights` [B, T] f32 and the step's `total` [] f32. */
+  targets(): Targets;
+  /** Mean cross-entropy over the step's trained tokens: this micro-batch's share. */
+  crossEntropy(): Value;
+  /** [B, T]: log p(target), 0 where nothing is trained. */
+  logProbabilities(): Value;
+  /** A column of the unit's form: [B, T] at the position that predicts the token, [U, K] or [U], all f32. */
+  column(name: string): Value;
+  /** Σ over the tokens of each example: [B, T] → [U, K], 0 where there is no example. */
+  sumOverExamples(x: Value): Value;
+  /** [U, K] f32: 1 where there is an example. */
+  present(): Value;
+  /** [U] f32: 1 where there is a unit. */
+  presentUnits(): Value;
+  /** [] f32: the units of the whole step. A sum over units divided by it adds up to the step's mean. */
+  totalUnits(): Value;
+  /** One of the method's or the objective's parameters. */
+  parameter(name: string): Value;
+}
+
+export type LossBuilder = (context: LossContext) => LossGraph;
+
+/** Next-token cross-entropy, the loss of a graph that is given no other. */
+export const nextTokenLoss: LossBuilder = (context) => ({ loss: context.crossEntropy() });
+
+export interface LossContextOptions extends Pick<LossContext, "b" | "forward" | "training" | "parameter"> {
+  /** Left out where the loss looks at tokens alone. */
+  readonly units?: UnitFeedOptions | undefined;
+}
+
+export function createLossContext({ b, forward, training, parameter, units }: LossContextOptions): LossContext {
+  const { logits } = forward;
+  const [rows, tokens] = logits.shape as [number, number, number];
+  const { form, capacity } = units ?? { form: { examples: 1 }, capacity: 0 };
+  const perUnit = form.examples;
+  const shapes = { token: [rows, tokens], example: [capacity, perUnit], unit: [capacity] };
+  const made = new Map<string, Value>();
+  const once = (name: string, make: () => Value): Value => {
+    const value = made.get(name) ?? make();
+    made.set(name, value);
+    return value;
+  };
+  let shared: Targets | undefined;
+  function targets(): Targets {
+    shared ??= targetInputs(b, rows, tokens);
+    return shared;
+  }
+  const present = () => once("present", () => b.input("present", "f32", shapes.example));
+  return {
+    ...{ b, logits, forward, training, parameter, targets, present },
+    crossEntropy: () => once("cross-entropy", () => crossEntropy(b, logits, targets())),
+    logProbabilities: () => once("log-probabilities", () => targetLogProbabilities(b, logits, targets())),
+    column: (name) => {
+      const kind = form.columns?.[name];
+      if (kind === undefined) {
+        const known = Object.keys(form.columns ?? {}).join(", ") || "none";
+        throw new TrimtabError("invalid_graph", `the units have no column ${name}; their form declares ${known}`);
+      }
+      return once(columnInput(name), () => b.input(columnInput(name), "f32", shapes[kind]));
+    },
+    sumOverExamples: (x) => {
+      const slots = once("slots", () => b.input("slots", "i64", shapes.token));
+      // Padding adds to a slot behind the last one, which is cut off.
+      const sums = b.scatterAddRows(slots, b.reshape(x, [rows, tokens, 1]), capacity * perUnit + 1);
+      return b.reshape(b.slice(sums, 0, 0, capacity * perUnit), shapes.example);
+    },
+    presentUnits: () => once("present units", () => b.reduceMax(present(), [1])),
+    totalUnits: () => once("total units", () => b.input("total_units", "f32", [])),
+  };
+}
+
+/** The part of the step's trained tokens that this micro-batch holds; over the step it adds up to 1. */
+export function shareOfStep({ b, targets }: Pick<LossContext, "b" | "targets">): Value {
+  const { weights, total } = targets();
+  return b.div(b.reduceSum(weights, [0, 1]), total);
+}

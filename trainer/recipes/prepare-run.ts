@@ -1,0 +1,107 @@
+import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
+import type { ModelConfig } from "../../shared/model/config.ts";
+import { loadModelFolder } from "../../shared/model/model-folder.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import type { RowOptions } from "../data/batches.ts";
+import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
+import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
+import { chooseRows } from "./choose-rows.ts";
+import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
+import { longestSequence, readUnits } from "./job-data.ts";
+import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
+import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
+
+/** A job whose data is read and whose every `auto` is decided; nothing is compiled yet. */
+export interface PreparedRun {
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly tokenizer: Tokenizer;
+  /** The method with the objective's own parameters. */
+  readonly method: AttachedMethod;
+  readonly own: OwnParameters | undefined;
+  /** The longest text in tokens. */
+  readonly maxLength: number;
+  /** Units as the files have them, or prompts; without placeholders. */
+  readonly training: readonly Unit[];
+  /** undefined where there is no validation file. */
+  readonly validation: readonly Unit[] | undefined;
+  readonly hyperparameters: ResolvedHyperparameters;
+  readonly plan: StepPlan;
+  readonly rows: RowOptions;
+}
+
+/**
+ * Loads the base, attaches the method and reads the data. Throws `invalid_request`, `invalid_file`, `invalid_dataset` or
+ * `invalid_model` with what to change.
+ */
+export async function prepareRun<S extends TrainingSettings>(
+  objective: Objective<S>,
+  job: RecipeJob<S>,
+  context: RecipeContext,
+): Promise<PreparedRun> {
+  const { settings, seed } = job;
+  const { hyperparameters: given, peft } = settings;
+  const path = settingsPath(job);
+  const { config, weights, tokenizer } = loadModelFolder(job.base.files);
+  const encode = (text: string) => tokenizer.encode(text);
+  const own = objective.parameters?.({ config, settings, seed });
+  const attached = attachMethods({ config, weights, settings: peft, seed, encode, param: `${path}.peft` });
+  const method = own === undefined ? attached : withOwnParameters(attached, own);
+  const { virtualTokens = 0, prefixTokens = 0 } = method;
+  const maxLength = longestSequence(config, given.max_length, {
+    methodPositions: virtualTokens + prefixTokens,
+    param: `${path}.hyperparameters.max_length`,
+  });
+
+  const prompts = objective.rollouts !== undefined;
+  const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
+    readUnits(
+      { name: dataset.name, lines: objective.lines(dataset, settings) },
+      { config, tokenizer, maxLength, param, prompts },
+      context,
+    );
+  const { units: training, counts } = await read(job.training, "training_file");
+  const validation = job.validation === null ? undefined : (await read(job.validation, "validation_file")).units;
+
+  const hyperparameters = resolveHyperparameters(given, {
+    examples: training.length,
+    tokens: counts.tokens,
+    hiddenSize: config.hiddenSize,
+    rate: learningRateOf(peft) * (objective.learningRate ?? 1),
+  });
+  const { batchSize, accumulation, schedule } = hyperparameters;
+  const plan = createStepPlan({ examples: training.length, batchSize, accumulation, seed });
+  const lengths = (unit: Unit) => {
+    const texts = objective.rollouts?.lengths(unit, { settings, limit: maxLength }) ?? lengthsOf(unit);
+    return texts.map((length) => virtualTokens + length);
+  };
+  const rows = chooseRows({
+    config,
+    plan,
+    totalSteps: schedule.totalSteps,
+    training: training.map(lengths),
+    validation: (validation ?? []).map(lengths),
+    limit: virtualTokens + maxLength,
+    packing: given.packing ?? true,
+    padId: tokenizer.padId,
+    form: formOf(objective, settings),
+  });
+  return { config, weights, tokenizer, method, own, maxLength, training, validation, hyperparameters, plan, rows };
+}
+
+/** The units' form with the column of the reference, where the objective wants one. */
+function formOf<S extends TrainingSettings>(objective: Objective<S>, settings: S): UnitForm {
+  const form = objective.form(settings);
+  return objective.reference === undefined ? form : { ...form, columns: { ...form.columns, [REFERENCE]: "token" } };
+}
+
+function withOwnParameters(method: AttachedMethod, { parameters, initial }: OwnParameters): AttachedMethod {
+  return {
+    ...method,
+    parameters: [...method.parameters, ...parameters],
+    initial: new Map([...method.initial, ...initial]),
+  };
+}

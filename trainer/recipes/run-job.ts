@@ -1,0 +1,228 @@
+import type { TrainingSettings } from "../../shared/api/methods.ts";
+import { methodsOf } from "../../shared/peft/presets.ts";
+import { stepBatches } from "../data/batches.ts";
+import { tokensOf } from "../data/units.ts";
+import type { CarriedState } from "../loop/carried-state.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../loop/checkpoint.ts";
+import { createProgramCache, type ProgramCache } from "../loop/program-cache.ts";
+import { drawMasks } from "../loop/random-masks.ts";
+import { initialSections } from "../loop/sections.ts";
+import { type StepReport, type TrainingPlan, train } from "../loop/train.ts";
+import { initialState, parameterValues, type TrainingState } from "../loop/training-state.ts";
+import { relativeRates } from "../optim/schedule.ts";
+import { baseAlone } from "./base-alone.ts";
+import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "./causal-graphs.ts";
+import { createEvaluator, type Evaluator, type EvaluatorOptions, measureBase } from "./evaluator.ts";
+import type { Objective } from "./objective.ts";
+import { type PreparedRun, prepareRun } from "./prepare-run.ts";
+import { createPublisher } from "./publisher.ts";
+import type { Recipe, RecipeContext, RecipeJob, RecipeOutcome } from "./recipe.ts";
+import { createRunTools } from "./run-tools.ts";
+import { createScorer } from "./scorer.ts";
+import { createStepReporter } from "./step-report.ts";
+import { createUnitSource, type UnitSource } from "./unit-source.ts";
+import { createValidation, resultMetrics, type Validation } from "./validation.ts";
+
+/** Deltas are published at the ends of the last epochs, the final one included. */
+const PUBLISHED_EPOCHS = 3;
+
+/** The recipe of jobs of one type, whose settings the type's schema has checked. */
+export function recipeFor<S extends TrainingSettings>(objective: Objective<S>): Recipe {
+  return (job, context) => runJob(objective, job as RecipeJob<S>, context);
+}
+
+/**
+ * Runs a job to its result: reads and encodes the data, decides what is `auto`, trains, measures, checkpoints, publishes and
+ * reports. The objective says what is special about it. Throws `TrimtabError` with a code of the request
+ * (`invalid_dataset`, `invalid_request`, …) where the user has to change something, and `corrupt_blob` for a checkpoint
+ * that is not the job's.
+ */
+export async function runJob<S extends TrainingSettings>(
+  objective: Objective<S>,
+  job: RecipeJob<S>,
+  context: RecipeContext,
+): Promise<RecipeOutcome> {
+  const { executor, event } = context;
+  if (executor.notice !== undefined) event({ level: "warn", message: executor.notice, type: "message", data: null });
+  const run = await prepareRun(objective, job, context);
+  const kept = createProgramCache(executor);
+  try {
+    return await runPrepared(objective, job, { context, run, kept });
+  } finally {
+    await kept.dispose();
+  }
+}
+
+interface Surroundings {
+  readonly context: RecipeContext;
+  readonly run: PreparedRun;
+  /** Keeps programs that are used again and again until the run ends. */
+  readonly kept: ProgramCache;
+}
+
+async function runPrepared<S extends TrainingSettings>(
+  objective: Objective<S>,
+  job: RecipeJob<S>,
+  { context, run, kept }: Surroundings,
+): Promise<RecipeOutcome> {
+  const { config, weights, method, rows, plan } = run;
+  const { schedule, epochs, resolved } = run.hyperparameters;
+  const { totalSteps } = schedule;
+  const { yieldToEventLoop } = context;
+  const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
+    context.event({ level: "info", message, type: "message", data });
+  const tools = createRunTools({ job, run, executor: kept, yieldToEventLoop });
+  const carried = objective.carried?.(tools);
+  const first = firstState(run, carried);
+  const start =
+    job.checkpoint === null
+      ? first
+      : decodeCheckpoint(job.checkpoint, {
+          run: job.run,
+          parameters: method.parameters,
+          memory: method.afterStep?.memory,
+          sections: carried?.specs,
+        });
+  say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Going on after step ${start.step}`, {
+    ...resolved,
+    step: start.step,
+    total_steps: totalSteps,
+    rows: rows.shape.rows,
+    row_tokens: rows.shape.tokens,
+  });
+
+  const reference = createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop });
+  const units = await createUnitSource({ objective, run, tools, reference });
+  // The reference of fixed units is known by now, and its copy of the base makes room for training.
+  if (objective.rollouts === undefined && objective.refresh === undefined) await kept.clear();
+  const measured: EvaluatorOptions = {
+    ...{ config, weights, method, rows, yieldToEventLoop },
+    loss: (graph) => objective.loss(graph, job.settings),
+  };
+  const evaluator = run.validation && (await createEvaluator(context.executor, measured));
+  try {
+    const validation = evaluator && (await validationOf(evaluator, { context, run, units, measured, first }));
+    if (validation !== undefined) {
+      const { loss } = validation.base;
+      say(`Loss of the base on the validation file: ${loss.toFixed(4)}`, { base_loss: loss });
+    }
+    const publish = await createPublisher(objective, job, run);
+    const isDelta = methodsOf(job.settings.peft).every(({ settings }) => settings.type !== "full");
+    let stepTokens = 0;
+    const training = trainingPlan(objective, job, {
+      context,
+      run,
+      units,
+      carried,
+      onTokens: (count) => (stepTokens = count),
+    });
+    const reporter = createStepReporter(context);
+
+    async function onStep(report: StepReport, state: TrainingState): Promise<void> {
+      const { step, loss, trainedTokens } = report;
+      const endsEpoch = step % plan.stepsPerEpoch === 0 && step < totalSteps;
+      reporter.pause(stepTokens);
+      const tuned = endsEpoch ? await validation?.measure(state) : undefined;
+      reporter.report(report, tuned);
+      if (endsEpoch && isDelta && step > totalSteps - PUBLISHED_EPOCHS * plan.stepsPerEpoch) {
+        const metrics = resultMetrics(validation?.base, tuned);
+        await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, train_loss: loss });
+      }
+      await context.afterStep({ step, totalSteps, trainedTokens, state: () => encodeCheckpoint(state, job.run) });
+      reporter.resume();
+    }
+    const end = await train(context.executor, training, start, { onStep });
+
+    const tuned = await validation?.measure(end);
+    const metrics = resultMetrics(validation?.base, tuned);
+    const folder = await publish(end, metrics);
+    const reached = { ...metrics, ...(end.loss === undefined ? {} : { train_loss: end.loss }) };
+    if (folder.kind === "delta") await context.publishCheckpoint(totalSteps, folder, reached);
+    if (validation !== undefined && tuned !== undefined) {
+      const [before, after] = [validation.base.loss, tuned.loss].map((loss) => loss.toFixed(4));
+      say(`Loss on the validation file: ${before} before, ${after} after`, metrics);
+    }
+    const speed = reporter.speed();
+    return {
+      folder,
+      metrics: { ...reached, ...(speed === undefined ? {} : { train_tokens_per_second: speed }) },
+      trainedTokens: end.trainedTokens,
+      hyperparameters: resolved,
+    };
+  } finally {
+    await evaluator?.dispose();
+  }
+}
+
+function firstState({ method }: PreparedRun, carried: CarriedState | undefined): TrainingState {
+  const state = initialState(method.parameters, method.initial, method.afterStep?.memory);
+  return carried === undefined ? state : { ...state, sections: initialSections(carried.specs) };
+}
+
+interface PlanOptions {
+  readonly context: RecipeContext;
+  readonly run: PreparedRun;
+  readonly units: UnitSource;
+  readonly carried: CarriedState | undefined;
+  /** Told how many tokens each step reads, before it is taken. */
+  readonly onTokens: (tokens: number) => void;
+}
+
+function trainingPlan<S extends TrainingSettings>(
+  objective: Objective<S>,
+  { seed, settings }: RecipeJob<S>,
+  { context, run, units, carried, onTokens }: PlanOptions,
+): TrainingPlan {
+  const { config, weights, method, rows } = run;
+  const { optimizer, schedule } = run.hyperparameters;
+  const { optim, optim_memory_limit: memoryLimit = 0 } = settings.hyperparameters;
+  const { graph, metrics } = trainingGraphWithMetrics({
+    ...{ config, method, shape: rows.shape, units: rows.units },
+    loss: (loss) => objective.loss(loss, settings),
+  });
+  const masks = method.randomInputs(rows.shape);
+  return {
+    gradients: graph,
+    metrics,
+    frozen: frozenTensors(weights, method),
+    parameters: relativeRates(method.parameters, schedule),
+    optimizer,
+    ...(optim === "paged_adamw_32bit" ? { paging: { store: context.openPages(), memoryLimit } } : {}),
+    schedule,
+    ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
+    ...(carried === undefined ? {} : { carried }),
+    async batches(step, state) {
+      const groups = await units.training(state, parameterValues(state, method.parameters));
+      onTokens(tokensOf(groups.flat()));
+      return stepBatches(groups, rows).map(({ feeds, trainedTokens }, micro) => ({
+        feeds: { ...feedsFor(graph, feeds), ...drawMasks(masks, { seed, step, micro }) },
+        trainedTokens,
+      }));
+    },
+  };
+}
+
+interface ValidationContext {
+  readonly context: RecipeContext;
+  readonly run: PreparedRun;
+  readonly units: UnitSource;
+  readonly measured: EvaluatorOptions;
+  /** The state before the first step. */
+  readonly first: TrainingState;
+}
+
+async function validationOf(
+  evaluator: Evaluator,
+  { context, run, units, measured, first }: ValidationContext,
+): Promise<Validation> {
+  const { method, own } = run;
+  const valuesOf = (state: TrainingState) => parameterValues(state, method.parameters);
+  const measure = async (state: TrainingState) =>
+    evaluator.measure(valuesOf(state), await units.validation(state, valuesOf(state)));
+  const bare = units.bareValidation;
+  const base =
+    method.startsAsBase || bare === undefined
+      ? await measure(first)
+      : await measureBase(context.executor, { ...measured, own, units: bare });
+  return createValidation(base, measure);
+}

@@ -1,0 +1,74 @@
+import type { ModelConfig } from "../../shared/model/config.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import type { AttachedMethod } from "../../shared/peft/method.ts";
+import type { Tensor } from "../../shared/tensor.ts";
+import { evaluationBatches, type RowOptions } from "../data/batches.ts";
+import { type Unit, type UnitExample, unitsOf } from "../data/units.ts";
+import type { Executor } from "../engines/executor.ts";
+import { takenBy } from "../engines/feeds.ts";
+import { feedsFor, frozenTensors, logProbabilityGraph } from "./causal-graphs.ts";
+import type { RecipeContext } from "./recipe.ts";
+
+export interface ScorerOptions {
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly method: AttachedMethod;
+  readonly rows: Omit<RowOptions, "units">;
+  /** Waited for after every batch. */
+  readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
+}
+
+/**
+ * The log-probability of every trained token under these parameters, for each example of each unit: one number for each id, 0
+ * where nothing is trained. Without dropout.
+ */
+export type Scorer = (
+  units: readonly Unit[],
+  values: ReadonlyMap<string, Tensor>,
+) => Promise<readonly (readonly Float32Array[])[]>;
+
+/** Compiled when it is first used; `executor` owns the program. */
+export function createScorer(executor: Executor, options: ScorerOptions): Scorer {
+  const { config, weights, method, yieldToEventLoop } = options;
+  const { shape, packing, padId } = options.rows;
+  const graph = logProbabilityGraph({ config, method, shape });
+  const bindings = takenBy(graph, frozenTensors(weights, method));
+  const taken = new Set(graph.inputs.map(({ name }) => name));
+  return async (units, values) => {
+    if (units.length === 0) return [];
+    const program = await executor.compile(graph, { bindings });
+    const examples = units.flatMap((unit) => unit.examples);
+    const scores = examples.map(({ ids }) => new Float32Array(ids.length));
+    const used = Object.fromEntries([...values].filter(([name]) => taken.has(name)));
+    // Scores are of one example each, so that units need not be kept whole.
+    for (const { feeds, places } of evaluationBatches(unitsOf(examples), { shape, packing, padId })) {
+      const outputs = await program.run({ ...feedsFor(graph, feeds), ...used });
+      const flat = outputs.log_probabilities!.data as Float32Array;
+      // The position before a token predicts it.
+      for (const { index, start, length } of places) {
+        scores[index]!.set(flat.subarray(start, start + length - 1), 1);
+      }
+      await yieldToEventLoop();
+    }
+    return byUnit(units, scores);
+  };
+}
+
+/** The units with a token column of that name beside their other columns. */
+export function withTokenColumn(
+  units: readonly Unit[],
+  name: string,
+  scores: readonly (readonly Float32Array[])[],
+): Unit[] {
+  return units.map((unit, u) => ({
+    ...unit,
+    examples: unit.examples.map((example, k): UnitExample => {
+      return { ...example, columns: { ...example.columns, [name]: scores[u]![k]! } };
+    }),
+  }));
+}
+
+function byUnit(units: readonly Unit[], scores: readonly Float32Array[]): Float32Array[][] {
+  let next = 0;
+  return units.map(({ examples }) => examples.map(() => scores[next++]!));
+}

@@ -1,0 +1,59 @@
+import type { StepReport } from "../loop/optim-step.ts";
+import type { Measurement } from "./evaluator.ts";
+import type { RecipeContext } from "./recipe.ts";
+
+/** Reports a run's steps, with the speed that it measures between them. */
+export interface StepReporter {
+  /** A step has ended that read `tokens` tokens: stops the clock until `resume`. */
+  pause(tokens: number): void;
+  /** Reports the step that has ended, with what was measured after it. */
+  report(step: StepReport, validation: Measurement | undefined): void;
+  /** The next step begins. */
+  resume(): void;
+  /** Tokens a second over all steps; undefined before the first one. */
+  speed(): number | undefined;
+}
+
+export function createStepReporter({ event, now }: Pick<RecipeContext, "event" | "now">): StepReporter {
+  const all = { tokens: 0, milliseconds: 0 };
+  let since = now();
+  let stepSpeed = 0;
+  return {
+    pause(tokens) {
+      const milliseconds = Math.max(1, now() - since);
+      all.tokens += tokens;
+      all.milliseconds += milliseconds;
+      stepSpeed = (1000 * tokens) / milliseconds;
+    },
+    report({ step, totalSteps, loss, metrics, ...report }, validation) {
+      // One event a step: the server keeps a step's metrics once, however often a killed run repeats it.
+      event({
+        level: "info",
+        message:
+          `Step ${step}/${totalSteps}: loss ${loss.toFixed(4)}` +
+          (validation === undefined ? "" : `, ${validation.loss.toFixed(4)} on the validation file`),
+        type: "metrics",
+        data: {
+          step,
+          total_steps: totalSteps,
+          loss,
+          learning_rate: report.learningRate,
+          grad_norm: report.gradNorm,
+          tokens_per_second: stepSpeed,
+          trained_tokens: report.trainedTokens,
+          ...metrics,
+          ...(validation === undefined ? {} : { valid_loss: validation.loss, ...validationMetrics(validation) }),
+        },
+      });
+    },
+    resume() {
+      since = now();
+    },
+    speed: () => (all.tokens === 0 ? undefined : (1000 * all.tokens) / all.milliseconds),
+  };
+}
+
+/** The metrics of a measurement under the names that tell them from those of training. */
+export function validationMetrics({ metrics }: Measurement): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`valid_${name}`, value]));
+}

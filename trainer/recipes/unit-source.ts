@@ -1,0 +1,87 @@
+import type { TrainingSettings } from "../../shared/api/methods.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { longestOf, type Unit } from "../data/units.ts";
+import { unitsWithVirtualTokens } from "../data/virtual-tokens.ts";
+import type { TrainingState } from "../loop/training-state.ts";
+import { type Moment, type Objective, REFERENCE, type RunTools } from "./objective.ts";
+import type { PreparedRun } from "./prepare-run.ts";
+import { type Scorer, withTokenColumn } from "./scorer.ts";
+
+export interface UnitSourceOptions<S extends TrainingSettings> {
+  readonly objective: Objective<S>;
+  readonly run: PreparedRun;
+  readonly tools: RunTools<S>;
+  /** Scores under the reference; its values are none. */
+  readonly reference: Scorer;
+}
+
+/** What a run trains and measures on. */
+export interface UnitSource {
+  /**
+   * Without placeholders: for the base alone. undefined where there is no validation file, or where its units depend on the
+   * state.
+   */
+  readonly bareValidation: readonly Unit[] | undefined;
+  /** The units of each micro-group of the step that comes after a state, with placeholders. */
+  training(state: TrainingState, values: Moment["values"]): Promise<readonly (readonly Unit[])[]>;
+  /** The units of the validation file, with placeholders. */
+  validation(state: TrainingState, values: Moment["values"]): Promise<readonly Unit[]>;
+}
+
+/**
+ * The units of the files with what the objective wants beside them, or those that it makes from prompts each time. Throws
+ * `internal_error` where an objective does not give a unit for each one that it was given, or gives one that fits no row.
+ */
+export async function createUnitSource<S extends TrainingSettings>(options: UnitSourceOptions<S>): Promise<UnitSource> {
+  const { objective, run, tools } = options;
+  const { method, tokenizer, plan } = run;
+  const place = (units: readonly Unit[]) => unitsWithVirtualTokens(units, method.virtualTokens ?? 0, tokenizer.padId);
+  async function withReference(units: readonly Unit[]): Promise<readonly Unit[]> {
+    if (objective.reference === undefined) return units;
+    return withTokenColumn(units, REFERENCE, await options.reference(units, new Map()));
+  }
+  const sample = await objective.rollouts?.start(tools);
+  const refresh = await objective.refresh?.(tools);
+
+  if (sample === undefined && refresh === undefined) {
+    const training = place(await withReference(run.training));
+    const bareValidation = run.validation && (await withReference(run.validation));
+    const validation = place(bareValidation ?? []);
+    return {
+      bareValidation,
+      training: async ({ step }) => plan.groups(step).map((group) => group.map((index) => training[index]!)),
+      validation: async () => validation,
+    };
+  }
+
+  const isFixed = sample === undefined;
+  const training = isFixed ? await withReference(run.training) : run.training;
+  const validation = isFixed ? await withReference(run.validation ?? []) : (run.validation ?? []);
+  /** The units to train on in place of those given, prompts or not. */
+  async function made(given: readonly Unit[], moment: Moment): Promise<readonly Unit[]> {
+    const units = isFixed
+      ? given
+      : await withReference(requireFitting(await sample({ ...moment, prompts: given }), given.length));
+    return place(refresh === undefined ? units : requireFitting(await refresh({ ...moment, units }), given.length));
+  }
+  function requireFitting(units: readonly Unit[], count: number): readonly Unit[] {
+    const longest = longestOf(units);
+    const { tokens } = run.rows.shape;
+    if (units.length === count && longest + (method.virtualTokens ?? 0) <= tokens) return units;
+    throw new TrimtabError(
+      "internal_error",
+      `${count} prompts or units gave ${units.length} units of up to ${longest} tokens, in rows of ${tokens}`,
+    );
+  }
+  return {
+    bareValidation: undefined,
+    async training(state, values) {
+      const groups = plan.groups(state.step);
+      const given = groups.flat().map((index) => training[index]!);
+      const units = await made(given, { state, values, purpose: "training" });
+      const ends = groups.map((_, at) => groups.slice(0, at + 1).flat().length);
+      return groups.map(({ length }, at) => units.slice(ends[at]! - length, ends[at]!));
+    },
+    validation: (state, values) => made(validation, { state, values, purpose: "validation" }),
+  };
+}
