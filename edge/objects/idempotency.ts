@@ -10,6 +10,9 @@ import { objectModule } from "./module.ts";
 /** How long a reply is kept. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
+/** When to ask again for the reply to a request that still runs. */
+const RETRY_MS = 1_000;
+
 export interface Idempotency {
   readonly key: string;
   /** Digest of what was request: method, path and body. */
@@ -65,6 +68,7 @@ export function claim(db: Database, request: Idempotency & { staleMs: number }, 
       throw new TrimtabError(
         "conflict",
         "A request with this Idempotency-Key is still running. Wait for it, then ask again.",
+        { data: { retryMs: RETRY_MS } },
       );
     }
   }
@@ -143,7 +147,9 @@ export function settleCreation(db: Database, request: Idempotency | null, create
     request.fingerprint,
   );
   if (kept > 0) return;
-  throw new TrimtabError("conflict", "Another request with this Idempotency-Key came first. Ask again for its reply.");
+  throw new TrimtabError("conflict", "Another request with this Idempotency-Key came first. Ask again for its reply.", {
+    data: { retryMs: RETRY_MS },
+  });
 }
 
 /** Gives a claimed key back, as if it had never been used. */

@@ -10,6 +10,7 @@ import { adminTenants } from "./admin-tenants.ts";
 import type { AppEnv } from "./app-env.ts";
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
+import { cors } from "./cors.ts";
 import { deltas } from "./deltas.ts";
 import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
@@ -17,6 +18,7 @@ import { openApiDocument } from "./document.ts";
 import { errorReply } from "./error-reply.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { knownMethods } from "./known-methods.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
@@ -28,7 +30,7 @@ import { trainerBlobs } from "./trainer-blobs.ts";
 /** The whole HTTP API: one sub-app per resource. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = subApp();
-  app.use("*", everyReply);
+  app.use("*", everyReply, cors, knownMethods(app));
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
@@ -68,9 +70,11 @@ const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
     "requestId",
     newId("request", (bytes) => crypto.getRandomValues(bytes)),
   );
+  const started = Date.now();
   await next();
   await drain(c.req.raw.body, drainLimit(c));
   c.res.headers.set("x-request-id", c.var.requestId);
+  c.res.headers.set("openai-processing-ms", String(Date.now() - started));
   const { allowances } = c.var;
   if (allowances !== undefined) {
     for (const what of ["requests", "tokens"] as const) {

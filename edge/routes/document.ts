@@ -21,7 +21,7 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>): Document {
     content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
   };
   for (const path of Object.values(document.paths ?? {})) {
-    for (const method of ["get", "post", "put", "delete"] as const) {
+    for (const method of ["get", "post", "put", "patch", "delete"] as const) {
       const operation = path[method];
       if (operation?.responses !== undefined) operation.responses.default = error;
     }

@@ -4,6 +4,7 @@ import type { Job } from "../../../shared/api/jobs.ts";
 import { settingsOf } from "../../../shared/api/methods.ts";
 import { Api, CHAT_LINES } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
+import { FakeTrainer } from "../support/fake-trainer.ts";
 
 const api = new Api();
 const model = "job-base";
@@ -319,6 +320,21 @@ describe("what a job lists", () => {
         status: 409,
         code: "conflict",
       });
+    }
+  });
+});
+
+describe("a change that a job's state forbids", () => {
+  it("is refused once, also where the SDK would send a conflict again", async () => {
+    const { id } = await api.call<Job>("POST", path, { key, body: { model, training_file: file } });
+    const trainer = new FakeTrainer(api);
+    for (let done = ""; done !== id; ) done = (await trainer.work(id)).lease.job;
+    let requests = 0;
+    const counting = openai(api, key, () => requests++).withOptions({ maxRetries: 3 });
+    for (const change of ["cancel", "pause", "resume"] as const) {
+      requests = 0;
+      await expect(counting.fineTuning.jobs[change](id)).rejects.toMatchObject({ status: 409, code: "conflict" });
+      expect(requests, change).toBe(1);
     }
   });
 });
