@@ -22,6 +22,7 @@ import { knownMethods } from "./known-methods.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
+import { responses } from "./responses.ts";
 import { subApp } from "./route.ts";
 import { service } from "./service.ts";
 import { trainer } from "./trainer.ts";
@@ -41,6 +42,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);
+  app.route("/v1/responses", responses);
   app.route("/v1/admin/tenants", adminTenants);
   app.route("/v1/admin/models", adminModels);
   app.route("/v1/trainer", trainer);

@@ -1,16 +1,22 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
-import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
+import {
+  CALLED_TOOLS,
+  cacheHints,
+  callsNoTools,
+  deltaField,
+  emptyList,
+  finishReason,
+  neutralFields,
+  reasoningEffort,
+  samplingFields,
+  UsageCounts,
+  verbosity,
+} from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
 
-/** A part of text. Hints for prompt caches change no answer and are accepted; this server caches prompts without them. */
-const textPart = z.strictObject({
-  type: z.literal("text"),
-  text: z.string(),
-  cache_control: z.looseObject({ type: z.literal("ephemeral") }).optional(),
-  prompt_cache_breakpoint: z.looseObject({ mode: z.literal("explicit") }).optional(),
-});
+const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...cacheHints });
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
 
 const parts = <T extends z.ZodType>(part: T) => z.array(part).min(1).max(1000);
@@ -18,8 +24,6 @@ const content = z.union([z.string(), parts(textPart)]);
 
 /** OpenAI's name of whoever wrote a message; templates that know it show it to the model. */
 const name = z.string().max(LIMITS.messageName).optional();
-
-const emptyList = z.array(z.unknown()).max(0, notSupported("[]")).optional();
 
 /**
  * A reply as clients send it back: with every field that some SDK's object has beside the text. What they hold when the reply
@@ -49,32 +53,6 @@ export const ChatMessage = z.discriminatedUnion("role", [
 ]);
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
-/** Fields that ask for nothing whatever they hold: names for caches and abuse detection, which this server has no use for. */
-const label = z.string().max(512).optional();
-
-/** Only the values that ask for nothing; every other is rejected by name. */
-const onlyNeutral = {
-  tool_choice: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
-  parallel_tool_calls: z.boolean().optional(),
-  functions: emptyList,
-  function_call: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
-  modalities: z
-    .array(z.string())
-    .refine((modalities) => modalities.every((modality) => modality === "text"), notSupported('["text"]'))
-    .optional(),
-  reasoning_effort: z.literal("none", notSupported('"none"')).optional(),
-  verbosity: z.literal("medium", notSupported('"medium"')).optional(),
-  service_tier: z.enum(["auto", "default"], notSupported('"auto" or "default"')).optional(),
-  store: z.literal(false, notSupported("false")).optional(),
-  prompt_cache_retention: z.enum(["in_memory", "24h"]).optional().meta({ description: "A maximum, and always kept" }),
-  prompt_cache_options: z
-    .strictObject({
-      mode: z.literal("implicit", notSupported('"implicit"')).optional(),
-      ttl: z.literal("30m", notSupported('"30m"')).optional(),
-    })
-    .optional(),
-};
-
 export const CreateChatCompletion = z
   .strictObject({
     model: z.string().min(1).max(300),
@@ -86,24 +64,21 @@ export const CreateChatCompletion = z
     response_format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).optional(),
     metadata: Metadata.optional(),
     deltas: deltaField,
-    tools: z
-      .array(z.looseObject({}))
-      .max(LIMITS.tools)
-      .optional()
-      .meta({ description: 'Tools may be listed with `tool_choice: "none"` only: the model is not told of them' }),
-    ...onlyNeutral,
-    prompt_cache_key: label,
-    safety_identifier: label,
+    ...neutralFields,
+    functions: emptyList,
+    function_call: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
+    modalities: z
+      .array(z.string())
+      .refine((modalities) => modalities.every((modality) => modality === "text"), notSupported('["text"]'))
+      .optional(),
+    reasoning_effort: reasoningEffort,
+    verbosity,
     steering: unsupported(),
     audio: unsupported(),
     prediction: unsupported(),
-    moderation: unsupported(),
     web_search_options: unsupported(),
   })
-  .refine(({ tools = [], tool_choice: choice }) => tools.length === 0 || choice === "none", {
-    path: ["tools"],
-    message: notSupported('`tool_choice: "none"`'),
-  })
+  .refine(callsNoTools, CALLED_TOOLS)
   .meta({ id: "CreateChatCompletion" });
 export type CreateChatCompletion = z.infer<typeof CreateChatCompletion>;
 

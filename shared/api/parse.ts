@@ -56,6 +56,9 @@ function issueError(issue: Issue, prefix: readonly PropertyKey[], root: unknown)
         details,
       );
     }
+    if (param !== "" && valueAt(root, path) === undefined) {
+      return new TrimtabError("invalid_request", `\`${param}\` is required.`, details);
+    }
     return unionError(issue.errors, path, root);
   }
   const code = issue.message.startsWith(UNSUPPORTED) ? "unsupported_parameter" : "invalid_request";

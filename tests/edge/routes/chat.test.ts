@@ -191,6 +191,22 @@ describe("a chat completion", () => {
     expect(Object.keys(nulls).length).toBeGreaterThan(35);
   });
 
+  it("hides the lengths of what a stream says, where it is asked to", async () => {
+    const sizes = async (include_obfuscation: boolean) => {
+      const stream_options = { include_obfuscation };
+      const stream = await client.chat.completions.create({
+        model: "chat-base",
+        messages,
+        stream: true,
+        stream_options,
+      });
+      const chunks = (await collected(stream)).filter(({ choices }) => choices[0]?.delta.role === undefined);
+      return chunks.map((chunk) => JSON.stringify(chunk).length % 64);
+    };
+    expect(new Set(await sizes(true))).toEqual(new Set([0]));
+    expect(new Set(await sizes(false)).size).toBeGreaterThan(1);
+  });
+
   it("hands on names and what vLLM's fields ask for", async () => {
     const named = [{ role: "user", content: "hi", name: "alice" }];
     const fields = { messages: named, top_k: 40, min_p: 0.1, repetition_penalty: 1.2 };

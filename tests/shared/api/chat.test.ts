@@ -22,7 +22,7 @@ const NEUTRAL: Readonly<Record<string, { readonly nothing: readonly unknown[]; r
   service_tier: { nothing: ["auto", "default"], something: "flex" },
   store: { nothing: [false], something: true },
   response_format: { nothing: [{ type: "text" }], something: { type: "json_object" } },
-  stream_options: { nothing: [{}, { include_obfuscation: false }], something: { include_obfuscation: true } },
+  stream_options: { nothing: [{}, { include_obfuscation: false }], something: { include_nothing: true } },
   prompt_cache_options: { nothing: [{}, { mode: "implicit", ttl: "30m" }], something: { mode: "explicit" } },
   logprobs: { nothing: [false], something: "yes" },
   top_k: { nothing: [0, -1], something: -2 },
