@@ -10,6 +10,12 @@ import { nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
 import { type Move, Slots } from "./slots.ts";
 
+/**
+ * A request reaches the loop through several objects of the same thread, and each of these hops is a task of its own. Beside a
+ * chunk of a prompt, which takes as long as ten steps, letting several of them run costs nothing.
+ */
+const YIELDS_AFTER_PREFILL = 4;
+
 export interface BatchLoopOptions {
   readonly decoder: Decoder;
   readonly slab: KvSlab;
@@ -120,10 +126,11 @@ export class BatchLoop {
     try {
       while (this.#open.size > 0) {
         this.#turn++;
+        let prefilled = false;
         this.#admit();
         try {
           this.#arrange();
-          this.#prefillOne();
+          prefilled = this.#prefillOne();
           this.#sample();
           this.#arrange();
           this.#decode();
@@ -131,7 +138,7 @@ export class BatchLoop {
         } catch (error) {
           this.#fail(error);
         }
-        await this.#options.yieldToEventLoop();
+        for (let n = 0; n < (prefilled ? YIELDS_AFTER_PREFILL : 1); n++) await this.#options.yieldToEventLoop();
       }
       this.#lastPrefill.clear();
       // Nothing of the last row's deltas stays either.
@@ -168,8 +175,8 @@ export class BatchLoop {
     this.#arranged = true;
   }
 
-  /** One chunk of the tenant who has waited longest for one. */
-  #prefillOne(): void {
+  /** Prefills one chunk, of the tenant who has waited longest for one; false if no row needs any. */
+  #prefillOne(): boolean {
     this.#slots.resolveSources();
     const since = ({ open }: Row) => this.#lastPrefill.get(open.tenant) ?? 0;
     const row = this.#slots.rows
@@ -178,7 +185,7 @@ export class BatchLoop {
         (first, next) => (first === undefined || since(next) < since(first) ? next : first),
         undefined,
       );
-    if (row === undefined) return;
+    if (row === undefined) return false;
     this.#lastPrefill.set(row.open.tenant, this.#turn);
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
     const logits = this.#options.decoder.prefill(row.work.weights, chunk);
@@ -187,6 +194,7 @@ export class BatchLoop {
     this.#counts.prefilledPositions += positions;
     if (row.isPrefilled) row.take(logits);
     this.#slots.resolveSources();
+    return true;
   }
 
   /** Gathers the logits of every row that has a token pending. */

@@ -85,7 +85,7 @@ async function measure(one: ApiClient, other: ApiClient, rounds: number): Promis
       complete(other, { prompt: fresh().slice(0, 64), max_tokens: 16 }),
     );
     // Until the queue is there.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     figures.behind.push(await complete(one, { prompt: fresh().slice(0, 8) }));
     await Promise.all(waiting);
   }

@@ -124,7 +124,7 @@ describe("the serving file", () => {
     [
       "infinity",
       changed((tensors) => tensors.set(`${Q0}.A`, ones([rows, 4], Number.POSITIVE_INFINITY))),
-      "is not a finite number",
+      "is not finite",
     ],
   ])("%s is refused", (_name, bytes, message) => {
     expect(() => decodeCanonical(bytes, goldenConfig)).toThrow(message);
