@@ -15,9 +15,10 @@ import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { unknownModel } from "../objects/unknown-model.ts";
 import { tenantAuth } from "./auth.ts";
-import { checkMethod, methodOf } from "./check-job.ts";
+import { checkMethod } from "./check-job.ts";
 import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
+import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
