@@ -46,7 +46,7 @@ const CHARSETS: Readonly<Record<string, string>> = { "utf-8": "utf-8", "iso-8859
 
 /** `UTF-8''%e2%82%ac.jsonl` → `€.jsonl`; undefined where it is not of that form or not text. */
 function decodeExtended(value: string): string | undefined {
-  const [, charset = "", encoded = ""] = /^([\w-]+)'[^']*'(.*)$/.exec(value) ?? [];
+  const [, charset = "", encoded = ""] = /^([\w-]+)'[^']*'(.*)$/s.exec(value) ?? [];
   const encoding = CHARSETS[charset.toLowerCase()];
   if (encoding === undefined || /%(?![0-9a-f]{2})/i.test(encoded)) return undefined;
   const bytes = [...encoded.matchAll(/%([0-9a-f]{2})|([^%]+)/gi)].flatMap(([, hex, plain = ""]) =>

@@ -5,6 +5,8 @@ import { TrimtabError } from "../../shared/errors.ts";
 
 /** What only a finished job has among its hyperparameters: it follows from the others and cannot be chosen. */
 const REPORTED = "warmup_steps";
+/** A finished job has all of these, whatever was asked of it. */
+const REPORT = [REPORTED, "n_epochs", "batch_size", "learning_rate", "learning_rate_multiplier", "lr_schedule"];
 
 /**
  * The method of a request with every default filled in. `hyperparameters` is OpenAI's old place of some settings. Beside a
@@ -14,9 +16,9 @@ const REPORTED = "warmup_steps";
  * @throws TrimtabError invalid_request with the hyperparameter that the method contradicts or does not have.
  */
 export function methodOf({ method, hyperparameters = {} }: Pick<CreateJob, "method" | "hyperparameters">): Method {
-  const { [REPORTED]: reported, ...given } = hyperparameters;
-  if (method === undefined) return filledIn(defaultMethod(), given);
-  return reported === undefined ? filledIn(method, given) : method;
+  if (!REPORT.every((name) => name in hyperparameters)) return filledIn(method ?? defaultMethod(), hyperparameters);
+  const { [REPORTED]: _, ...settings } = hyperparameters;
+  return method ?? filledIn(defaultMethod(), settings);
 }
 
 function filledIn(method: Method, given: Readonly<Record<string, unknown>>): Method {

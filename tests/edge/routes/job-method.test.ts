@@ -55,6 +55,7 @@ describe("methodOf", () => {
         message: expect.stringContaining("is 5, but `method.supervised.hyperparameters.n_epochs` is 3"),
       }),
     );
+    expect(() => methodOf(request({ method: own, hyperparameters: { warmup_steps: 5 } }))).toThrow("warmup_steps");
     for (const fields of [{ hyperparameters: { nonsense: 1 } }, { method: own, hyperparameters: { nonsense: 1 } }]) {
       expect(() => methodOf(request(fields))).toThrow(
         expect.objectContaining({

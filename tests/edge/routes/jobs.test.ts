@@ -353,7 +353,10 @@ describe("a job that is sent back", () => {
     for (let done = ""; done !== first.id; ) done = (await trainer.work(first.id)).lease.job;
     const ended = await api.call<Job>("GET", `${path}/${first.id}`, { key });
     expect(ended.hyperparameters.n_epochs).toBe(3);
-    const third = await again({ ...ended, hyperparameters: { ...ended.hyperparameters, warmup_steps: 1 } });
+    // The trainer here reports less than a real one does.
+    const resolved = { batch_size: 2, learning_rate: 2e-4, learning_rate_multiplier: 1, lr_schedule: "cosine" };
+    const hyperparameters = { ...ended.hyperparameters, ...resolved, warmup_steps: 1 };
+    const third = await again({ ...ended, hyperparameters });
     await api.call("POST", `${path}/${third.id}/cancel`, { key });
     for (const { method, seed } of [second, third])
       expect({ method, seed }).toEqual({ method: first.method, seed: first.seed });
