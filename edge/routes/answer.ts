@@ -13,7 +13,7 @@ export interface ChoiceChange {
   readonly text: string;
   /** Of the tokens that came with the text; null where nobody asked for them. */
   readonly scores: readonly TokenScore[] | null;
-  /** Characters of all scored tokens before these. */
+  /** Characters (code points) of all scored tokens before these. */
   readonly offset: number;
   /** null until the choice ends. */
   readonly finishReason: FinishReason | null;
@@ -120,10 +120,20 @@ class Fold {
     const { text, logprobs: scores = null } = event;
     this.#offsets.set(
       index,
-      (scores ?? []).reduce((length, { token }) => length + token.length, offset),
+      (scores ?? []).reduce((length, { bytes }) => length + characterStarts(bytes), offset),
     );
     return { index, text, scores, offset, finishReason: null };
   }
+}
+
+/** How many characters begin in some bytes of UTF-8. */
+export function characterStarts(bytes: readonly number[]): number {
+  return bytes.filter((byte) => !isContinuation(byte)).length;
+}
+
+/** Whether a byte goes on with a character that bytes before it began. */
+export function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 export function usageCounts(used: Omit<UsageEvent, "type">): UsageCounts {

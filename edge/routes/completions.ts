@@ -1,10 +1,11 @@
 import { createRoute } from "@hono/zod-openapi";
-import { type CompletionLogprobs, CompletionObject, CreateCompletion } from "../../shared/api/completions.ts";
+import { CompletionObject, CreateCompletion } from "../../shared/api/completions.ts";
 import { newId } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { answerLines, type ChoiceChange, type ChunkFormat, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
+import { logprobsOf } from "./completion-logprobs.ts";
 import { generate } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
@@ -80,19 +81,5 @@ function chunkFormat(
     change: (change) => chunk({ choices: [completionChoice(change)] }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
-  };
-}
-
-function logprobsOf({ scores, offset }: ChoiceChange): CompletionLogprobs | null {
-  if (scores === null) return null;
-  let at = offset;
-  return {
-    tokens: scores.map(({ token }) => token),
-    token_logprobs: scores.map(({ logprob }) => logprob),
-    top_logprobs: scores.map(({ top }) => Object.fromEntries(top.map(({ token, logprob }) => [token, logprob]))),
-    text_offset: scores.map(({ token }) => {
-      at += token.length;
-      return at - token.length;
-    }),
   };
 }

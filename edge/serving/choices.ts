@@ -11,6 +11,9 @@ import type { ServedModel } from "./served-model.ts";
 
 type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "endTokens">;
 
+/** Control tokens are no part of an answer. */
+const SHOWN = { skipSpecial: true };
+
 export interface ChoiceParts {
   /** Token ids of each prompt. */
   readonly prompts: readonly number[][];
@@ -41,6 +44,9 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       param: isChat ? "messages" : "prompt",
       positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
     });
+    // A completion goes on where its prompt ends; an answer in a chat is a text of its own.
+    const after = isChat ? [] : prompt;
+    const beginsText = tokenizer.decode(after, SHOWN) === "";
     return Array.from({ length: sampling.n }, (_, i): Generation => {
       const choice = p * sampling.n + i;
       const random = createRandom(seed, "choice", choice);
@@ -52,8 +58,11 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
         endTokens,
         topLogprobs: sampling.topLogprobs,
         uniform: () => random.float(),
-        decoder: tokenizer.stream({ skipSpecial: true }),
-        describe: (token) => ({ token: tokenizer.decode([token]), bytes: [...tokenizer.bytesOf(token)] }),
+        decoder: tokenizer.stream({ ...SHOWN, after }),
+        describe: (token, isFirst) => {
+          const options = { first: isFirst && beginsText };
+          return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
+        },
       });
       return { rows: [{ role: LEADER, prompt, weights, deltas, stateKey }], sequence };
     });

@@ -2,7 +2,8 @@
 import type { ErrorCode } from "../errors.ts";
 
 export interface TokenLogprob {
-  /** The token's text; replacement characters where its bytes are no UTF-8 of their own. */
+  readonly id: number;
+  /** The token's text as it stands in the whole; replacement characters where its bytes are no UTF-8 of their own. */
   readonly token: string;
   readonly bytes: readonly number[];
   /** Natural logarithm, of the distribution before temperature and penalties. */

@@ -18,7 +18,8 @@ export interface SequenceOptions {
   /** Uniform draws in [0, 1): one a token. */
   readonly uniform: () => number;
   readonly decoder: StreamDecoder;
-  readonly describe: (token: number) => Pick<TokenLogprob, "token" | "bytes">;
+  /** Reports a token; `first` if it begins the text. */
+  readonly describe: (token: number, first: boolean) => Pick<TokenLogprob, "token" | "bytes">;
 }
 
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
@@ -72,8 +73,10 @@ export class Sequence {
   }
 
   #score(logits: Float32Array, token: number, top: number): TokenLogprob & { top: TokenLogprob[] } {
+    const first = this.#generated.length === 1;
     const describe = (scored: ScoredToken): TokenLogprob => ({
-      ...this.#options.describe(scored.token),
+      id: scored.token,
+      ...this.#options.describe(scored.token, first),
       logprob: scored.logprob,
     });
     const score = scoreToken(logits, token, top);

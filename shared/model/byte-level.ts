@@ -8,3 +8,18 @@ export const BYTE_OF: ReadonlyMap<string, number> = (() => {
   }
   return map;
 })();
+
+const CHARACTER_OF = [...BYTE_OF.keys()];
+
+/** The UTF-8 bytes of a text, each as its character of the table. */
+export function byteCharacters(text: string): string {
+  let characters = "";
+  for (const byte of new TextEncoder().encode(text)) characters += CHARACTER_OF[byte];
+  return characters;
+}
+
+/** The bytes that a token of a byte-level vocabulary stands for; UTF-8 where it has a character that is not in the table. */
+export function bytesOfCharacters(token: string): Uint8Array {
+  const bytes = Array.from(token, (character) => BYTE_OF.get(character));
+  return bytes.includes(undefined) ? new TextEncoder().encode(token) : Uint8Array.from(bytes as number[]);
+}

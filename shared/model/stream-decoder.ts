@@ -11,63 +11,110 @@ export interface StreamDecoder {
 
 export interface StreamDecoderParts {
   readonly decode: (ids: readonly number[]) => string;
-  /** The bytes of a token; only for byte-level tokenizers. */
+  /** The bytes of a token; only for tokenizers in which they do not depend on other tokens. */
   readonly bytesOf: ((id: number) => Uint8Array) | undefined;
-  /** Whether a token stands for whole characters, so that an incomplete character before it can never be completed. */
-  readonly isWhole: (id: number) => boolean;
+  /** The byte that a byte token such as <0x0A> stands for. */
+  readonly byteOf: (id: number) => number | undefined;
+  /** Whether a token adds nothing to the text. */
+  readonly isSkipped: (id: number) => boolean;
 }
 
-export function createStreamDecoder(parts: StreamDecoderParts): StreamDecoder {
-  return parts.bytesOf === undefined ? byWindow(parts.decode) : byBytes(parts.bytesOf, parts.isWhole);
+/** `after`: the tokens before the first one; their text is not given out. */
+export function createStreamDecoder(parts: StreamDecoderParts, after: readonly number[] = []): StreamDecoder {
+  const shown = after.filter((id) => !parts.isSkipped(id));
+  const stream =
+    parts.bytesOf === undefined ? byWindow(parts, shown) : byBytes(parts.bytesOf, shown.slice(-LONGEST_CHARACTER));
+  return { push: (id) => (parts.isSkipped(id) ? "" : stream.push(id)), flush: stream.flush };
 }
 
-function byBytes(bytesOf: (id: number) => Uint8Array, isWhole: (id: number) => boolean): StreamDecoder {
-  let utf8 = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+/** Bytes, and so tokens at most, of a character. */
+const LONGEST_CHARACTER = 4;
+
+/** `before` may end in the first bytes of a character, which then comes out whole. */
+function byBytes(bytesOf: (id: number) => Uint8Array, before: readonly number[]): StreamDecoder {
+  const create = () => new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+  let utf8 = create();
+  for (const id of before) utf8.decode(bytesOf(id), { stream: true });
+  return {
+    push: (id) => utf8.decode(bytesOf(id), { stream: true }),
+    flush() {
+      const text = utf8.decode();
+      utf8 = create();
+      return text;
+    },
+  };
+}
+
+/**
+ * For decoders that look at neighbouring tokens (metaspace, byte fallback): decodes a token with and without the one before
+ * it; the difference is its text. Bytes beyond ASCII are held until they form a character.
+ */
+function byWindow({ decode, byteOf }: StreamDecoderParts, before: readonly number[]): StreamDecoder {
+  let context = before.slice(-1);
+  const character = characterBuffer();
+  // What the bytes at the end of `before` begin is completed by the first bytes that follow.
+  for (const id of before.slice(before.findLastIndex((id) => !isLeadOrContinuation(byteOf(id))) + 1)) {
+    character.push(byteOf(id)!);
+  }
+
+  return {
+    push(id) {
+      const byte = byteOf(id);
+      const known = context;
+      context = [id];
+      if (isLeadOrContinuation(byte)) return character.push(byte!);
+      const lost = character.flush();
+      if (byte !== undefined && known.length > 0) return lost + String.fromCharCode(byte);
+      return lost + decode([...known, id]).slice(decode(known).length);
+    },
+    flush() {
+      context = [];
+      return character.flush();
+    },
+  };
+}
+
+function isLeadOrContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x80;
+}
+
+interface CharacterBuffer {
+  push(byte: number): string;
+  flush(): string;
+}
+
+/** Joins bytes to characters; bytes that form none become one U+FFFD each, as in the Rust library. */
+function characterBuffer(): CharacterBuffer {
+  let held: number[] = [];
   const flush = () => {
-    const text = utf8.decode();
-    utf8 = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+    const text = "\ufffd".repeat(held.length);
+    held = [];
     return text;
   };
   return {
-    push(id) {
-      const bytes = bytesOf(id);
-      if (bytes.length === 0) return "";
-      return (isWhole(id) ? flush() : "") + utf8.decode(bytes, { stream: true });
+    push(byte) {
+      const lost = isContinuation(byte) ? "" : flush();
+      held.push(byte);
+      if (held.length < sequenceLength(held[0]!)) return lost;
+      try {
+        const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(held));
+        held = [];
+        return lost + text;
+      } catch {
+        return lost + flush();
+      }
     },
     flush,
   };
 }
 
-/** After this many tokens, a trailing U+FFFD must be what the model wrote: a character has at most four bytes. */
-const MAX_HELD_TOKENS = 4;
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
+}
 
-/**
- * For decoders that look at neighbouring tokens (metaspace, byte fallback): decodes a few tokens of context with and
- * without the new tokens; the difference is the new text.
- */
-function byWindow(decode: (ids: readonly number[]) => string): StreamDecoder {
-  let context: number[] = [];
-  let held: number[] = [];
-
-  function take(): string {
-    const before = decode(context);
-    const text = decode([...context, ...held]).slice(before.length);
-    context = held;
-    held = [];
-    return text;
-  }
-
-  return {
-    push(id) {
-      held.push(id);
-      const text = decode([...context, ...held]);
-      if (text.endsWith("\ufffd") && held.length < MAX_HELD_TOKENS) return "";
-      return take();
-    },
-    flush() {
-      const text = held.length > 0 ? take() : "";
-      context = [];
-      return text;
-    },
-  };
+/** Bytes of the character that this byte begins; 1 for bytes that begin none. */
+function sequenceLength(first: number): number {
+  if (first >= 0xf0) return 4;
+  if (first >= 0xe0) return 3;
+  return first >= 0xc0 ? 2 : 1;
 }

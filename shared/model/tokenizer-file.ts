@@ -8,27 +8,45 @@ import { quoteName } from "../formats/strict-json.ts";
 const MAX_VOCABULARY = 1_000_000;
 const tokenId = z.int().min(0).max(MAX_VOCABULARY);
 
-const addedToken = z.object({
-  id: tokenId,
-  content: z.string().min(1).max(1000),
-  special: z.boolean().default(false),
-  lstrip: z.boolean().default(false),
-  rstrip: z.boolean().default(false),
-});
+const addedToken = z
+  .looseObject({
+    id: tokenId,
+    content: z.string().min(1).max(1000),
+    special: z.boolean().default(false),
+    /** Not found where a letter or digit touches it. */
+    single_word: z.boolean().default(false),
+    /** Takes the white space before it. */
+    lstrip: z.boolean().default(false),
+    /** Takes the white space after it. */
+    rstrip: z.boolean().default(false),
+    /** Found in the normalized text instead of the original. */
+    normalized: z.boolean().optional(),
+  })
+  .transform((token) => ({ ...token, normalized: token.normalized ?? !token.special }));
 export type AddedToken = z.infer<typeof addedToken>;
+
+/** Not z.record, which drops a token named __proto__. */
+function isVocabulary(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const ids: unknown[] = Object.values(value);
+  return (
+    ids.length <= MAX_VOCABULARY &&
+    ids.every((id) => Number.isInteger(id) && 0 <= Number(id) && Number(id) <= MAX_VOCABULARY)
+  );
+}
 
 const part = z.looseObject({ type: z.string() }).nullable().default(null);
 
 const tokenizerFile = z.looseObject({
-  added_tokens: z.array(z.looseObject(addedToken.shape)).max(100_000).default([]),
+  added_tokens: z.array(addedToken).max(100_000).default([]),
   normalizer: part,
   pre_tokenizer: part,
   post_processor: part,
   decoder: part,
   model: z.looseObject({
-    type: z.enum(["BPE", "Unigram", "WordPiece"]).optional(),
+    type: z.enum(["BPE", "Unigram", "WordPiece"], "supported models are BPE, Unigram and WordPiece").optional(),
     vocab: z.union([
-      z.record(z.string(), tokenId).refine((vocab) => Object.keys(vocab).length <= MAX_VOCABULARY, "is too large"),
+      z.custom<Readonly<Record<string, number>>>(isVocabulary, "must be an object of token ids"),
       z.array(z.tuple([z.string(), z.number()])).max(MAX_VOCABULARY),
     ]),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),

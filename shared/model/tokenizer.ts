@@ -5,13 +5,19 @@
  * `encode` treats `<|im_end|>` as ordinary characters. Only trusted text, from a chat template or a corpus, may go through
  * `encodeTrusted` or `splitControl`.
  */
-import { Tokenizer as TokenizerParts } from "@huggingface/tokenizers";
-import { messageOf, TrimtabError } from "../errors.ts";
+import { TrimtabError } from "../errors.ts";
 import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
-import { BYTE_OF } from "./byte-level.ts";
+import { bytesOfCharacters } from "./byte-level.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
-import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerFile } from "./tokenizer-file.ts";
+import { type AddedToken, parseTokenizerConfig, parseTokenizerFile } from "./tokenizer-file.ts";
+import { createTokenFinder, literalFinder } from "./tokenizing/added-tokens.ts";
+import { hasByteFallback, isByteLevelDecoder } from "./tokenizing/decoders.ts";
+import { byteOfToken } from "./tokenizing/model.ts";
+import { unusable } from "./tokenizing/part.ts";
+import { createPipeline } from "./tokenizing/pipeline.ts";
+import { prefixOf } from "./tokenizing/post-processor.ts";
+import type { Place } from "./tokenizing/split.ts";
 
 export interface Tokenizer {
   /** One more than the largest token id. */
@@ -27,27 +33,49 @@ export interface Tokenizer {
   /** The ids that the tokenizer itself puts before a text, such as the beginning-of-text token. */
   readonly prefix: readonly number[];
   /**
-   * The ids of an untrusted text. None of them is a control token.
-   * `continues`: the text follows other tokens, which matters for tokenizers that mark the beginning of a text.
+   * The ids of an untrusted text. None of them is a control token, except the unknown token for what the vocabulary lacks.
+   * `continues`: `true` if the text follows a control token, so that it does not get the mark of a text's first word;
+   * `"text"` if it goes on where other text ended, so that it does not get the mark of a word's beginning either.
    */
-  encode(text: string, options?: { continues?: boolean }): number[];
+  encode(text: string, options?: { continues?: Continues }): number[];
   /** The ids of a trusted text, in which control tokens keep their meaning. */
   encodeTrusted(text: string): number[];
   /** Splits trusted text at its control tokens, and at the ascending offsets `cuts` that fall in the text between them. */
   splitControl(text: string, cuts?: readonly number[]): TextPiece[];
   /** The exact text of the ids. Ids outside the vocabulary are skipped. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
-  /** Decodes ids as they arrive. The pieces joined equal what `decode` returns for all ids. */
-  stream(options?: DecodeOptions): StreamDecoder;
+  /**
+   * Decodes ids as they arrive. The pieces joined equal what `decode` returns for all ids; with `after`, what it returns for
+   * those and the new ids together, less its text for `after` alone. One exception: byte tokens that are no UTF-8 do not
+   * change text before them that was already given out.
+   */
+  stream(options?: StreamOptions): StreamDecoder;
   /** The vocabulary's entry for an id. Byte-level tokenizers represent bytes by other characters here. */
   tokenOf(id: number): string | undefined;
-  /** The bytes of one token, as reported in `logprobs`. */
-  bytesOf(id: number): Uint8Array;
+  /**
+   * The text of one token inside a text, with the space that it begins with, or of the `first` token, whose leading space
+   * some tokenizers add and remove again. Bytes that are no character give U+FFFD.
+   */
+  textOf(id: number, options?: TokenTextOptions): string;
+  /** The bytes of the same text, as reported in `logprobs`; unlike `textOf`, exact for a part of a character. */
+  bytesOf(id: number, options?: TokenTextOptions): Uint8Array;
 }
+
+export type Continues = boolean | "text";
 
 export interface DecodeOptions {
   /** Omit control tokens. */
   readonly skipSpecial?: boolean;
+}
+
+export interface TokenTextOptions {
+  /** Whether the token begins the text. */
+  readonly first?: boolean;
+}
+
+export interface StreamOptions extends DecodeOptions {
+  /** The ids before the first one, for text that continues theirs. */
+  readonly after?: readonly number[];
 }
 
 /** A piece [start, end) of a text: a control token if `id` is set, otherwise ordinary text. */
@@ -75,71 +103,71 @@ export function loadTokenizer(
   const controlTokens = file.added_tokens.filter((token) => isControl(token, controlNames));
   const ordinaryTokens = file.added_tokens.filter((token) => !controlTokens.includes(token));
 
-  const parts = buildParts({ ...file, added_tokens: ordinaryTokens });
-  const model = parts.model!;
-  const laterParts = partsForContinuedText(file, ordinaryTokens, parts);
+  const pipeline = createPipeline(file, ordinaryTokens);
+  const { model } = pipeline;
+  requireOneId(file.added_tokens, model.ids);
+  const addedControl = new Map(controlTokens.map((token) => [token.content, token]));
   const control = new Map(controlTokens.map((token) => [token.content, token.id]));
   for (const name of named) {
     // Some vocabularies have </s> as an ordinary entry, but the configuration still makes it a control token.
-    const id = control.get(name) ?? model.tokens_to_ids.get(name);
+    const id = control.get(name) ?? model.ids.get(name);
     if (id !== undefined && name !== config.unk_token) control.set(name, id);
   }
   const controlIds = new Map([...control].map(([text, id]) => [id, text]));
-  const strips = new Map(controlTokens.map((token) => [token.content, token]));
+  const tokens = model.tokens.slice();
+  for (const [id, text] of pipeline.added) tokens[id] = text;
+  for (const [id, text] of controlIds) tokens[id] = text;
   const finder = literalFinder(control.keys());
+  const findControl = createTokenFinder(
+    new Map([...control].map(([text, id]) => [text, { ...PLAIN, ...addedControl.get(text), id }])),
+  );
   const eosId = requireId("eos_token", config.eos_token, control);
   const bosId = config.bos_token === undefined ? undefined : requireId("bos_token", config.bos_token, control);
   const padId = config.pad_token === undefined ? eosId : requireId("pad_token", config.pad_token, control);
-  const vocabSize = Math.max(model.vocab.length, ...[...control.values()].map((id) => id + 1));
-
   function tokenOf(id: number): string | undefined {
-    return controlIds.get(id) ?? model.vocab[id];
+    return tokens[id];
   }
 
-  function encode(text: string, options: { continues?: boolean } = {}): number[] {
-    if (text === "") return [];
-    const ids = (options.continues ? laterParts : parts).encode(text, { add_special_tokens: false }).ids;
-    if (ids.includes(undefined as unknown as number)) {
-      throw new TrimtabError(
-        "invalid_model",
-        "the tokenizer has no token for part of the text and defines no unk_token",
-      );
-    }
-    if (!ids.some((id) => controlIds.has(id))) return ids;
+  /** The unknown token steers nothing, so text that the vocabulary lacks may become it. */
+  function isForbidden(id: number): boolean {
+    return controlIds.has(id) && id !== model.unkId;
+  }
+
+  function encode(text: string, { continues = false }: { continues?: Continues } = {}): number[] {
+    const place = placeOf(continues);
+    const ids = pipeline.encode(text, place);
+    if (!ids.some(isForbidden)) return ids;
     // If control tokens are ordinary entries of the vocabulary, they can match. Cutting inside their names prevents that.
     const cuts = [...text.matchAll(finder)].map((match) => match.index + firstCharacterLength(match[0]));
     const bounds = [0, ...cuts, text.length];
     return bounds
       .slice(1)
-      .flatMap((end, index) =>
-        (index > 0 || options.continues ? laterParts : parts)
-          .encode(text.slice(bounds[index], end), { add_special_tokens: false })
-          .ids.filter((id) => !controlIds.has(id)),
-      );
+      .flatMap((end, index) => pipeline.encode(text.slice(bounds[index], end), index > 0 ? "middle" : place))
+      .filter((id) => !isForbidden(id));
   }
 
   function splitControl(text: string, cuts: readonly number[] = []): TextPiece[] {
     const pieces: TextPiece[] = [];
     let at = 0;
-    const addText = (end: number) => {
+    // Offsets tile the text; what a control token strips, [kept.end, end) and the like, is missing from `text` alone.
+    const addText = (end: number, kept: { start: number; end: number }) => {
       for (const cut of [...cuts.filter((cut) => cut > at && cut < end), end]) {
-        if (cut > at) pieces.push({ text: text.slice(at, cut), start: at, end: cut });
+        if (cut > at) {
+          const shown = text.slice(Math.max(at, kept.start), Math.max(at, kept.start, Math.min(cut, kept.end)));
+          pieces.push({ text: shown, start: at, end: cut });
+        }
         at = cut;
       }
     };
-    for (const match of text.matchAll(finder)) {
-      addText(match.index);
-      at = match.index + match[0].length;
-      pieces.push({ text: match[0], start: match.index, end: at, id: control.get(match[0])! });
+    let keptFrom = 0;
+    for (const { token, start, end, from, to } of findControl(text)) {
+      addText(start, { start: keptFrom, end: from });
+      at = end;
+      keptFrom = to;
+      pieces.push({ text: text.slice(start, end), start, end, id: token.id });
     }
-    addText(text.length);
-    return pieces.map((piece, index) => {
-      if (piece.id !== undefined) return piece;
-      let kept = piece.text;
-      if (strips.get(pieces[index + 1]?.text ?? "")?.lstrip) kept = kept.trimEnd();
-      if (strips.get(pieces[index - 1]?.text ?? "")?.rstrip) kept = kept.trimStart();
-      return { ...piece, text: kept };
-    });
+    addText(text.length, { start: keptFrom, end: text.length });
+    return pieces;
   }
 
   function encodeTrusted(text: string): number[] {
@@ -148,53 +176,59 @@ export function loadTokenizer(
     );
   }
 
-  // The decoder must know the control tokens as added tokens, or it would decode them as bytes.
-  const decoder = parts.decoder;
-  if (decoder !== null) {
-    decoder.added_tokens = [...decoder.added_tokens, ...controlTokens] as typeof decoder.added_tokens;
-    keepByteOrderMarks(decoder);
-  }
-
   function decode(ids: readonly number[], options: DecodeOptions = {}): string {
-    const tokens = ids
-      .filter((id) => !(options.skipSpecial && controlIds.has(id)))
-      .map(tokenOf)
-      .filter(isText);
-    return decoder === null ? tokens.join(" ") : decoder.decode(tokens);
+    return pipeline.decode(ids.filter((id) => !isSkipped(id, options)).map((id) => tokens[id]!));
   }
 
-  const wholeTokens = new Set([...control.keys(), ...ordinaryTokens.map((token) => token.content)]);
-  const byteLevel = isByteLevel(file);
+  function isSkipped(id: number, { skipSpecial = false }: DecodeOptions): boolean {
+    return tokens[id] === undefined || (skipSpecial && controlIds.has(id));
+  }
 
-  function bytesOf(id: number): Uint8Array {
-    const token = tokenOf(id);
-    if (token === undefined) return new Uint8Array(0);
-    if (byteLevel && !wholeTokens.has(token))
-      return Uint8Array.from(token, (character) => BYTE_OF.get(character) ?? 0x3f);
-    const fallback = /^<0x([0-9A-F]{2})>$/.exec(token);
-    if (fallback) return Uint8Array.of(Number.parseInt(fallback[1]!, 16));
-    return new TextEncoder().encode(wholeTokens.has(token) ? token : token.replaceAll("▁", " "));
+  const byteLevel = isByteLevelDecoder(file.decoder);
+  const byteFallback = hasByteFallback(file.decoder);
+  const byteOf = (id: number) => (byteFallback ? byteOfToken(tokens[id] ?? "") : undefined);
+  const anchor = anchorOf(tokens, decode);
+
+  function textOf(id: number, { first = false }: TokenTextOptions = {}): string {
+    if (byteLevel || byteOf(id) !== undefined) {
+      return new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytesOf(id));
+    }
+    return first ? decode([id]) : decode([anchor, id]).slice(decode([anchor]).length);
+  }
+
+  function bytesOf(id: number, options?: TokenTextOptions): Uint8Array {
+    if (byteLevel) return bytesOfCharacters(tokens[id] ?? "");
+    const byte = byteOf(id);
+    return byte === undefined ? new TextEncoder().encode(textOf(id, options)) : Uint8Array.of(byte);
+  }
+
+  function stream({ after = [], ...options }: StreamOptions = {}): StreamDecoder {
+    return createStreamDecoder(
+      {
+        decode,
+        bytesOf: byteLevel ? bytesOf : undefined,
+        byteOf,
+        isSkipped: (id) => isSkipped(id, options),
+      },
+      after,
+    );
   }
 
   return {
-    vocabSize,
+    vocabSize: tokens.length,
     bosId,
     eosId,
     padId,
     control,
     chatTemplate: chatTemplateFile ?? config.chat_template ?? undefined,
-    prefix: prefixOf(file, config.bos_token, control),
+    prefix: prefixOf(file),
     encode,
     encodeTrusted,
     splitControl,
     decode,
-    stream: (options = {}) =>
-      createStreamDecoder({
-        decode: (ids) => decode(ids, options),
-        bytesOf: byteLevel ? (id) => (options.skipSpecial && controlIds.has(id) ? EMPTY : bytesOf(id)) : undefined,
-        isWhole: (id) => wholeTokens.has(tokenOf(id) ?? ""),
-      }),
+    stream,
     tokenOf,
+    textOf,
     bytesOf,
   };
 }
@@ -204,39 +238,33 @@ export function tokenizerDigest(tokenizerJson: unknown): Promise<string> {
   return sha256Hex(new TextEncoder().encode(canonicalJson(tokenizerJson)));
 }
 
-const EMPTY = new Uint8Array(0);
+/** How a control token that is no added token stands in text. */
+const PLAIN = { single_word: false, lstrip: false, rstrip: false };
+
+function placeOf(continues: Continues): Place {
+  if (continues === "text") return "middle";
+  return continues ? "inside" : "start";
+}
+
+/** A token that decodes to a plain word: what follows it is decoded as inside a text. */
+function anchorOf(tokens: readonly (string | undefined)[], decode: (ids: readonly number[]) => string): number {
+  const found = tokens.findIndex((token, id) => token !== undefined && /^[A-Za-z0-9]+$/.test(decode([id])));
+  return Math.max(found, 0);
+}
 
 /** Whether a token is marked as special, named in the configuration, or written like a control token. */
 function isControl(token: AddedToken, names: ReadonlySet<string>): boolean {
   return token.special || names.has(token.content) || /^<\|.*\|>$/.test(token.content);
 }
 
-function buildParts(file: TokenizerFile): TokenizerParts {
-  try {
-    return new TokenizerParts(file, {});
-  } catch (error) {
-    throw new TrimtabError("invalid_model", `tokenizer.json cannot be used: ${messageOf(error)}`, { cause: error });
+function requireOneId(added: readonly AddedToken[], ids: ReadonlyMap<string, number>): void {
+  for (const { id, content } of added) {
+    const other = ids.get(content) ?? id;
+    if (other === id) continue;
+    throw unusable(
+      `it gives the token ${quoteName(content)} the id ${id} in added_tokens and ${other} in the vocabulary; make them equal`,
+    );
   }
-}
-
-/**
- * Tokenizers that mark the first word of a text (`prepend_scheme: "first"`) need a second pipeline with the same vocabulary
- * for text that follows other tokens.
- */
-function partsForContinuedText(file: TokenizerFile, ordinary: AddedToken[], parts: TokenizerParts): TokenizerParts {
-  const unmarked = JSON.stringify(file.pre_tokenizer).replaceAll(
-    '"prepend_scheme":"first"',
-    '"prepend_scheme":"never"',
-  );
-  if (unmarked === JSON.stringify(file.pre_tokenizer)) return parts;
-  const later = buildParts({
-    ...file,
-    added_tokens: ordinary,
-    pre_tokenizer: JSON.parse(unmarked) as TokenizerFile["pre_tokenizer"],
-    model: { type: "BPE", vocab: {}, merges: [] },
-  });
-  later.model = parts.model;
-  return later;
 }
 
 function requireId(field: string, name: string | undefined, control: ReadonlyMap<string, number>): number {
@@ -253,44 +281,8 @@ function requireId(field: string, name: string | undefined, control: ReadonlyMap
   return id;
 }
 
-/** Supports only the prefix that decoders use: the beginning-of-text token. */
-function prefixOf(file: TokenizerFile, bos: string | undefined, control: ReadonlyMap<string, number>): number[] {
-  const processor = file.post_processor as { processors?: unknown[] } | null;
-  for (const part of [processor, ...(processor?.processors ?? [])]) {
-    const single = (part as { single?: unknown } | null)?.single;
-    if (!Array.isArray(single)) continue;
-    const first = (single[0] as { SpecialToken?: { id?: unknown } } | undefined)?.SpecialToken?.id;
-    const id = bos !== undefined && first === bos ? control.get(bos) : undefined;
-    if (id !== undefined) return [id];
-  }
-  return [];
-}
-
-/** Matches the longest of `literals` at each position. */
-function literalFinder(literals: Iterable<string>): RegExp {
-  const sources = [...literals]
-    .sort((a, b) => b.length - a.length)
-    .map((literal) => literal.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"));
-  return new RegExp(sources.length > 0 ? sources.join("|") : "(?!)", "g");
-}
-
 function firstCharacterLength(text: string): number {
   return text.codePointAt(0)! > 0xffff ? 2 : 1;
-}
-
-/** The library's byte-fallback decoder drops U+FEFF; the reference keeps it. */
-function keepByteOrderMarks(decoder: object): void {
-  const parts = decoder as { decoders?: object[]; text_decoder?: unknown };
-  if (parts.text_decoder !== undefined)
-    parts.text_decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
-  for (const part of parts.decoders ?? []) keepByteOrderMarks(part);
-}
-
-function isByteLevel(file: TokenizerFile): boolean {
-  const decoder = file.decoder as { type: string; decoders?: unknown[] } | null;
-  return [decoder, ...(decoder?.decoders ?? [])].some(
-    (part) => (part as { type?: unknown } | null)?.type === "ByteLevel",
-  );
 }
 
 function isText(value: string | null | undefined): value is string {

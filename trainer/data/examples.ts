@@ -191,9 +191,11 @@ interface EncodeOptions {
 
 function encode(example: Example, { line, tokenizer, template, prompts }: EncodeOptions): Encoded | Dropped {
   if (example.kind === "completion") {
-    const prompt = [...tokenizer.prefix, ...tokenizer.encode(example.prompt)];
+    const given = tokenizer.encode(example.prompt);
+    const prompt = [...tokenizer.prefix, ...given];
     if (prompts) return untrained(prompt);
-    const continues = prompt.length > 0;
+    // With no prompt, the completion begins the text, and its first word is marked as such.
+    const continues = given.length > 0 ? "text" : false;
     const completion = [...tokenizer.encode(example.completion, { continues }), tokenizer.eosId];
     return { ids: [...prompt, ...completion], labels: [...prompt.map(() => IGNORED_LABEL), ...completion] };
   }

@@ -8,7 +8,13 @@ import {
 } from "../../../edge/routes/answer.ts";
 import type { GoodEvent } from "../../../edge/routes/generation.ts";
 
-const score = (token: string): TokenScore => ({ token, bytes: [], logprob: -1, top: [] });
+const score = (token: string): TokenScore => ({
+  id: 7,
+  token,
+  bytes: [...new TextEncoder().encode(token)],
+  logprob: -1,
+  top: [],
+});
 const USAGE: GoodEvent = { type: "usage", promptTokens: 1, completionTokens: 2, cachedTokens: 1 };
 const EVENTS: GoodEvent[] = [
   { type: "token", choice: 1, text: "b" },

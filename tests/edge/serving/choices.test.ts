@@ -5,6 +5,8 @@ import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/proto
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
 import tokenizerConfig from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
+import llamaJson from "../../golden/tokenizer/hub/llama2-like/tokenizer.json";
+import llamaConfig from "../../golden/tokenizer/hub/llama2-like/tokenizer_config.json";
 
 const MODEL = {
   tokenizer: loadTokenizer(tokenizerJson, tokenizerConfig),
@@ -48,6 +50,39 @@ describe("choicesOf", () => {
     expect(() => choicesOf(MODEL, request({ sampling }), parts)).toThrow(
       expect.objectContaining({ code: "invalid_request", param: "logit_bias.96" }),
     );
+  });
+});
+
+describe("the text of the tokens", () => {
+  const llama = { ...MODEL, tokenizer: loadTokenizer(llamaJson, llamaConfig), config: { vocabSize: 460 } };
+  const { tokenizer } = llama;
+  const said = (prompt: string, text: string) => {
+    const ids = tokenizer.encode(text, { continues: prompt === "" ? false : "text" });
+    const sampling = { ...request().sampling, n: 1, maxTokens: ids.length, topLogprobs: 0 };
+    const given = [...tokenizer.prefix, ...tokenizer.encode(prompt)];
+    const [choice] = choicesOf(llama as typeof MODEL, request({ sampling }), { ...parts, prompts: [given] });
+    const logits = new Float32Array(tokenizer.vocabSize);
+    const events = ids.flatMap((id) => choice!.sequence.accept(id, logits).events);
+    return {
+      text: events.map((event) => (event.type === "token" ? event.text : "")).join(""),
+      tokens: events.flatMap((event) => (event.type === "token" ? event.logprobs!.map(({ token }) => token) : [])),
+    };
+  };
+
+  it("goes on where the prompt ends, with the space that a word begins with", () => {
+    expect(said("She", " loved the light").text).toBe(" loved the light");
+    expect(said("She lov", "ed it 🙂 é").text).toBe("ed it 🙂 é");
+    expect(said("", "Hello there").text).toBe("Hello there");
+  });
+
+  it("is the reported tokens joined", () => {
+    for (const [prompt, text] of [
+      ["She", " loved the light"],
+      ["She lov", "ed the light"],
+      ["", "Hello there"],
+    ] as const) {
+      expect(said(prompt, text).tokens.join("")).toBe(text);
+    }
   });
 });
 

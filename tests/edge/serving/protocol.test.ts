@@ -3,7 +3,12 @@ import { decodeEvents, encodeEvent, type GenerateEvent } from "../../../edge/ser
 
 const EVENTS: GenerateEvent[] = [
   { type: "token", choice: 0, text: 'line\nbreak "quoted" \\' },
-  { type: "token", choice: 1, text: "𝄞 und ü", logprobs: [{ token: "ü", bytes: [195, 188], logprob: -0.5, top: [] }] },
+  {
+    type: "token",
+    choice: 1,
+    text: "𝄞 und ü",
+    logprobs: [{ id: 3, token: "ü", bytes: [195, 188], logprob: -0.5, top: [] }],
+  },
   { type: "finish", choice: 0, reason: "stop" },
   { type: "usage", promptTokens: 3, completionTokens: 4, cachedTokens: 0 },
 ];

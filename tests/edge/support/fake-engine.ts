@@ -44,7 +44,7 @@ export class FakeEngine {
 export function* echo({ sampling, prompt }: GenerateRequest): Generator<GenerateEvent> {
   const prompts = prompt.kind === "chat" ? 1 : prompt.prompts.length;
   const choices = prompts * sampling.n;
-  const logprob = (token: string) => ({ token, bytes: [...new TextEncoder().encode(token)], logprob: -0.5 });
+  const logprob = (token: string) => ({ id: 0, token, bytes: [...new TextEncoder().encode(token)], logprob: -0.5 });
   for (const text of ["hel", "lo"]) {
     for (let choice = 0; choice < choices; choice++) {
       const top = Array.from({ length: sampling.topLogprobs ?? 0 }, (_, i) => logprob(`${text}${i}`));

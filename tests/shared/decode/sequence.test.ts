@@ -55,12 +55,24 @@ describe("Sequence", () => {
     });
   });
 
+  it("says which token begins the text", () => {
+    const firsts: boolean[] = [];
+    const describe: SequenceOptions["describe"] = (_, first) => {
+      firsts.push(first);
+      return { token: "", bytes: [] };
+    };
+    const subject = sequence({ topLogprobs: 1, describe });
+    subject.accept(1, towards(1));
+    subject.accept(2, towards(2));
+    expect(firsts).toEqual([true, true, false, false]);
+  });
+
   it("reports log-probabilities when asked to", () => {
     const { events } = sequence({ topLogprobs: 2 }).accept(1, towards(1));
     const [event] = events;
     expect(event?.type).toBe("token");
     const [score] = event?.type === "token" ? event.logprobs! : [];
-    expect(score?.token).toBe("b");
+    expect(score).toMatchObject({ id: 1, token: "b" });
     expect(score?.top.map(({ token }) => token)).toEqual(["b", "a"]);
     expect(Math.exp(score!.logprob)).toBeCloseTo(Math.exp(5) / (Math.exp(5) + 7), 5);
   });

@@ -8,7 +8,24 @@ describe("tokenizer.json", () => {
     const file = parseTokenizerFile({ model, added_tokens: [{ id: 1, content: "x", extra: true }] });
     expect(file).toMatchObject({ normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null });
     expect(file.added_tokens).toEqual([
-      { id: 1, content: "x", special: false, lstrip: false, rstrip: false, extra: true },
+      {
+        id: 1,
+        content: "x",
+        special: false,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: true,
+        extra: true,
+      },
+    ]);
+  });
+
+  test("a token may have the name of what every object inherits", () => {
+    const named = JSON.parse('{"model":{"type":"BPE","vocab":{"__proto__":0,"constructor":1},"merges":[]}}');
+    expect(Object.entries(parseTokenizerFile(named).model.vocab)).toEqual([
+      ["__proto__", 0],
+      ["constructor", 1],
     ]);
   });
 

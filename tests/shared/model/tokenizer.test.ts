@@ -124,6 +124,80 @@ describe("other properties", () => {
     expect(first.encode("a", { continues: true })).toEqual(first.encodeTrusted("</s>a").slice(1));
   });
 
+  test("text that goes on where other text ended has no mark of a first word", () => {
+    const llama = load("llama2-like");
+    const texts = (text: string, continues: boolean | "text") =>
+      llama
+        .encode(text, { continues })
+        .map((id) => llama.tokenOf(id))
+        .join(" ");
+    expect(texts(" a", false)).toBe("▁ ▁a");
+    // The library marks every stretch of text after a control token.
+    expect(texts(" a", true)).toBe("▁ ▁a");
+    expect(texts(" a", "text")).toBe("▁a");
+    expect(texts("a", "text")).toBe("a");
+  });
+
+  test("a stream after other ids gives the text that they do not", () => {
+    const llama = load("llama2-like");
+    const [prompt, text] = ["The capital", " of Franceé 🙂"];
+    const ids = llama.encode(text, { continues: "text" });
+    const streamed = (after: number[]) => {
+      const stream = llama.stream({ after, skipSpecial: true });
+      return ids.map((id) => stream.push(id)).join("") + stream.flush();
+    };
+    expect(streamed(llama.encode(prompt))).toBe(text);
+    expect(streamed([...llama.encode(prompt), llama.eosId])).toBe(text);
+    // What the decoder does with the first token of a text it does here, too.
+    expect(streamed([llama.bosId!])).toBe(text.slice(1));
+    expect(llama.decode([...llama.encode(prompt), ...ids])).toBe(prompt + text);
+  });
+
+  test("a token's text has its leading space, unless it begins the text", () => {
+    const llama = load("llama2-like");
+    const id = llama.encode("of")[0]!;
+    expect([llama.tokenOf(id), llama.textOf(id), llama.textOf(id, { first: true })]).toEqual(["▁of", " of", "of"]);
+    expect(llama.bytesOf(id)).toEqual(new TextEncoder().encode(" of"));
+    expect(llama.bytesOf(id, { first: true })).toEqual(new TextEncoder().encode("of"));
+    const gpt2 = load("gpt2-like");
+    const space = gpt2.encode(" of")[0]!;
+    expect([gpt2.textOf(space), gpt2.textOf(space, { first: true })]).toEqual([" of", " of"]);
+    const [part] = gpt2.encode("🙂");
+    expect(gpt2.textOf(part!)).toBe("\ufffd");
+  });
+
+  test("the unknown token stands for what the vocabulary lacks, in texts from users too", () => {
+    const file = read("hub/llama2-like/tokenizer.json");
+    file.model.byte_fallback = false;
+    const llama = loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json"));
+    const unk = llama.control.get("<unk>")!;
+    expect(llama.encode("☃a☃☃").filter((id) => id === unk)).toHaveLength(2);
+    expect(llama.encode("<unk>")).not.toEqual(llama.encodeTrusted("<unk>"));
+  });
+
+  test("control tokens in trusted text are found as the file says: alone, with the space around them", () => {
+    const file = read("hub/gpt2-like/tokenizer.json");
+    Object.assign(file.added_tokens[0], { content: "end", single_word: true, lstrip: true });
+    const odd = loadTokenizer(file, read("hub/gpt2-like/tokenizer_config.json"));
+    expect(odd.splitControl("a \t end ending", [2])).toEqual([
+      { text: "a", start: 0, end: 2 },
+      { text: "", start: 2, end: 4 },
+      { text: "end", start: 4, end: 7, id: 0 },
+      { text: " ending", start: 7, end: 14 },
+    ]);
+  });
+
+  test("a token <0x01> is text where the decoder does not turn it into a byte", () => {
+    const file = read("hub/llama2-like/tokenizer.json");
+    file.decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
+    const literal = loadTokenizer(file, read("hub/llama2-like/tokenizer_config.json"));
+    const ids = literal.encodeTrusted("a\u0001");
+    const stream = literal.stream();
+    expect(ids.map((id) => stream.push(id)).join("")).toBe(literal.decode(ids));
+    expect(literal.decode(ids)).toBe("a<0x01>");
+    expect(literal.textOf(ids.at(-1)!)).toBe("<0x01>");
+  });
+
   test("the bytes of the tokens join to the bytes of the text", () => {
     const text = "naïve 🙂 x";
     for (const kind of KINDS) {
@@ -209,7 +283,7 @@ describe("invalid files", () => {
       changed((file) => {
         file.model.type = "Markov";
       }),
-      "tokenizer.json is invalid at model.type",
+      "tokenizer.json is invalid at model.type: supported models are BPE, Unigram and WordPiece",
     ],
     [
       "an id that would take gigabytes",
@@ -223,7 +297,14 @@ describe("invalid files", () => {
       changed((file) => {
         file.pre_tokenizer = { type: "Magic" };
       }),
-      "tokenizer.json cannot be used: Unknown PreTokenizer type: Magic",
+      'tokenizer.json cannot be used: the pre_tokenizer type "Magic" is not supported; supported types are',
+    ],
+    [
+      "two ids for one token",
+      changed((file) => {
+        file.added_tokens[1].content = "a";
+      }),
+      'it gives the token "a" the id 1 in added_tokens and',
     ],
     [
       "one id for two tokens",

@@ -58,6 +58,31 @@ describe("tokenizeDataset", () => {
     expect(ids.filter((id) => [...llama.control.values()].includes(id))).toEqual([llama.bosId, llama.eosId]);
   });
 
+  test.each(["llama2-like", "llama3-like", "gpt2-like"])(
+    "%s: a completion goes on where its prompt ends",
+    async (kind) => {
+      const tokenizer = load(kind);
+      for (const [prompt, completion] of [
+        ["The", " light"],
+        ["The li", "ght was soft"],
+        ["Q: 12?\nA:", " 42"],
+        ["Q: 12?\n", "42"],
+        ["", "Hello there"],
+      ] as const) {
+        const { examples } = await tokenizeDataset(lines({ prompt, completion }), { tokenizer, maxLength: 99 });
+        const ids = [...examples[0]!.ids];
+        const served = [...tokenizer.prefix, ...tokenizer.encode(prompt)];
+        expect(ids.slice(0, served.length)).toEqual(served);
+        expect([...examples[0]!.labels].filter((label) => label !== -100)).toEqual(ids.slice(served.length));
+        const shown = (some: number[]) => tokenizer.decode(some, { skipSpecial: true });
+        expect(shown(ids)).toBe(prompt + completion);
+        // The first token is a word with its space, as in running text, not a space apart.
+        if (completion === " light")
+          expect(ids).toEqual([...tokenizer.prefix, ...tokenizer.encode("The light"), ids.at(-1)]);
+      }
+    },
+  );
+
   test("a completion of an empty prompt is learnt from its second token on", async () => {
     const { counts, examples } = await tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
       tokenizer,
