@@ -132,7 +132,7 @@ it("endedResponse reports log-probabilities with their bytes", () => {
   const choice = {
     index: 0,
     text: "a",
-    scores: [{ token: "a", bytes: [97], logprob: -1, top: [top] }],
+    scores: [{ id: 4, token: "a", bytes: [97], logprob: -1, top: [{ id: 5, ...top }] }],
     offset: 0,
     finishReason: "stop" as const,
   };
