@@ -1,11 +1,11 @@
 /**
- * The steps of a crash-proof upload: the key is recorded as pending, the bytes are stored, and the record that names them makes
- * the key ready. Keys that never become ready are swept; a deleted record dooms its keys in the same transaction.
+ * Makes uploads crash-proof: a key is recorded as pending, its bytes are stored, and the record that names them makes the key
+ * ready. Keys that never become ready are swept; deleting a record dooms its keys in the same transaction.
  */
 import type { Database } from "./database.ts";
 import { objectModule } from "./module.ts";
 
-/** A trainer may take this long between an artefact and the publication that names it. */
+/** How long a trainer may take between storing an artefact and the publication that names it. */
 const PENDING_MS = 6 * 60 * 60 * 1000;
 const SWEEP_BATCH = 500;
 
@@ -20,7 +20,7 @@ export const blobs = objectModule({
   }),
 });
 
-/** Records that bytes are about to be stored under `key`; a key that is ready stays so. */
+/** Records that bytes are about to be stored under `key`. A key that is ready stays ready. */
 export function reserveBlob(db: Database, key: string, now: number): void {
   db.run(
     `INSERT INTO blobs (key, state, since) VALUES (?, 'pending', ?)
@@ -38,12 +38,12 @@ export function doomBlob(db: Database, key: string, now: number): void {
   db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ?", now, key);
 }
 
-/** Gives up a key whose bytes did not arrive or were wrong; a key that is ready stays so. */
+/** Gives up a key whose bytes did not arrive or were wrong. A key that is ready stays ready. */
 export function dropReservation(db: Database, key: string, now: number): void {
   db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ? AND state = 'pending'", now, key);
 }
 
-/** When the sweep has something to do next, in milliseconds; null: nothing. */
+/** When the sweep next has something to do, in milliseconds; null if never. */
 export function nextBlobSweep(db: Database): number | null {
   const doomed = db.get<{ at: number | null }>("SELECT min(since) AS at FROM blobs WHERE state = 'doomed'")?.at ?? null;
   const pending =

@@ -38,7 +38,7 @@ export class Database {
   }
 }
 
-/** Now, in whole seconds, as the API counts. */
+/** Milliseconds as the whole seconds that the API uses. */
 export function seconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
 }

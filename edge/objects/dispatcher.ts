@@ -6,7 +6,7 @@ import { ModuleHost } from "./module-host.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Invoked } from "./rpc.ts";
 
-/** The one queue of jobs, the list of tenants, and the base models that all tenants share. What it does is in its modules. */
+/** The one queue of jobs, the list of tenants, and the base models that all tenants share. Its work is in its modules. */
 export class Dispatcher extends DurableObject<Env> implements Invoked {
   readonly calls: CallsOf<typeof DISPATCHER_MODULES>;
   readonly #host: ModuleHost<ObjectContext, typeof DISPATCHER_MODULES>;

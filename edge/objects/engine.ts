@@ -12,12 +12,12 @@ import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
 import { artefactId } from "./tenant/artefact-rows.ts";
 
 /**
- * Models live at module scope: they outlive the object, which is dropped when it has been idle for some seconds, and come
- * back with the isolate's next request at no cost.
+ * Models live at module scope: they outlive the object, which is dropped after some idle seconds, and serve the isolate's next
+ * request at no cost.
  */
 const models = new LoadOnce<ServedModel>();
 
-/** Bytes of events that may wait for one reader: several whole answers, yet little enough for many readers that stall. */
+/** How many bytes of events may wait for one reader: several whole answers, but few enough for many readers to stall. */
 const MAX_BACKLOG = 2 * 1024 * 1024;
 
 const EFFECTS = {
@@ -30,7 +30,7 @@ interface ModelStatus extends BatchCounts {
   readonly digest: string;
   readonly rows: number;
   readonly waiting: number;
-  /** Prompts of earlier requests that lie in free slots. */
+  /** Prompts of earlier requests kept in free slots. */
   readonly cachedPrompts: number;
   readonly heapBytes: number;
 }
@@ -46,7 +46,7 @@ export class Engine extends DurableObject<Env> {
     });
   }
 
-  /** What each model in memory is doing and has done. */
+  /** What each model in memory is doing, and what it has done so far. */
   #status(): { models: ModelStatus[] } {
     const loaded = models.loaded().map(([digest, { loop, heapBytes }]): ModelStatus => {
       const { activeRows: rows, waitingRows: waiting, cachedPrompts } = loop;
@@ -72,11 +72,11 @@ export class Engine extends DurableObject<Env> {
             if (cancelled) return;
             controller.enqueue(encodeEvent(event));
             if (controller.desiredSize! >= 0) return;
-            // The batch waits for no reader, and unread events take memory.
+            // The batch does not wait for readers, and unread events take memory.
             controller.enqueue(encodeEvent(errorEvent(fellBehind())));
             controller.close();
             cancelled = true;
-            // Not now: a step is under way.
+            // Not now: a step is in progress.
             queueMicrotask(cancel);
           };
           const onStart = (cancelRequest: () => void) => {
@@ -98,11 +98,11 @@ export class Engine extends DurableObject<Env> {
   }
 }
 
-/** The model, loaded once however many requests ask at the same time. Idle models make room for a new one. */
+/** The model, loaded once however many requests ask for it at the same time. Idle models make room for a new one. */
 function loadModel(env: Env, folder: StoredFolder): Promise<ServedModel> {
   for (const [digest, model] of models.loaded()) if (model.loop.broken) models.forget(digest);
   return models.get(folder.digest, () => {
-    // Forgetting a model is enough: its WASM memory goes with the last reference to it.
+    // Forgetting a model is enough: its WASM memory is freed with the last reference to it.
     for (const [digest, model] of models.loaded()) if (!model.busy) models.forget(digest);
     return ServedModel.load(env.BLOBS, folder, { heapLimitBytes: heapLimitBytes(env) });
   });

@@ -21,7 +21,7 @@ const RETRY_MS = 1_000;
 
 export interface Idempotency {
   readonly key: string;
-  /** Digest of what was request: method, path and body. */
+  /** Digest of the request: method, path and body. */
   readonly fingerprint: string;
 }
 

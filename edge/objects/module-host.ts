@@ -4,7 +4,7 @@ import type { Calls, CallsOf, Duty, Modules, ObjectContext, OpenModule } from ".
 import { type Outcome, outcome } from "./outcome.ts";
 import { updateSchema } from "./schema.ts";
 
-/** How soon the alarm runs again what failed. */
+/** How soon the alarm retries what failed. */
 const RETRY_MS = 5_000;
 const SOON_MS = 10;
 
@@ -15,12 +15,12 @@ export type HostContext = Pick<ObjectContext, "db" | "now" | "rearm"> & {
 };
 
 /**
- * Runs the modules of one Durable Object: it answers their calls, keeps their tables up to date and its alarm set for their
+ * Runs the modules of one Durable Object: answers their calls, keeps their tables up to date and sets the alarm for their
  * duties. The object itself is a shell around it, because RPC reaches only a class's own methods.
  */
 export class ModuleHost<C extends ObjectContext, M extends Modules> {
   readonly context: C;
-  /** The modules' calls, as they are inside the object. */
+  /** The modules' calls, for use inside the object. */
   readonly calls: CallsOf<M>;
   readonly #storage: DurableObjectStorage;
   readonly #duties: readonly (readonly [name: string, duty: Duty])[];
@@ -51,7 +51,7 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
     });
   }
 
-  /** Runs every duty, also those after one that fails: a handler that throws would be dropped after six tries. */
+  /** Runs every duty, even after one fails: an alarm handler that throws is dropped after six tries. */
   async alarm(): Promise<void> {
     let pauseMs = SOON_MS;
     for (const [name, duty] of this.#duties) {

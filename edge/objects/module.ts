@@ -1,18 +1,21 @@
 import type { Env } from "../env.ts";
 import type { Database } from "./database.ts";
 
-/** What a module answers to other isolates. A method throws `TrimtabError`, returns a value or a promise of one. */
+/**
+ * The calls that a module answers, also from other isolates. A call returns a value or a promise of one, or throws
+ * `TrimtabError`.
+ */
 export type Calls = Readonly<Record<string, (...args: never) => unknown>>;
 
 /** Work that a module does on the object's alarm. */
 export interface Duty {
-  /** Does what is due. Where it throws, all duties run again soon. */
+  /** Does what is due. If it throws, all duties run again soon. */
   run(): void | Promise<void>;
-  /** When there is something to do next, in milliseconds; null: nothing. */
+  /** When there is next something to do, in milliseconds; null if never. */
   next(): number | null;
 }
 
-/** A module at work in one object; what it remembers between calls lives in its closure. */
+/** A module at work in one object. What it remembers between calls lives in its closure. */
 export interface OpenModule<K extends Calls> {
   readonly calls: K;
   readonly duty?: Duty;
@@ -26,18 +29,18 @@ export interface ObjectContext {
   now(): number;
   /** @throws TrimtabError not_found where nobody created what the object stands for: then it has no tables either. */
   requireCreated(): void;
-  /** Sets the alarm for the duty that is due first, but not before `pauseMs` from now. */
+  /** Sets the alarm for the duty that is due first, but no sooner than `pauseMs` from now. */
   rearm(pauseMs?: number): Promise<void>;
 }
 
 /**
- * One resource of a Durable Object: its tables, its calls and its duty. It is registered by one row in the registry of the kind
- * of object that it belongs to, under the name by which it is called.
+ * One resource of a Durable Object: its tables, its calls and its duty. It is registered by one row in the registry of its kind
+ * of object, under the name by which it is called.
  */
 export interface ObjectModule<C extends ObjectContext, K extends Calls> {
   /**
-   * Statements that build its tables. The list only ever grows at its end: objects that ran the first n of them run the rest when
-   * they are next woken.
+   * Statements that build its tables. Only ever append to the list: objects that have run the first n statements run the rest
+   * when they next wake.
    */
   readonly schema: readonly string[];
   open(context: C): OpenModule<K>;

@@ -1,8 +1,8 @@
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 
 /**
- * What an object returns over RPC. An exception would arrive as a bare `Error`, without its code, and would break the stub; a
- * value arrives whole.
+ * What an object returns over RPC. An exception would arrive as a bare `Error` without its code and break the stub; a value
+ * arrives whole.
  */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
@@ -33,7 +33,7 @@ export async function outcome<T>(body: () => T | Promise<T>): Promise<Outcome<T>
   }
 }
 
-/** The value of a call, or its error thrown again on this side. */
+/** The value of a call; rethrows its error on this side. */
 export async function unwrap<T>(call: Promise<Outcome<T>>): Promise<T> {
   const result = await call;
   if (result.ok) return result.value;

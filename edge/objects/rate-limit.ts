@@ -2,11 +2,11 @@
 export interface Allowance {
   readonly limit: number;
   readonly remaining: number;
-  /** Milliseconds until the allowance is whole again. */
+  /** Milliseconds until the allowance is full again. */
   readonly resetMs: number;
 }
 
-/** What many small refills may lose to rounding. */
+/** How much many small refills may lose to rounding. */
 const ROUNDING = 1e-6;
 
 /** A token bucket that refills evenly over a minute. Its owner passes the time in. */
@@ -21,7 +21,7 @@ export class MinuteBucket {
     this.#at = now;
   }
 
-  /** Takes `amount` where that much is left; returns whether it was. */
+  /** Takes `amount` if that much is left; returns whether it did. */
   take(amount: number, now: number): boolean {
     this.#refill(now);
     if (this.#level + ROUNDING < amount) return false;
@@ -29,13 +29,13 @@ export class MinuteBucket {
     return true;
   }
 
-  /** Takes `amount` whether or not it is there: what a finished request has used. The level may fall below zero. */
+  /** Takes `amount`, what a finished request has used, whether or not it is there. The level may fall below zero. */
   charge(amount: number, now: number): void {
     this.#refill(now);
     this.#level -= amount;
   }
 
-  /** Milliseconds until `amount` is there. */
+  /** Milliseconds until `amount` is available. */
   waitFor(amount: number, now: number): number {
     this.#refill(now);
     return Math.max(0, Math.ceil(((amount - this.#level - ROUNDING) * 60_000) / this.#limit));

@@ -1,7 +1,7 @@
 import type { Calls } from "./module.ts";
 import { type Outcome, unwrap } from "./outcome.ts";
 
-/** An object's modules as they look from elsewhere: the value of a call arrives, or its error is thrown again. */
+/** An object's modules as seen from elsewhere: a call resolves to its value, or rethrows its error. */
 export type Remote<T extends { readonly calls: Readonly<Record<string, Calls>> }> = {
   readonly [N in keyof T["calls"]]: {
     readonly [K in keyof T["calls"][N]]: T["calls"][N][K] extends (...args: infer A) => infer R
@@ -27,7 +27,7 @@ export function remote<T extends { readonly calls: Readonly<Record<string, Calls
   ) as Remote<T>;
 }
 
-/** The object of that name, as `remote` wants it. */
+/** The object of that name, as `remote` takes it. */
 export function stubOf(namespace: DurableObjectNamespace, name: string): Invoked {
   return namespace.get(namespace.idFromName(name)) as unknown as Invoked;
 }

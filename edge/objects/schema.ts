@@ -2,8 +2,8 @@ import type { Database } from "./database.ts";
 import type { Modules } from "./module.ts";
 
 /**
- * Brings an object's tables up to date with its modules: a module that is new to this object gets its tables, one whose list of
- * statements has grown runs what was added. Objects that are up to date pay one query.
+ * Brings an object's tables up to date with its modules: a module that is new to the object gets its tables, and one whose list
+ * of statements has grown runs the new ones. An object that is up to date pays for one query.
  */
 export function updateSchema(db: Database, modules: Modules): void {
   db.run("CREATE TABLE IF NOT EXISTS modules (name TEXT PRIMARY KEY, statements INTEGER NOT NULL)");

@@ -8,7 +8,7 @@ import { TenantContext } from "./tenant/context.ts";
 import { TENANT_MODULES } from "./tenant/modules.ts";
 
 /**
- * Everything that belongs to one tenant, and nothing that belongs to another; the object is named by the tenant's id. What it does
+ * Everything that belongs to one tenant, and nothing that belongs to another. The object is named by the tenant's id; its work
  * is in its modules.
  */
 export class Tenant extends DurableObject<Env> implements Invoked {

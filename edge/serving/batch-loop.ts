@@ -20,25 +20,25 @@ export interface BatchLoopOptions {
   readonly decoder: Decoder;
   readonly slab: KvSlab;
   readonly arena: DeltaArena;
-  /** Prompt tokens per prefill: what one new request may delay all others by. */
+  /** Prompt tokens per prefill: how long one new request may delay all others. */
   readonly chunk: number;
-  /** Rows that one tenant may hold at a time; all when left out. */
+  /** How many rows one tenant may hold at a time; all by default. */
   readonly quota?: number;
-  /** Whether prompts stay in free slots for later requests; not when left out. */
+  /** Whether prompts stay in free slots for later requests; false by default. */
   readonly keepPrompts?: boolean;
-  /** Lets new requests, disconnects and written bytes get through between two steps: waits for a real timer. */
+  /** Waits for a real timer, so that new requests, disconnects and written bytes get through between two steps. */
   readonly yieldToEventLoop: () => Promise<void>;
 }
 
-/** What the loop has done since it was made. */
+/** What the loop has done since it was created. */
 export interface BatchCounts {
-  /** Positions that were computed before first generated tokens; those taken over from others are not among them. */
+  /** Positions computed before the first generated token of each row, without those taken over from other rows. */
   readonly prefilledPositions: number;
   readonly decodedTokens: number;
 }
 
 interface OpenRequest {
-  /** What has not ended yet. */
+  /** The generations that have not ended. */
   readonly left: Set<OpenGeneration>;
   cachedTokens: number;
 }
@@ -54,11 +54,11 @@ export class BatchLoop {
   readonly #scheduler: Scheduler<OpenGeneration>;
   readonly #sampler = new Sampler();
   readonly #open = new Map<BatchRequest, OpenRequest>();
-  /** The turn in which each tenant with rows last had a chunk prefilled. */
+  /** For each tenant with rows, the turn in which a chunk of theirs was last prefilled. */
   readonly #lastPrefill = new Map<string, number>();
   #turn = 0;
   #running = false;
-  /** Whether the deltas of the rows are where the decoder takes them from. */
+  /** Whether the rows' deltas are where the decoder reads them. */
   #arranged = true;
   #broken = false;
   #counts = { prefilledPositions: 0, decodedTokens: 0 };
@@ -76,7 +76,7 @@ export class BatchLoop {
     });
   }
 
-  /** The most that the deltas of one row can have together in a layer. */
+  /** The highest total rank that one row's deltas can have in a layer. */
   get largestRank(): number {
     return this.#options.arena.largest("factors");
   }
@@ -97,14 +97,14 @@ export class BatchLoop {
     return { ...this.#counts };
   }
 
-  /** The runtime failed in a way that leaves its memory in doubt: load the model anew. */
+  /** The runtime failed in a way that leaves its memory in doubt: reload the model. */
   get broken(): boolean {
     return this.#broken;
   }
 
   /**
-   * Queues the request's generations and starts the loop if it is idle. Throws `capacity_exceeded` when too many wait already,
-   * `invalid_request` for a generation with more rows than a tenant may hold, both with nothing queued.
+   * Queues the request's generations and starts the loop if it is idle. Throws, with nothing queued, `capacity_exceeded` if too
+   * many are waiting already, and `invalid_request` for a generation with more rows than a tenant may hold.
    */
   submit(request: BatchRequest): void {
     const { tenant } = request;
@@ -116,7 +116,7 @@ export class BatchLoop {
     if (!this.#running) void this.#run();
   }
 
-  /** Takes the request out at once, between two steps. Does nothing when it has settled. */
+  /** Takes the request out at once, between two steps. Does nothing if it has settled. */
   cancel(request: BatchRequest): void {
     if (this.#open.has(request)) this.#close(request);
   }
@@ -138,10 +138,11 @@ export class BatchLoop {
         } catch (error) {
           this.#fail(error);
         }
-        for (let n = 0; n < (prefilled ? YIELDS_AFTER_PREFILL : 1); n++) await this.#options.yieldToEventLoop();
+        const yields = prefilled ? YIELDS_AFTER_PREFILL : 1;
+        for (let n = 0; n < yields && this.#open.size > 0; n++) await this.#options.yieldToEventLoop();
       }
       this.#lastPrefill.clear();
-      // Nothing of the last row's deltas stays either.
+      // Clears the last row's deltas too.
       this.#arrange();
     } finally {
       this.#running = false;
@@ -175,7 +176,7 @@ export class BatchLoop {
     this.#arranged = true;
   }
 
-  /** Prefills one chunk, of the tenant who has waited longest for one; false if no row needs any. */
+  /** Prefills one chunk, for the tenant who has waited longest for one; false if no row needs any. */
   #prefillOne(): boolean {
     this.#slots.resolveSources();
     const since = ({ open }: Row) => this.#lastPrefill.get(open.tenant) ?? 0;
@@ -197,7 +198,7 @@ export class BatchLoop {
     return true;
   }
 
-  /** Gathers the logits of every row that has a token pending. */
+  /** Decodes every row that has a token pending, and keeps its logits. */
   #decode(): void {
     const { decoder } = this.#options;
     const vocabulary = decoder.vocabularySize;
@@ -215,7 +216,7 @@ export class BatchLoop {
     }
   }
 
-  /** Chooses the next token of every generation whose rows all have their logits. */
+  /** Chooses the next token of every generation all of whose rows have their logits. */
   #sample(): void {
     const due = [...new Set(this.#slots.rows.map(({ open }) => open))].filter(({ members }) =>
       members.every(({ logits }) => logits !== undefined),
@@ -243,7 +244,7 @@ export class BatchLoop {
   #finish(open: OpenGeneration): void {
     const { request, generation } = open;
     const ofRequest = this.#open.get(request)!;
-    // The choices of one prompt share it; what the first of them found computed is what the request was spared.
+    // The choices of one prompt share it: only what the first of them found in the cache was saved.
     const { prompt } = generation.rows[0];
     const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
     if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
@@ -277,7 +278,7 @@ export class BatchLoop {
     request.settle({ cachedTokens, ...(error === undefined ? {} : { error }) });
   }
 
-  /** A failed run leaves the cache undefined: everything in the batch ends with the error, what waits goes on. */
+  /** A failed run leaves the cache undefined, so everything in the batch ends with the error; what is waiting goes on. */
   #fail(cause: unknown): void {
     const error =
       cause instanceof TrimtabError
@@ -319,7 +320,7 @@ function sampleRequest({ generation: { sequence }, members }: OpenGeneration) {
   };
 }
 
-/** The stretches of neighbouring rows that share their weights, each cut to begin and end with a row that is decoding. */
+/** Runs of adjacent rows with the same weights, trimmed to start and end with a row that is decoding. */
 function decodingRuns(rows: readonly Row[]): { first: number; rows: Row[] }[] {
   const runs: { first: number; rows: Row[] }[] = [];
   for (let first = 0; first < rows.length; ) {

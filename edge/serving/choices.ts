@@ -19,12 +19,12 @@ export interface ChoiceParts {
   readonly prompts: readonly number[][];
   readonly weights: WeightSet;
   readonly deltas: RowDeltas;
-  /** A number for the random streams where the request names none. */
+  /** A seed, if the request gives none. */
   readonly randomSeed: () => number;
 }
 
 /**
- * One generation for each choice: choice p·n + i is the i-th of prompt p, and each has a random stream of its own.
+ * One generation for each choice: choice p·n + i is the i-th of prompt p, and each has its own random stream.
  *
  * Throws `invalid_request` for a bias of a token that the model does not have, `context_length_exceeded` as `tokenLimit`.
  */
@@ -34,7 +34,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const seed = sampling.seed ?? parts.randomSeed();
   requireKnownTokens(model, sampling.settings.bias ?? []);
   const isChat = request.prompt.kind === "chat";
-  // A turn may end with another token than a text does.
+  // A turn may end with a different token from a text.
   const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
   const { weights, deltas } = parts;
   const stateKey = stateKeyOf(request);

@@ -2,9 +2,9 @@ import type { TrimtabError } from "../../shared/errors.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT } from "./limits.ts";
 import { Scheduler } from "./scheduler.ts";
 
-/** A value that a request needs, and how to get it where it is not in memory. */
+/** A value that a request needs, and how to read it if it is not in memory. */
 export interface CacheRequest<T> {
-  /** Equal keys are the same value. */
+  /** Equal keys mean the same value. */
   readonly key: string;
   /** In memory. */
   readonly bytes: number;
@@ -18,7 +18,7 @@ export interface Acquired<T> {
   readonly release: () => void;
 }
 
-/** How many small requests may go before one that finds no room yet. */
+/** How many smaller requests may overtake one that finds no room yet. */
 const PATIENCE = 8;
 
 interface Entry<T> {
@@ -36,8 +36,8 @@ interface Waiter<T> {
 }
 
 /**
- * Values in memory, up to a number of bytes: those in use, and of the others the most recently used as far as there is room. A
- * value that is not in memory is read once, however many need it.
+ * Values in memory, up to a number of bytes: those in use and, as far as there is room, the most recently used of the others. A
+ * value that is not in memory is read once, however many requests need it.
  */
 export class DeltaCache<T> {
   readonly #capacity: number;
@@ -55,18 +55,18 @@ export class DeltaCache<T> {
   #storedBytes = 0;
   #usedBytes = 0;
 
-  /** `tooLarge` makes the error for so many bytes, needed at once, that the cache can never hold them. */
+  /** `tooLarge` makes the error for a request that needs more bytes at once than the cache can ever hold. */
   constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError) {
     this.#capacity = capacity;
     this.#tooLarge = tooLarge;
   }
 
   /**
-   * Waits while the values in use leave no room; tenants take turns. All of one call are acquired at once, so that no two
+   * Waits while the values in use leave no room; tenants take turns. A call acquires all its values at once, so that no two
    * calls wait for each other.
    *
-   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `capacity_exceeded` where too many
-   * wait already.
+   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `capacity_exceeded` if too many are
+   * waiting already.
    */
   async acquire(tenant: string, requests: readonly CacheRequest<T>[]): Promise<Acquired<T>> {
     const distinct = [...new Map(requests.map((request) => [request.key, request])).values()];
@@ -135,7 +135,7 @@ export class DeltaCache<T> {
   #add(key: string, bytes: number, read: () => Promise<T>): Entry<T> {
     const entry: Entry<T> = { bytes, value: read(), users: 0 };
     this.#storedBytes += bytes;
-    // The next request for it reads again.
+    // The next request for it reads it again.
     entry.value.catch(() => this.#drop(key, entry));
     return entry;
   }

@@ -9,9 +9,9 @@ import type { ServedModel } from "./served-model.ts";
 export interface GenerateContext {
   /** Takes every event; must not throw. */
   readonly emit: (event: GenerateEvent) => void;
-  /** Given what takes the request out of the batch early, once it is there. */
+  /** Called once the request is in the batch, with a function that takes it out early. */
   readonly onStart: (cancel: () => void) => void;
-  /** How the tenant knows a delta of that digest. */
+  /** The id by which the tenant knows the delta of that digest. */
   readonly deltaId: (digest: string) => string;
   readonly yieldToEventLoop: () => Promise<void>;
   readonly randomSeed: () => number;
@@ -19,7 +19,7 @@ export interface GenerateContext {
 
 /**
  * Runs a request on a model that is in memory, from its prompts to the `usage` event. Resolves when its last row has left the
- * batch; throws what ends it, with every delta and weight released.
+ * batch and throws what ended it; deltas and weights are released either way.
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
   const { emit, deltaId, randomSeed } = context;

@@ -7,22 +7,22 @@ import type { WeightSet } from "../runtime/weight-set.ts";
 /** A request in the batch loop. */
 export interface BatchRequest {
   readonly tenant: string;
-  /** Each is admitted by itself, in this order. */
+  /** Each is admitted separately, in this order. */
   readonly generations: readonly Generation[];
   /** Called for every event of every generation; must not throw. */
   readonly emit: (event: GenerateEvent) => void;
-  /** Called once: when the last generation is finished, the request was cancelled or the batch failed. */
+  /** Called once: when the last generation has finished, the request is cancelled or the batch fails. */
   readonly settle: (end: RequestEnd) => void;
 }
 
 export interface RequestEnd {
-  /** Left out where all generations are finished or the request was cancelled. */
+  /** Absent if all generations finished or the request was cancelled. */
   readonly error?: TrimtabError;
-  /** Tokens of the prompts, each counted once, that were computed for other requests. */
+  /** How many of the prompts' tokens, each prompt counted once, had been computed for other requests. */
   readonly cachedTokens: number;
 }
 
-/** One text, and the rows that it takes to make it. They are admitted together or not at all. */
+/** One text and the rows that produce it, which are admitted together or not at all. */
 export interface Generation {
   /** The leader, whose tokens are the text, comes first; then its companions, which lend it their logits. */
   readonly rows: readonly [GenerationRow, ...GenerationRow[]];
@@ -32,15 +32,15 @@ export interface Generation {
 
 /** What one row of the batch computes. */
 export interface GenerationRow {
-  /** `leader`, or what processors call this companion. */
+  /** `leader`, or the name by which processors know this companion. */
   readonly role: string;
   /** At least one token. */
   readonly prompt: readonly number[];
   readonly weights: WeightSet;
   readonly deltas: RowDeltas;
   /**
-   * Rows with equal keys compute equal states from equal tokens, and may use each other's. So it names all that decides: the
-   * tenant, the weights, and the deltas with their weights. The base is the same for all rows of a loop.
+   * Rows with equal keys compute equal states from equal tokens and may share them, so the key names everything that matters:
+   * the tenant, the weights, and the deltas with their weights. The base is the same for all rows of a loop.
    */
   readonly stateKey: string;
 }

@@ -7,15 +7,15 @@ import { columnSizes } from "../runtime/column-sites.ts";
 import { planMemory } from "../runtime/memory-plan.ts";
 
 /**
- * The most that the deltas of one request may have together. It is known before a delta is trained, so that nobody trains what
+ * The most that one request's deltas may have in total. It is known before a delta is trained, so that nobody trains what
  * cannot be served.
  */
 export interface ServingLimits {
-  /** The rank, where there are no bottlenecks beside it. */
+  /** The rank, if there are no bottlenecks. */
   readonly rank: number;
-  /** Columns of bottlenecks, where there is no rank beside them. */
+  /** Bottleneck columns, if there is no rank. */
   readonly columns: number;
-  /** Positions before the text: at least one token of prompt and one of completion have to follow. */
+  /** Positions before the text, leaving room for at least one token of prompt and one of completion. */
   readonly positions: number;
   /** All numbers, in 32-bit floats. */
   readonly bytes: number;
@@ -26,22 +26,22 @@ export const MAX_WAITING_OF_TENANT = 256;
 export const MAX_WAITING = 2048;
 
 /**
- * Rows that one tenant may hold at a time: all but an eighth of them, so that another tenant's request is admitted at once,
- * however many of the first one's wait. Until then the prompts of earlier requests lie there.
+ * Rows that one tenant may hold at a time: all but an eighth, so that another tenant's request is admitted at once, however
+ * many of the first tenant's are waiting. Until then those slots cache the prompts of earlier requests.
  */
 export function tenantQuota(slots: number): number {
   return Math.max(1, slots - Math.ceil(slots / 8));
 }
 
-/** Bytes of JavaScript's memory for deltas, beside the heap: 16 MiB beside one of 96, in an isolate of 128. */
+/** Bytes of JavaScript's memory for deltas, in addition to the heap: 16 MiB beside a heap of 96, in an isolate of 128. */
 export function deltaRoom(heapLimitBytes: number): number {
   return Math.floor(heapLimitBytes / 6);
 }
 
-/** What a request takes of each. */
+/** What a request takes of each limit. */
 export type ServingDemand = Readonly<Record<keyof ServingLimits, number>>;
 
-/** Throws `capacity_exceeded` where the base itself does not fit the heap. */
+/** Throws `capacity_exceeded` if the base itself does not fit the heap. */
 export function servingLimits(config: ModelConfig, heapLimitBytes: number): ServingLimits {
   const { arenaFloats, capacity } = planMemory(config, heapLimitBytes);
   const { factors, bottlenecks } = columnSizes(config);
@@ -53,7 +53,7 @@ export function servingLimits(config: ModelConfig, heapLimitBytes: number): Serv
   };
 }
 
-/** What a delta takes by itself. The head and the embedding are the host's and take no columns. */
+/** What a delta takes by itself. Changes to the head and the embedding are computed on the host and take no columns. */
 export function demandOf(delta: CanonicalDelta): ServingDemand {
   const { linears, bottlenecks } = delta;
   const ranks = [...linears].map(([path, { a }]) => (path === HEAD_PATH ? 0 : (a?.shape[1] ?? 0)));
@@ -65,7 +65,7 @@ export function demandOf(delta: CanonicalDelta): ServingDemand {
   };
 }
 
-/** What is too much, in words that follow "has", beside the most that there can be; undefined where all of it is served. */
+/** What exceeds the limits, in words that follow "has", and the most there can be; undefined if all of it can be served. */
 export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { has: string; most: string } | undefined {
   if (demand.positions > limits.positions) {
     return { has: `${demand.positions} positions before the text`, most: String(limits.positions) };
@@ -79,7 +79,7 @@ export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { ha
   return { has: `${megabytes(demand.bytes)} MB of numbers`, most: `${megabytes(limits.bytes)} MB` };
 }
 
-/** Such as `a rank of 8 and 16 bottleneck columns`; what is 0 is left out. */
+/** Such as `a rank of 8 and 16 bottleneck columns`; zeros are left out. */
 export function columnsInWords(
   { rank, columns }: Pick<ServingDemand, "rank" | "columns">,
   joint: "and" | "or",

@@ -1,6 +1,6 @@
 /**
- * Values that take a while to load: whoever asks while one is loading waits for the same load. A failed load is
- * forgotten, so that the next one who asks tries again.
+ * Values that take a while to load. Callers that ask while one is loading wait for the same load; a failed load is forgotten,
+ * so that the next caller tries again.
  */
 export class LoadOnce<T> {
   readonly #entries = new Map<string, { readonly loading: Promise<T>; value: T | undefined }>();
@@ -21,7 +21,7 @@ export class LoadOnce<T> {
     return entry.loading;
   }
 
-  /** What has been loaded by now. */
+  /** The values that have finished loading. */
   loaded(): [key: string, value: T][] {
     return [...this.#entries].flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
   }

@@ -7,11 +7,11 @@ import { type PrefixHolder, type SharingRow, sharedPositions } from "./shared-pr
 export interface CachedPrefix extends PrefixHolder {
   /** How many positions of the slot are filled. */
   readonly positions: number;
-  /** What follows the whole prompt [V]. */
+  /** The logits [V] after the whole prompt. */
   readonly promptLogits: Float32Array;
 }
 
-/** What is in which slot; the caller moves the states themselves. */
+/** Records which slot holds which prompt; the caller moves the states themselves. */
 export class PrefixCache {
   /** By slot, in the order of their last use. */
   readonly #entries = new Map<number, CachedPrefix>();
@@ -29,7 +29,7 @@ export class PrefixCache {
     return [...this.#entries.keys()];
   }
 
-  /** The entry that a row can take most positions from. */
+  /** The entry from which a row can take the most positions. */
   best(row: SharingRow, chunk: number): { readonly slot: number; readonly positions: number } | undefined {
     let best: { slot: number; positions: number } | undefined;
     for (const [slot, entry] of this.#entries) {
@@ -39,7 +39,7 @@ export class PrefixCache {
     return best;
   }
 
-  /** Whether a prompt is here whole. */
+  /** Whether a whole prompt is cached. */
   has({ stateKey, prompt }: PrefixHolder): boolean {
     return [...this.#entries.values()].some(
       (entry) =>
@@ -54,13 +54,13 @@ export class PrefixCache {
     this.#entries.set(slot, entry);
   }
 
-  /** Counts as a use. */
+  /** Marks an entry as used. */
   touch(slot: number): void {
     const entry = this.#entries.get(slot);
     if (entry !== undefined) this.put(slot, entry);
   }
 
-  /** The entry was moved to another slot. Its place in the order of use stays. */
+  /** Records that an entry was moved to another slot. Its place in the order of use stays. */
   move(from: number, to: number): void {
     const entries = [...this.#entries].map(([slot, entry]) => [slot === from ? to : slot, entry] as const);
     this.#entries.clear();

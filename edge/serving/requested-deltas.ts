@@ -8,7 +8,7 @@ export interface RequestedDelta {
   readonly weight: number;
 }
 
-/** What stands before the text: of each there can be one, and half of one means nothing. */
+/** Parts that come before the text: a request can have one of each, and half of one is meaningless. */
 const LEADS = [
   ["prompt", "virtual tokens"],
   ["prefix", "a prefix"],
@@ -21,9 +21,8 @@ const ENDS = [
 ] as const;
 
 /**
- * A request's deltas as one; those of weight 0 are as if they had not been named. Throws `invalid_request` naming the deltas
- * that cannot go together, or the one that cannot have its weight, and where they change an end of the model with a rank of
- * more than `endRank` together.
+ * A request's deltas combined; those with weight 0 are ignored. Throws `invalid_request`, naming the deltas, if two cannot be
+ * combined, one cannot have its weight, or together they change an end of the model with a rank above `endRank`.
  */
 export function requestedDeltas(
   asked: readonly RequestedDelta[],

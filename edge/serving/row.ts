@@ -21,15 +21,15 @@ export class Row {
   readonly state: RowState;
   /** How many positions before the first generated token are in the cache. */
   prefilled = 0;
-  /** Where missing positions will be copied from, once they are there. */
+  /** Where missing positions will be copied from, once they have been computed. */
   source: PrefixSource | undefined;
   /** How many of the prompt's tokens another request computed. */
   cachedTokens = 0;
-  /** The logits [V] that follow the prompt; undefined until it is in. */
+  /** The logits [V] after the prompt; undefined until it has been prefilled. */
   promptLogits: Float32Array | undefined;
-  /** The logits [V] that follow everything so far, until the leader's next token is chosen. */
+  /** The logits [V] after everything so far; undefined once the leader's next token has been chosen. */
   logits: Float32Array | undefined;
-  /** Memory for them, used again at every step. */
+  /** Memory for them, reused at every step. */
   #memory: Float32Array | undefined;
 
   constructor(open: OpenGeneration, work: GenerationRow) {
@@ -45,7 +45,7 @@ export class Row {
     return this.work.deltas.prefixTokens + this.work.deltas.virtualTokens;
   }
 
-  /** Positions of the whole prompt and what stands before it. */
+  /** Positions of the whole prompt and of what precedes it. */
   get promptEnd(): number {
     return this.lead + this.work.prompt.length;
   }
@@ -65,21 +65,21 @@ export class Row {
   }
 
   /**
-   * The token that the row decodes next, and its position. A row that is not decoding rides along where it lies between
-   * others: what the step writes at its next position is overwritten later.
+   * The token that the row decodes next, and its position. A row that is not decoding takes part if it lies between rows that
+   * are; what the step writes at its next position is overwritten later.
    */
   get decodeRow(): DecodeRow {
     if (!this.isDecoding) return { token: 0, position: this.cachedPositions };
     return { token: this.state.generated.at(-1)!, position: this.promptEnd + this.state.generated.length - 1 };
   }
 
-  /** What `sharedPositions` looks at. */
+  /** What `sharedPositions` compares. */
   get sharing(): SharingRow {
     const { stateKey, prompt, deltas } = this.work;
     return { stateKey, prompt, deltas };
   }
 
-  /** Copies logits [V] out of a view that the next run overwrites. Those of the prompt's end are kept for others. */
+  /** Copies logits [V] out of a view that the next run overwrites. Those after the prompt are kept for other rows. */
   take(view: Float32Array): void {
     if (this.promptLogits === undefined) {
       this.promptLogits = view.slice();
@@ -91,7 +91,7 @@ export class Row {
     this.logits = this.#memory;
   }
 
-  /** The prompt is in and its logits are known: another row has computed them. */
+  /** Takes over states that another row computed, with the logits if they cover the whole prompt. */
   takeOver(positions: number, promptLogits: Float32Array | undefined): void {
     this.prefilled = positions;
     this.source = undefined;
@@ -100,7 +100,7 @@ export class Row {
     this.logits = promptLogits;
   }
 
-  /** The next chunk of what comes before the first generated token. Chunks begin at multiples of `size` after the prefix. */
+  /** The next chunk to prefill. Chunks start at multiples of `size` after the prefix. */
   nextChunk(slot: number, size: number): PrefillChunk {
     const { prefixTokens, virtualTokens } = this.work.deltas;
     const from = this.prefilled - prefixTokens;
@@ -110,14 +110,14 @@ export class Row {
   }
 }
 
-/** Something whose states a row can take over. */
+/** A row whose states another row can take over. */
 export interface PrefixSource {
   readonly holder: Row;
   /** How many positions. */
   readonly positions: number;
 }
 
-/** The error of a row whose logits are not numbers, undefined where they are. */
+/** The error for a row whose logits are not finite; undefined if they are. */
 export function nonFinite(logits: Float32Array): TrimtabError | undefined {
   if (logits.every(Number.isFinite)) return undefined;
   return new TrimtabError(

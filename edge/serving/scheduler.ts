@@ -1,7 +1,7 @@
-/** Who is next: pure, so that ten thousand schedules can be played through in a second. */
+/** Decides who is next. Pure, so that tests can play through ten thousand schedules in a second. */
 import { TrimtabError } from "../../shared/errors.ts";
 
-/** Something that waits for room: a generation with all its rows, or a request's deltas. */
+/** Something waiting for room: a generation with all its rows, or a request's deltas. */
 export interface Schedulable {
   readonly tenant: string;
   /** How many rows it takes, all at once. */
@@ -11,9 +11,9 @@ export interface Schedulable {
 export interface SchedulerLimits {
   /** Rows in all. */
   readonly slots: number;
-  /** Rows that one tenant may hold at a time. Where it is below `slots`, a tenant who comes new finds a free row. */
+  /** Rows that one tenant may hold at a time. If it is below `slots`, a tenant with no rows yet finds a free one. */
   readonly quota: number;
-  /** How many may be admitted past something that is next in turn and does not fit. */
+  /** How many others may overtake something that is next in line and does not fit. */
   readonly patience: number;
   /** Rows of one tenant that may wait. */
   readonly waitingOfTenant: number;
@@ -21,30 +21,30 @@ export interface SchedulerLimits {
   readonly waiting: number;
 }
 
-/** Whether there is room beside all that runs: now, once something has ended, or not even alone. */
+/** Whether there is room besides everything that runs: now, later when something has ended, or never, not even alone. */
 export type Room = "now" | "later" | "never";
 
 export interface Admission<T> {
   readonly admitted: readonly T[];
-  /** Taken out of the queue because there will never be room for them. */
+  /** Removed from the queue because there will never be room for them. */
   readonly refused: readonly T[];
 }
 
 /**
- * Admits what waits: round-robin over tenants, first come first served within each, everything whole or not at all, so that
- * two that are half admitted never wait for each other.
+ * Admits what is waiting: round-robin over tenants, and first come, first served within each. Items are admitted whole or not
+ * at all, so that two half-admitted ones never wait for each other.
  *
- * Where the next in line does not fit, others that do may pass it, but only so many times: then nothing is admitted until
- * it fits, so that small requests cannot starve a large one. A tenant at its quota is waited for by nobody.
+ * If the next in line does not fit, others that do may overtake it, but only so many times; then nothing is admitted until it
+ * fits, so that small requests cannot starve a large one. Nobody waits for a tenant at its quota.
  */
 export class Scheduler<T extends Schedulable> {
   readonly #limits: SchedulerLimits;
-  /** What waits, by tenant. The first tenant is the next in turn. No list is empty. */
+  /** What is waiting, by tenant. The first tenant is next. No list is empty. */
   readonly #queues = new Map<string, T[]>();
   readonly #running = new Set<T>();
-  /** Rows that run, by tenant. */
+  /** Running rows, by tenant. */
   readonly #held = new Map<string, number>();
-  /** How often something else was admitted while this was next in line and did not fit. */
+  /** How often each item was overtaken while it was next in line and did not fit. */
   readonly #passed = new Map<T, number>();
   #runningRows = 0;
   #waitingRows = 0;
@@ -62,8 +62,8 @@ export class Scheduler<T extends Schedulable> {
   }
 
   /**
-   * Queues these, which are of one tenant: all of them or none. Throws `invalid_request` for one that takes more rows than
-   * a tenant may hold, `capacity_exceeded` when too much waits already.
+   * Queues items of one tenant, all of them or none. Throws `invalid_request` for one that takes more rows than a tenant may
+   * hold, `capacity_exceeded` if too much is waiting already.
    */
   submit(items: readonly T[]): void {
     const [first] = items;
@@ -87,7 +87,7 @@ export class Scheduler<T extends Schedulable> {
     this.#waitingRows += added;
   }
 
-  /** Takes out what there is room for. `room` is asked about one candidate at a time, after those before it have been admitted. */
+  /** Admits what there is room for. `room` is asked about one candidate at a time, given those admitted before it. */
   admit(room: (candidate: T, admitted: readonly T[]) => Room): Admission<T> {
     const admitted: T[] = [];
     const refused: T[] = [];
@@ -106,7 +106,7 @@ export class Scheduler<T extends Schedulable> {
     }
   }
 
-  /** Ends something, whether it runs or waits. Does nothing where it does neither. */
+  /** Removes an item, running or waiting. Does nothing if it is neither. */
   remove(item: T): void {
     if (this.#running.delete(item)) this.#hold(item, -1);
     else if (this.#queues.get(item.tenant)?.includes(item)) this.#dequeue(item);

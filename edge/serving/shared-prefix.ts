@@ -1,6 +1,6 @@
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 
-/** States of a prompt that lie somewhere, or are on their way there. */
+/** Something that holds a prompt's states, or will. */
 export interface PrefixHolder {
   readonly stateKey: string;
   readonly prompt: readonly number[];
@@ -11,11 +11,10 @@ export interface SharingRow extends PrefixHolder {
 }
 
 /**
- * How many of a row's positions equal those of a holder, so that the row may take them over; 0 where nothing can be shared.
+ * How many of a row's positions equal a holder's, so that the row can take them over; 0 if nothing can be shared.
  *
- * The whole prompt where both prompts are equal. Otherwise a whole number of chunks, and never the last token, whose logits
- * are needed: the row then prefills the rest in the same chunks in which it would have prefilled it alone, and gets the
- * same numbers to the last bit.
+ * The whole prompt if both prompts are equal. Otherwise a whole number of chunks, and never the last token, whose logits are
+ * needed: the row then prefills the rest in the same chunks as it would alone, and gets the same numbers to the last bit.
  */
 export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: number): number {
   if (row.stateKey !== holder.stateKey) return 0;
@@ -27,7 +26,7 @@ export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: nu
   return whole === 0 ? 0 : prefixTokens + whole;
 }
 
-/** How many tokens from the start on are equal. */
+/** How many tokens are equal, counted from the start. */
 export function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const shorter = Math.min(a.length, b.length);
   let length = 0;

@@ -11,7 +11,7 @@ export interface SlotsOptions {
   readonly keepPrompts: boolean;
 }
 
-/** A row that lies in another slot now. */
+/** A row that is now in another slot. */
 export interface Move {
   readonly row: Row;
   readonly from: number;
@@ -19,9 +19,9 @@ export interface Move {
 }
 
 /**
- * Which row lies in which slot of the key/value slab. Rows fill the first slots without a gap, so that a batch is always one
- * stretch of neighbours; the slots behind them hold prompts of rows that have left. What no row and no prompt needs is
- * overwritten with zeros, so that nothing of a row stays behind by chance.
+ * Assigns rows to slots of the key/value slab. Rows fill the first slots without gaps, so that a batch is always contiguous;
+ * the slots after them hold prompts of rows that have left. What no row or prompt needs is overwritten with zeros, so that
+ * nothing of a row is left behind by accident.
  */
 export class Slots {
   readonly #options: SlotsOptions;
@@ -37,7 +37,7 @@ export class Slots {
     return this.#rows;
   }
 
-  /** How many prompts of rows that have left are here. */
+  /** How many prompts of rows that have left are kept. */
   get cachedPrompts(): number {
     return this.#cache.size;
   }
@@ -47,8 +47,8 @@ export class Slots {
   }
 
   /**
-   * Puts a row into the next slot, with what a cached prompt has of its states; what a row in the batch has or will have is
-   * named as its `source`. There must be a slot.
+   * Puts a row into the next slot, which must exist. Copies the states it shares with a cached prompt; if a row in the batch
+   * has or will have more of them, that row becomes its `source`.
    */
   add(row: Row): void {
     const { slab, chunk } = this.#options;
@@ -66,7 +66,7 @@ export class Slots {
     this.#rows.push(row);
   }
 
-  /** Copies what rows are waiting for and what has been computed by now. A source that has left is waited for no longer. */
+  /** Copies states that rows are waiting for and that have been computed by now. A row whose source has left stops waiting. */
   resolveSources(): void {
     for (const [slot, row] of this.#rows.entries()) {
       const { source } = row;
@@ -130,7 +130,7 @@ export class Slots {
     row.takeOver(positions, entry.promptLogits);
   }
 
-  /** Makes a slot free: its prompt moves to another free slot, or takes the place of the one that was used least recently. */
+  /** Frees a slot: its prompt moves to another free slot, or replaces the least recently used one. */
   #vacate(slot: number): void {
     const entry = this.#cache.get(slot);
     if (entry === undefined) return;
@@ -144,7 +144,7 @@ export class Slots {
     slab.clear(slot, { from: 0, to: entry.positions });
   }
 
-  /** Keeps the prompt of a row that leaves, and says in which slot; undefined where it is not kept. */
+  /** Keeps the prompt of a row that leaves, and returns its slot; undefined if it is not kept. */
   #keep(row: Row, slot: number, last: number): number | undefined {
     const { slab, keepPrompts } = this.#options;
     const { promptLogits, promptEnd: positions } = row;
@@ -163,7 +163,7 @@ export class Slots {
     return to;
   }
 
-  /** Whether the whole prompt is in the cache already, or in another row. */
+  /** Whether the cache or another row already holds the whole prompt. */
   #isHeld(row: Row): boolean {
     if (this.#cache.has(row.work)) return true;
     return this.#rows.some(

@@ -1,7 +1,7 @@
 /**
- * `npm run check`: format, lint, types, boundaries and twins side by side, then the tests. `npm run check -- lint types` runs
- * only those; `npm run check -- quick` answers within a minute for the files that changed. The last line is
- * `N passed, N failed`, over checks and tests together; the exit status is 1 when anything failed.
+ * `npm run check`: the static checks (format, lint, types, boundaries, twins, paths) side by side, then the tests.
+ * `npm run check -- lint types` runs only those; `npm run check -- quick` answers within a minute for the files that changed.
+ * The last line is `N passed, N failed`, over checks and tests together; the exit status is 1 when anything failed.
  */
 import { ROOT, runTests } from "./programs.ts";
 import { quick } from "./quick.ts";

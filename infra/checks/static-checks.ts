@@ -1,9 +1,10 @@
 /** The checks that read the repository without running it. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { boundaryViolations, missingPlaces } from "./boundaries.ts";
 import { importCycles } from "./cycles.ts";
 import { sourceFiles, testFiles } from "./files.ts";
+import { missingNamedPaths } from "./named-paths.ts";
 import { type Outcome, ROOT, runProgram } from "./programs.ts";
 import { TWIN_EXEMPTIONS } from "./twin-exemptions.ts";
 import { missingTwins } from "./twins.ts";
@@ -16,6 +17,8 @@ const BIOME = "@biomejs/biome/bin/biome";
 const BIOME_FLAGS = ["--colors=off", "--no-errors-on-unmatched", "--files-ignore-unknown=true"];
 /** Each of several threads would check the same library types again: half of the processor time for the same answer. */
 const TSC_FLAGS = ["--noEmit", "--singleThreaded"];
+/** The documents whose paths have to exist. */
+const DOCUMENTS = ["README.md", "CONTRIBUTING.md"];
 
 export const STATIC_CHECKS: Readonly<Record<string, StaticCheck>> = {
   format: (paths) => runProgram(BIOME, ["format", ...BIOME_FLAGS, ...paths]),
@@ -28,6 +31,12 @@ export const STATIC_CHECKS: Readonly<Record<string, StaticCheck>> = {
     const violations = [...sources].flatMap(([path, text]) => boundaryViolations(path, text));
     return list([...violations, ...missingPlaces([...sources.keys()]), ...importCycles(sources)]);
   },
+  paths: () =>
+    list(
+      DOCUMENTS.flatMap((document) =>
+        missingNamedPaths(document, readFileSync(join(ROOT, document), "utf8"), (path) => existsSync(join(ROOT, path))),
+      ),
+    ),
   twins: () => list(missingTwins(sourceFiles(ROOT), testFiles(ROOT), TWIN_EXEMPTIONS)),
 };
 

@@ -78,15 +78,15 @@ export interface TrainingSettings {
 export const SupervisedHyperparameters = hyperparametersSchema("SupervisedHyperparameters", {});
 
 interface JobTypeRow {
-  /** The schema of the field that is named as the type; it takes an empty object and fills in the rest. */
+  /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
   readonly settings: z.ZodType;
-  /** Those of its hyperparameters that OpenAI's API has as well. */
+  /** Which of its hyperparameters OpenAI's API has too. */
   readonly openAiHyperparameters: readonly string[];
 }
 
 /**
- * Every type of job that a request can name. A new one is a row here, for what it can be told, and a row of
- * `trainer/recipes/registry.ts`, for what trains it.
+ * Every type of job that a request can name. A new one is a row here, for its settings, and a row in
+ * `trainer/recipes/registry.ts`, for the objective that trains it.
  */
 export const JOB_TYPES = {
   supervised: {

@@ -1,12 +1,12 @@
-/** What comes out of a generation, one event after the other. */
+/** The events that a generation emits. */
 import type { ErrorCode } from "../errors.ts";
 
 export interface TokenLogprob {
   readonly id: number;
-  /** The token's text as it stands in the whole; replacement characters where its bytes are no UTF-8 of their own. */
+  /** The token's text within the whole, with replacement characters if its bytes alone are not valid UTF-8. */
   readonly token: string;
   readonly bytes: readonly number[];
-  /** Natural logarithm, of the distribution before temperature and penalties. */
+  /** Natural logarithm, under the distribution before temperature and penalties. */
   readonly logprob: number;
 }
 
@@ -22,7 +22,7 @@ export type GenerateEvent =
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
     }
   | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
-  /** Once, last. `cachedTokens` of the prompt's tokens were computed for an earlier request. */
+  /** The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request. */
   | {
       readonly type: "usage";
       readonly promptTokens: number;

@@ -2,23 +2,23 @@ import { argmax } from "./logits.ts";
 import type { BatchChange, ProcessedRow, Processor, ProcessorKind, RowState } from "./processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName } from "./registry.ts";
 
-/** A leader that is about to get its next token. */
+/** A leader whose next token is about to be chosen. */
 export interface SampleRequest {
   readonly row: RowState;
   readonly settings: DecodeSettings;
-  /** The model's logits [V] that follow everything so far; finite, and not changed. */
+  /** The model's logits [V] after everything so far. Finite; read only. */
   readonly logits: Float32Array;
-  /** The logits [V] of the row's companion with that role; left out where it has none. */
+  /** The logits [V] of the row's companion with that role; absent if it has none. */
   readonly companion?: (role: string) => Float32Array;
-  /** A number in [0, 1) that decides; not asked for when the settings are greedy. */
+  /** Draws a number in [0, 1) that decides; not called if the settings are greedy. */
   readonly uniform: () => number;
 }
 
 export interface Sample {
   readonly token: number;
   /**
-   * Natural logarithm of the probability with which the token was drawn, after all processors; 0 when the settings are greedy.
-   * Where no processor has changed anything it is the model's own log-probability, as `scoreToken` gives it.
+   * Natural logarithm of the probability with which the token was drawn, after all processors; 0 if the settings are greedy. If
+   * no processor changed anything, it is the model's own log-probability, as `scoreToken` gives it.
    */
   readonly logprob: number;
 }
@@ -26,14 +26,14 @@ export interface Sample {
 const NAMES = Object.keys(PROCESSORS) as ProcessorName[];
 
 /**
- * Chooses tokens for the rows of a batch: one object for each batch, since processors keep state from step to step. Pure
- * otherwise: a row's token depends on its own logits, settings, tokens and draws, and not on the rows beside it.
+ * Chooses tokens for the rows of a batch. Each batch has its own sampler, since processors keep state from step to step;
+ * otherwise it is pure: a row's token depends only on its own logits, settings, tokens and draws, not on other rows.
  */
 export class Sampler {
   readonly #processors = new Map<ProcessorName, Processor<unknown>>(
     NAMES.map((name) => [name, kindOf(name).create()] as const),
   );
-  /** Scores of earlier steps, used again. */
+  /** Buffers for scores, reused from step to step. */
   readonly #scratch: Float64Array[] = [];
 
   /** Tells the processors which rows joined, left or moved, before the next `sample`. */
@@ -72,7 +72,7 @@ function isActive(name: ProcessorName, settings: DecodeSettings): boolean {
   return own !== undefined && !kindOf(name).isNeutral(own);
 }
 
-// The row of a name takes the settings of that name, which the compiler does not follow through the index.
+// A name's row takes that name's settings, which the compiler cannot follow through the index.
 function kindOf(name: ProcessorName): ProcessorKind<unknown> {
   return PROCESSORS[name] as ProcessorKind<unknown>;
 }
@@ -90,7 +90,7 @@ function processedRow(
   };
 }
 
-/** Walks through the tokens by id until the probabilities passed reach `uniform`. */
+/** Walks through the tokens by id until their cumulative probability exceeds `uniform`. */
 function draw(scores: Float64Array, uniform: number): Sample {
   const highest = scores[argmax(scores)]!;
   let sum = 0;

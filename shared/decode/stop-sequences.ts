@@ -1,6 +1,6 @@
 /**
- * Watches generated text for stop sequences and holds back what may turn out to be the start of one, so that no part of
- * a stop sequence is ever sent. Mutated by `push`.
+ * Watches generated text for stop sequences and holds back what may turn out to be the start of one, so that no part of a stop
+ * sequence is ever sent. `push` and `flush` mutate it.
  */
 export class StopSequences {
   readonly #sequences: readonly string[];
@@ -10,7 +10,7 @@ export class StopSequences {
     this.#sequences = sequences;
   }
 
-  /** Takes more text; gives what may be sent and whether a stop sequence ended it. */
+  /** Takes more text; returns what may be sent and whether a stop sequence ended it. */
   push(text: string): { readonly text: string; readonly stopped: boolean } {
     const pending = this.#held + text;
     const found = this.#sequences.map((sequence) => pending.indexOf(sequence)).filter((at) => at >= 0);
@@ -31,7 +31,7 @@ export class StopSequences {
   }
 }
 
-/** The length of the longest proper start of `sequence` that `text` ends with. */
+/** The length of the longest proper prefix of `sequence` that `text` ends with. */
 function overlap(text: string, sequence: string): number {
   for (let length = Math.min(text.length, sequence.length - 1); length > 0; length--) {
     if (text.endsWith(sequence.slice(0, length))) return length;

@@ -12,42 +12,44 @@ import type { Weights } from "../model/weights.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**
- * A way to train part of a model. A method is a folder beside this file with one row in `registry.ts`; the recipes, the
- * loop, the trainer and the edge know only what stands here. Everything is pure: equal arguments give equal results.
+ * A way to train part of a model. A method is a folder beside this file and one row in `registry.ts`; the recipes, the loop,
+ * the trainer and the edge know only what is declared here. Everything is pure: equal arguments give equal results.
  */
 export interface PeftMethod<Settings> {
-  /** What a job says under `peft`; its `type` is the name of the row. */
+  /** The settings that a job gives under `peft`; their `type` is the name of the row. */
   readonly settings: z.ZodType<Settings>;
   /**
-   * What is trained and what serving it will take, from the model's shape alone.
-   * Throws `invalid_request`, with the setting as `param`, when the settings do not fit the model.
+   * What is trained and what serving it takes, from the model's shape alone. Throws `invalid_request`, with the setting as
+   * `param`, if the settings do not fit the model.
    */
   plan(options: PlanOptions<Settings>): MethodPlan;
-  /** The same with first values and graphs. Throws as `plan` does. */
+  /** The same parameters with their first values, and how they change the graphs. Throws like `plan`. */
   attach(options: AttachOptions<Settings>): AttachedMethod;
-  /** Where gates go that `use_gating` asks for; left out by methods that have no such setting. Throws as `plan` does. */
+  /** Where the gates of `use_gating` go; absent for methods without that setting. Throws like `plan`. */
   gates?(options: PlanOptions<Settings>): readonly Gate[];
   /**
-   * What the method is trained on in place of a weight of the base, both in the layout of `weightSpecs`: merging the result
-   * onto anything else changes what it computes. Left out by methods that are trained on the base itself.
+   * What the method is trained on in place of a base weight, both in the layout of `weightSpecs`; merging the result onto
+   * anything else changes what it computes. Absent for methods that are trained on the base itself.
    */
   base?(
     options: Pick<PlanOptions<Settings>, "config" | "settings">,
   ): (name: string, weight: Tensor<"f32">) => Tensor<"f32">;
-  /** What becomes of the trained values. */
+  /** How trained values become a result. */
   readonly result: AdapterResult<Settings> | ModelResult<Settings>;
-  /** The adapter files of this method, for those that others made; left out where there are none. */
+  /**
+   * Reads the method's adapter files, also those that others made; absent for methods that share another's files, or have none.
+   */
   readonly format?: AdapterFormat;
   readonly traits: MethodTraits;
-  /** As among the traits, where it depends on the settings; left out where it does not. */
+  /** Replaces the trait of the same name if the learning rate depends on the settings. */
   learningRate?(settings: Settings): number;
 }
 
-/** What a person who chooses a method wants to know, and what the recipes need to. */
+/** What a person wants to know when choosing a method, and what the recipes need. */
 export interface MethodTraits {
-  /** The learning rate that `auto` takes, as a multiple of LoRA's. */
+  /** The learning rate that `auto` stands for, as a multiple of LoRA's. */
   readonly learningRate: number;
-  /** The result can be folded into the weights of a base that has a place for it. */
+  /** Whether the result can be folded into the weights of a base that has a place for it. */
   readonly mergeable: boolean;
   /** What it suits, in a sentence. */
   readonly suits: string;
@@ -56,30 +58,35 @@ export interface MethodTraits {
 export interface PlanOptions<Settings> {
   readonly config: ModelConfig;
   readonly settings: Settings;
-  /** Where the settings stand in the request, for `param`: `method.supervised.peft`, or with an index behind it. */
+  /**
+   * Where the settings are in the request, for errors' `param`: `method.supervised.peft`, with an index if there are several
+   * methods.
+   */
   readonly param: string;
 }
 
 export interface MethodPlan {
   readonly parameters: readonly Parameter[];
   readonly serving: ServingFootprint;
-  /** What no other method of a list may have too. */
+  /** What no other method in the list may have too. */
   readonly claims?: readonly Claim[];
-  /** What is learnt means nothing without the base's weights as they are, so that no other method may hold them otherwise. */
+  /**
+   * The result means nothing without the base's exact weights, so no other method in the list may hold them in another form.
+   */
   readonly readsWeights?: boolean;
-  /** How many numbers the published files hold; as many as are trained when left out. */
+  /** How many numbers the published files hold; as many as are trained by default. */
   readonly published?: number;
-  /** Bytes of the frozen base as training holds it; its weights in float32 when left out. */
+  /** Bytes of the frozen base as training holds it; its float32 weights by default. */
   readonly frozenBytes?: number;
-  /** Whether this base's weights have a place for the result; what the traits say when left out. */
+  /** Whether this base's weights have a place for the result; the trait by default. */
   readonly mergeable?: boolean;
   readonly checkSteps?: CheckSteps;
 }
 
-/** Throws `invalid_request`, with the setting as `param`, where the method has no meaning in a run of that many steps. */
+/** Throws `invalid_request`, with the setting as `param`, if the method makes no sense in a run of that many steps. */
 export type CheckSteps = (totalSteps: number) => void;
 
-/** What only one method of a list can have: embeddings or states before the text, or another form of the frozen base. */
+/** What only one method in a list can have: embeddings or states before the text, or another form of the frozen base. */
 export type Claim = "virtual tokens" | "prefix" | "base";
 
 /** Learned numbers that decide how much is taken of what a method adds somewhere. */
@@ -92,13 +99,13 @@ export interface Gate {
   readonly parts: number;
 }
 
-/** What one row takes that asks for the result; all 0 for a method that gives a whole model. */
+/** What a row that uses the result takes; all 0 for a method whose result is a whole model. */
 export interface ServingFootprint {
-  /** The largest rank that it has in one layer. */
+  /** The largest rank in any layer. */
   readonly rank: number;
-  /** Vectors of scales and biases, in numbers. */
+  /** Numbers in the vectors of scales and biases. */
   readonly vectors: number;
-  /** The most columns of bottlenecks that it has in one block. */
+  /** The most bottleneck columns in any block. */
   readonly columns: number;
   /** Positions of the context that hold no text: virtual tokens and prefix. */
   readonly positions: number;
@@ -108,7 +115,7 @@ export interface AttachOptions<Settings> extends PlanOptions<Settings> {
   /** The base's weights; only read. */
   readonly weights: Weights;
   readonly seed: number;
-  /** Token ids of a text, for methods that start from one. */
+  /** Gives the token ids of a text, for methods that start from one. */
   readonly encode: (text: string) => readonly number[];
 }
 
@@ -118,9 +125,9 @@ export interface Parameter {
   readonly shape: readonly number[];
   /** Whether weight decay applies; norms and biases go without. */
   readonly decay: boolean;
-  /** The learning rate of this parameter as a multiple of the run's; 1 when left out. */
+  /** This parameter's learning rate as a multiple of the run's; 1 by default. */
   readonly rate?: number;
-  /** Its peak learning rate in place of the run's and of `rate`, for methods that say it in absolute terms. */
+  /** Its absolute peak learning rate, which replaces the run's and `rate`. */
   readonly learningRate?: number;
 }
 
@@ -132,19 +139,19 @@ export interface AttachedMethod {
   readonly initial: ReadonlyMap<string, Tensor<"f32">>;
   /** Whether the first values leave the base as it is. */
   readonly startsAsBase: boolean;
-  /** How the forward pass changes; left out where it does not. */
+  /** How the forward pass changes; absent if it does not. */
   readonly rewrite?: (context: RewriteContext) => ModelRewrite;
-  /** What the training graph takes besides data and parameters, drawn anew for every micro-batch. */
+  /** The training graph's random inputs, drawn afresh for every micro-batch. */
   readonly randomInputs: (shape: BatchShape) => readonly RandomInput[];
   /** Frozen inputs of the graphs: other values for weights of the base, or inputs of the method's own. */
   readonly frozen?: ReadonlyMap<string, Tensor>;
   /** Weights of the base that the graphs do not take, because `frozen` holds them in another form. */
   readonly replaced?: ReadonlySet<string>;
-  /** Positions at the beginning of every example that hold no text; the data gets as many placeholders. 0 when left out. */
+  /** Positions at the start of every example that hold no text; the data gets as many placeholders. 0 by default. */
   readonly virtualTokens?: number;
-  /** Positions before those, of keys and values alone; they take no placeholder. 0 when left out. */
+  /** Positions before those that have only keys and values, and no placeholders. 0 by default. */
   readonly prefixTokens?: number;
-  /** A scalar that a step minimises together with its loss, without being part of the loss that is reported. */
+  /** A scalar that a step minimises together with its loss, but that is not reported. */
   readonly penalty?: (context: RewriteContext) => Value;
   /** What happens to the parameters after each step besides the optimizer. */
   readonly afterStep?: AfterStep;
@@ -152,7 +159,7 @@ export interface AttachedMethod {
 
 /** Runs on the host between two steps; a pure function of what it is given. */
 export interface AfterStep {
-  /** First values of what it remembers from step to step; checkpoints hold it, by name. */
+  /** First values of what it remembers from step to step, by name. Checkpoints hold it. */
   readonly memory: ReadonlyMap<string, Tensor<"f32">>;
   readonly checkSteps?: CheckSteps;
   /** The tensors that change, parameters and memory, by name. Mutates nothing. */
@@ -165,7 +172,7 @@ export interface StepMoment {
   readonly totalSteps: number;
   /** The parameters after the optimizer's step, and the memory. */
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
-  /** As the optimizer took them: summed over the micro-batches, then clipped. */
+  /** As the optimizer used them: summed over the micro-batches, then clipped. */
   readonly gradients: ReadonlyMap<string, Tensor<"f32">>;
 }
 
@@ -178,7 +185,7 @@ export interface RewriteContext {
   readonly weight: (name: string) => Value;
   /** The graph input of one of the method's `randomInputs`. */
   readonly random: (name: string) => Value;
-  /** [B, T] i64: where each token stands in its example, placeholders of `virtualTokens` included. */
+  /** [B, T] i64: each token's position in its example, counting the placeholders of `virtualTokens`. */
   readonly positions: Value;
   /** False in an evaluation graph, which has no random inputs. */
   readonly training: boolean;
@@ -191,7 +198,7 @@ export interface RandomInput {
   readonly probability: number;
 }
 
-/** Values from a training, and what they were trained on. */
+/** Trained values, and what they were trained on. */
 export interface TrainedValues<Settings> {
   readonly config: ModelConfig;
   readonly settings: Settings;
@@ -200,7 +207,7 @@ export interface TrainedValues<Settings> {
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
   /** The base's weights; only read. */
   readonly weights: Weights;
-  /** How many steps the run has; left out where the values come from none. */
+  /** How many steps the run has; absent if the values come from no run. */
   readonly totalSteps?: number;
 }
 
@@ -209,11 +216,11 @@ export interface PublishOptions<Settings> extends TrainedValues<Settings> {
   readonly base: { readonly id: string; readonly files: ModelFiles };
 }
 
-/** What an adapter's files say beside the adapter itself. */
+/** What an adapter's files contain besides the adapter itself. */
 export interface FolderOptions<Settings> {
   readonly config: ModelConfig;
   readonly settings: Settings;
-  /** The base by the name that files give it. */
+  /** The base, by the name that files give it. */
   readonly base: { readonly id: string };
 }
 
@@ -228,7 +235,7 @@ export interface AdapterResult<Settings, Own = unknown> {
   files(content: AdapterContent<Own>, options: FolderOptions<Settings>): ReadonlyMap<string, Uint8Array>;
 }
 
-/** The result is a model of its own, in all its files. */
+/** The result is a whole model, with all its files. */
 export interface ModelResult<Settings> {
   readonly kind: "model";
   files(options: PublishOptions<Settings>): Promise<ReadonlyMap<string, Uint8Array>>;
@@ -246,17 +253,17 @@ export interface ServedAdapter {
   readonly delta: CanonicalDelta;
   /** How many numbers were trained. */
   readonly parameters: number;
-  /** In what form the base's linear weights were while it was trained; float32 when left out. */
+  /** The form of the base's linear weights during training; float32 by default. */
   readonly quantisation?: Quantisation;
 }
 
-/** An adapter as it is served, and the same in the method's own terms, which its files are written from. */
+/** An adapter as it is served, and in the method's own terms, from which its files are written. */
 export interface AdapterContent<Own = unknown> extends ServedAdapter {
-  /** Such as factors whose scale is still apart. */
+  /** Such as factors that do not include their scale yet. */
   readonly own: Own;
 }
 
-/** An adapter as it is served and as others read it, which compute the same. */
+/** An adapter both as it is served and as other tools read it; the two compute the same. */
 export interface Adapter extends ServedAdapter {
   /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or what the format calls it. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -264,13 +271,13 @@ export interface Adapter extends ServedAdapter {
 
 /** A layout of adapter files, peft's or AdapterHub's. Methods that share a layout share the object. */
 export interface AdapterFormat {
-  /** The file of the tensors; `adapter_model.safetensors` when left out. */
+  /** The file of the tensors; `adapter_model.safetensors` by default. */
   readonly weightsFile?: string;
-  /** Whether an `adapter_config.json` with these fields is of this layout. */
+  /** Whether an `adapter_config.json` with these fields has this layout. */
   recognises(config: Readonly<Record<string, unknown>>): boolean;
   /**
-   * Nothing is overlooked: throws `invalid_delta` naming the field that is unknown or not supported, or the tensor that is
-   * missing, left over, of a wrong shape or dtype, or not finite.
+   * Ignores nothing: throws `invalid_delta`, naming the field that is unknown or unsupported, or the tensor that is missing,
+   * left over, not finite, or of the wrong shape or dtype.
    */
   read(folder: AdapterFolder, base: BaseAccess): Promise<ServedAdapter>;
 }
@@ -284,6 +291,6 @@ export interface AdapterFolder {
 /** The base that an adapter is read for. */
 export interface BaseAccess {
   readonly config: ModelConfig;
-  /** A weight in the layout of `weightSpecs`, read only by those formats that need it. */
+  /** Reads a weight, in the layout of `weightSpecs`; called only by formats that need it. */
   readonly weight: (name: string) => Promise<Tensor<"f32">>;
 }

@@ -9,7 +9,7 @@ export interface CompileOptions {
   readonly bindings?: ReadonlyMap<string, Tensor>;
 }
 
-/** What a run takes, by the names of the inputs. */
+/** What a run takes, by input name. */
 export type Feeds = Readonly<Record<string, Tensor | CacheWindow>>;
 
 /** A compiled graph. It owns its bound tensors and whatever the backend allocated until `dispose`. */

@@ -4,8 +4,8 @@ import type { Append, Cache, CacheShape, CacheWindow } from "./executor.ts";
 import { checkAppend, windowShape } from "./feeds.ts";
 
 /**
- * A cache in JavaScript's memory, which onnxruntime reads where it lies. What a run adds is copied in by the host: onnxruntime
- * itself could write into memory that it is given for an output, but its Node binding then copies that whole output once more.
+ * A cache in JavaScript's memory, which onnxruntime reads in place. The host copies in what a run adds: onnxruntime could write
+ * into memory provided for an output, but its Node binding then copies the whole output again.
  */
 export class HostCache implements Cache {
   #shape: CacheShape;
@@ -20,13 +20,13 @@ export class HostCache implements Cache {
     return this.#shape;
   }
 
-  /** The window's slots as they lie in memory: f32 [count, K, C, W]. */
+  /** The window's slots, without a copy: f32 [count, K, C, W]. */
   view({ first, count }: CacheWindow): Tensor<"f32"> {
     const size = slotSize(this.#shape);
     return f32(windowShape(count, this.#shape), this.#data.subarray(first * size, (first + count) * size));
   }
 
-  /** Writes `added` [count, K, T, W] where `append` says. Throws `invalid_graph` where it does not fit. */
+  /** Writes `added` [count, K, T, W] as `append` says. Throws `invalid_graph` if it does not fit. */
   append(name: string, append: Append, added: Tensor): void {
     checkAppend(name, append, added.shape);
     const { heads, capacity, width } = this.#shape;

@@ -40,7 +40,7 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
           interOpNumThreads: 1,
           executionMode: "sequential",
           graphOptimizationLevel: "all",
-          // The memory plan made after the first run would be kept on top of that run's own memory: half as much again.
+          // The memory plan made after the first run would be kept in addition to that run's memory, half as much again.
           enableMemPattern: false,
           logSeverityLevel: 3,
           extra: { session: { intra_op: { allow_spinning: "0" } } },
@@ -88,7 +88,7 @@ class OnnxRuntimeProgram implements Program {
   readonly #graph: Graph;
   readonly #inputs: readonly Named[];
   readonly #session: InferenceSession;
-  /** What every run is fed beside its own feeds: bindings that are not in the model, and values that are held. */
+  /** What every run is fed besides its own feeds: bindings that are not in the model, and held values. */
   #fed: OrtFeeds;
   #held: NamedTensors = {};
   #open: readonly Named[];
@@ -129,7 +129,7 @@ class OnnxRuntimeProgram implements Program {
   }
 }
 
-/** A window's slots lie side by side in memory, so that they are fed as they are. */
+/** A window's slots are adjacent in memory, so they are fed without a copy. */
 function inHost([name, feed]: readonly [string, Feeds[string]]): readonly [string, Tensor] {
   return [name, isWindow(feed) ? hostCache(feed).view(feed) : feed];
 }

@@ -6,8 +6,8 @@ import { onBackend, type TfjsBackend } from "./tensorflow-backend.ts";
 import { placedAt } from "./tensorflow-ops.ts";
 
 /**
- * A cache that stays on a tfjs backend. Its tensors cannot be changed, so that writing makes a new one there, and nothing but
- * positions comes from JavaScript.
+ * A cache that stays on a tfjs backend. Tensors there are immutable, so writing makes a new one; only positions come from
+ * JavaScript.
  */
 export class TensorFlowCache implements Cache {
   readonly backend: TfjsBackend;
@@ -34,8 +34,8 @@ export class TensorFlowCache implements Cache {
   }
 
   /**
-   * Writes `added` [count, K, T, W] where `append` says. Must be called while the backend is active. Throws `invalid_graph`
-   * where it does not fit.
+   * Writes `added` [count, K, T, W] as `append` says. Must be called while the backend is active. Throws `invalid_graph` if it
+   * does not fit.
    */
   append(name: string, append: Append, added: tf.Tensor): void {
     checkAppend(name, append, added.shape);
@@ -74,7 +74,7 @@ export class TensorFlowCache implements Cache {
     this.#tensor.dispose();
   }
 
-  /** The whole cache with other slots from `first` on. */
+  /** The whole cache, with the slots from `first` on replaced. */
   #withSlots(first: number, slots: tf.Tensor): tf.Tensor {
     const all = this.#shape.slots;
     const end = first + slots.shape[0]!;

@@ -128,7 +128,7 @@ export function placedAt(past: tf.Tensor, added: tf.Tensor, positions: tf.Tensor
   return tf.where(filled, tf.matMul(spread, added, true, false), past);
 }
 
-/** [1, 1, T, S] → [1, 1, group·T, C]: for every query head of a group, and 0 behind the S places that it is given for. */
+/** [1, 1, T, S] → [1, 1, group·T, C]: repeated for every query head of a group, and 0 after the first S places. */
 function biasOfGroup(bias: tf.Tensor, group: number, capacity: number): tf.Tensor {
   const behind = capacity - bias.shape[3]!;
   const nothing = [0, 0] as [number, number];

@@ -6,23 +6,23 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
 
 export interface SamplingOptions {
-  /** At least 1, the token that ends a text included. */
+  /** At least 1; counts the token that ends a text. */
   readonly maxTokens: number;
   readonly isEnd: (token: number) => boolean;
   /** 0 takes the likeliest token. */
   readonly temperature: number;
-  /** 1 when left out. */
+  /** 1 by default. */
   readonly topP?: number;
-  /** 0 when left out. A sample's draws depend on the seed, the prompt's place in the list and its own, and on nothing else. */
+  /** 0 by default. A sample's draws depend only on the seed, the prompt's index and the sample's index. */
   readonly seed?: number;
-  /** Whether log-probabilities are wanted; they are when left out. */
+  /** Whether to report log-probabilities; true by default. */
   readonly logprobs?: boolean;
 }
 
 export interface Generated {
-  /** The continuation; where `ended`, its last token is the one that ends it. */
+  /** The continuation. If `ended`, its last token is the one that ended it. */
   readonly tokens: readonly number[];
-  /** Natural logarithm of each token's probability under the model itself, however it was drawn; empty unless wanted. */
+  /** Natural logarithm of each token's probability under the model itself, however it was drawn; empty unless requested. */
   readonly logprobs: readonly number[];
   readonly ended: boolean;
 }
@@ -36,7 +36,9 @@ export interface RowName {
 
 export interface Row extends RowName {
   readonly state: RowState & { readonly generated: readonly number[] };
-  /** Positions that the row has in the cache: all of its tokens but the last. Advanced by whoever fills the cache. */
+  /**
+   * How many positions the row has in the cache: all of its tokens but the last. The caller that fills the cache advances it.
+   */
   length: number;
 }
 
@@ -46,7 +48,7 @@ interface OwnRow extends Row {
   readonly uniform: () => number;
 }
 
-/** The texts under generation, each in the slot of its place in the list: takes logits, draws tokens, ends rows. */
+/** The texts being generated, one per slot: takes logits, draws tokens, ends rows. */
 export class Batch {
   readonly #options: SamplingOptions;
   readonly #settings: DecodeSettings;
@@ -66,7 +68,7 @@ export class Batch {
     return this.#rows;
   }
 
-  /** A row behind the others, whose prompt has `length` positions in the cache. */
+  /** Appends a row whose prompt has `length` positions in the cache. */
   add({
     prompt,
     sample,
@@ -80,8 +82,8 @@ export class Batch {
   }
 
   /**
-   * Draws the next token of the rows from slot `first` on, from the logits [V] that follow each.
-   * Throws `non_finite` where they are not numbers.
+   * Draws the next token of every row from slot `first` on, given the logits [V] after each. Throws `non_finite` if they are
+   * not finite.
    */
   advance(logits: readonly Float32Array[], first = 0): void {
     this.#sampler.update({ removed: this.#removed, added: this.#added, moved: this.#moved });
@@ -93,7 +95,7 @@ export class Batch {
     for (const [i, sample] of samples.entries()) {
       const { state, logprobs, ...row } = rows[i]!;
       const logprob = this.#options.logprobs === false ? undefined : this.#logprob(logits[i]!, sample);
-      // One logit that is not a number makes every log-probability NaN.
+      // A single NaN logit makes every log-probability NaN.
       if (!Number.isFinite(logprob ?? logits[i]![sample.token])) {
         throw new TrimtabError(
           "non_finite",
@@ -106,18 +108,18 @@ export class Batch {
     }
   }
 
-  /** Under the model itself, which is what was drawn from where nothing shaped it. */
+  /** Under the model itself. If no processor changed the scores, the sampler's own value is the same. */
   #logprob(logits: Float32Array, { token, logprob }: Sample): number {
     const { temperature, topP = 1 } = this.#options;
     return temperature === 1 && topP >= 1 ? logprob : scoreToken(logits, token, 0).logprob;
   }
 
-  /** Takes out the rows that have ended. The last row moves to the slot of each: `copy` is told to move its cache. */
+  /** Removes the rows that have ended. The last row moves into each freed slot; `copy` must move its cache. */
   async retire(
     copy: (from: number, to: number) => Promise<void>,
   ): Promise<(RowName & { readonly result: Generated })[]> {
     const retired: (RowName & { readonly result: Generated })[] = [];
-    // From the end, so that the row which fills a place has not ended itself.
+    // From the end, so that the row that fills a slot has not itself ended.
     for (let slot = this.#rows.length - 1; slot >= 0; slot--) {
       const { prompt, sample, state, logprobs } = this.#rows[slot]!;
       const ended = this.#options.isEnd(state.generated.at(-1)!);

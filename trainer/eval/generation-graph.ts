@@ -1,6 +1,7 @@
 /**
- * The graphs that generate text while a model is trained: the forward pass with whatever the method changes, its parameters as
- * inputs. They read keys and values of earlier positions from a cache and give those of new ones to be appended to it.
+ * The graphs that generate text while a model is being trained: the forward pass as the method changes it, with the method's
+ * parameters as inputs. They read the keys and values of earlier positions from a cache and output those of new positions, to
+ * be appended to it.
  */
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
@@ -81,12 +82,12 @@ export function generationGraph({ config, method, capacity }: GenerationGraphOpt
   return b.build(outputs);
 }
 
-/** A method's prefix as keys and values of a cache's first positions, [1, K, n, P] of every layer. */
+/** A method's prefix as the keys and values of a cache's first positions: [1, K, n, P] for every layer. */
 export function prefixGraph({ config, method }: Omit<GenerationGraphOptions, "capacity">): Graph {
   const b = new GraphBuilder("prefix");
   const { layers, kvHeads, headDim } = config;
   const { prefixTokens: count = 0 } = method;
-  // No prefix depends on the text that comes after it.
+  // A prefix never depends on the text after it.
   const { rewrite } = rewritten(b, { config, method, positions: b.scalar(0, "i64") });
   const outputs: Record<string, Value> = {};
   for (let layer = 0; layer < layers; layer++) {
@@ -99,7 +100,7 @@ export function prefixGraph({ config, method }: Omit<GenerationGraphOptions, "ca
   return b.build(outputs);
 }
 
-/** What the method makes of the forward pass, and the graph's inputs by name: weights, parameters, frozen tensors. */
+/** The method's rewrite of the forward pass, and the graph's inputs by name: weights, parameters, frozen tensors. */
 function rewritten(
   b: GraphBuilder,
   { config, method, positions }: { config: ModelConfig; method: AttachedMethod; positions: Value },
@@ -119,7 +120,7 @@ function rewritten(
     ...{ b, config, positions },
     parameter: input,
     weight: input,
-    // Nothing is dropped where nothing is trained.
+    // No dropout outside training.
     random: input,
     training: false,
   };

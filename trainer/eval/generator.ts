@@ -13,25 +13,27 @@ import { decodeFeeds, paddedLength, prefillFeeds } from "./step-feeds.ts";
 
 export interface GeneratorOptions {
   readonly config: ModelConfig;
-  /** What the graph takes beside the method's parameters: the weights, or what the method keeps in their place. */
+  /** What the graph takes besides the method's parameters: the weights, or what the method holds in their place. */
   readonly frozen: ReadonlyMap<string, Tensor>;
-  /** Left out for the model as it is. */
+  /** Absent for the model as it is. */
   readonly method?: AttachedMethod;
-  /** The most rows that are decoded together. */
+  /** How many rows can be decoded together. */
   readonly slots: number;
-  /** Bounds a sequence in positions: prefix, virtual tokens, prompt and continuation together. Memory is taken as it is needed. */
+  /**
+   * The longest sequence in positions, counting prefix, virtual tokens, prompt and continuation. Memory is allocated as needed.
+   */
   readonly capacity: number;
 }
 
 export interface Prompt {
-  /** At least one token; placeholders of virtual tokens are not among them. */
+  /** At least one token, without placeholders for virtual tokens. */
   readonly tokens: readonly number[];
-  /** How many continuations; 1 when left out. */
+  /** How many continuations; 1 by default. */
   readonly samples?: number;
 }
 
 export interface GenerationSettings extends SamplingOptions {
-  /** Waited for after every step. What it throws ends the generation and is thrown on. */
+  /** Awaited after every step. What it throws ends the generation and is rethrown. */
   readonly yieldToEventLoop?: () => Promise<void>;
 }
 
@@ -42,21 +44,21 @@ const NO_METHOD: AttachedMethod = {
   randomInputs: () => [],
 };
 
-/** Tokens of one row that are prefilled at once at most, and of several rows together with their padding. */
+/** The most tokens to prefill at once: of one row, and of several rows including their padding. */
 const PREFILL_ROW = 512;
 const PREFILL_BATCH = 2_048;
 
 interface Parts {
   readonly graph: Graph;
   readonly program: Program;
-  /** Computes the method's prefix; left out where it has none. */
+  /** Computes the method's prefix; absent if it has none. */
   readonly prefix?: { readonly graph: Graph; readonly program: Program };
   readonly newCaches: () => Promise<LayerCaches>;
 }
 
 /**
- * Continues token sequences on a trainer's executor, many at a time: rows that end make room for those that wait, and the
- * samples of one prompt share its prefill. It generates with the current parameters of any method, without compiling anew.
+ * Continues token sequences on a trainer's executor, many at a time: rows that end make room for waiting ones, and all samples
+ * of a prompt share its prefill. Generates with the current parameters of any method, without recompiling.
  *
  * The same prompts, settings and parameters give the same tokens whatever the number of slots; what it costs and why is in
  * infra/adr/generation-beside-training.md.
@@ -64,7 +66,7 @@ interface Parts {
 export class Generator {
   readonly #options: Required<GeneratorOptions>;
   readonly #parts: Parts;
-  /** One slot more than there are rows: the last one keeps a prompt whose samples have not all started. */
+  /** One more slot than rows: the last one keeps a prompt whose samples have not all started. */
   #caches: LayerCaches;
   #values: ReadonlyMap<string, Tensor>;
 
@@ -84,7 +86,7 @@ export class Generator {
       program: await executor.compile(graph, { bindings: takenBy(graph, frozen) }),
     });
     const parts: Parts = {
-      // Padding takes rows of the tables of angles too.
+      // Padding needs rows in the tables of angles too.
       ...(await compile(generationGraph({ config, method, capacity: paddedLength(options.capacity) }))),
       ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compile(prefixGraph(options)) }),
       newCaches: () => LayerCaches.create(executor, config, slots + 1),
@@ -108,16 +110,16 @@ export class Generator {
   }
 
   /**
-   * The continuations of every prompt, in order, up to `maxTokens` tokens each or the first that `isEnd` accepts.
-   * One call at a time. Throws `context_length_exceeded` when a prompt and its continuation do not fit the capacity, before
-   * anything is generated, and `non_finite` when the model does not give numbers.
+   * The continuations of every prompt, in order, each up to `maxTokens` tokens or the first that `isEnd` accepts. One call at a
+   * time. Throws `context_length_exceeded`, before generating anything, if a prompt and its continuation do not fit the
+   * capacity, and `non_finite` if the model's logits are not finite.
    */
   async generate(prompts: readonly Prompt[], settings: GenerationSettings): Promise<Generated[][]> {
     for (const { tokens } of prompts) this.#checkRoom(tokens.length, settings.maxTokens);
     try {
       return await this.#generate(prompts, settings);
     } catch (error) {
-      // Cached positions that no row sees yet are multiplied by 0, and 0 · NaN is NaN for every text to come.
+      // Unseen cached positions are multiplied by 0, and 0 · NaN is NaN: one left behind would spoil every later text.
       if (error instanceof TrimtabError && error.code === "non_finite") await this.#renewCaches();
       throw error;
     }
@@ -138,7 +140,7 @@ export class Generator {
     const batch = new Batch(settings);
     const queue = new SampleQueue(prompts.map(({ samples = 1 }) => samples));
     const results = prompts.map((): Generated[] => []);
-    /** The logits after the prompt that the last slot keeps. */
+    /** The logits after the prompt kept in the last slot. */
     let kept: Float32Array | undefined;
     while (!queue.isEmpty || batch.rows.length > 0) {
       const starting = queue.take(this.#options.slots - batch.rows.length);
@@ -173,8 +175,8 @@ export class Generator {
   }
 
   /**
-   * Fills the slots behind the batch's rows with the prompts of `starting`, each computed once, and draws the first token of
-   * every sample. Gives the logits of the prompt that the last slot keeps from now on.
+   * Fills the slots after the batch's rows with the prompts of `starting`, each computed once, and draws the first token of
+   * every sample. Returns the logits of the prompt that the last slot keeps from now on.
    */
   async #start(
     batch: Batch,
@@ -214,7 +216,7 @@ export class Generator {
     return unfinished >= 0 ? logits[unfinished]! : kept;
   }
 
-  /** Writes sequences to the slots from `first` on; gives the logits [V] that follow each. */
+  /** Writes sequences to the slots from `first` on; returns the logits [V] after each. */
   async #prefill(first: number, sequences: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const result: Float32Array[] = [];
     for (let at = 0; at < sequences.length; ) {
@@ -230,7 +232,7 @@ export class Generator {
     return result;
   }
 
-  /** The same in one run; for a single sequence that is longer than `PREFILL_ROW`, in as many as it takes. */
+  /** The same in one run, or in several for a single sequence longer than `PREFILL_ROW`. */
   async #prefillTogether(first: number, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const { program } = this.#parts;
     const caches = this.#caches;
@@ -253,7 +255,7 @@ export class Generator {
     return logits;
   }
 
-  /** Runs the last token of every row; gives the logits [V] that follow each. */
+  /** Runs the last token of every row; returns the logits [V] after each. */
   async #decode(rows: readonly Row[]): Promise<Float32Array[]> {
     const { program } = this.#parts;
     const caches = this.#caches;

@@ -3,10 +3,10 @@ import { cacheNames } from "../../shared/model/decode-graph.ts";
 import { zeros } from "../../shared/tensor.ts";
 import type { Append, Cache, Executor, Feeds } from "../engines/executor.ts";
 
-/** Capacities are multiples of this, so that a row's sums are added up in the same order whatever its neighbours' lengths. */
+/** Capacities are multiples of this, so that a row's sums are added in the same order whatever its neighbours' lengths. */
 const STEP = 64;
 
-/** The keys and the values of every layer, in the slots of a batch. */
+/** The keys and values of every layer, for the slots of a batch. */
 export class LayerCaches {
   readonly #config: ModelConfig;
   readonly #layers: readonly { readonly key: Cache; readonly value: Cache }[];
@@ -25,23 +25,23 @@ export class LayerCaches {
     return new LayerCaches(config, await Promise.all(layers));
   }
 
-  /** Positions that every slot has room for now. */
+  /** How many positions every slot has room for now. */
   get capacity(): number {
     return this.#layers[0]!.key.shape.capacity;
   }
 
-  /** What a generation graph takes for the slots `first` … `first + count − 1`. */
+  /** A generation graph's cache inputs for the slots `first` … `first + count − 1`. */
   feeds(first: number, count: number): Feeds {
     return this.#named((cache, { past }) => [past, { cache, first, count }]);
   }
 
-  /** The same where nothing is cached that the rows should see: a single position, to be masked. */
+  /** The same if the rows should see nothing cached: a single position, to be masked. */
   nothing(count: number): Feeds {
     const blank = zeros([count, this.#config.kvHeads, 1, this.#config.headDim]);
     return this.#named((_, { past }) => [past, blank]);
   }
 
-  /** Where a graph's new keys and values go: row b to the positions from `at[b]` on of slot `first` + b. */
+  /** Where a graph's new keys and values go: row b to slot `first` + b, from position `at[b]` on. */
   appends(first: number, at: readonly number[]): Readonly<Record<string, Append>> {
     return this.#named((cache, { present }) => [present, { window: { cache, first, count: at.length }, at }]);
   }
@@ -50,7 +50,7 @@ export class LayerCaches {
     await this.#each((cache) => cache.copy(from, to));
   }
 
-  /** Makes room for sequences of that many positions. */
+  /** Makes room for sequences of that length in positions. */
   async reserve(positions: number): Promise<void> {
     if (positions <= this.capacity) return;
     await this.#each((cache) => cache.grow(STEP * Math.ceil(positions / STEP)));

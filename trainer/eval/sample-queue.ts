@@ -11,15 +11,14 @@ export interface Waiting {
 export interface Starting {
   readonly prompt: number;
   readonly samples: readonly number[];
-  /** Earlier samples of the prompt have started before these. */
+  /** Earlier samples of the prompt have already started. */
   readonly continued: boolean;
   /** Further samples of the prompt will start after these. */
   readonly continues: boolean;
 }
 
 /**
- * The samples of all prompts in order: prompt by prompt, so that at any time there is at most one prompt of which some samples
- * have started and others have not.
+ * The samples of all prompts, prompt by prompt, so that at any time at most one prompt has both started and waiting samples.
  */
 export class SampleQueue {
   readonly #counts: readonly number[];
@@ -30,7 +29,7 @@ export class SampleQueue {
   constructor(counts: readonly number[]) {
     const wrong = counts.find((count) => !Number.isInteger(count) || count < 1);
     if (wrong !== undefined) {
-      throw new TrimtabError("invalid_request", `a prompt must be given one sample or more, not ${wrong}`);
+      throw new TrimtabError("invalid_request", `each prompt needs at least one sample, got ${wrong}`);
     }
     this.#counts = counts;
   }

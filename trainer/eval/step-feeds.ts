@@ -1,19 +1,19 @@
 import { f32, i64, type Tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 
-/** Added to the score of a position that must not be seen: its share is exactly 0 in float32. */
+/** Added to the score of a position that must not be seen; its softmax is then exactly 0 in float32. */
 const UNSEEN = -1e9;
-/** Rows are padded to a multiple of this, so that a row's sums are added up in the same order whatever its neighbours' lengths. */
+/** Rows are padded to a multiple of this, so that a row's sums are added in the same order whatever its neighbours' lengths. */
 const STEP = 32;
 
-/** Where a cached position can be seen. */
+/** Which cached positions a row can see. */
 export interface Past {
-  /** Positions of the cache; it begins with those of the method's prefix, which do not count as positions of the text. */
+  /** How many positions the cache has. The first ones hold the method's prefix and do not count as positions of the text. */
   readonly capacity: number;
   readonly prefixTokens: number;
 }
 
-/** One token of each of `rows`, which has `length` positions in the cache: the feeds of a generation graph but for its caches. */
+/** One token for each of `rows`, which have `length` positions in the cache: a generation graph's feeds, except its caches. */
 export function decodeFeeds(
   rows: readonly { readonly token: number; readonly length: number }[],
   { capacity, prefixTokens }: Past,
@@ -37,7 +37,7 @@ export function decodeFeeds(
   };
 }
 
-/** Tokens of several rows at once, each after `length` cached positions: the logits that they give are those of its last token. */
+/** Tokens of several rows at once, each after `length` cached positions; the logits are those after each row's last token. */
 export function prefillFeeds(
   rows: readonly (readonly number[])[],
   { length, capacity, prefixTokens }: Past & { readonly length: number },
@@ -49,7 +49,7 @@ export function prefillFeeds(
   const pick = new Float32Array(count * padded);
   for (const [row, ids] of rows.entries()) {
     tokens.set(ids, row * padded);
-    // Padding stays at position 0, for what comes behind the longest row may be beyond the model's positions.
+    // Padding stays at position 0: positions after the longest row may be more than the model has.
     for (let at = 0; at < ids.length; at++) positions[row * padded + at] = length - prefixTokens + at;
     pick[row * padded + ids.length - 1] = 1;
   }
@@ -65,7 +65,7 @@ export function prefillFeeds(
   };
 }
 
-/** To how many tokens a row is padded whose longest neighbour, or which itself, has `longest`. */
+/** How many tokens rows are padded to if the longest of them has `longest`. */
 export function paddedLength(longest: number): number {
   return STEP * Math.ceil(longest / STEP);
 }
@@ -77,7 +77,7 @@ function pastBias(lengths: readonly number[], capacity: number): Tensor<"f32"> {
   return f32([lengths.length, 1, 1, 1, capacity], bias);
 }
 
-/** [T, T]: 0 where the column is not after the row, so that padding behind a row's tokens is seen by none of them. */
+/** [T, T]: 0 if the column is not after the row, else `UNSEEN`, so that no token sees the padding after it. */
 function causalBias(length: number): Tensor<"f32"> {
   const bias = new Float32Array(length * length);
   for (let row = 0; row < length; row++) bias.fill(UNSEEN, row * length + row + 1, (row + 1) * length);

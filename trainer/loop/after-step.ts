@@ -6,14 +6,14 @@ import { type AdamWConfig, clippingFactor, slots } from "../optim/adamw.ts";
 export interface FinishedStep {
   readonly step: number;
   readonly totalSteps: number;
-  /** The state's tensors after the optimizer's update, the memory as it was before the step. */
+  /** The state's tensors after the optimizer's update, with the method's memory as it was before the step. */
   readonly tensors: NamedTensors;
   /** Summed over the micro-batches, not clipped, under the names of `slots`. */
   readonly gradients: NamedTensors;
   readonly gradNorm: number;
 }
 
-/** The state's tensors after what the method does between two steps. Mutates nothing. */
+/** The state's tensors after the method's work between two steps. Mutates nothing. */
 export function applyAfterStep(
   { memory, apply }: AfterStep,
   { parameters, optimizer }: { readonly parameters: readonly Parameter[]; readonly optimizer: AdamWConfig },

@@ -3,16 +3,16 @@ import type { StepReport } from "./optim-step.ts";
 import { type SectionSpecs, type Sections, sectionProblem } from "./sections.ts";
 import type { TrainingState } from "./training-state.ts";
 
-/** The sections of a run and how they change. Both hooks are pure functions of what they are given. */
+/** The sections of a run and how they change. Both hooks are pure functions of their arguments. */
 export interface CarriedState {
   readonly specs: SectionSpecs;
-  /** The sections that change before a step's batches are made, which then see the new ones. */
+  /** Returns the sections that change before a step's batches are made; the batches see the new ones. */
   readonly beforeStep?: (state: TrainingState) => Sections | Promise<Sections>;
-  /** The sections that change after a step, given its report. */
+  /** Returns the sections that change after a step, given its report. */
   readonly afterStep?: (state: TrainingState, report: StepReport) => Sections | Promise<Sections>;
 }
 
-/** The state with some of its sections replaced. Throws `internal_error` for one that its spec does not allow. */
+/** The state with some sections replaced. Throws `internal_error` for one that does not match its spec. */
 export function withSections(state: TrainingState, specs: SectionSpecs, changed: Sections): TrainingState {
   if (Object.keys(changed).length === 0) return state;
   for (const [name, section] of Object.entries(changed)) {

@@ -19,7 +19,7 @@ const metadataSchema = z.object({
   [SECTIONS_FIELD]: z.string().optional(),
 });
 
-/** The state as one safetensors file; `run` names what it belongs to, so that no other run resumes from it. */
+/** The state as one safetensors file. `run` names the run it belongs to, so that no other resumes from it. */
 export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array {
   const tensors = Object.entries(state.tensors).map(([name, value]) => [name, fileTensor(value)] as const);
   const sections = encodeSections(state.sections);
@@ -33,19 +33,19 @@ export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array 
   });
 }
 
-/** What a checkpoint must hold to be resumed from. */
+/** What a checkpoint must hold for a run to resume from it. */
 export interface ExpectedState {
   readonly run: string;
   readonly parameters: readonly Parameter[];
-  /** What the method remembers from step to step; only the shapes are looked at. */
+  /** What the method remembers from step to step; only the shapes matter here. */
   readonly memory?: ReadonlyMap<string, Tensor> | undefined;
   /** What the objective carries from step to step. */
   readonly sections?: SectionSpecs | undefined;
 }
 
 /**
- * The inverse of `encodeCheckpoint`. Throws `corrupt_blob` when the file is damaged, belongs to another run, or does
- * not hold exactly the expected tensors and sections.
+ * The inverse of `encodeCheckpoint`. Throws `corrupt_blob` if the file is damaged, belongs to another run, or does not hold
+ * exactly the expected tensors and sections.
  */
 export function decodeCheckpoint(
   bytes: Uint8Array,

@@ -7,11 +7,11 @@ import { sharedZeros } from "./training-state.ts";
 
 export interface MicroBatch {
   readonly feeds: NamedTensors;
-  /** Tokens of this micro-batch that the loss is taken over. */
+  /** Tokens of this micro-batch that count in the loss. */
   readonly trainedTokens: number;
   /**
-   * The gradient graph that takes these feeds, where it is not the plan's own: a batch of another shape. It has the plan's
-   * frozen inputs, parameters and outputs.
+   * The gradient graph for these feeds if it is not the plan's, for a batch of another shape. It has the plan's frozen inputs,
+   * parameters and outputs.
    */
   readonly graph?: Graph;
 }
@@ -31,14 +31,14 @@ export interface ForwardBackwardOptions {
   /** The parameters' values, by name. */
   readonly values: NamedTensors;
   readonly batches: readonly MicroBatch[];
-  /** The compiled graph of a micro-batch. The caller disposes compiled programs. */
+  /** The compiled graph for a micro-batch. The caller disposes the programs. */
   readonly program: (batch: MicroBatch) => Promise<Program>;
-  /** The metrics that the graphs give. */
+  /** The metrics among the graphs' outputs. */
   readonly metrics?: MetricKinds;
 }
 
 /**
- * The forward and backward pass over one step's micro-batches. Mutates nothing; `optimStep` takes the result. Throws what
+ * The forward and backward pass over one step's micro-batches. `optimStep` takes the result. Mutates nothing. Throws what
  * `Program.run` throws.
  */
 export async function forwardBackward(options: ForwardBackwardOptions): Promise<Accumulated> {

@@ -7,11 +7,11 @@ import { type GraphMetrics, metricOutputs } from "./metrics.ts";
 
 export interface MicroBatchGraph {
   readonly loss: Value;
-  /** Reported beside the loss; no gradient is taken of them. */
+  /** Reported besides the loss; they have no gradient. */
   readonly metrics?: GraphMetrics;
   /**
-   * A scalar that is minimised together with the loss and is no part of what is reported, so that losses compare between
-   * methods, and with evaluation.
+   * A scalar that is minimised with the loss but not reported, so that losses can be compared between methods and with
+   * evaluation.
    */
   readonly penalty?: Value | undefined;
   readonly parameters: readonly Parameter[];
@@ -21,7 +21,7 @@ export interface MicroBatchGraph {
 
 /**
  * Completes a forward graph into one micro-batch of training: outputs `loss`, the metrics under the names of `metricOutput`,
- * and for every parameter its gradient added to the accumulator that is fed in under the gradient's own name (`slots`).
+ * and for every parameter its gradient, added to the accumulator that is fed under the gradient's name (`slots`).
  */
 export function gradientGraph(
   b: GraphBuilder,

@@ -2,7 +2,7 @@ import type { Graph } from "../../shared/graph/graph.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
 import type { AdamWConfig } from "../optim/adamw.ts";
 
-/** What an update graph is built from; both are compared as objects. */
+/** What an update graph is built from; both are compared by identity. */
 export interface UpdateGraphKey {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWConfig;
@@ -11,8 +11,8 @@ export interface UpdateGraphKey {
 const kept = new WeakMap<readonly Parameter[], WeakMap<AdamWConfig, Map<string, Graph>>>();
 
 /**
- * The graph of that name for these parameters, built when it is first needed and the same object from then on, so that a
- * program cache recognises it.
+ * The graph of that name for these parameters: built on first use, and the same object from then on, so that a program cache
+ * recognises it.
  */
 export function keptGraph({ parameters, optimizer }: UpdateGraphKey, name: string, build: () => Graph): Graph {
   const ofParameters = kept.get(parameters) ?? new WeakMap<AdamWConfig, Map<string, Graph>>();

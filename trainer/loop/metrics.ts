@@ -2,23 +2,23 @@ import type { Value } from "../../shared/graph/graph.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 
 /**
- * How a metric's values from several micro-batches become one: `sum` where each holds its share of the whole (a sum divided
- * by a total of the step, as losses are), `mean` where each stands for itself.
+ * How a metric's values from several micro-batches combine: `sum` if each is its share of the step's value (a sum divided by a
+ * total over the step, as losses are), `mean` if each stands on its own.
  */
 export type MetricKind = "sum" | "mean";
 export type MetricKinds = Readonly<Record<string, MetricKind>>;
 
-/** A scalar that a graph computes beside its loss. */
+/** A scalar that a graph computes besides its loss. */
 export interface GraphMetric {
   readonly value: Value;
   readonly kind: MetricKind;
 }
 export type GraphMetrics = Readonly<Record<string, GraphMetric>>;
 
-/** What metrics are called among a graph's outputs, so that they collide with no parameter. */
+/** A metric's name among a graph's outputs, which no parameter can have. */
 export const metricOutput = (name: string) => `metric#${name}`;
 
-/** The outputs of a graph that has these metrics. */
+/** The graph outputs for these metrics. */
 export function metricOutputs(metrics: GraphMetrics = {}): Record<string, Value> {
   return Object.fromEntries(Object.entries(metrics).map(([name, { value }]) => [metricOutput(name), value]));
 }
@@ -27,7 +27,7 @@ export function kindsOf(metrics: GraphMetrics = {}): MetricKinds {
   return Object.fromEntries(Object.entries(metrics).map(([name, { kind }]) => [name, kind]));
 }
 
-/** Adds up metrics over micro-batches. `add` and `result` never mutate a tensor. */
+/** Combines metrics over micro-batches. Never mutates a tensor. */
 export class MetricSums {
   readonly #kinds: MetricKinds;
   readonly #sums: Record<string, number> = {};
@@ -45,7 +45,7 @@ export class MetricSums {
     }
   }
 
-  /** By name, over all micro-batches so far; empty before the first one. */
+  /** By name, over all micro-batches so far; empty before the first. */
   result(): Record<string, number> {
     return Object.fromEntries(
       Object.entries(this.#sums).map(([name, sum]) => [name, this.#kinds[name] === "mean" ? sum / this.#batches : sum]),

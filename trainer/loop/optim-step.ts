@@ -13,14 +13,14 @@ export interface StepReport {
   /** Counted from 1. */
   readonly step: number;
   readonly totalSteps: number;
-  /** Mean over what the loss is taken over in this step: for a language model its trained tokens, in nats. */
+  /** Mean over what this step's loss covers: for a language model its trained tokens, in nats. */
   readonly loss: number;
   readonly gradNorm: number;
   readonly learningRate: number;
   /** Trained tokens in this step, and in the run so far. */
   readonly stepTokens: number;
   readonly trainedTokens: number;
-  /** What the graphs report beside the loss; left out where they report nothing. */
+  /** What the graphs report besides the loss; absent if they report nothing. */
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
@@ -30,13 +30,13 @@ export interface OptimStepOptions {
   readonly schedule: Schedule;
   /** The compiled update of these parameters. */
   readonly update: OptimizerUpdate;
-  /** What the method does after the update; its memory is part of the state. */
+  /** What the method does after the update. Its memory is part of the state. */
   readonly afterStep?: AfterStep | undefined;
 }
 
 /**
- * Updates the parameters from a step's accumulated gradients. Gives the next state and the report of the step; mutates
- * nothing but the pages of a paged update. Throws `non_finite`, naming the step, when the loss or the gradient is not finite.
+ * Updates the parameters from a step's accumulated gradients. Returns the next state and a report of the step; mutates only the
+ * pages of a paged update. Throws `non_finite`, naming the step, if the loss or the gradient is not finite.
  */
 export async function optimStep(
   { parameters, optimizer, schedule, update, afterStep }: OptimStepOptions,

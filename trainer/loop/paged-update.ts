@@ -9,18 +9,18 @@ import type { OptimizerUpdate, UpdateOptions } from "./update.ts";
 
 /** Tensors with fewer numbers stay in memory, as in bitsandbytes' paged optimizers. */
 const SMALLEST_PAGED = 100_000;
-/** Numbers that are updated at a time. */
+/** How many numbers are updated at a time. */
 export const PAGE_ELEMENTS = 1 << 18;
 
 interface PagedParameter {
   readonly parameter: Parameter;
   readonly count: number;
-  /** Where its moments begin in the store. */
+  /** Where its moments start in the store. */
   readonly m: number;
   readonly v: number;
 }
 
-/** The parameters whose moments leave memory: in order, the large ones that the limit has no room for. */
+/** The parameters whose moments leave memory: the large ones, in order, for which the limit leaves no room. */
 export function pagedParameters(parameters: readonly Parameter[], memoryLimit: number): PagedParameter[] {
   let [inMemory, stored] = [0, 0];
   return parameters.flatMap((parameter) => {
@@ -39,10 +39,10 @@ export function pagedParameters(parameters: readonly Parameter[], memoryLimit: n
 
 /**
  * AdamW with the moments of large tensors in a store, brought in page by page (paged optimizers: Dettmers et al. 2023). The
- * numbers are those of the update in memory, to the last bit.
+ * results equal those of the in-memory update to the last bit.
  *
- * The store is the one thing in a run that a step changes in place: paged moments of an older state are gone, and reading
- * them throws `internal_error`. A checkpoint reads them one tensor at a time.
+ * The store is the only thing in a run that a step changes in place: an older state's paged moments are gone, and reading them
+ * throws `internal_error`. A checkpoint reads them one tensor at a time.
  */
 export async function createPagedUpdate({
   parameters,
@@ -63,7 +63,7 @@ export async function createPagedUpdate({
   const residentSlots = resident.flatMap(({ name }) => Object.values(slots(name)));
   let updates = 0;
 
-  /** A moment in the store, to be read before the next step. */
+  /** A moment in the store; it can be read only until the next step. */
   function inStore(shape: readonly number[], start: number, count: number): Tensor<"f32"> {
     const of = updates;
     return {
@@ -101,7 +101,7 @@ export async function createPagedUpdate({
     const moved = new Float32Array(count);
     for (let start = 0; start < count; start += PAGE_ELEMENTS) {
       const length = Math.min(PAGE_ELEMENTS, count - start);
-      // The last page is filled up with zeros, which the update leaves at zero.
+      // The last page is padded with zeros, which the update leaves at zero.
       const filled = (fill: (numbers: Float32Array) => void) => {
         const numbers = new Float32Array(PAGE_ELEMENTS);
         fill(numbers.subarray(0, length));

@@ -8,7 +8,7 @@ import type { CompileOptions, Executor, Program } from "../engines/executor.ts";
  * ignore `dispose`, so `train` and evaluators can run on it again and again without compiling anything twice.
  */
 export interface ProgramCache extends Executor {
-  /** Disposes every program that it keeps; those that it handed out must not be run any more. */
+  /** Disposes every program it keeps. Programs it has handed out must not be run again. */
   clear(): Promise<void>;
   /** Clears the cache permanently. Afterwards `compile` throws `internal_error`. */
   dispose(): Promise<void>;
@@ -22,10 +22,10 @@ interface Entry {
 
 const NO_BINDINGS: ReadonlyMap<string, Tensor> = new Map();
 
-/** A program is found again by its graph object and by the tensor objects bound to it. The caller disposes the cache. */
+/** Programs are looked up by their graph object and the tensor objects bound to it. The caller disposes the cache. */
 export function createProgramCache(executor: Executor): ProgramCache {
   let entries: Entry[] = [];
-  /** Programs that hold values of one user. */
+  /** Programs that hold one user's values. */
   let unshared: Promise<Program>[] = [];
   let disposed = false;
 
@@ -64,7 +64,7 @@ export function createProgramCache(executor: Executor): ProgramCache {
   return { ...executor, compile, clear, dispose };
 }
 
-/** Values that one user holds must not show in another's runs: the first `hold` moves to a program of its own. */
+/** Values that one user holds must not affect another's runs, so the first `hold` switches to a program of its own. */
 function handedOut(shared: Program, compileOwn: () => Promise<Program>): Program {
   let own: Promise<Program> | undefined;
   return {

@@ -12,8 +12,8 @@ export interface MaskMoment {
 }
 
 /**
- * The masks of one micro-batch. Each has a random stream of its own that depends on nothing but the moment and its name, so
- * a run that resumes at any step draws what an undisturbed run drew there.
+ * The masks of one micro-batch. Each has its own random stream, which depends only on the moment and the mask's name, so a run
+ * that resumes at any step draws what an uninterrupted run would have drawn.
  */
 export function drawMasks(inputs: readonly RandomInput[], { seed, step, micro }: MaskMoment): Record<string, Tensor> {
   return Object.fromEntries(

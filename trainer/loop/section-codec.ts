@@ -20,7 +20,7 @@ const ARRAY: { readonly [D in DType]: new (buffer: ArrayBuffer) => TensorData[D]
   bool: Uint8Array,
 };
 
-/** Tensors of sections are told from those of parameters by this, and from each other by the section's name behind it. */
+/** Starts the names of sections' tensors, which sets them apart from parameters; the section's name follows. */
 const PREFIX = "section:";
 const tensorName = (section: string, name: string) => `${PREFIX}${section}/${name}`;
 export const isSectionTensor = (name: string) => name.startsWith(PREFIX);
@@ -29,7 +29,9 @@ export const isSectionTensor = (name: string) => name.startsWith(PREFIX);
 export const SECTIONS_FIELD = "sections";
 const jsonOfSections = z.record(z.string(), z.unknown());
 
-/** A tensor as it is written: its bytes are read when they are copied, so that moments in pages are in memory one at a time. */
+/**
+ * A tensor as it is written. Its bytes are read only when they are copied, so that paged moments are in memory one at a time.
+ */
 export function fileTensor(value: Tensor): SafetensorsTensor {
   return {
     dtype: FILE_DTYPE[value.dtype],
@@ -41,7 +43,7 @@ export function fileTensor(value: Tensor): SafetensorsTensor {
   };
 }
 
-/** What a checkpoint holds of the sections; nothing at all where there are none. */
+/** What a checkpoint stores of the sections: nothing at all if there are none. */
 export function encodeSections(sections: Sections = {}): {
   readonly tensors: readonly (readonly [string, SafetensorsTensor])[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -57,8 +59,8 @@ export function encodeSections(sections: Sections = {}): {
 }
 
 /**
- * The inverse of `encodeSections`, for a run that has exactly the sections of `specs`. Throws `corrupt_blob` when one is
- * missing, unknown, or not what its spec says.
+ * The inverse of `encodeSections`, for a run with exactly the sections of `specs`. Throws `corrupt_blob` if one is missing,
+ * unknown, or does not match its spec.
  */
 export function decodeSections(
   specs: SectionSpecs,

@@ -2,12 +2,12 @@ import type { z } from "zod";
 import type { DType, Tensor } from "../../shared/tensor.ts";
 
 /**
- * What an objective carries from step to step beside the parameters: a replay buffer, the state of a controller. It is part of
- * the training state and of every checkpoint, so that a resumed run continues with it.
+ * Something that an objective carries from step to step besides the parameters, such as a replay buffer or a controller's
+ * state. It is part of the training state and of every checkpoint, so a resumed run continues with it.
  */
 export interface Section {
   readonly tensors: Readonly<Record<string, Tensor>>;
-  /** Small; stands in the checkpoint's header. */
+  /** Small: it goes into the checkpoint's header. */
   readonly json: unknown;
 }
 export type Sections = Readonly<Record<string, Section>>;
@@ -15,7 +15,7 @@ export type Sections = Readonly<Record<string, Section>>;
 /** What a section must look like, in the loop and in a checkpoint. */
 export interface SectionSpec {
   readonly initial: Section;
-  /** Every tensor that it holds; `null` is a dimension of any size. */
+  /** Every tensor it holds; `null` stands for a dimension of any size. */
   readonly tensors: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly (number | null)[] }>>;
   readonly json: z.ZodType;
 }
@@ -25,7 +25,7 @@ export function initialSections(specs: SectionSpecs): Sections {
   return Object.fromEntries(Object.entries(specs).map(([name, { initial }]) => [name, initial]));
 }
 
-/** Why a section is not what its spec says; undefined where it is. */
+/** How a section differs from its spec; undefined if it does not. */
 export function sectionProblem(spec: SectionSpec, { tensors, json }: Section): string | undefined {
   for (const [name, { dtype, shape }] of Object.entries(spec.tensors)) {
     const tensor = tensors[name];

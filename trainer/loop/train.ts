@@ -15,7 +15,7 @@ import type { Paging } from "./update.ts";
 export type { MicroBatch } from "./forward-backward.ts";
 export type { StepReport } from "./optim-step.ts";
 
-/** What a recipe says about its run; the loop below is the same for all of them. */
+/** What sets one run apart; the loop below is the same for all. */
 export interface TrainingPlan {
   /** One micro-batch: outputs `loss`, the metrics and, for each parameter, accumulator + gradient. */
   readonly gradients: Graph;
@@ -25,33 +25,33 @@ export interface TrainingPlan {
   /** The metrics among the outputs of `gradients`, and how those of several micro-batches combine; none when left out. */
   readonly metrics?: MetricKinds;
   readonly optimizer: AdamWConfig;
-  /** Where the optimizer's moments are kept that do not stay in memory; all stay when left out. */
+  /** Where to keep the optimizer's moments that leave memory. Without it, all of them stay. */
   readonly paging?: Paging;
   readonly schedule: Schedule;
   /** What happens after each update; its memory is part of the state. */
   readonly afterStep?: AfterStep;
-  /** What the state holds beside the tensors, and how it changes. */
+  /** What the state holds besides tensors, and how it changes. */
   readonly carried?: CarriedState;
   /**
-   * The micro-batches of a step: a pure function of its number and of the state before it. A resumed run asks for the same
-   * step with the same state and must get the same bytes. Each holds the open inputs of `gradients` that are neither
+   * The micro-batches of a step: a pure function of the step's number and the state before it. A resumed run asks for the same
+   * step with the same state and must get the same bytes. Each feeds the inputs of `gradients` that are neither frozen,
    * parameters nor accumulators.
    */
   readonly batches: (step: number, state: TrainingState) => readonly MicroBatch[] | Promise<readonly MicroBatch[]>;
 }
 
 export interface LoopOptions {
-  /** Called after every step with the new state; the loop waits for it, so that it may checkpoint, report or throw. */
+  /** Called after every step with the new state. The loop waits for it, so it can checkpoint, report or throw. */
   readonly onStep?: (report: StepReport, state: TrainingState) => Promise<void> | void;
-  /** Stop after this many steps of the run, for a plan that changes on the way; the schedule's end when left out. */
+  /** Stop after this step, for a plan that changes partway; defaults to the schedule's end. */
   readonly until?: number;
 }
 
 /**
- * Runs `plan` from `state` to `schedule.totalSteps` and gives the last state. Nothing is mutated but the pages of
- * `paging`: every step makes new tensors. Programs are disposed at the end, unless `executor` is a program cache that keeps
- * them for the next call. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what
- * the plan's `afterStep` throws about the number of steps, before the first one.
+ * Runs `plan` from `state` to `schedule.totalSteps` and returns the last state. Only the pages of `paging` are mutated: every
+ * step makes new tensors. Programs are disposed at the end, unless `executor` is a program cache that keeps them for the next
+ * call. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what the plan's
+ * `afterStep` throws about the number of steps, before the first one.
  */
 export async function train(
   executor: Executor,

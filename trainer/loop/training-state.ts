@@ -4,17 +4,17 @@ import { slots } from "../optim/adamw.ts";
 import type { Sections } from "./sections.ts";
 
 /**
- * Everything a run needs to go on: the number of finished steps, and each parameter with its two moments under the names
- * of `slots`, beside what the method and the objective carry from step to step. Immutable: a step makes a new state, so a checkpoint may
- * be written while the next step runs; only moments that are paged have to be read before it.
+ * Everything a run needs to continue: the number of finished steps, each parameter with its two moments under the names of
+ * `slots`, and what the method and the objective carry from step to step. Immutable: a step makes a new state, so a checkpoint
+ * can be written while the next step runs, except that paged moments must be read before it starts.
  */
 export interface TrainingState {
   readonly step: number;
   readonly trainedTokens: number;
-  /** Of the last step, in nats; left out before the first one. */
+  /** The last step's, in nats; absent before the first step. */
   readonly loss?: number;
   readonly tensors: Readonly<Record<string, Tensor>>;
-  /** What the objective carries from step to step, by name; left out where it carries nothing. */
+  /** What the objective carries from step to step, by name; absent if it carries nothing. */
   readonly sections?: Sections;
 }
 
@@ -39,7 +39,7 @@ export function parameterValues(state: TrainingState, parameters: readonly Param
   return new Map(parameters.map(({ name }) => [name, state.tensors[name] as Tensor<"f32">]));
 }
 
-/** Zeros in the shape of any of the parameters, which share one piece of memory: they are only read. */
+/** Zeros in the shape of any of these parameters. All share one buffer, so they must only be read. */
 export function sharedZeros(parameters: readonly Parameter[]): (shape: readonly number[]) => Tensor<"f32"> {
   const largest = parameters.reduce((most, { shape }) => Math.max(most, elementCount(shape)), 0);
   const zeros = new Float32Array(largest);

@@ -5,11 +5,11 @@ import type { AdamWConfig } from "../optim/adamw.ts";
 
 /** The optimizer's part of a step. */
 export interface OptimizerUpdate {
-  /** The tensors of a state, with each moment where the update keeps it. */
+  /** A state's tensors, with each moment moved to where this update keeps it. */
   adopt(tensors: NamedTensors): NamedTensors;
   /**
-   * The new parameters and moments by the names of `slots`, and `grad_norm` before clipping. `gradients` are the summed
-   * ones, `scalars` those of `adamwScalars`.
+   * The new parameters and moments under the names of `slots`, and `grad_norm` before clipping. `gradients` are summed over the
+   * step; `scalars` come from `adamwScalars`.
    */
   run(step: { tensors: NamedTensors; gradients: NamedTensors; scalars: NamedTensors }): Promise<NamedTensors>;
 }
@@ -17,13 +17,13 @@ export interface OptimizerUpdate {
 export interface UpdateOptions {
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWConfig;
-  /** Where moments are kept that do not stay in memory; all stay when left out. */
+  /** Where to keep the moments that leave memory. Without it, all of them stay. */
   readonly paging?: Paging;
-  /** The caller disposes compiled programs. */
+  /** The caller disposes the programs it compiles. */
   readonly compile: (graph: Graph) => Promise<Program>;
 }
 
-/** Room for float32 numbers outside of memory, counted in numbers. What was never written is zero. */
+/** Storage for float32 numbers outside memory, addressed by number. What was never written reads as zero. */
 export interface PageStore {
   read(start: number, into: Float32Array): void;
   write(start: number, from: Float32Array): void;
@@ -31,6 +31,6 @@ export interface PageStore {
 
 export interface Paging {
   readonly store: PageStore;
-  /** Bytes of moments that may stay in memory, beside those of tensors too small to be worth a page. */
+  /** Bytes of moments that may stay in memory, not counting tensors too small to be worth paging. */
   readonly memoryLimit: number;
 }

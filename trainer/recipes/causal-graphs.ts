@@ -16,9 +16,9 @@ export interface CausalGraphOptions {
   readonly config: ModelConfig;
   readonly method: AttachedMethod;
   readonly shape: BatchShape;
-  /** What the graph is to compute from the logits; next-token cross-entropy when left out. */
+  /** What the graph computes from the logits; next-token cross-entropy by default. */
   readonly loss?: LossBuilder | undefined;
-  /** How units stand in a micro-batch; left out for losses that look at tokens alone. */
+  /** How units are placed in a micro-batch; absent for losses that look only at tokens. */
   readonly units?: UnitFeedOptions | undefined;
 }
 
@@ -30,7 +30,7 @@ export function trainingGraph(options: CausalGraphOptions): Graph {
   return trainingGraphWithMetrics(options).graph;
 }
 
-/** The same with how its metrics combine over micro-batches. */
+/** The same, and how its metrics combine over micro-batches. */
 export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: Graph; metrics: MetricKinds } {
   const { method } = options;
   const b = new GraphBuilder("training_step");
@@ -41,7 +41,7 @@ export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: 
   const graph = gradientGraph(b, {
     loss,
     ...(metrics === undefined ? {} : { metrics }),
-    // Each micro-batch takes its share, so that a step has the penalty once.
+    // Each micro-batch takes its share, so that a step counts the penalty once.
     penalty: penalty === undefined ? undefined : b.mul(penalty, shareOfStep(context)),
     parameters: method.parameters,
     parameter,
@@ -49,7 +49,7 @@ export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: 
   return { graph, metrics: kindsOf(metrics) };
 }
 
-/** The `loss` of a batch and the metrics alone: the same inputs without accumulators and random inputs. */
+/** Only the `loss` of a batch and its metrics. Takes the same inputs without accumulators and random inputs. */
 export function evaluationGraph(options: CausalGraphOptions): Graph {
   return evaluationGraphWithMetrics(options).graph;
 }
@@ -68,7 +68,7 @@ export function predictionGraph(options: CausalGraphOptions): Graph {
   return b.build({ logits: forwardOf(b, options, false).forward.logits });
 }
 
-/** `log_probabilities` [B, T] of the targets, 0 where nothing is trained, without dropout. */
+/** `log_probabilities` [B, T] of the targets, 0 for tokens that are not trained, without dropout. */
 export function logProbabilityGraph(options: CausalGraphOptions): Graph {
   const b = new GraphBuilder("log_probabilities");
   const { forward, parameter } = forwardOf(b, options, false);
@@ -76,7 +76,10 @@ export function logProbabilityGraph(options: CausalGraphOptions): Graph {
   return b.build({ log_probabilities: context.logProbabilities() });
 }
 
-/** What the graphs of `method` take besides data and parameters: the base's weights that it leaves alone, and its own. */
+/**
+ * What the graphs of `method` take besides data and parameters: its frozen tensors, and the base's weights that it does not
+ * replace.
+ */
 export function frozenTensors(weights: Weights, method: AttachedMethod): ReadonlyMap<string, Tensor> {
   const gone = new Set([...method.parameters.map(({ name }) => name), ...(method.replaced ?? [])]);
   const left = [...weights.keys()].filter((name) => !gone.has(name));
@@ -86,7 +89,7 @@ export function frozenTensors(weights: Weights, method: AttachedMethod): Readonl
   ]);
 }
 
-/** Of `tensors`, those that `graph` takes. */
+/** Those of `tensors` that `graph` takes. */
 export function feedsFor(graph: Graph, tensors: NamedTensors): NamedTensors {
   const names = graph.inputs.map(({ name }) => name).filter((name) => Object.hasOwn(tensors, name));
   return Object.fromEntries(names.map((name) => [name, tensors[name]!]));

@@ -4,16 +4,16 @@ import type { RowOptions } from "../data/batches.ts";
 import type { StepPlan } from "../data/step-plan.ts";
 import type { UnitForm } from "../data/units.ts";
 
-/** Steps whose micro-groups are looked at to choose the batch's shape. */
+/** How many steps' micro-groups are examined to choose the batch's shape. */
 const SAMPLED_STEPS = 64;
 
 export interface RowChoice {
   readonly config: ModelConfig;
   readonly plan: StepPlan;
   readonly totalSteps: number;
-  /** The lengths of the examples of each unit of the training file, placeholders included. */
+  /** The lengths of each training unit's examples, including placeholders. */
   readonly training: readonly (readonly number[])[];
-  /** The same of the validation file. */
+  /** The same for the validation file. */
   readonly validation: readonly (readonly number[])[];
   /** The longest row, in tokens. */
   readonly limit: number;
@@ -22,7 +22,7 @@ export interface RowChoice {
   readonly form: UnitForm;
 }
 
-/** The rows that the run's micro-batches cost least in, with room for any of its units. */
+/** The rows in which the run's micro-batches cost least, with room for any of its units. */
 export function chooseRows(options: RowChoice): RowOptions {
   const { config, plan, totalSteps, training, validation, limit, packing, padId, form } = options;
   const sampled = Array.from({ length: Math.min(totalSteps, SAMPLED_STEPS) }, (_, step) => plan.groups(step)).flat();
@@ -38,7 +38,7 @@ export function chooseRows(options: RowChoice): RowOptions {
   return { ...rows, units: { form, capacity: largestGroup(options) } };
 }
 
-/** A micro-batch holds units of one micro-group alone. */
+/** A micro-batch holds units of only one micro-group. */
 function largestGroup({ plan, totalSteps }: RowChoice): number {
   let largest = 1;
   for (let step = 0; step < Math.min(totalSteps, plan.stepsPerEpoch); step++) {

@@ -15,7 +15,7 @@ import type { RecipeContext } from "./recipe.ts";
 
 /** A loss over fixed units, and the metrics that come with it. */
 export interface Measurement {
-  /** Mean over what the loss is taken over: for a language model the units' trained tokens, in nats. */
+  /** Mean over what the loss covers: for a language model the units' trained tokens, in nats. */
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
 }
@@ -31,13 +31,13 @@ export interface EvaluatorOptions {
   readonly weights: Weights;
   readonly method: AttachedMethod;
   readonly rows: RowOptions;
-  /** Next-token cross-entropy when left out. */
+  /** Next-token cross-entropy by default. */
   readonly loss?: LossBuilder | undefined;
-  /** Waited for after every batch. */
+  /** Awaited after every batch. */
   readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
 }
 
-/** Compiles the loss alone, without dropout, once for all measurements. The caller disposes the evaluator. */
+/** Compiles the loss, without dropout, once for all measurements. The caller disposes the evaluator. */
 export async function createEvaluator(executor: Executor, options: EvaluatorOptions): Promise<Evaluator> {
   const { config, weights, method, rows, loss, yieldToEventLoop } = options;
   const { graph, metrics } = evaluationGraphWithMetrics({ config, method, shape: rows.shape, loss, units: rows.units });
@@ -59,13 +59,13 @@ export async function createEvaluator(executor: Executor, options: EvaluatorOpti
 }
 
 export interface BaseOptions extends EvaluatorOptions {
-  /** The objective's own parameters, which its loss cannot do without. */
+  /** The objective's own parameters, which its loss needs. */
   readonly own?: OwnParameters | undefined;
   /** Without placeholders. */
   readonly units: readonly Unit[];
 }
 
-/** The measurement of the base that the method is trained on, without the method. */
+/** Measures the base that the method is trained on, without the method. */
 export async function measureBase(executor: Executor, { own, units, ...options }: BaseOptions): Promise<Measurement> {
   const method = baseAlone(options.method, own);
   const evaluator = await createEvaluator(executor, { ...options, method });

@@ -19,14 +19,16 @@ export interface ResolvedHyperparameters {
   readonly accumulation: number;
   readonly optimizer: AdamWConfig;
   readonly schedule: Schedule;
-  /** The same under the names that the job's owner knows. */
+  /** The same, under the names that the API uses. */
   readonly resolved: Readonly<Record<string, number | string>>;
 }
 
-/** Tokens that a step of the `auto` batch size aims at; fewer where an epoch would have less than `STEPS_OF_EPOCH`. */
+/**
+ * How many tokens a step should have when the batch size is `auto`; fewer if an epoch would have under `STEPS_OF_EPOCH` steps.
+ */
 const TOKENS_OF_STEP = 1_024;
 const STEPS_OF_EPOCH = 10;
-/** The run of `auto` epochs: long enough to learn from a little data, without reading much data many times. */
+/** How long a run with `auto` epochs is: long enough to learn from little data, without reading much data many times. */
 const STEPS_OF_RUN = 120;
 const EPOCHS = { least: 3, most: 10 } as const;
 const EXAMPLES_OF_RUN = 25_000;
@@ -75,7 +77,7 @@ export function resolveHyperparameters(settings: TrainingHyperparameters, facts:
   };
 }
 
-/** What a multiplier of 1 stands for. */
+/** The learning rate for a multiplier of 1. */
 function learningRateUnit({ hiddenSize, rate }: RunFacts): number {
   return rate * 5e-4 * (2000 / hiddenSize) ** 0.78;
 }

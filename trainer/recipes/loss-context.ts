@@ -8,20 +8,20 @@ import { crossEntropy, type Targets, targetInputs, targetLogProbabilities } from
 
 /** What an objective adds to a graph. */
 export interface LossGraph {
-  /** A scalar; over a step's micro-batches it adds up to what is reported and minimised. */
+  /** A scalar. Summed over a step's micro-batches, it is what is minimised and reported. */
   readonly loss: Value;
   readonly metrics?: GraphMetrics;
 }
 
 /**
- * The graph of one micro-batch as an objective sees it: B rows of T tokens, U units of K examples. Inputs are added on first
- * use, and only what is used is fed.
+ * One micro-batch's graph as an objective sees it: B rows of T tokens, U units of K examples. Inputs are added on first use,
+ * and only those used are fed.
  */
 export interface LossContext {
   readonly b: GraphBuilder;
   /** [B, T, V]: what the model predicts after every token. */
   readonly logits: Value;
-  /** All that the forward pass gives. */
+  /** Everything the forward pass computes. */
   readonly forward: ReturnType<typeof trainingForward>;
   /** False in an evaluation graph. */
   readonly training: boolean;
@@ -29,9 +29,9 @@ export interface LossContext {
   targets(): Targets;
   /** Mean cross-entropy over the step's trained tokens: this micro-batch's share. */
   crossEntropy(): Value;
-  /** [B, T]: log p(target), 0 where nothing is trained. */
+  /** [B, T]: log p(target), 0 for tokens that are not trained. */
   logProbabilities(): Value;
-  /** A column of the unit's form: [B, T] at the position that predicts the token, [U, K] or [U], all f32. */
+  /** A column of the unit's form: [B, T] (a token's value stands at the position that predicts it), [U, K] or [U]; all f32. */
   column(name: string): Value;
   /** Σ over the tokens of each example: [B, T] → [U, K], 0 where there is no example. */
   sumOverExamples(x: Value): Value;
@@ -39,7 +39,7 @@ export interface LossContext {
   present(): Value;
   /** [U] f32: 1 where there is a unit. */
   presentUnits(): Value;
-  /** [] f32: the units of the whole step. A sum over units divided by it adds up to the step's mean. */
+  /** [] f32: the number of units in the whole step. Sums over units divided by it add up to the step's mean. */
   totalUnits(): Value;
   /** One of the method's or the objective's parameters. */
   parameter(name: string): Value;
@@ -47,11 +47,11 @@ export interface LossContext {
 
 export type LossBuilder = (context: LossContext) => LossGraph;
 
-/** Next-token cross-entropy, the loss of a graph that is given no other. */
+/** Next-token cross-entropy, the default loss. */
 export const nextTokenLoss: LossBuilder = (context) => ({ loss: context.crossEntropy() });
 
 export interface LossContextOptions extends Pick<LossContext, "b" | "forward" | "training" | "parameter"> {
-  /** Left out where the loss looks at tokens alone. */
+  /** Absent if the loss looks only at tokens. */
   readonly units?: UnitFeedOptions | undefined;
 }
 
@@ -87,7 +87,7 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
     },
     sumOverExamples: (x) => {
       const slots = once("slots", () => b.input("slots", "i64", shapes.token));
-      // Padding adds to a slot behind the last one, which is cut off.
+      // Padding adds to an extra last slot, which is cut off.
       const sums = b.scatterAddRows(slots, b.reshape(x, [rows, tokens, 1]), capacity * perUnit + 1);
       return b.reshape(b.slice(sums, 0, 0, capacity * perUnit), shapes.example);
     },
@@ -96,7 +96,7 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
   };
 }
 
-/** The part of the step's trained tokens that this micro-batch holds; over the step it adds up to 1. */
+/** This micro-batch's share of the step's trained tokens; the shares add up to 1 over the step. */
 export function shareOfStep({ b, targets }: Pick<LossContext, "b" | "targets">): Value {
   const { weights, total } = targets();
   return b.div(b.reduceSum(weights, [0, 1]), total);

@@ -14,66 +14,69 @@ import type { Dataset, RecipeContext } from "./recipe.ts";
 import type { ResultFolder } from "./result.ts";
 
 /**
- * What a kind of training optimises. An objective is one file and one row of the registry; `runJob` does the rest: it reads
- * and checks the data, resolves hyperparameters, builds and compiles the graphs, trains, measures, checkpoints, publishes
- * and reports. Everything here is a pure function of its arguments, so that a run can be resumed at any step.
+ * What a kind of training optimises. An objective is one file and one registry row; `runJob` does the rest: it reads and checks
+ * the data, resolves hyperparameters, builds and compiles the graphs, trains, measures, checkpoints, publishes and reports.
+ * Everything here is a pure function of its arguments, so that a run can resume at any step.
  */
 export interface Objective<Settings extends TrainingSettings = TrainingSettings> {
-  /** What its units look like, and the columns that its graph reads beside the tokens. */
+  /** How many examples its units have, and which columns its graph reads besides the tokens. */
   form(settings: Settings): UnitForm;
   /**
-   * The lines of a file, training or validation, as the examples of units. Throws `invalid_file` with the line's number, the
-   * field and what to change.
+   * Turns the lines of a training or validation file into the examples of units. Throws `invalid_file` with the line's number,
+   * the field and what to change.
    */
   lines(dataset: Dataset, settings: Settings): Iterable<UnitLine>;
-  /** Adds the loss of a micro-batch to its graph, with what is reported beside it. */
+  /** Adds a micro-batch's loss to its graph, and the metrics to report with it. */
   loss(context: LossContext, settings: Settings): LossGraph;
   /**
-   * `base`: the log-probability of every trained token under the same weights with the delta off. It is computed once before
-   * the first step, for rollouts when they are made, and is the token column `REFERENCE`.
+   * `base`: the loss reads the log-probability of every trained token under the same weights with the delta off, as the token
+   * column `REFERENCE`. It is computed once, before the first step, or for rollouts when they are made.
    */
   readonly reference?: "base";
-  /** The lines are prompts, and the run makes its units from them; left out where the file holds what is trained on. */
+  /** Set if the lines are prompts from which the run makes its units; absent if the run trains on the file itself. */
   readonly rollouts?: Rollouts<Settings>;
   /**
-   * Columns that depend on the current state, such as a KL estimate over the step: called once before the first step, and what
-   * it gives with the units of every step before its batches are made. Left out where the units stay as they are.
+   * Adds columns that depend on the current state, such as a KL estimate over the step. Called once, before the first step; the
+   * refresher it returns is called with every step's units before its batches are made. Absent if units never change.
    */
   refresh?(tools: RunTools<Settings>): UnitRefresher | Promise<UnitRefresher>;
-  /** What it carries from step to step beside the parameters. */
+  /** What it carries from step to step besides the parameters. */
   carried?(tools: RunTools<Settings>): CarriedState;
-  /** Parameters of its own beside the method's, such as a head; the loss reads them with `LossContext.parameter`. */
+  /** Parameters of its own, besides the method's, such as a head. The loss reads them with `LossContext.parameter`. */
   parameters?(options: OwnParameterOptions<Settings>): OwnParameters;
-  /** The result with what the objective adds to it, such as the files of its own parameters. Equal arguments, equal bytes. */
+  /**
+   * Adds to the result what the objective has of its own, such as the files of its parameters. Equal arguments give equal
+   * bytes.
+   */
   publish?(folder: ResultFolder, options: PublishedState<Settings>): ResultFolder | Promise<ResultFolder>;
-  /** The peak learning rate that `auto` takes, as a multiple of supervised training's; 1 when left out. */
+  /** The peak learning rate that `auto` stands for, as a multiple of supervised training's; 1 by default. */
   readonly learningRate?: number;
 }
 
-/** The token column of the reference's log-probabilities: 0 where nothing is trained. */
+/** The token column with the reference's log-probabilities: 0 for tokens that are not trained. */
 export const REFERENCE = "reference";
 
-/** Units that are made in the loop, from the current state. */
+/** How units are made in the loop, from the current state. */
 export interface Rollouts<Settings extends TrainingSettings> {
   /**
-   * The most tokens that each example of a prompt's unit will have, the prompt included; none above `limit`. The batch's
-   * shape is chosen for them.
+   * The most tokens that each example of a prompt's unit can have, including the prompt; at most `limit`. The batch's shape is
+   * chosen to fit them.
    */
   lengths(prompt: Unit, options: { readonly settings: Settings; readonly limit: number }): readonly number[];
-  /** Called once before the first step; what it builds and compiles is for the whole run. */
+  /** Called once, before the first step. What it builds and compiles lasts for the whole run. */
   start(tools: RunTools<Settings>): RolloutSampler | Promise<RolloutSampler>;
 }
 
 /**
- * A unit for each prompt, in order. Random numbers come from a stream that names the seed and the step, so that a resumed run
- * makes the same ones.
+ * Makes a unit for each prompt, in order. Random numbers must come from a stream named by the seed and the step, so that a
+ * resumed run makes the same units.
  */
 export type RolloutSampler = (options: RolloutOptions) => Promise<readonly Unit[]>;
 
-/** The same units in order, with further columns. Pure, as a `RolloutSampler` is. */
+/** Returns the same units in the same order, with further columns. Pure, like a `RolloutSampler`. */
 export type UnitRefresher = (options: Moment & { readonly units: readonly Unit[] }) => Promise<readonly Unit[]>;
 
-/** When units are made or refreshed, and what for. */
+/** When units are made or refreshed, and for what. */
 export interface Moment {
   /** The state before the step; its sections are the objective's. */
   readonly state: TrainingState;
@@ -83,30 +86,30 @@ export interface Moment {
 }
 
 export interface RolloutOptions extends Moment {
-  /** Each has one example, without labels: what comes before the reply. */
+  /** Each has one example without labels: the text before the reply. */
   readonly prompts: readonly Unit[];
 }
 
-/** What an objective can use inside the loop. */
+/** What an objective can use in the loop. */
 export interface RunTools<Settings extends TrainingSettings = TrainingSettings> {
   readonly settings: Settings;
   readonly seed: number;
   readonly config: ModelConfig;
-  /** The base's; only read. */
+  /** The base's; read only. */
   readonly weights: Weights;
   readonly tokenizer: Tokenizer;
   /** The method with the objective's own parameters. */
   readonly method: AttachedMethod;
-  /** Keeps what it compiles until the run ends: a program need not be disposed of. */
+  /** Keeps what it compiles until the run ends, so programs need not be disposed. */
   readonly executor: Executor;
-  /** The longest text in tokens, prompt and reply together. */
+  /** The longest text, prompt and reply together, in tokens. */
   readonly maxLength: number;
   readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
-  /** The units, or the prompts, that the plan has for a step, counted from 0. */
+  /** The units or prompts that the plan assigns to a step, counted from 0. */
   readonly unitsOf: (step: number) => readonly Unit[];
   /**
-   * The log-probability of every trained token under these parameters, for each example of each unit: one number for each id,
-   * 0 where nothing is trained. No dropout.
+   * The log-probability of every trained token under these parameters, for each example of each unit: one number per id, 0 for
+   * tokens that are not trained. No dropout.
    */
   readonly logProbabilities: (
     units: readonly Unit[],
@@ -121,12 +124,12 @@ export interface OwnParameterOptions<Settings extends TrainingSettings> {
 }
 
 export interface OwnParameters {
-  /** Names that neither the base nor the method has. */
+  /** With names that neither the base nor the method uses. */
   readonly parameters: readonly Parameter[];
   readonly initial: ReadonlyMap<string, Tensor<"f32">>;
 }
 
 export interface PublishedState<Settings extends TrainingSettings> extends OwnParameterOptions<Settings> {
-  /** The parameters' values, the objective's own among them. */
+  /** The parameters' values, including the objective's own. */
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
 }

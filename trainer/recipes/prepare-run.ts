@@ -14,7 +14,7 @@ import { longestSequence, readUnits } from "./job-data.ts";
 import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
 import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
 
-/** A job whose data is read and whose every `auto` is decided; nothing is compiled yet. */
+/** A job whose data has been read and whose every `auto` has been resolved. Nothing is compiled yet. */
 export interface PreparedRun {
   readonly config: ModelConfig;
   readonly weights: Weights;
@@ -24,9 +24,9 @@ export interface PreparedRun {
   readonly own: OwnParameters | undefined;
   /** The longest text in tokens. */
   readonly maxLength: number;
-  /** Units as the files have them, or prompts; without placeholders. */
+  /** Units as they are in the files, or prompts; without placeholders. */
   readonly training: readonly Unit[];
-  /** undefined where there is no validation file. */
+  /** undefined if there is no validation file. */
   readonly validation: readonly Unit[] | undefined;
   readonly hyperparameters: ResolvedHyperparameters;
   readonly plan: StepPlan;
@@ -92,7 +92,7 @@ export async function prepareRun<S extends TrainingSettings>(
   return { config, weights, tokenizer, method, own, maxLength, training, validation, hyperparameters, plan, rows };
 }
 
-/** The units' form with the column of the reference, where the objective wants one. */
+/** The units' form, with the reference's column if the objective wants one. */
 function formOf<S extends TrainingSettings>(objective: Objective<S>, settings: S): UnitForm {
   const form = objective.form(settings);
   return objective.reference === undefined ? form : { ...form, columns: { ...form.columns, [REFERENCE]: "token" } };

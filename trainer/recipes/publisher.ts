@@ -7,7 +7,7 @@ import type { PreparedRun } from "./prepare-run.ts";
 import type { Metrics, RecipeJob } from "./recipe.ts";
 import { publishResult, type ResultFolder } from "./result.ts";
 
-/** Makes the result of a state, with what was measured of it. Equal arguments give equal bytes. */
+/** Makes the result of a state, with its measurements. Equal arguments give equal bytes. */
 export type Publisher = (state: TrainingState, metrics: Metrics) => Promise<ResultFolder>;
 
 export async function createPublisher<S extends TrainingSettings>(

@@ -5,13 +5,16 @@ import type { Executor } from "../engines/executor.ts";
 import type { PageStore } from "../loop/update.ts";
 import type { ResultFolder } from "./result.ts";
 
-/** What a run is a function of: the same job on the same machine and thread count ends with the same bytes. */
+/**
+ * Everything that determines a run: the same job, on the same machine with the same number of threads, ends with the same
+ * bytes.
+ */
 export interface RecipeJob<Settings = JobSettings> {
   /** Names the run inside its checkpoints, so that no other run resumes from them. */
   readonly run: string;
-  /** The row of the registry. */
+  /** The registry row that runs it. */
   readonly type: string;
-  /** What the job says about its type, every default filled in. */
+  /** The settings of its type, with every default filled in. */
   readonly settings: Settings;
   readonly seed: number;
   /** Unix seconds. */
@@ -19,7 +22,7 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly base: BaseFolder;
   readonly training: Dataset;
   readonly validation: Dataset | null;
-  /** What to resume from, as `Progress.state` gave it; null: start at step 0. */
+  /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
   readonly checkpoint: Uint8Array | null;
 }
 
@@ -39,19 +42,19 @@ export interface Dataset {
 
 export interface RecipeContext {
   readonly executor: Executor;
-  /** Milliseconds; decides nothing but the speeds that are reported. */
+  /** Milliseconds. Affects only the speeds that are reported. */
   readonly now: () => number;
   readonly event: (event: Omit<TrainerEvent, "seq">) => void;
   /**
-   * Waited for wherever something other than a step takes long, every second or so: reading data, measuring. Timers and
-   * sockets get their turn, and what it throws ends the run and is thrown on.
+   * Awaited every second or so while anything but a step takes long, such as reading data or measuring, so that timers and
+   * sockets get their turn. What it throws ends the run and is rethrown.
    */
   readonly yieldToEventLoop: () => Promise<void>;
-  /** Room outside of memory, until the recipe ends. */
+  /** Storage outside memory, until the recipe ends. */
   readonly openPages: () => PageStore;
-  /** Waited for after every step. What it throws ends the run and is thrown on. */
+  /** Awaited after every step. What it throws ends the run and is rethrown. */
   readonly afterStep: (progress: Progress) => Promise<void>;
-  /** Waited for wherever the recipe has a result worth keeping before the last one. */
+  /** Awaited whenever the recipe has a result worth keeping before the last one. */
   readonly publishCheckpoint: (step: number, folder: ResultFolder, metrics: Metrics) => Promise<void>;
 }
 
@@ -61,7 +64,7 @@ export interface Progress {
   readonly step: number;
   readonly totalSteps: number;
   readonly trainedTokens: number;
-  /** Encodes everything that the run needs to go on from here. */
+  /** Encodes everything the run needs to continue from here. */
   readonly state: () => Uint8Array;
 }
 
@@ -69,12 +72,12 @@ export interface RecipeOutcome {
   readonly folder: ResultFolder;
   readonly metrics: Metrics;
   readonly trainedTokens: number;
-  /** What every `auto` became. */
+  /** What each `auto` became. */
   readonly hyperparameters: Readonly<Record<string, number | string | boolean>>;
 }
 
 /**
- * A way to turn data and a base into a result. Throws `TrimtabError` with a code of the request (`invalid_dataset`,
- * `invalid_model`, …) where the user has to change something.
+ * Turns data and a base into a result. Throws `TrimtabError` with a code such as `invalid_dataset` or `invalid_model` if the
+ * user has to change something.
  */
 export type Recipe = (job: RecipeJob, context: RecipeContext) => Promise<RecipeOutcome>;

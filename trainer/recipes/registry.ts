@@ -3,7 +3,7 @@ import type { Recipe } from "./recipe.ts";
 import { recipeFor } from "./run-job.ts";
 import { supervised } from "./supervised.ts";
 
-/** Every type of job. A new one is a file beside this one and a row here, with a row of `JOB_TYPES` for its settings. */
+/** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
 };

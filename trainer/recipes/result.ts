@@ -12,8 +12,8 @@ export interface ResultFolder {
 }
 
 /**
- * What a run of those methods ends with: one delta, or the model where all weights were trained. Equal arguments give equal
- * bytes. Throws `invalid_delta` when the training changed nothing.
+ * What a run with these methods ends with: one delta, or a model if all weights were trained. Equal arguments give equal bytes.
+ * Throws `invalid_delta` if training changed nothing.
  */
 export async function publishResult(
   options: PublishOptions<PeftChoice>,

@@ -23,19 +23,18 @@ import { createStepReporter } from "./step-report.ts";
 import { createUnitSource, type UnitSource } from "./unit-source.ts";
 import { createValidation, resultMetrics, type Validation } from "./validation.ts";
 
-/** Deltas are published at the ends of the last epochs, the final one included. */
+/** A delta is published at the end of each of the last epochs, including the final one. */
 const PUBLISHED_EPOCHS = 3;
 
-/** The recipe of jobs of one type, whose settings the type's schema has checked. */
+/** The recipe for jobs of one type, whose settings the type's schema has checked. */
 export function recipeFor<S extends TrainingSettings>(objective: Objective<S>): Recipe {
   return (job, context) => runJob(objective, job as RecipeJob<S>, context);
 }
 
 /**
- * Runs a job to its result: reads and encodes the data, decides what is `auto`, trains, measures, checkpoints, publishes and
- * reports. The objective says what is special about it. Throws `TrimtabError` with a code of the request
- * (`invalid_dataset`, `invalid_request`, …) where the user has to change something, and `corrupt_blob` for a checkpoint
- * that is not the job's.
+ * Runs a job to its result: reads and encodes the data, resolves each `auto`, trains, measures, checkpoints, publishes and
+ * reports. The objective supplies what is special about the job. Throws `TrimtabError` with a code such as `invalid_dataset` or
+ * `invalid_request` if the user has to change something, and `corrupt_blob` for a checkpoint of another job.
  */
 export async function runJob<S extends TrainingSettings>(
   objective: Objective<S>,
@@ -56,7 +55,7 @@ export async function runJob<S extends TrainingSettings>(
 interface Surroundings {
   readonly context: RecipeContext;
   readonly run: PreparedRun;
-  /** Keeps programs that are used again and again until the run ends. */
+  /** Keeps programs that are used repeatedly until the run ends. */
   readonly kept: ProgramCache;
 }
 
@@ -93,7 +92,7 @@ async function runPrepared<S extends TrainingSettings>(
 
   const reference = createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop });
   const units = await createUnitSource({ objective, run, tools, reference });
-  // The reference of fixed units is known by now, and its copy of the base makes room for training.
+  // The reference of fixed units has been computed by now; dropping its copy of the base makes room for training.
   if (objective.rollouts === undefined && objective.refresh === undefined) await kept.clear();
   const measured: EvaluatorOptions = {
     ...{ config, weights, method, rows, yieldToEventLoop },
@@ -164,7 +163,7 @@ interface PlanOptions {
   readonly run: PreparedRun;
   readonly units: UnitSource;
   readonly carried: CarriedState | undefined;
-  /** Told how many tokens each step reads, before it is taken. */
+  /** Called before each step with the number of tokens it reads. */
   readonly onTokens: (tokens: number) => void;
 }
 

@@ -9,7 +9,7 @@ import { createScorer } from "./scorer.ts";
 export interface RunToolOptions<S extends TrainingSettings> {
   readonly job: RecipeJob<S>;
   readonly run: PreparedRun;
-  /** Keeps what it compiles; its owner disposes it. */
+  /** Keeps what it compiles; the caller disposes it. */
   readonly executor: Executor;
   readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
 }

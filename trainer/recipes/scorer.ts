@@ -14,13 +14,13 @@ export interface ScorerOptions {
   readonly weights: Weights;
   readonly method: AttachedMethod;
   readonly rows: Omit<RowOptions, "units">;
-  /** Waited for after every batch. */
+  /** Awaited after every batch. */
   readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
 }
 
 /**
- * The log-probability of every trained token under these parameters, for each example of each unit: one number for each id, 0
- * where nothing is trained. Without dropout.
+ * The log-probability of every trained token under these parameters, for each example of each unit: one number per id, 0 for
+ * tokens that are not trained. No dropout.
  */
 export type Scorer = (
   units: readonly Unit[],
@@ -40,7 +40,7 @@ export function createScorer(executor: Executor, options: ScorerOptions): Scorer
     const examples = units.flatMap((unit) => unit.examples);
     const scores = examples.map(({ ids }) => new Float32Array(ids.length));
     const used = Object.fromEntries([...values].filter(([name]) => taken.has(name)));
-    // Scores are of one example each, so that units need not be kept whole.
+    // Scores belong to single examples, so units need not stay together.
     for (const { feeds, places } of evaluationBatches(unitsOf(examples), { shape, packing, padId })) {
       const outputs = await program.run({ ...feedsFor(graph, feeds), ...used });
       const flat = outputs.log_probabilities!.data as Float32Array;
@@ -54,7 +54,7 @@ export function createScorer(executor: Executor, options: ScorerOptions): Scorer
   };
 }
 
-/** The units with a token column of that name beside their other columns. */
+/** The units with a further token column of that name. */
 export function withTokenColumn(
   units: readonly Unit[],
   name: string,

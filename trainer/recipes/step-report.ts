@@ -2,15 +2,15 @@ import type { StepReport } from "../loop/optim-step.ts";
 import type { Measurement } from "./evaluator.ts";
 import type { RecipeContext } from "./recipe.ts";
 
-/** Reports a run's steps, with the speed that it measures between them. */
+/** Reports a run's steps and measures its speed. */
 export interface StepReporter {
-  /** A step has ended that read `tokens` tokens: stops the clock until `resume`. */
+  /** Call when a step that read `tokens` tokens has ended: stops the clock until `resume`. */
   pause(tokens: number): void;
-  /** Reports the step that has ended, with what was measured after it. */
+  /** Reports the step that has ended, with the measurement made after it. */
   report(step: StepReport, validation: Measurement | undefined): void;
-  /** The next step begins. */
+  /** Call when the next step begins. */
   resume(): void;
-  /** Tokens a second over all steps; undefined before the first one. */
+  /** Tokens per second over all steps; undefined before the first one. */
   speed(): number | undefined;
 }
 
@@ -26,7 +26,7 @@ export function createStepReporter({ event, now }: Pick<RecipeContext, "event" |
       stepSpeed = (1000 * tokens) / milliseconds;
     },
     report({ step, totalSteps, loss, metrics, ...report }, validation) {
-      // One event a step: the server keeps a step's metrics once, however often a killed run repeats it.
+      // One event per step: the server keeps a step's metrics once, however often a killed run repeats it.
       event({
         level: "info",
         message:
@@ -53,7 +53,7 @@ export function createStepReporter({ event, now }: Pick<RecipeContext, "event" |
   };
 }
 
-/** The metrics of a measurement under the names that tell them from those of training. */
+/** A measurement's metrics, under names that set them apart from training's. */
 export function validationMetrics({ metrics }: Measurement): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`valid_${name}`, value]));
 }

@@ -11,26 +11,23 @@ export interface UnitSourceOptions<S extends TrainingSettings> {
   readonly objective: Objective<S>;
   readonly run: PreparedRun;
   readonly tools: RunTools<S>;
-  /** Scores under the reference; its values are none. */
+  /** Scores under the reference, which has no parameter values. */
   readonly reference: Scorer;
 }
 
-/** What a run trains and measures on. */
+/** The units that a run trains and measures on. */
 export interface UnitSource {
-  /**
-   * Without placeholders: for the base alone. undefined where there is no validation file, or where its units depend on the
-   * state.
-   */
+  /** Without placeholders, for the base alone. undefined if there is no validation file or its units depend on the state. */
   readonly bareValidation: readonly Unit[] | undefined;
-  /** The units of each micro-group of the step that comes after a state, with placeholders. */
+  /** The units of each micro-group of the step after a state, with placeholders. */
   training(state: TrainingState, values: Moment["values"]): Promise<readonly (readonly Unit[])[]>;
   /** The units of the validation file, with placeholders. */
   validation(state: TrainingState, values: Moment["values"]): Promise<readonly Unit[]>;
 }
 
 /**
- * The units of the files with what the objective wants beside them, or those that it makes from prompts each time. Throws
- * `internal_error` where an objective does not give a unit for each one that it was given, or gives one that fits no row.
+ * The files' units with the columns that the objective adds, or the units that it makes from prompts each time. Throws
+ * `internal_error` if the objective does not return one unit for each that it was given, or returns one that fits no row.
  */
 export async function createUnitSource<S extends TrainingSettings>(options: UnitSourceOptions<S>): Promise<UnitSource> {
   const { objective, run, tools } = options;
@@ -57,7 +54,7 @@ export async function createUnitSource<S extends TrainingSettings>(options: Unit
   const isFixed = sample === undefined;
   const training = isFixed ? await withReference(run.training) : run.training;
   const validation = isFixed ? await withReference(run.validation ?? []) : (run.validation ?? []);
-  /** The units to train on in place of those given, prompts or not. */
+  /** The units to train on in place of the given ones, which may be prompts. */
   async function made(given: readonly Unit[], moment: Moment): Promise<readonly Unit[]> {
     const units = isFixed
       ? given
@@ -70,7 +67,7 @@ export async function createUnitSource<S extends TrainingSettings>(options: Unit
     if (units.length === count && longest + (method.virtualTokens ?? 0) <= tokens) return units;
     throw new TrimtabError(
       "internal_error",
-      `${count} prompts or units gave ${units.length} units of up to ${longest} tokens, in rows of ${tokens}`,
+      `the objective made ${units.length} units of up to ${longest} tokens from ${count} prompts or units, for rows of ${tokens} tokens`,
     );
   }
   return {

@@ -7,7 +7,7 @@ import { validationMetrics } from "./step-report.ts";
 /** A run's validation file, measured with the base and with the trained parameters. */
 export interface Validation {
   readonly base: Measurement;
-  /** Throws `non_finite`, naming the step, where the loss is not a number. */
+  /** Throws `non_finite`, naming the step, if the loss is not a number. */
   measure(state: TrainingState): Promise<Measurement>;
 }
 
@@ -30,7 +30,7 @@ export function createValidation(
   };
 }
 
-/** What a result says of its validation; nothing where there was no validation file. */
+/** What a result says about its validation; nothing if there was no validation file. */
 export function resultMetrics(base: Measurement | undefined, tuned: Measurement | undefined): Metrics {
   if (base === undefined || tuned === undefined) return {};
   return { base_loss: base.loss, tuned_loss: tuned.loss, ...validationMetrics(tuned) };

@@ -2,7 +2,7 @@ import type { Heartbeat } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { JobClient } from "./client.ts";
 
-/** Why a trainer stops a job before its end; `lost`: the job is no longer this trainer's. */
+/** Why a trainer stops a job before its end; `lost` means that the job is no longer this trainer's. */
 export type StopReason = "cancelled" | "paused" | "lost" | "shutdown";
 
 /** Replies that mean a job is no longer this trainer's: it was leased again, has ended, or is gone. */
@@ -27,8 +27,8 @@ export interface HeartbeatOptions {
 const LONGEST_INTERVAL_MS = 2_000;
 
 /**
- * Keeps a lease alive from now until `stop`, by heartbeats at a third of its length or more often. One that fails is not
- * repeated: the next one follows anyway.
+ * Keeps a lease alive from now until `stop`, with heartbeats every third of its length or more often. A failed one is not
+ * retried: the next follows anyway.
  */
 export function startHeartbeats({ client, leaseSeconds, onStop }: HeartbeatOptions): HeartbeatLoop {
   let latest: Heartbeat = {};

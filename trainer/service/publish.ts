@@ -5,8 +5,8 @@ import type { ResultFolder } from "../recipes/result.ts";
 import type { JobClient } from "./client.ts";
 
 /**
- * Stores the files of a result and gives the list under which it can be published. Files have their digest in their
- * address and are created only once, so doing it again after a failure changes nothing.
+ * Stores a result's files and returns the list with which to publish it. A file's address contains its digest and a file is
+ * created only once, so repeating this after a failure changes nothing.
  */
 export async function storeFolder(
   client: Pick<JobClient, "uploadFile">,

@@ -26,10 +26,10 @@ export interface LeaseContext {
   readonly log: (line: string) => void;
 }
 
-/** What became of a lease. The queue hands a `dropped` job out again, when its lease lapses at the latest. */
+/** How a lease ended. The queue leases a `dropped` job again, at the latest when its lease lapses. */
 export type LeaseOutcome = "completed" | "failed" | "released" | "dropped";
 
-/** Codes whose cause is in the request, the data or the model: a retry would end the same way. */
+/** Codes whose cause is in the request, the data or the model, so that a retry would fail the same way. */
 const PERMANENT: readonly ErrorCode[] = [
   "invalid_request",
   "invalid_json",
@@ -145,7 +145,7 @@ async function runOnBase(
     // The executor and the tokenizer may compute on this thread: timers and sockets get their turn here.
     await new Promise((resume) => setImmediate(resume));
     const reason = stop.reason as StopReason | undefined;
-    // What has been trained is worth finishing the step for, at whose end it can be stored.
+    // Once steps have been trained, finish the current one: progress can be stored only at its end.
     if (!stepped || reason === "cancelled" || reason === "lost") stop.throwIfAborted();
   }
   async function afterStep({ step, totalSteps, trainedTokens, state }: Progress): Promise<void> {
@@ -191,13 +191,13 @@ async function runOnBase(
   );
 }
 
-/** A digest of what a run is a function of: a checkpoint of anything else is not resumed from. */
+/** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
 async function runName({ job, base, training_file: file, method, seed }: Lease): Promise<string> {
   const text = canonicalJson({ job, base: base.digest, data: file.sha256, method, seed });
   return await sha256Hex(new TextEncoder().encode(text));
 }
 
-/** Leaves a job that was told to stop, or that is another trainer's. */
+/** Leaves a job that was told to stop, or that now belongs to another trainer. */
 async function leaveJob({ lease, context, events }: LeaseRun, reason: StopReason): Promise<LeaseOutcome> {
   context.log(`${lease.job}: stopped: ${reason}`);
   if (reason === "lost") return "dropped";
@@ -234,10 +234,10 @@ function failureOf(error: unknown, attempt: number): Failure | undefined {
     const message = error.message.slice(0, 4000) || error.code;
     return { error: { code: error.code, message, param: error.param?.slice(0, 256) ?? null } };
   }
-  // A defect: the first time may have been the machine's fault.
+  // A defect; the first time may have been the machine's fault.
   if (attempt < 2) return undefined;
   const message =
-    "The trainer failed at this job again, by a fault of its own. Its log says more; report it with the job's id.";
+    "The trainer failed on this job again, through a fault of its own. Its log has the details; report it with the job's id.";
   return { error: { code: "internal_error", message, param: null } };
 }
 

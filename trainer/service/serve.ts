@@ -55,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     log(`${lease.job}: leased (attempt ${lease.attempt}, from step ${lease.checkpoint?.step ?? 0})`);
     const client = createJobClient(options.send, lease);
     const outcome = await runLease(lease, { ...options, client, now: effects.now });
-    // The cause may affect the next job too.
+    // Whatever stopped this job may stop the next one too.
     if (outcome === "dropped") await pause(failures++, LONGEST_OUTAGE_MS);
   }
 }

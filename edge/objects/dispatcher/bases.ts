@@ -50,7 +50,7 @@ export const bases = objectModule({
           return requireBaseModel(db, id);
         },
 
-        /** Checks an uploaded base and opens it to everybody; of one that is not sound, nothing is kept. */
+        /** Checks an uploaded base and opens it to everybody. Keeps nothing of one that is not sound. */
         async publish(id: string): Promise<BaseModel> {
           const model = requireBaseModel(db, id);
           if (model.status === "ready") return model;

@@ -17,10 +17,10 @@ import {
   takeJob,
 } from "./queue-rows.ts";
 
-/** How long a lapse that could not be settled with its tenant waits for the next attempt. */
+/** How soon to retry a lapse that could not be settled with its tenant. */
 const RETRY_MS = 5_000;
 
-/** The queue as trainers see it: leases are granted here, and watched until they lapse. */
+/** The queue, as trainers see it: grants leases and watches for those that lapse. */
 export const leases = objectModule({
   schema: [],
   open(context) {
@@ -61,7 +61,7 @@ export const leases = objectModule({
 
     return {
       calls: {
-        /** Leases the next job; null where there is none. */
+        /** Leases the next job; null if there is none. */
         async take(request: LeaseRequest): Promise<Lease | null> {
           const { trainer, executors, lease_seconds: leaseSeconds = DEFAULTS.leaseSeconds } = request;
           for (;;) {

@@ -12,7 +12,7 @@ import {
   removeJob,
 } from "./queue-rows.ts";
 
-/** The queue as tenants see it. */
+/** The queue, as tenants see it. */
 export const queue = objectModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS queue (
@@ -26,14 +26,14 @@ export const queue = objectModule({
     calls: {
       enqueue: (job: QueuedJob): void => enqueue(db, job),
 
-      /** Takes a job out; `ended` says how it ended, null that it may come back. */
+      /** Takes a job out. `ended` says how it ended; null if it may come back. */
       withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
 
       progress: (hold: Hold): void => noteProgress(db, hold),
 
       release: (hold: Hold): void => releaseJob(db, hold),
 
-      /** Extends a lease. Returns its seconds, null where somebody else has the job or it has left the queue. */
+      /** Extends a lease. Returns its length in seconds; null if another trainer has the job or it has left the queue. */
       async extend(hold: Hold): Promise<number | null> {
         const leaseSeconds = extendLease(db, hold, now());
         await rearm();

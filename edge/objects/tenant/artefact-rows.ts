@@ -1,4 +1,4 @@
-/** Published results and the model names that answer with them. A result goes with the last of its names. */
+/** Published results, and the model names that serve them. A result is deleted with the last of its names. */
 import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
 import { ARTEFACT_KINDS, type ArtefactKind } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { StoredFile } from "../../../shared/api/artefacts.ts";

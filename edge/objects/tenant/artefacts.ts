@@ -22,7 +22,7 @@ export interface ArtefactFiles {
 export interface NewArtefact {
   readonly result: Result;
   readonly base: Pick<JobBase, "id" | "digest">;
-  /** Part of the name under which the result answers. */
+  /** Part of the model name that serves the result. */
   readonly suffix: string | null;
 }
 
@@ -34,7 +34,7 @@ const SHOWN: Readonly<
   model: (db, { name, tenant }) => modelOf(findModel(db, name)!, tenant),
 };
 
-/** Published results of every kind, and the steps that publish one that no job made. */
+/** Published results of every kind, and the steps for publishing one that no job made. */
 export const artefacts = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS artefacts (

@@ -14,7 +14,8 @@ import { JobSignals } from "./job-signals.ts";
 /** One resource of a tenant. */
 export interface TenantModule<K extends Calls> extends ObjectModule<TenantContext, K> {
   /**
-   * Why a file cannot be deleted: a sentence that names what needs it and what to do. undefined: nothing of this module does.
+   * Why a file cannot be deleted: a sentence that says what needs it and what to do. undefined if nothing in this module needs
+   * it.
    */
   needsFile?(db: Database, file: string): string | undefined;
 }
@@ -23,7 +24,7 @@ export function tenantModule<K extends Calls>(module: TenantModule<K>): TenantMo
   return module;
 }
 
-/** What the modules of a tenant share. Its methods are bound, so that a module can take out those that it uses. */
+/** What the modules of a tenant share. Its methods are bound, so that a module can destructure those it uses. */
 export class TenantContext implements ObjectContext {
   readonly db: Database;
   readonly signals = new JobSignals();

@@ -18,7 +18,7 @@ interface EventRow {
   readonly data: string | null;
 }
 
-/** A stretch of a job's events, oldest first; `cursor` is where the next one starts. */
+/** Some of a job's events, oldest first; `cursor` is where the next ones start. */
 export interface EventStretch {
   readonly events: JobEvent[];
   readonly cursor: number;
@@ -41,8 +41,8 @@ export function addEvent(
 }
 
 /**
- * A trainer's events. A batch that is sent twice is stored once, and so are the metrics of a step that is trained again after
- * a crash: a run is a function of its inputs, so they are the same numbers.
+ * Stores a trainer's events. A batch that is sent twice is stored once, and so are the metrics of a step that is trained again
+ * after a crash: a run is a function of its inputs, so the numbers are the same.
  */
 export function addTrainerEvents(
   db: Database,
@@ -94,7 +94,7 @@ function eventOf(row: EventRow): JobEvent {
   };
 }
 
-/** What has happened to the tenant's jobs. */
+/** The events of the tenant's jobs. */
 export const events = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS events (

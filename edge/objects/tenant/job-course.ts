@@ -1,11 +1,11 @@
-/** Steps in the life of a job that several modules take: saying something about it, ending it, handing it to the Dispatcher. */
+/** Steps in a job's life that several modules share: recording an event, ending it, handing it to the Dispatcher. */
 import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
 import { dropResumeState } from "./checkpoint-rows.ts";
 import type { TenantContext } from "./context.ts";
 import { addEvent } from "./events.ts";
 import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
 
-/** How long after a job is created the alarm hands it over, should the first attempt fail. */
+/** How long after a job is created the alarm hands it over if the first attempt failed. */
 const HAND_OVER_MS = 5_000;
 
 /** Adds an event of the service itself to a job. */
@@ -31,7 +31,10 @@ export function end(
   say(context, id, { level: LEVELS[status] ?? "warn", message });
 }
 
-/** Tells the Dispatcher that a job needs no trainer any more. If that fails, the Dispatcher learns it when it next leases the job. */
+/**
+ * Tells the Dispatcher that a job no longer needs a trainer. If that fails, the Dispatcher learns it when it next leases the
+ * job.
+ */
 export async function settled(context: TenantContext, job: string, ended: JobStatus | null): Promise<void> {
   const withdrawal = context.dispatcher.queue.withdraw(job, ended);
   await Promise.all([attempt("withdraw a job", withdrawal), context.rearm()]);
@@ -53,7 +56,7 @@ export async function handOver(context: TenantContext, jobs: readonly JobRow[]):
   }
 }
 
-/** Runs what may fail because something else will do it again. */
+/** Runs work whose failure is only logged, because something else will repeat it. */
 export async function attempt(what: string, work: Promise<unknown>): Promise<void> {
   try {
     await work;

@@ -31,9 +31,9 @@ export interface JobRow {
   readonly finished_at: number | null;
   /** The newest lease that was granted; 0 before the first. */
   readonly fence: number;
-  /** 1 where the Dispatcher is known to have the job in its queue. */
+  /** 1 if the Dispatcher is known to have the job in its queue. */
   readonly queued: 0 | 1;
-  /** How many times the job was to be queued. */
+  /** How many times the job was marked to be queued. */
   readonly queueings: number;
   readonly fine_tuned_model: string | null;
   /** Digest of the published result. */
@@ -113,7 +113,7 @@ export function isTerminal(status: JobStatus): boolean {
   return TERMINAL_STATUSES.includes(status);
 }
 
-/** Ends a job; the resume state is the caller's to drop. */
+/** Ends a job; the caller drops its resume state. */
 export function endJob(db: Database, id: string, end: { status: JobStatus; error?: Job["error"] }, now: number): void {
   db.run(
     "UPDATE jobs SET status = ?, error = ?, finished_at = ?, estimated_finish = NULL WHERE id = ?",
@@ -136,7 +136,7 @@ export function keepResult(db: Database, id: string, done: Completion & { model:
   );
 }
 
-/** Puts a job that waits or runs aside; its fence stays valid for the checkpoint that its trainer may still store. */
+/** Pauses a job that is waiting or running. Its fence stays valid for the checkpoint that its trainer may still store. */
 export function pauseJob(db: Database, id: string): void {
   db.run("UPDATE jobs SET status = 'paused', estimated_finish = NULL WHERE id = ?", id);
 }
@@ -146,12 +146,12 @@ export function requeueJob(db: Database, id: string): void {
   db.run("UPDATE jobs SET status = 'queued', queued = 0, queueings = queueings + 1 WHERE id = ?", id);
 }
 
-/** Notes that the Dispatcher has a job, unless it was to be queued again meanwhile. */
+/** Notes that the Dispatcher has a job, unless it was marked to be queued again in the meantime. */
 export function noteQueued(db: Database, row: JobRow): void {
   db.run("UPDATE jobs SET queued = 1 WHERE id = ? AND queueings = ?", row.id, row.queueings);
 }
 
-/** The job waits for a trainer again, in the Dispatcher's queue, where it has been all along. */
+/** Makes the job wait for a trainer again, in the Dispatcher's queue, where it has been all along. */
 export function awaitTrainer(db: Database, id: string): void {
   db.run("UPDATE jobs SET status = 'queued', estimated_finish = NULL WHERE id = ?", id);
 }

@@ -32,7 +32,7 @@ export interface JobRequest {
   readonly base: JobBase;
 }
 
-/** Jobs as their tenant sees them. */
+/** Jobs, as their tenant sees them. */
 export const jobs = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS jobs (
@@ -55,7 +55,7 @@ export const jobs = tenantModule({
     const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
     const get = (id: string): Job => jobOf(db, requireJob(db, id));
 
-    /** The job's status, which is a final one only where that is what was wanted. */
+    /** The job's status; a final one only if that is the status wanted. */
     const requireUnended = (id: string, wanted: "cancelled" | "paused" | "resumed"): Job["status"] => {
       const { status } = requireJob(db, id);
       if (isTerminal(status) && status !== wanted) {

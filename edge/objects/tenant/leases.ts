@@ -28,7 +28,7 @@ export const leases = tenantModule({
             return begun;
           }),
 
-        /** The trainer went silent for the length of its lease; the job waits for the next one. */
+        /** Called when the trainer was silent for the length of its lease: the job waits for the next one. */
         noteLapse(hold: Hold, attempts: number): void {
           const row = requireJob(db, hold.job);
           if (row.fence !== hold.fence || row.status !== "running") return;
@@ -40,7 +40,7 @@ export const leases = tenantModule({
           });
         },
 
-        /** Fails a job on which no trainer made progress. Returns how the job has ended, null where it is paused. */
+        /** Fails a job on which no trainer made progress. Returns how the job ended; null if it is paused. */
         async giveUp(hold: Hold, attempts: number): Promise<JobStatus | null> {
           const row = requireJob(db, hold.job);
           if (isTerminal(row.status)) return row.status;

@@ -31,7 +31,7 @@ export function deleteModel(db: Database, name: string, now: number): Deleted {
   return { id: name, object: "model", deleted: true };
 }
 
-/** The names that answer with the tenant's results. */
+/** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS models (
@@ -42,7 +42,7 @@ export const models = tenantModule({
     calls: {
       list: (): Model[] => listModels(db, tenant().id),
 
-      /** One of the tenant's own models; null where it has none of that name. */
+      /** One of the tenant's own models; null if it has none of that name. */
       get(name: string): Model | null {
         const row = findModel(db, name);
         return row === undefined ? null : modelOf(row, tenant().id);
@@ -54,10 +54,10 @@ export const models = tenantModule({
         return deleted;
       },
 
-      /** Finds what serves a request: the base that its `model` stands for, and all deltas on top of it. */
+      /** Finds what serves a request: the base behind its `model`, and all deltas on top of it. */
       async resolve(name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> {
         const { config: _, ...base } = await readyBase(ownedModel(db, name).baseId);
-        // Looked up again after the wait: what was deleted meanwhile is not served.
+        // Looked up again after the wait: what has been deleted in the meantime is not served.
         const owned = ownedModel(db, name);
         return resolve(db, { tenant: tenant().id, owned, deltas }, base);
       },

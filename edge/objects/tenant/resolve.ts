@@ -13,10 +13,10 @@ export interface RequestedDelta {
   readonly weight: number;
 }
 
-/** What the tenant's own rows say about a name: its base, and the result that answers. */
+/** What the tenant's own rows say about a name: its base, and the result that serves it. */
 export interface OwnedModel {
   readonly baseId: string;
-  /** null where the name is a base's own. */
+  /** null if the name is a base's own. */
   readonly artefact: ArtefactRow | null;
 }
 

@@ -1,23 +1,26 @@
 import type { ErrorCode } from "../../errors.ts";
 
 /**
- * What a kind of artefact is: a content-addressed folder that a job publishes or a tenant uploads. A kind is one file and one row
- * in the registry; how the API shows it is the `object`.
+ * A kind of artefact: a content-addressed folder that a job publishes or a tenant uploads. A kind is one file and one registry
+ * row.
  */
 export interface ArtefactKindRow {
-  /** What may be stored: names come from this list and from nowhere else. */
+  /** The names that its files may have; no others are stored. */
   readonly fileNames: readonly RegExp[];
   readonly requiredFiles: readonly string[];
-  /** Checks that the allowed names make a whole. Throws invalid_request for `param`. */
+  /** Checks that allowed names together make a complete artefact. Throws `invalid_request` for `param`. */
   checkNames(names: ReadonlySet<string>, param: string): void;
-  /** The folder of a tenant that its artefacts lie in. */
+  /** The tenant's folder in which its artefacts are stored. */
   readonly folder: string;
-  /** The code of the error for one that is not sound. */
+  /** The error code for one that is not sound. */
   readonly unsound: ErrorCode;
-  /** The file that ties it to its base, checked before it is published; null where its files alone say what it is. */
+  /** The file that ties it to its base, checked before it is published; null if it has none. */
   readonly manifest: string | null;
-  /** What it adds to a request that names it: a delta on the base, or weights of its own. null: it has no name and serves nothing. */
+  /**
+   * What it contributes to a request that names it: a delta on the base, or weights of its own. null: it gets no model name and
+   * serves nothing.
+   */
   readonly serves: "delta" | "weights" | null;
-  /** The object of the API that shows it once it is stored. */
+  /** How the API shows one that a tenant uploads or merges: the row of `SHOWN` in edge/objects/tenant/artefacts.ts. */
   readonly object: "delta" | "model";
 }

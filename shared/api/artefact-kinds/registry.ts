@@ -2,6 +2,7 @@ import { delta } from "./delta.ts";
 import type { ArtefactKindRow } from "./kind.ts";
 import { model } from "./model.ts";
 
+/** Every kind of artefact; a new one is a file beside this one and a row here. */
 export const ARTEFACT_KINDS = { delta, model } as const satisfies Readonly<Record<string, ArtefactKindRow>>;
 
 export type ArtefactKind = keyof typeof ARTEFACT_KINDS;

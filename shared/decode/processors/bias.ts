@@ -1,9 +1,9 @@
 import type { ProcessorKind } from "../processor.ts";
 
-/** Pairs of a token id and what is added to its score. Ids beyond the vocabulary are passed over. */
+/** Pairs of a token id and what to add to its score. Ids outside the vocabulary are ignored. */
 export type Bias = readonly (readonly [token: number, bias: number])[];
 
-/** score += bias, as OpenAI's `logit_bias`. */
+/** score += bias, like OpenAI's `logit_bias`. */
 export const bias: ProcessorKind<Bias> = {
   isNeutral: (pairs) => pairs.every(([, added]) => added === 0),
   create: () => ({

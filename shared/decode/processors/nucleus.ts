@@ -1,7 +1,7 @@
 import { logSumExp } from "../logits.ts";
 import type { ProcessorKind } from "../processor.ts";
 
-/** Rules out all but the smallest set of likeliest tokens whose probabilities reach this sum. Holtzman et al. 2020. */
+/** Rules out all but the smallest set of likeliest tokens whose probabilities add up to at least this. Holtzman et al. 2020. */
 export const nucleus: ProcessorKind<number> = {
   isNeutral: (topP) => topP >= 1,
   create: () => ({
@@ -13,7 +13,7 @@ export const nucleus: ProcessorKind<number> = {
 
 function keepNucleus(scores: Float64Array, topP: number): void {
   const normaliser = logSumExp(scores);
-  // Were a token of the nucleus less likely than this, all tokens outside could not make up what is missing to 1.
+  // If a token of the nucleus were less likely than this, all tokens outside it together could not make up the rest of 1.
   const least = (1 - topP) / scores.length;
   const candidates: { readonly token: number; readonly probability: number }[] = [];
   for (let token = 0; token < scores.length; token++) {

@@ -3,7 +3,7 @@ import type { ProcessorKind, RowState } from "../processor.ts";
 export interface Penalties {
   /** Subtracted once from the score of every token generated so far. */
   readonly presence: number;
-  /** Subtracted as often as the token was generated. */
+  /** Subtracted once for every time the token was generated. */
   readonly frequency: number;
 }
 
@@ -13,7 +13,7 @@ interface Counts {
   counted: number;
 }
 
-/** score −= presence + count · frequency, for the tokens that were generated; the prompt does not count. As OpenAI does. */
+/** score −= presence + count · frequency for tokens generated so far, as OpenAI does; the prompt does not count. */
 export const penalties: ProcessorKind<Penalties> = {
   isNeutral: ({ presence, frequency }) => presence === 0 && frequency === 0,
   create() {

@@ -2,8 +2,9 @@ import { argmax } from "../logits.ts";
 import type { ProcessorKind } from "../processor.ts";
 
 /**
- * score = (score − highest) / temperature. The temperature is positive: taking the likeliest token is no matter of scores
- * (`DecodeSettings.greedy`). Subtracting the highest score first changes no probability and keeps a tiny temperature finite.
+ * score = (score − highest) / temperature. The temperature is positive: taking the likeliest token does not involve scores
+ * (`DecodeSettings.greedy`). Subtracting the highest score first changes no probability and keeps scores finite at a tiny
+ * temperature.
  */
 export const temperature: ProcessorKind<number> = {
   isNeutral: (value) => value === 1,

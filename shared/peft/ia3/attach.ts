@@ -19,9 +19,9 @@ export function planIa3(options: PlanOptions<Ia3Settings>): MethodPlan {
 }
 
 /**
- * (IA)³ (Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022): the
- * multiplies the outputs or inputs of layers by trainable vectors that start at 1. The scale of an input is applied where
- * that input is computed (`scaleOf`). Several adapters on one row are summed, whereas peft multiplies them.
+ * (IA)³ (Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022)
+ * multiplies the outputs or inputs of layers by trainable vectors that start at 1. The scale of an input is applied where that
+ * input is computed (`scaleOf`). Several adapters on one row are summed, whereas peft multiplies them.
  */
 export function attachIa3(options: AttachOptions<Ia3Settings>): AttachedMethod {
   const { parameters } = planIa3(options);

@@ -218,8 +218,8 @@ describe("BatchLoop", () => {
     expect(inHeap()).toBe(true);
     if (how === "is cancelled") loop.cancel(asked.request);
     await asked.done;
-    // The loop ends a turn after its last row.
-    for (let n = 0; n < 3; n++) await new Promise((resolve) => setTimeout(resolve, 0));
+    // The loop ends when it has let other tasks run after its last row.
+    for (let n = 0; n < 6; n++) await yieldToEventLoop();
     expect(inHeap()).toBe(false);
   });
 

@@ -26,7 +26,7 @@ it.each([0, -1, 1.5, Number.NaN])("refuses a prompt with %s samples", (count) =>
   expect(() => new SampleQueue([1, count])).toThrow(
     expect.objectContaining({
       code: "invalid_request",
-      message: `a prompt must be given one sample or more, not ${count}`,
+      message: `each prompt needs at least one sample, got ${count}`,
     }),
   );
 });

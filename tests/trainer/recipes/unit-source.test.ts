@@ -90,6 +90,6 @@ describe("units with columns that depend on the state", () => {
         async ({ units }) =>
           units.slice(1),
     });
-    await expect(source.training(stateOf(0), new Map())).rejects.toThrow("2 prompts or units gave 1 units");
+    await expect(source.training(stateOf(0), new Map())).rejects.toThrow("made 1 units of up to");
   });
 });

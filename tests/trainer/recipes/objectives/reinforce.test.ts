@@ -114,10 +114,10 @@ describe("a rollout objective, from one file outside of the trainer", () => {
       };
       return runObjective({ ...objective, rollouts: { ...objective.rollouts!, start } }, options);
     };
-    await expect(changed((units) => units.slice(1))).rejects.toThrow("2 prompts or units gave 1 units");
+    await expect(changed((units) => units.slice(1))).rejects.toThrow("made 1 units of up to");
     const long = { ids: new Int32Array(200), labels: new Int32Array(200) };
     await expect(changed((units) => units.map(() => ({ examples: [long] })))).rejects.toThrow(
-      /gave 2 units of up to 200 tokens, in rows of \d+$/,
+      /made 2 units of up to 200 tokens from 2 prompts or units, for rows of \d+ tokens$/,
     );
   });
 });
