@@ -44,6 +44,13 @@ export const LIMITS = {
   eventMessage: 4000,
   targetModules: 256,
   targetModuleLength: 128,
+  /** What a dry run reads of each file, and shows of it: examples, and of each sequences and their first tokens. */
+  validatedBytes: 1 << 20,
+  validatedLines: 1000,
+  validatedTokens: 200_000,
+  validatedExamples: 20,
+  shownSequences: 16,
+  shownTokens: 4096,
   /** Methods that one job trains together. */
   peftMethods: 8,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
@@ -53,6 +60,7 @@ export const LIMITS = {
 export const DEFAULTS = {
   listPage: 20,
   checkpointPage: 10,
+  validatedExamples: 3,
   leaseSeconds: 30,
   requestsPerMinute: 6_000,
   tokensPerMinute: 2_000_000,

@@ -8,12 +8,17 @@ import type { PeftChoice } from "../../shared/peft/presets.ts";
 import { beyondLimits, servingLimits } from "../serving/limits.ts";
 
 /**
- * Checks a method against its base, and against the heap that will serve the result.
+ * Checks a method against its base, and against the heap that will serve the result. Returns the tokens that a sequence of
+ * the job may have.
  *
  * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks,
  *   bottleneck columns, positions or numbers than are served, or for examples longer than the context.
  */
-export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes: number): void {
+export function checkMethod(
+  method: Method,
+  baseConfig: unknown,
+  heapLimitBytes: number,
+): { readonly maxLength: number } {
   const config = parseModelConfig(baseConfig);
   const path = settingsPath(method);
   const { peft, hyperparameters } = settingsOf(method);
@@ -32,6 +37,7 @@ export function checkMethod(method: Method, baseConfig: unknown, heapLimitBytes:
       { param },
     );
   }
+  return { maxLength: length ?? room };
 }
 
 interface ServingTarget {

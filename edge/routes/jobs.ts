@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
+import { CreateJobQuery, JobValidation } from "../../shared/api/job-validation.ts";
 import {
   CheckpointList,
   CreateJob,
@@ -21,6 +22,7 @@ import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { validateJob } from "./validate-job.ts";
 
 const params = z.strictObject({ fine_tuning_job_id: z.string().max(64) });
 const tags = ["Fine-tuning"];
@@ -32,9 +34,12 @@ const create = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Create a fine-tuning job",
-  request: { body: jsonRequest(CreateJob) },
-  responses: replies(Job, "The queued job"),
+  summary: "Create a fine-tuning job, or try it out with `validate=true`",
+  request: { query: CreateJobQuery, body: jsonRequest(CreateJob) },
+  responses: replies(
+    z.union([Job, JobValidation]),
+    "The queued job; with `validate`, what would be learnt of its data",
+  ),
 });
 
 const list = createRoute({
@@ -95,11 +100,19 @@ jobs.openapi(create, async (c) => {
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
   const method = methodOf(request);
-  return once(c, tenant, async (idempotency) => {
+  const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  const checkedBase = async () => {
     const found = await dispatcherObject(c.env).bases.ready(request.model);
     if (found === null) throw unknownModel(request.model);
     const { config, ...base } = found;
-    checkMethod(method, config, heapLimitBytes(c.env));
+    return { base, ...checkMethod(method, config, heapLimitBytes(c.env)) };
+  };
+  if (validate !== "false") {
+    const parts = { ...(await checkedBase()), request, tenant, blobs: c.env.BLOBS, examples };
+    return c.json(await validateJob(parts), 200);
+  }
+  return once(c, tenant, async (idempotency) => {
+    const { base } = await checkedBase();
     return c.json(await tenant.jobs.create({ request, method, base }, idempotency), 200);
   });
 });

@@ -1,111 +1,263 @@
 /**
- * Locates the assistant's turns in a rendered conversation, for arbitrary chat templates.
+ * Finds what a model has to write for each of the assistant's turns, for arbitrary chat templates: what follows the prompt
+ * that serving would show for the messages before the turn.
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
+import type { TextRange } from "./generation-blocks.ts";
+import { replyEnd } from "./reply-end.ts";
 import type { TextPiece } from "./tokenizer.ts";
 
-/** A turn's text [start, end) in the rendered conversation, including the control token that ends it, if any. */
-export interface Span {
+/** One of the assistant's turns as serving would see it written. */
+export interface Turn {
   /** The index of the message. */
   readonly message: number;
-  readonly start: number;
-  readonly end: number;
-  /** Whether the span includes a control token that ends the turn. */
+  /** The messages before it, rendered with the generation prompt. */
+  readonly prompt: string;
+  /** What the model has to write after `prompt`, including the control token that ends the turn, if any. */
+  readonly reply: string;
+  /** Whether a control token ends the reply. */
   readonly closed: boolean;
+  /** What the template writes after the end of the turn. */
+  readonly rest: string;
+  /** The parts of `reply` to learn, in ascending order. */
+  readonly trained: readonly TextRange[];
 }
 
-export interface SpanInput {
-  /** The whole rendered conversation. Its last message is the assistant's. */
-  readonly text: string;
+/** What a template does with a turn that the author of the data may not expect. */
+export const FINDINGS = {
+  not_served: { one: "cannot be trained as it is served", many: "cannot be trained as they are served" },
+  aligned: {
+    one: "is trained behind a generation prompt that the template does not write before it in a conversation",
+    many: "are trained behind a generation prompt that the template does not write before them in a conversation",
+  },
+  cut: { one: "is not shown whole by the template", many: "are not shown whole by the template" },
+  header: {
+    one: "includes its header, since the template has no generation prompt",
+    many: "include their headers, since the template has no generation prompt",
+  },
+  block: {
+    one: "is learnt in part, as the template's generation blocks say",
+    many: "are learnt in part, as the template's generation blocks say",
+  },
+} as const;
+export type FindingKind = keyof typeof FINDINGS;
+
+export interface Finding {
+  readonly kind: FindingKind;
+  /** The index of the message. */
+  readonly message: number;
+  readonly detail: string;
+}
+
+export interface TurnInput {
   readonly messages: readonly ChatMessage[];
+  /** The indices of the turns to find, in ascending order. */
+  readonly targets: readonly number[];
+  /** Throws where the template refuses the messages. */
   readonly render: (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
+  /** The ranges of the rendered messages that generation blocks wrote; undefined where the template has no such blocks. */
+  readonly blocks: (messages: readonly ChatMessage[], text: string) => readonly TextRange[] | undefined;
   readonly splitControl: (text: string) => TextPiece[];
   /** A character that occurs in none of the messages. */
   readonly unused: string;
+  /** The tokens at which serving stops. */
+  readonly stopIds: ReadonlySet<number>;
 }
 
 /**
- * Finds the turns by rendering the conversation with markers in place of the assistant's texts. If that fails because the
- * template inspects those texts, renders the conversation up to each turn instead. Throws `invalid_model` when neither
- * reproduces the rendered text.
+ * Renders the conversation up to each turn, and the prompt that serving shows for the messages before it. Where the prompt
+ * is a prefix of the conversation, the reply begins right after it; where it is not, the reply is moved behind the prompt,
+ * or, if it cannot be told apart from the rest, left out. Throws what the template says to the whole conversation.
  */
-export function assistantSpans(input: SpanInput): Span[] {
-  const spans = spansByMarkers(input) ?? spansByPrefixes(input);
-  if (spans === undefined) {
-    throw new TrimtabError(
-      "invalid_model",
-      "the model's chat template cannot be used for training: the text before an assistant's turn depends on later " +
-        "messages, so the assistant's tokens cannot be located; use a template that only appends",
-    );
-  }
-  return spans;
-}
-
-/** White space that templates strip if they strip at all, but never write themselves. */
-const EDGE = "\v\f\v";
-
-/**
- * Renders the conversation with each of the assistant's texts replaced by a marker between white space. Everything around
- * the markers comes from the template; missing white space shows that the template strips the texts.
- * Returns undefined when putting the texts back does not reproduce the rendered conversation.
- */
-function spansByMarkers({ text, messages, render, splitControl, unused }: SpanInput): Span[] | undefined {
-  const turns = messages.flatMap((message, index) => (message.role === "assistant" ? [index] : []));
-  const marker = (index: number) => `${unused}${index}${unused}`;
-  const marked = render(
-    messages.map((message, index) =>
-      message.role === "assistant" ? { ...message, content: `${EDGE}${marker(index)}${EDGE}` } : message,
-    ),
-    false,
-  );
-  let rebuilt = "";
-  let remaining = marked;
-  const contents: { message: number; start: number; end: number }[] = [];
-  for (const message of turns) {
-    const [before, after, ...more] = remaining.split(marker(message));
-    if (before === undefined || after === undefined || more.length > 0) return undefined;
-    let content = messages[message]!.content;
-    if (before.endsWith(EDGE)) rebuilt += before.slice(0, -EDGE.length);
-    else {
-      rebuilt += before;
-      content = content.trimStart();
+export function findTurns(input: TurnInput): { turns: Turn[]; findings: Finding[] } {
+  const { messages, targets, render } = input;
+  const turns: Turn[] = [];
+  const findings: Finding[] = [];
+  // Asked first: a conversation that the template refuses is refused in the template's own words.
+  const whole = render(messages.slice(0, targets.at(-1)! + 1), false);
+  for (const message of targets) {
+    const notServed = (detail: string) => findings.push({ kind: "not_served", message, detail });
+    let prompt: string;
+    let text: string;
+    try {
+      prompt = render(messages.slice(0, message), true);
+      text = message === targets.at(-1) ? whole : render(messages.slice(0, message + 1), false);
+    } catch (error) {
+      if (!(error instanceof TrimtabError)) throw error;
+      notServed(`serving cannot show what stands before it: ${error.message}`);
+      continue;
     }
-    if (after.startsWith(EDGE)) remaining = after.slice(EDGE.length);
-    else {
-      remaining = after;
-      content = content.trimEnd();
+    const start = startOf(input, { message, prompt, text });
+    if (start === undefined) {
+      notServed("the template writes the messages before it differently once it is there, so it cannot be located");
+      continue;
     }
-    contents.push({ message, start: rebuilt.length, end: rebuilt.length + content.length });
-    rebuilt += content;
+    const { turn, found } = turnAt(input, { message, prompt, text, ...start });
+    turns.push(turn);
+    findings.push(...found);
   }
-  if (rebuilt + remaining !== text) return undefined;
+  return { turns, findings };
+}
 
-  // Only the text after the last turn is sure to end a turn; after an earlier one, the next header may follow directly.
-  const control = splitControl(remaining).find((piece) => piece.id !== undefined);
-  const closing = control === undefined ? undefined : remaining.slice(0, control.end);
-  return contents.map(({ message, start, end }) => {
-    const closed = closing !== undefined && text.startsWith(closing, end);
-    return { message, start, end: closed ? end + closing.length : end, closed };
-  });
+interface RenderedTurn {
+  readonly message: number;
+  readonly prompt: string;
+  /** The conversation up to the turn. */
+  readonly text: string;
+}
+
+interface Start {
+  /** Where the reply begins in the rendered text. */
+  readonly start: number;
+  /** Text of the reply that the template cut off before it. */
+  readonly restored: string;
+  readonly aligned: boolean;
+}
+
+/** Where a turn's reply begins, or undefined if that cannot be told. */
+function startOf(input: TurnInput, { message, prompt, text }: RenderedTurn): Start | undefined {
+  if (text.startsWith(prompt)) return { start: prompt.length, restored: "", aligned: false };
+  const history = commonPrefix(prompt, withoutPrompt(input, message) ?? text);
+  const common = commonPrefix(prompt, text);
+  if (common >= history) {
+    const missing = prompt.slice(common);
+    if (missing.trim() === "") {
+      return { start: common + leadingSpace(text.slice(common)), restored: "", aligned: true };
+    }
+    const restored = beginningCutOff(missing, input.messages[message]!.content, text.slice(history));
+    if (restored !== undefined) return { ...restored, start: history + restored.start, aligned: true };
+  }
+  const content = contentAt(input, { message, text });
+  if (common < history) {
+    // The template writes the history differently now, but the generation prompt may still show where the reply begins.
+    const header = prompt.slice(history);
+    const at = header.trim() === "" ? -1 : text.lastIndexOf(header, content);
+    if (at >= 0) return { start: at + header.length, restored: "", aligned: true };
+  }
+  if (content !== undefined) return { start: content, restored: "", aligned: true };
+  if (common < history) return undefined;
+  // A reply without text, such as a call: from where the two part, not from within a word or a tag.
+  const parting = text.slice(0, common).replace(/[<|\w]+$/, "").length;
+  return { start: Math.max(parting, history), restored: "", aligned: true };
+}
+
+/** The messages before a turn without a generation prompt; undefined where the template refuses that. */
+function withoutPrompt({ messages, render }: TurnInput, message: number): string | undefined {
+  try {
+    return render(messages.slice(0, message), false);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the content of a turn, the last one of `text`, begins there; undefined if it is empty or not to be found. */
+function contentAt(
+  { messages, render, unused }: TurnInput,
+  { message, text }: Pick<RenderedTurn, "message" | "text">,
+): number | undefined {
+  const turn = messages[message]!;
+  const content = turn.content.trim();
+  if (content === "") return undefined;
+  try {
+    const marked = render([...messages.slice(0, message), { ...turn, content: unused }], false);
+    const at = marked.indexOf(unused);
+    if (at >= 0 && [turn.content, content].some((shown) => text.startsWith(shown, at))) return at;
+  } catch {
+    // The template looks into the content; then the last place that reads like it.
+  }
+  const last = text.lastIndexOf(content);
+  return last < 0 ? undefined : last;
 }
 
 /**
- * Renders the messages before each turn with the generation prompt: the turn starts where that text ends, and runs up to
- * the first control token, since the texts themselves contain none. Returns undefined when the conversation does not start
- * with that text.
+ * Where the generation prompt begins the reply (`<think>`), the reply in the data begins so too, and the template has cut
+ * that beginning off: what the data has between the prompt and the part that the template kept.
  */
-function spansByPrefixes({ text, messages, render, splitControl }: SpanInput): Span[] | undefined {
-  const controls = splitControl(text).filter((piece) => piece.id !== undefined);
-  const spans: Span[] = [];
-  for (const [message, { role }] of messages.entries()) {
-    if (role !== "assistant") continue;
-    const before = render(messages.slice(0, message), true);
-    if (!text.startsWith(before)) return undefined;
-    const control = controls.find((piece) => piece.start >= before.length);
-    if (control === undefined && message < messages.length - 1) return undefined;
-    const end = control?.end ?? text.length;
-    spans.push({ message, start: before.length, end, closed: control !== undefined });
+function beginningCutOff(
+  missing: string,
+  content: string,
+  text: string,
+): Pick<Start, "start" | "restored"> | undefined {
+  const given = content.trim();
+  const opening = [missing, missing.trim()].find((beginning) => given.startsWith(beginning));
+  if (opening === undefined) return undefined;
+  const reply = given.slice(opening.length);
+  if (reply.trim() === "") return undefined;
+  const lastLine = reply.slice(reply.lastIndexOf("\n") + 1);
+  const at = text.lastIndexOf(lastLine);
+  if (at < 0) return undefined;
+  const end = at + lastLine.length;
+  const kept = commonSuffix(reply, text.slice(0, end));
+  return { start: end - kept, restored: reply.slice(0, reply.length - kept) };
+}
+
+function turnAt(
+  input: TurnInput,
+  { message, prompt, text, start, restored, aligned }: RenderedTurn & Start,
+): { turn: Turn; found: Finding[] } {
+  const { messages, splitControl, stopIds } = input;
+  const { content, tool_calls: calls } = messages[message]!;
+  const written = text.slice(start);
+  const shown = content.trim();
+  const found: Finding[] = [];
+  const finding = (kind: FindingKind, detail: string) => found.push({ kind, message, detail });
+
+  const { end, closed } = replyEnd({ written, content: shown, calls, splitControl, stopIds });
+  const reply = restored + written.slice(0, end);
+  const { trained, outside } = learntParts();
+
+  if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
+  // The end of the prompt, and white space there, may be the beginning of the reply, such as <think>.
+  const whole = prompt.slice(-shown.length - 4) + reply;
+  if (shown !== "" && restored === "" && !unspaced(whole).includes(unspaced(shown))) {
+    finding("cut", `of ${quoted(shown)} the template writes ${quoted(reply)}`);
   }
-  return spans;
+  const header = shown === "" ? "" : written.slice(0, Math.max(0, written.indexOf(shown)));
+  if (!aligned && header.trim() !== "" && withoutPrompt(input, message) === prompt) {
+    finding("header", `the model learns to write ${quoted(header)} first, as it has to when it is served`);
+  }
+  if (outside !== "") finding("block", `the blocks leave out ${quoted(outside)}`);
+  return { turn: { message, prompt, reply, closed, rest: text.slice(start + end), trained }, found };
+
+  /** The reply without what the template's generation blocks leave out; its end is always learnt. */
+  function learntParts(): { trained: TextRange[]; outside: string } {
+    const all = { trained: [{ start: 0, end: reply.length }], outside: "" };
+    const blocks = restored === "" ? input.blocks(messages.slice(0, message + 1), text) : undefined;
+    if (blocks === undefined) return all;
+    const inside = blocks
+      .map((block) => ({ start: Math.max(block.start - start, 0), end: Math.min(block.end - start, end) }))
+      .filter((block) => block.end > block.start);
+    const last = inside.at(-1);
+    if (last === undefined) return all;
+    const control = splitControl(reply.slice(last.end)).findLast((piece) => piece.id !== undefined);
+    if (closed && control !== undefined) inside.push({ start: last.end + control.start, end: reply.length });
+    const gaps = inside.map((block, index) => reply.slice(inside[index - 1]?.end ?? 0, block.start));
+    const outside = [...gaps, reply.slice(inside.at(-1)!.end)].filter((gap) => gap.trim() !== "").join(" … ");
+    return { trained: inside, outside };
+  }
+}
+
+function commonPrefix(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return at;
+}
+
+function commonSuffix(a: string, b: string): number {
+  let length = 0;
+  while (length < Math.min(a.length, b.length) && a.at(-1 - length) === b.at(-1 - length)) length++;
+  return length;
+}
+
+function leadingSpace(text: string): number {
+  return text.length - text.trimStart().length;
+}
+
+function unspaced(text: string): string {
+  return text.replaceAll(/\s+/g, "");
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 38)}…${text.slice(-38)}` : text);
 }

@@ -7,8 +7,11 @@
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
-import { assistantSpans, type Span } from "./chat-spans.ts";
+import { type EncodedChat, encodeTurns, type TurnSequence } from "./chat-sequences.ts";
+import { type Finding, findTurns } from "./chat-spans.ts";
 import { createMask, type Mask, type MaskedChat } from "./control-mask.ts";
+import { BLOCK_MARK, generationBlocks, markGenerationBlocks } from "./generation-blocks.ts";
+import { lastClosing } from "./reply-end.ts";
 import { compileTemplate } from "./template-sandbox.ts";
 import type { TextPiece, Tokenizer } from "./tokenizer.ts";
 
@@ -21,11 +24,18 @@ export interface ChatOptions {
   readonly date?: Date | undefined;
 }
 
+export { type EncodedChat, IGNORED_LABEL } from "./chat-sequences.ts";
+export type { Finding } from "./chat-spans.ts";
+
 /** A conversation to train on. */
-export interface EncodedChat {
-  readonly ids: number[];
-  /** The id for target tokens, −100 elsewhere; not shifted. */
-  readonly labels: number[];
+export interface TrainingChat {
+  /**
+   * In each, the ids before a trained turn are those that `encodePrompt` gives for the messages before it. Empty when there
+   * is no turn to learn, or none that serving could ask for.
+   */
+  readonly sequences: readonly TurnSequence[];
+  /** What the author of the data may not expect, by turn. */
+  readonly findings: readonly Finding[];
 }
 
 export interface ChatTemplate {
@@ -38,14 +48,15 @@ export interface ChatTemplate {
   /** The ids of a conversation up to the start of the assistant's reply. */
   encodePrompt(messages: readonly ChatMessage[], options?: ChatOptions): number[];
   /**
-   * The ids of a conversation and its target tokens: the assistant's turns except those of weight 0, each with the token
-   * that ends it, never a header. Everything after the last such turn is dropped. If no token ends that turn, the
-   * end-of-text token is added. A turn is encoded separately from its header, as when the model generates it.
+   * The ids of a conversation and its target tokens: all that the model has to write for the assistant's turns except those
+   * of weight 0, from the end of the prompt that serving shows to the token that ends the turn, or the end-of-text token
+   * where the template writes none. Everything after the last such turn is dropped. There is one sequence unless the
+   * template shows a turn differently once others follow.
    */
+  encodeTraining(messages: readonly ChatMessage[], options?: ChatOptions): TrainingChat;
+  /** The last sequence of `encodeTraining`, which has the last turn: for those who need exactly one. */
   encodeExample(messages: readonly ChatMessage[], options?: ChatOptions): EncodedChat;
 }
-
-export const IGNORED_LABEL = -100;
 
 /** Fixed, so that a conversation always gives the same ids unless the caller passes a date. */
 const DEFAULT_DATE = new Date(Date.UTC(2024, 6, 26));
@@ -71,13 +82,21 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     pad_token: tokenText(tokenizer.padId),
   };
 
-  function renderMasked(chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean): string {
+  const markedSource = markGenerationBlocks(source);
+  const marked = markedSource === undefined ? undefined : compileTemplate(markedSource);
+
+  function renderMasked(
+    chat: MaskedChat,
+    options: ChatOptions,
+    addGenerationPrompt: boolean,
+    compiled = template,
+  ): string {
     requireToolSupport("tools", chat.tools.length > 0 && !takesTools);
     requireToolSupport(
       "messages",
       chat.messages.some((message) => message.tool_calls !== undefined) && !takesToolCalls,
     );
-    return template.render(
+    return compiled.render(
       {
         documents: null,
         ...options.variables,
@@ -90,58 +109,43 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
     );
   }
 
+  const stopIds = turnEnds(renderMasked, tokenizer, takesToolCalls);
+
   function idsOf(piece: TextPiece, mask: Mask): number[] {
     return piece.id === undefined
       ? tokenizer.encode(mask.remove(piece.text), { continues: piece.start > 0 })
       : [piece.id];
   }
 
-  function encodeExample(messages: readonly ChatMessage[], options: ChatOptions = {}): EncodedChat {
-    const last = messages.findLastIndex(isTarget);
-    if (last < 0) return { ids: [], labels: [] };
-    const kept = messages.slice(0, last + 1).map(({ weight: _, ...message }) => message as ChatMessage);
+  function encodeTraining(messages: readonly ChatMessage[], options: ChatOptions = {}): TrainingChat {
+    const targets = messages.flatMap((message, index) => (isTarget(message) ? [index] : []));
+    if (targets.length === 0) return { sequences: [], findings: [] };
+    const kept = messages.slice(0, targets.at(-1)! + 1).map(({ weight: _, ...message }) => message as ChatMessage);
     const mask = createMask(tokenizer.control.keys());
     const chat = mask.apply(kept, options.tools ?? []);
-    const render = (given: readonly ChatMessage[], addGenerationPrompt: boolean) =>
-      renderMasked({ ...chat, messages: given }, options, addGenerationPrompt);
-    const text = render(chat.messages, false);
-    const spans = assistantSpans({
-      text,
+    const { turns, findings } = findTurns({
       messages: chat.messages,
-      render,
+      targets,
+      render: (given, addGenerationPrompt) => renderMasked({ ...chat, messages: given }, options, addGenerationPrompt),
+      blocks: (given, text) => {
+        if (marked === undefined) return undefined;
+        const variables = { ...options.variables, [BLOCK_MARK]: mask.unused };
+        const rendered = renderMasked({ ...chat, messages: given }, { ...options, variables }, false, marked);
+        return generationBlocks(rendered, mask.unused, text);
+      },
       splitControl: tokenizer.splitControl,
       unused: mask.unused,
+      stopIds,
     });
-    const targets = spans.filter((span) => isTarget(messages[span.message]!));
-    return label(text, targets, mask);
-  }
-
-  function label(text: string, spans: readonly Span[], mask: Mask): EncodedChat {
-    const ids: number[] = [];
-    const labels: number[] = [];
-    const closed = spans.at(-1)!.closed;
-    // If no token ends the last turn, drop the template's text after it, so that end-of-text directly follows the turn.
-    const used = closed ? text : text.slice(0, spans.at(-1)!.end);
-    for (const piece of tokenizer.splitControl(
-      used,
-      spans.flatMap(({ start, end }) => [start, end]),
-    )) {
-      const inside = spans.some((span) => piece.start >= span.start && piece.end <= span.end);
-      for (const id of idsOf(piece, mask)) {
-        ids.push(id);
-        labels.push(inside ? id : IGNORED_LABEL);
-      }
-    }
-    if (!closed) {
-      ids.push(tokenizer.eosId);
-      labels.push(tokenizer.eosId);
-    }
-    return { ids, labels };
+    return {
+      sequences: encodeTurns({ tokenizer, turns, unmask: mask.remove }),
+      findings: findings.map((finding) => ({ ...finding, detail: mask.remove(finding.detail) })),
+    };
   }
 
   return {
     takesTools,
-    stopIds: [...new Set([tokenizer.eosId, ...turnEnd(renderMasked, tokenizer)])],
+    stopIds: [...stopIds],
     render(messages, options = {}) {
       const mask = createMask(tokenizer.control.keys());
       const chat = mask.apply(messages, options.tools ?? []);
@@ -152,7 +156,11 @@ export function loadChatTemplate(tokenizer: Tokenizer, source = tokenizer.chatTe
       const text = renderMasked(mask.apply(messages, options.tools ?? []), options, true);
       return tokenizer.splitControl(text).flatMap((piece) => idsOf(piece, mask));
     },
-    encodeExample,
+    encodeTraining,
+    encodeExample(messages, options) {
+      const { ids, labels } = encodeTraining(messages, options).sequences.at(-1) ?? { ids: [], labels: [] };
+      return { ids, labels };
+    },
   };
 }
 
@@ -170,26 +178,36 @@ function isTarget(message: ChatMessage): boolean {
   return message.role === "assistant" && message.weight !== 0;
 }
 
-/** The control token that the template writes right after an assistant's turn, if any. */
-function turnEnd(
-  render: (chat: MaskedChat, options: ChatOptions, prompt: boolean) => string,
-  tokenizer: Tokenizer,
-): number[] {
+type RenderMasked = (chat: MaskedChat, options: ChatOptions, addGenerationPrompt: boolean) => string;
+
+/** The tokens that end an assistant's turn: of a text, and of a call where the template writes calls. */
+function turnEnds(render: RenderMasked, tokenizer: Tokenizer, takesToolCalls: boolean): Set<number> {
+  const stops = new Set([tokenizer.eosId]);
   const marker = "\ue000reply\ue000";
-  const messages = [
-    { role: "user", content: "question" },
-    { role: "assistant", content: marker },
-  ];
-  let text: string;
-  try {
-    text = render({ messages, tools: [], characters: 100 }, {}, false);
-  } catch {
-    // A template that rejects this conversation reports that when it is used.
-    return [];
+  const call = { id: "call00000", type: "function", function: { name: marker, arguments: { [marker]: marker } } };
+  const replies: ChatMessage[] = [{ role: "assistant", content: marker }];
+  if (takesToolCalls) replies.push({ role: "assistant", content: "", tool_calls: [call] });
+  for (const reply of replies) {
+    let text: string;
+    try {
+      text = render(
+        { messages: [{ role: "user", content: "question" }, reply], tools: [], characters: 100 },
+        {},
+        false,
+      );
+    } catch {
+      // A template that rejects this conversation reports that when it is used.
+      continue;
+    }
+    const at = text.lastIndexOf(marker);
+    if (at < 0) continue;
+    const after = tokenizer.splitControl(text.slice(at + marker.length));
+    const isStop = ({ id }: TextPiece) => id !== undefined && stops.has(id);
+    const end =
+      reply.tool_calls === undefined
+        ? after.find(({ id }) => id !== undefined)
+        : (after.find(isStop) ?? lastClosing(after));
+    if (end !== undefined) stops.add(end.id!);
   }
-  const ending = text.slice(text.lastIndexOf(marker) + marker.length);
-  const first = text.includes(marker)
-    ? tokenizer.splitControl(ending).find((piece) => piece.id !== undefined)
-    : undefined;
-  return first === undefined ? [] : [first.id!];
+  return stops;
 }

@@ -1,7 +1,11 @@
+import type { TrainerEvent } from "../../shared/api/trainer.ts";
+import { decodedMask, markedText } from "../../shared/data/decoded-mask.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import { type TokenizedUnits, tokenizeUnits, type UnitLine } from "../data/examples.ts";
+import type { Unit } from "../data/units.ts";
 import type { Dataset, RecipeContext } from "./recipe.ts";
 
 export interface ReadOptions {
@@ -55,15 +59,24 @@ export async function readUnits(
     );
   }
   const { trainedTokens, ...others } = read.counts;
+  const notes = [...(read.splitNote === undefined ? [] : [read.splitNote]), ...read.notes];
   const { kept, truncated, dropped, tokens } = others;
   const counts = `${kept} kept (${truncated} of them truncated to ${maxLength} tokens), ${dropped} dropped`;
   const trained = prompts ? `${tokens} tokens of prompts` : `${trainedTokens} of ${tokens} tokens are trained on`;
   event({
-    level: truncated + dropped > 0 ? "warn" : "info",
-    message: [`${name}: ${counts}; ${trained}`, ...read.notes].join("\n"),
+    level: truncated + dropped + read.notes.length > 0 ? "warn" : "info",
+    message: [`${name}: ${counts}; ${trained}`, ...notes].join("\n").slice(0, LIMITS.eventMessage),
     type: "message",
     // The field is named as clients of the event know it.
     data: { file: param, ...others, trainableTokens: trainedTokens },
   });
   return read;
+}
+
+/** Shows what is learnt of a unit, as the model sees it: a wrong template or mask is plain to see there. */
+export function maskEvent(name: string, unit: Unit, tokenizer: Tokenizer): Omit<TrainerEvent, "seq"> {
+  const example = unit.examples[0]!;
+  const shown = `${name}: what is learnt of the first example is between ⟦ and ⟧\n`;
+  const message = shown + markedText(decodedMask(example, tokenizer), LIMITS.eventMessage - shown.length);
+  return { level: "info", type: "message", message, data: { tokens: example.ids.length } };
 }

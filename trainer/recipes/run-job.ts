@@ -13,6 +13,7 @@ import { relativeRates } from "../optim/schedule.ts";
 import { baseAlone } from "./base-alone.ts";
 import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "./causal-graphs.ts";
 import { createEvaluator, type Evaluator, type EvaluatorOptions, measureBase } from "./evaluator.ts";
+import { maskEvent } from "./job-data.ts";
 import type { Objective } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
@@ -89,6 +90,9 @@ async function runPrepared<S extends TrainingSettings>(
     rows: rows.shape.rows,
     row_tokens: rows.shape.tokens,
   });
+  if (start.step === 0 && objective.rollouts === undefined) {
+    context.event(maskEvent(job.training.name, run.training[0]!, run.tokenizer));
+  }
 
   const reference = createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop });
   const units = await createUnitSource({ objective, run, tools, reference });

@@ -92,37 +92,40 @@ describe("published templates, equal to transformers", () => {
       { role: "user", content: "Two?" },
       { role: "assistant", content: "Second." },
     ];
-    const ends: Record<string, [string, string]> = {
-      qwen2_5: ["<|im_end|>", "<|im_end|>"],
-      qwen3: ["<|im_end|>", "<|im_end|>"],
-      phi3: ["<|end|>", "<|end|>"],
-      strict: ["", "</s>"],
-      trimmed: ["", "</s>"],
+    // Qwen 3 writes an empty thought before the last reply, and each reply is the last one when it is written.
+    const written: Record<string, (reply: string) => string> = {
+      qwen2_5: (reply) => `${reply}<|im_end|>`,
+      qwen3: (reply) => `<think>\n\n</think>\n\n${reply}<|im_end|>`,
+      phi3: (reply) => `${reply}<|end|>`,
+      strict: (reply) => `${reply}</s>`,
+      trimmed: (reply) => `${reply}</s>`,
     };
     for (const [name, source] of Object.entries(templates)) {
       const file = json("llama2-like/tokenizer.json");
       for (const [index, content] of ["<|im_start|>", "<|im_end|>", "<|end|>", "<|user|>", "<|assistant|>"].entries()) {
         file.added_tokens.push({ id: 5000 + index, content, special: true, rstrip: name === "phi3" });
       }
-      const template = loadChatTemplate(loadTokenizer(file, json("llama2-like/tokenizer_config.json")), source);
       const tokens = loadTokenizer(file, json("llama2-like/tokenizer_config.json"));
-      const { ids, labels } = template.encodeExample(messages);
-      const learnt = tokens.decode(labels.filter((label) => label >= 0));
+      const { sequences } = loadChatTemplate(tokens, source).encodeTraining(messages);
+      const learnt = sequences.map(({ labels }) => tokens.decode(labels.filter((label) => label >= 0))).join("");
       expect
         .soft([name, learnt.replaceAll(" ", "")])
-        .toEqual([name, `First.${ends[name]![0]}Second.${ends[name]![1]}`]);
-      expect.soft(ids).toHaveLength(labels.length);
+        .toEqual([name, ["First.", "Second."].map(written[name]!).join("")]);
+      for (const { ids, labels } of sequences) expect.soft(ids).toHaveLength(labels.length);
     }
   });
 });
 
 describe("labels", () => {
   const learnt = (messages: readonly ChatMessage[], source?: string) => {
-    const { ids, labels } = loadChatTemplate(tokenizer, source ?? tokenizer.chatTemplate).encodeExample(messages);
-    for (const [at, label] of labels.entries()) expect([-100, ids[at]]).toContain(label);
-    return tokenizer
-      .decode(labels.map((label) => (label === -100 ? tokenizer.padId : label)))
-      .replaceAll("<|endoftext|>", "·");
+    const { sequences } = loadChatTemplate(tokenizer, source ?? tokenizer.chatTemplate).encodeTraining(messages);
+    return sequences
+      .map(({ ids, labels }) => {
+        for (const [at, label] of labels.entries()) expect([-100, ids[at]]).toContain(label);
+        const shown = labels.map((label) => (label === -100 ? tokenizer.padId : label));
+        return tokenizer.decode(shown).replaceAll("<|endoftext|>", "·");
+      })
+      .join(" / ");
   };
   const turns: ChatMessage[] = [
     { role: "system", content: "S" },
@@ -142,6 +145,7 @@ describe("labels", () => {
     // Everything after the last target turn is dropped.
     expect(learnt(weighted(1, 0))).toMatch(/^·+first<\|im_end\|>·$/);
     expect(chatml.encodeExample(weighted(0, 0))).toEqual({ ids: [], labels: [] });
+    expect(chatml.encodeTraining(weighted(0, 0))).toEqual({ sequences: [], findings: [] });
   });
 
   test("the template does not see weight", () => {
@@ -152,7 +156,8 @@ describe("labels", () => {
 
   test("templates that strip: the targets are what they keep", () => {
     const source =
-      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n\n' + m.content | trim + '<|im_end|>' }}{% endfor %}";
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n\n' + m.content | trim + '<|im_end|>' }}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n\n' }}{% endif %}";
     const messages = [
       { role: "user", content: " A " },
       { role: "assistant", content: " \n reply \n" },
@@ -166,12 +171,14 @@ describe("labels", () => {
       "{% else %}{% set rest = messages %}{% set system = '' %}{% endif %}{% for m in rest %}" +
       "{% if m.role == 'user' %}{{ '<|im_start|>[INST] ' + (system if loop.first else '') + m.content.strip() + ' [/INST]' }}" +
       "{% else %}{{ ' ' + m.content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}";
-    expect(learnt(turns, source)).toMatch(/^·+first <\|im_end\|>·+second <\|im_end\|>$/);
+    expect(learnt(turns, source)).toMatch(/^·+ first <\|im_end\|>·+ second <\|im_end\|>$/);
   });
 
-  test("no token ends a turn: end-of-text directly follows the last one", () => {
-    const source = "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n{% endfor %}";
-    expect(learnt(turns, source)).toMatch(/^·+first·+second<\|im_end\|>$/);
+  test("no token ends a turn: end-of-text directly follows each, so earlier ones have sequences of their own", () => {
+    const source =
+      "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n{% endfor %}" +
+      "{% if add_generation_prompt %}Assistant: {% endif %}";
+    expect(learnt(turns, source)).toMatch(/^·+first<\|im_end\|> \/ ·+second<\|im_end\|>$/);
     const { ids } = loadChatTemplate(tokenizer, source).encodeExample(turns);
     expect(tokenizer.decode(ids)).toBe(
       "System: S\n\nUser: A\n\nAssistant: first\n\nUser: B\n\nAssistant: second<|im_end|>".replaceAll("\n\n", "\n"),
@@ -185,21 +192,36 @@ describe("labels", () => {
     "{{ '<|im_start|>' + m.role + '\n' + content + '<|im_end|>\n' }}{% endfor %}" +
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-  test("a template that inspects the replies is split by the text before each", () => {
+  test("thoughts that vanish once another turn follows are learnt in a sequence of their own", () => {
     const messages = turns.map((turn) =>
       turn.role === "assistant" ? { ...turn, content: `<think>hm</think>${turn.content}` } : turn,
     );
-    expect(learnt(messages, thinking)).toMatch(/^·+first<\|im_end\|>·+<think>hm<\/think>second<\|im_end\|>·$/);
+    expect(learnt(messages, thinking)).toMatch(
+      /^·+<think>hm<\/think>first<\|im_end\|>· \/ ·+<think>hm<\/think>second<\|im_end\|>·$/,
+    );
   });
 
-  test("a template that rewrites earlier turns is rejected for training", () => {
+  test("a reply that cannot be told apart from the rest is not trained, and it is said", () => {
     const source = "{{ messages | length }}{% for m in messages %}{{ m.content | upper }}<|im_end|>{% endfor %}";
-    expect(() => learnt(turns, source)).toThrow(
-      expect.objectContaining({
-        code: "invalid_model",
-        message: expect.stringContaining("cannot be used for training"),
-      }),
-    );
+    const { sequences, findings } = loadChatTemplate(tokenizer, source).encodeTraining(turns);
+    expect(sequences).toEqual([]);
+    expect(findings.map(({ kind, message }) => [kind, message])).toEqual([
+      ["not_served", 2],
+      ["not_served", 4],
+    ]);
+  });
+
+  test("generation blocks decide what is learnt of a reply", () => {
+    const source =
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}Note: {% generation %}" +
+      "{{ m.content + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+    expect(learnt(turns, source)).toMatch(/^·+first<\|im_end\|>·+second<\|im_end\|>$/);
+    const { findings } = loadChatTemplate(tokenizer, source).encodeTraining(turns);
+    expect(findings.map(({ kind, detail }) => `${kind}: ${detail}`)).toEqual([
+      'block: the blocks leave out "Note: "',
+      'block: the blocks leave out "Note: "',
+    ]);
   });
 });
 
@@ -244,6 +266,15 @@ describe("loading and options", () => {
     const other = "{% for m in messages %}{{ m.content }}<|endoftext|>{% endfor %}";
     expect(loadChatTemplate(tokenizer, other).stopIds).toEqual([IM_END, 0]);
     expect(loadChatTemplate(tokenizer, "{{ raise_exception('never') }}").stopIds).toEqual([IM_END]);
+    const calling =
+      "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}<|im_start|>{% else %}" +
+      "{{ m.content }}<|endoftext|>{% endfor %}{% endfor %}";
+    expect(loadChatTemplate(tokenizer, calling).stopIds).toEqual([IM_END, 0, IM_START]);
+    // A token within a call, such as a quotation mark, does not end it.
+    const quoting =
+      "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}<|im_start|>} {% else %}" +
+      "{{ m.content }}<|endoftext|>{% endfor %}{% endfor %}";
+    expect(loadChatTemplate(tokenizer, quoting).stopIds).toEqual([IM_END, 0]);
   });
 
   test("a missing template is an error that says what to do", () => {

@@ -4,7 +4,7 @@ import type { Example } from "../../../shared/data/example.ts";
 import { parseTrainingLine } from "../../../shared/data/training-lines.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
-import { tokenizeDataset } from "../../../trainer/data/examples.ts";
+import { tokenizeDataset, tokenizeUnits } from "../../../trainer/data/examples.ts";
 
 const golden = new URL("../../golden/tokenizer/hub/", import.meta.url);
 const text = (path: string) => readFileSync(new URL(path, golden), "utf8");
@@ -40,9 +40,11 @@ describe("tokenizeDataset", () => {
       kept: 2,
       truncated: 0,
       dropped: 0,
-      droppedFor: { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0 },
+      droppedFor: { nothing_to_learn: 0, reply_beyond_limit: 0, refused_by_template: 0, not_served: 0 },
       tokens,
       trainedTokens,
+      sequences: 2,
+      turns: {},
     });
     expect(notes).toEqual([]);
   });
@@ -129,6 +131,60 @@ describe("tokenizeDataset", () => {
     });
     expect(counts).toMatchObject({ kept: 1, dropped: 1, droppedFor: { refused_by_template: 1 } });
     expect(notes[0]).toBe("line 1 is left out: the model's chat template rejects the messages: No system role");
+  });
+});
+
+describe("a conversation that its template shows differently as it grows", () => {
+  const forgetful = loadChatTemplate(
+    tokenizer,
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + (m.content if loop.last else m.content | upper) }}" +
+      "{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+  );
+  const messages = [...chat("q", "one").messages, ...chat("r", "two").messages];
+  const options = { tokenizer, chatTemplate: forgetful, maxLength: 99 };
+  const example = lines({ messages })[0]!.example;
+
+  test("becomes a unit for each reply", async () => {
+    const { units, counts, splitNote } = await tokenizeUnits([{ line: 1, examples: [example] }], options);
+    expect(units.map(({ examples }) => examples.map(({ labels }) => learnt(labels)))).toEqual([
+      ["one<|im_end|>"],
+      ["two<|im_end|>"],
+    ]);
+    expect(counts).toMatchObject({ kept: 1, sequences: 2, turns: { aligned: 2 } });
+    expect(splitNote).toMatch(/^1 example became 2 sequences: /);
+  });
+
+  test("stays one unit where a loss compares examples, and says which replies are left out", async () => {
+    const { units, counts, notes } = await tokenizeUnits([{ line: 4, examples: [example, example] }], options);
+    expect(units.map(({ examples }) => examples.map(({ labels }) => learnt(labels)))).toEqual([
+      ["two<|im_end|>", "two<|im_end|>"],
+    ]);
+    expect(counts.turns).toEqual({ aligned: 4, not_served: 2 });
+    expect(notes).toContain(
+      "2 replies cannot be trained as they are served; line 4, message 2: the template shows it differently once " +
+        "others follow, and this line has to stay one sequence",
+    );
+  });
+
+  test("a reply beyond the limit is left out with its sequence", async () => {
+    const { units, counts } = await tokenizeUnits([{ line: 1, examples: [example] }], { ...options, maxLength: 24 });
+    expect(units).toHaveLength(1);
+    expect(counts).toMatchObject({ kept: 1, truncated: 1, sequences: 1 });
+  });
+
+  test("is refused when no reply can be trained as served", async () => {
+    const chatTemplate = loadChatTemplate(
+      tokenizer,
+      "{{ messages | length }}{% for m in messages %}{{ m.content | upper }}<|im_end|>{% endfor %}",
+    );
+    await expect(tokenizeUnits([{ line: 1, examples: [example] }], { ...options, chatTemplate })).rejects.toMatchObject(
+      {
+        code: "invalid_dataset",
+        message: expect.stringMatching(
+          /1 have no reply that the chat template shows as the model is served: .*line 1 is left out: message 2 is not/,
+        ),
+      },
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defaultMethod, settingsOf, type TrainingSettings } from "../../../shared/api/methods.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
-import { longestSequence, readUnits } from "../../../trainer/recipes/job-data.ts";
+import { longestSequence, maskEvent, readUnits } from "../../../trainer/recipes/job-data.ts";
 import { supervised } from "../../../trainer/recipes/supervised.ts";
 import { tinyDataset, tinyModel } from "../tiny-model.ts";
 
@@ -42,6 +42,46 @@ describe("readUnits", () => {
         data: { file: "training_file", ...counts, trainableTokens: counts.trainedTokens, trainedTokens: undefined },
       },
     ]);
+  });
+
+  it("warns of what the template does with some replies, and says why there are more sequences than examples", async () => {
+    const thinking = (reply: string) => `<think>\nHm.\n</think>\n\n${reply}`;
+    const turns = ["one", "two"].flatMap((word) => [
+      { role: "user" as const, content: word },
+      { role: "assistant" as const, content: thinking(word) },
+    ]);
+    const cuttingTokenizer = {
+      ...tokenizer,
+      chatTemplate:
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if loop.last %}{{ m.content }}" +
+        "{% else %}{{ m.content.split('</think>')[-1] | trim }}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}" +
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}{% endif %}",
+    };
+    const reports: { level: string; message: string }[] = [];
+    const lines = [{ line: 7, examples: [{ kind: "chat" as const, messages: turns }] }];
+    const { units } = await readUnits(
+      { name: "a.jsonl", lines },
+      { ...options, tokenizer: cuttingTokenizer },
+      { event: (reported) => void reports.push(reported), yieldToEventLoop },
+    );
+    expect(units).toHaveLength(2);
+    expect(reports[0]!.level).toBe("warn");
+    expect(reports[0]!.message.split("\n").slice(1)).toEqual([
+      "1 example became 2 sequences: the chat template shows some replies differently once others follow, so each is trained behind the prompt that it is served with",
+      expect.stringMatching(
+        /^2 replies are trained behind a generation prompt that .*; line 7, message 2: it is learnt after the generation prompt /,
+      ),
+    ]);
+  });
+
+  it("shows what is learnt of an example", async () => {
+    const { units } = await readUnits(dataset, options, { event: () => undefined, yieldToEventLoop });
+    expect(maskEvent("a.jsonl", units[0]!, tokenizer)).toMatchObject({
+      level: "info",
+      message: expect.stringMatching(
+        /^a\.jsonl: what is learnt .*\n<\|im_start\|>user\n.*<\|im_end\|>\n<\|im_start\|>assistant\n⟦.*<\|im_end\|>⟧\n$/,
+      ),
+    });
   });
 
   it("refuses a tokenizer with ids that the model has no row for", async () => {

@@ -1,0 +1,80 @@
+import { type JobValidation, type ValidatedFile, validatedFile } from "../../shared/api/job-validation.ts";
+import type { CreateJob } from "../../shared/api/jobs.ts";
+import { dryRun } from "../../shared/data/dry-run.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
+import { datasetHead } from "../blobs/dataset-head.ts";
+import { FolderReader } from "../blobs/folder-reader.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { Remote } from "../objects/rpc.ts";
+import type { Tenant } from "../objects/tenant.ts";
+import { LoadOnce } from "../serving/load-once.ts";
+import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
+
+export interface ValidationParts {
+  readonly request: CreateJob;
+  readonly base: StoredFolder;
+  readonly tenant: Remote<Tenant>;
+  readonly blobs: R2Bucket;
+  /** Tokens; longer sequences are cut at the end. */
+  readonly maxLength: number;
+  /** How many examples of each file are shown. */
+  readonly examples: number;
+}
+
+/** A tokenizer takes a second to load, and whoever tries out a dataset asks several times. */
+const tokenizers = new LoadOnce<Tokenizer>();
+
+/**
+ * A job's dry run: what would be learnt of the beginning of its files. Creates nothing.
+ *
+ * @throws TrimtabError not_found for a file that is not the tenant's, corrupt_blob, invalid_model. What is wrong with the data
+ *   is in the reply.
+ */
+export async function validateJob(parts: ValidationParts): Promise<JobValidation> {
+  const { request } = parts;
+  const tokenizer = await tokenizerOf(parts);
+  const training = await validated(parts, tokenizer, "training_file", request.training_file);
+  const validation =
+    request.validation_file == null
+      ? null
+      : await validated(parts, tokenizer, "validation_file", request.validation_file);
+  return {
+    object: "fine_tuning.job.validation",
+    model: request.model,
+    valid: training.error === null && (validation?.error ?? null) === null,
+    training_file: training,
+    validation_file: validation,
+  };
+}
+
+async function validated(
+  { tenant, blobs, maxLength, examples }: ValidationParts,
+  tokenizer: Tokenizer,
+  param: "training_file" | "validation_file",
+  file: string,
+): Promise<ValidatedFile> {
+  const { key, bytes, filename } = await tenant.files.source(file);
+  const head = await datasetHead(blobs, { key, bytes, name: filename }, LIMITS.validatedBytes);
+  const run = await dryRun(head.lines, {
+    tokenizer,
+    maxLength,
+    examples,
+    maxLines: LIMITS.validatedLines,
+    maxTokens: LIMITS.validatedTokens,
+    shownTokens: LIMITS.shownTokens,
+    shownSequences: LIMITS.shownSequences,
+    yieldToEventLoop,
+  });
+  return validatedFile({ ...run, complete: run.complete && head.whole }, { file, param, maxLength });
+}
+
+async function tokenizerOf({ base, blobs }: ValidationParts): Promise<Tokenizer> {
+  const tokenizer = await tokenizers.get(base.digest, async () => {
+    const files = new FolderReader(blobs, base);
+    const template = files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined;
+    return loadTokenizer(await files.json("tokenizer.json"), await files.json("tokenizer_config.json"), template);
+  });
+  for (const [digest] of tokenizers.loaded()) if (digest !== base.digest) tokenizers.forget(digest);
+  return tokenizer;
+}

@@ -1,0 +1,43 @@
+import { env } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { datasetHead } from "../../../edge/blobs/dataset-head.ts";
+
+const lines = ["one", "two", "three"].map((word) => JSON.stringify({ prompt: word, completion: "x" }));
+
+async function head(text: string, maxBytes: number) {
+  const body = new TextEncoder().encode(text);
+  await env.BLOBS.put("head", body);
+  const read = await datasetHead(env.BLOBS, { key: "head", bytes: body.byteLength, name: "a.jsonl" }, maxBytes);
+  const found = [...read.lines].map(({ line, example }) => [line, example.kind === "completion" && example.prompt]);
+  return { found, whole: read.whole };
+}
+
+describe("datasetHead", () => {
+  it("is the whole of a small file, its last line included", async () => {
+    const all = [
+      [1, "one"],
+      [2, "two"],
+      [3, "three"],
+    ];
+    expect(await head(lines.join("\n"), 1000)).toEqual({ found: all, whole: true });
+    expect(await head(`${lines.join("\n")}\n`, 1000)).toEqual({ found: all, whole: true });
+  });
+
+  it("is the complete lines at the beginning of a large one", async () => {
+    const bytes = lines[0]!.length + 1 + lines[1]!.length;
+    expect(await head(lines.join("\n"), bytes)).toEqual({ found: [[1, "one"]], whole: false });
+    expect(await head(lines.join("\n"), bytes + 1)).toMatchObject({
+      found: [[1], [2]].map(([n]) => [n, expect.anything()]),
+    });
+    expect(await head(lines.join("\n"), 3)).toEqual({ found: [], whole: false });
+  });
+
+  it("names the bad line, and a file whose bytes are gone", async () => {
+    await expect(head(`${lines[0]}\n{"a": 1}\n`, 1000)).rejects.toMatchObject({
+      code: "invalid_file",
+      message: expect.stringContaining("line 2 of a.jsonl"),
+    });
+    const missing = { key: "nowhere", bytes: 1, name: "a.jsonl" };
+    await expect(datasetHead(env.BLOBS, missing, 10)).rejects.toMatchObject({ code: "corrupt_blob" });
+  });
+});
