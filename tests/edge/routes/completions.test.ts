@@ -42,6 +42,33 @@ describe("a completion", () => {
     expect(engine.requests[0]?.request).toMatchObject({ prompt: { prompts }, sampling: { maxTokens: 3 } });
   });
 
+  it("asks the Engine for the same, whatever asks for nothing beside it", async () => {
+    const nulls = {
+      suffix: null,
+      echo: null,
+      best_of: null,
+      logprobs: null,
+      stream_options: null,
+      user: null,
+      stop: null,
+    };
+    const neutral = {
+      suffix: "",
+      echo: false,
+      best_of: 1,
+      stop: "",
+      logit_bias: {},
+      top_k: 0,
+      user: "u",
+      stream: false,
+    };
+    for (const fields of [{}, nulls, neutral]) {
+      await api.call("POST", "/v1/completions", { key, body: { model, prompt: "a", ...fields } });
+    }
+    const [plain, ...others] = engine.requests.map(({ request: { requestId: _, ...asked } }) => asked);
+    for (const other of others) expect(other).toEqual(plain);
+  });
+
   it("reports log-probabilities in its own old way", async () => {
     const { choices } = await openai(api, key).completions.create({ model, prompt: "a", logprobs: 1 });
     expect(choices[0]?.logprobs).toEqual({
