@@ -41,10 +41,10 @@ export const CreateJob = z
     }),
     continue_with: z
       .enum(["merged_weights", "adapter"])
-      .nullish()
+      .optional()
       .refine(
         (how) => how !== "adapter",
-        `is not supported by this server; leave it out: the model's delta is merged into the weights first`,
+        "is not supported by this server; leave it out: the model's delta is merged into the weights first",
       )
       .meta({
         description:
