@@ -8,6 +8,8 @@ export interface Env {
   readonly ADMIN_TOKEN?: string;
   /** Bearer token of `/v1/trainer`; without it no trainer can connect. */
   readonly TRAINER_TOKEN?: string;
+  /** Origins whose pages may call the API from a browser, separated by commas; `none` for none, and any unless told. */
+  readonly CORS_ORIGINS?: string;
   /** MiB that the Engine's WASM heap may grow to; 96 unless told, which leaves room for the rest of a 128 MiB isolate. */
   readonly ENGINE_HEAP_MB?: string;
 }

@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   "permission_denied",
   "not_found",
   "model_not_found",
+  "method_not_allowed",
   "conflict",
   "idempotency_mismatch",
   "stale_lease",

@@ -1,4 +1,5 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import { disposition } from "./disposition.ts";
 
 /** A part of a multipart/form-data body. Read its chunks before you ask for the next part. */
 export interface FormPart {
@@ -43,6 +44,7 @@ export async function* formParts(
       if (count === MAX_PARTS) throw malformed(`has more than ${MAX_PARTS} parts`);
       const header = await text(source.until(new TextEncoder().encode("\r\n\r\n"), MAX_HEADER_BYTES));
       const { name, filename } = disposition(header);
+      if (name === null) throw malformed("has a part without a name");
       const chunks = source.until(delimiter);
       yield { name, filename, chunks };
       await drain(chunks);
@@ -116,27 +118,6 @@ class FormSource {
     }
     this.#buffer = join(this.#buffer, value);
   }
-}
-
-function disposition(header: string): { name: string; filename: string | null } {
-  const line = header.split("\r\n").find((candidate) => /^content-disposition:/i.test(candidate)) ?? "";
-  const given = parameters(line);
-  const name = given.get("name");
-  if (name === undefined) throw malformed("has a part without a name");
-  return { name, filename: given.get("filename") ?? null };
-}
-
-/**
- * The parameters after a header's value; of two with one name, the first counts. Browsers and SDKs write `"` inside a value as `%22` or `\"`; .NET
- * writes a value that needs no quotes without them.
- */
-function parameters(line: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const [, name = "", quoted, token] of line.matchAll(/;\s*([^\s=;"]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/g)) {
-    const value = quoted?.replaceAll("%22", '"').replaceAll(/\\(.)/g, "$1") ?? token;
-    if (value !== undefined && !found.has(name.toLowerCase())) found.set(name.toLowerCase(), value);
-  }
-  return found;
 }
 
 async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {

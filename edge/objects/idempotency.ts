@@ -2,6 +2,12 @@
  * Idempotency keys: the same key brings the same reply, errors of the server included, and the same key with another body is an
  * error. Every object that creates things keeps its own table; what an object creates and the reply about it are stored in one
  * transaction, so a reply that was lost on its way can be fetched again.
+ *
+ * A claim belongs to a request that is running, so it must end with it, also where the server was killed and nobody could give
+ * the claim back. Three things see to that. A claim counts only in the lifetime of the object that granted it: a restart, which
+ * ends requests as well, ends the claims. Requests that may take long renew theirs, so that one whose Worker alone has died
+ * lapses soon, and the object is not evicted under one that lives. And should a claim lapse too early, two requests run, but the
+ * transaction lets only one of them create something.
  */
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Database } from "./database.ts";
@@ -10,10 +16,21 @@ import { objectModule } from "./module.ts";
 /** How long a reply is kept. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
+/** When to ask again for the reply to a request that still runs. */
+const RETRY_MS = 1_000;
+
 export interface Idempotency {
   readonly key: string;
   /** Digest of the request: method, path and body. */
   readonly fingerprint: string;
+}
+
+/** When and in which lifetime of its object a claim is made. */
+export interface Moment {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** New every time the object is started; null for a claim that is settled in the same transaction. */
+  readonly life: string | null;
 }
 
 export interface StoredReply {
@@ -32,39 +49,51 @@ export const idempotency = objectModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS idempotency (
       key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER, body TEXT, started_at INTEGER NOT NULL)`,
+    "CREATE TABLE IF NOT EXISTS claim_lives (key TEXT PRIMARY KEY, life TEXT NOT NULL)",
   ],
-  open: ({ db, now, requireCreated }) => ({
-    calls: {
-      claim(request: Idempotency & { staleMs: number }): StoredReply | null {
-        requireCreated();
-        return claim(db, request, now()) ?? null;
+  open: ({ db, now, requireCreated }) => {
+    const life = crypto.randomUUID();
+    const moment = () => ({ now: now(), life });
+    return {
+      calls: {
+        claim(request: Idempotency & { staleMs: number }): StoredReply | null {
+          requireCreated();
+          return claim(db, request, moment()) ?? null;
+        },
+        claimUpload: (upload: UploadClaim & { staleMs: number }): DoneUpload | null =>
+          claimUpload(db, upload, moment()) ?? null,
+        renew: (request: Idempotency) => renew(db, request, moment()),
+        identifyUpload: (claimed: UploadClaim, fingerprint: string) => identifyUpload(db, claimed, fingerprint),
+        settle: (request: Idempotency, reply: StoredReply) => settle(db, request, reply),
+        abandon: (request: Idempotency) => abandon(db, request),
       },
-      claimUpload: (upload: UploadClaim & { staleMs: number }): DoneUpload | null =>
-        claimUpload(db, upload, now()) ?? null,
-      identifyUpload: (claimed: UploadClaim, fingerprint: string) => identifyUpload(db, claimed, fingerprint),
-      settle: (request: Idempotency, reply: StoredReply) => settle(db, request, reply),
-      abandon: (request: Idempotency) => abandon(db, request),
-    },
-    // Replies that are too old are ignored, so sweeping them is worth no alarm of its own.
-    duty: { run: () => sweepIdempotency(db, now()), next: () => null },
-  }),
+      // Replies that are too old are ignored, so sweeping them is worth no alarm of its own.
+      duty: { run: () => sweepIdempotency(db, now()), next: () => null },
+    };
+  },
 });
 
 /**
  * Claims a key. Returns undefined where the caller may go ahead, or the reply to the request that came before. A claim that
- * never got a reply lapses after `staleMs`: what it would have created is stored together with the reply, so nothing was.
+ * never got a reply lapses after `staleMs` and with the object's life: what it would have created is stored together with the
+ * reply, so nothing was.
  *
  * @throws TrimtabError idempotency_mismatch for another request under the key, conflict while the first one runs.
  */
-export function claim(db: Database, request: Idempotency & { staleMs: number }, now: number): StoredReply | undefined {
+export function claim(
+  db: Database,
+  request: Idempotency & { staleMs: number },
+  { now, life }: Moment,
+): StoredReply | undefined {
   const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", request.key);
   if (row !== undefined && now - row.started_at < KEPT_MS) {
     if (row.fingerprint !== request.fingerprint) throw mismatch();
     if (row.status !== null) return { status: row.status, body: row.body ?? "" };
-    if (now - row.started_at < request.staleMs) {
+    if (life !== null && lifeOf(db, request.key) === life && now - row.started_at < request.staleMs) {
       throw new TrimtabError(
         "conflict",
         "A request with this Idempotency-Key is still running. Wait for it, then ask again.",
+        { data: { retryMs: RETRY_MS } },
       );
     }
   }
@@ -74,7 +103,27 @@ export function claim(db: Database, request: Idempotency & { staleMs: number }, 
     request.fingerprint,
     now,
   );
+  if (life !== null) setLife(db, request.key, life);
   return undefined;
+}
+
+function lifeOf(db: Database, key: string): string | undefined {
+  return db.get<{ life: string }>("SELECT life FROM claim_lives WHERE key = ?", key)?.life;
+}
+
+function setLife(db: Database, key: string, life: string): void {
+  db.run("INSERT OR REPLACE INTO claim_lives (key, life) VALUES (?, ?)", key, life);
+}
+
+/** Keeps a claim whose request still runs, in this lifetime too. Does nothing where another request has taken the key over. */
+export function renew(db: Database, request: Idempotency, { now, life }: Moment): void {
+  const renewed = db.change(
+    "UPDATE idempotency SET started_at = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
+    now,
+    request.key,
+    request.fingerprint,
+  );
+  if (renewed > 0 && life !== null) setLife(db, request.key, life);
 }
 
 /** An upload's claim: the contents are known only once the body has been read. */
@@ -98,13 +147,17 @@ export interface DoneUpload {
 export function claimUpload(
   db: Database,
   request: UploadClaim & { staleMs: number },
-  now: number,
+  moment: Moment,
 ): DoneUpload | undefined {
   const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", request.key);
-  if (row !== undefined && row.status !== null && now - row.started_at < KEPT_MS) {
+  if (row !== undefined && row.status !== null && moment.now - row.started_at < KEPT_MS) {
     return { fingerprint: row.fingerprint, reply: { status: row.status, body: row.body ?? "" } };
   }
-  claim(db, { key: request.key, fingerprint: row?.fingerprint ?? request.provisional, staleMs: request.staleMs }, now);
+  claim(
+    db,
+    { key: request.key, fingerprint: row?.fingerprint ?? request.provisional, staleMs: request.staleMs },
+    moment,
+  );
   db.run("UPDATE idempotency SET fingerprint = ? WHERE key = ?", request.provisional, request.key);
   return undefined;
 }
@@ -143,7 +196,9 @@ export function settleCreation(db: Database, request: Idempotency | null, create
     request.fingerprint,
   );
   if (kept > 0) return;
-  throw new TrimtabError("conflict", "Another request with this Idempotency-Key came first. Ask again for its reply.");
+  throw new TrimtabError("conflict", "Another request with this Idempotency-Key came first. Ask again for its reply.", {
+    data: { retryMs: RETRY_MS },
+  });
 }
 
 /** Gives a claimed key back, as if it had never been used. */
@@ -158,6 +213,7 @@ export function abandon(db: Database, request: Idempotency): void {
 /** Forgets replies that are a day old. */
 export function sweepIdempotency(db: Database, now: number): void {
   db.run("DELETE FROM idempotency WHERE started_at <= ?", now - KEPT_MS);
+  db.run("DELETE FROM claim_lives WHERE key NOT IN (SELECT key FROM idempotency WHERE status IS NULL)");
 }
 
 export function mismatch(): TrimtabError {

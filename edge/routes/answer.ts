@@ -3,7 +3,7 @@ import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
 import type { GoodEvent } from "./generation.ts";
-import { sseData } from "./sse.ts";
+import { obfuscated, sseData } from "./sse.ts";
 
 export type TokenScore = TokenLogprob & { readonly top: readonly TokenLogprob[] };
 
@@ -32,16 +32,26 @@ type UsageEvent = Extract<GenerateEvent, { type: "usage" }>;
 /** All events as one answer with `count` choices. */
 export async function wholeAnswer(events: AsyncIterable<GoodEvent>, count: number): Promise<Answer> {
   const changes = Array.from({ length: count }, () => [] as ChoiceChange[]);
-  const fold = new Fold();
   let usage = usageCounts({ promptTokens: 0, completionTokens: 0, cachedTokens: 0 });
-  for await (const event of events) {
-    if (event.type === "usage") usage = usageCounts(event);
-    else changes[event.choice]?.push(fold.change(event));
+  for await (const step of answerSteps(events)) {
+    if ("usage" in step) usage = step.usage;
+    else changes[step.index]?.push(step);
   }
-  return { choices: changes.map(sum), usage };
+  return { choices: changes.map(wholeChoice), usage };
 }
 
-function sum(changes: readonly ChoiceChange[], index: number): Choice {
+/** The events one by one, each as what it changes. */
+export async function* answerSteps(
+  events: AsyncIterable<GoodEvent>,
+): AsyncGenerator<ChoiceChange | { readonly usage: UsageCounts }, void> {
+  const fold = new Fold();
+  for await (const event of events) {
+    yield event.type === "usage" ? { usage: usageCounts(event) } : fold.change(event);
+  }
+}
+
+/** A choice from all of its changes. */
+export function wholeChoice(changes: readonly ChoiceChange[], index: number): Choice {
   const scored = changes.flatMap(({ scores }) => (scores === null ? [] : [scores]));
   return {
     index,
@@ -59,25 +69,26 @@ export interface ChunkFormat {
   readonly change: (change: ChoiceChange) => unknown;
   /** The last chunk; left out where nobody asked for it. */
   readonly usage?: (usage: UsageCounts) => unknown;
+  /** Whether the lengths of changes are to be hidden. */
+  readonly obfuscate?: boolean;
 }
 
 /** The lines of a stream, up to `[DONE]` or to the error that ends it. Leaving early leaves the events too. */
 export async function* answerLines(
   events: AsyncGenerator<GoodEvent, void>,
   count: number,
-  { opening, change, usage }: ChunkFormat,
+  { opening, change, usage, obfuscate = false }: ChunkFormat,
 ): AsyncGenerator<string, void> {
-  const fold = new Fold();
   try {
     if (opening !== undefined) for (let index = 0; index < count; index++) yield sseData(opening(index));
-    for await (const event of events) {
-      if (event.type === "usage") {
-        if (usage !== undefined) yield sseData(usage(usageCounts(event)));
+    for await (const step of answerSteps(events)) {
+      if ("usage" in step) {
+        if (usage !== undefined) yield sseData(usage(step.usage));
         continue;
       }
-      const changed = fold.change(event);
-      const isEmpty = changed.text === "" && changed.scores === null && changed.finishReason === null;
-      if (!isEmpty) yield sseData(change(changed));
+      if (isEmpty(step)) continue;
+      const chunk = change(step);
+      yield sseData(obfuscate ? obfuscated(chunk) : chunk);
     }
     yield "data: [DONE]\n\n";
   } catch (error) {
@@ -85,6 +96,17 @@ export async function* answerLines(
   } finally {
     await events.return();
   }
+}
+
+/** Whether a change says nothing, as while the bytes of a character are incomplete. */
+export function isEmpty({ text, scores, finishReason }: ChoiceChange): boolean {
+  return text === "" && scores === null && finishReason === null;
+}
+
+/** Scores as both kinds of chat report them. */
+export function reportedScores(scores: readonly TokenScore[]) {
+  const withBytes = ({ token, logprob, bytes }: TokenLogprob) => ({ token, logprob, bytes: [...bytes] });
+  return scores.map(({ top, ...token }) => ({ ...withBytes(token), top_logprobs: top.map(withBytes) }));
 }
 
 /** Events as changes; remembers how far each choice's scored tokens reach. */

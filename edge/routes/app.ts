@@ -11,6 +11,7 @@ import { aliases } from "./aliases.ts";
 import type { AppEnv } from "./app-env.ts";
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
+import { cors } from "./cors.ts";
 import { deltas } from "./deltas.ts";
 import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
@@ -19,9 +20,11 @@ import { openApiDocument } from "./document.ts";
 import { errorReply } from "./error-reply.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { knownMethods } from "./known-methods.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
+import { responses } from "./responses.ts";
 import { subApp } from "./route.ts";
 import { service } from "./service.ts";
 import { trainer } from "./trainer.ts";
@@ -31,7 +34,7 @@ import { usage } from "./usage.ts";
 /** The whole HTTP API: one sub-app per resource. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = subApp();
-  app.use("*", everyReply);
+  app.use("*", everyReply, cors, knownMethods(app));
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
@@ -43,6 +46,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);
+  app.route("/v1/responses", responses);
   app.route("/v1/usage", usage);
   app.route("/v1/admin/tenants", adminTenants);
   app.route("/v1/admin/models", adminModels);
@@ -74,9 +78,11 @@ const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
     "requestId",
     newId("request", (bytes) => crypto.getRandomValues(bytes)),
   );
+  const started = Date.now();
   await next();
   await drain(c.req.raw.body, drainLimit(c));
   c.res.headers.set("x-request-id", c.var.requestId);
+  c.res.headers.set("openai-processing-ms", String(Date.now() - started));
   const { allowances } = c.var;
   if (allowances !== undefined) {
     for (const what of ["requests", "tokens"] as const) {

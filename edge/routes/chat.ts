@@ -6,8 +6,7 @@ import {
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
-import type { TokenLogprob } from "../../shared/decode/events.ts";
-import { answerLines, type Choice, type ChunkFormat, type TokenScore, wholeAnswer } from "./answer.ts";
+import { answerLines, type Choice, type ChunkFormat, reportedScores, type TokenScore, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
@@ -45,8 +44,7 @@ chat.openapi(create, async (c) => {
   };
   const n = request.n ?? 1;
   if (request.stream === true) {
-    const includeUsage = request.stream_options?.include_usage === true;
-    return sseResponse(answerLines(generation.events, n, chunkFormat(head, includeUsage))) as never;
+    return sseResponse(answerLines(generation.events, n, chunkFormat(head, request.stream_options))) as never;
   }
   const { choices, usage } = await wholeAnswer(generation.events, n);
   return c.json({ ...head, object: "chat.completion" as const, choices: choices.map(chatChoice), usage }, 200);
@@ -63,7 +61,12 @@ function chatChoice({ index, text, scores, finishReason }: Choice): ChatCompleti
   };
 }
 
-function chunkFormat(head: Head, includeUsage: boolean): ChunkFormat {
+type StreamOptions = NonNullable<CreateChatCompletion["stream_options"]>;
+
+function chunkFormat(
+  head: Head,
+  { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
+): ChunkFormat {
   const chunk = (part: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
     ...head,
     object: "chat.completion.chunk",
@@ -78,16 +81,12 @@ function chunkFormat(head: Head, includeUsage: boolean): ChunkFormat {
       finishReason === null
         ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores) })
         : ofChoice(index, { finish_reason: finishReason }),
+    obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };
 }
 
 function logprobsOf(scores: readonly TokenScore[] | null): ChatLogprobs | null {
   if (scores === null) return null;
-  const content = scores.map(({ top, ...token }) => ({ ...withBytes(token), top_logprobs: top.map(withBytes) }));
-  return { content, refusal: null };
-}
-
-function withBytes({ token, logprob, bytes }: TokenLogprob) {
-  return { token, logprob, bytes: [...bytes] };
+  return { content: reportedScores(scores), refusal: null };
 }

@@ -1,5 +1,4 @@
-import type { CreateJob } from "../../shared/api/jobs.ts";
-import { defaultMethod, type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
+import { type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
@@ -7,20 +6,6 @@ import type { MethodPlan } from "../../shared/peft/method.ts";
 import { isWholeModel, publishedNumbers } from "../../shared/peft/plan.ts";
 import type { PeftChoice } from "../../shared/peft/presets.ts";
 import { beyondLimits, servingLimits } from "../serving/limits.ts";
-
-/** The method of a request with every default filled in, whichever of the two ways it came. */
-export function methodOf(request: CreateJob): Method {
-  const { method, hyperparameters } = request;
-  if (hyperparameters === undefined) return method ?? defaultMethod();
-  if (method !== undefined) {
-    throw new TrimtabError(
-      "invalid_request",
-      "`hyperparameters` is the old place of what `method` holds. Send one of them.",
-      { param: "hyperparameters" },
-    );
-  }
-  return defaultMethod(hyperparameters);
-}
 
 /**
  * Checks a method against its base, and against the heap that will serve the result. Returns the tokens that a sequence of

@@ -53,8 +53,7 @@ completions.openapi(create, async (c) => {
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
   if (request.stream === true) {
-    const includeUsage = request.stream_options?.include_usage === true;
-    return sseResponse(answerLines(generation.events, choices, chunkFormat(head, includeUsage))) as never;
+    return sseResponse(answerLines(generation.events, choices, chunkFormat(head, request.stream_options))) as never;
   }
   const answer = await wholeAnswer(generation.events, choices);
   return c.json({ ...head, choices: answer.choices.map(completionChoice), usage: answer.usage }, 200);
@@ -67,7 +66,12 @@ function completionChoice(choice: ChoiceChange): CompletionObject["choices"][num
   return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason };
 }
 
-function chunkFormat(head: Head, includeUsage: boolean): ChunkFormat {
+type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;
+
+function chunkFormat(
+  head: Head,
+  { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
+): ChunkFormat {
   const chunk = (part: Pick<CompletionObject, "choices" | "usage">): CompletionObject => ({
     ...head,
     ...(includeUsage ? { usage: null } : {}),
@@ -75,6 +79,7 @@ function chunkFormat(head: Head, includeUsage: boolean): ChunkFormat {
   });
   return {
     change: (change) => chunk({ choices: [completionChoice(change)] }),
+    obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };
 }

@@ -6,7 +6,9 @@ import { operationName } from "./operation-name.ts";
 const INFO = {
   title: "Trimtab",
   version: "1",
-  description: "Fine-tunes language models and serves the results. Any OpenAI client works with it.",
+  description:
+    "Fine-tunes language models and serves the results. Any OpenAI client works with it. A property of a JSON request that is " +
+    "null counts as left out, whether or not its schema allows null.",
   license: { name: "Apache-2.0", identifier: "Apache-2.0" },
 };
 

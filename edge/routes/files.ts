@@ -4,6 +4,7 @@ import { FileList, FileListQuery, FileObject } from "../../shared/api/files.ts";
 import { Deleted } from "../../shared/api/lists.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { attachment } from "../blobs/disposition.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { receiveDataset } from "../blobs/receive-dataset.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
@@ -115,11 +116,10 @@ files.openapi(content, async (c) => {
   const source = await c.var.caller.object.files.source(c.req.valid("param").file_id);
   const object = await c.env.BLOBS.get(source.key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
-  const name = source.filename.replaceAll(/[^\w.-]/g, "_");
   return new Response(verifiedStream(object.body, source.sha256), {
     headers: {
       "content-type": "application/octet-stream",
-      "content-disposition": `attachment; filename="${name}"`,
+      "content-disposition": attachment(source.filename),
     },
   });
 });

@@ -56,10 +56,9 @@ export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promi
   };
 }
 
-/** A stored reply, word for word. */
+/** A stored reply, word for word. Sending the request again brings it again, so SDKs are told not to. */
 export function replay(reply: StoredReply): Response {
-  return new Response(reply.body, {
-    status: reply.status,
-    headers: { "content-type": "application/json", "idempotent-replayed": "true" },
-  });
+  const headers = new Headers({ "content-type": "application/json", "idempotent-replayed": "true" });
+  if (reply.status >= 400) headers.set("x-should-retry", "false");
+  return new Response(reply.body, { status: reply.status, headers });
 }

@@ -1,4 +1,5 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
+import { dropNulls } from "../../shared/api/drop-nulls.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
@@ -7,10 +8,27 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * Reads a JSON body within its limit, whatever length it claims, and leaves it for the validators. An object that has a key twice
- * is refused.
+ * Reads a JSON body within its limit, whatever its `content-length` says, and leaves it for the validators. A property that is
+ * null counts as absent, at any depth, so schemas need not allow null. An object that has a key twice is refused.
  */
 export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const value = await readJson(c);
+  dropNulls(value);
+  await validate(c, value, next);
+};
+
+/** As `jsonBody`, for schemas in which null says something of its own. */
+export const jsonBodyWithNulls: MiddlewareHandler<AppEnv> = async (c, next) => {
+  await validate(c, await readJson(c), next);
+};
+
+/** Hono reads the body through `json`, and must not read it a second time. */
+async function validate(c: Context<AppEnv>, value: unknown, next: () => Promise<void>): Promise<void> {
+  c.req.json = async <T>() => value as T;
+  await next();
+}
+
+async function readJson(c: Context<AppEnv>): Promise<unknown> {
   const type = c.req.header("content-type") ?? "";
   if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new TrimtabError("invalid_request", "Send the body as JSON, with `content-type: application/json`.");
@@ -24,10 +42,8 @@ export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
   }
   const value = parseStrictJson(text, "The body", "invalid_json");
   c.set("bodyDigest", await sha256Hex(bytes));
-  // Hono reads the body through this method, and must not read it a second time.
-  c.req.json = async <T>() => value as T;
-  await next();
-};
+  return value;
+}
 
 async function readBounded(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = () =>

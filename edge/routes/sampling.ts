@@ -1,13 +1,11 @@
 import type { CreateChatCompletion } from "../../shared/api/chat.ts";
 import type { CreateCompletion } from "../../shared/api/completions.ts";
+import type { samplingFields } from "../../shared/api/generate.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { EngineMessage, Sampling } from "../serving/protocol.ts";
 
-type Common = Pick<
-  CreateChatCompletion & CreateCompletion,
-  "temperature" | "top_p" | "n" | "seed" | "stop" | "presence_penalty" | "frequency_penalty" | "logit_bias"
->;
+type Common = Pick<CreateChatCompletion & CreateCompletion, keyof typeof samplingFields>;
 
 /** What was left out stays so: the model has defaults of its own. */
 function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogprobs"> {
@@ -16,13 +14,17 @@ function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogpr
     settings: given({
       temperature: request.temperature,
       topP: request.top_p,
+      topK: request.top_k,
+      minP: request.min_p,
+      repetitionPenalty: request.repetition_penalty,
       presencePenalty: request.presence_penalty,
       frequencyPenalty: request.frequency_penalty,
       logitBias:
         request.logit_bias && Object.entries(request.logit_bias).map(([token, bias]) => [Number(token), bias] as const),
     }),
     seed: request.seed ?? null,
-    stop: [...new Set(stop)],
+    // Forms and editors send an empty sequence where their field is empty.
+    stop: [...new Set(stop)].filter((sequence) => sequence !== ""),
     n: request.n ?? 1,
   };
 }
@@ -34,24 +36,18 @@ function given(fields: Fields): Sampling["settings"] {
 }
 
 export function chatSampling(request: CreateChatCompletion): Sampling {
-  const { max_tokens: old, max_completion_tokens: max, logprobs, top_logprobs: top } = request;
-  if (old != null && max != null && old !== max) {
+  const { max_tokens: old, max_completion_tokens: max, logprobs = false, top_logprobs: top = 0 } = request;
+  if (old !== undefined && max !== undefined && old !== max) {
     throw new TrimtabError(
       "invalid_request",
       "`max_tokens` is the old name of `max_completion_tokens`. Send one of them.",
-      {
-        param: "max_tokens",
-      },
+      { param: "max_tokens" },
     );
   }
-  if (top != null && logprobs !== true) {
+  if (top > 0 && !logprobs) {
     throw new TrimtabError("invalid_request", "`top_logprobs` needs `logprobs` to be true.", { param: "top_logprobs" });
   }
-  return {
-    ...commonSampling(request),
-    maxTokens: max ?? old ?? null,
-    topLogprobs: logprobs === true ? (top ?? 0) : null,
-  };
+  return { ...commonSampling(request), maxTokens: max ?? old ?? null, topLogprobs: logprobs ? top : null };
 }
 
 export function completionSampling(request: CreateCompletion): Sampling {
@@ -60,10 +56,28 @@ export function completionSampling(request: CreateCompletion): Sampling {
 
 /** Messages with their parts joined; `developer` is what newer models call `system`. */
 export function engineMessages(messages: CreateChatCompletion["messages"]): EngineMessage[] {
-  return messages.map(({ role, content }) => ({
-    role: role === "developer" ? "system" : role,
-    content: typeof content === "string" ? content : content.map(({ text }) => text).join(""),
-  }));
+  return messages.map((message) => {
+    const { role, name } = message;
+    const reasoning = role === "assistant" ? message.reasoning_content : undefined;
+    return {
+      role: role === "developer" ? "system" : role,
+      content: role === "assistant" ? replyText(message) : joined(message.content),
+      ...(name === undefined ? {} : { name }),
+      ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+    };
+  });
+}
+
+type Reply = Extract<CreateChatCompletion["messages"][number], { role: "assistant" }>;
+
+/** What an assistant said: a refusal is text like any other, and a turn may be empty. */
+function replyText({ content, refusal }: Reply): string {
+  return content === undefined ? (refusal ?? "") : joined(content);
+}
+
+function joined(content: NonNullable<Reply["content"]>): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : part.refusal)).join("");
 }
 
 /** One or several prompts, as text or as token ids. */

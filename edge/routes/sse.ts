@@ -1,7 +1,22 @@
 /** Server-sent events, as OpenAI's SDKs read them. */
+import { randomText } from "../../shared/api/ids.ts";
 
 export function sseData(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
+}
+
+/** An event with a name, as the Responses API has them. */
+export function sseEvent(event: { readonly type: string }): string {
+  return `event: ${event.type}\n${sseData(event)}`;
+}
+
+const BLOCK_BYTES = 64;
+
+/** The object with random characters that make its JSON a multiple of 64 bytes, so that its size does not tell its text. */
+export function obfuscated<T>(value: T): T & { readonly obfuscation: string } {
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...value, obfuscation: "" })).byteLength;
+  const missing = BLOCK_BYTES - (bytes % BLOCK_BYTES);
+  return { ...value, obfuscation: randomText(missing, (into) => crypto.getRandomValues(into)) };
 }
 
 /**

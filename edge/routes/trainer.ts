@@ -16,14 +16,14 @@ import {
 } from "../../shared/api/trainer.ts";
 import { dispatcherObject, tenantObject } from "../objects/remote.ts";
 import { tokenAuth } from "./auth.ts";
-import { jsonBody } from "./json-body.ts";
+import { jsonBodyWithNulls } from "./json-body.ts";
 import { HoldHeaders, heldJob, jsonRequest, replies, subApp, TRAINER_SECURITY } from "./route.ts";
 
 const params = z.strictObject({ job: z.string().max(64) });
 const tags = ["Trainers"];
 const security = TRAINER_SECURITY;
 const headers = HoldHeaders;
-const middleware = jsonBody;
+const middleware = jsonBodyWithNulls;
 
 const lease = createRoute({
   method: "post",

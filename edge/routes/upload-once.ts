@@ -5,8 +5,9 @@ import type { Tenant } from "../objects/tenant.ts";
 import type { AppEnv } from "./app-env.ts";
 import { idempotencyOf, replay } from "./idempotent.ts";
 
-/** An upload of the largest file over a slow line. */
-const STALE_MS = 30 * 60_000;
+/** An upload may take as long as its line is slow, so it renews its claim; without that, a claim lapses soon. */
+const STALE_MS = 60_000;
+const RENEW_MS = 15_000;
 
 /** What to do with an upload that has been read: answer with an earlier reply, or store this one under `key`. */
 export interface Identified {
@@ -29,6 +30,8 @@ export async function uploadOnce<T extends Response>(
   const claimed = { key: keyed.key, provisional: `upload ${crypto.randomUUID()}` };
   const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: STALE_MS });
   let known: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
+  // A renewal that fails is made up for by the next.
+  const renewal = setInterval(() => void tenant.idempotency.renew(known).catch(() => {}), RENEW_MS);
   try {
     return await run(async (sent) => {
       const { fingerprint } = (await idempotencyOf(c, JSON.stringify(sent))) ?? keyed;
@@ -43,5 +46,7 @@ export async function uploadOnce<T extends Response>(
   } catch (error) {
     if (before === null) await tenant.idempotency.abandon(known);
     throw error;
+  } finally {
+    clearInterval(renewal);
   }
 }

@@ -25,7 +25,10 @@ export async function encodePrompts(
   if (prompt.kind === "chat") {
     requireLength(
       model,
-      prompt.messages.reduce((sum, { content }) => sum + content.length, 0),
+      prompt.messages.reduce(
+        (sum, { content, reasoning_content: thought = "" }) => sum + content.length + thought.length,
+        0,
+      ),
       "messages",
     );
     const ids = model.template().encodePrompt(prompt.messages.map((message) => ({ ...message })));

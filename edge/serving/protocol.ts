@@ -26,9 +26,13 @@ export interface ResolvedModel {
   readonly deltas: readonly ResolvedDelta[];
 }
 
+/** A turn as the chat template gets it. */
 export interface EngineMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
+  /** Whoever wrote it. */
+  readonly name?: string;
+  readonly reasoning_content?: string;
 }
 
 /** `text` prompts take special tokens as plain text; token ids are taken as they are. */

@@ -1,32 +1,55 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
-import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
+import {
+  CALLED_TOOLS,
+  cacheHints,
+  callsNoTools,
+  deltaField,
+  emptyList,
+  finishReason,
+  neutralFields,
+  reasoningEffort,
+  samplingFields,
+  UsageCounts,
+  verbosity,
+} from "./generate.ts";
 import { Metadata } from "./jobs.ts";
-import { unsupported } from "./parse.ts";
+import { notSupported, unsupported } from "./parse.ts";
 
-const content = z.union([
-  z.string(),
-  z
-    .array(z.strictObject({ type: z.literal("text"), text: z.string() }))
-    .min(1)
-    .max(1000),
-]);
+const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...cacheHints });
+const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
 
-/** Fields that are null in a reply, and come back when a client sends the reply as a message. */
-const echoed = {
-  refusal: unsupported(),
-  tool_calls: unsupported(),
+const parts = <T extends z.ZodType>(part: T) => z.array(part).min(1).max(1000);
+const content = z.union([z.string(), parts(textPart)]);
+
+/** OpenAI's name of whoever wrote a message; templates that know it show it to the model. */
+const name = z.string().max(LIMITS.messageName).optional();
+
+/**
+ * A reply as clients send it back: with every field that some SDK's object has beside the text. What they hold when the reply
+ * came from this server asks for nothing.
+ */
+const assistantMessage = z.strictObject({
+  role: z.literal("assistant"),
+  content: z.union([z.string(), parts(z.discriminatedUnion("type", [textPart, refusalPart]))]).optional(),
+  name,
+  refusal: z.string().optional().meta({ description: "Stands for the text of a message without `content`" }),
+  reasoning_content: z
+    .string()
+    .optional()
+    .meta({ description: "Templates of reasoning models decide whether to show it" }),
+  parsed: z.unknown().optional().meta({ description: "Ignored: what an SDK made of `content`" }),
+  tool_calls: emptyList,
+  annotations: emptyList,
   function_call: unsupported(),
   audio: unsupported(),
-  annotations: unsupported(),
-  name: unsupported(),
-};
+});
 
 export const ChatMessage = z.discriminatedUnion("role", [
-  z.strictObject({ role: z.literal("system"), content, name: unsupported() }),
-  z.strictObject({ role: z.literal("developer"), content, name: unsupported() }),
-  z.strictObject({ role: z.literal("user"), content, name: unsupported() }),
-  z.strictObject({ role: z.literal("assistant"), content, ...echoed }),
+  z.strictObject({ role: z.literal("system"), content, name }),
+  z.strictObject({ role: z.literal("developer"), content, name }),
+  z.strictObject({ role: z.literal("user"), content, name }),
+  assistantMessage,
 ]);
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
@@ -35,30 +58,27 @@ export const CreateChatCompletion = z
     model: z.string().min(1).max(300),
     messages: z.array(ChatMessage).min(1).max(LIMITS.messages),
     ...samplingFields,
-    max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).nullish(),
-    logprobs: z.boolean().nullish(),
-    top_logprobs: z.int().min(0).max(LIMITS.topLogprobs).nullish(),
-    response_format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).nullish(),
-    metadata: Metadata.nullish(),
+    max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
+    logprobs: z.boolean().optional(),
+    top_logprobs: z.int().min(0).max(LIMITS.topLogprobs).optional(),
+    response_format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).optional(),
+    metadata: Metadata.optional(),
     deltas: deltaField,
+    ...neutralFields,
+    functions: emptyList,
+    function_call: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
+    modalities: z
+      .array(z.string())
+      .refine((modalities) => modalities.every((modality) => modality === "text"), notSupported('["text"]'))
+      .optional(),
+    reasoning_effort: reasoningEffort,
+    verbosity,
     steering: unsupported(),
-    tools: unsupported(),
-    tool_choice: unsupported(),
-    parallel_tool_calls: unsupported(),
-    functions: unsupported(),
-    function_call: unsupported(),
-    modalities: unsupported(),
     audio: unsupported(),
     prediction: unsupported(),
-    reasoning_effort: unsupported(),
-    verbosity: unsupported(),
-    service_tier: unsupported(),
-    store: unsupported(),
     web_search_options: unsupported(),
-    prompt_cache_key: unsupported(),
-    prompt_cache_retention: unsupported(),
-    safety_identifier: unsupported(),
   })
+  .refine(callsNoTools, CALLED_TOOLS)
   .meta({ id: "CreateChatCompletion" });
 export type CreateChatCompletion = z.infer<typeof CreateChatCompletion>;
 

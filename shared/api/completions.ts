@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
-import { UNSUPPORTED, unsupported } from "./parse.ts";
+import { notSupported, unsupported } from "./parse.ts";
 
 const tokenId = z.int().min(0).max(2_147_483_647);
 
@@ -17,12 +17,16 @@ export const CreateCompletion = z
       ])
       .meta({ description: "One or several prompts, as text or token ids" }),
     ...samplingFields,
-    logprobs: z.int().min(0).max(LIMITS.completionLogprobs).nullish(),
+    logprobs: z.int().min(0).max(LIMITS.completionLogprobs).optional(),
     deltas: deltaField,
     steering: unsupported(),
-    echo: z.literal(false, UNSUPPORTED).nullish(),
-    best_of: z.literal(1, "must be 1: choosing the best of several completions is not supported").nullish(),
-    suffix: unsupported(),
+    echo: z.literal(false, notSupported("false")).optional(),
+    best_of: z.int().min(1).max(LIMITS.choices).optional(),
+    suffix: z.literal("", notSupported('""')).optional(),
+  })
+  .refine(({ best_of: bestOf = 1, n = 1 }) => bestOf === 1 || bestOf === n, {
+    path: ["best_of"],
+    message: "must be 1 or `n`: choosing the best of several completions is not supported",
   })
   .meta({ id: "CreateCompletion" });
 export type CreateCompletion = z.infer<typeof CreateCompletion>;

@@ -40,7 +40,7 @@ export const MergeDeltas = z
       .optional()
       .meta({ description: "How an element's sign is elected: by sum or by count; defaults to `total`" }),
     seed: z.int().min(0).max(2_147_483_647).optional().meta({ description: "Defaults to 0" }),
-    suffix: Suffix.nullish(),
+    suffix: Suffix.optional(),
     output: z
       .enum(["delta", "model"])
       .default("delta")

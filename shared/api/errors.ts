@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, TrimtabError } from "../errors.ts";
 
 export interface HttpError {
-  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 429 | 500 | 503;
   readonly type: string;
 }
 
@@ -10,7 +10,7 @@ const invalid = (status: HttpError["status"]): HttpError => ({ status, type: "in
 const server = (status: HttpError["status"]): HttpError => ({ status, type: "server_error" });
 
 /**
- * The HTTP form of each code. SDKs retry 408, 409, 429 and 5xx, so errors that a retry cannot fix have other statuses.
+ * The HTTP form of each code. SDKs retry 408, 409, 429 and 5xx; a 409 that a retry cannot fix says so in `x-should-retry`.
  */
 export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   invalid_request: invalid(400),
@@ -24,6 +24,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   permission_denied: { status: 403, type: "permission_error" },
   not_found: invalid(404),
   model_not_found: invalid(404),
+  method_not_allowed: invalid(405),
   conflict: { status: 409, type: "conflict_error" },
   idempotency_mismatch: invalid(422),
   stale_lease: { status: 409, type: "conflict_error" },

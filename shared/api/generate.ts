@@ -1,30 +1,108 @@
 /** The common part of `/v1/chat/completions` and `/v1/completions`. */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { notSupported, unsupported } from "./parse.ts";
 
-/** Fields of both requests. As in OpenAI's API, null means absent. */
+/** Random characters that hide the length of what a chunk says from whoever counts the bytes on the line. */
+export const obfuscation = z.boolean().optional().meta({ description: "Fill chunks up to a multiple of 64 bytes" });
+
+/**
+ * Fields of both requests: OpenAI's, and `top_k`, `min_p` and `repetition_penalty`, which vLLM added under these names.
+ * `jsonBody` has removed every null.
+ */
 export const samplingFields = {
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  n: z.int().min(1).max(LIMITS.choices).nullish(),
-  seed: z.int().nullish(),
-  max_tokens: z.int().min(1).max(LIMITS.maxTokens).nullish(),
-  presence_penalty: z.number().min(-2).max(2).nullish(),
-  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  temperature: z.number().min(0).max(2).optional(),
+  top_p: z.number().min(0).max(1).optional(),
+  top_k: z
+    .int()
+    .min(-1)
+    .optional()
+    .meta({ description: "Draw from this many of the likeliest tokens; 0 and -1: from all" }),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .meta({ description: "Draw from tokens at least this fraction as probable as the likeliest" }),
+  repetition_penalty: z
+    .number()
+    .gt(0)
+    .max(LIMITS.repetitionPenalty)
+    .optional()
+    .meta({ description: "Above 1 makes tokens of the prompt and of the text so far less likely" }),
+  n: z.int().min(1).max(LIMITS.choices).optional(),
+  seed: z.number().refine(Number.isInteger, "must be an integer").optional(),
+  max_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
+  presence_penalty: z.number().min(-2).max(2).optional(),
+  frequency_penalty: z.number().min(-2).max(2).optional(),
   stop: z
-    .union([
-      z.string().min(1).max(LIMITS.stopLength),
-      z.array(z.string().min(1).max(LIMITS.stopLength)).max(LIMITS.stopSequences),
-    ])
-    .nullish(),
+    .union([z.string().max(LIMITS.stopLength), z.array(z.string().max(LIMITS.stopLength)).max(LIMITS.stopSequences)])
+    .optional()
+    .meta({ description: "Empty sequences are left out" }),
   logit_bias: z
     .record(z.string().regex(/^\d{1,9}$/, "must be a token id"), z.number().min(-100).max(100))
     .refine((bias) => Object.keys(bias).length <= LIMITS.logitBias, `must have at most ${LIMITS.logitBias} entries`)
-    .nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullish(),
-  user: z.string().max(512).nullish(),
+    .optional(),
+  stream: z.boolean().optional(),
+  stream_options: z
+    .strictObject({
+      include_usage: z.boolean().optional(),
+      include_obfuscation: obfuscation,
+    })
+    .optional(),
+  user: z.string().max(512).optional(),
 };
+
+/** Holds whatever asks for nothing: names for caches and for detecting abuse, which this server has no use for. */
+const label = z.string().max(512).optional();
+
+/**
+ * Fields that chats and responses share and that this server does not support: only the values that ask for nothing. Every other
+ * is rejected by name.
+ */
+export const neutralFields = {
+  tools: z
+    .array(z.looseObject({}))
+    .max(LIMITS.tools)
+    .optional()
+    .meta({ description: 'Tools may be listed with `tool_choice: "none"` only; the model is not told of them' }),
+  tool_choice: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
+  parallel_tool_calls: z.boolean().optional(),
+  service_tier: z.enum(["auto", "default"], notSupported('"auto" or "default"')).optional(),
+  store: z.literal(false, notSupported("false")).optional(),
+  prompt_cache_key: label,
+  prompt_cache_retention: z.enum(["in_memory", "24h"]).optional().meta({ description: "A maximum, and always kept" }),
+  prompt_cache_options: z
+    .strictObject({
+      mode: z.literal("implicit", notSupported('"implicit"')).optional(),
+      ttl: z.literal("30m", notSupported('"30m"')).optional(),
+    })
+    .optional(),
+  safety_identifier: label,
+  moderation: unsupported(),
+};
+
+interface Tools {
+  readonly tools?: readonly unknown[] | undefined;
+  readonly tool_choice?: string | undefined;
+}
+
+/** Whether the tools that are listed must not be called. */
+export function callsNoTools({ tools = [], tool_choice: choice }: Tools): boolean {
+  return tools.length === 0 || choice === "none";
+}
+export const CALLED_TOOLS = { path: ["tools"], message: notSupported('`tool_choice: "none"`') };
+
+export const emptyList = z.array(z.unknown()).max(0, notSupported("[]")).optional();
+
+/** Hints for caches of prompts change no answer, so they are accepted; this server caches prompts without them. */
+export const cacheHints = {
+  cache_control: z.looseObject({ type: z.literal("ephemeral") }).optional(),
+  prompt_cache_breakpoint: z.looseObject({ mode: z.literal("explicit") }).optional(),
+};
+
+export const verbosity = z.literal("medium", notSupported('"medium"')).optional();
+export const reasoningEffort = z.literal("none", notSupported('"none"')).optional();
 
 export const deltaWeight = z.number().min(-LIMITS.deltaWeight).max(LIMITS.deltaWeight);
 
@@ -37,7 +115,7 @@ export const deltaField = z
     }),
   )
   .max(LIMITS.deltasPerRequest)
-  .nullish();
+  .optional();
 
 export const UsageCounts = z
   .strictObject({

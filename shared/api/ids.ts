@@ -17,6 +17,8 @@ export const ID_PREFIXES = {
   request: "req_",
   chat: "chatcmpl-",
   completion: "cmpl-",
+  response: "resp_",
+  message: "msg_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Suffix } from "./ids.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
-import { DeprecatedHyperparameters, Executor, Method } from "./methods.ts";
+import { Executor, Method } from "./methods.ts";
 
 export const JobStatus = z
   .enum(["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"])
@@ -20,6 +20,19 @@ export const Metadata = z
   )
   .meta({ id: "Metadata" });
 
+const hyperparameterValue = z.union([z.number(), z.string(), z.boolean()]);
+
+const autoOrNumber = z.union([z.literal("auto"), z.number()]).optional();
+
+/**
+ * OpenAI's old hyperparameters, and others where those of a job are sent back. What they come to is checked with the method: a
+ * job reports numbers that follow from others and that nobody could ask for, such as 200 epochs for `max_steps`.
+ */
+const GivenHyperparameters = z
+  .object({ n_epochs: autoOrNumber, batch_size: autoOrNumber, learning_rate_multiplier: autoOrNumber })
+  .catchall(hyperparameterValue)
+  .meta({ id: "Hyperparameters" });
+
 export const CreateJob = z
   .strictObject({
     model: z.string().min(1).max(300).meta({
@@ -28,29 +41,27 @@ export const CreateJob = z
     }),
     continue_with: z
       .enum(["merged_weights", "adapter"])
-      .nullish()
+      .optional()
       .refine(
         (how) => how !== "adapter",
-        `is not supported by this server; leave it out: the model's delta is merged into the weights first`,
+        "is not supported by this server; leave it out: the model's delta is merged into the weights first",
       )
       .meta({
         description:
           "How to continue from an own model: `merged_weights`, the default, trains on the base with its delta folded in; the result contains both",
       }),
     training_file: z.string().min(1).max(64),
-    validation_file: z.string().min(1).max(64).nullish(),
-    suffix: Suffix.nullish(),
-    seed: z.int().min(0).max(2_147_483_647).nullish(),
-    metadata: Metadata.nullish(),
+    validation_file: z.string().min(1).max(64).optional(),
+    suffix: Suffix.optional(),
+    seed: z.int().min(0).max(2_147_483_647).optional(),
+    metadata: Metadata.optional(),
     method: Method.optional(),
-    executor: Executor.nullish(),
-    hyperparameters: DeprecatedHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
-    integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").nullish(),
+    executor: Executor.optional(),
+    hyperparameters: GivenHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
+    integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").optional(),
   })
   .meta({ id: "CreateFineTuningJob" });
 export type CreateJob = z.infer<typeof CreateJob>;
-
-const hyperparameterValue = z.union([z.number(), z.string(), z.boolean()]);
 
 export const Job = z
   .strictObject({

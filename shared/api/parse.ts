@@ -2,12 +2,22 @@ import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { deepestIssue, demandOf, formatPath, isDiscriminated, type PlacedIssue, valueAt } from "../issue-words.ts";
 
-/** The message for a field or value that only OpenAI's API supports. Its error code is `unsupported_parameter`. */
-export const UNSUPPORTED = "is not supported by this server; remove it";
+const UNSUPPORTED = "is not supported by this server";
 
-/** A field that must be null or absent. Unsupported fields are rejected by name, never ignored. */
+/**
+ * The message for a field or value that this server does not support; its error code is `unsupported_parameter`. `instead`
+ * names the values that ask for nothing, where the field has any.
+ */
+export function notSupported(instead?: string): string {
+  return instead === undefined ? `${UNSUPPORTED}; remove it` : `${UNSUPPORTED}; remove it or send ${instead}`;
+}
+
+/**
+ * A field of OpenAI's API that has to be absent. Unsupported fields are rejected by name, never ignored. One with values that
+ * ask for nothing has a schema of those values, with the error `notSupported(...)`.
+ */
 export function unsupported() {
-  return z.null({ error: UNSUPPORTED }).optional();
+  return z.null({ error: notSupported() }).optional();
 }
 
 /**
@@ -39,7 +49,7 @@ function issueError({ issue, path }: PlacedIssue, root: unknown): TrimtabError {
     const message = `\`${param}\` must be one of ${wanted}; ${shown(value)} is not supported.`;
     return new TrimtabError("unsupported_parameter", message, details);
   }
-  const code = issue.message === UNSUPPORTED ? "unsupported_parameter" : "invalid_request";
+  const code = issue.message.startsWith(UNSUPPORTED) ? "unsupported_parameter" : "invalid_request";
   if (valueAt(root, path) === undefined && issue.code !== "custom") {
     return new TrimtabError(code, param === "" ? "The body is missing." : `\`${param}\` is required.`, details);
   }

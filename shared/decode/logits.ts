@@ -29,6 +29,29 @@ export function likeliest(logits: ArrayLike<number>, count: number): number[] {
   return best;
 }
 
+/** The k-th highest of the scores, 1 ≤ k ≤ V: Hoare's selection, linear in V on average. */
+export function kthHighest(scores: Float64Array, k: number): number {
+  const values = scores.slice();
+  const wanted = k - 1;
+  let [first, last] = [0, values.length - 1];
+  while (first < last) {
+    const pivot = values[(first + last) >> 1]!;
+    let [left, right] = [first, last];
+    while (left <= right) {
+      while (values[left]! > pivot) left++;
+      while (values[right]! < pivot) right--;
+      if (left > right) break;
+      [values[left], values[right]] = [values[right]!, values[left]!];
+      left++;
+      right--;
+    }
+    if (wanted <= right) last = right;
+    else if (wanted >= left) first = left;
+    else break;
+  }
+  return values[wanted]!;
+}
+
 export interface ScoredToken {
   readonly token: number;
   /** Natural logarithm of the token's probability. */

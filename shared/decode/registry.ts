@@ -1,14 +1,18 @@
 import type { ProcessorKind } from "./processor.ts";
 import { bias } from "./processors/bias.ts";
+import { minP } from "./processors/min-p.ts";
 import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
+import { repetition } from "./processors/repetition.ts";
 import { temperature } from "./processors/temperature.ts";
+import { topK } from "./processors/top-k.ts";
 
 /**
  * Every processor, in the order in which they apply: what is said about single tokens first, then what shapes the whole
- * distribution, then what cuts it. A new one is a file in `processors/` and a row here.
+ * distribution, then what cuts it. This is the order of vLLM and, for those that it has, of transformers. A new one is a file in
+ * `processors/` and a row here.
  */
-export const PROCESSORS = { bias, penalties, temperature, nucleus } as const satisfies Readonly<
+export const PROCESSORS = { bias, repetition, penalties, temperature, topK, nucleus, minP } as const satisfies Readonly<
   Record<string, ProcessorKind<unknown>>
 >;
 
@@ -26,6 +30,9 @@ export type DecodeSettings = { readonly [N in ProcessorName]?: SettingsOf<N> } &
 export interface DecodeFields {
   readonly temperature: number;
   readonly topP: number;
+  readonly topK?: SettingsOf<"topK">;
+  readonly minP?: SettingsOf<"minP">;
+  readonly repetitionPenalty?: SettingsOf<"repetition">;
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly logitBias?: SettingsOf<"bias">;
@@ -36,8 +43,23 @@ export function decodeSettings(fields: DecodeFields): DecodeSettings {
   const { presencePenalty: presence = 0, frequencyPenalty: frequency = 0, logitBias = [] } = fields;
   const ofTokens = {
     ...(logitBias.length === 0 ? {} : { bias: logitBias }),
+    ...asked("repetition", fields.repetitionPenalty),
     ...(presence === 0 && frequency === 0 ? {} : { penalties: { presence, frequency } }),
   };
-  if (fields.temperature === 0) return { greedy: true, ...ofTokens };
-  return { greedy: false, ...ofTokens, temperature: fields.temperature, nucleus: fields.topP };
+  if (fields.temperature === 0 || fields.topP === 0) return { greedy: true, ...ofTokens };
+  return {
+    greedy: false,
+    ...ofTokens,
+    temperature: fields.temperature,
+    ...asked("topK", fields.topK),
+    nucleus: fields.topP,
+    ...asked("minP", fields.minP),
+  };
 }
+
+/** A setting under its processor's name, or nothing where it changes nothing. */
+function asked(name: "repetition" | "topK" | "minP", value: number | undefined): DecodeSettingsPart {
+  return value === undefined || PROCESSORS[name].isNeutral(value) ? {} : { [name]: value };
+}
+
+type DecodeSettingsPart = Omit<DecodeSettings, "greedy">;

@@ -24,6 +24,9 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
       { presence: -0.5, frequency: 2 },
     ],
   },
+  repetition: { neutral: [1], active: [1.4, 0.6, 10] },
+  topK: { neutral: [0, -1], active: [1, 2, 7] },
+  minP: { neutral: [0], active: [0.1, 0.5, 1] },
   temperature: { neutral: [1], active: [0.3, 1.7, 1e-12] },
   nucleus: { neutral: [1], active: [0.9, 0.5, 1e-9] },
 };

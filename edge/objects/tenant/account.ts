@@ -46,7 +46,7 @@ export const account = tenantModule({
       if (!known) {
         throw new TrimtabError("conflict", `The tenant ${id} exists already. Choose another id.`, { param: "id" });
       }
-      claim(db, { ...key, staleMs: 0 }, now());
+      claim(db, { ...key, staleMs: 0 }, { now: now(), life: null });
       return tenant();
     };
 
@@ -69,7 +69,7 @@ export const account = tenantModule({
             );
             const info = tenant();
             if (key !== null) {
-              claim(db, { ...key, staleMs: 0 }, now());
+              claim(db, { ...key, staleMs: 0 }, { now: now(), life: null });
               settleCreation(db, key, info);
             }
             return info;

@@ -92,7 +92,7 @@ export const keys = tenantModule({
       salt(request: Idempotency, salt: string): string {
         requireCreated();
         return db.transaction(() => {
-          const before = claim(db, { ...request, staleMs: 0 }, now());
+          const before = claim(db, { ...request, staleMs: 0 }, { now: now(), life: null });
           if (before === undefined) settle(db, request, { status: 200, body: salt });
           return before?.body ?? salt;
         });

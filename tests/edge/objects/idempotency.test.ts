@@ -5,6 +5,7 @@ import {
   claimUpload,
   idempotency,
   identifyUpload,
+  renew,
   settle,
   settleCreation,
   sweepIdempotency,
@@ -16,31 +17,88 @@ const DAY = 24 * 3_600_000;
 const asked = { key: "k", fingerprint: "f" };
 const reply = { status: 500, body: "{}" };
 const conflict = expect.objectContaining({ code: "conflict" });
+const at = (now: number, life = "one") => ({ now, life });
 const mismatch = expect.objectContaining({ code: "idempotency_mismatch" });
 
 describe("a claim", () => {
   it("is granted once, and then answered with the first reply", () =>
     withDatabase((db) => {
       updateSchema(db, { idempotency });
-      expect(claim(db, { ...asked, staleMs: 10 }, 0)).toBeUndefined();
-      expect(() => claim(db, { ...asked, staleMs: 10 }, 9)).toThrow(conflict);
+      expect(claim(db, { ...asked, staleMs: 10 }, at(0))).toBeUndefined();
+      expect(() => claim(db, { ...asked, staleMs: 10 }, at(9))).toThrow(conflict);
       settle(db, asked, reply);
       settle(db, asked, { status: 200, body: "later" });
-      expect(claim(db, { ...asked, staleMs: 10 }, 99)).toEqual(reply);
-      expect(() => claim(db, { ...asked, fingerprint: "g", staleMs: 10 }, 99)).toThrow(mismatch);
+      expect(claim(db, { ...asked, staleMs: 10 }, at(99))).toEqual(reply);
+      expect(() => claim(db, { ...asked, fingerprint: "g", staleMs: 10 }, at(99))).toThrow(mismatch);
     }));
 
   it("lapses when no reply came, when it is given back, and after a day", () =>
     withDatabase((db) => {
       updateSchema(db, { idempotency });
-      claim(db, { ...asked, staleMs: 10 }, 0);
-      expect(claim(db, { ...asked, staleMs: 10 }, 10)).toBeUndefined();
+      claim(db, { ...asked, staleMs: 10 }, at(0));
+      expect(claim(db, { ...asked, staleMs: 10 }, at(10))).toBeUndefined();
       abandon(db, asked);
-      expect(claim(db, { key: "k", fingerprint: "other", staleMs: 10 }, 11)).toBeUndefined();
+      expect(claim(db, { key: "k", fingerprint: "other", staleMs: 10 }, at(11))).toBeUndefined();
       settle(db, { key: "k", fingerprint: "other" }, reply);
-      expect(claim(db, { ...asked, staleMs: 10 }, 11 + DAY)).toBeUndefined();
+      expect(claim(db, { ...asked, staleMs: 10 }, at(11 + DAY))).toBeUndefined();
       sweepIdempotency(db, 11 + 2 * DAY);
-      expect(db.all("SELECT * FROM idempotency")).toEqual([]);
+      for (const table of ["idempotency", "claim_lives"]) expect(db.all(`SELECT * FROM ${table}`)).toEqual([]);
+    }));
+});
+
+describe("a claim of an object's earlier life", () => {
+  it("ends with that life, where no reply came", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, { ...asked, staleMs: 10 }, at(0));
+      expect(claim(db, { ...asked, staleMs: 10 }, at(1, "two"))).toBeUndefined();
+      expect(() => claim(db, { ...asked, staleMs: 10 }, at(2, "two"))).toThrow(conflict);
+      const upload = (provisional: string) => ({ key: "u", provisional, staleMs: 10 });
+      claimUpload(db, upload("p1"), at(0));
+      identifyUpload(db, upload("p1"), "contents");
+      expect(claimUpload(db, upload("p2"), at(1, "two"))).toBeUndefined();
+      expect(() => claimUpload(db, upload("p3"), at(2, "two"))).toThrow(conflict);
+    }));
+
+  it("leaves its reply behind", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, { ...asked, staleMs: 10 }, at(0));
+      settle(db, asked, reply);
+      expect(claim(db, { ...asked, staleMs: 10 }, at(1, "two"))).toEqual(reply);
+    }));
+
+  it("of a version without lives has ended too", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency: { ...idempotency, schema: idempotency.schema.slice(0, 1) } });
+      db.run("INSERT INTO idempotency (key, fingerprint, started_at) VALUES ('k', 'f', 0)");
+      updateSchema(db, { idempotency });
+      expect(claim(db, { ...asked, staleMs: 10 }, at(1))).toBeUndefined();
+    }));
+});
+
+describe("a claim that is renewed", () => {
+  it("holds on, into the object's next life as well", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, { ...asked, staleMs: 10 }, at(0));
+      renew(db, asked, at(8));
+      expect(() => claim(db, { ...asked, staleMs: 10 }, at(17))).toThrow(conflict);
+      renew(db, asked, at(18, "two"));
+      expect(() => claim(db, { ...asked, staleMs: 10 }, at(27, "two"))).toThrow(conflict);
+      expect(claim(db, { ...asked, staleMs: 10 }, at(28, "two"))).toBeUndefined();
+    }));
+
+  it("takes nothing from the request that has the key now, and changes no reply", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claimUpload(db, { key: "u", provisional: "slow", staleMs: 10 }, at(0));
+      claimUpload(db, { key: "u", provisional: "quick", staleMs: 10 }, at(20));
+      renew(db, { key: "u", fingerprint: "slow" }, at(29));
+      expect(claimUpload(db, { key: "u", provisional: "third", staleMs: 10 }, at(31))).toBeUndefined();
+      settle(db, { key: "u", fingerprint: "third" }, reply);
+      renew(db, { key: "u", fingerprint: "third" }, at(50));
+      expect(db.get("SELECT started_at FROM idempotency")).toEqual({ started_at: 31 });
     }));
 });
 
@@ -49,11 +107,11 @@ describe("a creation", () => {
     withDatabase((db) => {
       updateSchema(db, { idempotency });
       settleCreation(db, null, { id: 0 });
-      claim(db, { ...asked, staleMs: 10 }, 0);
-      claim(db, { ...asked, staleMs: 10 }, 10);
+      claim(db, { ...asked, staleMs: 10 }, at(0));
+      claim(db, { ...asked, staleMs: 10 }, at(10));
       settleCreation(db, asked, { id: 1 });
       expect(() => settleCreation(db, asked, { id: 2 })).toThrow(conflict);
-      expect(claim(db, { ...asked, staleMs: 10 }, 11)).toEqual({ status: 200, body: '{"id":1}' });
+      expect(claim(db, { ...asked, staleMs: 10 }, at(11))).toEqual({ status: 200, body: '{"id":1}' });
     }));
 });
 
@@ -62,11 +120,11 @@ describe("an upload's claim", () => {
     withDatabase((db) => {
       updateSchema(db, { idempotency });
       const first = { key: "u", provisional: "p1" };
-      expect(claimUpload(db, { ...first, staleMs: 10 }, 0)).toBeUndefined();
-      expect(() => claimUpload(db, { key: "u", provisional: "p2", staleMs: 10 }, 5)).toThrow(conflict);
+      expect(claimUpload(db, { ...first, staleMs: 10 }, at(0))).toBeUndefined();
+      expect(() => claimUpload(db, { key: "u", provisional: "p2", staleMs: 10 }, at(5))).toThrow(conflict);
       identifyUpload(db, first, "contents");
       settle(db, { key: "u", fingerprint: "contents" }, reply);
-      expect(claimUpload(db, { key: "u", provisional: "p3", staleMs: 10 }, 20)).toEqual({
+      expect(claimUpload(db, { key: "u", provisional: "p3", staleMs: 10 }, at(20))).toEqual({
         fingerprint: "contents",
         reply,
       });
@@ -76,8 +134,8 @@ describe("an upload's claim", () => {
     withDatabase((db) => {
       updateSchema(db, { idempotency });
       const slow = { key: "u", provisional: "slow" };
-      claimUpload(db, { ...slow, staleMs: 10 }, 0);
-      expect(claimUpload(db, { key: "u", provisional: "quick", staleMs: 10 }, 20)).toBeUndefined();
+      claimUpload(db, { ...slow, staleMs: 10 }, at(0));
+      expect(claimUpload(db, { key: "u", provisional: "quick", staleMs: 10 }, at(20))).toBeUndefined();
       identifyUpload(db, slow, "contents");
       settle(db, { key: "u", fingerprint: "contents" }, reply);
       expect(db.get("SELECT fingerprint, status FROM idempotency")).toEqual({ fingerprint: "quick", status: null });

@@ -71,6 +71,7 @@ describe("the OpenAPI document", () => {
         "/v1/models",
         "/v1/models/{model}",
         "/v1/peft/compare",
+        "/v1/responses",
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/base/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",

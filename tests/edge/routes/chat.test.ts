@@ -1,6 +1,8 @@
 import OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { GenerateEvent } from "../../../edge/serving/protocol.ts";
+import { CreateChatCompletion } from "../../../shared/api/chat.ts";
+import { decodeSettings } from "../../../shared/decode/registry.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
 import { echo, FakeEngine } from "../support/fake-engine.ts";
@@ -129,11 +131,95 @@ describe("a chat completion", () => {
     });
   });
 
-  it("takes its own reply back as a message", async () => {
-    const { choices } = await client.chat.completions.create({ model: "chat-base", messages });
-    const reply = choices[0]?.message;
-    if (reply === undefined) throw new Error("no choice");
-    await client.chat.completions.create({ model: "chat-base", messages: [...messages, reply, ...messages] });
+  it("takes its own reply back as a message, in the form of every object that the SDK makes of it", async () => {
+    const request = { model: "chat-base", messages };
+    const replies = [
+      (await client.chat.completions.create(request)).choices[0]?.message,
+      (await client.chat.completions.parse(request)).choices[0]?.message,
+      await client.chat.completions.stream(request).finalMessage(),
+    ];
+    for (const reply of replies) {
+      if (reply === undefined) throw new Error("no choice");
+      const echoed = { ...reply, audio: null, function_call: null, annotations: [], tool_calls: [] };
+      for (const message of [reply, echoed]) {
+        await client.chat.completions.create({ ...request, messages: [...messages, message, ...messages] });
+        expect(engine.requests.at(-1)?.request.prompt).toEqual({
+          kind: "chat",
+          messages: [...messages, { role: "assistant", content: "hello" }, ...messages],
+        });
+      }
+    }
+  });
+
+  it("asks the Engine for the same, whatever asks for nothing beside it", async () => {
+    const nulls = Object.fromEntries(
+      Object.keys(CreateChatCompletion.shape)
+        .filter((name) => name !== "model" && name !== "messages")
+        .map((name) => [name, null]),
+    );
+    const neutral = {
+      store: false,
+      tools: [],
+      functions: [],
+      tool_choice: "none",
+      function_call: "auto",
+      parallel_tool_calls: true,
+      service_tier: "auto",
+      modalities: ["text"],
+      prompt_cache_key: "k",
+      safety_identifier: "s",
+      reasoning_effort: "none",
+      verbosity: "medium",
+      stream: false,
+      stream_options: { include_usage: null, include_obfuscation: false },
+      response_format: { type: "text" },
+      metadata: { a: null },
+      logit_bias: {},
+      logprobs: false,
+      top_logprobs: 0,
+      stop: [],
+      n: 1,
+      top_k: -1,
+      min_p: 0,
+      repetition_penalty: 1,
+      deltas: [],
+    };
+    for (const fields of [{}, nulls, neutral]) {
+      await api.call("POST", "/v1/chat/completions", { key, body: { model: "chat-base", messages, ...fields } });
+    }
+    // What is said overrides a default of the model, even if it asks for nothing: what counts is what it comes to.
+    const [plain, ...others] = engine.requests.map(({ request: { requestId: _, sampling, ...asked } }) => {
+      const settings = decodeSettings({ temperature: 1, topP: 1, ...sampling.settings });
+      return { ...asked, sampling: { ...sampling, settings } };
+    });
+    for (const other of others) expect(other).toEqual(plain);
+    expect(Object.keys(nulls).length).toBeGreaterThan(35);
+  });
+
+  it("hides the lengths of what a stream says, where it is asked to", async () => {
+    const sizes = async (include_obfuscation: boolean) => {
+      const stream_options = { include_obfuscation };
+      const stream = await client.chat.completions.create({
+        model: "chat-base",
+        messages,
+        stream: true,
+        stream_options,
+      });
+      const chunks = (await collected(stream)).filter(({ choices }) => choices[0]?.delta.role === undefined);
+      return chunks.map((chunk) => JSON.stringify(chunk).length % 64);
+    };
+    expect(new Set(await sizes(true))).toEqual(new Set([0]));
+    expect(new Set(await sizes(false)).size).toBeGreaterThan(1);
+  });
+
+  it("hands on names and what vLLM's fields ask for", async () => {
+    const named = [{ role: "user", content: "hi", name: "alice" }];
+    const fields = { messages: named, top_k: 40, min_p: 0.1, repetition_penalty: 1.2 };
+    await api.call("POST", "/v1/chat/completions", { key, body: { model: "chat-base", ...fields } });
+    expect(engine.requests[0]?.request).toMatchObject({
+      prompt: { messages: named },
+      sampling: { settings: { topK: 40, minP: 0.1, repetitionPenalty: 1.2 } },
+    });
   });
 
   it("reports log-probabilities", async () => {
@@ -295,7 +381,8 @@ describe("what is refused", () => {
       "messages[0].x",
       "invalid_request",
     ],
-    ["tools", { tools: [] }, "tools", "unsupported_parameter"],
+    ["tools", { tools: [{ type: "function" }] }, "tools", "unsupported_parameter"],
+    ["storing", { store: true }, "store", "unsupported_parameter"],
     ["steering", { steering: {} }, "steering", "unsupported_parameter"],
     ["JSON mode", { response_format: { type: "json_object" } }, "response_format.type", "unsupported_parameter"],
     [
@@ -306,6 +393,8 @@ describe("what is refused", () => {
     ],
     ["other roles", { messages: [{ role: "tool", content: "a" }] }, "messages[0].role", "unsupported_parameter"],
     ["no messages", { messages: [] }, "messages", "invalid_request"],
+    ["a null element of a list", { stop: [null] }, "stop[0]", "invalid_request"],
+    ["a content of null", { messages: [{ role: "user", content: null }] }, "messages[0].content", "invalid_request"],
     ["a missing content", { messages: [{ role: "user" }] }, "messages[0].content", "invalid_request"],
     ["too many choices", { n: 17 }, "n", "invalid_request"],
     ["a temperature out of range", { temperature: 2.5 }, "temperature", "invalid_request"],

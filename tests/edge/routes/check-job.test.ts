@@ -1,25 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { heapLimitBytes } from "../../../edge/env.ts";
-import { checkMethod, methodOf } from "../../../edge/routes/check-job.ts";
-import { CreateJob } from "../../../shared/api/jobs.ts";
-import { Method, settingsOf } from "../../../shared/api/methods.ts";
+import { checkMethod } from "../../../edge/routes/check-job.ts";
+import { Method } from "../../../shared/api/methods.ts";
 import { TINY_CONFIG } from "../support/tiny-base.ts";
 
 const HEAP = heapLimitBytes({});
-const request = (fields: Record<string, unknown>) => CreateJob.parse({ model: "m", training_file: "f", ...fields });
 const method = (supervised: Record<string, unknown>) => Method.parse({ type: "supervised", supervised });
-
-describe("methodOf", () => {
-  it("is the request's, the default, or made of the old field", () => {
-    const full = method({ peft: { type: "full" } });
-    expect(methodOf(request({ method: full }))).toEqual(full);
-    expect(methodOf(request({}))).toEqual(method({}));
-    expect(settingsOf(methodOf(request({ hyperparameters: { batch_size: 4 } }))).hyperparameters!.batch_size).toBe(4);
-    expect(() => methodOf(request({ method: full, hyperparameters: {} }))).toThrow(
-      expect.objectContaining({ param: "hyperparameters" }),
-    );
-  });
-});
 
 describe("checkMethod", () => {
   it("takes a rank up to the smallest matrix and modules that are there", () => {

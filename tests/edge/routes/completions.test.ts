@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { decodeSettings } from "../../../shared/decode/registry.ts";
 import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
 import { echo, FakeEngine } from "../support/fake-engine.ts";
@@ -40,6 +41,37 @@ describe("a completion", () => {
   ])("takes a prompt of %s", async (_, prompt, prompts) => {
     await api.call("POST", "/v1/completions", { key, body: { model, prompt, max_tokens: 3 } });
     expect(engine.requests[0]?.request).toMatchObject({ prompt: { prompts }, sampling: { maxTokens: 3 } });
+  });
+
+  it("asks the Engine for the same, whatever asks for nothing beside it", async () => {
+    const nulls = {
+      suffix: null,
+      echo: null,
+      best_of: null,
+      logprobs: null,
+      stream_options: null,
+      user: null,
+      stop: null,
+    };
+    const neutral = {
+      suffix: "",
+      echo: false,
+      best_of: 1,
+      stop: "",
+      logit_bias: {},
+      top_k: 0,
+      user: "u",
+      stream: false,
+    };
+    for (const fields of [{}, nulls, neutral]) {
+      await api.call("POST", "/v1/completions", { key, body: { model, prompt: "a", ...fields } });
+    }
+    // What is said overrides a default of the model, even if it asks for nothing: what counts is what it comes to.
+    const [plain, ...others] = engine.requests.map(({ request: { requestId: _, sampling, ...asked } }) => {
+      const settings = decodeSettings({ temperature: 1, topP: 1, ...sampling.settings });
+      return { ...asked, sampling: { ...sampling, settings } };
+    });
+    for (const other of others) expect(other).toEqual(plain);
   });
 
   it("reports log-probabilities in its own old way", async () => {

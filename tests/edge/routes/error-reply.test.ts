@@ -14,6 +14,13 @@ it("an error becomes its status, and says when to come back where that helps", a
   expect(errorReply(new TrimtabError("conflict", "no")).headers.has("retry-after")).toBe(false);
 });
 
+it("a conflict tells SDKs whether sending the request again may help", () => {
+  const lasting = errorReply(new TrimtabError("conflict", "no"));
+  expect([lasting.status, lasting.headers.get("x-should-retry")]).toEqual([409, "false"]);
+  const passing = errorReply(new TrimtabError("conflict", "wait", { data: { retryMs: 2_000 } }));
+  expect([passing.headers.get("x-should-retry"), passing.headers.get("retry-after")]).toEqual([null, "2"]);
+});
+
 it("hono's own errors are bad requests", async () => {
   const reply = errorReply(new HTTPException(415, { message: "Unsupported Media Type" }));
   expect(reply.status).toBe(400);

@@ -2,8 +2,10 @@ import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../shared/api/jobs.ts";
 import { settingsOf } from "../../../shared/api/methods.ts";
+import { PEFT_METHODS } from "../../../shared/peft/registry.ts";
 import { Api, CHAT_LINES } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
+import { FakeTrainer } from "../support/fake-trainer.ts";
 
 const api = new Api();
 const model = "job-base";
@@ -190,7 +192,13 @@ describe("creating a job", () => {
       "method.supervised.hyperparameters.max_length",
       "128",
     ],
-    ["both places of hyperparameters", { ...supervised({}), hyperparameters: {} }, "hyperparameters", "one of them"],
+    [
+      "both places of a hyperparameter",
+      { ...supervised({ hyperparameters: { n_epochs: 3 } }), hyperparameters: { n_epochs: 4 } },
+      "hyperparameters.n_epochs",
+      "one of them",
+    ],
+    ["a hyperparameter out of range", { hyperparameters: { n_epochs: 51 } }, "hyperparameters.n_epochs", "at most 50"],
     ["an executor that is not known", { executor: "jax" }, "executor", "onnxruntime"],
     ["a suffix that would change the name's parts", { suffix: "a:b" }, "suffix", "letters"],
     ["a long suffix", { suffix: "a".repeat(65) }, "suffix", "64"],
@@ -344,6 +352,53 @@ describe("what a job lists", () => {
         status: 409,
         code: "conflict",
       });
+    }
+  });
+});
+
+/** What a method needs on a model as small as this one, and without biases. */
+const SMALL: Readonly<Record<string, object>> = {
+  adalora: { init_r: 4, target_r: 2 },
+  bitfit: { add_biases: true },
+};
+
+describe("a job that is sent back", () => {
+  it.each(Object.keys(PEFT_METHODS))("creates the same job again, with %s, before it ran and after", async (type) => {
+    const asked = supervised({ peft: { type, ...SMALL[type] }, hyperparameters: { batch_size: 2 } });
+    const first = await api.call<Job>("POST", path, { key, body: { model, training_file: file, ...asked } });
+    const again = async (job: Job) => {
+      const { method, hyperparameters, training_file, validation_file, suffix, seed, metadata, executor } = job;
+      const { integrations } = job;
+      const fields = { method, hyperparameters, training_file, validation_file, suffix, seed, metadata, executor };
+      return api.call<Job>("POST", path, { key, body: { model: job.model, integrations, ...fields } });
+    };
+    const second = await again(first);
+    await api.call("POST", `${path}/${second.id}/cancel`, { key });
+    const trainer = new FakeTrainer(api);
+    for (let done = ""; done !== first.id; ) done = (await trainer.work(first.id)).lease.job;
+    const ended = await api.call<Job>("GET", `${path}/${first.id}`, { key });
+    expect(ended.hyperparameters.n_epochs).toBe(3);
+    // The trainer here reports less than a real one does.
+    const resolved = { batch_size: 2, learning_rate: 2e-4, learning_rate_multiplier: 1, lr_schedule: "cosine" };
+    const hyperparameters = { ...ended.hyperparameters, ...resolved, warmup_steps: 1 };
+    const third = await again({ ...ended, hyperparameters });
+    await api.call("POST", `${path}/${third.id}/cancel`, { key });
+    for (const { method, seed } of [second, third])
+      expect({ method, seed }).toEqual({ method: first.method, seed: first.seed });
+  });
+});
+
+describe("a change that a job's state forbids", () => {
+  it("is refused once, also where the SDK would send a conflict again", async () => {
+    const { id } = await api.call<Job>("POST", path, { key, body: { model, training_file: file } });
+    const trainer = new FakeTrainer(api);
+    for (let done = ""; done !== id; ) done = (await trainer.work(id)).lease.job;
+    let requests = 0;
+    const counting = openai(api, key, () => requests++).withOptions({ maxRetries: 3 });
+    for (const change of ["cancel", "pause", "resume"] as const) {
+      requests = 0;
+      await expect(counting.fineTuning.jobs[change](id)).rejects.toMatchObject({ status: 409, code: "conflict" });
+      expect(requests, change).toBe(1);
     }
   });
 });

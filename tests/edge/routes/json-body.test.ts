@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { LIMITS } from "../../../shared/limits.ts";
-import { Api } from "../support/api.ts";
+import { ADMIN_TOKEN, Api } from "../support/api.ts";
 
 const api = new Api();
 const path = "/v1/fine_tuning/jobs";
@@ -60,4 +60,47 @@ describe("a JSON body", () => {
   it("may be deep without harm", async () => {
     expect(await refused(`{"model":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toMatchObject({ status: 400 });
   });
+
+  it("means the same with a property that is null as without it", async () => {
+    const none = await refused("{}");
+    expect(await refused('{"model":null,"training_file":null,"seed":null,"nonsense":null}')).toEqual(none);
+    const half = { model: "m", training_file: 5 };
+    expect(await refused({ ...half, method: { type: null, supervised: null }, metadata: { a: null } })).toEqual(
+      await refused({ ...half, method: {}, metadata: {} }),
+    );
+  });
+});
+
+interface Schema {
+  readonly $ref?: string;
+  readonly properties?: Record<string, Schema>;
+}
+interface Document {
+  readonly paths: Record<string, Record<string, { requestBody?: { content: Record<string, { schema: Schema }> } }>>;
+  readonly components: { schemas: Record<string, Schema> };
+}
+
+it("every request of the API may have null in any of its fields, to the effect of leaving all of them out", async () => {
+  const { paths, components } = await api.call<Document>("GET", "/openapi.json");
+  let walked = 0;
+  for (const [template, methods] of Object.entries(paths)) {
+    // What a trainer says has nulls that mean something.
+    if (template.startsWith("/v1/trainer")) continue;
+    for (const [method, { requestBody }] of Object.entries(methods)) {
+      const schema = requestBody?.content["application/json"]?.schema;
+      if (schema === undefined) continue;
+      const { properties = {} } = components.schemas[schema.$ref?.split("/").at(-1) ?? ""] ?? schema;
+      expect(Object.keys(properties).length, template).toBeGreaterThan(0);
+      const path = template.replaceAll(/\{\w+\}/g, "json");
+      const caller = template.startsWith("/v1/admin") ? ADMIN_TOKEN : key;
+      const answer = async (body: object) => {
+        const reply = await api.send(method, path, { key: caller, body });
+        return [reply.status, reply.ok ? "" : await reply.json()];
+      };
+      const nulls = Object.fromEntries(Object.keys(properties).map((name) => [name, null]));
+      expect(await answer(nulls), `${method} ${template}`).toEqual(await answer({}));
+      walked++;
+    }
+  }
+  expect(walked).toBeGreaterThanOrEqual(8);
 });

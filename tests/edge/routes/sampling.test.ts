@@ -12,12 +12,21 @@ describe("sampling", () => {
   it("leaves to the model what the request leaves out", () => {
     const common = { settings: {}, seed: null, stop: [], n: 1 };
     expect(chat({})).toEqual({ ...common, maxTokens: null, topLogprobs: null });
-    expect(chat({ temperature: null, stop: null, logit_bias: null })).toEqual({
-      ...common,
-      maxTokens: null,
-      topLogprobs: null,
-    });
+    expect(chat({ stop: ["", ""], top_logprobs: 0 })).toEqual(chat({}));
+    // Said is said: it overrides a default of the model.
+    const nothing = { top_k: 0, min_p: 0, repetition_penalty: 1, logit_bias: {} };
+    expect(chat(nothing).settings).toEqual({ topK: 0, minP: 0, repetitionPenalty: 1, logitBias: [] });
     expect(completion({})).toEqual({ ...common, maxTokens: null, topLogprobs: null });
+  });
+
+  it("hands on what vLLM's fields ask for", () => {
+    for (const sampling of [chat, completion]) {
+      expect(sampling({ top_k: 40, min_p: 0.05, repetition_penalty: 1.1 }).settings).toMatchObject({
+        topK: 40,
+        minP: 0.05,
+        repetitionPenalty: 1.1,
+      });
+    }
   });
 
   it("keeps zero where zero was asked for", () => {
@@ -51,11 +60,19 @@ it("messages are text with roles that templates know", () => {
           { type: "text", text: "b" },
         ],
       },
-      { role: "assistant", content: "c", refusal: null },
+      { role: "user", content: "b", name: "alice" },
+      { role: "assistant", content: "c", refusal: "not shown", reasoning_content: "so", parsed: null },
+      { role: "assistant", refusal: "no" },
+      { role: "assistant", content: [{ type: "refusal", refusal: "never" }] },
+      { role: "assistant" },
     ]),
   ).toEqual([
     { role: "system", content: "ab" },
-    { role: "assistant", content: "c" },
+    { role: "user", content: "b", name: "alice" },
+    { role: "assistant", content: "c", reasoning_content: "so" },
+    { role: "assistant", content: "no" },
+    { role: "assistant", content: "never" },
+    { role: "assistant", content: "" },
   ]);
 });
 

@@ -1,13 +1,14 @@
 import OpenAI from "openai";
 import type { Api } from "./api.ts";
 
-/** The official SDK, talking to the routes without a network. */
-export function openai(api: Api, apiKey: string): OpenAI {
+/** The official SDK, talking to the routes without a network. `sent` hears of every request. */
+export function openai(api: Api, apiKey: string, sent: () => void = () => {}): OpenAI {
   return new OpenAI({
     apiKey,
     baseURL: "https://trimtab.test/v1",
     maxRetries: 0,
     fetch: async (url, init) => {
+      sent();
       const { pathname, search } = new URL(url instanceof Request ? url.url : url);
       const headers = Object.fromEntries(new Headers(init?.headers).entries());
       const { body, signal } = init ?? {};

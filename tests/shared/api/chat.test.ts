@@ -1,30 +1,81 @@
 import { describe, expect, it } from "vitest";
 import { CreateChatCompletion } from "../../../shared/api/chat.ts";
+import { requestError } from "../../../shared/api/parse.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 
 const body = { model: "m", messages: [{ role: "user", content: "hi" }] };
 const takes = (fields: Record<string, unknown>) => CreateChatCompletion.safeParse({ ...body, ...fields }).success;
+const takesReply = (fields: Record<string, unknown>) =>
+  takes({ messages: [...body.messages, { role: "assistant", content: "a", ...fields }] });
+
+const TOOL = { type: "function", function: { name: "f", parameters: { type: "object", properties: {} } } };
+
+/** Of fields that this server does not support: values that ask for nothing, and one that asks for something. */
+const NEUTRAL: Readonly<Record<string, { readonly nothing: readonly unknown[]; readonly something: unknown }>> = {
+  tools: { nothing: [[]], something: [TOOL] },
+  tool_choice: { nothing: ["none", "auto"], something: "required" },
+  functions: { nothing: [[]], something: [{ name: "f" }] },
+  function_call: { nothing: ["none", "auto"], something: { name: "f" } },
+  modalities: { nothing: [["text"]], something: ["text", "audio"] },
+  reasoning_effort: { nothing: ["none"], something: "low" },
+  verbosity: { nothing: ["medium"], something: "high" },
+  service_tier: { nothing: ["auto", "default"], something: "flex" },
+  store: { nothing: [false], something: true },
+  response_format: { nothing: [{ type: "text" }], something: { type: "json_object" } },
+  stream_options: { nothing: [{}, { include_obfuscation: false }], something: { include_nothing: true } },
+  prompt_cache_options: { nothing: [{}, { mode: "implicit", ttl: "30m" }], something: { mode: "explicit" } },
+  logprobs: { nothing: [false], something: "yes" },
+  top_k: { nothing: [0, -1], something: -2 },
+  min_p: { nothing: [0], something: 2 },
+  repetition_penalty: { nothing: [1], something: 0 },
+  stop: { nothing: ["", [], [""]], something: ["a", "b", "c", "d", "e"] },
+  seed: { nothing: [-1, 2 ** 62], something: 0.5 },
+};
 
 describe("CreateChatCompletion", () => {
-  it("takes null for every field that may be left out", () => {
-    const optional = Object.keys(CreateChatCompletion.shape).filter((name) => !(name in body));
-    expect(optional.length).toBeGreaterThan(25);
-    expect(takes(Object.fromEntries(optional.map((name) => [name, null])))).toBe(true);
+  it.each(Object.entries(NEUTRAL))("takes the values of %s that ask for nothing, and no others", (name, values) => {
+    for (const value of values.nothing) expect(takes({ [name]: value }), JSON.stringify(value)).toBe(true);
+    expect(takes({ [name]: values.something })).toBe(false);
+  });
+
+  it("takes whatever a label or a hint holds", () => {
+    for (const parallel of [true, false]) expect(takes({ parallel_tool_calls: parallel })).toBe(true);
+    for (const retention of ["in_memory", "24h"]) expect(takes({ prompt_cache_retention: retention })).toBe(true);
+    expect(takes({ prompt_cache_key: "k", safety_identifier: "s", user: "u", metadata: { a: "b" } })).toBe(true);
+    const hinted = { type: "text", text: "a", cache_control: { type: "ephemeral" } };
+    expect(takes({ messages: [{ role: "user", content: [hinted] }] })).toBe(true);
+  });
+
+  it("takes tools that the model may not call", () => {
+    expect(takes({ tools: [TOOL], tool_choice: "none" })).toBe(true);
+    expect(takes({ tools: [TOOL], tool_choice: "auto" })).toBe(false);
+  });
+
+  it("names every field of OpenAI's that it does not support", () => {
+    for (const name of ["audio", "prediction", "moderation", "web_search_options", "steering"]) {
+      const { error } = CreateChatCompletion.safeParse({ ...body, [name]: {} });
+      expect(requestError(error!, body)).toMatchObject({ code: "unsupported_parameter", param: name });
+    }
   });
 
   it("takes a reply of the API back, with the fields that SDKs add to it", () => {
-    const reply = {
-      role: "assistant",
-      content: "a",
-      refusal: null,
-      tool_calls: null,
-      function_call: null,
-      audio: null,
-      annotations: null,
-    };
-    expect(takes({ messages: [reply] })).toBe(true);
-    expect(takes({ messages: [{ ...reply, tool_calls: [] }] })).toBe(false);
-    expect(takes({ messages: [{ ...reply, content: null }] })).toBe(false);
+    for (const added of [{}, { parsed: { a: 1 } }, { tool_calls: [], annotations: [] }, { refusal: "no" }]) {
+      expect(takesReply(added), JSON.stringify(added)).toBe(true);
+    }
+    expect(takesReply({ content: undefined })).toBe(true);
+    expect(takesReply({ content: [{ type: "refusal", refusal: "no" }] })).toBe(true);
+    expect(takesReply({ reasoning_content: "so", name: "bot" })).toBe(true);
+    expect(takesReply({ tool_calls: [{ id: "1" }] })).toBe(false);
+    expect(takesReply({ annotations: [{ type: "url_citation" }] })).toBe(false);
+    expect(takesReply({ audio: { id: "a" } })).toBe(false);
+    expect(takesReply({ function_call: { name: "f" } })).toBe(false);
+  });
+
+  it("takes the name of whoever wrote a message", () => {
+    for (const role of ["system", "developer", "user", "assistant"]) {
+      expect(takes({ messages: [{ role, content: "a", name: "alice" }] }), role).toBe(true);
+    }
+    expect(takes({ messages: [{ role: "user", content: "a", name: "x".repeat(65) }] })).toBe(false);
   });
 
   it("caps what could be made large", () => {
@@ -32,7 +83,6 @@ describe("CreateChatCompletion", () => {
     expect(takes({ messages: Array.from({ length: LIMITS.messages }, () => message) })).toBe(true);
     expect(takes({ messages: Array.from({ length: LIMITS.messages + 1 }, () => message) })).toBe(false);
     expect([takes({ n: LIMITS.choices }), takes({ n: LIMITS.choices + 1 })]).toEqual([true, false]);
-    expect([takes({ seed: -5 }), takes({ seed: 1.5 })]).toEqual([true, false]);
     expect(takes({ max_tokens: LIMITS.maxTokens + 1 })).toBe(false);
   });
 });

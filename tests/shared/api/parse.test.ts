@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { requestError, unsupported } from "../../../shared/api/parse.ts";
+import { notSupported, requestError, unsupported } from "../../../shared/api/parse.ts";
 
 const Schema = z.strictObject({
   name: z.string().max(3),
@@ -14,6 +14,7 @@ const Schema = z.strictObject({
     .refine((value) => value % 2 === 0, "must be even")
     .optional(),
   tools: unsupported(),
+  store: z.literal(false, notSupported("false")).optional(),
 });
 
 describe("requestError", () => {
@@ -44,6 +45,12 @@ describe("requestError", () => {
       "tools",
       "unsupported_parameter",
       /^`tools` is not supported by this server; remove it\.$/,
+    ],
+    [
+      { name: "a", store: true },
+      "store",
+      "unsupported_parameter",
+      /^`store` is not supported by this server; remove it or send false\.$/,
     ],
     ["text", undefined, "invalid_request", /^The body must be an object\.$/],
     [undefined, undefined, "invalid_request", /^The body is missing\.$/],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { argmax, likeliest, logSumExp, scoreToken } from "../../../shared/decode/logits.ts";
+import { argmax, kthHighest, likeliest, logSumExp, scoreToken } from "../../../shared/decode/logits.ts";
 import { createRandom } from "../../../shared/random.ts";
 
 const LOGITS = Float32Array.of(0, Math.log(2), Math.log(5), Math.log(2));
@@ -26,6 +26,20 @@ describe("likeliest", () => {
       const logits = Float32Array.from({ length: 1 + random.below(40) }, () => random.below(9));
       const order = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b);
       for (const count of [0, 1, 3, 20, 40]) expect(likeliest(logits, count)).toEqual(order.slice(0, count));
+    }
+  });
+});
+
+describe("kthHighest", () => {
+  it("gives what sorting all scores gives, and leaves them as they are", () => {
+    const random = createRandom(2, "kthHighest");
+    for (let n = 0; n < 200; n++) {
+      const values = [Number.NEGATIVE_INFINITY, 0, 1, 2, 3, 4, 5];
+      const scores = Float64Array.from({ length: 1 + random.below(40) }, () => values[random.below(values.length)]!);
+      const before = scores.slice();
+      const sorted = scores.toSorted().reverse();
+      for (let k = 1; k <= scores.length; k++) expect(kthHighest(scores, k)).toBe(sorted[k - 1]);
+      expect(scores).toEqual(before);
     }
   });
 });

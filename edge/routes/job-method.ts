@@ -1,0 +1,47 @@
+import type { CreateJob } from "../../shared/api/jobs.ts";
+import { defaultMethod, Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
+import { requestError } from "../../shared/api/parse.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+
+/** What only a finished job has among its hyperparameters: it follows from the others and cannot be chosen. */
+const REPORTED = "warmup_steps";
+/** A finished job has all of these, whatever was asked of it. */
+const REPORT = [REPORTED, "n_epochs", "batch_size", "learning_rate", "learning_rate_multiplier", "lr_schedule"];
+
+/**
+ * The method of a request with every default filled in. `hyperparameters` is OpenAI's old place of some settings. Beside a
+ * `method`, it may fill in what that leaves to `auto`. A finished job shows there what its settings came to, and creates the same
+ * job again when both fields are sent as they are: such a report adds nothing to its method.
+ *
+ * @throws TrimtabError invalid_request with the hyperparameter that the method contradicts or does not have.
+ */
+export function methodOf({ method, hyperparameters = {} }: Pick<CreateJob, "method" | "hyperparameters">): Method {
+  if (!REPORT.every((name) => name in hyperparameters)) return filledIn(method ?? defaultMethod(), hyperparameters);
+  const { [REPORTED]: _, ...settings } = hyperparameters;
+  return method ?? filledIn(defaultMethod(), settings);
+}
+
+function filledIn(method: Method, given: Readonly<Record<string, unknown>>): Method {
+  const settings = settingsOf(method);
+  const own: Readonly<Record<string, unknown>> = settings.hyperparameters ?? {};
+  const chosen = Object.entries(given).filter(([, value]) => value !== "auto");
+  for (const [name, value] of chosen) {
+    const before = own[name];
+    if (before === undefined || before === "auto" || before === value) continue;
+    const place = `${settingsPath(method)}.hyperparameters.${name}`;
+    throw new TrimtabError(
+      "invalid_request",
+      `\`hyperparameters.${name}\` is ${JSON.stringify(value)}, but \`${place}\` is ${JSON.stringify(before)}. Send one of them.`,
+      { param: `hyperparameters.${name}` },
+    );
+  }
+  if (chosen.length === 0) return method;
+  const hyperparameters = { ...own, ...Object.fromEntries(chosen) };
+  const whole = { type: method.type, [method.type]: { ...settings, hyperparameters } };
+  const parsed = Method.safeParse(whole);
+  if (parsed.success) return parsed.data;
+  const { code, message, param = "" } = requestError(parsed.error, whole);
+  const place = `${method.type}.hyperparameters`;
+  const inRequest = (text: string) => text.replaceAll(place, "hyperparameters");
+  throw new TrimtabError(code, inRequest(message), { param: inRequest(param), cause: parsed.error });
+}

@@ -1,0 +1,135 @@
+/** The Responses API as a fold over chat: its input becomes messages, and a chat's answer becomes its one output message. */
+import { createRoute } from "@hono/zod-openapi";
+import type { ChatMessage } from "../../shared/api/chat.ts";
+import { newId } from "../../shared/api/ids.ts";
+import { CreateResponse, type InputMessage, ResponseObject } from "../../shared/api/responses.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { wholeAnswer } from "./answer.ts";
+import { tenantAuth } from "./auth.ts";
+import { type Generation, generate } from "./generation.ts";
+import { jsonBody } from "./json-body.ts";
+import { endedResponse, type ResponseHead, responseLines } from "./response-events.ts";
+import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { chatSampling, engineMessages } from "./sampling.ts";
+import { sseResponse } from "./sse.ts";
+
+const create = createRoute({
+  method: "post",
+  path: "/",
+  tags: ["Generation"],
+  security: TENANT_SECURITY,
+  middleware: jsonBody,
+  summary: "Answer a text or a conversation in the form of OpenAI's Responses API; nothing is stored",
+  request: { body: jsonRequest(CreateResponse) },
+  responses: replies(ResponseObject, "The response; with `stream`, the events of one, up to `response.completed`"),
+});
+
+export const responses = subApp();
+responses.use("*", tenantAuth("generation"));
+
+responses.openapi(create, async (c) => {
+  const request = c.req.valid("json");
+  const { model, instructions, max_output_tokens: max, top_logprobs: top = 0 } = request;
+  const reportsScores = request.include?.includes("message.output_text.logprobs") === true;
+  const generation = await inOwnWords(() =>
+    generate(c, {
+      model,
+      deltas: request.deltas ?? [],
+      prompt: { kind: "chat", messages: engineMessages(chatMessages(request)) },
+      sampling: chatSampling({
+        ...chosen(request),
+        model,
+        messages: [],
+        max_completion_tokens: max,
+        ...(reportsScores ? { logprobs: true, top_logprobs: top } : {}),
+      }),
+    }),
+  );
+  const head: ResponseHead = {
+    ...unchanging(),
+    id: newId("response", (bytes) => crypto.getRandomValues(bytes)),
+    created_at: seconds(),
+    instructions: instructions ?? null,
+    max_output_tokens: max ?? null,
+    max_tool_calls: request.max_tool_calls ?? null,
+    metadata: request.metadata ?? {},
+    model,
+    parallel_tool_calls: request.parallel_tool_calls ?? true,
+    temperature: request.temperature ?? 1,
+    tool_choice: request.tool_choice ?? "auto",
+    tools: request.tools ?? [],
+    top_logprobs: top,
+    top_p: request.top_p ?? 1,
+    user: request.user ?? null,
+  };
+  const message = newId("message", (bytes) => crypto.getRandomValues(bytes));
+  if (request.stream === true) {
+    const obfuscate = request.stream_options?.include_obfuscation === true;
+    return sseResponse(responseLines(inOwnParams(generation), { head, message, obfuscate, now: seconds })) as never;
+  }
+  const { choices, usage } = await inOwnWords(() => wholeAnswer(generation.events, 1));
+  const [choice] = choices;
+  if (choice === undefined) throw new TrimtabError("internal_error", "The answer has no choice. Retry the request.");
+  return c.json(endedResponse({ head, message, choice, usage, now: seconds() }), 200);
+});
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** What every response of this server says of itself. */
+function unchanging() {
+  return {
+    object: "response",
+    background: false,
+    error: null,
+    previous_response_id: null,
+    reasoning: { effort: null, summary: null },
+    service_tier: "default",
+    store: false,
+    text: { format: { type: "text" } },
+    truncation: "disabled",
+  } as const;
+}
+
+/** How tokens are drawn, under the names that chats and responses share. */
+function chosen({ temperature, top_p, top_k, min_p, repetition_penalty }: CreateResponse) {
+  return { temperature, top_p, top_k, min_p, repetition_penalty };
+}
+
+/** The input as a conversation, with the instructions before it. */
+function chatMessages({ input, instructions }: CreateResponse): ChatMessage[] {
+  const before: ChatMessage[] = instructions === undefined ? [] : [{ role: "system", content: instructions }];
+  if (typeof input === "string") return [...before, { role: "user", content: input }];
+  return [...before, ...input.map(({ role, content }) => ({ role, content: textOf(content) }))];
+}
+
+function textOf(content: InputMessage["content"]): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("");
+}
+
+/** The Engine names fields as chats do. */
+const OWN_PARAMS: Readonly<Record<string, string>> = { messages: "input", max_tokens: "max_output_tokens" };
+
+async function inOwnWords<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw renamed(error);
+  }
+}
+
+async function* inOwnParams({ events }: Generation): Generation["events"] {
+  try {
+    yield* events;
+  } catch (error) {
+    throw renamed(error);
+  }
+}
+
+function renamed(error: unknown): unknown {
+  if (!(error instanceof TrimtabError) || error.param === undefined) return error;
+  const param = OWN_PARAMS[error.param] ?? error.param;
+  return new TrimtabError(error.code, error.message, { param, data: error.data, cause: error });
+}

@@ -1,0 +1,17 @@
+/**
+ * Makes null the same as absent: deletes every property whose value is null, at any depth. Changes `value` in place. Null
+ * elements of lists stay, because without them the elements behind would move.
+ *
+ * It is a loop, since a body may nest deeper than the call stack reaches.
+ */
+export function dropNulls(value: unknown): void {
+  const pending: unknown[] = [value];
+  while (pending.length > 0) {
+    const next = pending.pop();
+    if (typeof next !== "object" || next === null) continue;
+    if (!Array.isArray(next)) {
+      for (const [key, child] of Object.entries(next)) if (child === null) Reflect.deleteProperty(next, key);
+    }
+    for (const child of Object.values(next)) if (typeof child === "object") pending.push(child);
+  }
+}
