@@ -28,8 +28,8 @@ const tokenizers = new LoadOnce<Tokenizer>();
 /**
  * A job's dry run: what would be learnt of the beginning of its files. Creates nothing.
  *
- * @throws TrimtabError not_found for a file that is not the tenant's, corrupt_blob, invalid_model. What is wrong with the data
- *   is in the reply.
+ * @throws TrimtabError not_found for a file that is not the tenant's, invalid_request for one that holds a job's results,
+ *   corrupt_blob, invalid_model. What is wrong with the data is in the reply.
  */
 export async function validateJob(parts: ValidationParts): Promise<JobValidation> {
   const { request } = parts;
@@ -54,7 +54,7 @@ async function validated(
   param: "training_file" | "validation_file",
   file: string,
 ): Promise<ValidatedFile> {
-  const { key, bytes, filename } = await tenant.files.source(file);
+  const { key, bytes, filename } = await tenant.files.dataset(file, param);
   const head = await datasetHead(blobs, { key, bytes, name: filename }, LIMITS.validatedBytes);
   const run = await dryRun(head.lines, {
     tokenizer,

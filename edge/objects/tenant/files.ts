@@ -87,6 +87,12 @@ export function requireFile(db: Database, id: string, param: string): FileRow {
   return row;
 }
 
+type NamedSource = BlobSource & { readonly filename: string };
+
+function sourceOf({ blob, bytes, sha256, filename }: FileRow): NamedSource {
+  return { key: blob, bytes, sha256, filename };
+}
+
 /** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results. */
 export function requireDataset(db: Database, id: string, param: string): FileRow {
   const row = requireFile(db, id, param);
@@ -187,10 +193,14 @@ export const files = tenantModule({
       get: (id: string): FileObject => fileOf(db, requireFile(db, id, "file_id")),
 
       /** Where a file's bytes lie. */
-      source(id: string): BlobSource & { filename: string } {
-        const { blob, bytes, sha256, filename } = requireFile(db, id, "file_id");
-        return { key: blob, bytes, sha256, filename };
-      },
+      source: (id: string): NamedSource => sourceOf(requireFile(db, id, "file_id")),
+
+      /**
+       * Where the bytes of a file to train on lie; `param` is the field that names it.
+       *
+       * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results.
+       */
+      dataset: (id: string, param: string): NamedSource => sourceOf(requireDataset(db, id, param)),
 
       async delete(id: string): Promise<Deleted> {
         const deleted = db.transaction(() => {

@@ -76,7 +76,8 @@ describe("a dry run of a job", () => {
     const refused = (fields: Record<string, unknown>, query = "validate=true") =>
       api.refusal("POST", `${path}?${query}`, { key, body: { model, training_file: file, ...fields } });
     expect(await refused({ model: "nobody" })).toMatchObject({ status: 404, param: "model" });
-    expect(await refused({ training_file: "file-nowhere" })).toMatchObject({ status: 404 });
+    expect(await refused({ training_file: "file-nowhere" })).toMatchObject({ status: 404, param: "training_file" });
+    expect(await refused({ validation_file: "file-nowhere" })).toMatchObject({ status: 404, param: "validation_file" });
     const method = { type: "supervised", supervised: { hyperparameters: { max_length: 9999 } } };
     expect(await refused({ method })).toMatchObject({ code: "invalid_request" });
     expect(await refused({}, "validate=perhaps")).toMatchObject({ param: "validate" });

@@ -62,10 +62,12 @@ it("a job that succeeded has its steps as a table and for TensorBoard, once each
     { model: "results-base", training_file: table },
     { model: "results-base", training_file, validation_file: table },
   ]) {
-    expect(await api.refusal("POST", "/v1/fine_tuning/jobs", { key, body })).toMatchObject({
-      status: 400,
-      message: `The file ${table} holds the results of ${id}. Name a file that was uploaded with purpose "fine-tune".`,
-    });
+    for (const path of ["/v1/fine_tuning/jobs", "/v1/fine_tuning/jobs?validate=true"]) {
+      expect(await api.refusal("POST", path, { key, body })).toMatchObject({
+        status: 400,
+        message: `The file ${table} holds the results of ${id}. Name a file that was uploaded with purpose "fine-tune".`,
+      });
+    }
   }
   await client.files.delete(events);
   expect((await client.fineTuning.jobs.retrieve(id)).result_files).toEqual([table]);
