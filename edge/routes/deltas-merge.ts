@@ -5,7 +5,7 @@ import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
 import { mergeInTurns, readSources, requireServed } from "../merging/merged-delta.ts";
 import { deltaFiles, modelFiles } from "../merging/merged-files.ts";
-import { servingLimits } from "../serving/limits.ts";
+import { servedPositions, servingLimits } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { once } from "./idempotent.ts";
 import { jsonBody } from "./json-body.ts";
@@ -44,7 +44,7 @@ deltasMerge.openapi(merge, (c) =>
     const suffix = request.suffix ?? null;
     if (request.output === "model") {
       const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
-      const model = { kind: "model", files, base, suffix, contextLength: base.config.maxPositions } as const;
+      const model = { kind: "model", files, base, suffix, contextLength: servedPositions(base.config) } as const;
       return c.json(await publishFolder(bucket, tenant, model, key), 200);
     }
     requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)));

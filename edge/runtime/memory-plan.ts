@@ -36,12 +36,17 @@ export function bytesPerSlot(config: ModelConfig, capacity: number): number {
   return cacheBytes(config, capacity) + vectorBytes(config);
 }
 
+/** Positions that a row of a model has here: its context, up to what any model gets. */
+export function servedPositions(config: ModelConfig): number {
+  return Math.min(config.maxPositions, MAX_CAPACITY);
+}
+
 /**
  * Divides the heap between the weights, the rows and the delta arena. Reserves room for a second set of weights (a full
  * fine-tune) if that still leaves four rows. Throws `capacity_exceeded` if not even one row fits beside the weights.
  */
 export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryPlan {
-  const capacity = Math.min(config.maxPositions, MAX_CAPACITY);
+  const capacity = servedPositions(config);
   const slotBytes = bytesPerSlot(config, capacity);
   const weightBytes = 4 * parameterCount(config);
   const floatsPerRank = columnSizes(config).factors;

@@ -7,6 +7,8 @@ import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { columnSizes } from "../runtime/column-sites.ts";
 import { planMemory } from "../runtime/memory-plan.ts";
 
+export { servedPositions } from "../runtime/memory-plan.ts";
+
 /**
  * The most that one request's deltas may have in total. It is known before a delta is trained, so that nobody trains what
  * cannot be served.

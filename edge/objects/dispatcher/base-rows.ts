@@ -6,6 +6,7 @@ import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
+import { servedPositions } from "../../runtime/memory-plan.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
@@ -153,10 +154,10 @@ export function listBases(db: Database): Model[] {
   });
 }
 
-/** Positions of a model's context by its config.json. A base stays listed even if this version no longer reads its config. */
+/** Positions of a model's context as it is served, by its config.json. A base stays listed even if this version no longer reads its config. */
 function contextLength(config: unknown): number | null {
   try {
-    return parseModelConfig(config).maxPositions;
+    return servedPositions(parseModelConfig(config));
   } catch {
     return null;
   }

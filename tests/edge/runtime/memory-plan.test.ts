@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { columnSizes } from "../../../edge/runtime/column-sites.ts";
 import { KvSlab } from "../../../edge/runtime/kv-slab.ts";
-import { bytesPerSlot, planMemory } from "../../../edge/runtime/memory-plan.ts";
+import { bytesPerSlot, planMemory, servedPositions } from "../../../edge/runtime/memory-plan.ts";
 import baseJson from "../../../infra/base/model/config.json";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { parameterCount } from "../../../shared/model/modules.ts";
@@ -18,6 +18,13 @@ const WEIGHT_BYTES = 20_984_832;
 const SLOT_BYTES = 3_145_728 + 4 * (6 * 2 * 2_560 + 12 * 256);
 const RANK_BYTES = 116_736;
 const RANK_FLOATS = RANK_BYTES / 4;
+
+it("says how much of a model's context is served", () => {
+  expect(servedPositions(base)).toBe(512);
+  const long = { ...TINY, maxPositions: 1_000_000 };
+  expect(servedPositions(long)).toBe(2048);
+  expect(planMemory(long, 4000 * MIB).capacity).toBe(servedPositions(long));
+});
 
 describe("planMemory", () => {
   it("knows the sizes of the embedded base", () => {

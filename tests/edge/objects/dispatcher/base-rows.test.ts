@@ -16,6 +16,7 @@ import {
 import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
 import { enqueue, removeJob } from "../../../../edge/objects/dispatcher/queue-rows.ts";
 import { updateSchema } from "../../../../edge/objects/schema.ts";
+import baseJson from "../../../../infra/base/model/config.json";
 import { withDatabase } from "../../support/database.ts";
 
 const sha256 = "0".repeat(64);
@@ -32,6 +33,14 @@ const withRegistry = (body: (db: Database) => void) =>
   });
 
 describe("the registry", () => {
+  it("lists a base with the context that it is served with", () =>
+    withRegistry((db) => {
+      announceBase(db, base, 5_000);
+      const config = { ...baseJson, max_position_embeddings: 1_000_000 };
+      finishBase(db, "b", { digest: base.digest, config }, 6_000);
+      expect(listBases(db)).toMatchObject([{ context_length: 2048, max_model_len: 2048 }]);
+    }));
+
   it("opens a base only when it is finished", () =>
     withRegistry((db) => {
       expect(announceBase(db, base, 5_000)).toMatchObject({ status: "pending", created_at: 5 });
