@@ -98,13 +98,16 @@ export const models = tenantModule({
       created_at INTEGER NOT NULL)`,
   ],
   open: ({ db, now, rearm, tenant, readyBase, requireModelUnused }) => {
-    /** An alias stands for the model that it points to now. */
-    const find = async (name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> => {
-      const { baseId, artefact } = ownedModel(db, name);
-      const { config: _, ...base } = await readyBase(baseId).catch((error) => {
+    /** The base of a name; where it was deleted, the error says which of the tenant's names it leaves without one. */
+    const baseOf = ({ baseId, artefact }: OwnedModel, name: string): Promise<ReadyBase> =>
+      readyBase(baseId).catch((error) => {
         if (!(error instanceof TrimtabError && error.code === "model_not_found")) throw error;
         throw danglingAlias(db, name) ?? (artefact === null ? error : baseGone(name, baseId));
       });
+
+    /** An alias stands for the model that it points to now. */
+    const find = async (name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> => {
+      const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
       // Looked up again after the wait: what was deleted meanwhile is not served, and an alias that was moved to another base
       // meanwhile is followed there.
       const owned = ownedModel(db, name);
@@ -144,7 +147,7 @@ export const models = tenantModule({
 
         /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
         async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
-          const base = await readyBase(ownedModel(db, name).baseId);
+          const base = await baseOf(ownedModel(db, name), name);
           // Looked up again after the wait: what was deleted meanwhile is no start.
           return { base, parent: parentOf(ownedModel(db, name), { name: aliasTarget(db, name) ?? name, base }) };
         },
