@@ -23,7 +23,8 @@ const security = TENANT_SECURITY;
 
 /** A rollback needs no body. Clients may send a content type with each request, so one without a body is told by its body. */
 const jsonBodyIfAny: MiddlewareHandler<AppEnv> = async (c, next) => {
-  if (c.req.header("content-type") !== undefined && c.req.raw.body !== null) return jsonBody(c, next);
+  const empty = c.req.raw.body === null || c.req.header("content-length") === "0";
+  if (c.req.header("content-type") !== undefined && !empty) return jsonBody(c, next);
   c.req.json = async <T>() => ({}) as T;
   await next();
 };

@@ -58,6 +58,8 @@ describe("aliases", () => {
     expect(await refusal("POST", "/bot/rollback")).toMatchObject({ status: 409 });
     const headers = { "content-type": "application/json" };
     expect(await api.refusal("POST", "/v1/aliases/bot/rollback", { key, headers })).toMatchObject({ status: 409 });
+    const empty = { key, headers: { ...headers, "content-length": "0" }, body: "" };
+    expect(await api.refusal("POST", "/v1/aliases/bot/rollback", empty)).toMatchObject({ status: 409 });
     expect(await call("POST", "/bot/rollback", { version: 3 })).toMatchObject({ model: tuned[1], version: 6 });
     const history = await call("GET", "/bot/history?limit=3");
     expect(history).toMatchObject({
