@@ -20,10 +20,9 @@ export interface Continuation {
 }
 
 /**
- * Checks before a job is queued that a tuned model can be continued from with a method, and that the result can be served.
+ * Checks, before a job is queued, that a method can continue from a tuned model and that the result can be served.
  *
- * @throws TrimtabError invalid_request with `model` for a delta that weights cannot hold, or the method's field for one that
- *   cannot continue or whose result, together with the delta, is more than is served.
+ * @throws TrimtabError invalid_request, naming `model`, for a delta that cannot be folded into weights; naming the method's field, for a method that cannot continue, or whose result is too large to be served together with the delta.
  */
 export async function checkParent(bucket: R2Bucket, continuation: Continuation): Promise<void> {
   const { parent, method, heapLimitBytes } = continuation;

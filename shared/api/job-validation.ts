@@ -5,7 +5,7 @@ import { LIMITS } from "../limits.ts";
 
 export const CreateJobQuery = z.strictObject({
   validate: z.enum(["true", "false", ""]).optional().meta({
-    description: "A dry run: nothing is created, and the reply shows what would be learnt of the data",
+    description: "A dry run: creates nothing, and shows what the job would train on",
   }),
   examples: z.coerce
     .number()
