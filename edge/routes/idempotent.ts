@@ -56,7 +56,7 @@ export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promi
   };
 }
 
-/** A stored reply, word for word. A retry would get the same reply, so a header tells SDKs not to retry. */
+/** A stored reply, word for word. A retry would get the same error, so a header tells SDKs not to retry. */
 export function replay(reply: StoredReply): Response {
   const headers = new Headers({ "content-type": "application/json", "idempotent-replayed": "true" });
   if (reply.status >= 400) headers.set("x-should-retry", "false");

@@ -31,7 +31,7 @@ const TOOL_TURNS: readonly ChatMessage[] = [
 
 /** Every template has to render these, or to reject them with a message of its own. */
 const PLAIN: readonly (readonly ChatMessage[])[] = [[QUESTION], [QUESTION, REPLY, QUESTION]];
-/** A template may fail on these as it fails everywhere, but not because of something that is unsupported here. */
+/** A template may fail on these as it would anywhere, but not because it uses something unsupported here. */
 const OPTIONAL: readonly (readonly [readonly ChatMessage[], ChatOptions])[] = [
   [[SYSTEM, QUESTION, REPLY], {}],
   [[QUESTION], { tools: [TOOL] }],

@@ -217,7 +217,7 @@ describe("templates that refuse", () => {
     const { replies, findings, details } = turnsOf(render, given);
     expect(replies.map(([message]) => message)).toEqual([2, 4]);
     expect(findings).toEqual([["not_served", 0]]);
-    expect(details).toEqual(["serving cannot show what stands before it: say something"]);
+    expect(details).toEqual(["serving cannot show the messages before it: say something"]);
   });
 
   test("a conversation that they refuse is refused in their words", () => {

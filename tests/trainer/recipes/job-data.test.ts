@@ -76,7 +76,7 @@ describe("readUnits", () => {
     expect(reports[0]!.message.split("\n").slice(1)).toEqual([
       "1 example became 2 sequences: the chat template shows some replies differently once others follow, so each is trained behind the prompt that it is served with",
       expect.stringMatching(
-        /^2 replies are trained behind a generation prompt that .*; line 7, message 2: it is learnt after the generation prompt /,
+        /^2 replies are trained behind a generation prompt that .*; line 7, message 2: it is trained after the generation prompt /,
       ),
     ]);
   });
