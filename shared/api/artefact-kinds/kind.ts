@@ -12,7 +12,7 @@ export interface ArtefactKindRow {
   checkNames(names: ReadonlySet<string>, param: string): void;
   /** The tenant's folder in which its artefacts are stored. */
   readonly folder: string;
-  /** The error code for one that is not sound. */
+  /** The error code for an unsound one. */
   readonly unsound: ErrorCode;
   /** The file that ties it to its base, checked before it is published; null if it has none. */
   readonly manifest: string | null;

@@ -175,7 +175,7 @@ describe("the probe", () => {
     expect(() => parts.decoder.probe(parts.weights, { slot: 0, position: CAPACITY, tokens: [1] }, () => {})).toThrow(
       expect.objectContaining({
         code: "context_length_exceeded",
-        message: "the row is full: its next token would stand at position 64, but it holds 64",
+        message: "the row is full: its next token would be at position 64, but it holds 64",
       }),
     );
   });

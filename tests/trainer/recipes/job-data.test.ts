@@ -94,7 +94,7 @@ describe("readUnits", () => {
   it("refuses a tokenizer with ids that the model has no row for", async () => {
     const other = { ...options, config: { ...config, vocabSize: 2 } };
     await expect(readUnits(dataset, other, { event: () => undefined, yieldToEventLoop })).rejects.toThrow(
-      /the tokenizer gives the id \d+, but the model's vocab_size is 2: they do not belong together/,
+      /the tokenizer gives the id \d+, but the model's vocab_size is 2: they belong to different models/,
     );
   });
 });
