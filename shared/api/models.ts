@@ -9,11 +9,11 @@ export const Model = z
     created: z.int(),
     owned_by: z.string(),
     root: z.string().meta({ description: "The base model" }),
-    parent: z.string().nullable().meta({ description: "The model that it was made from; null for a base" }),
+    parent: z.string().nullable().meta({ description: "The model that it continues from; null for a base" }),
     context_length: z
       .int()
       .nullable()
-      .meta({ description: "Tokens that prompt and reply may have together; null where the base cannot be read" }),
+      .meta({ description: "The most tokens of prompt and reply together; null if the base cannot be read" }),
     max_model_len: z.int().nullable().meta({ description: "The same, under vLLM's name" }),
     alias_of: z.string().optional().meta({ description: "Of an alias: the model that it points to" }),
   })

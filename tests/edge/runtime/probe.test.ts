@@ -180,7 +180,7 @@ describe("the probe", () => {
     );
   });
 
-  it("begins a row, and asks for nothing without candidates", async () => {
+  it("begins a row, and does nothing without candidates", async () => {
     const parts = await tinyParts();
     expect(worst(probe(parts, 3, 0, CANDIDATES), decoded(parts, 3, 0, CANDIDATES))).toBeLessThan(2e-6);
     expect(probe(parts, 3, 0, [])).toEqual([]);
