@@ -241,7 +241,7 @@ describe("generation blocks", () => {
     expect(turnsOf(render, messages.slice(2), () => []).turns[0]!.trained).toEqual([{ start: 0, end: 3 }]);
   });
 
-  test("decide what is learnt, but the end of a turn always is", () => {
+  test("decide what is trained, but the end of a turn always is", () => {
     expect(learnt(2)).toEqual([["a2", "#"], []]);
     expect(learnt(1)).toEqual([["a", "#"], [["block", 1]]]);
     expect(learnt(3, 1)).toEqual([["2#"], [["block", 1]]]);

@@ -85,7 +85,7 @@ describe("tokenizeDataset", () => {
     },
   );
 
-  test("a completion of an empty prompt is learnt from its second token on", async () => {
+  test("a completion of an empty prompt is trained from its second token on", async () => {
     const { counts, examples } = await tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
       tokenizer,
       maxLength: 99,

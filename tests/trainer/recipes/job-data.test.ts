@@ -81,12 +81,12 @@ describe("readUnits", () => {
     ]);
   });
 
-  it("shows what is learnt of an example", async () => {
+  it("shows the trained part of an example", async () => {
     const { units } = await readUnits(dataset, options, { event: () => undefined, yieldToEventLoop });
     expect(maskEvent("a.jsonl", units[0]!, tokenizer)).toMatchObject({
       level: "info",
       message: expect.stringMatching(
-        /^a\.jsonl: what is learnt .*\n<\|im_start\|>user\n.*<\|im_end\|>\n<\|im_start\|>assistant\n⟦.*<\|im_end\|>⟧\n$/,
+        /^a\.jsonl: the first example, with the trained .*\n<\|im_start\|>user\n.*<\|im_end\|>\n<\|im_start\|>assistant\n⟦.*<\|im_end\|>⟧\n$/,
       ),
     });
   });
