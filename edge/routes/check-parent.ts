@@ -38,7 +38,7 @@ export async function checkParent(bucket: R2Bucket, continuation: Continuation):
   const plan = planMethods({ config, settings: peft, param });
   if (parent.kind === "model") {
     if (isWholeModel(plan) || plan.mergeable !== false) return;
-    const message = `\`${param}\` cannot be folded into weights, and \`model\` has weights of its own. Choose a method that can, such as lora, or full.`;
+    const message = `\`${param}\` cannot be folded into weights, and \`model\` has its own weights. Choose a method that can, such as lora, or full.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
   const delta = decodeCanonical(await new FolderReader(bucket, parent).bytes(SERVING_FILE), config);

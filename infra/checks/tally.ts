@@ -37,7 +37,7 @@ export function countTests(report: string | undefined, status: number | null): T
 }
 
 /**
- * Of the files that a run was asked for, those with a test that it did not run, or of which it says nothing.
+ * The requested files with a test that did not run, or that are missing from the report.
  *
  * @param report as for `countTests`
  * @param files paths relative to the repository's root

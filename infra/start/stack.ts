@@ -81,7 +81,7 @@ function checkExecutor(name: string | undefined): void {
   );
 }
 
-/** TRIMTAB_TRAINER: whether this stack runs a trainer of its own, or leaves its jobs to trainers elsewhere. */
+/** TRIMTAB_TRAINER: whether this stack runs its own trainer, or leaves its jobs to trainers elsewhere. */
 const TRAINERS = ["local", "none"];
 
 function checkTrainer(value: string | undefined): void {

@@ -210,7 +210,7 @@ function turnAt(
 
   const { end, closed } = replyEnd({ written, content: shown, calls, splitControl, stopIds });
   const reply = restored + written.slice(0, end);
-  const { trained, outside } = learntParts();
+  const { trained, outside } = trainedParts();
 
   if (aligned) finding("aligned", `it is trained after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
   // The end of the prompt, and white space there, may be the beginning of the reply, such as <think>.
@@ -226,7 +226,7 @@ function turnAt(
   return { turn: { message, prompt, reply, closed, rest: text.slice(start + end), trained }, found };
 
   /** The reply without the parts that the template's generation blocks leave out; its end is always trained. */
-  function learntParts(): { trained: TextRange[]; outside: string } {
+  function trainedParts(): { trained: TextRange[]; outside: string } {
     const all = { trained: [{ start: 0, end: reply.length }], outside: "" };
     const blocks = restored === "" ? input.blocks(messages.slice(0, message + 1), text) : undefined;
     if (blocks === undefined) return all;

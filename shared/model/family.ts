@@ -89,7 +89,7 @@ function insideHint(json: Readonly<Record<string, unknown>>): string {
   const { model_type: type } = json[field] as { model_type?: unknown };
   const usable = typeof type === "string" && Object.hasOwn(FAMILIES, type);
   return usable
-    ? `. Only its language model (${field}) could be used: save it as a folder of its own with model_type ${type}`
+    ? `. Only its language model (${field}) could be used: save it as a separate folder with model_type ${type}`
     : ". Models for images, audio or video are not supported";
 }
 

@@ -28,8 +28,8 @@ export interface PeftMethod<Settings> {
   /** Where the gates of `use_gating` go; absent for methods without that setting. Throws like `plan`. */
   gates?(options: PlanOptions<Settings>): readonly Gate[];
   /**
-   * What the method is trained on in place of a base weight, both in the layout of `weightSpecs`; merging the result onto
-   * anything else changes what it computes. Absent for methods that are trained on the base itself.
+   * The method's replacement for a base weight during training, both in the layout of `weightSpecs`; merging the result
+   * onto anything else changes what it computes. Absent for methods that are trained on the base itself.
    */
   base?(
     options: Pick<PlanOptions<Settings>, "config" | "settings">,

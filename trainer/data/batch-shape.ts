@@ -22,7 +22,7 @@ const STEP = 16;
 /** The overhead of a micro-batch, in tokens: starting some thousand kernels, handing tensors in and out. */
 const OVERHEAD = 48;
 /**
- * Bounds of a micro-batch, of which one unit is always allowed: its tokens and its logits, which are held several times
+ * Bounds of a micro-batch, which may always hold one unit: its tokens and its logits, which are held several times
  * over, for the memory; its operations, six a weight and token, because they block the thread.
  */
 const MOST_TOKENS = 4_096;

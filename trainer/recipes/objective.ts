@@ -42,7 +42,7 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
   refresh?(tools: RunTools<Settings>): UnitRefresher | Promise<UnitRefresher>;
   /** State that it carries from step to step besides the parameters. */
   carried?(tools: RunTools<Settings>): CarriedState;
-  /** Parameters of its own, besides the method's, such as a head. The loss reads them with `LossContext.parameter`. */
+  /** Its own parameters besides the method's, such as a head. The loss reads them with `LossContext.parameter`. */
   parameters?(options: OwnParameterOptions<Settings>): OwnParameters;
   /**
    * Adds the objective's own files to the result, such as those of its parameters. Equal arguments give equal bytes.

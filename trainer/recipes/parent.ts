@@ -21,7 +21,7 @@ import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
 import { peftMethod } from "../../shared/peft/registry.ts";
 import type { ResultFolder } from "./result.ts";
 
-/** The tuned model that a run continues from: a delta, or a model with weights of its own. */
+/** The tuned model that a run continues from: a delta, or a model with its own weights. */
 export interface ParentFolder {
   readonly kind: "delta" | "model";
   /** Of the folder. */
@@ -143,7 +143,7 @@ export async function publishOnTop(
   return { kind: "delta", files };
 }
 
-/** The result of adapters trained on a model with weights of its own: that model with the adapters folded in. */
+/** The result of adapters trained on a model with its own weights: that model with the adapters folded in. */
 export async function publishFolded(trained: PublishOptions<PeftChoice>): Promise<ResultFolder> {
   const { config, weights, base } = trained;
   const model = mergeIntoWeights(config, together(await canonicalMethods(trained)));

@@ -254,7 +254,7 @@ function failureOf(error: unknown, attempt: number): Failure | undefined {
   // A defect; the first time may have been the machine's fault.
   if (attempt < 2) return undefined;
   const message =
-    "The trainer failed on this job again, through a fault of its own. Its log has the details; report it with the job's id.";
+    "The trainer failed on this job again because of an internal error. Report it with the job's id; the trainer's log has the details.";
   return { error: { code: "internal_error", message, param: null } };
 }
 

@@ -152,7 +152,7 @@ export class Interpreter extends Evaluator {
     }
   }
 
-  /** The text of a block in a scope of its own, through a chain of filters if there is one. */
+  /** The text of a block in a new scope, passed through a chain of filters if there is one. */
   #filtered(filter: Expression | undefined, body: Body, scope: Scope): Value {
     const text = this.#capture(body, new Scope(scope));
     const apply = (expression: Expression | undefined): Value =>

@@ -55,7 +55,7 @@ export async function takeSaved(tensors: AdapterTensors, options: SavedOptions):
   return { delta: deltas.length === 0 ? NO_DELTA : sumDeltas(deltas), parameters };
 }
 
-/** The delta of an adapter with that of the weights trained whole. */
+/** Combines an adapter's delta with that of the fully trained weights. */
 export function withSaved(delta: CanonicalDelta, saved: SavedPart): CanonicalDelta {
   return saved.parameters === 0 ? delta : sumDeltas([delta, saved.delta].map((part) => ({ delta: part, weight: 1 })));
 }
