@@ -9,7 +9,7 @@ export const Model = z
     created: z.int(),
     owned_by: z.string(),
     root: z.string().meta({ description: "The base model" }),
-    parent: z.string().nullable().meta({ description: "The model that it continues from; null for a base" }),
+    parent: z.string().nullable().meta({ description: "The model that it was made from; null for a base" }),
     context_length: z
       .int()
       .nullable()
