@@ -18,36 +18,33 @@ const tried = (fields: Record<string, unknown> = {}, query = "validate=true") =>
   api.call<JobValidation>("POST", `${path}?${query}`, { key, body: { model, training_file: file, ...fields } });
 
 describe("a dry run of a job", () => {
-  it.each(["validate=true", "validate"])(
-    "shows what the job would train on, and creates nothing (%s)",
-    async (query) => {
-      const reply = await tried({}, query);
-      expect(reply).toMatchObject({
-        object: "fine_tuning.job.validation",
-        model,
-        valid: true,
-        validation_file: null,
-        training_file: {
-          file,
-          lines: 2,
-          complete: true,
-          kept: 2,
-          dropped: 0,
-          sequences: 2,
-          max_length: 128,
-          error: null,
-        },
-      });
-      const [first] = reply.training_file.examples;
-      expect(first!.sequences[0]!.segments.map(({ text, trained }) => [text, trained])).toEqual([
-        ["<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", false],
-        ["ahoy<|im_end|>", true],
-        ["\n", false],
-      ]);
-      expect(first!.sequences[0]!.trained_tokens).toBe(first!.sequences[0]!.segments[1]!.tokens.length);
-      expect(await api.call("GET", path, { key })).toMatchObject({ data: [] });
-    },
-  );
+  it.each(["validate=true", "validate"])("shows what is trained on, and creates nothing (%s)", async (query) => {
+    const reply = await tried({}, query);
+    expect(reply).toMatchObject({
+      object: "fine_tuning.job.validation",
+      model,
+      valid: true,
+      validation_file: null,
+      training_file: {
+        file,
+        lines: 2,
+        complete: true,
+        kept: 2,
+        dropped: 0,
+        sequences: 2,
+        max_length: 128,
+        error: null,
+      },
+    });
+    const [first] = reply.training_file.examples;
+    expect(first!.sequences[0]!.segments.map(({ text, trained }) => [text, trained])).toEqual([
+      ["<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", false],
+      ["ahoy<|im_end|>", true],
+      ["\n", false],
+    ]);
+    expect(first!.sequences[0]!.trained_tokens).toBe(first!.sequences[0]!.segments[1]!.tokens.length);
+    expect(await api.call("GET", path, { key })).toMatchObject({ data: [] });
+  });
 
   it("knows the job's limit, the validation file and how many examples to show", async () => {
     const other = await api.dataset(key, [...CHAT_LINES, { prompt: "a", completion: "b" }]);
