@@ -1,4 +1,6 @@
-/** zod's issues in plain sentences: the one place that words what a schema refuses, for requests, files and settings alike. */
+/**
+ * zod's issues in plain sentences: the one place that phrases schema errors, for requests, files and settings alike.
+ */
 import type { z } from "zod";
 
 export type Issue = z.core.$ZodIssue;
@@ -7,11 +9,11 @@ export type Issue = z.core.$ZodIssue;
 export interface WordedIssue {
   /** `messages[2].content`; empty where the value itself is wrong. */
   readonly field: string;
-  /** What the field must be, to stand after its name: `must be a string`. */
+  /** What the field must be, phrased to follow its name: `must be a string`. */
   readonly problem: string;
 }
 
-/** The first thing that a schema refused in `value`, with unions followed to the branch that got furthest. */
+/** The first error of a schema in `value`; in a union, that of the branch that got furthest. */
 export function wordIssue(error: z.core.$ZodError, value: unknown): WordedIssue {
   const [first] = error.issues;
   if (first === undefined) return { field: "", problem: "is not valid" };
@@ -33,8 +35,8 @@ export interface PlacedIssue {
 }
 
 /**
- * What to say of an issue: of a union the branch that got furthest, where one got past the value itself or refused it for more
- * than its type; else the issue as it is.
+ * The issue to report: in a union, that of the branch that got furthest, if a branch got past the value itself or
+ * rejected it for more than its type; otherwise the issue itself.
  */
 export function deepestIssue(issue: Issue, prefix: readonly PropertyKey[]): PlacedIssue {
   const path = [...prefix, ...issue.path];
@@ -46,7 +48,7 @@ export function deepestIssue(issue: Issue, prefix: readonly PropertyKey[]): Plac
   return firsts.find((first) => !isOfType(first) && first.issue.code !== "invalid_union") ?? { issue, path };
 }
 
-/** Whether a union is told apart by a field, such as `type`. */
+/** Whether a field such as `type` selects the branch of a union. */
 export function isDiscriminated(issue: Issue): boolean {
   return "discriminator" in issue && issue.discriminator !== undefined;
 }

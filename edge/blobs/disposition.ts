@@ -1,4 +1,4 @@
-/** What the Content-Disposition of a form's part says (RFC 7578), as browsers, curl and HTTP libraries write it. */
+/** Reads the Content-Disposition of a form's part (RFC 7578), as browsers, curl and HTTP libraries write it. */
 export interface Disposition {
   readonly name: string | null;
   /** The file's own name, without the folders that it was in. */
@@ -6,8 +6,8 @@ export interface Disposition {
 }
 
 /**
- * Reads the header lines of a part. A file may have its name twice: `filename*` (RFC 5987) has every character of it, where
- * `filename` may be a poor copy, so it counts wherever it can be read.
+ * Reads the header lines of a part. A part may state the file's name twice. `filename*` (RFC 5987) has every character
+ * while `filename` may be a poor copy, so a readable `filename*` takes precedence.
  */
 export function disposition(header: string): Disposition {
   const line = header.split("\r\n").find((candidate) => /^content-disposition\s*:/i.test(candidate)) ?? "";
@@ -30,9 +30,9 @@ function parameters(line: string): Map<string, string> {
 }
 
 /**
- * The text inside quotes. Browsers and most libraries write `"`, CR and LF as `%22`, `%0D` and `%0A` and nothing else in that
- * way, so `%20` and `%25` are part of the name; older curl and httpx write `\"` and `\\`. Any other backslash is one, because
- * browsers leave it as it is.
+ * The text inside quotes. Browsers and most libraries write `"`, CR and LF as `%22`, `%0D` and `%0A` and nothing else
+ * in that way, so `%20` and `%25` are part of the name; older curl and httpx write `\"` and `\\`. Any other backslash
+ * is literal, because browsers do not escape it.
  */
 function unquoted(text: string): string {
   return text
@@ -44,7 +44,7 @@ function unquoted(text: string): string {
 
 const CHARSETS: Readonly<Record<string, string>> = { "utf-8": "utf-8", "iso-8859-1": "latin1" };
 
-/** `UTF-8''%e2%82%ac.jsonl` → `€.jsonl`; undefined where it is not of that form or not text. */
+/** `UTF-8''%e2%82%ac.jsonl` → `€.jsonl`; undefined if it is malformed or not text. */
 function decodeExtended(value: string): string | undefined {
   const [, charset = "", encoded = ""] = /^([\w-]+)'[^']*'(.*)$/s.exec(value) ?? [];
   const encoding = CHARSETS[charset.toLowerCase()];
@@ -63,7 +63,7 @@ function decodeExtended(value: string): string | undefined {
 export function attachment(filename: string): string {
   const plain = filename.replaceAll(/[^\w.-]/g, "_");
   if (plain === filename) return `attachment; filename="${plain}"`;
-  // A name may hold half of a surrogate pair, which has no UTF-8.
+  // A name may contain half of a surrogate pair, which has no UTF-8 form.
   const encoded = encodeURIComponent(filename.toWellFormed()).replaceAll(
     /['()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16)}`,
@@ -72,8 +72,8 @@ export function attachment(filename: string): string {
 }
 
 /**
- * A name without a path: old browsers and scripts send `C:\data\train.jsonl` or `data/train.jsonl`. Elsewhere than in a Windows
- * path a backslash may be part of a name.
+ * A name without a path: old browsers and scripts send `C:\data\train.jsonl` or `data/train.jsonl`. Outside Windows
+ * paths, a backslash may be part of a name.
  */
 function withoutFolders(path: string): string {
   const isWindows = /^(?:[a-z]:[\\/]|\\\\)/i.test(path);

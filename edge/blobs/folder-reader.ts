@@ -2,7 +2,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import type { StoredFolder } from "./stored-folder.ts";
 
-/** Reads files of one stored folder. Bytes whose digest is not that of their record are never returned. */
+/** Reads files of one stored folder. Never returns bytes whose digest differs from their record. */
 export class FolderReader {
   readonly #bucket: R2Bucket;
   readonly #folder: StoredFolder;

@@ -93,7 +93,7 @@ async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promi
   }
 }
 
-/** A stored file as Parquet readers want it: in ranges. Throws `corrupt_blob` when its bytes are missing. */
+/** A stored file that Parquet readers can read in ranges. Throws `corrupt_blob` when its bytes are missing. */
 export function storedFile(bucket: R2Bucket, key: string, byteLength: number) {
   return {
     byteLength,

@@ -21,7 +21,7 @@ export interface MergeSource {
 /**
  * Reads the deltas of a merge from the store.
  *
- * @throws TrimtabError payload_too_large where they are more than fits in memory, corrupt_blob.
+ * @throws TrimtabError payload_too_large if they do not fit in memory, corrupt_blob.
  */
 export async function readSources(
   bucket: R2Bucket,
@@ -50,9 +50,10 @@ export async function readSources(
 }
 
 /**
- * Merges the deltas into one, a part of the model at a time, with a `turn` for other requests after each part.
+ * Merges the deltas into one, a part of the model at a time, and calls `turn` after each part to let other requests
+ * run.
  *
- * @throws TrimtabError invalid_request with the field that has to change.
+ * @throws TrimtabError invalid_request with the field to change.
  */
 export async function mergeInTurns(
   request: MergeDeltas,
@@ -64,7 +65,7 @@ export async function mergeInTurns(
     const others = (["linear", "svd", "cat"] as const).filter((name) => mergeWork(terms, name) <= LIMITS.mergeWork);
     throw new TrimtabError(
       "invalid_request",
-      `\`method\` ${request.method} computes too long on a model of this size. Use ${others.join(", ")}.`,
+      `\`method\` ${request.method} takes too long on a model of this size. Use ${others.join(", ")}.`,
       { param: "method" },
     );
   }

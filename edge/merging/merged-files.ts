@@ -59,8 +59,8 @@ export interface ModelSources {
 }
 
 /**
- * The files of the result as a model of its own, whose weights are made one by one: from those that the deltas were trained
- * on, which for a base in 4 bits are not those of its files.
+ * The files of the result as a complete model, whose weights are computed one by one: from those that the deltas were
+ * trained on, which for a base in 4 bits are not those of its files.
  *
  * @throws TrimtabError invalid_request for a part that weights cannot hold, or that this base is not served with, and for
  *   deltas that were trained on the base in different forms.

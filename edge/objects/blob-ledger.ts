@@ -1,11 +1,12 @@
 /**
- * Makes uploads crash-proof: a key is recorded as pending, its bytes are stored, and the record that names them makes the key
- * ready. Keys that never become ready are swept; deleting a record dooms its keys in the same transaction.
+ * Makes uploads crash-proof: the ledger records a key as pending, the caller stores its bytes, and the record that
+ * names them marks the key ready. Keys that never become ready are swept. Deleting a record dooms its keys in the same
+ * transaction.
  */
 import type { Database } from "./database.ts";
 import { objectModule } from "./module.ts";
 
-/** How long a trainer may take between storing an artefact and the publication that names it. */
+/** How long a trainer may take between storing an artefact and publishing it. */
 export const PENDING_MS = 6 * 60 * 60 * 1000;
 const SWEEP_BATCH = 500;
 
@@ -38,12 +39,12 @@ export function doomBlob(db: Database, key: string, now: number): void {
   db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ?", now, key);
 }
 
-/** Gives up a key whose bytes did not arrive or were wrong. A key that is ready stays ready. */
+/** Abandons a key whose bytes did not arrive or were wrong. A key that is ready stays ready. */
 export function dropReservation(db: Database, key: string, now: number): void {
   db.run("UPDATE blobs SET state = 'doomed', since = ? WHERE key = ? AND state = 'pending'", now, key);
 }
 
-/** When the sweep next has something to do, in milliseconds; null if never. */
+/** When the next sweep is due, in milliseconds; null if never. */
 export function nextBlobSweep(db: Database): number | null {
   const doomed = db.get<{ at: number | null }>("SELECT min(since) AS at FROM blobs WHERE state = 'doomed'")?.at ?? null;
   const pending =

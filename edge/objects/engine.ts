@@ -12,12 +12,15 @@ import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
 import { artefactId } from "./tenant/artefact-rows.ts";
 
 /**
- * Models live at module scope: they outlive the object, which is dropped after some idle seconds, and serve the isolate's next
- * request at no cost.
+ * Models live at module scope: they outlive the object, which is evicted after a few idle seconds, and serve the
+ * isolate's next request at no cost.
  */
 const models = new LoadOnce<ServedModel>();
 
-/** How many bytes of events may wait for one reader: several whole answers, but few enough for many readers to stall. */
+/**
+ * How many bytes of events may wait for one reader: room for several whole answers, yet small enough that many readers
+ * may stall.
+ */
 const MAX_BACKLOG = 2 * 1024 * 1024;
 
 const EFFECTS = {
@@ -55,7 +58,7 @@ export class Engine extends DurableObject<Env> {
     return { models: loaded };
   }
 
-  /** The events of one request. Cancelling the stream takes its rows out of the batch before the next step. */
+  /** The events of one request. Cancelling the stream removes its rows from the batch before the next step. */
   #events(request: GenerateRequest, signal: AbortSignal): ReadableStream<Uint8Array> {
     let cancel = () => {};
     let cancelled = false;

@@ -1,13 +1,13 @@
 /**
- * Idempotency keys: the same key brings the same reply, errors of the server included, and the same key with another body is an
- * error. Every object that creates things keeps its own table; what an object creates and the reply about it are stored in one
- * transaction, so a reply that was lost on its way can be fetched again.
+ * Idempotency keys: the same key gets the same reply, server errors included, and the same key with another body is an
+ * error. Every object that creates things keeps its own table. It stores what it creates and the reply in one
+ * transaction, so a client can ask again for a reply that was lost.
  *
- * A claim belongs to a request that is running, so it must end with it, also where the server was killed and nobody could give
- * the claim back. Three things see to that. A claim counts only in the lifetime of the object that granted it: a restart, which
- * ends requests as well, ends the claims. Requests that may take long renew theirs, so that one whose Worker alone has died
- * lapses soon, and the object is not evicted under one that lives. And should a claim lapse too early, two requests run, but the
- * transaction lets only one of them create something.
+ * A claim belongs to a running request and must end with it, even if the server is killed before it can release the
+ * claim. Three rules ensure that. A claim is valid only in the lifetime of the object that granted it, because a
+ * restart ends requests too. Long requests renew their claims: a claim lapses soon after its Worker dies, and the
+ * renewals keep the object from being evicted. If a claim lapses too early, two requests run, but the transaction lets
+ * only one of them create something.
  */
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Database } from "./database.ts";
@@ -16,7 +16,7 @@ import { objectModule } from "./module.ts";
 /** How long a reply is kept. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
-/** When to ask again for the reply to a request that still runs. */
+/** When to ask again for the reply to a request that is still running. */
 const RETRY_MS = 1_000;
 
 export interface Idempotency {
@@ -67,16 +67,16 @@ export const idempotency = objectModule({
         settle: (request: Idempotency, reply: StoredReply) => settle(db, request, reply),
         abandon: (request: Idempotency) => abandon(db, request),
       },
-      // Replies that are too old are ignored, so sweeping them is worth no alarm of its own.
+      // Replies that are too old are ignored, so sweeping them does not need an alarm.
       duty: { run: () => sweepIdempotency(db, now()), next: () => null },
     };
   },
 });
 
 /**
- * Claims a key. Returns undefined where the caller may go ahead, or the reply to the request that came before. A claim that
- * never got a reply lapses after `staleMs` and with the object's life: what it would have created is stored together with the
- * reply, so nothing was.
+ * Claims a key. Returns undefined if the caller may proceed, or the reply to the earlier request. A claim without a
+ * reply lapses after `staleMs`, or when the object restarts. That is safe: a creation is stored together with its
+ * reply, so without a reply nothing was created.
  *
  * @throws TrimtabError idempotency_mismatch for another request under the key, conflict while the first one runs.
  */
@@ -115,7 +115,9 @@ function setLife(db: Database, key: string, life: string): void {
   db.run("INSERT OR REPLACE INTO claim_lives (key, life) VALUES (?, ?)", key, life);
 }
 
-/** Keeps a claim whose request still runs, in this lifetime too. Does nothing where another request has taken the key over. */
+/**
+ * Renews the claim of a running request, in this lifetime too. Does nothing if another request has taken over the key.
+ */
 export function renew(db: Database, request: Idempotency, { now, life }: Moment): void {
   const renewed = db.change(
     "UPDATE idempotency SET started_at = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
@@ -133,14 +135,15 @@ export interface UploadClaim {
   readonly provisional: string;
 }
 
-/** An upload that was done before under the same key, to be compared with the one that comes in. */
+/** An earlier upload under the same key, to compare with the incoming one. */
 export interface DoneUpload {
   readonly fingerprint: string;
   readonly reply: StoredReply;
 }
 
 /**
- * Claims a key for an upload. Returns undefined where the caller may go ahead; it then calls `identifyUpload` with what it read.
+ * Claims a key for an upload. Returns undefined if the caller may proceed; it then calls `identifyUpload` with what it
+ * read.
  *
  * @throws TrimtabError conflict while another upload runs under the key.
  */
@@ -171,7 +174,7 @@ export function identifyUpload(db: Database, claimed: UploadClaim, fingerprint: 
   );
 }
 
-/** Keeps the reply of a claimed key; the first one stays. */
+/** Stores the reply for a claimed key; the first one stays. */
 export function settle(db: Database, request: Idempotency, reply: StoredReply): void {
   db.run(
     "UPDATE idempotency SET status = ?, body = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
@@ -183,9 +186,9 @@ export function settle(db: Database, request: Idempotency, reply: StoredReply): 
 }
 
 /**
- * Keeps the reply about something that is being created, in the transaction that creates it.
+ * Stores the reply for a creation, in the transaction that creates it.
  *
- * @throws TrimtabError conflict where another request under the key has come first, which undoes the creation.
+ * @throws TrimtabError conflict if another request under the key came first; the transaction then undoes the creation.
  */
 export function settleCreation(db: Database, request: Idempotency | null, created: unknown): void {
   if (request === null) return;
@@ -201,7 +204,7 @@ export function settleCreation(db: Database, request: Idempotency | null, create
   });
 }
 
-/** Gives a claimed key back, as if it had never been used. */
+/** Releases a claimed key, as if it had never been used. */
 export function abandon(db: Database, request: Idempotency): void {
   db.run(
     "DELETE FROM idempotency WHERE key = ? AND fingerprint = ? AND status IS NULL",
@@ -210,7 +213,7 @@ export function abandon(db: Database, request: Idempotency): void {
   );
 }
 
-/** Forgets replies that are a day old. */
+/** Deletes replies that are a day old. */
 export function sweepIdempotency(db: Database, now: number): void {
   db.run("DELETE FROM idempotency WHERE started_at <= ?", now - KEPT_MS);
   db.run("DELETE FROM claim_lives WHERE key NOT IN (SELECT key FROM idempotency WHERE status IS NULL)");

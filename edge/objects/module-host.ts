@@ -15,8 +15,8 @@ export type HostContext = Pick<ObjectContext, "db" | "now" | "rearm"> & {
 };
 
 /**
- * Runs the modules of one Durable Object: answers their calls, keeps their tables up to date and sets the alarm for their
- * duties. The object itself is a shell around it, because RPC reaches only a class's own methods.
+ * Runs the modules of one Durable Object: answers their calls, keeps their tables up to date and sets the alarm for
+ * their duties. The object itself is a thin shell, because RPC reaches only the methods of its class.
  */
 export class ModuleHost<C extends ObjectContext, M extends Modules> {
   readonly context: C;

@@ -11,7 +11,7 @@ export type Calls = Readonly<Record<string, (...args: never) => unknown>>;
 export interface Duty {
   /** Does what is due. If it throws, all duties run again soon. */
   run(): void | Promise<void>;
-  /** When there is next something to do, in milliseconds; null if never. */
+  /** When the next duty is due, in milliseconds; null if never. */
   next(): number | null;
 }
 
@@ -21,21 +21,21 @@ export interface OpenModule<K extends Calls> {
   readonly duty?: Duty;
 }
 
-/** What every module is given, whatever kind of object it runs in. */
+/** The context of every module, in any kind of object. */
 export interface ObjectContext {
   readonly db: Database;
   readonly env: Env;
   /** Milliseconds since 1970. */
   now(): number;
-  /** @throws TrimtabError not_found where nobody created what the object stands for: then it has no tables either. */
+  /** @throws TrimtabError not_found if what the object represents was never created: then it has no tables either. */
   requireCreated(): void;
   /** Sets the alarm for the duty that is due first, but no sooner than `pauseMs` from now. */
   rearm(pauseMs?: number): Promise<void>;
 }
 
 /**
- * One resource of a Durable Object: its tables, its calls and its duty. It is registered by one row in the registry of its kind
- * of object, under the name by which it is called.
+ * One resource of a Durable Object: its tables, its calls and its duty. One row in the registry of its kind of object
+ * registers it under its call name.
  */
 export interface ObjectModule<C extends ObjectContext, K extends Calls> {
   /**

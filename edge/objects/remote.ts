@@ -3,7 +3,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { type Remote, remote, stubOf } from "./rpc.ts";
 import type { Tenant } from "./tenant.ts";
 
-/** The object that holds a tenant's rows. `id` must have passed its schema: any string would open an object of its own. */
+/** The object that holds a tenant's rows. `id` must have passed its schema: any string would open a new object. */
 export function tenantObject(env: Env, id: string): Remote<Tenant> {
   return remote<Tenant>(stubOf(env.TENANT, id));
 }

@@ -23,8 +23,8 @@ export function updateSchema(db: Database, modules: Modules): void {
 }
 
 /**
- * Whether a statement adds a column that is there. `CREATE TABLE IF NOT EXISTS` says so itself; SQLite has nothing like it for
- * columns, and an object whose record of statements is older than its tables runs them all again.
+ * Whether a statement adds a column that exists. SQLite has no `IF NOT EXISTS` for columns, and an object whose record
+ * of statements is older than its tables runs all statements again.
  */
 function isDone(db: Database, statement: string): boolean {
   const [, table, column] = /^ALTER TABLE (\w+) ADD COLUMN (\w+)/.exec(statement) ?? [];

@@ -9,7 +9,7 @@ export function baseGone(name: string, base: string, param = "model"): TrimtabEr
   );
 }
 
-/** The error for a model's name that stands for nothing the tenant can use. */
+/** The error for a model name that the tenant cannot use. */
 export function unknownModel(name: string, param = "model"): TrimtabError {
   return new TrimtabError(
     "model_not_found",

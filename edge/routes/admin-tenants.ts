@@ -82,7 +82,7 @@ const usage = createRoute({
   path: "/{tenant}/usage",
   tags,
   security,
-  summary: "What a tenant used, by day",
+  summary: "A tenant's usage, by day",
   request: { params },
   responses: replies(Usage, "The last 90 days of use"),
 });

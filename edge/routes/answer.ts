@@ -1,4 +1,4 @@
-/** Events to answers: what chats and completions have in common, whole or as server-sent events. */
+/** Turns events into answers, whole or as server-sent events: the part that chats and completions share. */
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
@@ -7,11 +7,11 @@ import { obfuscated, sseData } from "./sse.ts";
 
 export type TokenScore = TokenLogprob & { readonly top: readonly TokenLogprob[] };
 
-/** What an event adds to a choice. */
+/** A change that an event makes to a choice. */
 export interface ChoiceChange {
   readonly index: number;
   readonly text: string;
-  /** Of the tokens that came with the text; null where nobody asked for them. */
+  /** Scores of the tokens in the text; null unless requested. */
   readonly scores: readonly TokenScore[] | null;
   /** Characters (code points) of all scored tokens before these. */
   readonly offset: number;
@@ -19,7 +19,7 @@ export interface ChoiceChange {
   readonly finishReason: FinishReason | null;
 }
 
-/** A choice is all its changes added up. */
+/** A choice is the sum of its changes. */
 export type Choice = ChoiceChange;
 
 export interface Answer {
@@ -40,7 +40,7 @@ export async function wholeAnswer(events: AsyncIterable<GoodEvent>, count: numbe
   return { choices: changes.map(wholeChoice), usage };
 }
 
-/** The events one by one, each as what it changes. */
+/** Each event as the change that it makes. */
 export async function* answerSteps(
   events: AsyncIterable<GoodEvent>,
 ): AsyncGenerator<ChoiceChange | { readonly usage: UsageCounts }, void> {
@@ -64,16 +64,16 @@ export function wholeChoice(changes: readonly ChoiceChange[], index: number): Ch
 
 /** How one API writes the chunks of its stream. */
 export interface ChunkFormat {
-  /** What every choice begins with; left out where nothing comes before the text. */
+  /** The first chunk of every choice; absent if nothing precedes the text. */
   readonly opening?: (index: number) => unknown;
   readonly change: (change: ChoiceChange) => unknown;
-  /** The last chunk; left out where nobody asked for it. */
+  /** The last chunk; absent unless requested. */
   readonly usage?: (usage: UsageCounts) => unknown;
-  /** Whether the lengths of changes are to be hidden. */
+  /** Whether to hide the lengths of changes. */
   readonly obfuscate?: boolean;
 }
 
-/** The lines of a stream, up to `[DONE]` or to the error that ends it. Leaving early leaves the events too. */
+/** The lines of a stream, up to `[DONE]` or to the error that ends it. Stopping early also stops the events. */
 export async function* answerLines(
   events: AsyncGenerator<GoodEvent, void>,
   count: number,
@@ -98,7 +98,7 @@ export async function* answerLines(
   }
 }
 
-/** Whether a change says nothing, as while the bytes of a character are incomplete. */
+/** Whether a change is empty, as it is while a character's bytes are incomplete. */
 export function isEmpty({ text, scores, finishReason }: ChoiceChange): boolean {
   return text === "" && scores === null && finishReason === null;
 }
@@ -126,12 +126,12 @@ class Fold {
   }
 }
 
-/** How many characters begin in some bytes of UTF-8. */
+/** The number of characters that begin in these UTF-8 bytes. */
 export function characterStarts(bytes: readonly number[]): number {
   return bytes.filter((byte) => !isContinuation(byte)).length;
 }
 
-/** Whether a byte goes on with a character that bytes before it began. */
+/** Whether a byte continues a character that earlier bytes began. */
 export function isContinuation(byte: number): boolean {
   return (byte & 0xc0) === 0x80;
 }

@@ -66,13 +66,15 @@ export function createApp(): OpenAPIHono<AppEnv> {
   return app;
 }
 
-/** How many bytes a client may still send after the reply: few for strangers; for tenants, as many as any upload may have. */
+/**
+ * How many bytes a client may still send after the reply: few without a key; with one, as many as an upload may have.
+ */
 function drainLimit(c: Context<AppEnv>): number {
   if (c.var.trusted === true) return Number.POSITIVE_INFINITY;
   return c.var.caller === undefined ? 4 * LIMITS.jsonBody : 2 * LIMITS.file;
 }
 
-/** What every reply carries, errors included. */
+/** Headers of every reply, errors included. */
 const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
   c.set(
     "requestId",

@@ -8,7 +8,7 @@ import type { AppEnv } from "./app-env.ts";
 /** Admits a tenant's key within its limits; a generation also needs tokens left. Checked at every request. */
 export function tenantAuth(kind: "request" | "generation" = "request"): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    // Several sub-apps share an address, and each checks the request; it counts once.
+    // Several sub-apps share a path and each checks the request, which counts only once.
     if (c.var.caller !== undefined) return next();
     const key = parseKey(bearer(c));
     if (key === undefined) throw wrongKey();
@@ -28,13 +28,13 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
   };
 }
 
-/** Admits the holder of one of the deployment's own tokens; nobody where that token is not set. */
+/** Admits the holder of one of the deployment's own tokens; nobody if that token is not set. */
 export function tokenAuth(name: "ADMIN_TOKEN" | "TRAINER_TOKEN"): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const expected = c.env[name] ?? "";
     if (expected === "") throw unsetToken(name);
     const given = bearer(c);
-    // Both are hashed, so that the comparison takes as long whatever was sent.
+    // Hashing both makes the comparison take equally long for any token.
     const [a, b] = await Promise.all([hashSecret(given), hashSecret(expected)]);
     const encoder = new TextEncoder();
     if (!crypto.subtle.timingSafeEqual(encoder.encode(a), encoder.encode(b))) throw wrongKey();
@@ -43,7 +43,7 @@ export function tokenAuth(name: "ADMIN_TOKEN" | "TRAINER_TOKEN"): MiddlewareHand
   };
 }
 
-/** Without its token nobody can be admitted, whatever they send. */
+/** The error when a deployment's token is not set, so no request can be admitted. */
 function unsetToken(name: string): TrimtabError {
   return new TrimtabError(
     "invalid_api_key",

@@ -8,11 +8,10 @@ import type { PeftChoice } from "../../shared/peft/presets.ts";
 import { beyondLimits, servingLimits } from "../serving/limits.ts";
 
 /**
- * Checks a method against its base, and against the heap that will serve the result. Returns the tokens that a sequence of
- * the job may have.
+ * Checks a method against its base, and against the heap that will serve the result. Returns the most tokens that a
+ * sequence of the job may have.
  *
- * @throws TrimtabError invalid_request for what a method itself refuses, a run too short for it included, for more ranks,
- *   bottleneck columns, positions or numbers than are served, or for examples longer than the context.
+ * @throws TrimtabError invalid_request for settings that the method rejects, including a run too short for it; for more ranks, bottleneck columns, positions or numbers than can be served; or for examples longer than the context.
  */
 export function checkMethod(
   method: Method,
@@ -43,11 +42,11 @@ export function checkMethod(
 interface ServingTarget {
   readonly config: ModelConfig;
   readonly heapLimitBytes: number;
-  /** Where the methods stand in the request. */
+  /** The path of the methods in the request. */
   readonly param: string;
 }
 
-/** The plan of the methods. Throws `invalid_request` when the result could not be served on this model. */
+/** The plan of the methods. Throws `invalid_request` if this model cannot serve the result. */
 function servablePlan(settings: PeftChoice, { config, heapLimitBytes, param }: ServingTarget): MethodPlan {
   const plan = planMethods({ config, settings, param });
   const demand = { ...plan.serving, bytes: isWholeModel(plan) ? 0 : 4 * publishedNumbers(plan) };

@@ -20,10 +20,9 @@ export interface Continuation {
 }
 
 /**
- * Checks before a job is queued that a tuned model can be continued from with a method, and that the result can be served.
+ * Checks, before a job is queued, that a method can continue from a tuned model and that the result can be served.
  *
- * @throws TrimtabError invalid_request with `model` for a delta that weights cannot hold, or the method's field for one that
- *   cannot continue or whose result, together with the delta, is more than is served.
+ * @throws TrimtabError invalid_request, naming `model`, for a delta that cannot be folded into weights; naming the method's field, for a method that cannot continue, or whose result is too large to be served together with the delta.
  */
 export async function checkParent(bucket: R2Bucket, continuation: Continuation): Promise<void> {
   const { parent, method, heapLimitBytes } = continuation;
@@ -39,7 +38,7 @@ export async function checkParent(bucket: R2Bucket, continuation: Continuation):
   const plan = planMethods({ config, settings: peft, param });
   if (parent.kind === "model") {
     if (isWholeModel(plan) || plan.mergeable !== false) return;
-    const message = `\`${param}\` cannot be folded into weights, and \`model\` has weights of its own. Choose a method that can, such as lora, or full.`;
+    const message = `\`${param}\` cannot be folded into weights, and \`model\` has its own weights. Choose a method that can, such as lora, or full.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
   const delta = decodeCanonical(await new FolderReader(bucket, parent).bytes(SERVING_FILE), config);

@@ -12,7 +12,7 @@ export function logprobsOf({ scores, offset }: Pick<ChoiceChange, "scores" | "of
     token_logprobs: scores.map(({ logprob }) => logprob),
     top_logprobs: scores.map(({ top }) => byName(top)),
     text_offset: scores.map(({ bytes }) => {
-      // A token that goes on with a character stands where that character does.
+      // A token that continues a character has that character's offset.
       const start = at > 0 && bytes[0] !== undefined && isContinuation(bytes[0]) ? at - 1 : at;
       at += characterStarts(bytes);
       return start;
@@ -20,19 +20,19 @@ export function logprobsOf({ scores, offset }: Pick<ChoiceChange, "scores" | "of
   };
 }
 
-/** The token's text, or `bytes:\xf0\x9f` where it is only a part of a character, as the OpenAI API writes it. */
+/** The token's text, or `bytes:\xf0\x9f` for part of a character, as the OpenAI API writes it. */
 function tokenName({ token, bytes }: TokenLogprob): string {
   if (!token.includes("\ufffd") || isText(token, bytes)) return token;
   return `bytes:${bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")}`;
 }
 
-/** Whether the bytes spell this text, so that a U+FFFD in it is the model's own. */
+/** Whether the bytes spell this text, so that the model itself wrote any U+FFFD in it. */
 function isText(token: string, bytes: readonly number[]): boolean {
   const spelt = new TextEncoder().encode(token);
   return spelt.length === bytes.length && bytes.every((byte, index) => byte === spelt[index]);
 }
 
-/** Two tokens may have one text: the likeliest has the name, the others are called `token_id:` and their id. */
+/** Two tokens may share a text: the likeliest gets the plain name, the others `token_id:` and their id. */
 function byName(top: readonly TokenLogprob[]): Record<string, number> {
   const named = new Map<string, number>();
   for (const scored of top) {

@@ -5,7 +5,7 @@ import type { AppEnv } from "./app-env.ts";
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/** Response headers that a page may read beside the few that browsers always show. */
+/** Response headers that a page may read besides the few that browsers always expose. */
 const EXPOSED = [
   "x-request-id",
   ...["limit", "remaining", "reset"].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
@@ -21,8 +21,8 @@ const EXPOSED = [
 const PREFLIGHT_SECONDS = 86_400;
 
 /**
- * Answers preflights, on every path and without a key, and marks all replies, errors included. Cookies and other credentials of
- * the browser are never allowed: a page has to send the API key itself, so any origin may be let in.
+ * Answers preflights, on every path and without a key, and marks all replies, errors included. The browser's cookies
+ * and credentials are never allowed: a page must send the API key itself, so it is safe to allow any origin.
  */
 export const cors: MiddlewareHandler<AppEnv> = async (c, next) => {
   const { allow, varies } = allowedOrigin(c.env, c.req.header("origin"));
@@ -44,7 +44,7 @@ export const cors: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (requested !== undefined) headers.set("access-control-allow-headers", requested);
 };
 
-/** The value of `access-control-allow-origin`, and whether it depends on who asks. */
+/** The value of `access-control-allow-origin`, and whether it depends on the request's origin. */
 function allowedOrigin(
   { CORS_ORIGINS: setting = "*" }: Pick<Env, "CORS_ORIGINS">,
   origin: string | undefined,

@@ -18,7 +18,7 @@ const merge = createRoute({
   tags: ["Deltas"],
   security: TENANT_SECURITY,
   middleware: jsonBody,
-  summary: "Make one delta of several, or a model of its own",
+  summary: "Merge several deltas into one, or into a complete model",
   request: { body: jsonRequest(MergeDeltas) },
   responses: replies(
     MergedDeltas,

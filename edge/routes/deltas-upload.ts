@@ -38,12 +38,12 @@ const upload = createRoute({
       required: ["file", "model"],
       properties: {
         file: { type: "string", format: "binary" },
-        model: { type: "string", description: "The base model that it was made for" },
+        model: { type: "string", description: "The base model that the adapter was made for" },
         suffix: { type: "string", maxLength: LIMITS.suffix },
       },
     }),
   },
-  responses: replies(Delta, "The delta; one of the same contents is found as it is"),
+  responses: replies(Delta, "The delta; the existing one if the contents are the same"),
 });
 
 export const deltasUpload = subApp();
@@ -69,7 +69,10 @@ deltasUpload.openapi(upload, async (c) => {
   });
 });
 
-/** What is stored of an upload (its adapters as they came, their serving form, and a manifest) and the files that are not. */
+/**
+ * The stored part of an upload (its adapters as they came, their serving form, and a manifest) and the names of ignored
+ * files.
+ */
 async function deltaFiles(
   c: Context<AppEnv>,
   received: ReceivedArchive,
@@ -110,8 +113,8 @@ function requireServable(adapters: readonly Adapter[], limits: ServingLimits): v
 }
 
 /**
- * Bases of equal shapes are told apart by name alone: what names another one of those that are here, or a folder called as it
- * is, was made for that.
+ * Only names distinguish bases of equal shapes: an adapter that names another base on this server, or a folder with
+ * that base's name, was made for that base.
  */
 async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: ReadyBase): Promise<void> {
   const named = baseName(files);
@@ -130,7 +133,7 @@ async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: Read
   }
 }
 
-/** What the manifest alone knows: how a delta was merged, in what form its base was, and what made it where either is said. */
+/** Facts that only the manifest has: how a delta was merged, the form of its base, and what made it, where stated. */
 function beyondFolders({ merge, base_quantization, methods }: Manifest): Partial<Provenance> {
   return {
     ...(merge === undefined ? {} : { merge, methods }),

@@ -14,7 +14,7 @@ const INFO = {
 
 type Document = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 
-/** What a scheme of security asks of the caller. */
+/** The credential that a security scheme requires. */
 const CALLERS: Readonly<Record<string, string>> = {
   tenantKey: "a tenant's API key",
   adminToken: "the deployment's ADMIN_TOKEN",
@@ -27,19 +27,19 @@ interface Described {
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[] | undefined;
 }
 
-/** What an operation does, by its summary unless it says more, and who may call it. */
+/** An operation's description, or else its summary, and who may call it. */
 function describe({ summary = "", description, security = [] }: Described): string {
   const callers = security.flatMap((scheme) => Object.keys(scheme)).map((name) => CALLERS[name] ?? name);
   const who = callers.length === 0 ? "Needs no key." : `Needs ${callers.join(" or ")}.`;
   const what = description ?? summary;
   if (what === "" || what === who) return who;
-  // The document may be asked for twice, and the second time has what the first one wrote.
+  // The document may be built twice, and the second time already contains what the first wrote.
   return what.endsWith(who) ? what : `${what.replace(/\.$/, "")}. ${who}`;
 }
 
 const bearer = (description: string) => ({ type: "http", scheme: "bearer", description }) as const;
 
-/** The OpenAPI document of the registered routes, with the error reply that any of them may give. */
+/** The OpenAPI document of the registered routes, with the error reply that any of them may send. */
 export function openApiDocument(app: OpenAPIHono<AppEnv>): Document {
   const { openAPIRegistry: registry } = app;
   if (!registry.definitions.some((definition) => definition.type === "component")) {

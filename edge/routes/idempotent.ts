@@ -14,12 +14,12 @@ export interface ReplyStore {
   };
 }
 
-/** How long a claim without a reply holds: longer than the request that made it can take. */
+/** How long a claim without a reply is valid: longer than its request can take. */
 const STALE_MS = 60_000;
 
 /**
- * Runs a request that creates something once for each Idempotency-Key. `create` is given the key, to be stored with what it
- * creates, or null where none was sent; every further request under the key gets its reply, or its error.
+ * Runs a creating request once for each Idempotency-Key. `create` receives the key to store with its result, or null if
+ * none was sent. Every further request under the key gets the same reply or error.
  */
 export async function once<T extends Response>(
   c: Context<AppEnv>,
@@ -40,7 +40,7 @@ export async function once<T extends Response>(
   return reply as T;
 }
 
-/** What a request's Idempotency-Key stands for; null where it has none. `contents` is the digest of its body. */
+/** A request's Idempotency-Key and fingerprint; null if it has no key. `contents` is the digest of its body. */
 export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promise<Idempotency | null> {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
@@ -56,7 +56,7 @@ export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promi
   };
 }
 
-/** A stored reply, word for word. Sending the request again brings it again, so SDKs are told not to. */
+/** A stored reply, word for word. A retry would get the same error, so a header tells SDKs not to retry. */
 export function replay(reply: StoredReply): Response {
   const headers = new Headers({ "content-type": "application/json", "idempotent-replayed": "true" });
   if (reply.status >= 400) headers.set("x-should-retry", "false");

@@ -3,15 +3,15 @@ import { defaultMethod, Method, settingsOf, settingsPath } from "../../shared/ap
 import { requestError } from "../../shared/api/parse.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 
-/** What only a finished job has among its hyperparameters: it follows from the others and cannot be chosen. */
+/** Hyperparameters that only a finished job has: they follow from the others and cannot be chosen. */
 const REPORTED = "warmup_steps";
-/** A finished job has all of these, whatever was asked of it. */
+/** A finished job reports all of these, whatever the request set. */
 const REPORT = [REPORTED, "n_epochs", "batch_size", "learning_rate", "learning_rate_multiplier", "lr_schedule"];
 
 /**
- * The method of a request with every default filled in. `hyperparameters` is OpenAI's old place of some settings. Beside a
- * `method`, it may fill in what that leaves to `auto`. A finished job shows there what its settings came to, and creates the same
- * job again when both fields are sent as they are: such a report adds nothing to its method.
+ * The method of a request with every default filled in. `hyperparameters` is OpenAI's old place for some settings.
+ * Beside a `method`, it may fill in settings that are `auto` there. A finished job reports its resolved settings in it;
+ * sending both fields back unchanged creates the same job again, since the report adds nothing to the method.
  *
  * @throws TrimtabError invalid_request with the hyperparameter that the method contradicts or does not have.
  */

@@ -37,10 +37,7 @@ const create = createRoute({
   middleware: jsonBody,
   summary: "Create a fine-tuning job, or try it out with `validate=true`",
   request: { query: CreateJobQuery, body: jsonRequest(CreateJob) },
-  responses: replies(
-    z.union([Job, JobValidation]),
-    "The queued job; with `validate`, what would be learnt of its data",
-  ),
+  responses: replies(z.union([Job, JobValidation]), "The queued job; with `validate`, what it would train on"),
 });
 
 const list = createRoute({
@@ -128,7 +125,7 @@ jobs.openapi(get, async (c) =>
   c.json(await c.var.caller.object.jobs.get(c.req.valid("param").fine_tuning_job_id), 200),
 );
 
-jobs.openapi(change("cancel", "End a job; nothing of it is published"), async (c) =>
+jobs.openapi(change("cancel", "End a job without publishing anything"), async (c) =>
   c.json(await c.var.caller.object.jobs.cancel(c.req.valid("param").fine_tuning_job_id), 200),
 );
 

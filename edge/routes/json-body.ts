@@ -17,7 +17,7 @@ export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
   await validate(c, value, next);
 };
 
-/** As `jsonBody`, for schemas in which null says something of its own. */
+/** Like `jsonBody`, for schemas in which null has a meaning. */
 export const jsonBodyWithNulls: MiddlewareHandler<AppEnv> = async (c, next) => {
   await validate(c, await readJson(c), next);
 };

@@ -3,8 +3,8 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * Refuses methods that a path does not have, before anything asks for a key, and answers OPTIONS with those that it has. Unknown
- * paths pass. Routes are read at the first request, when all of them are registered.
+ * Rejects methods that a path does not have, before any key is checked, and answers OPTIONS with those that it has.
+ * Unknown paths pass through. Reads the routes at the first request, when all are registered.
  */
 export function knownMethods(app: Pick<Hono<AppEnv>, "routes">): MiddlewareHandler<AppEnv> {
   let known: PathMethods[] | undefined;

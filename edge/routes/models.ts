@@ -72,7 +72,7 @@ models.openapi(remove, async (c) => {
   if (base !== null) {
     throw new TrimtabError(
       "permission_denied",
-      `${name} is a base model that everybody uses; only your own can be deleted.`,
+      `${name} is a base model that all tenants share. You can delete only your own models.`,
       {
         param: "model",
       },

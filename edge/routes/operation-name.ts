@@ -1,11 +1,11 @@
-/** Names of operations in the OpenAPI document, from which generators of clients make the names of methods. */
+/** Names of operations in the OpenAPI document, which client generators turn into method names. */
 
-/** Last words of a path that say what is done. */
+/** Last words of a path that name an action. */
 const VERBS: ReadonlySet<string> = new Set(
   "cancel pause resume rollback publish merge complete fail release heartbeat validate compare".split(" "),
 );
 const SINGULAR: Readonly<Record<string, string>> = { aliases: "alias", leases: "lease", responses: "response" };
-/** Words in -s that are one thing. */
+/** Singular words that end in -s. */
 const UNCOUNTABLE: ReadonlySet<string> = new Set(["metrics"]);
 
 /**
@@ -37,7 +37,7 @@ const VERB_OF_ONE: Readonly<Record<string, string>> = {
   delete: "delete",
 };
 
-/** The words of a path without its parameters; what a parameter picks one of is in the singular. */
+/** The words of a path without its parameters; a collection before a parameter becomes singular. */
 function nouns(segments: readonly string[], isParameter: (segment: string | undefined) => boolean): string[] {
   return segments.flatMap((segment, index) => {
     if (isParameter(segment)) return [];

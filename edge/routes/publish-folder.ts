@@ -11,7 +11,7 @@ export interface FolderToPublish {
   readonly kind: ArtefactKind;
   readonly files: ReadonlyMap<string, FileContents>;
   readonly base: { readonly id: string; readonly digest: string };
-  /** Part of the name under which the result answers. */
+  /** Part of the model name of the result. */
   readonly suffix: string | null;
   readonly ignoredFiles?: readonly string[];
   /** Of the base; for a model. */
@@ -19,8 +19,8 @@ export interface FolderToPublish {
 }
 
 /**
- * Stores and publishes a result that no job made: the blobs' keys are recorded, then the bytes stored, then the record written
- * that names them, so that whatever a crash leaves behind is swept. `key` is settled with the record.
+ * Stores and publishes a result that no job made: records the blobs' keys, stores the bytes, then writes the record
+ * that names them, so that anything a crash leaves behind is swept. The record also settles `key`.
  */
 export async function publishFolder(
   bucket: R2Bucket,
@@ -57,7 +57,7 @@ async function measured(name: string, contents: FileContents): Promise<StoredFil
   return { name, bytes, sha256: hex(await stream.digest) };
 }
 
-/** In one put, whatever its size: R2 keeps no digest of what is uploaded in parts. */
+/** In one put of any size: R2 keeps no digest of a multipart upload. */
 async function store(bucket: R2Bucket, key: string, contents: FileContents, file: StoredFile): Promise<void> {
   const { bytes, sha256 } = file;
   if (contents instanceof Uint8Array) {

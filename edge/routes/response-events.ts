@@ -1,4 +1,4 @@
-/** A response as it grows: the events of the Responses API, and the object that they end in. */
+/** A growing response: the events of the Responses API, and the object that they end with. */
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import type { OutputMessage, OutputText, ResponseObject } from "../../shared/api/responses.ts";
@@ -6,7 +6,7 @@ import { answerSteps, type Choice, type ChoiceChange, isEmpty, reportedScores, w
 import type { GoodEvent } from "./generation.ts";
 import { obfuscated, sseEvent } from "./sse.ts";
 
-/** What is known of a response before its text. */
+/** The parts of a response that are known before its text. */
 export type ResponseHead = Omit<ResponseObject, "status" | "completed_at" | "incomplete_details" | "output" | "usage">;
 
 export interface EndedParts {
@@ -19,7 +19,7 @@ export interface EndedParts {
   readonly now: number;
 }
 
-/** A response with its one message. One that ran into its limit is incomplete. */
+/** A response with its one message. A response that reaches its token limit is incomplete. */
 export function endedResponse({ head, message, choice, usage, now }: EndedParts): ResponseObject {
   const isCut = choice.finishReason === "length";
   return {
@@ -50,15 +50,15 @@ function outputText({ text, scores }: Pick<Choice, "text" | "scores">): OutputTe
 export interface StreamParts {
   readonly head: ResponseHead;
   readonly message: string;
-  /** Whether the lengths of the texts are to be hidden. */
+  /** Whether to hide the lengths of the texts. */
   readonly obfuscate: boolean;
   readonly now: () => number;
 }
 
 /**
- * The lines of a stream: response.created, response.in_progress, the message and its text part opened, one delta for each change,
- * both closed again, and response.completed or response.incomplete; or, in place of the rest, `error`. Events count up from 0 in
- * `sequence_number`. Leaving early leaves the events too.
+ * The lines of a stream: response.created, response.in_progress, the message and its text part opened, one delta for
+ * each change, both closed again, and response.completed or response.incomplete; or `error` instead of the rest.
+ * `sequence_number` counts events from 0. Stopping early also stops the events.
  */
 export async function* responseLines(
   events: AsyncGenerator<GoodEvent, void>,

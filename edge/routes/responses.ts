@@ -77,7 +77,7 @@ function seconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** What every response of this server says of itself. */
+/** Fields that are the same in every response of this server. */
 function unchanging() {
   return {
     object: "response",
@@ -109,7 +109,7 @@ function textOf(content: InputMessage["content"]): string {
   return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("");
 }
 
-/** The Engine names fields as chats do. */
+/** The Engine uses the field names of chats. */
 const OWN_PARAMS: Readonly<Record<string, string>> = { messages: "input", max_tokens: "max_output_tokens" };
 
 async function inOwnWords<T>(body: () => Promise<T>): Promise<T> {

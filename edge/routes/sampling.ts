@@ -7,7 +7,7 @@ import type { EngineMessage, Sampling } from "../serving/protocol.ts";
 
 type Common = Pick<CreateChatCompletion & CreateCompletion, keyof typeof samplingFields>;
 
-/** What was left out stays so: the model has defaults of its own. */
+/** Omitted fields stay absent, since the model has its own defaults. */
 function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogprobs"> {
   const stop = typeof request.stop === "string" ? [request.stop] : (request.stop ?? []);
   return {
@@ -70,7 +70,7 @@ export function engineMessages(messages: CreateChatCompletion["messages"]): Engi
 
 type Reply = Extract<CreateChatCompletion["messages"][number], { role: "assistant" }>;
 
-/** What an assistant said: a refusal is text like any other, and a turn may be empty. */
+/** The text of an assistant's turn: a refusal is ordinary text, and a turn may be empty. */
 function replyText({ content, refusal }: Reply): string {
   return content === undefined ? (refusal ?? "") : joined(content);
 }

@@ -5,14 +5,16 @@ export function sseData(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
 }
 
-/** An event with a name, as the Responses API has them. */
+/** A named event, as in the Responses API. */
 export function sseEvent(event: { readonly type: string }): string {
   return `event: ${event.type}\n${sseData(event)}`;
 }
 
 const BLOCK_BYTES = 64;
 
-/** The object with random characters that make its JSON a multiple of 64 bytes, so that its size does not tell its text. */
+/**
+ * Adds random characters that make the object's JSON a multiple of 64 bytes, so that its size does not reveal its text.
+ */
 export function obfuscated<T>(value: T): T & { readonly obfuscation: string } {
   const bytes = new TextEncoder().encode(JSON.stringify({ ...value, obfuscation: "" })).byteLength;
   const missing = BLOCK_BYTES - (bytes % BLOCK_BYTES);
@@ -20,8 +22,8 @@ export function obfuscated<T>(value: T): T & { readonly obfuscation: string } {
 }
 
 /**
- * A reply that sends each line as it is made. When the client goes away the generator is returned into, so that its `finally`
- * blocks run.
+ * A reply that sends each line as it is made. When the client disconnects, the generator's `return` runs its `finally`
+ * blocks.
  */
 export function sseResponse(lines: AsyncGenerator<string, void>): Response {
   const encoder = new TextEncoder();
@@ -36,7 +38,7 @@ export function sseResponse(lines: AsyncGenerator<string, void>): Response {
         await lines.return();
       },
     },
-    // Nothing is made before it is asked for.
+    // Produces nothing before it is read.
     { highWaterMark: 0 },
   );
   return new Response(body, {

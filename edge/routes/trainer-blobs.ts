@@ -91,7 +91,7 @@ const storeArtefact = createRoute({
   path: "/jobs/{job}/artefacts/{kind}/{digest}/{name}",
   tags,
   security,
-  summary: "Store a file of a result; what is there already stays",
+  summary: "Store a file of a result; an existing file stays",
   request: {
     params: params.extend({ kind: z.enum(ARTEFACT_KIND_NAMES), digest: Digest, name: z.string().max(128) }),
     headers: StoreHeaders,

@@ -42,7 +42,7 @@ const heartbeat = createRoute({
   tags,
   security,
   middleware,
-  summary: "Prolong a lease and hear whether to stop",
+  summary: "Extend a lease and find out whether to stop",
   request: { params, headers, body: jsonRequest(Heartbeat) },
   responses: replies(HeartbeatReply, "What to do"),
 });
@@ -90,7 +90,7 @@ const fail = createRoute({
   tags,
   security,
   middleware,
-  summary: "End a job that cannot be done",
+  summary: "Fail a job that cannot be completed",
   request: { params, headers, body: jsonRequest(Failure) },
   responses: replies(Acknowledged, "The job's status"),
 });

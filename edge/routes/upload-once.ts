@@ -5,20 +5,20 @@ import type { Tenant } from "../objects/tenant.ts";
 import type { AppEnv } from "./app-env.ts";
 import { idempotencyOf, replay } from "./idempotent.ts";
 
-/** An upload may take as long as its line is slow, so it renews its claim; without that, a claim lapses soon. */
+/** A slow upload takes long, so it renews its claim; a claim that is not renewed lapses soon. */
 const STALE_MS = 60_000;
 const RENEW_MS = 15_000;
 
-/** What to do with an upload that has been read: answer with an earlier reply, or store this one under `key`. */
+/** The next step for an upload that has been read: send an earlier reply, or store the upload under `key`. */
 export interface Identified {
   readonly replay: Response | null;
   readonly key: Idempotency | null;
 }
 
 /**
- * Runs an upload once for each Idempotency-Key. Two uploads are the same when all that was sent is, which `identify` is told
- * field by field, a file by its digest: the form around them has a new boundary each time. An upload that fails has created
- * nothing and leaves its key unused.
+ * Runs an upload once for each Idempotency-Key. Two uploads are the same if all their fields are. `identify` receives
+ * them one by one, a file as its digest, because the form around them has a new boundary each time. A failed upload
+ * creates nothing and leaves its key unused.
  */
 export async function uploadOnce<T extends Response>(
   c: Context<AppEnv>,
@@ -30,7 +30,7 @@ export async function uploadOnce<T extends Response>(
   const claimed = { key: keyed.key, provisional: `upload ${crypto.randomUUID()}` };
   const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: STALE_MS });
   let known: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
-  // A renewal that fails is made up for by the next.
+  // The next renewal makes up for a failed one.
   const renewal = setInterval(() => void tenant.idempotency.renew(known).catch(() => {}), RENEW_MS);
   try {
     return await run(async (sent) => {

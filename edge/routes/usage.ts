@@ -8,7 +8,7 @@ const get = createRoute({
   path: "/",
   tags: ["Usage"],
   security: TENANT_SECURITY,
-  summary: "What the tenant itself used, by day",
+  summary: "The tenant's own usage, by day",
   responses: replies(Usage, "The last 90 days of use, newest first"),
 });
 

@@ -22,14 +22,14 @@ export interface ValidationParts {
   readonly examples: number;
 }
 
-/** A tokenizer takes a second to load, and whoever tries out a dataset asks several times. */
+/** A tokenizer takes a second to load, and people who try out a dataset send several requests. */
 const tokenizers = new LoadOnce<Tokenizer>();
 
 /**
- * A job's dry run: what would be learnt of the beginning of its files. Creates nothing.
+ * A job's dry run: shows what would be trained on at the beginning of its files. Creates nothing.
  *
  * @throws TrimtabError not_found for a file that is not the tenant's, invalid_request for one that holds a job's results,
- *   corrupt_blob, invalid_model. What is wrong with the data is in the reply.
+ *   corrupt_blob, invalid_model. The reply lists problems with the data.
  */
 export async function validateJob(parts: ValidationParts): Promise<JobValidation> {
   const { request } = parts;

@@ -2,12 +2,12 @@ import type { OrtModule } from "./ort-module.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { NamedTensors } from "./session.ts";
 
-/** Added to the score of what must not be seen; its softmax is exactly 0 in float32. */
+/** Added to the score of a place that must not be seen; its softmax is exactly 0 in float32. */
 const UNSEEN = -1e9;
 
 /**
- * What a probe's graph takes beside a chunk's, so that candidates for one position do not see each other. Candidate i stands
- * at place `position + i` of the cache; it sees the `position` places before all of them, and its own.
+ * The extra inputs of a probe's graph, which keep candidates for one position from seeing each other. Candidate i is at
+ * place `position + i` of the cache; it sees the `position` places before all of them, and its own.
  */
 export class CandidateInputs {
   readonly #positions: ResidentTensor<"i64">;
@@ -26,12 +26,12 @@ export class CandidateInputs {
     const bias = this.#bias.window([1, 1, count, width]);
     positions.view().fill(BigInt(position));
     const view = bias.view().fill(0);
-    // What lies behind a candidate is not seen by it anyway.
+    // A candidate never sees the places after it.
     for (let i = 0; i < count; i++) view.fill(UNSEEN, i * width + position, i * width + position + i);
     try {
       body({ positions, bias });
     } finally {
-      // There is another shape for every position, so handles are not worth keeping.
+      // Every position has a different shape, so handles are not worth keeping.
       positions.dispose();
       bias.dispose();
     }

@@ -7,10 +7,10 @@ import { createSession, type Session } from "./session.ts";
 
 /** The most sessions that fit exactly what a run needs. */
 const EXACT = 4;
-/** What all may weigh together; one with everything is as large as two others. */
+/** The most weight of all sessions together; one with everything counts as two. */
 const ROOM = 8;
 const WEIGHT = { exact: 1, everything: 2 } as const;
-/** Runs after which a session that nobody used makes room for another. */
+/** Runs after which an unused session makes room for another. */
 const IDLE_RUNS = 500;
 
 /** A decoding step and a chunk of a prompt share their graph. */
@@ -24,10 +24,11 @@ interface Kept {
 }
 
 /**
- * The compiled decode graphs of one model, made when a run first needs them. One of the embedded base takes 10 to 60 ms
- * and 0.4 to 1.5 MB of the heap, and there could be sixty, so only a few are kept that fit what a run needs exactly. Graphs
- * with everything serve the other runs, a little slower: one for each layout, of steps and of probes. A session that was used
- * lately makes room for one with everything alone: a mixed load would make a new one at every other step.
+ * The compiled decode graphs of one model, compiled when a run first needs them. One of the embedded base takes 10 to
+ * 60 ms and 0.4 to 1.5 MB of the heap, and there could be sixty, so only a few are kept that fit what a run needs
+ * exactly. Graphs with everything serve the other runs, a little slower: one for each layout, of steps and of probes. A
+ * session that was used lately makes room for one with everything alone: a mixed load would make a new one at every
+ * other step.
  */
 export class DecodeSessions {
   readonly #ort: OrtModule;
@@ -43,7 +44,7 @@ export class DecodeSessions {
     this.#capacity = capacity;
   }
 
-  /** How many there are. */
+  /** The number of sessions. */
   get count(): number {
     return this.#kept.size;
   }
@@ -59,7 +60,7 @@ export class DecodeSessions {
     return kept;
   }
 
-  /** One that is not there yet, or one with everything. */
+  /** A new session, or one with everything. */
   #fitting(features: ServingFeatures, kind: RunKind): Kept {
     if (!this.#hasRoom("exact")) this.#dropIdle();
     if (this.#hasRoom("exact")) return this.#make(features, kind, "exact");
@@ -79,14 +80,14 @@ export class DecodeSessions {
     return [...this.#kept.values()].filter(({ size }) => size === "exact").length;
   }
 
-  /** Makes room for an exact session where one is idle whose going does. */
+  /** Makes room for an exact session if removing an idle one is enough. */
   #dropIdle(): void {
     const full = this.#exactCount === EXACT;
     const mayGo = ({ size, lastRun }: Kept) => this.#runs - lastRun >= IDLE_RUNS && (size === "exact" || !full);
     this.#drop(mayGo);
   }
 
-  /** Disposes the session that was longest of no use, of those that may go; none when there is none. */
+  /** Disposes the least recently used of the sessions that may go, if any. */
   #drop(mayGo: (kept: Kept) => boolean): void {
     const [idlest] = [...this.#kept].filter(([, kept]) => mayGo(kept)).sort(([, a], [, b]) => a.lastRun - b.lastRun);
     if (idlest === undefined) return;

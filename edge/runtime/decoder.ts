@@ -21,7 +21,7 @@ export interface DecodeRow {
   readonly position: number;
 }
 
-/** A chunk of what comes before a row's first new token: virtual tokens of its deltas, then tokens. */
+/** A chunk of a row's prompt: virtual tokens of its deltas, then tokens. */
 export interface PrefillChunk {
   readonly slot: number;
   /** How many positions of the row are in the cache already, the prefix among them. */
@@ -40,13 +40,13 @@ export interface ProbedRow {
   readonly tokens: readonly number[];
 }
 
-/** What a token would give as the next one of a row. */
+/** The result of decoding a token as the next one of a row. */
 export interface Candidate {
   readonly index: number;
   readonly token: number;
   /** [V]: of the token after it. A view that the next run overwrites. */
   readonly logits: Float32Array;
-  /** [D]: what the head made them of. A view that the next run overwrites. */
+  /** [D]: the head's input. A view that the next run overwrites. */
   readonly final: Float32Array;
 }
 
@@ -68,8 +68,8 @@ interface Run {
 }
 
 /**
- * Runs the decode graph over the resident weights, the key/value slab and the deltas of every slot. Nothing is copied but the
- * embeddings, which go in; results are read in place. The handles of every batch size are made once and kept.
+ * Runs the decode graph over the resident weights, the key/value slab and the deltas of every slot. Copies only the
+ * embeddings in; results are read in place. Creates the handles of every batch size once and keeps them.
  */
 export class Decoder {
   readonly #config: ModelConfig;
@@ -84,11 +84,11 @@ export class Decoder {
   /** Tokens that fit in one run of one row. */
   readonly #chunk: number;
   readonly #handles = new Map<string, ResidentTensor>();
-  /** Inputs that a graph has only where columns take in different things. */
+  /** Inputs that a graph has only if its columns read different values. */
   readonly #inputFlags: ReadonlySet<string>;
   /** By slot. */
   #rows: readonly RowDeltas[] = [];
-  /** How many rows or candidates the last run gave results for. */
+  /** The number of rows or candidates in the last run. */
   #results = 0;
 
   constructor(ort: OrtModule, config: ModelConfig, parts: DecoderParts, { chunk }: { chunk: number }) {
@@ -117,8 +117,8 @@ export class Decoder {
   }
 
   /**
-   * Says which deltas the row in each slot has, in slot order; slots beyond have none, and nothing stays of what they had.
-   * Key/value caches are left alone. Throws `capacity_exceeded` when the arena does not hold the deltas.
+   * Sets the deltas of the row in each slot, in slot order, and erases those of all further slots. Leaves key/value
+   * caches alone. Throws `capacity_exceeded` when the arena does not hold the deltas.
    */
   arrange(rows: readonly RowDeltas[]): void {
     this.#parts.arena.arrange(rows);
@@ -159,8 +159,9 @@ export class Decoder {
   }
 
   /**
-   * The hidden state [D] after the last norm that the head made the logits of: of row i of the last `decode`, or of the last
-   * `prefill` for i = 0. A view that the next run overwrites. Throws `internal_error` for a row that was not in that run.
+   * The hidden state [D] after the last norm, from which the head computed the logits: of row i of the last `decode`,
+   * or of the last `prefill` for i = 0. A view that the next run overwrites. Throws `internal_error` for a row that was
+   * not in that run.
    */
   final(i = 0): Float32Array {
     if (i < 0 || i >= this.#results) {
@@ -176,9 +177,9 @@ export class Decoder {
    * Calls `visit` for each token, in order, with what decoding it as the row's next token would give, to rounding. The row
    * stays as it is: decoding it afterwards gives the same bits as without the probe.
    *
-   * Candidates run beside each other as one chunk of the row, at places of its cache behind `position`, which are cleared
-   * afterwards; more than a chunk of them, or than the row has places for, run in groups. `visit` must not use the decoder.
-   * Throws `context_length_exceeded` where the row is full.
+   * Candidates run beside each other as one chunk of the row, at places of its cache behind `position`, which are
+   * cleared afterwards; more than a chunk of them, or than the row has places for, run in groups. `visit` must not use
+   * the decoder. Throws `context_length_exceeded` if the row is full.
    */
   probe(weights: WeightSet, { slot, position, tokens }: ProbedRow, visit: (candidate: Candidate) => void): void {
     const { slab } = this.#parts;
@@ -186,7 +187,7 @@ export class Decoder {
     if (size < 1) {
       throw new TrimtabError(
         "context_length_exceeded",
-        `the row is full: its next token would stand at position ${position}, but it holds ${slab.capacity}`,
+        `the row is full: its next token would be at position ${position}, but it holds ${slab.capacity}`,
       );
     }
     const { vocabSize, hiddenSize } = this.#config;
@@ -257,7 +258,7 @@ export class Decoder {
     return logits.view() as Float32Array;
   }
 
-  /** What the last run gave for row or candidate i, in place. */
+  /** The last run's result for row or candidate i, in place. */
   #result(tensor: ResidentTensor<"f32">, i: number, width: number): Float32Array {
     return tensor.view().subarray(i * width, (i + 1) * width);
   }

@@ -1,4 +1,7 @@
-/** What one row of a batch takes of the heap. Apart from what allocates it, so that a plan can be made outside a Worker. */
+/**
+ * The heap that one row of a batch takes. Separate from the code that allocates it, so that a plan can be made outside
+ * a Worker.
+ */
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { cacheWidth } from "../../shared/model/decode-graph.ts";
 import { blockPaths, linearModules } from "../../shared/model/modules.ts";

@@ -11,8 +11,8 @@ import { type Room, Scheduler } from "./scheduler.ts";
 import { type Move, Slots } from "./slots.ts";
 
 /**
- * A request reaches the loop through several objects of the same thread, and each of these hops is a task of its own. Beside a
- * chunk of a prompt, which takes as long as ten steps, letting several of them run costs nothing.
+ * A request reaches the loop through several objects on the same thread, and each hop is a separate task. Letting
+ * several of them run costs almost nothing next to a prompt chunk, which takes as long as ten steps.
  */
 const YIELDS_AFTER_PREFILL = 4;
 
@@ -22,7 +22,7 @@ export interface BatchLoopOptions {
   readonly arena: DeltaArena;
   /** Prompt tokens per prefill: how long one new request may delay all others. */
   readonly chunk: number;
-  /** How many rows one tenant may hold at a time; all by default. */
+  /** The most rows that one tenant may hold at a time; all by default. */
   readonly quota?: number;
   /** Whether prompts stay in free slots for later requests; false by default. */
   readonly keepPrompts?: boolean;
@@ -32,7 +32,7 @@ export interface BatchLoopOptions {
 
 /** What the loop has done since it was created. */
 export interface BatchCounts {
-  /** Positions computed before the first generated token of each row, without those taken over from other rows. */
+  /** Positions computed before the first generated token of each row, excluding those copied from other rows. */
   readonly prefilledPositions: number;
   readonly decodedTokens: number;
 }
@@ -44,9 +44,9 @@ interface OpenRequest {
 }
 
 /**
- * Continuous batching: one loop serves every open stream of a model. A turn admits what there is room for, prefills one chunk
- * of one prompt, decodes one token for every row that has one pending, and then chooses the next token of each generation
- * whose rows all have their logits.
+ * Continuous batching: one loop serves every open stream of a model. Each turn admits what fits, prefills one chunk of
+ * one prompt, decodes one token for every row that has one pending, and then chooses the next token of each generation
+ * for which all rows have logits.
  */
 export class BatchLoop {
   readonly #options: BatchLoopOptions;
@@ -54,7 +54,7 @@ export class BatchLoop {
   readonly #scheduler: Scheduler<OpenGeneration>;
   readonly #sampler = new Sampler();
   readonly #open = new Map<BatchRequest, OpenRequest>();
-  /** For each tenant with rows, the turn in which a chunk of theirs was last prefilled. */
+  /** For each tenant with rows, the last turn that prefilled one of its chunks. */
   readonly #lastPrefill = new Map<string, number>();
   #turn = 0;
   #running = false;
@@ -116,7 +116,7 @@ export class BatchLoop {
     if (!this.#running) void this.#run();
   }
 
-  /** Takes the request out at once, between two steps. Does nothing if it has settled. */
+  /** Removes the request immediately, between two steps. Does nothing if it has settled. */
   cancel(request: BatchRequest): void {
     if (this.#open.has(request)) this.#close(request);
   }
@@ -176,7 +176,7 @@ export class BatchLoop {
     this.#arranged = true;
   }
 
-  /** Prefills one chunk, for the tenant who has waited longest for one; false if no row needs any. */
+  /** Prefills one chunk for the tenant that has waited longest; returns false if no row needs one. */
   #prefillOne(): boolean {
     this.#slots.resolveSources();
     const since = ({ open }: Row) => this.#lastPrefill.get(open.tenant) ?? 0;
@@ -216,7 +216,7 @@ export class BatchLoop {
     }
   }
 
-  /** Chooses the next token of every generation all of whose rows have their logits. */
+  /** Chooses the next token of every generation for which all rows have logits. */
   #sample(): void {
     const due = [...new Set(this.#slots.rows.map(({ open }) => open))].filter(({ members }) =>
       members.every(({ logits }) => logits !== undefined),
@@ -244,7 +244,7 @@ export class BatchLoop {
   #finish(open: OpenGeneration): void {
     const { request, generation } = open;
     const ofRequest = this.#open.get(request)!;
-    // The choices of one prompt share it: only what the first of them found in the cache was saved.
+    // The choices of one prompt share it, so only the tokens that the first choice found in the cache were saved.
     const { prompt } = generation.rows[0];
     const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
     if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
@@ -253,7 +253,7 @@ export class BatchLoop {
     if (ofRequest.left.size === 0) this.#close(request);
   }
 
-  /** Takes a generation's rows out of the batch, or the generation out of the queue. */
+  /** Removes a generation's rows from the batch, or the generation from the queue. */
   #leave(open: OpenGeneration): void {
     const moved: Move[] = [];
     for (const row of open.members) {
@@ -278,7 +278,10 @@ export class BatchLoop {
     request.settle({ cachedTokens, ...(error === undefined ? {} : { error }) });
   }
 
-  /** A failed run leaves the cache undefined, so everything in the batch ends with the error; what is waiting goes on. */
+  /**
+   * A failed run leaves the cache undefined, so everything in the batch ends with the error. Waiting requests stay
+   * queued.
+   */
   #fail(cause: unknown): void {
     const error =
       cause instanceof TrimtabError

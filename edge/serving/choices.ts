@@ -12,11 +12,11 @@ import type { ServedModel } from "./served-model.ts";
 
 type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "defaults" | "endTokens">;
 
-/** OpenAI's defaults, for what neither the request nor the model says. */
+/** OpenAI's defaults, used where neither the request nor the model sets a value. */
 const OPENAI_SAMPLING = { temperature: 1, topP: 1 };
 const OPENAI_COMPLETION_TOKENS = 16;
 
-/** Control tokens are no part of an answer. */
+/** Control tokens are not part of an answer. */
 const SHOWN = { skipSpecial: true };
 
 export interface ChoiceParts {
@@ -40,7 +40,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   requireKnownTokens(model, sampling.settings.logitBias ?? []);
   const settings = decodeSettings({ ...OPENAI_SAMPLING, ...model.defaults.sampling, ...sampling.settings });
   const isChat = request.prompt.kind === "chat";
-  // A turn may end with a different token from a text.
+  // A chat turn may end with different tokens than plain text.
   const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
   const { weights, deltas } = parts;
   const stateKey = stateKeyOf(request);
@@ -51,7 +51,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       param: isChat ? "messages" : "prompt",
       positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
     });
-    // A completion goes on where its prompt ends; an answer in a chat is a text of its own.
+    // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
     const beginsText = tokenizer.decode(after, SHOWN) === "";
     return Array.from({ length: sampling.n }, (_, i): Generation => {
@@ -77,8 +77,8 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
 }
 
 /**
- * Names what a row's states depend on beside its tokens and the base. The tenant is part of it: even equal states are never
- * shared between tenants, since the time that sharing saves would tell one what another has asked.
+ * Identifies everything besides the tokens and the base that a row's states depend on. It includes the tenant: even
+ * equal states are never shared between tenants, because the time saved would reveal what another tenant has asked.
  */
 export function stateKeyOf({ tenant, model }: Pick<GenerateRequest, "tenant" | "model">): string {
   const deltas = model.deltas.filter(({ weight }) => weight !== 0).map(({ digest, weight }) => [digest, weight]);

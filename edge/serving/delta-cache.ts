@@ -14,11 +14,11 @@ export interface CacheRequest<T> {
 export interface Acquired<T> {
   /** In the order of the requests. */
   readonly values: readonly T[];
-  /** The caller calls it once, when it no longer uses the values. */
+  /** Call it once, when the values are no longer used. */
   readonly release: () => void;
 }
 
-/** How many smaller requests may overtake one that finds no room yet. */
+/** How many smaller requests may overtake one that does not fit yet. */
 const PATIENCE = 8;
 
 interface Entry<T> {
@@ -36,8 +36,8 @@ interface Waiter<T> {
 }
 
 /**
- * Values in memory, up to a number of bytes: those in use and, as far as there is room, the most recently used of the others. A
- * value that is not in memory is read once, however many requests need it.
+ * Keeps values in memory, up to a number of bytes: those in use and, where there is room, the most recently used of the
+ * rest. A missing value is read once, however many requests need it.
  */
 export class DeltaCache<T> {
   readonly #capacity: number;
@@ -62,8 +62,8 @@ export class DeltaCache<T> {
   }
 
   /**
-   * Waits while the values in use leave no room; tenants take turns. A call acquires all its values at once, so that no two
-   * calls wait for each other.
+   * Waits while the values in use leave no room; tenants take turns. A call acquires all its values at once, so two
+   * calls can never wait for each other.
    *
    * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `capacity_exceeded` if too many are
    * waiting already.

@@ -9,17 +9,17 @@ import type { ServedModel } from "./served-model.ts";
 export interface GenerateContext {
   /** Takes every event; must not throw. */
   readonly emit: (event: GenerateEvent) => void;
-  /** Called once the request is in the batch, with a function that takes it out early. */
+  /** Called once the request is in the batch, with a function that cancels it. */
   readonly onStart: (cancel: () => void) => void;
-  /** The id by which the tenant knows the delta of that digest. */
+  /** The tenant's id for the delta with that digest. */
   readonly deltaId: (digest: string) => string;
   readonly yieldToEventLoop: () => Promise<void>;
   readonly randomSeed: () => number;
 }
 
 /**
- * Runs a request on a model that is in memory, from its prompts to the `usage` event. Resolves when its last row has left the
- * batch and throws what ended it; deltas and weights are released either way.
+ * Runs a request on a model that is in memory, from its prompts to the `usage` event. Resolves when its last row has
+ * left the batch; rejects with the error that ended it. Releases deltas and weights either way.
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
   const { emit, deltaId, randomSeed } = context;

@@ -18,19 +18,19 @@ export interface BatchRequest {
 export interface RequestEnd {
   /** Absent if all generations finished or the request was cancelled. */
   readonly error?: TrimtabError;
-  /** How many of the prompts' tokens, each prompt counted once, had been computed for other requests. */
+  /** Prompt tokens, counting each prompt once, that other requests had already computed. */
   readonly cachedTokens: number;
 }
 
 /** One text and the rows that produce it, which are admitted together or not at all. */
 export interface Generation {
-  /** The leader, whose tokens are the text, comes first; then its companions, which lend it their logits. */
+  /** First the leader, whose tokens are the text; then its companions, which lend it their logits. */
   readonly rows: readonly [GenerationRow, ...GenerationRow[]];
   /** Takes the leader's tokens. */
   readonly sequence: Sequence;
 }
 
-/** What one row of the batch computes. */
+/** The work of one row of the batch. */
 export interface GenerationRow {
   /** `leader`, or the name by which processors know this companion. */
   readonly role: string;
@@ -39,8 +39,9 @@ export interface GenerationRow {
   readonly weights: WeightSet;
   readonly deltas: RowDeltas;
   /**
-   * Rows with equal keys compute equal states from equal tokens and may share them, so the key names everything that matters:
-   * the tenant, the weights, and the deltas with their weights. The base is the same for all rows of a loop.
+   * Rows with equal keys compute equal states from equal tokens and may share them, so the key covers everything that
+   * affects states: the tenant, the weights, and the deltas with their weights. The base is the same for all rows of a
+   * loop.
    */
   readonly stateKey: string;
 }

@@ -1,6 +1,6 @@
 /**
- * The prompts of rows that have left, in slots that no row uses: a later request of the same tenant that begins with the
- * same tokens takes their states over. It needs no memory of its own and gives way to every row that needs a slot.
+ * Keeps the prompts of departed rows in slots that no row uses, so that a later request of the same tenant that begins
+ * with the same tokens can reuse their states. It needs no extra memory and yields to every row that needs a slot.
  */
 import { type PrefixHolder, type SharingRow, sharedPositions } from "./shared-prefix.ts";
 
@@ -29,7 +29,7 @@ export class PrefixCache {
     return [...this.#entries.keys()];
   }
 
-  /** The entry from which a row can take the most positions. */
+  /** The entry that shares the most positions with a row. */
   best(row: SharingRow, chunk: number): { readonly slot: number; readonly positions: number } | undefined {
     let best: { slot: number; positions: number } | undefined;
     for (const [slot, entry] of this.#entries) {

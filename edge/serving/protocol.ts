@@ -30,7 +30,7 @@ export interface ResolvedModel {
 export interface EngineMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
-  /** Whoever wrote it. */
+  /** The author's name. */
   readonly name?: string;
   readonly reasoning_content?: string;
 }

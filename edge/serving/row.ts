@@ -21,7 +21,7 @@ export class Row {
   readonly state: RowState;
   /** How many positions before the first generated token are in the cache. */
   prefilled = 0;
-  /** Where missing positions will be copied from, once they have been computed. */
+  /** The row to copy missing positions from, once it has computed them. */
   source: PrefixSource | undefined;
   /** How many of the prompt's tokens another request computed. */
   cachedTokens = 0;
@@ -29,7 +29,7 @@ export class Row {
   promptLogits: Float32Array | undefined;
   /** The logits [V] after everything so far; undefined once the leader's next token has been chosen. */
   logits: Float32Array | undefined;
-  /** Memory for them, reused at every step. */
+  /** Buffers for the logits, reused at every step. */
   #memory: Float32Array | undefined;
 
   constructor(open: OpenGeneration, work: GenerationRow) {
@@ -45,7 +45,7 @@ export class Row {
     return this.work.deltas.prefixTokens + this.work.deltas.virtualTokens;
   }
 
-  /** Positions of the whole prompt and of what precedes it. */
+  /** Positions of the whole prompt and of the deltas' positions before it. */
   get promptEnd(): number {
     return this.lead + this.work.prompt.length;
   }
@@ -65,8 +65,8 @@ export class Row {
   }
 
   /**
-   * The token that the row decodes next, and its position. A row that is not decoding takes part if it lies between rows that
-   * are; what the step writes at its next position is overwritten later.
+   * The token that the row decodes next, and its position. An idle row between decoding rows takes part too; a later
+   * step overwrites what this one writes at its next position.
    */
   get decodeRow(): DecodeRow {
     if (!this.isDecoding) return { token: 0, position: this.cachedPositions };
@@ -79,7 +79,7 @@ export class Row {
     return { stateKey, prompt, deltas };
   }
 
-  /** Copies logits [V] out of a view that the next run overwrites. Those after the prompt are kept for other rows. */
+  /** Copies logits [V] out of a view that the next run overwrites. Keeps the logits after the prompt for other rows. */
   take(view: Float32Array): void {
     if (this.promptLogits === undefined) {
       this.promptLogits = view.slice();
@@ -91,7 +91,7 @@ export class Row {
     this.logits = this.#memory;
   }
 
-  /** Takes over states that another row computed, with the logits if they cover the whole prompt. */
+  /** Adopts states that another row computed, with the logits if they cover the whole prompt. */
   takeOver(positions: number, promptLogits: Float32Array | undefined): void {
     this.prefilled = positions;
     this.source = undefined;

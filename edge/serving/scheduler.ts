@@ -1,10 +1,10 @@
-/** Decides who is next. Pure, so that tests can play through ten thousand schedules in a second. */
+/** Decides what runs next. Pure, so that tests can run ten thousand schedules in a second. */
 import { TrimtabError } from "../../shared/errors.ts";
 
-/** Something waiting for room: a generation with all its rows, or a request's deltas. */
+/** An item that waits for room: a generation with all its rows, or a request's deltas. */
 export interface Schedulable {
   readonly tenant: string;
-  /** How many rows it takes, all at once. */
+  /** The rows it needs, all at once. */
   readonly rows: number;
 }
 
@@ -13,7 +13,7 @@ export interface SchedulerLimits {
   readonly slots: number;
   /** Rows that one tenant may hold at a time. If it is below `slots`, a tenant with no rows yet finds a free one. */
   readonly quota: number;
-  /** How many others may overtake something that is next in line and does not fit. */
+  /** How many others may overtake an item that is next in line but does not fit. */
   readonly patience: number;
   /** Rows of one tenant that may wait. */
   readonly waitingOfTenant: number;
@@ -21,12 +21,12 @@ export interface SchedulerLimits {
   readonly waiting: number;
 }
 
-/** Whether there is room besides everything that runs: now, later when something has ended, or never, not even alone. */
+/** Whether an item fits beside everything running: now, later when something has ended, or never, not even alone. */
 export type Room = "now" | "later" | "never";
 
 export interface Admission<T> {
   readonly admitted: readonly T[];
-  /** Removed from the queue because there will never be room for them. */
+  /** Removed from the queue because they can never fit. */
   readonly refused: readonly T[];
 }
 
@@ -39,7 +39,7 @@ export interface Admission<T> {
  */
 export class Scheduler<T extends Schedulable> {
   readonly #limits: SchedulerLimits;
-  /** What is waiting, by tenant. The first tenant is next. No list is empty. */
+  /** Waiting items by tenant. The first tenant is next. No list is empty. */
   readonly #queues = new Map<string, T[]>();
   readonly #running = new Set<T>();
   /** Running rows, by tenant. */
@@ -87,7 +87,7 @@ export class Scheduler<T extends Schedulable> {
     this.#waitingRows += added;
   }
 
-  /** Admits what there is room for. `room` is asked about one candidate at a time, given those admitted before it. */
+  /** Admits the items that fit. Calls `room` for one candidate at a time, with those already admitted. */
   admit(room: (candidate: T, admitted: readonly T[]) => Room): Admission<T> {
     const admitted: T[] = [];
     const refused: T[] = [];

@@ -11,7 +11,7 @@ export interface SharingRow extends PrefixHolder {
 }
 
 /**
- * How many of a row's positions equal a holder's, so that the row can take them over; 0 if nothing can be shared.
+ * How many positions a row can take over because they equal a holder's; 0 if it can share nothing.
  *
  * The whole prompt if both prompts are equal. Otherwise a whole number of chunks, and never the last token, whose logits are
  * needed: the row then prefills the rest in the same chunks as it would alone, and gets the same numbers to the last bit.
@@ -26,7 +26,7 @@ export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: nu
   return whole === 0 ? 0 : prefixTokens + whole;
 }
 
-/** How many tokens are equal, counted from the start. */
+/** The number of equal tokens from the start. */
 export function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const shorter = Math.min(a.length, b.length);
   let length = 0;

@@ -19,9 +19,9 @@ export interface Move {
 }
 
 /**
- * Assigns rows to slots of the key/value slab. Rows fill the first slots without gaps, so that a batch is always contiguous;
- * the slots after them hold prompts of rows that have left. What no row or prompt needs is overwritten with zeros, so that
- * nothing of a row is left behind by accident.
+ * Assigns rows to slots of the key/value slab. Rows fill the first slots without gaps, so that a batch is always
+ * contiguous; the slots after them hold prompts of rows that have left. Slots that neither needs are overwritten with
+ * zeros, so that no row's data stays behind by accident.
  */
 export class Slots {
   readonly #options: SlotsOptions;
@@ -37,7 +37,7 @@ export class Slots {
     return this.#rows;
   }
 
-  /** How many prompts of rows that have left are kept. */
+  /** The number of cached prompts. */
   get cachedPrompts(): number {
     return this.#cache.size;
   }
@@ -66,7 +66,7 @@ export class Slots {
     this.#rows.push(row);
   }
 
-  /** Copies states that rows are waiting for and that have been computed by now. A row whose source has left stops waiting. */
+  /** Copies the states that rows wait for and that are now computed. A row whose source has left stops waiting. */
   resolveSources(): void {
     for (const [slot, row] of this.#rows.entries()) {
       const { source } = row;
@@ -144,7 +144,7 @@ export class Slots {
     slab.clear(slot, { from: 0, to: entry.positions });
   }
 
-  /** Keeps the prompt of a row that leaves, and returns its slot; undefined if it is not kept. */
+  /** Caches the prompt of a departing row and returns its slot; undefined if it is not cached. */
   #keep(row: Row, slot: number, last: number): number | undefined {
     const { slab, keepPrompts } = this.#options;
     const { promptLogits, promptEnd: positions } = row;

@@ -1,14 +1,15 @@
 /**
- * Who may import what. A folder that is not in the table, a package outside its place, a computed import and an impure call in a
- * pure folder are all errors: the direction of dependencies is what keeps the edge small and the trainer replaceable.
+ * Checks who may import what. A folder missing from the table, a package outside its folder, a computed import and an
+ * impure call in a pure folder are errors: the direction of dependencies keeps the edge small and the trainer
+ * replaceable.
  */
 import { builtinModules } from "node:module";
 import { posix } from "node:path";
 import { importsOf, lineAt, type Source, scan } from "./source.ts";
 
 /**
- * What each folder may import beside itself, the files directly in `shared` and, outside of `shared`, all of its folders:
- * folders, or single files. `shared`, `edge` and `trainer` are the files directly in them.
+ * What each folder may import besides itself, the files directly in `shared` and, outside of `shared`, all of its
+ * folders: folders, or single files. `shared`, `edge` and `trainer` are the files directly in them.
  */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
@@ -48,7 +49,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "infra/base": ["trainer"],
 };
 
-/** Packages with a place of their own; every other package may be imported where Node or the Worker has it. */
+/** Packages restricted to a folder; every other package may be imported wherever Node or the Worker has it. */
 const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, place: string])[] = [
   [/^onnxruntime-web(\/|$)/, /^edge\/runtime$/, "edge/runtime"],
   [/^(onnxruntime-node|@tensorflow\/.*)(\/|$)/, /^trainer\/engines$/, "trainer/engines"],
@@ -58,7 +59,7 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
   [/^(openai|vitest)(\/|$)/, /^tests$/, "tests"],
 ];
 
-/** No input or output, no clock, no randomness of their own. */
+/** Folders without I/O, clocks or randomness. */
 const PURE: ReadonlySet<string> = new Set([
   ...Object.keys(LAYERS).filter((folder) => folder.startsWith("shared")),
   "trainer/autodiff",
@@ -141,7 +142,7 @@ function folderOf(path: string): string {
 }
 
 /**
- * The folders and files that the tables name but that hold no source, as lines of what is wrong.
+ * Folders and files in the tables that contain no source, as lines of what is wrong.
  *
  * @param paths of all source files, relative to the repository's root, with forward slashes
  */

@@ -1,18 +1,18 @@
-/** Which files git says have changed. */
+/** Finds the files that changed, according to git. */
 import { execFileSync } from "node:child_process";
 
 export interface Changes {
-  /** What they are compared with, for a person to read. */
+  /** What they are compared with, in readable form. */
   readonly since: string;
-  /** Relative to the repository's root, sorted. Deleted files are among them, and a moved one is there twice. */
+  /** Relative to the repository's root, sorted. Includes deleted files, and both paths of a moved one. */
   readonly paths: readonly string[];
 }
 
 /**
- * The files that differ from the last commit, and those that git does not know yet. Where there are none: those that differ from
- * `main`, or on `main` itself from the commit before.
+ * The files that differ from the last commit, and untracked ones. If there are none: those that differ from `main`, or,
+ * on `main` itself, from the previous commit.
  *
- * @throws what git says, where `root` is not in a repository or git is not installed
+ * @throws git's error if `root` is not in a repository or git is not installed
  */
 export function changedFiles(root: string): Changes {
   const git = (...args: string[]): string =>

@@ -9,8 +9,8 @@ import { Scoreboard } from "./scoreboard.ts";
 import { STATIC_CHECKS } from "./static-checks.ts";
 
 /**
- * The projects of vitest.config.ts run side by side: by itself each has times when it only waits, for a process to end or a lease
- * to lapse.
+ * The projects of vitest.config.ts run side by side: each alone would sometimes only wait for a process to end or a
+ * lease to lapse.
  */
 const PROJECTS = ["e2e", "workerd", "node"];
 

@@ -30,7 +30,7 @@ function importedFiles(path: string, text: string, sources: ReadonlyMap<string, 
     .filter((target) => sources.has(target));
 }
 
-/** All files that a file imports, directly or through others. Holds the file itself only where it is in a circle. */
+/** All files that a file imports, directly or through others. Contains the file itself only if it is in a circle. */
 function reachedFrom(start: string, imports: ReadonlyMap<string, readonly string[]>): Set<string> {
   const reached = new Set<string>();
   const waiting = [...imports.get(start)!];
@@ -42,7 +42,7 @@ function reachedFrom(start: string, imports: ReadonlyMap<string, readonly string
   return reached;
 }
 
-/** Breadth first, so that the circle is as short as any. */
+/** Breadth first, to find a shortest circle. */
 function shortestCircle(start: string, imports: ReadonlyMap<string, readonly string[]>): string[] {
   const importer = new Map<string, string>();
   const waiting = [start];

@@ -1,7 +1,8 @@
 /**
- * A reporter for vitest that prints nothing: when the clock passes TRIMTAB_CHECK_DEADLINE (milliseconds since 1970) it ends the
- * run, as Ctrl-C would. The test that is running goes on to its end, and the other reporters then report what was reached. A run
- * that is still there after `GRACE_MS`, because its worker was just starting or the test is long, is ended as by a second Ctrl-C.
+ * A reporter for vitest that prints nothing: when the clock passes TRIMTAB_CHECK_DEADLINE (milliseconds since 1970) it
+ * ends the run, as Ctrl-C would. The running test finishes, and the other reporters then report the results so far. A
+ * run that is still alive after `GRACE_MS`, because its worker was just starting or the test is long, ends as if by a
+ * second Ctrl-C.
  */
 
 /** vitest's exit status when the deadline ended the run and nothing had failed. */
@@ -26,7 +27,7 @@ export default class DeadlineReporter {
     this.#vitest = vitest;
   }
 
-  /** Not before, because a run that has yet to start forgets that it was cancelled. */
+  /** Not earlier, because a run that has not started forgets that it was cancelled. */
   onTestRunStart(): void {
     const left = Number(process.env.TRIMTAB_CHECK_DEADLINE) - Date.now();
     this.#cancelAfter(Math.max(0, left));
@@ -35,7 +36,7 @@ export default class DeadlineReporter {
   #cancelAfter(milliseconds: number): void {
     this.#timer = setTimeout(() => {
       this.#cancelAfter(GRACE_MS);
-      // A worker that is just starting cannot be told yet; the next time it can.
+      // A worker that is just starting cannot be stopped yet; the next attempt succeeds.
       this.#vitest?.cancelCurrentRun("keyboard-input").catch(() => undefined);
     }, milliseconds);
   }

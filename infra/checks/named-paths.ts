@@ -1,15 +1,15 @@
-/** The files and folders that a document names: a reader who follows one must find something there. */
+/** Checks that the files and folders that a document names exist. */
 import { posix } from "node:path";
 
-/** What starts a path of this repository in running text, in a code block or in a link's text. */
+/** The start of a repository path in running text, a code block or a link's text. */
 const PATH = /(?<![\w./-])((?:shared|edge|trainer|infra|tests)\/[\w./<>-]*)/g;
 /** A markdown link's target, without its anchor. */
 const LINK = /\]\(([^()#\s]+)[^()\s]*\)/g;
 const ELSEWHERE = /^[a-z]+:/;
 
 /**
- * The paths in a document that do not exist, as `document:line: what is wrong`. `<name>` in a path stands for a name that the
- * reader chooses: what comes before it must exist.
+ * The paths in a document that do not exist, as `document:line: what is wrong`. `<name>` in a path is a name that the
+ * reader chooses: the part before it must exist.
  *
  * @param document path relative to the repository's root, with forward slashes
  * @param exists whether there is such a file or folder; takes paths relative to the root
@@ -31,7 +31,7 @@ function namedPaths(document: string, line: string): string[] {
   return [...new Set([...links, ...mentioned].map(fixedPart))];
 }
 
-/** The part of a path that the reader does not choose, without the full stop or slash that may follow it. */
+/** The fixed part of a path, without a trailing full stop or slash. */
 function fixedPart(path: string): string {
   const [fixed = ""] = path.split("<");
   const whole = fixed === path ? path : fixed.slice(0, fixed.lastIndexOf("/"));

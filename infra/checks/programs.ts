@@ -1,4 +1,4 @@
-/** Runs the programs that check the repository, from node_modules, side by side where their callers want it. */
+/** Runs the programs that check the repository, from node_modules, in parallel if their callers want that. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,21 +9,21 @@ import { countTests, type Tally, unfinishedFiles } from "./tally.ts";
 export const ROOT = join(import.meta.dirname, "../..");
 
 export interface Outcome extends Tally {
-  /** What a person needs to mend it; empty when all is well. */
+  /** The output needed to fix it; empty if all is well. */
   readonly output: string;
 }
 
 export interface TestRun extends Tally {
-  /** Those of the files asked for that the deadline left without a result, or with a part of it. */
+  /** The requested files without a complete result at the deadline. */
   readonly unfinished: readonly string[];
 }
 
 export interface TestOptions {
   /** A project of vitest.config.ts. */
   readonly project: string;
-  /** Paths of test files relative to the root; every file of the project where there are none. */
+  /** Paths of test files relative to the root; if empty, every file of the project. */
   readonly files?: readonly string[];
-  /** When no further test may start, in milliseconds since 1970. */
+  /** The time after which no test may start, in milliseconds since 1970. */
   readonly deadline?: number;
 }
 
@@ -35,7 +35,7 @@ export async function runProgram(program: string, args: readonly string[]): Prom
   return { passed: 0, failed: 1, output: [...lines, error?.message].filter(Boolean).join("\n") };
 }
 
-/** Runs one project's tests in a vitest of their own and prints what it says, a whole line at a time. */
+/** Runs one project's tests in a separate vitest and prints its output, a whole line at a time. */
 export async function runTests({ project, files = [], deadline }: TestOptions): Promise<TestRun> {
   const folder = mkdtempSync(join(tmpdir(), "trimtab-check-"));
   try {
@@ -57,7 +57,7 @@ export async function runTests({ project, files = [], deadline }: TestOptions): 
 }
 
 interface Ended {
-  /** null where a signal ended it. */
+  /** null if a signal ended it. */
   readonly status: number | null;
   readonly error?: Error;
 }

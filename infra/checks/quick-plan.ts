@@ -1,8 +1,8 @@
-/** Which of the tests that a change concerns fit into a minute, and what to say of the others. */
+/** Chooses the tests of a change that fit into a minute, and explains the others. */
 import type { Related } from "./related-tests.ts";
 
 export interface Plan {
-  /** Test files of each project of vitest.config.ts: `near` in a run of its own, so that nothing can come before it. */
+  /** Test files of each project of vitest.config.ts: `near` in a separate run, so that nothing can precede it. */
   readonly node: Related;
   readonly workerd: Related;
   readonly leftOut: readonly (readonly [path: string, why: string])[];
@@ -16,16 +16,16 @@ export interface Concerned {
   readonly tests: readonly string[];
 }
 
-/** Tests that start several processes and wait for them to end: a single one may take the whole minute. */
+/** Tests that start several processes and wait for them to end; one may take the whole minute. */
 const WHOLE_STACKS = /^tests\/(e2e\/|infra\/start\/stack\.test\.ts$)/;
-/** What a stack runs, most of it in processes that no test names. */
+/** The sources of a stack, most of which run in processes that no test names. */
 const IN_STACKS = /^(shared|edge|trainer|infra\/start)\//;
 
 /** Files that decide how everything is built, checked or run. */
 const CONCERNS_ALL =
   /^(package(-lock)?\.json|vitest\.config\.ts|wrangler\.toml|biome\.json|(edge\/)?tsconfig\.json|\.ci\/.*)$/;
 
-/** Sorts the tests that a change concerns by who runs them. */
+/** Groups the tests that a change concerns by the project that runs them. */
 export function planTests({ changed, related: { near, far }, tests }: Concerned): Plan {
   const all = [...near, ...far];
   const inStacks = changed.some((path) => IN_STACKS.test(path));

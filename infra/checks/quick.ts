@@ -1,6 +1,6 @@
 /**
- * `npm run check -- quick`: an answer within a minute for the files that changed. The static checks and the tests that the change
- * concerns start together; after `SECONDS` no further test starts. What was left out is listed by name.
+ * `npm run check -- quick`: an answer within a minute for the files that changed. The static checks and the tests that
+ * the change concerns start together; after `SECONDS` no further test starts. Lists skipped tests by name.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import { type Related, references, relatedTests } from "./related-tests.ts";
 import type { Scoreboard } from "./scoreboard.ts";
 import type { StaticCheck } from "./static-checks.ts";
 
-/** The minute, less what a test may take that has begun, and vitest to start and to end. */
+/** The minute, less the time that a running test, and vitest's start and end, may take. */
 const SECONDS = 45;
-/** In less time a further run of vitest hardly gets to its first test. */
+/** With less time, another run of vitest barely reaches its first test. */
 const LEAST_SECONDS = 5;
 
 export interface QuickOptions {
@@ -26,7 +26,7 @@ export interface QuickOptions {
   readonly now: () => number;
 }
 
-/** Runs everything on the board and prints what was left out, and why. */
+/** Runs everything on the board and prints the skipped tests with reasons. */
 export async function quick(board: Scoreboard, { root, checks, runTests, now }: QuickOptions): Promise<void> {
   const deadline = now() + SECONDS * 1000;
   const { since, paths } = changedFiles(root);
@@ -38,7 +38,7 @@ export async function quick(board: Scoreboard, { root, checks, runTests, now }: 
   const plan = planTests({ changed: paths, related, tests: testFiles(root) });
   const present = paths.filter((path) => existsSync(join(root, path)));
 
-  /** Runs the near tests of a project, then the far ones; returns those that were not reached. */
+  /** Runs the near tests of a project, then the far ones; returns those that did not run. */
   const test = async (project: string, { near, far }: Related): Promise<string[]> => {
     const late: string[] = [];
     for (const [name, files] of Object.entries({ near, far })) {

@@ -1,4 +1,4 @@
-/** Which tests a change concerns: those that name a changed file, or a file that names it, and so on. */
+/** Finds the tests that a change concerns: those that name a changed file, or a file that names it, and so on. */
 import { posix } from "node:path";
 import { scan } from "./source.ts";
 import { twinOf } from "./twins.ts";
@@ -14,8 +14,8 @@ export interface Related {
 }
 
 /**
- * The files and folders that each file names relative to itself: its imports, and what it reads or starts by a path such as
- * `join(import.meta.dirname, "../golden/peft")`. A path that is put together from parts is not seen.
+ * The files and folders that each file names relative to itself: its imports, and what it reads or starts by a path
+ * such as `join(import.meta.dirname, "../golden/peft")`. Does not detect a path assembled from parts.
  *
  * @param texts path → text of every source and test
  */
@@ -46,12 +46,12 @@ export function relatedTests(changed: readonly string[], references: References)
   return { near: [...near].sort(), far: [...reached].filter((path) => isTest(path) && !near.has(path)) };
 }
 
-/** `a.json?raw` → `a.json`, and of a glob the folder that it searches. */
+/** `a.json?raw` → `a.json`, and a glob → the folder that it searches. */
 function withoutPattern(name: string): string {
   return name.replace(/\?.*$/, "").replace(/\/[^/]*\*.*$/, "");
 }
 
-/** `a/b/c.json` → itself, `a/b` and `a`: whoever names a folder reads what is in it. */
+/** `a/b/c.json` → itself, `a/b` and `a`: a file that names a folder reads its contents. */
 function withFolders(path: string): string[] {
   const parts = path.split("/");
   return parts.map((_, index) => parts.slice(0, parts.length - index).join("/"));

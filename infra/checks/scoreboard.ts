@@ -18,7 +18,7 @@ export class Scoreboard {
     return outcome;
   }
 
-  /** Prints the last line, `N passed, N failed`, and makes the process fail where anything did. */
+  /** Prints the last line, `N passed, N failed`, and makes the process fail if anything failed. */
   finish(): void {
     console.log(`${this.#passed} passed, ${this.#failed} failed`);
     if (this.#failed > 0) process.exitCode = 1;

@@ -16,7 +16,7 @@ export interface Source {
   readonly strings: readonly string[];
 }
 
-/** What may stand before a regular expression; after anything else a slash divides. */
+/** The characters that may precede a regular expression; after anything else a slash divides. */
 const BEFORE_REGEX = /(?:^|[=([{,;:!&|?+\-*%<>~^]|\b(?:return|typeof|case|in|of|do|else|void|yield|await))\s*$/;
 
 export function scan(text: string): Source {

@@ -9,15 +9,18 @@ import { type Outcome, ROOT, runProgram } from "./programs.ts";
 import { TWIN_EXEMPTIONS } from "./twin-exemptions.ts";
 import { missingTwins } from "./twins.ts";
 
-/** Format and lint look at the given files and folders, the others always at everything: a change may break what it does not touch. */
+/**
+ * Format and lint look at the given files and folders, the others always at everything: a change may break files that
+ * it does not touch.
+ */
 export type StaticCheck = (paths: readonly string[]) => Outcome | Promise<Outcome>;
 
 const BIOME = "@biomejs/biome/bin/biome";
 /** Ignored files, and those that biome cannot read, may be among the paths. */
 const BIOME_FLAGS = ["--colors=off", "--no-errors-on-unmatched", "--files-ignore-unknown=true"];
-/** Each of several threads would check the same library types again: half of the processor time for the same answer. */
+/** One thread: several would each check the same library types again and take twice the processor time. */
 const TSC_FLAGS = ["--noEmit", "--singleThreaded"];
-/** The documents whose paths have to exist. */
+/** The documents whose paths must exist. */
 const DOCUMENTS = ["README.md", "CONTRIBUTING.md"];
 
 export const STATIC_CHECKS: Readonly<Record<string, StaticCheck>> = {

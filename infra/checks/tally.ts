@@ -23,8 +23,8 @@ interface Report {
  * Counts tests. A file that could not be collected counts as one failure, and so does a run that failed in another way:
  * a crash without a report, an error outside every test.
  *
- * @param report the JSON report's text; undefined where vitest wrote none
- * @param status vitest's exit status; null where a signal ended it
+ * @param report the JSON report's text; undefined if vitest wrote none
+ * @param status vitest's exit status; null if a signal ended it
  */
 export function countTests(report: string | undefined, status: number | null): Tally {
   if (report === undefined) return { passed: 0, failed: 1 };
@@ -37,7 +37,7 @@ export function countTests(report: string | undefined, status: number | null): T
 }
 
 /**
- * Of the files that a run was asked for, those with a test that it did not run, or of which it says nothing.
+ * The requested files with a test that did not run, or that are missing from the report.
  *
  * @param report as for `countTests`
  * @param files paths relative to the repository's root

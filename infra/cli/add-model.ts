@@ -26,7 +26,7 @@ const FIRST_PORT = 8787;
 /**
  * Where to add a model, and with which token.
  *
- * @throws TrimtabError invalid_request for an address that is no URL, or a missing token; not_found if no stack has run in the
+ * @throws TrimtabError invalid_request for an address that is not a URL, or a missing token; not_found if no stack has run in the
  * state folder.
  */
 export function adminAccess({ url, token }: AddModelOptions, env: Environment): AdminAccess {
@@ -47,9 +47,10 @@ export function adminAccess({ url, token }: AddModelOptions, env: Environment): 
 }
 
 /**
- * Adds a Hugging Face folder to a server as a base model, and returns what to tell the user. Does nothing if it is there already.
+ * Adds a Hugging Face folder to a server as a base model, and returns what to tell the user. Does nothing if the model
+ * is already there.
  *
- * @throws TrimtabError invalid_request where there is no such folder, or what the server answers.
+ * @throws TrimtabError invalid_request if there is no such folder, or the server's error.
  */
 export async function addModel(folder: string, id: string | undefined, access: AdminAccess): Promise<string> {
   if (!existsSync(folder)) {

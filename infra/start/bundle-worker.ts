@@ -4,12 +4,15 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { TrimtabError } from "../../shared/errors.ts";
+import { bundleKey, cachedBundle } from "./bundle-cache.ts";
 import type { StateFolder } from "./state-folder.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
 const TIMEOUT_MS = 120_000;
 const OPTIONS = "options.json";
+/** Goes with the packages that the bundles contain. */
+const CACHE = join(ROOT, "node_modules/.cache/trimtab/worker");
 
 /** Absolute paths of the bundle's files, and the Worker's settings as printed by `worker-options.ts`. */
 export interface WorkerBundle {
@@ -19,15 +22,16 @@ export interface WorkerBundle {
 }
 
 /**
- * Writes the bundle to `worker` in the state folder, replacing the previous one.
+ * Writes the bundle to `worker` in the state folder, replacing the previous one. Unchanged sources are bundled once.
  *
  * @throws TrimtabError internal_error with wrangler's output.
  */
 export async function bundleWorker(state: StateFolder): Promise<void> {
   const folder = state.file("worker");
   rmSync(folder, { recursive: true, force: true });
+  const bundle = async () => void (await runWrangler(["deploy", "--dry-run", "--outdir", folder], state));
   const [, options] = await Promise.all([
-    runWrangler(["deploy", "--dry-run", "--outdir", folder], state),
+    cachedBundle({ cache: CACHE, key: bundleKey(ROOT), target: folder }, bundle),
     node([join(import.meta.dirname, "worker-options.ts")], wranglerEnv(state)),
   ]);
   writeFileSync(join(folder, OPTIONS), options);

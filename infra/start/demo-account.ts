@@ -20,8 +20,9 @@ const KEY_FILE = "demo.json";
 const SavedKey = z.strictObject({ key: z.string() });
 
 /**
- * Adds a Hugging Face folder as a base model. The folder is checked here, then the server checks all files but the weights, and
- * only then are those uploaded. Does nothing if the base is already there, and skips files uploaded earlier.
+ * Adds a Hugging Face folder as a base model. The folder is checked here, then the server checks all files but the
+ * weights, and only then uploads the weights. Does nothing if the base is already there, and skips files uploaded
+ * earlier.
  *
  * @throws TrimtabError invalid_model with everything that has to change, conflict if a base of that name has different files.
  */
@@ -83,7 +84,7 @@ export async function setUp(admin: ApiClient, url: string, state: StateFolder): 
   const saved = state.readJson(KEY_FILE, SavedKey)?.key;
   if (saved !== undefined) return (await works(url, saved)) ? saved : undefined;
   await addBase(admin, BASE_ID, BASE_FOLDER);
-  // The key is saved last, so that an interrupted set-up is taken up again.
+  // The key is saved last, so that the next start resumes an interrupted set-up.
   return await demoKey(admin, url, state);
 }
 

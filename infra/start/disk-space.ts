@@ -15,7 +15,7 @@ export function freeBytes(folder: string): number {
   return bavail * bsize;
 }
 
-/** What to tell the user about the space that is left; undefined while there is enough. */
+/** A warning about the remaining space; undefined while there is enough. */
 export function spaceWarning(folder: string, free: number = freeBytes(folder)): string | undefined {
   if (free >= ENOUGH_FREE) return undefined;
   return `Only ${Math.floor(free / MIB)} MiB are free on the disk of ${folder}. ${ADVICE}`;

@@ -61,7 +61,7 @@ function whyNot(code: string | undefined, port: number, host: string): TrimtabEr
     return new TrimtabError("invalid_request", message, { param: "PORT" });
   }
   if (code === "EADDRNOTAVAIL") {
-    const message = `This machine has no address ${host}. Set HOST to one of its own, or leave it unset for ${HOST}.`;
+    const message = `This machine has no address ${host}. Set HOST to an address that it has, or leave it unset for ${HOST}.`;
     return new TrimtabError("invalid_request", message, { param: "HOST" });
   }
   return undefined;

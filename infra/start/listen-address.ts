@@ -12,7 +12,7 @@ export interface ListenAddress {
   readonly host: string;
   /** The address by which this machine reaches the server. */
   readonly local: string;
-  /** What the user should know about an address that other machines reach; undefined for loopback. */
+  /** A warning about an address that other machines can reach; undefined for loopback. */
   readonly warning: string | undefined;
 }
 

@@ -19,7 +19,7 @@ const SILENCE_MS = 90_000;
 export interface StackOptions {
   readonly state: StateFolder;
   readonly port: number;
-  /** Loopback unless told. */
+  /** Loopback by default. */
   readonly address?: ListenAddress;
   /** Called with messages for the user. */
   readonly log: (line: string) => void;
@@ -81,7 +81,7 @@ function checkExecutor(name: string | undefined): void {
   );
 }
 
-/** TRIMTAB_TRAINER: whether this stack runs a trainer of its own, or leaves its jobs to trainers elsewhere. */
+/** TRIMTAB_TRAINER: whether this stack runs its own trainer, or leaves its jobs to trainers elsewhere. */
 const TRAINERS = ["local", "none"];
 
 function checkTrainer(value: string | undefined): void {
@@ -102,7 +102,7 @@ function secretsFor(state: StateFolder, env: NodeJS.ProcessEnv): Secrets {
 /** As much as WebAssembly can address. */
 const LARGEST_HEAP_MB = 4096;
 
-/** The Worker ignores a value that is no number, and would then refuse a base that the user has made room for. */
+/** The Worker ignores a value that is not a number, and would then reject a base that the user has made room for. */
 function checkHeap(value: string | undefined): void {
   if (value === undefined || value === "") return;
   const megabytes = Number(value);

@@ -26,7 +26,7 @@ export const RollBackAlias = z
       .int()
       .min(1)
       .optional()
-      .meta({ description: "The version to return to; the one before the current one if left out" }),
+      .meta({ description: "The version to return to; by default the one before the current one" }),
   })
   .meta({ id: "RollBackAlias" });
 export type RollBackAlias = z.infer<typeof RollBackAlias>;
@@ -36,9 +36,12 @@ export const Alias = z
     id: AliasId,
     object: z.literal("alias"),
     created_at: z.int(),
-    model: z.string().meta({ description: "What it points to" }),
+    model: z.string().meta({ description: "The model that it points to" }),
     version: z.int().meta({ description: "Counts its moves from 1" }),
-    previous_model: z.string().nullable().meta({ description: "What a rollback returns to; null: nothing" }),
+    previous_model: z
+      .string()
+      .nullable()
+      .meta({ description: "The model that a rollback returns to; null if there is none" }),
   })
   .meta({ id: "Alias" });
 export type Alias = z.infer<typeof Alias>;

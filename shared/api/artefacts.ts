@@ -20,7 +20,7 @@ export const StoredFile = z
   .meta({ id: "StoredFile" });
 export type StoredFile = z.infer<typeof StoredFile>;
 
-/** Refuses a name that is not on the list of its kind; paths, links and pickles never match. */
+/** Rejects a name that its kind does not allow; paths, links and pickles never match. */
 export function checkFileName(kind: ArtefactKind, name: string, param: string): void {
   if (ARTEFACT_KINDS[kind].fileNames.some((allowed) => allowed.test(name))) return;
   const why = /\.(bin|pt|pth|pkl|pickle|ckpt)$/i.test(name)

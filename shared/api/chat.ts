@@ -22,12 +22,12 @@ const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.stri
 const parts = <T extends z.ZodType>(part: T) => z.array(part).min(1).max(1000);
 const content = z.union([z.string(), parts(textPart)]);
 
-/** OpenAI's name of whoever wrote a message; templates that know it show it to the model. */
+/** OpenAI's name for the author of a message; templates that know it show it to the model. */
 const name = z.string().max(LIMITS.messageName).optional();
 
 /**
- * A reply as clients send it back: with every field that some SDK's object has beside the text. What they hold when the reply
- * came from this server asks for nothing.
+ * A reply as clients send it back, with every field that some SDK's object has besides the text. In replies from this
+ * server, those fields have neutral values.
  */
 const assistantMessage = z.strictObject({
   role: z.literal("assistant"),

@@ -1,6 +1,6 @@
 /**
- * Makes null the same as absent: deletes every property whose value is null, at any depth. Changes `value` in place. Null
- * elements of lists stay, because without them the elements behind would move.
+ * Makes null the same as absent: deletes every property whose value is null, at any depth. Changes `value` in place.
+ * Null elements of lists stay, because removing them would shift the elements after them.
  *
  * It is a loop, since a body may nest deeper than the call stack reaches.
  */

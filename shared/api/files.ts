@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { listSchema, pageQuery } from "./lists.ts";
 
-/** What an upload was taken for. */
+/** How the server read an upload. */
 export const DatasetFacts = z
   .strictObject({
-    format: z.enum(["jsonl", "json", "csv", "parquet"]).meta({ description: "Found from the bytes" }),
+    format: z.enum(["jsonl", "json", "csv", "parquet"]).meta({ description: "Detected from the bytes" }),
     compression: z.literal("gzip").nullable(),
     examples: z.int(),
     layouts: z.array(z.string()).meta({ description: "How the examples are written: `chat`, `ShareGPT`, `Alpaca`, …" }),
@@ -24,9 +24,9 @@ export const FileObject = z
     filename: z.string(),
     purpose: z.enum(["fine-tune", "fine-tune-results"]),
     status: z.literal("processed"),
-    status_details: z.string().nullable().meta({ description: "What the file was taken for, in a sentence" }),
+    status_details: z.string().nullable().meta({ description: "How the server read the file, in a sentence" }),
     expires_at: z.null(),
-    dataset: DatasetFacts.nullable().meta({ description: "null for files from before it was recorded" }),
+    dataset: DatasetFacts.nullable().meta({ description: "null for older files, without recorded facts" }),
   })
   .meta({ id: "File" });
 export type FileObject = z.infer<typeof FileObject>;

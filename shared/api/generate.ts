@@ -3,7 +3,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { notSupported, unsupported } from "./parse.ts";
 
-/** Random characters that hide the length of what a chunk says from whoever counts the bytes on the line. */
+/** Random characters that hide the length of a chunk's text from anyone who counts the bytes on the wire. */
 export const obfuscation = z.boolean().optional().meta({ description: "Fill chunks up to a multiple of 64 bytes" });
 
 /**
@@ -53,12 +53,11 @@ export const samplingFields = {
   user: z.string().max(512).optional(),
 };
 
-/** Holds whatever asks for nothing: names for caches and for detecting abuse, which this server has no use for. */
+/** Accepts fields without effect: names for caches and for detecting abuse, which this server does not use. */
 const label = z.string().max(512).optional();
 
 /**
- * Fields that chats and responses share and that this server does not support: only the values that ask for nothing. Every other
- * is rejected by name.
+ * Unsupported fields that chats and responses share. Accepts only their neutral values and rejects all others by name.
  */
 export const neutralFields = {
   tools: z
@@ -87,7 +86,7 @@ interface Tools {
   readonly tool_choice?: string | undefined;
 }
 
-/** Whether the tools that are listed must not be called. */
+/** Whether the listed tools must not be called. */
 export function callsNoTools({ tools = [], tool_choice: choice }: Tools): boolean {
   return tools.length === 0 || choice === "none";
 }
@@ -95,7 +94,7 @@ export const CALLED_TOOLS = { path: ["tools"], message: notSupported('`tool_choi
 
 export const emptyList = z.array(z.unknown()).max(0, notSupported("[]")).optional();
 
-/** Hints for caches of prompts change no answer, so they are accepted; this server caches prompts without them. */
+/** Prompt cache hints change no answer, so they are accepted; this server caches prompts without them. */
 export const cacheHints = {
   cache_control: z.looseObject({ type: z.literal("ephemeral") }).optional(),
   prompt_cache_breakpoint: z.looseObject({ mode: z.literal("explicit") }).optional(),

@@ -5,7 +5,7 @@ import { LIMITS } from "../limits.ts";
 
 export const CreateJobQuery = z.strictObject({
   validate: z.enum(["true", "false", ""]).optional().meta({
-    description: "A dry run: nothing is created, and the reply shows what would be learnt of the data",
+    description: "A dry run: creates nothing, and shows what the job would train on",
   }),
   examples: z.coerce
     .number()
@@ -13,13 +13,13 @@ export const CreateJobQuery = z.strictObject({
     .min(0)
     .max(LIMITS.validatedExamples)
     .optional()
-    .meta({ description: "Examples that a dry run shows of each file; 3 when left out" }),
+    .meta({ description: "Examples that a dry run shows of each file; 3 by default" }),
 });
 
 const Segment = z
   .strictObject({
     text: z.string(),
-    trained: z.boolean().meta({ description: "Whether the model learns to write this" }),
+    trained: z.boolean().meta({ description: "Whether the model is trained to write this" }),
     tokens: z.array(z.int()),
   })
   .meta({ id: "MaskSegment" });
@@ -28,7 +28,7 @@ const ValidatedExample = z
   .strictObject({
     line: z.int(),
     dropped: z.string().nullable().meta({ description: "Why it would be left out" }),
-    notes: z.array(z.string()).meta({ description: "What the chat template does with its replies that may surprise" }),
+    notes: z.array(z.string()).meta({ description: "Surprising treatment of its replies by the chat template" }),
     sequences: z.array(
       z.strictObject({
         tokens: z.int(),
@@ -44,7 +44,9 @@ const ValidatedFile = z
   .strictObject({
     file: z.string(),
     lines: z.int().meta({ description: "Lines that were read" }),
-    complete: z.boolean().meta({ description: "Whether those were all; a dry run reads no more than the beginning" }),
+    complete: z
+      .boolean()
+      .meta({ description: "Whether the file has no more lines; a dry run reads only the beginning" }),
     max_length: z.int(),
     kept: z.int(),
     truncated: z.int(),
@@ -53,7 +55,7 @@ const ValidatedFile = z
     sequences: z.int(),
     tokens: z.int(),
     trained_tokens: z.int(),
-    turns: z.record(z.string(), z.int()).meta({ description: "Replies that may surprise, by kind" }),
+    turns: z.record(z.string(), z.int()).meta({ description: "Replies with surprising treatment, by kind" }),
     notes: z.array(z.string()),
     examples: z.array(ValidatedExample),
     error: z.strictObject({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
@@ -64,7 +66,7 @@ export const JobValidation = z
   .strictObject({
     object: z.literal("fine_tuning.job.validation"),
     model: z.string(),
-    valid: z.boolean().meta({ description: "Whether nothing was found that would end the job" }),
+    valid: z.boolean().meta({ description: "Whether the dry run found no error that would end the job" }),
     training_file: ValidatedFile,
     validation_file: ValidatedFile.nullable(),
   })

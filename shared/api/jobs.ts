@@ -9,7 +9,7 @@ export const JobStatus = z
   .meta({ id: "JobStatus" });
 export type JobStatus = z.infer<typeof JobStatus>;
 
-/** A job in one of these states changes no more. */
+/** A job in one of these states no longer changes. */
 export const TERMINAL_STATUSES: readonly JobStatus[] = ["succeeded", "failed", "cancelled"];
 
 export const Metadata = z
@@ -25,8 +25,8 @@ const hyperparameterValue = z.union([z.number(), z.string(), z.boolean()]);
 const autoOrNumber = z.union([z.literal("auto"), z.number()]).optional();
 
 /**
- * OpenAI's old hyperparameters, and others where those of a job are sent back. What they come to is checked with the method: a
- * job reports numbers that follow from others and that nobody could ask for, such as 200 epochs for `max_steps`.
+ * OpenAI's old hyperparameters, and those that a finished job reports. Their values are checked with the method,
+ * because a job also reports derived numbers that no request could set, such as 200 epochs for `max_steps`.
  */
 const GivenHyperparameters = z
   .object({ n_epochs: autoOrNumber, batch_size: autoOrNumber, learning_rate_multiplier: autoOrNumber })
@@ -48,7 +48,7 @@ export const CreateJob = z
       )
       .meta({
         description:
-          "How to continue from an own model: `merged_weights`, the default, trains on the base with its delta folded in; the result contains both",
+          "How to continue from one of your own models: `merged_weights`, the default, trains on the base with its delta folded in; the result contains both",
       }),
     training_file: z.string().min(1).max(64),
     validation_file: z.string().min(1).max(64).optional(),
@@ -107,7 +107,7 @@ export const JobListQuery = pageQuery()
     }
   });
 
-/** Which jobs a list has. */
+/** The jobs to list. */
 export interface JobFilter extends Page {
   /** Pairs that a job must have; null: jobs without metadata; undefined: all jobs. */
   readonly metadata?: Readonly<Record<string, string>> | null | undefined;

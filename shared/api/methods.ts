@@ -1,7 +1,7 @@
 /**
- * How a job trains: `method: {type, [type]: settings}`, where the settings stand in a field of the same name as the type.
- * `JOB_TYPES` is the one list of types. Schemas, TypeScript types, the edge's checks and the trainer's registry follow from
- * it, and nothing else names a type.
+ * How a job trains: `method: {type, [type]: settings}`, where the settings are in a field named after the type.
+ * `JOB_TYPES` is the one list of types. Schemas, TypeScript types, the edge's checks and the trainer's registry follow
+ * from it, and nothing else names a type.
  */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
@@ -35,19 +35,19 @@ const trainingHyperparameters = {
   packing: z.boolean().optional(),
   checkpoint_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Steps between two checkpoints" }),
   optim: z.enum(["adamw_torch", "paged_adamw_32bit"]).optional().meta({
-    description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch when left out",
+    description: "paged_adamw_32bit keeps the moments of large tensors in a file; adamw_torch by default",
   }),
   optim_memory_limit: z
     .int()
     .min(0)
     .optional()
-    .meta({ description: "Bytes of moments that paged_adamw_32bit leaves in memory; 0 when left out" }),
+    .meta({ description: "Bytes of moments that paged_adamw_32bit leaves in memory; 0 by default" }),
 };
 const HYPERPARAMETER_DEFAULTS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" } as const;
 
 export type TrainingHyperparameters = z.infer<z.ZodObject<typeof trainingHyperparameters, z.core.$strict>>;
 
-/** The hyperparameters that a type has: those of every training with `own` beside them. `id` names the schema. */
+/** The hyperparameters of a type: the common ones and its `own`. `id` names the schema. */
 export function hyperparametersSchema<const Own extends z.core.$ZodLooseShape>(id: string, own: Own) {
   const shape = { ...trainingHyperparameters, ...own };
   return z
@@ -69,7 +69,7 @@ export const Peft: z.ZodType<PeftChoice> = z
 
 const LORA_DEFAULTS = ChosenSettings.parse({ type: "lora" });
 
-/** What the settings of every type that trains with the loop have. */
+/** The settings of every type that trains with the loop. */
 export interface TrainingSettings {
   readonly hyperparameters: TrainingHyperparameters;
   readonly peft: PeftChoice;
@@ -80,7 +80,7 @@ export const SupervisedHyperparameters = hyperparametersSchema("SupervisedHyperp
 interface JobTypeRow {
   /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
   readonly settings: z.ZodType;
-  /** Which of its hyperparameters OpenAI's API has too. */
+  /** The hyperparameters that OpenAI's API also has. */
   readonly openAiHyperparameters: readonly string[];
 }
 
@@ -103,7 +103,7 @@ export type SettingsOf<Type extends JobType> = z.infer<(typeof JOB_TYPES)[Type][
 export type MethodOf<Type extends JobType> = { type: Type } & { [Field in Type]: SettingsOf<Type> };
 export type Method = { [Type in JobType]: MethodOf<Type> }[JobType];
 
-/** What a request without a `method` means. */
+/** The type of a request without a `method`. */
 export const DEFAULT_JOB_TYPE: JobType = "supervised";
 
 /** `reward_model` → `RewardModelMethod` */
@@ -119,7 +119,7 @@ export const Method = z
   .discriminatedUnion("type", methodSchemas as MethodSchemas)
   .meta({ id: "Method" }) as unknown as z.ZodType<Method>;
 
-/** OpenAI's deprecated place of hyperparameters, at the top level of a request: those of the default type. */
+/** OpenAI's deprecated place for hyperparameters, at the top level of a request: those of the default type. */
 export const DeprecatedHyperparameters = z
   .strictObject(
     Object.fromEntries(
@@ -128,7 +128,7 @@ export const DeprecatedHyperparameters = z
   )
   .meta({ id: "Hyperparameters" });
 
-/** What types may have in common; a type that lacks one of these fields leaves it undefined. */
+/** Fields that types may share; a type that lacks one leaves it undefined. */
 export interface JobSettings {
   readonly hyperparameters?: Partial<TrainingHyperparameters>;
   readonly peft?: PeftChoice;
@@ -139,7 +139,7 @@ export function settingsOf(method: Method): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
 }
 
-/** Where a method's settings stand in a request, for the `param` of an error: `method.dpo`. */
+/** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */
 export function settingsPath({ type }: { readonly type: string }): string {
   return `method.${type}`;
 }

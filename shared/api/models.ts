@@ -13,7 +13,7 @@ export const Model = z
     context_length: z
       .int()
       .nullable()
-      .meta({ description: "Tokens that prompt and reply may have together; null where the base cannot be read" }),
+      .meta({ description: "The most tokens of prompt and reply together; null if the base cannot be read" }),
     max_model_len: z.int().nullable().meta({ description: "The same, under vLLM's name" }),
     alias_of: z.string().optional().meta({ description: "Of an alias: the model that it points to" }),
   })

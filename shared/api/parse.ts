@@ -5,16 +5,16 @@ import { deepestIssue, demandOf, formatPath, isDiscriminated, type PlacedIssue, 
 const UNSUPPORTED = "is not supported by this server";
 
 /**
- * The message for a field or value that this server does not support; its error code is `unsupported_parameter`. `instead`
- * names the values that ask for nothing, where the field has any.
+ * The message for a field or value that this server does not support; its error code is `unsupported_parameter`.
+ * `instead` names the field's neutral values, if it has any.
  */
 export function notSupported(instead?: string): string {
   return instead === undefined ? `${UNSUPPORTED}; remove it` : `${UNSUPPORTED}; remove it or send ${instead}`;
 }
 
 /**
- * A field of OpenAI's API that has to be absent. Unsupported fields are rejected by name, never ignored. One with values that
- * ask for nothing has a schema of those values, with the error `notSupported(...)`.
+ * A field of OpenAI's API that must be absent. Unsupported fields are rejected by name, never ignored. A field with
+ * neutral values has a schema of those values, with the error `notSupported(...)`.
  */
 export function unsupported() {
   return z.null({ error: notSupported() }).optional();

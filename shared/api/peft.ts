@@ -28,7 +28,7 @@ export const PeftComparisonRow = z
     training_ms_per_token: z.number().nullable().meta({ description: "Estimated, on two CPU cores" }),
     serving_overhead: z.number().nullable().meta({
       description:
-        "Estimated relative slowdown of a decoding step of one row: 0.1 means 10% slower. On the embedded base it is within 0.12 of what is measured",
+        "Estimated relative slowdown of a decoding step of one row: 0.1 means 10% slower. On the embedded base it is within 0.12 of the measured value",
     }),
     mergeable: z.boolean().meta({ description: "Whether it can be folded into the base's weights" }),
     suits: z.string(),
@@ -47,7 +47,7 @@ export const PeftComparison = z
     not_served: z
       .string()
       .nullable()
-      .meta({ description: "Why the base itself cannot be served in this server's memory; null: it can" }),
+      .meta({ description: "Why the base itself does not fit in this server's memory; null if it does" }),
   })
   .meta({ id: "PeftComparison" });
 export type PeftComparison = z.infer<typeof PeftComparison>;

@@ -1,4 +1,4 @@
-/** `/v1/responses`, as far as a chat can answer it: text in, text out, and nothing stored. */
+/** `/v1/responses`, limited to what a chat supports: text in, text out, nothing stored. */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import {
@@ -20,7 +20,7 @@ const { temperature, top_p, top_k, min_p, repetition_penalty, stream, user } = s
 
 const inputPart = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("input_text"), text: z.string(), ...cacheHints }),
-  // What a reply said, sent back, with what SDKs add to it.
+  // A reply sent back, with the fields that SDKs add.
   z.strictObject({
     type: z.literal("output_text"),
     text: z.string(),

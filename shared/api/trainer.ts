@@ -1,7 +1,7 @@
 /**
- * What a trainer and the Dispatcher say to each other. All of it is under `/v1/trainer`, with `authorization: Bearer
+ * The protocol between a trainer and the Dispatcher. All of it is under `/v1/trainer`, with `authorization: Bearer
  * $TRAINER_TOKEN`. Every call about a job also carries the lease's `tenant` and `fence` as `x-trimtab-tenant` and
- * `x-trimtab-fence`; a fence that a newer lease has overtaken is refused with 409 `stale_lease`, and the trainer drops the job.
+ * `x-trimtab-fence`; an outdated fence is rejected with 409 `stale_lease`, and the trainer drops the job.
  *
  *     POST leases                                    LeaseRequest → 200 Lease, or 204: nothing to do
  *     POST jobs/{job}/heartbeat                      Heartbeat → HeartbeatReply; extends the lease
@@ -35,7 +35,7 @@ export const BlobRef = z
   .meta({ id: "BlobRef" });
 export type BlobRef = z.infer<typeof BlobRef>;
 
-/** What the lines of a dataset are, as found when it was uploaded. */
+/** The kind of a dataset's lines, as detected at upload. */
 export const DatasetRef = z
   .strictObject({ ...BlobRef.shape, id: z.string(), format: z.string(), lines: z.int().min(1) })
   .meta({ id: "DatasetRef" });
@@ -43,8 +43,8 @@ export type DatasetRef = z.infer<typeof DatasetRef>;
 
 export const LeaseRequest = z
   .strictObject({
-    trainer: z.string().min(1).max(64).meta({ description: "The process's own name, new at every start" }),
-    executors: z.array(Executor).min(1).max(8).meta({ description: "What this trainer can run" }),
+    trainer: z.string().min(1).max(64).meta({ description: "The process's name, new at every start" }),
+    executors: z.array(Executor).min(1).max(8).meta({ description: "The executors that this trainer can run" }),
     lease_seconds: z.int().min(1).max(600).optional(),
   })
   .meta({ id: "LeaseRequest" });
@@ -75,10 +75,10 @@ export const Lease = z
         files: z.array(BlobRef).meta({ description: "A delta's manifest and serving form, or all files of a model" }),
       })
       .nullish()
-      .meta({ description: "The tuned model to continue from; null: start from the base" }),
+      .meta({ description: "The tuned model to continue from; null to start from the base" }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
-    checkpoint: ResumeState.nullable().meta({ description: "What to resume from; null: start at step 0" }),
+    checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
   })
   .meta({ id: "Lease" });
 export type Lease = z.infer<typeof Lease>;
@@ -103,10 +103,10 @@ export const HeartbeatReply = z
 export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
 
 /**
- * Data of a `metrics` event always has `step`, `total_steps`, `loss`, `learning_rate`, `grad_norm`, `tokens_per_second` and
- * `trained_tokens`, then what the job's type reports by name (`rewards/margin`), and where the validation file was measured
- * the same with `valid_` before it. A type says what its loss is the mean of; of supervised training it is trained tokens, in
- * nats. There is one such event a step: a second one is taken for the first, sent again by a run that was killed.
+ * Data of a `metrics` event always has `step`, `total_steps`, `loss`, `learning_rate`, `grad_norm`, `tokens_per_second`
+ * and `trained_tokens`, then the metrics of the job's type by name (`rewards/margin`), and the same with the prefix
+ * `valid_` if the validation file was measured. Each type defines its loss; in supervised training it is the mean over
+ * trained tokens, in nats. Each step has one such event: a second one counts as a repeat by a restarted run.
  */
 export const TrainerEvent = z
   .strictObject({
@@ -165,7 +165,7 @@ export const Completion = z
     hyperparameters: z
       .record(z.string().max(64), z.union([z.number(), z.string(), z.boolean()]))
       .optional()
-      .meta({ description: "What every `auto` became" }),
+      .meta({ description: "The value of every `auto`" }),
   })
   .meta({ id: "Completion" });
 export type Completion = z.infer<typeof Completion>;

@@ -6,8 +6,8 @@ import { createDatasetReader } from "./dataset-reader.ts";
 import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
 
 /**
- * A dataset of any form as JSON Lines in UTF-8, one record a line; JSON Lines come back as they are. Holds the whole file in
- * memory. Throws what reading the form throws.
+ * A dataset in any form as JSON Lines in UTF-8, one record per line; JSON Lines stay as they are. Holds the whole file
+ * in memory. Throws the reader's errors.
  */
 export async function canonicalLines(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   const reader = createDatasetReader({ name, maxUnpackedBytes: LIMITS.unpackedFile });

@@ -1,17 +1,17 @@
 import { TrimtabError } from "../errors.ts";
 
-/** Where a record stands in its file, for messages: `line 7 of train.jsonl`. */
+/** A record's place in its file, for messages: `line 7 of train.jsonl`. */
 export interface RecordPlace {
   /** Counted from 1, in the file's own unit. */
   readonly number: number;
-  /** What the file's form calls a record. */
+  /** The file form's word for a record. */
   readonly unit: "line" | "row" | "entry";
   readonly file: string;
 }
 
 /**
- * The columns of one record. Readers take the columns that they understand; whatever nobody took is left out of training and
- * is named to the person who uploaded it. A column that is null counts as absent.
+ * The columns of one record. Readers take the columns that they understand; the rest are left out of training and named
+ * to the uploader. A column that is null counts as absent.
  */
 export class Columns {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -24,7 +24,7 @@ export class Columns {
     this.#place = place;
   }
 
-  /** The names of the columns that hold something. */
+  /** The names of the columns that are not null. */
   get names(): string[] {
     return Object.keys(this.#values).filter((name) => this.#values[name] != null);
   }
@@ -50,7 +50,7 @@ export class Columns {
     return this.take(name) === undefined ? undefined : this.text(name);
   }
 
-  /** A column that holds a list or an object, or in a table's cell the JSON text of one; undefined where it is empty. */
+  /** A column that holds a list or an object, or, in a table's cell, its JSON text; undefined if it is empty. */
   json(name: string): unknown {
     const value = this.take(name);
     if (typeof value !== "string") return value;
@@ -90,7 +90,7 @@ export function recordError({ unit, number, file }: RecordPlace, problem: string
   });
 }
 
-/** What a value is, in a reader's words. */
+/** The kind of a value, in plain words. */
 export function kindOf(value: unknown): string {
   if (value == null) return "empty";
   if (Array.isArray(value)) return "a list";

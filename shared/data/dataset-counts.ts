@@ -1,5 +1,5 @@
 /**
- * Counts what becomes of the lines of a dataset: nothing is left out, moved or split in silence.
+ * Counts what happens to the lines of a dataset, so that no line is left out, moved or split silently.
  */
 import { TrimtabError } from "../errors.ts";
 import { FINDINGS, type Finding, type FindingKind } from "../model/chat-spans.ts";
@@ -8,17 +8,17 @@ import { DROP_REASONS, type Dropped, type DropReason, type EncodedLine, named } 
 export interface DatasetCounts {
   /** Lines, or units of several examples. */
   readonly kept: number;
-  /** Of the kept ones, how many were cut to the limit. */
+  /** How many of the kept ones were cut to the limit. */
   readonly truncated: number;
   readonly dropped: number;
   readonly droppedFor: Readonly<Record<DropReason, number>>;
   /** Tokens in the kept ones. */
   readonly tokens: number;
-  /** Tokens that the loss is taken over. */
+  /** Tokens in the loss. */
   readonly trainedTokens: number;
-  /** Sequences that the kept ones became; more than there are examples where a conversation had to be split. */
+  /** Sequences made from the kept ones; more than examples if a conversation had to be split. */
   readonly sequences: number;
-  /** Turns of the assistant's that the chat template treats in a way that may surprise, by how. */
+  /** Assistant turns that the chat template treats in a surprising way, by kind. */
   readonly turns: Readonly<Partial<Record<FindingKind, number>>>;
 }
 
@@ -76,7 +76,7 @@ export class DatasetTally {
     };
   }
 
-  /** The first dropped lines with what was wrong, and one example of each surprise, for a person to read. */
+  /** The first dropped lines with their reasons, and one example of each surprise, in readable form. */
   get notes(): string[] {
     const surprises = [...this.#turns].map(([kind, { count, line, first }]) => {
       const what = count === 1 ? `1 reply ${FINDINGS[kind].one}` : `${count} replies ${FINDINGS[kind].many}`;
@@ -85,7 +85,7 @@ export class DatasetTally {
     return [...this.#drops, ...surprises];
   }
 
-  /** What a split means, or undefined where no conversation was split. */
+  /** An explanation of splits, or undefined if no conversation was split. */
   get splitNote(): string | undefined {
     if (this.#sequences <= this.#examples) return undefined;
     const examples = this.#examples === 1 ? "1 example" : `${this.#examples} examples`;
@@ -96,7 +96,7 @@ export class DatasetTally {
   }
 }
 
-/** The error for a dataset of which nothing was kept, with what to change. `param` is the job's field. */
+/** The error for a dataset with no usable lines, with what to change. `param` is the job's field. */
 export function nothingToTrainOn(
   { counts, notes }: DatasetTally,
   { maxLength, param = "training_file" }: { readonly maxLength: number; readonly param?: string },

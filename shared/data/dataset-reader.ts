@@ -1,6 +1,6 @@
 /**
- * Datasets in the forms in which people have them: JSON Lines, a JSON array, CSV or TSV, each also gzipped, and Parquet. The form
- * is known by the bytes, never by the file's name.
+ * Reads datasets in common forms: JSON Lines, a JSON array, CSV or TSV, each also gzipped, and Parquet. Detects the
+ * form from the bytes, never from the file's name.
  */
 import { TrimtabError } from "../errors.ts";
 import { createCsvReader, csvDelimiter } from "../formats/csv.ts";
@@ -22,7 +22,7 @@ export const RECORD_UNITS: Readonly<Record<DatasetForm, RecordPlace["unit"]>> = 
 };
 
 export interface DatasetReader {
-  /** undefined until enough has been read to tell. */
+  /** undefined until enough has been read to detect it. */
   readonly form: DatasetForm | undefined;
   readonly gzipped: boolean;
   /** Returns the records that this chunk completes; none for Parquet, which is read from its end. Throws `invalid_file`. */
@@ -38,10 +38,10 @@ export interface DatasetReaderOptions {
   readonly maxUnpackedBytes: number;
 }
 
-/** Enough to hold the first line of a file whose form only that can tell. */
+/** Enough to hold the first line of a file, which may be needed to detect its form. */
 const HEAD_BYTES = 64 * 1024;
 
-/** Files that are recognised and not read, by their first bytes, with what to do instead. */
+/** Files that are recognised but not read, by their first bytes, with what to do instead. */
 const REFUSED: readonly (readonly [start: readonly number[], what: string])[] = [
   [
     [0x50, 0x4b, 0x03, 0x04],
@@ -71,7 +71,10 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
   let form: DatasetForm | undefined;
   let reader: JsonlReader | undefined;
 
-  /** Decides on what has been read so far; `isLast` if there is no more. Returns whether it could. */
+  /**
+   * Tries to detect the form from what has been read so far; `isLast` if there is no more. Returns whether it
+   * succeeded.
+   */
   function decide(isLast: boolean): boolean {
     const bytes = joinBytes(head!);
     if (gzip === undefined && startsWith(bytes, GZIP)) {
@@ -155,7 +158,7 @@ function formOf(bytes: Uint8Array, name: string, gzipped: boolean): DatasetForm 
   return isHeader(line) ? "csv" : "jsonl";
 }
 
-/** Whether a line is the header of a table: names between delimiters, or the only column that there is. */
+/** Whether a line is the header of a table: names between delimiters, or the only column. */
 function isHeader(line: string): boolean {
   const delimiter = csvDelimiter(line);
   const names = (delimiter === undefined ? [line] : line.split(delimiter)).map((cell) =>

@@ -1,5 +1,5 @@
 /**
- * Shows a person what a model learns of a sequence of tokens.
+ * Shows in readable form which part of a token sequence a model trains on.
  */
 import { type EncodedChat, IGNORED_LABEL } from "../model/chat-sequences.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
@@ -33,7 +33,7 @@ export function decodedMask(
   return segments;
 }
 
-/** The segments as one text with what is learnt between ⟦ and ⟧, cut in the middle of its longest parts to fit. */
+/** The segments as one text with the trained parts between ⟦ and ⟧; the longest parts are cut in the middle to fit. */
 export function markedText(segments: readonly MaskSegment[], characters: number): string {
   const each = Math.max(16, Math.floor(characters / Math.max(1, segments.length)) - 3);
   const short = (text: string) =>

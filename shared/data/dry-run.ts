@@ -1,5 +1,5 @@
 /**
- * Shows what a job would make of a dataset, without training: counts, and the first examples with what is learnt of each.
+ * Shows what a job would make of a dataset, without training: counts, and the first examples with their trained parts.
  */
 import { TrimtabError } from "../errors.ts";
 import { type ChatTemplate, type Finding, loadChatTemplate } from "../model/chat-template.ts";
@@ -15,13 +15,13 @@ export interface DryRunOptions {
   readonly maxLength: number;
   /** How many of the first examples are shown. */
   readonly examples: number;
-  /** No line is read after so many have been, or after lines of so many tokens together. */
+  /** Reading stops after this many lines, or after lines with this many tokens in total. */
   readonly maxLines: number;
   readonly maxTokens: number;
   /** Tokens of a sequence, and sequences of an example, that are shown. */
   readonly shownTokens: number;
   readonly shownSequences: number;
-  /** Waited for now and then: encoding keeps the thread. */
+  /** Awaited now and then, because encoding blocks the thread. */
   readonly yieldToEventLoop: () => Promise<void>;
   /** What templates write as today's date. */
   readonly clock: () => Date;
@@ -47,18 +47,18 @@ export interface ShownExample {
 export interface DryRun {
   /** Lines that were read. */
   readonly lines: number;
-  /** Whether those were all. */
+  /** Whether the dataset has no more lines. */
   readonly complete: boolean;
   readonly counts: DatasetCounts;
   readonly notes: readonly string[];
   readonly examples: readonly ShownExample[];
-  /** What would end the job; undefined where the lines that were read can be trained on. */
+  /** The error that would end the job; undefined if the lines read can be trained on. */
   readonly error: TrimtabError | undefined;
 }
 
 const TOKENS_BETWEEN_YIELDS = 8_192;
 
-/** Reads lines until one of the limits. What is wrong with the data is in the result, with what was found before it. */
+/** Reads lines up to one of the limits. The result includes any problem with the data, and what was found before it. */
 export async function dryRun(lines: Iterable<TrainingLine>, options: DryRunOptions): Promise<DryRun> {
   const { tokenizer, maxLength, yieldToEventLoop } = options;
   let loaded: ChatTemplate | undefined;

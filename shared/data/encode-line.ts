@@ -1,6 +1,6 @@
 /**
- * Turns one line of a dataset into the sequences of tokens to train on, cut to the limit. The trainer reads data with this,
- * and a dry run shows what it gives.
+ * Turns one line of a dataset into the sequences of tokens to train on, cut to the limit. The trainer encodes data with
+ * this function, and a dry run shows its results.
  */
 import { messageOf, TrimtabError } from "../errors.ts";
 import { type ChatTemplate, type Finding, IGNORED_LABEL, type TrainingChat } from "../model/chat-template.ts";
@@ -30,7 +30,7 @@ export interface EncodedSequence {
 export interface EncodedLine {
   /** The sequences of each example. */
   readonly examples: readonly (readonly EncodedSequence[])[];
-  /** What the chat template does with the turns that the author of the line may not expect. */
+  /** What the chat template does with turns that may surprise the author of the line. */
   readonly findings: readonly Finding[];
 }
 
@@ -42,16 +42,19 @@ export interface EncodeLineOptions {
   readonly template: () => ChatTemplate;
   /** Tokens; longer sequences are cut at the end. */
   readonly maxLength: number;
-  /** The lines are prompts that the run itself answers: nothing is trained on, and one beyond the limit is dropped. */
+  /**
+   * The lines are prompts that the run itself answers: no token is trained on, and a prompt beyond the limit is
+   * dropped.
+   */
   readonly prompts?: boolean;
-  /** Every example has to be one sequence, the one with its last turn, since a loss compares them. */
+  /** Every example must be one sequence, the one with its last turn, since a loss compares examples. */
   readonly single?: boolean;
 }
 
 /**
- * The line is dropped whole when one of its examples has to be. `encodedTokens` counts what was encoded, before the cut: it
- * measures the work. Throws `invalid_dataset` with the line's number for what the
- * model's template does not show, `invalid_model` when there is no usable template.
+ * Drops the whole line if one of its examples must be dropped. `encodedTokens` counts tokens before the cut, as a
+ * measure of the work. Throws `invalid_dataset` with the line's number for content that the model's template does not
+ * show, `invalid_model` when there is no usable template.
  */
 export function encodeLine(
   examples: readonly Example[],
@@ -109,7 +112,7 @@ function encodeExample(
   }
 }
 
-/** What a finding is about, in words. Messages are counted from 1, as a person would. */
+/** The message that a finding is about, in words. Messages are counted from 1, as a person would. */
 export function named({ message }: Finding): string {
   return `message ${message + 1}`;
 }
@@ -125,7 +128,7 @@ function lastOnly({ sequences, findings }: TrainingChat): Encoded {
   return { sequences: sequences.slice(-1), findings: [...findings, ...others] };
 }
 
-/** The sequences cut to the limit, without those of which nothing is left to learn; or why none can be used. */
+/** The sequences cut to the limit, without those that have no trained token left; or why none can be used. */
 function cutToLimit(
   sequences: Encoded["sequences"],
   { maxLength, prompts = false }: EncodeLineOptions,
@@ -147,9 +150,9 @@ function cutToLimit(
   });
   const used = prompts ? whole : whole.filter(({ trained }) => trained > 0);
   if (used.length === 0) {
-    return { reason: "reply_beyond_limit", detail: `what is to be learnt begins after ${maxLength} tokens` };
+    return { reason: "reply_beyond_limit", detail: `the text to train on begins after ${maxLength} tokens` };
   }
-  // A sequence that is left out whole was cut too.
+  // A sequence that is left out entirely counts as cut too.
   return used.length === whole.length ? used : used.map((sequence) => ({ ...sequence, cut: true }));
 }
 

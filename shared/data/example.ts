@@ -1,4 +1,4 @@
-/** A conversation to learn the assistant's turns of, or a text to learn the continuation of. */
+/** A conversation whose assistant turns are trained on, or a text whose continuation is. */
 export type Example =
   | { readonly kind: "chat"; readonly messages: readonly TrainingMessage[]; readonly tools?: readonly unknown[] }
   | { readonly kind: "completion"; readonly prompt: string; readonly completion: string };
@@ -6,7 +6,7 @@ export type Example =
 export interface TrainingMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
-  /** 0: nothing is learnt from this assistant turn. */
+  /** 0: this assistant turn is not trained on. */
   readonly weight?: 0 | 1;
   readonly [field: string]: unknown;
 }
@@ -28,7 +28,7 @@ export function assistantTurn(content: string): TrainingMessage {
   return { role: "assistant", content };
 }
 
-/** An instruction and what it is about, as one text. */
+/** An instruction and its input, as one text. */
 export function instructionWith(instruction: string, input: string | null | undefined): string {
   return [instruction, input ?? ""].filter((part) => part !== "").join("\n\n");
 }

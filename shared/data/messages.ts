@@ -1,6 +1,6 @@
 /**
- * Conversations in the forms in which people keep them: OpenAI's messages, ShareGPT's `from` and `value`, Gemini's `parts`, and
- * any of these as the JSON text of a table's cell.
+ * Conversations in common forms: OpenAI's messages, ShareGPT's `from` and `value`, Gemini's `parts`, and any of these
+ * as the JSON text of a table's cell.
  */
 import { type Columns, isRecord, kindOf } from "./columns.ts";
 import type { TrainingMessage } from "./example.ts";
@@ -35,16 +35,16 @@ const ROLES: Readonly<Record<string, TrainingMessage["role"]>> = {
 /** Fields that templates may show, passed on as they are. */
 const PASSED_ON = ["name", "tool_call_id", "reasoning_content", "reasoning", "thinking"];
 
-/** Fields of a message that say the same in different datasets; the first one that is there counts. */
+/** Alternative names for the same field of a message; the first one present counts. */
 const CONTENT_FIELDS = ["content", "value", "parts", "text"];
 
 /**
- * Reads the conversation in a column. Throws `invalid_file`, naming the field. Fields of a message that are not understood are
- * reported to `columns` as ignored.
+ * Reads the conversation in a column. Throws `invalid_file`, naming the field. Reports unknown fields of a message to
+ * `columns` as ignored.
  */
 export function readMessages(columns: Columns, name: string): TrainingMessage[] {
   const given = columns.json(name);
-  // A single message is a conversation of one.
+  // A single message is a conversation with one turn.
   const value = isRecord(given) ? [given] : given;
   if (!Array.isArray(value)) throw columns.error(name, `must be a list of messages, not ${kindOf(value)}`);
   if (value.length === 0) throw columns.error(name, "must not be empty");
@@ -98,7 +98,7 @@ function readMessage(columns: Columns, value: unknown, path: string): TrainingMe
     return { role, content: content ?? "", ...turn, ...(weight === undefined ? {} : { weight }) };
   }
   if (text === undefined) throw columns.error(`${path}.${contentField}`, "must be a text");
-  // Only the assistant is learnt from, so a weight of 0 elsewhere says nothing new.
+  // Only assistant turns are trained on, so a weight of 0 elsewhere is redundant.
   if (Number(field("weight") ?? 0) !== 0) columns.ignore(`${listName(path)}.weight of ${role} messages`);
   noteIgnored(columns, { value, path, used });
   return { role, content: text, ...turn };
@@ -122,7 +122,7 @@ function callsOf(columns: Columns, { value, path, called }: CalledMessage): unkn
     return [call].flat().map((one, index) => readToolCall(columns, one, `${path}[${index}]`));
   }
   const calls = readToolCalls(columns, value.tool_calls ?? undefined, `${path}.tool_calls`);
-  // OpenAI's form from before tools: the one call of a turn.
+  // OpenAI's form before tools: the only call of a turn.
   if (calls !== undefined || value.function_call == null) return calls;
   return [readToolCall(columns, value.function_call, `${path}.function_call`)];
 }
@@ -167,5 +167,5 @@ function weightOf(columns: Columns, value: unknown, path: string): 0 | 1 | undef
   if (value === undefined) return undefined;
   const weight = typeof value === "boolean" ? Number(value) : value;
   if (weight === 0 || weight === 1) return weight;
-  throw columns.error(`${path}.weight`, "must be 0 or 1: a turn is learnt or not");
+  throw columns.error(`${path}.weight`, "must be 0 or 1: a turn is trained on or not");
 }

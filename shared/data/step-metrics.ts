@@ -1,4 +1,4 @@
-/** The files that a job leaves beside its model: what its steps measured, as a table and for TensorBoard. */
+/** A job's result files: the measurements of its steps, as a table and for TensorBoard. */
 import { type ScalarEvent, tfevents } from "../formats/tfevents.ts";
 
 /** What one step reported. */
@@ -9,7 +9,10 @@ export interface StepMetrics {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** OpenAI's columns, and the names under which steps report them. What was not measured is left empty, as there. */
+/**
+ * OpenAI's columns, and the names under which steps report them. Cells without a measurement are empty, as in OpenAI's
+ * file.
+ */
 const COLUMNS = {
   step: "step",
   train_loss: "loss",
@@ -20,7 +23,7 @@ const COLUMNS = {
 
 const VALID = "valid_";
 
-/** A step's numbers that say where it stands rather than what it measured. */
+/** Numbers that identify a step and are not measurements. */
 const POSITIONS = new Set(["step", "total_steps"]);
 
 /** The table in the form of OpenAI's `step_metrics.csv`. */

@@ -1,4 +1,4 @@
-/** The tools of a conversation and the calls to them, as OpenAI writes them and without the wrapping that others leave out. */
+/** Tools and tool calls, with OpenAI's wrapper or, as in other datasets, without it. */
 import { type Columns, isRecord, kindOf } from "./columns.ts";
 
 /**

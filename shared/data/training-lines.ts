@@ -1,6 +1,6 @@
 /**
- * Reads the records of a supervised dataset, whatever their format, as one kind of example. The edge checks an upload with this
- * and the trainer reads it with this, so what was accepted can be trained on.
+ * Reads the records of a supervised dataset, whatever their format, as one kind of example. The edge uses this to check
+ * an upload and the trainer to read it, so every accepted dataset can be trained on.
  */
 import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
 import { quoteName } from "../formats/strict-json.ts";
@@ -19,11 +19,11 @@ export interface TrainingRecord {
   readonly example: Example;
   /** The name of its format in the registry. */
   readonly format: string;
-  /** What of the record is left out of training, by name. */
+  /** The parts of the record that are left out of training, by name. */
   readonly ignored: readonly string[];
 }
 
-/** Every line of a dataset that is in memory. Throws `invalid_file` at the first one that is wrong. */
+/** Every line of an in-memory dataset. Throws `invalid_file` at the first bad line. */
 export function* parseTrainingFile(
   bytes: Uint8Array,
   options: JsonlOptions = {},
@@ -66,7 +66,7 @@ export function readTrainingRecord(value: unknown, place: RecordPlace): Training
 
 function formatOf(value: Readonly<Record<string, unknown>>) {
   const fits = (is: (key: string) => boolean) => LINE_FORMATS.find(({ keys }) => keys.every(is));
-  // With null as good as absent first: exports write null in the columns that other rows have.
+  // First treats null as absent, because exports write null in columns that only other rows use.
   return fits((key) => Object.hasOwn(value, key) && value[key] != null) ?? fits((key) => Object.hasOwn(value, key));
 }
 

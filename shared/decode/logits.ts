@@ -1,4 +1,4 @@
-/** What can be read from logits [V]. Nothing here changes them. */
+/** Reads facts from logits [V]; never changes them. */
 
 /** The likeliest token; among equals the one with the lowest id. */
 export function argmax(logits: ArrayLike<number>): number {

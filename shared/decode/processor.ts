@@ -20,7 +20,7 @@ export interface RowState {
 
 export const LEADER = "leader";
 
-/** What happened to the batch since the last step. Slots are places in the batch, counted from 0. */
+/** Changes to the batch since the last step. Slots are places in the batch, counted from 0. */
 export interface BatchChange {
   readonly removed: readonly RowState[];
   readonly added: readonly { readonly row: RowState; readonly slot: number }[];
@@ -44,7 +44,7 @@ export interface ProcessedRow<Settings> {
 export interface Processor<Settings> {
   /** Told of every change before the next step; absent for processors without state. */
   update?(change: BatchChange): void;
-  /** Changes the scores of the rows that ask for this processor. Called once per step, with all of them. */
+  /** Changes the scores of the rows that use this processor. Called once per step, with all of them. */
   apply(rows: readonly ProcessedRow<Settings>[]): void;
 }
 

@@ -8,9 +8,9 @@ import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
 
 /**
- * Every processor, in the order in which they apply: what is said about single tokens first, then what shapes the whole
- * distribution, then what cuts it. This is the order of vLLM and, for those that it has, of transformers. A new one is a file in
- * `processors/` and a row here.
+ * Every processor, in the order of application: first those for single tokens, then those that shape the whole
+ * distribution, then those that cut it. vLLM uses this order, and so does transformers for the processors that it has.
+ * A new one is a file in `processors/` and a row here.
  */
 export const PROCESSORS = { bias, repetition, penalties, temperature, topK, nucleus, minP } as const satisfies Readonly<
   Record<string, ProcessorKind<unknown>>
@@ -20,13 +20,13 @@ export type ProcessorName = keyof typeof PROCESSORS;
 export type SettingsOf<N extends ProcessorName> =
   (typeof PROCESSORS)[N] extends ProcessorKind<infer Settings> ? Settings : never;
 
-/** How a row's next token is chosen: settings by the name of their processor; those left out change nothing. */
+/** How a row's next token is chosen: settings by the name of their processor; absent ones change nothing. */
 export type DecodeSettings = { readonly [N in ProcessorName]?: SettingsOf<N> } & {
-  /** Take the likeliest token in place of drawing one. */
+  /** Take the likeliest token instead of drawing one. */
   readonly greedy: boolean;
 };
 
-/** What a request may say about how tokens are chosen. */
+/** The sampling fields of a request. */
 export interface DecodeFields {
   readonly temperature: number;
   readonly topP: number;
@@ -57,7 +57,7 @@ export function decodeSettings(fields: DecodeFields): DecodeSettings {
   };
 }
 
-/** A setting under its processor's name, or nothing where it changes nothing. */
+/** A setting under its processor's name, or nothing if it changes nothing. */
 function asked(name: "repetition" | "topK" | "minP", value: number | undefined): DecodeSettingsPart {
   return value === undefined || PROCESSORS[name].isNeutral(value) ? {} : { [name]: value };
 }

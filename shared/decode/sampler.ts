@@ -10,7 +10,7 @@ export interface SampleRequest {
   readonly logits: Float32Array;
   /** The logits [V] of the row's companion with that role; absent if it has none. */
   readonly companion?: (role: string) => Float32Array;
-  /** Draws a number in [0, 1) that decides; not called if the settings are greedy. */
+  /** Draws the random number in [0, 1) that decides; not called if the settings are greedy. */
   readonly uniform: () => number;
 }
 
@@ -72,7 +72,7 @@ function isActive(name: ProcessorName, settings: DecodeSettings): boolean {
   return own !== undefined && !kindOf(name).isNeutral(own);
 }
 
-// A name's row takes that name's settings, which the compiler cannot follow through the index.
+// The processor with this name takes these settings, which the compiler cannot infer through the index.
 function kindOf(name: ProcessorName): ProcessorKind<unknown> {
   return PROCESSORS[name] as ProcessorKind<unknown>;
 }

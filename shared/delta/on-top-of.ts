@@ -3,8 +3,8 @@ import type { CanonicalDelta, CanonicalModule } from "./canonical.ts";
 import { sideBySide, sumDeltas } from "./sum.ts";
 
 /**
- * One delta of two, of which the second was trained on the base with the first folded into its weights: applied to the base
- * it computes what the second computes on that merged model. With y = s₁ ⊙ xW + xA₁B₁ + b₁ in place of xW,
+ * Combines two deltas, the second trained on the base with the first folded into its weights. On the base, the result
+ * computes the same as the second delta on that merged model. With y = s₁ ⊙ xW + xA₁B₁ + b₁ instead of xW,
  *
  *     s = s₁ ⊙ s₂,   AB = A₁ (B₁ diag(s₂)) + A₂B₂,   b = b₁ + b₂
  *

@@ -1,4 +1,4 @@
-/** Tables as text (RFC 4180): comma, semicolon or tab between the cells, quotes around those that need them, names in row 1. */
+/** Tables as text (RFC 4180): cells separated by commas, semicolons or tabs, quoted if necessary; names in row 1. */
 import Papa from "papaparse";
 import { TrimtabError } from "../errors.ts";
 import type { JsonlLine, JsonlOptions, JsonlReader } from "./jsonl.ts";
@@ -10,7 +10,7 @@ export interface CsvReader extends JsonlReader {
 
 const DELIMITERS = [",", "\t", ";"] as const;
 
-/** The character between the cells of a header: the most frequent one outside of quotes. undefined where there is none. */
+/** The delimiter of a header: the most frequent one outside quotes; undefined if there is none. */
 export function csvDelimiter(header: string): string | undefined {
   const unquoted = header.replaceAll(/"(?:[^"]|"")*"/g, "");
   const counted = DELIMITERS.map((delimiter) => ({ delimiter, count: unquoted.split(delimiter).length - 1 }));
@@ -57,7 +57,7 @@ export function createCsvReader(options: JsonlOptions = {}): CsvReader {
     return [...data.flatMap(readRow), ...limit()];
   }
 
-  /** Nothing but an unfinished row waits in `text`. */
+  /** `text` contains only an unfinished row. */
   function limit(): [] {
     if (text.length <= maxLineBytes) return [];
     throw refuse(`row ${rows + 1} of ${name} has more than ${maxLineBytes} characters; is a quote left open?`);

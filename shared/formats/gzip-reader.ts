@@ -3,13 +3,16 @@ import { TrimtabError } from "../errors.ts";
 import { joinBytes } from "./join-bytes.ts";
 
 export interface GzipReader {
-  /** Returns what these bytes unpack to. */
+  /** Returns the unpacked bytes. */
   push(chunk: Uint8Array): Uint8Array[];
-  /** Throws `invalid_file` where the archive is cut off. */
+  /** Throws `invalid_file` if the archive is cut off. */
   end(): Uint8Array[];
 }
 
-/** One piece of input at a time, so that what it unpacks to (1000 times as much at most) is counted before it piles up. */
+/**
+ * The size of an input piece, small enough that its unpacked bytes (at most 1000 times as many) are counted before they
+ * pile up.
+ */
 const PIECE_BYTES = 4096;
 /** A member's checksum and length, after its data (RFC 1952). */
 const FOOTER_BYTES = 8;
@@ -17,8 +20,9 @@ const FOOTER_BYTES = 8;
 const LEAST_BYTES = 18;
 
 /**
- * Unpacks gzip as it arrives, archives of several members included, and checks every member's checksum. Throws `invalid_file`
- * for damaged bytes and `payload_too_large` past `maxBytes` unpacked bytes, whatever the archive says of its size.
+ * Unpacks gzip as it arrives, archives of several members included, and checks every member's checksum. Throws
+ * `invalid_file` for damaged bytes and `payload_too_large` past `maxBytes` unpacked bytes, whatever size the archive
+ * claims.
  */
 export function createGzipReader(maxBytes: number): GzipReader {
   let unpacked: Uint8Array[] = [];
@@ -30,7 +34,7 @@ export function createGzipReader(maxBytes: number): GzipReader {
   const damaged = (cause?: unknown) =>
     new TrimtabError("invalid_file", "the gzip file is damaged or cut off; compress it again", { cause });
 
-  /** Checks the member whose footer ends at `end` of what was read. */
+  /** Checks the member whose footer ends at offset `end` of the input. */
   function endMember(end: number): void {
     const at = recent.length - (read - end) - FOOTER_BYTES;
     const footer = recent.subarray(at, at + FOOTER_BYTES);
@@ -70,7 +74,7 @@ export function createGzipReader(maxBytes: number): GzipReader {
   return {
     push(chunk) {
       for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
-        // A copy, because the unpacker keeps a reference until it has read on.
+        // A copy, because the unpacker keeps a reference until its next read.
         run(new Uint8Array(chunk.subarray(at, at + PIECE_BYTES)), false);
       }
       return taken();
@@ -90,7 +94,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** The CRC-32 of what `before` is the checksum of, followed by `bytes`. */
+/** The CRC-32 of earlier bytes, with the checksum `before`, followed by `bytes`. */
 function crc32(bytes: Uint8Array, before: number): number {
   let crc = ~before;
   for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);

@@ -1,6 +1,6 @@
 /**
- * JSON files that are not lines: one array of values, over as many lines as it likes, or values one after another, as `jq` prints
- * them. Each value is parsed by itself, so a file is read with no more of it in memory than one value.
+ * JSON files that are not JSON Lines: one array of values across any number of lines, or values one after another, as
+ * `jq` prints them. Each value is parsed separately, so only one is in memory at a time.
  */
 import { TrimtabError } from "../errors.ts";
 import { joinBytes } from "./join-bytes.ts";
@@ -12,7 +12,7 @@ const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x
 const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /**
- * Reads the values chunk by chunk; `number` counts them from 1. The limits of `JsonlOptions` are those of a value. Throws
+ * Reads the values chunk by chunk; `number` counts them from 1. The limits of `JsonlOptions` apply to a value. Throws
  * `invalid_file`.
  */
 export function createJsonValuesReader(options: JsonlOptions = {}): JsonlReader {
@@ -54,7 +54,7 @@ export function createJsonValuesReader(options: JsonlOptions = {}): JsonlReader 
     return { number: values, value: parseStrictJson(text, `entry ${values} of ${name}`, "invalid_file") };
   }
 
-  /** Whether the byte ends the value that is being read and belongs to it. */
+  /** Whether the byte is the last one of the current value. */
   function closes(byte: number): boolean {
     if (inString) {
       if (escaped) escaped = false;
@@ -68,7 +68,7 @@ export function createJsonValuesReader(options: JsonlOptions = {}): JsonlReader 
     return depth === 0 && (byte === CLOSE_OBJECT || byte === CLOSE_LIST);
   }
 
-  /** What a byte between two values means. Returns whether a value begins with it. */
+  /** Handles a byte between two values. Returns whether a value begins with it. */
   function begins(byte: number): boolean {
     if (isSpace(byte)) return false;
     if (state === "before") {
@@ -78,7 +78,7 @@ export function createJsonValuesReader(options: JsonlOptions = {}): JsonlReader 
       state = "between";
       if (isArray) return false;
     }
-    if (state === "after") throw refuse("goes on after the end of its list; keep one list in a file");
+    if (state === "after") throw refuse("continues after the end of its list; keep one list in a file");
     if (isArray && byte === COMMA && values > 0 && !afterComma) {
       afterComma = true;
       return false;

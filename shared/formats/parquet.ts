@@ -18,7 +18,7 @@ export interface ParquetOptions {
   readonly name?: string;
   /** 1,000,000 by default. */
   readonly maxRows?: number;
-  /** Unpacked bytes of the chosen columns in a row group, which are in memory together. */
+  /** The most unpacked bytes of the chosen columns in a row group, which are in memory together. */
   readonly maxGroupBytes: number;
 }
 
@@ -30,7 +30,7 @@ export interface ParquetTable {
 
 const CODECS: readonly string[] = ["UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"];
 const MAX_FOOTER_BYTES = 16 << 20;
-/** What follows on a footer: its length and the file's magic number. */
+/** The bytes after a footer: its length and the file's magic number. */
 const TAIL_BYTES = 8;
 
 /** Opens a table, reading its footer. Throws `invalid_file` for a damaged file and `payload_too_large` past a limit. */
@@ -98,7 +98,7 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
   };
 }
 
-/** Unpacks pages; the length that a page claims is checked before memory is taken for it. */
+/** Unpacks pages; checks a page's claimed length before allocating memory for it. */
 function compressorsUpTo(maxBytes: number): Compressors {
   const room = (length: number): Uint8Array => {
     if (length <= maxBytes) return new Uint8Array(length);
@@ -115,7 +115,7 @@ function compressorsUpTo(maxBytes: number): Compressors {
   };
 }
 
-/** A row as JSON has it. */
+/** A row as a JSON value. */
 function plain(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]));
 }

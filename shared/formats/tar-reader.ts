@@ -40,7 +40,7 @@ export function readTar(archive: Uint8Array): Map<string, Uint8Array> {
   throw refuse("has no end marker; it may be truncated");
 }
 
-/** What headers before a file's own say about it. */
+/** The fields that earlier headers set for a file. */
 interface Extended {
   name?: string;
   size?: number;
@@ -85,7 +85,7 @@ function addEntry(
 }
 
 function headerName(header: Uint8Array): string {
-  // GNU tar's own format writes "ustar " here and keeps other things where ustar has the name's beginning.
+  // GNU tar's format writes "ustar " here and has other fields in place of ustar's name prefix.
   const prefix = text(header, 257, 6) === "ustar" ? text(header, 345, 155) : "";
   return (prefix === "" ? "" : `${prefix}/`) + text(header, 0, 100);
 }
@@ -102,7 +102,7 @@ function text(header: Uint8Array, at: number, length: number): string {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** Octal digits, or where the first bit is set, a binary number (GNU tar's form for 8 GB and more). */
+/** Octal digits, or a binary number if the first bit is set (GNU tar's form for 8 GB and more). */
 function sizeOf(header: Uint8Array): number {
   if ((header[124]! & 0x80) === 0) return octal(header, 124, 12);
   return header.subarray(125, 136).reduce((size, byte) => size * 256 + byte, header[124]! & 0x7f);

@@ -18,7 +18,10 @@ export function byteCharacters(text: string): string {
   return characters;
 }
 
-/** The bytes that a token of a byte-level vocabulary stands for; UTF-8 where it has a character that is not in the table. */
+/**
+ * The bytes that a token of a byte-level vocabulary represents; its UTF-8 bytes if it has a character outside the
+ * table.
+ */
 export function bytesOfCharacters(token: string): Uint8Array {
   const bytes = Array.from(token, (character) => BYTE_OF.get(character));
   return bytes.includes(undefined) ? new TextEncoder().encode(token) : Uint8Array.from(bytes as number[]);

@@ -1,6 +1,6 @@
 /**
- * Encodes the assistant's turns of a conversation in the context that serving shows for each: the ids before a turn are
- * those of its prompt, and the turn's own are ones that a model can emit after them.
+ * Encodes the assistant's turns of a conversation as serving would show them: the ids before a turn are those of its
+ * prompt, followed by ids that a model can emit after that prompt.
  */
 import type { Turn } from "./chat-spans.ts";
 import type { Continues, Tokenizer } from "./tokenizer.ts";
@@ -14,7 +14,7 @@ export interface EncodedChat {
 
 /** One sequence of a conversation. */
 export interface TurnSequence extends EncodedChat {
-  /** The indices of the messages that are trained in it. */
+  /** The indices of the messages that it trains. */
   readonly messages: readonly number[];
 }
 
@@ -23,14 +23,14 @@ export const IGNORED_LABEL = -100;
 export interface SequenceInput {
   readonly tokenizer: Tokenizer;
   readonly turns: readonly Turn[];
-  /** Restores what the template must not see in a text that it has rendered. */
+  /** Restores masked text in rendered text. */
   readonly unmask: (text: string) => string;
 }
 
 /**
- * As few sequences as the template allows: a turn joins the sequence of the one before if that is how its own prompt
- * begins, token by token. Where a template shows a turn differently once others follow, or the tokenizer merges its
- * edges with the text around it, every such turn gets a sequence of its own.
+ * As few sequences as the template allows: a turn joins the sequence of the previous turn if its own prompt begins with
+ * exactly those tokens. Where a template shows a turn differently once others follow, or the tokenizer merges its edges
+ * with the text around it, every such turn gets a sequence of its own.
  */
 export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): TurnSequence[] {
   const encodeText = cached((text, continues) => tokenizer.encode(unmask(text), { continues }));
@@ -75,17 +75,17 @@ export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): TurnSe
     let before = { text: "", continues: false };
     for (const piece of all) {
       const inReply = piece.start >= prompt.length;
-      const learnt =
+      const isTrained =
         inReply &&
         trained.some(({ start, end }) => piece.start >= prompt.length + start && piece.end <= prompt.length + end);
       if (piece.id !== undefined) {
         before = { text: "", continues: true };
-        if (inReply) tokens.push({ id: piece.id, trained: learnt });
+        if (inReply) tokens.push({ id: piece.id, trained: isTrained });
         continue;
       }
       if (before.text === "") before = { ...before, continues: piece.start > 0 };
       if (inReply) {
-        for (const id of continuation(before, piece.text)) tokens.push({ id, trained: learnt });
+        for (const id of continuation(before, piece.text)) tokens.push({ id, trained: isTrained });
       }
       before = { ...before, text: before.text + piece.text };
     }
@@ -94,9 +94,9 @@ export function encodeTurns({ tokenizer, turns, unmask }: SequenceInput): TurnSe
   }
 
   /**
-   * The ids of a text that follows another without a control token between them: those of both together, if they begin
-   * with those of the first. Otherwise the tokenizer would merge across the boundary, which a model that continues the
-   * first cannot do; then those of text that goes on where other text ended.
+   * The ids of a text that follows another without a control token in between. Encodes both together if the result
+   * begins with the ids of the first. Otherwise the tokenizer would merge across the boundary, which a model that
+   * continues the first text cannot do, so the second text is encoded as a continuation.
    */
   function continuation(before: { text: string; continues: boolean }, text: string): readonly number[] {
     if (before.text === "") return encodeText(text, before.continues);

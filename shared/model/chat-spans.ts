@@ -1,6 +1,6 @@
 /**
- * Finds what a model has to write for each of the assistant's turns, for arbitrary chat templates: what follows the prompt
- * that serving would show for the messages before the turn.
+ * Finds the text that a model must write for each of the assistant's turns, for arbitrary chat templates: the text
+ * after the prompt that serving would show for the messages before the turn.
  */
 import { TrimtabError } from "../errors.ts";
 import type { ChatMessage } from "./chat-message.ts";
@@ -13,23 +13,23 @@ export interface TextRange {
   readonly end: number;
 }
 
-/** One of the assistant's turns as serving would see it written. */
+/** One of the assistant's turns as it would be written when served. */
 export interface Turn {
   /** The index of the message. */
   readonly message: number;
   /** The messages before it, rendered with the generation prompt. */
   readonly prompt: string;
-  /** What the model has to write after `prompt`, including the control token that ends the turn, if any. */
+  /** The text that the model must write after `prompt`, including the control token that ends the turn, if any. */
   readonly reply: string;
   /** Whether a control token ends the reply. */
   readonly closed: boolean;
-  /** What the template writes after the end of the turn. */
+  /** The template's text after the end of the turn. */
   readonly rest: string;
-  /** The parts of `reply` to learn, in ascending order. */
+  /** The parts of `reply` to train on, in ascending order. */
   readonly trained: readonly TextRange[];
 }
 
-/** What a template does with a turn that the author of the data may not expect. */
+/** Treatment of a turn by a template that may surprise the author of the data. */
 export const FINDINGS = {
   not_served: { one: "cannot be trained as it is served", many: "cannot be trained as they are served" },
   aligned: {
@@ -42,8 +42,8 @@ export const FINDINGS = {
     many: "include their headers, since the template has no generation prompt",
   },
   block: {
-    one: "is learnt in part, as the template's generation blocks say",
-    many: "are learnt in part, as the template's generation blocks say",
+    one: "is trained on in part, as the template's generation blocks say",
+    many: "are trained on in part, as the template's generation blocks say",
   },
 } as const;
 export type FindingKind = keyof typeof FINDINGS;
@@ -71,15 +71,15 @@ export interface TurnInput {
 }
 
 /**
- * Renders the conversation up to each turn, and the prompt that serving shows for the messages before it. Where the prompt
- * is a prefix of the conversation, the reply begins right after it; where it is not, the reply is moved behind the prompt,
- * or, if it cannot be told apart from the rest, left out. Throws what the template says to the whole conversation.
+ * Renders the conversation up to each turn, and the prompt that serving shows for the messages before it. If the prompt
+ * is a prefix of the conversation, the reply begins right after it. Otherwise the reply moves behind the prompt, or is
+ * left out if it cannot be located. Throws the template's error for the whole conversation.
  */
 export function findTurns(input: TurnInput): { turns: Turn[]; findings: Finding[] } {
   const { messages, targets, render } = input;
   const turns: Turn[] = [];
   const findings: Finding[] = [];
-  // Asked first: a conversation that the template refuses is refused in the template's own words.
+  // Rendered first, so that a conversation that the template rejects fails with the template's own message.
   const whole = render(messages.slice(0, targets.at(-1)! + 1), false);
   for (const message of targets) {
     const notServed = (detail: string) => findings.push({ kind: "not_served", message, detail });
@@ -90,7 +90,7 @@ export function findTurns(input: TurnInput): { turns: Turn[]; findings: Finding[
       text = message === targets.at(-1) ? whole : render(messages.slice(0, message + 1), false);
     } catch (error) {
       if (!(error instanceof TrimtabError)) throw error;
-      notServed(`serving cannot show what stands before it: ${error.message}`);
+      notServed(`serving cannot show the messages before it: ${error.message}`);
       continue;
     }
     const start = startOf(input, { message, prompt, text });
@@ -120,7 +120,7 @@ interface Start {
   readonly aligned: boolean;
 }
 
-/** Where a turn's reply begins, or undefined if that cannot be told. */
+/** Where a turn's reply begins, or undefined if that is unclear. */
 function startOf(input: TurnInput, { message, prompt, text }: RenderedTurn): Start | undefined {
   if (text.startsWith(prompt)) return { start: prompt.length, restored: "", aligned: false };
   const history = commonPrefix(prompt, withoutPrompt(input, message) ?? text);
@@ -142,12 +142,12 @@ function startOf(input: TurnInput, { message, prompt, text }: RenderedTurn): Sta
   }
   if (content !== undefined) return { start: content, restored: "", aligned: true };
   if (common < history) return undefined;
-  // A reply without text, such as a call: from where the two part, not from within a word or a tag.
+  // A reply without text, such as a call, begins where the two diverge, but never inside a word or a tag.
   const parting = text.slice(0, common).replace(/[<|\w]+$/, "").length;
   return { start: Math.max(parting, history), restored: "", aligned: true };
 }
 
-/** The messages before a turn without a generation prompt; undefined where the template refuses that. */
+/** The messages before a turn without a generation prompt; undefined if the template rejects them. */
 function withoutPrompt({ messages, render }: TurnInput, message: number): string | undefined {
   try {
     return render(messages.slice(0, message), false);
@@ -156,7 +156,7 @@ function withoutPrompt({ messages, render }: TurnInput, message: number): string
   }
 }
 
-/** Where the content of a turn, the last one of `text`, begins there; undefined if it is empty or not to be found. */
+/** Where the content of the last turn of `text` begins; undefined if it is empty or not found. */
 function contentAt(
   { messages, render, unused }: TurnInput,
   { message, text }: Pick<RenderedTurn, "message" | "text">,
@@ -169,15 +169,15 @@ function contentAt(
     const at = marked.indexOf(unused);
     if (at >= 0 && [turn.content, content].some((shown) => text.startsWith(shown, at))) return at;
   } catch {
-    // The template looks into the content; then the last place that reads like it.
+    // The template inspects the content, so this takes the last place with the same text.
   }
   const last = text.lastIndexOf(content);
   return last < 0 ? undefined : last;
 }
 
 /**
- * Where the generation prompt begins the reply (`<think>`), the reply in the data begins so too, and the template has cut
- * that beginning off: what the data has between the prompt and the part that the template kept.
+ * For a generation prompt that begins the reply (`<think>`), data whose reply begins in the same way, and a template
+ * that cuts that beginning off: the data's text between the prompt and the part that the template kept.
  */
 function beginningCutOff(
   missing: string,
@@ -210,9 +210,9 @@ function turnAt(
 
   const { end, closed } = replyEnd({ written, content: shown, calls, splitControl, stopIds });
   const reply = restored + written.slice(0, end);
-  const { trained, outside } = learntParts();
+  const { trained, outside } = trainedParts();
 
-  if (aligned) finding("aligned", `it is learnt after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
+  if (aligned) finding("aligned", `it is trained after the generation prompt ${quoted(`…${prompt.slice(-32)}`)}`);
   // The end of the prompt, and white space there, may be the beginning of the reply, such as <think>.
   const whole = prompt.slice(-shown.length - 4) + reply;
   if (shown !== "" && restored === "" && !unspaced(whole).includes(unspaced(shown))) {
@@ -225,8 +225,8 @@ function turnAt(
   if (outside !== "") finding("block", `the blocks leave out ${quoted(outside)}`);
   return { turn: { message, prompt, reply, closed, rest: text.slice(start + end), trained }, found };
 
-  /** The reply without what the template's generation blocks leave out; its end is always learnt. */
-  function learntParts(): { trained: TextRange[]; outside: string } {
+  /** The reply without the parts that the template's generation blocks leave out; its end is always trained. */
+  function trainedParts(): { trained: TextRange[]; outside: string } {
     const all = { trained: [{ start: 0, end: reply.length }], outside: "" };
     const blocks = restored === "" ? input.blocks(messages.slice(0, message + 1), text) : undefined;
     if (blocks === undefined) return all;

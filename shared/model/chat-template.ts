@@ -25,7 +25,7 @@ export interface ChatOptions {
 export interface ChatTemplateOptions {
   /** The Jinja source; the model's own by default. */
   readonly source?: string | undefined;
-  /** What templates write as today's date, in UTC. Without it, a template that asks for the date cannot be rendered. */
+  /** The date that templates write as today's, in UTC. A template that uses the date cannot be rendered without it. */
   readonly clock?: (() => Date) | undefined;
 }
 
@@ -35,11 +35,11 @@ export type { Finding } from "./chat-spans.ts";
 /** A conversation to train on. */
 export interface TrainingChat {
   /**
-   * In each, the ids before a trained turn are those that `encodePrompt` gives for the messages before it. Empty when there
-   * is no turn to learn, or none that serving could ask for.
+   * In each, the ids before a trained turn are those that `encodePrompt` gives for the messages before it. Empty if
+   * there is no turn to train on, or none that serving could produce.
    */
   readonly sequences: readonly TurnSequence[];
-  /** What the author of the data may not expect, by turn. */
+  /** Findings that may surprise the author of the data, by turn. */
   readonly findings: readonly Finding[];
 }
 
@@ -53,13 +53,13 @@ export interface ChatTemplate {
   /** The ids of a conversation up to the start of the assistant's reply. */
   encodePrompt(messages: readonly ChatMessage[], options?: ChatOptions): number[];
   /**
-   * The ids of a conversation and its target tokens: all that the model has to write for the assistant's turns except those
-   * of weight 0, from the end of the prompt that serving shows to the token that ends the turn, or the end-of-text token
-   * where the template writes none. Everything after the last such turn is dropped. There is one sequence unless the
-   * template shows a turn differently once others follow.
+   * The ids of a conversation and its target tokens: everything that the model must write for the assistant's turns
+   * except those of weight 0, from the end of the prompt that serving shows to the token that ends the turn, or the
+   * end-of-text token where the template writes none. Everything after the last such turn is dropped. There is one
+   * sequence unless the template shows a turn differently once others follow.
    */
   encodeTraining(messages: readonly ChatMessage[], options?: ChatOptions): TrainingChat;
-  /** The last sequence of `encodeTraining`, which has the last turn: for those who need exactly one. */
+  /** The last sequence of `encodeTraining`, which has the last turn, for callers that need exactly one. */
   encodeExample(messages: readonly ChatMessage[], options?: ChatOptions): EncodedChat;
 }
 
@@ -108,7 +108,7 @@ export function loadChatTemplate(tokenizer: Tokenizer, options: ChatTemplateOpti
   const renderMasked: RenderMasked = (chat, options, addGenerationPrompt) =>
     renderMarked(chat, options, addGenerationPrompt).text;
 
-  /** How the template takes tool calls' arguments, found out when the first message has one. */
+  /** The template's form for tool call arguments, detected when the first message has one. */
   let argumentsForm: ArgumentsForm | undefined;
 
   function masked(messages: readonly ChatMessage[], options: ChatOptions): { mask: Mask; chat: MaskedChat } {
@@ -180,7 +180,7 @@ function requireToolSupport(param: "tools" | "messages", missing: boolean): void
   });
 }
 
-/** The date is for samples, which do without a clock. */
+/** A fixed date for samples, so that they need no clock. */
 type RenderOptions = ChatOptions & { readonly date?: Date };
 type RenderMasked = (chat: MaskedChat, options: RenderOptions, addGenerationPrompt: boolean) => string;
 

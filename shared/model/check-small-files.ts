@@ -1,4 +1,4 @@
-/** Tries everything of a model's folder that serving needs, apart from its weights. */
+/** Tries everything in a model's folder that serving needs, except its weights. */
 import { TrimtabError } from "../errors.ts";
 import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
 import type { ChatMessage } from "./chat-message.ts";
@@ -18,7 +18,7 @@ export interface SmallFiles {
 
 export interface CheckedFiles {
   readonly problems: ModelProblem[];
-  /** The parsed config.json, and what it says; both undefined if it cannot be used. */
+  /** The JSON of config.json, and the configuration read from it; both undefined if it cannot be used. */
   readonly json: unknown;
   readonly config: ModelConfig | undefined;
 }
@@ -61,7 +61,10 @@ export async function checkSmallFiles(files: SmallFiles): Promise<CheckedFiles> 
   return { problems, json, config };
 }
 
-/** Tokens of ordinary text that the embedding has no row for. Control tokens beyond it do no harm while nothing writes them. */
+/**
+ * Tokens of ordinary text that the embedding has no row for. Control tokens beyond it are harmless unless something
+ * writes them.
+ */
 function vocabularyProblems(json: unknown, tokenizer: Tokenizer, vocabSize: number): ModelProblem[] {
   const { model, added_tokens: added = [] } = json as {
     model: { vocab: Readonly<Record<string, number>> | readonly (readonly [string, number])[] };
@@ -107,7 +110,7 @@ function templateProblems(tokenizer: Tokenizer, inConfig: boolean, vocabSize = I
       ];
     } catch (error) {
       if (!(error instanceof TrimtabError)) throw error;
-      // Templates refuse roles and orders that they have no place for.
+      // Templates reject roles and orders that they do not support.
       if (index > 0 && error.code !== "invalid_model") continue;
       return [{ ...place, reason: `fails on a conversation of ${rolesOf(messages)}: ${error.message}` }];
     }

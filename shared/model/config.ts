@@ -37,7 +37,8 @@ export interface ModelConfig {
 }
 
 /**
- * Reads a Hugging Face `config.json` as transformers 5 would. What a folder may say twice is resolved in one place each:
+ * Reads a Hugging Face `config.json` as transformers 5 would. Each setting that a folder may state twice is resolved in
+ * one place:
  *
  *     rope_theta, rope_scaling, rope_parameters,
  *     original_max_position_embeddings            `readRope`
@@ -53,7 +54,7 @@ export interface ModelConfig {
  *     eos_token_id in config.json,
  *     generation_config.json, tokenizer_config    `readGenerationConfig`, and all of them end a text
  *     vocab_size, tokenizer.json                  `checkSmallFiles`: the tokenizer may not have more
- *     pretraining_tp, attention_dropout           no effect on what is computed
+ *     pretraining_tp, attention_dropout           no effect on the results
  *
  * Throws `invalid_model` with every problem, each with its field.
  */
@@ -69,7 +70,7 @@ const size = wholeNumber(1, 1_000_000);
 const positions = wholeNumber(1, 10_000_000);
 const DEFAULT_EPSILON = 1e-6;
 
-/** Like `parseModelConfig`, but adds to `problems` what is wrong, and then returns undefined. */
+/** Like `parseModelConfig`, but adds errors to `problems` and then returns undefined. */
 function readModelConfig(json: unknown, problems: ModelProblem[]): ModelConfig | undefined {
   const file = new JsonFields(isObject(json) ? json : {}, { file: CONFIG, problems });
   if (!isObject(json)) return void problems.push({ file: CONFIG, field: "", reason: "must be a JSON object" });

@@ -7,7 +7,7 @@ import { ropeTables } from "./rope.ts";
 import { NO_FEATURES, type ServingFeatures, servingRewrite } from "./serving-rewrite.ts";
 import { createTaps, tapWidth } from "./taps.ts";
 
-/** The names of one layer's cache, as the graph takes it and as it gives it back. */
+/** The names of one layer's cache, as an input and as an output of the graph. */
 export const cacheNames = (layer: number) => ({
   key: `past.${layer}.key`,
   value: `past.${layer}.value`,
@@ -30,7 +30,7 @@ export interface DecodeGraphOptions {
   readonly features?: ServingFeatures;
   /** Hidden states that become outputs, by the names of taps.ts, in any order. */
   readonly taps?: readonly string[];
-  /** Takes candidates for the next token of one row in place of a step or a chunk. */
+  /** Takes candidates for the next token of one row instead of a step or a chunk. */
   readonly probe?: boolean;
 }
 
@@ -41,11 +41,12 @@ const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort()
 /**
  * One decoding step of B rows, or one chunk of T prompt tokens of one row.
  *
- * Inputs: `embedded` [batch, seq, D], the embeddings of the tokens, which the host looks up, because a row may have its own;
- * `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's length; every weight that the
- * rest of the model needs, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]; what `servingRewrite` takes.
- * Outputs: `logits` [batch, V] of the last token; `final` [batch, D], what the head made them of; `tapOutput` of every tap
- * [batch, width], also of the last token; the caches, which must share the memory of those that were given.
+ * Inputs: `embedded` [batch, seq, D], the embeddings of the tokens, which the host looks up, because a row may have its
+ * own; `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's length; every weight
+ * that the rest of the model needs, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]; what
+ * `servingRewrite` takes. Outputs: `logits` [batch, V] of the last token; `final` [batch, D], the head's input;
+ * `tapOutput` of every tap [batch, width], also of the last token; the caches, which must share the memory of the input
+ * caches.
  *
  * A probe takes T candidates for one position of one row as if they were a chunk: the cache has them behind each other from
  * that position on, and two more inputs put them all at that position and keep them from seeing each other: `positions`
@@ -70,7 +71,7 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
   const tables = ropeTables(config, capacity);
   const cos = padAngles(b, b.constant(tables.cos), [headDim, width]);
   const sin = padAngles(b, b.constant(tables.sin), [headDim, width]);
-  // The kernel divides scores by √W in place of √P.
+  // The kernel divides scores by √W instead of √P.
   const scaled = (q: Value) => (width === headDim ? q : b.mul(q, Math.sqrt(width / headDim)));
 
   const outputs: Record<string, Value> = {};
@@ -98,7 +99,7 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
   const rewrite = servingRewrite(b, config, features);
   const { record, value } = createTaps(config);
   const hidden = forward({ b, config, tokens: embedded, weight, attend, rewrite, tap: record });
-  /** [batch, seq, width] → what is given of it. */
+  /** [batch, seq, width] → the part that is output. */
   const given = (x: Value, size: number) => (probe ? x : b.reshape(b.slice(x, 1, -1), ["batch", size]));
   const final = given(hidden, hiddenSize);
   for (const name of inOrder(taps)) {
@@ -109,7 +110,7 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
   return b.build(outputs);
 }
 
-/** Such as `decode-bank-factors-vectors` or `probe-taps-layers.0`; equal for graphs of a model that are. */
+/** Such as `decode-bank-factors-vectors` or `probe-taps-layers.0`; equal for equal graphs of a model. */
 export function decodeGraphName(
   { layout, factors, vectors, bottlenecks }: ServingFeatures,
   { taps = [], probe = false }: Pick<DecodeGraphOptions, "taps" | "probe"> = {},
@@ -127,7 +128,7 @@ export function decodeGraphName(
 
 type Resize = readonly [from: number, to: number];
 
-/** [batch, seq, count·from] → [batch, seq, count·to]: zeros behind each half of every head, or taken off again. */
+/** [batch, seq, count·from] → [batch, seq, count·to]: zeros behind each half of every head, or removes them. */
 function resizeHeads(b: GraphBuilder, x: Value, count: number, [from, to]: Resize): Value {
   if (from === to) return x;
   const halves = b.reshape(x, ["batch", "seq", 2 * count, from / 2]);

@@ -1,4 +1,4 @@
-/** How people write the names of families that are not supported, by `model_type`. Others are called by their `model_type`. */
+/** Common names of unsupported families, by `model_type`. Messages call other families by their `model_type`. */
 export const FAMILY_NAMES: Readonly<Record<string, string>> = {
   apertus: "Apertus",
   arcee: "Arcee",

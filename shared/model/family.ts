@@ -1,4 +1,4 @@
-/** Which families of models can be used, what transformers assumes for each, and how others are refused. */
+/** The supported families of models, transformers' defaults for each, and the errors for others. */
 import { quoteName } from "../formats/strict-json.ts";
 import { FAMILY_NAMES } from "./family-names.ts";
 import { isObject } from "./json-fields.ts";
@@ -7,7 +7,7 @@ export interface Family {
   readonly name: string;
   /** Values of transformers' configuration class for fields that config.json leaves out. */
   readonly defaults: {
-    /** null: as many as there are query heads. */
+    /** null: the number of query heads. */
     readonly kvHeads: number | null;
     readonly maxPositions: number;
     readonly slidingWindow: number | null;
@@ -52,7 +52,8 @@ export function familyOf(
   const architectures = Array.isArray(json.architectures) ? json.architectures.filter(isText) : [];
   if (typeof type !== "string" || type === "") return { field: "model_type", reason: untyped(json, architectures) };
   if (!Object.hasOwn(FAMILIES, type)) return { field: "model_type", reason: unsupported(type, json) };
-  // transformers chooses the class by model_type; only another kind of head says that this is no language model.
+  // transformers chooses the class by model_type; only a different kind of head shows that this is not a language
+  // model.
   const [other] = architectures;
   if (other !== undefined && !architectures.some((name) => LANGUAGE_MODEL.test(name))) {
     const reason = `${quoteName(other)} is not a causal language model; save the model as ${FAMILIES[type as ModelType].name}ForCausalLM`;
@@ -81,14 +82,14 @@ function untyped(json: Readonly<Record<string, unknown>>, [architecture]: readon
   return `missing, so the model's family is unknown; ${SUPPORTED}${insideHint(json)}`;
 }
 
-/** Models for several kinds of input hold a language model with a configuration of its own. */
+/** Multimodal models contain a language model with a separate configuration. */
 function insideHint(json: Readonly<Record<string, unknown>>): string {
   const field = ["text_config", "llm_config", "language_config", "thinker_config"].find((name) => isObject(json[name]));
   if (field === undefined) return "";
   const { model_type: type } = json[field] as { model_type?: unknown };
   const usable = typeof type === "string" && Object.hasOwn(FAMILIES, type);
   return usable
-    ? `. Only its language model (${field}) could be used: save it as a folder of its own with model_type ${type}`
+    ? `. Only its language model (${field}) could be used: save it as a separate folder with model_type ${type}`
     : ". Models for images, audio or video are not supported";
 }
 

@@ -19,7 +19,7 @@ const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
 const INDEX = "model.safetensors.index.json";
 const WRITE_TOKENIZER = "write it with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`";
 
-/** What the names alone say about a folder that should be a model. Files that are not needed are no problem. */
+/** The problems of a model folder that the names alone reveal. Unneeded files are not a problem. */
 export function folderNameProblems(names: readonly string[]): ModelProblem[] {
   const has = (name: string) => names.includes(name);
   const problems: ModelProblem[] = [];

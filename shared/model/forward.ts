@@ -15,7 +15,7 @@ import {
 import type { ModelRewrite } from "./rewrite.ts";
 import type { Taps } from "./taps.ts";
 
-/** What differs between a training graph and a decode graph of the same model. */
+/** The differences between a training graph and a decode graph of the same model. */
 export interface ForwardOptions {
   readonly b: GraphBuilder;
   readonly config: ModelConfig;
@@ -27,13 +27,13 @@ export interface ForwardOptions {
   readonly attend: (layer: number, q: Value, k: Value, v: Value) => Value;
   /** What an adapter changes; nothing when left out. */
   readonly rewrite?: ModelRewrite;
-  /** Is offered every tap of taps.ts, with what the rewrite made of it. */
+  /** Receives every tap of taps.ts, after the rewrite. */
   readonly tap?: Taps["record"];
 }
 
 /**
  * The decoder from token ids to the hidden state before the head, [B, T, D]. Both the training graph and the decode
- * graph are this function: they differ in how attention finds its past, and in nothing else.
+ * graph are this function: they differ only in how attention finds its past.
  */
 export function forward(options: ForwardOptions): Value {
   const { b, config, weight, attend, rewrite = {}, tap = () => {} } = options;
@@ -93,7 +93,7 @@ export function head(
   return rewritten({ b, rewrite }, { path: HEAD_PATH, x: hidden, product: multiply(hidden), multiply });
 }
 
-/** y = scale ⊙ xW + bias + Σ added: the one place where adapters' changes to a linear layer come together. */
+/** y = scale ⊙ xW + bias + Σ added: the one place that combines adapters' changes to a linear layer. */
 function rewritten(
   { b, rewrite }: { b: GraphBuilder; rewrite: ModelRewrite },
   site: Parameters<NonNullable<ModelRewrite["linear"]>>[0],

@@ -1,7 +1,7 @@
 import { between, isObject, JsonFields, positive, shown, wholeNumber } from "./json-fields.ts";
 import { type ModelProblem, throwProblems } from "./problems.ts";
 
-/** How a model is sampled where a request leaves it open. Fields that the model's folder does not mention are absent. */
+/** How to sample a model where the request does not say. Fields that the model's folder does not mention are absent. */
 export interface GenerationDefaults {
   readonly sampling: {
     /** 0 for `do_sample: false`. */

@@ -1,9 +1,9 @@
 import { TrimtabError } from "../errors.ts";
 
-/** Something in a model's folder that has to change before the model can be used. */
+/** A problem in a model's folder that must be fixed before the model can be used. */
 export interface ModelProblem {
   readonly file: string;
-  /** The field's path, such as `rope_scaling.factor`; empty if the whole file is meant. */
+  /** The field's path, such as `rope_scaling.factor`; empty if the problem concerns the whole file. */
   readonly field: string;
   /** What is wrong and what to do. */
   readonly reason: string;
@@ -48,7 +48,7 @@ function problemText({ file, field, reason }: ModelProblem): string {
   return [file, field, reason].filter((part) => part !== "").join(": ");
 }
 
-/** Most messages begin with the file that they are about, which need not be the one that the step is named after. */
+/** Most messages begin with the file that they concern, which may differ from the step's file. */
 function problemOf(message: string, file: string): ModelProblem {
   const [, named, reason] = /^([\w.-]+\.(?:json|jinja|safetensors))(?::|(?= )) ?(.*)$/s.exec(message) ?? [];
   return { file: named ?? file, field: "", reason: reason ?? message };

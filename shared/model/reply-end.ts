@@ -22,8 +22,8 @@ export interface ReplyEnd {
 }
 
 /**
- * After the first token that serving stops at behind the message's own text, or the first control token there; without one,
- * right after that text. A message without text of its own ends after what the template writes for it.
+ * A reply ends after the first stop token, or else the first control token, that follows the message's text; if there
+ * is none, right after that text. A message without text ends after what the template writes for it.
  */
 export function replyEnd({ written, content, calls, splitControl, stopIds }: ReplyInput): ReplyEnd {
   const pieces = splitControl(written);
@@ -33,7 +33,7 @@ export function replyEnd({ written, content, calls, splitControl, stopIds }: Rep
   const from = own > 0 ? own : endOfText(pieces);
   const stops = (piece: TextPiece) => piece.id !== undefined && stopIds.has(piece.id);
   const later = pieces.filter(({ id, start }) => id !== undefined && start >= from);
-  // Text after the last stop, such as the header of a next turn, is not the message's own.
+  // Text after the last stop, such as the header of a next turn, does not belong to the message.
   const control =
     later.find(stops) ??
     (callsEnd > 0 ? lastClosing(pieces) : undefined) ??

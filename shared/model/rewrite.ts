@@ -2,7 +2,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 
 /**
- * What an adapter, an edit or steering changes in the forward pass. These are all the places where that can be done:
+ * The changes that an adapter, an edit or steering can make to the forward pass. These are all the hooks:
  *
  *     hook      where                        what comes of it                             seen by the tap
  *     embed     after the embedding          the embeddings that it returns               embedding
@@ -22,7 +22,7 @@ export interface ModelRewrite {
   readonly linear?: (site: LinearSite) => LinearChange;
   readonly block?: (site: BlockSite) => readonly Value[];
   readonly stream?: (site: StreamSite) => readonly Value[];
-  /** The embeddings [B, T, D] that take the place of `y`. */
+  /** The embeddings [B, T, D] that replace `y`. */
   readonly embed?: (site: EmbeddingSite) => Value;
   /** Keys, taken as they are and not rotated, and values of a layer's first positions, [n, K·P] each. */
   readonly prefix?: (layer: number) => { readonly key: Value; readonly value: Value };
@@ -39,7 +39,7 @@ export interface LinearSite {
   readonly product: Value;
   /** zW [..., out] of another input z [..., in], by the same means. */
   readonly multiply: (z: Value) => Value;
-  /** [out]; left out where the layer has none. */
+  /** [out]; absent if the layer has none. */
   readonly bias?: Value;
 }
 
@@ -54,9 +54,9 @@ export interface LinearChange {
 export interface BlockSite {
   /** As `blockPaths` lists them. */
   readonly path: string;
-  /** What came in, before the norm [B, T, D]. */
+  /** The input before the norm [B, T, D]. */
   readonly stream: Value;
-  /** What the part would add to it [B, T, D]. */
+  /** What the block adds to it without the rewrite [B, T, D]. */
   readonly y: Value;
 }
 
@@ -98,7 +98,7 @@ export function combineRewrites(b: GraphBuilder, rewrites: readonly ModelRewrite
   };
 }
 
-/** Scales add up by what they differ from 1. */
+/** Combines scales by adding up their differences from 1. */
 function sumChanges(b: GraphBuilder, changes: readonly LinearChange[]): LinearChange {
   const scales = changes.flatMap(({ scale }) => (scale === undefined ? [] : [scale]));
   const added = changes.flatMap((change) => change.added ?? []);

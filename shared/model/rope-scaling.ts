@@ -34,7 +34,7 @@ const DEFAULT_THETA = 10_000;
  *     kind                 the object's rope_type, otherwise its type, otherwise default
  *     original positions   the value at the top, otherwise the object's, otherwise max_position_embeddings
  *
- * Adds to the problems of `file` what is not supported. Returns undefined if anything is.
+ * Adds unsupported settings to the problems of `file` and then returns undefined.
  */
 export function readRope(file: JsonFields, maxPositions: number | undefined): RopeSettings | undefined {
   const [old, current] = [file.object("rope_scaling"), file.object("rope_parameters")];

@@ -30,8 +30,8 @@ export const NO_FEATURES: ServingFeatures = { layout: "bank", factors: false, ve
 export const GAINS = { factors: "gains", bottlenecks: "column_gains" } as const;
 
 /**
- * Inputs of a linear layer's factors: A [rank, in] and B [rank, out]. Where each row has its own there is `batch` before them,
- * and a layer may have a rank of its own.
+ * Inputs of a linear layer's factors: A [rank, in] and B [rank, out]. Where each row has its own there is `batch`
+ * before them, and ranks may differ between layers.
  */
 export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` });
 
@@ -39,9 +39,9 @@ export const factorNames = (path: string) => ({ a: `${path}.A`, b: `${path}.B` }
 export const vectorNames = (path: string) => ({ scale: `${path}.s`, bias: `${path}.b` });
 
 /**
- * Inputs of a block's bottlenecks: `down` and `up` [columns, D], and of each column a bias and the flags of the canonical
- * form [1, 1, columns], with `batch` before or in place of the first 1 where each row has its own, and columns of the block's
- * own; `upBias` [batch, 1, D]. The flags of what is taken in are there for `any` alone.
+ * Inputs of a block's bottlenecks: `down` and `up` [columns, D], and of each column a bias and the flags of the
+ * canonical form [1, 1, columns], with `batch` before or instead of the first 1 if each row has its own, and columns of
+ * the block's own; `upBias` [batch, 1, D]. The flags of what is taken in are there for `any` alone.
  */
 export const bottleneckNames = (path: string) => ({
   down: `${path}.down`,
@@ -54,8 +54,8 @@ export const bottleneckNames = (path: string) => ({
 });
 
 /**
- * Deltas as inputs of a decode graph, so that one session serves everybody's: canonical form in, with the rows of the batch
- * told apart by `batch`. Embeddings, the head and what stands before the text are no part of it.
+ * Deltas as inputs of a decode graph, so that one session serves everybody's: canonical form in, with the rows of the
+ * batch distinguished by `batch`. Embeddings, the head and positions before the text are not part of it.
  */
 export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: ServingFeatures): ModelRewrite {
   const { layout, factors, vectors, bottlenecks } = features;

@@ -5,9 +5,9 @@ import { type JsonFields, wholeNumber } from "./json-fields.ts";
 const MAX_WINDOW_LAYERS = 28;
 
 /**
- * How many positions back the layers with the shortest memory see, as in transformers 5; null if all layers see everything.
- * Llama has no windows, Mistral has the same in every layer. Qwen2 has one only with `use_sliding_window`, in the layers that
- * `layer_types` names, or else in those from `max_window_layers` on.
+ * How many positions back the layers with the shortest window see, as in transformers 5; null if all layers see
+ * everything. Llama has no windows, Mistral has the same in every layer. Qwen2 has one only with `use_sliding_window`,
+ * in the layers that `layer_types` names, or else in those from `max_window_layers` on.
  */
 export function readSlidingWindow(file: JsonFields, modelType: ModelType, layers: number | undefined): number | null {
   const given = file.number("sliding_window", wholeNumber(1, 10_000_000));

@@ -11,15 +11,15 @@ export interface StreamDecoder {
 
 export interface StreamDecoderParts {
   readonly decode: (ids: readonly number[]) => string;
-  /** The bytes of a token; only for tokenizers in which they do not depend on other tokens. */
+  /** The bytes of a token; only for tokenizers whose tokens decode independently. */
   readonly bytesOf: ((id: number) => Uint8Array) | undefined;
-  /** The byte that a byte token such as <0x0A> stands for. */
+  /** The byte that a byte token such as <0x0A> represents. */
   readonly byteOf: (id: number) => number | undefined;
   /** Whether a token adds nothing to the text. */
   readonly isSkipped: (id: number) => boolean;
 }
 
-/** `after`: the tokens before the first one; their text is not given out. */
+/** `after`: the tokens before the first one; their text is not returned. */
 export function createStreamDecoder(parts: StreamDecoderParts, after: readonly number[] = []): StreamDecoder {
   const shown = after.filter((id) => !parts.isSkipped(id));
   const stream =
@@ -27,7 +27,7 @@ export function createStreamDecoder(parts: StreamDecoderParts, after: readonly n
   return { push: (id) => (parts.isSkipped(id) ? "" : stream.push(id)), flush: stream.flush };
 }
 
-/** Bytes, and so tokens at most, of a character. */
+/** The most bytes, and so tokens, of a character. */
 const LONGEST_CHARACTER = 4;
 
 /** `before` may end in the first bytes of a character, which then comes out whole. */
@@ -52,7 +52,7 @@ function byBytes(bytesOf: (id: number) => Uint8Array, before: readonly number[])
 function byWindow({ decode, byteOf }: StreamDecoderParts, before: readonly number[]): StreamDecoder {
   let context = before.slice(-1);
   const character = characterBuffer();
-  // What the bytes at the end of `before` begin is completed by the first bytes that follow.
+  // The next bytes complete a character that the last bytes of `before` begin.
   for (const id of before.slice(before.findLastIndex((id) => !isLeadOrContinuation(byteOf(id))) + 1)) {
     character.push(byteOf(id)!);
   }

@@ -35,7 +35,7 @@ export interface Taps {
   readonly value: (name: string) => Value;
 }
 
-/** Keeps what a forward pass offers. Nothing is added to the graph: a tap that nobody uses costs nothing. */
+/** Keeps the taps of a forward pass. Adds nothing to the graph, so an unused tap costs nothing. */
 export function createTaps(config: ModelConfig): Taps {
   const values = new Map<string, Value>();
   return {

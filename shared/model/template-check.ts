@@ -29,9 +29,9 @@ const TOOL_TURNS: readonly ChatMessage[] = [
   { role: "tool", tool_call_id: CALL.id, name: "get_weather", content: "sunny" },
 ];
 
-/** Every template has to render these, or to reject them with a message of its own. */
+/** Every template must render these, or reject them with its own message. */
 const PLAIN: readonly (readonly ChatMessage[])[] = [[QUESTION], [QUESTION, REPLY, QUESTION]];
-/** A template may fail on these as it fails everywhere, but not because of something that is unsupported here. */
+/** A template may fail on these as it would anywhere, but not because it uses something unsupported here. */
 const OPTIONAL: readonly (readonly [readonly ChatMessage[], ChatOptions])[] = [
   [[SYSTEM, QUESTION, REPLY], {}],
   [[QUESTION], { tools: [TOOL] }],

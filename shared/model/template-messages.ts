@@ -14,9 +14,9 @@ export type ArgumentsForm = "object" | "text";
 const REASONING = ["reasoning_content", "thinking", "reasoning"] as const;
 
 /**
- * Drops fields that are null and empty lists of tool calls, gives reasoning the names that templates read, and brings tool
- * calls' arguments, which OpenAI's clients send as JSON text, into the template's form. Throws `invalid_request`, naming the
- * message, for arguments that are no JSON.
+ * Drops fields that are null and empty lists of tool calls, gives reasoning the names that templates read, and brings
+ * tool calls' arguments, which OpenAI's clients send as JSON text, into the template's form. Throws `invalid_request`,
+ * naming the message, for arguments that are not JSON.
  */
 export function templateMessages(messages: readonly ChatMessage[], form: ArgumentsForm): ChatMessage[] {
   return messages.map((message, index) => {

@@ -8,7 +8,10 @@ import { EMBEDDING, HEAD } from "./modules.ts";
 /** The number of values compared at a time. */
 const PART = 1 << 18;
 
-/** The tensors under the names that the model has for them: the file of a tied model may hold the matrix as the head alone. */
+/**
+ * The tensors under the model's names for them: the file of a tied model may hold the matrix under the head's name
+ * only.
+ */
 export function tiedNames<T>(config: ModelConfig, tensors: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   const head = tensors.get(HEAD);
   if (!config.tied || head === undefined || tensors.has(EMBEDDING)) return tensors;

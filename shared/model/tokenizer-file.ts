@@ -14,7 +14,7 @@ const addedToken = z
     id: tokenId,
     content: z.string().min(1).max(1000),
     special: z.boolean().default(false),
-    /** Not found where a letter or digit touches it. */
+    /** Not found next to a letter or digit. */
     single_word: z.boolean().default(false),
     /** Takes the white space before it. */
     lstrip: z.boolean().default(false),
@@ -55,7 +55,7 @@ const tokenizerFile = z.looseObject({
 });
 export type TokenizerFile = z.infer<typeof tokenizerFile>;
 
-/** A token is given as its text or as an object that contains it. */
+/** A token is its text, or an object that contains it. */
 const tokenName = z
   .union([z.string(), z.looseObject({ content: z.string() })])
   .nullish()

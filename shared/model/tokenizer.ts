@@ -35,9 +35,9 @@ export interface Tokenizer {
   /** The ids that the tokenizer itself puts before a text, such as the beginning-of-text token. */
   readonly prefix: readonly number[];
   /**
-   * The ids of an untrusted text. None of them is a control token, except the unknown token for what the vocabulary lacks.
+   * The ids of an untrusted text. None is a control token, except the unknown token for text that the vocabulary lacks.
    * `continues`: `true` if the text follows a control token, so that it does not get the mark of a text's first word;
-   * `"text"` if it goes on where other text ended, so that it does not get the mark of a word's beginning either.
+   * `"text"` if it continues other text, so that it does not get the mark of a word's beginning either.
    */
   encode(text: string, options?: { continues?: Continues }): number[];
   /** The ids of a trusted text, in which control tokens keep their meaning. */
@@ -47,16 +47,16 @@ export interface Tokenizer {
   /** The exact text of the ids. Ids outside the vocabulary are skipped. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /**
-   * Decodes ids as they arrive. The pieces joined equal what `decode` returns for all ids; with `after`, what it returns for
-   * those and the new ids together, less its text for `after` alone. One exception: byte tokens that are no UTF-8 do not
-   * change text before them that was already given out.
+   * Decodes ids as they arrive. The pieces joined equal what `decode` returns for all ids; with `after`, what it
+   * returns for those and the new ids together, less its text for `after` alone. One exception: byte tokens that are
+   * not UTF-8 do not change earlier text that was already returned.
    */
   stream(options?: StreamOptions): StreamDecoder;
   /** The vocabulary's entry for an id. Byte-level tokenizers represent bytes by other characters here. */
   tokenOf(id: number): string | undefined;
   /**
-   * The text of one token inside a text, with the space that it begins with, or of the `first` token, whose leading space
-   * some tokenizers add and remove again. Bytes that are no character give U+FFFD.
+   * The text of one token inside a text, with the space that it begins with, or of the `first` token, whose leading
+   * space some tokenizers add and remove again. Bytes that do not form a character give U+FFFD.
    */
   textOf(id: number, options?: TokenTextOptions): string;
   /** The bytes of the same text, as reported in `logprobs`; unlike `textOf`, exact for a part of a character. */
@@ -130,7 +130,7 @@ export function loadTokenizer(
     return tokens[id];
   }
 
-  /** The unknown token steers nothing, so text that the vocabulary lacks may become it. */
+  /** The unknown token does not steer the model, so text that the vocabulary lacks may become it. */
   function isForbidden(id: number): boolean {
     return controlIds.has(id) && id !== model.unkId;
   }
@@ -241,7 +241,7 @@ export function tokenizerDigest(tokenizerJson: unknown): Promise<string> {
   return sha256Hex(new TextEncoder().encode(canonicalJson(tokenizerJson)));
 }
 
-/** How a control token that is no added token stands in text. */
+/** The text form of a control token that is not an added token. */
 const PLAIN = { single_word: false, lstrip: false, rstrip: false };
 
 function placeOf(continues: Continues): Place {
@@ -249,7 +249,7 @@ function placeOf(continues: Continues): Place {
   return continues ? "inside" : "start";
 }
 
-/** A token that decodes to a plain word: what follows it is decoded as inside a text. */
+/** A token that decodes to a plain word, so that the tokens after it decode as they would inside a text. */
 function anchorOf(tokens: readonly (string | undefined)[], decode: (ids: readonly number[]) => string): number {
   const found = tokens.findIndex((token, id) => token !== undefined && /^[A-Za-z0-9]+$/.test(decode([id])));
   return Math.max(found, 0);

@@ -15,9 +15,9 @@ export interface BatchShape {
 }
 
 export interface TrainingForwardOptions {
-  /** Given the positions [B, T] of the tokens and the weights by name, what an adapter changes. */
+  /** An adapter's changes, given the positions [B, T] of the tokens and the weights by name. */
   readonly rewrite?: (positions: Value, weight: (name: string) => Value) => ModelRewrite;
-  /** How many positions the rewrite's prefix takes, before the text's; 0 when left out. */
+  /** How many positions the rewrite's prefix takes, before the text's; 0 by default. */
   readonly prefixTokens?: number;
 }
 
@@ -35,8 +35,8 @@ export interface TrainingForward {
 
 /**
  * Builds the forward pass over whole rows into `b`. Adds the inputs `tokens` [B, T] i64, `positions` [B, T] i64 and
- * `segments` [B, T] i32 (a token sees earlier tokens of its own segment only, so that packed examples stay apart) and one
- * input per weight. A prefix is seen by every token of every segment.
+ * `segments` [B, T] i32 (a token sees earlier tokens of its own segment only, so that packed examples stay apart) and
+ * one input per weight. Every token of every segment sees the prefix.
  */
 export function trainingForward(
   b: GraphBuilder,

@@ -1,9 +1,9 @@
-/** Folders that tools keep copies and notes in. */
+/** Folders in which tools keep copies and notes. */
 const HIDDEN = /^(__MACOSX|\.(git|cache|ipynb_checkpoints))$/;
-/** A folder with one of these in it is an adapter's own, whatever it is called. */
+/** A folder that contains one of these belongs to an adapter, whatever its name. */
 const ADAPTER = /^(adapter_|adapters?\.)/;
 
-/** Folders, wherever they lie, whose files say nothing about an adapter. */
+/** Folders, at any depth, whose files say nothing about an adapter. */
 const FOLDERS = [
   /^(runs|wandb|logs?|mlruns|additional_chat_templates)$/,
   // DeepSpeed's state.
@@ -33,7 +33,7 @@ const FILES = [
   /\.(png|jpe?g|gif|svg|md|log)$/i,
 ];
 
-/** Whether a file of an uploaded folder belongs to what commonly lies beside an adapter, and can be left out. */
+/** Whether a file of an uploaded folder is one that commonly accompanies an adapter and can be left out. */
 export function isBystander(path: string): boolean {
   const parts = path.split("/");
   const name = parts.pop() ?? "";

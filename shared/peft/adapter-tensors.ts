@@ -7,7 +7,7 @@ import { ADAPTER_WEIGHTS } from "./adapter-folder.ts";
 /** A size fixed by the base, or the name of a size that the adapter is free to choose. */
 export type ExpectedSize = number | string;
 
-/** What DeepSpeed leaves of a weight that is spread over several GPUs. */
+/** The placeholder that DeepSpeed saves for a weight sharded across GPUs. */
 const EMPTY_TENSOR =
   "it is empty, as ZeRO stage 3 saves weights that are spread over GPUs; save the adapter with stage3_gather_16bit_weights_on_model_save, or run zero_to_fp32.py";
 

@@ -28,11 +28,11 @@ import { renamed, withPrefix } from "./renamed.ts";
 import { requireRoom } from "./virtual-tokens.ts";
 
 /**
- * What a job asks for as one method on one model: each of several trains its own parameters, at the rate that it has alone,
- * and what they add to the model adds up. A single method is what it is alone, and keeps the names of its parameters; those
+ * Combines a job's methods into one method on one model: each trains its own parameters, at the learning rate that it
+ * has alone, and their contributions add up. A single method is unchanged and keeps the names of its parameters; those
  * of several are told apart by their place in the list.
  *
- * Throws `invalid_request`, with the method's place as `param`, where two cannot go together.
+ * Throws `invalid_request`, with the method's place as `param`, for methods that cannot be combined.
  */
 export function attachMethods({ settings: choice, ...options }: AttachOptions<PeftChoice>): AttachedMethod {
   const planned = plansOf({ ...options, settings: choice });
@@ -73,7 +73,7 @@ export function attachMethods({ settings: choice, ...options }: AttachOptions<Pe
   };
 }
 
-/** What all of them train and take together; names of parameters as `attachMethods` gives them. Throws as that does. */
+/** The combined plan of all methods; names of parameters as `attachMethods` gives them. Throws as that does. */
 export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
   const parts = plansOf(options).map(({ settings, plan, rate, prefix }) => ({
     mergeable: peftMethod(settings).traits.mergeable,
@@ -104,8 +104,8 @@ export function planMethods(options: PlanOptions<PeftChoice>): MethodPlan {
 }
 
 /**
- * What each method made of its part of the values, with its gates folded in, as it is served: no file is written.
- * Throws `invalid_request` for a method whose result is a whole model, which has no such form.
+ * The serving form of each method's part of the values, with its gates folded in. Writes no files. Throws
+ * `invalid_request` for a method whose result is a whole model, which has no such form.
  */
 export function canonicalMethods(trained: TrainedValues<PeftChoice>): Promise<AdapterContent[]> {
   return Promise.all(
@@ -185,7 +185,7 @@ function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftCho
   return planned;
 }
 
-/** The learning rate of all together as a multiple of LoRA's: that of the method with the lowest. */
+/** The common learning rate as a multiple of LoRA's: the lowest of the methods'. */
 export function learningRateOf(choice: PeftChoice): number {
   return Math.min(...methodsOf(choice).map(({ settings }) => ownLearningRate(settings)));
 }

@@ -28,16 +28,17 @@ export interface PeftMethod<Settings> {
   /** Where the gates of `use_gating` go; absent for methods without that setting. Throws like `plan`. */
   gates?(options: PlanOptions<Settings>): readonly Gate[];
   /**
-   * What the method is trained on in place of a base weight, both in the layout of `weightSpecs`; merging the result onto
-   * anything else changes what it computes. Absent for methods that are trained on the base itself.
+   * The method's replacement for a base weight during training, both in the layout of `weightSpecs`; merging the result
+   * onto anything else changes what it computes. Absent for methods that are trained on the base itself.
    */
   base?(
     options: Pick<PlanOptions<Settings>, "config" | "settings">,
   ): (name: string, weight: Tensor<"f32">) => Tensor<"f32">;
-  /** How trained values become a result. */
+  /** Turns trained values into a result. */
   readonly result: AdapterResult<Settings> | ModelResult<Settings>;
   /**
-   * Reads the method's adapter files, also those that others made; absent for methods that share another's files, or have none.
+   * Reads the method's adapter files, including files from other tools; absent for methods that share another's files
+   * or have none.
    */
   readonly format?: AdapterFormat;
   readonly traits: MethodTraits;
@@ -45,7 +46,7 @@ export interface PeftMethod<Settings> {
   learningRate?(settings: Settings): number;
 }
 
-/** What a person wants to know when choosing a method, and what the recipes need. */
+/** The traits that help to choose a method, and those that the recipes need. */
 export interface MethodTraits {
   /** The learning rate that `auto` stands for, as a multiple of LoRA's. */
   readonly learningRate: number;
@@ -89,11 +90,11 @@ export type CheckSteps = (totalSteps: number) => void;
 /** What only one method in a list can have: embeddings or states before the text, or another form of the frozen base. */
 export type Claim = "virtual tokens" | "prefix" | "base";
 
-/** Learned numbers that decide how much is taken of what a method adds somewhere. */
+/** Learned numbers that scale a method's contributions. */
 export interface Gate {
   /** Such as the path of a module. */
   readonly name: string;
-  /** The parameters that are multiplied by how far the gate is open: what the method adds is in proportion to them. */
+  /** The parameters that the gate's opening multiplies; the method's contribution is proportional to them. */
   readonly parameters: readonly string[];
   /** How many gates: one for each of as many equal parts of the parameters' last axis. */
   readonly parts: number;
@@ -157,9 +158,9 @@ export interface AttachedMethod {
   readonly afterStep?: AfterStep;
 }
 
-/** Runs on the host between two steps; a pure function of what it is given. */
+/** Runs on the host between two steps; a pure function of its arguments. */
 export interface AfterStep {
-  /** First values of what it remembers from step to step, by name. Checkpoints hold it. */
+  /** Initial values of its memory from step to step, by name. Checkpoints store the memory. */
   readonly memory: ReadonlyMap<string, Tensor<"f32">>;
   readonly checkSteps?: CheckSteps;
   /** The tensors that change, parameters and memory, by name. Mutates nothing. */
@@ -198,7 +199,7 @@ export interface RandomInput {
   readonly probability: number;
 }
 
-/** Trained values, and what they were trained on. */
+/** Trained values, and the base that they were trained on. */
 export interface TrainedValues<Settings> {
   readonly config: ModelConfig;
   readonly settings: Settings;
@@ -265,7 +266,7 @@ export interface AdapterContent<Own = unknown> extends ServedAdapter {
 
 /** An adapter both as it is served and as other tools read it; the two compute the same. */
 export interface Adapter extends ServedAdapter {
-  /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or what the format calls it. */
+  /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or the format's name for it. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 

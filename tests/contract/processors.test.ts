@@ -4,7 +4,7 @@ import { type DecodeSettings, PROCESSORS, type ProcessorName, type SettingsOf } 
 import { type SampleRequest, Sampler } from "../../shared/decode/sampler.ts";
 import { createRandom, type Random } from "../../shared/random.ts";
 
-/** Of every processor: settings that ask for nothing, and some that ask for something. A new row needs an entry here. */
+/** For every processor: settings that change nothing, and some that change something. A new row needs an entry here. */
 const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] } } = {
   bias: {
     neutral: [[], [[4, 0]]],
@@ -70,7 +70,7 @@ function alone(seed: number, settings: DecodeSettings, steps: number): number[] 
 const withOnly = (name: string, settings: unknown): DecodeSettings => ({ greedy: false, [name]: settings });
 
 describe.each(Object.entries(CASES))("processor %s", (name, { neutral, active }) => {
-  it("changes nothing, bit for bit, with settings that ask for nothing", () => {
+  it("changes nothing, bit for bit, with neutral settings", () => {
     for (const settings of neutral) {
       for (let seed = 0; seed < 20; seed++) {
         const [plain, same] = [newRow(seed, { greedy: false }), newRow(seed, withOnly(name, settings))];

@@ -103,7 +103,7 @@ interface Span {
   readonly reply: string;
 }
 
-/** The trained spans, one for each turn that is to be learnt; undefined if there are more or fewer. */
+/** The trained spans, one for each trained turn; undefined if there are more or fewer. */
 function spansOf(outcome: Outcome): Span[] | undefined {
   const { tokenizer, template, messages, tools, sequences, notServed } = outcome;
   const targets = messages.flatMap((m, k) => (isTarget(m) && !notServed.has(k) ? [k] : []));

@@ -7,10 +7,10 @@ import { packUnits, rowsOfLargestUnit } from "./packing-units.ts";
 export interface ShapeOptions {
   readonly config: ModelConfig;
   /**
-   * The lengths of the examples of each unit of each micro-group, for as many of the run's groups as tell how all of them are.
+   * The lengths of the examples of each unit of each micro-group, for enough of the run's groups to represent all.
    */
   readonly groups: readonly (readonly (readonly number[])[])[];
-  /** The lengths of the examples of every unit, of the validation file too: each has to fit. */
+  /** The lengths of the examples of every unit, including the validation file's: each must fit. */
   readonly units: readonly (readonly number[])[];
   /** No row may be longer: the context, or what the job allows. No example is. */
   readonly limit: number;
@@ -19,20 +19,20 @@ export interface ShapeOptions {
 
 /** Rows end at a multiple of this; kernels like even sizes. */
 const STEP = 16;
-/** What a micro-batch costs beside its tokens, in tokens: starting some thousand kernels, handing tensors in and out. */
+/** The overhead of a micro-batch, in tokens: starting some thousand kernels, handing tensors in and out. */
 const OVERHEAD = 48;
 /**
- * Bounds of a micro-batch, of which one unit is always allowed: its tokens and its logits, which are held several times
- * over, for the memory; its operations, six a weight and token, because nothing else is heard while they last.
+ * Bounds of a micro-batch, which may always hold one unit: its tokens and its logits, which are held several times
+ * over, for the memory; its operations, six a weight and token, because they block the thread.
  */
 const MOST_TOKENS = 4_096;
 const MOST_LOGITS = 1 << 25;
 const MOST_OPERATIONS = 1e12;
 
 /**
- * The micro-batch in which the groups cost least. A group becomes as many micro-batches as its packed rows need, and empty
- * rows cost what full ones do: wide batches waste rows at a group's end, narrow ones pay the overhead more often, long
- * rows pack tighter but attend over more. It has room for the largest unit, which is never split.
+ * The micro-batch shape with the least cost for the groups. A group becomes as many micro-batches as its packed rows
+ * need, and empty rows cost what full ones do: wide batches waste rows at a group's end, narrow ones pay the overhead
+ * more often, long rows pack tighter but attend over more. It has room for the largest unit, which is never split.
  */
 export function chooseBatchShape({ config, groups, units, limit, packing }: ShapeOptions): BatchShape {
   const budget = Math.min(MOST_TOKENS, MOST_LOGITS / config.vocabSize, MOST_OPERATIONS / (6 * parameterCount(config)));

@@ -8,7 +8,7 @@ import { type Place, type UnitFeedOptions, unitFeeds } from "./unit-feeds.ts";
 import { lengthsOf, longestOf, type Unit, type UnitExample } from "./units.ts";
 
 /**
- * What one micro-batch feeds to the training graph. B rows of T tokens:
+ * The feeds of one micro-batch for the training graph. B rows of T tokens:
  * - `tokens` [B, T] i64, padding where a row ends early;
  * - `positions` [B, T] i64, counted from 0 in each example;
  * - `segments` [B, T] i32, the number of the example within its row from 1, 0 for padding: tokens see their own segment;
@@ -74,7 +74,7 @@ export function evaluationBatches(units: readonly Unit[], options: RowOptions): 
   };
 }
 
-/** What a loss is divided by, over all micro-batches of a step. */
+/** The divisors of a loss, over all micro-batches of a step. */
 interface Totals {
   readonly tokens: number;
   readonly units: number;
@@ -85,7 +85,7 @@ function totalsOf(units: readonly Unit[]): Totals {
   return { tokens: examples.reduce((sum, example) => sum + trainedTokensOf(example), 0), units: units.length };
 }
 
-/** The first token of an example is predicted by nothing, so its label does not count. */
+/** No position predicts the first token of an example, so its label does not count. */
 function trainedTokensOf({ labels }: UnitExample): number {
   return labels.reduce((count, label, at) => (at > 0 && label !== IGNORED_LABEL ? count + 1 : count), 0);
 }
@@ -136,7 +136,7 @@ function fill(
         tokens[at] = BigInt(ids[position]!);
         positions[at] = BigInt(position);
         segments[at] = segment + 1;
-        // What position t predicts is the token after it; the last one of an example predicts nothing.
+        // Position t predicts the next token; the last position of an example predicts nothing.
         const target = labels[position + 1] ?? IGNORED_LABEL;
         if (target === IGNORED_LABEL) continue;
         targets[at] = BigInt(target);

@@ -8,7 +8,7 @@ import type { TokenizedExample, Unit } from "./units.ts";
 
 export type { TokenizedExample } from "./units.ts";
 
-/** What one line of a file says: the examples of a unit, with numbers for its columns. */
+/** The content of one line: the examples of a unit, with numbers for its columns. */
 export interface UnitLine {
   /** The line of the file, counted from 1. */
   readonly line: number;
@@ -22,9 +22,9 @@ export interface UnitLine {
 export interface TokenizedUnits {
   readonly units: readonly Unit[];
   readonly counts: DatasetCounts;
-  /** What was left out or may surprise, with an example line each, for a person to read. */
+  /** Omissions and surprises with an example line each, in readable form. */
   readonly notes: readonly string[];
-  /** Why there are more units than lines, if there are. */
+  /** Explains why there are more units than lines, if so. */
   readonly splitNote: string | undefined;
 }
 
@@ -36,15 +36,18 @@ export interface TokenizeOptions {
   readonly tokenizer: Tokenizer;
   /** The model's own template by default; only read when the dataset holds chats. */
   readonly chatTemplate?: ChatTemplate;
-  /** What the model's own template writes as today's date. A resumed job has to pass the same date again. */
+  /** The date that the model's own template writes as today's. A resumed job has to pass the same date again. */
   readonly date?: Date;
   /** Longer examples are cut at the end, in tokens. */
   readonly maxLength: number;
   /** The field of the job that an error names; `training_file` by default. */
   readonly param?: string;
-  /** The lines are prompts that the run itself answers: no token is trained on, and one beyond the limit is dropped. */
+  /**
+   * The lines are prompts that the run itself answers: no token is trained on, and a prompt beyond the limit is
+   * dropped.
+   */
   readonly prompts?: boolean;
-  /** Waited for now and then: encoding keeps the thread, and a large dataset would keep it for minutes. */
+  /** Awaited now and then, because encoding a large dataset would block the thread for minutes. */
   readonly yieldToEventLoop?: () => Promise<void>;
 }
 
@@ -64,11 +67,12 @@ export async function tokenizeDataset(
 }
 
 /**
- * Encodes a dataset and says which tokens to train on: in chats all that the model has to write for the assistant's turns, in
- * completions the completion and the end-of-text token after it. A line of one example becomes as many units as it has
- * sequences; one of several examples, or with columns, stays one unit. A unit is dropped whole when one of its examples has
- * to be. Throws `invalid_dataset`, saying what to change, when nothing is left to train on or a line uses what the model's
- * template does not show; `invalid_model` when there are chats and no usable template.
+ * Encodes a dataset and says which tokens to train on: in chats everything that the model must write for the
+ * assistant's turns, in completions the completion and the end-of-text token after it. A line of one example becomes as
+ * many units as it has sequences; one of several examples, or with columns, stays one unit. A unit is dropped whole if
+ * one of its examples must be. Throws `invalid_dataset`, saying what to change, if nothing is left to train on or a
+ * line uses something that the model's template does not show; `invalid_model` when there are chats and no usable
+ * template.
  */
 export async function tokenizeUnits(lines: Iterable<UnitLine>, options: TokenizeOptions): Promise<TokenizedUnits> {
   const { tokenizer, date, maxLength, prompts = false, yieldToEventLoop } = options;

@@ -64,7 +64,7 @@ function packTogether(units: readonly (readonly number[])[], options: PackingOpt
   return batches.map((rows) => rows.map(({ indices }) => indices));
 }
 
-/** The rows with the examples added, each where it leaves the least space; undefined where one finds no row. */
+/** The rows with the examples added, each in the row where it leaves the least space; undefined if one fits no row. */
 function place(
   rows: readonly OpenRow[],
   examples: readonly { readonly index: number; readonly length: number }[],

@@ -3,7 +3,7 @@ import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { Unit, UnitForm } from "./units.ts";
 
-/** Where one example of a micro-batch lies. */
+/** The place of one example in a micro-batch. */
 export interface Place {
   /** Counted over the examples of all units that were laid out together. */
   readonly index: number;
@@ -12,7 +12,7 @@ export interface Place {
   readonly length: number;
 }
 
-/** How units stand in a micro-batch's tensors. */
+/** The layout of units in a micro-batch's tensors. */
 export interface UnitFeedOptions {
   readonly form: UnitForm;
   /** U, the most units of a micro-batch; a graph is compiled for it. */
@@ -26,16 +26,16 @@ interface MicroBatchUnits extends UnitFeedOptions {
   readonly total: number;
 }
 
-/** What the graph calls a column. */
+/** The graph's name for a column. */
 export const columnInput = (name: string) => `column#${name}`;
 
 /**
- * What a micro-batch feeds about its examples and units, U units of K examples at most:
+ * The feeds of a micro-batch for its examples and units, at most U units of K examples:
  * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding;
  * - `present` [U, K] f32, 1 where there is an example;
  * - `total_units` [] f32, the units of the whole optimizer step;
  * - a column `column#name` for each of the form's: [B, T] f32 at the position that predicts the token, [U, K] f32 or [U] f32.
- * What is not there is 0. Throws `internal_error` where a unit lacks a column or the units exceed the capacity.
+ * Missing entries are 0. Throws `internal_error` where a unit lacks a column or the units exceed the capacity.
  */
 export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Record<string, Tensor> {
   const { form, capacity, places, shape, total } = options;

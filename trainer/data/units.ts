@@ -10,7 +10,7 @@ export interface TokenizedExample {
  */
 export type ColumnKind = "token" | "example" | "unit";
 
-/** What the units of an objective look like. */
+/** The form of an objective's units. */
 export interface UnitForm {
   /** K, the most examples that a unit has: 1 for a line of text, 2 for a pair, K for a ranking or a group of samples. */
   readonly examples: number;
@@ -24,8 +24,8 @@ export interface UnitExample extends TokenizedExample {
 }
 
 /**
- * What is trained on as a whole: a line, a pair, a ranking, a rollout. Its examples are in the same micro-batch, so that a
- * loss can compare them.
+ * The smallest whole that is trained on: a line, a pair, a ranking, a rollout. Its examples are in the same
+ * micro-batch, so that a loss can compare them.
  */
 export interface Unit {
   readonly examples: readonly UnitExample[];

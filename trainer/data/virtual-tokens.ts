@@ -1,7 +1,7 @@
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import type { Unit, UnitExample } from "./units.ts";
 
-/** The examples with `count` placeholders before each, which are not trained on. Columns of tokens move along, 0 before. */
+/** The examples with `count` untrained placeholders before each. Columns of tokens move along, 0 before. */
 export function withVirtualTokens<E extends UnitExample>(
   examples: readonly E[],
   count: number,

@@ -9,7 +9,7 @@ export interface CompileOptions {
   readonly bindings?: ReadonlyMap<string, Tensor>;
 }
 
-/** What a run takes, by input name. */
+/** The inputs of a run, by name. */
 export type Feeds = Readonly<Record<string, Tensor | CacheWindow>>;
 
 /** A compiled graph. It owns its bound tensors and whatever the backend allocated until `dispose`. */

@@ -133,7 +133,7 @@ export function checkWindow({ first, count, cache: { shape } }: CacheWindow): vo
   );
 }
 
-/** The type that a feed has as an input. */
+/** The input type of a feed. */
 function typeOf(feed: Tensor | CacheWindow): Pick<Tensor, "dtype" | "shape"> {
   if (!isWindow(feed)) return feed;
   checkWindow(feed);

@@ -88,7 +88,7 @@ class OnnxRuntimeProgram implements Program {
   readonly #graph: Graph;
   readonly #inputs: readonly Named[];
   readonly #session: InferenceSession;
-  /** What every run is fed besides its own feeds: bindings that are not in the model, and held values. */
+  /** The standing feeds of every run: bindings that are not in the model, and held values. */
   #fed: OrtFeeds;
   #held: NamedTensors = {};
   #open: readonly Named[];

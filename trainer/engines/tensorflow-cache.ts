@@ -28,7 +28,7 @@ export class TensorFlowCache implements Cache {
     return this.#shape;
   }
 
-  /** The window's slots as a tensor of their own, [count, K, C, W]. Must be called while the backend is active. */
+  /** The window's slots as a separate tensor, [count, K, C, W]. Must be called while the backend is active. */
   view({ first, count }: CacheWindow): tf.Tensor {
     return tf.slice(this.#tensor, [first, 0, 0, 0], windowShape(count, this.#shape));
   }

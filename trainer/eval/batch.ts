@@ -27,7 +27,7 @@ export interface Generated {
   readonly ended: boolean;
 }
 
-/** Which text a row is. */
+/** The text that a row generates. */
 export interface RowName {
   /** Place of the prompt in the list, and of the sample among the prompt's. */
   readonly prompt: number;

@@ -1,7 +1,7 @@
 /**
- * The graphs that generate text while a model is being trained: the forward pass as the method changes it, with the method's
- * parameters as inputs. They read the keys and values of earlier positions from a cache and output those of new positions, to
- * be appended to it.
+ * The graphs that generate text while a model is being trained: the method's forward pass, with the method's parameters
+ * as inputs. They read the keys and values of earlier positions from a cache and output those of new positions, to be
+ * appended to it.
  */
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";

@@ -13,9 +13,9 @@ import { decodeFeeds, paddedLength, prefillFeeds } from "./step-feeds.ts";
 
 export interface GeneratorOptions {
   readonly config: ModelConfig;
-  /** What the graph takes besides the method's parameters: the weights, or what the method holds in their place. */
+  /** The graph's inputs besides the method's parameters: the weights, or the method's replacements for them. */
   readonly frozen: ReadonlyMap<string, Tensor>;
-  /** Absent for the model as it is. */
+  /** Absent for the bare model. */
   readonly method?: AttachedMethod;
   /** How many rows can be decoded together. */
   readonly slots: number;
@@ -33,7 +33,7 @@ export interface Prompt {
 }
 
 export interface GenerationSettings extends SamplingOptions {
-  /** Awaited after every step. What it throws ends the generation and is rethrown. */
+  /** Awaited after every step. Its errors end the generation and are rethrown. */
   readonly yieldToEventLoop?: () => Promise<void>;
 }
 
@@ -119,7 +119,7 @@ export class Generator {
     try {
       return await this.#generate(prompts, settings);
     } catch (error) {
-      // Unseen cached positions are multiplied by 0, and 0 · NaN is NaN: one left behind would spoil every later text.
+      // Unseen cached positions are multiplied by 0, and 0 · NaN is NaN: a leftover NaN would spoil every later text.
       if (error instanceof TrimtabError && error.code === "non_finite") await this.#renewCaches();
       throw error;
     }

@@ -33,13 +33,13 @@ export function encodeCheckpoint(state: TrainingState, run: string): Uint8Array 
   });
 }
 
-/** What a checkpoint must hold for a run to resume from it. */
+/** The contents that a checkpoint needs for a run to resume from it. */
 export interface ExpectedState {
   readonly run: string;
   readonly parameters: readonly Parameter[];
-  /** What the method remembers from step to step; only the shapes matter here. */
+  /** The method's memory from step to step; only the shapes matter here. */
   readonly memory?: ReadonlyMap<string, Tensor> | undefined;
-  /** What the objective carries from step to step. */
+  /** The sections that the objective carries from step to step. */
   readonly sections?: SectionSpecs | undefined;
 }
 

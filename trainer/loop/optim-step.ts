@@ -13,14 +13,14 @@ export interface StepReport {
   /** Counted from 1. */
   readonly step: number;
   readonly totalSteps: number;
-  /** Mean over what this step's loss covers: for a language model its trained tokens, in nats. */
+  /** The step's mean loss: for a language model over its trained tokens, in nats. */
   readonly loss: number;
   readonly gradNorm: number;
   readonly learningRate: number;
   /** Trained tokens in this step, and in the run so far. */
   readonly stepTokens: number;
   readonly trainedTokens: number;
-  /** What the graphs report besides the loss; absent if they report nothing. */
+  /** The graphs' metrics besides the loss; absent if there are none. */
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
@@ -30,7 +30,7 @@ export interface OptimStepOptions {
   readonly schedule: Schedule;
   /** The compiled update of these parameters. */
   readonly update: OptimizerUpdate;
-  /** What the method does after the update. Its memory is part of the state. */
+  /** The method's work after the update. Its memory is part of the state. */
   readonly afterStep?: AfterStep | undefined;
 }
 

@@ -64,7 +64,7 @@ export function createProgramCache(executor: Executor): ProgramCache {
   return { ...executor, compile, clear, dispose };
 }
 
-/** Values that one user holds must not affect another's runs, so the first `hold` switches to a program of its own. */
+/** Values that one user holds must not affect another's runs, so the first `hold` switches to a separate program. */
 function handedOut(shared: Program, compileOwn: () => Promise<Program>): Program {
   let own: Promise<Program> | undefined;
   return {

@@ -30,7 +30,7 @@ export const SECTIONS_FIELD = "sections";
 const jsonOfSections = z.record(z.string(), z.unknown());
 
 /**
- * A tensor as it is written. Its bytes are read only when they are copied, so that paged moments are in memory one at a time.
+ * A tensor to write. Its bytes are read only when they are copied, so that paged moments are in memory one at a time.
  */
 export function fileTensor(value: Tensor): SafetensorsTensor {
   return {
@@ -43,7 +43,7 @@ export function fileTensor(value: Tensor): SafetensorsTensor {
   };
 }
 
-/** What a checkpoint stores of the sections: nothing at all if there are none. */
+/** The tensors and metadata that a checkpoint stores for the sections; none without sections. */
 export function encodeSections(sections: Sections = {}): {
   readonly tensors: readonly (readonly [string, SafetensorsTensor])[];
   readonly metadata: Readonly<Record<string, string>>;

@@ -13,10 +13,10 @@ export interface Section {
 }
 export type Sections = Readonly<Record<string, Section>>;
 
-/** What a section must look like, in the loop and in a checkpoint. */
+/** The shape of a section, in the loop and in a checkpoint. */
 export interface SectionSpec {
   readonly initial: Section;
-  /** Every tensor it holds; `null` stands for a dimension of any size. */
+  /** Every tensor it holds; `null` is a dimension of any size. */
   readonly tensors: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly (number | null)[] }>>;
   readonly json: z.ZodType;
 }

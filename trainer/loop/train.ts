@@ -15,22 +15,22 @@ import type { Paging } from "./update.ts";
 export type { MicroBatch } from "./forward-backward.ts";
 export type { StepReport } from "./optim-step.ts";
 
-/** What sets one run apart; the loop below is the same for all. */
+/** The run-specific parts; the loop below is the same for all runs. */
 export interface TrainingPlan {
   /** One micro-batch: outputs `loss`, the metrics and, for each parameter, accumulator + gradient. */
   readonly gradients: Graph;
   /** Frozen inputs of `gradients`. */
   readonly frozen: ReadonlyMap<string, Tensor>;
   readonly parameters: readonly Parameter[];
-  /** The metrics among the outputs of `gradients`, and how those of several micro-batches combine; none when left out. */
+  /** The metrics among the outputs of `gradients`, and how those of several micro-batches combine; none by default. */
   readonly metrics?: MetricKinds;
   readonly optimizer: AdamWConfig;
   /** Where to keep the optimizer's moments that leave memory. Without it, all of them stay. */
   readonly paging?: Paging;
   readonly schedule: Schedule;
-  /** What happens after each update; its memory is part of the state. */
+  /** The work after each update; its memory is part of the state. */
   readonly afterStep?: AfterStep;
-  /** What the state holds besides tensors, and how it changes. */
+  /** The state's sections, and how they change. */
   readonly carried?: CarriedState;
   /**
    * The micro-batches of a step: a pure function of the step's number and the state before it. A resumed run asks for the same
@@ -48,10 +48,10 @@ export interface LoopOptions {
 }
 
 /**
- * Runs `plan` from `state` to `schedule.totalSteps` and returns the last state. Only the pages of `paging` are mutated: every
- * step makes new tensors. Programs are disposed at the end, unless `executor` is a program cache that keeps them for the next
- * call. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and what the plan's
- * `afterStep` throws about the number of steps, before the first one.
+ * Runs `plan` from `state` to `schedule.totalSteps` and returns the last state. Only the pages of `paging` are mutated:
+ * every step makes new tensors. Programs are disposed at the end, unless `executor` is a program cache that keeps them
+ * for the next call. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and,
+ * before the first step, the plan's `afterStep` errors about the number of steps.
  */
 export async function train(
   executor: Executor,

@@ -23,7 +23,7 @@ export interface UpdateOptions {
   readonly compile: (graph: Graph) => Promise<Program>;
 }
 
-/** Storage for float32 numbers outside memory, addressed by number. What was never written reads as zero. */
+/** Storage for float32 numbers outside memory, addressed by number. Unwritten numbers read as zero. */
 export interface PageStore {
   read(start: number, into: Float32Array): void;
   write(start: number, from: Float32Array): void;

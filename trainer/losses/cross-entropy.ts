@@ -1,7 +1,7 @@
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Value } from "../../shared/graph/graph.ts";
 
-/** What a micro-batch of B rows of T tokens is trained towards. */
+/** The targets of a micro-batch of B rows of T tokens. */
 export interface Targets {
   /** [B, T] i64, already shifted: the token that follows. */
   readonly targets: Value;

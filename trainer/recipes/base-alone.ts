@@ -4,8 +4,8 @@ import type { OwnParameters } from "./objective.ts";
 const NONE: OwnParameters = { parameters: [], initial: new Map() };
 
 /**
- * The base in the form in which a method holds it, without the rest of the method: the same weights with the delta off. Texts
- * get no placeholders. The parameters in `own`, an objective's, remain.
+ * The base in the form that a method holds it, with the delta off. Texts get no placeholders. The objective's
+ * parameters in `own` remain.
  */
 export function baseAlone({ frozen, replaced, rewrite }: AttachedMethod, own: OwnParameters = NONE): AttachedMethod {
   return {

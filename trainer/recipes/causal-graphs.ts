@@ -16,14 +16,14 @@ export interface CausalGraphOptions {
   readonly config: ModelConfig;
   readonly method: AttachedMethod;
   readonly shape: BatchShape;
-  /** What the graph computes from the logits; next-token cross-entropy by default. */
+  /** The loss on the logits; next-token cross-entropy by default. */
   readonly loss?: LossBuilder | undefined;
   /** How units are placed in a micro-batch; absent for losses that look only at tokens. */
   readonly units?: UnitFeedOptions | undefined;
 }
 
 /**
- * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, what the loss reads, the base's weights, the
+ * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, the loss's inputs, the base's weights, the
  * method's parameters and random inputs, and one gradient accumulator per parameter; outputs as `gradientGraph` says.
  */
 export function trainingGraph(options: CausalGraphOptions): Graph {
@@ -77,8 +77,7 @@ export function logProbabilityGraph(options: CausalGraphOptions): Graph {
 }
 
 /**
- * What the graphs of `method` take besides data and parameters: its frozen tensors, and the base's weights that it does not
- * replace.
+ * The frozen inputs of the graphs of `method`: its own frozen tensors, and the base's weights that it does not replace.
  */
 export function frozenTensors(weights: Weights, method: AttachedMethod): ReadonlyMap<string, Tensor> {
   const gone = new Set([...method.parameters.map(({ name }) => name), ...(method.replaced ?? [])]);
@@ -89,7 +88,7 @@ export function frozenTensors(weights: Weights, method: AttachedMethod): Readonl
   ]);
 }
 
-/** Those of `tensors` that `graph` takes. */
+/** The `tensors` that are inputs of `graph`. */
 export function feedsFor(graph: Graph, tensors: NamedTensors): NamedTensors {
   const names = graph.inputs.map(({ name }) => name).filter((name) => Object.hasOwn(tensors, name));
   return Object.fromEntries(names.map((name) => [name, tensors[name]!]));

@@ -15,7 +15,7 @@ import type { RecipeContext } from "./recipe.ts";
 
 /** A loss over fixed units, and the metrics that come with it. */
 export interface Measurement {
-  /** Mean over what the loss covers: for a language model the units' trained tokens, in nats. */
+  /** The mean loss: for a language model over the units' trained tokens, in nats. */
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
 }

@@ -22,7 +22,7 @@ export interface ReadOptions {
 }
 
 /**
- * The longest text of a run: `max_length`, or what the method's own positions leave of the model's context. Throws
+ * The longest text of a run: `max_length`, or the model's context less the method's own positions. Throws
  * `invalid_request`, with `param` as the field, when the job asks for more than the model can see.
  */
 export function longestSequence(
@@ -57,7 +57,7 @@ export async function readUnits(
     if (foreign === undefined) continue;
     throw new TrimtabError(
       "invalid_model",
-      `the tokenizer gives the id ${foreign}, but the model's vocab_size is ${config.vocabSize}: they do not belong together`,
+      `the tokenizer gives the id ${foreign}, but the model's vocab_size is ${config.vocabSize}: they belong to different models`,
     );
   }
   const { trainedTokens, ...others } = read.counts;
@@ -69,16 +69,16 @@ export async function readUnits(
     level: truncated + dropped + read.notes.length > 0 ? "warn" : "info",
     message: [`${name}: ${counts}; ${trained}`, ...notes].join("\n").slice(0, LIMITS.eventMessage),
     type: "message",
-    // The field is named as clients of the event know it.
+    // The field has the name that readers of the event expect.
     data: { file: param, ...others, trainableTokens: trainedTokens },
   });
   return read;
 }
 
-/** Shows what is learnt of a unit, as the model sees it: a wrong template or mask is plain to see there. */
+/** Shows the trained part of a unit as the model sees it, which makes a wrong template or mask easy to spot. */
 export function maskEvent(name: string, unit: Unit, tokenizer: Tokenizer): Omit<TrainerEvent, "seq"> {
   const example = unit.examples[0]!;
-  const shown = `${name}: what is learnt of the first example is between ⟦ and ⟧\n`;
+  const shown = `${name}: the first example, with the trained text between ⟦ and ⟧\n`;
   const message = shown + markedText(decodedMask(example, tokenizer), LIMITS.eventMessage - shown.length);
   return { level: "info", type: "message", message, data: { tokens: example.ids.length } };
 }

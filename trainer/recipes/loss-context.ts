@@ -6,9 +6,9 @@ import { columnInput, type UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { GraphMetrics } from "../loop/metrics.ts";
 import { crossEntropy, type Targets, targetInputs, targetLogProbabilities } from "../losses/cross-entropy.ts";
 
-/** What an objective adds to a graph. */
+/** The outputs that an objective adds to a graph. */
 export interface LossGraph {
-  /** A scalar. Summed over a step's micro-batches, it is what is minimised and reported. */
+  /** A scalar. Training minimises and reports its sum over a step's micro-batches. */
   readonly loss: Value;
   readonly metrics?: GraphMetrics;
 }
@@ -25,7 +25,7 @@ export interface LossContext {
   readonly forward: ReturnType<typeof trainingForward>;
   /** False in an evaluation graph. */
   readonly training: boolean;
-  /** What the tokens are trained towards: `targets` [B, T] i64, `weights` [B, T] f32 and the step's `total` [] f32. */
+  /** The training targets: `targets` [B, T] i64, `weights` [B, T] f32 and the step's `total` [] f32. */
   targets(): Targets;
   /** Mean cross-entropy over the step's trained tokens: this micro-batch's share. */
   crossEntropy(): Value;

@@ -14,9 +14,9 @@ import type { Dataset, RecipeContext } from "./recipe.ts";
 import type { ResultFolder } from "./result.ts";
 
 /**
- * What a kind of training optimises. An objective is one file and one registry row; `runJob` does the rest: it reads and checks
- * the data, resolves hyperparameters, builds and compiles the graphs, trains, measures, checkpoints, publishes and reports.
- * Everything here is a pure function of its arguments, so that a run can resume at any step.
+ * The goal of a kind of training. An objective is one file and one registry row; `runJob` does the rest: it reads and
+ * checks the data, resolves hyperparameters, builds and compiles the graphs, trains, measures, checkpoints, publishes
+ * and reports. Everything here is a pure function of its arguments, so that a run can resume at any step.
  */
 export interface Objective<Settings extends TrainingSettings = TrainingSettings> {
   /** How many examples its units have, and which columns its graph reads besides the tokens. */
@@ -40,13 +40,12 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
    * refresher it returns is called with every step's units before its batches are made. Absent if units never change.
    */
   refresh?(tools: RunTools<Settings>): UnitRefresher | Promise<UnitRefresher>;
-  /** What it carries from step to step besides the parameters. */
+  /** State that it carries from step to step besides the parameters. */
   carried?(tools: RunTools<Settings>): CarriedState;
-  /** Parameters of its own, besides the method's, such as a head. The loss reads them with `LossContext.parameter`. */
+  /** Its own parameters besides the method's, such as a head. The loss reads them with `LossContext.parameter`. */
   parameters?(options: OwnParameterOptions<Settings>): OwnParameters;
   /**
-   * Adds to the result what the objective has of its own, such as the files of its parameters. Equal arguments give equal
-   * bytes.
+   * Adds the objective's own files to the result, such as those of its parameters. Equal arguments give equal bytes.
    */
   publish?(folder: ResultFolder, options: PublishedState<Settings>): ResultFolder | Promise<ResultFolder>;
   /** The peak learning rate that `auto` stands for, as a multiple of supervised training's; 1 by default. */
@@ -76,7 +75,7 @@ export type RolloutSampler = (options: RolloutOptions) => Promise<readonly Unit[
 /** Returns the same units in the same order, with further columns. Pure, like a `RolloutSampler`. */
 export type UnitRefresher = (options: Moment & { readonly units: readonly Unit[] }) => Promise<readonly Unit[]>;
 
-/** When units are made or refreshed, and for what. */
+/** The step for which units are made or refreshed. */
 export interface Moment {
   /** The state before the step; its sections are the objective's. */
   readonly state: TrainingState;
@@ -90,7 +89,7 @@ export interface RolloutOptions extends Moment {
   readonly prompts: readonly Unit[];
 }
 
-/** What an objective can use in the loop. */
+/** The tools that an objective can use in the loop. */
 export interface RunTools<Settings extends TrainingSettings = TrainingSettings> {
   readonly settings: Settings;
   readonly seed: number;

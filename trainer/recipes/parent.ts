@@ -1,4 +1,4 @@
-/** Continuing from a tuned model: what a run starts from, and how its result relates to the base that serves it. */
+/** Continues from a tuned model: loads a run's start, and turns its result into one for the base that serves it. */
 import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { MANIFEST_FILE, type Manifest, parseManifest } from "../../shared/delta/manifest.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
@@ -21,7 +21,7 @@ import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
 import { peftMethod } from "../../shared/peft/registry.ts";
 import type { ResultFolder } from "./result.ts";
 
-/** The tuned model that a run continues from: a delta, or a model with weights of its own. */
+/** The tuned model that a run continues from: a delta, or a model with its own weights. */
 export interface ParentFolder {
   readonly kind: "delta" | "model";
   /** Of the folder. */
@@ -30,7 +30,7 @@ export interface ParentFolder {
   readonly files: ModelFiles;
 }
 
-/** A parent delta as it is served. */
+/** A parent delta in its serving form. */
 export interface ParentDelta {
   readonly digest: string;
   readonly delta: CanonicalDelta;
@@ -41,12 +41,13 @@ export interface StartingModel {
   readonly config: ModelConfig;
   readonly weights: Weights;
   readonly tokenizer: Tokenizer;
-  /** The delta that is folded into the weights; undefined where there is none. */
+  /** The delta that is folded into the weights; undefined if there is none. */
   readonly below: ParentDelta | undefined;
 }
 
 /**
- * Loads what a run trains on: the base, a tuned model's own weights, or the base with the parent's delta folded in.
+ * Loads the weights that a run trains on: the base's, a tuned model's own, or the base's with the parent's delta folded
+ * in.
  *
  * @throws TrimtabError invalid_request with `model` as its field for a delta that weights cannot hold.
  */
@@ -75,8 +76,9 @@ export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): S
 }
 
 /**
- * Checks before a run that its result can be published on top of the parent: methods that hold the base in a form of their own
- * cannot continue, and a model of its own has to take up the result in its weights. `first` are the method's initial values.
+ * Checks before a run that its result can be published on top of the parent: methods that keep the base in another form
+ * cannot continue, and a parent with its own weights must be able to absorb the result. `first` are the method's
+ * initial values.
  *
  * @throws TrimtabError invalid_request with the field to change.
  */
@@ -97,7 +99,7 @@ export async function checkContinuation(
   if (isModel && first.config.tied !== tied) {
     throw new TrimtabError(
       "invalid_request",
-      "`model` changes the embedding or the head of a base that shares them, so no model of its own can be made from it; train an adapter instead of `full`.",
+      "`model` changes the embedding or the head of a base that shares them, so the result cannot be a complete model; train an adapter instead of `full`.",
       { param: "model" },
     );
   }
@@ -113,7 +115,7 @@ export async function checkContinuation(
 }
 
 export interface ContinuedOptions extends PublishOptions<PeftChoice> {
-  /** The weights of the base itself, which the delta below is not folded into. */
+  /** The weights of the base itself, without the parent's delta. */
   readonly baseModel: Pick<StartingModel, "config" | "weights">;
 }
 
@@ -141,7 +143,7 @@ export async function publishOnTop(
   return { kind: "delta", files };
 }
 
-/** The result of adapters trained on a model with weights of its own: that model with the adapters folded in. */
+/** The result of adapters trained on a model with its own weights: that model with the adapters folded in. */
 export async function publishFolded(trained: PublishOptions<PeftChoice>): Promise<ResultFolder> {
   const { config, weights, base } = trained;
   const model = mergeIntoWeights(config, together(await canonicalMethods(trained)));
@@ -153,7 +155,7 @@ function together(contents: readonly Pick<ServedAdapter, "delta">[]): CanonicalD
   return sumDeltas(contents.map(({ delta }) => ({ delta, weight: 1 })));
 }
 
-/** What cannot be merged is an error of the field that asked for it. */
+/** Reports a failed merge as an error of the field that requested it. */
 function atField<T>(merge: () => T, param = "model"): T {
   try {
     return merge();

@@ -21,7 +21,7 @@ export interface RecipeJob<Settings = JobSettings> {
   /** Unix seconds. */
   readonly createdAt: number;
   readonly base: BaseFolder;
-  /** The tuned model to continue from; left out: the base is the start. */
+  /** The tuned model to continue from; absent if the run starts from the base. */
   readonly parent?: ParentFolder | undefined;
   readonly training: Dataset;
   readonly validation: Dataset | null;
@@ -49,13 +49,13 @@ export interface RecipeContext {
   readonly now: () => number;
   readonly event: (event: Omit<TrainerEvent, "seq">) => void;
   /**
-   * Awaited every second or so while anything but a step takes long, such as reading data or measuring, so that timers and
-   * sockets get their turn. What it throws ends the run and is rethrown.
+   * Awaited about every second during long work other than steps, such as reading data or measuring, so that timers and
+   * sockets get their turn. Its errors end the run and are rethrown.
    */
   readonly yieldToEventLoop: () => Promise<void>;
   /** Storage outside memory, until the recipe ends. */
   readonly openPages: () => PageStore;
-  /** Awaited after every step. What it throws ends the run and is rethrown. */
+  /** Awaited after every step. Its errors end the run and are rethrown. */
   readonly afterStep: (progress: Progress) => Promise<void>;
   /** Awaited whenever the recipe has a result worth keeping before the last one. */
   readonly publishCheckpoint: (step: number, folder: ResultFolder, metrics: Metrics) => Promise<void>;
@@ -75,7 +75,7 @@ export interface RecipeOutcome {
   readonly folder: ResultFolder;
   readonly metrics: Metrics;
   readonly trainedTokens: number;
-  /** What each `auto` became. */
+  /** The value of each `auto`. */
   readonly hyperparameters: Readonly<Record<string, number | string | boolean>>;
 }
 

@@ -33,9 +33,10 @@ export function recipeFor<S extends TrainingSettings>(objective: Objective<S>): 
 }
 
 /**
- * Runs a job to its result: reads and encodes the data, resolves each `auto`, trains, measures, checkpoints, publishes and
- * reports. The objective supplies what is special about the job. Throws `TrimtabError` with a code such as `invalid_dataset` or
- * `invalid_request` if the user has to change something, and `corrupt_blob` for a checkpoint of another job.
+ * Runs a job to its result: reads and encodes the data, resolves each `auto`, trains, measures, checkpoints, publishes
+ * and reports. The objective supplies the job-specific parts. Throws `TrimtabError` with a code such as
+ * `invalid_dataset` or `invalid_request` if the user has to change something, and `corrupt_blob` for a checkpoint of
+ * another job.
  */
 export async function runJob<S extends TrainingSettings>(
   objective: Objective<S>,
@@ -83,7 +84,7 @@ async function runPrepared<S extends TrainingSettings>(
           memory: method.afterStep?.memory,
           sections: carried?.specs,
         });
-  say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Going on after step ${start.step}`, {
+  say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Continuing after step ${start.step}`, {
     ...resolved,
     step: start.step,
     total_steps: totalSteps,

@@ -54,7 +54,7 @@ export async function createUnitSource<S extends TrainingSettings>(options: Unit
   const isFixed = sample === undefined;
   const training = isFixed ? await withReference(run.training) : run.training;
   const validation = isFixed ? await withReference(run.validation ?? []) : (run.validation ?? []);
-  /** The units to train on in place of the given ones, which may be prompts. */
+  /** The units to train on instead of the given ones, which may be prompts. */
   async function made(given: readonly Unit[], moment: Moment): Promise<readonly Unit[]> {
     const units = isFixed
       ? given

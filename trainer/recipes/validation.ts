@@ -30,7 +30,7 @@ export function createValidation(
   };
 }
 
-/** How often a run measures its validation file, beside the ends of its epochs. */
+/** How often a run measures its validation file, in addition to the ends of its epochs. */
 const MEASUREMENTS = 10;
 
 export interface MeasuredRun {
@@ -42,8 +42,8 @@ export interface MeasuredRun {
 }
 
 /**
- * The steps after which the validation file is measured: the ends of the epochs, the last step and, in between, each tenth of
- * the run, but no sooner than as many units were trained as the measurement reads.
+ * The steps after which the validation file is measured: the ends of the epochs, the last step and, in between, each
+ * tenth of the run, but only once the run has trained as many units as a measurement reads.
  */
 export function measuredSteps(run: MeasuredRun): (step: number) => boolean {
   const { totalSteps, stepsPerEpoch, training, validation } = run;
@@ -52,7 +52,7 @@ export function measuredSteps(run: MeasuredRun): (step: number) => boolean {
   return (step) => step % every === 0 || step % stepsPerEpoch === 0 || step === totalSteps;
 }
 
-/** What a result says about its validation; nothing if there was no validation file. */
+/** The validation fields of a result; none if there was no validation file. */
 export function resultMetrics(base: Measurement | undefined, tuned: Measurement | undefined): Metrics {
   if (base === undefined || tuned === undefined) return {};
   return { base_loss: base.loss, tuned_loss: tuned.loss, ...validationMetrics(tuned) };

@@ -17,13 +17,13 @@ import { storeFolder } from "./publish.ts";
 
 export interface LeaseContext {
   readonly client: JobClient;
-  /** The executor of that name, or the process's own where the job leaves the choice. Throws `executor_missing`. */
+  /** The executor with that name, or the process's default if the job names none. Throws `executor_missing`. */
   readonly executor: (name: ExecutorName | null) => Promise<Executor>;
   readonly recipe: (type: JobType) => Recipe;
   readonly cacheFolder: string;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Aborts when the process is told to end. */
+  /** Aborts when the process must exit. */
   readonly shutdown: AbortSignal;
   readonly log: (line: string) => void;
 }
@@ -57,7 +57,7 @@ const UNREACHABLE: readonly ErrorCode[] = [
 
 const FLUSH_MS = 1_000;
 
-/** What the functions that handle one lease share. */
+/** The shared context of the functions that handle one lease. */
 interface LeaseRun {
   readonly lease: Lease;
   readonly context: LeaseContext;
@@ -67,8 +67,8 @@ interface LeaseRun {
 }
 
 /**
- * Runs one leased job until its result is published, its failure is reported, or the job is handed back or dropped. Never
- * throws: a job's failure is not the process's.
+ * Runs one leased job until its result is published, its failure is reported, or the job is handed back or dropped.
+ * Never throws: a failed job must not end the process.
  */
 export async function runLease(lease: Lease, context: LeaseContext): Promise<LeaseOutcome> {
   const { client, shutdown, log } = context;
@@ -244,7 +244,7 @@ async function endAfterError({ lease, context, events }: LeaseRun, error: unknow
   }
 }
 
-/** What the user is told; undefined if a retry may help. The queue counts the attempts. */
+/** The failure to report to the user; undefined if a retry may help. The queue counts the attempts. */
 function failureOf(error: unknown, attempt: number): Failure | undefined {
   if (isUnreachable(error)) return undefined;
   if (error instanceof TrimtabError && PERMANENT.includes(error.code)) {
@@ -254,7 +254,7 @@ function failureOf(error: unknown, attempt: number): Failure | undefined {
   // A defect; the first time may have been the machine's fault.
   if (attempt < 2) return undefined;
   const message =
-    "The trainer failed on this job again, through a fault of its own. Its log has the details; report it with the job's id.";
+    "The trainer failed on this job again because of an internal error. Report it with the job's id; the trainer's log has the details.";
   return { error: { code: "internal_error", message, param: null } };
 }
 

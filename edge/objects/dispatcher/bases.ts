@@ -35,7 +35,7 @@ export const bases = objectModule({
   open(context) {
     const { db, now, rearm } = context;
 
-    /** Runs a check over uploaded files. Nothing is kept of a base that is not sound. */
+    /** Checks uploaded files. Keeps nothing of an unsound base. */
     async function keepIfSound<T>(
       { id, digest }: BaseModel,
       listed: BaseModel["files"],
@@ -85,7 +85,7 @@ export const bases = objectModule({
           return requireBaseModel(db, id);
         },
 
-        /** Checks an uploaded base and opens it to everybody. Keeps nothing of one that is not sound. */
+        /** Checks an uploaded base and opens it to all tenants. Keeps nothing of an unsound one. */
         async publish(id: string): Promise<BaseModel> {
           const model = requireBaseModel(db, id);
           if (model.status === "ready") return model;
@@ -109,7 +109,7 @@ export const bases = objectModule({
 
         list: (): Model[] => listBases(db),
       },
-      // It follows the blobs' sweep, which says when there is something to do.
+      // Follows the blob sweep, which decides when it is due.
       duty: { run: () => sweepPendingBases(db, now()), next: () => null },
     };
   },

@@ -1,4 +1,4 @@
-/** Decides whether an uploaded folder is a model that can be trained and served here, before anybody sees it. */
+/** Decides, before any tenant sees it, whether an uploaded folder is a model that can be trained and served here. */
 import { z } from "zod";
 import type { StoredFile } from "../../../shared/api/artefacts.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -21,9 +21,9 @@ import { planMemory } from "../../runtime/memory-plan.ts";
 
 /** Bytes of a JSON file of a model; the largest tokenizers in use have 20 MB. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
-/** Bytes of a tensor that are looked at together. */
+/** Bytes of a tensor checked at a time. */
 const SCAN_BYTES = 4 * 1024 * 1024;
-/** Values of two tensors that are compared at a time. */
+/** Values of two tensors compared at a time. */
 const SCAN_VALUES = 1024 * 1024;
 
 const INDEX = "model.safetensors.index.json";
@@ -36,7 +36,7 @@ export interface FolderReader {
 export interface UploadedBase {
   readonly files: readonly StoredFile[];
   readonly folder: FolderReader;
-  /** What the isolate may hold when it serves the model. */
+  /** The memory that the isolate has for serving the model. */
   readonly heapLimitBytes: number;
 }
 
@@ -58,8 +58,9 @@ export async function checkSmall(base: UploadedBase): Promise<{ json: Record<str
 }
 
 /**
- * Checks what `checkSmall` does, and every weight file: an honest header, exactly the tensors that the configuration asks for,
- * finite values. Returns the parsed config.json, in which a model is not tied whose head differs from its embedding.
+ * Checks what `checkSmall` does, and every weight file: an honest header, exactly the tensors that the configuration
+ * asks for, finite values. Returns the parsed config.json, with `tie_word_embeddings` false if the head differs from
+ * the embedding.
  *
  * @throws TrimtabError invalid_model with what to change.
  */
@@ -91,7 +92,7 @@ function checkMemory(config: ModelConfig, heapLimitBytes: number): void {
   }
 }
 
-/** Whether the files of a model that config.json ties hold a head of its own. */
+/** Whether the files of a model that config.json calls tied hold a separate head. */
 async function headDiffers(
   base: UploadedBase,
   config: ModelConfig,
@@ -119,7 +120,7 @@ async function valuesOf(
   return toF32({ dtype: entry.dtype, shape: [end - start], bytes: await base.folder.read(file, range) });
 }
 
-/** Reads the header of each weight file, and nothing behind it. */
+/** Reads only the header of each weight file. */
 async function checkHeaders(base: UploadedBase): Promise<Map<string, PlacedTensor>> {
   const tensors = new Map<string, PlacedTensor>();
   for (const { name, bytes } of base.files.filter((file) => file.name.endsWith(".safetensors"))) {
@@ -141,7 +142,7 @@ async function checkHeaders(base: UploadedBase): Promise<Map<string, PlacedTenso
   return tensors;
 }
 
-/** The list of tensors beside the shards has to agree with what they hold. */
+/** The index must agree with the tensors that the shards hold. */
 function checkIndex(json: unknown, tensors: ReadonlyMap<string, PlacedTensor>): void {
   const parsed = indexSchema.safeParse(json);
   if (!parsed.success) {
@@ -203,7 +204,7 @@ async function checkValues(base: UploadedBase, tensors: ReadonlyMap<string, Plac
   }
 }
 
-/** A file that is held in memory as a whole. */
+/** A file that is read into memory whole. */
 async function readSmall(base: UploadedBase, name: string): Promise<Uint8Array> {
   const bytes = base.files.find((file) => file.name === name)?.bytes ?? 0;
   if (bytes > MAX_JSON_BYTES) {

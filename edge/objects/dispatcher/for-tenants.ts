@@ -4,8 +4,8 @@ import { queue } from "./queue.ts";
 import { tenants } from "./tenants.ts";
 
 /**
- * The Dispatcher's modules that tenants call. They are kept apart from those that call tenants, so that neither object's code
- * needs all of the other's.
+ * The Dispatcher's modules that tenants call. They are separate from those that call tenants, so that neither object
+ * has to import all of the other's code.
  */
 export const FOR_TENANTS = { queue, tenants, bases } as const;
 

@@ -17,7 +17,7 @@ import {
   takeJob,
 } from "./queue-rows.ts";
 
-/** How soon to retry a lapse that could not be settled with its tenant. */
+/** How soon to retry a lapse that the tenant could not settle. */
 const RETRY_MS = 5_000;
 
 /** The queue, as trainers see it: grants leases and watches for those that lapse. */
@@ -28,7 +28,10 @@ export const leases = objectModule({
     const leasesOf = (tenant: string): Remote<Tenant>["leases"] =>
       remote<Tenant>(stubOf(context.env.TENANT, tenant)).leases;
 
-    /** Tells the tenant of a lease. One that cannot be begun stays leased until it lapses, and so does not block the queue. */
+    /**
+     * Tells the tenant about a lease. A job that the tenant cannot start stays leased until it lapses, so it does not
+     * block the queue.
+     */
     const begin = async (row: QueueRow): Promise<BegunLease | undefined> => {
       const { job, fence, attempts: attempt, tenant, lease_seconds: leaseSeconds } = row;
       try {

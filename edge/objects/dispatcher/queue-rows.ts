@@ -1,6 +1,6 @@
 /**
- * The job queue: a row per job that a trainer may work on. Delivery is at least once; that a job is published only once is up
- * to its tenant, which knows the newest fence.
+ * The job queue: a row per job that a trainer may work on. Delivery is at least once. The tenant, which knows the
+ * newest fence, makes sure that a job is published only once.
  */
 
 import type { JobStatus } from "../../../shared/api/jobs.ts";
@@ -27,7 +27,7 @@ export interface QueueRow extends QueuedJob {
   readonly attempts: number;
 }
 
-/** A trainer that has not asked for work for this long is taken to be gone. */
+/** A trainer that has not asked for work for this long counts as gone. */
 const TRAINER_SEEN_MS = 2 * 60 * 1000;
 
 /** Puts a job in the queue; one that is in it already stays where it is. */
@@ -53,8 +53,8 @@ export interface Taker {
 }
 
 /**
- * Leases the oldest job that the trainer can run. A job whose executor no recent trainer offers goes to any trainer: it fails with
- * a message that says what to install, instead of waiting for ever.
+ * Leases the oldest job that the trainer can run. A job whose executor no recent trainer offers goes to any trainer,
+ * where it fails with a message that says what to install, instead of waiting forever.
  */
 export function takeJob(db: Database, taker: Taker, now: number): QueueRow | undefined {
   db.run("DELETE FROM trainers WHERE seen_at < ?", now - TRAINER_SEEN_MS);
@@ -95,8 +95,8 @@ export function findQueued(db: Database, job: string): QueueRow | undefined {
 }
 
 /**
- * Extends a lease; a lapsed one that nobody else has taken is renewed. Returns its seconds, undefined where the job is not in
- * the queue under this fence.
+ * Extends a lease, or renews a lapsed one that nobody else has taken. Returns its length in seconds; undefined if the
+ * queue does not have the job under this fence.
  */
 export function extendLease(db: Database, hold: { job: string; fence: number }, now: number): number | undefined {
   const row = findQueued(db, hold.job);
@@ -105,7 +105,7 @@ export function extendLease(db: Database, hold: { job: string; fence: number }, 
   return row.lease_seconds;
 }
 
-/** A new checkpoint was stored: the job makes progress, so its attempts are counted from the start. */
+/** Restarts the count of attempts after a new checkpoint, since the job makes progress. */
 export function noteProgress(db: Database, hold: { job: string; fence: number }): void {
   db.run("UPDATE queue SET attempts = 1 WHERE job = ? AND fence = ?", hold.job, hold.fence);
 }
@@ -120,15 +120,15 @@ export function releaseJob(db: Database, hold: { job: string; fence: number }): 
 }
 
 /**
- * Takes a job out of the queue for good; `ended` counts it once. With a `fence`, only while that is the job's newest: a job that
- * was queued again in the meantime stays.
+ * Removes a job from the queue for good; `ended` counts it once. With a `fence`, removes it only while that is the
+ * job's newest: a job that was queued again in the meantime stays.
  */
 export function removeJob(db: Database, job: string, ended: JobStatus | null, fence?: number): void {
   const removed = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", job, fence ?? null) > 0;
   if (removed && ended !== null) count(db, `jobs_${ended}`);
 }
 
-/** Whether a lease is still as it was, and over: its trainer may have been heard of since. */
+/** Whether a lease is unchanged and over; its trainer may have renewed it since. */
 export function isLapsed(db: Database, row: QueueRow, now: number): boolean {
   const { state, fence, lease_until: until } = findQueued(db, row.job) ?? {};
   return state === "leased" && fence === row.fence && (until ?? 0) <= now;
@@ -153,7 +153,7 @@ export function requeue(db: Database, row: QueueRow): void {
   );
 }
 
-/** Looks at a lapsed lease again later, because the tenant could not be told. */
+/** Retries a lapsed lease later, because its tenant could not be told. */
 export function postponeLapse(db: Database, row: QueueRow, until: number): void {
   db.run(
     "UPDATE queue SET lease_until = ? WHERE job = ? AND fence = ? AND state = 'leased'",
@@ -163,7 +163,7 @@ export function postponeLapse(db: Database, row: QueueRow, until: number): void 
   );
 }
 
-/** When the next lease lapses, in milliseconds; null where none is held. */
+/** When the next lease lapses, in milliseconds; null if there is none. */
 export function nextLapse(db: Database): number | null {
   return db.get<{ at: number | null }>("SELECT min(lease_until) AS at FROM queue WHERE state = 'leased'")?.at ?? null;
 }
@@ -172,7 +172,7 @@ export interface QueueCounts {
   readonly queued: number;
   readonly leased: number;
   readonly trainers: number;
-  /** Jobs that ended, by status, since the beginning. */
+  /** All jobs that have ever ended, by status. */
   readonly ended: Readonly<Record<string, number>>;
 }
 
@@ -194,7 +194,7 @@ export function queueCounts(db: Database, now: number): QueueCounts {
   };
 }
 
-/** Fences grow over all jobs and are stored before they are given out. */
+/** Fences increase across all jobs and are stored before they are issued. */
 function nextFence(db: Database): number {
   count(db, "fence");
   return db.get<{ value: number }>("SELECT value FROM counters WHERE name = 'fence'")?.value ?? 1;

@@ -27,7 +27,7 @@ export const queue = objectModule({
     calls: {
       enqueue: (job: QueuedJob): void => enqueue(db, job),
 
-      /** Takes a job out. `ended` says how it ended; null if it may come back. */
+      /** Removes a job. `ended` is how it ended; null if it may come back. */
       withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
 
       progress: (hold: Hold): void => noteProgress(db, hold),

@@ -13,7 +13,7 @@ import { addUsage, USAGE_TABLE, type Used, usageByDay } from "./usage.ts";
 export interface Authorisation {
   readonly requests: Allowance;
   readonly tokens: Allowance;
-  /** null: go ahead; otherwise which allowance is used up and when to come back. */
+  /** null to proceed; otherwise the allowance that is used up and when to retry. */
   readonly refused: { readonly what: "requests" | "tokens"; readonly retryMs: number } | null;
 }
 
@@ -29,7 +29,7 @@ export const account = tenantModule({
     const { db, now, tenant } = context;
     let buckets: { requests: MinuteBucket; tokens: MinuteBucket; of: string } | undefined;
 
-    /** Made anew when the limits are changed, and for another tenant of the same id. */
+    /** Replaced when the limits change, and for a new tenant with the same id. */
     const allowances = () => {
       const { requests_per_minute: requests, tokens_per_minute: tokens, created_at } = tenant();
       const of = `${created_at} ${requests} ${tokens}`;
@@ -52,7 +52,7 @@ export const account = tenantModule({
 
     return {
       calls: {
-        /** Creates the tenant; asked again under the same Idempotency-Key, it answers as before. */
+        /** Creates the tenant; a repeat under the same Idempotency-Key gets the same reply. */
         async create(request: CreateTenant, key: Idempotency | null): Promise<TenantInfo> {
           // The list of tenants comes first: a tenant that is not listed could never be found again.
           await context.dispatcher.tenants.note(request.id);
@@ -78,7 +78,7 @@ export const account = tenantModule({
 
         info: tenant,
 
-        /** Changes the limits that are named; they hold from the next request on. */
+        /** Changes the given limits, starting with the next request. */
         change(limits: ChangeTenant): TenantInfo {
           const { id, ...before } = tenant();
           db.run(

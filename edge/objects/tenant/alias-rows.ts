@@ -1,6 +1,6 @@
 /**
- * Rows of aliases. An alias is a name and the newest of its moves; a move says what the alias pointed to from then on, and which
- * version a rollback from there returns to, so that rolling back twice goes back by two.
+ * Rows of aliases. An alias is a name and its newest move. A move records what the alias pointed to from then on and
+ * which version a rollback from there returns to, so that rolling back twice goes back two versions.
  */
 import type { Alias, AliasMove } from "../../../shared/api/aliases.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -20,7 +20,7 @@ export interface MoveRow {
   readonly version: number;
   readonly model: string;
   readonly made_by: AliasMove["by"];
-  /** The version that a rollback returns to; null: there is none. */
+  /** The version that a rollback returns to; null if there is none. */
   readonly returns_to: number | null;
   readonly created_at: number;
 }
@@ -33,7 +33,7 @@ export const ALIAS_TABLES = [
     model TEXT NOT NULL, made_by TEXT NOT NULL, returns_to INTEGER, created_at INTEGER NOT NULL, UNIQUE (alias, version))`,
 ];
 
-/** What an alias points to; undefined where the name is no alias. */
+/** What an alias points to; undefined if the name is not an alias. */
 export function aliasTarget(db: Database, name: string): string | undefined {
   return db.get<{ model: string }>(
     `SELECT model FROM alias_moves JOIN aliases ON alias_moves.alias = aliases.id AND alias_moves.version = aliases.version
@@ -72,7 +72,7 @@ export function requireMove(db: Database, alias: string, version: number): MoveR
   throw new TrimtabError("not_found", message, { param: "version" });
 }
 
-/** @throws TrimtabError conflict where the name is taken, or where the tenant has as many aliases as it may have. */
+/** @throws TrimtabError conflict if the name is taken or the tenant has the maximum number of aliases. */
 export function addAlias(db: Database, { id, model }: { id: string; model: string }, now: number): AliasRow {
   if (db.get("SELECT 1 FROM aliases WHERE id = ?", id) !== undefined) {
     const message = `The alias ${JSON.stringify(id)} exists already. POST /v1/aliases/${id} moves it.`;
@@ -86,7 +86,7 @@ export function addAlias(db: Database, { id, model }: { id: string; model: strin
   return moveAlias(db, { alias: id, model, made_by: "create", returns_to: null }, now);
 }
 
-/** Makes an alias point to a model from now on. Its oldest moves are forgotten. */
+/** Points an alias to a model and deletes its oldest moves. */
 export function moveAlias(
   db: Database,
   move: Pick<MoveRow, "alias" | "model" | "made_by" | "returns_to">,
@@ -114,7 +114,7 @@ export function dropAlias(db: Database, id: string): void {
   db.run("DELETE FROM aliases WHERE id = ?", id);
 }
 
-/** The move that a rollback from a version returns to; undefined where there is none, or where it is no longer kept. */
+/** The move that a rollback from a version returns to; undefined if there is none, or it is no longer kept. */
 export function moveBefore(db: Database, { id, version }: AliasRow): MoveRow | undefined {
   const { returns_to: before } = requireMove(db, id, version);
   if (before === null) return undefined;

@@ -22,7 +22,7 @@ import {
 import { findModel } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 
-/** Names that point to a model and can be moved to another one, while clients keep the name that they use. */
+/** Names that point to a model and can move to another one while clients keep using the same name. */
 export const aliases = tenantModule({
   schema: ALIAS_TABLES,
 
@@ -32,7 +32,7 @@ export const aliases = tenantModule({
   },
 
   open: ({ db, now, dispatcher, requireCreated }) => {
-    /** @throws TrimtabError model_not_found for what is neither a base nor one of the tenant's models. */
+    /** @throws TrimtabError model_not_found for a name that is neither a base nor one of the tenant's models. */
     const requireTarget = async (model: string): Promise<void> => {
       if (findModel(db, model) !== undefined) return;
       if (aliasTarget(db, model) !== undefined) {
@@ -81,8 +81,8 @@ export const aliases = tenantModule({
         get: (id: string): Alias => shownAlias(db, requireAlias(db, id)),
 
         /**
-         * Makes an alias point to another model: requests that come later are answered by it. Moved to where it is already,
-         * an alias stays as it is.
+         * Points an alias to another model, which answers all later requests. Moving an alias to its current model
+         * changes nothing.
          *
          * @throws TrimtabError conflict where it does not point to `if_model`.
          */
@@ -103,7 +103,7 @@ export const aliases = tenantModule({
         },
 
         /**
-         * Returns an alias to the version before the current one, or to the one that is named.
+         * Returns an alias to the version before the current one, or to the given one.
          *
          * @throws TrimtabError conflict where there is none before, model_not_found where its model is gone.
          */

@@ -52,7 +52,7 @@ export interface Publication {
   readonly job: string | null;
 }
 
-/** Records a result whose bytes are stored and checked, and makes the name answer with it if its kind serves requests. */
+/** Records a result whose bytes are stored and checked, and binds the name to it if its kind serves requests. */
 export function publish(db: Database, publication: Publication, now: number): void {
   const { result, base, manifest } = publication;
   const prefix = artefactPrefix(publication.tenant, result.kind, result.digest);
@@ -88,7 +88,7 @@ export function findModel(db: Database, name: string): ModelRow | undefined {
   return db.get<ModelRow>("SELECT * FROM models WHERE id = ?", name);
 }
 
-/** Forgets a result; its bytes are swept. */
+/** Deletes a result's record; its bytes are swept. */
 export function dropArtefact(db: Database, id: string, now: number): void {
   const row = db.get<ArtefactRow>("SELECT * FROM artefacts WHERE id = ?", id);
   if (row === undefined) return;

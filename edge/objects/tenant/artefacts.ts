@@ -38,7 +38,7 @@ const SHOWN: Readonly<
   model: (db, { name, tenant }) => modelOf(db, findModel(db, name)!, tenant),
 };
 
-/** Published results of every kind, and the steps for publishing one that no job made. */
+/** Published results of every kind, and the steps to publish one that no job made. */
 export const artefacts = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS artefacts (
@@ -67,7 +67,7 @@ export const artefacts = tenantModule({
           return prefix;
         },
 
-        /** Gives up files that were not all stored. */
+        /** Abandons files that were not all stored. */
         async dropFiles(files: ArtefactFiles): Promise<void> {
           for (const key of keysOf(files).keys) dropReservation(db, key, now());
           await rearm();

@@ -26,7 +26,7 @@ interface CheckpointRow {
 /**
  * Makes stored bytes the state that the next trainer resumes from; the state before it is doomed.
  *
- * @throws TrimtabError conflict for a step before the one that is kept.
+ * @throws TrimtabError conflict for an earlier step than the stored one.
  */
 export function keepResumeState(db: Database, state: ResumeRow, now: number): void {
   const before = db.get<ResumeRow>("SELECT * FROM resume_states WHERE job = ?", state.job);

@@ -9,7 +9,7 @@ import { requireHold } from "./holds.ts";
 import { attempt } from "./job-course.ts";
 import { requireJob } from "./job-rows.ts";
 
-/** Published checkpoints, and the resume states that trainers go on from. */
+/** Published checkpoints, and the states that trainers resume from. */
 export const checkpoints = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS resume_states (
@@ -37,7 +37,7 @@ export const checkpoints = tenantModule({
           return key;
         },
 
-        /** Makes stored bytes the state to go on from. */
+        /** Makes stored bytes the state to resume from. */
         async keepResumeState(hold: Hold, state: CheckpointReply & { key: string }): Promise<CheckpointReply> {
           const { step, bytes, sha256, key } = state;
           db.transaction(() => {
@@ -48,7 +48,7 @@ export const checkpoints = tenantModule({
           return { step, bytes, sha256 };
         },
 
-        /** Gives up a resume state whose bytes did not arrive. */
+        /** Abandons a resume state whose bytes did not arrive. */
         async dropResumeState(key: string): Promise<void> {
           dropReservation(db, key, now());
           await rearm();

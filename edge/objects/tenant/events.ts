@@ -18,7 +18,7 @@ interface EventRow {
   readonly data: string | null;
 }
 
-/** Some of a job's events, oldest first; `cursor` is where the next ones start. */
+/** A page of a job's events, oldest first; `cursor` marks where the next page starts. */
 export interface EventStretch {
   readonly events: JobEvent[];
   readonly cursor: number;
@@ -111,7 +111,7 @@ export const events = tenantModule({
         return listEvents(db, job, page);
       },
 
-      /** The events after a cursor; waits up to `waitMs` for the first one. `ended`: no more will come. */
+      /** The events after a cursor; waits up to `waitMs` for the first one. `ended` means that no more will follow. */
       async follow(job: string, cursor: number, waitMs: number): Promise<EventStretch & { ended: boolean }> {
         let stretch = eventsAfter(db, job, cursor);
         if (stretch.events.length === 0 && !isTerminal(requireJob(db, job).status)) {

@@ -10,7 +10,7 @@ import { tenantModule } from "./context.ts";
 
 export interface FileRow {
   readonly id: string;
-  /** A deleted file's row keeps its place, so that a list can be read on from there. */
+  /** A deleted file's row stays, so that a list can continue from it. */
   readonly state: "pending" | "ready" | "deleted";
   readonly blob: string;
   readonly filename: string;
@@ -24,7 +24,7 @@ export interface FileRow {
   readonly job: string | null;
 }
 
-/** What was learned about a dataset while it streamed in. */
+/** Facts gathered about a dataset while it streamed in. */
 export interface FileFacts {
   readonly filename: string;
   readonly bytes: number;
@@ -32,12 +32,12 @@ export interface FileFacts {
   /** The kind of its lines, "mixed" where there are several. */
   readonly format: string;
   readonly lines: number;
-  /** Lines with something to learn in them. */
+  /** Lines with at least one token to train on. */
   readonly trainable: number;
   readonly dataset: DatasetFacts;
 }
 
-/** First of the three steps of an upload: the record, pending. Then come the bytes, then `finishFile`. */
+/** First step of an upload: records the file as pending. The bytes follow, then `finishFile`. */
 export function beginFile(db: Database, file: { id: string; blob: string }, now: number): void {
   reserveBlob(db, file.blob, now);
   db.run(
@@ -68,7 +68,7 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
   return fileOf(db, requireFile(db, id, "file"));
 }
 
-/** Forgets an upload that failed; its bytes are swept. */
+/** Deletes the record of a failed upload; its bytes are swept. */
 export function dropPendingFile(db: Database, id: string, now: number): void {
   const row = db.get<FileRow>("SELECT * FROM files WHERE id = ? AND state = 'pending'", id);
   if (row === undefined) return;
@@ -76,7 +76,7 @@ export function dropPendingFile(db: Database, id: string, now: number): void {
   doomBlob(db, row.blob, now);
 }
 
-/** Drops the records of uploads whose bytes the blob sweep has given up on. */
+/** Deletes the records of uploads whose bytes the blob sweep has abandoned. */
 export function sweepPendingFiles(db: Database): void {
   db.run("DELETE FROM files WHERE state = 'pending' AND blob NOT IN (SELECT key FROM blobs WHERE state = 'pending')");
 }
@@ -182,7 +182,7 @@ export const files = tenantModule({
           return file;
         }),
 
-      /** Gives up an upload that failed. */
+      /** Abandons a failed upload. */
       async drop(id: string): Promise<void> {
         db.transaction(() => dropPendingFile(db, id, now()));
         await rearm();
@@ -212,7 +212,7 @@ export const files = tenantModule({
         return deleted;
       },
     },
-    // It follows the blobs' sweep, which says when there is something to do.
+    // Follows the blob sweep, which decides when it is due.
     duty: { run: () => sweepPendingFiles(db), next: () => null },
   }),
 });

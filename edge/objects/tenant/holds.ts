@@ -1,6 +1,6 @@
 /**
- * The tenant's side of a lease. The row of a job holds the fence of its newest lease, and every write by a trainer checks it in the
- * transaction of that write, so a trainer that was overtaken while it slept changes nothing.
+ * The tenant's side of a lease. A job's row holds the fence of its newest lease. Every write by a trainer checks the
+ * fence in its own transaction, so a trainer that lost its lease changes nothing.
  */
 import type { JobStatus } from "../../../shared/api/jobs.ts";
 import type { Heartbeat, HeartbeatReply, Lease } from "../../../shared/api/trainer.ts";
@@ -18,7 +18,7 @@ export interface LeaseTerms extends Hold {
   readonly leaseSeconds: number;
 }
 
-/** The answer to a lease: null where nothing is left to do, with how the job ended if it has. */
+/** The answer to a lease: null if nothing is left to do, with the final status of a job that has ended. */
 export interface BegunLease {
   readonly lease: Lease | null;
   readonly ended: JobStatus | null;
@@ -102,7 +102,7 @@ export function requireFence(db: Database, hold: Hold): JobRow {
   return row;
 }
 
-/** Notes what a trainer reports and tells it whether to stop. */
+/** Records a trainer's report and tells it whether to stop. */
 export function beat(db: Database, hold: Hold, report: Heartbeat): Omit<HeartbeatReply, "lease_seconds"> {
   const row = requireFence(db, hold);
   const live = !isTerminal(row.status);

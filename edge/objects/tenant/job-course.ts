@@ -21,7 +21,7 @@ export function say(
 
 const LEVELS: Readonly<Partial<Record<JobStatus, JobEvent["level"]>>> = { succeeded: "info", failed: "error" };
 
-/** Ends a job and says so. Its resume state goes with it. */
+/** Ends a job, records the event and deletes its resume state. */
 export function end(
   context: TenantContext,
   id: string,
@@ -33,22 +33,22 @@ export function end(
 }
 
 /**
- * Tells the Dispatcher that a job no longer needs a trainer. If that fails, the Dispatcher learns it when it next leases the
- * job.
+ * Tells the Dispatcher that a job no longer needs a trainer. If the call fails, the Dispatcher finds out when it next
+ * leases the job.
  */
 export async function settled(context: TenantContext, job: string, ended: JobStatus | null): Promise<void> {
   const withdrawal = context.dispatcher.queue.withdraw(job, ended);
   await Promise.all([attempt("withdraw a job", withdrawal), context.rearm()]);
 }
 
-/** Hands new jobs to the Dispatcher. The alarm tries again until it has worked. */
+/** Hands new jobs to the Dispatcher. The alarm retries until it succeeds. */
 export async function queue(context: TenantContext): Promise<void> {
   await context.rearm(HAND_OVER_MS);
   await attempt("queue a job", handOver(context, unqueuedJobs(context.db)));
 }
 
 export async function handOver(context: TenantContext, jobs: readonly JobRow[]): Promise<void> {
-  // A tenant that was deleted has no jobs, and no id either.
+  // A deleted tenant has no jobs and no id.
   if (jobs.length === 0) return;
   const { id: tenant } = context.tenant();
   for (const { id } of jobs) {
@@ -60,7 +60,7 @@ export async function handOver(context: TenantContext, jobs: readonly JobRow[]):
   }
 }
 
-/** Runs work whose failure is only logged, because something else will repeat it. */
+/** Runs work and only logs a failure, because something else will retry it. */
 export async function attempt(what: string, work: Promise<unknown>): Promise<void> {
   try {
     await work;

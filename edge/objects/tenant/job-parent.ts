@@ -5,7 +5,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
 
-/** The tuned model that a job continues from, as it was when the job was made. */
+/** The tuned model that a job continues from, as it was when the job was created. */
 export interface JobParent extends StoredFolder {
   /** The name that the request gave. */
   readonly model: string;
@@ -14,7 +14,7 @@ export interface JobParent extends StoredFolder {
   readonly kind: "delta" | "model";
 }
 
-/** What a trainer needs of it: a delta's manifest and serving form, or all files of a model. */
+/** The files that a trainer needs: a delta's manifest and serving form, or all files of a model. */
 export function parentFiles({ kind, files }: JobParent): readonly StoredFile[] {
   return kind === "model" ? files : files.filter(({ name }) => name === MANIFEST_FILE || name === SERVING_FILE);
 }

@@ -11,7 +11,7 @@ import type { JobBase } from "./job-base.ts";
 import type { JobParent } from "./job-parent.ts";
 import { resultFilesOf } from "./result-files.ts";
 
-/** What the job is to do; never changes. */
+/** The job's task; never changes. */
 export interface JobSpec {
   readonly method: Method;
   readonly executor: Executor | null;
@@ -54,7 +54,7 @@ export interface NewJob {
   readonly method: Method;
   readonly seed: number;
   readonly base: JobBase;
-  /** The tuned model to continue from; left out: the base is the start. */
+  /** The tuned model to continue from; absent if the job starts from the base. */
   readonly parent?: JobParent | undefined;
 }
 
@@ -162,7 +162,7 @@ export function noteQueued(db: Database, row: JobRow): void {
   db.run("UPDATE jobs SET queued = 1 WHERE id = ? AND queueings = ?", row.id, row.queueings);
 }
 
-/** Makes the job wait for a trainer again, in the Dispatcher's queue, where it has been all along. */
+/** Marks the job as waiting for a trainer again; it never left the Dispatcher's queue. */
 export function awaitTrainer(db: Database, id: string): void {
   db.run("UPDATE jobs SET status = 'queued', estimated_finish = NULL WHERE id = ?", id);
 }

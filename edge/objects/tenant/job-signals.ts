@@ -1,4 +1,7 @@
-/** Lets readers of a job's events wait for the next one. Kept in memory: a reader whose object is evicted asks again. */
+/**
+ * Lets readers of a job's events wait for the next one. Held in memory: if the object is evicted, its readers ask
+ * again.
+ */
 export class JobSignals {
   readonly #waiting = new Map<string, Set<() => void>>();
 

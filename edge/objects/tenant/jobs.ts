@@ -23,8 +23,8 @@ import {
 } from "./job-rows.ts";
 
 /**
- * How often a waiting job is offered to the Dispatcher again. The Dispatcher has it already, unless a call was lost or overtaken
- * on its way; offering it again keeps such a job from waiting for ever.
+ * How often a waiting job is offered to the Dispatcher again. The Dispatcher already has it, unless a call was lost or
+ * overtaken; offering it again keeps such a job from waiting forever.
  */
 const OFFER_AGAIN_MS = 60_000;
 
@@ -59,7 +59,7 @@ export const jobs = tenantModule({
     const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
     const get = (id: string): Job => jobOf(db, requireJob(db, id));
 
-    /** The job's status; a final one only if that is the status wanted. */
+    /** The job's status. Throws `conflict` for a job that has ended with another status than `wanted`. */
     const requireUnended = (id: string, wanted: "cancelled" | "paused" | "resumed"): Job["status"] => {
       const { status } = requireJob(db, id);
       if (isTerminal(status) && status !== wanted) {
@@ -100,7 +100,7 @@ export const jobs = tenantModule({
           return get(id);
         },
 
-        /** Stops a job at its next checkpoint; what it has learned is kept. */
+        /** Stops a job at its next checkpoint and keeps its progress. */
         async pause(id: string): Promise<Job> {
           if (requireUnended(id, "paused") !== "paused") {
             db.transaction(() => {

@@ -20,7 +20,7 @@ export interface NewKey {
   readonly id: string;
   readonly name: string | null;
   readonly hash: string;
-  /** The last characters of the secret, by which its owner knows it. */
+  /** The last characters of the secret, so that its owner recognises it. */
   readonly hint: string;
 }
 
@@ -29,7 +29,7 @@ export function hashSecret(secret: string): Promise<string> {
   return sha256Hex(new TextEncoder().encode(secret));
 }
 
-/** Stores a key by its hash; the same hash twice is the same key, made by a request that was repeated. */
+/** Stores a key by its hash. The same hash again is the same key, from a repeated request. */
 export function addKey(db: Database, key: NewKey, now: number): Key {
   const known = db.get<KeyRow>("SELECT * FROM keys WHERE hash = ?", key.hash);
   if (known !== undefined) return keyOf(known);
@@ -49,7 +49,7 @@ export function addKey(db: Database, key: NewKey, now: number): Key {
   return keyOf(row);
 }
 
-/** Whether a hash is that of one of the tenant's keys. Every key is compared, each in constant time. */
+/** Whether one of the tenant's keys has this hash. Compares every key, each in constant time. */
 export function isKey(db: Database, hash: string): boolean {
   const given = new TextEncoder().encode(hash);
   let found = false;
@@ -74,7 +74,7 @@ function keyOf(row: KeyRow): Key {
   return { id: row.id, object: "key", name: row.name, created_at: row.created_at, hint: row.hint };
 }
 
-/** The tenant's API keys, kept by their hashes. */
+/** The tenant's API keys, stored as hashes. */
 export const keys = tenantModule({
   schema: [
     `CREATE TABLE IF NOT EXISTS keys (

@@ -10,7 +10,7 @@ import { attempt, end, say, settled } from "./job-course.ts";
 import { awaitTrainer, isTerminal, requireJob } from "./job-rows.ts";
 import { type SourceName, sourceOf } from "./sources.ts";
 
-/** A job in the hands of a trainer. The first three calls are the Dispatcher's, the others the trainer's. */
+/** Jobs that trainers hold. The Dispatcher makes the first three calls, trainers the others. */
 export const leases = tenantModule({
   schema: [],
   open(context) {
@@ -28,7 +28,7 @@ export const leases = tenantModule({
             return begun;
           }),
 
-        /** Called when the trainer was silent for the length of its lease: the job waits for the next one. */
+        /** Called when the trainer was silent for the length of its lease. The job waits for another trainer. */
         noteLapse(hold: Hold, attempts: number): void {
           const row = requireJob(db, hold.job);
           if (row.fence !== hold.fence || row.status !== "running") return;
@@ -62,10 +62,10 @@ export const leases = tenantModule({
           return { cancel, pause, lease_seconds: leaseSeconds };
         },
 
-        /** Where a trainer may read something that its job needs. */
+        /** Where a trainer may read an input of its job. */
         source: (hold: Hold, name: SourceName): BlobSource => sourceOf(db, requireHold(db, hold), name),
 
-        /** Fails a job that cannot be done. */
+        /** Fails a job that cannot be completed. */
         async fail(hold: Hold, error: NonNullable<Job["error"]>): Promise<JobStatus> {
           const row = requireFence(db, hold);
           if (isTerminal(row.status)) return row.status;

@@ -32,12 +32,12 @@ export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
     owned_by: tenant,
     root: row.base_id,
     parent: job?.parent ?? row.base_id,
-    // The base's, which its row does not hold; whoever has the base fills it in.
+    // The row does not hold the base's value; the caller that has the base fills it in.
     ...contextFields(null),
   };
 }
 
-/** An alias as one more model, so that clients that check the name they use find it. */
+/** Shows an alias as a model, so that clients that look up the name they use find it. */
 function aliasModel(db: Database, { id, created_at, model }: Alias, tenant: string): Model {
   const root = findModel(db, model)?.base_id ?? model;
   const context = contextFields(null);
@@ -69,7 +69,7 @@ export function deleteModel(db: Database, name: string, now: number): Deleted {
   return { id: name, object: "model", deleted: true };
 }
 
-/** The error for an alias whose base was deleted; undefined where the name is no alias. */
+/** The error for an alias whose base was deleted; undefined if the name is not an alias. */
 function danglingAlias(db: Database, name: string): TrimtabError | undefined {
   const model = aliasTarget(db, name);
   if (model === undefined) return undefined;
@@ -105,11 +105,11 @@ export const models = tenantModule({
         throw danglingAlias(db, name) ?? (artefact === null ? error : baseGone(name, baseId));
       });
 
-    /** An alias stands for the model that it points to now. */
+    /** An alias means the model that it points to now. */
     const find = async (name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> => {
       const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
-      // Looked up again after the wait: what was deleted meanwhile is not served, and an alias that was moved to another base
-      // meanwhile is followed there.
+      // Looked up again after the wait, because a model may have been deleted or an alias moved to another base
+      // meanwhile.
       const owned = ownedModel(db, name);
       if (owned.baseId !== base.id) return find(name, deltas);
       return resolve(db, { tenant: tenant().id, owned, deltas }, base);
@@ -123,7 +123,7 @@ export const models = tenantModule({
           return [...listModels(db, id), ...listAliases(db, id)];
         },
 
-        /** One of the tenant's own models or aliases; null where it has none of that name. */
+        /** One of the tenant's own models or aliases; null if none has that name. */
         get(name: string): Model | null {
           const row = findModel(db, name);
           if (row !== undefined) return modelOf(db, row, tenant().id);
@@ -148,11 +148,11 @@ export const models = tenantModule({
         /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
         async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
           const base = await baseOf(ownedModel(db, name), name);
-          // Looked up again after the wait: what was deleted meanwhile is no start.
+          // Looked up again after the wait: a job cannot start from a model that was deleted meanwhile.
           return { base, parent: parentOf(ownedModel(db, name), { name: aliasTarget(db, name) ?? name, base }) };
         },
 
-        /** Finds what serves a request: the base that its `model` stands for, and all deltas on top of it. */
+        /** Finds what serves a request: the base of its `model`, and all deltas on top of it. */
         resolve: find,
       },
     };

@@ -15,8 +15,8 @@ import { removal } from "./removal.ts";
 import { results } from "./results.ts";
 
 /**
- * The resources of a tenant. A row here gives a module its tables in every tenant, those that exist already included, its calls
- * as `tenant.<name>.<call>`, and its turn on the alarm, which takes the duties in this order.
+ * The resources of a tenant. A row gives a module its tables in every tenant, including existing ones, its calls as
+ * `tenant.<name>.<call>`, and its turn on the alarm, which runs the duties in this order.
  */
 export const TENANT_MODULES = {
   account,

@@ -1,6 +1,6 @@
 /**
- * The end of a tenant: its rows go in one transaction, which shuts its keys out at once; its bytes are swept afterwards, and once
- * more when every upload that was under way has ended. Only what is needed for that is left.
+ * Deletes a tenant: its rows in one transaction, which revokes its keys at once; then its bytes, swept right away and
+ * again when every upload in progress has ended. Keeps only the rows that the sweeps need.
  */
 import type { Deleted } from "../../../shared/api/lists.ts";
 import { PENDING_MS } from "../blob-ledger.ts";
@@ -27,7 +27,7 @@ export function emptyTables(db: Database): void {
   }
 }
 
-/** The removal under way; undefined where the tenant was not removed. */
+/** The removal in progress; undefined if there is none. */
 export function removalOf(db: Database): RemovalRow | undefined {
   return db.has("removal") ? db.get<RemovalRow>("SELECT * FROM removal") : undefined;
 }
@@ -53,7 +53,7 @@ export const removal = tenantModule({
       if (row === undefined || row.due > now()) return;
       await context.dispatcher.tenants.forget(row.tenant);
       await sweep(row.tenant);
-      // The alarm and the request may have swept side by side, which counts once.
+      // The alarm and the request may have swept at the same time, which counts once.
       if (row.sweeps + 1 < SWEEPS) {
         db.run(
           "UPDATE removal SET sweeps = ?, due = ? WHERE sweeps = ?",
@@ -81,14 +81,17 @@ export const removal = tenantModule({
           await rearm();
           for (const job of jobs) {
             signals.wake(job.id);
-            // A trainer that still has the job is told at its next call that it is gone.
+            // A trainer that still holds the job finds out at its next call.
             await attempt("withdraw a job", context.dispatcher.queue.withdraw(job.id, "cancelled"));
           }
           await attempt("sweep a tenant", run());
           return { id, object: "tenant", deleted: true };
         },
 
-        /** Finishes a removal before its tenant is created again: what is stored from now on is the new tenant's. */
+        /**
+         * Finishes a removal before its tenant is created again: everything stored from now on belongs to the new
+         * tenant.
+         */
         async finish(): Promise<void> {
           const row = removalOf(db);
           if (row === undefined) return;

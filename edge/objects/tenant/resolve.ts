@@ -14,14 +14,14 @@ export interface RequestedDelta {
   readonly weight: number;
 }
 
-/** What the tenant's own rows say about a name: its base, and the result that serves it. */
+/** The tenant's rows for a name: its base, and the result that serves it. */
 export interface OwnedModel {
   readonly baseId: string;
   /** null if the name is a base's own. */
   readonly artefact: ArtefactRow | null;
 }
 
-/** Looks a model's name up among the tenant's models and aliases; a name that is not there may be a base's. */
+/** Looks up a model's name among the tenant's models and aliases; a missing name may be a base's. */
 export function ownedModel(db: Database, nameOrAlias: string): OwnedModel {
   const name = aliasTarget(db, nameOrAlias) ?? nameOrAlias;
   const row = findModel(db, name);
@@ -35,7 +35,7 @@ export function ownedModel(db: Database, nameOrAlias: string): OwnedModel {
 }
 
 /**
- * Puts together a model and the deltas that a request adds to it; a delta that comes twice counts with the sum of its weights.
+ * Combines a model with the deltas that a request adds; a repeated delta gets the sum of its weights.
  *
  * @throws TrimtabError model_not_found or not_found for an unknown delta, invalid_delta for one made for another base.
  */

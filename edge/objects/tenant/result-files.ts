@@ -1,6 +1,6 @@
 /**
- * The result files of a job. They are made from the events that the tenant has stored, which name each step once however often a
- * run was killed and repeated it, so no trainer has to send them.
+ * The result files of a job, made from the tenant's stored events, so no trainer has to send them. The events name each
+ * step once, however often a restarted run repeats it.
  */
 
 import { type StepMetrics, stepMetricsCsv, stepMetricsEvents } from "../../../shared/data/step-metrics.ts";
@@ -9,7 +9,7 @@ import { readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import type { TenantContext } from "./context.ts";
 
-/** A result file whose bytes are stored; nothing shows it yet. */
+/** A result file whose bytes are stored but that no reply shows yet. */
 export interface StoredResultFile {
   readonly id: string;
   readonly blob: string;
@@ -26,7 +26,10 @@ export function stepMetricsOf(db: Database, job: string): StepMetrics[] {
   return rows.map(({ created_at, data }) => ({ at: created_at, data: JSON.parse(data) as Record<string, unknown> }));
 }
 
-/** Stores the files of a job that is about to succeed; none where no step has reported. Those not added are swept. */
+/**
+ * Stores the files of a job that is about to succeed; none if no step has reported. Files that are never added are
+ * swept.
+ */
 export async function storeResultFiles(context: TenantContext, job: string): Promise<StoredResultFile[]> {
   const steps = stepMetricsOf(context.db, job);
   const [first] = steps;

@@ -66,7 +66,7 @@ export const results = tenantModule({
           });
         },
 
-        /** Publishes a job's result. Asked again by the same trainer for the same result, it answers as before. */
+        /** Publishes a job's result. A repeat by the same trainer with the same result gets the same reply. */
         async complete(hold: Hold, completion: Completion): Promise<string> {
           const { result } = completion;
           const before = completedBefore(hold, result);

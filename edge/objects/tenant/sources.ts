@@ -14,7 +14,7 @@ export type SourceName =
   | { readonly kind: "resume"; readonly step: number };
 
 /**
- * @throws TrimtabError not_found for what the job does not use: a lease opens its own inputs and nothing else.
+ * @throws TrimtabError not_found for anything that the job does not use: a lease opens its own inputs only.
  */
 export function sourceOf(db: Database, job: JobRow, source: SourceName): BlobSource {
   switch (source.kind) {

@@ -13,9 +13,9 @@ import type { TenantContext } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 
 /**
- * Checks that a result is what its list claims before anything points to it: the digest is the list's, every file is stored with
- * its size and digest, every tensor file has an honest header, and the manifest, where its kind has one, names the base. Returns
- * that manifest, or null.
+ * Checks that a result matches its list before anything points to it: the digest is the list's, every file is stored
+ * with its size and digest, every tensor file has a valid header, and the manifest of a kind that has one names the
+ * base. Returns the manifest, or null.
  *
  * @throws TrimtabError invalid_delta or invalid_model with the file that is wrong.
  */
@@ -39,7 +39,7 @@ export async function verifyResult(
   return manifest === null ? null : checkManifest(await folder.read(manifest), base);
 }
 
-/** A result belongs to the base that it was made for. */
+/** Checks that the manifest names the job's base. */
 function checkManifest(bytes: Uint8Array, base: { id: string; digest: string }): Manifest {
   const manifest = parseManifest(bytes);
   if (manifest.base_digest === base.digest) return manifest;
@@ -50,7 +50,7 @@ function checkManifest(bytes: Uint8Array, base: { id: string; digest: string }):
 }
 
 /**
- * Checks a result in the tenant's store. The files of one that is not sound are given up, so that they can be stored again.
+ * Checks a result in the tenant's store. Abandons the files of an unsound one, so that they can be stored again.
  *
  * @throws TrimtabError as `verifyResult`.
  */

@@ -12,13 +12,13 @@ export interface ArtefactKindRow {
   checkNames(names: ReadonlySet<string>, param: string): void;
   /** The tenant's folder in which its artefacts are stored. */
   readonly folder: string;
-  /** The error code for one that is not sound. */
+  /** The error code for an unsound one. */
   readonly unsound: ErrorCode;
   /** The file that ties it to its base, checked before it is published; null if it has none. */
   readonly manifest: string | null;
   /**
-   * What it contributes to a request that names it: a delta on the base, or weights of its own. null: it gets no model name and
-   * serves nothing.
+   * Its contribution to a request that names it: a delta on the base, or a complete set of weights. null if it gets no
+   * model name and serves nothing.
    */
   readonly serves: "delta" | "weights" | null;
   /** How the API shows one that a tenant uploads or merges: the row of `SHOWN` in edge/objects/tenant/artefacts.ts. */

@@ -2,7 +2,7 @@ import { type Columns, isRecord } from "../columns.ts";
 import { assistantTurn, chatExample, instructionWith, systemTurn, type TrainingMessage, userTurn } from "../example.ts";
 import type { LineFormat } from "./format.ts";
 
-/** An instruction, what it is about, and its answer, under these names. */
+/** An instruction, its input and its answer, under these names. */
 function instructed(name: string, about: string, answer: string): LineFormat {
   return {
     name,
@@ -19,7 +19,9 @@ function instructed(name: string, about: string, answer: string): LineFormat {
   };
 }
 
-/** Earlier rounds of the conversation, `[[question, answer], …]`; their answers are learnt too, as LLaMA-Factory does. */
+/**
+ * Earlier rounds of the conversation, `[[question, answer], …]`; their answers are trained on too, as in LLaMA-Factory.
+ */
 function history(columns: Columns): TrainingMessage[] {
   const rounds = columns.json("history");
   if (rounds === undefined) return [];

@@ -4,7 +4,7 @@ import { readContent, readMessages } from "../messages.ts";
 import { readTools } from "../tools.ts";
 import type { LineFormat } from "./format.ts";
 
-/** A conversation in one column, with the tools and the system text that may stand beside it. */
+/** A conversation in one column, with optional tools and system text in others. */
 function conversation(name: string, key: string): LineFormat {
   return {
     name,

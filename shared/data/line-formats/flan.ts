@@ -10,13 +10,13 @@ export const flan: LineFormat = {
     const definition = columns.take("definition") === undefined ? [] : texts(columns, "definition");
     return chatExample([
       userTurn(instructionWith(definition.join("\n"), columns.text("inputs"))),
-      // Where several answers are right, the first is the one to learn.
+      // If several answers are right, the first is trained on.
       assistantTurn(texts(columns, "targets")[0]!),
     ]);
   },
 };
 
-/** A column with a text or a list of some. */
+/** A column with a text or a list of texts. */
 function texts(columns: Columns, name: string): string[] {
   const value = columns.take(name);
   if (!Array.isArray(value)) return [columns.text(name)];

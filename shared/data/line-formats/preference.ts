@@ -1,6 +1,9 @@
 import type { LineFormat } from "./format.ts";
 
-/** Pairs of a better and a worse answer, which supervised training has no use for: they are refused, never half learnt. */
+/**
+ * Pairs of a better and a worse answer. Supervised training cannot use them, so they are rejected rather than half
+ * used.
+ */
 function preference(name: string, keys: readonly [string, string]): LineFormat {
   return {
     name,

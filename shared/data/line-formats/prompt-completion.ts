@@ -23,7 +23,7 @@ export const promptCompletion: LineFormat = {
   },
 };
 
-/** Only the turns of the completion are learnt. */
+/** Only the turns of the completion are trained on. */
 function continuedChat(columns: Columns): Example {
   const turns = (name: string, fromText: (text: string) => TrainingMessage) =>
     holdsMessages(columns.take(name)) ? readMessages(columns, name) : [fromText(columns.text(name))];
@@ -37,8 +37,8 @@ function continuedChat(columns: Columns): Example {
 const PARTS = ["prompt", "completion", "instruction", "question", "query", "response", "answer", "output"];
 
 /**
- * A text of its own: `{"text"}`. All of it is learnt, as pretraining does; it is not put into a chat template, since such
- * columns often hold a rendered one.
+ * A plain text: `{"text"}`. All of it is trained on, as in pretraining. It is not put into a chat template, since such
+ * columns often hold rendered chats.
  */
 export const plainText: LineFormat = {
   name: "text",

@@ -5,7 +5,7 @@ import type { LineFormat } from "./format.ts";
 
 const SYSTEM = ["system", "system_prompt"];
 
-/** One question and one answer in columns of these names, as a chat; a system text may stand beside them. */
+/** One question and one answer in columns of these names, as a chat; with an optional system text. */
 function questionAnswer(name: string, question: string, answer: string): LineFormat {
   return {
     name,
@@ -17,7 +17,7 @@ function questionAnswer(name: string, question: string, answer: string): LineFor
   };
 }
 
-/** Either side may be a conversation, as in OpenAI's evals; no turn of the question is learnt. */
+/** Either side may be a conversation, as in OpenAI's evals; no turn of the question is trained on. */
 function asked(columns: Columns, question: string): TrainingMessage[] {
   if (!holdsMessages(columns.take(question))) return [userTurn(columns.text(question))];
   return readMessages(columns, question).map((turn) => (turn.role === "assistant" ? { ...turn, weight: 0 } : turn));

@@ -7,8 +7,9 @@ import { plainText, promptCompletion } from "./prompt-completion.ts";
 import { openorca, PAIRS } from "./question-answer.ts";
 
 /**
- * A record is of the first format all of whose keys it has, null or not. Conversations come first, since datasets repeat their
- * first turn in a `prompt` and hold answers that were compared; a plain text last, since others have it rendered beside its parts.
+ * A record has the first format whose keys it all has, null or not. Conversations come first, since datasets repeat
+ * their first turn in a `prompt` and keep compared answers beside them. Plain text comes last, since other formats
+ * often include a rendered text.
  */
 export const LINE_FORMATS: readonly LineFormat[] = [
   chat,
@@ -25,7 +26,7 @@ export const LINE_FORMATS: readonly LineFormat[] = [
   plainText,
 ];
 
-/** Every column that some format reads: the only ones that are worth decoding. */
+/** Every column that a format reads; only these are worth decoding. */
 export const KNOWN_COLUMNS: ReadonlySet<string> = new Set([
   ...LINE_FORMATS.flatMap(({ keys }) => keys),
   ...["tools", "functions", "parallel_tool_calls", "system", "system_prompt", "systemInstruction"],

@@ -1,5 +1,6 @@
 /**
- * Python's arithmetic: integers without a limit but for time, floats, and the texts, lists and tuples that `+` and `*` join.
+ * Python's arithmetic: integers limited only by computing time, floats, and the texts, lists and tuples that `+` and
+ * `*` join.
  */
 import type { Budget } from "./budget.ts";
 import { PythonError } from "./failure.ts";
@@ -86,7 +87,7 @@ function numeric(operator: string, left: bigint | number, right: bigint | number
   }
 }
 
-/** The digits that an integer may have, which bounds the time of one operation. */
+/** The most digits of an integer, which bounds the time of one operation. */
 const MAX_DIGITS = 4_000;
 
 function integer(operator: string, left: bigint, right: bigint, budget: Budget): bigint {

@@ -2,8 +2,8 @@
  * Chat templates, which are untrusted Jinja programs, run within limits and with Jinja2's results.
  *
  * Templates are rendered as transformers renders them: in Jinja2's immutable sandbox with `trim_blocks` and
- * `lstrip_blocks`, loop controls, `{% generation %}`, `tojson` without HTML escapes, `raise_exception` and `strftime_now`.
- * What is not supported is rejected when a template is compiled.
+ * `lstrip_blocks`, loop controls, `{% generation %}`, `tojson` without HTML escapes, `raise_exception` and
+ * `strftime_now`. Compiling a template rejects unsupported features.
  */
 import { messageOf, TrimtabError } from "../../errors.ts";
 import { Budget, type RenderLimits } from "./budget.ts";
@@ -25,12 +25,12 @@ export interface CompiledTemplate {
    * exceeds a limit. The limits grow with `limits.messages` and `limits.characters`.
    */
   render(variables: Readonly<Record<string, unknown>>, limits: RenderOptions): string;
-  /** Renders, and tells which parts `{% generation %}` blocks wrote, in order. */
+  /** Renders, and also returns the parts that `{% generation %}` blocks wrote, in order. */
   renderMarked(variables: Readonly<Record<string, unknown>>, limits: RenderOptions): RenderedTemplate;
 }
 
 export interface RenderOptions extends RenderLimits {
-  /** What `strftime_now` formats, in UTC. A template that calls it cannot be rendered without. */
+  /** The date that `strftime_now` formats, in UTC. A template that calls it cannot be rendered without one. */
   readonly date?: Date | undefined;
 }
 

@@ -17,7 +17,7 @@ export function toValue(given: unknown, depth = 0): Value {
   if (typeof given === "number") return Number.isInteger(given) ? BigInt(given) : given;
   if (Array.isArray(given)) return given.map((item) => toValue(item ?? null, depth + 1));
   if (given instanceof Dict) return given;
-  if (typeof given !== "object") throw failure(`was given a ${typeof given}, which is no JSON value`);
+  if (typeof given !== "object") throw failure(`was given a ${typeof given}, which is not a JSON value`);
   return new Dict(
     Object.entries(given).flatMap(([key, value]) =>
       value === undefined ? [] : [[key, toValue(value, depth + 1)] as const],

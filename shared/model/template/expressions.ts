@@ -28,7 +28,7 @@ export class Evaluator {
     return plain(this.evaluateMarked(expression, scope));
   }
 
-  /** Keeps a safe text, which only variables, conditions and `+` can tell from another. */
+  /** Preserves safe texts, which only variables, conditions and `+` distinguish from plain ones. */
   protected evaluateMarked(expression: Expression, scope: Scope): Value {
     this.budget.charge(1);
     this.budget.enter();
@@ -186,7 +186,7 @@ export class Evaluator {
   }
 }
 
-/** Null is a value, so a missing name is told apart by looking again. */
+/** Null is a value, so only a second lookup distinguishes a missing name. */
 function undefinedName(name: string, scope: Scope): Value {
   return scope.get(name) === null ? null : new Undefined(`'${name}' is undefined`);
 }

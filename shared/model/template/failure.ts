@@ -13,7 +13,7 @@ export class PythonError extends Error {
   override name = "PythonError";
 }
 
-/** What a template would print or do that has no counterpart here, such as the address of an object. */
+/** An operation that has no counterpart here, such as printing an object's address. */
 export class UnsupportedError extends PythonError {
   override name = "UnsupportedError";
 }

@@ -1,5 +1,5 @@
 /**
- * What a filter is.
+ * The type of a filter.
  */
 import type { Budget } from "./budget.ts";
 import type { CallArguments } from "./call-arguments.ts";

@@ -68,7 +68,7 @@ export function formatPercent(template: string, values: Value, budget: Budget): 
   return result;
 }
 
-/** Charges for the texts that a format inserts, as they come. */
+/** Charges for the texts that a format inserts, one by one. */
 function growth(template: string, budget: Budget): (inserted: string) => string {
   let length = template.length;
   budget.make(length);

@@ -15,7 +15,7 @@ import { type Callable, Loop, LoopItems, Namespace, type Value } from "./values.
 
 type Of<Type extends Statement["type"]> = Extract<Statement, { type: Type }>;
 
-/** What ends a loop's body early. */
+/** The statement that ends a loop's body early. */
 type Jump = "break" | "continue" | undefined;
 
 /** The text [start, end) that a `{% generation %}` block wrote. */
@@ -25,7 +25,7 @@ export interface Generation {
 }
 
 export class Interpreter extends Evaluator {
-  /** The line of the statement at hand, for errors. */
+  /** The line of the current statement, for errors. */
   line = 1;
   readonly generations: Generation[] = [];
   readonly #output: Output;
@@ -152,7 +152,7 @@ export class Interpreter extends Evaluator {
     }
   }
 
-  /** The text of a block in a scope of its own, through a chain of filters if there is one. */
+  /** The text of a block in a new scope, passed through a chain of filters if there is one. */
   #filtered(filter: Expression | undefined, body: Body, scope: Scope): Value {
     const text = this.#capture(body, new Scope(scope));
     const apply = (expression: Expression | undefined): Value =>

@@ -44,7 +44,7 @@ const INTEGER = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(
 const NAME = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy;
 const STRING = /'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"/sy;
 
-/** Throws `invalid_model`, naming the line, for text that is no template. */
+/** Throws `invalid_model`, naming the line, for text that is not a template. */
 export function tokenize(template: string): Token[] {
   return new Lexer(normalised(template)).tokens();
 }
@@ -60,7 +60,7 @@ class Lexer {
   #at = 0;
   #line = 1;
   #counted = 0;
-  /** Whether the text at hand starts a line, so that a tag can be the first thing on it. */
+  /** Whether the current text starts a line, so that a tag can be the first thing on it. */
   #startsLine = true;
 
   constructor(source: string) {
@@ -99,7 +99,7 @@ class Lexer {
     else this.#readTag(kind === "{" ? "variable" : "block");
   }
 
-  /** What is left of the text before a tag: `-` strips white space, and a tag that starts its line loses its indentation. */
+  /** The remaining text before a tag: `-` strips white space, and a tag that starts its line loses its indentation. */
   #beforeTag(text: string, sign: string, isVariable: boolean): string {
     if (sign === "-") return stripEnd(text);
     if (sign === "+" || isVariable) return text;

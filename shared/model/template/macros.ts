@@ -11,7 +11,7 @@ export interface MacroOptions {
   readonly name: string;
   readonly parameters: readonly Parameter[];
   readonly body: Body;
-  /** Where the macro stands; its body sees these variables as they are when it is called. */
+  /** The scope of the macro's definition; its body sees the values of these variables at the time of the call. */
   readonly scope: Scope;
   readonly evaluate: (expression: Expression, scope: Scope) => Value;
   readonly render: (scope: Scope) => string;

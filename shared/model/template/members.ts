@@ -22,7 +22,7 @@ import {
   View,
 } from "./values.ts";
 
-/** A slice as a key, which only subscripts can make. */
+/** A slice as a key; only subscripts can create one. */
 export class Slice {
   readonly bounds: readonly [Value, Value, Value];
 

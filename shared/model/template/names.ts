@@ -1,5 +1,5 @@
 /**
- * The names of Jinja2's filters and tests: those that exist here, and those that do not.
+ * The names of Jinja2's filters and tests: the supported and the unsupported ones.
  */
 export const FILTER_NAMES: ReadonlySet<string> = new Set(
   (
@@ -16,7 +16,7 @@ export const TEST_NAMES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Filters and tests that Jinja2 has beside these: markup, random choices, and layout for people. */
+/** Jinja2's other filters and tests: markup, random choices, and layout for people. */
 export const UNSUPPORTED_NAMES: Readonly<Record<"filter" | "test", ReadonlySet<string>>> = {
   filter: new Set("e escape filesizeformat forceescape pprint random striptags urlize wordwrap xmlattr".split(" ")),
   test: new Set(["escaped"]),

@@ -52,7 +52,7 @@ function toInteger(value: Value, args: CallArguments): Value {
   return BigInt(Math.trunc(float));
 }
 
-/** Python's `int(text, base)`; undefined for text that is no integer. */
+/** Python's `int(text, base)`; undefined for text that is not an integer. */
 function integerOf(text: string, base: number): bigint | undefined {
   const trimmed = stripStart(stripEnd(text));
   const sign = /^[-+]/.exec(trimmed)?.[0] ?? "";
@@ -67,7 +67,7 @@ function integerOf(text: string, base: number): bigint | undefined {
   return sign === "-" ? -result : result;
 }
 
-/** Python's `float(value)`; undefined for what is no number. */
+/** Python's `float(value)`; undefined for anything that is not a number. */
 function floatOf(value: Value): number | undefined {
   if (isNumber(value)) return Number(value);
   if (typeof value !== "string") return undefined;

@@ -78,7 +78,7 @@ function isScalarObject(value: object): boolean {
   );
 }
 
-/** Python's `len()`, or undefined for what has none. */
+/** Python's `len()`, or undefined for a value without a length. */
 export function lengthOf(value: Value): number | undefined {
   if (typeof value === "string") return textLength(value);
   if (isList(value)) return value.length;
@@ -171,7 +171,7 @@ function compareTexts(left: string, right: string): number {
   if (at === left.length || at === right.length) return left.length - right.length;
   const isSurrogate = (unit: number) => unit >= 0xd800 && unit < 0xe000;
   const [a, b] = [left.charCodeAt(at), right.charCodeAt(at)];
-  // A surrogate stands for a code point above every other unit.
+  // A surrogate belongs to a code point above every other unit.
   return isSurrogate(a) === isSurrogate(b) ? a - b : isSurrogate(a) ? 1 : -1;
 }
 

@@ -7,7 +7,7 @@ import { tokenize } from "./lexer.ts";
 import type { Body, Expression, Parameter, Statement, Target } from "./syntax.ts";
 import { describe, TokenStream } from "./token-stream.ts";
 
-/** Jinja2's statements that need a loader, autoescaping or inheritance, none of which a chat template has. */
+/** Jinja2's statements that need a loader, autoescaping or inheritance, which chat templates do not have. */
 const UNSUPPORTED = ["block", "extends", "include", "from", "import", "autoescape"];
 
 /** Throws `invalid_model`, naming the line and the construct, when the template is invalid or uses something unsupported. */

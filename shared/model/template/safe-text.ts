@@ -1,5 +1,5 @@
 /**
- * Markup: what the filter `safe` returns. It is a text, but whatever is added to it with `+` is escaped as HTML, even with
+ * Markup: the result of the filter `safe`. It is a text, but `+` escapes anything added to it as HTML, even with
  * autoescaping off.
  */
 import { UnsupportedError } from "./failure.ts";
@@ -27,7 +27,7 @@ export function marked(value: Value, isSafe: boolean): Value {
   return isSafe && typeof value === "string" ? new SafeText(value) : value;
 }
 
-/** The result of a filter that was applied to `input`, of which it knows only the text. */
+/** The result of a filter on `input`; the filter itself sees only the text. */
 export function markedByFilter(name: string, input: Value, result: Value): Value {
   return marked(result, name === "safe" || (input instanceof SafeText && KEEPING.has(name)));
 }
@@ -37,7 +37,7 @@ export function escapedOperands(left: Value, right: Value): [Value, Value] {
   return [left, right].map((one) => (typeof one === "string" ? escapeMarkup(one) : plain(one))) as [Value, Value];
 }
 
-/** A method of a safe text: texts that it returns are safe, and texts that it is given would be escaped. */
+/** A method of a safe text: it returns safe texts, and Jinja2 would escape its text arguments. */
 export function safeMethod(method: Value): Value {
   if (!(method instanceof Callable)) return method;
   return new Callable(method.name, (positional, named) => {

@@ -10,7 +10,7 @@ export interface SliceBounds {
   readonly step: number;
 }
 
-/** Resolves `[start:stop:step]` for a sequence of `length` items. None stands for a bound that is left out. */
+/** Resolves `[start:stop:step]` for a sequence of `length` items. None is an omitted bound. */
 export function sliceBounds(length: number, bounds: readonly [Value, Value, Value]): SliceBounds {
   const [first, last, every] = bounds.map(boundOf) as [number | undefined, number | undefined, number | undefined];
   const step = every ?? 1;

@@ -17,7 +17,9 @@ const SIMPLE: Readonly<Record<string, string>> = {
 
 const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|(.))/gs;
 
-/** What an escape of a code point must have after its letter. Names of characters, as in \N{BULLET}, are not supported. */
+/**
+ * The digits that must follow the letter of a code point escape. Character names, as in \N{BULLET}, are not supported.
+ */
 const INCOMPLETE =
   /(?<!\\)(?:\\\\)*\\(?:x(?![\da-fA-F]{2})|u(?![\da-fA-F]{4})|U(?!(?:0010|000[\da-fA-F])[\da-fA-F]{4})|N)/;
 

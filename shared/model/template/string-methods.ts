@@ -109,7 +109,7 @@ function title(text: string): string {
   return text.replace(/[\p{Lu}\p{Ll}\p{Lt}]+/gu, (word) => capitalise(word));
 }
 
-/** Letters that are two letters have a form of their own where a word starts. */
+/** Digraph letters have a separate form at the start of a word. */
 const DIGRAPHS: Readonly<Record<string, string>> = { ǆ: "ǅ", Ǆ: "ǅ", ǉ: "ǈ", Ǉ: "ǈ", ǌ: "ǋ", Ǌ: "ǋ", ǳ: "ǲ", Ǳ: "ǲ" };
 
 function titleCharacter(character: string): string {
@@ -278,7 +278,7 @@ export function justified(
   budget.make(missing + text.length);
   if (align === "start") return text + fill.repeat(missing);
   if (align === "end") return fill.repeat(missing) + text;
-  // Python puts the odd one on the left when the width is odd.
+  // Python puts the odd space on the left when the width is odd.
   const left = Math.floor(missing / 2) + (missing & width & 1);
   return fill.repeat(left) + text + fill.repeat(missing - left);
 }

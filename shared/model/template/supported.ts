@@ -1,5 +1,5 @@
 /**
- * Finds what a template uses and this engine does not support, before the template runs.
+ * Finds unsupported features of a template before it runs.
  */
 import { failure } from "./failure.ts";
 import { UNSUPPORTED_GLOBALS } from "./globals.ts";
@@ -14,13 +14,13 @@ const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(
   ),
 );
 
-/** The statements whose bodies Jinja2 compiles apart from what stands around them. */
+/** The statements whose bodies Jinja2 compiles separately from the surrounding code. */
 const ENCLOSING = new Set("for macro call-block filter-block set-block with generation".split(" "));
 const ENCLOSED = new Set(["body", "otherwise", "test", "parameters"]);
 
 /**
- * Throws `invalid_model`, naming the construct and its line. As in Jinja2, a filter or test that does not exist is no error
- * under a condition, since the template may have asked whether it does.
+ * Throws `invalid_model`, naming the construct and its line. As in Jinja2, an unknown filter or test inside a condition
+ * is not an error, since the template may have checked that it exists.
  */
 export function requireSupported(body: Body): void {
   const open: [node: unknown, isConditional: boolean][] = [[body, false]];
@@ -70,7 +70,7 @@ function requireName(kind: "filter" | "test", name: string, { line, isConditiona
   if (!isConditional) throw failure(`uses the ${kind} ${name} in line ${line}, which does not exist in Jinja`);
 }
 
-/** `map`, `select` and their like take the name of a filter or test. */
+/** `map`, `select` and similar filters take the name of a filter or test. */
 function requireNamedArgument(
   { name, args, line }: Extract<Expression, { type: "filter" }>,
   isConditional: boolean,

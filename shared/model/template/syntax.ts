@@ -33,7 +33,7 @@ export interface Arguments {
   readonly namedSpread: Expression | undefined;
 }
 
-/** What `set` and `for` assign to. */
+/** The targets of `set` and `for`. */
 export type Target =
   | { readonly type: "name"; readonly name: string }
   | { readonly type: "member"; readonly namespace: string; readonly name: string }

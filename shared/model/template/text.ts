@@ -110,7 +110,7 @@ export function floatText(value: number): string {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-/** What Python does not print as it is: control, format and private characters, and separators but the space. */
+/** The characters that Python escapes: control, format and private characters, and separators other than the space. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
 function quoted(text: string): string {

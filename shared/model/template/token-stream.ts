@@ -1,10 +1,10 @@
 /**
- * A cursor over tokens, with the questions that the parsers ask.
+ * A cursor over tokens, with the checks that the parsers need.
  */
 import { failure } from "./failure.ts";
 import type { Token } from "./lexer.ts";
 
-/** How deep expressions and blocks may nest, which bounds the parser's stack. */
+/** The deepest nesting of expressions and blocks, which bounds the parser's stack. */
 const MAX_NESTING = 250;
 
 export class TokenStream {

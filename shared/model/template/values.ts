@@ -100,7 +100,7 @@ export class Iteration {
     this.#rest = items;
   }
 
-  /** The items that nobody has read yet. */
+  /** The unread items. */
   take(count = Number.POSITIVE_INFINITY): readonly Value[] {
     const taken = this.#rest.slice(0, count);
     this.#rest = this.#rest.slice(taken.length);
@@ -109,7 +109,7 @@ export class Iteration {
 }
 
 export class Undefined {
-  /** What using the value reports. */
+  /** The error for using the value. */
   readonly problem: string;
 
   constructor(problem: string) {
@@ -136,7 +136,7 @@ export type NamedValues = ReadonlyMap<string, Value>;
 export class Callable {
   readonly name: string;
   readonly call: (positional: readonly Value[], named: NamedValues) => Value;
-  /** What a template can read from it, such as a macro's name. */
+  /** Its readable attributes, such as a macro's name. */
   readonly attributes: NamedValues;
 
   constructor(name: string, call: Callable["call"], attributes: NamedValues = new Map()) {
@@ -173,8 +173,8 @@ export class Namespace {
 }
 
 /**
- * The items that a loop visits. Its condition is asked when an item comes up, since the body before may have changed a
- * namespace that the condition reads.
+ * The items that a loop visits. Checks the loop's condition when it reaches an item, since an earlier iteration may
+ * have changed a namespace that the condition reads.
  */
 export class LoopItems {
   readonly #candidates: readonly Value[];
@@ -205,7 +205,7 @@ export class LoopItems {
 export interface LoopState {
   readonly items: LoopItems;
   readonly depth: number;
-  /** Calls the loop again on other items, if it is recursive. */
+  /** Runs the loop on other items, if it is recursive. */
   readonly recurse: ((items: Value) => string) | undefined;
 }
 
@@ -220,7 +220,7 @@ export class Loop {
   }
 }
 
-/** The characters that the parts of a tuple may have, as a key. */
+/** The most characters of a tuple's parts in a key. */
 const MAX_TUPLE_KEY = 64 * 1024;
 
 /** A text that is equal for keys that Python considers equal. Throws for keys that Python cannot hash. */

@@ -1,4 +1,7 @@
-/** Finds added tokens in text, as the Rust library does: the longest at each position, with what it strips around it. */
+/**
+ * Finds added tokens in text as the Rust library does: the longest at each position, with the white space that it
+ * strips.
+ */
 import { escapeLiteral, SPACE, WORD } from "./pattern.ts";
 
 export interface FindableToken {
@@ -22,7 +25,7 @@ const STARTS_WITH_WORD = new RegExp(`^[${WORD}]`, "u");
 const LEADING_SPACE = new RegExp(`^[${SPACE}]*`, "u");
 const IS_SPACE = new RegExp(`[${SPACE}]`, "u");
 
-/** `tokens` maps what stands in the text to the token. */
+/** `tokens` maps the text form to the token. */
 export function createTokenFinder<Token extends FindableToken>(
   tokens: ReadonlyMap<string, Token>,
 ): (text: string) => FoundToken<Token>[] {

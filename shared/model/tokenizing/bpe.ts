@@ -1,4 +1,4 @@
-/** Byte-pair encoding: joins the pair of neighbouring tokens that was learnt first, until none is left. */
+/** Byte-pair encoding: joins the neighbouring pair with the lowest rank until no pair is left. */
 import { z } from "zod";
 import { quoteName } from "../../formats/strict-json.ts";
 import { byteTokenIds, type TokenModel, vocabularyOf } from "./model.ts";
@@ -97,7 +97,10 @@ function readMerges(config: BpeConfig, ids: ReadonlyMap<string, number>): Merges
   return { ranks, results };
 }
 
-/** The ids of a word's characters. What is neither in the vocabulary nor representable as bytes becomes the unknown token. */
+/**
+ * The ids of a word's characters. Characters that are neither in the vocabulary nor representable as bytes become the
+ * unknown token.
+ */
 function firstTokens(
   word: string,
   config: BpeConfig,
@@ -154,7 +157,7 @@ function mergeAll(symbols: number[], { ranks, results }: Merges): number[] {
     const left = key % POSITIONS;
     const rank = (key - left) / POSITIONS;
     const right = symbols[left] === GONE ? GONE : next[left]!;
-    // An entry whose tokens were joined to others since is out of date.
+    // Skips entries whose tokens have been joined to others since.
     if (right < 0 || ranks.get(symbols[left]! * IDS + symbols[right]!) !== rank) continue;
     symbols[left] = results[rank]!;
     symbols[right] = GONE;

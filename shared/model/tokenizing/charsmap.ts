@@ -11,7 +11,7 @@ export function createCharsmap(base64: string): (text: string) => string {
   const utf8 = new TextEncoder();
   const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
-  /** The replacement for the shortest mapped beginning of `text`, which then stands for all of it. */
+  /** The replacement for the shortest mapped prefix of `text`, used for the whole text. */
   function replacement(text: string): string | undefined {
     const offset = shortestMatch(units, utf8.encode(text));
     if (offset === undefined) return undefined;
@@ -22,7 +22,7 @@ export function createCharsmap(base64: string): (text: string) => string {
   return (text) => {
     let normalized = "";
     for (const { segment } of segmenter.segment(text)) {
-      // As SentencePiece's port has it: clusters of up to five bytes are looked up whole, then character by character.
+      // As in the Rust port of SentencePiece: looks up clusters of up to five bytes whole, then character by character.
       const whole = utf8.encode(segment).length < 6 ? replacement(segment) : undefined;
       if (whole !== undefined) normalized += whole;
       else for (const character of segment) normalized += replacement(character) ?? character;

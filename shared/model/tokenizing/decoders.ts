@@ -5,7 +5,7 @@ import { byteOfToken } from "./model.ts";
 import { type Part, readPart, requireType } from "./part.ts";
 import { compilePattern, patternSchema } from "./pattern.ts";
 
-/** One step: the tokens as this step leaves them. The text is what the last step leaves, joined. */
+/** One step: returns the tokens after this step. The text is the joined tokens after the last step. */
 export type Decoder = (tokens: readonly string[]) => readonly string[];
 
 /** Throws `invalid_model` for a type or a field that is not supported. Without a decoder, tokens are joined with spaces. */
@@ -20,7 +20,7 @@ export function isByteLevelDecoder(part: Part | null): boolean {
   return types.length === 1 && types[0] === "ByteLevel";
 }
 
-/** Whether tokens such as <0x0A> stand for bytes. */
+/** Whether tokens such as <0x0A> represent bytes. */
 export function hasByteFallback(part: Part | null): boolean {
   return (
     part?.type === "ByteFallback" || (part?.type === "Sequence" && (part.decoders as Part[]).some(hasByteFallback))
@@ -113,7 +113,7 @@ function read<Out>(part: Part, schema: z.ZodType<Out>): Out {
   return readPart("decoder", part, schema);
 }
 
-/** Undoes the spaces that cutting at punctuation put into English text. */
+/** Removes the spaces that splitting at punctuation puts into English text. */
 function cleanUp(text: string): string {
   return CLEAN_UPS.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), text);
 }

@@ -1,4 +1,4 @@
-/** The normalizers of a `tokenizer.json`: what happens to a text before it is cut. */
+/** The normalizers of a `tokenizer.json`: the steps that change a text before it is split. */
 import { z } from "zod";
 import { byteCharacters } from "../byte-level.ts";
 import { createCharsmap } from "./charsmap.ts";
@@ -42,7 +42,7 @@ const NORMALIZERS: Readonly<Record<string, (part: Part) => Normalizer>> = {
       return strip_right ? trimEnd(left) : left;
     };
   },
-  /** SentencePiece's NMT rules: some controls go, and every kind of white space becomes a space. */
+  /** SentencePiece's NMT rules: removes some control characters and turns all white space into spaces. */
   Nmt: () => (text) => text.replace(NMT_DROPPED, "").replace(NMT_SPACE, " "),
   Precompiled(part) {
     const { precompiled_charsmap } = read(part, z.object({ precompiled_charsmap: z.string().nullish() }));

@@ -1,4 +1,4 @@
-/** Reads the parts of a `tokenizer.json`: objects of many types, each with fields of its own. */
+/** Reads the parts of a `tokenizer.json`: objects of many types, each with different fields. */
 import type { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import { quoteName } from "../../formats/strict-json.ts";
@@ -8,7 +8,7 @@ export interface Part {
   readonly [field: string]: unknown;
 }
 
-/** The field of `tokenizer.json` that a part stands in. */
+/** The field of `tokenizer.json` that contains a part. */
 export type PartKind = "normalizer" | "pre_tokenizer" | "decoder" | "model";
 
 /** The fields of a part. Throws `invalid_model`, naming the field that is missing or wrong. */

@@ -13,7 +13,7 @@ export const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
 /** Not JavaScript's `\s`, which has U+FEFF and lacks U+0085. */
 export const SPACE = "\\p{White_Space}";
 
-/** A global expression. Throws `invalid_model` where JavaScript has no equal expression. */
+/** A global expression. Throws `invalid_model` if JavaScript has no equivalent. */
 export function compilePattern(pattern: Pattern): RegExp {
   if ("String" in pattern) {
     return pattern.String === "" ? /(?!)/gu : new RegExp(escapeLiteral(pattern.String), "gu");

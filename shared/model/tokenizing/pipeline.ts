@@ -1,6 +1,7 @@
 /**
- * A `tokenizer.json` as two functions, equal to the Rust `tokenizers` library: text → ids and ids → text. Only characters that
- * Unicode gained since that library's tables (version 9 and later) may be classed as punctuation or accents here alone.
+ * A `tokenizer.json` as two functions, equal to the Rust `tokenizers` library: text → ids and ids → text. The one
+ * difference: characters that Unicode added after that library's tables (from version 9 on) may count as punctuation or
+ * accents only here.
  */
 import type { AddedToken, TokenizerFile } from "../tokenizer-file.ts";
 import { createTokenFinder } from "./added-tokens.ts";

@@ -5,9 +5,9 @@ import type { TokenizerFile } from "../tokenizer-file.ts";
 import { unusable } from "./part.ts";
 
 /**
- * The tokens that the post-processor puts before a text; as in transformers, the configuration's add_bos_token changes nothing.
- * Those that it puts after one are left out: they would end the text that the model is to continue. Throws `invalid_model` for a
- * damaged post-processor.
+ * The tokens that the post-processor puts before a text; as in transformers, the configuration's add_bos_token changes
+ * nothing. Omits those that it puts after a text, because they would end the text that the model continues. Throws
+ * `invalid_model` for a damaged post-processor.
  */
 export function prefixOf(file: TokenizerFile): number[] {
   const processor = postProcessor.nullable().safeParse(file.post_processor);

@@ -4,8 +4,8 @@ export const SPLIT_BEHAVIORS = ["Isolated", "Removed", "Contiguous", "MergedWith
 export type SplitBehavior = (typeof SPLIT_BEHAVIORS)[number];
 
 /**
- * Where a piece of text stands: at the `start` of the whole text; `inside` it, at a boundary such as a special token or a
- * cut; or in the `middle`, where it continues the text before it without a boundary.
+ * The position of a piece of text: at the `start` of the whole text; `inside` it, at a boundary such as a special token
+ * or a cut; or in the `middle`, where it continues the text before it without a boundary.
  */
 export type Place = "start" | "inside" | "middle";
 
@@ -21,7 +21,7 @@ interface Range {
 }
 
 export interface SplitOptions {
-  /** What becomes of the matches: a piece each, dropped, one piece with neighbouring matches, or joined to a neighbour. */
+  /** How to treat matches: a piece each, dropped, one piece with neighbouring matches, or joined to a neighbour. */
   readonly behavior: SplitBehavior;
   /** Treats the text between matches as the matches. */
   readonly invert?: boolean;

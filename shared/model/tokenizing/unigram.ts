@@ -9,7 +9,7 @@ const unigramSchema = z.object({
   byte_fallback: z.boolean().default(false),
 });
 
-/** How much worse than the worst piece an unknown character is. */
+/** How far the score of an unknown character is below that of the worst piece. */
 const UNKNOWN_PENALTY = 10;
 
 interface TrieNode {

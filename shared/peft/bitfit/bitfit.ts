@@ -3,7 +3,7 @@ import { attachBitfit, planBitfit } from "./attach.ts";
 import { bitfitResult } from "./publish.ts";
 import { BitfitSettings } from "./settings.ts";
 
-/** Has no format of its own: its adapters are saved and read as LoRA folders. */
+/** Has no separate format: its adapters are saved and read as LoRA folders. */
 export const bitfit: PeftMethod<BitfitSettings> = {
   settings: BitfitSettings,
   plan: planBitfit,

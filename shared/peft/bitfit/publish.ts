@@ -1,6 +1,6 @@
 /**
- * What BitFit learnt, as peft reads it: a LoRA adapter of rank 1 whose factors are zero and whose `lora_B` has the change
- * as its own bias. So it applies to a base that has other biases, or none.
+ * BitFit's result in peft's form: a LoRA adapter of rank 1 whose factors are zero and whose `lora_B` has the change as
+ * its own bias. So it applies to a base that has other biases, or none.
  */
 import { type CanonicalModule, NO_DELTA } from "../../delta/canonical.ts";
 import type { ModelConfig } from "../../model/config.ts";

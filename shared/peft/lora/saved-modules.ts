@@ -47,7 +47,7 @@ export interface SavedOptions {
   readonly base: BaseAccess;
 }
 
-/** Takes the replaced weights. Throws `invalid_delta`, naming the module, for those that no delta can hold. */
+/** Collects the replaced weights. Throws `invalid_delta`, naming the module, for weights that no delta can hold. */
 export async function takeSaved(tensors: AdapterTensors, options: SavedOptions): Promise<SavedPart> {
   const parts = [...(await takeModules(tensors, options)), ...(await takeTokens(tensors, options))];
   const deltas = parts.map(({ delta }) => ({ delta, weight: 1 }));
@@ -55,7 +55,7 @@ export async function takeSaved(tensors: AdapterTensors, options: SavedOptions):
   return { delta: deltas.length === 0 ? NO_DELTA : sumDeltas(deltas), parameters };
 }
 
-/** The delta of an adapter with that of the weights trained whole. */
+/** Combines an adapter's delta with that of the fully trained weights. */
 export function withSaved(delta: CanonicalDelta, saved: SavedPart): CanonicalDelta {
   return saved.parameters === 0 ? delta : sumDeltas([delta, saved.delta].map((part) => ({ delta: part, weight: 1 })));
 }
@@ -132,7 +132,7 @@ async function takeTokens(tensors: AdapterTensors, { saved, base }: SavedOptions
   return parts;
 }
 
-/** Takes a matrix of the base's shape. Names what an extended vocabulary needs. */
+/** Accepts a matrix of the base's shape. The error says what an extended vocabulary needs. */
 function takeMatrix(tensors: AdapterTensors, key: string, shape: readonly [number, number]): Tensor<"f32"> {
   requireSameRows(tensors, key, shape);
   return tensors.take(key, shape);

@@ -67,7 +67,7 @@ export function factorTargets(options: PlanOptions<FactorSettings>): FactorTarge
   });
 }
 
-/** What LoRA trains: factors, including those of the embedding and the head, and biases of the base. */
+/** The parameters that LoRA trains: factors, including those of the embedding and the head, and biases of the base. */
 export interface LoraTargets {
   readonly factors: readonly FactorTarget[];
   /** The layers whose biases are trained too. */

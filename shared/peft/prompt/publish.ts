@@ -42,7 +42,7 @@ export function writePromptFolder(
     prompt_tuning_init_text: text ?? null,
     token_dim: model.hiddenSize,
     tokenizer_kwargs: null,
-    // peft asks for a tokenizer beside a text, even where the prompt is not made anew.
+    // peft requires a tokenizer with a text, even if it does not recreate the prompt.
     tokenizer_name_or_path: text === undefined ? null : baseModel,
   });
   return adapterFiles(json, new Map([[PROMPT, prompt]]));

@@ -4,7 +4,7 @@ import type { AdapterResult } from "../method.ts";
 import { loraPart, quantisationOf } from "./attach.ts";
 import type { QloraSettings } from "./settings.ts";
 
-/** LoRA's result, whose files have no place for the base's form: the delta's manifest says what it was trained on. */
+/** LoRA's result. Its files cannot record the form of the base, so the delta's manifest does. */
 export const qloraResult: AdapterResult<QloraSettings, LoraAdapter> = {
   kind: "adapter",
   async canonical({ settings, ...trained }) {

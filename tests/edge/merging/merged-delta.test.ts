@@ -58,7 +58,7 @@ describe("mergeInTurns", () => {
     ).rejects.toMatchObject({
       code: "invalid_request",
       param: "method",
-      message: "`method` ties computes too long on a model of this size. Use linear, svd, cat.",
+      message: "`method` ties takes too long on a model of this size. Use linear, svd, cat.",
     });
   });
 });

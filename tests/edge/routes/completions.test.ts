@@ -43,7 +43,7 @@ describe("a completion", () => {
     expect(engine.requests[0]?.request).toMatchObject({ prompt: { prompts }, sampling: { maxTokens: 3 } });
   });
 
-  it("asks the Engine for the same, whatever asks for nothing beside it", async () => {
+  it("sends the Engine the same request with neutral fields added", async () => {
     const nulls = {
       suffix: null,
       echo: null,
@@ -66,7 +66,7 @@ describe("a completion", () => {
     for (const fields of [{}, nulls, neutral]) {
       await api.call("POST", "/v1/completions", { key, body: { model, prompt: "a", ...fields } });
     }
-    // What is said overrides a default of the model, even if it asks for nothing: what counts is what it comes to.
+    // An explicit value overrides the model's default even if it is neutral, so this compares the resulting settings.
     const [plain, ...others] = engine.requests.map(({ request: { requestId: _, sampling, ...asked } }) => {
       const settings = decodeSettings({ temperature: 1, topP: 1, ...sampling.settings });
       return { ...asked, sampling: { ...sampling, settings } };

@@ -18,7 +18,7 @@ const tried = (fields: Record<string, unknown> = {}, query = "validate=true") =>
   api.call<JobValidation>("POST", `${path}?${query}`, { key, body: { model, training_file: file, ...fields } });
 
 describe("a dry run of a job", () => {
-  it.each(["validate=true", "validate"])("shows what would be learnt, and creates nothing (%s)", async (query) => {
+  it.each(["validate=true", "validate"])("shows what is trained on, and creates nothing (%s)", async (query) => {
     const reply = await tried({}, query);
     expect(reply).toMatchObject({
       object: "fine_tuning.job.validation",

@@ -175,12 +175,12 @@ describe("the probe", () => {
     expect(() => parts.decoder.probe(parts.weights, { slot: 0, position: CAPACITY, tokens: [1] }, () => {})).toThrow(
       expect.objectContaining({
         code: "context_length_exceeded",
-        message: "the row is full: its next token would stand at position 64, but it holds 64",
+        message: "the row is full: its next token would be at position 64, but it holds 64",
       }),
     );
   });
 
-  it("begins a row, and asks for nothing without candidates", async () => {
+  it("begins a row, and does nothing without candidates", async () => {
     const parts = await tinyParts();
     expect(worst(probe(parts, 3, 0, CANDIDATES), decoded(parts, 3, 0, CANDIDATES))).toBeLessThan(2e-6);
     expect(probe(parts, 3, 0, [])).toEqual([]);

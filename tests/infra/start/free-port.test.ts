@@ -35,6 +35,6 @@ test("defaults to the first free port from 8787 on", async () => {
 
 test("names an address that this machine does not have", async () => {
   await expect(choosePort("0", "203.0.113.7")).rejects.toThrow(
-    "This machine has no address 203.0.113.7. Set HOST to one of its own, or leave it unset for 127.0.0.1.",
+    "This machine has no address 203.0.113.7. Set HOST to an address that it has, or leave it unset for 127.0.0.1.",
   );
 });

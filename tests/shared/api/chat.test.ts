@@ -10,7 +10,7 @@ const takesReply = (fields: Record<string, unknown>) =>
 
 const TOOL = { type: "function", function: { name: "f", parameters: { type: "object", properties: {} } } };
 
-/** Of fields that this server does not support: values that ask for nothing, and one that asks for something. */
+/** For unsupported fields: their neutral values, and one that is not neutral. */
 const NEUTRAL: Readonly<Record<string, { readonly nothing: readonly unknown[]; readonly something: unknown }>> = {
   tools: { nothing: [[]], something: [TOOL] },
   tool_choice: { nothing: ["none", "auto"], something: "required" },

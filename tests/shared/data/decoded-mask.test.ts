@@ -39,7 +39,7 @@ describe("decodedMask", () => {
 describe("markedText", () => {
   const segment = (text: string, trained: boolean) => ({ text, trained, tokens: [] });
 
-  test("puts what is learnt in brackets", () => {
+  test("puts the trained parts in brackets", () => {
     expect(markedText([segment("Q", false), segment("A", true), segment("\n", false)], 99)).toBe("Q⟦A⟧\n");
   });
 

@@ -34,7 +34,7 @@ function* lines(...values: object[]) {
 }
 
 describe("dryRun", () => {
-  test("counts all lines and shows the first with what is learnt of them", async () => {
+  test("counts all lines and shows the first ones with their trained parts", async () => {
     const run = await dryRun(lines(chat("Q", "A"), chat("Q", "B", { weight: 0 }), chat("Q", "C")), options);
     expect(run).toMatchObject({ lines: 3, complete: true, error: undefined, counts: { kept: 2, dropped: 1 } });
     expect(run.notes).toEqual(["line 2 is left out: it has no assistant message with weight 1"]);

@@ -41,7 +41,7 @@ test.each<[string, string | Uint8Array, string, JsonlOptions?]>([
   ["a missing comma", '[{"a":1} {"a":2}]', "d.json lacks a comma before entry 2"],
   ["a comma too many", '[{"a":1},,{"a":2}]', "d.json has an entry 2 that is not a JSON object"],
   ["a comma at the end", '[{"a":1},]', "d.json has an entry 2 that is not a JSON object"],
-  ["more after the list", '[{"a":1}] {"a":2}', "d.json goes on after the end of its list"],
+  ["more after the list", '[{"a":1}] {"a":2}', "d.json continues after the end of its list"],
   ["broken JSON", '[{"a":1},{"a":tru}]', "entry 2 of d.json is not valid JSON"],
   ["a key twice", '[{"a":1,"a":2}]', 'entry 1 of d.json has the key "a" twice'],
   [

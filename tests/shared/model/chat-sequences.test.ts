@@ -70,7 +70,7 @@ describe("byte-level", () => {
     expect(read(byteLevel, [one, two]).map(({ text }) => text)).toEqual(["QA<|im_end|>", "QA\nQB<|im_end|>"]);
   });
 
-  test("only what is to be learnt of a reply has labels", () => {
+  test("only the trained parts of a reply have labels", () => {
     const part = turn("Q", "idea: A<|im_end|>", { trained: [{ start: 6, end: 17 }] });
     const [sequence] = read(byteLevel, [part]);
     expect(sequence!.learnt.join("")).toBe("A<|im_end|>");

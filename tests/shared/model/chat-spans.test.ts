@@ -217,7 +217,7 @@ describe("templates that refuse", () => {
     const { replies, findings, details } = turnsOf(render, given);
     expect(replies.map(([message]) => message)).toEqual([2, 4]);
     expect(findings).toEqual([["not_served", 0]]);
-    expect(details).toEqual(["serving cannot show what stands before it: say something"]);
+    expect(details).toEqual(["serving cannot show the messages before it: say something"]);
   });
 
   test("a conversation that they refuse is refused in their words", () => {
@@ -241,7 +241,7 @@ describe("generation blocks", () => {
     expect(turnsOf(render, messages.slice(2), () => []).turns[0]!.trained).toEqual([{ start: 0, end: 3 }]);
   });
 
-  test("decide what is learnt, but the end of a turn always is", () => {
+  test("decide what is trained, but the end of a turn always is", () => {
     expect(learnt(2)).toEqual([["a2", "#"], []]);
     expect(learnt(1)).toEqual([["a", "#"], [["block", 1]]]);
     expect(learnt(3, 1)).toEqual([["2#"], [["block", 1]]]);

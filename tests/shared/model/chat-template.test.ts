@@ -194,7 +194,7 @@ describe("labels", () => {
     "{{ '<|im_start|>' + m.role + '\n' + content + '<|im_end|>\n' }}{% endfor %}" +
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-  test("thoughts that vanish once another turn follows are learnt in a sequence of their own", () => {
+  test("thoughts that vanish once another turn follows are trained in a separate sequence", () => {
     const messages = turns.map((turn) =>
       turn.role === "assistant" ? { ...turn, content: `<think>hm</think>${turn.content}` } : turn,
     );
@@ -213,7 +213,7 @@ describe("labels", () => {
     ]);
   });
 
-  test("generation blocks decide what is learnt of a reply", () => {
+  test("generation blocks decide which parts of a reply are trained", () => {
     const source =
       "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}Note: {% generation %}" +
       "{{ m.content + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{% endfor %}" +

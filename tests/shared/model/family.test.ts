@@ -21,7 +21,7 @@ it.each([
 
 it("says what could be used of a model for several kinds of input", () => {
   expect(reason({ model_type: "llava", text_config: { model_type: "llama" } })).toBe(
-    `LLaVA models (model_type llava) are not supported; ${SUPPORTED}. Only its language model (text_config) could be used: save it as a folder of its own with model_type llama`,
+    `LLaVA models (model_type llava) are not supported; ${SUPPORTED}. Only its language model (text_config) could be used: save it as a separate folder with model_type llama`,
   );
   expect(reason({ model_type: "qwen3_vl", text_config: { model_type: "qwen3_vl_text" } })).toMatch(
     /Models for images, audio or video are not supported$/,

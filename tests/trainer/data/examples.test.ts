@@ -85,7 +85,7 @@ describe("tokenizeDataset", () => {
     },
   );
 
-  test("a completion of an empty prompt is learnt from its second token on", async () => {
+  test("a completion of an empty prompt is trained from its second token on", async () => {
     const { counts, examples } = await tokenizeDataset(lines({ prompt: "", completion: "Hello" }), {
       tokenizer,
       maxLength: 99,
@@ -111,7 +111,7 @@ describe("tokenizeDataset", () => {
     expect(examples[0]!.ids).toHaveLength(24);
     expect(learnt(examples[0]!.labels)).toMatch(/^A reply/);
     expect(notes).toEqual([
-      "line 2 is left out: what is to be learnt begins after 24 tokens",
+      "line 2 is left out: the text to train on begins after 24 tokens",
       "line 3 is left out: it has no assistant message with weight 1",
       "line 4 is left out: it has no assistant message with weight 1",
     ]);

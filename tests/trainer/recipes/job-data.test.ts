@@ -76,17 +76,17 @@ describe("readUnits", () => {
     expect(reports[0]!.message.split("\n").slice(1)).toEqual([
       "1 example became 2 sequences: the chat template shows some replies differently once others follow, so each is trained behind the prompt that it is served with",
       expect.stringMatching(
-        /^2 replies are trained behind a generation prompt that .*; line 7, message 2: it is learnt after the generation prompt /,
+        /^2 replies are trained behind a generation prompt that .*; line 7, message 2: it is trained after the generation prompt /,
       ),
     ]);
   });
 
-  it("shows what is learnt of an example", async () => {
+  it("shows the trained part of an example", async () => {
     const { units } = await readUnits(dataset, options, { event: () => undefined, yieldToEventLoop });
     expect(maskEvent("a.jsonl", units[0]!, tokenizer)).toMatchObject({
       level: "info",
       message: expect.stringMatching(
-        /^a\.jsonl: what is learnt .*\n<\|im_start\|>user\n.*<\|im_end\|>\n<\|im_start\|>assistant\n⟦.*<\|im_end\|>⟧\n$/,
+        /^a\.jsonl: the first example, with the trained .*\n<\|im_start\|>user\n.*<\|im_end\|>\n<\|im_start\|>assistant\n⟦.*<\|im_end\|>⟧\n$/,
       ),
     });
   });
@@ -94,7 +94,7 @@ describe("readUnits", () => {
   it("refuses a tokenizer with ids that the model has no row for", async () => {
     const other = { ...options, config: { ...config, vocabSize: 2 } };
     await expect(readUnits(dataset, other, { event: () => undefined, yieldToEventLoop })).rejects.toThrow(
-      /the tokenizer gives the id \d+, but the model's vocab_size is 2: they do not belong together/,
+      /the tokenizer gives the id \d+, but the model's vocab_size is 2: they belong to different models/,
     );
   });
 });

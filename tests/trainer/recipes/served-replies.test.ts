@@ -61,7 +61,7 @@ function sentencePieceModel(): Map<string, Uint8Array> {
   ]);
 }
 
-it("8 of 8 memorised replies are served as they were learnt", { timeout: 120_000 }, async () => {
+it("8 of 8 memorised replies are served as they were trained", { timeout: 120_000 }, async () => {
   const base = sentencePieceModel();
   const executor = createOnnxRuntimeExecutor({ threads: 1 });
   const lines = Object.entries(ANSWERS).map(([country, content]) =>

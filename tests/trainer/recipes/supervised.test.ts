@@ -211,7 +211,7 @@ describe("a run is a function of its job", () => {
       expect(await bytesOf(resumed)).toEqual(await bytesOf(undisturbed));
       expect(resumed.outcome.trainedTokens).toBe(undisturbed.outcome.trainedTokens);
       expect(resumed.published.at(-1)).toEqual(undisturbed.published.at(-1));
-      expect(resumed.events.find(({ message }) => message === `Going on after step ${killed}`)).toBeDefined();
+      expect(resumed.events.find(({ message }) => message === `Continuing after step ${killed}`)).toBeDefined();
     }
   });
 

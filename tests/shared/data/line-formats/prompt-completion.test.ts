@@ -11,7 +11,7 @@ test.each<[string, object, object]>([
     { kind: "completion", prompt: "p", completion: "c" },
   ],
   [
-    "a conversation and the turn that ends it, the only one learnt",
+    "a conversation and the turn that ends it, the only one trained",
     { prompt: [user("a"), assistant("b"), user("q")], completion: [assistant("r")] },
     { kind: "chat", messages: [user("a"), { ...assistant("b"), weight: 0 }, user("q"), assistant("r")] },
   ],

@@ -23,7 +23,7 @@ test.each(PAIRS.map(({ name, keys }) => [name, keys[0]!, keys[1]!]))(
   },
 );
 
-test("a question may be a conversation, and none of it is learnt", () => {
+test("a question may be a conversation, and none of it is trained", () => {
   const line = { input: [system("s"), user("a"), assistant("b"), user("q")], ideal: "r" };
   expect(parseTrainingLine(line, 1)).toEqual({
     kind: "chat",

@@ -5,7 +5,7 @@ import { createBpe } from "../../../../shared/model/tokenizing/bpe.ts";
 const vocab = { "<unk>": 0, a: 1, b: 2, c: 3, ab: 4, bc: 5, abc: 6, aa: 7 };
 const make = (options: object) => createBpe({ type: "BPE", vocab, merges: ["b c", "a b", "a bc", "a a"], ...options });
 
-test("pairs are joined in the order in which they were learnt, the leftmost first", () => {
+test("joins pairs in order of rank, the leftmost first", () => {
   const { encode } = make({});
   expect(["abc", "ab", "aaa", "aabc", ""].map(encode)).toEqual([[6], [4], [7, 1], [1, 6], []]);
 });

@@ -38,7 +38,7 @@ const deltaOf = ({ outcome }: Recorded) => {
 describe("DPO, from one file outside of the trainer", () => {
   const recorded = runObjective(dpo, { settings: settings({ n_epochs: 10, beta: 0.5 }), training, validation });
 
-  it("begins at ln 2 and falls, as preferences are learnt", async () => {
+  it("begins at ln 2 and falls as the model learns preferences", async () => {
     const { steps, outcome, messages } = await recorded;
     expect(steps).toHaveLength(30);
     expect(steps[0]!.loss).toBeCloseTo(Math.LN2, 5);
