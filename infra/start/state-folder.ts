@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { TrimtabError } from "../../shared/errors.ts";
 
@@ -29,6 +29,16 @@ export type Secrets = z.infer<typeof Secrets>;
 const Format = z.strictObject({ format: z.int().positive() });
 const Lock = z.strictObject({ pid: z.int().positive() });
 
+/**
+ * Creates a folder and those above it. One by one: with `recursive`, Node tries forever where a file system refuses a folder
+ * with ENOENT, as /proc does.
+ */
+function createFolder(path: string): void {
+  if (existsSync(path)) return;
+  createFolder(dirname(path));
+  mkdirSync(path);
+}
+
 export class StateFolder {
   readonly path: string;
   /** Whether no stack has used the folder before: its secrets and its data start from nothing. */
@@ -42,7 +52,7 @@ export class StateFolder {
   constructor(path: string) {
     this.path = resolve(path);
     try {
-      mkdirSync(this.path, { recursive: true });
+      createFolder(this.path);
       accessSync(this.path, constants.W_OK | constants.X_OK);
     } catch (cause) {
       throw unusable(this.path, cause as NodeJS.ErrnoException);

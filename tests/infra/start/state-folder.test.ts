@@ -89,6 +89,12 @@ test("a folder says whether it is new, and an existing one is required where not
   expect(StateFolder.existing(state.path).secrets()).toEqual(secrets);
 });
 
+test.runIf(process.platform === "linux")("a place that takes no folders is refused at once", () => {
+  expect(() => new StateFolder("/proc/trimtab/state")).toThrow(
+    expect.objectContaining({ code: "invalid_request", message: expect.stringContaining("/proc/trimtab/state") }),
+  );
+});
+
 test("a path that cannot be a folder is named with the reason", () => {
   const file = join(root, "file");
   writeFileSync(file, "");
