@@ -34,8 +34,9 @@ const Lock = z.strictObject({ pid: z.int().positive() });
  * with ENOENT, as /proc does.
  */
 function createFolder(path: string): void {
-  if (existsSync(path)) return;
-  createFolder(dirname(path));
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory()) return;
+  if (there === undefined) createFolder(dirname(path));
   mkdirSync(path);
 }
 
