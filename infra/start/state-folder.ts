@@ -34,9 +34,9 @@ const Lock = z.strictObject({ pid: z.int().positive() });
  * with ENOENT, as /proc does.
  */
 function createFolder(path: string): void {
-  const there = statSync(path, { throwIfNoEntry: false });
-  if (there?.isDirectory()) return;
-  if (there === undefined) createFolder(dirname(path));
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(path);
+  if (!existsSync(parent)) createFolder(parent);
   mkdirSync(path);
 }
 
