@@ -218,6 +218,10 @@ function turnAt(
   if (shown !== "" && restored === "" && !unspaced(whole).includes(unspaced(shown))) {
     finding("cut", `of ${quoted(shown)} the template writes ${quoted(reply)}`);
   }
+  const thought = reasoningOf(messages[message]!);
+  if (thought !== "" && !unspaced(prompt + reply).includes(unspaced(thought))) {
+    finding("cut", `the template does not write its reasoning ${quoted(thought)}`);
+  }
   const header = shown === "" ? "" : written.slice(0, Math.max(0, written.indexOf(shown)));
   if (!aligned && header.trim() !== "" && withoutPrompt(input, message) === prompt) {
     finding("header", `the model learns to write ${quoted(header)} first, as it has to when it is served`);
@@ -241,6 +245,11 @@ function turnAt(
     const outside = [...gaps, reply.slice(inside.at(-1)!.end)].filter((gap) => gap.trim() !== "").join(" … ");
     return { trained: inside, outside };
   }
+}
+
+/** What a message carries beside its content for templates that write it, under the name that all of them read. */
+function reasoningOf({ reasoning_content: reasoning }: ChatMessage): string {
+  return typeof reasoning === "string" ? reasoning.trim() : "";
 }
 
 function commonPrefix(a: string, b: string): number {

@@ -203,6 +203,22 @@ describe("labels", () => {
     );
   });
 
+  test("reasoning that the template does not write is named, and a template that writes it trains it", () => {
+    const messages: ChatMessage[] = [
+      { role: "user", content: "A" },
+      { role: "assistant", content: "first", reasoning_content: "think hard" },
+    ];
+    expect(chatml.encodeTraining(messages).findings).toEqual([
+      { kind: "cut", message: 1, detail: 'the template does not write its reasoning "think hard"' },
+    ]);
+    const source =
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}" +
+      "{% if m.reasoning_content %}{{ '<t>' + m.reasoning_content + '</t>' }}{% endif %}{{ m.content + '<|im_end|>' }}" +
+      "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+    expect(loadChatTemplate(tokenizer, { source }).encodeTraining(messages).findings).toEqual([]);
+    expect(learnt(messages, source)).toMatch(/^·+<t>think hard<\/t>first<\|im_end\|>$/);
+  });
+
   test("a reply that cannot be told apart from the rest is not trained, and it is said", () => {
     const source = "{{ messages | length }}{% for m in messages %}{{ m.content | upper }}<|im_end|>{% endfor %}";
     const { sequences, findings } = loadChatTemplate(tokenizer, { source }).encodeTraining(turns);
