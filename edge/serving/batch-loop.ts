@@ -4,8 +4,9 @@ import type { Decoder } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
+import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest } from "./generation.ts";
-import { columnsInWords, MAX_WAITING, MAX_WAITING_OF_TENANT } from "./limits.ts";
+import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
 import { nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
 import { type Move, Slots } from "./slots.ts";
@@ -151,7 +152,7 @@ export class BatchLoop {
 
   #admit(): void {
     const { admitted, refused } = this.#scheduler.admit((candidate, before) => this.#room(candidate, before));
-    for (const open of refused) this.#close(open.request, this.#tooLarge(open));
+    for (const open of refused) this.#close(open.request, tooManyColumns(deltasOf(open), this.#options.arena));
     for (const open of admitted) {
       open.members = open.generation.rows.map((work) => new Row(open, work));
       const slot = this.#slots.rows.length;
@@ -291,21 +292,6 @@ export class BatchLoop {
     for (const request of new Set(this.#slots.rows.map(({ open }) => open.request))) this.#close(request, error);
     this.#slots.dropPrompts();
   }
-
-  #tooLarge(open: OpenGeneration): TrimtabError {
-    const { arena } = this.#options;
-    const most = (kind: "factors" | "bottlenecks") => Math.max(...deltasOf(open).map(({ columns }) => columns[kind]));
-    const has = { rank: most("factors"), columns: most("bottlenecks") };
-    const limit = {
-      rank: has.rank > 0 ? arena.largest("factors") : 0,
-      columns: has.columns > 0 ? arena.largest("bottlenecks") : 0,
-    };
-    return new TrimtabError(
-      "invalid_request",
-      `the request's deltas have ${columnsInWords(has, "and")} together, but this model serves at most ${columnsInWords(limit, "or")} on every layer`,
-      { param: "deltas" },
-    );
-  }
 }
 
 function deltasOf({ generation }: OpenGeneration): RowDeltas[] {
@@ -321,18 +307,4 @@ function sampleRequest({ generation: { sequence }, members }: OpenGeneration) {
     companion: (role: string) => companions.find(({ work }) => work.role === role)!.logits!,
     uniform: sequence.uniform,
   };
-}
-
-/** Runs of adjacent rows with the same weights, trimmed to start and end with a row that is decoding. */
-function decodingRuns(rows: readonly Row[]): { first: number; rows: Row[] }[] {
-  const runs: { first: number; rows: Row[] }[] = [];
-  for (let first = 0; first < rows.length; ) {
-    let end = first;
-    while (end < rows.length && rows[end]!.work.weights === rows[first]!.work.weights) end++;
-    const decoding = rows.slice(first, end).map(({ isDecoding }) => isDecoding);
-    const [from, to] = [decoding.indexOf(true), decoding.lastIndexOf(true)];
-    if (from >= 0) runs.push({ first: first + from, rows: rows.slice(first + from, first + to + 1) });
-    first = end;
-  }
-  return runs;
 }

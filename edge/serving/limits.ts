@@ -4,8 +4,10 @@ import { canonicalTensors } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
-import { columnSizes } from "../runtime/column-sites.ts";
+import { type ColumnKind, columnSizes } from "../runtime/column-sites.ts";
+import type { DeltaArena } from "../runtime/delta-arena.ts";
 import { planMemory } from "../runtime/memory-plan.ts";
+import type { RowDeltas } from "../runtime/serving-delta.ts";
 
 export { servedPositions } from "../runtime/memory-plan.ts";
 
@@ -80,6 +82,24 @@ export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { ha
   }
   if (demand.bytes <= limits.bytes) return undefined;
   return { has: `${megabytes(demand.bytes)} MB of numbers`, most: `${megabytes(limits.bytes)} MB` };
+}
+
+/** The error for a generation whose rows need more columns than the arena ever has. */
+export function tooManyColumns(
+  rows: readonly Pick<RowDeltas, "columns">[],
+  arena: Pick<DeltaArena, "largest">,
+): TrimtabError {
+  const most = (kind: ColumnKind) => Math.max(...rows.map(({ columns }) => columns[kind]));
+  const demand = { rank: most("factors"), columns: most("bottlenecks") };
+  const limit = {
+    rank: demand.rank > 0 ? arena.largest("factors") : 0,
+    columns: demand.columns > 0 ? arena.largest("bottlenecks") : 0,
+  };
+  return new TrimtabError(
+    "invalid_request",
+    `the request's deltas have ${columnsInWords(demand, "and")} together, but this model serves at most ${columnsInWords(limit, "or")} on every layer`,
+    { param: "deltas" },
+  );
 }
 
 /** Such as `a rank of 8 and 16 bottleneck columns`; zeros are left out. */
