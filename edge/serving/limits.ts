@@ -5,7 +5,6 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import { type ColumnKind, columnSizes } from "../runtime/column-sites.ts";
-import type { DeltaArena } from "../runtime/delta-arena.ts";
 import { planMemory } from "../runtime/memory-plan.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 
@@ -87,7 +86,7 @@ export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { ha
 /** The error for a generation whose rows need more columns than the arena ever has. */
 export function tooManyColumns(
   rows: readonly Pick<RowDeltas, "columns">[],
-  arena: Pick<DeltaArena, "largest">,
+  arena: { largest(kind: ColumnKind): number },
 ): TrimtabError {
   const most = (kind: ColumnKind) => Math.max(...rows.map(({ columns }) => columns[kind]));
   const demand = { rank: most("factors"), columns: most("bottlenecks") };
