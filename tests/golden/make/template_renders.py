@@ -2,8 +2,10 @@
 
 Writes templates/renders.json: {date, conversations, tools, templates: {name: source}, cases: [[template, conversation, tools,
 generation prompt, sha256 of the text or null, generations]]}. A case has null where the template fails or refuses the
-conversation; generations are the characters that its `generation` blocks wrote. Sources come from the packages trl and axolotl
-(Apache-2.0), of which the chat templates are read and nothing is run; the others are written here.
+conversation; generations are the characters that its `generation` blocks wrote. These templates are written here.
+
+`python template_renders.py --public` writes templates/public-renders.json in the same form, for the chat templates of the
+packages trl and axolotl. They are other people's text, so git ignores that file; the tests hold the engine to it where it exists.
 
 `python template_renders.py NAME CONVERSATION` prints the text of a case instead.
 """
@@ -232,14 +234,14 @@ CONVERSATIONS = {
 }
 
 
-def sources():
+def public_sources():
     def read(package, folder, names):
         root = Path(importlib.util.find_spec(package).submodule_search_locations[0]) / folder
         return {f"{package}/{name}": (root / f"{name}.jinja").read_text(encoding="utf-8") for name in names}
 
     trl = read("trl", "chat_templates", FROM_TRL)
     axolotl = read("axolotl", "utils/chat_templates/templates", FROM_AXOLOTL)
-    return trl | axolotl | OWN
+    return trl | axolotl
 
 
 def render(source, conversation, tools, prompt):
@@ -265,11 +267,13 @@ def case(name, source, conversation, tools, prompt):
 
 def main():
     chat_template_utils.datetime = FixedDatetime
-    templates = sources()
     if len(sys.argv) == 3:
         name, conversation = sys.argv[1:]
+        templates = OWN if name in OWN else public_sources()
         print(render(templates[name], conversation, "tool" in conversation, False)[0])
         return
+    public = sys.argv[1:] == ["--public"]
+    templates = public_sources() if public else OWN
     cases = [
         case(name, source, conversation, tools, prompt)
         for name, source in templates.items()
@@ -278,7 +282,8 @@ def main():
         for prompt in [False, True]
     ]
     shared = {"date": DATE.isoformat() + "Z", "conversations": CONVERSATIONS, "tools": TOOLS}
-    write_json("templates/renders.json", shared | {"templates": templates, "cases": cases})
+    path = "templates/public-renders.json" if public else "templates/renders.json"
+    write_json(path, shared | {"templates": templates, "cases": cases})
 
 
 if __name__ == "__main__":

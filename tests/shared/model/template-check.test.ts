@@ -11,7 +11,7 @@ const check = (template: string | undefined) =>
 const LOOP = "{% for m in messages %}{{ m.role ~ m.content }}{% endfor %}";
 
 describe("checkChatTemplate", () => {
-  test("accepts public templates, and a model without a template", () => {
+  test("accepts templates in the shapes of well-known families, and a model without a template", () => {
     check(undefined);
     for (const template of Object.values<string>(json("templates/renders.json").templates)) check(template);
   });
