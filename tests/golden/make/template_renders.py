@@ -32,7 +32,16 @@ FROM_AXOLOTL = (
 
 OWN = {
     # Llama 2: the system prompt inside the first instruction, everything stripped.
-    "llama2": r"""{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 and system_message != false %}{% set content = '<<SYS>>\n' + system_message + '\n<</SYS>>\n\n' + message['content'] %}{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' '  + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}""",
+    "llama2": r"""{%- set first = messages[0] -%}
+{%- set has_system = first['role'] == 'system' -%}
+{%- set turns = messages[1:] if has_system else messages -%}
+{%- for turn in turns -%}
+{%- set is_user = turn['role'] == 'user' -%}
+{%- if is_user != (loop.index0 % 2 == 0) -%}{{ raise_exception('user and assistant have to take turns') }}{%- endif -%}
+{%- set text = turn['content'].strip() -%}
+{%- if loop.first and has_system -%}{%- set text = ('<<SYS>>\n' + first['content'] + '\n<</SYS>>\n\n' + turn['content']).strip() -%}{%- endif -%}
+{{- bos_token + '[INST] ' + text + ' [/INST]' if is_user else ' ' + text + ' ' + eos_token -}}
+{%- endfor -%}""",
     # Vicuna: plain words for roles, a separator that depends on the turn.
     "vicuna": r"""{%- if messages[0].role == 'system' -%}{{ messages[0].content | trim ~ ' ' }}{%- set rest = messages[1:] -%}{%- else -%}{{ 'A chat between a curious user and an assistant. ' }}{%- set rest = messages -%}{%- endif -%}
 {%- for m in rest -%}{{ m.role.upper() ~ ': ' ~ m.content | trim ~ (eos_token if m.role == 'assistant' else ' ') }}{%- endfor -%}
@@ -41,7 +50,7 @@ OWN = {
     # OpenChat: names of turns, no line breaks.
     "openchat": "{{ bos_token }}{% for m in messages %}{{ 'GPT4 Correct ' + m['role'].title() + ': ' + m['content'] + '<|end_of_turn|>' }}{% endfor %}{% if add_generation_prompt %}{{ 'GPT4 Correct Assistant:' }}{% endif %}",
     # Zephyr, with line breaks of another system.
-    "zephyr_crlf": "{% for message in messages %}\r\n{% if message['role'] == 'user' %}\r\n{{ '<|user|>\r\n' + message['content'] + eos_token }}\r\n{% elif message['role'] == 'system' %}\r\n{{ '<|system|>\r\n' + message['content'] + eos_token }}\r\n{% elif message['role'] == 'assistant' %}\r\n{{ '<|assistant|>\r\n'  + message['content'] + eos_token }}\r\n{% endif %}\r\n{% if loop.last and add_generation_prompt %}\r\n{{ '<|assistant|>' }}\r\n{% endif %}\r\n{% endfor %}\r\n",
+    "zephyr_crlf": "{% for turn in messages %}\r\n{% set head = '<|' ~ turn.role ~ '|>\r\n' %}\r\n{% if turn.role in ['system', 'user', 'assistant'] %}\r\n{{ head ~ turn.content ~ eos_token }}\r\n{% endif %}\r\n{% endfor %}\r\n{% if add_generation_prompt %}\r\n{{ '<|assistant|>' }}\r\n{% endif %}\r\n",
     # Granite: the date, tools and documents as roles of their own.
     "granite": r"""{%- if messages[0]['role'] == 'system' %}
     {%- set system_message = messages[0]['content'] %}
@@ -72,7 +81,7 @@ OWN = {
     {%- endif %}
 {%- endfor %}""",
     # OLMo: names of roles, a final turn without a line break.
-    "olmo": "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + '\n' }}{% elif message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + '\n' }}{% elif message['role'] == 'assistant' %}{% if not loop.last %}{{ '<|assistant|>\n'  + message['content'] + eos_token + '\n' }}{% else %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}{% endif %}{% endif %}{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}",
+    "olmo": "{{ bos_token }}{% for turn in messages if turn.role in ('system', 'user', 'assistant') %}{% set is_reply = turn.role == 'assistant' %}{{ '<|%s|>\n%s' % (turn.role, turn.content) }}{% if is_reply %}{{ eos_token }}{% endif %}{% if not (is_reply and loop.last) %}{{ '\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}",
     # SmolLM2 and 3: a default system prompt with metadata, thinking switched by a flag in the system prompt.
     "smollm": r"""{#- ───── defaults ───── -#}
 {%- if enable_thinking is not defined -%}
