@@ -45,6 +45,9 @@ export const LIMITS = {
   topLogprobs: 20,
   completionLogprobs: 5,
   deltasPerRequest: 8,
+  /** Characters of a negative prompt. */
+  negativePrompt: 8000,
+  guidanceScale: 20,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

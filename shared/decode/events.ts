@@ -12,6 +12,23 @@ export interface TokenLogprob {
 
 export type FinishReason = "stop" | "length";
 
+/** A token's probability under the model's own distribution, and under the one that it was drawn from. */
+export interface SteeredToken {
+  readonly id: number;
+  readonly token: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** What steering and sampling did to the choice of one token. */
+export interface SteeringTrace extends SteeredToken {
+  /** KL(after ‖ before), in nats. */
+  readonly kl: number;
+  readonly top: readonly SteeredToken[];
+  /** What each part of the steering did, by its name. */
+  readonly parts: Readonly<Record<string, unknown>>;
+}
+
 export type GenerateEvent =
   | {
       readonly type: "token";
@@ -20,14 +37,20 @@ export type GenerateEvent =
       readonly text: string;
       /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
+      /** Present if the request asks for a trace. */
+      readonly trace?: SteeringTrace;
     }
   | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
-  /** The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request. */
+  /**
+   * The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request; `steeringTokens` are
+   * the positions that steering computed beside the text's own.
+   */
   | {
       readonly type: "usage";
       readonly promptTokens: number;
       readonly completionTokens: number;
       readonly cachedTokens: number;
+      readonly steeringTokens: number;
     }
   /** Ends the stream. As the first event it becomes the HTTP status. */
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };

@@ -6,15 +6,28 @@ import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
 import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
+import { STEERING } from "./steering/registry.ts";
+
+/** The processors of the steering parts, under the parts' names and in their order. */
+const ofSteering = Object.fromEntries(Object.entries(STEERING).map(([name, part]) => [name, part.processor])) as {
+  readonly [N in keyof typeof STEERING]: (typeof STEERING)[N]["processor"];
+};
 
 /**
- * Every processor, in the order of application: first those for single tokens, then those that shape the whole
+ * Every processor, in the order of application: first steering, then those for single tokens, then those that shape the whole
  * distribution, then those that cut it. vLLM uses this order, and so does transformers for the processors that it has.
  * A new one is a file in `processors/` and a row here.
  */
-export const PROCESSORS = { bias, repetition, penalties, temperature, topK, nucleus, minP } as const satisfies Readonly<
-  Record<string, ProcessorKind<unknown>>
->;
+export const PROCESSORS = {
+  ...ofSteering,
+  bias,
+  repetition,
+  penalties,
+  temperature,
+  topK,
+  nucleus,
+  minP,
+} as const satisfies Readonly<Record<string, ProcessorKind<never>>>;
 
 export type ProcessorName = keyof typeof PROCESSORS;
 export type SettingsOf<N extends ProcessorName> =
@@ -24,6 +37,8 @@ export type SettingsOf<N extends ProcessorName> =
 export type DecodeSettings = { readonly [N in ProcessorName]?: SettingsOf<N> } & {
   /** Take the likeliest token instead of drawing one. */
   readonly greedy: boolean;
+  /** The tokens of the text, where they are known and only their scores are wanted. */
+  readonly forced?: readonly number[];
 };
 
 /** The sampling fields of a request. */
