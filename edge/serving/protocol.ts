@@ -7,6 +7,8 @@
 
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
+import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
+import type { SteeringCondition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
@@ -55,12 +57,32 @@ export interface Sampling {
   readonly topLogprobs: number | null;
 }
 
+/** A steering vector that a row may have from its first generated token on. */
+export interface ConditionalDelta {
+  /** Where the steering object names it, such as `vectors[0]`. */
+  readonly at: string;
+  readonly delta: ResolvedDelta;
+  readonly condition: SteeringCondition;
+}
+
+/** A request's steering with every name in it resolved. */
+export interface ResolvedSteering {
+  /** What was asked of each part of the `steering` object, defaults filled in; parts that change nothing are absent. */
+  readonly parts: SteeringParts;
+  /** What each name in it came to, by its place. All have the request's base. */
+  readonly models: Readonly<Record<string, ResolvedModel>>;
+  readonly conditional: readonly ConditionalDelta[];
+}
+
 export interface GenerateRequest {
   readonly requestId: string;
   readonly tenant: string;
   readonly model: ResolvedModel;
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly steering?: ResolvedSteering;
+  /** How many alternatives the trace of each token lists; absent: no trace. */
+  readonly traced?: number;
 }
 
 const encoder = new TextEncoder();
