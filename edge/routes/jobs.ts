@@ -23,7 +23,7 @@ import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { validateJob } from "./validate-job.ts";
+import { checkTools, validateJob } from "./validate-job.ts";
 
 const params = z.strictObject({ fine_tuning_job_id: z.string().max(64) });
 const tags = ["Fine-tuning"];
@@ -114,7 +114,8 @@ jobs.openapi(create, async (c) => {
     return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
   }
   return once(c, tenant, async (idempotency) => {
-    const { base, parent } = await checkedStart();
+    const { base, parent, maxLength } = await checkedStart();
+    await checkTools({ request, base, tenant, blobs: c.env.BLOBS, maxLength });
     return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });

@@ -4,7 +4,13 @@ import type { Value } from "../../shared/graph/graph.ts";
 import type { trainingForward } from "../../shared/model/training-forward.ts";
 import { columnInput, type UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { GraphMetrics } from "../loop/metrics.ts";
-import { crossEntropy, type Targets, targetInputs, targetLogProbabilities, tokenAccuracy } from "../losses/cross-entropy.ts";
+import {
+  crossEntropy,
+  type Targets,
+  targetInputs,
+  targetLogProbabilities,
+  tokenAccuracy,
+} from "../losses/cross-entropy.ts";
 
 /** The outputs that an objective adds to a graph. */
 export interface LossGraph {

@@ -101,10 +101,15 @@ describe("tokenAccuracy", () => {
         if (best === Number(targets!.data[at])) hits += weight;
       }
       const b = new GraphBuilder("accuracy");
-      const [rows, tokens] = shape as [number, number];
+      const [rows, tokens] = shape;
       const value = tokenAccuracy(b, b.input("logits", "f32", shape), targetInputs(b, rows, tokens));
       const program = await executor.compile(b.build({ value }));
-      const outputs = await program.run({ logits: f32(shape, data), targets: targets!, weights: weights!, total: total! });
+      const outputs = await program.run({
+        logits: f32(shape, data),
+        targets: targets!,
+        weights: weights!,
+        total: total!,
+      });
       await program.dispose();
       expect(Number(outputs.value!.data[0])).toBeCloseTo(hits / Number(total!.data[0]), 6);
     }
