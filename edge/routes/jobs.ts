@@ -14,7 +14,6 @@ import {
 import { pageQuery } from "../../shared/api/lists.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
-import { dispatcherObject } from "../objects/remote.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
@@ -100,9 +99,7 @@ jobs.openapi(create, async (c) => {
   const method = methodOf(request);
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
   const checkedStart = async () => {
-    const named = await dispatcherObject(c.env).bases.ready(request.model);
-    const { base: found, parent } =
-      named === null ? await tenant.models.start(request.model) : { base: named, parent: null };
+    const { base: found, parent } = await tenant.models.start(request.model);
     const { config, ...base } = found;
     const heap = heapLimitBytes(c.env);
     const checked = checkMethod(method, config, heap);

@@ -6,7 +6,6 @@ import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { pageOf } from "../page.ts";
-import { aliasTarget } from "./alias-rows.ts";
 import { type ArtefactRow, dropArtefact, findArtefact, folderOf } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import { requireNoJobOn } from "./job-parent.ts";
@@ -63,7 +62,7 @@ function modelsOf(db: Database, artefact: string): string[] {
 /** The tenant's deltas; their rows are those of all artefacts. */
 export const deltas = tenantModule({
   schema: [],
-  open: ({ db, now, rearm, readyBase, requireModelUnused }) => ({
+  open: ({ db, now, rearm, requireModelUnused }) => ({
     calls: {
       list: (page: Page): ListOf<Delta> => listDeltas(db, page),
 
@@ -81,14 +80,9 @@ export const deltas = tenantModule({
         return deleted;
       },
 
-      /** The base and the deltas of a merge, in order. */
-      async toMerge(
-        model: string,
-        requested: readonly RequestedDelta[],
-      ): Promise<{ base: ReadyBase; folders: StoredFolder[] }> {
-        const base = await readyBase(aliasTarget(db, model) ?? model);
-        return { base, folders: deltasToMerge(db, requested, base) };
-      },
+      /** The folders of the deltas to merge on a base, in order. */
+      toMerge: (base: ReadyBase, requested: readonly RequestedDelta[]): StoredFolder[] =>
+        deltasToMerge(db, requested, base),
     },
   }),
 });

@@ -145,6 +145,16 @@ export const models = tenantModule({
           return deleted;
         },
 
+        /**
+         * The base of a name, which may be an alias or a tuned model. `tuned` is the name of the tuned model that it
+         * means; null for a base.
+         */
+        async base(name: string): Promise<{ base: ReadyBase; tuned: string | null }> {
+          const owned = ownedModel(db, name);
+          const base = await baseOf(owned, name);
+          return { base, tuned: owned.artefact === null ? null : (aliasTarget(db, name) ?? name) };
+        },
+
         /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
         async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
           const base = await baseOf(ownedModel(db, name), name);

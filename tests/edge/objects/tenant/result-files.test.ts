@@ -29,7 +29,14 @@ it("a job that succeeded has its steps as a table and for TensorBoard, once each
   const trainer = new FakeTrainer(api);
   const lease = await trainer.lease();
   if (lease === undefined) throw new Error("no lease");
-  const second = { step: 2, total_steps: 2, loss: 0.5, mean_token_accuracy: 0.625, valid_loss: 0.75, valid_mean_token_accuracy: 0.5 };
+  const second = {
+    step: 2,
+    total_steps: 2,
+    loss: 0.5,
+    mean_token_accuracy: 0.625,
+    valid_loss: 0.75,
+    valid_mean_token_accuracy: 0.5,
+  };
   await trainer.events(lease, [metrics(0, second), metrics(1, { step: 1, total_steps: 2, loss: 2.5 })]);
   // A run that was killed repeats its steps.
   await trainer.events(lease, [metrics(2, second)]);
