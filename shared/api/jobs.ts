@@ -36,7 +36,8 @@ const GivenHyperparameters = z
 export const CreateJob = z
   .strictObject({
     model: z.string().min(1).max(300).meta({
-      description: "A base model's id, or the name of one of the tenant's own models to continue from",
+      description:
+        "A base model's id, the name of one of the tenant's own models to continue from, or an alias of either",
       example: "trimtab-base",
     }),
     continue_with: z

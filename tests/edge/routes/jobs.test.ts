@@ -273,7 +273,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("brings a failure of the server again as well", async () => {
-    const broken = new Api({ DISPATCHER: { idFromName: () => "x", get: () => ({}) } as never });
+    const broken = new Api({ BLOBS: {} as never });
     const body = { model, training_file: file };
     const options = { key, headers: { "idempotency-key": "three" }, body };
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
