@@ -1,5 +1,6 @@
+import type { StartEvent } from "../../shared/decode/events.ts";
 import { LEADER } from "../../shared/decode/processor.ts";
-import { decodeSettings } from "../../shared/decode/registry.ts";
+import { type DecodeFields, decodeSettings } from "../../shared/decode/registry.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
@@ -7,7 +8,7 @@ import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
 import type { Generation } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
-import type { GenerateRequest } from "./protocol.ts";
+import type { GenerateRequest, Sampling } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
 type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "defaults" | "endTokens">;
@@ -38,7 +39,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const { tokenizer } = model;
   const seed = sampling.seed ?? parts.randomSeed();
   requireKnownTokens(model, sampling.settings.logitBias ?? []);
-  const settings = decodeSettings({ ...OPENAI_SAMPLING, ...model.defaults.sampling, ...sampling.settings });
+  const settings = decodeSettings(usedFields(model, sampling));
   const isChat = request.prompt.kind === "chat";
   // A chat turn may end with different tokens than plain text.
   const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
@@ -47,7 +48,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   return parts.prompts.flatMap((prompt, p) => {
     const maxTokens = tokenLimit(model, prompt.length, {
       requested: sampling.maxTokens,
-      usual: model.defaults.maxNewTokens ?? (isChat ? null : OPENAI_COMPLETION_TOKENS),
+      usual: usualTokens(model, request),
       param: isChat ? "messages" : "prompt",
       positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
     });
@@ -74,6 +75,22 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       return { rows: [{ role: LEADER, prompt, weights, deltas, stateKey }], sequence };
     });
   });
+}
+
+/** The request's sampling fields, with the model's defaults and then OpenAI's where it has none. */
+function usedFields({ defaults }: Pick<ChoiceModel, "defaults">, { settings }: Sampling): DecodeFields {
+  return { ...OPENAI_SAMPLING, ...defaults.sampling, ...settings };
+}
+
+/** How many tokens a request gets at most that does not say; null: all that there is room for. */
+function usualTokens({ defaults }: Pick<ChoiceModel, "defaults">, { prompt }: GenerateRequest): number | null {
+  return defaults.maxNewTokens ?? (prompt.kind === "chat" ? null : OPENAI_COMPLETION_TOKENS);
+}
+
+/** The event that tells a request's sender which values are used. */
+export function startOf(model: Pick<ChoiceModel, "defaults">, request: GenerateRequest): StartEvent {
+  const { temperature, topP } = usedFields(model, request.sampling);
+  return { type: "start", temperature, topP, maxTokens: request.sampling.maxTokens ?? usualTokens(model, request) };
 }
 
 /**

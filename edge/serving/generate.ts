@@ -1,5 +1,5 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
-import { choicesOf } from "./choices.ts";
+import { choicesOf, startOf } from "./choices.ts";
 import type { BatchRequest, Generation, RequestEnd } from "./generation.ts";
 import { encodePrompts } from "./prompt.ts";
 import type { GenerateRequest } from "./protocol.ts";
@@ -18,7 +18,7 @@ export interface GenerateContext {
 }
 
 /**
- * Runs a request on a model that is in memory, from its prompts to the `usage` event. Resolves when its last row has
+ * Runs a request on a model that is in memory, from its prompts to the `usage` event; `start` comes once all that can be refused is checked. Resolves when its last row has
  * left the batch; rejects with the error that ended it. Releases deltas and weights either way.
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
@@ -37,6 +37,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
     const weights = await model.weights(request.model.weights);
     try {
       const generations = choicesOf(model, request, { prompts, weights: weights.set, deltas, randomSeed });
+      emit(startOf(model, request));
       const { cachedTokens } = await finished(model, { tenant: request.tenant, generations, emit }, context);
       emit({
         type: "usage",

@@ -10,7 +10,7 @@ import type { DecodeFields } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
-export type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
+export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
 export interface ResolvedDelta extends StoredFolder {
   /** w in W + Σ wᵢ ΔWᵢ. */

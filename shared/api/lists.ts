@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { DEFAULTS, LIMITS } from "../limits.ts";
 
+/** The query of a route that takes none. */
+export const NoQuery = z.strictObject({});
+
 /** The start and length of a page. Lists are ordered from newest to oldest. */
 export function pageQuery(defaultLimit: number = DEFAULTS.listPage) {
   return z.strictObject({

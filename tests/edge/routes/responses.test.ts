@@ -4,7 +4,7 @@ import type { GenerateEvent } from "../../../edge/serving/protocol.ts";
 import { ResponseObject } from "../../../shared/api/responses.ts";
 import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
-import { echo, FakeEngine } from "../support/fake-engine.ts";
+import { echo, FakeEngine, START } from "../support/fake-engine.ts";
 
 const engine = new FakeEngine();
 const api = new Api({ ENGINE: engine.binding });
@@ -20,6 +20,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   engine.script = echo;
+  engine.start = START;
   engine.requests.length = 0;
 });
 
@@ -64,6 +65,21 @@ describe("a response", () => {
       max_completion_tokens: 9,
     });
     expect(response).toEqual({ ...asked(), requestId: response?.requestId });
+  });
+
+  it("reports the values that the Engine uses, in whole answers and in streams", async () => {
+    expect(await client.responses.create({ model, input: "hi" })).toMatchObject({
+      temperature: 1,
+      top_p: 1,
+      max_output_tokens: null,
+    });
+    engine.start = { type: "start", temperature: 0, topP: 0.8, maxTokens: 40 };
+    const used = { temperature: 0, top_p: 0.8, max_output_tokens: 40 };
+    expect(await client.responses.create({ model, input: "hi" })).toMatchObject(used);
+    const events = await collected(await client.responses.create({ model, input: "hi", stream: true }));
+    const reported = events.flatMap((event) => ("response" in event ? [event.response] : []));
+    expect(reported.length).toBe(3);
+    for (const response of reported) expect(response).toMatchObject(used);
   });
 
   it("takes instructions, roles, parts, and what an earlier one said", async () => {

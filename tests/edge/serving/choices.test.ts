@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
-import { choicesOf, stateKeyOf } from "../../../edge/serving/choices.ts";
+import { choicesOf, startOf, stateKeyOf } from "../../../edge/serving/choices.ts";
 import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/protocol.ts";
 import type { GenerationDefaults } from "../../../shared/model/generation-config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
@@ -67,6 +67,26 @@ describe("choicesOf", () => {
       [40, 7],
       [62, 7],
     ]);
+  });
+
+  it("says which values it uses", () => {
+    const start = (defaults: GenerationDefaults["sampling"], sampling: Partial<GenerateRequest["sampling"]> = {}) => {
+      const model = { defaults: { sampling: defaults, endTokens: [], maxNewTokens: 40 } };
+      const { temperature, topP, maxTokens } = startOf(
+        model,
+        request({ sampling: { ...request().sampling, ...sampling } }),
+      );
+      return [temperature, topP, maxTokens];
+    };
+    expect(start({})).toEqual([1, 1, 4]);
+    expect(start({ temperature: 0, topP: 0.9 }, { maxTokens: null })).toEqual([0, 0.9, 40]);
+    expect(start({ temperature: 0 }, { settings: { temperature: 0.5, topP: 0.3 } })).toEqual([0.5, 0.3, 4]);
+    const usual = (kind: "chat" | "text") => {
+      const prompt = kind === "chat" ? { kind, messages: [] } : { kind, prompts: [] };
+      const sampling = { ...request().sampling, maxTokens: null };
+      return startOf({ defaults: { sampling: {}, endTokens: [] } }, request({ prompt, sampling })).maxTokens;
+    };
+    expect([usual("chat"), usual("text")]).toEqual([null, 16]);
   });
 
   it("refuses a bias for a token that the model does not have", () => {
