@@ -39,10 +39,10 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const { tokenizer } = model;
   const seed = sampling.seed ?? parts.randomSeed();
   requireKnownTokens(model, sampling.settings.logitBias ?? []);
-  const settings = decodeSettings(usedFields(model, sampling));
   const isChat = request.prompt.kind === "chat";
-  // A chat turn may end with different tokens than plain text.
-  const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
+  const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
+  const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
+  const settings = decodeSettings({ ...usedFields(model, sampling), minTokens });
   const { weights, deltas } = parts;
   const stateKey = stateKeyOf(request);
   return parts.prompts.flatMap((prompt, p) => {
@@ -83,8 +83,14 @@ function usedFields({ defaults }: Pick<ChoiceModel, "defaults">, { settings }: S
 }
 
 /** How many tokens a request gets at most that does not say; null: all that there is room for. */
-function usualTokens({ defaults }: Pick<ChoiceModel, "defaults">, { prompt }: GenerateRequest): number | null {
-  return defaults.maxNewTokens ?? (prompt.kind === "chat" ? null : OPENAI_COMPLETION_TOKENS);
+function usualTokens({ defaults }: Pick<ChoiceModel, "defaults">, request: GenerateRequest): number | null {
+  const usual = defaults.maxNewTokens ?? (request.prompt.kind === "chat" ? null : OPENAI_COMPLETION_TOKENS);
+  return usual === null ? null : Math.max(usual, request.sampling.minTokens ?? 0);
+}
+
+/** A chat turn may end with different tokens than plain text. */
+function endTokensOf(model: ChoiceModel, isChat: boolean): ReadonlySet<number> {
+  return isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
 }
 
 /** The event that tells a request's sender which values are used. */

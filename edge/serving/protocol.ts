@@ -47,6 +47,10 @@ export interface Sampling {
   readonly seed: number | null;
   /** Per choice; null: as many as the model says, otherwise until the context is full. */
   readonly maxTokens: number | null;
+  /** Tokens before one may end the text; 0 by default. */
+  readonly minTokens?: number;
+  /** Whether to go on behind tokens that end the text. */
+  readonly ignoresEnd?: boolean;
   /** The text of a stop sequence is not returned. */
   readonly stop: readonly string[];
   /** Choices per prompt; choice `p * n + i` is the i-th of prompt p. */

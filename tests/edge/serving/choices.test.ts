@@ -69,6 +69,23 @@ describe("choicesOf", () => {
     ]);
   });
 
+  it("puts off the tokens that end a text, or passes them over", () => {
+    const first = (changes: Partial<GenerateRequest["sampling"]>) => {
+      const sampling = { ...request().sampling, settings: { temperature: 0 }, ...changes };
+      return choicesOf(MODEL, request({ sampling }), parts)[0]!.sequence;
+    };
+    const logits = new Float32Array(96);
+    expect(first({}).accept(0, logits)).toMatchObject({ finished: true });
+    expect(first({ minTokens: 3 }).settings).toEqual({ greedy: true, minTokens: { tokens: 3, endTokens: [0] } });
+    const passing = first({ ignoresEnd: true, minTokens: 3 });
+    expect(passing.settings).toEqual({ greedy: true });
+    const reasons = [1, 2, 3, 4].map(() => passing.accept(0, logits).events.at(-1));
+    expect(reasons.map((event) => event?.type)).toEqual(["token", "token", "token", "finish"]);
+    expect(reasons[3]).toMatchObject({ reason: "length" });
+    // A text that has to be longer than is usual may be as long as it has to.
+    expect([0, 30].map((minTokens) => first({ maxTokens: null, minTokens }).maxTokens)).toEqual([16, 30]);
+  });
+
   it("says which values it uses", () => {
     const start = (defaults: GenerationDefaults["sampling"], sampling: Partial<GenerateRequest["sampling"]> = {}) => {
       const model = { defaults: { sampling: defaults, endTokens: [], maxNewTokens: 40 } };
