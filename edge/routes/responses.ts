@@ -94,8 +94,8 @@ function unchanging() {
 }
 
 /** How tokens are drawn, under the names that chats and responses share. */
-function chosen({ temperature, top_p, top_k, min_p, repetition_penalty }: CreateResponse) {
-  return { temperature, top_p, top_k, min_p, repetition_penalty };
+function chosen({ temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos }: CreateResponse) {
+  return { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos };
 }
 
 /** The input as a conversation, with the instructions before it. */

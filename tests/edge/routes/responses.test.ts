@@ -1,6 +1,7 @@
 import type OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { GenerateEvent } from "../../../edge/serving/protocol.ts";
+import { FOREIGN_FIELDS, type ForeignField } from "../../../shared/api/foreign-fields.ts";
 import { ResponseObject } from "../../../shared/api/responses.ts";
 import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
@@ -148,6 +149,33 @@ describe("a response", () => {
       ...plain,
       created_at: 0,
       completed_at: 0,
+    });
+  });
+});
+
+describe("fields of other servers", () => {
+  const generate = async (path: string, body: object) => {
+    await api.call("POST", path, { key, body: { model, ...body } });
+    return { ...asked(), requestId: "" };
+  };
+
+  it.each([
+    ["chat", "/v1/chat/completions", { messages: [{ role: "user", content: "hi" }] }],
+    ["completion", "/v1/completions", { prompt: "hi" }],
+    ["response", "/v1/responses", { input: "hi" }],
+  ] as const)("change nothing in a %s where they ask for nothing", async (which, path, body) => {
+    const plain = await generate(path, body);
+    const rows: [string, ForeignField][] = Object.entries(FOREIGN_FIELDS[which]);
+    for (const [name, { neutral }] of rows) {
+      for (const value of [null, ...neutral]) {
+        expect(await generate(path, { ...body, [name]: value }), `${name}: ${value}`).toEqual(plain);
+      }
+    }
+    const first = Object.fromEntries(rows.map(([name, { neutral }]) => [name, neutral[0] ?? null]));
+    expect(await generate(path, { ...body, ...first, min_tokens: 0, ignore_eos: false })).toEqual(plain);
+    expect(await generate(path, { ...body, min_tokens: 2, ignore_eos: true })).toEqual({
+      ...plain,
+      sampling: { ...plain.sampling, minTokens: 2, ignoresEnd: true },
     });
   });
 });
