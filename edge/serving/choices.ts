@@ -1,5 +1,6 @@
+import type { StartEvent } from "../../shared/decode/events.ts";
 import { LEADER } from "../../shared/decode/processor.ts";
-import { decodeSettings } from "../../shared/decode/registry.ts";
+import { type DecodeFields, decodeSettings } from "../../shared/decode/registry.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -7,7 +8,7 @@ import { createRandom } from "../../shared/random.ts";
 import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
-import type { GenerateRequest } from "./protocol.ts";
+import type { GenerateRequest, Sampling } from "./protocol.ts";
 import type { RowModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
 import type { SteeringPlan } from "./steering-plan.ts";
@@ -45,20 +46,17 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const { plan } = parts;
   const seed = sampling.seed ?? parts.randomSeed();
   requireKnownTokens(model, sampling.settings.logitBias ?? []);
-  const settings = {
-    ...decodeSettings({ ...OPENAI_SAMPLING, ...model.defaults.sampling, ...sampling.settings }),
-    ...plan.settings,
-  };
   const isChat = request.prompt.kind === "chat";
-  // A chat turn may end with different tokens than plain text.
-  const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
+  const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
+  const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
+  const settings = { ...decodeSettings({ ...usedFields(model, sampling), minTokens }), ...plan.settings };
   return parts.prompts.flatMap((prompt, p) => {
     const rows = rowsOf(model, { request, prompt, parts });
     // Every row keeps the whole text, so the one with the longest prompt decides how much there can be.
     const longest = rows.reduce((most, row) => (positionsOf(row) > positionsOf(most) ? row : most));
     const maxTokens = tokenLimit(model, longest.prompt.length, {
       requested: sampling.maxTokens,
-      usual: model.defaults.maxNewTokens ?? (isChat ? null : OPENAI_COMPLETION_TOKENS),
+      usual: usualTokens(model, request),
       param: isChat ? "messages" : "prompt",
       positionsBefore: longest.deltas.prefixTokens + longest.deltas.virtualTokens,
     });
@@ -111,6 +109,28 @@ function rowsOf(
 
 function positionsOf({ prompt, deltas }: GenerationRow): number {
   return deltas.prefixTokens + deltas.virtualTokens + prompt.length;
+}
+
+/** The request's sampling fields, with the model's defaults and then OpenAI's where it has none. */
+function usedFields({ defaults }: Pick<ChoiceModel, "defaults">, { settings }: Sampling): DecodeFields {
+  return { ...OPENAI_SAMPLING, ...defaults.sampling, ...settings };
+}
+
+/** How many tokens a request gets at most that does not say; null: all that there is room for. */
+function usualTokens({ defaults }: Pick<ChoiceModel, "defaults">, request: GenerateRequest): number | null {
+  const usual = defaults.maxNewTokens ?? (request.prompt.kind === "chat" ? null : OPENAI_COMPLETION_TOKENS);
+  return usual === null ? null : Math.max(usual, request.sampling.minTokens ?? 0);
+}
+
+/** A chat turn may end with different tokens than plain text. */
+function endTokensOf(model: ChoiceModel, isChat: boolean): ReadonlySet<number> {
+  return isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
+}
+
+/** The event that tells a request's sender which values are used. */
+export function startOf(model: Pick<ChoiceModel, "defaults">, request: GenerateRequest): StartEvent {
+  const { temperature, topP } = usedFields(model, request.sampling);
+  return { type: "start", temperature, topP, maxTokens: request.sampling.maxTokens ?? usualTokens(model, request) };
 }
 
 function requireKnownTokens(

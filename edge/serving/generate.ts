@@ -1,6 +1,6 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { conditionHolds } from "../../shared/delta/condition.ts";
-import { choicesOf } from "./choices.ts";
+import { choicesOf, startOf } from "./choices.ts";
 import type { BatchRequest, Generation, RequestEnd, RowCondition } from "./generation.ts";
 import { encodePrompts } from "./prompt.ts";
 import type { ConditionalDelta, GenerateRequest } from "./protocol.ts";
@@ -24,8 +24,9 @@ const OWN = "own";
 const BASE = "base";
 
 /**
- * Runs a request on a model that is in memory, from its prompts to the `usage` event. Resolves when its last row has
- * left the batch; rejects with the error that ended it. Releases deltas and weights either way.
+ * Runs a request on a model that is in memory, from its prompts to the `usage` event; `start` comes once everything is checked
+ * that can be refused. Resolves when its last row has left the batch; rejects with the error that ended it. Releases deltas and
+ * weights either way.
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
   const { emit, deltaId, randomSeed } = context;
@@ -49,6 +50,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       ...(condition === undefined ? {} : { condition }),
       randomSeed,
     });
+    emit(startOf(model, request));
     const { cachedTokens, steeringTokens } = await finished(
       model,
       { tenant: request.tenant, generations, emit },
@@ -59,7 +61,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       promptTokens: prompts.reduce((sum, { length }) => sum + length, 0),
       completionTokens: completionTokens(generations),
       cachedTokens,
-      steeringTokens,
+      ...(steering === undefined ? {} : { steeringTokens }),
     });
   } finally {
     models.release();

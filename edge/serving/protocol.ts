@@ -12,7 +12,7 @@ import type { SteeringCondition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
-export type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
+export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
 export interface ResolvedDelta extends StoredFolder {
   /** w in W + Σ wᵢ ΔWᵢ. */
@@ -49,6 +49,10 @@ export interface Sampling {
   readonly seed: number | null;
   /** Per choice; null: as many as the model says, otherwise until the context is full. */
   readonly maxTokens: number | null;
+  /** Tokens before one may end the text; 0 by default. */
+  readonly minTokens?: number;
+  /** Whether to go on behind tokens that end the text. */
+  readonly ignoresEnd?: boolean;
   /** The text of a stop sequence is not returned. */
   readonly stop: readonly string[];
   /** Choices per prompt; choice `p * n + i` is the i-th of prompt p. */

@@ -335,6 +335,7 @@ describe("what a job lists", () => {
     expect(await query("metadata=null")).toMatchObject({ data: [{ id: bare }] });
     for (const [text, param] of [
       ["metadata=5", "metadata"],
+      ["metadata=null&metadata[team]=a", "metadata[team]"],
       ["team=a", "team"],
     ] as const) {
       expect(await api.refusal("GET", `${path}?${text}`, { key: filtering })).toMatchObject({ status: 400, param });

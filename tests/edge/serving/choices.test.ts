@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
-import { choicesOf, stateKeyOf } from "../../../edge/serving/choices.ts";
+import { choicesOf, startOf, stateKeyOf } from "../../../edge/serving/choices.ts";
 import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/protocol.ts";
 import type { GenerationDefaults } from "../../../shared/model/generation-config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
@@ -67,6 +67,43 @@ describe("choicesOf", () => {
       [40, 7],
       [62, 7],
     ]);
+  });
+
+  it("puts off the tokens that end a text, or passes them over", () => {
+    const first = (changes: Partial<GenerateRequest["sampling"]>) => {
+      const sampling = { ...request().sampling, settings: { temperature: 0 }, ...changes };
+      return choicesOf(MODEL, request({ sampling }), parts)[0]!.sequence;
+    };
+    const logits = new Float32Array(96);
+    expect(first({}).accept(0, logits)).toMatchObject({ finished: true });
+    expect(first({ minTokens: 3 }).settings).toEqual({ greedy: true, minTokens: { tokens: 3, endTokens: [0] } });
+    const passing = first({ ignoresEnd: true, minTokens: 3 });
+    expect(passing.settings).toEqual({ greedy: true });
+    const reasons = [1, 2, 3, 4].map(() => passing.accept(0, logits).events.at(-1));
+    expect(reasons.map((event) => event?.type)).toEqual(["token", "token", "token", "finish"]);
+    expect(reasons[3]).toMatchObject({ reason: "length" });
+    // A text that has to be longer than is usual may be as long as it has to.
+    expect([0, 30].map((minTokens) => first({ maxTokens: null, minTokens }).maxTokens)).toEqual([16, 30]);
+  });
+
+  it("says which values it uses", () => {
+    const start = (defaults: GenerationDefaults["sampling"], sampling: Partial<GenerateRequest["sampling"]> = {}) => {
+      const model = { defaults: { sampling: defaults, endTokens: [], maxNewTokens: 40 } };
+      const { temperature, topP, maxTokens } = startOf(
+        model,
+        request({ sampling: { ...request().sampling, ...sampling } }),
+      );
+      return [temperature, topP, maxTokens];
+    };
+    expect(start({})).toEqual([1, 1, 4]);
+    expect(start({ temperature: 0, topP: 0.9 }, { maxTokens: null })).toEqual([0, 0.9, 40]);
+    expect(start({ temperature: 0 }, { settings: { temperature: 0.5, topP: 0.3 } })).toEqual([0.5, 0.3, 4]);
+    const usual = (kind: "chat" | "text") => {
+      const prompt = kind === "chat" ? { kind, messages: [] } : { kind, prompts: [] };
+      const sampling = { ...request().sampling, maxTokens: null };
+      return startOf({ defaults: { sampling: {}, endTokens: [] } }, request({ prompt, sampling })).maxTokens;
+    };
+    expect([usual("chat"), usual("text")]).toEqual([null, 16]);
   });
 
   it("refuses a bias for a token that the model does not have", () => {
