@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
-import { choicesOf, startOf, stateKeyOf } from "../../../edge/serving/choices.ts";
-import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/protocol.ts";
+import { choicesOf, startOf } from "../../../edge/serving/choices.ts";
+import type { GenerateRequest } from "../../../edge/serving/protocol.ts";
+import { NO_STEERING } from "../../../edge/serving/steering-plan.ts";
 import type { GenerationDefaults } from "../../../shared/model/generation-config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
@@ -20,7 +21,6 @@ const MODEL = {
   defaults: { sampling: {}, endTokens: [] },
 } as unknown as Parameters<typeof choicesOf>[0];
 
-const delta = (digest: string, weight: number): ResolvedDelta => ({ digest, weight, prefix: "p/", files: [] });
 const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
   requestId: "r",
   tenant: "acme",
@@ -29,7 +29,12 @@ const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
   sampling: { settings: {}, seed: 7, maxTokens: 4, stop: [], n: 2, topLogprobs: null },
   ...changes,
 });
-const parts = { prompts: [[1, 2], [3]], weights: "weights" as never, deltas: BARE, randomSeed: () => 1 };
+const parts = {
+  prompts: [[1, 2], [3]],
+  plan: NO_STEERING,
+  modelOf: () => ({ weights: "weights" as never, deltas: BARE, stateKey: "k" }),
+  randomSeed: () => 1,
+};
 
 describe("choicesOf", () => {
   it("makes a generation for each choice, with a random stream of its own", () => {
@@ -144,29 +149,5 @@ describe("the text of the tokens", () => {
     ] as const) {
       expect(said(prompt, text).tokens.join("")).toBe(text);
     }
-  });
-});
-
-describe("stateKeyOf", () => {
-  const key = (changes: Partial<GenerateRequest["model"]>, tenant = "acme") =>
-    stateKeyOf({ tenant, model: { ...request().model, ...changes } });
-
-  it("differs for every tenant, fine-tune, delta and weight, and is otherwise equal", () => {
-    const weights = { digest: "w", prefix: "w/", files: [], tenant: "acme" };
-    const different = [
-      key({}),
-      key({}, "other"),
-      key({ weights }),
-      key({ deltas: [delta("a", 1)] }),
-      key({ deltas: [delta("a", 0.5)] }),
-      key({ deltas: [delta("b", 1)] }),
-      key({ deltas: [delta("a", 1), delta("b", 1)] }),
-    ];
-    expect(new Set(different).size).toBe(different.length);
-    expect(key({ deltas: [delta("a", 1)] })).toBe(key({ deltas: [delta("a", 1)] }));
-  });
-
-  it("leaves out deltas of weight 0", () => {
-    expect(key({ deltas: [delta("a", 0)] })).toBe(key({}));
   });
 });
