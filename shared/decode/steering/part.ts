@@ -3,7 +3,7 @@
  * Its schema is the request's; `plan` turns what was asked into rows of the batch and into the settings of its processor.
  */
 import type { z } from "zod";
-import type { CanonicalScorer } from "../../delta/scorer.ts";
+import type { Scorer } from "../../delta/scorer.ts";
 import type { ProcessorKind, RowTakes } from "../processor.ts";
 
 /** A model that a part names: a base, a tuned model, a delta or an alias. The tenant resolves it before decoding. */
@@ -45,7 +45,7 @@ export interface PlanContext {
   readonly tiedHead: boolean;
   readonly hasChat: boolean;
   /** The scoring head of a reference of kind `classifier`. */
-  readonly scorer: (at: string) => CanonicalScorer;
+  readonly scorer: (at: string) => Scorer;
   /** Whether two models are the same one: equal weights and equal deltas. */
   readonly same: (a: CompanionRow["model"], b: CompanionRow["model"]) => boolean;
   /** Tokens of a text, as a reply's text is encoded. */
