@@ -50,7 +50,7 @@ export interface ProcessedRow<Settings> {
   readonly logits: (role?: string) => Float32Array;
   /** The head's input [D] of this step, for rows that take it (`RowTakes`). Read only. */
   readonly final: (role?: string) => Float32Array;
-  /** The logits [V] that the head gives after that layer of the row, for layers that it takes. Read only. */
+  /** The logits [V] that the head gives for the stream after that layer of the row, for layers that it takes. Read only. */
   readonly exit: (layer: number) => Float32Array;
   /** Decodes each token as the next one of the row with that role, in order, and leaves the row as it is. */
   readonly probe: (role: string, tokens: readonly number[], visit: (probed: ProbedToken) => void) => void;
@@ -67,7 +67,10 @@ export interface ProcessedRow<Settings> {
 export interface RowTakes {
   /** The head's input. */
   readonly final?: boolean;
-  /** Layers, counted from 0, after which it also takes the head's logits. */
+  /**
+   * Layers, counted from 0, after which it also takes what the head makes of the residual stream, without the model's last
+   * norm. −1 is the embedding.
+   */
   readonly exits?: readonly number[];
 }
 

@@ -42,7 +42,10 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
   minP: { neutral: [0], active: [0.1, 0.5, 1] },
   temperature: { neutral: [1], active: [0.3, 1.7, 1e-12] },
   nucleus: { neutral: [1], active: [0.9, 0.5, 1e-9] },
+  layers: plannedCases("layers"),
   guidance: plannedCases("guidance"),
+  experts: plannedCases("experts"),
+  contrastive: plannedCases("contrastive"),
 };
 
 interface Row {
@@ -107,7 +110,13 @@ describe.each(Object.entries(CASES))("processor %s", (name, { neutral, active })
         const scores = Float64Array.from(logits);
         const row = { role: LEADER, prompt: [1], generated: [2, 2, 5] };
         const view = viewOf(row);
-        const given = { ...view, row, settings, scores, logits: (role?: string) => (role ? view.logits(role) : logits) };
+        const given = {
+          ...view,
+          row,
+          settings,
+          scores,
+          logits: (role?: string) => (role ? view.logits(role) : logits),
+        };
         kind.create().apply([processedRow(given) as never]);
         expect(scores.some(Number.isFinite)).toBe(true);
         expect(scores.some((score) => Number.isNaN(score) || score === Number.POSITIVE_INFINITY)).toBe(false);

@@ -12,9 +12,50 @@ interface Cases<N extends SteeringName> {
 
 /** For every part of the steering object: requests that change nothing, and some that change something. */
 export const STEERING_CASES: { readonly [N in SteeringName]: Cases<N> } = {
+  layers: {
+    neutral: [],
+    active: [
+      {},
+      { candidates: "high" },
+      { candidates: [3], relative_top: 0 },
+      { candidates: [7, 0, 2], relative_top: 1 },
+    ],
+  },
   guidance: {
     neutral: [{ scale: 1 }, { negative_prompt: "Be rude.", scale: 1 }],
     active: [{}, { scale: 0 }, { negative_prompt: "Be rude.", scale: 20 }],
+  },
+  experts: {
+    neutral: [[{ id: "kind", weight: 0 }], { members: [{ id: "kind", weight: 0 }], top_p: 0.5 }],
+    active: [
+      [
+        { id: "kind", weight: 2 },
+        { id: "rude", weight: -2 },
+      ],
+      [{ id: "base", weight: -20 }],
+      {
+        members: [
+          { id: "kind", weight: 20 },
+          { id: "rude", weight: 0 },
+        ],
+        top_p: 1,
+      },
+      { members: [{ id: "kind", weight: 1 }], top_p: 1e-9 },
+    ],
+  },
+  contrastive: {
+    neutral: [{ amateur: "small", alpha: 0, strength: 0 }],
+    active: [
+      { amateur: "small" },
+      { amateur: { delta: { id: "rude", weight: -8 } }, alpha: 0, strength: 20 },
+      { amateur: { without: "system" }, alpha: 0, strength: 0.5, temperature: 1 },
+      { expert: "kind", amateur: "base", alpha: 1 },
+      {
+        expert: { model: "kind", temperature: 100 },
+        amateur: { without: { name: "facts" }, temperature: 0.01 },
+        strength: 3,
+      },
+    ],
   },
 };
 

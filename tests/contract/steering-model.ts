@@ -34,6 +34,7 @@ export function viewOf(row: RowState): StepView {
 export const CONTEXT: PlanContext = {
   vocabSize: VOCABULARY,
   layers: LAYERS,
+  tiedHead: false,
   hasChat: true,
   scorer: (at) => {
     throw new Error(`no scoring head at ${at}`);

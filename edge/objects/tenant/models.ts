@@ -26,9 +26,10 @@ export function listModels(db: Database, shown: Shown): Model[] {
 
 /** A model as the API shows it. Its parent is the model that its job continued from, or the base. */
 export function modelOf(db: Database, row: ModelRow, { tenant, statusOf }: Shown): Model {
-  const job = db.get<{ parent: string | null }>(
-    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent
-     FROM artefacts JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
+  const made = db.get<{ parent: string | null; labels: string | null }>(
+    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent,
+            json_extract(artefacts.manifest, '$.scorer.labels') AS labels
+     FROM artefacts LEFT JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
     row.artefact,
   );
   return {
@@ -37,8 +38,9 @@ export function modelOf(db: Database, row: ModelRow, { tenant, statusOf }: Shown
     created: row.created_at,
     owned_by: tenant,
     root: row.base_id,
-    parent: job?.parent ?? row.base_id,
+    parent: made?.parent ?? row.base_id,
     base_status: statusOf({ id: row.base_id, digest: findArtefact(db, row.artefact)?.base_digest }),
+    ...(made?.labels == null ? {} : { labels: JSON.parse(made.labels) as string[] }),
     // The row does not hold the base's value; the caller that has the base fills it in.
     ...contextFields(null),
   };

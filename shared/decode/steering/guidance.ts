@@ -38,6 +38,8 @@ export const guidance = steeringPart<z.infer<typeof schema>, number>({
           const negative = logits(ROLE);
           const [ofScores, ofNegative] = [logSumExp(scores), logSumExp(negative)];
           for (let token = 0; token < scores.length; token++) {
+            // What earlier parts ruled out stays out; 0 · −∞ would be no number.
+            if (scores[token] === Number.NEGATIVE_INFINITY) continue;
             const without = negative[token]! - ofNegative;
             scores[token] = without + scale * (scores[token]! - ofScores - without);
           }

@@ -41,6 +41,8 @@ export type CompanionPrompt =
 export interface PlanContext {
   readonly vocabSize: number;
   readonly layers: number;
+  /** Whether the head is the embedding. */
+  readonly tiedHead: boolean;
   readonly hasChat: boolean;
   /** The scoring head of a reference of kind `classifier`. */
   readonly scorer: (at: string) => Scorer;

@@ -1,11 +1,18 @@
+import { contrastive } from "./contrastive.ts";
+import { experts } from "./experts.ts";
 import { guidance } from "./guidance.ts";
+import { layers } from "./layers.ts";
 import type { SteeringPart } from "./part.ts";
 
 /**
  * Every part of the `steering` object that has a processor of its own, in the order of application: a part works on the
  * distribution that those before it left. They run before every processor of the sampling fields.
+ *
+ * First comes what asks the model more clearly (its own layers, then its prompt), so that the rest works on its best answer;
+ * then what other models think of it (experts, then an amateur, whose plausible tokens are those of all that came before); last
+ * what judges the text, since a classifier may look ahead over the likeliest tokens only, and they must be the ones that are meant.
  */
-export const STEERING = { guidance } as const;
+export const STEERING = { layers, guidance, experts, contrastive } as const;
 
 export type SteeringName = keyof typeof STEERING;
 export type AskedOf<N extends SteeringName> =

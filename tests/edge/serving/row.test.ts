@@ -57,7 +57,7 @@ describe("Row", () => {
     };
     row.take(views);
     for (const view of [views.logits, views.final, views.exits.get(0)!])
-      view.forEach((value, i) => (view[i] = value + 10));
+      view.set(view.map((value) => value + 10));
     row.take(views);
     for (const view of [views.logits, views.final, views.exits.get(0)!]) view.fill(0);
     const of = (by: number) => ({
