@@ -48,6 +48,8 @@ export const LIMITS = {
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
   guidanceScale: 20,
+  /** Tokens that a trace lists beside the chosen one. */
+  traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */
   exits: 32,
   /** Experts of one request: each is a row of the batch. */

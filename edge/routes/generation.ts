@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { SteeringField, SteeringObject } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type StartEvent,
 } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
+import { resolveSteering, vectorDeltas } from "./steering.ts";
 
 /** What a chat or completion request asks of the Engine. */
 export interface GenerationRequest {
@@ -18,6 +20,9 @@ export interface GenerationRequest {
   readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly steering?: SteeringField | undefined;
+  /** How many alternatives the trace of each token lists; absent: no trace. */
+  readonly traced?: number | undefined;
 }
 
 /** An event of the text itself. */
@@ -28,6 +33,8 @@ export interface Generation {
   readonly model: ResolvedModel;
   /** The values that are used, the model's own defaults included. */
   readonly used: StartEvent;
+  /** What steers it, defaults filled in; undefined where nothing was asked for. */
+  readonly steering: SteeringObject | undefined;
   /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
   readonly events: AsyncGenerator<GoodEvent, void>;
 }
@@ -38,9 +45,19 @@ export interface Generation {
  */
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const model = await caller.object.models.resolve(request.model, request.deltas);
-  const { prompt, sampling } = request;
-  const message: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
+  const { prompt, sampling, traced } = request;
+  const steering = typeof request.steering === "string" ? undefined : request.steering;
+  const vectors = steering === undefined ? [] : vectorDeltas(steering);
+  const model = await caller.object.models.resolve(request.model, [...request.deltas, ...vectors]);
+  const message: GenerateRequest = {
+    requestId,
+    tenant: caller.id,
+    model,
+    prompt,
+    sampling,
+    ...(steering === undefined ? {} : { steering: await resolveSteering(c, steering, model) }),
+    ...(traced === undefined ? {} : { traced }),
+  };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
   const response = await engine.fetch("https://engine/generate", {
     method: "POST",
@@ -62,7 +79,7 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
     await events.return();
     throw brokenOff();
   }
-  return { model, used, events: first.done ? events : resumed(first.value, events) };
+  return { model, used, steering, events: first.done ? events : resumed(first.value, events) };
 }
 
 /** The Engine's events with its errors thrown, and an end without `usage` taken for one. */

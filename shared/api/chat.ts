@@ -17,6 +17,7 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
+import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...cacheHints });
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
@@ -77,7 +78,7 @@ export const CreateChatCompletion = z
     reasoning_effort: reasoningEffort,
     reasoning: reasoningSettings,
     verbosity,
-    steering: unsupported(),
+    ...steeringFields,
     audio: unsupported(),
     prediction: unsupported(),
     web_search_options: unsupported(),
@@ -109,9 +110,11 @@ export const ChatCompletion = z
         message: z.strictObject({ role: z.literal("assistant"), content: z.string(), refusal: z.null() }),
         logprobs: ChatLogprobs.nullable(),
         finish_reason: finishReason,
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts,
+    ...steeringEcho,
   })
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof ChatCompletion>;
@@ -129,9 +132,11 @@ export const ChatCompletionChunk = z
         delta: z.strictObject({ role: z.literal("assistant").optional(), content: z.string().optional() }),
         logprobs: ChatLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),
+    ...steeringEcho,
   })
   .meta({ id: "ChatCompletionChunk" });
 export type ChatCompletionChunk = z.infer<typeof ChatCompletionChunk>;

@@ -3,7 +3,9 @@ import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
 import { contextFields, type Model } from "../../../shared/api/models.ts";
+import type { Reference } from "../../../shared/decode/steering/part.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
@@ -13,6 +15,7 @@ import { dropArtefact, findArtefact, findModel, folderOf, type ModelRow } from "
 import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
+import { resolveReferences } from "./resolve-references.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -178,6 +181,12 @@ export const models = tenantModule({
 
         /** Finds what serves a request: the base of its `model`, and all deltas on top of it. */
         resolve: find,
+
+        /** What a steering object's names come to beside a request on that base. */
+        references: (
+          base: StoredFolder & { id: string },
+          references: readonly Reference[],
+        ): Record<string, ResolvedModel> => resolveReferences(db, { tenant: tenant().id, references }, base),
       },
     };
   },

@@ -110,9 +110,15 @@ function notFor(row: ArtefactRow, base: { readonly id: string }): string {
   return `is for ${row.base_id}, not for ${base.id}`;
 }
 
-function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
+/** The delta with that id, or that a model or alias of that name serves. */
+export function findDelta(db: Database, id: string): ArtefactRow | undefined {
   const row = findArtefact(db, findModel(db, aliasTarget(db, id) ?? id)?.artefact ?? id);
-  if (row !== undefined && servesOf(row) === "delta") return row;
+  return row !== undefined && servesOf(row) === "delta" ? row : undefined;
+}
+
+function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
+  const row = findDelta(db, id);
+  if (row !== undefined) return row;
   throw new TrimtabError("not_found", `There is no delta ${JSON.stringify(id)}.`, { param });
 }
 
