@@ -4,7 +4,7 @@ export const LIMITS = {
   jsonBody: 1 << 20,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
-  /** Bytes that a gzipped dataset may unpack to. */
+  /** Bytes that a compressed dataset may unpack to. */
   unpackedFile: 400 * (1 << 20),
   /** Unpacked bytes of one row group of a Parquet dataset, which are in memory together. */
   parquetGroup: 48 * (1 << 20),

@@ -109,8 +109,10 @@ async function validated(
 async function tokenizerOf({ base, blobs }: Pick<ValidationParts, "base" | "blobs">): Promise<Tokenizer> {
   const tokenizer = await tokenizers.get(base.digest, async () => {
     const files = new FolderReader(blobs, base);
-    const template = files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined;
-    return loadTokenizer(await files.json("tokenizer.json"), await files.json("tokenizer_config.json"), template);
+    return loadTokenizer(await files.json("tokenizer.json"), await files.json("tokenizer_config.json"), {
+      chatTemplate: files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined,
+      modelConfig: await files.json("config.json"),
+    });
   });
   for (const [digest] of tokenizers.loaded()) if (digest !== base.digest) tokenizers.forget(digest);
   return tokenizer;
