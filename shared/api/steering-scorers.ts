@@ -5,14 +5,10 @@ import { PresetName } from "./steering-presets.ts";
 
 export const ScorerName = PresetName.meta({ description: "A scorer's name", example: "politeness" });
 
-const url = z
-  .string()
-  .min(1)
-  .max(LIMITS.scorerUrl)
-  .meta({
-    description: "An HTTPS address at a public host name, on port 443",
-    example: "https://scores.example.com/v1",
-  });
+const url = z.string().min(1).max(LIMITS.scorerUrl).meta({
+  description: "An HTTPS address at a public host name, on port 443",
+  example: "https://scores.example.com/v1",
+});
 
 const secret = z
   .string()

@@ -21,6 +21,8 @@ export interface PresetVersionRow {
   readonly id: string;
   readonly preset: string;
   readonly version: number;
+  /** Characters of `steering`. Before it in the row, so that summing them up reads no texts. */
+  readonly length: number;
   /** JSON of a steering object. */
   readonly steering: string;
   readonly description: string | null;
@@ -34,7 +36,7 @@ export const PRESET_TABLES = [
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, version INTEGER NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS preset_versions (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, preset TEXT NOT NULL, version INTEGER NOT NULL,
-    steering TEXT NOT NULL, description TEXT, made_by TEXT NOT NULL, returns_to INTEGER, created_at INTEGER NOT NULL,
+    length INTEGER NOT NULL, steering TEXT NOT NULL, description TEXT, made_by TEXT NOT NULL, returns_to INTEGER, created_at INTEGER NOT NULL,
     UNIQUE (preset, version))`,
 ];
 
@@ -105,17 +107,18 @@ export function addVersion(
   )) {
     if (!pinned.has(id)) db.run("DELETE FROM preset_versions WHERE id = ?", id);
   }
-  const { used } = db.get<{ used: number }>("SELECT coalesce(sum(length(steering)), 0) AS used FROM preset_versions")!;
+  const { used } = db.get<{ used: number }>("SELECT coalesce(sum(length), 0) AS used FROM preset_versions")!;
   if (used + row.steering.length > LIMITS.presetsLength) {
     const message = `The versions of your steering presets may have ${LIMITS.presetsLength} characters of JSON in all. Delete a preset first.`;
     throw new TrimtabError("conflict", message, { param: "steering" });
   }
   db.run(
-    `INSERT INTO preset_versions (id, preset, version, steering, description, made_by, returns_to, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO preset_versions (id, preset, version, length, steering, description, made_by, returns_to, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     `${row.preset}@${version}`,
     row.preset,
     version,
+    row.steering.length,
     row.steering,
     row.description,
     row.made_by,

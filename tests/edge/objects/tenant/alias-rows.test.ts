@@ -16,7 +16,11 @@ it("an alias points to the model of its newest move, and forgets the oldest", ()
   withTenant((db) => {
     addAlias(db, { id: "a", model: "m1", steering: null }, 1_000);
     for (let version = 2; version <= LIMITS.aliasMoves + 2; version++) {
-      moveAlias(db, { alias: "a", model: `m${version}`, steering: null, made_by: "move", returns_to: version - 1 }, 2_000);
+      moveAlias(
+        db,
+        { alias: "a", model: `m${version}`, steering: null, made_by: "move", returns_to: version - 1 },
+        2_000,
+      );
     }
     const last = LIMITS.aliasMoves + 2;
     expect(aliasTarget(db, "a")).toBe(`m${last}`);
@@ -34,5 +38,7 @@ it("an alias points to the model of its newest move, and forgets the oldest", ()
 it("a tenant may have only so many", () =>
   withTenant((db) => {
     for (let n = 0; n < LIMITS.aliasesPerTenant; n++) addAlias(db, { id: `a${n}`, model: "m", steering: null }, 1_000);
-    expect(() => addAlias(db, { id: "more", model: "m", steering: null }, 1_000)).toThrow("A tenant has at most 1000 aliases.");
+    expect(() => addAlias(db, { id: "more", model: "m", steering: null }, 1_000)).toThrow(
+      "A tenant has at most 1000 aliases.",
+    );
   }));
