@@ -71,6 +71,11 @@ export const LIMITS = {
   experts: 8,
   expertWeight: 20,
   contrastStrength: 20,
+  /** Attributes of classifiers in one request. */
+  attributes: 8,
+  classifierStrength: 200,
+  /** Candidates for one token that a classifier looks ahead over: each costs as much as a row. */
+  lookahead: 200,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

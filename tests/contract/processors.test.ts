@@ -46,6 +46,7 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
   guidance: plannedCases("guidance"),
   experts: plannedCases("experts"),
   contrastive: plannedCases("contrastive"),
+  classifier: plannedCases("classifier"),
 };
 
 interface Row {

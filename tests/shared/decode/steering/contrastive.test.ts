@@ -1,0 +1,4 @@
+import { describe } from "vitest";
+import { itGivesTheReferencesScores } from "./references.ts";
+
+describe("against references", () => itGivesTheReferencesScores("contrastive", 4));
