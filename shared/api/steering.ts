@@ -8,6 +8,7 @@ export const SteeringObject = z
     guidance: STEERING.guidance.schema.optional(),
     experts: STEERING.experts.schema.optional(),
     contrastive: STEERING.contrastive.schema.optional(),
+    classifier: STEERING.classifier.schema.optional(),
     vectors: z
       .array(z.strictObject({ id: z.string(), strength: z.number(), condition: z.boolean().optional() }))
       .optional(),
