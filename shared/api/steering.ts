@@ -9,6 +9,7 @@ export const SteeringObject = z
     experts: STEERING.experts.schema.optional(),
     contrastive: STEERING.contrastive.schema.optional(),
     classifier: STEERING.classifier.schema.optional(),
+    rules: z.strictObject({ banned: z.array(z.string()).optional(), scorer: z.string().optional() }).optional(),
     vectors: z
       .array(z.strictObject({ id: z.string(), strength: z.number(), condition: z.boolean().optional() }))
       .optional(),
@@ -43,4 +44,7 @@ export const SteeringTraces = z
   .meta({ id: "SteeringTrace", description: "One entry for each token, the one that ended the text included" });
 
 /** What a reply says of its steering: as it was used, with every default. In a stream, in the first chunk of each choice. */
-export const steeringEcho = { steering: SteeringObject.optional() };
+export const steeringEcho = {
+  steering: SteeringObject.optional(),
+  steering_preset: z.string().optional().meta({ description: "`name@version` of the preset that it comes from" }),
+};
