@@ -7,6 +7,18 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/limits.ts": "constants",
   "shared/api/peft.ts": "schemas: tests/edge/routes/peft.test.ts sends valid and invalid requests",
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
+  "shared/peft/lora/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/qlora/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/dora/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/adalora/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/bottleneck/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/ia3/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/bitfit/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/prompt/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/prefix/resume.ts": "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
+  "shared/peft/stated.ts": "one parse: tests/contract/peft-resume.test.ts reads every method's settings through it",
+  "shared/package/continued-adapters.ts":
+    "tests/contract/peft-resume.test.ts reads, compares and refuses the adapters of every method through it",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
   "shared/model/template/":
