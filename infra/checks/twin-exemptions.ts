@@ -9,6 +9,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
   "shared/api/steering-scorers.ts":
     "schemas: tests/edge/routes/steering-scorers.test.ts sends valid and invalid requests",
+  "shared/peft/stated.ts": "one parse: tests/contract/peft-resume.test.ts reads every method's settings through it",
+  "shared/package/continued-adapters.ts":
+    "tests/contract/peft-resume.test.ts reads, compares and refuses the adapters of every method through it",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
   "shared/model/template/":
@@ -57,6 +60,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/engines/executor.ts": "types and a list of names",
   "shared/peft/method.ts": "types only",
   "shared/peft/{method}/{method}.ts": "a registry row: tests/contract/peft.test.ts runs every one",
+  "shared/peft/{method}/resume.ts":
+    "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
   "shared/peft/{method}/settings.ts": "a schema: the test of the method's attach.ts sends valid and invalid settings",
   "trainer/loop/update.ts": "types only",
   "trainer/recipes/objective.ts": "types and the name of a column",

@@ -26,8 +26,17 @@ export interface ParentFolder {
   readonly kind: "delta" | "model";
   /** Of the folder. */
   readonly digest: string;
-  /** A delta's manifest and serving form, or all files of a model. */
+  /** A delta's manifest and serving form, or all files of a model; all files of a delta whose adapters go on. */
   readonly files: ModelFiles;
+  /** `adapter`: the delta's own numbers are trained further, in place of new ones on the merged weights. */
+  readonly continueWith?: "adapter" | undefined;
+}
+
+/** A parent delta whose adapters are trained further. */
+export interface ResumedDelta {
+  readonly digest: string;
+  readonly files: ModelFiles;
+  readonly manifest: Manifest;
 }
 
 /** A parent delta in its serving form. */
@@ -43,16 +52,19 @@ export interface StartingModel {
   readonly tokenizer: Tokenizer;
   /** The delta that is folded into the weights; undefined if there is none. */
   readonly below: ParentDelta | undefined;
+  /** The delta whose adapters go on; undefined if there is none. */
+  readonly resumed: ResumedDelta | undefined;
 }
 
 /**
  * Loads the weights that a run trains on: the base's, a tuned model's own, or the base's with the parent's delta folded
- * in.
+ * in. Adapters that are trained further stay on the base as it is.
  *
  * @throws TrimtabError invalid_request with `model` as its field for a delta that weights cannot hold.
  */
 export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): StartingModel {
-  if (parent?.kind !== "delta") return { ...loadModelFolder(parent?.files ?? base), below: undefined };
+  const none = { below: undefined, resumed: undefined };
+  if (parent?.kind !== "delta") return { ...loadModelFolder(parent?.files ?? base), ...none };
   const { config, weights, tokenizer } = loadModelFolder(base);
   const bytes = (name: string) => {
     const file = parent.files.get(name);
@@ -60,6 +72,10 @@ export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): S
     return file.subarray(0, file.byteLength);
   };
   const manifest = parseManifest(bytes(MANIFEST_FILE));
+  if (parent.continueWith === "adapter") {
+    const { digest, files } = parent;
+    return { config, weights, tokenizer, ...none, resumed: { digest, files, manifest } };
+  }
   const delta = decodeCanonical(bytes(SERVING_FILE), config);
   const { base_quantization: form } = manifest;
   const trainedOn =
@@ -72,7 +88,13 @@ export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): S
       return [name, model.weight(name, trainedOn?.(source, weight) ?? weight)];
     }),
   );
-  return { config: model.config, weights: merged, tokenizer, below: { digest: parent.digest, delta, manifest } };
+  return {
+    config: model.config,
+    weights: merged,
+    tokenizer,
+    ...none,
+    below: { digest: parent.digest, delta, manifest },
+  };
 }
 
 /**

@@ -21,17 +21,23 @@ export async function createPublisher<S extends TrainingSettings>(
   run: PreparedRun,
 ): Promise<Publisher> {
   const { settings, seed, base, parent } = job;
-  const { config, weights, method, below } = run;
+  const { config, weights, method, below, resumed } = run;
   const tokenizerFile = await tokenizerDigest(readModelJson(base.files, "tokenizer.json"));
   const { totalSteps } = run.hyperparameters.schedule;
   const isModel = methodsOf(settings.peft).some(({ settings: one }) => peftMethod(one).result.kind === "model");
 
-  /** Adapters on a parent become one delta with the parent's, or part of the weights of a parent that has its own. */
+  /**
+   * Adapters on a parent become one delta with the parent's, or part of the weights of a parent that has its own. Adapters
+   * that went on from the parent's replace them.
+   */
   function publishContinued(trained: PublishOptions<PeftChoice>, provenance: Provenance): Promise<ResultFolder> {
-    if (isModel || parent === undefined) return publishResult(trained, provenance);
+    if (isModel || parent === undefined || resumed !== undefined) return publishResult(trained, provenance);
     if (below === undefined) return publishFolded(trained);
     return publishOnTop({ ...trained, baseModel: loadModelFolder(base.files) }, below, provenance);
   }
+
+  const own = [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []);
+  const data = resumed === undefined ? own : [...new Set([...resumed.manifest.data_digests, ...own])].slice(0, 64);
 
   return async (state, metrics) => {
     const values = parameterValues(state, method.parameters);
@@ -39,9 +45,9 @@ export async function createPublisher<S extends TrainingSettings>(
       base_model: base.id,
       base_digest: base.digest,
       tokenizer_digest: tokenizerFile,
-      data_digests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
+      data_digests: data,
       metrics: { ...metrics },
-      parents: [],
+      parents: resumed === undefined ? [] : [resumed.digest],
       created_at: job.createdAt,
     };
     const files = parent?.kind === "model" ? parent.files : base.files;
