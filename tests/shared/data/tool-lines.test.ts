@@ -18,11 +18,9 @@ const check = (template: string, values: readonly object[], maxLines = 100) =>
     {
       tokenizer: async () => {
         loads++;
-        return loadTokenizer(
-          JSON.parse(text("tokenizer.json")),
-          JSON.parse(text("tokenizer_config.json")),
-          template + GENERATES,
-        );
+        return loadTokenizer(JSON.parse(text("tokenizer.json")), JSON.parse(text("tokenizer_config.json")), {
+          chatTemplate: template + GENERATES,
+        });
       },
       maxLength: 99,
       maxLines,
