@@ -4,7 +4,7 @@ export const LIMITS = {
   jsonBody: 1 << 20,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
-  /** Bytes that a gzipped dataset may unpack to. */
+  /** Bytes that a compressed dataset may unpack to. */
   unpackedFile: 400 * (1 << 20),
   /** Unpacked bytes of one row group of a Parquet dataset, which are in memory together. */
   parquetGroup: 48 * (1 << 20),
@@ -33,6 +33,21 @@ export const LIMITS = {
   aliasesPerTenant: 1000,
   /** Moves of one alias that are kept. */
   aliasMoves: 1000,
+  description: 512,
+  presetName: 64,
+  presetsPerTenant: 200,
+  /** Versions of one steering preset that are kept. */
+  presetVersions: 1000,
+  /** Characters of one preset's steering object as JSON, and of all versions of all of a tenant's presets. */
+  presetLength: 128 * 1024,
+  presetsLength: 64 * (1 << 20),
+  scorersPerTenant: 32,
+  scorerUrl: 2048,
+  /** Candidates of one call of a scorer, and bytes of its reply. */
+  scorerTexts: 256,
+  scorerReply: 64 * 1024,
+  /** The largest score, and the smallest below zero: far from where sums of 32-bit floats lose their digits. */
+  scorerScore: 1_000_000,
   messages: 1000,
   messageName: 64,
   tools: 128,
@@ -48,6 +63,8 @@ export const LIMITS = {
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
   guidanceScale: 20,
+  /** Tokens that a trace lists beside the chosen one. */
+  traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */
   exits: 32,
   /** Experts of one request: each is a row of the batch. */

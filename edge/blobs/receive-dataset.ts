@@ -152,7 +152,7 @@ class DatasetCheck {
       trainable: this.#trainable,
       dataset: {
         format: this.#reader.form ?? "jsonl",
-        compression: this.#reader.gzipped ? "gzip" : null,
+        compression: this.#reader.compression,
         examples: this.#lines,
         layouts: [...this.#layouts],
         ignored_columns: [...this.#ignored],

@@ -6,6 +6,7 @@ import {
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
+import type { SteeringObject } from "../../shared/api/steering.ts";
 import { answerLines, type Choice, type ChunkFormat, reportedScores, type TokenScore, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
@@ -13,6 +14,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
+import { echo, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -35,6 +37,7 @@ chat.openapi(create, async (c) => {
     deltas: request.deltas ?? [],
     prompt: { kind: "chat", messages: engineMessages(request.messages) },
     sampling: chatSampling(request),
+    ...steeringOf(request),
   });
   const head = {
     id: newId("chat", (bytes) => crypto.getRandomValues(bytes)),
@@ -44,27 +47,30 @@ chat.openapi(create, async (c) => {
   };
   const n = request.n ?? 1;
   if (request.stream === true) {
-    return sseResponse(answerLines(generation.events, n, chunkFormat(head, request.stream_options))) as never;
+    const format = chunkFormat({ ...head, steering: generation.steering }, request.stream_options);
+    return sseResponse(answerLines(generation.events, n, format)) as never;
   }
   const { choices, usage } = await wholeAnswer(generation.events, n);
-  return c.json({ ...head, object: "chat.completion" as const, choices: choices.map(chatChoice), usage }, 200);
+  const object = "chat.completion" as const;
+  return c.json({ ...head, object, choices: choices.map(chatChoice), usage, ...echo(generation.steering) }, 200);
 });
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
-function chatChoice({ index, text, scores, finishReason }: Choice): ChatCompletion["choices"][number] {
+function chatChoice({ index, text, scores, traces, finishReason }: Choice): ChatCompletion["choices"][number] {
   return {
     index,
     message: { role: "assistant", content: text, refusal: null },
     logprobs: logprobsOf(scores),
     finish_reason: finishReason ?? "stop",
+    ...tracesOf(traces),
   };
 }
 
 type StreamOptions = NonNullable<CreateChatCompletion["stream_options"]>;
 
 function chunkFormat(
-  head: Head,
+  { steering, ...head }: Head & { readonly steering: SteeringObject | undefined },
   { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
 ): ChunkFormat {
   const chunk = (part: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
@@ -76,10 +82,10 @@ function chunkFormat(
   const ofChoice = (index: number, change: Partial<ChatCompletionChunk["choices"][number]>) =>
     chunk({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
   return {
-    opening: (index) => ofChoice(index, { delta: { role: "assistant", content: "" } }),
-    change: ({ index, text, scores, finishReason }) =>
+    opening: (index) => ({ ...ofChoice(index, { delta: { role: "assistant", content: "" } }), ...echo(steering) }),
+    change: ({ index, text, scores, traces, finishReason }) =>
       finishReason === null
-        ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores) })
+        ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores), ...tracesOf(traces) })
         : ofChoice(index, { finish_reason: finishReason }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),

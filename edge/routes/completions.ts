@@ -1,6 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { CompletionObject, CreateCompletion } from "../../shared/api/completions.ts";
 import { newId } from "../../shared/api/ids.ts";
+import type { SteeringObject } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { answerLines, type ChoiceChange, type ChunkFormat, wholeAnswer } from "./answer.ts";
@@ -11,6 +12,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
+import { echo, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -44,6 +46,7 @@ completions.openapi(create, async (c) => {
     deltas: request.deltas ?? [],
     prompt: { kind: "text", prompts },
     sampling: completionSampling(request),
+    ...steeringOf(request),
   });
   const head = {
     id: newId("completion", (bytes) => crypto.getRandomValues(bytes)),
@@ -53,23 +56,25 @@ completions.openapi(create, async (c) => {
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
   if (request.stream === true) {
-    return sseResponse(answerLines(generation.events, choices, chunkFormat(head, request.stream_options))) as never;
+    const format = chunkFormat({ ...head, steering: generation.steering }, request.stream_options);
+    return sseResponse(answerLines(generation.events, choices, format)) as never;
   }
   const answer = await wholeAnswer(generation.events, choices);
-  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage: answer.usage }, 200);
+  const { usage } = answer;
+  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage, ...echo(generation.steering) }, 200);
 });
 
 type Head = Omit<CompletionObject, "choices" | "usage">;
 
 function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
-  const { index, text, finishReason } = choice;
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason };
+  const { index, text, traces, finishReason } = choice;
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason, ...tracesOf(traces) };
 }
 
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;
 
 function chunkFormat(
-  head: Head,
+  { steering, ...head }: Head & { readonly steering: SteeringObject | undefined },
   { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
 ): ChunkFormat {
   const chunk = (part: Pick<CompletionObject, "choices" | "usage">): CompletionObject => ({
@@ -77,8 +82,15 @@ function chunkFormat(
     ...(includeUsage ? { usage: null } : {}),
     ...part,
   });
+  const begun = new Set<number>();
+  /** The echo, in the first chunk of each choice. */
+  const opening = (index: number) => {
+    if (begun.has(index)) return {};
+    begun.add(index);
+    return echo(steering);
+  };
   return {
-    change: (change) => chunk({ choices: [completionChoice(change)] }),
+    change: (change) => ({ ...chunk({ choices: [completionChoice(change)] }), ...opening(change.index) }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };

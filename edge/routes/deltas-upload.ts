@@ -18,10 +18,10 @@ import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.t
 import { heapLimitBytes } from "../env.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/unknown-model.ts";
 import { beyondLimits, demandOf, type ServingLimits, servingLimits } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
+import { namedBase } from "./named-base.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { replies, streamedRequest, subApp, TENANT_SECURITY } from "./route.ts";
 import { uploadOnce } from "./upload-once.ts";
@@ -38,7 +38,7 @@ const upload = createRoute({
       required: ["file", "model"],
       properties: {
         file: { type: "string", format: "binary" },
-        model: { type: "string", description: "The base model that the adapter was made for" },
+        model: { type: "string", description: "The base model that the adapter was made for, or an alias of it" },
         suffix: { type: "string", maxLength: LIMITS.suffix },
       },
     }),
@@ -60,8 +60,7 @@ deltasUpload.openapi(upload, async (c) => {
     const { filename, sha256, model, suffix } = received;
     const { replay, key } = await identify([filename, sha256, model, suffix]);
     if (replay !== null) return replay as never;
-    const base = await dispatcherObject(c.env).bases.ready(model);
-    if (base === null) throw unknownModel(model);
+    const base = await namedBase(tenant, model);
     const { files, ignoredFiles } = await deltaFiles(c, received, base);
     const folder = { kind: "delta", files, base, suffix, ignoredFiles } as const;
     const delta = await publishFolder(c.env.BLOBS, tenant, folder, key);

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { SteeringField, SteeringObject } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
@@ -8,8 +9,10 @@ import {
   type GenerateRequest,
   type ResolvedModel,
   type Sampling,
+  type StartEvent,
 } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
+import { resolveSteering, vectorDeltas } from "./steering.ts";
 
 /** What a chat or completion request asks of the Engine. */
 export interface GenerationRequest {
@@ -17,13 +20,21 @@ export interface GenerationRequest {
   readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly steering?: SteeringField | undefined;
+  /** How many alternatives the trace of each token lists; absent: no trace. */
+  readonly traced?: number | undefined;
 }
 
-export type GoodEvent = Exclude<GenerateEvent, { type: "error" }>;
+/** An event of the text itself. */
+export type GoodEvent = Exclude<GenerateEvent, { type: "error" | "start" }>;
 
-/** A generation that has begun: its first event is there. */
+/** A generation that has begun: its first event of the text is there. */
 export interface Generation {
   readonly model: ResolvedModel;
+  /** The values that are used, the model's own defaults included. */
+  readonly used: StartEvent;
+  /** What steers it, defaults filled in; undefined where nothing was asked for. */
+  readonly steering: SteeringObject | undefined;
   /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
   readonly events: AsyncGenerator<GoodEvent, void>;
 }
@@ -34,9 +45,19 @@ export interface Generation {
  */
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const model = await caller.object.models.resolve(request.model, request.deltas);
-  const { prompt, sampling } = request;
-  const message: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
+  const { prompt, sampling, traced } = request;
+  const steering = typeof request.steering === "string" ? undefined : request.steering;
+  const vectors = steering === undefined ? [] : vectorDeltas(steering);
+  const model = await caller.object.models.resolve(request.model, [...request.deltas, ...vectors]);
+  const message: GenerateRequest = {
+    requestId,
+    tenant: caller.id,
+    model,
+    prompt,
+    sampling,
+    ...(steering === undefined ? {} : { steering: await resolveSteering(c, steering, model) }),
+    ...(traced === undefined ? {} : { traced }),
+  };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
   const response = await engine.fetch("https://engine/generate", {
     method: "POST",
@@ -46,21 +67,42 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
   if (!response.ok || response.body === null) {
     throw new TrimtabError("internal_error", `The engine answered ${response.status}. Send the request again.`);
   }
-  const events = charged(c, goodEvents(response.body));
+  let used: StartEvent | undefined;
+  const events = charged(
+    c,
+    goodEvents(response.body, (start) => {
+      used = start;
+    }),
+  );
   const first = await events.next();
-  return { model, events: first.done ? events : resumed(first.value, events) };
+  if (used === undefined) {
+    await events.return();
+    throw brokenOff();
+  }
+  return { model, used, steering, events: first.done ? events : resumed(first.value, events) };
 }
 
 /** The Engine's events with its errors thrown, and an end without `usage` taken for one. */
-async function* goodEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<GoodEvent, void> {
+async function* goodEvents(
+  body: ReadableStream<Uint8Array>,
+  onStart: (start: StartEvent) => void,
+): AsyncGenerator<GoodEvent, void> {
   for await (const event of decodeEvents(body)) {
     if (event.type === "error") {
       throw new TrimtabError(event.code, event.message, event.param === null ? {} : { param: event.param });
     }
+    if (event.type === "start") {
+      onStart(event);
+      continue;
+    }
     yield event;
     if (event.type === "usage") return;
   }
-  throw new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
+  throw brokenOff();
+}
+
+function brokenOff(): TrimtabError {
+  return new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
 }
 
 async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, void>): AsyncGenerator<GoodEvent, void> {

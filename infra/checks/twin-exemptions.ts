@@ -7,6 +7,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/limits.ts": "constants",
   "shared/api/peft.ts": "schemas: tests/edge/routes/peft.test.ts sends valid and invalid requests",
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
+  "shared/api/steering-scorers.ts":
+    "schemas: tests/edge/routes/steering-scorers.test.ts sends valid and invalid requests",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
   "shared/model/template/":
@@ -30,6 +32,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/app-env.ts": "types only",
   "edge/routes/docs.ts": "one page of Scalar's: tests/edge/routes/app.test.ts asks for it",
   "edge/serving/generation.ts": "types only",
+  "edge/scoring/target.ts": "types only",
   "edge/runtime/slot-sizes.ts":
     "sizes: tests/edge/runtime/{kv-slab,row-vectors}.test.ts compare them with what is allocated",
   "edge/serving/generate.ts": "what the Engine runs: tests/edge/objects/engine.test.ts runs it on a model",

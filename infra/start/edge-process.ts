@@ -11,7 +11,7 @@ import { HOST } from "./free-port.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** Variables that are passed from this process's environment to the Worker. */
-const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB", "CORS_ORIGINS"];
+const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB", "CORS_ORIGINS", "SCORER_ALLOW"];
 
 async function main(state: string, host: string, port: number): Promise<void> {
   const folder = join(state, "worker");

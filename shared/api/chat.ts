@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import {
   CALLED_TOOLS,
   cacheHints,
@@ -9,12 +10,14 @@ import {
   finishReason,
   neutralFields,
   reasoningEffort,
+  reasoningSettings,
   samplingFields,
   UsageCounts,
   verbosity,
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
+import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...cacheHints });
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
@@ -57,6 +60,7 @@ export const CreateChatCompletion = z
   .strictObject({
     model: z.string().min(1).max(300),
     messages: z.array(ChatMessage).min(1).max(LIMITS.messages),
+    ...foreignFields(FOREIGN_FIELDS.chat),
     ...samplingFields,
     max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     logprobs: z.boolean().optional(),
@@ -72,8 +76,9 @@ export const CreateChatCompletion = z
       .refine((modalities) => modalities.every((modality) => modality === "text"), notSupported('["text"]'))
       .optional(),
     reasoning_effort: reasoningEffort,
+    reasoning: reasoningSettings,
     verbosity,
-    steering: unsupported(),
+    ...steeringFields,
     audio: unsupported(),
     prediction: unsupported(),
     web_search_options: unsupported(),
@@ -105,9 +110,11 @@ export const ChatCompletion = z
         message: z.strictObject({ role: z.literal("assistant"), content: z.string(), refusal: z.null() }),
         logprobs: ChatLogprobs.nullable(),
         finish_reason: finishReason,
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts,
+    ...steeringEcho,
   })
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof ChatCompletion>;
@@ -125,9 +132,11 @@ export const ChatCompletionChunk = z
         delta: z.strictObject({ role: z.literal("assistant").optional(), content: z.string().optional() }),
         logprobs: ChatLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),
+    ...steeringEcho,
   })
   .meta({ id: "ChatCompletionChunk" });
 export type ChatCompletionChunk = z.infer<typeof ChatCompletionChunk>;

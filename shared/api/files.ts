@@ -5,7 +5,7 @@ import { listSchema, pageQuery } from "./lists.ts";
 export const DatasetFacts = z
   .strictObject({
     format: z.enum(["jsonl", "json", "csv", "parquet"]).meta({ description: "Detected from the bytes" }),
-    compression: z.literal("gzip").nullable(),
+    compression: z.enum(["gzip", "zstd"]).nullable(),
     examples: z.int(),
     layouts: z.array(z.string()).meta({ description: "How the examples are written: `chat`, `ShareGPT`, `Alpaca`, …" }),
     ignored_columns: z
@@ -43,7 +43,8 @@ export const FileUpload = z
   .strictObject({
     file: z.string().meta({
       format: "binary",
-      description: "A dataset as JSONL, a JSON array, CSV, TSV or Parquet; the first four may be gzipped",
+      description:
+        "A dataset as JSONL, a JSON array, CSV, TSV or Parquet; the first four may be compressed with gzip or zstd",
     }),
     purpose: z.literal("fine-tune"),
   })

@@ -2,6 +2,14 @@ import { z } from "zod";
 import { Digest } from "./ids.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 
+/** Whether the base that a model or delta was made for can be used. */
+export const BaseStatus = z.enum(["available", "deleted", "replaced"]).meta({
+  id: "BaseStatus",
+  description:
+    "Whether its base can be used: `deleted` until the same base is added again, `replaced` while another model has the base's id",
+});
+export type BaseStatus = z.infer<typeof BaseStatus>;
+
 export const Model = z
   .strictObject({
     id: z.string(),
@@ -10,6 +18,7 @@ export const Model = z
     owned_by: z.string(),
     root: z.string().meta({ description: "The base model" }),
     parent: z.string().nullable().meta({ description: "The model that it was made from; null for a base" }),
+    base_status: BaseStatus,
     context_length: z
       .int()
       .nullable()
@@ -35,6 +44,7 @@ export const Delta = z
     created_at: z.int(),
     model: z.string().meta({ description: "The base model that it changes" }),
     base_digest: Digest,
+    base_status: BaseStatus,
     digest: Digest.meta({
       description: "The digest of the folder; `manifest.json` has the digest of the serving form",
     }),

@@ -19,11 +19,11 @@ export async function canonicalLines(bytes: Uint8Array, name: string): Promise<U
   };
   for (let at = 0; at < bytes.byteLength; at += step) {
     const records = reader.push(bytes.subarray(at, at + step));
-    if (reader.form === "jsonl" && !reader.gzipped) return bytes;
+    if (reader.form === "jsonl" && reader.compression === null) return bytes;
     keep(records);
   }
   keep(reader.end());
-  if (reader.form === "jsonl" && !reader.gzipped) return bytes;
+  if (reader.form === "jsonl" && reader.compression === null) return bytes;
   if (reader.form === "parquet") {
     const copy = bytes.slice().buffer;
     const table = await openParquet(

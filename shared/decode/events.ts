@@ -30,6 +30,14 @@ export interface SteeringTrace extends SteeredToken {
 }
 
 export type GenerateEvent =
+  /** The first event unless the request fails before: what holds for it once the model's own defaults are filled in. */
+  | {
+      readonly type: "start";
+      readonly temperature: number;
+      readonly topP: number;
+      /** The request's limit or the model's; null: as many tokens as there is room for. */
+      readonly maxTokens: number | null;
+    }
   | {
       readonly type: "token";
       readonly choice: number;
@@ -50,7 +58,10 @@ export type GenerateEvent =
       readonly promptTokens: number;
       readonly completionTokens: number;
       readonly cachedTokens: number;
-      readonly steeringTokens: number;
+      /** Present if the request asks for steering. */
+      readonly steeringTokens?: number;
     }
-  /** Ends the stream. As the first event it becomes the HTTP status. */
+  /** Ends the stream. Before the first token it becomes the HTTP status. */
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };
+
+export type StartEvent = Extract<GenerateEvent, { type: "start" }>;

@@ -1,6 +1,7 @@
 import type { ProcessorKind } from "./processor.ts";
 import { bias } from "./processors/bias.ts";
 import { minP } from "./processors/min-p.ts";
+import { minTokens } from "./processors/min-tokens.ts";
 import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
@@ -23,6 +24,7 @@ export const PROCESSORS = {
   bias,
   repetition,
   penalties,
+  minTokens,
   temperature,
   topK,
   nucleus,
@@ -51,6 +53,7 @@ export interface DecodeFields {
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly logitBias?: SettingsOf<"bias">;
+  readonly minTokens?: SettingsOf<"minTokens">;
 }
 
 /** OpenAI's fields as settings. A temperature of 0 takes the likeliest token, whatever `topP` is. */
@@ -60,6 +63,7 @@ export function decodeSettings(fields: DecodeFields): DecodeSettings {
     ...(logitBias.length === 0 ? {} : { bias: logitBias }),
     ...asked("repetition", fields.repetitionPenalty),
     ...(presence === 0 && frequency === 0 ? {} : { penalties: { presence, frequency } }),
+    ...asked("minTokens", fields.minTokens),
   };
   if (fields.temperature === 0 || fields.topP === 0) return { greedy: true, ...ofTokens };
   return {
@@ -73,8 +77,9 @@ export function decodeSettings(fields: DecodeFields): DecodeSettings {
 }
 
 /** A setting under its processor's name, or nothing if it changes nothing. */
-function asked(name: "repetition" | "topK" | "minP", value: number | undefined): DecodeSettingsPart {
-  return value === undefined || PROCESSORS[name].isNeutral(value) ? {} : { [name]: value };
+function asked<N extends ProcessorName>(name: N, value: SettingsOf<N> | undefined): DecodeSettingsPart {
+  const kind: ProcessorKind<never> = PROCESSORS[name];
+  return value === undefined || kind.isNeutral(value as never) ? {} : { [name]: value };
 }
 
 type DecodeSettingsPart = Omit<DecodeSettings, "greedy">;

@@ -16,6 +16,8 @@ export interface SequenceOptions {
   readonly endTokens: ReadonlySet<number>;
   /** Alternatives to report per token; null reports nothing. */
   readonly topLogprobs: number | null;
+  /** Alternatives that the trace of each token lists; absent: no trace. */
+  readonly traced?: number;
   /** Uniform draws in [0, 1): one a token. */
   readonly uniform: () => number;
   readonly decoder: StreamDecoder;
@@ -27,6 +29,7 @@ export interface SequenceOptions {
 export class Sequence {
   readonly settings: DecodeSettings;
   readonly maxTokens: number;
+  readonly traced: number | undefined;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #stops: StopSequences;
@@ -35,6 +38,7 @@ export class Sequence {
   constructor(options: SequenceOptions) {
     this.settings = options.settings;
     this.maxTokens = options.maxTokens;
+    this.traced = options.traced;
     this.uniform = options.uniform;
     this.#options = options;
     this.#stops = new StopSequences(options.stop);

@@ -52,7 +52,9 @@ export async function checkSmallFiles(files: SmallFiles): Promise<CheckedFiles> 
   const settings = await step("tokenizer_config.json", () => readJson(files, "tokenizer_config.json"));
   const template = await step("chat_template.jinja", () => readTemplate(files));
   if (parsed !== undefined && settings !== undefined) {
-    const tokenizer = await step("tokenizer.json", () => loadTokenizer(parsed, settings, template));
+    const tokenizer = await step("tokenizer.json", () =>
+      loadTokenizer(parsed, settings, { chatTemplate: template, modelConfig: json }),
+    );
     if (tokenizer !== undefined) {
       if (config !== undefined) problems.push(...vocabularyProblems(parsed, tokenizer, config.vocabSize));
       problems.push(...templateProblems(tokenizer, template === undefined, config?.vocabSize));

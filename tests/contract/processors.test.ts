@@ -27,6 +27,16 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
       { presence: -0.5, frequency: 2 },
     ],
   },
+  minTokens: {
+    neutral: [
+      { tokens: 0, endTokens: [1, 2] },
+      { tokens: 9, endTokens: [] },
+    ],
+    active: [
+      { tokens: 5, endTokens: [4, 7, 11] },
+      { tokens: 99, endTokens: Array.from({ length: 23 }, (_, token) => token).filter((token) => token !== 3) },
+    ],
+  },
   repetition: { neutral: [1], active: [1.4, 0.6, 10] },
   topK: { neutral: [0, -1], active: [1, 2, 7] },
   minP: { neutral: [0], active: [0.1, 0.5, 1] },

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { ADMIN_TOKEN, Api, TRAINER_TOKEN } from "../support/api.ts";
+import { ADMIN_TOKEN, Api, holding, TRAINER_TOKEN } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
 
 const api = new Api();
 
 interface Operation {
   readonly security?: readonly Record<string, unknown>[];
+  readonly parameters?: readonly unknown[];
 }
 interface Document {
   readonly openapi: string;
@@ -72,6 +73,12 @@ describe("the OpenAPI document", () => {
         "/v1/models/{model}",
         "/v1/peft/compare",
         "/v1/responses",
+        "/v1/steering/presets",
+        "/v1/steering/presets/{preset}",
+        "/v1/steering/presets/{preset}/history",
+        "/v1/steering/presets/{preset}/rollback",
+        "/v1/steering/scorers",
+        "/v1/steering/scorers/{scorer}",
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/base/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",
@@ -91,6 +98,22 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(components.schemas)).toEqual(
       expect.arrayContaining(["Error", "FineTuningJob", "CreateChatCompletion", "Lease"]),
     );
+  });
+
+  it("describes the metadata filter of the list of jobs as pairs", async () => {
+    const { paths } = await document();
+    expect(paths["/v1/fine_tuning/jobs"]?.get?.parameters).toContainEqual({
+      name: "metadata",
+      in: "query",
+      required: false,
+      style: "deepObject",
+      explode: true,
+      description: expect.stringContaining("`metadata[key]=value`"),
+      schema: expect.objectContaining({
+        type: "object",
+        additionalProperties: { type: "string", maxLength: 512 },
+      }),
+    });
   });
 
   it("names and describes every operation, each by a name of its own", async () => {
@@ -132,6 +155,10 @@ describe("every route of the document", () => {
     const { model } = await new FakeTrainer(api).work();
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
     await api.call("POST", "/v1/aliases", { key, body: { id: "walker", model: "walked" } });
+    await api.call("POST", "/v1/steering/presets", { key, body: { name: "stride", steering: {} } });
+    const scorer = { name: "judge", url: "https://scores.trimtab.dev/" };
+    await api.call("POST", "/v1/steering/scorers", { key, body: scorer });
+    Object.assign(own, { preset: "stride", scorer: "judge" });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -158,6 +185,26 @@ describe("every route of the document", () => {
     }
   });
 
+  it("names a query field that it does not know, if it reads", async () => {
+    const keys: Record<string, string> = { tenantKey: stranger, adminToken: ADMIN_TOKEN, trainerToken: TRAINER_TOKEN };
+    const values = { ...own, job: "j", step: "1", kind: "delta", tenant: "owner", id: "walked" };
+    const reading = (await operations(values)).filter(({ method }) => method === "GET");
+    for (const { path, scheme } of reading) {
+      const key = keys[scheme];
+      const options = key === undefined ? {} : { key };
+      // Probes and scrapers add what they like.
+      if (path === "/healthz" || path === "/metrics") {
+        expect((await api.send("GET", `${path}?nope=1`, options)).status).toBe(200);
+        continue;
+      }
+      const headers = holding({ tenant: "owner", fence: 1 });
+      expect(await api.refusal("GET", `${path}?nope=1`, { ...options, headers }), path).toMatchObject({
+        status: 400,
+        param: "nope",
+      });
+    }
+  });
+
   it("opens to its own kind of key only", async () => {
     const keys = { tenantKey: stranger, adminToken: ADMIN_TOKEN, trainerToken: TRAINER_TOKEN };
     for (const { method, path, scheme } of await operations(own)) {
@@ -174,13 +221,23 @@ describe("every route of the document", () => {
     );
     expect(walked.length).toBeGreaterThan(10);
     /** Of the routes that read a body before they look for anything. */
-    const bodies: Record<string, unknown> = { "POST /v1/aliases/{alias}": { model: "walked" } };
+    const bodies: Record<string, unknown> = {
+      "POST /v1/aliases/{alias}": { model: "walked" },
+      "POST /v1/steering/presets/{preset}": { steering: {} },
+      "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
+    };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
       const options = body === undefined ? { key: stranger } : { key: stranger, body };
       expect(await api.refusal(method, path, options), `${method} ${path}`).toMatchObject({ status: 404 });
     }
-    for (const path of ["/v1/files", "/v1/fine_tuning/jobs", "/v1/deltas"]) {
+    for (const path of [
+      "/v1/files",
+      "/v1/fine_tuning/jobs",
+      "/v1/deltas",
+      "/v1/steering/presets",
+      "/v1/steering/scorers",
+    ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/models", { key: stranger });
