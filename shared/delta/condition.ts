@@ -3,6 +3,9 @@ export interface SteeringCondition {
   readonly vector: readonly number[];
   readonly threshold: number;
 }
-export function conditionHolds(_condition: SteeringCondition, _activation: Float32Array): { holds: boolean; score: number } {
+export function conditionHolds(
+  _condition: SteeringCondition,
+  _activation: Float32Array,
+): { holds: boolean; score: number } {
   return { holds: true, score: 0 };
 }
