@@ -6,7 +6,6 @@ import {
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
-import type { SteeringObject } from "../../shared/api/steering.ts";
 import { answerLines, type Choice, type ChunkFormat, reportedScores, type TokenScore, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
@@ -14,7 +13,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
-import { echo, steeringOf, tracesOf } from "./steering.ts";
+import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -47,12 +46,12 @@ chat.openapi(create, async (c) => {
   };
   const n = request.n ?? 1;
   if (request.stream === true) {
-    const format = chunkFormat({ ...head, steering: generation.steering }, request.stream_options);
+    const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
     return sseResponse(answerLines(generation.events, n, format)) as never;
   }
   const { choices, usage } = await wholeAnswer(generation.events, n);
   const object = "chat.completion" as const;
-  return c.json({ ...head, object, choices: choices.map(chatChoice), usage, ...echo(generation.steering) }, 200);
+  return c.json({ ...head, object, choices: choices.map(chatChoice), usage, ...generation.echo }, 200);
 });
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
@@ -70,8 +69,12 @@ function chatChoice({ index, text, scores, traces, finishReason }: Choice): Chat
 type StreamOptions = NonNullable<CreateChatCompletion["stream_options"]>;
 
 function chunkFormat(
-  { steering, ...head }: Head & { readonly steering: SteeringObject | undefined },
-  { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
+  head: Head,
+  {
+    include_usage: includeUsage = false,
+    include_obfuscation: obfuscate = false,
+    echo,
+  }: StreamOptions & { readonly echo: SteeringEcho },
 ): ChunkFormat {
   const chunk = (part: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
     ...head,
@@ -82,7 +85,7 @@ function chunkFormat(
   const ofChoice = (index: number, change: Partial<ChatCompletionChunk["choices"][number]>) =>
     chunk({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
   return {
-    opening: (index) => ({ ...ofChoice(index, { delta: { role: "assistant", content: "" } }), ...echo(steering) }),
+    opening: (index) => ({ ...ofChoice(index, { delta: { role: "assistant", content: "" } }), ...echo }),
     change: ({ index, text, scores, traces, finishReason }) =>
       finishReason === null
         ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores), ...tracesOf(traces) })

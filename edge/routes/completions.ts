@@ -1,7 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { CompletionObject, CreateCompletion } from "../../shared/api/completions.ts";
 import { newId } from "../../shared/api/ids.ts";
-import type { SteeringObject } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { answerLines, type ChoiceChange, type ChunkFormat, wholeAnswer } from "./answer.ts";
@@ -12,7 +11,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
-import { echo, steeringOf, tracesOf } from "./steering.ts";
+import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -56,12 +55,12 @@ completions.openapi(create, async (c) => {
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
   if (request.stream === true) {
-    const format = chunkFormat({ ...head, steering: generation.steering }, request.stream_options);
+    const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
     return sseResponse(answerLines(generation.events, choices, format)) as never;
   }
   const answer = await wholeAnswer(generation.events, choices);
   const { usage } = answer;
-  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage, ...echo(generation.steering) }, 200);
+  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage, ...generation.echo }, 200);
 });
 
 type Head = Omit<CompletionObject, "choices" | "usage">;
@@ -74,8 +73,12 @@ function completionChoice(choice: ChoiceChange): CompletionObject["choices"][num
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;
 
 function chunkFormat(
-  { steering, ...head }: Head & { readonly steering: SteeringObject | undefined },
-  { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
+  head: Head,
+  {
+    include_usage: includeUsage = false,
+    include_obfuscation: obfuscate = false,
+    echo,
+  }: StreamOptions & { readonly echo: SteeringEcho },
 ): ChunkFormat {
   const chunk = (part: Pick<CompletionObject, "choices" | "usage">): CompletionObject => ({
     ...head,
@@ -87,7 +90,7 @@ function chunkFormat(
   const opening = (index: number) => {
     if (begun.has(index)) return {};
     begun.add(index);
-    return echo(steering);
+    return echo;
   };
   return {
     change: (change) => ({ ...chunk({ choices: [completionChoice(change)] }), ...opening(change.index) }),

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { SteeringField, SteeringObject } from "../../shared/api/steering.ts";
+import type { SteeringField } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type StartEvent,
 } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
-import { resolveSteering, vectorDeltas } from "./steering.ts";
+import { type SteeringEcho, steeringEcho } from "./steering.ts";
 
 /** What a chat or completion request asks of the Engine. */
 export interface GenerationRequest {
@@ -33,8 +33,8 @@ export interface Generation {
   readonly model: ResolvedModel;
   /** The values that are used, the model's own defaults included. */
   readonly used: StartEvent;
-  /** What steers it, defaults filled in; undefined where nothing was asked for. */
-  readonly steering: SteeringObject | undefined;
+  /** What its reply says of what steers it. */
+  readonly echo: SteeringEcho;
   /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
   readonly events: AsyncGenerator<GoodEvent, void>;
 }
@@ -46,16 +46,18 @@ export interface Generation {
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
   const { prompt, sampling, traced } = request;
-  const steering = typeof request.steering === "string" ? undefined : request.steering;
-  const vectors = steering === undefined ? [] : vectorDeltas(steering);
-  const model = await caller.object.models.resolve(request.model, [...request.deltas, ...vectors]);
+  const { model, steering } = await caller.object.models.resolve({
+    name: request.model,
+    deltas: request.deltas,
+    steering: request.steering,
+  });
   const message: GenerateRequest = {
     requestId,
     tenant: caller.id,
     model,
     prompt,
     sampling,
-    ...(steering === undefined ? {} : { steering: await resolveSteering(c, steering, model) }),
+    ...(steering === null ? {} : { steering: steering.resolved }),
     ...(traced === undefined ? {} : { traced }),
   };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
@@ -79,7 +81,7 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
     await events.return();
     throw brokenOff();
   }
-  return { model, used, steering, events: first.done ? events : resumed(first.value, events) };
+  return { model, used, echo: steeringEcho(steering), events: first.done ? events : resumed(first.value, events) };
 }
 
 /** The Engine's events with its errors thrown, and an end without `usage` taken for one. */

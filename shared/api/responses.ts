@@ -16,6 +16,7 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
+import { SteeringField } from "./steering.ts";
 
 const { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos, stream, user } = samplingFields;
 
@@ -97,7 +98,7 @@ export const CreateResponse = z
     prompt: unsupported(),
     image: unsupported(),
     access_programs: unsupported(),
-    steering: unsupported(),
+    steering: SteeringField.optional(),
   })
   .refine(callsNoTools, CALLED_TOOLS)
   .meta({ id: "CreateResponse" });

@@ -10,6 +10,7 @@ const parts = Object.fromEntries(Object.entries(STEERING).map(([name, { schema }
 export const SteeringObject = z
   .strictObject({
     ...parts,
+    rules: z.strictObject({ banned: z.array(z.string()).optional(), scorer: z.string().optional() }).optional(),
     vectors: z
       .array(z.strictObject({ id: z.string(), strength: z.number(), condition: z.boolean().optional() }))
       .optional(),
@@ -44,4 +45,7 @@ export const SteeringTraces = z
   .meta({ id: "SteeringTrace", description: "One entry for each token, the one that ended the text included" });
 
 /** What a reply says of its steering: as it was used, with every default. In a stream, in the first chunk of each choice. */
-export const steeringEcho = { steering: SteeringObject.optional() };
+export const steeringEcho = {
+  steering: SteeringObject.optional(),
+  steering_preset: z.string().optional().meta({ description: "`name@version` of the preset that it comes from" }),
+};

@@ -3,10 +3,10 @@ import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
 import { contextFields, type Model } from "../../../shared/api/models.ts";
-import type { Reference } from "../../../shared/decode/steering/part.ts";
+import type { SteeringField, SteeringObject } from "../../../shared/api/steering.ts";
+import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import type { StoredFolder } from "../../blobs/stored-folder.ts";
-import type { ResolvedModel } from "../../serving/protocol.ts";
+import type { ResolvedModel, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
@@ -16,6 +16,7 @@ import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 import { resolveReferences } from "./resolve-references.ts";
+import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -106,6 +107,31 @@ function parentOf({ artefact }: OwnedModel, { name, base }: { name: string; base
   return { ...folderOf(artefact), model: name, artefact: artefact.id, kind };
 }
 
+/** What a request runs with: a model by its name, deltas on top of it, and what steers it. */
+export interface ModelRequest {
+  readonly name: string;
+  readonly deltas: readonly RequestedDelta[];
+  /** A steering object, or a preset's name; left out: that of the alias, if the name is one that has a preset. */
+  readonly steering?: SteeringField | undefined;
+}
+
+export interface FoundModel {
+  readonly model: ResolvedModel;
+  readonly steering: {
+    readonly asked: SteeringObject;
+    /** The preset that it comes from; null where the request brought the object itself. */
+    readonly from: SteeringSource["from"];
+    readonly resolved: ResolvedSteering;
+  } | null;
+}
+
+/** Vectors that steer every position are deltas of the request's own model, each with its strength as the weight. */
+function steeringDeltas({ vectors = [] }: SteeringObject): RequestedDelta[] {
+  return vectors.flatMap(({ id, strength, condition = false }, index) =>
+    condition ? [] : [{ id, weight: strength, param: `steering.vectors[${index}].id` }],
+  );
+}
+
 /** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
@@ -122,13 +148,23 @@ export const models = tenantModule({
       });
 
     /** An alias means the model that it points to now. */
-    const find = async (name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> => {
+    const find = async (request: ModelRequest): Promise<FoundModel> => {
+      const { name, deltas, steering: asked } = request;
       const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
       // Looked up again after the wait, because a model may have been deleted or an alias moved to another base
       // meanwhile.
       const owned = ownedModel(db, name);
-      if (owned.baseId !== base.id) return find(name, deltas);
-      return resolve(db, { tenant: tenant().id, owned, deltas }, base);
+      if (owned.baseId !== base.id) return find(request);
+      const found = resolveSteering(db, asked, name);
+      const steering = found === null ? [] : steeringDeltas(found.steering);
+      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
+      if (found === null) return { model, steering: null };
+      const parts = activeParts(found.steering);
+      const models = resolveReferences(db, { tenant: tenant().id, references: referencesOf(parts) }, base);
+      return {
+        model,
+        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [] } },
+      };
     };
 
     return {
@@ -181,12 +217,6 @@ export const models = tenantModule({
 
         /** Finds what serves a request: the base of its `model`, and all deltas on top of it. */
         resolve: find,
-
-        /** What a steering object's names come to beside a request on that base. */
-        references: (
-          base: StoredFolder & { id: string },
-          references: readonly Reference[],
-        ): Record<string, ResolvedModel> => resolveReferences(db, { tenant: tenant().id, references }, base),
       },
     };
   },

@@ -12,6 +12,8 @@ import { type ArtefactRow, findArtefact, findModel, folderOf } from "./artefact-
 export interface RequestedDelta {
   readonly id: string;
   readonly weight: number;
+  /** The field that names it, where that is not the place in the list. */
+  readonly param?: string;
 }
 
 /** The tenant's rows for a name: its base, and the result that serves it. */
@@ -58,8 +60,7 @@ export function resolve(
   const weights = artefact !== null && serves === "weights" ? { ...folderOf(artefact), tenant: request.tenant } : null;
   const sums = new Map<string, ResolvedDelta>();
   if (artefact !== null && serves === "delta") addDelta(sums, artefact, 1);
-  for (const [index, { id, weight }] of request.deltas.entries()) {
-    const param = `deltas[${index}].id`;
+  for (const [index, { id, weight, param = `deltas[${index}].id` }] of request.deltas.entries()) {
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest || weights !== null) {
       const why =

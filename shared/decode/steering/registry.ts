@@ -20,7 +20,7 @@ export type AskedOf<N extends SteeringName> =
   (typeof STEERING)[N] extends SteeringPart<infer Asked, infer _> ? Asked : never;
 
 /** What is asked of each part. */
-export type SteeringParts = { readonly [N in SteeringName]?: AskedOf<N> };
+export type SteeringParts = { readonly [N in SteeringName]?: AskedOf<N> | undefined };
 
 export const STEERING_NAMES = Object.keys(STEERING) as SteeringName[];
 

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { tenantObject } from "../../../../edge/objects/remote.ts";
 import { Api } from "../../support/api.ts";
 
-const banned = (word: string) => ({ rules: { banned: [word] } });
+const against = (prompt: string) => ({ guidance: { negative_prompt: prompt, scale: 2 } });
 
 it("of two updates that expect the same version only one succeeds", async () => {
   const api = new Api();
@@ -11,7 +11,7 @@ it("of two updates that expect the same version only one succeeds", async () => 
   const { presets } = tenantObject(env, "updating");
   await presets.create({ name: "calm", steering: {} }, null);
   const updates = await Promise.allSettled(
-    ["a", "b"].map((word) => presets.update("calm", { steering: banned(word), if_version: 1 })),
+    ["a", "b"].map((word) => presets.update("calm", { steering: against(word), if_version: 1 })),
   );
   expect(updates.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   expect((await presets.get("calm")).version).toBe(2);
@@ -22,7 +22,8 @@ it("one unknown name among known ones, and there is no preset", async () => {
   await api.base("small");
   await api.tenant("waiting");
   const { presets } = tenantObject(env, "waiting");
-  const steering = { contrastive: { amateur: "small" }, experts: [{ id: "ft:gone", weight: 1 }] };
+  const contrastive = { amateur: "small", alpha: 0.1, temperature: 0.5 };
+  const steering = { contrastive, experts: [{ id: "ft:gone", weight: 1 }] };
   await expect(presets.create({ name: "late", steering }, null)).rejects.toMatchObject({
     code: "model_not_found",
     param: "steering.experts[0].id",
