@@ -67,6 +67,8 @@ export const LIMITS = {
   traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */
   exits: 32,
+  /** The highest number of a layer that a request may name; the model says which it has. */
+  layer: 1000,
   /** Experts of one request: each is a row of the batch. */
   experts: 8,
   expertWeight: 20,

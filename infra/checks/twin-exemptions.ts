@@ -20,6 +20,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types only",
   "edge/blobs/file-contents.ts": "types only",
+  "shared/decode/steering/part.ts": "types, and a function that gives a part its type",
+  "shared/decode/steering/classifier-request.ts": "a schema: tests/contract/steering.test.ts tries every bound",
   "shared/decode/processor.ts": "types only; tests/contract/processors.test.ts holds every processor to them",
   "edge/blobs/stored-folder.ts": "types only",
   "edge/objects/hold.ts": "types only",

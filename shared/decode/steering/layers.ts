@@ -10,7 +10,7 @@ const schema = z.strictObject({
     .union([
       z.enum(["low", "high"]),
       z
-        .array(z.int().min(0))
+        .array(z.int().min(0).max(LIMITS.layer))
         .min(1)
         .max(LIMITS.exits)
         .refine((layers) => new Set(layers).size === layers.length, "must differ from each other"),
