@@ -48,6 +48,17 @@ export const LIMITS = {
   scorerReply: 64 * 1024,
   /** The largest score, and the smallest below zero: far from where sums of 32-bit floats lose their digits. */
   scorerScore: 1_000_000,
+  sweepPaths: 4,
+  /** Values at one path of a sweep's grid, and combinations of them. */
+  sweepValues: 32,
+  sweepCells: 64,
+  sweepPrompts: 64,
+  sweepPromptLength: 16_384,
+  /** Tokens of one text of a sweep, and of all that it may generate. */
+  sweepLength: 512,
+  sweepTokens: 200_000,
+  /** Texts that a sweep shows of each cell. */
+  sweepExamples: 3,
   messages: 1000,
   messageName: 64,
   tools: 128,
