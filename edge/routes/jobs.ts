@@ -12,6 +12,7 @@ import {
   jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
+import { JOB_TYPES } from "../../shared/api/methods.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { dispatcherObject } from "../objects/remote.ts";
@@ -111,7 +112,17 @@ jobs.openapi(create, async (c) => {
   };
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
-    return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
+    return c.json(
+      await validateJob({
+        ...start,
+        kind: JOB_TYPES[method.type].dataset,
+        request,
+        tenant,
+        blobs: c.env.BLOBS,
+        examples,
+      }),
+      200,
+    );
   }
   return once(c, tenant, async (idempotency) => {
     const { base, parent } = await checkedStart();
