@@ -12,6 +12,7 @@ import {
   jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
+import { JOB_TYPES } from "../../shared/api/methods.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { tenantAuth } from "./auth.ts";
@@ -115,12 +116,15 @@ jobs.openapi(create, async (c) => {
     return { base, parent: parent ?? undefined, method, ...checked };
   };
   if (validate !== "false") {
-    const { parent: _, method: __, ...start } = await checkedStart();
-    return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
+    const { parent: _, ...start } = await checkedStart();
+    const kind = JOB_TYPES[start.method.type].dataset;
+    const dry = { ...start, kind, request, tenant, blobs: c.env.BLOBS, examples };
+    return c.json(await validateJob(dry), 200);
   }
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
-    await checkTools({ request, base, tenant, blobs: c.env.BLOBS, maxLength });
+    const kind = JOB_TYPES[method.type].dataset;
+    await checkTools({ request, base, tenant, blobs: c.env.BLOBS, maxLength, kind });
     return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });

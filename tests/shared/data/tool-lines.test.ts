@@ -14,7 +14,7 @@ const GENERATES = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif
 let loads = 0;
 const check = (template: string, values: readonly object[], maxLines = 100) =>
   requireShownTools(
-    values.map((value, index) => ({ line: index + 1, example: parseTrainingLine(value, index + 1) })),
+    values.map((value, index) => ({ line: index + 1, examples: [parseTrainingLine(value, index + 1)] })),
     {
       tokenizer: async () => {
         loads++;

@@ -38,7 +38,10 @@ describe("a grid", () => {
 
   it("may name an element in brackets, and texts beside numbers", () => {
     const cells = expandGrid(steering, { "experts[0].id": ["ft:kind", "ft:new"] });
-    expect(cells.map(({ steering: { experts } }) => experts?.[0]?.id)).toEqual(["ft:kind", "ft:new"]);
+    expect(cells.map(({ steering: { experts } }) => Array.isArray(experts) && experts[0]?.id)).toEqual([
+      "ft:kind",
+      "ft:new",
+    ]);
   });
 
   it.each<[Record<string, GridValue[]>, string, string]>([
