@@ -38,6 +38,8 @@ export interface ProcessedRow<Settings> {
   readonly scores: Float64Array;
   /** The model's own logits [V] of this step: the row's, or those of the companion with that role. Read only. */
   readonly logits: (role?: string) => Float32Array;
+  /** Takes facts about what a processor did, by the processor's name; absent where nobody asked. */
+  readonly note?: (facts: Readonly<Record<string, unknown>>) => void;
 }
 
 /** One processor at work in one batch. */

@@ -4,6 +4,7 @@ import { minP } from "./processors/min-p.ts";
 import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
+import { rules } from "./processors/rules.ts";
 import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
 
@@ -12,9 +13,16 @@ import { topK } from "./processors/top-k.ts";
  * distribution, then those that cut it. vLLM uses this order, and so does transformers for the processors that it has.
  * A new one is a file in `processors/` and a row here.
  */
-export const PROCESSORS = { bias, repetition, penalties, temperature, topK, nucleus, minP } as const satisfies Readonly<
-  Record<string, ProcessorKind<unknown>>
->;
+export const PROCESSORS = {
+  bias,
+  repetition,
+  penalties,
+  rules,
+  temperature,
+  topK,
+  nucleus,
+  minP,
+} as const satisfies Readonly<Record<string, ProcessorKind<unknown>>>;
 
 export type ProcessorName = keyof typeof PROCESSORS;
 export type SettingsOf<N extends ProcessorName> =
