@@ -45,6 +45,15 @@ export const LIMITS = {
   topLogprobs: 20,
   completionLogprobs: 5,
   deltasPerRequest: 8,
+  /** Characters of a negative prompt. */
+  negativePrompt: 8000,
+  guidanceScale: 20,
+  /** Early exits that one row takes of each step: each costs a product with the head. */
+  exits: 32,
+  /** Experts of one request: each is a row of the batch. */
+  experts: 8,
+  expertWeight: 20,
+  contrastStrength: 20,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

@@ -65,7 +65,8 @@ const remove = createRoute({
   tags,
   security,
   summary: "Delete a base model; jobs that train on it have to end first",
-  description: "Deltas and fine-tuned models of it stay, but cannot be used until the same base is added again.",
+  description:
+    "Paused jobs hold it too. Deltas and fine-tuned models of it stay, and lists show `base_status`: deleted; they cannot be used until the same base is added again.",
   request: { params },
   responses: replies(Deleted, "What was deleted"),
 });

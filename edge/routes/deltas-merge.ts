@@ -9,6 +9,7 @@ import { servedPositions, servingLimits } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { once } from "./idempotent.ts";
 import { jsonBody } from "./json-body.ts";
+import { namedBase } from "./named-base.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
@@ -36,7 +37,8 @@ deltasMerge.openapi(merge, (c) =>
     const tenant = c.var.caller.object;
     const bucket = c.env.BLOBS;
     const request = c.req.valid("json");
-    const { base: stored, folders } = await tenant.deltas.toMerge(request.model, request.deltas);
+    const stored = await namedBase(tenant, request.model);
+    const folders = await tenant.deltas.toMerge(stored, request.deltas);
     const { id, digest } = stored;
     const base = { ...(await baseAccess(bucket, stored)), id, digest };
     const sources = await readSources(bucket, folders, base);

@@ -6,7 +6,7 @@ import { sumDeltas } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { readAdapterParts } from "../../shared/package/adapter-parts.ts";
+import { readAdapterParts, type UploadedParts } from "../../shared/package/adapter-parts.ts";
 import { type Provenance, writeDeltaFolder } from "../../shared/package/delta-folder.ts";
 import { ADAPTER_CONFIG, baseName } from "../../shared/peft/adapter-folder.ts";
 import type { Adapter } from "../../shared/peft/method.ts";
@@ -18,10 +18,10 @@ import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.t
 import { heapLimitBytes } from "../env.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/unknown-model.ts";
 import { beyondLimits, demandOf, type ServingLimits, servingLimits } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
+import { namedBase } from "./named-base.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { replies, streamedRequest, subApp, TENANT_SECURITY } from "./route.ts";
 import { uploadOnce } from "./upload-once.ts";
@@ -38,7 +38,7 @@ const upload = createRoute({
       required: ["file", "model"],
       properties: {
         file: { type: "string", format: "binary" },
-        model: { type: "string", description: "The base model that the adapter was made for" },
+        model: { type: "string", description: "The base model that the adapter was made for, or an alias of it" },
         suffix: { type: "string", maxLength: LIMITS.suffix },
       },
     }),
@@ -60,8 +60,7 @@ deltasUpload.openapi(upload, async (c) => {
     const { filename, sha256, model, suffix } = received;
     const { replay, key } = await identify([filename, sha256, model, suffix]);
     if (replay !== null) return replay as never;
-    const base = await dispatcherObject(c.env).bases.ready(model);
-    if (base === null) throw unknownModel(model);
+    const base = await namedBase(tenant, model);
     const { files, ignoredFiles } = await deltaFiles(c, received, base);
     const folder = { kind: "delta", files, base, suffix, ignoredFiles } as const;
     const delta = await publishFolder(c.env.BLOBS, tenant, folder, key);
@@ -81,10 +80,15 @@ async function deltaFiles(
   const target = await baseAccess(c.env.BLOBS, base);
   try {
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
-    const { adapters, manifest, ignored: ignoredFiles } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    const {
+      adapters,
+      scorer,
+      manifest,
+      ignored: ignoredFiles,
+    } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
-    requireServable(adapters, servingLimits(target.config, heapLimitBytes(c.env)));
-    const written = await writeDeltaFolder(adapters, {
+    requireServable({ adapters, scorer }, servingLimits(target.config, heapLimitBytes(c.env)));
+    const provenance: Provenance = {
       base_model: base.id,
       base_digest: base.digest,
       tokenizer_digest: target.tokenizerDigest,
@@ -93,7 +97,8 @@ async function deltaFiles(
       parents: manifest?.parents ?? [],
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
-    });
+    };
+    const written = await writeDeltaFolder(adapters, provenance, scorer);
     return { files: written, ignoredFiles };
   } catch (error) {
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
@@ -102,9 +107,12 @@ async function deltaFiles(
 }
 
 /** Throws `invalid_delta` for an adapter that no request could use. */
-function requireServable(adapters: readonly Adapter[], limits: ServingLimits): void {
+function requireServable(
+  { adapters, scorer }: Pick<UploadedParts, "adapters" | "scorer">,
+  limits: ServingLimits,
+): void {
   const delta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
-  const beyond = beyondLimits(demandOf(delta), limits);
+  const beyond = beyondLimits(demandOf(scorer === undefined ? delta : { ...delta, scorer }), limits);
   if (beyond === undefined) return;
   throw new TrimtabError(
     "invalid_delta",

@@ -8,6 +8,7 @@ import {
   type GenerateRequest,
   type ResolvedModel,
   type Sampling,
+  type StartEvent,
 } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -19,11 +20,14 @@ export interface GenerationRequest {
   readonly sampling: Sampling;
 }
 
-export type GoodEvent = Exclude<GenerateEvent, { type: "error" }>;
+/** An event of the text itself. */
+export type GoodEvent = Exclude<GenerateEvent, { type: "error" | "start" }>;
 
-/** A generation that has begun: its first event is there. */
+/** A generation that has begun: its first event of the text is there. */
 export interface Generation {
   readonly model: ResolvedModel;
+  /** The values that are used, the model's own defaults included. */
+  readonly used: StartEvent;
   /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
   readonly events: AsyncGenerator<GoodEvent, void>;
 }
@@ -46,21 +50,42 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
   if (!response.ok || response.body === null) {
     throw new TrimtabError("internal_error", `The engine answered ${response.status}. Send the request again.`);
   }
-  const events = charged(c, goodEvents(response.body));
+  let used: StartEvent | undefined;
+  const events = charged(
+    c,
+    goodEvents(response.body, (start) => {
+      used = start;
+    }),
+  );
   const first = await events.next();
-  return { model, events: first.done ? events : resumed(first.value, events) };
+  if (used === undefined) {
+    await events.return();
+    throw brokenOff();
+  }
+  return { model, used, events: first.done ? events : resumed(first.value, events) };
 }
 
 /** The Engine's events with its errors thrown, and an end without `usage` taken for one. */
-async function* goodEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<GoodEvent, void> {
+async function* goodEvents(
+  body: ReadableStream<Uint8Array>,
+  onStart: (start: StartEvent) => void,
+): AsyncGenerator<GoodEvent, void> {
   for await (const event of decodeEvents(body)) {
     if (event.type === "error") {
       throw new TrimtabError(event.code, event.message, event.param === null ? {} : { param: event.param });
     }
+    if (event.type === "start") {
+      onStart(event);
+      continue;
+    }
     yield event;
     if (event.type === "usage") return;
   }
-  throw new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
+  throw brokenOff();
+}
+
+function brokenOff(): TrimtabError {
+  return new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
 }
 
 async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, void>): AsyncGenerator<GoodEvent, void> {

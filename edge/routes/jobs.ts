@@ -14,7 +14,6 @@ import {
 import { pageQuery } from "../../shared/api/lists.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
-import { dispatcherObject } from "../objects/remote.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
@@ -23,7 +22,7 @@ import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { validateJob } from "./validate-job.ts";
+import { checkTools, validateJob } from "./validate-job.ts";
 
 const params = z.strictObject({ fine_tuning_job_id: z.string().max(64) });
 const tags = ["Fine-tuning"];
@@ -100,9 +99,7 @@ jobs.openapi(create, async (c) => {
   const method = methodOf(request);
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
   const checkedStart = async () => {
-    const named = await dispatcherObject(c.env).bases.ready(request.model);
-    const { base: found, parent } =
-      named === null ? await tenant.models.start(request.model) : { base: named, parent: null };
+    const { base: found, parent } = await tenant.models.start(request.model);
     const { config, ...base } = found;
     const heap = heapLimitBytes(c.env);
     const checked = checkMethod(method, config, heap);
@@ -114,7 +111,8 @@ jobs.openapi(create, async (c) => {
     return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
   }
   return once(c, tenant, async (idempotency) => {
-    const { base, parent } = await checkedStart();
+    const { base, parent, maxLength } = await checkedStart();
+    await checkTools({ request, base, tenant, blobs: c.env.BLOBS, maxLength });
     return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });

@@ -3,8 +3,6 @@ import { comparisonRow, PeftComparison, PeftComparisonRequest } from "../../shar
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { compareMethods, defaultSettings } from "../../shared/peft/compare.ts";
 import { heapLimitBytes } from "../env.ts";
-import { dispatcherObject } from "../objects/remote.ts";
-import { unknownModel } from "../objects/unknown-model.ts";
 import { whyNotServed } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { jsonBody } from "./json-body.ts";
@@ -26,8 +24,7 @@ peft.use("*", tenantAuth());
 
 peft.openapi(compare, async (c) => {
   const { model, methods } = c.req.valid("json");
-  const base = await dispatcherObject(c.env).bases.ready(model);
-  if (base === null) throw unknownModel(model);
+  const { base } = await c.var.caller.object.models.base(model);
   const config = parseModelConfig(base.config);
   const rows = compareMethods(config, methods ?? defaultSettings(), {
     strict: methods !== undefined,

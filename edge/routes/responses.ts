@@ -45,21 +45,22 @@ responses.openapi(create, async (c) => {
       }),
     }),
   );
+  const { used } = generation;
   const head: ResponseHead = {
     ...unchanging(),
     id: newId("response", (bytes) => crypto.getRandomValues(bytes)),
     created_at: seconds(),
     instructions: instructions ?? null,
-    max_output_tokens: max ?? null,
+    max_output_tokens: used.maxTokens,
     max_tool_calls: request.max_tool_calls ?? null,
     metadata: request.metadata ?? {},
     model,
     parallel_tool_calls: request.parallel_tool_calls ?? true,
-    temperature: request.temperature ?? 1,
+    temperature: used.temperature,
     tool_choice: request.tool_choice ?? "auto",
     tools: request.tools ?? [],
     top_logprobs: top,
-    top_p: request.top_p ?? 1,
+    top_p: used.topP,
     user: request.user ?? null,
   };
   const message = newId("message", (bytes) => crypto.getRandomValues(bytes));
@@ -93,8 +94,8 @@ function unchanging() {
 }
 
 /** How tokens are drawn, under the names that chats and responses share. */
-function chosen({ temperature, top_p, top_k, min_p, repetition_penalty }: CreateResponse) {
-  return { temperature, top_p, top_k, min_p, repetition_penalty };
+function chosen({ temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos }: CreateResponse) {
+  return { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos };
 }
 
 /** The input as a conversation, with the instructions before it. */

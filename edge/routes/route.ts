@@ -1,19 +1,28 @@
 /** What the declarations of routes have in common. */
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { z } from "zod";
 import { TenantId } from "../../shared/api/ids.ts";
+import { NoQuery } from "../../shared/api/lists.ts";
 import { requestError } from "../../shared/api/parse.ts";
 import { TRAINER_HEADERS } from "../../shared/api/trainer.ts";
 import type { Hold } from "../objects/hold.ts";
 import type { AppEnv } from "./app-env.ts";
 
-/** A sub-app whose validators throw an error that names the field. */
+/**
+ * A sub-app whose validators throw an error that names the field. Its GET routes refuse a query unless they declare one, so that
+ * a misspelt filter never lists everything.
+ */
 export function subApp(): OpenAPIHono<AppEnv> {
-  return new OpenAPIHono<AppEnv>({
+  const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw requestError(result.error, "data" in result ? result.data : undefined);
     },
   });
+  const { openapi } = app;
+  const declare = ({ request, ...route }: RouteConfig, ...rest: [handler: never]) =>
+    openapi({ ...route, request: route.method === "get" ? { query: NoQuery, ...request } : { ...request } }, ...rest);
+  app.openapi = declare as typeof openapi;
+  return app;
 }
 
 /** The response of a route that succeeds. Any route may also answer with an error, which the document adds to all of them. */

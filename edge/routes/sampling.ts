@@ -23,6 +23,8 @@ function commonSampling(request: Common): Omit<Sampling, "maxTokens" | "topLogpr
         request.logit_bias && Object.entries(request.logit_bias).map(([token, bias]) => [Number(token), bias] as const),
     }),
     seed: request.seed ?? null,
+    ...(request.min_tokens ? { minTokens: request.min_tokens } : {}),
+    ...(request.ignore_eos ? { ignoresEnd: true } : {}),
     // Forms and editors send an empty sequence where their field is empty.
     stop: [...new Set(stop)].filter((sequence) => sequence !== ""),
     n: request.n ?? 1,
@@ -47,11 +49,20 @@ export function chatSampling(request: CreateChatCompletion): Sampling {
   if (top > 0 && !logprobs) {
     throw new TrimtabError("invalid_request", "`top_logprobs` needs `logprobs` to be true.", { param: "top_logprobs" });
   }
-  return { ...commonSampling(request), maxTokens: max ?? old ?? null, topLogprobs: logprobs ? top : null };
+  return atLeast({ ...commonSampling(request), maxTokens: max ?? old ?? null, topLogprobs: logprobs ? top : null });
 }
 
 export function completionSampling(request: CreateCompletion): Sampling {
-  return { ...commonSampling(request), maxTokens: request.max_tokens ?? null, topLogprobs: request.logprobs ?? null };
+  const { max_tokens: max = null, logprobs = null } = request;
+  return atLeast({ ...commonSampling(request), maxTokens: max, topLogprobs: logprobs });
+}
+
+function atLeast(sampling: Sampling): Sampling {
+  const { minTokens = 0, maxTokens } = sampling;
+  if (maxTokens === null || minTokens <= maxTokens) return sampling;
+  throw new TrimtabError("invalid_request", `\`min_tokens\` is more than the ${maxTokens} tokens that may be made.`, {
+    param: "min_tokens",
+  });
 }
 
 /** Messages with their parts joined; `developer` is what newer models call `system`. */

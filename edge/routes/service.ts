@@ -1,9 +1,13 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
+import { AnyQuery } from "../../shared/api/lists.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { tokenAuth } from "./auth.ts";
 import { prometheusText, requestCounts } from "./metrics.ts";
 import { ADMIN_SECURITY, replies, subApp } from "./route.ts";
+
+/** Probes and scrapers add queries of their own, against caches for example. */
+const request = { query: AnyQuery };
 
 const Health = z.strictObject({ status: z.literal("ok") }).meta({ id: "Health" });
 
@@ -13,6 +17,7 @@ const health = createRoute({
   tags: ["Service"],
   security: [],
   summary: "Whether the Worker answers",
+  request,
   responses: replies(Health, "It does"),
 });
 
@@ -23,6 +28,7 @@ const metrics = createRoute({
   security: ADMIN_SECURITY,
   middleware: [tokenAuth("ADMIN_TOKEN")] as const,
   summary: "Counters and gauges in Prometheus' text format",
+  request,
   responses: { 200: { description: "The metrics", content: { "text/plain": { schema: z.string() } } } },
 });
 

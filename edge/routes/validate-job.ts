@@ -1,9 +1,11 @@
 import { type JobValidation, type ValidatedFile, validatedFile } from "../../shared/api/job-validation.ts";
 import type { CreateJob } from "../../shared/api/jobs.ts";
 import { dryRun } from "../../shared/data/dry-run.ts";
+import { requireShownTools } from "../../shared/data/tool-lines.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
-import { datasetHead } from "../blobs/dataset-head.ts";
+import { type DatasetHead, datasetHead } from "../blobs/dataset-head.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import type { Remote } from "../objects/rpc.ts";
@@ -48,14 +50,48 @@ export async function validateJob(parts: ValidationParts): Promise<JobValidation
   };
 }
 
+/**
+ * Refuses a job whose data has tools that the model's template does not show. Reads as much of the files as a dry run does.
+ *
+ * @throws TrimtabError invalid_dataset with the file's field and the line's number, and what `validateJob` throws.
+ */
+export async function checkTools(parts: Omit<ValidationParts, "examples">): Promise<void> {
+  const { request, maxLength } = parts;
+  for (const param of ["training_file", "validation_file"] as const) {
+    const file = request[param];
+    if (file == null) continue;
+    const { lines } = await headOf(parts, param, file);
+    try {
+      await requireShownTools(lines, {
+        tokenizer: () => tokenizerOf(parts),
+        maxLength,
+        maxLines: LIMITS.validatedLines,
+        clock: () => new Date(),
+      });
+    } catch (error) {
+      if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
+      throw new TrimtabError(error.code, error.message, { param, data: error.data, cause: error });
+    }
+  }
+}
+
+async function headOf(
+  { tenant, blobs }: Pick<ValidationParts, "tenant" | "blobs">,
+  param: "training_file" | "validation_file",
+  file: string,
+): Promise<DatasetHead> {
+  const { key, bytes, filename } = await tenant.files.dataset(file, param);
+  return datasetHead(blobs, { key, bytes, name: filename }, LIMITS.validatedBytes);
+}
+
 async function validated(
-  { tenant, blobs, maxLength, examples }: ValidationParts,
+  parts: ValidationParts,
   tokenizer: Tokenizer,
   param: "training_file" | "validation_file",
   file: string,
 ): Promise<ValidatedFile> {
-  const { key, bytes, filename } = await tenant.files.dataset(file, param);
-  const head = await datasetHead(blobs, { key, bytes, name: filename }, LIMITS.validatedBytes);
+  const { maxLength, examples } = parts;
+  const head = await headOf(parts, param, file);
   const run = await dryRun(head.lines, {
     tokenizer,
     maxLength,
@@ -70,7 +106,7 @@ async function validated(
   return validatedFile({ ...run, complete: run.complete && head.whole }, { file, param, maxLength });
 }
 
-async function tokenizerOf({ base, blobs }: ValidationParts): Promise<Tokenizer> {
+async function tokenizerOf({ base, blobs }: Pick<ValidationParts, "base" | "blobs">): Promise<Tokenizer> {
   const tokenizer = await tokenizers.get(base.digest, async () => {
     const files = new FolderReader(blobs, base);
     const template = files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined;

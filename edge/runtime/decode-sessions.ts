@@ -16,6 +16,20 @@ const IDLE_RUNS = 500;
 /** A decoding step and a chunk of a prompt share their graph. */
 export type RunKind = "step" | "probe";
 
+/** What a run gives besides logits and the head's input: taps by name, and the head's logits after layers. */
+export interface RunReads {
+  readonly taps: readonly string[];
+  readonly exits: readonly number[];
+}
+
+export const NO_READS: RunReads = { taps: [], exits: [] };
+
+/** What a session's graph is for. */
+interface Purpose {
+  readonly kind: RunKind;
+  readonly reads: RunReads;
+}
+
 interface Kept {
   readonly session: Session;
   readonly features: ServingFeatures;
@@ -53,22 +67,25 @@ export class DecodeSessions {
   for(
     features: ServingFeatures,
     kind: RunKind = "step",
+    reads: RunReads = NO_READS,
   ): { readonly session: Session; readonly features: ServingFeatures } {
     this.#runs++;
-    const kept = this.#kept.get(nameOf(features, kind)) ?? this.#fitting(features, kind);
+    const purpose = { kind, reads };
+    const kept = this.#kept.get(nameOf(features, purpose)) ?? this.#fitting(features, purpose);
     kept.lastRun = this.#runs;
     return kept;
   }
 
   /** A new session, or one with everything. */
-  #fitting(features: ServingFeatures, kind: RunKind): Kept {
+  #fitting(features: ServingFeatures, purpose: Purpose): Kept {
     if (!this.#hasRoom("exact")) this.#dropIdle();
-    if (this.#hasRoom("exact")) return this.#make(features, kind, "exact");
+    if (this.#hasRoom("exact")) return this.#make(features, purpose, "exact");
     const everything = { layout: features.layout, factors: true, vectors: true, bottlenecks: "any" } as const;
-    const kept = this.#kept.get(nameOf(everything, kind));
+    const kept = this.#kept.get(nameOf(everything, purpose));
     if (kept !== undefined) return kept;
-    while (!this.#hasRoom("everything")) this.#drop(({ size }) => size === "exact");
-    return this.#make(everything, kind, "everything");
+    // Sessions with everything make room only where no other is left: requests may read any of many sets of states.
+    while (!this.#hasRoom("everything")) this.#drop(({ size }) => size === "exact" || this.#exactCount === 0);
+    return this.#make(everything, purpose, "everything");
   }
 
   #hasRoom(size: Kept["size"]): boolean {
@@ -95,8 +112,8 @@ export class DecodeSessions {
     this.#kept.delete(idlest[0]);
   }
 
-  #make(features: ServingFeatures, kind: RunKind, size: Kept["size"]): Kept {
-    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features, probe: kind === "probe" });
+  #make(features: ServingFeatures, { kind, reads }: Purpose, size: Kept["size"]): Kept {
+    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features, ...reads, probe: kind === "probe" });
     const session = createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
     const made = { session, features, size, lastRun: this.#runs };
     this.#kept.set(graph.name, made);
@@ -104,4 +121,5 @@ export class DecodeSessions {
   }
 }
 
-const nameOf = (features: ServingFeatures, kind: RunKind) => decodeGraphName(features, { probe: kind === "probe" });
+const nameOf = (features: ServingFeatures, { kind, reads }: Purpose) =>
+  decodeGraphName(features, { ...reads, probe: kind === "probe" });

@@ -1,9 +1,11 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
+import { exitOutput, tapOutput } from "../../shared/model/decode-graph.ts";
 import { blockPaths } from "../../shared/model/modules.ts";
 import { bottleneckNames, type ServingFeatures } from "../../shared/model/serving-rewrite.ts";
+import { tapWidth } from "../../shared/model/taps.ts";
 import { CandidateInputs } from "./candidate-inputs.ts";
-import { DecodeSessions } from "./decode-sessions.ts";
+import { DecodeSessions, NO_READS, type RunReads } from "./decode-sessions.ts";
 import type { DeltaArena } from "./delta-arena.ts";
 import { addProduct, changeHead, headChanges } from "./host-changes.ts";
 import type { KvSlab } from "./kv-slab.ts";
@@ -65,6 +67,7 @@ interface Run {
   readonly longest: number;
   /** Of a probe. */
   readonly candidates?: NamedTensors;
+  readonly reads: RunReads;
 }
 
 /**
@@ -84,6 +87,9 @@ export class Decoder {
   /** Tokens that fit in one run of one row. */
   readonly #chunk: number;
   readonly #handles = new Map<string, ResidentTensor>();
+  /** What runs read besides logits and the head's input, by output, allocated when a run first reads it. */
+  readonly #reads = new Map<string, ResidentTensor>();
+  readonly #ort: OrtModule;
   /** Inputs that a graph has only if its columns read different values. */
   readonly #inputFlags: ReadonlySet<string>;
   /** By slot. */
@@ -93,6 +99,7 @@ export class Decoder {
 
   constructor(ort: OrtModule, config: ModelConfig, parts: DecoderParts, { chunk }: { chunk: number }) {
     const { slots, capacity } = parts.slab;
+    this.#ort = ort;
     this.#config = config;
     this.#parts = parts;
     this.#inputFlags = new Set(
@@ -130,21 +137,25 @@ export class Decoder {
    * Decodes the rows in slots `first` … `first + rows.length − 1`. Gives their logits [rows, V], a view that the next run
    * overwrites. Writes each row's key and value at its position.
    */
-  decode(weights: WeightSet, first: number, rows: readonly DecodeRow[]): Float32Array {
+  decode(weights: WeightSet, first: number, rows: readonly DecodeRow[], reads: RunReads = NO_READS): Float32Array {
     const last = this.#last.view();
     rows.forEach((row, i) => {
       this.#embed(weights, { at: i, slot: first + i, token: row.token });
       last[i] = row.position;
     });
     const longest = 1 + Math.max(...rows.map(({ position }) => position));
-    return this.#run(weights, { first, count: rows.length, length: 1, longest });
+    return this.#run(weights, { first, count: rows.length, length: 1, longest, reads });
   }
 
   /**
    * Appends a chunk to one row's cache. Gives the logits [V] of its last position, a view that the next run overwrites. A
    * row's prefix must be in the slab before its first chunk.
    */
-  prefill(weights: WeightSet, { slot, start, virtual, tokens }: PrefillChunk): Float32Array {
+  prefill(
+    weights: WeightSet,
+    { slot, start, virtual, tokens }: PrefillChunk,
+    reads: RunReads = NO_READS,
+  ): Float32Array {
     const { nonColumnParts, prefixTokens } = this.#row(slot);
     const width = this.#config.hiddenSize;
     if (nonColumnParts.prompt !== undefined && virtual > 0) {
@@ -155,7 +166,7 @@ export class Decoder {
     const length = virtual + tokens.length;
     const end = start + length;
     this.#last.view()[0] = end - 1;
-    return this.#run(weights, { first: slot, count: 1, length, longest: end });
+    return this.#run(weights, { first: slot, count: 1, length, longest: end, reads });
   }
 
   /**
@@ -171,6 +182,16 @@ export class Decoder {
       );
     }
     return this.#result(this.#final, i, this.#config.hiddenSize);
+  }
+
+  /** A tap [width] of row i of the last `decode` or `prefill`, which must have read it. A view like `final`. */
+  tap(name: string, i = 0): Float32Array {
+    return this.#read(tapOutput(name), i, tapWidth(this.#config, name));
+  }
+
+  /** The head's logits [V] after that layer for row i of the last run, which must have read them. A view like `final`. */
+  exit(layer: number, i = 0): Float32Array {
+    return this.#read(exitOutput(layer), i, this.#config.vocabSize);
   }
 
   /**
@@ -198,7 +219,14 @@ export class Decoder {
       this.#last.view()[0] = end - 1;
       try {
         this.#candidates.with(group.length, position, (candidates) => {
-          this.#run(weights, { first: slot, count: 1, length: group.length, longest: end, candidates });
+          this.#run(weights, {
+            first: slot,
+            count: 1,
+            length: group.length,
+            longest: end,
+            candidates,
+            reads: NO_READS,
+          });
         });
       } finally {
         slab.clear(slot, { from: position, to: end });
@@ -229,12 +257,14 @@ export class Decoder {
   }
 
   /** Gives the logits of every row, or of every candidate. */
-  #run(weights: WeightSet, { first, count, length, longest, candidates }: Run): Float32Array {
+  #run(weights: WeightSet, { first, count, length, longest, candidates, reads }: Run): Float32Array {
     const { vocabSize, hiddenSize } = this.#config;
     this.#results = 0;
     this.#longest.view()[0] = longest;
     const rows = Array.from({ length: count }, (_, i) => this.#row(first + i));
-    const { session, features } = this.#sessions.for(this.#needed(rows), candidates === undefined ? "step" : "probe");
+    const kind = candidates === undefined ? "step" : "probe";
+    const all = withStreams(reads);
+    const { session, features } = this.#sessions.for(this.#needed(rows), kind, all);
     const cache = this.#parts.slab.window(first, count);
     const given = candidates === undefined ? [count] : [count, length];
     const logits = this.#handle("logits", this.#logits, [...given, vocabSize]);
@@ -248,14 +278,51 @@ export class Decoder {
       ...cache.past,
       ...this.#deltaInputs(features, first, count),
     };
-    session.run(inputs, { logits, final, ...cache.present });
+    session.run(inputs, { logits, final, ...this.#readOutputs(all, count), ...cache.present });
     this.#results = candidates === undefined ? count : length;
     const changes = rows.map(({ outerLayers }) => headChanges(outerLayers));
     for (let i = 0; i < this.#results; i++) {
       const ofRow = changes[candidates === undefined ? i : 0]!;
-      if (ofRow.length > 0) changeHead(this.#result(this.#logits, i, vocabSize), this.final(i), ofRow);
+      if (ofRow.length === 0) continue;
+      changeHead(this.#result(this.#logits, i, vocabSize), this.final(i), ofRow);
+      for (const layer of reads.exits) changeHead(this.exit(layer, i), this.tap(`layers.${layer}`, i), ofRow);
     }
     return logits.view() as Float32Array;
+  }
+
+  /** Takes the memory for what runs may read. Throws `capacity_exceeded` where the heap has no room for it. */
+  reserve({ taps, exits }: RunReads): void {
+    for (const { name, width } of this.#readWidths(withStreams({ taps, exits }))) this.#readTensor(name, width);
+  }
+
+  /** Where a run of `count` rows writes what it reads besides logits and the head's input. */
+  #readOutputs(reads: RunReads, count: number): NamedTensors {
+    return Object.fromEntries(
+      this.#readWidths(reads).map(({ name, width }) => [
+        name,
+        this.#handle(name, this.#readTensor(name, width), [count, width]),
+      ]),
+    );
+  }
+
+  #readWidths({ taps, exits }: RunReads): { readonly name: string; readonly width: number }[] {
+    return [
+      ...taps.map((tap) => ({ name: tapOutput(tap), width: tapWidth(this.#config, tap) })),
+      ...exits.map((layer) => ({ name: exitOutput(layer), width: this.#config.vocabSize })),
+    ];
+  }
+
+  #readTensor(name: string, width: number): ResidentTensor {
+    const tensor = this.#reads.get(name) ?? allocateTensor(this.#ort, "f32", [this.#parts.slab.slots, width]);
+    this.#reads.set(name, tensor);
+    return tensor;
+  }
+
+  #read(name: string, i: number, width: number): Float32Array {
+    const tensor = this.#reads.get(name);
+    if (tensor !== undefined && i >= 0 && i < this.#results)
+      return this.#result(tensor as ResidentTensor<"f32">, i, width);
+    throw new TrimtabError("internal_error", `the last run did not read ${name} of row ${i}`);
   }
 
   /** The last run's result for row or candidate i, in place. */
@@ -295,4 +362,9 @@ export class Decoder {
     this.#handles.set(id, handle);
     return handle;
   }
+}
+
+/** An exit goes through the row's own changes to the head, which read the stream that it leaves from. */
+function withStreams({ taps, exits }: RunReads): RunReads {
+  return { exits, taps: [...new Set([...taps, ...exits.map((layer) => `layers.${layer}`)])] };
 }

@@ -1,5 +1,6 @@
-import { Sampler } from "../../shared/decode/sampler.ts";
+import { type Sample, Sampler } from "../../shared/decode/sampler.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
+import { NO_READS } from "../runtime/decode-sessions.ts";
 import type { Decoder } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
@@ -7,7 +8,8 @@ import type { RowDeltas } from "../runtime/serving-delta.ts";
 import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
-import { nonFinite, type OpenGeneration, Row } from "./row.ts";
+import { nonFinite, type OpenGeneration, Row, type StepStates } from "./row.ts";
+import { sampleEach, sampleRequest } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
 import { type Move, Slots } from "./slots.ts";
 
@@ -42,6 +44,7 @@ interface OpenRequest {
   /** The generations that have not ended. */
   readonly left: Set<OpenGeneration>;
   cachedTokens: number;
+  steeringTokens: number;
 }
 
 /**
@@ -82,6 +85,11 @@ export class BatchLoop {
     return this.#options.arena.largest("factors");
   }
 
+  /** Takes the memory for the logits after these layers. Throws `capacity_exceeded` where the heap has no room for them. */
+  reserve(exits: readonly number[]): void {
+    this.#options.decoder.reserve({ taps: [], exits });
+  }
+
   get activeRows(): number {
     return this.#scheduler.runningRows;
   }
@@ -110,10 +118,18 @@ export class BatchLoop {
   submit(request: BatchRequest): void {
     const { tenant } = request;
     const generations = request.generations.map((generation): OpenGeneration => {
-      return { request, generation, tenant, rows: generation.rows.length, members: [] };
+      return {
+        request,
+        generation,
+        tenant,
+        rows: generation.rows.length,
+        members: [],
+        waiting: false,
+        steeringTokens: 0,
+      };
     });
     this.#scheduler.submit(generations);
-    this.#open.set(request, { left: new Set(generations), cachedTokens: 0 });
+    this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
     if (!this.#running) void this.#run();
   }
 
@@ -166,14 +182,14 @@ export class BatchLoop {
   #room(candidate: OpenGeneration, before: readonly OpenGeneration[]): Room {
     const { arena } = this.#options;
     const own = deltasOf(candidate);
-    const others = [...this.#slots.rows.map(({ work }) => work.deltas), ...before.flatMap(deltasOf)];
+    const others = [...this.#slots.rows.map(({ deltas }) => deltas), ...before.flatMap(deltasOf)];
     if (arena.fits([...others, ...own])) return "now";
     return arena.fits(own) ? "later" : "never";
   }
 
   #arrange(): void {
     if (this.#arranged) return;
-    this.#options.decoder.arrange(this.#slots.rows.map(({ work }) => work.deltas));
+    this.#options.decoder.arrange(this.#slots.rows.map(({ deltas }) => deltas));
     this.#arranged = true;
   }
 
@@ -190,11 +206,17 @@ export class BatchLoop {
     if (row === undefined) return false;
     this.#lastPrefill.set(row.open.tenant, this.#turn);
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
-    const logits = this.#options.decoder.prefill(row.work.weights, chunk);
     const positions = chunk.virtual + chunk.tokens.length;
+    const isLast = row.prefilled + positions === row.promptEnd;
+    const reads = isLast ? row.reads : NO_READS;
+    const logits = this.#options.decoder.prefill(row.work.weights, chunk, reads);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
-    if (row.isPrefilled) row.take(logits);
+    if (row.isCompanion) row.open.steeringTokens += positions;
+    if (isLast) {
+      this.#decideCondition(row);
+      row.take(this.#statesOf(row, 0, logits));
+    }
     this.#slots.resolveSources();
     return true;
   }
@@ -204,42 +226,85 @@ export class BatchLoop {
     const { decoder } = this.#options;
     const vocabulary = decoder.vocabularySize;
     for (const { first, rows } of decodingRuns(this.#slots.rows)) {
+      const exits = [...new Set(rows.flatMap(({ reads }) => reads.exits))];
       const logits = decoder.decode(
         rows[0]!.work.weights,
         first,
         rows.map(({ decodeRow }) => decodeRow),
+        { taps: [], exits },
       );
       for (const [i, row] of rows.entries()) {
         if (!row.isDecoding) continue;
-        row.take(logits.subarray(i * vocabulary, (i + 1) * vocabulary));
+        row.take(this.#statesOf(row, i, logits.subarray(i * vocabulary, (i + 1) * vocabulary)));
         this.#counts.decodedTokens++;
+        if (row.isCompanion) row.open.steeringTokens++;
       }
     }
   }
 
+  /** Views of what the last run computed for its row i. */
+  #statesOf({ reads }: Row, i: number, logits: Float32Array): StepStates {
+    const { decoder } = this.#options;
+    const exits = new Map(reads.exits.map((layer) => [layer, decoder.exit(layer, i)] as const));
+    return { logits, final: decoder.final(i), exits };
+  }
+
+  /** Gives a row the deltas of its condition if its prompt, whose last chunk has just run, meets it. */
+  #decideCondition(row: Row): void {
+    const deltas = row.work.condition?.deltas((tap) => this.#options.decoder.tap(tap));
+    if (deltas === undefined) return;
+    row.deltas = deltas;
+    this.#arranged = false;
+  }
+
   /** Chooses the next token of every generation for which all rows have logits. */
   #sample(): void {
-    const due = [...new Set(this.#slots.rows.map(({ open }) => open))].filter(({ members }) =>
-      members.every(({ logits }) => logits !== undefined),
+    const due = [...new Set(this.#slots.rows.map(({ open }) => open))].filter(
+      ({ members, waiting }) => !waiting && members.every(({ states }) => states !== undefined),
     );
     const failed = due.flatMap((open) => {
-      const error = open.members.map(({ logits }) => nonFinite(logits!)).find((found) => found !== undefined);
+      const error = open.members.map(({ states }) => nonFinite(states!.logits)).find((found) => found !== undefined);
       return error === undefined ? [] : [{ open, error }];
     });
-    for (const { open, error } of failed) if (this.#open.has(open.request)) this.#close(open.request, error);
+    for (const { open, error } of failed) this.#end(open, error);
     const sound = due.filter(({ request }) => this.#open.has(request));
-    const samples = this.#sampler.sample(sound.map(sampleRequest));
-    const finished = sound.filter((open, i) => this.#accept(open, samples[i]!.token));
+    // Probes run with the rows' deltas.
+    if (sound.length > 0) this.#arrange();
+    const requests = sound.map((open) => sampleRequest(open, { decoder: this.#options.decoder, slots: this.#slots }));
+    const samples = sampleEach(this.#sampler, requests);
+    const finished = sound.filter((open, i) => {
+      const sample = samples[i]!;
+      if ("error" in sample) this.#end(open, sample.error);
+      else if ("waits" in sample) this.#wait(open, sample.waits);
+      else return this.#accept(open, sample);
+      return false;
+    });
     // An `emit` may have cancelled its request.
     for (const open of finished) if (this.#open.has(open.request)) this.#finish(open);
   }
 
+  /** Leaves a generation without a token until a promise settles, which happens between two steps. */
+  #wait(open: OpenGeneration, waits: Promise<void>): void {
+    open.waiting = true;
+    waits.then(
+      () => {
+        open.waiting = false;
+      },
+      (error: unknown) => this.#end(open, asTrimtabError(error)),
+    );
+  }
+
   /** Whether the token ends the text. */
-  #accept({ request, generation, members }: OpenGeneration, token: number): boolean {
-    const { events, finished } = generation.sequence.accept(token, members[0]!.logits!);
-    for (const row of members) row.logits = undefined;
+  #accept({ request, generation, members }: OpenGeneration, { token, trace }: Sample): boolean {
+    const { events, finished } = generation.sequence.accept(token, members[0]!.states!.logits, trace);
+    for (const row of members) row.states = undefined;
     for (const event of events) request.emit(event);
     return finished;
+  }
+
+  /** Ends a generation's request with an error, unless it has ended already. */
+  #end({ request }: OpenGeneration, error: TrimtabError): void {
+    if (this.#open.has(request)) this.#close(request, error);
   }
 
   #finish(open: OpenGeneration): void {
@@ -249,6 +314,7 @@ export class BatchLoop {
     const { prompt } = generation.rows[0];
     const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
     if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
+    ofRequest.steeringTokens += open.steeringTokens;
     this.#leave(open);
     ofRequest.left.delete(open);
     if (ofRequest.left.size === 0) this.#close(request);
@@ -273,10 +339,10 @@ export class BatchLoop {
   }
 
   #close(request: BatchRequest, error?: TrimtabError): void {
-    const { left, cachedTokens } = this.#open.get(request)!;
+    const { left, cachedTokens, steeringTokens } = this.#open.get(request)!;
     this.#open.delete(request);
     for (const open of left) this.#leave(open);
-    request.settle({ cachedTokens, ...(error === undefined ? {} : { error }) });
+    request.settle({ cachedTokens, steeringTokens, ...(error === undefined ? {} : { error }) });
   }
 
   /**
@@ -284,10 +350,7 @@ export class BatchLoop {
    * queued.
    */
   #fail(cause: unknown): void {
-    const error =
-      cause instanceof TrimtabError
-        ? cause
-        : new TrimtabError("internal_error", `the batch failed: ${messageOf(cause)}`, { cause });
+    const error = asTrimtabError(cause);
     this.#broken ||= error.code === "internal_error";
     for (const request of new Set(this.#slots.rows.map(({ open }) => open.request))) this.#close(request, error);
     this.#slots.dropPrompts();
@@ -298,13 +361,7 @@ function deltasOf({ generation }: OpenGeneration): RowDeltas[] {
   return generation.rows.map(({ deltas }) => deltas);
 }
 
-function sampleRequest({ generation: { sequence }, members }: OpenGeneration) {
-  const [leader, ...companions] = members as [Row, ...Row[]];
-  return {
-    row: leader.state,
-    settings: sequence.settings,
-    logits: leader.logits!,
-    companion: (role: string) => companions.find(({ work }) => work.role === role)!.logits!,
-    uniform: sequence.uniform,
-  };
+function asTrimtabError(cause: unknown): TrimtabError {
+  if (cause instanceof TrimtabError) return cause;
+  return new TrimtabError("internal_error", `the batch failed: ${messageOf(cause)}`, { cause });
 }

@@ -1,14 +1,17 @@
+import type { StartEvent } from "../../shared/decode/events.ts";
 import { LEADER } from "../../shared/decode/processor.ts";
-import { decodeSettings } from "../../shared/decode/registry.ts";
+import { type DecodeFields, decodeSettings } from "../../shared/decode/registry.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
+import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
-import type { RowDeltas } from "../runtime/serving-delta.ts";
-import type { WeightSet } from "../runtime/weight-set.ts";
-import type { Generation } from "./generation.ts";
+import { companionPrompt } from "./companion-prompt.ts";
+import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
-import type { GenerateRequest } from "./protocol.ts";
+import type { GenerateRequest, Sampling } from "./protocol.ts";
+import type { RowModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
+import type { SteeringPlan } from "./steering-plan.ts";
 
 type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "defaults" | "endTokens">;
 
@@ -22,8 +25,11 @@ const SHOWN = { skipSpecial: true };
 export interface ChoiceParts {
   /** Token ids of each prompt. */
   readonly prompts: readonly number[][];
-  readonly weights: WeightSet;
-  readonly deltas: RowDeltas;
+  readonly plan: SteeringPlan;
+  /** What a row runs with. */
+  readonly modelOf: (row: CompanionRow["model"]) => RowModel;
+  /** Of the rows that run the request's own model. */
+  readonly condition?: RowCondition;
   /** A seed, if the request gives none. */
   readonly randomSeed: () => number;
 }
@@ -31,25 +37,28 @@ export interface ChoiceParts {
 /**
  * One generation for each choice: choice p·n + i is the i-th of prompt p, and each has its own random stream.
  *
- * Throws `invalid_request` for a bias of a token that the model does not have, `context_length_exceeded` as `tokenLimit`.
+ * Throws `invalid_request` for a bias of a token that the model does not have, `context_length_exceeded` as `tokenLimit`, and as
+ * `companionPrompt` does.
  */
 export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Generation[] {
   const { sampling } = request;
   const { tokenizer } = model;
+  const { plan } = parts;
   const seed = sampling.seed ?? parts.randomSeed();
   requireKnownTokens(model, sampling.settings.logitBias ?? []);
-  const settings = decodeSettings({ ...OPENAI_SAMPLING, ...model.defaults.sampling, ...sampling.settings });
   const isChat = request.prompt.kind === "chat";
-  // A chat turn may end with different tokens than plain text.
-  const endTokens = isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
-  const { weights, deltas } = parts;
-  const stateKey = stateKeyOf(request);
+  const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
+  const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
+  const settings = { ...decodeSettings({ ...usedFields(model, sampling), minTokens }), ...plan.settings };
   return parts.prompts.flatMap((prompt, p) => {
-    const maxTokens = tokenLimit(model, prompt.length, {
+    const rows = rowsOf(model, { request, prompt, parts });
+    // Every row keeps the whole text, so the one with the longest prompt decides how much there can be.
+    const longest = rows.reduce((most, row) => (positionsOf(row) > positionsOf(most) ? row : most));
+    const maxTokens = tokenLimit(model, longest.prompt.length, {
       requested: sampling.maxTokens,
-      usual: model.defaults.maxNewTokens ?? (isChat ? null : OPENAI_COMPLETION_TOKENS),
+      usual: usualTokens(model, request),
       param: isChat ? "messages" : "prompt",
-      positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
+      positionsBefore: longest.deltas.prefixTokens + longest.deltas.virtualTokens,
     });
     // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
@@ -64,6 +73,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
         stop: sampling.stop,
         endTokens,
         topLogprobs: sampling.topLogprobs,
+        ...(request.traced === undefined ? {} : { traced: request.traced }),
         uniform: () => random.float(),
         decoder: tokenizer.stream({ ...SHOWN, after }),
         describe: (token, isFirst) => {
@@ -71,18 +81,56 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
           return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
         },
       });
-      return { rows: [{ role: LEADER, prompt, weights, deltas, stateKey }], sequence };
+      return { rows, sequence };
     });
   });
 }
 
-/**
- * Identifies everything besides the tokens and the base that a row's states depend on. It includes the tenant: even
- * equal states are never shared between tenants, because the time saved would reveal what another tenant has asked.
- */
-export function stateKeyOf({ tenant, model }: Pick<GenerateRequest, "tenant" | "model">): string {
-  const deltas = model.deltas.filter(({ weight }) => weight !== 0).map(({ digest, weight }) => [digest, weight]);
-  return JSON.stringify([tenant, model.weights?.digest ?? null, deltas]);
+/** The rows of a prompt's choices: the leader, then what steering adds. */
+function rowsOf(
+  model: ChoiceModel,
+  { request, prompt, parts }: { request: GenerateRequest; prompt: readonly number[]; parts: ChoiceParts },
+): Generation["rows"] {
+  const { plan, modelOf, condition } = parts;
+  const own = condition === undefined ? {} : { condition };
+  const leader: GenerationRow = { role: LEADER, prompt, ...modelOf("own"), takes: plan.takes, ...own };
+  const companions = plan.companions.map((row): GenerationRow => {
+    const param = `steering.${row.part}`;
+    return {
+      role: row.role,
+      prompt: companionPrompt(model, row.prompt, { prompt: request.prompt, own: prompt, param }),
+      ...modelOf(row.model),
+      takes: { final: row.final ?? false, exits: row.exits ?? [] },
+      ...(row.model === "own" ? own : {}),
+    };
+  });
+  return [leader, ...companions];
+}
+
+function positionsOf({ prompt, deltas }: GenerationRow): number {
+  return deltas.prefixTokens + deltas.virtualTokens + prompt.length;
+}
+
+/** The request's sampling fields, with the model's defaults and then OpenAI's where it has none. */
+function usedFields({ defaults }: Pick<ChoiceModel, "defaults">, { settings }: Sampling): DecodeFields {
+  return { ...OPENAI_SAMPLING, ...defaults.sampling, ...settings };
+}
+
+/** How many tokens a request gets at most that does not say; null: all that there is room for. */
+function usualTokens({ defaults }: Pick<ChoiceModel, "defaults">, request: GenerateRequest): number | null {
+  const usual = defaults.maxNewTokens ?? (request.prompt.kind === "chat" ? null : OPENAI_COMPLETION_TOKENS);
+  return usual === null ? null : Math.max(usual, request.sampling.minTokens ?? 0);
+}
+
+/** A chat turn may end with different tokens than plain text. */
+function endTokensOf(model: ChoiceModel, isChat: boolean): ReadonlySet<number> {
+  return isChat ? new Set([...model.endTokens, ...model.template().stopIds]) : model.endTokens;
+}
+
+/** The event that tells a request's sender which values are used. */
+export function startOf(model: Pick<ChoiceModel, "defaults">, request: GenerateRequest): StartEvent {
+  const { temperature, topP } = usedFields(model, request.sampling);
+  return { type: "start", temperature, topP, maxTokens: request.sampling.maxTokens ?? usualTokens(model, request) };
 }
 
 function requireKnownTokens(

@@ -1,4 +1,5 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
+import type { RowTakes } from "../../shared/decode/processor.ts";
 import type { Sequence } from "../../shared/decode/sequence.ts";
 import type { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
@@ -20,6 +21,8 @@ export interface RequestEnd {
   readonly error?: TrimtabError;
   /** Prompt tokens, counting each prompt once, that other requests had already computed. */
   readonly cachedTokens: number;
+  /** Positions that companions and probes computed. */
+  readonly steeringTokens: number;
 }
 
 /** One text and the rows that produce it, which are admitted together or not at all. */
@@ -44,4 +47,19 @@ export interface GenerationRow {
    * loop.
    */
   readonly stateKey: string;
+  /** What the row keeps of each step besides its logits. */
+  readonly takes?: RowTakes;
+  /** Deltas that may take over once the prompt is in the cache. */
+  readonly condition?: RowCondition;
+}
+
+/** Deltas that a row has from its first generated token on, if its prompt calls for them. */
+export interface RowCondition {
+  /** The taps that are read at the prompt's last token. */
+  readonly taps: readonly string[];
+  /**
+   * Called once, with the taps [width]: the row's deltas from then on, which put the same before the text as those that it had;
+   * undefined: those.
+   */
+  readonly deltas: (tap: (name: string) => Float32Array) => RowDeltas | undefined;
 }

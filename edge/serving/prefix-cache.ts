@@ -2,13 +2,14 @@
  * Keeps the prompts of departed rows in slots that no row uses, so that a later request of the same tenant that begins
  * with the same tokens can reuse their states. It needs no extra memory and yields to every row that needs a slot.
  */
+import type { StepStates } from "./row.ts";
 import { type PrefixHolder, type SharingRow, sharedPositions } from "./shared-prefix.ts";
 
 export interface CachedPrefix extends PrefixHolder {
   /** How many positions of the slot are filled. */
   readonly positions: number;
-  /** The logits [V] after the whole prompt. */
-  readonly promptLogits: Float32Array;
+  /** After the whole prompt. */
+  readonly promptStates: StepStates;
 }
 
 /** Records which slot holds which prompt; the caller moves the states themselves. */

@@ -22,18 +22,7 @@ export async function encodePrompts(
   prompt: GeneratePrompt,
   yieldToEventLoop: () => Promise<void>,
 ): Promise<number[][]> {
-  if (prompt.kind === "chat") {
-    requireLength(
-      model,
-      prompt.messages.reduce(
-        (sum, { content, reasoning_content: thought = "" }) => sum + content.length + thought.length,
-        0,
-      ),
-      "messages",
-    );
-    const ids = model.template().encodePrompt(prompt.messages.map((message) => ({ ...message })));
-    return [requireInVocabulary(model, ids)];
-  }
+  if (prompt.kind === "chat") return [encodeChat(model, prompt)];
   const all: number[][] = [];
   for (const text of prompt.prompts) {
     if (all.length > 0) await yieldToEventLoop();
@@ -42,10 +31,22 @@ export async function encodePrompts(
   return all;
 }
 
-function encodeText(model: PromptModel, text: string): number[] {
-  requireLength(model, text.length, "prompt");
+/** A conversation's tokens up to where the reply begins. */
+export function encodeChat(model: PromptModel, { messages }: Extract<GeneratePrompt, { kind: "chat" }>): number[] {
+  const characters = messages.reduce(
+    (sum, { content, reasoning_content: thought = "" }) => sum + content.length + thought.length,
+    0,
+  );
+  requireLength(model, characters, "messages");
+  const ids = model.template().encodePrompt(messages.map((message) => ({ ...message })));
+  return requireInVocabulary(model, ids);
+}
+
+/** A text's tokens, with those that begin every text before them. `param`: the request's field that holds it. */
+export function encodeText(model: PromptModel, text: string, param = "prompt"): number[] {
+  requireLength(model, text.length, param);
   const ids = [...model.tokenizer.prefix, ...model.tokenizer.encode(text)];
-  if (ids.length === 0) throw emptyPrompt();
+  if (ids.length === 0) throw emptyPrompt(param);
   return requireInVocabulary(model, ids);
 }
 
@@ -60,9 +61,9 @@ function checkIds({ config: { vocabSize } }: PromptModel, ids: readonly number[]
   return [...ids];
 }
 
-function emptyPrompt(): TrimtabError {
+function emptyPrompt(param = "prompt"): TrimtabError {
   return new TrimtabError("invalid_request", "the prompt is empty; this model needs at least one token to continue", {
-    param: "prompt",
+    param,
   });
 }
 
@@ -76,7 +77,7 @@ function requireInVocabulary({ config: { vocabSize } }: PromptModel, ids: number
   );
 }
 
-function requireLength({ capacity }: PromptModel, characters: number, param: TokenDemand["param"]): void {
+function requireLength({ capacity }: PromptModel, characters: number, param: string): void {
   if (characters <= MAX_CHARACTERS_PER_TOKEN * capacity) return;
   throw new TrimtabError(
     "context_length_exceeded",

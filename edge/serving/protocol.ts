@@ -7,10 +7,12 @@
 
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
+import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
+import type { SteeringCondition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
-export type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
+export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
 export interface ResolvedDelta extends StoredFolder {
   /** w in W + Σ wᵢ ΔWᵢ. */
@@ -47,6 +49,10 @@ export interface Sampling {
   readonly seed: number | null;
   /** Per choice; null: as many as the model says, otherwise until the context is full. */
   readonly maxTokens: number | null;
+  /** Tokens before one may end the text; 0 by default. */
+  readonly minTokens?: number;
+  /** Whether to go on behind tokens that end the text. */
+  readonly ignoresEnd?: boolean;
   /** The text of a stop sequence is not returned. */
   readonly stop: readonly string[];
   /** Choices per prompt; choice `p * n + i` is the i-th of prompt p. */
@@ -55,12 +61,32 @@ export interface Sampling {
   readonly topLogprobs: number | null;
 }
 
+/** A steering vector that a row may have from its first generated token on. */
+export interface ConditionalDelta {
+  /** Where the steering object names it, such as `vectors[0]`. */
+  readonly at: string;
+  readonly delta: ResolvedDelta;
+  readonly condition: SteeringCondition;
+}
+
+/** A request's steering with every name in it resolved. */
+export interface ResolvedSteering {
+  /** What was asked of each part of the `steering` object, defaults filled in; parts that change nothing are absent. */
+  readonly parts: SteeringParts;
+  /** What each name in it came to, by its place. All have the request's base. */
+  readonly models: Readonly<Record<string, ResolvedModel>>;
+  readonly conditional: readonly ConditionalDelta[];
+}
+
 export interface GenerateRequest {
   readonly requestId: string;
   readonly tenant: string;
   readonly model: ResolvedModel;
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly steering?: ResolvedSteering;
+  /** How many alternatives the trace of each token lists; absent: no trace. */
+  readonly traced?: number;
 }
 
 const encoder = new TextEncoder();

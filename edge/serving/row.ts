@@ -1,6 +1,8 @@
-import type { RowState } from "../../shared/decode/processor.ts";
+import { LEADER, type RowState } from "../../shared/decode/processor.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import type { RunReads } from "../runtime/decode-sessions.ts";
 import type { DecodeRow, PrefillChunk } from "../runtime/decoder.ts";
+import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { BatchRequest, Generation, GenerationRow } from "./generation.ts";
 import type { Schedulable } from "./scheduler.ts";
 import type { SharingRow } from "./shared-prefix.ts";
@@ -11,6 +13,20 @@ export interface OpenGeneration extends Schedulable {
   readonly generation: Generation;
   /** While it runs, in the order of `generation.rows`. */
   members: readonly Row[];
+  /** Whether a processor waits for something outside the batch. */
+  waiting: boolean;
+  /** Positions that its companions and probes have computed. */
+  steeringTokens: number;
+}
+
+/** What a row knows after a step. */
+export interface StepStates {
+  /** [V] */
+  readonly logits: Float32Array;
+  /** [D]: the head's input. */
+  readonly final: Float32Array;
+  /** [V] by layer: the head's logits after it. */
+  readonly exits: ReadonlyMap<number, Float32Array>;
 }
 
 /** A row in the batch. A *position* is a place in its key/value cache: the deltas' prefix and virtual tokens, then the prompt. */
@@ -25,19 +41,26 @@ export class Row {
   source: PrefixSource | undefined;
   /** How many of the prompt's tokens another request computed. */
   cachedTokens = 0;
-  /** The logits [V] after the prompt; undefined until it has been prefilled. */
-  promptLogits: Float32Array | undefined;
-  /** The logits [V] after everything so far; undefined once the leader's next token has been chosen. */
-  logits: Float32Array | undefined;
-  /** Buffers for the logits, reused at every step. */
-  #memory: Float32Array | undefined;
+  /** The deltas that it runs with. */
+  deltas: RowDeltas;
+  /** After the prompt; undefined until it has been prefilled. */
+  promptStates: StepStates | undefined;
+  /** After everything so far; undefined once the leader's next token has been chosen. */
+  states: StepStates | undefined;
+  /** Buffers for the states, reused at every step. */
+  #memory: StepStates | undefined;
 
   constructor(open: OpenGeneration, work: GenerationRow) {
     this.open = open;
     this.work = work;
+    this.deltas = work.deltas;
     this.prefilled = work.deltas.prefixTokens;
     const { generated } = open.generation.sequence;
     this.state = { role: work.role, prompt: work.prompt, generated };
+  }
+
+  get isCompanion(): boolean {
+    return this.work.role !== LEADER;
   }
 
   /** Positions before the prompt that the deltas fill. */
@@ -56,12 +79,14 @@ export class Row {
 
   /** Whether its generation's next token has been chosen and waits to be decoded. */
   get isDecoding(): boolean {
-    return this.state.generated.length > 0 && this.logits === undefined;
+    return this.state.generated.length > 0 && this.states === undefined;
   }
 
   /** How many positions are in the cache. */
   get cachedPositions(): number {
-    return this.isPrefilled ? this.promptEnd + Math.max(0, this.state.generated.length - 1) : this.prefilled;
+    if (!this.isPrefilled) return this.prefilled;
+    const { length } = this.state.generated;
+    return this.promptEnd + (this.states === undefined ? Math.max(0, length - 1) : length);
   }
 
   /**
@@ -75,29 +100,38 @@ export class Row {
 
   /** What `sharedPositions` compares. */
   get sharing(): SharingRow {
-    const { stateKey, prompt, deltas } = this.work;
-    return { stateKey, prompt, deltas };
+    const { stateKey, prompt, deltas, takes = {}, condition } = this.work;
+    return { stateKey, prompt, deltas, computesLast: condition !== undefined || (takes.exits ?? []).length > 0 };
   }
 
-  /** Copies logits [V] out of a view that the next run overwrites. Keeps the logits after the prompt for other rows. */
-  take(view: Float32Array): void {
-    if (this.promptLogits === undefined) {
-      this.promptLogits = view.slice();
-      this.logits = this.promptLogits;
+  /** What the batch must read for it in a step, or in the chunk that ends its prompt. */
+  get reads(): RunReads {
+    const { takes = {}, condition } = this.work;
+    const atPromptEnd = condition !== undefined && this.promptStates === undefined;
+    return { exits: takes.exits ?? [], taps: atPromptEnd ? condition.taps : [] };
+  }
+
+  /** Copies a step's states out of views that the next run overwrites. Keeps those after the prompt for other rows. */
+  take(views: StepStates): void {
+    if (this.promptStates === undefined) {
+      this.promptStates = copyOf(views);
+      this.states = this.promptStates;
       return;
     }
-    this.#memory ??= new Float32Array(view.length);
-    this.#memory.set(view);
-    this.logits = this.#memory;
+    this.#memory ??= copyOf(views);
+    this.#memory.logits.set(views.logits);
+    this.#memory.final.set(views.final);
+    for (const [layer, logits] of views.exits) this.#memory.exits.get(layer)!.set(logits);
+    this.states = this.#memory;
   }
 
-  /** Adopts states that another row computed, with the logits if they cover the whole prompt. */
-  takeOver(positions: number, promptLogits: Float32Array | undefined): void {
+  /** Adopts states that another row computed, with those after the prompt if they cover all of it. */
+  takeOver(positions: number, promptStates: StepStates | undefined): void {
     this.prefilled = positions;
     this.source = undefined;
     if (!this.isPrefilled) return;
-    this.promptLogits = promptLogits;
-    this.logits = promptLogits;
+    this.promptStates = promptStates;
+    this.states = promptStates;
   }
 
   /** The next chunk to prefill. Chunks start at multiples of `size` after the prefix. */
@@ -108,6 +142,14 @@ export class Row {
     const first = Math.max(0, from - virtualTokens);
     return { slot, start: this.prefilled, virtual, tokens: this.work.prompt.slice(first, first + size - virtual) };
   }
+}
+
+function copyOf({ logits, final, exits }: StepStates): StepStates {
+  return {
+    logits: logits.slice(),
+    final: final.slice(),
+    exits: new Map([...exits].map(([at, of]) => [at, of.slice()])),
+  };
 }
 
 /** A row whose states another row can take over. */

@@ -8,6 +8,8 @@ export interface PrefixHolder {
 
 export interface SharingRow extends PrefixHolder {
   readonly deltas: Pick<RowDeltas, "prefixTokens" | "virtualTokens">;
+  /** Whether it must compute its last token itself, for states that are not kept with a prompt. */
+  readonly computesLast: boolean;
 }
 
 /**
@@ -21,7 +23,8 @@ export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: nu
   const { prefixTokens, virtualTokens } = row.deltas;
   const common = commonPrefix(row.prompt, holder.prompt);
   const end = virtualTokens + row.prompt.length;
-  if (common === row.prompt.length && common === holder.prompt.length) return prefixTokens + end;
+  const isEqual = common === row.prompt.length && common === holder.prompt.length;
+  if (isEqual && !row.computesLast) return prefixTokens + end;
   const whole = Math.floor(Math.min(virtualTokens + common, end - 1) / chunk) * chunk;
   return whole === 0 ? 0 : prefixTokens + whole;
 }

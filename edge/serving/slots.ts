@@ -60,7 +60,7 @@ export class Slots {
     else {
       this.#vacate(slot);
       row.source = source;
-      const { prefix } = row.work.deltas.nonColumnParts;
+      const { prefix } = row.deltas.nonColumnParts;
       if (prefix !== undefined) slab.writePrefix(slot, prefix);
     }
     this.#rows.push(row);
@@ -77,7 +77,7 @@ export class Slots {
         this.#options.slab.copy(from, slot, source.positions);
         if (source.holder.open.request !== row.open.request)
           row.cachedTokens = Math.max(0, source.positions - row.lead);
-        row.takeOver(source.positions, source.holder.promptLogits);
+        row.takeOver(source.positions, source.holder.promptStates);
       }
     }
   }
@@ -127,7 +127,7 @@ export class Slots {
       slab.copy(from, slot, positions);
     }
     row.cachedTokens = Math.max(0, positions - row.lead);
-    row.takeOver(positions, entry.promptLogits);
+    row.takeOver(positions, entry.promptStates);
   }
 
   /** Frees a slot: its prompt moves to another free slot, or replaces the least recently used one. */
@@ -147,8 +147,8 @@ export class Slots {
   /** Caches the prompt of a departing row and returns its slot; undefined if it is not cached. */
   #keep(row: Row, slot: number, last: number): number | undefined {
     const { slab, keepPrompts } = this.#options;
-    const { promptLogits, promptEnd: positions } = row;
-    if (!keepPrompts || !row.isPrefilled || promptLogits === undefined || this.#isHeld(row)) return undefined;
+    const { promptStates, promptEnd: positions } = row;
+    if (!keepPrompts || !row.isPrefilled || promptStates === undefined || this.#isHeld(row)) return undefined;
     const { stateKey, prompt } = row.work;
     let to = last;
     if (slot === last) slab.clear(slot, { from: positions, to: row.cachedPositions + 1 });
@@ -159,7 +159,7 @@ export class Slots {
       slab.copy(slot, free, positions);
       to = free;
     }
-    this.#cache.put(to, { stateKey, prompt, positions, promptLogits });
+    this.#cache.put(to, { stateKey, prompt, positions, promptStates });
     return to;
   }
 

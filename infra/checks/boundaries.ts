@@ -18,11 +18,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/data": ["shared/model", "shared/formats"],
   "shared/graph": ["shared/formats"],
   "shared/model": ["shared/graph", "shared/formats"],
-  "shared/decode": ["shared/model"],
+  "shared/decode": ["shared/model", "shared/delta"],
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/api": ["shared/peft", "shared/delta", "shared/data", "shared/formats"],
+  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/data", "shared/formats"],
 
   edge: ["edge/routes", "edge/objects"],
   "edge/routes": ["edge/env.ts", "edge/objects", "edge/merging", "edge/serving", "edge/blobs"],

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import {
   CALLED_TOOLS,
   cacheHints,
@@ -9,6 +10,7 @@ import {
   finishReason,
   neutralFields,
   reasoningEffort,
+  reasoningSettings,
   samplingFields,
   UsageCounts,
   verbosity,
@@ -57,6 +59,7 @@ export const CreateChatCompletion = z
   .strictObject({
     model: z.string().min(1).max(300),
     messages: z.array(ChatMessage).min(1).max(LIMITS.messages),
+    ...foreignFields(FOREIGN_FIELDS.chat),
     ...samplingFields,
     max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     logprobs: z.boolean().optional(),
@@ -72,6 +75,7 @@ export const CreateChatCompletion = z
       .refine((modalities) => modalities.every((modality) => modality === "text"), notSupported('["text"]'))
       .optional(),
     reasoning_effort: reasoningEffort,
+    reasoning: reasoningSettings,
     verbosity,
     steering: unsupported(),
     audio: unsupported(),

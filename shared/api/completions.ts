@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
 import { notSupported, unsupported } from "./parse.ts";
 
@@ -16,6 +17,7 @@ export const CreateCompletion = z
         z.array(z.array(tokenId).min(1)).min(1).max(LIMITS.prompts),
       ])
       .meta({ description: "One or several prompts, as text or token ids" }),
+    ...foreignFields(FOREIGN_FIELDS.completion),
     ...samplingFields,
     logprobs: z.int().min(0).max(LIMITS.completionLogprobs).optional(),
     deltas: deltaField,

@@ -3,12 +3,16 @@ import { MAJORITY_SIGN_METHODS } from "../delta/merge/method.ts";
 import { MERGE_METHODS, type MergeMethodName } from "../delta/merge/registry.ts";
 import { LIMITS } from "../limits.ts";
 import { deltaWeight } from "./generate.ts";
-import { BaseId, Suffix } from "./ids.ts";
+import { Suffix } from "./ids.ts";
 import { Delta, Model } from "./models.ts";
 
 export const MergeDeltas = z
   .strictObject({
-    model: BaseId.meta({ description: "The base model that all the deltas were made for" }),
+    model: z
+      .string()
+      .min(1)
+      .max(300)
+      .meta({ description: "The base model that all the deltas were made for, or an alias of it" }),
     deltas: z
       .array(
         z.strictObject({

@@ -7,7 +7,8 @@ import { notSupported, unsupported } from "./parse.ts";
 export const obfuscation = z.boolean().optional().meta({ description: "Fill chunks up to a multiple of 64 bytes" });
 
 /**
- * Fields of both requests: OpenAI's, and `top_k`, `min_p` and `repetition_penalty`, which vLLM added under these names.
+ * Fields of both requests: OpenAI's, and `top_k`, `min_p`, `repetition_penalty`, `min_tokens` and `ignore_eos`, which vLLM added
+ * under these names.
  * `jsonBody` has removed every null.
  */
 export const samplingFields = {
@@ -33,6 +34,10 @@ export const samplingFields = {
   n: z.int().min(1).max(LIMITS.choices).optional(),
   seed: z.number().refine(Number.isInteger, "must be an integer").optional(),
   max_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
+  min_tokens: z.int().min(0).max(LIMITS.maxTokens).optional().meta({
+    description: "Tokens before one may end the text; a stop sequence ends it at any time",
+  }),
+  ignore_eos: z.boolean().optional().meta({ description: "Go on behind tokens that end a text, up to the limit" }),
   presence_penalty: z.number().min(-2).max(2).optional(),
   frequency_penalty: z.number().min(-2).max(2).optional(),
   stop: z
@@ -48,6 +53,7 @@ export const samplingFields = {
     .strictObject({
       include_usage: z.boolean().optional(),
       include_obfuscation: obfuscation,
+      continuous_usage_stats: z.literal(false, notSupported("false")).optional(),
     })
     .optional(),
   user: z.string().max(512).optional(),
@@ -102,6 +108,11 @@ export const cacheHints = {
 
 export const verbosity = z.literal("medium", notSupported('"medium"')).optional();
 export const reasoningEffort = z.literal("none", notSupported('"none"')).optional();
+
+/** Reasoning as an object: of responses, and of OpenRouter's chats. */
+export const reasoningSettings = z
+  .strictObject({ effort: reasoningEffort, enabled: z.literal(false, notSupported("false")).optional() })
+  .optional();
 
 export const deltaWeight = z.number().min(-LIMITS.deltaWeight).max(LIMITS.deltaWeight);
 

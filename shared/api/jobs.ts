@@ -36,7 +36,8 @@ const GivenHyperparameters = z
 export const CreateJob = z
   .strictObject({
     model: z.string().min(1).max(300).meta({
-      description: "A base model's id, or the name of one of the tenant's own models to continue from",
+      description:
+        "A base model's id, the name of one of the tenant's own models to continue from, or an alias of either",
       example: "trimtab-base",
     }),
     continue_with: z
@@ -95,15 +96,25 @@ const METADATA_FILTER = /^metadata\[(.{1,64})\]$/;
 
 /** `metadata[key]=value` for each pair that a job must have, and OpenAI's `metadata=null` for jobs without any. */
 export const JobListQuery = pageQuery()
+  .extend({
+    // A deep object in the document, whose pairs arrive as fields of their own; only OpenAI's null arrives by this name.
+    metadata: z
+      .literal("null", "must be null, or be written as metadata[key]=value")
+      .optional()
+      .meta({
+        description:
+          "Pairs that a job must have, each as `metadata[key]=value`; `metadata=null` lists jobs without any",
+        type: "object",
+        additionalProperties: { type: "string", maxLength: LIMITS.metadataValue },
+        param: { style: "deepObject", explode: true },
+      }),
+  })
   .catchall(z.string().max(LIMITS.metadataValue))
   .superRefine((query, context) => {
     const refuse = (message: string, path: string) => context.addIssue({ code: "custom", message, path: [path] });
-    const extra = Object.keys(query).filter((name) => name !== "after" && name !== "limit");
-    for (const name of extra) {
-      if (name === "metadata" && query.metadata !== "null")
-        refuse("must be null, or be written as metadata[key]=value", name);
-      if (name !== "metadata" && !METADATA_FILTER.test(name))
-        refuse("is an unknown field; remove it or correct its name", name);
+    for (const name of Object.keys(query).filter((field) => !["after", "limit", "metadata"].includes(field))) {
+      if (!METADATA_FILTER.test(name)) refuse("is an unknown field; remove it or correct its name", name);
+      else if (query.metadata !== undefined) refuse("asks for a pair, and metadata=null for jobs without any", name);
     }
   });
 
@@ -113,12 +124,12 @@ export interface JobFilter extends Page {
   readonly metadata?: Readonly<Record<string, string>> | null | undefined;
 }
 
-export function jobFilter({ after, limit, ...others }: z.infer<typeof JobListQuery>): JobFilter {
+export function jobFilter({ after, limit, metadata: none, ...others }: z.infer<typeof JobListQuery>): JobFilter {
   const pairs = Object.entries(others).flatMap(([name, value]): [string, string][] => {
     const key = METADATA_FILTER.exec(name)?.[1];
     return key === undefined ? [] : [[key, String(value)]];
   });
-  const metadata = "metadata" in others ? null : pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+  const metadata = none !== undefined ? null : pairs.length === 0 ? undefined : Object.fromEntries(pairs);
   return { after, limit, metadata };
 }
 

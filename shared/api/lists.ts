@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { DEFAULTS, LIMITS } from "../limits.ts";
 
+/** The query of a route that takes none, and of one that answers whatever is asked. */
+export const NoQuery = z.strictObject({});
+export const AnyQuery = z.looseObject({});
+
 /** The start and length of a page. Lists are ordered from newest to oldest. */
 export function pageQuery(defaultLimit: number = DEFAULTS.listPage) {
   return z.strictObject({

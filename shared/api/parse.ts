@@ -6,10 +6,11 @@ const UNSUPPORTED = "is not supported by this server";
 
 /**
  * The message for a field or value that this server does not support; its error code is `unsupported_parameter`.
- * `instead` names the field's neutral values, if it has any.
+ * `instead` names the field's neutral values, if it has any; `cannot` says what it asks for.
  */
-export function notSupported(instead?: string): string {
-  return instead === undefined ? `${UNSUPPORTED}; remove it` : `${UNSUPPORTED}; remove it or send ${instead}`;
+export function notSupported(instead?: string, cannot?: string): string {
+  const what = cannot === undefined ? UNSUPPORTED : `${UNSUPPORTED}, which cannot ${cannot}`;
+  return instead === undefined ? `${what}; remove it` : `${what}; remove it or send ${instead}`;
 }
 
 /**

@@ -5,7 +5,11 @@ import { PEFT_METHODS } from "../peft/registry.ts";
 
 export const PeftComparisonRequest = z
   .strictObject({
-    model: z.string().min(1).max(256).meta({ description: "A base model" }),
+    model: z
+      .string()
+      .min(1)
+      .max(300)
+      .meta({ description: "A base model, an alias, or one of your own models, which has its base's shapes" }),
     methods: z
       .array(ChosenSettings)
       .min(1)

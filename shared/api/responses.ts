@@ -1,6 +1,7 @@
 /** `/v1/responses`, limited to what a chat supports: text in, text out, nothing stored. */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import {
   CALLED_TOOLS,
   cacheHints,
@@ -9,14 +10,14 @@ import {
   emptyList,
   neutralFields,
   obfuscation,
-  reasoningEffort,
+  reasoningSettings,
   samplingFields,
   verbosity,
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
 
-const { temperature, top_p, top_k, min_p, repetition_penalty, stream, user } = samplingFields;
+const { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos, stream, user } = samplingFields;
 
 const inputPart = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("input_text"), text: z.string(), ...cacheHints }),
@@ -60,6 +61,7 @@ const includable = z.enum([
 
 export const CreateResponse = z
   .strictObject({
+    ...foreignFields(FOREIGN_FIELDS.response),
     model: z.string().min(1).max(300),
     input: z.union([z.string(), z.array(InputMessage).min(1).max(LIMITS.messages)]),
     instructions: z.string().optional().meta({ description: "Put before the input as a system message" }),
@@ -69,6 +71,8 @@ export const CreateResponse = z
     top_k,
     min_p,
     repetition_penalty,
+    min_tokens,
+    ignore_eos,
     top_logprobs: z.int().min(0).max(LIMITS.topLogprobs).optional(),
     include: z.array(includable).optional(),
     stream,
@@ -83,7 +87,7 @@ export const CreateResponse = z
         verbosity,
       })
       .optional(),
-    reasoning: z.strictObject({ effort: reasoningEffort }).optional(),
+    reasoning: reasoningSettings,
     truncation: z.literal("disabled", notSupported('"disabled"')).optional(),
     background: z.literal(false, notSupported("false")).optional(),
     max_tool_calls: z.int().min(0).optional(),

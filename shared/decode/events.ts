@@ -12,7 +12,32 @@ export interface TokenLogprob {
 
 export type FinishReason = "stop" | "length";
 
+/** A token's probability under the model's own distribution, and under the one that it was drawn from. */
+export interface SteeredToken {
+  readonly id: number;
+  readonly token: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** What steering and sampling did to the choice of one token. */
+export interface SteeringTrace extends SteeredToken {
+  /** KL(after ‖ before), in nats. */
+  readonly kl: number;
+  readonly top: readonly SteeredToken[];
+  /** What each part of the steering did, by its name. */
+  readonly parts: Readonly<Record<string, unknown>>;
+}
+
 export type GenerateEvent =
+  /** The first event unless the request fails before: what holds for it once the model's own defaults are filled in. */
+  | {
+      readonly type: "start";
+      readonly temperature: number;
+      readonly topP: number;
+      /** The request's limit or the model's; null: as many tokens as there is room for. */
+      readonly maxTokens: number | null;
+    }
   | {
       readonly type: "token";
       readonly choice: number;
@@ -20,14 +45,23 @@ export type GenerateEvent =
       readonly text: string;
       /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
+      /** Present if the request asks for a trace. */
+      readonly trace?: SteeringTrace;
     }
   | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
-  /** The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request. */
+  /**
+   * The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request; `steeringTokens` are
+   * the positions that steering computed beside the text's own.
+   */
   | {
       readonly type: "usage";
       readonly promptTokens: number;
       readonly completionTokens: number;
       readonly cachedTokens: number;
+      /** Present if the request asks for steering. */
+      readonly steeringTokens?: number;
     }
-  /** Ends the stream. As the first event it becomes the HTTP status. */
+  /** Ends the stream. Before the first token it becomes the HTTP status. */
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };
+
+export type StartEvent = Extract<GenerateEvent, { type: "start" }>;

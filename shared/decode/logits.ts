@@ -7,12 +7,12 @@ export function argmax(logits: ArrayLike<number>): number {
   return best;
 }
 
-/** ln Σ exp(logitᵢ), which every log-probability subtracts. */
-export function logSumExp(logits: ArrayLike<number>): number {
+/** ln Σ exp(logitᵢ / temperature), which every log-probability subtracts. */
+export function logSumExp(logits: ArrayLike<number>, temperature = 1): number {
   const highest = logits[argmax(logits)]!;
   let sum = 0;
-  for (let token = 0; token < logits.length; token++) sum += Math.exp(logits[token]! - highest);
-  return highest + Math.log(sum);
+  for (let token = 0; token < logits.length; token++) sum += Math.exp((logits[token]! - highest) / temperature);
+  return highest / temperature + Math.log(sum);
 }
 
 /** The `count` likeliest tokens, likeliest first; among equals the one with the lower id comes first. */

@@ -27,6 +27,16 @@ export interface BatchChange {
   readonly moved: readonly { readonly row: RowState; readonly from: number; readonly to: number }[];
 }
 
+/** What decoding a token as a row's next one would give. The arrays are views that are valid during the visit only. */
+export interface ProbedToken {
+  readonly index: number;
+  readonly token: number;
+  /** [V]: of the token after it. */
+  readonly logits: Float32Array;
+  /** [D]: the head's input. */
+  readonly final: Float32Array;
+}
+
 /** A leader whose next token is about to be chosen. */
 export interface ProcessedRow<Settings> {
   readonly row: RowState;
@@ -38,6 +48,30 @@ export interface ProcessedRow<Settings> {
   readonly scores: Float64Array;
   /** The model's own logits [V] of this step: the row's, or those of the companion with that role. Read only. */
   readonly logits: (role?: string) => Float32Array;
+  /** The head's input [D] of this step, for rows that take it (`RowTakes`). Read only. */
+  readonly final: (role?: string) => Float32Array;
+  /** The logits [V] that the head gives for the stream after that layer of the row, for layers that it takes. Read only. */
+  readonly exit: (layer: number) => Float32Array;
+  /** Decodes each token as the next one of the row with that role, in order, and leaves the row as it is. */
+  readonly probe: (role: string, tokens: readonly number[], visit: (probed: ProbedToken) => void) => void;
+  /**
+   * Leaves the row without a token in this step and runs its processors again once `work` has settled; if it rejects, the
+   * request ends with its error. Meanwhile all other rows go on.
+   */
+  readonly wait: (work: Promise<void>) => void;
+  /** Records what the processor did in this step, by name; absent unless the request asks for a trace. */
+  readonly note?: (facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** What a row keeps of each step besides its logits. */
+export interface RowTakes {
+  /** The head's input. */
+  readonly final?: boolean;
+  /**
+   * Layers, counted from 0, after which it also takes what the head makes of the residual stream, without the model's last
+   * norm. −1 is the embedding.
+   */
+  readonly exits?: readonly number[];
 }
 
 /** One processor at work in one batch. */

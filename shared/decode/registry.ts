@@ -1,20 +1,35 @@
 import type { ProcessorKind } from "./processor.ts";
 import { bias } from "./processors/bias.ts";
 import { minP } from "./processors/min-p.ts";
+import { minTokens } from "./processors/min-tokens.ts";
 import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
 import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
+import { STEERING } from "./steering/registry.ts";
+
+/** The processors of the steering parts, under the parts' names and in their order. */
+const ofSteering = Object.fromEntries(Object.entries(STEERING).map(([name, part]) => [name, part.processor])) as {
+  readonly [N in keyof typeof STEERING]: (typeof STEERING)[N]["processor"];
+};
 
 /**
- * Every processor, in the order of application: first those for single tokens, then those that shape the whole
+ * Every processor, in the order of application: first steering, then those for single tokens, then those that shape the whole
  * distribution, then those that cut it. vLLM uses this order, and so does transformers for the processors that it has.
  * A new one is a file in `processors/` and a row here.
  */
-export const PROCESSORS = { bias, repetition, penalties, temperature, topK, nucleus, minP } as const satisfies Readonly<
-  Record<string, ProcessorKind<unknown>>
->;
+export const PROCESSORS = {
+  ...ofSteering,
+  bias,
+  repetition,
+  penalties,
+  minTokens,
+  temperature,
+  topK,
+  nucleus,
+  minP,
+} as const satisfies Readonly<Record<string, ProcessorKind<never>>>;
 
 export type ProcessorName = keyof typeof PROCESSORS;
 export type SettingsOf<N extends ProcessorName> =
@@ -24,6 +39,8 @@ export type SettingsOf<N extends ProcessorName> =
 export type DecodeSettings = { readonly [N in ProcessorName]?: SettingsOf<N> } & {
   /** Take the likeliest token instead of drawing one. */
   readonly greedy: boolean;
+  /** The tokens of the text, where they are known and only their scores are wanted. */
+  readonly forced?: readonly number[];
 };
 
 /** The sampling fields of a request. */
@@ -36,6 +53,7 @@ export interface DecodeFields {
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly logitBias?: SettingsOf<"bias">;
+  readonly minTokens?: SettingsOf<"minTokens">;
 }
 
 /** OpenAI's fields as settings. A temperature of 0 takes the likeliest token, whatever `topP` is. */
@@ -45,6 +63,7 @@ export function decodeSettings(fields: DecodeFields): DecodeSettings {
     ...(logitBias.length === 0 ? {} : { bias: logitBias }),
     ...asked("repetition", fields.repetitionPenalty),
     ...(presence === 0 && frequency === 0 ? {} : { penalties: { presence, frequency } }),
+    ...asked("minTokens", fields.minTokens),
   };
   if (fields.temperature === 0 || fields.topP === 0) return { greedy: true, ...ofTokens };
   return {
@@ -58,8 +77,9 @@ export function decodeSettings(fields: DecodeFields): DecodeSettings {
 }
 
 /** A setting under its processor's name, or nothing if it changes nothing. */
-function asked(name: "repetition" | "topK" | "minP", value: number | undefined): DecodeSettingsPart {
-  return value === undefined || PROCESSORS[name].isNeutral(value) ? {} : { [name]: value };
+function asked<N extends ProcessorName>(name: N, value: SettingsOf<N> | undefined): DecodeSettingsPart {
+  const kind: ProcessorKind<never> = PROCESSORS[name];
+  return value === undefined || kind.isNeutral(value as never) ? {} : { [name]: value };
 }
 
 type DecodeSettingsPart = Omit<DecodeSettings, "greedy">;

@@ -1,6 +1,19 @@
-import { argmax } from "./logits.ts";
-import type { BatchChange, ProcessedRow, Processor, ProcessorKind, RowState } from "./processor.ts";
+import { TrimtabError } from "../errors.ts";
+import { argmax, logSumExp } from "./logits.ts";
+import type { BatchChange, ProbedToken, ProcessedRow, Processor, ProcessorKind, RowState } from "./processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName } from "./registry.ts";
+import { type TokenTrace, traceOf } from "./trace.ts";
+
+/** What the batch computed in this step for a leader and its companions, by role; without a role, the leader's. */
+export interface StepView {
+  /** [V] */
+  readonly logits: (role: string) => Float32Array;
+  /** [D] */
+  readonly final: (role?: string) => Float32Array;
+  /** [V] */
+  readonly exit: (layer: number) => Float32Array;
+  readonly probe: (role: string, tokens: readonly number[], visit: (probed: ProbedToken) => void) => void;
+}
 
 /** A leader whose next token is about to be chosen. */
 export interface SampleRequest {
@@ -8,10 +21,12 @@ export interface SampleRequest {
   readonly settings: DecodeSettings;
   /** The model's logits [V] after everything so far. Finite; read only. */
   readonly logits: Float32Array;
-  /** The logits [V] of the row's companion with that role; absent if it has none. */
-  readonly companion?: (role: string) => Float32Array;
+  /** Needed by processors that read more than the leader's logits. */
+  readonly view?: StepView;
   /** Draws the random number in [0, 1) that decides; not called if the settings are greedy. */
   readonly uniform: () => number;
+  /** How many alternatives the trace lists; absent: no trace. */
+  readonly traced?: number;
 }
 
 export interface Sample {
@@ -21,6 +36,12 @@ export interface Sample {
    * no processor changed anything, it is the model's own log-probability, as `scoreToken` gives it.
    */
   readonly logprob: number;
+  readonly trace?: TokenTrace;
+}
+
+/** A processor waits for something outside the batch: sample the row again when this settles. */
+export interface Waiting {
+  readonly waits: Promise<void>;
 }
 
 const NAMES = Object.keys(PROCESSORS) as ProcessorName[];
@@ -41,21 +62,37 @@ export class Sampler {
     for (const processor of this.#processors.values()) processor.update?.(change);
   }
 
-  /** One token for each request, in the same order. */
-  sample(requests: readonly SampleRequest[]): Sample[] {
-    const active = requests.map(({ settings }) => NAMES.filter((name) => isActive(name, settings)));
-    const scores = requests.map(({ settings, logits }, i) =>
-      settings.greedy && active[i]!.length === 0 ? undefined : this.#scores(i, logits),
-    );
+  /** `sample` where no processor waits. Throws `internal_error` if one does. */
+  sampleNow(requests: readonly SampleRequest[]): Sample[] {
+    return this.sample(requests).map((sample) => {
+      if ("waits" in sample) throw new TrimtabError("internal_error", "a processor waits where nothing can wait");
+      return sample;
+    });
+  }
+
+  /** One token for each request, in the same order, except for those that have to wait. */
+  sample(requests: readonly SampleRequest[]): (Sample | Waiting)[] {
+    const drafts = requests.map((request, i): Draft => {
+      const { settings, logits } = request;
+      const active = settings.forced === undefined ? NAMES.filter((name) => isActive(name, settings)) : [];
+      const plain = settings.greedy && active.length === 0 && request.traced === undefined;
+      return { request, active, scores: plain ? undefined : this.#scores(i, logits), notes: {}, waits: [] };
+    });
     for (const name of NAMES) {
-      const rows = requests.flatMap((request, i) =>
-        active[i]!.includes(name) ? [processedRow(request, name, scores[i]!)] : [],
-      );
+      const rows = drafts
+        .filter(({ active, waits }) => waits.length === 0 && active.includes(name))
+        .map((draft) => processedRow(draft, name));
       if (rows.length > 0) this.#processors.get(name)!.apply(rows);
     }
-    return requests.map(({ settings, logits, uniform }, i) =>
-      settings.greedy ? { token: argmax(scores[i] ?? logits), logprob: 0 } : draw(scores[i]!, uniform()),
-    );
+    return drafts.map(({ request, scores, notes, waits }) => {
+      if (waits.length > 0) return { waits: Promise.all(waits).then(() => {}) };
+      const sample = chosen(request, scores);
+      if (request.traced === undefined) return sample;
+      return {
+        ...sample,
+        trace: traceOf(sample.token, { logits: request.logits, scores: scores!, notes, top: request.traced }),
+      };
+    });
   }
 
   #scores(index: number, logits: Float32Array): Float64Array {
@@ -65,6 +102,15 @@ export class Sampler {
     scores.set(logits);
     return scores;
   }
+}
+
+interface Draft {
+  readonly request: SampleRequest;
+  readonly active: readonly ProcessorName[];
+  /** Absent where the model's own logits decide. */
+  readonly scores: Float64Array | undefined;
+  readonly notes: Record<string, unknown>;
+  readonly waits: Promise<void>[];
 }
 
 function isActive(name: ProcessorName, settings: DecodeSettings): boolean {
@@ -77,17 +123,26 @@ function kindOf(name: ProcessorName): ProcessorKind<unknown> {
   return PROCESSORS[name] as ProcessorKind<unknown>;
 }
 
-function processedRow(
-  { row, settings, logits, companion }: SampleRequest,
-  name: ProcessorName,
-  scores: Float64Array,
-): ProcessedRow<unknown> {
+function processedRow({ request, scores, notes, waits }: Draft, name: ProcessorName): ProcessedRow<unknown> {
+  const { row, settings, logits, view, traced } = request;
   return {
     row,
     settings: settings[name],
-    scores,
-    logits: (role) => (role === undefined ? logits : companion!(role)),
+    scores: scores!,
+    logits: (role) => (role === undefined ? logits : view!.logits(role)),
+    final: (role) => view!.final(role),
+    exit: (layer) => view!.exit(layer),
+    probe: (role, tokens, visit) => view!.probe(role, tokens, visit),
+    wait: (work) => void waits.push(work),
+    ...(traced === undefined ? {} : { note: (facts: object) => void Object.assign(notes, facts) }),
   };
+}
+
+function chosen({ settings, logits, row, uniform }: SampleRequest, scores: Float64Array | undefined): Sample {
+  const forced = settings.forced?.[row.generated.length];
+  if (forced !== undefined) return { token: forced, logprob: logits[forced]! - logSumExp(logits) };
+  if (settings.greedy) return { token: argmax(scores ?? logits), logprob: 0 };
+  return draw(scores!, uniform());
 }
 
 /** Walks through the tokens by id until their cumulative probability exceeds `uniform`. */

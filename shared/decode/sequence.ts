@@ -1,8 +1,9 @@
 import type { StreamDecoder } from "../model/stream-decoder.ts";
-import type { FinishReason, GenerateEvent, TokenLogprob } from "./events.ts";
+import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "./events.ts";
 import { type ScoredToken, scoreToken } from "./logits.ts";
 import type { DecodeSettings } from "./registry.ts";
 import { StopSequences } from "./stop-sequences.ts";
+import type { TokenTrace } from "./trace.ts";
 
 export interface SequenceOptions {
   /** Number of the choice in its request's answer. */
@@ -15,6 +16,8 @@ export interface SequenceOptions {
   readonly endTokens: ReadonlySet<number>;
   /** Alternatives to report per token; null reports nothing. */
   readonly topLogprobs: number | null;
+  /** Alternatives that the trace of each token lists; absent: no trace. */
+  readonly traced?: number;
   /** Uniform draws in [0, 1): one a token. */
   readonly uniform: () => number;
   readonly decoder: StreamDecoder;
@@ -26,6 +29,7 @@ export interface SequenceOptions {
 export class Sequence {
   readonly settings: DecodeSettings;
   readonly maxTokens: number;
+  readonly traced: number | undefined;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #stops: StopSequences;
@@ -34,6 +38,7 @@ export class Sequence {
   constructor(options: SequenceOptions) {
     this.settings = options.settings;
     this.maxTokens = options.maxTokens;
+    this.traced = options.traced;
     this.uniform = options.uniform;
     this.#options = options;
     this.#stops = new StopSequences(options.stop);
@@ -51,14 +56,16 @@ export class Sequence {
   accept(
     token: number,
     logits: Float32Array,
+    trace?: TokenTrace,
   ): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
     const { choice, endTokens, topLogprobs } = this.#options;
     this.#generated.push(token);
-    if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush());
+    const traced = trace === undefined ? {} : { trace: this.#describeTrace(trace) };
+    if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush(), traced);
 
     const { text, stopped } = this.#stops.push(this.#options.decoder.push(token));
     const logprobs = topLogprobs === null ? {} : { logprobs: [this.#score(logits, token, topLogprobs)] };
-    const events: GenerateEvent[] = [{ type: "token", choice, text, ...logprobs }];
+    const events: GenerateEvent[] = [{ type: "token", choice, text, ...logprobs, ...traced }];
     if (stopped) return { events: [...events, { type: "finish", choice, reason: "stop" }], finished: true };
     if (this.#generated.length < this.maxTokens) return { events, finished: false };
     const end = this.#finish("length", this.#options.decoder.flush());
@@ -66,12 +73,25 @@ export class Sequence {
   }
 
   /** Text that was held back may still hold a stop sequence; what comes before it is sent. */
-  #finish(reason: FinishReason, tail: string): { events: GenerateEvent[]; finished: true } {
+  #finish(
+    reason: FinishReason,
+    tail: string,
+    traced: { readonly trace?: SteeringTrace } = {},
+  ): { events: GenerateEvent[]; finished: true } {
     const { choice } = this.#options;
     const { text, stopped } = this.#stops.push(tail);
     const unsent = stopped ? text : text + this.#stops.flush();
-    const events: GenerateEvent[] = unsent === "" ? [] : [{ type: "token", choice, text: unsent }];
+    const isEvent = unsent !== "" || traced.trace !== undefined;
+    const events: GenerateEvent[] = isEvent ? [{ type: "token", choice, text: unsent, ...traced }] : [];
     return { events: [...events, { type: "finish", choice, reason: stopped ? "stop" : reason }], finished: true };
+  }
+
+  #describeTrace({ parts, kl, top, ...chosen }: TokenTrace): SteeringTrace {
+    const isFirst = this.#generated.length === 1;
+    const named = ({ token: id, before, after }: Pick<TokenTrace, "token" | "before" | "after">) => {
+      return { id, token: this.#options.describe(id, isFirst).token, before, after };
+    };
+    return { ...named(chosen), kl, top: top.map(named), parts };
   }
 
   #score(logits: Float32Array, token: number, top: number): TokenLogprob & { top: TokenLogprob[] } {

@@ -30,12 +30,17 @@ export interface DecodeGraphOptions {
   readonly features?: ServingFeatures;
   /** Hidden states that become outputs, by the names of taps.ts, in any order. */
   readonly taps?: readonly string[];
+  /** Layers, counted from 0, after which the head's logits become an output too, in any order. */
+  readonly exits?: readonly number[];
   /** Takes candidates for the next token of one row instead of a step or a chunk. */
   readonly probe?: boolean;
 }
 
 /** The name of a tap's output. */
 export const tapOutput = (name: string) => `tap.${name}`;
+/** The name of an early exit's output. */
+export const exitOutput = (layer: number) => `exit.${layer}`;
+const ascending = (layers: readonly number[]): number[] => [...new Set(layers)].sort((a, b) => a - b);
 const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort();
 
 /**
@@ -45,7 +50,8 @@ const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort()
  * own; `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's length; every weight
  * that the rest of the model needs, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]; what
  * `servingRewrite` takes. Outputs: `logits` [batch, V] of the last token; `final` [batch, D], the head's input;
- * `tapOutput` of every tap [batch, width], also of the last token; the caches, which must share the memory of the input
+ * `tapOutput` of every tap [batch, width], also of the last token; `exitOutput` of every exit [batch, V]: the head on the
+ * residual stream after that layer, without the last norm, as DoLa has it; the caches, which must share the memory of the input
  * caches.
  *
  * A probe takes T candidates for one position of one row as if they were a chunk: the cache has them behind each other from
@@ -57,7 +63,7 @@ const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort()
  * known taps, for an unknown one.
  */
 export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): Graph {
-  const { capacity, features = NO_FEATURES, taps = [], probe = false } = options;
+  const { capacity, features = NO_FEATURES, taps = [], exits = [], probe = false } = options;
   const b = new GraphBuilder(decodeGraphName(features, options));
   const { heads, kvHeads, headDim, hiddenSize } = config;
   const embedded = b.input("embedded", "f32", ["batch", "seq", hiddenSize]);
@@ -105,6 +111,9 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
   for (const name of inOrder(taps)) {
     outputs[tapOutput(name)] = name === "final" ? final : given(value(name), tapWidth(config, name));
   }
+  for (const layer of ascending(exits)) {
+    outputs[exitOutput(layer)] = head({ b, config, weight }, given(value(`layers.${layer}`), hiddenSize));
+  }
   outputs.final = final;
   outputs.logits = head({ b, config, weight }, final);
   return b.build(outputs);
@@ -113,7 +122,7 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
 /** Such as `decode-bank-factors-vectors` or `probe-taps-layers.0`; equal for equal graphs of a model. */
 export function decodeGraphName(
   { layout, factors, vectors, bottlenecks }: ServingFeatures,
-  { taps = [], probe = false }: Pick<DecodeGraphOptions, "taps" | "probe"> = {},
+  { taps = [], exits = [], probe = false }: Pick<DecodeGraphOptions, "taps" | "exits" | "probe"> = {},
 ): string {
   const hasBottlenecks = bottlenecks !== "none";
   const parts = [
@@ -122,6 +131,7 @@ export function decodeGraphName(
     vectors ? "vectors" : "",
     hasBottlenecks ? `bottlenecks-${bottlenecks}` : "",
     taps.length === 0 ? "" : `taps-${inOrder(taps).join("+")}`,
+    exits.length === 0 ? "" : `exits-${ascending(exits).join("+")}`,
   ];
   return [probe ? "probe" : "decode", ...parts.filter((part) => part !== "")].join("-");
 }

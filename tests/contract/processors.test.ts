@@ -3,6 +3,9 @@ import { LEADER, type RowState } from "../../shared/decode/processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName, type SettingsOf } from "../../shared/decode/registry.ts";
 import { type SampleRequest, Sampler } from "../../shared/decode/sampler.ts";
 import { createRandom, type Random } from "../../shared/random.ts";
+import { processedRow } from "../shared/decode/processing.ts";
+import { plannedCases } from "./steering-cases.ts";
+import { logitsOf, VOCABULARY, viewOf } from "./steering-model.ts";
 
 /** For every processor: settings that change nothing, and some that change something. A new row needs an entry here. */
 const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] } } = {
@@ -24,14 +27,26 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
       { presence: -0.5, frequency: 2 },
     ],
   },
+  minTokens: {
+    neutral: [
+      { tokens: 0, endTokens: [1, 2] },
+      { tokens: 9, endTokens: [] },
+    ],
+    active: [
+      { tokens: 5, endTokens: [4, 7, 11] },
+      { tokens: 99, endTokens: Array.from({ length: 23 }, (_, token) => token).filter((token) => token !== 3) },
+    ],
+  },
   repetition: { neutral: [1], active: [1.4, 0.6, 10] },
   topK: { neutral: [0, -1], active: [1, 2, 7] },
   minP: { neutral: [0], active: [0.1, 0.5, 1] },
   temperature: { neutral: [1], active: [0.3, 1.7, 1e-12] },
   nucleus: { neutral: [1], active: [0.9, 0.5, 1e-9] },
+  layers: plannedCases("layers"),
+  guidance: plannedCases("guidance"),
+  experts: plannedCases("experts"),
+  contrastive: plannedCases("contrastive"),
 };
-
-const VOCABULARY = 23;
 
 interface Row {
   readonly state: RowState & { readonly generated: number[] };
@@ -44,18 +59,12 @@ function newRow(seed: number, settings: DecodeSettings): Row {
   return { state, settings, random: createRandom(seed, "row") };
 }
 
-/** Logits that depend on the row's own tokens alone, as a model's do. */
-function logitsOf({ prompt, generated }: RowState): Float32Array {
-  const random = createRandom(prompt[0]!, "logits", ...generated);
-  return Float32Array.from({ length: VOCABULARY }, () => 3 * random.normal());
-}
-
 function request({ state, settings, random }: Row): SampleRequest {
-  return { row: state, settings, logits: logitsOf(state), uniform: () => random.float() };
+  return { row: state, settings, logits: logitsOf(state), view: viewOf(state), uniform: () => random.float() };
 }
 
 function step(sampler: Sampler, rows: readonly Row[]): void {
-  const samples = sampler.sample(rows.map(request));
+  const samples = sampler.sampleNow(rows.map(request));
   for (const [i, { token }] of samples.entries()) rows[i]!.state.generated.push(token);
 }
 
@@ -74,7 +83,7 @@ describe.each(Object.entries(CASES))("processor %s", (name, { neutral, active })
     for (const settings of neutral) {
       for (let seed = 0; seed < 20; seed++) {
         const [plain, same] = [newRow(seed, { greedy: false }), newRow(seed, withOnly(name, settings))];
-        expect(new Sampler().sample([request(same)])).toEqual(new Sampler().sample([request(plain)]));
+        expect(new Sampler().sampleNow([request(same)])).toEqual(new Sampler().sampleNow([request(plain)]));
       }
     }
   });
@@ -100,7 +109,15 @@ describe.each(Object.entries(CASES))("processor %s", (name, { neutral, active })
       for (const logits of [new Float32Array(VOCABULARY), logitsOf(newRow(3, { greedy: false }).state)]) {
         const scores = Float64Array.from(logits);
         const row = { role: LEADER, prompt: [1], generated: [2, 2, 5] };
-        kind.create().apply([{ row, settings: settings as never, scores, logits: () => logits }]);
+        const view = viewOf(row);
+        const given = {
+          ...view,
+          row,
+          settings,
+          scores,
+          logits: (role?: string) => (role ? view.logits(role) : logits),
+        };
+        kind.create().apply([processedRow(given) as never]);
         expect(scores.some(Number.isFinite)).toBe(true);
         expect(scores.some((score) => Number.isNaN(score) || score === Number.POSITIVE_INFINITY)).toBe(false);
       }

@@ -89,7 +89,7 @@ export class Batch {
     this.#sampler.update({ removed: this.#removed, added: this.#added, moved: this.#moved });
     [this.#removed, this.#added, this.#moved] = [[], [], []];
     const rows = this.#rows.slice(first, first + logits.length);
-    const samples = this.#sampler.sample(
+    const samples = this.#sampler.sampleNow(
       rows.map(({ state, uniform }, i) => ({ row: state, settings: this.#settings, logits: logits[i]!, uniform })),
     );
     for (const [i, sample] of samples.entries()) {

@@ -50,7 +50,13 @@ export async function readUnits(
   { event, yieldToEventLoop }: Pick<RecipeContext, "event" | "yieldToEventLoop">,
 ): Promise<TokenizedUnits> {
   const { config, tokenizer, maxLength, date, param, prompts } = options;
-  const read = await tokenizeUnits(lines, { tokenizer, maxLength, date, param, prompts, yieldToEventLoop });
+  const read = await tokenizeUnits(lines, { tokenizer, maxLength, date, param, prompts, yieldToEventLoop }).catch(
+    (error) => {
+      // Errors of single lines do not know which of the job's files they are in.
+      if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
+      throw new TrimtabError(error.code, error.message, { param, data: error.data, cause: error });
+    },
+  );
   const isForeign = (id: number) => id >= config.vocabSize;
   for (const { examples } of read.units) {
     const foreign = examples.find(({ ids }) => ids.some(isForeign))?.ids.find(isForeign);

@@ -4,7 +4,13 @@ import type { Value } from "../../shared/graph/graph.ts";
 import type { trainingForward } from "../../shared/model/training-forward.ts";
 import { columnInput, type UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { GraphMetrics } from "../loop/metrics.ts";
-import { crossEntropy, type Targets, targetInputs, targetLogProbabilities } from "../losses/cross-entropy.ts";
+import {
+  crossEntropy,
+  type Targets,
+  targetInputs,
+  targetLogProbabilities,
+  tokenAccuracy,
+} from "../losses/cross-entropy.ts";
 
 /** The outputs that an objective adds to a graph. */
 export interface LossGraph {
@@ -29,6 +35,8 @@ export interface LossContext {
   targets(): Targets;
   /** Mean cross-entropy over the step's trained tokens: this micro-batch's share. */
   crossEntropy(): Value;
+  /** The share of the step's trained tokens that the model ranks first: this micro-batch's part. */
+  tokenAccuracy(): Value;
   /** [B, T]: log p(target), 0 for tokens that are not trained. */
   logProbabilities(): Value;
   /** A column of the unit's form: [B, T] (a token's value stands at the position that predicts it), [U, K] or [U]; all f32. */
@@ -76,6 +84,7 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
   return {
     ...{ b, logits, forward, training, parameter, targets, present },
     crossEntropy: () => once("cross-entropy", () => crossEntropy(b, logits, targets())),
+    tokenAccuracy: () => once("token accuracy", () => tokenAccuracy(b, logits, targets())),
     logProbabilities: () => once("log-probabilities", () => targetLogProbabilities(b, logits, targets())),
     column: (name) => {
       const kind = form.columns?.[name];

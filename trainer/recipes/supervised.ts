@@ -4,12 +4,16 @@ import type { Objective } from "./objective.ts";
 
 /**
  * Supervised fine-tuning: next-token cross-entropy over the assistant's turns or the completions, divided by their number of
- * tokens in the whole step, so that neither packing nor micro-batches change the result.
+ * tokens in the whole step, so that neither packing nor micro-batches change the result. Every step and every measurement of
+ * the validation file also reports the share of those tokens that the model ranks first.
  */
 export const supervised: Objective<SettingsOf<"supervised">> = {
   form: () => ({ examples: 1 }),
   *lines({ bytes, name }) {
     for (const { line, example } of parseTrainingFile(bytes, { name })) yield { line, examples: [example] };
   },
-  loss: (context) => ({ loss: context.crossEntropy() }),
+  loss: (context) => ({
+    loss: context.crossEntropy(),
+    metrics: { mean_token_accuracy: { value: context.tokenAccuracy(), kind: "sum" } },
+  }),
 };

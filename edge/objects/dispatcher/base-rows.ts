@@ -99,13 +99,14 @@ export function dropBase(db: Database, id: string, now: number): void {
 /**
  * Forgets a base, finished or not; its bytes are swept.
  *
- * @throws TrimtabError model_not_found for an unknown base, conflict while jobs in the queue train on it.
+ * @throws TrimtabError model_not_found for an unknown base, conflict while jobs that are queued, running or paused train on it.
  */
 export function deleteBase(db: Database, id: string, now: number): void {
   const row = requireBase(db, id);
   const jobs = jobsOnBase(db, id);
   if (jobs.length > 0) {
-    const [named, more] = [jobs.slice(0, 5).join(", "), jobs.length > 5 ? ` and ${jobs.length - 5} more` : ""];
+    const names = jobs.map(({ job, paused }) => (paused ? `${job} (paused)` : job));
+    const [named, more] = [names.slice(0, 5).join(", "), names.length > 5 ? ` and ${names.length - 5} more` : ""];
     throw new TrimtabError(
       "conflict",
       `Jobs train on the base model ${id}: ${named}${more}. Cancel them or wait for their end, then delete it.`,
@@ -140,6 +141,12 @@ export function readyBase(db: Database, id: string): ReadyBase | undefined {
   return { id: row.id, digest: row.digest, prefix: basePrefix(row.id, row.digest), files: filesOf(row), config };
 }
 
+/** The digest of each base that can be used, by id. */
+export function readyDigests(db: Database): Record<string, string> {
+  const rows = db.all<Pick<BaseRow, "id" | "digest">>("SELECT id, digest FROM bases WHERE status = 'ready'");
+  return Object.fromEntries(rows.map(({ id, digest }) => [id, digest]));
+}
+
 export function listBases(db: Database): Model[] {
   return db.all<BaseRow>("SELECT * FROM bases WHERE status = 'ready' ORDER BY n DESC").map((row) => {
     return {
@@ -149,6 +156,7 @@ export function listBases(db: Database): Model[] {
       owned_by: "trimtab",
       root: row.id,
       parent: null,
+      base_status: "available",
       ...contextFields(contextLength(JSON.parse(row.config ?? "null"))),
     };
   });

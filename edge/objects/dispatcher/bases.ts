@@ -19,6 +19,7 @@ import {
   noteUpload,
   type ReadyBase,
   readyBase,
+  readyDigests,
   requireBaseModel,
   sweepPendingBases,
 } from "./base-rows.ts";
@@ -108,6 +109,8 @@ export const bases = objectModule({
         ready: (id: string): ReadyBase | null => readyBase(db, id) ?? null,
 
         list: (): Model[] => listBases(db),
+
+        digests: (): Record<string, string> => readyDigests(db),
       },
       // Follows the blob sweep, which decides when it is due.
       duty: { run: () => sweepPendingBases(db, now()), next: () => null },

@@ -6,6 +6,7 @@ import { type Remote, remote, stubOf } from "../rpc.ts";
 import type { BegunLease } from "../tenant/holds.ts";
 import type { Tenant } from "../tenant.ts";
 import {
+  forgetPaused,
   isExhausted,
   isLapsed,
   lapsedLeases,
@@ -54,7 +55,9 @@ export const leases = objectModule({
         await leasesOf(tenant).noteLapse({ job, fence }, attempts);
       } catch (error) {
         if (error instanceof TrimtabError && error.code === "not_found") {
+          // The tenant is gone, and its job with it.
           removeJob(db, job, null, fence);
+          forgetPaused(db, job);
           return;
         }
         console.error(`the lapsed lease of ${job} could not be settled`, error);

@@ -30,8 +30,9 @@ export interface QueueRow extends QueuedJob {
 /** A trainer that has not asked for work for this long counts as gone. */
 const TRAINER_SEEN_MS = 2 * 60 * 1000;
 
-/** Puts a job in the queue; one that is in it already stays where it is. */
+/** Puts a job in the queue; one that is in it already stays where it is. A job that was paused is so no longer. */
 export function enqueue(db: Database, job: QueuedJob): void {
+  forgetPaused(db, job.job);
   db.run(
     "INSERT OR IGNORE INTO queue (job, tenant, executor, base, state) VALUES (?, ?, ?, ?, 'queued')",
     job.job,
@@ -41,9 +42,24 @@ export function enqueue(db: Database, job: QueuedJob): void {
   );
 }
 
-/** The jobs in the queue that train on a base, oldest first. */
-export function jobsOnBase(db: Database, base: string): string[] {
-  return db.all<{ job: string }>("SELECT job FROM queue WHERE base = ? ORDER BY n", base).map(({ job }) => job);
+/** A job that needs its base. */
+export interface JobOnBase {
+  readonly job: string;
+  readonly paused: boolean;
+}
+
+/** The jobs in the queue that train on a base, oldest first, then those that are paused. */
+export function jobsOnBase(db: Database, base: string): JobOnBase[] {
+  const jobs = (table: "queue" | "paused_jobs") =>
+    db
+      .all<{ job: string }>(`SELECT job FROM ${table} WHERE base = ? ORDER BY n`, base)
+      .map(({ job }) => ({ job, paused: table === "paused_jobs" }));
+  return [...jobs("queue"), ...jobs("paused_jobs")];
+}
+
+/** Forgets that a job is paused, so that it no longer holds its base. Returns whether it was. */
+export function forgetPaused(db: Database, job: string): boolean {
+  return db.change("DELETE FROM paused_jobs WHERE job = ?", job) > 0;
 }
 
 export interface Taker {
@@ -120,12 +136,22 @@ export function releaseJob(db: Database, hold: { job: string; fence: number }): 
 }
 
 /**
- * Removes a job from the queue for good; `ended` counts it once. With a `fence`, removes it only while that is the
- * job's newest: a job that was queued again in the meantime stays.
+ * Removes a job from the queue; `ended` counts it once. A job that may come back, which has null there, still holds its
+ * base. With a `fence`, removes it only while that is the job's newest: a job that was queued again in the meantime stays.
  */
 export function removeJob(db: Database, job: string, ended: JobStatus | null, fence?: number): void {
-  const removed = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", job, fence ?? null) > 0;
-  if (removed && ended !== null) count(db, `jobs_${ended}`);
+  const chosen = [job, fence ?? null] as const;
+  if (ended === null) {
+    db.run(
+      `INSERT OR IGNORE INTO paused_jobs (job, base)
+       SELECT job, base FROM queue WHERE job = ? AND fence = coalesce(?, fence) AND base IS NOT NULL`,
+      ...chosen,
+    );
+  }
+  const queued = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", ...chosen) > 0;
+  if (ended === null) return;
+  const paused = fence === undefined && forgetPaused(db, job);
+  if (queued || paused) count(db, `jobs_${ended}`);
 }
 
 /** Whether a lease is unchanged and over; its trainer may have renewed it since. */

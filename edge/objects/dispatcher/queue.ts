@@ -22,6 +22,8 @@ export const queue = objectModule({
     "CREATE TABLE IF NOT EXISTS trainers (id TEXT PRIMARY KEY, executors TEXT NOT NULL, seen_at INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "ALTER TABLE queue ADD COLUMN base TEXT",
+    // Jobs outside the queue that may come back to it, and hold their bases until then.
+    "CREATE TABLE IF NOT EXISTS paused_jobs (n INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, base TEXT NOT NULL)",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {

@@ -6,7 +6,7 @@ import { dropReservation, reserveBlob } from "../blob-ledger.ts";
 import type { Database } from "../database.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { artefactId, artefactPrefix, findModel, type Publication, publish } from "./artefact-rows.ts";
-import { tenantModule } from "./context.ts";
+import { type StatusOf, tenantModule } from "./context.ts";
 import { deltaOf, requireDelta } from "./deltas.ts";
 import type { JobBase } from "./job-base.ts";
 import { modelOf } from "./models.ts";
@@ -30,12 +30,15 @@ export interface NewArtefact {
   readonly contextLength?: number;
 }
 
+/** The base of a result that has just been made is there. */
+const IN_USE: StatusOf = () => "available";
+
 /** A published result as the API shows it, by the `object` of its kind. */
 const SHOWN: Readonly<
   Record<(typeof ARTEFACT_KINDS)[ArtefactKind]["object"], (db: Database, made: Publication) => Delta | Model>
 > = {
-  delta: (db, { result }) => deltaOf(db, requireDelta(db, artefactId(result), "delta_id")),
-  model: (db, { name, tenant }) => modelOf(db, findModel(db, name)!, tenant),
+  delta: (db, { result }) => deltaOf(db, requireDelta(db, artefactId(result), "delta_id"), IN_USE),
+  model: (db, { name, tenant }) => modelOf(db, findModel(db, name)!, { tenant, statusOf: IN_USE }),
 };
 
 /** Published results of every kind, and the steps to publish one that no job made. */

@@ -1,5 +1,6 @@
 import type { Tenant as TenantInfo } from "../../../shared/api/admin.ts";
 import { type IdKind, newId, type RandomBytes } from "../../../shared/api/ids.ts";
+import type { BaseStatus } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { Env } from "../../env.ts";
 import type { Database } from "../database.ts";
@@ -10,6 +11,9 @@ import type { HostContext } from "../module-host.ts";
 import { type Remote, remote, stubOf } from "../rpc.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { JobSignals } from "./job-signals.ts";
+
+/** The state of a base, by its id and, where the asker was made for one version of it, its digest. */
+export type StatusOf = (base: { readonly id: string; readonly digest?: string | undefined }) => BaseStatus;
 
 /** One resource of a tenant. */
 export interface TenantModule<K extends Calls> extends ObjectModule<TenantContext, K> {
@@ -74,6 +78,16 @@ export class TenantContext implements ObjectContext {
     const base = await this.dispatcher.bases.ready(id);
     if (base === null) throw unknownModel(id);
     return base;
+  };
+
+  /** Tells whether bases can still be used; asked once for all of them. */
+  readonly baseStatuses = async (): Promise<StatusOf> => {
+    const digests = await this.dispatcher.bases.digests();
+    return ({ id, digest }) => {
+      const now = digests[id];
+      if (now === undefined) return "deleted";
+      return digest === undefined || digest === now ? "available" : "replaced";
+    };
   };
 
   /** @throws TrimtabError conflict while a row of any module needs the file. */

@@ -6,16 +6,15 @@ import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { pageOf } from "../page.ts";
-import { aliasTarget } from "./alias-rows.ts";
 import { type ArtefactRow, dropArtefact, findArtefact, folderOf } from "./artefact-rows.ts";
-import { tenantModule } from "./context.ts";
+import { type StatusOf, tenantModule } from "./context.ts";
 import { requireNoJobOn } from "./job-parent.ts";
 import { deltasToMerge, type RequestedDelta } from "./resolve.ts";
 
-export function listDeltas(db: Database, page: Page): ListOf<Delta> {
+export function listDeltas(db: Database, page: Page, statusOf: StatusOf): ListOf<Delta> {
   const rows = pageOf<ArtefactRow>(db, { table: "artefacts", where: "kind = 'delta'" }, page);
   return listOf(
-    rows.map((row) => deltaOf(db, row)),
+    rows.map((row) => deltaOf(db, row, statusOf)),
     page.limit,
   );
 }
@@ -37,7 +36,7 @@ export function deleteDelta(db: Database, id: string, now: number): Deleted {
   return { id, object: "delta", deleted: true };
 }
 
-export function deltaOf(db: Database, row: ArtefactRow): Delta {
+export function deltaOf(db: Database, row: ArtefactRow, statusOf: StatusOf): Delta {
   const manifest = JSON.parse(row.manifest ?? "{}") as Manifest;
   return {
     id: row.id,
@@ -45,9 +44,11 @@ export function deltaOf(db: Database, row: ArtefactRow): Delta {
     created_at: row.created_at,
     model: row.base_id,
     base_digest: row.base_digest,
+    base_status: statusOf({ id: row.base_id, digest: row.base_digest }),
     digest: row.digest,
     bytes: row.bytes,
     methods: manifest.methods,
+    ...(manifest.scorer === undefined ? {} : { labels: manifest.scorer.labels, modes: manifest.scorer.modes }),
     trainable_parameters: manifest.trainable_parameters,
     metrics: manifest.metrics,
     parents: manifest.parents,
@@ -63,11 +64,16 @@ function modelsOf(db: Database, artefact: string): string[] {
 /** The tenant's deltas; their rows are those of all artefacts. */
 export const deltas = tenantModule({
   schema: [],
-  open: ({ db, now, rearm, readyBase, requireModelUnused }) => ({
+  open: ({ db, now, rearm, baseStatuses, requireModelUnused }) => ({
     calls: {
-      list: (page: Page): ListOf<Delta> => listDeltas(db, page),
+      list: async (page: Page): Promise<ListOf<Delta>> => listDeltas(db, page, await baseStatuses()),
 
-      get: (id: string): Delta => deltaOf(db, requireDelta(db, id, "delta_id")),
+      async get(id: string): Promise<Delta> {
+        requireDelta(db, id, "delta_id");
+        const statusOf = await baseStatuses();
+        // Looked up again after the wait.
+        return deltaOf(db, requireDelta(db, id, "delta_id"), statusOf);
+      },
 
       /** Where a delta's files lie. */
       folder: (id: string): StoredFolder => folderOf(requireDelta(db, id, "delta_id")),
@@ -81,14 +87,9 @@ export const deltas = tenantModule({
         return deleted;
       },
 
-      /** The base and the deltas of a merge, in order. */
-      async toMerge(
-        model: string,
-        requested: readonly RequestedDelta[],
-      ): Promise<{ base: ReadyBase; folders: StoredFolder[] }> {
-        const base = await readyBase(aliasTarget(db, model) ?? model);
-        return { base, folders: deltasToMerge(db, requested, base) };
-      },
+      /** The folders of the deltas to merge on a base, in order. */
+      toMerge: (base: ReadyBase, requested: readonly RequestedDelta[]): StoredFolder[] =>
+        deltasToMerge(db, requested, base),
     },
   }),
 });

@@ -95,8 +95,9 @@ export const jobs = tenantModule({
         async cancel(id: string): Promise<Job> {
           if (requireUnended(id, "cancelled") !== "cancelled") {
             db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
-            await settled(context, id, "cancelled");
           }
+          // Told again where it was cancelled before: a paused job of which the Dispatcher did not hear would hold its base.
+          await settled(context, id, "cancelled");
           return get(id);
         },
 

@@ -9,20 +9,27 @@ import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
 import { type AliasRow, aliasTarget, requireAlias, shownAlias } from "./alias-rows.ts";
-import { dropArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
-import { tenantModule } from "./context.ts";
+import { dropArtefact, findArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
+import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 
-export function listModels(db: Database, tenant: string): Model[] {
-  return db.all<ModelRow>("SELECT * FROM models ORDER BY n DESC LIMIT 10000").map((row) => modelOf(db, row, tenant));
+/** Whose models are shown, and the state of their bases. */
+export interface Shown {
+  readonly tenant: string;
+  readonly statusOf: StatusOf;
+}
+
+export function listModels(db: Database, shown: Shown): Model[] {
+  return db.all<ModelRow>("SELECT * FROM models ORDER BY n DESC LIMIT 10000").map((row) => modelOf(db, row, shown));
 }
 
 /** A model as the API shows it. Its parent is the model that its job continued from, or the base. */
-export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
-  const job = db.get<{ parent: string | null }>(
-    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent
-     FROM artefacts JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
+export function modelOf(db: Database, row: ModelRow, { tenant, statusOf }: Shown): Model {
+  const made = db.get<{ parent: string | null; labels: string | null }>(
+    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent,
+            json_extract(artefacts.manifest, '$.scorer.labels') AS labels
+     FROM artefacts LEFT JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
     row.artefact,
   );
   return {
@@ -31,15 +38,19 @@ export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
     created: row.created_at,
     owned_by: tenant,
     root: row.base_id,
-    parent: job?.parent ?? row.base_id,
+    parent: made?.parent ?? row.base_id,
+    base_status: statusOf({ id: row.base_id, digest: findArtefact(db, row.artefact)?.base_digest }),
+    ...(made?.labels == null ? {} : { labels: JSON.parse(made.labels) as string[] }),
     // The row does not hold the base's value; the caller that has the base fills it in.
     ...contextFields(null),
   };
 }
 
 /** Shows an alias as a model, so that clients that look up the name they use find it. */
-function aliasModel(db: Database, { id, created_at, model }: Alias, tenant: string): Model {
-  const root = findModel(db, model)?.base_id ?? model;
+function aliasModel(db: Database, { id, created_at, model }: Alias, { tenant, statusOf }: Shown): Model {
+  const row = findModel(db, model);
+  const root = row?.base_id ?? model;
+  const digest = row && findArtefact(db, row.artefact)?.base_digest;
   const context = contextFields(null);
   return {
     id,
@@ -48,14 +59,15 @@ function aliasModel(db: Database, { id, created_at, model }: Alias, tenant: stri
     owned_by: tenant,
     root,
     parent: model,
+    base_status: statusOf({ id: root, digest }),
     ...context,
     alias_of: model,
   };
 }
 
-function listAliases(db: Database, tenant: string): Model[] {
+function listAliases(db: Database, shown: Shown): Model[] {
   const rows = db.all<AliasRow>("SELECT * FROM aliases ORDER BY n DESC");
-  return rows.map((row) => aliasModel(db, shownAlias(db, row), tenant));
+  return rows.map((row) => aliasModel(db, shownAlias(db, row), shown));
 }
 
 /** @throws TrimtabError model_not_found, conflict while a job continues from it. */
@@ -81,7 +93,8 @@ function parentOf({ artefact }: OwnedModel, { name, base }: { name: string; base
   if (artefact === null) return null;
   const serves: ArtefactKindRow["serves"] = ARTEFACT_KINDS[artefact.kind].serves;
   if (artefact.base_digest !== base.digest || serves === null) {
-    const why = serves === null ? "serves no requests" : `was made for another version of ${base.id}`;
+    const why =
+      serves === null ? "serves no requests" : `was made for another version of ${base.id}, which was deleted,`;
     throw new TrimtabError("invalid_delta", `The model ${why} and cannot be continued from. Train it again.`, {
       param: "model",
     });
@@ -97,7 +110,7 @@ export const models = tenantModule({
       n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, artefact TEXT NOT NULL, base_id TEXT NOT NULL,
       created_at INTEGER NOT NULL)`,
   ],
-  open: ({ db, now, rearm, tenant, readyBase, requireModelUnused }) => {
+  open: ({ db, now, rearm, tenant, readyBase, baseStatuses, requireModelUnused }) => {
     /** The base of a name; where it was deleted, the error says which of the tenant's names it leaves without one. */
     const baseOf = ({ baseId, artefact }: OwnedModel, name: string): Promise<ReadyBase> =>
       readyBase(baseId).catch((error) => {
@@ -118,17 +131,18 @@ export const models = tenantModule({
     return {
       calls: {
         /** The tenant's own models, then its aliases. */
-        list(): Model[] {
-          const { id } = tenant();
-          return [...listModels(db, id), ...listAliases(db, id)];
+        async list(): Promise<Model[]> {
+          const shown = { tenant: tenant().id, statusOf: await baseStatuses() };
+          return [...listModels(db, shown), ...listAliases(db, shown)];
         },
 
         /** One of the tenant's own models or aliases; null if none has that name. */
-        get(name: string): Model | null {
+        async get(name: string): Promise<Model | null> {
+          const shown = { tenant: tenant().id, statusOf: await baseStatuses() };
           const row = findModel(db, name);
-          if (row !== undefined) return modelOf(db, row, tenant().id);
+          if (row !== undefined) return modelOf(db, row, shown);
           if (aliasTarget(db, name) === undefined) return null;
-          return aliasModel(db, shownAlias(db, requireAlias(db, name)), tenant().id);
+          return aliasModel(db, shownAlias(db, requireAlias(db, name)), shown);
         },
 
         /** @throws TrimtabError conflict for an alias, and for a model that an alias points to. */
@@ -143,6 +157,16 @@ export const models = tenantModule({
           });
           await rearm();
           return deleted;
+        },
+
+        /**
+         * The base of a name, which may be an alias or a tuned model. `tuned` is the name of the tuned model that it
+         * means; null for a base.
+         */
+        async base(name: string): Promise<{ base: ReadyBase; tuned: string | null }> {
+          const owned = ownedModel(db, name);
+          const base = await baseOf(owned, name);
+          return { base, tuned: owned.artefact === null ? null : (aliasTarget(db, name) ?? name) };
         },
 
         /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */

@@ -46,9 +46,13 @@ export function resolve(
 ): ResolvedModel {
   const { artefact } = request.owned;
   if (artefact !== null && artefact.base_digest !== base.digest) {
-    throw new TrimtabError("invalid_delta", `The model was made for another version of ${base.id}. Train it again.`, {
-      param: "model",
-    });
+    throw new TrimtabError(
+      "invalid_delta",
+      `The model was made for another version of ${base.id}, which was deleted. Train it again, or add that version again.`,
+      {
+        param: "model",
+      },
+    );
   }
   const serves = artefact === null ? null : servesOf(artefact);
   const weights = artefact !== null && serves === "weights" ? { ...folderOf(artefact), tenant: request.tenant } : null;
@@ -59,9 +63,7 @@ export function resolve(
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest || weights !== null) {
       const why =
-        weights === null
-          ? `is for ${row.base_id}, not for ${base.id}`
-          : "cannot be added to a full fine-tune: it was made for the base";
+        weights === null ? notFor(row, base) : "cannot be added to a full fine-tune: it was made for the base";
       throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} ${why}.`, { param });
     }
     addDelta(sums, row, weight);
@@ -86,10 +88,7 @@ export function deltasToMerge(
     const param = `deltas[${index}].id`;
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest) {
-      const why = row.base_id === base.id ? `another version of ${base.id}` : row.base_id;
-      throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} is for ${why}, not for ${base.id}.`, {
-        param,
-      });
+      throw new TrimtabError("invalid_delta", `The delta ${JSON.stringify(id)} ${notFor(row, base)}.`, { param });
     }
     if (seen.has(row.id)) {
       throw new TrimtabError("invalid_request", `The delta ${JSON.stringify(id)} is named twice: add its weights up.`, {
@@ -103,6 +102,12 @@ export function deltasToMerge(
 
 function servesOf({ kind }: ArtefactRow): ArtefactKindRow["serves"] {
   return ARTEFACT_KINDS[kind].serves;
+}
+
+/** Why a delta does not go with a base. */
+function notFor(row: ArtefactRow, base: { readonly id: string }): string {
+  if (row.base_id === base.id) return `is for another version of ${base.id}, which was deleted`;
+  return `is for ${row.base_id}, not for ${base.id}`;
 }
 
 function deltaNamed(db: Database, id: string, param: string): ArtefactRow {

@@ -11,7 +11,8 @@ export const nucleus: ProcessorKind<number> = {
   }),
 };
 
-function keepNucleus(scores: Float64Array, topP: number): void {
+/** Rules out the rest in place. Of equally likely tokens, those with lower ids come first. */
+export function keepNucleus(scores: Float64Array, topP: number): void {
   const normaliser = logSumExp(scores);
   // If a token of the nucleus were less likely than this, all tokens outside it together could not make up the rest of 1.
   const least = (1 - topP) / scores.length;

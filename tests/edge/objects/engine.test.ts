@@ -80,7 +80,7 @@ function choicesOf(all: readonly GenerateEvent[]): Choice[] {
   const choices: Choice[] = [];
   for (const event of all) {
     if (event.type === "error") throw new Error(`${event.code}: ${event.message}`);
-    if (event.type === "usage") continue;
+    if (event.type === "start" || event.type === "usage") continue;
     choices[event.choice] ??= { text: "", logprobs: [], reason: "" };
     const choice = choices[event.choice]!;
     if (event.type === "finish") choice.reason = event.reason;
@@ -274,7 +274,7 @@ describe("Engine", { timeout: 120_000 }, () => {
       const left = await post({ sampling: { ...drawn, n: 8, maxTokens: 54 } }, controller.signal);
       const running = generate({ sampling: drawn });
       const reading = decodeEvents(left.body!);
-      expect((await reading.next()).value).toMatchObject({ type: "token" });
+      for (const type of ["start", "token"]) expect((await reading.next()).value).toMatchObject({ type });
       expect((await status())!.rows).toBeGreaterThanOrEqual(8);
       if (how === "leaves the answer") await reading.return();
       else controller.abort();
@@ -365,7 +365,7 @@ describe("Engine", { timeout: 120_000 }, () => {
       { code: "non_finite", param: null },
     ],
   ])("answers %s with one error event", async (_, wish, error) => {
-    const all = await events(await wish());
+    const all = (await events(await wish())).filter(({ type }) => type !== "start");
     expect(all).toEqual([expect.objectContaining({ type: "error", ...error })]);
     expect((all[0] as { message: string }).message).not.toBe("");
     expect(await status()).toMatchObject({ rows: 0, waiting: 0 });
@@ -396,6 +396,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     const bias = [[tokenizer.control.get("<|im_start|>")!, 100]] as const;
     const sampling = { settings: { temperature: 0, logitBias: bias }, topLogprobs: null };
     expect(await events({ model, prompt: { kind: "chat", messages }, sampling })).toEqual([
+      { type: "start", temperature: 0, topP: 1, maxTokens: expect.any(Number) },
       { type: "finish", choice: 0, reason: "stop" },
       { type: "usage", promptTokens: 3, completionTokens: 1, cachedTokens: 3 },
     ]);

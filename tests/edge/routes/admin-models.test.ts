@@ -217,7 +217,18 @@ describe("adding a base model", () => {
       code: "conflict",
       message: `Jobs train on the base model busy: ${id}. Cancel them or wait for their end, then delete it.`,
     });
-    await api.call("POST", `/v1/fine_tuning/jobs/${id}/cancel`, { key: tenant });
+    const change = (verb: string) => api.call("POST", `/v1/fine_tuning/jobs/${id}/${verb}`, { key: tenant });
+    await change("pause");
+    expect(await api.refusal("DELETE", "/v1/admin/models/busy", { key })).toMatchObject({
+      status: 409,
+      message: `Jobs train on the base model busy: ${id} (paused). Cancel them or wait for their end, then delete it.`,
+    });
+    await change("resume");
+    expect(await api.refusal("DELETE", "/v1/admin/models/busy", { key })).toMatchObject({
+      message: expect.stringContaining(`busy: ${id}. `),
+    });
+    await change("pause");
+    await change("cancel");
     expect(await api.call("DELETE", "/v1/admin/models/busy", { key })).toMatchObject({ deleted: true });
   });
 

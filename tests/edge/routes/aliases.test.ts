@@ -96,6 +96,7 @@ describe("aliases", () => {
       owned_by: "aliased",
       root: "alias-base",
       parent: "alias-base",
+      base_status: "available",
       context_length: expect.any(Number),
       max_model_len: expect.any(Number),
       alias_of: "alias-base",

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { ADMIN_TOKEN, Api, TRAINER_TOKEN } from "../support/api.ts";
+import { ADMIN_TOKEN, Api, holding, TRAINER_TOKEN } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
 
 const api = new Api();
 
 interface Operation {
   readonly security?: readonly Record<string, unknown>[];
+  readonly parameters?: readonly unknown[];
 }
 interface Document {
   readonly openapi: string;
@@ -93,6 +94,22 @@ describe("the OpenAPI document", () => {
     );
   });
 
+  it("describes the metadata filter of the list of jobs as pairs", async () => {
+    const { paths } = await document();
+    expect(paths["/v1/fine_tuning/jobs"]?.get?.parameters).toContainEqual({
+      name: "metadata",
+      in: "query",
+      required: false,
+      style: "deepObject",
+      explode: true,
+      description: expect.stringContaining("`metadata[key]=value`"),
+      schema: expect.objectContaining({
+        type: "object",
+        additionalProperties: { type: "string", maxLength: 512 },
+      }),
+    });
+  });
+
   it("names and describes every operation, each by a name of its own", async () => {
     const { paths } = await document();
     const operations = Object.values(paths).flatMap((item) => Object.values(item as Record<string, unknown>)) as {
@@ -155,6 +172,26 @@ describe("every route of the document", () => {
         const refusal = await api.refusal(method, path, { key, ...(method === "GET" ? {} : { body: "{" }) });
         expect(refusal, `${method} ${path}`).toMatchObject({ status: 401, code: "invalid_api_key", param: null });
       }
+    }
+  });
+
+  it("names a query field that it does not know, if it reads", async () => {
+    const keys: Record<string, string> = { tenantKey: stranger, adminToken: ADMIN_TOKEN, trainerToken: TRAINER_TOKEN };
+    const values = { ...own, job: "j", step: "1", kind: "delta", tenant: "owner", id: "walked" };
+    const reading = (await operations(values)).filter(({ method }) => method === "GET");
+    for (const { path, scheme } of reading) {
+      const key = keys[scheme];
+      const options = key === undefined ? {} : { key };
+      // Probes and scrapers add what they like.
+      if (path === "/healthz" || path === "/metrics") {
+        expect((await api.send("GET", `${path}?nope=1`, options)).status).toBe(200);
+        continue;
+      }
+      const headers = holding({ tenant: "owner", fence: 1 });
+      expect(await api.refusal("GET", `${path}?nope=1`, { ...options, headers }), path).toMatchObject({
+        status: 400,
+        param: "nope",
+      });
     }
   });
 

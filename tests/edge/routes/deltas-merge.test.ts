@@ -186,6 +186,7 @@ describe("POST /v1/deltas/merge", () => {
       owned_by: "merge-owner",
       root: "merge-base",
       parent: "merge-base",
+      base_status: "available",
       context_length: 128,
       max_model_len: 128,
     });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { AppEnv } from "../../../edge/routes/app-env.ts";
 import { type Generation, type GenerationRequest, generate } from "../../../edge/routes/generation.ts";
 import type { GenerateEvent, ResolvedModel } from "../../../edge/serving/protocol.ts";
-import { FakeEngine } from "../support/fake-engine.ts";
+import { FakeEngine, START } from "../support/fake-engine.ts";
 
 const MODEL: ResolvedModel = { base: { id: "b", digest: "d", prefix: "p/", files: [] }, weights: null, deltas: [] };
 const REQUEST = {
@@ -51,8 +51,9 @@ const usage: GenerateEvent = { type: "usage", promptTokens: 3, completionTokens:
 describe("generate", () => {
   it("hands on every event and charges what the Engine counted", async () => {
     const seen: unknown[] = [];
-    const charges = await generating([token, token, usage], async ({ events, model }) => {
+    const charges = await generating([token, token, usage], async ({ events, model, used }) => {
       expect(model).toBe(MODEL);
+      expect(used).toEqual(START);
       for await (const event of events) seen.push(event);
     });
     expect(seen).toEqual([token, token, usage]);

@@ -273,7 +273,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("brings a failure of the server again as well", async () => {
-    const broken = new Api({ DISPATCHER: { idFromName: () => "x", get: () => ({}) } as never });
+    const broken = new Api({ BLOBS: {} as never });
     const body = { model, training_file: file };
     const options = { key, headers: { "idempotency-key": "three" }, body };
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -335,6 +335,7 @@ describe("what a job lists", () => {
     expect(await query("metadata=null")).toMatchObject({ data: [{ id: bare }] });
     for (const [text, param] of [
       ["metadata=5", "metadata"],
+      ["metadata=null&metadata[team]=a", "metadata[team]"],
       ["team=a", "team"],
     ] as const) {
       expect(await api.refusal("GET", `${path}?${text}`, { key: filtering })).toMatchObject({ status: 400, param });

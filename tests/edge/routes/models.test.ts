@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
+import { tinyBase } from "../support/tiny-base.ts";
 
 const api = new Api();
 let key: string;
@@ -27,6 +28,7 @@ describe("models", () => {
           owned_by: "trimtab",
           root: "model-base",
           parent: null,
+          base_status: "available",
           context_length: 128,
           max_model_len: 128,
         },
@@ -37,6 +39,7 @@ describe("models", () => {
           owned_by: "modeller",
           root: "model-base",
           parent: "model-base",
+          base_status: "available",
           context_length: 128,
           max_model_len: 128,
         },
@@ -64,4 +67,59 @@ describe("models", () => {
       code: "model_not_found",
     });
   });
+
+  it("and deltas say that their base was deleted, or that another has its name", async () => {
+    const admin = api.env.ADMIN_TOKEN;
+    await api.base("going");
+    const training_file = await api.dataset(key);
+    await api.call("POST", "/v1/fine_tuning/jobs", { key, body: { model: "going", training_file } });
+    const { model } = await new FakeTrainer(api).work("going");
+    await api.call("POST", "/v1/aliases", { key, body: { id: "to-going", model } });
+    await api.call("POST", "/v1/aliases", { key, body: { id: "to-base", model: "going" } });
+    const statuses = async () => {
+      const { data } = await api.call<{ data: Shown[] }>("GET", "/v1/models", { key });
+      const deltas = await api.call<{ data: (Shown & { model: string })[] }>("GET", "/v1/deltas", { key });
+      const delta = deltas.data.find((row) => row.model === "going")!;
+      const of = (name: string) => data.find(({ id }) => id === name)?.base_status;
+      const one = await api.call<Shown>("GET", `/v1/models/${model}`, { key });
+      const alone = await api.call<Shown>("GET", `/v1/deltas/${delta.id}`, { key });
+      expect([one.base_status, alone.base_status]).toEqual([of(model), delta.base_status]);
+      return [of(model), of("to-going"), of("to-base"), delta.base_status];
+    };
+    expect(await statuses()).toEqual(["available", "available", "available", "available"]);
+
+    await api.call("DELETE", "/v1/admin/models/going", { key: admin });
+    expect(await statuses()).toEqual(["deleted", "deleted", "deleted", "deleted"]);
+    const asked = () => api.refusal("POST", "/v1/completions", { key, body: { model, prompt: "hi" } });
+    expect(await asked()).toMatchObject({
+      code: "model_not_found",
+      param: "model",
+      message: `The base model "going" of "${model}" was deleted. It works again once the same base is added.`,
+    });
+
+    await api.base("going", tinyBase({ "README.md": "another" }));
+    expect(await statuses()).toEqual(["replaced", "replaced", "available", "replaced"]);
+    expect(await asked()).toMatchObject({
+      code: "invalid_delta",
+      message:
+        "The model was made for another version of going, which was deleted. Train it again, or add that version again.",
+    });
+    const { data } = await api.call<{ data: (Shown & { model: string })[] }>("GET", "/v1/deltas", { key });
+    const deltas = [{ id: data.find((row) => row.model === "going")!.id, weight: 1 }];
+    const body = { model: "going", prompt: "hi", deltas };
+    expect(await api.refusal("POST", "/v1/completions", { key, body })).toMatchObject({
+      code: "invalid_delta",
+      param: "deltas[0].id",
+      message: expect.stringContaining("is for another version of going, which was deleted"),
+    });
+
+    await api.call("DELETE", "/v1/admin/models/going", { key: admin });
+    await api.base("going");
+    expect(await statuses()).toEqual(["available", "available", "available", "available"]);
+  });
 });
+
+interface Shown {
+  readonly id: string;
+  readonly base_status: string;
+}

@@ -1,10 +1,11 @@
 import type OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { GenerateEvent } from "../../../edge/serving/protocol.ts";
+import { FOREIGN_FIELDS, type ForeignField } from "../../../shared/api/foreign-fields.ts";
 import { ResponseObject } from "../../../shared/api/responses.ts";
 import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
-import { echo, FakeEngine } from "../support/fake-engine.ts";
+import { echo, FakeEngine, START } from "../support/fake-engine.ts";
 
 const engine = new FakeEngine();
 const api = new Api({ ENGINE: engine.binding });
@@ -20,6 +21,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   engine.script = echo;
+  engine.start = START;
   engine.requests.length = 0;
 });
 
@@ -64,6 +66,21 @@ describe("a response", () => {
       max_completion_tokens: 9,
     });
     expect(response).toEqual({ ...asked(), requestId: response?.requestId });
+  });
+
+  it("reports the values that the Engine uses, in whole answers and in streams", async () => {
+    expect(await client.responses.create({ model, input: "hi" })).toMatchObject({
+      temperature: 1,
+      top_p: 1,
+      max_output_tokens: null,
+    });
+    engine.start = { type: "start", temperature: 0, topP: 0.8, maxTokens: 40 };
+    const used = { temperature: 0, top_p: 0.8, max_output_tokens: 40 };
+    expect(await client.responses.create({ model, input: "hi" })).toMatchObject(used);
+    const events = await collected(await client.responses.create({ model, input: "hi", stream: true }));
+    const reported = events.flatMap((event) => ("response" in event ? [event.response] : []));
+    expect(reported.length).toBe(3);
+    for (const response of reported) expect(response).toMatchObject(used);
   });
 
   it("takes instructions, roles, parts, and what an earlier one said", async () => {
@@ -132,6 +149,33 @@ describe("a response", () => {
       ...plain,
       created_at: 0,
       completed_at: 0,
+    });
+  });
+});
+
+describe("fields of other servers", () => {
+  const generate = async (path: string, body: object) => {
+    await api.call("POST", path, { key, body: { model, ...body } });
+    return { ...asked(), requestId: "" };
+  };
+
+  it.each([
+    ["chat", "/v1/chat/completions", { messages: [{ role: "user", content: "hi" }] }],
+    ["completion", "/v1/completions", { prompt: "hi" }],
+    ["response", "/v1/responses", { input: "hi" }],
+  ] as const)("change nothing in a %s where they ask for nothing", async (which, path, body) => {
+    const plain = await generate(path, body);
+    const rows: [string, ForeignField][] = Object.entries(FOREIGN_FIELDS[which]);
+    for (const [name, { neutral }] of rows) {
+      for (const value of [null, ...neutral]) {
+        expect(await generate(path, { ...body, [name]: value }), `${name}: ${value}`).toEqual(plain);
+      }
+    }
+    const first = Object.fromEntries(rows.map(([name, { neutral }]) => [name, neutral[0] ?? null]));
+    expect(await generate(path, { ...body, ...first, min_tokens: 0, ignore_eos: false })).toEqual(plain);
+    expect(await generate(path, { ...body, min_tokens: 2, ignore_eos: true })).toEqual({
+      ...plain,
+      sampling: { ...plain.sampling, minTokens: 2, ignoresEnd: true },
     });
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chatSampling, completionSampling, engineMessages, promptList } from "../../../edge/routes/sampling.ts";
 import { CreateChatCompletion } from "../../../shared/api/chat.ts";
 import { CreateCompletion } from "../../../shared/api/completions.ts";
+import { FOREIGN_FIELDS, type ForeignField } from "../../../shared/api/foreign-fields.ts";
 
 const chat = (fields: Record<string, unknown>) =>
   chatSampling(CreateChatCompletion.parse({ model: "m", messages: [{ role: "user", content: "a" }], ...fields }));
@@ -26,6 +27,29 @@ describe("sampling", () => {
         minP: 0.05,
         repetitionPenalty: 1.1,
       });
+    }
+  });
+
+  it("hands on when a text may end", () => {
+    for (const sampling of [chat, completion]) {
+      expect(sampling({ min_tokens: 0, ignore_eos: false })).toEqual(sampling({}));
+      expect(sampling({ min_tokens: 3, max_tokens: 3, ignore_eos: true })).toEqual({
+        ...sampling({ max_tokens: 3 }),
+        minTokens: 3,
+        ignoresEnd: true,
+      });
+      expect(() => sampling({ min_tokens: 4, max_tokens: 3 })).toThrow(
+        expect.objectContaining({ code: "invalid_request", param: "min_tokens" }),
+      );
+    }
+  });
+
+  it("changes nothing for fields of other servers that ask for nothing", () => {
+    const neutral = (table: Readonly<Record<string, ForeignField>>) =>
+      Object.entries(table).flatMap(([name, field]) => field.neutral.map((value) => ({ [name]: value })));
+    for (const fields of neutral(FOREIGN_FIELDS.chat)) expect(chat(fields), JSON.stringify(fields)).toEqual(chat({}));
+    for (const fields of neutral(FOREIGN_FIELDS.completion)) {
+      expect(completion(fields), JSON.stringify(fields)).toEqual(completion({}));
     }
   });
 

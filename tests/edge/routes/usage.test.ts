@@ -22,4 +22,6 @@ it("a tenant reads its own usage, by day, with its key", async () => {
     ],
   });
   expect(await api.refusal("GET", "/v1/usage")).toMatchObject({ status: 401 });
+  const since = await api.refusal("GET", "/v1/usage?since=2026-01-01", { key });
+  expect(since).toMatchObject({ status: 400, param: "since", message: expect.stringContaining("Unknown field") });
 });

@@ -86,3 +86,19 @@ describe("a dry run of a job", () => {
     });
   });
 });
+
+describe("data with tools that the template does not show", () => {
+  const tools = [{ type: "function", function: { name: "look", parameters: { type: "object", properties: {} } } }];
+  const message = "line 2: this model's chat template does not support tools; remove them";
+
+  it.each(["training_file", "validation_file"] as const)("is refused before the job is created: %s", async (param) => {
+    const bad = await api.dataset(key, [CHAT_LINES[0], { ...(CHAT_LINES[1] as object), tools }]);
+    const body = { model, training_file: file, [param]: bad };
+    const refusal = await api.refusal("POST", path, { key, body });
+    expect(refusal).toMatchObject({ status: 400, code: "invalid_dataset", param, message });
+    expect(await api.call("GET", path, { key })).toMatchObject({ data: [] });
+    // The dry run says the same.
+    const dry = await tried({ [param]: bad });
+    expect(dry).toMatchObject({ valid: false, [param]: { error: { code: "invalid_dataset", param, message } } });
+  });
+});

@@ -320,7 +320,7 @@ describe("BatchLoop", () => {
       const { virtualTokens } = deltas;
       const shared = Math.floor((virtualTokens + 11) / 4) * 4;
       expect(warm.loop.counts.prefilledPositions - before).toBe(virtualTokens + 20 - shared);
-      expect(await asked.end).toEqual({ cachedTokens: shared - virtualTokens });
+      expect(await asked.end).toEqual({ cachedTokens: shared - virtualTokens, steeringTokens: 0 });
     }
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
-import { choicesOf, stateKeyOf } from "../../../edge/serving/choices.ts";
-import type { GenerateRequest, ResolvedDelta } from "../../../edge/serving/protocol.ts";
+import { choicesOf, startOf } from "../../../edge/serving/choices.ts";
+import type { GenerateRequest } from "../../../edge/serving/protocol.ts";
+import { NO_STEERING } from "../../../edge/serving/steering-plan.ts";
 import type { GenerationDefaults } from "../../../shared/model/generation-config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
@@ -20,7 +21,6 @@ const MODEL = {
   defaults: { sampling: {}, endTokens: [] },
 } as unknown as Parameters<typeof choicesOf>[0];
 
-const delta = (digest: string, weight: number): ResolvedDelta => ({ digest, weight, prefix: "p/", files: [] });
 const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
   requestId: "r",
   tenant: "acme",
@@ -29,7 +29,12 @@ const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
   sampling: { settings: {}, seed: 7, maxTokens: 4, stop: [], n: 2, topLogprobs: null },
   ...changes,
 });
-const parts = { prompts: [[1, 2], [3]], weights: "weights" as never, deltas: BARE, randomSeed: () => 1 };
+const parts = {
+  prompts: [[1, 2], [3]],
+  plan: NO_STEERING,
+  modelOf: () => ({ weights: "weights" as never, deltas: BARE, stateKey: "k" }),
+  randomSeed: () => 1,
+};
 
 describe("choicesOf", () => {
   it("makes a generation for each choice, with a random stream of its own", () => {
@@ -67,6 +72,43 @@ describe("choicesOf", () => {
       [40, 7],
       [62, 7],
     ]);
+  });
+
+  it("puts off the tokens that end a text, or passes them over", () => {
+    const first = (changes: Partial<GenerateRequest["sampling"]>) => {
+      const sampling = { ...request().sampling, settings: { temperature: 0 }, ...changes };
+      return choicesOf(MODEL, request({ sampling }), parts)[0]!.sequence;
+    };
+    const logits = new Float32Array(96);
+    expect(first({}).accept(0, logits)).toMatchObject({ finished: true });
+    expect(first({ minTokens: 3 }).settings).toEqual({ greedy: true, minTokens: { tokens: 3, endTokens: [0] } });
+    const passing = first({ ignoresEnd: true, minTokens: 3 });
+    expect(passing.settings).toEqual({ greedy: true });
+    const reasons = [1, 2, 3, 4].map(() => passing.accept(0, logits).events.at(-1));
+    expect(reasons.map((event) => event?.type)).toEqual(["token", "token", "token", "finish"]);
+    expect(reasons[3]).toMatchObject({ reason: "length" });
+    // A text that has to be longer than is usual may be as long as it has to.
+    expect([0, 30].map((minTokens) => first({ maxTokens: null, minTokens }).maxTokens)).toEqual([16, 30]);
+  });
+
+  it("says which values it uses", () => {
+    const start = (defaults: GenerationDefaults["sampling"], sampling: Partial<GenerateRequest["sampling"]> = {}) => {
+      const model = { defaults: { sampling: defaults, endTokens: [], maxNewTokens: 40 } };
+      const { temperature, topP, maxTokens } = startOf(
+        model,
+        request({ sampling: { ...request().sampling, ...sampling } }),
+      );
+      return [temperature, topP, maxTokens];
+    };
+    expect(start({})).toEqual([1, 1, 4]);
+    expect(start({ temperature: 0, topP: 0.9 }, { maxTokens: null })).toEqual([0, 0.9, 40]);
+    expect(start({ temperature: 0 }, { settings: { temperature: 0.5, topP: 0.3 } })).toEqual([0.5, 0.3, 4]);
+    const usual = (kind: "chat" | "text") => {
+      const prompt = kind === "chat" ? { kind, messages: [] } : { kind, prompts: [] };
+      const sampling = { ...request().sampling, maxTokens: null };
+      return startOf({ defaults: { sampling: {}, endTokens: [] } }, request({ prompt, sampling })).maxTokens;
+    };
+    expect([usual("chat"), usual("text")]).toEqual([null, 16]);
   });
 
   it("refuses a bias for a token that the model does not have", () => {
@@ -107,29 +149,5 @@ describe("the text of the tokens", () => {
     ] as const) {
       expect(said(prompt, text).tokens.join("")).toBe(text);
     }
-  });
-});
-
-describe("stateKeyOf", () => {
-  const key = (changes: Partial<GenerateRequest["model"]>, tenant = "acme") =>
-    stateKeyOf({ tenant, model: { ...request().model, ...changes } });
-
-  it("differs for every tenant, fine-tune, delta and weight, and is otherwise equal", () => {
-    const weights = { digest: "w", prefix: "w/", files: [], tenant: "acme" };
-    const different = [
-      key({}),
-      key({}, "other"),
-      key({ weights }),
-      key({ deltas: [delta("a", 1)] }),
-      key({ deltas: [delta("a", 0.5)] }),
-      key({ deltas: [delta("b", 1)] }),
-      key({ deltas: [delta("a", 1), delta("b", 1)] }),
-    ];
-    expect(new Set(different).size).toBe(different.length);
-    expect(key({ deltas: [delta("a", 1)] })).toBe(key({ deltas: [delta("a", 1)] }));
-  });
-
-  it("leaves out deltas of weight 0", () => {
-    expect(key({ deltas: [delta("a", 0)] })).toBe(key({}));
   });
 });

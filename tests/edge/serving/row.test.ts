@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
 import { nonFinite, type OpenGeneration, Row } from "../../../edge/serving/row.ts";
+import { statesOf } from "./step-states.ts";
 
 function rowWith({ prompt = [1, 2, 3, 4, 5], prefixTokens = 0, virtualTokens = 0 } = {}) {
   const generated: number[] = [];
@@ -29,13 +30,16 @@ describe("Row", () => {
   it("decodes the last token where it belongs, and counts it as cached afterwards", () => {
     const { row, generated } = rowWith();
     row.prefilled = 5;
-    row.take(Float32Array.of(1, 2));
+    row.take(statesOf(Float32Array.of(1, 2)));
     expect([row.isDecoding, row.cachedPositions]).toEqual([false, 5]);
     generated.push(8);
-    row.logits = undefined;
+    row.states = undefined;
     expect([row.isDecoding, row.cachedPositions, row.decodeRow]).toEqual([true, 5, { token: 8, position: 5 }]);
     generated.push(9);
     expect([row.cachedPositions, row.decodeRow]).toEqual([6, { token: 9, position: 6 }]);
+    // Once the last token has been decoded too, a probe or an idle step goes behind it.
+    row.take(statesOf(Float32Array.of(5, 6)));
+    expect([row.isDecoding, row.cachedPositions, row.decodeRow]).toEqual([false, 7, { token: 0, position: 7 }]);
   });
 
   it("rides along at its next position while its prompt is not in", () => {
@@ -44,22 +48,32 @@ describe("Row", () => {
     expect(row.decodeRow).toEqual({ token: 0, position: 4 });
   });
 
-  it("keeps the logits of the prompt's end when later ones come, and is not tied to the view", () => {
+  it("keeps the states of the prompt's end when later ones come, and is not tied to the view", () => {
     const { row } = rowWith();
-    const view = Float32Array.of(1, 2);
-    row.take(view);
-    view.set([3, 4]);
-    row.take(view);
-    view.set([0, 0]);
-    expect([row.promptLogits, row.logits]).toEqual([Float32Array.of(1, 2), Float32Array.of(3, 4)]);
+    const views = {
+      logits: Float32Array.of(1, 2),
+      final: Float32Array.of(5),
+      exits: new Map([[0, Float32Array.of(7, 8)]]),
+    };
+    row.take(views);
+    for (const view of [views.logits, views.final, views.exits.get(0)!])
+      view.set(view.map((value) => value + 10));
+    row.take(views);
+    for (const view of [views.logits, views.final, views.exits.get(0)!]) view.fill(0);
+    const of = (by: number) => ({
+      logits: Float32Array.of(1 + by, 2 + by),
+      final: Float32Array.of(5 + by),
+      exits: new Map([[0, Float32Array.of(7 + by, 8 + by)]]),
+    });
+    expect([row.promptStates, row.states]).toEqual([of(0), of(10)]);
   });
 
   it("takes over states, and with the whole prompt what follows it", () => {
     const [{ row: part }, { row: whole }] = [rowWith(), rowWith()];
-    const logits = Float32Array.of(1, 2);
-    part.takeOver(4, logits);
-    whole.takeOver(5, logits);
-    expect([part.isPrefilled, part.logits, whole.isPrefilled, whole.logits]).toEqual([false, undefined, true, logits]);
+    const states = statesOf(Float32Array.of(1, 2));
+    part.takeOver(4, states);
+    whole.takeOver(5, states);
+    expect([part.isPrefilled, part.states, whole.isPrefilled, whole.states]).toEqual([false, undefined, true, states]);
   });
 });
 

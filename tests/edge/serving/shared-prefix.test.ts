@@ -4,8 +4,12 @@ import { commonPrefix, sharedPositions } from "../../../edge/serving/shared-pref
 const CHUNK = 4;
 const tokens = (length: number, from = 0) => Array.from({ length }, (_, i) => from + i);
 
-function shared(prompt: number[], held: number[], { prefixTokens = 0, virtualTokens = 0, keys = ["k", "k"] } = {}) {
-  const row = { stateKey: keys[0]!, prompt, deltas: { prefixTokens, virtualTokens } };
+function shared(
+  prompt: number[],
+  held: number[],
+  { prefixTokens = 0, virtualTokens = 0, keys = ["k", "k"], computesLast = false } = {},
+) {
+  const row = { stateKey: keys[0]!, prompt, deltas: { prefixTokens, virtualTokens }, computesLast };
   return sharedPositions(row, { stateKey: keys[1]!, prompt: held }, CHUNK);
 }
 
@@ -27,6 +31,12 @@ describe("sharedPositions", () => {
     expect(shared(tokens(8), tokens(20))).toBe(4);
     expect(shared(tokens(9), tokens(20))).toBe(8);
     expect(shared(tokens(20), tokens(8))).toBe(8);
+  });
+
+  it("leaves the last token of an equal prompt to a row that reads more than what is kept with it", () => {
+    expect(shared(tokens(7), tokens(7), { computesLast: true })).toBe(4);
+    expect(shared(tokens(8), tokens(8), { computesLast: true })).toBe(4);
+    expect(shared(tokens(3), tokens(3), { computesLast: true })).toBe(0);
   });
 
   it("shares nothing between rows whose states differ", () => {

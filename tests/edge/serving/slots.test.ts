@@ -3,6 +3,7 @@ import { BARE } from "../../../edge/runtime/serving-delta.ts";
 import { type OpenGeneration, Row } from "../../../edge/serving/row.ts";
 import { Slots } from "../../../edge/serving/slots.ts";
 import { createRandom } from "../../../shared/random.ts";
+import { statesOf } from "./step-states.ts";
 
 const CHUNK = 4;
 const CAPACITY = 40;
@@ -42,7 +43,7 @@ function text(prompt: number[], stateKey = "k"): Text {
 }
 
 const stateOf = ({ work }: Row, tokens: readonly number[]) => `${work.stateKey}:${tokens.join()}`;
-const promptLogits = (row: Row) => Float32Array.from([row.work.stateKey.length, ...row.work.prompt]);
+const promptStates = (row: Row) => statesOf(Float32Array.from([row.work.stateKey.length, ...row.work.prompt]));
 
 /** What the loop does with a row in a turn: waits for its source, prefills a chunk, or decodes. */
 function advance(slots: Slots, slab: TextSlab, { row, generated }: Text, token: number): void {
@@ -53,12 +54,12 @@ function advance(slots: Slots, slab: TextSlab, { row, generated }: Text, token: 
     const { start, tokens } = row.nextChunk(0, CHUNK);
     for (let i = 0; i < tokens.length; i++) cells[start + i] = stateOf(row, row.work.prompt.slice(0, start + i + 1));
     row.prefilled += tokens.length;
-    if (row.isPrefilled) row.take(promptLogits(row));
+    if (row.isPrefilled) row.take(promptStates(row));
     return;
   }
   if (row.isDecoding) cells[row.decodeRow.position] = stateOf(row, [...row.work.prompt, ...generated]);
   generated.push(token);
-  row.logits = undefined;
+  row.states = undefined;
 }
 
 /** Throws unless every row's states are those that its own tokens lead to, with nothing behind them. */
@@ -71,7 +72,7 @@ function check(slots: Slots, slab: TextSlab): void {
       (cell, at) => cell !== (at < row.cachedPositions ? stateOf(row, tokens.slice(0, at + 1)) : ""),
     );
     if (wrong >= 0) throw new Error(`slot ${slot} has ${JSON.stringify(cells[wrong])} at ${wrong}`);
-    if (row.isPrefilled) expect(row.promptLogits).toEqual(promptLogits(row));
+    if (row.isPrefilled) expect(row.promptStates).toEqual(promptStates(row));
   }
 }
 
@@ -87,7 +88,7 @@ describe("Slots", () => {
     expect([same.row.prefilled, longer.row.prefilled]).toEqual([0, 4]);
     advance(slots, slab, first, 0);
     slots.resolveSources();
-    expect(same.row.logits).toEqual(promptLogits(first.row));
+    expect(same.row.states).toEqual(promptStates(first.row));
     expect([same.row.cachedTokens, longer.row.cachedTokens]).toEqual([6, 4]);
     check(slots, slab);
   });

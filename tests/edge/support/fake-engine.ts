@@ -1,4 +1,12 @@
-import { encodeEvent, type GenerateEvent, type GenerateRequest } from "../../../edge/serving/protocol.ts";
+import {
+  encodeEvent,
+  type GenerateEvent,
+  type GenerateRequest,
+  type StartEvent,
+} from "../../../edge/serving/protocol.ts";
+
+/** Of a model without defaults of its own. */
+export const START: StartEvent = { type: "start", temperature: 1, topP: 1, maxTokens: null };
 
 type Script = (request: GenerateRequest) => AsyncIterable<GenerateEvent> | Iterable<GenerateEvent>;
 
@@ -9,6 +17,8 @@ export class FakeEngine {
   /** How often a reader left before the end. */
   cancelled = 0;
   script: Script = echo;
+  /** The first event of every answer, whatever the script. */
+  start: StartEvent = START;
 
   get binding(): DurableObjectNamespace {
     return {
@@ -21,7 +31,7 @@ export class FakeEngine {
 
   async #answer(name: string, request: GenerateRequest): Promise<Response> {
     this.requests.push({ name, request });
-    const events = all(this.script(request));
+    const events = all([this.start], this.script(request));
     const body = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
@@ -57,7 +67,7 @@ export function* echo({ sampling, prompt }: GenerateRequest): Generator<Generate
 }
 
 async function* all(
-  events: AsyncIterable<GenerateEvent> | Iterable<GenerateEvent>,
+  ...parts: readonly (AsyncIterable<GenerateEvent> | Iterable<GenerateEvent>)[]
 ): AsyncGenerator<GenerateEvent, void> {
-  yield* events;
+  for (const events of parts) yield* events;
 }

@@ -60,7 +60,7 @@ test("finds the newest model of the demo that is still there, with the losses of
     first_id: data[0]?.id ?? null,
     last_id: data.at(-1)?.id ?? null,
   });
-  const context = { context_length: 512, max_model_len: 512 };
+  const context = { base_status: "available", context_length: 512, max_model_len: 512 };
   const model = { object: "model", created: 0, owned_by: "demo", root: "base", parent: "base", ...context };
   const serve = async (models: readonly string[]): Promise<ApiClient> => {
     const server = createServer((request, response) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { LEADER } from "../../../shared/decode/processor.ts";
 import { PROCESSORS, type ProcessorName } from "../../../shared/decode/registry.ts";
+import { processedRow } from "./processing.ts";
 
 /** Registry names by transformers' names. */
 const NAMES: Readonly<Record<string, ProcessorName>> = {
@@ -39,7 +40,7 @@ export function scoresOf({ settings, prompt, generated, logits }: GoldenCase): (
   for (const [name, kind] of Object.entries(PROCESSORS)) {
     const value = values.get(name as ProcessorName);
     if (value === undefined || kind.isNeutral(value as never)) continue;
-    kind.create().apply([{ row, settings: value as never, scores, logits: () => Float32Array.from(logits) }]);
+    kind.create().apply([processedRow({ row, settings: value, scores }) as never]);
   }
   return [...scores].map((score) => (score === Number.NEGATIVE_INFINITY ? null : score));
 }

@@ -5,6 +5,24 @@ export function rowState(generated: readonly number[] = [], role = LEADER): RowS
   return { role, prompt: [1, 2, 3], generated };
 }
 
+type Given<Settings> = Pick<ProcessedRow<Settings>, "settings" | "scores"> & Partial<ProcessedRow<Settings>>;
+
+/** A row as a processor sees it. What the test does not give throws when a processor asks for it. */
+export function processedRow<Settings>(given: Given<Settings>): ProcessedRow<Settings> {
+  const missing = (what: string) => () => {
+    throw new Error(`this test gives no ${what}`);
+  };
+  return {
+    row: rowState(),
+    logits: missing("logits"),
+    final: missing("final"),
+    exit: missing("exit"),
+    probe: missing("probe"),
+    wait: missing("wait"),
+    ...given,
+  };
+}
+
 /** The scores that one processor makes of `logits` for a row with these tokens. */
 export function processed<N extends ProcessorName>(
   name: N,
@@ -12,12 +30,12 @@ export function processed<N extends ProcessorName>(
   { logits, generated = [] }: { logits: readonly number[]; generated?: readonly number[] },
 ): number[] {
   const own = Float32Array.from(logits);
-  const row: ProcessedRow<unknown> = {
+  const row = processedRow<unknown>({
     row: rowState(generated),
     settings,
     scores: Float64Array.from(logits),
     logits: () => own,
-  };
+  });
   PROCESSORS[name].create().apply([row as never]);
   return [...row.scores];
 }

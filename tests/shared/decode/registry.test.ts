@@ -18,7 +18,13 @@ describe("decodeSettings", () => {
     const plain = { greedy: false, temperature: 1, nucleus: 1 };
     const settings = (fields: object) => decodeSettings({ temperature: 1, topP: 1, ...fields });
     for (const topK of [0, -1]) expect(settings({ topK, minP: 0, repetitionPenalty: 1 })).toEqual(plain);
-    const asked = { topK: 40, minP: 0.1 };
+    for (const minTokens of [
+      { tokens: 0, endTokens: [1] },
+      { tokens: 2, endTokens: [] },
+    ]) {
+      expect(settings({ minTokens })).toEqual(plain);
+    }
+    const asked = { topK: 40, minP: 0.1, minTokens: { tokens: 2, endTokens: [1] } };
     expect(settings({ ...asked, repetitionPenalty: 1.2 })).toEqual({ ...plain, ...asked, repetition: 1.2 });
   });
 
@@ -39,7 +45,7 @@ describe("decodeSettings", () => {
 
 it("applies what is said about tokens before what shapes the distribution, and cuts last", () => {
   const names = Object.keys(PROCESSORS);
-  const inOrder = ["bias", "repetition", "penalties", "temperature", "topK", "nucleus", "minP"];
+  const inOrder = ["bias", "repetition", "penalties", "minTokens", "temperature", "topK", "nucleus", "minP"];
   expect(names.filter((name) => inOrder.includes(name))).toEqual(inOrder);
 });
 

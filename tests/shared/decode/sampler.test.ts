@@ -10,7 +10,7 @@ type Fields = Parameters<typeof decodeSettings>[0];
 
 function sample(logits: Float32Array, fields: Fields, uniform: number, generated: readonly number[] = []) {
   const request = { row: rowState(generated), settings: decodeSettings(fields), logits, uniform: () => uniform };
-  return new Sampler().sample([request])[0]!;
+  return new Sampler().sampleNow([request])[0]!;
 }
 
 /** How often each token is drawn over an even grid of uniform numbers: the distribution itself. */
@@ -77,7 +77,7 @@ describe("Sampler", () => {
       logits: LOGITS,
       uniform,
     });
-    new Sampler().sample([request(1), request(0), request(0.3)]);
+    new Sampler().sampleNow([request(1), request(0), request(0.3)]);
     expect(draws).toBe(2);
   });
 

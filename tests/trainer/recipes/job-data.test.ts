@@ -81,6 +81,21 @@ describe("readUnits", () => {
     ]);
   });
 
+  it("names the job's file with a line that the template does not show", async () => {
+    const example = { kind: "chat" as const, tools: [{ type: "function" }], messages: [] };
+    const messages = [
+      { role: "user" as const, content: "Q" },
+      { role: "assistant" as const, content: "A" },
+    ];
+    const withTools = { name: "a.jsonl", lines: [{ line: 7, examples: [{ ...example, messages }] }] };
+    const context = { event: () => undefined, yieldToEventLoop };
+    await expect(readUnits(withTools, { ...options, param: "validation_file" }, context)).rejects.toMatchObject({
+      code: "invalid_dataset",
+      param: "validation_file",
+      message: expect.stringMatching(/^line 7: .*does not support tools/),
+    });
+  });
+
   it("shows the trained part of an example", async () => {
     const { units } = await readUnits(dataset, options, { event: () => undefined, yieldToEventLoop });
     expect(maskEvent("a.jsonl", units[0]!, tokenizer)).toMatchObject({

@@ -138,11 +138,15 @@ describe("a LoRA job", () => {
         "grad_norm",
         "tokens_per_second",
         "trained_tokens",
-        ...(isMeasured(data.step as number) ? ["valid_loss"] : []),
+        "mean_token_accuracy",
+        ...(isMeasured(data.step as number) ? ["valid_loss", "valid_mean_token_accuracy"] : []),
       ]);
       expect(Object.values(data).every((value) => Number.isFinite(value))).toBe(true);
     }
     expect(steps.at(-1)!.trained_tokens).toBe(outcome.trainedTokens);
+    const accuracies = steps.map(({ mean_token_accuracy: share }) => share as number);
+    for (const share of accuracies) expect(share).toBeLessThanOrEqual(1);
+    expect(accuracies.at(-1)).toBeGreaterThan(accuracies[0]!);
     const { step, loss, valid_loss: valid } = steps[2] as Record<string, number>;
     const shown = events.find(({ data }) => data === steps[2])!.message;
     expect(shown).toBe(`Step ${step}/12: loss ${loss!.toFixed(4)}, ${valid!.toFixed(4)} on the validation file`);
@@ -154,7 +158,12 @@ describe("a LoRA job", () => {
     expect(new Set(published.map(({ digest }) => digest)).size).toBe(3);
     expect(published[2]!.digest).toBe(await sha256Hex(outcome.folder.files.get(SERVING_FILE)!));
     for (const { metrics } of published)
-      expect(Object.keys(metrics).sort()).toEqual(["base_loss", "train_loss", "tuned_loss"]);
+      expect(Object.keys(metrics).sort()).toEqual([
+        "base_loss",
+        "train_loss",
+        "tuned_loss",
+        "valid_mean_token_accuracy",
+      ]);
   });
 
   it("says what every auto became", async () => {
@@ -182,6 +191,7 @@ describe("a LoRA job", () => {
     expect(manifest.metrics).toEqual({
       base_loss: outcome.metrics.base_loss,
       tuned_loss: outcome.metrics.tuned_loss,
+      valid_mean_token_accuracy: outcome.metrics.valid_mean_token_accuracy,
     });
   });
 });

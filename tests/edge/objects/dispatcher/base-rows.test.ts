@@ -10,6 +10,7 @@ import {
   listBases,
   noteUpload,
   readyBase,
+  readyDigests,
   requireBaseModel,
   sweepPendingBases,
 } from "../../../../edge/objects/dispatcher/base-rows.ts";
@@ -73,8 +74,12 @@ describe("the registry", () => {
       finishBase(db, "b", { digest: base.digest, config: {} }, 1);
       enqueue(db, { job: "j", tenant: "t", executor: null, base: "b" });
       expect(() => deleteBase(db, "b", 2)).toThrow(expect.objectContaining({ code: "conflict", param: "id" }));
+      removeJob(db, "j", null);
+      expect(() => deleteBase(db, "b", 2)).toThrow("j (paused)");
+      expect(readyDigests(db)).toEqual({ b: base.digest });
       removeJob(db, "j", "cancelled");
       deleteBase(db, "b", 3);
+      expect(readyDigests(db)).toEqual({});
       expect(readyBase(db, "b")).toBeUndefined();
       expect(db.all("SELECT DISTINCT state FROM blobs")).toEqual([{ state: "doomed" }]);
       expect(() => deleteBase(db, "b", 4)).toThrow(expect.objectContaining({ code: "model_not_found" }));

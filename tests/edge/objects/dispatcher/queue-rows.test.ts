@@ -5,6 +5,7 @@ import {
   enqueue,
   extendLease,
   findQueued,
+  forgetPaused,
   isExhausted,
   jobsOnBase,
   lapsedLeases,
@@ -108,9 +109,25 @@ describe("the queue", () => {
       for (const name of ["one", "two"]) enqueue(db, job(name));
       enqueue(db, { ...job("other"), base: "c" });
       take(db, 0);
-      expect([jobsOnBase(db, "b"), jobsOnBase(db, "c"), jobsOnBase(db, "d")]).toEqual([["one", "two"], ["other"], []]);
+      const names = (base: string) => jobsOnBase(db, base).map(({ job }) => job);
+      expect([names("b"), names("c"), names("d")]).toEqual([["one", "two"], ["other"], []]);
       removeJob(db, "one", "succeeded");
-      expect(jobsOnBase(db, "b")).toEqual(["two"]);
+      expect(jobsOnBase(db, "b")).toEqual([{ job: "two", paused: false }]);
+    }));
+
+  it("keeps the base of a paused job until it is queued again, ends or is forgotten", () =>
+    withQueue((db) => {
+      for (const name of ["one", "two", "three"]) enqueue(db, job(name));
+      // A trainer that lost the job does not pause it.
+      removeJob(db, "one", null, 7);
+      expect(jobsOnBase(db, "b")[0]).toEqual({ job: "one", paused: false });
+      for (const name of ["one", "two", "three"]) removeJob(db, name, null);
+      expect(jobsOnBase(db, "b")).toEqual(["one", "two", "three"].map((name) => ({ job: name, paused: true })));
+      enqueue(db, job("one"));
+      removeJob(db, "two", "cancelled");
+      expect(forgetPaused(db, "three")).toBe(true);
+      expect(jobsOnBase(db, "b")).toEqual([{ job: "one", paused: false }]);
+      expect(queueCounts(db, 0)).toMatchObject({ queued: 1, ended: { cancelled: 1 } });
     }));
 
   it("looks again later at a lapse that could not be settled", () =>

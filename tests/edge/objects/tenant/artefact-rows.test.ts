@@ -8,12 +8,14 @@ import {
   publish,
 } from "../../../../edge/objects/tenant/artefact-rows.ts";
 import { deleteDelta, deltaOf, listDeltas, requireDelta } from "../../../../edge/objects/tenant/deltas.ts";
-import { deleteModel, listModels, modelOf } from "../../../../edge/objects/tenant/models.ts";
+import { deleteModel, listModels, modelOf, type Shown } from "../../../../edge/objects/tenant/models.ts";
 import { deltasToMerge } from "../../../../edge/objects/tenant/resolve.ts";
 import type { ArtefactKindRow } from "../../../../shared/api/artefact-kinds/kind.ts";
 import { ARTEFACT_KINDS } from "../../../../shared/api/artefact-kinds/registry.ts";
 import type { Manifest } from "../../../../shared/delta/manifest.ts";
 import { BASE, withTenant } from "../../support/tenant-database.ts";
+
+const shown: Shown = { tenant: "t", statusOf: () => "available" };
 
 const digest = "d".repeat(64);
 const id = `delta-${digest.slice(0, 32)}`;
@@ -57,7 +59,8 @@ describe("a published result", () => {
       given(db, "ft:b");
       const row = requireDelta(db, id, "id");
       expect(folderOf(row)).toEqual({ digest, files, prefix: artefactPrefix("t", "delta", digest) });
-      expect(deltaOf(db, row)).toEqual({
+      expect(deltaOf(db, row, () => "available")).toEqual({
+        base_status: "available",
         id,
         object: "delta",
         created_at: 1,
@@ -72,8 +75,8 @@ describe("a published result", () => {
         fine_tuning_job_id: "j",
         models: ["ft:a", "ft:b"],
       });
-      expect(listModels(db, "t").map((model) => model.id)).toEqual(["ft:b", "ft:a"]);
-      expect(modelOf(db, findModel(db, "ft:a") as never, "t")).toMatchObject({
+      expect(listModels(db, shown).map((model) => model.id)).toEqual(["ft:b", "ft:a"]);
+      expect(modelOf(db, findModel(db, "ft:a") as never, shown)).toMatchObject({
         owned_by: "t",
         root: "base",
         parent: "base",
@@ -96,7 +99,7 @@ describe("a published result", () => {
     withTenant((db) => {
       given(db, "ft:a");
       expect(deleteDelta(db, id, 0)).toEqual({ id, object: "delta", deleted: true });
-      expect([findModel(db, "ft:a"), listDeltas(db, { limit: 5 }).data]).toEqual([undefined, []]);
+      expect([findModel(db, "ft:a"), listDeltas(db, { limit: 5 }, shown.statusOf).data]).toEqual([undefined, []]);
     }));
 
   it("has no name where its kind serves no requests", () =>
@@ -117,7 +120,7 @@ describe("a published result", () => {
   it("may be a whole model, which is no delta", () =>
     withTenant((db) => {
       given(db, "ft:full", "model");
-      expect(listDeltas(db, { limit: 5 }).data).toEqual([]);
+      expect(listDeltas(db, { limit: 5 }, shown.statusOf).data).toEqual([]);
       expect(() => requireDelta(db, `model-${digest.slice(0, 32)}`, "id")).toThrow(
         expect.objectContaining({ code: "not_found", param: "id" }),
       );

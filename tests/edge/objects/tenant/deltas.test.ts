@@ -17,9 +17,8 @@ it("a delta is found by its id, merged by any of its names, and deleted with all
   if (delta === undefined) throw new Error("no delta");
   expect(await tenant.deltas.get(delta.id)).toEqual(delta);
   const folder = await tenant.deltas.folder(delta.id);
-  const { base, folders } = await tenant.deltas.toMerge("deltas-base", [{ id: model, weight: 1 }]);
-  expect([base.id, folders]).toEqual(["deltas-base", [folder]]);
-  await expect(tenant.deltas.toMerge("nothing", [])).rejects.toMatchObject({ code: "model_not_found" });
+  const { base } = await tenant.models.base("deltas-base");
+  expect(await tenant.deltas.toMerge(base, [{ id: model, weight: 1 }])).toEqual([folder]);
   await tenant.deltas.delete(delta.id);
   expect(await tenant.models.get(model)).toBeNull();
   await expect(tenant.deltas.get(delta.id)).rejects.toMatchObject({ code: "not_found", param: "delta_id" });

@@ -27,4 +27,5 @@ it("says the same of a name whose base was deleted, whether it is asked or train
   };
   await expect(models.resolve("bot", [])).rejects.toMatchObject(error);
   await expect(models.start("bot")).rejects.toMatchObject(error);
+  await expect(models.base("bot")).rejects.toMatchObject(error);
 });

@@ -92,7 +92,7 @@ describe("the deltas of a merge", () => {
       const error = (code: string, message: string) =>
         expect.objectContaining({ code, param: "deltas[1].id", message: expect.stringContaining(message) });
       expect(merge(a, "ft:a")).toThrow(error("invalid_request", "is named twice: add its weights up"));
-      expect(merge(a, older)).toThrow(error("invalid_delta", "is for another version of base, not for base"));
+      expect(merge(a, older)).toThrow(error("invalid_delta", "is for another version of base, which was deleted"));
       expect(merge(a, "ft:f")).toThrow(error("not_found", 'There is no delta "ft:f"'));
       expect(merge(a, "delta-x")).toThrow(error("not_found", "There is no delta"));
     }));

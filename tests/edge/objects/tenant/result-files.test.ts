@@ -29,7 +29,14 @@ it("a job that succeeded has its steps as a table and for TensorBoard, once each
   const trainer = new FakeTrainer(api);
   const lease = await trainer.lease();
   if (lease === undefined) throw new Error("no lease");
-  const second = { step: 2, total_steps: 2, loss: 0.5, valid_loss: 0.75 };
+  const second = {
+    step: 2,
+    total_steps: 2,
+    loss: 0.5,
+    mean_token_accuracy: 0.625,
+    valid_loss: 0.75,
+    valid_mean_token_accuracy: 0.5,
+  };
   await trainer.events(lease, [metrics(0, second), metrics(1, { step: 1, total_steps: 2, loss: 2.5 })]);
   // A run that was killed repeats its steps.
   await trainer.events(lease, [metrics(2, second)]);
@@ -45,7 +52,7 @@ it("a job that succeeded has its steps as a table and for TensorBoard, once each
     purpose: "fine-tune-results",
   });
   expect(await (await client.files.content(table)).text()).toBe(
-    "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n1,2.5,,,\n2,0.5,,0.75,\n",
+    "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n1,2.5,,,\n2,0.5,0.625,0.75,0.5\n",
   );
   expect((await client.files.retrieve(events)).filename).toMatch(/^events\.out\.tfevents\.\d{10}\.ftjob-/);
   const bytes = new Uint8Array(await (await client.files.content(events)).arrayBuffer());

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { penalties } from "../../../../shared/decode/processors/penalties.ts";
-import { processed, rowState } from "../processing.ts";
+import { processed, processedRow, rowState } from "../processing.ts";
 
 const logits = [5, 5, 5, 5];
 
@@ -18,7 +18,7 @@ it("counts on from step to step, and forgets a row that leaves", () => {
   const step = () => {
     const scores = Float64Array.from(logits);
     const settings = { presence: 0, frequency: 1 };
-    processor.apply([{ row, settings, scores, logits: () => new Float32Array() }]);
+    processor.apply([processedRow({ row, settings, scores })]);
     return [...scores];
   };
   expect(step()).toEqual([5, 5, 5, 5]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { repetition } from "../../../../shared/decode/processors/repetition.ts";
 import { goldenCases, scoresOf } from "../golden-processors.ts";
-import { rowState } from "../processing.ts";
+import { processedRow, rowState } from "../processing.ts";
 
 describe("repetition_penalty", () => {
   const cases = goldenCases("repetition_penalty");
@@ -24,7 +24,7 @@ it("counts the prompt, goes on from step to step, and forgets a row that leaves"
   const row = rowState(tokens);
   const step = () => {
     const scores = Float64Array.of(4, 4, -4, 4, 4);
-    processor.apply([{ row, settings: 2, scores, logits: () => new Float32Array() }]);
+    processor.apply([processedRow({ row, settings: 2, scores })]);
     return [...scores];
   };
   expect(step()).toEqual([4, 2, -8, 2, 4]);

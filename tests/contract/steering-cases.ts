@@ -1,0 +1,76 @@
+import type { z } from "zod";
+import type { SettingsOf } from "../../shared/decode/registry.ts";
+import type { PartPlan, SteeringPart } from "../../shared/decode/steering/part.ts";
+import { type AskedOf, STEERING, type SteeringName } from "../../shared/decode/steering/registry.ts";
+import { CONTEXT } from "./steering-model.ts";
+
+interface Cases<N extends SteeringName> {
+  /** What changes nothing. */
+  readonly neutral: readonly z.input<(typeof STEERING)[N]["schema"]>[];
+  readonly active: readonly z.input<(typeof STEERING)[N]["schema"]>[];
+}
+
+/** For every part of the steering object: requests that change nothing, and some that change something. */
+export const STEERING_CASES: { readonly [N in SteeringName]: Cases<N> } = {
+  layers: {
+    neutral: [],
+    active: [
+      {},
+      { candidates: "high" },
+      { candidates: [3], relative_top: 0 },
+      { candidates: [7, 0, 2], relative_top: 1 },
+    ],
+  },
+  guidance: {
+    neutral: [{ scale: 1 }, { negative_prompt: "Be rude.", scale: 1 }],
+    active: [{}, { scale: 0 }, { negative_prompt: "Be rude.", scale: 20 }],
+  },
+  experts: {
+    neutral: [[{ id: "kind", weight: 0 }], { members: [{ id: "kind", weight: 0 }], top_p: 0.5 }],
+    active: [
+      [
+        { id: "kind", weight: 2 },
+        { id: "rude", weight: -2 },
+      ],
+      [{ id: "base", weight: -20 }],
+      {
+        members: [
+          { id: "kind", weight: 20 },
+          { id: "rude", weight: 0 },
+        ],
+        top_p: 1,
+      },
+      { members: [{ id: "kind", weight: 1 }], top_p: 1e-9 },
+    ],
+  },
+  contrastive: {
+    neutral: [{ amateur: "small", alpha: 0, strength: 0 }],
+    active: [
+      { amateur: "small" },
+      { amateur: { delta: { id: "rude", weight: -8 } }, alpha: 0, strength: 20 },
+      { amateur: { without: "system" }, alpha: 0, strength: 0.5, temperature: 1 },
+      { expert: "kind", amateur: "base", alpha: 1 },
+      {
+        expert: { model: "kind", temperature: 100 },
+        amateur: { without: { name: "facts" }, temperature: 0.01 },
+        strength: 3,
+      },
+    ],
+  },
+};
+
+/** A part's type cannot be inferred through an index. */
+export const partOf = <N extends SteeringName>(name: N) =>
+  STEERING[name] as unknown as SteeringPart<AskedOf<N>, SettingsOf<N>>;
+
+/** What was asked, checked, and planned for the stand-in model. */
+export function planned<N extends SteeringName>(name: N, asked: unknown): PartPlan<SettingsOf<N>> {
+  return partOf(name).plan(partOf(name).schema.parse(asked), CONTEXT);
+}
+
+/** The settings that the cases of one part plan. */
+export function plannedCases<N extends SteeringName>(name: N): { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] } {
+  const { neutral, active } = STEERING_CASES[name];
+  const settings = (asked: unknown) => planned(name, asked).settings;
+  return { neutral: neutral.map(settings), active: active.map(settings) };
+}
