@@ -63,7 +63,9 @@ type Head = Omit<CompletionObject, "choices" | "usage">;
 
 function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
   const { index, text, finishReason } = choice;
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason };
+  // Completions have no tools.
+  const reason = finishReason === "tool_calls" ? "stop" : finishReason;
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason };
 }
 
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;

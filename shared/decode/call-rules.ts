@@ -16,12 +16,14 @@ export type CallRule =
   | { readonly anyOf: readonly CallRule[] }
   | { readonly repeat: CallRule; readonly least: number; readonly most?: number }
   | { readonly regex: string }
-  | { readonly json_schema: unknown };
+  | { readonly json_schema: unknown; readonly strict?: boolean };
 
 export interface CallableTool {
   readonly name: string;
   /** JSON Schema of the arguments. */
   readonly parameters: unknown;
+  /** Whether the schema keeps to OpenAI's subset. */
+  readonly strict?: boolean;
 }
 
 export interface CallChoice {
@@ -101,12 +103,12 @@ const SHORT_ID = "[a-zA-Z0-9]{9}";
 
 function partRules(
   part: CallPart,
-  { name, parameters }: CallableTool,
+  { name, parameters, strict = false }: CallableTool,
   literal: (text: string) => CallRule[],
 ): CallRule[] {
   if ("text" in part) return literal(part.text);
   if (part.slot === "id") return [{ regex: part.isShort ? SHORT_ID : ANY_ID }];
-  return [part.slot === "name" ? { text: name } : { json_schema: parameters }];
+  return [part.slot === "name" ? { text: name } : { json_schema: parameters, ...(strict ? { strict } : {}) }];
 }
 
 /** A text of the template: its control tokens as such. */
