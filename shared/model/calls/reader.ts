@@ -77,11 +77,11 @@ export class CallReader {
     return joined(events);
   }
 
-  /** What was held back, once no more text will come. */
+  /** What was held back, once no more text will come. The beginning of a call after others is dropped: it is no text. */
   flush(): CallEvent[] {
     const open = this.#open;
     const events: CallEvent[] = [];
-    if (open !== undefined && !open.started) events.push(...this.#text(open.read + this.#held));
+    if (open !== undefined && !open.started && this.#calls === 0) events.push(...this.#text(open.read + this.#held));
     else if (!this.isInCall) events.push(...this.#text(this.#held));
     this.#held = "";
     return joined(events);

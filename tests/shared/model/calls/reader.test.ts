@@ -157,6 +157,13 @@ describe("calls after a text", () => {
     }
   });
 
+  test("that are cut off before the name is known are text, and no call, unless others came before", () => {
+    const beginning = '<tool_call>\n{"name": "get';
+    expect(reply(read([...`Hi.\n${beginning}`]).events)).toEqual({ text: `Hi.\n${beginning}`, calls: [] });
+    const call = '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>\n';
+    expect(reply(read([...call, ...beginning]).events)).toMatchObject({ text: "", calls: [{ name: "f" }] });
+  });
+
   test("and a text after calls is text", () => {
     const call = '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>';
     expect(reply(read([...`${call} done`]).events)).toMatchObject({ text: " done", calls: [{ name: "f" }] });
