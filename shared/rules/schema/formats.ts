@@ -24,21 +24,23 @@ const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]";
 const email = `(${atom}{1,64}|${atom}{1,20}(\\.${atom}{1,20}){1,2})@${shortLabel}(\\.${shortLabel}){1,6}`;
 
 const group = "[0-9A-Fa-f]{1,4}";
-const ipv6 = [
-  `(${group}:){7}${group}`,
-  ...Array.from({ length: 8 }, (_, before) => {
-    const left = before === 0 ? "" : `${group}(:${group}){${before - 1}}`;
-    const most = 6 - before;
-    return most < 0 ? `${left}::` : `${left}::(${group}(:${group}){0,${most}})?`;
-  }),
-].join("|");
+/** Groups around ::, which stands for at least one more: `most` of them in all. */
+const shortened = (most: number, last: string) =>
+  Array.from({ length: most + 1 }, (_, before) => {
+    const start = before === 0 ? "" : `${group}(:${group}){${before - 1}}`;
+    const rest = before === most ? "" : `(${group}:){0,${most - before}}`;
+    return last === ""
+      ? `${start}::${before === most ? "" : `(${rest.replace(/\d+}$/, `${most - before - 1}}`)}${group})?`}`
+      : `${start}::${rest}${last}`;
+  });
+const ipv6 = [`(${group}:){7}${group}`, ...shortened(7, ""), `(${group}:){6}${ipv4}`, ...shortened(5, ipv4)].join("|");
 
 const days = "[0-9]{1,9}D";
-const months = `([0-9]{1,9}M(${days})?|${days})`;
-const dates = `([0-9]{1,9}Y(${months})?|${months})`;
+const months = `[0-9]{1,9}M(${days})?`;
+const dates = `([0-9]{1,9}Y(${months})?|${months}|${days})`;
 const seconds = "[0-9]{1,9}S";
-const minutes = `([0-9]{1,9}M(${seconds})?|${seconds})`;
-const times = `T([0-9]{1,9}H(${minutes})?|${minutes})`;
+const minutes = `[0-9]{1,9}M(${seconds})?`;
+const times = `T([0-9]{1,9}H(${minutes})?|${minutes}|${seconds})`;
 const duration = `P(${dates}(${times})?|${times}|[0-9]{1,9}W)`;
 
 const hex = "[0-9A-Fa-f]";
@@ -59,7 +61,7 @@ export const FORMATS: ReadonlyMap<string, string> = new Map([
   ["email", email],
   ["hostname", hostname],
   ["ipv4", ipv4],
-  ["ipv6", ipv6],
+  ["ipv6", `(${ipv6})`],
   ["uuid", `${hex}{8}-${hex}{4}-${hex}{4}-${hex}{4}-${hex}{12}`],
   ["uri", uri],
   ["uri-reference", `(${uri}|${relative})`],
