@@ -65,6 +65,12 @@ export const LIMITS = {
   messages: 1000,
   messageName: 64,
   tools: 128,
+  toolDescription: 1024,
+  /** Levels of objects and lists in a tool's schema; templates are given few more. */
+  toolNesting: 28,
+  toolCallId: 128,
+  /** Calls in one turn of a conversation. */
+  toolCalls: 128,
   choices: 16,
   prompts: 64,
   stopSequences: 4,

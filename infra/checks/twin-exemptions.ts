@@ -14,6 +14,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/contract/peft-resume.test.ts reads, compares and refuses the adapters of every method through it",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
+  "shared/model/calls/syntax.ts": "types alone",
+  "shared/model/calls/probes.ts":
+    "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
   "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
