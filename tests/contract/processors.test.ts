@@ -2,10 +2,15 @@ import { describe, expect, it } from "vitest";
 import { LEADER, type RowState } from "../../shared/decode/processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName, type SettingsOf } from "../../shared/decode/registry.ts";
 import { type SampleRequest, Sampler } from "../../shared/decode/sampler.ts";
+import { STEERING_NAMES, type SteeringName } from "../../shared/decode/steering/registry.ts";
 import { createRandom, type Random } from "../../shared/random.ts";
 import { processedRow } from "../shared/decode/processing.ts";
 import { plannedCases } from "./steering-cases.ts";
 import { logitsOf, VOCABULARY, viewOf } from "./steering-model.ts";
+
+const plannedSteering = Object.fromEntries(STEERING_NAMES.map((name) => [name, plannedCases(name)])) as {
+  readonly [N in SteeringName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] };
+};
 
 /** For every processor: settings that change nothing, and some that change something. A new row needs an entry here. */
 const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] } } = {
@@ -42,11 +47,7 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
   minP: { neutral: [0], active: [0.1, 0.5, 1] },
   temperature: { neutral: [1], active: [0.3, 1.7, 1e-12] },
   nucleus: { neutral: [1], active: [0.9, 0.5, 1e-9] },
-  layers: plannedCases("layers"),
-  guidance: plannedCases("guidance"),
-  experts: plannedCases("experts"),
-  contrastive: plannedCases("contrastive"),
-  classifier: plannedCases("classifier"),
+  ...plannedSteering,
 };
 
 interface Row {
