@@ -6,6 +6,7 @@ import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
 import { rules } from "./processors/rules.ts";
+import { scorer } from "./processors/scorer.ts";
 import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
 import { STEERING } from "./steering/registry.ts";
@@ -27,6 +28,7 @@ export const PROCESSORS = {
   penalties,
   minTokens,
   rules,
+  scorer,
   temperature,
   topK,
   nucleus,
