@@ -67,7 +67,9 @@ type Head = Omit<CompletionObject, "choices" | "usage">;
 
 function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
   const { index, text, traces, finishReason } = choice;
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason, ...tracesOf(traces) };
+  // Completions have no tools.
+  const reason = finishReason === "tool_calls" ? "stop" : finishReason;
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason, ...tracesOf(traces) };
 }
 
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;

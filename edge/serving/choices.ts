@@ -5,6 +5,7 @@ import { Sequence } from "../../shared/decode/sequence.ts";
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
+import type { ReplyCalls } from "./calls.ts";
 import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
@@ -13,7 +14,10 @@ import type { RowModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
 import type { SteeringPlan } from "./steering-plan.ts";
 
-type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "defaults" | "endTokens">;
+type ChoiceModel = Pick<
+  ServedModel,
+  "tokenizer" | "template" | "callSyntax" | "config" | "capacity" | "defaults" | "endTokens"
+>;
 
 /** OpenAI's defaults, used where neither the request nor the model sets a value. */
 const OPENAI_SAMPLING = { temperature: 1, topP: 1 };
@@ -26,6 +30,8 @@ export interface ChoiceParts {
   /** Token ids of each prompt. */
   readonly prompts: readonly number[][];
   readonly plan: SteeringPlan;
+  /** How replies with tools are read; absent without tools. */
+  readonly calls?: Pick<ReplyCalls, "create">;
   /** What a row runs with. */
   readonly modelOf: (row: CompanionRow["model"]) => RowModel;
   /** Of the rows that run the request's own model. */
@@ -75,7 +81,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
         topLogprobs: sampling.topLogprobs,
         ...(request.traced === undefined ? {} : { traced: request.traced }),
         uniform: () => random.float(),
-        decoder: tokenizer.stream({ ...SHOWN, after }),
+        ...(parts.calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
         describe: (token, isFirst) => {
           const options = { first: isFirst && beginsText };
           return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };

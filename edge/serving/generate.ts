@@ -1,5 +1,6 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { conditionHolds } from "../../shared/delta/condition.ts";
+import { replyCalls } from "./calls.ts";
 import { choicesOf, startOf } from "./choices.ts";
 import type { BatchRequest, Generation, RequestEnd, RowCondition } from "./generation.ts";
 import { encodePrompts } from "./prompt.ts";
@@ -30,6 +31,7 @@ const BASE = "base";
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
   const { emit, deltaId, randomSeed } = context;
+  const calls = replyCalls(model, request);
   const prompts = await encodePrompts(model, request.prompt, context.yieldToEventLoop);
   const { steering } = request;
   const base = { ...request.model, weights: null, deltas: [] };
@@ -46,6 +48,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
     const generations = choicesOf(model, request, {
       prompts,
       plan,
+      ...(calls === undefined ? {} : { calls }),
       modelOf: (row) => models.get(typeof row === "string" ? row : row.at),
       ...(condition === undefined ? {} : { condition }),
       randomSeed,

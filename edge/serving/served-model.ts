@@ -1,6 +1,7 @@
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseStrictJson } from "../../shared/formats/strict-json.ts";
+import { type CallSyntaxResult, deriveCallSyntax } from "../../shared/model/calls/derive.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { type GenerationDefaults, readGenerationConfig } from "../../shared/model/generation-config.ts";
@@ -43,6 +44,7 @@ export class ServedModel {
   /** How many requests use a full fine-tune, or wait for it. */
   readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
+  #callSyntax: CallSyntaxResult | undefined;
   readonly #deltas: DeltaCache<ServingDelta>;
 
   private constructor(parts: {
@@ -117,6 +119,12 @@ export class ServedModel {
   template(): ChatTemplate {
     this.#template ??= loadChatTemplate(this.tokenizer, { clock: () => new Date() });
     return this.#template;
+  }
+
+  /** How the chat template writes tool calls, or why that cannot be followed. Throws as `template` does. */
+  callSyntax(): CallSyntaxResult {
+    this.#callSyntax ??= deriveCallSyntax(this.template(), this.tokenizer);
+    return this.#callSyntax;
   }
 
   get busy(): boolean {

@@ -9,8 +9,14 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
   "shared/api/steering-scorers.ts":
     "schemas: tests/edge/routes/steering-scorers.test.ts sends valid and invalid requests",
+  "shared/peft/stated.ts": "one parse: tests/contract/peft-resume.test.ts reads every method's settings through it",
+  "shared/package/continued-adapters.ts":
+    "tests/contract/peft-resume.test.ts reads, compares and refuses the adapters of every method through it",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
+  "shared/model/calls/syntax.ts": "types alone",
+  "shared/model/calls/probes.ts":
+    "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
   "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
@@ -59,6 +65,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/engines/executor.ts": "types and a list of names",
   "shared/peft/method.ts": "types only",
   "shared/peft/{method}/{method}.ts": "a registry row: tests/contract/peft.test.ts runs every one",
+  "shared/peft/{method}/resume.ts":
+    "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
   "shared/peft/{method}/settings.ts": "a schema: the test of the method's attach.ts sends valid and invalid settings",
   "trainer/loop/update.ts": "types only",
   "trainer/recipes/objective.ts": "types and the name of a column",

@@ -10,7 +10,8 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-export type FinishReason = "stop" | "length";
+/** `tool_calls`: the text has ended, and it is a call or ends with one. */
+export type FinishReason = "stop" | "length" | "tool_calls";
 
 /** A token's probability under the model's own distribution, and under the one that it was drawn from. */
 export interface SteeredToken {
@@ -43,11 +44,15 @@ export type GenerateEvent =
       readonly choice: number;
       /** May be empty while bytes of a character or a possible stop sequence are held back. */
       readonly text: string;
-      /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
+      /** The tokens that came with this event; present when `topLogprobs` is not null and they are not part of a call. */
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
       /** Present if the request asks for a trace. */
       readonly trace?: SteeringTrace;
     }
+  /** A call begins; `index` counts those of the choice from 0. */
+  | { readonly type: "call"; readonly choice: number; readonly index: number; readonly name: string }
+  /** More of that call's arguments: JSON as the model wrote it. */
+  | { readonly type: "arguments"; readonly choice: number; readonly index: number; readonly text: string }
   | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
   /**
    * The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request; `steeringTokens` are

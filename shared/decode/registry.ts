@@ -5,6 +5,7 @@ import { minTokens } from "./processors/min-tokens.ts";
 import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
+import { rules } from "./processors/rules.ts";
 import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
 import { STEERING } from "./steering/registry.ts";
@@ -25,6 +26,7 @@ export const PROCESSORS = {
   repetition,
   penalties,
   minTokens,
+  rules,
   temperature,
   topK,
   nucleus,

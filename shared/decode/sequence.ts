@@ -1,8 +1,9 @@
+import type { CallReader } from "../model/calls/reader.ts";
 import type { StreamDecoder } from "../model/stream-decoder.ts";
 import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "./events.ts";
 import { type ScoredToken, scoreToken } from "./logits.ts";
 import type { DecodeSettings } from "./registry.ts";
-import { StopSequences } from "./stop-sequences.ts";
+import { type ReplyPiece, ReplyText } from "./reply-text.ts";
 import type { TokenTrace } from "./trace.ts";
 
 export interface SequenceOptions {
@@ -21,9 +22,13 @@ export interface SequenceOptions {
   /** Uniform draws in [0, 1): one a token. */
   readonly uniform: () => number;
   readonly decoder: StreamDecoder;
+  /** Tells calls from the decoder's text; absent without tools. */
+  readonly calls?: CallReader;
   /** Reports a token; `first` if it begins the text. */
   readonly describe: (token: number, first: boolean) => Pick<TokenLogprob, "token" | "bytes">;
 }
+
+type TokenEvent = Extract<GenerateEvent, { type: "token" }>;
 
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
 export class Sequence {
@@ -32,7 +37,7 @@ export class Sequence {
   readonly traced: number | undefined;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
-  readonly #stops: StopSequences;
+  readonly #text: ReplyText;
   readonly #generated: number[] = [];
 
   constructor(options: SequenceOptions) {
@@ -41,7 +46,7 @@ export class Sequence {
     this.traced = options.traced;
     this.uniform = options.uniform;
     this.#options = options;
-    this.#stops = new StopSequences(options.stop);
+    this.#text = new ReplyText(options.stop, options.calls);
   }
 
   /** The tokens so far, one that ended the text included. The array grows with every `accept`. */
@@ -63,9 +68,12 @@ export class Sequence {
     const traced = trace === undefined ? {} : { trace: this.#describeTrace(trace) };
     if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush(), traced);
 
-    const { text, stopped } = this.#stops.push(this.#options.decoder.push(token));
-    const logprobs = topLogprobs === null ? {} : { logprobs: [this.#score(logits, token, topLogprobs)] };
-    const events: GenerateEvent[] = [{ type: "token", choice, text, ...logprobs, ...traced }];
+    const { pieces, stopped } = this.#text.push(this.#options.decoder.push(token));
+    // The scores of a reply are those of its text.
+    const isText = !this.#text.isInCall || pieces.some(({ type }) => type === "text");
+    const isScored = topLogprobs !== null && isText;
+    const logprobs = isScored ? { logprobs: [this.#score(logits, token, topLogprobs)] } : {};
+    const events = this.#eventsOf(pieces, { ...logprobs, ...traced });
     if (stopped) return { events: [...events, { type: "finish", choice, reason: "stop" }], finished: true };
     if (this.#generated.length < this.maxTokens) return { events, finished: false };
     const end = this.#finish("length", this.#options.decoder.flush());
@@ -79,11 +87,25 @@ export class Sequence {
     traced: { readonly trace?: SteeringTrace } = {},
   ): { events: GenerateEvent[]; finished: true } {
     const { choice } = this.#options;
-    const { text, stopped } = this.#stops.push(tail);
-    const unsent = stopped ? text : text + this.#stops.flush();
-    const isEvent = unsent !== "" || traced.trace !== undefined;
-    const events: GenerateEvent[] = isEvent ? [{ type: "token", choice, text: unsent, ...traced }] : [];
-    return { events: [...events, { type: "finish", choice, reason: stopped ? "stop" : reason }], finished: true };
+    const { pieces, stopped } = this.#text.finish(tail);
+    const isEvent = pieces.length > 0 || traced.trace !== undefined;
+    const events = isEvent ? this.#eventsOf(pieces, traced) : [];
+    const ended = stopped ? "stop" : reason;
+    const finish = ended === "stop" && this.#text.hasCalled ? "tool_calls" : ended;
+    return { events: [...events, { type: "finish", choice, reason: finish }], finished: true };
+  }
+
+  /** First the token's own event, with the text that comes before any call. */
+  #eventsOf(pieces: readonly ReplyPiece[], token: Pick<TokenEvent, "logprobs" | "trace">): GenerateEvent[] {
+    const { choice } = this.#options;
+    const [first] = pieces;
+    const text = first?.type === "text" ? first.text : "";
+    const rest = first?.type === "text" ? pieces.slice(1) : pieces;
+    const others = rest.map(
+      (piece): GenerateEvent =>
+        piece.type === "text" ? { type: "token", choice, text: piece.text } : { ...piece, choice },
+    );
+    return [{ type: "token", choice, text, ...token }, ...others];
   }
 
   #describeTrace({ parts, kl, top, ...chosen }: TokenTrace): SteeringTrace {

@@ -4,6 +4,8 @@ import { type DecodeSettings, PROCESSORS, type ProcessorName, type SettingsOf } 
 import { type SampleRequest, Sampler } from "../../shared/decode/sampler.ts";
 import { STEERING_NAMES, type SteeringName } from "../../shared/decode/steering/registry.ts";
 import { createRandom, type Random } from "../../shared/random.ts";
+import { compileRule } from "../../shared/rules/compile.ts";
+import { createVocabulary } from "../../shared/rules/vocabulary.ts";
 import { processedRow } from "../shared/decode/processing.ts";
 import { plannedCases } from "./steering-cases.ts";
 import { logitsOf, VOCABULARY, viewOf } from "./steering-model.ts";
@@ -11,6 +13,13 @@ import { logitsOf, VOCABULARY, viewOf } from "./steering-model.ts";
 const plannedSteering = Object.fromEntries(STEERING_NAMES.map((name) => [name, plannedCases(name)])) as {
   readonly [N in SteeringName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] };
 };
+/** Tokens a to v, and one that ends the text. */
+const LETTERS = createVocabulary({
+  size: VOCABULARY,
+  bytesOf: (token) => Uint8Array.of(0x61 + token),
+  control: new Map([["<end>", VOCABULARY - 1]]),
+  endTokens: [VOCABULARY - 1],
+});
 
 /** For every processor: settings that change nothing, and some that change something. A new row needs an entry here. */
 const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] } } = {
@@ -43,6 +52,14 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
     ],
   },
   repetition: { neutral: [1], active: [1.4, 0.6, 10] },
+  rules: {
+    neutral: [{ rule: null }],
+    active: [
+      { rule: compileRule({ regex: "[a-h]*" }, LETTERS) },
+      { rule: compileRule({ sequence: [{ regex: "c*" }, { regex: "f[^f]*" }] }, LETTERS) },
+      { rule: compileRule(null, LETTERS, { banned: ["a", "hh"], required: ["gig"] }), maxTokens: 9 },
+    ],
+  },
   topK: { neutral: [0, -1], active: [1, 2, 7] },
   minP: { neutral: [0], active: [0.1, 0.5, 1] },
   temperature: { neutral: [1], active: [0.3, 1.7, 1e-12] },

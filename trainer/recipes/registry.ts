@@ -1,4 +1,5 @@
 import type { JobType } from "../../shared/api/methods.ts";
+import { classifier } from "./classifier.ts";
 import type { Recipe } from "./recipe.ts";
 import { recipeFor } from "./run-job.ts";
 import { supervised } from "./supervised.ts";
@@ -6,4 +7,5 @@ import { supervised } from "./supervised.ts";
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
+  classifier,
 };

@@ -2,10 +2,12 @@ import type { Alias } from "../../../shared/api/aliases.ts";
 import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
+import { settingsOf } from "../../../shared/api/methods.ts";
 import { contextFields, type Model } from "../../../shared/api/models.ts";
 import type { SteeringField, SteeringObject } from "../../../shared/api/steering.ts";
 import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { PeftChoice } from "../../../shared/peft/presets.ts";
 import type { ResolvedModel, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
@@ -14,6 +16,7 @@ import { type AliasRow, aliasTarget, requireAlias, shownAlias } from "./alias-ro
 import { dropArtefact, findArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
 import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
+import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 import { resolveReferences } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
@@ -208,11 +211,17 @@ export const models = tenantModule({
           return { base, tuned: owned.artefact === null ? null : (aliasTarget(db, name) ?? name) };
         },
 
-        /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
-        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
+        /**
+         * What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is
+         * one. `peft` has the methods of the job that made the result; null if none did.
+         */
+        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null; peft: PeftChoice | null }> {
           const base = await baseOf(ownedModel(db, name), name);
           // Looked up again after the wait: a job cannot start from a model that was deleted meanwhile.
-          return { base, parent: parentOf(ownedModel(db, name), { name: aliasTarget(db, name) ?? name, base }) };
+          const owned = ownedModel(db, name);
+          const job = owned.artefact?.job == null ? undefined : findJob(db, owned.artefact.job);
+          const peft = (job && settingsOf(specOf(job).method).peft) ?? null;
+          return { base, parent: parentOf(owned, { name: aliasTarget(db, name) ?? name, base }), peft };
         },
 
         /** Finds what serves a request: the base of its `model`, and all deltas on top of it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { scale } from "./scale.ts";
+import { scale } from "../../../shared/plot/scale.ts";
 
 describe("scale", () => {
   it("places values in order, with a margin at both ends", () => {

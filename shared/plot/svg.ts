@@ -7,7 +7,12 @@ export interface Figure {
   /** Describes the figure to people who cannot see it. */
   readonly description: string;
   readonly panels: readonly Panel[];
+  /** What each shape of dot stands for. */
+  readonly legend?: readonly { readonly mark: Mark; readonly text: string }[];
 }
+
+/** Shapes that differ without colour. */
+export type Mark = "circle" | "square" | "diamond" | "triangle";
 
 /** One scatter plot. */
 export interface Panel {
@@ -30,13 +35,24 @@ export interface LabelledDot {
   readonly label: string;
   readonly x: number;
   readonly y: number;
+  /** A circle where left out. */
+  readonly mark?: Mark;
+  /** Lower and upper ends of the lines across the dot that show how sure its values are. */
+  readonly spread?: { readonly x?: readonly [number, number]; readonly y?: readonly [number, number] };
 }
 
 const COLUMNS = 2;
 const PANEL = { width: 470, height: 350 };
 const MARGIN = { left: 56, right: 14, top: 14, bottom: 46 };
 const HEADER = 34;
+const LEGEND_HEIGHT = 22;
 const LABEL_HEIGHT = 13;
+/** From a mark in the legend to its text, and from the text to the next mark. */
+const BESIDE_MARK = 10;
+/** With more dots than these, those within some pixels of each other share a label, which has so many names at most. */
+const LABELLED = 24;
+const TOUCHING = 6;
+const SHARING = 3;
 /** Width of a character in the font below, estimated generously. */
 const LETTER_WIDTH = 6.4;
 
@@ -48,6 +64,7 @@ const STYLE = `
   .axis { fill: #59636e }
   .leader { stroke: #8c959f; stroke-width: .75 }
   .dot { fill: #0969da }
+  .spread { stroke: #0969da; stroke-opacity: .45 }
   .beyond { fill: #ffffff; stroke: #0969da; stroke-width: 1.5 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
@@ -56,13 +73,16 @@ const STYLE = `
     .axis { fill: #9198a1 }
     .leader { stroke: #6e7681 }
     .dot { fill: #58a6ff }
+    .spread { stroke: #58a6ff }
     .beyond { fill: #0d1117; stroke: #58a6ff }
   }
 `;
 
-export function drawFigure({ title, description, panels }: Figure): string {
-  const width = COLUMNS * PANEL.width;
-  const height = HEADER + Math.ceil(panels.length / COLUMNS) * PANEL.height;
+export function drawFigure({ title, description, panels, legend = [] }: Figure): string {
+  const columns = Math.min(COLUMNS, panels.length);
+  const header = HEADER + (legend.length === 0 ? 0 : LEGEND_HEIGHT);
+  const width = columns * PANEL.width;
+  const height = header + Math.ceil(panels.length / columns) * PANEL.height;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc">`,
     `<title id="title">${escaped(title)}</title>`,
@@ -70,12 +90,23 @@ export function drawFigure({ title, description, panels }: Figure): string {
     `<style>${STYLE}</style>`,
     `<rect class="page" width="${width}" height="${height}"/>`,
     `<text class="title" x="${MARGIN.left}" y="22">${escaped(title)}</text>`,
+    ...drawLegend(legend),
     ...panels.map((panel, index) => {
-      const [column, row] = [index % COLUMNS, Math.floor(index / COLUMNS)];
-      return `<g transform="translate(${column * PANEL.width} ${HEADER + row * PANEL.height})">\n${drawPanel(panel)}\n</g>`;
+      const [column, row] = [index % columns, Math.floor(index / columns)];
+      return `<g transform="translate(${column * PANEL.width} ${header + row * PANEL.height})">\n${drawPanel(panel)}\n</g>`;
     }),
     "</svg>\n",
   ].join("\n");
+}
+
+/** One line of marks and what they mean. */
+function drawLegend(entries: NonNullable<Figure["legend"]>): string[] {
+  let left = MARGIN.left + 5;
+  return entries.flatMap(({ mark, text: meaning }) => {
+    const at = { x: left, y: HEADER + 6 };
+    left += 2 * BESIDE_MARK + LETTER_WIDTH * meaning.length;
+    return [`<path class="dot" d="${outline(mark, at)}"/>`, text("", at.x + BESIDE_MARK, at.y + 4, meaning, "start")];
+  });
 }
 
 function drawPanel({ x, y, dots }: Panel): string {
@@ -97,8 +128,9 @@ function drawPanel({ x, y, dots }: Panel): string {
       at: { x: across.place(limited(x, dot.x)), y: upwards.place(limited(y, dot.y)) },
     };
   });
+  const labelled = placed.length > LABELLED ? groups(placed) : placed;
   const labels = placeLabels(
-    placed.map(({ at, label }) => ({ ...at, width: LETTER_WIDTH * label.length, height: LABEL_HEIGHT })),
+    labelled.map(({ at, label }) => ({ ...at, width: LETTER_WIDTH * label.length, height: LABEL_HEIGHT })),
     area,
   );
   return [
@@ -113,11 +145,22 @@ function drawPanel({ x, y, dots }: Panel): string {
     text("axis", (left + right) / 2, bottom + 34, x.title, "middle"),
     `<text class="axis" text-anchor="middle" transform="translate(12 ${(top + bottom) / 2}) rotate(-90)">${escaped(y.title)}</text>`,
     ...labels.flatMap(({ leader }) => (leader ? [line("leader", ...leader.flatMap((end) => [end.x, end.y]))] : [])),
-    ...placed.map(
-      ({ at, style, name }) =>
-        `<circle class="${style}" cx="${pixel(at.x)}" cy="${pixel(at.y)}" r="4"><title>${escaped(name)}</title></circle>`,
-    ),
-    ...labels.map(({ box }, index) => text("", box.x, box.y + LABEL_HEIGHT - 3, placed[index]!.label, "start")),
+    ...placed.flatMap(({ at, spread = {} }) => {
+      const ends = (axis: Axis, across: Scale, range: readonly [number, number] = [0, 0]) =>
+        range.map((value) => across.place(limited(axis, value)));
+      const [west, east] = ends(x, across, spread.x);
+      const [south, north] = ends(y, upwards, spread.y);
+      return [
+        ...(spread.x === undefined ? [] : [line("spread", west!, at.y, east!, at.y)]),
+        ...(spread.y === undefined ? [] : [line("spread", at.x, south!, at.x, north!)]),
+      ];
+    }),
+    ...placed.map(({ at, style, name, mark = "circle" }) => {
+      const title = `<title>${escaped(name)}</title>`;
+      if (mark !== "circle") return `<path class="${style}" d="${outline(mark, at)}">${title}</path>`;
+      return `<circle class="${style}" cx="${pixel(at.x)}" cy="${pixel(at.y)}" r="4">${title}</circle>`;
+    }),
+    ...labels.map(({ box }, index) => text("", box.x, box.y + LABEL_HEIGHT - 3, labelled[index]!.label, "start")),
   ].join("\n");
 }
 
@@ -127,8 +170,50 @@ function axisScale(
   of: "x" | "y",
   [start, end]: readonly [number, number],
 ): Scale {
-  const values = dots.map((dot) => limited(axis, dot[of]));
+  const values = dots.flatMap((dot) => [dot[of], ...(dot.spread?.[of] ?? [])]).map((value) => limited(axis, value));
   return scale({ values, log: axis.log ?? false, range: axis.reversed ? [end, start] : [start, end] });
+}
+
+/** Dots that lie on top of each other share a label. */
+function groups<T extends { readonly at: { x: number; y: number }; readonly label: string }>(dots: readonly T[]): T[] {
+  const places = new Map<string, T[]>();
+  for (const dot of dots) {
+    const place = `${Math.round(dot.at.x / TOUCHING)} ${Math.round(dot.at.y / TOUCHING)}`;
+    places.set(place, [...(places.get(place) ?? []), dot]);
+  }
+  return [...places.values()].map((group) => {
+    const names = group.slice(0, SHARING).map(({ label }) => label);
+    const more = group.length > SHARING ? ` and ${group.length - SHARING} more` : "";
+    return { ...group[0]!, label: names.join("; ") + more };
+  });
+}
+
+/** The path of a mark around its centre. */
+function outline(mark: Mark, { x, y }: { x: number; y: number }): string {
+  const corners: readonly (readonly [number, number])[] = {
+    square: [
+      [-4, -4],
+      [4, -4],
+      [4, 4],
+      [-4, 4],
+    ],
+    diamond: [
+      [0, -6],
+      [6, 0],
+      [0, 6],
+      [-6, 0],
+    ],
+    triangle: [
+      [0, -6],
+      [5.5, 4.5],
+      [-5.5, 4.5],
+    ],
+    circle: Array.from({ length: 12 }, (_, hour) => {
+      const angle = (hour * Math.PI) / 6;
+      return [4 * Math.sin(angle), -4 * Math.cos(angle)] as const;
+    }),
+  }[mark] as readonly (readonly [number, number])[];
+  return `M${corners.map(([dx, dy]) => `${pixel(x + dx)} ${pixel(y + dy)}`).join("L")}Z`;
 }
 
 function isBeyond({ limit }: Axis, value: number): boolean {

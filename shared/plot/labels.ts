@@ -41,20 +41,27 @@ export function placeLabels(dots: readonly Dot[], bounds: Box): PlacedLabel[] {
   const order = [...dots.keys()].sort((a, b) => crowd(dots[b]!) - crowd(dots[a]!) || a - b);
   for (const index of order) {
     const others = [...placed.values()];
-    const free = candidates(dots[index]!, bounds).filter(
-      ({ box }) =>
-        contains(bounds, box) &&
-        dots.every((dot) => !overlap(box, around(dot))) &&
-        others.every((other) => !overlap(box, other.box) && !(other.leader && crosses(other.leader, box))),
-    );
+    const isFree = ({ box }: Candidate) =>
+      contains(bounds, box) &&
+      dots.every((dot) => !overlap(box, around(dot))) &&
+      others.every((other) => !overlap(box, other.box) && !(other.leader && crosses(other.leader, box)));
+    // Dots that cover this one are crossed by every line from it.
+    const { x, y } = dots[index]!;
+    const passable = dots.filter((dot) => Math.abs(dot.x - x) >= DOT_RADIUS || Math.abs(dot.y - y) >= DOT_RADIUS);
     const cost = ({ leader, distance }: Candidate) => {
       if (leader === undefined) return distance;
       const labels = others.filter(({ box }) => crosses(leader, box)).length;
-      const passed = dots.filter((dot, other) => other !== index && crosses(leader, around(dot))).length;
+      const passed = passable.filter((dot) => crosses(leader, around(dot))).length;
       return distance + CROSSED_LABEL * labels + CROSSED_DOT * passed;
     };
-    const costs = free.map(cost);
-    const best = free[costs.indexOf(Math.min(...costs))];
+    let [best, least]: [Candidate | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
+    // From near to far: a position costs at least its distance, so most of them need not be looked at.
+    for (const candidate of candidates(dots[index]!, bounds).sort((a, b) => a.distance - b.distance)) {
+      if (candidate.distance >= least) break;
+      if (!isFree(candidate)) continue;
+      const own = cost(candidate);
+      if (own < least) [best, least] = [candidate, own];
+    }
     if (best === undefined) throw new Error(`There is no room for the label of dot ${index}`);
     placed.set(index, best);
   }
@@ -110,15 +117,17 @@ export function overlap(a: Box, b: Box): boolean {
 
 /** Whether a line crosses a box, by clipping it against the box's slabs (Liang and Barsky, 1984). */
 export function crosses([from, to]: readonly [Point, Point], box: Box): boolean {
+  const right = box.x + box.width;
+  const bottom = box.y + box.height;
+  // Most lines pass a box by on one side.
+  if (Math.max(from.x, to.x) <= box.x || Math.min(from.x, to.x) >= right) return false;
+  if (Math.max(from.y, to.y) <= box.y || Math.min(from.y, to.y) >= bottom) return false;
   let [enter, leave] = [0, 1];
   for (const [start, step, low, high] of [
-    [from.x, to.x - from.x, box.x, box.x + box.width],
-    [from.y, to.y - from.y, box.y, box.y + box.height],
+    [from.x, to.x - from.x, box.x, right],
+    [from.y, to.y - from.y, box.y, bottom],
   ] as const) {
-    if (step === 0) {
-      if (start <= low || start >= high) return false;
-      continue;
-    }
+    if (step === 0) continue;
     const [first, second] = [(low - start) / step, (high - start) / step];
     enter = Math.max(enter, Math.min(first, second));
     leave = Math.min(leave, Math.max(first, second));

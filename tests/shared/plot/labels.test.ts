@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { crosses, type Dot, overlap, placeLabels } from "./labels.ts";
+import { crosses, type Dot, overlap, placeLabels } from "../../../shared/plot/labels.ts";
 
 const bounds = { x: 0, y: 0, width: 400, height: 300 };
 const label = { width: 60, height: 13 };
