@@ -10,9 +10,6 @@ import { processedRow } from "../shared/decode/processing.ts";
 import { plannedCases } from "./steering-cases.ts";
 import { logitsOf, VOCABULARY, viewOf } from "./steering-model.ts";
 
-const plannedSteering = Object.fromEntries(STEERING_NAMES.map((name) => [name, plannedCases(name)])) as {
-  readonly [N in SteeringName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] };
-};
 /** Tokens a to v, and one that ends the text. */
 const LETTERS = createVocabulary({
   size: VOCABULARY,
@@ -20,6 +17,9 @@ const LETTERS = createVocabulary({
   control: new Map([["<end>", VOCABULARY - 1]]),
   endTokens: [VOCABULARY - 1],
 });
+const plannedSteering = Object.fromEntries(STEERING_NAMES.map((name) => [name, plannedCases(name)])) as {
+  readonly [N in SteeringName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] };
+};
 
 /** For every processor: settings that change nothing, and some that change something. A new row needs an entry here. */
 const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active: SettingsOf<N>[] } } = {
