@@ -1,5 +1,6 @@
 import type { ProcessorKind } from "./processor.ts";
 import { bias } from "./processors/bias.ts";
+import { follow } from "./processors/follow.ts";
 import { minP } from "./processors/min-p.ts";
 import { minTokens } from "./processors/min-tokens.ts";
 import { nucleus } from "./processors/nucleus.ts";
@@ -22,6 +23,7 @@ const ofSteering = Object.fromEntries(Object.entries(STEERING).map(([name, part]
  * A new one is a file in `processors/` and a row here.
  */
 export const PROCESSORS = {
+  follow,
   ...ofSteering,
   bias,
   repetition,

@@ -18,7 +18,7 @@ import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
-import { resolveReferences } from "./resolve-references.ts";
+import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
 
 /** Whose models are shown, and the state of their bases. */
@@ -151,19 +151,32 @@ export const models = tenantModule({
       });
 
     /** An alias means the model that it points to now. */
-    const find = async (request: ModelRequest): Promise<FoundModel> => {
+    const find = async (
+      request: ModelRequest,
+      known: ReadonlyMap<string, ReadyBase> = new Map(),
+    ): Promise<FoundModel> => {
       const { name, deltas, steering: asked } = request;
       const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
       // Looked up again after the wait, because a model may have been deleted or an alias moved to another base
       // meanwhile.
       const owned = ownedModel(db, name);
-      if (owned.baseId !== base.id) return find(request);
+      if (owned.baseId !== base.id) return find(request, known);
       const found = resolveSteering(db, asked, name);
       const steering = found === null ? [] : steeringDeltas(found.steering);
       const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
       if (found === null) return { model, steering: null };
       const parts = activeParts(found.steering);
-      const models = resolveReferences(db, { tenant: tenant().id, references: referencesOf(parts) }, base);
+      const references = referencesOf(parts);
+      const missing = [...otherBases(db, { references, base })].filter(([id]) => !known.has(id));
+      if (missing.length > 0) {
+        const read = missing.map(async ([id, reference]): Promise<[string, ReadyBase]> => {
+          const ready = await readyBase(id).catch((error) => Promise.reject(withPlace(reference, error)));
+          return [id, ready];
+        });
+        return find(request, new Map([...known, ...(await Promise.all(read))]));
+      }
+      const others = new Map([...known].map(([id, { config: __, ...other }]) => [id, other]));
+      const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
       return {
         model,
         steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [] } },

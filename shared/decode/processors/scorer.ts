@@ -47,7 +47,9 @@ export const scorer: ProcessorKind<ScorerSettings> = {
 };
 
 function ask({ row, settings, scores, wait }: ProcessedRow<ScorerSettings>, length: number): Step {
-  const candidates = likeliest(scores, settings.candidates).filter((token) => scores[token]! > Number.NEGATIVE_INFINITY);
+  const candidates = likeliest(scores, settings.candidates).filter(
+    (token) => scores[token]! > Number.NEGATIVE_INFINITY,
+  );
   const step: Step = { length, candidates };
   const answer = settings.score(row.generated.slice(), candidates);
   wait(
