@@ -6,6 +6,7 @@ import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { parseStrictJson } from "../formats/strict-json.ts";
 import { wordIssue } from "../issue-words.ts";
+import { SteeringFacts } from "./steering.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 
@@ -45,6 +46,8 @@ export const Manifest = z.strictObject({
       seed: z.int().min(0).optional(),
     })
     .optional(),
+  /** How its steering vectors were made, and when they apply. Absent for other deltas. */
+  steering: SteeringFacts.optional(),
   trainable_parameters: z.int().min(1),
   /** Unix seconds. When the job was created, not when it finished, so that the same job gives the same bytes. */
   created_at: z.int().min(0),
