@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, type PeftChoice } from "../peft/presets.ts";
+import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
 
@@ -82,6 +83,12 @@ interface JobTypeRow {
   readonly settings: z.ZodType;
   /** The hyperparameters that OpenAI's API also has. */
   readonly openAiHyperparameters: readonly string[];
+  /**
+   * Checks settings that are not `peft` or hyperparameters against the model's shape. Throws `invalid_request` with a field
+   * under `path`. Absent if there are none to check.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the row's own settings, which the compiler does not follow through the table
+  readonly check?: (settings: any, model: { readonly layers: number }, path: string) => void;
 }
 
 /**
@@ -96,6 +103,7 @@ export const JOB_TYPES = {
     }),
     openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
   },
+  steering_vector: { settings: SteeringVectorSettings, openAiHyperparameters: [], check: checkSteeringVector },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;
@@ -137,6 +145,11 @@ export interface JobSettings {
 /** A method's settings, whatever its type. */
 export function settingsOf(method: Method): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */
+export function checkOwnSettings(method: Method, model: { readonly layers: number }): void {
+  rows[method.type]!.check?.(settingsOf(method), model, settingsPath(method));
 }
 
 /** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */
