@@ -1,5 +1,8 @@
 /** Everything that a request can make large has its cap here, so that nothing is allocated before it was checked. */
 export const LIMITS = {
+  /** The classes of a classifier, and the characters of a class's name. */
+  labels: 32,
+  labelName: 64,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
   /** Bytes of one uploaded dataset. */

@@ -7,7 +7,7 @@ import { sumDeltas } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { readAdapterParts } from "../../shared/package/adapter-parts.ts";
+import { readAdapterParts, type UploadedParts } from "../../shared/package/adapter-parts.ts";
 import { type Provenance, writeDeltaFolder } from "../../shared/package/delta-folder.ts";
 import { ADAPTER_CONFIG, baseName } from "../../shared/peft/adapter-folder.ts";
 import type { Adapter } from "../../shared/peft/method.ts";
@@ -82,11 +82,16 @@ async function deltaFiles(
   const target = await baseAccess(c.env.BLOBS, base);
   try {
     const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
-    const { adapters, manifest, ignored: ignoredFiles } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    const {
+      adapters,
+      scorer,
+      manifest,
+      ignored: ignoredFiles,
+    } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
     if (manifest?.steering !== undefined) checkSteering(manifest.steering, target.config);
-    requireServable(adapters, servingLimits(target.config, heapLimitBytes(c.env)));
-    const written = await writeDeltaFolder(adapters, {
+    requireServable({ adapters, scorer }, servingLimits(target.config, heapLimitBytes(c.env)));
+    const provenance: Provenance = {
       base_model: base.id,
       base_digest: base.digest,
       tokenizer_digest: target.tokenizerDigest,
@@ -95,7 +100,8 @@ async function deltaFiles(
       parents: manifest?.parents ?? [],
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
-    });
+    };
+    const written = await writeDeltaFolder(adapters, provenance, scorer);
     return { files: written, ignoredFiles };
   } catch (error) {
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
@@ -104,9 +110,12 @@ async function deltaFiles(
 }
 
 /** Throws `invalid_delta` for an adapter that no request could use. */
-function requireServable(adapters: readonly Adapter[], limits: ServingLimits): void {
+function requireServable(
+  { adapters, scorer }: Pick<UploadedParts, "adapters" | "scorer">,
+  limits: ServingLimits,
+): void {
   const delta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
-  const beyond = beyondLimits(demandOf(delta), limits);
+  const beyond = beyondLimits(demandOf(scorer === undefined ? delta : { ...delta, scorer }), limits);
   if (beyond === undefined) return;
   throw new TrimtabError(
     "invalid_delta",

@@ -111,7 +111,17 @@ jobs.openapi(create, async (c) => {
   };
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
-    return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
+    return c.json(
+      await validateJob({
+        ...start,
+        method,
+        request,
+        tenant,
+        blobs: c.env.BLOBS,
+        examples,
+      }),
+      200,
+    );
   }
   return once(c, tenant, async (idempotency) => {
     const { base, parent } = await checkedStart();

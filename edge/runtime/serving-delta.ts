@@ -1,6 +1,7 @@
 import type { CanonicalBottleneck, CanonicalDelta, CanonicalModule } from "../../shared/delta/canonical.ts";
 import { NO_DELTA } from "../../shared/delta/canonical.ts";
 import { prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import type { Scorer } from "../../shared/delta/scorer.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { HEAD_PATH } from "../../shared/model/modules.ts";
 import type { ServingFeatures } from "../../shared/model/serving-rewrite.ts";
@@ -23,6 +24,8 @@ export interface ServingDelta {
   readonly outerLayers: OuterLayers;
   /** The parts not made of columns: scales, biases (a block's up bias under the block's path), prompt and prefix. */
   readonly nonColumnParts: CanonicalDelta;
+  /** Of a classifier or a reward model: the host reads it, and no row's own distribution depends on it. */
+  readonly scorer?: Scorer;
 }
 
 /** Changes to the head and the embedding, which the host applies. */
@@ -77,7 +80,7 @@ export const BARE: RowDeltas = {
  * Converts a delta for serving. Matrices are transposed where needed to make each column contiguous. All data is copied, so the
  * file it came from can be freed.
  */
-export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelta): ServingDelta {
+export function servingDelta(key: string, { embedding, scorer, ...delta }: CanonicalDelta): ServingDelta {
   const factors = new Map<string, SiteColumns>();
   const bottlenecks = new Map<string, SiteColumns>();
   const linears = new Map<string, CanonicalModule>();
@@ -119,6 +122,7 @@ export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelt
       ...(delta.prompt === undefined ? {} : { prompt: copy(delta.prompt) }),
       ...(delta.prefix === undefined ? {} : { prefix: delta.prefix.map(copied) }),
     },
+    ...(scorer === undefined ? {} : { scorer: copiedScorer(scorer) }),
   };
 }
 
@@ -126,6 +130,10 @@ export function servingDelta(key: string, { embedding, ...delta }: CanonicalDelt
 function copied<T extends { readonly [part in keyof T]: Tensor<"f32"> | undefined }>(parts: T): T {
   const own = Object.entries<Tensor<"f32"> | undefined>(parts).map(([name, tensor]) => [name, tensor && copy(tensor)]);
   return Object.fromEntries(own) as T;
+}
+
+function copiedScorer({ weight, bias, tokens, about }: Scorer): Scorer {
+  return { ...copied({ weight, bias }), ...(tokens === undefined ? {} : { tokens: copied(tokens) }), about };
 }
 
 const copy = ({ shape, data }: Tensor<"f32">): Tensor<"f32"> => f32(shape, data.slice());

@@ -15,6 +15,7 @@ export const Model = z
       .nullable()
       .meta({ description: "The most tokens of prompt and reply together; null if the base cannot be read" }),
     max_model_len: z.int().nullable().meta({ description: "The same, under vLLM's name" }),
+    labels: z.array(z.string()).optional().meta({ description: "Of a classifier or a reward model: what it scores" }),
     alias_of: z.string().optional().meta({ description: "Of an alias: the model that it points to" }),
   })
   .meta({ id: "Model" });
@@ -39,6 +40,11 @@ export const Delta = z
     }),
     bytes: z.int(),
     methods: z.array(z.string()).meta({ description: "The methods that made it, in the order of its adapters" }),
+    labels: z.array(z.string()).optional().meta({ description: "Of a classifier or a reward model: what it scores" }),
+    modes: z
+      .array(z.string())
+      .optional()
+      .meta({ description: "Of a classifier: the ways in which it can guide a generation" }),
     trainable_parameters: z.int(),
     metrics: z.record(z.string(), z.number()),
     parents: z.array(Digest).meta({ description: "The digests of the deltas that it was made from" }),

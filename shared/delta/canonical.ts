@@ -5,8 +5,10 @@
  *     block           Σ wᵢ (f((y·D) ⊙ fromOutput + (x·D) ⊙ fromStream + c) U + u), x the stream and y the block's output
  *     embedding       Σ wᵢ (A row of the token) B
  *     prompt, prefix  embeddings, or keys and values, before the text: at most one of each, with a weight of 1
+ *     scorer          judges what all of the above makes the model compute, and changes none of it
  */
 import type { Tensor } from "../tensor.ts";
+import type { Scorer } from "./scorer.ts";
 
 /** The change to one linear layer. `a` and `b` are either both present or both absent. */
 export interface CanonicalModule {
@@ -50,12 +52,14 @@ export interface CanonicalDelta {
   readonly prompt?: Tensor<"f32">;
   /** One pair of [n, K·P] per layer. Keys are as attention compares them: do not rotate them. */
   readonly prefix?: readonly { readonly key: Tensor<"f32">; readonly value: Tensor<"f32"> }[];
+  /** Only of a delta as it was trained: no sum, merge or fold has one. */
+  readonly scorer?: Scorer;
 }
 
 /** The delta without any parts. */
 export const NO_DELTA: CanonicalDelta = { linears: new Map(), bottlenecks: new Map() };
 
-/** Whether applying the delta would leave every output unchanged. */
+/** Whether applying the delta would leave every output unchanged. A scorer is an output of its own. */
 export function changesNothing(delta: CanonicalDelta): boolean {
   const all = (tensor: Tensor<"f32"> | undefined, value: number) =>
     tensor === undefined || tensor.data.every((element) => element === value);
@@ -66,6 +70,7 @@ export function changesNothing(delta: CanonicalDelta): boolean {
     [...delta.bottlenecks.values()].every(({ up, upBias }) => all(up, 0) && all(upBias, 0)) &&
     noProduct(delta.embedding?.a, delta.embedding?.b) &&
     delta.prompt === undefined &&
-    delta.prefix === undefined
+    delta.prefix === undefined &&
+    delta.scorer === undefined
   );
 }

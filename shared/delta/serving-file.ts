@@ -9,14 +9,16 @@
  *     embed_tokens.A [V, R]  embed_tokens.B [R, D]
  *     prompt [n, D]
  *     prefix.{layer}.key [n, K·P]  prefix.{layer}.value [n, K·P]
+ *     scorer.*, as `scorer-file.ts` lists them
  */
 import { TrimtabError } from "../errors.ts";
 import { fromF32, parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../formats/safetensors.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { Tensor } from "../tensor.ts";
-import type { CanonicalDelta } from "./canonical.ts";
+import { type CanonicalDelta, NO_DELTA } from "./canonical.ts";
 import { readCanonicalParts } from "./canonical-parts.ts";
+import { scorerMetadata, scorerTensors, splitScorer } from "./scorer-file.ts";
 
 export const SERVING_FILE = "serving.safetensors";
 const FORMAT = "trimtab.serving/1";
@@ -40,6 +42,7 @@ export function canonicalTensors(delta: CanonicalDelta): Map<string, Tensor<"f32
   for (const [layer, { key, value }] of delta.prefix?.entries() ?? []) {
     named.push([`prefix.${layer}.key`, key], [`prefix.${layer}.value`, value]);
   }
+  named.push(...scorerTensors(delta.scorer));
   return new Map(named.filter((entry): entry is readonly [string, Tensor<"f32">] => entry[1] !== undefined));
 }
 
@@ -48,7 +51,7 @@ export function encodeCanonical(delta: CanonicalDelta): Uint8Array {
     name,
     { dtype: "F32", shape, bytes: fromF32(data, "F32") },
   ]);
-  return writeSafetensors(new Map(tensors), { format: FORMAT });
+  return writeSafetensors(new Map(tensors), { format: FORMAT, ...scorerMetadata(delta.scorer) });
 }
 
 /**
@@ -63,5 +66,7 @@ export function decodeCanonical(bytes: Uint8Array, model: ModelConfig): Canonica
       `${SERVING_FILE} has the format ${quoteName(metadata.format ?? "unknown")}; expected ${FORMAT}`,
     );
   }
-  return readCanonicalParts(tensors, model, SERVING_FILE);
+  const { scorer, others } = splitScorer({ metadata, tensors, model, fileName: SERVING_FILE });
+  if (scorer === undefined) return readCanonicalParts(others, model, SERVING_FILE);
+  return { ...(others.size === 0 ? NO_DELTA : readCanonicalParts(others, model, SERVING_FILE)), scorer };
 }

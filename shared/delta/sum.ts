@@ -1,6 +1,7 @@
 import { TrimtabError } from "../errors.ts";
 import { f32, type Tensor } from "../tensor.ts";
 import type { CanonicalBottleneck, CanonicalDelta, CanonicalModule } from "./canonical.ts";
+import { SCORER_STAYS } from "./scorer.ts";
 
 export interface WeightedDelta {
   readonly delta: CanonicalDelta;
@@ -11,11 +12,15 @@ export interface WeightedDelta {
  * The exact sum Σ wᵢ·deltaᵢ as one delta. Low-rank factors and bottlenecks are placed side by side, with the weights in B
  * and U; scales are summed as s − 1, and biases directly.
  *
- * Throws `invalid_delta` when the sum is undefined: two prompts, two prefixes, or either with a weight other than 1.
+ * Throws `invalid_delta` when the sum is undefined: two prompts, two prefixes, either with a weight other than 1, or a
+ * scorer, which judges only the model that its own delta makes.
  */
 export function sumDeltas(terms: readonly WeightedDelta[]): CanonicalDelta {
   const [only] = terms;
   if (terms.length === 1 && only?.weight === 1) return only.delta;
+  if (terms.some(({ delta }) => delta.scorer !== undefined)) {
+    throw new TrimtabError("invalid_delta", `${SCORER_STAYS}; leave it out of the sum`);
+  }
   const prompt = atMostOne(terms, "prompt", "virtual tokens");
   const prefix = atMostOne(terms, "prefix", "a prefix");
   const embeddings = terms.flatMap(({ delta: { embedding }, weight }) =>

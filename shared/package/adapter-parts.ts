@@ -1,4 +1,6 @@
 import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "../delta/manifest.ts";
+import type { Scorer } from "../delta/scorer.ts";
+import { decodeScorer, SCORER_FILE } from "../delta/scorer-file.ts";
 import { SERVING_FILE } from "../delta/serving-file.ts";
 import { TrimtabError } from "../errors.ts";
 import { quoteName } from "../formats/strict-json.ts";
@@ -12,7 +14,9 @@ const MAX_JSON_BYTES = 1 << 20;
 const MAX_ADAPTERS = 64;
 
 export interface UploadedParts {
+  /** None only if there is a scorer. */
   readonly adapters: readonly Adapter[];
+  readonly scorer: Scorer | undefined;
   /** The manifest of a downloaded delta; undefined for an adapter made by another tool. */
   readonly manifest: Manifest | undefined;
   /** The files of the folder that were not read, in the archive's order and by the archive's names. */
@@ -25,7 +29,8 @@ export interface UploadTarget extends BaseAccess {
 }
 
 /**
- * Reads a folder with one adapter, or with a subfolder for each of several (`0-lora/`, `1-prefix/`), in order. Outer folders
+ * Reads a folder with one adapter, or with a subfolder for each of several (`0-lora/`, `1-prefix/`), in order, and the
+ * scorer of a classifier or a reward model that was downloaded. Outer folders
  * that contain everything, as archivers make them, are removed. The serving form is never read: it follows from the adapters.
  * Files that trainers and archivers leave beside an adapter are ignored, and so are checkpoints beside the final adapter.
  *
@@ -44,6 +49,8 @@ export async function readAdapterParts(
   const bytes = files.get(MANIFEST_FILE);
   const manifest = bytes === undefined ? undefined : parseManifest(bytes);
   if (manifest !== undefined) requireBase(manifest, base);
+  const scorerFile = files.get(SCORER_FILE);
+  const scorer = scorerFile === undefined ? undefined : decodeScorer(scorerFile, base.config);
   const adapters: Adapter[] = [];
   for (const folder of adapterFolders(files)) {
     try {
@@ -53,7 +60,7 @@ export async function readAdapterParts(
       throw new TrimtabError(error.code, `${folder.name}/: ${error.message}`, { cause: error, data: error.data });
     }
   }
-  return { adapters, manifest, ignored };
+  return { adapters, scorer, manifest, ignored };
 }
 
 const CHECKPOINT = /^(?:.*\/)?(checkpoint-\d+)\//;
@@ -79,7 +86,7 @@ const ownCard = (name: string) => name === "README.md";
 
 /** The folders that contain an adapter; "" is the top level. Throws for a file outside all of them. */
 function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string; files: Map<string, Uint8Array> }[] {
-  const topLevelFiles = new Set([MANIFEST_FILE, SERVING_FILE, "README.md"]);
+  const topLevelFiles = new Set([MANIFEST_FILE, SERVING_FILE, SCORER_FILE, "README.md"]);
   const byFolder = new Map<string, Map<string, Uint8Array>>();
   for (const [path, bytes] of files) {
     const at = path.lastIndexOf("/");
@@ -87,6 +94,7 @@ function adapterFolders(files: ReadonlyMap<string, Uint8Array>): { name: string;
     const folder = byFolder.get(path.slice(0, Math.max(at, 0))) ?? new Map<string, Uint8Array>();
     byFolder.set(path.slice(0, Math.max(at, 0)), folder.set(path.slice(at + 1), bytes));
   }
+  if (byFolder.size === 0 && files.has(SCORER_FILE)) return [];
   if (byFolder.size === 0) throw refuse(`the folder lacks ${ADAPTER_CONFIG}`);
   const names = [...byFolder.keys()].sort(byNumber);
   if (names.length > MAX_ADAPTERS)

@@ -1,33 +1,42 @@
 /**
  * A published delta: the adapters in the layouts of other tools, their canonical serving form, and the manifest. With one
  * adapter, its two files are at the top level, where peft looks for them; with several, each has a folder, numbered in order:
- * `0-lora/`, `1-prefix/`.
+ * `0-lora/`, `1-prefix/`. A scorer has a file of its own at the top level.
  */
 
 import { type CanonicalDelta, changesNothing } from "../delta/canonical.ts";
 import { encodeManifest, MANIFEST_FILE, type Manifest } from "../delta/manifest.ts";
+import { SCORER_MODES, type Scorer } from "../delta/scorer.ts";
+import { encodeScorer, SCORER_FILE, scorerTensors } from "../delta/scorer-file.ts";
 import { canonicalTensors, encodeCanonical, SERVING_FILE } from "../delta/serving-file.ts";
 import { sumDeltas } from "../delta/sum.ts";
 import { TrimtabError } from "../errors.ts";
 import { sha256Hex } from "../formats/digest.ts";
 import type { Quantisation } from "../model/quantised-weights.ts";
 import type { Adapter } from "../peft/method.ts";
+import { totalElements } from "../tensor.ts";
 
 /** The part of the manifest that the caller provides; the rest follows from the adapters. */
-export interface Provenance extends Omit<Manifest, "format" | "methods" | "trainable_parameters" | "digest"> {
+export interface Provenance
+  extends Omit<Manifest, "format" | "methods" | "scorer" | "trainable_parameters" | "digest"> {
   /** The methods that made the delta, if not just those of the adapters. */
   readonly methods?: readonly string[];
 }
 
+/** What the manifest calls the method that made a scorer. */
+const SCORER_METHOD = "scorer";
+
 /**
- * The files of a delta. Equal adapters and provenance give equal bytes.
+ * The files of a delta. There may be no adapter if there is a scorer. Equal adapters and provenance give equal bytes.
  * Throws `invalid_delta` when the adapters would change nothing, cannot be combined, or overflow float32.
  */
 export async function writeDeltaFolder(
   adapters: readonly Adapter[],
   provenance: Provenance,
+  scorer?: Scorer,
 ): Promise<Map<string, Uint8Array>> {
-  const delta: CanonicalDelta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
+  const sum = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
+  const delta: CanonicalDelta = scorer === undefined ? sum : { ...sum, scorer };
   if (changesNothing(delta)) {
     throw new TrimtabError(
       "invalid_delta",
@@ -48,15 +57,27 @@ export async function writeDeltaFolder(
     format: "trimtab.delta/1",
     ...provenance,
     ...(quantisation === undefined ? {} : { base_quantization: baseQuantization(quantisation) }),
-    methods: [...(provenance.methods ?? adapters.map(({ method }) => method))],
-    trainable_parameters: adapters.reduce((sum, { parameters }) => sum + parameters, 0),
+    methods: methodsOf(provenance.methods ?? adapters.map(({ method }) => method), scorer),
+    ...(scorer === undefined ? {} : { scorer: shownScorer(scorer) }),
+    trainable_parameters:
+      adapters.reduce((total, { parameters }) => total + parameters, 0) +
+      totalElements(scorerTensors(scorer).map(([, tensor]) => tensor)),
     digest: await sha256Hex(serving),
   });
   const folder = (index: number) => (adapters.length === 1 ? "" : `${index}-${adapters[index]!.method}/`);
   const files = adapters.flatMap(({ files }, index) =>
     [...files].map(([name, bytes]) => [`${folder(index)}${name}`, bytes] as const),
   );
-  return new Map([...files, [SERVING_FILE, serving], [MANIFEST_FILE, manifest]]);
+  const own = scorer === undefined ? [] : [[SCORER_FILE, encodeScorer(scorer)] as const];
+  return new Map([...files, ...own, [SERVING_FILE, serving], [MANIFEST_FILE, manifest]]);
+}
+
+function methodsOf(adapters: readonly string[], scorer: Scorer | undefined): string[] {
+  return scorer === undefined || adapters.includes(SCORER_METHOD) ? [...adapters] : [...adapters, SCORER_METHOD];
+}
+
+function shownScorer({ about }: Scorer): NonNullable<Manifest["scorer"]> {
+  return { labels: about.labels, modes: SCORER_MODES.filter((mode) => about.temperatures[mode] !== undefined) };
 }
 
 /** The quantisation of a base as the manifest records it. */

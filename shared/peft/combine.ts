@@ -185,9 +185,10 @@ function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftCho
   return planned;
 }
 
-/** The common learning rate as a multiple of LoRA's: the lowest of the methods'. */
+/** The common learning rate as a multiple of LoRA's: the lowest of the methods', 1 without any. */
 export function learningRateOf(choice: PeftChoice): number {
-  return Math.min(...methodsOf(choice).map(({ settings }) => ownLearningRate(settings)));
+  const rates = methodsOf(choice).map(({ settings }) => ownLearningRate(settings));
+  return rates.length === 0 ? 1 : Math.min(...rates);
 }
 
 function ownLearningRate(settings: AnySettings): number {

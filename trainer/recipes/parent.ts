@@ -19,7 +19,7 @@ import { canonicalMethods } from "../../shared/peft/combine.ts";
 import type { PublishOptions, ServedAdapter, TrainedValues } from "../../shared/peft/method.ts";
 import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
 import { peftMethod } from "../../shared/peft/registry.ts";
-import type { ResultFolder } from "./result.ts";
+import type { ResultFolder, TrainedResult } from "./result.ts";
 
 /** The tuned model that a run continues from: a delta, or a model with its own weights. */
 export interface ParentFolder {
@@ -114,14 +114,14 @@ export async function checkContinuation(
   );
 }
 
-export interface ContinuedOptions extends PublishOptions<PeftChoice> {
+export interface ContinuedOptions extends TrainedResult {
   /** The weights of the base itself, without the parent's delta. */
   readonly baseModel: Pick<StartingModel, "config" | "weights">;
 }
 
 /** The result of adapters trained on a merged delta: one delta of both, for the base itself. Equal arguments give equal bytes. */
 export async function publishOnTop(
-  { baseModel, ...trained }: ContinuedOptions,
+  { baseModel, scorer, ...trained }: ContinuedOptions,
   below: ParentDelta,
   provenance: Provenance,
 ): Promise<ResultFolder> {
@@ -133,13 +133,14 @@ export async function publishOnTop(
     weight: async (name) => baseModel.weights.get(name)!,
   });
   const { manifest } = below;
-  const files = await writeDeltaFolder(adapters, {
+  const ofBoth = {
     ...provenance,
     methods: [...new Set([...manifest.methods, ...contents.map(({ method }) => method)])],
     data_digests: [...new Set([...manifest.data_digests, ...provenance.data_digests])].slice(0, 64),
     parents: [below.digest],
     ...(manifest.base_quantization === undefined ? {} : { base_quantization: manifest.base_quantization }),
-  });
+  };
+  const files = await writeDeltaFolder(adapters, ofBoth, scorer);
   return { kind: "delta", files };
 }
 

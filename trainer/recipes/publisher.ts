@@ -2,15 +2,15 @@ import type { TrainingSettings } from "../../shared/api/methods.ts";
 import { loadModelFolder, readModelJson } from "../../shared/model/model-folder.ts";
 import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
 import type { Provenance } from "../../shared/package/delta-folder.ts";
-import type { PublishOptions } from "../../shared/peft/method.ts";
-import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
+import { methodsOf } from "../../shared/peft/presets.ts";
 import { peftMethod } from "../../shared/peft/registry.ts";
+import { unitsWithVirtualTokens } from "../data/virtual-tokens.ts";
 import { parameterValues, type TrainingState } from "../loop/training-state.ts";
-import type { Objective } from "./objective.ts";
+import type { Objective, RunTools } from "./objective.ts";
 import { publishFolded, publishOnTop } from "./parent.ts";
 import type { PreparedRun } from "./prepare-run.ts";
 import type { Metrics, RecipeJob } from "./recipe.ts";
-import { publishResult, type ResultFolder } from "./result.ts";
+import { publishResult, type ResultFolder, type TrainedResult } from "./result.ts";
 
 /** Makes the result of a state, with its measurements. Equal arguments give equal bytes. */
 export type Publisher = (state: TrainingState, metrics: Metrics) => Promise<ResultFolder>;
@@ -18,7 +18,7 @@ export type Publisher = (state: TrainingState, metrics: Metrics) => Promise<Resu
 export async function createPublisher<S extends TrainingSettings>(
   objective: Objective<S>,
   job: RecipeJob<S>,
-  run: PreparedRun,
+  { run, tools }: { readonly run: PreparedRun; readonly tools: RunTools<S> },
 ): Promise<Publisher> {
   const { settings, seed, base, parent } = job;
   const { config, weights, method, below } = run;
@@ -27,20 +27,23 @@ export async function createPublisher<S extends TrainingSettings>(
   const isModel = methodsOf(settings.peft).some(({ settings: one }) => peftMethod(one).result.kind === "model");
 
   /** Adapters on a parent become one delta with the parent's, or part of the weights of a parent that has its own. */
-  function publishContinued(trained: PublishOptions<PeftChoice>, provenance: Provenance): Promise<ResultFolder> {
+  function publishContinued(trained: TrainedResult, provenance: Provenance): Promise<ResultFolder> {
     if (isModel || parent === undefined) return publishResult(trained, provenance);
     if (below === undefined) return publishFolded(trained);
     return publishOnTop({ ...trained, baseModel: loadModelFolder(base.files) }, below, provenance);
   }
+  const placed = unitsWithVirtualTokens(run.validation ?? [], method.virtualTokens ?? 0, run.tokenizer.padId);
 
   return async (state, metrics) => {
     const values = parameterValues(state, method.parameters);
+    const own = { config, settings, seed, values };
+    const scored = await objective.scorer?.({ ...own, tools, rows: run.rows, validation: placed });
     const provenance: Provenance = {
       base_model: base.id,
       base_digest: base.digest,
       tokenizer_digest: tokenizerFile,
-      data_digests: [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []),
-      metrics: { ...metrics },
+      data_digests: [...new Set([job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []))],
+      metrics: { ...metrics, ...scored?.metrics },
       parents: [],
       created_at: job.createdAt,
     };
@@ -53,10 +56,9 @@ export async function createPublisher<S extends TrainingSettings>(
       totalSteps,
       values,
       base: { id: base.id, files },
+      scorer: scored?.scorer,
     };
     const folder = await publishContinued(trained, provenance);
-    return objective.publish === undefined
-      ? folder
-      : await objective.publish(folder, { config, settings, seed, values });
+    return objective.publish === undefined ? folder : await objective.publish(folder, own);
   };
 }

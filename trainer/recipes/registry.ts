@@ -1,4 +1,5 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
+import { classifier } from "./classifier.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { recipeFor } from "./run-job.ts";
 import { steeringVector } from "./steering-vector.ts";
@@ -8,4 +9,5 @@ import { supervised } from "./supervised.ts";
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
+  classifier,
 };

@@ -110,7 +110,7 @@ async function runPrepared<S extends TrainingSettings>(
       const { loss } = validation.base;
       say(`Loss of the base on the validation file: ${loss.toFixed(4)}`, { base_loss: loss });
     }
-    const publish = await createPublisher(objective, job, run);
+    const publish = await createPublisher(objective, job, { run, tools });
     const isDelta =
       job.parent?.kind !== "model" && methodsOf(job.settings.peft).every(({ settings }) => settings.type !== "full");
     let stepTokens = 0;

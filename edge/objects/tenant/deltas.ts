@@ -48,6 +48,7 @@ export function deltaOf(db: Database, row: ArtefactRow): Delta {
     digest: row.digest,
     bytes: row.bytes,
     methods: manifest.methods,
+    ...(manifest.scorer === undefined ? {} : { labels: manifest.scorer.labels, modes: manifest.scorer.modes }),
     trainable_parameters: manifest.trainable_parameters,
     metrics: manifest.metrics,
     parents: manifest.parents,

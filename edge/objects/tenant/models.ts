@@ -20,9 +20,10 @@ export function listModels(db: Database, tenant: string): Model[] {
 
 /** A model as the API shows it. Its parent is the model that its job continued from, or the base. */
 export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
-  const job = db.get<{ parent: string | null }>(
-    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent
-     FROM artefacts JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
+  const made = db.get<{ parent: string | null; labels: string | null }>(
+    `SELECT json_extract(jobs.spec, '$.parent.model') AS parent,
+            json_extract(artefacts.manifest, '$.scorer.labels') AS labels
+     FROM artefacts LEFT JOIN jobs ON jobs.id = artefacts.job WHERE artefacts.id = ?`,
     row.artefact,
   );
   return {
@@ -31,7 +32,8 @@ export function modelOf(db: Database, row: ModelRow, tenant: string): Model {
     created: row.created_at,
     owned_by: tenant,
     root: row.base_id,
-    parent: job?.parent ?? row.base_id,
+    parent: made?.parent ?? row.base_id,
+    ...(made?.labels == null ? {} : { labels: JSON.parse(made.labels) as string[] }),
     // The row does not hold the base's value; the caller that has the base fills it in.
     ...contextFields(null),
   };

@@ -3,10 +3,12 @@ import type { ArtefactKindRow } from "./kind.ts";
 
 /** A file of an adapter: at the top of a delta, or in the folder that each of several has, such as `0-lora/`. */
 const ADAPTER_FILE = /^(?:(\d{1,2}-[a-z][a-z0-9_]{0,31})\/)?(adapter_config\.json|adapter(?:_model)?\.safetensors)$/;
+/** Of a classifier or a reward model; such a delta may have no adapter. */
+const SCORER_FILE = /^scorer\.safetensors$/;
 
 /** Adapters in PEFT's form, with their manifest and the form in which they are served. */
 export const delta: ArtefactKindRow = {
-  fileNames: [ADAPTER_FILE, /^manifest\.json$/, /^serving\.safetensors$/, /^README\.md$/],
+  fileNames: [ADAPTER_FILE, /^manifest\.json$/, /^serving\.safetensors$/, SCORER_FILE, /^README\.md$/],
   requiredFiles: ["manifest.json", "serving.safetensors"],
   checkNames: checkAdapterFiles,
   folder: "deltas",
@@ -24,6 +26,7 @@ function checkAdapterFiles(names: ReadonlySet<string>, param: string): void {
     const [, folder = "", file] = ADAPTER_FILE.exec(name) ?? [];
     if (file !== undefined) adapters.set(folder, [...(adapters.get(folder) ?? []), file]);
   }
+  if (adapters.size === 0 && [...names].some((name) => SCORER_FILE.test(name))) return;
   if (adapters.size === 0) throw refuse("lacks an adapter: adapter_config.json and adapter_model.safetensors");
   for (const [folder, files] of adapters) {
     const place = folder === "" ? "" : `${folder}/`;

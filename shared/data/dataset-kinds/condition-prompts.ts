@@ -7,7 +7,17 @@ import { quoteName } from "../../formats/strict-json.ts";
 import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "../columns.ts";
 import { readMessages } from "../messages.ts";
 import { isMetadata } from "../training-lines.ts";
-import { CONTRAST_KEYS, type ContrastText, isContrastRecord, readContrastRecord } from "./contrast-pairs.ts";
+import {
+  CONTRAST_COLUMNS,
+  CONTRAST_KEYS,
+  type ContrastText,
+  contrastPairs,
+  endsOpen,
+  isContrastRecord,
+  readContrastRecord,
+  shownExample,
+} from "./contrast-pairs.ts";
+import type { DatasetKind } from "./kind.ts";
 
 /** A text to read, after a prompt where there is one. */
 export interface ConditionPrompt {
@@ -61,3 +71,20 @@ export function readConditionRecord(value: unknown, place: RecordPlace): Conditi
   }
   return [{ line, text, isPositive: Boolean(label) }];
 }
+
+/** Prompts with a label of 1 or 0, or pairs with one of each. */
+export const conditionPrompts: DatasetKind = {
+  holds: 'prompts with a label of 1 or 0, {"text", "label"}, or pairs, {"positive", "negative"}',
+  columns: [...CONTRAST_COLUMNS, "text", "messages", "label"],
+  recognises: (record) =>
+    contrastPairs.recognises(record) || (record.label != null && (record.text != null || record.messages != null)),
+  read(value, place) {
+    if (isContrastRecord(value)) return contrastPairs.read(value, place);
+    const prompts = readConditionRecord(value, place);
+    const examples = prompts.map(({ prompt, text }) => shownExample(prompt, text));
+    return {
+      ...{ examples, layout: "prompt and label", ignored: [], trainable: true },
+      ...{ prompts: examples.some(endsOpen), group: String(Number(prompts[0]!.isPositive)) },
+    };
+  },
+};

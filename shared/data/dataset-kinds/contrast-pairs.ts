@@ -5,9 +5,10 @@
 import { type JsonlOptions, parseJsonl } from "../../formats/jsonl.ts";
 import { quoteName } from "../../formats/strict-json.ts";
 import { Columns, isRecord, type RecordPlace, recordError } from "../columns.ts";
-import type { TrainingMessage } from "../example.ts";
+import { assistantTurn, chatExample, type Example, type TrainingMessage, userTurn } from "../example.ts";
 import { holdsMessages, readMessages } from "../messages.ts";
 import { isMetadata } from "../training-lines.ts";
+import type { DatasetKind } from "./kind.ts";
 
 export const CONTRAST_KEYS = ["positive", "negative"] as const;
 export type ContrastKey = (typeof CONTRAST_KEYS)[number];
@@ -88,3 +89,30 @@ function readText(columns: Columns, name: string): ContrastText {
     ? readMessages(columns, name)
     : columns.text(name);
 }
+
+/** A text after its prompt, as a dry run shows it. */
+export function shownExample(prompt: ContrastText | undefined, text: ContrastText): Example {
+  if (typeof text === "string" && (prompt === undefined || typeof prompt === "string")) {
+    return { kind: "completion", prompt: prompt ?? "", completion: text };
+  }
+  const turns = (given: ContrastText, asTurn: (text: string) => TrainingMessage) =>
+    typeof given === "string" ? [asTurn(given)] : given;
+  return chatExample([...(prompt === undefined ? [] : turns(prompt, userTurn)), ...turns(text, assistantTurn)]);
+}
+
+/** Whether an example is read to where the assistant's reply would begin. */
+export function endsOpen(example: Example): boolean {
+  return example.kind === "chat" && example.messages.at(-1)?.role !== "assistant";
+}
+
+/** Pairs of texts or conversations that differ in one respect. */
+export const contrastPairs: DatasetKind = {
+  holds: 'pairs of texts, {"positive", "negative"}',
+  columns: CONTRAST_COLUMNS,
+  recognises: (record) => CONTRAST_KEYS.every((key) => record[key] != null),
+  read(value, place) {
+    const { pair, ignored } = readContrastRecord(value, place);
+    const examples = CONTRAST_KEYS.map((key) => shownExample(pair.prompt, pair[key]));
+    return { examples, layout: "contrast pair", ignored, trainable: true, prompts: examples.some(endsOpen) };
+  },
+};

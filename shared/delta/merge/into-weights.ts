@@ -28,7 +28,7 @@ export interface MergedModel {
  * as the base with the delta. Weights are computed on demand.
  *
  * Throws `invalid_request`, naming a part that cannot be folded into weights: a bias on a layer without one, bottleneck
- * adapters, virtual tokens, a prefix.
+ * adapters, virtual tokens, a prefix, a scorer.
  */
 export function mergeIntoWeights(config: ModelConfig, delta: CanonicalDelta): MergedModel {
   requireMergeable(config, delta);
@@ -75,7 +75,8 @@ function merged({ shape, data }: Tensor<"f32">, { a, b, scale }: CanonicalModule
   return f32(shape, result);
 }
 
-function requireMergeable(config: ModelConfig, { linears, bottlenecks, prompt, prefix }: CanonicalDelta): void {
+function requireMergeable(config: ModelConfig, delta: CanonicalDelta): void {
+  const { linears, bottlenecks, prompt, prefix, scorer } = delta;
   const refuse = (part: string) =>
     new TrimtabError(
       "invalid_request",
@@ -87,4 +88,5 @@ function requireMergeable(config: ModelConfig, { linears, bottlenecks, prompt, p
   if (bottlenecks.size > 0) throw refuse("bottleneck adapters");
   if (prompt !== undefined) throw refuse("virtual tokens (prompt tuning)");
   if (prefix !== undefined) throw refuse("a prefix");
+  if (scorer !== undefined) throw refuse("a scorer (of a classifier or a reward model)");
 }

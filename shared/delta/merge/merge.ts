@@ -1,6 +1,7 @@
 import { TrimtabError } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { type CanonicalDelta, type CanonicalModule, changesNothing, NO_DELTA } from "../canonical.ts";
+import { SCORER_STAYS } from "../scorer.ts";
 import { canonicalTensors } from "../serving-file.ts";
 import type { WeightedDelta } from "../sum.ts";
 import { vanishes, withFactors } from "./factors.ts";
@@ -90,6 +91,8 @@ function checkTerms(name: MergeMethodName, terms: readonly WeightedDelta[]): voi
     if (!(Math.abs(weight) * magnitude(delta) <= LARGEST)) {
       throw refuse(place, "has elements too large to merge in 32-bit floats; lower its weight or remove it");
     }
+    if (delta.scorer !== undefined)
+      throw refuse(place, `is not for merging: ${SCORER_STAYS}; leave it out of the list`);
     const part = MERGE_METHODS[name].exact ? undefined : partWithoutMatrices(delta);
     if (part !== undefined) {
       throw refuse("method", `${name} merges weight matrices and vectors, but ${place} has ${part}; use linear or cat`);

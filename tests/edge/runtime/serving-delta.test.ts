@@ -66,6 +66,22 @@ describe("servingDelta", () => {
     });
   });
 
+  it("keeps a scorer apart, whatever weight its delta has in a row", () => {
+    const delta = randomDelta("a", ["factors", "biases"]);
+    const scorer = {
+      weight: f32([2, 2], [1, 2, 3, 4]),
+      bias: f32([2], [5, 6]),
+      tokens: { a: f32([2, 2], [1, 2, 3, 4]), t: f32([3, 1], [1, 2, 3]) },
+      about: { labels: ["a", "b"], lead: [1], temperatures: { lookahead: 1, token_values: 2 } },
+    };
+    const served = servingDelta("a", { ...delta, scorer });
+    expect(served.scorer).toEqual(scorer);
+    expect(served.scorer!.weight.data).not.toBe(scorer.weight.data);
+    expect(servingDelta("a", delta).scorer).toBeUndefined();
+    expect(served.sites).toEqual(servingDelta("a", delta).sites);
+    expect(rowDeltas([{ delta: served, weight: 0.5 }])).toMatchObject({ columns: served.columns });
+  });
+
   it.each<[Part, boolean]>([
     ["factors", false],
     ["scales", true],

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type CanonicalDelta, changesNothing, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { f32, zeros } from "../../../shared/tensor.ts";
 import { goldenDelta } from "../peft/golden-adapters.ts";
+import { SCORER_GOLDENS, scorerOf } from "./golden-scorer.ts";
 
 const trained = await goldenDelta("adapter");
 const withLinears = (delta: CanonicalDelta, linears: CanonicalDelta["linears"]): CanonicalDelta => ({
@@ -36,6 +37,7 @@ describe("a delta that changes nothing is known", () => {
     ["an embedding of zeros", { ...NO_DELTA, embedding: { a: ones, b: none } }, true],
     ["an embedding", { ...NO_DELTA, embedding: { a: ones, b: ones } }, false],
     ["a prompt, even of zeros", { ...NO_DELTA, prompt: none }, false],
+    ["a scorer", { ...NO_DELTA, scorer: scorerOf(SCORER_GOLDENS[0]!) }, false],
     ["a prefix, even of zeros", { ...NO_DELTA, prefix: [{ key: none, value: none }] }, false],
   ])("%s", (_name, delta, expected) => {
     expect(changesNothing(delta)).toBe(expected);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type CanonicalDelta, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { f32, type Tensor } from "../../../shared/tensor.ts";
+import { SCORER_GOLDENS, scorerOf } from "./golden-scorer.ts";
 
 const matrix = (rows: number[][]) => f32([rows.length, rows[0]!.length], rows.flat());
 const vector = (...values: number[]) => f32([values.length], values);
@@ -120,6 +121,14 @@ describe("sumDeltas", () => {
       [3, 3, 3],
       [6, 6, 6],
     ]);
+  });
+
+  test("a scorer stays with its own delta, as it is", () => {
+    const scored: CanonicalDelta = { ...NO_DELTA, scorer: scorerOf(SCORER_GOLDENS[0]!) };
+    expect(sumDeltas([{ delta: scored, weight: 1 }])).toBe(scored);
+    const refusal = expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining("a scorer") });
+    expect(() => sumDeltas([{ delta: scored, weight: 0.5 }])).toThrow(refusal);
+    expect(() => sumDeltas([scored, NO_DELTA].map((delta) => ({ delta, weight: 1 })))).toThrow(refusal);
   });
 
   describe("prompts and prefixes", () => {

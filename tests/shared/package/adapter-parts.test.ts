@@ -4,6 +4,7 @@ import { readAdapterParts } from "../../../shared/package/adapter-parts.ts";
 import { writeDeltaFolder } from "../../../shared/package/delta-folder.ts";
 import { ADAPTER_FORMATS } from "../../../shared/peft/registry.ts";
 import { goldenBase } from "../../trainer/golden-llama.ts";
+import { randomScorer } from "../delta/golden-scorer.ts";
 
 const { config, weights } = goldenBase();
 const digest = (letter: string) => letter.repeat(64);
@@ -48,6 +49,36 @@ describe("one adapter", () => {
     expect(again.adapters).toEqual(adapters);
     expect(again.manifest).toMatchObject(provenance);
     await expect(read(files, { ...base, digest: digest("f") })).rejects.toThrow("was made for tiny");
+  });
+});
+
+describe("a scorer", () => {
+  const provenance = {
+    base_model: "tiny",
+    base_digest: base.digest,
+    tokenizer_digest: base.tokenizerDigest,
+    data_digests: [],
+    metrics: {},
+    parents: [],
+    created_at: 5,
+  };
+  const scorer = randomScorer(config);
+
+  it("comes back with a downloaded delta, beside its adapter or alone", async () => {
+    const { adapters } = await read(golden("adapter"));
+    for (const made of [adapters, []]) {
+      const files = [...(await writeDeltaFolder(made, provenance, scorer))];
+      const again = await read(inside("downloaded", files));
+      expect(again.scorer).toEqual(scorer);
+      expect(again.adapters).toEqual(made);
+      expect(again.ignored).toEqual([]);
+    }
+    expect((await read(golden("adapter"))).scorer).toBeUndefined();
+  });
+
+  it("of another base is refused", async () => {
+    const files = [...(await writeDeltaFolder([], provenance, randomScorer({ ...config, hiddenSize: 3 })))];
+    await expect(read(files)).rejects.toThrow("scorer.safetensors has a tensor scorer.weight");
   });
 });
 

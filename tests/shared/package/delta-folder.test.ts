@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { parseManifest } from "../../../shared/delta/manifest.ts";
+import { decodeScorer } from "../../../shared/delta/scorer-file.ts";
 import { decodeCanonical, encodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../../shared/delta/sum.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { writeDeltaFolder } from "../../../shared/package/delta-folder.ts";
 import type { Adapter } from "../../../shared/peft/method.ts";
 import { f32, type Tensor, zeros } from "../../../shared/tensor.ts";
+import { randomScorer } from "../delta/golden-scorer.ts";
 import { type GoldenAdapter, goldenConfig, goldenDelta, goldenFolder } from "../peft/golden-adapters.ts";
 
 const digest = (letter: string) => letter.repeat(64);
@@ -95,6 +97,25 @@ describe("a published delta", () => {
       methods: ["lora", "prompt", "lora"],
       trainable_parameters: 14 + prompt.parameters,
     });
+  });
+
+  test("of a scorer has its own file, with or without adapters, and says what it tells apart", async () => {
+    const scorer = randomScorer(goldenConfig);
+    const numbers = 2 * goldenConfig.hiddenSize + 2 + 6 * goldenConfig.hiddenSize + 3 * goldenConfig.vocabSize;
+    const one = await adapter("adapter");
+    for (const adapters of [[], [one]]) {
+      const files = await writeDeltaFolder(adapters, provenance, scorer);
+      expect(decodeScorer(files.get("scorer.safetensors")!, goldenConfig)).toEqual(scorer);
+      const served = decodeCanonical(files.get("serving.safetensors")!, goldenConfig);
+      expect(served).toEqual({ ...(adapters[0]?.delta ?? NO_DELTA), scorer });
+      expect(parseManifest(files.get("manifest.json")!)).toMatchObject({
+        methods: [...adapters.map(({ method }) => method), "scorer"],
+        scorer: { labels: scorer.about.labels, modes: ["lookahead", "class_rows", "token_values"] },
+        trainable_parameters: numbers + 7 * adapters.length,
+        digest: await sha256Hex(files.get("serving.safetensors")!),
+      });
+    }
+    await expect(writeDeltaFolder([], provenance)).rejects.toThrow("changes nothing");
   });
 
   test("has the same bytes for the same adapter", async () => {

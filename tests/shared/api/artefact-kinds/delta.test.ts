@@ -13,6 +13,8 @@ describe("a delta's files", () => {
   it("takes one adapter at the top, as peft or AdapterHub calls its files, or one in each of several folders", () => {
     checkFileList("delta", files(...own, ...adapter("")), "files");
     checkFileList("delta", files(...own, "README.md", ...adapter("", "adapter")), "files");
+    checkFileList("delta", files(...own, "scorer.safetensors", ...adapter("")), "files");
+    checkFileList("delta", files(...own, "scorer.safetensors"), "files");
     const three = [...adapter("2-lora/"), ...adapter("0-prefix/"), ...adapter("1-bottleneck/", "adapter")];
     checkFileList("delta", files(...own, ...three), "files");
     const many = Array.from({ length: 11 }, (_, index) => adapter(`${index}-lora/`)).flat();

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseConditionPrompts, readConditionRecord } from "../../../../shared/data/dataset-kinds/condition-prompts.ts";
+import {
+  conditionPrompts,
+  parseConditionPrompts,
+  readConditionRecord,
+} from "../../../../shared/data/dataset-kinds/condition-prompts.ts";
 
 const read = (value: unknown) => readConditionRecord(value, { number: 2, unit: "line", file: "prompts.jsonl" });
 const messages = [{ role: "user", content: "Hi" }];
@@ -44,5 +48,26 @@ describe("parseConditionPrompts", () => {
       [3, "b", true],
       [3, "c", false],
     ]);
+  });
+});
+
+describe("conditionPrompts", () => {
+  const row = (value: unknown) => conditionPrompts.read(value, { number: 1, unit: "line", file: "prompts" });
+
+  it("takes labelled prompts and pairs", () => {
+    expect(row({ text: "a", label: 1 })).toMatchObject({
+      examples: [{ kind: "completion", prompt: "", completion: "a" }],
+      ...{ layout: "prompt and label", group: "1", prompts: false },
+    });
+    expect(row({ messages, label: 0 })).toMatchObject({ group: "0", prompts: true });
+    expect(row({ positive: "a", negative: "b" }).layout).toBe("contrast pair");
+    for (const value of [
+      { text: "a", label: 0 },
+      { messages, label: 1 },
+      { positive: "a", negative: "b" },
+    ]) {
+      expect(conditionPrompts.recognises(value)).toBe(true);
+    }
+    expect(conditionPrompts.recognises({ text: "a" })).toBe(false);
   });
 });

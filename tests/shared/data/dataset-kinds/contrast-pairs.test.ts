@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  contrastPairs,
   isContrastRecord,
   parseContrastPairs,
   readContrastRecord,
@@ -79,5 +80,26 @@ describe("isContrastRecord", () => {
   it("asks for both sides", () => {
     expect(isContrastRecord({ positive: "a", negative: null })).toBe(true);
     for (const value of [null, [], "a", { positive: "a" }]) expect(isContrastRecord(value)).toBe(false);
+  });
+});
+
+describe("contrastPairs", () => {
+  const row = (value: unknown) => contrastPairs.read(value, { number: 1, unit: "line", file: "pairs" });
+
+  it("shows both sides as they are read", () => {
+    expect(row({ prompt: "It is", positive: " good", negative: " bad" })).toEqual({
+      examples: [" good", " bad"].map((completion) => ({ kind: "completion", prompt: "It is", completion })),
+      ...{ layout: "contrast pair", ignored: [], trainable: true, prompts: false },
+    });
+    const { examples, prompts } = row({ prompt: "Hi", positive: chat("good"), negative: "bad" });
+    expect(examples[0]).toEqual({ kind: "chat", messages: [{ role: "user", content: "Hi" }, ...chat("good")] });
+    expect(prompts).toBe(false);
+    expect(row({ positive: chat("good").slice(0, 1), negative: "bad" }).prompts).toBe(true);
+  });
+
+  it("knows a pair by its columns, and refuses what its reader refuses", () => {
+    expect(contrastPairs.recognises({ positive: "a", negative: "b" })).toBe(true);
+    expect(contrastPairs.recognises({ positive: "a", negative: null })).toBe(false);
+    expect(() => row({ positive: "a", negative: "a" })).toThrow("is the same as positive");
   });
 });

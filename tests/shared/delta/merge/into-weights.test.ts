@@ -141,6 +141,7 @@ test.each<[string, CanonicalDelta]>([
   ["bottleneck adapters", delta({}, { bottlenecks: new Map([["layers.0.mlp", {} as never]]) })],
   ["virtual tokens (prompt tuning)", delta({}, { prompt: f32([1, 1], [1]) })],
   ["a prefix", delta({}, { prefix: [] })],
+  ["a scorer (of a classifier or a reward model)", delta({}, { scorer: {} as never })],
 ])("%s: refused by name", (part, changes) => {
   expect(() => mergeIntoWeights(config, changes)).toThrow(
     expect.objectContaining({

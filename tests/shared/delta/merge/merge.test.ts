@@ -8,6 +8,7 @@ import {
   mergeWork,
 } from "../../../../shared/delta/merge/merge.ts";
 import { f32, type Tensor } from "../../../../shared/tensor.ts";
+import { SCORER_GOLDENS, scorerOf } from "../golden-scorer.ts";
 import { linears, lowRank, Q, randomDelta, randomTensor, UP } from "./deltas.ts";
 
 function refusal(request: MergeRequest, delta: CanonicalDelta = randomDelta("one"), weight = 1) {
@@ -39,6 +40,12 @@ test("a missing or unused option is rejected by name", () => {
   });
   expect(refusal({ method: "dare", density: 0.5, majoritySignMethod: "total" })?.param).toBe("majority_sign_method");
   expect(refusal({ method: "ties", density: 0.5, seed: 1 })?.param).toBe("seed");
+});
+
+test.each(["linear", "cat", "svd"] as const)("%s: a delta with a scorer is rejected by its place", (method) => {
+  const scored = { ...randomDelta("one"), scorer: scorerOf(SCORER_GOLDENS[0]!) };
+  expect(refusal({ method }, scored)).toMatchObject({ code: "invalid_request", param: "deltas[1]" });
+  expect(refusal({ method }, scored)?.message).toContain("a delta with a scorer");
 });
 
 test("a weight of 0 or NaN is rejected", () => {
