@@ -6,6 +6,7 @@ import {
   heldOutReviewExamples,
   trainSentimentClassifier,
 } from "../../../../infra/base/evaluation/sentiment-classifier.ts";
+import { factProbes } from "../../../../infra/base/evaluation/sets.ts";
 import type { ContrastPair } from "../../../../shared/data/dataset-kinds/contrast-pairs.ts";
 
 const user = (content: string) => ({ role: "user", content }) as const;
@@ -59,4 +60,21 @@ export const reviewPrompts = ["hotel", "film", "novel", "cafe", "lamp", "show", 
 export function reviewJudge(): (text: string) => boolean {
   const classifier = trainSentimentClassifier(heldOutReviewExamples(11, 2_000));
   return (text) => classifier.positive(text) > 0.5;
+}
+
+export interface ConditionedPrompt {
+  readonly messages: readonly { readonly role: "user"; readonly content: string }[];
+  /** 1: a request to word something. */
+  readonly label: 0 | 1;
+}
+
+/** 24 requests to word something, and 24 questions about facts, in the same style of chat. */
+export function conditionPrompts(): Record<"requests" | "questions", ConditionedPrompt[]> {
+  const random = createRandom(9, "condition prompts");
+  return {
+    requests: REQUESTS.map((request) => ({ messages: [user(random.pick(asking(request)))], label: 1 })),
+    questions: random
+      .sample(factProbes(), 24)
+      .map(({ prompt }) => ({ messages: [user(`Complete this: ${prompt}`)], label: 0 })),
+  };
 }

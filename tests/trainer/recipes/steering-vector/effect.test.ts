@@ -5,18 +5,39 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { SteeringVectorSettings } from "../../../../shared/api/steering-vector.ts";
 import type { ContrastPair } from "../../../../shared/data/dataset-kinds/contrast-pairs.ts";
+import { conditionHolds, conditionSpan } from "../../../../shared/delta/condition.ts";
+import { MANIFEST_FILE, parseManifest } from "../../../../shared/delta/manifest.ts";
 import { decodeCanonical, SERVING_FILE } from "../../../../shared/delta/serving-file.ts";
+import { readActivations } from "../../../../trainer/recipes/read-activations.ts";
+import type { Dataset } from "../../../../trainer/recipes/recipe.ts";
 import { steeringVector } from "../../../../trainer/recipes/steering-vector.ts";
 import { quietContext } from "../objectives/run-objective.ts";
-import { isPolite, registerPairs, registerQuestions, reviewJudge, reviewPairs, reviewPrompts } from "./corpus-pairs.ts";
+import {
+  type ConditionedPrompt,
+  conditionPrompts,
+  isPolite,
+  registerPairs,
+  registerQuestions,
+  reviewJudge,
+  reviewPairs,
+  reviewPrompts,
+} from "./corpus-pairs.ts";
 import { baseFiles, openSteeredBase, runtime } from "./steered-base.ts";
 
 const base = await openSteeredBase();
 afterAll(() => base.close());
 
-async function vectorsOf(pairs: readonly ContrastPair[], settings: Record<string, unknown>) {
-  const bytes = new TextEncoder().encode(pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(""));
-  const { folder, hyperparameters } = await steeringVector(
+function dataset(name: string, lines: readonly unknown[]): Dataset {
+  const bytes = new TextEncoder().encode(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  return { name, digest: "d".repeat(64), bytes };
+}
+
+async function vectorsOf(
+  pairs: readonly ContrastPair[],
+  settings: Record<string, unknown>,
+  prompts?: readonly unknown[],
+) {
+  const { folder, hyperparameters, metrics } = await steeringVector(
     {
       run: "effect",
       type: "steering_vector",
@@ -24,15 +45,16 @@ async function vectorsOf(pairs: readonly ContrastPair[], settings: Record<string
       seed: 3,
       createdAt: 1_700_000_000,
       base: { id: "base", digest: "b".repeat(64), files: baseFiles },
-      training: { name: "pairs.jsonl", digest: "d".repeat(64), bytes },
-      validation: null,
+      training: dataset("pairs.jsonl", pairs),
+      validation: prompts === undefined ? null : dataset("prompts.jsonl", prompts),
       checkpoint: null,
     },
     quietContext({ executor: runtime }),
   );
   const { linears } = decodeCanonical(folder.files.get(SERVING_FILE)!, base.config);
   const vectors = [...linears].map(([path, { bias }]) => [Number(path.split(".")[1]), bias!.data] as const);
-  return { vectors: new Map(vectors), layer: hyperparameters.layers };
+  const { steering } = parseManifest(folder.files.get(MANIFEST_FILE)!);
+  return { vectors: new Map(vectors), layer: hyperparameters.layers, metrics, condition: steering?.condition };
 }
 
 interface Experiment {
@@ -82,4 +104,34 @@ describe("a steering vector on the embedded base", { timeout: 120_000 }, () => {
     expect(down!.share).toBeLessThanOrEqual(least);
     for (const { ratio } of found) expect(ratio).toBeLessThanOrEqual(1.2);
   });
+
+  it.each(["last", "mean"])(
+    "is told by a condition at the %s position which prompts are requests",
+    async (position) => {
+      const label = (prompts: readonly ConditionedPrompt[]) =>
+        prompts.map(({ messages, label }) => ({ messages, label }));
+      const { requests, questions } = conditionPrompts();
+      const all = [requests.slice(0, 12), questions.slice(0, 12)].flatMap(label);
+      const settings = { condition: { when: "positive", prompts: "validation_file", position } };
+      const { condition, metrics } = await vectorsOf(registerPairs(), settings, all);
+      expect(metrics["condition/accuracy"]).toBeGreaterThanOrEqual(0.9);
+      const others = [...requests.slice(12), ...questions.slice(12)];
+      const ids = others.map(({ messages }) => Int32Array.from(base.template.encodePrompt(messages)));
+      let right = 0;
+      const tap = `layers.${condition!.layer}`;
+      const { config, weights, tokenizer } = base;
+      const options = { config, weights, taps: [tap], padId: tokenizer.padId, yieldToEventLoop: async () => undefined };
+      for await (const { index, length, states } of readActivations(runtime, ids, options)) {
+        const { from, to } = conditionSpan(condition!.position, length);
+        const mean = new Float64Array(config.hiddenSize);
+        for (let token = from; token < to; token++) {
+          for (let at = 0; at < mean.length; at++) {
+            mean[at]! += states.get(tap)![token * mean.length + at]! / (to - from);
+          }
+        }
+        if (conditionHolds(condition!, mean).holds === (others[index]!.label === 1)) right += 1;
+      }
+      expect(right / others.length).toBeGreaterThanOrEqual(0.9);
+    },
+  );
 });

@@ -53,6 +53,7 @@ export async function openSteeredBase() {
 
   return {
     config,
+    weights,
     tokenizer,
     template,
     /** Samples continuations with `strength` times the vectors; the same arguments give the same texts. */
