@@ -71,5 +71,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/loop/update.ts": "types only",
   "trainer/recipes/objective.ts": "types and the name of a column",
   "trainer/recipes/recipe.ts": "types only",
+  "trainer/recipes/steering-vector/find-condition.ts":
+    "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts",
+  "trainer/recipes/steering-vector/read-texts.ts":
+    "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
+  "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

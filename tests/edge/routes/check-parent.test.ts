@@ -119,9 +119,11 @@ describe("a job on one's own model", () => {
       },
       new Map([["prompt_embeddings", f32([2, width], new Float32Array(2 * width).fill(0.1))]]),
     );
-    expect(await refused({ model: tokens.model })).toMatchObject({
-      param: "model",
-      message: expect.stringContaining("`model` cannot be continued from: the delta has virtual tokens"),
-    });
+    for (const fields of [{}, { method: { type: "steering_vector" } }]) {
+      expect(await refused({ model: tokens.model, ...fields })).toMatchObject({
+        param: "model",
+        message: expect.stringContaining("`model` cannot be continued from: the delta has virtual tokens"),
+      });
+    }
   });
 });
