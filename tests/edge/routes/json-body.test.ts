@@ -104,3 +104,15 @@ it("every request of the API may have null in any of its fields, to the effect o
   }
   expect(walked).toBeGreaterThanOrEqual(8);
 });
+
+describe("null in a JSON body", () => {
+  it("takes away where a field says so, and counts as left out everywhere else", async () => {
+    const body = { name: "judge", url: "https://scores.trimtab.dev/", secret: "0123456789abcdef", description: null };
+    await api.call("POST", "/v1/steering/scorers", { key, body });
+    const change = (fields: unknown) => api.call("PATCH", "/v1/steering/scorers/judge", { key, body: fields });
+    expect(await change({ url: null, description: "x" })).toMatchObject({ url: body.url, has_secret: true });
+    expect(await change({ secret: null })).toMatchObject({ has_secret: false, description: "x" });
+    const list = { key, body: "[null]", headers: json };
+    expect(await api.refusal("PATCH", "/v1/steering/scorers/judge", list)).toMatchObject({ status: 400 });
+  });
+});
