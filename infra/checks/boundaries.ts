@@ -32,7 +32,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/scoring", "edge/runtime/memory-plan.ts"],
   "edge/merging": ["edge/serving", "edge/blobs"],
   "edge/serving": ["edge/blobs", "edge/runtime", "edge/scoring"],
-  "edge/scoring": [],
+  "edge/scoring": ["edge/env.ts"],
   "edge/blobs": ["edge/env.ts"],
   "edge/runtime": [],
 
