@@ -1,7 +1,6 @@
 import { type Sample, Sampler } from "../../shared/decode/sampler.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import { NO_READS } from "../runtime/decode-sessions.ts";
-import type { Decoder } from "../runtime/decoder.ts";
+import type { Decoder, PrefillChunk } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
@@ -208,8 +207,8 @@ export class BatchLoop {
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
     const positions = chunk.virtual + chunk.tokens.length;
     const isLast = row.prefilled + positions === row.promptEnd;
-    const reads = isLast ? row.reads : NO_READS;
-    const logits = this.#options.decoder.prefill(row.work.weights, chunk, reads);
+    const logits = this.#options.decoder.prefill(row.work.weights, chunk, row.readsOfChunk(isLast));
+    this.#readForCondition(row, chunk, isLast);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
     if (row.isCompanion) row.open.steeringTokens += positions;
@@ -226,7 +225,7 @@ export class BatchLoop {
     const { decoder } = this.#options;
     const vocabulary = decoder.vocabularySize;
     for (const { first, rows } of decodingRuns(this.#slots.rows)) {
-      const exits = [...new Set(rows.flatMap(({ reads }) => reads.exits))];
+      const exits = [...new Set(rows.flatMap((row) => row.exits))];
       const logits = decoder.decode(
         rows[0]!.work.weights,
         first,
@@ -243,15 +242,25 @@ export class BatchLoop {
   }
 
   /** Views of what the last run computed for its row i. */
-  #statesOf({ reads }: Row, i: number, logits: Float32Array): StepStates {
+  #statesOf({ exits: layers }: Row, i: number, logits: Float32Array): StepStates {
     const { decoder } = this.#options;
-    const exits = new Map(reads.exits.map((layer) => [layer, decoder.exit(layer, i)] as const));
+    const exits = new Map(layers.map((layer) => [layer, decoder.exit(layer, i)] as const));
     return { logits, final: decoder.final(i), exits };
   }
 
-  /** Gives a row the deltas of its condition if its prompt, whose last chunk has just run, meets it. */
+  /** Lets a row's condition read the tokens of the chunk that has just run. */
+  #readForCondition({ work, reader, prefilled, lead }: Row, { virtual, tokens }: PrefillChunk, isLast: boolean): void {
+    if (work.condition === undefined || reader === undefined) return;
+    const { decoder } = this.#options;
+    const first = Math.max(0, prefilled - lead);
+    for (let i = isLast && !work.condition.wholePrompt ? tokens.length - 1 : 0; i < tokens.length; i++) {
+      if (isLast || work.condition.wholePrompt) reader.read(first + i, (tap) => decoder.tap(tap, virtual + i));
+    }
+  }
+
+  /** Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. */
   #decideCondition(row: Row): void {
-    const deltas = row.work.condition?.deltas((tap) => this.#options.decoder.tap(tap));
+    const deltas = row.reader?.deltas();
     if (deltas === undefined) return;
     row.deltas = deltas;
     this.#arranged = false;

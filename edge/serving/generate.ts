@@ -1,13 +1,12 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
-import { conditionHolds } from "../../shared/delta/condition.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { replyCalls } from "./calls.ts";
 import { choicesOf, startOf } from "./choices.ts";
-import type { BatchRequest, Generation, RequestEnd, RowCondition } from "./generation.ts";
+import { conditionOf } from "./conditional-deltas.ts";
+import type { BatchRequest, Generation, RequestEnd } from "./generation.ts";
 import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
-import type { ConditionalDelta, GenerateRequest } from "./protocol.ts";
-import type { RowModels } from "./row-models.ts";
+import type { GenerateRequest } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 import { NO_STEERING, planSteering, type SteeringPlan } from "./steering-plan.ts";
 
@@ -54,7 +53,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
         ? NO_STEERING
         : planSteering(model, { steering, own: request.model, base, models, isChat: request.prompt.kind === "chat" });
     model.loop.reserve(plan.takes.exits ?? []);
-    const condition = conditionOf(models, steering?.conditional ?? []);
+    const condition = conditionOf(steering?.conditional ?? [], (met) => models.get(OWN, met).deltas);
     const generations = choicesOf(model, request, {
       prompts,
       plan,
@@ -80,25 +79,6 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
     models.release();
   }
 }
-
-/** The conditional deltas of rows that run the request's own model; undefined if there are none. */
-function conditionOf(models: RowModels, conditional: readonly ConditionalDelta[]): RowCondition | undefined {
-  if (conditional.length === 0) return undefined;
-  return {
-    taps: [...new Set(conditional.map(({ condition }) => tapOf(condition)))],
-    deltas(tap) {
-      const met = conditional.filter(({ condition }) => conditionHolds(condition, tap(tapOf(condition))).holds);
-      return met.length === 0
-        ? undefined
-        : models.get(
-            OWN,
-            met.map(({ delta }) => delta),
-          ).deltas;
-    },
-  };
-}
-
-const tapOf = ({ layer }: ConditionalDelta["condition"]): string => `layers.${layer}`;
 
 function finished(
   { loop }: ServedModel,

@@ -58,11 +58,20 @@ export interface GenerationRow {
 
 /** Deltas that a row has from its first generated token on, if its prompt calls for them. */
 export interface RowCondition {
-  /** The taps that are read at the prompt's last token. */
+  /** The taps that are read of the prompt. */
   readonly taps: readonly string[];
+  /** Whether they are read at every token, and not at the last alone. */
+  readonly wholePrompt: boolean;
+  /** Begins to read a prompt of that many tokens. */
+  readonly start: (length: number) => PromptReader;
+}
+
+export interface PromptReader {
+  /** Reads the prompt's token at that place; `tap` gives views [width] of its taps. */
+  readonly read: (at: number, tap: (name: string) => Float32Array) => void;
   /**
-   * Called once, with the taps [width]: the row's deltas from then on, which put the same before the text as those that it had;
-   * undefined: those.
+   * Once all has been read: the row's deltas from then on, which put the same before the text as those that it had; undefined:
+   * those.
    */
-  readonly deltas: (tap: (name: string) => Float32Array) => RowDeltas | undefined;
+  readonly deltas: () => RowDeltas | undefined;
 }
