@@ -83,6 +83,18 @@ export const LIMITS = {
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
   guidanceScale: 20,
+  /** Steering vectors of one request, and how strong each may be. */
+  steeringVectors: 8,
+  vectorStrength: 64,
+  /** Banned and required phrases of one request, each, and their characters. */
+  phrases: 64,
+  phraseLength: 256,
+  /** Characters of a rule's expression, grammar or choice, and how many choices there may be. */
+  ruleLength: 64 * 1024,
+  ruleChoices: 1000,
+  scorerStrength: 100,
+  scorerCandidates: 64,
+  scorerDeadlineMs: 30_000,
   /** Tokens that a trace lists beside the chosen one. */
   traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */

@@ -1,6 +1,8 @@
 /** The `steering` field of chats and completions. */
 import { z } from "zod";
 import { STEERING, type SteeringName } from "../decode/steering/registry.ts";
+import { rulesRequest } from "../decode/steering/rules-request.ts";
+import { vectorsRequest } from "../decode/steering/vectors-request.ts";
 
 /** The parts' own schemas, none of them required. */
 const parts = Object.fromEntries(Object.entries(STEERING).map(([name, { schema }]) => [name, schema.optional()])) as {
@@ -10,10 +12,8 @@ const parts = Object.fromEntries(Object.entries(STEERING).map(([name, { schema }
 export const SteeringObject = z
   .strictObject({
     ...parts,
-    rules: z.strictObject({ banned: z.array(z.string()).optional(), scorer: z.string().optional() }).optional(),
-    vectors: z
-      .array(z.strictObject({ id: z.string(), strength: z.number(), condition: z.boolean().optional() }))
-      .optional(),
+    vectors: vectorsRequest.optional(),
+    rules: rulesRequest.optional(),
   })
   .meta({ id: "Steering" });
 export type SteeringObject = z.infer<typeof SteeringObject>;

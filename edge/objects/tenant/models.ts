@@ -18,6 +18,7 @@ import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
+import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
 
@@ -128,13 +129,6 @@ export interface FoundModel {
   } | null;
 }
 
-/** Vectors that steer every position are deltas of the request's own model, each with its strength as the weight. */
-function steeringDeltas({ vectors = [] }: SteeringObject): RequestedDelta[] {
-  return vectors.flatMap(({ id, strength, condition = false }, index) =>
-    condition ? [] : [{ id, weight: strength, param: `steering.vectors[${index}].id` }],
-  );
-}
-
 /** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
@@ -162,8 +156,8 @@ export const models = tenantModule({
       const owned = ownedModel(db, name);
       if (owned.baseId !== base.id) return find(request, known);
       const found = resolveSteering(db, asked, name);
-      const steering = found === null ? [] : steeringDeltas(found.steering);
-      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
+      const vectors = found === null ? NO_VECTORS : steeringVectors(db, found.steering, base);
+      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...vectors.always] }, base);
       if (found === null) return { model, steering: null };
       const parts = activeParts(found.steering);
       const references = referencesOf(parts);
@@ -179,7 +173,7 @@ export const models = tenantModule({
       const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
       return {
         model,
-        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [] } },
+        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: vectors.conditional } },
       };
     };
 
