@@ -31,7 +31,7 @@ export interface ChoiceParts {
   readonly prompts: readonly number[][];
   readonly plan: SteeringPlan;
   /** How replies with tools are read; absent without tools. */
-  readonly calls?: Pick<ReplyCalls, "create">;
+  readonly calls?: ReplyCalls;
   /** What a row runs with. */
   readonly modelOf: (row: CompanionRow["model"]) => RowModel;
   /** Of the rows that run the request's own model. */
@@ -55,7 +55,12 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const isChat = request.prompt.kind === "chat";
   const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
   const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
-  const settings = { ...decodeSettings({ ...usedFields(model, sampling), minTokens }), ...plan.settings };
+  const { calls } = parts;
+  const settings = {
+    ...decodeSettings({ ...usedFields(model, sampling), minTokens }),
+    ...plan.settings,
+    ...(calls === undefined ? {} : { rules: { rule: calls.rule } }),
+  };
   return parts.prompts.flatMap((prompt, p) => {
     const rows = rowsOf(model, { request, prompt, parts });
     // Every row keeps the whole text, so the one with the longest prompt decides how much there can be.
@@ -81,7 +86,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
         topLogprobs: sampling.topLogprobs,
         ...(request.traced === undefined ? {} : { traced: request.traced }),
         uniform: () => random.float(),
-        ...(parts.calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
+        ...(calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
         describe: (token, isFirst) => {
           const options = { first: isFirst && beginsText };
           return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
