@@ -83,6 +83,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           maxWorkers: 1,
           setupFiles: ["tests/edge/support/reset.ts"],
+          globalSetup: ["tests/support/hostile-scorer.ts"],
           ...TIMEOUTS,
         },
       },

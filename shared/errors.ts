@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   "rate_limit_exceeded",
   "capacity_exceeded",
   "executor_missing",
+  "scorer_failed",
   "non_finite",
   "corrupt_blob",
   "cancelled",

@@ -1,10 +1,13 @@
 /** Everything that a request can make large has its cap here, so that nothing is allocated before it was checked. */
 export const LIMITS = {
+  /** The classes of a classifier, and the characters of a class's name. */
+  labels: 32,
+  labelName: 64,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
-  /** Bytes that a gzipped dataset may unpack to. */
+  /** Bytes that a compressed dataset may unpack to. */
   unpackedFile: 400 * (1 << 20),
   /** Unpacked bytes of one row group of a Parquet dataset, which are in memory together. */
   parquetGroup: 48 * (1 << 20),
@@ -33,6 +36,32 @@ export const LIMITS = {
   aliasesPerTenant: 1000,
   /** Moves of one alias that are kept. */
   aliasMoves: 1000,
+  description: 512,
+  presetName: 64,
+  presetsPerTenant: 200,
+  /** Versions of one steering preset that are kept. */
+  presetVersions: 1000,
+  /** Characters of one preset's steering object as JSON, and of all versions of all of a tenant's presets. */
+  presetLength: 128 * 1024,
+  presetsLength: 64 * (1 << 20),
+  scorersPerTenant: 32,
+  scorerUrl: 2048,
+  /** Candidates of one call of a scorer, and bytes of its reply. */
+  scorerTexts: 256,
+  scorerReply: 64 * 1024,
+  /** The largest score, and the smallest below zero: far from where sums of 32-bit floats lose their digits. */
+  scorerScore: 1_000_000,
+  sweepPaths: 4,
+  /** Values at one path of a sweep's grid, and combinations of them. */
+  sweepValues: 32,
+  sweepCells: 64,
+  sweepPrompts: 64,
+  sweepPromptLength: 16_384,
+  /** Tokens of one text of a sweep, and of all that it may generate. */
+  sweepLength: 512,
+  sweepTokens: 200_000,
+  /** Texts that a sweep shows of each cell. */
+  sweepExamples: 3,
   messages: 1000,
   messageName: 64,
   tools: 128,
@@ -54,12 +83,21 @@ export const LIMITS = {
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
   guidanceScale: 20,
+  /** Tokens that a trace lists beside the chosen one. */
+  traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */
   exits: 32,
+  /** The highest number of a layer that a request may name; the model says which it has. */
+  layer: 1000,
   /** Experts of one request: each is a row of the batch. */
   experts: 8,
   expertWeight: 20,
   contrastStrength: 20,
+  /** Attributes of classifiers in one request. */
+  attributes: 8,
+  classifierStrength: 200,
+  /** Candidates for one token that a classifier looks ahead over: each costs as much as a row. */
+  lookahead: 200,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

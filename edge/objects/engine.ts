@@ -86,8 +86,9 @@ export class Engine extends DurableObject<Env> {
             cancel = cancelRequest;
             if (cancelled) cancelRequest();
           };
-          loadModel(this.env, request.model.base)
-            .then((model) => generate(model, request, { emit, onStart, ...EFFECTS }))
+          const loadBase = (folder: StoredFolder) => loadModel(this.env, folder);
+          loadBase(request.model.base)
+            .then((model) => generate(model, request, { emit, onStart, loadBase, ...EFFECTS }))
             .catch((error: unknown) => emit(errorEvent(error)))
             .finally(() => {
               signal.removeEventListener("abort", stop);

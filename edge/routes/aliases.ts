@@ -1,5 +1,4 @@
 import { createRoute } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
 import { z } from "zod";
 import {
   Alias,
@@ -11,23 +10,14 @@ import {
   RollBackAlias,
 } from "../../shared/api/aliases.ts";
 import { Deleted } from "../../shared/api/lists.ts";
-import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { once } from "./idempotent.ts";
-import { jsonBody } from "./json-body.ts";
+import { jsonBody, jsonBodyIfAny, jsonBodyKeepingNull } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
 const params = z.strictObject({ alias: z.string().max(96) });
 const tags = ["Aliases"];
 const security = TENANT_SECURITY;
-
-/** A rollback needs no body. Clients may send a content type with each request, so one without a body is told by its body. */
-const jsonBodyIfAny: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const empty = c.req.raw.body === null || c.req.header("content-length") === "0";
-  if (c.req.header("content-type") !== undefined && !empty) return jsonBody(c, next);
-  c.req.json = async <T>() => ({}) as T;
-  await next();
-};
 
 const create = createRoute({
   method: "post",
@@ -35,7 +25,7 @@ const create = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Create an alias, a name of your own for a model",
+  summary: "Create an alias, a name of your own for a model and, if you like, a steering preset",
   request: { body: jsonRequest(CreateAlias) },
   responses: replies(Alias, "The alias"),
 });
@@ -65,8 +55,8 @@ const move = createRoute({
   path: "/{alias}",
   tags,
   security,
-  middleware: jsonBody,
-  summary: "Move an alias to another model; requests under way end with the old one",
+  middleware: jsonBodyKeepingNull("steering"),
+  summary: "Move an alias to another model or steering preset; requests under way end with the old one",
   request: { params, body: jsonRequest(MoveAlias) },
   responses: replies(Alias, "The alias, moved"),
 });
@@ -77,7 +67,7 @@ const rollBack = createRoute({
   tags,
   security,
   middleware: jsonBodyIfAny,
-  summary: "Return an alias to the model before, or to a version of its history",
+  summary: "Return an alias to the model and preset before, or to a version of its history",
   request: { params, body: { ...jsonRequest(RollBackAlias), required: false } },
   responses: replies(Alias, "The alias, moved back"),
 });

@@ -1,7 +1,7 @@
 /** Turns events into answers, whole or as server-sent events: the part that chats and completions share. */
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
-import type { FinishReason, GenerateEvent, TokenLogprob } from "../../shared/decode/events.ts";
+import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "../../shared/decode/events.ts";
 import type { GoodEvent } from "./generation.ts";
 import { type CallChange, callChange } from "./reply-calls.ts";
 import { obfuscated, sseData } from "./sse.ts";
@@ -16,6 +16,8 @@ export interface ChoiceChange {
   readonly scores: readonly TokenScore[] | null;
   /** Characters (code points) of all scored tokens before these. */
   readonly offset: number;
+  /** What steering did to each token; null unless requested. */
+  readonly traces: readonly SteeringTrace[] | null;
   /** Pieces of calls; absent if there are none. */
   readonly calls?: readonly CallChange[];
   /** null until the choice ends. */
@@ -57,10 +59,12 @@ export async function* answerSteps(
 export function wholeChoice(changes: readonly ChoiceChange[], index: number): Choice {
   const called = changes.flatMap(({ calls = [] }) => calls);
   const scored = changes.flatMap(({ scores }) => (scores === null ? [] : [scores]));
+  const traced = changes.flatMap(({ traces }) => (traces === null ? [] : [traces]));
   return {
     index,
     text: changes.map(({ text }) => text).join(""),
     scores: scored.length === 0 ? null : scored.flat(),
+    traces: traced.length === 0 ? null : traced.flat(),
     offset: 0,
     ...(called.length === 0 ? {} : { calls: called }),
     finishReason: changes.at(-1)?.finishReason ?? null,
@@ -109,8 +113,8 @@ export async function* answerLines(
 }
 
 /** Whether a change is empty, as it is while a character's bytes are incomplete. */
-export function isEmpty({ text, scores, calls, finishReason }: ChoiceChange): boolean {
-  return text === "" && scores === null && calls === undefined && finishReason === null;
+export function isEmpty({ text, scores, traces, calls, finishReason }: ChoiceChange): boolean {
+  return text === "" && scores === null && traces === null && calls === undefined && finishReason === null;
 }
 
 /** Scores as both kinds of chat report them. */
@@ -126,16 +130,15 @@ class Fold {
   change(event: Exclude<GoodEvent, UsageEvent>): ChoiceChange {
     const { choice: index } = event;
     const offset = this.#offsets.get(index) ?? 0;
-    if (event.type === "finish") return { index, text: "", scores: null, offset, finishReason: event.reason };
-    if (event.type !== "token") {
-      return { index, text: "", scores: null, offset, calls: [callChange(event)], finishReason: null };
-    }
-    const { text, logprobs: scores = null } = event;
+    const nothing = { index, text: "", scores: null, traces: null, offset };
+    if (event.type === "finish") return { ...nothing, finishReason: event.reason };
+    if (event.type !== "token") return { ...nothing, calls: [callChange(event)], finishReason: null };
+    const { text, logprobs: scores = null, trace } = event;
     this.#offsets.set(
       index,
       (scores ?? []).reduce((length, { bytes }) => length + characterStarts(bytes), offset),
     );
-    return { index, text, scores, offset, finishReason: null };
+    return { index, text, scores, traces: trace === undefined ? null : [trace], offset, finishReason: null };
   }
 }
 
@@ -150,11 +153,12 @@ export function isContinuation(byte: number): boolean {
 }
 
 export function usageCounts(used: Omit<UsageEvent, "type">): UsageCounts {
-  const { promptTokens, completionTokens, cachedTokens } = used;
+  const { promptTokens, completionTokens, cachedTokens, steeringTokens } = used;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: cachedTokens },
+    ...(steeringTokens === undefined ? {} : { steering_tokens: steeringTokens }),
   };
 }

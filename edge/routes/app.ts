@@ -27,6 +27,8 @@ import { peft } from "./peft.ts";
 import { responses } from "./responses.ts";
 import { subApp } from "./route.ts";
 import { service } from "./service.ts";
+import { steeringPresets } from "./steering-presets.ts";
+import { steeringScorers } from "./steering-scorers.ts";
 import { trainer } from "./trainer.ts";
 import { trainerBlobs } from "./trainer-blobs.ts";
 import { usage } from "./usage.ts";
@@ -47,6 +49,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);
   app.route("/v1/responses", responses);
+  app.route("/v1/steering/presets", steeringPresets);
+  app.route("/v1/steering/scorers", steeringScorers);
   app.route("/v1/usage", usage);
   app.route("/v1/admin/tenants", adminTenants);
   app.route("/v1/admin/models", adminModels);

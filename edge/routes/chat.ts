@@ -14,6 +14,7 @@ import { deltaContent, messageContent } from "./reply-calls.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages, engineTools } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
+import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -37,6 +38,7 @@ chat.openapi(create, async (c) => {
     deltas: request.deltas ?? [],
     prompt: { kind: "chat", messages: engineMessages(request.messages), ...engineTools(request) },
     sampling: chatSampling(request),
+    ...steeringOf(request),
   });
   const head = {
     id: newId("chat", (bytes) => crypto.getRandomValues(bytes)),
@@ -46,26 +48,33 @@ chat.openapi(create, async (c) => {
   };
   const n = request.n ?? 1;
   if (request.stream === true) {
-    return sseResponse(answerLines(generation.events, n, chunkFormat(head, request))) as never;
+    const format = chunkFormat(head, { ...request, echo: generation.echo });
+    return sseResponse(answerLines(generation.events, n, format)) as never;
   }
   const { choices, usage } = await wholeAnswer(generation.events, n);
-  return c.json({ ...head, object: "chat.completion" as const, choices: choices.map(chatChoice), usage }, 200);
+  const object = "chat.completion" as const;
+  return c.json({ ...head, object, choices: choices.map(chatChoice), usage, ...generation.echo }, 200);
 });
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
-function chatChoice({ index, text, scores, calls, finishReason }: Choice): ChatCompletion["choices"][number] {
+function chatChoice({ index, text, scores, traces, calls, finishReason }: Choice): ChatCompletion["choices"][number] {
   return {
     index,
     message: { role: "assistant", refusal: null, ...messageContent(text, calls) },
     logprobs: logprobsOf(scores),
     finish_reason: finishReason ?? "stop",
+    ...tracesOf(traces),
   };
 }
 
 function chunkFormat(
   head: Head,
-  { stream_options: options = {}, tools = [] }: Pick<CreateChatCompletion, "stream_options" | "tools">,
+  {
+    stream_options: options = {},
+    tools = [],
+    echo,
+  }: Pick<CreateChatCompletion, "stream_options" | "tools"> & { readonly echo: SteeringEcho },
 ): ChunkFormat {
   const { include_usage: includeUsage = false, include_obfuscation: obfuscate = false } = options;
   const chunk = (part: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
@@ -77,12 +86,14 @@ function chunkFormat(
   const ofChoice = (index: number, change: Partial<ChatCompletionChunk["choices"][number]>) =>
     chunk({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
   return {
-    opening: (index, first) =>
-      ofChoice(index, { delta: { role: "assistant", content: first?.calls === undefined ? "" : null } }),
+    opening: (index, first) => ({
+      ...ofChoice(index, { delta: { role: "assistant", content: first?.calls === undefined ? "" : null } }),
+      ...echo,
+    }),
     opensLate: tools.length > 0,
-    change: ({ index, text, scores, calls, finishReason }) =>
+    change: ({ index, text, scores, traces, calls, finishReason }) =>
       finishReason === null
-        ? ofChoice(index, { delta: deltaContent(text, calls), logprobs: logprobsOf(scores) })
+        ? ofChoice(index, { delta: deltaContent(text, calls), logprobs: logprobsOf(scores), ...tracesOf(traces) })
         : ofChoice(index, { finish_reason: finishReason }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),

@@ -1,4 +1,4 @@
-import { type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
+import { checkOwnSettings, type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
@@ -20,6 +20,7 @@ export function checkMethod(
 ): { readonly maxLength: number } {
   const config = parseModelConfig(baseConfig);
   const path = settingsPath(method);
+  checkOwnSettings(method, config);
   const { peft, hyperparameters } = settingsOf(method);
   const plan = peft === undefined ? undefined : servablePlan(peft, { config, heapLimitBytes, param: `${path}.peft` });
   const { max_length: length, max_steps: steps } = hyperparameters ?? {};

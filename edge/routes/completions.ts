@@ -11,6 +11,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
+import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -44,6 +45,7 @@ completions.openapi(create, async (c) => {
     deltas: request.deltas ?? [],
     prompt: { kind: "text", prompts },
     sampling: completionSampling(request),
+    ...steeringOf(request),
   });
   const head = {
     id: newId("completion", (bytes) => crypto.getRandomValues(bytes)),
@@ -53,34 +55,47 @@ completions.openapi(create, async (c) => {
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
   if (request.stream === true) {
-    return sseResponse(answerLines(generation.events, choices, chunkFormat(head, request.stream_options))) as never;
+    const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
+    return sseResponse(answerLines(generation.events, choices, format)) as never;
   }
   const answer = await wholeAnswer(generation.events, choices);
-  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage: answer.usage }, 200);
+  const { usage } = answer;
+  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage, ...generation.echo }, 200);
 });
 
 type Head = Omit<CompletionObject, "choices" | "usage">;
 
 function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
-  const { index, text, finishReason } = choice;
+  const { index, text, traces, finishReason } = choice;
   // Completions have no tools.
   const reason = finishReason === "tool_calls" ? "stop" : finishReason;
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason };
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason, ...tracesOf(traces) };
 }
 
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;
 
 function chunkFormat(
   head: Head,
-  { include_usage: includeUsage = false, include_obfuscation: obfuscate = false }: StreamOptions = {},
+  {
+    include_usage: includeUsage = false,
+    include_obfuscation: obfuscate = false,
+    echo,
+  }: StreamOptions & { readonly echo: SteeringEcho },
 ): ChunkFormat {
   const chunk = (part: Pick<CompletionObject, "choices" | "usage">): CompletionObject => ({
     ...head,
     ...(includeUsage ? { usage: null } : {}),
     ...part,
   });
+  const begun = new Set<number>();
+  /** The echo, in the first chunk of each choice. */
+  const opening = (index: number) => {
+    if (begun.has(index)) return {};
+    begun.add(index);
+    return echo;
+  };
   return {
-    change: (change) => chunk({ choices: [completionChoice(change)] }),
+    change: (change) => ({ ...chunk({ choices: [completionChoice(change)] }), ...opening(change.index) }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };

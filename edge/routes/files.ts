@@ -27,7 +27,7 @@ const upload = createRoute({
       type: "object",
       required: ["file", "purpose"],
       properties: {
-        file: { type: "string", format: "binary", description: "All but Parquet may be gzipped" },
+        file: { type: "string", format: "binary", description: "All but Parquet may be compressed with gzip or zstd" },
         purpose: { type: "string", enum: ["fine-tune"] },
       },
     }),

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { SteeringField } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type StartEvent,
 } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
+import { type SteeringEcho, steeringEcho } from "./steering.ts";
 
 /** What a chat or completion request asks of the Engine. */
 export interface GenerationRequest {
@@ -18,6 +20,9 @@ export interface GenerationRequest {
   readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly steering?: SteeringField | undefined;
+  /** How many alternatives the trace of each token lists; absent: no trace. */
+  readonly traced?: number | undefined;
 }
 
 /** An event of the text itself. */
@@ -28,6 +33,8 @@ export interface Generation {
   readonly model: ResolvedModel;
   /** The values that are used, the model's own defaults included. */
   readonly used: StartEvent;
+  /** What its reply says of what steers it. */
+  readonly echo: SteeringEcho;
   /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
   readonly events: AsyncGenerator<GoodEvent, void>;
 }
@@ -38,9 +45,21 @@ export interface Generation {
  */
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const model = await caller.object.models.resolve(request.model, request.deltas);
-  const { prompt, sampling } = request;
-  const message: GenerateRequest = { requestId, tenant: caller.id, model, prompt, sampling };
+  const { prompt, sampling, traced } = request;
+  const { model, steering } = await caller.object.models.resolve({
+    name: request.model,
+    deltas: request.deltas,
+    steering: request.steering,
+  });
+  const message: GenerateRequest = {
+    requestId,
+    tenant: caller.id,
+    model,
+    prompt,
+    sampling,
+    ...(steering === null ? {} : { steering: steering.resolved }),
+    ...(traced === undefined ? {} : { traced }),
+  };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
   const response = await engine.fetch("https://engine/generate", {
     method: "POST",
@@ -62,7 +81,7 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
     await events.return();
     throw brokenOff();
   }
-  return { model, used, events: first.done ? events : resumed(first.value, events) };
+  return { model, used, echo: steeringEcho(steering), events: first.done ? events : resumed(first.value, events) };
 }
 
 /** The Engine's events with its errors thrown, and an end without `usage` taken for one. */

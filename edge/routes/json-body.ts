@@ -28,6 +28,25 @@ export const jsonBodyWithNulls: MiddlewareHandler<AppEnv> = async (c, next) => {
   await validate(c, await readJson(c), next);
 };
 
+/** Like `jsonBody`, but null is kept in these fields of the body itself, where it means to take something away. */
+export function jsonBodyKeepingNull(...fields: readonly string[]): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const value = await readJson(c);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    const kept = isObject ? fields.filter((field) => (value as Readonly<Record<string, unknown>>)[field] === null) : [];
+    dropNulls(value);
+    for (const field of kept) Object.assign(value as object, { [field]: null });
+    await validate(c, value, next);
+  };
+}
+
+/** For requests that need no body. Clients may send a content type with each request, so one without a body is told by its body. */
+export const jsonBodyIfAny: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const empty = c.req.raw.body === null || c.req.header("content-length") === "0";
+  if (c.req.header("content-type") !== undefined && !empty) return jsonBody(c, next);
+  await validate(c, {}, next);
+};
+
 /** Hono reads the body through `json`, and must not read it a second time. */
 async function validate(c: Context<AppEnv>, value: unknown, next: () => Promise<void>): Promise<void> {
   c.req.json = async <T>() => value as T;

@@ -49,6 +49,7 @@ responses.openapi(create, async (c) => {
         max_completion_tokens: max,
         ...(reportsScores ? { logprobs: true, top_logprobs: top } : {}),
       }),
+      steering: request.steering,
     }),
   );
   const { used } = generation;

@@ -1,6 +1,6 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { exitOutput, tapOutput } from "../../shared/model/decode-graph.ts";
+import { exitOutput, exitTap, tapOutput } from "../../shared/model/decode-graph.ts";
 import { blockPaths } from "../../shared/model/modules.ts";
 import { bottleneckNames, type ServingFeatures } from "../../shared/model/serving-rewrite.ts";
 import { tapWidth } from "../../shared/model/taps.ts";
@@ -285,7 +285,7 @@ export class Decoder {
       const ofRow = changes[candidates === undefined ? i : 0]!;
       if (ofRow.length === 0) continue;
       changeHead(this.#result(this.#logits, i, vocabSize), this.final(i), ofRow);
-      for (const layer of reads.exits) changeHead(this.exit(layer, i), this.tap(`layers.${layer}`, i), ofRow);
+      for (const layer of reads.exits) changeHead(this.exit(layer, i), this.tap(exitTap(layer), i), ofRow);
     }
     return logits.view() as Float32Array;
   }
@@ -366,5 +366,5 @@ export class Decoder {
 
 /** An exit goes through the row's own changes to the head, which read the stream that it leaves from. */
 function withStreams({ taps, exits }: RunReads): RunReads {
-  return { exits, taps: [...new Set([...taps, ...exits.map((layer) => `layers.${layer}`)])] };
+  return { exits, taps: [...new Set([...taps, ...exits.map(exitTap)])] };
 }

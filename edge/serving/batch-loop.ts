@@ -267,7 +267,7 @@ export class BatchLoop {
       return error === undefined ? [] : [{ open, error }];
     });
     for (const { open, error } of failed) this.#end(open, error);
-    const sound = due.filter(({ request }) => this.#open.has(request));
+    const sound = due.filter((open) => this.#open.has(open.request) && this.#hasRemotes(open));
     // Probes run with the rows' deltas.
     if (sound.length > 0) this.#arrange();
     const requests = sound.map((open) => sampleRequest(open, { decoder: this.#options.decoder, slots: this.#slots }));
@@ -281,6 +281,18 @@ export class BatchLoop {
     });
     // An `emit` may have cancelled its request.
     for (const open of finished) if (this.#open.has(open.request)) this.#finish(open);
+  }
+
+  /** Whether the companions in other batches have states too; if not, the generation waits for them. */
+  #hasRemotes(open: OpenGeneration): boolean {
+    const { remotes = [], sequence } = open.generation;
+    const { length } = sequence.generated;
+    if (remotes.every((remote) => remote.statesAt(length) !== undefined)) return true;
+    this.#wait(
+      open,
+      Promise.all(remotes.map((remote) => remote.ready(length))).then(() => {}),
+    );
+    return false;
   }
 
   /** Leaves a generation without a token until a promise settles, which happens between two steps. */
@@ -298,6 +310,7 @@ export class BatchLoop {
   #accept({ request, generation, members }: OpenGeneration, { token, trace }: Sample): boolean {
     const { events, finished } = generation.sequence.accept(token, members[0]!.states!.logits, trace);
     for (const row of members) row.states = undefined;
+    if (!finished) for (const remote of generation.remotes ?? []) remote.push(token);
     for (const event of events) request.emit(event);
     return finished;
   }
@@ -314,7 +327,8 @@ export class BatchLoop {
     const { prompt } = generation.rows[0];
     const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
     if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
-    ofRequest.steeringTokens += open.steeringTokens;
+    const remotely = (generation.remotes ?? []).reduce((sum, { computed }) => sum + computed, 0);
+    ofRequest.steeringTokens += open.steeringTokens + remotely;
     this.#leave(open);
     ofRequest.left.delete(open);
     if (ofRequest.left.size === 0) this.#close(request);
@@ -322,6 +336,7 @@ export class BatchLoop {
 
   /** Removes a generation's rows from the batch, or the generation from the queue. */
   #leave(open: OpenGeneration): void {
+    for (const remote of open.generation.remotes ?? []) remote.stop();
     const moved: Move[] = [];
     for (const row of open.members) {
       const move = this.#slots.remove(row);

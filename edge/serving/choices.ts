@@ -10,6 +10,7 @@ import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
 import type { GenerateRequest, Sampling } from "./protocol.ts";
+import { RemoteCompanion } from "./remote-companion.ts";
 import type { RowModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
 import type { SteeringPlan } from "./steering-plan.ts";
@@ -22,6 +23,9 @@ type ChoiceModel = Pick<
 /** OpenAI's defaults, used where neither the request nor the model sets a value. */
 const OPENAI_SAMPLING = { temperature: 1, topP: 1 };
 const OPENAI_COMPLETION_TOKENS = 16;
+
+/** How long a companion on another base may take to get a row and to read its prompt. */
+const REMOTE_DEADLINE_MS = 30_000;
 
 /** Control tokens are not part of an answer. */
 const SHOWN = { skipSpecial: true };
@@ -62,15 +66,19 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
     ...(calls === undefined ? {} : { rules: { rule: calls.rule } }),
   };
   return parts.prompts.flatMap((prompt, p) => {
-    const rows = rowsOf(model, { request, prompt, parts });
-    // Every row keeps the whole text, so the one with the longest prompt decides how much there can be.
-    const longest = rows.reduce((most, row) => (positionsOf(row) > positionsOf(most) ? row : most));
-    const maxTokens = tokenLimit(model, longest.prompt.length, {
-      requested: sampling.maxTokens,
-      usual: usualTokens(model, request),
-      param: isChat ? "messages" : "prompt",
-      positionsBefore: longest.deltas.prefixTokens + longest.deltas.virtualTokens,
-    });
+    const { leader, companions } = rowsOf(model, { request, prompt, parts });
+    const rows: Generation["rows"] = [leader, ...companions.filter(({ served }) => served === leader.served)];
+    // Every row keeps the whole text, so the one with the least room decides how much there can be.
+    const limits = [leader, ...companions].map(({ served, prompt: before, deltas }) =>
+      tokenLimit(served, before.length, {
+        requested: sampling.maxTokens,
+        usual: usualTokens(model, request),
+        param: isChat ? "messages" : "prompt",
+        positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
+      }),
+    );
+    const maxTokens = Math.min(...limits);
+    const remote = companions.filter(({ served }) => served !== leader.served);
     // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
     const beginsText = tokenizer.decode(after, SHOWN) === "";
@@ -92,20 +100,31 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
           return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
         },
       });
-      return { rows, sequence };
+      const remotes = remote.map(({ served: { loop }, role, ...row }) => {
+        return new RemoteCompanion({
+          tenant: request.tenant,
+          role,
+          loop,
+          row,
+          maxTokens,
+          deadlineMs: REMOTE_DEADLINE_MS,
+        });
+      });
+      return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
     });
   });
 }
 
-/** The rows of a prompt's choices: the leader, then what steering adds. */
+type PlannedRow = GenerationRow & Pick<RowModel, "served">;
+
+/** The rows of a prompt's choices: the leader, and what steering adds. */
 function rowsOf(
   model: ChoiceModel,
   { request, prompt, parts }: { request: GenerateRequest; prompt: readonly number[]; parts: ChoiceParts },
-): Generation["rows"] {
+): { readonly leader: PlannedRow; readonly companions: readonly PlannedRow[] } {
   const { plan, modelOf, condition } = parts;
   const own = condition === undefined ? {} : { condition };
-  const leader: GenerationRow = { role: LEADER, prompt, ...modelOf("own"), takes: plan.takes, ...own };
-  const companions = plan.companions.map((row): GenerationRow => {
+  const companions = plan.companions.map((row): PlannedRow => {
     const param = `steering.${row.part}`;
     return {
       role: row.role,
@@ -115,11 +134,7 @@ function rowsOf(
       ...(row.model === "own" ? own : {}),
     };
   });
-  return [leader, ...companions];
-}
-
-function positionsOf({ prompt, deltas }: GenerationRow): number {
-  return deltas.prefixTokens + deltas.virtualTokens + prompt.length;
+  return { leader: { role: LEADER, prompt, ...modelOf("own"), takes: plan.takes, ...own }, companions };
 }
 
 /** The request's sampling fields, with the model's defaults and then OpenAI's where it has none. */

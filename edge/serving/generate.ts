@@ -1,11 +1,13 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { conditionHolds } from "../../shared/delta/condition.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { replyCalls } from "./calls.ts";
 import { choicesOf, startOf } from "./choices.ts";
 import type { BatchRequest, Generation, RequestEnd, RowCondition } from "./generation.ts";
+import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
 import type { ConditionalDelta, GenerateRequest } from "./protocol.ts";
-import { acquireRowModels, type RowModels } from "./row-models.ts";
+import type { RowModels } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
 import { NO_STEERING, planSteering, type SteeringPlan } from "./steering-plan.ts";
 
@@ -16,6 +18,8 @@ export interface GenerateContext {
   readonly onStart: (cancel: () => void) => void;
   /** The tenant's id for the delta with that digest. */
   readonly deltaId: (digest: string) => string;
+  /** Another base, for a row that steers with it. */
+  readonly loadBase: (folder: StoredFolder) => Promise<ServedModel>;
   readonly yieldToEventLoop: () => Promise<void>;
   readonly randomSeed: () => number;
 }
@@ -35,9 +39,15 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
   const prompts = await encodePrompts(model, request.prompt, context.yieldToEventLoop);
   const { steering } = request;
   const base = { ...request.model, weights: null, deltas: [] };
-  const named = { ...steering?.models, [OWN]: request.model, [BASE]: base };
+  const own = { [OWN]: request.model, [BASE]: base };
   const further = steering?.conditional.map(({ delta }) => delta) ?? [];
-  const models = await acquireRowModels(model, { tenant: request.tenant, models: named, further, deltaId });
+  const models = await acquireOnAllBases(model, {
+    tenant: request.tenant,
+    models: { ...steering?.models, ...own },
+    further,
+    deltaId,
+    loadBase: context.loadBase,
+  });
   try {
     const plan: SteeringPlan =
       steering === undefined

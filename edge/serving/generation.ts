@@ -4,6 +4,7 @@ import type { Sequence } from "../../shared/decode/sequence.ts";
 import type { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
+import type { RemoteCompanion } from "./remote-companion.ts";
 
 /** A request in the batch loop. */
 export interface BatchRequest {
@@ -29,6 +30,8 @@ export interface RequestEnd {
 export interface Generation {
   /** First the leader, whose tokens are the text; then its companions, which lend it their logits. */
   readonly rows: readonly [GenerationRow, ...GenerationRow[]];
+  /** Companions in the batches of other bases. */
+  readonly remotes?: readonly RemoteCompanion[];
   /** Takes the leader's tokens. */
   readonly sequence: Sequence;
 }

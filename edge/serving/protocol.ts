@@ -8,7 +8,7 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
-import type { SteeringCondition } from "../../shared/delta/condition.ts";
+import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 
@@ -93,7 +93,7 @@ export interface ConditionalDelta {
   /** Where the steering object names it, such as `vectors[0]`. */
   readonly at: string;
   readonly delta: ResolvedDelta;
-  readonly condition: SteeringCondition;
+  readonly condition: Condition;
 }
 
 /** A request's steering with every name in it resolved. */

@@ -30,7 +30,11 @@ function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
     if (found === undefined) throw new TrimtabError("internal_error", `the generation has no row ${role}`);
     return found;
   };
-  const states = (role: string): StepStates => member(role).states!;
+  const states = (role: string): StepStates => {
+    const { remotes = [], sequence } = open.generation;
+    const remote = remotes.find((one) => one.role === role);
+    return remote === undefined ? member(role).states! : remote.statesAt(sequence.generated.length)!;
+  };
   return {
     logits: (role) => states(role).logits,
     final: (role) => (role === undefined ? leader.states! : states(role)).final,

@@ -88,7 +88,7 @@ export class ServedModel {
     const tokenizer = loadTokenizer(
       await readJson(files, "tokenizer.json"),
       await readJson(files, "tokenizer_config.json"),
-      template,
+      { chatTemplate: template, modelConfig: json },
     );
     const defaults = readGenerationConfig({
       generation: files.has("generation_config.json") ? await readJson(files, "generation_config.json") : undefined,

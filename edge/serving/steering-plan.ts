@@ -40,6 +40,7 @@ export function planSteering(
   const context: PlanContext = {
     vocabSize: config.vocabSize,
     layers: config.layers,
+    tiedHead: config.tied,
     hasChat: isChat,
     scorer(at) {
       const scorer = models.scorer(at);

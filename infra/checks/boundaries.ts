@@ -24,12 +24,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
   "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/data", "shared/formats"],
+  "shared/plot": [],
+  "shared/sweep": ["shared/api", "shared/plot"],
 
   edge: ["edge/routes", "edge/objects"],
-  "edge/routes": ["edge/env.ts", "edge/objects", "edge/merging", "edge/serving", "edge/blobs"],
-  "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/runtime/memory-plan.ts"],
+  "edge/routes": ["edge/env.ts", "edge/objects", "edge/merging", "edge/serving", "edge/scoring", "edge/blobs"],
+  "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/scoring", "edge/runtime/memory-plan.ts"],
   "edge/merging": ["edge/serving", "edge/blobs"],
-  "edge/serving": ["edge/blobs", "edge/runtime"],
+  "edge/serving": ["edge/blobs", "edge/runtime", "edge/scoring"],
+  "edge/scoring": ["edge/env.ts"],
   "edge/blobs": ["edge/env.ts"],
   "edge/runtime": [],
 

@@ -7,11 +7,12 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { readBundle } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
+import { scorerNetwork } from "./scorer-network.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
 /** Variables that are passed from this process's environment to the Worker. */
-const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB", "CORS_ORIGINS"];
+const VARIABLES = ["ADMIN_TOKEN", "TRAINER_TOKEN", "ENGINE_HEAP_MB", "CORS_ORIGINS", "SCORER_ALLOW"];
 
 async function main(state: string, host: string, port: number): Promise<void> {
   const folder = join(state, "worker");
@@ -24,6 +25,7 @@ async function main(state: string, host: string, port: number): Promise<void> {
       modulesRoot: folder,
       modules: [{ type: "ESModule", path: script }, ...wasm.map((path) => ({ type: "CompiledWasm" as const, path }))],
       bindings: variables(),
+      serviceBindings: { SCORER_NETWORK: scorerNetwork(process.env.SCORER_ALLOW) },
       host,
       port,
       cf: false,

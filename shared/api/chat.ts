@@ -14,6 +14,7 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
+import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 import { MessageToolCall, toolCallId, turnProblem } from "./tool-turns.ts";
 import { ChatTool, ChatToolChoice, chatToolRequest, toolProblem } from "./tools.ts";
 
@@ -79,7 +80,7 @@ export const CreateChatCompletion = z
     reasoning_effort: reasoningEffort,
     reasoning: reasoningSettings,
     verbosity,
-    steering: unsupported(),
+    ...steeringFields,
     audio: unsupported(),
     prediction: unsupported(),
     web_search_options: unsupported(),
@@ -135,9 +136,11 @@ export const ChatCompletion = z
         }),
         logprobs: ChatLogprobs.nullable(),
         finish_reason: chatFinishReason,
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts,
+    ...steeringEcho,
   })
   .meta({ id: "ChatCompletion" });
 export type ChatCompletion = z.infer<typeof ChatCompletion>;
@@ -159,9 +162,11 @@ export const ChatCompletionChunk = z
         }),
         logprobs: ChatLogprobs.nullable(),
         finish_reason: chatFinishReason.nullable(),
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),
+    ...steeringEcho,
   })
   .meta({ id: "ChatCompletionChunk" });
 export type ChatCompletionChunk = z.infer<typeof ChatCompletionChunk>;

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
-import { notSupported, unsupported } from "./parse.ts";
+import { notSupported } from "./parse.ts";
+import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
 const tokenId = z.int().min(0).max(2_147_483_647);
 
@@ -21,7 +22,7 @@ export const CreateCompletion = z
     ...samplingFields,
     logprobs: z.int().min(0).max(LIMITS.completionLogprobs).optional(),
     deltas: deltaField,
-    steering: unsupported(),
+    ...steeringFields,
     echo: z.literal(false, notSupported("false")).optional(),
     best_of: z.int().min(1).max(LIMITS.choices).optional(),
     suffix: z.literal("", notSupported('""')).optional(),
@@ -57,9 +58,11 @@ export const CompletionObject = z
         text: z.string(),
         logprobs: CompletionLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
+        steering_trace: SteeringTraces.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),
+    ...steeringEcho,
   })
   .meta({ id: "Completion" });
 export type CompletionObject = z.infer<typeof CompletionObject>;

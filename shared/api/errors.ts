@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, TrimtabError } from "../errors.ts";
 
 export interface HttpError {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 424 | 429 | 500 | 503;
   readonly type: string;
 }
 
@@ -34,6 +34,8 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   rate_limit_exceeded: { status: 429, type: "rate_limit_error" },
   capacity_exceeded: server(503),
   executor_missing: invalid(400),
+  // Sent again, the request would pay for its tokens again, and the tenant's own server would still be as it is.
+  scorer_failed: { status: 424, type: "external_connector_error" },
   non_finite: server(500),
   corrupt_blob: server(500),
   cancelled: { status: 409, type: "conflict_error" },

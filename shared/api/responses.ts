@@ -21,6 +21,7 @@ import {
   ResponseToolChoice,
   responseToolRequest,
 } from "./response-tools.ts";
+import { SteeringField } from "./steering.ts";
 import { toolProblem } from "./tools.ts";
 
 const { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos, stream, user } = samplingFields;
@@ -107,7 +108,7 @@ export const CreateResponse = z
     prompt: unsupported(),
     image: unsupported(),
     access_programs: unsupported(),
-    steering: unsupported(),
+    steering: SteeringField.optional(),
   })
   .superRefine((request, context) => {
     checkResponseTools(request, context);

@@ -2,8 +2,8 @@ import { joinBytes } from "../formats/join-bytes.ts";
 import type { JsonlLine } from "../formats/jsonl.ts";
 import { openParquet } from "../formats/parquet.ts";
 import { LIMITS } from "../limits.ts";
+import { DATASET_COLUMNS } from "./dataset-kinds/registry.ts";
 import { createDatasetReader } from "./dataset-reader.ts";
-import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
 
 /**
  * A dataset in any form as JSON Lines in UTF-8, one record per line; JSON Lines stay as they are. Holds the whole file
@@ -19,18 +19,18 @@ export async function canonicalLines(bytes: Uint8Array, name: string): Promise<U
   };
   for (let at = 0; at < bytes.byteLength; at += step) {
     const records = reader.push(bytes.subarray(at, at + step));
-    if (reader.form === "jsonl" && !reader.gzipped) return bytes;
+    if (reader.form === "jsonl" && reader.compression === null) return bytes;
     keep(records);
   }
   keep(reader.end());
-  if (reader.form === "jsonl" && !reader.gzipped) return bytes;
+  if (reader.form === "jsonl" && reader.compression === null) return bytes;
   if (reader.form === "parquet") {
     const copy = bytes.slice().buffer;
     const table = await openParquet(
       { byteLength: bytes.byteLength, slice: (start, end) => copy.slice(start, end) },
       { name, maxGroupBytes: LIMITS.parquetGroup },
     );
-    for await (const record of table.rows((column) => KNOWN_COLUMNS.has(column))) keep([record]);
+    for await (const record of table.rows((column) => DATASET_COLUMNS.has(column))) keep([record]);
   }
   return joinBytes(lines);
 }

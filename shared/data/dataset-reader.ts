@@ -1,17 +1,20 @@
 /**
- * Reads datasets in common forms: JSON Lines, a JSON array, CSV or TSV, each also gzipped, and Parquet. Detects the
+ * Reads datasets in common forms: JSON Lines, a JSON array, CSV or TSV, each also compressed, and Parquet. Detects the
  * form from the bytes, never from the file's name.
  */
 import { TrimtabError } from "../errors.ts";
 import { createCsvReader, csvDelimiter } from "../formats/csv.ts";
-import { createGzipReader, type GzipReader } from "../formats/gzip-reader.ts";
+import { createGzipReader, type Unpacker } from "../formats/gzip-reader.ts";
 import { joinBytes } from "../formats/join-bytes.ts";
 import { createJsonValuesReader } from "../formats/json-values.ts";
 import { createJsonlReader, type JsonlLine, type JsonlReader } from "../formats/jsonl.ts";
+import { createZstdReader } from "../formats/zstd-reader.ts";
 import type { RecordPlace } from "./columns.ts";
-import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
+import { DATASET_COLUMNS } from "./dataset-kinds/registry.ts";
 
 export type DatasetForm = "jsonl" | "json" | "csv" | "parquet";
+
+export type Compression = "gzip" | "zstd";
 
 /** What the records of a form are called. */
 export const RECORD_UNITS: Readonly<Record<DatasetForm, RecordPlace["unit"]>> = {
@@ -24,7 +27,7 @@ export const RECORD_UNITS: Readonly<Record<DatasetForm, RecordPlace["unit"]>> = 
 export interface DatasetReader {
   /** undefined until enough has been read to detect it. */
   readonly form: DatasetForm | undefined;
-  readonly gzipped: boolean;
+  readonly compression: Compression | null;
   /** Returns the records that this chunk completes; none for Parquet, which is read from its end. Throws `invalid_file`. */
   push(chunk: Uint8Array): JsonlLine[];
   /** Returns the last records. Throws `invalid_file` for an empty file or one that is cut off. */
@@ -34,7 +37,7 @@ export interface DatasetReader {
 export interface DatasetReaderOptions {
   /** What messages call the file; "the file" by default. */
   readonly name?: string;
-  /** Bytes that a gzipped file may unpack to. */
+  /** Bytes that a compressed file may unpack to. */
   readonly maxUnpackedBytes: number;
 }
 
@@ -48,7 +51,6 @@ const REFUSED: readonly (readonly [start: readonly number[], what: string])[] = 
     "a zip archive or an Excel workbook; upload the file inside it, or save the sheet as CSV UTF-8",
   ],
   [[0xd0, 0xcf, 0x11, 0xe0], "an Excel workbook; save the sheet as CSV UTF-8"],
-  [[0x28, 0xb5, 0x2f, 0xfd], "compressed with zstd; unpack it, or compress it with gzip"],
   [[0x42, 0x5a, 0x68], "compressed with bzip2; unpack it, or compress it with gzip"],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], "compressed with xz; unpack it, or compress it with gzip"],
   [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "an Arrow file; save it with to_parquet or to_json(lines=True)"],
@@ -58,7 +60,14 @@ const REFUSED: readonly (readonly [start: readonly number[], what: string])[] = 
   [[0x80, 0x05], "a pickle file, which can run code and is never read; save the data as JSONL"],
   [[0x25, 0x50, 0x44, 0x46], "a PDF document; write its questions and answers as JSONL or CSV"],
 ];
-const GZIP = [0x1f, 0x8b];
+const UNPACKERS: readonly {
+  readonly compression: Compression;
+  readonly start: readonly number[];
+  readonly create: (maxBytes: number) => Unpacker;
+}[] = [
+  { compression: "gzip", start: [0x1f, 0x8b], create: createGzipReader },
+  { compression: "zstd", start: [0x28, 0xb5, 0x2f, 0xfd], create: createZstdReader },
+];
 const PARQUET = [0x50, 0x41, 0x52, 0x31];
 const startsWith = (bytes: Uint8Array, start: readonly number[]) => start.every((byte, at) => bytes[at] === byte);
 
@@ -67,7 +76,8 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
   const { name = "the file", maxUnpackedBytes } = options;
   let head: Uint8Array[] | undefined = [];
   let headBytes = 0;
-  let gzip: GzipReader | undefined;
+  let compression: Compression | null = null;
+  let unpacker: Unpacker | undefined;
   let form: DatasetForm | undefined;
   let reader: JsonlReader | undefined;
 
@@ -77,15 +87,17 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
    */
   function decide(isLast: boolean): boolean {
     const bytes = joinBytes(head!);
-    if (gzip === undefined && startsWith(bytes, GZIP)) {
-      gzip = createGzipReader(maxUnpackedBytes);
-      head = gzip.push(bytes);
+    const packed = compression === null ? UNPACKERS.find(({ start }) => startsWith(bytes, start)) : undefined;
+    if (packed !== undefined) {
+      compression = packed.compression;
+      unpacker = packed.create(maxUnpackedBytes);
+      head = unpacker.push(bytes);
       headBytes = head.reduce((sum, { byteLength }) => sum + byteLength, 0);
-      if (isLast) head.push(...gzip.end());
+      if (isLast) head.push(...unpacker.end());
       return decide(isLast);
     }
     if (!isLast && headBytes < HEAD_BYTES && !hasFirstLine(bytes)) return false;
-    form = formOf(bytes, name, gzip !== undefined);
+    form = formOf(bytes, name, compression);
     reader = form === "parquet" ? undefined : READERS[form]({ name });
     return true;
   }
@@ -104,11 +116,11 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
     get form() {
       return form;
     },
-    get gzipped() {
-      return gzip !== undefined;
+    get compression() {
+      return compression;
     },
     push(chunk) {
-      const chunks = gzip === undefined ? [chunk] : gzip.push(chunk);
+      const chunks = unpacker === undefined ? [chunk] : unpacker.push(chunk);
       if (head === undefined) return feed(chunks);
       // Copied, because the caller may reuse the chunk's memory.
       head.push(...chunks.map((part) => new Uint8Array(part)));
@@ -118,9 +130,9 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
     end() {
       const found: JsonlLine[] = [];
       if (head === undefined) {
-        if (gzip !== undefined) found.push(...feed(gzip.end()));
+        if (unpacker !== undefined) found.push(...feed(unpacker.end()));
       } else {
-        if (gzip !== undefined) head.push(...gzip.end());
+        if (unpacker !== undefined) head.push(...unpacker.end());
         decide(true);
         found.push(...start());
       }
@@ -140,16 +152,18 @@ function hasFirstLine(bytes: Uint8Array): boolean {
   return first >= 0 && bytes.indexOf(0x0a, first) >= 0;
 }
 
-function formOf(bytes: Uint8Array, name: string, gzipped: boolean): DatasetForm {
+function formOf(bytes: Uint8Array, name: string, compression: Compression | null): DatasetForm {
   const refuse = (what: string) => new TrimtabError("invalid_file", `${name} is ${what}`);
   const known = REFUSED.find(([start]) => startsWith(bytes, start));
   if (known !== undefined) throw refuse(known[1]);
   if (startsWith(bytes, PARQUET)) {
-    if (gzipped) throw refuse("a Parquet file in gzip; upload it without gzip, since Parquet is compressed already");
+    if (compression !== null) {
+      throw refuse(`a Parquet file in ${compression}; upload it without, since Parquet is compressed already`);
+    }
     return "parquet";
   }
-  if (gzipped && new TextDecoder().decode(bytes.subarray(257, 262)) === "ustar") {
-    throw refuse("an archive with files in it; upload the file itself, with or without gzip");
+  if (compression !== null && new TextDecoder().decode(bytes.subarray(257, 262)) === "ustar") {
+    throw refuse("an archive with files in it; upload the file itself, compressed or not");
   }
   const [line = ""] = new TextDecoder().decode(bytes).trimStart().split(/\r?\n/, 1);
   if (line.startsWith("[")) return "json";
@@ -164,6 +178,6 @@ function isHeader(line: string): boolean {
   const names = (delimiter === undefined ? [line] : line.split(delimiter)).map((cell) =>
     cell.replaceAll('"', "").trim(),
   );
-  if (names.some((cell) => KNOWN_COLUMNS.has(cell))) return true;
+  if (names.some((cell) => DATASET_COLUMNS.has(cell))) return true;
   return delimiter !== undefined && names.every((cell) => /^[\w .-]{0,64}$/.test(cell));
 }

@@ -2,7 +2,8 @@ import { Gunzip } from "fflate";
 import { TrimtabError } from "../errors.ts";
 import { joinBytes } from "./join-bytes.ts";
 
-export interface GzipReader {
+/** Unpacks a compressed file as it arrives. */
+export interface Unpacker {
   /** Returns the unpacked bytes. */
   push(chunk: Uint8Array): Uint8Array[];
   /** Throws `invalid_file` if the archive is cut off. */
@@ -24,7 +25,7 @@ const LEAST_BYTES = 18;
  * `invalid_file` for damaged bytes and `payload_too_large` past `maxBytes` unpacked bytes, whatever size the archive
  * claims.
  */
-export function createGzipReader(maxBytes: number): GzipReader {
+export function createGzipReader(maxBytes: number): Unpacker {
   let unpacked: Uint8Array[] = [];
   let total = 0;
   let read = 0;

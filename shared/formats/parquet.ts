@@ -1,4 +1,4 @@
-/** Apache Parquet tables, read with hyparquet, one row group at a time. */
+/** Apache Parquet tables, read with hyparquet: one row group at a time, or a part of one whose pages are indexed. */
 import { gunzipSync } from "fflate";
 import { decompress as unpackZstd } from "fzstd";
 import {
@@ -8,6 +8,7 @@ import {
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
+  type RowGroup,
   snappyUncompress,
 } from "hyparquet";
 import { messageOf, TrimtabError } from "../errors.ts";
@@ -18,7 +19,7 @@ export interface ParquetOptions {
   readonly name?: string;
   /** 1,000,000 by default. */
   readonly maxRows?: number;
-  /** The most unpacked bytes of the chosen columns in a row group, which are in memory together. */
+  /** The most unpacked bytes of the chosen columns that are in memory together. */
   readonly maxGroupBytes: number;
 }
 
@@ -70,25 +71,37 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
       const wanted = names.length === 0 ? columns.slice(0, 1) : names;
       let start = 0;
       for (const group of metadata.row_groups) {
-        const bytes = group.columns
-          .filter(({ meta_data: meta }) => wanted.includes(meta?.path_in_schema[0] ?? ""))
-          .reduce((sum, { meta_data: meta }) => sum + Number(meta?.total_uncompressed_size ?? 0), 0);
-        if (bytes > maxGroupBytes) {
-          const message = `${name} has a row group of ${bytes} bytes, and at most ${maxGroupBytes} are read at a time; write it with smaller ones (row_group_size=1000), or as JSONL`;
-          throw new TrimtabError("payload_too_large", message);
-        }
         const end = start + Number(group.num_rows);
-        for (const [index, row] of (await readGroup(start, end)).entries()) {
-          yield { number: start + index + 1, value: { ...unread, ...plain(names.length === 0 ? {} : row) } };
+        const step = rowsAtATime(group);
+        for (; start < end; start += step) {
+          const rows = await readRows(start, Math.min(start + step, end));
+          for (const [index, row] of rows.entries()) {
+            yield { number: start + index + 1, value: { ...unread, ...plain(names.length === 0 ? {} : row) } };
+          }
         }
         start = end;
       }
 
-      async function readGroup(rowStart: number, rowEnd: number): Promise<Record<string, unknown>[]> {
+      /** All rows of a group, or as many as take half of the room on average: pages overlap the ranges that are read. */
+      function rowsAtATime({ columns: chunks, num_rows: count }: RowGroup): number {
+        const read = chunks.filter(({ meta_data: meta }) => wanted.includes(meta?.path_in_schema[0] ?? ""));
+        const bytes = read.reduce((sum, { meta_data: meta }) => sum + Number(meta?.total_uncompressed_size ?? 0), 0);
+        if (bytes <= maxGroupBytes) return Math.max(Number(count), 1);
+        if (!read.every(({ offset_index_length: length = 0 }) => length > 0)) throw tooLarge(`of ${bytes} bytes`);
+        return Math.max(Math.floor((Number(count) * maxGroupBytes) / (2 * bytes)), 1);
+      }
+
+      function tooLarge(what: string): TrimtabError {
+        const message = `${name} has a row group ${what}, and at most ${maxGroupBytes} are read at a time; write it with smaller ones (row_group_size=1000), with an index of its pages (write_page_index=True), or as JSONL`;
+        return new TrimtabError("payload_too_large", message);
+      }
+
+      async function readRows(rowStart: number, rowEnd: number): Promise<Record<string, unknown>[]> {
+        const take = roomOf(maxGroupBytes, () => tooLarge(`with more than that for ${rowEnd - rowStart} rows`));
         try {
           return await parquetReadObjects({
-            ...{ file, metadata, columns: wanted, rowStart, rowEnd },
-            compressors: compressorsUpTo(maxGroupBytes),
+            ...{ file, metadata, columns: wanted, rowStart, rowEnd, useOffsetIndex: true },
+            compressors: compressorsWithin(take),
           });
         } catch (error) {
           throw damaged(error);
@@ -98,12 +111,17 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
   };
 }
 
-/** Unpacks pages; checks a page's claimed length before allocating memory for it. */
-function compressorsUpTo(maxBytes: number): Compressors {
-  const room = (length: number): Uint8Array => {
-    if (length <= maxBytes) return new Uint8Array(length);
-    throw new Error(`a page unpacks to ${length} bytes`);
+/** Allocates memory until `maxBytes` are used up; pages may claim any length. */
+function roomOf(maxBytes: number, exceeded: () => TrimtabError): (length: number) => Uint8Array {
+  let left = maxBytes;
+  return (length) => {
+    left -= length;
+    if (left < 0) throw exceeded();
+    return new Uint8Array(length);
   };
+}
+
+function compressorsWithin(room: (length: number) => Uint8Array): Compressors {
   return {
     SNAPPY: (input, length) => {
       const output = room(length);

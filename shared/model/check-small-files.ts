@@ -56,7 +56,9 @@ export async function checkSmallFiles(files: SmallFiles): Promise<CheckedFiles> 
   const template = await step("chat_template.jinja", () => readTemplate(files));
   let notes: string[] = [];
   if (parsed !== undefined && settings !== undefined) {
-    const tokenizer = await step("tokenizer.json", () => loadTokenizer(parsed, settings, template));
+    const tokenizer = await step("tokenizer.json", () =>
+      loadTokenizer(parsed, settings, { chatTemplate: template, modelConfig: json }),
+    );
     if (tokenizer !== undefined) {
       if (config !== undefined) problems.push(...vocabularyProblems(parsed, tokenizer, config.vocabSize));
       const ofTemplate = templateProblems(tokenizer, template === undefined, config?.vocabSize);

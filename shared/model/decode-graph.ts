@@ -30,7 +30,7 @@ export interface DecodeGraphOptions {
   readonly features?: ServingFeatures;
   /** Hidden states that become outputs, by the names of taps.ts, in any order. */
   readonly taps?: readonly string[];
-  /** Layers, counted from 0, after which the head's logits become an output too, in any order. */
+  /** Layers, counted from 0, after which the head's logits become an output too, in any order; −1: after the embedding. */
   readonly exits?: readonly number[];
   /** Takes candidates for the next token of one row instead of a step or a chunk. */
   readonly probe?: boolean;
@@ -40,6 +40,8 @@ export interface DecodeGraphOptions {
 export const tapOutput = (name: string) => `tap.${name}`;
 /** The name of an early exit's output. */
 export const exitOutput = (layer: number) => `exit.${layer}`;
+/** The tap of the residual stream that an early exit leaves from. */
+export const exitTap = (layer: number) => (layer < 0 ? "embedding" : `layers.${layer}`);
 const ascending = (layers: readonly number[]): number[] => [...new Set(layers)].sort((a, b) => a - b);
 const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort();
 
@@ -112,7 +114,7 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
     outputs[tapOutput(name)] = name === "final" ? final : given(value(name), tapWidth(config, name));
   }
   for (const layer of ascending(exits)) {
-    outputs[exitOutput(layer)] = head({ b, config, weight }, given(value(`layers.${layer}`), hiddenSize));
+    outputs[exitOutput(layer)] = head({ b, config, weight }, given(value(exitTap(layer)), hiddenSize));
   }
   outputs.final = final;
   outputs.logits = head({ b, config, weight }, final);

@@ -28,11 +28,10 @@ export function loadModelFolder(files: ModelFiles): { config: ModelConfig; weigh
 
 export function loadFolderTokenizer(files: ModelFiles): Tokenizer {
   const template = wholeFile(files, "chat_template.jinja");
-  return loadTokenizer(
-    readModelJson(files, "tokenizer.json"),
-    readModelJson(files, "tokenizer_config.json"),
-    template === undefined ? undefined : readText("chat_template.jinja", template),
-  );
+  return loadTokenizer(readModelJson(files, "tokenizer.json"), readModelJson(files, "tokenizer_config.json"), {
+    chatTemplate: template === undefined ? undefined : readText("chat_template.jinja", template),
+    modelConfig: files.has("config.json") ? readModelJson(files, "config.json") : undefined,
+  });
 }
 
 /**

@@ -62,6 +62,9 @@ const tokenName = z
   .transform((value) => (typeof value === "object" && value !== null ? value.content : (value ?? undefined)));
 
 const tokenizerConfig = z.looseObject({
+  tokenizer_class: z.string().nullish(),
+  legacy: z.boolean().nullish(),
+  add_prefix_space: z.boolean().nullish(),
   bos_token: tokenName,
   eos_token: tokenName,
   pad_token: tokenName,

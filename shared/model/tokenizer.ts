@@ -9,6 +9,7 @@ import { TrimtabError } from "../errors.ts";
 import { canonicalJson, sha256Hex } from "../formats/digest.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { bytesOfCharacters } from "./byte-level.ts";
+import { asLoaded } from "./llama-tokenizer.ts";
 import { createStreamDecoder, type StreamDecoder } from "./stream-decoder.ts";
 import { type AddedToken, parseTokenizerConfig, parseTokenizerFile, type TokenizerConfig } from "./tokenizer-file.ts";
 import { createTokenFinder, literalFinder } from "./tokenizing/added-tokens.ts";
@@ -88,18 +89,25 @@ export interface TextPiece {
   readonly id?: number;
 }
 
+/** The other files of a folder that concern its tokenizer. */
+export interface TokenizerFolder {
+  /** The text of `chat_template.jinja`, which takes precedence over the configuration's template. */
+  readonly chatTemplate?: string | undefined;
+  /** The parsed config.json. */
+  readonly modelConfig?: unknown;
+}
+
 /**
- * Loads a tokenizer from the parsed contents of `tokenizer.json` and `tokenizer_config.json`, and the text of
- * `chat_template.jinja` if the folder has that file (it takes precedence over the configuration's template).
+ * Loads a tokenizer from the parsed contents of `tokenizer.json` and `tokenizer_config.json`.
  * Throws `invalid_model`, naming the missing part, the token without an id, or the missing end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
   tokenizerConfigJson: unknown,
-  chatTemplateFile?: string,
+  { chatTemplate, modelConfig }: TokenizerFolder = {},
 ): Tokenizer {
-  const file = parseTokenizerFile(tokenizerJson);
   const config = parseTokenizerConfig(tokenizerConfigJson);
+  const file = asLoaded(parseTokenizerFile(tokenizerJson), config, modelConfig);
   const named = [config.bos_token, config.eos_token, config.pad_token, config.unk_token].filter(isText);
   const controlNames = new Set([...named, ...(config.additional_special_tokens ?? []).filter(isText)]);
   const controlTokens = file.added_tokens.filter((token) => isControl(token, controlNames));
@@ -223,7 +231,7 @@ export function loadTokenizer(
     padId,
     control,
     namedTokens: namedTokens(config),
-    chatTemplate: chatTemplateFile ?? config.chat_template ?? undefined,
+    chatTemplate: chatTemplate ?? config.chat_template ?? undefined,
     prefix: prefixOf(file),
     encode,
     encodeTrusted,

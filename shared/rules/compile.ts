@@ -13,6 +13,7 @@ import { requireCount } from "./regex/automaton.ts";
 import { wholeMatches } from "./regex/pattern.ts";
 import { type CompiledRule, createRule } from "./rule.ts";
 import { anyObject, schemaTerm } from "./schema/compile-schema.ts";
+import { requireStrict } from "./schema/strict.ts";
 import type { RulePhrases, RuleSpec } from "./spec.ts";
 import type { RuleVocabulary } from "./vocabulary.ts";
 
@@ -76,7 +77,10 @@ function termOf(spec: RuleSpec, context: Context): Term {
   if (depth > RULE_LIMITS.nesting) throw refuse(`the rule nests more than ${RULE_LIMITS.nesting} levels deep`);
   builder.budget.spend(1, "the rule");
   const inner = (of: RuleSpec) => termOf(of, { ...context, depth: depth + 1 });
-  if ("json_schema" in spec) return schemaTerm(spec.json_schema, builder);
+  if ("json_schema" in spec) {
+    if (spec.strict === true) requireStrict(spec.json_schema, "json_schema");
+    return schemaTerm(spec.json_schema, builder);
+  }
   if ("json_object" in spec) return anyObject(builder);
   if ("regex" in spec) {
     return builder.regex(wholeMatches(spec.regex, builder.regexes), "utf8", "the regular expression");

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { SettingsOf } from "../../shared/decode/registry.ts";
-import type { PartPlan, SteeringPart } from "../../shared/decode/steering/part.ts";
+import type { PartPlan, PlanContext, SteeringPart } from "../../shared/decode/steering/part.ts";
 import { type AskedOf, STEERING, type SteeringName } from "../../shared/decode/steering/registry.ts";
-import { CONTEXT } from "./steering-model.ts";
+import { contextFor } from "./steering-model.ts";
 
 interface Cases<N extends SteeringName> {
   /** What changes nothing. */
@@ -57,6 +57,32 @@ export const STEERING_CASES: { readonly [N in SteeringName]: Cases<N> } = {
       },
     ],
   },
+  classifier: {
+    neutral: [
+      [{ id: "tone", label: "kind", mode: "lookahead", strength: 0 }],
+      [
+        { id: "tone", label: "kind", mode: "class_rows", strength: 0 },
+        { id: "tone", label: "rude", mode: "token_values", strength: 0 },
+      ],
+    ],
+    active: [
+      [{ id: "tone", label: "kind", mode: "lookahead" }],
+      [{ id: "tone", label: "rude", mode: "lookahead", strength: -200, top_k: 1 }],
+      [{ id: "tone", label: "kind", mode: "class_rows" }],
+      [{ id: "tone", label: "kind", mode: "class_rows", strength: 200, filter: 1, keep_above: 1 }],
+      [{ id: "tone", label: "rude", mode: "token_values", strength: 3 }],
+      [{ id: "tone", label: "kind", mode: "token_values", target: 0.9 }],
+      [{ id: "tone", label: "kind", mode: "class_rows", strength: 0, target: 0.99 }],
+      [
+        { id: "tone", label: "kind", mode: "lookahead", strength: 2, top_k: 5 },
+        { id: "reward", label: "value", mode: "lookahead", strength: -1, top_k: 200 },
+        { id: "tone", label: "rude", mode: "class_rows", strength: -1 },
+        { id: "mood", label: "calm", mode: "class_rows", strength: 5 },
+        { id: "tone", label: "kind", mode: "token_values", target: 0.01 },
+        { id: "reward", label: "value", mode: "token_values", strength: 0.1 },
+      ],
+    ],
+  },
 };
 
 /** A part's type cannot be inferred through an index. */
@@ -64,8 +90,14 @@ export const partOf = <N extends SteeringName>(name: N) =>
   STEERING[name] as unknown as SteeringPart<AskedOf<N>, SettingsOf<N>>;
 
 /** What was asked, checked, and planned for the stand-in model. */
-export function planned<N extends SteeringName>(name: N, asked: unknown): PartPlan<SettingsOf<N>> {
-  return partOf(name).plan(partOf(name).schema.parse(asked), CONTEXT);
+export function planned<N extends SteeringName>(
+  name: N,
+  asked: unknown,
+  about: Partial<PlanContext> = {},
+): PartPlan<SettingsOf<N>> {
+  const part = partOf(name);
+  const checked = part.schema.parse(asked);
+  return part.plan(checked, { ...contextFor(part.references?.(checked) ?? []), ...about });
 }
 
 /** The settings that the cases of one part plan. */

@@ -19,6 +19,8 @@ export interface MoveRow {
   readonly alias: string;
   readonly version: number;
   readonly model: string;
+  /** The preset that steers requests without a `steering` of their own; null for none. */
+  readonly steering: string | null;
   readonly made_by: AliasMove["by"];
   /** The version that a rollback returns to; null if there is none. */
   readonly returns_to: number | null;
@@ -31,7 +33,10 @@ export const ALIAS_TABLES = [
   `CREATE TABLE IF NOT EXISTS alias_moves (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, alias TEXT NOT NULL, version INTEGER NOT NULL,
     model TEXT NOT NULL, made_by TEXT NOT NULL, returns_to INTEGER, created_at INTEGER NOT NULL, UNIQUE (alias, version))`,
+  "ALTER TABLE alias_moves ADD COLUMN steering TEXT",
 ];
+
+const IN_FORCE = "aliases JOIN alias_moves ON alias_moves.alias = aliases.id AND alias_moves.version = aliases.version";
 
 /** What an alias points to; undefined if the name is not an alias. */
 export function aliasTarget(db: Database, name: string): string | undefined {
@@ -40,6 +45,30 @@ export function aliasTarget(db: Database, name: string): string | undefined {
      WHERE aliases.id = ?`,
     name,
   )?.model;
+}
+
+/** The preset that an alias is steered by; undefined if the name is not an alias, or the alias has none. */
+export function aliasSteering(db: Database, name: string): string | undefined {
+  const row = db.get<{ steering: string | null }>(
+    `SELECT alias_moves.steering FROM ${IN_FORCE} WHERE aliases.id = ?`,
+    name,
+  );
+  return row?.steering ?? undefined;
+}
+
+/** One of the aliases that are steered by a preset, in any version. */
+export function aliasSteeredBy(db: Database, preset: string): string | undefined {
+  return db.get<{ id: string }>(
+    `SELECT aliases.id FROM ${IN_FORCE} WHERE alias_moves.steering = ?1 OR alias_moves.steering GLOB ?1 || '@*' LIMIT 1`,
+    preset,
+  )?.id;
+}
+
+/** The versions of presets that aliases name by their number, such as `calm@3`. */
+export function pinnedReferences(db: Database): string[] {
+  return db
+    .all<{ steering: string }>(`SELECT alias_moves.steering FROM ${IN_FORCE} WHERE alias_moves.steering LIKE '%@%'`)
+    .map(({ steering }) => steering);
 }
 
 /** One of the aliases that point to a model. */
@@ -73,7 +102,11 @@ export function requireMove(db: Database, alias: string, version: number): MoveR
 }
 
 /** @throws TrimtabError conflict if the name is taken or the tenant has the maximum number of aliases. */
-export function addAlias(db: Database, { id, model }: { id: string; model: string }, now: number): AliasRow {
+export function addAlias(
+  db: Database,
+  { id, model, steering }: Pick<MoveRow, "id" | "model" | "steering">,
+  now: number,
+): AliasRow {
   if (db.get("SELECT 1 FROM aliases WHERE id = ?", id) !== undefined) {
     const message = `The alias ${JSON.stringify(id)} exists already. POST /v1/aliases/${id} moves it.`;
     throw new TrimtabError("conflict", message, { param: "id" });
@@ -83,22 +116,24 @@ export function addAlias(db: Database, { id, model }: { id: string; model: strin
     throw new TrimtabError("conflict", `A tenant has at most ${LIMITS.aliasesPerTenant} aliases. Delete one first.`);
   }
   db.run("INSERT INTO aliases (id, created_at, version) VALUES (?, ?, 0)", id, seconds(now));
-  return moveAlias(db, { alias: id, model, made_by: "create", returns_to: null }, now);
+  return moveAlias(db, { alias: id, model, steering, made_by: "create", returns_to: null }, now);
 }
 
-/** Points an alias to a model and deletes its oldest moves. */
+/** Points an alias to a model and a preset together, and deletes its oldest moves. */
 export function moveAlias(
   db: Database,
-  move: Pick<MoveRow, "alias" | "model" | "made_by" | "returns_to">,
+  move: Pick<MoveRow, "alias" | "model" | "steering" | "made_by" | "returns_to">,
   now: number,
 ): AliasRow {
   const version = requireAlias(db, move.alias).version + 1;
   db.run(
-    `INSERT INTO alias_moves (id, alias, version, model, made_by, returns_to, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO alias_moves (id, alias, version, model, steering, made_by, returns_to, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     `${move.alias}@${version}`,
     move.alias,
     version,
     move.model,
+    move.steering,
     move.made_by,
     move.returns_to,
     seconds(now),
@@ -122,16 +157,20 @@ export function moveBefore(db: Database, { id, version }: AliasRow): MoveRow | u
 }
 
 export function shownAlias(db: Database, row: AliasRow): Alias {
+  const { model, steering } = requireMove(db, row.id, row.version);
+  const before = moveBefore(db, row);
   return {
     id: row.id,
     object: "alias",
     created_at: row.created_at,
-    model: requireMove(db, row.id, row.version).model,
+    model,
+    steering,
     version: row.version,
-    previous_model: moveBefore(db, row)?.model ?? null,
+    previous_model: before?.model ?? null,
+    previous_steering: before?.steering ?? null,
   };
 }
 
-export function shownMove({ id, version, model, made_by: by, created_at }: MoveRow): AliasMove {
-  return { id, object: "alias.move", version, model, by, created_at };
+export function shownMove({ id, version, model, steering, made_by: by, created_at }: MoveRow): AliasMove {
+  return { id, object: "alias.move", version, model, steering, by, created_at };
 }

@@ -21,6 +21,7 @@ import {
 } from "./alias-rows.ts";
 import { findModel } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
+import { requireReference } from "./preset-rows.ts";
 
 /** Names that point to a model and can move to another one while clients keep using the same name. */
 export const aliases = tenantModule({
@@ -47,6 +48,17 @@ export const aliases = tenantModule({
       if (model.startsWith("ft:") && findModel(db, model) === undefined) throw unknownModel(model);
     };
 
+    /** The version to return to may name a preset that was deleted since. */
+    const requireSteering = ({ alias, version, steering }: MoveRow): void => {
+      if (steering === null) return;
+      try {
+        requireReference(db, steering, "alias");
+      } catch (cause) {
+        const message = `Version ${version} of the alias ${alias} is steered by ${steering}, which is gone. Move the alias to another preset.`;
+        throw new TrimtabError("not_found", message, { param: "alias", cause });
+      }
+    };
+
     const previous = (row: AliasRow): MoveRow => {
       const before = moveBefore(db, row);
       if (before !== undefined) return before;
@@ -55,7 +67,7 @@ export const aliases = tenantModule({
 
     return {
       calls: {
-        async create({ id, model }: CreateAlias, key: Idempotency | null): Promise<Alias> {
+        async create({ id, model, ...request }: CreateAlias, key: Idempotency | null): Promise<Alias> {
           requireCreated();
           await requireTarget(model);
           if ((await dispatcher.bases.ready(id)) !== null) {
@@ -64,7 +76,9 @@ export const aliases = tenantModule({
           }
           return db.transaction(() => {
             stillThere(model);
-            const alias = shownAlias(db, addAlias(db, { id, model }, now()));
+            const steering = request.steering ?? null;
+            if (steering !== null) requireReference(db, steering, "steering");
+            const alias = shownAlias(db, addAlias(db, { id, model, steering }, now()));
             settleCreation(db, key, alias);
             return alias;
           });
@@ -81,31 +95,37 @@ export const aliases = tenantModule({
         get: (id: string): Alias => shownAlias(db, requireAlias(db, id)),
 
         /**
-         * Points an alias to another model, which answers all later requests. Moving an alias to its current model
-         * changes nothing.
+         * Points an alias to another model, or gives it another steering preset, or both at once, for all later requests.
+         * What is left out stays. A move to where the alias already is changes nothing.
          *
-         * @throws TrimtabError conflict where it does not point to `if_model`.
+         * @throws TrimtabError conflict where it does not point to `if_model`; not_found for an unknown preset.
          */
-        async move(id: string, { model, if_model: expected }: MoveAlias): Promise<Alias> {
+        async move(id: string, request: MoveAlias): Promise<Alias> {
           requireAlias(db, id);
-          await requireTarget(model);
+          if (request.model !== undefined) await requireTarget(request.model);
           return db.transaction(() => {
             const row = requireAlias(db, id);
-            const { model: current } = requireMove(db, id, row.version);
-            if (expected !== undefined && expected !== current) {
-              const message = `The alias ${id} points to ${current}, not to ${expected}: it was moved meanwhile.`;
+            const current = requireMove(db, id, row.version);
+            const expected = request.if_model ?? current.model;
+            if (expected !== current.model) {
+              const message = `The alias ${id} points to ${current.model}, not to ${expected}: it was moved meanwhile.`;
               throw new TrimtabError("conflict", message, { param: "if_model" });
             }
-            if (model === current) return shownAlias(db, row);
+            const model = request.model ?? current.model;
+            const steering = request.steering === undefined ? current.steering : request.steering;
+            if (typeof request.steering === "string") requireReference(db, request.steering, "steering");
+            if (model === current.model && steering === current.steering) return shownAlias(db, row);
             stillThere(model);
-            return shownAlias(db, moveAlias(db, { alias: id, model, made_by: "move", returns_to: row.version }, now()));
+            const move = { alias: id, model, steering, made_by: "move", returns_to: row.version } as const;
+            return shownAlias(db, moveAlias(db, move, now()));
           });
         },
 
         /**
          * Returns an alias to the version before the current one, or to the given one.
          *
-         * @throws TrimtabError conflict where there is none before, model_not_found where its model is gone.
+         * @throws TrimtabError conflict where there is none before, model_not_found where its model is gone, not_found where
+         *   its steering preset is.
          */
         async rollBack(id: string, version: number | undefined): Promise<Alias> {
           const found = (): { row: AliasRow; to: MoveRow } => {
@@ -123,9 +143,11 @@ export const aliases = tenantModule({
               throw new TrimtabError("conflict", `The alias ${id} was moved meanwhile. Look where it points now.`);
             }
             stillThere(to.model);
+            requireSteering(to);
+            const { model, steering, returns_to } = to;
             return shownAlias(
               db,
-              moveAlias(db, { alias: id, model: to.model, made_by: "rollback", returns_to: to.returns_to }, now()),
+              moveAlias(db, { alias: id, model, steering, made_by: "rollback", returns_to }, now()),
             );
           });
         },

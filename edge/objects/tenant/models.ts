@@ -2,9 +2,13 @@ import type { Alias } from "../../../shared/api/aliases.ts";
 import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
+import { settingsOf } from "../../../shared/api/methods.ts";
 import { contextFields, type Model } from "../../../shared/api/models.ts";
+import type { SteeringField, SteeringObject } from "../../../shared/api/steering.ts";
+import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import type { ResolvedModel } from "../../serving/protocol.ts";
+import type { PeftChoice } from "../../../shared/peft/presets.ts";
+import type { ResolvedModel, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
@@ -12,7 +16,10 @@ import { type AliasRow, aliasTarget, requireAlias, shownAlias } from "./alias-ro
 import { dropArtefact, findArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
 import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
+import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
+import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
+import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -103,6 +110,31 @@ function parentOf({ artefact }: OwnedModel, { name, base }: { name: string; base
   return { ...folderOf(artefact), model: name, artefact: artefact.id, kind };
 }
 
+/** What a request runs with: a model by its name, deltas on top of it, and what steers it. */
+export interface ModelRequest {
+  readonly name: string;
+  readonly deltas: readonly RequestedDelta[];
+  /** A steering object, or a preset's name; left out: that of the alias, if the name is one that has a preset. */
+  readonly steering?: SteeringField | undefined;
+}
+
+export interface FoundModel {
+  readonly model: ResolvedModel;
+  readonly steering: {
+    readonly asked: SteeringObject;
+    /** The preset that it comes from; null where the request brought the object itself. */
+    readonly from: SteeringSource["from"];
+    readonly resolved: ResolvedSteering;
+  } | null;
+}
+
+/** Vectors that steer every position are deltas of the request's own model, each with its strength as the weight. */
+function steeringDeltas({ vectors = [] }: SteeringObject): RequestedDelta[] {
+  return vectors.flatMap(({ id, strength, condition = false }, index) =>
+    condition ? [] : [{ id, weight: strength, param: `steering.vectors[${index}].id` }],
+  );
+}
+
 /** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
@@ -119,13 +151,36 @@ export const models = tenantModule({
       });
 
     /** An alias means the model that it points to now. */
-    const find = async (name: string, deltas: readonly RequestedDelta[]): Promise<ResolvedModel> => {
+    const find = async (
+      request: ModelRequest,
+      known: ReadonlyMap<string, ReadyBase> = new Map(),
+    ): Promise<FoundModel> => {
+      const { name, deltas, steering: asked } = request;
       const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
       // Looked up again after the wait, because a model may have been deleted or an alias moved to another base
       // meanwhile.
       const owned = ownedModel(db, name);
-      if (owned.baseId !== base.id) return find(name, deltas);
-      return resolve(db, { tenant: tenant().id, owned, deltas }, base);
+      if (owned.baseId !== base.id) return find(request, known);
+      const found = resolveSteering(db, asked, name);
+      const steering = found === null ? [] : steeringDeltas(found.steering);
+      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
+      if (found === null) return { model, steering: null };
+      const parts = activeParts(found.steering);
+      const references = referencesOf(parts);
+      const missing = [...otherBases(db, { references, base })].filter(([id]) => !known.has(id));
+      if (missing.length > 0) {
+        const read = missing.map(async ([id, reference]): Promise<[string, ReadyBase]> => {
+          const ready = await readyBase(id).catch((error) => Promise.reject(withPlace(reference, error)));
+          return [id, ready];
+        });
+        return find(request, new Map([...known, ...(await Promise.all(read))]));
+      }
+      const others = new Map([...known].map(([id, { config: __, ...other }]) => [id, other]));
+      const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
+      return {
+        model,
+        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [] } },
+      };
     };
 
     return {
@@ -169,11 +224,17 @@ export const models = tenantModule({
           return { base, tuned: owned.artefact === null ? null : (aliasTarget(db, name) ?? name) };
         },
 
-        /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
-        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
+        /**
+         * What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is
+         * one. `peft` has the methods of the job that made the result; null if none did.
+         */
+        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null; peft: PeftChoice | null }> {
           const base = await baseOf(ownedModel(db, name), name);
           // Looked up again after the wait: a job cannot start from a model that was deleted meanwhile.
-          return { base, parent: parentOf(ownedModel(db, name), { name: aliasTarget(db, name) ?? name, base }) };
+          const owned = ownedModel(db, name);
+          const job = owned.artefact?.job == null ? undefined : findJob(db, owned.artefact.job);
+          const peft = (job && settingsOf(specOf(job).method).peft) ?? null;
+          return { base, parent: parentOf(owned, { name: aliasTarget(db, name) ?? name, base }), peft };
         },
 
         /** Finds what serves a request: the base of its `model`, and all deltas on top of it. */

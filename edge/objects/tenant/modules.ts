@@ -11,8 +11,10 @@ import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
+import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
 import { results } from "./results.ts";
+import { scorers } from "./scorers.ts";
 
 /**
  * The resources of a tenant. A row gives a module its tables in every tenant, including existing ones, its calls as
@@ -33,5 +35,7 @@ export const TENANT_MODULES = {
   models,
   deltas,
   aliases,
+  presets,
+  scorers,
   removal,
 } as const;

@@ -12,6 +12,8 @@ import { type ArtefactRow, findArtefact, findModel, folderOf } from "./artefact-
 export interface RequestedDelta {
   readonly id: string;
   readonly weight: number;
+  /** The field that names it, where that is not the place in the list. */
+  readonly param?: string;
 }
 
 /** The tenant's rows for a name: its base, and the result that serves it. */
@@ -58,8 +60,7 @@ export function resolve(
   const weights = artefact !== null && serves === "weights" ? { ...folderOf(artefact), tenant: request.tenant } : null;
   const sums = new Map<string, ResolvedDelta>();
   if (artefact !== null && serves === "delta") addDelta(sums, artefact, 1);
-  for (const [index, { id, weight }] of request.deltas.entries()) {
-    const param = `deltas[${index}].id`;
+  for (const [index, { id, weight, param = `deltas[${index}].id` }] of request.deltas.entries()) {
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest || weights !== null) {
       const why =
@@ -110,9 +111,15 @@ function notFor(row: ArtefactRow, base: { readonly id: string }): string {
   return `is for ${row.base_id}, not for ${base.id}`;
 }
 
-function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
+/** The delta with that id, or that a model or alias of that name serves. */
+export function findDelta(db: Database, id: string): ArtefactRow | undefined {
   const row = findArtefact(db, findModel(db, aliasTarget(db, id) ?? id)?.artefact ?? id);
-  if (row !== undefined && servesOf(row) === "delta") return row;
+  return row !== undefined && servesOf(row) === "delta" ? row : undefined;
+}
+
+function deltaNamed(db: Database, id: string, param: string): ArtefactRow {
+  const row = findDelta(db, id);
+  if (row !== undefined) return row;
   throw new TrimtabError("not_found", `There is no delta ${JSON.stringify(id)}.`, { param });
 }
 

@@ -1,3 +1,4 @@
+import { classifier } from "./classifier.ts";
 import { contrastive } from "./contrastive.ts";
 import { experts } from "./experts.ts";
 import { guidance } from "./guidance.ts";
@@ -12,14 +13,14 @@ import type { SteeringPart } from "./part.ts";
  * then what other models think of it (experts, then an amateur, whose plausible tokens are those of all that came before); last
  * what judges the text, since a classifier may look ahead over the likeliest tokens only, and they must be the ones that are meant.
  */
-export const STEERING = { layers, guidance, experts, contrastive } as const;
+export const STEERING = { layers, guidance, experts, contrastive, classifier } as const;
 
 export type SteeringName = keyof typeof STEERING;
 export type AskedOf<N extends SteeringName> =
   (typeof STEERING)[N] extends SteeringPart<infer Asked, infer _> ? Asked : never;
 
 /** What is asked of each part. */
-export type SteeringParts = { readonly [N in SteeringName]?: AskedOf<N> };
+export type SteeringParts = { readonly [N in SteeringName]?: AskedOf<N> | undefined };
 
 export const STEERING_NAMES = Object.keys(STEERING) as SteeringName[];
 

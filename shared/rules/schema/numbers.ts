@@ -12,6 +12,8 @@ export interface NumberBounds {
   readonly minimum?: Bound;
   readonly maximum?: Bound;
   readonly multiples: readonly number[];
+  /** Whether whole numbers are ruled out. */
+  readonly fractional?: boolean;
 }
 
 export interface Bound {
@@ -28,8 +30,8 @@ const NUMBER =
   "|-?[1-9](\\.[0-9]{1,24})?[eE]\\+?(2[89][0-9]|30[0-7])";
 
 export function numberLanguage(bounds: NumberBounds, store: RegexStore): Regex {
-  const { integer, minimum, maximum, multiples } = bounds;
-  if (minimum === undefined && maximum === undefined && multiples.length === 0) {
+  const { integer, minimum, maximum, multiples, fractional = false } = bounds;
+  if (minimum === undefined && maximum === undefined && multiples.length === 0 && !fractional) {
     return wholeMatches(integer ? INTEGER : NUMBER, store);
   }
   const shape = wholeMatches(integer ? WHOLE : `${WHOLE}(\\.[0-9]{1,24})?`, store);
@@ -37,7 +39,8 @@ export function numberLanguage(bounds: NumberBounds, store: RegexStore): Regex {
     const { digits, places } = decimalOf(Math.abs(value));
     return store.multiple({ divisor: Number(digits), places, rest: 0 });
   });
-  const magnitude = (parts: readonly Regex[]) => store.and([shape, ...divided, ...parts]);
+  const broken = fractional ? [wholeMatches(`${WHOLE}\\.[0-9]*[1-9][0-9]*`, store)] : [];
+  const magnitude = (parts: readonly Regex[]) => store.and([shape, ...divided, ...broken, ...parts]);
   const positive: Regex[] = [];
   if (minimum !== undefined && minimum.value >= 0) positive.push(above(minimum, store));
   if (maximum !== undefined) positive.push(maximum.value < 0 ? store.nothing : below(maximum, store));

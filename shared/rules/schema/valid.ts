@@ -16,7 +16,7 @@ import {
   piecesOf,
   requiredKeys,
 } from "./pieces.ts";
-import type { Located } from "./schema-source.ts";
+import { type Located, NOT_WHOLE } from "./schema-source.ts";
 import { stringAutomaton } from "./strings.ts";
 
 export function isValidUnder(value: unknown, schemas: readonly Located[], all: Alternatives, inner: Inner): boolean {
@@ -52,6 +52,7 @@ export function hasShape(
 
 function isWithin(value: number, pieces: readonly Piece[]): boolean {
   return (
+    (!Number.isInteger(value) || !pieces.some(({ schema }) => Reflect.has(schema, NOT_WHOLE))) &&
     numbersOf(pieces, "minimum").every((bound) => value >= bound) &&
     numbersOf(pieces, "maximum").every((bound) => value <= bound) &&
     numbersOf(pieces, "exclusiveMinimum").every((bound) => value > bound) &&

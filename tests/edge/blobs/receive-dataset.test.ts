@@ -34,6 +34,12 @@ function form(lines: readonly unknown[], size = 100): { body: ReadableStream<Uin
   return { body: chunked(new TextEncoder().encode(body), size), boundary: "b" };
 }
 
+/** A zstd frame of one block that is not compressed. */
+function zstdOf(bytes: Uint8Array): Uint8Array {
+  const header = (bytes.length << 3) | 1;
+  return Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38, header & 255, (header >> 8) & 255, header >> 16, ...bytes]);
+}
+
 describe("receiveDataset", () => {
   it("says what the lines are and how many can be learned from", async () => {
     const [user, assistant] = CHAT_LINES[0]?.messages ?? [];
@@ -78,6 +84,7 @@ describe("receiveDataset", () => {
     for (const [name, bytes, facts] of [
       ["csv", csv, { format: "csv", examples: 2, layouts: ["prompt and completion"], ignored_columns: ["n"] }],
       ["json", json, { format: "json", examples: CHAT_LINES.length, layouts: ["chat"] }],
+      ["zst", zstdOf(csv), { format: "csv", compression: "zstd", examples: 2 }],
       ["gz", gzipSync(csv), { format: "csv", compression: "gzip", examples: 2 }],
       [
         "parquet",

@@ -35,8 +35,10 @@ describe("aliases", () => {
       object: "alias",
       created_at: expect.any(Number),
       model: "alias-base",
+      steering: null,
       version: 1,
       previous_model: null,
+      previous_steering: null,
     });
     await call("POST", "/bot", { model: tuned[0] });
     expect(await call("POST", "/bot", { model: tuned[1], if_model: tuned[0] })).toMatchObject({
@@ -168,6 +170,77 @@ describe("aliases", () => {
     });
     expect(await refusal("POST", "/taken/rollback", { version: 9 })).toMatchObject({ status: 404, param: "version" });
     expect(await refusal("POST", "/none", { model: "alias-base" })).toMatchObject({ status: 404, param: "alias" });
+  });
+
+  it("carry a steering preset, which moves and returns with the model", async () => {
+    const preset = (name: string) => api.call("POST", "/v1/steering/presets", { key, body: { name, steering: {} } });
+    await preset("calm");
+    await preset("bold");
+    const bot = await call("POST", "", { id: "steered", model: "alias-base", steering: "calm" });
+    expect(bot).toMatchObject({ steering: "calm", version: 1, previous_steering: null });
+    expect(await call("POST", "/steered", { model: tuned[1], steering: "bold@1" })).toMatchObject({
+      model: tuned[1],
+      steering: "bold@1",
+      version: 2,
+      previous_model: "alias-base",
+      previous_steering: "calm",
+    });
+    expect(await call("POST", "/steered", { model: "alias-base", if_model: null })).toMatchObject({
+      steering: "bold@1",
+      version: 3,
+    });
+    expect(await call("POST", "/steered", { steering: null })).toMatchObject({
+      model: "alias-base",
+      steering: null,
+      version: 4,
+    });
+    expect(await call("POST", "/steered", { steering: null })).toMatchObject({ version: 4 });
+    expect(await call("POST", "/steered/rollback")).toMatchObject({ steering: "bold@1", model: "alias-base" });
+    expect(await call("POST", "/steered/rollback")).toMatchObject({ steering: "bold@1", model: tuned[1] });
+    expect(await call("POST", "/steered/rollback")).toMatchObject({
+      steering: "calm",
+      model: "alias-base",
+      version: 7,
+    });
+    const { data } = (await call("GET", "/steered/history")) as { data: { steering: string | null }[] };
+    expect(data.map(({ steering }) => steering)).toEqual([
+      "calm",
+      "bold@1",
+      "bold@1",
+      null,
+      "bold@1",
+      "bold@1",
+      "calm",
+    ]);
+  });
+
+  it("are refused presets that are not there, and do not return to one that was deleted", async () => {
+    const preset = { name: "brief", steering: {} };
+    await api.call("POST", "/v1/steering/presets", { key, body: preset });
+    const gone = { status: 404, param: "steering" };
+    expect(await refusal("POST", "", { id: "b", model: "alias-base", steering: "none" })).toMatchObject(gone);
+    expect(await refusal("POST", "", { id: "b", model: "alias-base", steering: "brief@2" })).toMatchObject(gone);
+    expect(await refusal("POST", "", { id: "b", model: "alias-base", steering: "a b" })).toMatchObject({
+      status: 400,
+      param: "steering",
+    });
+    expect(await refusal("GET", "/b")).toMatchObject({ status: 404 });
+    await call("POST", "", { id: "b", model: "alias-base", steering: "brief@1" });
+    expect(await refusal("POST", "/b", { steering: "none", model: tuned[1] })).toMatchObject(gone);
+    expect(await refusal("POST", "/b", {})).toMatchObject({ status: 400, param: "model" });
+    const remove = () => api.refusal("DELETE", "/v1/steering/presets/brief", { key });
+    expect(await remove()).toMatchObject({
+      status: 409,
+      param: "preset",
+      message: "The alias b is steered by brief. Move the alias to another steering preset, or to none, first.",
+    });
+    await call("POST", "/b", { steering: null });
+    await api.call("DELETE", "/v1/steering/presets/brief", { key });
+    expect(await refusal("POST", "/b/rollback")).toMatchObject({
+      status: 404,
+      message: "Version 1 of the alias b is steered by brief@1, which is gone. Move the alias to another preset.",
+    });
+    expect(await call("GET", "/b")).toMatchObject({ version: 2, steering: null });
   });
 
   it("are created once for each Idempotency-Key, and are their tenant's alone", async () => {

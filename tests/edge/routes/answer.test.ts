@@ -51,8 +51,15 @@ describe("wholeAnswer", () => {
   it("adds up what each choice got", async () => {
     const { choices, usage } = await wholeAnswer(stream(EVENTS), 2);
     expect(choices).toEqual([
-      { index: 0, text: "abcde", scores: ["ab", "c", "d", "e"].map(score), offset: 0, finishReason: "stop" },
-      { index: 1, text: "b", scores: null, offset: 0, finishReason: "length" },
+      {
+        index: 0,
+        text: "abcde",
+        scores: ["ab", "c", "d", "e"].map(score),
+        traces: null,
+        offset: 0,
+        finishReason: "stop",
+      },
+      { index: 1, text: "b", scores: null, traces: null, offset: 0, finishReason: "length" },
     ]);
     expect(usage).toEqual(usageCounts({ promptTokens: 1, completionTokens: 2, cachedTokens: 1 }));
   });
@@ -63,12 +70,12 @@ describe("answerLines", () => {
     expect(await lines(EVENTS)).toEqual([
       { opening: 0 },
       { opening: 1 },
-      { index: 1, text: "b", scores: null, offset: 0, finishReason: null },
-      { index: 0, text: "", scores: [score("ab")], offset: 0, finishReason: null },
-      { index: 0, text: "abc", scores: [score("c"), score("d")], offset: 2, finishReason: null },
-      { index: 1, text: "", scores: null, offset: 0, finishReason: "length" },
-      { index: 0, text: "de", scores: [score("e")], offset: 4, finishReason: null },
-      { index: 0, text: "", scores: null, offset: 5, finishReason: "stop" },
+      { index: 1, text: "b", scores: null, traces: null, offset: 0, finishReason: null },
+      { index: 0, text: "", scores: [score("ab")], traces: null, offset: 0, finishReason: null },
+      { index: 0, text: "abc", scores: [score("c"), score("d")], traces: null, offset: 2, finishReason: null },
+      { index: 1, text: "", scores: null, traces: null, offset: 0, finishReason: "length" },
+      { index: 0, text: "de", scores: [score("e")], traces: null, offset: 4, finishReason: null },
+      { index: 0, text: "", scores: null, traces: null, offset: 5, finishReason: "stop" },
       "[DONE]",
     ]);
   });

@@ -73,6 +73,12 @@ describe("the OpenAPI document", () => {
         "/v1/models/{model}",
         "/v1/peft/compare",
         "/v1/responses",
+        "/v1/steering/presets",
+        "/v1/steering/presets/{preset}",
+        "/v1/steering/presets/{preset}/history",
+        "/v1/steering/presets/{preset}/rollback",
+        "/v1/steering/scorers",
+        "/v1/steering/scorers/{scorer}",
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/base/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",
@@ -149,6 +155,10 @@ describe("every route of the document", () => {
     const { model } = await new FakeTrainer(api).work();
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
     await api.call("POST", "/v1/aliases", { key, body: { id: "walker", model: "walked" } });
+    await api.call("POST", "/v1/steering/presets", { key, body: { name: "stride", steering: {} } });
+    const scorer = { name: "judge", url: "https://scores.trimtab.dev/" };
+    await api.call("POST", "/v1/steering/scorers", { key, body: scorer });
+    Object.assign(own, { preset: "stride", scorer: "judge" });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -211,13 +221,23 @@ describe("every route of the document", () => {
     );
     expect(walked.length).toBeGreaterThan(10);
     /** Of the routes that read a body before they look for anything. */
-    const bodies: Record<string, unknown> = { "POST /v1/aliases/{alias}": { model: "walked" } };
+    const bodies: Record<string, unknown> = {
+      "POST /v1/aliases/{alias}": { model: "walked" },
+      "POST /v1/steering/presets/{preset}": { steering: {} },
+      "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
+    };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
       const options = body === undefined ? { key: stranger } : { key: stranger, body };
       expect(await api.refusal(method, path, options), `${method} ${path}`).toMatchObject({ status: 404 });
     }
-    for (const path of ["/v1/files", "/v1/fine_tuning/jobs", "/v1/deltas"]) {
+    for (const path of [
+      "/v1/files",
+      "/v1/fine_tuning/jobs",
+      "/v1/deltas",
+      "/v1/steering/presets",
+      "/v1/steering/scorers",
+    ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/models", { key: stranger });

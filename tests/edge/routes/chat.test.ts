@@ -391,7 +391,7 @@ describe("what is refused", () => {
       "unsupported_parameter",
     ],
     ["storing", { store: true }, "store", "unsupported_parameter"],
-    ["steering", { steering: {} }, "steering", "unsupported_parameter"],
+    ["a part of the steering that there is not", { steering: { magic: {} } }, "steering.magic", "invalid_request"],
     ["JSON mode", { response_format: { type: "json_object" } }, "response_format.type", "unsupported_parameter"],
     [
       "images",

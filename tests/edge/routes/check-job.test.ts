@@ -77,4 +77,17 @@ describe("checkMethod", () => {
       }),
     );
   });
+
+  it("checks the settings of a type of its own against the model", () => {
+    const vector = (layers: unknown) => Method.parse({ type: "steering_vector", steering_vector: { layers } });
+    const last = TINY_CONFIG.num_hidden_layers - 1;
+    expect(checkMethod(vector(last), TINY_CONFIG, HEAP)).toEqual({ maxLength: 128 });
+    expect(() => checkMethod(vector([0, last + 1]), TINY_CONFIG, HEAP)).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "method.steering_vector.layers[1]",
+        message: `\`method.steering_vector.layers[1]\` is ${last + 1}, but this model has the layers 0 to ${last}.`,
+      }),
+    );
+  });
 });

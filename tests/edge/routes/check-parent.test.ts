@@ -95,13 +95,10 @@ describe("a job on one's own model", () => {
     expect(await api.refusal("POST", JOBS, { key: stranger, body })).toMatchObject({ code: "model_not_found" });
   });
 
-  it("may be asked for by the way in which it continues, of which one is there", async () => {
+  it("may be asked for by the way in which it continues", async () => {
     const job = await create({ continue_with: "merged_weights" });
     await api.call("POST", `${JOBS}/${job.id}/cancel`, { key });
-    expect(await refused({ continue_with: "adapter" })).toMatchObject({
-      param: "continue_with",
-      message: expect.stringContaining("the model's delta is merged into the weights first"),
-    });
+    expect(await refused({ continue_with: "both" })).toMatchObject({ param: "continue_with" });
   });
 
   it("is refused with methods that cannot continue", async () => {
@@ -122,9 +119,11 @@ describe("a job on one's own model", () => {
       },
       new Map([["prompt_embeddings", f32([2, width], new Float32Array(2 * width).fill(0.1))]]),
     );
-    expect(await refused({ model: tokens.model })).toMatchObject({
-      param: "model",
-      message: expect.stringContaining("`model` cannot be continued from: the delta has virtual tokens"),
-    });
+    for (const fields of [{}, { method: { type: "steering_vector" } }]) {
+      expect(await refused({ model: tokens.model, ...fields })).toMatchObject({
+        param: "model",
+        message: expect.stringContaining("`model` cannot be continued from: the delta has virtual tokens"),
+      });
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encodeManifest, parseManifest } from "../../../shared/delta/manifest.ts";
 import { parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { tarEnd, tarEntry } from "../../../shared/formats/tar.ts";
 import { readTar } from "../../../shared/formats/tar-reader.ts";
@@ -92,6 +93,36 @@ describe("POST /v1/deltas", () => {
     const content = await api.send("GET", `/v1/deltas/${delta.id}/content`, { key });
     const files = readTar(new Uint8Array(await content.arrayBuffer()));
     for (const [name, bytes] of peftFolder()) expect(files.get(name)).toEqual(bytes);
+  });
+
+  it("keeps how a steering vector was made and when it applies, and refuses a condition of another width", async () => {
+    const { id } = await upload(peftFolder({ lora_alpha: 5 }));
+    const content = await api.send("GET", `/v1/deltas/${id}/content`, { key });
+    const files = readTar(new Uint8Array(await content.arrayBuffer()));
+    const manifest = parseManifest(files.get("manifest.json")!);
+    const steered = (width: number) => {
+      const condition = { layer: 0, position: "last", threshold: 0.1, comparator: "above" } as const;
+      const steering = {
+        ...({ method: "pca", position: "last", normalise: "none" } as const),
+        layers: [{ layer: 0, norm: 1, relative_norm: 0.5 }],
+        condition: { ...condition, vector: new Array<number>(width).fill(0.5) },
+      };
+      const changed = { ...manifest, methods: ["steering_vector"], steering };
+      return { steering, files: new Map(files).set("manifest.json", encodeManifest(changed)) };
+    };
+    const { steering, files: given } = steered(config.hiddenSize);
+    const kept = await upload(given);
+    expect(kept).toMatchObject({ methods: ["steering_vector"] });
+    const back = await api.send("GET", `/v1/deltas/${kept.id}/content`, { key });
+    const stored = readTar(new Uint8Array(await back.arrayBuffer())).get("manifest.json")!;
+    expect(parseManifest(stored).steering).toEqual(steering);
+    expect(
+      await api.refusal("POST", "/v1/deltas", { key, body: form(tar(steered(config.hiddenSize + 1).files)) }),
+    ).toMatchObject({
+      code: "invalid_delta",
+      param: "file",
+      message: expect.stringContaining("the steering condition"),
+    });
   });
 
   it("takes what it gave back, and finds it again", async () => {

@@ -6,6 +6,7 @@ const change = (fields: Partial<ChoiceChange>): ChoiceChange => ({
   index: 0,
   text: "",
   scores: null,
+  traces: null,
   offset: 0,
   finishReason: null,
   ...fields,

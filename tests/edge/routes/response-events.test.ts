@@ -133,6 +133,7 @@ it("endedResponse reports log-probabilities with their bytes", () => {
     index: 0,
     text: "a",
     scores: [{ id: 4, token: "a", bytes: [97], logprob: -1, top: [{ id: 5, ...top }] }],
+    traces: null,
     offset: 0,
     finishReason: "stop" as const,
   };

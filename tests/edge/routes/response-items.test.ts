@@ -8,7 +8,7 @@ import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
 import { echo, FakeEngine } from "../support/fake-engine.ts";
 
-const choice: Choice = { index: 0, text: "", scores: null, offset: 0, finishReason: "stop" };
+const choice: Choice = { index: 0, text: "", scores: null, traces: null, offset: 0, finishReason: "stop" };
 const calls = [
   { index: 0, id: "call_a", name: "f", arguments: "" },
   { index: 0, arguments: "{}" },

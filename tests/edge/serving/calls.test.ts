@@ -16,7 +16,7 @@ const END =
 const TOOLS = "{{ tools | tojson if tools else '' }}";
 
 function modelOf(source: string) {
-  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, source);
+  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, { chatTemplate: source });
   const template = loadChatTemplate(tokenizer);
   const chatRules = new CompiledRules(() => vocabularyOf(tokenizer, template.stopIds));
   return { tokenizer, callSyntax: () => deriveCallSyntax(template, tokenizer), chatRules };

@@ -23,7 +23,7 @@ function modelOf(tokenizer: ReturnType<typeof loadTokenizer>) {
     capacity: 64,
   };
 }
-const gpt2 = modelOf(loadTokenizer(gpt2Json, gpt2Config, gpt2Template));
+const gpt2 = modelOf(loadTokenizer(gpt2Json, gpt2Config, { chatTemplate: gpt2Template }));
 const llama3 = modelOf(loadTokenizer(llama3Json, llama3Config));
 
 let turns = 0;

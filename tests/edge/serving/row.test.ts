@@ -56,8 +56,7 @@ describe("Row", () => {
       exits: new Map([[0, Float32Array.of(7, 8)]]),
     };
     row.take(views);
-    for (const view of [views.logits, views.final, views.exits.get(0)!])
-      view.set(view.map((value) => value + 10));
+    for (const view of [views.logits, views.final, views.exits.get(0)!]) view.set(view.map((value) => value + 10));
     row.take(views);
     for (const view of [views.logits, views.final, views.exits.get(0)!]) view.fill(0);
     const of = (by: number) => ({

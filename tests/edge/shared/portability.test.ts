@@ -21,7 +21,7 @@ test("weights, digests, tokens and chats", async () => {
   expect([...toF32(parseSafetensors(file, { finite: true }).tensors.get("w")!)]).toEqual([1.5, -2]);
   expect(await sha256Hex(new Uint8Array(0))).toMatch(/^e3b0c44298fc1c14/);
 
-  const tokenizer = loadTokenizer(tokenizerJson, configJson, CHATML);
+  const tokenizer = loadTokenizer(tokenizerJson, configJson, { chatTemplate: CHATML });
   for (const { text, ids, idsPlain, decoded } of cases.cases) {
     expect(tokenizer.encode(text)).toEqual(idsPlain);
     const stream = tokenizer.stream();

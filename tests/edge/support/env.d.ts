@@ -6,3 +6,10 @@ declare global {
     interface Env extends WorkerEnv {}
   }
 }
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Address of the server of tests/support/hostile-scorer.ts. */
+    hostileScorer: string;
+  }
+}

@@ -37,11 +37,29 @@ for codec in ["none", "snappy", "gzip", "zstd"]:
     parquet.write_table(table, OUT / f"chats-{codec}.parquet", compression=codec)
 parquet.write_table(table, OUT / "chats-brotli.parquet", compression="brotli")
 parquet.write_table(table, OUT / "chats-groups.parquet", row_group_size=1, data_page_version="2.0")
+# One row group whose pages are indexed; a page for each few rows.
+many = pyarrow.Table.from_pylist([CHATS[i % 2] | {"source": f"{i} " + "s" * 100} for i in range(400)], table.schema)
+parquet.write_table(
+    many, OUT / "chats-indexed.parquet", write_page_index=True, data_page_size=256, write_batch_size=16, use_dictionary=False
+)
 Dataset.from_list(CHATS).to_json(OUT / "chats.jsonl")
 
 lines = [json.dumps(pair).encode() + b"\n" for pair in PAIRS]
 # Members one after another, as `cat a.gz b.gz` makes them.
 (OUT / "members.jsonl.gz").write_bytes(b"".join(gzip.compress(line, mtime=0) for line in lines))
+
+
+def zstd(data):
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+(OUT / "frames.jsonl.zst").write_bytes(b"".join(zstd(line) for line in lines))
+# Longer than a block, which holds at most 128 KiB.
+squares = "".join(f'{{"prompt": "{n} squared", "completion": "{n * n}"}}\n' for n in range(8000))
+(OUT / "squares.jsonl.zst").write_bytes(zstd(squares.encode()))
 
 with pyarrow.OSFile(str(OUT / "pairs.arrow"), "wb") as sink:
     pairs = pyarrow.Table.from_pylist(PAIRS)

@@ -55,7 +55,7 @@ describe("CreateChatCompletion", () => {
   });
 
   it("names every field of OpenAI's that it does not support", () => {
-    for (const name of ["audio", "prediction", "moderation", "web_search_options", "steering"]) {
+    for (const name of ["audio", "prediction", "moderation", "web_search_options"]) {
       const { error } = CreateChatCompletion.safeParse({ ...body, [name]: {} });
       expect(requestError(error!, body)).toMatchObject({ code: "unsupported_parameter", param: name });
     }

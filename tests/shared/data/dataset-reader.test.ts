@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync as gzipBuffer } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createDatasetReader } from "../../../shared/data/dataset-reader.ts";
 
+const GOLDEN = join(import.meta.dirname, "../../golden/datasets");
 const encode = (text: string) => new TextEncoder().encode(text);
 const gzipSync = (text: string) => new Uint8Array(gzipBuffer(text));
 
@@ -14,7 +17,7 @@ function read(bytes: Uint8Array, step: number) {
     chunk.fill(0);
   }
   records.push(...reader.end());
-  return { form: reader.form, gzipped: reader.gzipped, values: records.map(({ value }) => value) };
+  return { form: reader.form, compression: reader.compression, values: records.map(({ value }) => value) };
 }
 
 const ROW = { prompt: "p", completion: "c" };
@@ -35,8 +38,8 @@ describe("the form is known by the bytes, with or without gzip, in chunks of any
     ["a table with tabs", "csv", "prompt\tcompletion\np\tc"],
   ])("%s", (_name, form, text) => {
     for (const step of [1, 3, 1000]) {
-      expect(read(encode(text), step)).toEqual({ form, gzipped: false, values: [ROW] });
-      expect(read(gzipSync(text), step)).toEqual({ form, gzipped: true, values: [ROW] });
+      expect(read(encode(text), step)).toEqual({ form, compression: null, values: [ROW] });
+      expect(read(gzipSync(text), step)).toEqual({ form, compression: "gzip", values: [ROW] });
     }
   });
 
@@ -47,8 +50,14 @@ describe("the form is known by the bytes, with or without gzip, in chunks of any
   });
 
   test("Parquet gives no records as it arrives", () => {
-    expect(read(encode("PAR1 and more\n"), 3)).toEqual({ form: "parquet", gzipped: false, values: [] });
+    expect(read(encode("PAR1 and more\n"), 3)).toEqual({ form: "parquet", compression: null, values: [] });
   });
+});
+
+test.each([1, 7, 1000])("zstd is unpacked, in chunks of %i bytes", (step) => {
+  const { pairs } = JSON.parse(readFileSync(join(GOLDEN, "expected.json"), "utf8")) as { pairs: unknown[] };
+  const frames = new Uint8Array(readFileSync(join(GOLDEN, "frames.jsonl.zst")));
+  expect(read(frames, step)).toEqual({ form: "jsonl", compression: "zstd", values: pairs });
 });
 
 test.each<[string, Uint8Array, string]>([
@@ -57,10 +66,10 @@ test.each<[string, Uint8Array, string]>([
     Uint8Array.of(0x50, 0x4b, 3, 4, 10, 10),
     "d is a zip archive or an Excel workbook; upload the file inside it",
   ],
-  ["zstd", Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 10), "d is compressed with zstd; unpack it, or compress it with gzip"],
+  ["bzip2", encode("BZh9"), "d is compressed with bzip2; unpack it, or compress it with gzip"],
   ["Arrow", encode("ARROW1\0\0\n"), "d is an Arrow file; save it with to_parquet"],
   ["a pickle", Uint8Array.of(0x80, 4, 0x95, 10), "d is a pickle file, which can run code and is never read"],
-  ["Parquet in gzip", gzipSync("PAR1\n"), "d is a Parquet file in gzip; upload it without gzip"],
+  ["Parquet in gzip", gzipSync("PAR1\n"), "d is a Parquet file in gzip; upload it without, since"],
   ["a tar archive in gzip", gzipSync(`${"x".repeat(257)}ustar\n`), "d is an archive with files in it"],
   ["nothing", new Uint8Array(), "d is empty"],
   ["gzip of nothing", gzipSync(""), "d is empty"],

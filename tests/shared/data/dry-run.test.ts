@@ -6,8 +6,8 @@ import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 
 const hub = new URL("../../golden/tokenizer/hub/gpt2-like/", import.meta.url);
 const text = (path: string) => readFileSync(new URL(path, hub), "utf8");
-const load = (template?: string) =>
-  loadTokenizer(JSON.parse(text("tokenizer.json")), JSON.parse(text("tokenizer_config.json")), template);
+const load = (chatTemplate?: string) =>
+  loadTokenizer(JSON.parse(text("tokenizer.json")), JSON.parse(text("tokenizer_config.json")), { chatTemplate });
 const tokenizer = load(text("chat_template.jinja"));
 
 let breaths = 0;
@@ -30,7 +30,7 @@ const chat = (question: string, reply: string, more: object = {}) => ({
 });
 function* lines(...values: object[]) {
   for (const [index, value] of values.entries())
-    yield { line: index + 1, example: parseTrainingLine(value, index + 1) };
+    yield { line: index + 1, examples: [parseTrainingLine(value, index + 1)] };
 }
 
 describe("dryRun", () => {

@@ -7,11 +7,9 @@ import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
 
 const hub = new URL("../../golden/tokenizer/hub/gpt2-like/", import.meta.url);
 const text = (path: string) => readFileSync(new URL(path, hub), "utf8");
-const tokenizer = loadTokenizer(
-  JSON.parse(text("tokenizer.json")),
-  JSON.parse(text("tokenizer_config.json")),
-  text("chat_template.jinja"),
-);
+const tokenizer = loadTokenizer(JSON.parse(text("tokenizer.json")), JSON.parse(text("tokenizer_config.json")), {
+  chatTemplate: text("chat_template.jinja"),
+});
 const options: EncodeLineOptions = {
   line: 3,
   tokenizer,

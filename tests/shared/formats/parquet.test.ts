@@ -44,6 +44,28 @@ test("rows without any chosen column still have their number and the columns' na
   expect(rows).toEqual([1, 2].map((number) => ({ number, value: { messages: null, source: null } })));
 });
 
+describe("a row group that is larger than the room for it", () => {
+  const bytes = golden("chats-indexed.parquet");
+
+  test("is read in parts where its pages are indexed", async () => {
+    const whole = await read(bytes);
+    expect(whole.map(({ number }) => number)).toEqual(Array.from({ length: 400 }, (_, i) => i + 1));
+    const sources = whole.map(({ value }) => (value as { source: string }).source);
+    expect(sources.map((source) => Number.parseInt(source, 10))).toEqual(whole.map((_, i) => i));
+    for (const maxGroupBytes of [40_000, 16_000])
+      expect(await read(bytes, () => true, { maxGroupBytes })).toEqual(whole);
+    const messages = (name: string) => name === "messages";
+    expect(await read(bytes, messages, { maxGroupBytes: 9000 })).toEqual(await read(bytes, messages));
+  });
+
+  test("is refused where a part is too large all the same", async () => {
+    await expect(read(bytes, () => true, { maxGroupBytes: 1500 })).rejects.toMatchObject({
+      code: "payload_too_large",
+      message: expect.stringMatching(/with more than that for \d+ rows, and at most 1500 are read at a time/),
+    });
+  });
+});
+
 describe("refusing", () => {
   test.each<[string, Uint8Array, string, Partial<ParquetOptions>?]>([
     [

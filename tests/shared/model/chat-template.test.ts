@@ -9,11 +9,9 @@ const text = (path: string) => readFileSync(new URL(path, golden), "utf8");
 // biome-ignore lint/suspicious/noExplicitAny: golden files are read as they are
 const json = (path: string): any => JSON.parse(text(path));
 
-const tokenizer = loadTokenizer(
-  json("gpt2-like/tokenizer.json"),
-  json("gpt2-like/tokenizer_config.json"),
-  text("gpt2-like/chat_template.jinja"),
-);
+const tokenizer = loadTokenizer(json("gpt2-like/tokenizer.json"), json("gpt2-like/tokenizer_config.json"), {
+  chatTemplate: text("gpt2-like/chat_template.jinja"),
+});
 const chatml = loadChatTemplate(tokenizer);
 const IM_START = 1;
 const IM_END = 2;

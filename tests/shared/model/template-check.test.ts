@@ -7,7 +7,9 @@ const golden = new URL("../../golden/", import.meta.url);
 const json = (path: string) => JSON.parse(readFileSync(new URL(path, golden), "utf8"));
 const file = json("tokenizer/hub/gpt2-like/tokenizer.json");
 const check = (template: string | undefined) =>
-  checkChatTemplate(loadTokenizer(file, { eos_token: "<|im_end|>", bos_token: "<|endoftext|>" }, template));
+  checkChatTemplate(
+    loadTokenizer(file, { eos_token: "<|im_end|>", bos_token: "<|endoftext|>" }, { chatTemplate: template }),
+  );
 const LOOP = "{% for m in messages %}{{ m.role ~ m.content }}{% endfor %}";
 
 describe("checkChatTemplate", () => {

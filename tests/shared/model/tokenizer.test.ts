@@ -99,8 +99,9 @@ describe("other properties", () => {
   });
 
   test("the chat template comes from its own file, or from the configuration under any name", () => {
-    const loaded = (config: object, file?: string) =>
-      loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "<|im_end|>", ...config }, file).chatTemplate;
+    const loaded = (config: object, chatTemplate?: string) =>
+      loadTokenizer(read("hub/gpt2-like/tokenizer.json"), { eos_token: "<|im_end|>", ...config }, { chatTemplate })
+        .chatTemplate;
     expect(loaded({})).toBeUndefined();
     expect(loaded({ chat_template: "a" })).toBe("a");
     expect(loaded({ chat_template: "a" }, "b")).toBe("b");

@@ -8,12 +8,10 @@ import { tokenizeDataset, tokenizeUnits } from "../../../trainer/data/examples.t
 
 const golden = new URL("../../golden/tokenizer/hub/", import.meta.url);
 const text = (path: string) => readFileSync(new URL(path, golden), "utf8");
-const load = (kind: string, template?: string) =>
-  loadTokenizer(
-    JSON.parse(text(`${kind}/tokenizer.json`)),
-    JSON.parse(text(`${kind}/tokenizer_config.json`)),
-    template,
-  );
+const load = (kind: string, chatTemplate?: string) =>
+  loadTokenizer(JSON.parse(text(`${kind}/tokenizer.json`)), JSON.parse(text(`${kind}/tokenizer_config.json`)), {
+    chatTemplate,
+  });
 const tokenizer = load("gpt2-like", text("gpt2-like/chat_template.jinja"));
 
 const lines = (...values: object[]) =>

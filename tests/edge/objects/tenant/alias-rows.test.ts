@@ -14,9 +14,13 @@ import { withTenant } from "../../support/tenant-database.ts";
 
 it("an alias points to the model of its newest move, and forgets the oldest", () =>
   withTenant((db) => {
-    addAlias(db, { id: "a", model: "m1" }, 1_000);
+    addAlias(db, { id: "a", model: "m1", steering: null }, 1_000);
     for (let version = 2; version <= LIMITS.aliasMoves + 2; version++) {
-      moveAlias(db, { alias: "a", model: `m${version}`, made_by: "move", returns_to: version - 1 }, 2_000);
+      moveAlias(
+        db,
+        { alias: "a", model: `m${version}`, steering: null, made_by: "move", returns_to: version - 1 },
+        2_000,
+      );
     }
     const last = LIMITS.aliasMoves + 2;
     expect(aliasTarget(db, "a")).toBe(`m${last}`);
@@ -28,11 +32,13 @@ it("an alias points to the model of its newest move, and forgets the oldest", ()
     expect([aliasOf(db, `m${last}`), aliasOf(db, "m3")]).toEqual(["a", undefined]);
     dropAlias(db, "a");
     expect(aliasTarget(db, "a")).toBeUndefined();
-    expect(addAlias(db, { id: "a", model: "m" }, 3_000)).toMatchObject({ version: 1 });
+    expect(addAlias(db, { id: "a", model: "m", steering: null }, 3_000)).toMatchObject({ version: 1 });
   }));
 
 it("a tenant may have only so many", () =>
   withTenant((db) => {
-    for (let n = 0; n < LIMITS.aliasesPerTenant; n++) addAlias(db, { id: `a${n}`, model: "m" }, 1_000);
-    expect(() => addAlias(db, { id: "more", model: "m" }, 1_000)).toThrow("A tenant has at most 1000 aliases.");
+    for (let n = 0; n < LIMITS.aliasesPerTenant; n++) addAlias(db, { id: `a${n}`, model: "m", steering: null }, 1_000);
+    expect(() => addAlias(db, { id: "more", model: "m", steering: null }, 1_000)).toThrow(
+      "A tenant has at most 1000 aliases.",
+    );
   }));

@@ -15,7 +15,7 @@ it("of two moves that expect the same model only one succeeds", async () => {
   expect(moves.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   const { model, version } = await aliases.get("bot");
   expect(version).toBe(2);
-  expect((await models.resolve("bot", [])).base.id).toBe(model);
+  expect((await models.resolve({ name: "bot", deltas: [] })).model.base.id).toBe(model);
 });
 
 it("requests that come while an alias moves get one model or the other, whole", async () => {
@@ -26,8 +26,8 @@ it("requests that come while an alias moves get one model or the other, whole", 
   await aliases.create({ id: "bot", model: "left" }, null);
   const [, ...resolved] = await Promise.all([
     aliases.move("bot", { model: "right" }),
-    ...Array.from({ length: 8 }, () => models.resolve("bot", [])),
+    ...Array.from({ length: 8 }, () => models.resolve({ name: "bot", deltas: [] })),
   ]);
-  for (const { base } of resolved) expect(base.prefix).toContain(`/${base.id}/`);
-  expect((await models.resolve("bot", [])).base.id).toBe("right");
+  for (const { model } of resolved) expect(model.base.prefix).toContain(`/${model.base.id}/`);
+  expect((await models.resolve({ name: "bot", deltas: [] })).model.base.id).toBe("right");
 });

@@ -8,8 +8,14 @@ it("a base that is not there is an unknown model", async () => {
   await api.base("models-base");
   await api.tenant("models-tenant");
   const tenant = tenantObject(env, "models-tenant");
-  await expect(tenant.models.resolve("nothing", [])).rejects.toMatchObject({ code: "model_not_found", param: "model" });
-  expect(await tenant.models.resolve("models-base", [])).toMatchObject({ weights: null, deltas: [] });
+  await expect(tenant.models.resolve({ name: "nothing", deltas: [] })).rejects.toMatchObject({
+    code: "model_not_found",
+    param: "model",
+  });
+  expect(await tenant.models.resolve({ name: "models-base", deltas: [] })).toMatchObject({
+    model: { weights: null, deltas: [] },
+    steering: null,
+  });
   expect([await tenant.models.get("models-base"), await tenant.models.list()]).toEqual([null, []]);
   await expect(tenant.models.delete("models-base")).rejects.toMatchObject({ code: "model_not_found" });
 });
@@ -25,7 +31,7 @@ it("says the same of a name whose base was deleted, whether it is asked or train
     code: "model_not_found",
     message: "The alias bot points to models-gone, whose base model was deleted. Move the alias to another model.",
   };
-  await expect(models.resolve("bot", [])).rejects.toMatchObject(error);
+  await expect(models.resolve({ name: "bot", deltas: [] })).rejects.toMatchObject(error);
   await expect(models.start("bot")).rejects.toMatchObject(error);
   await expect(models.base("bot")).rejects.toMatchObject(error);
 });

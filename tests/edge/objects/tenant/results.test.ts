@@ -77,8 +77,8 @@ describe("results", () => {
       models.push(await tenant.results.complete(lease, completion(await trainer.artefacts(lease, "shared"))));
     }
     const [first = "", second = ""] = models;
-    const { deltas } = await tenant.models.resolve(first, []);
-    expect((await tenant.models.resolve(second, [])).deltas).toEqual(deltas);
+    const { deltas } = (await tenant.models.resolve({ name: first, deltas: [] })).model;
+    expect((await tenant.models.resolve({ name: second, deltas: [] })).model.deltas).toEqual(deltas);
     await tenant.models.delete(first);
     const prefix = deltas[0]?.prefix ?? "none";
     expect((await env.BLOBS.list({ prefix })).objects).toHaveLength(4);

@@ -147,6 +147,6 @@ export function shape(source: string, isLlama = false): { tokenizer: Tokenizer; 
         ? ENDS[1]
         : "<|im_end|>";
   const bos = isLlama ? "<s>" : "<|endoftext|>";
-  const tokenizer = loadTokenizer(file, { eos_token: end, bos_token: bos }, source);
+  const tokenizer = loadTokenizer(file, { eos_token: end, bos_token: bos }, { chatTemplate: source });
   return { tokenizer, template: loadChatTemplate(tokenizer, { clock: () => new Date(0) }) };
 }

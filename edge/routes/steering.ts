@@ -1,0 +1,37 @@
+import type { SteeringField, SteeringObject } from "../../shared/api/steering.ts";
+import type { SteeringTrace } from "../../shared/decode/events.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { FoundModel } from "../objects/tenant/models.ts";
+import type { GenerationRequest } from "./generation.ts";
+
+interface SteeringFields {
+  readonly steering?: SteeringField | undefined;
+  readonly trace?: boolean | undefined;
+}
+
+/** The steering fields of a request, as a generation takes them. */
+export function steeringOf({
+  steering,
+  trace = false,
+}: SteeringFields): Pick<GenerationRequest, "steering" | "traced"> {
+  return { steering, ...(trace ? { traced: LIMITS.traceAlternatives } : {}) };
+}
+
+/** What a reply says of its steering. */
+export interface SteeringEcho {
+  readonly steering?: SteeringObject;
+  /** `name@version` of the preset that it comes from. */
+  readonly steering_preset?: string;
+}
+
+export function steeringEcho(steering: FoundModel["steering"]): SteeringEcho {
+  if (steering === null) return {};
+  const { asked, from } = steering;
+  return { steering: asked, ...(from === null ? {} : { steering_preset: `${from.preset}@${from.version}` }) };
+}
+
+export function tracesOf(traces: readonly SteeringTrace[] | null) {
+  if (traces === null) return {};
+  const steering_trace = traces.map(({ top, parts, ...token }) => ({ ...token, top: [...top], parts: { ...parts } }));
+  return { steering_trace };
+}

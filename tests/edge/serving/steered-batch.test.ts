@@ -1,0 +1,166 @@
+/** Rows that steering adds to a generation, on a tiny model: what they read, probe, wait for and cost. */
+import { describe, expect, it } from "vitest";
+import { BARE, type RowDeltas, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { BatchLoop } from "../../../edge/serving/batch-loop.ts";
+import type { BatchRequest, Generation, GenerationRow, RequestEnd } from "../../../edge/serving/generation.ts";
+import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
+import type { GenerateEvent, SteeringTrace } from "../../../shared/decode/events.ts";
+import { LEADER } from "../../../shared/decode/processor.ts";
+import type { DecodeSettings } from "../../../shared/decode/registry.ts";
+import { Sequence } from "../../../shared/decode/sequence.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { createRandom } from "../../../shared/random.ts";
+import { randomDelta, TINY, tinyParts } from "../runtime/tiny-model.ts";
+
+interface Wish {
+  readonly rows: readonly Partial<GenerationRow>[];
+  readonly settings: DecodeSettings;
+  readonly maxTokens?: number;
+  readonly traced?: number;
+  readonly stateKey?: string;
+}
+
+async function tinyLoop() {
+  const tiny = await tinyParts();
+  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop }) };
+}
+
+function ask(loop: BatchLoop, weights: WeightSet, { rows, settings, maxTokens = 8, traced }: Wish) {
+  const tokens: number[] = [];
+  const traces: SteeringTrace[] = [];
+  const random = createRandom(5);
+  const sequence = new Sequence({
+    choice: 0,
+    settings,
+    maxTokens,
+    stop: [],
+    endTokens: new Set(),
+    topLogprobs: 0,
+    ...(traced === undefined ? {} : { traced }),
+    uniform: () => random.float(),
+    decoder: { push: () => "", flush: () => "" },
+    describe: (token) => ({ token: String(token), bytes: [] }),
+  });
+  const all = rows.map((row, i): GenerationRow => {
+    const deltas: RowDeltas = row.deltas ?? BARE;
+    const role = row.role ?? (i === 0 ? LEADER : `companion ${i}`);
+    return { role, prompt: [3, 1, 4], weights, stateKey: deltas === BARE ? "bare" : "delta", ...row, deltas };
+  });
+  const { promise: end, resolve, reject } = Promise.withResolvers<RequestEnd>();
+  const emit = (event: GenerateEvent) => {
+    if (event.type !== "token") return;
+    tokens.push(...(event.logprobs ?? []).map(({ id }) => id));
+    if (event.trace !== undefined) traces.push(event.trace);
+  };
+  const settle = (ended: RequestEnd) => (ended.error === undefined ? resolve(ended) : reject(ended.error));
+  const generation: Generation = { rows: all as unknown as Generation["rows"], sequence };
+  const request: BatchRequest = { tenant: "acme", generations: [generation], emit, settle };
+  loop.submit(request);
+  return { request, tokens, traces, end };
+}
+
+const tokens = (length: number, from: number) => Array.from({ length }, (_, i) => (from + 7 * i) % TINY.vocabSize);
+const GREEDY = { greedy: true };
+
+describe("a steered generation", () => {
+  it("feeds a companion the text's tokens behind a prompt of its own, and counts what that cost", async () => {
+    const { loop, weights } = await tinyLoop();
+    const rows = [{ prompt: tokens(9, 1) }, { role: "guidance", prompt: tokens(6, 2) }];
+    const steered = ask(loop, weights, { rows, settings: { ...GREEDY, guidance: 3 } });
+    // 6 tokens of the other prompt, and each token but the last.
+    expect(await steered.end).toEqual({ cachedTokens: 0, steeringTokens: 6 + 7 });
+    const plain = ask(loop, weights, { rows: rows.slice(0, 1), settings: GREEDY });
+    expect(await plain.end).toMatchObject({ steeringTokens: 0 });
+    expect(steered.tokens).not.toEqual(plain.tokens);
+    // A scale of 0 follows the other prompt alone, and so says what it says.
+    const other = ask(loop, weights, { rows, settings: { ...GREEDY, guidance: 0 } });
+    const itself = ask(loop, weights, { rows: rows.slice(1).map(({ prompt }) => ({ prompt })), settings: GREEDY });
+    await Promise.all([other.end, itself.end]);
+    expect(other.tokens).toEqual(itself.tokens);
+  });
+
+  it("reads the head after earlier layers, also where the prompt is cached", async () => {
+    const { loop, weights } = await tinyLoop();
+    const layers = { candidates: [0, 1], relativeTop: 1e-9 };
+    const settings = { ...GREEDY, layers } as unknown as DecodeSettings;
+    const wish = { rows: [{ prompt: tokens(9, 1), takes: { exits: [-1, 0] } }], settings, traced: 1 };
+    const cold = ask(loop, weights, wish);
+    await cold.end;
+    const warm = ask(loop, weights, wish);
+    expect(await warm.end).toMatchObject({ cachedTokens: 8 });
+    expect(warm.tokens).toEqual(cold.tokens);
+    expect(Math.min(...cold.traces.map(({ kl }) => kl))).toBeGreaterThan(0);
+    const [plain, beside] = [ask(loop, weights, { ...wish, settings: GREEDY }), ask(loop, weights, wish)];
+    await Promise.all([plain.end, beside.end]);
+    expect(beside.tokens).toEqual(cold.tokens);
+    expect(plain.traces.map(({ kl }) => kl)).toEqual(plain.tokens.map(() => 0));
+  });
+
+  it("scores known tokens instead of choosing them", async () => {
+    const { loop, weights } = await tinyLoop();
+    const forced = [9, 8, 7, 6];
+    const scored = ask(loop, weights, { rows: [{}], settings: { ...GREEDY, forced }, maxTokens: 4 });
+    await scored.end;
+    expect(scored.tokens).toEqual(forced);
+  });
+
+  it("traces every token", async () => {
+    const { loop, weights } = await tinyLoop();
+    const rows = [{ prompt: tokens(9, 1) }, { role: "guidance", prompt: tokens(6, 2) }];
+    const steered = ask(loop, weights, { rows, settings: { ...GREEDY, guidance: 3 }, traced: 2 });
+    await steered.end;
+    expect(steered.traces.map(({ id }) => id)).toEqual(steered.tokens);
+    for (const { before, after, kl, top, id } of steered.traces) {
+      expect(kl).toBeGreaterThan(0);
+      expect([top.length, top[0]!.id]).toEqual([2, id]);
+      expect(after).toBeGreaterThan(0);
+      expect(before).toBeLessThan(1);
+    }
+  });
+
+  it("takes on conditional deltas after its prompt, where the prompt calls for them", async () => {
+    const { loop, weights } = await tinyLoop();
+    const deltas = rowDeltas([{ delta: servingDelta("v", randomDelta("v", ["biases"])), weight: 1 }]);
+    const prompt = tokens(9, 1);
+    const seen: number[] = [];
+    const asked = (holds: boolean) => {
+      const condition = {
+        taps: ["layers.0"],
+        deltas: (tap: (name: string) => Float32Array) => {
+          seen.push(tap("layers.0").length);
+          return holds ? deltas : undefined;
+        },
+      };
+      return ask(loop, weights, { rows: [{ prompt, condition }], settings: GREEDY });
+    };
+    const plain = ask(loop, weights, { rows: [{ prompt }], settings: GREEDY });
+    const [not, met] = [asked(false), asked(true)];
+    await Promise.all([plain.end, not.end, met.end]);
+    expect(seen).toEqual([TINY.hiddenSize, TINY.hiddenSize]);
+    expect(not.tokens).toEqual(plain.tokens);
+    // The prompt was read without the deltas, and so was the first token.
+    expect(met.tokens[0]).toBe(plain.tokens[0]);
+    expect(met.tokens).not.toEqual(plain.tokens);
+  });
+});
+
+describe("a processor that fails or waits", () => {
+  it("ends its own request and leaves every other one alone", async () => {
+    const { loop, weights } = await tinyLoop();
+    const plain = { rows: [{ prompt: tokens(9, 1) }], settings: GREEDY, maxTokens: 12 };
+    const expected = ask(loop, weights, plain);
+    await expected.end;
+    const failing = {
+      greedy: true,
+      get bias(): never {
+        throw new TrimtabError("invalid_request", "no");
+      },
+    };
+    const [bad, good] = [ask(loop, weights, { ...plain, settings: failing }), ask(loop, weights, plain)];
+    await expect(bad.end).rejects.toMatchObject({ code: "invalid_request" });
+    await good.end;
+    expect(good.tokens).toEqual(expected.tokens);
+    expect(loop.broken).toBe(false);
+  });
+});
