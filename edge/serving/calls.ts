@@ -1,28 +1,34 @@
 /** Tools at the Engine: how the base's template writes calls, and what a request's tools come to with it. */
-import { type CallRule, callRule } from "../../shared/decode/call-rules.ts";
+import { callRule } from "../../shared/decode/call-rules.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { markingDecoder, marksOf } from "../../shared/model/calls/marks.ts";
 import { CallReader } from "../../shared/model/calls/reader.ts";
 import { SHORT_ID } from "../../shared/model/calls/syntax.ts";
 import type { StreamDecoder } from "../../shared/model/stream-decoder.ts";
+import type { CompiledRule } from "../../shared/rules/rule.ts";
+import type { RuleSource } from "./compiled-rules.ts";
 import type { EngineMessage, GenerateRequest } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
-type CallModel = Pick<ServedModel, "tokenizer" | "callSyntax">;
+type TurnModel = Pick<ServedModel, "callSyntax">;
+type CallModel = Pick<ServedModel, "tokenizer" | "callSyntax" | "chatRules">;
 
 /** How replies of a request with tools are made and read. */
 export interface ReplyCalls {
   /** What a reply may be. */
-  readonly rule: CallRule;
+  readonly rule: CompiledRule;
   /** For one reply each: its text with the control tokens of calls, and what tells calls from text in it. */
   readonly create: () => { readonly decoder: StreamDecoder; readonly calls: CallReader };
 }
 
 /**
  * undefined for a request without tools. Throws `unsupported_parameter`, naming the model and the reason, where its template
- * does not write calls in a way that can be followed.
+ * does not write calls in a way that can be followed, and `invalid_request` for schemas that cannot be.
  */
-export function replyCalls(model: CallModel, { prompt, model: { base } }: GenerateRequest): ReplyCalls | undefined {
+export function replyCalls(
+  model: CallModel,
+  { prompt, tenant, model: { base } }: GenerateRequest,
+): ReplyCalls | undefined {
   const tools = prompt.kind === "chat" ? prompt.tools : undefined;
   if (tools === undefined) return undefined;
   const derived = model.callSyntax();
@@ -37,18 +43,28 @@ export function replyCalls(model: CallModel, { prompt, model: { base } }: Genera
   const { tokenizer } = model;
   const marks = marksOf(syntax, tokenizer);
   const callable = tools.functions.filter(({ name }) => tools.callable.includes(name));
+  const spec = callRule(
+    syntax,
+    {
+      tools: callable.map(({ name, parameters = NO_ARGUMENTS, strict = false }) => ({ name, parameters, strict })),
+      required: tools.required,
+      parallel: tools.parallel,
+    },
+    tokenizer,
+  );
   return {
-    rule: callRule(
-      syntax,
-      {
-        tools: callable.map(({ name, parameters = NO_ARGUMENTS, strict = false }) => ({ name, parameters, strict })),
-        required: tools.required,
-        parallel: tools.parallel,
-      },
-      tokenizer,
-    ),
+    rule: model.chatRules.get({ spec, tenant, param: "tools", parts: schemasOf(tools.functions) }),
     create: () => ({ decoder: markingDecoder(tokenizer, marks), calls: new CallReader(syntax, tokenizer, marks) }),
   };
+}
+
+/** Each tool's schema must have some arguments that satisfy it, or the tool could never be called. */
+function schemasOf(functions: readonly EngineFunction[]): RuleSource[] {
+  return functions.flatMap(({ parameters, strict = false }, index) =>
+    parameters === undefined
+      ? []
+      : [{ spec: { json_schema: parameters, strict }, param: `tools[${index}].function.parameters` }],
+  );
 }
 
 /** A function without a schema has no arguments. */
@@ -65,7 +81,7 @@ export function templateTools(functions: readonly EngineFunction[]): unknown[] {
 type EngineFunction = NonNullable<Extract<GenerateRequest["prompt"], { kind: "chat" }>["tools"]>["functions"][number];
 
 /** Messages whose calls have ids as the template demands them. */
-export function templateTurns(model: CallModel, messages: readonly EngineMessage[]): readonly EngineMessage[] {
+export function templateTurns(model: TurnModel, messages: readonly EngineMessage[]): readonly EngineMessage[] {
   if (!messages.some(({ tool_calls: calls }) => calls !== undefined)) return messages;
   const derived = model.callSyntax();
   return "syntax" in derived && derived.syntax.ids === "short" ? withShortIds(messages) : messages;

@@ -35,7 +35,7 @@ export interface ChoiceParts {
   readonly prompts: readonly number[][];
   readonly plan: SteeringPlan;
   /** How replies with tools are read; absent without tools. */
-  readonly calls?: Pick<ReplyCalls, "create">;
+  readonly calls?: ReplyCalls;
   /** What a row runs with. */
   readonly modelOf: (row: CompanionRow["model"]) => RowModel;
   /** Of the rows that run the request's own model. */
@@ -59,7 +59,12 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const isChat = request.prompt.kind === "chat";
   const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
   const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
-  const settings = { ...decodeSettings({ ...usedFields(model, sampling), minTokens }), ...plan.settings };
+  const { calls } = parts;
+  const settings = {
+    ...decodeSettings({ ...usedFields(model, sampling), minTokens }),
+    ...plan.settings,
+    ...(calls === undefined ? {} : { rules: { rule: calls.rule } }),
+  };
   return parts.prompts.flatMap((prompt, p) => {
     const { leader, companions } = rowsOf(model, { request, prompt, parts });
     const rows: Generation["rows"] = [leader, ...companions.filter(({ served }) => served === leader.served)];
@@ -89,7 +94,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
         topLogprobs: sampling.topLogprobs,
         ...(request.traced === undefined ? {} : { traced: request.traced }),
         uniform: () => random.float(),
-        ...(parts.calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
+        ...(calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
         describe: (token, isFirst) => {
           const options = { first: isFirst && beginsText };
           return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };

@@ -7,6 +7,7 @@ import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts
 import { type GenerationDefaults, readGenerationConfig } from "../../shared/model/generation-config.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
 import { readModel, readWeights } from "../../shared/model/weights.ts";
+import { vocabularyOf } from "../../shared/rules/vocabulary.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { Decoder } from "../runtime/decoder.ts";
@@ -18,6 +19,7 @@ import { RowVectors } from "../runtime/row-vectors.ts";
 import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
 import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
+import { CompiledRules } from "./compiled-rules.ts";
 import { type Acquired, DeltaCache } from "./delta-cache.ts";
 import { deltaRoom, megabytes, tenantQuota } from "./limits.ts";
 import { LoadOnce } from "./load-once.ts";
@@ -45,6 +47,10 @@ export class ServedModel {
   readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
   #callSyntax: CallSyntaxResult | undefined;
+  /** What replies of chats may be held to. */
+  readonly chatRules = new CompiledRules(() =>
+    vocabularyOf(this.tokenizer, [...this.endTokens, ...this.template().stopIds], this.config.vocabSize),
+  );
   readonly #deltas: DeltaCache<ServingDelta>;
 
   private constructor(parts: {

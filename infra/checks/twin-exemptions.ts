@@ -6,6 +6,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",
   "shared/api/peft.ts": "schemas: tests/edge/routes/peft.test.ts sends valid and invalid requests",
+  "shared/api/response-tools.ts": "schemas: tests/shared/api/responses.test.ts",
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
   "shared/api/steering-scorers.ts":
     "schemas: tests/edge/routes/steering-scorers.test.ts sends valid and invalid requests",

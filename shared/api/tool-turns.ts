@@ -5,16 +5,15 @@ import { toolName } from "./tools.ts";
 
 const callId = z.string().min(1).max(LIMITS.toolCallId);
 
+export const ArgumentsText = z.string().refine(isObjectText, "must be a JSON object as text");
+
 /** A call as a client sends it back, with what SDKs add. The arguments may be the JSON text or, for other clients, the object. */
 export const MessageToolCall = z.strictObject({
   id: callId,
   type: z.literal("function"),
   function: z.strictObject({
     name: toolName,
-    arguments: z.union([
-      z.string().refine(isObjectText, "must be a JSON object as text"),
-      z.record(z.string(), z.unknown()),
-    ]),
+    arguments: z.union([ArgumentsText, z.record(z.string(), z.unknown())]),
     parsed_arguments: z.unknown().optional().meta({ description: "Ignored: what an SDK made of `arguments`" }),
   }),
   index: z.int().optional().meta({ description: "Ignored: the place of a streamed call" }),

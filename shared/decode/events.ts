@@ -44,7 +44,7 @@ export type GenerateEvent =
       readonly choice: number;
       /** May be empty while bytes of a character or a possible stop sequence are held back. */
       readonly text: string;
-      /** The tokens that came with this event; present when `topLogprobs` is not null and they are not part of a call. */
+      /** The tokens whose text this is, if `topLogprobs` is not null; those of calls are not among them. */
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
       /** Present if the request asks for a trace. */
       readonly trace?: SteeringTrace;

@@ -5,6 +5,8 @@ export type ReplyPiece = Exclude<CallEvent, { readonly type: "end" }>;
 
 export interface ReplyPieces {
   readonly pieces: readonly ReplyPiece[];
+  /** Characters that turned out to be text, whether a stop sequence still holds them back or not. */
+  readonly known: number;
   /** Whether a stop sequence ended the text. */
   readonly stopped: boolean;
 }
@@ -42,12 +44,14 @@ export class ReplyText {
     if (first.stopped) return first;
     const held = this.#cut(this.#calls?.flush() ?? []);
     const pieces = [...first.pieces, ...held.pieces];
-    if (held.stopped) return { pieces, stopped: true };
-    return { pieces: [...pieces, ...textPiece(this.#stops.flush())], stopped: false };
+    const known = first.known + held.known;
+    if (held.stopped) return { pieces, known, stopped: true };
+    return { pieces: [...pieces, ...textPiece(this.#stops.flush())], known, stopped: false };
   }
 
   #cut(events: readonly CallEvent[]): ReplyPieces {
     const pieces: ReplyPiece[] = [];
+    const known = events.reduce((sum, event) => sum + (event.type === "text" ? event.text.length : 0), 0);
     for (const event of events) {
       if (event.type === "end") continue;
       if (event.type !== "text") {
@@ -57,9 +61,9 @@ export class ReplyText {
       }
       const { text, stopped } = this.#stops.push(event.text);
       pieces.push(...textPiece(text));
-      if (stopped) return { pieces, stopped };
+      if (stopped) return { pieces, known, stopped };
     }
-    return { pieces, stopped: false };
+    return { pieces, known, stopped: false };
   }
 }
 

@@ -1,6 +1,8 @@
+import { withoutMarks } from "../model/calls/marks.ts";
 import type { CallReader } from "../model/calls/reader.ts";
 import type { StreamDecoder } from "../model/stream-decoder.ts";
 import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "./events.ts";
+import { HeldScores } from "./held-scores.ts";
 import { type ScoredToken, scoreToken } from "./logits.ts";
 import type { DecodeSettings } from "./registry.ts";
 import { type ReplyPiece, ReplyText } from "./reply-text.ts";
@@ -28,6 +30,7 @@ export interface SequenceOptions {
   readonly describe: (token: number, first: boolean) => Pick<TokenLogprob, "token" | "bytes">;
 }
 
+type TokenScore = TokenLogprob & { readonly top: TokenLogprob[] };
 type TokenEvent = Extract<GenerateEvent, { type: "token" }>;
 
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
@@ -38,6 +41,7 @@ export class Sequence {
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #text: ReplyText;
+  readonly #scores = new HeldScores<TokenScore>();
   readonly #generated: number[] = [];
 
   constructor(options: SequenceOptions) {
@@ -68,11 +72,16 @@ export class Sequence {
     const traced = trace === undefined ? {} : { trace: this.#describeTrace(trace) };
     if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush(), traced);
 
-    const { pieces, stopped } = this.#text.push(this.#options.decoder.push(token));
+    const text = this.#options.decoder.push(token);
+    const wasInCall = this.#text.isInCall;
+    const { pieces, known, stopped } = this.#text.push(text);
+    const isInCall = this.#text.isInCall;
     // The scores of a reply are those of its text.
-    const isText = !this.#text.isInCall || pieces.some(({ type }) => type === "text");
-    const isScored = topLogprobs !== null && isText;
-    const logprobs = isScored ? { logprobs: [this.#score(logits, token, topLogprobs)] } : {};
+    if (topLogprobs !== null && !(wasInCall && isInCall && known === 0)) {
+      this.#scores.add(this.#score(logits, token, topLogprobs), withoutMarks(text).length);
+    }
+    const logprobs = this.#scoresOf(known);
+    if (isInCall || pieces.some(({ type }) => type !== "text")) this.#scores.drop();
     const events = this.#eventsOf(pieces, { ...logprobs, ...traced });
     if (stopped) return { events: [...events, { type: "finish", choice, reason: "stop" }], finished: true };
     if (this.#generated.length < this.maxTokens) return { events, finished: false };
@@ -87,12 +96,19 @@ export class Sequence {
     traced: { readonly trace?: SteeringTrace } = {},
   ): { events: GenerateEvent[]; finished: true } {
     const { choice } = this.#options;
-    const { pieces, stopped } = this.#text.finish(tail);
-    const isEvent = pieces.length > 0 || traced.trace !== undefined;
-    const events = isEvent ? this.#eventsOf(pieces, traced) : [];
+    const { pieces, known, stopped } = this.#text.finish(tail);
+    const logprobs = this.#scoresOf(known);
+    const isEvent = pieces.length > 0 || logprobs.logprobs !== undefined || traced.trace !== undefined;
+    const events = isEvent ? this.#eventsOf(pieces, { ...logprobs, ...traced }) : [];
     const ended = stopped ? "stop" : reason;
     const finish = ended === "stop" && this.#text.hasCalled ? "tool_calls" : ended;
     return { events: [...events, { type: "finish", choice, reason: finish }], finished: true };
+  }
+
+  /** The scores of the text that has become known, if any. */
+  #scoresOf(known: number): Pick<TokenEvent, "logprobs"> {
+    const logprobs = this.#scores.send(known);
+    return logprobs.length === 0 ? {} : { logprobs };
   }
 
   /** First the token's own event, with the text that comes before any call. */
@@ -116,7 +132,7 @@ export class Sequence {
     return { ...named(chosen), kl, top: top.map(named), parts };
   }
 
-  #score(logits: Float32Array, token: number, top: number): TokenLogprob & { top: TokenLogprob[] } {
+  #score(logits: Float32Array, token: number, top: number): TokenScore {
     const first = this.#generated.length === 1;
     const describe = (scored: ScoredToken): TokenLogprob => ({
       id: scored.token,

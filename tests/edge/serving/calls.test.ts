@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { replyCalls, templateTools, templateTurns } from "../../../edge/serving/calls.ts";
+import { CompiledRules } from "../../../edge/serving/compiled-rules.ts";
 import type { EngineMessage, EngineTools, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import { deriveCallSyntax } from "../../../shared/model/calls/derive.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
+import { vocabularyOf } from "../../../shared/rules/vocabulary.ts";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
 import tokenizerConfig from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
 
@@ -13,9 +15,11 @@ const END =
   "{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 const TOOLS = "{{ tools | tojson if tools else '' }}";
 
-function modelOf(template: string) {
-  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, { chatTemplate: template });
-  return { tokenizer, callSyntax: () => deriveCallSyntax(loadChatTemplate(tokenizer), tokenizer) };
+function modelOf(source: string) {
+  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, { chatTemplate: source });
+  const template = loadChatTemplate(tokenizer);
+  const chatRules = new CompiledRules(() => vocabularyOf(tokenizer, template.stopIds));
+  return { tokenizer, callSyntax: () => deriveCallSyntax(template, tokenizer), chatRules };
 }
 const hermes = modelOf(`${TOOLS}${TURNS}${CALLS}${END}`);
 const strict = modelOf(
@@ -25,7 +29,7 @@ const deaf = modelOf("{% for m in messages %}{{ m.content }}{% endfor %}");
 const mute = modelOf(`${TOOLS}{% for m in messages %}{{ m.content }}{% endfor %}`);
 
 const functions = [
-  { name: "f", description: "d", parameters: { type: "object", x: null }, strict: true },
+  { name: "f", description: "d", parameters: { type: "object", default: null }, strict: true },
   { name: "g" },
 ];
 const request = (tools?: Partial<EngineTools>): GenerateRequest => ({
@@ -62,15 +66,27 @@ describe("replyCalls", () => {
     );
   });
 
-  it("holds replies to the tools that may be called, and reads them", () => {
-    const rule = JSON.stringify(replyCalls(hermes, request({ callable: ["g"] }))!.rule);
-    expect(rule).toContain('"g\\", \\"arguments\\": "');
-    expect(rule).toContain('{"type":"object","properties":{},"additionalProperties":false}');
-    expect(rule).not.toContain('f\\"');
-    const both = JSON.stringify(replyCalls(hermes, request({}))!.rule);
-    expect(both).toContain('{"json_schema":{"type":"object","x":null},"strict":true}');
-    expect(both).toContain("repeat");
-    expect(JSON.stringify(replyCalls(hermes, request({ parallel: false }))!.rule)).not.toContain("repeat");
+  it("holds replies to the tools that may be called, and to their schemas", () => {
+    const call = (name: string, given: string) => `\n<tool_call>{"name": "${name}", "arguments": ${given}}`;
+    const isReply = (text: string, tools: Partial<EngineTools> = {}) => {
+      const state = replyCalls(hermes, request(tools))!.rule.start();
+      return hermes.tokenizer.encode(text).every((id) => state.accept(id)) && state.canEnd;
+    };
+    expect(isReply(call("f", '{"a":1}'))).toBe(true);
+    expect(isReply(call("g", "{}"))).toBe(true);
+    expect(isReply(call("g", '{"a":1}'))).toBe(false);
+    expect(isReply("Hello")).toBe(false);
+    expect(isReply("Hello", { required: false })).toBe(true);
+    expect(isReply(call("f", "{}"), { callable: ["g"] })).toBe(false);
+    const two = `${call("g", "{}")}${call("f", "{}")}`;
+    expect([isReply(two), isReply(two, { parallel: false })]).toEqual([true, false]);
+  });
+
+  it("names the field of a schema that no arguments satisfy", () => {
+    const parameters = { type: "object", properties: { a: false }, required: ["a"] };
+    expect(() => replyCalls(hermes, request({ functions: [{ name: "f", parameters }], callable: ["f"] }))).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "tools[0].function.parameters" }),
+    );
   });
 
   it("gives each reply a reader of its own", () => {
@@ -87,7 +103,7 @@ describe("replyCalls", () => {
 describe("templateTools", () => {
   it("has what templates know: no `strict`, and always a schema", () => {
     expect(templateTools(functions)).toEqual([
-      { type: "function", function: { name: "f", description: "d", parameters: { type: "object", x: null } } },
+      { type: "function", function: { name: "f", description: "d", parameters: { type: "object", default: null } } },
       {
         type: "function",
         function: { name: "g", parameters: { type: "object", properties: {}, additionalProperties: false } },

@@ -31,13 +31,14 @@ function sent(reply: string, stop: readonly string[]) {
 describe("ReplyText", () => {
   test("without tools is the text up to a stop sequence", () => {
     const text = new ReplyText(["cd"]);
-    expect(text.push("abc")).toEqual({ pieces: [{ type: "text", text: "ab" }], stopped: false });
-    expect(text.push("de")).toEqual({ pieces: [], stopped: true });
+    expect(text.push("abc")).toEqual({ pieces: [{ type: "text", text: "ab" }], known: 3, stopped: false });
+    expect(text.push("de")).toEqual({ pieces: [], known: 2, stopped: true });
     expect(new ReplyText(["cd"]).finish("abc")).toEqual({
       pieces: [
         { type: "text", text: "ab" },
         { type: "text", text: "c" },
       ],
+      known: 3,
       stopped: false,
     });
   });
