@@ -23,7 +23,7 @@ export function distances(phrases: Phrases, vocabulary: RuleVocabulary, budget: 
         else list.push(state);
       }
     }
-    budget.spend(4, "the required phrases");
+    budget.spend(1, "the required phrases");
   }
   const found = new Map<number, number>(complete.map((state) => [state, 0]));
   // Breadth first, backwards; a map goes through what is added while it is read.
@@ -44,7 +44,7 @@ function steps(phrases: Phrases, { tree }: RuleVocabulary, from: number, budget:
   for (let node = 1; node < byte.length; ) {
     while (node >= ends[depth]!) depth--;
     const next = phrases.next(states[depth]!, byte[node]!);
-    budget.spend(1 / 8, "the required phrases");
+    budget.spend(1 / 32, "the required phrases");
     if (next < 0) {
       node = end[node]!;
       continue;
