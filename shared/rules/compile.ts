@@ -59,7 +59,7 @@ function compile(spec: RuleSpec | null, vocabulary: RuleVocabulary, { banned = [
   // Free text may end wherever its phrases are complete.
   if (required.length === 0) return createRule({ ...parts, watched: { phrases, guard: { canFinish: () => true } } });
   const left = distances(phrases, vocabulary, budget);
-  const guard = { canFinish: (_: State, inside: number) => left.has(inside) };
+  const guard = { canFinish: (_: State, inside: number) => left(inside) < Number.POSITIVE_INFINITY };
   return createRule({ ...parts, watched: { phrases, guard, distances: left } });
 }
 

@@ -8,7 +8,7 @@ export const RULE_LIMITS = {
   /** Characters of a regular expression or of a grammar. */
   regexLength: 4096,
   /** `\\p{…}` in one regular expression: finding one looks at every code point. */
-  unicodeProperties: 4,
+  unicodeProperties: 2,
   grammarLength: 32_768,
   grammarRules: 1000,
   /** Groups inside groups of a regular expression or a grammar, and specs inside specs. */

@@ -6,8 +6,15 @@ import { type Budget, refuse } from "../limits.ts";
 import type { RuleVocabulary } from "../vocabulary.ts";
 import type { Phrases } from "./phrases.ts";
 
-/** By the state of the phrases: tokens until all are complete, along tokens of one byte and tokens inside phrases. */
-export type Distances = ReadonlyMap<number, number>;
+/**
+ * By the state of the phrases: tokens until all are complete, along tokens of one byte and tokens inside phrases; infinite where
+ * they cannot be.
+ */
+export interface Distances {
+  (state: number): number;
+  /** The longest of them. */
+  readonly farthest: number;
+}
 
 export function distances(phrases: Phrases, vocabulary: RuleVocabulary, budget: Budget): Distances {
   const before = new Map<number, number[]>();
@@ -31,7 +38,8 @@ export function distances(phrases: Phrases, vocabulary: RuleVocabulary, budget: 
     for (const earlier of before.get(state) ?? []) if (!found.has(earlier)) found.set(earlier, tokens + 1);
   }
   if (!found.has(phrases.start)) throw refuse("the required phrases cannot be written without a banned phrase");
-  return found;
+  const distance = (state: number) => (phrases.isComplete(state) ? 0 : (found.get(state) ?? Number.POSITIVE_INFINITY));
+  return Object.assign(distance, { farthest: [...found.values()].reduce((most, tokens) => Math.max(most, tokens), 0) });
 }
 
 /** The states after one more token, of those that are one byte long or stay inside phrases. */
