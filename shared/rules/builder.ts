@@ -4,14 +4,15 @@ import { anyBytes, literalLexeme } from "./lexeme/lexeme.ts";
 import { Budget } from "./limits.ts";
 import { type Term, TermStore } from "./machine/terms.ts";
 import { type Regex, RegexStore } from "./regex/algebra.ts";
-import { automatonOf, lengthAutomaton } from "./regex/automaton.ts";
+import { type Automaton, automatonOf, exceptAutomaton, lengthAutomaton } from "./regex/automaton.ts";
 import { Derivatives } from "./regex/derivative.ts";
 
 export class RuleBuilder {
   readonly budget = new Budget();
   readonly terms = new TermStore(this.budget);
   readonly regexes = new RegexStore(this.budget);
-  readonly derivatives = new Derivatives(this.regexes);
+  readonly #derivatives = new Derivatives(this.regexes);
+  readonly #automata = new Map<Regex, Automaton | undefined>();
   readonly #lexemes = new Map<string, Term>();
   #count = 0;
   #documents = 0;
@@ -39,10 +40,22 @@ export class RuleBuilder {
   regex(regex: Regex, encoding: Encoding, subject: string): Term {
     const known = this.#lexemes.get(`regex ${regex.id} ${encoding}`);
     if (known !== undefined) return known;
-    this.regexes.subject = subject;
-    const automaton = automatonOf(regex, this.regexes, this.derivatives);
+    const automaton = this.automaton(regex, subject);
     if (automaton === undefined) return this.terms.nothing;
     return this.#lexeme(`regex ${regex.id} ${encoding}`, (id) => encodedLexeme(id, automaton, encoding));
+  }
+
+  /** The automaton of a language; undefined if it is empty. */
+  automaton(regex: Regex, subject: string): Automaton | undefined {
+    this.regexes.subject = subject;
+    if (!this.#automata.has(regex)) this.#automata.set(regex, automatonOf(regex, this.regexes, this.#derivatives));
+    return this.#automata.get(regex);
+  }
+
+  /** A JSON string that is none of these texts. */
+  stringExcept(texts: readonly string[]): Term {
+    this.budget.spend(1 + texts.reduce((sum, { length }) => sum + length, 0) / 4, "the keys of an object");
+    return this.#lexeme(`except ${JSON.stringify(texts)}`, (id) => encodedLexeme(id, exceptAutomaton(texts), "json"));
   }
 
   /** A JSON string of `least` to `most` code points. */

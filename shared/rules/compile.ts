@@ -3,10 +3,10 @@ import { TrimtabError } from "../errors.ts";
 import { RuleBuilder } from "./builder.ts";
 import { parseGrammar } from "./grammar/grammar.ts";
 import { Budget, RULE_LIMITS, refuse } from "./limits.ts";
-import { Machine } from "./machine/machine.ts";
+import { Machine, type State } from "./machine/machine.ts";
 import type { Term } from "./machine/terms.ts";
 import { freeText } from "./phrases/free.ts";
-import { Guard } from "./phrases/guard.ts";
+import { RuleGuard } from "./phrases/guard.ts";
 import { createPhrases, requirePhrases } from "./phrases/phrases.ts";
 import { distances } from "./phrases/shortest.ts";
 import { requireCount } from "./regex/automaton.ts";
@@ -43,7 +43,7 @@ export function compileRule(
 function compile(spec: RuleSpec | null, vocabulary: RuleVocabulary, { banned = [], required = [] }: CompileOptions) {
   requirePhrases(banned, required);
   const builder = new RuleBuilder();
-  const root = spec === null ? builder.anyBytes() : termOf(spec, { builder, vocabulary, depth: 0 });
+  const root = spec === null ? builder.anyBytes() : termOf(spec, { builder, vocabulary, depth: 0, times: 1 });
   builder.terms.close();
   if (!root.productive)
     throw refuse("no text satisfies the rule; check bounds, enums and required parts that exclude each other");
@@ -54,10 +54,13 @@ function compile(spec: RuleSpec | null, vocabulary: RuleVocabulary, { banned = [
   // The work of the phrases is counted apart from that of the rule.
   const budget = new Budget();
   const phrases = createPhrases(banned, required, vocabulary.writable);
-  const guard = new Guard(machine, phrases, budget);
-  const watched = { phrases, guard };
-  if (spec !== null || required.length === 0) return createRule({ ...parts, watched });
-  return createRule({ ...parts, watched: { ...watched, distances: distances(phrases, vocabulary, budget) } });
+  if (spec !== null)
+    return createRule({ ...parts, watched: { phrases, guard: new RuleGuard(machine, phrases, budget) } });
+  // Free text may end wherever its phrases are complete.
+  if (required.length === 0) return createRule({ ...parts, watched: { phrases, guard: { canFinish: () => true } } });
+  const left = distances(phrases, vocabulary, budget);
+  const guard = { canFinish: (_: State, inside: number) => left(inside) < Number.POSITIVE_INFINITY };
+  return createRule({ ...parts, watched: { phrases, guard, distances: left } });
 }
 
 /** Whether the vocabulary has every byte that UTF-8 uses, so that every text can be written. */
@@ -69,6 +72,8 @@ interface Context {
   readonly builder: RuleBuilder;
   readonly vocabulary: RuleVocabulary;
   readonly depth: number;
+  /** How many times the repetitions around this spec multiply it. */
+  readonly times: number;
 }
 
 function termOf(spec: RuleSpec, context: Context): Term {
@@ -102,7 +107,9 @@ function termOf(spec: RuleSpec, context: Context): Term {
   const { least, most = Number.POSITIVE_INFINITY } = spec;
   requireCount(Math.max(least, Number.isFinite(most) ? most : 0), "repeat");
   if (least > most) throw refuse(`repeat has at least ${least} and at most ${most}; make least the smaller one`);
-  return terms.repeat(inner(spec.repeat), least, most);
+  const times = context.times * Math.max(1, Number.isFinite(most) ? most : least);
+  requireCount(times, "repeat inside repeat");
+  return terms.repeat(termOf(spec.repeat, { ...context, depth: depth + 1, times }), least, most);
 }
 
 function choices(texts: readonly string[], builder: RuleBuilder): Term {

@@ -41,6 +41,7 @@ class Parser {
   readonly #source: string;
   #at = 0;
   #depth = 0;
+  #properties = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -151,7 +152,12 @@ class Parser {
       return named;
     }
     const [property, sign, name] = this.#take(/([pP])\{([^}]*)\}/y) ?? [];
-    if (property !== undefined) return sign === "p" ? propertyRanges(name!) : complement(propertyRanges(name!));
+    if (property !== undefined) {
+      if (++this.#properties > RULE_LIMITS.unicodeProperties) {
+        throw this.#fail(`names more than ${RULE_LIMITS.unicodeProperties} Unicode properties`);
+      }
+      return sign === "p" ? propertyRanges(name!) : complement(propertyRanges(name!));
+    }
     const codePoint = this.#codePoint(letter, inClass);
     if (codePoint !== undefined) return this.#literal(codePoint);
     if (/[1-9k]/.test(letter)) throw this.#fail(`has a backreference \\${letter}, which is not supported`);

@@ -41,7 +41,7 @@ class SchemaCompiler implements Inner {
     this.#source = source;
     this.builder = builder;
     this.#document = builder.document();
-    this.#alternatives = new Alternatives(source);
+    this.#alternatives = new Alternatives(source, builder.budget);
   }
 
   all(): Term {

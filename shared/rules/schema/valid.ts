@@ -1,5 +1,5 @@
 /** Whether a value that a schema lists is valid under the rest of the schema. */
-import { automatonOf, matches } from "../regex/automaton.ts";
+import { matches } from "../regex/automaton.ts";
 import { textsContaining } from "../regex/pattern.ts";
 import type { Alternatives } from "./alternatives.ts";
 import { isObject, valueKey } from "./json-values.ts";
@@ -103,7 +103,9 @@ function isObjectOf(value: Readonly<Record<string, unknown>>, pieces: readonly P
 }
 
 function finds(source: string, key: string, piece: Piece, { builder }: Inner): boolean {
-  builder.regexes.subject = `patternProperties at ${piece.pointer}`;
-  const automaton = automatonOf(textsContaining(source, builder.regexes), builder.regexes, builder.derivatives);
+  const automaton = builder.automaton(
+    textsContaining(source, builder.regexes),
+    `patternProperties at ${piece.pointer}`,
+  );
   return automaton !== undefined && matches(automaton, key);
 }
