@@ -126,6 +126,13 @@ export function classifierModes({ peft, modes }: Pick<ClassifierSettings, "peft"
   return offered.filter((mode) => modes?.includes(mode) ?? true);
 }
 
+/** The numbers of a classifier's scorer with as many classes as there can be, which only the data tells. */
+function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize }: ScoredModel): number {
+  const head = (hiddenSize + 1) * LIMITS.labels;
+  if (!classifierModes(settings).includes("token_values")) return head;
+  return head + settings.value_rank * (hiddenSize * LIMITS.labels + vocabSize);
+}
+
 interface JobTypeRow {
   /** What its files hold. */
   readonly dataset: DatasetKindName;
@@ -133,6 +140,17 @@ interface JobTypeRow {
   readonly settings: z.ZodType;
   /** The hyperparameters that OpenAI's API also has. */
   readonly openAiHyperparameters: readonly string[];
+  /**
+   * The most numbers of the scorer that the published delta carries; absent where it carries none. Such a job's result is always
+   * a delta. `settings` are those of `settings`' schema.
+   */
+  scorerNumbers?(settings: never, model: ScoredModel): number;
+}
+
+/** The sizes that a scorer depends on. */
+export interface ScoredModel {
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
 }
 
 /**
@@ -148,7 +166,12 @@ export const JOB_TYPES = {
     dataset: "examples",
     openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
   },
-  classifier: { settings: ClassifierSettings, dataset: "labelled_texts", openAiHyperparameters: [] },
+  classifier: {
+    settings: ClassifierSettings,
+    dataset: "labelled_texts",
+    openAiHyperparameters: [],
+    scorerNumbers: classifierNumbers,
+  },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;
@@ -190,6 +213,12 @@ export interface JobSettings {
 /** A method's settings, whatever its type. */
 export function settingsOf(method: Method): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** The numbers of the scorer that a job's delta will carry, at most; undefined where it carries none. */
+export function scorerNumbers(method: Method, model: ScoredModel): number | undefined {
+  const row: JobTypeRow = JOB_TYPES[method.type];
+  return row.scorerNumbers?.(settingsOf(method) as never, model);
 }
 
 /** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */
