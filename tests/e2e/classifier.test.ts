@@ -9,7 +9,8 @@ import { addBase, demoKey } from "../../infra/start/demo-account.ts";
 import { choosePort } from "../../infra/start/free-port.ts";
 import { StateFolder } from "../../infra/start/state-folder.ts";
 import { jsonLines, sentimentTexts } from "../fixtures/classifiers/texts.ts";
-import { type Program, ROOT, run, untilHealthy } from "./programs.ts";
+import { finish, type Program, ROOT, run, untilHealthy } from "./programs.ts";
+import { readmeBlock } from "./readme-blocks.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
@@ -106,4 +107,13 @@ test("a job trains a head on the base, says how far to trust it, and publishes i
     return reply.choices[0]?.message.content;
   };
   expect(await ask(model)).toBe(await ask(BASE));
+});
+
+test("the README's example trains a classifier", async () => {
+  const env = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: key };
+  const job = JSON.parse((await finish("sh", ["-c", readmeBlock("sh", '"type": "classifier"')], env)).stdout);
+  expect(job).toMatchObject({ object: "fine_tuning.job", status: "succeeded", method: { type: "classifier" } });
+  expect(await (await call(`/models/${encodeURIComponent(job.fine_tuned_model)}`)).json()).toMatchObject({
+    labels: ["negative", "positive"],
+  });
 });
