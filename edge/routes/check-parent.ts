@@ -1,4 +1,4 @@
-import { type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
+import { type Method, scorerNumbers, settingsOf, settingsPath } from "../../shared/api/methods.ts";
 import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
@@ -41,19 +41,24 @@ export async function checkParent(bucket: R2Bucket, continuation: Continuation):
     throw new TrimtabError("invalid_request", message, { param: `${param}${place}` });
   }
   const plan = planMethods({ config, settings: peft, param });
+  const scored = scorerNumbers(method, config);
+  if (parent.kind === "model" && scored !== undefined) {
+    const message = `\`model\` has its own weights, and a ${method.type} is a delta of a base. Start from its base, or from a model with a delta.`;
+    throw new TrimtabError("invalid_request", message, { param: "model" });
+  }
   if (parent.kind === "model") {
     if (isWholeModel(plan) || plan.mergeable !== false) return;
     const message = `\`${param}\` cannot be folded into weights, and \`model\` has its own weights. Choose a method that can, such as lora, or full.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
   const delta = await mergeableDelta(bucket, parent, config);
-  if (isWholeModel(plan)) return;
+  if (isWholeModel(plan) && scored === undefined) return;
   const below = demandOf(delta);
   const both = {
     rank: below.rank + plan.serving.rank,
     columns: below.columns + plan.serving.columns,
     positions: below.positions + plan.serving.positions,
-    bytes: below.bytes + 4 * publishedNumbers(plan),
+    bytes: below.bytes + 4 * (publishedNumbers(plan) + (scored ?? 0)),
   };
   const beyond = beyondLimits(both, servingLimits(config, heapLimitBytes));
   if (beyond === undefined) return;

@@ -2,7 +2,7 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
-  "shared/api/files.ts": "schemas: tests/edge/routes/files.test.ts",
+  "shared/data/dataset-kinds/kind.ts": "types only",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",
   "shared/api/peft.ts": "schemas: tests/edge/routes/peft.test.ts sends valid and invalid requests",

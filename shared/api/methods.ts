@@ -127,6 +127,13 @@ export function classifierModes({ peft, modes }: Pick<ClassifierSettings, "peft"
   return offered.filter((mode) => modes?.includes(mode) ?? true);
 }
 
+/** The numbers of a classifier's scorer with as many classes as there can be, which only the data tells. */
+function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize }: ScoredModel): number {
+  const head = (hiddenSize + 1) * LIMITS.labels;
+  if (!classifierModes(settings).includes("token_values")) return head;
+  return head + settings.value_rank * (hiddenSize * LIMITS.labels + vocabSize);
+}
+
 interface JobTypeRow {
   /** What its files hold. */
   readonly dataset: DatasetKindName;
@@ -142,6 +149,17 @@ interface JobTypeRow {
    */
   // biome-ignore lint/suspicious/noExplicitAny: the row's own settings, which the compiler does not follow through the table
   readonly check?: (settings: any, model: { readonly layers: number }, path: string) => void;
+  /**
+   * The most numbers of the scorer that the published delta carries; absent where it carries none. Such a job's result is always
+   * a delta. `settings` are those of `settings`' schema.
+   */
+  scorerNumbers?(settings: never, model: ScoredModel): number;
+}
+
+/** The sizes that a scorer depends on. */
+export interface ScoredModel {
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
 }
 
 /**
@@ -157,7 +175,12 @@ export const JOB_TYPES = {
     dataset: "examples",
     openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
   },
-  classifier: { settings: ClassifierSettings, dataset: "labelled_texts", openAiHyperparameters: [] },
+  classifier: {
+    settings: ClassifierSettings,
+    dataset: "labelled_texts",
+    openAiHyperparameters: [],
+    scorerNumbers: classifierNumbers,
+  },
   steering_vector: {
     settings: SteeringVectorSettings,
     dataset: "contrast_pairs",
@@ -217,6 +240,12 @@ export function datasetOf({ type }: Method, param: "training_file" | "validation
 /** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */
 export function checkOwnSettings(method: Method, model: { readonly layers: number }): void {
   rows[method.type]!.check?.(settingsOf(method), model, settingsPath(method));
+}
+
+/** The numbers of the scorer that a job's delta will carry, at most; undefined where it carries none. */
+export function scorerNumbers(method: Method, model: ScoredModel): number | undefined {
+  const row: JobTypeRow = JOB_TYPES[method.type];
+  return row.scorerNumbers?.(settingsOf(method) as never, model);
 }
 
 /** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */

@@ -18,9 +18,9 @@ import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
-import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
+import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -173,7 +173,11 @@ export const models = tenantModule({
       const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
       return {
         model,
-        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: vectors.conditional } },
+        steering: {
+          asked: found.steering,
+          from: found.from,
+          resolved: { parts, models, conditional: vectors.conditional },
+        },
       };
     };
 

@@ -40,11 +40,17 @@ export function steeringVectors(
       throw new TrimtabError("not_found", `There is no steering vector ${quoted}.`, { param: `steering.${at}.id` });
     }
     if (row.base_digest !== base.digest) {
-      throw refuse("id", `The steering vector ${quoted} is made for ${row.base_id}, but the request runs on ${base.id}.`);
+      throw refuse(
+        "id",
+        `The steering vector ${quoted} is made for ${row.base_id}, but the request runs on ${base.id}.`,
+      );
     }
     const facts = row.manifest === null ? undefined : (JSON.parse(row.manifest) as Manifest).steering;
     if (facts === undefined) {
-      throw refuse("id", `The delta ${quoted} is no steering vector. Put it into \`deltas\`, or make one with a job of type steering_vector.`);
+      throw refuse(
+        "id",
+        `The delta ${quoted} is no steering vector. Put it into \`deltas\`, or make one with a job of type steering_vector.`,
+      );
     }
     if (strength === 0) continue;
     if (asked === false) {
@@ -52,7 +58,10 @@ export function steeringVectors(
       continue;
     }
     if (facts.condition === undefined) {
-      throw refuse("condition", `The steering vector ${quoted} has no condition. Train it with one, or leave \`condition\` out.`);
+      throw refuse(
+        "condition",
+        `The steering vector ${quoted} has no condition. Train it with one, or leave \`condition\` out.`,
+      );
     }
     const condition: Condition = { ...facts.condition, ...(asked === true ? {} : { threshold: asked.threshold }) };
     conditional.push({ at, delta: { ...folderOf(row), weight: strength }, condition });

@@ -31,11 +31,25 @@ export const rulesRequest = z
       .meta({ description: "The text is a JSON document that is valid under this schema" }),
     regex: z.string().min(1).max(LIMITS.ruleLength).optional(),
     choice: z.array(z.string().min(1).max(LIMITS.ruleLength)).min(1).max(LIMITS.ruleChoices).optional(),
-    grammar: z.string().min(1).max(LIMITS.ruleLength).optional().meta({ description: "A context-free grammar in GBNF" }),
-    banned: phrases.optional().meta({ description: "Phrases that do not occur in the text, however it is split into tokens" }),
+    grammar: z
+      .string()
+      .min(1)
+      .max(LIMITS.ruleLength)
+      .optional()
+      .meta({ description: "A context-free grammar in GBNF" }),
+    banned: phrases
+      .optional()
+      .meta({ description: "Phrases that do not occur in the text, however it is split into tokens" }),
     required: phrases.optional().meta({ description: "Phrases that occur in the text before it ends" }),
     scorer: z
-      .union([z.string().min(1).max(64).transform((name) => scorer.parse({ name })), scorer])
+      .union([
+        z
+          .string()
+          .min(1)
+          .max(64)
+          .transform((name) => scorer.parse({ name })),
+        scorer,
+      ])
       .optional()
       .meta({ description: "An HTTPS endpoint of yours that weighs the likeliest tokens: its name, or an object" }),
   })

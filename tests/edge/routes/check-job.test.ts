@@ -33,6 +33,18 @@ describe("checkMethod", () => {
     );
   });
 
+  it("refuses a scorer that is too large to be served", () => {
+    const wordy = { ...TINY_CONFIG, vocab_size: 60_000 };
+    const classifier = (settings: object) =>
+      Method.parse({ type: "classifier", classifier: { peft: [], ...settings } });
+    const heap = 36 * 1024 * 1024;
+    checkMethod(classifier({ value_rank: 16 }), wordy, heap);
+    checkMethod(classifier({ value_rank: 256, modes: ["lookahead"] }), wordy, heap);
+    expect(() => checkMethod(classifier({ value_rank: 64 }), wordy, heap)).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "method.classifier.value_rank" }),
+    );
+  });
+
   it.each([
     [{ peft: { type: "lora", r: 9 } }, "method.supervised.peft.r"],
     [{ peft: { type: "lora", target_modules: ["q_proj", "nothing"] } }, "method.supervised.peft.target_modules"],

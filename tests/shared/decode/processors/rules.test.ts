@@ -3,7 +3,7 @@ import type { ProcessedRow } from "../../../../shared/decode/processor.ts";
 import { type RuleSettings, rules } from "../../../../shared/decode/processors/rules.ts";
 import { compileRule } from "../../../../shared/rules/compile.ts";
 import { baseTokenizer, baseVocabulary } from "../../rules/vocabularies.ts";
-import { rowState } from "../processing.ts";
+import { processedRow, rowState } from "../processing.ts";
 
 const V = baseVocabulary.size;
 const RULED_OUT = Number.NEGATIVE_INFINITY;
@@ -15,7 +15,7 @@ function rowOf(
   scores = Float64Array.from({ length: V }, (_, token) => -token / V),
 ): ProcessedRow<RuleSettings> {
   const logits = Float32Array.from({ length: V }, (_, token) => token / V);
-  return { row: rowState(generated), settings, scores, logits: () => logits };
+  return processedRow({ row: rowState(generated), settings, scores, logits: () => logits });
 }
 
 const finite = (scores: Float64Array) => [...scores.keys()].filter((token) => scores[token] !== RULED_OUT);
