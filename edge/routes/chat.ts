@@ -11,6 +11,7 @@ import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
 import { deltaContent, messageContent } from "./reply-calls.ts";
+import { formatOf } from "./response-format.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages, engineTools } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
@@ -38,6 +39,7 @@ chat.openapi(create, async (c) => {
     deltas: request.deltas ?? [],
     prompt: { kind: "chat", messages: engineMessages(request.messages), ...engineTools(request) },
     sampling: chatSampling(request),
+    format: formatOf(request.response_format),
     ...steeringOf(request),
   });
   const head = {

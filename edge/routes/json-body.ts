@@ -7,15 +7,18 @@ import { parseStrictJson } from "../../shared/formats/strict-json.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
+/** Fields that hold JSON schemas wherever they are. */
+const SCHEMAS: ReadonlySet<string> = new Set(["json_schema"]);
+
 /**
  * Reads a JSON body within its limit, whatever its `content-length` says, and leaves it for the validators. A property that is
  * null counts as absent, at any depth, so schemas need not allow null. An object that has a key twice is refused.
  */
 export const jsonBody: MiddlewareHandler<AppEnv> = jsonBodyKeeping();
 
-/** Like `jsonBody`, with fields whose values are other people's JSON, in which null has a meaning. */
+/** Like `jsonBody`, with further fields whose values are other people's JSON, in which null has a meaning. */
 export function jsonBodyKeeping(...fields: readonly string[]): MiddlewareHandler<AppEnv> {
-  const kept = new Set(fields);
+  const kept = new Set([...SCHEMAS, ...fields]);
   return async (c, next) => {
     const value = await readJson(c);
     dropNulls(value, kept);
@@ -34,7 +37,7 @@ export function jsonBodyKeepingNull(...fields: readonly string[]): MiddlewareHan
     const value = await readJson(c);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     const kept = isObject ? fields.filter((field) => (value as Readonly<Record<string, unknown>>)[field] === null) : [];
-    dropNulls(value);
+    dropNulls(value, SCHEMAS);
     for (const field of kept) Object.assign(value as object, { [field]: null });
     await validate(c, value, next);
   };

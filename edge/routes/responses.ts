@@ -9,6 +9,7 @@ import { tenantAuth } from "./auth.ts";
 import { type Generation, generate } from "./generation.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
 import { endedResponse, type ResponseHead, responseLines } from "./response-events.ts";
+import { textFormatOf } from "./response-format.ts";
 import { chatMessages } from "./response-input.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { calledTools, chatSampling, engineMessages } from "./sampling.ts";
@@ -20,7 +21,7 @@ const create = createRoute({
   tags: ["Generation"],
   security: TENANT_SECURITY,
   // A schema of null says something.
-  middleware: jsonBodyKeeping("parameters"),
+  middleware: jsonBodyKeeping("parameters", "schema"),
   summary: "Answer a text or a conversation in the form of OpenAI's Responses API; nothing is stored",
   request: { body: jsonRequest(CreateResponse) },
   responses: replies(ResponseObject, "The response; with `stream`, the events of one, up to `response.completed`"),
@@ -49,6 +50,7 @@ responses.openapi(create, async (c) => {
         max_completion_tokens: max,
         ...(reportsScores ? { logprobs: true, top_logprobs: top } : {}),
       }),
+      format: textFormatOf(request.text?.format),
       steering: request.steering,
     }),
   );
@@ -64,6 +66,8 @@ responses.openapi(create, async (c) => {
     model,
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     temperature: used.temperature,
+    text: { format: request.text?.format ?? { type: "text" } },
+    ...(generation.echo.steering === undefined ? {} : { steering: generation.echo.steering }),
     tool_choice: request.tool_choice ?? "auto",
     tools: request.tools ?? [],
     top_logprobs: top,
@@ -95,7 +99,6 @@ function unchanging() {
     reasoning: { effort: null, summary: null },
     service_tier: "default",
     store: false,
-    text: { format: { type: "text" } },
     truncation: "disabled",
   } as const;
 }

@@ -5,18 +5,17 @@ import { markingDecoder, marksOf } from "../../shared/model/calls/marks.ts";
 import { CallReader } from "../../shared/model/calls/reader.ts";
 import { SHORT_ID } from "../../shared/model/calls/syntax.ts";
 import type { StreamDecoder } from "../../shared/model/stream-decoder.ts";
-import type { CompiledRule } from "../../shared/rules/rule.ts";
 import type { RuleSource } from "./compiled-rules.ts";
 import type { EngineMessage, GenerateRequest } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
 type TurnModel = Pick<ServedModel, "callSyntax">;
-type CallModel = Pick<ServedModel, "tokenizer" | "callSyntax" | "chatRules">;
+type CallModel = Pick<ServedModel, "tokenizer" | "callSyntax">;
 
 /** How replies of a request with tools are made and read. */
 export interface ReplyCalls {
-  /** What a reply may be. */
-  readonly rule: CompiledRule;
+  /** What a reply may be, and the schemas in it. */
+  readonly rule: RuleSource & { readonly parts: readonly RuleSource[] };
   /** For one reply each: its text with the control tokens of calls, and what tells calls from text in it. */
   readonly create: () => { readonly decoder: StreamDecoder; readonly calls: CallReader };
 }
@@ -27,7 +26,7 @@ export interface ReplyCalls {
  */
 export function replyCalls(
   model: CallModel,
-  { prompt, tenant, model: { base } }: GenerateRequest,
+  { prompt, format, model: { base } }: GenerateRequest,
 ): ReplyCalls | undefined {
   const tools = prompt.kind === "chat" ? prompt.tools : undefined;
   if (tools === undefined) return undefined;
@@ -47,13 +46,18 @@ export function replyCalls(
     syntax,
     {
       tools: callable.map(({ name, parameters = NO_ARGUMENTS, strict = false }) => ({ name, parameters, strict })),
-      required: tools.required,
+      // A reply that is no call has the asked format, and so no text before a call.
+      required: tools.required || format !== undefined,
       parallel: tools.parallel,
     },
     tokenizer,
   );
   return {
-    rule: model.chatRules.get({ spec, tenant, param: "tools", parts: schemasOf(tools.functions) }),
+    rule: {
+      spec: format === undefined || tools.required ? spec : { anyOf: [spec, format.spec] },
+      param: "tools",
+      parts: schemasOf(tools.functions),
+    },
     create: () => ({ decoder: markingDecoder(tokenizer, marks), calls: new CallReader(syntax, tokenizer, marks) }),
   };
 }

@@ -5,6 +5,7 @@ import { Sequence } from "../../shared/decode/sequence.ts";
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
+import type { CompiledRule } from "../../shared/rules/rule.ts";
 import type { ReplyCalls } from "./calls.ts";
 import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
@@ -34,6 +35,8 @@ export interface ChoiceParts {
   /** Token ids of each prompt. */
   readonly prompts: readonly number[][];
   readonly plan: SteeringPlan;
+  /** What the texts are held to; null: any text. */
+  readonly rule: CompiledRule | null;
   /** How replies with tools are read; absent without tools. */
   readonly calls?: ReplyCalls;
   /** What a row runs with. */
@@ -59,12 +62,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const isChat = request.prompt.kind === "chat";
   const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
   const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
-  const { calls } = parts;
-  const settings = {
-    ...decodeSettings({ ...usedFields(model, sampling), minTokens }),
-    ...plan.settings,
-    ...(calls === undefined ? {} : { rules: { rule: calls.rule } }),
-  };
+  const chosen = { ...decodeSettings({ ...usedFields(model, sampling), minTokens }), ...plan.settings };
   return parts.prompts.flatMap((prompt, p) => {
     const { leader, companions } = rowsOf(model, { request, prompt, parts });
     const rows: Generation["rows"] = [leader, ...companions.filter(({ served }) => served === leader.served)];
@@ -78,6 +76,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       }),
     );
     const maxTokens = Math.min(...limits);
+    const settings = parts.rule === null ? chosen : { ...chosen, rules: { rule: parts.rule, maxTokens } };
     const remote = companions.filter(({ served }) => served !== leader.served);
     // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
@@ -94,7 +93,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
         topLogprobs: sampling.topLogprobs,
         ...(request.traced === undefined ? {} : { traced: request.traced }),
         uniform: () => random.float(),
-        ...(calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
+        ...(parts.calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
         describe: (token, isFirst) => {
           const options = { first: isFirst && beginsText };
           return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };

@@ -7,6 +7,7 @@ import type { BatchRequest, Generation, RequestEnd } from "./generation.ts";
 import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
 import type { GenerateRequest } from "./protocol.ts";
+import { replyRule } from "./reply-rule.ts";
 import type { ServedModel } from "./served-model.ts";
 import { NO_STEERING, planSteering, type SteeringPlan } from "./steering-plan.ts";
 
@@ -35,6 +36,7 @@ const BASE = "base";
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
   const { emit, deltaId, randomSeed } = context;
   const calls = replyCalls(model, request);
+  const rule = replyRule(model, request, calls);
   const prompts = await encodePrompts(model, request.prompt, context.yieldToEventLoop);
   const { steering } = request;
   const base = { ...request.model, weights: null, deltas: [] };
@@ -57,6 +59,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
     const generations = choicesOf(model, request, {
       prompts,
       plan,
+      rule,
       ...(calls === undefined ? {} : { calls }),
       modelOf: (row) => models.get(typeof row === "string" ? row : row.at),
       ...(condition === undefined ? {} : { condition }),

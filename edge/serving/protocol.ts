@@ -8,9 +8,11 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
+import type { AskedRules } from "../../shared/decode/steering/rules-request.ts";
 import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { RuleSource } from "./compiled-rules.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
@@ -103,6 +105,7 @@ export interface ResolvedSteering {
   /** What each name in it came to, by its place. All have the request's base. */
   readonly models: Readonly<Record<string, ResolvedModel>>;
   readonly conditional: readonly ConditionalDelta[];
+  readonly rules?: AskedRules | undefined;
 }
 
 export interface GenerateRequest {
@@ -112,6 +115,8 @@ export interface GenerateRequest {
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
   readonly steering?: ResolvedSteering;
+  /** What the whole reply is, where the request has a response format. */
+  readonly format?: RuleSource;
   /** How many alternatives the trace of each token lists; absent: no trace. */
   readonly traced?: number;
 }

@@ -51,6 +51,8 @@ export class ServedModel {
   readonly chatRules = new CompiledRules(() =>
     vocabularyOf(this.tokenizer, [...this.endTokens, ...this.template().stopIds], this.config.vocabSize),
   );
+  /** What completions may be held to. */
+  readonly textRules = new CompiledRules(() => vocabularyOf(this.tokenizer, this.endTokens, this.config.vocabSize));
   readonly #deltas: DeltaCache<ServingDelta>;
 
   private constructor(parts: {

@@ -14,6 +14,7 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
+import { ResponseFormat } from "./response-format.ts";
 import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 import { MessageToolCall, toolCallId, turnProblem } from "./tool-turns.ts";
 import { ChatTool, ChatToolChoice, chatToolRequest, toolProblem } from "./tools.ts";
@@ -65,7 +66,7 @@ export const CreateChatCompletion = z
     max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     logprobs: z.boolean().optional(),
     top_logprobs: z.int().min(0).max(LIMITS.topLogprobs).optional(),
-    response_format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).optional(),
+    response_format: ResponseFormat.optional(),
     metadata: Metadata.optional(),
     deltas: deltaField,
     ...neutralFields,

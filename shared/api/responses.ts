@@ -14,6 +14,7 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
+import { TextFormat } from "./response-format.ts";
 import {
   checkResponseTools,
   FunctionCallItem,
@@ -21,7 +22,7 @@ import {
   ResponseToolChoice,
   responseToolRequest,
 } from "./response-tools.ts";
-import { SteeringField } from "./steering.ts";
+import { SteeringField, SteeringObject } from "./steering.ts";
 import { toolProblem } from "./tools.ts";
 
 const { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos, stream, user } = samplingFields;
@@ -94,7 +95,7 @@ export const CreateResponse = z
     tool_choice: ResponseToolChoice.optional(),
     text: z
       .strictObject({
-        format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).optional(),
+        format: TextFormat.optional(),
         verbosity,
       })
       .optional(),
@@ -189,7 +190,8 @@ export const ResponseObject = z
     service_tier: z.literal("default"),
     store: z.literal(false),
     temperature: z.number(),
-    text: z.strictObject({ format: z.strictObject({ type: z.literal("text") }) }),
+    text: z.strictObject({ format: TextFormat }),
+    steering: SteeringObject.optional(),
     tool_choice: ResponseToolChoice,
     tools: z.array(z.looseObject({})),
     top_logprobs: z.int(),

@@ -176,7 +176,7 @@ export const models = tenantModule({
         steering: {
           asked: found.steering,
           from: found.from,
-          resolved: { parts, models, conditional: vectors.conditional },
+          resolved: { parts, models, conditional: vectors.conditional, rules: found.steering.rules },
         },
       };
     };

@@ -103,10 +103,10 @@ it("are refused what a request's steering would be refused, by the same names", 
     ],
     [
       { name: "a", steering: { rules: { scorer: "nobody" } } },
-      { status: 404, code: "not_found", param: "steering.rules.scorer" },
+      { status: 404, code: "not_found", param: "steering.rules.scorer.name" },
     ],
     [
-      { name: "a", steering: { rules: { banned: ["x".repeat(140_000)] } } },
+      { name: "a", steering: { rules: { json_schema: { description: "x".repeat(140_000) } } } },
       { status: 400, param: "steering" },
     ],
   ];

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { replyCalls, templateTools, templateTurns } from "../../../edge/serving/calls.ts";
 import { CompiledRules } from "../../../edge/serving/compiled-rules.ts";
 import type { EngineMessage, EngineTools, GenerateRequest } from "../../../edge/serving/protocol.ts";
+import { replyRule } from "../../../edge/serving/reply-rule.ts";
 import { deriveCallSyntax } from "../../../shared/model/calls/derive.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
@@ -69,7 +70,7 @@ describe("replyCalls", () => {
   it("holds replies to the tools that may be called, and to their schemas", () => {
     const call = (name: string, given: string) => `\n<tool_call>{"name": "${name}", "arguments": ${given}}`;
     const isReply = (text: string, tools: Partial<EngineTools> = {}) => {
-      const state = replyCalls(hermes, request(tools))!.rule.start();
+      const state = replyRule(hermes, request(tools), replyCalls(hermes, request(tools)))!.start();
       return hermes.tokenizer.encode(text).every((id) => state.accept(id)) && state.canEnd;
     };
     expect(isReply(call("f", '{"a":1}'))).toBe(true);
