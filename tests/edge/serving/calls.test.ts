@@ -28,10 +28,7 @@ const strict = modelOf(
 const deaf = modelOf("{% for m in messages %}{{ m.content }}{% endfor %}");
 const mute = modelOf(`${TOOLS}{% for m in messages %}{{ m.content }}{% endfor %}`);
 
-const functions = [
-  { name: "f", description: "d", parameters: { type: "object", default: null }, strict: true },
-  { name: "g" },
-];
+const functions = [{ name: "f", description: "d", parameters: { type: "object", default: null } }, { name: "g" }];
 const request = (tools?: Partial<EngineTools>): GenerateRequest => ({
   requestId: "r",
   tenant: "t",
@@ -86,6 +83,19 @@ describe("replyCalls", () => {
     const parameters = { type: "object", properties: { a: false }, required: ["a"] };
     expect(() => replyCalls(hermes, request({ functions: [{ name: "f", parameters }], callable: ["f"] }))).toThrow(
       expect.objectContaining({ code: "invalid_request", param: "tools[0].function.parameters" }),
+    );
+  });
+
+  it("holds the schemas of strict tools to OpenAI's subset, and others not", () => {
+    const tool = (strict: boolean) => ({ name: "f", parameters: { type: "object", properties: {} }, strict });
+    const asked = (strict: boolean) => request({ functions: [tool(strict)], callable: ["f"] });
+    expect(() => replyCalls(hermes, asked(false))).not.toThrow();
+    expect(() => replyCalls(hermes, asked(true))).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "tools[0].function.parameters",
+        message: expect.stringContaining("additionalProperties"),
+      }),
     );
   });
 
