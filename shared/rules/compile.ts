@@ -43,7 +43,8 @@ export function compileRule(
 function compile(spec: RuleSpec | null, vocabulary: RuleVocabulary, { banned = [], required = [] }: CompileOptions) {
   requirePhrases(banned, required);
   const builder = new RuleBuilder();
-  const root = spec === null ? builder.anyBytes() : termOf(spec, { builder, vocabulary, depth: 0, times: 1 });
+  const context: Context = { builder, vocabulary, depth: 0, times: 1, made: new Map() };
+  const root = spec === null ? builder.anyBytes() : termOf(spec, context);
   builder.terms.close();
   if (!root.productive)
     throw refuse("no text satisfies the rule; check bounds, enums and required parts that exclude each other");
@@ -74,6 +75,8 @@ interface Context {
   readonly depth: number;
   /** How many times the repetitions around this spec multiply it. */
   readonly times: number;
+  /** The terms of specs that the rule has in several places, such as a tool's call. */
+  readonly made: Map<RuleSpec, Term>;
 }
 
 function termOf(spec: RuleSpec, context: Context): Term {
@@ -81,7 +84,11 @@ function termOf(spec: RuleSpec, context: Context): Term {
   const { terms } = builder;
   if (depth > RULE_LIMITS.nesting) throw refuse(`the rule nests more than ${RULE_LIMITS.nesting} levels deep`);
   builder.budget.spend(1, "the rule");
-  const inner = (of: RuleSpec) => termOf(of, { ...context, depth: depth + 1 });
+  const inner = (of: RuleSpec) => {
+    const term = context.made.get(of) ?? termOf(of, { ...context, depth: depth + 1 });
+    context.made.set(of, term);
+    return term;
+  };
   if ("json_schema" in spec) {
     if (spec.strict === true) requireStrict(spec.json_schema, "json_schema");
     return schemaTerm(spec.json_schema, builder);

@@ -20,7 +20,7 @@ function modelOf(source: string) {
   const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, { chatTemplate: source });
   const template = loadChatTemplate(tokenizer);
   const chatRules = new CompiledRules(() => vocabularyOf(tokenizer, template.stopIds));
-  return { tokenizer, callSyntax: () => deriveCallSyntax(template, tokenizer), chatRules };
+  return { tokenizer, callSyntax: () => deriveCallSyntax(template, tokenizer), chatRules, textRules: chatRules };
 }
 const hermes = modelOf(`${TOOLS}${TURNS}${CALLS}${END}`);
 const strict = modelOf(
@@ -29,10 +29,7 @@ const strict = modelOf(
 const deaf = modelOf("{% for m in messages %}{{ m.content }}{% endfor %}");
 const mute = modelOf(`${TOOLS}{% for m in messages %}{{ m.content }}{% endfor %}`);
 
-const functions = [
-  { name: "f", description: "d", parameters: { type: "object", default: null }, strict: true },
-  { name: "g" },
-];
+const functions = [{ name: "f", description: "d", parameters: { type: "object", default: null } }, { name: "g" }];
 const request = (tools?: Partial<EngineTools>): GenerateRequest => ({
   requestId: "r",
   tenant: "t",
@@ -85,8 +82,22 @@ describe("replyCalls", () => {
 
   it("names the field of a schema that no arguments satisfy", () => {
     const parameters = { type: "object", properties: { a: false }, required: ["a"] };
-    expect(() => replyCalls(hermes, request({ functions: [{ name: "f", parameters }], callable: ["f"] }))).toThrow(
+    const asked = request({ functions: [{ name: "f", parameters }], callable: ["f"] });
+    expect(() => replyRule(hermes, asked, replyCalls(hermes, asked))).toThrow(
       expect.objectContaining({ code: "invalid_request", param: "tools[0].function.parameters" }),
+    );
+  });
+
+  it("holds the schemas of strict tools to OpenAI's subset, and others not", () => {
+    const tool = (strict: boolean) => ({ name: "f", parameters: { type: "object", properties: {} }, strict });
+    const asked = (strict: boolean) => request({ functions: [tool(strict)], callable: ["f"] });
+    expect(() => replyCalls(hermes, asked(false))).not.toThrow();
+    expect(() => replyCalls(hermes, asked(true))).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "tools[0].function.parameters",
+        message: expect.stringContaining("additionalProperties"),
+      }),
     );
   });
 
