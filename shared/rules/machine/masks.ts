@@ -4,7 +4,8 @@
  */
 import type { Lexeme } from "../lexeme/lexeme.ts";
 import type { RuleVocabulary } from "../vocabulary.ts";
-import type { Machine, State } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { State } from "./state.ts";
 
 interface LexemeWalk {
   /** The tokens that end inside the lexeme, or just at its end. */
