@@ -20,6 +20,18 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
+  "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
+  "shared/rules/schema/":
+    "one compiler: compile-schema.test.ts holds it to jsonschema's and ajv's verdicts, refusals.test.ts to its messages",
+  "shared/rules/phrases/": "one guard: phrases.test.ts holds it to a plain search for the phrases",
+  "shared/rules/machine/": "one machine: tests/shared/rules/compile.test.ts runs every kind of rule on it",
+  "shared/rules/grammar/tokens.ts":
+    "tests/shared/rules/grammar/grammar.test.ts reads grammars with every kind of token",
+  "shared/rules/lexeme/lexeme.ts": "an interface and its two smallest cases: tests/shared/rules/compile.test.ts",
+  "shared/rules/builder.ts": "what the compilers share: tests/shared/rules/compile.test.ts",
+  "shared/rules/rule.ts": "what compileRule returns: tests/shared/rules/compile.test.ts walks through it",
+  "shared/rules/spec.ts": "types only",
+  "shared/rules/limits.ts": "constants and a counter: tests/shared/rules/compile.test.ts exceeds them",
   "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types only",

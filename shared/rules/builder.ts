@@ -1,6 +1,6 @@
 /** The parts that compilers of rules build with: one builder for each rule. Equal lexemes are one. */
 import { type Encoding, encodedLexeme } from "./lexeme/encoded.ts";
-import { anyBytes, literalLexeme } from "./lexeme/lexeme.ts";
+import { anyBytes, type Lexeme, literalLexeme } from "./lexeme/lexeme.ts";
 import { Budget } from "./limits.ts";
 import { type Term, TermStore } from "./machine/terms.ts";
 import { type Regex, RegexStore } from "./regex/algebra.ts";
@@ -61,7 +61,7 @@ export class RuleBuilder {
   /** A JSON string of `least` to `most` code points. */
   stringOfLength(least: number, most: number): Term {
     if (least > most) return this.terms.nothing;
-    return this.#lexeme(`length ${least} ${most}`, (id) => encodedLexeme(id, lengthAutomaton(least, most), "json"));
+    return this.terms.lexeme(sharedString(least, most));
   }
 
   anyBytes(): Term {
@@ -76,4 +76,25 @@ export class RuleBuilder {
     }
     return term;
   }
+}
+
+/** Strings of the lengths that schemas ask for first. Their ids are below those of a rule's own lexemes. */
+const strings = new Map<string, Lexeme>();
+const MOST_STRINGS = 64;
+const LONGEST = 2 ** 32;
+
+/**
+ * One lexeme for all rules: nearly every token may stand in a string, so finding those that may is the dearest part of a rule,
+ * and it is done once for a vocabulary.
+ */
+function sharedString(least: number, limit: number): Lexeme {
+  // No text gets as long as that.
+  const most = limit < LONGEST ? limit : Number.POSITIVE_INFINITY;
+  const key = `${least} ${most}`;
+  const known = strings.get(key);
+  if (known !== undefined) return known;
+  const id = -1 - (least * LONGEST + (Number.isFinite(most) ? most + 1 : 0));
+  const lexeme = encodedLexeme(id, lengthAutomaton(least, most), "json");
+  if (strings.size < MOST_STRINGS) strings.set(key, lexeme);
+  return lexeme;
 }

@@ -1,7 +1,8 @@
 /** A compiled rule, and a text on its way through one. */
 import { TrimtabError } from "../errors.ts";
-import type { Machine, State } from "./machine/machine.ts";
+import type { Machine } from "./machine/machine.ts";
 import { Masks } from "./machine/masks.ts";
+import type { State } from "./machine/state.ts";
 import type { Guard } from "./phrases/guard.ts";
 import { GuardedMasks } from "./phrases/guarded-masks.ts";
 import type { Phrases } from "./phrases/phrases.ts";

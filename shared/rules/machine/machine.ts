@@ -6,29 +6,9 @@
 import { DEAD, type Lexeme } from "../lexeme/lexeme.ts";
 import { RULE_LIMITS, refuse } from "../limits.ts";
 import { Agenda } from "./agenda.ts";
-import { type Context, ContextStore } from "./contexts.ts";
+import { ContextStore } from "./contexts.ts";
+import type { Context, ControlThread, State, Thread } from "./state.ts";
 import type { Term, TermStore } from "./terms.ts";
-
-export interface Thread {
-  readonly lexeme: Lexeme;
-  readonly at: number;
-  readonly rest: Context;
-}
-
-export interface ControlThread {
-  readonly token: number;
-  readonly rest: Context;
-}
-
-export interface State {
-  readonly id: number;
-  readonly threads: readonly Thread[];
-  readonly controls: readonly ControlThread[];
-  /** Whether the text may end here. */
-  readonly accepts: boolean;
-  /** By byte; null where none may follow, undefined where it is not known yet. */
-  readonly next: (State | null | undefined)[];
-}
 
 export class Machine {
   readonly terms: TermStore;

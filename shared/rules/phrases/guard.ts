@@ -5,8 +5,9 @@
  */
 import type { Lexeme } from "../lexeme/lexeme.ts";
 import { Budget, refuse } from "../limits.ts";
-import type { Context } from "../machine/contexts.ts";
-import type { Machine, State } from "../machine/machine.ts";
+
+import type { Machine } from "../machine/machine.ts";
+import type { Context, State } from "../machine/state.ts";
 import type { Term } from "../machine/terms.ts";
 import type { Phrases } from "./phrases.ts";
 

@@ -18,6 +18,10 @@ export function parsePattern(source: string): PatternNode {
   if (source.length > RULE_LIMITS.regexLength) {
     throw refuse(`the regular expression has ${source.length} characters; at most ${RULE_LIMITS.regexLength} fit`);
   }
+  // Before any is looked up, which is the dearest step of parsing.
+  if ((source.match(/\\p\{/gi)?.length ?? 0) > RULE_LIMITS.unicodeProperties) {
+    throw refuse(`the regular expression names more than ${RULE_LIMITS.unicodeProperties} Unicode properties`);
+  }
   return new Parser(source).parse();
 }
 
@@ -41,7 +45,6 @@ class Parser {
   readonly #source: string;
   #at = 0;
   #depth = 0;
-  #properties = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -152,12 +155,7 @@ class Parser {
       return named;
     }
     const [property, sign, name] = this.#take(/([pP])\{([^}]*)\}/y) ?? [];
-    if (property !== undefined) {
-      if (++this.#properties > RULE_LIMITS.unicodeProperties) {
-        throw this.#fail(`names more than ${RULE_LIMITS.unicodeProperties} Unicode properties`);
-      }
-      return sign === "p" ? propertyRanges(name!) : complement(propertyRanges(name!));
-    }
+    if (property !== undefined) return sign === "p" ? propertyRanges(name!) : complement(propertyRanges(name!));
     const codePoint = this.#codePoint(letter, inClass);
     if (codePoint !== undefined) return this.#literal(codePoint);
     if (/[1-9k]/.test(letter)) throw this.#fail(`has a backreference \\${letter}, which is not supported`);

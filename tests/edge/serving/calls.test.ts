@@ -91,8 +91,9 @@ describe("replyCalls", () => {
   it("holds the schemas of strict tools to OpenAI's subset, and others not", () => {
     const tool = (strict: boolean) => ({ name: "f", parameters: { type: "object", properties: {} }, strict });
     const asked = (strict: boolean) => request({ functions: [tool(strict)], callable: ["f"] });
-    expect(() => replyCalls(hermes, asked(false))).not.toThrow();
-    expect(() => replyCalls(hermes, asked(true))).toThrow(
+    const rule = (strict: boolean) => replyRule(hermes, asked(strict), replyCalls(hermes, asked(strict)));
+    expect(() => rule(false)).not.toThrow();
+    expect(() => rule(true)).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param: "tools[0].function.parameters",

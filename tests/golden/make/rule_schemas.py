@@ -4,6 +4,8 @@ and whether they are valid, as the jsonschema library says. Writes ../rules/sche
 Every schema is put together from fields written here; every instance is a sample of those fields, or one with a single fault.
 """
 
+# ruff: noqa: E501 (a table: a field is one line)
+
 import copy
 import json
 import random
