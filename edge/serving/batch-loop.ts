@@ -7,10 +7,11 @@ import type { RowDeltas } from "../runtime/serving-delta.ts";
 import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
-import { nonFinite, type OpenGeneration, Row, type StepStates } from "./row.ts";
+import { nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { sampleEach, sampleRequest } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
 import { type Move, Slots } from "./slots.ts";
+import type { StepStates } from "./step-states.ts";
 
 /**
  * A request reaches the loop through several objects on the same thread, and each hop is a separate task. Letting

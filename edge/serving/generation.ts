@@ -4,7 +4,7 @@ import type { Sequence } from "../../shared/decode/sequence.ts";
 import type { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
-import type { RemoteCompanion } from "./remote-companion.ts";
+import type { StepStates } from "./step-states.ts";
 
 /** A request in the batch loop. */
 export interface BatchRequest {
@@ -31,9 +31,25 @@ export interface Generation {
   /** First the leader, whose tokens are the text; then its companions, which lend it their logits. */
   readonly rows: readonly [GenerationRow, ...GenerationRow[]];
   /** Companions in the batches of other bases. */
-  readonly remotes?: readonly RemoteCompanion[];
+  readonly remotes?: readonly RemoteRow[];
   /** Takes the leader's tokens. */
   readonly sequence: Sequence;
+}
+
+/** A companion that runs in another batch and is fed the leader's tokens there. */
+export interface RemoteRow {
+  /** How processors know it. */
+  readonly role: string;
+  /** The positions that it has computed. */
+  readonly computed: number;
+  /** What it knows after that many tokens; undefined while it is not there yet. */
+  statesAt(length: number): StepStates | undefined;
+  /** Settles once it has states after that many tokens. Rejects with what ended it. */
+  ready(length: number): Promise<void>;
+  /** Takes the next token of the text. */
+  push(token: number): void;
+  /** Frees its row. */
+  stop(): void;
 }
 
 /** The work of one row of the batch. */

@@ -3,8 +3,8 @@ import type { FollowSettings } from "../../shared/decode/processors/follow.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { BatchLoop } from "./batch-loop.ts";
-import type { BatchRequest, GenerationRow } from "./generation.ts";
-import type { StepStates } from "./row.ts";
+import type { BatchRequest, GenerationRow, RemoteRow } from "./generation.ts";
+import type { StepStates } from "./step-states.ts";
 
 export interface RemoteCompanionOptions {
   readonly tenant: string;
@@ -23,7 +23,7 @@ export interface RemoteCompanionOptions {
  * those of the text that it accompanies. Two requests that each hold rows of one batch and wait for rows of the other would wait
  * for ever, so a companion that gets none in time ends its request.
  */
-export class RemoteCompanion {
+export class RemoteCompanion implements RemoteRow {
   readonly role: string;
   readonly #options: RemoteCompanionOptions;
   readonly #tokens: number[] = [];

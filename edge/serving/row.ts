@@ -6,6 +6,7 @@ import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { BatchRequest, Generation, GenerationRow, PromptReader } from "./generation.ts";
 import type { Schedulable } from "./scheduler.ts";
 import type { SharingRow } from "./shared-prefix.ts";
+import type { StepStates } from "./step-states.ts";
 
 /** A generation in the loop, waiting or running. */
 export interface OpenGeneration extends Schedulable {
@@ -17,16 +18,6 @@ export interface OpenGeneration extends Schedulable {
   waiting: boolean;
   /** Positions that its companions and probes have computed. */
   steeringTokens: number;
-}
-
-/** What a row knows after a step. */
-export interface StepStates {
-  /** [V] */
-  readonly logits: Float32Array;
-  /** [D]: the head's input. */
-  readonly final: Float32Array;
-  /** [V] by layer: the head's logits after it. */
-  readonly exits: ReadonlyMap<number, Float32Array>;
 }
 
 /** A row in the batch. A *position* is a place in its key/value cache: the deltas' prefix and virtual tokens, then the prompt. */

@@ -1,8 +1,9 @@
 import type { Sample, SampleRequest, Sampler, StepView, Waiting } from "../../shared/decode/sampler.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Decoder } from "../runtime/decoder.ts";
-import type { OpenGeneration, Row, StepStates } from "./row.ts";
+import type { OpenGeneration, Row } from "./row.ts";
 import type { Slots } from "./slots.ts";
+import type { StepStates } from "./step-states.ts";
 
 interface Batch {
   readonly decoder: Pick<Decoder, "probe">;

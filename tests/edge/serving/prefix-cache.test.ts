@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { type CachedPrefix, PrefixCache } from "../../../edge/serving/prefix-cache.ts";
-import { statesOf } from "./step-states.ts";
+import { statesOf } from "./states-of.ts";
 
 const tokens = (length: number, from = 0) => Array.from({ length }, (_, i) => from + i);
 const entry = (prompt: number[], stateKey = "k"): CachedPrefix => {
