@@ -5,6 +5,8 @@ export const LIMITS = {
   labelName: 64,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
+  /** Objects and lists inside each other in a JSON request body: what goes through it by recursion must not run out of stack. */
+  jsonNesting: 256,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
   /** Bytes that a compressed dataset may unpack to. */
