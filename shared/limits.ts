@@ -88,12 +88,8 @@ export const LIMITS = {
   /** Steering vectors of one request, and how strong each may be. */
   steeringVectors: 8,
   vectorStrength: 64,
-  /** Banned and required phrases of one request, each, and their characters. */
-  phrases: 64,
+  /** Characters of a banned or required phrase; `RULE_LIMITS` has what else rules may measure. */
   phraseLength: 256,
-  /** Characters of a rule's expression, grammar or choice, and how many choices there may be. */
-  ruleLength: 64 * 1024,
-  ruleChoices: 1000,
   scorerStrength: 100,
   scorerCandidates: 64,
   scorerDeadlineMs: 30_000,

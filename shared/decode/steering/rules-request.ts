@@ -1,8 +1,9 @@
 /** The `rules` part of a request: what the text must be, and must not have in it. */
 import { z } from "zod";
 import { LIMITS } from "../../limits.ts";
+import { RULE_LIMITS } from "../../rules/limits.ts";
 
-const phrases = z.array(z.string().min(1).max(LIMITS.phraseLength)).max(LIMITS.phrases);
+const phrases = (most: number) => z.array(z.string().min(1).max(LIMITS.phraseLength)).max(most);
 
 const scorer = z.strictObject({
   name: z.string().min(1).max(64).meta({ description: "One of /v1/steering/scorers" }),
@@ -29,25 +30,34 @@ export const rulesRequest = z
       .union([z.boolean(), z.record(z.string(), z.unknown())])
       .optional()
       .meta({ description: "The text is a JSON document that is valid under this schema" }),
-    regex: z.string().min(1).max(LIMITS.ruleLength).optional(),
-    choice: z.array(z.string().min(1).max(LIMITS.ruleLength)).min(1).max(LIMITS.ruleChoices).optional(),
+    regex: z
+      .string()
+      .min(1)
+      .max(RULE_LIMITS.regexLength)
+      .optional()
+      .meta({ description: "The text, from its first to its last character, matches this regular expression" }),
+    choice: z
+      .array(z.string().min(1).max(RULE_LIMITS.choiceCharacters))
+      .min(1)
+      .max(RULE_LIMITS.choices)
+      .optional()
+      .meta({ description: "The text is one of these" }),
     grammar: z
       .string()
       .min(1)
-      .max(LIMITS.ruleLength)
+      .max(RULE_LIMITS.grammarLength)
       .optional()
       .meta({ description: "A context-free grammar in GBNF" }),
-    banned: phrases
+    banned: phrases(RULE_LIMITS.banned)
       .optional()
       .meta({ description: "Phrases that do not occur in the text, however it is split into tokens" }),
-    required: phrases.optional().meta({ description: "Phrases that occur in the text before it ends" }),
+    required: phrases(RULE_LIMITS.required)
+      .optional()
+      .meta({ description: "Phrases that occur in the text before it ends" }),
     scorer: z
       .union([
-        z
-          .string()
-          .min(1)
-          .max(64)
-          .transform((name) => scorer.parse({ name })),
+        // A codec rather than a transform, so that documents show both what comes in and what is echoed.
+        z.codec(z.string().min(1).max(64), scorer, { decode: (name) => ({ name }), encode: ({ name }) => name }),
         scorer,
       ])
       .optional()
