@@ -3,6 +3,7 @@ import { LEADER } from "../../shared/decode/processor.ts";
 import { type DecodeFields, decodeSettings } from "../../shared/decode/registry.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
+import type { SteeringName } from "../../shared/decode/steering/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
 import type { CompiledRule } from "../../shared/rules/rule.ts";
@@ -50,7 +51,7 @@ export interface ChoiceParts {
 /**
  * One generation for each choice: choice p·n + i is the i-th of prompt p, and each has its own random stream.
  *
- * Throws `invalid_request` for a bias of a token that the model does not have, `context_length_exceeded` as `tokenLimit`, and as
+ * Throws `invalid_request` for a bias of a token that the model does not have and for required phrases that do not fit, `context_length_exceeded` as `tokenLimit`, and as
  * `companionPrompt` does.
  */
 export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Generation[] {
@@ -67,15 +68,18 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
     const { leader, companions } = rowsOf(model, { request, prompt, parts });
     const rows: Generation["rows"] = [leader, ...companions.filter(({ served }) => served === leader.served)];
     // Every row keeps the whole text, so the one with the least room decides how much there can be.
-    const limits = [leader, ...companions].map(({ served, prompt: before, deltas }) =>
+    const limits = [leader, ...companions].map(({ served, prompt: before, deltas, part }) =>
       tokenLimit(served, before.length, {
         requested: sampling.maxTokens,
         usual: usualTokens(model, request),
-        param: isChat ? "messages" : "prompt",
+        ...(part === undefined
+          ? { param: isChat ? "messages" : "prompt" }
+          : { param: `steering.${part}`, prompt: `the prompt of a row that \`steering.${part}\` adds` }),
         positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
       }),
     );
     const maxTokens = Math.min(...limits);
+    requireRoomForPhrases(parts.rule, maxTokens);
     const settings = parts.rule === null ? chosen : { ...chosen, rules: { rule: parts.rule, maxTokens } };
     const remote = companions.filter(({ served }) => served !== leader.served);
     // A completion continues its prompt's text; a chat answer starts a new text.
@@ -114,7 +118,8 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   });
 }
 
-type PlannedRow = GenerationRow & Pick<RowModel, "served">;
+/** `part`: of the steering that adds the row; undefined for the leader. */
+type PlannedRow = GenerationRow & Pick<RowModel, "served"> & { readonly part?: SteeringName };
 
 /** The rows of a prompt's choices: the leader, and what steering adds. */
 function rowsOf(
@@ -127,6 +132,7 @@ function rowsOf(
     const param = `steering.${row.part}`;
     return {
       role: row.role,
+      part: row.part,
       prompt: companionPrompt(model, row.prompt, { prompt: request.prompt, own: prompt, param }),
       ...modelOf(row.model),
       takes: { final: row.final ?? false, exits: row.exits ?? [] },
@@ -145,6 +151,13 @@ function usedFields({ defaults }: Pick<ChoiceModel, "defaults">, { settings }: S
 function usualTokens({ defaults }: Pick<ChoiceModel, "defaults">, request: GenerateRequest): number | null {
   const usual = defaults.maxNewTokens ?? (request.prompt.kind === "chat" ? null : OPENAI_COMPLETION_TOKENS);
   return usual === null ? null : Math.max(usual, request.sampling.minTokens ?? 0);
+}
+
+function requireRoomForPhrases(rule: CompiledRule | null, maxTokens: number): void {
+  const needed = rule?.requiredTokens ?? 0;
+  if (needed <= maxTokens) return;
+  const message = `The required phrases take at least ${needed} tokens, but the text may have ${maxTokens}. Raise max_tokens, or require less.`;
+  throw new TrimtabError("invalid_request", message, { param: "steering.rules.required" });
 }
 
 /** A chat turn may end with different tokens than plain text. */
