@@ -28,12 +28,14 @@ function promptReader(
   length: number,
   withDeltas: (met: readonly ResolvedDelta[]) => RowDeltas,
 ): PromptReader {
-  const read = conditional.map(({ delta, condition }) => ({
+  const read = conditional.map(({ at, delta, condition }) => ({
+    at,
     delta,
     condition,
     ...conditionSpan(condition.position, length),
     sum: new Float64Array(condition.vector.length),
   }));
+  const judged = () => read.map((one) => ({ ...one, ...conditionHolds(one.condition, one.sum) }));
   return {
     read(at, tap) {
       for (const { condition, from, to, sum } of read) {
@@ -43,8 +45,9 @@ function promptReader(
       }
     },
     deltas() {
-      const met = read.filter(({ condition, sum }) => conditionHolds(condition, sum).holds);
+      const met = judged().filter(({ holds }) => holds);
       return met.length === 0 ? undefined : withDeltas(met.map(({ delta }) => delta));
     },
+    found: () => judged().map(({ at, score, holds }) => ({ at, score, applies: holds })),
   };
 }

@@ -90,4 +90,14 @@ export interface PromptReader {
    * those.
    */
   readonly deltas: () => RowDeltas | undefined;
+  /** What was found, for a trace. */
+  readonly found: () => readonly ConditionFound[];
+}
+
+export interface ConditionFound {
+  /** Where the steering object names the delta. */
+  readonly at: string;
+  /** The cosine between the prompt's activation and the condition's vector. */
+  readonly score: number;
+  readonly applies: boolean;
 }

@@ -20,8 +20,13 @@ export function sampleRequest(open: OpenGeneration, batch: Batch): SampleRequest
     logits: leader.states!.logits,
     view: viewOf(open, batch),
     uniform: sequence.uniform,
-    ...(sequence.traced === undefined ? {} : { traced: sequence.traced }),
+    ...(sequence.traced === undefined ? {} : { traced: sequence.traced, noted: notedBefore(leader) }),
   };
+}
+
+/** What is known of the text before its first token. */
+function notedBefore({ state, reader }: Row): Readonly<Record<string, unknown>> {
+  return reader === undefined || state.generated.length > 0 ? {} : { vectors: reader.found() };
 }
 
 function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {

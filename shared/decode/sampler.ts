@@ -27,6 +27,8 @@ export interface SampleRequest {
   readonly uniform: () => number;
   /** How many alternatives the trace lists; absent: no trace. */
   readonly traced?: number;
+  /** What the trace says besides the processors' notes. */
+  readonly noted?: Readonly<Record<string, unknown>>;
 }
 
 export interface Sample {
@@ -76,7 +78,13 @@ export class Sampler {
       const { settings, logits } = request;
       const active = settings.forced === undefined ? NAMES.filter((name) => isActive(name, settings)) : [];
       const plain = settings.greedy && active.length === 0 && request.traced === undefined;
-      return { request, active, scores: plain ? undefined : this.#scores(i, logits), notes: {}, waits: [] };
+      return {
+        request,
+        active,
+        scores: plain ? undefined : this.#scores(i, logits),
+        notes: { ...request.noted },
+        waits: [],
+      };
     });
     for (const name of NAMES) {
       const rows = drafts

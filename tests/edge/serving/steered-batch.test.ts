@@ -131,6 +131,7 @@ describe("a steered generation", () => {
         start: (length: number) => ({
           read: (at: number, tap: (name: string) => Float32Array) => void seen.push([at, tap("layers.0").length]),
           deltas: () => (holds && length === prompt.length ? deltas : undefined),
+          found: () => [{ at: "vectors[0]", score: 0.5, applies: holds }],
         }),
       };
       return ask(loop, weights, { rows: [{ prompt, condition }], settings: GREEDY });
