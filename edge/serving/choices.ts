@@ -1,6 +1,6 @@
 import type { StartEvent } from "../../shared/decode/events.ts";
 import { LEADER } from "../../shared/decode/processor.ts";
-import { type DecodeFields, decodeSettings } from "../../shared/decode/registry.ts";
+import { type DecodeFields, type DecodeSettings, decodeSettings } from "../../shared/decode/registry.ts";
 import { Sequence } from "../../shared/decode/sequence.ts";
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import type { SteeringName } from "../../shared/decode/steering/registry.ts";
@@ -8,6 +8,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
 import type { CompiledRule } from "../../shared/rules/rule.ts";
 import type { ReplyCalls } from "./calls.ts";
+import type { CandidateScorer, ScoredChoice } from "./candidate-scorer.ts";
 import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
@@ -38,6 +39,8 @@ export interface ChoiceParts {
   readonly plan: SteeringPlan;
   /** What the texts are held to; null: any text. */
   readonly rule: CompiledRule | null;
+  /** Who weighs the likeliest tokens; absent: nobody. */
+  readonly scorer?: CandidateScorer;
   /** How replies with tools are read; absent without tools. */
   readonly calls?: ReplyCalls;
   /** What a row runs with. */
@@ -90,7 +93,7 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       const random = createRandom(seed, "choice", choice);
       const sequence = new Sequence({
         choice,
-        settings,
+        settings: { ...settings, ...scorerOf(parts, { prompt: p, after, endTokens }) },
         maxTokens,
         stop: sampling.stop,
         endTokens,
@@ -116,6 +119,10 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
       return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
     });
   });
+}
+
+function scorerOf({ scorer }: ChoiceParts, choice: ScoredChoice): Pick<DecodeSettings, "scorer"> {
+  return scorer === undefined ? {} : { scorer: scorer(choice) };
 }
 
 /** `part`: of the steering that adds the row; undefined for the leader. */

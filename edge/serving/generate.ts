@@ -1,6 +1,8 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { ScorerCaller } from "../scoring/call-scorer.ts";
 import { replyCalls } from "./calls.ts";
+import { candidateScorer } from "./candidate-scorer.ts";
 import { choicesOf, startOf } from "./choices.ts";
 import { conditionOf } from "./conditional-deltas.ts";
 import type { BatchRequest, Generation, RequestEnd } from "./generation.ts";
@@ -20,6 +22,8 @@ export interface GenerateContext {
   readonly deltaId: (digest: string) => string;
   /** Another base, for a row that steers with it. */
   readonly loadBase: (folder: StoredFolder) => Promise<ServedModel>;
+  /** Asks a registered scorer. */
+  readonly callScorer: ScorerCaller["call"];
   readonly yieldToEventLoop: () => Promise<void>;
   readonly randomSeed: () => number;
 }
@@ -34,10 +38,12 @@ const BASE = "base";
  * weights either way.
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
-  const { emit, deltaId, randomSeed } = context;
+  const { emit, deltaId, randomSeed, callScorer } = context;
   const calls = replyCalls(model, request);
   const rule = replyRule(model, request, calls);
   const prompts = await encodePrompts(model, request.prompt, context.yieldToEventLoop);
+  const ending = new AbortController();
+  const scorer = candidateScorer(model, request, { callScorer, signal: ending.signal });
   const { steering } = request;
   const base = { ...request.model, weights: null, deltas: [] };
   const own = { [OWN]: request.model, [BASE]: base };
@@ -60,6 +66,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       prompts,
       plan,
       rule,
+      ...(scorer === undefined ? {} : { scorer }),
       ...(calls === undefined ? {} : { calls }),
       modelOf: (row) => models.get(typeof row === "string" ? row : row.at),
       ...(condition === undefined ? {} : { condition }),
@@ -79,6 +86,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       ...(steering === undefined ? {} : { steeringTokens }),
     });
   } finally {
+    ending.abort();
     models.release();
   }
 }

@@ -12,6 +12,7 @@ import type { AskedRules } from "../../shared/decode/steering/rules-request.ts";
 import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { ScorerTarget } from "../scoring/target.ts";
 import type { RuleSource } from "./compiled-rules.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
@@ -106,6 +107,8 @@ export interface ResolvedSteering {
   readonly models: Readonly<Record<string, ResolvedModel>>;
   readonly conditional: readonly ConditionalDelta[];
   readonly rules?: AskedRules | undefined;
+  /** Whom `rules.scorer` names. It has a secret, which no reply, log or error may show. */
+  readonly scorer?: ScorerTarget;
 }
 
 export interface GenerateRequest {

@@ -20,6 +20,7 @@ import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
+import { scorerTarget } from "./scorer-rows.ts";
 import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 
 /** Whose models are shown, and the state of their bases. */
@@ -129,6 +130,12 @@ export interface FoundModel {
   } | null;
 }
 
+/** What the calls of the rules' scorer need, if they have one. Throws `not_found` for one that is gone. */
+function scorerOf(db: Database, tenant: string, rules: SteeringObject["rules"]): Pick<ResolvedSteering, "scorer"> {
+  const name = rules?.scorer?.name;
+  return name === undefined ? {} : { scorer: scorerTarget(db, { tenant, name }, "steering.rules.scorer") };
+}
+
 /** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
@@ -171,12 +178,14 @@ export const models = tenantModule({
       }
       const others = new Map([...known].map(([id, { config: __, ...other }]) => [id, other]));
       const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
+      const { rules } = found.steering;
+      const scorer = scorerOf(db, tenant().id, rules);
       return {
         model,
         steering: {
           asked: found.steering,
           from: found.from,
-          resolved: { parts, models, conditional: vectors.conditional, rules: found.steering.rules },
+          resolved: { parts, models, conditional: vectors.conditional, rules, ...scorer },
         },
       };
     };
