@@ -16,6 +16,9 @@ const TENANT = "acme";
 /** Room for as many rows as a batch can have. */
 const HEAP_BYTES = 512 * 1024 * 1024;
 
+/** Requests that wait or run: enough to fill a batch, and fewer than may wait. */
+const AT_ONCE = 16;
+
 export type Folder = ReadonlyMap<string, Uint8Array>;
 export type Steering = Parameters<typeof SteeringObject.parse>[0];
 
@@ -30,6 +33,8 @@ export interface Asked {
   readonly samples?: number;
   readonly stop?: readonly string[];
   readonly traced?: boolean;
+  /** Whether to go on behind tokens that end the text. */
+  readonly endless?: boolean;
 }
 
 export interface Reply {
@@ -92,7 +97,7 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
     tokenizer: served.tokenizer,
     /** Asks once. Throws what the request is refused with. */
     async ask(asked: Asked): Promise<Replies> {
-      const { prompt, temperature = 1, maxTokens, seed = 1, samples = 1, stop = [], traced = false } = asked;
+      const { prompt, temperature = 1, maxTokens, seed = 1, samples = 1, stop = [], traced = false, endless = false } = asked;
       const steering = resolve(asked.steering);
       const request: GenerateRequest = {
         requestId: "effects",
@@ -100,7 +105,7 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
         model: own,
         prompt:
           typeof prompt === "string" ? { kind: "text", prompts: [prompt] } : { kind: "chat", messages: prompt },
-        sampling: { settings: { temperature }, seed, maxTokens, stop, n: samples, topLogprobs: 0 },
+        sampling: { settings: { temperature }, seed, maxTokens, stop, n: samples, topLogprobs: 0, ignoresEnd: endless },
         ...(steering === undefined ? {} : { steering }),
         ...(traced ? { traced: 1 } : {}),
       };
@@ -128,9 +133,17 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
       });
       return { replies: texts, ...usage };
     },
-    /** Asks all at once, so that they share batches; each has its own seed. */
+    /** Asks all, as many at a time as share a batch; each has its own seed. */
     async askAll(all: readonly Asked[]): Promise<Replies[]> {
-      return Promise.all(all.map((asked, i) => this.ask({ ...asked, seed: 1_000 * (asked.seed ?? 1) + i })));
+      const answers: Replies[] = [];
+      let next = 0;
+      const askOn = async () => {
+        for (let i = next++; i < all.length; i = next++) {
+          answers[i] = await this.ask({ ...all[i]!, seed: 1_000 * (all[i]!.seed ?? 1) + i });
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, askOn));
+      return answers;
     },
   };
 }
