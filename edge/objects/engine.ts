@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
+import { parseScorerAllow } from "../../shared/api/scorer-url.ts";
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
+import { ScorerCaller } from "../scoring/call-scorer.ts";
 import type { BatchCounts } from "../serving/batch-loop.ts";
 import { generate } from "../serving/generate.ts";
 import { LoadOnce } from "../serving/load-once.ts";
@@ -22,6 +24,15 @@ const models = new LoadOnce<ServedModel>();
  * may stall.
  */
 const MAX_BACKLOG = 2 * 1024 * 1024;
+
+/** Remembers which scorers fail, for as long as the isolate lives. */
+let scorers: ScorerCaller | undefined;
+
+function callScorer(env: Env): ScorerCaller["call"] {
+  scorers ??= new ScorerCaller({ allow: parseScorerAllow(env.SCORER_ALLOW) });
+  const caller = scorers;
+  return (target, request, options) => caller.call(target, request, options);
+}
 
 const EFFECTS = {
   deltaId: (digest: string) => artefactId({ kind: "delta", digest }),
@@ -87,7 +98,7 @@ export class Engine extends DurableObject<Env> {
             if (cancelled) cancelRequest();
           };
           loadModel(this.env, request.model.base)
-            .then((model) => generate(model, request, { emit, onStart, ...EFFECTS }))
+            .then((model) => generate(model, request, { emit, onStart, callScorer: callScorer(this.env), ...EFFECTS }))
             .catch((error: unknown) => emit(errorEvent(error)))
             .finally(() => {
               signal.removeEventListener("abort", stop);

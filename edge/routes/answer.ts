@@ -1,7 +1,13 @@
 /** Turns events into answers, whole or as server-sent events: the part that chats and completions share. */
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
-import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "../../shared/decode/events.ts";
+import type {
+  FinishReason,
+  GenerateEvent,
+  SearchReport,
+  SteeringTrace,
+  TokenLogprob,
+} from "../../shared/decode/events.ts";
 import type { GoodEvent } from "./generation.ts";
 import { obfuscated, sseData } from "./sse.ts";
 
@@ -19,6 +25,8 @@ export interface ChoiceChange {
   readonly traces: readonly SteeringTrace[] | null;
   /** null until the choice ends. */
   readonly finishReason: FinishReason | null;
+  /** What a search for the choice did, once it ends. */
+  readonly search?: SearchReport;
 }
 
 /** A choice is the sum of its changes. */
@@ -63,6 +71,7 @@ export function wholeChoice(changes: readonly ChoiceChange[], index: number): Ch
     traces: traced.length === 0 ? null : traced.flat(),
     offset: 0,
     finishReason: changes.at(-1)?.finishReason ?? null,
+    ...searched(changes.at(-1)?.search),
   };
 }
 
@@ -121,7 +130,8 @@ class Fold {
     const { choice: index } = event;
     const offset = this.#offsets.get(index) ?? 0;
     if (event.type === "finish") {
-      return { index, text: "", scores: null, traces: null, offset, finishReason: event.reason };
+      const { reason: finishReason, search } = event;
+      return { index, text: "", scores: null, traces: null, offset, finishReason, ...searched(search) };
     }
     const { text, logprobs: scores = null, trace } = event;
     this.#offsets.set(
@@ -130,6 +140,10 @@ class Fold {
     );
     return { index, text, scores, traces: trace === undefined ? null : [trace], offset, finishReason: null };
   }
+}
+
+function searched(search: SearchReport | undefined): Pick<ChoiceChange, "search"> {
+  return search === undefined ? {} : { search };
 }
 
 /** The number of characters that begin in these UTF-8 bytes. */

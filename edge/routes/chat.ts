@@ -13,7 +13,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
-import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
+import { type SteeringEcho, searchResult, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -56,13 +56,14 @@ chat.openapi(create, async (c) => {
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
-function chatChoice({ index, text, scores, traces, finishReason }: Choice): ChatCompletion["choices"][number] {
+function chatChoice({ index, text, scores, traces, finishReason, search }: Choice): ChatCompletion["choices"][number] {
   return {
     index,
     message: { role: "assistant", content: text, refusal: null },
     logprobs: logprobsOf(scores),
     finish_reason: finishReason ?? "stop",
     ...tracesOf(traces),
+    ...searchResult(search),
   };
 }
 
@@ -86,10 +87,10 @@ function chunkFormat(
     chunk({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
   return {
     opening: (index) => ({ ...ofChoice(index, { delta: { role: "assistant", content: "" } }), ...echo }),
-    change: ({ index, text, scores, traces, finishReason }) =>
+    change: ({ index, text, scores, traces, finishReason, search }) =>
       finishReason === null
         ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores), ...tracesOf(traces) })
-        : ofChoice(index, { finish_reason: finishReason }),
+        : ofChoice(index, { finish_reason: finishReason, ...searchResult(search) }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };

@@ -9,8 +9,9 @@ import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
 import { nonFinite, type OpenGeneration, Row, type StepStates } from "./row.ts";
-import { sampleEach, sampleRequest } from "./sampling-step.ts";
+import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
+import { type BeamBatch, stepBeams } from "./search/step-beams.ts";
 import { type Move, Slots } from "./slots.ts";
 
 /**
@@ -88,6 +89,11 @@ export class BatchLoop {
   /** Takes the memory for the logits after these layers. Throws `capacity_exceeded` where the heap has no room for them. */
   reserve(exits: readonly number[]): void {
     this.#options.decoder.reserve({ taps: [], exits });
+  }
+
+  /** The most rows that one tenant may hold at a time. */
+  get quota(): number {
+    return this.#options.quota ?? this.#options.slab.slots;
   }
 
   get activeRows(): number {
@@ -212,7 +218,7 @@ export class BatchLoop {
     const logits = this.#options.decoder.prefill(row.work.weights, chunk, reads);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
-    if (row.isCompanion) row.open.steeringTokens += positions;
+    if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
     if (isLast) {
       this.#decideCondition(row);
       row.take(this.#statesOf(row, 0, logits));
@@ -270,17 +276,39 @@ export class BatchLoop {
     const sound = due.filter(({ request }) => this.#open.has(request));
     // Probes run with the rows' deltas.
     if (sound.length > 0) this.#arrange();
-    const requests = sound.map((open) => sampleRequest(open, { decoder: this.#options.decoder, slots: this.#slots }));
-    const samples = sampleEach(this.#sampler, requests);
-    const finished = sound.filter((open, i) => {
+    const single = sound.filter(({ generation }) => generation.beams === undefined);
+    const samples = sampleEach(
+      this.#sampler,
+      single.map((open) => sampleRequest(open, this.#batch)),
+    );
+    const finished = single.filter((open, i) => {
+      // A watcher may have cancelled it.
+      if (!this.#open.has(open.request)) return false;
       const sample = samples[i]!;
       if ("error" in sample) this.#end(open, sample.error);
       else if ("waits" in sample) this.#wait(open, sample.waits);
       else return this.#accept(open, sample);
       return false;
     });
+    for (const open of sound) if (open.generation.beams !== undefined && this.#stepBeams(open)) finished.push(open);
     // An `emit` may have cancelled its request.
     for (const open of finished) if (this.#open.has(open.request)) this.#finish(open);
+  }
+
+  get #batch(): BeamBatch {
+    const { decoder, slab } = this.#options;
+    return { decoder, slots: this.#slots, slab, sampler: this.#sampler };
+  }
+
+  /** Takes a step of a generation with beams. Returns whether it has ended. */
+  #stepBeams(open: OpenGeneration): boolean {
+    if (!this.#open.has(open.request)) return false;
+    this.#arrange();
+    const step = stepBeams(open, this.#batch);
+    if ("error" in step) this.#end(open, step.error);
+    else if ("waits" in step) this.#wait(open, step.waits);
+    else for (const event of step.events) open.request.emit(event);
+    return "events" in step && step.finished;
   }
 
   /** Leaves a generation without a token until a promise settles, which happens between two steps. */
@@ -295,8 +323,15 @@ export class BatchLoop {
   }
 
   /** Whether the token ends the text. */
-  #accept({ request, generation, members }: OpenGeneration, { token, trace }: Sample): boolean {
-    const { events, finished } = generation.sequence.accept(token, members[0]!.states!.logits, trace);
+  #accept(open: OpenGeneration, { token, trace }: Sample): boolean {
+    const { request, generation, members } = open;
+    const { logits } = members[0]!.states!;
+    const { events, finished } = generation.sequence.accept(token, logits, trace);
+    if (generation.watch !== undefined) {
+      // Generations that have just ended took their deltas with them.
+      this.#arrange();
+      generation.watch({ token, logits, finished, view: viewOf(open, this.#batch) });
+    }
     for (const row of members) row.states = undefined;
     for (const event of events) request.emit(event);
     return finished;
@@ -339,9 +374,10 @@ export class BatchLoop {
   }
 
   #close(request: BatchRequest, error?: TrimtabError): void {
-    const { left, cachedTokens, steeringTokens } = this.#open.get(request)!;
+    const { left, cachedTokens, steeringTokens: ofEnded } = this.#open.get(request)!;
     this.#open.delete(request);
     for (const open of left) this.#leave(open);
+    const steeringTokens = [...left].reduce((sum, open) => sum + open.steeringTokens, ofEnded);
     request.settle({ cachedTokens, steeringTokens, ...(error === undefined ? {} : { error }) });
   }
 

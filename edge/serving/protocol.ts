@@ -10,7 +10,9 @@ import type { DecodeFields } from "../../shared/decode/registry.ts";
 import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
 import type { SteeringCondition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import type { SearchRequest } from "../../shared/search/registry.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { ScorerTarget } from "../scoring/target.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
@@ -76,6 +78,13 @@ export interface ResolvedSteering {
   /** What each name in it came to, by its place. All have the request's base. */
   readonly models: Readonly<Record<string, ResolvedModel>>;
   readonly conditional: readonly ConditionalDelta[];
+  readonly search?: ResolvedSearch;
+}
+
+/** A search, with the scorer that it names. */
+export interface ResolvedSearch {
+  readonly asked: SearchRequest;
+  readonly scorer?: ScorerTarget;
 }
 
 export interface GenerateRequest {

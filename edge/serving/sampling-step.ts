@@ -9,24 +9,27 @@ interface Batch {
   readonly slots: Pick<Slots, "slotOf">;
 }
 
-/** What the sampler gets of a generation whose rows all have states. The decoder must have the rows' deltas. */
-export function sampleRequest(open: OpenGeneration, batch: Batch): SampleRequest {
+/**
+ * What the sampler gets of a text whose rows all have states: a generation's only one, or one of its beams. The decoder must have
+ * the rows' deltas.
+ */
+export function sampleRequest(open: OpenGeneration, batch: Batch, members = open.members): SampleRequest {
   const { sequence } = open.generation;
-  const [leader] = open.members as [Row, ...Row[]];
+  const [leader] = members as [Row, ...Row[]];
   return {
     row: leader.state,
     settings: sequence.settings,
     logits: leader.states!.logits,
-    view: viewOf(open, batch),
+    view: viewOf(open, batch, members),
     uniform: sequence.uniform,
     ...(sequence.traced === undefined ? {} : { traced: sequence.traced }),
   };
 }
 
-function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
-  const [leader] = open.members as [Row, ...Row[]];
+export function viewOf(open: OpenGeneration, { decoder, slots }: Batch, members = open.members): StepView {
+  const [leader] = members as [Row, ...Row[]];
   const member = (role: string): Row => {
-    const found = open.members.find(({ work }) => work.role === role);
+    const found = members.find(({ work }) => work.role === role);
     if (found === undefined) throw new TrimtabError("internal_error", `the generation has no row ${role}`);
     return found;
   };
@@ -60,7 +63,8 @@ export function sampleEach(sampler: Sampler, requests: readonly SampleRequest[])
   }
 }
 
-function failed(error: unknown): Failed {
+/** A failure of the request alone; throws anything else. */
+export function failed(error: unknown): Failed {
   if (error instanceof TrimtabError && error.code !== "internal_error") return { error };
   throw error;
 }

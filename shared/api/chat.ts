@@ -17,7 +17,7 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
-import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
+import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...cacheHints });
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
@@ -111,6 +111,7 @@ export const ChatCompletion = z
         logprobs: ChatLogprobs.nullable(),
         finish_reason: finishReason,
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts,
@@ -133,6 +134,7 @@ export const ChatCompletionChunk = z
         logprobs: ChatLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),

@@ -25,20 +25,27 @@ export interface SequenceOptions {
   readonly describe: (token: number, first: boolean) => Pick<TokenLogprob, "token" | "bytes">;
 }
 
+/** As `scoreToken` gives it. */
+export type TokenScore = ReturnType<typeof scoreToken>;
+
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
 export class Sequence {
+  readonly choice: number;
   readonly settings: DecodeSettings;
   readonly maxTokens: number;
   readonly traced: number | undefined;
+  readonly topLogprobs: number | null;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #stops: StopSequences;
   readonly #generated: number[] = [];
 
   constructor(options: SequenceOptions) {
+    this.choice = options.choice;
     this.settings = options.settings;
     this.maxTokens = options.maxTokens;
     this.traced = options.traced;
+    this.topLogprobs = options.topLogprobs;
     this.uniform = options.uniform;
     this.#options = options;
     this.#stops = new StopSequences(options.stop);
@@ -50,12 +57,12 @@ export class Sequence {
   }
 
   /**
-   * Takes the next token, which was drawn from `logits` [V]. Gives the events that it brings; the last one of a sequence is a
-   * `finish`.
+   * Takes the next token and the logits [V] that it was drawn from; or its score, where it was taken before, which may be left out
+   * if no log-probabilities are reported. Gives the events that it brings; the last one of a sequence is a `finish`.
    */
   accept(
     token: number,
-    logits: Float32Array,
+    logits: Float32Array | TokenScore | undefined,
     trace?: TokenTrace,
   ): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
     const { choice, endTokens, topLogprobs } = this.#options;
@@ -64,7 +71,7 @@ export class Sequence {
     if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush(), traced);
 
     const { text, stopped } = this.#stops.push(this.#options.decoder.push(token));
-    const logprobs = topLogprobs === null ? {} : { logprobs: [this.#score(logits, token, topLogprobs)] };
+    const logprobs = topLogprobs === null ? {} : { logprobs: [this.#score(logits!, token, topLogprobs)] };
     const events: GenerateEvent[] = [{ type: "token", choice, text, ...logprobs, ...traced }];
     if (stopped) return { events: [...events, { type: "finish", choice, reason: "stop" }], finished: true };
     if (this.#generated.length < this.maxTokens) return { events, finished: false };
@@ -94,14 +101,14 @@ export class Sequence {
     return { ...named(chosen), kl, top: top.map(named), parts };
   }
 
-  #score(logits: Float32Array, token: number, top: number): TokenLogprob & { top: TokenLogprob[] } {
+  #score(logits: Float32Array | TokenScore, token: number, top: number): TokenLogprob & { top: TokenLogprob[] } {
     const first = this.#generated.length === 1;
     const describe = (scored: ScoredToken): TokenLogprob => ({
       id: scored.token,
       ...this.#options.describe(scored.token, first),
       logprob: scored.logprob,
     });
-    const score = scoreToken(logits, token, top);
+    const score = logits instanceof Float32Array ? scoreToken(logits, token, top) : logits;
     return { ...describe(score), top: score.top.map(describe) };
   }
 }

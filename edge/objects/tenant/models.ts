@@ -6,7 +6,8 @@ import { contextFields, type Model } from "../../../shared/api/models.ts";
 import type { SteeringField, SteeringObject } from "../../../shared/api/steering.ts";
 import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import type { ResolvedModel, ResolvedSteering } from "../../serving/protocol.ts";
+import { type SearchRequest, searchReferences, searchScorer } from "../../../shared/search/registry.ts";
+import type { ResolvedModel, ResolvedSearch, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
@@ -17,6 +18,7 @@ import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 import { resolveReferences } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
+import { scorerTarget } from "./scorer-rows.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -132,6 +134,15 @@ function steeringDeltas({ vectors = [] }: SteeringObject): RequestedDelta[] {
   );
 }
 
+/** A search with what its scorer's calls need. Throws `not_found` for one that is gone. */
+function searchOf(db: Database, tenant: string, asked: SearchRequest): ResolvedSearch {
+  const name = searchScorer(asked);
+  return {
+    asked,
+    ...(name === undefined ? {} : { scorer: scorerTarget(db, { tenant, name }, "steering.search.by.scorer") }),
+  };
+}
+
 /** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
@@ -160,10 +171,13 @@ export const models = tenantModule({
       const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
       if (found === null) return { model, steering: null };
       const parts = activeParts(found.steering);
-      const models = resolveReferences(db, { tenant: tenant().id, references: referencesOf(parts) }, base);
+      const { search: askedSearch } = found.steering;
+      const references = [...referencesOf(parts), ...(askedSearch === undefined ? [] : searchReferences(askedSearch))];
+      const models = resolveReferences(db, { tenant: tenant().id, references }, base);
+      const search = askedSearch === undefined ? {} : { search: searchOf(db, tenant().id, askedSearch) };
       return {
         model,
-        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [] } },
+        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [], ...search } },
       };
     };
 

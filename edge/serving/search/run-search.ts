@@ -1,0 +1,50 @@
+import { TrimtabError } from "../../../shared/errors.ts";
+import { beamTokens, searchBeams } from "./search-beams.ts";
+import { searchChoice } from "./search-choice.ts";
+import { type SearchEnd, type SearchOptions, SearchRun } from "./search-run.ts";
+
+/**
+ * Throws `invalid_request`, by the field's name, for a search that the model has too few rows for, or too few tokens in its budget.
+ */
+export function requireSearchRoom({ loop, choices, plan }: SearchOptions): void {
+  const { asked, companion } = plan;
+  const refuse = (param: string, message: string) =>
+    new TrimtabError("invalid_request", message, { param: `steering.search.${param}` });
+  for (const choice of choices) {
+    const { rowCount } = choice;
+    const most = `this model serves at most ${loop.quota} rows at once for one tenant`;
+    if (asked.method === "beam") {
+      const rows = asked.best_of * rowCount;
+      if (rows > loop.quota) {
+        throw refuse("best_of", `${asked.best_of} beams take ${rows} rows at once, but ${most}. Ask for fewer beams.`);
+      }
+      if (beamTokens(choice, asked) >= 1) continue;
+      throw refuse("max_total_tokens", `It must be at least ${asked.best_of}: a token for each beam.`);
+    } else if (rowCount > loop.quota && companion !== undefined) {
+      throw refuse("by", `A text and what judges it take ${rowCount} rows at once, but ${most}.`);
+    }
+  }
+}
+
+/**
+ * Searches a text for each choice, each search by itself, and emits the events of the texts that are chosen as soon as they are.
+ * `onStart` gets a function that ends everything at once. Resolves with what it cost, also where it was ended.
+ *
+ * Throws the error of the first candidate that fails, once no other is left in the batch.
+ */
+export async function runSearch(options: SearchOptions, onStart: (cancel: () => void) => void): Promise<SearchEnd> {
+  const run = new SearchRun(options);
+  const { asked } = options.plan;
+  onStart(() => run.abort());
+  const searches = options.choices.map((choice) =>
+    asked.method === "beam" ? searchBeams(run, choice, asked) : searchChoice(run, choice, asked),
+  );
+  try {
+    await Promise.all(searches);
+  } catch (error) {
+    run.abort();
+    await Promise.allSettled(searches);
+    throw error;
+  }
+  return run.end;
+}
