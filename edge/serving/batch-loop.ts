@@ -118,24 +118,30 @@ export class BatchLoop {
   }
 
   /**
-   * Queues the request's generations and starts the loop if it is idle. Throws, with nothing queued, `capacity_exceeded` if too
-   * many are waiting already, and `invalid_request` for a generation with more rows than a tenant may hold.
+   * Queues the generations of one request, or of several of one tenant, all of them or none, and starts the loop if it is idle.
+   * Throws, with nothing queued, `capacity_exceeded` if too many are waiting already, and `invalid_request` for a generation with
+   * more rows than a tenant may hold.
    */
-  submit(request: BatchRequest): void {
-    const { tenant } = request;
-    const generations = request.generations.map((generation): OpenGeneration => {
-      return {
-        request,
-        generation,
-        tenant,
-        rows: generation.rows.length,
-        members: [],
-        waiting: false,
-        steeringTokens: 0,
-      };
+  submit(...requests: readonly BatchRequest[]): void {
+    const opened = requests.map((request) => {
+      const { tenant } = request;
+      const generations = request.generations.map((generation): OpenGeneration => {
+        return {
+          request,
+          generation,
+          tenant,
+          rows: generation.rows.length,
+          members: [],
+          waiting: false,
+          steeringTokens: 0,
+        };
+      });
+      return { request, generations };
     });
-    this.#scheduler.submit(generations);
-    this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
+    this.#scheduler.submit(opened.flatMap(({ generations }) => generations));
+    for (const { request, generations } of opened) {
+      this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
+    }
     if (!this.#running) void this.#run();
   }
 
@@ -330,7 +336,7 @@ export class BatchLoop {
     if (generation.watch !== undefined) {
       // Generations that have just ended took their deltas with them.
       this.#arrange();
-      generation.watch({ token, logits, finished, view: viewOf(open, this.#batch) });
+      generation.watch({ token, logits, finished, view: viewOf(open, this.#batch, { ahead: 1 }) });
     }
     for (const row of members) row.states = undefined;
     for (const event of events) request.emit(event);

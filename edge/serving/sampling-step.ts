@@ -20,13 +20,24 @@ export function sampleRequest(open: OpenGeneration, batch: Batch, members = open
     row: leader.state,
     settings: sequence.settings,
     logits: leader.states!.logits,
-    view: viewOf(open, batch, members),
+    view: viewOf(open, batch, { members }),
     uniform: sequence.uniform,
     ...(sequence.traced === undefined ? {} : { traced: sequence.traced }),
   };
 }
 
-export function viewOf(open: OpenGeneration, { decoder, slots }: Batch, members = open.members): StepView {
+interface ViewOptions {
+  readonly members?: readonly Row[];
+  /** Tokens of the text that its rows do not know yet, though they still have the states from before. */
+  readonly ahead?: number;
+}
+
+/** What a step gives of a text's rows, which all have states. */
+export function viewOf(
+  open: OpenGeneration,
+  { decoder, slots }: Batch,
+  { members = open.members, ahead = 0 }: ViewOptions = {},
+): StepView {
   const [leader] = members as [Row, ...Row[]];
   const member = (role: string): Row => {
     const found = members.find(({ work }) => work.role === role);
@@ -41,7 +52,11 @@ export function viewOf(open: OpenGeneration, { decoder, slots }: Batch, members 
     probe(role, tokens, visit) {
       const row = member(role);
       open.steeringTokens += tokens.length;
-      decoder.probe(row.work.weights, { slot: slots.slotOf(row), position: row.cachedPositions, tokens }, visit);
+      decoder.probe(
+        row.work.weights,
+        { slot: slots.slotOf(row), position: row.cachedPositions - ahead, tokens },
+        visit,
+      );
     },
   };
 }

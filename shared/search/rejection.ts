@@ -7,13 +7,9 @@ const schema = z.strictObject({
   method: z.literal("rejection"),
   best_of: candidateCount(LIMITS.candidates).meta({ description: "How many texts are drawn at most" }),
   by: SearchBy,
-  threshold: z
-    .number()
-    .min(-LIMITS.scorerScore)
-    .max(LIMITS.scorerScore)
-    .meta({
-      description: "The score that is good enough: a probability for a classifier, a reward, a mean log-probability",
-    }),
+  threshold: z.number().min(-LIMITS.scorerScore).max(LIMITS.scorerScore).meta({
+    description: "The score that is good enough: a probability for a classifier, a reward, a mean log-probability",
+  }),
   ...commonFields,
 });
 export type Rejection = z.infer<typeof schema>;

@@ -4,9 +4,10 @@ import type { Judge } from "../../../shared/search/plan.ts";
 import type { BatchLoop } from "../batch-loop.ts";
 import type { Choice } from "../choices.ts";
 import type { BatchRequest, ChosenToken, RequestEnd } from "../generation.ts";
+import type { Running } from "./search-run.ts";
 
 export interface CandidateOptions {
-  readonly loop: Pick<BatchLoop, "submit" | "cancel">;
+  readonly loop: Pick<BatchLoop, "cancel">;
   readonly tenant: string;
   readonly choice: Choice;
   readonly index: number;
@@ -23,8 +24,10 @@ export interface CandidateOptions {
  * One text of a search, in the batch as a request of its own. Its events stay here until it is chosen. It judges itself while it is
  * made, from states that the batch has computed anyway, which are those before its last token.
  */
-export class Candidate {
+export class Candidate implements Running {
   readonly index: number;
+  readonly permits = 1;
+  readonly request: BatchRequest;
   readonly events: GenerateEvent[] = [];
   /** How the batch left it; rejects with the error that ended it. */
   readonly end: Promise<RequestEnd>;
@@ -35,20 +38,18 @@ export class Candidate {
   /** Whether it is in the batch or waits for it. */
   isOpen = true;
   readonly #options: CandidateOptions;
-  readonly #request: BatchRequest;
   readonly #generated: readonly number[];
   #logprobs = 0;
 
-  /** Throws as `BatchLoop.submit` does. */
   constructor(options: CandidateOptions) {
-    const { choice, index, loop, tenant, maxTokens } = options;
+    const { choice, index, tenant, maxTokens } = options;
     this.#options = options;
     this.index = index;
     const generation = choice.generation(index, { maxTokens });
     this.#generated = generation.sequence.generated;
     const { promise, resolve, reject } = Promise.withResolvers<RequestEnd>();
     this.end = promise;
-    this.#request = {
+    this.request = {
       tenant,
       generations: [{ ...generation, watch: (chosen) => this.#watch(chosen), isExtra: index > 0 }],
       emit: (event) => void this.events.push(event),
@@ -58,7 +59,6 @@ export class Candidate {
         else reject(end.error);
       },
     };
-    loop.submit(this.#request);
   }
 
   get tokens(): number {
@@ -77,7 +77,7 @@ export class Candidate {
   /** Ends it and frees its rows at once. It is no candidate any more, even if it had ended. */
   stop(): void {
     this.stopped = true;
-    this.#options.loop.cancel(this.#request);
+    this.#options.loop.cancel(this.request);
   }
 
   #watch(chosen: ChosenToken): void {

@@ -17,6 +17,12 @@ export class Permits {
     });
   }
 
+  /** Lets everybody through from now on. */
+  open(): void {
+    this.#free = Number.POSITIVE_INFINITY;
+    this.#serve();
+  }
+
   give(): void {
     this.#free++;
     this.#serve();

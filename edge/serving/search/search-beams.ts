@@ -12,8 +12,8 @@ export async function searchBeams(run: SearchRun, choice: Choice, asked: Beam): 
   const maxTokens = beamTokens(choice, asked);
   await run.permits.take(asked.best_of);
   const { loop, tenant } = run.options;
-  const beams = await run.begin(asked.best_of, () => new BeamRequest(loop, { tenant, choice, asked, maxTokens }));
-  if (beams === undefined) return;
+  const beams = new BeamRequest(loop, { tenant, choice, asked, maxTokens });
+  if (!(await run.begin([beams]))) return;
   const end = await beams.end;
   if (run.signal.aborted) return;
   const { made, results, completion } = beams;
@@ -46,15 +46,17 @@ interface BeamRequestOptions {
 
 /** All beams of a choice in the batch, as one generation. */
 class BeamRequest implements Running {
+  readonly request: BatchRequest;
+  readonly permits: number;
   readonly events: GenerateEvent[] = [];
   readonly end: Promise<RequestEnd>;
-  readonly #loop: Pick<SearchLoop, "submit" | "cancel">;
-  readonly #request: BatchRequest;
+  readonly #loop: Pick<SearchLoop, "cancel">;
   readonly #texts: BeamTexts;
   readonly #generation: Generation;
 
-  constructor(loop: Pick<SearchLoop, "submit" | "cancel">, { tenant, choice, asked, maxTokens }: BeamRequestOptions) {
+  constructor(loop: Pick<SearchLoop, "cancel">, { tenant, choice, asked, maxTokens }: BeamRequestOptions) {
     this.#loop = loop;
+    this.permits = asked.best_of;
     const { rows, sequence } = choice.generation(0, { maxTokens });
     this.#texts = new BeamTexts({
       settings: {
@@ -74,13 +76,12 @@ class BeamRequest implements Running {
     this.#generation = { rows: all as unknown as Generation["rows"], sequence, beams: this.#texts };
     const { promise, resolve, reject } = Promise.withResolvers<RequestEnd>();
     this.end = promise;
-    this.#request = {
+    this.request = {
       tenant,
       generations: [this.#generation],
       emit: (event) => void this.events.push(event),
       settle: (end) => (end.error === undefined ? resolve(end) : reject(end.error)),
     };
-    loop.submit(this.#request);
   }
 
   get made(): number {
@@ -97,6 +98,6 @@ class BeamRequest implements Running {
   }
 
   stop(): void {
-    this.#loop.cancel(this.#request);
+    this.#loop.cancel(this.request);
   }
 }

@@ -20,41 +20,42 @@ export async function searchChoice(run: SearchRun, choice: Choice, asked: Sample
   const first = method.oneByOne ? 1 : Math.min(run.width, asked.best_of, Math.max(1, Math.floor(budget / longest)));
   const early = reject === undefined ? undefined : new EarlyRejection({ fraction: reject.fraction, first });
   const candidates: Candidate[] = [];
-  /** Candidates to be stopped: a batch that was idle takes the first steps before it says that it has begun. */
-  const doomed = new Set<number>();
   const stop = (indices: readonly number[]) => {
-    for (const index of indices) {
-      doomed.add(index);
-      candidates[index]?.stop();
-    }
+    for (const index of indices) candidates[index]!.stop();
   };
+  const reached = (at: number, score: number) => stop(early!.reached(at, score));
   const common = {
+    ...run.options,
     choice,
     maxTokens: longest,
     judge: run.options.plan.judge,
-    ...(early === undefined
-      ? {}
-      : { every: reject!.every, reached: (at: number, score: number) => stop(early.reached(at, score)) }),
+    ...(reject === undefined ? {} : { every: reject.every, reached }),
+  };
+  const begin = async (count: number): Promise<boolean> => {
+    await run.permits.take(count);
+    const from = candidates.length;
+    const begun = Array.from({ length: count }, (_, i) => new Candidate({ ...common, index: from + i }));
+    candidates.push(...begun);
+    if (early !== undefined) {
+      for (const candidate of begun) {
+        const end = () => candidate.stopped || stop(early.ended(candidate.index));
+        candidate.end.then(end, () => {});
+      }
+    }
+    return run.begin(begun);
   };
   const scorer = new CandidateScores(run, choice, asked);
   let ended: SearchReport["ended"] = method.oneByOne ? "attempts" : "complete";
 
-  await run.permits.take(first);
-  for (let index = 0; index < asked.best_of && !run.signal.aborted; index++) {
-    if (!(await hasRoom(run, candidates, { budget, longest }))) {
+  while (candidates.length < asked.best_of) {
+    const isFirst = candidates.length === 0;
+    if (!isFirst && !(await hasRoom(run, candidates, { budget, longest }))) {
       ended = "budget";
       break;
     }
-    if (index >= first) await run.permits.take(1);
-    const candidate = await run.begin(1, () => new Candidate({ ...run.options, ...common, index }));
-    if (candidate === undefined) return;
-    candidates.push(candidate);
-    if (doomed.has(index)) candidate.stop();
-    if (early !== undefined) {
-      const end = () => candidate.stopped || stop(early.ended(index));
-      candidate.end.then(end, () => {});
-    }
+    if (!(await begin(isFirst ? first : 1))) return;
     if (!method.oneByOne) continue;
+    const candidate = candidates.at(-1)!;
     await candidate.end;
     if (run.signal.aborted) return;
     const [score] = await scorer.of([candidate]);

@@ -3,7 +3,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { SearchPlan } from "../../../shared/search/plan.ts";
 import type { BatchLoop } from "../batch-loop.ts";
 import type { Choice } from "../choices.ts";
-import type { RequestEnd } from "../generation.ts";
+import type { BatchRequest, RequestEnd } from "../generation.ts";
 import { Permits } from "./permits.ts";
 
 export type SearchLoop = Pick<BatchLoop, "submit" | "cancel" | "quota">;
@@ -25,6 +25,9 @@ export interface SearchOptions {
 
 /** A text in the batch, or several in step. */
 export interface Running {
+  readonly request: BatchRequest;
+  /** How many permits it holds. */
+  readonly permits: number;
   /** Rejects with the error that ended it. */
   readonly end: Promise<RequestEnd>;
   /** Ends it at once. */
@@ -75,33 +78,39 @@ export class SearchRun {
   /** Takes every candidate out of the batch; none is begun from now on. */
   abort(): void {
     this.#ending.abort();
-    for (const running of this.#open) running.stop();
+    for (const text of this.#open) text.stop();
+    this.permits.open();
     this.#wake();
   }
 
   /**
-   * Begins a text for which permits have been taken, and gives them back when it has ended. Where the queue is full, it waits for
-   * another text of the request to end. undefined once the run is aborted. Throws as `BatchLoop.submit` does.
+   * Begins texts for which permits have been taken, all at once, and gives a text's permits back when it has ended. Where the queue
+   * is full, it waits for another text of the request to end. Returns false once the run is aborted. Throws as `BatchLoop.submit`
+   * does.
    */
-  async begin<T extends Running>(permits: number, make: () => T): Promise<T | undefined> {
+  async begin(texts: readonly Running[]): Promise<boolean> {
     for (;;) {
-      if (this.signal.aborted) return undefined;
+      if (this.signal.aborted) return false;
       try {
-        const running = make();
-        this.#open.add(running);
-        const left = () => {
-          this.#open.delete(running);
-          for (let i = 0; i < permits; i++) this.permits.give();
-          this.#wake();
-        };
-        running.end.then(left, left);
-        return running;
+        for (const text of texts) this.#open.add(text);
+        this.options.loop.submit(...texts.map(({ request }) => request));
+        break;
       } catch (error) {
+        for (const text of texts) this.#open.delete(text);
         const isFull = error instanceof TrimtabError && error.code === "capacity_exceeded";
         if (!isFull || this.#open.size === 0) throw error;
         await this.someEnd();
       }
     }
+    for (const text of texts) {
+      const left = () => {
+        this.#open.delete(text);
+        for (let i = 0; i < text.permits; i++) this.permits.give();
+        this.#wake();
+      };
+      text.end.then(left, left);
+    }
+    return true;
   }
 
   /** Resolves when the next text of the request has left the batch, or the run is aborted. */
