@@ -52,6 +52,7 @@ export class BeamSearch<T> {
   #length = 0;
   #improves = true;
   #done = false;
+  #taken: readonly number[] = [];
 
   /** Starts with one text, which is empty. */
   constructor(settings: BeamSettings, start: T) {
@@ -69,6 +70,11 @@ export class BeamSearch<T> {
     return this.#results;
   }
 
+  /** The tokens that the last step put behind texts, but for those that ended one; at the limit too. */
+  get taken(): readonly number[] {
+    return this.#taken;
+  }
+
   get done(): boolean {
     return this.#done;
   }
@@ -80,11 +86,13 @@ export class BeamSearch<T> {
     const isLast = this.#length + 1 >= maxTokens;
     const next = looked.map(({ beam, token, sum }, place) => {
       const { text, ends } = extend(this.#running[beam]!.text, token);
-      return { sum, text, ends: ends || isLast, place };
+      return { sum, text, token, ends, place };
     });
+    const goOn = next.filter(({ ends }) => !ends).slice(0, beams);
+    this.#taken = goOn.map(({ token }) => token);
     this.#length++;
-    this.#running = next.filter(({ ends }) => !ends).slice(0, beams);
-    const ended = next.filter(({ ends, place }) => ends && place < beams);
+    this.#running = isLast ? [] : goOn;
+    const ended = next.filter(({ ends, place }) => (ends || isLast) && place < beams);
     if (this.#improves && !(this.#isFull && this.#settings.earlyStopping === true)) {
       const scored = ended.map(({ sum, text }) => ({ score: this.#penalised(sum, this.#length), text }));
       this.#results = [...this.#results, ...scored].sort((a, b) => b.score - a.score).slice(0, beams);

@@ -7,11 +7,6 @@ export interface DiverseSettings extends BeamSettings {
   readonly diversity: number;
 }
 
-export interface DiverseStep<T> extends BeamStep<T> {
-  /** The last token of a text that has one. */
-  readonly lastToken: (text: T) => number;
-}
-
 /**
  * Diverse beam search, Vijayakumar et al. 2018, with the Hamming diversity: the groups take their steps one after another, and in
  * each a token loses λ for every beam of an earlier group that has just taken it. Each group is a beam search of its own; the
@@ -42,7 +37,7 @@ export class DiverseBeams<T> {
   }
 
   /** Takes the scores [V] of every running beam, in their order; they are changed. */
-  step({ scores, extend, lastToken }: DiverseStep<T>): void {
+  step({ scores, extend }: BeamStep<T>): void {
     const taken = new Map<number, number>();
     let from = 0;
     for (const group of this.#groups) {
@@ -51,7 +46,7 @@ export class DiverseBeams<T> {
       if (own.length === 0) continue;
       for (const [token, times] of taken) for (const score of own) score[token]! -= this.#diversity * times;
       group.step({ scores: own, extend });
-      for (const { text } of group.running) taken.set(lastToken(text), (taken.get(lastToken(text)) ?? 0) + 1);
+      for (const token of group.taken) taken.set(token, (taken.get(token) ?? 0) + 1);
     }
   }
 }

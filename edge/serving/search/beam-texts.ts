@@ -72,7 +72,6 @@ export class BeamTexts implements Beams {
         const node: Node = { before: text, token, from, place: from, kept: false };
         return { text: node, ends: ends(token, () => [...this.texts[from]!, token]) };
       },
-      lastToken: (text) => text!.token,
     });
     const running = this.#search.running.map(({ text }) => text!);
     for (const node of [...running, ...this.#search.results.map(({ text }) => text!)]) {

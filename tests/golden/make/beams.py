@@ -89,9 +89,10 @@ def diverse(model, prompt, groups, width, strength, length, penalty, ends):
             over = [step == length or text[-1] in ends for _, text in options]
             done[g] += [(s / step**penalty, t) for (s, t), end in zip(options[:width], over) if end]
             done[g] = sorted(done[g], key=lambda result: -result[0])[:width]
-            live[g] = [option for option, end in zip(options, over) if not end][:width]
-            for _, text in live[g]:
+            going = [option for option in options if option[1][-1] not in ends][:width]
+            for _, text in going:
                 taken[text[-1]] = taken.get(text[-1], 0) + 1
+            live[g] = [] if step == length else going
             full = len(done[g]) == width
             closed[g] = not live[g] or (full and live[g][0][0] / step**penalty <= done[g][-1][0])
     results = sorted((result for group in done for result in group), key=lambda result: -result[0])
