@@ -1,5 +1,8 @@
 /** Everything that a request can make large has its cap here, so that nothing is allocated before it was checked. */
 export const LIMITS = {
+  /** The classes of a classifier, and the characters of a class's name. */
+  labels: 32,
+  labelName: 64,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
   /** Bytes of one uploaded dataset. */
@@ -48,9 +51,26 @@ export const LIMITS = {
   scorerReply: 64 * 1024,
   /** The largest score, and the smallest below zero: far from where sums of 32-bit floats lose their digits. */
   scorerScore: 1_000_000,
+  sweepPaths: 4,
+  /** Values at one path of a sweep's grid, and combinations of them. */
+  sweepValues: 32,
+  sweepCells: 64,
+  sweepPrompts: 64,
+  sweepPromptLength: 16_384,
+  /** Tokens of one text of a sweep, and of all that it may generate. */
+  sweepLength: 512,
+  sweepTokens: 200_000,
+  /** Texts that a sweep shows of each cell. */
+  sweepExamples: 3,
   messages: 1000,
   messageName: 64,
   tools: 128,
+  toolDescription: 1024,
+  /** Levels of objects and lists in a tool's schema; templates are given few more. */
+  toolNesting: 28,
+  toolCallId: 128,
+  /** Calls in one turn of a conversation. */
+  toolCalls: 128,
   choices: 16,
   prompts: 64,
   stopSequences: 4,
@@ -63,10 +83,24 @@ export const LIMITS = {
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
   guidanceScale: 20,
+  /** Steering vectors of one request, and how strong each may be. */
+  steeringVectors: 8,
+  vectorStrength: 64,
+  /** Banned and required phrases of one request, each, and their characters. */
+  phrases: 64,
+  phraseLength: 256,
+  /** Characters of a rule's expression, grammar or choice, and how many choices there may be. */
+  ruleLength: 64 * 1024,
+  ruleChoices: 1000,
+  scorerStrength: 100,
+  scorerCandidates: 64,
+  scorerDeadlineMs: 30_000,
   /** Tokens that a trace lists beside the chosen one. */
   traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */
   exits: 32,
+  /** The highest number of a layer that a request may name; the model says which it has. */
+  layer: 1000,
   /** Experts of one request: each is a row of the batch. */
   experts: 8,
   expertWeight: 20,

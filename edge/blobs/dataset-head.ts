@@ -1,6 +1,7 @@
+import { DATASET_COLUMNS, type DatasetKindName, datasetKind } from "../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader } from "../../shared/data/dataset-reader.ts";
-import { KNOWN_COLUMNS } from "../../shared/data/line-formats/registry.ts";
-import { isMetadata, parseTrainingLine, type TrainingLine } from "../../shared/data/training-lines.ts";
+import type { DryRunLine } from "../../shared/data/dry-run.ts";
+import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
@@ -12,11 +13,13 @@ export interface StoredDataset {
   readonly bytes: number;
   /** What messages call the file. */
   readonly name: string;
+  /** How its records are read. */
+  readonly kind: DatasetKindName;
 }
 
 export interface DatasetHead {
   /** Throws `invalid_file` at the first record that is wrong. */
-  readonly lines: Iterable<TrainingLine>;
+  readonly lines: Iterable<DryRunLine>;
   /** Whether these are all records of the file. */
   readonly whole: boolean;
 }
@@ -26,19 +29,19 @@ export interface DatasetHead {
  * bytes are missing.
  */
 export async function datasetHead(bucket: R2Bucket, dataset: StoredDataset, maxBytes: number): Promise<DatasetHead> {
-  const { key, bytes, name } = dataset;
+  const { key, bytes, name, kind } = dataset;
   const whole = bytes <= maxBytes;
   const object = await bucket.get(key, { range: { offset: 0, length: Math.min(bytes, maxBytes) } });
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
   const head = new Uint8Array(await object.arrayBuffer());
   if (isParquet(head)) return tableHead(bucket, dataset);
-  function* lines(): Generator<TrainingLine> {
+  function* lines(): Generator<DryRunLine> {
     const reader = createDatasetReader({ name, maxUnpackedBytes: LIMITS.unpackedFile });
     let records = 0;
-    function* parsed(read: readonly JsonlLine[]): Generator<TrainingLine> {
-      for (const { number, value } of read) {
+    function* parsed(read: readonly JsonlLine[]): Generator<DryRunLine> {
+      for (const record of read) {
         records += 1;
-        if (!isMetadata(value, records)) yield { line: number, example: parseTrainingLine(value, number, name) };
+        if (!isMetadata(record.value, records)) yield lineOf(record, { kind, name });
       }
     }
     yield* parsed(reader.push(head));
@@ -49,19 +52,24 @@ export async function datasetHead(bucket: R2Bucket, dataset: StoredDataset, maxB
 
 const isParquet = (head: Uint8Array) => new TextDecoder().decode(head.subarray(0, 4)) === "PAR1";
 
-async function tableHead(bucket: R2Bucket, { key, bytes, name }: StoredDataset): Promise<DatasetHead> {
+function lineOf({ number, value }: JsonlLine, { kind, name }: Pick<StoredDataset, "kind" | "name">): DryRunLine {
+  const { examples, prompts } = datasetKind(kind).read(value, { number, unit: "line", file: name });
+  return { line: number, examples, prompts };
+}
+
+async function tableHead(bucket: R2Bucket, { key, bytes, name, kind }: StoredDataset): Promise<DatasetHead> {
   const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
   const rows: JsonlLine[] = [];
   let whole = true;
-  for await (const row of table.rows((column) => KNOWN_COLUMNS.has(column))) {
+  for await (const row of table.rows((column) => DATASET_COLUMNS.has(column))) {
     if (rows.length === LIMITS.validatedLines) {
       whole = false;
       break;
     }
     rows.push(row);
   }
-  function* lines(): Generator<TrainingLine> {
-    for (const { number, value } of rows) yield { line: number, example: parseTrainingLine(value, number, name) };
+  function* lines(): Generator<DryRunLine> {
+    for (const row of rows) yield lineOf(row, { kind, name });
   }
   return { lines: { [Symbol.iterator]: lines }, whole };
 }

@@ -1,8 +1,8 @@
 import type { DatasetFacts } from "../../shared/api/files.ts";
+import { KindCheck } from "../../shared/data/dataset-kinds/kind-check.ts";
+import { DATASET_COLUMNS } from "../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
-import type { Example } from "../../shared/data/example.ts";
-import { KNOWN_COLUMNS } from "../../shared/data/line-formats/registry.ts";
-import { isMetadata, readTrainingRecord } from "../../shared/data/training-lines.ts";
+import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
@@ -114,12 +114,10 @@ const MAX_NAME = 128;
 /** Checks a dataset's records as they arrive. */
 class DatasetCheck {
   readonly #reader = createDatasetReader({ maxUnpackedBytes: LIMITS.unpackedFile });
-  readonly #kinds = new Set<string>();
-  readonly #layouts = new Set<string>();
+  readonly #kinds = new KindCheck();
   readonly #ignored = new Set<string>();
   #records = 0;
   #lines = 0;
-  #trainable = 0;
 
   get isParquet(): boolean {
     return this.#reader.form === "parquet";
@@ -136,26 +134,30 @@ class DatasetCheck {
   async readTable(file: ReturnType<typeof storedFile>): Promise<void> {
     try {
       const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
-      this.#ignore(table.columns.filter((column) => !KNOWN_COLUMNS.has(column)));
-      for await (const record of table.rows((column) => KNOWN_COLUMNS.has(column))) this.#look([record]);
+      this.#ignore(table.columns.filter((column) => !DATASET_COLUMNS.has(column)));
+      for await (const record of table.rows((column) => DATASET_COLUMNS.has(column))) this.#look([record]);
     } catch (error) {
       throw fileError(error);
     }
   }
 
   facts(): Pick<ReceivedDataset, "format" | "lines" | "trainable" | "dataset"> {
-    const [kind = "", ...others] = this.#kinds;
     if (this.#lines === 0) throw fileError(new TrimtabError("invalid_file", "the file has no example in it"));
+    const { kinds, unfit, layouts, ignored, trainable, groups } = named(() => this.#kinds.end());
+    const isOfExamples = kinds[0] === "examples";
+    this.#ignore(ignored);
     return {
-      format: others.length === 0 ? kind : "mixed",
+      format: !isOfExamples ? kinds[0]! : groups.length === 1 ? groups[0]! : "mixed",
       lines: this.#lines,
-      trainable: this.#trainable,
+      trainable,
       dataset: {
         format: this.#reader.form ?? "jsonl",
         compression: this.#reader.compression,
         examples: this.#lines,
-        layouts: [...this.#layouts],
+        layouts: [...layouts],
         ignored_columns: [...this.#ignored],
+        kinds: [...kinds],
+        ...(Object.keys(unfit).length === 0 ? {} : { unfit }),
       },
     };
   }
@@ -169,19 +171,15 @@ class DatasetCheck {
     for (const { number, value } of records) {
       this.#records++;
       if (isMetadata(value, this.#records)) continue;
-      const { example, format, ignored } = readTrainingRecord(value, { number, unit, file: "the file" });
-      this.#kinds.add(example.kind);
-      this.#layouts.add(format);
-      this.#ignore(ignored);
+      this.#kinds.add(value, { number, unit, file: "the file" });
       this.#lines++;
-      if (isTrainable(example)) this.#trainable++;
     }
   }
 }
 
-function named(look: () => void): void {
+function named<T>(look: () => T): T {
   try {
-    look();
+    return look();
   } catch (error) {
     throw fileError(error);
   }
@@ -190,14 +188,6 @@ function named(look: () => void): void {
 function fileError(error: unknown): unknown {
   if (!(error instanceof TrimtabError)) return error;
   return new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
-}
-
-function isTrainable(example: Example): boolean {
-  if (example.kind === "completion") return example.completion !== "";
-  return example.messages.some(
-    ({ role, content, weight, tool_calls: calls }) =>
-      role === "assistant" && weight !== 0 && (content !== "" || calls !== undefined),
-  );
 }
 
 async function shortField(part: FormPart): Promise<string> {

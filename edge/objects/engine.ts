@@ -97,8 +97,10 @@ export class Engine extends DurableObject<Env> {
             cancel = cancelRequest;
             if (cancelled) cancelRequest();
           };
-          loadModel(this.env, request.model.base)
-            .then((model) => generate(model, request, { emit, onStart, callScorer: callScorer(this.env), ...EFFECTS }))
+          const loadBase = (folder: StoredFolder) => loadModel(this.env, folder);
+          const calls = { callScorer: callScorer(this.env), loadBase };
+          loadBase(request.model.base)
+            .then((model) => generate(model, request, { emit, onStart, ...calls, ...EFFECTS }))
             .catch((error: unknown) => emit(errorEvent(error)))
             .finally(() => {
               signal.removeEventListener("abort", stop);

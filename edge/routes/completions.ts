@@ -67,8 +67,10 @@ type Head = Omit<CompletionObject, "choices" | "usage">;
 
 function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
   const { index, text, traces, finishReason, search } = choice;
+  // Completions have no tools.
+  const reason = finishReason === "tool_calls" ? "stop" : finishReason;
   const steered = { ...tracesOf(traces), ...searchResult(search) };
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: finishReason, ...steered };
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason, ...steered };
 }
 
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;

@@ -17,6 +17,7 @@ import { heapLimitBytes } from "../env.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
+import { asksForPeft, continueAdapter } from "./continue-adapter.ts";
 import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
@@ -96,23 +97,31 @@ jobs.use("*", tenantAuth());
 jobs.openapi(create, async (c) => {
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
-  const method = methodOf(request);
+  const asked = methodOf(request);
+  const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
   const checkedStart = async () => {
-    const { base: found, parent } = await tenant.models.start(request.model);
+    const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
+    const goesOn = request.continue_with === "adapter";
+    const asksPeft = asksForPeft(body, request);
+    const given = { parent: own, method: asked };
     const { config, ...base } = found;
+    const { parent, method } = goesOn
+      ? await continueAdapter(c.env.BLOBS, { ...given, asksPeft, madeWith, config })
+      : given;
     const heap = heapLimitBytes(c.env);
     const checked = checkMethod(method, config, heap);
-    if (parent !== null) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
-    return { base, parent: parent ?? undefined, ...checked };
+    if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
+    return { base, parent: parent ?? undefined, method, ...checked };
   };
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
-    return c.json(await validateJob({ ...start, request, tenant, blobs: c.env.BLOBS, examples }), 200);
+    const dry = { ...start, request, tenant, blobs: c.env.BLOBS, examples };
+    return c.json(await validateJob(dry), 200);
   }
   return once(c, tenant, async (idempotency) => {
-    const { base, parent, maxLength } = await checkedStart();
-    await checkTools({ request, base, tenant, blobs: c.env.BLOBS, maxLength });
+    const { base, parent, method, maxLength } = await checkedStart();
+    await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
     return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });

@@ -11,11 +11,17 @@ import type { AppEnv } from "./app-env.ts";
  * Reads a JSON body within its limit, whatever its `content-length` says, and leaves it for the validators. A property that is
  * null counts as absent, at any depth, so schemas need not allow null. An object that has a key twice is refused.
  */
-export const jsonBody: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const value = await readJson(c);
-  dropNulls(value);
-  await validate(c, value, next);
-};
+export const jsonBody: MiddlewareHandler<AppEnv> = jsonBodyKeeping();
+
+/** Like `jsonBody`, with fields whose values are other people's JSON, in which null has a meaning. */
+export function jsonBodyKeeping(...fields: readonly string[]): MiddlewareHandler<AppEnv> {
+  const kept = new Set(fields);
+  return async (c, next) => {
+    const value = await readJson(c);
+    dropNulls(value, kept);
+    await validate(c, value, next);
+  };
+}
 
 /** Like `jsonBody`, for schemas in which null has a meaning. */
 export const jsonBodyWithNulls: MiddlewareHandler<AppEnv> = async (c, next) => {

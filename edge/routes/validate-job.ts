@@ -1,5 +1,6 @@
 import { type JobValidation, type ValidatedFile, validatedFile } from "../../shared/api/job-validation.ts";
 import type { CreateJob } from "../../shared/api/jobs.ts";
+import { datasetOf, type Method } from "../../shared/api/methods.ts";
 import { dryRun } from "../../shared/data/dry-run.ts";
 import { requireShownTools } from "../../shared/data/tool-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -20,6 +21,8 @@ export interface ValidationParts {
   readonly blobs: R2Bucket;
   /** Tokens; longer sequences are cut at the end. */
   readonly maxLength: number;
+  /** Says what its files must hold. */
+  readonly method: Method;
   /** How many examples of each file are shown. */
   readonly examples: number;
 }
@@ -30,7 +33,7 @@ const tokenizers = new LoadOnce<Tokenizer>();
 /**
  * A job's dry run: shows what would be trained on at the beginning of its files. Creates nothing.
  *
- * @throws TrimtabError not_found for a file that is not the tenant's, invalid_request for one that holds a job's results,
+ * @throws TrimtabError not_found for a file that is not the tenant's, invalid_request for one that holds a job's results or is of another kind,
  *   corrupt_blob, invalid_model. The reply lists problems with the data.
  */
 export async function validateJob(parts: ValidationParts): Promise<JobValidation> {
@@ -76,12 +79,13 @@ export async function checkTools(parts: Omit<ValidationParts, "examples">): Prom
 }
 
 async function headOf(
-  { tenant, blobs }: Pick<ValidationParts, "tenant" | "blobs">,
+  { tenant, blobs, method }: Pick<ValidationParts, "tenant" | "blobs" | "method">,
   param: "training_file" | "validation_file",
   file: string,
 ): Promise<DatasetHead> {
-  const { key, bytes, filename } = await tenant.files.dataset(file, param);
-  return datasetHead(blobs, { key, bytes, name: filename }, LIMITS.validatedBytes);
+  const kind = datasetOf(method, param);
+  const { key, bytes, filename } = await tenant.files.dataset(file, { param, kind });
+  return datasetHead(blobs, { key, bytes, name: filename, kind }, LIMITS.validatedBytes);
 }
 
 async function validated(

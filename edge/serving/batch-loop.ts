@@ -1,7 +1,6 @@
 import { type Sample, Sampler } from "../../shared/decode/sampler.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import { NO_READS } from "../runtime/decode-sessions.ts";
-import type { Decoder } from "../runtime/decoder.ts";
+import type { Decoder, PrefillChunk } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
@@ -220,8 +219,8 @@ export class BatchLoop {
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
     const positions = chunk.virtual + chunk.tokens.length;
     const isLast = row.prefilled + positions === row.promptEnd;
-    const reads = isLast ? row.reads : NO_READS;
-    const logits = this.#options.decoder.prefill(row.work.weights, chunk, reads);
+    const logits = this.#options.decoder.prefill(row.work.weights, chunk, row.readsOfChunk(isLast));
+    this.#readForCondition(row, chunk, isLast);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
     if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
@@ -238,7 +237,7 @@ export class BatchLoop {
     const { decoder } = this.#options;
     const vocabulary = decoder.vocabularySize;
     for (const { first, rows } of decodingRuns(this.#slots.rows)) {
-      const exits = [...new Set(rows.flatMap(({ reads }) => reads.exits))];
+      const exits = [...new Set(rows.flatMap((row) => row.exits))];
       const logits = decoder.decode(
         rows[0]!.work.weights,
         first,
@@ -255,15 +254,25 @@ export class BatchLoop {
   }
 
   /** Views of what the last run computed for its row i. */
-  #statesOf({ reads }: Row, i: number, logits: Float32Array): StepStates {
+  #statesOf({ exits: layers }: Row, i: number, logits: Float32Array): StepStates {
     const { decoder } = this.#options;
-    const exits = new Map(reads.exits.map((layer) => [layer, decoder.exit(layer, i)] as const));
+    const exits = new Map(layers.map((layer) => [layer, decoder.exit(layer, i)] as const));
     return { logits, final: decoder.final(i), exits };
   }
 
-  /** Gives a row the deltas of its condition if its prompt, whose last chunk has just run, meets it. */
+  /** Lets a row's condition read the tokens of the chunk that has just run. */
+  #readForCondition({ work, reader, prefilled, lead }: Row, { virtual, tokens }: PrefillChunk, isLast: boolean): void {
+    if (work.condition === undefined || reader === undefined) return;
+    const { decoder } = this.#options;
+    const first = Math.max(0, prefilled - lead);
+    for (let i = isLast && !work.condition.wholePrompt ? tokens.length - 1 : 0; i < tokens.length; i++) {
+      if (isLast || work.condition.wholePrompt) reader.read(first + i, (tap) => decoder.tap(tap, virtual + i));
+    }
+  }
+
+  /** Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. */
   #decideCondition(row: Row): void {
-    const deltas = row.work.condition?.deltas((tap) => this.#options.decoder.tap(tap));
+    const deltas = row.reader?.deltas();
     if (deltas === undefined) return;
     row.deltas = deltas;
     this.#arranged = false;
@@ -279,7 +288,7 @@ export class BatchLoop {
       return error === undefined ? [] : [{ open, error }];
     });
     for (const { open, error } of failed) this.#end(open, error);
-    const sound = due.filter(({ request }) => this.#open.has(request));
+    const sound = due.filter((open) => this.#open.has(open.request) && this.#hasRemotes(open));
     // Probes run with the rows' deltas.
     if (sound.length > 0) this.#arrange();
     const single = sound.filter(({ generation }) => generation.beams === undefined);
@@ -317,6 +326,18 @@ export class BatchLoop {
     return "events" in step && step.finished;
   }
 
+  /** Whether the companions in other batches have states too; if not, the generation waits for them. */
+  #hasRemotes(open: OpenGeneration): boolean {
+    const { remotes = [], sequence } = open.generation;
+    const { length } = sequence.generated;
+    if (remotes.every((remote) => remote.statesAt(length) !== undefined)) return true;
+    this.#wait(
+      open,
+      Promise.all(remotes.map((remote) => remote.ready(length))).then(() => {}),
+    );
+    return false;
+  }
+
   /** Leaves a generation without a token until a promise settles, which happens between two steps. */
   #wait(open: OpenGeneration, waits: Promise<void>): void {
     open.waiting = true;
@@ -339,6 +360,7 @@ export class BatchLoop {
       generation.watch({ token, logits, finished, view: viewOf(open, this.#batch, { ahead: 1 }) });
     }
     for (const row of members) row.states = undefined;
+    if (!finished) for (const remote of generation.remotes ?? []) remote.push(token);
     for (const event of events) request.emit(event);
     return finished;
   }
@@ -355,7 +377,8 @@ export class BatchLoop {
     const { prompt } = generation.rows[0];
     const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
     if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
-    ofRequest.steeringTokens += open.steeringTokens;
+    const remotely = (generation.remotes ?? []).reduce((sum, { computed }) => sum + computed, 0);
+    ofRequest.steeringTokens += open.steeringTokens + remotely;
     this.#leave(open);
     ofRequest.left.delete(open);
     if (ofRequest.left.size === 0) this.#close(request);
@@ -363,6 +386,7 @@ export class BatchLoop {
 
   /** Removes a generation's rows from the batch, or the generation from the queue. */
   #leave(open: OpenGeneration): void {
+    for (const remote of open.generation.remotes ?? []) remote.stop();
     const moved: Move[] = [];
     for (const row of open.members) {
       const move = this.#slots.remove(row);

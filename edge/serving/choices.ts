@@ -5,19 +5,27 @@ import { Sequence, type SequenceOptions } from "../../shared/decode/sequence.ts"
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
+import type { ReplyCalls } from "./calls.ts";
 import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
 import type { GenerateRequest, Sampling } from "./protocol.ts";
+import { RemoteCompanion } from "./remote-companion.ts";
 import type { RowModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
 import type { SteeringPlan } from "./steering-plan.ts";
 
-type ChoiceModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "defaults" | "endTokens">;
+type ChoiceModel = Pick<
+  ServedModel,
+  "tokenizer" | "template" | "callSyntax" | "config" | "capacity" | "defaults" | "endTokens"
+>;
 
 /** OpenAI's defaults, used where neither the request nor the model sets a value. */
 const OPENAI_SAMPLING = { temperature: 1, topP: 1 };
 const OPENAI_COMPLETION_TOKENS = 16;
+
+/** How long a companion on another base may take to get a row and to read its prompt. */
+const REMOTE_DEADLINE_MS = 30_000;
 
 /** Control tokens are not part of an answer. */
 const SHOWN = { skipSpecial: true };
@@ -26,6 +34,8 @@ export interface ChoiceParts {
   /** Token ids of each prompt. */
   readonly prompts: readonly number[][];
   readonly plan: SteeringPlan;
+  /** How replies with tools are read; absent without tools. */
+  readonly calls?: ReplyCalls;
   /** What a row runs with. */
   readonly modelOf: (row: CompanionRow["model"]) => RowModel;
   /** Of the rows that run the request's own model. */
@@ -45,6 +55,8 @@ export interface Choice {
   readonly endTokens: ReadonlySet<number>;
   /** How many rows a text takes. */
   readonly rowCount: number;
+  /** Companions of a text in the batches of other bases. */
+  readonly remotes: number;
   /** Whether a stop sequence is at the end of a text. */
   hasStop(tokens: () => readonly number[]): boolean;
   /** A text, by the number of the candidate for the choice; each has a random stream of its own, and the first that of the choice. */
@@ -66,8 +78,13 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
   const isChat = request.prompt.kind === "chat";
   const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
   const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
+  const { calls } = parts;
   const fields = { ...usedFields(model, sampling), minTokens, ...(plan.isGreedy === true ? { temperature: 0 } : {}) };
-  const settings = { ...decodeSettings(fields), ...plan.settings };
+  const settings = {
+    ...decodeSettings(fields),
+    ...plan.settings,
+    ...(calls === undefined ? {} : { rules: { rule: calls.rule } }),
+  };
   // A character takes three bytes in UTF-8 for each of its units in UTF-16 at most, and a token holds a byte at least.
   const stopTokens = 3 * Math.max(0, ...sampling.stop.map(({ length }) => length)) + 4;
   const hasStop = (tokens: () => readonly number[]) => {
@@ -76,15 +93,19 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
     return sampling.stop.some((sequence) => end.includes(sequence));
   };
   return parts.prompts.flatMap((prompt, p) => {
-    const rows = rowsOf(model, { request, prompt, parts });
-    // Every row keeps the whole text, so the one with the longest prompt decides how much there can be.
-    const longest = rows.reduce((most, row) => (positionsOf(row) > positionsOf(most) ? row : most));
-    const maxTokens = tokenLimit(model, longest.prompt.length, {
-      requested: sampling.maxTokens,
-      usual: usualTokens(model, request),
-      param: isChat ? "messages" : "prompt",
-      positionsBefore: longest.deltas.prefixTokens + longest.deltas.virtualTokens,
-    });
+    const { leader, companions } = rowsOf(model, { request, prompt, parts });
+    const rows: Generation["rows"] = [leader, ...companions.filter(({ served }) => served === leader.served)];
+    // Every row keeps the whole text, so the one with the least room decides how much there can be.
+    const limits = [leader, ...companions].map(({ served, prompt: before, deltas }) =>
+      tokenLimit(served, before.length, {
+        requested: sampling.maxTokens,
+        usual: usualTokens(model, request),
+        param: isChat ? "messages" : "prompt",
+        positionsBefore: deltas.prefixTokens + deltas.virtualTokens,
+      }),
+    );
+    const maxTokens = Math.min(...limits);
+    const remote = companions.filter(({ served }) => served !== leader.served);
     // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
     const beginsText = tokenizer.decode(after, SHOWN) === "";
@@ -101,16 +122,27 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
           topLogprobs: sampling.topLogprobs,
           ...(request.traced === undefined ? {} : { traced: request.traced }),
           uniform: () => random.float(),
-          decoder: tokenizer.stream({ ...SHOWN, after }),
+          ...(calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
           describe: (token, isFirst) => {
             const options = { first: isFirst && beginsText };
             return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
           },
           ...changes,
         });
-        return { rows, sequence };
+        const remotes = remote.map(({ served: { loop }, role, ...row }) => {
+          return new RemoteCompanion({
+            tenant: request.tenant,
+            role,
+            loop,
+            row,
+            maxTokens,
+            deadlineMs: REMOTE_DEADLINE_MS,
+          });
+        });
+        return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
       };
-      return { index: choice, prompt: p, maxTokens, endTokens, rowCount: rows.length, hasStop, generation };
+      const rowCount = rows.length;
+      return { index: choice, prompt: p, maxTokens, endTokens, rowCount, remotes: remote.length, hasStop, generation };
     });
   });
 }
@@ -120,15 +152,16 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   return choicePlans(model, request, parts).map((choice) => choice.generation());
 }
 
-/** The rows of a prompt's choices: the leader, then what steering adds. */
+type PlannedRow = GenerationRow & Pick<RowModel, "served">;
+
+/** The rows of a prompt's choices: the leader, and what steering adds. */
 function rowsOf(
   model: ChoiceModel,
   { request, prompt, parts }: { request: GenerateRequest; prompt: readonly number[]; parts: ChoiceParts },
-): Generation["rows"] {
+): { readonly leader: PlannedRow; readonly companions: readonly PlannedRow[] } {
   const { plan, modelOf, condition } = parts;
   const own = condition === undefined ? {} : { condition };
-  const leader: GenerationRow = { role: LEADER, prompt, ...modelOf("own"), takes: plan.takes, ...own };
-  const companions = plan.companions.map((row): GenerationRow => {
+  const companions = plan.companions.map((row): PlannedRow => {
     const param = `steering.${row.part}`;
     return {
       role: row.role,
@@ -138,11 +171,7 @@ function rowsOf(
       ...(row.model === "own" ? own : {}),
     };
   });
-  return [leader, ...companions];
-}
-
-function positionsOf({ prompt, deltas }: GenerationRow): number {
-  return deltas.prefixTokens + deltas.virtualTokens + prompt.length;
+  return { leader: { role: LEADER, prompt, ...modelOf("own"), takes: plan.takes, ...own }, companions };
 }
 
 /** The request's sampling fields, with the model's defaults and then OpenAI's where it has none. */

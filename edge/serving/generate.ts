@@ -1,14 +1,16 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
-import { conditionHolds } from "../../shared/delta/condition.ts";
 import type { SearchPlan } from "../../shared/search/plan.ts";
 import { scorerDeadline } from "../../shared/search/registry.ts";
+import type { StoredFolder } from "../blobs/stored-folder.ts";
 import type { ScorerCaller } from "../scoring/call-scorer.ts";
 import type { ScoreRequest } from "../scoring/target.ts";
+import { replyCalls } from "./calls.ts";
 import { type Choice, choicePlans, startOf } from "./choices.ts";
-import type { BatchRequest, RequestEnd, RowCondition } from "./generation.ts";
+import { conditionOf } from "./conditional-deltas.ts";
+import type { BatchRequest, RequestEnd } from "./generation.ts";
+import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
-import type { ConditionalDelta, GenerateRequest } from "./protocol.ts";
-import { acquireRowModels, type RowModels } from "./row-models.ts";
+import type { GenerateRequest } from "./protocol.ts";
 import { requireSearchRoom, runSearch } from "./search/run-search.ts";
 import type { ScoreTexts, SearchOptions } from "./search/search-run.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -21,6 +23,8 @@ export interface GenerateContext {
   readonly onStart: (cancel: () => void) => void;
   /** The tenant's id for the delta with that digest. */
   readonly deltaId: (digest: string) => string;
+  /** Another base, for a row that steers with it. */
+  readonly loadBase: (folder: StoredFolder) => Promise<ServedModel>;
   readonly yieldToEventLoop: () => Promise<void>;
   readonly randomSeed: () => number;
   /** Asks a registered scorer. */
@@ -38,22 +42,30 @@ const BASE = "base";
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
   const { emit, deltaId, randomSeed } = context;
+  const calls = replyCalls(model, request);
   const prompts = await encodePrompts(model, request.prompt, context.yieldToEventLoop);
   const { steering } = request;
   const base = { ...request.model, weights: null, deltas: [] };
-  const named = { ...steering?.models, [OWN]: request.model, [BASE]: base };
+  const own = { [OWN]: request.model, [BASE]: base };
   const further = steering?.conditional.map(({ delta }) => delta) ?? [];
-  const models = await acquireRowModels(model, { tenant: request.tenant, models: named, further, deltaId });
+  const models = await acquireOnAllBases(model, {
+    tenant: request.tenant,
+    models: { ...steering?.models, ...own },
+    further,
+    deltaId,
+    loadBase: context.loadBase,
+  });
   try {
     const plan: SteeringPlan =
       steering === undefined
         ? NO_STEERING
         : planSteering(model, { steering, own: request.model, base, models, isChat: request.prompt.kind === "chat" });
     model.loop.reserve(plan.takes.exits ?? []);
-    const condition = conditionOf(models, steering?.conditional ?? []);
+    const condition = conditionOf(steering?.conditional ?? [], (met) => models.get(OWN, met).deltas);
     const choices = choicePlans(model, request, {
       prompts,
       plan,
+      ...(calls === undefined ? {} : { calls }),
       modelOf: (row) => models.get(typeof row === "string" ? row : row.at),
       ...(condition === undefined ? {} : { condition }),
       randomSeed,
@@ -76,25 +88,6 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
     models.release();
   }
 }
-
-/** The conditional deltas of rows that run the request's own model; undefined if there are none. */
-function conditionOf(models: RowModels, conditional: readonly ConditionalDelta[]): RowCondition | undefined {
-  if (conditional.length === 0) return undefined;
-  return {
-    taps: [...new Set(conditional.map(({ condition }) => tapOf(condition)))],
-    deltas(tap) {
-      const met = conditional.filter(({ condition }) => conditionHolds(condition, tap(tapOf(condition))).holds);
-      return met.length === 0
-        ? undefined
-        : models.get(
-            OWN,
-            met.map(({ delta }) => delta),
-          ).deltas;
-    },
-  };
-}
-
-const tapOf = ({ layer }: ConditionalDelta["condition"]): string => `layers.${layer}`;
 
 async function finished(
   { loop }: ServedModel,

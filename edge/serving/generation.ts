@@ -1,11 +1,12 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { RowTakes } from "../../shared/decode/processor.ts";
 import type { StepView } from "../../shared/decode/sampler.ts";
-import type { Sequence, TokenScore } from "../../shared/decode/sequence.ts";
+import type { KnownScore, Sequence } from "../../shared/decode/sequence.ts";
 import type { TokenTrace } from "../../shared/decode/trace.ts";
 import type { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
+import type { RemoteCompanion } from "./remote-companion.ts";
 
 /** A request in the batch loop. */
 export interface BatchRequest {
@@ -31,6 +32,8 @@ export interface RequestEnd {
 export interface Generation {
   /** First the leader, whose tokens are the text; then its companions, which lend it their logits. */
   readonly rows: readonly [GenerationRow, ...GenerationRow[]];
+  /** Companions in the batches of other bases. */
+  readonly remotes?: readonly RemoteCompanion[];
   /** Takes the leader's tokens. */
   readonly sequence: Sequence;
   /** Told of each token after the sequence. May probe rows, and cancel any request; must not throw. */
@@ -77,7 +80,7 @@ export interface BeamChoice {
   /** The places that go on, each with its new token behind the text that was at `from`. No place is both copied from and to. */
   readonly next: readonly { readonly place: number; readonly from: number; readonly token: number }[];
   /** The text that won, once the search has ended: its tokens with what the sequence needs to know of each. */
-  readonly won?: readonly { readonly token: number; readonly score?: TokenScore; readonly trace?: TokenTrace }[];
+  readonly won?: readonly { readonly token: number; readonly score?: KnownScore; readonly trace?: TokenTrace }[];
 }
 
 /** The work of one row of the batch. */
@@ -104,11 +107,20 @@ export interface GenerationRow {
 
 /** Deltas that a row has from its first generated token on, if its prompt calls for them. */
 export interface RowCondition {
-  /** The taps that are read at the prompt's last token. */
+  /** The taps that are read of the prompt. */
   readonly taps: readonly string[];
+  /** Whether they are read at every token, and not at the last alone. */
+  readonly wholePrompt: boolean;
+  /** Begins to read a prompt of that many tokens. */
+  readonly start: (length: number) => PromptReader;
+}
+
+export interface PromptReader {
+  /** Reads the prompt's token at that place; `tap` gives views [width] of its taps. */
+  readonly read: (at: number, tap: (name: string) => Float32Array) => void;
   /**
-   * Called once, with the taps [width]: the row's deltas from then on, which put the same before the text as those that it had;
-   * undefined: those.
+   * Once all has been read: the row's deltas from then on, which put the same before the text as those that it had; undefined:
+   * those.
    */
-  readonly deltas: (tap: (name: string) => Float32Array) => RowDeltas | undefined;
+  readonly deltas: () => RowDeltas | undefined;
 }

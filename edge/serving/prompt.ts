@@ -1,8 +1,9 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import { templateTools, templateTurns } from "./calls.ts";
 import type { GeneratePrompt } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
-type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity">;
+type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "callSyntax">;
 
 /**
  * Characters that a text may have for each token of context. No writing comes near it, but the tokenizer would take seconds
@@ -32,14 +33,20 @@ export async function encodePrompts(
 }
 
 /** A conversation's tokens up to where the reply begins. */
-export function encodeChat(model: PromptModel, { messages }: Extract<GeneratePrompt, { kind: "chat" }>): number[] {
+export function encodeChat(
+  model: PromptModel,
+  { messages, tools }: Extract<GeneratePrompt, { kind: "chat" }>,
+): number[] {
   const characters = messages.reduce(
-    (sum, { content, reasoning_content: thought = "" }) => sum + content.length + thought.length,
+    (sum, { content, reasoning_content: thought = "", tool_calls: calls = [] }) =>
+      sum + content.length + thought.length + (calls.length === 0 ? 0 : JSON.stringify(calls).length),
     0,
   );
   requireLength(model, characters, "messages");
-  const ids = model.template().encodePrompt(messages.map((message) => ({ ...message })));
-  return requireInVocabulary(model, ids);
+  const shown = tools === undefined ? [] : templateTools(tools.functions);
+  requireLength(model, characters + (shown.length === 0 ? 0 : JSON.stringify(shown).length), "tools");
+  const turns = templateTurns(model, messages).map((message) => ({ ...message }));
+  return requireInVocabulary(model, model.template().encodePrompt(turns, { tools: shown }));
 }
 
 /** A text's tokens, with those that begin every text before them. `param`: the request's field that holds it. */

@@ -8,7 +8,7 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
-import type { SteeringCondition } from "../../shared/delta/condition.ts";
+import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { SearchRequest } from "../../shared/search/registry.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
@@ -32,16 +32,43 @@ export interface ResolvedModel {
 
 /** A turn as the chat template gets it. */
 export interface EngineMessage {
-  readonly role: "system" | "user" | "assistant";
+  readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
   /** The author's name. */
   readonly name?: string;
   readonly reasoning_content?: string;
+  /** Of an assistant's turn. */
+  readonly tool_calls?: readonly EngineCall[];
+  /** Of a tool's turn: the call that it answers. */
+  readonly tool_call_id?: string;
+}
+
+export interface EngineCall {
+  readonly id: string;
+  readonly type: "function";
+  /** `arguments`: a JSON object, or its text. */
+  readonly function: { readonly name: string; readonly arguments: string | Readonly<Record<string, unknown>> };
+}
+
+/** Tools that the model is shown, and what it may do with them. */
+export interface EngineTools {
+  readonly functions: readonly {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+    readonly strict?: boolean | undefined;
+  }[];
+  /** The names of those that may be called; at least one. */
+  readonly callable: readonly string[];
+  /** Whether a call must come. */
+  readonly required: boolean;
+  /** Whether there may be several. */
+  readonly parallel: boolean;
 }
 
 /** `text` prompts take special tokens as plain text; token ids are taken as they are. */
 export type GeneratePrompt =
-  | { readonly kind: "chat"; readonly messages: readonly EngineMessage[] }
+  | { readonly kind: "chat"; readonly messages: readonly EngineMessage[]; readonly tools?: EngineTools }
   | { readonly kind: "text"; readonly prompts: readonly (string | readonly number[])[] };
 
 export interface Sampling {
@@ -68,7 +95,7 @@ export interface ConditionalDelta {
   /** Where the steering object names it, such as `vectors[0]`. */
   readonly at: string;
   readonly delta: ResolvedDelta;
-  readonly condition: SteeringCondition;
+  readonly condition: Condition;
 }
 
 /** A request's steering with every name in it resolved. */

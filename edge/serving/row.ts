@@ -3,7 +3,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { RunReads } from "../runtime/decode-sessions.ts";
 import type { DecodeRow, PrefillChunk } from "../runtime/decoder.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
-import type { BatchRequest, Generation, GenerationRow } from "./generation.ts";
+import type { BatchRequest, Generation, GenerationRow, PromptReader } from "./generation.ts";
 import type { Schedulable } from "./scheduler.ts";
 import type { SharingRow } from "./shared-prefix.ts";
 
@@ -50,10 +50,14 @@ export class Row {
   /** Buffers for the states, reused at every step. */
   #memory: StepStates | undefined;
 
+  /** What reads its prompt for a condition. */
+  readonly reader: PromptReader | undefined;
+
   constructor(open: OpenGeneration, work: GenerationRow) {
     this.open = open;
     this.work = work;
     this.deltas = work.deltas;
+    this.reader = work.condition?.start(work.prompt.length);
     this.prefilled = work.deltas.prefixTokens;
     const generated = work.text ?? open.generation.sequence.generated;
     this.state = { role: work.role, prompt: work.prompt, generated };
@@ -101,14 +105,25 @@ export class Row {
   /** What `sharedPositions` compares. */
   get sharing(): SharingRow {
     const { stateKey, prompt, deltas, takes = {}, condition } = this.work;
-    return { stateKey, prompt, deltas, computesLast: condition !== undefined || (takes.exits ?? []).length > 0 };
+    const computesLast = condition !== undefined || (takes.exits ?? []).length > 0;
+    return {
+      stateKey,
+      prompt,
+      deltas,
+      computes: condition?.wholePrompt === true ? "all" : computesLast ? "last" : "none",
+    };
   }
 
-  /** What the batch must read for it in a step, or in the chunk that ends its prompt. */
-  get reads(): RunReads {
+  /** What the batch must read of a chunk of its prompt. */
+  readsOfChunk(isLast: boolean): RunReads {
     const { takes = {}, condition } = this.work;
-    const atPromptEnd = condition !== undefined && this.promptStates === undefined;
-    return { exits: takes.exits ?? [], taps: atPromptEnd ? condition.taps : [] };
+    const taps = condition !== undefined && (isLast || condition.wholePrompt) ? condition.taps : [];
+    return { taps, exits: isLast ? (takes.exits ?? []) : [] };
+  }
+
+  /** The layers after which it takes logits. */
+  get exits(): readonly number[] {
+    return this.work.takes?.exits ?? [];
   }
 
   /** Copies a step's states out of views that the next run overwrites. Keeps those after the prompt for other rows. */

@@ -44,7 +44,11 @@ export function viewOf(
     if (found === undefined) throw new TrimtabError("internal_error", `the generation has no row ${role}`);
     return found;
   };
-  const states = (role: string): StepStates => member(role).states!;
+  const states = (role: string): StepStates => {
+    const { remotes = [], sequence } = open.generation;
+    const remote = remotes.find((one) => one.role === role);
+    return remote === undefined ? member(role).states! : remote.statesAt(sequence.generated.length - ahead)!;
+  };
   return {
     logits: (role) => states(role).logits,
     final: (role) => (role === undefined ? leader.states! : states(role)).final,

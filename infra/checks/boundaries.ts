@@ -18,7 +18,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/data": ["shared/model", "shared/formats"],
   "shared/graph": ["shared/formats"],
   "shared/model": ["shared/graph", "shared/formats"],
-  "shared/decode": ["shared/model", "shared/delta"],
+  "shared/rules": ["shared/model", "shared/formats"],
+  "shared/decode": ["shared/rules", "shared/model", "shared/delta"],
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/search": ["shared/decode", "shared/delta", "shared/peft"],
@@ -32,7 +33,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/scoring", "edge/runtime/memory-plan.ts"],
   "edge/merging": ["edge/serving", "edge/blobs"],
   "edge/serving": ["edge/blobs", "edge/runtime", "edge/scoring"],
-  "edge/scoring": [],
+  "edge/scoring": ["edge/env.ts"],
   "edge/blobs": ["edge/env.ts"],
   "edge/runtime": [],
 

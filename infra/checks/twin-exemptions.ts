@@ -2,21 +2,30 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
-  "shared/api/files.ts": "schemas: tests/edge/routes/files.test.ts",
+  "shared/data/dataset-kinds/kind.ts": "types only",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",
   "shared/api/peft.ts": "schemas: tests/edge/routes/peft.test.ts sends valid and invalid requests",
+  "shared/api/response-tools.ts": "schemas: tests/shared/api/responses.test.ts",
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
   "shared/api/steering-scorers.ts":
     "schemas: tests/edge/routes/steering-scorers.test.ts sends valid and invalid requests",
+  "shared/peft/stated.ts": "one parse: tests/contract/peft-resume.test.ts reads every method's settings through it",
+  "shared/package/continued-adapters.ts":
+    "tests/contract/peft-resume.test.ts reads, compares and refuses the adapters of every method through it",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
+  "shared/model/calls/syntax.ts": "types alone",
+  "shared/model/calls/probes.ts":
+    "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
   "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types only",
   "edge/blobs/file-contents.ts": "types only",
+  "shared/decode/steering/part.ts": "types, and a function that gives a part its type",
+  "shared/decode/steering/classifier-request.ts": "a schema: tests/contract/steering.test.ts tries every bound",
   "shared/decode/processor.ts": "types only; tests/contract/processors.test.ts holds every processor to them",
   "edge/blobs/stored-folder.ts": "types only",
   "edge/objects/hold.ts": "types only",
@@ -57,9 +66,16 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/engines/executor.ts": "types and a list of names",
   "shared/peft/method.ts": "types only",
   "shared/peft/{method}/{method}.ts": "a registry row: tests/contract/peft.test.ts runs every one",
+  "shared/peft/{method}/resume.ts":
+    "tests/contract/peft-resume.test.ts publishes what it reads, for every method of the registry",
   "shared/peft/{method}/settings.ts": "a schema: the test of the method's attach.ts sends valid and invalid settings",
   "trainer/loop/update.ts": "types only",
   "trainer/recipes/objective.ts": "types and the name of a column",
   "trainer/recipes/recipe.ts": "types only",
+  "trainer/recipes/steering-vector/find-condition.ts":
+    "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts",
+  "trainer/recipes/steering-vector/read-texts.ts":
+    "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
+  "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { DATASET_KIND_NAMES, type DatasetKindName, datasetKind } from "../data/dataset-kinds/registry.ts";
+import { TrimtabError } from "../errors.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 
 /** How the server read an upload. */
@@ -11,6 +13,14 @@ export const DatasetFacts = z
     ignored_columns: z
       .array(z.string())
       .meta({ description: "What is not trained on; `messages[].id` is a field of messages" }),
+    kinds: z
+      .array(z.enum(DATASET_KIND_NAMES))
+      .optional()
+      .meta({ description: "What the file can be used as, by the kinds that job types ask for" }),
+    unfit: z
+      .partialRecord(z.enum(DATASET_KIND_NAMES), z.string())
+      .optional()
+      .meta({ description: "Kinds that the file looked like at first, with the reason why it is not of them" }),
   })
   .meta({ id: "DatasetFacts" });
 export type DatasetFacts = z.infer<typeof DatasetFacts>;
@@ -63,4 +73,21 @@ export function datasetSentence({
   const form = `${FORMS[format]}${compression === null ? "" : `, compressed with ${compression}`}`;
   const left = ignored.length === 0 ? "" : ` Not trained on: ${ignored.join(", ")}.`;
   return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${left}`;
+}
+
+/**
+ * Throws `invalid_request`, with the request's field as `param`, for a file of another kind than a job needs. Files without
+ * recorded facts hold examples, which is all that was accepted when they were uploaded.
+ */
+export function requireDatasetKind(
+  facts: Pick<DatasetFacts, "kinds" | "unfit"> | null,
+  wanted: DatasetKindName,
+  param: string,
+): void {
+  const { kinds = ["examples"], unfit = {} } = facts ?? {};
+  if (kinds.includes(wanted)) return;
+  const held = kinds.map((kind) => datasetKind(kind).holds).join(", or ");
+  const reason = unfit[wanted] === undefined ? "" : ` It is not of that kind because of this: ${unfit[wanted]}.`;
+  const message = `\`${param}\` holds ${held}, and the job needs ${datasetKind(wanted).holds}.${reason}`;
+  throw new TrimtabError("invalid_request", message, { param });
 }

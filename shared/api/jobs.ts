@@ -40,17 +40,10 @@ export const CreateJob = z
         "A base model's id, the name of one of the tenant's own models to continue from, or an alias of either",
       example: "trimtab-base",
     }),
-    continue_with: z
-      .enum(["merged_weights", "adapter"])
-      .optional()
-      .refine(
-        (how) => how !== "adapter",
-        "is not supported by this server; leave it out: the model's delta is merged into the weights first",
-      )
-      .meta({
-        description:
-          "How to continue from one of your own models: `merged_weights`, the default, trains on the base with its delta folded in; the result contains both",
-      }),
+    continue_with: z.enum(["merged_weights", "adapter"]).optional().meta({
+      description:
+        "How to continue from one of your own models: `merged_weights`, the default, trains on the base with its delta folded in, and the result contains both; `adapter` trains the model's own adapter further, and the result replaces it. `adapter` takes the adapter's method and settings where `peft` is left out",
+    }),
     training_file: z.string().min(1).max(64),
     validation_file: z.string().min(1).max(64).optional(),
     suffix: Suffix.optional(),

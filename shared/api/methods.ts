@@ -4,8 +4,11 @@
  * from it, and nothing else names a type.
  */
 import { z } from "zod";
+import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
+import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
-import { ChosenSettings, type PeftChoice } from "../peft/presets.ts";
+import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
+import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
 
@@ -77,11 +80,86 @@ export interface TrainingSettings {
 
 export const SupervisedHyperparameters = hyperparametersSchema("SupervisedHyperparameters", {});
 
+export const ClassifierHyperparameters = hyperparametersSchema("ClassifierHyperparameters", {
+  lm_weight: z.number().gt(0).max(1).default(0.6).meta({
+    description: "For `class_rows`: the share of the language models' loss; the rest tells the classes apart",
+  }),
+});
+
+const ClassifierSettings = z
+  .strictObject({
+    hyperparameters: ClassifierHyperparameters.default({ ...HYPERPARAMETER_DEFAULTS, lm_weight: 0.6 }),
+    peft: z
+      .union([ChosenSettings, z.array(ChosenSettings).max(LIMITS.peftMethods)])
+      .default(LORA_DEFAULTS)
+      .meta({ description: "An empty list trains the head alone" }),
+    modes: z
+      .array(z.enum(SCORER_MODES))
+      .min(1)
+      .refine((modes) => new Set(modes).size === modes.length, "must not name a mode twice")
+      .optional()
+      .meta({ description: "The ways to guide with it; all that `peft` allows by default" }),
+    value_rank: z.int().min(1).max(256).default(16).meta({ description: "Of the values of next tokens" }),
+    prefix: z
+      .strictObject({
+        min_tokens: z.int().min(1).max(256).default(1).meta({ description: "The shortest beginning that is judged" }),
+      })
+      .default({ min_tokens: 1 }),
+  })
+  .superRefine(({ peft, modes }, context) => {
+    const methods = methodsOf(peft);
+    if (methods.some(({ settings }) => settings.type === "full")) {
+      const message =
+        "must not be full: a classifier is a delta; choose a method such as lora, or [] for the head alone";
+      context.addIssue({ code: "custom", path: ["peft"], message });
+    }
+    if (methods.length === 0 && modes?.includes("class_rows")) {
+      const message =
+        "must not have class_rows without a method: the rows of the classes differ only in what it learns";
+      context.addIssue({ code: "custom", path: ["modes"], message });
+    }
+  });
+export type ClassifierSettings = z.infer<typeof ClassifierSettings>;
+
+/** The ways that a classifier job trains, in the order of the list of all. */
+export function classifierModes({ peft, modes }: Pick<ClassifierSettings, "peft" | "modes">): ScorerMode[] {
+  const offered = methodsOf(peft).length === 0 ? SCORER_MODES.filter((mode) => mode !== "class_rows") : SCORER_MODES;
+  return offered.filter((mode) => modes?.includes(mode) ?? true);
+}
+
+/** The numbers of a classifier's scorer with as many classes as there can be, which only the data tells. */
+function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize }: ScoredModel): number {
+  const head = (hiddenSize + 1) * LIMITS.labels;
+  if (!classifierModes(settings).includes("token_values")) return head;
+  return head + settings.value_rank * (hiddenSize * LIMITS.labels + vocabSize);
+}
+
 interface JobTypeRow {
+  /** What its files hold. */
+  readonly dataset: DatasetKindName;
+  /** What its validation file holds, if not the same. */
+  readonly validationDataset?: DatasetKindName;
   /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
   readonly settings: z.ZodType;
   /** The hyperparameters that OpenAI's API also has. */
   readonly openAiHyperparameters: readonly string[];
+  /**
+   * Checks settings that are not `peft` or hyperparameters against the model's shape. Throws `invalid_request` with a field
+   * under `path`. Absent if there are none to check.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the row's own settings, which the compiler does not follow through the table
+  readonly check?: (settings: any, model: { readonly layers: number }, path: string) => void;
+  /**
+   * The most numbers of the scorer that the published delta carries; absent where it carries none. Such a job's result is always
+   * a delta. `settings` are those of `settings`' schema.
+   */
+  scorerNumbers?(settings: never, model: ScoredModel): number;
+}
+
+/** The sizes that a scorer depends on. */
+export interface ScoredModel {
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
 }
 
 /**
@@ -94,7 +172,21 @@ export const JOB_TYPES = {
       hyperparameters: SupervisedHyperparameters.default(HYPERPARAMETER_DEFAULTS),
       peft: Peft.default(LORA_DEFAULTS),
     }),
+    dataset: "examples",
     openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
+  },
+  classifier: {
+    settings: ClassifierSettings,
+    dataset: "labelled_texts",
+    openAiHyperparameters: [],
+    scorerNumbers: classifierNumbers,
+  },
+  steering_vector: {
+    settings: SteeringVectorSettings,
+    dataset: "contrast_pairs",
+    validationDataset: "condition_prompts",
+    openAiHyperparameters: [],
+    check: checkSteeringVector,
   },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
@@ -137,6 +229,23 @@ export interface JobSettings {
 /** A method's settings, whatever its type. */
 export function settingsOf(method: Method): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** What a job's file must hold. */
+export function datasetOf({ type }: Method, param: "training_file" | "validation_file"): DatasetKindName {
+  const { dataset, validationDataset = dataset } = rows[type]!;
+  return param === "training_file" ? dataset : validationDataset;
+}
+
+/** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */
+export function checkOwnSettings(method: Method, model: { readonly layers: number }): void {
+  rows[method.type]!.check?.(settingsOf(method), model, settingsPath(method));
+}
+
+/** The numbers of the scorer that a job's delta will carry, at most; undefined where it carries none. */
+export function scorerNumbers(method: Method, model: ScoredModel): number | undefined {
+  const row: JobTypeRow = JOB_TYPES[method.type];
+  return row.scorerNumbers?.(settingsOf(method) as never, model);
 }
 
 /** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */

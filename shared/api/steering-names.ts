@@ -2,6 +2,7 @@
  * The names that a steering object uses: of models, of deltas, and of scorers. They are found by where they stand, so that
  * whoever stores a steering object can check them without knowing what each part does with them.
  */
+import { partNamed, STEERING_NAMES } from "../decode/steering/registry.ts";
 import { formatPath } from "../issue-words.ts";
 import type { SteeringObject } from "./steering.ts";
 
@@ -13,18 +14,8 @@ export interface PlacedName {
   readonly of: "model" | "scorer";
 }
 
-/** Where names stand. `*` is any index of a list; a part that is absent, or no text, has no name. */
+/** Where names stand in parts without references of their own. `*` is any index of a list; a part that is absent, or no text, has no name. */
 const PLACES: readonly (readonly [of: PlacedName["of"], ...path: readonly string[]])[] = [
-  ["model", "contrastive", "expert"],
-  ["model", "contrastive", "expert", "id"],
-  ["model", "contrastive", "expert", "model"],
-  ["model", "contrastive", "expert", "delta"],
-  ["model", "contrastive", "amateur"],
-  ["model", "contrastive", "amateur", "id"],
-  ["model", "contrastive", "amateur", "model"],
-  ["model", "contrastive", "amateur", "delta"],
-  ["model", "experts", "*", "id"],
-  ["model", "classifier", "*", "id"],
   ["model", "vectors", "*", "id"],
   ["model", "vectors", "*", "condition", "id"],
   ["model", "gradient", "id"],
@@ -37,11 +28,17 @@ const PLACES: readonly (readonly [of: PlacedName["of"], ...path: readonly string
   ["scorer", "search", "by", "scorer"],
 ];
 
-/** In the order of the table; a name that stands twice is there twice. */
+/** By part; a name that stands twice is there twice. `base` is no name: it means the base of whatever model is asked. */
 export function namesIn(steering: SteeringObject): PlacedName[] {
-  return PLACES.flatMap(([of, ...path]) =>
+  const ofParts = STEERING_NAMES.flatMap((part) => {
+    const asked = steering[part];
+    const references = asked === undefined ? [] : (partNamed(part).references?.(asked) ?? []);
+    return references.map(({ at, id }): PlacedName => ({ path: at, name: id, of: "model" }));
+  });
+  const others = PLACES.flatMap(([of, ...path]) =>
     textsAt(steering, path, []).map(({ at, text }) => ({ path: formatPath(at), name: text, of })),
   );
+  return [...ofParts, ...others];
 }
 
 function textsAt(

@@ -1,19 +1,20 @@
 /** The `steering` field of chats and completions. */
 import { z } from "zod";
-import { STEERING } from "../decode/steering/registry.ts";
+import { STEERING, type SteeringName } from "../decode/steering/registry.ts";
+import { rulesRequest } from "../decode/steering/rules-request.ts";
+import { vectorsRequest } from "../decode/steering/vectors-request.ts";
 import { SearchRequest } from "../search/registry.ts";
+
+/** The parts' own schemas, none of them required. */
+const parts = Object.fromEntries(Object.entries(STEERING).map(([name, { schema }]) => [name, schema.optional()])) as {
+  [N in SteeringName]: z.ZodOptional<(typeof STEERING)[N]["schema"]>;
+};
 
 export const SteeringObject = z
   .strictObject({
-    layers: STEERING.layers.schema.optional(),
-    guidance: STEERING.guidance.schema.optional(),
-    experts: STEERING.experts.schema.optional(),
-    contrastive: STEERING.contrastive.schema.optional(),
-    classifier: STEERING.classifier.schema.optional(),
-    rules: z.strictObject({ banned: z.array(z.string()).optional(), scorer: z.string().optional() }).optional(),
-    vectors: z
-      .array(z.strictObject({ id: z.string(), strength: z.number(), condition: z.boolean().optional() }))
-      .optional(),
+    ...parts,
+    vectors: vectorsRequest.optional(),
+    rules: rulesRequest.optional(),
     search: SearchRequest.optional(),
   })
   .meta({ id: "Steering" });

@@ -72,7 +72,14 @@ export const Lease = z
         model: z.string(),
         kind: z.enum(["delta", "model"]),
         digest: Digest,
-        files: z.array(BlobRef).meta({ description: "A delta's manifest and serving form, or all files of a model" }),
+        continue_with: z
+          .enum(["merged_weights", "adapter"])
+          .optional()
+          .meta({ description: "`adapter`: train the delta's own numbers further; merged_weights by default" }),
+        files: z.array(BlobRef).meta({
+          description:
+            "A delta's manifest and serving form, or all files of a model; all files of a delta whose adapters are trained further",
+        }),
       })
       .nullish()
       .meta({ description: "The tuned model to continue from; null to start from the base" }),

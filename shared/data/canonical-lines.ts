@@ -2,8 +2,8 @@ import { joinBytes } from "../formats/join-bytes.ts";
 import type { JsonlLine } from "../formats/jsonl.ts";
 import { openParquet } from "../formats/parquet.ts";
 import { LIMITS } from "../limits.ts";
+import { DATASET_COLUMNS } from "./dataset-kinds/registry.ts";
 import { createDatasetReader } from "./dataset-reader.ts";
-import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
 
 /**
  * A dataset in any form as JSON Lines in UTF-8, one record per line; JSON Lines stay as they are. Holds the whole file
@@ -30,7 +30,7 @@ export async function canonicalLines(bytes: Uint8Array, name: string): Promise<U
       { byteLength: bytes.byteLength, slice: (start, end) => copy.slice(start, end) },
       { name, maxGroupBytes: LIMITS.parquetGroup },
     );
-    for await (const record of table.rows((column) => KNOWN_COLUMNS.has(column))) keep([record]);
+    for await (const record of table.rows((column) => DATASET_COLUMNS.has(column))) keep([record]);
   }
   return joinBytes(lines);
 }

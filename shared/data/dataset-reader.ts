@@ -10,7 +10,7 @@ import { createJsonValuesReader } from "../formats/json-values.ts";
 import { createJsonlReader, type JsonlLine, type JsonlReader } from "../formats/jsonl.ts";
 import { createZstdReader } from "../formats/zstd-reader.ts";
 import type { RecordPlace } from "./columns.ts";
-import { KNOWN_COLUMNS } from "./line-formats/registry.ts";
+import { DATASET_COLUMNS } from "./dataset-kinds/registry.ts";
 
 export type DatasetForm = "jsonl" | "json" | "csv" | "parquet";
 
@@ -178,6 +178,6 @@ function isHeader(line: string): boolean {
   const names = (delimiter === undefined ? [line] : line.split(delimiter)).map((cell) =>
     cell.replaceAll('"', "").trim(),
   );
-  if (names.some((cell) => KNOWN_COLUMNS.has(cell))) return true;
+  if (names.some((cell) => DATASET_COLUMNS.has(cell))) return true;
   return delimiter !== undefined && names.every((cell) => /^[\w .-]{0,64}$/.test(cell));
 }

@@ -7,7 +7,16 @@ import type { Tokenizer } from "../model/tokenizer.ts";
 import { type DatasetCounts, DatasetTally, nothingToTrainOn } from "./dataset-counts.ts";
 import { decodedMask, type MaskSegment } from "./decoded-mask.ts";
 import { type Dropped, type EncodedLine, encodeLine } from "./encode-line.ts";
-import type { TrainingLine } from "./training-lines.ts";
+import type { Example } from "./example.ts";
+
+/** The content of one line. */
+export interface DryRunLine {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly examples: readonly Example[];
+  /** They are read to where a reply would begin, and nothing in them is trained on. */
+  readonly prompts?: boolean | undefined;
+}
 
 export interface DryRunOptions {
   readonly tokenizer: Tokenizer;
@@ -59,7 +68,7 @@ export interface DryRun {
 const TOKENS_BETWEEN_YIELDS = 8_192;
 
 /** Reads lines up to one of the limits. The result includes any problem with the data, and what was found before it. */
-export async function dryRun(lines: Iterable<TrainingLine>, options: DryRunOptions): Promise<DryRun> {
+export async function dryRun(lines: Iterable<DryRunLine>, options: DryRunOptions): Promise<DryRun> {
   const { tokenizer, maxLength, yieldToEventLoop } = options;
   let loaded: ChatTemplate | undefined;
   const template = () => {
@@ -74,13 +83,13 @@ export async function dryRun(lines: Iterable<TrainingLine>, options: DryRunOptio
   let complete = true;
   let error: TrimtabError | undefined;
   try {
-    for (const { line, example } of lines) {
+    for (const { line, examples: given, prompts = false } of lines) {
       if (read >= options.maxLines || tokens >= options.maxTokens) {
         complete = false;
         break;
       }
       read += 1;
-      const encoded = encodeLine([example], { line, tokenizer, template, maxLength });
+      const encoded = encodeLine(given, { line, tokenizer, template, maxLength, prompts });
       tally.add(line, encoded);
       if (examples.length < options.examples) examples.push(shown(line, encoded, options));
       tokens += encoded.encodedTokens;

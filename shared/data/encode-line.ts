@@ -94,6 +94,13 @@ function encodeExample(
     const labels = [...prompt.map(() => IGNORED_LABEL), ...completion];
     return { sequences: [{ ids: [...prompt, ...completion], labels }], findings: [] };
   }
+  if (example.kind === "led") {
+    const text = [...tokenizer.encode(example.text), tokenizer.eosId];
+    return {
+      sequences: [{ ids: [...example.lead, ...text], labels: [...example.lead.map(() => IGNORED_LABEL), ...text] }],
+      findings: [],
+    };
+  }
   const { messages, tools } = example;
   try {
     if (prompts) return untrained(template().encodePrompt(messages, { tools }));

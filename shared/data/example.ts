@@ -1,7 +1,11 @@
-/** A conversation whose assistant turns are trained on, or a text whose continuation is. */
+/**
+ * A conversation whose assistant turns are trained on, a text whose continuation is, or a whole text that follows `lead`, ids
+ * which take the place of the tokenizer's own.
+ */
 export type Example =
   | { readonly kind: "chat"; readonly messages: readonly TrainingMessage[]; readonly tools?: readonly unknown[] }
-  | { readonly kind: "completion"; readonly prompt: string; readonly completion: string };
+  | { readonly kind: "completion"; readonly prompt: string; readonly completion: string }
+  | { readonly kind: "led"; readonly lead: readonly number[]; readonly text: string };
 
 export interface TrainingMessage {
   readonly role: "system" | "user" | "assistant" | "tool";

@@ -64,6 +64,11 @@ export function readTrainingRecord(value: unknown, place: RecordPlace): Training
   return { example, format: format.name, ignored: columns.ignored() };
 }
 
+/** Whether a record has the columns of a line format. */
+export function hasKnownFormat(value: Readonly<Record<string, unknown>>): boolean {
+  return formatOf(value) !== undefined;
+}
+
 function formatOf(value: Readonly<Record<string, unknown>>) {
   const fits = (is: (key: string) => boolean) => LINE_FORMATS.find(({ keys }) => keys.every(is));
   // First treats null as absent, because exports write null in columns that only other rows use.

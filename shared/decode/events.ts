@@ -10,7 +10,8 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-export type FinishReason = "stop" | "length";
+/** `tool_calls`: the text has ended, and it is a call or ends with one. */
+export type FinishReason = "stop" | "length" | "tool_calls";
 
 /** What a search did for one choice. */
 export interface SearchReport {
@@ -63,11 +64,15 @@ export type GenerateEvent =
       readonly choice: number;
       /** May be empty while bytes of a character or a possible stop sequence are held back. */
       readonly text: string;
-      /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
+      /** The tokens whose text this is, if `topLogprobs` is not null; those of calls are not among them. */
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
       /** Present if the request asks for a trace. */
       readonly trace?: SteeringTrace;
     }
+  /** A call begins; `index` counts those of the choice from 0. */
+  | { readonly type: "call"; readonly choice: number; readonly index: number; readonly name: string }
+  /** More of that call's arguments: JSON as the model wrote it. */
+  | { readonly type: "arguments"; readonly choice: number; readonly index: number; readonly text: string }
   | {
       readonly type: "finish";
       readonly choice: number;

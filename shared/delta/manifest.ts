@@ -6,7 +6,9 @@ import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { parseStrictJson } from "../formats/strict-json.ts";
 import { wordIssue } from "../issue-words.ts";
-import { Label, MOST_LABELS, SCORER_MODES } from "./scorer.ts";
+import { LIMITS } from "../limits.ts";
+import { Label, SCORER_MODES } from "./scorer.ts";
+import { SteeringFacts } from "./steering.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 
@@ -46,9 +48,11 @@ export const Manifest = z.strictObject({
       seed: z.int().min(0).optional(),
     })
     .optional(),
+  /** How its steering vectors were made, and when they apply. Absent for other deltas. */
+  steering: SteeringFacts.optional(),
   /** What the delta's scorer tells apart, and the ways in which it was calibrated. Absent without a scorer. */
   scorer: z
-    .strictObject({ labels: z.array(Label).min(1).max(MOST_LABELS), modes: z.array(z.enum(SCORER_MODES)).max(8) })
+    .strictObject({ labels: z.array(Label).min(1).max(LIMITS.labels), modes: z.array(z.enum(SCORER_MODES)).max(8) })
     .optional(),
   trainable_parameters: z.int().min(1),
   /** Unix seconds. When the job was created, not when it finished, so that the same job gives the same bytes. */

@@ -12,17 +12,16 @@ import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
 import { parseStrictJson } from "../formats/strict-json.ts";
 import { wordIssue } from "../issue-words.ts";
+import { LIMITS } from "../limits.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** The most classes of a scorer. */
-export const MOST_LABELS = 32;
 const MOST_CONTROL_TOKENS = 64;
 
 /** The ways to judge that a scorer can be calibrated for. */
 export const SCORER_MODES = ["lookahead", "class_rows", "token_values"] as const;
 export type ScorerMode = (typeof SCORER_MODES)[number];
 
-export const Label = z.string().min(1).max(64);
+export const Label = z.string().min(1).max(LIMITS.labelName);
 const ids = (most: number) => z.array(z.int().min(0)).max(most);
 const positive = z.number().positive();
 
@@ -30,7 +29,7 @@ const positive = z.number().positive();
 export const ScorerAbout = z
   .strictObject({
     /** The names of its K classes. */
-    labels: z.array(Label).min(1).max(MOST_LABELS),
+    labels: z.array(Label).min(1).max(LIMITS.labels),
     /** The ids before every text that it judges; empty where the text itself begins with such tokens. */
     lead: ids(MOST_CONTROL_TOKENS),
     /** The share of each class among the texts it was trained on. Absent for rewards. */

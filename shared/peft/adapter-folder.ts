@@ -55,6 +55,11 @@ export async function readAdapterFolder(
   return { ...(await format.read(folder, base)), files: new Map(kept) };
 }
 
+/** The folder's `adapter_config.json`. Throws `invalid_delta` when it is missing or cannot be read. */
+export function parseAdapterConfigFile(files: ReadonlyMap<string, Uint8Array>): AdapterFolder["config"] {
+  return parseObject(requireFile(files, ADAPTER_CONFIG), ADAPTER_CONFIG);
+}
+
 /** Throws `invalid_delta` when one of the two files is missing or cannot be read. */
 export function parseAdapterFolder(
   files: ReadonlyMap<string, Uint8Array>,

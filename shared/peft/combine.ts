@@ -155,7 +155,7 @@ function withFiles({ own: _, ...served }: AdapterContent, files: ReadonlyMap<str
   return { ...served, files };
 }
 
-interface PlannedMethod {
+export interface PlannedMethod {
   readonly settings: AnySettings;
   readonly param: string;
   readonly plan: MethodPlan;
@@ -166,7 +166,8 @@ interface PlannedMethod {
   readonly prefix: string;
 }
 
-function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftChoice>): PlannedMethod[] {
+/** Each method with its plan, its gates and its place. Throws as `attachMethods` does. */
+export function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftChoice>): PlannedMethod[] {
   const placed = methodsOf(choice).map(({ settings, place }) => ({ settings, param: `${start}${place}` }));
   requireCompanions(placed);
   const unit = learningRateOf(choice);
@@ -185,9 +186,10 @@ function plansOf({ settings: choice, config, param: start }: PlanOptions<PeftCho
   return planned;
 }
 
-/** The common learning rate as a multiple of LoRA's: the lowest of the methods'. */
+/** The common learning rate as a multiple of LoRA's: the lowest of the methods', 1 without any. */
 export function learningRateOf(choice: PeftChoice): number {
-  return Math.min(...methodsOf(choice).map(({ settings }) => ownLearningRate(settings)));
+  const rates = methodsOf(choice).map(({ settings }) => ownLearningRate(settings));
+  return rates.length === 0 ? 1 : Math.min(...rates);
 }
 
 function ownLearningRate(settings: AnySettings): number {

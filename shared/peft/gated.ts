@@ -61,6 +61,29 @@ export function foldGates(
   return folded;
 }
 
+/**
+ * The values of a method with gates that computes what these values do without: the gates are half open, as they begin, and
+ * what they multiply is twice as large. `foldGates` undoes it exactly.
+ */
+export function unfoldGates(
+  values: ReadonlyMap<string, Tensor<"f32">>,
+  gates: readonly Gate[],
+): ReadonlyMap<string, Tensor<"f32">> {
+  const unfolded = new Map(values);
+  for (const { name, shape } of gateParameters(gates)) unfolded.set(name, zeros(shape));
+  for (const name of new Set(gates.flatMap(({ parameters }) => parameters))) {
+    const { shape, data } = values.get(name)!;
+    unfolded.set(
+      name,
+      f32(
+        shape,
+        data.map((value) => 2 * value),
+      ),
+    );
+  }
+  return unfolded;
+}
+
 const gateName = ({ name }: Gate) => `${name}.gate`;
 
 /** One number for each part; decay would pull a gate to half open. */

@@ -41,6 +41,8 @@ export interface PeftMethod<Settings> {
    * or have none.
    */
   readonly format?: AdapterFormat;
+  /** How a run goes on from the method's published files; absent for a method that publishes whole models. */
+  readonly resume?: Resumption<Settings>;
   readonly traits: MethodTraits;
   /** Replaces the trait of the same name if the learning rate depends on the settings. */
   learningRate?(settings: Settings): number;
@@ -268,6 +270,40 @@ export interface AdapterContent<Own = unknown> extends ServedAdapter {
 export interface Adapter extends ServedAdapter {
   /** `adapter_config.json` and the file of its tensors, `adapter_model.safetensors` or the format's name for it. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Trains an adapter further: its published numbers become the parameters' first values. */
+export interface Resumption<Settings> {
+  /**
+   * The settings that the files state; those that they do not state have their defaults. Throws `invalid_delta` for an
+   * adapter that has something which no setting trains.
+   */
+  settings(published: PublishedConfig, model: ModelConfig): Settings;
+  /**
+   * What determines the meaning of the published numbers, by the name of its setting. Settings with equal facts can read
+   * each other's files. Throws like `plan`.
+   */
+  facts(options: PlanOptions<Settings>): Readonly<Record<string, unknown>>;
+  /**
+   * The values of the plan's parameters, without gates; publishing them gives the folder's numbers again. The settings have
+   * the facts of the folder's. Throws `invalid_delta`, or `invalid_request` with the setting as `param`.
+   */
+  values(folder: AdapterFolder, options: ResumeOptions<Settings>): Promise<ReadonlyMap<string, Tensor<"f32">>>;
+}
+
+/** The part of a published adapter that states its settings. */
+export interface PublishedConfig {
+  /** `adapter_config.json` */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The form of the base during training, which only the manifest records. */
+  readonly quantisation?: Quantisation | undefined;
+}
+
+export interface ResumeOptions<Settings> extends PlanOptions<Settings> {
+  /** The base's weights; only read. */
+  readonly weights: Weights;
+  /** The first values of a run that starts from the base, for numbers that the files leave out. */
+  readonly initial: ReadonlyMap<string, Tensor<"f32">>;
 }
 
 /** A layout of adapter files, peft's or AdapterHub's. Methods that share a layout share the object. */

@@ -10,7 +10,7 @@ import type { UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import { kindsOf, type MetricKinds, metricOutputs } from "../loop/metrics.ts";
-import { createLossContext, type LossBuilder, nextTokenLoss, shareOfStep } from "./loss-context.ts";
+import { createLossContext, type LossBuilder, type LossContext, nextTokenLoss, shareOfStep } from "./loss-context.ts";
 
 export interface CausalGraphOptions {
   readonly config: ModelConfig;
@@ -62,6 +62,17 @@ export function evaluationGraphWithMetrics(options: CausalGraphOptions): { graph
   return { graph: b.build({ loss, ...metricOutputs(metrics) }), metrics: kindsOf(metrics) };
 }
 
+/** The values that `outputs` makes of a batch, without dropout. */
+export function outputGraph(
+  name: string,
+  options: CausalGraphOptions,
+  outputs: (context: LossContext) => Readonly<Record<string, Value>>,
+): Graph {
+  const b = new GraphBuilder(name);
+  const { forward, parameter } = forwardOf(b, options, false);
+  return b.build(outputs(createLossContext({ b, forward, training: false, parameter, units: options.units })));
+}
+
 /** What the model predicts after every token: `logits` [B, T, V] of `tokens`, `positions` and `segments`, without dropout. */
 export function predictionGraph(options: CausalGraphOptions): Graph {
   const b = new GraphBuilder("prediction");
@@ -70,10 +81,7 @@ export function predictionGraph(options: CausalGraphOptions): Graph {
 
 /** `log_probabilities` [B, T] of the targets, 0 for tokens that are not trained, without dropout. */
 export function logProbabilityGraph(options: CausalGraphOptions): Graph {
-  const b = new GraphBuilder("log_probabilities");
-  const { forward, parameter } = forwardOf(b, options, false);
-  const context = createLossContext({ b, forward, training: false, parameter });
-  return b.build({ log_probabilities: context.logProbabilities() });
+  return outputGraph("log_probabilities", options, (context) => ({ log_probabilities: context.logProbabilities() }));
 }
 
 /**

@@ -41,7 +41,7 @@ export interface LossContext {
   logProbabilities(): Value;
   /** A column of the unit's form: [B, T] (a token's value stands at the position that predicts it), [U, K] or [U]; all f32. */
   column(name: string): Value;
-  /** Σ over the tokens of each example: [B, T] → [U, K], 0 where there is no example. */
+  /** Σ over the tokens of each example: [B, T] → [U, K] or [B, T, C] → [U, K, C], 0 where there is no example. */
   sumOverExamples(x: Value): Value;
   /** [U, K] f32: 1 where there is an example. */
   present(): Value;
@@ -96,9 +96,11 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
     },
     sumOverExamples: (x) => {
       const slots = once("slots", () => b.input("slots", "i64", shapes.token));
+      const own = x.shape.slice(2);
+      const updates = b.reshape(x, [rows, tokens, own[0] ?? 1]);
       // Padding adds to an extra last slot, which is cut off.
-      const sums = b.scatterAddRows(slots, b.reshape(x, [rows, tokens, 1]), capacity * perUnit + 1);
-      return b.reshape(b.slice(sums, 0, 0, capacity * perUnit), shapes.example);
+      const sums = b.scatterAddRows(slots, updates, capacity * perUnit + 1);
+      return b.reshape(b.slice(sums, 0, 0, capacity * perUnit), [...shapes.example, ...own]);
     },
     presentUnits: () => once("present units", () => b.reduceMax(present(), [1])),
     totalUnits: () => once("total units", () => b.input("total_units", "f32", [])),

@@ -1,16 +1,18 @@
 import type { TrainingSettings } from "../../shared/api/methods.ts";
+import type { Scorer } from "../../shared/delta/scorer.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod, Parameter } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
+import type { RowOptions } from "../data/batches.ts";
 import type { UnitLine } from "../data/examples.ts";
 import type { Unit, UnitForm } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { CarriedState } from "../loop/carried-state.ts";
 import type { TrainingState } from "../loop/training-state.ts";
 import type { LossContext, LossGraph } from "./loss-context.ts";
-import type { Dataset, RecipeContext } from "./recipe.ts";
+import type { Dataset, Metrics, RecipeContext } from "./recipe.ts";
 import type { ResultFolder } from "./result.ts";
 
 /**
@@ -44,6 +46,11 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
   carried?(tools: RunTools<Settings>): CarriedState;
   /** Its own parameters besides the method's, such as a head. The loss reads them with `LossContext.parameter`. */
   parameters?(options: OwnParameterOptions<Settings>): OwnParameters;
+  /**
+   * Makes the scorer that the published delta carries, with measurements to publish beside it. Called for every result. Equal
+   * arguments give equal bytes.
+   */
+  scorer?(options: ScorerOptions<Settings>): Promise<{ readonly scorer: Scorer; readonly metrics: Metrics }>;
   /**
    * Adds the objective's own files to the result, such as those of its parameters. Equal arguments give equal bytes.
    */
@@ -126,6 +133,13 @@ export interface OwnParameters {
   /** With names that neither the base nor the method uses. */
   readonly parameters: readonly Parameter[];
   readonly initial: ReadonlyMap<string, Tensor<"f32">>;
+}
+
+export interface ScorerOptions<Settings extends TrainingSettings> extends PublishedState<Settings> {
+  readonly tools: RunTools<Settings>;
+  readonly rows: RowOptions;
+  /** The units of the validation file, with placeholders; empty without one. */
+  readonly validation: readonly Unit[];
 }
 
 export interface PublishedState<Settings extends TrainingSettings> extends OwnParameterOptions<Settings> {

@@ -19,15 +19,24 @@ import { canonicalMethods } from "../../shared/peft/combine.ts";
 import type { PublishOptions, ServedAdapter, TrainedValues } from "../../shared/peft/method.ts";
 import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
 import { peftMethod } from "../../shared/peft/registry.ts";
-import type { ResultFolder } from "./result.ts";
+import type { ResultFolder, TrainedResult } from "./result.ts";
 
 /** The tuned model that a run continues from: a delta, or a model with its own weights. */
 export interface ParentFolder {
   readonly kind: "delta" | "model";
   /** Of the folder. */
   readonly digest: string;
-  /** A delta's manifest and serving form, or all files of a model. */
+  /** A delta's manifest and serving form, or all files of a model; all files of a delta whose adapters go on. */
   readonly files: ModelFiles;
+  /** `adapter`: the delta's own numbers are trained further, in place of new ones on the merged weights. */
+  readonly continueWith?: "adapter" | undefined;
+}
+
+/** A parent delta whose adapters are trained further. */
+export interface ResumedDelta {
+  readonly digest: string;
+  readonly files: ModelFiles;
+  readonly manifest: Manifest;
 }
 
 /** A parent delta in its serving form. */
@@ -43,16 +52,19 @@ export interface StartingModel {
   readonly tokenizer: Tokenizer;
   /** The delta that is folded into the weights; undefined if there is none. */
   readonly below: ParentDelta | undefined;
+  /** The delta whose adapters go on; undefined if there is none. */
+  readonly resumed: ResumedDelta | undefined;
 }
 
 /**
  * Loads the weights that a run trains on: the base's, a tuned model's own, or the base's with the parent's delta folded
- * in.
+ * in. Adapters that are trained further stay on the base as it is.
  *
  * @throws TrimtabError invalid_request with `model` as its field for a delta that weights cannot hold.
  */
 export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): StartingModel {
-  if (parent?.kind !== "delta") return { ...loadModelFolder(parent?.files ?? base), below: undefined };
+  const none = { below: undefined, resumed: undefined };
+  if (parent?.kind !== "delta") return { ...loadModelFolder(parent?.files ?? base), ...none };
   const { config, weights, tokenizer } = loadModelFolder(base);
   const bytes = (name: string) => {
     const file = parent.files.get(name);
@@ -60,6 +72,10 @@ export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): S
     return file.subarray(0, file.byteLength);
   };
   const manifest = parseManifest(bytes(MANIFEST_FILE));
+  if (parent.continueWith === "adapter") {
+    const { digest, files } = parent;
+    return { config, weights, tokenizer, ...none, resumed: { digest, files, manifest } };
+  }
   const delta = decodeCanonical(bytes(SERVING_FILE), config);
   const { base_quantization: form } = manifest;
   const trainedOn =
@@ -72,7 +88,13 @@ export function loadStart(base: ModelFiles, parent: ParentFolder | undefined): S
       return [name, model.weight(name, trainedOn?.(source, weight) ?? weight)];
     }),
   );
-  return { config: model.config, weights: merged, tokenizer, below: { digest: parent.digest, delta, manifest } };
+  return {
+    config: model.config,
+    weights: merged,
+    tokenizer,
+    ...none,
+    below: { digest: parent.digest, delta, manifest },
+  };
 }
 
 /**
@@ -114,14 +136,14 @@ export async function checkContinuation(
   );
 }
 
-export interface ContinuedOptions extends PublishOptions<PeftChoice> {
+export interface ContinuedOptions extends TrainedResult {
   /** The weights of the base itself, without the parent's delta. */
   readonly baseModel: Pick<StartingModel, "config" | "weights">;
 }
 
 /** The result of adapters trained on a merged delta: one delta of both, for the base itself. Equal arguments give equal bytes. */
 export async function publishOnTop(
-  { baseModel, ...trained }: ContinuedOptions,
+  { baseModel, scorer, ...trained }: ContinuedOptions,
   below: ParentDelta,
   provenance: Provenance,
 ): Promise<ResultFolder> {
@@ -133,13 +155,14 @@ export async function publishOnTop(
     weight: async (name) => baseModel.weights.get(name)!,
   });
   const { manifest } = below;
-  const files = await writeDeltaFolder(adapters, {
+  const ofBoth = {
     ...provenance,
     methods: [...new Set([...manifest.methods, ...contents.map(({ method }) => method)])],
     data_digests: [...new Set([...manifest.data_digests, ...provenance.data_digests])].slice(0, 64),
     parents: [below.digest],
     ...(manifest.base_quantization === undefined ? {} : { base_quantization: manifest.base_quantization }),
-  });
+  };
+  const files = await writeDeltaFolder(adapters, ofBoth, scorer);
   return { kind: "delta", files };
 }
 

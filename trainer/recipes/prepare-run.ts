@@ -3,6 +3,7 @@ import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts
 import { readModelJson } from "../../shared/model/model-folder.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import type { Weights } from "../../shared/model/weights.ts";
+import { continuedValues } from "../../shared/package/continued-adapters.ts";
 import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { RowOptions } from "../data/batches.ts";
@@ -12,7 +13,7 @@ import { chooseRows } from "./choose-rows.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
 import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
-import { checkContinuation, loadStart, type ParentDelta } from "./parent.ts";
+import { checkContinuation, loadStart, type ParentDelta, type ResumedDelta } from "./parent.ts";
 import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
 
 /** A job whose data has been read and whose every `auto` has been resolved. Nothing is compiled yet. */
@@ -22,6 +23,8 @@ export interface PreparedRun {
   readonly tokenizer: Tokenizer;
   /** The parent's delta that is folded into the weights. */
   readonly below: ParentDelta | undefined;
+  /** The parent's delta whose numbers are the method's first values. */
+  readonly resumed: ResumedDelta | undefined;
   /** The method with the objective's own parameters. */
   readonly method: AttachedMethod;
   readonly own: OwnParameters | undefined;
@@ -48,13 +51,20 @@ export async function prepareRun<S extends TrainingSettings>(
   const { settings, seed } = job;
   const { hyperparameters: given, peft } = settings;
   const path = settingsPath(job);
-  const { config, weights, tokenizer, below } = loadStart(job.base.files, job.parent);
+  const { config, weights, tokenizer, below, resumed } = loadStart(job.base.files, job.parent);
   const encode = (text: string) => tokenizer.encode(text);
   const own = objective.parameters?.({ config, settings, seed });
-  const attached = attachMethods({ config, weights, settings: peft, seed, encode, param: `${path}.peft` });
-  if (job.parent !== undefined) {
+  const fresh = attachMethods({ config, weights, settings: peft, seed, encode, param: `${path}.peft` });
+  const attached = resumed === undefined ? fresh : await atParent(fresh, resumed);
+  if (job.parent !== undefined && resumed === undefined) {
     const first = { config, weights, settings: peft, seed, values: attached.initial };
     await checkContinuation(job.parent, first, { tied: baseIsTied(job), param: `${path}.peft` });
+  }
+  async function atParent(method: AttachedMethod, { files, manifest }: ResumedDelta): Promise<AttachedMethod> {
+    const { initial } = method;
+    const param = `${path}.peft`;
+    const values = await continuedValues({ files, manifest, config, weights, settings: peft, param, initial });
+    return { ...method, initial: values, startsAsBase: false };
   }
   const method = own === undefined ? attached : withOwnParameters(attached, own);
   const { virtualTokens = 0, prefixTokens = 0 } = method;
@@ -97,7 +107,21 @@ export async function prepareRun<S extends TrainingSettings>(
     form: formOf(objective, settings),
   });
   return {
-    ...{ config, weights, tokenizer, below, method, own, maxLength, training, validation, hyperparameters, plan, rows },
+    ...{
+      config,
+      weights,
+      tokenizer,
+      below,
+      resumed,
+      method,
+      own,
+      maxLength,
+      training,
+      validation,
+      hyperparameters,
+      plan,
+      rows,
+    },
   };
 }
 

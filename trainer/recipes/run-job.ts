@@ -19,7 +19,7 @@ import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
 import type { Recipe, RecipeContext, RecipeJob, RecipeOutcome } from "./recipe.ts";
 import { createRunTools } from "./run-tools.ts";
-import { createScorer } from "./scorer.ts";
+import { createScorer, type Scorer } from "./scorer.ts";
 import { createStepReporter } from "./step-report.ts";
 import { createUnitSource, type UnitSource } from "./unit-source.ts";
 import { createValidation, measuredSteps, resultMetrics, type Validation } from "./validation.ts";
@@ -95,7 +95,11 @@ async function runPrepared<S extends TrainingSettings>(
     context.event(maskEvent(job.training.name, run.training[0]!, run.tokenizer));
   }
 
-  const reference = createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop });
+  // A run that goes on from a parent's adapters is compared with the parent, as one on its merged weights is.
+  const reference: Scorer =
+    run.resumed === undefined
+      ? createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop })
+      : (scored) => tools.logProbabilities(scored, method.initial);
   const units = await createUnitSource({ objective, run, tools, reference });
   // The reference of fixed units has been computed by now; dropping its copy of the base makes room for training.
   if (objective.rollouts === undefined && objective.refresh === undefined) await kept.clear();
@@ -110,7 +114,7 @@ async function runPrepared<S extends TrainingSettings>(
       const { loss } = validation.base;
       say(`Loss of the base on the validation file: ${loss.toFixed(4)}`, { base_loss: loss });
     }
-    const publish = await createPublisher(objective, job, run);
+    const publish = await createPublisher(objective, job, { run, tools });
     const isDelta =
       job.parent?.kind !== "model" && methodsOf(job.settings.peft).every(({ settings }) => settings.type !== "full");
     let stepTokens = 0;
@@ -235,13 +239,13 @@ async function validationOf(
   evaluator: Evaluator,
   { context, run, units, measured, first }: ValidationContext,
 ): Promise<Validation> {
-  const { method, own } = run;
+  const { method, own, resumed } = run;
   const valuesOf = (state: TrainingState) => parameterValues(state, method.parameters);
   const measure = async (state: TrainingState) =>
     evaluator.measure(valuesOf(state), await units.validation(state, valuesOf(state)));
   const bare = units.bareValidation;
   const base =
-    method.startsAsBase || bare === undefined
+    method.startsAsBase || resumed !== undefined || bare === undefined
       ? await measure(first)
       : await measureBase(context.executor, { ...measured, own, units: bare });
   return createValidation(base, measure);

@@ -204,12 +204,14 @@ async function downloadParent(
   if (parent == null) return undefined;
   const files = new Map<string, Uint8Array>();
   for (const ref of parent.files) files.set(ref.name, await download(ref));
-  return { kind: parent.kind, digest: parent.digest, files };
+  const continueWith = parent.continue_with === "adapter" ? "adapter" : undefined;
+  return { kind: parent.kind, digest: parent.digest, files, continueWith };
 }
 
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
 async function runName({ job, base, parent, training_file: file, method, seed }: Lease): Promise<string> {
-  const start = parent == null ? {} : { parent: parent.digest };
+  const how = parent?.continue_with === "adapter" ? { continue_with: "adapter" } : {};
+  const start = parent == null ? {} : { parent: parent.digest, ...how };
   const text = canonicalJson({ job, base: base.digest, ...start, data: file.sha256, method, seed });
   return await sha256Hex(new TextEncoder().encode(text));
 }

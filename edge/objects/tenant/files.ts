@@ -1,5 +1,6 @@
-import { type DatasetFacts, datasetSentence, type FileObject } from "../../../shared/api/files.ts";
+import { type DatasetFacts, datasetSentence, type FileObject, requireDatasetKind } from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
@@ -93,10 +94,19 @@ function sourceOf({ blob, bytes, sha256, filename }: FileRow): NamedSource {
   return { key: blob, bytes, sha256, filename };
 }
 
-/** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results. */
-export function requireDataset(db: Database, id: string, param: string): FileRow {
+/** What a file must be, and the field of the request that names it. */
+export interface NeededDataset {
+  readonly param: string;
+  readonly kind: DatasetKindName;
+}
+
+/** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind. */
+export function requireDataset(db: Database, id: string, { param, kind }: NeededDataset): FileRow {
   const row = requireFile(db, id, param);
-  if (row.job === null) return row;
+  if (row.job === null) {
+    requireDatasetKind(factsOf(db, id), kind, param);
+    return row;
+  }
   const message = `The file ${id} holds the results of ${row.job}. Name a file that was uploaded with purpose "fine-tune".`;
   throw new TrimtabError("invalid_request", message, { param });
 }
@@ -130,10 +140,14 @@ export function deleteFile(db: Database, id: string, now: number): Deleted {
   return { id, object: "file", deleted: true };
 }
 
+function factsOf(db: Database, file: string): DatasetFacts | null {
+  const facts = db.get<{ facts: string }>("SELECT facts FROM file_facts WHERE file = ?", file)?.facts;
+  return facts === undefined ? null : (JSON.parse(facts) as DatasetFacts);
+}
+
 /** A file as the API shows it; one from before its facts were recorded has none. */
 export function fileOf(db: Database, row: FileRow): FileObject {
-  const facts = db.get<{ facts: string }>("SELECT facts FROM file_facts WHERE file = ?", row.id)?.facts;
-  const dataset = facts === undefined ? null : (JSON.parse(facts) as DatasetFacts);
+  const dataset = factsOf(db, row.id);
   return {
     id: row.id,
     object: "file",
@@ -196,11 +210,11 @@ export const files = tenantModule({
       source: (id: string): NamedSource => sourceOf(requireFile(db, id, "file_id")),
 
       /**
-       * Where the bytes of a file to train on lie; `param` is the field that names it.
+       * Where the bytes of a file to train on lie.
        *
-       * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results.
+       * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
        */
-      dataset: (id: string, param: string): NamedSource => sourceOf(requireDataset(db, id, param)),
+      dataset: (id: string, needed: NeededDataset): NamedSource => sourceOf(requireDataset(db, id, needed)),
 
       async delete(id: string): Promise<Deleted> {
         const deleted = db.transaction(() => {

@@ -67,7 +67,8 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
 
 function parentRef(parent: JobParent, root: string): NonNullable<Lease["parent"]> {
   const files = parentFiles(parent).map((file) => ({ ...file, path: `${root}/parent/${file.name}` }));
-  return { model: parent.model, kind: parent.kind, digest: parent.digest, files };
+  const how = parent.continue_with === undefined ? {} : { continue_with: parent.continue_with };
+  return { model: parent.model, kind: parent.kind, digest: parent.digest, ...how, files };
 }
 
 function datasetRef(file: FileRow, root: string): Lease["training_file"] {

@@ -12,11 +12,15 @@ export interface JobParent extends StoredFolder {
   /** The id of the artefact. */
   readonly artefact: string;
   readonly kind: "delta" | "model";
+  /** `adapter`: the job trains the delta's own numbers further; left out where it trains on the merged weights. */
+  readonly continue_with?: "adapter";
 }
 
-/** The files that a trainer needs: a delta's manifest and serving form, or all files of a model. */
-export function parentFiles({ kind, files }: JobParent): readonly StoredFile[] {
-  return kind === "model" ? files : files.filter(({ name }) => name === MANIFEST_FILE || name === SERVING_FILE);
+/** The files that a trainer needs: a delta's manifest and serving form, or all files of a model or of adapters that go on. */
+export function parentFiles({ kind, files, continue_with: how }: JobParent): readonly StoredFile[] {
+  return kind === "model" || how === "adapter"
+    ? files
+    : files.filter(({ name }) => name === MANIFEST_FILE || name === SERVING_FILE);
 }
 
 /** @throws TrimtabError conflict while a job that has not ended continues from the artefact. */

@@ -1,7 +1,7 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
@@ -61,11 +61,12 @@ export interface NewJob {
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *
- * @throws TrimtabError not_found for a file that the tenant does not have, invalid_dataset for one without a single token to train on.
+ * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on.
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  const { trainable } = requireDataset(db, request.training_file, "training_file");
+  const needed = (param: "training_file" | "validation_file") => ({ param, kind: datasetOf(job.method, param) });
+  const { trainable } = requireDataset(db, request.training_file, needed("training_file"));
   if (trainable === 0) {
     throw new TrimtabError(
       "invalid_dataset",
@@ -73,7 +74,9 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
       { param: "training_file" },
     );
   }
-  if (request.validation_file != null) requireDataset(db, request.validation_file, "validation_file");
+  if (request.validation_file != null) {
+    requireDataset(db, request.validation_file, needed("validation_file"));
+  }
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,

@@ -2,10 +2,12 @@ import type { Alias } from "../../../shared/api/aliases.ts";
 import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts";
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import type { Deleted } from "../../../shared/api/lists.ts";
+import { settingsOf } from "../../../shared/api/methods.ts";
 import { contextFields, type Model } from "../../../shared/api/models.ts";
 import type { SteeringField, SteeringObject } from "../../../shared/api/steering.ts";
 import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { PeftChoice } from "../../../shared/peft/presets.ts";
 import { type SearchRequest, searchReferences, searchScorer } from "../../../shared/search/registry.ts";
 import type { ResolvedModel, ResolvedSearch, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
@@ -15,10 +17,12 @@ import { type AliasRow, aliasTarget, requireAlias, shownAlias } from "./alias-ro
 import { dropArtefact, findArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
 import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
+import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
-import { resolveReferences } from "./resolve-references.ts";
+import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
 import { scorerTarget } from "./scorer-rows.ts";
+import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -127,13 +131,6 @@ export interface FoundModel {
   } | null;
 }
 
-/** Vectors that steer every position are deltas of the request's own model, each with its strength as the weight. */
-function steeringDeltas({ vectors = [] }: SteeringObject): RequestedDelta[] {
-  return vectors.flatMap(({ id, strength, condition = false }, index) =>
-    condition ? [] : [{ id, weight: strength, param: `steering.vectors[${index}].id` }],
-  );
-}
-
 /** A search with what its scorer's calls need. Throws `not_found` for one that is gone. */
 function searchOf(db: Database, tenant: string, asked: SearchRequest): ResolvedSearch {
   const name = searchScorer(asked);
@@ -159,25 +156,41 @@ export const models = tenantModule({
       });
 
     /** An alias means the model that it points to now. */
-    const find = async (request: ModelRequest): Promise<FoundModel> => {
+    const find = async (
+      request: ModelRequest,
+      known: ReadonlyMap<string, ReadyBase> = new Map(),
+    ): Promise<FoundModel> => {
       const { name, deltas, steering: asked } = request;
       const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
       // Looked up again after the wait, because a model may have been deleted or an alias moved to another base
       // meanwhile.
       const owned = ownedModel(db, name);
-      if (owned.baseId !== base.id) return find(request);
+      if (owned.baseId !== base.id) return find(request, known);
       const found = resolveSteering(db, asked, name);
-      const steering = found === null ? [] : steeringDeltas(found.steering);
-      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
+      const vectors = found === null ? NO_VECTORS : steeringVectors(db, found.steering, base);
+      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...vectors.always] }, base);
       if (found === null) return { model, steering: null };
       const parts = activeParts(found.steering);
       const { search: askedSearch } = found.steering;
       const references = [...referencesOf(parts), ...(askedSearch === undefined ? [] : searchReferences(askedSearch))];
-      const models = resolveReferences(db, { tenant: tenant().id, references }, base);
+      const missing = [...otherBases(db, { references, base })].filter(([id]) => !known.has(id));
+      if (missing.length > 0) {
+        const read = missing.map(async ([id, reference]): Promise<[string, ReadyBase]> => {
+          const ready = await readyBase(id).catch((error) => Promise.reject(withPlace(reference, error)));
+          return [id, ready];
+        });
+        return find(request, new Map([...known, ...(await Promise.all(read))]));
+      }
+      const others = new Map([...known].map(([id, { config: __, ...other }]) => [id, other]));
+      const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
       const search = askedSearch === undefined ? {} : { search: searchOf(db, tenant().id, askedSearch) };
       return {
         model,
-        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [], ...search } },
+        steering: {
+          asked: found.steering,
+          from: found.from,
+          resolved: { parts, models, conditional: vectors.conditional, ...search },
+        },
       };
     };
 
@@ -222,11 +235,17 @@ export const models = tenantModule({
           return { base, tuned: owned.artefact === null ? null : (aliasTarget(db, name) ?? name) };
         },
 
-        /** What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is one. */
-        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null }> {
+        /**
+         * What a job on a model of that name starts from: its base, and the tenant's own result on top of it, if it is
+         * one. `peft` has the methods of the job that made the result; null if none did.
+         */
+        async start(name: string): Promise<{ base: ReadyBase; parent: JobParent | null; peft: PeftChoice | null }> {
           const base = await baseOf(ownedModel(db, name), name);
           // Looked up again after the wait: a job cannot start from a model that was deleted meanwhile.
-          return { base, parent: parentOf(ownedModel(db, name), { name: aliasTarget(db, name) ?? name, base }) };
+          const owned = ownedModel(db, name);
+          const job = owned.artefact?.job == null ? undefined : findJob(db, owned.artefact.job);
+          const peft = (job && settingsOf(specOf(job).method).peft) ?? null;
+          return { base, parent: parentOf(owned, { name: aliasTarget(db, name) ?? name, base }), peft };
         },
 
         /** Finds what serves a request: the base of its `model`, and all deltas on top of it. */

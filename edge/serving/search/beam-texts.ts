@@ -1,5 +1,5 @@
 import { logSumExp, scoreToken } from "../../../shared/decode/logits.ts";
-import type { TokenScore } from "../../../shared/decode/sequence.ts";
+import type { KnownScore } from "../../../shared/decode/sequence.ts";
 import { type TokenTrace, traceOf } from "../../../shared/decode/trace.ts";
 import { placeBeams } from "../../../shared/search/beam-places.ts";
 import { DiverseBeams, type DiverseSettings } from "../../../shared/search/diverse-beams.ts";
@@ -24,7 +24,7 @@ interface Node {
   place: number;
   /** Set when the search keeps the text. */
   kept: boolean;
-  score?: TokenScore;
+  score?: KnownScore;
   trace?: TokenTrace;
 }
 

@@ -11,9 +11,10 @@ export function requireSearchRoom({ loop, choices, plan }: SearchOptions): void 
   const refuse = (param: string, message: string) =>
     new TrimtabError("invalid_request", message, { param: `steering.search.${param}` });
   for (const choice of choices) {
-    const { rowCount } = choice;
+    const { rowCount, remotes } = choice;
     const most = `this model serves at most ${loop.quota} rows at once for one tenant`;
     if (asked.method === "beam") {
+      if (remotes > 0) throw refuse("method", "Beams cannot be steered by another base. Draw texts instead.");
       const rows = asked.best_of * rowCount;
       if (rows > loop.quota) {
         throw refuse("best_of", `${asked.best_of} beams take ${rows} rows at once, but ${most}. Ask for fewer beams.`);

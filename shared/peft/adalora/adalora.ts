@@ -2,6 +2,7 @@ import type { PeftMethod } from "../method.ts";
 import { attachAdaLora, planAdaLora } from "./attach.ts";
 import { adaLoraFormat } from "./format.ts";
 import { adaloraResult } from "./publish.ts";
+import { adaloraResume } from "./resume.ts";
 import { AdaLoraSettings } from "./settings.ts";
 
 export const adalora: PeftMethod<AdaLoraSettings> = {
@@ -9,6 +10,7 @@ export const adalora: PeftMethod<AdaLoraSettings> = {
   plan: planAdaLora,
   attach: attachAdaLora,
   result: adaloraResult,
+  resume: adaloraResume,
   format: adaLoraFormat,
   traits: {
     // E starts at 0 between small vectors. In forty steps on the embedded base, LoRA's rate lowers the held-out loss only from

@@ -94,6 +94,16 @@ export function readAdaLora({ config: json, tensors: stored }: AdapterFolder, mo
   return taken;
 }
 
+/** Which ranks of each layer are in the files, by path. Throws `invalid_delta`. */
+export function keptRanks(json: AdapterFolder["config"], model: ModelConfig): ReadonlyMap<string, readonly boolean[]> {
+  const config = parseAdaLoraConfig(json);
+  const named = namedPaths(config, model);
+  const kept = new Map([...named].map((path) => [path, new Array<boolean>(config.init_r).fill(true)]));
+  ranksLeft(config);
+  for (const [name, pattern] of Object.entries(config.rank_pattern ?? {})) kept.set(pathOf(name), [...pattern]);
+  return kept;
+}
+
 interface TakenLayers {
   readonly layers: AdaLoraLayers;
   readonly scale: number;
@@ -223,10 +233,14 @@ function ranksLeft({ rank_pattern: pattern, init_r: rank }: AdaLoraConfig): Map<
           `rank_pattern in ${ADAPTER_CONFIG} has ${kept.length} entries for ${quoteName(name)}, but init_r is ${rank}`,
         );
       }
-      const path = name.endsWith(PATTERN_END) ? name.slice(0, -PATTERN_END.length).replace(/^model\./, "") : name;
-      return [path, kept.filter(Boolean).length];
+      return [pathOf(name), kept.filter(Boolean).length];
     }),
   );
+}
+
+/** The path of a layer in `rank_pattern`, or the unchanged name if that is not a layer's. */
+function pathOf(name: string): string {
+  return name.endsWith(PATTERN_END) ? name.slice(0, -PATTERN_END.length).replace(/^model\./, "") : name;
 }
 
 function refuse(problem: string): TrimtabError {

@@ -1,6 +1,7 @@
 import type { PeftMethod } from "../method.ts";
 import { attachBitfit, planBitfit } from "./attach.ts";
 import { bitfitResult } from "./publish.ts";
+import { bitfitResume } from "./resume.ts";
 import { BitfitSettings } from "./settings.ts";
 
 /** Has no separate format: its adapters are saved and read as LoRA folders. */
@@ -9,6 +10,7 @@ export const bitfit: PeftMethod<BitfitSettings> = {
   plan: planBitfit,
   attach: attachBitfit,
   result: bitfitResult,
+  resume: bitfitResume,
   traits: {
     learningRate: 20,
     mergeable: true,

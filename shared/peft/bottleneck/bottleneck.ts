@@ -2,6 +2,7 @@ import type { PeftMethod } from "../method.ts";
 import { attachBottleneck, bottleneckGates, planBottleneck } from "./attach.ts";
 import { bottleneckFormat } from "./format.ts";
 import { bottleneckResult } from "./publish.ts";
+import { bottleneckResume } from "./resume.ts";
 import { BottleneckSettings } from "./settings.ts";
 
 export const bottleneck: PeftMethod<BottleneckSettings> = {
@@ -10,6 +11,7 @@ export const bottleneck: PeftMethod<BottleneckSettings> = {
   attach: attachBottleneck,
   gates: bottleneckGates,
   result: bottleneckResult,
+  resume: bottleneckResume,
   format: bottleneckFormat,
   traits: {
     learningRate: 2,

@@ -67,24 +67,12 @@ export function readBottlenecks(
   { config: json, tensors: stored }: AdapterFolder,
   model: ModelConfig,
 ): BottleneckAdapter {
-  const layout = parseAdapterConfig(json, Layout, ["model_type", "model_name", "model_class", "version", "config_id"]);
-  if (layout.hidden_size != null && layout.hidden_size !== model.hiddenSize) {
-    throw refuse(
-      `the adapter is for a model of width ${layout.hidden_size}, but the base's width is ${model.hiddenSize}`,
-    );
-  }
-  const { architecture: method = null, ...fields } = layout.config;
-  if (method !== null && method !== "bottleneck") {
-    throw refuse(
-      `${ADAPTER_CONFIG}: AdapterHub's ${quoteName(String(method))} is not supported, only its \`bottleneck\`. Save LoRA, (IA)³, prompt and prefix tuning as peft folders.`,
-    );
-  }
-  const bn = withDefaults(defined(parseAdapterConfig(fields, Fields, IGNORED)));
+  const { bn, name } = readBnConfig(json, model);
   const architecture = architectureOf(bn, model, (field, problem) => refuse(`${ADAPTER_CONFIG}: ${field} ${problem}`));
   const tensors = new AdapterTensors(stored, WEIGHTS_FILE);
   const root = rootOf(tensors.keys());
   const read = architecture.sites.map(({ path, columns }): readonly [string, BottleneckTensors] => {
-    const at = `${root}${keyOf(path, layout.name)}`;
+    const at = `${root}${keyOf(path, name)}`;
     const width = model.hiddenSize;
     const scaling = architecture.scaling === "learned" ? [1] : architecture.scaling === "channel" ? [width] : undefined;
     const adapter = {
@@ -98,6 +86,27 @@ export function readBottlenecks(
   });
   tensors.done();
   return { architecture, tensors: new Map(read) };
+}
+
+/** What a configuration says about the adapters, and the name that is part of their tensors' names. Throws `invalid_delta`. */
+export function readBnConfig(
+  json: AdapterFolder["config"],
+  model: ModelConfig,
+): { readonly bn: BnConfig; readonly name: string } {
+  const layout = parseAdapterConfig(json, Layout, ["model_type", "model_name", "model_class", "version", "config_id"]);
+  if (layout.hidden_size != null && layout.hidden_size !== model.hiddenSize) {
+    throw refuse(
+      `the adapter is for a model of width ${layout.hidden_size}, but the base's width is ${model.hiddenSize}`,
+    );
+  }
+  const { architecture: method = null, ...fields } = layout.config;
+  if (method !== null && method !== "bottleneck") {
+    throw refuse(
+      `${ADAPTER_CONFIG}: AdapterHub's ${quoteName(String(method))} is not supported, only its \`bottleneck\`. Save LoRA, (IA)³, prompt and prefix tuning as peft folders.`,
+    );
+  }
+  const bn = withDefaults(defined(parseAdapterConfig(fields, Fields, IGNORED)));
+  return { bn, name: layout.name };
 }
 
 export function writeBottleneckFolder(

@@ -2,6 +2,7 @@ import type { PeftMethod } from "../method.ts";
 import { attachDora, planDora } from "./attach.ts";
 import { doraFormat } from "./format.ts";
 import { doraResult } from "./publish.ts";
+import { doraResume } from "./resume.ts";
 import { DoraSettings } from "./settings.ts";
 
 export const dora: PeftMethod<DoraSettings> = {
@@ -9,6 +10,7 @@ export const dora: PeftMethod<DoraSettings> = {
   plan: planDora,
   attach: attachDora,
   result: doraResult,
+  resume: doraResume,
   format: doraFormat,
   traits: {
     learningRate: 1,

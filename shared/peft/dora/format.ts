@@ -4,17 +4,18 @@
  */
 import type { CanonicalDelta, CanonicalModule } from "../../delta/canonical.ts";
 import { TrimtabError } from "../../errors.ts";
+import type { ModelConfig } from "../../model/config.ts";
 import { EMBEDDING_PATH } from "../../model/modules.ts";
 import { f32, type Tensor, totalElements } from "../../tensor.ts";
 import { ADAPTER_CONFIG, adapterFiles } from "../adapter-folder.ts";
 import { AdapterTensors } from "../adapter-tensors.ts";
 import { canonicalLora, countLora, type LoraAdapter } from "../lora/adapter.ts";
-import { type ConfigOptions, loraConfigJson, parseLoraConfig } from "../lora/adapter-config.ts";
+import { type ConfigOptions, type LoraConfig, loraConfigJson, parseLoraConfig } from "../lora/adapter-config.ts";
 import { requireOwnCopies } from "../lora/base-copies.ts";
 import { loraTensors, moduleKey, takeLora } from "../lora/format.ts";
 import { takeSaved, withSaved } from "../lora/saved-modules.ts";
 import { layerWeight, layerWeightName } from "../lora/start.ts";
-import type { AdapterFormat, BaseAccess } from "../method.ts";
+import type { AdapterFolder, AdapterFormat, BaseAccess } from "../method.ts";
 import { outputScales } from "./norms.ts";
 
 export interface DoraAdapter {
@@ -26,23 +27,12 @@ export interface DoraAdapter {
 export const doraFormat: AdapterFormat = {
   recognises: ({ peft_type: type, use_dora: dora }) => type === "LORA" && dora === true,
   async read({ config: json, tensors: stored }, base) {
-    const config = parseLoraConfig(json, base.config);
-    if (config.targets(EMBEDDING_PATH)) {
-      throw refuse(
-        `use_dora in ${ADAPTER_CONFIG} is not supported with the target ${EMBEDDING_PATH}: a delta cannot scale embeddings`,
-      );
-    }
-    if (config.biasOfFactors)
-      throw refuse(`lora_bias in ${ADAPTER_CONFIG} cannot be combined with use_dora (nor can it in peft)`);
+    const config = parseDoraConfig(json, base.config);
     const tensors = new AdapterTensors(stored);
-    const lora = takeLora(tensors, config, base.config);
-    const magnitudes = new Map(
-      [...lora.layers].map(([path, { b }]) => [path, tensors.take(magnitudeKey(path), [b.shape[1]!])]),
-    );
+    const adapter = takeDora(tensors, config, base.config);
     const saved = await takeSaved(tensors, { saved: config.saved, targets: config.targets, base });
-    await requireOwnCopies(tensors, { stored, adapter: lora, base });
+    await requireOwnCopies(tensors, { stored, adapter: adapter.lora, base });
     tensors.done();
-    const adapter = { lora, magnitudes };
     return {
       method: "dora",
       delta: withSaved(await canonicalDora(adapter, base), saved),
@@ -50,6 +40,28 @@ export const doraFormat: AdapterFormat = {
     };
   },
 };
+
+/** LoRA's configuration, without what cannot be combined with magnitudes. Throws `invalid_delta`. */
+function parseDoraConfig(json: AdapterFolder["config"], model: ModelConfig): LoraConfig {
+  const config = parseLoraConfig(json, model);
+  if (config.targets(EMBEDDING_PATH)) {
+    throw refuse(
+      `use_dora in ${ADAPTER_CONFIG} is not supported with the target ${EMBEDDING_PATH}: a delta cannot scale embeddings`,
+    );
+  }
+  if (config.biasOfFactors)
+    throw refuse(`lora_bias in ${ADAPTER_CONFIG} cannot be combined with use_dora (nor can it in peft)`);
+  return config;
+}
+
+/** Takes the factors and magnitudes named by the configuration and leaves the other tensors. Throws `invalid_delta`. */
+export function takeDora(tensors: AdapterTensors, config: LoraConfig, model: ModelConfig): DoraAdapter {
+  const lora = takeLora(tensors, config, model);
+  const magnitudes = new Map(
+    [...lora.layers].map(([path, { b }]) => [path, tensors.take(magnitudeKey(path), [b.shape[1]!])]),
+  );
+  return { lora, magnitudes };
+}
 
 /** The adapter in its serving form: LoRA's form, with the outputs of every layer rescaled, including the columns of B. */
 export async function canonicalDora({ lora, magnitudes }: DoraAdapter, base: BaseAccess): Promise<CanonicalDelta> {

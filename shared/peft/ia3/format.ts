@@ -71,6 +71,20 @@ export function takeScales(
   throw namesNoLayer(config.target_modules);
 }
 
+/** The layers that a configuration names, and those of them that are scaled at their input. Throws `invalid_delta`. */
+export function ia3Layers(
+  json: AdapterFolder["config"],
+  model: ModelConfig,
+): { readonly targets: readonly string[]; readonly atInput: readonly string[] } {
+  const config = parseAdapterConfig(json, Ia3Config, ["init_ia3_weights"]);
+  const isAtInput = inputTest(config);
+  const targets = adaptableModules(model)
+    .map(({ path }) => path)
+    .filter(namedLayers(config, model));
+  if (targets.length === 0) throw namesNoLayer(config.target_modules);
+  return { targets, atInput: targets.filter(isAtInput) };
+}
+
 /** The two files of an adapter, with the shortest names that match exactly its layers. */
 export function writeIa3Folder(
   scales: readonly Scale[],

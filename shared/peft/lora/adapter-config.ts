@@ -6,7 +6,7 @@ import { checkpointPath, EMBEDDING_PATH, HEAD_PATH, linearModules } from "../../
 import { adapterConfigJson, ModuleNames, onlyValues, parseAdapterConfig } from "../adapter-config.ts";
 import { ADAPTER_CONFIG } from "../adapter-folder.ts";
 import { ALL_LINEAR, modulesNamed, type PatternPlace, patternEntries, shortestNames } from "../target-modules.ts";
-import type { LoraAdapter, LoraLayer } from "./adapter.ts";
+import type { LoraAdapter } from "./adapter.ts";
 import type { SavedSettings } from "./saved-modules.ts";
 import type { WeightStart } from "./start.ts";
 import { nameable } from "./targets.ts";
@@ -177,8 +177,8 @@ export interface ConfigOptions {
  */
 export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout = 0 }: ConfigOptions) {
   const { layers, biases, rankStabilised, start } = adapter;
-  const rank = byLayer(layers, ({ a }) => a.shape[1]!);
-  const alpha = byLayer(layers, (layer) => layer.alpha);
+  const rank = byLayer(new Map([...layers].map(([path, { a }]) => [path, a.shape[1]!])));
+  const alpha = byLayer(new Map([...layers].map(([path, layer]) => [path, layer.alpha])));
   const onlyLoraLayers = [...biases.keys()].every((path) => layers.has(path));
   const hasFactorBias = [...layers.values()].some(({ bias }) => bias !== undefined);
   return adapterConfigJson("LORA", baseModel, {
@@ -199,14 +199,14 @@ export function loraConfigJson(adapter: LoraAdapter, { model, baseModel, dropout
 }
 
 /** The most common value, and the names of the other layers with theirs. No two names match the same layer. */
-function byLayer(layers: ReadonlyMap<string, LoraLayer>, of: (layer: LoraLayer) => number) {
+export function byLayer(numbers: ReadonlyMap<string, number>): { usual: number; pattern: Record<string, number> } {
   const paths = new Map<number, string[]>();
-  for (const [path, layer] of layers) paths.set(of(layer), [...(paths.get(of(layer)) ?? []), path]);
+  for (const [path, number] of numbers) paths.set(number, [...(paths.get(number) ?? []), path]);
   const [[usual], ...others] = [...paths].sort(([, left], [, right]) => right.length - left.length) as [
     [number, string[]],
     ...[number, string[]][],
   ];
-  const all = [...layers.keys()].map((path) => ({ path }));
+  const all = [...numbers.keys()].map((path) => ({ path }));
   const named = others.flatMap(([value, group]) => shortestNames(group, all).map((name) => [name, value] as const));
   return { usual, pattern: Object.fromEntries(named.sort(([left], [right]) => (left < right ? -1 : 1))) };
 }

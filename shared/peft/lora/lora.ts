@@ -3,6 +3,7 @@ import { attachLora, planLora } from "./attach.ts";
 import { loraFormat } from "./format.ts";
 import { loraGates } from "./gates.ts";
 import { loraResult } from "./publish.ts";
+import { loraResume } from "./resume.ts";
 import { LoraSettings } from "./settings.ts";
 
 export const lora: PeftMethod<LoraSettings> = {
@@ -11,6 +12,7 @@ export const lora: PeftMethod<LoraSettings> = {
   attach: attachLora,
   gates: loraGates,
   result: loraResult,
+  resume: loraResume,
   format: loraFormat,
   traits: {
     learningRate: 1,

@@ -2,6 +2,7 @@ import type { PeftMethod } from "../method.ts";
 import { attachPrefix, planPrefix, prefixGates } from "./attach.ts";
 import { prefixFormat } from "./format.ts";
 import { prefixResult } from "./publish.ts";
+import { prefixResume } from "./resume.ts";
 import { PrefixSettings } from "./settings.ts";
 
 export const prefix: PeftMethod<PrefixSettings> = {
@@ -10,6 +11,7 @@ export const prefix: PeftMethod<PrefixSettings> = {
   attach: attachPrefix,
   gates: prefixGates,
   result: prefixResult,
+  resume: prefixResume,
   format: prefixFormat,
   // The weights of a network need smaller steps than the keys and values themselves.
   learningRate: ({ prefix_projection: projects }) => (projects ? 4 : 60),

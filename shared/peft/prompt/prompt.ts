@@ -2,6 +2,7 @@ import type { PeftMethod } from "../method.ts";
 import { attachPrompt, planPrompt } from "./attach.ts";
 import { promptFormat } from "./format.ts";
 import { promptResult } from "./publish.ts";
+import { promptResume } from "./resume.ts";
 import { PromptSettings } from "./settings.ts";
 
 export const prompt: PeftMethod<PromptSettings> = {
@@ -9,6 +10,7 @@ export const prompt: PeftMethod<PromptSettings> = {
   plan: planPrompt,
   attach: attachPrompt,
   result: promptResult,
+  resume: promptResume,
   format: promptFormat,
   traits: {
     learningRate: 20,

@@ -2,6 +2,7 @@ import { loraGates } from "../lora/gates.ts";
 import type { PeftMethod } from "../method.ts";
 import { attachQlora, loraPart, planQlora, qloraBase } from "./attach.ts";
 import { qloraResult } from "./publish.ts";
+import { qloraResume } from "./resume.ts";
 import { QloraSettings } from "./settings.ts";
 
 export const qlora: PeftMethod<QloraSettings> = {
@@ -11,6 +12,7 @@ export const qlora: PeftMethod<QloraSettings> = {
   gates: (options) => loraGates({ ...options, settings: loraPart(options.settings) }),
   base: qloraBase,
   result: qloraResult,
+  resume: qloraResume,
   traits: {
     learningRate: 1,
     mergeable: true,

@@ -1,5 +1,5 @@
+import { type Axis, drawFigure } from "../../../shared/plot/svg.ts";
 import { median } from "../median.ts";
-import { type Axis, drawFigure } from "../plot/svg.ts";
 import type { PeftBench, PeftBenchRow } from "./result.ts";
 
 /** Unbounded axes end at this multiple of the median: one method that failed to learn would squeeze the others together. */

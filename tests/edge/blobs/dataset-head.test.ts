@@ -1,14 +1,17 @@
 import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { datasetHead } from "../../../edge/blobs/dataset-head.ts";
+import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
 
 const lines = ["one", "two", "three"].map((word) => JSON.stringify({ prompt: word, completion: "x" }));
 
-async function head(text: string, maxBytes: number) {
+async function head(text: string, maxBytes: number, kind: DatasetKindName = "examples") {
   const body = new TextEncoder().encode(text);
   await env.BLOBS.put("head", body);
-  const read = await datasetHead(env.BLOBS, { key: "head", bytes: body.byteLength, name: "a.jsonl" }, maxBytes);
-  const found = [...read.lines].map(({ line, example }) => [line, example.kind === "completion" && example.prompt]);
+  const read = await datasetHead(env.BLOBS, { key: "head", bytes: body.byteLength, name: "a.jsonl", kind }, maxBytes);
+  const found = [...read.lines].flatMap(({ line, examples }) =>
+    examples.map((example) => [line, example.kind === "completion" && (example.prompt || example.completion)]),
+  );
   return { found, whole: read.whole };
 }
 
@@ -45,12 +48,22 @@ describe("datasetHead", () => {
     expect(await head(lines.join("\n"), 3)).toEqual({ found: [], whole: false });
   });
 
+  it("reads each kind's records as examples", async () => {
+    const pair = JSON.stringify({ positive: "yes", negative: "no" });
+    expect((await head(pair, 1000, "contrast_pairs")).found).toEqual([
+      [1, "yes"],
+      [1, "no"],
+    ]);
+    const text = JSON.stringify({ text: "good", label: 1 });
+    expect((await head(text, 1000, "labelled_texts")).found).toEqual([[1, "good"]]);
+  });
+
   it("names the bad line, and a file whose bytes are gone", async () => {
     await expect(head(`${lines[0]}\n{"a": 1}\n`, 1000)).rejects.toMatchObject({
       code: "invalid_file",
       message: expect.stringContaining("line 2 of a.jsonl"),
     });
-    const missing = { key: "nowhere", bytes: 1, name: "a.jsonl" };
+    const missing = { key: "nowhere", bytes: 1, name: "a.jsonl", kind: "examples" } as const;
     await expect(datasetHead(env.BLOBS, missing, 10)).rejects.toMatchObject({ code: "corrupt_blob" });
   });
 });

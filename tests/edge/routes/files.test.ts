@@ -31,7 +31,14 @@ describe("uploading", () => {
       status: "processed",
       status_details: "Read as JSON Lines, with 2 examples (chat).",
       expires_at: null,
-      dataset: { format: "jsonl", compression: null, examples: 2, layouts: ["chat"], ignored_columns: [] },
+      dataset: {
+        format: "jsonl",
+        compression: null,
+        examples: 2,
+        layouts: ["chat"],
+        ignored_columns: [],
+        kinds: ["examples"],
+      },
     });
     const response = await api.send("GET", `/v1/files/${file.id}/content`, { key });
     expect(response.headers.get("content-disposition")).toBe('attachment; filename="train.jsonl"');

@@ -21,7 +21,10 @@ const refusal = (method: string, suffix: string, body?: unknown) =>
   api.refusal(method, path + suffix, { key, ...(body === undefined ? {} : { body }) });
 
 it("are created, updated, rolled back step by step, and keep their versions", async () => {
-  const first = { experts: [{ id: tuned, weight: 1 }], contrastive: { amateur: "preset-base" } };
+  const first = {
+    experts: [{ id: tuned, weight: 1 }],
+    contrastive: { amateur: "preset-base", alpha: 0.1, temperature: 0.5 },
+  };
   expect(await call("POST", "", { name: "calm", steering: first, description: "quiet" })).toEqual({
     id: "calm",
     object: "steering.preset",

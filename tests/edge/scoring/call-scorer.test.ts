@@ -144,6 +144,21 @@ describe("where a call may go", () => {
     expect((await seen()).hits).toBe(hits);
   });
 
+  it("through the deployment's network, if it has one", async () => {
+    const asked: string[] = [];
+    const network = {
+      fetch: async (url: URL) => {
+        asked.push(url.href);
+        return Response.json({ scores: [7] });
+      },
+    } as unknown as Fetcher;
+    const caller = ScorerCaller.of({ SCORER_ALLOW: "http://127.0.0.1:*", SCORER_NETWORK: network });
+    expect(await caller.call(target("resets"), { texts: ["a"], requestId: "r" }, { deadlineMs: 5_000 })).toEqual([7]);
+    expect(asked).toEqual([`${server}/resets`]);
+    const plain = ScorerCaller.of({ SCORER_ALLOW: "http://127.0.0.1:*" });
+    expect(await plain.call(target("good"), { texts: ["a"], requestId: "r" }, { deadlineMs: 5_000 })).toEqual([0]);
+  });
+
   it("nowhere that the operator no longer allows", async () => {
     const call = new ScorerCaller({ allow: parseScorerAllow() }).call(target("good"), asked("a"), {
       deadlineMs: 5_000,

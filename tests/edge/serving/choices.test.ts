@@ -32,7 +32,7 @@ const request = (changes: Partial<GenerateRequest> = {}): GenerateRequest => ({
 const parts = {
   prompts: [[1, 2], [3]],
   plan: NO_STEERING,
-  modelOf: () => ({ weights: "weights" as never, deltas: BARE, stateKey: "k" }),
+  modelOf: () => ({ served: MODEL as never, weights: "weights" as never, deltas: BARE, stateKey: "k" }),
   randomSeed: () => 1,
 };
 

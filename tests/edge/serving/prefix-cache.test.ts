@@ -7,7 +7,7 @@ const entry = (prompt: number[], stateKey = "k"): CachedPrefix => {
   return { stateKey, prompt, positions: prompt.length, promptStates: statesOf(new Float32Array()) };
 };
 const row = (prompt: number[], stateKey = "k") => {
-  return { stateKey, prompt, deltas: { prefixTokens: 0, virtualTokens: 0 }, computesLast: false };
+  return { stateKey, prompt, deltas: { prefixTokens: 0, virtualTokens: 0 }, computes: "none" as const };
 };
 
 it("finds what has most in common with a row, of its own tenant alone", () => {

@@ -123,21 +123,30 @@ describe("a steered generation", () => {
     const { loop, weights } = await tinyLoop();
     const deltas = rowDeltas([{ delta: servingDelta("v", randomDelta("v", ["biases"])), weight: 1 }]);
     const prompt = tokens(9, 1);
-    const seen: number[] = [];
-    const asked = (holds: boolean) => {
+    const seen: number[][] = [];
+    const asked = (holds: boolean, wholePrompt = false) => {
       const condition = {
         taps: ["layers.0"],
-        deltas: (tap: (name: string) => Float32Array) => {
-          seen.push(tap("layers.0").length);
-          return holds ? deltas : undefined;
-        },
+        wholePrompt,
+        start: (length: number) => ({
+          read: (at: number, tap: (name: string) => Float32Array) => void seen.push([at, tap("layers.0").length]),
+          deltas: () => (holds && length === prompt.length ? deltas : undefined),
+        }),
       };
       return ask(loop, weights, { rows: [{ prompt, condition }], settings: GREEDY });
     };
     const plain = ask(loop, weights, { rows: [{ prompt }], settings: GREEDY });
     const [not, met] = [asked(false), asked(true)];
     await Promise.all([plain.end, not.end, met.end]);
-    expect(seen).toEqual([TINY.hiddenSize, TINY.hiddenSize]);
+    expect(seen).toEqual([
+      [8, TINY.hiddenSize],
+      [8, TINY.hiddenSize],
+    ]);
+    seen.length = 0;
+    const whole = asked(true, true);
+    expect(await whole.end).toMatchObject({ cachedTokens: 0 });
+    expect(seen).toEqual(prompt.map((_, at) => [at, TINY.hiddenSize]));
+    expect(whole.tokens).toEqual(met.tokens);
     expect(not.tokens).toEqual(plain.tokens);
     // The prompt was read without the deltas, and so was the first token.
     expect(met.tokens[0]).toBe(plain.tokens[0]);

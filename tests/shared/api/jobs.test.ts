@@ -14,7 +14,7 @@ describe("CreateJob", () => {
     { suffix: "" },
     { suffix: "a b" },
     { model: "" },
-    { continue_with: "adapter" },
+    { continue_with: "nothing" },
     { metadata: { a: 1 } },
     { metadata: { a: "x".repeat(513) } },
     { integrations: ["wandb"] },

@@ -4,16 +4,25 @@ import { namesIn } from "../../../shared/api/steering-names.ts";
 
 it("finds every name in a steering object with its place", () => {
   const steering = SteeringObject.parse({
-    contrastive: { amateur: "small" },
-    experts: [
-      { id: "ft:kind", weight: 1 },
-      { id: "ft:rude", weight: -1 },
-    ],
+    contrastive: { expert: { model: "big" }, amateur: { delta: { id: "small" } } },
+    experts: {
+      members: [
+        { id: "ft:kind", weight: 1 },
+        { id: "base", weight: 1 },
+        { id: "ft:rude", weight: -1 },
+      ],
+    },
+    classifier: [{ id: "tone", label: "kind", mode: "lookahead" }],
+    vectors: [{ id: "calm", strength: 2 }],
   });
+  const placed = (path: string, name: string) => ({ path, name, of: "model" });
   expect(namesIn(steering)).toEqual([
-    { path: "contrastive.amateur", name: "small", of: "model" },
-    { path: "experts[0].id", name: "ft:kind", of: "model" },
-    { path: "experts[1].id", name: "ft:rude", of: "model" },
+    placed("experts.members[0].id", "ft:kind"),
+    placed("experts.members[2].id", "ft:rude"),
+    placed("contrastive.expert.model", "big"),
+    placed("contrastive.amateur.delta.id", "small"),
+    placed("classifier[0].id", "tone"),
+    placed("vectors[0].id", "calm"),
   ]);
 });
 

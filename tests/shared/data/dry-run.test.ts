@@ -30,7 +30,7 @@ const chat = (question: string, reply: string, more: object = {}) => ({
 });
 function* lines(...values: object[]) {
   for (const [index, value] of values.entries())
-    yield { line: index + 1, example: parseTrainingLine(value, index + 1) };
+    yield { line: index + 1, examples: [parseTrainingLine(value, index + 1)] };
 }
 
 describe("dryRun", () => {

@@ -14,15 +14,13 @@ const GENERATES = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif
 let loads = 0;
 const check = (template: string, values: readonly object[], maxLines = 100) =>
   requireShownTools(
-    values.map((value, index) => ({ line: index + 1, example: parseTrainingLine(value, index + 1) })),
+    values.map((value, index) => ({ line: index + 1, examples: [parseTrainingLine(value, index + 1)] })),
     {
       tokenizer: async () => {
         loads++;
-        return loadTokenizer(
-          JSON.parse(text("tokenizer.json")),
-          JSON.parse(text("tokenizer_config.json")),
-          template + GENERATES,
-        );
+        return loadTokenizer(JSON.parse(text("tokenizer.json")), JSON.parse(text("tokenizer_config.json")), {
+          chatTemplate: template + GENERATES,
+        });
       },
       maxLength: 99,
       maxLines,

@@ -5,6 +5,7 @@ import { initialState, type TrainingState } from "../../../trainer/loop/training
 import type { Objective } from "../../../trainer/recipes/objective.ts";
 import { prepareRun } from "../../../trainer/recipes/prepare-run.ts";
 import { createPublisher } from "../../../trainer/recipes/publisher.ts";
+import { createRunTools } from "../../../trainer/recipes/run-tools.ts";
 import { settingsOf } from "../../support/peft.ts";
 import { DpoSettings, dpo } from "./objectives/dpo.ts";
 import { quietContext, tinyJobOf } from "./objectives/run-objective.ts";
@@ -13,7 +14,7 @@ const pair = `${JSON.stringify({ prompt: "one:", chosen: " yes", rejected: " no"
 
 it("says where a result comes from, and lets the objective add files of its own parameters", async () => {
   const settings = DpoSettings.parse({ hyperparameters: {}, peft: settingsOf({ type: "lora", r: 2 }) });
-  const job = await tinyJobOf({ settings, training: pair, validation: pair });
+  const job = await tinyJobOf({ settings, training: pair, validation: `${pair}${pair}` });
   const own = { parameters: [{ name: "head", shape: [1], decay: false }], initial: new Map([["head", f32([1], [2])]]) };
   const objective: Objective<DpoSettings> = {
     ...dpo,
@@ -23,7 +24,8 @@ it("says where a result comes from, and lets the objective add files of its own 
       files: new Map([...files, ["head.txt", Uint8Array.of(Number(values.get("head")!.data[0]), seed)]]),
     }),
   };
-  const run = await prepareRun(objective, job, quietContext());
+  const context = quietContext();
+  const run = await prepareRun(objective, job, context);
   const first = initialState(run.method.parameters, run.method.initial);
   // A delta that changes nothing is refused, so every factor is moved.
   const tensors = Object.entries(first.tensors).map(([name, value]) => {
@@ -38,7 +40,10 @@ it("says where a result comes from, and lets the objective add files of its own 
     ] as const;
   });
   const state: TrainingState = { ...first, tensors: Object.fromEntries(tensors) };
-  const publish = await createPublisher(objective, job, run);
+  const publish = await createPublisher(objective, job, {
+    run,
+    tools: createRunTools({ job, run, executor: context.executor, yieldToEventLoop: async () => undefined }),
+  });
   const folder = await publish(state, { tuned_loss: 0.5 });
   const manifest = parseManifest(folder.files.get(MANIFEST_FILE)!);
   expect(manifest).toMatchObject({ base_model: "tiny", metrics: { tuned_loss: 0.5 }, created_at: 1_700_000_000 });

@@ -96,6 +96,10 @@ describe("a job that runs through", () => {
     expect([...parent!.files].map(([name, file]) => [name, text(file as Uint8Array)])).toEqual([["config.json", "{}"]]);
     expect(await run({}, { ...(await lease()), parent: null })).toBe("completed");
     expect(jobs[1]!.parent).toBeUndefined();
+    const next = await lease();
+    const going = { model: "ft:x", kind: "delta", digest, continue_with: "adapter", files: next.base.files } as const;
+    expect(await run({}, { ...next, parent: going })).toBe("completed");
+    expect(jobs[2]!.parent).toMatchObject({ continueWith: "adapter" });
     expect(jobs[1]!.run).not.toBe(jobs[0]!.run);
   });
 

@@ -257,10 +257,10 @@ describe("a search that ends early", () => {
 });
 
 it("refuses by name what the model has too few rows for", () => {
-  const options = (asked: object, rowCount: number, companion = true) =>
+  const options = (asked: object, rowCount: number, { companion = true, remotes = 0 } = {}) =>
     ({
       loop: { quota: 7 },
-      choices: [{ rowCount, maxTokens: 8 }],
+      choices: [{ rowCount, remotes, maxTokens: 8 }],
       plan: { asked, ...(companion ? { companion: {} } : {}) },
     }) as unknown as SearchOptions;
   const beam = { method: "beam", best_of: 4 };
@@ -270,5 +270,6 @@ it("refuses by name what the model has too few rows for", () => {
     refusal("steering.search.max_total_tokens"),
   );
   expect(() => requireSearchRoom(options({ method: "best_of", best_of: 2 }, 8))).toThrow(refusal("steering.search.by"));
+  expect(() => requireSearchRoom(options(beam, 1, { remotes: 1 }))).toThrow(refusal("steering.search.method"));
   for (const fits of [options(beam, 1), options({ method: "best_of", best_of: 64 }, 7)]) requireSearchRoom(fits);
 });

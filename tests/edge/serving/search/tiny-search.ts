@@ -85,6 +85,7 @@ export function choicesFor(weights: WeightSet, asked: Asked): Choice[] {
       maxTokens,
       endTokens: new Set(endTokens),
       rowCount: rows.length,
+      remotes: 0,
       hasStop: (tokens) => (asked.stop ?? []).includes(tokens().at(-1)!),
       generation(candidate = 0, changes = {}) {
         const random = createRandom(seed, "choice", index, ...(candidate === 0 ? [] : ["candidate", candidate]));

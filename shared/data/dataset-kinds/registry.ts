@@ -1,0 +1,24 @@
+import { conditionPrompts } from "./condition-prompts.ts";
+import { contrastPairs } from "./contrast-pairs.ts";
+import { examples } from "./examples.ts";
+import type { DatasetKind } from "./kind.ts";
+import { labelledTexts } from "./labelled-texts.ts";
+
+/** A file may be of several kinds at once: labelled texts are also texts to imitate. */
+export const DATASET_KINDS = {
+  examples,
+  labelled_texts: labelledTexts,
+  contrast_pairs: contrastPairs,
+  condition_prompts: conditionPrompts,
+} as const satisfies Readonly<Record<string, DatasetKind>>;
+
+export type DatasetKindName = keyof typeof DATASET_KINDS;
+export const DATASET_KIND_NAMES = Object.keys(DATASET_KINDS) as DatasetKindName[];
+
+/** The kind by that name, as the interface that all share. */
+export const datasetKind = (name: DatasetKindName): DatasetKind => DATASET_KINDS[name];
+
+/** Every column that a kind reads; only these are worth decoding. */
+export const DATASET_COLUMNS: ReadonlySet<string> = new Set(
+  Object.values(DATASET_KINDS).flatMap(({ columns }) => columns),
+);

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { requestError } from "../../../shared/api/parse.ts";
+import { SteeringField, SteeringObject, SteeringTraces } from "../../../shared/api/steering.ts";
+import { STEERING_NAMES } from "../../../shared/decode/steering/registry.ts";
+
+const errorOf = (value: unknown) => requestError(SteeringObject.safeParse(value).error!, value);
+
+describe("SteeringObject", () => {
+  it("has every part of the registry, none of them required", () => {
+    expect(Object.keys(SteeringObject.shape)).toEqual(expect.arrayContaining(STEERING_NAMES));
+    expect(SteeringObject.parse({})).toEqual({});
+  });
+
+  it("fills in what is left out of the parts that are there", () => {
+    expect(
+      SteeringObject.parse({
+        guidance: {},
+        layers: {},
+        experts: [{ id: "kind", weight: 2 }],
+        contrastive: { amateur: { delta: { id: "rude" } } },
+        classifier: [{ id: "tone", label: "kind", mode: "class_rows" }],
+      }),
+    ).toEqual({
+      guidance: { scale: 1.5 },
+      layers: { candidates: "low", relative_top: 0.1 },
+      experts: [{ id: "kind", weight: 2 }],
+      contrastive: { amateur: { delta: { id: "rude", weight: 1 } }, alpha: 0.1, temperature: 0.5 },
+      classifier: [{ id: "tone", label: "kind", mode: "class_rows", strength: 30, filter: 0.8, keep_above: 0.8 }],
+    });
+  });
+
+  it.each([
+    [{ guidence: {} }, "guidence", "Unknown field"],
+    [{ guidance: { scale: 21 } }, "guidance.scale", "at most 20"],
+    [{ experts: [{ id: "a", weight: 1 }, { id: "b" }] }, "experts[1].weight", "required"],
+    [{ experts: { members: [{ id: "a", weight: 99 }] } }, "experts.members[0].weight", "at most 20"],
+    [{ contrastive: {} }, "contrastive.amateur", "required"],
+    [{ contrastive: { amateur: { delta: { id: "a", weight: 9 } } } }, "contrastive.amateur.delta.weight", "at most 8"],
+    [
+      { contrastive: { amateur: { model: "a", delta: { id: "b" } } } },
+      "contrastive.amateur.delta",
+      "left out beside `model`",
+    ],
+    [{ classifier: [{ id: "a", label: "b" }] }, "classifier[0].mode", '"lookahead", "class_rows", "token_values"'],
+    [{ classifier: [{ id: "a", label: "b", mode: "token_values", top_k: 3 }] }, "classifier[0].top_k", "Unknown field"],
+    [
+      { classifier: [{ id: "a", label: "b", mode: "lookahead", strength: -1, target: 0.5 }] },
+      "classifier[0].strength",
+      "must not be below 0 beside `target`",
+    ],
+    [{ layers: { candidates: [1, 1] } }, "layers.candidates", "must differ from each other"],
+  ])("names what is wrong in %j", (value, param, message) => {
+    const error = errorOf(value);
+    expect(error.param).toBe(param);
+    expect(error.message).toContain(message);
+  });
+});
+
+it("a field is a preset's name or an object, and has a JSON schema for the documents", () => {
+  expect(SteeringField.parse("calm@3")).toBe("calm@3");
+  expect(SteeringField.safeParse(3).success).toBe(false);
+  for (const io of ["input", "output"] as const) expect(z.toJSONSchema(SteeringField, { io }).anyOf).toHaveLength(2);
+});
+
+it("a trace has one entry for each token", () => {
+  const token = { id: 3, token: " a", before: 0.25, after: 0.5 };
+  const entry = { ...token, kl: 0.1, top: [token], parts: { layers: { layer: 2 } } };
+  expect(SteeringTraces.parse([entry])).toEqual([entry]);
+  expect(SteeringTraces.safeParse([{ ...entry, kl: undefined }]).success).toBe(false);
+});
