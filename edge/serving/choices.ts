@@ -53,6 +53,8 @@ export interface Choice {
   /** Tokens that a text of it may have. */
   readonly maxTokens: number;
   readonly endTokens: ReadonlySet<number>;
+  /** Whether every text of it is the same, since tokens are not drawn. */
+  readonly isGreedy: boolean;
   /** How many rows a text takes. */
   readonly rowCount: number;
   /** Companions of a text in the batches of other bases. */
@@ -141,8 +143,9 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
         });
         return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
       };
-      const rowCount = rows.length;
-      return { index: choice, prompt: p, maxTokens, endTokens, rowCount, remotes: remote.length, hasStop, generation };
+      const counts = { rowCount: rows.length, remotes: remote.length };
+      const isGreedy = settings.greedy;
+      return { index: choice, prompt: p, maxTokens, endTokens, isGreedy, ...counts, hasStop, generation };
     });
   });
 }

@@ -4,7 +4,8 @@ import { searchChoice } from "./search-choice.ts";
 import { type SearchEnd, type SearchOptions, SearchRun } from "./search-run.ts";
 
 /**
- * Throws `invalid_request`, by the field's name, for a search that the model has too few rows for, or too few tokens in its budget.
+ * Throws `invalid_request`, by the field's name, for a search that the model has too few rows for, that has too few tokens, or that would make
+ * one text several times.
  */
 export function requireSearchRoom({ loop, choices, plan }: SearchOptions): void {
   const { asked, companion } = plan;
@@ -19,10 +20,18 @@ export function requireSearchRoom({ loop, choices, plan }: SearchOptions): void 
       if (rows > loop.quota) {
         throw refuse("best_of", `${asked.best_of} beams take ${rows} rows at once, but ${most}. Ask for fewer beams.`);
       }
-      if (beamTokens(choice, asked) >= 1) continue;
-      throw refuse("max_total_tokens", `It must be at least ${asked.best_of}: a token for each beam.`);
-    } else if (rowCount > loop.quota && companion !== undefined) {
+      if (beamTokens(choice, asked) < 1) {
+        throw refuse("max_total_tokens", `It must be at least ${asked.best_of}: a token for each beam.`);
+      }
+      continue;
+    }
+    if (rowCount > loop.quota && companion !== undefined) {
       throw refuse("by", `A text and what judges it take ${rowCount} rows at once, but ${most}.`);
+    }
+    if (choice.isGreedy && asked.best_of > 1) {
+      const message =
+        "At a temperature of 0 all candidates are the same text. Set `temperature` above 0, or `best_of` to 1.";
+      throw refuse("best_of", message);
     }
   }
 }

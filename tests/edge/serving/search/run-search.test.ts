@@ -257,10 +257,10 @@ describe("a search that ends early", () => {
 });
 
 it("refuses by name what the model has too few rows for", () => {
-  const options = (asked: object, rowCount: number, { companion = true, remotes = 0 } = {}) =>
+  const options = (asked: object, rowCount: number, { companion = true, remotes = 0, isGreedy = false } = {}) =>
     ({
       loop: { quota: 7 },
-      choices: [{ rowCount, remotes, maxTokens: 8 }],
+      choices: [{ rowCount, remotes, isGreedy, maxTokens: 8 }],
       plan: { asked, ...(companion ? { companion: {} } : {}) },
     }) as unknown as SearchOptions;
   const beam = { method: "beam", best_of: 4 };
@@ -271,5 +271,14 @@ it("refuses by name what the model has too few rows for", () => {
   );
   expect(() => requireSearchRoom(options({ method: "best_of", best_of: 2 }, 8))).toThrow(refusal("steering.search.by"));
   expect(() => requireSearchRoom(options(beam, 1, { remotes: 1 }))).toThrow(refusal("steering.search.method"));
-  for (const fits of [options(beam, 1), options({ method: "best_of", best_of: 64 }, 7)]) requireSearchRoom(fits);
+  const greedy = { isGreedy: true };
+  expect(() => requireSearchRoom(options({ method: "vote", best_of: 2 }, 1, greedy))).toThrow(
+    refusal("steering.search.best_of"),
+  );
+  for (const fits of [
+    options({ method: "best_of", best_of: 1 }, 1, greedy),
+    options(beam, 1, greedy),
+    options({ method: "best_of", best_of: 64 }, 7),
+  ])
+    requireSearchRoom(fits);
 });

@@ -86,6 +86,7 @@ export function choicesFor(weights: WeightSet, asked: Asked): Choice[] {
       endTokens: new Set(endTokens),
       rowCount: rows.length,
       remotes: 0,
+      isGreedy: settings.greedy,
       hasStop: (tokens) => (asked.stop ?? []).includes(tokens().at(-1)!),
       generation(candidate = 0, changes = {}) {
         const random = createRandom(seed, "choice", index, ...(candidate === 0 ? [] : ["candidate", candidate]));
