@@ -106,8 +106,6 @@ test("best-of-8 beats one text by another judge, and early rejection keeps that 
   const one = await outcome({ best_of: 1, by });
   const eight = await outcome({ best_of: 8, by });
   const early = await outcome({ best_of: 8, by, reject: { fraction: 0.7, every: 5 } });
-  const figures = [one, eight, early].map(({ reward, tokens, cost }) => ({ reward, tokens, cost }));
-  console.log(JSON.stringify(figures));
   for (const { reports } of [one, eight, early]) {
     for (const { score, scores } of reports) expect(score).toBe(Math.max(...scores.map((one) => one ?? 0)));
   }
@@ -131,9 +129,7 @@ test("a stream brings the chosen text and what the search did; what cannot be is
   }
   const chunks: Chunk[] = [];
   const streamed = { ...ask, steering: { search } } as OpenAI.CompletionCreateParamsStreaming;
-  const stream = await client.completions.create(streamed);
-  for await (const { choices } of (await client.completions.create({ ...ask, steering: { search } } as never)) as never)
-    chunks.push(...(choices as never));
+  for await (const { choices } of await client.completions.create(streamed)) chunks.push(...choices);
   const whole = await client.completions.create({ ...ask, stream: false, steering: { search } } as never);
   expect(chunks.map(({ text }) => text).join("")).toBe(whole.choices[0]!.text);
   expect(chunks.flatMap((chunk) => (chunk.steering_search === undefined ? [] : [chunk.steering_search]))).toEqual([
