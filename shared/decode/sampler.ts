@@ -96,7 +96,7 @@ export class Sampler {
       const plain = settings.greedy && active.length === 0 && request.traced === undefined;
       return this.#draft(request, active, plain ? undefined : i);
     });
-    this.#process(drafts);
+    this.#apply(drafts);
     return drafts.map(({ request, scores, notes, waits }) => {
       if (waits.length > 0) return { waits: Promise.all(waits).then(() => {}) };
       const sample = chosen(request, scores);
@@ -117,7 +117,7 @@ export class Sampler {
         i,
       ),
     );
-    this.#process(drafts);
+    this.#apply(drafts);
     return drafts.map(({ scores, notes, waits }) =>
       waits.length > 0 ? { waits: Promise.all(waits).then(() => {}) } : { scores: scores!, notes },
     );
@@ -128,7 +128,7 @@ export class Sampler {
     return { request, active, scores, notes: {}, waits: [] };
   }
 
-  #process(drafts: readonly Draft[]): void {
+  #apply(drafts: readonly Draft[]): void {
     for (const name of NAMES) {
       const rows = drafts
         .filter(({ active, waits }) => waits.length === 0 && active.includes(name))
