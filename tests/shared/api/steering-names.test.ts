@@ -38,3 +38,11 @@ it("finds none where there are none, and takes no text of a rule for one", () =>
   const rules = { rules: { banned: ["ft:kind"] } } as SteeringObject;
   expect(namesIn(rules)).toEqual([]);
 });
+
+it("finds what judges a search", () => {
+  const names = (by: unknown) => namesIn(SteeringObject.parse({ search: { by } }));
+  expect(names({ reward: "r" })).toEqual([{ path: "search.by.reward", name: "r", of: "model" }]);
+  expect(names({ classifier: "c", label: "good" })).toEqual([{ path: "search.by.classifier", name: "c", of: "model" }]);
+  expect(names({ scorer: "s" })).toEqual([{ path: "search.by.scorer", name: "s", of: "scorer" }]);
+  expect(names("likelihood")).toEqual([]);
+});

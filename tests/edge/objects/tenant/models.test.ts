@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { expect, it } from "vitest";
 import { tenantObject } from "../../../../edge/objects/remote.ts";
+import { SteeringObject } from "../../../../shared/api/steering.ts";
 import { Api } from "../../support/api.ts";
 
 it("a base that is not there is an unknown model", async () => {
@@ -34,4 +35,29 @@ it("says the same of a name whose base was deleted, whether it is asked or train
   await expect(models.resolve({ name: "bot", deltas: [] })).rejects.toMatchObject(error);
   await expect(models.start("bot")).rejects.toMatchObject(error);
   await expect(models.base("bot")).rejects.toMatchObject(error);
+});
+
+it("finds the scorer that a search names, with the secret that signs its calls", async () => {
+  const api = new Api();
+  await api.base("models-searched");
+  const key = await api.tenant("models-search");
+  const scorer = { name: "judge", url: "https://scores.trimtab.dev/v1", secret: "0123456789abcdef" };
+  await api.call("POST", "/v1/steering/scorers", { key, body: scorer });
+  const { models } = tenantObject(env, "models-search");
+  const resolve = (search: unknown) =>
+    models.resolve({ name: "models-searched", deltas: [], steering: SteeringObject.parse({ search }) });
+  const found = await resolve({ by: { scorer: "judge" } });
+  expect(found.steering?.resolved.search).toEqual({
+    asked: { method: "best_of", best_of: 4, by: { scorer: "judge", deadline_ms: 5000, on_failure: "end" } },
+    scorer: { tenant: "models-search", name: "judge", url: scorer.url, secret: scorer.secret },
+  });
+  expect(Object.keys((await resolve({})).steering!.resolved)).toContain("search");
+  await expect(resolve({ by: { scorer: "none" } })).rejects.toMatchObject({
+    code: "not_found",
+    param: "steering.search.by.scorer",
+  });
+  await expect(resolve({ by: { reward: "ft:none" } })).rejects.toMatchObject({
+    code: "model_not_found",
+    param: "steering.search.by.reward",
+  });
 });
