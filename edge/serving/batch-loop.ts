@@ -7,6 +7,7 @@ import type { RowDeltas } from "../runtime/serving-delta.ts";
 import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
+import { Rest } from "./rest.ts";
 import { nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
@@ -61,6 +62,7 @@ export class BatchLoop {
   readonly #open = new Map<BatchRequest, OpenRequest>();
   /** For each tenant with rows, the last turn that prefilled one of its chunks. */
   readonly #lastPrefill = new Map<string, number>();
+  readonly #rest = new Rest();
   #turn = 0;
   #running = false;
   /** Whether the rows' deltas are where the decoder reads them. */
@@ -142,7 +144,8 @@ export class BatchLoop {
     for (const { request, generations } of opened) {
       this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
     }
-    if (!this.#running) void this.#run();
+    if (this.#running) this.#rest.end();
+    else void this.#run();
   }
 
   /** Removes the request immediately, between two steps. Does nothing if it has settled. */
@@ -169,6 +172,7 @@ export class BatchLoop {
         }
         const yields = prefilled ? YIELDS_AFTER_PREFILL : 1;
         for (let n = 0; n < yields && this.#open.size > 0; n++) await this.#options.yieldToEventLoop();
+        if (this.#allWait) await this.#rest.take();
       }
       this.#lastPrefill.clear();
       // Clears the last row's deltas too.
@@ -176,6 +180,12 @@ export class BatchLoop {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** Whether nothing can go on before something outside the batch has come to an end. */
+  get #allWait(): boolean {
+    const { rows } = this.#slots;
+    return rows.length > 0 && rows.every(({ open }) => open.waiting);
   }
 
   #admit(): void {
@@ -345,6 +355,7 @@ export class BatchLoop {
     waits.then(
       () => {
         open.waiting = false;
+        this.#rest.end();
       },
       (error: unknown) => this.#end(open, asTrimtabError(error)),
     );
@@ -409,6 +420,7 @@ export class BatchLoop {
     this.#open.delete(request);
     for (const open of left) this.#leave(open);
     const steeringTokens = [...left].reduce((sum, open) => sum + open.steeringTokens, ofEnded);
+    this.#rest.end();
     request.settle({ cachedTokens, steeringTokens, ...(error === undefined ? {} : { error }) });
   }
 

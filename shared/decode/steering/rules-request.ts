@@ -7,7 +7,12 @@ const phrases = (most: number) => z.array(z.string().min(1).max(LIMITS.phraseLen
 
 const scorer = z.strictObject({
   name: z.string().min(1).max(64).meta({ description: "One of /v1/steering/scorers" }),
-  strength: z.number().min(-LIMITS.scorerStrength).max(LIMITS.scorerStrength).default(1),
+  strength: z
+    .number()
+    .min(-LIMITS.scorerStrength)
+    .max(LIMITS.scorerStrength)
+    .default(1)
+    .meta({ description: "What a score is multiplied by before it is added to its token's logit" }),
   candidates: z
     .int()
     .min(1)
@@ -15,11 +20,19 @@ const scorer = z.strictObject({
     .default(8)
     .meta({ description: "How many of the likeliest tokens are scored; the others are ruled out" }),
   every: z.int().min(1).max(1024).default(1).meta({ description: "Score every n-th token, the first one included" }),
-  deadline_ms: z.int().min(10).max(LIMITS.scorerDeadlineMs).default(1000),
+  deadline_ms: z
+    .int()
+    .min(10)
+    .max(LIMITS.scorerDeadlineMs)
+    .default(1000)
+    .meta({ description: "For each call, from when it is due to the last byte of its answer" }),
   on_timeout: z
     .enum(["open", "closed"])
     .default("open")
-    .meta({ description: "Without an answer in time: choose without it, or end the request with `scorer_failed`" }),
+    .meta({
+      description:
+        "Without an answer in time: choose the token without it, or end the request with `scorer_failed`. A wrong answer ends it either way",
+    }),
 });
 
 const SHAPES = ["json_schema", "regex", "choice", "grammar"] as const;
