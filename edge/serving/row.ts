@@ -34,6 +34,8 @@ export class Row {
   cachedTokens = 0;
   /** The deltas that it runs with. */
   deltas: RowDeltas;
+  /** Those that it runs with or may still get. */
+  most: RowDeltas;
   /** After the prompt; undefined until it has been prefilled. */
   promptStates: StepStates | undefined;
   /** After everything so far; undefined once the leader's next token has been chosen. */
@@ -48,6 +50,7 @@ export class Row {
     this.open = open;
     this.work = work;
     this.deltas = work.deltas;
+    this.most = mostDeltas(work);
     this.reader = work.condition?.start(work.prompt.length);
     this.prefilled = work.deltas.prefixTokens;
     const { generated } = open.generation.sequence;
@@ -148,6 +151,11 @@ export class Row {
     const first = Math.max(0, from - virtualTokens);
     return { slot, start: this.prefilled, virtual, tokens: this.work.prompt.slice(first, first + size - virtual) };
   }
+}
+
+/** The deltas that a row may have at any time. */
+export function mostDeltas({ deltas, condition }: GenerationRow): RowDeltas {
+  return condition?.most ?? deltas;
 }
 
 function copyOf({ logits, final, exits }: StepStates): StepStates {
