@@ -126,6 +126,7 @@ export class BatchLoop {
         members: [],
         waiting: false,
         steeringTokens: 0,
+        probes: { length: 0, counted: new Set() },
       };
     });
     this.#scheduler.submit(generations);

@@ -87,9 +87,9 @@ export function stateKeyOf(tenant: string, model: Pick<ResolvedModel, "weights" 
   return JSON.stringify([tenant, ...modelKey(model)]);
 }
 
-/** Whether two models give equal logits because they are made of the same weights and deltas. */
+/** Whether two models give equal logits because they are made of the same base, weights and deltas. */
 export function sameModel(a: ResolvedModel, b: ResolvedModel): boolean {
-  return JSON.stringify(modelKey(a)) === JSON.stringify(modelKey(b));
+  return a.base.digest === b.base.digest && JSON.stringify(modelKey(a)) === JSON.stringify(modelKey(b));
 }
 
 function modelKey({ weights, deltas }: Pick<ResolvedModel, "weights" | "deltas">): unknown[] {

@@ -18,6 +18,8 @@ export interface OpenGeneration extends Schedulable {
   waiting: boolean;
   /** Positions that its companions and probes have computed. */
   steeringTokens: number;
+  /** The probes that were counted after that many tokens of the text. */
+  probes: { readonly length: number; readonly counted: Set<string> };
 }
 
 /** A row in the batch. A *position* is a place in its key/value cache: the deltas' prefix and virtual tokens, then the prompt. */
