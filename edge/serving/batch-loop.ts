@@ -8,7 +8,7 @@ import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
 import { Rest } from "./rest.ts";
-import { nonFinite, type OpenGeneration, Row } from "./row.ts";
+import { mostDeltas, nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
 import { type BeamBatch, stepBeams } from "./search/step-beams.ts";
@@ -136,6 +136,7 @@ export class BatchLoop {
           members: [],
           waiting: false,
           steeringTokens: 0,
+          probes: { length: 0, counted: new Set() },
         };
       });
       return { request, generations };
@@ -204,7 +205,7 @@ export class BatchLoop {
   #room(candidate: OpenGeneration, before: readonly OpenGeneration[]): Room {
     const { arena } = this.#options;
     const own = deltasOf(candidate);
-    const others = [...this.#slots.rows.map(({ deltas }) => deltas), ...before.flatMap(deltasOf)];
+    const others = [...this.#slots.rows.map(({ most }) => most), ...before.flatMap(deltasOf)];
     if (arena.fits([...others, ...own])) return "now";
     return arena.fits(own) ? "later" : "never";
   }
@@ -236,8 +237,8 @@ export class BatchLoop {
     this.#counts.prefilledPositions += positions;
     if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
     if (isLast) {
-      this.#decideCondition(row);
       row.take(this.#statesOf(row, 0, logits));
+      this.#decideCondition(row);
     }
     this.#slots.resolveSources();
     return true;
@@ -281,12 +282,23 @@ export class BatchLoop {
     }
   }
 
-  /** Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. */
+  /**
+   * Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. A prompt on which it cannot be
+   * checked ends its own request.
+   */
   #decideCondition(row: Row): void {
-    const deltas = row.reader?.deltas();
-    if (deltas === undefined) return;
-    row.deltas = deltas;
-    this.#arranged = false;
+    if (row.reader === undefined) return;
+    try {
+      const deltas = row.reader.deltas();
+      if (deltas !== undefined) {
+        row.deltas = deltas;
+        this.#arranged = false;
+      }
+      row.most = row.deltas;
+    } catch (error) {
+      if (!(error instanceof TrimtabError) || error.code === "internal_error") throw error;
+      this.#end(row.open, error);
+    }
   }
 
   /** Chooses the next token of every generation for which all rows have logits. */
@@ -437,7 +449,7 @@ export class BatchLoop {
 }
 
 function deltasOf({ generation }: OpenGeneration): RowDeltas[] {
-  return generation.rows.map(({ deltas }) => deltas);
+  return generation.rows.map(mostDeltas);
 }
 
 function asTrimtabError(cause: unknown): TrimtabError {

@@ -127,6 +127,8 @@ export interface RowCondition {
   readonly taps: readonly string[];
   /** Whether they are read at every token, and not at the last alone. */
   readonly wholePrompt: boolean;
+  /** The row's deltas if all of these are met: the batch keeps room for them until the prompt has been read. */
+  readonly most: RowDeltas;
   /** Begins to read a prompt of that many tokens. */
   readonly start: (length: number) => PromptReader;
 }
@@ -136,7 +138,7 @@ export interface PromptReader {
   readonly read: (at: number, tap: (name: string) => Float32Array) => void;
   /**
    * Once all has been read: the row's deltas from then on, which put the same before the text as those that it had; undefined:
-   * those.
+   * those. Throws `non_finite` for a prompt that no condition can be checked on.
    */
   readonly deltas: () => RowDeltas | undefined;
   /** What was found, for a trace. */

@@ -61,7 +61,7 @@ export function viewOf(
     exit: (layer) => leader.states!.exits.get(layer)!,
     probe(role, tokens, visit) {
       const row = member(role);
-      open.steeringTokens += tokens.length;
+      countProbe(open, role, tokens);
       decoder.probe(
         row.work.weights,
         { slot: slots.slotOf(row), position: row.cachedPositions - ahead, tokens },
@@ -69,6 +69,16 @@ export function viewOf(
       );
     },
   };
+}
+
+/** A step that is taken again, because a neighbour failed or after a wait, costs the text nothing more. */
+function countProbe(open: OpenGeneration, role: string, tokens: readonly number[]): void {
+  const { length } = open.generation.sequence.generated;
+  if (open.probes.length !== length) open.probes = { length, counted: new Set() };
+  const probe = JSON.stringify([role, tokens]);
+  if (open.probes.counted.has(probe)) return;
+  open.probes.counted.add(probe);
+  open.steeringTokens += tokens.length;
 }
 
 export interface Failed {
