@@ -80,7 +80,7 @@ describe("receiveDataset", () => {
     await expect(received({ positive: "p", negative: "n" }, { positive: "p" })).rejects.toMatchObject({
       code: "invalid_file",
       param: "file",
-      message: expect.stringContaining("line 2 of the file: negative"),
+      message: expect.stringContaining("line 2 of the file is not a contrast pair"),
     });
   });
 
