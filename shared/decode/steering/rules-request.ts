@@ -1,6 +1,8 @@
 /** The `rules` part of a request: what the text must be, and must not have in it. */
 import { z } from "zod";
+import { messageOf } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
+import { requireCaps } from "../../rules/schema/caps.ts";
 
 const phrases = z.array(z.string().min(1).max(LIMITS.phraseLength)).max(LIMITS.phrases);
 
@@ -23,10 +25,20 @@ const scorer = z.strictObject({
 
 const SHAPES = ["json_schema", "regex", "choice", "grammar"] as const;
 
+/** Before a schema is passed on: what is nested thousands of levels deep cannot even be copied. */
+function refuseLarge(schema: unknown, context: z.RefinementCtx): void {
+  try {
+    requireCaps(schema);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: `cannot be followed: ${messageOf(error)}` });
+  }
+}
+
 export const rulesRequest = z
   .strictObject({
     json_schema: z
       .union([z.boolean(), z.record(z.string(), z.unknown())])
+      .superRefine(refuseLarge)
       .optional()
       .meta({ description: "The text is a JSON document that is valid under this schema" }),
     regex: z.string().min(1).max(LIMITS.ruleLength).optional(),
