@@ -1,7 +1,9 @@
 /** The `rules` part of a request: what the text must be, and must not have in it. */
 import { z } from "zod";
+import { messageOf } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
 import { RULE_LIMITS } from "../../rules/limits.ts";
+import { requireCaps } from "../../rules/schema/caps.ts";
 
 const phrases = (most: number) => z.array(z.string().min(1).max(LIMITS.phraseLength)).max(most);
 
@@ -26,21 +28,28 @@ const scorer = z.strictObject({
     .max(LIMITS.scorerDeadlineMs)
     .default(1000)
     .meta({ description: "For each call, from when it is due to the last byte of its answer" }),
-  on_timeout: z
-    .enum(["open", "closed"])
-    .default("open")
-    .meta({
-      description:
-        "Without an answer in time: choose the token without it, or end the request with `scorer_failed`. A wrong answer ends it either way",
-    }),
+  on_timeout: z.enum(["open", "closed"]).default("open").meta({
+    description:
+      "Without an answer in time: choose the token without it, or end the request with `scorer_failed`. A wrong answer ends it either way",
+  }),
 });
 
 const SHAPES = ["json_schema", "regex", "choice", "grammar"] as const;
+
+/** Before a schema is passed on: what is nested thousands of levels deep cannot even be copied. */
+function refuseLarge(schema: unknown, context: z.RefinementCtx): void {
+  try {
+    requireCaps(schema);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: `cannot be followed: ${messageOf(error)}` });
+  }
+}
 
 export const rulesRequest = z
   .strictObject({
     json_schema: z
       .union([z.boolean(), z.record(z.string(), z.unknown())])
+      .superRefine(refuseLarge)
       .optional()
       .meta({ description: "The text is a JSON document that is valid under this schema" }),
     regex: z
