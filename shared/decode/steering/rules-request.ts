@@ -7,7 +7,12 @@ const phrases = (most: number) => z.array(z.string().min(1).max(LIMITS.phraseLen
 
 const scorer = z.strictObject({
   name: z.string().min(1).max(64).meta({ description: "One of /v1/steering/scorers" }),
-  strength: z.number().min(-LIMITS.scorerStrength).max(LIMITS.scorerStrength).default(1),
+  strength: z
+    .number()
+    .min(-LIMITS.scorerStrength)
+    .max(LIMITS.scorerStrength)
+    .default(1)
+    .meta({ description: "What a score is multiplied by before it is added" }),
   candidates: z
     .int()
     .min(1)
@@ -15,7 +20,12 @@ const scorer = z.strictObject({
     .default(8)
     .meta({ description: "How many of the likeliest tokens are scored; the others are ruled out" }),
   every: z.int().min(1).max(1024).default(1).meta({ description: "Score every n-th token, the first one included" }),
-  deadline_ms: z.int().min(10).max(LIMITS.scorerDeadlineMs).default(1000),
+  deadline_ms: z
+    .int()
+    .min(10)
+    .max(LIMITS.scorerDeadlineMs)
+    .default(1000)
+    .meta({ description: "Milliseconds that one answer may take" }),
   on_timeout: z
     .enum(["open", "closed"])
     .default("open")
@@ -65,5 +75,6 @@ export const rulesRequest = z
   })
   .refine((rules) => SHAPES.filter((shape) => rules[shape] !== undefined).length <= 1, {
     message: `must have at most one of ${SHAPES.join(", ")}`,
-  });
+  })
+  .meta({ description: "What the text must be, and what must and must not occur in it" });
 export type AskedRules = z.infer<typeof rulesRequest>;
