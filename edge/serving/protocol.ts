@@ -104,7 +104,7 @@ export interface ConditionalDelta {
 export interface ResolvedSteering {
   /** What was asked of each part of the `steering` object, defaults filled in; parts that change nothing are absent. */
   readonly parts: SteeringParts;
-  /** What each name in it came to, by its place. All have the request's base. */
+  /** What each name in it came to, by its place: on the request's base, or on another with the same tokenizer. */
   readonly models: Readonly<Record<string, ResolvedModel>>;
   readonly conditional: readonly ConditionalDelta[];
   readonly search?: ResolvedSearch;

@@ -17,20 +17,22 @@ export const SteeringObject = z
     rules: rulesRequest.optional(),
     search: SearchRequest.optional(),
   })
-  .meta({ id: "Steering" });
+  .meta({ id: "Steering", description: "How each token is chosen; the order of the fields means nothing" });
 export type SteeringObject = z.infer<typeof SteeringObject>;
 export const SteeringField = z.union([z.string().max(300), SteeringObject]);
 export type SteeringField = z.infer<typeof SteeringField>;
 
 /** Fields of chats and completions. */
 export const steeringFields = {
-  steering: SteeringField.optional(),
+  steering: SteeringField.optional().meta({
+    description: "An object, or the name of a preset such as `calm` or `calm@3`",
+  }),
   trace: z.boolean().optional().meta({ description: "Report what steering and sampling did to every token" }),
 };
 
 const steered = {
-  id: z.int(),
-  token: z.string(),
+  id: z.int().meta({ description: "The token's number in the vocabulary" }),
+  token: z.string().meta({ description: "The token's text" }),
   before: z.number().meta({ description: "Its probability under the model's own distribution" }),
   after: z.number().meta({ description: "Its probability under the distribution that the token was drawn from" }),
 };
@@ -67,6 +69,6 @@ export const SearchResult = z
 
 /** What a reply says of its steering: as it was used, with every default. In a stream, in the first chunk of each choice. */
 export const steeringEcho = {
-  steering: SteeringObject.optional(),
+  steering: SteeringObject.optional().meta({ description: "As it was used, with every default" }),
   steering_preset: z.string().optional().meta({ description: "`name@version` of the preset that it comes from" }),
 };

@@ -87,5 +87,6 @@ export const rulesRequest = z
   })
   .refine((rules) => SHAPES.filter((shape) => rules[shape] !== undefined).length <= 1, {
     message: `must have at most one of ${SHAPES.join(", ")}`,
-  });
+  })
+  .meta({ description: "What the text must be, and what must and must not occur in it" });
 export type AskedRules = z.infer<typeof rulesRequest>;

@@ -5,6 +5,18 @@ import { SteeringField, SteeringObject, SteeringTraces } from "../../../shared/a
 import { STEERING_NAMES } from "../../../shared/decode/steering/registry.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
+/** The properties without a description, as paths. */
+function undescribed(schema: unknown, at: string): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, inner]: [string, unknown]) => {
+    if (key !== "properties") return undescribed(inner, at);
+    return Object.entries(inner as Record<string, { description?: string }>).flatMap(([name, property]) => [
+      ...(property.description === undefined ? [`${at}.${name}`] : []),
+      ...undescribed(property, `${at}.${name}`),
+    ]);
+  });
+}
+
 const errorOf = (value: unknown) => requestError(SteeringObject.safeParse(value).error!, value);
 
 describe("SteeringObject", () => {
@@ -81,6 +93,12 @@ it("a field is a preset's name or an object, and has a JSON schema for the docum
   expect(SteeringField.parse("calm@3")).toBe("calm@3");
   expect(SteeringField.safeParse(3).success).toBe(false);
   for (const io of ["input", "output"] as const) expect(z.toJSONSchema(SteeringField, { io }).anyOf).toHaveLength(2);
+});
+
+it("every field of the object and of a trace says what it is", () => {
+  for (const schema of [SteeringObject, SteeringTraces]) {
+    expect(undescribed(z.toJSONSchema(schema, { io: "input", reused: "inline" }), "")).toEqual([]);
+  }
 });
 
 it("a trace has one entry for each token", () => {
