@@ -6,8 +6,9 @@ import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import { decodingRuns } from "./decoding-runs.ts";
-import type { BatchRequest } from "./generation.ts";
+import type { BatchRequest, Generation } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
+import { PerturbingTurns, requireRoomToPerturb } from "./perturbing-turns.ts";
 import { nonFinite, type OpenGeneration, Row, type StepStates } from "./row.ts";
 import { sampleEach, sampleRequest } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
@@ -57,6 +58,7 @@ export class BatchLoop {
   readonly #slots: Slots;
   readonly #scheduler: Scheduler<OpenGeneration>;
   readonly #sampler = new Sampler();
+  readonly #perturbing: PerturbingTurns;
   readonly #open = new Map<BatchRequest, OpenRequest>();
   /** For each tenant with rows, the last turn that prefilled one of its chunks. */
   readonly #lastPrefill = new Map<string, number>();
@@ -71,6 +73,7 @@ export class BatchLoop {
     const { slab, chunk, quota = slab.slots, keepPrompts = false } = options;
     this.#options = options;
     this.#slots = new Slots({ slab, chunk, keepPrompts });
+    this.#perturbing = new PerturbingTurns(options.decoder.perturber, this.#slots);
     this.#scheduler = new Scheduler({
       slots: slab.slots,
       quota,
@@ -88,6 +91,11 @@ export class BatchLoop {
   /** Takes the memory for the logits after these layers. Throws `capacity_exceeded` where the heap has no room for them. */
   reserve(exits: readonly number[]): void {
     this.#options.decoder.reserve({ taps: [], exits });
+  }
+
+  /** Throws `invalid_request` for a generation whose memory is to be perturbed and never can be. */
+  requireRoom(generation: Generation, { perturbedBy }: { readonly perturbedBy?: string | undefined }): void {
+    if (perturbedBy !== undefined) requireRoomToPerturb(this.#options.decoder.perturber, generation, perturbedBy);
   }
 
   get activeRows(): number {
@@ -143,6 +151,7 @@ export class BatchLoop {
     try {
       while (this.#open.size > 0) {
         this.#turn++;
+        this.#perturbing.nextTurn();
         let prefilled = false;
         this.#admit();
         try {
@@ -270,7 +279,8 @@ export class BatchLoop {
     const sound = due.filter(({ request }) => this.#open.has(request));
     // Probes run with the rows' deltas.
     if (sound.length > 0) this.#arrange();
-    const requests = sound.map((open) => sampleRequest(open, { decoder: this.#options.decoder, slots: this.#slots }));
+    const batch = { decoder: this.#options.decoder, slots: this.#slots, perturbing: this.#perturbing };
+    const requests = sound.map((open) => sampleRequest(open, batch));
     const samples = sampleEach(this.#sampler, requests);
     const finished = sound.filter((open, i) => {
       const sample = samples[i]!;
@@ -324,6 +334,7 @@ export class BatchLoop {
   #leave(open: OpenGeneration): void {
     const moved: Move[] = [];
     for (const row of open.members) {
+      this.#perturbing.leave(row);
       const move = this.#slots.remove(row);
       if (move !== undefined) moved.push(move);
     }

@@ -50,6 +50,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       ...(condition === undefined ? {} : { condition }),
       randomSeed,
     });
+    for (const generation of generations) model.loop.requireRoom(generation, plan);
     emit(startOf(model, request));
     const { cachedTokens, steeringTokens } = await finished(
       model,

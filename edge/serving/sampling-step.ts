@@ -1,12 +1,14 @@
 import type { Sample, SampleRequest, Sampler, StepView, Waiting } from "../../shared/decode/sampler.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Decoder } from "../runtime/decoder.ts";
+import type { PerturbingTurns } from "./perturbing-turns.ts";
 import type { OpenGeneration, Row, StepStates } from "./row.ts";
 import type { Slots } from "./slots.ts";
 
 interface Batch {
   readonly decoder: Pick<Decoder, "probe">;
   readonly slots: Pick<Slots, "slotOf">;
+  readonly perturbing: Pick<PerturbingTurns, "step">;
 }
 
 /** What the sampler gets of a generation whose rows all have states. The decoder must have the rows' deltas. */
@@ -23,7 +25,7 @@ export function sampleRequest(open: OpenGeneration, batch: Batch): SampleRequest
   };
 }
 
-function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
+function viewOf(open: OpenGeneration, { decoder, slots, perturbing }: Batch): StepView {
   const [leader] = open.members as [Row, ...Row[]];
   const member = (role: string): Row => {
     const found = open.members.find(({ work }) => work.role === role);
@@ -40,6 +42,7 @@ function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
       open.steeringTokens += tokens.length;
       decoder.probe(row.work.weights, { slot: slots.slotOf(row), position: row.cachedPositions, tokens }, visit);
     },
+    perturb: (how) => perturbing.step(open, how),
   };
 }
 

@@ -16,6 +16,8 @@ export interface SteeringPlan {
   readonly companions: readonly PlannedCompanion[];
   /** What the leader keeps of each step. */
   readonly takes: RowTakes;
+  /** The role of the companion by which the text's memory is perturbed, if it is. */
+  readonly perturbedBy?: string | undefined;
 }
 
 export const NO_STEERING: SteeringPlan = { settings: {}, companions: [], takes: {} };
@@ -62,6 +64,7 @@ export function planSteering(
       final: plans.some(({ takes }) => takes?.final === true),
       exits: [...new Set(plans.flatMap(({ takes }) => takes?.exits ?? []))],
     },
+    perturbedBy: plans.find((plan) => plan.perturbedBy !== undefined)?.perturbedBy,
   };
 }
 

@@ -64,6 +64,7 @@ const CASES: { readonly [N in ProcessorName]: { neutral: SettingsOf<N>[]; active
   guidance: plannedCases("guidance"),
   experts: plannedCases("experts"),
   contrastive: plannedCases("contrastive"),
+  gradient: plannedCases("gradient"),
   classifier: plannedCases("classifier"),
 };
 

@@ -57,6 +57,7 @@ function extremeView(value: (token: number, what: string) => number): StepView &
         visit({ index, token, logits: array(VOCABULARY, role), final: array(6, `${role} ${token}`) });
       }
     },
+    perturb: ({ judge }) => ({ logits: array(VOCABULARY, `${judge}, perturbed`), losses: [1] }),
   };
 }
 
@@ -155,7 +156,7 @@ describe.each(STEERING_NAMES)("steering part %s", (name) => {
 
 describe("parts together", () => {
   it("run in the documented order, before the processors of the sampling fields", () => {
-    expect(STEERING_NAMES).toEqual(["layers", "guidance", "experts", "contrastive", "classifier"]);
+    expect(STEERING_NAMES).toEqual(["layers", "guidance", "experts", "contrastive", "gradient", "classifier"]);
     expect(Object.keys(PROCESSORS).slice(0, STEERING_NAMES.length)).toEqual(STEERING_NAMES);
   });
 
