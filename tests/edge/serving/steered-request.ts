@@ -1,0 +1,63 @@
+/** Requests with several rows, on a tiny model. */
+import { BARE, type RowDeltas } from "../../../edge/runtime/serving-delta.ts";
+import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
+import { BatchLoop } from "../../../edge/serving/batch-loop.ts";
+import type { BatchRequest, Generation, GenerationRow, RequestEnd } from "../../../edge/serving/generation.ts";
+import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
+import type { GenerateEvent, SteeringTrace } from "../../../shared/decode/events.ts";
+import { LEADER } from "../../../shared/decode/processor.ts";
+import type { DecodeSettings } from "../../../shared/decode/registry.ts";
+import { Sequence } from "../../../shared/decode/sequence.ts";
+import { createRandom } from "../../../shared/random.ts";
+import { TINY, type TinyOptions, tinyParts } from "../runtime/tiny-model.ts";
+
+export interface Wish {
+  readonly rows: readonly Partial<GenerationRow>[];
+  readonly settings: DecodeSettings;
+  readonly maxTokens?: number;
+  readonly traced?: number;
+  readonly stateKey?: string;
+}
+
+export async function tinyLoop(options: TinyOptions = {}) {
+  const tiny = await tinyParts(options);
+  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop }) };
+}
+
+export function ask(loop: BatchLoop, weights: WeightSet, { rows, settings, maxTokens = 8, traced }: Wish) {
+  const tokens: number[] = [];
+  const traces: SteeringTrace[] = [];
+  const random = createRandom(5);
+  const sequence = new Sequence({
+    choice: 0,
+    settings,
+    maxTokens,
+    stop: [],
+    endTokens: new Set(),
+    topLogprobs: 0,
+    ...(traced === undefined ? {} : { traced }),
+    uniform: () => random.float(),
+    decoder: { push: () => "", flush: () => "" },
+    describe: (token) => ({ token: String(token), bytes: [] }),
+  });
+  const all = rows.map((row, i): GenerationRow => {
+    const deltas: RowDeltas = row.deltas ?? BARE;
+    const role = row.role ?? (i === 0 ? LEADER : `companion ${i}`);
+    return { role, prompt: [3, 1, 4], weights, stateKey: deltas === BARE ? "bare" : "delta", ...row, deltas };
+  });
+  const { promise: end, resolve, reject } = Promise.withResolvers<RequestEnd>();
+  const emit = (event: GenerateEvent) => {
+    if (event.type !== "token") return;
+    tokens.push(...(event.logprobs ?? []).map(({ id }) => id));
+    if (event.trace !== undefined) traces.push(event.trace);
+  };
+  const settle = (ended: RequestEnd) => (ended.error === undefined ? resolve(ended) : reject(ended.error));
+  const generation: Generation = { rows: all as unknown as Generation["rows"], sequence };
+  const request: BatchRequest = { tenant: "acme", generations: [generation], emit, settle };
+  loop.submit(request);
+  return { request, tokens, traces, end };
+}
+
+export const tokens = (length: number, from: number) =>
+  Array.from({ length }, (_, i) => (from + 7 * i) % TINY.vocabSize);
+export const GREEDY = { greedy: true };
