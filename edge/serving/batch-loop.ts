@@ -98,6 +98,11 @@ export class BatchLoop {
     if (perturbedBy !== undefined) requireRoomToPerturb(this.#options.decoder.perturber, generation, perturbedBy);
   }
 
+  /** Frees what perturbed texts hold of the heap, once they have ended; none begins until the result is called. */
+  pausePerturbing(): Promise<() => void> {
+    return this.#perturbing.pause();
+  }
+
   get activeRows(): number {
     return this.#scheduler.runningRows;
   }

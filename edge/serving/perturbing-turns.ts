@@ -32,7 +32,10 @@ export class PerturbingTurns {
   /** By leader. */
   readonly #open = new Map<Row, Open>();
   readonly #queue: Row[] = [];
+  /** Called once no text holds memory. */
+  readonly #whenIdle: (() => void)[] = [];
   #spent = false;
+  #pauses = 0;
 
   constructor(perturber: Perturber, slots: Pick<Slots, "slotOf">) {
     this.#perturber = perturber;
@@ -42,6 +45,19 @@ export class PerturbingTurns {
   /** How many texts hold memory. */
   get texts(): number {
     return this.#open.size;
+  }
+
+  /**
+   * Lets no further text begin, and resolves once the open ones have ended and nothing of them is left in the heap. Call the
+   * result to go on.
+   */
+  async pause(): Promise<() => void> {
+    this.#pauses++;
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#perturber.clear();
+    return () => {
+      this.#pauses--;
+    };
   }
 
   nextTurn(): void {
@@ -91,6 +107,7 @@ export class PerturbingTurns {
     if (open === undefined) return;
     this.#perturber.close(open.text);
     this.#open.delete(row);
+    if (this.#open.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   #isNext(row: Row): boolean {
@@ -98,11 +115,11 @@ export class PerturbingTurns {
     return this.#queue[0] === row && !this.#spent;
   }
 
-  /** undefined while others hold the memory that it needs. */
+  /** undefined while others hold the memory that it needs, or all of it is needed for something else. */
   #begin(leader: Row, judge: Row, how: Perturbation): Open | undefined {
     const { maxTokens } = leader.open.generation.sequence;
     const rows = perturbedRows(leader, judge, maxTokens);
-    if (this.#open.size > 0 && !this.#perturber.fits(rows)) {
+    if (this.#pauses > 0 || (this.#open.size > 0 && !this.#perturber.fits(rows))) {
       // Those that hold it must be able to go on.
       this.#queue.push(this.#queue.shift()!);
       return undefined;

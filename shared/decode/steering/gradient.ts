@@ -17,7 +17,7 @@ const schema = z.strictObject({
     .number()
     .min(0)
     .max(2)
-    .default(1.5)
+    .default(1)
     .meta({ description: "A layer's step is step_size · g / ‖g‖^gamma, for its gradient g" }),
   kl_scale: z
     .number()
@@ -60,6 +60,7 @@ const JUDGE = "gradient";
  * - the classifier judges in a row of its own, as its other ways do, since its head knows no states but its own model's; it is
  *   calibrated, judges the text without the prompt, and by default its last state, which is what it was trained on;
  * - the window holds the latest positions, as in the paper, where the code takes the earliest;
+ * - gamma is 1, as in the authors' examples with classifiers; 1.5, their code's default, is for bags of words;
  * - no step is longer than the layer's keys and values are: with gamma > 1, a vanishing gradient would make an endless one;
  * - p is the distribution that the parts before it left, and temperature comes after it.
  */

@@ -164,6 +164,30 @@ describe("turns", () => {
   });
 });
 
+describe("a pause", () => {
+  it("waits for the texts that have begun, frees their graphs, and lets no other begin until it ends", async () => {
+    const { loop, weights, decoder, ort } = await tinyLoop();
+    const before = ort.residentBytes;
+    const clear = vi.spyOn(decoder.perturber, "clear");
+    const wish = { rows: [{ prompt: tokens(5, 1) }, judge()], settings: steered(), maxTokens: 6 };
+    const first = ask(loop, weights, wish);
+    while (first.tokens.length < 2) await scheduler.wait(1);
+    let resume: (() => void) | undefined;
+    const paused = loop.pausePerturbing().then((result) => {
+      resume = result;
+    });
+    const second = ask(loop, weights, wish);
+    await first.end;
+    await paused;
+    expect([clear.mock.calls.length, ort.residentBytes]).toEqual([1, before]);
+    for (let n = 0; n < 20; n++) await scheduler.wait(1);
+    expect(second.tokens).toEqual([]);
+    resume!();
+    await second.end;
+    expect(second.tokens).toEqual(first.tokens);
+  });
+});
+
 describe("what a text leaves behind", () => {
   it("is no memory: when it ends, when it is cancelled, and when it fails", async () => {
     const { loop, weights, ort } = await tinyLoop();

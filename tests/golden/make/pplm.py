@@ -137,7 +137,7 @@ def case(name, model, text, judge, prompts, labels, seed, **more):
     weight = torch.randn(width, len(labels), generator=generator).mul(0.2)
     bias = torch.randn(len(labels), generator=generator).mul(0.5)
     temperature = 1.25
-    defaults = {"iterations": 3, "step_size": 0.02, "gamma": 1.5, "kl_scale": 0.01, "gm_scale": 0.9}
+    defaults = {"iterations": 3, "step_size": 0.02, "gamma": 1.0, "kl_scale": 0.01, "gm_scale": 0.9}
     aim = defaults | {"window": None, "pool": "last"} | more | {"temperature": temperature, "label": len(labels) - 1}
     runs = {}
     for dtype in (torch.float64, torch.float32):
@@ -165,7 +165,7 @@ def cases():
     two, three = ["a", "b"], ["a", "b", "c"]
     yield case("defaults", llama, None, None, {"text": own, "judge": own}, two, 1)
     yield case(
-        "tuned-judge", llama, None, ADAPTER, {"text": own, "judge": [2]}, three, 2, step_size=0.05, kl_scale=0.5, window=4
+        "tuned-judge", llama, None, ADAPTER, {"text": own, "judge": [2]}, three, 2, step_size=0.05, gamma=1.5, kl_scale=0.5, window=4
     )
     yield case(
         "tuned-text", llama, OTHER, ADAPTER, {"text": own, "judge": [2, 9]}, two, 3,
@@ -173,7 +173,7 @@ def cases():
     )  # fmt: skip
     yield case("reward", llama, None, None, {"text": own, "judge": own}, ["value"], 4, step_size=0.04, gamma=0.5)
     yield case("biases", qwen, None, None, {"text": own, "judge": [4]}, two, 5, step_size=0.02, gamma=1.2, pool="mean")
-    yield case("one-token", llama, None, None, {"text": [33], "judge": [33]}, two, 6, step_size=0.1, gamma=1.0)
+    yield case("one-token", llama, None, None, {"text": [33], "judge": [33]}, two, 6, step_size=0.1)
 
 
 if __name__ == "__main__":
