@@ -49,7 +49,8 @@ def memory(model, ids):
     """Every layer's keys and values [1, K, N, P] of a text, keys as attention compares them."""
     if not ids:
         config = model.config
-        empty = torch.zeros(1, config.num_key_value_heads, 0, config.hidden_size // config.num_attention_heads, dtype=model.dtype)
+        width = config.hidden_size // config.num_attention_heads
+        empty = torch.zeros(1, config.num_key_value_heads, 0, width, dtype=model.dtype)
         return [(empty, empty) for _ in range(config.num_hidden_layers)]
     cache = model(torch.tensor([ids]), use_cache=True).past_key_values
     return [(layer.keys, layer.values) for layer in cache.layers]
@@ -128,7 +129,8 @@ def decode(name, text, judge, prompts, aim):
 
 def stray(kept, other):
     """The largest difference of two texts' tensors, as a share of the number where that is above 1."""
-    return max(float(((other[key] - value).abs() / value.abs().clamp(min=1)).max()) for key, value in kept.items() if value.numel())
+    compared = [(value, other[key]) for key, value in kept.items() if value.numel()]
+    return max(float(((got - value).abs() / value.abs().clamp(min=1)).max()) for value, got in compared)
 
 
 def case(name, model, text, judge, prompts, labels, seed, **more):
@@ -148,15 +150,17 @@ def case(name, model, text, judge, prompts, labels, seed, **more):
     strayed, base, plain = stray(kept, runs[torch.float32][3]), load(model, text, torch.float64), []
     for _ in range(STEPS):
         plain.append(int(base(torch.tensor([prompts["text"] + plain])).logits[0, -1].argmax()))
-    print(name, f"lead {lead:.2g}, stray {strayed:.2g}, {sum(a != b for a, b in zip(plain, tokens))} other tokens", losses[0], losses[-1])
+    print(f"{name}: lead {lead:.2g}, stray {strayed:.2g}")
     assert lead > LEAST_LEAD and strayed < MOST_STRAY and plain != tokens, name
     scorer = {
         "weight": packed(weight, 9), "bias": packed(bias, 9),
         "about": {"labels": labels, "lead": [], "temperatures": {"lookahead": temperature}},
     }  # fmt: skip
     about = {"name": name, "model": model, "text": text, "judge": judge, "prompts": prompts, "scorer": scorer}
-    text_of = {"tokens": tokens, "losses": [[number(x, 9) for x in each] for each in losses], "smallestLead": float(f"{lead:.6g}")}
-    return about | {"asked": {"id": "tone", "label": labels[-1]} | more} | text_of, kept
+    about |= {"asked": {"id": "tone", "label": labels[-1]} | more, "tokens": tokens}
+    return about | {
+        "losses": [[number(x, 9) for x in each] for each in losses], "smallestLead": float(f"{lead:.6g}"),
+    }, kept  # fmt: skip
 
 
 def cases():
