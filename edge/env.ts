@@ -12,6 +12,8 @@ export interface Env {
   readonly CORS_ORIGINS?: string;
   /** Addresses of scorers besides public HTTPS, as `parseScorerAllow` reads them; none unless told. */
   readonly SCORER_ALLOW?: string;
+  /** The network that scorers are called through; the Worker's own, which at Cloudflare reaches public addresses only, unless bound. */
+  readonly SCORER_NETWORK?: Fetcher;
   /** MiB that the Engine's WASM heap may grow to; 96 unless told, which leaves room for the rest of a 128 MiB isolate. */
   readonly ENGINE_HEAP_MB?: string;
 }

@@ -5,6 +5,8 @@ export const LIMITS = {
   labelName: 64,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
+  /** Objects and lists inside each other in a JSON request body: what goes through it by recursion must not run out of stack. */
+  jsonNesting: 256,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
   /** Bytes that a compressed dataset may unpack to. */
@@ -65,6 +67,12 @@ export const LIMITS = {
   messages: 1000,
   messageName: 64,
   tools: 128,
+  toolDescription: 1024,
+  /** Levels of objects and lists in a tool's schema; templates are given few more. */
+  toolNesting: 28,
+  toolCallId: 128,
+  /** Calls in one turn of a conversation. */
+  toolCalls: 128,
   choices: 16,
   prompts: 64,
   stopSequences: 4,
@@ -77,6 +85,14 @@ export const LIMITS = {
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
   guidanceScale: 20,
+  /** Steering vectors of one request, and how strong each may be. */
+  steeringVectors: 8,
+  vectorStrength: 64,
+  /** Characters of a banned or required phrase; `RULE_LIMITS` has what else rules may measure. */
+  phraseLength: 256,
+  scorerStrength: 100,
+  scorerCandidates: 64,
+  scorerDeadlineMs: 30_000,
   /** Tokens that a trace lists beside the chosen one. */
   traceAlternatives: 5,
   /** Early exits that one row takes of each step: each costs a product with the head. */
@@ -97,6 +113,19 @@ export const LIMITS = {
   gradientDivergence: 10,
   /** Candidates for one token that a classifier looks ahead over: each costs as much as a row. */
   lookahead: 200,
+  /** Candidates of one choice, and beams: each is a generation with all its rows. */
+  candidates: 64,
+  beams: 16,
+  /** Tokens of all candidates of one choice. */
+  searchTokens: 1 << 20,
+  /** Tokens between two checks of unfinished candidates. */
+  checkpoint: 4096,
+  lengthPenalty: 10,
+  diversity: 100,
+  /** Characters of a pattern that finds a text's answer, how much of the text's end it is looked for in, and steps of the match. */
+  answerPattern: 512,
+  answerText: 4000,
+  answerSteps: 300_000,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

@@ -53,7 +53,8 @@ export async function datasetHead(bucket: R2Bucket, dataset: StoredDataset, maxB
 const isParquet = (head: Uint8Array) => new TextDecoder().decode(head.subarray(0, 4)) === "PAR1";
 
 function lineOf({ number, value }: JsonlLine, { kind, name }: Pick<StoredDataset, "kind" | "name">): DryRunLine {
-  return { line: number, examples: datasetKind(kind).read(value, { number, unit: "line", file: name }).examples };
+  const { examples, prompts } = datasetKind(kind).read(value, { number, unit: "line", file: name });
+  return { line: number, examples, prompts };
 }
 
 async function tableHead(bucket: R2Bucket, { key, bytes, name, kind }: StoredDataset): Promise<DatasetHead> {

@@ -1,8 +1,15 @@
 /** Turns events into answers, whole or as server-sent events: the part that chats and completions share. */
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
-import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "../../shared/decode/events.ts";
+import type {
+  FinishReason,
+  GenerateEvent,
+  SearchReport,
+  SteeringTrace,
+  TokenLogprob,
+} from "../../shared/decode/events.ts";
 import type { GoodEvent } from "./generation.ts";
+import { type CallChange, callChange } from "./reply-calls.ts";
 import { obfuscated, sseData } from "./sse.ts";
 
 export type TokenScore = TokenLogprob & { readonly top: readonly TokenLogprob[] };
@@ -17,8 +24,12 @@ export interface ChoiceChange {
   readonly offset: number;
   /** What steering did to each token; null unless requested. */
   readonly traces: readonly SteeringTrace[] | null;
+  /** Pieces of calls; absent if there are none. */
+  readonly calls?: readonly CallChange[];
   /** null until the choice ends. */
   readonly finishReason: FinishReason | null;
+  /** What a search for the choice did, once it ends. */
+  readonly search?: SearchReport;
 }
 
 /** A choice is the sum of its changes. */
@@ -54,6 +65,7 @@ export async function* answerSteps(
 
 /** A choice from all of its changes. */
 export function wholeChoice(changes: readonly ChoiceChange[], index: number): Choice {
+  const called = changes.flatMap(({ calls = [] }) => calls);
   const scored = changes.flatMap(({ scores }) => (scores === null ? [] : [scores]));
   const traced = changes.flatMap(({ traces }) => (traces === null ? [] : [traces]));
   return {
@@ -62,14 +74,18 @@ export function wholeChoice(changes: readonly ChoiceChange[], index: number): Ch
     scores: scored.length === 0 ? null : scored.flat(),
     traces: traced.length === 0 ? null : traced.flat(),
     offset: 0,
+    ...(called.length === 0 ? {} : { calls: called }),
     finishReason: changes.at(-1)?.finishReason ?? null,
+    ...searched(changes.at(-1)?.search),
   };
 }
 
 /** How one API writes the chunks of its stream. */
 export interface ChunkFormat {
   /** The first chunk of every choice; absent if nothing precedes the text. */
-  readonly opening?: (index: number) => unknown;
+  readonly opening?: (index: number, first?: ChoiceChange) => unknown;
+  /** Whether the first chunk waits for the choice's first change, since it depends on it. */
+  readonly opensLate?: boolean;
   readonly change: (change: ChoiceChange) => unknown;
   /** The last chunk; absent unless requested. */
   readonly usage?: (usage: UsageCounts) => unknown;
@@ -81,16 +97,19 @@ export interface ChunkFormat {
 export async function* answerLines(
   events: AsyncGenerator<GoodEvent, void>,
   count: number,
-  { opening, change, usage, obfuscate = false }: ChunkFormat,
+  { opening, opensLate = false, change, usage, obfuscate = false }: ChunkFormat,
 ): AsyncGenerator<string, void> {
   try {
-    if (opening !== undefined) for (let index = 0; index < count; index++) yield sseData(opening(index));
+    const unopened = new Set(Array.from({ length: opening === undefined ? 0 : count }, (_, index) => index));
+    if (opening !== undefined && !opensLate) for (const index of unopened) yield sseData(opening(index));
+    if (!opensLate) unopened.clear();
     for await (const step of answerSteps(events)) {
       if ("usage" in step) {
         if (usage !== undefined) yield sseData(usage(step.usage));
         continue;
       }
       if (isEmpty(step)) continue;
+      if (unopened.delete(step.index)) yield sseData(opening!(step.index, step));
       const chunk = change(step);
       yield sseData(obfuscate ? obfuscated(chunk) : chunk);
     }
@@ -103,8 +122,8 @@ export async function* answerLines(
 }
 
 /** Whether a change is empty, as it is while a character's bytes are incomplete. */
-export function isEmpty({ text, scores, traces, finishReason }: ChoiceChange): boolean {
-  return text === "" && scores === null && traces === null && finishReason === null;
+export function isEmpty({ text, scores, traces, calls, finishReason }: ChoiceChange): boolean {
+  return text === "" && scores === null && traces === null && calls === undefined && finishReason === null;
 }
 
 /** Scores as both kinds of chat report them. */
@@ -120,9 +139,9 @@ class Fold {
   change(event: Exclude<GoodEvent, UsageEvent>): ChoiceChange {
     const { choice: index } = event;
     const offset = this.#offsets.get(index) ?? 0;
-    if (event.type === "finish") {
-      return { index, text: "", scores: null, traces: null, offset, finishReason: event.reason };
-    }
+    const nothing = { index, text: "", scores: null, traces: null, offset };
+    if (event.type === "finish") return { ...nothing, finishReason: event.reason, ...searched(event.search) };
+    if (event.type !== "token") return { ...nothing, calls: [callChange(event)], finishReason: null };
     const { text, logprobs: scores = null, trace } = event;
     this.#offsets.set(
       index,
@@ -130,6 +149,10 @@ class Fold {
     );
     return { index, text, scores, traces: trace === undefined ? null : [trace], offset, finishReason: null };
   }
+}
+
+function searched(search: SearchReport | undefined): Pick<ChoiceChange, "search"> {
+  return search === undefined ? {} : { search };
 }
 
 /** The number of characters that begin in these UTF-8 bytes. */

@@ -9,18 +9,21 @@ import { newId } from "../../shared/api/ids.ts";
 import { answerLines, type Choice, type ChunkFormat, reportedScores, type TokenScore, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
-import { jsonBody } from "./json-body.ts";
+import { jsonBodyKeeping } from "./json-body.ts";
+import { deltaContent, messageContent } from "./reply-calls.ts";
+import { formatOf } from "./response-format.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { chatSampling, engineMessages } from "./sampling.ts";
+import { chatSampling, engineMessages, engineTools } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
-import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
+import { type SteeringEcho, searchResult, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
   path: "/",
   tags: ["Generation"],
   security: TENANT_SECURITY,
-  middleware: jsonBody,
+  // A schema of null, or a null in arguments, says something.
+  middleware: jsonBodyKeeping("parameters", "arguments"),
   summary: "Answer a conversation, at once or as server-sent events",
   request: { body: jsonRequest(CreateChatCompletion) },
   responses: replies(ChatCompletion, "The answer; with `stream`, chat.completion.chunk events and then `[DONE]`"),
@@ -34,8 +37,9 @@ chat.openapi(create, async (c) => {
   const generation = await generate(c, {
     model: request.model,
     deltas: request.deltas ?? [],
-    prompt: { kind: "chat", messages: engineMessages(request.messages) },
+    prompt: { kind: "chat", messages: engineMessages(request.messages), ...engineTools(request) },
     sampling: chatSampling(request),
+    format: formatOf(request.response_format),
     ...steeringOf(request),
   });
   const head = {
@@ -46,7 +50,7 @@ chat.openapi(create, async (c) => {
   };
   const n = request.n ?? 1;
   if (request.stream === true) {
-    const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
+    const format = chunkFormat(head, { ...request, echo: generation.echo });
     return sseResponse(answerLines(generation.events, n, format)) as never;
   }
   const { choices, usage } = await wholeAnswer(generation.events, n);
@@ -56,26 +60,27 @@ chat.openapi(create, async (c) => {
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
-function chatChoice({ index, text, scores, traces, finishReason }: Choice): ChatCompletion["choices"][number] {
+function chatChoice(choice: Choice): ChatCompletion["choices"][number] {
+  const { index, text, scores, traces, calls, finishReason, search } = choice;
   return {
     index,
-    message: { role: "assistant", content: text, refusal: null },
+    message: { role: "assistant", refusal: null, ...messageContent(text, calls) },
     logprobs: logprobsOf(scores),
     finish_reason: finishReason ?? "stop",
     ...tracesOf(traces),
+    ...searchResult(search),
   };
 }
-
-type StreamOptions = NonNullable<CreateChatCompletion["stream_options"]>;
 
 function chunkFormat(
   head: Head,
   {
-    include_usage: includeUsage = false,
-    include_obfuscation: obfuscate = false,
+    stream_options: options = {},
+    tools = [],
     echo,
-  }: StreamOptions & { readonly echo: SteeringEcho },
+  }: Pick<CreateChatCompletion, "stream_options" | "tools"> & { readonly echo: SteeringEcho },
 ): ChunkFormat {
+  const { include_usage: includeUsage = false, include_obfuscation: obfuscate = false } = options;
   const chunk = (part: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
     ...head,
     object: "chat.completion.chunk",
@@ -85,11 +90,15 @@ function chunkFormat(
   const ofChoice = (index: number, change: Partial<ChatCompletionChunk["choices"][number]>) =>
     chunk({ choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...change }] });
   return {
-    opening: (index) => ({ ...ofChoice(index, { delta: { role: "assistant", content: "" } }), ...echo }),
-    change: ({ index, text, scores, traces, finishReason }) =>
+    opening: (index, first) => ({
+      ...ofChoice(index, { delta: { role: "assistant", content: first?.calls === undefined ? "" : null } }),
+      ...echo,
+    }),
+    opensLate: tools.length > 0,
+    change: ({ index, text, scores, traces, calls, finishReason, search }) =>
       finishReason === null
-        ? ofChoice(index, { delta: { content: text }, logprobs: logprobsOf(scores), ...tracesOf(traces) })
-        : ofChoice(index, { finish_reason: finishReason }),
+        ? ofChoice(index, { delta: deltaContent(text, calls), logprobs: logprobsOf(scores), ...tracesOf(traces) })
+        : ofChoice(index, { finish_reason: finishReason, ...searchResult(search) }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };

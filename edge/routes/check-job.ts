@@ -1,4 +1,4 @@
-import { type Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
+import { checkOwnSettings, type Method, scorerNumbers, settingsOf, settingsPath } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { planMethods } from "../../shared/peft/combine.ts";
@@ -20,8 +20,10 @@ export function checkMethod(
 ): { readonly maxLength: number } {
   const config = parseModelConfig(baseConfig);
   const path = settingsPath(method);
+  checkOwnSettings(method, config);
   const { peft, hyperparameters } = settingsOf(method);
   const plan = peft === undefined ? undefined : servablePlan(peft, { config, heapLimitBytes, param: `${path}.peft` });
+  requireRoomForScorer(method, { config, heapLimitBytes, plan });
   const { max_length: length, max_steps: steps } = hyperparameters ?? {};
   // Without `max_steps` only the trainer can count the steps, and it makes the same check.
   if (steps !== undefined) plan?.checkSteps?.(steps);
@@ -37,6 +39,25 @@ export function checkMethod(
     );
   }
   return { maxLength: length ?? room };
+}
+
+interface ScorerTarget extends Omit<ServingTarget, "param"> {
+  readonly plan: MethodPlan | undefined;
+}
+
+/** Throws `invalid_request` for a scorer that cannot be served together with the methods' result. */
+function requireRoomForScorer(method: Method, { config, heapLimitBytes, plan }: ScorerTarget): void {
+  const numbers = scorerNumbers(method, config);
+  if (numbers === undefined) return;
+  const { bytes: most } = servingLimits(config, heapLimitBytes);
+  const bytes = 4 * (numbers + (plan === undefined ? 0 : publishedNumbers(plan)));
+  if (bytes <= most) return;
+  const param = `${settingsPath(method)}.value_rank`;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${param}\` makes a delta of up to ${bytes} bytes of numbers, but the most that is served on this model is ${most}. Lower it, or leave token_values out of \`modes\`.`,
+    { param },
+  );
 }
 
 interface ServingTarget {

@@ -2,6 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Delta } from "../../shared/api/models.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
+import { checkSteering } from "../../shared/delta/steering.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { quoteName } from "../../shared/formats/strict-json.ts";
@@ -87,6 +88,7 @@ async function deltaFiles(
       ignored: ignoredFiles,
     } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
+    if (manifest?.steering !== undefined) checkSteering(manifest.steering, target.config);
     requireServable({ adapters, scorer }, servingLimits(target.config, heapLimitBytes(c.env)));
     const provenance: Provenance = {
       base_model: base.id,
@@ -141,9 +143,10 @@ async function requireOwnBase(c: Context<AppEnv>, { files }: Adapter, base: Read
   }
 }
 
-/** Facts that only the manifest has: how a delta was merged, the form of its base, and what made it, where stated. */
-function beyondFolders({ merge, base_quantization, methods }: Manifest): Partial<Provenance> {
+/** Facts that only the manifest has: how a delta was merged or steers, the form of its base, and what made it, where stated. */
+function beyondFolders({ merge, base_quantization, steering, methods }: Manifest): Partial<Provenance> {
   return {
+    ...(steering === undefined ? {} : { steering, methods }),
     ...(merge === undefined ? {} : { merge, methods }),
     ...(base_quantization === undefined ? {} : { base_quantization, methods }),
   };

@@ -8,7 +8,7 @@ const INFO = {
   version: "1",
   description:
     "Fine-tunes language models and serves the results. Any OpenAI client works with it. A property of a JSON request that is " +
-    "null counts as left out, whether or not its schema allows null.",
+    "null counts as left out, whether or not its schema allows null, unless its description says that null takes something away.",
   license: { name: "Apache-2.0", identifier: "Apache-2.0" },
 };
 

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { SteeringField } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
+import type { RuleSource } from "../serving/compiled-rules.ts";
 import {
   decodeEvents,
   type GenerateEvent,
@@ -21,6 +22,8 @@ export interface GenerationRequest {
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
   readonly steering?: SteeringField | undefined;
+  /** What the whole reply is. */
+  readonly format?: RuleSource | undefined;
   /** How many alternatives the trace of each token lists; absent: no trace. */
   readonly traced?: number | undefined;
 }
@@ -45,7 +48,7 @@ export interface Generation {
  */
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const { prompt, sampling, traced } = request;
+  const { prompt, sampling, traced, format } = request;
   const { model, steering } = await caller.object.models.resolve({
     name: request.model,
     deltas: request.deltas,
@@ -59,6 +62,7 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
     sampling,
     ...(steering === null ? {} : { steering: steering.resolved }),
     ...(traced === undefined ? {} : { traced }),
+    ...(format === undefined ? {} : { format }),
   };
   const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
   const response = await engine.fetch("https://engine/generate", {

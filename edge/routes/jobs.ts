@@ -12,7 +12,6 @@ import {
   jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
-import { JOB_TYPES } from "../../shared/api/methods.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { tenantAuth } from "./auth.ts";
@@ -117,14 +116,12 @@ jobs.openapi(create, async (c) => {
   };
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
-    const kind = JOB_TYPES[start.method.type].dataset;
-    const dry = { ...start, kind, request, tenant, blobs: c.env.BLOBS, examples };
+    const dry = { ...start, request, tenant, blobs: c.env.BLOBS, examples };
     return c.json(await validateJob(dry), 200);
   }
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
-    const kind = JOB_TYPES[method.type].dataset;
-    await checkTools({ request, base, tenant, blobs: c.env.BLOBS, maxLength, kind });
+    await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
     return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
   });
 });

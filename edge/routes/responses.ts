@@ -1,16 +1,18 @@
-/** The Responses API as a fold over chat: its input becomes messages, and a chat's answer becomes its one output message. */
+/** The Responses API as a fold over chat: its input becomes messages, and a chat's answer becomes the items of its output. */
 import { createRoute } from "@hono/zod-openapi";
-import type { ChatMessage } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
-import { CreateResponse, type InputMessage, ResponseObject } from "../../shared/api/responses.ts";
+import { responseToolRequest } from "../../shared/api/response-tools.ts";
+import { CreateResponse, ResponseObject } from "../../shared/api/responses.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { type Generation, generate } from "./generation.ts";
-import { jsonBody } from "./json-body.ts";
+import { jsonBodyKeeping } from "./json-body.ts";
 import { endedResponse, type ResponseHead, responseLines } from "./response-events.ts";
+import { textFormatOf } from "./response-format.ts";
+import { chatMessages } from "./response-input.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { chatSampling, engineMessages } from "./sampling.ts";
+import { calledTools, chatSampling, engineMessages } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
 
 const create = createRoute({
@@ -18,7 +20,8 @@ const create = createRoute({
   path: "/",
   tags: ["Generation"],
   security: TENANT_SECURITY,
-  middleware: jsonBody,
+  // A schema of null says something.
+  middleware: jsonBodyKeeping("parameters", "schema"),
   summary: "Answer a text or a conversation in the form of OpenAI's Responses API; nothing is stored",
   request: { body: jsonRequest(CreateResponse) },
   responses: replies(ResponseObject, "The response; with `stream`, the events of one, up to `response.completed`"),
@@ -35,7 +38,11 @@ responses.openapi(create, async (c) => {
     generate(c, {
       model,
       deltas: request.deltas ?? [],
-      prompt: { kind: "chat", messages: engineMessages(chatMessages(request)) },
+      prompt: {
+        kind: "chat",
+        messages: engineMessages(chatMessages(request)),
+        ...calledTools(responseToolRequest(request), request.parallel_tool_calls),
+      },
       sampling: chatSampling({
         ...chosen(request),
         model,
@@ -43,6 +50,7 @@ responses.openapi(create, async (c) => {
         max_completion_tokens: max,
         ...(reportsScores ? { logprobs: true, top_logprobs: top } : {}),
       }),
+      format: textFormatOf(request.text?.format),
       steering: request.steering,
     }),
   );
@@ -58,6 +66,8 @@ responses.openapi(create, async (c) => {
     model,
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     temperature: used.temperature,
+    text: { format: request.text?.format ?? { type: "text" } },
+    ...(generation.echo.steering === undefined ? {} : { steering: generation.echo.steering }),
     tool_choice: request.tool_choice ?? "auto",
     tools: request.tools ?? [],
     top_logprobs: top,
@@ -89,7 +99,6 @@ function unchanging() {
     reasoning: { effort: null, summary: null },
     service_tier: "default",
     store: false,
-    text: { format: { type: "text" } },
     truncation: "disabled",
   } as const;
 }
@@ -97,18 +106,6 @@ function unchanging() {
 /** How tokens are drawn, under the names that chats and responses share. */
 function chosen({ temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos }: CreateResponse) {
   return { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos };
-}
-
-/** The input as a conversation, with the instructions before it. */
-function chatMessages({ input, instructions }: CreateResponse): ChatMessage[] {
-  const before: ChatMessage[] = instructions === undefined ? [] : [{ role: "system", content: instructions }];
-  if (typeof input === "string") return [...before, { role: "user", content: input }];
-  return [...before, ...input.map(({ role, content }) => ({ role, content: textOf(content) }))];
-}
-
-function textOf(content: InputMessage["content"]): string {
-  if (typeof content === "string") return content;
-  return content.map((part) => (part.type === "refusal" ? part.refusal : part.text)).join("");
 }
 
 /** The Engine uses the field names of chats. */
@@ -132,6 +129,6 @@ async function* inOwnParams({ events }: Generation): Generation["events"] {
 
 function renamed(error: unknown): unknown {
   if (!(error instanceof TrimtabError) || error.param === undefined) return error;
-  const param = OWN_PARAMS[error.param] ?? error.param;
+  const param = OWN_PARAMS[error.param] ?? error.param.replace(/^(tools\[\d+\])\.function\b/, "$1");
   return new TrimtabError(error.code, error.message, { param, data: error.data, cause: error });
 }

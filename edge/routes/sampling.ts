@@ -1,9 +1,10 @@
 import type { CreateChatCompletion } from "../../shared/api/chat.ts";
 import type { CreateCompletion } from "../../shared/api/completions.ts";
 import type { samplingFields } from "../../shared/api/generate.ts";
+import { chatToolRequest, type ToolRequest } from "../../shared/api/tools.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { EngineMessage, Sampling } from "../serving/protocol.ts";
+import type { EngineCall, EngineMessage, EngineTools, Sampling } from "../serving/protocol.ts";
 
 type Common = Pick<CreateChatCompletion & CreateCompletion, keyof typeof samplingFields>;
 
@@ -65,17 +66,46 @@ function atLeast(sampling: Sampling): Sampling {
   });
 }
 
+/** The tools of a chat for the Engine: nothing where the model may not call any, and is not told of them. */
+export function engineTools(request: Pick<CreateChatCompletion, "tools" | "tool_choice" | "parallel_tool_calls">) {
+  return calledTools(chatToolRequest(request), request.parallel_tool_calls);
+}
+
+export function calledTools(
+  { functions, mode, allowed, single }: ToolRequest,
+  parallel = true,
+): { readonly tools?: EngineTools } {
+  if (functions.length === 0 || mode === "none") return {};
+  const callable = allowed ?? functions.map(({ name }) => name);
+  return { tools: { functions, callable, required: mode === "required", parallel: parallel && !single } };
+}
+
 /** Messages with their parts joined; `developer` is what newer models call `system`. */
 export function engineMessages(messages: CreateChatCompletion["messages"]): EngineMessage[] {
+  const called = new Map<string, string>();
   return messages.map((message) => {
-    const { role, name } = message;
+    const { role } = message;
     const reasoning = role === "assistant" ? message.reasoning_content : undefined;
+    const calls = callsOf(message);
+    for (const call of calls) called.set(call.id, call.function.name);
+    // Some templates show which function a result is of.
+    const name = role === "tool" ? (message.name ?? called.get(message.tool_call_id)) : message.name;
     return {
       role: role === "developer" ? "system" : role,
       content: role === "assistant" ? replyText(message) : joined(message.content),
       ...(name === undefined ? {} : { name }),
       ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      ...(role === "tool" ? { tool_call_id: message.tool_call_id } : {}),
     };
+  });
+}
+
+/** The calls of a turn, without what SDKs add to them. */
+function callsOf(message: CreateChatCompletion["messages"][number]): EngineCall[] {
+  const calls = message.role === "assistant" ? (message.tool_calls ?? []) : [];
+  return calls.map(({ id, type, function: { name, arguments: given } }) => {
+    return { id, type, function: { name, arguments: given } };
   });
 }
 

@@ -1,8 +1,7 @@
 import type { SteeringField, SteeringObject } from "../../shared/api/steering.ts";
-import type { SteeringTrace } from "../../shared/decode/events.ts";
+import type { SearchReport, SteeringTrace } from "../../shared/decode/events.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { FoundModel } from "../objects/tenant/models.ts";
-import type { GenerationRequest } from "./generation.ts";
 
 interface SteeringFields {
   readonly steering?: SteeringField | undefined;
@@ -10,10 +9,7 @@ interface SteeringFields {
 }
 
 /** The steering fields of a request, as a generation takes them. */
-export function steeringOf({
-  steering,
-  trace = false,
-}: SteeringFields): Pick<GenerationRequest, "steering" | "traced"> {
+export function steeringOf({ steering, trace = false }: SteeringFields) {
   return { steering, ...(trace ? { traced: LIMITS.traceAlternatives } : {}) };
 }
 
@@ -34,4 +30,8 @@ export function tracesOf(traces: readonly SteeringTrace[] | null) {
   if (traces === null) return {};
   const steering_trace = traces.map(({ top, parts, ...token }) => ({ ...token, top: [...top], parts: { ...parts } }));
   return { steering_trace };
+}
+
+export function searchResult(search: SearchReport | undefined) {
+  return search === undefined ? {} : { steering_search: { ...search, scores: [...search.scores] } };
 }

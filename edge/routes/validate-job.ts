@@ -1,6 +1,6 @@
 import { type JobValidation, type ValidatedFile, validatedFile } from "../../shared/api/job-validation.ts";
 import type { CreateJob } from "../../shared/api/jobs.ts";
-import type { DatasetKindName } from "../../shared/data/dataset-kinds/registry.ts";
+import { datasetOf, type Method } from "../../shared/api/methods.ts";
 import { dryRun } from "../../shared/data/dry-run.ts";
 import { requireShownTools } from "../../shared/data/tool-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -21,8 +21,8 @@ export interface ValidationParts {
   readonly blobs: R2Bucket;
   /** Tokens; longer sequences are cut at the end. */
   readonly maxLength: number;
-  /** What the job's type needs its files to hold. */
-  readonly kind: DatasetKindName;
+  /** Says what its files must hold. */
+  readonly method: Method;
   /** How many examples of each file are shown. */
   readonly examples: number;
 }
@@ -79,10 +79,11 @@ export async function checkTools(parts: Omit<ValidationParts, "examples">): Prom
 }
 
 async function headOf(
-  { tenant, blobs, kind }: Pick<ValidationParts, "tenant" | "blobs" | "kind">,
+  { tenant, blobs, method }: Pick<ValidationParts, "tenant" | "blobs" | "method">,
   param: "training_file" | "validation_file",
   file: string,
 ): Promise<DatasetHead> {
+  const kind = datasetOf(method, param);
   const { key, bytes, filename } = await tenant.files.dataset(file, { param, kind });
   return datasetHead(blobs, { key, bytes, name: filename, kind }, LIMITS.validatedBytes);
 }

@@ -113,7 +113,9 @@ export class DecodeSessions {
   }
 
   #make(features: ServingFeatures, { kind, reads }: Purpose, size: Kept["size"]): Kept {
-    const graph = decodeGraph(this.#config, { capacity: this.#capacity, features, ...reads, probe: kind === "probe" });
+    const capacity = this.#capacity;
+    const options = { capacity, features, ...reads, wholeTaps: true, probe: kind === "probe" };
+    const graph = decodeGraph(this.#config, options);
     const session = createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
     const made = { session, features, size, lastRun: this.#runs };
     this.#kept.set(graph.name, made);

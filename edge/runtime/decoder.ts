@@ -89,6 +89,8 @@ export class Decoder {
   readonly #candidates: CandidateInputs;
   /** Tokens that fit in one run of one row. */
   readonly #chunk: number;
+  /** Tokens that fit in one run. */
+  readonly #most: number;
   readonly #handles = new Map<string, ResidentTensor>();
   /** What runs read besides logits and the head's input, by output, allocated when a run first reads it. */
   readonly #reads = new Map<string, ResidentTensor>();
@@ -97,8 +99,9 @@ export class Decoder {
   readonly #inputFlags: ReadonlySet<string>;
   /** By slot. */
   #rows: readonly RowDeltas[] = [];
-  /** The number of rows or candidates in the last run. */
+  /** The number of rows or candidates in the last run, and the tokens of each. */
   #results = 0;
+  #length = 1;
 
   constructor(ort: OrtModule, config: ModelConfig, parts: DecoderParts, { chunk }: { chunk: number }) {
     const { slots, capacity } = parts.slab;
@@ -113,6 +116,7 @@ export class Decoder {
     );
     this.#sessions = new DecodeSessions(ort, config, capacity);
     const most = Math.max(slots, chunk);
+    this.#most = most;
     this.#logits = allocateTensor(ort, "f32", [most, config.vocabSize]);
     this.#final = allocateTensor(ort, "f32", [most, config.hiddenSize]);
     this.#last = allocateTensor(ort, "i32", [slots]);
@@ -188,14 +192,22 @@ export class Decoder {
     return this.#result(this.#final, i, this.#config.hiddenSize);
   }
 
-  /** A tap [width] of row i of the last `decode` or `prefill`, which must have read it. A view like `final`. */
+  /** Takes the memory for what runs may read. Throws `capacity_exceeded` where the heap has no room for it. */
+  reserve(reads: RunReads): void {
+    this.#readOutputs(withStreams(reads), 1, 1);
+  }
+
+  /**
+   * A tap [width] of the last run, which must have read it: of row i of a `decode`, or of position i of a `prefill`'s chunk,
+   * virtual tokens included. A view like `final`.
+   */
   tap(name: string, i = 0): Float32Array {
-    return this.#read(tapOutput(name), i, tapWidth(this.#config, name));
+    return this.#read(tapOutput(name), i, { width: tapWidth(this.#config, name), count: this.#results * this.#length });
   }
 
   /** The head's logits [V] after that layer for row i of the last run, which must have read them. A view like `final`. */
   exit(layer: number, i = 0): Float32Array {
-    return this.#read(exitOutput(layer), i, this.#config.vocabSize);
+    return this.#read(exitOutput(layer), i, { width: this.#config.vocabSize, count: this.#results });
   }
 
   /**
@@ -276,51 +288,43 @@ export class Decoder {
       ...cache.past,
       ...this.#deltaInputs(features, first, count),
     };
-    session.run(inputs, { logits, final, ...this.#readOutputs(all, count), ...cache.present });
+    session.run(inputs, { logits, final, ...this.#readOutputs(all, count, length), ...cache.present });
     this.#results = candidates === undefined ? count : length;
+    this.#length = candidates === undefined ? length : 1;
     const changes = rows.map(({ outerLayers }) => headChanges(outerLayers));
     for (let i = 0; i < this.#results; i++) {
       const ofRow = changes[candidates === undefined ? i : 0]!;
       if (ofRow.length === 0) continue;
       changeHead(this.#result(this.#logits, i, vocabSize), this.final(i), ofRow);
-      for (const layer of reads.exits) changeHead(this.exit(layer, i), this.tap(exitTap(layer), i), ofRow);
+      const last = (i + 1) * this.#length - 1;
+      for (const layer of reads.exits) changeHead(this.exit(layer, i), this.tap(exitTap(layer), last), ofRow);
     }
     return logits.view() as Float32Array;
   }
 
-  /** Takes the memory for what runs may read. Throws `capacity_exceeded` where the heap has no room for it. */
-  reserve({ taps, exits }: RunReads): void {
-    for (const { name, width } of this.#readWidths(withStreams({ taps, exits }))) this.#readTensor(name, width);
-  }
-
-  /** Where a run of `count` rows writes what it reads besides logits and the head's input. */
-  #readOutputs(reads: RunReads, count: number): NamedTensors {
+  /** Where a run of `count` rows of `length` tokens writes what it reads besides logits and the head's input. */
+  #readOutputs({ taps, exits }: RunReads, count: number, length: number): NamedTensors {
+    const { vocabSize } = this.#config;
+    const ofTaps = taps.map((tap) => {
+      const width = tapWidth(this.#config, tap);
+      return { name: tapOutput(tap), rows: this.#most, width, shape: [count, length, width] };
+    });
+    const ofExits = exits.map((layer) => {
+      return { name: exitOutput(layer), rows: this.#parts.slab.slots, width: vocabSize, shape: [count, vocabSize] };
+    });
     return Object.fromEntries(
-      this.#readWidths(reads).map(({ name, width }) => [
-        name,
-        this.#handle(name, this.#readTensor(name, width), [count, width]),
-      ]),
+      [...ofTaps, ...ofExits].map(({ name, rows, width, shape }) => {
+        const tensor = this.#reads.get(name) ?? allocateTensor(this.#ort, "f32", [rows, width]);
+        this.#reads.set(name, tensor);
+        return [name, this.#handle(name, tensor, shape)];
+      }),
     );
   }
 
-  #readWidths({ taps, exits }: RunReads): { readonly name: string; readonly width: number }[] {
-    return [
-      ...taps.map((tap) => ({ name: tapOutput(tap), width: tapWidth(this.#config, tap) })),
-      ...exits.map((layer) => ({ name: exitOutput(layer), width: this.#config.vocabSize })),
-    ];
-  }
-
-  #readTensor(name: string, width: number): ResidentTensor {
-    const tensor = this.#reads.get(name) ?? allocateTensor(this.#ort, "f32", [this.#parts.slab.slots, width]);
-    this.#reads.set(name, tensor);
-    return tensor;
-  }
-
-  #read(name: string, i: number, width: number): Float32Array {
+  #read(name: string, i: number, { width, count }: { readonly width: number; readonly count: number }): Float32Array {
     const tensor = this.#reads.get(name);
-    if (tensor !== undefined && i >= 0 && i < this.#results)
-      return this.#result(tensor as ResidentTensor<"f32">, i, width);
-    throw new TrimtabError("internal_error", `the last run did not read ${name} of row ${i}`);
+    if (tensor !== undefined && i >= 0 && i < count) return this.#result(tensor as ResidentTensor<"f32">, i, width);
+    throw new TrimtabError("internal_error", `the last run did not read ${name} at ${i}`);
   }
 
   /** The last run's result for row or candidate i, in place. */

@@ -1,12 +1,10 @@
-import { requireScorerUrl, type ScorerAllowance } from "../../shared/api/scorer-url.ts";
+import { parseScorerAllow, type ScorerAllowance } from "../../shared/api/scorer-url.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import { LIMITS } from "../../shared/limits.ts";
+import type { Env } from "../env.ts";
 import { admit, type BreakerState, CLOSED, failed, succeeded, withdrawn } from "./breaker.ts";
-import { checkScores } from "./check-scores.ts";
-import { failureOf, NOT_ITS_FAULT, scorerFailed } from "./failure.ts";
+import { bodyOf, exchange, type SentRequest } from "./exchange.ts";
+import { failureOf, NOT_ITS_FAULT, type ScorerFailure, scorerFailed, scorerTripped } from "./failure.ts";
 import { type PlaceLimits, Places } from "./places.ts";
-import { readReply } from "./read-reply.ts";
-import { signatureHeaders } from "./signature.ts";
 import type { CallOptions, ScoreRequest, ScorerTarget } from "./target.ts";
 
 /** Breakers that are remembered; those of scorers that were not called for the longest are forgotten. */
@@ -16,21 +14,36 @@ const PLACES: PlaceLimits = { ofTenant: 4, ofAll: 32, waiting: 64 };
 export interface ScorerCallerOptions {
   readonly allow: ScorerAllowance;
   readonly places?: PlaceLimits;
+  readonly fetch?: typeof fetch;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+}
+
+interface NotedBreaker extends BreakerState {
+  /** What the scorer failed with the last time. */
+  readonly last?: ScorerFailure | undefined;
 }
 
 /** Calls scorers for one isolate. It trusts nothing that comes back, and ends every call by its deadline. */
 export class ScorerCaller {
   readonly #allow: ScorerAllowance;
   readonly #places: Places;
+  readonly #fetch: typeof fetch;
   readonly #now: () => number;
-  readonly #breakers = new Map<string, BreakerState>();
+  readonly #breakers = new Map<string, NotedBreaker>();
 
-  constructor({ allow, places = PLACES, now = () => Date.now() }: ScorerCallerOptions) {
-    this.#allow = allow;
-    this.#places = new Places(places);
-    this.#now = now;
+  constructor(options: ScorerCallerOptions) {
+    this.#allow = options.allow;
+    this.#places = new Places(options.places ?? PLACES);
+    this.#fetch = options.fetch ?? ((request, init) => fetch(request, init));
+    this.#now = options.now ?? (() => Date.now());
+  }
+
+  /** As the deployment has it. */
+  static of({ SCORER_ALLOW, SCORER_NETWORK: network }: Pick<Env, "SCORER_ALLOW" | "SCORER_NETWORK">): ScorerCaller {
+    const allow = parseScorerAllow(SCORER_ALLOW);
+    if (network === undefined) return new ScorerCaller({ allow });
+    return new ScorerCaller({ allow, fetch: (request, init) => network.fetch(request, init) });
   }
 
   /**
@@ -44,9 +57,10 @@ export class ScorerCaller {
     if (texts.length === 0) return [];
     const body = bodyOf(request, texts);
     const key = JSON.stringify([scorer.tenant, scorer.name, scorer.url]);
-    const state = admit(this.#breakers.get(key) ?? CLOSED, this.#now(), this.#now() + options.deadlineMs);
-    if (state === null) throw scorerFailed(scorer.name, "tripped");
-    this.#note(key, state);
+    const known: NotedBreaker = this.#breakers.get(key) ?? CLOSED;
+    const state = admit(known, this.#now(), this.#now() + options.deadlineMs);
+    if (state === null) throw scorerTripped(scorer.name, known.last);
+    this.#note(key, state, known.last);
     try {
       const scores = await this.#timed(scorer, { body, count: texts.length, requestId: request.requestId }, options);
       this.#note(key, succeeded());
@@ -54,9 +68,10 @@ export class ScorerCaller {
       return request.texts.map((text) => byText.get(text)!);
     } catch (error) {
       const reason = failureOf(error);
-      const before = this.#breakers.get(key) ?? CLOSED;
+      const before: NotedBreaker = this.#breakers.get(key) ?? CLOSED;
       const itsFault = reason !== undefined && !NOT_ITS_FAULT.has(reason);
-      this.#note(key, itsFault ? failed(before, this.#now()) : withdrawn(before));
+      if (itsFault) this.#note(key, failed(before, this.#now()), reason);
+      else this.#note(key, withdrawn(before), before.last);
       throw error;
     }
   }
@@ -80,7 +95,12 @@ export class ScorerCaller {
     try {
       giveBack = await this.#places.take(scorer.tenant, ending.signal);
       if (giveBack === undefined) throw scorerFailed(scorer.name, "busy");
-      return await exchange(scorer, sent, { allow: this.#allow, now: this.#now(), signal: ending.signal });
+      return await exchange(scorer, sent, {
+        allow: this.#allow,
+        fetch: this.#fetch,
+        now: this.#now(),
+        signal: ending.signal,
+      });
     } catch (error) {
       // The network's own error for an aborted call says less than the reason.
       if (ending.signal.aborted) throw ending.signal.reason;
@@ -93,74 +113,12 @@ export class ScorerCaller {
     }
   }
 
-  #note(key: string, state: BreakerState): void {
+  #note(key: string, state: BreakerState, last?: ScorerFailure): void {
     this.#breakers.delete(key);
-    if (state !== CLOSED) this.#breakers.set(key, state);
+    if (state !== CLOSED) this.#breakers.set(key, { ...state, last });
     for (const oldest of this.#breakers.keys()) {
       if (this.#breakers.size <= BREAKERS) break;
       this.#breakers.delete(oldest);
     }
   }
-}
-
-interface SentRequest {
-  readonly body: Uint8Array;
-  readonly count: number;
-  readonly requestId: string;
-}
-
-async function exchange(
-  scorer: ScorerTarget,
-  { body, count, requestId }: SentRequest,
-  { allow, now, signal }: { allow: ScorerAllowance; now: number; signal: AbortSignal },
-): Promise<readonly number[]> {
-  const response = await fetch(allowedUrl(scorer, allow), {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json",
-      "user-agent": "trimtab",
-      "x-request-id": requestId,
-      ...(await signatureHeaders(scorer.secret, body, Math.floor(now / 1000))),
-    },
-    body,
-    redirect: "manual",
-    signal,
-  });
-  const { status } = response;
-  if (status !== 200) {
-    await response.body?.cancel().catch(() => {});
-    throw scorerFailed(scorer.name, status >= 300 && status < 400 ? "redirected" : "status", `status ${status}`);
-  }
-  const bytes = await readReply(response, LIMITS.scorerReply, signal);
-  if (bytes === undefined) throw scorerFailed(scorer.name, "too_large", `the limit is ${LIMITS.scorerReply} bytes`);
-  const checked = checkScores(bytes, count);
-  if ("failure" in checked) throw scorerFailed(scorer.name, checked.failure, checked.detail);
-  return checked.scores;
-}
-
-/** Checked again at every call: the operator may have withdrawn an address that was allowed when it was registered. */
-function allowedUrl({ name, url }: ScorerTarget, allow: ScorerAllowance): URL {
-  try {
-    return requireScorerUrl(url, allow);
-  } catch (cause) {
-    throw scorerFailed(name, "refused", "", cause);
-  }
-}
-
-function bodyOf({ prompt, requestId }: ScoreRequest, texts: readonly string[]): Uint8Array {
-  const tooMuch = (what: string): TrimtabError =>
-    new TrimtabError("invalid_request", `A scorer judges at most ${what} in one call. Ask for fewer candidates.`, {
-      param: "steering",
-    });
-  if (texts.length > LIMITS.scorerTexts) throw tooMuch(`${LIMITS.scorerTexts} candidates`);
-  const body = new TextEncoder().encode(
-    JSON.stringify({
-      request_id: requestId,
-      candidates: texts.map((text) => ({ text })),
-      context: prompt === undefined ? {} : { prompt },
-    }),
-  );
-  if (body.length > LIMITS.jsonBody) throw tooMuch(`${LIMITS.jsonBody} bytes of JSON`);
-  return body;
 }

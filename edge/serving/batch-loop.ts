@@ -1,7 +1,6 @@
 import { type Sample, Sampler } from "../../shared/decode/sampler.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
-import { NO_READS } from "../runtime/decode-sessions.ts";
-import type { Decoder } from "../runtime/decoder.ts";
+import type { Decoder, PrefillChunk } from "../runtime/decoder.ts";
 import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
@@ -9,10 +8,13 @@ import { decodingRuns } from "./decoding-runs.ts";
 import type { BatchRequest, Generation } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
 import { PerturbingTurns, requireRoomToPerturb } from "./perturbing-turns.ts";
-import { nonFinite, type OpenGeneration, Row, type StepStates } from "./row.ts";
-import { sampleEach, sampleRequest } from "./sampling-step.ts";
+import { Rest } from "./rest.ts";
+import { nonFinite, type OpenGeneration, Row } from "./row.ts";
+import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
+import { type BeamBatch, stepBeams } from "./search/step-beams.ts";
 import { type Move, Slots } from "./slots.ts";
+import type { StepStates } from "./step-states.ts";
 
 /**
  * A request reaches the loop through several objects on the same thread, and each hop is a separate task. Letting
@@ -62,6 +64,7 @@ export class BatchLoop {
   readonly #open = new Map<BatchRequest, OpenRequest>();
   /** For each tenant with rows, the last turn that prefilled one of its chunks. */
   readonly #lastPrefill = new Map<string, number>();
+  readonly #rest = new Rest();
   #turn = 0;
   #running = false;
   /** Whether the rows' deltas are where the decoder reads them. */
@@ -103,6 +106,11 @@ export class BatchLoop {
     return this.#perturbing.pause();
   }
 
+  /** The most rows that one tenant may hold at a time. */
+  get quota(): number {
+    return this.#options.quota ?? this.#options.slab.slots;
+  }
+
   get activeRows(): number {
     return this.#scheduler.runningRows;
   }
@@ -125,25 +133,32 @@ export class BatchLoop {
   }
 
   /**
-   * Queues the request's generations and starts the loop if it is idle. Throws, with nothing queued, `capacity_exceeded` if too
-   * many are waiting already, and `invalid_request` for a generation with more rows than a tenant may hold.
+   * Queues the generations of one request, or of several of one tenant, all of them or none, and starts the loop if it is idle.
+   * Throws, with nothing queued, `capacity_exceeded` if too many are waiting already, and `invalid_request` for a generation with
+   * more rows than a tenant may hold.
    */
-  submit(request: BatchRequest): void {
-    const { tenant } = request;
-    const generations = request.generations.map((generation): OpenGeneration => {
-      return {
-        request,
-        generation,
-        tenant,
-        rows: generation.rows.length,
-        members: [],
-        waiting: false,
-        steeringTokens: 0,
-      };
+  submit(...requests: readonly BatchRequest[]): void {
+    const opened = requests.map((request) => {
+      const { tenant } = request;
+      const generations = request.generations.map((generation): OpenGeneration => {
+        return {
+          request,
+          generation,
+          tenant,
+          rows: generation.rows.length,
+          members: [],
+          waiting: false,
+          steeringTokens: 0,
+        };
+      });
+      return { request, generations };
     });
-    this.#scheduler.submit(generations);
-    this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
-    if (!this.#running) void this.#run();
+    this.#scheduler.submit(opened.flatMap(({ generations }) => generations));
+    for (const { request, generations } of opened) {
+      this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
+    }
+    if (this.#running) this.#rest.end();
+    else void this.#run();
   }
 
   /** Removes the request immediately, between two steps. Does nothing if it has settled. */
@@ -171,6 +186,7 @@ export class BatchLoop {
         }
         const yields = prefilled ? YIELDS_AFTER_PREFILL : 1;
         for (let n = 0; n < yields && this.#open.size > 0; n++) await this.#options.yieldToEventLoop();
+        if (this.#allWait) await this.#rest.take();
       }
       this.#lastPrefill.clear();
       // Clears the last row's deltas too.
@@ -178,6 +194,12 @@ export class BatchLoop {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** Whether nothing can go on before something outside the batch has come to an end. */
+  get #allWait(): boolean {
+    const { rows } = this.#slots;
+    return rows.length > 0 && rows.every(({ open }) => open.waiting);
   }
 
   #admit(): void {
@@ -222,11 +244,11 @@ export class BatchLoop {
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
     const positions = chunk.virtual + chunk.tokens.length;
     const isLast = row.prefilled + positions === row.promptEnd;
-    const reads = isLast ? row.reads : NO_READS;
-    const logits = this.#options.decoder.prefill(row.work.weights, chunk, reads);
+    const logits = this.#options.decoder.prefill(row.work.weights, chunk, row.readsOfChunk(isLast));
+    this.#readForCondition(row, chunk, isLast);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
-    if (row.isCompanion) row.open.steeringTokens += positions;
+    if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
     if (isLast) {
       this.#decideCondition(row);
       row.take(this.#statesOf(row, 0, logits));
@@ -240,7 +262,7 @@ export class BatchLoop {
     const { decoder } = this.#options;
     const vocabulary = decoder.vocabularySize;
     for (const { first, rows } of decodingRuns(this.#slots.rows)) {
-      const exits = [...new Set(rows.flatMap(({ reads }) => reads.exits))];
+      const exits = [...new Set(rows.flatMap((row) => row.exits))];
       const logits = decoder.decode(
         rows[0]!.work.weights,
         first,
@@ -257,15 +279,25 @@ export class BatchLoop {
   }
 
   /** Views of what the last run computed for its row i. */
-  #statesOf({ reads }: Row, i: number, logits: Float32Array): StepStates {
+  #statesOf({ exits: layers }: Row, i: number, logits: Float32Array): StepStates {
     const { decoder } = this.#options;
-    const exits = new Map(reads.exits.map((layer) => [layer, decoder.exit(layer, i)] as const));
+    const exits = new Map(layers.map((layer) => [layer, decoder.exit(layer, i)] as const));
     return { logits, final: decoder.final(i), exits };
   }
 
-  /** Gives a row the deltas of its condition if its prompt, whose last chunk has just run, meets it. */
+  /** Lets a row's condition read the tokens of the chunk that has just run. */
+  #readForCondition({ work, reader, prefilled, lead }: Row, { virtual, tokens }: PrefillChunk, isLast: boolean): void {
+    if (work.condition === undefined || reader === undefined) return;
+    const { decoder } = this.#options;
+    const first = Math.max(0, prefilled - lead);
+    for (let i = isLast && !work.condition.wholePrompt ? tokens.length - 1 : 0; i < tokens.length; i++) {
+      if (isLast || work.condition.wholePrompt) reader.read(first + i, (tap) => decoder.tap(tap, virtual + i));
+    }
+  }
+
+  /** Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. */
   #decideCondition(row: Row): void {
-    const deltas = row.work.condition?.deltas((tap) => this.#options.decoder.tap(tap));
+    const deltas = row.reader?.deltas();
     if (deltas === undefined) return;
     row.deltas = deltas;
     this.#arranged = false;
@@ -281,21 +313,54 @@ export class BatchLoop {
       return error === undefined ? [] : [{ open, error }];
     });
     for (const { open, error } of failed) this.#end(open, error);
-    const sound = due.filter(({ request }) => this.#open.has(request));
+    const sound = due.filter((open) => this.#open.has(open.request) && this.#hasRemotes(open));
     // Probes run with the rows' deltas.
     if (sound.length > 0) this.#arrange();
-    const batch = { decoder: this.#options.decoder, slots: this.#slots, perturbing: this.#perturbing };
-    const requests = sound.map((open) => sampleRequest(open, batch));
-    const samples = sampleEach(this.#sampler, requests);
-    const finished = sound.filter((open, i) => {
+    const single = sound.filter(({ generation }) => generation.beams === undefined);
+    const samples = sampleEach(
+      this.#sampler,
+      single.map((open) => sampleRequest(open, this.#batch)),
+    );
+    const finished = single.filter((open, i) => {
+      // A watcher may have cancelled it.
+      if (!this.#open.has(open.request)) return false;
       const sample = samples[i]!;
       if ("error" in sample) this.#end(open, sample.error);
       else if ("waits" in sample) this.#wait(open, sample.waits);
       else return this.#accept(open, sample);
       return false;
     });
+    for (const open of sound) if (open.generation.beams !== undefined && this.#stepBeams(open)) finished.push(open);
     // An `emit` may have cancelled its request.
     for (const open of finished) if (this.#open.has(open.request)) this.#finish(open);
+  }
+
+  get #batch(): BeamBatch {
+    const { decoder, slab } = this.#options;
+    return { decoder, slots: this.#slots, perturbing: this.#perturbing, slab, sampler: this.#sampler };
+  }
+
+  /** Takes a step of a generation with beams. Returns whether it has ended. */
+  #stepBeams(open: OpenGeneration): boolean {
+    if (!this.#open.has(open.request)) return false;
+    this.#arrange();
+    const step = stepBeams(open, this.#batch);
+    if ("error" in step) this.#end(open, step.error);
+    else if ("waits" in step) this.#wait(open, step.waits);
+    else for (const event of step.events) open.request.emit(event);
+    return "events" in step && step.finished;
+  }
+
+  /** Whether the companions in other batches have states too; if not, the generation waits for them. */
+  #hasRemotes(open: OpenGeneration): boolean {
+    const { remotes = [], sequence } = open.generation;
+    const { length } = sequence.generated;
+    if (remotes.every((remote) => remote.statesAt(length) !== undefined)) return true;
+    this.#wait(
+      open,
+      Promise.all(remotes.map((remote) => remote.ready(length))).then(() => {}),
+    );
+    return false;
   }
 
   /** Leaves a generation without a token until a promise settles, which happens between two steps. */
@@ -304,15 +369,24 @@ export class BatchLoop {
     waits.then(
       () => {
         open.waiting = false;
+        this.#rest.end();
       },
       (error: unknown) => this.#end(open, asTrimtabError(error)),
     );
   }
 
   /** Whether the token ends the text. */
-  #accept({ request, generation, members }: OpenGeneration, { token, trace }: Sample): boolean {
-    const { events, finished } = generation.sequence.accept(token, members[0]!.states!.logits, trace);
+  #accept(open: OpenGeneration, { token, trace }: Sample): boolean {
+    const { request, generation, members } = open;
+    const { logits } = members[0]!.states!;
+    const { events, finished } = generation.sequence.accept(token, logits, trace);
+    if (generation.watch !== undefined) {
+      // Generations that have just ended took their deltas with them.
+      this.#arrange();
+      generation.watch({ token, logits, finished, view: viewOf(open, this.#batch, { ahead: 1 }) });
+    }
     for (const row of members) row.states = undefined;
+    if (!finished) for (const remote of generation.remotes ?? []) remote.push(token);
     for (const event of events) request.emit(event);
     return finished;
   }
@@ -329,7 +403,8 @@ export class BatchLoop {
     const { prompt } = generation.rows[0];
     const isFirst = request.generations.find(({ rows }) => rows[0].prompt === prompt) === generation;
     if (isFirst) ofRequest.cachedTokens += open.members[0]!.cachedTokens;
-    ofRequest.steeringTokens += open.steeringTokens;
+    const remotely = (generation.remotes ?? []).reduce((sum, { computed }) => sum + computed, 0);
+    ofRequest.steeringTokens += open.steeringTokens + remotely;
     this.#leave(open);
     ofRequest.left.delete(open);
     if (ofRequest.left.size === 0) this.#close(request);
@@ -337,6 +412,7 @@ export class BatchLoop {
 
   /** Removes a generation's rows from the batch, or the generation from the queue. */
   #leave(open: OpenGeneration): void {
+    for (const remote of open.generation.remotes ?? []) remote.stop();
     const moved: Move[] = [];
     for (const row of open.members) {
       this.#perturbing.leave(row);
@@ -355,9 +431,11 @@ export class BatchLoop {
   }
 
   #close(request: BatchRequest, error?: TrimtabError): void {
-    const { left, cachedTokens, steeringTokens } = this.#open.get(request)!;
+    const { left, cachedTokens, steeringTokens: ofEnded } = this.#open.get(request)!;
     this.#open.delete(request);
     for (const open of left) this.#leave(open);
+    const steeringTokens = [...left].reduce((sum, open) => sum + open.steeringTokens, ofEnded);
+    this.#rest.end();
     request.settle({ cachedTokens, steeringTokens, ...(error === undefined ? {} : { error }) });
   }
 

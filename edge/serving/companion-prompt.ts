@@ -17,7 +17,7 @@ export interface CompanionPromptRequest {
  * chat template cannot give such a prompt.
  */
 export function companionPrompt(
-  model: Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity">,
+  model: Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "callSyntax">,
   asked: CompanionPrompt,
   { prompt, own, param }: CompanionPromptRequest,
 ): readonly number[] {

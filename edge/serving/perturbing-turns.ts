@@ -162,7 +162,12 @@ function perturbedRows(leader: Row, judge: Row, maxTokens: number): PerturbedRow
 export function requireRoomToPerturb(perturber: Perturber, { rows, sequence }: Generation, judge: string): void {
   const [text] = rows;
   const { maxTokens } = sequence;
-  const asked = rowsOf(text, rows.find(({ role }) => role === judge)!, maxTokens);
+  const judging = rows.find(({ role }) => role === judge);
+  if (judging === undefined) {
+    const message = "The classifier of `gradient` must be one of the base that the request runs on.";
+    throw new TrimtabError("invalid_request", message, { param: "steering.gradient.id" });
+  }
+  const asked = rowsOf(text, judging, maxTokens);
   const [needed, room] = [perturber.needs(asked), perturber.room];
   if (needed <= room) return;
   const size = `${megabytes(needed)} MB for a text of up to ${maxTokens} tokens after ${asked.text.capacity - maxTokens}`;

@@ -2,8 +2,9 @@
  * Keeps the prompts of departed rows in slots that no row uses, so that a later request of the same tenant that begins
  * with the same tokens can reuse their states. It needs no extra memory and yields to every row that needs a slot.
  */
-import type { StepStates } from "./row.ts";
+
 import { type PrefixHolder, type SharingRow, sharedPositions } from "./shared-prefix.ts";
+import type { StepStates } from "./step-states.ts";
 
 export interface CachedPrefix extends PrefixHolder {
   /** How many positions of the slot are filled. */

@@ -1,8 +1,9 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import { templateTools, templateTurns } from "./calls.ts";
 import type { GeneratePrompt } from "./protocol.ts";
 import type { ServedModel } from "./served-model.ts";
 
-type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity">;
+type PromptModel = Pick<ServedModel, "tokenizer" | "template" | "config" | "capacity" | "callSyntax">;
 
 /**
  * Characters that a text may have for each token of context. No writing comes near it, but the tokenizer would take seconds
@@ -32,14 +33,20 @@ export async function encodePrompts(
 }
 
 /** A conversation's tokens up to where the reply begins. */
-export function encodeChat(model: PromptModel, { messages }: Extract<GeneratePrompt, { kind: "chat" }>): number[] {
+export function encodeChat(
+  model: PromptModel,
+  { messages, tools }: Extract<GeneratePrompt, { kind: "chat" }>,
+): number[] {
   const characters = messages.reduce(
-    (sum, { content, reasoning_content: thought = "" }) => sum + content.length + thought.length,
+    (sum, { content, reasoning_content: thought = "", tool_calls: calls = [] }) =>
+      sum + content.length + thought.length + (calls.length === 0 ? 0 : JSON.stringify(calls).length),
     0,
   );
   requireLength(model, characters, "messages");
-  const ids = model.template().encodePrompt(messages.map((message) => ({ ...message })));
-  return requireInVocabulary(model, ids);
+  const shown = tools === undefined ? [] : templateTools(tools.functions);
+  requireLength(model, characters + (shown.length === 0 ? 0 : JSON.stringify(shown).length), "tools");
+  const turns = templateTurns(model, messages).map((message) => ({ ...message }));
+  return requireInVocabulary(model, model.template().encodePrompt(turns, { tools: shown }));
 }
 
 /** A text's tokens, with those that begin every text before them. `param`: the request's field that holds it. */
@@ -91,8 +98,10 @@ export interface TokenDemand {
   readonly requested: number | null;
   /** How many a request gets that does not say, if there is room; null or left out: all that there is room for. */
   readonly usual?: number | null;
-  /** The request's field that holds the prompt. */
-  readonly param: "messages" | "prompt";
+  /** The request's field that holds the prompt, or that adds the row with it. */
+  readonly param: string;
+  /** How an error speaks of the prompt. */
+  readonly prompt?: string;
   /** Positions before the prompt that the request's deltas fill. */
   readonly positionsBefore: number;
 }
@@ -104,7 +113,7 @@ export interface TokenDemand {
 export function tokenLimit(
   model: Pick<PromptModel, "capacity">,
   promptTokens: number,
-  { requested, usual = null, param, positionsBefore }: TokenDemand,
+  { requested, usual = null, param, prompt = "the prompt", positionsBefore }: TokenDemand,
 ): number {
   const room = model.capacity - positionsBefore - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? Math.min(room, usual ?? room);
@@ -112,7 +121,7 @@ export function tokenLimit(
   const taken = positionsBefore === 0 ? "" : `, of which the deltas take ${positionsBefore}`;
   throw new TrimtabError(
     "context_length_exceeded",
-    `this model's context is ${model.capacity} tokens${taken}, but the prompt has ${promptTokens}${wanted}; shorten the prompt` +
+    `this model's context is ${model.capacity} tokens${taken}, but ${prompt} has ${promptTokens}${wanted}; shorten the prompt` +
       (requested === null ? "" : " or lower max_tokens"),
     { param: requested === null || room < 1 ? param : "max_tokens" },
   );

@@ -8,9 +8,13 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
-import type { SteeringCondition } from "../../shared/delta/condition.ts";
+import type { AskedRules } from "../../shared/decode/steering/rules-request.ts";
+import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import type { SearchRequest } from "../../shared/search/registry.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { ScorerTarget } from "../scoring/target.ts";
+import type { RuleSource } from "./compiled-rules.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
@@ -30,16 +34,43 @@ export interface ResolvedModel {
 
 /** A turn as the chat template gets it. */
 export interface EngineMessage {
-  readonly role: "system" | "user" | "assistant";
+  readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
   /** The author's name. */
   readonly name?: string;
   readonly reasoning_content?: string;
+  /** Of an assistant's turn. */
+  readonly tool_calls?: readonly EngineCall[];
+  /** Of a tool's turn: the call that it answers. */
+  readonly tool_call_id?: string;
+}
+
+export interface EngineCall {
+  readonly id: string;
+  readonly type: "function";
+  /** `arguments`: a JSON object, or its text. */
+  readonly function: { readonly name: string; readonly arguments: string | Readonly<Record<string, unknown>> };
+}
+
+/** Tools that the model is shown, and what it may do with them. */
+export interface EngineTools {
+  readonly functions: readonly {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+    readonly strict?: boolean | undefined;
+  }[];
+  /** The names of those that may be called; at least one. */
+  readonly callable: readonly string[];
+  /** Whether a call must come. */
+  readonly required: boolean;
+  /** Whether there may be several. */
+  readonly parallel: boolean;
 }
 
 /** `text` prompts take special tokens as plain text; token ids are taken as they are. */
 export type GeneratePrompt =
-  | { readonly kind: "chat"; readonly messages: readonly EngineMessage[] }
+  | { readonly kind: "chat"; readonly messages: readonly EngineMessage[]; readonly tools?: EngineTools }
   | { readonly kind: "text"; readonly prompts: readonly (string | readonly number[])[] };
 
 export interface Sampling {
@@ -66,7 +97,7 @@ export interface ConditionalDelta {
   /** Where the steering object names it, such as `vectors[0]`. */
   readonly at: string;
   readonly delta: ResolvedDelta;
-  readonly condition: SteeringCondition;
+  readonly condition: Condition;
 }
 
 /** A request's steering with every name in it resolved. */
@@ -76,6 +107,16 @@ export interface ResolvedSteering {
   /** What each name in it came to, by its place. All have the request's base. */
   readonly models: Readonly<Record<string, ResolvedModel>>;
   readonly conditional: readonly ConditionalDelta[];
+  readonly search?: ResolvedSearch;
+  readonly rules?: AskedRules | undefined;
+  /** Whom `rules.scorer` names. It has a secret, which no reply, log or error may show. */
+  readonly scorer?: ScorerTarget;
+}
+
+/** A search, with the scorer that it names. */
+export interface ResolvedSearch {
+  readonly asked: SearchRequest;
+  readonly scorer?: ScorerTarget;
 }
 
 export interface GenerateRequest {
@@ -85,6 +126,8 @@ export interface GenerateRequest {
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
   readonly steering?: ResolvedSteering;
+  /** What the whole reply is, where the request has a response format. */
+  readonly format?: RuleSource;
   /** How many alternatives the trace of each token lists; absent: no trace. */
   readonly traced?: number;
 }

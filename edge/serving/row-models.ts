@@ -7,6 +7,8 @@ import type { ServedModel } from "./served-model.ts";
 
 /** What a row runs with. */
 export interface RowModel {
+  /** The base in whose batch it runs. */
+  readonly served: ServedModel;
   readonly weights: WeightSet;
   readonly deltas: RowDeltas;
   /** As `GenerationRow.stateKey`. */
@@ -59,6 +61,7 @@ export async function acquireRowModels(served: ServedModel, request: RowModelsRe
         const model = models[name]!;
         const deltas = combined([...model.deltas, ...more]);
         return {
+          served,
           weights: weights.get(weightsKey(model))!,
           deltas: requestedDeltas(
             deltas.map(({ digest, weight }) => ({ id: deltaId(digest), delta: byDigest.get(digest)!, weight })),
@@ -84,9 +87,9 @@ export function stateKeyOf(tenant: string, model: Pick<ResolvedModel, "weights" 
   return JSON.stringify([tenant, ...modelKey(model)]);
 }
 
-/** Whether two models give equal logits because they are made of the same weights and deltas. */
+/** Whether two models give equal logits because they are made of the same base, weights and deltas. */
 export function sameModel(a: ResolvedModel, b: ResolvedModel): boolean {
-  return JSON.stringify(modelKey(a)) === JSON.stringify(modelKey(b));
+  return a.base.digest === b.base.digest && JSON.stringify(modelKey(a)) === JSON.stringify(modelKey(b));
 }
 
 function modelKey({ weights, deltas }: Pick<ResolvedModel, "weights" | "deltas">): unknown[] {

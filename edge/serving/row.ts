@@ -3,9 +3,10 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { RunReads } from "../runtime/decode-sessions.ts";
 import type { DecodeRow, PrefillChunk } from "../runtime/decoder.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
-import type { BatchRequest, Generation, GenerationRow } from "./generation.ts";
+import type { BatchRequest, Generation, GenerationRow, PromptReader } from "./generation.ts";
 import type { Schedulable } from "./scheduler.ts";
 import type { SharingRow } from "./shared-prefix.ts";
+import type { StepStates } from "./step-states.ts";
 
 /** A generation in the loop, waiting or running. */
 export interface OpenGeneration extends Schedulable {
@@ -17,16 +18,6 @@ export interface OpenGeneration extends Schedulable {
   waiting: boolean;
   /** Positions that its companions and probes have computed. */
   steeringTokens: number;
-}
-
-/** What a row knows after a step. */
-export interface StepStates {
-  /** [V] */
-  readonly logits: Float32Array;
-  /** [D]: the head's input. */
-  readonly final: Float32Array;
-  /** [V] by layer: the head's logits after it. */
-  readonly exits: ReadonlyMap<number, Float32Array>;
 }
 
 /** A row in the batch. A *position* is a place in its key/value cache: the deltas' prefix and virtual tokens, then the prompt. */
@@ -50,12 +41,16 @@ export class Row {
   /** Buffers for the states, reused at every step. */
   #memory: StepStates | undefined;
 
+  /** What reads its prompt for a condition. */
+  readonly reader: PromptReader | undefined;
+
   constructor(open: OpenGeneration, work: GenerationRow) {
     this.open = open;
     this.work = work;
     this.deltas = work.deltas;
+    this.reader = work.condition?.start(work.prompt.length);
     this.prefilled = work.deltas.prefixTokens;
-    const { generated } = open.generation.sequence;
+    const generated = work.text ?? open.generation.sequence.generated;
     this.state = { role: work.role, prompt: work.prompt, generated };
   }
 
@@ -101,14 +96,25 @@ export class Row {
   /** What `sharedPositions` compares. */
   get sharing(): SharingRow {
     const { stateKey, prompt, deltas, takes = {}, condition } = this.work;
-    return { stateKey, prompt, deltas, computesLast: condition !== undefined || (takes.exits ?? []).length > 0 };
+    const computesLast = condition !== undefined || (takes.exits ?? []).length > 0;
+    return {
+      stateKey,
+      prompt,
+      deltas,
+      computes: condition?.wholePrompt === true ? "all" : computesLast ? "last" : "none",
+    };
   }
 
-  /** What the batch must read for it in a step, or in the chunk that ends its prompt. */
-  get reads(): RunReads {
+  /** What the batch must read of a chunk of its prompt. */
+  readsOfChunk(isLast: boolean): RunReads {
     const { takes = {}, condition } = this.work;
-    const atPromptEnd = condition !== undefined && this.promptStates === undefined;
-    return { exits: takes.exits ?? [], taps: atPromptEnd ? condition.taps : [] };
+    const taps = condition !== undefined && (isLast || condition.wholePrompt) ? condition.taps : [];
+    return { taps, exits: isLast ? (takes.exits ?? []) : [] };
+  }
+
+  /** The layers after which it takes logits. */
+  get exits(): readonly number[] {
+    return this.work.takes?.exits ?? [];
   }
 
   /** Copies a step's states out of views that the next run overwrites. Keeps those after the prompt for other rows. */

@@ -1,11 +1,13 @@
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseStrictJson } from "../../shared/formats/strict-json.ts";
+import { type CallSyntaxResult, deriveCallSyntax } from "../../shared/model/calls/derive.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { type GenerationDefaults, readGenerationConfig } from "../../shared/model/generation-config.ts";
 import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
 import { readModel, readWeights } from "../../shared/model/weights.ts";
+import { vocabularyOf } from "../../shared/rules/vocabulary.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { Decoder } from "../runtime/decoder.ts";
@@ -17,6 +19,7 @@ import { RowVectors } from "../runtime/row-vectors.ts";
 import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
 import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
+import { CompiledRules } from "./compiled-rules.ts";
 import { type Acquired, DeltaCache } from "./delta-cache.ts";
 import { deltaRoom, megabytes, tenantQuota } from "./limits.ts";
 import { LoadOnce } from "./load-once.ts";
@@ -43,6 +46,13 @@ export class ServedModel {
   /** How many requests use a full fine-tune, or wait for it. */
   readonly #users = new Map<string, number>();
   #template: ChatTemplate | undefined;
+  #callSyntax: CallSyntaxResult | undefined;
+  /** What replies of chats may be held to. */
+  readonly chatRules = new CompiledRules(() =>
+    vocabularyOf(this.tokenizer, [...this.endTokens, ...this.template().stopIds], this.config.vocabSize),
+  );
+  /** What completions may be held to. */
+  readonly textRules = new CompiledRules(() => vocabularyOf(this.tokenizer, this.endTokens, this.config.vocabSize));
   readonly #deltas: DeltaCache<ServingDelta>;
 
   private constructor(parts: {
@@ -117,6 +127,12 @@ export class ServedModel {
   template(): ChatTemplate {
     this.#template ??= loadChatTemplate(this.tokenizer, { clock: () => new Date() });
     return this.#template;
+  }
+
+  /** How the chat template writes tool calls, or why that cannot be followed. Throws as `template` does. */
+  callSyntax(): CallSyntaxResult {
+    this.#callSyntax ??= deriveCallSyntax(this.template(), this.tokenizer);
+    return this.#callSyntax;
   }
 
   get busy(): boolean {

@@ -8,8 +8,8 @@ export interface PrefixHolder {
 
 export interface SharingRow extends PrefixHolder {
   readonly deltas: Pick<RowDeltas, "prefixTokens" | "virtualTokens">;
-  /** Whether it must compute its last token itself, for states that are not kept with a prompt. */
-  readonly computesLast: boolean;
+  /** What of its prompt it must compute itself, for states that are not kept with a prompt. */
+  readonly computes: "none" | "last" | "all";
 }
 
 /**
@@ -19,12 +19,12 @@ export interface SharingRow extends PrefixHolder {
  * needed: the row then prefills the rest in the same chunks as it would alone, and gets the same numbers to the last bit.
  */
 export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: number): number {
-  if (row.stateKey !== holder.stateKey) return 0;
+  if (row.stateKey !== holder.stateKey || row.computes === "all") return 0;
   const { prefixTokens, virtualTokens } = row.deltas;
   const common = commonPrefix(row.prompt, holder.prompt);
   const end = virtualTokens + row.prompt.length;
   const isEqual = common === row.prompt.length && common === holder.prompt.length;
-  if (isEqual && !row.computesLast) return prefixTokens + end;
+  if (isEqual && row.computes === "none") return prefixTokens + end;
   const whole = Math.floor(Math.min(virtualTokens + common, end - 1) / chunk) * chunk;
   return whole === 0 ? 0 : prefixTokens + whole;
 }

@@ -23,8 +23,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/decode": ["shared/rules", "shared/model", "shared/delta"],
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
+  "shared/search": ["shared/decode", "shared/delta", "shared/peft"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/data", "shared/formats"],
+  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/search", "shared/data", "shared/formats"],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],
 
@@ -33,7 +34,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/scoring", "edge/runtime/memory-plan.ts"],
   "edge/merging": ["edge/serving", "edge/blobs"],
   "edge/serving": ["edge/blobs", "edge/runtime", "edge/scoring"],
-  "edge/scoring": [],
+  "edge/scoring": ["edge/env.ts"],
   "edge/blobs": ["edge/env.ts"],
   "edge/runtime": [],
 

@@ -2,10 +2,11 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
-  "shared/api/files.ts": "schemas: tests/edge/routes/files.test.ts",
+  "shared/data/dataset-kinds/kind.ts": "types only",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",
   "shared/api/peft.ts": "schemas: tests/edge/routes/peft.test.ts sends valid and invalid requests",
+  "shared/api/response-tools.ts": "schemas: tests/shared/api/responses.test.ts",
   "shared/api/models.ts": "schemas: tests/edge/routes/app.test.ts",
   "shared/api/steering-scorers.ts":
     "schemas: tests/edge/routes/steering-scorers.test.ts sends valid and invalid requests",
@@ -14,8 +15,23 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/contract/peft-resume.test.ts reads, compares and refuses the adapters of every method through it",
   "shared/graph/graph.ts": "types alone",
   "shared/model/chat-message.ts": "types alone",
+  "shared/model/calls/syntax.ts": "types alone",
+  "shared/model/calls/probes.ts":
+    "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
+  "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
+  "shared/rules/schema/":
+    "one compiler: compile-schema.test.ts holds it to jsonschema's and ajv's verdicts, refusals.test.ts to its messages",
+  "shared/rules/phrases/": "one guard: phrases.test.ts holds it to a plain search for the phrases",
+  "shared/rules/machine/": "one machine: tests/shared/rules/compile.test.ts runs every kind of rule on it",
+  "shared/rules/grammar/tokens.ts":
+    "tests/shared/rules/grammar/grammar.test.ts reads grammars with every kind of token",
+  "shared/rules/lexeme/lexeme.ts": "an interface and its two smallest cases: tests/shared/rules/compile.test.ts",
+  "shared/rules/builder.ts": "what the compilers share: tests/shared/rules/compile.test.ts",
+  "shared/rules/rule.ts": "what compileRule returns: tests/shared/rules/compile.test.ts walks through it",
+  "shared/rules/spec.ts": "types only",
+  "shared/rules/limits.ts": "constants and a counter: tests/shared/rules/compile.test.ts exceeds them",
   "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types only",
@@ -41,6 +57,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/runtime/slot-sizes.ts":
     "sizes: tests/edge/runtime/{kv-slab,row-vectors}.test.ts compare them with what is allocated",
   "edge/serving/generate.ts": "what the Engine runs: tests/edge/objects/engine.test.ts runs it on a model",
+  "edge/serving/search/": "one search: run-search.test.ts and search-beams.test.ts run all of it on a model",
+  "shared/search/best-of.ts": "a schema and one line: tests/shared/search/registry.test.ts",
+  "shared/search/rejection.ts": "a schema and two lines: tests/shared/search/registry.test.ts",
+  "shared/search/beam.ts": "a schema: tests/shared/search/registry.test.ts",
+  "shared/search/by.ts": "a schema: tests/shared/search/registry.test.ts",
+  "shared/search/method.ts": "types and common fields: tests/shared/search/registry.test.ts",
   "edge/serving/yield-to-event-loop.ts": "one timer: tests/edge/serving/batch-loop.test.ts runs on it",
   "infra/checks/twin-exemptions.ts": "this table",
   "infra/base/corpus/facts/": "tables of facts: tests/infra/base/corpus/facts/all.test.ts checks every one",
@@ -68,5 +90,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/loop/update.ts": "types only",
   "trainer/recipes/objective.ts": "types and the name of a column",
   "trainer/recipes/recipe.ts": "types only",
+  "trainer/recipes/steering-vector/find-condition.ts":
+    "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts",
+  "trainer/recipes/steering-vector/read-texts.ts":
+    "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
+  "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

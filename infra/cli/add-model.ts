@@ -58,5 +58,6 @@ export async function addModel(folder: string, id: string | undefined, access: A
     throw new TrimtabError("invalid_request", message, { param: "folder" });
   }
   const base = await addBase(new ApiClient({ ...access, retryForSeconds: 5 }), id ?? basename(resolve(folder)), folder);
-  return `${base.id} is ready at ${access.url}/v1: use it as \`model\` in chats, completions and fine-tuning jobs.\n`;
+  const ready = `${base.id} is ready at ${access.url}/v1: use it as \`model\` in chats, completions and fine-tuning jobs.`;
+  return [ready, ...(base.notes ?? []), ""].join("\n");
 }

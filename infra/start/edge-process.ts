@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { readBundle } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
+import { scorerNetwork } from "./scorer-network.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -24,6 +25,7 @@ async function main(state: string, host: string, port: number): Promise<void> {
       modulesRoot: folder,
       modules: [{ type: "ESModule", path: script }, ...wasm.map((path) => ({ type: "CompiledWasm" as const, path }))],
       bindings: variables(),
+      serviceBindings: { SCORER_NETWORK: scorerNetwork(process.env.SCORER_ALLOW) },
       host,
       port,
       cf: false,

@@ -7,6 +7,7 @@ import { bundleWorker, wranglerEnv } from "./bundle-worker.ts";
 import { requireSpace, spaceWarning } from "./disk-space.ts";
 import { HOST } from "./free-port.ts";
 import { type ListenAddress, listenAddress, urlOf } from "./listen-address.ts";
+import { checkScorerAllow } from "./scorer-network.ts";
 import { Service } from "./service.ts";
 import type { Secrets, StateFolder } from "./state-folder.ts";
 
@@ -42,6 +43,7 @@ export async function startStack({ state, port, address = listenAddress(HOST), l
   checkExecutor(process.env.TRIMTAB_EXECUTOR);
   checkHeap(process.env.ENGINE_HEAP_MB);
   checkTrainer(process.env.TRIMTAB_TRAINER);
+  checkScorerAllow(process.env.SCORER_ALLOW);
   requireSpace(state.path);
   const unlock = state.lock();
   log(folderLine(state));

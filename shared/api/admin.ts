@@ -72,6 +72,10 @@ export const BaseModel = z
     digest: Digest,
     status: z.enum(["pending", "ready"]),
     files: z.array(z.strictObject({ ...StoredFile.shape, uploaded: z.boolean() })),
+    notes: z
+      .array(z.string())
+      .optional()
+      .meta({ description: "After a check, and when it is published: what it cannot do here, and why" }),
   })
   .meta({ id: "BaseModel" });
 export type BaseModel = z.infer<typeof BaseModel>;

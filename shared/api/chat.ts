@@ -2,12 +2,9 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import {
-  CALLED_TOOLS,
   cacheHints,
-  callsNoTools,
   deltaField,
   emptyList,
-  finishReason,
   neutralFields,
   reasoningEffort,
   reasoningSettings,
@@ -17,7 +14,10 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
-import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
+import { ResponseFormat } from "./response-format.ts";
+import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
+import { MessageToolCall, toolCallId, turnProblem } from "./tool-turns.ts";
+import { ChatTool, ChatToolChoice, chatToolRequest, toolProblem } from "./tools.ts";
 
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...cacheHints });
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
@@ -42,7 +42,7 @@ const assistantMessage = z.strictObject({
     .optional()
     .meta({ description: "Templates of reasoning models decide whether to show it" }),
   parsed: z.unknown().optional().meta({ description: "Ignored: what an SDK made of `content`" }),
-  tool_calls: emptyList,
+  tool_calls: z.array(MessageToolCall).max(LIMITS.toolCalls).optional(),
   annotations: emptyList,
   function_call: unsupported(),
   audio: unsupported(),
@@ -53,6 +53,7 @@ export const ChatMessage = z.discriminatedUnion("role", [
   z.strictObject({ role: z.literal("developer"), content, name }),
   z.strictObject({ role: z.literal("user"), content, name }),
   assistantMessage,
+  z.strictObject({ role: z.literal("tool"), content, tool_call_id: toolCallId, name }),
 ]);
 export type ChatMessage = z.infer<typeof ChatMessage>;
 
@@ -65,10 +66,12 @@ export const CreateChatCompletion = z
     max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     logprobs: z.boolean().optional(),
     top_logprobs: z.int().min(0).max(LIMITS.topLogprobs).optional(),
-    response_format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).optional(),
+    response_format: ResponseFormat.optional(),
     metadata: Metadata.optional(),
     deltas: deltaField,
     ...neutralFields,
+    tools: z.array(ChatTool).max(LIMITS.tools).optional(),
+    tool_choice: ChatToolChoice.optional(),
     functions: emptyList,
     function_call: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
     modalities: z
@@ -83,7 +86,10 @@ export const CreateChatCompletion = z
     prediction: unsupported(),
     web_search_options: unsupported(),
   })
-  .refine(callsNoTools, CALLED_TOOLS)
+  .superRefine((request, context) => {
+    const problem = toolProblem(chatToolRequest(request)) ?? turnProblem(request.messages);
+    if (problem !== undefined) context.addIssue({ code: "custom", path: [...problem.path], message: problem.message });
+  })
   .meta({ id: "CreateChatCompletion" });
 export type CreateChatCompletion = z.infer<typeof CreateChatCompletion>;
 
@@ -97,6 +103,22 @@ export const ChatLogprobs = z
   .meta({ id: "ChatLogprobs" });
 export type ChatLogprobs = z.infer<typeof ChatLogprobs>;
 
+const chatFinishReason = z.enum(["stop", "length", "tool_calls"]);
+
+const callHead = { id: z.string(), type: z.literal("function") };
+const calledFunction = z.strictObject({
+  name: z.string(),
+  arguments: z.string().meta({ description: "JSON, as the model wrote it" }),
+});
+
+/** The first piece of a call has its id and name; later ones have more of the arguments. */
+const ToolCallChange = z.strictObject({
+  index: z.int(),
+  id: callHead.id.optional(),
+  type: callHead.type.optional(),
+  function: calledFunction.partial(),
+});
+
 export const ChatCompletion = z
   .strictObject({
     id: z.string(),
@@ -107,10 +129,16 @@ export const ChatCompletion = z
     choices: z.array(
       z.strictObject({
         index: z.int(),
-        message: z.strictObject({ role: z.literal("assistant"), content: z.string(), refusal: z.null() }),
+        message: z.strictObject({
+          role: z.literal("assistant"),
+          content: z.string().nullable().meta({ description: "null where the reply is calls alone" }),
+          refusal: z.null(),
+          tool_calls: z.array(z.strictObject({ ...callHead, function: calledFunction })).optional(),
+        }),
         logprobs: ChatLogprobs.nullable(),
-        finish_reason: finishReason,
+        finish_reason: chatFinishReason,
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts,
@@ -129,10 +157,15 @@ export const ChatCompletionChunk = z
     choices: z.array(
       z.strictObject({
         index: z.int(),
-        delta: z.strictObject({ role: z.literal("assistant").optional(), content: z.string().optional() }),
+        delta: z.strictObject({
+          role: z.literal("assistant").optional(),
+          content: z.string().nullable().optional(),
+          tool_calls: z.array(ToolCallChange).optional(),
+        }),
         logprobs: ChatLogprobs.nullable(),
-        finish_reason: finishReason.nullable(),
+        finish_reason: chatFinishReason.nullable(),
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),

@@ -70,8 +70,7 @@ export const neutralFields = {
     .array(z.looseObject({}))
     .max(LIMITS.tools)
     .optional()
-    .meta({ description: 'Tools may be listed with `tool_choice: "none"` only; the model is not told of them' }),
-  tool_choice: z.enum(["none", "auto"], notSupported('"none" or "auto"')).optional(),
+    .meta({ description: 'Functions; with `tool_choice: "none"` any tools, and the model is not told of them' }),
   parallel_tool_calls: z.boolean().optional(),
   service_tier: z.enum(["auto", "default"], notSupported('"auto" or "default"')).optional(),
   store: z.literal(false, notSupported("false")).optional(),
@@ -86,17 +85,6 @@ export const neutralFields = {
   safety_identifier: label,
   moderation: unsupported(),
 };
-
-interface Tools {
-  readonly tools?: readonly unknown[] | undefined;
-  readonly tool_choice?: string | undefined;
-}
-
-/** Whether the listed tools must not be called. */
-export function callsNoTools({ tools = [], tool_choice: choice }: Tools): boolean {
-  return tools.length === 0 || choice === "none";
-}
-export const CALLED_TOOLS = { path: ["tools"], message: notSupported('`tool_choice: "none"`') };
 
 export const emptyList = z.array(z.unknown()).max(0, notSupported("[]")).optional();
 
@@ -135,10 +123,10 @@ export const UsageCounts = z
     prompt_tokens_details: z.strictObject({
       cached_tokens: z.int().meta({ description: "Prompt tokens that an earlier request had computed" }),
     }),
-    steering_tokens: z
-      .int()
-      .optional()
-      .meta({ description: "Positions that steering computed beside the text: of other rows, and looked ahead" }),
+    steering_tokens: z.int().optional().meta({
+      description:
+        "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
+    }),
   })
   .meta({ id: "CompletionUsage" });
 export type UsageCounts = z.infer<typeof UsageCounts>;

@@ -19,6 +19,8 @@ export const ID_PREFIXES = {
   completion: "cmpl-",
   response: "resp_",
   message: "msg_",
+  call: "call_",
+  functionCall: "fc_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -8,6 +8,7 @@ import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
+import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 
 const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
 
@@ -126,13 +127,39 @@ export function classifierModes({ peft, modes }: Pick<ClassifierSettings, "peft"
   return offered.filter((mode) => modes?.includes(mode) ?? true);
 }
 
+/** The numbers of a classifier's scorer with as many classes as there can be, which only the data tells. */
+function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize }: ScoredModel): number {
+  const head = (hiddenSize + 1) * LIMITS.labels;
+  if (!classifierModes(settings).includes("token_values")) return head;
+  return head + settings.value_rank * (hiddenSize * LIMITS.labels + vocabSize);
+}
+
 interface JobTypeRow {
   /** What its files hold. */
   readonly dataset: DatasetKindName;
+  /** What its validation file holds, if not the same. */
+  readonly validationDataset?: DatasetKindName;
   /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
   readonly settings: z.ZodType;
   /** The hyperparameters that OpenAI's API also has. */
   readonly openAiHyperparameters: readonly string[];
+  /**
+   * Checks settings that are not `peft` or hyperparameters against the model's shape. Throws `invalid_request` with a field
+   * under `path`. Absent if there are none to check.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the row's own settings, which the compiler does not follow through the table
+  readonly check?: (settings: any, model: { readonly layers: number }, path: string) => void;
+  /**
+   * The most numbers of the scorer that the published delta carries; absent where it carries none. Such a job's result is always
+   * a delta. `settings` are those of `settings`' schema.
+   */
+  scorerNumbers?(settings: never, model: ScoredModel): number;
+}
+
+/** The sizes that a scorer depends on. */
+export interface ScoredModel {
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
 }
 
 /**
@@ -148,7 +175,19 @@ export const JOB_TYPES = {
     dataset: "examples",
     openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
   },
-  classifier: { settings: ClassifierSettings, dataset: "labelled_texts", openAiHyperparameters: [] },
+  classifier: {
+    settings: ClassifierSettings,
+    dataset: "labelled_texts",
+    openAiHyperparameters: [],
+    scorerNumbers: classifierNumbers,
+  },
+  steering_vector: {
+    settings: SteeringVectorSettings,
+    dataset: "contrast_pairs",
+    validationDataset: "condition_prompts",
+    openAiHyperparameters: [],
+    check: checkSteeringVector,
+  },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;
@@ -190,6 +229,23 @@ export interface JobSettings {
 /** A method's settings, whatever its type. */
 export function settingsOf(method: Method): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** What a job's file must hold. */
+export function datasetOf({ type }: Method, param: "training_file" | "validation_file"): DatasetKindName {
+  const { dataset, validationDataset = dataset } = rows[type]!;
+  return param === "training_file" ? dataset : validationDataset;
+}
+
+/** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */
+export function checkOwnSettings(method: Method, model: { readonly layers: number }): void {
+  rows[method.type]!.check?.(settingsOf(method), model, settingsPath(method));
+}
+
+/** The numbers of the scorer that a job's delta will carry, at most; undefined where it carries none. */
+export function scorerNumbers(method: Method, model: ScoredModel): number | undefined {
+  const row: JobTypeRow = JOB_TYPES[method.type];
+  return row.scorerNumbers?.(settingsOf(method) as never, model);
 }
 
 /** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */

@@ -3,9 +3,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import {
-  CALLED_TOOLS,
   cacheHints,
-  callsNoTools,
   deltaField,
   emptyList,
   neutralFields,
@@ -16,7 +14,16 @@ import {
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
-import { SteeringField } from "./steering.ts";
+import { TextFormat } from "./response-format.ts";
+import {
+  checkResponseTools,
+  FunctionCallItem,
+  FunctionOutputItem,
+  ResponseToolChoice,
+  responseToolRequest,
+} from "./response-tools.ts";
+import { SteeringField, SteeringObject } from "./steering.ts";
+import { toolProblem } from "./tools.ts";
 
 const { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos, stream, user } = samplingFields;
 
@@ -48,6 +55,9 @@ export const InputMessage = z
   .meta({ id: "ResponseInputMessage" });
 export type InputMessage = z.infer<typeof InputMessage>;
 
+const InputItem = z.union([InputMessage, FunctionCallItem, FunctionOutputItem]);
+export type InputItem = z.infer<typeof InputItem>;
+
 /** What may be included in a response. Only log-probabilities exist here; the rest belongs to tools and reasoning. */
 const includable = z.enum([
   "message.output_text.logprobs",
@@ -64,7 +74,7 @@ export const CreateResponse = z
   .strictObject({
     ...foreignFields(FOREIGN_FIELDS.response),
     model: z.string().min(1).max(300),
-    input: z.union([z.string(), z.array(InputMessage).min(1).max(LIMITS.messages)]),
+    input: z.union([z.string(), z.array(InputItem).min(1).max(LIMITS.messages)]),
     instructions: z.string().optional().meta({ description: "Put before the input as a system message" }),
     max_output_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     temperature,
@@ -82,9 +92,10 @@ export const CreateResponse = z
     user,
     deltas: deltaField,
     ...neutralFields,
+    tool_choice: ResponseToolChoice.optional(),
     text: z
       .strictObject({
-        format: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("text") })]).optional(),
+        format: TextFormat.optional(),
         verbosity,
       })
       .optional(),
@@ -100,7 +111,12 @@ export const CreateResponse = z
     access_programs: unsupported(),
     steering: SteeringField.optional(),
   })
-  .refine(callsNoTools, CALLED_TOOLS)
+  .superRefine((request, context) => {
+    checkResponseTools(request, context);
+    if (context.issues.length > 0) return;
+    const problem = toolProblem(responseToolRequest(request));
+    if (problem !== undefined) context.addIssue({ code: "custom", path: [...problem.path], message: problem.message });
+  })
   .meta({ id: "CreateResponse" });
 export type CreateResponse = z.infer<typeof CreateResponse>;
 
@@ -126,6 +142,18 @@ export const OutputMessage = z
   })
   .meta({ id: "ResponseOutputMessage" });
 export type OutputMessage = z.infer<typeof OutputMessage>;
+
+export const OutputCall = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal("function_call"),
+    call_id: z.string(),
+    name: z.string(),
+    arguments: z.string().meta({ description: "JSON, as the model wrote it" }),
+    status,
+  })
+  .meta({ id: "ResponseFunctionCall" });
+export type OutputCall = z.infer<typeof OutputCall>;
 
 export const ResponseUsage = z
   .strictObject({
@@ -155,15 +183,16 @@ export const ResponseObject = z
     max_tool_calls: z.int().nullable(),
     metadata: Metadata,
     model: z.string(),
-    output: z.array(OutputMessage),
+    output: z.array(z.discriminatedUnion("type", [OutputMessage, OutputCall])),
     parallel_tool_calls: z.boolean(),
     previous_response_id: z.null(),
     reasoning: z.strictObject({ effort: z.null(), summary: z.null() }),
     service_tier: z.literal("default"),
     store: z.literal(false),
     temperature: z.number(),
-    text: z.strictObject({ format: z.strictObject({ type: z.literal("text") }) }),
-    tool_choice: z.enum(["none", "auto"]),
+    text: z.strictObject({ format: TextFormat }),
+    steering: SteeringObject.optional(),
+    tool_choice: ResponseToolChoice,
     tools: z.array(z.looseObject({})),
     top_logprobs: z.int(),
     top_p: z.number(),

@@ -30,8 +30,8 @@ export type CreateScorer = z.infer<typeof CreateScorer>;
 export const ChangeScorer = z
   .strictObject({
     url: url.optional(),
-    secret: secret.nullable().optional(),
-    description: description.nullable().optional(),
+    secret: secret.nullable().optional().meta({ description: "Signs every call; null takes it away" }),
+    description: description.nullable().optional().meta({ description: "null takes it away" }),
   })
   .refine((change) => Object.values(change).some((value) => value !== undefined), {
     message: "must have one of `url`, `secret` and `description`",

@@ -14,6 +14,8 @@ export interface DryRunLine {
   /** Counted from 1. */
   readonly line: number;
   readonly examples: readonly Example[];
+  /** They are read to where a reply would begin, and nothing in them is trained on. */
+  readonly prompts?: boolean | undefined;
 }
 
 export interface DryRunOptions {
@@ -81,13 +83,13 @@ export async function dryRun(lines: Iterable<DryRunLine>, options: DryRunOptions
   let complete = true;
   let error: TrimtabError | undefined;
   try {
-    for (const { line, examples: given } of lines) {
+    for (const { line, examples: given, prompts = false } of lines) {
       if (read >= options.maxLines || tokens >= options.maxTokens) {
         complete = false;
         break;
       }
       read += 1;
-      const encoded = encodeLine(given, { line, tokenizer, template, maxLength });
+      const encoded = encodeLine(given, { line, tokenizer, template, maxLength, prompts });
       tally.add(line, encoded);
       if (examples.length < options.examples) examples.push(shown(line, encoded, options));
       tokens += encoded.encodedTokens;

@@ -10,7 +10,28 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-export type FinishReason = "stop" | "length";
+/** `tool_calls`: the text has ended, and it is a call or ends with one. */
+export type FinishReason = "stop" | "length" | "tool_calls";
+
+/** What a search did for one choice. */
+export interface SearchReport {
+  readonly method: string;
+  /** How many texts were begun. */
+  readonly candidates: number;
+  /** The chosen one's. */
+  readonly score: number;
+  /** Of all of them, in the order in which they were begun, null for those that were stopped; of beams, best first. */
+  readonly scores: readonly (number | null)[];
+  /** The chosen one's place in `scores`. */
+  readonly chosen: number;
+  /** Tokens of all texts, and how many they could have. */
+  readonly tokens: number;
+  readonly budget: number;
+  /** Every text was made; one scored high enough; none did; or the tokens ran out before. */
+  readonly ended: "complete" | "threshold" | "attempts" | "budget";
+  /** Present where the scorer failed, and likelihood took its place. */
+  readonly fallback?: "likelihood";
+}
 
 /** A token's probability under the model's own distribution, and under the one that it was drawn from. */
 export interface SteeredToken {
@@ -43,12 +64,22 @@ export type GenerateEvent =
       readonly choice: number;
       /** May be empty while bytes of a character or a possible stop sequence are held back. */
       readonly text: string;
-      /** The tokens that came with this event; present exactly when `topLogprobs` is not null. */
+      /** The tokens whose text this is, if `topLogprobs` is not null; those of calls are not among them. */
       readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
       /** Present if the request asks for a trace. */
       readonly trace?: SteeringTrace;
     }
-  | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
+  /** A call begins; `index` counts those of the choice from 0. */
+  | { readonly type: "call"; readonly choice: number; readonly index: number; readonly name: string }
+  /** More of that call's arguments: JSON as the model wrote it. */
+  | { readonly type: "arguments"; readonly choice: number; readonly index: number; readonly text: string }
+  | {
+      readonly type: "finish";
+      readonly choice: number;
+      readonly reason: FinishReason;
+      /** Present if the request asks for a search. */
+      readonly search?: SearchReport;
+    }
   /**
    * The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request; `steeringTokens` are
    * the positions that steering computed beside the text's own.

@@ -1,11 +1,13 @@
 import type { ProcessorKind } from "./processor.ts";
 import { bias } from "./processors/bias.ts";
+import { follow } from "./processors/follow.ts";
 import { minP } from "./processors/min-p.ts";
 import { minTokens } from "./processors/min-tokens.ts";
 import { nucleus } from "./processors/nucleus.ts";
 import { penalties } from "./processors/penalties.ts";
 import { repetition } from "./processors/repetition.ts";
 import { rules } from "./processors/rules.ts";
+import { scorer } from "./processors/scorer.ts";
 import { temperature } from "./processors/temperature.ts";
 import { topK } from "./processors/top-k.ts";
 import { STEERING } from "./steering/registry.ts";
@@ -21,12 +23,14 @@ const ofSteering = Object.fromEntries(Object.entries(STEERING).map(([name, part]
  * A new one is a file in `processors/` and a row here.
  */
 export const PROCESSORS = {
+  follow,
   ...ofSteering,
   bias,
   repetition,
   penalties,
   minTokens,
   rules,
+  scorer,
   temperature,
   topK,
   nucleus,

@@ -1,8 +1,11 @@
+import { withoutMarks } from "../model/calls/marks.ts";
+import type { CallReader } from "../model/calls/reader.ts";
 import type { StreamDecoder } from "../model/stream-decoder.ts";
 import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "./events.ts";
+import { HeldScores } from "./held-scores.ts";
 import { type ScoredToken, scoreToken } from "./logits.ts";
 import type { DecodeSettings } from "./registry.ts";
-import { StopSequences } from "./stop-sequences.ts";
+import { type ReplyPiece, ReplyText } from "./reply-text.ts";
 import type { TokenTrace } from "./trace.ts";
 
 export interface SequenceOptions {
@@ -21,27 +24,40 @@ export interface SequenceOptions {
   /** Uniform draws in [0, 1): one a token. */
   readonly uniform: () => number;
   readonly decoder: StreamDecoder;
+  /** Tells calls from the decoder's text; absent without tools. */
+  readonly calls?: CallReader;
   /** Reports a token; `first` if it begins the text. */
   readonly describe: (token: number, first: boolean) => Pick<TokenLogprob, "token" | "bytes">;
 }
 
+/** As `scoreToken` gives it. */
+export type KnownScore = ReturnType<typeof scoreToken>;
+
+type TokenScore = TokenLogprob & { readonly top: TokenLogprob[] };
+type TokenEvent = Extract<GenerateEvent, { type: "token" }>;
+
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
 export class Sequence {
+  readonly choice: number;
   readonly settings: DecodeSettings;
   readonly maxTokens: number;
   readonly traced: number | undefined;
+  readonly topLogprobs: number | null;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
-  readonly #stops: StopSequences;
+  readonly #text: ReplyText;
+  readonly #scores = new HeldScores<TokenScore>();
   readonly #generated: number[] = [];
 
   constructor(options: SequenceOptions) {
+    this.choice = options.choice;
     this.settings = options.settings;
     this.maxTokens = options.maxTokens;
     this.traced = options.traced;
+    this.topLogprobs = options.topLogprobs;
     this.uniform = options.uniform;
     this.#options = options;
-    this.#stops = new StopSequences(options.stop);
+    this.#text = new ReplyText(options.stop, options.calls);
   }
 
   /** The tokens so far, one that ended the text included. The array grows with every `accept`. */
@@ -50,12 +66,12 @@ export class Sequence {
   }
 
   /**
-   * Takes the next token, which was drawn from `logits` [V]. Gives the events that it brings; the last one of a sequence is a
-   * `finish`.
+   * Takes the next token and the logits [V] that it was drawn from; or its score, where it was taken before, which may be left out
+   * if no log-probabilities are reported. Gives the events that it brings; the last one of a sequence is a `finish`.
    */
   accept(
     token: number,
-    logits: Float32Array,
+    logits: Float32Array | KnownScore | undefined,
     trace?: TokenTrace,
   ): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
     const { choice, endTokens, topLogprobs } = this.#options;
@@ -63,9 +79,17 @@ export class Sequence {
     const traced = trace === undefined ? {} : { trace: this.#describeTrace(trace) };
     if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush(), traced);
 
-    const { text, stopped } = this.#stops.push(this.#options.decoder.push(token));
-    const logprobs = topLogprobs === null ? {} : { logprobs: [this.#score(logits, token, topLogprobs)] };
-    const events: GenerateEvent[] = [{ type: "token", choice, text, ...logprobs, ...traced }];
+    const text = this.#options.decoder.push(token);
+    const wasInCall = this.#text.isInCall;
+    const { pieces, known, stopped } = this.#text.push(text);
+    const isInCall = this.#text.isInCall;
+    // The scores of a reply are those of its text.
+    if (topLogprobs !== null && !(wasInCall && isInCall && known === 0)) {
+      this.#scores.add(this.#score(logits!, token, topLogprobs), withoutMarks(text).length);
+    }
+    const logprobs = this.#scoresOf(known);
+    if (isInCall || pieces.some(({ type }) => type !== "text")) this.#scores.drop();
+    const events = this.#eventsOf(pieces, { ...logprobs, ...traced });
     if (stopped) return { events: [...events, { type: "finish", choice, reason: "stop" }], finished: true };
     if (this.#generated.length < this.maxTokens) return { events, finished: false };
     const end = this.#finish("length", this.#options.decoder.flush());
@@ -79,11 +103,32 @@ export class Sequence {
     traced: { readonly trace?: SteeringTrace } = {},
   ): { events: GenerateEvent[]; finished: true } {
     const { choice } = this.#options;
-    const { text, stopped } = this.#stops.push(tail);
-    const unsent = stopped ? text : text + this.#stops.flush();
-    const isEvent = unsent !== "" || traced.trace !== undefined;
-    const events: GenerateEvent[] = isEvent ? [{ type: "token", choice, text: unsent, ...traced }] : [];
-    return { events: [...events, { type: "finish", choice, reason: stopped ? "stop" : reason }], finished: true };
+    const { pieces, known, stopped } = this.#text.finish(tail);
+    const logprobs = this.#scoresOf(known);
+    const isEvent = pieces.length > 0 || logprobs.logprobs !== undefined || traced.trace !== undefined;
+    const events = isEvent ? this.#eventsOf(pieces, { ...logprobs, ...traced }) : [];
+    const ended = stopped ? "stop" : reason;
+    const finish = ended === "stop" && this.#text.hasCalled ? "tool_calls" : ended;
+    return { events: [...events, { type: "finish", choice, reason: finish }], finished: true };
+  }
+
+  /** The scores of the text that has become known, if any. */
+  #scoresOf(known: number): Pick<TokenEvent, "logprobs"> {
+    const logprobs = this.#scores.send(known);
+    return logprobs.length === 0 ? {} : { logprobs };
+  }
+
+  /** First the token's own event, with the text that comes before any call. */
+  #eventsOf(pieces: readonly ReplyPiece[], token: Pick<TokenEvent, "logprobs" | "trace">): GenerateEvent[] {
+    const { choice } = this.#options;
+    const [first] = pieces;
+    const text = first?.type === "text" ? first.text : "";
+    const rest = first?.type === "text" ? pieces.slice(1) : pieces;
+    const others = rest.map(
+      (piece): GenerateEvent =>
+        piece.type === "text" ? { type: "token", choice, text: piece.text } : { ...piece, choice },
+    );
+    return [{ type: "token", choice, text, ...token }, ...others];
   }
 
   #describeTrace({ parts, kl, top, ...chosen }: TokenTrace): SteeringTrace {
@@ -94,14 +139,14 @@ export class Sequence {
     return { ...named(chosen), kl, top: top.map(named), parts };
   }
 
-  #score(logits: Float32Array, token: number, top: number): TokenLogprob & { top: TokenLogprob[] } {
+  #score(logits: Float32Array | KnownScore, token: number, top: number): TokenScore {
     const first = this.#generated.length === 1;
     const describe = (scored: ScoredToken): TokenLogprob => ({
       id: scored.token,
       ...this.#options.describe(scored.token, first),
       logprob: scored.logprob,
     });
-    const score = scoreToken(logits, token, top);
+    const score = logits instanceof Float32Array ? scoreToken(logits, token, top) : logits;
     return { ...describe(score), top: score.top.map(describe) };
   }
 }

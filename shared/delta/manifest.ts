@@ -8,6 +8,7 @@ import { parseStrictJson } from "../formats/strict-json.ts";
 import { wordIssue } from "../issue-words.ts";
 import { LIMITS } from "../limits.ts";
 import { Label, SCORER_MODES } from "./scorer.ts";
+import { SteeringFacts } from "./steering.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 
@@ -47,6 +48,8 @@ export const Manifest = z.strictObject({
       seed: z.int().min(0).optional(),
     })
     .optional(),
+  /** How its steering vectors were made, and when they apply. Absent for other deltas. */
+  steering: SteeringFacts.optional(),
   /** What the delta's scorer tells apart, and the ways in which it was calibrated. Absent without a scorer. */
   scorer: z
     .strictObject({ labels: z.array(Label).min(1).max(LIMITS.labels), modes: z.array(z.enum(SCORER_MODES)).max(8) })

@@ -1,6 +1,7 @@
 /** Tries everything in a model's folder that serving needs, except its weights. */
 import { TrimtabError } from "../errors.ts";
 import { parseStrictJson, quoteName } from "../formats/strict-json.ts";
+import { deriveCallSyntax } from "./calls/derive.ts";
 import type { ChatMessage } from "./chat-message.ts";
 import { loadChatTemplate } from "./chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "./config.ts";
@@ -21,6 +22,8 @@ export interface CheckedFiles {
   /** The JSON of config.json, and the configuration read from it; both undefined if it cannot be used. */
   readonly json: unknown;
   readonly config: ModelConfig | undefined;
+  /** What a model without problems cannot do here, and why. */
+  readonly notes: readonly string[];
 }
 
 /** A template may refuse all of these but the first. */
@@ -51,16 +54,27 @@ export async function checkSmallFiles(files: SmallFiles): Promise<CheckedFiles> 
   const parsed = await step("tokenizer.json", () => readJson(files, "tokenizer.json"));
   const settings = await step("tokenizer_config.json", () => readJson(files, "tokenizer_config.json"));
   const template = await step("chat_template.jinja", () => readTemplate(files));
+  let notes: string[] = [];
   if (parsed !== undefined && settings !== undefined) {
     const tokenizer = await step("tokenizer.json", () =>
       loadTokenizer(parsed, settings, { chatTemplate: template, modelConfig: json }),
     );
     if (tokenizer !== undefined) {
       if (config !== undefined) problems.push(...vocabularyProblems(parsed, tokenizer, config.vocabSize));
-      problems.push(...templateProblems(tokenizer, template === undefined, config?.vocabSize));
+      const ofTemplate = templateProblems(tokenizer, template === undefined, config?.vocabSize);
+      problems.push(...ofTemplate);
+      if (ofTemplate.length === 0) notes = toolNotes(tokenizer);
     }
   }
-  return { problems, json, config };
+  return { problems, json, config, notes };
+}
+
+/** Tools are optional, so that a template whose calls cannot be followed is no problem, but worth knowing. */
+function toolNotes(tokenizer: Tokenizer): string[] {
+  if (tokenizer.chatTemplate === undefined) return [];
+  const derived = deriveCallSyntax(loadChatTemplate(tokenizer, { clock: () => new Date(0) }), tokenizer);
+  if ("problem" in derived) return [`Requests with tools are refused: its chat template ${derived.problem}.`];
+  return derived.syntax.between === undefined ? ["A reply has one call at most, as its chat template has it."] : [];
 }
 
 /**

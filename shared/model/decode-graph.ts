@@ -30,6 +30,8 @@ export interface DecodeGraphOptions {
   readonly features?: ServingFeatures;
   /** Hidden states that become outputs, by the names of taps.ts, in any order. */
   readonly taps?: readonly string[];
+  /** Whether taps are output at every position, [batch, seq, width], instead of at the last one. */
+  readonly wholeTaps?: boolean;
   /** Layers, counted from 0, after which the head's logits become an output too, in any order; −1: after the embedding. */
   readonly exits?: readonly number[];
   /** Takes candidates for the next token of one row instead of a step or a chunk. */
@@ -52,7 +54,7 @@ const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort()
  * own; `last` [batch] i32, the index of each row's last token; `longest` [] i32, the longest row's length; every weight
  * that the rest of the model needs, in the layout of `weightSpecs`; every layer's cache [batch, K, C, W]; what
  * `servingRewrite` takes. Outputs: `logits` [batch, V] of the last token; `final` [batch, D], the head's input;
- * `tapOutput` of every tap [batch, width], also of the last token; `exitOutput` of every exit [batch, V]: the head on the
+ * `tapOutput` of every tap [batch, width], also of the last token, or of all with `wholeTaps`; `exitOutput` of every exit [batch, V]: the head on the
  * residual stream after that layer, without the last norm, as DoLa has it; the caches, which must share the memory of the input
  * caches.
  *
@@ -65,7 +67,7 @@ const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort()
  * known taps, for an unknown one.
  */
 export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): Graph {
-  const { capacity, features = NO_FEATURES, taps = [], exits = [], probe = false } = options;
+  const { capacity, features = NO_FEATURES, taps = [], wholeTaps = false, exits = [], probe = false } = options;
   const b = new GraphBuilder(decodeGraphName(features, options));
   const { heads, kvHeads, headDim, hiddenSize } = config;
   const embedded = b.input("embedded", "f32", ["batch", "seq", hiddenSize]);
@@ -111,7 +113,9 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
   const given = (x: Value, size: number) => (probe ? x : b.reshape(b.slice(x, 1, -1), ["batch", size]));
   const final = given(hidden, hiddenSize);
   for (const name of inOrder(taps)) {
-    outputs[tapOutput(name)] = name === "final" ? final : given(value(name), tapWidth(config, name));
+    const whole = value(name);
+    if (wholeTaps) outputs[tapOutput(name)] = whole;
+    else outputs[tapOutput(name)] = name === "final" ? final : given(whole, tapWidth(config, name));
   }
   for (const layer of ascending(exits)) {
     outputs[exitOutput(layer)] = head({ b, config, weight }, given(value(exitTap(layer)), hiddenSize));

@@ -4,15 +4,17 @@ import { RuleBuilder } from "./builder.ts";
 import { parseGrammar } from "./grammar/grammar.ts";
 import { Budget, RULE_LIMITS, refuse } from "./limits.ts";
 import { Machine } from "./machine/machine.ts";
+import type { State } from "./machine/state.ts";
 import type { Term } from "./machine/terms.ts";
 import { freeText } from "./phrases/free.ts";
-import { Guard } from "./phrases/guard.ts";
+import { RuleGuard } from "./phrases/guard.ts";
 import { createPhrases, requirePhrases } from "./phrases/phrases.ts";
 import { distances } from "./phrases/shortest.ts";
 import { requireCount } from "./regex/automaton.ts";
 import { wholeMatches } from "./regex/pattern.ts";
 import { type CompiledRule, createRule } from "./rule.ts";
 import { anyObject, schemaTerm } from "./schema/compile-schema.ts";
+import { requireStrict } from "./schema/strict.ts";
 import type { RulePhrases, RuleSpec } from "./spec.ts";
 import type { RuleVocabulary } from "./vocabulary.ts";
 
@@ -42,7 +44,8 @@ export function compileRule(
 function compile(spec: RuleSpec | null, vocabulary: RuleVocabulary, { banned = [], required = [] }: CompileOptions) {
   requirePhrases(banned, required);
   const builder = new RuleBuilder();
-  const root = spec === null ? builder.anyBytes() : termOf(spec, { builder, vocabulary, depth: 0 });
+  const context: Context = { builder, vocabulary, depth: 0, times: 1, made: new Map() };
+  const root = spec === null ? builder.anyBytes() : termOf(spec, context);
   builder.terms.close();
   if (!root.productive)
     throw refuse("no text satisfies the rule; check bounds, enums and required parts that exclude each other");
@@ -53,10 +56,13 @@ function compile(spec: RuleSpec | null, vocabulary: RuleVocabulary, { banned = [
   // The work of the phrases is counted apart from that of the rule.
   const budget = new Budget();
   const phrases = createPhrases(banned, required, vocabulary.writable);
-  const guard = new Guard(machine, phrases, budget);
-  const watched = { phrases, guard };
-  if (spec !== null || required.length === 0) return createRule({ ...parts, watched });
-  return createRule({ ...parts, watched: { ...watched, distances: distances(phrases, vocabulary, budget) } });
+  if (spec !== null)
+    return createRule({ ...parts, watched: { phrases, guard: new RuleGuard(machine, phrases, budget) } });
+  // Free text may end wherever its phrases are complete.
+  if (required.length === 0) return createRule({ ...parts, watched: { phrases, guard: { canFinish: () => true } } });
+  const left = distances(phrases, vocabulary, budget);
+  const guard = { canFinish: (_: State, inside: number) => left(inside) < Number.POSITIVE_INFINITY };
+  return createRule({ ...parts, watched: { phrases, guard, distances: left } });
 }
 
 /** Whether the vocabulary has every byte that UTF-8 uses, so that every text can be written. */
@@ -68,6 +74,10 @@ interface Context {
   readonly builder: RuleBuilder;
   readonly vocabulary: RuleVocabulary;
   readonly depth: number;
+  /** How many times the repetitions around this spec multiply it. */
+  readonly times: number;
+  /** The terms of specs that the rule has in several places, such as a tool's call. */
+  readonly made: Map<RuleSpec, Term>;
 }
 
 function termOf(spec: RuleSpec, context: Context): Term {
@@ -75,14 +85,26 @@ function termOf(spec: RuleSpec, context: Context): Term {
   const { terms } = builder;
   if (depth > RULE_LIMITS.nesting) throw refuse(`the rule nests more than ${RULE_LIMITS.nesting} levels deep`);
   builder.budget.spend(1, "the rule");
-  const inner = (of: RuleSpec) => termOf(of, { ...context, depth: depth + 1 });
-  if ("json_schema" in spec) return schemaTerm(spec.json_schema, builder);
+  const inner = (of: RuleSpec) => {
+    const term = context.made.get(of) ?? termOf(of, { ...context, depth: depth + 1 });
+    context.made.set(of, term);
+    return term;
+  };
+  if ("json_schema" in spec) {
+    if (spec.strict === true) requireStrict(spec.json_schema, "json_schema");
+    builder.regexes.subject = "the schema";
+    return schemaTerm(spec.json_schema, builder);
+  }
   if ("json_object" in spec) return anyObject(builder);
   if ("regex" in spec) {
+    builder.regexes.subject = "the regular expression";
     return builder.regex(wholeMatches(spec.regex, builder.regexes), "utf8", "the regular expression");
   }
   if ("choice" in spec) return choices(spec.choice, builder);
-  if ("grammar" in spec) return parseGrammar(spec.grammar, builder);
+  if ("grammar" in spec) {
+    builder.regexes.subject = "the grammar";
+    return parseGrammar(spec.grammar, builder);
+  }
   if ("text" in spec) return builder.literals([wellFormed(spec.text, "a text")]);
   if ("free" in spec) return freeText(spec.free.without ?? [], builder);
   if ("control" in spec) {
@@ -98,7 +120,9 @@ function termOf(spec: RuleSpec, context: Context): Term {
   const { least, most = Number.POSITIVE_INFINITY } = spec;
   requireCount(Math.max(least, Number.isFinite(most) ? most : 0), "repeat");
   if (least > most) throw refuse(`repeat has at least ${least} and at most ${most}; make least the smaller one`);
-  return terms.repeat(inner(spec.repeat), least, most);
+  const times = context.times * Math.max(1, Number.isFinite(most) ? most : least);
+  requireCount(times, "repeat inside repeat");
+  return terms.repeat(termOf(spec.repeat, { ...context, depth: depth + 1, times }), least, most);
 }
 
 function choices(texts: readonly string[], builder: RuleBuilder): Term {

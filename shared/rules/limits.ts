@@ -7,6 +7,8 @@ import { TrimtabError } from "../errors.ts";
 export const RULE_LIMITS = {
   /** Characters of a regular expression or of a grammar. */
   regexLength: 4096,
+  /** `\\p{…}` in one regular expression: finding one looks at every code point. */
+  unicodeProperties: 2,
   grammarLength: 32_768,
   grammarRules: 1000,
   /** Groups inside groups of a regular expression or a grammar, and specs inside specs. */
@@ -31,7 +33,9 @@ export const RULE_LIMITS = {
   /** Alternatives into which `anyOf` and the like of one schema may multiply. */
   alternatives: 256,
   /** Steps of compilation, each well below a microsecond. */
-  work: 250_000,
+  work: 200_000,
+  /** Parts of a rule that one more byte of a text may begin, in all of its readings together. */
+  readings: 50_000,
 } as const;
 
 /** An error about the rule itself. `compileRule` adds the field that the rule came in. */

@@ -1,7 +1,8 @@
 /** A compiled rule, and a text on its way through one. */
 import { TrimtabError } from "../errors.ts";
-import type { Machine, State } from "./machine/machine.ts";
+import type { Machine } from "./machine/machine.ts";
 import { Masks } from "./machine/masks.ts";
+import type { State } from "./machine/state.ts";
 import type { Guard } from "./phrases/guard.ts";
 import { GuardedMasks } from "./phrases/guarded-masks.ts";
 import type { Phrases } from "./phrases/phrases.ts";
@@ -53,7 +54,7 @@ export function createRule(parts: RuleParts): CompiledRule {
   const shared: Shared = { ...parts, masks };
   return {
     vocabulary,
-    requiredTokens: watched?.distances?.get(watched.phrases.start) ?? 0,
+    requiredTokens: watched?.distances?.(watched.phrases.start) ?? 0,
     start: () => new TextState(shared, { state: machine.start, phrases: watched?.phrases.start ?? 0, ended: false }),
   };
 }
@@ -87,16 +88,13 @@ class TextState implements RuleState {
   #forced(masks: GuardedMasks, left: number): Uint32Array | undefined {
     const distances = this.#shared.watched?.distances;
     const { state, phrases } = this.#place;
-    const needed = distances?.get(phrases) ?? 0;
-    if (distances === undefined || needed === 0 || left > this.#farthest(distances)) return undefined;
+    if (distances === undefined) return undefined;
+    const needed = distances(phrases);
+    // No token takes a text further away than the farthest state.
+    if (needed === 0 || left > distances.farthest + 1) return undefined;
     // With too few tokens from the start, none would do; the nearest to the end is then the best.
     const most = Math.max(left, needed) - 1;
-    return masks.where(state, phrases, (_, after) => (distances.get(after) ?? Number.POSITIVE_INFINITY) <= most, false);
-  }
-
-  /** No token takes a text further away than this. */
-  #farthest(distances: Distances): number {
-    return 1 + Math.max(...distances.values());
+    return masks.where(state, phrases, (_, after) => distances(after) <= most, false);
   }
 
   /** Free text keeps its control tokens, which write nothing. */

@@ -1,11 +1,13 @@
-import type { JobType } from "../../shared/api/methods.ts";
+import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
-import type { Recipe } from "./recipe.ts";
+import type { Recipe, RecipeJob } from "./recipe.ts";
 import { recipeFor } from "./run-job.ts";
+import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
+  steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
 };

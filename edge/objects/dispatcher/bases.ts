@@ -78,20 +78,20 @@ export const bases = objectModule({
         /** Checks all files but the weights, which need not be uploaded yet. */
         async check(id: string): Promise<BaseModel> {
           const model = requireBaseModel(db, id);
-          if (model.status === "pending") {
-            const small = model.files.filter(({ name }) => !name.endsWith(".safetensors"));
-            requireUploaded(small);
-            await keepIfSound(model, small, checkSmall);
-          }
-          return requireBaseModel(db, id);
+          if (model.status === "ready") return model;
+          const small = model.files.filter(({ name }) => !name.endsWith(".safetensors"));
+          requireUploaded(small);
+          const { notes } = await keepIfSound(model, small, checkSmall);
+          return { ...requireBaseModel(db, id), notes: [...notes] };
         },
 
         /** Checks an uploaded base and opens it to all tenants. Keeps nothing of an unsound one. */
         async publish(id: string): Promise<BaseModel> {
           const model = requireBaseModel(db, id);
           if (model.status === "ready") return model;
-          const config = await keepIfSound(model, model.files, checkBase);
-          return db.transaction(() => finishBase(db, id, { digest: model.digest, config }, now()));
+          const { json: config, notes } = await keepIfSound(model, model.files, checkBase);
+          const ready = db.transaction(() => finishBase(db, id, { digest: model.digest, config }, now()));
+          return { ...ready, notes: [...notes] };
         },
 
         /** Deletes a base. Throws `conflict` while jobs train on it. */

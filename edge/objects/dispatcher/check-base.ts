@@ -40,13 +40,20 @@ export interface UploadedBase {
   readonly heapLimitBytes: number;
 }
 
+export interface SmallParts {
+  readonly json: Record<string, unknown>;
+  readonly config: ModelConfig;
+  readonly notes: readonly string[];
+}
+
 /**
- * Checks all files but the weights, and the memory it takes to serve the model. Returns the parsed config.json and its model.
+ * Checks all files but the weights, and the memory it takes to serve the model. Returns the parsed config.json, its model, and
+ * what the model cannot do here.
  *
  * @throws TrimtabError invalid_model with everything that has to change.
  */
-export async function checkSmall(base: UploadedBase): Promise<{ json: Record<string, unknown>; config: ModelConfig }> {
-  const { problems, json, config } = await checkSmallFiles({
+export async function checkSmall(base: UploadedBase): Promise<SmallParts> {
+  const { problems, json, config, notes } = await checkSmallFiles({
     has: (name) => base.files.some((file) => file.name === name),
     bytes: (name) => readSmall(base, name),
   });
@@ -54,18 +61,18 @@ export async function checkSmall(base: UploadedBase): Promise<{ json: Record<str
     await collected(problems, "", () => checkMemory(config, base.heapLimitBytes));
   }
   throwProblems(problems);
-  return { json: json as Record<string, unknown>, config: config! };
+  return { json: json as Record<string, unknown>, config: config!, notes };
 }
 
 /**
  * Checks what `checkSmall` does, and every weight file: an honest header, exactly the tensors that the configuration
  * asks for, finite values. Returns the parsed config.json, with `tie_word_embeddings` false if the head differs from
- * the embedding.
+ * the embedding, and what the model cannot do here.
  *
  * @throws TrimtabError invalid_model with what to change.
  */
-export async function checkBase(base: UploadedBase): Promise<unknown> {
-  const { json, config: stated } = await checkSmall(base);
+export async function checkBase(base: UploadedBase): Promise<Pick<SmallParts, "json" | "notes">> {
+  const { json, config: stated, notes } = await checkSmall(base);
   const placed = await checkHeaders(base);
   if (base.files.some(({ name }) => name === INDEX)) {
     checkIndex(parseStrictJson(utf8(await readSmall(base, INDEX)), INDEX, "invalid_model"), placed);
@@ -73,9 +80,9 @@ export async function checkBase(base: UploadedBase): Promise<unknown> {
   const tensors = tiedNames(stated, placed);
   checkTensors(stated, tensors);
   await checkValues(base, tensors);
-  if (!(await headDiffers(base, stated, tensors))) return json;
+  if (!(await headDiffers(base, stated, tensors))) return { json, notes };
   checkMemory({ ...stated, tied: false }, base.heapLimitBytes);
-  return { ...json, tie_word_embeddings: false };
+  return { json: { ...json, tie_word_embeddings: false }, notes };
 }
 
 interface PlacedTensor {

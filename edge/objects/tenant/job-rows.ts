@@ -1,7 +1,7 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { type Executor, JOB_TYPES, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
@@ -65,8 +65,8 @@ export interface NewJob {
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  const { dataset: kind } = JOB_TYPES[job.method.type];
-  const { trainable } = requireDataset(db, request.training_file, { param: "training_file", kind });
+  const needed = (param: "training_file" | "validation_file") => ({ param, kind: datasetOf(job.method, param) });
+  const { trainable } = requireDataset(db, request.training_file, needed("training_file"));
   if (trainable === 0) {
     throw new TrimtabError(
       "invalid_dataset",
@@ -75,7 +75,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     );
   }
   if (request.validation_file != null) {
-    requireDataset(db, request.validation_file, { param: "validation_file", kind });
+    requireDataset(db, request.validation_file, needed("validation_file"));
   }
   const spec: JobSpec = {
     method: job.method,

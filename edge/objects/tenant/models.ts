@@ -8,7 +8,8 @@ import type { SteeringField, SteeringObject } from "../../../shared/api/steering
 import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
-import type { ResolvedModel, ResolvedSteering } from "../../serving/protocol.ts";
+import { type SearchRequest, searchReferences, searchScorer } from "../../../shared/search/registry.ts";
+import type { ResolvedModel, ResolvedSearch, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
@@ -18,8 +19,10 @@ import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
-import { resolveReferences } from "./resolve-references.ts";
+import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
+import { scorerTarget } from "./scorer-rows.ts";
+import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 
 /** Whose models are shown, and the state of their bases. */
 export interface Shown {
@@ -128,11 +131,19 @@ export interface FoundModel {
   } | null;
 }
 
-/** Vectors that steer every position are deltas of the request's own model, each with its strength as the weight. */
-function steeringDeltas({ vectors = [] }: SteeringObject): RequestedDelta[] {
-  return vectors.flatMap(({ id, strength, condition = false }, index) =>
-    condition ? [] : [{ id, weight: strength, param: `steering.vectors[${index}].id` }],
-  );
+/** What the calls of the rules' scorer need, if they have one. Throws `not_found` for one that is gone. */
+function scorerOf(db: Database, tenant: string, rules: SteeringObject["rules"]): Pick<ResolvedSteering, "scorer"> {
+  const name = rules?.scorer?.name;
+  return name === undefined ? {} : { scorer: scorerTarget(db, { tenant, name }, "steering.rules.scorer") };
+}
+
+/** A search with what its scorer's calls need. Throws `not_found` for one that is gone. */
+function searchOf(db: Database, tenant: string, asked: SearchRequest): ResolvedSearch {
+  const name = searchScorer(asked);
+  return {
+    asked,
+    ...(name === undefined ? {} : { scorer: scorerTarget(db, { tenant, name }, "steering.search.by.scorer") }),
+  };
 }
 
 /** The model names that serve the tenant's results. */
@@ -151,22 +162,43 @@ export const models = tenantModule({
       });
 
     /** An alias means the model that it points to now. */
-    const find = async (request: ModelRequest): Promise<FoundModel> => {
+    const find = async (
+      request: ModelRequest,
+      known: ReadonlyMap<string, ReadyBase> = new Map(),
+    ): Promise<FoundModel> => {
       const { name, deltas, steering: asked } = request;
       const { config: _, ...base } = await baseOf(ownedModel(db, name), name);
       // Looked up again after the wait, because a model may have been deleted or an alias moved to another base
       // meanwhile.
       const owned = ownedModel(db, name);
-      if (owned.baseId !== base.id) return find(request);
+      if (owned.baseId !== base.id) return find(request, known);
       const found = resolveSteering(db, asked, name);
-      const steering = found === null ? [] : steeringDeltas(found.steering);
-      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...steering] }, base);
+      const vectors = found === null ? NO_VECTORS : steeringVectors(db, found.steering, base);
+      const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...vectors.always] }, base);
       if (found === null) return { model, steering: null };
       const parts = activeParts(found.steering);
-      const models = resolveReferences(db, { tenant: tenant().id, references: referencesOf(parts) }, base);
+      const { search: askedSearch } = found.steering;
+      const references = [...referencesOf(parts), ...(askedSearch === undefined ? [] : searchReferences(askedSearch))];
+      const missing = [...otherBases(db, { references, base })].filter(([id]) => !known.has(id));
+      if (missing.length > 0) {
+        const read = missing.map(async ([id, reference]): Promise<[string, ReadyBase]> => {
+          const ready = await readyBase(id).catch((error) => Promise.reject(withPlace(reference, error)));
+          return [id, ready];
+        });
+        return find(request, new Map([...known, ...(await Promise.all(read))]));
+      }
+      const others = new Map([...known].map(([id, { config: __, ...other }]) => [id, other]));
+      const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
+      const { rules } = found.steering;
+      const scorer = scorerOf(db, tenant().id, rules);
+      const search = askedSearch === undefined ? {} : { search: searchOf(db, tenant().id, askedSearch) };
       return {
         model,
-        steering: { asked: found.steering, from: found.from, resolved: { parts, models, conditional: [] } },
+        steering: {
+          asked: found.steering,
+          from: found.from,
+          resolved: { parts, models, conditional: vectors.conditional, rules, ...scorer, ...search },
+        },
       };
     };
 

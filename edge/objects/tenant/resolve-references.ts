@@ -5,42 +5,69 @@ import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import { findDelta, ownedModel, resolve } from "./resolve.ts";
 
-/**
- * What the models and deltas that a steering object names come to, by their places in it. They run beside the request's own rows,
- * so each must be the request's base or made for it.
- *
- * @throws TrimtabError model_not_found for an unknown name, invalid_delta for one of another base, with `param` from `steering` on.
- */
-export function resolveReferences(
+type Base = StoredFolder & { readonly id: string };
+
+export interface ReferencesRequest {
+  readonly tenant: string;
+  readonly references: readonly Reference[];
+  /** The request's own base. */
+  readonly base: Base;
+  /** Other bases, by id: those of `otherBases`. */
+  readonly others: ReadonlyMap<string, Base>;
+}
+
+/** The bases besides the request's own on which the named models run, with the first place that names each. */
+export function otherBases(
   db: Database,
-  { tenant, references }: { readonly tenant: string; readonly references: readonly Reference[] },
-  base: StoredFolder & { readonly id: string },
-): Record<string, ResolvedModel> {
+  { references, base }: Pick<ReferencesRequest, "references" | "base">,
+): ReadonlyMap<string, Reference> {
+  const found = new Map<string, Reference>();
+  for (const reference of references) {
+    const id = findDelta(db, reference.id)?.base_id ?? placed(reference, () => ownedModel(db, reference.id).baseId);
+    if (id !== base.id && !found.has(id)) found.set(id, reference);
+  }
+  return found;
+}
+
+/**
+ * What the models and deltas that a steering object names come to, by their places in it. Those of another base run in its batch.
+ * A classifier judges only texts of its own base.
+ *
+ * @throws TrimtabError model_not_found for an unknown name, invalid_request and invalid_delta for one of another base, with
+ *   `param` from `steering` on
+ */
+export function resolveReferences(db: Database, request: ReferencesRequest): Record<string, ResolvedModel> {
   return Object.fromEntries(
-    references.map((reference) => [reference.at, resolveReference(db, { tenant, reference }, base)]),
+    request.references.map((reference) => [reference.at, placed(reference, () => resolveOne(db, reference, request))]),
   );
 }
 
-function resolveReference(
+function resolveOne(
   db: Database,
-  { tenant, reference: { at, id, weight } }: { readonly tenant: string; readonly reference: Reference },
-  base: StoredFolder & { readonly id: string },
+  { id, weight, kind }: Reference,
+  { tenant, base, others }: ReferencesRequest,
 ): ResolvedModel {
-  const param = `steering.${at}`;
-  const bare = { baseId: base.id, artefact: null };
-  try {
-    if (findDelta(db, id) !== undefined) {
-      return resolve(db, { tenant, owned: bare, deltas: [{ id, weight }] }, base);
-    }
-    const owned = ownedModel(db, id);
-    if (owned.baseId === base.id) return resolve(db, { tenant, owned, deltas: [] }, base);
-  } catch (error) {
-    if (error instanceof TrimtabError) throw new TrimtabError(error.code, error.message, { param, cause: error });
-    throw error;
+  const delta = findDelta(db, id);
+  const owned = delta === undefined ? ownedModel(db, id) : { baseId: delta.base_id, artefact: null };
+  const on = owned.baseId === base.id ? base : others.get(owned.baseId);
+  if (on === undefined || (on !== base && kind === "classifier")) {
+    const message = `${JSON.stringify(id)} is made for ${owned.baseId}, but the request runs on ${base.id}. Name one that is made for ${base.id}.`;
+    throw new TrimtabError("invalid_request", message);
   }
-  throw new TrimtabError(
-    "invalid_request",
-    `${JSON.stringify(id)} is not made for ${base.id}, on which the request runs. Name that base, or a model or delta of it.`,
-    { param },
-  );
+  return resolve(db, { tenant, owned, deltas: delta === undefined ? [] : [{ id, weight }] }, on);
+}
+
+/** Runs `found`; its errors name the reference's place. */
+function placed<T>(reference: Reference, found: () => T): T {
+  try {
+    return found();
+  } catch (error) {
+    throw withPlace(reference, error);
+  }
+}
+
+/** The same error, for the place of the steering object that names the model. */
+export function withPlace({ at }: Reference, error: unknown): unknown {
+  if (!(error instanceof TrimtabError)) return error;
+  return new TrimtabError(error.code, error.message, { param: `steering.${at}`, cause: error });
 }

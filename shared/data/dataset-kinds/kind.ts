@@ -18,6 +18,8 @@ export interface DatasetKind {
 export interface ReadRecord {
   /** What a dry run shows. */
   readonly examples: readonly Example[];
+  /** They are read to where a reply would begin, and nothing in them is trained on. */
+  readonly prompts?: boolean;
   /** How the record is written, such as `chat` or `text and label`. */
   readonly layout: string;
   /** The parts of the record that are left out, by name. */

@@ -1,3 +1,4 @@
+import { conditionPrompts } from "./condition-prompts.ts";
 import { contrastPairs } from "./contrast-pairs.ts";
 import { examples } from "./examples.ts";
 import type { DatasetKind } from "./kind.ts";
@@ -8,6 +9,7 @@ export const DATASET_KINDS = {
   examples,
   labelled_texts: labelledTexts,
   contrast_pairs: contrastPairs,
+  condition_prompts: conditionPrompts,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;

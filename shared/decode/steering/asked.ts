@@ -2,19 +2,8 @@
 import type { Reference } from "./part.ts";
 import { partNamed, STEERING_NAMES, type SteeringParts } from "./registry.ts";
 
-/** A steering vector that is asked for. */
-export interface AskedVector {
-  readonly id: string;
-  readonly strength: number;
-  readonly condition?: boolean | undefined;
-}
-
-export interface AskedSteering extends SteeringParts {
-  readonly vectors?: readonly AskedVector[] | undefined;
-}
-
 /** The parts with processors that change something. The others are left out, and run no rows. */
-export function activeParts(steering: AskedSteering): SteeringParts {
+export function activeParts(steering: SteeringParts): SteeringParts {
   const active = STEERING_NAMES.filter((name) => {
     const asked = steering[name];
     return asked !== undefined && !partNamed(name).isNeutral(asked);

@@ -2,6 +2,7 @@
 import type { Scorer } from "../../delta/scorer.ts";
 import { calibrated, classRowLogits, logSoftmax } from "../../delta/scorer-values.ts";
 import { logSumExp } from "../logits.ts";
+import { placeOfMass } from "../select-by-mass.ts";
 
 /** What the rows of one scorer's classes have said of one text. */
 export class ClassRows {
@@ -20,6 +21,17 @@ export class ClassRows {
     this.#scorer = scorer;
     this.#sums = new Float64Array(scorer.about.labels.length);
     this.#normalisers = new Float64Array(this.#sums.length);
+  }
+
+  /** The same text so far, which goes on by itself. */
+  fork(): ClassRows {
+    const copy = new ClassRows(this.#scorer);
+    copy.#sums.set(this.#sums);
+    copy.#normalisers.set(this.#normalisers);
+    copy.#logits = this.#logits.map((logits) => logits.slice());
+    copy.#tokens = this.#tokens;
+    copy.#taken = this.#taken;
+    return copy;
   }
 
   /**
@@ -54,6 +66,15 @@ export class ClassRows {
     const fixed = classRowLogits(this.#scorer, this.#sums, this.#tokens + 1);
     for (let c = 0; c < fixed.length; c++) fixed[c] = fixed[c]! / temperature - scale * this.#normalisers[c]!;
     const [rows, own] = [this.#logits, this.#logits[label]!];
+    if (rows.length === 2) {
+      const other = rows[1 - label]!;
+      const gap = fixed[1 - label]! - fixed[label]!;
+      for (let token = 0; token < logs.length; token++) {
+        const odds = gap + scale * (other[token]! - own[token]!);
+        logs[token] = odds > 0 ? -odds - Math.log1p(Math.exp(-odds)) : -Math.log1p(Math.exp(odds));
+      }
+      return;
+    }
     for (let token = 0; token < logs.length; token++) {
       const score = fixed[label]! + scale * own[token]!;
       let most = score;
@@ -91,37 +112,4 @@ export function cutByClass(
   const kept = placeOfMass(order.subarray(0, count), { wanted: filter, mass, isBefore });
   const least = Math.log(keepAbove);
   for (const token of order.subarray(0, kept)) if (logs[token]! < least) scores[token] = Number.NEGATIVE_INFINITY;
-}
-
-interface Weighted {
-  readonly wanted: number;
-  readonly mass: (token: number) => number;
-  readonly isBefore: (a: number, b: number) => boolean;
-}
-
-/**
- * The place of the first token, in order, up to which the mass reaches what is wanted; the last place if none does. Brings that
- * token to its place and those before it in front of it: selection by weight, linear in V on average where sorting is not.
- */
-function placeOfMass(order: Uint32Array, { wanted, mass, isBefore }: Weighted): number {
-  let [first, end, before] = [0, order.length, 0];
-  while (end - first > 1) {
-    const middle = (first + end) >> 1;
-    const pivot = order[middle]!;
-    order[middle] = order[end - 1]!;
-    let [place, smaller] = [first, before];
-    for (let i = first; i < end - 1; i++) {
-      const token = order[i]!;
-      if (!isBefore(token, pivot)) continue;
-      order[i] = order[place]!;
-      order[place++] = token;
-      smaller += mass(token);
-    }
-    order[end - 1] = order[place]!;
-    order[place] = pivot;
-    if (smaller >= wanted) end = place;
-    else if (smaller + mass(pivot) >= wanted) return place;
-    else [first, before] = [place + 1, smaller + mass(pivot)];
-  }
-  return Math.min(first, order.length - 1);
 }

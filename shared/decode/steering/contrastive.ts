@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
-import { logSumExp } from "../logits.ts";
 import type { ProcessedRow } from "../processor.ts";
 import { type CompanionRow, type PlanContext, steeringPart } from "./part.ts";
 import { planSide, Side, type SidePlan, sideReferences, temperature } from "./side.ts";
@@ -101,17 +100,16 @@ function contrast({ settings, scores, logits }: ProcessedRow<Settings>): void {
   const { hasExpert, expertTemperature, amateurTemperature, alpha, weights } = settings;
   const expert = hasExpert ? logits(EXPERT) : scores;
   const amateur = logits(AMATEUR);
-  const ofExpert = logSumExp(expert, expertTemperature);
-  const ofAmateur = logSumExp(amateur, amateurTemperature);
+  // Logits stand for the logarithms, since their normalisers would only add a constant to all scores.
   let least = Number.NEGATIVE_INFINITY;
   for (let token = 0; token < scores.length; token++) {
     if (scores[token] !== Number.NEGATIVE_INFINITY) least = Math.max(least, expert[token]!);
   }
-  least = least / expertTemperature - ofExpert + Math.log(alpha);
+  least += expertTemperature * Math.log(alpha);
+  const [ofExpert, ofAmateur] = [weights[0] / expertTemperature, weights[1] / amateurTemperature];
   for (let token = 0; token < scores.length; token++) {
     if (scores[token] === Number.NEGATIVE_INFINITY) continue;
-    const log = expert[token]! / expertTemperature - ofExpert;
-    const avoided = amateur[token]! / amateurTemperature - ofAmateur;
-    scores[token] = log < least ? Number.NEGATIVE_INFINITY : weights[0] * log - weights[1] * avoided;
+    const logit = expert[token]!;
+    scores[token] = logit < least ? Number.NEGATIVE_INFINITY : ofExpert * logit - ofAmateur * amateur[token]!;
   }
 }

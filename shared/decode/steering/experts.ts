@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../../limits.ts";
-import { logSumExp } from "../logits.ts";
-import { keepNucleus } from "../processors/nucleus.ts";
+import { nucleusCut } from "../processors/nucleus.ts";
 import { steeringPart } from "./part.ts";
 import { modelAt, modelId } from "./side.ts";
 
@@ -68,25 +67,25 @@ export const experts = steeringPart<Asked, Settings>({
   },
   processor: {
     isNeutral: (settings) => settings.experts.length === 0,
-    create: () => ({
-      apply(rows) {
-        for (const { settings, scores, logits } of rows) {
-          if (settings.topP < 1) keepNucleus(scores, settings.topP);
-          const ofScores = logSumExp(scores);
-          const own = logits();
-          const ofOwn = logSumExp(own);
-          for (let token = 0; token < scores.length; token++) scores[token]! -= ofScores;
-          for (const { role, weight } of settings.experts) {
-            const expert = logits(role);
-            const shift = ofOwn - logSumExp(expert);
-            for (let token = 0; token < scores.length; token++) {
-              if (scores[token] === Number.NEGATIVE_INFINITY) continue;
-              scores[token]! += weight * (expert[token]! - own[token]! + shift);
+    create() {
+      const cut = nucleusCut();
+      return {
+        apply(rows) {
+          for (const { settings, scores, logits } of rows) {
+            if (settings.topP < 1) cut(scores, settings.topP);
+            const own = logits();
+            // Logits stand for the logarithms, since their normalisers would only add a constant to all scores.
+            for (const { role, weight } of settings.experts) {
+              const expert = logits(role);
+              for (let token = 0; token < scores.length; token++) {
+                if (scores[token] === Number.NEGATIVE_INFINITY) continue;
+                scores[token]! += weight * (expert[token]! - own[token]!);
+              }
             }
           }
-        }
-      },
-    }),
+        },
+      };
+    },
   },
 });
 

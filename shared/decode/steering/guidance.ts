@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { LIMITS } from "../../limits.ts";
-import { logSumExp } from "../logits.ts";
 import { steeringPart } from "./part.ts";
 
 const ROLE = "guidance";
@@ -36,12 +35,12 @@ export const guidance = steeringPart<z.infer<typeof schema>, number>({
       apply(rows) {
         for (const { settings: scale, scores, logits } of rows) {
           const negative = logits(ROLE);
-          const [ofScores, ofNegative] = [logSumExp(scores), logSumExp(negative)];
+          // Logits stand for the logarithms, since their normalisers would only add a constant to all scores.
           for (let token = 0; token < scores.length; token++) {
             // What earlier parts ruled out stays out; 0 · −∞ would be no number.
             if (scores[token] === Number.NEGATIVE_INFINITY) continue;
-            const without = negative[token]! - ofNegative;
-            scores[token] = without + scale * (scores[token]! - ofScores - without);
+            const without = negative[token]!;
+            scores[token] = without + scale * (scores[token]! - without);
           }
         }
       },

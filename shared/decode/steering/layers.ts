@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
-import { argmax, logSumExp } from "../logits.ts";
+import { argmax } from "../logits.ts";
 import type { ProcessedRow } from "../processor.ts";
 import { type PlanContext, steeringPart } from "./part.ts";
 
@@ -53,12 +53,14 @@ export const layers = steeringPart<Asked, Settings>({
   processor: {
     isNeutral: () => false,
     create() {
-      let probabilities = new Float64Array();
+      let buffers: Buffers = { own: new Float64Array(), other: new Float64Array() };
       return {
         apply(rows) {
           for (const row of rows) {
-            if (probabilities.length !== row.scores.length) probabilities = new Float64Array(row.scores.length);
-            contrast(row, probabilities);
+            const { length } = row.scores;
+            if (buffers.own.length !== length)
+              buffers = { own: new Float64Array(length), other: new Float64Array(length) };
+            contrast(row, buffers);
           }
         },
       };
@@ -86,35 +88,48 @@ function known(asked: readonly number[], { layers: count }: PlanContext): readon
   throw new TrimtabError("invalid_request", message, { param: `layers.candidates[${at}]` });
 }
 
-function contrast({ settings, scores, exit, note }: ProcessedRow<Settings>, probabilities: Float64Array): void {
-  const ofScores = logSumExp(scores);
-  const least = scores[argmax(scores)]! - ofScores + Math.log(settings.relativeTop);
-  for (let token = 0; token < scores.length; token++) {
-    scores[token]! -= ofScores;
-    probabilities[token] = Math.exp(scores[token]!);
+interface Buffers {
+  /** [V] */
+  readonly own: Float64Array;
+  readonly other: Float64Array;
+}
+
+function contrast({ settings, scores, exit, note }: ProcessedRow<Settings>, { own, other }: Buffers): void {
+  const { candidates, relativeTop } = settings;
+  const least = scores[argmax(scores)]! + Math.log(relativeTop);
+  let [layer, largest] = [candidates[0]!, Number.NEGATIVE_INFINITY];
+  if (candidates.length > 1) {
+    const ofScores = softmax(scores, own);
+    for (const candidate of candidates) {
+      const logits = exit(candidate - 1);
+      const ofLogits = softmax(logits, other);
+      let divergence = 0;
+      for (let token = 0; token < scores.length; token++) {
+        const mean = (own[token]! + other[token]!) / 2;
+        if (mean === 0) continue;
+        divergence += mean * (2 * Math.log(mean) - (scores[token]! - ofScores) - (logits[token]! - ofLogits));
+      }
+      if (divergence > largest) [layer, largest] = [candidate, divergence];
+    }
   }
-  let [layer, largest] = [settings.candidates[0]!, Number.NEGATIVE_INFINITY];
-  for (const candidate of settings.candidates.length === 1 ? [] : settings.candidates) {
-    const divergence = divergenceOf(scores, probabilities, exit(candidate - 1));
-    if (divergence > largest) [layer, largest] = [candidate, divergence];
-  }
+  // Logits stand for the logarithms, since their normalisers would only add a constant to all scores.
   const premature = exit(layer - 1);
-  const ofPremature = logSumExp(premature);
   for (let token = 0; token < scores.length; token++) {
     const score = scores[token]!;
-    scores[token] = score < least ? Number.NEGATIVE_INFINITY : score - (premature[token]! - ofPremature);
+    scores[token] = score < least ? Number.NEGATIVE_INFINITY : score - premature[token]!;
   }
   note?.({ layers: { layer } });
 }
 
-/** KL(m ‖ p) + KL(m ‖ q), given log p, p and the logits of q. */
-function divergenceOf(logs: Float64Array, probabilities: Float64Array, logits: Float32Array): number {
-  const normaliser = logSumExp(logits);
+/** Sets `probabilities` [V]; gives the normaliser of the logarithms. */
+function softmax(logits: ArrayLike<number>, probabilities: Float64Array): number {
+  const highest = logits[argmax(logits)]!;
   let sum = 0;
-  for (let token = 0; token < logs.length; token++) {
-    const log = logits[token]! - normaliser;
-    const mean = (probabilities[token]! + Math.exp(log)) / 2;
-    if (mean > 0) sum += mean * (2 * Math.log(mean) - logs[token]! - log);
+  for (let token = 0; token < logits.length; token++) {
+    const weight = Math.exp(logits[token]! - highest);
+    probabilities[token] = weight;
+    sum += weight;
   }
-  return sum;
+  for (let token = 0; token < logits.length; token++) probabilities[token]! /= sum;
+  return highest + Math.log(sum);
 }

@@ -41,6 +41,8 @@ export function encodedLexeme(id: number, automaton: Automaton, encoding: Encodi
   const places: Place[] = [];
   const known = new Map<string, number>();
   const tables: Int32Array[] = [];
+  /** Asked for every node of the vocabulary's tree, so it is kept. */
+  const accepting: boolean[] = [];
   const UNKNOWN = -2;
 
   function intern(place: Place): number {
@@ -49,6 +51,9 @@ export function encodedLexeme(id: number, automaton: Automaton, encoding: Encodi
     if (found !== undefined) return found;
     known.set(key, places.length);
     places.push(place);
+    accepting.push(
+      encoding === "json" ? place.kind === "after" : place.kind === "at" && automaton.accepts(place.state),
+    );
     tables.push(new Int32Array(256).fill(UNKNOWN));
     return places.length - 1;
   }
@@ -151,10 +156,7 @@ export function encodedLexeme(id: number, automaton: Automaton, encoding: Encodi
       table[byte] = found;
       return found;
     },
-    accepts(state) {
-      const place = places[state]!;
-      return encoding === "json" ? place.kind === "after" : place.kind === "at" && automaton.accepts(place.state);
-    },
+    accepts: (state) => accepting[state]!,
     continues(state) {
       const place = places[state]!;
       if (place.kind === "after") return false;

@@ -1,4 +1,5 @@
-import type { Context, ContextStore } from "./contexts.ts";
+import type { ContextStore } from "./contexts.ts";
+import type { Context } from "./state.ts";
 import type { Term } from "./terms.ts";
 
 /**

@@ -2,22 +2,8 @@
  * What remains to be written after a part of a text: frames on stacks that share their ends, as in generalised LL parsing
  * (Scott & Johnstone 2010). Equal contexts are one object, so equal states of the machine are found again.
  */
-import type { State } from "./machine.ts";
+import type { Context, Frame } from "./state.ts";
 import type { Term } from "./terms.ts";
-
-/** A set of ways in which a text may go on. */
-export interface Context {
-  readonly id: number;
-  readonly frames: readonly Frame[];
-  /** The state in which the machine is when the text has come here; found when it is first needed. */
-  after?: State;
-}
-
-/** A term, and what follows it. The end of the text is the frame without them. */
-export interface Frame {
-  readonly id: number;
-  readonly next?: { readonly term: Term; readonly rest: Context };
-}
 
 export class ContextStore {
   readonly #contexts = new Map<string, Context>();

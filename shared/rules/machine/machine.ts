@@ -4,30 +4,11 @@
  * follows.
  */
 import { DEAD, type Lexeme } from "../lexeme/lexeme.ts";
+import { RULE_LIMITS, refuse } from "../limits.ts";
 import { Agenda } from "./agenda.ts";
-import { type Context, ContextStore } from "./contexts.ts";
+import { ContextStore } from "./contexts.ts";
+import type { Context, ControlThread, State, Thread } from "./state.ts";
 import type { Term, TermStore } from "./terms.ts";
-
-export interface Thread {
-  readonly lexeme: Lexeme;
-  readonly at: number;
-  readonly rest: Context;
-}
-
-export interface ControlThread {
-  readonly token: number;
-  readonly rest: Context;
-}
-
-export interface State {
-  readonly id: number;
-  readonly threads: readonly Thread[];
-  readonly controls: readonly ControlThread[];
-  /** Whether the text may end here. */
-  readonly accepts: boolean;
-  /** By byte; null where none may follow, undefined where it is not known yet. */
-  readonly next: (State | null | undefined)[];
-}
 
 export class Machine {
   readonly terms: TermStore;
@@ -90,6 +71,9 @@ class Moving {
   readonly #controls = new Map<number, ControlThread>();
   readonly #agenda: Agenda;
   #accepts = false;
+  /** The most times that each optional repetition was expanded with. */
+  readonly #repeats = new Map<string, number>();
+  #readings = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -114,6 +98,7 @@ class Moving {
 
   /** The text is where the context begins. */
   leave(context: Context): void {
+    this.#readings += context.frames.length - 1;
     for (const { next } of context.frames) {
       if (next === undefined) this.#accepts = true;
       else this.#agenda.add(next.term, next.rest);
@@ -127,8 +112,22 @@ class Moving {
     return { threads, controls, accepts: this.#accepts };
   }
 
+  /** Whether the same repetition, with at least as many times left, was expanded before: it has all texts of this one. */
+  #isRepeated(of: Term, most: number, rest: Context): boolean {
+    const key = `${of.id},${rest.id}`;
+    const known = this.#repeats.get(key) ?? -1;
+    if (known >= most) return true;
+    this.#repeats.set(key, most);
+    return false;
+  }
+
   #expand({ shape }: Term, rest: Context): void {
     const { contexts, terms } = this.#machine;
+    if (++this.#readings > RULE_LIMITS.readings) {
+      throw refuse(
+        `the text has more than ${RULE_LIMITS.readings} readings under the rule; make the rule less ambiguous`,
+      );
+    }
     switch (shape.kind) {
       case "lexeme":
         this.enter(shape.lexeme, shape.lexeme.start, rest);
@@ -151,7 +150,9 @@ class Moving {
         for (const option of shape.of) if (option.productive) this.#agenda.add(option, rest);
         return;
       case "repeat": {
-        if (shape.least === 0 || shape.of.nullable) this.leave(rest);
+        const isOptional = shape.least === 0 || shape.of.nullable;
+        if (isOptional && this.#isRepeated(shape.of, shape.most, rest)) return;
+        if (isOptional) this.leave(rest);
         if (!shape.of.productive) return;
         const more = terms.repeat(shape.of, Math.max(0, shape.least - 1), shape.most - 1);
         this.#agenda.add(shape.of, contexts.push(more, rest));

@@ -4,7 +4,8 @@
  */
 import type { Lexeme } from "../lexeme/lexeme.ts";
 import type { RuleVocabulary } from "../vocabulary.ts";
-import type { Machine, State } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { State } from "./state.ts";
 
 interface LexemeWalk {
   /** The tokens that end inside the lexeme, or just at its end. */
@@ -16,10 +17,19 @@ interface LexemeWalk {
 /** Masks that are kept before the oldest are dropped: at 6 kB for a vocabulary of 49,000, 12 MB. */
 const KEPT = 2048;
 
+/** Walks by vocabulary, since rules share some of their lexemes. */
+const walks = new WeakMap<RuleVocabulary, WeakMap<Lexeme, Map<number, LexemeWalk>>>();
+
+function walksThrough(vocabulary: RuleVocabulary): WeakMap<Lexeme, Map<number, LexemeWalk>> {
+  const found = walks.get(vocabulary) ?? new WeakMap<Lexeme, Map<number, LexemeWalk>>();
+  walks.set(vocabulary, found);
+  return found;
+}
+
 export class Masks {
   readonly #machine: Machine;
   readonly #vocabulary: RuleVocabulary;
-  readonly #walks = new Map<string, LexemeWalk>();
+  readonly #walks: WeakMap<Lexeme, Map<number, LexemeWalk>>;
   readonly #masks = new Map<State, Uint32Array>();
   /** The states and subtree ends on the way to a node, reused from walk to walk. */
   readonly #ends: Int32Array;
@@ -27,6 +37,7 @@ export class Masks {
   constructor(machine: Machine, vocabulary: RuleVocabulary) {
     this.#machine = machine;
     this.#vocabulary = vocabulary;
+    this.#walks = walksThrough(vocabulary);
     this.#ends = new Int32Array(vocabulary.tree.longest + 2);
   }
 
@@ -59,8 +70,9 @@ export class Masks {
   #walk(lexeme: Lexeme, at: number): LexemeWalk {
     const { tree, size } = this.#vocabulary;
     const alike = lexeme.alike(at, tree.longest);
-    const key = `${lexeme.id}.${alike}`;
-    const known = this.#walks.get(key);
+    const ofLexeme = this.#walks.get(lexeme) ?? new Map<number, LexemeWalk>();
+    this.#walks.set(lexeme, ofLexeme);
+    const known = ofLexeme.get(alike);
     if (known !== undefined) return known;
     const { byte, end, first, tokens } = tree;
     const inside = new Uint32Array(Math.ceil(size / 32));
@@ -86,7 +98,7 @@ export class Masks {
       node++;
     }
     const walk = { inside, exits };
-    this.#walks.set(key, walk);
+    ofLexeme.set(alike, walk);
     return walk;
   }
 

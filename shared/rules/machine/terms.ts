@@ -100,7 +100,7 @@ export class TermStore {
         changed ||= nullable !== term.nullable || productive !== term.productive;
         Object.assign(term, { nullable, productive });
       }
-      this.budget.spend(all.length, "the rule");
+      this.budget.spend(all.length / 8, "the rule");
     }
     for (const term of all) if (term.rank === UNRANKED) this.#rank(term);
     this.#isClosed = true;

@@ -5,8 +5,9 @@
  */
 import type { Lexeme } from "../lexeme/lexeme.ts";
 import { Budget, refuse } from "../limits.ts";
-import type { Context } from "../machine/contexts.ts";
-import type { Machine, State } from "../machine/machine.ts";
+
+import type { Machine } from "../machine/machine.ts";
+import type { Context, State } from "../machine/state.ts";
 import type { Term } from "../machine/terms.ts";
 import type { Phrases } from "./phrases.ts";
 
@@ -19,9 +20,16 @@ interface Passage {
   readonly users: Set<Passage>;
 }
 
+/** More than a budget could ever reach. */
+const MOST_PHRASE_STATES = 2 ** 24;
 const SUBJECT = "the rule with its banned and required phrases";
 
-export class Guard {
+/** Tells which texts can still be finished. */
+export interface Guard {
+  canFinish(state: State, phrases: number): boolean;
+}
+
+export class RuleGuard implements Guard {
   readonly #machine: Machine;
   readonly #phrases: Phrases;
   #budget: Budget;
@@ -53,13 +61,13 @@ export class Guard {
     if (known !== undefined) return known;
     const found =
       (state.accepts && this.#phrases.isComplete(phrases)) ||
-      state.threads.some(({ lexeme, at, rest }) => this.#canEnd(this.#through(lexeme, at, phrases), rest)) ||
+      state.threads.some(({ lexeme, at, rest }) => this.#canEnd(this.#ends(lexeme, at, phrases), rest)) ||
       state.controls.some(({ rest }) => this.#canFinishAfter(rest, phrases));
     this.#states.set(key, found);
     return found;
   }
 
-  #canEnd(all: ReadonlySet<number>, rest: Context): boolean {
+  #canEnd(all: Iterable<number>, rest: Context): boolean {
     for (const phrases of all) if (this.#canFinishAfter(rest, phrases)) return true;
     return false;
   }
@@ -126,33 +134,37 @@ export class Guard {
     }
   }
 
-  /** The states of the phrases at all ends of a lexeme that is in a state of its own. */
+  /** The states of the phrases at all ends of a lexeme. */
   #through(lexeme: Lexeme, start: number, from: number): ReadonlySet<number> {
     const key = `${lexeme.id},${start},${from}`;
     const known = this.#reached.get(key);
     if (known !== undefined) return known;
-    const ends = new Set<number>();
-    const seen = new Set<string>();
+    const ends = new Set(this.#ends(lexeme, start, from));
+    this.#reached.set(key, ends);
+    return ends;
+  }
+
+  /** The same one after another, the nearest first, for those who need one of them only. */
+  *#ends(lexeme: Lexeme, start: number, from: number): Generator<number> {
+    const seen = new Set<number>();
     const open: [at: number, phrases: number][] = [];
     const visit = (at: number, phrases: number) => {
       if (at < 0 || phrases < 0) return;
-      const place = `${at},${phrases}`;
+      const place = at * MOST_PHRASE_STATES + phrases;
       if (seen.has(place)) return;
       seen.add(place);
       open.push([at, phrases]);
     };
+    const { special, other } = this.#phrases;
     visit(start, from);
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const [at, phrases] = next;
-      if (lexeme.accepts(at)) ends.add(phrases);
-      for (const byte of this.#phrases.special) visit(lexeme.step(at, byte), this.#phrases.next(phrases, byte));
+    // The list grows while it is read.
+    for (const [at, phrases] of open) {
+      if (lexeme.accepts(at)) yield phrases;
+      for (const byte of special) visit(lexeme.step(at, byte), this.#phrases.next(phrases, byte));
       const others = this.#afterOthers(lexeme, at);
-      const { other } = this.#phrases;
       if (other !== undefined) for (const after of others) visit(after, this.#phrases.next(phrases, other));
-      this.#budget.spend(1 + (this.#phrases.special.length + others.length) / 4, SUBJECT);
+      this.#budget.spend(1 + (special.length + others.length) / 8, SUBJECT);
     }
-    this.#reached.set(key, ends);
-    return ends;
   }
 
   /** The lexeme's states after all bytes that the phrases treat alike. */

@@ -1,5 +1,6 @@
 /** The tokens that a rule allows together with banned and required phrases. */
-import type { Machine, State } from "../machine/machine.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { State } from "../machine/state.ts";
 import type { RuleVocabulary } from "../vocabulary.ts";
 import type { Guard } from "./guard.ts";
 import type { Phrases } from "./phrases.ts";

@@ -77,7 +77,7 @@ export function createPhrases(
   };
   for (const phrase of banned) add(phrase).isBanned = true;
   for (const [index, phrase] of required.entries()) add(phrase).found |= 1 << index;
-  linkBack(nodes);
+  const moves = movesOf(nodes);
 
   const all = (1 << required.length) - 1;
   const states: { readonly node: number; readonly found: number; readonly next: Int32Array }[] = [];
@@ -100,7 +100,7 @@ export function createPhrases(
     next(state, byte) {
       const { node, found, next } = states[state]!;
       if (next[byte] !== UNKNOWN) return next[byte]!;
-      const after = move(nodes, node, byte);
+      const after = moves[node]!.get(byte) ?? 0;
       const isDead = !writable[byte] || nodes[after]!.isBanned;
       next[byte] = isDead ? -1 : intern(after, found | nodes[after]!.found);
       return next[byte]!;
@@ -114,25 +114,22 @@ export function createPhrases(
 
 const UNKNOWN = -2;
 
-function move(nodes: readonly Node[], from: number, byte: number): number {
-  for (let node = from; ; node = nodes[node]!.back) {
-    const next = nodes[node]!.next.get(byte);
-    if (next !== undefined) return next;
-    if (node === 0) return 0;
-  }
-}
-
-/** Breadth first: the nodes further back are shorter, so they are complete already. */
-function linkBack(nodes: readonly Node[]): void {
+/** By node: where each byte leads that any phrase has; all others lead back to the beginning. */
+function movesOf(nodes: readonly Node[]): readonly ReadonlyMap<number, number>[] {
+  const moves: ReadonlyMap<number, number>[] = [];
+  // Breadth first: the nodes further back are shorter, so they are complete already.
   const open = [0];
   for (const index of open) {
     const node = nodes[index]!;
+    const back = moves[node.back];
+    moves[index] = back === undefined ? node.next : new Map([...back, ...node.next]);
     for (const [byte, child] of node.next) {
       open.push(child);
-      const back = index === 0 ? 0 : move(nodes, node.back, byte);
-      nodes[child]!.back = back;
-      nodes[child]!.isBanned ||= nodes[back]!.isBanned;
-      nodes[child]!.found |= nodes[back]!.found;
+      const shorter = index === 0 ? 0 : (back?.get(byte) ?? 0);
+      nodes[child]!.back = shorter;
+      nodes[child]!.isBanned ||= nodes[shorter]!.isBanned;
+      nodes[child]!.found |= nodes[shorter]!.found;
     }
   }
+  return moves;
 }

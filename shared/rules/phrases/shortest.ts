@@ -6,8 +6,15 @@ import { type Budget, refuse } from "../limits.ts";
 import type { RuleVocabulary } from "../vocabulary.ts";
 import type { Phrases } from "./phrases.ts";
 
-/** By the state of the phrases: tokens until all are complete, along tokens of one byte and tokens inside phrases. */
-export type Distances = ReadonlyMap<number, number>;
+/**
+ * By the state of the phrases: tokens until all are complete, along tokens of one byte and tokens inside phrases; infinite where
+ * they cannot be.
+ */
+export interface Distances {
+  (state: number): number;
+  /** The longest of them. */
+  readonly farthest: number;
+}
 
 export function distances(phrases: Phrases, vocabulary: RuleVocabulary, budget: Budget): Distances {
   const before = new Map<number, number[]>();
@@ -23,7 +30,7 @@ export function distances(phrases: Phrases, vocabulary: RuleVocabulary, budget: 
         else list.push(state);
       }
     }
-    budget.spend(4, "the required phrases");
+    budget.spend(1, "the required phrases");
   }
   const found = new Map<number, number>(complete.map((state) => [state, 0]));
   // Breadth first, backwards; a map goes through what is added while it is read.
@@ -31,7 +38,8 @@ export function distances(phrases: Phrases, vocabulary: RuleVocabulary, budget: 
     for (const earlier of before.get(state) ?? []) if (!found.has(earlier)) found.set(earlier, tokens + 1);
   }
   if (!found.has(phrases.start)) throw refuse("the required phrases cannot be written without a banned phrase");
-  return found;
+  const distance = (state: number) => (phrases.isComplete(state) ? 0 : (found.get(state) ?? Number.POSITIVE_INFINITY));
+  return Object.assign(distance, { farthest: [...found.values()].reduce((most, tokens) => Math.max(most, tokens), 0) });
 }
 
 /** The states after one more token, of those that are one byte long or stay inside phrases. */
@@ -44,7 +52,7 @@ function steps(phrases: Phrases, { tree }: RuleVocabulary, from: number, budget:
   for (let node = 1; node < byte.length; ) {
     while (node >= ends[depth]!) depth--;
     const next = phrases.next(states[depth]!, byte[node]!);
-    budget.spend(1 / 8, "the required phrases");
+    budget.spend(1 / 32, "the required phrases");
     if (next < 0) {
       node = end[node]!;
       continue;

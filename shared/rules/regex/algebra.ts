@@ -69,8 +69,15 @@ export class RegexStore {
     if (first === this.empty) return rest;
     if (rest === this.empty) return first;
     // To the right, so that equal sequences are equal terms.
-    if (first.shape.kind === "then") return this.join(first.shape.first, this.join(first.shape.rest, rest));
-    return this.#intern(`t${first.id},${rest.id}`, first.nullable && rest.nullable, { kind: "then", first, rest });
+    const parts: Regex[] = [];
+    let last = first;
+    for (; last.shape.kind === "then"; last = last.shape.rest) parts.push(last.shape.first);
+    parts.push(last);
+    if (parts.length > 2) this.budget.spend(parts.length, this.subject);
+    return parts.reduceRight((after, part) => {
+      const nullable = part.nullable && after.nullable;
+      return this.#intern(`t${part.id},${after.id}`, nullable, { kind: "then", first: part, rest: after });
+    }, rest);
   }
 
   or(options: readonly Regex[]): Regex {

@@ -2,7 +2,7 @@
 import { RULE_LIMITS, refuse } from "../limits.ts";
 import type { Regex, RegexStore } from "./algebra.ts";
 import { Derivatives } from "./derivative.ts";
-import { ALL } from "./ranges.ts";
+import { ALL, complement, normalised } from "./ranges.ts";
 
 export interface Automaton {
   readonly start: number;
@@ -95,6 +95,42 @@ export function lengthAutomaton(least: number, most: number): Automaton {
       if (most !== Number.POSITIVE_INFINITY && state >= least && state < most - horizon - 1) return most - horizon - 1;
       return state;
     },
+  };
+}
+
+/** Any text but these: a tree of their prefixes, beside which all is free. */
+export function exceptAutomaton(texts: readonly string[]): Automaton {
+  const FREE = 0;
+  const nodes: { readonly next: Map<number, number>; isEnd: boolean }[] = [
+    { next: new Map(), isEnd: false },
+    { next: new Map(), isEnd: false },
+  ];
+  for (const text of texts) {
+    let node = 1;
+    for (const character of text) {
+      const codePoint = character.codePointAt(0)!;
+      let after = nodes[node]!.next.get(codePoint);
+      if (after === undefined) {
+        after = nodes.length;
+        nodes.push({ next: new Map(), isEnd: false });
+        nodes[node]!.next.set(codePoint, after);
+      }
+      node = after;
+    }
+    nodes[node]!.isEnd = true;
+  }
+  const arcs = nodes.map(({ next }) => {
+    const known = [...next].sort(([a], [b]) => a - b);
+    const others = complement(normalised(known.flatMap(([codePoint]) => [codePoint, codePoint])));
+    const free = Array.from({ length: others.length / 2 }, (_, i) => [others[2 * i]!, others[2 * i + 1]!, FREE]);
+    const own = known.map(([codePoint, after]) => [codePoint, codePoint, after]);
+    return Int32Array.from([...free, ...own].sort((a, b) => a[0]! - b[0]!).flat());
+  });
+  return {
+    start: 1,
+    arcs: (state) => arcs[state]!,
+    accepts: (state) => !nodes[state]!.isEnd,
+    alike: (state) => state,
   };
 }
 

@@ -115,7 +115,7 @@ export class Derivatives {
       if (x !== undefined && x.hi < at) i++;
       if (y !== undefined && y.hi < at) j++;
     }
-    this.#store.budget.spend(result.length / 4, this.#store.subject);
+    this.#store.budget.spend(result.length, this.#store.subject);
     return result;
   }
 }

@@ -18,6 +18,10 @@ export function parsePattern(source: string): PatternNode {
   if (source.length > RULE_LIMITS.regexLength) {
     throw refuse(`the regular expression has ${source.length} characters; at most ${RULE_LIMITS.regexLength} fit`);
   }
+  // Before any is looked up, which is the dearest step of parsing.
+  if ((source.match(/\\p\{/gi)?.length ?? 0) > RULE_LIMITS.unicodeProperties) {
+    throw refuse(`the regular expression names more than ${RULE_LIMITS.unicodeProperties} Unicode properties`);
+  }
   return new Parser(source).parse();
 }
 

@@ -2,7 +2,7 @@
  * Takes schemas apart into alternatives without `anyOf`, `$ref` and the like: each is a list of subschemas of which all must
  * hold, so that what is left are keywords about one value.
  */
-import { RULE_LIMITS } from "../limits.ts";
+import { type Budget, RULE_LIMITS } from "../limits.ts";
 import { exclude } from "./exclusion.ts";
 import type { JsonObject } from "./json-values.ts";
 import { negated } from "./negation.ts";
@@ -15,9 +15,11 @@ export class Alternatives {
   readonly source: SchemaSource;
   readonly #known = new Map<string, readonly Alternative[]>();
   readonly #open = new Set<string>();
+  readonly #budget: Budget;
 
-  constructor(source: SchemaSource) {
+  constructor(source: SchemaSource, budget: Budget) {
     this.source = source;
+    this.#budget = budget;
   }
 
   /** A value is valid under all the schemas if it is under one of the alternatives. */
@@ -69,7 +71,9 @@ export class Alternatives {
   /** Branches that exclude each other are alternatives; of others, each must hold without the rest. */
   #one(located: Located): readonly Alternative[] {
     const branches = listBelow(located, "oneOf");
-    const overlap = branches.some((a, i) => branches.slice(i + 1).some((b) => !exclude([a, b], this.source)));
+    const overlap = branches.some((a, i) =>
+      branches.slice(i + 1).some((b) => !exclude([a, b], { source: this.source, budget: this.#budget })),
+    );
     if (!overlap) return this.#either(branches);
     return branches.flatMap((branch) =>
       this.ofAll([branch, ...branches.filter((other) => other !== branch).map((other) => this.not(other))]),
@@ -100,6 +104,7 @@ export class Alternatives {
         `combines into more than ${RULE_LIMITS.alternatives} alternatives, together with oneOf, allOf and the like; simplify it`,
       );
     }
+    this.#budget.spend(all.length * more.length, "the schema");
     return all.flatMap((one) => more.map((other) => [...one, ...other.filter((schema) => !includes(one, schema))]));
   }
 }

@@ -9,7 +9,7 @@ import type { JsonType } from "./negation.ts";
 import { type Bound, decimalOf, numberLanguage } from "./numbers.ts";
 import { objectTerm } from "./objects.ts";
 import { allowedTypes, listedValues, numbersOf, type Piece, piecesOf } from "./pieces.ts";
-import { type Located, refuseKeyword, SchemaSource } from "./schema-source.ts";
+import { type Located, NOT_WHOLE, refuseKeyword, SchemaSource } from "./schema-source.ts";
 import { stringTerm } from "./strings.ts";
 import { hasShape, isValidUnder } from "./valid.ts";
 
@@ -41,7 +41,7 @@ class SchemaCompiler implements Inner {
     this.#source = source;
     this.builder = builder;
     this.#document = builder.document();
-    this.#alternatives = new Alternatives(source);
+    this.#alternatives = new Alternatives(source, builder.budget);
   }
 
   all(): Term {
@@ -129,6 +129,7 @@ class SchemaCompiler implements Inner {
       {
         integer,
         multiples: numbersOf(pieces, "multipleOf"),
+        fractional: pieces.some(({ schema }) => Reflect.has(schema, NOT_WHOLE)),
         ...(minimum === undefined ? {} : { minimum }),
         ...(maximum === undefined ? {} : { maximum }),
       },

@@ -1,4 +1,5 @@
 /** Whether schemas plainly exclude each other, so that branches of `oneOf` are alternatives. */
+import type { Budget } from "../limits.ts";
 import { isObject, type JsonObject, valueKey } from "./json-values.ts";
 import { TYPES } from "./negation.ts";
 import { below, type Located, listBelow, type SchemaSource } from "./schema-source.ts";
@@ -7,8 +8,9 @@ import { below, type Located, listBelow, type SchemaSource } from "./schema-sour
  * Whether no value is valid under all of the schemas, as far as their types, their values and those of their required properties
  * tell. False where that is not plain.
  */
-export function exclude(schemas: readonly Located[], source: SchemaSource, depth = 0): boolean {
+export function exclude(schemas: readonly Located[], { source, budget }: Sources, depth = 0): boolean {
   const pieces = schemas.flatMap((schema) => piecesOf(schema, source));
+  budget.spend(2 * pieces.length, "oneOf");
   if (pieces.some(({ schema }) => schema === false)) return true;
   const objects = pieces.filter((piece): piece is Located & { schema: JsonObject } => isObject(piece.schema));
   const types = objects.reduce<ReadonlySet<string>>(
@@ -32,10 +34,15 @@ export function exclude(schemas: readonly Located[], source: SchemaSource, depth
       typeof key === "string" &&
       exclude(
         objects.flatMap((one) => propertyOf(one, key)),
-        source,
+        { source, budget },
         depth + 1,
       ),
   );
+}
+
+export interface Sources {
+  readonly source: SchemaSource;
+  readonly budget: Budget;
 }
 
 const ALL_TYPES = [...TYPES, "integer"];

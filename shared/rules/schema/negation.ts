@@ -9,6 +9,7 @@ import {
   mapBelow,
   NOT_PATTERN,
   NOT_TEXTS,
+  NOT_WHOLE,
   refuseKeyword,
   type SchemaSource,
 } from "./schema-source.ts";
@@ -42,7 +43,7 @@ function failuresOf(located: Located, keyword: string, source: SchemaSource, dep
   const failing = (type: JsonType, keywords: JsonObject) => [{ type, ...keywords }];
   switch (keyword) {
     case "type":
-      return notOfTypes(located, value);
+      return notOfTypes(value);
     case "const":
       return notEqual(located, keyword, [value]);
     case "enum":
@@ -89,13 +90,14 @@ function lengths(value: unknown, type: JsonType, keyword: string, by: number): S
   return limit < 0 ? [] : [{ type, [keyword]: limit }];
 }
 
-function notOfTypes(located: Located, value: unknown): Schema[] {
+function notOfTypes(value: unknown): Schema[] {
   const types = Array.isArray(value) ? value : [value];
-  if (types.includes("integer") && !types.includes("number")) {
-    throw refuseKeyword(located, "type", "integer is not supported inside not, if, or branches of oneOf that overlap");
-  }
-  const others = TYPES.filter((type) => !types.includes(type));
-  return others.length === 0 ? [] : [{ type: others }];
+  const isWhole = types.includes("integer") && !types.includes("number");
+  const others = TYPES.filter((type) => !types.includes(type) && !(isWhole && type === "number"));
+  return [
+    ...(others.length === 0 ? [] : [{ type: others }]),
+    ...(isWhole ? [{ type: "number", [NOT_WHOLE]: true } as JsonObject] : []),
+  ];
 }
 
 /** Values unlike all of these: of another type, or other ones of the same. */

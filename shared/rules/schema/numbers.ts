@@ -1,7 +1,7 @@
 /**
  * Numbers as regular languages of their decimal digits. Numbers with a bound or a divisor are written without an exponent;
  * others may have one. At most 21 digits stand before the point and 24 behind it, which holds every number that
- * `JSON.stringify` writes without an exponent.
+ * `JSON.stringify` writes without an exponent; before the point of a multiple stand at most 15.
  */
 import type { Regex, RegexStore } from "../regex/algebra.ts";
 import { wholeMatches } from "../regex/pattern.ts";
@@ -12,6 +12,8 @@ export interface NumberBounds {
   readonly minimum?: Bound;
   readonly maximum?: Bound;
   readonly multiples: readonly number[];
+  /** Whether whole numbers are ruled out. */
+  readonly fractional?: boolean;
 }
 
 export interface Bound {
@@ -28,16 +30,15 @@ const NUMBER =
   "|-?[1-9](\\.[0-9]{1,24})?[eE]\\+?(2[89][0-9]|30[0-7])";
 
 export function numberLanguage(bounds: NumberBounds, store: RegexStore): Regex {
-  const { integer, minimum, maximum, multiples } = bounds;
-  if (minimum === undefined && maximum === undefined && multiples.length === 0) {
+  const { integer, minimum, maximum, multiples, fractional = false } = bounds;
+  if (minimum === undefined && maximum === undefined && multiples.length === 0 && !fractional) {
     return wholeMatches(integer ? INTEGER : NUMBER, store);
   }
-  const shape = wholeMatches(integer ? WHOLE : `${WHOLE}(\\.[0-9]{1,24})?`, store);
-  const divided = multiples.map((value) => {
-    const { digits, places } = decimalOf(Math.abs(value));
-    return store.multiple({ divisor: Number(digits), places, rest: 0 });
-  });
-  const magnitude = (parts: readonly Regex[]) => store.and([shape, ...divided, ...parts]);
+  const divisors = multiples.map(decimalOf);
+  const divided = divisors.map(({ digits, places }) => store.multiple({ divisor: Number(digits), places, rest: 0 }));
+  const shape = shapeOf(integer, divisors, store);
+  const broken = fractional ? [wholeMatches(`${WHOLE}\\.[0-9]*[1-9][0-9]*`, store)] : [];
+  const magnitude = (parts: readonly Regex[]) => store.and([shape, ...divided, ...broken, ...parts]);
   const positive: Regex[] = [];
   if (minimum !== undefined && minimum.value >= 0) positive.push(above(minimum, store));
   if (maximum !== undefined) positive.push(maximum.value < 0 ? store.nothing : below(maximum, store));
@@ -46,6 +47,13 @@ export function numberLanguage(bounds: NumberBounds, store: RegexStore): Regex {
   if (maximum !== undefined && maximum.value <= 0) negative.push(above(mirrored(maximum), store));
   if (minimum !== undefined) negative.push(minimum.value >= 0 ? store.nothing : below(mirrored(minimum), store));
   return store.or([magnitude(positive), store.join(store.text("-"), magnitude(negative))]);
+}
+
+/** The digits of a multiple are counted off with those of its divisor, so there are fewer of them. */
+function shapeOf(integer: boolean, divisors: readonly { readonly places: number }[], store: RegexStore): Regex {
+  const whole = divisors.length === 0 ? WHOLE : "(0|[1-9][0-9]{0,14})";
+  const places = Math.min(24, ...divisors.map((divisor) => Math.max(1, divisor.places)));
+  return wholeMatches(integer ? whole : `${whole}(\\.[0-9]{1,${places}})?`, store);
 }
 
 const mirrored = ({ value, exclusive }: Bound): Bound => ({ value: -value, exclusive });

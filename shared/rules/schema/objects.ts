@@ -6,7 +6,7 @@
 import { RULE_LIMITS } from "../limits.ts";
 import type { Term } from "../machine/terms.ts";
 import type { Regex } from "../regex/algebra.ts";
-import { automatonOf, matches } from "../regex/automaton.ts";
+import { matches } from "../regex/automaton.ts";
 import { textsContaining } from "../regex/pattern.ts";
 import { keyOf, separator } from "./json-values.ts";
 import type { Inner } from "./lists.ts";
@@ -142,8 +142,7 @@ function patternsOf(all: readonly Members[], { builder }: Inner): ReadonlyMap<st
     for (const [source] of patterns) {
       if (found.has(source)) continue;
       const language = named(piece, "patternProperties", () => textsContaining(source, builder.regexes));
-      builder.regexes.subject = `patternProperties at ${piece.pointer}`;
-      const automaton = automatonOf(language, builder.regexes, builder.derivatives);
+      const automaton = builder.automaton(language, `patternProperties at ${piece.pointer}`);
       found.set(source, { language, has: (key) => automaton !== undefined && matches(automaton, key) });
     }
   }
@@ -178,6 +177,15 @@ function extraMembers(
     throw refuseKeyword(piece, "patternProperties", `has more than ${MOST_PATTERNS} patterns for one object`);
   }
   const names = all.flatMap((one) => (one.names === undefined ? [] : [nameLanguage(one, inner)]));
+  const member = (key: Term, schemas: readonly Located[]) =>
+    terms.sequence([key, builder.literals([":", ": "]), inner.term(schemas)]);
+  if (sources.length === 0 && names.length === 0) {
+    const key = keys.length === 0 ? builder.stringOfLength(0, Number.POSITIVE_INFINITY) : builder.stringExcept(keys);
+    return member(
+      key,
+      all.map(({ additional }) => additional),
+    );
+  }
   const declared = regexes.not(regexes.or(keys.map((key) => regexes.text(key))));
   const kinds = Array.from({ length: 1 << sources.length }, (_, bits) => {
     const isMatched = (source: string) => (bits & (1 << sources.indexOf(source))) !== 0;
@@ -195,7 +203,7 @@ function extraMembers(
       "json",
       `the other keys at ${all[0]?.piece.pointer ?? "#"}`,
     );
-    return terms.sequence([key, builder.literals([":", ": "]), inner.term(schemas)]);
+    return member(key, schemas);
   });
   return terms.or(kinds);
 }

@@ -9,9 +9,10 @@ export interface Located {
   readonly pointer: string;
 }
 
-/** What negation makes of `const` and `pattern`, under names that no schema can have. */
+/** What negation makes of `const`, `pattern` and `integer`, under names that no schema can have. */
 export const NOT_TEXTS = Symbol("not these texts");
 export const NOT_PATTERN = Symbol("not this pattern");
+export const NOT_WHOLE = Symbol("not a whole number");
 
 /** An error about a keyword of a subschema. */
 export function refuseKeyword({ pointer }: Located, keyword: string, problem: string) {
@@ -55,6 +56,7 @@ const escaped = (part: string | number) => String(part).replaceAll("~", "~0").re
 export class SchemaSource {
   readonly root: Located;
   readonly #checked = new Set<string>();
+  #anchored: ReadonlyMap<string, Located> | undefined;
 
   constructor(schema: unknown) {
     if (typeof schema !== "boolean" && !isObject(schema)) {
@@ -86,6 +88,26 @@ export class SchemaSource {
     }
   }
 
+  /** The subschemas with an `$anchor`, by its name. */
+  #anchors(): ReadonlyMap<string, Located> {
+    if (this.#anchored !== undefined) return this.#anchored;
+    const found = new Map<string, Located>();
+    const open: Located[] = [this.root];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { schema, pointer } = next;
+      if (typeof schema === "boolean") continue;
+      if (typeof schema.$anchor === "string") found.set(schema.$anchor, next);
+      for (const [key, value] of Object.entries(schema)) {
+        // What these hold are values, not schemas.
+        if (typeof value !== "object" || value === null || ["enum", "const", "default", "examples"].includes(key))
+          continue;
+        open.push({ schema: value as JsonObject, pointer: `${pointer}/${escaped(key)}` });
+      }
+    }
+    this.#anchored = found;
+    return found;
+  }
+
   resolve(located: Located): Located {
     const { $ref: reference } = located.schema as JsonObject;
     if (typeof reference !== "string") throw refuseKeyword(located, "$ref", "must be a text");
@@ -93,6 +115,8 @@ export class SchemaSource {
     const own = typeof root === "string" && reference.startsWith(root) ? reference.slice(root.length) : reference;
     if (own === "" || own === "#") return this.root;
     if (!own.startsWith("#/")) {
+      const anchored = /^#[A-Za-z_]/.test(own) ? this.#anchors().get(own.slice(1)) : undefined;
+      if (anchored !== undefined) return anchored;
       throw refuseKeyword(
         located,
         "$ref",

@@ -4,7 +4,7 @@ import { TrimtabError } from "../../errors.ts";
 import type { RuleBuilder } from "../builder.ts";
 import type { Term } from "../machine/terms.ts";
 import type { Regex } from "../regex/algebra.ts";
-import { type Automaton, automatonOf, requireCount } from "../regex/automaton.ts";
+import { type Automaton, requireCount } from "../regex/automaton.ts";
 import { textsContaining, wholeMatches } from "../regex/pattern.ts";
 import { FORMATS } from "./formats.ts";
 import { countOf, type Piece, textsOf } from "./pieces.ts";
@@ -30,8 +30,7 @@ export function stringLanguage(pieces: readonly Piece[], builder: RuleBuilder): 
 
 /** The automaton of a string; undefined if no text is left. */
 export function stringAutomaton(pieces: readonly Piece[], builder: RuleBuilder): Automaton | undefined {
-  builder.regexes.subject = subjectOf(pieces);
-  return automatonOf(stringLanguage(pieces, builder), builder.regexes, builder.derivatives);
+  return builder.automaton(stringLanguage(pieces, builder), subjectOf(pieces));
 }
 
 function subjectOf(pieces: readonly Piece[]): string {

@@ -1,5 +1,5 @@
 /** Whether a value that a schema lists is valid under the rest of the schema. */
-import { automatonOf, matches } from "../regex/automaton.ts";
+import { matches } from "../regex/automaton.ts";
 import { textsContaining } from "../regex/pattern.ts";
 import type { Alternatives } from "./alternatives.ts";
 import { isObject, valueKey } from "./json-values.ts";
@@ -16,7 +16,7 @@ import {
   piecesOf,
   requiredKeys,
 } from "./pieces.ts";
-import type { Located } from "./schema-source.ts";
+import { type Located, NOT_WHOLE } from "./schema-source.ts";
 import { stringAutomaton } from "./strings.ts";
 
 export function isValidUnder(value: unknown, schemas: readonly Located[], all: Alternatives, inner: Inner): boolean {
@@ -52,6 +52,7 @@ export function hasShape(
 
 function isWithin(value: number, pieces: readonly Piece[]): boolean {
   return (
+    (!Number.isInteger(value) || !pieces.some(({ schema }) => Reflect.has(schema, NOT_WHOLE))) &&
     numbersOf(pieces, "minimum").every((bound) => value >= bound) &&
     numbersOf(pieces, "maximum").every((bound) => value <= bound) &&
     numbersOf(pieces, "exclusiveMinimum").every((bound) => value > bound) &&
@@ -102,7 +103,9 @@ function isObjectOf(value: Readonly<Record<string, unknown>>, pieces: readonly P
 }
 
 function finds(source: string, key: string, piece: Piece, { builder }: Inner): boolean {
-  builder.regexes.subject = `patternProperties at ${piece.pointer}`;
-  const automaton = automatonOf(textsContaining(source, builder.regexes), builder.regexes, builder.derivatives);
+  const automaton = builder.automaton(
+    textsContaining(source, builder.regexes),
+    `patternProperties at ${piece.pointer}`,
+  );
   return automaton !== undefined && matches(automaton, key);
 }

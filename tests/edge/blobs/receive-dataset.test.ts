@@ -58,6 +58,32 @@ describe("receiveDataset", () => {
     expect(await env.BLOBS.head("dataset/a")).not.toBeNull();
   });
 
+  it("knows the kinds that a file is of, and why it is not of others", async () => {
+    const labelled = (label: unknown, text = "t") => ({ text, label });
+    const received = async (...lines: object[]) => receiveDataset(form(lines), env.BLOBS, "dataset/kinds");
+    expect(await received(labelled("a"), labelled("b"))).toMatchObject({
+      format: "completion",
+      trainable: 2,
+      dataset: { kinds: ["examples", "labelled_texts"], ignored_columns: [] },
+    });
+    const { dataset } = await received(labelled("a"), labelled(["b"]));
+    expect(dataset).toMatchObject({ kinds: ["examples"], ignored_columns: ["label"] });
+    expect(dataset.unfit?.labelled_texts).toContain("line 2 of the file: label: must be the name of a class");
+    expect(await received({ positive: "p", negative: "n" })).toMatchObject({
+      format: "contrast_pairs",
+      dataset: { kinds: ["contrast_pairs", "condition_prompts"], layouts: ["contrast pair"] },
+    });
+    const csv = new TextEncoder().encode("text,label\ngood,1\nbad,0\n");
+    expect(await receiveDataset(formOf(csv), env.BLOBS, "dataset/labels")).toMatchObject({
+      dataset: { format: "csv", kinds: ["examples", "labelled_texts"] },
+    });
+    await expect(received({ positive: "p", negative: "n" }, { positive: "p" })).rejects.toMatchObject({
+      code: "invalid_file",
+      param: "file",
+      message: expect.stringContaining("line 2 of the file: negative"),
+    });
+  });
+
   it("knows mixtures", async () => {
     expect(await receiveDataset(form([completion]), env.BLOBS, "dataset/b")).toMatchObject({
       format: "completion",

@@ -111,6 +111,8 @@ export async function write({ model, base, sentiment }: Embedded, asked: Texts):
     },
     onStart: () => {},
     deltaId: () => "sentiment",
+    loadBase: () => Promise.reject(new Error("no text here needs another base")),
+    callScorer: () => Promise.reject(new Error("no text here needs a scorer")),
     yieldToEventLoop,
     randomSeed: () => 1,
   });

@@ -84,7 +84,7 @@ function choicesOf(all: readonly GenerateEvent[]): Choice[] {
     choices[event.choice] ??= { text: "", logprobs: [], reason: "" };
     const choice = choices[event.choice]!;
     if (event.type === "finish") choice.reason = event.reason;
-    else {
+    else if (event.type === "token") {
       choice.text += event.text;
       choice.logprobs.push(...(event.logprobs ?? []).map(({ logprob }) => logprob));
     }

@@ -18,7 +18,8 @@ describe("adding a base model", () => {
     await api.uploadBase("tiny", tinyBase());
     expect(await api.refusal("GET", "/v1/models/tiny", { key: tenant })).toMatchObject({ code: "model_not_found" });
     const ready = await api.call("POST", "/v1/admin/models/tiny/publish", { key });
-    expect(ready).toMatchObject({ id: "tiny", object: "base_model", status: "ready" });
+    const notes = ["Requests with tools are refused: its chat template does not show tools to the model."];
+    expect(ready).toMatchObject({ id: "tiny", object: "base_model", status: "ready", notes });
     expect(await api.call("GET", "/v1/models/tiny", { key: tenant })).toMatchObject({
       id: "tiny",
       object: "model",

@@ -33,6 +33,18 @@ describe("checkMethod", () => {
     );
   });
 
+  it("refuses a scorer that is too large to be served", () => {
+    const wordy = { ...TINY_CONFIG, vocab_size: 60_000 };
+    const classifier = (settings: object) =>
+      Method.parse({ type: "classifier", classifier: { peft: [], ...settings } });
+    const heap = 36 * 1024 * 1024;
+    checkMethod(classifier({ value_rank: 16 }), wordy, heap);
+    checkMethod(classifier({ value_rank: 256, modes: ["lookahead"] }), wordy, heap);
+    expect(() => checkMethod(classifier({ value_rank: 64 }), wordy, heap)).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "method.classifier.value_rank" }),
+    );
+  });
+
   it.each([
     [{ peft: { type: "lora", r: 9 } }, "method.supervised.peft.r"],
     [{ peft: { type: "lora", target_modules: ["q_proj", "nothing"] } }, "method.supervised.peft.target_modules"],
@@ -74,6 +86,19 @@ describe("checkMethod", () => {
         param: "method.supervised.peft",
         message:
           "`method.supervised.peft` has a rank of 129, but the most that is served on this model is a rank of 128.",
+      }),
+    );
+  });
+
+  it("checks the settings of a type of its own against the model", () => {
+    const vector = (layers: unknown) => Method.parse({ type: "steering_vector", steering_vector: { layers } });
+    const last = TINY_CONFIG.num_hidden_layers - 1;
+    expect(checkMethod(vector(last), TINY_CONFIG, HEAP)).toEqual({ maxLength: 128 });
+    expect(() => checkMethod(vector([0, last + 1]), TINY_CONFIG, HEAP)).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "method.steering_vector.layers[1]",
+        message: `\`method.steering_vector.layers[1]\` is ${last + 1}, but this model has the layers 0 to ${last}.`,
       }),
     );
   });

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Lease } from "../../../shared/api/trainer.ts";
+import { encodeScorer } from "../../../shared/delta/scorer-file.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
 import { f32 } from "../../../shared/tensor.ts";
+import { randomScorer } from "../../shared/delta/random-scorer.ts";
 import { adapterForm } from "../support/adapter-form.ts";
 import { Api } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
@@ -119,9 +121,36 @@ describe("a job on one's own model", () => {
       },
       new Map([["prompt_embeddings", f32([2, width], new Float32Array(2 * width).fill(0.1))]]),
     );
-    expect(await refused({ model: tokens.model })).toMatchObject({
+    for (const fields of [{}, { method: { type: "steering_vector" } }]) {
+      expect(await refused({ model: tokens.model, ...fields })).toMatchObject({
+        param: "model",
+        message: expect.stringContaining("`model` cannot be continued from: the delta has virtual tokens"),
+      });
+    }
+  });
+
+  it("is refused where its delta has a scorer, which judges that delta alone", async () => {
+    const files = new Map([["scorer.safetensors", encodeScorer(randomScorer(config))]]);
+    const body = adapterForm(files, { model: "parent-base" });
+    const { models } = await api.call<{ models: string[] }>("POST", "/v1/deltas", { key, body });
+    expect(await refused({ model: models[0] })).toMatchObject({
       param: "model",
-      message: expect.stringContaining("`model` cannot be continued from: the delta has virtual tokens"),
+      message: expect.stringContaining("`model` cannot be continued from: the delta has a scorer"),
+    });
+  });
+
+  it("makes a classifier of a delta, and not of a model with its own weights", async () => {
+    const lines = ["good", "bad"].map((label) => ({ text: label, label }));
+    const texts = await api.dataset(key, lines);
+    const classifier = { training_file: texts, method: { type: "classifier" } };
+    const job = await create(classifier);
+    await api.call("POST", `${JOBS}/${job.id}/cancel`, { key });
+    const body = { model: "parent-base", deltas: [{ id: delta }], output: "model" };
+    const { id } = await api.call<{ id: string }>("POST", "/v1/deltas/merge", { key, body });
+    expect(await refused({ model: id, ...classifier })).toMatchObject({
+      code: "invalid_request",
+      param: "model",
+      message: expect.stringContaining("a classifier is a delta of a base"),
     });
   });
 });

@@ -1,11 +1,14 @@
 import { zipSync } from "fflate";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encodeManifest, parseManifest } from "../../../shared/delta/manifest.ts";
+import { encodeScorer } from "../../../shared/delta/scorer-file.ts";
 import { parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { tarEnd, tarEntry } from "../../../shared/formats/tar.ts";
 import { readTar } from "../../../shared/formats/tar-reader.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
 import { f32 } from "../../../shared/tensor.ts";
+import { randomScorer } from "../../shared/delta/random-scorer.ts";
 import { Api } from "../support/api.ts";
 import { TINY_CONFIG, tinyBase, tinyWeights } from "../support/tiny-base.ts";
 
@@ -94,11 +97,77 @@ describe("POST /v1/deltas", () => {
     for (const [name, bytes] of peftFolder()) expect(files.get(name)).toEqual(bytes);
   });
 
+  it("keeps how a steering vector was made and when it applies, and refuses a condition of another width", async () => {
+    const { id } = await upload(peftFolder({ lora_alpha: 5 }));
+    const content = await api.send("GET", `/v1/deltas/${id}/content`, { key });
+    const files = readTar(new Uint8Array(await content.arrayBuffer()));
+    const manifest = parseManifest(files.get("manifest.json")!);
+    const steered = (width: number) => {
+      const condition = { layer: 0, position: "last", threshold: 0.1, comparator: "above" } as const;
+      const steering = {
+        ...({ method: "pca", position: "last", normalise: "none" } as const),
+        layers: [{ layer: 0, norm: 1, relative_norm: 0.5 }],
+        condition: { ...condition, vector: new Array<number>(width).fill(0.5) },
+      };
+      const changed = { ...manifest, methods: ["steering_vector"], steering };
+      return { steering, files: new Map(files).set("manifest.json", encodeManifest(changed)) };
+    };
+    const { steering, files: given } = steered(config.hiddenSize);
+    const kept = await upload(given);
+    expect(kept).toMatchObject({ methods: ["steering_vector"] });
+    const back = await api.send("GET", `/v1/deltas/${kept.id}/content`, { key });
+    const stored = readTar(new Uint8Array(await back.arrayBuffer())).get("manifest.json")!;
+    expect(parseManifest(stored).steering).toEqual(steering);
+    expect(
+      await api.refusal("POST", "/v1/deltas", { key, body: form(tar(steered(config.hiddenSize + 1).files)) }),
+    ).toMatchObject({
+      code: "invalid_delta",
+      param: "file",
+      message: expect.stringContaining("the steering condition"),
+    });
+  });
+
   it("takes what it gave back, and finds it again", async () => {
     const { id } = await upload(peftFolder({ lora_alpha: 6 }));
     const archive = new Uint8Array(await (await api.send("GET", `/v1/deltas/${id}/content`, { key })).arrayBuffer());
     const again = await api.call<DeltaReply>("POST", "/v1/deltas", { key, body: form(archive) });
     expect(again.id).toBe(id);
+  });
+
+  it("keeps the scorer of a classifier, beside an adapter or alone, and says what it tells apart", async () => {
+    const scorer = randomScorer(config);
+    const prompt = { prompt: "ahoy", max_tokens: 4, temperature: 0, logprobs: 3 };
+    const answer = (model: string) =>
+      api.call<{ choices: unknown[] }>("POST", "/v1/completions", { key, body: { model, ...prompt } });
+    const bare = await upload(peftFolder({ lora_alpha: 12 }));
+    for (const [files, like] of [
+      [peftFolder({ lora_alpha: 12 }), bare.models[0]!],
+      [new Map<string, Uint8Array>(), "upload-base"],
+    ] as const) {
+      const delta = await upload(new Map([...files, ["scorer.safetensors", encodeScorer(scorer)]]));
+      expect(delta).toMatchObject({
+        labels: ["class 0", "class 1"],
+        modes: ["lookahead", "class_rows", "token_values"],
+        methods: [...(files.size > 0 ? ["lora"] : []), "scorer"],
+      });
+      const [model] = delta.models;
+      expect(await api.call("GET", `/v1/models/${encodeURIComponent(model!)}`, { key })).toMatchObject({
+        labels: ["class 0", "class 1"],
+      });
+      // Its text is what the adapter alone gives.
+      expect((await answer(model!)).choices).toEqual((await answer(like)).choices);
+      const content = await api.send("GET", `/v1/deltas/${delta.id}/content`, { key });
+      const archive = new Uint8Array(await content.arrayBuffer());
+      expect(readTar(archive).get("scorer.safetensors")).toEqual(encodeScorer(scorer));
+      expect(await api.call("POST", "/v1/deltas", { key, body: form(archive) })).toMatchObject({ id: delta.id });
+      const merge = { model: "upload-base", deltas: [{ id: delta.id }, { id: bare.id }], method: "linear" };
+      expect(await api.refusal("POST", "/v1/deltas/merge", { key, body: merge })).toMatchObject({
+        status: 400,
+        param: "deltas[0]",
+        message: expect.stringContaining("scorer"),
+      });
+    }
+    expect(bare).not.toHaveProperty("labels");
   });
 
   it("takes a zip archive, a folder around everything, and a suffix", async () => {

@@ -25,6 +25,74 @@ const supervised = (settings: Record<string, unknown>) => ({ method: { type: "su
 const several = (...peft: readonly object[]) => supervised({ peft });
 const lora = (settings: Record<string, unknown>) => supervised({ peft: { type: "lora", ...settings } });
 
+describe("a job's files", () => {
+  const classifier = { method: { type: "classifier" } };
+  const labelled = ["good", "bad"].map((label) => ({ text: `${label} text`, label }));
+
+  it("are of the kind that its type needs, or refused by name", async () => {
+    const texts = await api.dataset(key, labelled);
+    const job = await api.call<Job>("POST", path, {
+      key,
+      body: { model, training_file: texts, validation_file: texts, ...classifier },
+    });
+    expect(job.method).toMatchObject({
+      type: "classifier",
+      classifier: {
+        value_rank: 16,
+        hyperparameters: { lm_weight: 0.6 },
+        peft: { type: "lora" },
+        prefix: { min_tokens: 1 },
+      },
+    });
+    // Labelled texts are texts to imitate as well.
+    await api.call("POST", path, { key, body: { model, training_file: texts } });
+    expect(await refused(classifier)).toMatchObject({
+      status: 400,
+      code: "invalid_request",
+      param: "training_file",
+      message: expect.stringContaining("the job needs texts with labels"),
+    });
+    expect(await refused({ ...classifier, training_file: texts, validation_file: file })).toMatchObject({
+      param: "validation_file",
+    });
+    const pairs = await api.dataset(key, [{ positive: "a", negative: "b" }]);
+    expect(await refused({ training_file: pairs })).toMatchObject({ param: "training_file" });
+    const one = await api.dataset(key, labelled.slice(0, 1));
+    expect(await refused({ ...classifier, training_file: one })).toMatchObject({
+      param: "training_file",
+      message: expect.stringContaining("at least 2 labels are needed"),
+    });
+  });
+
+  it("are shown by a dry run as the kind that they are", async () => {
+    const texts = await api.dataset(key, labelled);
+    const body = { model, training_file: texts, ...classifier };
+    const shown = await api.call<{ valid: boolean }>("POST", `${path}?validate=true`, { key, body });
+    expect(shown).toMatchObject({ valid: true, training_file: { lines: 2, kept: 2 } });
+    const wrong = { ...body, training_file: file };
+    expect(await api.refusal("POST", `${path}?validate=true`, { key, body: wrong })).toMatchObject({
+      param: "training_file",
+    });
+  });
+
+  it.each([
+    [{ peft: { type: "full" } }, "method.classifier.peft"],
+    [{ peft: [], modes: ["class_rows"] }, "method.classifier.modes"],
+    [{ modes: [] }, "method.classifier.modes"],
+    [{ modes: ["lookahead", "lookahead"] }, "method.classifier.modes"],
+    [{ modes: ["guess"] }, "method.classifier.modes[0]"],
+    [{ value_rank: 0 }, "method.classifier.value_rank"],
+    [{ hyperparameters: { lm_weight: 0 } }, "method.classifier.hyperparameters.lm_weight"],
+    [{ prefix: { min_tokens: 0 } }, "method.classifier.prefix.min_tokens"],
+    [{ threshold: 1 }, "method.classifier.threshold"],
+  ])("do not help settings that make no sense: %j", async (settings, param) => {
+    expect(await refused({ method: { type: "classifier", classifier: settings } })).toMatchObject({
+      status: 400,
+      param,
+    });
+  });
+});
+
 describe("creating a job", () => {
   it("answers as OpenAI's does", async () => {
     const job = await openai(api, key).fineTuning.jobs.create({

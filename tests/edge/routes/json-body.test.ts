@@ -61,6 +61,24 @@ describe("a JSON body", () => {
     expect(await refused(`{"model":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toMatchObject({ status: 400 });
   });
 
+  it("may not nest deeper than what reads it can go, and says where it does", async () => {
+    const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}{}${"}".repeat(depth)}`) as object;
+    const tooDeep = { status: 400, code: "invalid_request", message: expect.stringContaining("256 levels deep") };
+    expect(await refused({ model: "m", metadata: nested(300) })).toMatchObject({ ...tooDeep, param: "metadata" });
+    expect(await refused({ model: "m", metadata: nested(200) })).toMatchObject({ param: "training_file" });
+    const schema = nested(3000);
+    const chat = { model: "m", messages: [{ role: "user", content: "hi" }] };
+    for (const [fields, param] of [
+      [{ steering: { rules: { json_schema: schema } } }, "steering.rules.json_schema"],
+      [{ response_format: { type: "json_schema", json_schema: { name: "x", schema } } }, "response_format.json_schema"],
+      [{ tools: [{ type: "function", function: { name: "f", parameters: schema } }] }, "tools[0].function.parameters"],
+      [{ steering: { guidance: schema } }, "steering"],
+    ] as const) {
+      const refusal = await api.refusal("POST", "/v1/chat/completions", { key, body: { ...chat, ...fields } });
+      expect(refusal).toMatchObject({ ...tooDeep, param });
+    }
+  });
+
   it("means the same with a property that is null as without it", async () => {
     const none = await refused("{}");
     expect(await refused('{"model":null,"training_file":null,"seed":null,"nonsense":null}')).toEqual(none);
@@ -80,6 +98,12 @@ interface Document {
   readonly components: { schemas: Record<string, Schema> };
 }
 
+/** Fields in which null takes away what is there. */
+const TAKES_AWAY: Readonly<Record<string, readonly string[]>> = {
+  "post /v1/aliases/{alias}": ["steering"],
+  "patch /v1/steering/scorers/{scorer}": ["secret", "description"],
+};
+
 it("every request of the API may have null in any of its fields, to the effect of leaving all of them out", async () => {
   const { paths, components } = await api.call<Document>("GET", "/openapi.json");
   let walked = 0;
@@ -97,10 +121,23 @@ it("every request of the API may have null in any of its fields, to the effect o
         const reply = await api.send(method, path, { key: caller, body });
         return [reply.status, reply.ok ? "" : await reply.json()];
       };
-      const nulls = Object.fromEntries(Object.keys(properties).map((name) => [name, null]));
+      const leftOut = Object.keys(properties).filter((name) => !TAKES_AWAY[`${method} ${template}`]?.includes(name));
+      const nulls = Object.fromEntries(leftOut.map((name) => [name, null]));
       expect(await answer(nulls), `${method} ${template}`).toEqual(await answer({}));
       walked++;
     }
   }
   expect(walked).toBeGreaterThanOrEqual(8);
+});
+
+describe("null in a JSON body", () => {
+  it("takes away where a field says so, and counts as left out everywhere else", async () => {
+    const body = { name: "judge", url: "https://scores.trimtab.dev/", secret: "0123456789abcdef", description: null };
+    await api.call("POST", "/v1/steering/scorers", { key, body });
+    const change = (fields: unknown) => api.call("PATCH", "/v1/steering/scorers/judge", { key, body: fields });
+    expect(await change({ url: null, description: "x" })).toMatchObject({ url: body.url, has_secret: true });
+    expect(await change({ secret: null })).toMatchObject({ has_secret: false, description: "x" });
+    const list = { key, body: "[null]", headers: json };
+    expect(await api.refusal("PATCH", "/v1/steering/scorers/judge", list)).toMatchObject({ status: 400 });
+  });
 });

@@ -139,7 +139,7 @@ it("endedResponse reports log-probabilities with their bytes", () => {
   };
   const usage = usageCounts({ promptTokens: 1, completionTokens: 1, cachedTokens: 0 });
   const response = endedResponse({ head, message: "msg_1", choice, usage, now: 2 });
-  expect(response.output[0]?.content[0]?.logprobs).toEqual([
-    { token: "a", bytes: [97], logprob: -1, top_logprobs: [top] },
+  expect(response.output).toMatchObject([
+    { content: [{ logprobs: [{ token: "a", bytes: [97], logprob: -1, top_logprobs: [top] }] }] },
   ]);
 });

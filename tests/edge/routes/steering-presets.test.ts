@@ -106,7 +106,7 @@ it("are refused what a request's steering would be refused, by the same names", 
       { status: 404, code: "not_found", param: "steering.rules.scorer" },
     ],
     [
-      { name: "a", steering: { rules: { banned: ["x".repeat(140_000)] } } },
+      { name: "a", steering: { rules: { json_schema: { description: "x".repeat(140_000) } } } },
       { status: 400, param: "steering" },
     ],
   ];

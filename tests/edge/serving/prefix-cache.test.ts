@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import { type CachedPrefix, PrefixCache } from "../../../edge/serving/prefix-cache.ts";
-import { statesOf } from "./step-states.ts";
+import { statesOf } from "./states-of.ts";
 
 const tokens = (length: number, from = 0) => Array.from({ length }, (_, i) => from + i);
 const entry = (prompt: number[], stateKey = "k"): CachedPrefix => {
   return { stateKey, prompt, positions: prompt.length, promptStates: statesOf(new Float32Array()) };
 };
 const row = (prompt: number[], stateKey = "k") => {
-  return { stateKey, prompt, deltas: { prefixTokens: 0, virtualTokens: 0 }, computesLast: false };
+  return { stateKey, prompt, deltas: { prefixTokens: 0, virtualTokens: 0 }, computes: "none" as const };
 };
 
 it("finds what has most in common with a row, of its own tenant alone", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { encodePrompts, tokenLimit } from "../../../edge/serving/prompt.ts";
 import type { GeneratePrompt } from "../../../edge/serving/protocol.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { deriveCallSyntax } from "../../../shared/model/calls/derive.ts";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
@@ -17,6 +18,7 @@ function modelOf(tokenizer: ReturnType<typeof loadTokenizer>) {
   return {
     tokenizer,
     template: () => loadChatTemplate(tokenizer),
+    callSyntax: () => deriveCallSyntax(loadChatTemplate(tokenizer), tokenizer),
     config: { ...parseModelConfig(config), vocabSize: 400 },
     capacity: 64,
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BARE } from "../../../edge/runtime/serving-delta.ts";
 import { nonFinite, type OpenGeneration, Row } from "../../../edge/serving/row.ts";
-import { statesOf } from "./step-states.ts";
+import { statesOf } from "./states-of.ts";
 
 function rowWith({ prompt = [1, 2, 3, 4, 5], prefixTokens = 0, virtualTokens = 0 } = {}) {
   const generated: number[] = [];

@@ -7,9 +7,9 @@ const tokens = (length: number, from = 0) => Array.from({ length }, (_, i) => fr
 function shared(
   prompt: number[],
   held: number[],
-  { prefixTokens = 0, virtualTokens = 0, keys = ["k", "k"], computesLast = false } = {},
+  { prefixTokens = 0, virtualTokens = 0, keys = ["k", "k"], computes = "none" as "none" | "last" | "all" } = {},
 ) {
-  const row = { stateKey: keys[0]!, prompt, deltas: { prefixTokens, virtualTokens }, computesLast };
+  const row = { stateKey: keys[0]!, prompt, deltas: { prefixTokens, virtualTokens }, computes };
   return sharedPositions(row, { stateKey: keys[1]!, prompt: held }, CHUNK);
 }
 
@@ -34,9 +34,10 @@ describe("sharedPositions", () => {
   });
 
   it("leaves the last token of an equal prompt to a row that reads more than what is kept with it", () => {
-    expect(shared(tokens(7), tokens(7), { computesLast: true })).toBe(4);
-    expect(shared(tokens(8), tokens(8), { computesLast: true })).toBe(4);
-    expect(shared(tokens(3), tokens(3), { computesLast: true })).toBe(0);
+    expect(shared(tokens(7), tokens(7), { computes: "last" })).toBe(4);
+    expect(shared(tokens(8), tokens(8), { computes: "last" })).toBe(4);
+    expect(shared(tokens(3), tokens(3), { computes: "last" })).toBe(0);
+    expect(shared(tokens(9), tokens(9), { computes: "all" })).toBe(0);
   });
 
   it("shares nothing between rows whose states differ", () => {

@@ -3,7 +3,7 @@ import { BARE } from "../../../edge/runtime/serving-delta.ts";
 import { type OpenGeneration, Row } from "../../../edge/serving/row.ts";
 import { Slots } from "../../../edge/serving/slots.ts";
 import { createRandom } from "../../../shared/random.ts";
-import { statesOf } from "./step-states.ts";
+import { statesOf } from "./states-of.ts";
 
 const CHUNK = 4;
 const CAPACITY = 40;

@@ -66,21 +66,31 @@ describe("a steered generation", () => {
     const { loop, weights } = await tinyLoop();
     const deltas = rowDeltas([{ delta: servingDelta("v", randomDelta("v", ["biases"])), weight: 1 }]);
     const prompt = tokens(9, 1);
-    const seen: number[] = [];
-    const asked = (holds: boolean) => {
+    const seen: number[][] = [];
+    const asked = (holds: boolean, wholePrompt = false) => {
       const condition = {
         taps: ["layers.0"],
-        deltas: (tap: (name: string) => Float32Array) => {
-          seen.push(tap("layers.0").length);
-          return holds ? deltas : undefined;
-        },
+        wholePrompt,
+        start: (length: number) => ({
+          read: (at: number, tap: (name: string) => Float32Array) => void seen.push([at, tap("layers.0").length]),
+          deltas: () => (holds && length === prompt.length ? deltas : undefined),
+          found: () => [{ at: "vectors[0]", score: 0.5, applies: holds }],
+        }),
       };
       return ask(loop, weights, { rows: [{ prompt, condition }], settings: GREEDY });
     };
     const plain = ask(loop, weights, { rows: [{ prompt }], settings: GREEDY });
     const [not, met] = [asked(false), asked(true)];
     await Promise.all([plain.end, not.end, met.end]);
-    expect(seen).toEqual([TINY.hiddenSize, TINY.hiddenSize]);
+    expect(seen).toEqual([
+      [8, TINY.hiddenSize],
+      [8, TINY.hiddenSize],
+    ]);
+    seen.length = 0;
+    const whole = asked(true, true);
+    expect(await whole.end).toMatchObject({ cachedTokens: 0 });
+    expect(seen).toEqual(prompt.map((_, at) => [at, TINY.hiddenSize]));
+    expect(whole.tokens).toEqual(met.tokens);
     expect(not.tokens).toEqual(plain.tokens);
     // The prompt was read without the deltas, and so was the first token.
     expect(met.tokens[0]).toBe(plain.tokens[0]);
@@ -105,5 +115,30 @@ describe("a processor that fails or waits", () => {
     await good.end;
     expect(good.tokens).toEqual(expected.tokens);
     expect(loop.broken).toBe(false);
+  });
+
+  it("costs next to nothing while all wait, and delays nobody who comes, leaves or is answered", async () => {
+    const { loop, weights, counted } = await tinyLoop();
+    const { promise: answer, resolve } = Promise.withResolvers<number[]>();
+    const scorer = { score: () => answer, strength: 1, candidates: 2, every: 64 };
+    const waiting = { rows: [{ prompt: tokens(9, 1) }], settings: { ...GREEDY, scorer } };
+    const plain = { rows: [{ prompt: tokens(9, 1) }], settings: GREEDY };
+    const [first, leaving] = [ask(loop, weights, waiting), ask(loop, weights, waiting)];
+    await new Promise((done) => setTimeout(done, 200));
+    expect(loop.activeRows).toBe(2);
+    counted.turns = 0;
+    await new Promise((done) => setTimeout(done, 600));
+    // Without a rest there would be a turn for every tick of the event loop: thousands.
+    expect(counted.turns).toBeLessThan(40);
+    const alone = ask(loop, weights, plain);
+    await alone.end;
+    expect(alone.tokens).toHaveLength(8);
+    expect(first.tokens).toEqual([]);
+    loop.cancel(leaving.request);
+    await leaving.end;
+    expect(loop.activeRows).toBe(1);
+    resolve([0, 0]);
+    await first.end;
+    expect(first.tokens).toEqual(alone.tokens);
   });
 });

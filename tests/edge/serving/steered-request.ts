@@ -21,7 +21,13 @@ export interface Wish {
 
 export async function tinyLoop(options: TinyOptions = {}) {
   const tiny = await tinyParts(options);
-  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop }) };
+  const counted = { turns: 0 };
+  const yielding = () => {
+    counted.turns++;
+    return yieldToEventLoop();
+  };
+  const loop = new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop: yielding });
+  return { ...tiny, loop, counted };
 }
 
 export function ask(loop: BatchLoop, weights: WeightSet, { rows, settings, maxTokens = 8, traced }: Wish) {

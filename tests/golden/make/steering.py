@@ -1,9 +1,10 @@
 """Scores after each steering method on fixed logits, in float64.
 
-Writes decode/steering.json. A case has the `part` and what is `asked` of it; `steps`, each with the `logits` [V] by role (the
-text's own under ""), `exits` by layer, `finals` [D] by role and `probed` [D] by role and token, all float32 values, the `scores`
-[V] after the part, up to a constant, null for what it rules out, and the `chosen` token; and, where it needs them, `scorers` by
-id. Runs in an environment of its own, from `requirements-steering.txt`: later versions of transformers are without DoLa.
+Writes decode/steering.json. A case has the `part` and what is `asked` of it; `steps`, each with the `logits` [V] by
+role (the text's own under ""), `exits` by layer, `finals` [D] by role and `probed` [D] by role and token, all float32
+values, the `scores` [V] after the part, up to a constant, null for what it rules out, and the `chosen` token; and,
+where it needs them, `scorers` by id. Runs in an environment of its own, from `requirements-steering.txt`: later
+versions of transformers are without DoLa.
 """
 
 import math
@@ -102,7 +103,11 @@ def class_logits(tensors, final):
 
 
 def lookahead_cases():
-    for labels, temperature, strength, top_k in ((["a", "b"], 1, 1, 8), (["a", "b", "c"], 1.7, -2.5, 4), (["a", "b"], 0.6, 4, 200)):
+    for labels, temperature, strength, top_k in (
+        (["a", "b"], 1, 1, 8),
+        (["a", "b", "c"], 1.7, -2.5, 4),
+        (["a", "b"], 0.6, 4, 200),
+    ):
         tensors, packed_scorer = scorer(labels, {"lookahead": temperature})
         own, finals = draw(VOCABULARY), draw(VOCABULARY, WIDTH, scale=1)
 

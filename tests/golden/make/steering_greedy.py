@@ -1,13 +1,15 @@
 """40 tokens of greedy decoding under each steering method, on the tiny decoder `llama/plain`, in float64.
 
-Writes decode/steering-greedy.json and, beside it, decode/steering-greedy.safetensors with what the rows computed at each step.
-A case has the `part`, what is `asked` of it, and of the text
-- `rows`: by role, the text's own under "", the `adapter` (a folder of this directory, null for the base alone) and the `prompt`;
+Writes decode/steering-greedy.json and, beside it, decode/steering-greedy.safetensors with what the rows computed at
+each step. A case has the `part`, what is `asked` of it, and of the text
+- `rows`: by role, the text's own under "", the `adapter` (a folder of this directory, null for the base alone) and
+  the `prompt`;
 - `exits`: the layers whose logits it reads, as transformers counts them, and `scorers` by id;
 - `tokens`; `before` and `after`, each token's probability under the model's own distribution and after the part; and
   `smallestLead`, by how much a token was at least ahead of the runner-up.
-The tensors are `CASE.logits.ROLE` [40, V], `CASE.exit.LAYER` [40, V], `CASE.final.ROLE` [40, D] and `CASE.probed.ROLE`
-[40, V, D]: the head's input if each token came next. After `lora.py`, in the environment of `steering.py`.
+The tensors are `CASE.logits.ROLE` [40, V], `CASE.exit.LAYER` [40, V], `CASE.final.ROLE` [40, D] and
+`CASE.probed.ROLE` [40, V, D]: the head's input if each token came next. After `lora.py`, in the environment of
+`steering.py`.
 """
 
 import json
@@ -17,7 +19,7 @@ import transformers
 from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from golden_io import GOLDEN, flat, number, packed, quiet_single_thread, write_json, write_safetensors
+from golden_io import GOLDEN, number, packed, quiet_single_thread, write_json, write_safetensors
 from steering_steps import Gedi, contrast, contrast_by_strength, dexperts, dola, fudge, guidance, token_values
 
 BASE, KIND, RUDE = "llama/plain", "lora/adapter", "lora/regex-targets-f16"
@@ -75,7 +77,7 @@ def out_of(row):
 
 
 def decode(name, part, asked, rows, score, exits=(), scorers=None, finals=(), probed=()):
-    """`score(now)`: the scores [V], `now` giving what the rows computed in this step. Gives the case and its tensors."""
+    """`score(now, tokens)`: the scores [V] of what the rows computed in this step. Gives the case and its tensors."""
     kept, tokens, before, after, lead = {}, [], [], [], float("inf")
     for _ in range(STEPS):
         ran = {role: row.run(tokens) for role, row in rows.items()}

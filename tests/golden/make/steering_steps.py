@@ -1,7 +1,7 @@
 """One step of each steering method on one text's logits [V] in float64; -inf rules a token out.
 
-DoLa, the nucleus and classifier-free guidance are transformers' own functions. The repositories of DExperts, contrastive
-decoding, context-aware decoding, FUDGE and GeDi cannot be installed: their steps stand here in our words.
+DoLa, the nucleus and classifier-free guidance are transformers' own functions. The repositories of DExperts,
+contrastive decoding, context-aware decoding, FUDGE and GeDi cannot be installed: their steps stand here in our words.
 """
 
 import math
@@ -66,7 +66,7 @@ def contrast(expert, amateur, alpha, temperature, expert_temperature=1.0):
 
 
 def contrast_by_strength(expert, amateur, alpha, beta, temperature=1.0):
-    """O'Brien and Lewis: logits, and the plausible tokens of the expert's; with alpha 0, Shi et al.'s with a context."""
+    """O'Brien and Lewis: logits, over the expert's plausible tokens; with alpha 0, Shi et al.'s with a context."""
     kept = plausible(torch.log_softmax(expert, -1), alpha) > -INFINITY
     scores = (1 + beta) * expert - beta * amateur / temperature
     return torch.where(kept, scores, torch.full_like(scores, -INFINITY))

@@ -43,6 +43,7 @@ test("a base that a remote server has already is ready at once", async () => {
         digest: "a".repeat(64),
         status: "ready",
         files: [],
+        notes: ["It has no tools."],
       }),
     );
   });
@@ -51,6 +52,7 @@ test("a base that a remote server has already is ready at once", async () => {
   const access = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: "secret" };
   const said = await addModel(join(import.meta.dirname, "../../../infra/base/model"), "mine", access);
   expect(said).toContain(`mine is ready at ${access.url}/v1`);
+  expect(said).toMatch(/\nIt has no tools\.\n$/);
   expect(seen).toEqual(["POST /v1/admin/models Bearer secret"]);
   await expect(addModel("/no/such/folder", undefined, access)).rejects.toThrow("/no/such/folder does not exist");
 });

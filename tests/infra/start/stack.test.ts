@@ -120,6 +120,7 @@ test.each([
   ["TRIMTAB_EXECUTOR", "tensorflwo", "set it to onnxruntime or tensorflow, or leave it unset."],
   ["TRIMTAB_TRAINER", "remote", "set it to local or none, or leave it unset for a local one."],
   ["ENGINE_HEAP_MB", "2GB", "set it to a whole number of MiB up to 4096, or leave it unset for 96."],
+  ["SCORER_ALLOW", "localhost", '"localhost" is no origin; set it to origins separated by commas,'],
   [
     "HOST",
     "example.org",

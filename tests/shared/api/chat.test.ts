@@ -12,8 +12,6 @@ const TOOL = { type: "function", function: { name: "f", parameters: { type: "obj
 
 /** For unsupported fields: their neutral values, and one that is not neutral. */
 const NEUTRAL: Readonly<Record<string, { readonly nothing: readonly unknown[]; readonly something: unknown }>> = {
-  tools: { nothing: [[]], something: [TOOL] },
-  tool_choice: { nothing: ["none", "auto"], something: "required" },
   functions: { nothing: [[]], something: [{ name: "f" }] },
   function_call: { nothing: ["none", "auto"], something: { name: "f" } },
   modalities: { nothing: [["text"]], something: ["text", "audio"] },
@@ -46,9 +44,14 @@ describe("CreateChatCompletion", () => {
     expect(takes({ messages: [{ role: "user", content: [hinted] }] })).toBe(true);
   });
 
-  it("takes tools that the model may not call", () => {
-    expect(takes({ tools: [TOOL], tool_choice: "none" })).toBe(true);
-    expect(takes({ tools: [TOOL], tool_choice: "auto" })).toBe(false);
+  it("takes tools, and turns in which they are called", () => {
+    for (const choice of ["none", "auto", "required"]) expect(takes({ tools: [TOOL], tool_choice: choice })).toBe(true);
+    const call = { id: "1", type: "function", function: { name: "f", arguments: "{}" } };
+    const answer = { role: "tool", tool_call_id: "1", content: [{ type: "text", text: "a" }] };
+    const turns = [...body.messages, { role: "assistant", tool_calls: [call] }, answer];
+    expect(takes({ messages: turns })).toBe(true);
+    expect(takes({ messages: turns.slice(0, 2) })).toBe(false);
+    expect(takes({ tool_choice: "required" })).toBe(false);
   });
 
   it("names every field of OpenAI's that it does not support", () => {

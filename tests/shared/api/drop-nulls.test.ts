@@ -31,3 +31,9 @@ it("goes as deep as JSON does", () => {
   for (let at = value as { a?: object } | undefined; at !== undefined; at = at.a as typeof at) levels++;
   expect(levels).toBe(depth);
 });
+
+it("leaves what the kept properties hold, but not a kept property that is null", () => {
+  const value: unknown = JSON.parse('{"a":{"b":null},"c":[{"a":[{"d":null}]}],"e":{"a":null,"f":null}}');
+  dropNulls(value, new Set(["a"]));
+  expect(value).toEqual({ a: { b: null }, c: [{ a: [{ d: null }] }], e: {} });
+});

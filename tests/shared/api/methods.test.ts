@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
+  classifierModes,
   DeprecatedHyperparameters,
   defaultMethod,
   hyperparametersSchema,
   JOB_TYPES,
   Method,
   type MethodOf,
+  scorerNumbers,
   settingsOf,
   settingsPath,
 } from "../../../shared/api/methods.ts";
@@ -75,6 +77,25 @@ describe("the table of job types", () => {
     const old = DeprecatedHyperparameters.parse({ batch_size: 4 });
     expect(settingsOf(defaultMethod(old)).hyperparameters).toEqual({ ...HYPERPARAMETERS, batch_size: 4 });
     expect(DeprecatedHyperparameters.safeParse({ max_steps: 4 }).success).toBe(false);
+  });
+});
+
+describe("a classifier's settings", () => {
+  const classifier = (settings: object = {}) =>
+    Method.parse({ type: "classifier", classifier: settings }) as MethodOf<"classifier">;
+  const model = { hiddenSize: 10, vocabSize: 100 };
+
+  it("train every way that the methods allow, in one order", () => {
+    expect(classifierModes(classifier().classifier)).toEqual(["lookahead", "class_rows", "token_values"]);
+    expect(classifierModes(classifier({ peft: [] }).classifier)).toEqual(["lookahead", "token_values"]);
+    const chosen = classifier({ modes: ["token_values", "lookahead"] }).classifier;
+    expect(classifierModes(chosen)).toEqual(["lookahead", "token_values"]);
+  });
+
+  it("bound the numbers of the scorer, which other types do not have", () => {
+    expect(scorerNumbers(classifier({ modes: ["lookahead"] }), model)).toBe(11 * 32);
+    expect(scorerNumbers(classifier({ value_rank: 2 }), model)).toBe(11 * 32 + 2 * (320 + 100));
+    expect(scorerNumbers(defaultMethod(), model)).toBeUndefined();
   });
 });
 

@@ -15,6 +15,11 @@ describe("CreateResponse", () => {
     { store: false, background: false, stream: false, truncation: "disabled", service_tier: "auto" },
     { tools: [], tool_choice: "auto", parallel_tool_calls: true, max_tool_calls: 3 },
     { tools: [{ type: "web_search" }], tool_choice: "none" },
+    { tools: [{ type: "function", name: "f" }], tool_choice: "required" },
+    {
+      tools: [{ type: "function", name: "f", strict: true, description: "d" }],
+      tool_choice: { type: "function", name: "f" },
+    },
     { text: { format: { type: "text" }, verbosity: "medium" }, reasoning: { effort: "none" } },
     { include: ["reasoning.encrypted_content"], context_management: [], stream_options: { include_obfuscation: true } },
     { prompt_cache_key: "k", safety_identifier: "s", user: "u", metadata: { a: "b" } },
@@ -28,7 +33,6 @@ describe("CreateResponse", () => {
     { background: true },
     { store: true },
     { tools: [{ type: "web_search" }] },
-    { tool_choice: "required" },
     { truncation: "auto" },
     { prompt: { id: "p" } },
     { context_management: [{ type: "compaction" }] },
@@ -40,7 +44,7 @@ describe("CreateResponse", () => {
   it("names what it does not support inside a field", () => {
     expect(refusal({ text: { format: { type: "json_schema" } } })).toMatchObject({ param: "text.format.type" });
     expect(refusal({ reasoning: { effort: "high" } })).toMatchObject({ param: "reasoning.effort" });
-    expect(refusal({ input: [{ type: "function_call_output", call_id: "1", output: "x" }] })).toMatchObject({
+    expect(refusal({ input: [{ type: "reasoning", summary: [] }] })).toMatchObject({
       code: "unsupported_parameter",
       param: "input[0].type",
     });
@@ -49,6 +53,37 @@ describe("CreateResponse", () => {
       param: "input[0].content[0].type",
     });
     expect(refusal({ input: undefined })).toMatchObject({ message: "`input` is required." });
+  });
+
+  it("names what is wrong with tools and their choice", () => {
+    const tools = [{ type: "function", name: "f" }];
+    expect(refusal({ tools: [{ type: "function", name: "a b" }] })).toMatchObject({ param: "tools[0].name" });
+    expect(refusal({ tools: [...tools, ...tools] })).toMatchObject({ param: "tools[1].name" });
+    expect(refusal({ tools: [{ type: "function", name: "f", parameters: { type: "string" } }] })).toMatchObject({
+      code: "invalid_request",
+      param: "tools[0].parameters.type",
+    });
+    expect(refusal({ tools, tool_choice: { type: "function", name: "g" } })).toMatchObject({ param: "tool_choice" });
+    expect(refusal({ tool_choice: "required" })).toMatchObject({ code: "invalid_request", param: "tool_choice" });
+    expect(refusal({ tools, tool_choice: { type: "web_search_preview" } })).toMatchObject({
+      param: "tool_choice.type",
+    });
+  });
+
+  it("takes calls and their results as input", () => {
+    const call = {
+      type: "function_call",
+      id: "fc_1",
+      call_id: "call_1",
+      name: "f",
+      arguments: "{}",
+      status: "completed",
+    };
+    const result = { type: "function_call_output", call_id: "call_1", output: "x" };
+    expect(takes({ input: [{ role: "user", content: "q" }, call, result] })).toBe(true);
+    expect(takes({ input: [{ ...result, output: [{ type: "input_text", text: "x" }] }] })).toBe(true);
+    expect(takes({ input: [{ ...call, arguments: "[]" }] })).toBe(false);
+    expect(takes({ input: [{ ...result, call_id: undefined }] })).toBe(false);
   });
 
   it("takes an earlier response's output as input", () => {

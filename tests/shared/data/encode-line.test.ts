@@ -41,6 +41,15 @@ describe("encodeLine", () => {
     });
   });
 
+  test("a text after given ids, which take the place of the tokenizer's own", () => {
+    const [sequence] = sequencesOf(encodeLine([{ kind: "led", lead: [7, 8], text: "Once upon" }], options));
+    const ids = tokenizer.encode("Once upon");
+    expect([...sequence!.ids]).toEqual([7, 8, ...ids, tokenizer.eosId]);
+    expect([...sequence!.labels]).toEqual([-100, -100, ...ids, tokenizer.eosId]);
+    const cut = sequencesOf(encodeLine([{ kind: "led", lead: [7], text: "Once upon" }], { ...options, maxLength: 2 }));
+    expect(cut).toMatchObject([{ cut: true, trained: 1 }]);
+  });
+
   test("a completion needs no template", () => {
     const template = () => expect.fail("was read");
     expect(sequencesOf(encodeLine([completion], { ...options, template }))).toHaveLength(1);

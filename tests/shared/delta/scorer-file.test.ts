@@ -10,7 +10,7 @@ import {
   writeSafetensors,
 } from "../../../shared/formats/safetensors.ts";
 import { goldenConfig, goldenDelta } from "../peft/golden-adapters.ts";
-import { randomScorer } from "./golden-scorer.ts";
+import { randomScorer } from "./random-scorer.ts";
 
 const scorer = randomScorer(goldenConfig);
 const { tokens: _, ...head } = scorer;

@@ -9,7 +9,8 @@ import {
   tokenValues,
 } from "../../../shared/delta/scorer-values.ts";
 import { f32 } from "../../../shared/tensor.ts";
-import { aboutOf, SCORER_GOLDENS, scorerOf } from "./golden-scorer.ts";
+import { SCORER_GOLDENS, scorerOf } from "./golden-scorer.ts";
+import { aboutOf } from "./random-scorer.ts";
 
 function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
   expect(actual.length).toBe(expected.length);

@@ -6,6 +6,11 @@ type Change = string | undefined | ((json: Record<string, unknown>) => Record<st
 
 /** Checks a sound folder with changes, and returns its problems as text. */
 async function check(changes: Readonly<Record<string, Change>> = {}) {
+  const { problems } = await checked(changes);
+  return problems.map(({ file, field, reason }) => [file, field, reason].filter((part) => part !== "").join(": "));
+}
+
+function checked(changes: Readonly<Record<string, Change>>) {
   const folder = tinyModel();
   const decoder = new TextDecoder();
   for (const [name, change] of Object.entries(changes)) {
@@ -14,9 +19,27 @@ async function check(changes: Readonly<Record<string, Change>> = {}) {
     if (text === undefined) folder.delete(name);
     else folder.set(name, new TextEncoder().encode(text));
   }
-  const { problems } = await checkSmallFiles({ has: (name) => folder.has(name), bytes: (name) => folder.get(name)! });
-  return problems.map(({ file, field, reason }) => [file, field, reason].filter((part) => part !== "").join(": "));
+  return checkSmallFiles({ has: (name) => folder.has(name), bytes: (name) => folder.get(name)! });
 }
+
+it("notes what the chat template cannot do, which is no problem", async () => {
+  const notes = async (template: string | undefined) => {
+    const { problems, notes } = await checked({ "chat_template.jinja": template });
+    expect(problems).toEqual([]);
+    return notes;
+  };
+  const turns = "{% for m in messages %}{{ m.role ~ ': ' ~ m.content }}";
+  const call = "{{ '<call>' ~ c.function.name ~ ' ' ~ c.function.arguments | tojson ~ '</call>' }}";
+  const end = "{{ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
+  expect(await notes(`${turns}${end}`)).toEqual([
+    "Requests with tools are refused: its chat template does not show tools to the model.",
+  ]);
+  const tools = `{{ tools | tojson if tools else '' }}${turns}`;
+  expect(await notes(`${tools}{% for c in m.tool_calls or [] %}${call}{% endfor %}${end}`)).toEqual([]);
+  expect(await notes(`${tools}{% if m.tool_calls %}{% set c = m.tool_calls[0] %}${call}{% endif %}${end}`)).toEqual([
+    "A reply has one call at most, as its chat template has it.",
+  ]);
+});
 
 it("finds nothing wrong with a sound folder, with or without a template and generation defaults", async () => {
   expect(await check()).toEqual([]);

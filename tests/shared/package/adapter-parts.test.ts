@@ -4,7 +4,7 @@ import { readAdapterParts } from "../../../shared/package/adapter-parts.ts";
 import { writeDeltaFolder } from "../../../shared/package/delta-folder.ts";
 import { ADAPTER_FORMATS } from "../../../shared/peft/registry.ts";
 import { goldenBase } from "../../trainer/golden-llama.ts";
-import { randomScorer } from "../delta/golden-scorer.ts";
+import { randomScorer } from "../delta/random-scorer.ts";
 
 const { config, weights } = goldenBase();
 const digest = (letter: string) => letter.repeat(64);

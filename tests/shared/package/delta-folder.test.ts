@@ -8,7 +8,7 @@ import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { writeDeltaFolder } from "../../../shared/package/delta-folder.ts";
 import type { Adapter } from "../../../shared/peft/method.ts";
 import { f32, type Tensor, zeros } from "../../../shared/tensor.ts";
-import { randomScorer } from "../delta/golden-scorer.ts";
+import { randomScorer } from "../delta/random-scorer.ts";
 import { type GoldenAdapter, goldenConfig, goldenDelta, goldenFolder } from "../peft/golden-adapters.ts";
 
 const digest = (letter: string) => letter.repeat(64);

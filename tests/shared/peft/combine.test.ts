@@ -246,6 +246,12 @@ describe("what cannot go together", () => {
   });
 });
 
+it("no method at all trains nothing, at LoRA's learning rate", () => {
+  expect(attach([])).toMatchObject({ parameters: [], startsAsBase: true, virtualTokens: 0, prefixTokens: 0 });
+  expect(plan([])).toMatchObject({ parameters: [], serving: { rank: 0, columns: 0, positions: 0 }, mergeable: true });
+  expect(learningRateOf([])).toBe(1);
+});
+
 function publishedBy(one: ChosenSettings): number {
   const { published, parameters } = plan(one);
   return published ?? parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);

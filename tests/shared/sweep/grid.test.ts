@@ -30,7 +30,7 @@ describe("a grid", () => {
           { id: "ft:kind", weight: 1 },
           { id: "ft:rude", weight: -2 },
         ],
-        contrastive: { amateur: "small", alpha: 0.3 },
+        contrastive: { amateur: "small", alpha: 0.3, temperature: 0.5 },
       },
     });
     expect(steering).toEqual(before);
@@ -52,7 +52,7 @@ describe("a grid", () => {
     [{ "contrastive.amateur.x": [1] }, "grid.contrastive.amateur.x", "`steering.contrastive.amateur` has no fields"],
     [{ "experts.0.strenght": [1] }, "grid.experts.0.strenght", "cannot have the value 1: is an unknown field"],
     [{ wind: [1] }, "grid.wind", "cannot have the value 1: is an unknown field"],
-    [{ "experts.0.weight": [1, 99] }, "grid.experts.0.weight", "cannot have the value 99: must be at most 8"],
+    [{ "experts.0.weight": [1, 99] }, "grid.experts.0.weight", "cannot have the value 99: must be at most 20"],
     [{ "experts.0.weight": ["1"] }, "grid.experts.0.weight", 'cannot have the value "1": must be a number'],
     [{ experts: [1] }, "grid.experts", "cannot have the value 1: must be a list"],
     [{ "experts.0.weight": [1, 2, 1] }, "grid.experts.0.weight", "has the value 1 twice"],

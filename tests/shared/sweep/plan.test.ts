@@ -3,7 +3,9 @@ import { SteeringObject } from "../../../shared/api/steering.ts";
 import { CreateSweep } from "../../../shared/api/steering-sweep.ts";
 import { phraseEffect, planSweep } from "../../../shared/sweep/plan.ts";
 
-const steering = SteeringObject.parse({ classifier: [{ id: "ft:mood", label: "positive", strength: 1 }] });
+const steering = SteeringObject.parse({
+  classifier: [{ id: "ft:mood", label: "positive", mode: "token_values", strength: 1 }],
+});
 const request = (fields: Record<string, unknown> = {}) =>
   CreateSweep.parse({
     model: "base",

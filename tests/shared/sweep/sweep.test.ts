@@ -5,7 +5,9 @@ import { planSweep, type SweepRun } from "../../../shared/sweep/plan.ts";
 import type { Sample } from "../../../shared/sweep/summary.ts";
 import { effectName, runSweep } from "../../../shared/sweep/sweep.ts";
 
-const steering = SteeringObject.parse({ classifier: [{ id: "ft:mood", label: "positive", strength: 1 }] });
+const steering = SteeringObject.parse({
+  classifier: [{ id: "ft:mood", label: "positive", mode: "token_values", strength: 1 }],
+});
 const request = CreateSweep.parse({
   model: "base",
   prompts: ["Once", "Twice", "Thrice"],

@@ -62,6 +62,8 @@ describe("the loss's view of a micro-batch", () => {
       ...{ slots, "column#reference": reference },
     });
     expect(summed).toMatchObject({ shape: [2, 2], data: [11, 0, 100, 0] });
+    const channels = await compute((context) => context.sumOverExamples(context.logits), { slots });
+    expect(channels).toMatchObject({ shape: [2, 2, 3], data: [2, 0, 1, 0, 0, 0, -1, 5, 3, 0, 0, 0] });
   });
 
   it("says which units there are from their examples", async () => {

@@ -14,7 +14,7 @@ const pair = `${JSON.stringify({ prompt: "one:", chosen: " yes", rejected: " no"
 
 it("says where a result comes from, and lets the objective add files of its own parameters", async () => {
   const settings = DpoSettings.parse({ hyperparameters: {}, peft: settingsOf({ type: "lora", r: 2 }) });
-  const job = await tinyJobOf({ settings, training: pair, validation: pair });
+  const job = await tinyJobOf({ settings, training: pair, validation: `${pair}${pair}` });
   const own = { parameters: [{ name: "head", shape: [1], decay: false }], initial: new Map([["head", f32([1], [2])]]) };
   const objective: Objective<DpoSettings> = {
     ...dpo,

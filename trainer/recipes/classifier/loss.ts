@@ -76,7 +76,9 @@ export function classifierLoss(context: LossContext, options: ClassifierLoss): L
   const logHead = b.logSoftmax(head);
   const losses: Record<string, Value> = { head_loss: mean(b.neg(ofTruth(overText(logHead, judged)))) };
   const best = b.cast(b.equal(logHead, b.reduceMax(logHead, [2], true)), "f32");
-  const accuracy = mean(ofTruth(overText(best, judged)));
+  // Classes that are equally good share the point.
+  const points = b.div(best, b.reduceSum(best, [2], true));
+  const accuracy = mean(ofTruth(overText(points, judged)));
   let loss = losses.head_loss!;
   if (values !== undefined) {
     losses.value_loss = mean(b.neg(ofTruth(overText(b.logSoftmax(values), weights))));

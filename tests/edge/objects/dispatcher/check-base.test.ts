@@ -5,7 +5,7 @@ import { type Folder, fileList, json, TINY_CONFIG, tinyBase, tinyWeights } from 
 
 async function check(folder: Folder, heapLimitBytes = 96 * 1024 * 1024): Promise<unknown> {
   const files = await fileList(folder);
-  return checkBase({
+  const { json: config } = await checkBase({
     files,
     heapLimitBytes,
     folder: {
@@ -15,6 +15,7 @@ async function check(folder: Folder, heapLimitBytes = 96 * 1024 * 1024): Promise
       },
     },
   });
+  return config;
 }
 
 /** The tiny base in two shards; `change` may bend the index. */

@@ -3,11 +3,13 @@ import { IGNORED_LABEL } from "../../../../shared/model/chat-template.ts";
 import { f32, type Tensor, zeros } from "../../../../shared/tensor.ts";
 import { stepBatches } from "../../../../trainer/data/batches.ts";
 import type { Unit } from "../../../../trainer/data/units.ts";
+import type { Executor } from "../../../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
 import { metricOutput } from "../../../../trainer/loop/metrics.ts";
 import { slots } from "../../../../trainer/optim/adamw.ts";
 import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "../../../../trainer/recipes/causal-graphs.ts";
 import { CLASS, type ClassifierLoss, classifierLoss } from "../../../../trainer/recipes/classifier/loss.ts";
+import { EXECUTORS } from "../../../contract/executors.ts";
 import { attached } from "../../../support/peft.ts";
 import { goldenBase, goldenFactors, largestDifference, readGoldenJson } from "../../golden-llama.ts";
 
@@ -28,7 +30,7 @@ interface Golden {
 }
 
 const golden = readGoldenJson<Golden>("classifier/loss.json");
-const executor = createOnnxRuntimeExecutor({ threads: 1 });
+const runtime = createOnnxRuntimeExecutor({ threads: 1 });
 const { config, weights } = goldenBase();
 const lora = attached(
   { type: "lora", r: 4, lora_alpha: 8, lora_dropout: 0, target_modules: ["q_proj", "v_proj", "down_proj"] },
@@ -63,11 +65,12 @@ interface StepOptions {
   readonly packing?: boolean;
   readonly capacity?: number;
   readonly loss?: ClassifierLoss;
+  readonly executor?: Executor;
 }
 
 /** The sums over the micro-batches of one step, whose groups hold these units. */
 async function step(groups: readonly (readonly Unit[])[], given: StepOptions = {}) {
-  const { tokens = 10, rows = 9, packing = false, capacity = 3, loss = WHOLE } = given;
+  const { tokens = 10, rows = 9, packing = false, capacity = 3, loss = WHOLE, executor = runtime } = given;
   const options = { shape: { rows, tokens }, packing, padId: 0, units: { form, capacity } };
   const used = new Set<string>();
   const { graph } = trainingGraphWithMetrics({
@@ -101,8 +104,8 @@ function isTrained(name: string, { modes }: ClassifierLoss): boolean {
 }
 
 describe("a classifier's loss", () => {
-  it("is what PyTorch gives, term by term, with the gradients of the scorer and of the adapter", async () => {
-    const { of } = await step([units]);
+  it.each(EXECUTORS)("is what PyTorch gives, term by term and by gradient, on %s", async (_name, create) => {
+    const { of } = await step([units], { executor: await create() });
     for (const [name, expected] of Object.entries(golden.terms)) {
       expect(of(metricOutput(name))[0], name).toBeCloseTo(expected, 5);
     }

@@ -1,4 +1,4 @@
-import type { StepStates } from "../../../edge/serving/row.ts";
+import type { StepStates } from "../../../edge/serving/step-states.ts";
 
 /** States with these logits, the rest made of them. */
 export function statesOf(logits: Float32Array): StepStates {
