@@ -106,6 +106,11 @@ export const LIMITS = {
   /** Attributes of classifiers in one request. */
   attributes: 8,
   classifierStrength: 200,
+  /** Iterations of a gradient for one token: each costs about as much as two steps. */
+  gradientIterations: 32,
+  gradientStep: 1,
+  /** Weight of the divergence in a gradient's loss. */
+  gradientDivergence: 10,
   /** Candidates for one token that a classifier looks ahead over: each costs as much as a row. */
   lookahead: 200,
   /** Candidates of one choice, and beams: each is a generation with all its rows. */

@@ -5,8 +5,9 @@ import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import { decodingRuns } from "./decoding-runs.ts";
-import type { BatchRequest } from "./generation.ts";
+import type { BatchRequest, Generation } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
+import { PerturbingTurns, requireRoomToPerturb } from "./perturbing-turns.ts";
 import { Rest } from "./rest.ts";
 import { mostDeltas, nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
@@ -59,6 +60,7 @@ export class BatchLoop {
   readonly #slots: Slots;
   readonly #scheduler: Scheduler<OpenGeneration>;
   readonly #sampler = new Sampler();
+  readonly #perturbing: PerturbingTurns;
   readonly #open = new Map<BatchRequest, OpenRequest>();
   /** For each tenant with rows, the last turn that prefilled one of its chunks. */
   readonly #lastPrefill = new Map<string, number>();
@@ -74,6 +76,7 @@ export class BatchLoop {
     const { slab, chunk, quota = slab.slots, keepPrompts = false } = options;
     this.#options = options;
     this.#slots = new Slots({ slab, chunk, keepPrompts });
+    this.#perturbing = new PerturbingTurns(options.decoder.perturber, this.#slots);
     this.#scheduler = new Scheduler({
       slots: slab.slots,
       quota,
@@ -91,6 +94,16 @@ export class BatchLoop {
   /** Takes the memory for the logits after these layers. Throws `capacity_exceeded` where the heap has no room for them. */
   reserve(exits: readonly number[]): void {
     this.#options.decoder.reserve({ taps: [], exits });
+  }
+
+  /** Throws `invalid_request` for a generation whose memory is to be perturbed and never can be. */
+  requireRoom(generation: Generation, { perturbedBy }: { readonly perturbedBy?: string | undefined }): void {
+    if (perturbedBy !== undefined) requireRoomToPerturb(this.#options.decoder.perturber, generation, perturbedBy);
+  }
+
+  /** Frees what perturbed texts hold of the heap, once they have ended; none begins until the result is called. */
+  pausePerturbing(): Promise<() => void> {
+    return this.#perturbing.pause();
   }
 
   /** The most rows that one tenant may hold at a time. */
@@ -159,6 +172,7 @@ export class BatchLoop {
     try {
       while (this.#open.size > 0) {
         this.#turn++;
+        this.#perturbing.nextTurn();
         let prefilled = false;
         this.#admit();
         try {
@@ -335,7 +349,7 @@ export class BatchLoop {
 
   get #batch(): BeamBatch {
     const { decoder, slab } = this.#options;
-    return { decoder, slots: this.#slots, slab, sampler: this.#sampler };
+    return { decoder, slots: this.#slots, perturbing: this.#perturbing, slab, sampler: this.#sampler };
   }
 
   /** Takes a step of a generation with beams. Returns whether it has ended. */
@@ -413,6 +427,7 @@ export class BatchLoop {
     for (const remote of open.generation.remotes ?? []) remote.stop();
     const moved: Move[] = [];
     for (const row of open.members) {
+      this.#perturbing.leave(row);
       const move = this.#slots.remove(row);
       if (move !== undefined) moved.push(move);
     }

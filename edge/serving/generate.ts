@@ -77,6 +77,8 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       ...(condition === undefined ? {} : { condition }),
       randomSeed,
     });
+    for (const choice of plan.perturbedBy === undefined ? [] : choices)
+      model.loop.requireRoom(choice.generation(), plan);
     const search = plan.search === undefined ? undefined : searchOf(plan.search, { choices, model, request, context });
     if (search !== undefined) requireSearchRoom(search);
     emit(startOf(model, request));

@@ -1,6 +1,7 @@
 import type { Sample, SampleRequest, Sampler, StepView, Waiting } from "../../shared/decode/sampler.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Decoder } from "../runtime/decoder.ts";
+import type { PerturbingTurns } from "./perturbing-turns.ts";
 import type { OpenGeneration, Row } from "./row.ts";
 import type { Slots } from "./slots.ts";
 import type { StepStates } from "./step-states.ts";
@@ -8,6 +9,7 @@ import type { StepStates } from "./step-states.ts";
 interface Batch {
   readonly decoder: Pick<Decoder, "probe">;
   readonly slots: Pick<Slots, "slotOf">;
+  readonly perturbing: Pick<PerturbingTurns, "step">;
 }
 
 /**
@@ -41,7 +43,7 @@ interface ViewOptions {
 /** What a step gives of a text's rows, which all have states. */
 export function viewOf(
   open: OpenGeneration,
-  { decoder, slots }: Batch,
+  { decoder, slots, perturbing }: Batch,
   { members = open.members, ahead = 0 }: ViewOptions = {},
 ): StepView {
   const [leader] = members as [Row, ...Row[]];
@@ -68,6 +70,7 @@ export function viewOf(
         visit,
       );
     },
+    perturb: (how) => perturbing.step(open, how),
   };
 }
 

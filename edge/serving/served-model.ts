@@ -198,7 +198,12 @@ export class ServedModel {
       this.#users.delete(key);
       set.dispose();
     }
-    return new WeightSet(this.#ort, weights);
+    const resume = await this.loop.pausePerturbing();
+    try {
+      return new WeightSet(this.#ort, weights);
+    } finally {
+      resume();
+    }
   }
 }
 

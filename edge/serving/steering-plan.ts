@@ -17,6 +17,8 @@ export interface SteeringPlan {
   readonly companions: readonly PlannedCompanion[];
   /** What the leader keeps of each step. */
   readonly takes: RowTakes;
+  /** The role of the companion by which the text's memory is perturbed, if it is. */
+  readonly perturbedBy?: string | undefined;
   /** Absent where texts are made once and returned. */
   readonly search?: SearchPlan;
   /** Whether tokens are taken by their scores instead of drawn. */
@@ -62,6 +64,12 @@ export function planSteering(
   });
   const companions = plans.flatMap(({ name, companions: rows = [] }) => rows.map((row) => ({ ...row, part: name })));
   const asked = steering.search?.asked;
+  const perturbedBy = plans.find((plan) => plan.perturbedBy !== undefined)?.perturbedBy;
+  if (perturbedBy !== undefined && asked?.method === "beam") {
+    const message =
+      "`gradient` takes several turns for a token, and beams take theirs together: remove one of the two.";
+    throw new TrimtabError("invalid_request", message, { param: "steering.gradient" });
+  }
   const search = asked === undefined ? undefined : withSteeringPath(() => planSearch(asked, context, companions));
   const judge = search?.companion === undefined ? [] : [{ ...search.companion, part: "search" as const }];
   return {
@@ -72,6 +80,7 @@ export function planSteering(
       final: plans.some(({ takes }) => takes?.final === true),
       exits: [...new Set(plans.flatMap(({ takes }) => takes?.exits ?? []))],
     },
+    perturbedBy,
   };
 }
 

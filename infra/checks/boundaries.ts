@@ -17,7 +17,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/formats": [],
   "shared/data": ["shared/model", "shared/formats"],
   "shared/graph": ["shared/formats"],
-  "shared/model": ["shared/graph", "shared/formats"],
+  "shared/autodiff": ["shared/graph"],
+  "shared/model": ["shared/graph", "shared/autodiff", "shared/formats"],
   "shared/rules": ["shared/model", "shared/formats"],
   "shared/decode": ["shared/rules", "shared/model", "shared/delta"],
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
@@ -40,9 +41,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   trainer: ["trainer/service", "trainer/engines"],
   "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data"],
   "trainer/recipes": ["trainer/loop", "trainer/losses", "trainer/engines", "trainer/data", "trainer/optim"],
-  "trainer/loop": ["trainer/engines", "trainer/autodiff", "trainer/optim"],
-  "trainer/losses": ["trainer/autodiff"],
-  "trainer/autodiff": [],
+  "trainer/loop": ["trainer/engines", "trainer/optim"],
+  "trainer/losses": [],
   "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/optim": [],
   "trainer/data": [],
@@ -67,7 +67,6 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
 /** Folders without I/O, clocks or randomness. */
 const PURE: ReadonlySet<string> = new Set([
   ...Object.keys(LAYERS).filter((folder) => folder.startsWith("shared")),
-  "trainer/autodiff",
   "trainer/losses",
   "trainer/optim",
 ]);

@@ -123,13 +123,10 @@ export const UsageCounts = z
     prompt_tokens_details: z.strictObject({
       cached_tokens: z.int().meta({ description: "Prompt tokens that an earlier request had computed" }),
     }),
-    steering_tokens: z
-      .int()
-      .optional()
-      .meta({
-        description:
-          "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
-      }),
+    steering_tokens: z.int().optional().meta({
+      description:
+        "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
+    }),
   })
   .meta({ id: "CompletionUsage" });
 export type UsageCounts = z.infer<typeof UsageCounts>;

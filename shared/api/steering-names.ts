@@ -18,7 +18,6 @@ export interface PlacedName {
 const PLACES: readonly (readonly [of: PlacedName["of"], ...path: readonly string[]])[] = [
   ["model", "vectors", "*", "id"],
   ["model", "vectors", "*", "condition", "id"],
-  ["model", "gradient", "id"],
   ["model", "search", "by", "reward"],
   ["model", "search", "by", "classifier"],
   ["scorer", "rules", "scorer"],

@@ -1,6 +1,15 @@
 import { TrimtabError } from "../errors.ts";
 import { argmax, logSumExp } from "./logits.ts";
-import type { BatchChange, ProbedToken, ProcessedRow, Processor, ProcessorKind, RowState } from "./processor.ts";
+import type {
+  BatchChange,
+  Perturbation,
+  Perturbed,
+  ProbedToken,
+  ProcessedRow,
+  Processor,
+  ProcessorKind,
+  RowState,
+} from "./processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName } from "./registry.ts";
 import { type TokenTrace, traceOf } from "./trace.ts";
 
@@ -13,6 +22,7 @@ export interface StepView {
   /** [V] */
   readonly exit: (layer: number) => Float32Array;
   readonly probe: (role: string, tokens: readonly number[], visit: (probed: ProbedToken) => void) => void;
+  readonly perturb: (how: Perturbation) => Perturbed | undefined;
 }
 
 /** A leader whose next token is about to be chosen. */
@@ -177,6 +187,7 @@ function processedRow({ request, scores, notes, waits }: Draft, name: ProcessorN
     final: (role) => view!.final(role),
     exit: (layer) => view!.exit(layer),
     probe: (role, tokens, visit) => view!.probe(role, tokens, visit),
+    perturb: (how) => view!.perturb(how),
     wait: (work) => void waits.push(work),
     ...(traced === undefined ? {} : { note: (facts: object) => void Object.assign(notes, facts) }),
   };

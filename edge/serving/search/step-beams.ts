@@ -3,6 +3,7 @@ import type { Sampler, Waiting } from "../../../shared/decode/sampler.ts";
 import type { Decoder } from "../../runtime/decoder.ts";
 import type { KvSlab } from "../../runtime/kv-slab.ts";
 import type { BeamChoice, Beams } from "../generation.ts";
+import type { PerturbingTurns } from "../perturbing-turns.ts";
 import type { OpenGeneration, Row } from "../row.ts";
 import { type Failed, failed, sampleRequest } from "../sampling-step.ts";
 import type { Slots } from "../slots.ts";
@@ -10,6 +11,7 @@ import type { Slots } from "../slots.ts";
 export interface BeamBatch {
   readonly decoder: Pick<Decoder, "probe">;
   readonly slots: Pick<Slots, "slotOf">;
+  readonly perturbing: Pick<PerturbingTurns, "step">;
   readonly slab: Pick<KvSlab, "copy">;
   readonly sampler: Pick<Sampler, "scores" | "fork">;
 }

@@ -1,7 +1,6 @@
 /** Rows that steering adds to a generation, on a tiny model: what they read, probe, wait for and cost. */
 import { describe, expect, it } from "vitest";
 import { rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
-import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
 import type { DecodeSettings } from "../../../shared/decode/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { randomDelta, TINY } from "../runtime/tiny-model.ts";
@@ -120,12 +119,7 @@ describe("a processor that fails or waits", () => {
   });
 
   it("costs next to nothing while all wait, and delays nobody who comes, leaves or is answered", async () => {
-    const counted = { turns: 0 };
-    const yielding = () => {
-      counted.turns++;
-      return yieldToEventLoop();
-    };
-    const { loop, weights } = await tinyLoop({}, { yieldToEventLoop: yielding });
+    const { loop, weights, counted } = await tinyLoop();
     const { promise: answer, resolve } = Promise.withResolvers<number[]>();
     const scorer = { score: () => answer, strength: 1, candidates: 2, every: 64 };
     const waiting = { rows: [{ prompt: tokens(9, 1) }], settings: { ...GREEDY, scorer } };

@@ -31,7 +31,13 @@ export interface Wish {
 
 export async function tinyLoop(options: TinyOptions = {}, changes: Partial<BatchLoopOptions> = {}) {
   const tiny = await tinyParts(options);
-  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop, ...changes }) };
+  const counted = { turns: 0 };
+  const yielding = () => {
+    counted.turns++;
+    return yieldToEventLoop();
+  };
+  const loop = new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop: yielding, ...changes });
+  return { ...tiny, loop, counted };
 }
 
 export function ask(loop: BatchLoop, weights: WeightSet, wish: Wish) {
