@@ -15,7 +15,7 @@ export const SteeringObject = z
     ...parts,
     vectors: vectorsRequest.optional(),
     rules: rulesRequest.optional(),
-    search: SearchRequest.optional(),
+    search: SearchRequest.optional().meta({ description: "Make several texts of a choice and return one" }),
   })
   .meta({ id: "Steering", description: "How each token is chosen; the order of the fields means nothing" });
 export type SteeringObject = z.infer<typeof SteeringObject>;

@@ -4,7 +4,7 @@ import { type BeamMethod, candidateCount, commonFields } from "./method.ts";
 
 const schema = z
   .strictObject({
-    method: z.literal("beam"),
+    method: z.literal("beam").meta({ description: "Follow the likeliest texts side by side" }),
     best_of: candidateCount(LIMITS.beams).meta({ description: "How many beams there are" }),
     groups: z.int().min(1).max(LIMITS.beams).default(1).meta({
       description: "Groups of beams that keep away from each other's tokens",

@@ -5,9 +5,9 @@ import { bestOf, candidateCount, commonFields, type SampledMethod } from "./meth
 
 const schema = z
   .strictObject({
-    method: z.literal("best_of").default("best_of"),
+    method: z.literal("best_of").default("best_of").meta({ description: "Draw several texts and return the best" }),
     best_of: candidateCount(LIMITS.candidates),
-    by: SearchBy.default("likelihood"),
+    by: SearchBy.default("likelihood").meta({ description: "What finds one text better than another" }),
     reject: z
       .strictObject({
         fraction: z

@@ -14,7 +14,12 @@ export const SearchBy = z
     }),
     z.strictObject({
       scorer: z.string().min(1).max(64).meta({ description: "A registered scorer" }),
-      deadline_ms: z.int().min(100).max(30_000).default(5000),
+      deadline_ms: z
+        .int()
+        .min(100)
+        .max(30_000)
+        .default(5000)
+        .meta({ description: "Milliseconds that its answer may take" }),
       on_failure: z
         .enum(["end", "likelihood"])
         .default("end")

@@ -4,9 +4,9 @@ import { SearchBy } from "./by.ts";
 import { bestOf, candidateCount, commonFields, type SampledMethod } from "./method.ts";
 
 const schema = z.strictObject({
-  method: z.literal("rejection"),
+  method: z.literal("rejection").meta({ description: "Draw texts until one is good enough" }),
   best_of: candidateCount(LIMITS.candidates).meta({ description: "How many texts are drawn at most" }),
-  by: SearchBy,
+  by: SearchBy.meta({ description: "What finds one text better than another" }),
   threshold: z.number().min(-LIMITS.scorerScore).max(LIMITS.scorerScore).meta({
     description: "The score that is good enough: a probability for a classifier, a reward, a mean log-probability",
   }),

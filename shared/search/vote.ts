@@ -4,9 +4,9 @@ import { Answer, findAnswer } from "./answers.ts";
 import { candidateCount, commonFields, type SampledMethod } from "./method.ts";
 
 const schema = z.strictObject({
-  method: z.literal("vote"),
+  method: z.literal("vote").meta({ description: "Draw several texts and return one with the most common answer" }),
   best_of: candidateCount(LIMITS.candidates),
-  answer: Answer.default("last_line"),
+  answer: Answer.default("last_line").meta({ description: "Which part of a text is its answer" }),
   ...commonFields,
 });
 export type Vote = z.infer<typeof schema>;

@@ -8,39 +8,46 @@ import { type CompanionRow, type PlanContext, steeringPart } from "./part.ts";
 import { modelId } from "./side.ts";
 import { StateSum } from "./state-sum.ts";
 
-const schema = z.strictObject({
-  id: modelId.meta({ description: "A classifier, or a reward model" }),
-  label: Label.meta({ description: "The class to move towards" }),
-  iterations: z.int().min(1).max(LIMITS.gradientIterations).default(3).meta({ description: "Steps for each token" }),
-  step_size: z.number().min(0).max(LIMITS.gradientStep).default(0.02),
-  gamma: z
-    .number()
-    .min(0)
-    .max(2)
-    .default(1)
-    .meta({ description: "A layer's step is step_size · g / ‖g‖^gamma, for its gradient g" }),
-  kl_scale: z
-    .number()
-    .min(0)
-    .max(LIMITS.gradientDivergence)
-    .default(0.01)
-    .meta({ description: "How much the divergence from the model's own distribution counts in the loss" }),
-  gm_scale: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.9)
-    .meta({ description: "The share of the steered distribution in the geometric mean with the model's own" }),
-  window: z
-    .int()
-    .min(1)
-    .max(LIMITS.maxTokens)
-    .optional()
-    .meta({ description: "How many of the latest positions may change; left out: all" }),
-  pool: z.enum(["last", "mean"]).default("last").meta({
-    description: "What is judged: the state after the token to come, or its mean with those after the text's tokens",
-  }),
-});
+const schema = z
+  .strictObject({
+    id: modelId.meta({ description: "A classifier, or a reward model" }),
+    label: Label.meta({ description: "The class to move towards" }),
+    iterations: z.int().min(1).max(LIMITS.gradientIterations).default(3).meta({ description: "Steps for each token" }),
+    step_size: z
+      .number()
+      .min(0)
+      .max(LIMITS.gradientStep)
+      .default(0.02)
+      .meta({ description: "How long a step is; small models need longer ones" }),
+    gamma: z
+      .number()
+      .min(0)
+      .max(2)
+      .default(1)
+      .meta({ description: "A layer's step is step_size · g / ‖g‖^gamma, for its gradient g" }),
+    kl_scale: z
+      .number()
+      .min(0)
+      .max(LIMITS.gradientDivergence)
+      .default(0.01)
+      .meta({ description: "How much the divergence from the model's own distribution counts in the loss" }),
+    gm_scale: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.9)
+      .meta({ description: "The share of the steered distribution in the geometric mean with the model's own" }),
+    window: z
+      .int()
+      .min(1)
+      .max(LIMITS.maxTokens)
+      .optional()
+      .meta({ description: "How many of the latest positions may change; left out: all" }),
+    pool: z.enum(["last", "mean"]).default("last").meta({
+      description: "What is judged: the state after the token to come, or its mean with those after the text's tokens",
+    }),
+  })
+  .meta({ description: "Move what the model remembers of the text up a classifier's gradient" });
 type Asked = z.infer<typeof schema>;
 
 interface Settings {

@@ -41,7 +41,7 @@ describe("rulesRequest", () => {
     ["grammar", "a".repeat(RULE_LIMITS.grammarLength), "a".repeat(RULE_LIMITS.grammarLength + 1)],
     ["choice", ["a"], []],
     ["choice", new Array(RULE_LIMITS.choices).fill("a"), new Array(RULE_LIMITS.choices + 1).fill("a")],
-    ["banned", new Array(LIMITS.phrases).fill("a"), new Array(LIMITS.phrases + 1).fill("a")],
+    ["banned", new Array(RULE_LIMITS.banned).fill("a"), new Array(RULE_LIMITS.banned + 1).fill("a")],
     ["banned", ["a".repeat(LIMITS.phraseLength)], ["a".repeat(LIMITS.phraseLength + 1)]],
     ["required", ["a"], [""]],
     ["json_schema", deep(120), deep(3000)],
