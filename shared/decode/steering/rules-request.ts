@@ -59,7 +59,8 @@ export const rulesRequest = z
           .string()
           .min(1)
           .max(64)
-          .transform((name) => scorer.parse({ name })),
+          .transform((name) => ({ name }))
+          .pipe(scorer),
         scorer,
       ])
       .optional()
