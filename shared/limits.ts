@@ -5,6 +5,8 @@ export const LIMITS = {
   labelName: 64,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
+  /** Objects and lists inside each other in a JSON request body: what goes through it by recursion must not run out of stack. */
+  jsonNesting: 256,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
   /** Bytes that a compressed dataset may unpack to. */
@@ -86,12 +88,8 @@ export const LIMITS = {
   /** Steering vectors of one request, and how strong each may be. */
   steeringVectors: 8,
   vectorStrength: 64,
-  /** Banned and required phrases of one request, each, and their characters. */
-  phrases: 64,
+  /** Characters of a banned or required phrase; `RULE_LIMITS` has what else rules may measure. */
   phraseLength: 256,
-  /** Characters of a rule's expression, grammar or choice, and how many choices there may be. */
-  ruleLength: 64 * 1024,
-  ruleChoices: 1000,
   scorerStrength: 100,
   scorerCandidates: 64,
   scorerDeadlineMs: 30_000,
@@ -110,6 +108,19 @@ export const LIMITS = {
   classifierStrength: 200,
   /** Candidates for one token that a classifier looks ahead over: each costs as much as a row. */
   lookahead: 200,
+  /** Candidates of one choice, and beams: each is a generation with all its rows. */
+  candidates: 64,
+  beams: 16,
+  /** Tokens of all candidates of one choice. */
+  searchTokens: 1 << 20,
+  /** Tokens between two checks of unfinished candidates. */
+  checkpoint: 4096,
+  lengthPenalty: 10,
+  diversity: 100,
+  /** Characters of a pattern that finds a text's answer, how much of the text's end it is looked for in, and steps of the match. */
+  answerPattern: 512,
+  answerText: 4000,
+  answerSteps: 300_000,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

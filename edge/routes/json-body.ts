@@ -4,11 +4,15 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { parseStrictJson } from "../../shared/formats/strict-json.ts";
+import { formatPath } from "../../shared/issue-words.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** Fields that hold JSON schemas wherever they are. */
 const SCHEMAS: ReadonlySet<string> = new Set(["json_schema"]);
+
+/** Steps to the foreign JSON of a body, such as `tools[0].function.parameters`, and some to spare. */
+const LONGEST_NAME = 8;
 
 /**
  * Reads a JSON body within its limit, whatever its `content-length` says, and leaves it for the validators. A property that is
@@ -20,7 +24,7 @@ export const jsonBody: MiddlewareHandler<AppEnv> = jsonBodyKeeping();
 export function jsonBodyKeeping(...fields: readonly string[]): MiddlewareHandler<AppEnv> {
   const kept = new Set([...SCHEMAS, ...fields]);
   return async (c, next) => {
-    const value = await readJson(c);
+    const value = await readJson(c, kept);
     dropNulls(value, kept);
     await validate(c, value, next);
   };
@@ -56,7 +60,7 @@ async function validate(c: Context<AppEnv>, value: unknown, next: () => Promise<
   await next();
 }
 
-async function readJson(c: Context<AppEnv>): Promise<unknown> {
+async function readJson(c: Context<AppEnv>, kept: ReadonlySet<string> = SCHEMAS): Promise<unknown> {
   const type = c.req.header("content-type") ?? "";
   if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new TrimtabError("invalid_request", "Send the body as JSON, with `content-type: application/json`.");
@@ -69,8 +73,37 @@ async function readJson(c: Context<AppEnv>): Promise<unknown> {
     throw new TrimtabError("invalid_json", "The body is not UTF-8 text.", { cause: error });
   }
   const value = parseStrictJson(text, "The body", "invalid_json");
+  requireFlat(value, kept);
   c.set("bodyDigest", await sha256Hex(bytes));
   return value;
+}
+
+/** Throws `invalid_request` for a body that nests too deep, naming the field of it, or the foreign JSON in `kept`, that does. */
+function requireFlat(body: unknown, kept: ReadonlySet<string>): void {
+  interface Open {
+    readonly value: unknown;
+    readonly depth: number;
+    /** The path up to the field that an error names, and whether it is complete. */
+    readonly path: readonly PropertyKey[];
+    readonly named: boolean;
+  }
+  const open: Open[] = [{ value: body, depth: 1, path: [], named: false }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth, path, named } = next;
+    if (typeof value !== "object" || value === null) continue;
+    if (depth > LIMITS.jsonNesting) {
+      const field = formatPath(named ? path : path.slice(0, 1));
+      const where = field === "" ? "The body" : `\`${field}\``;
+      const message = `${where} nests more than ${LIMITS.jsonNesting} levels deep; make it flatter.`;
+      throw new TrimtabError("invalid_request", message, field === "" ? {} : { param: field });
+    }
+    const isList = Array.isArray(value);
+    for (const [key, inner] of Object.entries(value)) {
+      if (typeof inner !== "object" || inner === null) continue;
+      const further = named || path.length >= LONGEST_NAME ? path : [...path, isList ? Number(key) : key];
+      open.push({ value: inner, depth: depth + 1, path: further, named: named || (!isList && kept.has(key)) });
+    }
+  }
 }
 
 async function readBounded(request: Request, limit: number): Promise<Uint8Array> {

@@ -98,8 +98,10 @@ export interface TokenDemand {
   readonly requested: number | null;
   /** How many a request gets that does not say, if there is room; null or left out: all that there is room for. */
   readonly usual?: number | null;
-  /** The request's field that holds the prompt. */
-  readonly param: "messages" | "prompt";
+  /** The request's field that holds the prompt, or that adds the row with it. */
+  readonly param: string;
+  /** How an error speaks of the prompt. */
+  readonly prompt?: string;
   /** Positions before the prompt that the request's deltas fill. */
   readonly positionsBefore: number;
 }
@@ -111,7 +113,7 @@ export interface TokenDemand {
 export function tokenLimit(
   model: Pick<PromptModel, "capacity">,
   promptTokens: number,
-  { requested, usual = null, param, positionsBefore }: TokenDemand,
+  { requested, usual = null, param, prompt = "the prompt", positionsBefore }: TokenDemand,
 ): number {
   const room = model.capacity - positionsBefore - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? Math.min(room, usual ?? room);
@@ -119,7 +121,7 @@ export function tokenLimit(
   const taken = positionsBefore === 0 ? "" : `, of which the deltas take ${positionsBefore}`;
   throw new TrimtabError(
     "context_length_exceeded",
-    `this model's context is ${model.capacity} tokens${taken}, but the prompt has ${promptTokens}${wanted}; shorten the prompt` +
+    `this model's context is ${model.capacity} tokens${taken}, but ${prompt} has ${promptTokens}${wanted}; shorten the prompt` +
       (requested === null ? "" : " or lower max_tokens"),
     { param: requested === null || room < 1 ? param : "max_tokens" },
   );

@@ -55,7 +55,7 @@ export class Row {
     this.most = mostDeltas(work);
     this.reader = work.condition?.start(work.prompt.length);
     this.prefilled = work.deltas.prefixTokens;
-    const { generated } = open.generation.sequence;
+    const generated = work.text ?? open.generation.sequence.generated;
     this.state = { role: work.role, prompt: work.prompt, generated };
   }
 

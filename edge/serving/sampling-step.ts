@@ -10,15 +10,18 @@ interface Batch {
   readonly slots: Pick<Slots, "slotOf">;
 }
 
-/** What the sampler gets of a generation whose rows all have states. The decoder must have the rows' deltas. */
-export function sampleRequest(open: OpenGeneration, batch: Batch): SampleRequest {
+/**
+ * What the sampler gets of a text whose rows all have states: a generation's only one, or one of its beams. The decoder must have
+ * the rows' deltas.
+ */
+export function sampleRequest(open: OpenGeneration, batch: Batch, members = open.members): SampleRequest {
   const { sequence } = open.generation;
-  const [leader] = open.members as [Row, ...Row[]];
+  const [leader] = members as [Row, ...Row[]];
   return {
     row: leader.state,
     settings: sequence.settings,
     logits: leader.states!.logits,
-    view: viewOf(open, batch),
+    view: viewOf(open, batch, { members }),
     uniform: sequence.uniform,
     ...(sequence.traced === undefined ? {} : { traced: sequence.traced, noted: notedBefore(leader) }),
   };
@@ -29,17 +32,28 @@ function notedBefore({ state, reader }: Row): Readonly<Record<string, unknown>> 
   return reader === undefined || state.generated.length > 0 ? {} : { vectors: reader.found() };
 }
 
-function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
-  const [leader] = open.members as [Row, ...Row[]];
+interface ViewOptions {
+  readonly members?: readonly Row[];
+  /** Tokens of the text that its rows do not know yet, though they still have the states from before. */
+  readonly ahead?: number;
+}
+
+/** What a step gives of a text's rows, which all have states. */
+export function viewOf(
+  open: OpenGeneration,
+  { decoder, slots }: Batch,
+  { members = open.members, ahead = 0 }: ViewOptions = {},
+): StepView {
+  const [leader] = members as [Row, ...Row[]];
   const member = (role: string): Row => {
-    const found = open.members.find(({ work }) => work.role === role);
+    const found = members.find(({ work }) => work.role === role);
     if (found === undefined) throw new TrimtabError("internal_error", `the generation has no row ${role}`);
     return found;
   };
   const states = (role: string): StepStates => {
     const { remotes = [], sequence } = open.generation;
     const remote = remotes.find((one) => one.role === role);
-    return remote === undefined ? member(role).states! : remote.statesAt(sequence.generated.length)!;
+    return remote === undefined ? member(role).states! : remote.statesAt(sequence.generated.length - ahead)!;
   };
   return {
     logits: (role) => states(role).logits,
@@ -48,7 +62,11 @@ function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
     probe(role, tokens, visit) {
       const row = member(role);
       countProbe(open, role, tokens);
-      decoder.probe(row.work.weights, { slot: slots.slotOf(row), position: row.cachedPositions, tokens }, visit);
+      decoder.probe(
+        row.work.weights,
+        { slot: slots.slotOf(row), position: row.cachedPositions - ahead, tokens },
+        visit,
+      );
     },
   };
 }
@@ -80,7 +98,8 @@ export function sampleEach(sampler: Sampler, requests: readonly SampleRequest[])
   }
 }
 
-function failed(error: unknown): Failed {
+/** A failure of the request alone; throws anything else. */
+export function failed(error: unknown): Failed {
   if (error instanceof TrimtabError && error.code !== "internal_error") return { error };
   throw error;
 }

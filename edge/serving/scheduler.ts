@@ -74,7 +74,8 @@ export class Scheduler<T extends Schedulable> {
     if (largest > quota) {
       throw new TrimtabError(
         "invalid_request",
-        `The request needs ${largest} rows at once, but this model serves at most ${quota} for one tenant. Ask for less.`,
+        `The request's steering needs ${largest} rows at once for one text, itself included, but this model serves at most ${quota} for one tenant. Remove parts of it, or experts or classifiers from a part.`,
+        { param: "steering" },
       );
     }
     const added = rowsOf(items);

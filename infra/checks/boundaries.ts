@@ -22,8 +22,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/decode": ["shared/rules", "shared/model", "shared/delta"],
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
+  "shared/search": ["shared/decode", "shared/delta", "shared/peft"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/data", "shared/formats"],
+  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/search", "shared/data", "shared/formats"],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],
 

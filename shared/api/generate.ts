@@ -126,7 +126,10 @@ export const UsageCounts = z
     steering_tokens: z
       .int()
       .optional()
-      .meta({ description: "Positions that steering computed beside the text: of other rows, and looked ahead" }),
+      .meta({
+        description:
+          "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
+      }),
   })
   .meta({ id: "CompletionUsage" });
 export type UsageCounts = z.infer<typeof UsageCounts>;

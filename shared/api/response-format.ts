@@ -1,6 +1,17 @@
 /** OpenAI's `response_format` of a chat, and `text.format` of a response. The rule made of it says what is wrong with a schema, in OpenAI's words. */
 import { z } from "zod";
 
+const schemaName = z.string().meta({ description: "1 to 64 letters, digits, underscores and hyphens" });
+const schemaDescription = z.string().nullish().meta({ description: "Accepted, and not shown to the model" });
+const schema = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .meta({ description: "The JSON schema that the reply is valid under; left out: any JSON object" });
+const strict = z
+  .boolean()
+  .nullish()
+  .meta({ description: "Keep to OpenAI's subset: all fields required, none but these" });
+
 export const ResponseFormat = z
   .discriminatedUnion("type", [
     z.strictObject({ type: z.literal("text") }),
@@ -8,13 +19,10 @@ export const ResponseFormat = z
     z.strictObject({
       type: z.literal("json_schema"),
       json_schema: z.strictObject({
-        name: z.string(),
-        description: z.string().nullish(),
-        schema: z.record(z.string(), z.unknown()).nullish(),
-        strict: z
-          .boolean()
-          .nullish()
-          .meta({ description: "Keep to OpenAI's subset: all fields required, none but these" }),
+        name: schemaName,
+        description: schemaDescription,
+        schema,
+        strict,
       }),
     }),
   ])
@@ -28,10 +36,10 @@ export const TextFormat = z
     z.strictObject({ type: z.literal("json_object") }),
     z.strictObject({
       type: z.literal("json_schema"),
-      name: z.string(),
-      description: z.string().nullish(),
-      schema: z.record(z.string(), z.unknown()).nullish(),
-      strict: z.boolean().nullish(),
+      name: schemaName,
+      description: schemaDescription,
+      schema,
+      strict,
     }),
   ])
   .meta({ id: "TextFormat" });

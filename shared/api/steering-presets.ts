@@ -36,7 +36,11 @@ export function parseReference(text: string): ParsedReference | undefined {
   return { preset, version: version === undefined ? null : Number(version) };
 }
 
-const description = z.string().max(LIMITS.description).optional();
+const description = z
+  .string()
+  .max(LIMITS.description)
+  .optional()
+  .meta({ description: "For people; it changes nothing" });
 
 export const CreatePreset = z
   .strictObject({ name: PresetName, steering: SteeringObject, description })

@@ -15,7 +15,10 @@ export const SteeringCondition = z
         'The prompts of either side: the sides of the pairs, or the lines of the job\'s validation file, such as `{"text", "label": 0 | 1}`',
     }),
     layer: z.union([auto, layer]).default("auto").meta({ description: "The layer after which prompts are compared" }),
-    position: z.enum(["last", "mean"]).default("last"),
+    position: z
+      .enum(["last", "mean"])
+      .default("last")
+      .meta({ description: "Which of the prompt's tokens are compared: the last one, or the mean of all" }),
   })
   .meta({ id: "SteeringCondition" });
 
@@ -36,7 +39,10 @@ export const SteeringVectorSettings = z.strictObject({
       description:
         "The layers after which a vector is added; `auto`: the one that separates held-out pairs best, of all but the last",
     }),
-  method: z.enum(VECTOR_METHODS).default("mean_difference"),
+  method: z
+    .enum(VECTOR_METHODS)
+    .default("mean_difference")
+    .meta({ description: "The mean of the differences between the sides, or their first principal component" }),
   position: z.enum(VECTOR_POSITIONS).default("last").meta({
     description:
       "The tokens that are compared: the last one, the mean over all, or the mean over what follows the prompt",

@@ -78,6 +78,11 @@ export interface RowTakes {
 export interface Processor<Settings> {
   /** Told of every change before the next step; absent for processors without state. */
   update?(change: BatchChange): void;
+  /**
+   * `to` goes on from what `from` has come to: its text is the same by now. Copies what the processor keeps of one to the other.
+   * Absent where all of it follows from the row's tokens: the row then leaves and joins again.
+   */
+  fork?(from: RowState, to: RowState): void;
   /** Changes the scores of the rows that use this processor. Called once per step, with all of them. */
   apply(rows: readonly ProcessedRow<Settings>[]): void;
 }

@@ -92,14 +92,19 @@ function termOf(spec: RuleSpec, context: Context): Term {
   };
   if ("json_schema" in spec) {
     if (spec.strict === true) requireStrict(spec.json_schema, "json_schema");
+    builder.regexes.subject = "the schema";
     return schemaTerm(spec.json_schema, builder);
   }
   if ("json_object" in spec) return anyObject(builder);
   if ("regex" in spec) {
+    builder.regexes.subject = "the regular expression";
     return builder.regex(wholeMatches(spec.regex, builder.regexes), "utf8", "the regular expression");
   }
   if ("choice" in spec) return choices(spec.choice, builder);
-  if ("grammar" in spec) return parseGrammar(spec.grammar, builder);
+  if ("grammar" in spec) {
+    builder.regexes.subject = "the grammar";
+    return parseGrammar(spec.grammar, builder);
+  }
   if ("text" in spec) return builder.literals([wellFormed(spec.text, "a text")]);
   if ("free" in spec) return freeText(spec.free.without ?? [], builder);
   if ("control" in spec) {

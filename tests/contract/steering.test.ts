@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { LEADER, type ProcessedRow, type RowState } from "../../shared/decode/processor.ts";
 import { type DecodeSettings, PROCESSORS } from "../../shared/decode/registry.ts";
 import { Sampler, type StepView } from "../../shared/decode/sampler.ts";
-import { partNamed, STEERING_NAMES, type SteeringName } from "../../shared/decode/steering/registry.ts";
+import { partNamed, STEERING, STEERING_NAMES, type SteeringName } from "../../shared/decode/steering/registry.ts";
 import { createRandom } from "../../shared/random.ts";
 import { processedRow } from "../shared/decode/processing.ts";
 import { BOUNDS } from "./steering-bounds.ts";
@@ -155,8 +157,16 @@ describe.each(STEERING_NAMES)("steering part %s", (name) => {
 
 describe("parts together", () => {
   it("run in the documented order, before the processors of the sampling fields", () => {
-    expect(STEERING_NAMES).toEqual(["layers", "guidance", "experts", "contrastive", "classifier"]);
-    expect(Object.keys(PROCESSORS).slice(0, STEERING_NAMES.length)).toEqual(STEERING_NAMES);
+    const page = readFileSync(join(import.meta.dirname, "../../docs/steering.md"), "utf8");
+    const rows = [...page.matchAll(/^\| \d+ \| (`.*?`) \|/gm)].map(([, names]) =>
+      names!.replaceAll("`", "").split(", "),
+    );
+    expect(rows.flat().filter((name) => name in STEERING)).toEqual(STEERING_NAMES);
+    expect(rows.findIndex((row) => row.includes("logit_bias"))).toBeGreaterThan(
+      rows.findIndex((row) => row.includes(STEERING_NAMES.at(-1)!)),
+    );
+    const ofSampling = Object.keys(PROCESSORS).filter((name) => name !== "follow" && !(name in STEERING));
+    expect(Object.keys(PROCESSORS)).toEqual(["follow", ...STEERING_NAMES, ...ofSampling]);
   });
 
   const pairs = STEERING_NAMES.flatMap((first, i) =>

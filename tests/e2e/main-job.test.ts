@@ -231,19 +231,28 @@ describe("a stack on the same folder", () => {
     const example = () => ({ OPENAI_BASE_URL: `${url()}/v1`, OPENAI_API_KEY: demo.result.key, MODEL: tuned() });
 
     test("for curl answers", async () => {
-      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "OPENAI_BASE_URL/chat/completions")], example());
+      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "Who wrote Hamlet")], example());
       expect(JSON.parse(stdout)).toMatchObject({ object: "chat.completion", model: tuned() });
     });
 
     test("for openai from npm trains and answers", async () => {
-      const file = join(ROOT, "tests/e2e", `readme-example.${process.pid}.mjs`);
-      writeFileSync(file, readmeBlock("js", "client.fineTuning.jobs.create"));
-      try {
-        const { stdout } = await finish(process.execPath, [file], example());
-        expect(stdout).toContain("Ahoy!");
-      } finally {
-        rmSync(file);
-      }
+      expect(await runScript(readmeBlock("js", "sailor.jsonl"))).toContain("Ahoy!");
+    });
+
+    test("for steering with curl keeps to its rule, and says how it was steered", async () => {
+      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", '"steering": {"guidance"')], example());
+      const reply = JSON.parse(stdout);
+      expect(reply.steering).toMatchObject({ guidance: { scale: 2 }, rules: { banned: ["bed"] } });
+      expect(reply.choices[0].text).toContain("I loved this hotel.");
+      expect(reply.choices[0].text).not.toContain("bed");
+      expect(reply.usage.steering_tokens).toBeGreaterThan(0);
+    });
+
+    test("for steering with openai from npm makes a vector that turns a review either way", async () => {
+      const [against, without, along] = (await runScript(readmeBlock("js", "steering_vector"))).trim().split("\n");
+      expect(against).toMatch(/^-1\.5 .*(worst|disliked|hated|letdown|unhappy)/);
+      expect(without).toMatch(/^0 /);
+      expect(along).toMatch(/^1\.5 .*(loved|enjoyed|gem|wonderful|happy)/);
     });
 
     test("for result files shows the last steps", async () => {
@@ -267,10 +276,30 @@ describe("a stack on the same folder", () => {
 
     const python = spawnSync("python3", ["-c", "import openai"]).status === 0;
     test.runIf(python)("for openai from PyPI answers", async () => {
-      const { stdout } = await finish("python3", ["-c", readmeBlock("python", "from openai import OpenAI")], example());
+      const { stdout } = await finish("python3", ["-c", readmeBlock("python", "chemical symbol")], example());
       expect(stdout).toContain(`${tuned()} Ahoy!`);
     });
+
+    test.runIf(python)("for steering with openai from PyPI parses the reply and shows every token", async () => {
+      const { stdout } = await finish("python3", ["-c", readmeBlock("python", "steering_trace")], example());
+      const [parsed, ...steps] = stdout.trim().split("\n");
+      expect(parsed).toMatch(/^stars=[1-5] word='(good|bad)'$/);
+      expect(steps.length).toBeGreaterThan(5);
+      for (const step of steps) expect(step).toMatch(/^'.*' +\d\.\d{3} -> \d\.\d{3}$/);
+    });
   });
+
+  /** What one of the README's scripts prints. It lies inside the repository, where it finds the packages. */
+  async function runScript(text: string): Promise<string> {
+    const file = join(ROOT, "tests/e2e", `readme-example.${process.pid}.mjs`);
+    writeFileSync(file, text);
+    try {
+      const env = { OPENAI_BASE_URL: `${url()}/v1`, OPENAI_API_KEY: demo.result.key, MODEL: tuned() };
+      return (await finish(process.execPath, [file], env)).stdout;
+    } finally {
+      rmSync(file);
+    }
+  }
 
   async function untilStep(job: string, step: number): Promise<void> {
     await vi.waitFor(

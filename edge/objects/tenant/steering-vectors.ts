@@ -37,7 +37,8 @@ export function steeringVectors(
     const quoted = JSON.stringify(id);
     const row = findDelta(db, id);
     if (row === undefined) {
-      throw new TrimtabError("not_found", `There is no steering vector ${quoted}.`, { param: `steering.${at}.id` });
+      const message = `There is no steering vector ${quoted}. Name a delta that a job of type steering_vector made: GET /v1/deltas lists those there are.`;
+      throw new TrimtabError("not_found", message, { param: `steering.${at}.id` });
     }
     if (row.base_digest !== base.digest) {
       throw refuse(

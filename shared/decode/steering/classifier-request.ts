@@ -7,10 +7,16 @@ import { modelId } from "./side.ts";
 /** The usual strengths of the papers. */
 export const UNIT = { lookahead: 1, class_rows: 30, token_values: 1 } as const;
 
+const MODES: { readonly [M in ScorerMode]: string } = {
+  lookahead: "Each of the likeliest tokens is tried, and the text with it judged (FUDGE)",
+  class_rows: "A row for each class says how well the text fits it (GeDi)",
+  token_values: "One row judges every next token at once",
+};
+
 const fieldsOf = <M extends ScorerMode>(mode: M) => ({
   id: modelId.meta({ description: "A classifier, or a reward model" }),
   label: Label.meta({ description: "The class to move towards, or with a strength below 0 away from" }),
-  mode: z.literal(mode),
+  mode: z.literal(mode).meta({ description: MODES[mode] }),
   strength: z
     .number()
     .min(-LIMITS.classifierStrength)
@@ -57,5 +63,9 @@ const attribute = z
     path: ["strength"],
     message: "must not be below 0 beside `target`",
   });
-export const classifierRequest = z.array(attribute).min(1).max(LIMITS.attributes);
+export const classifierRequest = z
+  .array(attribute)
+  .min(1)
+  .max(LIMITS.attributes)
+  .meta({ description: "Weighs tokens by what classifiers or reward models think of the text with them" });
 export type AskedAttribute = z.infer<typeof attribute>;

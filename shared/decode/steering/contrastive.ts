@@ -8,25 +8,27 @@ import { planSide, Side, type SidePlan, sideReferences, temperature } from "./si
 const EXPERT = "contrastive.expert";
 const AMATEUR = "contrastive.amateur";
 
-const schema = z.strictObject({
-  expert: Side.optional().meta({ description: "Left out: the distribution that the parts before this one left" }),
-  amateur: Side,
-  alpha: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.1)
-    .meta({ description: "Tokens less likely than this share of the expert's likeliest are ruled out; 0: none" }),
-  temperature: temperature
-    .default(0.5)
-    .meta({ description: "The amateur's, unless it has one of its own; low ones sharpen what is avoided" }),
-  strength: z
-    .number()
-    .min(0)
-    .max(LIMITS.contrastStrength)
-    .optional()
-    .meta({ description: "β in (1 + β) · expert − β · amateur; left out: expert − amateur" }),
-});
+const schema = z
+  .strictObject({
+    expert: Side.optional().meta({ description: "Left out: the distribution that the parts before this one left" }),
+    amateur: Side.meta({ description: "What is subtracted" }),
+    alpha: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.1)
+      .meta({ description: "Tokens less likely than this share of the expert's likeliest are ruled out; 0: none" }),
+    temperature: temperature
+      .default(0.5)
+      .meta({ description: "The amateur's, unless it has one of its own; low ones sharpen what is avoided" }),
+    strength: z
+      .number()
+      .min(0)
+      .max(LIMITS.contrastStrength)
+      .optional()
+      .meta({ description: "β in (1 + β) · expert − β · amateur; left out: expert − amateur" }),
+  })
+  .meta({ description: "Contrastive decoding: subtracts what an amateur thinks" });
 type Asked = z.infer<typeof schema>;
 
 interface Settings {

@@ -24,18 +24,20 @@ const members = z
     "must name each expert once; add up its weights",
   );
 
-const schema = z.union([
-  members,
-  z.strictObject({
+const schema = z
+  .union([
     members,
-    top_p: z
-      .number()
-      .gt(0)
-      .max(1)
-      .default(TOP_P)
-      .meta({ description: "The nucleus that the experts choose from; 1: all tokens" }),
-  }),
-]);
+    z.strictObject({
+      members: members.meta({ description: "The experts and anti-experts" }),
+      top_p: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(TOP_P)
+        .meta({ description: "The nucleus that the experts choose from; 1: all tokens" }),
+    }),
+  ])
+  .meta({ description: "Adds and subtracts what other models think (DExperts); a list has the default `top_p`" });
 type Asked = z.infer<typeof schema>;
 
 interface Settings {

@@ -4,19 +4,21 @@ import { steeringPart } from "./part.ts";
 
 const ROLE = "guidance";
 
-const schema = z.strictObject({
-  negative_prompt: z
-    .string()
-    .max(LIMITS.negativePrompt)
-    .optional()
-    .meta({ description: "What the text shall not follow; left out: the text with no prompt but its last token" }),
-  scale: z
-    .number()
-    .min(0)
-    .max(LIMITS.guidanceScale)
-    .default(1.5)
-    .meta({ description: "γ: 1 changes nothing, above 1 moves away from the negative prompt" }),
-});
+const schema = z
+  .strictObject({
+    negative_prompt: z
+      .string()
+      .max(LIMITS.negativePrompt)
+      .optional()
+      .meta({ description: "What the text shall not follow; left out: the text with no prompt but its last token" }),
+    scale: z
+      .number()
+      .min(0)
+      .max(LIMITS.guidanceScale)
+      .default(1.5)
+      .meta({ description: "γ: 1 changes nothing, above 1 moves away from the negative prompt" }),
+  })
+  .meta({ description: "Classifier-free guidance: moves away from a negative prompt" });
 
 /**
  * Classifier-free guidance: log p⁻ + γ (log p − log p⁻), p the distribution so far and p⁻ that after the negative prompt. Sanchez

@@ -5,28 +5,30 @@ import { argmax } from "../logits.ts";
 import type { ProcessedRow } from "../processor.ts";
 import { type PlanContext, steeringPart } from "./part.ts";
 
-const schema = z.strictObject({
-  candidates: z
-    .union([
-      z.enum(["low", "high"]),
-      z
-        .array(z.int().min(0).max(LIMITS.layer))
-        .min(1)
-        .max(LIMITS.exits)
-        .refine((layers) => new Set(layers).size === layers.length, "must differ from each other"),
-    ])
-    .default("low")
-    .meta({
-      description:
-        "Every second layer of the lower or the upper half, or these: 0 is the embedding, n the stream after n layers",
-    }),
-  relative_top: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.1)
-    .meta({ description: "Tokens less likely than this share of the likeliest are ruled out" }),
-});
+const schema = z
+  .strictObject({
+    candidates: z
+      .union([
+        z.enum(["low", "high"]),
+        z
+          .array(z.int().min(0).max(LIMITS.layer))
+          .min(1)
+          .max(LIMITS.exits)
+          .refine((layers) => new Set(layers).size === layers.length, "must differ from each other"),
+      ])
+      .default("low")
+      .meta({
+        description:
+          "Every second layer of the lower or the upper half, or these: 0 is the embedding, n the stream after n layers",
+      }),
+    relative_top: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.1)
+      .meta({ description: "Tokens less likely than this share of the likeliest are ruled out" }),
+  })
+  .meta({ description: "Contrasts the model with what its earlier layers would say (DoLa)" });
 type Asked = z.infer<typeof schema>;
 
 interface Settings {

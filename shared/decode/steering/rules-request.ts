@@ -2,13 +2,19 @@
 import { z } from "zod";
 import { messageOf } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
+import { RULE_LIMITS } from "../../rules/limits.ts";
 import { requireCaps } from "../../rules/schema/caps.ts";
 
-const phrases = z.array(z.string().min(1).max(LIMITS.phraseLength)).max(LIMITS.phrases);
+const phrases = (most: number) => z.array(z.string().min(1).max(LIMITS.phraseLength)).max(most);
 
 const scorer = z.strictObject({
   name: z.string().min(1).max(64).meta({ description: "One of /v1/steering/scorers" }),
-  strength: z.number().min(-LIMITS.scorerStrength).max(LIMITS.scorerStrength).default(1),
+  strength: z
+    .number()
+    .min(-LIMITS.scorerStrength)
+    .max(LIMITS.scorerStrength)
+    .default(1)
+    .meta({ description: "What a score is multiplied by before it is added to its token's logit" }),
   candidates: z
     .int()
     .min(1)
@@ -16,11 +22,16 @@ const scorer = z.strictObject({
     .default(8)
     .meta({ description: "How many of the likeliest tokens are scored; the others are ruled out" }),
   every: z.int().min(1).max(1024).default(1).meta({ description: "Score every n-th token, the first one included" }),
-  deadline_ms: z.int().min(10).max(LIMITS.scorerDeadlineMs).default(1000),
-  on_timeout: z
-    .enum(["open", "closed"])
-    .default("open")
-    .meta({ description: "Without an answer in time: choose without it, or end the request with `scorer_failed`" }),
+  deadline_ms: z
+    .int()
+    .min(10)
+    .max(LIMITS.scorerDeadlineMs)
+    .default(1000)
+    .meta({ description: "For each call, from when it is due to the last byte of its answer" }),
+  on_timeout: z.enum(["open", "closed"]).default("open").meta({
+    description:
+      "Without an answer in time: choose the token without it, or end the request with `scorer_failed`. A wrong answer ends it either way",
+  }),
 });
 
 const SHAPES = ["json_schema", "regex", "choice", "grammar"] as const;
@@ -41,26 +52,34 @@ export const rulesRequest = z
       .superRefine(refuseLarge)
       .optional()
       .meta({ description: "The text is a JSON document that is valid under this schema" }),
-    regex: z.string().min(1).max(LIMITS.ruleLength).optional(),
-    choice: z.array(z.string().min(1).max(LIMITS.ruleLength)).min(1).max(LIMITS.ruleChoices).optional(),
+    regex: z
+      .string()
+      .min(1)
+      .max(RULE_LIMITS.regexLength)
+      .optional()
+      .meta({ description: "The text, from its first to its last character, matches this regular expression" }),
+    choice: z
+      .array(z.string().min(1).max(RULE_LIMITS.choiceCharacters))
+      .min(1)
+      .max(RULE_LIMITS.choices)
+      .optional()
+      .meta({ description: "The text is one of these" }),
     grammar: z
       .string()
       .min(1)
-      .max(LIMITS.ruleLength)
+      .max(RULE_LIMITS.grammarLength)
       .optional()
       .meta({ description: "A context-free grammar in GBNF" }),
-    banned: phrases
+    banned: phrases(RULE_LIMITS.banned)
       .optional()
       .meta({ description: "Phrases that do not occur in the text, however it is split into tokens" }),
-    required: phrases.optional().meta({ description: "Phrases that occur in the text before it ends" }),
+    required: phrases(RULE_LIMITS.required)
+      .optional()
+      .meta({ description: "Phrases that occur in the text before it ends" }),
     scorer: z
       .union([
-        z
-          .string()
-          .min(1)
-          .max(64)
-          .transform((name) => ({ name }))
-          .pipe(scorer),
+        // A codec rather than a transform, so that documents show both what comes in and what is echoed.
+        z.codec(z.string().min(1).max(64), scorer, { decode: (name) => ({ name }), encode: ({ name }) => name }),
         scorer,
       ])
       .optional()
@@ -68,5 +87,6 @@ export const rulesRequest = z
   })
   .refine((rules) => SHAPES.filter((shape) => rules[shape] !== undefined).length <= 1, {
     message: `must have at most one of ${SHAPES.join(", ")}`,
-  });
+  })
+  .meta({ description: "What the text must be, and what must and must not occur in it" });
 export type AskedRules = z.infer<typeof rulesRequest>;

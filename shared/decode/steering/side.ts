@@ -7,7 +7,16 @@ import type { CompanionPrompt, CompanionRow, PlanContext, Reference } from "./pa
 export const modelId = z.string().min(1).max(300);
 export const temperature = z.number().min(0.01).max(100);
 
-const without = z.union([z.literal("system"), z.strictObject({ name: z.string().min(1).max(LIMITS.messageName) })]);
+const without = z.union([
+  z.literal("system"),
+  z.strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(LIMITS.messageName)
+      .meta({ description: "The `name` of the messages that are left out" }),
+  }),
+]);
 
 /** `base`, a model or delta, or what differs from the request's own model, prompt and temperature. */
 export const Side = z.union([
@@ -16,10 +25,18 @@ export const Side = z.union([
     .strictObject({
       model: modelId.optional().meta({ description: "`base`, or a model; left out: the request's own" }),
       delta: z
-        .strictObject({ id: modelId, weight: z.number().min(-LIMITS.deltaWeight).max(LIMITS.deltaWeight).default(1) })
+        .strictObject({
+          id: modelId.meta({ description: "A delta or a fine-tuned model" }),
+          weight: z
+            .number()
+            .min(-LIMITS.deltaWeight)
+            .max(LIMITS.deltaWeight)
+            .default(1)
+            .meta({ description: "w in W + w ΔW" }),
+        })
         .optional()
         .meta({ description: "The base with this delta, in place of `model`" }),
-      temperature: temperature.optional(),
+      temperature: temperature.optional().meta({ description: "What its logits are divided by" }),
       without: without.optional().meta({
         description: "The conversation without its system messages, or without the messages with this name",
       }),

@@ -14,7 +14,12 @@ export const vectorsRequest = z
         .default(1)
         .meta({ description: "What the vector is multiplied by: 1 is the difference between the sides of its pairs" }),
       condition: z
-        .union([z.boolean(), z.strictObject({ threshold: z.number().min(-1).max(1) })])
+        .union([
+          z.boolean(),
+          z.strictObject({
+            threshold: z.number().min(-1).max(1).meta({ description: "A cosine, in place of the fitted one" }),
+          }),
+        ])
         .default(false)
         .meta({
           description:
@@ -23,4 +28,5 @@ export const vectorsRequest = z
     }),
   )
   .min(1)
-  .max(LIMITS.steeringVectors);
+  .max(LIMITS.steeringVectors)
+  .meta({ description: "Steering vectors, added to the stream after their layers" });

@@ -61,6 +61,24 @@ describe("a JSON body", () => {
     expect(await refused(`{"model":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toMatchObject({ status: 400 });
   });
 
+  it("may not nest deeper than what reads it can go, and says where it does", async () => {
+    const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}{}${"}".repeat(depth)}`) as object;
+    const tooDeep = { status: 400, code: "invalid_request", message: expect.stringContaining("256 levels deep") };
+    expect(await refused({ model: "m", metadata: nested(300) })).toMatchObject({ ...tooDeep, param: "metadata" });
+    expect(await refused({ model: "m", metadata: nested(200) })).toMatchObject({ param: "training_file" });
+    const schema = nested(3000);
+    const chat = { model: "m", messages: [{ role: "user", content: "hi" }] };
+    for (const [fields, param] of [
+      [{ steering: { rules: { json_schema: schema } } }, "steering.rules.json_schema"],
+      [{ response_format: { type: "json_schema", json_schema: { name: "x", schema } } }, "response_format.json_schema"],
+      [{ tools: [{ type: "function", function: { name: "f", parameters: schema } }] }, "tools[0].function.parameters"],
+      [{ steering: { guidance: schema } }, "steering"],
+    ] as const) {
+      const refusal = await api.refusal("POST", "/v1/chat/completions", { key, body: { ...chat, ...fields } });
+      expect(refusal).toMatchObject({ ...tooDeep, param });
+    }
+  });
+
   it("means the same with a property that is null as without it", async () => {
     const none = await refused("{}");
     expect(await refused('{"model":null,"training_file":null,"seed":null,"nonsense":null}')).toEqual(none);

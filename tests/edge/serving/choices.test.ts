@@ -5,6 +5,7 @@ import type { GenerateRequest } from "../../../edge/serving/protocol.ts";
 import { NO_STEERING } from "../../../edge/serving/steering-plan.ts";
 import type { GenerationDefaults } from "../../../shared/model/generation-config.ts";
 import { loadTokenizer } from "../../../shared/model/tokenizer.ts";
+import type { CompiledRule } from "../../../shared/rules/rule.ts";
 import tokenizerJson from "../../golden/tokenizer/hub/gpt2-like/tokenizer.json";
 import tokenizerConfig from "../../golden/tokenizer/hub/gpt2-like/tokenizer_config.json";
 import llamaJson from "../../golden/tokenizer/hub/llama2-like/tokenizer.json";
@@ -116,6 +117,45 @@ describe("choicesOf", () => {
     const sampling = { ...request().sampling, settings: { temperature: 0, logitBias: [[96, 1]] as const } };
     expect(() => choicesOf(MODEL, request({ sampling }), parts)).toThrow(
       expect.objectContaining({ code: "invalid_request", param: "logit_bias.96" }),
+    );
+  });
+});
+
+describe("what has no room", () => {
+  it("is named: the prompt, or the steering part that adds a row with a longer one", () => {
+    const { tokenizer } = MODEL;
+    const text = tokenizer.decode(Array.from({ length: 70 }, () => 5));
+    const row = { role: "guidance", part: "guidance", model: "own", prompt: { kind: "instead", text } } as const;
+    const refusal = (changes: Partial<typeof parts>) => {
+      const wish = { ...parts, prompts: [[1, 2]], ...changes };
+      try {
+        choicesOf(MODEL, request(), wish);
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    };
+    expect(refusal({ plan: { ...NO_STEERING, companions: [row] } })).toMatchObject({
+      code: "context_length_exceeded",
+      param: "steering.guidance",
+      message: expect.stringMatching(/the prompt of a row that `steering\.guidance` adds has \d\d/),
+    });
+    const long = [Array.from({ length: 70 }, () => 5)];
+    const own = { ...row, prompt: { kind: "own" } } as const;
+    const prompt = { code: "context_length_exceeded", param: "prompt" };
+    expect(refusal({ prompts: long, plan: { ...NO_STEERING, companions: [own] } })).toMatchObject(prompt);
+  });
+
+  it("is refused where the required phrases take more tokens than the text may have", () => {
+    const ruled = (requiredTokens: number) => () =>
+      choicesOf(MODEL, request(), { ...parts, rule: { requiredTokens } as unknown as CompiledRule });
+    expect(ruled(4)).not.toThrow();
+    expect(ruled(5)).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "steering.rules.required",
+        message: expect.stringContaining("at least 5 tokens, but the text may have 4"),
+      }),
     );
   });
 });

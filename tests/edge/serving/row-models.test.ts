@@ -36,5 +36,6 @@ it("sameModel compares bases, weights and deltas, and leaves out those of weight
   expect(sameModel(MODEL, { ...MODEL, deltas: [delta("a", 0)] })).toBe(true);
   expect(sameModel(MODEL, { ...MODEL, deltas: [delta("a", 1)] })).toBe(false);
   expect(sameModel(MODEL, { ...MODEL, weights: WEIGHTS })).toBe(false);
-  expect(sameModel(MODEL, { ...MODEL, base: { ...MODEL.base, digest: "e" } })).toBe(false);
+  expect(sameModel(MODEL, { ...MODEL, base: { ...MODEL.base, id: "c", digest: "e" } })).toBe(false);
+  expect(sameModel(MODEL, { ...MODEL, base: { ...MODEL.base, id: "c" } })).toBe(true);
 });

@@ -70,7 +70,11 @@ describe("Scheduler", () => {
     const { admitted, refused } = scheduler.admit(room);
     expect([names(admitted), names(refused)]).toEqual([["a2"], ["a1"]]);
     expect(() => scheduler.submit([job("a", "wide", 7)])).toThrow(
-      expect.objectContaining({ code: "invalid_request", message: expect.stringContaining("7 rows at once") }),
+      expect.objectContaining({
+        code: "invalid_request",
+        param: "steering",
+        message: expect.stringContaining("7 rows at once"),
+      }),
     );
   });
 

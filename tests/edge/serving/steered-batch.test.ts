@@ -1,6 +1,7 @@
 /** Rows that steering adds to a generation, on a tiny model: what they read, probe, wait for and cost. */
 import { describe, expect, it } from "vitest";
 import { rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
+import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
 import type { DecodeSettings } from "../../../shared/decode/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { randomDelta, TINY } from "../runtime/tiny-model.ts";
@@ -116,5 +117,35 @@ describe("a processor that fails or waits", () => {
     await good.end;
     expect(good.tokens).toEqual(expected.tokens);
     expect(loop.broken).toBe(false);
+  });
+
+  it("costs next to nothing while all wait, and delays nobody who comes, leaves or is answered", async () => {
+    const counted = { turns: 0 };
+    const yielding = () => {
+      counted.turns++;
+      return yieldToEventLoop();
+    };
+    const { loop, weights } = await tinyLoop({}, { yieldToEventLoop: yielding });
+    const { promise: answer, resolve } = Promise.withResolvers<number[]>();
+    const scorer = { score: () => answer, strength: 1, candidates: 2, every: 64 };
+    const waiting = { rows: [{ prompt: tokens(9, 1) }], settings: { ...GREEDY, scorer } };
+    const plain = { rows: [{ prompt: tokens(9, 1) }], settings: GREEDY };
+    const [first, leaving] = [ask(loop, weights, waiting), ask(loop, weights, waiting)];
+    await new Promise((done) => setTimeout(done, 200));
+    expect(loop.activeRows).toBe(2);
+    counted.turns = 0;
+    await new Promise((done) => setTimeout(done, 600));
+    // Without a rest there would be a turn for every tick of the event loop: thousands.
+    expect(counted.turns).toBeLessThan(40);
+    const alone = ask(loop, weights, plain);
+    await alone.end;
+    expect(alone.tokens).toHaveLength(8);
+    expect(first.tokens).toEqual([]);
+    loop.cancel(leaving.request);
+    await leaving.end;
+    expect(loop.activeRows).toBe(1);
+    resolve([0, 0]);
+    await first.end;
+    expect(first.tokens).toEqual(alone.tokens);
   });
 });

@@ -86,7 +86,7 @@ async function madeCases(): Promise<Steered[]> {
     {
       name: "classifier, looking ahead",
       wish: { steering: { classifier: [{ ...attribute, mode: "lookahead", top_k: 5 }] } },
-      cost: (tokens) => rows(1)(tokens) + 5 * tokens,
+      cost: (tokens: number) => rows(1)(tokens) + 5 * tokens,
     },
     // Lead and control tokens: [1, 2] and [1, 3, 4].
     {
@@ -110,7 +110,7 @@ async function madeCases(): Promise<Steered[]> {
           ],
         },
       },
-      cost: (tokens) => rows(1)(tokens) + 5 * tokens,
+      cost: (tokens: number) => rows(1)(tokens) + 5 * tokens,
     },
     { name: "rules", wish: { steering: { rules: { regex: "([a-f][0-9])*", required: ["a1"] } } }, cost: none },
     { name: "vectors", wish: { steering: { vectors }, deltas: [always] }, cost: none },

@@ -94,6 +94,9 @@ export class SteeredModel {
       },
       deltaId: (digest) => digest.slice(0, 8),
       loadBase: async ({ digest }: StoredFolder) => this.#others.find(({ base }) => base.digest === digest)!.served,
+      callScorer: async () => {
+        throw new Error("this test has no scorer");
+      },
       yieldToEventLoop,
       randomSeed: () => 1,
     });
@@ -133,7 +136,11 @@ export class SteeredModel {
   }
 }
 
-function resolved({ steering, names = {}, conditional = [] }: Omit<Wish, "prompt">): GenerateRequest["steering"] {
+function resolved({
+  steering,
+  names = {},
+  conditional = [],
+}: Omit<Wish, "prompt">): NonNullable<GenerateRequest["steering"]> {
   const { rules, vectors: _, ...asked } = SteeringObject.parse(steering);
   const parts = activeParts(asked);
   const models = Object.fromEntries(referencesOf(parts).map(({ at, id }) => [at, names[id]!]));

@@ -42,7 +42,8 @@ describe("CreateResponse", () => {
   });
 
   it("names what it does not support inside a field", () => {
-    expect(refusal({ text: { format: { type: "json_schema" } } })).toMatchObject({ param: "text.format.type" });
+    expect(refusal({ text: { format: { type: "xml" } } })).toMatchObject({ param: "text.format.type" });
+    expect(refusal({ text: { format: { type: "json_schema" } } })).toMatchObject({ param: "text.format.name" });
     expect(refusal({ reasoning: { effort: "high" } })).toMatchObject({ param: "reasoning.effort" });
     expect(refusal({ input: [{ type: "reasoning", summary: [] }] })).toMatchObject({
       code: "unsupported_parameter",

@@ -4,6 +4,19 @@ import { requestError } from "../../../shared/api/parse.ts";
 import { SteeringField, SteeringObject, SteeringTraces } from "../../../shared/api/steering.ts";
 import { STEERING_NAMES } from "../../../shared/decode/steering/registry.ts";
 
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
+/** The properties without a description, as paths. */
+function undescribed(schema: unknown, at: string): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, inner]: [string, unknown]) => {
+    if (key !== "properties") return undescribed(inner, at);
+    return Object.entries(inner as Record<string, { description?: string }>).flatMap(([name, property]) => [
+      ...(property.description === undefined ? [`${at}.${name}`] : []),
+      ...undescribed(property, `${at}.${name}`),
+    ]);
+  });
+}
+
 const errorOf = (value: unknown) => requestError(SteeringObject.safeParse(value).error!, value);
 
 describe("SteeringObject", () => {
@@ -57,10 +70,35 @@ describe("SteeringObject", () => {
   });
 });
 
+it.each([
+  ["regex", "a".repeat(4097), "regex", "at most 4096 characters"],
+  ["grammar", "a".repeat(32_769), "grammar", "at most 32768 characters"],
+  ["choice", numbers(1001), "choice", "at most 1000 entries"],
+  ["banned", numbers(257), "banned", "at most 256 entries"],
+  ["required", numbers(9), "required", "at most 8 entries"],
+  ["required", ["a".repeat(257)], "required[0]", "at most 256 characters"],
+])("rules are bounded where they are compiled with the same bounds: %s", (field, value, at, message) => {
+  const error = errorOf({ rules: { [field]: value } });
+  expect(error.param).toBe(`rules.${at}`);
+  expect(error.message).toContain(message);
+});
+
+it("a scorer's name stands for the scorer with its defaults", () => {
+  expect(SteeringObject.parse({ rules: { scorer: "polite" } })).toEqual(
+    SteeringObject.parse({ rules: { scorer: { name: "polite" } } }),
+  );
+});
+
 it("a field is a preset's name or an object, and has a JSON schema for the documents", () => {
   expect(SteeringField.parse("calm@3")).toBe("calm@3");
   expect(SteeringField.safeParse(3).success).toBe(false);
   for (const io of ["input", "output"] as const) expect(z.toJSONSchema(SteeringField, { io }).anyOf).toHaveLength(2);
+});
+
+it("every field of the object and of a trace says what it is", () => {
+  for (const schema of [SteeringObject, SteeringTraces]) {
+    expect(undescribed(z.toJSONSchema(schema, { io: "input", reused: "inline" }), "")).toEqual([]);
+  }
 });
 
 it("a trace has one entry for each token", () => {

@@ -16,6 +16,9 @@ import {
   wordVocabulary,
 } from "./vocabularies.ts";
 
+/** Ten rules, each ten times the one before: 10¹⁰ letters that no line of it shows. */
+const GRAMMAR_BOMB = `root ::= a\n${[..."abcdefghij"].map((name, i, all) => `${name} ::= ${`${all[i + 1] ?? "z"} `.repeat(10)}\n`).join("")}z ::= "x"`;
+
 interface Language {
   readonly spec: RuleSpec;
   readonly texts: readonly (readonly [text: string, isAccepted: boolean])[];
@@ -171,6 +174,7 @@ describe("a rule that no text satisfies, or that asks too much", () => {
     [{ json_schema: { type: "array", minItems: 1e9 } }, {}, /minItems asks for 1000000000 repetitions/],
     [{ regex: "(a{1,500}){1,500}" }, {}, /the regular expression takes too much work/],
     [{ regex: "(a|b)*a(a|b){24}" }, {}, /the regular expression takes too much work/],
+    [{ grammar: GRAMMAR_BOMB }, {}, /the grammar takes too much work/],
     [{ regex: "(((((a{1,9}){1,9}){1,9}){1,9}){1,9}){1,9}" }, {}, /too much work/],
     [{ regex: "a(?=b)" }, {}, /a lookahead/],
     [{ regex: "(?<!b)a" }, {}, /a negative lookbehind/],

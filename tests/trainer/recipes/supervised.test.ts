@@ -371,7 +371,7 @@ describe("what cannot be trained is refused, saying what to change", () => {
       "validation_file",
       /no token to train on/,
     ],
-    ["a broken line", { training: '{"messages":\n' }, "invalid_file", undefined, /line 1 of train\.jsonl/],
+    ["a broken line", { training: '{"messages":\n' }, "invalid_file", "training_file", /line 1 of train\.jsonl/],
     [
       "a context beyond the model's",
       { hyperparameters: { max_length: 129 } },

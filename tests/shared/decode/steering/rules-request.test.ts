@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { rulesRequest } from "../../../../shared/decode/steering/rules-request.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
+import { RULE_LIMITS } from "../../../../shared/rules/limits.ts";
 
 const issue = (rules: unknown) => rulesRequest.safeParse(rules).error?.issues[0];
 const deep = (depth: number): unknown => (depth === 0 ? {} : { items: deep(depth - 1) });
@@ -35,12 +36,12 @@ describe("rulesRequest", () => {
   });
 
   it.each<[field: string, at: unknown, past: unknown]>([
-    ["regex", "a".repeat(LIMITS.ruleLength), "a".repeat(LIMITS.ruleLength + 1)],
+    ["regex", "a".repeat(RULE_LIMITS.regexLength), "a".repeat(RULE_LIMITS.regexLength + 1)],
     ["regex", "a", ""],
-    ["grammar", "a".repeat(LIMITS.ruleLength), "a".repeat(LIMITS.ruleLength + 1)],
+    ["grammar", "a".repeat(RULE_LIMITS.grammarLength), "a".repeat(RULE_LIMITS.grammarLength + 1)],
     ["choice", ["a"], []],
-    ["choice", new Array(LIMITS.ruleChoices).fill("a"), new Array(LIMITS.ruleChoices + 1).fill("a")],
-    ["banned", new Array(LIMITS.phrases).fill("a"), new Array(LIMITS.phrases + 1).fill("a")],
+    ["choice", new Array(RULE_LIMITS.choices).fill("a"), new Array(RULE_LIMITS.choices + 1).fill("a")],
+    ["banned", new Array(RULE_LIMITS.banned).fill("a"), new Array(RULE_LIMITS.banned + 1).fill("a")],
     ["banned", ["a".repeat(LIMITS.phraseLength)], ["a".repeat(LIMITS.phraseLength + 1)]],
     ["required", ["a"], [""]],
     ["json_schema", deep(120), deep(3000)],
