@@ -53,6 +53,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/app-env.ts": "types only",
   "edge/routes/docs.ts": "one page of Scalar's: tests/edge/routes/app.test.ts asks for it",
   "edge/serving/generation.ts": "types only",
+  "edge/serving/step-states.ts": "types only",
   "edge/scoring/target.ts": "types only",
   "edge/runtime/slot-sizes.ts":
     "sizes: tests/edge/runtime/{kv-slab,row-vectors}.test.ts compare them with what is allocated",

@@ -242,7 +242,7 @@ describe("what is refused up front", () => {
       () => ({ contrastive: { amateur: { without: { name: "x" } } } }),
       "steering.contrastive",
     ],
-    ["a scorer that is not there", () => ({ rules: { scorer: "nobody" } }), "steering.rules.scorer.name", "not_found"],
+    ["a scorer that is not there", () => ({ rules: { scorer: "nobody" } }), "steering.rules.scorer", "not_found"],
     ["a vector that is none", () => ({ vectors: [{ id: named.kind }] }), "steering.vectors[0].id"],
     ["a vector that is not there", () => ({ vectors: [{ id: "nobody" }] }), "steering.vectors[0].id", "not_found"],
     ["two shapes", () => ({ rules: { regex: "a", choice: ["a"] } }), "steering.rules"],
