@@ -68,9 +68,11 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              dataBlobBindings: Object.fromEntries(
-                Object.values(WASM_BINDINGS).map(({ binding, file }) => [binding, file]),
-              ),
+              dataBlobBindings: {
+                ...Object.fromEntries(Object.values(WASM_BINDINGS).map(({ binding, file }) => [binding, file])),
+                // Too large to import.
+                EMBEDDED_WEIGHTS: "infra/base/model/model.safetensors",
+              },
             },
           }),
         ],

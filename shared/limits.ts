@@ -106,8 +106,26 @@ export const LIMITS = {
   /** Attributes of classifiers in one request. */
   attributes: 8,
   classifierStrength: 200,
+  /** Iterations of a gradient for one token: each costs about as much as two steps. */
+  gradientIterations: 32,
+  gradientStep: 1,
+  /** Weight of the divergence in a gradient's loss. */
+  gradientDivergence: 10,
   /** Candidates for one token that a classifier looks ahead over: each costs as much as a row. */
   lookahead: 200,
+  /** Candidates of one choice, and beams: each is a generation with all its rows. */
+  candidates: 64,
+  beams: 16,
+  /** Tokens of all candidates of one choice. */
+  searchTokens: 1 << 20,
+  /** Tokens between two checks of unfinished candidates. */
+  checkpoint: 4096,
+  lengthPenalty: 10,
+  diversity: 100,
+  /** Characters of a pattern that finds a text's answer, how much of the text's end it is looked for in, and steps of the match. */
+  answerPattern: 512,
+  answerText: 4000,
+  answerSteps: 300_000,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

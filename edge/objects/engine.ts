@@ -3,6 +3,7 @@ import type { GenerateEvent } from "../../shared/decode/events.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
+import { ScorerCaller } from "../scoring/call-scorer.ts";
 import type { BatchCounts } from "../serving/batch-loop.ts";
 import { generate } from "../serving/generate.ts";
 import { LoadOnce } from "../serving/load-once.ts";
@@ -22,6 +23,15 @@ const models = new LoadOnce<ServedModel>();
  * may stall.
  */
 const MAX_BACKLOG = 2 * 1024 * 1024;
+
+/** At module scope too: it knows which scorers fail, and how many calls are under way. */
+let scorerCaller: ScorerCaller | undefined;
+
+function callScorer(env: Env): ScorerCaller["call"] {
+  scorerCaller ??= ScorerCaller.of(env);
+  const caller = scorerCaller;
+  return (scorer, request, options) => caller.call(scorer, request, options);
+}
 
 const EFFECTS = {
   deltaId: (digest: string) => artefactId({ kind: "delta", digest }),
@@ -87,8 +97,9 @@ export class Engine extends DurableObject<Env> {
             if (cancelled) cancelRequest();
           };
           const loadBase = (folder: StoredFolder) => loadModel(this.env, folder);
+          const outside = { callScorer: callScorer(this.env), loadBase };
           loadBase(request.model.base)
-            .then((model) => generate(model, request, { emit, onStart, loadBase, ...EFFECTS }))
+            .then((model) => generate(model, request, { emit, onStart, ...outside, ...EFFECTS }))
             .catch((error: unknown) => emit(errorEvent(error)))
             .finally(() => {
               signal.removeEventListener("abort", stop);

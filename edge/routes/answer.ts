@@ -1,7 +1,13 @@
 /** Turns events into answers, whole or as server-sent events: the part that chats and completions share. */
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
-import type { FinishReason, GenerateEvent, SteeringTrace, TokenLogprob } from "../../shared/decode/events.ts";
+import type {
+  FinishReason,
+  GenerateEvent,
+  SearchReport,
+  SteeringTrace,
+  TokenLogprob,
+} from "../../shared/decode/events.ts";
 import type { GoodEvent } from "./generation.ts";
 import { type CallChange, callChange } from "./reply-calls.ts";
 import { obfuscated, sseData } from "./sse.ts";
@@ -22,6 +28,8 @@ export interface ChoiceChange {
   readonly calls?: readonly CallChange[];
   /** null until the choice ends. */
   readonly finishReason: FinishReason | null;
+  /** What a search for the choice did, once it ends. */
+  readonly search?: SearchReport;
 }
 
 /** A choice is the sum of its changes. */
@@ -68,6 +76,7 @@ export function wholeChoice(changes: readonly ChoiceChange[], index: number): Ch
     offset: 0,
     ...(called.length === 0 ? {} : { calls: called }),
     finishReason: changes.at(-1)?.finishReason ?? null,
+    ...searched(changes.at(-1)?.search),
   };
 }
 
@@ -131,7 +140,7 @@ class Fold {
     const { choice: index } = event;
     const offset = this.#offsets.get(index) ?? 0;
     const nothing = { index, text: "", scores: null, traces: null, offset };
-    if (event.type === "finish") return { ...nothing, finishReason: event.reason };
+    if (event.type === "finish") return { ...nothing, finishReason: event.reason, ...searched(event.search) };
     if (event.type !== "token") return { ...nothing, calls: [callChange(event)], finishReason: null };
     const { text, logprobs: scores = null, trace } = event;
     this.#offsets.set(
@@ -140,6 +149,10 @@ class Fold {
     );
     return { index, text, scores, traces: trace === undefined ? null : [trace], offset, finishReason: null };
   }
+}
+
+function searched(search: SearchReport | undefined): Pick<ChoiceChange, "search"> {
+  return search === undefined ? {} : { search };
 }
 
 /** The number of characters that begin in these UTF-8 bytes. */

@@ -15,7 +15,7 @@ import { formatOf } from "./response-format.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { chatSampling, engineMessages, engineTools } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
-import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
+import { type SteeringEcho, searchResult, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -60,13 +60,15 @@ chat.openapi(create, async (c) => {
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;
 
-function chatChoice({ index, text, scores, traces, calls, finishReason }: Choice): ChatCompletion["choices"][number] {
+function chatChoice(choice: Choice): ChatCompletion["choices"][number] {
+  const { index, text, scores, traces, calls, finishReason, search } = choice;
   return {
     index,
     message: { role: "assistant", refusal: null, ...messageContent(text, calls) },
     logprobs: logprobsOf(scores),
     finish_reason: finishReason ?? "stop",
     ...tracesOf(traces),
+    ...searchResult(search),
   };
 }
 
@@ -93,10 +95,10 @@ function chunkFormat(
       ...echo,
     }),
     opensLate: tools.length > 0,
-    change: ({ index, text, scores, traces, calls, finishReason }) =>
+    change: ({ index, text, scores, traces, calls, finishReason, search }) =>
       finishReason === null
         ? ofChoice(index, { delta: deltaContent(text, calls), logprobs: logprobsOf(scores), ...tracesOf(traces) })
-        : ofChoice(index, { finish_reason: finishReason }),
+        : ofChoice(index, { finish_reason: finishReason, ...searchResult(search) }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };

@@ -11,7 +11,7 @@ import { jsonBody } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
-import { type SteeringEcho, steeringOf, tracesOf } from "./steering.ts";
+import { type SteeringEcho, searchResult, steeringOf, tracesOf } from "./steering.ts";
 
 const create = createRoute({
   method: "post",
@@ -66,10 +66,11 @@ completions.openapi(create, async (c) => {
 type Head = Omit<CompletionObject, "choices" | "usage">;
 
 function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
-  const { index, text, traces, finishReason } = choice;
+  const { index, text, traces, finishReason, search } = choice;
   // Completions have no tools.
   const reason = finishReason === "tool_calls" ? "stop" : finishReason;
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason, ...tracesOf(traces) };
+  const steered = { ...tracesOf(traces), ...searchResult(search) };
+  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason, ...steered };
 }
 
 type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;

@@ -1,5 +1,5 @@
 import type { SteeringField, SteeringObject } from "../../shared/api/steering.ts";
-import type { SteeringTrace } from "../../shared/decode/events.ts";
+import type { SearchReport, SteeringTrace } from "../../shared/decode/events.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { FoundModel } from "../objects/tenant/models.ts";
 
@@ -30,4 +30,8 @@ export function tracesOf(traces: readonly SteeringTrace[] | null) {
   if (traces === null) return {};
   const steering_trace = traces.map(({ top, parts, ...token }) => ({ ...token, top: [...top], parts: { ...parts } }));
   return { steering_trace };
+}
+
+export function searchResult(search: SearchReport | undefined) {
+  return search === undefined ? {} : { steering_search: { ...search, scores: [...search.scores] } };
 }

@@ -7,9 +7,11 @@ import { tapWidth } from "../../shared/model/taps.ts";
 import { CandidateInputs } from "./candidate-inputs.ts";
 import { DecodeSessions, NO_READS, type RunReads } from "./decode-sessions.ts";
 import type { DeltaArena } from "./delta-arena.ts";
-import { addProduct, changeHead, headChanges } from "./host-changes.ts";
+import { embedToken } from "./embed-token.ts";
+import { changeHead, headChanges } from "./host-changes.ts";
 import type { KvSlab } from "./kv-slab.ts";
 import type { OrtModule } from "./ort-module.ts";
+import { Perturber } from "./perturber.ts";
 import { allocateTensor, type ResidentTensor } from "./resident-tensor.ts";
 import type { RowVectors } from "./row-vectors.ts";
 import { BARE, type BottleneckInput, commonInput, type RowDeltas } from "./serving-delta.ts";
@@ -75,6 +77,7 @@ interface Run {
  * embeddings in; results are read in place. Creates the handles of every batch size once and keeps them.
  */
 export class Decoder {
+  readonly perturber: Perturber;
   readonly #config: ModelConfig;
   readonly #parts: DecoderParts;
   readonly #sessions: DecodeSessions;
@@ -121,6 +124,7 @@ export class Decoder {
     this.#longest = allocateTensor(ort, "i32", []);
     this.#candidates = new CandidateInputs(ort, { most: chunk, capacity });
     this.#chunk = chunk;
+    this.perturber = new Perturber(ort, config, parts.slab);
   }
 
   get vocabularySize(): number {
@@ -259,13 +263,7 @@ export class Decoder {
   #embed(weights: WeightSet, { at, slot, token }: { at: number; slot: number; token: number }): void {
     const width = this.#config.hiddenSize;
     const target = this.#embedded.view().subarray(at * width, (at + 1) * width);
-    target.set(weights.embedding(token));
-    for (const { layers, weight } of this.#row(slot).outerLayers) {
-      if (layers.embedding === undefined) continue;
-      const { a, b } = layers.embedding;
-      const rank = b.shape[0]!;
-      addProduct(target, a.data.subarray(token * rank, (token + 1) * rank), { matrix: b, weight });
-    }
+    embedToken(target, { token, weights, deltas: this.#row(slot) });
   }
 
   /** Gives the logits of every row, or of every candidate. */

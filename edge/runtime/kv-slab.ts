@@ -94,6 +94,33 @@ export class KvSlab {
     }
   }
 
+  /**
+   * Copies one layer's positions of a slot to the same places of `target`: keys and values [K, N, P] without the cache's zeros
+   * inside heads.
+   */
+  read(
+    slot: number,
+    layer: number,
+    { from, to }: { readonly from: number; readonly to: number },
+    target: { readonly key: Float32Array; readonly value: Float32Array },
+  ): void {
+    const { kvHeads, headDim } = this.#config;
+    const width = cacheWidth(this.#config);
+    const half = headDim / 2;
+    for (const part of ["key", "value"] as const) {
+      const view = this.#layers[layer]![part].view();
+      const places = target[part].length / (kvHeads * headDim);
+      for (let head = 0; head < kvHeads; head++) {
+        for (let position = from; position < to; position++) {
+          const source = slot * this.#slotElements + (head * this.capacity + position) * width;
+          const at = (head * places + position) * headDim;
+          target[part].set(view.subarray(source, source + half), at);
+          target[part].set(view.subarray(source + width / 2, source + width / 2 + half), at + half);
+        }
+      }
+    }
+  }
+
   /** Copies the first `length` positions of one slot over another's. */
   copy(from: number, to: number, length: number): void {
     const width = cacheWidth(this.#config);

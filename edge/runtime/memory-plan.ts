@@ -23,7 +23,7 @@ const ARENA_RANKS = [128, 64, 32, 16];
  * The runtime itself, its sessions, windows and the intermediate results of a step. On top of the embedded base's tensors we
  * measure 12 MiB before the first step, and 18 MiB with six sessions after batches of every size and kind.
  */
-const RUNTIME_BYTES = 19 * MIB;
+export const RUNTIME_BYTES = 19 * MIB;
 /** The plans to try, best first. Each is tried with fewer and fewer ranks before the next. */
 const PREFERENCES = [
   { weightSets: 2, rows: 4 },

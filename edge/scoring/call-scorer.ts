@@ -3,7 +3,7 @@ import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import type { Env } from "../env.ts";
 import { admit, type BreakerState, CLOSED, failed, succeeded, withdrawn } from "./breaker.ts";
 import { bodyOf, exchange, type SentRequest } from "./exchange.ts";
-import { failureOf, NOT_ITS_FAULT, scorerFailed } from "./failure.ts";
+import { failureOf, NOT_ITS_FAULT, type ScorerFailure, scorerFailed, scorerTripped } from "./failure.ts";
 import { type PlaceLimits, Places } from "./places.ts";
 import type { CallOptions, ScoreRequest, ScorerTarget } from "./target.ts";
 
@@ -19,13 +19,18 @@ export interface ScorerCallerOptions {
   readonly now?: () => number;
 }
 
+interface NotedBreaker extends BreakerState {
+  /** What the scorer failed with the last time. */
+  readonly last?: ScorerFailure | undefined;
+}
+
 /** Calls scorers for one isolate. It trusts nothing that comes back, and ends every call by its deadline. */
 export class ScorerCaller {
   readonly #allow: ScorerAllowance;
   readonly #places: Places;
   readonly #fetch: typeof fetch;
   readonly #now: () => number;
-  readonly #breakers = new Map<string, BreakerState>();
+  readonly #breakers = new Map<string, NotedBreaker>();
 
   constructor(options: ScorerCallerOptions) {
     this.#allow = options.allow;
@@ -52,9 +57,10 @@ export class ScorerCaller {
     if (texts.length === 0) return [];
     const body = bodyOf(request, texts);
     const key = JSON.stringify([scorer.tenant, scorer.name, scorer.url]);
-    const state = admit(this.#breakers.get(key) ?? CLOSED, this.#now(), this.#now() + options.deadlineMs);
-    if (state === null) throw scorerFailed(scorer.name, "tripped");
-    this.#note(key, state);
+    const known: NotedBreaker = this.#breakers.get(key) ?? CLOSED;
+    const state = admit(known, this.#now(), this.#now() + options.deadlineMs);
+    if (state === null) throw scorerTripped(scorer.name, known.last);
+    this.#note(key, state, known.last);
     try {
       const scores = await this.#timed(scorer, { body, count: texts.length, requestId: request.requestId }, options);
       this.#note(key, succeeded());
@@ -62,9 +68,10 @@ export class ScorerCaller {
       return request.texts.map((text) => byText.get(text)!);
     } catch (error) {
       const reason = failureOf(error);
-      const before = this.#breakers.get(key) ?? CLOSED;
+      const before: NotedBreaker = this.#breakers.get(key) ?? CLOSED;
       const itsFault = reason !== undefined && !NOT_ITS_FAULT.has(reason);
-      this.#note(key, itsFault ? failed(before, this.#now()) : withdrawn(before));
+      if (itsFault) this.#note(key, failed(before, this.#now()), reason);
+      else this.#note(key, withdrawn(before), before.last);
       throw error;
     }
   }
@@ -106,9 +113,9 @@ export class ScorerCaller {
     }
   }
 
-  #note(key: string, state: BreakerState): void {
+  #note(key: string, state: BreakerState, last?: ScorerFailure): void {
     this.#breakers.delete(key);
-    if (state !== CLOSED) this.#breakers.set(key, state);
+    if (state !== CLOSED) this.#breakers.set(key, { ...state, last });
     for (const oldest of this.#breakers.keys()) {
       if (this.#breakers.size <= BREAKERS) break;
       this.#breakers.delete(oldest);

@@ -2,7 +2,7 @@ import { requireScorerUrl, type ScorerAllowance } from "../../shared/api/scorer-
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { checkScores } from "./check-scores.ts";
-import { scorerFailed } from "./failure.ts";
+import { type ScorerFailure, scorerFailed } from "./failure.ts";
 import { readReply } from "./read-reply.ts";
 import { signatureHeaders } from "./signature.ts";
 import type { ScoreRequest, ScorerTarget } from "./target.ts";
@@ -49,13 +49,18 @@ export async function exchange(
   const { status } = response;
   if (status !== 200) {
     await response.body?.cancel().catch(() => {});
-    throw scorerFailed(scorer.name, status >= 300 && status < 400 ? "redirected" : "status", `status ${status}`);
+    throw scorerFailed(scorer.name, failureOfStatus(status), `status ${status}`);
   }
   const bytes = await readReply(response, LIMITS.scorerReply, signal);
   if (bytes === undefined) throw scorerFailed(scorer.name, "too_large", `the limit is ${LIMITS.scorerReply} bytes`);
   const checked = checkScores(bytes, count);
   if ("failure" in checked) throw scorerFailed(scorer.name, checked.failure, checked.detail);
   return checked.scores;
+}
+
+function failureOfStatus(status: number): ScorerFailure {
+  if (status >= 500 || status === 408 || status === 429) return "unavailable";
+  return status >= 300 && status < 400 ? "redirected" : "status";
 }
 
 /** Checked again at every call: the operator may have withdrawn an address that was allowed when it was registered. */

@@ -5,11 +5,14 @@ import type { DeltaArena } from "../runtime/delta-arena.ts";
 import type { KvSlab } from "../runtime/kv-slab.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import { decodingRuns } from "./decoding-runs.ts";
-import type { BatchRequest } from "./generation.ts";
+import type { BatchRequest, Generation } from "./generation.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT, tooManyColumns } from "./limits.ts";
-import { nonFinite, type OpenGeneration, Row } from "./row.ts";
-import { sampleEach, sampleRequest } from "./sampling-step.ts";
+import { PerturbingTurns, requireRoomToPerturb } from "./perturbing-turns.ts";
+import { Rest } from "./rest.ts";
+import { mostDeltas, nonFinite, type OpenGeneration, Row } from "./row.ts";
+import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
 import { type Room, Scheduler } from "./scheduler.ts";
+import { type BeamBatch, stepBeams } from "./search/step-beams.ts";
 import { type Move, Slots } from "./slots.ts";
 import type { StepStates } from "./step-states.ts";
 
@@ -57,9 +60,11 @@ export class BatchLoop {
   readonly #slots: Slots;
   readonly #scheduler: Scheduler<OpenGeneration>;
   readonly #sampler = new Sampler();
+  readonly #perturbing: PerturbingTurns;
   readonly #open = new Map<BatchRequest, OpenRequest>();
   /** For each tenant with rows, the last turn that prefilled one of its chunks. */
   readonly #lastPrefill = new Map<string, number>();
+  readonly #rest = new Rest();
   #turn = 0;
   #running = false;
   /** Whether the rows' deltas are where the decoder reads them. */
@@ -71,6 +76,7 @@ export class BatchLoop {
     const { slab, chunk, quota = slab.slots, keepPrompts = false } = options;
     this.#options = options;
     this.#slots = new Slots({ slab, chunk, keepPrompts });
+    this.#perturbing = new PerturbingTurns(options.decoder.perturber, this.#slots);
     this.#scheduler = new Scheduler({
       slots: slab.slots,
       quota,
@@ -88,6 +94,21 @@ export class BatchLoop {
   /** Takes the memory for the logits after these layers. Throws `capacity_exceeded` where the heap has no room for them. */
   reserve(exits: readonly number[]): void {
     this.#options.decoder.reserve({ taps: [], exits });
+  }
+
+  /** Throws `invalid_request` for a generation whose memory is to be perturbed and never can be. */
+  requireRoom(generation: Generation, { perturbedBy }: { readonly perturbedBy?: string | undefined }): void {
+    if (perturbedBy !== undefined) requireRoomToPerturb(this.#options.decoder.perturber, generation, perturbedBy);
+  }
+
+  /** Frees what perturbed texts hold of the heap, once they have ended; none begins until the result is called. */
+  pausePerturbing(): Promise<() => void> {
+    return this.#perturbing.pause();
+  }
+
+  /** The most rows that one tenant may hold at a time. */
+  get quota(): number {
+    return this.#options.quota ?? this.#options.slab.slots;
   }
 
   get activeRows(): number {
@@ -112,25 +133,33 @@ export class BatchLoop {
   }
 
   /**
-   * Queues the request's generations and starts the loop if it is idle. Throws, with nothing queued, `capacity_exceeded` if too
-   * many are waiting already, and `invalid_request` for a generation with more rows than a tenant may hold.
+   * Queues the generations of one request, or of several of one tenant, all of them or none, and starts the loop if it is idle.
+   * Throws, with nothing queued, `capacity_exceeded` if too many are waiting already, and `invalid_request` for a generation with
+   * more rows than a tenant may hold.
    */
-  submit(request: BatchRequest): void {
-    const { tenant } = request;
-    const generations = request.generations.map((generation): OpenGeneration => {
-      return {
-        request,
-        generation,
-        tenant,
-        rows: generation.rows.length,
-        members: [],
-        waiting: false,
-        steeringTokens: 0,
-      };
+  submit(...requests: readonly BatchRequest[]): void {
+    const opened = requests.map((request) => {
+      const { tenant } = request;
+      const generations = request.generations.map((generation): OpenGeneration => {
+        return {
+          request,
+          generation,
+          tenant,
+          rows: generation.rows.length,
+          members: [],
+          waiting: false,
+          steeringTokens: 0,
+          probes: { length: 0, counted: new Set() },
+        };
+      });
+      return { request, generations };
     });
-    this.#scheduler.submit(generations);
-    this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
-    if (!this.#running) void this.#run();
+    this.#scheduler.submit(opened.flatMap(({ generations }) => generations));
+    for (const { request, generations } of opened) {
+      this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
+    }
+    if (this.#running) this.#rest.end();
+    else void this.#run();
   }
 
   /** Removes the request immediately, between two steps. Does nothing if it has settled. */
@@ -143,6 +172,7 @@ export class BatchLoop {
     try {
       while (this.#open.size > 0) {
         this.#turn++;
+        this.#perturbing.nextTurn();
         let prefilled = false;
         this.#admit();
         try {
@@ -157,6 +187,7 @@ export class BatchLoop {
         }
         const yields = prefilled ? YIELDS_AFTER_PREFILL : 1;
         for (let n = 0; n < yields && this.#open.size > 0; n++) await this.#options.yieldToEventLoop();
+        if (this.#allWait) await this.#rest.take();
       }
       this.#lastPrefill.clear();
       // Clears the last row's deltas too.
@@ -164,6 +195,12 @@ export class BatchLoop {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** Whether nothing can go on before something outside the batch has come to an end. */
+  get #allWait(): boolean {
+    const { rows } = this.#slots;
+    return rows.length > 0 && rows.every(({ open }) => open.waiting);
   }
 
   #admit(): void {
@@ -182,7 +219,7 @@ export class BatchLoop {
   #room(candidate: OpenGeneration, before: readonly OpenGeneration[]): Room {
     const { arena } = this.#options;
     const own = deltasOf(candidate);
-    const others = [...this.#slots.rows.map(({ deltas }) => deltas), ...before.flatMap(deltasOf)];
+    const others = [...this.#slots.rows.map(({ most }) => most), ...before.flatMap(deltasOf)];
     if (arena.fits([...others, ...own])) return "now";
     return arena.fits(own) ? "later" : "never";
   }
@@ -212,10 +249,10 @@ export class BatchLoop {
     this.#readForCondition(row, chunk, isLast);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
-    if (row.isCompanion) row.open.steeringTokens += positions;
+    if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
     if (isLast) {
-      this.#decideCondition(row);
       row.take(this.#statesOf(row, 0, logits));
+      this.#decideCondition(row);
     }
     this.#slots.resolveSources();
     return true;
@@ -259,12 +296,23 @@ export class BatchLoop {
     }
   }
 
-  /** Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. */
+  /**
+   * Gives a row the deltas of its condition if its prompt, all of which has run, calls for them. A prompt on which it cannot be
+   * checked ends its own request.
+   */
   #decideCondition(row: Row): void {
-    const deltas = row.reader?.deltas();
-    if (deltas === undefined) return;
-    row.deltas = deltas;
-    this.#arranged = false;
+    if (row.reader === undefined) return;
+    try {
+      const deltas = row.reader.deltas();
+      if (deltas !== undefined) {
+        row.deltas = deltas;
+        this.#arranged = false;
+      }
+      row.most = row.deltas;
+    } catch (error) {
+      if (!(error instanceof TrimtabError) || error.code === "internal_error") throw error;
+      this.#end(row.open, error);
+    }
   }
 
   /** Chooses the next token of every generation for which all rows have logits. */
@@ -280,17 +328,39 @@ export class BatchLoop {
     const sound = due.filter((open) => this.#open.has(open.request) && this.#hasRemotes(open));
     // Probes run with the rows' deltas.
     if (sound.length > 0) this.#arrange();
-    const requests = sound.map((open) => sampleRequest(open, { decoder: this.#options.decoder, slots: this.#slots }));
-    const samples = sampleEach(this.#sampler, requests);
-    const finished = sound.filter((open, i) => {
+    const single = sound.filter(({ generation }) => generation.beams === undefined);
+    const samples = sampleEach(
+      this.#sampler,
+      single.map((open) => sampleRequest(open, this.#batch)),
+    );
+    const finished = single.filter((open, i) => {
+      // A watcher may have cancelled it.
+      if (!this.#open.has(open.request)) return false;
       const sample = samples[i]!;
       if ("error" in sample) this.#end(open, sample.error);
       else if ("waits" in sample) this.#wait(open, sample.waits);
       else return this.#accept(open, sample);
       return false;
     });
+    for (const open of sound) if (open.generation.beams !== undefined && this.#stepBeams(open)) finished.push(open);
     // An `emit` may have cancelled its request.
     for (const open of finished) if (this.#open.has(open.request)) this.#finish(open);
+  }
+
+  get #batch(): BeamBatch {
+    const { decoder, slab } = this.#options;
+    return { decoder, slots: this.#slots, perturbing: this.#perturbing, slab, sampler: this.#sampler };
+  }
+
+  /** Takes a step of a generation with beams. Returns whether it has ended. */
+  #stepBeams(open: OpenGeneration): boolean {
+    if (!this.#open.has(open.request)) return false;
+    this.#arrange();
+    const step = stepBeams(open, this.#batch);
+    if ("error" in step) this.#end(open, step.error);
+    else if ("waits" in step) this.#wait(open, step.waits);
+    else for (const event of step.events) open.request.emit(event);
+    return "events" in step && step.finished;
   }
 
   /** Whether the companions in other batches have states too; if not, the generation waits for them. */
@@ -311,14 +381,22 @@ export class BatchLoop {
     waits.then(
       () => {
         open.waiting = false;
+        this.#rest.end();
       },
       (error: unknown) => this.#end(open, asTrimtabError(error)),
     );
   }
 
   /** Whether the token ends the text. */
-  #accept({ request, generation, members }: OpenGeneration, { token, trace }: Sample): boolean {
-    const { events, finished } = generation.sequence.accept(token, members[0]!.states!.logits, trace);
+  #accept(open: OpenGeneration, { token, trace }: Sample): boolean {
+    const { request, generation, members } = open;
+    const { logits } = members[0]!.states!;
+    const { events, finished } = generation.sequence.accept(token, logits, trace);
+    if (generation.watch !== undefined) {
+      // Generations that have just ended took their deltas with them.
+      this.#arrange();
+      generation.watch({ token, logits, finished, view: viewOf(open, this.#batch, { ahead: 1 }) });
+    }
     for (const row of members) row.states = undefined;
     if (!finished) for (const remote of generation.remotes ?? []) remote.push(token);
     for (const event of events) request.emit(event);
@@ -349,6 +427,7 @@ export class BatchLoop {
     for (const remote of open.generation.remotes ?? []) remote.stop();
     const moved: Move[] = [];
     for (const row of open.members) {
+      this.#perturbing.leave(row);
       const move = this.#slots.remove(row);
       if (move !== undefined) moved.push(move);
     }
@@ -364,9 +443,11 @@ export class BatchLoop {
   }
 
   #close(request: BatchRequest, error?: TrimtabError): void {
-    const { left, cachedTokens, steeringTokens } = this.#open.get(request)!;
+    const { left, cachedTokens, steeringTokens: ofEnded } = this.#open.get(request)!;
     this.#open.delete(request);
     for (const open of left) this.#leave(open);
+    const steeringTokens = [...left].reduce((sum, open) => sum + open.steeringTokens, ofEnded);
+    this.#rest.end();
     request.settle({ cachedTokens, steeringTokens, ...(error === undefined ? {} : { error }) });
   }
 
@@ -383,7 +464,7 @@ export class BatchLoop {
 }
 
 function deltasOf({ generation }: OpenGeneration): RowDeltas[] {
-  return generation.rows.map(({ deltas }) => deltas);
+  return generation.rows.map(mostDeltas);
 }
 
 function asTrimtabError(cause: unknown): TrimtabError {

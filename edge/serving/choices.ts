@@ -1,13 +1,14 @@
 import type { StartEvent } from "../../shared/decode/events.ts";
 import { LEADER } from "../../shared/decode/processor.ts";
-import { type DecodeFields, decodeSettings } from "../../shared/decode/registry.ts";
-import { Sequence } from "../../shared/decode/sequence.ts";
+import { type DecodeFields, type DecodeSettings, decodeSettings } from "../../shared/decode/registry.ts";
+import { Sequence, type SequenceOptions } from "../../shared/decode/sequence.ts";
 import type { CompanionRow } from "../../shared/decode/steering/part.ts";
 import type { SteeringName } from "../../shared/decode/steering/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
 import type { CompiledRule } from "../../shared/rules/rule.ts";
 import type { ReplyCalls } from "./calls.ts";
+import type { CandidateScorer, ScoredChoice } from "./candidate-scorer.ts";
 import { companionPrompt } from "./companion-prompt.ts";
 import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
@@ -38,6 +39,8 @@ export interface ChoiceParts {
   readonly plan: SteeringPlan;
   /** What the texts are held to; null: any text. */
   readonly rule: CompiledRule | null;
+  /** Who weighs the likeliest tokens; absent: nobody. */
+  readonly scorer?: CandidateScorer;
   /** How replies with tools are read; absent without tools. */
   readonly calls?: ReplyCalls;
   /** What a row runs with. */
@@ -48,13 +51,34 @@ export interface ChoiceParts {
   readonly randomSeed: () => number;
 }
 
+/** What makes the texts of one choice. */
+export interface Choice {
+  /** Its number in the answer. */
+  readonly index: number;
+  /** The prompt's place among those of the request. */
+  readonly prompt: number;
+  /** Tokens that a text of it may have. */
+  readonly maxTokens: number;
+  readonly endTokens: ReadonlySet<number>;
+  /** Whether every text of it is the same, since tokens are not drawn. */
+  readonly isGreedy: boolean;
+  /** How many rows a text takes. */
+  readonly rowCount: number;
+  /** Companions of a text in the batches of other bases. */
+  readonly remotes: number;
+  /** Whether a stop sequence is at the end of a text. */
+  hasStop(tokens: () => readonly number[]): boolean;
+  /** A text, by the number of the candidate for the choice; each has a random stream of its own, and the first that of the choice. */
+  generation(candidate?: number, changes?: Partial<Pick<SequenceOptions, "maxTokens" | "settings">>): Generation;
+}
+
 /**
- * One generation for each choice: choice p·n + i is the i-th of prompt p, and each has its own random stream.
+ * Choice p·n + i is the i-th of prompt p, and each has its own random stream.
  *
  * Throws `invalid_request` for a bias of a token that the model does not have and for required phrases that do not fit, `context_length_exceeded` as `tokenLimit`, and as
  * `companionPrompt` does.
  */
-export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Generation[] {
+export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Choice[] {
   const { sampling } = request;
   const { tokenizer } = model;
   const { plan } = parts;
@@ -63,7 +87,15 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
   const isChat = request.prompt.kind === "chat";
   const endTokens = sampling.ignoresEnd === true ? new Set<number>() : endTokensOf(model, isChat);
   const minTokens = { tokens: sampling.minTokens ?? 0, endTokens: [...endTokens] };
-  const chosen = { ...decodeSettings({ ...usedFields(model, sampling), minTokens }), ...plan.settings };
+  const fields = { ...usedFields(model, sampling), minTokens, ...(plan.isGreedy === true ? { temperature: 0 } : {}) };
+  const chosen = { ...decodeSettings(fields), ...plan.settings };
+  // A character takes three bytes in UTF-8 for each of its units in UTF-16 at most, and a token holds a byte at least.
+  const stopTokens = 3 * Math.max(0, ...sampling.stop.map(({ length }) => length)) + 4;
+  const hasStop = (tokens: () => readonly number[]) => {
+    if (sampling.stop.length === 0) return false;
+    const end = tokenizer.decode(tokens().slice(-stopTokens), SHOWN);
+    return sampling.stop.some((sequence) => end.includes(sequence));
+  };
   return parts.prompts.flatMap((prompt, p) => {
     const { leader, companions } = rowsOf(model, { request, prompt, parts });
     const rows: Generation["rows"] = [leader, ...companions.filter(({ served }) => served === leader.served)];
@@ -85,41 +117,56 @@ export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: C
     // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
     const beginsText = tokenizer.decode(after, SHOWN) === "";
-    return Array.from({ length: sampling.n }, (_, i): Generation => {
+    return Array.from({ length: sampling.n }, (_, i): Choice => {
       const choice = p * sampling.n + i;
-      const random = createRandom(seed, "choice", choice);
-      const sequence = new Sequence({
-        choice,
-        settings,
-        maxTokens,
-        stop: sampling.stop,
-        endTokens,
-        topLogprobs: sampling.topLogprobs,
-        ...(request.traced === undefined ? {} : { traced: request.traced }),
-        uniform: () => random.float(),
-        ...(parts.calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
-        describe: (token, isFirst) => {
-          const options = { first: isFirst && beginsText };
-          return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
-        },
-      });
-      const remotes = remote.map(({ served: { loop }, role, ...row }) => {
-        return new RemoteCompanion({
-          tenant: request.tenant,
-          role,
-          loop,
-          row,
+      const generation: Choice["generation"] = (candidate = 0, changes = {}) => {
+        const random = createRandom(seed, "choice", choice, ...(candidate === 0 ? [] : ["candidate", candidate]));
+        const sequence = new Sequence({
+          choice,
+          settings: { ...settings, ...scorerOf(parts, { prompt: p, after, endTokens }) },
           maxTokens,
-          deadlineMs: REMOTE_DEADLINE_MS,
+          stop: sampling.stop,
+          endTokens,
+          topLogprobs: sampling.topLogprobs,
+          ...(request.traced === undefined ? {} : { traced: request.traced }),
+          uniform: () => random.float(),
+          ...(parts.calls?.create() ?? { decoder: tokenizer.stream({ ...SHOWN, after }) }),
+          describe: (token, isFirst) => {
+            const options = { first: isFirst && beginsText };
+            return { token: tokenizer.textOf(token, options), bytes: [...tokenizer.bytesOf(token, options)] };
+          },
+          ...changes,
         });
-      });
-      return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
+        const remotes = remote.map(({ served: { loop }, role, ...row }) => {
+          return new RemoteCompanion({
+            tenant: request.tenant,
+            role,
+            loop,
+            row,
+            maxTokens,
+            deadlineMs: REMOTE_DEADLINE_MS,
+          });
+        });
+        return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
+      };
+      const counts = { rowCount: rows.length, remotes: remote.length };
+      const isGreedy = settings.greedy;
+      return { index: choice, prompt: p, maxTokens, endTokens, isGreedy, ...counts, hasStop, generation };
     });
   });
 }
 
+function scorerOf({ scorer }: ChoiceParts, choice: ScoredChoice): Pick<DecodeSettings, "scorer"> {
+  return scorer === undefined ? {} : { scorer: scorer(choice) };
+}
+
+/** One generation for each choice. Throws as `choicePlans` does. */
+export function choicesOf(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Generation[] {
+  return choicePlans(model, request, parts).map((choice) => choice.generation());
+}
+
 /** `part`: of the steering that adds the row; undefined for the leader. */
-type PlannedRow = GenerationRow & Pick<RowModel, "served"> & { readonly part?: SteeringName };
+type PlannedRow = GenerationRow & Pick<RowModel, "served"> & { readonly part?: SteeringName | "search" };
 
 /** The rows of a prompt's choices: the leader, and what steering adds. */
 function rowsOf(

@@ -1,10 +1,12 @@
 import { type Condition, conditionHolds, conditionSpan } from "../../shared/delta/condition.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { PromptReader, RowCondition } from "./generation.ts";
 import type { ConditionalDelta, ResolvedDelta } from "./protocol.ts";
 
 /**
- * The condition of rows with conditional deltas; undefined if there are none.
+ * The condition of rows with conditional deltas; undefined if there are none. Throws `invalid_request` for deltas that put
+ * something before the text, which has been read when they take over, and as `withDeltas` does.
  *
  * @param withDeltas the rows' own deltas with these on top
  */
@@ -13,9 +15,16 @@ export function conditionOf(
   withDeltas: (met: readonly ResolvedDelta[]) => RowDeltas,
 ): RowCondition | undefined {
   if (conditional.length === 0) return undefined;
+  const [own, most] = [withDeltas([]), withDeltas(conditional.map(({ delta }) => delta))];
+  if (most.prefixTokens !== own.prefixTokens || most.virtualTokens !== own.virtualTokens) {
+    const message =
+      "A vector with a condition puts virtual tokens or a prefix before the text, but the text has begun when it is applied. Leave `condition` out.";
+    throw new TrimtabError("invalid_request", message, { param: `steering.${conditional[0]!.at}.condition` });
+  }
   return {
     taps: [...new Set(conditional.map(({ condition }) => tapOf(condition)))],
     wholePrompt: conditional.some(({ condition }) => condition.position === "mean"),
+    most,
     start: (length) => promptReader(conditional, length, withDeltas),
   };
 }

@@ -1,13 +1,20 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
+import type { SearchPlan } from "../../shared/search/plan.ts";
+import { scorerDeadline } from "../../shared/search/registry.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { ScorerCaller } from "../scoring/call-scorer.ts";
+import type { ScoreRequest } from "../scoring/target.ts";
 import { replyCalls } from "./calls.ts";
-import { choicesOf, startOf } from "./choices.ts";
+import { candidateScorer } from "./candidate-scorer.ts";
+import { type Choice, choicePlans, startOf } from "./choices.ts";
 import { conditionOf } from "./conditional-deltas.ts";
-import type { BatchRequest, Generation, RequestEnd } from "./generation.ts";
+import type { BatchRequest, RequestEnd } from "./generation.ts";
 import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
 import type { GenerateRequest } from "./protocol.ts";
 import { replyRule } from "./reply-rule.ts";
+import { requireSearchRoom, runSearch } from "./search/run-search.ts";
+import type { ScoreTexts, SearchOptions } from "./search/search-run.ts";
 import type { ServedModel } from "./served-model.ts";
 import { NO_STEERING, planSteering, type SteeringPlan } from "./steering-plan.ts";
 
@@ -20,6 +27,8 @@ export interface GenerateContext {
   readonly deltaId: (digest: string) => string;
   /** Another base, for a row that steers with it. */
   readonly loadBase: (folder: StoredFolder) => Promise<ServedModel>;
+  /** Asks a registered scorer. */
+  readonly callScorer: ScorerCaller["call"];
   readonly yieldToEventLoop: () => Promise<void>;
   readonly randomSeed: () => number;
 }
@@ -34,10 +43,12 @@ const BASE = "base";
  * weights either way.
  */
 export async function generate(model: ServedModel, request: GenerateRequest, context: GenerateContext): Promise<void> {
-  const { emit, deltaId, randomSeed } = context;
+  const { emit, deltaId, randomSeed, callScorer } = context;
   const calls = replyCalls(model, request);
   const rule = replyRule(model, request, calls);
   const prompts = await encodePrompts(model, request.prompt, context.yieldToEventLoop);
+  const ending = new AbortController();
+  const scorer = candidateScorer(model, request, { callScorer, signal: ending.signal });
   const { steering } = request;
   const base = { ...request.model, weights: null, deltas: [] };
   const own = { [OWN]: request.model, [BASE]: base };
@@ -56,46 +67,81 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
         : planSteering(model, { steering, own: request.model, base, models, isChat: request.prompt.kind === "chat" });
     model.loop.reserve(plan.takes.exits ?? []);
     const condition = conditionOf(steering?.conditional ?? [], (met) => models.get(OWN, met).deltas);
-    const generations = choicesOf(model, request, {
+    const choices = choicePlans(model, request, {
       prompts,
       plan,
       rule,
+      ...(scorer === undefined ? {} : { scorer }),
       ...(calls === undefined ? {} : { calls }),
       modelOf: (row) => models.get(typeof row === "string" ? row : row.at),
       ...(condition === undefined ? {} : { condition }),
       randomSeed,
     });
+    for (const choice of plan.perturbedBy === undefined ? [] : choices)
+      model.loop.requireRoom(choice.generation(), plan);
+    const search = plan.search === undefined ? undefined : searchOf(plan.search, { choices, model, request, context });
+    if (search !== undefined) requireSearchRoom(search);
     emit(startOf(model, request));
-    const { cachedTokens, steeringTokens } = await finished(
-      model,
-      { tenant: request.tenant, generations, emit },
-      context,
-    );
+    const end = await (search === undefined
+      ? finished(model, { tenant: request.tenant, choices, emit }, context)
+      : runSearch(search, context.onStart));
+    const { cachedTokens, steeringTokens, completionTokens } = end;
     emit({
       type: "usage",
       promptTokens: prompts.reduce((sum, { length }) => sum + length, 0),
-      completionTokens: completionTokens(generations),
+      completionTokens,
       cachedTokens,
       ...(steering === undefined ? {} : { steeringTokens }),
     });
   } finally {
+    ending.abort();
     models.release();
   }
 }
 
-function finished(
+async function finished(
   { loop }: ServedModel,
-  request: Omit<BatchRequest, "settle">,
+  { choices, ...request }: Pick<BatchRequest, "tenant" | "emit"> & { readonly choices: readonly Choice[] },
   { onStart }: GenerateContext,
-): Promise<RequestEnd> {
-  return new Promise((resolve, reject) => {
-    const settle = (end: RequestEnd) => (end.error === undefined ? resolve(end) : reject(end.error));
-    const batched: BatchRequest = { ...request, settle };
+): Promise<RequestEnd & { readonly completionTokens: number }> {
+  const generations = choices.map((choice) => choice.generation());
+  const end = await new Promise<RequestEnd>((resolve, reject) => {
+    const settle = (ended: RequestEnd) => (ended.error === undefined ? resolve(ended) : reject(ended.error));
+    const batched: BatchRequest = { ...request, generations, settle };
     loop.submit(batched);
     onStart(() => loop.cancel(batched));
   });
+  return { ...end, completionTokens: generations.reduce((sum, { sequence }) => sum + sequence.generated.length, 0) };
 }
 
-function completionTokens(generations: readonly Generation[]): number {
-  return generations.reduce((sum, { sequence }) => sum + sequence.generated.length, 0);
+interface SearchParts {
+  readonly choices: readonly Choice[];
+  readonly model: ServedModel;
+  readonly request: GenerateRequest;
+  readonly context: GenerateContext;
+}
+
+function searchOf(plan: SearchPlan, { choices, model, request, context }: SearchParts): SearchOptions {
+  const { emit, yieldToEventLoop, callScorer } = context;
+  const { requestId, tenant, steering } = request;
+  const scorer = steering?.search?.scorer;
+  const deadlineMs = scorerDeadline(plan.asked);
+  const scoreTexts: ScoreTexts = (choice, texts, signal) =>
+    callScorer(scorer!, { texts, requestId, ...judgedPrompt(request, choice) }, { deadlineMs, signal });
+  return {
+    loop: model.loop,
+    tenant,
+    choices,
+    plan,
+    emit,
+    yieldToEventLoop,
+    ...(scorer === undefined ? {} : { scoreTexts }),
+  };
+}
+
+/** What a scorer is told of the prompt; nothing of one that is token ids. */
+function judgedPrompt({ prompt }: GenerateRequest, choice: Choice): Pick<ScoreRequest, "prompt"> {
+  if (prompt.kind === "chat") return { prompt: prompt.messages.map(({ role, content }) => ({ role, content })) };
+  const text = prompt.prompts[choice.prompt];
+  return typeof text === "string" ? { prompt: text } : {};
 }

@@ -1,6 +1,8 @@
 import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { RowTakes } from "../../shared/decode/processor.ts";
-import type { Sequence } from "../../shared/decode/sequence.ts";
+import type { StepView } from "../../shared/decode/sampler.ts";
+import type { KnownScore, Sequence } from "../../shared/decode/sequence.ts";
+import type { TokenTrace } from "../../shared/decode/trace.ts";
 import type { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
@@ -34,6 +36,51 @@ export interface Generation {
   readonly remotes?: readonly RemoteRow[];
   /** Takes the leader's tokens. */
   readonly sequence: Sequence;
+  /** Told of each token after the sequence. May probe rows, and cancel any request; must not throw. */
+  readonly watch?: (chosen: ChosenToken) => void;
+  /** Follows several texts at once: `rows` are then those of each text in turn, and the sequence takes the one that wins. */
+  readonly beams?: Beams;
+  /** Whether what its prompt costs counts as steering, since other rows of the request have the same one. */
+  readonly isExtra?: boolean;
+}
+
+/** A token that a generation has just taken; its rows know what came before it. */
+export interface ChosenToken {
+  readonly token: number;
+  /** [V]: the model's own. */
+  readonly logits: Float32Array;
+  /** Whether the text ends with it. */
+  readonly finished: boolean;
+  readonly view: StepView;
+}
+
+/** A search over several texts that go on in step. Texts have places, each with the same rows. */
+export interface Beams {
+  /** How many places there are. */
+  readonly count: number;
+  /** By place: the text's tokens. The loop changes them. */
+  readonly texts: readonly number[][];
+  /** Places whose texts go on, in the order in which `choose` takes their scores. */
+  readonly running: readonly number[];
+  /** Takes the scores [V] of the next token of each running text. */
+  choose(running: readonly BeamScores[]): BeamChoice;
+}
+
+export interface BeamScores {
+  /** [V], after all processors, up to a constant; may be changed. */
+  readonly scores: Float64Array;
+  /** [V]: the model's own. */
+  readonly logits: Float32Array;
+  /** What each part did. */
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
+/** What the places hold from now on. */
+export interface BeamChoice {
+  /** The places that go on, each with its new token behind the text that was at `from`. No place is both copied from and to. */
+  readonly next: readonly { readonly place: number; readonly from: number; readonly token: number }[];
+  /** The text that won, once the search has ended: its tokens with what the sequence needs to know of each. */
+  readonly won?: readonly { readonly token: number; readonly score?: KnownScore; readonly trace?: TokenTrace }[];
 }
 
 /** A companion that runs in another batch and is fed the leader's tokens there. */
@@ -58,6 +105,8 @@ export interface GenerationRow {
   readonly role: string;
   /** At least one token. */
   readonly prompt: readonly number[];
+  /** The text's tokens, if they are not those of the generation's sequence. */
+  readonly text?: readonly number[];
   readonly weights: WeightSet;
   readonly deltas: RowDeltas;
   /**
@@ -78,6 +127,8 @@ export interface RowCondition {
   readonly taps: readonly string[];
   /** Whether they are read at every token, and not at the last alone. */
   readonly wholePrompt: boolean;
+  /** The row's deltas if all of these are met: the batch keeps room for them until the prompt has been read. */
+  readonly most: RowDeltas;
   /** Begins to read a prompt of that many tokens. */
   readonly start: (length: number) => PromptReader;
 }
@@ -87,7 +138,7 @@ export interface PromptReader {
   readonly read: (at: number, tap: (name: string) => Float32Array) => void;
   /**
    * Once all has been read: the row's deltas from then on, which put the same before the text as those that it had; undefined:
-   * those.
+   * those. Throws `non_finite` for a prompt that no condition can be checked on.
    */
   readonly deltas: () => RowDeltas | undefined;
   /** What was found, for a trace. */

@@ -10,7 +10,7 @@ export interface AllBasesRequest extends RowModelsRequest {
 
 /**
  * The models of a request's rows, on its own base and on others that steer it. All others must have the base's tokenizer, since
- * their rows are fed the same tokens.
+ * their rows are fed the same tokens. They stay in memory until they are released.
  *
  * @throws TrimtabError invalid_request, naming the place, for a base with another tokenizer; and what `acquireRowModels` throws
  */
@@ -26,8 +26,11 @@ export async function acquireOnAllBases(served: ServedModel, request: AllBasesRe
   }
   const own = Object.fromEntries(entries.filter(([, model]) => model.base.digest === base.digest));
   const acquired: { readonly names: ReadonlySet<string>; readonly models: RowModels }[] = [];
+  // Loading a base throws out those that nobody holds.
+  const holds = [served.hold()];
   const release = () => {
     for (const one of acquired) one.models.release();
+    for (const letGo of holds) letGo();
   };
   try {
     const add = async (on: ServedModel, named: Readonly<Record<string, ResolvedModel>>, further = request.further) => {
@@ -37,6 +40,7 @@ export async function acquireOnAllBases(served: ServedModel, request: AllBasesRe
     await add(served, own);
     for (const group of others.values()) {
       const other = await loadBase(group[0]![1].base);
+      holds.push(other.hold());
       for (const [at] of group) requireSameVocabulary(at, served, other);
       await add(other, Object.fromEntries(group), []);
     }

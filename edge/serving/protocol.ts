@@ -11,7 +11,9 @@ import type { SteeringParts } from "../../shared/decode/steering/registry.ts";
 import type { AskedRules } from "../../shared/decode/steering/rules-request.ts";
 import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import type { SearchRequest } from "../../shared/search/registry.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { ScorerTarget } from "../scoring/target.ts";
 import type { RuleSource } from "./compiled-rules.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
@@ -105,7 +107,16 @@ export interface ResolvedSteering {
   /** What each name in it came to, by its place: on the request's base, or on another with the same tokenizer. */
   readonly models: Readonly<Record<string, ResolvedModel>>;
   readonly conditional: readonly ConditionalDelta[];
+  readonly search?: ResolvedSearch;
   readonly rules?: AskedRules | undefined;
+  /** Whom `rules.scorer` names. It has a secret, which no reply, log or error may show. */
+  readonly scorer?: ScorerTarget;
+}
+
+/** A search, with the scorer that it names. */
+export interface ResolvedSearch {
+  readonly asked: SearchRequest;
+  readonly scorer?: ScorerTarget;
 }
 
 export interface GenerateRequest {

@@ -55,7 +55,7 @@ export class RemoteCompanion implements RemoteRow {
 
   /** Starts it, if it has not begun, and settles once it has states after that many tokens. Rejects with what ended it. */
   async ready(length: number): Promise<void> {
-    if (this.#request === undefined) this.#start();
+    if (this.#request === undefined && this.#error === undefined) this.#start();
     while (this.#error === undefined && this.statesAt(length) === undefined) await this.#changed();
     if (this.#error !== undefined) throw this.#error;
   }

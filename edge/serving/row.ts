@@ -18,6 +18,8 @@ export interface OpenGeneration extends Schedulable {
   waiting: boolean;
   /** Positions that its companions and probes have computed. */
   steeringTokens: number;
+  /** The probes that were counted after that many tokens of the text. */
+  probes: { readonly length: number; readonly counted: Set<string> };
 }
 
 /** A row in the batch. A *position* is a place in its key/value cache: the deltas' prefix and virtual tokens, then the prompt. */
@@ -34,6 +36,8 @@ export class Row {
   cachedTokens = 0;
   /** The deltas that it runs with. */
   deltas: RowDeltas;
+  /** Those that it runs with or may still get. */
+  most: RowDeltas;
   /** After the prompt; undefined until it has been prefilled. */
   promptStates: StepStates | undefined;
   /** After everything so far; undefined once the leader's next token has been chosen. */
@@ -48,9 +52,10 @@ export class Row {
     this.open = open;
     this.work = work;
     this.deltas = work.deltas;
+    this.most = mostDeltas(work);
     this.reader = work.condition?.start(work.prompt.length);
     this.prefilled = work.deltas.prefixTokens;
-    const { generated } = open.generation.sequence;
+    const generated = work.text ?? open.generation.sequence.generated;
     this.state = { role: work.role, prompt: work.prompt, generated };
   }
 
@@ -148,6 +153,11 @@ export class Row {
     const first = Math.max(0, from - virtualTokens);
     return { slot, start: this.prefilled, virtual, tokens: this.work.prompt.slice(first, first + size - virtual) };
   }
+}
+
+/** The deltas that a row may have at any time. */
+export function mostDeltas({ deltas, condition }: GenerationRow): RowDeltas {
+  return condition?.most ?? deltas;
 }
 
 function copyOf({ logits, final, exits }: StepStates): StepStates {

@@ -1,6 +1,7 @@
 import type { Sample, SampleRequest, Sampler, StepView, Waiting } from "../../shared/decode/sampler.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Decoder } from "../runtime/decoder.ts";
+import type { PerturbingTurns } from "./perturbing-turns.ts";
 import type { OpenGeneration, Row } from "./row.ts";
 import type { Slots } from "./slots.ts";
 import type { StepStates } from "./step-states.ts";
@@ -8,17 +9,21 @@ import type { StepStates } from "./step-states.ts";
 interface Batch {
   readonly decoder: Pick<Decoder, "probe">;
   readonly slots: Pick<Slots, "slotOf">;
+  readonly perturbing: Pick<PerturbingTurns, "step">;
 }
 
-/** What the sampler gets of a generation whose rows all have states. The decoder must have the rows' deltas. */
-export function sampleRequest(open: OpenGeneration, batch: Batch): SampleRequest {
+/**
+ * What the sampler gets of a text whose rows all have states: a generation's only one, or one of its beams. The decoder must have
+ * the rows' deltas.
+ */
+export function sampleRequest(open: OpenGeneration, batch: Batch, members = open.members): SampleRequest {
   const { sequence } = open.generation;
-  const [leader] = open.members as [Row, ...Row[]];
+  const [leader] = members as [Row, ...Row[]];
   return {
     row: leader.state,
     settings: sequence.settings,
     logits: leader.states!.logits,
-    view: viewOf(open, batch),
+    view: viewOf(open, batch, { members }),
     uniform: sequence.uniform,
     ...(sequence.traced === undefined ? {} : { traced: sequence.traced, noted: notedBefore(leader) }),
   };
@@ -29,17 +34,28 @@ function notedBefore({ state, reader }: Row): Readonly<Record<string, unknown>> 
   return reader === undefined || state.generated.length > 0 ? {} : { vectors: reader.found() };
 }
 
-function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
-  const [leader] = open.members as [Row, ...Row[]];
+interface ViewOptions {
+  readonly members?: readonly Row[];
+  /** Tokens of the text that its rows do not know yet, though they still have the states from before. */
+  readonly ahead?: number;
+}
+
+/** What a step gives of a text's rows, which all have states. */
+export function viewOf(
+  open: OpenGeneration,
+  { decoder, slots, perturbing }: Batch,
+  { members = open.members, ahead = 0 }: ViewOptions = {},
+): StepView {
+  const [leader] = members as [Row, ...Row[]];
   const member = (role: string): Row => {
-    const found = open.members.find(({ work }) => work.role === role);
+    const found = members.find(({ work }) => work.role === role);
     if (found === undefined) throw new TrimtabError("internal_error", `the generation has no row ${role}`);
     return found;
   };
   const states = (role: string): StepStates => {
     const { remotes = [], sequence } = open.generation;
     const remote = remotes.find((one) => one.role === role);
-    return remote === undefined ? member(role).states! : remote.statesAt(sequence.generated.length)!;
+    return remote === undefined ? member(role).states! : remote.statesAt(sequence.generated.length - ahead)!;
   };
   return {
     logits: (role) => states(role).logits,
@@ -47,10 +63,25 @@ function viewOf(open: OpenGeneration, { decoder, slots }: Batch): StepView {
     exit: (layer) => leader.states!.exits.get(layer)!,
     probe(role, tokens, visit) {
       const row = member(role);
-      open.steeringTokens += tokens.length;
-      decoder.probe(row.work.weights, { slot: slots.slotOf(row), position: row.cachedPositions, tokens }, visit);
+      countProbe(open, role, tokens);
+      decoder.probe(
+        row.work.weights,
+        { slot: slots.slotOf(row), position: row.cachedPositions - ahead, tokens },
+        visit,
+      );
     },
+    perturb: (how) => perturbing.step(open, how),
   };
+}
+
+/** A step that is taken again, because a neighbour failed or after a wait, costs the text nothing more. */
+function countProbe(open: OpenGeneration, role: string, tokens: readonly number[]): void {
+  const { length } = open.generation.sequence.generated;
+  if (open.probes.length !== length) open.probes = { length, counted: new Set() };
+  const probe = JSON.stringify([role, tokens]);
+  if (open.probes.counted.has(probe)) return;
+  open.probes.counted.add(probe);
+  open.steeringTokens += tokens.length;
 }
 
 export interface Failed {
@@ -70,7 +101,8 @@ export function sampleEach(sampler: Sampler, requests: readonly SampleRequest[])
   }
 }
 
-function failed(error: unknown): Failed {
+/** A failure of the request alone; throws anything else. */
+export function failed(error: unknown): Failed {
   if (error instanceof TrimtabError && error.code !== "internal_error") return { error };
   throw error;
 }

@@ -45,6 +45,7 @@ export class ServedModel {
   readonly #fineTunes = new LoadOnce<WeightSet>();
   /** How many requests use a full fine-tune, or wait for it. */
   readonly #users = new Map<string, number>();
+  #holds = 0;
   #template: ChatTemplate | undefined;
   #callSyntax: CallSyntaxResult | undefined;
   /** What replies of chats may be held to. */
@@ -135,8 +136,15 @@ export class ServedModel {
     return this.#callSyntax;
   }
 
+  /** Whether it has to stay in memory. */
   get busy(): boolean {
-    return this.loop.activeRows + this.loop.waitingRows > 0;
+    return this.#holds + this.loop.activeRows + this.loop.waitingRows > 0;
+  }
+
+  /** Keeps it in memory for a request that has nothing in its batch yet, until the result is called, once. */
+  hold(): () => void {
+    this.#holds++;
+    return () => void this.#holds--;
   }
 
   get heapBytes(): number {
@@ -190,7 +198,12 @@ export class ServedModel {
       this.#users.delete(key);
       set.dispose();
     }
-    return new WeightSet(this.#ort, weights);
+    const resume = await this.loop.pausePerturbing();
+    try {
+      return new WeightSet(this.#ort, weights);
+    } finally {
+      resume();
+    }
   }
 }
 

@@ -3,12 +3,13 @@ import type { DecodeSettings } from "../../shared/decode/registry.ts";
 import type { CompanionRow, PlanContext } from "../../shared/decode/steering/part.ts";
 import { partNamed, STEERING_NAMES, type SteeringName } from "../../shared/decode/steering/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { planSearch, type SearchPlan } from "../../shared/search/plan.ts";
 import type { ResolvedModel, ResolvedSteering } from "./protocol.ts";
 import { type RowModels, sameModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
 
-/** A companion row and the part that asks for it. */
-export type PlannedCompanion = CompanionRow & { readonly part: SteeringName };
+/** A companion row and the field of the steering object that asks for it. */
+export type PlannedCompanion = CompanionRow & { readonly part: SteeringName | "search" };
 
 export interface SteeringPlan {
   /** Of the parts' processors, by their names. */
@@ -16,6 +17,12 @@ export interface SteeringPlan {
   readonly companions: readonly PlannedCompanion[];
   /** What the leader keeps of each step. */
   readonly takes: RowTakes;
+  /** The role of the companion by which the text's memory is perturbed, if it is. */
+  readonly perturbedBy?: string | undefined;
+  /** Absent where texts are made once and returned. */
+  readonly search?: SearchPlan;
+  /** Whether tokens are taken by their scores instead of drawn. */
+  readonly isGreedy?: boolean;
 }
 
 export const NO_STEERING: SteeringPlan = { settings: {}, companions: [], takes: {} };
@@ -55,13 +62,25 @@ export function planSteering(
     const asked = steering.parts[name];
     return asked === undefined ? [] : [{ name, ...withSteeringPath(() => partNamed(name).plan(asked, context)) }];
   });
+  const companions = plans.flatMap(({ name, companions: rows = [] }) => rows.map((row) => ({ ...row, part: name })));
+  const asked = steering.search?.asked;
+  const perturbedBy = plans.find((plan) => plan.perturbedBy !== undefined)?.perturbedBy;
+  if (perturbedBy !== undefined && asked?.method === "beam") {
+    const message =
+      "`gradient` takes several turns for a token, and beams take theirs together: remove one of the two.";
+    throw new TrimtabError("invalid_request", message, { param: "steering.gradient" });
+  }
+  const search = asked === undefined ? undefined : withSteeringPath(() => planSearch(asked, context, companions));
+  const judge = search?.companion === undefined ? [] : [{ ...search.companion, part: "search" as const }];
   return {
     settings: Object.fromEntries(plans.map(({ name, settings }) => [name, settings])),
-    companions: plans.flatMap(({ name, companions = [] }) => companions.map((row) => ({ ...row, part: name }))),
+    companions: [...companions, ...judge],
+    ...(search === undefined ? {} : { search, isGreedy: search.asked.method === "beam" }),
     takes: {
       final: plans.some(({ takes }) => takes?.final === true),
       exits: [...new Set(plans.flatMap(({ takes }) => takes?.exits ?? []))],
     },
+    perturbedBy,
   };
 }
 

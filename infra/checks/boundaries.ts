@@ -17,13 +17,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/formats": [],
   "shared/data": ["shared/model", "shared/formats"],
   "shared/graph": ["shared/formats"],
-  "shared/model": ["shared/graph", "shared/formats"],
+  "shared/autodiff": ["shared/graph"],
+  "shared/model": ["shared/graph", "shared/autodiff", "shared/formats"],
   "shared/rules": ["shared/model", "shared/formats"],
   "shared/decode": ["shared/rules", "shared/model", "shared/delta"],
   "shared/delta": ["shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
+  "shared/search": ["shared/decode", "shared/delta", "shared/peft"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/data", "shared/formats"],
+  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/search", "shared/data", "shared/formats"],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],
 
@@ -39,9 +41,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   trainer: ["trainer/service", "trainer/engines"],
   "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data"],
   "trainer/recipes": ["trainer/loop", "trainer/losses", "trainer/engines", "trainer/data", "trainer/optim"],
-  "trainer/loop": ["trainer/engines", "trainer/autodiff", "trainer/optim"],
-  "trainer/losses": ["trainer/autodiff"],
-  "trainer/autodiff": [],
+  "trainer/loop": ["trainer/engines", "trainer/optim"],
+  "trainer/losses": [],
   "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/optim": [],
   "trainer/data": [],
@@ -66,7 +67,6 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
 /** Folders without I/O, clocks or randomness. */
 const PURE: ReadonlySet<string> = new Set([
   ...Object.keys(LAYERS).filter((folder) => folder.startsWith("shared")),
-  "trainer/autodiff",
   "trainer/losses",
   "trainer/optim",
 ]);

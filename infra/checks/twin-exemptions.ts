@@ -57,6 +57,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/runtime/slot-sizes.ts":
     "sizes: tests/edge/runtime/{kv-slab,row-vectors}.test.ts compare them with what is allocated",
   "edge/serving/generate.ts": "what the Engine runs: tests/edge/objects/engine.test.ts runs it on a model",
+  "edge/serving/search/": "one search: run-search.test.ts and search-beams.test.ts run all of it on a model",
+  "shared/search/best-of.ts": "a schema and one line: tests/shared/search/registry.test.ts",
+  "shared/search/rejection.ts": "a schema and two lines: tests/shared/search/registry.test.ts",
+  "shared/search/beam.ts": "a schema: tests/shared/search/registry.test.ts",
+  "shared/search/by.ts": "a schema: tests/shared/search/registry.test.ts",
+  "shared/search/method.ts": "types and common fields: tests/shared/search/registry.test.ts",
   "edge/serving/yield-to-event-loop.ts": "one timer: tests/edge/serving/batch-loop.test.ts runs on it",
   "infra/checks/twin-exemptions.ts": "this table",
   "infra/base/corpus/facts/": "tables of facts: tests/infra/base/corpus/facts/all.test.ts checks every one",

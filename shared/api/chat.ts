@@ -15,7 +15,7 @@ import {
 import { Metadata } from "./jobs.ts";
 import { notSupported, unsupported } from "./parse.ts";
 import { ResponseFormat } from "./response-format.ts";
-import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
+import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 import { MessageToolCall, toolCallId, turnProblem } from "./tool-turns.ts";
 import { ChatTool, ChatToolChoice, chatToolRequest, toolProblem } from "./tools.ts";
 
@@ -138,6 +138,7 @@ export const ChatCompletion = z
         logprobs: ChatLogprobs.nullable(),
         finish_reason: chatFinishReason,
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts,
@@ -164,6 +165,7 @@ export const ChatCompletionChunk = z
         logprobs: ChatLogprobs.nullable(),
         finish_reason: chatFinishReason.nullable(),
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),

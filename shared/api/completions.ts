@@ -3,7 +3,7 @@ import { LIMITS } from "../limits.ts";
 import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
 import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
 import { notSupported } from "./parse.ts";
-import { SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
+import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
 const tokenId = z.int().min(0).max(2_147_483_647);
 
@@ -59,6 +59,7 @@ export const CompletionObject = z
         logprobs: CompletionLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
         steering_trace: SteeringTraces.optional(),
+        steering_search: SearchResult.optional(),
       }),
     ),
     usage: UsageCounts.nullable().optional(),

@@ -118,7 +118,10 @@ export const deltaField = z
 export const steeringTokens = z
   .int()
   .optional()
-  .meta({ description: "Positions that steering computed beside the text: of other rows, and looked ahead" });
+  .meta({
+    description:
+      "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
+  });
 
 export const UsageCounts = z
   .strictObject({

@@ -18,8 +18,8 @@ export interface PlacedName {
 const PLACES: readonly (readonly [of: PlacedName["of"], ...path: readonly string[]])[] = [
   ["model", "vectors", "*", "id"],
   ["model", "vectors", "*", "condition", "id"],
-  ["model", "gradient", "id"],
-  ["model", "search", "by", "id"],
+  ["model", "search", "by", "reward"],
+  ["model", "search", "by", "classifier"],
   ["scorer", "rules", "scorer"],
   ["scorer", "rules", "scorer", "name"],
   ["scorer", "scorer"],
@@ -35,9 +35,18 @@ export function namesIn(steering: SteeringObject): PlacedName[] {
     return references.map(({ at, id }): PlacedName => ({ path: at, name: id, of: "model" }));
   });
   const others = PLACES.flatMap(([of, ...path]) =>
-    textsAt(steering, path, []).map(({ at, text }) => ({ path: formatPath(at), name: text, of })),
+    textsAt(steering, path, []).map(({ at, text }) => ({
+      path: formatPath(of === "scorer" ? sent(at) : at),
+      name: text,
+      of,
+    })),
   );
   return [...ofParts, ...others];
+}
+
+/** A scorer's name alone is asked as an object too: the field that holds it is there in either form. */
+function sent(at: readonly PropertyKey[]): readonly PropertyKey[] {
+  return at.at(-1) === "name" ? at.slice(0, -1) : at;
 }
 
 function textsAt(

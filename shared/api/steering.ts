@@ -3,6 +3,7 @@ import { z } from "zod";
 import { STEERING, type SteeringName } from "../decode/steering/registry.ts";
 import { rulesRequest } from "../decode/steering/rules-request.ts";
 import { vectorsRequest } from "../decode/steering/vectors-request.ts";
+import { SearchRequest } from "../search/registry.ts";
 
 /** The parts' own schemas, none of them required. */
 const parts = Object.fromEntries(Object.entries(STEERING).map(([name, { schema }]) => [name, schema.optional()])) as {
@@ -14,6 +15,7 @@ export const SteeringObject = z
     ...parts,
     vectors: vectorsRequest.optional(),
     rules: rulesRequest.optional(),
+    search: SearchRequest.optional(),
   })
   .meta({ id: "Steering", description: "How each token is chosen; the order of the fields means nothing" });
 export type SteeringObject = z.infer<typeof SteeringObject>;
@@ -45,6 +47,25 @@ export const SteeringTraces = z
     }),
   )
   .meta({ id: "SteeringTrace", description: "One entry for each token, the one that ended the text included" });
+
+export const SearchResult = z
+  .strictObject({
+    method: z.string(),
+    candidates: z.int().meta({ description: "How many texts were begun" }),
+    score: z.number().meta({ description: "The chosen text's; of a vote, its share of the votes" }),
+    scores: z.array(z.number().nullable()).meta({
+      description:
+        "Of all texts, in the order in which they were begun, null for those that were stopped; of beams, best first",
+    }),
+    chosen: z.int().meta({ description: "The chosen text's place in `scores`" }),
+    tokens: z.int().meta({ description: "Tokens of all texts" }),
+    budget: z.int().meta({ description: "How many tokens they could have" }),
+    ended: z.enum(["complete", "threshold", "attempts", "budget"]).meta({
+      description: "Every text was made; one scored high enough; none did; or the tokens ran out before",
+    }),
+    fallback: z.literal("likelihood").optional().meta({ description: "The scorer failed: likelihood took its place" }),
+  })
+  .meta({ id: "SteeringSearchResult" });
 
 /** What a reply says of its steering: as it was used, with every default. In a stream, in the first chunk of each choice. */
 export const steeringEcho = {

@@ -13,6 +13,26 @@ export interface TokenLogprob {
 /** `tool_calls`: the text has ended, and it is a call or ends with one. */
 export type FinishReason = "stop" | "length" | "tool_calls";
 
+/** What a search did for one choice. */
+export interface SearchReport {
+  readonly method: string;
+  /** How many texts were begun. */
+  readonly candidates: number;
+  /** The chosen one's. */
+  readonly score: number;
+  /** Of all of them, in the order in which they were begun, null for those that were stopped; of beams, best first. */
+  readonly scores: readonly (number | null)[];
+  /** The chosen one's place in `scores`. */
+  readonly chosen: number;
+  /** Tokens of all texts, and how many they could have. */
+  readonly tokens: number;
+  readonly budget: number;
+  /** Every text was made; one scored high enough; none did; or the tokens ran out before. */
+  readonly ended: "complete" | "threshold" | "attempts" | "budget";
+  /** Present where the scorer failed, and likelihood took its place. */
+  readonly fallback?: "likelihood";
+}
+
 /** A token's probability under the model's own distribution, and under the one that it was drawn from. */
 export interface SteeredToken {
   readonly id: number;
@@ -53,7 +73,13 @@ export type GenerateEvent =
   | { readonly type: "call"; readonly choice: number; readonly index: number; readonly name: string }
   /** More of that call's arguments: JSON as the model wrote it. */
   | { readonly type: "arguments"; readonly choice: number; readonly index: number; readonly text: string }
-  | { readonly type: "finish"; readonly choice: number; readonly reason: FinishReason }
+  | {
+      readonly type: "finish";
+      readonly choice: number;
+      readonly reason: FinishReason;
+      /** Present if the request asks for a search. */
+      readonly search?: SearchReport;
+    }
   /**
    * The last event, once. `cachedTokens` of the prompts' tokens had been computed for an earlier request; `steeringTokens` are
    * the positions that steering computed beside the text's own.

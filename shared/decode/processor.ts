@@ -6,6 +6,8 @@
  * Legend: V vocabulary.
  */
 
+import type { Scorer } from "../delta/scorer.ts";
+
 /**
  * A row of the batch: one text being generated, or a companion that lends its logits to one. The object stays the same from
  * when the row joins until it leaves, whatever its place in the batch, so a processor can use it as a key.
@@ -37,6 +39,34 @@ export interface ProbedToken {
   readonly final: Float32Array;
 }
 
+/** How a text's memory, its keys and values, is moved, so that its next token suits a class. */
+export interface Perturbation {
+  /** The role of the row that judges the text. */
+  readonly judge: string;
+  readonly scorer: Scorer;
+  /** Index of the class. */
+  readonly label: number;
+  /** Divides the scorer's scores. */
+  readonly temperature: number;
+  readonly iterations: number;
+  readonly stepSize: number;
+  /** Exponent of the gradient's norm, by which a step is divided. */
+  readonly gamma: number;
+  /** Of KL(p̃ ‖ p) in the loss. */
+  readonly klScale: number;
+  /** How many of the latest positions may change; absent: all. */
+  readonly window?: number | undefined;
+  /** States [D] of the judge whose mean with its next one is judged, by their sum; absent: the next one alone. */
+  readonly before?: { readonly sum: ArrayLike<number>; readonly count: number };
+}
+
+export interface Perturbed {
+  /** [V]: with the moved memory. */
+  readonly logits: Float32Array;
+  /** Before each iteration. */
+  readonly losses: readonly number[];
+}
+
 /** A leader whose next token is about to be chosen. */
 export interface ProcessedRow<Settings> {
   readonly row: RowState;
@@ -54,6 +84,11 @@ export interface ProcessedRow<Settings> {
   readonly exit: (layer: number) => Float32Array;
   /** Decodes each token as the next one of the row with that role, in order, and leaves the row as it is. */
   readonly probe: (role: string, tokens: readonly number[], visit: (probed: ProbedToken) => void) => void;
+  /**
+   * Moves what the row remembers by at most one iteration. Gives the result once all iterations for this token are done;
+   * undefined before that: `wait`, and call it again. The row's own keys, values and logits stay as they are.
+   */
+  readonly perturb: (how: Perturbation) => Perturbed | undefined;
   /**
    * Leaves the row without a token in this step and runs its processors again once `work` has settled; if it rejects, the
    * request ends with its error. Meanwhile all other rows go on.
@@ -78,6 +113,11 @@ export interface RowTakes {
 export interface Processor<Settings> {
   /** Told of every change before the next step; absent for processors without state. */
   update?(change: BatchChange): void;
+  /**
+   * `to` goes on from what `from` has come to: its text is the same by now. Copies what the processor keeps of one to the other.
+   * Absent where all of it follows from the row's tokens: the row then leaves and joins again.
+   */
+  fork?(from: RowState, to: RowState): void;
   /** Changes the scores of the rows that use this processor. Called once per step, with all of them. */
   apply(rows: readonly ProcessedRow<Settings>[]): void;
 }

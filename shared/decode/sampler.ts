@@ -1,6 +1,15 @@
 import { TrimtabError } from "../errors.ts";
 import { argmax, logSumExp } from "./logits.ts";
-import type { BatchChange, ProbedToken, ProcessedRow, Processor, ProcessorKind, RowState } from "./processor.ts";
+import type {
+  BatchChange,
+  Perturbation,
+  Perturbed,
+  ProbedToken,
+  ProcessedRow,
+  Processor,
+  ProcessorKind,
+  RowState,
+} from "./processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName } from "./registry.ts";
 import { type TokenTrace, traceOf } from "./trace.ts";
 
@@ -13,6 +22,7 @@ export interface StepView {
   /** [V] */
   readonly exit: (layer: number) => Float32Array;
   readonly probe: (role: string, tokens: readonly number[], visit: (probed: ProbedToken) => void) => void;
+  readonly perturb: (how: Perturbation) => Perturbed | undefined;
 }
 
 /** A leader whose next token is about to be chosen. */
@@ -41,6 +51,13 @@ export interface Sample {
   readonly trace?: TokenTrace;
 }
 
+export interface Scored {
+  /** [V] */
+  readonly scores: Float64Array;
+  /** What each processor noted, by its name; empty unless the request asks for a trace. */
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
 /** A processor waits for something outside the batch: sample the row again when this settles. */
 export interface Waiting {
   readonly waits: Promise<void>;
@@ -64,6 +81,17 @@ export class Sampler {
     for (const processor of this.#processors.values()) processor.update?.(change);
   }
 
+  /** Tells the processors that each row `to`, at its slot, goes on from what `from` has come to. Their texts are equal by now. */
+  fork(pairs: readonly { readonly from: RowState; readonly to: RowState; readonly slot: number }[]): void {
+    for (const processor of this.#processors.values()) {
+      if (processor.fork !== undefined) for (const { from, to } of pairs) processor.fork(from, to);
+      else {
+        const added = pairs.map(({ to: row, slot }) => ({ row, slot }));
+        processor.update?.({ removed: added.map(({ row }) => row), added, moved: [] });
+      }
+    }
+  }
+
   /** `sample` where no processor waits. Throws `internal_error` if one does. */
   sampleNow(requests: readonly SampleRequest[]): Sample[] {
     return this.sample(requests).map((sample) => {
@@ -75,23 +103,12 @@ export class Sampler {
   /** One token for each request, in the same order, except for those that have to wait. */
   sample(requests: readonly SampleRequest[]): (Sample | Waiting)[] {
     const drafts = requests.map((request, i): Draft => {
-      const { settings, logits } = request;
+      const { settings } = request;
       const active = settings.forced === undefined ? NAMES.filter((name) => isActive(name, settings)) : [];
       const plain = settings.greedy && active.length === 0 && request.traced === undefined;
-      return {
-        request,
-        active,
-        scores: plain ? undefined : this.#scores(i, logits),
-        notes: { ...request.noted },
-        waits: [],
-      };
+      return this.#draft(request, active, plain ? undefined : i);
     });
-    for (const name of NAMES) {
-      const rows = drafts
-        .filter(({ active, waits }) => waits.length === 0 && active.includes(name))
-        .map((draft) => processedRow(draft, name));
-      if (rows.length > 0) this.#processors.get(name)!.apply(rows);
-    }
+    this.#apply(drafts);
     return drafts.map(({ request, scores, notes, waits }) => {
       if (waits.length > 0) return { waits: Promise.all(waits).then(() => {}) };
       const sample = chosen(request, scores);
@@ -101,6 +118,35 @@ export class Sampler {
         trace: traceOf(sample.token, { logits: request.logits, scores: scores!, notes, top: request.traced }),
       };
     });
+  }
+
+  /** What all processors make of each request's logits, without a choice: views that the next call overwrites. */
+  scores(requests: readonly SampleRequest[]): (Scored | Waiting)[] {
+    const drafts = requests.map((request, i) =>
+      this.#draft(
+        request,
+        NAMES.filter((name) => isActive(name, request.settings)),
+        i,
+      ),
+    );
+    this.#apply(drafts);
+    return drafts.map(({ scores, notes, waits }) =>
+      waits.length > 0 ? { waits: Promise.all(waits).then(() => {}) } : { scores: scores!, notes },
+    );
+  }
+
+  #draft(request: SampleRequest, active: readonly ProcessorName[], buffer: number | undefined): Draft {
+    const scores = buffer === undefined ? undefined : this.#scores(buffer, request.logits);
+    return { request, active, scores, notes: { ...request.noted }, waits: [] };
+  }
+
+  #apply(drafts: readonly Draft[]): void {
+    for (const name of NAMES) {
+      const rows = drafts
+        .filter(({ active, waits }) => waits.length === 0 && active.includes(name))
+        .map((draft) => processedRow(draft, name));
+      if (rows.length > 0) this.#processors.get(name)!.apply(rows);
+    }
   }
 
   #scores(index: number, logits: Float32Array): Float64Array {
@@ -141,6 +187,7 @@ function processedRow({ request, scores, notes, waits }: Draft, name: ProcessorN
     final: (role) => view!.final(role),
     exit: (layer) => view!.exit(layer),
     probe: (role, tokens, visit) => view!.probe(role, tokens, visit),
+    perturb: (how) => view!.perturb(how),
     wait: (work) => void waits.push(work),
     ...(traced === undefined ? {} : { note: (facts: object) => void Object.assign(notes, facts) }),
   };

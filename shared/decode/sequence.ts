@@ -30,14 +30,19 @@ export interface SequenceOptions {
   readonly describe: (token: number, first: boolean) => Pick<TokenLogprob, "token" | "bytes">;
 }
 
+/** As `scoreToken` gives it. */
+export type KnownScore = ReturnType<typeof scoreToken>;
+
 type TokenScore = TokenLogprob & { readonly top: TokenLogprob[] };
 type TokenEvent = Extract<GenerateEvent, { type: "token" }>;
 
 /** One text under generation: takes tokens, gives events. Knows nothing of batches, slots or other sequences. */
 export class Sequence {
+  readonly choice: number;
   readonly settings: DecodeSettings;
   readonly maxTokens: number;
   readonly traced: number | undefined;
+  readonly topLogprobs: number | null;
   readonly uniform: () => number;
   readonly #options: SequenceOptions;
   readonly #text: ReplyText;
@@ -45,9 +50,11 @@ export class Sequence {
   readonly #generated: number[] = [];
 
   constructor(options: SequenceOptions) {
+    this.choice = options.choice;
     this.settings = options.settings;
     this.maxTokens = options.maxTokens;
     this.traced = options.traced;
+    this.topLogprobs = options.topLogprobs;
     this.uniform = options.uniform;
     this.#options = options;
     this.#text = new ReplyText(options.stop, options.calls);
@@ -59,12 +66,12 @@ export class Sequence {
   }
 
   /**
-   * Takes the next token, which was drawn from `logits` [V]. Gives the events that it brings; the last one of a sequence is a
-   * `finish`.
+   * Takes the next token and the logits [V] that it was drawn from; or its score, where it was taken before, which may be left out
+   * if no log-probabilities are reported. Gives the events that it brings; the last one of a sequence is a `finish`.
    */
   accept(
     token: number,
-    logits: Float32Array,
+    logits: Float32Array | KnownScore | undefined,
     trace?: TokenTrace,
   ): { readonly events: readonly GenerateEvent[]; readonly finished: boolean } {
     const { choice, endTokens, topLogprobs } = this.#options;
@@ -78,7 +85,7 @@ export class Sequence {
     const isInCall = this.#text.isInCall;
     // The scores of a reply are those of its text.
     if (topLogprobs !== null && !(wasInCall && isInCall && known === 0)) {
-      this.#scores.add(this.#score(logits, token, topLogprobs), withoutMarks(text).length);
+      this.#scores.add(this.#score(logits!, token, topLogprobs), withoutMarks(text).length);
     }
     const logprobs = this.#scoresOf(known);
     if (isInCall || pieces.some(({ type }) => type !== "text")) this.#scores.drop();
@@ -132,14 +139,14 @@ export class Sequence {
     return { ...named(chosen), kl, top: top.map(named), parts };
   }
 
-  #score(logits: Float32Array, token: number, top: number): TokenScore {
+  #score(logits: Float32Array | KnownScore, token: number, top: number): TokenScore {
     const first = this.#generated.length === 1;
     const describe = (scored: ScoredToken): TokenLogprob => ({
       id: scored.token,
       ...this.#options.describe(scored.token, first),
       logprob: scored.logprob,
     });
-    const score = scoreToken(logits, token, top);
+    const score = logits instanceof Float32Array ? scoreToken(logits, token, top) : logits;
     return { ...describe(score), top: score.top.map(describe) };
   }
 }

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
-import type { Shape } from "../graph/value-type.ts";
+import type { Dim, Shape } from "../graph/value-type.ts";
 import type { ModelConfig } from "./config.ts";
 import { linearModules } from "./modules.ts";
 import type { BlockSite, LinearChange, LinearSite, ModelRewrite } from "./rewrite.ts";
@@ -53,18 +53,31 @@ export const bottleneckNames = (path: string) => ({
   upBias: `${path}.up_bias`,
 });
 
+/** Where a graph runs the model more than once. */
+export interface RewriteInputs {
+  /** Comes before the name of every input and of every named dimension; nothing when left out. */
+  readonly prefix?: string;
+  /** How many rows; `batch` when left out. */
+  readonly rows?: Dim;
+}
+
 /**
  * Deltas as inputs of a decode graph, so that one session serves everybody's: canonical form in, with the rows of the
  * batch distinguished by `batch`. Embeddings, the head and positions before the text are not part of it.
  */
-export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: ServingFeatures): ModelRewrite {
+export function servingRewrite(
+  b: GraphBuilder,
+  config: ModelConfig,
+  features: ServingFeatures,
+  { prefix = "", rows = "batch" }: RewriteInputs = {},
+): ModelRewrite {
   const { layout, factors, vectors, bottlenecks } = features;
-  const gated = (name: string, axis: string) =>
-    layout === "bank" ? gate(b, b.input(name, "f32", ["batch", 1, axis])) : same;
-  const ranks = factors ? gated(GAINS.factors, "rank") : same;
-  const columns = bottlenecks === "none" ? same : gated(GAINS.bottlenecks, "columns");
-  const own: Shape = layout === "rows" ? ["batch"] : [];
-  const axisOf = (path: string, name: string) => (layout === "rows" ? `${path}.${name}` : name);
+  const input = (name: string, shape: Shape) => b.input(`${prefix}${name}`, "f32", shape);
+  const gated = (name: string, axis: string) => (layout === "bank" ? gate(b, input(name, [rows, 1, axis])) : same);
+  const ranks = factors ? gated(GAINS.factors, `${prefix}rank`) : same;
+  const columns = bottlenecks === "none" ? same : gated(GAINS.bottlenecks, `${prefix}columns`);
+  const own: Shape = layout === "rows" ? [rows] : [];
+  const axisOf = (path: string, name: string) => (layout === "rows" ? `${prefix}${path}.${name}` : `${prefix}${name}`);
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
 
   const linear = ({ path, x }: LinearSite): LinearChange => {
@@ -74,20 +87,20 @@ export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: S
     if (factors) {
       const names = factorNames(path);
       const rank = axisOf(path, "rank");
-      const down = b.matmul(x, b.input(names.a, "f32", [...own, rank, module.in]), { transB: true });
-      added.push(b.matmul(ranks(down), b.input(names.b, "f32", [...own, rank, module.out])));
+      const down = b.matmul(x, input(names.a, [...own, rank, module.in]), { transB: true });
+      added.push(b.matmul(ranks(down), input(names.b, [...own, rank, module.out])));
     }
     if (!vectors) return { added };
     const names = vectorNames(path);
-    const scale = b.input(names.scale, "f32", ["batch", 1, module.out]);
-    return { scale, added: [...added, b.input(names.bias, "f32", ["batch", 1, module.out])] };
+    const scale = input(names.scale, [rows, 1, module.out]);
+    return { scale, added: [...added, input(names.bias, [rows, 1, module.out])] };
   };
 
   const block = ({ path, stream, y }: BlockSite): Value[] => {
     const names = bottleneckNames(path);
     const axis = axisOf(path, "columns");
-    const matrix = (name: string) => b.input(name, "f32", [...own, axis, config.hiddenSize]);
-    const vector = (name: string) => b.input(name, "f32", [layout === "rows" ? "batch" : 1, 1, axis]);
+    const matrix = (name: string) => input(name, [...own, axis, config.hiddenSize]);
+    const vector = (name: string) => input(name, [layout === "rows" ? rows : 1, 1, axis]);
     const down = matrix(names.down);
     const into = (x: Value) => b.matmul(x, down, { transB: true });
     const taken =
@@ -96,7 +109,7 @@ export function servingRewrite(b: GraphBuilder, config: ModelConfig, features: S
         : into(bottlenecks === "output" ? y : stream);
     const z = b.add(taken, vector(names.downBias));
     const f = b.where(b.equal(vector(names.silu), 1), b.silu(z), b.relu(z));
-    return [b.matmul(columns(f), matrix(names.up)), b.input(names.upBias, "f32", ["batch", 1, config.hiddenSize])];
+    return [b.matmul(columns(f), matrix(names.up)), input(names.upBias, [rows, 1, config.hiddenSize])];
   };
   return { linear, ...(bottlenecks === "none" ? {} : { block }) };
 }

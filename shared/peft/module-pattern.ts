@@ -10,7 +10,11 @@ import { type PatternNode, parsePattern } from "./pattern-syntax.ts";
  * 600 steps per layer, or 300,000 for a model of 80 blocks.
  */
 export class PatternBudget {
-  #left = 3_000_000;
+  #left: number;
+
+  constructor(steps = 3_000_000) {
+    this.#left = steps;
+  }
 
   /** Returns false once the budget is exhausted. */
   spend(steps: number): boolean {
@@ -39,6 +43,21 @@ export function parseModulePattern(source: string): ModulePattern | { readonly p
   };
 }
 
+export interface TextPattern {
+  /**
+   * The last match in `text`, if matches are taken from the left, each as long as can be; null if there is none, or none that is
+   * not empty; undefined when the budget is exhausted.
+   */
+  last(text: string, budget: PatternBudget): string | null | undefined;
+}
+
+/** A pattern that is looked for in a text, in the same syntax; or the problem with it. */
+export function parseTextPattern(source: string): TextPattern | { readonly problem: string } {
+  const root = parsePattern(source);
+  if ("problem" in root) return root;
+  return { last: (text, budget) => new Match(text, budget).last(root) };
+}
+
 /** Tests one path. Caches the ends of every node from every start. */
 class Match {
   readonly #path: string;
@@ -54,6 +73,17 @@ class Match {
   /** Whether the node matches everything from one of the starts to the end of the path. */
   from(root: PatternNode, starts: readonly number[]): boolean | undefined {
     const found = starts.some((start) => this.#ends(root, start).has(this.#path.length));
+    return this.#isSpent ? undefined : found;
+  }
+
+  /** The last of the matches that do not overlap. */
+  last(root: PatternNode): string | null | undefined {
+    let found: string | null = null;
+    for (let start = 0; start < this.#path.length && !this.#isSpent; ) {
+      const end = Math.max(start, ...this.#ends(root, start));
+      if (end > start) found = this.#path.slice(start, end);
+      start = Math.max(end, start + 1);
+    }
     return this.#isSpent ? undefined : found;
   }
 

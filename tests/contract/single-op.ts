@@ -1,8 +1,8 @@
+import { gradient } from "../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
 import type { OpAttrs, OpName } from "../../shared/graph/ops.ts";
 import type { DType } from "../../shared/tensor.ts";
-import { gradient } from "../../trainer/autodiff/gradient.ts";
 import { type Array64, generate } from "./array64.ts";
 import type { CaseInput, OpCase, OpSpec } from "./cases.ts";
 import { interpret } from "./interpreter.ts";

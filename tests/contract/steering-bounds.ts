@@ -41,6 +41,7 @@ function sides(side: "expert" | "amateur"): Bound[] {
 }
 
 const attribute = (more: object) => [{ id: "tone", label: "kind", mode: "lookahead", ...more }];
+const aimed = (more: object) => ({ id: "tone", label: "kind", ...more });
 const experts = (count: number) => many(count).map((i) => ({ id: `e${i}`, weight: 1 }));
 const strength = LIMITS.classifierStrength;
 
@@ -97,6 +98,37 @@ export const BOUNDS: { readonly [N in SteeringName]: readonly Bound[] } = {
       past: [-0.001, 20.001],
       ask: (value) => ({ amateur: "x", strength: value }),
     },
+  ],
+  gradient: [
+    { path: "id", ...id, ask: (value) => aimed({ id: value }) },
+    { path: "label", at: ["x", text(64)], past: ["", text(65), undefined], ask: (label) => aimed({ label }) },
+    {
+      path: "iterations",
+      at: [1, LIMITS.gradientIterations],
+      past: [0, 1.5, LIMITS.gradientIterations + 1],
+      ask: (iterations) => aimed({ iterations }),
+    },
+    {
+      path: "step_size",
+      at: [0, LIMITS.gradientStep],
+      past: [-0.001, LIMITS.gradientStep + 0.001, Number.NaN],
+      ask: (value) => aimed({ step_size: value }),
+    },
+    { path: "gamma", at: [0, 2], past: [-0.001, 2.001], ask: (gamma) => aimed({ gamma }) },
+    {
+      path: "kl_scale",
+      at: [0, LIMITS.gradientDivergence],
+      past: [-0.001, LIMITS.gradientDivergence + 0.001],
+      ask: (value) => aimed({ kl_scale: value }),
+    },
+    { path: "gm_scale", at: [0, 1], past: [-0.001, 1.001], ask: (value) => aimed({ gm_scale: value }) },
+    {
+      path: "window",
+      at: [undefined, 1, LIMITS.maxTokens],
+      past: [0, 2.5, LIMITS.maxTokens + 1],
+      ask: (window) => aimed({ window }),
+    },
+    { path: "pool", at: ["last", "mean"], past: ["first", ""], ask: (pool) => aimed({ pool }) },
   ],
   classifier: [
     {

@@ -57,6 +57,18 @@ export const STEERING_CASES: { readonly [N in SteeringName]: Cases<N> } = {
       },
     ],
   },
+  gradient: {
+    neutral: [
+      { id: "tone", label: "kind", step_size: 0 },
+      { id: "tone", label: "kind", gm_scale: 0, iterations: 9 },
+    ],
+    active: [
+      { id: "tone", label: "kind" },
+      { id: "mood", label: "calm", iterations: 32, step_size: 1, gamma: 2, kl_scale: 0, gm_scale: 1, window: 1 },
+      { id: "reward", label: "value", gamma: 0, kl_scale: 10, gm_scale: 0.01 },
+      { id: "tone", label: "rude", pool: "mean" },
+    ],
+  },
   classifier: {
     neutral: [
       [{ id: "tone", label: "kind", mode: "lookahead", strength: 0 }],

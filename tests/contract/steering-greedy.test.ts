@@ -52,8 +52,10 @@ function stepsOf({ name, rows, exits, tokens }: GreedyCase): GoldenStep[] {
 }
 
 describe("40 tokens of greedy decoding, from what the rows computed", () => {
-  it("has a text of every part", () => {
-    expect(new Set(cases.map(({ part }) => part))).toEqual(new Set(Object.keys(STEERING)));
+  // A gradient is no function of what rows computed: tests/edge/runtime/perturbed-text.test.ts decodes with it.
+  it("has a text of every part that reads what rows computed", () => {
+    const { gradient: _, ...reading } = STEERING;
+    expect(new Set(cases.map(({ part }) => part))).toEqual(new Set(Object.keys(reading)));
   });
 
   it.each(cases)("chooses the reference's tokens with its probabilities: $name", (text) => {

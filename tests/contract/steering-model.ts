@@ -30,6 +30,18 @@ export function viewOf(row: RowState): StepView {
         visit({ index, token, logits: view.logits(role), final: view.final(role) });
       }
     },
+    perturb({ judge, label, iterations, before }) {
+      const logits = normals(
+        row,
+        VOCABULARY,
+        3,
+        "perturbed",
+        judge,
+        label,
+        ...(before?.sum ? Array.from(before.sum) : []),
+      );
+      return { logits, losses: Array.from({ length: iterations }, (_, i) => iterations - i) };
+    },
   };
 }
 

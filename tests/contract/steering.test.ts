@@ -59,6 +59,7 @@ function extremeView(value: (token: number, what: string) => number): StepView &
         visit({ index, token, logits: array(VOCABULARY, role), final: array(6, `${role} ${token}`) });
       }
     },
+    perturb: ({ judge }) => ({ logits: array(VOCABULARY, `${judge}, perturbed`), losses: [1] }),
   };
 }
 

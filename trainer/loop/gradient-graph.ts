@@ -1,7 +1,7 @@
+import { gradient } from "../../shared/autodiff/gradient.ts";
 import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
-import { gradient } from "../autodiff/gradient.ts";
 import { slots } from "../optim/adamw.ts";
 import { type GraphMetrics, metricOutputs } from "./metrics.ts";
 

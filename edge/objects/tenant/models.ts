@@ -8,7 +8,8 @@ import type { SteeringField, SteeringObject } from "../../../shared/api/steering
 import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
-import type { ResolvedModel, ResolvedSteering } from "../../serving/protocol.ts";
+import { type SearchRequest, searchReferences, searchScorer } from "../../../shared/search/registry.ts";
+import type { ResolvedModel, ResolvedSearch, ResolvedSteering } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
@@ -20,6 +21,7 @@ import { findJob, specOf } from "./job-rows.ts";
 import { type OwnedModel, ownedModel, type RequestedDelta, resolve } from "./resolve.ts";
 import { otherBases, resolveReferences, withPlace } from "./resolve-references.ts";
 import { resolveSteering, type ResolvedSteering as SteeringSource } from "./resolve-steering.ts";
+import { scorerTarget } from "./scorer-rows.ts";
 import { NO_VECTORS, steeringVectors } from "./steering-vectors.ts";
 
 /** Whose models are shown, and the state of their bases. */
@@ -129,6 +131,21 @@ export interface FoundModel {
   } | null;
 }
 
+/** What the calls of the rules' scorer need, if they have one. Throws `not_found` for one that is gone. */
+function scorerOf(db: Database, tenant: string, rules: SteeringObject["rules"]): Pick<ResolvedSteering, "scorer"> {
+  const name = rules?.scorer?.name;
+  return name === undefined ? {} : { scorer: scorerTarget(db, { tenant, name }, "steering.rules.scorer") };
+}
+
+/** A search with what its scorer's calls need. Throws `not_found` for one that is gone. */
+function searchOf(db: Database, tenant: string, asked: SearchRequest): ResolvedSearch {
+  const name = searchScorer(asked);
+  return {
+    asked,
+    ...(name === undefined ? {} : { scorer: scorerTarget(db, { tenant, name }, "steering.search.by.scorer") }),
+  };
+}
+
 /** The model names that serve the tenant's results. */
 export const models = tenantModule({
   schema: [
@@ -160,7 +177,8 @@ export const models = tenantModule({
       const model = resolve(db, { tenant: tenant().id, owned, deltas: [...deltas, ...vectors.always] }, base);
       if (found === null) return { model, steering: null };
       const parts = activeParts(found.steering);
-      const references = referencesOf(parts);
+      const { search: askedSearch } = found.steering;
+      const references = [...referencesOf(parts), ...(askedSearch === undefined ? [] : searchReferences(askedSearch))];
       const missing = [...otherBases(db, { references, base })].filter(([id]) => !known.has(id));
       if (missing.length > 0) {
         const read = missing.map(async ([id, reference]): Promise<[string, ReadyBase]> => {
@@ -171,12 +189,15 @@ export const models = tenantModule({
       }
       const others = new Map([...known].map(([id, { config: __, ...other }]) => [id, other]));
       const models = resolveReferences(db, { tenant: tenant().id, references, base, others });
+      const { rules } = found.steering;
+      const scorer = scorerOf(db, tenant().id, rules);
+      const search = askedSearch === undefined ? {} : { search: searchOf(db, tenant().id, askedSearch) };
       return {
         model,
         steering: {
           asked: found.steering,
           from: found.from,
-          resolved: { parts, models, conditional: vectors.conditional, rules: found.steering.rules },
+          resolved: { parts, models, conditional: vectors.conditional, rules, ...scorer, ...search },
         },
       };
     };

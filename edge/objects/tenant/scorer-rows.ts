@@ -1,6 +1,7 @@
 import type { ChangeScorer, CreateScorer, Scorer } from "../../../shared/api/steering-scorers.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import type { ScorerTarget } from "../../scoring/target.ts";
 import { type Database, seconds } from "../database.ts";
 
 export interface ScorerRow {
@@ -28,6 +29,16 @@ export function requireScorer(db: Database, id: string, param = "scorer"): Score
   if (row !== undefined) return row;
   const message = `There is no scorer ${JSON.stringify(id)}. GET /v1/steering/scorers lists those there are.`;
   throw new TrimtabError("not_found", message, { param });
+}
+
+/** A scorer as it is called, with its secret: for the server itself, never for a reply. Throws as `requireScorer` does. */
+export function scorerTarget(
+  db: Database,
+  { tenant, name }: { readonly tenant: string; readonly name: string },
+  param: string,
+): ScorerTarget {
+  const { url, secret } = requireScorer(db, name, param);
+  return { tenant, name, url, secret };
 }
 
 /** @throws TrimtabError conflict if the name is taken or the tenant has the maximum number of scorers. */

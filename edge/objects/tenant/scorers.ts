@@ -12,6 +12,7 @@ import {
   requireScorer,
   SCORER_TABLE,
   type ScorerRow,
+  scorerTarget,
   shownScorer,
 } from "./scorer-rows.ts";
 
@@ -52,10 +53,7 @@ export const scorers = tenantModule({
         },
 
         /** What a call needs, the secret included: for the server itself, never for a reply. */
-        target(id: string): ScorerTarget {
-          const { url, secret } = requireScorer(db, id, "steering");
-          return { tenant: tenant().id, name: id, url, secret };
-        },
+        target: (id: string): ScorerTarget => scorerTarget(db, { tenant: tenant().id, name: id }, "steering"),
       },
     };
   },

@@ -16,6 +16,8 @@ interface Step {
   /** How many tokens there were when the candidates were chosen. */
   readonly length: number;
   readonly candidates: readonly number[];
+  /** Settles once the answer is there. */
+  readonly answered: Promise<void>;
   /** undefined while the answer is awaited. */
   scores?: readonly number[] | null;
 }
@@ -39,24 +41,23 @@ export const scorer: ProcessorKind<ScorerSettings> = {
           const known = steps.get(row.row);
           const step = known?.length === length ? known : ask(row, length);
           steps.set(row.row, step);
-          if (step.scores !== undefined && step.scores !== null) weigh(row, step.candidates, step.scores);
+          if (step.scores === undefined) row.wait(step.answered);
+          else if (step.scores === null) row.note?.({ scorer: { answered: false } });
+          else weigh(row, step.candidates, step.scores);
         }
       },
     };
   },
 };
 
-function ask({ row, settings, scores, wait }: ProcessedRow<ScorerSettings>, length: number): Step {
+function ask({ row, settings, scores }: ProcessedRow<ScorerSettings>, length: number): Step {
   const candidates = likeliest(scores, settings.candidates).filter(
     (token) => scores[token]! > Number.NEGATIVE_INFINITY,
   );
-  const step: Step = { length, candidates };
-  const answer = settings.score(row.generated.slice(), candidates);
-  wait(
-    answer.then((given) => {
-      step.scores = given;
-    }),
-  );
+  const answered = settings.score(row.generated.slice(), candidates).then((given) => {
+    step.scores = given;
+  });
+  const step: Step = { length, candidates, answered };
   return step;
 }
 

@@ -29,6 +29,11 @@ export class AdaptiveStrength {
     this.#strength = settings.strength;
   }
 
+  /** The same λ, which goes on by itself. */
+  fork(): AdaptiveStrength {
+    return new AdaptiveStrength({ ...this.#settings, strength: this.#strength });
+  }
+
   get value(): number {
     return this.#strength;
   }

@@ -23,6 +23,17 @@ export class ClassRows {
     this.#normalisers = new Float64Array(this.#sums.length);
   }
 
+  /** The same text so far, which goes on by itself. */
+  fork(): ClassRows {
+    const copy = new ClassRows(this.#scorer);
+    copy.#sums.set(this.#sums);
+    copy.#normalisers.set(this.#normalisers);
+    copy.#logits = this.#logits.map((logits) => logits.slice());
+    copy.#tokens = this.#tokens;
+    copy.#taken = this.#taken;
+    return copy;
+  }
+
   /**
    * Adds the token that was chosen since the last call, and copies what the rows say of the next one. Calling it again in the
    * same step changes nothing.

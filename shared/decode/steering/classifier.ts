@@ -43,6 +43,15 @@ export const classifier = steeringPart<AskedAttribute[], readonly Attribute[]>({
         update({ removed }) {
           for (const row of removed) texts.delete(row);
         },
+        fork(from, to) {
+          const judged = texts.get(from);
+          if (judged === undefined) texts.delete(to);
+          else
+            texts.set(
+              to,
+              judged.map((one) => one.fork()),
+            );
+        },
         apply(rows) {
           for (const row of rows) {
             const judged = texts.get(row.row) ?? row.settings.map((one) => new Judged(one));

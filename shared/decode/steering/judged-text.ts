@@ -22,13 +22,21 @@ export class Judged {
   readonly classRows: ClassRows | undefined;
   readonly #strength: AdaptiveStrength;
   /** Tokens of the text that λ has followed. */
-  #followed = 0;
+  #followed: number;
 
-  constructor(attribute: Attribute) {
+  constructor(attribute: Attribute, from?: Judged) {
     const { strength, target, mode } = attribute.asked;
     this.attribute = attribute;
-    this.classRows = mode === "class_rows" ? new ClassRows(attribute.scorer) : undefined;
-    this.#strength = new AdaptiveStrength({ strength, target, unit: UNIT[mode] });
+    const rows = mode === "class_rows" ? new ClassRows(attribute.scorer) : undefined;
+    this.classRows = from?.classRows?.fork() ?? rows;
+    this.#strength =
+      from === undefined ? new AdaptiveStrength({ strength, target, unit: UNIT[mode] }) : from.#strength.fork();
+    this.#followed = from === undefined ? 0 : from.#followed;
+  }
+
+  /** The same text so far, which goes on by itself. */
+  fork(): Judged {
+    return new Judged(this.attribute, this);
   }
 
   get strength(): number {

@@ -57,6 +57,8 @@ export interface PartPlan<Settings> {
   readonly companions?: readonly CompanionRow[];
   /** What the leader keeps of each step. */
   readonly takes?: RowTakes;
+  /** The role of the companion by which its processor perturbs the text's memory. */
+  readonly perturbedBy?: string;
 }
 
 export interface SteeringPart<Asked, Settings> {

@@ -1,6 +1,7 @@
 import { classifier } from "./classifier.ts";
 import { contrastive } from "./contrastive.ts";
 import { experts } from "./experts.ts";
+import { gradient } from "./gradient.ts";
 import { guidance } from "./guidance.ts";
 import { layers } from "./layers.ts";
 import type { SteeringPart } from "./part.ts";
@@ -12,8 +13,10 @@ import type { SteeringPart } from "./part.ts";
  * First comes what asks the model more clearly (its own layers, then its prompt), so that the rest works on its best answer;
  * then what other models think of it (experts, then an amateur, whose plausible tokens are those of all that came before); last
  * what judges the text, since a classifier may look ahead over the likeliest tokens only, and they must be the ones that are meant.
+ * The gradient stands before the classifier for that reason, and because it takes several turns for a token, in which what
+ * follows it does not run.
  */
-export const STEERING = { layers, guidance, experts, contrastive, classifier } as const;
+export const STEERING = { layers, guidance, experts, contrastive, gradient, classifier } as const;
 
 export type SteeringName = keyof typeof STEERING;
 export type AskedOf<N extends SteeringName> =

@@ -1,7 +1,9 @@
 /** The `rules` part of a request: what the text must be, and must not have in it. */
 import { z } from "zod";
+import { messageOf } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
 import { RULE_LIMITS } from "../../rules/limits.ts";
+import { requireCaps } from "../../rules/schema/caps.ts";
 
 const phrases = (most: number) => z.array(z.string().min(1).max(LIMITS.phraseLength)).max(most);
 
@@ -12,7 +14,7 @@ const scorer = z.strictObject({
     .min(-LIMITS.scorerStrength)
     .max(LIMITS.scorerStrength)
     .default(1)
-    .meta({ description: "What a score is multiplied by before it is added" }),
+    .meta({ description: "What a score is multiplied by before it is added to its token's logit" }),
   candidates: z
     .int()
     .min(1)
@@ -25,19 +27,29 @@ const scorer = z.strictObject({
     .min(10)
     .max(LIMITS.scorerDeadlineMs)
     .default(1000)
-    .meta({ description: "Milliseconds that one answer may take" }),
-  on_timeout: z
-    .enum(["open", "closed"])
-    .default("open")
-    .meta({ description: "Without an answer in time: choose without it, or end the request with `scorer_failed`" }),
+    .meta({ description: "For each call, from when it is due to the last byte of its answer" }),
+  on_timeout: z.enum(["open", "closed"]).default("open").meta({
+    description:
+      "Without an answer in time: choose the token without it, or end the request with `scorer_failed`. A wrong answer ends it either way",
+  }),
 });
 
 const SHAPES = ["json_schema", "regex", "choice", "grammar"] as const;
+
+/** Before a schema is passed on: what is nested thousands of levels deep cannot even be copied. */
+function refuseLarge(schema: unknown, context: z.RefinementCtx): void {
+  try {
+    requireCaps(schema);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: `cannot be followed: ${messageOf(error)}` });
+  }
+}
 
 export const rulesRequest = z
   .strictObject({
     json_schema: z
       .union([z.boolean(), z.record(z.string(), z.unknown())])
+      .superRefine(refuseLarge)
       .optional()
       .meta({ description: "The text is a JSON document that is valid under this schema" }),
     regex: z

@@ -71,7 +71,7 @@ describe("receiveDataset", () => {
     expect(dataset.unfit?.labelled_texts).toContain("line 2 of the file: label: must be the name of a class");
     expect(await received({ positive: "p", negative: "n" })).toMatchObject({
       format: "contrast_pairs",
-      dataset: { kinds: ["contrast_pairs"], layouts: ["contrast pair"] },
+      dataset: { kinds: ["contrast_pairs", "condition_prompts"], layouts: ["contrast pair"] },
     });
     const csv = new TextEncoder().encode("text,label\ngood,1\nbad,0\n");
     expect(await receiveDataset(formOf(csv), env.BLOBS, "dataset/labels")).toMatchObject({
@@ -80,7 +80,7 @@ describe("receiveDataset", () => {
     await expect(received({ positive: "p", negative: "n" }, { positive: "p" })).rejects.toMatchObject({
       code: "invalid_file",
       param: "file",
-      message: expect.stringContaining("line 2 of the file: negative"),
+      message: expect.stringContaining("line 2 of the file is not a contrast pair"),
     });
   });
 

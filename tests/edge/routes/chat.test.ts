@@ -392,7 +392,12 @@ describe("what is refused", () => {
     ],
     ["storing", { store: true }, "store", "unsupported_parameter"],
     ["a part of the steering that there is not", { steering: { magic: {} } }, "steering.magic", "invalid_request"],
-    ["JSON mode", { response_format: { type: "json_object" } }, "response_format.type", "unsupported_parameter"],
+    [
+      "an unknown response format",
+      { response_format: { type: "xml" } },
+      "response_format.type",
+      "unsupported_parameter",
+    ],
     [
       "images",
       { messages: [{ role: "user", content: [{ type: "image_url" }] }] },

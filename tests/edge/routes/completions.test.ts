@@ -34,6 +34,25 @@ describe("a completion", () => {
     });
   });
 
+  it("takes a search, and says what it did for each choice, in a stream with its last chunk", async () => {
+    const search = { candidates: 2, score: 0.5, scores: [0.5, null], chosen: 0, tokens: 7, budget: 9 };
+    const result = { method: "best_of", ...search, ended: "complete" } as const;
+    engine.script = function* (request) {
+      for (const event of echo(request)) yield event.type === "finish" ? { ...event, search: result } : event;
+    };
+    const body = { model, prompt: "a", steering: { search: { best_of: 2 } } };
+    const asked = { method: "best_of", best_of: 2, by: "likelihood" };
+    const whole = await api.call("POST", "/v1/completions", { key, body });
+    expect(whole).toMatchObject({ choices: [{ steering_search: result }], steering: { search: asked } });
+    expect(engine.requests[0]?.request.steering).toEqual({ parts: {}, models: {}, conditional: [], search: { asked } });
+    const streamed = { ...body, stream: true as const };
+    const chunks = await collected(await openai(api, key).completions.create(streamed));
+    const reported = (chunks as { choices: { finish_reason: unknown; steering_search?: unknown }[] }[]).flatMap(
+      ({ choices }) => choices.filter((choice) => choice.steering_search !== undefined),
+    );
+    expect(reported).toEqual([expect.objectContaining({ finish_reason: "stop", steering_search: result })]);
+  });
+
   it.each([
     ["text", "a", ["a"]],
     ["token ids", [1, 2], [[1, 2]]],

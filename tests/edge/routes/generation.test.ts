@@ -25,7 +25,7 @@ async function generating(
   const app = new Hono<AppEnv>();
   app.get("/", async (c) => {
     const object = {
-      models: { resolve: async () => MODEL },
+      models: { resolve: async () => ({ model: MODEL, steering: null }) },
       account: { charge: async (used: unknown) => void charges.push(used) },
     };
     c.set("caller", { id: "t", object: object as never });

@@ -103,7 +103,7 @@ it("are refused what a request's steering would be refused, by the same names", 
     ],
     [
       { name: "a", steering: { rules: { scorer: "nobody" } } },
-      { status: 404, code: "not_found", param: "steering.rules.scorer.name" },
+      { status: 404, code: "not_found", param: "steering.rules.scorer" },
     ],
     [
       { name: "a", steering: { rules: { json_schema: { description: "x".repeat(140_000) } } } },

@@ -120,7 +120,7 @@ describe("a scorer with a bad connection", () => {
     ["resets-in-body", "unreachable"],
     ["garbage", "unreachable"],
     ["bad-chunks", "unreachable"],
-    ["fails-500", "status"],
+    ["fails-500", "unavailable"],
     ["no-content", "status"],
     ["says-huge", "too_large"],
     ["pours", "too_large"],
@@ -216,11 +216,20 @@ describe("after failures in a row", () => {
 
   it("a scorer is left alone, tried again by one call, and others are not held up", async () => {
     const bad = () => reasonOf(caller.call(target("fails-500"), asked("a"), { deadlineMs: 5_000 }));
-    for (let call = 0; call < TRIP_AFTER; call++) expect(await bad()).toBe("status");
+    for (let call = 0; call < TRIP_AFTER; call++) expect(await bad()).toBe("unavailable");
     expect(await bad()).toBe("tripped");
     expect(await caller.call(target("good"), asked("a"), { deadlineMs: 5_000 })).toEqual([0]);
     now += 10_000;
-    expect(await Promise.all([bad(), bad()])).toEqual(["status", "tripped"]);
+    expect(await Promise.all([bad(), bad()])).toEqual(["unavailable", "tripped"]);
+  });
+
+  it("it is said what it failed with", async () => {
+    const lies = () => caller.call(target("says/null"), asked("a"), { deadlineMs: 5_000 });
+    for (let call = 0; call < TRIP_AFTER; call++) await expect(lies()).rejects.toMatchObject({ code: "scorer_failed" });
+    await expect(lies()).rejects.toMatchObject({
+      message: expect.stringContaining("left alone for a while; the last time, it did not answer with `{"),
+      data: { reason: "tripped", after: "not_scores" },
+    });
   });
 
   it("ended requests do not count", async () => {

@@ -32,7 +32,8 @@ describe("an exchange", () => {
     [308, "redirected"],
     [201, "status"],
     [404, "status"],
-    [503, "status"],
+    [429, "unavailable"],
+    [503, "unavailable"],
   ])("with status %i has failed", async (status, reason) => {
     const reply = Response.json({ scores: [2] }, { status });
     await expect(exchange(scorer, sent, through(reply))).rejects.toMatchObject({

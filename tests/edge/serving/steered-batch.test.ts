@@ -1,67 +1,10 @@
 /** Rows that steering adds to a generation, on a tiny model: what they read, probe, wait for and cost. */
 import { describe, expect, it } from "vitest";
-import { BARE, type RowDeltas, rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
-import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
-import { BatchLoop } from "../../../edge/serving/batch-loop.ts";
-import type { BatchRequest, Generation, GenerationRow, RequestEnd } from "../../../edge/serving/generation.ts";
-import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
-import type { GenerateEvent, SteeringTrace } from "../../../shared/decode/events.ts";
-import { LEADER } from "../../../shared/decode/processor.ts";
+import { rowDeltas, servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import type { DecodeSettings } from "../../../shared/decode/registry.ts";
-import { Sequence } from "../../../shared/decode/sequence.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
-import { createRandom } from "../../../shared/random.ts";
-import { randomDelta, TINY, tinyParts } from "../runtime/tiny-model.ts";
-
-interface Wish {
-  readonly rows: readonly Partial<GenerationRow>[];
-  readonly settings: DecodeSettings;
-  readonly maxTokens?: number;
-  readonly traced?: number;
-  readonly stateKey?: string;
-}
-
-async function tinyLoop() {
-  const tiny = await tinyParts();
-  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, keepPrompts: true, yieldToEventLoop }) };
-}
-
-function ask(loop: BatchLoop, weights: WeightSet, { rows, settings, maxTokens = 8, traced }: Wish) {
-  const tokens: number[] = [];
-  const traces: SteeringTrace[] = [];
-  const random = createRandom(5);
-  const sequence = new Sequence({
-    choice: 0,
-    settings,
-    maxTokens,
-    stop: [],
-    endTokens: new Set(),
-    topLogprobs: 0,
-    ...(traced === undefined ? {} : { traced }),
-    uniform: () => random.float(),
-    decoder: { push: () => "", flush: () => "" },
-    describe: (token) => ({ token: String(token), bytes: [] }),
-  });
-  const all = rows.map((row, i): GenerationRow => {
-    const deltas: RowDeltas = row.deltas ?? BARE;
-    const role = row.role ?? (i === 0 ? LEADER : `companion ${i}`);
-    return { role, prompt: [3, 1, 4], weights, stateKey: deltas === BARE ? "bare" : "delta", ...row, deltas };
-  });
-  const { promise: end, resolve, reject } = Promise.withResolvers<RequestEnd>();
-  const emit = (event: GenerateEvent) => {
-    if (event.type !== "token") return;
-    tokens.push(...(event.logprobs ?? []).map(({ id }) => id));
-    if (event.trace !== undefined) traces.push(event.trace);
-  };
-  const settle = (ended: RequestEnd) => (ended.error === undefined ? resolve(ended) : reject(ended.error));
-  const generation: Generation = { rows: all as unknown as Generation["rows"], sequence };
-  const request: BatchRequest = { tenant: "acme", generations: [generation], emit, settle };
-  loop.submit(request);
-  return { request, tokens, traces, end };
-}
-
-const tokens = (length: number, from: number) => Array.from({ length }, (_, i) => (from + 7 * i) % TINY.vocabSize);
-const GREEDY = { greedy: true };
+import { randomDelta, TINY } from "../runtime/tiny-model.ts";
+import { ask, GREEDY, tinyLoop, tokens } from "./steered-request.ts";
 
 describe("a steered generation", () => {
   it("feeds a companion the text's tokens behind a prompt of its own, and counts what that cost", async () => {
@@ -128,6 +71,7 @@ describe("a steered generation", () => {
       const condition = {
         taps: ["layers.0"],
         wholePrompt,
+        most: deltas,
         start: (length: number) => ({
           read: (at: number, tap: (name: string) => Float32Array) => void seen.push([at, tap("layers.0").length]),
           deltas: () => (holds && length === prompt.length ? deltas : undefined),
@@ -172,5 +116,30 @@ describe("a processor that fails or waits", () => {
     await good.end;
     expect(good.tokens).toEqual(expected.tokens);
     expect(loop.broken).toBe(false);
+  });
+
+  it("costs next to nothing while all wait, and delays nobody who comes, leaves or is answered", async () => {
+    const { loop, weights, counted } = await tinyLoop();
+    const { promise: answer, resolve } = Promise.withResolvers<number[]>();
+    const scorer = { score: () => answer, strength: 1, candidates: 2, every: 64 };
+    const waiting = { rows: [{ prompt: tokens(9, 1) }], settings: { ...GREEDY, scorer } };
+    const plain = { rows: [{ prompt: tokens(9, 1) }], settings: GREEDY };
+    const [first, leaving] = [ask(loop, weights, waiting), ask(loop, weights, waiting)];
+    await new Promise((done) => setTimeout(done, 200));
+    expect(loop.activeRows).toBe(2);
+    counted.turns = 0;
+    await new Promise((done) => setTimeout(done, 600));
+    // Without a rest there would be a turn for every tick of the event loop: thousands.
+    expect(counted.turns).toBeLessThan(40);
+    const alone = ask(loop, weights, plain);
+    await alone.end;
+    expect(alone.tokens).toHaveLength(8);
+    expect(first.tokens).toEqual([]);
+    loop.cancel(leaving.request);
+    await leaving.end;
+    expect(loop.activeRows).toBe(1);
+    resolve([0, 0]);
+    await first.end;
+    expect(first.tokens).toEqual(alone.tokens);
   });
 });

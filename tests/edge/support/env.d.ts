@@ -3,7 +3,10 @@ import type { Env as WorkerEnv } from "../../../edge/env.ts";
 
 declare global {
   namespace Cloudflare {
-    interface Env extends WorkerEnv {}
+    interface Env extends WorkerEnv {
+      /** `model.safetensors` of the embedded base. */
+      readonly EMBEDDED_WEIGHTS: ArrayBuffer;
+    }
   }
 }
 

@@ -2,20 +2,17 @@ import { goldenBase } from "./golden-base.ts";
 import type { Folder } from "./tiny-base.ts";
 import { json } from "./tiny-base.ts";
 
-/** The token t is the letter with the code 33 + t, up to 95, so that every text of letters is the tokens it came from. */
-const FIRST = 33;
-const LETTERS = Array.from({ length: 96 }, (_, token) =>
-  String.fromCharCode(token < 94 ? FIRST + token : 67 + FIRST + token),
-);
+/** The token t is the letter with the code 33 + t, up to 93, so that every text of letters is the tokens it came from. */
+const LETTERS = Array.from({ length: 94 }, (_, token) => String.fromCharCode(33 + token));
 
 /** The text whose tokens these are. */
 export const textOf = (tokens: readonly number[]): string => tokens.map((token) => LETTERS[token]!).join("");
 export const tokensOf = (text: string): number[] => [...text].map((letter) => LETTERS.indexOf(letter));
 
-/** Ends of texts, which the model has no logits for. */
+/** The last two tokens, which end texts. */
 const SPECIAL = ["<|endoftext|>", "<|im_end|>"];
 
-/** The decoder of `goldenBase`, with a letter for each token, and a chat template that writes the messages one after the other. */
+/** The decoder of `goldenBase`, with a letter for each token but the ends, and a chat template that writes the messages one after the other. */
 export function lettersBase(changes: Readonly<Record<string, Uint8Array | string>> = {}): Folder {
   const tokenizer = {
     version: "1.0",

@@ -70,23 +70,33 @@ export class SteeredModel {
   async ask(wish: Wish): Promise<Reply> {
     const reply = { tokens: [] as number[], traces: [] as SteeringTrace[], texts: [] as string[] };
     let usage: Reply["usage"];
-    let cancel = () => {};
+    // As in the Engine: the first token may come before the request can be cancelled.
+    let isCancelled = false;
+    let stop = () => {};
+    const cancel = () => {
+      isCancelled = true;
+      stop();
+    };
     const emit = (event: GenerateEvent) => {
       if (event.type === "usage") usage = event;
       if (event.type !== "token") return;
       reply.texts[event.choice] = (reply.texts[event.choice] ?? "") + event.text;
-      if (event.choice !== 0) return;
+      if (event.choice !== 0 || isCancelled) return;
       reply.tokens.push(...(event.logprobs ?? []).map(({ id }) => id));
       if (event.trace !== undefined) reply.traces.push(event.trace);
       wish.onToken?.(reply.tokens.length, cancel);
     };
     await generateOn(this.served, this.#requestOf(wish), {
       emit,
-      onStart: (stop) => {
-        cancel = stop;
+      onStart: (cancelRequest) => {
+        stop = cancelRequest;
+        if (isCancelled) stop();
       },
       deltaId: (digest) => digest.slice(0, 8),
       loadBase: async ({ digest }: StoredFolder) => this.#others.find(({ base }) => base.digest === digest)!.served,
+      callScorer: async () => {
+        throw new Error("this test has no scorer");
+      },
       yieldToEventLoop,
       randomSeed: () => 1,
     });
@@ -126,7 +136,11 @@ export class SteeredModel {
   }
 }
 
-function resolved({ steering, names = {}, conditional = [] }: Omit<Wish, "prompt">): GenerateRequest["steering"] {
+function resolved({
+  steering,
+  names = {},
+  conditional = [],
+}: Omit<Wish, "prompt">): NonNullable<GenerateRequest["steering"]> {
   const { rules, vectors: _, ...asked } = SteeringObject.parse(steering);
   const parts = activeParts(asked);
   const models = Object.fromEntries(referencesOf(parts).map(({ at, id }) => [at, names[id]!]));

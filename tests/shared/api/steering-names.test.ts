@@ -26,8 +26,23 @@ it("finds every name in a steering object with its place", () => {
   ]);
 });
 
+it("places a scorer at the field that its request has, be it a name or an object", () => {
+  const placed = { path: "rules.scorer", name: "judge", of: "scorer" };
+  for (const scorer of ["judge", { name: "judge", candidates: 3 }]) {
+    expect(namesIn(SteeringObject.parse({ rules: { scorer } }))).toEqual([placed]);
+  }
+});
+
 it("finds none where there are none, and takes no text of a rule for one", () => {
   expect(namesIn({})).toEqual([]);
   const rules = { rules: { banned: ["ft:kind"] } } as SteeringObject;
   expect(namesIn(rules)).toEqual([]);
+});
+
+it("finds what judges a search", () => {
+  const names = (by: unknown) => namesIn(SteeringObject.parse({ search: { by } }));
+  expect(names({ reward: "r" })).toEqual([{ path: "search.by.reward", name: "r", of: "model" }]);
+  expect(names({ classifier: "c", label: "good" })).toEqual([{ path: "search.by.classifier", name: "c", of: "model" }]);
+  expect(names({ scorer: "s" })).toEqual([{ path: "search.by.scorer", name: "s", of: "scorer" }]);
+  expect(names("likelihood")).toEqual([]);
 });

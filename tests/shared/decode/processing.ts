@@ -18,6 +18,7 @@ export function processedRow<Settings>(given: Given<Settings>): ProcessedRow<Set
     final: missing("final"),
     exit: missing("exit"),
     probe: missing("probe"),
+    perturb: missing("perturbation"),
     wait: missing("wait"),
     ...given,
   };

@@ -87,4 +87,22 @@ describe("Sampler", () => {
       expect([1, 2]).toContain(sample(logits, { ...PLAIN, topP: 0.99 }, uniform).token);
     }
   });
+
+  it("scores tokens without choosing one, and goes on from another row where one is forked", () => {
+    const sampler = new Sampler();
+    const settings = decodeSettings({ temperature: 0, topP: 1, presencePenalty: 1 });
+    const [from, to] = [rowState([2]), rowState([1])];
+    const scores = (row: typeof from) => {
+      const [scored] = sampler.scores([{ row, settings, logits: LOGITS, uniform: () => 0 }]);
+      return [...(scored as { scores: Float64Array }).scores];
+    };
+    const [ofFrom, ofTo] = [scores(from), scores(to)];
+    expect(ofFrom).toEqual([...LOGITS].map((logit, token) => (token === 2 ? logit - 1 : logit)));
+    expect(ofTo).not.toEqual(ofFrom);
+    (to.generated as number[])[0] = 2;
+    sampler.fork([{ from, to, slot: 1 }]);
+    expect(scores(to)).toEqual(ofFrom);
+    const greedy = { row: from, settings: { greedy: true }, logits: LOGITS, uniform: () => 0 };
+    expect(sampler.scores([greedy])).toEqual([{ scores: Float64Array.from(LOGITS), notes: {} }]);
+  });
 });

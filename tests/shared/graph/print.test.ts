@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { gradient } from "../../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { printGraph, printNode } from "../../../shared/graph/print.ts";
 import { f32, i64 } from "../../../shared/tensor.ts";
-import { gradient } from "../../../trainer/autodiff/gradient.ts";
 
 describe("printGraph", () => {
   it("shows inputs, constants, nodes and outputs on one line each", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PatternBudget, parseModulePattern } from "../../../shared/peft/module-pattern.ts";
+import { PatternBudget, parseModulePattern, parseTextPattern } from "../../../shared/peft/module-pattern.ts";
 import { createRandom, type Random } from "../../../shared/random.ts";
 
 const Q0 = "model.layers.0.self_attn.q_proj";
@@ -127,3 +127,17 @@ function randomPattern(random: Random, depth: number): string {
   const sequence = Array.from({ length: 1 + random.below(3) }, one).join("");
   return depth > 0 && random.below(4) === 0 ? `${sequence}|${inner()}` : sequence;
 }
+
+it("finds the last match in a text, each match as long as can be, and says when the budget is spent", () => {
+  const last = (source: string, text: string, steps?: number) => {
+    const pattern = parseTextPattern(source);
+    if ("problem" in pattern) throw new Error(pattern.problem);
+    return pattern.last(text, new PatternBudget(steps));
+  };
+  expect(last("\\d+", "7 of 120 or 45.")).toBe("45");
+  expect(last("a|ab|abc", "xabcabx")).toBe("ab");
+  expect(last("(?<=is )\\w+(?!\\w)", "it is so, it is")).toBe("so");
+  expect([last("\\d", "none"), last("x*", "abc")]).toEqual([null, null]);
+  expect(last("(a*)*b", "a".repeat(500), 10_000)).toBeUndefined();
+  expect(parseTextPattern("(")).toEqual({ problem: "has an unclosed parenthesis" });
+});

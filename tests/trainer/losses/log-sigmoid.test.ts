@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import { gradient } from "../../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { f32 } from "../../../shared/tensor.ts";
-import { gradient } from "../../../trainer/autodiff/gradient.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { logSigmoid } from "../../../trainer/losses/log-sigmoid.ts";
 

@@ -16,7 +16,13 @@ function followed() {
   const row = { role: LEADER, prompt: [1], generated: [] as number[] };
   const sample = (first: number) => {
     const logits = Float32Array.of(first, 9, 0, 0, 0);
-    const view = { logits: () => logits, final: () => logits, exit: () => logits, probe: () => {} };
+    const view = {
+      logits: () => logits,
+      final: () => logits,
+      exit: () => logits,
+      probe: () => {},
+      perturb: () => undefined,
+    };
     return new Sampler().sample([{ row, settings: { greedy: true, follow }, logits, view, uniform: () => 0 }])[0]!;
   };
   return { tokens, delivered, row, sample, wake: () => woken() };

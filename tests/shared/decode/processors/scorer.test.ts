@@ -57,6 +57,26 @@ describe("scorer", () => {
     await expect(failing.token()).rejects.toThrow("no answer");
   });
 
+  it("waits for the same answer where the row is sampled again before it is there", async () => {
+    const { promise, resolve } = Promise.withResolvers<number[]>();
+    let calls = 0;
+    const score = () => {
+      calls++;
+      return promise;
+    };
+    const { sample } = scored({ score });
+    const waits = [sample(), sample()];
+    for (const waiting of waits) expect(waiting).toHaveProperty("waits");
+    resolve([0, 0, 5]);
+    for (const waiting of waits) await (waiting as Waiting).waits;
+    expect(sample()).toMatchObject({ token: 2 });
+    expect(calls).toBe(1);
+  });
+
+  it("says in the trace that there was no answer", async () => {
+    expect((await scored({ score: async () => null }).token()).trace!.parts).toEqual({ scorer: { answered: false } });
+  });
+
   it("asks for every n-th token alone, and once for each", async () => {
     const { asked, token, row } = scored({ every: 2 });
     for (const next of [2, 1, 2, 1]) {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { classifier } from "../../../../shared/decode/steering/classifier.ts";
 import { planned } from "../../../contract/steering-cases.ts";
 import { SCORERS } from "../../../contract/steering-model.ts";
+import { goldenCases, scoresOf, scoresOfFork } from "./golden-steering.ts";
 import { itGivesTheReferencesScores } from "./references.ts";
 
 interface Asked {
@@ -81,4 +82,16 @@ describe("refusals", () => {
       expect(plan).toThrow(expect.objectContaining({ param: "classifier[0].mode" }));
     }
   });
+});
+
+it("goes on from another text with all that it knew of it", () => {
+  let differing = 0;
+  for (const one of goldenCases("classifier")) {
+    if (one.steps.length < 2) continue;
+    const expected = scoresOf(one, one.steps).at(-1);
+    expect(scoresOfFork(one, one.steps, true), JSON.stringify(one.asked)).toEqual(expected);
+    const forgotten = scoresOfFork(one, one.steps, false);
+    if (forgotten.some((score, token) => score !== expected![token])) differing++;
+  }
+  expect(differing).toBeGreaterThan(0);
 });

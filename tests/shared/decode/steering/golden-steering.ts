@@ -51,7 +51,46 @@ export function scorerOf({ weight, bias, a, t, about }: PackedScorer): Scorer {
 type GoldenAsked = Pick<GoldenCase, "part" | "asked" | "layers" | "scorers">;
 
 /** The scores [V] that the part leaves in each step of a text. */
-export function scoresOf({ part, asked, layers, scorers }: GoldenAsked, steps: readonly GoldenStep[]): Float64Array[] {
+export function scoresOf(asked: GoldenAsked, steps: readonly GoldenStep[]): Float64Array[] {
+  const { settings, processor } = atWork(asked, steps);
+  const generated: number[] = [];
+  const row: RowState = { role: "leader", prompt: [1], generated };
+  return steps.map((step) => {
+    const scores = Float64Array.from(step.logits[""]!);
+    const given = processedRow({ row, settings, scores, ...viewOf(step) });
+    processor.apply([given as never]);
+    generated.push(step.chosen);
+    return scores;
+  });
+}
+
+/**
+ * The scores of the last step for a text that goes on from another one after the steps before; if `forks` is false, one that the
+ * processor knows the tokens of, and nothing else.
+ */
+export function scoresOfFork(asked: GoldenAsked, steps: readonly GoldenStep[], forks: boolean): Float64Array {
+  const { settings, processor } = atWork(asked, steps);
+  const [from, to] = ["leader", "leader"].map((role) => ({ role, prompt: [1], generated: [] as number[] }));
+  const score = (row: RowState, step: GoldenStep) => {
+    const scores = Float64Array.from(step.logits[""]!);
+    processor.apply([processedRow({ row, settings, scores, ...viewOf(step) }) as never]);
+    return scores;
+  };
+  for (const step of steps.slice(0, -1)) {
+    score(from!, step);
+    from!.generated.push(step.chosen);
+  }
+  to!.generated.push(...from!.generated);
+  if (forks) processor.fork?.(from!, to!);
+  const last = steps.at(-1)!;
+  const scores = score(to!, last);
+  // The text that it comes from does not notice.
+  to!.generated.push(0);
+  score(to!, last);
+  return score(from!, last).every((one, token) => one === scores[token]) || !forks ? scores : new Float64Array();
+}
+
+function atWork({ part, asked, layers, scorers }: GoldenAsked, steps: readonly GoldenStep[]) {
   const kind = STEERING[part] as unknown as SteeringPart<AskedOf<typeof part>, unknown>;
   const checked = kind.schema.parse(asked);
   const references = kind.references?.(checked) ?? [];
@@ -65,16 +104,7 @@ export function scoresOf({ part, asked, layers, scorers }: GoldenAsked, steps: r
     same: () => false,
     encode: () => [],
   });
-  const processor = PROCESSORS[part].create();
-  const generated: number[] = [];
-  const row: RowState = { role: "leader", prompt: [1], generated };
-  return steps.map((step) => {
-    const scores = Float64Array.from(step.logits[""]!);
-    const given = processedRow({ row, settings, scores, ...viewOf(step) });
-    processor.apply([given as never]);
-    generated.push(step.chosen);
-    return scores;
-  });
+  return { settings, processor: PROCESSORS[part].create() };
 }
 
 function viewOf({ logits, exits, finals, probed }: GoldenStep) {

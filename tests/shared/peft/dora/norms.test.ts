@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { gradient } from "../../../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../../../shared/graph/builder.ts";
 import { columnNorms, columnSquares, outputScales, rootsOf } from "../../../../shared/peft/dora/norms.ts";
 import { createRandom } from "../../../../shared/random.ts";
 import { f32, type Tensor } from "../../../../shared/tensor.ts";
-import { gradient } from "../../../../trainer/autodiff/gradient.ts";
 import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
 
 const random = createRandom(1, "norms");

@@ -1,7 +1,7 @@
-import { TrimtabError } from "../../shared/errors.ts";
-import type { GraphBuilder } from "../../shared/graph/builder.ts";
-import type { NodeOf, Value } from "../../shared/graph/graph.ts";
-import type { OpName } from "../../shared/graph/ops.ts";
+import { TrimtabError } from "../errors.ts";
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { NodeOf, Value } from "../graph/graph.ts";
+import type { OpName } from "../graph/ops.ts";
 import { GRADIENT, type RuleContext } from "./rules.ts";
 
 /**

@@ -1,6 +1,6 @@
-import type { GraphBuilder } from "../../shared/graph/builder.ts";
-import type { Value } from "../../shared/graph/graph.ts";
-import { type Shape, sameShape } from "../../shared/graph/value-type.ts";
+import type { GraphBuilder } from "../graph/builder.ts";
+import type { Value } from "../graph/graph.ts";
+import { type Shape, sameShape } from "../graph/value-type.ts";
 
 /** The adjoint of broadcasting: sums the axes along which `shape` was repeated to give `value`'s shape. */
 export function sumToShape(b: GraphBuilder, value: Value, shape: Shape): Value {

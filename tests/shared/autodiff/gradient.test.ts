@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { gradient } from "../../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import type { Value } from "../../../shared/graph/graph.ts";
 import { verify } from "../../../shared/graph/verify.ts";
-import { gradient } from "../../../trainer/autodiff/gradient.ts";
 import { type Array64, distance } from "../../contract/array64.ts";
 import { normal } from "../../contract/cases.ts";
 import { interpret } from "../../contract/interpreter.ts";

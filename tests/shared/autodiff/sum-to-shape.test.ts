@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { sumToShape } from "../../../shared/autodiff/sum-to-shape.ts";
 import { GraphBuilder } from "../../../shared/graph/builder.ts";
-import { sumToShape } from "../../../trainer/autodiff/sum-to-shape.ts";
 import { interpret } from "../../contract/interpreter.ts";
 
 function summed(from: readonly number[], to: readonly number[]) {
