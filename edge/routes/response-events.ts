@@ -44,6 +44,7 @@ function responseOf({ head, output, isCut, usage, now }: ResponseParts): Respons
       output_tokens: usage.completion_tokens,
       output_tokens_details: { reasoning_tokens: 0 },
       total_tokens: usage.total_tokens,
+      ...(usage.steering_tokens === undefined ? {} : { steering_tokens: usage.steering_tokens }),
     },
   };
 }

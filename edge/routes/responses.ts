@@ -67,7 +67,7 @@ responses.openapi(create, async (c) => {
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     temperature: used.temperature,
     text: { format: request.text?.format ?? { type: "text" } },
-    ...(generation.echo.steering === undefined ? {} : { steering: generation.echo.steering }),
+    ...generation.echo,
     tool_choice: request.tool_choice ?? "auto",
     tools: request.tools ?? [],
     top_logprobs: top,

@@ -115,6 +115,11 @@ export const deltaField = z
   .max(LIMITS.deltasPerRequest)
   .optional();
 
+export const steeringTokens = z.int().optional().meta({
+  description:
+    "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
+});
+
 export const UsageCounts = z
   .strictObject({
     prompt_tokens: z.int(),
@@ -123,10 +128,7 @@ export const UsageCounts = z
     prompt_tokens_details: z.strictObject({
       cached_tokens: z.int().meta({ description: "Prompt tokens that an earlier request had computed" }),
     }),
-    steering_tokens: z.int().optional().meta({
-      description:
-        "Positions that steering computed beside the text: of other rows, and looked ahead. What a scorer judges costs none",
-    }),
+    steering_tokens: steeringTokens,
   })
   .meta({ id: "CompletionUsage" });
 export type UsageCounts = z.infer<typeof UsageCounts>;

@@ -10,6 +10,7 @@ import {
   obfuscation,
   reasoningSettings,
   samplingFields,
+  steeringTokens,
   verbosity,
 } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
@@ -22,7 +23,7 @@ import {
   ResponseToolChoice,
   responseToolRequest,
 } from "./response-tools.ts";
-import { SteeringField, SteeringObject } from "./steering.ts";
+import { steeringEcho, steeringFields } from "./steering.ts";
 import { toolProblem } from "./tools.ts";
 
 const { temperature, top_p, top_k, min_p, repetition_penalty, min_tokens, ignore_eos, stream, user } = samplingFields;
@@ -109,7 +110,7 @@ export const CreateResponse = z
     prompt: unsupported(),
     image: unsupported(),
     access_programs: unsupported(),
-    steering: SteeringField.optional(),
+    steering: steeringFields.steering,
   })
   .superRefine((request, context) => {
     checkResponseTools(request, context);
@@ -165,6 +166,7 @@ export const ResponseUsage = z
     output_tokens: z.int(),
     output_tokens_details: z.strictObject({ reasoning_tokens: z.literal(0) }),
     total_tokens: z.int(),
+    steering_tokens: steeringTokens,
   })
   .meta({ id: "ResponseUsage" });
 
@@ -191,7 +193,7 @@ export const ResponseObject = z
     store: z.literal(false),
     temperature: z.number(),
     text: z.strictObject({ format: TextFormat }),
-    steering: SteeringObject.optional(),
+    ...steeringEcho,
     tool_choice: ResponseToolChoice,
     tools: z.array(z.looseObject({})),
     top_logprobs: z.int(),

@@ -269,10 +269,20 @@ describe("a stack on the same folder", () => {
     });
 
     test("for aliases moves one and rolls it back", async () => {
-      const { stdout } = await finish("sh", ["-c", readmeBlock("sh", "/aliases/support-bot")], example());
-      expect(stdout).toContain(`"model":"${tuned()}","version":2`);
-      expect(stdout).toContain('"version":3,"model":"trimtab-base","by":"rollback"');
+      const { stdout } = await finish("sh", ["-c", aliases()], example());
+      expect(stdout).toContain(`"model":"${tuned()}","steering":null,"version":2`);
+      expect(stdout).toContain('"version":3,"model":"trimtab-base","steering":null,"by":"rollback"');
     });
+
+    test("for presets steers an alias, and brings a version back", async () => {
+      const block = `${aliases()}\n${readmeBlock("sh", "/steering/presets/calm/rollback")}`;
+      const { stdout } = await finish("sh", ["-c", block], example());
+      expect(stdout).toContain('"steering":"calm@1"');
+      expect(stdout).toMatch(/"id":"calm@3",[^\n]*"by":"rollback"/);
+    });
+
+    /** The block that makes `tenant`, which later ones use. */
+    const aliases = () => readmeBlock("sh", "/aliases/support-bot/rollback");
 
     const python = spawnSync("python3", ["-c", "import openai"]).status === 0;
     test.runIf(python)("for openai from PyPI answers", async () => {

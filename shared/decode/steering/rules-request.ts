@@ -73,9 +73,9 @@ export const rulesRequest = z
     banned: phrases(RULE_LIMITS.banned)
       .optional()
       .meta({ description: "Phrases that do not occur in the text, however it is split into tokens" }),
-    required: phrases(RULE_LIMITS.required)
-      .optional()
-      .meta({ description: "Phrases that occur in the text before it ends" }),
+    required: phrases(RULE_LIMITS.required).optional().meta({
+      description: "Phrases that occur in the text before the model ends it; a stop sequence ends it at any time",
+    }),
     scorer: z
       .union([
         // A codec rather than a transform, so that documents show both what comes in and what is echoed.

@@ -37,7 +37,8 @@ export function requirePhrases(banned: readonly string[], required: readonly str
     if (phrases.length > most) throw refuse(`${field} has ${phrases.length} phrases; at most ${most} fit`, { field });
     if (phrases.includes("")) throw refuse(`${field} has an empty phrase; remove it`, { field });
     const torn = phrases.find((phrase) => !phrase.isWellFormed());
-    if (torn !== undefined) throw refuse(`${field} has a phrase with half of a surrogate pair`, { field });
+    if (torn !== undefined)
+      throw refuse(`${field} has a phrase with half of a surrogate pair, which no text contains; remove it`, { field });
   }
   const characters = [...banned, ...required].reduce((sum, { length }) => sum + length, 0);
   if (characters > RULE_LIMITS.phraseCharacters) {

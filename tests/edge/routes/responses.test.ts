@@ -55,6 +55,25 @@ describe("a response", () => {
     expect(ResponseObject.parse(raw)).toEqual(raw);
   });
 
+  it("says how it was steered and what that cost, at once and in a stream", async () => {
+    engine.script = async function* (request) {
+      for await (const event of echo(request)) yield event.type === "usage" ? { ...event, steeringTokens: 5 } : event;
+    };
+    const preset = { name: "mild", steering: { guidance: {} } };
+    await api.call("POST", "/v1/steering/presets", { key, body: preset });
+    const steered = { model, input: "hi", steering: "mild" };
+    const whole = await api.call<ResponseObject>("POST", "/v1/responses", { key, body: steered });
+    expect(ResponseObject.parse(whole)).toEqual(whole);
+    const said = { steering: { guidance: { scale: 1.5 } }, steering_preset: "mild@1", usage: { steering_tokens: 5 } };
+    expect(whole).toMatchObject(said);
+    const lines = await (await api.send("POST", "/v1/responses", { key, body: { ...steered, stream: true } })).text();
+    const last = JSON.parse(lines.trim().split("data: ").at(-1)!);
+    expect(last).toMatchObject({ type: "response.completed", response: said });
+    expect(await api.refusal("POST", "/v1/responses", { key, body: { ...steered, trace: true } })).toMatchObject({
+      param: "trace",
+    });
+  });
+
   it("asks the Engine for the same as a chat does", async () => {
     await client.responses.create({ model, input: "hi", temperature: 0.5, top_p: 0.9, max_output_tokens: 9 });
     const response = asked();

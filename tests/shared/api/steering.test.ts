@@ -10,10 +10,13 @@ function undescribed(schema: unknown, at: string): string[] {
   if (typeof schema !== "object" || schema === null) return [];
   return Object.entries(schema).flatMap(([key, inner]: [string, unknown]) => {
     if (key !== "properties") return undescribed(inner, at);
-    return Object.entries(inner as Record<string, { description?: string }>).flatMap(([name, property]) => [
-      ...(property.description === undefined ? [`${at}.${name}`] : []),
-      ...undescribed(property, `${at}.${name}`),
-    ]);
+    return Object.entries(inner as Record<string, { description?: string; $ref?: string }>).flatMap(
+      ([name, property]) => [
+        // What a reference leads to has a description of its own.
+        ...(property.description === undefined && property.$ref === undefined ? [`${at}.${name}`] : []),
+        ...undescribed(property, `${at}.${name}`),
+      ],
+    );
   });
 }
 
