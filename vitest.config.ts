@@ -80,9 +80,10 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              dataBlobBindings: Object.fromEntries(
-                Object.values(WASM_BINDINGS).map(({ binding, file }) => [binding, file]),
-              ),
+              dataBlobBindings: {
+                ...Object.fromEntries(Object.values(WASM_BINDINGS).map(({ binding, file }) => [binding, file])),
+                BASE_WEIGHTS: "infra/base/model/model.safetensors",
+              },
             },
           }),
         ],

@@ -3,7 +3,10 @@ import type { Env as WorkerEnv } from "../../../edge/env.ts";
 
 declare global {
   namespace Cloudflare {
-    interface Env extends WorkerEnv {}
+    interface Env extends WorkerEnv {
+      /** The embedded base's `model.safetensors`, bound by vitest.config.ts. */
+      readonly BASE_WEIGHTS: ArrayBuffer;
+    }
   }
 }
 

@@ -99,7 +99,16 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
     tokenizer: served.tokenizer,
     /** Asks once. Throws what the request is refused with. */
     async ask(asked: Asked): Promise<Replies> {
-      const { prompt, temperature = 1, maxTokens, seed = 1, samples = 1, stop = [], traced = false, endless = false } = asked;
+      const {
+        prompt,
+        temperature = 1,
+        maxTokens,
+        seed = 1,
+        samples = 1,
+        stop = [],
+        traced = false,
+        endless = false,
+      } = asked;
       const steering = resolve(asked.steering);
       const request: GenerateRequest = {
         requestId: "effects",
@@ -108,13 +117,18 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
           ...own,
           deltas: Object.entries(asked.deltas ?? {}).map(([id, weight]) => ({ ...folders.get(id)!, weight })),
         },
-        prompt:
-          typeof prompt === "string" ? { kind: "text", prompts: [prompt] } : { kind: "chat", messages: prompt },
+        prompt: typeof prompt === "string" ? { kind: "text", prompts: [prompt] } : { kind: "chat", messages: prompt },
         sampling: { settings: { temperature }, seed, maxTokens, stop, n: samples, topLogprobs: 0, ignoresEnd: endless },
         ...(steering === undefined ? {} : { steering }),
         ...(traced ? { traced: 1 } : {}),
       };
-      const texts = Array.from({ length: samples }, () => ({ text: "", ended: false, ids: [] as number[], logprob: 0, traces: [] as SteeringTrace[] }));
+      const texts = Array.from({ length: samples }, () => ({
+        text: "",
+        ended: false,
+        ids: [] as number[],
+        logprob: 0,
+        traces: [] as SteeringTrace[],
+      }));
       let usage = { completionTokens: 0, steeringTokens: 0 };
       await generate(served, request, {
         emit(event) {
@@ -127,7 +141,8 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
             }
             if (event.trace !== undefined) of.traces.push(event.trace);
           } else if (event.type === "finish") texts[event.choice]!.ended = event.reason === "stop";
-          else if (event.type === "usage") usage = { completionTokens: event.completionTokens, steeringTokens: event.steeringTokens ?? 0 };
+          else if (event.type === "usage")
+            usage = { completionTokens: event.completionTokens, steeringTokens: event.steeringTokens ?? 0 };
           else if (event.type === "error") throw new Error(event.message);
         },
         onStart: () => undefined,

@@ -1,5 +1,4 @@
 /** Lets Node import the runtime's WASM file, as the Worker's bundler does: `node --import ./tests/effects/support/wasm-in-node.mjs`. */
-import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 
