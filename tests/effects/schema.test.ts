@@ -22,7 +22,7 @@ const SCHEMA = {
   additionalProperties: false,
 };
 
-it("500 random prompts at a temperature of 1.5 give 500 valid documents", async () => {
+it("500 random prompts at a temperature of 1.5 give 500 valid documents", { timeout: 600_000 }, async () => {
   const model = await embeddedModel();
   const isValid = new Ajv().compile(SCHEMA);
   const all = await model.askAll(
