@@ -40,10 +40,22 @@ const wasmFromBindings = {
   },
 };
 
+/** Compiles WASM modules from their files, for tests in Node that serve a model. */
+const wasmFromFiles = {
+  name: "wasm-from-files",
+  enforce: "pre" as const,
+  load(id: string): string | undefined {
+    if (!id.endsWith(".wasm")) return undefined;
+    return `import { readFileSync } from "node:fs";
+       export default new WebAssembly.Module(readFileSync(${JSON.stringify(id)}));`;
+  },
+};
+
 export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [wasmFromFiles],
         test: {
           name: "node",
           include: ["tests/**/*.test.ts"],

@@ -29,6 +29,7 @@ export const STATIC_CHECKS: Readonly<Record<string, StaticCheck>> = {
     runProgram(BIOME, ["check", "--formatter-enabled=false", "--error-on-warnings", ...BIOME_FLAGS, ...paths]),
   types: () => runProgram("typescript/bin/tsc", [...TSC_FLAGS, "-p", "."]),
   "types:edge": () => runProgram("typescript/bin/tsc", [...TSC_FLAGS, "-p", "edge"]),
+  "types:effects": () => runProgram("typescript/bin/tsc", [...TSC_FLAGS, "-p", "tests/effects"]),
   boundaries: () => {
     const sources = new Map(sourceFiles(ROOT).map((path) => [path, readFileSync(join(ROOT, path), "utf8")]));
     const violations = [...sources].flatMap(([path, text]) => boundaryViolations(path, text));

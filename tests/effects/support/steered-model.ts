@@ -26,6 +26,8 @@ export interface Asked {
   /** A completion's text, or a chat's messages. */
   readonly prompt: string | readonly EngineMessage[];
   readonly steering?: unknown;
+  /** The deltas that the request's own model has, with their weights; none by default. */
+  readonly deltas?: Readonly<Record<string, number>>;
   /** 1 by default; 0 takes the likeliest token. */
   readonly temperature?: number;
   readonly maxTokens: number;
@@ -111,7 +113,10 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
       const request: GenerateRequest = {
         requestId: "effects",
         tenant: TENANT,
-        model: own,
+        model: {
+          ...own,
+          deltas: Object.entries(asked.deltas ?? {}).map(([id, weight]) => ({ ...folders.get(id)!, weight })),
+        },
         prompt: typeof prompt === "string" ? { kind: "text", prompts: [prompt] } : { kind: "chat", messages: prompt },
         sampling: { settings: { temperature }, seed, maxTokens, stop, n: samples, topLogprobs: 0, ignoresEnd: endless },
         ...(steering === undefined ? {} : { steering }),
