@@ -13,6 +13,7 @@ import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import type { RuleSource } from "./compiled-rules.ts";
+import type { JudgeEvent } from "./judge-protocol.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
@@ -123,7 +124,7 @@ export interface GenerateRequest {
 
 const encoder = new TextEncoder();
 
-export function encodeEvent(event: GenerateEvent): Uint8Array {
+export function encodeEvent(event: GenerateEvent | JudgeEvent): Uint8Array {
   return encoder.encode(`${JSON.stringify(event)}\n`);
 }
 
@@ -132,7 +133,9 @@ export function encodeEvent(event: GenerateEvent): Uint8Array {
  *
  * @throws TrimtabError internal_error where the stream ends in the middle of a line.
  */
-export async function* decodeEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<GenerateEvent, void> {
+export async function* decodeEvents<E extends GenerateEvent | JudgeEvent = GenerateEvent>(
+  body: ReadableStream<Uint8Array>,
+): AsyncGenerator<E, void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let pending = "";
@@ -144,7 +147,7 @@ export async function* decodeEvents(body: ReadableStream<Uint8Array>): AsyncGene
       pending += done ? decoder.decode() : decoder.decode(value, { stream: true });
       const lines = pending.split("\n");
       pending = lines.pop() ?? "";
-      for (const line of lines) yield JSON.parse(line) as GenerateEvent;
+      for (const line of lines) yield JSON.parse(line) as E;
     }
     if (pending !== "")
       throw new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
