@@ -13,7 +13,6 @@ import type { Condition } from "../../shared/delta/condition.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import type { RuleSource } from "./compiled-rules.ts";
-import type { JudgeEvent } from "./judge-protocol.ts";
 
 export type { FinishReason, GenerateEvent, StartEvent, TokenLogprob } from "../../shared/decode/events.ts";
 
@@ -124,7 +123,8 @@ export interface GenerateRequest {
 
 const encoder = new TextEncoder();
 
-export function encodeEvent(event: GenerateEvent | JudgeEvent): Uint8Array {
+/** An event as a line. Other operations of the Engine have events of their own. */
+export function encodeEvent(event: { readonly type: string }): Uint8Array {
   return encoder.encode(`${JSON.stringify(event)}\n`);
 }
 
@@ -133,7 +133,7 @@ export function encodeEvent(event: GenerateEvent | JudgeEvent): Uint8Array {
  *
  * @throws TrimtabError internal_error where the stream ends in the middle of a line.
  */
-export async function* decodeEvents<E extends GenerateEvent | JudgeEvent = GenerateEvent>(
+export async function* decodeEvents<E extends { readonly type: string } = GenerateEvent>(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<E, void> {
   const reader = body.getReader();
