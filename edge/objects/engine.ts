@@ -1,11 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import type { GenerateEvent } from "../../shared/decode/events.ts";
+import type { ErrorEvent, GenerateEvent } from "../../shared/decode/events.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { type Env, heapLimitBytes } from "../env.ts";
 import { ScorerCaller } from "../scoring/call-scorer.ts";
 import type { BatchCounts } from "../serving/batch-loop.ts";
 import { generate } from "../serving/generate.ts";
+import { judge } from "../serving/judge.ts";
+import type { JudgeEvent, JudgeRequest } from "../serving/judge-protocol.ts";
 import { LoadOnce } from "../serving/load-once.ts";
 import { encodeEvent, type GenerateRequest } from "../serving/protocol.ts";
 import { ServedModel } from "../serving/served-model.ts";
@@ -53,10 +55,28 @@ export class Engine extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/status") return Response.json(this.#status());
-    const asked = (await request.json()) as GenerateRequest;
-    return new Response(this.#events(asked, request.signal), {
-      headers: { "content-type": "application/x-ndjson" },
-    });
+    const { signal } = request;
+    const events =
+      pathname === "/judge"
+        ? eventsOf(this.#judging(await request.json()), signal)
+        : eventsOf(this.#generation(await request.json()), signal);
+    return new Response(events, { headers: { "content-type": "application/x-ndjson" } });
+  }
+
+  #generation(request: GenerateRequest): Work<GenerateEvent> {
+    const loadBase = (folder: StoredFolder) => loadModel(this.env, folder);
+    const outside = { callScorer: callScorer(this.env), loadBase };
+    return async (emit, onStart) => {
+      const model = await loadBase(request.model.base);
+      await generate(model, request, { emit, onStart, ...outside, ...EFFECTS });
+    };
+  }
+
+  #judging(request: JudgeRequest): Work<JudgeEvent> {
+    return async (emit, onStart) => {
+      const model = await loadModel(this.env, request.base);
+      await judge(model, request, { emit, onStart, ...EFFECTS });
+    };
   }
 
   /** What each model in memory is doing, and what it has done so far. */
@@ -67,50 +87,53 @@ export class Engine extends DurableObject<Env> {
     });
     return { models: loaded };
   }
+}
 
-  /** The events of one request. Cancelling the stream removes its rows from the batch before the next step. */
-  #events(request: GenerateRequest, signal: AbortSignal): ReadableStream<Uint8Array> {
-    let cancel = () => {};
-    let cancelled = false;
-    const stop = () => {
-      cancelled = true;
-      cancel();
-    };
-    return new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          signal.addEventListener("abort", stop);
-          if (signal.aborted) stop();
-          const emit = (event: GenerateEvent) => {
-            if (cancelled) return;
-            controller.enqueue(encodeEvent(event));
-            if (controller.desiredSize! >= 0) return;
-            // The batch does not wait for readers, and unread events take memory.
-            controller.enqueue(encodeEvent(errorEvent(fellBehind())));
-            controller.close();
-            cancelled = true;
-            // Not now: a step is in progress.
-            queueMicrotask(cancel);
-          };
-          const onStart = (cancelRequest: () => void) => {
-            cancel = cancelRequest;
-            if (cancelled) cancelRequest();
-          };
-          const loadBase = (folder: StoredFolder) => loadModel(this.env, folder);
-          const outside = { callScorer: callScorer(this.env), loadBase };
-          loadBase(request.model.base)
-            .then((model) => generate(model, request, { emit, onStart, ...outside, ...EFFECTS }))
-            .catch((error: unknown) => emit(errorEvent(error)))
-            .finally(() => {
-              signal.removeEventListener("abort", stop);
-              if (!cancelled) controller.close();
-            });
-        },
-        cancel: stop,
+/** Does what a request asks; `onStart` takes a function that cancels it. Rejects with the error that ends it. */
+type Work<E> = (emit: (event: E) => void, onStart: (cancel: () => void) => void) => Promise<void>;
+
+/** The events of one request. Cancelling the stream removes its rows from the batch before the next step. */
+function eventsOf<E extends GenerateEvent | JudgeEvent>(
+  work: Work<E>,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array> {
+  let cancel = () => {};
+  let cancelled = false;
+  const stop = () => {
+    cancelled = true;
+    cancel();
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => {
+        signal.addEventListener("abort", stop);
+        if (signal.aborted) stop();
+        const emit = (event: E | ErrorEvent) => {
+          if (cancelled) return;
+          controller.enqueue(encodeEvent(event));
+          if (controller.desiredSize! >= 0) return;
+          // The batch does not wait for readers, and unread events take memory.
+          controller.enqueue(encodeEvent(errorEvent(fellBehind())));
+          controller.close();
+          cancelled = true;
+          // Not now: a step is in progress.
+          queueMicrotask(cancel);
+        };
+        const onStart = (cancelRequest: () => void) => {
+          cancel = cancelRequest;
+          if (cancelled) cancelRequest();
+        };
+        work(emit, onStart)
+          .catch((error: unknown) => emit(errorEvent(error)))
+          .finally(() => {
+            signal.removeEventListener("abort", stop);
+            if (!cancelled) controller.close();
+          });
       },
-      new ByteLengthQueuingStrategy({ highWaterMark: MAX_BACKLOG }),
-    );
-  }
+      cancel: stop,
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: MAX_BACKLOG }),
+  );
 }
 
 /** The model, loaded once however many requests ask for it at the same time. Idle models make room for a new one. */
@@ -130,7 +153,7 @@ function fellBehind(): TrimtabError {
   );
 }
 
-function errorEvent(error: unknown): GenerateEvent {
+function errorEvent(error: unknown): ErrorEvent {
   if (error instanceof TrimtabError) {
     return { type: "error", code: error.code, message: error.message, param: error.param ?? null };
   }

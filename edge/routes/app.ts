@@ -29,6 +29,7 @@ import { subApp } from "./route.ts";
 import { service } from "./service.ts";
 import { steeringPresets } from "./steering-presets.ts";
 import { steeringScorers } from "./steering-scorers.ts";
+import { steeringSweep } from "./steering-sweep.ts";
 import { trainer } from "./trainer.ts";
 import { trainerBlobs } from "./trainer-blobs.ts";
 import { usage } from "./usage.ts";
@@ -51,6 +52,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/responses", responses);
   app.route("/v1/steering/presets", steeringPresets);
   app.route("/v1/steering/scorers", steeringScorers);
+  app.route("/v1/steering/sweep", steeringSweep);
   app.route("/v1/usage", usage);
   app.route("/v1/admin/tenants", adminTenants);
   app.route("/v1/admin/models", adminModels);

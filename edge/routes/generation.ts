@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { SteeringField } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import type { FoundModel } from "../objects/tenant/models.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import type { RuleSource } from "../serving/compiled-rules.ts";
 import {
@@ -47,13 +48,23 @@ export interface Generation {
  * charged to the tenant when the generation ends, however it ends.
  */
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
+  const { model: name, deltas, steering } = request;
+  const found = await c.var.caller.object.models.resolve({ name, deltas, steering });
+  return generateWith(c, found, { ...request, signal: c.req.raw.signal });
+}
+
+export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sampling" | "traced" | "format"> {
+  /** Ends the generation. */
+  readonly signal: AbortSignal;
+}
+
+/** `generate` once it is known what the names mean. */
+export async function generateWith(
+  c: Context<AppEnv>,
+  { model, steering }: FoundModel,
+  { prompt, sampling, traced, format, signal }: ResolvedRequest,
+): Promise<Generation> {
   const { caller, requestId } = c.var;
-  const { prompt, sampling, traced, format } = request;
-  const { model, steering } = await caller.object.models.resolve({
-    name: request.model,
-    deltas: request.deltas,
-    steering: request.steering,
-  });
   const message: GenerateRequest = {
     requestId,
     tenant: caller.id,
@@ -68,7 +79,7 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
   const response = await engine.fetch("https://engine/generate", {
     method: "POST",
     body: JSON.stringify(message),
-    signal: c.req.raw.signal,
+    signal,
   });
   if (!response.ok || response.body === null) {
     throw new TrimtabError("internal_error", `The engine answered ${response.status}. Send the request again.`);

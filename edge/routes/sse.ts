@@ -22,10 +22,10 @@ export function obfuscated<T>(value: T): T & { readonly obfuscation: string } {
 }
 
 /**
- * A reply that sends each line as it is made. When the client disconnects, the generator's `return` runs its `finally`
- * blocks.
+ * A reply that sends each line as it is made. When the client disconnects, the generator's `return` runs its `finally` blocks;
+ * `onCancel` comes before, for a generator that waits for something which has to end first.
  */
-export function sseResponse(lines: AsyncGenerator<string, void>): Response {
+export function sseResponse(lines: AsyncGenerator<string, void>, onCancel: () => void = () => {}): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>(
     {
@@ -35,6 +35,7 @@ export function sseResponse(lines: AsyncGenerator<string, void>): Response {
         else controller.enqueue(encoder.encode(value));
       },
       async cancel() {
+        onCancel();
         await lines.return();
       },
     },

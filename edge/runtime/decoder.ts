@@ -164,6 +164,27 @@ export class Decoder {
     { slot, start, virtual, tokens }: PrefillChunk,
     reads: RunReads = NO_READS,
   ): Float32Array {
+    const length = this.#embedChunk(weights, { slot, start, virtual, tokens });
+    return this.#run(weights, { first: slot, count: 1, length, longest: start + length, reads });
+  }
+
+  /**
+   * `prefill` with the logits of every position of the chunk, to rounding: [length, V], a view that the next run overwrites.
+   * `final` gives the same positions.
+   */
+  prefillEach(weights: WeightSet, chunk: PrefillChunk): Float32Array {
+    const { slot, start } = chunk;
+    const length = this.#embedChunk(weights, chunk);
+    let logits: Float32Array = new Float32Array();
+    this.#candidates.inOrder(length, start, (candidates) => {
+      const longest = start + length;
+      logits = this.#run(weights, { first: slot, count: 1, length, longest, candidates, reads: NO_READS });
+    });
+    return logits;
+  }
+
+  /** Writes the chunk to the run's input. Gives how many positions it has. */
+  #embedChunk(weights: WeightSet, { slot, start, virtual, tokens }: PrefillChunk): number {
     const { nonColumnParts, prefixTokens } = this.#row(slot);
     const width = this.#config.hiddenSize;
     if (nonColumnParts.prompt !== undefined && virtual > 0) {
@@ -172,15 +193,14 @@ export class Decoder {
     }
     for (const [i, token] of tokens.entries()) this.#embed(weights, { at: virtual + i, slot, token });
     const length = virtual + tokens.length;
-    const end = start + length;
-    this.#last.view()[0] = end - 1;
-    return this.#run(weights, { first: slot, count: 1, length, longest: end, reads });
+    this.#last.view()[0] = start + length - 1;
+    return length;
   }
 
   /**
-   * The hidden state [D] after the last norm, from which the head computed the logits: of row i of the last `decode`,
-   * or of the last `prefill` for i = 0. A view that the next run overwrites. Throws `internal_error` for a row that was
-   * not in that run.
+   * The hidden state [D] after the last norm, from which the head computed the logits: of row i of the last `decode`, of
+   * position i of the last `prefillEach`, or of the last `prefill` for i = 0. A view that the next run overwrites. Throws
+   * `internal_error` for a row that was not in that run.
    */
   final(i = 0): Float32Array {
     if (i < 0 || i >= this.#results) {

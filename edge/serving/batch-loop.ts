@@ -245,17 +245,30 @@ export class BatchLoop {
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
     const positions = chunk.virtual + chunk.tokens.length;
     const isLast = row.prefilled + positions === row.promptEnd;
-    const logits = this.#options.decoder.prefill(row.work.weights, chunk, row.readsOfChunk(isLast));
+    const last = this.#prefill(row, chunk, isLast);
     this.#readForCondition(row, chunk, isLast);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
     if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
     if (isLast) {
-      row.take(this.#statesOf(row, 0, logits));
+      row.take(last);
       this.#decideCondition(row);
     }
     this.#slots.resolveSources();
     return true;
+  }
+
+  /** Runs a chunk. Gives views of what is known after it. */
+  #prefill(row: Row, chunk: PrefillChunk, isLast: boolean): StepStates {
+    const { decoder } = this.#options;
+    const { weights } = row.work;
+    if (!row.isScored(chunk)) {
+      return this.#statesOf(row, 0, decoder.prefill(weights, chunk, row.readsOfChunk(isLast)));
+    }
+    const logits = decoder.prefillEach(weights, chunk);
+    row.score(chunk, logits);
+    const end = chunk.virtual + chunk.tokens.length - 1;
+    return { logits: logits.subarray(end * decoder.vocabularySize), final: decoder.final(end), exits: new Map() };
   }
 
   /** Decodes every row that has a token pending, and keeps its logits. */

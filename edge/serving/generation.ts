@@ -119,6 +119,18 @@ export interface GenerationRow {
   readonly takes?: RowTakes;
   /** Deltas that may take over once the prompt is in the cache. */
   readonly condition?: RowCondition;
+  /** Takes the logits after tokens of the prompt; not with a condition. */
+  readonly scoring?: PromptScoring;
+  /** Whether no later request is likely to have the same prompt, so that it is not kept. */
+  readonly isOneOff?: boolean;
+}
+
+/** What is read of a prompt whose tokens are judged. */
+export interface PromptScoring {
+  /** The first token after which logits are read. */
+  readonly from: number;
+  /** Takes the logits [V], a view, after the prompt's token at that place; called once for each from `from` on. Must not throw. */
+  readonly read: (at: number, logits: Float32Array) => void;
 }
 
 /** Deltas that a row has from its first generated token on, if its prompt calls for them. */

@@ -134,7 +134,8 @@ export interface GenerateRequest {
 
 const encoder = new TextEncoder();
 
-export function encodeEvent(event: GenerateEvent): Uint8Array {
+/** An event as a line. Other operations of the Engine have events of their own. */
+export function encodeEvent(event: { readonly type: string }): Uint8Array {
   return encoder.encode(`${JSON.stringify(event)}\n`);
 }
 
@@ -143,7 +144,9 @@ export function encodeEvent(event: GenerateEvent): Uint8Array {
  *
  * @throws TrimtabError internal_error where the stream ends in the middle of a line.
  */
-export async function* decodeEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<GenerateEvent, void> {
+export async function* decodeEvents<E extends { readonly type: string } = GenerateEvent>(
+  body: ReadableStream<Uint8Array>,
+): AsyncGenerator<E, void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let pending = "";
@@ -155,7 +158,7 @@ export async function* decodeEvents(body: ReadableStream<Uint8Array>): AsyncGene
       pending += done ? decoder.decode() : decoder.decode(value, { stream: true });
       const lines = pending.split("\n");
       pending = lines.pop() ?? "";
-      for (const line of lines) yield JSON.parse(line) as GenerateEvent;
+      for (const line of lines) yield JSON.parse(line) as E;
     }
     if (pending !== "")
       throw new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");

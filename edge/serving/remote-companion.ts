@@ -1,9 +1,9 @@
 import { LEADER } from "../../shared/decode/processor.ts";
 import type { FollowSettings } from "../../shared/decode/processors/follow.ts";
-import { Sequence } from "../../shared/decode/sequence.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { BatchLoop } from "./batch-loop.ts";
 import type { BatchRequest, GenerationRow, RemoteRow } from "./generation.ts";
+import { silentSequence } from "./silent-sequence.ts";
 import type { StepStates } from "./step-states.ts";
 
 export interface RemoteCompanionOptions {
@@ -68,17 +68,7 @@ export class RemoteCompanion implements RemoteRow {
 
   #start(): void {
     const { tenant, loop, row, maxTokens, deadlineMs } = this.#options;
-    const sequence = new Sequence({
-      choice: 0,
-      settings: { greedy: true, follow: this.#settings() },
-      maxTokens,
-      stop: [],
-      endTokens: new Set(),
-      topLogprobs: null,
-      uniform: () => 0,
-      decoder: { push: () => "", flush: () => "" },
-      describe: () => ({ token: "", bytes: [] }),
-    });
+    const sequence = silentSequence({ follow: this.#settings() }, maxTokens);
     this.#request = {
       tenant,
       generations: [{ rows: [{ ...row, role: LEADER, takes: { final: true } }], sequence }],

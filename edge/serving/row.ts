@@ -100,14 +100,10 @@ export class Row {
 
   /** What `sharedPositions` compares. */
   get sharing(): SharingRow {
-    const { stateKey, prompt, deltas, takes = {}, condition } = this.work;
+    const { stateKey, prompt, deltas, takes = {}, condition, scoring } = this.work;
     const computesLast = condition !== undefined || (takes.exits ?? []).length > 0;
-    return {
-      stateKey,
-      prompt,
-      deltas,
-      computes: condition?.wholePrompt === true ? "all" : computesLast ? "last" : "none",
-    };
+    const states = condition?.wholePrompt === true ? "all" : computesLast ? "last" : "none";
+    return { stateKey, prompt, deltas, computes: scoring?.from ?? states };
   }
 
   /** What the batch must read of a chunk of its prompt. */
@@ -115,6 +111,23 @@ export class Row {
     const { takes = {}, condition } = this.work;
     const taps = condition !== undefined && (isLast || condition.wholePrompt) ? condition.taps : [];
     return { taps, exits: isLast ? (takes.exits ?? []) : [] };
+  }
+
+  /** Reads what is scored of a chunk whose logits at every position are [positions, V]. `prefilled` does not count it yet. */
+  score({ virtual, tokens }: PrefillChunk, logits: Float32Array): void {
+    const { from, read } = this.work.scoring!;
+    const first = Math.max(0, this.prefilled - this.lead);
+    const width = logits.length / (virtual + tokens.length);
+    for (let i = Math.max(0, from - first); i < tokens.length; i++) {
+      read(first + i, logits.subarray((virtual + i) * width, (virtual + i + 1) * width));
+    }
+  }
+
+  /** Whether a chunk has tokens that are scored. */
+  isScored({ tokens }: PrefillChunk): boolean {
+    const { scoring } = this.work;
+    const first = Math.max(0, this.prefilled - this.lead);
+    return scoring !== undefined && first + tokens.length > scoring.from;
   }
 
   /** The layers after which it takes logits. */

@@ -8,8 +8,8 @@ export interface PrefixHolder {
 
 export interface SharingRow extends PrefixHolder {
   readonly deltas: Pick<RowDeltas, "prefixTokens" | "virtualTokens">;
-  /** What of its prompt it must compute itself, for states that are not kept with a prompt. */
-  readonly computes: "none" | "last" | "all";
+  /** What of its prompt it must compute itself, for states that are not kept with a prompt; a number: from that token on. */
+  readonly computes: "none" | "last" | "all" | number;
 }
 
 /**
@@ -25,7 +25,8 @@ export function sharedPositions(row: SharingRow, holder: PrefixHolder, chunk: nu
   const end = virtualTokens + row.prompt.length;
   const isEqual = common === row.prompt.length && common === holder.prompt.length;
   if (isEqual && row.computes === "none") return prefixTokens + end;
-  const whole = Math.floor(Math.min(virtualTokens + common, end - 1) / chunk) * chunk;
+  const most = typeof row.computes === "number" ? virtualTokens + row.computes : end - 1;
+  const whole = Math.floor(Math.min(virtualTokens + common, most, end - 1) / chunk) * chunk;
   return whole === 0 ? 0 : prefixTokens + whole;
 }
 

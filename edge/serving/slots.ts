@@ -109,6 +109,7 @@ export class Slots {
   #bestSource(row: Row): Row["source"] {
     let best: Row["source"];
     for (const holder of this.#rows) {
+      if (!lends(holder, row)) continue;
       const positions = sharedPositions(row.sharing, holder.work, this.#options.chunk);
       if (positions > (best?.positions ?? 0)) best = { holder, positions };
     }
@@ -148,8 +149,9 @@ export class Slots {
   #keep(row: Row, slot: number, last: number): number | undefined {
     const { slab, keepPrompts } = this.#options;
     const { promptStates, promptEnd: positions } = row;
-    if (!keepPrompts || !row.isPrefilled || promptStates === undefined || this.#isHeld(row)) return undefined;
-    const { stateKey, prompt } = row.work;
+    const { stateKey, prompt, isOneOff = false } = row.work;
+    if (!keepPrompts || isOneOff || !row.isPrefilled || promptStates === undefined || this.#isHeld(row))
+      return undefined;
     let to = last;
     if (slot === last) slab.clear(slot, { from: positions, to: row.cachedPositions + 1 });
     else {
@@ -183,4 +185,9 @@ export class Slots {
     const entry = this.#cache.delete(slot);
     if (entry !== undefined) this.#options.slab.clear(slot, { from: 0, to: entry.positions });
   }
+}
+
+/** A scored chunk is equal to a plain one to rounding alone, so it is not lent. */
+function lends({ work: { scoring } }: Row, { work }: Row): boolean {
+  return scoring === undefined || (work.scoring !== undefined && work.scoring.from <= scoring.from);
 }

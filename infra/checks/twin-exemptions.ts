@@ -35,6 +35,11 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/model/family-names.ts": "a table: tests/shared/model/family.test.ts reads rows of it",
   "shared/delta/merge/method.ts": "types and a list of names",
   "shared/decode/events.ts": "types only",
+  "edge/serving/judge-protocol.ts": "types only",
+  "edge/routes/judging.ts":
+    "posts and collects: tests/edge/routes/steering-sweep.test.ts holds what comes back to the public API",
+  "edge/routes/sweep-sources.ts": "tests/edge/routes/steering-sweep.test.ts refuses every name that it looks up",
+  "edge/routes/sweep-texts.ts": "tests/edge/routes/steering-sweep.test.ts makes every kind of run and of effect",
   "edge/blobs/file-contents.ts": "types only",
   "shared/decode/steering/part.ts": "types, and a function that gives a part its type",
   "shared/decode/steering/classifier-request.ts": "a schema: tests/contract/steering.test.ts tries every bound",

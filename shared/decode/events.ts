@@ -96,3 +96,4 @@ export type GenerateEvent =
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly param: string | null };
 
 export type StartEvent = Extract<GenerateEvent, { type: "start" }>;
+export type ErrorEvent = Extract<GenerateEvent, { type: "error" }>;

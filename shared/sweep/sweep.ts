@@ -3,30 +3,39 @@ import type { SweepPlan, SweepRun } from "./plan.ts";
 import { plotSweep } from "./plot.ts";
 import { type Sample, summarise } from "./summary.ts";
 
+export interface RunResult {
+  readonly run: SweepRun;
+  readonly statistics: SweepStatistics;
+}
+
+export interface SweepWork {
+  /** Generates the texts of one run: `n` for each prompt, with their tokens' log-probabilities under the base and their effect. */
+  readonly run: (run: SweepRun) => Promise<readonly Sample[]>;
+  /** Asked when all runs have ended. */
+  readonly usage: () => Sweep["usage"];
+  /** Called when a run has ended, with how many have by now. Must not throw. */
+  readonly finished?: (result: RunResult, done: number) => void;
+}
+
 /**
- * Runs a plan, one run after the other, and puts the results together. `run` generates the texts of one run: `n` for each
- * prompt, with their tokens' log-probabilities under the base and their effect.
+ * Runs a plan, one run after the other, and puts the results together.
  *
- * @param usage asked when all runs have ended
  * @throws what `run` throws; non_finite or internal_error for samples that cannot be summed up
  */
-export async function runSweep(
-  plan: SweepPlan,
-  run: (run: SweepRun) => Promise<readonly Sample[]>,
-  usage: () => Sweep["usage"],
-): Promise<Sweep> {
+export async function runSweep(plan: SweepPlan, { run, usage, finished = () => {} }: SweepWork): Promise<Sweep> {
   const { seed, model } = plan.request;
-  const results: { run: SweepRun; statistics: SweepStatistics }[] = [];
+  const byRun = new Map<SweepRun, SweepStatistics>();
   // The model as it is comes first: every other perplexity is shown relative to its.
   const plainRun = plan.runs.find(({ kind }) => kind === "plain")!;
-  const plain = summarise(await run(plainRun), { seed, name: plainRun.name });
-  for (const next of plan.runs) {
-    const statistics =
-      next === plainRun
-        ? plain
-        : summarise(await run(next), { seed, name: next.name, plain: plain.base_perplexity?.value ?? null });
-    results.push({ run: next, statistics });
+  for (const next of [plainRun, ...plan.runs.filter((other) => other !== plainRun)]) {
+    const samples = await run(next);
+    const plain = byRun.get(plainRun);
+    const relative = plain === undefined ? {} : { plain: plain.base_perplexity?.value ?? null };
+    const statistics = summarise(samples, { seed, name: next.name, ...relative });
+    byRun.set(next, statistics);
+    finished({ run: next, statistics }, byRun.size);
   }
+  const results = plan.runs.map((of): RunResult => ({ run: of, statistics: byRun.get(of)! }));
   const cells = results.filter(({ run: { kind } }) => kind === "cell");
   return {
     object: "steering.sweep",

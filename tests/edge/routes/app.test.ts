@@ -79,6 +79,7 @@ describe("the OpenAPI document", () => {
         "/v1/steering/presets/{preset}/rollback",
         "/v1/steering/scorers",
         "/v1/steering/scorers/{scorer}",
+        "/v1/steering/sweep",
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/base/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",

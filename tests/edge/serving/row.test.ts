@@ -27,6 +27,38 @@ describe("Row", () => {
     expect([row.lead, row.promptEnd]).toEqual([10, 15]);
   });
 
+  it("has the logits after every token from the first that is scored on read, whatever comes before the prompt", () => {
+    const read: [number, number[]][] = [];
+    const generated: number[] = [];
+    const open = { generation: { sequence: { generated } } } as unknown as OpenGeneration;
+    const scoring = { from: 2, read: (at: number, logits: Float32Array) => void read.push([at, [...logits]]) };
+    const deltas = { ...BARE, prefixTokens: 7, virtualTokens: 3 };
+    const common = { role: "leader", prompt: [1, 2, 3, 4, 5], weights: undefined as never, stateKey: "k" };
+    const row = new Row(open, { ...common, deltas, scoring });
+    const scored: boolean[] = [];
+    while (!row.isPrefilled) {
+      const chunk = row.nextChunk(0, 4);
+      const positions = chunk.virtual + chunk.tokens.length;
+      scored.push(row.isScored(chunk));
+      // Two logits for each position: where it is in the row, and 0.
+      if (row.isScored(chunk)) {
+        row.score(
+          chunk,
+          Float32Array.from({ length: 2 * positions }, (_, i) => (i % 2 === 0 ? chunk.start + i / 2 : 0)),
+        );
+      }
+      row.prefilled += positions;
+    }
+    expect(scored).toEqual([false, true]);
+    expect(read).toEqual([
+      [2, [12, 0]],
+      [3, [13, 0]],
+      [4, [14, 0]],
+    ]);
+    expect(row.sharing.computes).toBe(2);
+    expect(new Row(open, { ...common, deltas }).isScored({ slot: 0, start: 0, virtual: 0, tokens: [1] })).toBe(false);
+  });
+
   it("decodes the last token where it belongs, and counts it as cached afterwards", () => {
     const { row, generated } = rowWith();
     row.prefilled = 5;

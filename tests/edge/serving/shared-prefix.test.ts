@@ -7,7 +7,12 @@ const tokens = (length: number, from = 0) => Array.from({ length }, (_, i) => fr
 function shared(
   prompt: number[],
   held: number[],
-  { prefixTokens = 0, virtualTokens = 0, keys = ["k", "k"], computes = "none" as "none" | "last" | "all" } = {},
+  {
+    prefixTokens = 0,
+    virtualTokens = 0,
+    keys = ["k", "k"],
+    computes = "none" as "none" | "last" | "all" | number,
+  } = {},
 ) {
   const row = { stateKey: keys[0]!, prompt, deltas: { prefixTokens, virtualTokens }, computes };
   return sharedPositions(row, { stateKey: keys[1]!, prompt: held }, CHUNK);
@@ -49,4 +54,15 @@ it("commonPrefix counts equal tokens from the start", () => {
   expect(commonPrefix([1, 2, 3], [1, 2, 4])).toBe(2);
   expect(commonPrefix([1, 2], [1, 2, 4])).toBe(2);
   expect(commonPrefix([], [1])).toBe(0);
+});
+
+describe("sharedPositions of a row that reads its prompt from a token on", () => {
+  it("leaves that token and all behind it to the row, and the chunk that they begin in", () => {
+    expect(shared(tokens(20), tokens(20), { computes: 10 })).toBe(8);
+    expect(shared(tokens(20), tokens(20), { computes: 12 })).toBe(12);
+    expect(shared(tokens(20), tokens(20), { computes: 19 })).toBe(16);
+    expect(shared(tokens(20), tokens(20), { computes: 0 })).toBe(0);
+    expect(shared(tokens(20), tokens(20), { computes: 3 })).toBe(0);
+    expect(shared(tokens(20), tokens(20), { computes: 3, prefixTokens: 5, virtualTokens: 2 })).toBe(5 + 4);
+  });
 });

@@ -147,6 +147,9 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
         },
         onStart: () => undefined,
         deltaId: (digest) => digest,
+        callScorer: async () => {
+          throw new Error("these requests have no scorer");
+        },
         loadBase: () => Promise.reject(new Error("another base was asked for")),
         yieldToEventLoop,
         randomSeed: () => 0,

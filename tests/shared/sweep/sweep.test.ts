@@ -36,7 +36,19 @@ it("puts effect, fluency and the picture together, relative to the model as it i
     ran.push(of.name);
     return texts(of);
   };
-  const sweep = await runSweep(plan, run, usage);
+  const finished: [string, number, number][] = [];
+  const sweep = await runSweep(plan, {
+    run,
+    usage,
+    finished: ({ run: { name }, statistics }, done) => finished.push([name, statistics.effect.value, done]),
+  });
+  expect(finished).toEqual([
+    ["plain", 0, 1],
+    ["cell 1", 0.25, 2],
+    ["cell 2", 0.75, 3],
+    ["prompt", 0, 4],
+    ["ft:glad", 0, 5],
+  ]);
   expect(Sweep.parse(sweep)).toEqual(sweep);
   expect(ran).toEqual(["plain", "cell 1", "cell 2", "prompt", "ft:glad"]);
   expect(sweep.cells.map(({ number, grid, statistics }) => [number, grid, statistics.effect.value])).toEqual([
@@ -52,12 +64,12 @@ it("puts effect, fluency and the picture together, relative to the model as it i
   expect(sweep.cells[0]?.statistics.examples).toEqual(["1/0", "1/1", "1/2"]);
   expect(sweep.svg).toContain("effect: probability of positive");
   expect(sweep.usage).toEqual(usage());
-  expect(await runSweep(plan, texts, usage)).toEqual(sweep);
+  expect(await runSweep(plan, { run: texts, usage })).toEqual(sweep);
 });
 
 it("ends with the error of a run", async () => {
   const run = async (of: SweepRun) => (of.name === "cell 2" ? Promise.reject(new Error("engine")) : texts(of));
-  await expect(runSweep(plan, run, usage)).rejects.toThrow("engine");
+  await expect(runSweep(plan, { run, usage })).rejects.toThrow("engine");
 });
 
 it("names the effect on the axis", () => {
