@@ -19,7 +19,7 @@ describe.each(SEEDS)("reviews with seed %s", (seed) => {
   it.each([
     { mode: "lookahead", top_k: 4 },
     { mode: "token_values" },
-    // The fixture's scale of 16 makes the usual strength of 30 far too much: see docs/steering.md.
+    // The fixture's scale of 16 makes the usual strength of 30 far too much: see docs/steering-effects.md.
     { mode: "class_rows", strength: 0.1, filter: 0 },
   ])("are positive with $mode", async (asked) => {
     const steering = { classifier: [{ id: "sentiment", label: "positive", ...asked }] };

@@ -1,6 +1,6 @@
 /**
  * `npm run eval:steering [WORD]`: what each method does to the embedded base, over three seeds, as the rows of the table in
- * docs/steering.md; with a word, only the rows that have it in their names. Takes some minutes of one core.
+ * docs/steering-effects.md; with a word, only the rows that have it in their names. Takes some minutes of one core.
  */
 import { embeddedModel } from "./support/embedded-model.ts";
 import {

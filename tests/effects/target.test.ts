@@ -1,6 +1,6 @@
 /**
  * A target probability. λ never falls below 0, so a text that has become more of the class than was asked is left to itself, and
- * reviews keep their mood: a high target is reached, a low one is overshot (docs/steering.md has the figures).
+ * reviews keep their mood: a high target is reached, a low one is overshot (docs/steering-effects.md has the figures).
  */
 import { expect, it } from "vitest";
 import { embeddedModel } from "./support/embedded-model.ts";

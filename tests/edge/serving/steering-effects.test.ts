@@ -37,7 +37,7 @@ it("an anti-expert takes rudeness away, and an expert adds it", async () => {
 });
 
 it("guidance moves away from a rude system prompt", async () => {
-  const guidance = { negative_prompt: "You are rude.", scale: 1.5 };
+  const guidance = { negative_prompt: "You are rude.", scale: 2 };
   const { share } = await rudeRequests(model, { guidance }, { seed: 1, samples: 1 });
   expect(share).toBeLessThanOrEqual(1 / 12);
 });
