@@ -51,6 +51,7 @@ export class DecodeSessions {
   /** By the graph's name. */
   readonly #kept = new Map<string, Kept>();
   #runs = 0;
+  #made = 0;
 
   constructor(ort: OrtModule, config: ModelConfig, capacity: number) {
     this.#ort = ort;
@@ -61,6 +62,11 @@ export class DecodeSessions {
   /** The number of sessions. */
   get count(): number {
     return this.#kept.size;
+  }
+
+  /** The number of sessions compiled so far. */
+  get made(): number {
+    return this.#made;
   }
 
   /** A session for one run with these features, and the features that it takes, which may be more. */
@@ -113,6 +119,7 @@ export class DecodeSessions {
   }
 
   #make(features: ServingFeatures, { kind, reads }: Purpose, size: Kept["size"]): Kept {
+    this.#made++;
     const capacity = this.#capacity;
     const options = { capacity, features, ...reads, wholeTaps: true, probe: kind === "probe" };
     const graph = decodeGraph(this.#config, options);

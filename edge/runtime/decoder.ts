@@ -127,6 +127,11 @@ export class Decoder {
     return this.#config.vocabSize;
   }
 
+  /** The number of graphs compiled so far. */
+  get sessionsMade(): number {
+    return this.#sessions.made;
+  }
+
   /**
    * Sets the deltas of the row in each slot, in slot order, and erases those of all further slots. Leaves key/value
    * caches alone. Throws `capacity_exceeded` when the arena does not hold the deltas.
