@@ -13,8 +13,11 @@ const WEIGHT = { exact: 1, everything: 2 } as const;
 /** Runs after which an unused session makes room for another. */
 const IDLE_RUNS = 500;
 
-/** A decoding step and a chunk of a prompt share their graph. */
-export type RunKind = "step" | "probe";
+/**
+ * A decoding step and a chunk of a prompt share their graph. `apart`: the same with rows multiplied on their own; see
+ * `DecodeGraphOptions`.
+ */
+export type RunKind = "step" | "apart" | "probe";
 
 /** What a run gives besides logits and the head's input: taps by name, and the head's logits after layers. */
 export interface RunReads {
@@ -32,6 +35,7 @@ interface Purpose {
 
 interface Kept {
   readonly session: Session;
+  readonly kind: RunKind;
   readonly features: ServingFeatures;
   readonly size: keyof typeof WEIGHT;
   lastRun: number;
@@ -51,6 +55,7 @@ export class DecodeSessions {
   /** By the graph's name. */
   readonly #kept = new Map<string, Kept>();
   #runs = 0;
+  #made = 0;
 
   constructor(ort: OrtModule, config: ModelConfig, capacity: number) {
     this.#ort = ort;
@@ -63,17 +68,29 @@ export class DecodeSessions {
     return this.#kept.size;
   }
 
-  /** A session for one run with these features, and the features that it takes, which may be more. */
+  /** The number of sessions compiled so far. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** A session for one run with these features; its kind, and the features that it takes, which may be more. */
   for(
     features: ServingFeatures,
     kind: RunKind = "step",
     reads: RunReads = NO_READS,
-  ): { readonly session: Session; readonly features: ServingFeatures } {
+  ): Pick<Kept, "session" | "kind" | "features"> {
     this.#runs++;
     const purpose = { kind, reads };
-    const kept = this.#kept.get(nameOf(features, purpose)) ?? this.#fitting(features, purpose);
+    const kept = this.#known(features, purpose) ?? this.#fitting(features, purpose);
     kept.lastRun = this.#runs;
     return kept;
+  }
+
+  /** What takes rows apart gives one row the same bits, a little later. */
+  #known(features: ServingFeatures, purpose: Purpose): Kept | undefined {
+    const kept = this.#kept.get(nameOf(features, purpose));
+    if (kept !== undefined || purpose.kind !== "step") return kept;
+    return this.#kept.get(nameOf(features, { ...purpose, kind: "apart" }));
   }
 
   /** A new session, or one with everything. */
@@ -81,7 +98,7 @@ export class DecodeSessions {
     if (!this.#hasRoom("exact")) this.#dropIdle();
     if (this.#hasRoom("exact")) return this.#make(features, purpose, "exact");
     const everything = { layout: features.layout, factors: true, vectors: true, bottlenecks: "any" } as const;
-    const kept = this.#kept.get(nameOf(everything, purpose));
+    const kept = this.#known(everything, purpose);
     if (kept !== undefined) return kept;
     // Sessions with everything make room only where no other is left: requests may read any of many sets of states.
     while (!this.#hasRoom("everything")) this.#drop(({ size }) => size === "exact" || this.#exactCount === 0);
@@ -113,15 +130,18 @@ export class DecodeSessions {
   }
 
   #make(features: ServingFeatures, { kind, reads }: Purpose, size: Kept["size"]): Kept {
+    this.#made++;
     const capacity = this.#capacity;
-    const options = { capacity, features, ...reads, wholeTaps: true, probe: kind === "probe" };
+    const options = { capacity, features, ...reads, wholeTaps: true, ...graphKind(kind) };
     const graph = decodeGraph(this.#config, options);
     const session = createSession(this.#ort, encodeOnnx(graph), { name: graph.name });
-    const made = { session, features, size, lastRun: this.#runs };
+    const made = { session, kind, features, size, lastRun: this.#runs };
     this.#kept.set(graph.name, made);
     return made;
   }
 }
 
 const nameOf = (features: ServingFeatures, { kind, reads }: Purpose) =>
-  decodeGraphName(features, { ...reads, probe: kind === "probe" });
+  decodeGraphName(features, { ...reads, ...graphKind(kind) });
+
+const graphKind = (kind: RunKind) => ({ probe: kind === "probe", apart: kind === "apart" });

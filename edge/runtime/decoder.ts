@@ -18,6 +18,10 @@ import { BARE, type BottleneckInput, commonInput, type RowDeltas } from "./servi
 import type { NamedTensors } from "./session.ts";
 import type { WeightSet } from "./weight-set.ts";
 
+/** The most rows that are multiplied on their own, and the numbers of the largest matrix for which that was found to pay. */
+const ROWS_APART = 16;
+const MATRIX_APART = 1 << 22;
+
 /** One row of a decoding step. */
 export interface DecodeRow {
   readonly token: number;
@@ -129,6 +133,11 @@ export class Decoder {
 
   get vocabularySize(): number {
     return this.#config.vocabSize;
+  }
+
+  /** The number of graphs compiled so far. */
+  get sessionsMade(): number {
+    return this.#sessions.made;
   }
 
   /**
@@ -292,9 +301,10 @@ export class Decoder {
     this.#results = 0;
     this.#longest.view()[0] = longest;
     const rows = Array.from({ length: count }, (_, i) => this.#row(first + i));
-    const kind = candidates === undefined ? "step" : "probe";
+    const apart = count > 1 && count <= ROWS_APART && weights.largestMatrix <= MATRIX_APART;
+    const wanted = candidates === undefined ? (apart ? "apart" : "step") : "probe";
     const all = withStreams(reads);
-    const { session, features } = this.#sessions.for(this.#needed(rows), kind, all);
+    const { session, kind, features } = this.#sessions.for(this.#needed(rows), wanted, all);
     const cache = this.#parts.slab.window(first, count);
     const given = candidates === undefined ? [count] : [count, length];
     const logits = this.#handle("logits", this.#logits, [...given, vocabSize]);
@@ -304,7 +314,7 @@ export class Decoder {
       last: this.#handle("last", this.#last, [count]),
       longest: this.#longest,
       ...candidates,
-      ...weights.inputs,
+      ...(kind === "apart" ? weights.inputsApart : weights.inputs),
       ...cache.past,
       ...this.#deltaInputs(features, first, count),
     };

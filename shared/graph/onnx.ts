@@ -110,12 +110,17 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   reduceMax: reduction("ReduceMax"),
   softmax: lastAxis("Softmax"),
   logSoftmax: lastAxis("LogSoftmax"),
-  // A named dimension either stays in place (0 copies it) or is the one that ONNX infers (−1).
+  // A named dimension either stays in place (0 copies it) or is the one that ONNX infers (−1); leading ones can go before any.
   reshape: ({ inputs, outputs, attrs: { shape } }, encoder) => {
     const kept = (axis: number) => inputs[0]!.shape[axis] === shape[axis];
     const moved = shape.filter((dim, axis) => typeof dim === "string" && !kept(axis));
     if (moved.length > 1) {
-      throw new TrimtabError("invalid_graph", `reshape to [${shape.join(", ")}] moves more than one named dimension`);
+      const ones = Array.from({ length: inputs[0]!.shape.length - shape.length }, () => 1);
+      if (inputs[0]!.shape.join() !== [...ones, ...shape].join()) {
+        throw new TrimtabError("invalid_graph", `reshape to [${shape.join(", ")}] moves more than one named dimension`);
+      }
+      encoder.push("Squeeze", [inputs[0]!, encoder.constant(i64([ones.length], [...ones.keys()]))], { outputs });
+      return;
     }
     encoder.push("Reshape", [inputs[0]!, encoder.constant(shapeTensor(shape, (axis) => (kept(axis) ? 0 : -1)))], {
       outputs,

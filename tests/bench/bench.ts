@@ -8,6 +8,7 @@ import { benchProbe } from "./probe/probe.ts";
 import { benchQlora } from "./qlora/qlora.ts";
 import { benchServing } from "./serving/serving.ts";
 import { benchSharing } from "./sharing/sharing.ts";
+import { benchSteering } from "./steering/steering.ts";
 
 interface Bench {
   readonly about: string;
@@ -24,6 +25,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     run: benchServing,
   },
   sharing: { about: "requests that share a prompt, and a tenant behind another's queue", run: benchSharing },
+  steering: {
+    about: "what a token costs with each part of steering, compared with plain decoding",
+    run: benchSteering,
+  },
 };
 
 const [name = "", ...args] = process.argv.slice(2);

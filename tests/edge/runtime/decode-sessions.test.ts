@@ -54,6 +54,19 @@ describe("DecodeSessions", () => {
     expect(sessions.count).toBe(6);
   });
 
+  it("runs a step of one row by a session that takes rows apart, where there is no other", async () => {
+    const sessions = await make();
+    const apart = sessions.for(NO_FEATURES, "apart");
+    expect(sessions.for(NO_FEATURES, "step")).toBe(apart);
+    expect(apart.kind).toBe("apart");
+    const step = sessions.for(of("bank", "factors"), "step");
+    expect(step.kind).toBe("step");
+    // The other way round it would give other bits.
+    expect(sessions.for(of("bank", "factors"), "apart")).not.toBe(step);
+    expect(sessions.for(of("bank", "factors"), "step")).toBe(step);
+    expect(sessions.made).toBe(3);
+  });
+
   it("gives the room of exact sessions to those with everything, the idlest first", async () => {
     const sessions = await make();
     const exact = [NO_FEATURES, of("bank", "factors"), of("rows", "factors"), of("bank", "vectors")];

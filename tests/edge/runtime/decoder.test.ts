@@ -263,6 +263,21 @@ describe("the decoder", () => {
     expect(alone(parts, BARE, PROMPTS[0]!)).toEqual(before);
   });
 
+  it("gives neighbouring rows the bits of the hidden states that each has alone", async () => {
+    const parts = await tinyParts();
+    const { decoder, weights } = parts;
+    const rows = PROMPTS.slice(0, 3).map(() => BARE);
+    decoder.arrange(rows);
+    for (const [slot, prompt] of PROMPTS.slice(0, 3).entries()) begin(parts, slot, BARE, prompt);
+    const next = rows.map((_, slot) => ({ token: 3 + slot, position: PROMPTS[slot]!.length }));
+    const single = next.map((row, slot) => {
+      decoder.decode(weights, slot, [row]);
+      return decoder.final().slice();
+    });
+    decoder.decode(weights, 0, next);
+    expect(rows.map((_, slot) => decoder.final(slot).slice())).toEqual(single);
+  });
+
   it("prefills in chunks exactly, beside rows that decode", async () => {
     const { decoder, weights } = await tinyParts();
     const prompt = PROMPTS[2]!;

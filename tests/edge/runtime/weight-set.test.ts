@@ -32,6 +32,20 @@ describe("WeightSet", () => {
     expect(Object.keys(new WeightSet(ort, tied).inputs)).toEqual([...tied.keys()]);
   });
 
+  it("gives matrices of linear layers with two more axes to graphs that take rows apart", async () => {
+    const ort = await loadOrtModule();
+    const set = new WeightSet(ort, TINY_WEIGHTS);
+    for (const [name, tensor] of Object.entries(set.inputsApart)) {
+      const { shape, data } = TINY_WEIGHTS.get(name)!;
+      const isLinear = shape.length === 2 && name !== HEAD;
+      expect(tensor.shape).toEqual(isLinear ? [1, 1, ...shape] : shape);
+      expect(tensor.view()).toEqual(data);
+    }
+    expect(Object.keys(set.inputsApart).sort()).toEqual(Object.keys(set.inputs).sort());
+    // Of the feed-forward network.
+    expect(set.largestMatrix).toBe(1536);
+  });
+
   it("keeps nothing if the weights do not all fit in the heap", async () => {
     const ort = await loadOrtModule({ heapLimitBytes: 24 * MIB });
     const large = () => f32([6 * MIB], new Float32Array(3 * MIB * 2));

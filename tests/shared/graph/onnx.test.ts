@@ -55,10 +55,13 @@ describe("encodeOnnx", () => {
     expect(two.outputs[0]).toEqual({ name: "last", shape: [2, 4], data: ramp(8) });
   });
 
-  it("infers one named dimension that a reshape moves, and rejects two", async () => {
+  it("infers one named dimension that a reshape moves, drops ones before any, and rejects two that move", async () => {
     const merged = graphOf((b) => ({ y: b.reshape(b.input("x", "f32", [2, "seq", 2]), ["seq", 4]) }));
     const { outputs } = await run(merged, [{ shape: [2, 3, 2], data: Array(12).fill(1) }]);
     expect(outputs[0]!.shape).toEqual([3, 4]);
+    const inner = graphOf((b) => ({ y: b.reshape(b.input("x", "f32", [1, 1, "batch", "seq"]), ["batch", "seq"]) }));
+    const dropped = await run(inner, [{ shape: [1, 1, 2, 3], data: [0, 1, 2, 3, 4, 5] }]);
+    expect(dropped.outputs[0]).toMatchObject({ shape: [2, 3], data: [0, 1, 2, 3, 4, 5] });
     const swapped = graphOf((b) => ({ y: b.reshape(b.input("x", "f32", ["batch", "seq"]), ["seq", "batch"]) }));
     expect(() => encodeOnnx(swapped)).toThrow("reshape to [seq, batch] moves more than one named dimension");
   });
