@@ -28,7 +28,9 @@ export function steeringEcho(steering: FoundModel["steering"]): SteeringEcho {
 
 export function tracesOf(traces: readonly SteeringTrace[] | null) {
   if (traces === null) return {};
-  const steering_trace = traces.map(({ top, parts, ...token }) => ({ ...token, top: [...top], parts: { ...parts } }));
+  const steering_trace = traces.map(({ top, changes, parts, ...token }) => {
+    return { ...token, top: [...top], changes: [...changes], parts: { ...parts } };
+  });
   return { steering_trace };
 }
 

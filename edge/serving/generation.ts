@@ -2,7 +2,7 @@ import type { GenerateEvent } from "../../shared/decode/events.ts";
 import type { RowTakes } from "../../shared/decode/processor.ts";
 import type { StepView } from "../../shared/decode/sampler.ts";
 import type { KnownScore, Sequence } from "../../shared/decode/sequence.ts";
-import type { TokenTrace } from "../../shared/decode/trace.ts";
+import type { Snapshot, TokenTrace } from "../../shared/decode/trace.ts";
 import type { TrimtabError } from "../../shared/errors.ts";
 import type { RowDeltas } from "../runtime/serving-delta.ts";
 import type { WeightSet } from "../runtime/weight-set.ts";
@@ -71,8 +71,10 @@ export interface BeamScores {
   readonly scores: Float64Array;
   /** [V]: the model's own. */
   readonly logits: Float32Array;
-  /** What each part did. */
+  /** What each part noted. */
   readonly notes: Readonly<Record<string, unknown>>;
+  /** What each part left; empty without a trace. */
+  readonly snapshots: readonly Snapshot[];
 }
 
 /** What the places hold from now on. */

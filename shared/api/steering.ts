@@ -43,7 +43,17 @@ export const SteeringTraces = z
       ...steered,
       kl: z.number().meta({ description: "KL(after ‖ before) in nats" }),
       top: z.array(z.strictObject(steered)).meta({ description: "The likeliest tokens after all changes" }),
-      parts: z.record(z.string(), z.unknown()).meta({ description: "What each part did, by its name" }),
+      changes: z
+        .array(
+          z.strictObject({
+            part: z.string().meta({ description: "The part, or the processor of a sampling field" }),
+            before: z.number().meta({ description: "The chosen token's probability before it" }),
+            after: z.number().meta({ description: "The chosen token's probability after it" }),
+            kl: z.number().meta({ description: "KL(after ‖ before) in nats" }),
+          }),
+        )
+        .meta({ description: "What each part changed, in the order in which they ran" }),
+      parts: z.record(z.string(), z.unknown()).meta({ description: "What parts say of their own, by their names" }),
     }),
   )
   .meta({ id: "SteeringTrace", description: "One entry for each token, the one that ended the text included" });

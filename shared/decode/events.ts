@@ -1,5 +1,6 @@
 /** The events that a generation emits. */
 import type { ErrorCode } from "../errors.ts";
+import type { PartChange } from "./trace.ts";
 
 export interface TokenLogprob {
   readonly id: number;
@@ -46,6 +47,8 @@ export interface SteeringTrace extends SteeredToken {
   /** KL(after ‖ before), in nats. */
   readonly kl: number;
   readonly top: readonly SteeredToken[];
+  /** What each part changed, in the order in which they ran. */
+  readonly changes: readonly PartChange[];
   /** What each part of the steering did, by its name. */
   readonly parts: Readonly<Record<string, unknown>>;
 }

@@ -11,7 +11,7 @@ import type {
   RowState,
 } from "./processor.ts";
 import { type DecodeSettings, PROCESSORS, type ProcessorName } from "./registry.ts";
-import { type TokenTrace, traceOf } from "./trace.ts";
+import { type Snapshot, type TokenTrace, traceOf } from "./trace.ts";
 
 /** What the batch computed in this step for a leader and its companions, by role; without a role, the leader's. */
 export interface StepView {
@@ -56,6 +56,8 @@ export interface Scored {
   readonly scores: Float64Array;
   /** What each processor noted, by its name; empty unless the request asks for a trace. */
   readonly notes: Readonly<Record<string, unknown>>;
+  /** What each processor left; empty unless the request asks for a trace. */
+  readonly snapshots: readonly Snapshot[];
 }
 
 /** A processor waits for something outside the batch: sample the row again when this settles. */
@@ -109,14 +111,12 @@ export class Sampler {
       return this.#draft(request, active, plain ? undefined : i);
     });
     this.#apply(drafts);
-    return drafts.map(({ request, scores, notes, waits }) => {
+    return drafts.map(({ request, scores, notes, snapshots, waits }) => {
       if (waits.length > 0) return { waits: Promise.all(waits).then(() => {}) };
       const sample = chosen(request, scores);
-      if (request.traced === undefined) return sample;
-      return {
-        ...sample,
-        trace: traceOf(sample.token, { logits: request.logits, scores: scores!, notes, top: request.traced }),
-      };
+      const { logits, traced } = request;
+      if (traced === undefined) return sample;
+      return { ...sample, trace: traceOf(sample.token, { logits, scores: scores!, snapshots, notes, top: traced }) };
     });
   }
 
@@ -130,22 +130,24 @@ export class Sampler {
       ),
     );
     this.#apply(drafts);
-    return drafts.map(({ scores, notes, waits }) =>
-      waits.length > 0 ? { waits: Promise.all(waits).then(() => {}) } : { scores: scores!, notes },
+    return drafts.map(({ scores, notes, snapshots, waits }) =>
+      waits.length > 0 ? { waits: Promise.all(waits).then(() => {}) } : { scores: scores!, notes, snapshots },
     );
   }
 
   #draft(request: SampleRequest, active: readonly ProcessorName[], buffer: number | undefined): Draft {
     const scores = buffer === undefined ? undefined : this.#scores(buffer, request.logits);
-    return { request, active, scores, notes: { ...request.noted }, waits: [] };
+    return { request, active, scores, notes: { ...request.noted }, snapshots: [], waits: [] };
   }
 
   #apply(drafts: readonly Draft[]): void {
     for (const name of NAMES) {
-      const rows = drafts
-        .filter(({ active, waits }) => waits.length === 0 && active.includes(name))
-        .map((draft) => processedRow(draft, name));
-      if (rows.length > 0) this.#processors.get(name)!.apply(rows);
+      const using = drafts.filter(({ active, waits }) => waits.length === 0 && active.includes(name));
+      if (using.length === 0) continue;
+      this.#processors.get(name)!.apply(using.map((draft) => processedRow(draft, name)));
+      for (const { request, scores, snapshots } of using) {
+        if (request.traced !== undefined) snapshots.push({ part: name, scores: scores!.slice() });
+      }
     }
   }
 
@@ -164,6 +166,8 @@ interface Draft {
   /** Absent where the model's own logits decide. */
   readonly scores: Float64Array | undefined;
   readonly notes: Record<string, unknown>;
+  /** Of traced requests: what each processor left. */
+  readonly snapshots: Snapshot[];
   readonly waits: Promise<void>[];
 }
 

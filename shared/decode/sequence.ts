@@ -131,12 +131,12 @@ export class Sequence {
     return [{ type: "token", choice, text, ...token }, ...others];
   }
 
-  #describeTrace({ parts, kl, top, ...chosen }: TokenTrace): SteeringTrace {
+  #describeTrace({ parts, kl, top, changes, ...chosen }: TokenTrace): SteeringTrace {
     const isFirst = this.#generated.length === 1;
     const named = ({ token: id, before, after }: Pick<TokenTrace, "token" | "before" | "after">) => {
       return { id, token: this.#options.describe(id, isFirst).token, before, after };
     };
-    return { ...named(chosen), kl, top: top.map(named), parts };
+    return { ...named(chosen), kl, top: top.map(named), changes, parts };
   }
 
   #score(logits: Float32Array | KnownScore, token: number, top: number): TokenScore {

@@ -164,6 +164,12 @@ export const BOUNDS: { readonly [N in SteeringName]: readonly Bound[] } = {
       past: [0, LIMITS.lookahead + 1, 1.5],
       ask: (top_k) => attribute({ top_k }),
     },
+    {
+      path: "relative_top",
+      at: [0, 1],
+      past: [-0.001, 1.001],
+      ask: (value) => attribute({ mode: "class_rows", relative_top: value }),
+    },
     { path: "filter", at: [0, 1], past: [-0.001, 1.001], ask: (filter) => attribute({ mode: "class_rows", filter }) },
     {
       path: "keep_above",

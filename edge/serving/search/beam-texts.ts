@@ -90,11 +90,11 @@ export class BeamTexts implements Beams {
   }
 
   /** Reads what the answer may report of a token, while this step's scores are there. */
-  #keep(node: Node, { logits, scores, notes }: BeamScores): void {
+  #keep(node: Node, { logits, scores, snapshots, notes }: BeamScores): void {
     const { topLogprobs, traced } = this.#options;
     node.kept = true;
     if (topLogprobs !== null) node.score = scoreToken(logits, node.token, topLogprobs);
-    if (traced !== undefined) node.trace = traceOf(node.token, { logits, scores, notes, top: traced });
+    if (traced !== undefined) node.trace = traceOf(node.token, { logits, scores, snapshots, notes, top: traced });
   }
 }
 

@@ -1,7 +1,7 @@
 /** GeDi: a text judged by how likely each class's row finds it. Legend: K classes, V vocabulary. */
 import type { Scorer } from "../../delta/scorer.ts";
 import { calibrated, classRowLogits, logSoftmax } from "../../delta/scorer-values.ts";
-import { logSumExp } from "../logits.ts";
+import { argmax, logSumExp } from "../logits.ts";
 import { placeOfMass } from "../select-by-mass.ts";
 
 /** What the rows of one scorer's classes have said of one text. */
@@ -83,6 +83,15 @@ export class ClassRows {
       for (let c = 0; c < fixed.length; c++) sum += Math.exp(fixed[c]! + scale * rows[c]![token]! - most);
       logs[token] = score - most - Math.log(sum);
     }
+  }
+}
+
+/** Rules out, in place, the tokens that are less likely than this share of the likeliest. */
+export function cutImplausible(scores: Float64Array, share: number): void {
+  if (share === 0) return;
+  const least = scores[argmax(scores)]! + Math.log(share);
+  for (let token = 0; token < scores.length; token++) {
+    if (scores[token]! < least) scores[token] = Number.NEGATIVE_INFINITY;
   }
 }
 

@@ -50,6 +50,10 @@ const attribute = z
         .max(1)
         .default(0.8)
         .meta({ description: "ρ: how much probability of the tokens that fit the class least is ruled out; 0: none" }),
+      relative_top: z.number().min(0).max(1).default(0.05).meta({
+        description:
+          "Tokens less likely than this share of the likeliest are ruled out first, so that none is chosen for its class alone; 0: none",
+      }),
       keep_above: z
         .number()
         .min(0)

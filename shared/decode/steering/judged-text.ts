@@ -4,7 +4,7 @@ import { calibrated, classLogits, logSoftmax, tokenLogProbabilities, tokenValues
 import { likeliest } from "../logits.ts";
 import type { ProcessedRow } from "../processor.ts";
 import { AdaptiveStrength } from "./adaptive-strength.ts";
-import { ClassRows, cutByClass } from "./class-rows.ts";
+import { ClassRows, cutByClass, cutImplausible } from "./class-rows.ts";
 import { type AskedAttribute, UNIT } from "./classifier-request.ts";
 
 export interface Attribute {
@@ -86,6 +86,7 @@ export function guide(row: ProcessedRow<readonly Attribute[]>, judged: readonly 
   for (const { attribute, strength, classRows } of active) {
     const { asked, scorer, label, roles } = attribute;
     if (asked.mode === "class_rows") {
+      if (strength > 0) cutImplausible(scores, asked.relative_top);
       classRows!.tokenLogProbabilities(label, buffers.logs);
       add(scores, buffers.logs, strength);
       const { filter, keep_above: keepAbove } = asked;

@@ -24,7 +24,7 @@ it("traces are shown as they are, in copies, and not where there are none", () =
   expect(tracesOf(null)).toEqual({});
   expect(tracesOf([])).toEqual({ steering_trace: [] });
   const token = { id: 3, token: "a", before: 0.25, after: 0.5 };
-  const trace = { ...token, kl: 0.1, top: [token], parts: { layers: { layer: 1 } } };
+  const trace = { ...token, kl: 0.1, top: [token], changes: [], parts: { layers: { layer: 1 } } };
   const { steering_trace: shown } = tracesOf([trace]);
   expect(shown).toEqual([trace]);
   expect(shown![0]!.parts).not.toBe(trace.parts);

@@ -134,7 +134,7 @@ def class_row_cases():
             state.choose(chosen)
             logits = {"": own} | {f"classifier[0].{c}": conditional[c] for c in range(classes)}
             steps.append(step(logits, scores, chosen=chosen))
-        asked = {"id": "tone", "label": "b", "mode": "class_rows", "strength": strength}
+        asked = {"id": "tone", "label": "b", "mode": "class_rows", "relative_top": 0, "strength": strength}
         asked |= {"filter": filter_p, "keep_above": target_p}
         yield case("classifier", [asked], *steps, scorers={"tone": packed_scorer})
 

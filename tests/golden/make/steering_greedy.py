@@ -206,7 +206,7 @@ def of_class_rows(prompt):
         rows = torch.stack([now["logits.classifier[0].0"], now["logits.classifier[0].1"]])
         return state.step(now["logits."], rows, 0, 10, 0.8, 0.8)
 
-    asked = [{"id": "tone", "label": "kind", "mode": "class_rows", "strength": 10}]
+    asked = [{"id": "tone", "label": "kind", "mode": "class_rows", "relative_top": 0, "strength": 10}]
     rows = {"": Row(None, prompt), "classifier[0].0": Row(KIND, [*LEAD, 7]), "classifier[0].1": Row(KIND, [*LEAD, 8])}
     return decode("class-rows", "classifier", asked, rows, score, scorers=stored)
 

@@ -42,7 +42,17 @@ describe("SteeringObject", () => {
       layers: { candidates: "low", relative_top: 0.1 },
       experts: [{ id: "kind", weight: 2 }],
       contrastive: { amateur: { delta: { id: "rude", weight: 1 } }, alpha: 0.1, temperature: 0.5 },
-      classifier: [{ id: "tone", label: "kind", mode: "class_rows", strength: 30, filter: 0.8, keep_above: 0.8 }],
+      classifier: [
+        {
+          id: "tone",
+          label: "kind",
+          mode: "class_rows",
+          strength: 30,
+          filter: 0.8,
+          relative_top: 0.05,
+          keep_above: 0.8,
+        },
+      ],
     });
   });
 
@@ -106,7 +116,13 @@ it("every field of the object and of a trace says what it is", () => {
 
 it("a trace has one entry for each token", () => {
   const token = { id: 3, token: " a", before: 0.25, after: 0.5 };
-  const entry = { ...token, kl: 0.1, top: [token], parts: { layers: { layer: 2 } } };
+  const entry = {
+    ...token,
+    kl: 0.1,
+    top: [token],
+    changes: [{ part: "layers", before: 0.25, after: 0.5, kl: 0.1 }],
+    parts: {},
+  };
   expect(SteeringTraces.parse([entry])).toEqual([entry]);
   expect(SteeringTraces.safeParse([{ ...entry, kl: undefined }]).success).toBe(false);
 });

@@ -103,6 +103,6 @@ describe("Sampler", () => {
     sampler.fork([{ from, to, slot: 1 }]);
     expect(scores(to)).toEqual(ofFrom);
     const greedy = { row: from, settings: { greedy: true }, logits: LOGITS, uniform: () => 0 };
-    expect(sampler.scores([greedy])).toEqual([{ scores: Float64Array.from(LOGITS), notes: {} }]);
+    expect(sampler.scores([greedy])).toEqual([{ scores: Float64Array.from(LOGITS), notes: {}, snapshots: [] }]);
   });
 });

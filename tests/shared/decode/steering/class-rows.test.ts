@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { logSumExp } from "../../../../shared/decode/logits.ts";
-import { ClassRows, cutByClass } from "../../../../shared/decode/steering/class-rows.ts";
+import { ClassRows, cutByClass, cutImplausible } from "../../../../shared/decode/steering/class-rows.ts";
 import { createRandom } from "../../../../shared/random.ts";
 import { SCORERS, VOCABULARY } from "../../../contract/steering-model.ts";
 
@@ -106,4 +106,14 @@ describe("ClassRows", () => {
     judged.take([4], rows(1));
     expect(judged.logProbability(0)).toBe(once);
   });
+});
+
+it("cutImplausible rules out what is far below the likeliest, and nothing for a share of 0", () => {
+  const scores = () => Float64Array.of(1, 1 + Math.log(0.06), 1 + Math.log(0.04), Number.NEGATIVE_INFINITY);
+  const cut = scores();
+  cutImplausible(cut, 0.05);
+  expect([...cut].map(Number.isFinite)).toEqual([true, true, false, false]);
+  const whole = scores();
+  cutImplausible(whole, 0);
+  expect(whole).toEqual(scores());
 });
