@@ -263,7 +263,8 @@ export class BatchLoop {
     const { decoder } = this.#options;
     const { weights } = row.work;
     if (!row.isScored(chunk)) {
-      return this.#statesOf(row, 0, decoder.prefill(weights, chunk, row.readsOfChunk(isLast)));
+      const logits = decoder.prefill(weights, chunk, row.readsOfChunk(isLast));
+      return isLast ? this.#statesOf(row, 0, logits) : { logits, final: decoder.final(), exits: new Map() };
     }
     const logits = decoder.prefillEach(weights, chunk);
     row.score(chunk, logits);

@@ -29,6 +29,7 @@ import { vocabularyOf } from "../../shared/rules/vocabulary.ts";
 import { type CaseName, caseNamed, type ModelName } from "../bench/steering/cases.ts";
 import { anyPrompt, deltasOf, scorerOf } from "../bench/steering/models.ts";
 import type { Counts, LoadRound, SteeringRound } from "../bench/steering/round.ts";
+import type { CeilingRound } from "../bench/workerd-ceiling.ts";
 import { ceilings } from "./ceilings.ts";
 
 const HEAP_BYTES = 1024 * 1024 * 1024;
@@ -209,13 +210,15 @@ async function mixed(all: Loaded, round: Extract<SteeringRound, { op: "mix" }>):
   return done;
 }
 
+const isCeiling = (round: SteeringRound): round is CeilingRound => round.op === "gemm" || round.op === "gemv";
+
 async function act(round: SteeringRound): Promise<Counts | "done"> {
   if (round.op === "load") {
     loaded = await load(round);
     return "done";
   }
   const all = loaded!;
-  if (round.op === "gemm" || round.op === "gemv") {
+  if (isCeiling(round)) {
     for (let n = 0; n < round.times; n++) all.products[round.op]();
     return "done";
   }
