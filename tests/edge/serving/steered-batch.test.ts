@@ -125,8 +125,8 @@ describe("a processor that fails or waits", () => {
     const waiting = { rows: [{ prompt: tokens(9, 1) }], settings: { ...GREEDY, scorer } };
     const plain = { rows: [{ prompt: tokens(9, 1) }], settings: GREEDY };
     const [first, leaving] = [ask(loop, weights, waiting), ask(loop, weights, waiting)];
-    await new Promise((done) => setTimeout(done, 200));
-    expect(loop.activeRows).toBe(2);
+    while (loop.activeRows < 2) await new Promise((done) => setTimeout(done, 10));
+    await new Promise((done) => setTimeout(done, 300));
     counted.turns = 0;
     await new Promise((done) => setTimeout(done, 600));
     // Without a rest there would be a turn for every tick of the event loop: thousands.
