@@ -68,15 +68,15 @@ export interface Choice {
   readonly remotes: number;
   /** Whether a stop sequence is at the end of a text. */
   hasStop(tokens: () => readonly number[]): boolean;
-  /** A text, by the number of the candidate for the choice; each has a random stream of its own, and the first that of the choice. */
+  /** A text, by the number of the candidate. Each has a random stream of its own, and the first that of the choice. */
   generation(candidate?: number, changes?: Partial<Pick<SequenceOptions, "maxTokens" | "settings">>): Generation;
 }
 
 /**
  * Choice p·n + i is the i-th of prompt p, and each has its own random stream.
  *
- * Throws `invalid_request` for a bias of a token that the model does not have and for required phrases that do not fit, `context_length_exceeded` as `tokenLimit`, and as
- * `companionPrompt` does.
+ * Throws `invalid_request` for a bias of a token that the model does not have and for required phrases that do not fit,
+ * `context_length_exceeded` as `tokenLimit`, and as `companionPrompt` does.
  */
 export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts: ChoiceParts): Choice[] {
   const { sampling } = request;
