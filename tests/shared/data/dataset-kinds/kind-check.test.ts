@@ -11,7 +11,10 @@ const labelled = (label: unknown, text = "t") => ({ text, label });
 describe("what a file is", () => {
   it("one kind, or several where each record is of them all", () => {
     expect(check({ text: "a" }, { text: "b" })).toMatchObject({ kinds: ["examples"], unfit: {}, layouts: ["text"] });
-    expect(check({ positive: "a", negative: "b" })).toMatchObject({ kinds: ["contrast_pairs", "condition_prompts"], trainable: 1 });
+    expect(check({ positive: "a", negative: "b" })).toMatchObject({
+      kinds: ["contrast_pairs", "condition_prompts"],
+      trainable: 1,
+    });
     const both = check(labelled("x"), labelled("y"));
     expect(both).toMatchObject({ kinds: ["examples", "labelled_texts"], trainable: 2, groups: ["completion"] });
     expect(both.layouts).toEqual(["text", "text and label"]);
