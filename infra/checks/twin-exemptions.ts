@@ -20,6 +20,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
+  "shared/graders/text/":
+    "one row for each reference: metrics.test.ts holds every metric to it, porter-stemmer.test.ts and common-subsequence.test.ts what they share",
   "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
   "shared/rules/schema/":
     "one compiler: compile-schema.test.ts holds it to jsonschema's and ajv's verdicts, refusals.test.ts to its messages",
