@@ -16,7 +16,7 @@ export const labelModel = graderKind({
       input: graderMessages,
       labels: labels
         .refine((all) => new Set(all).size === all.length, "must not name a label twice")
-        .meta({ description: "The model's answer is held to one of them, and the likeliest is taken" }),
+        .meta({ description: "The model's answer is held to one of them, at temperature 0" }),
       passing_labels: labels,
     })
     .superRefine(({ labels: all, passing_labels: passing }, context) => {

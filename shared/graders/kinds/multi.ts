@@ -60,7 +60,14 @@ export const multi = graderKind({
   async grade({ graders, calculate_output: text }, context) {
     const formula = parseFormula(text, `${context.at}.calculate_output`);
     const parts = partsOf(graders, context.at);
-    const grades = await Promise.all(parts.map(({ grader, at }) => partKind(grader).grade(grader, { ...context, at })));
+    // All are waited for, since what a model has begun to say is charged whether or not another grader is refused.
+    const settled = await Promise.allSettled(
+      parts.map(async ({ grader, at }) => partKind(grader).grade(grader, { ...context, at })),
+    );
+    const grades = settled.map((result) => {
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
+    });
     const scores = parts.map(({ name }, i) => [name, grades[i]!.score] as const);
     const reward = formula.evaluate(new Map(scores));
     const broken = Number.isFinite(reward) ? undefined : { other_error: true };

@@ -1,8 +1,10 @@
 /** Graders over the whole Worker, by the official SDK: models answer in a real Engine, and in one that does as it is told. */
 import OpenAI from "openai";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import readme from "../../../README.md?raw";
 import { GraderRun } from "../../../shared/api/graders.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import requests from "../../golden/graders/requests.json";
 import { Api } from "../support/api.ts";
 import { openai } from "../support/client.ts";
 import { echo, FakeEngine } from "../support/fake-engine.ts";
@@ -294,5 +296,29 @@ describe("validating a grader", () => {
     ],
   ])("refuses %j", async (grader, param) => {
     expect(await api.refusal("POST", `${path}/validate`, { key, body: { grader } })).toMatchObject({ param });
+  });
+});
+
+describe("other clients", () => {
+  it.each(requests.map((request, index) => [index, request] as const))(
+    "answers request %i of the Python SDK",
+    async (_, request) => {
+      const reply = await api.call("POST", request.path, { key, body: request.body });
+      if (request.path.endsWith("/validate")) {
+        expect(reply).toMatchObject({ grader: { name: request.body.grader.name } });
+        return;
+      }
+      expect(GraderRun.parse(reply).metadata).toMatchObject({ name: request.body.grader.name, errors: NO_ERRORS });
+    },
+  );
+
+  it("answers the README's request", async () => {
+    const [, body] = /graders\/run [^']*-d '([^']+)'/.exec(readme)!;
+    expect(
+      await api.call("POST", `${path}/run`, { key, body, headers: { "content-type": "application/json" } }),
+    ).toMatchObject({
+      sub_rewards: { exact: 0, close: expect.closeTo(4 / 7, 12) },
+      reward: expect.closeTo((0.8 * 4) / 7, 12),
+    });
   });
 });
