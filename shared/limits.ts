@@ -131,8 +131,8 @@ export const LIMITS = {
   graderText: 200_000,
   graderFormula: 2000,
   graders: 16,
-  /** Parts of one text times parts of the other where a metric compares each with each: about half a second. */
-  graderWork: 4e9,
+  /** Parts of one text times parts of the other where a metric compares each with each: about a fifth of a second. */
+  graderWork: 1e9,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

@@ -5,13 +5,9 @@ import { LIMITS } from "../limits.ts";
 export const RunGrader = z
   .strictObject({
     grader: Grader,
-    model_sample: z
-      .string()
-      .max(LIMITS.graderText)
-      .meta({
-        description:
-          "The text that is graded: `sample.output_text` of templates, and `sample.output_json` if it is JSON",
-      }),
+    model_sample: z.string().max(LIMITS.graderText).meta({
+      description: "The text that is graded: `sample.output_text` of templates, and `sample.output_json` if it is JSON",
+    }),
     item: z.unknown().optional().meta({ description: "What templates find under `item`; nulls in it stay" }),
   })
   .meta({ id: "RunGrader" });

@@ -1,5 +1,7 @@
 /** The messages with which graders ask a model. */
 import { z } from "zod";
+import { TrimtabError } from "../../errors.ts";
+import { LIMITS } from "../../limits.ts";
 import type { Flaw } from "../errors.ts";
 import type { GradeContext, Question } from "../kind.ts";
 import { render } from "../render.ts";
@@ -47,18 +49,28 @@ export function checkMessages(messages: GraderMessages, at: string): void {
   for (const { texts } of textsOf(messages, at)) for (const { text, param } of texts) parseTemplate(text, param);
 }
 
-/** The messages filled in, the parts of each joined, or what the sample lacks. */
+/**
+ * The messages filled in, the parts of each joined, or what the sample lacks.
+ *
+ * @throws TrimtabError invalid_request for what `render` refuses, and for messages of more than `LIMITS.graderText` characters together
+ */
 export function renderMessages(
   messages: GraderMessages,
   { observation, at }: GradeContext,
 ): Question["messages"] | { readonly flaw: Flaw } {
   const filled: Question["messages"][number][] = [];
+  let length = 0;
   for (const { role, texts } of textsOf(messages, at)) {
     let content = "";
     for (const { text, param } of texts) {
       const rendered = render(text, observation, param);
       if ("flaw" in rendered) return rendered;
       content += rendered.text;
+      length += rendered.text.length;
+      if (length > LIMITS.graderText) {
+        const message = `\`${at}.input\` has more than ${LIMITS.graderText} characters once it is filled in. Make the messages or the fields shorter.`;
+        throw new TrimtabError("invalid_request", message, { param: `${at}.input` });
+      }
     }
     filled.push({ role, content });
   }

@@ -158,6 +158,39 @@ describe("running a grader", () => {
     expect(labelled).toMatchObject({ reward: 1, metadata: { errors: NO_ERRORS, type: "label_model" } });
   });
 
+  it.each([[[-1, 1]], [[0, 1e-9]], [[99_999_999, 1e9]], [[-5, -4]], [[0.25, 0.75]], [[1, 10]]])(
+    "holds a real model to a score within %j",
+    async (range) => {
+      for (const [seed, temperature] of [
+        [1, 0],
+        [2, 2],
+        [3, 2],
+      ] as const) {
+        const grader = { ...score, range, sampling_params: { seed, temperature } };
+        const { reward, metadata } = await graders(client).run({ grader, model_sample: "hm" });
+        expect(metadata.errors).toEqual(NO_ERRORS);
+        expect(reward).toBeGreaterThanOrEqual(range[0]!);
+        expect(reward).toBeLessThanOrEqual(range[1]!);
+      }
+    },
+  );
+
+  it("holds a real model to labels of which one begins another", async () => {
+    for (const passing of ["good", "good enough", "sehr gut ✓"]) {
+      const labels = ["good", "good enough", "sehr gut ✓"];
+      const grader = { ...label, labels, passing_labels: [passing] } as unknown as Param;
+      const run = await graders(client).run({ grader, model_sample: "x", item: { answer: "x" } });
+      expect(run.metadata.errors).toEqual(NO_ERRORS);
+      expect([0, 1]).toContain(run.reward);
+    }
+  });
+
+  it("flags an answer that `max_completions_tokens` cuts short", async () => {
+    const grader = { ...score, range: [100, 900], sampling_params: { max_completions_tokens: 1 } };
+    const run = await graders(client).run({ grader, model_sample: "x" });
+    expect(run).toMatchObject({ reward: 0, metadata: { errors: { ...NO_ERRORS, model_grader_parse_error: true } } });
+  });
+
   it("charges the tenant what models read and write", async () => {
     const own = await api.tenant("grader-payer");
     const body = { grader: score, model_sample: "hm" };

@@ -154,6 +154,12 @@ describe("score_model", () => {
     expect(refusal({ ...score, ...change })).toMatchObject({ param });
   });
 
+  it("stops at messages that grow too long together", async () => {
+    const long = { ...score, input: Array(3).fill({ role: "user", content: Array(3).fill("{{sample.output_text}}") }) };
+    const sample = "x".repeat(LIMITS.graderText / 8);
+    await expect(graded(long, { sample })).rejects.toMatchObject({ code: "invalid_request", param: "grader.input" });
+  });
+
   it("names the part of a message whose template cannot be read", () => {
     const content = ["a", { type: "input_text", text: "{{nope.a}}" }];
     expect(refusal({ ...score, input: [{ role: "user", content }] }).param).toBe("grader.input[0].content[1].text");
