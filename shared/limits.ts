@@ -126,6 +126,13 @@ export const LIMITS = {
   answerPattern: 512,
   answerText: 4000,
   answerSteps: 300_000,
+  /** Characters of a grader's template, of what it is filled in to, and of a formula; and graders of one `multi`. */
+  graderTemplate: 65_536,
+  graderText: 200_000,
+  graderFormula: 2000,
+  graders: 16,
+  /** Parts of one text times parts of the other where a metric compares each with each: about a fifth of a second. */
+  graderWork: 1e9,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,

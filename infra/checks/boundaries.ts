@@ -25,7 +25,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/search": ["shared/decode", "shared/delta", "shared/peft"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/api": ["shared/peft", "shared/delta", "shared/decode", "shared/search", "shared/data", "shared/formats"],
+  "shared/graders": ["shared/rules"],
+  "shared/api": [
+    "shared/peft",
+    "shared/delta",
+    "shared/decode",
+    "shared/search",
+    "shared/graders",
+    "shared/data",
+    "shared/formats",
+  ],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],
 

@@ -20,6 +20,16 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "what derive.ts renders: tests/shared/model/calls/derive.test.ts reads it off templates",
   "shared/model/template/":
     "one engine: constructs.test.ts and renders.test.ts beside compile.test.ts hold every part of it to Jinja2's results",
+  "shared/graders/text/":
+    "one row for each reference: metrics.test.ts holds every metric to it, porter-stemmer.test.ts and common-subsequence.test.ts what they share",
+  "shared/graders/formula/": "one calculator: formula.test.ts reads, computes and refuses with every part of it",
+  "shared/graders/kinds/": "one row for each kind: tests/shared/graders/registry.test.ts grades with and refuses each",
+  "shared/graders/kind.ts": "types, and a function that gives a kind its types",
+  "shared/graders/errors.ts": "a table: tests/shared/graders/registry.test.ts joins flaws",
+  "shared/graders/parts.ts": "a table: tests/shared/graders/registry.test.ts runs on it",
+  "shared/graders/template.ts": "tests/shared/graders/render.test.ts reads and refuses every kind of path",
+  "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
+  "edge/routes/grader-models.ts": "tests/edge/routes/graders.test.ts asks real models, and names that there are none",
   "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
   "shared/rules/schema/":
     "one compiler: compile-schema.test.ts holds it to jsonschema's and ajv's verdicts, refusals.test.ts to its messages",

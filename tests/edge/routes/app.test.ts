@@ -62,6 +62,8 @@ describe("the OpenAPI document", () => {
         "/v1/files",
         "/v1/files/{file_id}",
         "/v1/files/{file_id}/content",
+        "/v1/fine_tuning/alpha/graders/run",
+        "/v1/fine_tuning/alpha/graders/validate",
         "/v1/fine_tuning/jobs",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/cancel",
