@@ -1,5 +1,8 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
+import { dpo } from "./dpo.ts";
+import { ipo } from "./ipo.ts";
+import { pairRecipe } from "./preferences/pair-objective.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { recipeFor } from "./run-job.ts";
 import { steeringVector } from "./steering-vector.ts";
@@ -10,4 +13,6 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
+  dpo: pairRecipe("dpo", dpo),
+  ipo: pairRecipe("ipo", ipo),
 };

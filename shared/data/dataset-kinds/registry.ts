@@ -3,6 +3,7 @@ import { contrastPairs } from "./contrast-pairs.ts";
 import { examples } from "./examples.ts";
 import type { DatasetKind } from "./kind.ts";
 import { labelledTexts } from "./labelled-texts.ts";
+import { preferencePairs } from "./preference-pairs.ts";
 
 /** A file may be of several kinds at once: labelled texts are also texts to imitate. */
 export const DATASET_KINDS = {
@@ -10,6 +11,7 @@ export const DATASET_KINDS = {
   labelled_texts: labelledTexts,
   contrast_pairs: contrastPairs,
   condition_prompts: conditionPrompts,
+  preference_pairs: preferencePairs,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;
