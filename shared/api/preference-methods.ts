@@ -17,7 +17,7 @@ const labelSmoothing = z
   .meta({ description: "The share of labels that are thought to be wrong" });
 
 /** What `auto` stands for: of the papers. */
-export const AUTO_BETA = { dpo: 0.1, ipo: 0.1 } as const;
+export const AUTO_BETA = { dpo: 0.1, ipo: 0.1, orpo: 0.1, simpo: 2, kto: 0.1 } as const;
 
 /** How DPO turns the margin between two rewards into a loss. */
 export const DPO_LOSSES = ["sigmoid", "hinge", "robust"] as const;
@@ -62,6 +62,34 @@ const IpoHyperparameters = hyperparametersSchema("IpoHyperparameters", {
     .meta({ description: "Log-probabilities are averaged over the tokens of a completion, or summed" }),
 });
 
+const OrpoHyperparameters = hyperparametersSchema("OrpoHyperparameters", {
+  beta: beta(AUTO_BETA.orpo, "The weight of the odds ratio beside the likelihood of the chosen completion"),
+});
+
+const SimpoHyperparameters = hyperparametersSchema("SimpoHyperparameters", {
+  beta: beta(AUTO_BETA.simpo, "What a nat per token is worth"),
+  gamma: z.number().min(0).max(1000).default(1).meta({ description: "The margin between the rewards to reach" }),
+  label_smoothing: labelSmoothing,
+});
+
+const weight = (label: string) =>
+  z
+    .number()
+    .positive()
+    .max(1000)
+    .default(1)
+    .meta({ description: `Of lines whose label is ${label}; raise the rarer one's` });
+
+const KtoHyperparameters = hyperparametersSchema("KtoHyperparameters", {
+  beta: beta(AUTO_BETA.kto, "How closely the model is held to the one it starts from"),
+  desirable_weight: weight("true"),
+  undesirable_weight: weight("false"),
+}).superRefine(({ batch_size, gradient_accumulation_steps = 1 }, context) => {
+  if (batch_size !== 1 || gradient_accumulation_steps > 1) return;
+  const message = "must be at least 2, since the divergence from the reference is estimated over a step";
+  context.addIssue({ code: "custom", path: ["batch_size"], message });
+});
+
 const AUTO = { ...HYPERPARAMETER_DEFAULTS, beta: "auto" } as const;
 
 /** Rows of `JOB_TYPES`. */
@@ -80,6 +108,30 @@ export const PREFERENCE_TYPES = {
       peft: Peft.default(LORA_DEFAULTS),
     }),
     dataset: "preference_pairs",
+    openAiHyperparameters: [],
+  },
+  orpo: {
+    settings: z.strictObject({
+      hyperparameters: OrpoHyperparameters.default(AUTO),
+      peft: Peft.default(LORA_DEFAULTS),
+    }),
+    dataset: "preference_pairs",
+    openAiHyperparameters: [],
+  },
+  simpo: {
+    settings: z.strictObject({
+      hyperparameters: SimpoHyperparameters.default({ ...AUTO, gamma: 1, label_smoothing: 0 }),
+      peft: Peft.default(LORA_DEFAULTS),
+    }),
+    dataset: "preference_pairs",
+    openAiHyperparameters: [],
+  },
+  kto: {
+    settings: z.strictObject({
+      hyperparameters: KtoHyperparameters.default({ ...AUTO, desirable_weight: 1, undesirable_weight: 1 }),
+      peft: Peft.default(LORA_DEFAULTS),
+    }),
+    dataset: "unpaired_preferences",
     openAiHyperparameters: [],
   },
 } as const;

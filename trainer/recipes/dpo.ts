@@ -4,7 +4,8 @@ import type { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Value } from "../../shared/graph/graph.ts";
 import { logSigmoid } from "../losses/log-sigmoid.ts";
 import type { Objective } from "./objective.ts";
-import { betaOf, pairObjective } from "./preferences/pair-objective.ts";
+import { betaOf } from "./preferences/beta.ts";
+import { pairObjective } from "./preferences/pair-objective.ts";
 import { meanOverUnits, pairLogProbabilities, pairLogRatios, pairMetrics, scaled } from "./preferences/pair-unit.ts";
 
 /** A loss of the margin between two rewards, [U] → [U]; ε is the share of labels that are thought to be wrong. */

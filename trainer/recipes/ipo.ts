@@ -1,6 +1,7 @@
 import type { SettingsOf } from "../../shared/api/methods.ts";
 import type { Objective } from "./objective.ts";
-import { betaOf, pairObjective } from "./preferences/pair-objective.ts";
+import { betaOf } from "./preferences/beta.ts";
+import { pairObjective } from "./preferences/pair-objective.ts";
 import {
   meanOverUnits,
   pairLogProbabilities,

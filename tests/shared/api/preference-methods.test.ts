@@ -16,6 +16,11 @@ describe("the settings of preference jobs", () => {
     });
   });
 
+  it("let a step of KTO be of several micro-batches", () => {
+    expect(issues("kto", { batch_size: 1, gradient_accumulation_steps: 2 })).toBeUndefined();
+    expect(issues("kto", { batch_size: 2 })).toBeUndefined();
+  });
+
   it("let several losses be added", () => {
     const several = { loss_type: ["sigmoid", "hinge"], loss_weights: [1, 0.5], label_smoothing: 0.1 };
     expect(issues("dpo", several)).toBeUndefined();
@@ -32,6 +37,11 @@ describe("the settings of preference jobs", () => {
     ["dpo", { loss_weights: [1, 2] }, "dpo.hyperparameters.loss_weights"],
     ["dpo", { loss_type: ["sigmoid", "hinge"], loss_weights: [1] }, "dpo.hyperparameters.loss_weights"],
     ["ipo", { length_normalization: "none" }, "ipo.hyperparameters.length_normalization"],
+    ["orpo", { beta: -1 }, "orpo.hyperparameters.beta"],
+    ["orpo", { gamma: 1 }, "orpo.hyperparameters"],
+    ["simpo", { gamma: -1 }, "simpo.hyperparameters.gamma"],
+    ["kto", { desirable_weight: 0 }, "kto.hyperparameters.desirable_weight"],
+    ["kto", { batch_size: 1 }, "kto.hyperparameters.batch_size"],
     ["ipo", { optim_memory_limit: 1 }, "ipo.hyperparameters.optim_memory_limit"],
   ])("refuse, for %s, %j", (type, hyperparameters, path) => {
     expect(issues(type, hyperparameters)).toEqual([path]);

@@ -1,22 +1,10 @@
 import type { TrainingSettings } from "../../../shared/api/methods.ts";
-import { AUTO_BETA } from "../../../shared/api/preference-methods.ts";
 import { pairExamples, parsePreferencePairs } from "../../../shared/data/preference-pair.ts";
 import { PreferenceTally } from "../../../shared/data/preference-statistics.ts";
 import type { Objective } from "../objective.ts";
 import type { Dataset, Recipe, RecipeContext, RecipeJob } from "../recipe.ts";
 import { runJob } from "../run-job.ts";
-
-/** Settings with OpenAI's `beta`. */
-export interface BetaSettings extends TrainingSettings {
-  readonly hyperparameters: TrainingSettings["hyperparameters"] & { readonly beta: number | "auto" };
-}
-
-export type BetaType = keyof typeof AUTO_BETA;
-
-/** The number that `beta` stands for. */
-export function betaOf(type: BetaType, { hyperparameters: { beta } }: BetaSettings): number {
-  return beta === "auto" ? AUTO_BETA[type] : beta;
-}
+import { type BetaSettings, type BetaType, betaOf } from "./beta.ts";
 
 /** An objective whose units are pairs: the examples of a unit are the chosen completion and the rejected one. */
 export function pairObjective<S extends TrainingSettings>(

@@ -8,6 +8,7 @@ it("reads every column that a kind asks for", () => {
     "contrast_pairs",
     "condition_prompts",
     "preference_pairs",
+    "unpaired_preferences",
   ]);
   for (const name of DATASET_KIND_NAMES) {
     for (const column of datasetKind(name).columns)
