@@ -2,6 +2,16 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
+  "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
+  "trainer/recipes/dpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/kto.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/preferences/pair-unit.ts":
+    "tests/contract/preferences.test.ts: values, gradients and metrics on packed pairs",
+  "trainer/recipes/preferences/beta.ts":
+    "tests/trainer/recipes/preferences/pair-objective.test.ts reports every kind of beta",
   "shared/data/dataset-kinds/kind.ts": "types only",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",

@@ -1,7 +1,14 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
+import { dpo } from "./dpo.ts";
+import { ipo } from "./ipo.ts";
+import { kto } from "./kto.ts";
+import { orpo } from "./orpo.ts";
+import { pairRecipe } from "./preferences/pair-objective.ts";
+import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { recipeFor } from "./run-job.ts";
+import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
@@ -10,4 +17,9 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
+  dpo: pairRecipe("dpo", dpo),
+  ipo: pairRecipe("ipo", ipo),
+  orpo: pairRecipe("orpo", orpo),
+  simpo: pairRecipe("simpo", simpo),
+  kto: unpairedRecipe("kto", kto),
 };

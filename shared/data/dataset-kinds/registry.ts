@@ -3,6 +3,8 @@ import { contrastPairs } from "./contrast-pairs.ts";
 import { examples } from "./examples.ts";
 import type { DatasetKind } from "./kind.ts";
 import { labelledTexts } from "./labelled-texts.ts";
+import { preferencePairs } from "./preference-pairs.ts";
+import { unpairedPreferences } from "./unpaired-preferences.ts";
 
 /** A file may be of several kinds at once: labelled texts are also texts to imitate. */
 export const DATASET_KINDS = {
@@ -10,6 +12,8 @@ export const DATASET_KINDS = {
   labelled_texts: labelledTexts,
   contrast_pairs: contrastPairs,
   condition_prompts: conditionPrompts,
+  preference_pairs: preferencePairs,
+  unpaired_preferences: unpairedPreferences,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;

@@ -11,7 +11,7 @@ function preference(name: string, keys: readonly [string, string]): LineFormat {
     read(columns) {
       throw columns.error(
         keys[0],
-        'is half of a preference pair, and supervised training learns single answers; keep the better one, as {"messages": […]} or {"prompt", "completion"}',
+        'is half of a preference pair, which a job of type dpo learns from; supervised training learns single answers: keep the better one, as {"messages": […]} or {"prompt", "completion"}',
       );
     },
   };

@@ -12,7 +12,7 @@ export const promptCompletion: LineFormat = {
     if (typeof columns.take("label") === "boolean") {
       throw columns.error(
         "label",
-        "marks good and bad completions, which supervised training cannot tell apart; keep the good ones and remove the column",
+        "marks good and bad completions, which a job of type kto learns from; supervised training cannot tell them apart: keep the good ones and remove the column",
       );
     }
     const [prompt, completion] = [columns.take("prompt"), columns.take("completion")];

@@ -1,0 +1,188 @@
+/**
+ * Reads pairs of a better and a worse answer to one prompt, in OpenAI's form and in the forms of preference datasets:
+ *
+ *   {"input": {"messages", "tools"?}, "preferred_output": [turns], "non_preferred_output": [turns]}
+ *   {"prompt", "chosen", "rejected"}   texts or lists of turns; the sides may repeat the prompt's turns
+ *   {"chosen", "rejected"}             the prompt is what both begin with
+ */
+import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
+import { quoteName } from "../formats/strict-json.ts";
+import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "./columns.ts";
+import { assistantTurn, chatExample, type Example, type TrainingMessage, userTurn } from "./example.ts";
+import { holdsMessages, readMessages } from "./messages.ts";
+import { sharedText, sharedTurns } from "./preference-prompt.ts";
+import { readTools } from "./tools.ts";
+import { isMetadata } from "./training-lines.ts";
+
+/** Only `chosen` and `rejected` are trained on; both have the same prompt, which is a text or turns. */
+export interface PreferencePair {
+  readonly prompt: string | readonly TrainingMessage[];
+  readonly chosen: string | readonly TrainingMessage[];
+  readonly rejected: string | readonly TrainingMessage[];
+  readonly tools?: readonly unknown[];
+}
+
+export interface PreferenceLine {
+  /** The line of the file, counted from 1. */
+  readonly line: number;
+  readonly pair: PreferencePair;
+}
+
+export interface PreferenceRecord {
+  readonly pair: PreferencePair;
+  readonly layout: string;
+  /** The parts of the record that are left out, by name. */
+  readonly ignored: readonly string[];
+}
+
+/** The columns of the two forms, the better answer first. */
+const OPENAI = ["preferred_output", "non_preferred_output"] as const;
+const CHOSEN = ["chosen", "rejected"] as const;
+type Sides = typeof OPENAI | typeof CHOSEN;
+
+/** The columns that a pair is read from. */
+export const PREFERENCE_COLUMNS = ["input", ...OPENAI, "prompt", ...CHOSEN, "tools", "functions"] as const;
+
+/** Whether a record has both sides of a pair. */
+export function isPreferenceRecord(value: unknown): boolean {
+  return isRecord(value) && [OPENAI, CHOSEN].some((keys) => keys.every((key) => value[key] != null));
+}
+
+/** Every pair of a file in memory. Throws `invalid_file` at the first line that is not a pair. */
+export function* parsePreferencePairs(bytes: Uint8Array, options: JsonlOptions = {}): Generator<PreferenceLine, void> {
+  const { name: file = "the file" } = options;
+  let records = 0;
+  for (const { number, value } of parseJsonl(bytes, options)) {
+    records += 1;
+    if (isMetadata(value, records)) continue;
+    yield { line: number, pair: readPreferenceRecord(value, { number, unit: "line", file }).pair };
+  }
+}
+
+/**
+ * Reads one record. Throws `invalid_file` with its place, the field and what to change: sides that are empty, equal or answer
+ * different prompts, say.
+ */
+export function readPreferenceRecord(value: unknown, place: RecordPlace): PreferenceRecord {
+  if (!isRecord(value)) throw recordError(place, " is not a JSON object");
+  const columns = new Columns(value, place);
+  if (OPENAI.some((key) => value[key] != null)) return openAiRecord(columns, place);
+  if (CHOSEN.some((key) => value[key] != null)) return chosenRecord(columns);
+  const found = Object.keys(value).slice(0, 8).map(quoteName).join(", ") || "none";
+  throw recordError(
+    place,
+    ` is not a preference pair: its fields are ${found}; expected prompt + chosen + rejected, or input + preferred_output + non_preferred_output`,
+  );
+}
+
+/** The two texts to compare, as training reads them. */
+export function pairExamples({ prompt, chosen, rejected, tools }: PreferencePair): [Example, Example] {
+  return [answeredPrompt(prompt, chosen, tools), answeredPrompt(prompt, rejected, tools)];
+}
+
+/** A completion behind its prompt. No turn of the prompt is trained on. */
+export function answeredPrompt(
+  prompt: PreferencePair["prompt"],
+  completion: string | readonly TrainingMessage[],
+  tools?: readonly unknown[],
+): Example {
+  if (typeof prompt === "string" && typeof completion === "string") return { kind: "completion", prompt, completion };
+  const asked = (typeof prompt === "string" ? [userTurn(prompt)] : prompt).map((turn) =>
+    turn.role === "assistant" ? { ...turn, weight: 0 as const } : turn,
+  );
+  return chatExample([...asked, ...turnsOf(completion)], tools);
+}
+
+function turnsOf(completion: string | readonly TrainingMessage[]): readonly TrainingMessage[] {
+  return typeof completion === "string" ? [assistantTurn(completion)] : completion;
+}
+
+function openAiRecord(columns: Columns, place: RecordPlace): PreferenceRecord {
+  const input = columns.json("input");
+  if (!isRecord(input)) throw columns.error("input", `must be an object with messages, not ${kindOf(input)}`);
+  // Under the names by which errors show them.
+  const inner = new Columns(Object.fromEntries(Object.entries(input).map(([name, v]) => [`input.${name}`, v])), place);
+  const prompt = readMessages(inner, "input.messages");
+  const tools = readTools(new Columns(input, place));
+  for (const name of ["tools", "functions", "function_call", "parallel_tool_calls"]) inner.take(`input.${name}`);
+  const [chosen, rejected] = OPENAI.map((key) => checkedCompletion(columns, key, readMessages(columns, key)));
+  const pair = { prompt, chosen: chosen!, rejected: rejected!, ...(tools === undefined ? {} : { tools }) };
+  requireDifferent(columns, pair, OPENAI);
+  return { pair, layout: "OpenAI's preference pair", ignored: [...columns.ignored(), ...inner.ignored()] };
+}
+
+function chosenRecord(columns: Columns): PreferenceRecord {
+  const tools = readTools(columns);
+  const given = columns.take("prompt") === undefined ? undefined : readText(columns, "prompt");
+  const sides = { chosen: readText(columns, "chosen"), rejected: readText(columns, "rejected") };
+  requireDifferent(columns, sides, CHOSEN);
+  const split = splitPrompt(columns, given, sides);
+  for (const key of CHOSEN) checkedCompletion(columns, key, split[key]);
+  requireDifferent(columns, split, CHOSEN);
+  return {
+    pair: { ...split, ...(tools === undefined ? {} : { tools }) },
+    layout: "preference pair",
+    ignored: columns.ignored(),
+  };
+}
+
+interface GivenSides {
+  readonly chosen: string | readonly TrainingMessage[];
+  readonly rejected: string | readonly TrainingMessage[];
+}
+
+function splitPrompt(
+  columns: Columns,
+  given: PreferencePair["prompt"] | undefined,
+  { chosen, rejected }: GivenSides,
+): GivenSides & Pick<PreferencePair, "prompt"> {
+  if (typeof chosen === "string" && typeof rejected === "string") {
+    if (given !== undefined) return { prompt: given, chosen, rejected };
+    const prompt = sharedText(chosen, rejected);
+    return { prompt, chosen: chosen.slice(prompt.length), rejected: rejected.slice(prompt.length) };
+  }
+  const turns = { chosen: turnsOf(chosen), rejected: turnsOf(rejected) };
+  const isWhole = CHOSEN.map((key) => turns[key][0]!.role !== "assistant");
+  if (!isWhole.includes(true)) {
+    if (given === undefined) throw columns.error("prompt", "is missing: chosen and rejected begin with an answer");
+    return { prompt: given, ...turns };
+  }
+  const shared = sharedTurns(turns.chosen, turns.rejected, given);
+  if (shared === 0) {
+    throw columns.error(
+      "rejected",
+      `answers another prompt than chosen${given === undefined ? "" : ", or than the record's prompt"}; both sides of a pair must begin with the same turns`,
+    );
+  }
+  return {
+    prompt: turns.chosen.slice(0, shared),
+    chosen: turns.chosen.slice(shared),
+    rejected: turns.rejected.slice(shared),
+  };
+}
+
+function readText(columns: Columns, name: string): string | TrainingMessage[] {
+  const value = columns.take(name);
+  return holdsMessages(value) || Array.isArray(value) ? readMessages(columns, name) : columns.text(name);
+}
+
+/** The completion, which must have something to train on. */
+function checkedCompletion<T extends string | readonly TrainingMessage[]>(
+  columns: Columns,
+  name: string,
+  completion: T,
+): T {
+  const turns = turnsOf(completion);
+  const last = turns.at(-1);
+  if (last === undefined) throw columns.error(name, "must have an answer after the turns that both sides share");
+  if (last.role !== "assistant" || turns[0]!.role !== "assistant") {
+    throw columns.error(name, `must be turns of the assistant after the prompt, not of the ${last.role}`);
+  }
+  if (last.content.trim() === "" && last.tool_calls === undefined) throw columns.error(name, "must not be empty");
+  return completion;
+}
+
+function requireDifferent(columns: Columns, { chosen, rejected }: GivenSides, [better, worse]: Sides): void {
+  if (JSON.stringify(turnsOf(chosen)) !== JSON.stringify(turnsOf(rejected))) return;
+  throw columns.error(worse, `is the same as ${better}, so neither is better; change one of them or remove the pair`);
+}
