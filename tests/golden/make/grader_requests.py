@@ -1,7 +1,7 @@
 """What the official Python SDK sends when it runs and validates graders.
 
-Writes graders/requests.json: the path and the body of each request, as a server that answers nothing useful recorded them. Runs in
-an environment of its own, from requirements-graders.txt.
+Writes graders/requests.json: the path and the body of each request, as a server that answers nothing useful recorded
+them. Runs in an environment of its own, from requirements-graders.txt.
 """
 
 import json
@@ -23,7 +23,9 @@ SCORE = {
     "type": "score_model",
     "name": "judge",
     "model": MODEL,
-    "input": [{"type": "message", "role": "developer", "content": {"type": "input_text", "text": "Rate {{item.answer}}"}}],
+    "input": [
+        {"type": "message", "role": "developer", "content": {"type": "input_text", "text": "Rate {{item.answer}}"}}
+    ],
     "range": [0, 1],
     "sampling_params": {"temperature": None, "seed": 7, "top_p": 1.0, "max_completions_tokens": None},
 }
@@ -37,7 +39,8 @@ LABEL = {
 }
 ONE = {"type": "multi", "name": "one", "graders": CHECK, "calculate_output": "exact"}
 MAP = {"exact": CHECK, "close": SIMILAR, "judge": SCORE, "verdict": LABEL}
-SEVERAL = {"type": "multi", "name": "several", "graders": MAP, "calculate_output": "(exact + close) / 2 + judge - judge + verdict"}
+FORMULA = "(exact + close) / 2 + judge - judge + verdict"
+SEVERAL = {"type": "multi", "name": "several", "graders": MAP, "calculate_output": FORMULA}
 
 seen = []
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { observe, render } from "../../../shared/graders/render.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import { createRandom } from "../../../shared/random.ts";
 
 const item = {
   answer: "forty two",
@@ -82,6 +83,38 @@ describe("render", () => {
     const big = observe("x".repeat(LIMITS.graderText), {});
     expect(render("{{sample.output_text}}", big, "p")).toMatchObject({ text: expect.any(String) });
     expect(() => render("{{sample.output_text}}".repeat(1000), big, "p")).toThrow(/more than 200000 characters/);
+  });
+
+  it("gives a text, a flaw or a TrimtabError, whatever it is sent", () => {
+    const random = createRandom(2, "templates");
+    const parts = [
+      "{{",
+      "}}",
+      "item",
+      "sample",
+      ".",
+      "[0]",
+      "['",
+      "']",
+      "answer",
+      "list",
+      "output_json",
+      "__proto__",
+      "x",
+      " ",
+    ];
+    let texts = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const inner = Array.from({ length: random.below(8) }, () => parts[random.below(parts.length)]).join("");
+      try {
+        const result = filled(i % 2 === 0 ? inner : `{{item.${inner}}}`, "[1]");
+        expect("text" in result || Object.values(result.flaw).includes(true)).toBe(true);
+        texts++;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "invalid_request", param: "grader.input" });
+      }
+    }
+    expect(texts).toBeGreaterThan(500);
   });
 
   it("is quick on hostile templates", () => {

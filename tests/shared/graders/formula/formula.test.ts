@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseFormula } from "../../../../shared/graders/formula/formula.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
+import { createRandom } from "../../../../shared/random.ts";
 
 const VALUES = new Map([
   ["a", 0.5],
@@ -46,6 +47,41 @@ describe("parseFormula", () => {
   it("may have no finite value", () => {
     for (const text of ["1 / 0", "log(0 - 1)", "10 ^ 999", "sqrt(-1)", "unknown"])
       expect(value(text)).not.toSatisfy(Number.isFinite);
+  });
+
+  it("gives a number or a TrimtabError, whatever it is sent", () => {
+    const random = createRandom(2, "formulas");
+    const parts = [
+      "1",
+      ".5",
+      "a",
+      "b_2",
+      "min(",
+      "log(",
+      "(",
+      ")",
+      ",",
+      "+",
+      "-",
+      "*",
+      "/",
+      "^",
+      " ",
+      "e9",
+      "$",
+      "\u0661",
+    ];
+    let values = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const text = Array.from({ length: random.below(12) }, () => parts[random.below(parts.length)]).join("");
+      try {
+        expect(value(text)).toBeTypeOf("number");
+        values++;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "invalid_request", param: "f" });
+      }
+    }
+    expect(values).toBeGreaterThan(500);
   });
 
   it.each([
