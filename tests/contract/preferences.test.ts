@@ -177,6 +177,17 @@ describe.each(TYPES)("a job of type %s", (type) => {
     }
   });
 
+  it("trains methods that take positions before the text, against the base without them", async () => {
+    const peft = [settingsOf({ type: "prompt", num_virtual_tokens: 3 }), settingsOf({ type: "prefix" } as never)];
+    const own = { ...(settings(type, { max_steps: 2 }) as object), peft } as never;
+    const { steps, outcome } = await runObjective(objective, { settings: own, training, validation });
+    expect(steps).toHaveLength(2);
+    for (const value of [...Object.values(steps[1]!), outcome.metrics.tuned_loss])
+      expect(value).toSatisfy(Number.isFinite);
+    // The first loss is that of the base only where nothing stands before the text.
+    if (first !== undefined) expect(Math.abs(steps[0]!.loss! / first(0.1) - 1)).toBeGreaterThan(1e-4);
+  });
+
   it("learns a planted preference, and finds it in prompts that it has not seen", async () => {
     const { steps, outcome } = await runObjective(objective, {
       ...options,

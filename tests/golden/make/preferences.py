@@ -1,9 +1,9 @@
 """The losses on preferences and their gradients, in float64.
 
 Writes preferences/losses.json: one micro-batch of packed completions as logits, targets, weights and the reference's
-log-probabilities, first for pairs and then for single completions with labels, and for each case the settings, the loss, its
-gradient with respect to the logits, and the metrics. The formulas here are the papers'; wherever trl has the same loss, the
-script asserts that trl's own trainer code gives the same number and gradient on the same completions.
+log-probabilities, and for each case the settings, the loss, its gradient with respect to the logits, and the metrics.
+The completions are pairs, or single ones with labels. The formulas here are the papers'; wherever trl has the same
+loss, the script asserts that trl's own trainer code gives the same number and gradient on the same completions.
 """
 
 from collections import defaultdict
@@ -116,7 +116,8 @@ def measure(kind, settings, logits, targets, weights, reference):
         mean["rewards/accuracies"] = (c > r).double()
     mean |= {"rewards/chosen": c, "rewards/rejected": r, "rewards/margins": c.mean() - r.mean()}
     mean |= {"logps/chosen": lc, "logps/rejected": lr}
-    return loss, {name: float(torch.as_tensor(v).detach().mean()) for name, v in mean.items()}, (per_token, logps, ratios)
+    metrics = {name: float(torch.as_tensor(v).detach().mean()) for name, v in mean.items()}
+    return loss, metrics, (per_token, logps, ratios)
 
 
 def trl_inputs(per_token, reference):
@@ -177,7 +178,6 @@ def trl_loss(kind, settings, reference, per_token, logps, ratios):
         return DPOTrainer._compute_loss(own, own.model, inputs, False)
     if kind == "orpo":
         c, r = sides(logps)
-        # Its tensors are made float32 on the way.
         return (-c - ORPOTrainer.odds_ratio_loss(trainer(beta=beta), c, r)[0].double()).mean()
     if kind == "simpo":
         own = trainer(beta=beta, label_smoothing=epsilon, loss_type="simpo", simpo_gamma=settings["gamma"])
@@ -205,9 +205,11 @@ def main():
         (gradient,) = torch.autograd.grad(loss, at, retain_graph=True)
         oracle = trl_loss(kind, settings, reference, *values)
         if oracle is not None:
-            assert abs(oracle.item() - loss.item()) < (1e-6 if kind == "orpo" else 1e-12), (kind, settings, oracle, loss)
+            # ORPOTrainer computes in float32.
+            tolerance = 1e-6 if kind == "orpo" else 1e-12
             (theirs,) = torch.autograd.grad(oracle, at)
-            assert (theirs - gradient).abs().max() < (1e-6 if kind == "orpo" else 1e-12), (kind, settings)
+            assert abs(oracle.item() - loss.item()) < tolerance, (kind, settings, oracle, loss)
+            assert (theirs - gradient).abs().max() < tolerance, (kind, settings)
         cases.append(
             {
                 "type": kind, "settings": settings, "trl": oracle is not None, "loss": number(loss.item()),
