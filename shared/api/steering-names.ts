@@ -17,13 +17,10 @@ export interface PlacedName {
 /** Where names stand in parts without references of their own. `*` is any index of a list; a part that is absent, or no text, has no name. */
 const PLACES: readonly (readonly [of: PlacedName["of"], ...path: readonly string[]])[] = [
   ["model", "vectors", "*", "id"],
-  ["model", "vectors", "*", "condition", "id"],
   ["model", "search", "by", "reward"],
   ["model", "search", "by", "classifier"],
   ["scorer", "rules", "scorer"],
   ["scorer", "rules", "scorer", "name"],
-  ["scorer", "scorer"],
-  ["scorer", "scorer", "name"],
   ["scorer", "search", "by", "scorer"],
 ];
 

@@ -4,19 +4,7 @@
  */
 import type { CallPart, CallSyntax } from "../model/calls/syntax.ts";
 import type { Tokenizer } from "../model/tokenizer.ts";
-
-/** The rules that calls are made of: a subset of what rules can say. */
-export type CallRule =
-  | { readonly text: string }
-  /** A control token, by its text. */
-  | { readonly control: string }
-  /** Any text in which none of these occurs. */
-  | { readonly free: { readonly without?: readonly string[] } }
-  | { readonly sequence: readonly CallRule[] }
-  | { readonly anyOf: readonly CallRule[] }
-  | { readonly repeat: CallRule; readonly least: number; readonly most?: number }
-  | { readonly regex: string }
-  | { readonly json_schema: unknown; readonly strict?: boolean };
+import type { RuleSpec } from "../rules/spec.ts";
 
 export interface CallableTool {
   readonly name: string;
@@ -39,7 +27,7 @@ export interface CallChoice {
  * The rule for a whole reply. Where a call need not come, any text may, up to the words with which a call begins: from these on,
  * the rest of a call has to follow.
  */
-export function callRule(syntax: CallSyntax, choice: CallChoice, tokenizer: Tokenizer): CallRule {
+export function callRule(syntax: CallSyntax, choice: CallChoice, tokenizer: Tokenizer): RuleSpec {
   const literal = (text: string) => literalRules(text, tokenizer);
   const calls = callsRules(syntax, choice, literal);
   const { open, preamble, thoughtEnd, afterText } = syntax;
@@ -63,13 +51,13 @@ export function callRule(syntax: CallSyntax, choice: CallChoice, tokenizer: Toke
 }
 
 /** Free text, and then what ends it. */
-function upTo(end: readonly CallRule[]): CallRule[] {
+function upTo(end: readonly RuleSpec[]): RuleSpec[] {
   const [first] = end;
   return [{ free: first !== undefined && "text" in first ? { without: [first.text] } : {} }, ...end];
 }
 
 /** Free text in which the control tokens of a thought may stand. */
-function withControls(text: CallRule, thought: readonly CallRule[]): CallRule {
+function withControls(text: RuleSpec, thought: readonly RuleSpec[]): RuleSpec {
   const controls = thought.filter((rule) => "control" in rule);
   return controls.length === 0 ? text : { repeat: { anyOf: [text, ...controls] }, least: 0 };
 }
@@ -90,10 +78,10 @@ function escaped(character: string): string {
 function callsRules(
   { call, between, close }: CallSyntax,
   { tools, parallel }: CallChoice,
-  literal: (text: string) => CallRule[],
-): CallRule[] {
+  literal: (text: string) => RuleSpec[],
+): RuleSpec[] {
   const one = oneOf(tools.map((tool) => inOrder(call.flatMap((part) => partRules(part, tool, literal)))));
-  const more: CallRule[] =
+  const more: RuleSpec[] =
     !parallel || between === undefined ? [] : [{ repeat: inOrder([...literal(between), one]), least: 0 }];
   return [one, ...more, ...literal(close)];
 }
@@ -104,23 +92,23 @@ const SHORT_ID = "[a-zA-Z0-9]{9}";
 function partRules(
   part: CallPart,
   { name, parameters, strict = false }: CallableTool,
-  literal: (text: string) => CallRule[],
-): CallRule[] {
+  literal: (text: string) => RuleSpec[],
+): RuleSpec[] {
   if ("text" in part) return literal(part.text);
   if (part.slot === "id") return [{ regex: part.isShort ? SHORT_ID : ANY_ID }];
   return [part.slot === "name" ? { text: name } : { json_schema: parameters, ...(strict ? { strict } : {}) }];
 }
 
 /** A text of the template: its control tokens as such. */
-function literalRules(text: string, tokenizer: Tokenizer): CallRule[] {
-  return tokenizer.splitControl(text).flatMap((piece): CallRule[] => {
+function literalRules(text: string, tokenizer: Tokenizer): RuleSpec[] {
+  return tokenizer.splitControl(text).flatMap((piece): RuleSpec[] => {
     if (piece.id !== undefined) return [{ control: piece.text }];
     return piece.text === "" ? [] : [{ text: piece.text }];
   });
 }
 
-function inOrder(rules: readonly CallRule[]): CallRule {
-  const merged: CallRule[] = [];
+function inOrder(rules: readonly RuleSpec[]): RuleSpec {
+  const merged: RuleSpec[] = [];
   for (const rule of rules.flatMap((one) => ("sequence" in one ? one.sequence : [one]))) {
     const last = merged.at(-1);
     if (last !== undefined && "text" in last && "text" in rule)
@@ -130,6 +118,6 @@ function inOrder(rules: readonly CallRule[]): CallRule {
   return merged.length === 1 ? merged[0]! : { sequence: merged };
 }
 
-function oneOf(rules: readonly CallRule[]): CallRule {
+function oneOf(rules: readonly RuleSpec[]): RuleSpec {
   return rules.length === 1 ? rules[0]! : { anyOf: rules };
 }
