@@ -25,14 +25,18 @@ export interface ServiceOptions {
 const PAUSES = { first: 250, longest: 30_000, healthy: 30_000 };
 const GRACE_MS = 8_000;
 
-/** $1 is the id of the process and its group. Sends SIGTERM, waits up to eight seconds, then kills the whole group. */
+/**
+ * Reads the id of the process, which is also its group's, and waits for the pipe to close. Then it sends SIGTERM, waits up to eight
+ * seconds, and kills the whole group.
+ */
 const WATCHDOG = `
+read -r pid || exit 0
 read -r line
-if kill -s TERM "$1" 2>/dev/null; then
+if kill -s TERM "$pid" 2>/dev/null; then
   left=80
-  while [ "$left" -gt 0 ] && kill -0 "$1" 2>/dev/null; do sleep 0.1; left=$((left - 1)); done
+  while [ "$left" -gt 0 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; left=$((left - 1)); done
 fi
-kill -s KILL -- "-$1" 2>/dev/null`;
+kill -s KILL -- "-$pid" 2>/dev/null`;
 
 export class Service {
   readonly #options: ServiceOptions;
@@ -75,9 +79,11 @@ export class Service {
     const { command, cwd, env, logFile } = this.#options;
     const [program, ...args] = command;
     const log = openSync(logFile, "a");
+    // Runs before the process does: if this process is killed between two spawns, nobody would watch the first.
+    const watchdog = startWatchdog();
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
-    const watchdog = child.pid === undefined ? undefined : watch(child.pid);
+    if (child.pid !== undefined) watchdog.stdin?.write(`${child.pid}\n`);
     const started = performance.now();
     this.#child = child;
     this.#ended = new Promise((resolve) => {
@@ -85,7 +91,7 @@ export class Service {
         if (this.#child !== child) return;
         this.#child = undefined;
         if (child.pid !== undefined) killGroup(child.pid);
-        watchdog?.kill("SIGKILL");
+        watchdog.kill("SIGKILL");
         resolve();
         if (!this.#stopping) this.#restart(why, performance.now() - started);
       };
@@ -103,13 +109,14 @@ export class Service {
   }
 }
 
-function watch(pid: number): ChildProcess {
-  const watchdog = spawn("sh", ["-c", WATCHDOG, "trimtab-watchdog", String(pid)], {
+function startWatchdog(): ChildProcess {
+  const watchdog = spawn("sh", ["-c", WATCHDOG, "trimtab-watchdog"], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
   // Without a shell there is no watchdog, but the process still runs.
   watchdog.once("error", () => undefined);
+  watchdog.stdin?.on("error", () => undefined);
   watchdog.unref();
   return watchdog;
 }

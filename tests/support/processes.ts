@@ -19,14 +19,24 @@ export function processesOf(root: number | undefined, what: RegExp): number[] {
   return rows.filter(({ pid, command }) => own.has(pid) && what.test(command)).map(({ pid }) => pid);
 }
 
+/** Whether a process runs. One that has ended but that its parent has not yet asked about (a zombie) does not. */
 export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
   }
+  try {
+    return stateOf(readFileSync(`/proc/${pid}/stat`, "utf8")) !== "Z";
+  } catch {
+    // It has ended in the meantime, or this system has no /proc.
+    return !existsSync("/proc/self/stat");
+  }
 }
+
+/** The fields of /proc/<pid>/stat after the program's name, which is in parentheses and may hold spaces. */
+const afterName = (stat: string) => (stat.split(") ").at(-1) ?? "").split(" ");
+const stateOf = (stat: string) => afterName(stat)[0];
 
 /** `ps` is not on every Linux. */
 function fromProc(): Row[] {
@@ -34,8 +44,7 @@ function fromProc(): Row[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       try {
-        // The second field, the program's name in parentheses, may hold spaces.
-        const [, parent] = (readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1) ?? "").split(" ");
+        const [, parent] = afterName(readFileSync(`/proc/${name}/stat`, "utf8"));
         const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
         return [{ pid: Number(name), parent: Number(parent), command }];
       } catch {
