@@ -102,6 +102,22 @@ interface JobTypeRow {
    * a delta. `settings` are those of `settings`' schema.
    */
   scorerNumbers?(settings: never, model: ScoredModel): number;
+  /**
+   * The tenant's deltas that its settings name, such as reward models. They are looked up when a job is created, kept while it has
+   * not ended, and handed to its trainer. `settings` are those of `settings`' schema.
+   */
+  models?(settings: never): readonly NamedModel[];
+  /** The models that it asks over the API while it runs, such as judges. They must exist when a job is created. */
+  asks?(settings: never): readonly Pick<NamedModel, "name" | "param">[];
+}
+
+/** A model that the settings of a job name. */
+export interface NamedModel {
+  readonly name: string;
+  /** The field that names it, below the type's settings: `reward.model`. */
+  readonly param: string;
+  /** The scorer that it must have. */
+  readonly scorer: "reward" | "classifier";
 }
 
 /** The sizes that a scorer depends on. */
@@ -150,9 +166,15 @@ export const DEFAULT_JOB_TYPE: JobType = "supervised";
 /** `reward_model` → `RewardModelMethod` */
 const schemaId = (type: string) => `${type.replace(/(?:^|_)([a-z])/g, (_, letter) => letter.toUpperCase())}Method`;
 
+/** Settings that can be left out as a whole, unless one of them has no default. */
+function withDefault(settings: z.ZodType): z.ZodType {
+  const none = settings.safeParse({});
+  return none.success ? settings.default(none.data) : settings;
+}
+
 const rows: Readonly<Record<string, JobTypeRow>> = JOB_TYPES;
 const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
-  z.strictObject({ type: z.literal(type), [type]: settings.default(settings.parse({})) }).meta({ id: schemaId(type) }),
+  z.strictObject({ type: z.literal(type), [type]: withDefault(settings) }).meta({ id: schemaId(type) }),
 );
 type MethodSchemas = [(typeof methodSchemas)[number], ...typeof methodSchemas];
 
@@ -195,6 +217,18 @@ export function checkOwnSettings(method: Method, model: { readonly layers: numbe
 export function scorerNumbers(method: Method, model: ScoredModel): number | undefined {
   const row: JobTypeRow = JOB_TYPES[method.type];
   return row.scorerNumbers?.(settingsOf(method) as never, model);
+}
+
+/** The deltas that a method names, each with its whole field: `method.ppo.reward.model`. */
+export function modelsNamedBy(method: Method): readonly NamedModel[] {
+  const named = rows[method.type]!.models?.(settingsOf(method) as never) ?? [];
+  return named.map((one) => ({ ...one, param: `${settingsPath(method)}.${one.param}` }));
+}
+
+/** The models that a method asks over the API, each with its whole field. */
+export function modelsAskedBy(method: Method): readonly Pick<NamedModel, "name" | "param">[] {
+  const asked = rows[method.type]!.asks?.(settingsOf(method) as never) ?? [];
+  return asked.map((one) => ({ ...one, param: `${settingsPath(method)}.${one.param}` }));
 }
 
 /** The path of a method's settings in a request, for the `param` of an error: `method.dpo`. */

@@ -7,6 +7,8 @@
  *     POST jobs/{job}/heartbeat                      Heartbeat → HeartbeatReply; extends the lease
  *     POST jobs/{job}/events                         EventBatch → EventBatchReply; an event is stored once per fence and seq
  *     GET  {BlobRef.path}                            the bytes of a file of the base or the parent, a dataset or a resume state
+ *     POST jobs/{job}/ask                            ModelQuestion → ModelReply: a model of the tenant's answers a grader or a judge
+ *     PUT  jobs/{job}/kept/{name}                    a file for the job's owner as the body, `x-trimtab-sha256` → KeptFileReply
  *     PUT  jobs/{job}/checkpoints/{step}             resume state as the body, `x-trimtab-sha256` → CheckpointReply
  *     PUT  jobs/{job}/artefacts/{kind}/{digest}/{name}   one file of a result, `x-trimtab-sha256`; create-only → ArtefactReply
  *     POST jobs/{job}/checkpoints/{step}/publish     PublishCheckpoint → PublishReply; after its artefacts
@@ -83,6 +85,10 @@ export const Lease = z
       })
       .nullish()
       .meta({ description: "The tuned model to continue from; null to start from the base" }),
+    models: z
+      .array(z.strictObject({ name: z.string(), digest: Digest, files: z.array(BlobRef) }))
+      .default([])
+      .meta({ description: "The deltas that the method names, such as reward models: manifests and serving forms" }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
@@ -134,6 +140,47 @@ export const EventBatchReply = z
   .strictObject({ accepted: z.int(), duplicates: z.int() })
   .meta({ id: "EventBatchReply" });
 export type EventBatchReply = z.infer<typeof EventBatchReply>;
+
+/** What a grader or a judge asks; the same as `Question` of `shared/graders/kind.ts`. */
+export const ModelQuestion = z
+  .strictObject({
+    model: z.string().min(1).max(300),
+    messages: z
+      .array(
+        z.strictObject({ role: z.enum(["system", "user", "assistant"]), content: z.string().max(LIMITS.graderText) }),
+      )
+      .min(1)
+      .max(LIMITS.messages),
+    sampling: z.strictObject({
+      temperature: z.number().min(0).max(2),
+      topP: z.number().gt(0).max(1).optional(),
+      seed: z.int().optional(),
+      maxTokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
+    }),
+    rule: z.strictObject({ spec: z.record(z.string(), z.unknown()), param: z.string().max(256) }).optional(),
+    at: z.string().max(256),
+  })
+  .meta({ id: "ModelQuestion" });
+export type ModelQuestion = z.infer<typeof ModelQuestion>;
+
+const TokenUsage = z.strictObject({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  cached_tokens: z.int(),
+  total_tokens: z.int(),
+});
+export const ModelReply = z
+  .union([
+    z.strictObject({ text: z.string(), usage: TokenUsage }),
+    z.strictObject({ failure: z.string(), usage: TokenUsage.optional() }),
+  ])
+  .meta({ id: "ModelReply" });
+export type ModelReply = z.infer<typeof ModelReply>;
+
+export const KeptFileReply = z
+  .strictObject({ name: z.string(), bytes: z.int(), sha256: Digest })
+  .meta({ id: "KeptFileReply" });
+export type KeptFileReply = z.infer<typeof KeptFileReply>;
 
 export const CheckpointReply = z
   .strictObject({ step: z.int(), bytes: z.int(), sha256: Digest })

@@ -15,8 +15,8 @@ export interface Question {
     /** Tokens; absent: as many as the answer takes. */
     readonly maxTokens?: number;
   };
-  /** What the whole answer is, and the field that says so. */
-  readonly rule: { readonly spec: RuleSpec; readonly param: string };
+  /** What the whole answer is held to, and the field that says so; absent where it may be any text. */
+  readonly rule?: { readonly spec: RuleSpec; readonly param: string };
   /** The grader's path in the request, for errors. */
   readonly at: string;
 }
@@ -31,7 +31,7 @@ export interface TokenUsage {
 /** A model's answer, or why its server gave none. */
 export type ModelAnswer =
   | { readonly text: string; readonly usage: TokenUsage }
-  | { readonly failure: string; readonly usage?: TokenUsage };
+  | { readonly failure: string; readonly usage?: TokenUsage | undefined };
 
 export interface GradeContext {
   readonly observation: Observation;

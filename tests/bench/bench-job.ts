@@ -1,6 +1,7 @@
 import type { TrainingHyperparameters } from "../../shared/api/methods.ts";
 import type { PeftChoice } from "../../shared/peft/presets.ts";
 import type { RecipeContext, RecipeJob } from "../../trainer/recipes/recipe.ts";
+import { ALONE } from "../support/alone.ts";
 
 /** Names the run inside its checkpoints. */
 export const RUN = "bench";
@@ -33,7 +34,8 @@ export function benchJob({ hyperparameters, peft, ...given }: BenchJob): RecipeJ
 }
 
 /** Effects shared by all benchmarks: nothing is stored and nothing is paged. */
-export const BENCH_CONTEXT: Pick<RecipeContext, "now" | "yieldToEventLoop" | "openPages" | "publishCheckpoint"> = {
+export const BENCH_CONTEXT: Omit<RecipeContext, "executor" | "event" | "afterStep"> = {
+  ...ALONE,
   now: () => performance.now(),
   yieldToEventLoop: async () => undefined,
   openPages: () => {

@@ -1,5 +1,6 @@
 import type { JobSettings } from "../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
+import type { ModelAnswer, Question } from "../../shared/graders/kind.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { PageStore } from "../loop/update.ts";
@@ -23,6 +24,8 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly base: BaseFolder;
   /** The tuned model to continue from; absent if the run starts from the base. */
   readonly parent?: ParentFolder | undefined;
+  /** The deltas on this base that its settings name, such as reward models, by the names that the settings use. */
+  readonly models?: ReadonlyMap<string, NamedDelta>;
   readonly training: Dataset;
   readonly validation: Dataset | null;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
@@ -34,6 +37,20 @@ export interface BaseFolder {
   readonly id: string;
   readonly digest: string;
   readonly files: ModelFiles;
+}
+
+/** A delta of the tenant's that a job uses without training it. */
+export interface NamedDelta {
+  readonly digest: string;
+  /** Its manifest and its serving form. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A file beside the result, which the job's owner reads under the job's `result_files`. */
+export interface KeptFile {
+  /** Such as `report.html`; a job has one file of a name, and a later one replaces it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface Dataset {
@@ -59,6 +76,13 @@ export interface RecipeContext {
   readonly afterStep: (progress: Progress) => Promise<void>;
   /** Awaited whenever the recipe has a result worth keeping before the last one. */
   readonly publishCheckpoint: (step: number, folder: ResultFolder, metrics: Metrics) => Promise<void>;
+  /**
+   * Asks a model of the tenant's over the API, as a grader or a judge does. Throws TrimtabError for what the job's owner can mend,
+   * such as a model that is gone; a server that cannot answer at the moment is a `failure`.
+   */
+  readonly ask: (question: Question) => Promise<ModelAnswer>;
+  /** Stores a file that the job's owner can read once the job has succeeded. */
+  readonly keepFile: (file: KeptFile) => Promise<void>;
 }
 
 export type Metrics = Readonly<Record<string, number>>;

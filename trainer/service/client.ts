@@ -11,8 +11,10 @@ import {
   type Failure,
   type Heartbeat,
   HeartbeatReply,
+  KeptFileReply,
   Lease,
   type LeaseRequest,
+  ModelReply,
   type PublishCheckpoint,
   PublishReply,
   type Release,
@@ -20,6 +22,7 @@ import {
 } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
+import type { ModelAnswer, Question } from "../../shared/graders/kind.ts";
 import { wordIssue } from "../../shared/issue-words.ts";
 import type { HttpRequest, Send } from "./http.ts";
 
@@ -31,6 +34,8 @@ const QUICK_MS = 10_000;
 const SLOWEST = 256;
 /** How long to retry a call that carries the job's work. */
 const PERSIST_MS = 60_000;
+/** How long a model may take to answer a question. */
+const ANSWER_MS = 120_000;
 /** A result may be hours of work, so it is worth waiting out a longer outage. */
 const PERSIST_RESULT_MS = 300_000;
 
@@ -58,6 +63,10 @@ export interface JobClient {
   download(ref: BlobRef, signal: AbortSignal): Promise<Uint8Array>;
   saveCheckpoint(step: number, state: Uint8Array): Promise<void>;
   uploadFile(folder: { kind: ArtefactKind; digest: string }, file: UploadedFile): Promise<void>;
+  /** Stores a file for the job's owner. */
+  keepFile(file: UploadedFile): Promise<void>;
+  /** Asks a model of the tenant's. */
+  ask(question: Question): Promise<ModelAnswer>;
   publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
   /** Returns the name of the published model. */
   complete(completion: Completion): Promise<string>;
@@ -75,14 +84,20 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
   const headers = { [TRAINER_HEADERS.tenant]: tenant, [TRAINER_HEADERS.fence]: String(fence) };
   const root = `${ROOT}/jobs/${job}`;
 
-  async function post<S extends z.ZodType>(schema: S, path: string, body: unknown, retryForMs: number) {
+  async function post<S extends z.ZodType>(
+    schema: S,
+    path: string,
+    body: unknown,
+    retryForMs: number,
+    // The server checks every stored file of a result before it answers.
+    timeoutMs = retryForMs === PERSIST_RESULT_MS ? PERSIST_MS : QUICK_MS,
+  ) {
     const reply = await send({
       method: "POST",
       path: `${root}/${path}`,
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify(body),
-      // The server checks every stored file of a result before it answers.
-      timeoutMs: retryForMs === PERSIST_RESULT_MS ? PERSIST_MS : QUICK_MS,
+      timeoutMs,
       retryForMs,
       maxBytes: MAX_REPLY,
     });
@@ -148,6 +163,9 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
         file,
         PERSIST_RESULT_MS,
       )),
+    keepFile: async (file) =>
+      void (await put(KeptFileReply, `kept/${encodeURIComponent(file.name)}`, file, PERSIST_MS)),
+    ask: (question) => post(ModelReply, "ask", question, PERSIST_MS, ANSWER_MS),
     publishCheckpoint: async (step, checkpoint) =>
       (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, PERSIST_RESULT_MS)).model,
     complete: async (completion) => (await post(PublishReply, "complete", completion, PERSIST_RESULT_MS)).model,

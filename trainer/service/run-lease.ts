@@ -6,7 +6,7 @@ import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { ParentFolder } from "../recipes/parent.ts";
-import type { Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
+import type { NamedDelta, Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
 import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
 import type { JobClient } from "./client.ts";
@@ -137,6 +137,12 @@ async function runOnBase(
     return { name: ref.name, digest: ref.sha256, bytes };
   };
   const parent = await downloadParent(lease, (ref) => client.download(ref, stop));
+  const models = new Map<string, NamedDelta>();
+  for (const { name, digest, files: refs } of lease.models) {
+    const own = new Map<string, Uint8Array>();
+    for (const ref of refs) own.set(ref.name, await client.download(ref, stop));
+    models.set(name, { digest, files: own });
+  }
   const training = await dataset(lease.training_file);
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
@@ -177,6 +183,7 @@ async function runOnBase(
       createdAt: lease.created_at,
       base: { id: lease.base.id, digest: lease.base.digest, files },
       parent,
+      models,
       training,
       validation,
       checkpoint,
@@ -192,6 +199,8 @@ async function runOnBase(
         const result = await storeFolder(client, folder);
         await client.publishCheckpoint(step, { result, metrics });
       },
+      ask: (question) => client.ask(question),
+      keepFile: async ({ name, bytes }) => client.keepFile({ name, bytes, sha256: await sha256Hex(bytes) }),
     },
   );
 }
@@ -209,10 +218,11 @@ async function downloadParent(
 }
 
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
-async function runName({ job, base, parent, training_file: file, method, seed }: Lease): Promise<string> {
+async function runName({ job, base, parent, models, training_file: file, method, seed }: Lease): Promise<string> {
   const how = parent?.continue_with === "adapter" ? { continue_with: "adapter" } : {};
   const start = parent == null ? {} : { parent: parent.digest, ...how };
-  const text = canonicalJson({ job, base: base.digest, ...start, data: file.sha256, method, seed });
+  const used = models.length === 0 ? {} : { models: models.map(({ name, digest }) => ({ name, digest })) };
+  const text = canonicalJson({ job, base: base.digest, ...start, ...used, data: file.sha256, method, seed });
   return await sha256Hex(new TextEncoder().encode(text));
 }
 

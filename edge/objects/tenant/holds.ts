@@ -59,6 +59,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
       files: base.files.map((file) => ({ ...file, path: `${root}/base/${file.name}` })),
     },
     parent: spec.parent === undefined ? null : parentRef(spec.parent, root),
+    models: [],
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
     checkpoint: resumeStateOf(db, row.id, root),

@@ -13,6 +13,7 @@ import { weightsForFile } from "../../../shared/model/weights.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { Generator } from "../../../trainer/eval/generator.ts";
 import { RECIPES } from "../../../trainer/recipes/registry.ts";
+import { ALONE } from "../../support/alone.ts";
 
 const LLAMA2 =
   "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + '[INST] ' + m.content.strip() + ' [/INST]' }}" +
@@ -95,6 +96,7 @@ it("8 of 8 memorised replies are served as they were trained", { timeout: 120_00
       yieldToEventLoop: async () => undefined,
       afterStep: async () => undefined,
       publishCheckpoint: async () => undefined,
+      ...ALONE,
     },
   );
 

@@ -15,6 +15,7 @@ import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.
 import type { PageStore } from "../../../trainer/loop/update.ts";
 import type { Metrics, Progress, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
 import { RECIPES } from "../../../trainer/recipes/registry.ts";
+import { ALONE } from "../../support/alone.ts";
 import { settingsOf } from "../../support/peft.ts";
 import { largestDifference } from "../golden-llama.ts";
 import { memoryStore } from "../loop/large-regression.ts";
@@ -93,6 +94,7 @@ async function run(options: RunOptions = {}): Promise<Recorded> {
     afterStep: async (progress) => options.afterStep?.(progress),
     publishCheckpoint: async (step, folder, metrics) =>
       void published.push({ step, digest: await sha256Hex(folder.files.get(SERVING_FILE)!), metrics }),
+    ...ALONE,
   });
   return { outcome, events, published };
 }

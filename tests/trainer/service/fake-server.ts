@@ -113,6 +113,7 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       base: { id: "tiny", digest: "b".repeat(64), files: base },
       training_file: training,
       validation_file: validation,
+      models: [],
       checkpoint:
         state === undefined
           ? null

@@ -6,6 +6,7 @@ import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxrunti
 import type { Objective } from "../../../../trainer/recipes/objective.ts";
 import type { Metrics, Progress, RecipeContext, RecipeJob, RecipeOutcome } from "../../../../trainer/recipes/recipe.ts";
 import { runJob } from "../../../../trainer/recipes/run-job.ts";
+import { ALONE } from "../../../support/alone.ts";
 import { tinyModel } from "../../tiny-model.ts";
 
 const runtime = createOnnxRuntimeExecutor({ threads: 1 });
@@ -63,6 +64,7 @@ export function quietContext(changes: Partial<RecipeContext> = {}): RecipeContex
     yieldToEventLoop: async () => undefined,
     afterStep: async () => undefined,
     publishCheckpoint: async () => undefined,
+    ...ALONE,
     ...changes,
   };
 }
