@@ -121,5 +121,14 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/steering-vector/read-texts.ts":
     "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
   "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
+  "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/revise.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/write-texts.ts":
+    "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",
+  "trainer/recipes/constitutional/records.ts": "types and sums: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/summary.ts":
+    "counts: tests/trainer/recipes/constitutional.test.ts adds up what was kept and left out",
+  "trainer/recipes/constitutional/prompts.ts":
+    "tests/trainer/recipes/constitutional.test.ts reads prompts of each form",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

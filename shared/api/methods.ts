@@ -8,6 +8,7 @@ import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
+import { ConstitutionalSettings, checkJudge, modelsAsked } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 import {
@@ -153,6 +154,13 @@ export const JOB_TYPES = {
     check: checkSteeringVector,
   },
   ...PREFERENCE_TYPES,
+  constitutional: {
+    settings: ConstitutionalSettings,
+    dataset: "examples",
+    openAiHyperparameters: [],
+    check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudge(settings, path),
+    asks: modelsAsked,
+  },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;

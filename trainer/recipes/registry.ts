@@ -1,5 +1,6 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
+import { constitutional } from "./constitutional.ts";
 import { dpo } from "./dpo.ts";
 import { ipo } from "./ipo.ts";
 import { kto } from "./kto.ts";
@@ -12,14 +13,18 @@ import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
+const SUPERVISED = recipeFor(supervised);
+const DPO = pairRecipe("dpo", dpo);
+
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
-  supervised: recipeFor(supervised),
+  supervised: SUPERVISED,
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
-  dpo: pairRecipe("dpo", dpo),
+  dpo: DPO,
   ipo: pairRecipe("ipo", ipo),
   orpo: pairRecipe("orpo", orpo),
   simpo: pairRecipe("simpo", simpo),
   kto: unpairedRecipe("kto", kto),
+  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO }),
 };
