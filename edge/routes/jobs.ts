@@ -19,6 +19,7 @@ import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
 import { asksForPeft, continueAdapter } from "./continue-adapter.ts";
 import { once } from "./idempotent.ts";
+import { withConstitution } from "./job-constitution.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
@@ -104,7 +105,7 @@ jobs.openapi(create, async (c) => {
     const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
     const goesOn = request.continue_with === "adapter";
     const asksPeft = asksForPeft(body, request);
-    const given = { parent: own, method: asked };
+    const given = { parent: own, method: await withConstitution(asked, tenant) };
     const { config, ...base } = found;
     const { parent, method } = goesOn
       ? await continueAdapter(c.env.BLOBS, { ...given, asksPeft, madeWith, config })

@@ -67,7 +67,9 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
   const needed = (param: "training_file" | "validation_file") => ({ param, kind: datasetOf(job.method, param) });
   const { trainable } = requireDataset(db, request.training_file, needed("training_file"));
-  if (trainable === 0) {
+  // What the model answers itself has nothing to learn yet.
+  const isAnswered = datasetOf(job.method, "training_file") !== "prompts";
+  if (trainable === 0 && isAnswered) {
     throw new TrimtabError(
       "invalid_dataset",
       "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
