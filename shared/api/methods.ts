@@ -156,7 +156,7 @@ export const JOB_TYPES = {
   ...PREFERENCE_TYPES,
   constitutional: {
     settings: ConstitutionalSettings,
-    dataset: "examples",
+    dataset: "prompts",
     openAiHyperparameters: [],
     check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudge(settings, path),
     asks: modelsAsked,

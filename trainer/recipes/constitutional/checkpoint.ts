@@ -49,7 +49,7 @@ interface Head extends Writing {
 
 function parsed(bytes: Uint8Array): Head | undefined {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Head;
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)) as Head;
   } catch {
     return undefined;
   }

@@ -1,8 +1,6 @@
 /** The prompts to which a job writes replies. */
-import { Columns, isRecord, recordError } from "../../../shared/data/columns.ts";
-import type { TrainingMessage } from "../../../shared/data/example.ts";
-import { readMessages } from "../../../shared/data/messages.ts";
-import { parseJsonl } from "../../../shared/formats/jsonl.ts";
+import type { Example, TrainingMessage } from "../../../shared/data/example.ts";
+import { parsePrompts } from "../../../shared/data/prompt-line.ts";
 import type { Dataset } from "../recipe.ts";
 
 /** A text, or a conversation that the assistant is to answer. */
@@ -18,16 +16,15 @@ export interface AskedPrompt extends PromptText {
   readonly item: Readonly<Record<string, unknown>>;
 }
 
-export function readPrompts({ bytes, name }: Dataset): AskedPrompt[] {
-  const asked: AskedPrompt[] = [];
-  for (const { number, value } of parseJsonl(bytes, { name })) {
-    const place = { number, unit: "line", file: name } as const;
-    if (!isRecord(value)) throw recordError(place, " is not a JSON object");
-    const columns = new Columns(value, place);
-    const prompt = value.messages == null ? columns.text("prompt") : readMessages(columns, "messages");
-    asked.push({ line: number, prompt, item: value });
-  }
-  return asked;
+/** Every prompt of a file. Throws `invalid_file` with the line's number and what to change. */
+export function readPrompts({ bytes, name }: Pick<Dataset, "bytes" | "name">): AskedPrompt[] {
+  return [...parsePrompts(bytes, { name })].map(({ line, example, item }) => ({ line, item, ...promptOf(example) }));
+}
+
+function promptOf(example: Example): PromptText {
+  if (example.kind !== "chat") return { prompt: example.kind === "completion" ? example.prompt : example.text };
+  const { messages, tools } = example;
+  return { prompt: messages, ...(tools === undefined ? {} : { tools }) };
 }
 
 /** A prompt as one text, for people and for models that are asked about it. */
