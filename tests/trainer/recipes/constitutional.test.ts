@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { MANIFEST_FILE, parseManifest } from "../../../shared/delta/manifest.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
 import type { Question } from "../../../shared/graders/kind.ts";
 import type { RecipeContext } from "../../../trainer/recipes/recipe.ts";
 import { jsonl, linesOf, prompts, runConstitutional, stateAfter, WANTED } from "./constitutional/run-constitutional.ts";
@@ -21,7 +23,10 @@ describe("revise, with a grader", () => {
     const { metrics } = outcome;
     expect(metrics).toMatchObject({ prompts: 20, replies: 20, prompts_without_room: 0, unreadable_answers: 0 });
     expect(metrics.score_after).toBeGreaterThan(metrics.score_before!);
-    expect([...kept.keys()]).toEqual(["critiques.jsonl", "revisions.jsonl", "transcript.md"]);
+    expect([...kept.keys()]).toEqual(["critiques.jsonl", "revisions.jsonl", "transcript.md", "training.jsonl"]);
+    const manifest = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
+    const trained = new TextEncoder().encode(kept.get("training.jsonl"));
+    expect(manifest.data_digests).toEqual([await sha256Hex(trained)]);
     const revisions = linesOf(kept.get("revisions.jsonl"));
     expect(revisions).toHaveLength(40);
     for (const { after, scores, candidates, prompt } of revisions) {
@@ -37,7 +42,7 @@ describe("revise, with a grader", () => {
     expect(messages).toContain("Replies to 16 of 20 prompts written and judged");
     expect(messages.filter((message) => message.startsWith("Replies to 20 of 20"))).toHaveLength(1);
     expect(kept.get("transcript.md")).toContain("## Line 20 of the training file, reply 1");
-    expect(messages.some((message) => message.startsWith("revisions.jsonl: "))).toBe(true);
+    expect(messages.some((message) => message.startsWith("training.jsonl: "))).toBe(true);
   });
 
   it("killed while it writes, or while it trains, and resumed, it ends with the same bytes", async () => {
@@ -189,6 +194,14 @@ describe("preferences", () => {
       const resumed = await runConstitutional({ ...run, checkpoint: await stateAfter(step, run) });
       expect(resumed.digests).toEqual(whole.digests);
     }
+  });
+});
+
+it("says so where no prompt leaves room for a reply", async () => {
+  await expect(runConstitutional({ settings: { ...BY_GRADER, max_tokens: 600 } })).rejects.toMatchObject({
+    code: "invalid_dataset",
+    param: "training_file",
+    message: expect.stringMatching(/0 replies, .*; 20 prompts leave no room for a reply and are left out/),
   });
 });
 
