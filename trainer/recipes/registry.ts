@@ -8,6 +8,7 @@ import { orpo } from "./orpo.ts";
 import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
+import { rewardModel } from "./reward-model.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
@@ -21,6 +22,7 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: SUPERVISED,
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
+  reward_model: rewardModel,
   dpo: DPO,
   ipo: pairRecipe("ipo", ipo),
   orpo: pairRecipe("orpo", orpo),

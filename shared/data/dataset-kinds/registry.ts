@@ -5,6 +5,8 @@ import type { DatasetKind } from "./kind.ts";
 import { labelledTexts } from "./labelled-texts.ts";
 import { preferencePairs } from "./preference-pairs.ts";
 import { prompts } from "./prompts.ts";
+import { rankings } from "./rankings.ts";
+import { ratings } from "./ratings.ts";
 import { unpairedPreferences } from "./unpaired-preferences.ts";
 
 /** A file may be of several kinds at once: labelled texts are also texts to imitate. */
@@ -15,6 +17,8 @@ export const DATASET_KINDS = {
   condition_prompts: conditionPrompts,
   preference_pairs: preferencePairs,
   unpaired_preferences: unpairedPreferences,
+  rankings,
+  ratings,
   prompts,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
