@@ -28,5 +28,5 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   orpo: pairRecipe("orpo", orpo),
   simpo: pairRecipe("simpo", simpo),
   kto: unpairedRecipe("kto", kto),
-  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO }),
+  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO, reward_model: rewardModel }),
 };

@@ -157,6 +157,19 @@ describe("preferences", () => {
     expect(outcome.metrics["rewards/accuracies"] ?? 0).toBeGreaterThanOrEqual(0);
   });
 
+  it("trains a reward model on the same labels", async () => {
+    const { outcome, kept } = await runConstitutional({
+      settings: { ...BY_GRADER, mode: "reward_model", samples: 4 },
+      validation: jsonl(prompts(30).slice(20)),
+    });
+    const { scorer } = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
+    expect(scorer?.labels).toHaveLength(1);
+    expect(outcome.metrics.labelled).toBeGreaterThan(0);
+    expect([...kept.keys()]).toEqual(
+      expect.arrayContaining(["labels.jsonl", "transcript.md", "training.jsonl", "validation.jsonl"]),
+    );
+  });
+
   it("by the model itself, is the mean over both orders", async () => {
     const { kept, outcome } = await runConstitutional({ settings: { mode: "preferences" } });
     const labels = linesOf(kept.get("labels.jsonl")).filter(({ probabilities }) => probabilities !== undefined);
