@@ -89,7 +89,8 @@ describe("with models of the API", () => {
     const settings = { judge: { type: "model", model: "critic" } };
     const whole: Question[] = [];
     const undisturbed = await runConstitutional({ settings, context: { ask: repeater(whole) } });
-    for (const step of [1, 4]) {
+    // Five chunks of prompts, and three steps.
+    for (const step of [1, 3, 6]) {
       const asked: Question[] = [];
       const ask = repeater(asked);
       const checkpoint = await stateAfter(step, { settings, context: { ask } });
@@ -203,7 +204,7 @@ describe("preferences", () => {
     const run = { settings, context: { ask: repeater([], longer) } };
     const whole = await runConstitutional(run);
     expect(whole.outcome.metrics.labelled).toBeGreaterThan(0);
-    for (const step of [1, 3]) {
+    for (const step of [2, 6]) {
       const resumed = await runConstitutional({ ...run, checkpoint: await stateAfter(step, run) });
       expect(resumed.digests).toEqual(whole.digests);
     }
