@@ -21,7 +21,7 @@ describe("revise, with a grader", () => {
     const { outcome, kept, events } = await runConstitutional({ settings: { ...BY_GRADER, rounds: 2, candidates: 3 } });
     expect(outcome.folder.kind).toBe("delta");
     const { metrics } = outcome;
-    expect(metrics).toMatchObject({ prompts: 20, replies: 20, prompts_without_room: 0, unreadable_answers: 0 });
+    expect(metrics).toMatchObject({ prompts: 20, replies: 20, prompts_left_out: 0, unreadable_answers: 0 });
     expect(metrics.score_after).toBeGreaterThan(metrics.score_before!);
     expect([...kept.keys()]).toEqual(["critiques.jsonl", "revisions.jsonl", "transcript.md", "training.jsonl"]);
     const manifest = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
@@ -215,7 +215,7 @@ it("says so where no prompt leaves room for a reply", async () => {
   await expect(runConstitutional({ settings: { ...BY_GRADER, max_tokens: 600 } })).rejects.toMatchObject({
     code: "invalid_dataset",
     param: "training_file",
-    message: expect.stringMatching(/0 replies, .*; 20 prompts leave no room for a reply and are left out/),
+    message: expect.stringMatching(/0 replies, .*; 20 prompts are left out, which leave no room for a reply/),
   });
 });
 

@@ -26,12 +26,15 @@ export function summary(
   const { answers, unreadable } = judged;
   const common = {
     prompts,
-    prompts_without_room: unasked,
+    prompts_left_out: unasked,
     judge_answers: answers,
     unreadable_answers: unreadable,
   };
   const judge = `; ${unreadable} of ${answers} answers of the judge were unusable`;
-  const room = unasked === 0 ? "" : `; ${unasked} prompts leave no room for a reply and are left out`;
+  const room =
+    unasked === 0
+      ? ""
+      : `; ${unasked} prompts are left out, which leave no room for a reply or which the chat template refuses`;
   if (mode === "revise") {
     const replies = revised(records);
     const kept = replies.filter((record) => finalText(record) !== null);
