@@ -128,6 +128,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/constitutional/revise.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
   "trainer/recipes/constitutional/write-texts.ts":
     "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",
+  "trainer/recipes/constitutional/prompt-encoder.ts":
+    "tests/trainer/recipes/constitutional/starting-model.test.ts writes, scores and refuses through it",
   "trainer/recipes/constitutional/records.ts": "types and sums: tests/trainer/recipes/constitutional.test.ts",
   "trainer/recipes/constitutional/summary.ts":
     "counts: tests/trainer/recipes/constitutional.test.ts adds up what was kept and left out",
