@@ -23,13 +23,15 @@ export function parentFiles({ kind, files, continue_with: how }: JobParent): rea
     : files.filter(({ name }) => name === MANIFEST_FILE || name === SERVING_FILE);
 }
 
-/** @throws TrimtabError conflict while a job that has not ended continues from the artefact. */
+/** @throws TrimtabError conflict while a job that has not ended continues from the artefact or uses it. */
 export function requireNoJobOn(db: Database, artefact: string): void {
-  const job = db.get<{ id: string }>(
-    `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
-     AND json_extract(spec, '$.parent.artefact') = ?`,
+  const job = db.get<{ id: string; continues: 0 | 1 }>(
+    `SELECT id, json_extract(spec, '$.parent.artefact') IS ?1 AS continues FROM jobs
+     WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND (json_extract(spec, '$.parent.artefact') = ?1
+     OR EXISTS (SELECT 1 FROM json_each(spec, '$.models') WHERE json_extract(value, '$.artefact') = ?1)) LIMIT 1`,
     artefact,
-  )?.id;
+  );
   if (job === undefined) return;
-  throw new TrimtabError("conflict", `The job ${job} continues from this model. Cancel the job or wait for its end.`);
+  const how = job.continues ? "continues from" : "uses";
+  throw new TrimtabError("conflict", `The job ${job.id} ${how} this model. Cancel the job or wait for its end.`);
 }

@@ -1,13 +1,14 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetOf, type Executor, type Method, modelsNamedBy, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
+import { type JobModel, jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import { resultFilesOf } from "./result-files.ts";
 
@@ -22,6 +23,8 @@ export interface JobSpec {
   readonly validation_file: string | null;
   /** Left out by jobs that start from the base. */
   readonly parent?: JobParent;
+  /** Left out by jobs whose method names no deltas. */
+  readonly models?: readonly JobModel[];
 }
 
 export interface JobRow {
@@ -61,7 +64,7 @@ export interface NewJob {
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *
- * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on.
+ * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on; and as `jobModels` does.
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
@@ -77,6 +80,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   if (request.validation_file != null) {
     requireDataset(db, request.validation_file, needed("validation_file"));
   }
+  const models = jobModels(db, modelsNamedBy(job.method), job.base);
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -86,6 +90,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
     ...(job.parent === undefined ? {} : { parent: job.parent }),
+    ...(models.length === 0 ? {} : { models }),
   };
   db.run(
     "INSERT INTO jobs (id, status, base, spec, created_at) VALUES (?, 'queued', ?, ?, ?)",

@@ -1,6 +1,6 @@
 import type { CreateJob, Job, JobFilter } from "../../../shared/api/jobs.ts";
 import type { ListOf } from "../../../shared/api/lists.ts";
-import type { Method } from "../../../shared/api/methods.ts";
+import { type Method, modelsNamedBy } from "../../../shared/api/methods.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { unknownModel } from "../unknown-model.ts";
@@ -8,6 +8,7 @@ import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
+import { jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import {
   addJob,
@@ -92,6 +93,11 @@ export const jobs = tenantModule({
         list: (filter: JobFilter): ListOf<Job> => listJobs(db, filter),
 
         /** Ends a job at once; its trainer is told at its next call. */
+        /** Refuses a method that names deltas which a job on this base cannot use; see `jobModels`. */
+        checkModels(method: Method, base: Pick<JobBase, "id" | "digest">): void {
+          jobModels(db, modelsNamedBy(method), base);
+        },
+
         async cancel(id: string): Promise<Job> {
           if (requireUnended(id, "cancelled") !== "cancelled") {
             db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
