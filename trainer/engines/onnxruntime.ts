@@ -44,7 +44,11 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
           // The memory plan made after the first run would be kept in addition to that run's memory, half as much again.
           enableMemPattern: false,
           logSeverityLevel: 3,
-          extra: { session: { intra_op: { allow_spinning: "0" } } },
+          extra: {
+            session: { intra_op: { allow_spinning: "0" } },
+            // It would add a bias before the sums of a product in graphs of fixed shapes only.
+            optimization: { disable_specified_optimizers: "MatMulAddFusion" },
+          },
         });
         return new OnnxRuntimeProgram(graph, { inputs, fed: toFeeds(fed), session });
       } catch (error) {
