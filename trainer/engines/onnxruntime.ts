@@ -7,7 +7,7 @@ import type { DType, Tensor, TensorData } from "../../shared/tensor.ts";
 import type { Append, CompileOptions, Executor, Feeds, NamedTensors, Program } from "./executor.ts";
 import { checkFeeds, isWindow, openInputs, returnedOutputs, unheldInputs } from "./feeds.ts";
 import { HostCache, hostCache } from "./host-cache.ts";
-import { hasSteadyRows } from "./steady-rows.ts";
+import { steadyThreads } from "./steady-rows.ts";
 
 export interface OnnxRuntimeOptions {
   /** Threads within one op. The result's last bits depend on it, so a resumed run must use the same number. */
@@ -37,7 +37,7 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
       try {
         const session = await InferenceSession.create(model, {
           executionProviders: ["cpu"],
-          intraOpNumThreads: steadyRows && !hasSteadyRows(graph, threads, (name) => baked.has(name)) ? 1 : threads,
+          intraOpNumThreads: steadyRows ? steadyThreads(graph, threads, (name) => baked.has(name)) : threads,
           interOpNumThreads: 1,
           executionMode: "sequential",
           graphOptimizationLevel: "all",

@@ -7,21 +7,23 @@ const ONE_GO = 128;
 const COLUMNS_PER_THREAD = 80;
 
 /**
- * Whether onnxruntime on that many threads adds up every matrix product of a graph in an order that does not depend on how many
- * rows it has, given at least two. `bound` are the inputs that are baked into the model.
+ * The most threads, up to those given, on which onnxruntime adds up every matrix product of a graph in an order that does not
+ * depend on how many rows it has, given at least two. `bound` are the inputs that are baked into the model.
  *
  * A kernel adds up in blocks, whose length depends on the number of columns that its thread computes: threads share the columns
  * if there are more of them than rows, else the rows, so a narrow product of few rows can be divided otherwise than one of many.
  * Matrices that are part of the model are packed, in blocks of one length.
  */
-export function hasSteadyRows(graph: Graph, threads: number, bound: (input: string) => boolean): boolean {
-  if (threads === 1) return true;
+export function steadyThreads(graph: Graph, threads: number, bound: (input: string) => boolean): number {
   const packed = new Set(graph.inputs.filter(({ name }) => bound(name)).map(({ value }) => value));
-  return graph.nodes.every((node) => {
-    if (node.op !== "matmul") return true;
+  const open = graph.nodes.flatMap((node) => {
+    if (node.op !== "matmul") return [];
     const product = node as NodeOf<"matmul">;
-    return packed.has(product.inputs[1]!) || isSteady(product, threads);
+    return packed.has(product.inputs[1]!) ? [] : [product];
   });
+  let most = threads;
+  while (most > 1 && !open.every((product) => isSteady(product, most))) most -= 1;
+  return most;
 }
 
 function isSteady({ inputs: [left, right], outputs, attrs }: NodeOf<"matmul">, threads: number): boolean {

@@ -20,6 +20,8 @@ export interface GenerationGraphOptions {
   readonly method: AttachedMethod;
   /** The longest sequence, in positions of the cache. */
   readonly capacity: number;
+  /** What logits are divided by; 1 by default. */
+  readonly temperature?: number;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface GenerationGraphOptions {
  * All sums are then those of the training graph, term by term: where rows begin at position 0 of the cache as they do at place 0
  * of a training row, the log-probabilities are the same bits.
  */
-export function generationGraph({ config, method, capacity }: GenerationGraphOptions): Graph {
+export function generationGraph({ config, method, capacity, temperature = 1 }: GenerationGraphOptions): Graph {
   const b = new GraphBuilder("generation");
   const { heads, kvHeads, headDim } = config;
   const group = heads / kvHeads;
@@ -75,7 +77,8 @@ export function generationGraph({ config, method, capacity }: GenerationGraphOpt
   const hidden = forward({ b, config, tokens, weight: input, attend, rewrite });
   // A product with ones and zeros copies the picked rows exactly.
   const picked = b.matmul(pick, hidden);
-  outputs.log_probabilities = b.logSoftmax(head({ b, config, weight: input, rewrite }, picked));
+  const logits = head({ b, config, weight: input, rewrite }, picked);
+  outputs.log_probabilities = b.logSoftmax(temperature === 1 ? logits : b.mul(logits, 1 / temperature));
   return b.build(outputs);
 }
 
@@ -87,7 +90,7 @@ export function startsAt(input: string): number | undefined {
 }
 
 /** A method's prefix as the keys and values of a cache's first positions: [1, K, n, P] for every layer. */
-export function prefixGraph({ config, method }: Omit<GenerationGraphOptions, "capacity">): Graph {
+export function prefixGraph({ config, method }: Pick<GenerationGraphOptions, "config" | "method">): Graph {
   const b = new GraphBuilder("prefix");
   const { layers, kvHeads, headDim } = config;
   const { prefixTokens: count = 0 } = method;

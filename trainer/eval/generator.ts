@@ -22,8 +22,15 @@ export interface GeneratorOptions {
   readonly slots: number;
   /**
    * The longest sequence in positions, counting prefix, virtual tokens, prompt and continuation. Memory is allocated as needed.
+   * Log-probabilities are the bits that a training graph gives for the same text alone in a row, if its rows and the prefix
+   * have as many positions.
    */
   readonly capacity: number;
+  /**
+   * What logits are divided by before anything else; 1 by default. With it, draws at temperature 1 and their log-probabilities
+   * are those of a policy at this temperature, which a loss takes by multiplying logits by its reciprocal.
+   */
+  readonly temperature?: number;
 }
 
 export interface Prompt {
@@ -60,8 +67,8 @@ interface Parts {
  * Continues token sequences on a trainer's executor, many at a time: rows that end make room for waiting ones, and all samples
  * of a prompt share its prefill. Generates with the current parameters of any method, without recompiling.
  *
- * The same prompts, settings and parameters give the same tokens whatever the number of slots; what it costs and why is in
- * infra/adr/generation-beside-training.md.
+ * The same prompts, settings and parameters give the same tokens whatever the number of slots, and on onnxruntime a token's
+ * log-probability is the same bits as the loss's own; how, and what it costs, is in infra/adr/generation-beside-training.md.
  */
 export class Generator {
   readonly #options: Required<GeneratorOptions>;
@@ -79,9 +86,9 @@ export class Generator {
 
   /** Compiles the graphs and starts with the method's first values. */
   static async create(executor: Executor, given: GeneratorOptions): Promise<Generator> {
-    const options = { method: NO_METHOD, ...given };
-    const { config, method, frozen, slots, capacity } = options;
-    const graph = generationGraph({ config, method, capacity });
+    const options = { method: NO_METHOD, temperature: 1, ...given };
+    const { config, method, frozen, slots, capacity, temperature } = options;
+    const graph = generationGraph({ config, method, capacity, temperature });
     const parts: Parts = {
       program: await StagedProgram.compile(executor, graph, { bindings: frozen, startsAt }),
       ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compilePrefix(executor, options) }),

@@ -21,7 +21,10 @@ export class StagedProgram {
   static async compile(
     executor: Executor,
     graph: Graph,
-    { bindings, startsAt }: {
+    {
+      bindings,
+      startsAt,
+    }: {
       readonly bindings: ReadonlyMap<string, Tensor>;
       readonly startsAt: (input: string) => number | undefined;
     },

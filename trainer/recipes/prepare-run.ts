@@ -102,7 +102,8 @@ export async function prepareRun<S extends TrainingSettings>(
     training: training.map(lengths),
     validation: (validation ?? []).map(lengths),
     limit: virtualTokens + maxLength,
-    packing: given.packing ?? true,
+    // A text alone in its row has the log-probabilities, to the bit, with which it was sampled.
+    packing: !prompts && (given.packing ?? true),
     padId: tokenizer.padId,
     form: formOf(objective, settings),
   });
