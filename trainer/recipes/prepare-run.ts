@@ -93,7 +93,8 @@ export async function prepareRun<S extends TrainingSettings>(
   const { batchSize, accumulation, schedule } = hyperparameters;
   const plan = createStepPlan({ examples: training.length, batchSize, accumulation, seed });
   const form = formOf(objective, settings);
-  const { packing = true } = given;
+  // A text alone in its row has the log-probabilities, to the bit, with which it was sampled.
+  const packing = !prompts && (given.packing ?? true);
   const size = (unit: Unit): UnitSize => {
     const made = objective.rollouts?.lengths(unit, { settings, limit: maxLength });
     const { lengths, shared } =

@@ -23,6 +23,7 @@ export function createRunTools<S extends TrainingSettings>(options: RunToolOptio
     ...{ config, weights, tokenizer, method, executor, maxLength, yieldToEventLoop },
     settings: job.settings,
     seed: job.seed,
+    capacity: (method.prefixTokens ?? 0) + run.rows.shape.tokens,
     unitsOf: (step) =>
       plan
         .groups(step)
