@@ -9,6 +9,7 @@ import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
+import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 import {
   HYPERPARAMETER_DEFAULTS,
@@ -153,6 +154,7 @@ export const JOB_TYPES = {
     check: checkSteeringVector,
   },
   ...PREFERENCE_TYPES,
+  ...REINFORCEMENT_TYPES,
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;

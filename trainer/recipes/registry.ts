@@ -1,12 +1,17 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
 import { dpo } from "./dpo.ts";
+import { grpo } from "./grpo.ts";
 import { ipo } from "./ipo.ts";
 import { kto } from "./kto.ts";
 import { orpo } from "./orpo.ts";
+import { ppo } from "./ppo.ts";
 import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
+import { reinforcePp } from "./reinforce-pp.ts";
+import { reinforcementRecipe } from "./reinforcement/recipe.ts";
+import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
@@ -22,4 +27,8 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   orpo: pairRecipe("orpo", orpo),
   simpo: pairRecipe("simpo", simpo),
   kto: unpairedRecipe("kto", kto),
+  ppo: reinforcementRecipe(ppo),
+  rloo: reinforcementRecipe(rloo),
+  grpo: reinforcementRecipe(grpo),
+  reinforce_pp: reinforcementRecipe(reinforcePp),
 };

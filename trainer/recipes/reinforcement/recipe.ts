@@ -1,0 +1,110 @@
+import { settingsPath } from "../../../shared/api/methods.ts";
+import { type PromptLine, parsePrompts } from "../../../shared/data/prompt-line.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { parseModelConfig } from "../../../shared/model/config.ts";
+import { readModelJson } from "../../../shared/model/model-folder.ts";
+import { checkRewardItems, createReward } from "../../rewards/registry.ts";
+import type { Objective } from "../objective.ts";
+import type { Dataset, Recipe, RecipeContext, RecipeJob } from "../recipe.ts";
+import { runJob } from "../run-job.ts";
+import type { Algorithm } from "./algorithm.ts";
+import { endTokens } from "./end-tokens.ts";
+import { PHASE_COLUMNS, VALUE_COLUMNS } from "./loss.ts";
+import { createPhaseRun } from "./phase-run.ts";
+import { phaseShape, type ReinforcementSettings, replyTokens, resolved } from "./settings.ts";
+import { valueHead } from "./value-head.ts";
+
+/** The unit column by which a prompt is told from others: its line. */
+const LINE = "line";
+
+/** The recipe of an algorithm: reads prompts, checks that rewards fit them, and trains on what the model answers. */
+export function reinforcementRecipe<S extends ReinforcementSettings>(algorithm: Algorithm<S>): Recipe {
+  return async (given, context) => {
+    const files = given.parent?.kind === "model" ? given.parent.files : given.base.files;
+    const { maxPositions } = parseModelConfig(readModelJson(files, "config.json"));
+    const raw = given as RecipeJob<S>;
+    const job = { ...raw, settings: resolved(raw.settings, maxPositions) };
+    const objective = await reinforcementObjective(algorithm, job, context);
+    const outcome = await runJob(objective, job, context);
+    return { ...outcome, hyperparameters: { ...outcome.hyperparameters, ...reported(job.settings) } };
+  };
+}
+
+/** The objective of one job, whose settings are resolved. Throws `invalid_file` for a line that is no prompt or that a reward does not fit. */
+export async function reinforcementObjective<S extends ReinforcementSettings>(
+  algorithm: Algorithm<S>,
+  job: RecipeJob<S>,
+  context: RecipeContext,
+): Promise<Objective<S>> {
+  const path = settingsPath(job);
+  const { reward, gold } = job.settings;
+  if (gold !== undefined && job.validation === null) {
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${path}.gold\` is measured on the validation file. Send a \`validation_file\` of prompts, or leave \`gold\` out.`,
+      { param: `${path}.gold` },
+    );
+  }
+  const files = { training: await read(job.training), validation: job.validation && (await read(job.validation)) };
+
+  async function read(dataset: Dataset): Promise<ReadonlyMap<number, PromptLine>> {
+    const lines = new Map([...parsePrompts(dataset.bytes, dataset)].map((line) => [line.line, line]));
+    for (const { line, item } of lines.values()) {
+      const place = { item, line, name: dataset.name };
+      await checkRewardItems({ reward, param: `${path}.reward` }, place);
+      if (gold !== undefined) await checkRewardItems({ reward: gold, param: `${path}.gold` }, place);
+      await context.yieldToEventLoop();
+    }
+    return lines;
+  }
+
+  return {
+    form: () => ({
+      examples: 1,
+      columns: { ...PHASE_COLUMNS, ...(algorithm.hasValues === true ? VALUE_COLUMNS : {}) },
+    }),
+    *lines(dataset) {
+      const lines = dataset === job.validation ? files.validation! : files.training;
+      for (const { line, example } of lines.values()) yield { line, examples: [example], columns: { [LINE]: line } };
+    },
+    loss: (graph, settings) => algorithm.loss(graph, settings),
+    ...(algorithm.hasValues === true ? { parameters: ({ config }) => valueHead(config) } : {}),
+    learningRate: 1,
+    phases: {
+      shape: phaseShape,
+      replyTokens,
+      start(tools) {
+        const source = (setting: typeof reward, field: string) =>
+          createReward(
+            { reward: setting, param: `${path}.${field}` },
+            {
+              ...{ config: tools.config, weights: tools.weights, tokenizer: tools.tokenizer, executor: tools.executor },
+              ...{ models: job.models ?? new Map(), ask: context.ask, yieldToEventLoop: context.yieldToEventLoop },
+            },
+          );
+        const validation = new Set(tools.validation);
+        const model = job.parent?.kind === "model" ? job.parent.files : job.base.files;
+        return createPhaseRun({
+          ...{ algorithm, tools, path, executor: context.executor },
+          endTokens: endTokens(model, {
+            tokenizer: tools.tokenizer,
+            vocabSize: tools.config.vocabSize,
+            isChat: [...files.training.values()].some(({ example }) => example.kind === "chat"),
+          }),
+          itemOf: (prompt) => {
+            const lines = validation.has(prompt) ? files.validation! : files.training;
+            return lines.get(prompt.columns![LINE]!)!.item;
+          },
+          reward: source(reward, "reward"),
+          gold: gold && source(gold, "gold"),
+        });
+      },
+    },
+  };
+}
+
+/** What each `auto` of this kind became. */
+function reported({ hyperparameters }: ReinforcementSettings) {
+  const { num_generations, max_completion_length, eval_samples, beta, temperature } = hyperparameters;
+  return { num_generations, max_completion_length, eval_samples, beta, temperature };
+}
