@@ -26,6 +26,7 @@ import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
 import { responses } from "./responses.ts";
+import { rewards } from "./rewards.ts";
 import { subApp } from "./route.ts";
 import { service } from "./service.ts";
 import { steeringPresets } from "./steering-presets.ts";
@@ -52,6 +53,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);
   app.route("/v1/responses", responses);
+  app.route("/v1/rewards", rewards);
   app.route("/v1/steering/presets", steeringPresets);
   app.route("/v1/steering/scorers", steeringScorers);
   app.route("/v1/steering/sweep", steeringSweep);

@@ -11,6 +11,7 @@ import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { reinforcePp } from "./reinforce-pp.ts";
 import { reinforcementRecipe } from "./reinforcement/recipe.ts";
+import { rewardModel } from "./reward-model.ts";
 import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
@@ -22,6 +23,7 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
+  reward_model: rewardModel,
   dpo: pairRecipe("dpo", dpo),
   ipo: pairRecipe("ipo", ipo),
   orpo: pairRecipe("orpo", orpo),
