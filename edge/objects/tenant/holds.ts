@@ -10,7 +10,7 @@ import type { Hold } from "../hold.ts";
 import { resumeStateOf } from "./checkpoint-rows.ts";
 import { type FileRow, requireFile } from "./files.ts";
 import { type JobParent, parentFiles } from "./job-parent.ts";
-import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./job-rows.ts";
+import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf, trainedMethod } from "./job-rows.ts";
 
 export interface LeaseTerms extends Hold {
   readonly tenant: string;
@@ -51,7 +51,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     model: base.id,
     suffix: spec.suffix,
     seed: spec.seed,
-    method: spec.method,
+    method: trainedMethod(spec),
     executor: spec.executor,
     base: {
       id: base.id,

@@ -4,6 +4,7 @@ import { SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
+import { pipelineWithResult } from "./pipelines/pipeline-rows.ts";
 
 /** The tuned model that a job continues from, as it was when the job was created. */
 export interface JobParent extends StoredFolder {
@@ -30,6 +31,11 @@ export function requireNoJobOn(db: Database, artefact: string): void {
      AND json_extract(spec, '$.parent.artefact') = ?`,
     artefact,
   )?.id;
+  const pipeline = pipelineWithResult(db, artefact);
+  if (pipeline !== undefined) {
+    const message = `The pipeline ${pipeline} still needs this result of one of its stages. Cancel it or wait for its end.`;
+    throw new TrimtabError("conflict", message);
+  }
   if (job === undefined) return;
   throw new TrimtabError("conflict", `The job ${job} continues from this model. Cancel the job or wait for its end.`);
 }

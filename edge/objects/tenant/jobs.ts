@@ -21,6 +21,8 @@ import {
   unqueuedJobs,
   waitingJobs,
 } from "./job-rows.ts";
+import { changePipeline } from "./pipelines/change.ts";
+import { courseOf, liveStage } from "./pipelines/pipeline-rows.ts";
 
 /**
  * How often a waiting job is offered to the Dispatcher again. The Dispatcher already has it, unless a call was lost or
@@ -44,6 +46,7 @@ export const jobs = tenantModule({
       created_at INTEGER NOT NULL, finished_at INTEGER, fence INTEGER NOT NULL DEFAULT 0, queued INTEGER NOT NULL DEFAULT 0,
       queueings INTEGER NOT NULL DEFAULT 0,
       fine_tuned_model TEXT, result TEXT, trained_tokens INTEGER, estimated_finish INTEGER, hyperparameters TEXT, error TEXT)`,
+    "ALTER TABLE jobs ADD COLUMN metrics TEXT",
   ],
 
   needsFile(db, file) {
@@ -57,11 +60,20 @@ export const jobs = tenantModule({
     let offeredAt = 0;
 
     const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
+    const changed = async (id: string, change: "cancelled" | "paused" | "resumed"): Promise<Job> => {
+      await changePipeline(context, id, change);
+      return get(id);
+    };
     const get = (id: string): Job => jobOf(db, requireJob(db, id));
 
     /** The job's status. Throws `conflict` for a job that has ended with another status than `wanted`. */
     const requireUnended = (id: string, wanted: "cancelled" | "paused" | "resumed"): Job["status"] => {
       const { status } = requireJob(db, id);
+      const place = liveStage(db, id);
+      if (place !== undefined) {
+        const message = `The job ${id} is the stage ${place.stage} of the pipeline ${place.job}, and only the pipeline can be ${wanted}.`;
+        throw new TrimtabError("conflict", message);
+      }
       if (isTerminal(status) && status !== wanted) {
         throw new TrimtabError("conflict", `The job ${id} has ended (${status}) and cannot be ${wanted}.`);
       }
@@ -93,6 +105,7 @@ export const jobs = tenantModule({
 
         /** Ends a job at once; its trainer is told at its next call. */
         async cancel(id: string): Promise<Job> {
+          if (courseOf(db, id) !== undefined && requireUnended(id, "cancelled")) return changed(id, "cancelled");
           if (requireUnended(id, "cancelled") !== "cancelled") {
             db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
           }
@@ -103,6 +116,7 @@ export const jobs = tenantModule({
 
         /** Stops a job at its next checkpoint and keeps its progress. */
         async pause(id: string): Promise<Job> {
+          if (courseOf(db, id) !== undefined && requireUnended(id, "paused")) return changed(id, "paused");
           if (requireUnended(id, "paused") !== "paused") {
             db.transaction(() => {
               pauseJob(db, id);
@@ -114,6 +128,7 @@ export const jobs = tenantModule({
         },
 
         async resume(id: string): Promise<Job> {
+          if (courseOf(db, id) !== undefined && requireUnended(id, "resumed")) return changed(id, "resumed");
           if (requireUnended(id, "resumed") === "paused") {
             db.transaction(() => {
               requeueJob(db, id);
