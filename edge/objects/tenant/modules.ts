@@ -11,6 +11,7 @@ import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
+import { permissions } from "./permissions.ts";
 import { pipelines } from "./pipelines/pipelines.ts";
 import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
@@ -31,6 +32,7 @@ export const TENANT_MODULES = {
   files,
   events,
   checkpoints,
+  permissions,
   leases,
   results,
   artefacts,
