@@ -19,6 +19,9 @@ export const LIMITS = {
   /** Bytes of one artefact or checkpoint that a trainer stores. */
   artefact: 4 * (1 << 30),
   artefactFiles: 64,
+  /** Files that one job keeps for its owner beside its result, and bytes of one of them. */
+  keptFiles: 32,
+  keptFile: 64 * (1 << 20),
   /** Multiplications of one merge: about half a minute, which is as long as a Worker may compute for a request. */
   mergeWork: 3e10,
   /** Bytes of the deltas of one merge, which are in memory together. */

@@ -12,6 +12,7 @@ import {
   jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
+import { modelsAskedBy } from "../../shared/api/methods.ts";
 import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
@@ -19,6 +20,7 @@ import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
 import { asksForPeft, continueAdapter } from "./continue-adapter.ts";
+import { requireModel } from "./grader-models.ts";
 import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
@@ -118,6 +120,8 @@ jobs.openapi(create, async (c) => {
       : given;
     const heap = heapLimitBytes(c.env);
     const checked = checkMethod(method, config, heap);
+    await tenant.jobs.checkModels(method, base);
+    for (const { name, param } of modelsAskedBy(method)) await requireModel(c, { model: name, param });
     if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
     return { base, parent: parent ?? undefined, method, ...checked };
   };

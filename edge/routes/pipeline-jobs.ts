@@ -3,7 +3,8 @@ import type { Context } from "hono";
 import type { JobValidation } from "../../shared/api/job-validation.ts";
 import type { CreateJob, Job } from "../../shared/api/jobs.ts";
 import { completePipeline } from "../../shared/api/pipeline-presets.ts";
-import type { Pipeline, PipelineSettings, Stage } from "../../shared/api/pipelines.ts";
+import { modelsAskedByJob } from "../../shared/api/pipeline-references.ts";
+import { PIPELINE, type Pipeline, type PipelineSettings, type Stage } from "../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { heapLimitBytes } from "../env.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
@@ -13,6 +14,7 @@ import { filesOf } from "../objects/tenant/pipelines/start-stage.ts";
 import type { AppEnv } from "./app-env.ts";
 import { checkParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
+import { requireModel } from "./grader-models.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
 export interface PipelineRequestParts {
@@ -49,6 +51,9 @@ async function checked({ c, request, settings, body }: PipelineRequestParts): Pr
       parent === null ? undefined : checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap }),
   });
   const complete = { ...pipeline, stages: stages.map(({ stage }) => stage) };
+  const method = { type: PIPELINE, pipeline: complete as PipelineSettings } as const;
+  await c.var.caller.object.jobs.checkModels(method, base);
+  for (const { name, param } of modelsAskedByJob(method)) await requireModel(c, { model: name, param });
   return { pipeline: complete, stages, base, parent: parent ?? undefined };
 }
 

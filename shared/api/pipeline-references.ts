@@ -1,7 +1,7 @@
 /** How stages of a pipeline refer to each other: by `model`, and by `stage:NAME` wherever a method's settings name a model. */
 import { TrimtabError } from "../errors.ts";
 import { type Method, modelsAskedBy, modelsNamedBy, type NamedModel } from "./methods.ts";
-import { type Pipeline, type Stage, stagePath } from "./pipelines.ts";
+import { isPipeline, type JobMethod, type Pipeline, type Stage, stagePath } from "./pipelines.ts";
 
 const PREFIX = "stage:";
 
@@ -11,6 +11,28 @@ export type NamedBy = (method: Method) => readonly Named[];
 
 /** Every model that a method's settings name, with its field: `method.ppo.reward.model`. */
 export const allNamed: NamedBy = (method) => [...modelsNamedBy(method), ...modelsAskedBy(method)];
+
+/** The deltas that a job's method names, each with its whole field, and not those that an earlier stage will make. */
+export function modelsNamedByJob(method: JobMethod): readonly NamedModel[] {
+  return ofJob(method, modelsNamedBy);
+}
+
+/** The same of the models that it asks over the API. */
+export function modelsAskedByJob(method: JobMethod): readonly Pick<NamedModel, "name" | "param">[] {
+  return ofJob(method, modelsAskedBy);
+}
+
+function ofJob<T extends Pick<NamedModel, "name" | "param">>(
+  method: JobMethod,
+  namedBy: (method: Method) => readonly T[],
+): readonly T[] {
+  if (!isPipeline(method)) return namedBy(method);
+  const { stages } = method.pipeline as Pipeline;
+  return stages.flatMap((stage, index) => {
+    const outside = namedBy(stage.method).filter(({ name }) => stageNamed(name) === undefined);
+    return outside.map((one) => ({ ...one, param: `${stagePath(index)}.${one.param}` }));
+  });
+}
 
 /** The stage that a model's name stands for; undefined for any other name. */
 export function stageNamed(name: string): string | undefined {

@@ -7,8 +7,9 @@ import { continuedValues } from "../../shared/package/continued-adapters.ts";
 import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { RowOptions } from "../data/batches.ts";
+import { sizeOf, type UnitSize } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
-import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
+import type { Unit, UnitForm } from "../data/units.ts";
 import { chooseRows } from "./choose-rows.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
@@ -91,20 +92,28 @@ export async function prepareRun<S extends TrainingSettings>(
   });
   const { batchSize, accumulation, schedule } = hyperparameters;
   const plan = createStepPlan({ examples: training.length, batchSize, accumulation, seed });
-  const lengths = (unit: Unit) => {
-    const texts = objective.rollouts?.lengths(unit, { settings, limit: maxLength }) ?? lengthsOf(unit);
-    return texts.map((length) => virtualTokens + length);
+  const form = formOf(objective, settings);
+  const { packing = true } = given;
+  const size = (unit: Unit): UnitSize => {
+    const made = objective.rollouts?.lengths(unit, { settings, limit: maxLength });
+    const { lengths, shared } =
+      made === undefined ? sizeOf(unit, packing && form.sharesPrompt === true) : { lengths: made, shared: 0 };
+    // Placeholders stand before every example, so they are shared too.
+    return {
+      lengths: lengths.map((length) => virtualTokens + length),
+      shared: shared === 0 ? 0 : virtualTokens + shared,
+    };
   };
   const rows = chooseRows({
     config,
     plan,
     totalSteps: schedule.totalSteps,
-    training: training.map(lengths),
-    validation: (validation ?? []).map(lengths),
+    training: training.map(size),
+    validation: (validation ?? []).map(size),
     limit: virtualTokens + maxLength,
-    packing: given.packing ?? true,
+    packing,
     padId: tokenizer.padId,
-    form: formOf(objective, settings),
+    form,
   });
   return {
     ...{

@@ -45,8 +45,8 @@ export function createScorer(executor: Executor, options: ScorerOptions): Scorer
       const outputs = await program.run({ ...feedsFor(graph, feeds), ...used });
       const flat = outputs.log_probabilities!.data as Float32Array;
       // The position before a token predicts it.
-      for (const { index, start, length } of places) {
-        scores[index]!.set(flat.subarray(start, start + length - 1), 1);
+      for (const { index, start, length, shared } of places) {
+        scores[index]!.set(flat.subarray(start, start + length - 1), shared + 1);
       }
       await yieldToEventLoop();
     }

@@ -2,6 +2,7 @@ import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/j
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
 import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
 import { isPipeline, type JobMethod, type Pipeline, type PipelinePlace } from "../../../shared/api/pipelines.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -9,6 +10,7 @@ import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
+import { type JobModel, jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import { shownCourse } from "./pipelines/pipeline-rows.ts";
 import { resultFilesOf } from "./result-files.ts";
@@ -26,6 +28,8 @@ export interface JobSpec {
   readonly parent?: JobParent;
   /** The pipeline that the job is a stage of; left out by jobs that are none. */
   readonly pipeline?: PipelinePlace;
+  /** Left out by jobs whose method names no deltas. */
+  readonly models?: readonly JobModel[];
 }
 
 export interface JobRow {
@@ -68,7 +72,7 @@ export interface NewJob {
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *
- * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on.
+ * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on; and as `jobModels` does.
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
@@ -76,6 +80,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     const { training_file: training, validation_file: validation } = request;
     requireDatasets(db, job.method, { training, validation: validation ?? null });
   }
+  const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -86,6 +91,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     validation_file: request.validation_file ?? null,
     ...(job.parent === undefined ? {} : { parent: job.parent }),
     ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
+    ...(models.length === 0 ? {} : { models }),
   };
   db.run(
     "INSERT INTO jobs (id, status, base, spec, created_at, queued) VALUES (?, 'queued', ?, ?, ?, ?)",

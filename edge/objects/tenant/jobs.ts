@@ -1,6 +1,8 @@
 import type { CreateJob, Job, JobFilter } from "../../../shared/api/jobs.ts";
 import type { ListOf } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
+import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
+import type { JobMethod } from "../../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { unknownModel } from "../unknown-model.ts";
@@ -8,6 +10,7 @@ import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
+import { jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import {
   addJob,
@@ -102,6 +105,11 @@ export const jobs = tenantModule({
         get,
 
         list: (filter: JobFilter): ListOf<Job> => listJobs(db, filter),
+
+        /** Refuses a method that names deltas which a job on this base cannot use; see `jobModels`. */
+        checkModels(method: JobMethod, base: Pick<JobBase, "id" | "digest">): void {
+          jobModels(db, modelsNamedByJob(method), base);
+        },
 
         /** Ends a job at once; its trainer is told at its next call. */
         async cancel(id: string): Promise<Job> {

@@ -67,6 +67,11 @@ export const leases = tenantModule({
         /** Where a trainer may read an input of its job. */
         source: (hold: Hold, name: SourceName): BlobSource => sourceOf(db, requireHold(db, hold), name),
 
+        /** Refuses a call for a job that the caller does not hold, or that has ended. */
+        check(hold: Hold): void {
+          requireHold(db, hold);
+        },
+
         /** Fails a job that cannot be completed. */
         async fail(hold: Hold, error: NonNullable<Job["error"]>): Promise<JobStatus> {
           const row = requireFence(db, hold);
