@@ -162,6 +162,11 @@ export const LIMITS = {
   shownTokens: 4096,
   /** Methods that one job trains together. */
   peftMethods: 8,
+  /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
+  pipelineStages: 16,
+  stageName: 32,
+  /** Projects of one request for permissions of a checkpoint. */
+  permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
   leasesWithoutProgress: 5,
 } as const;

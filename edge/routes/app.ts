@@ -10,6 +10,7 @@ import { adminTenants } from "./admin-tenants.ts";
 import { aliases } from "./aliases.ts";
 import type { AppEnv } from "./app-env.ts";
 import { chat } from "./chat.ts";
+import { checkpointPermissions } from "./checkpoint-permissions.ts";
 import { completions } from "./completions.ts";
 import { cors } from "./cors.ts";
 import { deltas } from "./deltas.ts";
@@ -43,6 +44,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
+  app.route("/v1/fine_tuning/checkpoints", checkpointPermissions);
   app.route("/v1/fine_tuning/alpha/graders", graders);
   app.route("/v1/models", models);
   app.route("/v1/aliases", aliases);

@@ -13,6 +13,7 @@ import {
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
 import { modelsAskedBy } from "../../shared/api/methods.ts";
+import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { tenantAuth } from "./auth.ts";
@@ -24,6 +25,7 @@ import { once } from "./idempotent.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
+import { createPipeline, validatePipeline } from "./pipeline-jobs.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
@@ -102,6 +104,11 @@ jobs.openapi(create, async (c) => {
   const asked = methodOf(request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  if (isPipeline(asked)) {
+    const parts = { c, request, settings: asked.pipeline, body };
+    if (validate !== "false") return c.json(await validatePipeline({ ...parts, examples }), 200);
+    return once(c, tenant, async (key) => c.json(await createPipeline(parts, key), 200));
+  }
   const checkedStart = async () => {
     const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
     const goesOn = request.continue_with === "adapter";

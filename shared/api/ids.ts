@@ -11,6 +11,7 @@ export const ID_PREFIXES = {
   job: "ftjob-",
   file: "file-",
   checkpoint: "ftckpt_",
+  permission: "cp_",
   event: "ftevent-",
   delta: "delta-",
   key: "key_",

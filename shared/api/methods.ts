@@ -177,7 +177,8 @@ function withDefault(settings: z.ZodType): z.ZodType {
 }
 
 const rows: Readonly<Record<string, JobTypeRow>> = JOB_TYPES;
-const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
+/** One for each type, for unions of them with others. */
+export const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
   z.strictObject({ type: z.literal(type), [type]: withDefault(settings) }).meta({ id: schemaId(type) }),
 );
 type MethodSchemas = [(typeof methodSchemas)[number], ...typeof methodSchemas];
@@ -202,7 +203,7 @@ export interface JobSettings {
 }
 
 /** A method's settings, whatever its type. */
-export function settingsOf(method: Method): JobSettings {
+export function settingsOf(method: { readonly type: string }): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
 }
 

@@ -62,6 +62,11 @@ export function forgetPaused(db: Database, job: string): boolean {
   return db.change("DELETE FROM paused_jobs WHERE job = ?", job) > 0;
 }
 
+/** Keeps the base of a job outside the queue as a paused job's is kept. */
+export function keepBase(db: Database, job: string, base: string): void {
+  db.run("INSERT OR IGNORE INTO paused_jobs (job, base) VALUES (?, ?)", job, base);
+}
+
 export interface Taker {
   readonly trainer: string;
   readonly executors: readonly Executor[];

@@ -4,6 +4,7 @@ import { objectModule } from "../module.ts";
 import {
   enqueue,
   extendLease,
+  keepBase,
   noteProgress,
   type QueueCounts,
   type QueuedJob,
@@ -31,6 +32,9 @@ export const queue = objectModule({
 
       /** Removes a job. `ended` is how it ended; null if it may come back. */
       withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
+
+      /** Keeps the base of a job that is not in the queue itself, until it is withdrawn. */
+      keepBase: (job: string, base: string): void => keepBase(db, job, base),
 
       progress: (hold: Hold): void => noteProgress(db, hold),
 

@@ -11,7 +11,7 @@ import { resumeStateOf } from "./checkpoint-rows.ts";
 import { type FileRow, requireFile } from "./files.ts";
 import { modelFiles } from "./job-models.ts";
 import { type JobParent, parentFiles } from "./job-parent.ts";
-import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./job-rows.ts";
+import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf, trainedMethod } from "./job-rows.ts";
 
 export interface LeaseTerms extends Hold {
   readonly tenant: string;
@@ -52,7 +52,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     model: base.id,
     suffix: spec.suffix,
     seed: spec.seed,
-    method: spec.method,
+    method: trainedMethod(spec),
     executor: spec.executor,
     base: {
       id: base.id,

@@ -4,6 +4,7 @@ import { SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
+import { pipelineWithResult } from "./pipelines/pipeline-rows.ts";
 
 /** The tuned model that a job continues from, as it was when the job was created. */
 export interface JobParent extends StoredFolder {
@@ -31,6 +32,11 @@ export function requireNoJobOn(db: Database, artefact: string): void {
      OR EXISTS (SELECT 1 FROM json_each(spec, '$.models') WHERE json_extract(value, '$.artefact') = ?1)) LIMIT 1`,
     artefact,
   );
+  const pipeline = pipelineWithResult(db, artefact);
+  if (pipeline !== undefined) {
+    const message = `The pipeline ${pipeline} still needs this result of one of its stages. Cancel it or wait for its end.`;
+    throw new TrimtabError("conflict", message);
+  }
   if (job === undefined) return;
   const how = job.continues ? "continues from" : "uses";
   throw new TrimtabError("conflict", `The job ${job.id} ${how} this model. Cancel the job or wait for its end.`);

@@ -11,6 +11,8 @@ import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
+import { permissions } from "./permissions.ts";
+import { pipelines } from "./pipelines/pipelines.ts";
 import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
 import { results } from "./results.ts";
@@ -25,10 +27,12 @@ export const TENANT_MODULES = {
   keys,
   idempotency,
   jobs,
+  pipelines,
   blobs,
   files,
   events,
   checkpoints,
+  permissions,
   leases,
   results,
   artefacts,

@@ -64,6 +64,8 @@ describe("the OpenAPI document", () => {
         "/v1/files/{file_id}/content",
         "/v1/fine_tuning/alpha/graders/run",
         "/v1/fine_tuning/alpha/graders/validate",
+        "/v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions",
+        "/v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions/{permission_id}",
         "/v1/fine_tuning/jobs",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/cancel",
@@ -164,6 +166,10 @@ describe("every route of the document", () => {
     await api.call("POST", "/v1/steering/presets", { key, body: { name: "stride", steering: {} } });
     const scorer = { name: "judge", url: "https://scores.trimtab.dev/" };
     await api.call("POST", "/v1/steering/scorers", { key, body: scorer });
+    const permitted = `/v1/fine_tuning/checkpoints/${encodeURIComponent(model)}/permissions`;
+    const made = { key, body: { project_ids: ["owner"] } };
+    const permission = await api.call<{ first_id: string }>("POST", permitted, made);
+    Object.assign(own, { fine_tuned_model_checkpoint: model, permission_id: permission.first_id });
     Object.assign(own, { preset: "stride", scorer: "judge" });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
@@ -228,6 +234,7 @@ describe("every route of the document", () => {
     expect(walked.length).toBeGreaterThan(10);
     /** Of the routes that read a body before they look for anything. */
     const bodies: Record<string, unknown> = {
+      "POST /v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions": { project_ids: ["stranger"] },
       "POST /v1/aliases/{alias}": { model: "walked" },
       "POST /v1/steering/presets/{preset}": { steering: {} },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
