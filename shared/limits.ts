@@ -147,6 +147,10 @@ export const LIMITS = {
   graders: 16,
   /** Parts of one text times parts of the other where a metric compares each with each: about a fifth of a second. */
   graderWork: 1e9,
+  /** Of a job's report: prompts, replies to each, and tokens of a reply. */
+  reportPrompts: 256,
+  reportSamples: 8,
+  reportTokens: 512,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,
