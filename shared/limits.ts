@@ -60,6 +60,23 @@ export const LIMITS = {
   /** Characters of one preset's steering object as JSON, and of all versions of all of a tenant's presets. */
   presetLength: 128 * 1024,
   presetsLength: 64 * (1 << 20),
+  constitutionName: 64,
+  constitutionsPerTenant: 200,
+  /** Versions of one constitution that are kept. */
+  constitutionVersions: 1000,
+  /** Characters of one constitution as JSON, which every job that uses it keeps, and of all versions of all of a tenant's. */
+  constitutionLength: 64 * 1024,
+  constitutionsLength: 16 * (1 << 20),
+  /** Principles and examples of one constitution, and characters of one of their texts. */
+  principles: 100,
+  critiqueExamples: 16,
+  principleLength: 2000,
+  critiqueLength: 8000,
+  /** What a constitutional job writes of each prompt: replies, rounds of revision, candidates of one revision, and tokens of a text. */
+  constitutionalSamples: 16,
+  constitutionalRounds: 8,
+  constitutionalCandidates: 32,
+  constitutionalTokens: 4096,
   scorersPerTenant: 32,
   scorerUrl: 2048,
   /** Candidates of one call of a scorer, and bytes of its reply. */

@@ -12,6 +12,7 @@ import type { AppEnv } from "./app-env.ts";
 import { chat } from "./chat.ts";
 import { checkpointPermissions } from "./checkpoint-permissions.ts";
 import { completions } from "./completions.ts";
+import { constitutions } from "./constitutions.ts";
 import { cors } from "./cors.ts";
 import { deltas } from "./deltas.ts";
 import { deltasMerge } from "./deltas-merge.ts";
@@ -51,6 +52,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/deltas", deltas);
   app.route("/v1/deltas", deltasUpload);
   app.route("/v1/deltas", deltasMerge);
+  app.route("/v1/constitutions", constitutions);
   app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);
   app.route("/v1/completions", completions);

@@ -3,7 +3,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
-  "trainer/recipes/dpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
@@ -39,6 +38,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/graders/parts.ts": "a table: tests/shared/graders/registry.test.ts runs on it",
   "shared/graders/template.ts": "tests/shared/graders/render.test.ts reads and refuses every kind of path",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
+  "edge/routes/job-constitution.ts":
+    "tests/edge/routes/constitutions.test.ts creates jobs by every kind of reference, and by names that there are not",
+  "edge/objects/tenant/constitution-rows.ts":
+    "rows: tests/edge/routes/constitutions.test.ts makes, lists and deletes versions",
   "edge/routes/grader-models.ts": "tests/edge/routes/graders.test.ts asks real models, and names that there are none",
   "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
   "shared/rules/schema/":
@@ -121,5 +124,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/steering-vector/read-texts.ts":
     "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
   "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
+  "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/revise.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/write-texts.ts":
+    "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",
+  "trainer/recipes/constitutional/records.ts": "types and sums: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/summary.ts":
+    "counts: tests/trainer/recipes/constitutional.test.ts adds up what was kept and left out",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

@@ -8,6 +8,7 @@ import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
+import { ConstitutionalSettings, checkJudge, modelsAsked } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
@@ -157,6 +158,13 @@ export const JOB_TYPES = {
   reward_model: REWARD_MODEL_TYPE,
   ...PREFERENCE_TYPES,
   ...REINFORCEMENT_TYPES,
+  constitutional: {
+    settings: ConstitutionalSettings,
+    dataset: "prompts",
+    openAiHyperparameters: [],
+    check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudge(settings, path),
+    asks: modelsAsked,
+  },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;

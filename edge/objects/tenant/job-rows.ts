@@ -112,7 +112,8 @@ export function requireDatasets(db: Database, method: Method, { training, valida
     param: param.training,
     kinds: datasetsOf(method, "training_file"),
   });
-  if (trainable === 0) {
+  // What a model answers itself has nothing to learn yet.
+  if (trainable === 0 && kind !== "prompts") {
     throw new TrimtabError(
       "invalid_dataset",
       "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",

@@ -4,6 +4,7 @@ import { account } from "./account.ts";
 import { aliases } from "./aliases.ts";
 import { artefacts } from "./artefacts.ts";
 import { checkpoints } from "./checkpoints.ts";
+import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { events } from "./events.ts";
 import { files } from "./files.ts";
@@ -40,6 +41,7 @@ export const TENANT_MODULES = {
   deltas,
   aliases,
   presets,
+  constitutions,
   scorers,
   removal,
 } as const;

@@ -1,6 +1,7 @@
 import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import type { Tensor } from "../../../shared/tensor.ts";
 import { chooseBatchShape } from "../../data/batch-shape.ts";
+import { sizeOf } from "../../data/shared-prompts.ts";
 import { type TokenizedExample, unitsOf } from "../../data/units.ts";
 import { unitsWithVirtualTokens } from "../../data/virtual-tokens.ts";
 import type { Executor } from "../../engines/executor.ts";
