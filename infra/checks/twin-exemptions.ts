@@ -38,6 +38,16 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/graders/errors.ts": "a table: tests/shared/graders/registry.test.ts joins flaws",
   "shared/graders/parts.ts": "a table: tests/shared/graders/registry.test.ts runs on it",
   "shared/graders/template.ts": "tests/shared/graders/render.test.ts reads and refuses every kind of path",
+  "shared/api/feedback.ts": "schemas: tests/edge/routes/feedback.test.ts sends valid and invalid requests",
+  "shared/api/kept-completions.ts": "schemas: tests/edge/routes/stored-chats.test.ts sends valid and invalid requests",
+  "edge/objects/tenant/kept-completions.ts":
+    "tests/edge/routes/stored-chats.test.ts makes every call, kept-completion-rows.test.ts fills and empties its table",
+  "edge/objects/tenant/feedback.ts": "tests/edge/routes/feedback.test.ts makes every call",
+  "edge/objects/tenant/feedback-rows.ts":
+    "tests/edge/routes/feedback.test.ts adds, refuses, supersedes, filters and drops every kind of verdict",
+  "edge/routes/keep-completion.ts":
+    "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
+  "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
   "edge/routes/grader-models.ts": "tests/edge/routes/graders.test.ts asks real models, and names that there are none",
   "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",

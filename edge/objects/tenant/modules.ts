@@ -6,8 +6,10 @@ import { artefacts } from "./artefacts.ts";
 import { checkpoints } from "./checkpoints.ts";
 import { deltas } from "./deltas.ts";
 import { events } from "./events.ts";
+import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
@@ -37,5 +39,7 @@ export const TENANT_MODULES = {
   aliases,
   presets,
   scorers,
+  kept: keptCompletions,
+  feedback,
   removal,
 } as const;

@@ -54,11 +54,16 @@ describe("the OpenAPI document", () => {
         "/v1/aliases/{alias}/history",
         "/v1/aliases/{alias}/rollback",
         "/v1/chat/completions",
+        "/v1/chat/completions/{completion_id}",
+        "/v1/chat/completions/{completion_id}/messages",
         "/v1/completions",
         "/v1/deltas",
         "/v1/deltas/merge",
         "/v1/deltas/{delta_id}",
         "/v1/deltas/{delta_id}/content",
+        "/v1/feedback",
+        "/v1/feedback/export",
+        "/v1/feedback/{feedback_id}",
         "/v1/files",
         "/v1/files/{file_id}",
         "/v1/files/{file_id}/content",
@@ -75,6 +80,7 @@ describe("the OpenAPI document", () => {
         "/v1/models/{model}",
         "/v1/peft/compare",
         "/v1/responses",
+        "/v1/responses/{response_id}",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
@@ -228,6 +234,7 @@ describe("every route of the document", () => {
       "POST /v1/aliases/{alias}": { model: "walked" },
       "POST /v1/steering/presets/{preset}": { steering: {} },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
+      "POST /v1/chat/completions/{completion_id}": { metadata: {} },
     };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
@@ -240,6 +247,8 @@ describe("every route of the document", () => {
       "/v1/deltas",
       "/v1/steering/presets",
       "/v1/steering/scorers",
+      "/v1/chat/completions",
+      "/v1/feedback",
     ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }
