@@ -35,6 +35,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "shared/data",
     "shared/formats",
   ],
+  "shared/agreement": [],
   "shared/feedback": ["shared/api"],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],

@@ -48,6 +48,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/keep-completion.ts":
     "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
   "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
+  "shared/agreement/":
+    "one set of statistics: agreement.test.ts holds each to scikit-learn, statsmodels and krippendorff, and to its edges",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
   "edge/routes/grader-models.ts": "tests/edge/routes/graders.test.ts asks real models, and names that there are none",
   "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
