@@ -95,6 +95,21 @@ export const LIMITS = {
   sweepTokens: 200_000,
   /** Texts that a sweep shows of each cell. */
   sweepExamples: 3,
+  /** Completions that are kept for feedback: how long, how many, bytes of JSON of one, and of all of a tenant's. */
+  keptCompletionDays: 30,
+  keptCompletions: 10_000,
+  keptCompletion: 1_800_000,
+  keptCompletionsLength: 256 * (1 << 20),
+  /** Verdicts of a tenant, bytes of JSON of one, and of all. */
+  feedback: 100_000,
+  feedbackLength: 1_800_000,
+  feedbackTotalLength: 1 << 30,
+  raterName: 64,
+  comment: 4000,
+  /** Texts that one verdict ranks. */
+  rankedTexts: 16,
+  /** The largest rating of a completion, and margin between two. */
+  rating: 1_000_000,
   messages: 1000,
   messageName: 64,
   tools: 128,

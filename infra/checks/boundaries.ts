@@ -37,6 +37,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "shared/data",
     "shared/formats",
   ],
+  "shared/agreement": [],
+  "shared/feedback": ["shared/api"],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],
   "shared/report": ["shared/api", "shared/plot"],

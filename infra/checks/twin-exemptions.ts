@@ -37,6 +37,18 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/graders/errors.ts": "a table: tests/shared/graders/registry.test.ts joins flaws",
   "shared/graders/parts.ts": "a table: tests/shared/graders/registry.test.ts runs on it",
   "shared/graders/template.ts": "tests/shared/graders/render.test.ts reads and refuses every kind of path",
+  "shared/api/feedback.ts": "schemas: tests/edge/routes/feedback.test.ts sends valid and invalid requests",
+  "shared/api/kept-completions.ts": "schemas: tests/edge/routes/stored-chats.test.ts sends valid and invalid requests",
+  "edge/objects/tenant/kept-completions.ts":
+    "tests/edge/routes/stored-chats.test.ts makes every call, kept-completion-rows.test.ts fills and empties its table",
+  "edge/objects/tenant/feedback.ts": "tests/edge/routes/feedback.test.ts makes every call",
+  "edge/objects/tenant/feedback-rows.ts":
+    "tests/edge/routes/feedback.test.ts adds, refuses, supersedes, filters and drops every kind of verdict",
+  "edge/routes/keep-completion.ts":
+    "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
+  "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
+  "shared/agreement/":
+    "one set of statistics: agreement.test.ts holds each to scikit-learn, statsmodels and krippendorff, and to its edges",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
   "edge/routes/job-constitution.ts":
     "tests/edge/routes/constitutions.test.ts creates jobs by every kind of reference, and by names that there are not",

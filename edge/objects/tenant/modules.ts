@@ -7,8 +7,10 @@ import { checkpoints } from "./checkpoints.ts";
 import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { events } from "./events.ts";
+import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
@@ -43,5 +45,7 @@ export const TENANT_MODULES = {
   presets,
   constitutions,
   scorers,
+  kept: keptCompletions,
+  feedback,
   removal,
 } as const;

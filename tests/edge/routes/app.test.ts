@@ -54,6 +54,8 @@ describe("the OpenAPI document", () => {
         "/v1/aliases/{alias}/history",
         "/v1/aliases/{alias}/rollback",
         "/v1/chat/completions",
+        "/v1/chat/completions/{completion_id}",
+        "/v1/chat/completions/{completion_id}/messages",
         "/v1/completions",
         "/v1/constitutions",
         "/v1/constitutions/{constitution}",
@@ -62,6 +64,9 @@ describe("the OpenAPI document", () => {
         "/v1/deltas/merge",
         "/v1/deltas/{delta_id}",
         "/v1/deltas/{delta_id}/content",
+        "/v1/feedback",
+        "/v1/feedback/export",
+        "/v1/feedback/{feedback_id}",
         "/v1/files",
         "/v1/files/{file_id}",
         "/v1/files/{file_id}/content",
@@ -80,6 +85,7 @@ describe("the OpenAPI document", () => {
         "/v1/models/{model}",
         "/v1/peft/compare",
         "/v1/responses",
+        "/v1/responses/{response_id}",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
@@ -244,6 +250,7 @@ describe("every route of the document", () => {
       "POST /v1/constitutions/{constitution}": { principles: [{ principle: "Halt." }] },
       "POST /v1/steering/presets/{preset}": { steering: {} },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
+      "POST /v1/chat/completions/{completion_id}": { metadata: {} },
     };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
@@ -257,6 +264,8 @@ describe("every route of the document", () => {
       "/v1/constitutions",
       "/v1/steering/presets",
       "/v1/steering/scorers",
+      "/v1/chat/completions",
+      "/v1/feedback",
     ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }
