@@ -108,8 +108,6 @@ export const LIMITS = {
   comment: 4000,
   /** Texts that one verdict ranks. */
   rankedTexts: 16,
-  /** The largest rating of a completion, and margin between two. */
-  rating: 1_000_000,
   messages: 1000,
   messageName: 64,
   tools: 128,
