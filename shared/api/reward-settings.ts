@@ -1,7 +1,7 @@
 /** What reinforcement makes more likely: rewards by name. */
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
-import { RewardAggregateRequest } from "./rewards.ts";
+import { RewardAggregateRequest } from "./reward-aggregate.ts";
 
 const modelName = z.string().min(1).max(300);
 
