@@ -10,7 +10,7 @@ import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { reinforcePp } from "./reinforce-pp.ts";
-import { reinforcementRecipe } from "./reinforcement/recipe.ts";
+import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
 import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
@@ -31,4 +31,5 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   rloo: reinforcementRecipe(rloo),
   grpo: reinforcementRecipe(grpo),
   reinforce_pp: reinforcementRecipe(reinforcePp),
+  reinforcement,
 };
