@@ -7,6 +7,31 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/kto.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/ppo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/rloo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/grpo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/reinforce-pp.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/reinforcement/algorithm.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/loss.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/value-head.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/phase-run.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/replies.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/reply-metrics.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/sampler.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/phase-section.ts":
+    "tests/contract/reinforcement.test.ts: runs that are killed at every step of a phase go on from it",
+  "trainer/rewards/reward-source.ts": "types only",
   "trainer/recipes/preferences/pair-unit.ts":
     "tests/contract/preferences.test.ts: values, gradients and metrics on packed pairs",
   "trainer/recipes/preferences/beta.ts":

@@ -114,6 +114,8 @@ export interface Phases<Settings extends TrainingSettings> {
 export interface PhaseRun {
   /** Its section holds the phase that a state is in: `beforeStep` samples a new one where one begins. */
   readonly carried: CarriedState;
+  /** What the `auto`s of its own became. */
+  readonly resolved: Readonly<Record<string, number>>;
   /** The replies of the phase that the state is in, in the order of `PhasePlan.prompts`, each as a unit. */
   units(state: TrainingState): readonly Unit[];
   /** What is known of the phase, to be reported with each of its steps. */

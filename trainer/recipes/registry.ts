@@ -11,7 +11,7 @@ import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { reinforcePp } from "./reinforce-pp.ts";
-import { reinforcementRecipe } from "./reinforcement/recipe.ts";
+import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
 import { rewardModel } from "./reward-model.ts";
 import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
@@ -38,4 +38,5 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   grpo: reinforcementRecipe(grpo),
   reinforce_pp: reinforcementRecipe(reinforcePp),
   constitutional: constitutional({ revise: SUPERVISED, preferences: DPO }),
+  reinforcement,
 };

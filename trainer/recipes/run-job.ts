@@ -89,7 +89,7 @@ async function runPrepared<S extends TrainingSettings>(
   { context, run, kept, hooks, history }: Surroundings<S>,
 ): Promise<RecipeOutcome> {
   const { config, weights, method, rows, plan } = run;
-  const { schedule, epochs, resolved } = run.hyperparameters;
+  const { schedule, epochs } = run.hyperparameters;
   const { totalSteps } = schedule;
   const { yieldToEventLoop } = context;
   const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
@@ -97,6 +97,11 @@ async function runPrepared<S extends TrainingSettings>(
   const tools = createRunTools({ job, run, executor: kept, yieldToEventLoop });
   const phases = objective.phases?.start(tools);
   const carried = phases?.carried ?? objective.carried?.(tools);
+  const every = phases && (phases.measureEvery ?? Math.ceil(totalSteps / MEASUREMENTS));
+  const resolved = {
+    ...run.hyperparameters.resolved,
+    ...(every === undefined ? {} : { ...phases?.resolved, eval_interval: every }),
+  };
   const first = firstState(run, carried);
   const start =
     job.checkpoint === null
@@ -158,7 +163,7 @@ async function runPrepared<S extends TrainingSettings>(
       stepsPerEpoch,
       training: trainingUnits,
       validation: validationUnits,
-      every: phases && (phases.measureEvery ?? Math.ceil(totalSteps / MEASUREMENTS)),
+      every,
     });
     let last: { readonly step: number; readonly tuned: Measurement } | undefined;
     const measure = async (state: TrainingState): Promise<Measurement | undefined> => {

@@ -14,7 +14,7 @@ import { encodePhase, factsOf, PHASE_SECTION, type PhaseFacts, phaseSpec, phaseU
 import { asUnits, type Reply, readReplies } from "./replies.ts";
 import { phaseMetrics, replyMetrics } from "./reply-metrics.ts";
 import { createReplySampler } from "./sampler.ts";
-import { evalSamples, phaseShape, type ReinforcementSettings, replyTokens } from "./settings.ts";
+import { evalSamples, phaseShape, type ReinforcementSettings, replyTokens, reported } from "./settings.ts";
 import { valuesOf } from "./value-head.ts";
 
 export interface PhaseRunOptions<S extends ReinforcementSettings> {
@@ -26,8 +26,9 @@ export interface PhaseRunOptions<S extends ReinforcementSettings> {
   readonly itemOf: (prompt: Unit) => Readonly<Record<string, unknown>>;
   readonly reward: RewardSource;
   readonly gold: RewardSource | undefined;
-  /** The path of the type's settings in the request, for errors. */
+  /** The path of the type's settings in the request, and the field of the reward, for errors. */
   readonly path: string;
+  readonly rewardField: string;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface PhaseRunOptions<S extends ReinforcementSettings> {
  * scored under it and under the reference, rewarded, and kept in the state's section with their advantages.
  */
 export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRunOptions<S>): PhaseRun {
-  const { algorithm, tools, executor, endTokens, itemOf, reward, gold, path } = options;
+  const { algorithm, tools, executor, endTokens, itemOf, reward, gold, path, rewardField } = options;
   const { settings, method, tokenizer } = tools;
   const plan = tools.phases!;
   const {
@@ -92,7 +93,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     const prompts = plan.prompts(phase).map((index) => tools.training[index]!);
     const values = parameterValues(state, method.parameters);
     const replies = await answered(prompts, { values, generations, stream: ["training", phase] });
-    const rewards = await judged(reward, replies, `phase ${phase + 1}`, "reward");
+    const rewards = await judged(reward, replies, `phase ${phase + 1}`, rewardField);
     const penalised = penalties(replies, rewards);
     const coefficient = before.nextBeta;
     const isInReward = kl_in === "reward";
@@ -136,6 +137,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
       beforeStep: (state) => (factsOf(state).phase === plan.phaseOf(state.step) ? {} : nextPhase(state)),
     },
     ...(eval_interval === "auto" ? {} : { measureEvery: eval_interval }),
+    resolved: reported(settings),
     units: phaseUnits,
     metrics: (state) => factsOf(state).metrics,
     stop(state) {
@@ -144,12 +146,12 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
       if (limit !== undefined && facts.kl > limit) {
         return `the model is ${facts.kl.toFixed(2)} nats a reply from the reference, beyond the limit of ${limit}`;
       }
-      return flatReason(facts, `${path}.reward`);
+      return flatReason(facts, `${path}.${rewardField}`);
     },
     async measure(values): Promise<Metrics> {
       const samples = evalSamples(settings);
       const replies = await answered(tools.validation, { values, generations: samples, stream: ["validation"] });
-      const rewards = await judged(reward, replies, "the validation file", "reward");
+      const rewards = await judged(reward, replies, "the validation file", rewardField);
       const held = gold && (await judged(gold, replies, "the validation file", "gold"));
       return {
         ...replyMetrics(replies, rewards, samples),

@@ -26,6 +26,8 @@ export interface ReinforcementSettings extends TrainingSettings {
     readonly epsilon_high?: number | undefined;
     readonly eval_interval: number | "auto";
     readonly eval_samples: number | "auto";
+    /** Scales the replies to each prompt where their number is open; 1 by default. */
+    readonly compute_multiplier?: number | "auto" | undefined;
   };
 }
 
@@ -38,14 +40,16 @@ const AUTO_REPLY = { most: 256, share: 0.25 } as const;
 export function resolved<S extends ReinforcementSettings>(settings: S, context: number): S {
   const { hyperparameters: given } = settings;
   const { num_generations: generations, max_completion_length: length, max_length: limit = context } = given;
+  const multiplier = numberOr(given.compute_multiplier, 1);
   const ofText = Math.floor(AUTO_REPLY.share * Math.min(limit, context));
   return {
     ...settings,
     hyperparameters: {
       ...given,
-      num_generations: generations === "auto" ? AUTO_GENERATIONS : generations,
+      num_generations: generations === "auto" ? Math.max(2, Math.round(AUTO_GENERATIONS * multiplier)) : generations,
       max_completion_length: length === "auto" ? Math.max(1, Math.min(AUTO_REPLY.most, ofText)) : length,
       eval_samples: given.eval_samples === "auto" ? 1 : given.eval_samples,
+      ...(given.compute_multiplier === undefined ? {} : { compute_multiplier: multiplier }),
     },
   };
 }
@@ -70,7 +74,24 @@ export function clipRange({ hyperparameters: { epsilon, epsilon_high = epsilon }
   return { low: 1 - epsilon, high: 1 + epsilon_high };
 }
 
+function numberOr(value: number | "auto" | undefined, preset: number): number {
+  return value === undefined || value === "auto" ? preset : value;
+}
+
 function numberOf(value: number | "auto"): number {
   if (value === "auto") throw new TrimtabError("internal_error", "the settings of a run in phases are not resolved");
   return value;
+}
+
+/** What the `auto`s of this kind became, and other numbers by which runs are compared. */
+export function reported({ hyperparameters }: ReinforcementSettings): Readonly<Record<string, number>> {
+  const { num_generations, max_completion_length, eval_samples, compute_multiplier, beta, temperature } =
+    hyperparameters;
+  return {
+    num_generations: numberOf(num_generations),
+    max_completion_length: numberOf(max_completion_length),
+    eval_samples: numberOf(eval_samples),
+    ...(compute_multiplier === undefined ? {} : { compute_multiplier: numberOf(compute_multiplier) }),
+    ...{ beta, temperature },
+  };
 }
