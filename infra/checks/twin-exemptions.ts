@@ -2,6 +2,16 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
+  "shared/api/checkpoint-permissions.ts":
+    "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/api/job-status.ts": "a list of names",
+  "edge/objects/tenant/permissions.ts":
+    "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
+  "edge/objects/tenant/pipelines/":
+    "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/routes/check-continuation.ts":
+    "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
+  "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
