@@ -20,6 +20,7 @@ import { openApiDocument } from "./document.ts";
 import { errorReply } from "./error-reply.ts";
 import { files } from "./files.ts";
 import { graders } from "./graders.ts";
+import { jobReport } from "./job-report.ts";
 import { jobs } from "./jobs.ts";
 import { knownMethods } from "./known-methods.ts";
 import { countRequest } from "./metrics.ts";
@@ -42,6 +43,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
+  app.route("/v1/fine_tuning/jobs", jobReport);
   app.route("/v1/fine_tuning/alpha/graders", graders);
   app.route("/v1/models", models);
   app.route("/v1/aliases", aliases);

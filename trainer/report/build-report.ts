@@ -21,7 +21,7 @@ export type ReportedJob = Pick<
   | "seed"
   | "training_file"
   | "validation_file"
-  | "total_steps"
+  | "steps_trained"
   | "continues"
   | "validation"
   | "calibration"
