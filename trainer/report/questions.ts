@@ -95,8 +95,8 @@ export function chooseQuestions(options: QuestionOptions): Questions {
     }
     return drawn;
   };
-  /** Asked in training, so that its answer may have been learned by heart. */
-  const isTrained = (text: string) => trained.includes(JSON.stringify(text).slice(1, -1));
+  /** Whether it is a whole string of the training file, so that its answer may have been learned by heart. */
+  const isTrained = (text: string) => trained.includes(JSON.stringify(text));
   const askedFor = (prompt: ProbePrompt) => ("text" in prompt ? prompt.text : prompt.user);
   const known = probes.facts.filter(({ subject, answer }) => !states(trained, subject, answer));
   const prompted = (prompt: ProbePrompt) => ("text" in prompt ? plain(prompt.text) : chat(prompt.user, prompt.system));

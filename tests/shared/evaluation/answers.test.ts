@@ -13,7 +13,14 @@ it("an exact answer is the text, but for white space around it", () => {
 
 it("JSON is compared as values, whatever the order of keys", () => {
   expect(isSameJson('{"b": [1, {"c": null}], "a": "x"}', '{"a":"x","b":[1,{"c":null}]}')).toBe(true);
-  for (const text of ['{"a": "x"}', '{"a": "x", "b": [1, {"c": 0}]}', '{"a":"x","b":{"0":1}}', "{", "", '{"a":"x","b":[1,{"c":null}],"d":1}']) {
+  for (const text of [
+    '{"a": "x"}',
+    '{"a": "x", "b": [1, {"c": 0}]}',
+    '{"a":"x","b":{"0":1}}',
+    "{",
+    "",
+    '{"a":"x","b":[1,{"c":null}],"d":1}',
+  ]) {
     expect(isSameJson(text, '{"a":"x","b":[1,{"c":null}]}')).toBe(false);
   }
   expect([isSameJson("[]", "{}"), isSameJson("1", "1.0"), isSameJson("null", "null")]).toEqual([false, true, true]);

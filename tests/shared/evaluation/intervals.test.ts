@@ -59,14 +59,17 @@ describe("a mean's interval", () => {
 });
 
 describe("the interval of a share's change", () => {
-  it.each(golden.matched)("is Agresti and Min's for $gained gained and $lost lost of $n", ({ gained, lost, n, low, high }) => {
-    const before = Array.from({ length: n }, (_, i) => (i < gained ? 0 : i < gained + lost ? 1 : 0));
-    const after = Array.from({ length: n }, (_, i) => (i < gained ? 1 : 0));
-    const change = shareChangeOf(before, after)!;
-    expect(change.value).toBeCloseTo((gained - lost) / n, 12);
-    expect(change.low).toBeCloseTo(Math.max(-1, low), 12);
-    expect(change.high).toBeCloseTo(Math.min(1, high), 12);
-  });
+  it.each(golden.matched)(
+    "is Agresti and Min's for $gained gained and $lost lost of $n",
+    ({ gained, lost, n, low, high }) => {
+      const before = Array.from({ length: n }, (_, i) => (i < gained ? 0 : i < gained + lost ? 1 : 0));
+      const after = Array.from({ length: n }, (_, i) => (i < gained ? 1 : 0));
+      const change = shareChangeOf(before, after)!;
+      expect(change.value).toBeCloseTo((gained - lost) / n, 12);
+      expect(change.low).toBeCloseTo(Math.max(-1, low), 12);
+      expect(change.high).toBeCloseTo(Math.min(1, high), 12);
+    },
+  );
 
   it("is not empty where nothing has changed", () => {
     const same = new Array<number>(20).fill(1);

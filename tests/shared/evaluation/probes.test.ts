@@ -32,7 +32,13 @@ describe("a base's probes", () => {
     [{ format, facts: [{ prompt: "", answer: "b" }] }, "facts[0].prompt"],
     [{ format, texts: [1] }, "texts[0]"],
     [{ format, instructions: [{ prompt: "a", instructions: [] }] }, "instructions[0].instructions"],
-    [{ format, styles: [{ name: "a", high: "b", low: "c", classifier: { bias: 0, weights: { a: "1" } }, prompts: [] }] }, "styles[0].classifier.weights.a"],
+    [
+      {
+        format,
+        styles: [{ name: "a", high: "b", low: "c", classifier: { bias: 0, weights: { a: "1" } }, prompts: [] }],
+      },
+      "styles[0].classifier.weights.a",
+    ],
   ])("%j are refused with the field", (value, field) => {
     expect(() => parse(value)).toThrow(
       expect.objectContaining({ code: "invalid_model", message: expect.stringContaining(`\`${field}\``) }),
@@ -42,7 +48,10 @@ describe("a base's probes", () => {
   it("must be JSON in UTF-8", () => {
     for (const bytes of [[0x7b], [0xff, 0x7b, 0x7d]]) {
       expect(() => parseProbes(Uint8Array.from(bytes))).toThrow(
-        expect.objectContaining({ code: "invalid_model", message: expect.stringContaining("evaluation.json is not JSON") }),
+        expect.objectContaining({
+          code: "invalid_model",
+          message: expect.stringContaining("evaluation.json is not JSON"),
+        }),
       );
     }
   });

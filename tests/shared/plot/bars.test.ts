@@ -8,13 +8,21 @@ const svg = drawBars({
   y: { title: "share", covers: [0, 1], format: (value) => `${Math.round(100 * value)} %` },
   series: ["before", "after"],
   groups: [
-    { name: "facts", bars: [{ value: 0.5, low: 0.25, high: 0.75 }, { value: 1, low: null, high: null }] },
+    {
+      name: "facts",
+      bars: [
+        { value: 0.5, low: 0.25, high: 0.75 },
+        { value: 1, low: null, high: null },
+      ],
+    },
     { name: "tasks <x>", bars: [null, { value: 0.25, low: 0.2, high: 0.3 }] },
   ],
 });
-const bars = [...svg.matchAll(/<rect class="(hatched|bar)" x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title>(.*?)<\/title>/g)].map(
-  ([, style, y, height, title]) => ({ style, y: Number(y), height: Number(height), title }),
-);
+const bars = [
+  ...svg.matchAll(
+    /<rect class="(hatched|bar)" x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"><title>(.*?)<\/title>/g,
+  ),
+].map(([, style, y, height, title]) => ({ style, y: Number(y), height: Number(height), title }));
 
 it("draws bars from 0, as long as their values, with their values in words", () => {
   expect(bars.map(({ title }) => title)).toEqual([

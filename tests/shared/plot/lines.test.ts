@@ -8,7 +8,10 @@ const paths = (svg: string) => [...svg.matchAll(/<path class="line"[^>]* d="(M[^
 
 it("places points by their values, greater ones higher and further right", () => {
   const [path] = paths(chart([{ name: "a", points: points(1, 2, 4) }]));
-  const placed = path!.slice(1).split("L").map((pair) => pair.split(" ").map(Number));
+  const placed = path!
+    .slice(1)
+    .split("L")
+    .map((pair) => pair.split(" ").map(Number));
   expect(placed).toHaveLength(3);
   const [[x0, y0], [x1, y1], [x2, y2]] = placed as [[number, number], [number, number], [number, number]];
   expect(x1 - x0).toBeCloseTo(x2 - x1, 0);

@@ -40,7 +40,13 @@ export const SAMPLE_REPORT: JobReport = {
   steps_trained: 3,
   continues: false,
   budget: { prompts: 8, samples: 1, max_tokens: 64, held_out: true },
-  preference_accuracy: { pairs: 8, summed: compared, per_token: compared, implicit: shareOf(8, 8), longer: shareOf(4, 8) },
+  preference_accuracy: {
+    pairs: 8,
+    summed: compared,
+    per_token: compared,
+    implicit: shareOf(8, 8),
+    longer: shareOf(4, 8),
+  },
   win_rate: {
     ...{ judge: `the grader ${ATTACK}`, own_reward: true, wins: 5, ties: 2, losses: 1, flawed: 1 },
     plain: shareOf(6, 8),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { JobReport } from "../../../shared/api/job-report.ts";
-import { NO_PROBES } from "../../../shared/evaluation/probes.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { NO_PROBES } from "../../../shared/evaluation/probes.ts";
 import type { Judge } from "../../../trainer/report/judge.ts";
 import { type MeasureOptions, measureReport, reportFiles } from "../../../trainer/report/measure-report.ts";
 import type { Questions, ReportPair } from "../../../trainer/report/questions.ts";
@@ -40,7 +40,8 @@ function subject(text: string, logprob: number, changes: Partial<Subject> = {}):
 const politeness: Judge = {
   name: "the politeness",
   ownReward: false,
-  score: async (replies) => replies.map(({ text, item }) => ({ reward: Number(text.includes("please")) + Number(item.n) / 100 })),
+  score: async (replies) =>
+    replies.map(({ text, item }) => ({ reward: Number(text.includes("please")) + Number(item.n) / 100 })),
 };
 const options = (changes: Partial<MeasureOptions> = {}): MeasureOptions => ({
   job: {
@@ -63,19 +64,35 @@ describe("a report", () => {
     expect(JobReport.parse(report)).toEqual(report);
     expect(report.missing).toEqual([]);
     expect(report.win_rate).toMatchObject({ wins: 8, ties: 0, losses: 0, plain: { value: 1, n: 4 }, flawed: 0 });
-    expect(report.win_rate!.length_controlled).toMatchObject({ win_rate: null, n: 8, reason: expect.stringContaining("all 8") });
+    expect(report.win_rate!.length_controlled).toMatchObject({
+      win_rate: null,
+      n: 8,
+      reason: expect.stringContaining("all 8"),
+    });
     expect(report.win_rate!.score.change).toMatchObject({ value: 1, n: 4 });
     // Three tokens, half a nat each.
     expect(report.divergence).toMatchObject({ k1: { value: 1.5, n: 8 }, per_token: 0.5 });
-    expect(report.fidelity).toMatchObject({ before: { prompt_strict: { value: 0 } }, after: { prompt_strict: { value: 1 } } });
+    expect(report.fidelity).toMatchObject({
+      before: { prompt_strict: { value: 0 } },
+      after: { prompt_strict: { value: 1 } },
+    });
     expect(report.facts).toMatchObject({ before: { value: 0, n: 1 }, after: { value: 1 }, change: { value: 1 } });
     expect(report.tasks).toMatchObject({ groups: [{ name: "copy", n: 1, before: 0, after: 1 }] });
     expect(report.base_loss).toMatchObject({ before: { value: 1 }, after: { value: 0.5 }, change: { value: -0.5 } });
     expect(report.styles).toMatchObject([
-      { probes: { before: { value: 0 }, after: { value: 1 } }, replies: { before: { value: 0, n: 8 }, after: { value: 1 } } },
+      {
+        probes: { before: { value: 0 }, after: { value: 1 } },
+        replies: { before: { value: 0, n: 8 }, after: { value: 1 } },
+      },
     ]);
-    expect(report.texts).toMatchObject({ before: { replies: 8, tokens: { value: 2 }, ended: { value: 1 }, distinct_1: 0.125 } });
-    expect(report.samples[3]).toMatchObject({ before: "now, wait", after: "please wait", score_before: expect.any(Number) });
+    expect(report.texts).toMatchObject({
+      before: { replies: 8, tokens: { value: 2 }, ended: { value: 1 }, distinct_1: 0.125 },
+    });
+    expect(report.samples[3]).toMatchObject({
+      before: "now, wait",
+      after: "please wait",
+      score_before: expect.any(Number),
+    });
     expect(report.budget).toEqual({ prompts: 4, samples: 2, max_tokens: 8, held_out: true });
   });
 
@@ -143,7 +160,14 @@ describe("a report", () => {
       ...{ prompts: [], pairs: [], instructions: [], facts: [], tasks: [], texts: [], styles: NO_PROBES.styles as [] },
     };
     const report = await measureReport(options({ questions: none }));
-    expect(report.missing.map(({ part }) => part)).toEqual(["replies", "fidelity", "facts", "tasks", "base_loss", "styles"]);
+    expect(report.missing.map(({ part }) => part)).toEqual([
+      "replies",
+      "fidelity",
+      "facts",
+      "tasks",
+      "base_loss",
+      "styles",
+    ]);
     expect(JobReport.parse(report)).toEqual(report);
   });
 
@@ -151,7 +175,11 @@ describe("a report", () => {
     let open = 0;
     const counted = async () => {
       open += 1;
-      return subject("a", -1, { close: async () => void (open -= 1) });
+      return subject("a", -1, {
+        close: async () => {
+          open -= 1;
+        },
+      });
     };
     const progress = (part: string) => {
       if (part === "facts") throw new TrimtabError("cancelled", "stop");

@@ -45,7 +45,12 @@ describe("the questions of a report", () => {
       { prompt: "The capital of Italy is", answer: "Rome", subject: "Italy" },
       { prompt: "Water is", answer: "wet" },
     ];
-    const tasks = ['Copy: "a"\nb', "Copy: b"].map((user) => ({ task: "copy", user, answer: "a", match: "text" as const }));
+    const tasks = ['Copy: "a"\nb', "Copy: b"].map((user) => ({
+      task: "copy",
+      user,
+      answer: "a",
+      match: "text" as const,
+    }));
     const style = { name: "r", high: "h", low: "l", classifier: { bias: 0, weights: {} } };
     const styles = [{ ...style, prompts: [{ user: "Ask me." }, { text: "Once" }] }];
     const trained = `{"a": "In France, it is Paris."}\n{"a": "Spain"}\n{"b": "Madrid"}\n${JSON.stringify({ user: 'Copy: "a"\nb' })}\n{"user":"Ask me."}`;

@@ -34,13 +34,21 @@ const CASES: readonly (readonly [instruction: Instruction, follow: readonly stri
   [{ kind: "upper_case" }, ["GOOD 1", "ÄRGER"], ["GOOd", "123"]],
   [{ kind: "capital_words", at_least: 2 }, ["I am OK"], ["I am Ok", "Nothing Here"]],
   [{ kind: "capital_words", at_most: 0 }, ["Not one 12"], ["A word"]],
-  [{ kind: "bullet_list", exactly: 2 }, ["* a\n* b", "- a\n  - b", "Two:\n* a\n\n* b"], ["* a", "**a**\n**b**", "* a\n* b\n- c"]],
+  [
+    { kind: "bullet_list", exactly: 2 },
+    ["* a\n* b", "- a\n  - b", "Two:\n* a\n\n* b"],
+    ["* a", "**a**\n**b**", "* a\n* b\n- c"],
+  ],
   [{ kind: "json" }, ['{"a": 1}', "[]", '```json\n{"a": 1}\n```', "3"], ["{a: 1}", 'Sure: {"a": 1}', '{"a": 1} {}']],
   [{ kind: "title" }, ["<<On tides>>\nText"], ["<On tides>", "<< >>", "<<a\nb>>"]],
   [{ kind: "placeholders", at_least: 2 }, ["Dear [name], [date]"], ["[name]", "[]"]],
   [{ kind: "highlights", at_least: 2 }, ["*a* and **b**"], ["*a*", "* * and **", "a * b * c"]],
   [{ kind: "starts_with", phrase: "Yes" }, ["Yes, it is.", '"yes"', "  YES"], ["No. Yes", "Oh yes"]],
-  [{ kind: "ends_with", phrase: "that is all" }, ["And that is all", '"That is all"'], ["That is all.", "that is all folks"]],
+  [
+    { kind: "ends_with", phrase: "that is all" },
+    ["And that is all", '"That is all"'],
+    ["That is all.", "that is all folks"],
+  ],
   [{ kind: "quoted" }, ['"Hello"', "“a\nb”"], ['"Hello', 'He said "no"', '"']],
   [{ kind: "postscript" }, ["Bye\nP.S. Write!", "p.s. ok", "P.P.S. more"], ["Bye", "P.S.", "ps. no", "GPS works"]],
 ];
