@@ -23,6 +23,7 @@ import { errorReply } from "./error-reply.ts";
 import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { graders } from "./graders.ts";
+import { jobReport } from "./job-report.ts";
 import { jobs } from "./jobs.ts";
 import { knownMethods } from "./known-methods.ts";
 import { countRequest } from "./metrics.ts";
@@ -49,6 +50,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
   app.route("/v1/fine_tuning/checkpoints", checkpointPermissions);
+  app.route("/v1/fine_tuning/jobs", jobReport);
   app.route("/v1/fine_tuning/alpha/graders", graders);
   app.route("/v1/models", models);
   app.route("/v1/aliases", aliases);

@@ -159,7 +159,7 @@ export const JobReport = z
     seed: z.int(),
     training_file: z.string(),
     validation_file: z.string().nullable(),
-    total_steps: Count,
+    steps_trained: Count,
     continues: z.boolean().meta({ description: "Whether the model before is itself a tuned one" }),
     budget: z.strictObject({
       prompts: Count,

@@ -43,7 +43,11 @@ export function stepsFigure(
 ): Html | undefined {
   const lines = names
     .filter((name) => steps.series[name]?.some((value) => value !== null))
-    .map((name): Line => ({ name, points: steps.steps.map((x, i) => ({ x, y: steps.series[name]![i]! })) }));
+    // Some metrics are of a few steps alone, and the line joins those.
+    .map((name): Line => {
+      const points = steps.steps.map((x, i) => ({ x, y: steps.series[name]![i]!, label: `step ${x}` }));
+      return { name, points: points.filter(({ y }) => y !== null) };
+    });
   if (lines.length === 0) return undefined;
   const words = lines.map(({ name, points }) => {
     const values = points.flatMap(({ y }) => y ?? []);

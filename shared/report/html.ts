@@ -76,7 +76,7 @@ function about(report: JobReport) {
         ["Created", new Date(report.created_at * 1000).toISOString()],
         ["Training file", report.training_file],
         ["Validation file", report.validation_file ?? "none"],
-        ["Steps", String(report.total_steps)],
+        ["Steps", String(report.steps_trained)],
         ["Seed", String(report.seed)],
       ],
     }),

@@ -210,6 +210,7 @@ async function runPrepared<S extends TrainingSettings>(
     }
     await hooks?.afterTraining({
       ...{ objective, job, context, run, metrics },
+      step: end.step,
       values: parameterValues(end, method.parameters),
       steps: history?.steps ?? [],
     });

@@ -10,6 +10,8 @@ export interface TrainedRun<S extends TrainingSettings = TrainingSettings> {
   readonly job: RecipeJob<S>;
   readonly context: RecipeContext;
   readonly run: PreparedRun;
+  /** The last step that was taken. */
+  readonly step: number;
   /** Of the method's parameters. */
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
   /** What was measured of the validation file. */

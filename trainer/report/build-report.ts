@@ -21,7 +21,7 @@ export type ReportedJob = Pick<
   | "seed"
   | "training_file"
   | "validation_file"
-  | "total_steps"
+  | "steps_trained"
   | "continues"
   | "validation"
   | "calibration"
@@ -58,7 +58,7 @@ export function buildReport(measured: Measured): JobReport {
     return null;
   }
   const noProbes = (what: string) =>
-    `the base's folder has no evaluation.json with ${what}, or none that fits the model's context`;
+    `the base's folder has no evaluation.json with ${what}, or all of them were trained on or are too long for the model`;
   const { prompts, pairs, instructions, facts, tasks, texts, styles } = questions;
 
   const replies = part("replies", prompts.length, "no prompt leaves room for a reply", () => ({
@@ -83,7 +83,7 @@ export function buildReport(measured: Measured): JobReport {
       ),
     }),
   );
-  const factAnswers = part("facts", facts.length, noProbes("facts that the job was not trained on"), () => {
+  const factAnswers = part("facts", facts.length, noProbes("facts"), () => {
     const right = (answers: readonly string[]) => facts.map(({ of }, i) => beginsWithAnswer(answers[i]!, of.answer));
     return answersOf(right(before.facts!), right(after.facts!), []);
   });

@@ -40,6 +40,8 @@ export interface Questions {
   readonly tasks: readonly Asked<EvaluationProbes["tasks"][number]>[];
   readonly texts: readonly TokenizedExample[];
   readonly styles: readonly { readonly style: Style; readonly prompts: readonly Int32Array[] }[];
+  /** Tokens of the longest prompt with its reply. */
+  readonly longest: number;
 }
 
 /** Tokens of the answers to the base's probes. */
@@ -78,31 +80,38 @@ export function chooseQuestions(options: QuestionOptions): Questions {
     }
   };
   const plain = (text: string) => Int32Array.from([...tokenizer.prefix, ...tokenizer.encode(text)]);
+  let longest = 1;
+  const hasRoom = (ids: Int32Array, tokens: number) => {
+    const isFitting = ids.length > 0 && ids.length + tokens <= room;
+    if (isFitting) longest = Math.max(longest, ids.length + tokens);
+    return isFitting;
+  };
   const asked = <T>(all: readonly T[], ids: (one: T) => Int32Array | undefined, { tokens, most, name }: Drawn) => {
     const drawn: Asked<T>[] = [];
     for (const of of shuffled(all, options.seed, name)) {
       if (drawn.length === most) break;
       const found = ids(of);
-      if (found !== undefined && found.length > 0 && found.length + tokens <= room) drawn.push({ ids: found, of });
+      if (found !== undefined && hasRoom(found, tokens)) drawn.push({ ids: found, of });
     }
     return drawn;
   };
-  /** Asked in training, so that its answer may have been learned by heart. */
-  const isTrained = (text: string) => trained.includes(JSON.stringify(text).slice(1, -1));
+  /** Whether it is a whole string of the training file, so that its answer may have been learned by heart. */
+  const isTrained = (text: string) => trained.includes(JSON.stringify(text));
   const askedFor = (prompt: ProbePrompt) => ("text" in prompt ? prompt.text : prompt.user);
   const known = probes.facts.filter(({ subject, answer }) => !states(trained, subject, answer));
   const prompted = (prompt: ProbePrompt) => ("text" in prompt ? plain(prompt.text) : chat(prompt.user, prompt.system));
-  return {
+  const questions = {
     prompts: shuffled(prompts, options.seed, "prompts")
       .filter(({ ids }) => ids.length + maxTokens <= room)
-      .slice(0, some),
+      .slice(0, some)
+      .filter(({ ids }) => hasRoom(ids, maxTokens)),
     samples,
     maxTokens,
     pairs: shuffled(pairs, options.seed, "pairs").slice(0, many),
     instructions: asked(probes.instructions ?? INSTRUCTION_PROMPTS, ({ prompt }) => chat(prompt), {
       ...{ tokens: maxTokens, most: many, name: "instructions" },
     }),
-    instructionsFrom: probes.instructions === undefined ? "built-in" : "base",
+    instructionsFrom: probes.instructions === undefined ? ("built-in" as const) : ("base" as const),
     facts: asked(known, ({ prompt }) => plain(prompt), { tokens: ANSWER_TOKENS.fact, most: many, name: "facts" }),
     tasks: asked(
       probes.tasks.filter(({ user }) => !isTrained(user)),
@@ -122,6 +131,7 @@ export function chooseQuestions(options: QuestionOptions): Questions {
       ).map(({ ids }) => ids),
     })),
   };
+  return { ...questions, longest };
 }
 
 interface Drawn {

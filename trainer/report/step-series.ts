@@ -9,12 +9,17 @@ const LEFT_OUT = new Set(["step", "total_steps", "tokens_per_second", "trained_t
 
 /** Under trl's names, in the order in which they are preferred. */
 const NAMES = {
-  divergence: ["objective/kl", "kl", "policy/kl", "mean_kl"],
-  reward: ["objective/scores", "reward", "rewards/mean", "objective/rlhf_reward", "mean_reward"],
-  gold: ["objective/gold", "gold", "gold_reward"],
-  length: ["completions/mean_length", "objective/length", "response_length", "length"],
-  repetition: ["completions/repetition", "repetition"],
+  divergence: ["objective/kl", "kl"],
+  reward: ["objective/scores", "reward"],
+  length: ["completions/mean_length"],
+  repetition: ["completions/repetition"],
 } as const;
+
+/** The reward that is trained on and the gold reward, which is measured on the same prompts or not at all. */
+const PROXIES = [
+  ["valid_reward", "valid_gold_mean"],
+  ["reward", "gold_mean"],
+] as const;
 
 /** null without steps. A metric that a step did not report, or that is not finite, is null there. */
 export function stepSeries(steps: readonly StepData[]): ReportSteps | null {
@@ -32,12 +37,13 @@ export function stepSeries(steps: readonly StepData[]): ReportSteps | null {
   const series = Object.fromEntries([...names].sort().map((name) => [name, steps.map((step) => value(step, name))]));
   const found = (kind: keyof typeof NAMES) => NAMES[kind].find((name) => Object.hasOwn(series, name)) ?? null;
   const [divergence, reward] = [found("divergence"), found("reward")];
-  const [gold, length, repetition] = [found("gold"), found("length"), found("repetition")];
+  const [length, repetition] = [found("length"), found("repetition")];
+  const measured = PROXIES.find((names) => names.every((name) => Object.hasOwn(series, name)));
+  const [proxy, gold] = measured ?? [reward, null];
   return {
     steps: steps.map((step) => Number(step.step)),
     series,
     frontier: divergence === null || reward === null ? null : { divergence, reward },
-    hacking:
-      reward === null || (gold ?? length ?? repetition) === null ? null : { proxy: reward, gold, length, repetition },
+    hacking: proxy === null || (gold ?? length ?? repetition) === null ? null : { proxy, gold, length, repetition },
   };
 }

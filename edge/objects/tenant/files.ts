@@ -227,6 +227,13 @@ export const files = tenantModule({
         /** Where a file's bytes lie. */
         source: (id: string): NamedSource => sourceOf(requireFile(db, id, "file_id")),
 
+        /** Where the bytes of a job's result file of that name lie, the newest if there are several; null without one. */
+        ofJob(job: string, filename: string): NamedSource | null {
+          const where = "job = ? AND filename = ? AND state = 'ready'";
+          const row = db.get<FileRow>(`SELECT * FROM files WHERE ${where} ORDER BY n DESC LIMIT 1`, job, filename);
+          return row === undefined ? null : sourceOf(row);
+        },
+
         /**
          * Where the bytes of a file to train on lie, and of which of the kinds it is.
          *

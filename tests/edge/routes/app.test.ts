@@ -80,6 +80,7 @@ describe("the OpenAPI document", () => {
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/checkpoints",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/events",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/pause",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/report",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/resume",
         "/v1/models",
         "/v1/models/{model}",

@@ -28,7 +28,7 @@ export function pairRecipe<S extends BetaSettings & ReportedSettings>(type: Beta
   return async (given, context) => {
     const job = given as RecipeJob<S>;
     for (const dataset of [job.training, job.validation]) if (dataset !== null) describe(dataset, context);
-    const outcome = await runJob(objective, job, context, alignmentReport({ pairs: true }));
+    const outcome = await runJob(objective, job, context, alignmentReport({ lines: "pairs" }));
     return { ...outcome, hyperparameters: { ...outcome.hyperparameters, beta: betaOf(type, job.settings) } };
   };
 }

@@ -69,7 +69,7 @@ export function unpairedRecipe<S extends BetaSettings & ReportedSettings>(
   return async (given, context) => {
     const job = given as RecipeJob<S>;
     for (const dataset of [job.training, job.validation]) if (dataset !== null) describe(dataset, context);
-    const outcome = await runJob(objective, job, context, alignmentReport());
+    const outcome = await runJob(objective, job, context, alignmentReport({ lines: "completions" }));
     return { ...outcome, hyperparameters: { ...outcome.hyperparameters, beta: betaOf(type, job.settings) } };
   };
 }

@@ -17,7 +17,7 @@ import { measureReport, reportFiles } from "../../report/measure-report.ts";
 import { chooseQuestions } from "../../report/questions.ts";
 import { baseAlone } from "../base-alone.ts";
 import type { RunHooks, TrainedRun } from "../trained-run.ts";
-import { readReportData, templateOf } from "./report-data.ts";
+import { type LineContents, readReportData, templateOf } from "./report-data.ts";
 import { openRunSubject } from "./run-subject.ts";
 
 /** Settings of a type whose jobs end with a report. */
@@ -26,8 +26,11 @@ export interface ReportedSettings extends TrainingSettings {
 }
 
 export interface AlignmentReportOptions<S extends ReportedSettings> {
-  /** Whether a line's examples are a better completion and a worse one. */
-  readonly pairs?: boolean;
+  /**
+   * What a line holds: a better completion and a worse one behind their prompt, a completion (or another pair, whose first example
+   * it is), or a prompt alone.
+   */
+  readonly lines: LineContents;
   /** The reward that the job trained on, which judges the replies; absent for types that train on none. */
   readonly judge?: (trained: TrainedRun<S>) => Judge | Promise<Judge>;
   /** How well a reward model's scores are calibrated; absent for other types. */
@@ -44,7 +47,7 @@ const TRAINED_CHARACTERS = 4 << 20;
  * Measures the tuned model and the one that it started from, and keeps `report.json` and `report.html`. A report that cannot be made
  * is an event, not the end of the job. The same job gives the same bytes.
  */
-export function alignmentReport<S extends ReportedSettings>(options: AlignmentReportOptions<S> = {}): RunHooks<S> {
+export function alignmentReport<S extends ReportedSettings>(options: AlignmentReportOptions<S>): RunHooks<S> {
   return {
     async afterTraining(trained) {
       const settings = trained.job.settings.report ?? REPORT_DEFAULTS;
@@ -86,14 +89,14 @@ interface Measuring<S extends ReportedSettings> extends AlignmentReportOptions<S
 async function reportOf<S extends ReportedSettings>(
   trained: TrainedRun<S>,
   settings: ReportSettings,
-  { pairs = false, judge: ownJudge, calibration, stop }: Measuring<S>,
+  { lines, judge: ownJudge, calibration, stop }: Measuring<S>,
 ): Promise<JobReport> {
-  const { objective, job, context, run, values, metrics, steps } = trained;
+  const { objective, job, context, run, step, values, metrics, steps } = trained;
   const { config, weights, tokenizer, method, resumed } = run;
   const missing: JobReport["missing"] = [];
   const dataset = job.validation ?? job.training;
-  const data = readReportData({ objective, job, run, dataset, pairs });
-  if (job.validation === null && pairs) {
+  const data = readReportData({ objective, job, run, dataset, lines });
+  if (job.validation === null && lines === "pairs") {
     missing.push({
       part: "pairs",
       reason: "the job has no validation file, and pairs that were trained on prove nothing",
@@ -138,7 +141,7 @@ async function reportOf<S extends ReportedSettings>(
       seed: job.seed,
       training_file: job.training.name,
       validation_file: job.validation?.name ?? null,
-      total_steps: run.hyperparameters.schedule.totalSteps,
+      steps_trained: step,
       continues: job.parent !== undefined,
       validation: Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value))),
       calibration: calibration?.(trained) ?? null,
@@ -152,6 +155,7 @@ async function reportOf<S extends ReportedSettings>(
     open: (which) =>
       openRunSubject({
         ...{ executor: context.executor, run: { config, weights, tokenizer }, endTokens, seed: job.seed },
+        room: questions.longest,
         ...(which === "tuned" ? { method, values } : start),
         yieldToEventLoop: context.yieldToEventLoop,
       }),

@@ -17,13 +17,14 @@ export interface ReportData {
   readonly pairs: readonly ReportPair[];
 }
 
+export type LineContents = "pairs" | "completions" | "prompts";
+
 export interface ReportDataOptions<S extends TrainingSettings> {
-  readonly objective: Pick<Objective<S>, "lines" | "rollouts">;
+  readonly objective: Pick<Objective<S>, "lines">;
   readonly job: RecipeJob<S>;
   readonly run: Pick<PreparedRun, "tokenizer" | "maxLength">;
   readonly dataset: Dataset;
-  /** Whether the examples of a line are a better completion and a worse one. */
-  readonly pairs: boolean;
+  readonly lines: LineContents;
 }
 
 /** Lines that are read: many times what is asked, from a file that may have millions. */
@@ -36,7 +37,7 @@ export function templateOf(tokenizer: Tokenizer, createdAt: number): ChatTemplat
 }
 
 export function readReportData<S extends TrainingSettings>(options: ReportDataOptions<S>): ReportData {
-  const { objective, job, run, dataset, pairs: isPairs } = options;
+  const { objective, job, run, dataset } = options;
   const { tokenizer, maxLength } = run;
   let template: ChatTemplate | undefined;
   const items = new Map<number, Readonly<Record<string, unknown>>>();
@@ -46,11 +47,11 @@ export function readReportData<S extends TrainingSettings>(options: ReportDataOp
   }
   const prompts = new Map<string, ReportPrompt>();
   const pairs: ReportPair[] = [];
-  let lines = 0;
+  let count = 0;
   for (const { line, examples } of objective.lines(dataset, job.settings)) {
-    if (lines++ === MOST_LINES) break;
+    if (count++ === MOST_LINES) break;
     const read = encodeLine(examples, {
-      ...{ line, tokenizer, maxLength, prompts: objective.rollouts !== undefined, single: true },
+      ...{ line, tokenizer, maxLength, prompts: options.lines === "prompts", single: true },
       template: () => (template ??= loadChatTemplate(tokenizer, { clock: () => new Date(job.createdAt * 1000) })),
     });
     if ("reason" in read) continue;
@@ -61,7 +62,7 @@ export function readReportData<S extends TrainingSettings>(options: ReportDataOp
     if (ids.length > 0 && !prompts.has(key)) {
       prompts.set(key, { ids, text: shownPrompt(examples[0]!), item: items.get(line) ?? {} });
     }
-    if (isPairs && sequences.length === 2) pairs.push({ chosen: first!, rejected: sequences[1]! });
+    if (options.lines === "pairs" && sequences.length === 2) pairs.push({ chosen: first!, rejected: sequences[1]! });
   }
   return { prompts: [...prompts.values()], pairs };
 }

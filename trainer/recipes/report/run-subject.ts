@@ -1,8 +1,8 @@
+import type { ModelConfig } from "../../../shared/model/config.ts";
+import type { BatchShape } from "../../../shared/model/training-forward.ts";
 import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import type { Tensor } from "../../../shared/tensor.ts";
-import { chooseBatchShape } from "../../data/batch-shape.ts";
-import { sizeOf } from "../../data/shared-prompts.ts";
-import { type TokenizedExample, unitsOf } from "../../data/units.ts";
+import { longestOf, type TokenizedExample, type Unit, unitsOf } from "../../data/units.ts";
 import { unitsWithVirtualTokens } from "../../data/virtual-tokens.ts";
 import type { Executor } from "../../engines/executor.ts";
 import { Generator } from "../../eval/generator.ts";
@@ -20,14 +20,19 @@ export interface RunSubjectOptions {
   readonly values: ReadonlyMap<string, Tensor>;
   /** Tokens that end a reply. */
   readonly endTokens: ReadonlySet<number>;
+  /** The most tokens of a prompt and its reply. */
+  readonly room: number;
   readonly seed: number;
   readonly yieldToEventLoop: () => Promise<void>;
 }
 
 /** Replies that are decoded together: enough to fill a machine, few enough for the caches of a model of some billions. */
 const SLOTS = 32;
-/** Positions that prompts of a report usually take with their replies; longer ones grow the caches. */
-const LEAST_ROOM = 64;
+/** A micro-batch of texts that are only read: its tokens, and its logits, which are in memory at once. It holds one text at least. */
+const MOST_TOKENS = 2_048;
+const MOST_LOGITS = 1 << 23;
+/** Rows end at a multiple of this; kernels like even sizes. */
+const EVEN = 16;
 
 /** A run's model as a report asks it, under certain values of its parameters. */
 export async function openRunSubject(options: RunSubjectOptions): Promise<Subject> {
@@ -40,8 +45,7 @@ export async function openRunSubject(options: RunSubjectOptions): Promise<Subjec
 
   async function generatorFor(): Promise<Generator> {
     if (generator !== undefined) return generator;
-    // Memory is taken as texts grow, so the whole context costs nothing.
-    const capacity = Math.max(LEAST_ROOM, config.maxPositions);
+    const capacity = Math.min(config.maxPositions, prefixTokens + virtualTokens + options.room);
     const frozen = frozenTensors(weights, method);
     generator = await Generator.create(executor, { config, frozen, method, slots: SLOTS, capacity });
     await generator.use(values);
@@ -69,10 +73,7 @@ export async function openRunSubject(options: RunSubjectOptions): Promise<Subjec
     async logProbabilities(examples: readonly TokenizedExample[]) {
       if (examples.length === 0) return [];
       const units = unitsWithVirtualTokens(unitsOf(examples), virtualTokens, tokenizer.padId);
-      const sizes = units.map((unit) => sizeOf(unit, false));
-      const limit = config.maxPositions - prefixTokens;
-      const shape = chooseBatchShape({ config, groups: [sizes], units: sizes, limit, packing: true });
-      const rows = { shape, packing: true, padId: tokenizer.padId };
+      const rows = { shape: shapeFor(config, units), packing: true, padId: tokenizer.padId };
       const score = createScorer(kept, { config, weights, method, rows, yieldToEventLoop });
       const scores = await score(units, values);
       // Every call has a shape of its own, so its program will not be used again.
@@ -83,4 +84,12 @@ export async function openRunSubject(options: RunSubjectOptions): Promise<Subjec
       await Promise.all([generator?.dispose(), kept.dispose()]);
     },
   };
+}
+
+/** Rows as long as the longest text, and as many as the batch may have or the texts can fill. */
+function shapeFor({ vocabSize, maxPositions }: ModelConfig, units: readonly Unit[]): BatchShape {
+  const longest = longestOf(units);
+  const tokens = Math.max(longest, Math.min(Math.ceil(longest / EVEN) * EVEN, maxPositions));
+  const most = Math.floor(Math.min(MOST_TOKENS, MOST_LOGITS / vocabSize) / tokens);
+  return { rows: Math.max(1, Math.min(most, units.length)), tokens };
 }
