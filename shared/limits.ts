@@ -30,6 +30,9 @@ export const LIMITS = {
   /** Bytes of one artefact or checkpoint that a trainer stores. */
   artefact: 4 * (1 << 30),
   artefactFiles: 64,
+  /** Files that one job keeps for its owner beside its result, and bytes of one of them. */
+  keptFiles: 32,
+  keptFile: 64 * (1 << 20),
   /** Multiplications of one merge: about half a minute, which is as long as a Worker may compute for a request. */
   mergeWork: 3e10,
   /** Bytes of the deltas of one merge, which are in memory together. */
@@ -92,6 +95,19 @@ export const LIMITS = {
   sweepTokens: 200_000,
   /** Texts that a sweep shows of each cell. */
   sweepExamples: 3,
+  /** Completions that are kept for feedback: how long, how many, bytes of JSON of one, and of all of a tenant's. */
+  keptCompletionDays: 30,
+  keptCompletions: 10_000,
+  keptCompletion: 1_800_000,
+  keptCompletionsLength: 256 * (1 << 20),
+  /** Verdicts of a tenant, bytes of JSON of one, and of all. */
+  feedback: 100_000,
+  feedbackLength: 1_800_000,
+  feedbackTotalLength: 1 << 30,
+  raterName: 64,
+  comment: 4000,
+  /** Texts that one verdict ranks. */
+  rankedTexts: 16,
   messages: 1000,
   messageName: 64,
   tools: 128,
@@ -161,6 +177,10 @@ export const LIMITS = {
   graders: 16,
   /** Parts of one text times parts of the other where a metric compares each with each: about a fifth of a second. */
   graderWork: 1e9,
+  /** Of a job's report: prompts, replies to each, and tokens of a reply. */
+  reportPrompts: 256,
+  reportSamples: 8,
+  reportTokens: 512,
   deltaWeight: 8,
   maxTokens: 1 << 20,
   eventBatch: 1000,
@@ -176,6 +196,11 @@ export const LIMITS = {
   shownTokens: 4096,
   /** Methods that one job trains together. */
   peftMethods: 8,
+  /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
+  pipelineStages: 16,
+  stageName: 32,
+  /** Projects of one request for permissions of a checkpoint. */
+  permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
   leasesWithoutProgress: 5,
 } as const;

@@ -1,10 +1,10 @@
-import { answeredPrompt } from "../../shared/data/preference-pair.ts";
 import { encodeLine } from "../../shared/data/encode-line.ts";
 import type { TrainingMessage } from "../../shared/data/example.ts";
+import { answeredPrompt } from "../../shared/data/preference-pair.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { templateTools, templateTurns } from "./calls.ts";
 import type { FinishedText } from "./judge-protocol.ts";
-import { encodeChat } from "./prompt.ts";
+import type { encodeChat } from "./prompt.ts";
 import type { ServedModel } from "./served-model.ts";
 
 type FinishedModel = Parameters<typeof encodeChat>[0] & Pick<ServedModel, "tokenizer">;

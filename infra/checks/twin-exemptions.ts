@@ -2,11 +2,46 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
+  "shared/api/checkpoint-permissions.ts":
+    "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/api/job-status.ts": "a list of names",
+  "edge/objects/tenant/permissions.ts":
+    "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
+  "edge/objects/tenant/pipelines/":
+    "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/routes/check-continuation.ts":
+    "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
+  "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/kto.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/ppo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/rloo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/grpo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/reinforce-pp.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/reinforcement/algorithm.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/loss.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/value-head.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/phase-run.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/replies.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/reply-metrics.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/sampler.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/phase-section.ts":
+    "tests/contract/reinforcement.test.ts: runs that are killed at every step of a phase go on from it",
+  "trainer/rewards/reward-source.ts": "types only",
   "trainer/recipes/preferences/pair-unit.ts":
     "tests/contract/preferences.test.ts: values, gradients and metrics on packed pairs",
   "trainer/recipes/preferences/beta.ts":
@@ -37,6 +72,18 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/graders/errors.ts": "a table: tests/shared/graders/registry.test.ts joins flaws",
   "shared/graders/parts.ts": "a table: tests/shared/graders/registry.test.ts runs on it",
   "shared/graders/template.ts": "tests/shared/graders/render.test.ts reads and refuses every kind of path",
+  "shared/api/feedback.ts": "schemas: tests/edge/routes/feedback.test.ts sends valid and invalid requests",
+  "shared/api/kept-completions.ts": "schemas: tests/edge/routes/stored-chats.test.ts sends valid and invalid requests",
+  "edge/objects/tenant/kept-completions.ts":
+    "tests/edge/routes/stored-chats.test.ts makes every call, kept-completion-rows.test.ts fills and empties its table",
+  "edge/objects/tenant/feedback.ts": "tests/edge/routes/feedback.test.ts makes every call",
+  "edge/objects/tenant/feedback-rows.ts":
+    "tests/edge/routes/feedback.test.ts adds, refuses, supersedes, filters and drops every kind of verdict",
+  "edge/routes/keep-completion.ts":
+    "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
+  "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
+  "shared/agreement/":
+    "one set of statistics: agreement.test.ts holds each to scikit-learn, statsmodels and krippendorff, and to its edges",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
   "edge/routes/job-constitution.ts":
     "tests/edge/routes/constitutions.test.ts creates jobs by every kind of reference, and by names that there are not",

@@ -10,6 +10,7 @@ import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { ConstitutionalSettings, checkJudge, modelsAsked, rewardNumbers } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
+import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 import {
@@ -156,6 +157,7 @@ export const JOB_TYPES = {
   },
   reward_model: REWARD_MODEL_TYPE,
   ...PREFERENCE_TYPES,
+  ...REINFORCEMENT_TYPES,
   constitutional: {
     settings: ConstitutionalSettings,
     dataset: "prompts",
@@ -184,7 +186,8 @@ function withDefault(settings: z.ZodType): z.ZodType {
 }
 
 const rows: Readonly<Record<string, JobTypeRow>> = JOB_TYPES;
-const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
+/** One for each type, for unions of them with others. */
+export const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
   z.strictObject({ type: z.literal(type), [type]: withDefault(settings) }).meta({ id: schemaId(type) }),
 );
 type MethodSchemas = [(typeof methodSchemas)[number], ...typeof methodSchemas];
@@ -209,7 +212,7 @@ export interface JobSettings {
 }
 
 /** A method's settings, whatever its type. */
-export function settingsOf(method: Method): JobSettings {
+export function settingsOf(method: { readonly type: string }): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
 }
 

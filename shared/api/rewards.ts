@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { ChatMessage } from "./chat.ts";
+import { RewardAggregateRequest } from "./reward-aggregate.ts";
 import { ChatTool } from "./tools.ts";
 
 const RewardInput = z
@@ -41,17 +42,6 @@ function hasText(content: unknown): boolean {
   if (typeof content === "string") return content.trim() !== "";
   return Array.isArray(content) && content.some((part) => hasText(part.text ?? part.refusal));
 }
-
-export const RewardAggregateRequest = z
-  .discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("mean") }),
-    z.strictObject({ type: z.literal("worst") }).meta({ description: "The least of the members' rewards" }),
-    z.strictObject({
-      type: z.literal("mean_minus_variance"),
-      lambda: z.number().min(0).max(LIMITS.varianceWeight).default(1),
-    }),
-  ])
-  .meta({ id: "RewardAggregate" });
 
 const modelName = z.string().min(1).max(256);
 

@@ -10,7 +10,6 @@
  * Divided by the width D, d is about 1 for the states themselves.
  */
 import type { Tensor } from "../tensor.ts";
-import type { Scorer } from "./scorer.ts";
 
 /** Legend: D width of the model, r directions. */
 export interface SeenStates {
@@ -25,6 +24,12 @@ export interface SeenSpread {
   readonly variances: readonly number[];
   readonly rest: number;
   readonly threshold: number;
+}
+
+/** The part of a scorer that knows them; absent where it does not. */
+export interface KnowsStates {
+  readonly seen?: SeenStates;
+  readonly about: { readonly seen?: SeenSpread | undefined };
 }
 
 /** d of a state h [D]. */
@@ -49,7 +54,7 @@ export function distanceFrom({ mean, directions }: SeenStates, spread: SeenSprea
 }
 
 /** Whether a state is unlike those that the scorer was trained on; null for a scorer that does not know them. */
-export function isUnseen({ seen, about }: Scorer, state: ArrayLike<number>): boolean | null {
+export function isUnseen({ seen, about }: KnowsStates, state: ArrayLike<number>): boolean | null {
   if (seen === undefined || about.seen === undefined) return null;
   return distanceFrom(seen, about.seen, state) > about.seen.threshold;
 }

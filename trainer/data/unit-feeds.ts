@@ -3,13 +3,16 @@ import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { Unit, UnitForm } from "./units.ts";
 
-/** The place of one example in a micro-batch. */
+/** The place of one example in a micro-batch, or of its branch behind a shared prompt. */
 export interface Place {
   /** Counted over the examples of all units that were laid out together. */
   readonly index: number;
-  /** Its first token in the flattened [B, T]. */
+  /** Its first token in the flattened [B, T] that it shares with no other. */
   readonly start: number;
+  /** Tokens from there on. */
   readonly length: number;
+  /** Tokens before those, which it shares; they are not trained. */
+  readonly shared: number;
 }
 
 /** The layout of units in a micro-batch's tensors. */
@@ -31,7 +34,7 @@ export const columnInput = (name: string) => `column#${name}`;
 
 /**
  * The feeds of a micro-batch for its examples and units, at most U units of K examples:
- * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding;
+ * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding and shared prompts;
  * - `present` [U, K] f32, 1 where there is an example;
  * - `ends` [U, K] i64, the last token of each example in the flattened [B, T];
  * - `total_units` [] f32, the units of the whole optimizer step;
@@ -58,22 +61,22 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
       return [name, new Float32Array(length)];
     }),
   );
-  for (const [at, { unit, starts }] of here.entries()) {
+  for (const [at, { unit, own: placed }] of here.entries()) {
     for (const [name, kind] of Object.entries(columns)) {
       if (kind === "unit") data[name]![at] = required(unit.columns?.[name], name);
     }
-    for (const [k, { ids, columns: own }] of unit.examples.entries()) {
+    for (const [k, { columns: own }] of unit.examples.entries()) {
       const slot = at * perUnit + k;
-      const start = starts[k]!;
+      const { start, length, shared } = placed[k]!;
       present[slot] = 1;
-      ends[slot] = BigInt(start + ids.length - 1);
-      slots.fill(BigInt(slot), start, start + ids.length);
+      ends[slot] = BigInt(start + length - 1);
+      slots.fill(BigInt(slot), start, start + length);
       for (const [name, kind] of Object.entries(columns)) {
         if (kind === "unit") continue;
         const value = required(own?.[name], name);
         if (typeof value === "number") data[name]![slot] = value;
         // The number beside a token is about predicting it, which the position before it does.
-        else data[name]!.set(value.subarray(1), start);
+        else data[name]!.set(value.subarray(shared + 1), start);
       }
     }
   }
@@ -89,14 +92,14 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   };
 }
 
-/** The units whose examples lie in the micro-batch, in order, with the first token of each example. */
+/** The units whose examples lie in the micro-batch, in order, with the place of each example. */
 function unitsHere(units: readonly Unit[], places: readonly Place[]) {
-  const starts = new Map(places.map(({ index, start }) => [index, start]));
+  const placed = new Map(places.map((place) => [place.index, place]));
   let first = 0;
   return units.flatMap((unit) => {
-    const own = unit.examples.map((_, k) => starts.get(first + k));
+    const own = unit.examples.map((_, k) => placed.get(first + k));
     first += unit.examples.length;
-    return own.some((start) => start === undefined) ? [] : [{ unit, starts: own as number[] }];
+    return own.some((place) => place === undefined) ? [] : [{ unit, own: own as Place[] }];
   });
 }
 

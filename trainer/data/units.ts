@@ -16,6 +16,11 @@ export interface UnitForm {
   readonly examples: number;
   /** Numbers that its graph reads beside the tokens, by name. */
   readonly columns?: Readonly<Record<string, ColumnKind>>;
+  /**
+   * The examples of a unit may be laid out behind the prompt that they share; see shared-prompts.ts. Token columns must be 0 for
+   * tokens that are not trained.
+   */
+  readonly sharesPrompt?: boolean;
 }
 
 export interface UnitExample extends TokenizedExample {

@@ -2,13 +2,18 @@ import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
 import { constitutional } from "./constitutional.ts";
 import { dpo } from "./dpo.ts";
+import { grpo } from "./grpo.ts";
 import { ipo } from "./ipo.ts";
 import { kto } from "./kto.ts";
 import { orpo } from "./orpo.ts";
+import { ppo } from "./ppo.ts";
 import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
+import { reinforcePp } from "./reinforce-pp.ts";
+import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
 import { rewardModel } from "./reward-model.ts";
+import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
@@ -28,5 +33,10 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   orpo: pairRecipe("orpo", orpo),
   simpo: pairRecipe("simpo", simpo),
   kto: unpairedRecipe("kto", kto),
+  ppo: reinforcementRecipe(ppo),
+  rloo: reinforcementRecipe(rloo),
+  grpo: reinforcementRecipe(grpo),
+  reinforce_pp: reinforcementRecipe(reinforcePp),
   constitutional: constitutional({ revise: SUPERVISED, preferences: DPO, reward_model: rewardModel }),
+  reinforcement,
 };

@@ -7,11 +7,15 @@ import { checkpoints } from "./checkpoints.ts";
 import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { events } from "./events.ts";
+import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
+import { permissions } from "./permissions.ts";
+import { pipelines } from "./pipelines/pipelines.ts";
 import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
 import { results } from "./results.ts";
@@ -26,10 +30,12 @@ export const TENANT_MODULES = {
   keys,
   idempotency,
   jobs,
+  pipelines,
   blobs,
   files,
   events,
   checkpoints,
+  permissions,
   leases,
   results,
   artefacts,
@@ -39,5 +45,7 @@ export const TENANT_MODULES = {
   presets,
   constitutions,
   scorers,
+  kept: keptCompletions,
+  feedback,
   removal,
 } as const;

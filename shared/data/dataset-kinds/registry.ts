@@ -17,9 +17,9 @@ export const DATASET_KINDS = {
   condition_prompts: conditionPrompts,
   preference_pairs: preferencePairs,
   unpaired_preferences: unpairedPreferences,
+  prompts,
   rankings,
   ratings,
-  prompts,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;
