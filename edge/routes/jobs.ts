@@ -22,6 +22,7 @@ import { checkParent } from "./check-parent.ts";
 import { asksForPeft, continueAdapter } from "./continue-adapter.ts";
 import { requireModel } from "./grader-models.ts";
 import { once } from "./idempotent.ts";
+import { withConstitution } from "./job-constitution.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
@@ -113,7 +114,7 @@ jobs.openapi(create, async (c) => {
     const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
     const goesOn = request.continue_with === "adapter";
     const asksPeft = asksForPeft(body, request);
-    const given = { parent: own, method: asked };
+    const given = { parent: own, method: await withConstitution(asked, tenant) };
     const { config, ...base } = found;
     const { parent, method } = goesOn
       ? await continueAdapter(c.env.BLOBS, { ...given, asksPeft, madeWith, config })

@@ -22,6 +22,7 @@ export const ID_PREFIXES = {
   message: "msg_",
   call: "call_",
   functionCall: "fc_",
+  feedback: "fdbk_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -79,11 +79,6 @@ export function predictionGraph(options: CausalGraphOptions): Graph {
   return b.build({ logits: forwardOf(b, options, false).forward.logits });
 }
 
-/** `log_probabilities` [B, T] of the targets, 0 for tokens that are not trained, without dropout. */
-export function logProbabilityGraph(options: CausalGraphOptions): Graph {
-  return outputGraph("log_probabilities", options, (context) => ({ log_probabilities: context.logProbabilities() }));
-}
-
 /**
  * The frozen inputs of the graphs of `method`: its own frozen tensors, and the base's weights that it does not replace.
  */

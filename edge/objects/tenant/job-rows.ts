@@ -1,7 +1,7 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetsOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
 import { isPipeline, type JobMethod, type Pipeline, type PipelinePlace } from "../../../shared/api/pipelines.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
@@ -108,9 +108,12 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
 /** Throws what `addJob` does for files that do not suit a method. */
 export function requireDatasets(db: Database, method: Method, { training, validation, at = {} }: NamedFiles): void {
   const param = { training: at.training ?? "training_file", validation: at.validation ?? "validation_file" };
-  const kind = (field: "training_file" | "validation_file") => datasetOf(method, field);
-  const { trainable } = requireDataset(db, training, { param: param.training, kind: kind("training_file") });
-  if (trainable === 0) {
+  const { trainable, kind } = requireDataset(db, training, {
+    param: param.training,
+    kinds: datasetsOf(method, "training_file"),
+  });
+  // What a model answers itself has nothing to learn yet.
+  if (trainable === 0 && kind !== "prompts") {
     throw new TrimtabError(
       "invalid_dataset",
       "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
@@ -118,7 +121,9 @@ export function requireDatasets(db: Database, method: Method, { training, valida
     );
   }
   if (validation === null) return;
-  requireDataset(db, validation, { param: param.validation, kind: kind("validation_file") });
+  const kinds = datasetsOf(method, "validation_file");
+  // A type that can learn from several kinds is measured on the one that it learns from.
+  requireDataset(db, validation, { param: param.validation, kinds: kinds.includes(kind) ? [kind] : kinds });
 }
 
 export interface NamedFiles {

@@ -4,10 +4,13 @@ import { account } from "./account.ts";
 import { aliases } from "./aliases.ts";
 import { artefacts } from "./artefacts.ts";
 import { checkpoints } from "./checkpoints.ts";
+import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { events } from "./events.ts";
+import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
@@ -40,6 +43,9 @@ export const TENANT_MODULES = {
   deltas,
   aliases,
   presets,
+  constitutions,
   scorers,
+  kept: keptCompletions,
+  feedback,
   removal,
 } as const;

@@ -54,11 +54,19 @@ describe("the OpenAPI document", () => {
         "/v1/aliases/{alias}/history",
         "/v1/aliases/{alias}/rollback",
         "/v1/chat/completions",
+        "/v1/chat/completions/{completion_id}",
+        "/v1/chat/completions/{completion_id}/messages",
         "/v1/completions",
+        "/v1/constitutions",
+        "/v1/constitutions/{constitution}",
+        "/v1/constitutions/{constitution}/versions",
         "/v1/deltas",
         "/v1/deltas/merge",
         "/v1/deltas/{delta_id}",
         "/v1/deltas/{delta_id}/content",
+        "/v1/feedback",
+        "/v1/feedback/export",
+        "/v1/feedback/{feedback_id}",
         "/v1/files",
         "/v1/files/{file_id}",
         "/v1/files/{file_id}/content",
@@ -72,11 +80,13 @@ describe("the OpenAPI document", () => {
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/checkpoints",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/events",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/pause",
+        "/v1/fine_tuning/jobs/{fine_tuning_job_id}/report",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/resume",
         "/v1/models",
         "/v1/models/{model}",
         "/v1/peft/compare",
         "/v1/responses",
+        "/v1/responses/{response_id}",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
@@ -164,13 +174,15 @@ describe("every route of the document", () => {
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
     await api.call("POST", "/v1/aliases", { key, body: { id: "walker", model: "walked" } });
     await api.call("POST", "/v1/steering/presets", { key, body: { name: "stride", steering: {} } });
+    const principles = [{ principle: "Keep going." }];
+    await api.call("POST", "/v1/constitutions", { key, body: { name: "march", principles } });
     const scorer = { name: "judge", url: "https://scores.trimtab.dev/" };
     await api.call("POST", "/v1/steering/scorers", { key, body: scorer });
     const permitted = `/v1/fine_tuning/checkpoints/${encodeURIComponent(model)}/permissions`;
     const made = { key, body: { project_ids: ["owner"] } };
     const permission = await api.call<{ first_id: string }>("POST", permitted, made);
     Object.assign(own, { fine_tuned_model_checkpoint: model, permission_id: permission.first_id });
-    Object.assign(own, { preset: "stride", scorer: "judge" });
+    Object.assign(own, { preset: "stride", scorer: "judge", constitution: "march" });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -236,8 +248,10 @@ describe("every route of the document", () => {
     const bodies: Record<string, unknown> = {
       "POST /v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions": { project_ids: ["stranger"] },
       "POST /v1/aliases/{alias}": { model: "walked" },
+      "POST /v1/constitutions/{constitution}": { principles: [{ principle: "Halt." }] },
       "POST /v1/steering/presets/{preset}": { steering: {} },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
+      "POST /v1/chat/completions/{completion_id}": { metadata: {} },
     };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
@@ -248,8 +262,11 @@ describe("every route of the document", () => {
       "/v1/files",
       "/v1/fine_tuning/jobs",
       "/v1/deltas",
+      "/v1/constitutions",
       "/v1/steering/presets",
       "/v1/steering/scorers",
+      "/v1/chat/completions",
+      "/v1/feedback",
     ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }
