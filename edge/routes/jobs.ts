@@ -100,6 +100,8 @@ export const jobs = subApp();
 jobs.use("*", tenantAuth());
 
 jobs.openapi(create, async (c) => {
+  // The settings of all types of job are more than the compiler follows through a reply.
+  const reply = (value: Job | JobValidation) => c.json(value as never, 200);
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
   const asked = methodOf(request);
@@ -107,8 +109,8 @@ jobs.openapi(create, async (c) => {
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
   if (isPipeline(asked)) {
     const parts = { c, request, settings: asked.pipeline, body };
-    if (validate !== "false") return c.json(await validatePipeline({ ...parts, examples }), 200);
-    return once(c, tenant, async (key) => c.json(await createPipeline(parts, key), 200));
+    if (validate !== "false") return reply(await validatePipeline({ ...parts, examples }));
+    return once(c, tenant, async (key) => reply(await createPipeline(parts, key)));
   }
   const checkedStart = async () => {
     const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
@@ -129,12 +131,12 @@ jobs.openapi(create, async (c) => {
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
     const dry = { ...start, request, tenant, blobs: c.env.BLOBS, examples };
-    return c.json(await validateJob(dry), 200);
+    return reply(await validateJob(dry));
   }
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
     await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
-    return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
+    return reply(await tenant.jobs.create({ request, method, base, parent }, idempotency));
   });
 });
 

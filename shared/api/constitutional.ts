@@ -2,7 +2,9 @@
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
 import { LIMITS } from "../limits.ts";
+import { methodsOf } from "../peft/presets.ts";
 import { ConstitutionReference, InlineConstitution } from "./constitutions.ts";
+import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { auto, HYPERPARAMETER_DEFAULTS, hyperparametersSchema, LORA_DEFAULTS, Peft } from "./training-settings.ts";
 
 /** What a job without a constitution goes by. */
@@ -17,7 +19,11 @@ export const SELF_CRITIQUE: InlineConstitution = {
 };
 
 /** What each mode trains on its texts with: a type of job. */
-export const CONSTITUTIONAL_MODES = { revise: "supervised", preferences: "dpo" } as const;
+export const CONSTITUTIONAL_MODES = {
+  revise: "supervised",
+  preferences: "dpo",
+  reward_model: "reward_model",
+} as const;
 export type ConstitutionalMode = keyof typeof CONSTITUTIONAL_MODES;
 
 const Hyperparameters = hyperparametersSchema("ConstitutionalHyperparameters", {
@@ -50,7 +56,7 @@ export const ConstitutionalSettings = z
       .default("revise")
       .meta({
         description:
-          "`revise`: criticise and revise replies, and imitate the last revision; `preferences`: label which of two replies is better, and learn the preference",
+          "`revise`: criticise and revise replies, and imitate the last revision; `preferences`: label which of two replies is better, and learn the preference; `reward_model`: the same labels, for a reward model",
       }),
     judge: Judge.default({ type: "model" }).meta({
       description:
@@ -58,7 +64,7 @@ export const ConstitutionalSettings = z
     }),
     samples: z.int().min(1).max(LIMITS.constitutionalSamples).optional().meta({
       description:
-        "Replies to each prompt. For `revise`, each is revised; 1 by default. For `preferences`, they are compared two by two; 2 by default",
+        "Replies to each prompt. For `revise`, each is revised; 1 by default. Otherwise they are compared two by two; 2 by default",
     }),
     rounds: z.int().min(1).max(LIMITS.constitutionalRounds).optional().meta({
       description: "For `revise`: how often a reply is criticised and revised; 1 by default",
@@ -74,7 +80,7 @@ export const ConstitutionalSettings = z
     }),
     min_margin: z.number().min(0).lt(0.5).default(0).meta({
       description:
-        "For `preferences` with a model: how far from one half its probability must be; a pair at that distance or nearer is a tie, and left out",
+        "For labels by a model: how far from one half its probability must be; a pair at that distance or nearer is a tie, and left out",
     }),
     max_unreadable: z.number().min(0).max(1).default(0.1).meta({
       description: "The share of the judge's answers that may be unusable; beyond it the job fails",
@@ -85,8 +91,13 @@ export const ConstitutionalSettings = z
   .superRefine((given, context) => {
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     const { mode, judge, samples, rounds, candidates, temperature, hyperparameters } = given;
+    if (mode !== "preferences" && hyperparameters.beta !== undefined) {
+      refuse(["hyperparameters", "beta"], "is for the mode preferences alone");
+    }
+    if (mode === "reward_model" && methodsOf(given.peft).some(({ settings }) => settings.type === "full")) {
+      refuse(["peft"], "must not be full: a reward model is a delta; choose a method such as lora");
+    }
     if (mode === "revise") {
-      if (hyperparameters.beta !== undefined) refuse(["hyperparameters", "beta"], "is for the mode preferences alone");
       if (judge.type !== "grader" && candidates !== undefined) refuse(["candidates"], "is for graders alone");
       if (judge.type === "grader" && temperature === 0) {
         refuse(["temperature"], "must be above 0, since a revision is the best of several different replies");
@@ -110,4 +121,13 @@ export function checkJudge({ judge }: ConstitutionalSettings, path: string): voi
 export function modelsAsked({ judge }: ConstitutionalSettings): { readonly name: string; readonly param: string }[] {
   if (judge.type === "model") return judge.model === undefined ? [] : [{ name: judge.model, param: "judge.model" }];
   return modelsOf(judge.grader, "judge.grader").map(({ model, param }) => ({ name: model, param }));
+}
+
+/** The numbers of the scorer that the result carries; undefined where it is no reward model. */
+export function rewardNumbers(
+  { mode, hyperparameters: { beta: _, ...hyperparameters }, peft }: ConstitutionalSettings,
+  model: { readonly hiddenSize: number },
+): number | undefined {
+  if (mode !== "reward_model") return undefined;
+  return REWARD_MODEL_TYPE.scorerNumbers(REWARD_MODEL_TYPE.settings.parse({ hyperparameters, peft }), model);
 }

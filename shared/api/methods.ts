@@ -8,7 +8,7 @@ import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
-import { ConstitutionalSettings, checkJudge, modelsAsked } from "./constitutional.ts";
+import { ConstitutionalSettings, checkJudge, modelsAsked, rewardNumbers } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
@@ -104,7 +104,7 @@ interface JobTypeRow {
    * The most numbers of the scorer that the published delta carries; absent where it carries none. Such a job's result is always
    * a delta. `settings` are those of `settings`' schema.
    */
-  scorerNumbers?(settings: never, model: ScoredModel): number;
+  scorerNumbers?(settings: never, model: ScoredModel): number | undefined;
   /**
    * The tenant's deltas that its settings name, such as reward models. They are looked up when a job is created, kept while it has
    * not ended, and handed to its trainer. `settings` are those of `settings`' schema.
@@ -164,6 +164,7 @@ export const JOB_TYPES = {
     openAiHyperparameters: [],
     check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudge(settings, path),
     asks: modelsAsked,
+    scorerNumbers: rewardNumbers,
   },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 

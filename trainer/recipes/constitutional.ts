@@ -13,9 +13,6 @@ import { summary } from "./constitutional/summary.ts";
 import { promptsOf, type TextJob, writeTexts } from "./constitutional/write-texts.ts";
 import type { Dataset, Recipe, RecipeContext, RecipeJob } from "./recipe.ts";
 
-/** What the two kinds of records are trained on as. */
-const FILES: Readonly<Record<ConstitutionalMode, string>> = { revise: "revisions", preferences: "labels" };
-
 /**
  * Constitutional AI (Bai et al. 2022) on a file of prompts. First the model that the job starts from writes replies, and a judge
  * criticises and revises them or says which of two is better; then a type of job that there is already trains on what came of it:
@@ -40,18 +37,15 @@ export function constitutional(train: Readonly<Record<ConstitutionalMode, Recipe
         : decodeState(job.checkpoint, job.run);
     const writing = await writeTexts(job, context, state);
     for (const file of keptFiles(writing.records)) await context.keepFile(file);
-    const { metrics, message, isShort } = summary(writing, promptsOf(job).length);
+    const { metrics, message, isShort } = summary(writing, { mode, prompts: promptsOf(job).length });
     context.event({ level: isShort ? "warn" : "info", type: "message", message, data: metrics });
-    const outcome = await train[mode](
-      {
-        ...job,
-        settings: trainingSettings(job.settings),
-        training: await dataset(job, writing, "training"),
-        validation: job.validation === null ? null : await dataset(job, writing, "validation"),
-        checkpoint: state.training,
-      },
-      behind(writing, job, context),
-    );
+    const training = await dataset(job, writing, "training");
+    const validation = job.validation === null ? null : await dataset(job, writing, "validation");
+    // The digests that the result's manifest names are of these.
+    for (const made of [training, validation]) if (made !== null) await context.keepFile(made);
+    const settings = trainingSettings(job.settings);
+    const trained = { ...job, settings, training, validation, checkpoint: state.training };
+    const outcome = await train[mode](trained, behind(writing, job, context));
     return { ...outcome, metrics: { ...metrics, ...outcome.metrics } };
   };
 }
@@ -70,16 +64,18 @@ function trainingSettings({ mode, hyperparameters, peft }: ConstitutionalSetting
 }
 
 /** What came of a part's prompts, as a file to train on. Throws `invalid_dataset` if that is nothing. */
-async function dataset({ settings }: TextJob, { records, judged }: Writing, part: Part): Promise<Dataset> {
+async function dataset(job: TextJob, { records, judged }: Writing, part: Part): Promise<Dataset> {
+  const { mode } = job.settings;
   const lines = trainingLines(records, part);
   if (lines.length === 0) {
-    const { message } = summary({ records: records.filter((record) => record.part === part), judged });
+    const prompts = promptsOf(job).filter((prompt) => prompt.part === part).length;
+    const own = records.filter((record) => record.part === part);
+    const { message } = summary({ records: own, judged }, { mode, prompts });
     const param = `${part}_file`;
     throw new TrimtabError("invalid_dataset", `\`${param}\`: there is nothing to train on: ${message}.`, { param });
   }
   const bytes = trainingFile(lines);
-  const name = `${FILES[settings.mode]}${part === "training" ? "" : "-validation"}.jsonl`;
-  return { name, digest: await sha256Hex(bytes), bytes };
+  return { name: `${part}.jsonl`, digest: await sha256Hex(bytes), bytes };
 }
 
 /** The training's context, with its steps and its state behind what was written. */

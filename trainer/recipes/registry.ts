@@ -37,6 +37,6 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   rloo: reinforcementRecipe(rloo),
   grpo: reinforcementRecipe(grpo),
   reinforce_pp: reinforcementRecipe(reinforcePp),
-  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO }),
+  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO, reward_model: rewardModel }),
   reinforcement,
 };

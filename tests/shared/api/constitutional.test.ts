@@ -27,6 +27,7 @@ it.each([
   { constitution: "kindness@2", rounds: 3, samples: 1 },
   { mode: "preferences", samples: 4, min_margin: 0.1, hyperparameters: { beta: 0.2 } },
   { judge, candidates: 8 },
+  { mode: "reward_model", judge, samples: 4 },
   { judge: { type: "model", model: "trimtab-base" } },
 ])("takes %j", (given) => {
   expect(problems(given)).toBeUndefined();
@@ -42,6 +43,8 @@ it.each([
   [{ candidates: 3 }, /^candidates: is for graders alone/],
   [{ judge, temperature: 0 }, /^temperature: must be above 0/],
   [{ hyperparameters: { beta: 0.1 } }, /^hyperparameters\.beta: is for the mode preferences alone/],
+  [{ mode: "reward_model", hyperparameters: { beta: 0.1 } }, /^hyperparameters\.beta: is for the mode preferences/],
+  [{ mode: "reward_model", peft: { type: "full" } }, /^peft: must not be full/],
   [{ judge: { type: "rule" } }, /^judge/],
   [{ max_unreadable: 1.5 }, /^max_unreadable: /],
   [{ rounds: 9 }, /^rounds: /],

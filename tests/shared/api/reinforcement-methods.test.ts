@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkOwnSettings, datasetOf, Method, modelsAskedBy, modelsNamedBy } from "../../../shared/api/methods.ts";
+import { checkOwnSettings, datasetsOf, Method, modelsAskedBy, modelsNamedBy } from "../../../shared/api/methods.ts";
 
 const grader = {
   type: "string_check",
@@ -36,8 +36,8 @@ describe("OpenAI's reinforcement", () => {
         },
       },
     });
-    expect(datasetOf(method, "training_file")).toBe("prompts");
-    expect(datasetOf(method, "validation_file")).toBe("prompts");
+    expect(datasetsOf(method, "training_file")).toEqual(["prompts"]);
+    expect(datasetsOf(method, "validation_file")).toEqual(["prompts"]);
   });
 
   it("needs a grader, and refuses by name what it cannot do", () => {

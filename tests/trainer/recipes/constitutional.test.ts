@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { MANIFEST_FILE, parseManifest } from "../../../shared/delta/manifest.ts";
+import { sha256Hex } from "../../../shared/formats/digest.ts";
 import type { Question } from "../../../shared/graders/kind.ts";
 import type { RecipeContext } from "../../../trainer/recipes/recipe.ts";
 import { jsonl, linesOf, prompts, runConstitutional, stateAfter, WANTED } from "./constitutional/run-constitutional.ts";
@@ -19,9 +21,12 @@ describe("revise, with a grader", () => {
     const { outcome, kept, events } = await runConstitutional({ settings: { ...BY_GRADER, rounds: 2, candidates: 3 } });
     expect(outcome.folder.kind).toBe("delta");
     const { metrics } = outcome;
-    expect(metrics).toMatchObject({ prompts: 20, replies: 20, prompts_without_room: 0, unreadable_answers: 0 });
+    expect(metrics).toMatchObject({ prompts: 20, replies: 20, prompts_left_out: 0, unreadable_answers: 0 });
     expect(metrics.score_after).toBeGreaterThan(metrics.score_before!);
-    expect([...kept.keys()]).toEqual(["critiques.jsonl", "revisions.jsonl", "transcript.md"]);
+    expect([...kept.keys()]).toEqual(["critiques.jsonl", "revisions.jsonl", "transcript.md", "training.jsonl"]);
+    const manifest = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
+    const trained = new TextEncoder().encode(kept.get("training.jsonl"));
+    expect(manifest.data_digests).toEqual([await sha256Hex(trained)]);
     const revisions = linesOf(kept.get("revisions.jsonl"));
     expect(revisions).toHaveLength(40);
     for (const { after, scores, candidates, prompt } of revisions) {
@@ -37,7 +42,7 @@ describe("revise, with a grader", () => {
     expect(messages).toContain("Replies to 16 of 20 prompts written and judged");
     expect(messages.filter((message) => message.startsWith("Replies to 20 of 20"))).toHaveLength(1);
     expect(kept.get("transcript.md")).toContain("## Line 20 of the training file, reply 1");
-    expect(messages.some((message) => message.startsWith("revisions.jsonl: "))).toBe(true);
+    expect(messages.some((message) => message.startsWith("training.jsonl: "))).toBe(true);
   });
 
   it("killed while it writes, or while it trains, and resumed, it ends with the same bytes", async () => {
@@ -84,7 +89,8 @@ describe("with models of the API", () => {
     const settings = { judge: { type: "model", model: "critic" } };
     const whole: Question[] = [];
     const undisturbed = await runConstitutional({ settings, context: { ask: repeater(whole) } });
-    for (const step of [1, 4]) {
+    // Five chunks of prompts, and three steps.
+    for (const step of [1, 3, 6]) {
       const asked: Question[] = [];
       const ask = repeater(asked);
       const checkpoint = await stateAfter(step, { settings, context: { ask } });
@@ -152,6 +158,19 @@ describe("preferences", () => {
     expect(outcome.metrics["rewards/accuracies"] ?? 0).toBeGreaterThanOrEqual(0);
   });
 
+  it("trains a reward model on the same labels", async () => {
+    const { outcome, kept } = await runConstitutional({
+      settings: { ...BY_GRADER, mode: "reward_model", samples: 4 },
+      validation: jsonl(prompts(30).slice(20)),
+    });
+    const { scorer } = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
+    expect(scorer?.labels).toHaveLength(1);
+    expect(outcome.metrics.labelled).toBeGreaterThan(0);
+    expect([...kept.keys()]).toEqual(
+      expect.arrayContaining(["labels.jsonl", "transcript.md", "training.jsonl", "validation.jsonl"]),
+    );
+  });
+
   it("by the model itself, is the mean over both orders", async () => {
     const { kept, outcome } = await runConstitutional({ settings: { mode: "preferences" } });
     const labels = linesOf(kept.get("labels.jsonl")).filter(({ probabilities }) => probabilities !== undefined);
@@ -185,10 +204,18 @@ describe("preferences", () => {
     const run = { settings, context: { ask: repeater([], longer) } };
     const whole = await runConstitutional(run);
     expect(whole.outcome.metrics.labelled).toBeGreaterThan(0);
-    for (const step of [1, 3]) {
+    for (const step of [2, 6]) {
       const resumed = await runConstitutional({ ...run, checkpoint: await stateAfter(step, run) });
       expect(resumed.digests).toEqual(whole.digests);
     }
+  });
+});
+
+it("says so where no prompt leaves room for a reply", async () => {
+  await expect(runConstitutional({ settings: { ...BY_GRADER, max_tokens: 600 } })).rejects.toMatchObject({
+    code: "invalid_dataset",
+    param: "training_file",
+    message: expect.stringMatching(/0 replies, .*; 20 prompts are left out, which leave no room for a reply/),
   });
 });
 

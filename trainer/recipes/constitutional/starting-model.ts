@@ -1,4 +1,5 @@
 /** The model that a job starts from, to write with and to ask before anything is trained. */
+import { TrimtabError } from "../../../shared/errors.ts";
 import { type ChatTemplate, IGNORED_LABEL, loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import type { Tokenizer } from "../../../shared/model/tokenizer.ts";
 import { continuedValues } from "../../../shared/package/continued-adapters.ts";
@@ -33,7 +34,7 @@ export interface Sampling {
 export interface StartingModel {
   /** The longest text in tokens, prompt included. */
   readonly maxLength: number;
-  /** Texts behind each prompt; none behind a prompt that leaves no room for `maxTokens`. */
+  /** Texts behind each prompt; none behind one that leaves no room for `maxTokens`, or that the chat template refuses. */
   write(prompts: readonly PromptText[], sampling: Sampling): Promise<Written[][]>;
   /** log p of each answer behind each prompt; null for a prompt that leaves no room. Every answer has one token or more. */
   logProbabilities(prompts: readonly PromptText[], answers: readonly string[]): Promise<(readonly number[] | null)[]>;
@@ -115,7 +116,7 @@ export async function loadStartingModel(
       const encoded = prompts.map((prompt) => encode.ids(prompt));
       const ends = answers.map((answer) => tokenizer.encode(answer, { continues: "text" }));
       const longest = Math.max(...ends.map(({ length }) => length));
-      const fits = encoded.flatMap((ids, at) => (ids.length + longest <= maxLength ? [at] : []));
+      const fits = encoded.flatMap((ids, at) => (ids.length > 0 && ids.length + longest <= maxLength ? [at] : []));
       const units = fits.map((at): Unit => ({ examples: ends.map((end) => answered(encoded[at]!, end)) }));
       const score = scorerFor(Math.max(0, ...fits.map((at) => encoded[at]!.length)) + longest);
       const scores = await score(unitsWithVirtualTokens(units, virtualTokens, tokenizer.padId), method.initial);
@@ -141,10 +142,17 @@ function promptEncoder(tokenizer: Tokenizer, date: Date) {
   const ends = new Set([tokenizer.eosId, ...(tokenizer.chatTemplate === undefined ? [] : template().stopIds)]);
   return {
     isEnd: (token: number) => ends.has(token),
-    ids: ({ prompt, tools }: PromptText): number[] =>
-      typeof prompt === "string"
-        ? [...tokenizer.prefix, ...tokenizer.encode(prompt)]
-        : template().encodePrompt(prompt, { tools }),
+    /** Empty for a conversation that the template refuses. */
+    ids({ prompt, tools }: PromptText): number[] {
+      if (typeof prompt === "string") return [...tokenizer.prefix, ...tokenizer.encode(prompt)];
+      try {
+        return template().encodePrompt(prompt, { tools });
+      } catch (error) {
+        if (error instanceof TrimtabError && ["invalid_request", "unsupported_parameter"].includes(error.code))
+          return [];
+        throw error;
+      }
+    },
     text({ prompt }: PromptText, before: readonly number[], own: readonly number[]): string {
       // A chat template strips a turn; behind a text, every space counts.
       if (typeof prompt !== "string") return tokenizer.decode(own, { skipSpecial: true }).trim();

@@ -1,3 +1,4 @@
+import type { ConstitutionalMode } from "../../../shared/api/constitutional.ts";
 import type { Metrics } from "../recipe.ts";
 import type { Writing } from "./checkpoint.ts";
 import { labelled, revised } from "./files.ts";
@@ -10,21 +11,32 @@ export interface Summary {
   readonly isShort: boolean;
 }
 
-/** What was written and judged, in numbers and in a sentence or two, with all that is left out. `prompts` counts those without a record too. */
-export function summary({ records, judged }: Pick<Writing, "records" | "judged">, prompts?: number): Summary {
-  const asked = new Set(records.map(({ part, line }) => `${part} ${line}`)).size;
-  const unasked = (prompts ?? asked) - asked;
+export interface Summarised {
+  readonly mode: ConstitutionalMode;
+  /** How many there were, those without a record among them. */
+  readonly prompts: number;
+}
+
+/** What was written and judged, in numbers and in a sentence or two, with all that is left out. */
+export function summary(
+  { records, judged }: Pick<Writing, "records" | "judged">,
+  { mode, prompts }: Summarised,
+): Summary {
+  const unasked = prompts - new Set(records.map(({ part, line }) => `${part} ${line}`)).size;
   const { answers, unreadable } = judged;
   const common = {
-    prompts: asked + unasked,
-    prompts_without_room: unasked,
+    prompts,
+    prompts_left_out: unasked,
     judge_answers: answers,
     unreadable_answers: unreadable,
   };
   const judge = `; ${unreadable} of ${answers} answers of the judge were unusable`;
-  const room = unasked === 0 ? "" : `; ${unasked} prompts leave no room for a reply and are left out`;
-  const replies = revised(records);
-  if (replies.length > 0) {
+  const room =
+    unasked === 0
+      ? ""
+      : `; ${unasked} prompts are left out, which leave no room for a reply or which the chat template refuses`;
+  if (mode === "revise") {
+    const replies = revised(records);
     const kept = replies.filter((record) => finalText(record) !== null);
     const changed = kept.filter((record) => finalText(record) !== record.reply).length;
     const scores = {

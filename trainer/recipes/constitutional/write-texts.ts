@@ -1,6 +1,6 @@
 /** The first part of a job: writing, judging and revising, chunk by chunk. */
 
-import type { ConstitutionalSettings } from "../../../shared/api/constitutional.ts";
+import { type ConstitutionalSettings, modelsAsked } from "../../../shared/api/constitutional.ts";
 import type { InlineConstitution } from "../../../shared/api/constitutions.ts";
 import { settingsPath } from "../../../shared/api/methods.ts";
 import type { RecipeContext, RecipeJob } from "../recipe.ts";
@@ -12,8 +12,9 @@ import { addCounts, type JobRecord, type PlacedPrompt } from "./records.ts";
 import { type ChunkOptions, graderReviser, modelReviser, reviseChunk, type Work } from "./revise.ts";
 import { loadStartingModel, type StartingModel } from "./starting-model.ts";
 
-/** Prompts that are worked on together, and lost together if the job is killed. */
+/** Prompts that are worked on together, and lost together if the job is killed: few where others are asked about them. */
 const CHUNK = 16;
+const ASKED_CHUNK = 4;
 /** What is reported of the progress, at most. */
 const REPORTS = 20;
 const CANDIDATES = 4;
@@ -30,9 +31,6 @@ export function promptsOf({ training, validation }: Pick<TextJob, "training" | "
   return [...placed("training", training), ...placed("validation", validation)];
 }
 
-/** How many chunks a number of prompts makes. */
-export const chunksOf = (prompts: number): number => Math.ceil(prompts / CHUNK);
-
 /**
  * Goes on from `before` to the last chunk. A killed job resumed from its state writes the same texts, and asks a judge nothing
  * again that the state has.
@@ -41,7 +39,8 @@ export const chunksOf = (prompts: number): number => Math.ceil(prompts / CHUNK);
  */
 export async function writeTexts(job: TextJob, context: RecipeContext, before: Writing): Promise<Writing> {
   const prompts = promptsOf(job);
-  const total = chunksOf(prompts.length);
+  const size = modelsAsked(job.settings).length === 0 ? CHUNK : ASKED_CHUNK;
+  const total = Math.ceil(prompts.length / size);
   if (before.chunks === total) return before;
   const { settings } = job;
   const limit = { share: settings.max_unreadable, param: `${settingsPath(job)}.judge` };
@@ -51,14 +50,14 @@ export async function writeTexts(job: TextJob, context: RecipeContext, before: W
     const work = worker(job, context, model);
     while (writing.chunks < total) {
       const { chunks } = writing;
-      const { records, judged } = await work(prompts.slice(CHUNK * chunks, CHUNK * (chunks + 1)), chunks);
+      const { records, judged } = await work(prompts.slice(size * chunks, size * (chunks + 1)), chunks);
       writing = {
         chunks: chunks + 1,
         records: [...writing.records, ...records],
         judged: addCounts(writing.judged, judged),
       };
       requireReadable(writing.judged, { ...limit, isLast: writing.chunks === total });
-      tell(writing, { prompts: prompts.length, total }, context);
+      tell(writing, { done: Math.min(size * writing.chunks, prompts.length), prompts: prompts.length, total }, context);
       const reached = writing;
       await context.afterStep({
         step: reached.chunks,
@@ -76,12 +75,11 @@ export async function writeTexts(job: TextJob, context: RecipeContext, before: W
 
 function tell(
   { chunks }: Writing,
-  { prompts, total }: { readonly prompts: number; readonly total: number },
+  { done, prompts, total }: { readonly done: number; readonly prompts: number; readonly total: number },
   { event }: RecipeContext,
 ): void {
   const every = Math.ceil(total / REPORTS);
   if (chunks % every !== 0 && chunks !== total) return;
-  const done = Math.min(CHUNK * chunks, prompts);
   const message = `Replies to ${done} of ${prompts} prompts written and judged`;
   event({ level: "info", type: "message", message, data: { done, total: prompts } });
 }

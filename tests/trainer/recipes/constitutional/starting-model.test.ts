@@ -36,6 +36,9 @@ describe("the model that a job starts from", () => {
     expect(again).toEqual(first);
     expect(first!.map(({ length }) => length)).toEqual([2, 0, 2]);
     expect(other![0]).not.toEqual(first![0]);
+    // The template shows no tools.
+    const refused = { ...chat("red"), tools: [{ type: "function", function: { name: "f" } }] };
+    expect(await using(await job(), (model) => model.write([refused], SAMPLING))).toEqual([[]]);
     for (const { text } of first![0]!) expect(text).toBe(text.trim());
   });
 
