@@ -14,6 +14,7 @@ import { filesOf } from "../objects/tenant/pipelines/start-stage.ts";
 import type { AppEnv } from "./app-env.ts";
 import { checkParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
+import { withConstitution } from "./job-constitution.ts";
 import { requireModel } from "./grader-models.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
@@ -46,6 +47,7 @@ async function checked({ c, request, settings, body }: PipelineRequestParts): Pr
     parent,
     config,
     heapLimitBytes: heap,
+    complete: (method) => withConstitution(method, c.var.caller.object),
     asksPeft: (stage) => namesPeft(body, stage),
     checkParent: async (method) =>
       parent === null ? undefined : checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap }),
