@@ -75,6 +75,7 @@ describe("the OpenAPI document", () => {
         "/v1/models/{model}",
         "/v1/peft/compare",
         "/v1/responses",
+        "/v1/rewards",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
