@@ -87,6 +87,7 @@ describe("the OpenAPI document", () => {
         "/v1/peft/compare",
         "/v1/responses",
         "/v1/responses/{response_id}",
+        "/v1/rewards",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
