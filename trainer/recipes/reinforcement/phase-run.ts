@@ -76,7 +76,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     const units = asUnits(prompts, generated, asked.generations);
     const [ofPolicy, ofReference] = [await policy(units, asked.values), await reference(units, asked.values)];
     return readReplies({
-      ...{ units, generated, tokenizer, ofPolicy, ofReference },
+      ...{ units, generated, tokenizer, temperature, ofPolicy, ofReference },
       itemOf: (r) => itemOf(prompts[Math.floor(r / asked.generations)]!),
     });
   }
