@@ -23,6 +23,7 @@ import { files } from "./files.ts";
 import { graders } from "./graders.ts";
 import { jobs } from "./jobs.ts";
 import { knownMethods } from "./known-methods.ts";
+import { labeling } from "./labeling.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
@@ -58,6 +59,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/responses", responses);
   app.route("/v1/responses", storedResponses);
   app.route("/v1/feedback", feedback);
+  app.route("/v1/labeling/projects", labeling);
   app.route("/v1/steering/presets", steeringPresets);
   app.route("/v1/steering/scorers", steeringScorers);
   app.route("/v1/steering/sweep", steeringSweep);

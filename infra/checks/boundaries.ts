@@ -37,6 +37,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   "shared/agreement": [],
   "shared/feedback": ["shared/api"],
+  "shared/labeling": ["shared/agreement", "shared/feedback", "shared/api"],
   "shared/plot": [],
   "shared/sweep": ["shared/api", "shared/plot"],
 

@@ -11,6 +11,7 @@ import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
 import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
+import { labeling } from "./labeling.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
 import { presets } from "./presets.ts";
@@ -41,5 +42,6 @@ export const TENANT_MODULES = {
   scorers,
   kept: keptCompletions,
   feedback,
+  labeling,
   removal,
 } as const;
