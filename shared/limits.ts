@@ -3,6 +3,17 @@ export const LIMITS = {
   /** The classes of a classifier, and the characters of a class's name. */
   labels: 32,
   labelName: 64,
+  /** Completions of one ranking: they are in one micro-batch. */
+  rankedCompletions: 16,
+  /** The largest rating of a completion, and margin between two. */
+  rating: 1_000_000,
+  /** Texts of one request for rewards, and characters of one. */
+  rewardTexts: 256,
+  rewardText: 1 << 19,
+  /** Reward models of one ensemble: each reads every text. */
+  rewardModels: 8,
+  /** λ of an ensemble's mean − λ · variance. */
+  varianceWeight: 1000,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
   /** Objects and lists inside each other in a JSON request body: what goes through it by recursion must not run out of stack. */
@@ -77,8 +88,6 @@ export const LIMITS = {
   comment: 4000,
   /** Texts that one verdict ranks. */
   rankedTexts: 16,
-  /** The largest rating of a completion, and margin between two. */
-  rating: 1_000_000,
   labelProjects: 100,
   /** Of one labelling project. */
   labelPrompts: 1000,
@@ -97,7 +106,6 @@ export const LIMITS = {
   labelTextTokens: 4096,
   /** Tasks of one step of a judge. */
   judgedTasks: 32,
-  labelRewardModels: 8,
   skipReason: 512,
   messages: 1000,
   messageName: 64,

@@ -29,6 +29,7 @@ import { models } from "./models.ts";
 import { peft } from "./peft.ts";
 import { responses } from "./responses.ts";
 import { subApp } from "./route.ts";
+import { rewards } from "./rewards.ts";
 import { service } from "./service.ts";
 import { steeringPresets } from "./steering-presets.ts";
 import { steeringScorers } from "./steering-scorers.ts";
@@ -60,6 +61,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/responses", storedResponses);
   app.route("/v1/feedback", feedback);
   app.route("/v1/labeling/projects", labeling);
+  app.route("/v1/rewards", rewards);
   app.route("/v1/steering/presets", steeringPresets);
   app.route("/v1/steering/scorers", steeringScorers);
   app.route("/v1/steering/sweep", steeringSweep);

@@ -52,7 +52,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   trainer: ["trainer/service", "trainer/engines"],
   "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data"],
-  "trainer/recipes": ["trainer/loop", "trainer/losses", "trainer/engines", "trainer/data", "trainer/optim"],
+  "trainer/recipes": [
+    "trainer/loop",
+    "trainer/losses",
+    "trainer/rewards",
+    "trainer/engines",
+    "trainer/data",
+    "trainer/optim",
+  ],
+  "trainer/rewards": ["trainer/engines", "trainer/data"],
   "trainer/loop": ["trainer/engines", "trainer/optim"],
   "trainer/losses": [],
   "trainer/eval": ["trainer/engines", "trainer/data"],

@@ -79,7 +79,7 @@ const Selection = z
       description:
         "Which task comes next: where the reward models see the least margin; where they differ most; where the texts are about equally likely to the models that made them; any",
     }),
-    reward_models: z.array(modelName).max(LIMITS.labelRewardModels).default([]),
+    reward_models: z.array(modelName).max(LIMITS.rewardModels).default([]),
     random_share: z
       .number()
       .min(0)

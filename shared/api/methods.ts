@@ -9,6 +9,7 @@ import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
+import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 import {
   HYPERPARAMETER_DEFAULTS,
@@ -83,8 +84,8 @@ function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize
 }
 
 interface JobTypeRow {
-  /** What its files hold. */
-  readonly dataset: DatasetKindName;
+  /** What its files hold; of several kinds, both files must be of the same one, and the first that fits counts. */
+  readonly dataset: DatasetKindName | readonly DatasetKindName[];
   /** What its validation file holds, if not the same. */
   readonly validationDataset?: DatasetKindName;
   /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
@@ -152,6 +153,7 @@ export const JOB_TYPES = {
     openAiHyperparameters: [],
     check: checkSteeringVector,
   },
+  reward_model: REWARD_MODEL_TYPE,
   ...PREFERENCE_TYPES,
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
@@ -202,10 +204,13 @@ export function settingsOf(method: Method): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
 }
 
-/** What a job's file must hold. */
-export function datasetOf({ type }: Method, param: "training_file" | "validation_file"): DatasetKindName {
+/** What a job's file must hold: one of these kinds. */
+export function datasetsOf(
+  { type }: Pick<Method, "type">,
+  param: "training_file" | "validation_file",
+): readonly DatasetKindName[] {
   const { dataset, validationDataset = dataset } = rows[type]!;
-  return param === "training_file" ? dataset : validationDataset;
+  return [param === "training_file" ? dataset : validationDataset].flat();
 }
 
 /** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */

@@ -33,6 +33,7 @@ export const columnInput = (name: string) => `column#${name}`;
  * The feeds of a micro-batch for its examples and units, at most U units of K examples:
  * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding;
  * - `present` [U, K] f32, 1 where there is an example;
+ * - `ends` [U, K] i64, the last token of each example in the flattened [B, T];
  * - `total_units` [] f32, the units of the whole optimizer step;
  * - a column `column#name` for each of the form's: [B, T] f32 at the position that predicts the token, [U, K] f32 or [U] f32.
  * Missing entries are 0. Throws `internal_error` where a unit lacks a column or the units exceed the capacity.
@@ -50,6 +51,7 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   const size = shape.rows * shape.tokens;
   const slots = new BigInt64Array(size).fill(BigInt(capacity * perUnit));
   const present = new Float32Array(capacity * perUnit);
+  const ends = new BigInt64Array(capacity * perUnit);
   const data = Object.fromEntries(
     Object.entries(columns).map(([name, kind]) => {
       const length = kind === "token" ? size : kind === "example" ? capacity * perUnit : capacity;
@@ -64,6 +66,7 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
       const slot = at * perUnit + k;
       const start = starts[k]!;
       present[slot] = 1;
+      ends[slot] = BigInt(start + ids.length - 1);
       slots.fill(BigInt(slot), start, start + ids.length);
       for (const [name, kind] of Object.entries(columns)) {
         if (kind === "unit") continue;
@@ -78,6 +81,7 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   return {
     slots: tensor("i64", shapeOf.token, slots),
     present: f32(shapeOf.example, present),
+    ends: tensor("i64", shapeOf.example, ends),
     total_units: f32([], [total]),
     ...Object.fromEntries(
       Object.entries(columns).map(([name, kind]) => [columnInput(name), f32(shapeOf[kind], data[name]!)]),

@@ -138,6 +138,8 @@ export interface OwnParameters {
 export interface ScorerOptions<Settings extends TrainingSettings> extends PublishedState<Settings> {
   readonly tools: RunTools<Settings>;
   readonly rows: RowOptions;
+  /** The units of the training file, with placeholders. */
+  readonly training: readonly Unit[];
   /** The units of the validation file, with placeholders; empty without one. */
   readonly validation: readonly Unit[];
 }

@@ -7,6 +7,7 @@ import { orpo } from "./orpo.ts";
 import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
+import { rewardModel } from "./reward-model.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
@@ -17,6 +18,7 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   supervised: recipeFor(supervised),
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
+  reward_model: rewardModel,
   dpo: pairRecipe("dpo", dpo),
   ipo: pairRecipe("ipo", ipo),
   orpo: pairRecipe("orpo", orpo),

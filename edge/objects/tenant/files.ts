@@ -98,16 +98,18 @@ function sourceOf({ blob, bytes, sha256, filename }: FileRow): NamedSource {
 /** What a file must be, and the field of the request that names it. */
 export interface NeededDataset {
   readonly param: string;
-  readonly kind: DatasetKindName;
+  /** One of these. */
+  readonly kinds: readonly DatasetKindName[];
 }
 
 /** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind. */
-export function requireDataset(db: Database, id: string, { param, kind }: NeededDataset): FileRow {
+export function requireDataset(
+  db: Database,
+  id: string,
+  { param, kinds }: NeededDataset,
+): FileRow & { readonly kind: DatasetKindName } {
   const row = requireFile(db, id, param);
-  if (row.job === null) {
-    requireDatasetKind(factsOf(db, id), kind, param);
-    return row;
-  }
+  if (row.job === null) return { ...row, kind: requireDatasetKind(factsOf(db, id), kinds, param) };
   const message = `The file ${id} holds the results of ${row.job}. Name a file that was uploaded with purpose "fine-tune".`;
   throw new TrimtabError("invalid_request", message, { param });
 }
@@ -223,11 +225,14 @@ export const files = tenantModule({
       source: (id: string): NamedSource => sourceOf(requireFile(db, id, "file_id")),
 
       /**
-       * Where the bytes of a file to train on lie.
+       * Where the bytes of a file to train on lie, and of which of the kinds it is.
        *
        * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
        */
-      dataset: (id: string, needed: NeededDataset): NamedSource => sourceOf(requireDataset(db, id, needed)),
+      dataset(id: string, needed: NeededDataset): NamedSource & { readonly kind: DatasetKindName } {
+        const row = requireDataset(db, id, needed);
+        return { ...sourceOf(row), kind: row.kind };
+      },
 
       async delete(id: string): Promise<Deleted> {
         const deleted = db.transaction(() => {

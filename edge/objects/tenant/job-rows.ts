@@ -1,7 +1,7 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetsOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
@@ -65,8 +65,8 @@ export interface NewJob {
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  const needed = (param: "training_file" | "validation_file") => ({ param, kind: datasetOf(job.method, param) });
-  const { trainable } = requireDataset(db, request.training_file, needed("training_file"));
+  const training = { param: "training_file", kinds: datasetsOf(job.method, "training_file") };
+  const { trainable, kind } = requireDataset(db, request.training_file, training);
   if (trainable === 0) {
     throw new TrimtabError(
       "invalid_dataset",
@@ -75,7 +75,10 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     );
   }
   if (request.validation_file != null) {
-    requireDataset(db, request.validation_file, needed("validation_file"));
+    const kinds = datasetsOf(job.method, "validation_file");
+    // A type that can learn from several kinds is measured on the one that it learns from.
+    const needed = { param: "validation_file", kinds: kinds.includes(kind) ? [kind] : kinds };
+    requireDataset(db, request.validation_file, needed);
   }
   const spec: JobSpec = {
     method: job.method,
