@@ -27,6 +27,7 @@ import { labeling } from "./labeling.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
+import { preferences } from "./preferences.ts";
 import { responses } from "./responses.ts";
 import { subApp } from "./route.ts";
 import { rewards } from "./rewards.ts";
@@ -61,6 +62,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/responses", storedResponses);
   app.route("/v1/feedback", feedback);
   app.route("/v1/labeling/projects", labeling);
+  app.route("/v1/preferences", preferences);
   app.route("/v1/rewards", rewards);
   app.route("/v1/steering/presets", steeringPresets);
   app.route("/v1/steering/scorers", steeringScorers);

@@ -3,15 +3,14 @@
 import type { KeptPrompt } from "../../shared/api/kept-completions.ts";
 import type { LabelPrompt } from "../../shared/api/labeling.ts";
 import { Columns, isRecord, type RecordPlace, recordError } from "../../shared/data/columns.ts";
-import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
 import { holdsMessages, readMessages } from "../../shared/data/messages.ts";
-import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { datasetRecords } from "../blobs/dataset-records.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import { engineMessages } from "./sampling.ts";
+import { withParam } from "./sweep-sources.ts";
 
 /** A prompt of a request as tasks show it. */
 export function givenPrompt(prompt: LabelPrompt): KeptPrompt {
@@ -30,20 +29,14 @@ const MOST_CHARACTERS = 16 * (1 << 20);
  */
 export async function filePrompts(tenant: Remote<Tenant>, bucket: R2Bucket, file: string): Promise<KeptPrompt[]> {
   const param = "prompts_file";
-  const { key, filename } = await tenant.files
+  const { key, bytes, filename } = await tenant.files
     .source(file)
-    .catch((error: unknown) => Promise.reject(named(error, param)));
-  const object = await bucket.get(key);
-  if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
-  const reader = createDatasetReader({ name: filename, maxUnpackedBytes: LIMITS.unpackedFile });
+    .catch((error: unknown) => Promise.reject(withParam(error, () => param)));
   const prompts = new Map<string, KeptPrompt>();
-  let [records, characters] = [0, 0];
-  const take = (lines: readonly JsonlLine[]) => {
-    for (const { number, value } of lines) {
-      records += 1;
-      if (isMetadata(value, records)) continue;
-      const unit = RECORD_UNITS[reader.form ?? "jsonl"];
-      const prompt = recordPrompt(value, { number, unit, file: filename });
+  let characters = 0;
+  try {
+    for await (const { value, place } of datasetRecords(bucket, { key, bytes, name: filename })) {
+      const prompt = recordPrompt(value, place);
       const text = JSON.stringify(prompt);
       if (!prompts.has(text)) characters += text.length;
       prompts.set(text, prompt);
@@ -52,17 +45,8 @@ export async function filePrompts(tenant: Remote<Tenant>, bucket: R2Bucket, file
         throw new TrimtabError("invalid_request", message, { param });
       }
     }
-  };
-  try {
-    for await (const chunk of object.body) take(reader.push(chunk));
-    take(reader.end());
   } catch (error) {
-    throw named(error, param);
-  }
-  if (reader.form === "parquet") {
-    throw new TrimtabError("invalid_request", "Prompts are not read from Parquet. Send the file as JSON Lines.", {
-      param,
-    });
+    throw withParam(error, () => param);
   }
   if (prompts.size === 0) throw new TrimtabError("invalid_request", "The file has no prompt in it.", { param });
   return [...prompts.values()];
@@ -84,9 +68,4 @@ function recordPrompt(value: unknown, place: RecordPlace): KeptPrompt {
     return { messages: [{ role: "user", content: text }] };
   }
   return { messages: readMessages(columns, "prompt").map((turn) => ({ ...turn })) };
-}
-
-function named(error: unknown, param: string): unknown {
-  if (!(error instanceof TrimtabError)) return error;
-  return new TrimtabError(error.code, error.message, { param, data: error.data, cause: error });
 }

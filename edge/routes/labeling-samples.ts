@@ -49,8 +49,7 @@ export async function labelModels(
     sources.push({ source, found });
   }
   const named = selection.reward_models.map((name, index) => ({ name, param: `selection.reward_models[${index}]` }));
-  const makers = sources.map(({ found }) => found.model);
-  return { sources, rewards: named.length === 0 ? null : await rewardModels(c, named, makers) };
+  return { sources, rewards: named.length === 0 ? null : await rewardModels(c, named) };
 }
 
 /**
@@ -116,13 +115,8 @@ async function promptTasks(c: Context<AppEnv>, asked: PromptToSample): Promise<P
     return { made: { place, prompt, tasks, reason }, duplicates, usage };
   };
   if (groups.length === 0) return done([], whyNone(texts.length, empty));
-  const rewards =
-    models.rewards === null
-      ? []
-      : await models.rewards.score(
-          enginePrompt(prompt),
-          texts.map(({ tokens }) => tokens),
-        );
+  const messages = texts.map(({ message }) => message);
+  const rewards = models.rewards === null ? [] : await models.rewards.score(prompt, messages);
   const middles = rewards.map((of) => of.reduce((sum, value) => sum + value, 0) / of.length);
   const tasks = groups.map((group) => {
     const places = group.map((text) => texts.indexOf(text));
@@ -168,11 +162,7 @@ async function sampleTexts(
     const echo = steeringEcho(found.steering);
     const made = provenance({ model, deltas, sampling, generation: { ...generation, echo } });
     const texts = choices.map((choice): SampledText => {
-      const scores = choice.scores ?? [];
-      return {
-        ...{ message: answerMessage(choice), made, source: index, logprob: meanLogprob(choice) },
-        tokens: scores.map(({ id }) => id),
-      };
+      return { message: answerMessage(choice), made, source: index, logprob: meanLogprob(choice) };
     });
     return { texts, usage: { prompt_tokens: usage.prompt_tokens, completion_tokens: usage.completion_tokens } };
   } catch (error) {

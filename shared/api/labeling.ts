@@ -331,25 +331,30 @@ const PairAgreement = z
   })
   .meta({ id: "PairAgreement" });
 
+export const AgreementSummary = z
+  .strictObject({
+    raters: z.int(),
+    units: z.int(),
+    labels: z.int(),
+    percent: Statistic,
+    fleiss: Statistic,
+    krippendorff: z.strictObject({
+      nominal: Statistic.optional(),
+      ordinal: Statistic.optional(),
+      interval: Statistic.optional(),
+    }),
+    pairs: z.array(PairAgreement),
+  })
+  .meta({ id: "AgreementSummary" });
+export type AgreementSummary = z.infer<typeof AgreementSummary>;
+
 export const LabelAgreement = z
   .strictObject({
     object: z.literal("labeling.agreement"),
     unit: z
       .enum(["task", "pair_of_texts"])
       .meta({ description: "What a label is about; a ranking is one of every pair" }),
-    humans: z.strictObject({
-      raters: z.int(),
-      units: z.int(),
-      labels: z.int(),
-      percent: Statistic,
-      fleiss: Statistic,
-      krippendorff: z.strictObject({
-        nominal: Statistic.optional(),
-        ordinal: Statistic.optional(),
-        interval: Statistic.optional(),
-      }),
-      pairs: z.array(PairAgreement),
-    }),
+    humans: AgreementSummary,
     judges: z
       .array(
         z.strictObject({

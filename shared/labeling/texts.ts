@@ -8,7 +8,6 @@ export interface SampledText extends TaskText {
   readonly source: number;
   /** The mean log-probability of its tokens under what made it; null where that is unknown. */
   readonly logprob: number | null;
-  readonly tokens: readonly number[];
 }
 
 /** A text without what does not show: NFC, white space runs as one space, none around it. */

@@ -87,6 +87,7 @@ describe("the OpenAPI document", () => {
         "/v1/models",
         "/v1/models/{model}",
         "/v1/peft/compare",
+        "/v1/preferences/inspect",
         "/v1/responses",
         "/v1/responses/{response_id}",
         "/v1/steering/presets",
