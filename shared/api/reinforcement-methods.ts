@@ -1,7 +1,14 @@
 /** The settings of jobs that learn from rewards for their own replies. */
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
-import { checkReward, modelsAskedForReward, modelsOfReward, Reward, type RewardPart, rewardParts } from "./rewards.ts";
+import {
+  checkReward,
+  modelsAskedForReward,
+  modelsOfReward,
+  Reward,
+  type RewardPart,
+  rewardParts,
+} from "./reward-settings.ts";
 import { auto, HYPERPARAMETER_DEFAULTS, hyperparametersSchema, LORA_DEFAULTS, Peft } from "./training-settings.ts";
 
 export const KL_ESTIMATORS = ["k1", "k2", "k3"] as const;

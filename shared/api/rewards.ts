@@ -1,93 +1,113 @@
-/** What reinforcement makes more likely: rewards by name. */
+/** `POST /v1/rewards`: what reward models say of finished texts. */
 import { z } from "zod";
-import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
+import { LIMITS } from "../limits.ts";
+import { ChatMessage } from "./chat.ts";
+import { RewardAggregateRequest } from "./reward-aggregate.ts";
+import { ChatTool } from "./tools.ts";
 
-const modelName = z.string().min(1).max(300);
-
-/** How the rewards of an ensemble become one. */
-export const ENSEMBLE_AGGREGATES = ["mean", "worst_case", "mean_minus_variance"] as const;
-
-const KINDS = {
-  reward_model: z.strictObject({
-    type: z.literal("reward_model"),
-    model: modelName.meta({ description: "The name of a reward model of yours, on the job's base" }),
-  }),
-  ensemble: z.strictObject({
-    type: z.literal("ensemble"),
-    models: z
-      .array(modelName)
+const RewardInput = z
+  .strictObject({
+    messages: z
+      .array(ChatMessage)
       .min(2)
-      .max(8)
-      .refine((names) => new Set(names).size === names.length, "must not name a model twice")
-      .meta({ description: "The names of reward models of yours, on the job's base" }),
-    aggregate: z.enum(ENSEMBLE_AGGREGATES).default("mean").meta({
-      description: "The mean of their rewards, the lowest, or the mean less `variance_weight` times their variance",
+      .max(LIMITS.messages)
+      .optional()
+      .meta({ description: "A conversation whose last message is the assistant's, which is the text to reward" }),
+    tools: z.array(ChatTool).min(1).max(LIMITS.tools).optional().meta({ description: "Which the conversation shows" }),
+    text: z.string().min(1).max(LIMITS.rewardText).optional(),
+    prompt: z.string().max(LIMITS.rewardText).optional().meta({
+      description: "What `text` continues, if it is not part of it: read as a pair's prompt and completion are",
     }),
-    variance_weight: z.number().min(0).max(1000).default(1),
+  })
+  .superRefine(({ messages, tools, text, prompt }, context) => {
+    const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
+    if ((messages === undefined) === (text === undefined)) return refuse([], "must have either messages or text");
+    if (messages === undefined) {
+      if (tools !== undefined) refuse(["tools"], "goes with messages");
+      if (text!.trim() === "") refuse(["text"], "must not be empty");
+      return;
+    }
+    if (prompt !== undefined) refuse(["prompt"], "goes with text");
+    const last = messages.at(-1)!;
+    if (last.role !== "assistant") {
+      return refuse(["messages", messages.length - 1, "role"], "must be assistant: its message is what is rewarded");
+    }
+    if (last.tool_calls === undefined && !hasText(last.content) && !hasText(last.refusal)) {
+      refuse(["messages", messages.length - 1, "content"], "must not be empty");
+    }
+  })
+  .meta({ id: "RewardInput" });
+
+function hasText(content: unknown): boolean {
+  if (typeof content === "string") return content.trim() !== "";
+  return Array.isArray(content) && content.some((part) => hasText(part.text ?? part.refusal));
+}
+
+const modelName = z.string().min(1).max(256);
+
+export const CreateRewards = z
+  .strictObject({
+    model: z
+      .union([
+        modelName,
+        z
+          .array(modelName)
+          .min(1)
+          .max(LIMITS.rewardModels)
+          .refine((names) => new Set(names).size === names.length, "must not name a model twice"),
+      ])
+      .meta({ description: "A reward model, or several on one base that judge together" }),
+    input: z.array(RewardInput).min(1).max(LIMITS.rewardTexts),
+    aggregate: RewardAggregateRequest.optional().meta({
+      description: "How the rewards of several become one; mean by default",
+    }),
+    max_variance: z.number().min(0).optional().meta({
+      description: "Members whose rewards vary more than that have not seen such a text: it is out of distribution",
+    }),
+  })
+  .superRefine(({ model, aggregate, max_variance }, context) => {
+    if (typeof model !== "string") return;
+    for (const [name, given] of Object.entries({ aggregate, max_variance })) {
+      if (given === undefined) continue;
+      context.addIssue({ code: "custom", path: [name], message: "is for a list of models; `model` names one" });
+    }
+  })
+  .meta({ id: "CreateRewards" });
+export type CreateRewards = z.infer<typeof CreateRewards>;
+
+const judged = {
+  reward: z.number(),
+  calibrated: z.number().meta({
+    description:
+      "The reward divided by the temperature that the model's job fitted: σ of the difference of two is the probability that the first text is preferred",
   }),
-  classifier: z.strictObject({
-    type: z.literal("classifier"),
-    model: modelName.meta({ description: "The name of a classifier of yours, on the job's base" }),
-    label: z.string().min(1).max(256).meta({ description: "The reward is the log-probability of this label" }),
-  }),
-  grader: z.strictObject({ type: z.literal("grader"), grader: Grader }),
+  out_of_distribution: z
+    .boolean()
+    .nullable()
+    .meta({ description: "Whether the text is unlike those that the model was trained on; null if it does not know" }),
 };
 
-const [first, ...others] = Object.values(KINDS);
-/** One reward. */
-export const SingleReward = z.discriminatedUnion("type", [first!, ...others]).meta({ id: "SingleReward" });
-export type SingleReward = z.infer<typeof SingleReward>;
+const RewardEntry = z
+  .strictObject({
+    index: z.int(),
+    ...judged,
+    members: z
+      .array(z.strictObject({ model: z.string(), ...judged }))
+      .optional()
+      .meta({ description: "What each of several models says" }),
+    variance: z.number().optional().meta({ description: "Of the members' rewards" }),
+  })
+  .meta({ id: "Reward" });
 
-const weight = z.number().min(-1000).max(1000).default(1);
-const WeightedReward = z
-  .discriminatedUnion("type", [first!.extend({ weight }), ...others.map((kind) => kind.extend({ weight }))] as never)
-  .meta({ id: "WeightedReward" }) as unknown as z.ZodType<SingleReward & { weight: number }>;
-
-/** One reward, or a list of them that are added, each times its weight. */
-export const Reward = z.union([SingleReward, z.array(WeightedReward).min(1).max(8)]).meta({ id: "Reward" });
-export type Reward = z.infer<typeof Reward>;
-
-export interface RewardPart {
-  readonly reward: SingleReward;
-  readonly weight: number;
-  /** Its field below the type's settings: `reward` or `reward[1]`. */
-  readonly param: string;
-}
-
-/** The rewards of a setting named `field`, with their weights. */
-export function rewardParts(reward: Reward, field: string): RewardPart[] {
-  if (!Array.isArray(reward)) return [{ reward: reward as SingleReward, weight: 1, param: field }];
-  return reward.map(({ weight: own, ...one }, i) => ({
-    reward: one as SingleReward,
-    weight: own,
-    param: `${field}[${i}]`,
-  }));
-}
-
-/** The deltas that a reward names, each with its field. */
-export function modelsOfReward(parts: readonly RewardPart[]) {
-  return parts.flatMap(({ reward, param }) => {
-    if (reward.type === "grader") return [];
-    const scorer = reward.type === "classifier" ? ("classifier" as const) : ("reward" as const);
-    if (reward.type === "ensemble") {
-      return reward.models.map((name, i) => ({ name, param: `${param}.models[${i}]`, scorer }));
-    }
-    return [{ name: reward.model, param: `${param}.model`, scorer }];
-  });
-}
-
-/** The models that graders ask, each with its field. */
-export function modelsAskedForReward(parts: readonly RewardPart[]) {
-  return parts.flatMap(({ reward, param }) =>
-    reward.type === "grader"
-      ? modelsOf(reward.grader, `${param}.grader`).map(({ model, param: at }) => ({ name: model, param: at }))
-      : [],
-  );
-}
-
-/** Throws `invalid_request`, with a field under `path`, for graders that can grade nothing. */
-export function checkReward(parts: readonly RewardPart[], path: string): void {
-  for (const { reward, param } of parts) {
-    if (reward.type === "grader") checkGrader(reward.grader, `${path}.${param}.grader`);
-  }
-}
+export const Rewards = z
+  .strictObject({
+    object: z.literal("list"),
+    model: z.union([z.string(), z.array(z.string())]),
+    data: z.array(RewardEntry),
+    usage: z.strictObject({
+      prompt_tokens: z.int().meta({ description: "Positions that were read, over all models" }),
+      total_tokens: z.int(),
+    }),
+  })
+  .meta({ id: "Rewards" });
+export type Rewards = z.infer<typeof Rewards>;

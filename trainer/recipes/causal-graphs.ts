@@ -97,7 +97,7 @@ export function feedsFor(graph: Graph, tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
 }
 
-function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOptions, training: boolean) {
+function forwardOf(b: GraphBuilder, { config, method, shape, units }: CausalGraphOptions, training: boolean) {
   const ofBase = new Set(weightSpecs(config).map((spec) => spec.name));
   const own = new Map<string, InputType>(method.parameters.map(({ name, shape }) => [name, { dtype: "f32", shape }]));
   for (const [name, { dtype, shape }] of method.frozen ?? []) if (!ofBase.has(name)) own.set(name, { dtype, shape });
@@ -109,6 +109,7 @@ function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOption
   let rewrite: RewriteContext | undefined;
   const forward = trainingForward(b, config, shape, {
     prefixTokens: method.prefixTokens ?? 0,
+    branches: units?.form.sharesPrompt === true,
     rewrite: (positions, weight) => {
       rewrite = { b, config, parameter: ownInput, random, weight, positions, training };
       return method.rewrite?.(rewrite) ?? {};

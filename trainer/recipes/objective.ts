@@ -143,6 +143,11 @@ export interface RunTools<Settings extends TrainingSettings = TrainingSettings> 
   readonly executor: Executor;
   /** The longest text, prompt and reply together, in tokens. */
   readonly maxLength: number;
+  /**
+   * The positions of a row, the method's prefix among them. Rollouts have a row each, so that a generator of this capacity
+   * samples with the very bits that `logProbabilities` and the loss give for its texts.
+   */
+  readonly capacity: number;
   readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
   /** The units or prompts that the plan assigns to a step, counted from 0. */
   readonly unitsOf: (step: number) => readonly Unit[];
@@ -187,6 +192,8 @@ export interface OwnParameters {
 export interface ScorerOptions<Settings extends TrainingSettings> extends PublishedState<Settings> {
   readonly tools: RunTools<Settings>;
   readonly rows: RowOptions;
+  /** The units of the training file, with placeholders. */
+  readonly training: readonly Unit[];
   /** The units of the validation file, with placeholders; empty without one. */
   readonly validation: readonly Unit[];
 }

@@ -9,6 +9,7 @@ import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { RowOptions } from "../data/batches.ts";
 import { createPhasePlan, type PhasePlan } from "../data/phase-plan.ts";
+import { sizeOf, type UnitSize } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
 import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
 import { chooseRows } from "./choose-rows.ts";
@@ -108,21 +109,34 @@ export async function prepareRun<S extends TrainingSettings>(
   const planned = { examples: training.length, batchSize, accumulation, seed };
   const phases = shape && createPhasePlan({ ...planned, ...shape, param: `${path}.hyperparameters` });
   const plan = phases ?? createStepPlan(planned);
-  const lengths = (unit: Unit) => {
-    if (shape !== undefined) return lengthsOf(unit).map((length) => virtualTokens + length + room);
-    const texts = objective.rollouts?.lengths(unit, { settings, limit: maxLength }) ?? lengthsOf(unit);
-    return texts.map((length) => virtualTokens + length);
+  const form = formOf(objective, settings);
+  // A text alone in its row has the log-probabilities, to the bit, with which it was sampled.
+  const packing = !prompts && (given.packing ?? true);
+  /** The most tokens that the examples of a prompt's unit will have; undefined for a unit that is trained on as it is. */
+  const madeLengths = (unit: Unit) =>
+    shape === undefined
+      ? objective.rollouts?.lengths(unit, { settings, limit: maxLength })
+      : lengthsOf(unit).map((length) => length + room);
+  const size = (unit: Unit): UnitSize => {
+    const made = madeLengths(unit);
+    const { lengths, shared } =
+      made === undefined ? sizeOf(unit, packing && form.sharesPrompt === true) : { lengths: made, shared: 0 };
+    // Placeholders stand before every example, so they are shared too.
+    return {
+      lengths: lengths.map((length) => virtualTokens + length),
+      shared: shared === 0 ? 0 : virtualTokens + shared,
+    };
   };
   const rows = chooseRows({
     config,
     plan,
     totalSteps: schedule.totalSteps,
-    training: training.map(lengths),
-    validation: (validation ?? []).map(lengths),
+    training: training.map(size),
+    validation: (validation ?? []).map(size),
     limit: virtualTokens + maxLength,
-    packing: given.packing ?? true,
+    packing,
     padId: tokenizer.padId,
-    form: formOf(objective, settings),
+    form,
   });
   return {
     ...{

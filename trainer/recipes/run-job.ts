@@ -3,7 +3,7 @@ import { methodsOf } from "../../shared/peft/presets.ts";
 import { stepBatches } from "../data/batches.ts";
 import { tokensOf } from "../data/units.ts";
 import type { CarriedState } from "../loop/carried-state.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "../loop/checkpoint.ts";
+import { decodeCheckpoint, type ExpectedState, encodeCheckpoint } from "../loop/checkpoint.ts";
 import { createProgramCache, type ProgramCache } from "../loop/program-cache.ts";
 import { drawMasks } from "../loop/random-masks.ts";
 import { initialSections } from "../loop/sections.ts";
@@ -17,8 +17,10 @@ import type { Objective, PhaseRun } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
 import type { Recipe, RecipeContext, RecipeJob, RecipeOutcome } from "./recipe.ts";
+import { createStepHistory, HISTORY, HISTORY_SPEC, type StepHistory } from "./report/step-history.ts";
 import { createRunTools } from "./run-tools.ts";
 import { createStepReporter, type Measurement } from "./step-report.ts";
+import type { RunHooks } from "./trained-run.ts";
 import { createUnitSource, type UnitSource } from "./unit-source.ts";
 import { createValidation, MEASUREMENTS, measuredSteps, resultMetrics, type Validation } from "./validation.ts";
 
@@ -26,8 +28,8 @@ import { createValidation, MEASUREMENTS, measuredSteps, resultMetrics, type Vali
 const PUBLISHED_EPOCHS = 3;
 
 /** The recipe for jobs of one type, whose settings the type's schema has checked. */
-export function recipeFor<S extends TrainingSettings>(objective: Objective<S>): Recipe {
-  return (job, context) => runJob(objective, job as RecipeJob<S>, context);
+export function recipeFor<S extends TrainingSettings>(objective: Objective<S>, hooks?: RunHooks<S>): Recipe {
+  return (job, context) => runJob(objective, job as RecipeJob<S>, context, hooks);
 }
 
 /**
@@ -40,29 +42,51 @@ export async function runJob<S extends TrainingSettings>(
   objective: Objective<S>,
   job: RecipeJob<S>,
   context: RecipeContext,
+  hooks?: RunHooks<S>,
 ): Promise<RecipeOutcome> {
   const { executor, event } = context;
   if (executor.notice !== undefined) event({ level: "warn", message: executor.notice, type: "message", data: null });
   const run = await prepareRun(objective, job, context);
   const kept = createProgramCache(executor);
   try {
-    return await runPrepared(objective, job, { context, run, kept });
+    const history = hooks && createStepHistory();
+    return await runPrepared(objective, job, {
+      context: history ? recorded(context, history) : context,
+      run,
+      kept,
+      hooks,
+      history,
+    });
   } finally {
     await kept.dispose();
   }
 }
 
-interface Surroundings {
+/** The same effects, with what the steps report kept. */
+function recorded(context: RecipeContext, history: StepHistory): RecipeContext {
+  return {
+    ...context,
+    event(event) {
+      if (event.type === "metrics" && event.data !== null) history.add(event.data);
+      context.event(event);
+    },
+  };
+}
+
+interface Surroundings<S extends TrainingSettings> {
   readonly context: RecipeContext;
   readonly run: PreparedRun;
   /** Keeps programs that are used repeatedly until the run ends. */
   readonly kept: ProgramCache;
+  readonly hooks: RunHooks<S> | undefined;
+  /** Absent without hooks. */
+  readonly history: StepHistory | undefined;
 }
 
 async function runPrepared<S extends TrainingSettings>(
   objective: Objective<S>,
   job: RecipeJob<S>,
-  { context, run, kept }: Surroundings,
+  { context, run, kept, hooks, history }: Surroundings<S>,
 ): Promise<RecipeOutcome> {
   const { config, weights, method, rows, plan } = run;
   const { schedule, epochs } = run.hyperparameters;
@@ -82,11 +106,12 @@ async function runPrepared<S extends TrainingSettings>(
   const start =
     job.checkpoint === null
       ? first
-      : decodeCheckpoint(job.checkpoint, {
+      : resumedState(job.checkpoint, {
           run: job.run,
           parameters: method.parameters,
           memory: method.afterStep?.memory,
           sections: carried?.specs,
+          history,
         });
   say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Continuing after step ${start.step}`, {
     ...resolved,
@@ -159,7 +184,12 @@ async function runPrepared<S extends TrainingSettings>(
         const reached = resultMetrics(validation?.base, tuned);
         await context.publishCheckpoint(step, await publish(state, reached), { ...reached, train_loss: loss });
       }
-      await context.afterStep({ step, totalSteps, trainedTokens, state: () => encodeCheckpoint(state, job.run) });
+      await context.afterStep({
+        step,
+        totalSteps,
+        trainedTokens,
+        state: () => encodeCheckpoint(history?.into(state) ?? state, job.run),
+      });
       reporter.resume();
     }
     const end = await train(context.executor, training, start, { onStep });
@@ -178,6 +208,12 @@ async function runPrepared<S extends TrainingSettings>(
       const [before, after] = [validation.base.loss, tuned.loss].map((loss) => loss.toFixed(4));
       say(`Loss on the validation file: ${before} before, ${after} after`, metrics);
     }
+    await hooks?.afterTraining({
+      ...{ objective, job, context, run, metrics },
+      step: end.step,
+      values: parameterValues(end, method.parameters),
+      steps: history?.steps ?? [],
+    });
     const speed = reporter.speed();
     return {
       folder,
@@ -189,6 +225,16 @@ async function runPrepared<S extends TrainingSettings>(
     await evaluator?.dispose();
     await phases?.dispose();
   }
+}
+
+/** The state of a checkpoint; the steps' metrics that it holds go to the history. */
+function resumedState(
+  checkpoint: Uint8Array,
+  { history, ...expected }: ExpectedState & { readonly history: StepHistory | undefined },
+): TrainingState {
+  if (history === undefined) return decodeCheckpoint(checkpoint, expected);
+  const sections = { ...expected.sections, [HISTORY]: HISTORY_SPEC };
+  return history.from(decodeCheckpoint(checkpoint, { ...expected, sections }));
 }
 
 function firstState({ method }: PreparedRun, carried: CarriedState | undefined): TrainingState {

@@ -35,6 +35,7 @@ export function createRunTools<S extends TrainingSettings>(options: RunToolOptio
     ...{ training, validation, phases },
     settings: job.settings,
     seed: job.seed,
+    capacity: (method.prefixTokens ?? 0) + run.rows.shape.tokens,
     unitsOf: (step) =>
       plan
         .groups(step)

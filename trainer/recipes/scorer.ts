@@ -72,8 +72,8 @@ export function createTokenReader(
       for (const name of names) {
         const flat = outputs[name]!.data as Float32Array;
         // The position before a token predicts it.
-        for (const { index, start, length } of places) {
-          read[name]![index]!.set(flat.subarray(start, start + length - 1), 1);
+        for (const { index, start, length, shared } of places) {
+          read[name]![index]!.set(flat.subarray(start, start + length - 1), shared + 1);
         }
       }
       await yieldToEventLoop();

@@ -6,6 +6,8 @@ import type { DatasetKind } from "./kind.ts";
 import { labelledTexts } from "./labelled-texts.ts";
 import { preferencePairs } from "./preference-pairs.ts";
 import { prompts } from "./prompts.ts";
+import { rankings } from "./rankings.ts";
+import { ratings } from "./ratings.ts";
 import { unpairedPreferences } from "./unpaired-preferences.ts";
 
 /** A file may be of several kinds at once: labelled texts are also texts to imitate. */
@@ -17,6 +19,8 @@ export const DATASET_KINDS = {
   preference_pairs: preferencePairs,
   unpaired_preferences: unpairedPreferences,
   prompts,
+  rankings,
+  ratings,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;

@@ -1,6 +1,6 @@
 import type { ReinforcementMethod } from "openai/resources/fine-tuning/methods";
 import { describe, expect, it } from "vitest";
-import { checkOwnSettings, datasetOf, Method, modelsAskedBy, modelsNamedBy } from "../../../shared/api/methods.ts";
+import { checkOwnSettings, datasetsOf, Method, modelsAskedBy, modelsNamedBy } from "../../../shared/api/methods.ts";
 
 const grader: ReinforcementMethod["grader"] = {
   type: "string_check",
@@ -38,8 +38,8 @@ describe("OpenAI's reinforcement", () => {
         },
       },
     });
-    expect(datasetOf(method, "training_file")).toBe("prompts");
-    expect(datasetOf(method, "validation_file")).toBe("prompts");
+    expect(datasetsOf(method, "training_file")).toEqual(["prompts"]);
+    expect(datasetsOf(method, "validation_file")).toEqual(["prompts"]);
   });
 
   it("needs a grader, and refuses by name what it cannot do", () => {

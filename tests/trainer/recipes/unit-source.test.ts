@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { JOB_TYPES, type SettingsOf } from "../../../shared/api/methods.ts";
 import type { TrainingState } from "../../../trainer/loop/training-state.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
 import type { RunTools } from "../../../trainer/recipes/objective.ts";
 import { prepareRun } from "../../../trainer/recipes/prepare-run.ts";
 import { createUnitSource } from "../../../trainer/recipes/unit-source.ts";
 import { settingsOf } from "../../support/peft.ts";
-import { DpoSettings, dpo } from "./objectives/dpo.ts";
 import { quietContext, tinyJobOf } from "./objectives/run-objective.ts";
 
 const line = (prompt: string) => `${JSON.stringify({ prompt, chosen: " yes", rejected: " no" })}\n`;
@@ -12,7 +13,7 @@ const training = ["one:", "two:", "three:", "four:", "five:"].map(line).join("")
 const stateOf = (step: number): TrainingState => ({ step, trainedTokens: 0, tensors: {} });
 
 async function sourceOf(objective = dpo) {
-  const settings = DpoSettings.parse({
+  const settings = JOB_TYPES.dpo.settings.parse({
     hyperparameters: { batch_size: 2, gradient_accumulation_steps: 2 },
     peft: settingsOf({ type: "prompt", num_virtual_tokens: 2 }),
   });
@@ -26,7 +27,7 @@ async function sourceOf(objective = dpo) {
     scored += units.length;
     return units.map(({ examples }) => examples.map(({ ids }) => Float32Array.from(ids)));
   };
-  const tools = { referenceLogProbabilities } as RunTools<DpoSettings>;
+  const tools = { referenceLogProbabilities } as RunTools<SettingsOf<"dpo">>;
   return { run, source: await createUnitSource({ objective, run, tools }), scored: () => scored };
 }
 

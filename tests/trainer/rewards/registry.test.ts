@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Reward } from "../../../shared/api/rewards.ts";
+import { Reward } from "../../../shared/api/reward-settings.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { checkRewardItems, createReward, type RewardContext } from "../../../trainer/rewards/registry.ts";
@@ -8,7 +8,7 @@ import { tinyModel } from "../tiny-model.ts";
 
 const context: RewardContext = {
   ...loadModelFolder(tinyModel()),
-  executor: createOnnxRuntimeExecutor({ threads: 1 }),
+  ...{ executor: createOnnxRuntimeExecutor({ threads: 1 }), digest: "b".repeat(64), maxLength: 64 },
   models: new Map(),
   ask: async () => ({ failure: "no server" }),
   yieldToEventLoop: async () => undefined,

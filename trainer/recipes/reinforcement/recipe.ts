@@ -2,7 +2,7 @@ import { type SettingsOf, settingsPath } from "../../../shared/api/methods.ts";
 import { type PromptLine, parsePrompts } from "../../../shared/data/prompt-line.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
-import { readModelJson } from "../../../shared/model/model-folder.ts";
+import { loadModelFolder, readModelJson } from "../../../shared/model/model-folder.ts";
 import { checkRewardItems, createReward } from "../../rewards/registry.ts";
 import { grpo } from "../grpo.ts";
 import type { Objective } from "../objective.ts";
@@ -97,12 +97,15 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
       shape: phaseShape,
       replyTokens,
       start(tools) {
+        // Reward models judge texts of the bare base, whatever the run continues from.
+        const { config, weights } = job.parent === undefined ? tools : loadModelFolder(job.base.files);
+        const { executor, tokenizer, maxLength, yieldToEventLoop } = tools;
         const source = (setting: typeof reward, param: string) =>
           createReward(
             { reward: setting, param },
             {
-              ...{ config: tools.config, weights: tools.weights, tokenizer: tools.tokenizer, executor: tools.executor },
-              ...{ models: job.models ?? new Map(), ask: context.ask, yieldToEventLoop: context.yieldToEventLoop },
+              ...{ config, weights, tokenizer, executor, maxLength, yieldToEventLoop, digest: job.base.digest },
+              ...{ models: job.models ?? new Map(), ask: context.ask },
             },
           );
         const validation = new Set(tools.validation);

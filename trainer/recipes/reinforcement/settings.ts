@@ -1,6 +1,6 @@
 import type { TrainingSettings } from "../../../shared/api/methods.ts";
 import type { KlEstimator } from "../../../shared/api/reinforcement-methods.ts";
-import type { Reward } from "../../../shared/api/rewards.ts";
+import type { Reward } from "../../../shared/api/reward-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { PhaseShape } from "../../data/phase-plan.ts";
 

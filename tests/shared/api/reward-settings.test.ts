@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { checkReward, modelsAskedForReward, modelsOfReward, Reward, rewardParts } from "../../../shared/api/rewards.ts";
+import {
+  checkReward,
+  modelsAskedForReward,
+  modelsOfReward,
+  Reward,
+  rewardParts,
+} from "../../../shared/api/reward-settings.ts";
 
 const check = { type: "string_check", name: "c", operation: "eq", input: "{{sample.output_text}}", reference: "a" };
 const judge = {
