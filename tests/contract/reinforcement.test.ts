@@ -246,7 +246,7 @@ describe.each(TYPES)("a job of type %s", (type) => {
     };
     const undisturbed = await runRecipe(options);
     expect(undisturbed.steps).toHaveLength(8);
-    for (const step of [1, 2, 3, 4, 5, 7]) {
+    for (const step of [1, 2, 3, 6]) {
       const resumed = await runRecipe({ ...options, checkpoint: await killed(options, step) });
       expect(resumed.files).toEqual(undisturbed.files);
       expect(resumed.steps.map(withoutSpeed)).toEqual(undisturbed.steps.slice(step).map(withoutSpeed));
