@@ -1,6 +1,7 @@
 /** The settings of jobs that learn from rewards for their own replies. */
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
+import { checkReport, modelsOfReport, type Reported, reportField } from "./report-settings.ts";
 import {
   checkReward,
   modelsAskedForReward,
@@ -173,11 +174,12 @@ const settings = <T extends z.ZodType>(hyperparameters: T) =>
     stop,
     hyperparameters,
     peft: Peft.default(LORA_DEFAULTS),
+    report: reportField,
   });
 
 const defaults = <T extends z.ZodType>(schema: T) => schema.default(schema.parse(HYPERPARAMETER_DEFAULTS) as never);
 
-interface Rewarded {
+interface Rewarded extends Reported {
   readonly reward: Reward;
   readonly gold?: Reward | undefined;
 }
@@ -192,8 +194,11 @@ const row = <T extends z.ZodType>(schema: T) =>
     dataset: "prompts",
     openAiHyperparameters: [],
     models: (given: Rewarded) => modelsOfReward(partsOf(given)),
-    asks: (given: Rewarded) => modelsAskedForReward(partsOf(given)),
-    check: (given: Rewarded, _: unknown, path: string) => checkReward(partsOf(given), path),
+    asks: (given: Rewarded) => [...modelsAskedForReward(partsOf(given)), ...modelsOfReport(given)],
+    check(given: Rewarded, _: unknown, path: string) {
+      checkReward(partsOf(given), path);
+      checkReport(given, path);
+    },
   }) as const;
 
 /** OpenAI's hyperparameters of reinforcement, beside those of GRPO, which it runs as. */
@@ -234,6 +239,7 @@ const ReinforcementSettings = z.strictObject({
   stop,
   hyperparameters: defaults(ReinforcementHyperparameters),
   peft: Peft.default(LORA_DEFAULTS),
+  report: reportField,
 });
 type ReinforcementSettings = z.infer<typeof ReinforcementSettings>;
 
@@ -253,10 +259,12 @@ export const REINFORCEMENT_TYPES = {
     asks: (given: ReinforcementSettings) => [
       ...modelsOf(given.grader, "grader").map(({ model, param }) => ({ name: model, param })),
       ...modelsAskedForReward(goldParts(given)),
+      ...modelsOfReport(given),
     ],
     check: (given: ReinforcementSettings, _: unknown, path: string) => {
       checkGrader(given.grader, `${path}.grader`);
       checkReward(goldParts(given), path);
+      checkReport(given, path);
     },
   },
 } as const;
