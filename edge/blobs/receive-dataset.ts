@@ -1,6 +1,6 @@
 import type { DatasetFacts } from "../../shared/api/files.ts";
 import { KindCheck } from "../../shared/data/dataset-kinds/kind-check.ts";
-import { DATASET_COLUMNS } from "../../shared/data/dataset-kinds/registry.ts";
+import { columnsToRead } from "../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
 import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -147,8 +147,9 @@ class DatasetCheck {
   async readTable(file: ReturnType<typeof storedFile>): Promise<void> {
     try {
       const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
-      this.#ignore(table.columns.filter((column) => !DATASET_COLUMNS.has(column)));
-      for await (const record of table.rows((column) => DATASET_COLUMNS.has(column))) this.#look([record]);
+      const isRead = columnsToRead(table.columns);
+      this.#ignore(table.columns.filter((column) => !isRead(column)));
+      for await (const record of table.rows(isRead)) this.#look([record]);
     } catch (error) {
       throw fileError(error);
     }

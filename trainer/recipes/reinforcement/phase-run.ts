@@ -78,7 +78,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     const units = asUnits(prompts, generated, asked.generations);
     const [ofPolicy, ofReference] = [await policy(units, asked.values), await reference(units, asked.values)];
     return readReplies({
-      ...{ units, generated, tokenizer, temperature, ofPolicy, ofReference },
+      ...{ units, generated, tokenizer, ofPolicy, ofReference },
       itemOf: (r) => itemOf(prompts[Math.floor(r / asked.generations)]!),
     });
   }

@@ -55,7 +55,7 @@ describe("a run of reinforcement", () => {
       { training: chats },
     );
     expect(outcome.hyperparameters).toMatchObject({
-      ...{ batch_size: 2, num_generations: 4, max_completion_length: 32, compute_multiplier: 0.5 },
+      ...{ batch_size: 2, num_generations: 4, max_completion_length: 16, compute_multiplier: 0.5 },
       ...{ eval_interval: 1, eval_samples: 1, learning_rate_multiplier: expect.any(Number), n_epochs: 1 },
     });
     expect(steps).toHaveLength(1);
