@@ -19,6 +19,8 @@ export interface TrainingForwardOptions {
   readonly rewrite?: (positions: Value, weight: (name: string) => Value) => ModelRewrite;
   /** How many positions the rewrite's prefix takes, before the text's; 0 by default. */
   readonly prefixTokens?: number;
+  /** Whether rows have prompts that several segments share; no by default. */
+  readonly parents?: boolean;
 }
 
 /** Added to the score of a token that must not be seen; its softmax is exactly 0 in float32, yet a row of them is finite. */
@@ -36,13 +38,14 @@ export interface TrainingForward {
 /**
  * Builds the forward pass over whole rows into `b`. Adds the inputs `tokens` [B, T] i64, `positions` [B, T] i64 and
  * `segments` [B, T] i32 (a token sees earlier tokens of its own segment only, so that packed examples stay apart) and
- * one input per weight. Every token of every segment sees the prefix.
+ * one input per weight; with `parents` also that [B, T] i32: the segment before a token's own of which it sees all earlier tokens
+ * too, or its own. Every token of every segment sees the prefix.
  */
 export function trainingForward(
   b: GraphBuilder,
   config: ModelConfig,
   { rows, tokens: length }: BatchShape,
-  { rewrite: rewriteAt, prefixTokens = 0 }: TrainingForwardOptions = {},
+  { rewrite: rewriteAt, prefixTokens = 0, parents = false }: TrainingForwardOptions = {},
 ): TrainingForward {
   const { heads, kvHeads, headDim } = config;
   const tokens = b.input("tokens", "i64", [rows, length]);
@@ -54,8 +57,14 @@ export function trainingForward(
   const tables = ropeTables(config, prefixTokens + length);
   const rope = { cos: b.constant(tables.cos), sin: b.constant(tables.sin) };
   const angles = prefixTokens === 0 ? positions : b.add(positions, b.scalar(prefixTokens, "i64"));
-  const sameSegment = b.equal(b.reshape(segments, [rows, 1, length, 1]), b.reshape(segments, [rows, 1, 1, length]));
-  const ownBias = b.where(sameSegment, b.constant(causalBias(length)), UNSEEN);
+  /** Whether the segment of a key is the one that `of` has for the query. */
+  const isSegment = (of: Value) => {
+    return b.equal(b.reshape(of, [rows, 1, length, 1]), b.reshape(segments, [rows, 1, 1, length]));
+  };
+  const isOwn = isSegment(segments);
+  const causal = b.constant(causalBias(length));
+  const beyond = parents ? b.where(isSegment(b.input("parents", "i32", [rows, length])), causal, UNSEEN) : UNSEEN;
+  const ownBias = b.where(isOwn, causal, beyond);
   const bias = prefixTokens === 0 ? ownBias : b.pad(ownBias, 3, prefixTokens, 0);
   const seen = prefixTokens + length;
 

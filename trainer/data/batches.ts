@@ -3,18 +3,22 @@ import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { Row } from "./packing.ts";
 import { type PackingOptions, packUnits } from "./packing-units.ts";
+import { type Block, blockLength, blocksOf } from "./shared-prompts.ts";
 import type { StepPlan } from "./step-plan.ts";
-import { type Place, type UnitFeedOptions, unitFeeds } from "./unit-feeds.ts";
-import { lengthsOf, longestOf, type Unit, type UnitExample } from "./units.ts";
+import { hasParents, type Place, type UnitFeedOptions, unitFeeds } from "./unit-feeds.ts";
+import { longestOf, type Unit, type UnitExample } from "./units.ts";
 
 /**
  * The feeds of one micro-batch for the training graph. B rows of T tokens:
  * - `tokens` [B, T] i64, padding where a row ends early;
  * - `positions` [B, T] i64, counted from 0 in each example;
- * - `segments` [B, T] i32, the number of the example within its row from 1, 0 for padding: tokens see their own segment;
+ * - `segments` [B, T] i32, the number of the segment within its row from 1, 0 for padding: tokens see their own segment. A segment
+ *   is an example, a prompt that several share, or what is left of an example behind such a prompt;
  * - `targets` [B, T] i64, the id that follows, 0 where nothing is trained;
  * - `weights` [B, T] f32, 1 where the target is trained, 0 elsewhere;
  * - `total` [] f32, the trained tokens of the whole optimizer step.
+ * For units of several examples besides, with the feeds of `unitFeeds`: `parents` [B, T] i32, the segment of the shared prompt,
+ * which tokens see too, or their own.
  */
 export interface BatchFeeds {
   readonly tokens: Tensor<"i64">;
@@ -91,15 +95,31 @@ function trainedTokensOf({ labels }: UnitExample): number {
 }
 
 function* layOut(units: readonly Unit[], totals: Totals, options: RowOptions): Generator<DataBatch, void> {
-  const examples = units.flatMap((unit) => unit.examples);
-  for (const rows of packUnits(units.map(lengthsOf), options)) {
-    const { feeds, trainedTokens, places } = fill(examples, rows, options);
-    const ofUnits =
-      options.units === undefined
-        ? {}
-        : unitFeeds(units, { places, shape: options.shape, total: totals.units, ...options.units });
-    yield { feeds: { ...feeds, total: f32([], [totals.tokens]), ...ofUnits }, trainedTokens, places };
+  const ofUnits = unitBlocks(units, options);
+  const blocks = ofUnits.flat();
+  for (const rows of packUnits(
+    ofUnits.map((own) => own.map(blockLength)),
+    options,
+  )) {
+    const { feeds, parents, trainedTokens, places } = fill(blocks, rows, options);
+    const { units: form, shape } = options;
+    const added = {
+      ...(form === undefined ? {} : unitFeeds(units, { places, shape, total: totals.units, ...form })),
+      ...(form !== undefined && hasParents(form) ? { parents } : {}),
+    };
+    yield { feeds: { ...feeds, total: f32([], [totals.tokens]), ...added }, trainedTokens, places };
   }
+}
+
+/** Examples of a unit share their prompt where the graph can tell their parts apart, and rows hold more than one example. */
+function unitBlocks(units: readonly Unit[], { shape, packing, units: form }: RowOptions): Block[][] {
+  const limit = packing && form !== undefined && hasParents(form) ? shape.tokens : 0;
+  let first = 0;
+  return units.map((unit) => {
+    const blocks = blocksOf(unit, { first, limit });
+    first += unit.examples.length;
+    return blocks;
+  });
 }
 
 function checkLengths(units: readonly Unit[], { shape }: RowOptions): void {
@@ -112,36 +132,58 @@ function checkLengths(units: readonly Unit[], { shape }: RowOptions): void {
   );
 }
 
-/** Writes the rows' examples into the tensors of one micro-batch; rows that are missing are padding. */
+/** Writes the rows' blocks into the tensors of one micro-batch; rows that are missing are padding. */
 function fill(
-  examples: readonly UnitExample[],
+  blocks: readonly Block[],
   rows: readonly Row[],
   { shape: { rows: batchRows, tokens: length }, padId }: RowOptions,
-): { feeds: Omit<BatchFeeds, "total">; trainedTokens: number; places: Place[] } {
+): { feeds: Omit<BatchFeeds, "total">; parents: Tensor<"i32">; trainedTokens: number; places: Place[] } {
   const shape = [batchRows, length];
   const size = batchRows * length;
   const tokens = new BigInt64Array(size).fill(BigInt(padId));
   const positions = new BigInt64Array(size);
   const segments = new Int32Array(size);
+  const parents = new Int32Array(size);
   const targets = new BigInt64Array(size);
   const weights = new Float32Array(size);
   const places: Place[] = [];
   let trainedTokens = 0;
+  /** Tokens `from` … `to` − 1 of an example, at one place of the batch after another. */
+  function write(
+    example: UnitExample,
+    from: number,
+    to: number,
+    place: { at: number; segment: number; parent: number },
+  ) {
+    const { ids, labels } = example;
+    for (let position = from; position < to; position++) {
+      const at = place.at + position - from;
+      tokens[at] = BigInt(ids[position]!);
+      positions[at] = BigInt(position);
+      segments[at] = place.segment;
+      parents[at] = place.parent;
+      // Position t predicts the next token; the last position of an example predicts nothing.
+      const target = labels[position + 1] ?? IGNORED_LABEL;
+      if (target === IGNORED_LABEL) continue;
+      targets[at] = BigInt(target);
+      weights[at] = 1;
+      trainedTokens += 1;
+    }
+  }
   for (const [row, indices] of rows.entries()) {
     let at = row * length;
-    for (const [segment, index] of indices.entries()) {
-      const { ids, labels } = examples[index]!;
-      places.push({ index, start: at, length: ids.length });
-      for (let position = 0; position < ids.length; position++, at++) {
-        tokens[at] = BigInt(ids[position]!);
-        positions[at] = BigInt(position);
-        segments[at] = segment + 1;
-        // Position t predicts the next token; the last position of an example predicts nothing.
-        const target = labels[position + 1] ?? IGNORED_LABEL;
-        if (target === IGNORED_LABEL) continue;
-        targets[at] = BigInt(target);
-        weights[at] = 1;
-        trainedTokens += 1;
+    let segment = 0;
+    for (const { first, examples, shared } of indices.map((index) => blocks[index]!)) {
+      if (shared > 0) segment += 1;
+      const parent = segment;
+      if (shared > 0) write(examples[0]!, 0, shared, { at, segment, parent });
+      at += shared;
+      for (const [k, example] of examples.entries()) {
+        segment += 1;
+        const { length: end } = example.ids;
+        write(example, shared, end, { at, segment, parent: shared > 0 ? parent : segment });
+        places.push({ index: first + k, start: at - shared, shared, length: end });
+        at += end - shared;
       }
     }
   }
@@ -153,6 +195,7 @@ function fill(
       targets: tensor("i64", shape, targets),
       weights: tensor("f32", shape, weights),
     },
+    parents: tensor("i32", shape, parents),
     trainedTokens,
     places: places.sort((a, b) => a.index - b.index),
   };

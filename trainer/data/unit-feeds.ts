@@ -7,8 +7,9 @@ import type { Unit, UnitForm } from "./units.ts";
 export interface Place {
   /** Counted over the examples of all units that were laid out together. */
   readonly index: number;
-  /** Its first token in the flattened [B, T]. */
+  /** Token t is at `start` + t of the flattened [B, T], except the first `shared`, which lie elsewhere, once for the unit. */
   readonly start: number;
+  readonly shared: number;
   readonly length: number;
 }
 
@@ -26,12 +27,15 @@ interface MicroBatchUnits extends UnitFeedOptions {
   readonly total: number;
 }
 
+/** Whether micro-batches have prompts that several examples of a unit share, which the graph must tell apart. */
+export const hasParents = ({ form }: UnitFeedOptions) => form.examples > 1;
+
 /** The graph's name for a column. */
 export const columnInput = (name: string) => `column#${name}`;
 
 /**
  * The feeds of a micro-batch for its examples and units, at most U units of K examples:
- * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding;
+ * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding and shared prompts;
  * - `present` [U, K] f32, 1 where there is an example;
  * - `total_units` [] f32, the units of the whole optimizer step;
  * - a column `column#name` for each of the form's: [B, T] f32 at the position that predicts the token, [U, K] f32 or [U] f32.
@@ -62,15 +66,15 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
     }
     for (const [k, { ids, columns: own }] of unit.examples.entries()) {
       const slot = at * perUnit + k;
-      const start = starts[k]!;
+      const { start, shared } = starts[k]!;
       present[slot] = 1;
-      slots.fill(BigInt(slot), start, start + ids.length);
+      slots.fill(BigInt(slot), start + shared, start + ids.length);
       for (const [name, kind] of Object.entries(columns)) {
         if (kind === "unit") continue;
         const value = required(own?.[name], name);
         if (typeof value === "number") data[name]![slot] = value;
         // The number beside a token is about predicting it, which the position before it does.
-        else data[name]!.set(value.subarray(1), start);
+        else data[name]!.set(value.subarray(1 + shared), start + shared);
       }
     }
   }
@@ -85,14 +89,14 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   };
 }
 
-/** The units whose examples lie in the micro-batch, in order, with the first token of each example. */
+/** The units whose examples lie in the micro-batch, in order, with the place of each example. */
 function unitsHere(units: readonly Unit[], places: readonly Place[]) {
-  const starts = new Map(places.map(({ index, start }) => [index, start]));
+  const starts = new Map(places.map((place) => [place.index, place]));
   let first = 0;
   return units.flatMap((unit) => {
     const own = unit.examples.map((_, k) => starts.get(first + k));
     first += unit.examples.length;
-    return own.some((start) => start === undefined) ? [] : [{ unit, starts: own as number[] }];
+    return own.some((start) => start === undefined) ? [] : [{ unit, starts: own as Place[] }];
   });
 }
 

@@ -6,7 +6,7 @@ import { type BatchShape, trainingForward } from "../../shared/model/training-fo
 import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod, RewriteContext } from "../../shared/peft/method.ts";
 import type { DType, Tensor } from "../../shared/tensor.ts";
-import type { UnitFeedOptions } from "../data/unit-feeds.ts";
+import { hasParents, type UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import { kindsOf, type MetricKinds, metricOutputs } from "../loop/metrics.ts";
@@ -23,7 +23,7 @@ export interface CausalGraphOptions {
 }
 
 /**
- * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, the loss's inputs, the base's weights, the
+ * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, `parents` for units of several examples, the loss's inputs, the base's weights, the
  * method's parameters and random inputs, and one gradient accumulator per parameter; outputs as `gradientGraph` says.
  */
 export function trainingGraph(options: CausalGraphOptions): Graph {
@@ -102,7 +102,7 @@ export function feedsFor(graph: Graph, tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
 }
 
-function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOptions, training: boolean) {
+function forwardOf(b: GraphBuilder, { config, method, shape, units }: CausalGraphOptions, training: boolean) {
   const ofBase = new Set(weightSpecs(config).map((spec) => spec.name));
   const own = new Map<string, InputType>(method.parameters.map(({ name, shape }) => [name, { dtype: "f32", shape }]));
   for (const [name, { dtype, shape }] of method.frozen ?? []) if (!ofBase.has(name)) own.set(name, { dtype, shape });
@@ -114,6 +114,7 @@ function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOption
   let rewrite: RewriteContext | undefined;
   const forward = trainingForward(b, config, shape, {
     prefixTokens: method.prefixTokens ?? 0,
+    parents: units !== undefined && hasParents(units),
     rewrite: (positions, weight) => {
       rewrite = { b, config, parameter: ownInput, random, weight, positions, training };
       return method.rewrite?.(rewrite) ?? {};

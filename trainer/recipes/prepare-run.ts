@@ -7,8 +7,10 @@ import { continuedValues } from "../../shared/package/continued-adapters.ts";
 import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { RowOptions } from "../data/batches.ts";
+import { blockLengths } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
-import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
+import type { Unit, UnitForm } from "../data/units.ts";
+import { unitsWithVirtualTokens } from "../data/virtual-tokens.ts";
 import { chooseRows } from "./choose-rows.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
@@ -91,9 +93,15 @@ export async function prepareRun<S extends TrainingSettings>(
   });
   const { batchSize, accumulation, schedule } = hyperparameters;
   const plan = createStepPlan({ examples: training.length, batchSize, accumulation, seed });
+  // A text alone in its row has the log-probabilities, to the bit, with which it was sampled.
+  const packing = !prompts && (given.packing ?? true);
+  const form = formOf(objective, settings);
+  const limit = virtualTokens + maxLength;
   const lengths = (unit: Unit) => {
-    const texts = objective.rollouts?.lengths(unit, { settings, limit: maxLength }) ?? lengthsOf(unit);
-    return texts.map((length) => virtualTokens + length);
+    const texts = objective.rollouts?.lengths(unit, { settings, limit: maxLength });
+    if (texts !== undefined) return texts.map((length) => virtualTokens + length);
+    const [placed] = unitsWithVirtualTokens([unit], virtualTokens, tokenizer.padId);
+    return blockLengths(placed!, packing && form.examples > 1 ? limit : 0);
   };
   const rows = chooseRows({
     config,
@@ -101,11 +109,10 @@ export async function prepareRun<S extends TrainingSettings>(
     totalSteps: schedule.totalSteps,
     training: training.map(lengths),
     validation: (validation ?? []).map(lengths),
-    limit: virtualTokens + maxLength,
-    // A text alone in its row has the log-probabilities, to the bit, with which it was sampled.
-    packing: !prompts && (given.packing ?? true),
+    limit,
+    packing,
     padId: tokenizer.padId,
-    form: formOf(objective, settings),
+    form,
   });
   return {
     ...{
