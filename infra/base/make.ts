@@ -7,7 +7,12 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const STEPS = [["tokenizer/make.ts"], ["pretraining/pretrain.ts"], ["evaluation/run.ts", "--card"]];
+const STEPS = [
+  ["tokenizer/make.ts"],
+  ["pretraining/pretrain.ts"],
+  ["evaluation/make-probes.ts"],
+  ["evaluation/run.ts", "--card"],
+];
 
 for (const [script, ...flags] of STEPS) {
   const path = fileURLToPath(new URL(script!, import.meta.url));

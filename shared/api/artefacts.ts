@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { PROBES_FILE } from "../evaluation/probes.ts";
 import { sha256Hex } from "../formats/digest.ts";
 import { LIMITS } from "../limits.ts";
 import type { ArtefactKindRow } from "./artefact-kinds/kind.ts";
@@ -56,9 +57,13 @@ export function checkFileList(kind: ArtefactKind, files: readonly StoredFile[], 
   checkNames(names, param);
 }
 
-/** SHA-256 over the folder's sorted file list; the folder's identity. */
+/**
+ * SHA-256 over the folder's sorted file list; the folder's identity. A base's probes are left out: they measure the model and change
+ * nothing that it computes, so a delta fits the base with and without them.
+ */
 export async function folderDigest(files: readonly StoredFile[]): Promise<string> {
-  const rows = files.map(({ name, bytes, sha256 }) => [name, bytes, sha256] as const);
+  const own = files.filter(({ name }) => name !== PROBES_FILE);
+  const rows = own.map(({ name, bytes, sha256 }) => [name, bytes, sha256] as const);
   rows.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return sha256Hex(new TextEncoder().encode(JSON.stringify(rows)));
 }

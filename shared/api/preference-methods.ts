@@ -1,5 +1,6 @@
 /** The settings of jobs that learn from preferences, under OpenAI's names where OpenAI has them, trl's elsewhere. */
 import { z } from "zod";
+import { checkReport, modelsOfReport, type ReportSettings, reportField } from "./report-settings.ts";
 import { auto, HYPERPARAMETER_DEFAULTS, hyperparametersSchema, LORA_DEFAULTS, Peft } from "./training-settings.ts";
 
 const OPENAI_HYPERPARAMETERS = ["beta", "n_epochs", "batch_size", "learning_rate_multiplier"] as const;
@@ -90,6 +91,13 @@ const KtoHyperparameters = hyperparametersSchema("KtoHyperparameters", {
   context.addIssue({ code: "custom", path: ["batch_size"], message });
 });
 
+/** What a type whose jobs end with a report has besides its settings. */
+const REPORTED = {
+  check: (settings: { readonly report?: ReportSettings | undefined }, _: unknown, path: string) =>
+    checkReport(settings, path),
+  asks: modelsOfReport,
+};
+
 const AUTO = { ...HYPERPARAMETER_DEFAULTS, beta: "auto" } as const;
 
 /** Rows of `JOB_TYPES`. */
@@ -98,7 +106,9 @@ export const PREFERENCE_TYPES = {
     settings: z.strictObject({
       hyperparameters: DpoHyperparameters.default({ ...AUTO, label_smoothing: 0, loss_type: "sigmoid" }),
       peft: Peft.default(LORA_DEFAULTS),
+      report: reportField,
     }),
+    ...REPORTED,
     dataset: "preference_pairs",
     openAiHyperparameters: OPENAI_HYPERPARAMETERS,
   },
@@ -106,7 +116,9 @@ export const PREFERENCE_TYPES = {
     settings: z.strictObject({
       hyperparameters: IpoHyperparameters.default({ ...AUTO, length_normalization: "average" }),
       peft: Peft.default(LORA_DEFAULTS),
+      report: reportField,
     }),
+    ...REPORTED,
     dataset: "preference_pairs",
     openAiHyperparameters: [],
   },
@@ -114,7 +126,9 @@ export const PREFERENCE_TYPES = {
     settings: z.strictObject({
       hyperparameters: OrpoHyperparameters.default(AUTO),
       peft: Peft.default(LORA_DEFAULTS),
+      report: reportField,
     }),
+    ...REPORTED,
     dataset: "preference_pairs",
     openAiHyperparameters: [],
   },
@@ -122,7 +136,9 @@ export const PREFERENCE_TYPES = {
     settings: z.strictObject({
       hyperparameters: SimpoHyperparameters.default({ ...AUTO, gamma: 1, label_smoothing: 0 }),
       peft: Peft.default(LORA_DEFAULTS),
+      report: reportField,
     }),
+    ...REPORTED,
     dataset: "preference_pairs",
     openAiHyperparameters: [],
   },
@@ -130,7 +146,9 @@ export const PREFERENCE_TYPES = {
     settings: z.strictObject({
       hyperparameters: KtoHyperparameters.default({ ...AUTO, desirable_weight: 1, undesirable_weight: 1 }),
       peft: Peft.default(LORA_DEFAULTS),
+      report: reportField,
     }),
+    ...REPORTED,
     dataset: "unpaired_preferences",
     openAiHyperparameters: [],
   },

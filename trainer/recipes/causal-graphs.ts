@@ -6,7 +6,7 @@ import { type BatchShape, trainingForward } from "../../shared/model/training-fo
 import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod, RewriteContext } from "../../shared/peft/method.ts";
 import type { DType, Tensor } from "../../shared/tensor.ts";
-import { hasParents, type UnitFeedOptions } from "../data/unit-feeds.ts";
+import type { UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import { kindsOf, type MetricKinds, metricOutputs } from "../loop/metrics.ts";
@@ -23,7 +23,7 @@ export interface CausalGraphOptions {
 }
 
 /**
- * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, `parents` for units of several examples, the loss's inputs, the base's weights, the
+ * One micro-batch of training. Inputs: `tokens`, `positions`, `segments`, the loss's inputs, the base's weights, the
  * method's parameters and random inputs, and one gradient accumulator per parameter; outputs as `gradientGraph` says.
  */
 export function trainingGraph(options: CausalGraphOptions): Graph {
@@ -79,11 +79,6 @@ export function predictionGraph(options: CausalGraphOptions): Graph {
   return b.build({ logits: forwardOf(b, options, false).forward.logits });
 }
 
-/** `log_probabilities` [B, T] of the targets, 0 for tokens that are not trained, without dropout. */
-export function logProbabilityGraph(options: CausalGraphOptions): Graph {
-  return outputGraph("log_probabilities", options, (context) => ({ log_probabilities: context.logProbabilities() }));
-}
-
 /**
  * The frozen inputs of the graphs of `method`: its own frozen tensors, and the base's weights that it does not replace.
  */
@@ -114,7 +109,7 @@ function forwardOf(b: GraphBuilder, { config, method, shape, units }: CausalGrap
   let rewrite: RewriteContext | undefined;
   const forward = trainingForward(b, config, shape, {
     prefixTokens: method.prefixTokens ?? 0,
-    parents: units !== undefined && hasParents(units),
+    branches: units?.form.sharesPrompt === true,
     rewrite: (positions, weight) => {
       rewrite = { b, config, parameter: ownInput, random, weight, positions, training };
       return method.rewrite?.(rewrite) ?? {};

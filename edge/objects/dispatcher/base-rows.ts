@@ -39,7 +39,9 @@ export function basePrefix(id: string, digest: string): string {
 export function announceBase(db: Database, base: CreateBase & { digest: string }, now: number): BaseModel {
   checkFileList("model", base.files, "files");
   const row = findBase(db, base.id);
-  if (row?.digest === base.digest) return baseModelOf(db, row);
+  // A digest leaves the probes out: those of a finished base stay as they are.
+  const isSame = row?.digest === base.digest && (row.status === "ready" || row.files === JSON.stringify(base.files));
+  if (isSame) return baseModelOf(db, row);
   if (row?.status === "ready") {
     throw new TrimtabError("conflict", `A base model ${base.id} with other files exists. Choose another id.`, {
       param: "id",

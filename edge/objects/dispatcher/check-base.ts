@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { StoredFile } from "../../../shared/api/artefacts.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { PROBES_BYTES, PROBES_FILE, parseProbes } from "../../../shared/evaluation/probes.ts";
 import {
   parseSafetensorsHeader,
   requireFinite,
@@ -60,6 +61,7 @@ export async function checkSmall(base: UploadedBase): Promise<SmallParts> {
   if (config !== undefined) {
     await collected(problems, "", () => checkMemory(config, base.heapLimitBytes));
   }
+  await collected(problems, PROBES_FILE, () => checkProbes(base));
   throwProblems(problems);
   return { json: json as Record<string, unknown>, config: config!, notes };
 }
@@ -83,6 +85,19 @@ export async function checkBase(base: UploadedBase): Promise<Pick<SmallParts, "j
   if (!(await headDiffers(base, stated, tensors))) return { json, notes };
   checkMemory({ ...stated, tied: false }, base.heapLimitBytes);
   return { json: { ...json, tie_word_embeddings: false }, notes };
+}
+
+/** A base may bring what the reports of its jobs ask it. */
+async function checkProbes({ files, folder }: UploadedBase): Promise<void> {
+  const file = files.find(({ name }) => name === PROBES_FILE);
+  if (file === undefined) return;
+  if (file.bytes > PROBES_BYTES) {
+    throw new TrimtabError(
+      "invalid_model",
+      `${PROBES_FILE} has ${file.bytes} bytes; at most ${PROBES_BYTES} are read.`,
+    );
+  }
+  parseProbes(await folder.read(PROBES_FILE));
 }
 
 interface PlacedTensor {

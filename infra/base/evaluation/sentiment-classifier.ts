@@ -4,8 +4,10 @@
  * It judges what the base model writes, so it is trained on reviews held out of the model's training, and only on their
  * continuations: the opening, which is the model's prompt, already tells the sentiment.
  */
+import { highProbability } from "../../../shared/evaluation/word-classifier.ts";
 import { createRandom } from "../corpus/random.ts";
 import { drawReview, type Sentiment } from "../corpus/reviews.ts";
+import { trainWordClassifier } from "./train-word-classifier.ts";
 
 export interface SentimentExample {
   readonly text: string;
@@ -17,47 +19,12 @@ export interface SentimentClassifier {
   positive(text: string): number;
 }
 
-const EPOCHS = 8;
-const LEARNING_RATE = 0.5;
-const DECAY = 1e-4;
-
-/** The distinct words and adjacent word pairs of a text, in lower case. */
-function features(text: string): string[] {
-  const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
-  const pairs = words.slice(1).map((word, i) => `${words[i]} ${word}`);
-  return [...new Set([...words, ...pairs])];
-}
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-
 /** Trains by stochastic gradient descent in the examples' order, so the result is deterministic. */
 export function trainSentimentClassifier(examples: readonly SentimentExample[]): SentimentClassifier {
-  const weights = new Map<string, number>();
-  let bias = 0;
-  // ‖x‖₂ = 1, so that long texts are not judged with more confidence than short ones.
-  const score = (present: readonly string[]): number => {
-    const sum = present.reduce((total, feature) => total + (weights.get(feature) ?? 0), 0);
-    return sum / Math.sqrt(Math.max(1, present.length));
-  };
-  const prepared = examples.map(({ text, sentiment }) => ({
-    present: features(text),
-    target: sentiment === "positive" ? 1 : 0,
-  }));
-  for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    for (const { present, target } of prepared) {
-      // ∂(−log likelihood)/∂score = σ(score) − target
-      const error = sigmoid(score(present) + bias) - target;
-      const step = (LEARNING_RATE * error) / Math.sqrt(Math.max(1, present.length));
-      for (const feature of present) weights.set(feature, (weights.get(feature) ?? 0) * (1 - DECAY) - step);
-      bias -= LEARNING_RATE * 0.1 * error;
-    }
-  }
-  return {
-    positive: (text) => {
-      const known = features(text).filter((feature) => weights.has(feature));
-      return known.length === 0 ? 0.5 : sigmoid(score(known) + bias);
-    },
-  };
+  const classifier = trainWordClassifier(
+    examples.map(({ text, sentiment }) => ({ text, high: sentiment === "positive" })),
+  );
+  return { positive: (text) => highProbability(classifier, text) ?? 0.5 };
 }
 
 /** Continuations of reviews with held-out pairs of item and opening. */

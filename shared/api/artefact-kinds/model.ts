@@ -19,6 +19,7 @@ export const model: ArtefactKindRow = {
     /^chat_template\.jinja$/,
     /^manifest\.json$/,
     /^README\.md$/,
+    /^evaluation\.json$/,
   ],
   requiredFiles: ["config.json", "tokenizer.json", "tokenizer_config.json"],
   checkNames: checkWeightFiles,

@@ -1,120 +1,75 @@
 import { describe, expect, it } from "vitest";
-import { JOB_TYPES } from "../../../shared/api/methods.ts";
-import { IGNORED_LABEL } from "../../../shared/model/chat-template.ts";
-import { f32, type Tensor } from "../../../shared/tensor.ts";
-import { evaluationBatches, type RowOptions } from "../../../trainer/data/batches.ts";
-import { blockLengths, blocksOf } from "../../../trainer/data/shared-prompts.ts";
+import { evaluationBatches } from "../../../trainer/data/batches.ts";
+import { blockLengths, blocksOf, sharedLength, sizeOf } from "../../../trainer/data/shared-prompts.ts";
 import type { Unit, UnitExample } from "../../../trainer/data/units.ts";
-import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import { slots } from "../../../trainer/optim/adamw.ts";
-import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "../../../trainer/recipes/causal-graphs.ts";
-import { dpo } from "../../../trainer/recipes/dpo.ts";
-import { goldenModel } from "../../shared/model/golden-models.ts";
-import { attached, moved } from "../../support/peft.ts";
 
-/** A prompt and a completion, of which the completion is trained. */
-function example(
-  prompt: readonly number[],
-  completion: readonly number[],
-  columns?: UnitExample["columns"],
-): UnitExample {
-  const ids = Int32Array.of(...prompt, ...completion);
-  const labels = ids.map((id, at) => (at < prompt.length ? IGNORED_LABEL : id));
-  return { ids, labels, ...(columns === undefined ? {} : { columns }) };
+/** An example of these ids, of which those from `from` on are trained on. */
+function example(ids: number[], from: number): UnitExample {
+  return { ids: Int32Array.from(ids), labels: Int32Array.from(ids.map((id, at) => (at < from ? -100 : id))) };
 }
-const PROMPT = [1, 2, 3, 4, 5];
-const pair: Unit = { examples: [example(PROMPT, [7, 8]), example(PROMPT, [9])] };
-const sharedOf = (unit: Unit) => blocksOf(unit, { first: 0, limit: 100 })[0]!.shared;
 
-describe("blocksOf", () => {
-  it("shares a prompt but its last token, which predicts another one in each example", () => {
-    expect(blocksOf(pair, { first: 6, limit: 9 })).toEqual([{ first: 6, examples: pair.examples, shared: 4 }]);
-    expect(blockLengths(pair, 9)).toEqual([4 + 3 + 2]);
+const PROMPT = [11, 12, 13, 14, 15, 16];
+const pair: Unit = { examples: [example([...PROMPT, 21, 22], 6), example([...PROMPT, 31], 6)] };
+
+describe("what a unit's examples share", () => {
+  it("ends before the token that predicts the first trained one", () => {
+    expect(sharedLength(pair)).toBe(5);
+    expect(sharedLength({ examples: [example([...PROMPT, 21], 6), example([...PROMPT, 21, 22], 5)] })).toBe(4);
   });
 
-  it("shares nothing where the whole is longer than a row, or nothing is common", () => {
-    expect(blockLengths(pair, 8)).toEqual([7, 6]);
-    expect(blocksOf(pair, { first: 6, limit: 8 }).map(({ first, shared }) => [first, shared])).toEqual([
-      [6, 0],
-      [7, 0],
-    ]);
-    expect(blockLengths({ examples: [example([1, 2], [3]), example([2, 2], [3])] }, 99)).toEqual([3, 3]);
-    expect(blockLengths({ examples: [example(PROMPT, [6])] }, 99)).toEqual([6]);
+  it("is what both begin with, and nothing where that is short or there is one example", () => {
+    const other = (at: number) => example([...PROMPT.slice(0, at), 99, ...PROMPT.slice(at + 1), 31], 6);
+    expect(sharedLength({ examples: [pair.examples[0]!, other(4)] })).toBe(4);
+    expect(sharedLength({ examples: [pair.examples[0]!, other(3)] })).toBe(0);
+    expect(sharedLength({ examples: [pair.examples[0]!] })).toBe(0);
   });
 
-  it.each([
-    ["the first other token", { examples: [example(PROMPT, [7]), example([1, 2, 9, 4], [7])] }, 2],
-    ["the first trained token", { examples: [example([1, 2], [3, 4, 5]), example([1, 2, 3, 4], [5])] }, 1],
-    ["the last token of the shorter one", { examples: [example(PROMPT, []), example([1, 2, 3], [])] }, 2],
-    [
-      "the first token that a column is about",
-      {
-        examples: [
-          example(PROMPT, [7], { score: Float32Array.of(0, 0, 0, 5, 0, 0), whole: 3 }),
-          example(PROMPT, [8], { score: new Float32Array(6), whole: 4 }),
-        ],
-      },
-      2,
-    ],
-  ])("ends before %s", (_, unit, shared) => {
-    expect(sharedOf(unit)).toBe(shared);
+  it("counts with examples of which nothing is trained", () => {
+    const untrained = example([...PROMPT, 21, 22], 8);
+    expect(sharedLength({ examples: [untrained, example([...PROMPT, 21, 22], 8)] })).toBe(7);
   });
 });
 
-describe("pairs in training", () => {
-  it.each([
-    ["lora", { type: "lora", r: 3, target_modules: "all-linear" }],
-    ["prefix", { type: "prefix", num_virtual_tokens: 2 }],
-  ])("have the same loss and gradients with their prompts shared and apart: %s", async (_, peft) => {
-    const { config, weights } = await goldenModel("plain");
-    const method = attached(peft, { config, weights });
-    const columns = (length: number) => ({
-      reference: Float32Array.from({ length }, (_, at) => (at > 4 ? -1.5 - at / 9 : 0)),
-    });
-    const unit = (seed: number, lengths: readonly [number, number]): Unit => {
-      const ids = (count: number, from: number) => Array.from({ length: count }, (_, i) => 3 + ((from + 7 * i) % 60));
-      const examples = lengths.map((length, k) => {
-        return example(ids(5, seed), ids(length, seed + 11 * (k + 1)), columns(5 + length));
-      });
-      return { examples };
-    };
-    const units = [unit(1, [6, 3]), unit(20, [2, 9]), unit(33, [4, 4])];
-    const settings = JOB_TYPES.dpo.settings.parse({});
-    const executor = createOnnxRuntimeExecutor({ threads: 1 });
-    const form = { examples: 2, columns: { reference: "token" as const } };
+describe("blocks", () => {
+  it("hold a whole unit where a row has room for it", () => {
+    const size = sizeOf(pair, true);
+    expect(size).toEqual({ lengths: [8, 7], shared: 5 });
+    expect(blockLengths(size, 10)).toEqual([10]);
+    expect(blockLengths(size, 9)).toEqual([8, 7]);
+    expect(blockLengths(sizeOf(pair, false), 100)).toEqual([8, 7]);
+    const single: Unit = { examples: [example([1, 2], 1)] };
+    expect(blocksOf([pair, single], { tokens: 10, shares: true })).toEqual([
+      [{ examples: [0, 1], shared: 5, length: 10 }],
+      [{ examples: [2], shared: 0, length: 2 }],
+    ]);
+  });
 
-    async function sums(rows: RowOptions) {
-      const { graph } = trainingGraphWithMetrics({
-        ...{ config, method, shape: rows.shape, units: rows.units },
-        loss: (context) => dpo.loss(context, settings),
-      });
-      const program = await executor.compile(graph, { bindings: frozenTensors(weights, method) });
-      let gradients: Record<string, Tensor> = Object.fromEntries(
-        method.parameters.map(({ name, shape }) => [
-          slots(name).gradient,
-          f32(shape, new Float32Array(shape.reduce((a, b) => a * b, 1))),
-        ]),
-      );
-      let [loss, tokens] = [0, 0];
-      const values = Object.fromEntries(moved(method.initial));
-      for (const { feeds } of evaluationBatches(units, rows)) {
-        tokens += (feeds.segments.data as Int32Array).filter((segment) => segment > 0).length;
-        const outputs = await program.run({ ...feedsFor(graph, feeds), ...values, ...gradients });
-        loss += Number(outputs.loss!.data[0]);
-        gradients = Object.fromEntries(Object.keys(gradients).map((name) => [name, outputs[name]!]));
-      }
-      await program.dispose();
-      return { loss, tokens, gradients: Object.values(gradients).flatMap(({ data }) => Array.from(data, Number)) };
-    }
-    const options = { padId: 0, units: { form, capacity: 3 } };
-    const apart = await sums({ ...options, shape: { rows: 6, tokens: 16 }, packing: false });
-    const shared = await sums({ ...options, shape: { rows: 1, tokens: 40 }, packing: true });
-    expect([apart.tokens, shared.tokens]).toEqual([58, 58 - 3 * 4]);
-    expect(shared.loss).toBeCloseTo(apart.loss, 5);
-    const largest = Math.max(...apart.gradients.map(Math.abs));
-    expect(largest).toBeGreaterThan(0.01);
-    for (const [i, one] of shared.gradients.entries()) {
-      expect(Math.abs(one - apart.gradients[i]!)).toBeLessThan(1e-4 * largest);
-    }
+  it("lie in a row as the shared tokens and a branch for each example", () => {
+    const form = { examples: 2, columns: { reference: "token" }, sharesPrompt: true } as const;
+    const units: Unit[] = [
+      {
+        examples: pair.examples.map((one, k) => ({
+          ...one,
+          columns: { reference: Float32Array.from(one.ids, (_, at) => (at < 6 ? 0 : -(10 * k + at))) },
+        })),
+      },
+    ];
+    const options = { shape: { rows: 1, tokens: 12 }, padId: 0, units: { form, capacity: 1 } };
+    const [batch] = evaluationBatches(units, { ...options, packing: true });
+    const row = (name: string) => Array.from(batch!.feeds[name]!.data, Number);
+    expect(row("tokens")).toEqual([11, 12, 13, 14, 15, 16, 21, 22, 16, 31, 0, 0]);
+    expect(row("positions")).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 5, 6, 0, 0]);
+    expect(row("segments")).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]);
+    expect(row("branches")).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 0, 0]);
+    expect(row("targets")).toEqual([0, 0, 0, 0, 0, 21, 22, 0, 31, 0, 0, 0]);
+    expect(row("slots")).toEqual([2, 2, 2, 2, 2, 0, 0, 0, 1, 1, 2, 2]);
+    expect(row("column#reference")).toEqual([0, 0, 0, 0, 0, -6, -7, 0, -16, 0, 0, 0]);
+    expect(batch!.places).toEqual([
+      { index: 0, start: 5, length: 3, shared: 5 },
+      { index: 1, start: 8, length: 2, shared: 5 },
+    ]);
+    // Without packing every example keeps a row of its own.
+    const unpacked = [...evaluationBatches(units, { ...options, shape: { rows: 2, tokens: 12 }, packing: false })];
+    expect(unpacked[0]!.places.map(({ shared }) => shared)).toEqual([0, 0]);
   });
 });

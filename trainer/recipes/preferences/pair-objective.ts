@@ -3,15 +3,19 @@ import { pairExamples, parsePreferencePairs } from "../../../shared/data/prefere
 import { PreferenceTally } from "../../../shared/data/preference-statistics.ts";
 import type { Objective } from "../objective.ts";
 import type { Dataset, Recipe, RecipeContext, RecipeJob } from "../recipe.ts";
+import { alignmentReport, type ReportedSettings } from "../report/alignment-report.ts";
 import { runJob } from "../run-job.ts";
 import { type BetaSettings, type BetaType, betaOf } from "./beta.ts";
 
-/** An objective whose units are pairs: the examples of a unit are the chosen completion and the rejected one. */
+/**
+ * An objective whose units are pairs: the examples of a unit are the chosen completion and the rejected one, which are laid out behind
+ * their prompt where a row has room for both.
+ */
 export function pairObjective<S extends TrainingSettings>(
   own: Pick<Objective<S>, "loss" | "reference" | "learningRate">,
 ): Objective<S> {
   return {
-    form: () => ({ examples: 2 }),
+    form: () => ({ examples: 2, sharesPrompt: true }),
     *lines({ bytes, name }) {
       for (const { line, pair } of parsePreferencePairs(bytes, { name })) yield { line, examples: pairExamples(pair) };
     },
@@ -20,11 +24,11 @@ export function pairObjective<S extends TrainingSettings>(
 }
 
 /** The recipe of a loss on pairs: says what the data looks like, trains, and reports the `beta` that was used. */
-export function pairRecipe<S extends BetaSettings>(type: BetaType, objective: Objective<S>): Recipe {
+export function pairRecipe<S extends BetaSettings & ReportedSettings>(type: BetaType, objective: Objective<S>): Recipe {
   return async (given, context) => {
     const job = given as RecipeJob<S>;
     for (const dataset of [job.training, job.validation]) if (dataset !== null) describe(dataset, context);
-    const outcome = await runJob(objective, job, context);
+    const outcome = await runJob(objective, job, context, alignmentReport({ lines: "pairs" }));
     return { ...outcome, hyperparameters: { ...outcome.hyperparameters, beta: betaOf(type, job.settings) } };
   };
 }

@@ -6,6 +6,7 @@ import type { UnitLine } from "../../data/examples.ts";
 import type { Unit, UnitForm } from "../../data/units.ts";
 import { type Objective, REFERENCE, type RunTools, type UnitRefresher } from "../objective.ts";
 import type { Dataset, Recipe, RecipeContext, RecipeJob } from "../recipe.ts";
+import { alignmentReport, type ReportedSettings } from "../report/alignment-report.ts";
 import { runJob } from "../run-job.ts";
 import { type BetaSettings, type BetaType, betaOf } from "./beta.ts";
 
@@ -61,11 +62,14 @@ export function withDivergence(tools: Pick<RunTools, "logProbabilities">): UnitR
 }
 
 /** The recipe of such a loss: says what the data looks like, trains, and reports the `beta` that was used. */
-export function unpairedRecipe<S extends BetaSettings>(type: BetaType, objective: Objective<S>): Recipe {
+export function unpairedRecipe<S extends BetaSettings & ReportedSettings>(
+  type: BetaType,
+  objective: Objective<S>,
+): Recipe {
   return async (given, context) => {
     const job = given as RecipeJob<S>;
     for (const dataset of [job.training, job.validation]) if (dataset !== null) describe(dataset, context);
-    const outcome = await runJob(objective, job, context);
+    const outcome = await runJob(objective, job, context, alignmentReport({ lines: "completions" }));
     return { ...outcome, hyperparameters: { ...outcome.hyperparameters, beta: betaOf(type, job.settings) } };
   };
 }

@@ -1,0 +1,71 @@
+import { createRoute } from "@hono/zod-openapi";
+import { accepts } from "hono/accepts";
+import { z } from "zod";
+import { JobReport, REPORT_HTML, REPORT_JSON } from "../../shared/api/job-report.ts";
+import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { REPORT_POLICY } from "../../shared/report/html.ts";
+import { verifiedStream } from "../blobs/verified-stream.ts";
+import { tenantAuth } from "./auth.ts";
+import { subApp, TENANT_SECURITY } from "./route.ts";
+
+const get = createRoute({
+  method: "get",
+  path: "/{fine_tuning_job_id}/report",
+  tags: ["Fine-tuning"],
+  security: TENANT_SECURITY,
+  summary: "Read the report that a job on preferences or rewards has ended with, as JSON or as a page",
+  description: "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`.",
+  request: { params: z.strictObject({ fine_tuning_job_id: z.string().max(64) }) },
+  responses: {
+    200: {
+      description: "The report",
+      content: {
+        "application/json": { schema: JobReport },
+        "text/html": { schema: { type: "string" } as const },
+      },
+    },
+  },
+});
+
+/** What a page that shows texts of models may do: nothing but look as it does, in a document of its own. */
+const PAGE_HEADERS = {
+  "content-security-policy": `${REPORT_POLICY}; frame-ancestors 'none'; sandbox`,
+  "referrer-policy": "no-referrer",
+};
+
+export const jobReport = subApp();
+jobReport.use("*", tenantAuth());
+
+jobReport.openapi(get, async (c) => {
+  const tenant = c.var.caller.object;
+  const job = await tenant.jobs.get(c.req.valid("param").fine_tuning_job_id);
+  const type = accepts(c, {
+    header: "Accept",
+    supports: ["application/json", "text/html"],
+    default: "application/json",
+  });
+  const isPage = type === "text/html";
+  const source = await tenant.files.ofJob(job.id, isPage ? REPORT_HTML : REPORT_JSON);
+  if (source === null) throw noReport(job);
+  const object = await c.env.BLOBS.get(source.key);
+  if (object === null) throw new TrimtabError("corrupt_blob", "The report's bytes are missing from the store.");
+  return new Response(verifiedStream(object.body, source.sha256), {
+    headers: {
+      "content-type": isPage ? "text/html; charset=utf-8" : "application/json",
+      "cache-control": "private, no-store",
+      "x-content-type-options": "nosniff",
+      vary: "accept",
+      ...(isPage ? PAGE_HEADERS : {}),
+    },
+  }) as never;
+});
+
+function noReport({ id, status, method }: Job): TrimtabError {
+  const why = !TERMINAL_STATUSES.includes(status)
+    ? `The job ${id} is ${status}; its report is made when it succeeds.`
+    : status !== "succeeded"
+      ? `The job ${id} has ended without a result (${status}), and so without a report.`
+      : `The job ${id} of type ${method.type} has no report: its type makes none, its settings turned it off, it could not be made, which the job's events say, or its file was deleted.`;
+  return new TrimtabError("not_found", why, { param: "fine_tuning_job_id" });
+}

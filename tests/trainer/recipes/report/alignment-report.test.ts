@@ -1,0 +1,190 @@
+import { describe, expect, it, vi } from "vitest";
+import { JobReport } from "../../../../shared/api/job-report.ts";
+import { Method } from "../../../../shared/api/methods.ts";
+import type { TrainerEvent } from "../../../../shared/api/trainer.ts";
+import { TrimtabError } from "../../../../shared/errors.ts";
+import type { RecipeContext } from "../../../../trainer/recipes/recipe.ts";
+import { RECIPES } from "../../../../trainer/recipes/registry.ts";
+import { quietContext, TINY_FILES, tinyJobOf } from "../objectives/run-objective.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const user = (content: string) => ({ role: "user", content });
+const reply = (content: string) => ({ role: "assistant", content });
+const WORDS = ["red", "green", "blue", "one", "two", "three", "up", "down"];
+const jsonl = (lines: readonly object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+const pairs = (from: number, to: number) =>
+  jsonl(
+    WORDS.slice(from, to).map((word) => ({
+      input: { messages: [user(word)] },
+      preferred_output: [reply(`${word} ${word}`)],
+      non_preferred_output: [reply("down")],
+    })),
+  );
+const PROBES = JSON.stringify({
+  format: "trimtab.evaluation/1",
+  facts: [{ prompt: "red is", answer: "blue" }],
+  tasks: [{ task: "copy", user: "red one", answer: "red" }],
+  texts: ["one two three"],
+  styles: [
+    {
+      name: "colour",
+      high: "warm",
+      low: "cold",
+      classifier: { bias: 0, weights: { red: 1 } },
+      prompts: [{ text: "one red" }],
+    },
+  ],
+});
+
+interface Options {
+  readonly report?: object;
+  readonly type?: "dpo" | "kto" | "orpo";
+  readonly training?: string;
+  readonly validation?: string;
+  readonly peft?: object;
+  readonly context?: Partial<RecipeContext>;
+  readonly checkpoint?: Uint8Array;
+  readonly probes?: string;
+}
+
+async function run(options: Options = {}) {
+  const { type = "dpo", report, peft, checkpoint, probes = PROBES } = options;
+  const hyperparameters = { n_epochs: 2, batch_size: 2, learning_rate: 0.03 };
+  const given = {
+    hyperparameters,
+    ...(report === undefined ? {} : { report }),
+    ...(peft === undefined ? {} : { peft }),
+  };
+  const method = Method.parse({ type, [type]: given });
+  const settings = (method as never as Record<string, never>)[type]!;
+  const { training = pairs(0, 6), validation = pairs(6, 8) } = options;
+  const job = await tinyJobOf({ settings, training, ...(validation === "" ? {} : { validation }) });
+  const files = new Map([...TINY_FILES, ["evaluation.json", new TextEncoder().encode(probes)]]);
+  const kept = new Map<string, string>();
+  const events: Omit<TrainerEvent, "seq">[] = [];
+  const context = quietContext({
+    event: (event) => void events.push(event),
+    keepFile: async ({ name, bytes }) => void kept.set(name, new TextDecoder().decode(bytes)),
+    ...options.context,
+  });
+  const base = { ...job.base, files };
+  const outcome = await RECIPES[type]({ ...job, type, base, checkpoint: checkpoint ?? null } as never, context);
+  const json = kept.get("report.json");
+  return { outcome, kept, events, report: json === undefined ? undefined : JobReport.parse(JSON.parse(json)) };
+}
+
+describe("a job's report", () => {
+  it("is kept as JSON and as a page, with everything that can be measured", async () => {
+    const grader = {
+      type: "string_check",
+      name: "reds",
+      operation: "like",
+      input: "{{sample.output_text}}",
+      reference: "r",
+    };
+    const { report, kept, events } = await run({ report: { judge: grader, max_tokens: 12 } });
+    expect([...kept.keys()]).toEqual(["report.json", "report.html"]);
+    expect(kept.get("report.html")).toMatch(/^<!doctype html>/);
+    expect(report).toMatchObject({
+      ...{ type: "dpo", base: "tiny", created_at: 1_700_000_000, seed: 3, steps_trained: 6, continues: false },
+      ...{ training_file: "train.jsonl", validation_file: "valid.jsonl" },
+      budget: { prompts: 2, samples: 1, max_tokens: 12, held_out: true },
+      preference_accuracy: { pairs: 2, implicit: { n: 2 } },
+      win_rate: { judge: "the grader reds", own_reward: false },
+      divergence: { k1: { n: 2 } },
+      fidelity: { prompts: "built-in" },
+      ...{ facts: { after: { n: 1 } }, tasks: { after: { n: 1 } }, base_loss: { after: { n: 1 } } },
+      missing: [],
+    });
+    expect(report!.steps!.steps).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(report!.steps!.series.loss).toHaveLength(6);
+    expect(report!.steps!.series).not.toHaveProperty("tokens_per_second");
+    const messages = events.filter(({ type }) => type === "message").map(({ message }) => message);
+    expect(messages.at(-2)).toContain("for the report: 2 prompts, 1 replies to each, up to 12 tokens");
+    expect(messages.at(-1)).toContain("The report is kept as report.json and report.html");
+  });
+
+  it("measures a model that has not moved as the one that it started from", async () => {
+    const { report } = await run({ report: { judge: undefined }, peft: { type: "lora", r: 1, lora_alpha: 1e-6 } });
+    expect(Math.abs(report!.divergence!.k1.value)).toBeLessThan(1e-3);
+    expect(report!.base_loss!.change!.value).toBeCloseTo(0, 4);
+    for (const { before, after } of report!.samples) expect(after).toBe(before);
+    expect(report!.win_rate).toBeNull();
+    expect(report!.missing).toEqual([
+      { part: "win_rate", reason: expect.stringContaining("name a grader as report.judge") },
+    ]);
+  });
+
+  it("has the same bytes again, and after a job that was killed and resumed", async () => {
+    const whole = await run();
+    expect((await run()).kept).toEqual(whole.kept);
+    let checkpoint: Uint8Array | undefined;
+    const afterStep: RecipeContext["afterStep"] = async ({ step, state }) => {
+      if (step !== 3) return;
+      checkpoint = state();
+      throw new Error("killed");
+    };
+    await expect(run({ context: { afterStep } })).rejects.toThrow("killed");
+    expect((await run({ checkpoint: checkpoint! })).kept).toEqual(whole.kept);
+  });
+
+  it("is also made without a validation file, and says that its prompts were trained on", async () => {
+    const { report } = await run({ validation: "" });
+    expect(report).toMatchObject({ budget: { prompts: 6, held_out: false }, preference_accuracy: null });
+    expect(report!.missing.map(({ part }) => part)).toEqual(["pairs", "win_rate"]);
+  });
+
+  it("is made of unpaired completions, of virtual tokens, and of a full fine-tune", async () => {
+    const lines = WORDS.map((word, i) => ({ prompt: [user(word)], completion: [reply(word)], label: i % 2 === 0 }));
+    const kto = await run({ type: "kto", training: jsonl(lines), validation: jsonl(lines.slice(0, 4)) });
+    expect(kto.report).toMatchObject({ type: "kto", preference_accuracy: null, budget: { prompts: 4 } });
+    for (const peft of [
+      { type: "prompt", num_virtual_tokens: 3 },
+      { type: "prefix", num_virtual_tokens: 2 },
+      { type: "full" },
+    ]) {
+      const { report } = await run({ peft });
+      expect(report!.missing.map(({ part }) => part)).toEqual(["win_rate"]);
+      expect(Number.isFinite(report!.divergence!.k1.value)).toBe(true);
+    }
+  });
+
+  it("is not made where it is turned off", async () => {
+    const { kept, events } = await run({ report: { enabled: false } });
+    expect(kept.size).toBe(0);
+    expect(events.some(({ message }) => message.includes("report"))).toBe(false);
+  });
+
+  it("does not fail the job: it says why it could not be made", async () => {
+    const keepFile = async () => Promise.reject(new TrimtabError("capacity_exceeded", "the store is full"));
+    const { outcome, events } = await run({ context: { keepFile } });
+    expect(outcome.folder.files.size).toBeGreaterThan(0);
+    expect(events.at(-1)).toMatchObject({
+      level: "warn",
+      message: "The report could not be made: the store is full",
+    });
+  });
+
+  it("names what is wrong with the base's probes, and goes on without them", async () => {
+    const { report } = await run({ probes: '{"format": "trimtab.evaluation/1", "facts": 1}' });
+    expect(report!.facts).toBeNull();
+    expect(report!.missing[0]).toEqual({ part: "evaluation.json", reason: expect.stringContaining("`facts`") });
+  });
+
+  it("is given up where the job is cancelled meanwhile", async () => {
+    let measuring = false;
+    const { context, cancelled } = {
+      cancelled: new TrimtabError("cancelled", "cancelled"),
+      context: {
+        event: ({ message }: { readonly message: string }) => {
+          if (message.startsWith("Measuring")) measuring = true;
+        },
+        yieldToEventLoop: async () => {
+          if (measuring) throw cancelled;
+        },
+      },
+    };
+    await expect(run({ context })).rejects.toBe(cancelled);
+  });
+});
