@@ -14,8 +14,8 @@ import { filesOf } from "../objects/tenant/pipelines/start-stage.ts";
 import type { AppEnv } from "./app-env.ts";
 import { checkParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
-import { withConstitution } from "./job-constitution.ts";
 import { requireModel } from "./grader-models.ts";
+import { withConstitution } from "./job-constitution.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
 export interface PipelineRequestParts {

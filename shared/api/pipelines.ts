@@ -81,7 +81,9 @@ export const PipelineSettings = z
       .min(1)
       .max(LIMITS.pipelineStages)
       .optional()
-      .meta({ description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default" }),
+      .meta({
+        description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default",
+      }),
     stages: z.array(StageRequest).min(1).max(LIMITS.pipelineStages).optional(),
   })
   .superRefine(({ preset, stages, rounds }, context) => {

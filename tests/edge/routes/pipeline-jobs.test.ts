@@ -1,8 +1,12 @@
 /** Pipelines over the whole Worker, with a trainer that only says what a real one would. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Job, JobEvent } from "../../../shared/api/jobs.ts";
+import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { adapterForm } from "../support/adapter-form.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
+import { TINY_CONFIG } from "../support/tiny-base.ts";
 
 const api = new Api();
 const trainer = new FakeTrainer(api);
@@ -227,9 +231,27 @@ describe("a pipeline's course", () => {
 describe("what a pipeline needs", () => {
   it("stays until its end: files of its stages, the base, and the model that it starts from", async () => {
     const own = await api.dataset(key);
-    const { id: plain } = await api.call<Job>("POST", path, { key, body: { model, training_file: chats } });
-    const { model: tuned } = await trainer.work("to start from");
-    expect(await get(plain)).toMatchObject({ status: "succeeded" });
+    const prefix = "base_model.model.model.layers.0.self_attn.q_proj.lora";
+    const width = TINY_CONFIG.hidden_size;
+    const adapter = adapterFiles(
+      {
+        base_model_name_or_path: model,
+        peft_type: "LORA",
+        r: 2,
+        lora_alpha: 4,
+        target_modules: ["q_proj"],
+        bias: "none",
+      },
+      new Map([
+        [`${prefix}_A.weight`, f32([2, width], new Float32Array(2 * width).fill(0.5))],
+        [`${prefix}_B.weight`, f32([width, 2], new Float32Array(2 * width).fill(0.25))],
+      ]),
+    );
+    const uploaded = await api.call<{ models: string[] }>("POST", "/v1/deltas", {
+      key,
+      body: adapterForm(adapter, { model }),
+    });
+    const tuned = uploaded.models[0]!;
     const stages = [SFT_DPO.stages[0], { ...SFT_DPO.stages[0], name: "later", training_file: own }];
     const { id } = await create({ stages }, { model: tuned });
     const lease = (await trainer.lease())!;
@@ -270,7 +292,11 @@ describe("a pipeline is checked when it is created", () => {
       { stages: [named("a", { method: lora(0) })] },
       at(0, "method.supervised.peft.r"),
     ],
-    ["a rank that cannot be served", { stages: [named("a", { method: lora(4096) })] }, at(0, "method.supervised.peft")],
+    [
+      "a rank that cannot be served",
+      { stages: [named("a", { method: lora(4096) })] },
+      at(0, "method.supervised.peft.r"),
+    ],
     [
       "a length beyond the context",
       {
@@ -308,7 +334,7 @@ describe("a pipeline is checked when it is created", () => {
       "a prefix to continue from",
       {
         stages: [
-          named("a", { method: { type: "supervised", supervised: { peft: { type: "prefix_tuning" } } } }),
+          named("a", { method: { type: "supervised", supervised: { peft: { type: "prefix" } } } }),
           named("b", { model: { stage: "a" } }),
         ],
       },
@@ -348,11 +374,16 @@ describe("a pipeline is checked when it is created", () => {
   });
 
   it("the sum of what its stages need of the server", async () => {
-    const stages = (r: number) =>
-      Array.from({ length: 16 }, (_, index) =>
-        named(`s${index}`, { method: lora(r), ...(index === 0 ? {} : { model: { stage: `s${index - 1}` } }) }),
-      );
-    expect(await refused({ stages: stages(256) })).toMatchObject({
+    // A heap in which a stage can be served, but not sixteen on top of each other.
+    const small = new Api({ ENGINE_HEAP_MB: "7" });
+    const peft = { type: "lora", r: 8 };
+    const method = { type: "supervised", supervised: { peft } };
+    const stages = Array.from({ length: 16 }, (_, index) =>
+      named(`s${index}`, { method, ...(index === 0 ? {} : { model: { stage: `s${index - 1}` } }) }),
+    );
+    const one = await small.call<Job>("POST", path, { key, body: body({ stages: stages.slice(0, 1) }) });
+    await small.call("POST", `${path}/${one.id}/cancel`, { key });
+    expect(await small.refusal("POST", path, { key, body: body({ stages }) })).toMatchObject({
       param: expect.stringMatching(/stages\[\d+\]\.method\.supervised\.peft$/),
       message: expect.stringContaining("together with the delta of"),
     });
@@ -400,5 +431,41 @@ describe("a pipeline is checked when it is created", () => {
     const again = await api.call<Job>("POST", path, { key, body: { model, training_file, method, hyperparameters } });
     expect(again.method).toEqual(made.method);
     for (const { id } of [made, again]) await api.call("POST", `${path}/${id}/cancel`, { key });
+  });
+
+  it("with stages that name others' results, and constitutions that are copied", async () => {
+    const preset = {
+      preset: "sft_rm_ppo",
+      stages: [
+        { name: "rm", training_file: pairs },
+        { name: "ppo", training_file: await api.dataset(key, [{ messages: [{ role: "user", content: "hi" }] }]) },
+      ],
+    };
+    const { id, stages } = await create(preset);
+    expect(stages!.map(({ type }) => type)).toEqual(["supervised", "reward_model", "ppo"]);
+    await api.call("POST", `${path}/${id}/cancel`, { key });
+    const backwards = {
+      stages: [{ name: "a", method: { type: "ppo", ppo: { reward: { type: "reward_model", model: "stage:b" } } } }],
+    };
+    expect(await refused(backwards)).toMatchObject({ param: at(0, "method.ppo.reward.model") });
+    const outside = {
+      stages: [{ name: "a", method: { type: "ppo", ppo: { reward: { type: "reward_model", model: "ft:no" } } } }],
+    };
+    expect(await refused(outside)).toMatchObject({ code: "model_not_found", param: at(0, "method.ppo.reward.model") });
+    const principles = [{ principle: "Be kind." }];
+    await api.call("POST", "/v1/constitutions", { key, body: { name: "kind", principles } });
+    const { method, ...kind } = await create({
+      preset: "constitutional",
+      stages: [{ name: "revise", method: { type: "constitutional", constitutional: { constitution: "kind" } } }],
+    });
+    expect(method).toMatchObject({
+      pipeline: { stages: [{ method: { constitutional: { constitution: { principles } } } }, {}] },
+    });
+    await api.call("POST", `${path}/${kind.id}/cancel`, { key });
+    const unknown = {
+      stages: [named("a", { method: { type: "constitutional", constitutional: { constitution: "none" } } })],
+    };
+    expect(await refused(unknown)).toMatchObject({ param: at(0, "method.constitutional.constitution") });
+    expect(await trainer.lease()).toBeUndefined();
   });
 });
