@@ -114,7 +114,10 @@ async function ofStage<T>(index: number, stage: Stage, check: () => Promise<T>):
     if (!(error instanceof TrimtabError)) throw error;
     const { param } = error;
     const own = (param === "training_file" || param === "validation_file") && stage[param] !== undefined;
-    throw own ? stageError(index, error) : error;
+    if (own) throw stageError(index, error);
+    const { code, data } = error;
+    const details = { ...(param === undefined ? {} : { param }), data, cause: error };
+    throw new TrimtabError(code, `${error.message} The stage ${stage.name} would use it.`, details);
   }
 }
 
