@@ -71,7 +71,14 @@ const hasTarget = ({ kl_target, kl_horizon }: Adaptive) => kl_horizon === undefi
 interface Adaptive {
   readonly kl_target?: number | undefined;
   readonly kl_horizon?: number | undefined;
+  readonly beta: number;
 }
+
+const ADAPTED = {
+  path: ["kl_target"],
+  message: "needs a `beta` above 0 to start from",
+};
+const canAdapt = ({ kl_target, beta }: Adaptive) => kl_target === undefined || beta > 0;
 
 const GROUPED = {
   path: ["num_generations"],
@@ -90,7 +97,9 @@ export const PpoHyperparameters = hyperparametersSchema("PpoHyperparameters", {
   gamma: z.number().min(0).max(1).default(1).meta(describe("What a reward is worth a token earlier")),
   lam: z.number().min(0).max(1).default(0.95).meta(describe("Of generalised advantage estimation")),
   whiten_rewards: z.boolean().default(false).meta(describe("Scales a phase's rewards to unit variance")),
-}).refine(hasTarget, TARGET);
+})
+  .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED);
 
 export const RlooHyperparameters = hyperparametersSchema("RlooHyperparameters", {
   ...common,
@@ -105,6 +114,7 @@ export const RlooHyperparameters = hyperparametersSchema("RlooHyperparameters", 
     .meta(describe("Rewards are clipped to this range")),
 })
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(isGrouped, GROUPED);
 
 export const GRPO_LOSSES = ["grpo", "dr_grpo", "dapo", "cispo"] as const;
@@ -123,6 +133,7 @@ const grpo = {
 };
 export const GrpoHyperparameters = hyperparametersSchema("GrpoHyperparameters", grpo)
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(isGrouped, GROUPED);
 
 export const ReinforcePpHyperparameters = hyperparametersSchema("ReinforcePpHyperparameters", {
@@ -137,6 +148,7 @@ export const ReinforcePpHyperparameters = hyperparametersSchema("ReinforcePpHype
     .meta(describe("What is taken off a reward first: nothing, or the mean of its prompt's replies")),
 })
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(({ baseline, num_generations }) => baseline === "none" || num_generations !== 1, GROUPED);
 
 const gold = Reward.optional().meta(
@@ -194,6 +206,7 @@ export const ReinforcementHyperparameters = hyperparametersSchema("Reinforcement
     .default("default"),
 })
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(isGrouped, GROUPED);
 
 const openAiHyperparameters = [

@@ -56,12 +56,12 @@ export const ALIGNMENT_EFFECTS: readonly AlignmentEffect[] = [
   },
   {
     name: "constitutional, revise",
-    setting: "24 prompts, 2 replies each, the best of 9 by a grader of words; 24 steps of 16",
+    setting: "24 prompts, 4 replies each, 2 rounds of the best of 13 by a grader of words; 40 steps of 16",
     job: () => ({
       type: "constitutional",
       settings: {
-        ...{ judge: { type: "grader", grader: POLITENESS }, samples: 2, candidates: 8, max_tokens: 32 },
-        ...{ hyperparameters: { ...steps, learning_rate: 2e-3 }, peft },
+        ...{ judge: { type: "grader", grader: POLITENESS }, samples: 4, rounds: 2, candidates: 12, max_tokens: 32 },
+        ...{ hyperparameters: { ...steps, max_steps: 40, learning_rate: 5e-3 }, peft },
       },
       training: requestPrompts(),
     }),

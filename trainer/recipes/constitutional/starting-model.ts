@@ -1,12 +1,9 @@
 /** The model that a job starts from, to write with and to ask before anything is trained. */
-import { TrimtabError } from "../../../shared/errors.ts";
-import { type ChatTemplate, IGNORED_LABEL, loadChatTemplate } from "../../../shared/model/chat-template.ts";
-import type { Tokenizer } from "../../../shared/model/tokenizer.ts";
 import { continuedValues } from "../../../shared/package/continued-adapters.ts";
 import { attachMethods } from "../../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../../shared/peft/method.ts";
 import type { PeftChoice } from "../../../shared/peft/presets.ts";
-import type { Unit } from "../../data/units.ts";
+import { longestOf, type TokenizedExample, type Unit } from "../../data/units.ts";
 import { unitsWithVirtualTokens } from "../../data/virtual-tokens.ts";
 import { Generator } from "../../eval/generator.ts";
 import { createProgramCache } from "../../loop/program-cache.ts";
@@ -15,6 +12,7 @@ import { longestSequence } from "../job-data.ts";
 import { loadStart } from "../parent.ts";
 import type { RecipeContext, RecipeJob } from "../recipe.ts";
 import { createScorer, type Scorer } from "../scorer.ts";
+import { promptEncoder } from "./prompt-encoder.ts";
 import type { PromptText } from "./prompts.ts";
 
 export interface Written {
@@ -79,6 +77,8 @@ export async function loadStartingModel(
     return scorer;
   }
 
+  const isWithin = (example: TokenizedExample | null) => example !== null && example.ids.length <= maxLength;
+
   async function adapters({ files, manifest }: NonNullable<typeof resumed>): Promise<AttachedMethod> {
     const settings = job.settings.peft;
     const attached = attachMethods({
@@ -113,12 +113,10 @@ export async function loadStartingModel(
       return texts;
     },
     async logProbabilities(prompts, answers) {
-      const encoded = prompts.map((prompt) => encode.ids(prompt));
-      const ends = answers.map((answer) => tokenizer.encode(answer, { continues: "text" }));
-      const longest = Math.max(...ends.map(({ length }) => length));
-      const fits = encoded.flatMap((ids, at) => (ids.length > 0 && ids.length + longest <= maxLength ? [at] : []));
-      const units = fits.map((at): Unit => ({ examples: ends.map((end) => answered(encoded[at]!, end)) }));
-      const score = scorerFor(Math.max(0, ...fits.map((at) => encoded[at]!.length)) + longest);
+      const encoded = prompts.map((prompt) => answers.map((answer) => encode.answered(prompt, answer)));
+      const fits = encoded.flatMap((examples, at) => (examples.every(isWithin) ? [at] : []));
+      const units = fits.map((at): Unit => ({ examples: encoded[at] as TokenizedExample[] }));
+      const score = scorerFor(longestOf(units));
       const scores = await score(unitsWithVirtualTokens(units, virtualTokens, tokenizer.padId), method.initial);
       const found = prompts.map((): readonly number[] | null => null);
       for (const [i, at] of fits.entries()) found[at] = scores[i]!.map((values) => values.reduce((a, b) => a + b, 0));
@@ -129,35 +127,3 @@ export async function loadStartingModel(
 }
 
 const BARE: AttachedMethod = { parameters: [], initial: new Map(), startsAsBase: true, randomInputs: () => [] };
-
-function answered(prompt: readonly number[], answer: readonly number[]) {
-  const ids = Int32Array.from([...prompt, ...answer]);
-  return { ids, labels: ids.map((id, at) => (at < prompt.length ? IGNORED_LABEL : id)) };
-}
-
-/** Prompts as training and serving encode them, and what is behind them as text. */
-function promptEncoder(tokenizer: Tokenizer, date: Date) {
-  let loaded: ChatTemplate | undefined;
-  const template = () => (loaded ??= loadChatTemplate(tokenizer, { clock: () => date }));
-  const ends = new Set([tokenizer.eosId, ...(tokenizer.chatTemplate === undefined ? [] : template().stopIds)]);
-  return {
-    isEnd: (token: number) => ends.has(token),
-    /** Empty for a conversation that the template refuses. */
-    ids({ prompt, tools }: PromptText): number[] {
-      if (typeof prompt === "string") return [...tokenizer.prefix, ...tokenizer.encode(prompt)];
-      try {
-        return template().encodePrompt(prompt, { tools });
-      } catch (error) {
-        if (error instanceof TrimtabError && ["invalid_request", "unsupported_parameter"].includes(error.code))
-          return [];
-        throw error;
-      }
-    },
-    text({ prompt }: PromptText, before: readonly number[], own: readonly number[]): string {
-      // A chat template strips a turn; behind a text, every space counts.
-      if (typeof prompt !== "string") return tokenizer.decode(own, { skipSpecial: true }).trim();
-      const read = (ids: readonly number[]) => tokenizer.decode(ids, { skipSpecial: true });
-      return read([...before, ...own]).slice(read(before).length);
-    },
-  };
-}

@@ -121,6 +121,7 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
             const lines = validation.has(prompt) ? files.validation! : files.training;
             return lines.get(prompt.columns![LINE]!)!.item;
           },
+          warn: (message) => context.event({ level: "warn", message, type: "message", data: null }),
           reward: source(reward, rewardParam),
           gold: gold && source(gold, `${path}.gold`),
         });
