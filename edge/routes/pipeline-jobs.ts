@@ -6,13 +6,14 @@ import { completePipeline } from "../../shared/api/pipeline-presets.ts";
 import { modelsAskedByJob } from "../../shared/api/pipeline-references.ts";
 import { PIPELINE, type Pipeline, type PipelineSettings, type Stage } from "../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { parseModelConfig } from "../../shared/model/config.ts";
 import { heapLimitBytes } from "../env.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { JobBase } from "../objects/tenant/job-base.ts";
 import type { JobParent } from "../objects/tenant/job-parent.ts";
 import { filesOf } from "../objects/tenant/pipelines/start-stage.ts";
 import type { AppEnv } from "./app-env.ts";
-import { checkParent } from "./check-parent.ts";
+import { tunedParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
 import { requireModel } from "./grader-models.ts";
 import { withConstitution } from "./job-constitution.ts";
@@ -44,13 +45,11 @@ async function checked({ c, request, settings, body }: PipelineRequestParts): Pr
   const heap = heapLimitBytes(c.env);
   const stages = await checkPipeline({
     pipeline,
-    parent,
+    parent: parent === null ? null : await tunedParent(c.env.BLOBS, parent, parseModelConfig(config)),
     config,
     heapLimitBytes: heap,
     complete: (method) => withConstitution(method, c.var.caller.object),
     asksPeft: (stage) => namesPeft(body, stage),
-    checkParent: async (method) =>
-      parent === null ? undefined : checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap }),
   });
   const complete = { ...pipeline, stages: stages.map(({ stage }) => stage) };
   const method = { type: PIPELINE, pipeline: complete as PipelineSettings } as const;
