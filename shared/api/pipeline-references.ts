@@ -40,7 +40,10 @@ export function stageNamed(name: string): string | undefined {
 }
 
 /** The scorers that results have, by the type that makes them. */
-const SCORERS: Readonly<Record<string, NamedModel["scorer"]>> = { classifier: "classifier", reward_model: "reward" };
+export const SCORERS: Readonly<Record<string, NamedModel["scorer"]>> = {
+  classifier: "classifier",
+  reward_model: "reward",
+};
 
 /**
  * Checks that stages have different names and refer to earlier ones alone, whose results are what the reference needs.
