@@ -4,6 +4,7 @@ import {
   type ConstitutionalSettings,
 } from "../../shared/api/constitutional.ts";
 import { JOB_TYPES, settingsPath } from "../../shared/api/methods.ts";
+import { REPORT_DEFAULTS } from "../../shared/api/report-settings.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { decodeState, encodeState, type JobState, type Writing } from "./constitutional/checkpoint.ts";
@@ -58,9 +59,11 @@ function withCopy(job: RecipeJob<ConstitutionalSettings>): TextJob {
   throw new TrimtabError("invalid_request", message, { param });
 }
 
-/** The settings of the type that trains. */
-function trainingSettings({ mode, hyperparameters, peft }: ConstitutionalSettings) {
-  return JOB_TYPES[CONSTITUTIONAL_MODES[mode]].settings.parse({ hyperparameters, peft });
+/** The settings of the type that trains, and of its report, in which a grader judges what it has judged before. */
+function trainingSettings({ mode, hyperparameters, peft, report = REPORT_DEFAULTS, judge }: ConstitutionalSettings) {
+  const own = JOB_TYPES[CONSTITUTIONAL_MODES[mode]].settings.parse({ hyperparameters, peft });
+  const judged = judge.type === "grader" ? { judge: judge.grader } : {};
+  return { ...own, report: { ...judged, ...report } };
 }
 
 /** What came of a part's prompts, as a file to train on. Throws `invalid_dataset` if that is nothing. */

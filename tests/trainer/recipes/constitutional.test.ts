@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { JobReport } from "../../../shared/api/job-report.ts";
 import { MANIFEST_FILE, parseManifest } from "../../../shared/delta/manifest.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import type { Question } from "../../../shared/graders/kind.ts";
@@ -209,6 +210,16 @@ describe("preferences", () => {
       expect(resumed.digests).toEqual(whole.digests);
     }
   });
+});
+
+it.each(["revise", "preferences"])("ends with a report that the grader judges: %s", async (mode) => {
+  const report = { prompts: 4, max_tokens: 8 };
+  const grader = { ...WANTED, reference: "e" };
+  const { kept } = await runConstitutional({ settings: { mode, judge: { type: "grader", grader }, report } });
+  const { type, win_rate: win } = JobReport.parse(JSON.parse(kept.get("report.json")!));
+  expect(type).toBe("constitutional");
+  expect(win?.plain).not.toBeNull();
+  expect(kept.get("report.html")).toContain("<html");
 });
 
 it("says so where no prompt leaves room for a reply", async () => {

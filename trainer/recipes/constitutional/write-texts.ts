@@ -1,6 +1,6 @@
 /** The first part of a job: writing, judging and revising, chunk by chunk. */
 
-import { type ConstitutionalSettings, modelsAsked } from "../../../shared/api/constitutional.ts";
+import { type ConstitutionalSettings, modelsOfJudge } from "../../../shared/api/constitutional.ts";
 import type { InlineConstitution } from "../../../shared/api/constitutions.ts";
 import { settingsPath } from "../../../shared/api/methods.ts";
 import type { RecipeContext, RecipeJob } from "../recipe.ts";
@@ -39,7 +39,7 @@ export function promptsOf({ training, validation }: Pick<TextJob, "training" | "
  */
 export async function writeTexts(job: TextJob, context: RecipeContext, before: Writing): Promise<Writing> {
   const prompts = promptsOf(job);
-  const size = modelsAsked(job.settings).length === 0 ? CHUNK : ASKED_CHUNK;
+  const size = modelsOfJudge(job.settings).length === 0 ? CHUNK : ASKED_CHUNK;
   const total = Math.ceil(prompts.length / size);
   if (before.chunks === total) return before;
   const { settings } = job;
