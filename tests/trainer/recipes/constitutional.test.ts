@@ -222,6 +222,15 @@ it.each(["revise", "preferences"])("ends with a report that the grader judges: %
   expect(kept.get("report.html")).toContain("<html");
 });
 
+it("refuses more texts than it can keep, before it writes any", async () => {
+  const many = { ...BY_GRADER, samples: 16, rounds: 8, candidates: 32 };
+  await expect(runConstitutional({ settings: many, training: jsonl(prompts(60)) })).rejects.toMatchObject({
+    code: "invalid_request",
+    param: "training_file",
+    message: expect.stringContaining("would write 246720 texts, 257 on each of 16 replies to 60 prompts"),
+  });
+});
+
 it("says so where no prompt leaves room for a reply", async () => {
   await expect(runConstitutional({ settings: { ...BY_GRADER, max_tokens: 600 } })).rejects.toMatchObject({
     code: "invalid_dataset",
