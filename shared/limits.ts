@@ -110,6 +110,25 @@ export const LIMITS = {
   comment: 4000,
   /** Texts that one verdict ranks. */
   rankedTexts: 16,
+  labelProjects: 100,
+  /** Of one labelling project. */
+  labelPrompts: 1000,
+  goldItems: 200,
+  raters: 100,
+  labelGuidelines: 20_000,
+  labelSources: 8,
+  /** Tasks and labels of one project, and bytes of JSON of all its tasks. */
+  labelTasks: 20_000,
+  labelsPerProject: 100_000,
+  labelTasksLength: 256 * (1 << 20),
+  tasksPerPrompt: 16,
+  /** Prompts of one step of sampling, texts of one prompt, and tokens of one text. */
+  labelStepPrompts: 32,
+  labelTexts: 32,
+  labelTextTokens: 4096,
+  /** Tasks of one step of a judge. */
+  judgedTasks: 32,
+  skipReason: 512,
   messages: 1000,
   messageName: 64,
   tools: 128,

@@ -17,6 +17,8 @@ export interface PipelineParts {
   readonly heapLimitBytes: number;
   /** Whether the request names the methods to train of a stage; the schema fills in a default. */
   readonly asksPeft: (stage: Stage) => boolean;
+  /** The method as its job keeps it: with copies of what may change, such as a constitution. */
+  readonly complete: (method: Method) => Promise<Method>;
   /** Checks that a method can continue from `parent`. */
   readonly checkParent: (method: Method) => Promise<void>;
 }
@@ -42,7 +44,8 @@ export async function checkPipeline(parts: PipelineParts): Promise<readonly Chec
   for (const [index, given] of pipeline.stages.entries()) {
     const from = typeof given.model === "object" ? made.get(given.model.stage)! : null;
     await inStage(index, given, async () => {
-      const stage = given.continue_with === "adapter" ? adapterStage(parts, given, from) : given;
+      const whole = { ...given, method: await parts.complete(given.method) };
+      const stage = given.continue_with === "adapter" ? adapterStage(parts, whole, from) : whole;
       const { method } = stage;
       const { maxLength } = checkMethod(method, parts.config, heapLimitBytes);
       let start = from?.result ?? null;

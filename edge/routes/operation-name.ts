@@ -2,7 +2,7 @@
 
 /** Last words of a path that name an action. */
 const VERBS: ReadonlySet<string> = new Set(
-  "cancel pause resume rollback publish merge complete fail release heartbeat validate compare run export inspect".split(
+  "cancel pause resume rollback publish merge complete fail release heartbeat validate compare run export inspect judge".split(
     " ",
   ),
 );

@@ -15,6 +15,7 @@ import type { AppEnv } from "./app-env.ts";
 import { checkParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
 import { requireModel } from "./grader-models.ts";
+import { withConstitution } from "./job-constitution.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
 export interface PipelineRequestParts {
@@ -46,6 +47,7 @@ async function checked({ c, request, settings, body }: PipelineRequestParts): Pr
     parent,
     config,
     heapLimitBytes: heap,
+    complete: (method) => withConstitution(method, c.var.caller.object),
     asksPeft: (stage) => namesPeft(body, stage),
     checkParent: async (method) =>
       parent === null ? undefined : checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap }),

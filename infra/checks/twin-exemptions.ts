@@ -82,6 +82,20 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/keep-completion.ts":
     "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
   "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
+  "shared/api/labeling.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
+  "edge/objects/tenant/labeling.ts": "tests/edge/routes/labeling.test.ts makes every call",
+  "edge/objects/tenant/label-project-rows.ts":
+    "tests/edge/routes/labeling.test.ts creates, samples in steps that fail, and deletes projects",
+  "edge/objects/tenant/label-task-rows.ts":
+    "tests/edge/routes/labeling.test.ts hands out, leases and chooses tasks in every way",
+  "edge/objects/tenant/label-rows.ts": "tests/edge/routes/labeling.test.ts labels, relabels, skips, judges and exports",
+  "edge/routes/labeling-prompts.ts": "tests/edge/routes/labeling.test.ts reads prompts of requests and of files",
+  "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",
+  "edge/routes/labeling-judge.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
+  "edge/routes/reward-scores.ts": "tests/edge/routes/labeling.test.ts orders tasks by rewards, and refuses classifiers",
+  "shared/api/preferences.ts": "schemas: tests/edge/routes/preferences.test.ts sends valid and invalid requests",
+  "shared/preferences/record.ts":
+    "tests/shared/preferences/inspection.test.ts reads every kind, tests/shared/data the records themselves",
   "shared/agreement/":
     "one set of statistics: agreement.test.ts holds each to scikit-learn, statsmodels and krippendorff, and to its edges",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",

@@ -23,6 +23,9 @@ export const ID_PREFIXES = {
   call: "call_",
   functionCall: "fc_",
   feedback: "fdbk_",
+  labelProject: "labproj_",
+  labelTask: "labtask_",
+  label: "label_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

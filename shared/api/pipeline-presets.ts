@@ -27,14 +27,35 @@ const PRESETS: { readonly [Name in PresetName]: (options: PresetOptions) => read
     { name: "sft", type: "supervised" },
     { name: "dpo", type: "dpo", model: { stage: "sft" } },
   ],
+  sft_rm_ppo: () => [
+    { name: "sft", type: "supervised" },
+    { name: "rm", type: "reward_model" },
+    {
+      name: "ppo",
+      type: "ppo",
+      model: { stage: "sft" },
+      settings: { reward: { type: "reward_model", model: "stage:rm" } },
+    },
+  ],
   // The reference of DPO is the model that it starts from: each round's is what the round before has made.
-  iterated_dpo: ({ rounds }) =>
-    Array.from({ length: rounds }, (_, index) => ({
-      name: `round_${index + 1}`,
-      type: "dpo",
-      ...(index === 0 ? {} : { model: { stage: `round_${index}` } }),
-    })),
+  iterated_dpo: ({ rounds }) => inRounds(rounds, { type: "dpo" }),
+  // Bai et al. 2022: imitate revisions first, then learn from labels that the same principles give.
+  constitutional: () => [
+    { name: "revise", type: "constitutional", settings: { mode: "revise" } },
+    { name: "preferences", type: "constitutional", settings: { mode: "preferences" }, model: { stage: "revise" } },
+  ],
+  // Without a judge of its own, each round is criticised by the model that it starts from.
+  self_critique: ({ rounds }) => inRounds(rounds, { type: "constitutional", settings: { mode: "revise" } }),
 };
+
+/** Stages named `round_1` and so on, each from the result of the one before. */
+function inRounds(rounds: number, stage: Pick<PresetStage, "type" | "settings">): PresetStage[] {
+  return Array.from({ length: rounds }, (_, index) => ({
+    name: `round_${index + 1}`,
+    ...stage,
+    ...(index === 0 ? {} : { model: { stage: `round_${index}` } }),
+  }));
+}
 
 /**
  * A pipeline with all of its stages: those of a request that lists them, or those of its preset with the request's changes.

@@ -67,7 +67,7 @@ const StageRequest = z
 export type StageRequest = z.infer<typeof StageRequest>;
 
 /** The presets by name; `pipeline-presets.ts` says what they stand for. */
-export const PRESET_NAMES = ["sft_dpo", "iterated_dpo"] as const;
+export const PRESET_NAMES = ["sft_dpo", "sft_rm_ppo", "iterated_dpo", "constitutional", "self_critique"] as const;
 export type PresetName = (typeof PRESET_NAMES)[number];
 
 export const PipelineSettings = z
@@ -76,18 +76,15 @@ export const PipelineSettings = z
       .enum(PRESET_NAMES)
       .optional()
       .meta({ description: "Stages to begin with; `stages` changes them by name" }),
-    rounds: z
-      .int()
-      .min(1)
-      .max(LIMITS.pipelineStages)
-      .optional()
-      .meta({ description: "Of `iterated_dpo`: how many times the reference is renewed; 3 by default" }),
+    rounds: z.int().min(1).max(LIMITS.pipelineStages).optional().meta({
+      description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default",
+    }),
     stages: z.array(StageRequest).min(1).max(LIMITS.pipelineStages).optional(),
   })
   .superRefine(({ preset, stages, rounds }, context) => {
     const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
-    if (rounds !== undefined && preset !== "iterated_dpo") {
-      refuse(["rounds"], "is for the preset iterated_dpo alone; list the stages instead");
+    if (rounds !== undefined && preset !== "iterated_dpo" && preset !== "self_critique") {
+      refuse(["rounds"], "is for the presets iterated_dpo and self_critique alone; list the stages instead");
     }
     if (preset !== undefined) return;
     if (stages === undefined) refuse(["stages"], "is required, or `preset`");

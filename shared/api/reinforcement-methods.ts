@@ -1,6 +1,7 @@
 /** The settings of jobs that learn from rewards for their own replies. */
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
+import { checkReport, modelsOfReport, type Reported, reportField } from "./report-settings.ts";
 import {
   checkReward,
   modelsAskedForReward,
@@ -71,7 +72,14 @@ const hasTarget = ({ kl_target, kl_horizon }: Adaptive) => kl_horizon === undefi
 interface Adaptive {
   readonly kl_target?: number | undefined;
   readonly kl_horizon?: number | undefined;
+  readonly beta: number;
 }
+
+const ADAPTED = {
+  path: ["kl_target"],
+  message: "needs a `beta` above 0 to start from",
+};
+const canAdapt = ({ kl_target, beta }: Adaptive) => kl_target === undefined || beta > 0;
 
 const GROUPED = {
   path: ["num_generations"],
@@ -90,7 +98,9 @@ export const PpoHyperparameters = hyperparametersSchema("PpoHyperparameters", {
   gamma: z.number().min(0).max(1).default(1).meta(describe("What a reward is worth a token earlier")),
   lam: z.number().min(0).max(1).default(0.95).meta(describe("Of generalised advantage estimation")),
   whiten_rewards: z.boolean().default(false).meta(describe("Scales a phase's rewards to unit variance")),
-}).refine(hasTarget, TARGET);
+})
+  .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED);
 
 export const RlooHyperparameters = hyperparametersSchema("RlooHyperparameters", {
   ...common,
@@ -105,6 +115,7 @@ export const RlooHyperparameters = hyperparametersSchema("RlooHyperparameters", 
     .meta(describe("Rewards are clipped to this range")),
 })
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(isGrouped, GROUPED);
 
 export const GRPO_LOSSES = ["grpo", "dr_grpo", "dapo", "cispo"] as const;
@@ -123,6 +134,7 @@ const grpo = {
 };
 export const GrpoHyperparameters = hyperparametersSchema("GrpoHyperparameters", grpo)
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(isGrouped, GROUPED);
 
 export const ReinforcePpHyperparameters = hyperparametersSchema("ReinforcePpHyperparameters", {
@@ -137,6 +149,7 @@ export const ReinforcePpHyperparameters = hyperparametersSchema("ReinforcePpHype
     .meta(describe("What is taken off a reward first: nothing, or the mean of its prompt's replies")),
 })
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(({ baseline, num_generations }) => baseline === "none" || num_generations !== 1, GROUPED);
 
 const gold = Reward.optional().meta(
@@ -157,11 +170,12 @@ const settings = <T extends z.ZodType>(hyperparameters: T) =>
     stop,
     hyperparameters,
     peft: Peft.default(LORA_DEFAULTS),
+    report: reportField,
   });
 
 const defaults = <T extends z.ZodType>(schema: T) => schema.default(schema.parse(HYPERPARAMETER_DEFAULTS) as never);
 
-interface Rewarded {
+interface Rewarded extends Reported {
   readonly reward: Reward;
   readonly gold?: Reward | undefined;
 }
@@ -176,8 +190,11 @@ const row = <T extends z.ZodType>(schema: T) =>
     dataset: "prompts",
     openAiHyperparameters: [],
     models: (given: Rewarded) => modelsOfReward(partsOf(given)),
-    asks: (given: Rewarded) => modelsAskedForReward(partsOf(given)),
-    check: (given: Rewarded, _: unknown, path: string) => checkReward(partsOf(given), path),
+    asks: (given: Rewarded) => [...modelsAskedForReward(partsOf(given)), ...modelsOfReport(given)],
+    check(given: Rewarded, _: unknown, path: string) {
+      checkReward(partsOf(given), path);
+      checkReport(given, path);
+    },
   }) as const;
 
 /** OpenAI's hyperparameters of reinforcement, beside those of GRPO, which it runs as. */
@@ -194,6 +211,7 @@ export const ReinforcementHyperparameters = hyperparametersSchema("Reinforcement
     .default("default"),
 })
   .refine(hasTarget, TARGET)
+  .refine(canAdapt, ADAPTED)
   .refine(isGrouped, GROUPED);
 
 const openAiHyperparameters = [
@@ -217,6 +235,7 @@ const ReinforcementSettings = z.strictObject({
   stop,
   hyperparameters: defaults(ReinforcementHyperparameters),
   peft: Peft.default(LORA_DEFAULTS),
+  report: reportField,
 });
 type ReinforcementSettings = z.infer<typeof ReinforcementSettings>;
 
@@ -236,10 +255,12 @@ export const REINFORCEMENT_TYPES = {
     asks: (given: ReinforcementSettings) => [
       ...modelsOf(given.grader, "grader").map(({ model, param }) => ({ name: model, param })),
       ...modelsAskedForReward(goldParts(given)),
+      ...modelsOfReport(given),
     ],
     check: (given: ReinforcementSettings, _: unknown, path: string) => {
       checkGrader(given.grader, `${path}.grader`);
       checkReward(goldParts(given), path);
+      checkReport(given, path);
     },
   },
 } as const;

@@ -31,7 +31,8 @@ export const reportField = ReportSettings.optional().meta({
   description: "The report that the job ends with; made with the defaults if left out",
 });
 
-interface Reported {
+/** Settings with the field. */
+export interface Reported {
   readonly report?: ReportSettings | undefined;
 }
 

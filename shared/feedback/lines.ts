@@ -15,8 +15,8 @@ import type { AnswerMessage, KeptPrompt, Provenance } from "../api/kept-completi
 export type Judgement =
   | { readonly type: "thumbs"; readonly up: boolean }
   | { readonly type: "rating"; readonly value: number; readonly scale: { readonly min: number; readonly max: number } }
-  /** The answers are in order, the best first. */
-  | { readonly type: "ranking" }
+  /** The answers are in order, the best first; those with equal `ranks` are equally good, and without ranks none are. */
+  | { readonly type: "ranking"; readonly ranks?: readonly number[] }
   | { readonly type: "tie" };
 
 export interface JudgedTexts {
@@ -55,11 +55,13 @@ function pairs(judged: JudgedTexts): MadeLines {
   const { judgement, answers } = judged;
   if (judgement.type === "tie") return skip("tie");
   if (judgement.type !== "ranking") return OTHER;
+  const { ranks } = judgement;
   const lines: PreferenceLine[] = [];
   const skipped: SkipReason[] = [];
   for (const [better, chosen] of answers.entries()) {
     for (const [behind, rejected] of answers.slice(better + 1).entries()) {
-      if (isEmpty(chosen.message) || isEmpty(rejected.message)) skipped.push("empty_text");
+      if (ranks !== undefined && ranks[better] === ranks[better + 1 + behind]) skipped.push("tie");
+      else if (isEmpty(chosen.message) || isEmpty(rejected.message)) skipped.push("empty_text");
       else if (isSame(chosen.message, rejected.message)) skipped.push("same_text");
       else {
         lines.push({
@@ -92,6 +94,7 @@ function rankings(judged: JudgedTexts): MadeLines {
   const { judgement, answers } = judged;
   if (judgement.type === "tie") return skip("tie");
   if (judgement.type !== "ranking") return OTHER;
+  if (judgement.ranks?.some((rank, at, ranks) => rank === ranks[at + 1])) return skip("tie");
   if (answers.some(({ message }) => isEmpty(message))) return skip("empty_text");
   const same = answers.some(({ message }, at) => answers.slice(0, at).some((other) => isSame(other.message, message)));
   if (same) return skip("same_text");

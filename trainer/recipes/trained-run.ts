@@ -1,5 +1,6 @@
 import type { TrainingSettings } from "../../shared/api/methods.ts";
 import type { Tensor } from "../../shared/tensor.ts";
+import type { Executor } from "../engines/executor.ts";
 import type { Objective } from "./objective.ts";
 import type { PreparedRun } from "./prepare-run.ts";
 import type { Metrics, RecipeContext, RecipeJob } from "./recipe.ts";
@@ -10,6 +11,8 @@ export interface TrainedRun<S extends TrainingSettings = TrainingSettings> {
   readonly job: RecipeJob<S>;
   readonly context: RecipeContext;
   readonly run: PreparedRun;
+  /** Keeps what it compiles until the run ends. */
+  readonly executor: Executor;
   /** The last step that was taken. */
   readonly step: number;
   /** Of the method's parameters. */

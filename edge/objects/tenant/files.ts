@@ -181,81 +181,77 @@ export const files = tenantModule({
     "ALTER TABLE files ADD COLUMN job TEXT",
     "CREATE TABLE IF NOT EXISTS file_facts (file TEXT PRIMARY KEY, facts TEXT NOT NULL)",
   ],
-  open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => {
-    const finish = <T extends object>(
-      id: string,
-      facts: FileFacts,
-      { key, beside }: { readonly key: Idempotency | null; readonly beside: T },
-    ): FileObject & T =>
-      db.transaction(() => {
-        const file = { ...finishFile(db, id, facts, now()), ...beside };
-        settleCreation(db, key, file);
-        return file;
-      });
-
-    return {
-      calls: {
-        /** Records an upload that is about to begin. */
-        async begin(): Promise<NewFile> {
-          const id = newId("file");
-          const key = `tenants/${tenant().id}/files/${id}.jsonl`;
-          db.transaction(() => beginFile(db, { id, blob: key }, now()));
-          await rearm();
-          return { id, key };
-        },
-
-        finish: (id: string, facts: FileFacts, key: Idempotency | null): FileObject =>
-          finish(id, facts, { key, beside: {} }),
-
-        /** Finishes a file that was made of judgements; the reply also says what came of them. */
-        finishExport: (
-          id: string,
-          facts: FileFacts,
-          { report, key }: { readonly report: ExportReport; readonly key: Idempotency | null },
-        ): FileObject & { export: ExportReport } => finish(id, facts, { key, beside: { export: report } }),
-
-        /** Abandons a failed upload. */
-        async drop(id: string): Promise<void> {
-          db.transaction(() => dropPendingFile(db, id, now()));
-          await rearm();
-        },
-
-        list: (page: FilePage): ListOf<FileObject> => listFiles(db, page),
-
-        get: (id: string): FileObject => fileOf(db, requireFile(db, id, "file_id")),
-
-        /** Where a file's bytes lie. */
-        source: (id: string): NamedSource => sourceOf(requireFile(db, id, "file_id")),
-
-        /** Where the bytes of a job's result file of that name lie, the newest if there are several; null without one. */
-        ofJob(job: string, filename: string): NamedSource | null {
-          const where = "job = ? AND filename = ? AND state = 'ready'";
-          const row = db.get<FileRow>(`SELECT * FROM files WHERE ${where} ORDER BY n DESC LIMIT 1`, job, filename);
-          return row === undefined ? null : sourceOf(row);
-        },
-
-        /**
-         * Where the bytes of a file to train on lie, and of which of the kinds it is.
-         *
-         * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
-         */
-        dataset(id: string, needed: NeededDataset): NamedSource & { readonly kind: DatasetKindName } {
-          const row = requireDataset(db, id, needed);
-          return { ...sourceOf(row), kind: row.kind };
-        },
-
-        async delete(id: string): Promise<Deleted> {
-          const deleted = db.transaction(() => {
-            requireFile(db, id, "file_id");
-            requireFileUnused(id);
-            return deleteFile(db, id, now());
-          });
-          await rearm();
-          return deleted;
-        },
+  open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
+    calls: {
+      /** Records an upload that is about to begin. */
+      async begin(): Promise<NewFile> {
+        const id = newId("file");
+        const key = `tenants/${tenant().id}/files/${id}.jsonl`;
+        db.transaction(() => beginFile(db, { id, blob: key }, now()));
+        await rearm();
+        return { id, key };
       },
-      // Follows the blob sweep, which decides when it is due.
-      duty: { run: () => sweepPendingFiles(db), next: () => null },
-    };
-  },
+
+      finish: (id: string, facts: FileFacts, key: Idempotency | null): FileObject =>
+        db.transaction(() => {
+          const file = finishFile(db, id, facts, now());
+          settleCreation(db, key, file);
+          return file;
+        }),
+
+      /** Finishes a file that was made of judgements; the reply also says what came of them. */
+      finishExport: (
+        id: string,
+        facts: FileFacts,
+        { report, key }: { readonly report: ExportReport; readonly key: Idempotency | null },
+      ): FileObject & { export: ExportReport } =>
+        db.transaction(() => {
+          const file = { ...finishFile(db, id, facts, now()), export: report };
+          settleCreation(db, key, file);
+          return file;
+        }),
+
+      /** Abandons a failed upload. */
+      async drop(id: string): Promise<void> {
+        db.transaction(() => dropPendingFile(db, id, now()));
+        await rearm();
+      },
+
+      list: (page: FilePage): ListOf<FileObject> => listFiles(db, page),
+
+      get: (id: string): FileObject => fileOf(db, requireFile(db, id, "file_id")),
+
+      /** Where a file's bytes lie. */
+      source: (id: string): NamedSource => sourceOf(requireFile(db, id, "file_id")),
+
+      /** Where the bytes of a job's result file of that name lie, the newest if there are several; null without one. */
+      ofJob(job: string, filename: string): NamedSource | null {
+        const where = "job = ? AND filename = ? AND state = 'ready'";
+        const row = db.get<FileRow>(`SELECT * FROM files WHERE ${where} ORDER BY n DESC LIMIT 1`, job, filename);
+        return row === undefined ? null : sourceOf(row);
+      },
+
+      /**
+       * Where the bytes of a file to train on lie, and of which of the kinds it is.
+       *
+       * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
+       */
+      dataset(id: string, needed: NeededDataset): NamedSource & { readonly kind: DatasetKindName } {
+        const row = requireDataset(db, id, needed);
+        return { ...sourceOf(row), kind: row.kind };
+      },
+
+      async delete(id: string): Promise<Deleted> {
+        const deleted = db.transaction(() => {
+          requireFile(db, id, "file_id");
+          requireFileUnused(id);
+          return deleteFile(db, id, now());
+        });
+        await rearm();
+        return deleted;
+      },
+    },
+    // Follows the blob sweep, which decides when it is due.
+    duty: { run: () => sweepPendingFiles(db), next: () => null },
+  }),
 });

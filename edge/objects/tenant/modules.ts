@@ -12,6 +12,7 @@ import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
 import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
+import { labeling } from "./labeling.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
 import { permissions } from "./permissions.ts";
@@ -47,5 +48,6 @@ export const TENANT_MODULES = {
   scorers,
   kept: keptCompletions,
   feedback,
+  labeling,
   removal,
 } as const;

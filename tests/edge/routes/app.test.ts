@@ -82,11 +82,21 @@ describe("the OpenAPI document", () => {
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/pause",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/report",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/resume",
+        "/v1/labeling/projects",
+        "/v1/labeling/projects/{project_id}",
+        "/v1/labeling/projects/{project_id}/agreement",
+        "/v1/labeling/projects/{project_id}/export",
+        "/v1/labeling/projects/{project_id}/judge",
+        "/v1/labeling/projects/{project_id}/labels",
+        "/v1/labeling/projects/{project_id}/next",
+        "/v1/labeling/projects/{project_id}/samples",
         "/v1/models",
         "/v1/models/{model}",
         "/v1/peft/compare",
+        "/v1/preferences/inspect",
         "/v1/responses",
         "/v1/responses/{response_id}",
+        "/v1/rewards",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
@@ -183,6 +193,9 @@ describe("every route of the document", () => {
     const permission = await api.call<{ first_id: string }>("POST", permitted, made);
     Object.assign(own, { fine_tuned_model_checkpoint: model, permission_id: permission.first_id });
     Object.assign(own, { preset: "stride", scorer: "judge", constitution: "march" });
+    const labelling = { name: "gait", task: "pairwise", prompts: ["a"], sampling: { sources: [{ model: "walked" }] } };
+    const project = await api.call<{ id: string }>("POST", "/v1/labeling/projects", { key, body: labelling });
+    Object.assign(own, { project_id: project.id });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -252,11 +265,20 @@ describe("every route of the document", () => {
       "POST /v1/steering/presets/{preset}": { steering: {} },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
       "POST /v1/chat/completions/{completion_id}": { metadata: {} },
+      "POST /v1/labeling/projects/{project_id}/labels": { task_id: "t", rater: "r", answer: { type: "tie" } },
+      "POST /v1/labeling/projects/{project_id}/judge": { model: "walked" },
+      "POST /v1/labeling/projects/{project_id}/export": { format: "pairs" },
+    };
+    /** Of the routes that read a query before they look for anything. */
+    const queries: Record<string, string> = {
+      "/v1/labeling/projects/{project_id}/next": "?rater=r",
+      "/v1/labeling/projects/{project_id}/export": "?format=pairs",
     };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
       const options = body === undefined ? { key: stranger } : { key: stranger, body };
-      expect(await api.refusal(method, path, options), `${method} ${path}`).toMatchObject({ status: 404 });
+      const query = queries[template] ?? "";
+      expect(await api.refusal(method, path + query, options), `${method} ${path}`).toMatchObject({ status: 404 });
     }
     for (const path of [
       "/v1/files",
@@ -267,6 +289,7 @@ describe("every route of the document", () => {
       "/v1/steering/scorers",
       "/v1/chat/completions",
       "/v1/feedback",
+      "/v1/labeling/projects",
     ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }

@@ -1,7 +1,8 @@
+import type { ReinforcementMethod } from "openai/resources/fine-tuning/methods";
 import { describe, expect, it } from "vitest";
 import { checkOwnSettings, datasetsOf, Method, modelsAskedBy, modelsNamedBy } from "../../../shared/api/methods.ts";
 
-const grader = {
+const grader: ReinforcementMethod["grader"] = {
   type: "string_check",
   name: "g",
   operation: "eq",
@@ -20,11 +21,12 @@ const issues = (type: string, settings: object) =>
 
 describe("OpenAI's reinforcement", () => {
   it("is taken as the SDK sends it, with numbers or autos, and filled in", () => {
-    const hyperparameters = {
+    const hyperparameters: ReinforcementMethod["hyperparameters"] = {
       ...{ batch_size: 4, compute_multiplier: 1.5, eval_interval: 5, eval_samples: 2 },
       ...{ learning_rate_multiplier: "auto", n_epochs: 2, reasoning_effort: "default" },
     };
-    const method = Method.parse({ type: "reinforcement", reinforcement: { grader, hyperparameters } });
+    const sent: ReinforcementMethod = { grader, hyperparameters };
+    const method = Method.parse({ type: "reinforcement", reinforcement: sent });
     expect(method).toMatchObject({ reinforcement: { grader, hyperparameters } });
     expect(Method.parse({ type: "reinforcement", reinforcement: { grader } })).toMatchObject({
       reinforcement: {
@@ -106,6 +108,7 @@ describe("the types with a reward", () => {
   it("adapt a coefficient to a target alone", () => {
     expect(issues("ppo", { reward, hyperparameters: { kl_horizon: 100 } })).toEqual(["hyperparameters.kl_horizon"]);
     expect(issues("ppo", { reward, hyperparameters: { kl_target: 6, kl_horizon: 100 } })).toEqual([]);
+    expect(issues("grpo", { reward, hyperparameters: { kl_target: 6 } })).toEqual(["hyperparameters.kl_target"]);
     expect(issues("ppo", { reward, stop: { kl: 0 } })).toEqual(["stop.kl"]);
   });
 });

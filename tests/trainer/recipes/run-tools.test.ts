@@ -35,5 +35,5 @@ it("scores bare units behind a method's placeholders, and knows the units of a s
   await executor.dispose();
   const order = run.plan.groups(1).flat();
   expect(tools.unitsOf(1)).toEqual(order.map((index) => run.training[index]));
-  expect(tools).toMatchObject({ seed: 3, settings, maxLength: 125 });
+  expect(tools).toMatchObject({ seed: 3, settings, maxLength: 125, capacity: run.rows.shape.tokens });
 });

@@ -26,20 +26,24 @@ export function flatness(
   };
 }
 
+/** What was the matter with a phase's rewards. */
+export function flatWords({ constant }: Pick<Flatness, "constant">): string {
+  return constant === null
+    ? "the replies to each prompt have had equal rewards"
+    : `every reply has had the reward ${constant}`;
+}
+
 /**
  * Why a run ends that has nothing more to learn from, or undefined. Throws `invalid_request`, with the reward's field, for one that
  * never had anything.
  */
 export function flatReason({ flat, varied, constant }: Flatness, param: string): string | undefined {
   if (flat < FLAT_PHASES) return undefined;
-  const what =
-    constant === null
-      ? "the replies to each prompt have had equal rewards"
-      : `every reply has had the reward ${constant}`;
-  if (varied) return `${what} for ${flat} phases, so there is nothing left to learn`;
+  const what = `${flatWords({ constant })} for ${flat} phases`;
+  if (varied) return `${what}, so there is nothing left to learn`;
   throw new TrimtabError(
     "invalid_request",
-    `\`${param}\`: ${what} for ${flat} phases, from the first on, so the run cannot learn anything. Check that the reward fits the prompts and that some replies can earn more than others; raise \`num_generations\` or \`temperature\` if good ones are rare.`,
+    `\`${param}\`: ${what}, from the first on, so the run cannot learn anything. Check that the reward fits the prompts and that some replies can earn more than others; raise \`num_generations\` or \`temperature\` if good ones are rare.`,
     { param },
   );
 }

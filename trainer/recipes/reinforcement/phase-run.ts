@@ -6,7 +6,7 @@ import type { RewardSource, ScoredReward } from "../../rewards/reward-source.ts"
 import type { PhaseRun, RunTools } from "../objective.ts";
 import type { Metrics } from "../recipe.ts";
 import type { Algorithm } from "./algorithm.ts";
-import { flatness, flatReason, requireRewards } from "./flat-rewards.ts";
+import { flatness, flatReason, flatWords, requireRewards } from "./flat-rewards.ts";
 import { klEstimate } from "./kl.ts";
 import { adaptedCoefficient } from "./kl-controller.ts";
 import { policyLogProbabilities } from "./loss.ts";
@@ -29,6 +29,8 @@ export interface PhaseRunOptions<S extends ReinforcementSettings> {
   /** The path of the type's settings in the request, and the field of the reward, for errors. */
   readonly path: string;
   readonly rewardField: string;
+  /** Tells the job's owner of something that may be wrong. */
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface PhaseRunOptions<S extends ReinforcementSettings> {
  * scored under it and under the reference, rewarded, and kept in the state's section with their advantages.
  */
 export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRunOptions<S>): PhaseRun {
-  const { algorithm, tools, executor, endTokens, itemOf, reward, gold, path, rewardField } = options;
+  const { algorithm, tools, executor, endTokens, itemOf, reward, gold, path, rewardField, warn } = options;
   const { settings, method, tokenizer } = tools;
   const plan = tools.phases!;
   const {
@@ -76,7 +78,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     const units = asUnits(prompts, generated, asked.generations);
     const [ofPolicy, ofReference] = [await policy(units, asked.values), await reference(units, asked.values)];
     return readReplies({
-      ...{ units, generated, tokenizer, ofPolicy, ofReference },
+      ...{ units, generated, tokenizer, temperature, ofPolicy, ofReference },
       itemOf: (r) => itemOf(prompts[Math.floor(r / asked.generations)]!),
     });
   }
@@ -117,6 +119,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
       ),
       ...flatness(before, { rewards: penalised, advantages }),
     };
+    if (facts.flat > 0) warn(`Phase ${phase + 1}: ${flatWords(facts)}, so it has nothing to teach`);
     const section = encodePhase({
       ...{ facts, advantages, returns, rewards: penalised },
       texts: replies.map(({ ids, prompt }) => ({ ids, prompt })),

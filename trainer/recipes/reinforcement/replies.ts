@@ -10,7 +10,7 @@ export interface Reply {
   /** Prompt and reply, and how many of the ids are the prompt's. */
   readonly ids: Int32Array;
   readonly prompt: number;
-  /** log π of each reply token when it was sampled, by scoring and by the sampler, and log of the reference. */
+  /** log π of each reply token when it was sampled, by scoring and by the sampler (none at a temperature other than 1), and log of the reference. */
   readonly old: Float32Array;
   readonly sampled: readonly number[];
   readonly reference: Float32Array;
@@ -35,6 +35,7 @@ interface ReadOptions {
   readonly units: readonly Unit[];
   readonly generated: readonly Generated[];
   readonly tokenizer: Pick<Tokenizer, "decode">;
+  readonly temperature: number;
   readonly ofPolicy: Awaited<ReturnType<TokenReader>>;
   readonly ofReference: Awaited<ReturnType<TokenReader>>;
   /** The dataset's line of a reply's prompt. */
@@ -42,7 +43,7 @@ interface ReadOptions {
 }
 
 export function readReplies(options: ReadOptions): Reply[] {
-  const { units, generated, tokenizer, ofPolicy, ofReference, itemOf } = options;
+  const { units, generated, tokenizer, temperature, ofPolicy, ofReference, itemOf } = options;
   return generated.map(({ tokens, logprobs, ended }, r): Reply => {
     const { ids } = units[r]!.examples[0]!;
     const prompt = ids.length - tokens.length;
@@ -51,7 +52,9 @@ export function readReplies(options: ReadOptions): Reply[] {
     const [old, reference] = [own(ofPolicy, "log_probabilities"), own(ofReference, "log_probabilities")];
     const text = tokenizer.decode(ended ? tokens.slice(0, -1) : tokens, { skipSpecial: true });
     return {
-      ...{ ids, prompt, old, reference, sampled: logprobs },
+      ...{ ids, prompt, old, reference },
+      // The sampler tells the model's own, which are those of another temperature.
+      sampled: temperature === 1 ? logprobs : [],
       divergence: Array.from(old, (logp, t) => logp - reference[t]!),
       values: own(ofPolicy, "values"),
       scored: { prompt: ids.subarray(0, prompt), reply: ids.subarray(prompt), text, ended, item: itemOf(r) },

@@ -69,12 +69,16 @@ export function phaseMetrics(numbers: PhaseNumbers): Metrics {
     "objective/rlhf_reward": meanOf(rewards) + nonScore,
     "objective/kl_coef": coefficient,
     "objective/advantage_std": deviationOf(advantages.flat()),
-    "sampling/logp_difference": replies.reduce(
-      (most, { old, sampled }) => sampled.reduce((so, logp, t) => Math.max(so, Math.abs(logp - old[t]!)), most),
-      0,
-    ),
+    ...(replies.some(({ sampled }) => sampled.length > 0) ? { "sampling/logp_difference": difference(replies) } : {}),
     ...(flatReturns.length === 0
       ? {}
       : { "val/explained_var": spread === 0 ? 0 : 1 - varianceOf(errors) / spread, "val/mean": meanOf(flatValues) }),
   };
+}
+
+/** The most by which a token's log-probability when it was sampled differs from the one that scoring gives. */
+function difference(replies: readonly Reply[]): number {
+  const ofReply = ({ old, sampled }: Reply) =>
+    sampled.reduce((most, logp, t) => Math.max(most, Math.abs(logp - old[t]!)), 0);
+  return replies.reduce((most, reply) => Math.max(most, ofReply(reply)), 0);
 }
