@@ -77,6 +77,8 @@ export const LIMITS = {
   constitutionalRounds: 8,
   constitutionalCandidates: 32,
   constitutionalTokens: 4096,
+  /** Texts that one job writes, all of which its checkpoints hold. */
+  constitutionalTexts: 200_000,
   scorersPerTenant: 32,
   scorerUrl: 2048,
   /** Candidates of one call of a scorer, and bytes of its reply. */
