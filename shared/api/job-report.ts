@@ -70,6 +70,11 @@ const PreferenceAccuracy = z.strictObject({
   }),
 });
 
+const Completions = z.strictObject({
+  desirable: ReportCompared.meta({ description: "log p of the completions with the label true, in nats a completion" }),
+  undesirable: ReportCompared.meta({ description: "The same of those with the label false" }),
+});
+
 const FidelityScores = z.strictObject({
   prompt_strict: Estimate,
   prompt_loose: Estimate,
@@ -168,6 +173,7 @@ export const JobReport = z
       held_out: z.boolean().meta({ description: "Whether the prompts are the validation file's, or those trained on" }),
     }),
     preference_accuracy: PreferenceAccuracy.nullable(),
+    completions: Completions.nullable().meta({ description: "Of jobs whose lines are single completions with labels" }),
     win_rate: WinRate.nullable(),
     divergence: Divergence.nullable(),
     fidelity: Fidelity.nullable(),

@@ -8,6 +8,7 @@ import * as sections from "./sections.ts";
 const SECTIONS: readonly sections.Section[] = [
   sections.winRate,
   sections.preferences,
+  sections.completions,
   sections.divergence,
   sections.tax,
   sections.fidelity,

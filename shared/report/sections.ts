@@ -74,6 +74,20 @@ export const preferences: Section = ({ preference_accuracy: accuracy }) => {
   ]);
 };
 
+export const completions: Section = ({ completions: found }) => {
+  if (found === null) return undefined;
+  return section("completions", "The validation completions", [
+    table({
+      caption: "Log-probability of a completion, in nats",
+      head: COMPARED_HEAD,
+      rows: [
+        comparedRow("Desirable ones", found.desirable, NUMBERS),
+        comparedRow("Undesirable ones", found.undesirable, NUMBERS),
+      ],
+    }),
+  ]);
+};
+
 export const divergence: Section = ({ divergence: found, steps }) => {
   const frontier = steps === null ? undefined : frontierFigure(steps);
   if (found === null && frontier === undefined) return undefined;

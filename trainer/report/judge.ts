@@ -32,6 +32,9 @@ export interface Judge {
   score(replies: readonly ScoredReply[]): Promise<readonly JudgedReply[]>;
 }
 
+/** Replies that are graded at a time: a grader may ask a model, which is a request to the server. */
+const AT_ONCE = 8;
+
 /** A grader as a judge. `at` is its path in the job's request. */
 export function graderJudge(
   grader: Grader,
@@ -41,10 +44,13 @@ export function graderJudge(
     name: `the grader ${grader.name}`,
     ownReward: false,
     async score(replies) {
-      const judged: JudgedReply[] = [];
-      for (const { text, item } of replies) {
+      const one = async ({ text, item }: ScoredReply): Promise<JudgedReply> => {
         const { score, flaw } = await grade(grader, { observation: observe(text, item), at, ask });
-        judged.push(flaw === undefined ? { reward: score } : { reward: score, flaw: Object.keys(flaw).join(", ") });
+        return flaw === undefined ? { reward: score } : { reward: score, flaw: Object.keys(flaw).join(", ") };
+      };
+      const judged: JudgedReply[] = [];
+      for (let start = 0; start < replies.length; start += AT_ONCE) {
+        judged.push(...(await Promise.all(replies.slice(start, start + AT_ONCE).map(one))));
       }
       return judged;
     },

@@ -47,6 +47,7 @@ export const SAMPLE_REPORT: JobReport = {
     implicit: shareOf(8, 8),
     longer: shareOf(4, 8),
   },
+  completions: { desirable: compared, undesirable: compared },
   win_rate: {
     ...{ judge: `the grader ${ATTACK}`, own_reward: true, wins: 5, ties: 2, losses: 1, flawed: 1 },
     plain: shareOf(6, 8),

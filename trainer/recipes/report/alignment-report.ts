@@ -96,10 +96,10 @@ async function reportOf<S extends ReportedSettings>(
   const missing: JobReport["missing"] = [];
   const dataset = job.validation ?? job.training;
   const data = readReportData({ objective, job, run, dataset, lines });
-  if (job.validation === null && lines === "pairs") {
+  if (job.validation === null && lines !== "prompts") {
     missing.push({
-      part: "pairs",
-      reason: "the job has no validation file, and pairs that were trained on prove nothing",
+      part: lines,
+      reason: `the job has no validation file, and ${lines} that were trained on prove nothing`,
     });
   }
   const template = templateOf(tokenizer, job.createdAt);
@@ -107,6 +107,7 @@ async function reportOf<S extends ReportedSettings>(
   const questions = chooseQuestions({
     ...{ settings, tokenizer, template, prompts: data.prompts, seed: job.seed },
     pairs: job.validation === null ? [] : data.pairs,
+    completions: job.validation === null ? [] : data.completions,
     probes: probesOf(job.base.files, missing),
     room: config.maxPositions - virtualTokens - prefixTokens,
     trained: new TextDecoder().decode(job.training.bytes.subarray(0, TRAINED_CHARACTERS)),
