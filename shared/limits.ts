@@ -3,6 +3,17 @@ export const LIMITS = {
   /** The classes of a classifier, and the characters of a class's name. */
   labels: 32,
   labelName: 64,
+  /** Completions of one ranking: they are in one micro-batch. */
+  rankedCompletions: 16,
+  /** The largest rating of a completion, and margin between two. */
+  rating: 1_000_000,
+  /** Texts of one request for rewards, and characters of one. */
+  rewardTexts: 256,
+  rewardText: 1 << 19,
+  /** Reward models of one ensemble: each reads every text. */
+  rewardModels: 8,
+  /** λ of an ensemble's mean − λ · variance. */
+  varianceWeight: 1000,
   /** Bytes of a JSON request body. */
   jsonBody: 1 << 20,
   /** Objects and lists inside each other in a JSON request body: what goes through it by recursion must not run out of stack. */
@@ -19,6 +30,9 @@ export const LIMITS = {
   /** Bytes of one artefact or checkpoint that a trainer stores. */
   artefact: 4 * (1 << 30),
   artefactFiles: 64,
+  /** Files that one job keeps for its owner beside its result, and bytes of one of them. */
+  keptFiles: 32,
+  keptFile: 64 * (1 << 20),
   /** Multiplications of one merge: about half a minute, which is as long as a Worker may compute for a request. */
   mergeWork: 3e10,
   /** Bytes of the deltas of one merge, which are in memory together. */
@@ -46,6 +60,23 @@ export const LIMITS = {
   /** Characters of one preset's steering object as JSON, and of all versions of all of a tenant's presets. */
   presetLength: 128 * 1024,
   presetsLength: 64 * (1 << 20),
+  constitutionName: 64,
+  constitutionsPerTenant: 200,
+  /** Versions of one constitution that are kept. */
+  constitutionVersions: 1000,
+  /** Characters of one constitution as JSON, which every job that uses it keeps, and of all versions of all of a tenant's. */
+  constitutionLength: 64 * 1024,
+  constitutionsLength: 16 * (1 << 20),
+  /** Principles and examples of one constitution, and characters of one of their texts. */
+  principles: 100,
+  critiqueExamples: 16,
+  principleLength: 2000,
+  critiqueLength: 8000,
+  /** What a constitutional job writes of each prompt: replies, rounds of revision, candidates of one revision, and tokens of a text. */
+  constitutionalSamples: 16,
+  constitutionalRounds: 8,
+  constitutionalCandidates: 32,
+  constitutionalTokens: 4096,
   scorersPerTenant: 32,
   scorerUrl: 2048,
   /** Candidates of one call of a scorer, and bytes of its reply. */
@@ -64,6 +95,38 @@ export const LIMITS = {
   sweepTokens: 200_000,
   /** Texts that a sweep shows of each cell. */
   sweepExamples: 3,
+  /** Completions that are kept for feedback: how long, how many, bytes of JSON of one, and of all of a tenant's. */
+  keptCompletionDays: 30,
+  keptCompletions: 10_000,
+  keptCompletion: 1_800_000,
+  keptCompletionsLength: 256 * (1 << 20),
+  /** Verdicts of a tenant, bytes of JSON of one, and of all. */
+  feedback: 100_000,
+  feedbackLength: 1_800_000,
+  feedbackTotalLength: 1 << 30,
+  raterName: 64,
+  comment: 4000,
+  /** Texts that one verdict ranks. */
+  rankedTexts: 16,
+  labelProjects: 100,
+  /** Of one labelling project. */
+  labelPrompts: 1000,
+  goldItems: 200,
+  raters: 100,
+  labelGuidelines: 20_000,
+  labelSources: 8,
+  /** Tasks and labels of one project, and bytes of JSON of all its tasks. */
+  labelTasks: 20_000,
+  labelsPerProject: 100_000,
+  labelTasksLength: 256 * (1 << 20),
+  tasksPerPrompt: 16,
+  /** Prompts of one step of sampling, texts of one prompt, and tokens of one text. */
+  labelStepPrompts: 32,
+  labelTexts: 32,
+  labelTextTokens: 4096,
+  /** Tasks of one step of a judge. */
+  judgedTasks: 32,
+  skipReason: 512,
   messages: 1000,
   messageName: 64,
   tools: 128,
@@ -152,6 +215,11 @@ export const LIMITS = {
   shownTokens: 4096,
   /** Methods that one job trains together. */
   peftMethods: 8,
+  /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
+  pipelineStages: 16,
+  stageName: 32,
+  /** Projects of one request for permissions of a checkpoint. */
+  permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
   leasesWithoutProgress: 5,
 } as const;

@@ -59,15 +59,28 @@ export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: st
   }
 }
 
-async function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
+function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
   const filename = (part.filename ?? "").slice(0, LIMITS.fileName);
   if (filename === "") throw refuse("file", "must be a file with a name");
+  return storeDataset({ filename, chunks: part.chunks }, bucket, key);
+}
+
+/**
+ * Stores a dataset under `key` as its bytes come, while each of its records is checked.
+ *
+ * @throws TrimtabError invalid_file with the place of the first bad record, payload_too_large; nothing is stored then.
+ */
+export async function storeDataset(
+  { filename, chunks }: { readonly filename: string; readonly chunks: AsyncIterable<Uint8Array> },
+  bucket: R2Bucket,
+  key: string,
+): Promise<ReceivedDataset> {
   const writer = new BlobWriter(bucket, key);
   const check = new DatasetCheck();
   let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
-    for await (const chunk of part.chunks) {
+    for await (const chunk of chunks) {
       bytes += chunk.byteLength;
       if (bytes > LIMITS.file) {
         throw new TrimtabError("payload_too_large", `The file is larger than ${LIMITS.file} bytes. Split it.`, {

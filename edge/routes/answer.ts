@@ -53,13 +53,29 @@ export async function wholeAnswer(events: AsyncIterable<GoodEvent>, count: numbe
   return { choices: changes.map(wholeChoice), usage };
 }
 
+/** Gets the whole answer of a stream, without scores and traces, before its end is told to the client. */
+export type Keep = (answer: Answer) => Promise<void>;
+
 /** Each event as the change that it makes. */
 export async function* answerSteps(
   events: AsyncIterable<GoodEvent>,
+  keep?: Keep,
 ): AsyncGenerator<ChoiceChange | { readonly usage: UsageCounts }, void> {
   const fold = new Fold();
+  const kept: ChoiceChange[][] = [];
   for await (const event of events) {
-    yield event.type === "usage" ? { usage: usageCounts(event) } : fold.change(event);
+    if (event.type === "usage") {
+      const usage = usageCounts(event);
+      await keep?.({ choices: kept.map(wholeChoice), usage });
+      yield { usage };
+      continue;
+    }
+    const change = fold.change(event);
+    if (keep !== undefined) {
+      kept[change.index] ??= [];
+      kept[change.index]!.push({ ...change, scores: null, traces: null });
+    }
+    yield change;
   }
 }
 
@@ -91,19 +107,20 @@ export interface ChunkFormat {
   readonly usage?: (usage: UsageCounts) => unknown;
   /** Whether to hide the lengths of changes. */
   readonly obfuscate?: boolean;
+  readonly keep?: Keep | undefined;
 }
 
 /** The lines of a stream, up to `[DONE]` or to the error that ends it. Stopping early also stops the events. */
 export async function* answerLines(
   events: AsyncGenerator<GoodEvent, void>,
   count: number,
-  { opening, opensLate = false, change, usage, obfuscate = false }: ChunkFormat,
+  { opening, opensLate = false, change, usage, obfuscate = false, keep }: ChunkFormat,
 ): AsyncGenerator<string, void> {
   try {
     const unopened = new Set(Array.from({ length: opening === undefined ? 0 : count }, (_, index) => index));
     if (opening !== undefined && !opensLate) for (const index of unopened) yield sseData(opening(index));
     if (!opensLate) unopened.clear();
-    for await (const step of answerSteps(events)) {
+    for await (const step of answerSteps(events, keep)) {
       if ("usage" in step) {
         if (usage !== undefined) yield sseData(usage(step.usage));
         continue;

@@ -6,10 +6,19 @@ import {
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
-import { answerLines, type Choice, type ChunkFormat, reportedScores, type TokenScore, wholeAnswer } from "./answer.ts";
+import {
+  type Answer,
+  answerLines,
+  type Choice,
+  type ChunkFormat,
+  reportedScores,
+  type TokenScore,
+  wholeAnswer,
+} from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
+import { keeping } from "./keep-completion.ts";
 import { deltaContent, messageContent } from "./reply-calls.ts";
 import { formatOf } from "./response-format.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
@@ -34,11 +43,14 @@ chat.use("*", tenantAuth("generation"));
 
 chat.openapi(create, async (c) => {
   const request = c.req.valid("json");
-  const generation = await generate(c, {
+  const asked = {
     model: request.model,
     deltas: request.deltas ?? [],
-    prompt: { kind: "chat", messages: engineMessages(request.messages), ...engineTools(request) },
+    prompt: { kind: "chat" as const, messages: engineMessages(request.messages), ...engineTools(request) },
     sampling: chatSampling(request),
+  };
+  const generation = await generate(c, {
+    ...asked,
     format: formatOf(request.response_format),
     ...steeringOf(request),
   });
@@ -49,13 +61,20 @@ chat.openapi(create, async (c) => {
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
   const n = request.n ?? 1;
+  const object = "chat.completion" as const;
+  const reply = ({ choices, usage }: Answer): ChatCompletion => {
+    return { ...head, object, choices: choices.map(chatChoice), usage, ...generation.echo };
+  };
+  const { id, created } = head;
+  const completion = { ...asked, id, created, kind: "chat", metadata: request.metadata, generation, reply } as const;
+  const keep = request.store === true ? keeping(c, completion) : undefined;
   if (request.stream === true) {
     const format = chunkFormat(head, { ...request, echo: generation.echo });
-    return sseResponse(answerLines(generation.events, n, format)) as never;
+    return sseResponse(answerLines(generation.events, n, { ...format, keep })) as never;
   }
-  const { choices, usage } = await wholeAnswer(generation.events, n);
-  const object = "chat.completion" as const;
-  return c.json({ ...head, object, choices: choices.map(chatChoice), usage, ...generation.echo }, 200);
+  const answer = await wholeAnswer(generation.events, n);
+  await keep?.(answer);
+  return c.json(reply(answer), 200);
 });
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;

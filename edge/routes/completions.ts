@@ -3,11 +3,12 @@ import { CompletionObject, CreateCompletion } from "../../shared/api/completions
 import { newId } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { answerLines, type ChoiceChange, type ChunkFormat, wholeAnswer } from "./answer.ts";
+import { type Answer, answerLines, type ChoiceChange, type ChunkFormat, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { logprobsOf } from "./completion-logprobs.ts";
 import { generate } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
+import { keeping, requireKeepable } from "./keep-completion.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
@@ -40,13 +41,14 @@ completions.openapi(create, async (c) => {
       },
     );
   }
-  const generation = await generate(c, {
+  const asked = {
     model: request.model,
     deltas: request.deltas ?? [],
-    prompt: { kind: "text", prompts },
+    prompt: { kind: "text" as const, prompts },
     sampling: completionSampling(request),
-    ...steeringOf(request),
-  });
+  };
+  if (request.store === true) requireKeepable(asked.prompt);
+  const generation = await generate(c, { ...asked, ...steeringOf(request) });
   const head = {
     id: newId("completion", (bytes) => crypto.getRandomValues(bytes)),
     object: "text_completion" as const,
@@ -54,13 +56,19 @@ completions.openapi(create, async (c) => {
     model: request.model,
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
+  const reply = ({ choices: made, usage }: Answer): CompletionObject => {
+    return { ...head, choices: made.map(completionChoice), usage, ...generation.echo };
+  };
+  const { id, created } = head;
+  const completion = { ...asked, id, created, kind: "text", metadata: request.metadata, generation, reply } as const;
+  const keep = request.store === true ? keeping(c, completion) : undefined;
   if (request.stream === true) {
     const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
-    return sseResponse(answerLines(generation.events, choices, format)) as never;
+    return sseResponse(answerLines(generation.events, choices, { ...format, keep })) as never;
   }
   const answer = await wholeAnswer(generation.events, choices);
-  const { usage } = answer;
-  return c.json({ ...head, choices: answer.choices.map(completionChoice), usage, ...generation.echo }, 200);
+  await keep?.(answer);
+  return c.json(reply(answer), 200);
 });
 
 type Head = Omit<CompletionObject, "choices" | "usage">;

@@ -12,16 +12,21 @@ import {
   jobFilter,
 } from "../../shared/api/jobs.ts";
 import { pageQuery } from "../../shared/api/lists.ts";
+import { modelsAskedBy } from "../../shared/api/methods.ts";
+import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
 import { asksForPeft, continueAdapter } from "./continue-adapter.ts";
+import { requireModel } from "./grader-models.ts";
 import { once } from "./idempotent.ts";
+import { withConstitution } from "./job-constitution.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
+import { createPipeline, validatePipeline } from "./pipeline-jobs.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
@@ -95,34 +100,43 @@ export const jobs = subApp();
 jobs.use("*", tenantAuth());
 
 jobs.openapi(create, async (c) => {
+  // The settings of all types of job are more than the compiler follows through a reply.
+  const reply = (value: Job | JobValidation) => c.json(value as never, 200);
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
   const asked = methodOf(request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  if (isPipeline(asked)) {
+    const parts = { c, request, settings: asked.pipeline, body };
+    if (validate !== "false") return reply(await validatePipeline({ ...parts, examples }));
+    return once(c, tenant, async (key) => reply(await createPipeline(parts, key)));
+  }
   const checkedStart = async () => {
     const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
     const goesOn = request.continue_with === "adapter";
     const asksPeft = asksForPeft(body, request);
-    const given = { parent: own, method: asked };
+    const given = { parent: own, method: await withConstitution(asked, tenant) };
     const { config, ...base } = found;
     const { parent, method } = goesOn
       ? await continueAdapter(c.env.BLOBS, { ...given, asksPeft, madeWith, config })
       : given;
     const heap = heapLimitBytes(c.env);
     const checked = checkMethod(method, config, heap);
+    await tenant.jobs.checkModels(method, base);
+    for (const { name, param } of modelsAskedBy(method)) await requireModel(c, { model: name, param });
     if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
     return { base, parent: parent ?? undefined, method, ...checked };
   };
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
     const dry = { ...start, request, tenant, blobs: c.env.BLOBS, examples };
-    return c.json(await validateJob(dry), 200);
+    return reply(await validateJob(dry));
   }
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
     await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
-    return c.json(await tenant.jobs.create({ request, method, base, parent }, idempotency), 200);
+    return reply(await tenant.jobs.create({ request, method, base, parent }, idempotency));
   });
 });
 

@@ -38,7 +38,8 @@ export async function judgeTexts(c: Context<AppEnv>, request: JudgingRequest, si
       }
       if (event.type === "start") start = event;
       else if (event.type === "judged") {
-        texts[event.index] = { logprobs: event.logprobs, scores: event.scores };
+        const { logprobs, scores, rewards } = event;
+        texts[event.index] = { logprobs, scores, rewards };
         positions += event.positions;
       } else if (start !== undefined) return { labels: start.labels, hasChat: start.hasChat, texts, positions };
     }

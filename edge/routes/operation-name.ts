@@ -2,9 +2,13 @@
 
 /** Last words of a path that name an action. */
 const VERBS: ReadonlySet<string> = new Set(
-  "cancel pause resume rollback publish merge complete fail release heartbeat validate compare run".split(" "),
+  "cancel pause resume rollback publish merge complete fail release heartbeat validate compare run export inspect judge".split(
+    " ",
+  ),
 );
 const SINGULAR: Readonly<Record<string, string>> = { aliases: "alias", leases: "lease", responses: "response" };
+/** Words that name a collection without an -s. */
+const COLLECTIONS: ReadonlySet<string> = new Set(["feedback"]);
 /** Singular words that end in -s. */
 const UNCOUNTABLE: ReadonlySet<string> = new Set(["metrics"]);
 
@@ -46,11 +50,12 @@ function nouns(segments: readonly string[], isParameter: (segment: string | unde
 }
 
 function isPlural(word: string): boolean {
+  if (COLLECTIONS.has(word)) return true;
   return word.endsWith("s") && !UNCOUNTABLE.has(word);
 }
 
 function singular(word: string): string {
-  return SINGULAR[word] ?? (isPlural(word) ? word.slice(0, -1) : word);
+  return SINGULAR[word] ?? (isPlural(word) && !COLLECTIONS.has(word) ? word.slice(0, -1) : word);
 }
 
 function camel(words: readonly string[]): string {

@@ -2,7 +2,7 @@
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import type { ResponseObject } from "../../shared/api/responses.ts";
-import { answerSteps, type Choice } from "./answer.ts";
+import { answerSteps, type Choice, type Keep } from "./answer.ts";
 import type { GoodEvent } from "./generation.ts";
 import { type ItemEvent, ItemStream } from "./item-stream.ts";
 import { type OutputItem, outputItems } from "./response-items.ts";
@@ -55,6 +55,7 @@ export interface StreamParts {
   /** Whether to hide the lengths of the texts. */
   readonly obfuscate: boolean;
   readonly now: () => number;
+  readonly keep?: Keep | undefined;
 }
 
 /**
@@ -64,7 +65,7 @@ export interface StreamParts {
  */
 export async function* responseLines(
   events: AsyncGenerator<GoodEvent, void>,
-  { head, message, obfuscate, now }: StreamParts,
+  { head, message, obfuscate, now, keep }: StreamParts,
 ): AsyncGenerator<string, void> {
   let sequence = 0;
   const line = (event: ItemEvent) => {
@@ -84,7 +85,7 @@ export async function* responseLines(
   try {
     yield line({ type: "response.created", fields: { response: running } });
     yield line({ type: "response.in_progress", fields: { response: running } });
-    for await (const step of answerSteps(events)) {
+    for await (const step of answerSteps(events, keep)) {
       if ("usage" in step) {
         for (const event of items.finish(isCut)) yield line(event);
         const response = responseOf({ head, output: items.done, isCut, usage: step.usage, now: now() });

@@ -4,10 +4,11 @@ import { newId } from "../../shared/api/ids.ts";
 import { responseToolRequest } from "../../shared/api/response-tools.ts";
 import { CreateResponse, ResponseObject } from "../../shared/api/responses.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { wholeAnswer } from "./answer.ts";
+import { type Answer, wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { type Generation, generate } from "./generation.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
+import { keeping } from "./keep-completion.ts";
 import { endedResponse, type ResponseHead, responseLines } from "./response-events.ts";
 import { textFormatOf } from "./response-format.ts";
 import { chatMessages } from "./response-input.ts";
@@ -22,7 +23,7 @@ const create = createRoute({
   security: TENANT_SECURITY,
   // A schema of null says something.
   middleware: jsonBodyKeeping("parameters", "schema"),
-  summary: "Answer a text or a conversation in the form of OpenAI's Responses API; nothing is stored",
+  summary: "Answer a text or a conversation in the form of OpenAI's Responses API; kept only with `store: true`",
   request: { body: jsonRequest(CreateResponse) },
   responses: replies(ResponseObject, "The response; with `stream`, the events of one, up to `response.completed`"),
 });
@@ -34,12 +35,12 @@ responses.openapi(create, async (c) => {
   const request = c.req.valid("json");
   const { model, instructions, max_output_tokens: max, top_logprobs: top = 0 } = request;
   const reportsScores = request.include?.includes("message.output_text.logprobs") === true;
-  const generation = await inOwnWords(() =>
-    generate(c, {
+  const { asked, generation } = await inOwnWords(async () => {
+    const asked = {
       model,
       deltas: request.deltas ?? [],
       prompt: {
-        kind: "chat",
+        kind: "chat" as const,
         messages: engineMessages(chatMessages(request)),
         ...calledTools(responseToolRequest(request), request.parallel_tool_calls),
       },
@@ -50,10 +51,10 @@ responses.openapi(create, async (c) => {
         max_completion_tokens: max,
         ...(reportsScores ? { logprobs: true, top_logprobs: top } : {}),
       }),
-      format: textFormatOf(request.text?.format),
-      steering: request.steering,
-    }),
-  );
+    };
+    const format = textFormatOf(request.text?.format);
+    return { asked, generation: await generate(c, { ...asked, format, steering: request.steering }) };
+  });
   const { used } = generation;
   const head: ResponseHead = {
     ...unchanging(),
@@ -66,6 +67,7 @@ responses.openapi(create, async (c) => {
     model,
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     temperature: used.temperature,
+    store: request.store ?? false,
     text: { format: request.text?.format ?? { type: "text" } },
     ...generation.echo,
     tool_choice: request.tool_choice ?? "auto",
@@ -75,14 +77,29 @@ responses.openapi(create, async (c) => {
     user: request.user ?? null,
   };
   const message = newId("message", (bytes) => crypto.getRandomValues(bytes));
+  const reply = ({ choices: [choice], usage }: Answer): ResponseObject => {
+    if (choice === undefined) throw new TrimtabError("internal_error", "The answer has no choice. Retry the request.");
+    return endedResponse({ head, message, choice, usage, now: seconds() });
+  };
+  const { id, created_at: created } = head;
+  const completion = {
+    ...asked,
+    id,
+    created,
+    kind: "response",
+    metadata: request.metadata,
+    generation,
+    reply,
+  } as const;
+  const keep = request.store === true ? keeping(c, completion) : undefined;
   if (request.stream === true) {
     const obfuscate = request.stream_options?.include_obfuscation === true;
-    return sseResponse(responseLines(inOwnParams(generation), { head, message, obfuscate, now: seconds })) as never;
+    const stream = { head, message, obfuscate, now: seconds, keep };
+    return sseResponse(responseLines(inOwnParams(generation), stream)) as never;
   }
-  const { choices, usage } = await inOwnWords(() => wholeAnswer(generation.events, 1));
-  const [choice] = choices;
-  if (choice === undefined) throw new TrimtabError("internal_error", "The answer has no choice. Retry the request.");
-  return c.json(endedResponse({ head, message, choice, usage, now: seconds() }), 200);
+  const answer = await inOwnWords(() => wholeAnswer(generation.events, 1));
+  await keep?.(answer);
+  return c.json(reply(answer), 200);
 });
 
 function seconds(): number {
@@ -98,7 +115,6 @@ function unchanging() {
     previous_response_id: null,
     reasoning: { effort: null, summary: null },
     service_tier: "default",
-    store: false,
     truncation: "disabled",
   } as const;
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ARTEFACT_KIND_NAMES } from "../../shared/api/artefact-kinds/registry.ts";
 import { checkFileName } from "../../shared/api/artefacts.ts";
 import { Digest } from "../../shared/api/ids.ts";
-import { ArtefactReply, CheckpointReply, TRAINER_HEADERS } from "../../shared/api/trainer.ts";
+import { ArtefactReply, CheckpointReply, KeptFileReply, TRAINER_HEADERS } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { storeBody } from "../blobs/store-body.ts";
@@ -52,6 +52,19 @@ const readParent = createRoute({
   responses: bytesReply("The file"),
 });
 
+const readModel = createRoute({
+  method: "get",
+  path: "/jobs/{job}/models/{index}/{name}",
+  tags,
+  security,
+  summary: "Read a file of a delta that the job's method names",
+  request: {
+    params: params.extend({ index: z.coerce.number().int().min(0).max(1000), name: z.string().max(128) }),
+    headers,
+  },
+  responses: bytesReply("The file"),
+});
+
 const readFile = createRoute({
   method: "get",
   path: "/jobs/{job}/files/{file_id}",
@@ -86,6 +99,23 @@ const storeResume = createRoute({
   responses: replies(CheckpointReply, "What was stored"),
 });
 
+const storeKept = createRoute({
+  method: "put",
+  path: "/jobs/{job}/kept/{name}",
+  tags,
+  security,
+  summary:
+    "Store a file for the job's owner, who sees it once the job has ended; a later one of the same name replaces it",
+  request: {
+    params: params.extend({
+      name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "must be a name of small letters, digits, dots, - and _"),
+    }),
+    headers: StoreHeaders,
+    body: streamedRequest("application/octet-stream"),
+  },
+  responses: replies(KeptFileReply, "What was stored"),
+});
+
 const storeArtefact = createRoute({
   method: "put",
   path: "/jobs/{job}/artefacts/{kind}/{digest}/{name}",
@@ -111,6 +141,11 @@ trainerBlobs.openapi(readBase, (c) => {
 trainerBlobs.openapi(readParent, (c) => {
   const { job, name } = c.req.valid("param");
   return read(c, heldJob(job, c.req.valid("header")), { kind: "parent", name });
+});
+
+trainerBlobs.openapi(readModel, (c) => {
+  const { job, index, name } = c.req.valid("param");
+  return read(c, heldJob(job, c.req.valid("header")), { kind: "model", index, name });
 });
 
 trainerBlobs.openapi(readFile, (c) => {
@@ -148,6 +183,23 @@ trainerBlobs.openapi(storeResume, async (c) => {
   }
 });
 
+trainerBlobs.openapi(storeKept, async (c) => {
+  const { job, name } = c.req.valid("param");
+  const { tenant, hold } = heldJob(job, c.req.valid("header"));
+  const { results } = tenantObject(c.env, tenant);
+  const bytes = announcedLength(c, LIMITS.keptFile);
+  const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
+  const key = await results.beginKept(hold, name);
+  try {
+    await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
+    await results.keep(hold, { name, blob: key, bytes, sha256 });
+    return c.json({ name, bytes, sha256 }, 200);
+  } catch (error) {
+    await results.dropKept(key);
+    throw error;
+  }
+});
+
 trainerBlobs.openapi(storeArtefact, async (c) => {
   const { job, kind, digest, name } = c.req.valid("param");
   const { tenant, hold } = heldJob(job, c.req.valid("header"));
@@ -159,14 +211,14 @@ trainerBlobs.openapi(storeArtefact, async (c) => {
   return c.json({ name, bytes, created }, 200);
 });
 
-function announcedLength(c: Context<AppEnv>): number {
+function announcedLength(c: Context<AppEnv>, most: number = LIMITS.artefact): number {
   const length = c.req.header("content-length");
   if (length === undefined || !/^\d{1,15}$/.test(length)) {
     throw new TrimtabError("invalid_request", "Send the body with its content-length.", { param: "content-length" });
   }
   const bytes = Number(length);
-  if (bytes > LIMITS.artefact) {
-    throw new TrimtabError("payload_too_large", `The body is larger than ${LIMITS.artefact} bytes.`);
+  if (bytes > most) {
+    throw new TrimtabError("payload_too_large", `The body is larger than ${most} bytes.`);
   }
   return bytes;
 }

@@ -10,12 +10,16 @@ import {
   HeartbeatReply,
   Lease,
   LeaseRequest,
+  ModelQuestion,
+  ModelReply,
   PublishCheckpoint,
   PublishReply,
   Release,
 } from "../../shared/api/trainer.ts";
+import type { Question } from "../../shared/graders/kind.ts";
 import { dispatcherObject, tenantObject } from "../objects/remote.ts";
 import { tokenAuth } from "./auth.ts";
+import { askGraderModel } from "./grader-models.ts";
 import { jsonBodyWithNulls } from "./json-body.ts";
 import { HoldHeaders, heldJob, jsonRequest, replies, subApp, TRAINER_SECURITY } from "./route.ts";
 
@@ -56,6 +60,17 @@ const events = createRoute({
   summary: "Report events; each is stored once",
   request: { params, headers, body: jsonRequest(EventBatch) },
   responses: replies(EventBatchReply, "How many were new"),
+});
+
+const ask = createRoute({
+  method: "post",
+  path: "/jobs/{job}/ask",
+  tags,
+  security,
+  middleware,
+  summary: "Ask a model of the tenant's, as a grader or a judge does; charged to the tenant",
+  request: { params, headers, body: jsonRequest(ModelQuestion) },
+  responses: replies(ModelReply, "The answer, or why the server gave none"),
 });
 
 const publish = createRoute({
@@ -122,6 +137,14 @@ trainer.openapi(heartbeat, async (c) => {
 trainer.openapi(events, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
   return c.json(await tenantObject(c.env, tenant).events.add(hold, c.req.valid("json").events), 200);
+});
+
+trainer.openapi(ask, async (c) => {
+  const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
+  const object = tenantObject(c.env, tenant);
+  await object.leases.check(hold);
+  c.set("caller", { id: tenant, object });
+  return c.json(await askGraderModel(c, c.req.valid("json") as Question), 200);
 });
 
 trainer.openapi(publish, async (c) => {

@@ -1,6 +1,6 @@
 import { type JobValidation, type ValidatedFile, validatedFile } from "../../shared/api/job-validation.ts";
 import type { CreateJob } from "../../shared/api/jobs.ts";
-import { datasetOf, type Method } from "../../shared/api/methods.ts";
+import { datasetsOf, type Method } from "../../shared/api/methods.ts";
 import { dryRun } from "../../shared/data/dry-run.ts";
 import { requireShownTools } from "../../shared/data/tool-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -83,8 +83,8 @@ async function headOf(
   param: "training_file" | "validation_file",
   file: string,
 ): Promise<DatasetHead> {
-  const kind = datasetOf(method, param);
-  const { key, bytes, filename } = await tenant.files.dataset(file, { param, kind });
+  const kinds = datasetsOf(method, param);
+  const { key, bytes, filename, kind } = await tenant.files.dataset(file, { param, kinds });
   return datasetHead(blobs, { key, bytes, name: filename, kind }, LIMITS.validatedBytes);
 }
 

@@ -132,8 +132,13 @@ function copied<T extends { readonly [part in keyof T]: Tensor<"f32"> | undefine
   return Object.fromEntries(own) as T;
 }
 
-function copiedScorer({ weight, bias, tokens, about }: Scorer): Scorer {
-  return { ...copied({ weight, bias }), ...(tokens === undefined ? {} : { tokens: copied(tokens) }), about };
+function copiedScorer({ weight, bias, tokens, seen, about }: Scorer): Scorer {
+  return {
+    ...copied({ weight, bias }),
+    ...(tokens === undefined ? {} : { tokens: copied(tokens) }),
+    ...(seen === undefined ? {} : { seen: copied(seen) }),
+    about,
+  };
 }
 
 const copy = ({ shape, data }: Tensor<"f32">): Tensor<"f32"> => f32(shape, data.slice());

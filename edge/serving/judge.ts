@@ -1,7 +1,9 @@
 import { logSumExp } from "../../shared/decode/logits.ts";
+import { type Reward, requireRewardModel, rewardOf } from "../../shared/delta/reward.ts";
 import type { Scorer } from "../../shared/delta/scorer.ts";
 import { requireWholeTexts, wholeTextScores } from "../../shared/delta/whole-text.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { encodeFinished } from "./finished-text.ts";
 import type { JudgedText, JudgeEvent, JudgeRequest } from "./judge-protocol.ts";
 import { encodePrompts } from "./prompt.ts";
 import { type ReadRow, readRows } from "./read-rows.ts";
@@ -22,12 +24,15 @@ export interface JudgeContext {
 interface Judges {
   readonly likelihood?: RowModel;
   readonly scorer?: { readonly scorer: Scorer; readonly model: RowModel };
+  readonly rewards: readonly { readonly scorer: Scorer; readonly model: RowModel }[];
 }
 
 interface Reading {
   readonly index: number;
   readonly prompt: readonly number[];
   readonly text: readonly number[];
+  /** Where the prompt is a whole finished text: the completion by itself, and the field that errors name. */
+  readonly finished?: { readonly alone: readonly number[]; readonly param: string };
 }
 
 /**
@@ -38,13 +43,14 @@ interface Reading {
  *   context_length_exceeded for a text that does not fit; non_finite; and as `encodePrompts`, `acquireRowModels` and `readRows` do
  */
 export async function judge(model: ServedModel, request: JudgeRequest, context: JudgeContext): Promise<void> {
-  const { tenant, likelihood, scorer } = request;
+  const { tenant, likelihood, scorer, rewards = [] } = request;
   const readings = await readingsOf(model, request, context.yieldToEventLoop);
   const models = await acquireRowModels(model, {
     tenant,
     models: {
       ...(likelihood === undefined ? {} : { likelihood }),
       ...(scorer === undefined ? {} : { scorer: scorer.model }),
+      ...Object.fromEntries(rewards.map((one, k) => [rewardModel(k), one.model])),
     },
     further: [],
     deltaId: context.deltaId,
@@ -55,6 +61,10 @@ export async function judge(model: ServedModel, request: JudgeRequest, context: 
       ...(scorer === undefined
         ? {}
         : { scorer: { scorer: requireScorer(models.scorer("scorer"), scorer.param), model: models.get("scorer") } }),
+      rewards: rewards.map((one, k) => ({
+        scorer: requireRewardModel(models.scorer(rewardModel(k)), one),
+        model: models.get(rewardModel(k)),
+      })),
     };
     const rows = readings.flatMap((reading) => rowsOf(model, reading, { judges, emit: context.emit }));
     const labels = judges.scorer?.scorer.about.labels ?? null;
@@ -66,9 +76,11 @@ export async function judge(model: ServedModel, request: JudgeRequest, context: 
   }
 }
 
+const rewardModel = (k: number) => `reward ${k}`;
+
 async function readingsOf(
   model: ServedModel,
-  { prompts }: JudgeRequest,
+  { prompts, finished = [] }: JudgeRequest,
   yieldToEventLoop: () => Promise<void>,
 ): Promise<Reading[]> {
   const readings: Reading[] = [];
@@ -76,6 +88,11 @@ async function readingsOf(
     const [ids] = await encodePrompts(model, prompt, yieldToEventLoop);
     await yieldToEventLoop();
     for (const text of texts) readings.push({ index: readings.length, prompt: ids!, text });
+  }
+  for (const text of finished) {
+    await yieldToEventLoop();
+    const { whole, alone } = encodeFinished(model, text);
+    readings.push({ index: readings.length, prompt: whole, text: [], finished: { alone, param: text.param } });
   }
   const unknown = readings.flatMap(({ text }) => text.find((token) => token >= model.config.vocabSize) ?? [])[0];
   if (unknown === undefined) return readings;
@@ -95,10 +112,12 @@ function requireScorer(scorer: Scorer | undefined, param: string): Scorer {
 /** The rows that read one text. The last to be done emits what all of them found. */
 function rowsOf(
   model: Pick<ServedModel, "capacity">,
-  { index, prompt, text }: Reading,
+  { index, prompt, text, finished }: Reading,
   { judges, emit }: { readonly judges: Judges; readonly emit: JudgeContext["emit"] },
 ): ReadRow[] {
-  const found: { -readonly [Name in keyof JudgedText]: JudgedText[Name] } = { logprobs: null, scores: null };
+  const found: { -readonly [Name in keyof JudgedText]: JudgedText[Name] } = {
+    ...{ logprobs: null, scores: null, rewards: null },
+  };
   let positions = 0;
   let left = 0;
   const row = (
@@ -109,12 +128,13 @@ function rowsOf(
     const { weights, deltas, stateKey } = read;
     const { final, ...more } = rest;
     const length = deltas.prefixTokens + deltas.virtualTokens + ids.length;
-    if (length > model.capacity) throw tooLong(length, model.capacity);
+    if (length > model.capacity) throw tooLong(length, model.capacity, finished?.param);
     positions += length;
     left++;
     const done = () => {
       left--;
-      const numbers = [...(found.logprobs ?? []), ...(found.scores ?? [])];
+      const rewarded = (found.rewards ?? []).flatMap(({ reward, calibrated }) => [reward, calibrated]);
+      const numbers = [...(found.logprobs ?? []), ...(found.scores ?? []), ...rewarded];
       if (!numbers.every(Number.isFinite)) {
         throw new TrimtabError("non_finite", "a text cannot be judged: what the model gives for it is not finite");
       }
@@ -146,12 +166,26 @@ function rowsOf(
     };
     rows.push(row(reader, [...(lead.length === 0 ? prompt : lead), ...text], { final, takes: { final: true } }));
   }
+  if (judges.rewards.length > 0) {
+    const rewards: Reward[] = [];
+    found.rewards = rewards;
+    for (const [k, { scorer, model: reader }] of judges.rewards.entries()) {
+      const { lead } = scorer.about;
+      const final = (state: Float32Array) => {
+        rewards[k] = rewardOf(scorer, state);
+      };
+      const ids = lead.length === 0 ? [...prompt, ...text] : [...lead, ...(finished?.alone ?? text)];
+      rows.push(row(reader, ids, { final, takes: { final: true } }));
+    }
+  }
   return rows;
 }
 
-function tooLong(positions: number, capacity: number): TrimtabError {
+function tooLong(positions: number, capacity: number, param?: string): TrimtabError {
+  const what = param === undefined ? "a text" : `\`${param}\``;
   return new TrimtabError(
     "context_length_exceeded",
-    `a text cannot be judged: with what comes before it, it takes ${positions} positions, and the model's context is ${capacity}; make it shorter`,
+    `${what} cannot be judged: with what comes before it, it takes ${positions} positions, and the model's context is ${capacity}; make it shorter`,
+    param === undefined ? {} : { param },
   );
 }

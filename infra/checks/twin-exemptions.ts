@@ -2,12 +2,46 @@
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
+  "shared/api/checkpoint-permissions.ts":
+    "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/api/job-status.ts": "a list of names",
+  "edge/objects/tenant/permissions.ts":
+    "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
+  "edge/objects/tenant/pipelines/":
+    "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/routes/check-continuation.ts":
+    "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
+  "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
-  "trainer/recipes/dpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/kto.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
+  "trainer/recipes/ppo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/rloo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/grpo.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/reinforce-pp.ts":
+    "tests/contract/reinforcement.test.ts holds every algorithm of reinforcement to its reference",
+  "trainer/recipes/reinforcement/algorithm.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/loss.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/value-head.ts":
+    "tests/contract/reinforcement.test.ts: values, gradients and metrics on packed replies",
+  "trainer/recipes/reinforcement/phase-run.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/replies.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/reply-metrics.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/sampler.ts":
+    "tests/trainer/recipes/reinforcement/recipe.test.ts runs every part of it on a tiny model",
+  "trainer/recipes/reinforcement/phase-section.ts":
+    "tests/contract/reinforcement.test.ts: runs that are killed at every step of a phase go on from it",
+  "trainer/rewards/reward-source.ts": "types only",
   "trainer/recipes/preferences/pair-unit.ts":
     "tests/contract/preferences.test.ts: values, gradients and metrics on packed pairs",
   "trainer/recipes/preferences/beta.ts":
@@ -55,7 +89,37 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/graders/errors.ts": "a table: tests/shared/graders/registry.test.ts joins flaws",
   "shared/graders/parts.ts": "a table: tests/shared/graders/registry.test.ts runs on it",
   "shared/graders/template.ts": "tests/shared/graders/render.test.ts reads and refuses every kind of path",
+  "shared/api/feedback.ts": "schemas: tests/edge/routes/feedback.test.ts sends valid and invalid requests",
+  "shared/api/kept-completions.ts": "schemas: tests/edge/routes/stored-chats.test.ts sends valid and invalid requests",
+  "edge/objects/tenant/kept-completions.ts":
+    "tests/edge/routes/stored-chats.test.ts makes every call, kept-completion-rows.test.ts fills and empties its table",
+  "edge/objects/tenant/feedback.ts": "tests/edge/routes/feedback.test.ts makes every call",
+  "edge/objects/tenant/feedback-rows.ts":
+    "tests/edge/routes/feedback.test.ts adds, refuses, supersedes, filters and drops every kind of verdict",
+  "edge/routes/keep-completion.ts":
+    "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
+  "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
+  "shared/api/labeling.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
+  "edge/objects/tenant/labeling.ts": "tests/edge/routes/labeling.test.ts makes every call",
+  "edge/objects/tenant/label-project-rows.ts":
+    "tests/edge/routes/labeling.test.ts creates, samples in steps that fail, and deletes projects",
+  "edge/objects/tenant/label-task-rows.ts":
+    "tests/edge/routes/labeling.test.ts hands out, leases and chooses tasks in every way",
+  "edge/objects/tenant/label-rows.ts": "tests/edge/routes/labeling.test.ts labels, relabels, skips, judges and exports",
+  "edge/routes/labeling-prompts.ts": "tests/edge/routes/labeling.test.ts reads prompts of requests and of files",
+  "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",
+  "edge/routes/labeling-judge.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
+  "edge/routes/reward-scores.ts": "tests/edge/routes/labeling.test.ts orders tasks by rewards, and refuses classifiers",
+  "shared/api/preferences.ts": "schemas: tests/edge/routes/preferences.test.ts sends valid and invalid requests",
+  "shared/preferences/record.ts":
+    "tests/shared/preferences/inspection.test.ts reads every kind, tests/shared/data the records themselves",
+  "shared/agreement/":
+    "one set of statistics: agreement.test.ts holds each to scikit-learn, statsmodels and krippendorff, and to its edges",
   "shared/api/graders.ts": "schemas: tests/edge/routes/graders.test.ts sends valid and invalid requests",
+  "edge/routes/job-constitution.ts":
+    "tests/edge/routes/constitutions.test.ts creates jobs by every kind of reference, and by names that there are not",
+  "edge/objects/tenant/constitution-rows.ts":
+    "rows: tests/edge/routes/constitutions.test.ts makes, lists and deletes versions",
   "edge/routes/grader-models.ts": "tests/edge/routes/graders.test.ts asks real models, and names that there are none",
   "shared/rules/regex/": "one engine: pattern.test.ts holds random expressions to JavaScript's results",
   "shared/rules/schema/":
@@ -138,5 +202,14 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/steering-vector/read-texts.ts":
     "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
   "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
+  "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/revise.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/write-texts.ts":
+    "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",
+  "trainer/recipes/constitutional/prompt-encoder.ts":
+    "tests/trainer/recipes/constitutional/starting-model.test.ts writes, scores and refuses through it",
+  "trainer/recipes/constitutional/records.ts": "types and sums: tests/trainer/recipes/constitutional.test.ts",
+  "trainer/recipes/constitutional/summary.ts":
+    "counts: tests/trainer/recipes/constitutional.test.ts adds up what was kept and left out",
   "trainer/recipes/registry.ts": "a table whose type makes it complete",
 };

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
-import { deltaField, finishReason, samplingFields, UsageCounts } from "./generate.ts";
+import { deltaField, finishReason, samplingFields, store, UsageCounts } from "./generate.ts";
+import { Metadata } from "./jobs.ts";
 import { notSupported } from "./parse.ts";
 import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
@@ -26,6 +27,8 @@ export const CreateCompletion = z
     echo: z.literal(false, notSupported("false")).optional(),
     best_of: z.int().min(1).max(LIMITS.choices).optional(),
     suffix: z.literal("", notSupported('""')).optional(),
+    store,
+    metadata: Metadata.optional().meta({ description: "Kept with a completion that is stored" }),
   })
   .refine(({ best_of: bestOf = 1, n = 1 }) => bestOf === 1 || bestOf === n, {
     path: ["best_of"],

@@ -76,18 +76,20 @@ export function datasetSentence({
 }
 
 /**
- * Throws `invalid_request`, with the request's field as `param`, for a file of another kind than a job needs. Files without
- * recorded facts hold examples, which is all that was accepted when they were uploaded.
+ * Which of the kinds that a job can use a file is of. Throws `invalid_request`, with the request's field as `param`, for a file
+ * of none of them. Files without recorded facts hold examples, which is all that was accepted when they were uploaded.
  */
 export function requireDatasetKind(
   facts: Pick<DatasetFacts, "kinds" | "unfit"> | null,
-  wanted: DatasetKindName,
+  wanted: readonly DatasetKindName[],
   param: string,
-): void {
+): DatasetKindName {
   const { kinds = ["examples"], unfit = {} } = facts ?? {};
-  if (kinds.includes(wanted)) return;
-  const held = kinds.map((kind) => datasetKind(kind).holds).join(", or ");
-  const reason = unfit[wanted] === undefined ? "" : ` It is not of that kind because of this: ${unfit[wanted]}.`;
-  const message = `\`${param}\` holds ${held}, and the job needs ${datasetKind(wanted).holds}.${reason}`;
+  const found = wanted.find((kind) => kinds.includes(kind));
+  if (found !== undefined) return found;
+  const holds = (names: readonly DatasetKindName[]) => names.map((kind) => datasetKind(kind).holds).join(", or ");
+  const reasons = wanted.flatMap((kind) => unfit[kind] ?? []);
+  const reason = reasons.length === 0 ? "" : ` It is not of that kind because of this: ${reasons.join("; ")}.`;
+  const message = `\`${param}\` holds ${holds(kinds)}, and the job needs ${holds(wanted)}.${reason}`;
   throw new TrimtabError("invalid_request", message, { param });
 }

@@ -62,6 +62,12 @@ export const samplingFields = {
 /** Accepts fields without effect: names for caches and for detecting abuse, which this server does not use. */
 const label = z.string().max(512).optional();
 
+/** Of every route that generates. */
+export const store = z
+  .boolean()
+  .optional()
+  .meta({ description: `Keep the completion for ${LIMITS.keptCompletionDays} days, so that feedback can name it` });
+
 /**
  * Unsupported fields that chats and responses share. Accepts only their neutral values and rejects all others by name.
  */
@@ -73,7 +79,7 @@ export const neutralFields = {
     .meta({ description: 'Functions; with `tool_choice: "none"` any tools, and the model is not told of them' }),
   parallel_tool_calls: z.boolean().optional(),
   service_tier: z.enum(["auto", "default"], notSupported('"auto" or "default"')).optional(),
-  store: z.literal(false, notSupported("false")).optional(),
+  store,
   prompt_cache_key: label,
   prompt_cache_retention: z.enum(["in_memory", "24h"]).optional().meta({ description: "A maximum, and always kept" }),
   prompt_cache_options: z

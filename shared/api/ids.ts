@@ -11,6 +11,7 @@ export const ID_PREFIXES = {
   job: "ftjob-",
   file: "file-",
   checkpoint: "ftckpt_",
+  permission: "cp_",
   event: "ftevent-",
   delta: "delta-",
   key: "key_",
@@ -21,6 +22,10 @@ export const ID_PREFIXES = {
   message: "msg_",
   call: "call_",
   functionCall: "fc_",
+  feedback: "fdbk_",
+  labelProject: "labproj_",
+  labelTask: "labtask_",
+  label: "label_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -69,6 +69,17 @@ export const JobValidation = z
     valid: z.boolean().meta({ description: "Whether the dry run found no error that would end the job" }),
     training_file: ValidatedFile,
     validation_file: ValidatedFile.nullable(),
+    stages: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          valid: z.boolean(),
+          training_file: ValidatedFile,
+          validation_file: ValidatedFile.nullable(),
+        }),
+      )
+      .optional()
+      .meta({ description: "Of a pipeline; the files beside it are those of its first stage" }),
   })
   .meta({ id: "FineTuningJobValidation" });
 export type JobValidation = z.infer<typeof JobValidation>;

@@ -1,16 +1,12 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Suffix } from "./ids.ts";
+import { JobStatus } from "./job-status.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
-import { Executor, Method } from "./methods.ts";
+import { Executor } from "./methods.ts";
+import { JobMethod, PipelinePlace, ShownStage } from "./pipelines.ts";
 
-export const JobStatus = z
-  .enum(["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"])
-  .meta({ id: "JobStatus" });
-export type JobStatus = z.infer<typeof JobStatus>;
-
-/** A job in one of these states no longer changes. */
-export const TERMINAL_STATUSES: readonly JobStatus[] = ["succeeded", "failed", "cancelled"];
+export { JobStatus, TERMINAL_STATUSES } from "./job-status.ts";
 
 export const Metadata = z
   .record(z.string().min(1).max(LIMITS.metadataKey), z.string().max(LIMITS.metadataValue))
@@ -49,7 +45,7 @@ export const CreateJob = z
     suffix: Suffix.optional(),
     seed: z.int().min(0).max(2_147_483_647).optional(),
     metadata: Metadata.optional(),
-    method: Method.optional(),
+    method: JobMethod.optional(),
     executor: Executor.optional(),
     hyperparameters: GivenHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
     integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").optional(),
@@ -71,7 +67,7 @@ export const Job = z
     training_file: z.string(),
     validation_file: z.string().nullable(),
     hyperparameters: z.record(z.string(), hyperparameterValue),
-    method: Method,
+    method: JobMethod,
     executor: Executor.nullable(),
     trained_tokens: z.int().nullable(),
     seed: z.int(),
@@ -80,6 +76,12 @@ export const Job = z
     integrations: z.array(z.unknown()).max(0),
     metadata: Metadata.nullable(),
     error: z.strictObject({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
+    stages: z.array(ShownStage).optional().meta({ description: "Of a pipeline: how far each of its stages is" }),
+    stopped: z
+      .strictObject({ stage: z.string(), reason: z.string() })
+      .optional()
+      .meta({ description: "Of a pipeline that a gate has ended: the stage whose gate it was, and why" }),
+    pipeline: PipelinePlace.optional().meta({ description: "Of a pipeline's stage: the pipeline that runs it" }),
   })
   .meta({ id: "FineTuningJob" });
 export type Job = z.infer<typeof Job>;

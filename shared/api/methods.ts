@@ -8,7 +8,10 @@ import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
+import { ConstitutionalSettings, checkJudge, modelsAsked, rewardNumbers } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
+import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
+import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 import {
   HYPERPARAMETER_DEFAULTS,
@@ -83,8 +86,8 @@ function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize
 }
 
 interface JobTypeRow {
-  /** What its files hold. */
-  readonly dataset: DatasetKindName;
+  /** What its files hold; of several kinds, both files must be of the same one, and the first that fits counts. */
+  readonly dataset: DatasetKindName | readonly DatasetKindName[];
   /** What its validation file holds, if not the same. */
   readonly validationDataset?: DatasetKindName;
   /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
@@ -101,7 +104,7 @@ interface JobTypeRow {
    * The most numbers of the scorer that the published delta carries; absent where it carries none. Such a job's result is always
    * a delta. `settings` are those of `settings`' schema.
    */
-  scorerNumbers?(settings: never, model: ScoredModel): number;
+  scorerNumbers?(settings: never, model: ScoredModel): number | undefined;
   /**
    * The tenant's deltas that its settings name, such as reward models. They are looked up when a job is created, kept while it has
    * not ended, and handed to its trainer. `settings` are those of `settings`' schema.
@@ -152,7 +155,17 @@ export const JOB_TYPES = {
     openAiHyperparameters: [],
     check: checkSteeringVector,
   },
+  reward_model: REWARD_MODEL_TYPE,
   ...PREFERENCE_TYPES,
+  ...REINFORCEMENT_TYPES,
+  constitutional: {
+    settings: ConstitutionalSettings,
+    dataset: "prompts",
+    openAiHyperparameters: [],
+    check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudge(settings, path),
+    asks: modelsAsked,
+    scorerNumbers: rewardNumbers,
+  },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
 export type JobType = keyof typeof JOB_TYPES;
@@ -173,7 +186,8 @@ function withDefault(settings: z.ZodType): z.ZodType {
 }
 
 const rows: Readonly<Record<string, JobTypeRow>> = JOB_TYPES;
-const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
+/** One for each type, for unions of them with others. */
+export const methodSchemas = Object.entries(rows).map(([type, { settings }]) =>
   z.strictObject({ type: z.literal(type), [type]: withDefault(settings) }).meta({ id: schemaId(type) }),
 );
 type MethodSchemas = [(typeof methodSchemas)[number], ...typeof methodSchemas];
@@ -198,14 +212,17 @@ export interface JobSettings {
 }
 
 /** A method's settings, whatever its type. */
-export function settingsOf(method: Method): JobSettings {
+export function settingsOf(method: { readonly type: string }): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
 }
 
-/** What a job's file must hold. */
-export function datasetOf({ type }: Method, param: "training_file" | "validation_file"): DatasetKindName {
+/** What a job's file must hold: one of these kinds. */
+export function datasetsOf(
+  { type }: Pick<Method, "type">,
+  param: "training_file" | "validation_file",
+): readonly DatasetKindName[] {
   const { dataset, validationDataset = dataset } = rows[type]!;
-  return param === "training_file" ? dataset : validationDataset;
+  return [param === "training_file" ? dataset : validationDataset].flat();
 }
 
 /** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */

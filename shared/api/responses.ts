@@ -190,7 +190,7 @@ export const ResponseObject = z
     previous_response_id: z.null(),
     reasoning: z.strictObject({ effort: z.null(), summary: z.null() }),
     service_tier: z.literal("default"),
-    store: z.literal(false),
+    store: z.boolean(),
     temperature: z.number(),
     text: z.strictObject({ format: TextFormat }),
     ...steeringEcho,

@@ -2,26 +2,14 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 import { SteeringObject } from "./steering.ts";
+import { parseVersionedName, versionedName, versionedReference } from "./versioned-names.ts";
 
-const NAME = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?";
+const NAMES = { what: "a steering preset", length: LIMITS.presetName, example: "calm" };
 
-export const PresetName = z
-  .string()
-  .max(LIMITS.presetName)
-  .regex(new RegExp(`^${NAME}$`), "must be letters, digits, and inner `.`, `_` and `-`")
-  .meta({ description: "A steering preset's name", example: "calm" });
-
-const REFERENCE = new RegExp(`^(${NAME})(?:@([1-9]\\d{0,8}))?$`);
+export const PresetName = versionedName(NAMES);
 
 /** What a request or an alias names: a preset in its version in force, or in one version for good. */
-export const PresetReference = z
-  .string()
-  .max(LIMITS.presetName + 10)
-  .regex(REFERENCE, "must be a preset's name, or its name and a version, such as `calm@3`")
-  .meta({
-    description: "A steering preset: `calm` in its newest version, `calm@3` always in that one",
-    example: "calm",
-  });
+export const PresetReference = versionedReference(NAMES);
 
 export interface ParsedReference {
   readonly preset: string;
@@ -31,9 +19,8 @@ export interface ParsedReference {
 
 /** undefined where the text is no reference. */
 export function parseReference(text: string): ParsedReference | undefined {
-  const [, preset, version] = REFERENCE.exec(text) ?? [];
-  if (preset === undefined || preset.length > LIMITS.presetName) return undefined;
-  return { preset, version: version === undefined ? null : Number(version) };
+  const parsed = parseVersionedName(text, NAMES);
+  return parsed && { preset: parsed.name, version: parsed.version };
 }
 
 const description = z

@@ -157,7 +157,16 @@ export const ModelQuestion = z
       seed: z.int().optional(),
       maxTokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     }),
-    rule: z.strictObject({ spec: z.record(z.string(), z.unknown()), param: z.string().max(256) }).optional(),
+    rule: z
+      .strictObject({
+        spec: z.union([
+          z.strictObject({ json_schema: z.unknown() }),
+          z.strictObject({ choice: z.array(z.string()).min(1) }),
+          z.strictObject({ regex: z.string() }),
+        ]),
+        param: z.string().max(256),
+      })
+      .optional(),
     at: z.string().max(256),
   })
   .meta({ id: "ModelQuestion" });

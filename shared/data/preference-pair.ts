@@ -7,6 +7,7 @@
  */
 import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
 import { quoteName } from "../formats/strict-json.ts";
+import { LIMITS } from "../limits.ts";
 import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "./columns.ts";
 import { assistantTurn, chatExample, type Example, type TrainingMessage, userTurn } from "./example.ts";
 import { holdsMessages, readMessages } from "./messages.ts";
@@ -20,6 +21,10 @@ export interface PreferencePair {
   readonly chosen: string | readonly TrainingMessage[];
   readonly rejected: string | readonly TrainingMessage[];
   readonly tools?: readonly unknown[];
+  /** By how much the chosen reward is to exceed the rejected one, for reward models. */
+  readonly margin?: number;
+  /** What the sides were rated, for reward models. */
+  readonly ratings?: { readonly chosen: number; readonly rejected: number };
 }
 
 export interface PreferenceLine {
@@ -38,10 +43,12 @@ export interface PreferenceRecord {
 /** The columns of the two forms, the better answer first. */
 const OPENAI = ["preferred_output", "non_preferred_output"] as const;
 const CHOSEN = ["chosen", "rejected"] as const;
+/** Numbers that a pair of either form may have: what reward models make of it, see `PreferencePair`. */
+const NUMBERS = ["margin", "chosen_rating", "rejected_rating"] as const;
 type Sides = typeof OPENAI | typeof CHOSEN;
 
 /** The columns that a pair is read from. */
-export const PREFERENCE_COLUMNS = ["input", ...OPENAI, "prompt", ...CHOSEN, "tools", "functions"] as const;
+export const PREFERENCE_COLUMNS = ["input", ...OPENAI, "prompt", ...CHOSEN, "tools", "functions", ...NUMBERS] as const;
 
 /** Whether a record has both sides of a pair. */
 export function isPreferenceRecord(value: unknown): boolean {
@@ -106,7 +113,8 @@ function openAiRecord(columns: Columns, place: RecordPlace): PreferenceRecord {
   const tools = readTools(new Columns(input, place));
   for (const name of ["tools", "functions", "function_call", "parallel_tool_calls"]) inner.take(`input.${name}`);
   const [chosen, rejected] = OPENAI.map((key) => checkedCompletion(columns, key, readMessages(columns, key)));
-  const pair = { prompt, chosen: chosen!, rejected: rejected!, ...(tools === undefined ? {} : { tools }) };
+  const given = { ...(tools === undefined ? {} : { tools }), ...readNumbers(columns) };
+  const pair = { prompt, chosen: chosen!, rejected: rejected!, ...given };
   requireDifferent(columns, pair, OPENAI);
   return { pair, layout: "OpenAI's preference pair", ignored: [...columns.ignored(), ...inner.ignored()] };
 }
@@ -119,8 +127,9 @@ function chosenRecord(columns: Columns): PreferenceRecord {
   const split = splitPrompt(columns, given, sides);
   for (const key of CHOSEN) checkedCompletion(columns, key, split[key]);
   requireDifferent(columns, split, CHOSEN);
+  const numbers = readNumbers(columns);
   return {
-    pair: { ...split, ...(tools === undefined ? {} : { tools }) },
+    pair: { ...split, ...(tools === undefined ? {} : { tools }), ...numbers },
     layout: "preference pair",
     ignored: columns.ignored(),
   };
@@ -180,6 +189,28 @@ function checkedCompletion<T extends string | readonly TrainingMessage[]>(
   }
   if (last.content.trim() === "" && last.tool_calls === undefined) throw columns.error(name, "must not be empty");
   return completion;
+}
+
+function readNumbers(columns: Columns): Pick<PreferencePair, "margin" | "ratings"> {
+  const [margin, chosen, rejected] = NUMBERS.map((name) => {
+    const value = columns.take(name);
+    if (value === undefined) return undefined;
+    if (typeof value === "number" && Math.abs(value) <= LIMITS.rating) return value;
+    throw columns.error(name, `must be a number between −${LIMITS.rating} and ${LIMITS.rating}, not ${kindOf(value)}`);
+  });
+  if (margin !== undefined && margin < 0) {
+    throw columns.error("margin", "must not be negative; if the rejected answer is the better one, swap them");
+  }
+  if ((chosen === undefined) !== (rejected === undefined)) {
+    throw columns.error(chosen === undefined ? "chosen_rating" : "rejected_rating", "is missing beside the other one");
+  }
+  if (chosen !== undefined && chosen < rejected!) {
+    throw columns.error("chosen_rating", "must not be less than rejected_rating; swap the answers or mend the ratings");
+  }
+  return {
+    ...(margin === undefined ? {} : { margin }),
+    ...(chosen === undefined ? {} : { ratings: { chosen, rejected: rejected! } }),
+  };
 }
 
 function requireDifferent(columns: Columns, { chosen, rejected }: GivenSides, [better, worse]: Sides): void {

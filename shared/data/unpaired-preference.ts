@@ -8,9 +8,8 @@ import { TrimtabError } from "../errors.ts";
 import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "./columns.ts";
+import { readCompletion, readLastTurn, readWritten } from "./completion.ts";
 import type { TrainingMessage } from "./example.ts";
-import { holdsMessages, readMessages } from "./messages.ts";
-import { textOf } from "./preference-statistics.ts";
 import { readTools } from "./tools.ts";
 import { isMetadata } from "./training-lines.ts";
 
@@ -71,7 +70,7 @@ export function readUnpairedRecord(value: unknown, place: RecordPlace): Unpaired
     throw columns.error("label", `must be true for a desirable completion or false for another, not ${kindOf(label)}`);
   }
   const tools = readTools(columns);
-  const read = value.completion == null ? lastTurn(columns) : answered(columns);
+  const read = value.completion == null ? readLastTurn(columns, "messages") : answered(columns);
   const unpaired = { ...read, label: Boolean(label), ...(tools === undefined ? {} : { tools }) };
   return { unpaired, ignored: columns.ignored() };
 }
@@ -92,24 +91,5 @@ export function requireLabels(labels: ReadonlySet<string>, name: string): void {
 }
 
 function answered(columns: Columns): Pick<UnpairedPreference, "prompt" | "completion"> {
-  const read = (name: string) => {
-    const value = columns.take(name);
-    return holdsMessages(value) || Array.isArray(value) ? readMessages(columns, name) : columns.text(name);
-  };
-  return { prompt: read("prompt"), completion: checked(columns, "completion", read("completion")) };
-}
-
-function lastTurn(columns: Columns): Pick<UnpairedPreference, "prompt" | "completion"> {
-  const turns = readMessages(columns, "messages");
-  if (turns.length < 2) throw columns.error("messages", "must have a prompt and an answer");
-  return { prompt: turns.slice(0, -1), completion: checked(columns, "messages", turns.slice(-1)) };
-}
-
-function checked<T extends string | readonly TrainingMessage[]>(columns: Columns, name: string, completion: T): T {
-  const turns: readonly TrainingMessage[] = typeof completion === "string" ? [] : completion;
-  const foreign = [turns[0], turns.at(-1)].find((turn) => turn !== undefined && turn.role !== "assistant");
-  if (foreign !== undefined)
-    throw columns.error(name, `must end with the assistant's answer, not with ${foreign.role}`);
-  if (textOf(completion).trim() === "") throw columns.error(name, "must not be empty");
-  return completion;
+  return { prompt: readWritten(columns, "prompt"), completion: readCompletion(columns, "completion") };
 }

@@ -2,6 +2,7 @@
  * How files hold a scorer: the tensors below, and what they mean as JSON in the metadata `scorer`.
  *
  *     scorer.weight [D, K]  scorer.bias [K]  scorer.A [D, K·r]  scorer.T [V, r]
+ *     scorer.mean [D]  scorer.directions [D, s]   the states seen in training
  *
  * The serving file of a delta holds them beside its other parts. A published folder also has them by themselves, beside the
  * adapters that other tools read.
@@ -20,9 +21,11 @@ const PREFIX = "scorer.";
 /** The scorer's tensors under their names in a file; none for a delta without one. */
 export function scorerTensors(scorer: Scorer | undefined): (readonly [string, Tensor<"f32">])[] {
   if (scorer === undefined) return [];
-  const { weight, bias, tokens } = scorer;
+  const { weight, bias, tokens, seen } = scorer;
   const values = tokens === undefined ? [] : [["scorer.A", tokens.a] as const, ["scorer.T", tokens.t] as const];
-  return [["scorer.weight", weight], ["scorer.bias", bias], ...values];
+  const states =
+    seen === undefined ? [] : [["scorer.mean", seen.mean] as const, ["scorer.directions", seen.directions] as const];
+  return [["scorer.weight", weight], ["scorer.bias", bias], ...values, ...states];
 }
 
 export function scorerMetadata(scorer: Scorer | undefined): Readonly<Record<string, string>> {
@@ -98,13 +101,27 @@ function readTensors(
     return f32(shape, toF32(found));
   };
   for (const name of own.keys()) {
-    if (/^scorer\.(weight|bias|A|T)$/.test(name)) continue;
+    if (/^scorer\.(weight|bias|A|T|mean|directions)$/.test(name)) continue;
     throw refuse(`has a tensor ${quoteName(name)} that no scorer has`);
   }
   for (const id of [...about.lead, ...(about.class_rows?.control.flat() ?? [])]) {
     if (id >= model.vocabSize) throw refuse(`has a scorer with the token ${id}, beyond the model's ${model.vocabSize}`);
   }
-  const head = { weight: take("scorer.weight", [width, classes]), bias: take("scorer.bias", [classes]) };
+  if (about.seen === undefined && (own.has("scorer.mean") || own.has("scorer.directions"))) {
+    throw refuse("has the states seen by a scorer whose metadata lacks `seen`");
+  }
+  const head = {
+    weight: take("scorer.weight", [width, classes]),
+    bias: take("scorer.bias", [classes]),
+    ...(about.seen === undefined
+      ? {}
+      : {
+          seen: {
+            mean: take("scorer.mean", [width]),
+            directions: take("scorer.directions", [width, about.seen.variances.length]),
+          },
+        }),
+  };
   const hasValues = own.has("scorer.A") || own.has("scorer.T");
   if (about.temperatures.token_values !== undefined && !hasValues) throw refuse("lacks the tensor scorer.A");
   if (!hasValues) return head;

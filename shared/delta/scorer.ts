@@ -14,8 +14,10 @@ import { parseStrictJson } from "../formats/strict-json.ts";
 import { wordIssue } from "../issue-words.ts";
 import { LIMITS } from "../limits.ts";
 import type { Tensor } from "../tensor.ts";
+import type { SeenStates } from "./seen-states.ts";
 
 const MOST_CONTROL_TOKENS = 64;
+const MOST_DIRECTIONS = 64;
 
 /** The ways to judge that a scorer can be calibrated for. */
 export const SCORER_MODES = ["lookahead", "class_rows", "token_values"] as const;
@@ -46,6 +48,10 @@ export const ScorerAbout = z
         scale: positive,
         bias: z.array(z.number()),
       })
+      .optional(),
+    /** How the states spread that it was trained on, whose mean and directions the tensors have; see `seen-states.ts`. */
+    seen: z
+      .strictObject({ variances: z.array(positive).min(1).max(MOST_DIRECTIONS), rest: positive, threshold: positive })
       .optional(),
   })
   .superRefine((about, context) => {
@@ -80,6 +86,8 @@ export interface Scorer {
   readonly bias: Tensor<"f32">;
   /** A [D, K·r], the columns of one class after those of another, and T [V, r]. */
   readonly tokens?: { readonly a: Tensor<"f32">; readonly t: Tensor<"f32"> };
+  /** The states that it was trained on, with the spread in `about.seen`. */
+  readonly seen?: SeenStates;
   readonly about: ScorerAbout;
 }
 

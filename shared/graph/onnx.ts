@@ -99,7 +99,14 @@ export const ENCODE: { readonly [K in OpName]: EncodeRule<K> } = {
   // Gemm and FusedMatMul read a transposed operand in place; only the plain form is an ONNX MatMul.
   matmul: ({ inputs, outputs, attrs: { transA, transB } }, encoder) => {
     const flags = { transA: transA ? 1 : 0, transB: transB ? 1 : 0 };
-    if (!transA && !transB) encoder.push("MatMul", inputs, { outputs });
+    const [left, right] = inputs as readonly [Value, Value];
+    // Of a single column the kernel adds up rows in fours and the rest in another order; of a single row it does not.
+    if (!transB && right.shape.length === 2 && right.shape[1] === 1) {
+      const row = encoder.push("Reshape", [right, encoder.constant(i64([2], [1, -1]))]);
+      const flat = left.shape.length === 2;
+      const attributes = { ...flags, transB: 1 };
+      encoder.push(flat ? "Gemm" : "FusedMatMul", [left, row], { outputs, attributes, contrib: !flat });
+    } else if (!transA && !transB) encoder.push("MatMul", inputs, { outputs });
     else if (inputs.every(({ shape }) => shape.length === 2))
       encoder.push("Gemm", inputs, { outputs, attributes: flags });
     else encoder.push("FusedMatMul", inputs, { outputs, attributes: flags, contrib: true });

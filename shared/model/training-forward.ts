@@ -19,6 +19,8 @@ export interface TrainingForwardOptions {
   readonly rewrite?: (positions: Value, weight: (name: string) => Value) => ModelRewrite;
   /** How many positions the rewrite's prefix takes, before the text's; 0 by default. */
   readonly prefixTokens?: number;
+  /** Segments branch behind what their examples share: adds the input `branches`. */
+  readonly branches?: boolean;
 }
 
 /** Added to the score of a token that must not be seen; its softmax is exactly 0 in float32, yet a row of them is finite. */
@@ -36,13 +38,14 @@ export interface TrainingForward {
 /**
  * Builds the forward pass over whole rows into `b`. Adds the inputs `tokens` [B, T] i64, `positions` [B, T] i64 and
  * `segments` [B, T] i32 (a token sees earlier tokens of its own segment only, so that packed examples stay apart) and
- * one input per weight. Every token of every segment sees the prefix.
+ * one input per weight. Every token of every segment sees the prefix. With `branches` [B, T] i32, a token sees of its segment
+ * only what is shared (0) and its own branch.
  */
 export function trainingForward(
   b: GraphBuilder,
   config: ModelConfig,
   { rows, tokens: length }: BatchShape,
-  { rewrite: rewriteAt, prefixTokens = 0 }: TrainingForwardOptions = {},
+  { rewrite: rewriteAt, prefixTokens = 0, branches = false }: TrainingForwardOptions = {},
 ): TrainingForward {
   const { heads, kvHeads, headDim } = config;
   const tokens = b.input("tokens", "i64", [rows, length]);
@@ -54,8 +57,18 @@ export function trainingForward(
   const tables = ropeTables(config, prefixTokens + length);
   const rope = { cos: b.constant(tables.cos), sin: b.constant(tables.sin) };
   const angles = prefixTokens === 0 ? positions : b.add(positions, b.scalar(prefixTokens, "i64"));
-  const sameSegment = b.equal(b.reshape(segments, [rows, 1, length, 1]), b.reshape(segments, [rows, 1, 1, length]));
-  const ownBias = b.where(sameSegment, b.constant(causalBias(length)), UNSEEN);
+  const ofQueries = (x: Value) => b.reshape(x, [rows, 1, length, 1]);
+  const ofKeys = (x: Value) => b.reshape(x, [rows, 1, 1, length]);
+  const inRow = b.constant(causalBias(length));
+  const inBranch = branches ? branchBias(b, b.input("branches", "i32", [rows, length])) : inRow;
+  const ownBias = b.where(b.equal(ofQueries(segments), ofKeys(segments)), inBranch, UNSEEN);
+
+  /** [B, 1, T, T]: the causal bias where the key is shared or of the query's branch, else `UNSEEN`. */
+  function branchBias(b: GraphBuilder, branch: Value): Value {
+    const isShared = b.equal(ofKeys(branch), b.scalar(0, "i32"));
+    const isOwn = b.equal(ofQueries(branch), ofKeys(branch));
+    return b.where(isOwn, inRow, b.where(isShared, inRow, UNSEEN));
+  }
   const bias = prefixTokens === 0 ? ownBias : b.pad(ownBias, 3, prefixTokens, 0);
   const seen = prefixTokens + length;
 

@@ -44,8 +44,10 @@ describe.each(EXECUTORS)("generation on %s", async (name, create) => {
       const settings = Array.isArray(given) ? given.map(settingsOf) : settingsOf(given);
       const method = attached(settings, { config, weights });
       const frozen = frozenTensors(weights, method);
-      const generator = await Generator.create(executor, { config, frozen, method, slots: 3, capacity: 96 });
-      const rows = { shape: { rows: 2, tokens: 64 }, packing: true, padId: 0 };
+      const { prefixTokens = 0 } = method;
+      const rows = { shape: { rows: 2, tokens: 60 }, packing: false, padId: 0 };
+      const capacity = prefixTokens + rows.shape.tokens;
+      const generator = await Generator.create(executor, { config, frozen, method, slots: 3, capacity });
       const cache = createProgramCache(executor);
       const score = createScorer(cache, { config, weights, method, rows, yieldToEventLoop: async () => {} });
       const drawn: string[] = [];
@@ -59,8 +61,10 @@ describe.each(EXECUTORS)("generation on %s", async (name, create) => {
         const scores = await score(unitsWithVirtualTokens(units, virtualTokens, 0), values);
         for (const [i, { prompt, tokens, logprobs }] of texts.entries()) {
           expect(logprobs).toHaveLength(tokens.length);
-          for (const [at, logprob] of logprobs.entries())
-            expect(scores[i]![0]![virtualTokens + prompt.length + at]).toBeCloseTo(logprob, 4);
+          const scored = [...scores[i]![0]!.subarray(virtualTokens + prompt.length)];
+          // Only onnxruntime promises the same bits.
+          if (name === "onnxruntime") expect(logprobs).toEqual(scored);
+          else for (const [at, one] of scored.entries()) expect(logprobs[at]).toBeCloseTo(one, 4);
         }
         drawn.push(JSON.stringify(texts));
       }

@@ -3,15 +3,14 @@ import { parameterCount } from "../../shared/model/modules.ts";
 import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { packBestFit } from "./packing.ts";
 import { packUnits, rowsOfLargestUnit } from "./packing-units.ts";
+import { blockLengths, type UnitSize } from "./shared-prompts.ts";
 
 export interface ShapeOptions {
   readonly config: ModelConfig;
-  /**
-   * The lengths of the examples of each unit of each micro-group, for enough of the run's groups to represent all.
-   */
-  readonly groups: readonly (readonly (readonly number[])[])[];
-  /** The lengths of the examples of every unit, including the validation file's: each must fit. */
-  readonly units: readonly (readonly number[])[];
+  /** The size of each unit of each micro-group, for enough of the run's groups to represent all. */
+  readonly groups: readonly (readonly UnitSize[])[];
+  /** The size of every unit, including the validation file's: each must fit. */
+  readonly units: readonly UnitSize[];
   /** No row may be longer: the context, or what the job allows. No example is. */
   readonly limit: number;
   readonly packing: boolean;
@@ -36,16 +35,18 @@ const MOST_OPERATIONS = 1e12;
  */
 export function chooseBatchShape({ config, groups, units, limit, packing }: ShapeOptions): BatchShape {
   const budget = Math.min(MOST_TOKENS, MOST_LOGITS / config.vocabSize, MOST_OPERATIONS / (6 * parameterCount(config)));
-  const longest = units.reduce((most, lengths) => Math.max(most, ...lengths), 0);
-  const single = units.every(({ length }) => length === 1);
+  const longest = units.reduce((most, { lengths }) => Math.max(most, ...lengths), 0);
   let best: { shape: BatchShape; cost: number } | undefined;
   for (const tokens of packing ? rowLengths(longest, Math.min(limit, Math.max(longest, budget))) : [longest]) {
-    const needed = rowsOfLargestUnit(units, { tokens, packing });
-    const rowsOfGroups = groups.map((group) => (packing ? packBestFit(group.flat(), tokens) : group.flat()).length);
+    const laidOut = units.map((unit) => blockLengths(unit, tokens));
+    const groupsHere = groups.map((group) => group.map((unit) => blockLengths(unit, tokens)));
+    const single = laidOut.every(({ length }) => length === 1);
+    const needed = rowsOfLargestUnit(laidOut, { tokens, packing });
+    const rowsOfGroups = groupsHere.map((group) => (packing ? packBestFit(group.flat(), tokens) : group.flat()).length);
     const most = Math.max(needed, Math.min(Math.max(...rowsOfGroups), Math.floor(budget / tokens)));
     for (const rows of single ? range(1, most) : doublings(needed, most)) {
       const shape = { rows, tokens };
-      const batches = groups.reduce(
+      const batches = groupsHere.reduce(
         // Rows of single examples may be cut anywhere, so counting them is enough.
         (sum, group, i) =>
           sum + (single ? Math.ceil(rowsOfGroups[i]! / rows) : packUnits(group, { shape, packing }).length),

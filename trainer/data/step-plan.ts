@@ -51,7 +51,7 @@ export function createStepPlan(options: StepPlanOptions): StepPlan {
 }
 
 /** Stretch `part` of `count` nearly equal ones. */
-function evenPart(list: Uint32Array, part: number, count: number): Uint32Array {
+export function evenPart(list: Uint32Array, part: number, count: number): Uint32Array {
   const bound = (at: number) => Math.floor((at * list.length) / count);
   return list.subarray(bound(part), bound(part + 1));
 }

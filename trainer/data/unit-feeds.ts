@@ -1,15 +1,18 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
-import type { Unit, UnitForm } from "./units.ts";
+import { endOf, type Unit, type UnitForm } from "./units.ts";
 
-/** The place of one example in a micro-batch. */
+/** The place of one example in a micro-batch, or of its branch behind a shared prompt. */
 export interface Place {
   /** Counted over the examples of all units that were laid out together. */
   readonly index: number;
-  /** Its first token in the flattened [B, T]. */
+  /** Its first token in the flattened [B, T] that it shares with no other. */
   readonly start: number;
+  /** Tokens from there on. */
   readonly length: number;
+  /** Tokens before those, which it shares; they are not trained. */
+  readonly shared: number;
 }
 
 /** The layout of units in a micro-batch's tensors. */
@@ -31,8 +34,9 @@ export const columnInput = (name: string) => `column#${name}`;
 
 /**
  * The feeds of a micro-batch for its examples and units, at most U units of K examples:
- * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding;
+ * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding and shared prompts;
  * - `present` [U, K] f32, 1 where there is an example;
+ * - `ends` [U, K] i64, the token that ends each example in the flattened [B, T], as `endOf` says;
  * - `total_units` [] f32, the units of the whole optimizer step;
  * - a column `column#name` for each of the form's: [B, T] f32 at the position that predicts the token, [U, K] f32 or [U] f32.
  * Missing entries are 0. Throws `internal_error` where a unit lacks a column or the units exceed the capacity.
@@ -50,27 +54,31 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   const size = shape.rows * shape.tokens;
   const slots = new BigInt64Array(size).fill(BigInt(capacity * perUnit));
   const present = new Float32Array(capacity * perUnit);
+  const ends = new BigInt64Array(capacity * perUnit);
   const data = Object.fromEntries(
     Object.entries(columns).map(([name, kind]) => {
       const length = kind === "token" ? size : kind === "example" ? capacity * perUnit : capacity;
       return [name, new Float32Array(length)];
     }),
   );
-  for (const [at, { unit, starts }] of here.entries()) {
+  for (const [at, { unit, own: placed }] of here.entries()) {
     for (const [name, kind] of Object.entries(columns)) {
       if (kind === "unit") data[name]![at] = required(unit.columns?.[name], name);
     }
-    for (const [k, { ids, columns: own }] of unit.examples.entries()) {
+    for (const [k, example] of unit.examples.entries()) {
+      const { columns: own } = example;
       const slot = at * perUnit + k;
-      const start = starts[k]!;
+      const { start, length, shared } = placed[k]!;
       present[slot] = 1;
-      slots.fill(BigInt(slot), start, start + ids.length);
+      // A trained token is never shared, so an example's end lies in its branch.
+      ends[slot] = BigInt(start + endOf(example) - shared);
+      slots.fill(BigInt(slot), start, start + length);
       for (const [name, kind] of Object.entries(columns)) {
         if (kind === "unit") continue;
         const value = required(own?.[name], name);
         if (typeof value === "number") data[name]![slot] = value;
         // The number beside a token is about predicting it, which the position before it does.
-        else data[name]!.set(value.subarray(1), start);
+        else data[name]!.set(value.subarray(shared + 1), start);
       }
     }
   }
@@ -78,6 +86,7 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   return {
     slots: tensor("i64", shapeOf.token, slots),
     present: f32(shapeOf.example, present),
+    ends: tensor("i64", shapeOf.example, ends),
     total_units: f32([], [total]),
     ...Object.fromEntries(
       Object.entries(columns).map(([name, kind]) => [columnInput(name), f32(shapeOf[kind], data[name]!)]),
@@ -85,14 +94,14 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
   };
 }
 
-/** The units whose examples lie in the micro-batch, in order, with the first token of each example. */
+/** The units whose examples lie in the micro-batch, in order, with the place of each example. */
 function unitsHere(units: readonly Unit[], places: readonly Place[]) {
-  const starts = new Map(places.map(({ index, start }) => [index, start]));
+  const placed = new Map(places.map((place) => [place.index, place]));
   let first = 0;
   return units.flatMap((unit) => {
-    const own = unit.examples.map((_, k) => starts.get(first + k));
+    const own = unit.examples.map((_, k) => placed.get(first + k));
     first += unit.examples.length;
-    return own.some((start) => start === undefined) ? [] : [{ unit, starts: own as number[] }];
+    return own.some((place) => place === undefined) ? [] : [{ unit, own: own as Place[] }];
   });
 }
 

@@ -7,6 +7,11 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
 export interface CompileOptions {
   /** Inputs that keep one value for the program's lifetime, by name: frozen weights. */
   readonly bindings?: ReadonlyMap<string, Tensor>;
+  /**
+   * A row of a matrix product must be the same bits whatever other rows are computed with it, as long as there are two or more
+   * and the matrix is the same. onnxruntime keeps this, if need be by using fewer threads; TensorFlow does not.
+   */
+  readonly steadyRows?: boolean;
 }
 
 /** The inputs of a run, by name. */

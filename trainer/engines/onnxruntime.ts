@@ -7,6 +7,7 @@ import type { DType, Tensor, TensorData } from "../../shared/tensor.ts";
 import type { Append, CompileOptions, Executor, Feeds, NamedTensors, Program } from "./executor.ts";
 import { checkFeeds, isWindow, openInputs, returnedOutputs, unheldInputs } from "./feeds.ts";
 import { HostCache, hostCache } from "./host-cache.ts";
+import { steadyThreads } from "./steady-rows.ts";
 
 export interface OnnxRuntimeOptions {
   /** Threads within one op. The result's last bits depend on it, so a resumed run must use the same number. */
@@ -28,7 +29,7 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
   return {
     name: "onnxruntime",
     backend: "cpu",
-    async compile(graph: Graph, { bindings = new Map() }: CompileOptions = {}): Promise<Program> {
+    async compile(graph: Graph, { bindings = new Map(), steadyRows = false }: CompileOptions = {}): Promise<Program> {
       verify(graph);
       const inputs = openInputs(graph, bindings);
       const { baked, fed } = divideBindings(bindings);
@@ -36,14 +37,18 @@ export function createOnnxRuntimeExecutor({ threads }: OnnxRuntimeOptions): Exec
       try {
         const session = await InferenceSession.create(model, {
           executionProviders: ["cpu"],
-          intraOpNumThreads: threads,
+          intraOpNumThreads: steadyRows ? steadyThreads(graph, threads, (name) => baked.has(name)) : threads,
           interOpNumThreads: 1,
           executionMode: "sequential",
           graphOptimizationLevel: "all",
           // The memory plan made after the first run would be kept in addition to that run's memory, half as much again.
           enableMemPattern: false,
           logSeverityLevel: 3,
-          extra: { session: { intra_op: { allow_spinning: "0" } } },
+          extra: {
+            session: { intra_op: { allow_spinning: "0" } },
+            // It would add a bias before the sums of a product in graphs of fixed shapes only.
+            optimization: { disable_specified_optimizers: "MatMulAddFusion" },
+          },
         });
         return new OnnxRuntimeProgram(graph, { inputs, fed: toFeeds(fed), session });
       } catch (error) {

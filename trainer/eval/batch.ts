@@ -1,7 +1,6 @@
-import { scoreToken } from "../../shared/decode/logits.ts";
 import { type BatchChange, LEADER, type RowState } from "../../shared/decode/processor.ts";
 import { type DecodeSettings, decodeSettings } from "../../shared/decode/registry.ts";
-import { type Sample, Sampler } from "../../shared/decode/sampler.ts";
+import { Sampler } from "../../shared/decode/sampler.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { createRandom } from "../../shared/random.ts";
 
@@ -22,7 +21,10 @@ export interface SamplingOptions {
 export interface Generated {
   /** The continuation. If `ended`, its last token is the one that ended it. */
   readonly tokens: readonly number[];
-  /** Natural logarithm of each token's probability under the model itself, however it was drawn; empty unless requested. */
+  /**
+   * Natural logarithm of each token's probability under the model itself, however it was drawn; empty unless requested. Floats
+   * of 32 bits, of the training graph's own softmax.
+   */
   readonly logprobs: readonly number[];
   readonly ended: boolean;
 }
@@ -82,36 +84,33 @@ export class Batch {
   }
 
   /**
-   * Draws the next token of every row from slot `first` on, given the logits [V] after each. Throws `non_finite` if they are
-   * not finite.
+   * Draws the next token of every row from slot `first` on, given the log-probabilities [V] of what may follow each. Throws
+   * `non_finite` if they are not numbers.
    */
-  advance(logits: readonly Float32Array[], first = 0): void {
+  advance(logProbabilities: readonly Float32Array[], first = 0): void {
     this.#sampler.update({ removed: this.#removed, added: this.#added, moved: this.#moved });
     [this.#removed, this.#added, this.#moved] = [[], [], []];
-    const rows = this.#rows.slice(first, first + logits.length);
+    const rows = this.#rows.slice(first, first + logProbabilities.length);
+    // As scores they are as good as logits, from which each row's differ by a constant.
     const samples = this.#sampler.sampleNow(
-      rows.map(({ state, uniform }, i) => ({ row: state, settings: this.#settings, logits: logits[i]!, uniform })),
+      rows.map(({ state, uniform }, i) => {
+        return { row: state, settings: this.#settings, logits: logProbabilities[i]!, uniform };
+      }),
     );
-    for (const [i, sample] of samples.entries()) {
+    for (const [i, { token }] of samples.entries()) {
       const { state, logprobs, ...row } = rows[i]!;
-      const logprob = this.#options.logprobs === false ? undefined : this.#logprob(logits[i]!, sample);
+      const logprob = logProbabilities[i]![token]!;
       // A single NaN logit makes every log-probability NaN.
-      if (!Number.isFinite(logprob ?? logits[i]![sample.token])) {
+      if (!Number.isFinite(logprob)) {
         throw new TrimtabError(
           "non_finite",
           `prompt ${row.prompt}: the model's logits after ${state.generated.length} tokens are not finite`,
           { data: { prompt: row.prompt, sample: row.sample } },
         );
       }
-      state.generated.push(sample.token);
-      if (logprob !== undefined) logprobs.push(logprob);
+      state.generated.push(token);
+      if (this.#options.logprobs !== false) logprobs.push(logprob);
     }
-  }
-
-  /** Under the model itself. If no processor changed the scores, the sampler's own value is the same. */
-  #logprob(logits: Float32Array, { token, logprob }: Sample): number {
-    const { temperature, topP = 1 } = this.#options;
-    return temperature === 1 && topP >= 1 ? logprob : scoreToken(logits, token, 0).logprob;
   }
 
   /** Removes the rows that have ended. The last row moves into each freed slot; `copy` must move its cache. */

@@ -20,29 +20,31 @@ export interface GenerationGraphOptions {
   readonly method: AttachedMethod;
   /** The longest sequence, in positions of the cache. */
   readonly capacity: number;
+  /** What logits are divided by; 1 by default. */
+  readonly temperature?: number;
 }
 
 /**
  * The next T tokens of B sequences, after any number of positions that are cached.
  *
  * Inputs: `tokens` [batch, seq] i64; `positions` [batch, seq] i64, counted from the first placeholder of virtual tokens;
- * `past_bias` [batch, 1, 1, 1, cached] and `own_bias` [seq, seq], which are added to the scores of the cached positions and of
- * the new ones; `pick` [batch, 1, seq], 1 where the logits are wanted and 0 elsewhere; every layer's cache
- * [batch, K, cached, P], whose keys are rotated already; the weights, and what the method adds to them.
- * Outputs: `logits` [batch, V]; the new keys, rotated, and values of every layer, [batch, K, seq, P].
+ * `bias` [batch, 1, seq, 1, cached], which is added to the scores of the cached positions; `pick` [batch, picks, seq], 1 where
+ * the model's predictions are wanted and 0 elsewhere; every layer's cache [batch, K, cached, P], whose keys are rotated already;
+ * the weights, and what the method adds to them.
+ * Outputs: `log_probabilities` [batch, picks, V]; the new keys, rotated, and values of every layer, [batch, K, seq, P].
  *
- * The attention is that of the training graph, with the sums over cached and new positions taken apart: no operator here writes
- * into the cache, so that it need not be an output, which an executor might copy.
+ * A layer's new keys and values must be in its cache before its attention reads it, so the graph runs in stages (`startsAt`).
+ * All sums are then those of the training graph, term by term: where rows begin at position 0 of the cache as they do at place 0
+ * of a training row, the log-probabilities are the same bits.
  */
-export function generationGraph({ config, method, capacity }: GenerationGraphOptions): Graph {
+export function generationGraph({ config, method, capacity, temperature = 1 }: GenerationGraphOptions): Graph {
   const b = new GraphBuilder("generation");
-  const { heads, kvHeads, headDim, hiddenSize, vocabSize } = config;
+  const { heads, kvHeads, headDim } = config;
   const group = heads / kvHeads;
   const tokens = b.input("tokens", "i64", ["batch", "seq"]);
   const positions = b.input("positions", "i64", ["batch", "seq"]);
-  const pastBias = b.input("past_bias", "f32", ["batch", 1, 1, 1, "cached"]);
-  const ownBias = b.input("own_bias", "f32", ["seq", "seq"]);
-  const pick = b.input("pick", "f32", ["batch", 1, "seq"]);
+  const bias = b.input("bias", "f32", ["batch", 1, "seq", 1, "cached"]);
+  const pick = b.input("pick", "f32", ["batch", "picks", "seq"]);
   const { input, rewrite } = rewritten(b, { config, method, positions });
 
   const tables = ropeTables(config, capacity);
@@ -54,36 +56,41 @@ export function generationGraph({ config, method, capacity }: GenerationGraphOpt
   const attend = (layer: number, q: Value, k: Value, v: Value): Value => {
     const split = (x: Value, count: number) =>
       b.transpose(b.reshape(x, ["batch", "seq", count, headDim]), [0, 2, 1, 3]);
-    /** [B, K, n, P] → [B, K, 1, n, P], for the query heads that share it. */
-    const shared = (x: Value) => b.reshape(x, ["batch", kvHeads, 1, x.shape[2]!, headDim]);
     const names = cacheNames(layer);
-    const [ownKey, ownValue] = [b.rope(split(k, kvHeads), angles, rope), split(v, kvHeads)];
-    outputs[names.nextKey] = ownKey;
-    outputs[names.nextValue] = ownValue;
-    const cache = ["batch", kvHeads, "cached", headDim];
-    const [pastKey, pastValue] = [b.input(names.key, "f32", cache), b.input(names.value, "f32", cache)];
+    outputs[names.nextKey] = b.rope(split(k, kvHeads), angles, rope);
+    outputs[names.nextValue] = split(v, kvHeads);
+    const cached = (name: string) => {
+      const states = b.input(name, "f32", ["batch", kvHeads, "cached", headDim]);
+      return b.reshape(states, ["batch", kvHeads, 1, "cached", headDim]);
+    };
 
-    const scaled = b.mul(b.rope(split(q, heads), angles, rope), 1 / Math.sqrt(headDim));
-    const query = b.reshape(scaled, ["batch", kvHeads, group, "seq", headDim]);
-    const scores = (key: Value, bias: Value) => b.add(b.matmul(query, shared(key), { transB: true }), bias);
-    const [past, own] = [scores(pastKey, pastBias), scores(ownKey, ownBias)];
-    const highest = b.max(b.reduceMax(past, [4], true), b.reduceMax(own, [4], true));
-    const [pastWeights, ownWeights] = [past, own].map((x) => b.exp(b.sub(x, highest))) as [Value, Value];
-    const total = b.add(b.reduceSum(pastWeights, [4], true), b.reduceSum(ownWeights, [4], true));
-    const mixed = b.add(b.matmul(pastWeights, shared(pastValue)), b.matmul(ownWeights, shared(ownValue)));
-    const y = b.transpose(b.div(mixed, total), [0, 3, 1, 2, 4]);
+    const query = b.mul(b.rope(split(q, heads), angles, rope), 1 / Math.sqrt(headDim));
+    const byToken = b.transpose(b.reshape(query, ["batch", kvHeads, group, "seq", headDim]), [0, 1, 3, 2, 4]);
+    // Kernels add up a product of one row in another order than those of several, which the training graph has.
+    const grouped = group === 1 ? b.pad(byToken, 3, 0, 1) : byToken;
+    const scores = b.matmul(grouped, cached(names.key), { transB: true });
+    const mixed = b.matmul(b.softmax(b.add(scores, bias)), cached(names.value));
+    const y = b.transpose(group === 1 ? b.slice(mixed, 3, 0, 1) : mixed, [0, 2, 1, 3, 4]);
     return b.reshape(y, ["batch", "seq", heads * headDim]);
   };
 
   const hidden = forward({ b, config, tokens, weight: input, attend, rewrite });
-  // A product with ones and zeros copies the picked row exactly.
-  const picked = b.reshape(b.matmul(pick, hidden), ["batch", 1, hiddenSize]);
-  outputs.logits = b.reshape(head({ b, config, weight: input, rewrite }, picked), ["batch", vocabSize]);
+  // A product with ones and zeros copies the picked rows exactly.
+  const picked = b.matmul(pick, hidden);
+  const logits = head({ b, config, weight: input, rewrite }, picked);
+  outputs.log_probabilities = b.logSoftmax(temperature === 1 ? logits : b.mul(logits, 1 / temperature));
   return b.build(outputs);
 }
 
+/** The stage of a generation graph that an input belongs to; undefined for those that any stage may read. */
+export function startsAt(input: string): number | undefined {
+  if (input === "tokens") return 0;
+  const layer = /^past\.(\d+)\./.exec(input)?.[1];
+  return layer === undefined ? undefined : Number(layer) + 1;
+}
+
 /** A method's prefix as the keys and values of a cache's first positions: [1, K, n, P] for every layer. */
-export function prefixGraph({ config, method }: Omit<GenerationGraphOptions, "capacity">): Graph {
+export function prefixGraph({ config, method }: Pick<GenerationGraphOptions, "config" | "method">): Graph {
   const b = new GraphBuilder("prefix");
   const { layers, kvHeads, headDim } = config;
   const { prefixTokens: count = 0 } = method;

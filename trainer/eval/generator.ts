@@ -3,12 +3,13 @@ import type { Graph } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
-import type { Executor, Program } from "../engines/executor.ts";
+import type { Executor, NamedTensors, Program } from "../engines/executor.ts";
 import { takenBy } from "../engines/feeds.ts";
 import { Batch, type Generated, type Row, type SamplingOptions } from "./batch.ts";
-import { generationGraph, prefixGraph } from "./generation-graph.ts";
+import { generationGraph, prefixGraph, startsAt } from "./generation-graph.ts";
 import { LayerCaches } from "./layer-caches.ts";
 import { SampleQueue, type Starting } from "./sample-queue.ts";
+import { StagedProgram } from "./staged-program.ts";
 import { decodeFeeds, paddedLength, prefillFeeds } from "./step-feeds.ts";
 
 export interface GeneratorOptions {
@@ -21,8 +22,15 @@ export interface GeneratorOptions {
   readonly slots: number;
   /**
    * The longest sequence in positions, counting prefix, virtual tokens, prompt and continuation. Memory is allocated as needed.
+   * Log-probabilities are the bits that a training graph gives for the same text alone in a row, if its rows and the prefix
+   * have as many positions.
    */
   readonly capacity: number;
+  /**
+   * What logits are divided by before anything else; 1 by default. With it, draws at temperature 1 and their log-probabilities
+   * are those of a policy at this temperature, which a loss takes by multiplying logits by its reciprocal.
+   */
+  readonly temperature?: number;
 }
 
 export interface Prompt {
@@ -49,8 +57,7 @@ const PREFILL_ROW = 512;
 const PREFILL_BATCH = 2_048;
 
 interface Parts {
-  readonly graph: Graph;
-  readonly program: Program;
+  readonly program: StagedProgram;
   /** Computes the method's prefix; absent if it has none. */
   readonly prefix?: { readonly graph: Graph; readonly program: Program };
   readonly newCaches: () => Promise<LayerCaches>;
@@ -60,8 +67,8 @@ interface Parts {
  * Continues token sequences on a trainer's executor, many at a time: rows that end make room for waiting ones, and all samples
  * of a prompt share its prefill. Generates with the current parameters of any method, without recompiling.
  *
- * The same prompts, settings and parameters give the same tokens whatever the number of slots; what it costs and why is in
- * infra/adr/generation-beside-training.md.
+ * The same prompts, settings and parameters give the same tokens whatever the number of slots, and on onnxruntime a token's
+ * log-probability is the same bits as the loss's own; how, and what it costs, is in infra/adr/generation-beside-training.md.
  */
 export class Generator {
   readonly #options: Required<GeneratorOptions>;
@@ -79,17 +86,13 @@ export class Generator {
 
   /** Compiles the graphs and starts with the method's first values. */
   static async create(executor: Executor, given: GeneratorOptions): Promise<Generator> {
-    const options = { method: NO_METHOD, ...given };
-    const { config, method, frozen, slots } = options;
-    const compile = async (graph: Graph) => ({
-      graph,
-      program: await executor.compile(graph, { bindings: takenBy(graph, frozen) }),
-    });
+    const options = { method: NO_METHOD, temperature: 1, ...given };
+    const { config, method, frozen, slots, capacity, temperature } = options;
+    const graph = generationGraph({ config, method, capacity, temperature });
     const parts: Parts = {
-      // Padding needs rows in the tables of angles too.
-      ...(await compile(generationGraph({ config, method, capacity: paddedLength(options.capacity) }))),
-      ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compile(prefixGraph(options)) }),
-      newCaches: () => LayerCaches.create(executor, config, slots + 1),
+      program: await StagedProgram.compile(executor, graph, { bindings: frozen, startsAt }),
+      ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compilePrefix(executor, options) }),
+      newCaches: () => LayerCaches.create(executor, config, { slots: Math.max(2, slots) + 1, limit: capacity }),
     };
     const generator = new Generator(options, parts, await parts.newCaches());
     await generator.use(method.initial);
@@ -98,15 +101,15 @@ export class Generator {
 
   /** Generates with these values of the method's parameters from now on. They are kept, not copied. */
   async use(values: ReadonlyMap<string, Tensor>): Promise<void> {
-    const { method, slots } = this.#options;
-    const { graph, program, prefix } = this.#parts;
+    const { method } = this.#options;
+    const { program, prefix } = this.#parts;
     const caches = this.#caches;
     this.#values = values;
-    await program.hold(Object.fromEntries(takenBy(graph, values)));
+    await program.hold(values);
     if (prefix === undefined) return;
     await caches.reserve(method.prefixTokens!);
     await prefix.program.run(Object.fromEntries(takenBy(prefix.graph, values)), caches.appends(0, [0]));
-    for (let slot = 1; slot <= slots; slot++) await caches.copy(0, slot);
+    for (let slot = 1; slot < caches.slots; slot++) await caches.copy(0, slot);
   }
 
   /**
@@ -184,7 +187,7 @@ export class Generator {
     { prompts, kept }: { readonly prompts: readonly Prompt[]; readonly kept: Float32Array | undefined },
   ): Promise<Float32Array | undefined> {
     const caches = this.#caches;
-    const keptSlot = this.#options.slots;
+    const keptSlot = caches.slots - 1;
     const place = (from: number, logits: Float32Array, prompt: number) => (sample: number) => {
       return { from, logits, prompt, sample };
     };
@@ -242,38 +245,47 @@ export class Generator {
     for (let start = 0; start < longest; start += PREFILL_ROW) {
       const part = rows.map((ids) => ids.slice(start, start + PREFILL_ROW));
       const length = prefixTokens + start;
-      await caches.reserve(length + paddedLength(Math.min(PREFILL_ROW, longest - start)));
-      const capacity = length === 0 ? 1 : caches.capacity;
-      const past = length === 0 ? caches.nothing(rows.length) : caches.feeds(first, rows.length);
-      const feeds = prefillFeeds(part, { length, capacity, prefixTokens });
+      const end = Math.min(length + paddedLength(Math.min(PREFILL_ROW, longest - start)), this.#options.capacity);
+      await caches.reserve(end);
+      const feeds = prefillFeeds(part, { start: length, end, capacity: caches.capacity, prefixTokens });
       const appends = caches.appends(
         first,
         rows.map(() => length),
       );
-      logits = rowsOf(await program.run({ ...feeds, ...past }, appends));
+      const outputs = await program.run({ ...feeds, ...caches.feeds(first, rows.length) }, appends);
+      logits = rowsOf(outputs, rows.length);
     }
     return logits;
   }
 
-  /** Runs the last token of every row; returns the logits [V] after each. */
+  /** Runs the last token of every row; returns the log-probabilities [V] of what may follow each. */
   async #decode(rows: readonly Row[]): Promise<Float32Array[]> {
     const { program } = this.#parts;
     const caches = this.#caches;
-    const lengths = rows.map(({ length }) => length);
+    // Kernels add up a single row's products in another order, so it is computed twice: the second slot is free.
+    const computed = rows.length === 1 ? [rows[0]!, rows[0]!] : rows;
+    const lengths = computed.map(({ length }) => length);
     await caches.reserve(Math.max(...lengths) + 1);
     const feeds = decodeFeeds(
-      rows.map(({ state, length }) => ({ token: state.generated.at(-1)!, length })),
+      computed.map(({ state, length }) => ({ token: state.generated.at(-1)!, length })),
       { capacity: caches.capacity, prefixTokens: this.#prefixTokens },
     );
-    const logits = await program.run({ ...feeds, ...caches.feeds(0, rows.length) }, caches.appends(0, lengths));
+    const outputs = await program.run({ ...feeds, ...caches.feeds(0, computed.length) }, caches.appends(0, lengths));
     for (const row of rows) row.length += 1;
-    return rowsOf(logits);
+    return rowsOf(outputs, rows.length);
   }
 }
 
-/** The logits [V] of each row. */
-function rowsOf({ logits }: Readonly<Record<string, Tensor>>): Float32Array[] {
-  const [count, vocabulary] = logits!.shape as [number, number];
-  const data = logits!.data as Float32Array;
-  return Array.from({ length: count }, (_, row) => data.subarray(row * vocabulary, (row + 1) * vocabulary));
+/** The log-probabilities [V] of each of the first `count` rows, where [batch, picks, V] has those at the first pick. */
+function rowsOf({ log_probabilities }: NamedTensors, count: number): Float32Array[] {
+  const [, picks, vocabulary] = log_probabilities!.shape as [number, number, number];
+  const data = log_probabilities!.data as Float32Array;
+  return Array.from({ length: count }, (_, row) => {
+    return data.subarray(row * picks * vocabulary, (row * picks + 1) * vocabulary);
+  });
+}
+
+async function compilePrefix(executor: Executor, { config, method, frozen }: Required<GeneratorOptions>) {
+  const graph = prefixGraph({ config, method });
+  return { graph, program: await executor.compile(graph, { bindings: takenBy(graph, frozen) }) };
 }

@@ -1,28 +1,39 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { cacheNames } from "../../shared/model/decode-graph.ts";
-import { zeros } from "../../shared/tensor.ts";
 import type { Append, Cache, Executor, Feeds } from "../engines/executor.ts";
 
 /** Capacities are multiples of this, so that a row's sums are added in the same order whatever its neighbours' lengths. */
 const STEP = 64;
+/** onnxruntime divides the product of wide heads with no more keys than `STEP` otherwise than that with more. */
+const WIDE_HEAD = 128;
 
 /** The keys and values of every layer, for the slots of a batch. */
 export class LayerCaches {
-  readonly #config: ModelConfig;
+  readonly #limit: number;
   readonly #layers: readonly { readonly key: Cache; readonly value: Cache }[];
 
-  private constructor(config: ModelConfig, layers: readonly { readonly key: Cache; readonly value: Cache }[]) {
-    this.#config = config;
+  private constructor(limit: number, layers: readonly { readonly key: Cache; readonly value: Cache }[]) {
+    this.#limit = limit;
     this.#layers = layers;
   }
 
-  static async create(executor: Executor, config: ModelConfig, slots: number): Promise<LayerCaches> {
-    const shape = { slots, heads: config.kvHeads, capacity: STEP, width: config.headDim };
+  /** `limit`: how many positions a slot may have at most. */
+  static async create(
+    executor: Executor,
+    config: ModelConfig,
+    { slots, limit }: { readonly slots: number; readonly limit: number },
+  ): Promise<LayerCaches> {
+    const first = config.headDim > WIDE_HEAD ? 2 * STEP : STEP;
+    const shape = { slots, heads: config.kvHeads, capacity: Math.min(first, limit), width: config.headDim };
     const layers = Array.from({ length: config.layers }, async () => {
       const [key, value] = await Promise.all([executor.createCache(shape), executor.createCache(shape)]);
       return { key, value };
     });
-    return new LayerCaches(config, await Promise.all(layers));
+    return new LayerCaches(limit, await Promise.all(layers));
+  }
+
+  get slots(): number {
+    return this.#layers[0]!.key.shape.slots;
   }
 
   /** How many positions every slot has room for now. */
@@ -35,12 +46,6 @@ export class LayerCaches {
     return this.#named((cache, { past }) => [past, { cache, first, count }]);
   }
 
-  /** The same if the rows should see nothing cached: a single position, to be masked. */
-  nothing(count: number): Feeds {
-    const blank = zeros([count, this.#config.kvHeads, 1, this.#config.headDim]);
-    return this.#named((_, { past }) => [past, blank]);
-  }
-
   /** Where a graph's new keys and values go: row b to slot `first` + b, from position `at[b]` on. */
   appends(first: number, at: readonly number[]): Readonly<Record<string, Append>> {
     return this.#named((cache, { present }) => [present, { window: { cache, first, count: at.length }, at }]);
@@ -50,10 +55,11 @@ export class LayerCaches {
     await this.#each((cache) => cache.copy(from, to));
   }
 
-  /** Makes room for sequences of that length in positions. */
+  /** Makes room for sequences of that length in positions, at most the limit. */
   async reserve(positions: number): Promise<void> {
     if (positions <= this.capacity) return;
-    await this.#each((cache) => cache.grow(STEP * Math.ceil(positions / STEP)));
+    const capacity = Math.min(STEP * Math.ceil(positions / STEP), this.#limit);
+    await this.#each((cache) => cache.grow(capacity));
   }
 
   async dispose(): Promise<void> {

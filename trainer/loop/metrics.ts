@@ -3,9 +3,9 @@ import type { NamedTensors } from "../engines/executor.ts";
 
 /**
  * How a metric's values from several micro-batches combine: `sum` if each is its share of the step's value (a sum divided by a
- * total over the step, as losses are), `mean` if each stands on its own.
+ * total over the step, as losses are), `mean` if each stands on its own, `min` and `max` for the least and the most.
  */
-export type MetricKind = "sum" | "mean";
+export type MetricKind = "sum" | "mean" | "min" | "max";
 export type MetricKinds = Readonly<Record<string, MetricKind>>;
 
 /** A scalar that a graph computes besides its loss. */
@@ -40,8 +40,10 @@ export class MetricSums {
   /** Takes the outputs of one micro-batch. */
   add(outputs: NamedTensors): void {
     this.#batches += 1;
-    for (const name of Object.keys(this.#kinds)) {
-      this.#sums[name] = (this.#sums[name] ?? 0) + Number(outputs[metricOutput(name)]!.data[0]);
+    for (const [name, kind] of Object.entries(this.#kinds)) {
+      const value = Number(outputs[metricOutput(name)]!.data[0]);
+      const before = this.#sums[name];
+      this.#sums[name] = before === undefined ? value : combined(kind, before, value);
     }
   }
 
@@ -51,4 +53,9 @@ export class MetricSums {
       Object.entries(this.#sums).map(([name, sum]) => [name, this.#kinds[name] === "mean" ? sum / this.#batches : sum]),
     );
   }
+}
+
+function combined(kind: MetricKind, before: number, value: number): number {
+  if (kind === "min") return Math.min(before, value);
+  return kind === "max" ? Math.max(before, value) : before + value;
 }

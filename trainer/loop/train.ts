@@ -32,6 +32,8 @@ export interface TrainingPlan {
   readonly afterStep?: AfterStep;
   /** The state's sections, and how they change. */
   readonly carried?: CarriedState;
+  /** Whether the run ends before the state's next step. Asked after the sections' `beforeStep`; a pure function of the state. */
+  readonly stop?: (state: TrainingState) => boolean;
   /**
    * The micro-batches of a step: a pure function of the step's number and the state before it. A resumed run asks for the same
    * step with the same state and must get the same bytes. Each feeds the inputs of `gradients` that are neither frozen,
@@ -48,7 +50,7 @@ export interface LoopOptions {
 }
 
 /**
- * Runs `plan` from `state` to `schedule.totalSteps` and returns the last state. Only the pages of `paging` are mutated:
+ * Runs `plan` from `state` to `schedule.totalSteps`, or to where it stops, and returns the last state. Only the pages of `paging` are mutated:
  * every step makes new tensors. Programs are disposed at the end, unless `executor` is a program cache that keeps them
  * for the next call. Throws `non_finite`, naming the step, when the loss or the gradient stops being a number, and,
  * before the first step, the plan's `afterStep` errors about the number of steps.
@@ -87,6 +89,7 @@ export async function train(
       if (carried?.beforeStep !== undefined) {
         current = withSections(current, carried.specs, await carried.beforeStep(current));
       }
+      if (plan.stop?.(current) === true) break;
       const batches = await plan.batches(current.step, current);
       const { tensors } = current;
       const values = Object.fromEntries(parameters.map(({ name }) => [name, tensors[name]!]));

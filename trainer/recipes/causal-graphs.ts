@@ -79,11 +79,6 @@ export function predictionGraph(options: CausalGraphOptions): Graph {
   return b.build({ logits: forwardOf(b, options, false).forward.logits });
 }
 
-/** `log_probabilities` [B, T] of the targets, 0 for tokens that are not trained, without dropout. */
-export function logProbabilityGraph(options: CausalGraphOptions): Graph {
-  return outputGraph("log_probabilities", options, (context) => ({ log_probabilities: context.logProbabilities() }));
-}
-
 /**
  * The frozen inputs of the graphs of `method`: its own frozen tensors, and the base's weights that it does not replace.
  */
@@ -102,7 +97,7 @@ export function feedsFor(graph: Graph, tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
 }
 
-function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOptions, training: boolean) {
+function forwardOf(b: GraphBuilder, { config, method, shape, units }: CausalGraphOptions, training: boolean) {
   const ofBase = new Set(weightSpecs(config).map((spec) => spec.name));
   const own = new Map<string, InputType>(method.parameters.map(({ name, shape }) => [name, { dtype: "f32", shape }]));
   for (const [name, { dtype, shape }] of method.frozen ?? []) if (!ofBase.has(name)) own.set(name, { dtype, shape });
@@ -114,6 +109,7 @@ function forwardOf(b: GraphBuilder, { config, method, shape }: CausalGraphOption
   let rewrite: RewriteContext | undefined;
   const forward = trainingForward(b, config, shape, {
     prefixTokens: method.prefixTokens ?? 0,
+    branches: units?.form.sharesPrompt === true,
     rewrite: (positions, weight) => {
       rewrite = { b, config, parameter: ownInput, random, weight, positions, training };
       return method.rewrite?.(rewrite) ?? {};

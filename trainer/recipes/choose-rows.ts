@@ -1,6 +1,7 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { chooseBatchShape } from "../data/batch-shape.ts";
 import type { RowOptions } from "../data/batches.ts";
+import type { UnitSize } from "../data/shared-prompts.ts";
 import type { StepPlan } from "../data/step-plan.ts";
 import type { UnitForm } from "../data/units.ts";
 
@@ -11,10 +12,10 @@ export interface RowChoice {
   readonly config: ModelConfig;
   readonly plan: StepPlan;
   readonly totalSteps: number;
-  /** The lengths of each training unit's examples, including placeholders. */
-  readonly training: readonly (readonly number[])[];
+  /** The size of each training unit, including placeholders. */
+  readonly training: readonly UnitSize[];
   /** The same for the validation file. */
-  readonly validation: readonly (readonly number[])[];
+  readonly validation: readonly UnitSize[];
   /** The longest row, in tokens. */
   readonly limit: number;
   readonly packing: boolean;

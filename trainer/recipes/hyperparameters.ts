@@ -1,4 +1,5 @@
 import type { TrainingHyperparameters } from "../../shared/api/methods.ts";
+import { type PhaseShape, phaseStepsPerEpoch } from "../data/phase-plan.ts";
 import { stepsPerEpoch } from "../data/step-plan.ts";
 import { ADAMW_DEFAULTS, type AdamWConfig } from "../optim/adamw.ts";
 import type { Schedule } from "../optim/schedule.ts";
@@ -11,6 +12,8 @@ export interface RunFacts {
   readonly hiddenSize: number;
   /** The method's own learning rate as a multiple of LoRA's. */
   readonly rate: number;
+  /** Set for a run in phases, whose examples are prompts. */
+  readonly phases?: PhaseShape;
 }
 
 export interface ResolvedHyperparameters {
@@ -32,6 +35,10 @@ const STEPS_OF_EPOCH = 10;
 const STEPS_OF_RUN = 120;
 const EPOCHS = { least: 3, most: 10 } as const;
 const EXAMPLES_OF_RUN = 25_000;
+/** How many replies a phase has when the batch size is `auto`, and how many phases a run has with `auto` epochs. */
+const REPLIES_OF_PHASE = 64;
+const PHASES_OF_RUN = 60;
+const PHASE_EPOCHS = 50;
 
 /**
  * What every `auto` becomes.
@@ -41,13 +48,17 @@ const EXAMPLES_OF_RUN = 25_000;
  *   learning_rate_multiplier  1: of 5e-4 · (2000/D)^0.78 for LoRA, and a multiple of it that other methods say
  *   warmup_ratio              0.1, of a cosine that ends at 0
  *
+ * In phases, where examples are prompts, a phase has 64 replies, and a run 60 phases.
+ *
  * The rate's rule, D the hidden size, is what sweeps over model sizes found (Schulman, "LoRA Without Regret", 2025).
  */
 export function resolveHyperparameters(settings: TrainingHyperparameters, facts: RunFacts): ResolvedHyperparameters {
   const accumulation = settings.gradient_accumulation_steps ?? 1;
   const batchSize = settings.batch_size === "auto" ? autoBatchSize(facts, accumulation) : settings.batch_size;
-  const perEpoch = stepsPerEpoch({ examples: facts.examples, batchSize, accumulation });
-  const epochs = settings.n_epochs === "auto" ? autoEpochs(perEpoch, facts.examples) : settings.n_epochs;
+  const planned = { examples: facts.examples, batchSize, accumulation };
+  const perEpoch =
+    facts.phases === undefined ? stepsPerEpoch(planned) : phaseStepsPerEpoch({ ...planned, ...facts.phases });
+  const epochs = settings.n_epochs === "auto" ? autoEpochs(perEpoch, facts) : settings.n_epochs;
   const totalSteps = settings.max_steps ?? perEpoch * epochs;
   const unit = learningRateUnit(facts);
   const multiplier = settings.learning_rate_multiplier === "auto" ? 1 : settings.learning_rate_multiplier;
@@ -82,12 +93,20 @@ function learningRateUnit({ hiddenSize, rate }: RunFacts): number {
   return rate * 5e-4 * (2000 / hiddenSize) ** 0.78;
 }
 
-function autoBatchSize({ examples, tokens }: RunFacts, accumulation: number): number {
+function autoBatchSize({ examples, tokens, phases }: RunFacts, accumulation: number): number {
+  if (phases !== undefined) {
+    const ofPhase = Math.min(examples, REPLIES_OF_PHASE / phases.generations);
+    return clamp(Math.ceil(ofPhase / accumulation), 1, 256);
+  }
   const ofStep = Math.min((TOKENS_OF_STEP * examples) / tokens, examples / STEPS_OF_EPOCH);
   return clamp(Math.round(ofStep / accumulation), 1, 256);
 }
 
-function autoEpochs(perEpoch: number, examples: number): number {
+function autoEpochs(perEpoch: number, { examples, phases }: RunFacts): number {
+  if (phases !== undefined) {
+    const ofEpoch = perEpoch / (phases.epochs * phases.minibatches);
+    return clamp(Math.ceil(PHASES_OF_RUN / ofEpoch), 1, PHASE_EPOCHS);
+  }
   const most = clamp(Math.floor(EXAMPLES_OF_RUN / examples), 1, EPOCHS.most);
   return Math.min(most, clamp(Math.ceil(STEPS_OF_RUN / perEpoch), EPOCHS.least, EPOCHS.most));
 }

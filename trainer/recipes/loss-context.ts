@@ -43,6 +43,8 @@ export interface LossContext {
   column(name: string): Value;
   /** Σ over the tokens of each example: [B, T] → [U, K] or [B, T, C] → [U, K, C], 0 where there is no example. */
   sumOverExamples(x: Value): Value;
+  /** What x [B, T, C] is at the token that ends each example: [U, K, C]; where there is no example, it is some other token's. */
+  atEnds(x: Value): Value;
   /** [U, K] f32: 1 where there is an example. */
   present(): Value;
   /** [U] f32: 1 where there is a unit. */
@@ -101,6 +103,11 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
       // Padding adds to an extra last slot, which is cut off.
       const sums = b.scatterAddRows(slots, updates, capacity * perUnit + 1);
       return b.reshape(b.slice(sums, 0, 0, capacity * perUnit), [...shapes.example, ...own]);
+    },
+    atEnds: (x) => {
+      const width = x.shape[2]!;
+      const ends = once("ends", () => b.input("ends", "i64", shapes.example));
+      return b.gather(b.reshape(x, [rows * tokens, width]), ends);
     },
     presentUnits: () => once("present units", () => b.reduceMax(present(), [1])),
     totalUnits: () => once("total units", () => b.input("total_units", "f32", [])),

@@ -7,6 +7,7 @@ import type { AttachedMethod, Parameter } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import type { RowOptions } from "../data/batches.ts";
 import type { UnitLine } from "../data/examples.ts";
+import type { PhasePlan, PhaseShape } from "../data/phase-plan.ts";
 import type { Unit, UnitForm } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { CarriedState } from "../loop/carried-state.ts";
@@ -14,6 +15,7 @@ import type { TrainingState } from "../loop/training-state.ts";
 import type { LossContext, LossGraph } from "./loss-context.ts";
 import type { Dataset, Metrics, RecipeContext } from "./recipe.ts";
 import type { ResultFolder } from "./result.ts";
+import type { TokenOutputs, TokenReader } from "./scorer.ts";
 
 /**
  * The goal of a kind of training. An objective is one file and one registry row; `runJob` does the rest: it reads and
@@ -37,6 +39,8 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
   readonly reference?: "base";
   /** Set if the lines are prompts from which the run makes its units; absent if the run trains on the file itself. */
   readonly rollouts?: Rollouts<Settings>;
+  /** Set if the lines are prompts that the run answers a batch at a time, and learns from the replies for several steps. */
+  readonly phases?: Phases<Settings>;
   /**
    * Adds columns that depend on the current state, such as a KL estimate over the step. Called once, before the first step; the
    * refresher it returns is called with every step's units before its batches are made. Absent if units never change.
@@ -96,6 +100,35 @@ export interface RolloutOptions extends Moment {
   readonly prompts: readonly Unit[];
 }
 
+/** A run in phases: it samples replies to some prompts, learns from them for several steps, and goes on to other prompts. */
+export interface Phases<Settings extends TrainingSettings> {
+  /** How many replies a phase has and how often they are trained on. */
+  shape(settings: Settings): PhaseShape;
+  /** The most tokens of a reply. A prompt that leaves less room is dropped. */
+  replyTokens(settings: Settings): number;
+  /** Called once, before the first step. */
+  start(tools: RunTools<Settings>): PhaseRun;
+}
+
+/** The phases of one run. All but `dispose` are pure functions of their arguments. */
+export interface PhaseRun {
+  /** Its section holds the phase that a state is in: `beforeStep` samples a new one where one begins. */
+  readonly carried: CarriedState;
+  /** What the `auto`s of its own became. */
+  readonly resolved: Readonly<Record<string, number>>;
+  /** The replies of the phase that the state is in, in the order of `PhasePlan.prompts`, each as a unit. */
+  units(state: TrainingState): readonly Unit[];
+  /** What is known of the phase, to be reported with each of its steps. */
+  metrics(state: TrainingState): Metrics;
+  /** Why the run ends before the state's next step, or undefined. */
+  stop(state: TrainingState): string | undefined;
+  /** Steps between two measurements, where the job says so. */
+  readonly measureEvery?: number | undefined;
+  /** Measures the parameters on the prompts of the validation file. */
+  measure(values: Moment["values"]): Promise<Metrics>;
+  dispose(): Promise<void>;
+}
+
 /** The tools that an objective can use in the loop. */
 export interface RunTools<Settings extends TrainingSettings = TrainingSettings> {
   readonly settings: Settings;
@@ -110,9 +143,19 @@ export interface RunTools<Settings extends TrainingSettings = TrainingSettings> 
   readonly executor: Executor;
   /** The longest text, prompt and reply together, in tokens. */
   readonly maxLength: number;
+  /**
+   * The positions of a row, the method's prefix among them. Rollouts have a row each, so that a generator of this capacity
+   * samples with the very bits that `logProbabilities` and the loss give for its texts.
+   */
+  readonly capacity: number;
   readonly yieldToEventLoop: RecipeContext["yieldToEventLoop"];
   /** The units or prompts that the plan assigns to a step, counted from 0. */
   readonly unitsOf: (step: number) => readonly Unit[];
+  /** All units or prompts of the training file, and of the validation file; none without one. Without placeholders. */
+  readonly training: readonly Unit[];
+  readonly validation: readonly Unit[];
+  /** The plan of a run in phases; undefined otherwise. */
+  readonly phases: PhasePlan | undefined;
   /**
    * The log-probability of every trained token under these parameters, for each example of each unit: one number per id, 0 for
    * tokens that are not trained. No dropout.
@@ -121,6 +164,17 @@ export interface RunTools<Settings extends TrainingSettings = TrainingSettings> 
     units: readonly Unit[],
     values: ReadonlyMap<string, Tensor>,
   ) => Promise<readonly (readonly Float32Array[])[]>;
+  /** The same under the reference: the run's start with the delta off. */
+  readonly referenceLogProbabilities: (units: readonly Unit[]) => Promise<readonly (readonly Float32Array[])[]>;
+  /**
+   * Compiles a reading of texts, which lasts for the whole run. `of`: the model with the parameters that are given, or the
+   * reference, which has none of the objective's own and ignores them. No dropout.
+   */
+  readonly tokenReader: (options: {
+    readonly name: string;
+    readonly of: "policy" | "reference";
+    readonly outputs: TokenOutputs;
+  }) => TokenReader;
 }
 
 export interface OwnParameterOptions<Settings extends TrainingSettings> {
@@ -138,6 +192,8 @@ export interface OwnParameters {
 export interface ScorerOptions<Settings extends TrainingSettings> extends PublishedState<Settings> {
   readonly tools: RunTools<Settings>;
   readonly rows: RowOptions;
+  /** The units of the training file, with placeholders. */
+  readonly training: readonly Unit[];
   /** The units of the validation file, with placeholders; empty without one. */
   readonly validation: readonly Unit[];
 }

@@ -1,4 +1,5 @@
 import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { readModelJson } from "../../shared/model/model-folder.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
@@ -7,6 +8,8 @@ import { continuedValues } from "../../shared/package/continued-adapters.ts";
 import { attachMethods, learningRateOf } from "../../shared/peft/combine.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { RowOptions } from "../data/batches.ts";
+import { createPhasePlan, type PhasePlan } from "../data/phase-plan.ts";
+import { sizeOf, type UnitSize } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
 import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
 import { chooseRows } from "./choose-rows.ts";
@@ -36,6 +39,8 @@ export interface PreparedRun {
   readonly validation: readonly Unit[] | undefined;
   readonly hyperparameters: ResolvedHyperparameters;
   readonly plan: StepPlan;
+  /** The same plan with its phases; undefined for a run without. */
+  readonly phases: PhasePlan | undefined;
   readonly rows: RowOptions;
 }
 
@@ -73,38 +78,65 @@ export async function prepareRun<S extends TrainingSettings>(
     param: `${path}.hyperparameters.max_length`,
   });
 
-  const prompts = objective.rollouts !== undefined;
+  const room = objective.phases?.replyTokens(settings) ?? 0;
+  if (room >= maxLength) {
+    const at = `${path}.hyperparameters.max_completion_length`;
+    throw new TrimtabError(
+      "invalid_request",
+      `\`${at}\` is ${room}, which leaves no room for a prompt within ${maxLength} tokens: ask for at most ${maxLength - 1}.`,
+      { param: at },
+    );
+  }
+  const prompts = objective.rollouts !== undefined || objective.phases !== undefined;
   const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
     readUnits(
       { name: dataset.name, lines: objective.lines(dataset, settings) },
-      { config, tokenizer, maxLength, date: new Date(job.createdAt * 1000), param, prompts },
+      { config, tokenizer, maxLength: maxLength - room, date: new Date(job.createdAt * 1000), param, prompts },
       context,
     );
   const { units: training, counts } = await read(job.training, "training_file");
   const validation = job.validation === null ? undefined : (await read(job.validation, "validation_file")).units;
 
+  const shape = objective.phases?.shape(settings);
   const hyperparameters = resolveHyperparameters(given, {
+    ...(shape === undefined ? {} : { phases: shape }),
     examples: training.length,
     tokens: counts.tokens,
     hiddenSize: config.hiddenSize,
     rate: learningRateOf(peft) * (objective.learningRate ?? 1),
   });
   const { batchSize, accumulation, schedule } = hyperparameters;
-  const plan = createStepPlan({ examples: training.length, batchSize, accumulation, seed });
-  const lengths = (unit: Unit) => {
-    const texts = objective.rollouts?.lengths(unit, { settings, limit: maxLength }) ?? lengthsOf(unit);
-    return texts.map((length) => virtualTokens + length);
+  const planned = { examples: training.length, batchSize, accumulation, seed };
+  const phases = shape && createPhasePlan({ ...planned, ...shape, param: `${path}.hyperparameters` });
+  const plan = phases ?? createStepPlan(planned);
+  const form = formOf(objective, settings);
+  // A text alone in its row has the log-probabilities, to the bit, with which it was sampled.
+  const packing = !prompts && (given.packing ?? true);
+  /** The most tokens that the examples of a prompt's unit will have; undefined for a unit that is trained on as it is. */
+  const madeLengths = (unit: Unit) =>
+    shape === undefined
+      ? objective.rollouts?.lengths(unit, { settings, limit: maxLength })
+      : lengthsOf(unit).map((length) => length + room);
+  const size = (unit: Unit): UnitSize => {
+    const made = madeLengths(unit);
+    const { lengths, shared } =
+      made === undefined ? sizeOf(unit, packing && form.sharesPrompt === true) : { lengths: made, shared: 0 };
+    // Placeholders stand before every example, so they are shared too.
+    return {
+      lengths: lengths.map((length) => virtualTokens + length),
+      shared: shared === 0 ? 0 : virtualTokens + shared,
+    };
   };
   const rows = chooseRows({
     config,
     plan,
     totalSteps: schedule.totalSteps,
-    training: training.map(lengths),
-    validation: (validation ?? []).map(lengths),
+    training: training.map(size),
+    validation: (validation ?? []).map(size),
     limit: virtualTokens + maxLength,
-    packing: given.packing ?? true,
+    packing,
     padId: tokenizer.padId,
-    form: formOf(objective, settings),
+    form,
   });
   return {
     ...{
@@ -120,6 +152,7 @@ export async function prepareRun<S extends TrainingSettings>(
       validation,
       hyperparameters,
       plan,
+      phases,
       rows,
     },
   };

@@ -4,6 +4,7 @@ import { tokenizerDigest } from "../../shared/model/tokenizer.ts";
 import type { Provenance } from "../../shared/package/delta-folder.ts";
 import { methodsOf } from "../../shared/peft/presets.ts";
 import { peftMethod } from "../../shared/peft/registry.ts";
+import type { Unit } from "../data/units.ts";
 import { unitsWithVirtualTokens } from "../data/virtual-tokens.ts";
 import { parameterValues, type TrainingState } from "../loop/training-state.ts";
 import type { Objective, RunTools } from "./objective.ts";
@@ -35,7 +36,8 @@ export async function createPublisher<S extends TrainingSettings>(
     if (below === undefined) return publishFolded(trained);
     return publishOnTop({ ...trained, baseModel: loadModelFolder(base.files) }, below, provenance);
   }
-  const placed = unitsWithVirtualTokens(run.validation ?? [], method.virtualTokens ?? 0, run.tokenizer.padId);
+  const placed = (units: readonly Unit[]) =>
+    unitsWithVirtualTokens(units, method.virtualTokens ?? 0, run.tokenizer.padId);
 
   const read = [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []);
   const data = [...new Set([...(resumed?.manifest.data_digests ?? []), ...read])].slice(0, 64);
@@ -43,7 +45,8 @@ export async function createPublisher<S extends TrainingSettings>(
   return async (state, metrics) => {
     const values = parameterValues(state, method.parameters);
     const own = { config, settings, seed, values };
-    const scored = await objective.scorer?.({ ...own, tools, rows: run.rows, validation: placed });
+    const units = { training: placed(run.training), validation: placed(run.validation ?? []) };
+    const scored = await objective.scorer?.({ ...own, tools, rows: run.rows, ...units });
     const provenance: Provenance = {
       base_model: base.id,
       base_digest: base.digest,

@@ -84,7 +84,7 @@ function shapeFor(
   texts: readonly Int32Array[],
   { numbersPerToken }: { readonly numbersPerToken: number },
 ): BatchShape {
-  const units = texts.map(({ length }) => [length]);
+  const units = texts.map(({ length }) => ({ lengths: [length], shared: 0 }));
   const { rows, tokens } = chooseBatchShape({
     config,
     groups: [units],

@@ -1,25 +1,42 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
 import { classifier } from "./classifier.ts";
+import { constitutional } from "./constitutional.ts";
 import { dpo } from "./dpo.ts";
+import { grpo } from "./grpo.ts";
 import { ipo } from "./ipo.ts";
 import { kto } from "./kto.ts";
 import { orpo } from "./orpo.ts";
+import { ppo } from "./ppo.ts";
 import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
+import { reinforcePp } from "./reinforce-pp.ts";
+import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
+import { rewardModel } from "./reward-model.ts";
+import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
+const SUPERVISED = recipeFor(supervised);
+const DPO = pairRecipe("dpo", dpo);
+
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
-  supervised: recipeFor(supervised),
+  supervised: SUPERVISED,
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
-  dpo: pairRecipe("dpo", dpo),
+  reward_model: rewardModel,
+  dpo: DPO,
   ipo: pairRecipe("ipo", ipo),
   orpo: pairRecipe("orpo", orpo),
   simpo: pairRecipe("simpo", simpo),
   kto: unpairedRecipe("kto", kto),
+  ppo: reinforcementRecipe(ppo),
+  rloo: reinforcementRecipe(rloo),
+  grpo: reinforcementRecipe(grpo),
+  reinforce_pp: reinforcementRecipe(reinforcePp),
+  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO, reward_model: rewardModel }),
+  reinforcement,
 };

@@ -10,21 +10,19 @@ import { initialSections } from "../loop/sections.ts";
 import { type StepReport, type TrainingPlan, train } from "../loop/train.ts";
 import { initialState, parameterValues, type TrainingState } from "../loop/training-state.ts";
 import { relativeRates } from "../optim/schedule.ts";
-import { baseAlone } from "./base-alone.ts";
 import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "./causal-graphs.ts";
-import { createEvaluator, type Evaluator, type EvaluatorOptions, type Measurement, measureBase } from "./evaluator.ts";
+import { createEvaluator, type Evaluator, type EvaluatorOptions, measureBase } from "./evaluator.ts";
 import { maskEvent } from "./job-data.ts";
-import type { Objective } from "./objective.ts";
+import type { Objective, PhaseRun } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
 import type { Recipe, RecipeContext, RecipeJob, RecipeOutcome } from "./recipe.ts";
 import { createStepHistory, HISTORY, HISTORY_SPEC, type StepHistory } from "./report/step-history.ts";
 import { createRunTools } from "./run-tools.ts";
-import { createScorer, type Scorer } from "./scorer.ts";
-import { createStepReporter } from "./step-report.ts";
+import { createStepReporter, type Measurement } from "./step-report.ts";
 import type { RunHooks } from "./trained-run.ts";
 import { createUnitSource, type UnitSource } from "./unit-source.ts";
-import { createValidation, measuredSteps, resultMetrics, type Validation } from "./validation.ts";
+import { createValidation, MEASUREMENTS, measuredSteps, resultMetrics, type Validation } from "./validation.ts";
 
 /** A delta is published at the end of each of the last epochs, including the final one. */
 const PUBLISHED_EPOCHS = 3;
@@ -91,13 +89,19 @@ async function runPrepared<S extends TrainingSettings>(
   { context, run, kept, hooks, history }: Surroundings<S>,
 ): Promise<RecipeOutcome> {
   const { config, weights, method, rows, plan } = run;
-  const { schedule, epochs, resolved } = run.hyperparameters;
+  const { schedule, epochs } = run.hyperparameters;
   const { totalSteps } = schedule;
   const { yieldToEventLoop } = context;
   const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
     context.event({ level: "info", message, type: "message", data });
   const tools = createRunTools({ job, run, executor: kept, yieldToEventLoop });
-  const carried = objective.carried?.(tools);
+  const phases = objective.phases?.start(tools);
+  const carried = phases?.carried ?? objective.carried?.(tools);
+  const every = phases && (phases.measureEvery ?? Math.ceil(totalSteps / MEASUREMENTS));
+  const resolved = {
+    ...run.hyperparameters.resolved,
+    ...(every === undefined ? {} : { ...phases?.resolved, eval_interval: every }),
+  };
   const first = firstState(run, carried);
   const start =
     job.checkpoint === null
@@ -116,26 +120,26 @@ async function runPrepared<S extends TrainingSettings>(
     rows: rows.shape.rows,
     row_tokens: rows.shape.tokens,
   });
-  if (start.step === 0 && objective.rollouts === undefined) {
+  const readsFile = objective.rollouts === undefined && phases === undefined;
+  if (start.step === 0 && readsFile) {
     context.event(maskEvent(job.training.name, run.training[0]!, run.tokenizer));
   }
 
-  // A run that goes on from a parent's adapters is compared with the parent, as one on its merged weights is.
-  const reference: Scorer =
-    run.resumed === undefined
-      ? createScorer(kept, { config, weights, method: baseAlone(method), rows, yieldToEventLoop })
-      : (scored) => tools.logProbabilities(scored, method.initial);
-  const units = await createUnitSource({ objective, run, tools, reference });
+  const units = await createUnitSource({ objective, run, tools, phases });
   // The reference of fixed units has been computed by now; dropping its copy of the base makes room for training.
-  if (objective.rollouts === undefined && objective.refresh === undefined) await kept.clear();
+  if (readsFile && objective.refresh === undefined) await kept.clear();
   const measured: EvaluatorOptions = {
     ...{ config, weights, method, rows, yieldToEventLoop },
     loss: (graph) => objective.loss(graph, job.settings),
   };
-  const evaluator = run.validation && (await createEvaluator(context.executor, measured));
+  const evaluator =
+    run.validation && phases === undefined ? await createEvaluator(context.executor, measured) : undefined;
   try {
-    const validation = evaluator && (await validationOf(evaluator, { context, run, units, measured, first }));
-    if (validation !== undefined) {
+    const validation =
+      phases === undefined
+        ? evaluator && (await validationOf(evaluator, { context, run, units, measured, first }))
+        : run.validation && (await phaseValidation(phases, { run, first }));
+    if (validation?.base.loss !== undefined) {
       const { loss } = validation.base;
       say(`Loss of the base on the validation file: ${loss.toFixed(4)}`, { base_loss: loss });
     }
@@ -147,6 +151,7 @@ async function runPrepared<S extends TrainingSettings>(
       context,
       run,
       units,
+      phases,
       carried,
       onTokens: (count) => (stepTokens = count),
     });
@@ -158,6 +163,7 @@ async function runPrepared<S extends TrainingSettings>(
       stepsPerEpoch,
       training: trainingUnits,
       validation: validationUnits,
+      every,
     });
     let last: { readonly step: number; readonly tuned: Measurement } | undefined;
     const measure = async (state: TrainingState): Promise<Measurement | undefined> => {
@@ -172,10 +178,11 @@ async function runPrepared<S extends TrainingSettings>(
       const endsEpoch = step % plan.stepsPerEpoch === 0 && step < totalSteps;
       reporter.pause(stepTokens);
       const tuned = isMeasured(step) ? await measure(state) : undefined;
-      reporter.report(report, tuned);
+      const metrics = phases === undefined ? report.metrics : { ...report.metrics, ...phases.metrics(state) };
+      reporter.report({ ...report, ...(metrics === undefined ? {} : { metrics }) }, tuned);
       if (endsEpoch && isDelta && step > totalSteps - PUBLISHED_EPOCHS * plan.stepsPerEpoch) {
-        const metrics = resultMetrics(validation?.base, tuned);
-        await context.publishCheckpoint(step, await publish(state, metrics), { ...metrics, train_loss: loss });
+        const reached = resultMetrics(validation?.base, tuned);
+        await context.publishCheckpoint(step, await publish(state, reached), { ...reached, train_loss: loss });
       }
       await context.afterStep({
         step,
@@ -186,13 +193,18 @@ async function runPrepared<S extends TrainingSettings>(
       reporter.resume();
     }
     const end = await train(context.executor, training, start, { onStep });
+    const stopped = end.step < totalSteps ? phases?.stop(end) : undefined;
+    if (stopped !== undefined) say(`Stopped after step ${end.step} of ${totalSteps}: ${stopped}`, { step: end.step });
 
     const tuned = await measure(end);
-    const metrics = resultMetrics(validation?.base, tuned);
+    const metrics = {
+      ...resultMetrics(validation?.base, tuned),
+      ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
+    };
     const folder = await publish(end, metrics);
     const reached = { ...metrics, ...(end.loss === undefined ? {} : { train_loss: end.loss }) };
-    if (folder.kind === "delta") await context.publishCheckpoint(totalSteps, folder, reached);
-    if (validation !== undefined && tuned !== undefined) {
+    if (folder.kind === "delta") await context.publishCheckpoint(end.step, folder, reached);
+    if (validation?.base.loss !== undefined && tuned?.loss !== undefined) {
       const [before, after] = [validation.base.loss, tuned.loss].map((loss) => loss.toFixed(4));
       say(`Loss on the validation file: ${before} before, ${after} after`, metrics);
     }
@@ -211,6 +223,7 @@ async function runPrepared<S extends TrainingSettings>(
     };
   } finally {
     await evaluator?.dispose();
+    await phases?.dispose();
   }
 }
 
@@ -233,6 +246,7 @@ interface PlanOptions {
   readonly context: RecipeContext;
   readonly run: PreparedRun;
   readonly units: UnitSource;
+  readonly phases: PhaseRun | undefined;
   readonly carried: CarriedState | undefined;
   /** Called before each step with the number of tokens it reads. */
   readonly onTokens: (tokens: number) => void;
@@ -241,7 +255,7 @@ interface PlanOptions {
 function trainingPlan<S extends TrainingSettings>(
   objective: Objective<S>,
   { seed, settings }: RecipeJob<S>,
-  { context, run, units, carried, onTokens }: PlanOptions,
+  { context, run, units, phases, carried, onTokens }: PlanOptions,
 ): TrainingPlan {
   const { config, weights, method, rows } = run;
   const { optimizer, schedule } = run.hyperparameters;
@@ -261,6 +275,7 @@ function trainingPlan<S extends TrainingSettings>(
     schedule,
     ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
     ...(carried === undefined ? {} : { carried }),
+    ...(phases === undefined ? {} : { stop: (state) => phases.stop(state) !== undefined }),
     async batches(step, state) {
       const groups = await units.training(state, parameterValues(state, method.parameters));
       onTokens(tokensOf(groups.flat()));
@@ -295,4 +310,14 @@ async function validationOf(
       ? await measure(first)
       : await measureBase(context.executor, { ...measured, own, units: bare });
   return createValidation(base, measure);
+}
+
+async function phaseValidation(
+  phases: PhaseRun,
+  { run, first }: Pick<ValidationContext, "run" | "first">,
+): Promise<Validation> {
+  const measure = async (state: TrainingState) => ({
+    metrics: await phases.measure(parameterValues(state, run.method.parameters)),
+  });
+  return createValidation(await measure(first), measure);
 }

@@ -1,3 +1,4 @@
+import type { Value } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
@@ -6,7 +7,8 @@ import { evaluationBatches, type RowOptions } from "../data/batches.ts";
 import { type Unit, type UnitExample, unitsOf } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
 import { takenBy } from "../engines/feeds.ts";
-import { feedsFor, frozenTensors, logProbabilityGraph } from "./causal-graphs.ts";
+import { feedsFor, frozenTensors, outputGraph } from "./causal-graphs.ts";
+import type { LossContext } from "./loss-context.ts";
 import type { RecipeContext } from "./recipe.ts";
 
 export interface ScorerOptions {
@@ -27,30 +29,56 @@ export type Scorer = (
   values: ReadonlyMap<string, Tensor>,
 ) => Promise<readonly (readonly Float32Array[])[]>;
 
+/** Something per token, by name, for each example of each unit: one number per id, as a token column has them. */
+export type TokenReader = (
+  units: readonly Unit[],
+  values: ReadonlyMap<string, Tensor>,
+) => Promise<Readonly<Record<string, readonly (readonly Float32Array[])[]>>>;
+
+/** The values [B, T] to read at the position that predicts a token, by name. */
+export type TokenOutputs = (context: LossContext) => Readonly<Record<string, Value>>;
+
+const logProbabilities: TokenOutputs = (context) => ({ log_probabilities: context.logProbabilities() });
+
 /** Compiled when it is first used; `executor` owns the program. */
 export function createScorer(executor: Executor, options: ScorerOptions): Scorer {
+  const read = createTokenReader(executor, { ...options, name: "log_probabilities", outputs: logProbabilities });
+  return async (units, values) => (await read(units, values)).log_probabilities!;
+}
+
+/** Reads `outputs` of texts. Compiled when it is first used; `executor` owns the program. */
+export function createTokenReader(
+  executor: Executor,
+  options: ScorerOptions & { readonly name: string; readonly outputs: TokenOutputs },
+): TokenReader {
   const { config, weights, method, yieldToEventLoop } = options;
   const { shape, packing, padId } = options.rows;
-  const graph = logProbabilityGraph({ config, method, shape });
+  const graph = outputGraph(options.name, { config, method, shape }, options.outputs);
   const bindings = takenBy(graph, frozenTensors(weights, method));
   const taken = new Set(graph.inputs.map(({ name }) => name));
+  const names = graph.outputs.map(({ name }) => name);
   return async (units, values) => {
-    if (units.length === 0) return [];
-    const program = await executor.compile(graph, { bindings });
     const examples = units.flatMap((unit) => unit.examples);
-    const scores = examples.map(({ ids }) => new Float32Array(ids.length));
+    const read = Object.fromEntries(
+      names.map((name) => [name, examples.map(({ ids }) => new Float32Array(ids.length))]),
+    );
+    const byUnits = () => Object.fromEntries(names.map((name) => [name, byUnit(units, read[name]!)]));
+    if (units.length === 0) return byUnits();
+    const program = await executor.compile(graph, { bindings });
     const used = Object.fromEntries([...values].filter(([name]) => taken.has(name)));
-    // Scores belong to single examples, so units need not stay together.
+    // Numbers belong to single examples, so units need not stay together.
     for (const { feeds, places } of evaluationBatches(unitsOf(examples), { shape, packing, padId })) {
       const outputs = await program.run({ ...feedsFor(graph, feeds), ...used });
-      const flat = outputs.log_probabilities!.data as Float32Array;
-      // The position before a token predicts it.
-      for (const { index, start, length } of places) {
-        scores[index]!.set(flat.subarray(start, start + length - 1), 1);
+      for (const name of names) {
+        const flat = outputs[name]!.data as Float32Array;
+        // The position before a token predicts it.
+        for (const { index, start, length, shared } of places) {
+          read[name]![index]!.set(flat.subarray(start, start + length - 1), shared + 1);
+        }
       }
       await yieldToEventLoop();
     }
-    return byUnit(units, scores);
+    return byUnits();
   };
 }
 

@@ -1,6 +1,11 @@
 import type { StepReport } from "../loop/optim-step.ts";
-import type { Measurement } from "./evaluator.ts";
-import type { RecipeContext } from "./recipe.ts";
+import type { Metrics, RecipeContext } from "./recipe.ts";
+
+/** What is known of the validation file: an evaluator's measurement, or metrics alone. */
+export interface Measurement {
+  readonly loss?: number | undefined;
+  readonly metrics: Metrics;
+}
 
 /** Reports a run's steps and measures its speed. */
 export interface StepReporter {
@@ -31,7 +36,7 @@ export function createStepReporter({ event, now }: Pick<RecipeContext, "event" |
         level: "info",
         message:
           `Step ${step}/${totalSteps}: loss ${loss.toFixed(4)}` +
-          (validation === undefined ? "" : `, ${validation.loss.toFixed(4)} on the validation file`),
+          (validation?.loss === undefined ? "" : `, ${validation.loss.toFixed(4)} on the validation file`),
         type: "metrics",
         data: {
           step,
@@ -42,7 +47,8 @@ export function createStepReporter({ event, now }: Pick<RecipeContext, "event" |
           tokens_per_second: stepSpeed,
           trained_tokens: report.trainedTokens,
           ...metrics,
-          ...(validation === undefined ? {} : { valid_loss: validation.loss, ...validationMetrics(validation) }),
+          ...(validation?.loss === undefined ? {} : { valid_loss: validation.loss }),
+          ...(validation === undefined ? {} : validationMetrics(validation)),
         },
       });
     },

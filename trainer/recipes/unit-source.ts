@@ -3,16 +3,16 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { longestOf, type Unit } from "../data/units.ts";
 import { unitsWithVirtualTokens } from "../data/virtual-tokens.ts";
 import type { TrainingState } from "../loop/training-state.ts";
-import { type Moment, type Objective, REFERENCE, type RunTools } from "./objective.ts";
+import { type Moment, type Objective, type PhaseRun, REFERENCE, type RunTools } from "./objective.ts";
 import type { PreparedRun } from "./prepare-run.ts";
-import { type Scorer, withTokenColumn } from "./scorer.ts";
+import { withTokenColumn } from "./scorer.ts";
 
 export interface UnitSourceOptions<S extends TrainingSettings> {
   readonly objective: Objective<S>;
   readonly run: PreparedRun;
   readonly tools: RunTools<S>;
-  /** Scores under the reference, which has no parameter values. */
-  readonly reference: Scorer;
+  /** Of a run in phases, whose units the state holds. */
+  readonly phases?: PhaseRun | undefined;
 }
 
 /** The units that a run trains and measures on. */
@@ -30,12 +30,22 @@ export interface UnitSource {
  * `internal_error` if the objective does not return one unit for each that it was given, or returns one that fits no row.
  */
 export async function createUnitSource<S extends TrainingSettings>(options: UnitSourceOptions<S>): Promise<UnitSource> {
-  const { objective, run, tools } = options;
+  const { objective, run, tools, phases } = options;
   const { method, tokenizer, plan } = run;
   const place = (units: readonly Unit[]) => unitsWithVirtualTokens(units, method.virtualTokens ?? 0, tokenizer.padId);
   async function withReference(units: readonly Unit[]): Promise<readonly Unit[]> {
     if (objective.reference === undefined) return units;
-    return withTokenColumn(units, REFERENCE, await options.reference(units, new Map()));
+    return withTokenColumn(units, REFERENCE, await tools.referenceLogProbabilities(units));
+  }
+  if (phases !== undefined) {
+    return {
+      bareValidation: undefined,
+      async training(state) {
+        const units = place(phases.units(state));
+        return run.phases!.replies(state.step).map((group) => group.map((reply) => units[reply]!));
+      },
+      validation: async () => [],
+    };
   }
   const sample = await objective.rollouts?.start(tools);
   const refresh = await objective.refresh?.(tools);

@@ -1,8 +1,7 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { TrainingState } from "../loop/training-state.ts";
-import type { Measurement } from "./evaluator.ts";
 import type { Metrics } from "./recipe.ts";
-import { validationMetrics } from "./step-report.ts";
+import { type Measurement, validationMetrics } from "./step-report.ts";
 
 /** A run's validation file, measured with the base and with the trained parameters. */
 export interface Validation {
@@ -19,7 +18,7 @@ export function createValidation(
     base,
     async measure(state) {
       const tuned = await measure(state);
-      if (Number.isFinite(tuned.loss)) return tuned;
+      if (tuned.loss === undefined || Number.isFinite(tuned.loss)) return tuned;
       const { step } = state;
       throw new TrimtabError(
         "non_finite",
@@ -31,7 +30,7 @@ export function createValidation(
 }
 
 /** How often a run measures its validation file, in addition to the ends of its epochs. */
-const MEASUREMENTS = 10;
+export const MEASUREMENTS = 10;
 
 export interface MeasuredRun {
   readonly totalSteps: number;
@@ -39,6 +38,8 @@ export interface MeasuredRun {
   /** Units of the two files. */
   readonly training: number;
   readonly validation: number;
+  /** Steps between two measurements, where the job says so; the ends of epochs are not measured then. */
+  readonly every?: number | undefined;
 }
 
 /**
@@ -46,7 +47,8 @@ export interface MeasuredRun {
  * tenth of the run, but only once the run has trained as many units as a measurement reads.
  */
 export function measuredSteps(run: MeasuredRun): (step: number) => boolean {
-  const { totalSteps, stepsPerEpoch, training, validation } = run;
+  const { totalSteps, stepsPerEpoch, training, validation, every: asked } = run;
+  if (asked !== undefined) return (step) => step % asked === 0 || step === totalSteps;
   const affordable = Math.ceil((validation * stepsPerEpoch) / Math.max(training, 1));
   const every = Math.max(1, Math.ceil(totalSteps / MEASUREMENTS), affordable);
   return (step) => step % every === 0 || step % stepsPerEpoch === 0 || step === totalSteps;
@@ -55,5 +57,9 @@ export function measuredSteps(run: MeasuredRun): (step: number) => boolean {
 /** The validation fields of a result; none if there was no validation file. */
 export function resultMetrics(base: Measurement | undefined, tuned: Measurement | undefined): Metrics {
   if (base === undefined || tuned === undefined) return {};
-  return { base_loss: base.loss, tuned_loss: tuned.loss, ...validationMetrics(tuned) };
+  if (base.loss !== undefined && tuned.loss !== undefined) {
+    return { base_loss: base.loss, tuned_loss: tuned.loss, ...validationMetrics(tuned) };
+  }
+  const before = Object.entries(base.metrics).map(([name, value]) => [`base_${name}`, value]);
+  return { ...Object.fromEntries(before), ...validationMetrics(tuned) };
 }

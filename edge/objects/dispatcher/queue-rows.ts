@@ -48,18 +48,26 @@ export interface JobOnBase {
   readonly paused: boolean;
 }
 
-/** The jobs in the queue that train on a base, oldest first, then those that are paused. */
+/** The jobs in the queue that train on a base, oldest first, then those that are paused, and pipelines. */
 export function jobsOnBase(db: Database, base: string): JobOnBase[] {
-  const jobs = (table: "queue" | "paused_jobs") =>
+  const jobs = (table: "queue" | "paused_jobs", paused: string) =>
     db
-      .all<{ job: string }>(`SELECT job FROM ${table} WHERE base = ? ORDER BY n`, base)
-      .map(({ job }) => ({ job, paused: table === "paused_jobs" }));
-  return [...jobs("queue"), ...jobs("paused_jobs")];
+      .all<{ job: string; paused: 0 | 1 }>(
+        `SELECT job, ${paused} AS paused FROM ${table} WHERE base = ? ORDER BY n`,
+        base,
+      )
+      .map((row) => ({ job: row.job, paused: row.paused === 1 }));
+  return [...jobs("queue", "0"), ...jobs("paused_jobs", "1 - pipeline")];
 }
 
 /** Forgets that a job is paused, so that it no longer holds its base. Returns whether it was. */
 export function forgetPaused(db: Database, job: string): boolean {
   return db.change("DELETE FROM paused_jobs WHERE job = ?", job) > 0;
+}
+
+/** Keeps the base of a pipeline as a paused job's is kept. */
+export function keepBase(db: Database, job: string, base: string): void {
+  db.run("INSERT OR IGNORE INTO paused_jobs (job, base, pipeline) VALUES (?, ?, 1)", job, base);
 }
 
 export interface Taker {

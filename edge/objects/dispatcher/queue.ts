@@ -4,6 +4,7 @@ import { objectModule } from "../module.ts";
 import {
   enqueue,
   extendLease,
+  keepBase,
   noteProgress,
   type QueueCounts,
   type QueuedJob,
@@ -24,6 +25,8 @@ export const queue = objectModule({
     "ALTER TABLE queue ADD COLUMN base TEXT",
     // Jobs outside the queue that may come back to it, and hold their bases until then.
     "CREATE TABLE IF NOT EXISTS paused_jobs (n INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, base TEXT NOT NULL)",
+    // 1 for a pipeline, whose stages are the jobs that are queued.
+    "ALTER TABLE paused_jobs ADD COLUMN pipeline INTEGER NOT NULL DEFAULT 0",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {
@@ -31,6 +34,9 @@ export const queue = objectModule({
 
       /** Removes a job. `ended` is how it ended; null if it may come back. */
       withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
+
+      /** Keeps the base of a pipeline, which is not in the queue itself, until it is withdrawn. */
+      keepBase: (job: string, base: string): void => keepBase(db, job, base),
 
       progress: (hold: Hold): void => noteProgress(db, hold),
 

@@ -96,6 +96,6 @@ function checkpointOf(row: CheckpointRow): Checkpoint {
     step_number: row.step,
     fine_tuned_model_checkpoint: row.model,
     fine_tuning_job_id: row.job,
-    metrics: JSON.parse(row.metrics) as Record<string, number>,
+    metrics: { step: row.step, ...(JSON.parse(row.metrics) as Record<string, number>) },
   };
 }

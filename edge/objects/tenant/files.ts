@@ -1,3 +1,4 @@
+import type { ExportReport } from "../../../shared/api/feedback.ts";
 import { type DatasetFacts, datasetSentence, type FileObject, requireDatasetKind } from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
@@ -97,16 +98,18 @@ function sourceOf({ blob, bytes, sha256, filename }: FileRow): NamedSource {
 /** What a file must be, and the field of the request that names it. */
 export interface NeededDataset {
   readonly param: string;
-  readonly kind: DatasetKindName;
+  /** One of these. */
+  readonly kinds: readonly DatasetKindName[];
 }
 
 /** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind. */
-export function requireDataset(db: Database, id: string, { param, kind }: NeededDataset): FileRow {
+export function requireDataset(
+  db: Database,
+  id: string,
+  { param, kinds }: NeededDataset,
+): FileRow & { readonly kind: DatasetKindName } {
   const row = requireFile(db, id, param);
-  if (row.job === null) {
-    requireDatasetKind(factsOf(db, id), kind, param);
-    return row;
-  }
+  if (row.job === null) return { ...row, kind: requireDatasetKind(factsOf(db, id), kinds, param) };
   const message = `The file ${id} holds the results of ${row.job}. Name a file that was uploaded with purpose "fine-tune".`;
   throw new TrimtabError("invalid_request", message, { param });
 }
@@ -196,6 +199,18 @@ export const files = tenantModule({
           return file;
         }),
 
+      /** Finishes a file that was made of judgements; the reply also says what came of them. */
+      finishExport: (
+        id: string,
+        facts: FileFacts,
+        { report, key }: { readonly report: ExportReport; readonly key: Idempotency | null },
+      ): FileObject & { export: ExportReport } =>
+        db.transaction(() => {
+          const file = { ...finishFile(db, id, facts, now()), export: report };
+          settleCreation(db, key, file);
+          return file;
+        }),
+
       /** Abandons a failed upload. */
       async drop(id: string): Promise<void> {
         db.transaction(() => dropPendingFile(db, id, now()));
@@ -217,11 +232,14 @@ export const files = tenantModule({
       },
 
       /**
-       * Where the bytes of a file to train on lie.
+       * Where the bytes of a file to train on lie, and of which of the kinds it is.
        *
        * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
        */
-      dataset: (id: string, needed: NeededDataset): NamedSource => sourceOf(requireDataset(db, id, needed)),
+      dataset(id: string, needed: NeededDataset): NamedSource & { readonly kind: DatasetKindName } {
+        const row = requireDataset(db, id, needed);
+        return { ...sourceOf(row), kind: row.kind };
+      },
 
       async delete(id: string): Promise<Deleted> {
         const deleted = db.transaction(() => {

@@ -9,8 +9,9 @@ import type { Database } from "../database.ts";
 import type { Hold } from "../hold.ts";
 import { resumeStateOf } from "./checkpoint-rows.ts";
 import { type FileRow, requireFile } from "./files.ts";
+import { modelFiles } from "./job-models.ts";
 import { type JobParent, parentFiles } from "./job-parent.ts";
-import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf } from "./job-rows.ts";
+import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf, trainedMethod } from "./job-rows.ts";
 
 export interface LeaseTerms extends Hold {
   readonly tenant: string;
@@ -51,7 +52,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     model: base.id,
     suffix: spec.suffix,
     seed: spec.seed,
-    method: spec.method,
+    method: trainedMethod(spec),
     executor: spec.executor,
     base: {
       id: base.id,
@@ -59,7 +60,11 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
       files: base.files.map((file) => ({ ...file, path: `${root}/base/${file.name}` })),
     },
     parent: spec.parent === undefined ? null : parentRef(spec.parent, root),
-    models: [],
+    models: (spec.models ?? []).map((model, index) => ({
+      name: model.name,
+      digest: model.digest,
+      files: modelFiles(model).map((file) => ({ ...file, path: `${root}/models/${index}/${file.name}` })),
+    })),
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
     checkpoint: resumeStateOf(db, row.id, root),

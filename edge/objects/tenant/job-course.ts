@@ -5,6 +5,8 @@ import type { TenantContext } from "./context.ts";
 import { addEvent } from "./events.ts";
 import type { JobBase } from "./job-base.ts";
 import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
+import { takeKeptFiles } from "./kept-files.ts";
+import { addResultFiles } from "./result-files.ts";
 
 /** How long after a job is created the alarm hands it over if the first attempt failed. */
 const HAND_OVER_MS = 5_000;
@@ -21,12 +23,14 @@ export function say(
 
 const LEVELS: Readonly<Partial<Record<JobStatus, JobEvent["level"]>>> = { succeeded: "info", failed: "error" };
 
-/** Ends a job, records the event and deletes its resume state. */
+/** Ends a job, shows the files that it kept, records the event and deletes its resume state. */
 export function end(
   context: TenantContext,
   id: string,
   { status, error, message }: { status: JobStatus; error?: Job["error"]; message: string },
 ): void {
+  const kept = takeKeptFiles(context.db, id, () => context.newId("file"));
+  addResultFiles(context.db, id, kept, context.now());
   endJob(context.db, id, error === undefined ? { status } : { status, error }, context.now());
   dropResumeState(context.db, id, context.now());
   say(context, id, { level: LEVELS[status] ?? "warn", message });

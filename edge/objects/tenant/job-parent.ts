@@ -4,6 +4,7 @@ import { SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
+import { pipelineWithResult } from "./pipelines/pipeline-rows.ts";
 
 /** The tuned model that a job continues from, as it was when the job was created. */
 export interface JobParent extends StoredFolder {
@@ -23,13 +24,20 @@ export function parentFiles({ kind, files, continue_with: how }: JobParent): rea
     : files.filter(({ name }) => name === MANIFEST_FILE || name === SERVING_FILE);
 }
 
-/** @throws TrimtabError conflict while a job that has not ended continues from the artefact. */
+/** @throws TrimtabError conflict while a job that has not ended continues from the artefact or uses it. */
 export function requireNoJobOn(db: Database, artefact: string): void {
-  const job = db.get<{ id: string }>(
-    `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
-     AND json_extract(spec, '$.parent.artefact') = ?`,
+  const job = db.get<{ id: string; continues: 0 | 1 }>(
+    `SELECT id, json_extract(spec, '$.parent.artefact') IS ?1 AS continues FROM jobs
+     WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND (json_extract(spec, '$.parent.artefact') = ?1
+     OR EXISTS (SELECT 1 FROM json_each(spec, '$.models') WHERE json_extract(value, '$.artefact') = ?1)) LIMIT 1`,
     artefact,
-  )?.id;
+  );
+  const pipeline = pipelineWithResult(db, artefact);
+  if (pipeline !== undefined) {
+    const message = `The pipeline ${pipeline} still needs this result of one of its stages. Cancel it or wait for its end.`;
+    throw new TrimtabError("conflict", message);
+  }
   if (job === undefined) return;
-  throw new TrimtabError("conflict", `The job ${job} continues from this model. Cancel the job or wait for its end.`);
+  const how = job.continues ? "continues from" : "uses";
+  throw new TrimtabError("conflict", `The job ${job.id} ${how} this model. Cancel the job or wait for its end.`);
 }

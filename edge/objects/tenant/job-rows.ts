@@ -1,19 +1,23 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { datasetOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetsOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
+import { isPipeline, type JobMethod, type Pipeline, type PipelinePlace } from "../../../shared/api/pipelines.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
+import { type JobModel, jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
+import { shownCourse } from "./pipelines/pipeline-rows.ts";
 import { resultFilesOf } from "./result-files.ts";
 
 /** The job's task; never changes. */
 export interface JobSpec {
-  readonly method: Method;
+  readonly method: JobMethod;
   readonly executor: Executor | null;
   readonly seed: number;
   readonly suffix: string | null;
@@ -22,6 +26,10 @@ export interface JobSpec {
   readonly validation_file: string | null;
   /** Left out by jobs that start from the base. */
   readonly parent?: JobParent;
+  /** The pipeline that the job is a stage of; left out by jobs that are none. */
+  readonly pipeline?: PipelinePlace;
+  /** Left out by jobs whose method names no deltas. */
+  readonly models?: readonly JobModel[];
 }
 
 export interface JobRow {
@@ -45,38 +53,34 @@ export interface JobRow {
   readonly trained_tokens: number | null;
   readonly estimated_finish: number | null;
   readonly hyperparameters: string | null;
+  /** JSON: what the job ended with. */
+  readonly metrics: string | null;
   readonly error: string | null;
 }
 
 export interface NewJob {
   readonly id: string;
   readonly request: CreateJob;
-  readonly method: Method;
+  readonly method: JobMethod;
   readonly seed: number;
   readonly base: JobBase;
   /** The tuned model to continue from; absent if the job starts from the base. */
   readonly parent?: JobParent | undefined;
+  readonly pipeline?: PipelinePlace | undefined;
 }
 
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *
- * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on.
+ * @throws TrimtabError not_found for a file that the tenant does not have, invalid_request for one of another kind than the job's type needs, invalid_dataset for one without a single token to train on; and as `jobModels` does.
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  const needed = (param: "training_file" | "validation_file") => ({ param, kind: datasetOf(job.method, param) });
-  const { trainable } = requireDataset(db, request.training_file, needed("training_file"));
-  if (trainable === 0) {
-    throw new TrimtabError(
-      "invalid_dataset",
-      "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
-      { param: "training_file" },
-    );
+  if (!isPipeline(job.method)) {
+    const { training_file: training, validation_file: validation } = request;
+    requireDatasets(db, job.method, { training, validation: validation ?? null });
   }
-  if (request.validation_file != null) {
-    requireDataset(db, request.validation_file, needed("validation_file"));
-  }
+  const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -86,15 +90,47 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
     ...(job.parent === undefined ? {} : { parent: job.parent }),
+    ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
+    ...(models.length === 0 ? {} : { models }),
   };
   db.run(
-    "INSERT INTO jobs (id, status, base, spec, created_at) VALUES (?, 'queued', ?, ?, ?)",
+    "INSERT INTO jobs (id, status, base, spec, created_at, queued) VALUES (?, 'queued', ?, ?, ?, ?)",
     job.id,
     JSON.stringify(job.base),
     JSON.stringify(spec),
     seconds(now),
+    // No trainer takes a pipeline: its stages are the jobs that are queued.
+    isPipeline(job.method) ? 1 : 0,
   );
   return requireJob(db, job.id);
+}
+
+/** Throws what `addJob` does for files that do not suit a method. */
+export function requireDatasets(db: Database, method: Method, { training, validation, at = {} }: NamedFiles): void {
+  const param = { training: at.training ?? "training_file", validation: at.validation ?? "validation_file" };
+  const { trainable, kind } = requireDataset(db, training, {
+    param: param.training,
+    kinds: datasetsOf(method, "training_file"),
+  });
+  // What a model answers itself has nothing to learn yet.
+  if (trainable === 0 && kind !== "prompts") {
+    throw new TrimtabError(
+      "invalid_dataset",
+      "The training file has nothing to learn: no completion and no assistant turn with text and a weight other than 0.",
+      { param: param.training },
+    );
+  }
+  if (validation === null) return;
+  const kinds = datasetsOf(method, "validation_file");
+  // A type that can learn from several kinds is measured on the one that it learns from.
+  requireDataset(db, validation, { param: param.validation, kinds: kinds.includes(kind) ? [kind] : kinds });
+}
+
+export interface NamedFiles {
+  readonly training: string;
+  readonly validation: string | null;
+  /** The fields of the request that name them; those of a job by default. */
+  readonly at?: { readonly training?: string; readonly validation?: string };
 }
 
 /** A job of the tenant; a tenant that was never created has none. */
@@ -141,11 +177,12 @@ export function endJob(db: Database, id: string, end: { status: JobStatus; error
 /** Records a job's result; the caller publishes it and ends the job in the same transaction. */
 export function keepResult(db: Database, id: string, done: Completion & { model: string }): void {
   db.run(
-    "UPDATE jobs SET fine_tuned_model = ?, result = ?, trained_tokens = ?, hyperparameters = ? WHERE id = ?",
+    "UPDATE jobs SET fine_tuned_model = ?, result = ?, trained_tokens = ?, hyperparameters = ?, metrics = ? WHERE id = ?",
     done.model,
     done.result.digest,
     done.trained_tokens,
     JSON.stringify(done.hyperparameters ?? {}),
+    JSON.stringify(done.metrics),
     id,
   );
 }
@@ -177,7 +214,8 @@ export function unqueuedJobs(db: Database): JobRow[] {
 
 /** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
 export function waitingJobs(db: Database): JobRow[] {
-  return db.all<JobRow>("SELECT * FROM jobs WHERE status = 'queued' ORDER BY n LIMIT 100");
+  const trained = "json_extract(spec, '$.method.type') <> 'pipeline'";
+  return db.all<JobRow>(`SELECT * FROM jobs WHERE status = 'queued' AND ${trained} ORDER BY n LIMIT 100`);
 }
 
 /** A job that has not ended and reads the file. */
@@ -191,6 +229,12 @@ export function jobNeedingFile(db: Database, file: string): string | undefined {
 
 export function specOf(row: JobRow): JobSpec {
   return JSON.parse(row.spec) as JobSpec;
+}
+
+/** The method of a job that a trainer runs, which a pipeline is not. */
+export function trainedMethod({ method }: Pick<JobSpec, "method">): Method {
+  if (!isPipeline(method)) return method;
+  throw new TrimtabError("internal_error", "A pipeline was handed to a trainer.");
 }
 
 export function baseOf(row: JobRow): JobBase {
@@ -224,5 +268,7 @@ export function jobOf(db: Database, row: JobRow): Job {
     integrations: [],
     metadata: spec.metadata === null ? null : { ...spec.metadata },
     error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
+    ...(isPipeline(spec.method) ? shownCourse(db, row.id, spec.method.pipeline as Pipeline) : {}),
+    ...(spec.pipeline === undefined ? {} : { pipeline: { ...spec.pipeline } }),
   };
 }

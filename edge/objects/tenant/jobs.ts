@@ -1,6 +1,8 @@
 import type { CreateJob, Job, JobFilter } from "../../../shared/api/jobs.ts";
 import type { ListOf } from "../../../shared/api/lists.ts";
 import type { Method } from "../../../shared/api/methods.ts";
+import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
+import type { JobMethod } from "../../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { unknownModel } from "../unknown-model.ts";
@@ -8,6 +10,7 @@ import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
+import { jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import {
   addJob,
@@ -21,6 +24,8 @@ import {
   unqueuedJobs,
   waitingJobs,
 } from "./job-rows.ts";
+import { changePipeline } from "./pipelines/change.ts";
+import { courseOf, liveStage } from "./pipelines/pipeline-rows.ts";
 
 /**
  * How often a waiting job is offered to the Dispatcher again. The Dispatcher already has it, unless a call was lost or
@@ -44,6 +49,7 @@ export const jobs = tenantModule({
       created_at INTEGER NOT NULL, finished_at INTEGER, fence INTEGER NOT NULL DEFAULT 0, queued INTEGER NOT NULL DEFAULT 0,
       queueings INTEGER NOT NULL DEFAULT 0,
       fine_tuned_model TEXT, result TEXT, trained_tokens INTEGER, estimated_finish INTEGER, hyperparameters TEXT, error TEXT)`,
+    "ALTER TABLE jobs ADD COLUMN metrics TEXT",
   ],
 
   needsFile(db, file) {
@@ -57,11 +63,20 @@ export const jobs = tenantModule({
     let offeredAt = 0;
 
     const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
+    const changed = async (id: string, change: "cancelled" | "paused" | "resumed"): Promise<Job> => {
+      await changePipeline(context, id, change);
+      return get(id);
+    };
     const get = (id: string): Job => jobOf(db, requireJob(db, id));
 
     /** The job's status. Throws `conflict` for a job that has ended with another status than `wanted`. */
     const requireUnended = (id: string, wanted: "cancelled" | "paused" | "resumed"): Job["status"] => {
       const { status } = requireJob(db, id);
+      const place = liveStage(db, id);
+      if (place !== undefined) {
+        const message = `The job ${id} is the stage ${place.stage} of the pipeline ${place.job}, and only the pipeline can be ${wanted}.`;
+        throw new TrimtabError("conflict", message);
+      }
       if (isTerminal(status) && status !== wanted) {
         throw new TrimtabError("conflict", `The job ${id} has ended (${status}) and cannot be ${wanted}.`);
       }
@@ -91,8 +106,14 @@ export const jobs = tenantModule({
 
         list: (filter: JobFilter): ListOf<Job> => listJobs(db, filter),
 
+        /** Refuses a method that names deltas which a job on this base cannot use; see `jobModels`. */
+        checkModels(method: JobMethod, base: Pick<JobBase, "id" | "digest">): void {
+          jobModels(db, modelsNamedByJob(method), base);
+        },
+
         /** Ends a job at once; its trainer is told at its next call. */
         async cancel(id: string): Promise<Job> {
+          if (courseOf(db, id) !== undefined && requireUnended(id, "cancelled")) return changed(id, "cancelled");
           if (requireUnended(id, "cancelled") !== "cancelled") {
             db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
           }
@@ -103,6 +124,7 @@ export const jobs = tenantModule({
 
         /** Stops a job at its next checkpoint and keeps its progress. */
         async pause(id: string): Promise<Job> {
+          if (courseOf(db, id) !== undefined && requireUnended(id, "paused")) return changed(id, "paused");
           if (requireUnended(id, "paused") !== "paused") {
             db.transaction(() => {
               pauseJob(db, id);
@@ -114,6 +136,7 @@ export const jobs = tenantModule({
         },
 
         async resume(id: string): Promise<Job> {
+          if (courseOf(db, id) !== undefined && requireUnended(id, "resumed")) return changed(id, "resumed");
           if (requireUnended(id, "resumed") === "paused") {
             db.transaction(() => {
               requeueJob(db, id);

@@ -8,6 +8,7 @@ import { tenantModule } from "./context.ts";
 import { type BegunLease, beat, beginLease, type LeaseTerms, requireFence, requireHold } from "./holds.ts";
 import { attempt, end, say, settled } from "./job-course.ts";
 import { awaitTrainer, isTerminal, requireJob } from "./job-rows.ts";
+import { noteBegun } from "./pipelines/apply.ts";
 import { type SourceName, sourceOf } from "./sources.ts";
 
 /** Jobs that trainers hold. The Dispatcher makes the first three calls, trainers the others. */
@@ -24,6 +25,7 @@ export const leases = tenantModule({
               const { checkpoint } = begun.lease;
               const from = checkpoint === null ? "" : ` at step ${checkpoint.step}`;
               say(context, terms.job, { level: "info", message: `A trainer has taken the job${from}` });
+              noteBegun(context, terms.job);
             }
             return begun;
           }),
@@ -64,6 +66,11 @@ export const leases = tenantModule({
 
         /** Where a trainer may read an input of its job. */
         source: (hold: Hold, name: SourceName): BlobSource => sourceOf(db, requireHold(db, hold), name),
+
+        /** Refuses a call for a job that the caller does not hold, or that has ended. */
+        check(hold: Hold): void {
+          requireHold(db, hold);
+        },
 
         /** Fails a job that cannot be completed. */
         async fail(hold: Hold, error: NonNullable<Job["error"]>): Promise<JobStatus> {

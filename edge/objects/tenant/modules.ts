@@ -4,13 +4,19 @@ import { account } from "./account.ts";
 import { aliases } from "./aliases.ts";
 import { artefacts } from "./artefacts.ts";
 import { checkpoints } from "./checkpoints.ts";
+import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { events } from "./events.ts";
+import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { jobs } from "./jobs.ts";
+import { keptCompletions } from "./kept-completions.ts";
 import { keys } from "./keys.ts";
+import { labeling } from "./labeling.ts";
 import { leases } from "./leases.ts";
 import { models } from "./models.ts";
+import { permissions } from "./permissions.ts";
+import { pipelines } from "./pipelines/pipelines.ts";
 import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
 import { results } from "./results.ts";
@@ -25,10 +31,12 @@ export const TENANT_MODULES = {
   keys,
   idempotency,
   jobs,
+  pipelines,
   blobs,
   files,
   events,
   checkpoints,
+  permissions,
   leases,
   results,
   artefacts,
@@ -36,6 +44,10 @@ export const TENANT_MODULES = {
   deltas,
   aliases,
   presets,
+  constitutions,
   scorers,
+  kept: keptCompletions,
+  feedback,
+  labeling,
   removal,
 } as const;

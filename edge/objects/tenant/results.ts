@@ -2,7 +2,7 @@ import type { ArtefactKind } from "../../../shared/api/artefact-kinds/registry.t
 import { checkpointName, fineTunedName } from "../../../shared/api/ids.ts";
 import type { Completion, PublishCheckpoint, Result } from "../../../shared/api/trainer.ts";
 import type { Manifest } from "../../../shared/delta/manifest.ts";
-import { reserveBlob } from "../blob-ledger.ts";
+import { dropReservation, reserveBlob } from "../blob-ledger.ts";
 import type { Hold } from "../hold.ts";
 import { artefactPrefix, publish } from "./artefact-rows.ts";
 import { addCheckpoint } from "./checkpoint-rows.ts";
@@ -10,6 +10,7 @@ import { tenantModule } from "./context.ts";
 import { requireFence, requireHold } from "./holds.ts";
 import { end, say, settled } from "./job-course.ts";
 import { baseOf, type JobRow, keepResult, specOf } from "./job-rows.ts";
+import { KEPT_FILES_TABLE, type KeptFileRow, keepFile } from "./kept-files.ts";
 import { addResultFiles, storeResultFiles } from "./result-files.ts";
 import { addUsage } from "./usage.ts";
 import { verifyStored } from "./verify-result.ts";
@@ -23,7 +24,7 @@ export interface ResultFile {
 
 /** What trainers publish for the jobs that they hold. Every write checks the fence in its own transaction. */
 export const results = tenantModule({
-  schema: [],
+  schema: [KEPT_FILES_TABLE],
   open(context) {
     const { db, now, rearm, newId, tenant } = context;
 
@@ -52,6 +53,30 @@ export const results = tenantModule({
           reserveBlob(db, key, now());
           await rearm();
           return key;
+        },
+
+        /** Records that a file for the job's owner is about to be stored. Returns the key for its bytes. */
+        async beginKept(hold: Hold, name: string): Promise<string> {
+          requireHold(db, hold);
+          const key = `tenants/${tenant().id}/jobs/${hold.job}/kept/${name}-${hold.fence}-${newId("file")}`;
+          reserveBlob(db, key, now());
+          await rearm();
+          return key;
+        },
+
+        /** Keeps a file whose bytes are stored. */
+        async keep(hold: Hold, file: Omit<KeptFileRow, "job">): Promise<void> {
+          db.transaction(() => {
+            requireHold(db, hold);
+            keepFile(db, { ...file, job: hold.job }, now());
+          });
+          await rearm();
+        },
+
+        /** Abandons a file whose bytes did not arrive. */
+        async dropKept(key: string): Promise<void> {
+          dropReservation(db, key, now());
+          await rearm();
         },
 
         async publishCheckpoint(hold: Hold, step: number, { result, metrics }: PublishCheckpoint): Promise<string> {

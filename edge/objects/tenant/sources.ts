@@ -3,6 +3,7 @@ import type { Database } from "../database.ts";
 import type { BlobSource } from "./blob-source.ts";
 import { resumeRow } from "./checkpoint-rows.ts";
 import { requireFile } from "./files.ts";
+import { modelFiles } from "./job-models.ts";
 import { parentFiles } from "./job-parent.ts";
 import { baseOf, type JobRow, specOf } from "./job-rows.ts";
 
@@ -10,6 +11,8 @@ import { baseOf, type JobRow, specOf } from "./job-rows.ts";
 export type SourceName =
   | { readonly kind: "base"; readonly name: string }
   | { readonly kind: "parent"; readonly name: string }
+  /** `index` counts the models of the lease. */
+  | { readonly kind: "model"; readonly index: number; readonly name: string }
   | { readonly kind: "file"; readonly id: string }
   | { readonly kind: "resume"; readonly step: number };
 
@@ -31,6 +34,17 @@ export function sourceOf(db: Database, job: JobRow, source: SourceName): BlobSou
         throw new TrimtabError("not_found", `The job ${job.id} continues from no model with a file ${source.name}.`);
       }
       return { key: parent.prefix + file.name, bytes: file.bytes, sha256: file.sha256 };
+    }
+    case "model": {
+      const model = specOf(job).models?.[source.index];
+      const file = model && modelFiles(model).find(({ name }) => name === source.name);
+      if (model === undefined || file === undefined) {
+        throw new TrimtabError(
+          "not_found",
+          `The job ${job.id} uses no model ${source.index} with a file ${source.name}.`,
+        );
+      }
+      return { key: model.prefix + file.name, bytes: file.bytes, sha256: file.sha256 };
     }
     case "file": {
       const spec = specOf(job);

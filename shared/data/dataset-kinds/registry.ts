@@ -4,6 +4,9 @@ import { examples } from "./examples.ts";
 import type { DatasetKind } from "./kind.ts";
 import { labelledTexts } from "./labelled-texts.ts";
 import { preferencePairs } from "./preference-pairs.ts";
+import { prompts } from "./prompts.ts";
+import { rankings } from "./rankings.ts";
+import { ratings } from "./ratings.ts";
 import { unpairedPreferences } from "./unpaired-preferences.ts";
 
 /** A file may be of several kinds at once: labelled texts are also texts to imitate. */
@@ -14,6 +17,9 @@ export const DATASET_KINDS = {
   condition_prompts: conditionPrompts,
   preference_pairs: preferencePairs,
   unpaired_preferences: unpairedPreferences,
+  prompts,
+  rankings,
+  ratings,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;

@@ -54,16 +54,26 @@ describe("the OpenAPI document", () => {
         "/v1/aliases/{alias}/history",
         "/v1/aliases/{alias}/rollback",
         "/v1/chat/completions",
+        "/v1/chat/completions/{completion_id}",
+        "/v1/chat/completions/{completion_id}/messages",
         "/v1/completions",
+        "/v1/constitutions",
+        "/v1/constitutions/{constitution}",
+        "/v1/constitutions/{constitution}/versions",
         "/v1/deltas",
         "/v1/deltas/merge",
         "/v1/deltas/{delta_id}",
         "/v1/deltas/{delta_id}/content",
+        "/v1/feedback",
+        "/v1/feedback/export",
+        "/v1/feedback/{feedback_id}",
         "/v1/files",
         "/v1/files/{file_id}",
         "/v1/files/{file_id}/content",
         "/v1/fine_tuning/alpha/graders/run",
         "/v1/fine_tuning/alpha/graders/validate",
+        "/v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions",
+        "/v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions/{permission_id}",
         "/v1/fine_tuning/jobs",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/cancel",
@@ -72,10 +82,21 @@ describe("the OpenAPI document", () => {
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/pause",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/report",
         "/v1/fine_tuning/jobs/{fine_tuning_job_id}/resume",
+        "/v1/labeling/projects",
+        "/v1/labeling/projects/{project_id}",
+        "/v1/labeling/projects/{project_id}/agreement",
+        "/v1/labeling/projects/{project_id}/export",
+        "/v1/labeling/projects/{project_id}/judge",
+        "/v1/labeling/projects/{project_id}/labels",
+        "/v1/labeling/projects/{project_id}/next",
+        "/v1/labeling/projects/{project_id}/samples",
         "/v1/models",
         "/v1/models/{model}",
         "/v1/peft/compare",
+        "/v1/preferences/inspect",
         "/v1/responses",
+        "/v1/responses/{response_id}",
+        "/v1/rewards",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",
@@ -84,6 +105,7 @@ describe("the OpenAPI document", () => {
         "/v1/steering/scorers/{scorer}",
         "/v1/steering/sweep",
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
+        "/v1/trainer/jobs/{job}/ask",
         "/v1/trainer/jobs/{job}/base/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}/publish",
@@ -92,6 +114,8 @@ describe("the OpenAPI document", () => {
         "/v1/trainer/jobs/{job}/fail",
         "/v1/trainer/jobs/{job}/files/{file_id}",
         "/v1/trainer/jobs/{job}/heartbeat",
+        "/v1/trainer/jobs/{job}/kept/{name}",
+        "/v1/trainer/jobs/{job}/models/{index}/{name}",
         "/v1/trainer/jobs/{job}/parent/{name}",
         "/v1/trainer/jobs/{job}/release",
         "/v1/trainer/leases",
@@ -160,9 +184,18 @@ describe("every route of the document", () => {
     const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/deltas", { key });
     await api.call("POST", "/v1/aliases", { key, body: { id: "walker", model: "walked" } });
     await api.call("POST", "/v1/steering/presets", { key, body: { name: "stride", steering: {} } });
+    const principles = [{ principle: "Keep going." }];
+    await api.call("POST", "/v1/constitutions", { key, body: { name: "march", principles } });
     const scorer = { name: "judge", url: "https://scores.trimtab.dev/" };
     await api.call("POST", "/v1/steering/scorers", { key, body: scorer });
-    Object.assign(own, { preset: "stride", scorer: "judge" });
+    const permitted = `/v1/fine_tuning/checkpoints/${encodeURIComponent(model)}/permissions`;
+    const made = { key, body: { project_ids: ["owner"] } };
+    const permission = await api.call<{ first_id: string }>("POST", permitted, made);
+    Object.assign(own, { fine_tuned_model_checkpoint: model, permission_id: permission.first_id });
+    Object.assign(own, { preset: "stride", scorer: "judge", constitution: "march" });
+    const labelling = { name: "gait", task: "pairwise", prompts: ["a"], sampling: { sources: [{ model: "walked" }] } };
+    const project = await api.call<{ id: string }>("POST", "/v1/labeling/projects", { key, body: labelling });
+    Object.assign(own, { project_id: project.id });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -226,21 +259,37 @@ describe("every route of the document", () => {
     expect(walked.length).toBeGreaterThan(10);
     /** Of the routes that read a body before they look for anything. */
     const bodies: Record<string, unknown> = {
+      "POST /v1/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions": { project_ids: ["stranger"] },
       "POST /v1/aliases/{alias}": { model: "walked" },
+      "POST /v1/constitutions/{constitution}": { principles: [{ principle: "Halt." }] },
       "POST /v1/steering/presets/{preset}": { steering: {} },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
+      "POST /v1/chat/completions/{completion_id}": { metadata: {} },
+      "POST /v1/labeling/projects/{project_id}/labels": { task_id: "t", rater: "r", answer: { type: "tie" } },
+      "POST /v1/labeling/projects/{project_id}/judge": { model: "walked" },
+      "POST /v1/labeling/projects/{project_id}/export": { format: "pairs" },
+    };
+    /** Of the routes that read a query before they look for anything. */
+    const queries: Record<string, string> = {
+      "/v1/labeling/projects/{project_id}/next": "?rater=r",
+      "/v1/labeling/projects/{project_id}/export": "?format=pairs",
     };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
       const options = body === undefined ? { key: stranger } : { key: stranger, body };
-      expect(await api.refusal(method, path, options), `${method} ${path}`).toMatchObject({ status: 404 });
+      const query = queries[template] ?? "";
+      expect(await api.refusal(method, path + query, options), `${method} ${path}`).toMatchObject({ status: 404 });
     }
     for (const path of [
       "/v1/files",
       "/v1/fine_tuning/jobs",
       "/v1/deltas",
+      "/v1/constitutions",
       "/v1/steering/presets",
       "/v1/steering/scorers",
+      "/v1/chat/completions",
+      "/v1/feedback",
+      "/v1/labeling/projects",
     ]) {
       expect(await api.call("GET", path, { key: stranger })).toMatchObject({ data: [] });
     }

@@ -390,7 +390,7 @@ describe("what is refused", () => {
       "function_call",
       "unsupported_parameter",
     ],
-    ["storing", { store: true }, "store", "unsupported_parameter"],
+    ["storing a little", { store: "some" }, "store", "invalid_request"],
     ["a part of the steering that there is not", { steering: { magic: {} } }, "steering.magic", "invalid_request"],
     [
       "an unknown response format",

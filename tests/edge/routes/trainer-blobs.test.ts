@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { Job } from "../../../shared/api/jobs.ts";
 import type { Lease } from "../../../shared/api/trainer.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { Api, storing, TRAINER_TOKEN } from "../support/api.ts";
@@ -9,10 +10,11 @@ const api = new Api();
 const trainer = new FakeTrainer(api, "blobs");
 const state = new TextEncoder().encode("resume state");
 let lease: Lease;
+let key: string;
 
 beforeAll(async () => {
   await api.base("blob-base");
-  const key = await api.tenant("blobber");
+  key = await api.tenant("blobber");
   const file = await api.dataset(key);
   await api.call("POST", "/v1/fine_tuning/jobs", { key, body: { model: "blob-base", training_file: file } });
   lease = (await trainer.lease()) as Lease;
@@ -39,7 +41,13 @@ describe("reading", () => {
   });
 
   it("knows nothing else", async () => {
-    for (const suffix of ["base/README.md", "base/..%2Fconfig.json", "files/file-x", "checkpoints/1"]) {
+    for (const suffix of [
+      "base/README.md",
+      "base/..%2Fconfig.json",
+      "files/file-x",
+      "models/0/manifest.json",
+      "checkpoints/1",
+    ]) {
       expect((await trainer.read(lease, path(suffix))).status).toBe(404);
     }
   });
@@ -86,6 +94,47 @@ describe("storing a resume state", () => {
     expect((await trainer.read(lease, path("checkpoints/2"))).status).toBe(200);
     const stored = async () => (await env.BLOBS.list({ prefix: `tenants/blobber/jobs/${lease.job}/resume/` })).objects;
     await expect.poll(stored).toHaveLength(1);
+  });
+});
+
+describe("keeping a file for the job's owner", () => {
+  const text = (content: string) => new TextEncoder().encode(content);
+
+  it("refuses names that are none, bytes other than those announced, and another trainer's lease", async () => {
+    for (const name of ["..%2Freport", "Report.json", ".hidden", "a".repeat(65)]) {
+      const response = await put(`kept/${name}`, text("x"));
+      expect([response.status, await response.json()]).toMatchObject([400, { error: { param: "name" } }]);
+    }
+    expect((await put("kept/report.json", text("x"), { "x-trimtab-sha256": "0".repeat(64) })).status).toBe(400);
+    expect((await put("kept/report.json", text("x"), { "x-trimtab-fence": "999" })).status).toBe(409);
+  });
+
+  it("shows the newest of a name among the job's result files once the job has ended", async () => {
+    const file = await api.dataset(key);
+    const body = { model: "blob-base", training_file: file };
+    const { id } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+    const own = (await trainer.lease())!;
+    const keep = async (name: string, content: string) =>
+      api.call("PUT", `/v1/trainer/jobs/${own.job}/kept/${name}`, {
+        key: TRAINER_TOKEN,
+        body: text(content),
+        headers: await storing(own, text(content)),
+      });
+    await keep("report.json", "first");
+    expect(await keep("report.json", "second")).toMatchObject({ name: "report.json", bytes: 6 });
+    const shown = async () => (await api.call<Job>("GET", `/v1/fine_tuning/jobs/${id}`, { key })).result_files;
+    expect(await shown()).toEqual([]);
+    await api.call("POST", `/v1/trainer/jobs/${own.job}/fail`, {
+      key: TRAINER_TOKEN,
+      headers: await storing(own, text("")),
+      body: { error: { code: "non_finite", message: "m", param: null } },
+    });
+    const [kept] = await shown();
+    expect(await api.call("GET", `/v1/files/${kept}`, { key })).toMatchObject({
+      filename: "report.json",
+      purpose: "fine-tune-results",
+    });
+    expect(await (await api.send("GET", `/v1/files/${kept}/content`, { key })).text()).toBe("second");
   });
 });
 

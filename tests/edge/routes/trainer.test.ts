@@ -343,3 +343,38 @@ describe("the trainers' door", () => {
     });
   });
 });
+
+describe("a question to a model of the tenant's", () => {
+  const question = {
+    model: "trainer-base",
+    messages: [{ role: "user", content: "Say yes or no." }],
+    sampling: { temperature: 0, maxTokens: 8 },
+    rule: { spec: { choice: ["yes", "no"] }, param: "method.ppo.grader.labels" },
+    at: "method.ppo.grader",
+  };
+  const ask = (lease: Lease, changes: Record<string, unknown> = {}) =>
+    api.send("POST", `/v1/trainer/jobs/${lease.job}/ask`, trainer.held(lease, { ...question, ...changes }));
+
+  it("is answered within its rule and charged to the tenant, for the trainer that holds the job alone", async () => {
+    await createJob();
+    const lease = await leased();
+    const reply = await (await ask(lease)).json();
+    expect(reply).toMatchObject({
+      text: expect.stringMatching(/^(yes|no)$/),
+      usage: { prompt_tokens: expect.any(Number) },
+    });
+    const usage = await api.call<{ days: { prompt_tokens: number }[] }>("GET", "/v1/usage", { key });
+    expect(usage.days.reduce((sum, day) => sum + day.prompt_tokens, 0)).toBeGreaterThan(0);
+    expect((await ask({ ...lease, fence: lease.fence + 1 })).status).toBe(409);
+    expect((await ask({ ...lease, tenant: "nobody" })).status).toBe(404);
+  });
+
+  it("names the grader's field where the job's owner can mend it", async () => {
+    await createJob();
+    const response = await ask(await leased(), { model: "ft:gone" });
+    expect([response.status, await response.json()]).toMatchObject([
+      404,
+      { error: { code: "model_not_found", param: "method.ppo.grader.model" } },
+    ]);
+  });
+});

@@ -5,6 +5,8 @@ import type { Api } from "./api.ts";
 export function openai(api: Api, apiKey: string, sent: () => void = () => {}): OpenAI {
   return new OpenAI({
     apiKey,
+    // Permissions of checkpoints are asked for with this one.
+    adminAPIKey: apiKey,
     baseURL: "https://trimtab.test/v1",
     maxRetries: 0,
     fetch: async (url, init) => {

@@ -18,7 +18,6 @@ const NEUTRAL: Readonly<Record<string, { readonly nothing: readonly unknown[]; r
   reasoning_effort: { nothing: ["none"], something: "low" },
   verbosity: { nothing: ["medium"], something: "high" },
   service_tier: { nothing: ["auto", "default"], something: "flex" },
-  store: { nothing: [false], something: true },
   response_format: { nothing: [{ type: "text" }], something: { type: "xml" } },
   stream_options: { nothing: [{}, { include_obfuscation: false }], something: { include_nothing: true } },
   prompt_cache_options: { nothing: [{}, { mode: "implicit", ttl: "30m" }], something: { mode: "explicit" } },

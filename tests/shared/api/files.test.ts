@@ -3,9 +3,9 @@ import { datasetSentence, requireDatasetKind } from "../../../shared/api/files.t
 
 describe("the kind of a file that a job needs", () => {
   it("is one of those that it has; files from before kinds hold examples", () => {
-    requireDatasetKind({ kinds: ["examples", "labelled_texts"] }, "labelled_texts", "training_file");
-    requireDatasetKind(null, "examples", "training_file");
-    requireDatasetKind({}, "examples", "training_file");
+    requireDatasetKind({ kinds: ["examples", "labelled_texts"] }, ["labelled_texts"], "training_file");
+    requireDatasetKind(null, ["examples"], "training_file");
+    requireDatasetKind({}, ["examples"], "training_file");
   });
 
   it("is named where it is another", () => {
@@ -13,7 +13,9 @@ describe("the kind of a file that a job needs", () => {
       kinds: ["examples"],
       unfit: { labelled_texts: "line 2 of the file: label: must be a text" },
     } as const;
-    expect(() => requireDatasetKind({ ...facts, kinds: [...facts.kinds] }, "labelled_texts", "training_file")).toThrow(
+    expect(() =>
+      requireDatasetKind({ ...facts, kinds: [...facts.kinds] }, ["labelled_texts"], "training_file"),
+    ).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param: "training_file",
@@ -21,7 +23,7 @@ describe("the kind of a file that a job needs", () => {
           '`training_file` holds examples to imitate, such as conversations, and the job needs texts with labels, such as {"text", "label"}. It is not of that kind because of this: line 2 of the file: label: must be a text.',
       }),
     );
-    expect(() => requireDatasetKind(null, "contrast_pairs", "validation_file")).toThrow(
+    expect(() => requireDatasetKind(null, ["contrast_pairs"], "validation_file")).toThrow(
       expect.objectContaining({ param: "validation_file" }),
     );
   });

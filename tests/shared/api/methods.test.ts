@@ -15,6 +15,14 @@ import {
 
 const HYPERPARAMETERS = { n_epochs: "auto", batch_size: "auto", learning_rate_multiplier: "auto" };
 
+const GRADER = { type: "string_check", name: "same", operation: "eq", input: "{{sample.output_text}}", reference: "a" };
+const REWARD = { reward: { type: "grader", grader: GRADER } };
+/** What types cannot do without. */
+const REQUIRED: Readonly<Record<string, object>> = {
+  ...{ ppo: REWARD, rloo: REWARD, grpo: REWARD, reinforce_pp: REWARD },
+  reinforcement: { grader: GRADER },
+};
+
 describe("Method", () => {
   it("fills in what is left out", () => {
     expect(Method.parse({ type: "supervised" })).toEqual({
@@ -36,7 +44,10 @@ describe("Method", () => {
 
   it("takes every type of the table, with settings that it fills in, and no other", () => {
     for (const [type, { settings }] of Object.entries(JOB_TYPES)) {
-      expect(Method.parse({ type })).toEqual({ type, [type]: settings.parse({}) });
+      const required = REQUIRED[type];
+      const given = required === undefined ? { type } : { type, [type]: required };
+      expect(Method.parse(given)).toEqual({ type, [type]: settings.parse(required ?? {}) });
+      if (required !== undefined) expect(Method.safeParse({ type }).success).toBe(false);
     }
     expect(Method.safeParse({ type: "constructor" }).success).toBe(false);
   });
@@ -59,7 +70,7 @@ describe("the table of job types", () => {
   it("names hyperparameters of OpenAI's that the type has", () => {
     for (const [type, { openAiHyperparameters }] of Object.entries(JOB_TYPES)) {
       for (const name of openAiHyperparameters) {
-        const { error } = Method.safeParse({ type, [type]: { hyperparameters: { [name]: null } } });
+        const { error } = Method.safeParse({ type, [type]: { ...REQUIRED[type], hyperparameters: { [name]: null } } });
         expect(error?.issues.map(({ path }) => path.join("."))).toEqual([`${type}.hyperparameters.${name}`]);
       }
     }

@@ -31,7 +31,6 @@ describe("CreateResponse", () => {
     { previous_response_id: "resp_1" },
     { conversation: "conv_1" },
     { background: true },
-    { store: true },
     { tools: [{ type: "web_search" }] },
     { truncation: "auto" },
     { prompt: { id: "p" } },

@@ -3,6 +3,7 @@ import { parseModelConfig } from "../../../shared/model/config.ts";
 import { parameterCount } from "../../../shared/model/modules.ts";
 import { chooseBatchShape } from "../../../trainer/data/batch-shape.ts";
 import { packBestFit } from "../../../trainer/data/packing.ts";
+import { blockLengths, type UnitSize } from "../../../trainer/data/shared-prompts.ts";
 
 const config = parseModelConfig({
   model_type: "llama",
@@ -17,17 +18,20 @@ const config = parseModelConfig({
   tie_word_embeddings: true,
 });
 
+/** A unit whose examples have these lengths and share nothing. */
+const unit = (...lengths: number[]): UnitSize => ({ lengths, shared: 0 });
 /** Groups of 20 units, each one example of 30 to 69 tokens. */
 const groups = Array.from({ length: 10 }, (_, group) =>
-  Array.from({ length: 20 }, (_, index) => [30 + ((group * 7 + index * 13) % 40)]),
+  Array.from({ length: 20 }, (_, index) => unit(30 + ((group * 7 + index * 13) % 40))),
 );
-const options = { config, groups, units: [[69]], limit: 512, packing: true };
+const options = { config, groups, units: [unit(69)], limit: 512, packing: true };
 
 describe("chooseBatchShape", () => {
   it("leaves little empty: four fifths of the tokens it computes are examples'", () => {
     const { rows, tokens } = chooseBatchShape(options);
-    const used = groups.flat(2).reduce((sum, length) => sum + length, 0);
-    const batches = groups.reduce((sum, group) => sum + Math.ceil(packBestFit(group.flat(), tokens).length / rows), 0);
+    const lengths = groups.map((group) => group.flatMap((size) => size.lengths));
+    const used = lengths.flat().reduce((sum, length) => sum + length, 0);
+    const batches = lengths.reduce((sum, group) => sum + Math.ceil(packBestFit(group, tokens).length / rows), 0);
     expect(tokens).toBeGreaterThanOrEqual(69);
     expect(used / (batches * rows * tokens)).toBeGreaterThan(0.8);
   });
@@ -38,31 +42,45 @@ describe("chooseBatchShape", () => {
   });
 
   it("stays within the limit and holds the longest example", () => {
-    expect(chooseBatchShape({ ...options, units: [[90]], limit: 90 }).tokens).toBe(90);
-    const one = chooseBatchShape({ ...options, groups: [[[500]]], units: [[500]], limit: 512 });
+    expect(chooseBatchShape({ ...options, units: [unit(90)], limit: 90 }).tokens).toBe(90);
+    const one = chooseBatchShape({ ...options, groups: [[unit(500)]], units: [unit(500)], limit: 512 });
     expect(one).toEqual({ rows: 1, tokens: 512 });
   });
 
   it("takes no wider batch than any group fills", () => {
-    expect(chooseBatchShape({ ...options, groups: [[[10]], [[12]]], units: [[12]] })).toEqual({ rows: 1, tokens: 16 });
+    expect(chooseBatchShape({ ...options, groups: [[unit(10)], [unit(12)]], units: [unit(12)] })).toEqual({
+      rows: 1,
+      tokens: 16,
+    });
+  });
+
+  it("takes less room for pairs that share their prompts", () => {
+    const pairs = Array.from({ length: 16 }, () => ({ lengths: [120, 120], shared: 0 }));
+    const sharing = pairs.map(({ lengths }) => ({ lengths, shared: 100 }));
+    const sizeOf = (group: readonly UnitSize[]) => {
+      const { rows, tokens } = chooseBatchShape({ ...options, groups: [group], units: group });
+      const lengths = group.flatMap((size) => blockLengths(size, tokens));
+      return Math.ceil(packBestFit(lengths, tokens).length / rows) * rows * tokens;
+    };
+    expect(sizeOf(sharing)).toBeLessThan(0.75 * sizeOf(pairs));
   });
 
   it("bounds a micro-batch: its tokens, its logits over a large vocabulary, its operations in a large model", () => {
-    const many = [Array.from({ length: 500 }, () => [64])];
-    const wide = chooseBatchShape({ ...options, groups: many, units: [[64]] });
+    const many = [Array.from({ length: 500 }, () => unit(64))];
+    const wide = chooseBatchShape({ ...options, groups: many, units: [unit(64)] });
     expect(wide.rows * wide.tokens).toBeLessThanOrEqual(4096);
     const large = chooseBatchShape({
       ...options,
       config: { ...config, vocabSize: 128_000 },
       groups: many,
-      units: [[64]],
+      units: [unit(64)],
     });
     expect(large.rows * large.tokens * 128_000).toBeLessThanOrEqual(1 << 25);
     const deep = chooseBatchShape({
       ...options,
       config: { ...config, hiddenSize: 2048, ffnSize: 8192 },
       groups: many,
-      units: [[64]],
+      units: [unit(64)],
     });
     expect(
       deep.rows * deep.tokens * 6 * parameterCount({ ...config, hiddenSize: 2048, ffnSize: 8192 }),

@@ -116,7 +116,8 @@ describe("Generator", { timeout: 60_000 }, () => {
         const program = await executor.compile(graph, options);
         return {
           run: (feeds, appends) => {
-            runs.push((feeds.tokens as Tensor).shape);
+            // Later stages do not take tokens.
+            if (feeds.tokens !== undefined) runs.push((feeds.tokens as Tensor).shape);
             return program.run(feeds, appends);
           },
           hold: (values) => program.hold(values),
@@ -149,7 +150,11 @@ describe("Generator", { timeout: 60_000 }, () => {
     ]);
     const decodes = runs.filter(([, length]) => length === 1).map(([rows]) => rows!);
     const drawn = results.flat().reduce((sum, { tokens }) => sum + tokens.length, 0);
-    expect(decodes.reduce((sum, rows) => sum + rows, 0)).toBe(drawn - samples - 1);
+    // A row that is left alone is computed twice.
+    const computed = decodes.reduce((sum, rows) => sum + rows, 0);
+    const alone = computed - (drawn - samples - 1);
+    expect(alone).toBeGreaterThanOrEqual(0);
+    expect(alone).toBeLessThanOrEqual(decodes.filter((rows) => rows === 2).length);
     // Only the tail, where nothing waits any more, runs with fewer rows than there are slots.
     const tail = decodes.findIndex((rows) => rows < 4);
     expect(decodes.slice(0, tail)).toEqual(new Array(tail).fill(4));

@@ -6,7 +6,7 @@ import { goldenModel } from "../../shared/model/golden-models.ts";
 
 it("has a key and a value for every layer, all of one size that grows in steps", async () => {
   const { config } = await goldenModel("plain");
-  const caches = await LayerCaches.create(createOnnxRuntimeExecutor({ threads: 1 }), config, 3);
+  const caches = await LayerCaches.create(createOnnxRuntimeExecutor({ threads: 1 }), config, { slots: 3, limit: 150 });
   expect(caches.capacity).toBe(64);
   await caches.reserve(64);
   expect(caches.capacity).toBe(64);
@@ -28,7 +28,21 @@ it("has a key and a value for every layer, all of one size that grows in steps",
     expect(window).toEqual(Object.values(feeds)[i]);
     expect(at).toEqual([5, 6]);
   }
-  const blank = Object.values(caches.nothing(2)) as { shape: readonly number[] }[];
-  for (const { shape } of blank) expect(shape).toEqual([2, config.kvHeads, 1, config.headDim]);
+  await caches.reserve(129);
+  expect(caches.capacity).toBe(150);
   await caches.dispose();
+});
+
+it("begins with the limit if that is less, and with more for wide heads, whose products are divided by it", async () => {
+  const { config } = await goldenModel("plain");
+  const executor = createOnnxRuntimeExecutor({ threads: 1 });
+  const capacityOf = async (headDim: number, limit: number) => {
+    const caches = await LayerCaches.create(executor, { ...config, headDim }, { slots: 1, limit });
+    const { capacity } = caches;
+    await caches.dispose();
+    return capacity;
+  };
+  expect(await capacityOf(32, 40)).toBe(40);
+  expect(await capacityOf(128, 300)).toBe(64);
+  expect(await capacityOf(160, 300)).toBe(128);
 });

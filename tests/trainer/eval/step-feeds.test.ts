@@ -13,25 +13,29 @@ describe("decodeFeeds", () => {
     expect(decodeFeeds(rows, { capacity: 4, prefixTokens: 2 })).toEqual({
       tokens: i64([2, 1], [7, 9]),
       positions: i64([2, 1], [1, 0]),
-      past_bias: f32([2, 1, 1, 1, 4], [0, 0, 0, HIDDEN, 0, 0, HIDDEN, HIDDEN]),
-      own_bias: f32([1, 1], [0]),
+      bias: f32([2, 1, 1, 1, 4], [0, 0, 0, 0, 0, 0, 0, HIDDEN]),
       pick: f32([2, 1, 1], [1, 1]),
     });
   });
 });
 
 describe("prefillFeeds", () => {
-  it("pads rows behind their tokens and picks the last of them", () => {
-    const feeds = prefillFeeds([[5, 6, 7], [8]], { length: 4, capacity: 6, prefixTokens: 1 });
-    const row = (...first: number[]) => [...first, ...new Array<number>(32 - first.length).fill(0)];
-    expect(feeds.tokens).toEqual(i64([2, 32], [...row(5, 6, 7), ...row(8)]));
-    expect(feeds.positions).toEqual(i64([2, 32], [...row(3, 4, 5), ...row(3)]));
-    expect(feeds.pick).toEqual(f32([2, 1, 32], [...row(0, 0, 1), ...row(1)]));
-    const past = [0, 0, 0, 0, HIDDEN, HIDDEN];
-    expect(feeds.past_bias).toEqual(f32([2, 1, 1, 1, 6], [...past, ...past]));
-    const { shape, data } = feeds.own_bias!;
-    expect(shape).toEqual([32, 32]);
-    for (let i = 0; i < 32 * 32; i++) expect(data[i]).toBe(i % 32 > Math.floor(i / 32) ? Math.fround(HIDDEN) : 0);
+  it("pads rows behind their tokens, picks the last of them, and lets each see the cache up to itself", () => {
+    const feeds = prefillFeeds([[5, 6, 7], [8]], { start: 2, end: 6, capacity: 8, prefixTokens: 1 });
+    expect(feeds.tokens).toEqual(i64([2, 4], [5, 6, 7, 0, 8, 0, 0, 0]));
+    expect(feeds.positions).toEqual(i64([2, 4], [1, 2, 3, 0, 1, 0, 0, 0]));
+    expect(feeds.pick).toEqual(f32([2, 1, 4], [0, 0, 1, 0, 1, 0, 0, 0]));
+    const { shape, data } = feeds.bias!;
+    expect(shape).toEqual([2, 1, 4, 1, 8]);
+    for (let i = 0; i < 2 * 4 * 8; i++) {
+      const [query, key] = [2 + (Math.floor(i / 8) % 4), i % 8];
+      expect(data[i]).toBe(key > query ? Math.fround(HIDDEN) : 0);
+    }
+  });
+
+  it("picks nothing besides for a single row, so that the head has two", () => {
+    const feeds = prefillFeeds([[5, 6]], { start: 0, end: 3, capacity: 3, prefixTokens: 0 });
+    expect(feeds.pick).toEqual(f32([1, 2, 3], [0, 1, 0, 0, 0, 0]));
   });
 });
 

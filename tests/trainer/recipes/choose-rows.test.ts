@@ -5,13 +5,14 @@ import { chooseRows, type RowChoice } from "../../../trainer/recipes/choose-rows
 import { goldenBase } from "../golden-llama.ts";
 
 const { config } = goldenBase();
-const pairs = Array.from({ length: 30 }, (_, i) => [8 + ((i * 7) % 20), 6 + ((i * 5) % 20)]);
+const unit = (...lengths: number[]) => ({ lengths, shared: 0 });
+const pairs = Array.from({ length: 30 }, (_, i) => unit(8 + ((i * 7) % 20), 6 + ((i * 5) % 20)));
 const options: RowChoice = {
   config,
   plan: createStepPlan({ examples: 30, batchSize: 4, accumulation: 2, seed: 1 }),
   totalSteps: 8,
   training: pairs,
-  validation: [[40, 39]],
+  validation: [unit(40, 39)],
   limit: 64,
   packing: true,
   padId: 0,
@@ -21,14 +22,14 @@ const options: RowChoice = {
 describe("chooseRows", () => {
   it.each([true, false])("has room for every unit of both files (packing: %s)", (packing) => {
     const { shape, units } = chooseRows({ ...options, packing });
-    for (const unit of [...pairs, ...options.validation]) {
-      expect(packUnits([unit], { shape, packing })).toHaveLength(1);
+    for (const { lengths } of [...pairs, ...options.validation]) {
+      expect(packUnits([lengths], { shape, packing })).toHaveLength(1);
     }
     expect(units).toEqual({ form: options.form, capacity: 4 });
   });
 
   it("says nothing of units where a unit is one example without columns", () => {
-    const singles = { ...options, training: pairs.map(([one]) => [one!]), validation: [] };
+    const singles = { ...options, training: pairs.map(({ lengths: [one] }) => unit(one!)), validation: [] };
     expect(chooseRows({ ...singles, form: { examples: 1 } }).units).toBeUndefined();
     const form = { examples: 1, columns: { label: "example" } } as const;
     expect(chooseRows({ ...singles, form }).units).toEqual({ form, capacity: 4 });

@@ -1,19 +1,22 @@
 import { describe, expect, it } from "vitest";
+import { JOB_TYPES, type SettingsOf } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { f32 } from "../../../shared/tensor.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
 import type { Objective } from "../../../trainer/recipes/objective.ts";
 import { prepareRun } from "../../../trainer/recipes/prepare-run.ts";
 import { settingsOf } from "../../support/peft.ts";
-import { DpoSettings, dpo } from "./objectives/dpo.ts";
+import { ReinforceSettings, reinforce } from "./objectives/reinforce.ts";
 import { quietContext, tinyJobOf } from "./objectives/run-objective.ts";
+import { wholeRowSampler } from "./objectives/whole-row-sampler.ts";
 
 const line = (prompt: string) => `${JSON.stringify({ prompt, chosen: " yes", rejected: " no no" })}\n`;
 const training = ["one:", "two:", "three:"].map(line).join("");
 const settings = (hyperparameters: object = {}, peft: object = settingsOf({ type: "lora", r: 2 })) =>
-  DpoSettings.parse({ hyperparameters, peft });
+  JOB_TYPES.dpo.settings.parse({ hyperparameters, peft });
 const prepare = async (
-  objective: Objective<DpoSettings>,
-  changes: { settings?: DpoSettings; validation?: string } = {},
+  objective: Objective<SettingsOf<"dpo">>,
+  changes: { settings?: SettingsOf<"dpo">; validation?: string } = {},
 ) => prepareRun(objective, await tinyJobOf({ settings: settings(), training, ...changes }), quietContext());
 
 describe("prepareRun", () => {
@@ -30,6 +33,14 @@ describe("prepareRun", () => {
     const { learningRate: _, ...usual } = dpo;
     const [peak, plain] = [await prepare(dpo), await prepare(usual)].map((run) => run.hyperparameters.schedule.peak);
     expect(peak! / plain!).toBeCloseTo(0.05, 6);
+  });
+
+  it("packs what is in the files, and gives what is sampled a row each", async () => {
+    expect((await prepare(dpo)).rows.packing).toBe(true);
+    const sampling = reinforce({ sampler: wholeRowSampler, reward: () => 0 });
+    const prompts = ReinforceSettings.parse({ hyperparameters: {}, peft: settingsOf({ type: "lora", r: 2 }) });
+    const job = await tinyJobOf({ settings: prompts, training: `${JSON.stringify({ prompt: "say one" })}\n` });
+    expect((await prepareRun(sampling, job, quietContext())).rows.packing).toBe(false);
   });
 
   it("trains the objective's own parameters beside the method's", async () => {

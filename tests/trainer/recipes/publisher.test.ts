@@ -1,22 +1,23 @@
 import { expect, it } from "vitest";
+import { JOB_TYPES, type SettingsOf } from "../../../shared/api/methods.ts";
 import { MANIFEST_FILE, parseManifest } from "../../../shared/delta/manifest.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import { initialState, type TrainingState } from "../../../trainer/loop/training-state.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
 import type { Objective } from "../../../trainer/recipes/objective.ts";
 import { prepareRun } from "../../../trainer/recipes/prepare-run.ts";
 import { createPublisher } from "../../../trainer/recipes/publisher.ts";
 import { createRunTools } from "../../../trainer/recipes/run-tools.ts";
 import { settingsOf } from "../../support/peft.ts";
-import { DpoSettings, dpo } from "./objectives/dpo.ts";
 import { quietContext, tinyJobOf } from "./objectives/run-objective.ts";
 
 const pair = `${JSON.stringify({ prompt: "one:", chosen: " yes", rejected: " no" })}\n`;
 
 it("says where a result comes from, and lets the objective add files of its own parameters", async () => {
-  const settings = DpoSettings.parse({ hyperparameters: {}, peft: settingsOf({ type: "lora", r: 2 }) });
+  const settings = JOB_TYPES.dpo.settings.parse({ hyperparameters: {}, peft: settingsOf({ type: "lora", r: 2 }) });
   const job = await tinyJobOf({ settings, training: pair, validation: `${pair}${pair}` });
   const own = { parameters: [{ name: "head", shape: [1], decay: false }], initial: new Map([["head", f32([1], [2])]]) };
-  const objective: Objective<DpoSettings> = {
+  const objective: Objective<SettingsOf<"dpo">> = {
     ...dpo,
     parameters: () => own,
     publish: ({ kind, files }, { values, seed }) => ({

@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
+import { JOB_TYPES } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { f32 } from "../../../shared/tensor.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
 import { recipeFor, runJob } from "../../../trainer/recipes/run-job.ts";
 import { settingsOf } from "../../support/peft.ts";
 import { countingExecutor } from "../loop/counting-executor.ts";
-import { DpoSettings, dpo } from "./objectives/dpo.ts";
 import { killedAndResumed, quietContext, runObjective, tinyJobOf } from "./objectives/run-objective.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -13,7 +14,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const line = (prompt: string) => `${JSON.stringify({ prompt, chosen: " yes", rejected: " no" })}\n`;
 const training = ["one:", "two:", "three:", "four:"].map(line).join("");
 const settings = (hyperparameters: object = {}) =>
-  DpoSettings.parse({
+  JOB_TYPES.dpo.settings.parse({
     hyperparameters: { batch_size: 2, learning_rate: 0.02, ...hyperparameters },
     peft: settingsOf({ type: "lora", r: 2 }),
   });
@@ -68,7 +69,7 @@ describe("runJob", () => {
       },
     };
     const { outcome } = await runObjective(objective, {
-      settings: DpoSettings.parse({ hyperparameters: { max_steps: 1 }, peft }),
+      settings: JOB_TYPES.dpo.settings.parse({ hyperparameters: { max_steps: 1 }, peft }),
       ...{ training, validation: line("five:") },
     });
     expect(outcome.metrics.base_loss).toBeCloseTo(Math.LN2 + 1, 5);

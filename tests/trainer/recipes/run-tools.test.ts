@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
+import { JOB_TYPES } from "../../../shared/api/methods.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { createProgramCache } from "../../../trainer/loop/program-cache.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
 import { prepareRun } from "../../../trainer/recipes/prepare-run.ts";
 import { createRunTools } from "../../../trainer/recipes/run-tools.ts";
 import { settingsOf } from "../../support/peft.ts";
-import { DpoSettings, dpo } from "./objectives/dpo.ts";
 import { quietContext, tinyJobOf } from "./objectives/run-objective.ts";
 
 const training = ["one:", "two:", "three:"]
@@ -12,7 +13,7 @@ const training = ["one:", "two:", "three:"]
   .join("");
 
 it("scores bare units behind a method's placeholders, and knows the units of a step", async () => {
-  const settings = DpoSettings.parse({
+  const settings = JOB_TYPES.dpo.settings.parse({
     hyperparameters: { batch_size: 2 },
     peft: settingsOf({ type: "prompt", num_virtual_tokens: 3 }),
   });
@@ -34,5 +35,5 @@ it("scores bare units behind a method's placeholders, and knows the units of a s
   await executor.dispose();
   const order = run.plan.groups(1).flat();
   expect(tools.unitsOf(1)).toEqual(order.map((index) => run.training[index]));
-  expect(tools).toMatchObject({ seed: 3, settings, maxLength: 125 });
+  expect(tools).toMatchObject({ seed: 3, settings, maxLength: 125, capacity: run.rows.shape.tokens });
 });

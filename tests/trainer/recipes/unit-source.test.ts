@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { JOB_TYPES, type SettingsOf } from "../../../shared/api/methods.ts";
 import type { TrainingState } from "../../../trainer/loop/training-state.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
 import type { RunTools } from "../../../trainer/recipes/objective.ts";
 import { prepareRun } from "../../../trainer/recipes/prepare-run.ts";
-import type { Scorer } from "../../../trainer/recipes/scorer.ts";
 import { createUnitSource } from "../../../trainer/recipes/unit-source.ts";
 import { settingsOf } from "../../support/peft.ts";
-import { DpoSettings, dpo } from "./objectives/dpo.ts";
 import { quietContext, tinyJobOf } from "./objectives/run-objective.ts";
 
 const line = (prompt: string) => `${JSON.stringify({ prompt, chosen: " yes", rejected: " no" })}\n`;
@@ -13,7 +13,7 @@ const training = ["one:", "two:", "three:", "four:", "five:"].map(line).join("")
 const stateOf = (step: number): TrainingState => ({ step, trainedTokens: 0, tensors: {} });
 
 async function sourceOf(objective = dpo) {
-  const settings = DpoSettings.parse({
+  const settings = JOB_TYPES.dpo.settings.parse({
     hyperparameters: { batch_size: 2, gradient_accumulation_steps: 2 },
     peft: settingsOf({ type: "prompt", num_virtual_tokens: 2 }),
   });
@@ -23,13 +23,12 @@ async function sourceOf(objective = dpo) {
     quietContext(),
   );
   let scored = 0;
-  const reference: Scorer = async (units, values) => {
-    expect(values.size).toBe(0);
+  const referenceLogProbabilities: RunTools["referenceLogProbabilities"] = async (units) => {
     scored += units.length;
     return units.map(({ examples }) => examples.map(({ ids }) => Float32Array.from(ids)));
   };
-  const tools = {} as RunTools<DpoSettings>;
-  return { run, source: await createUnitSource({ objective, run, tools, reference }), scored: () => scored };
+  const tools = { referenceLogProbabilities } as RunTools<SettingsOf<"dpo">>;
+  return { run, source: await createUnitSource({ objective, run, tools }), scored: () => scored };
 }
 
 describe("the units of files", () => {

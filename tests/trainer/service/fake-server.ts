@@ -21,6 +21,8 @@ export interface FakeJob {
   readonly method: Method;
   readonly executor?: "onnxruntime" | "tensorflow";
   readonly seed?: number;
+  /** The files of the deltas that its method names, by name. */
+  readonly models?: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
 }
 
 export interface FakeServer {
@@ -29,6 +31,9 @@ export interface FakeServer {
   readonly requests: string[];
   readonly events: TrainerEvent[];
   readonly artefacts: Map<string, Uint8Array>;
+  /** The files kept for the job's owner, by name. */
+  readonly kept: Map<string, Uint8Array>;
+  readonly questions: unknown[];
   readonly published: { step: number; checkpoint: PublishCheckpoint }[];
   readonly completions: Completion[];
   readonly failures: Failure[];
@@ -68,6 +73,16 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
   const training = await dataset("file-train", job.training);
   const validation = job.validation === undefined ? null : await dataset("file-valid", job.validation);
 
+  const models = await Promise.all(
+    Object.entries(job.models ?? {}).map(async ([name, files], index) => ({
+      name,
+      digest: "e".repeat(64),
+      files: await Promise.all(
+        Object.entries(files).map(([file, bytes]) => refOf(file, bytes, `${root}/models/${index}/${file}`)),
+      ),
+    })),
+  );
+
   let fence = 0;
   let attempt = 0;
   let offered = false;
@@ -79,6 +94,8 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     requests: [],
     events: [],
     artefacts: new Map(),
+    kept: new Map(),
+    questions: [],
     published: [],
     completions: [],
     failures: [],
@@ -113,7 +130,7 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       base: { id: "tiny", digest: "b".repeat(64), files: base },
       training_file: training,
       validation_file: validation,
-      models: [],
+      models,
       checkpoint:
         state === undefined
           ? null
@@ -155,6 +172,15 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       case "checkpoints 2":
         server.published.push({ step: Number(rest[0]), checkpoint: parsed });
         return json({ model: `ft:tiny:demo::x:ckpt-step-${rest[0]}` });
+      case "kept 1":
+        server.kept.set(rest[0]!, body);
+        return json({ name: rest[0], bytes: body.byteLength, sha256: await sha256Hex(body) });
+      case "ask 0":
+        server.questions.push(parsed);
+        return json({
+          text: "4",
+          usage: { prompt_tokens: 3, completion_tokens: 1, cached_tokens: 0, total_tokens: 4 },
+        });
       case "artefacts 3": {
         const created = !server.artefacts.has(rest.join("/"));
         if (created) server.artefacts.set(rest.join("/"), body);

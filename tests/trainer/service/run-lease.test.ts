@@ -103,6 +103,29 @@ describe("a job that runs through", () => {
     expect(jobs[1]!.run).not.toBe(jobs[0]!.run);
   });
 
+  it("is given the deltas that its method names, keeps files, and asks models", async () => {
+    await server.close();
+    server = await startFakeServer({ ...tinyJob, models: { "ft:reward": { "manifest.json": bytes("{}") } } });
+    const question = {
+      model: "judge",
+      messages: [{ role: "user", content: "Is 2 + 2 = 4?" }],
+      sampling: { temperature: 0 },
+      rule: { spec: { choice: ["4"] }, param: "grader.labels" },
+      at: "grader",
+    } as const;
+    const asking: Recipe = async (job, context) => {
+      const answer = await context.ask(question);
+      await context.keepFile({ name: "answer.json", bytes: bytes(JSON.stringify(answer)) });
+      return recipe(job, context);
+    };
+    expect(await run({ recipe: () => asking })).toBe("completed");
+    const { digest, files } = jobs[0]!.models!.get("ft:reward")!;
+    expect(digest).toBe("e".repeat(64));
+    expect([...files].map(([name, file]) => [name, text(file)])).toEqual([["manifest.json", "{}"]]);
+    expect(server.questions).toEqual([question]);
+    expect(JSON.parse(text(server.kept.get("answer.json")!))).toMatchObject({ text: "4", usage: { total_tokens: 4 } });
+  });
+
   it("is given a table as JSON Lines, under the digest of what was uploaded", async () => {
     await server.close();
     server = await startFakeServer({ ...tinyJob, training: "prompt,completion\na,b\n" });

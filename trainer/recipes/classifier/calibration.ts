@@ -51,23 +51,46 @@ export function fitTemperature(judgements: readonly Judgement[]): number {
 }
 
 export function qualityOf(judgements: readonly Judgement[], temperature: number): Quality {
+  const bins = reliabilityOf(judgements, temperature);
+  const { length } = judgements;
+  const nll = judgements.reduce((sum, { logits, label }) => {
+    return sum - logSoftmax(logits.map((logit) => logit / temperature))[label]!;
+  }, 0);
+  return {
+    accuracy: bins.reduce((sum, { count, accuracy }) => sum + count * accuracy, 0) / length,
+    nll: nll / length,
+    ece:
+      bins.reduce((sum, { count, confidence, accuracy }) => sum + count * Math.abs(confidence - accuracy), 0) / length,
+  };
+}
+
+/** One bin of a reliability diagram: judgements whose confidence is from `from` up to `to`. */
+export interface ReliabilityBin {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  /** The mean confidence, and the share that is right; 0 where there is no judgement. */
+  readonly confidence: number;
+  readonly accuracy: number;
+}
+
+/** The reliability diagram (DeGroot and Fienberg 1983) that the calibration error sums up. */
+export function reliabilityOf(judgements: readonly Judgement[], temperature: number): readonly ReliabilityBin[] {
   const bins = Array.from({ length: BINS }, () => ({ count: 0, right: 0, confidence: 0 }));
-  let [right, nll] = [0, 0];
   for (const { logits, label } of judgements) {
     const logs = logSoftmax(logits.map((logit) => logit / temperature));
     const best = logs.reduce((most, log, c) => (log > logs[most]! ? c : most), 0);
     const confidence = Math.exp(logs[best]!);
     const bin = bins[Math.min(BINS - 1, Math.floor(confidence * BINS))]!;
-    const isRight = best === label ? 1 : 0;
     bin.count += 1;
-    bin.right += isRight;
+    bin.right += best === label ? 1 : 0;
     bin.confidence += confidence;
-    right += isRight;
-    nll -= logs[label]!;
   }
-  const { length } = judgements;
-  const ece = bins.reduce((sum, bin) => sum + Math.abs(bin.confidence - bin.right), 0) / length;
-  return { accuracy: right / length, nll: nll / length, ece };
+  return bins.map(({ count, right, confidence }, i) => ({
+    ...{ from: i / BINS, to: (i + 1) / BINS, count },
+    confidence: confidence / Math.max(1, count),
+    accuracy: right / Math.max(1, count),
+  }));
 }
 
 function smoothedLoss(judgements: readonly Judgement[], inverse: number): number {

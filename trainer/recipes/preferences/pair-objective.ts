@@ -7,12 +7,15 @@ import { alignmentReport, type ReportedSettings } from "../report/alignment-repo
 import { runJob } from "../run-job.ts";
 import { type BetaSettings, type BetaType, betaOf } from "./beta.ts";
 
-/** An objective whose units are pairs: the examples of a unit are the chosen completion and the rejected one. */
+/**
+ * An objective whose units are pairs: the examples of a unit are the chosen completion and the rejected one, which are laid out behind
+ * their prompt where a row has room for both.
+ */
 export function pairObjective<S extends TrainingSettings>(
   own: Pick<Objective<S>, "loss" | "reference" | "learningRate">,
 ): Objective<S> {
   return {
-    form: () => ({ examples: 2 }),
+    form: () => ({ examples: 2, sharesPrompt: true }),
     *lines({ bytes, name }) {
       for (const { line, pair } of parsePreferencePairs(bytes, { name })) yield { line, examples: pairExamples(pair) };
     },

@@ -50,7 +50,7 @@ it("a checkpoint is published once for each step", () =>
         step_number: 1,
         fine_tuned_model_checkpoint: "m1",
         fine_tuning_job_id: "j",
-        metrics: { loss: 1 },
+        metrics: { step: 1, loss: 1 },
       },
     ]);
   }));

@@ -1,16 +1,17 @@
 import { describe, expect, it, vi } from "vitest";
-import { decodeCanonical, SERVING_FILE } from "../../../../shared/delta/serving-file.ts";
-import { loadModelFolder } from "../../../../shared/model/model-folder.ts";
-import { attachMethods } from "../../../../shared/peft/combine.ts";
-import { i64, tensor } from "../../../../shared/tensor.ts";
-import type { Executor, NamedTensors, Program } from "../../../../trainer/engines/executor.ts";
-import { createOnnxRuntimeExecutor } from "../../../../trainer/engines/onnxruntime.ts";
-import { decodeCheckpoint } from "../../../../trainer/loop/checkpoint.ts";
-import { frozenTensors, predictionGraph } from "../../../../trainer/recipes/causal-graphs.ts";
-import { settingsOf } from "../../../support/peft.ts";
-import { largestDifference } from "../../golden-llama.ts";
-import { DpoSettings, dpo } from "./dpo.ts";
-import { killedAndResumed, type Recorded, runObjective, TINY_FILES } from "./run-objective.ts";
+import { JOB_TYPES } from "../../../shared/api/methods.ts";
+import { decodeCanonical, SERVING_FILE } from "../../../shared/delta/serving-file.ts";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { attachMethods } from "../../../shared/peft/combine.ts";
+import { i64, tensor } from "../../../shared/tensor.ts";
+import type { Executor, NamedTensors, Program } from "../../../trainer/engines/executor.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { decodeCheckpoint } from "../../../trainer/loop/checkpoint.ts";
+import { frozenTensors, predictionGraph } from "../../../trainer/recipes/causal-graphs.ts";
+import { dpo } from "../../../trainer/recipes/dpo.ts";
+import { settingsOf } from "../../support/peft.ts";
+import { largestDifference } from "../golden-llama.ts";
+import { killedAndResumed, type Recorded, runObjective, TINY_FILES } from "./objectives/run-objective.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -26,7 +27,10 @@ const pairs = (count: number, from = 0) =>
   });
 const jsonl = (lines: readonly object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 const settings = (hyperparameters: object = {}, peft: object = lora) =>
-  DpoSettings.parse({ hyperparameters: { n_epochs: 4, batch_size: 4, learning_rate: 0.03, ...hyperparameters }, peft });
+  JOB_TYPES.dpo.settings.parse({
+    hyperparameters: { n_epochs: 4, batch_size: 4, learning_rate: 0.03, ...hyperparameters },
+    peft,
+  });
 const training = jsonl(pairs(12));
 const validation = jsonl(pairs(5, 1));
 
@@ -35,28 +39,28 @@ const deltaOf = ({ outcome }: Recorded) => {
   return [...delta.linears.values()].flatMap(({ a, b }) => [...a!.data, ...b!.data]);
 };
 
-describe("DPO, from one file outside of the trainer", () => {
+describe("DPO", () => {
   const recorded = runObjective(dpo, { settings: settings({ n_epochs: 10, beta: 0.5 }), training, validation });
 
   it("begins at ln 2 and falls as the model learns preferences", async () => {
     const { steps, outcome, messages } = await recorded;
     expect(steps).toHaveLength(30);
     expect(steps[0]!.loss).toBeCloseTo(Math.LN2, 5);
-    expect(steps[0]!["rewards/margin"]).toBeCloseTo(0, 5);
+    expect(steps[0]!["rewards/margins"]).toBeCloseTo(0, 5);
     expect(steps.at(-1)!.loss).toBeLessThan(0.5);
-    expect(steps.at(-1)!["rewards/accuracy"]).toBeCloseTo(1, 6);
+    expect(steps.at(-1)!["rewards/accuracies"]).toBeCloseTo(1, 6);
     expect(outcome.metrics.base_loss).toBeCloseTo(Math.LN2, 5);
     expect(outcome.metrics.tuned_loss).toBeLessThan(0.6);
-    expect(outcome.metrics["valid_rewards/accuracy"]).toBeCloseTo(1, 6);
+    expect(outcome.metrics["valid_rewards/accuracies"]).toBeCloseTo(1, 6);
     expect(messages[0]).toMatch(/^train\.jsonl: 12 kept \(0 of them truncated to 128 tokens\), 0 dropped; \d+ of/);
   });
 
   it("reports its metrics with every step, and with what is measured on the validation file", async () => {
     const { steps, published } = await recorded;
-    const names = ["rewards/chosen", "rewards/rejected", "rewards/margin", "rewards/accuracy"];
+    const names = ["rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"];
     for (const step of steps) {
       expect(Object.keys(step)).toEqual(expect.arrayContaining(names));
-      expect(step["rewards/margin"]).toBeCloseTo(step["rewards/chosen"]! - step["rewards/rejected"]!, 5);
+      expect(step["rewards/margins"]).toBeCloseTo(step["rewards/chosen"]! - step["rewards/rejected"]!, 5);
     }
     const ofEpoch = names.map((name) => `valid_${name}`);
     expect(Object.keys(steps[2]!)).toEqual(expect.arrayContaining(["valid_loss", ...ofEpoch]));
@@ -120,7 +124,7 @@ describe("DPO, from one file outside of the trainer", () => {
       mean((_, r) => r),
       4,
     );
-    expect(outcome.metrics["valid_rewards/margin"]).toBeGreaterThan(0.01);
+    expect(outcome.metrics["valid_rewards/margins"]).toBeGreaterThan(0.01);
   });
 
   it("keeps every pair whole in its micro-batch, packed or not, and learns the same", async () => {
@@ -152,7 +156,7 @@ describe("DPO, from one file outside of the trainer", () => {
       expect(recorded.outcome.trainedTokens).toBe(whole.outcome.trainedTokens);
       expect(largestDifference(deltaOf(recorded), deltaOf(whole))).toBeLessThan(2e-5);
       for (const [i, step] of recorded.steps.entries()) {
-        expect(step["rewards/margin"]).toBeCloseTo(whole.steps[i]!["rewards/margin"]!, 4);
+        expect(step["rewards/margins"]).toBeCloseTo(whole.steps[i]!["rewards/margins"]!, 4);
       }
     }
     let packed = 0;

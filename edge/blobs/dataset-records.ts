@@ -1,0 +1,56 @@
+import type { RecordPlace } from "../../shared/data/columns.ts";
+import { DATASET_COLUMNS } from "../../shared/data/dataset-kinds/registry.ts";
+import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
+import { isMetadata } from "../../shared/data/training-lines.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { openParquet } from "../../shared/formats/parquet.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { storedFile } from "./receive-dataset.ts";
+
+export interface DatasetToRead {
+  readonly key: string;
+  readonly bytes: number;
+  /** What messages call the file. */
+  readonly name: string;
+  /** Columns of a Parquet file to read besides those of the kinds of datasets. */
+  readonly columns?: readonly string[];
+}
+
+export interface PlacedRecord {
+  readonly value: unknown;
+  readonly place: RecordPlace;
+}
+
+/**
+ * Every record of a stored dataset, in any form, read piece by piece.
+ *
+ * @throws TrimtabError invalid_file, corrupt_blob when its bytes are missing
+ */
+export async function* datasetRecords(
+  bucket: R2Bucket,
+  { key, bytes, name, columns = [] }: DatasetToRead,
+): AsyncGenerator<PlacedRecord, void> {
+  const object = await bucket.get(key);
+  if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
+  const reader = createDatasetReader({ name, maxUnpackedBytes: LIMITS.unpackedFile });
+  let records = 0;
+  function* placed(read: Iterable<{ readonly number: number; readonly value: unknown }>): Generator<PlacedRecord> {
+    for (const { number, value } of read) {
+      records += 1;
+      if (isMetadata(value, records)) continue;
+      yield { value, place: { number, unit: RECORD_UNITS[reader.form ?? "jsonl"], file: name } };
+    }
+  }
+  for await (const chunk of object.body) {
+    yield* placed(reader.push(chunk));
+    // A Parquet file is read from its end.
+    if (reader.form === "parquet") break;
+  }
+  if (reader.form !== "parquet") {
+    yield* placed(reader.end());
+    return;
+  }
+  const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
+  const wanted = (column: string) => DATASET_COLUMNS.has(column) || columns.includes(column);
+  for await (const row of table.rows(wanted)) yield* placed([row]);
+}

@@ -1,0 +1,245 @@
+import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
+import type {
+  CreateLabel,
+  Label,
+  LabelAgreement,
+  LabelAnswer,
+  LabelProject,
+  NextTask,
+  ProjectSettings,
+  TaskText,
+} from "../../../shared/api/labeling.ts";
+import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { LabelledTask } from "../../../shared/labeling/judged.ts";
+import { summarise } from "../../../shared/labeling/summary.ts";
+import { type Idempotency, settleCreation } from "../idempotency.ts";
+import { pageOf } from "../page.ts";
+import { tenantModule } from "./context.ts";
+import {
+  addProject,
+  type ClaimedPrompt,
+  claimPrompts,
+  finishPrompt,
+  JUDGE_PREFIX,
+  PROJECT_TABLES,
+  type ProjectRow,
+  promptCounts,
+  releasePrompts,
+  requireProject,
+  requireRater,
+  settingsOf,
+} from "./label-project-rows.ts";
+import {
+  addJudgement,
+  addLabel,
+  type JudgedLabel,
+  LABEL_TABLES,
+  type LabelRow,
+  labelCounts,
+  labelledStretch,
+  labelOf,
+  summedLabels,
+} from "./label-rows.ts";
+import {
+  type Asking,
+  addTask,
+  handOut,
+  openTasks,
+  othersHold,
+  shownTask,
+  TASK_TABLES,
+  type TaskRecord,
+  type TaskRow,
+} from "./label-task-rows.ts";
+
+/** A project whose names were checked and whose prompts were read. */
+export interface ProjectToCreate {
+  readonly settings: ProjectSettings;
+  readonly prompts: readonly KeptPrompt[];
+  readonly gold: readonly {
+    readonly prompt: KeptPrompt;
+    readonly texts: readonly TaskText[];
+    readonly answer: LabelAnswer;
+  }[];
+}
+
+/** What a step of sampling made of one prompt; `reason` says why there is no task. */
+export interface MadePrompt {
+  readonly place: number;
+  readonly prompt: KeptPrompt;
+  readonly tasks: readonly { readonly texts: readonly TaskText[]; readonly priority: number }[];
+  readonly reason: string | null;
+}
+
+/** A task that a judge has yet to label. */
+export interface UnjudgedTask extends TaskRecord {
+  readonly id: string;
+  readonly type: TaskRow["type"];
+}
+
+const PROJECT_PARTS = ["label_prompts", "label_tasks", "label_handouts", "labels"] as const;
+
+/** Labelling projects with their prompts, tasks and labels. */
+export const labeling = tenantModule({
+  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES],
+
+  open: ({ db, now, newId, requireCreated }) => {
+    const shown = (row: ProjectRow): LabelProject => {
+      const settings = settingsOf(row);
+      const { id, created_at } = row;
+      const counts = { prompts: promptCounts(db, id), ...labelCounts(db, id, settings.labels_per_task) };
+      return { id, object: "labeling.project", created_at, ...settings, counts };
+    };
+    const newLabel = (project: string) => ({
+      id: newId("label"),
+      project,
+      settings: settingsOf(requireProject(db, project)),
+      now: now(),
+    });
+
+    return {
+      calls: {
+        create({ settings, prompts, gold }: ProjectToCreate, key: Idempotency | null): LabelProject {
+          requireCreated();
+          return db.transaction(() => {
+            const id = newId("labelProject");
+            addProject(db, id, { settings, prompts }, now());
+            for (const { prompt, texts, answer } of gold) {
+              const task = { id: newId("labelTask"), place: -1, priority: 0, gold: answer, prompt, texts };
+              addTask(db, { id, type: settings.task }, task);
+            }
+            const project = shown(requireProject(db, id));
+            settleCreation(db, key, project);
+            return project;
+          });
+        },
+
+        list(page: Page): ListOf<LabelProject> {
+          return listOf(pageOf<ProjectRow>(db, { table: "label_projects" }, page).map(shown), page.limit);
+        },
+
+        get: (id: string): LabelProject => shown(requireProject(db, id)),
+
+        delete(id: string): Deleted {
+          db.transaction(() => {
+            requireProject(db, id);
+            for (const table of PROJECT_PARTS) db.run(`DELETE FROM ${table} WHERE project = ?`, id);
+            db.run("DELETE FROM label_projects WHERE id = ?", id);
+          });
+          return { id, object: "labeling.project", deleted: true };
+        },
+
+        /** Prompts for a step of sampling, which has them for a while. */
+        claim(project: string, claim: string, most: number): ClaimedPrompt[] {
+          return db.transaction(() => {
+            requireProject(db, project);
+            return claimPrompts(db, project, { claim, most, now: now() });
+          });
+        },
+
+        /** Stores what a step made of a prompt; whether it still held it. */
+        made(project: string, claim: string, { place, prompt, tasks, reason }: MadePrompt): boolean {
+          return db.transaction(() => {
+            const type = settingsOf(requireProject(db, project)).task;
+            if (!finishPrompt(db, project, { place, claim, reason })) return false;
+            for (const { texts, priority } of tasks) {
+              addTask(
+                db,
+                { id: project, type },
+                { id: newId("labelTask"), place, priority, gold: null, prompt, texts },
+              );
+            }
+            return true;
+          });
+        },
+
+        release: (project: string, claim: string): void => releasePrompts(db, project, claim),
+
+        /** Hands the rater a task; the one they hold already where they ask again. */
+        next(project: string, rater: string): NextTask {
+          return db.transaction(() => {
+            const settings = settingsOf(requireProject(db, project));
+            requireRater(settings, rater);
+            const asking: Asking = { project, settings, rater, now: now() };
+            const found = handOut(db, asking);
+            const { count: labelled } = db.get<{ count: number }>(
+              "SELECT count(*) AS count FROM labels WHERE project = ? AND rater = ? AND superseded_by IS NULL",
+              project,
+              rater,
+            )!;
+            const { waiting } = promptCounts(db, project);
+            const isLeft = waiting > 0 || othersHold(db, asking);
+            return {
+              object: "labeling.next",
+              task: found === undefined ? null : shownTask(found.task, found.handout, settings),
+              status: found !== undefined ? "task" : isLeft ? "waiting" : "done",
+              guidelines: settings.guidelines,
+              progress: { labelled, left: openTasks(db, asking) + waiting * settings.tasks_per_prompt },
+            };
+          });
+        },
+
+        label(project: string, request: CreateLabel, key: Idempotency | null): Label {
+          return db.transaction(() => {
+            const fresh = newLabel(project);
+            requireRater(fresh.settings, request.rater);
+            const label = addLabel(db, request, fresh);
+            settleCreation(db, key, label);
+            return label;
+          });
+        },
+
+        /** Newest first. */
+        labels(
+          project: string,
+          { rater, task_id: task, ...page }: Page & { rater?: string | undefined; task_id?: string | undefined },
+        ): ListOf<Label> {
+          requireProject(db, project);
+          const filters = [
+            ["rater = ?", rater],
+            ["task = ?", task],
+          ].filter((filter): filter is [string, string] => filter[1] !== undefined);
+          const where = ["project = ?", ...filters.map(([condition]) => condition)].join(" AND ");
+          const values = [project, ...filters.map(([, value]) => value)];
+          return listOf(pageOf<LabelRow>(db, { table: "labels", where, values }, page).map(labelOf), page.limit);
+        },
+
+        agreement(project: string): LabelAgreement {
+          return summarise(settingsOf(requireProject(db, project)).task, summedLabels(db, project));
+        },
+
+        /** Tasks that the model has not labelled, gold items first, and how many there are in all. */
+        unjudged(project: string, model: string, most: number): { tasks: UnjudgedTask[]; left: number } {
+          requireProject(db, project);
+          const where = "project = ? AND NOT EXISTS (SELECT 1 FROM labels WHERE task = label_tasks.id AND rater = ?)";
+          const judge = JUDGE_PREFIX + model;
+          const { count } = db.get<{ count: number }>(
+            `SELECT count(*) AS count FROM label_tasks WHERE ${where}`,
+            project,
+            judge,
+          )!;
+          const rows = db.all<TaskRow>(
+            `SELECT * FROM label_tasks WHERE ${where} ORDER BY gold IS NULL, n LIMIT ?`,
+            project,
+            judge,
+            most,
+          );
+          return {
+            tasks: rows.map(({ id, type, record }) => ({ id, type, ...(JSON.parse(record) as TaskRecord) })),
+            left: count,
+          };
+        },
+
+        judged: (project: string, label: JudgedLabel): boolean =>
+          db.transaction(() => addJudgement(db, label, newLabel(project))),
+
+        /** Some tasks with the labels that count, after a place in their order; gold items are left out. */
+        stretch(project: string, judge: string | null, after: number): { tasks: LabelledTask[]; next: number | null } {
+          requireProject(db, project);
+          const rater = judge === null ? null : JUDGE_PREFIX + judge;
+          return labelledStretch(db, { project, judge: rater, after });
+        },
+      },
+    };
+  },
+});

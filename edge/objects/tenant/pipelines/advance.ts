@@ -1,0 +1,99 @@
+/**
+ * Carries pipelines on. What is due follows from their rows alone, and each step is one transaction: after a crash between any
+ * two, the alarm finds the same thing due and does it.
+ */
+import type { Job } from "../../../../shared/api/jobs.ts";
+import { TrimtabError } from "../../../../shared/errors.ts";
+import type { Database } from "../../database.ts";
+import type { TenantContext } from "../context.ts";
+import { attempt, queue } from "../job-course.ts";
+import { findJob, isTerminal, type JobRow, requireJob } from "../job-rows.ts";
+import { happen } from "./apply.ts";
+import { dueOf, type Ended } from "./course.ts";
+import type { Metrics } from "./gate.ts";
+import { basesToSettle, courseOf, noteBaseHeld } from "./pipeline-rows.ts";
+import { startStage } from "./start-stage.ts";
+
+type Due = { readonly start: true } | { readonly ended: JobRow };
+
+/** What can be done for a pipeline now. */
+function dueNow(db: Database, pipeline: string): Due | null {
+  const course = courseOf(db, pipeline);
+  const due = course === undefined ? null : dueOf(course);
+  if (due === null) return null;
+  if ("start" in due) return { start: true };
+  const row = findJob(db, due.watch);
+  return row !== undefined && isTerminal(row.status) ? { ended: row } : null;
+}
+
+export function dueSoon(db: Database, pipeline: string): boolean {
+  return dueNow(db, pipeline) !== null;
+}
+
+/** Does everything that can be done for a pipeline now. */
+export async function advance(context: TenantContext, pipeline: string): Promise<void> {
+  const { db } = context;
+  let started = false;
+  for (let due = dueNow(db, pipeline); due !== null; due = dueNow(db, pipeline)) {
+    if ("ended" in due) {
+      const ended = endOf(db, due.ended);
+      db.transaction(() => happen(context, pipeline, ended));
+      continue;
+    }
+    try {
+      db.transaction(() => startStage(context, requireJob(db, pipeline)));
+      started = true;
+    } catch (error) {
+      if (!(error instanceof TrimtabError) || error.code === "internal_error") throw error;
+      const { code, message, param = null } = error;
+      db.transaction(() => happen(context, pipeline, { type: "refused", error: { code, message, param } }));
+    }
+  }
+  if (started) await queue(context);
+  await attempt("settle the bases of pipelines", settleBases(context));
+}
+
+function endOf(db: Database, row: JobRow): Ended {
+  return {
+    type: "ended",
+    job: row.id,
+    status: row.status,
+    model: row.fine_tuned_model,
+    metrics: resultMetrics(db, row),
+    tokens: row.trained_tokens ?? 0,
+    error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
+  };
+}
+
+/** Steps whose metrics count where the last one did not measure one of them. */
+const LAST_STEPS = 200;
+
+/** Counts, which no gate needs. */
+const COUNTS: ReadonlySet<string> = new Set(["step", "total_steps"]);
+
+/** What a job ended with: the metrics of its completion, and before them the newest of its steps. */
+export function resultMetrics(db: Database, row: Pick<JobRow, "id" | "metrics">): Metrics {
+  const found = new Map<string, number>(Object.entries(JSON.parse(row.metrics ?? "{}") as Metrics));
+  const steps = db.all<{ data: string }>(
+    "SELECT data FROM events WHERE job = ? AND type = 'metrics' AND step IS NOT NULL ORDER BY step DESC LIMIT ?",
+    row.id,
+    LAST_STEPS,
+  );
+  for (const { data } of steps) {
+    for (const [name, value] of Object.entries(JSON.parse(data) as Record<string, unknown>)) {
+      if (typeof value === "number" && !COUNTS.has(name) && !found.has(name)) found.set(name, value);
+    }
+  }
+  return Object.fromEntries(found);
+}
+
+/** Tells the Dispatcher which bases pipelines still need, also while none of their stages is in its queue. */
+export async function settleBases(context: TenantContext): Promise<void> {
+  const { db, dispatcher } = context;
+  for (const { job, base, status } of basesToSettle(db)) {
+    const over = isTerminal(status);
+    if (over) await dispatcher.queue.withdraw(job, status);
+    else await dispatcher.queue.keepBase(job, base);
+    noteBaseHeld(db, job, !over);
+  }
+}

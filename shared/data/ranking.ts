@@ -1,0 +1,92 @@
+/**
+ * Reads rankings of several completions of one prompt:
+ *
+ *   {"prompt", "completions": [best, …, worst]}
+ *   {"prompt", "completions": [in any order], "ranks": [1 for the best, …]}
+ *
+ * Ties are refused: the probability of an order has no place for them. Whoever has ties writes pairs of those that differ.
+ */
+import { LIMITS } from "../limits.ts";
+import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "./columns.ts";
+import { readCompletion, readWritten, type Written } from "./completion.ts";
+import { readTools } from "./tools.ts";
+
+export interface Ranking {
+  readonly prompt: Written;
+  /** K ≥ 2 completions, the best first; no two are the same. */
+  readonly completions: readonly Written[];
+  readonly tools?: readonly unknown[];
+}
+
+export interface RankingRecord {
+  readonly ranking: Ranking;
+  /** The parts of the record that are left out, by name. */
+  readonly ignored: readonly string[];
+}
+
+export const RANKING_COLUMNS = ["prompt", "completions", "ranks", "tools", "functions"] as const;
+
+/** Whether a record has completions of a prompt. */
+export function isRankingRecord(value: Readonly<Record<string, unknown>>): boolean {
+  return value.completions != null;
+}
+
+/** Reads one record. Throws `invalid_file` with its place, the field and what to change. */
+export function readRankingRecord(value: unknown, place: RecordPlace): RankingRecord {
+  if (!isRecord(value)) throw recordError(place, " is not a JSON object");
+  const columns = new Columns(value, place);
+  const tools = readTools(columns);
+  const prompt = readWritten(columns, "prompt");
+  const given = columns.json("completions");
+  if (!Array.isArray(given)) throw columns.error("completions", `must be a list of completions, not ${kindOf(given)}`);
+  if (given.length < 2 || given.length > LIMITS.rankedCompletions) {
+    const problem = `must have 2 to ${LIMITS.rankedCompletions} completions, but has ${given.length}`;
+    throw columns.error("completions", problem);
+  }
+  const completions = given.map((_, k) => {
+    const name = `completions[${k}]`;
+    return readCompletion(new Columns({ [name]: given[k] }, place), name);
+  });
+  requireDifferent(columns, completions);
+  const ranks = readRanks(columns, completions.length);
+  const order = completions.map((_, k) => k).sort((a, b) => ranks[a]! - ranks[b]!);
+  const ranking = { prompt, completions: order.map((k) => completions[k]!), ...(tools === undefined ? {} : { tools }) };
+  return { ranking, ignored: columns.ignored() };
+}
+
+function requireDifferent(columns: Columns, completions: readonly Written[]): void {
+  const seen = new Map<string, number>();
+  for (const [k, completion] of completions.entries()) {
+    const key = JSON.stringify(completion);
+    const twin = seen.get(key);
+    if (twin !== undefined) {
+      throw columns.error(
+        `completions[${k}]`,
+        `is the same as completions[${twin}], so neither is better; remove one of them`,
+      );
+    }
+    seen.set(key, k);
+  }
+}
+
+function readRanks(columns: Columns, count: number): readonly number[] {
+  const ranks = columns.json("ranks") ?? Array.from({ length: count }, (_, k) => k);
+  if (!Array.isArray(ranks) || ranks.length !== count) {
+    throw columns.error("ranks", `must be a list of ${count} numbers, one for each completion`);
+  }
+  const places = new Map<number, number>();
+  for (const [k, rank] of ranks.entries()) {
+    if (typeof rank !== "number" || !Number.isFinite(rank)) {
+      throw columns.error(`ranks[${k}]`, `must be a number, 1 for the best, not ${kindOf(rank)}`);
+    }
+    const twin = places.get(rank);
+    if (twin !== undefined) {
+      throw columns.error(
+        `ranks[${k}]`,
+        `is the same as ranks[${twin}]: ties cannot be learned as an order; leave one of them out, or write pairs of completions that differ`,
+      );
+    }
+    places.set(rank, k);
+  }
+  return ranks;
+}

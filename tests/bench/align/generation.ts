@@ -1,0 +1,46 @@
+import { loadModelFolder, type ModelFiles } from "../../../shared/model/model-folder.ts";
+import { attachMethods } from "../../../shared/peft/combine.ts";
+import { ChosenSettings } from "../../../shared/peft/presets.ts";
+import type { Executor } from "../../../trainer/engines/executor.ts";
+import { Generator } from "../../../trainer/eval/generator.ts";
+import { frozenTensors } from "../../../trainer/recipes/causal-graphs.ts";
+import type { Taken } from "./peer.ts";
+
+export interface GenerationOptions {
+  readonly files: ModelFiles;
+  readonly executor: Executor;
+  readonly prompts: readonly (readonly number[])[];
+  readonly newTokens: number;
+  readonly slots: number;
+  readonly lora: { readonly r: number; readonly lora_alpha: number };
+}
+
+/** Samples replies of one length with the adapter beside the weights, as a rollout does, with their log-probabilities. */
+export async function openGeneration(options: GenerationOptions) {
+  const { files, executor, prompts, newTokens, slots, lora } = options;
+  const { config, weights, tokenizer } = loadModelFolder(files);
+  const method = attachMethods({
+    ...{ config, weights, seed: 1, param: "peft" },
+    settings: ChosenSettings.parse({ type: "lora", ...lora, target_modules: "all-linear" }),
+    encode: (text) => tokenizer.encode(text),
+  });
+  const capacity = newTokens + Math.max(...prompts.map(({ length }) => length));
+  const frozen = frozenTensors(weights, method);
+  const generator = await Generator.create(executor, { config, frozen, method, slots, capacity });
+  return {
+    async take(seed: number): Promise<Taken & { readonly tokens: number }> {
+      const [start, cpu] = [performance.now(), process.cpuUsage()];
+      const results = await generator.generate(
+        prompts.map((tokens) => ({ tokens })),
+        { maxTokens: newTokens, temperature: 1, isEnd: () => false, seed },
+      );
+      const { user, system } = process.cpuUsage(cpu);
+      const seconds = (performance.now() - start) / 1000;
+      return {
+        ...{ seconds, cpu: (user + system) / 1e6 },
+        tokens: results.flat().reduce((sum, { tokens }) => sum + tokens.length, 0),
+      };
+    },
+    dispose: () => generator.dispose(),
+  };
+}

@@ -1,0 +1,214 @@
+/** A pipeline whose object is killed at every point of its course, and goes on as if nothing had been. */
+import { beforeAll, expect, it, vi } from "vitest";
+import type { Database } from "../../../../../edge/objects/database.ts";
+import { publish } from "../../../../../edge/objects/tenant/artefact-rows.ts";
+import type { TenantContext } from "../../../../../edge/objects/tenant/context.ts";
+import { listEvents } from "../../../../../edge/objects/tenant/events.ts";
+import { beginLease } from "../../../../../edge/objects/tenant/holds.ts";
+import { end } from "../../../../../edge/objects/tenant/job-course.ts";
+import {
+  baseOf,
+  findJob,
+  isTerminal,
+  jobOf,
+  keepResult,
+  requireJob,
+} from "../../../../../edge/objects/tenant/job-rows.ts";
+import { JobSignals } from "../../../../../edge/objects/tenant/job-signals.ts";
+import { jobs } from "../../../../../edge/objects/tenant/jobs.ts";
+import { resultMetrics } from "../../../../../edge/objects/tenant/pipelines/advance.ts";
+import { noteBegun } from "../../../../../edge/objects/tenant/pipelines/apply.ts";
+import { pipelines } from "../../../../../edge/objects/tenant/pipelines/pipelines.ts";
+import { completePipeline } from "../../../../../shared/api/pipeline-presets.ts";
+import { PipelineSettings } from "../../../../../shared/api/pipelines.ts";
+import { BASE, givenFile, givenJob, JOB, withTenant } from "../../../support/tenant-database.ts";
+
+/** A kill that comes at the n-th write or call to the outside; everything after it fails as well, until the restart. */
+class Fate {
+  points = 0;
+  dead = false;
+  killAt: number;
+
+  constructor(killAt: number) {
+    this.killAt = killAt;
+  }
+
+  point(): void {
+    if (!this.dead && this.points++ === this.killAt) this.dead = true;
+    if (this.dead) throw new Error("killed");
+  }
+}
+
+/** The queue of the Dispatcher, which outlives the object. */
+class Queue {
+  readonly jobs = new Set<string>();
+  readonly bases = new Map<string, string>();
+}
+
+function mortal(db: Database, fate: Fate): Database {
+  return new Proxy(db, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown;
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        // Reads and the writes inside a transaction fail only with the whole object.
+        if (name === "transaction" || name === "change") fate.point();
+        else if (fate.dead) throw new Error("killed");
+        const result = (value as (...args: unknown[]) => unknown).apply(target, args);
+        if (name === "transaction") fate.point();
+        return result;
+      };
+    },
+  });
+}
+
+function contextOf(db: Database, fate: Fate, queue: Queue, ids: { next: number }): TenantContext {
+  const call =
+    <A extends unknown[]>(body: (...args: A) => void) =>
+    async (...args: A): Promise<void> => {
+      fate.point();
+      body(...args);
+      fate.point();
+    };
+  const dispatcher = {
+    queue: {
+      enqueue: call(({ job }: { job: string }) => void queue.jobs.add(job)),
+      keepBase: call((job: string, base: string) => void queue.bases.set(job, base)),
+      withdraw: call((job: string) => {
+        queue.jobs.delete(job);
+        queue.bases.delete(job);
+      }),
+    },
+  };
+  return {
+    db: mortal(db, fate),
+    signals: new JobSignals(),
+    now: () => 5_000,
+    rearm: async () => fate.point(),
+    random: (bytes: Uint8Array) => bytes.fill(1),
+    newId: (kind: string) => `${kind === "job" ? "ftjob-" : "id-"}${String(ids.next++).padStart(24, "0")}`,
+    tenant: () => ({ id: "t", object: "tenant", created_at: 1, requests_per_minute: 1, tokens_per_minute: 1 }),
+    dispatcher,
+  } as unknown as TenantContext;
+}
+
+/** Takes the job that waits, and completes it, as the trainer's calls do. */
+function train(context: TenantContext, queue: Queue): void {
+  const { db } = context;
+  const [job] = queue.jobs;
+  if (job === undefined) return;
+  const row = findJob(db, job);
+  if (row === undefined || isTerminal(row.status)) {
+    queue.jobs.delete(job);
+    return;
+  }
+  db.transaction(() => {
+    const { lease } = beginLease(db, { job, fence: row.fence + 1, tenant: "t", attempt: 1, leaseSeconds: 30 });
+    if (lease !== null) noteBegun(context, job);
+  });
+  const result = {
+    kind: "delta" as const,
+    digest: job.slice(-2).repeat(32),
+    files: [{ name: "a", bytes: 1, sha256: "a".repeat(64) }],
+  };
+  db.transaction(() => {
+    const model = `ft:${job}`;
+    publish(db, { tenant: "t", name: model, result, base: baseOf(row), manifest: null, job }, 6_000);
+    keepResult(db, job, { result, metrics: { loss: 0.5 }, trained_tokens: 7, model });
+    end(context, job, { status: "succeeded", message: "done" });
+  });
+  queue.jobs.delete(job);
+}
+
+const settings = PipelineSettings.parse({
+  stages: [
+    { name: "one", method: { type: "supervised" }, gate: { metric: "loss", at_most: 1 } },
+    { name: "two", method: { type: "supervised" }, model: { stage: "one" } },
+    { name: "three", method: { type: "supervised" }, model: { stage: "two" }, training_file: "file-2" },
+  ],
+});
+
+/** Runs a pipeline to its end with a kill at the n-th point. Returns what a user sees of it, and how many points there were. */
+function run(killAt: number) {
+  return withTenant(async (db) => {
+    givenFile(db, "file-1");
+    givenFile(db, "file-2");
+    const fate = new Fate(killAt);
+    const queue = new Queue();
+    const ids = { next: 0 };
+    const request = { model: "base", training_file: "file-1", seed: 3 };
+    const asked = { request, pipeline: completePipeline(settings), base: BASE };
+    const live = async (body: (context: TenantContext) => unknown): Promise<void> => {
+      try {
+        await body(contextOf(db, fate, queue, ids));
+      } catch (error) {
+        if (!fate.dead) throw error;
+      }
+      fate.dead = false;
+    };
+    await live((context) => pipelines.open(context).calls.create(asked, null));
+    // A client whose request was lost before anything was stored sends it again.
+    if (db.get("SELECT 1 FROM pipelines") === undefined) {
+      await live((context) => pipelines.open(context).calls.create(asked, null));
+    }
+    const { job } = db.get<{ job: string }>("SELECT job FROM pipelines")!;
+    for (let turn = 0; turn < 40 && !isTerminal(requireJob(db, job).status); turn++) {
+      await live(async (context) => {
+        await pipelines.open(context).duty!.run();
+        await jobs.open(context).duty!.run();
+      });
+      await live((context) => train(context, queue));
+    }
+    // The last turn tells the Dispatcher.
+    await live((context) => pipelines.open(context).duty!.run());
+    const shown = jobOf(db, requireJob(db, job));
+    const events = listEvents(db, job, { limit: 100 }).data.map(({ message }) => message);
+    const created = db.all<{ id: string }>("SELECT id FROM jobs").length;
+    const trained = db.all("SELECT id FROM jobs WHERE result IS NOT NULL").length;
+    return { shown, events, created, trained, bases: queue.bases.size, points: fate.points, job };
+  });
+}
+
+const plain = (text: string) => text.replace(/ftjob-\d+/g, "J");
+
+// What a kill interrupts is logged.
+beforeAll(() => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  return () => warn.mockRestore();
+});
+
+it("comes to the same end wherever it is killed", async () => {
+  const undisturbed = await run(-1);
+  expect(undisturbed.shown).toMatchObject({ status: "succeeded", trained_tokens: 21 });
+  expect(undisturbed).toMatchObject({ created: 4, trained: 3, bases: 0 });
+  expect(undisturbed.points).toBeGreaterThan(30);
+  for (let killAt = 0; killAt < undisturbed.points; killAt++) {
+    const { shown, events, created, trained, bases } = await run(killAt);
+    expect({ killAt, status: shown.status, created, trained, bases }).toEqual({
+      ...{ killAt, status: "succeeded", created: 4, trained: 3, bases: 0 },
+    });
+    expect(events.map(plain), `killed at ${killAt}`).toEqual(undisturbed.events.map(plain));
+    expect(shown.stages!.map(({ status, metrics, gate }) => ({ status, metrics, gate }))).toEqual(
+      undisturbed.shown.stages!.map(({ status, metrics, gate }) => ({ status, metrics, gate })),
+    );
+  }
+});
+
+it("a stage's metrics are those of its end, then the newest of its steps", () =>
+  withTenant((db) => {
+    const row = givenJob(db, JOB);
+    const event = (step: number, data: object) =>
+      db.run(
+        "INSERT INTO events (id, job, step, created_at, level, message, type, data) VALUES (?, ?, ?, 1, 'info', '', 'metrics', ?)",
+        ...[`e${step}`, JOB, step, JSON.stringify({ step, total_steps: 2, ...data })],
+      );
+    event(1, { loss: 3, "valid_rewards/accuracies": 0.5, note: "text" });
+    event(2, { loss: 2, valid_loss: 9, "rewards/accuracies": 0.75 });
+    expect(resultMetrics(db, { ...row, metrics: JSON.stringify({ valid_loss: 1 }) })).toEqual({
+      valid_loss: 1,
+      loss: 2,
+      "rewards/accuracies": 0.75,
+      "valid_rewards/accuracies": 0.5,
+    });
+    expect(resultMetrics(db, { ...row, id: "ftjob-none", metrics: null })).toEqual({});
+  }));

@@ -1,0 +1,95 @@
+import { expect, it } from "vitest";
+import { LabelAgreement, type LabelAnswer } from "../../../shared/api/labeling.ts";
+import { type SummedLabel, summarise } from "../../../shared/labeling/summary.ts";
+
+const label = (
+  task: string,
+  rater: string,
+  answer: LabelAnswer | null,
+  fields: Partial<SummedLabel> = {},
+): SummedLabel => ({
+  ...{
+    task,
+    rater,
+    answer,
+    judge: false,
+    reason: answer === null ? "odd" : null,
+    shown: [0, 1],
+    gold: null,
+    superseded: false,
+  },
+  ...fields,
+});
+const best = (index: number): LabelAnswer => ({ type: "best", index });
+const tie: LabelAnswer = { type: "tie" };
+
+it("gold items, skips and superseded labels make nobody agree", () => {
+  const found = summarise("pairwise", [
+    label("a", "ada", best(0)),
+    label("a", "bob", best(0), { superseded: true }),
+    label("a", "bob", best(1)),
+    label("b", "ada", tie),
+    label("b", "bob", null),
+    label("g", "ada", best(0), { gold: best(0) }),
+    label("g", "bob", best(0), { gold: best(0) }),
+  ]);
+  expect(LabelAgreement.parse(found)).toEqual(found);
+  expect(found.humans).toMatchObject({ raters: 2, units: 2, labels: 3, percent: { value: 0, n: 1 } });
+  expect(found.raters).toMatchObject([
+    { rater: "ada", labels: 3, skips: 0, ties: 1, gold: { value: 1, n: 1 } },
+    { rater: "bob", labels: 2, skips: 1, ties: 0, gold: { value: 1, n: 1 } },
+  ]);
+  expect(found.skip_reasons).toEqual({ odd: 1 });
+});
+
+it("the first answer to a gold item is the one that counts", () => {
+  const gold = best(1);
+  const { raters } = summarise("pairwise", [
+    label("g", "ada", best(0), { gold, superseded: true }),
+    label("g", "ada", best(1), { gold }),
+  ]);
+  expect(raters).toMatchObject([{ gold: { value: 0, n: 1 } }]);
+});
+
+it("a judge is compared with most people, where there is a most", () => {
+  const judge = { judge: true };
+  const found = summarise("pairwise", [
+    ...["ada", "bob", "eve"].map((rater) => label("a", rater, best(rater === "eve" ? 1 : 0))),
+    ...["ada", "bob"].map((rater) => label("b", rater, best(rater === "bob" ? 1 : 0))),
+    label("a", "judge:m", best(0), judge),
+    label("b", "judge:m", best(0), judge),
+  ]);
+  expect(found.humans.raters).toBe(3);
+  expect(found.judges).toMatchObject([
+    {
+      judge: "judge:m",
+      with_majority: { raters: ["majority", "judge:m"], percent: { value: 1, n: 1 } },
+      with_raters: [
+        { raters: ["ada", "judge:m"], percent: { value: 1, n: 2 } },
+        { raters: ["bob", "judge:m"], percent: { value: 0.5, n: 2 } },
+        { raters: ["eve", "judge:m"], percent: { value: 0, n: 1 } },
+      ],
+    },
+  ]);
+});
+
+it("ratings have an order, rankings are pairs, and position bias is of what is no tie", () => {
+  const rating = (value: number): LabelAnswer => ({ type: "rating", value });
+  const rated = summarise("rating", [
+    label("a", "ada", rating(1), { shown: [0] }),
+    label("a", "bob", rating(2), { shown: [0] }),
+    label("b", "ada", rating(5), { shown: [0] }),
+    label("b", "bob", rating(4), { shown: [0] }),
+  ]);
+  expect(rated.humans.krippendorff).toMatchObject({ ordinal: { n: 4 }, interval: { n: 4 } });
+  expect(rated.humans.pairs[0]).toHaveProperty("cohen_quadratic");
+  expect(rated.first_shown).toMatchObject({ value: null, n: 0 });
+  const shown = [2, 1, 0];
+  const ranked = summarise("ranking", [
+    label("a", "ada", { type: "order", order: [2, 1, 0] }, { shown }),
+    label("a", "bob", { type: "order", order: [2, [0, 1]] }, { shown }),
+    label("b", "bob", tie, { shown }),
+  ]);
+  expect(ranked).toMatchObject({ unit: "pair_of_texts", first_shown: { value: 1, n: 2 } });
+  expect(ranked.humans.percent).toMatchObject({ value: 2 / 3, n: 3 });
+});

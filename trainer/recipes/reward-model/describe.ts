@@ -1,0 +1,76 @@
+/** What a reward model's job tells its owner. */
+import { settingsPath } from "../../../shared/api/methods.ts";
+import type { Metrics, RecipeContext, RecipeJob } from "../recipe.ts";
+import type { Calibration } from "./calibrate.ts";
+import type { RewardData } from "./data.ts";
+
+/** The file with the reliability diagram, before and after calibration. */
+export const RELIABILITY_FILE = "reliability.json";
+
+/** Beyond this share, or below its opposite, length alone predicts most of what there is to learn. */
+const BIASED = 0.7;
+
+type Event = Parameters<RecipeContext["event"]>[0];
+
+const CALIBRATED_ON = {
+  validation_file: "the validation file",
+  held_out: "the lines held out",
+  training_file: "the training file",
+};
+
+const NOUNS = {
+  pairs: "pairs of a better and a worse completion",
+  ranking: "rankings",
+  rating: "rated completions",
+};
+
+export function describeData(
+  data: RewardData,
+  job: Pick<RecipeJob, "training" | "type">,
+  context: RecipeContext,
+): void {
+  const { goal, training, validation, calibratedOn, completions, scale } = data;
+  const say = (level: Event["level"], message: string, more: Readonly<Record<string, unknown>>) =>
+    context.event({ level, type: "message", message, data: more });
+  const { name } = job.training;
+  const rated =
+    goal === "rating" ? `, rated ${scale.mean.toPrecision(4)} on average, ± ${scale.deviation.toPrecision(3)}` : "";
+  const longest = goal === "ranking" ? ` of up to ${completions} completions` : "";
+  say("info", `${name}: ${training.length} ${NOUNS[goal]}${longest}${rated}`, { lines: training.length, goal });
+  if (calibratedOn === "held_out") {
+    say("info", `${validation.length} of them are held out, to measure and calibrate on`, {
+      held_out: validation.length,
+    });
+  }
+  if (calibratedOn === "training_file") {
+    const message = `${name} has too few prompts to hold any out, so the calibration uses what the model learns from; send a \`validation_file\` for one to rely on`;
+    say("warn", message, { param: settingsPath(job) });
+  }
+}
+
+/** A calibration's numbers, under the names of a result's metrics. */
+export function calibrationMetrics(calibration: Calibration | undefined): Metrics {
+  if (calibration === undefined) return {};
+  const { reliability, reliability_before, pairs, ...numbers } = calibration;
+  return { ...numbers, calibration_pairs: pairs };
+}
+
+export function calibrationEvent(calibration: Calibration | undefined, { calibratedOn }: RewardData): Event {
+  if (calibration === undefined) {
+    const message =
+      "No two completions can be compared, so the rewards are not calibrated: `calibrated` is the reward itself";
+    return { level: "warn", type: "message", message, data: null };
+  }
+  const { pairs, accuracy, length_accuracy: length, ece_before: before, ece, temperature } = calibration;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const isBiased = Math.max(length, 1 - length) > BIASED;
+  const advice = isBiased
+    ? "; length alone predicts much of that, so add data whose better completions are of the other length"
+    : "";
+  return {
+    level: isBiased ? "warn" : "info",
+    type: "message",
+    message: `${CALIBRATED_ON[calibratedOn]}: the reward prefers the better completion in ${percent(accuracy)} of ${pairs} pairs, the longer one is better in ${percent(length)}${advice}; calibration error ${before.toFixed(3)} before, ${ece.toFixed(3)} after a temperature of ${temperature.toPrecision(3)}`,
+    data: { ...calibration, calibrated_on: calibratedOn },
+  };
+}

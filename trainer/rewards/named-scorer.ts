@@ -1,0 +1,137 @@
+/** A delta with a scorer, which judges replies on the base of the run. */
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
+import { canonicalRewrite, prefixTokens, virtualTokens } from "../../shared/delta/canonical-rewrite.ts";
+import { MANIFEST_FILE, parseManifest } from "../../shared/delta/manifest.ts";
+import type { Scorer } from "../../shared/delta/scorer.ts";
+import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
+import { TrimtabError } from "../../shared/errors.ts";
+import { GraphBuilder } from "../../shared/graph/builder.ts";
+import type { ModelConfig } from "../../shared/model/config.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
+import { trainingForward } from "../../shared/model/training-forward.ts";
+import type { Weights } from "../../shared/model/weights.ts";
+import { evaluationBatches } from "../data/batches.ts";
+import { unitsOf } from "../data/units.ts";
+import { withVirtualTokens } from "../data/virtual-tokens.ts";
+import type { Executor } from "../engines/executor.ts";
+import { takenBy } from "../engines/feeds.ts";
+import type { ScoredReply } from "./reward-source.ts";
+
+/** The base that a run trains on, as scorers see it: without the run's own delta. */
+export interface ScoringBase {
+  readonly config: ModelConfig;
+  /** The base's own; read only. */
+  readonly weights: Weights;
+  readonly tokenizer: Pick<Tokenizer, "encode" | "padId">;
+  /** Of the base's folder. */
+  readonly digest: string;
+  /** Owns the programs. */
+  readonly executor: Executor;
+  /** The longest prompt with its reply, in tokens. */
+  readonly maxLength: number;
+  /** Awaited after every batch. */
+  readonly yieldToEventLoop: () => Promise<void>;
+}
+
+/** A delta of the tenant's that the job's settings name. */
+export interface ScorerDelta {
+  /** As the settings have it, for messages. */
+  readonly name: string;
+  /** The field that names it. */
+  readonly param: string;
+  /** Its manifest and its serving form. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface NamedScorer {
+  readonly scorer: Scorer;
+  /** The head's input [D] after the last token of each reply, as the edge reads it. In order. */
+  states(replies: readonly ScoredReply[]): Promise<readonly Float32Array[]>;
+}
+
+/** Tokens of one batch: enough to keep the kernels busy, few beside the memory of a training step. */
+const BATCH_TOKENS = 2048;
+const MOST_ROWS = 16;
+/** The most tokens of a scorer's lead, which takes the place of the prompt. */
+const MOST_LEAD = 64;
+
+/**
+ * Reads the delta. A scorer without a lead reads the prompt and the reply with what ends it; one with a lead reads the reply's text
+ * behind that.
+ *
+ * @throws TrimtabError invalid_request for a delta of another base, without a scorer, or that leaves too little of the context;
+ *   corrupt_blob, invalid_delta
+ */
+export function namedScorer({ name, param, files }: ScorerDelta, base: ScoringBase): NamedScorer {
+  const bytes = (file: string) => {
+    const found = files.get(file);
+    if (found === undefined) throw new TrimtabError("corrupt_blob", `the delta ${JSON.stringify(name)} lacks ${file}`);
+    return found.subarray(0, found.byteLength);
+  };
+  const { base_digest: digest, base_model: of } = parseManifest(bytes(MANIFEST_FILE));
+  if (digest !== base.digest) {
+    const message = `\`${param}\`: ${JSON.stringify(name)} was made for another base, ${of}, or another version of it, than the one that this job trains. Train one on this base.`;
+    throw new TrimtabError("invalid_request", message, { param });
+  }
+  const { scorer, ...delta } = decodeCanonical(bytes(SERVING_FILE), base.config);
+  if (scorer === undefined) {
+    const message = `\`${param}\`: ${JSON.stringify(name)} has no scoring head, so it cannot reward replies. Name a result of a job of type reward_model or classifier.`;
+    throw new TrimtabError("invalid_request", message, { param });
+  }
+  const read = stateReader(delta, base);
+  const taken = virtualTokens(delta) + prefixTokens(delta);
+  if (taken + base.maxLength > base.config.maxPositions) {
+    const room = base.config.maxPositions - taken;
+    const message = `\`${param}\`: ${JSON.stringify(name)} takes ${taken} positions before the text, which leaves ${room} of the model's context, and replies with their prompts may have ${base.maxLength}. Lower \`max_length\`.`;
+    throw new TrimtabError("invalid_request", message, { param });
+  }
+  const { lead } = scorer.about;
+  const idsOf = ({ prompt, reply, text }: ScoredReply): Int32Array =>
+    Int32Array.from(lead.length === 0 ? [...prompt, ...reply] : [...lead, ...base.tokenizer.encode(text)]);
+  return { scorer, states: (replies) => read(replies.map(idsOf)) };
+}
+
+/** The states after the last token of texts, of the base with a delta. Compiled when it is first used. */
+function stateReader(delta: CanonicalDelta, base: ScoringBase) {
+  const { config, weights, executor, tokenizer, maxLength, yieldToEventLoop } = base;
+  const placeholders = virtualTokens(delta);
+  // A lead may be longer than the prompt whose place it takes.
+  const tokens = Math.min(config.maxPositions, placeholders + maxLength + MOST_LEAD) - prefixTokens(delta);
+  const rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(BATCH_TOKENS / tokens)));
+  const shape = { rows, tokens };
+  const b = new GraphBuilder("reply_states");
+  const { tap } = trainingForward(b, config, shape, {
+    rewrite: (positions) => canonicalRewrite(b, config, delta, positions),
+    prefixTokens: prefixTokens(delta),
+  });
+  const graph = b.build({ final: tap("final") });
+  const bindings = takenBy(graph, weights);
+  const width = config.hiddenSize;
+  return async (texts: readonly Int32Array[]): Promise<Float32Array[]> => {
+    const states: Float32Array[] = [];
+    if (texts.length === 0) return states;
+    const examples = withVirtualTokens(
+      texts.map((ids) => ({ ids, labels: ids })),
+      placeholders,
+      tokenizer.padId,
+    );
+    const program = await executor.compile(graph, { bindings });
+    for (const { feeds, places } of evaluationBatches(unitsOf(examples), {
+      shape,
+      packing: true,
+      padId: tokenizer.padId,
+    })) {
+      const taken = graph.inputs.flatMap(({ name }) => (Object.hasOwn(feeds, name) ? [[name, feeds[name]!]] : []));
+      const { final } = await program.run(Object.fromEntries(taken));
+      const flat = final!.data as Float32Array;
+      for (const { index, start, length } of places) {
+        const end = (start + length) * width;
+        states[index] = flat.slice(end - width, end);
+      }
+      await yieldToEventLoop();
+    }
+    const unfinished = states.findIndex((state) => !state.every(Number.isFinite));
+    if (unfinished < 0) return states;
+    throw new TrimtabError("non_finite", `what the scorer reads of reply ${unfinished} of a batch is not finite`);
+  };
+}
