@@ -76,14 +76,9 @@ export const PipelineSettings = z
       .enum(PRESET_NAMES)
       .optional()
       .meta({ description: "Stages to begin with; `stages` changes them by name" }),
-    rounds: z
-      .int()
-      .min(1)
-      .max(LIMITS.pipelineStages)
-      .optional()
-      .meta({
-        description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default",
-      }),
+    rounds: z.int().min(1).max(LIMITS.pipelineStages).optional().meta({
+      description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default",
+    }),
     stages: z.array(StageRequest).min(1).max(LIMITS.pipelineStages).optional(),
   })
   .superRefine(({ preset, stages, rounds }, context) => {

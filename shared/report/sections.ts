@@ -262,11 +262,13 @@ export const calibration: Section = ({ calibration: found }) => {
   const shown = (value: number | null) => (value === null ? "—" : decimal(value));
   return section("calibration", "Calibration", [
     table({
-      caption: "Expected calibration error",
+      caption: `${found.pairs} pairs of the ${found.held_out ? "validation" : "training"} file`,
       head: ["", "value"],
       rows: [
-        ["Before the temperature was fitted", shown(found.ece_before)],
-        ["After", shown(found.ece_after)],
+        ["Better completions with the greater reward", estimate(found.accuracy, percent)],
+        ["Better completions that are the longer", estimate(found.longer, percent)],
+        ["Expected calibration error, before the temperature was fitted", shown(found.ece_before)],
+        ["Expected calibration error, after", shown(found.ece_after)],
         ["Temperature", shown(found.temperature)],
       ],
     }),

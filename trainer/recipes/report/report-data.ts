@@ -19,7 +19,7 @@ export interface ReportData {
   readonly completions: readonly ReportCompletion[];
 }
 
-export type LineContents = "pairs" | "completions" | "prompts";
+export type LineContents = "pairs" | "completions" | "prompts" | "none";
 
 export interface ReportDataOptions<S extends TrainingSettings> {
   readonly objective: Pick<Objective<S>, "lines">;
