@@ -12,18 +12,18 @@ import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { reinforcePp } from "./reinforce-pp.ts";
 import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
-import { alignmentReport, type ReportedSettings } from "./report/alignment-report.ts";
+import { alignmentReport } from "./report/alignment-report.ts";
 import { rewardModel } from "./reward-model.ts";
 import { rloo } from "./rloo.ts";
-import { recipeFor, runJob } from "./run-job.ts";
+import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
 const SUPERVISED = recipeFor(supervised);
+/** What a constitution's revisions teach, with the report that alignment ends with. */
+const REVISIONS = recipeFor(supervised, alignmentReport({ lines: "completions" }));
 const DPO = pairRecipe("dpo", dpo);
-const REVISIONS: Recipe = (job, context) =>
-  runJob(supervised, job as RecipeJob<ReportedSettings>, context, alignmentReport({ lines: "completions" }));
 
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
 export const RECIPES: { readonly [Type in JobType]: Recipe } = {
