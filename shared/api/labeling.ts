@@ -1,6 +1,7 @@
 /** Labelling projects: prompts whose texts are sampled from the tenant's models and judged by people. */
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { AgreementSummary, PairAgreement, Proportion } from "./agreement.ts";
 import { ChatMessage } from "./chat.ts";
 import { EXPORT_FORMATS, RaterName, RatingScale } from "./feedback.ts";
 import { deltaField } from "./generate.ts";
@@ -310,43 +311,6 @@ export const JudgeStep = z
   })
   .meta({ id: "LabelJudgeStep" });
 export type JudgeStep = z.infer<typeof JudgeStep>;
-
-const statistic = {
-  value: z.number().nullable(),
-  n: z.int().meta({ description: "What it was computed from" }),
-  reason: z.string().optional().meta({ description: "Why there is no value" }),
-};
-export const Statistic = z.strictObject(statistic).meta({ id: "AgreementStatistic" });
-export const Proportion = z
-  .strictObject({ ...statistic, interval: z.tuple([z.number(), z.number()]).nullable().meta({ description: "95 %" }) })
-  .meta({ id: "Proportion" });
-
-const PairAgreement = z
-  .strictObject({
-    raters: z.tuple([z.string(), z.string()]),
-    percent: Statistic,
-    cohen: Statistic,
-    cohen_linear: Statistic.optional(),
-    cohen_quadratic: Statistic.optional(),
-  })
-  .meta({ id: "PairAgreement" });
-
-export const AgreementSummary = z
-  .strictObject({
-    raters: z.int(),
-    units: z.int(),
-    labels: z.int(),
-    percent: Statistic,
-    fleiss: Statistic,
-    krippendorff: z.strictObject({
-      nominal: Statistic.optional(),
-      ordinal: Statistic.optional(),
-      interval: Statistic.optional(),
-    }),
-    pairs: z.array(PairAgreement),
-  })
-  .meta({ id: "AgreementSummary" });
-export type AgreementSummary = z.infer<typeof AgreementSummary>;
 
 export const LabelAgreement = z
   .strictObject({
