@@ -59,6 +59,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",
   "edge/routes/labeling-judge.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "edge/routes/reward-scores.ts": "tests/edge/routes/labeling.test.ts orders tasks by rewards, and refuses classifiers",
+  "edge/pages/":
+    "one page: tests/edge/routes/labeling-page.test.ts asks for it, tests/e2e/labeling-page.test.ts labels with it",
   "shared/api/agreement.ts": "schemas: tests/shared/labeling/summary.test.ts parses what statistics come to",
   "shared/api/preferences.ts": "schemas: tests/edge/routes/preferences.test.ts sends valid and invalid requests",
   "shared/preferences/record.ts":
