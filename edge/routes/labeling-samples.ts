@@ -1,7 +1,8 @@
 /** Steps in which the texts of a labelling project are sampled and put together as tasks. */
 import type { Context } from "hono";
 import type { KeptPrompt } from "../../shared/api/kept-completions.ts";
-import type { ProjectSettings, SampleStep } from "../../shared/api/labeling.ts";
+import type { SampleStep } from "../../shared/api/label-work.ts";
+import type { ProjectSettings } from "../../shared/api/labeling.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { priority } from "../../shared/labeling/priority.ts";
 import { groupTexts, type SampledText, uniqueTexts } from "../../shared/labeling/texts.ts";

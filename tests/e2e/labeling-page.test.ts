@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LABELING_HTML, LABELING_POLICY } from "../../edge/pages/labeling-html.ts";
 import { LABELING_SCRIPT } from "../../edge/pages/labeling-script.ts";
-import { CreateLabel, type HandedOut, NextTask } from "../../shared/api/labeling.ts";
+import { CreateLabel, type HandedOut, NextTask } from "../../shared/api/label-work.ts";
 
 const BROWSER = [process.env.CHROMIUM ?? "", "/usr/bin/chromium"].find((path) => path !== "" && existsSync(path));
 

@@ -1,6 +1,7 @@
 /** A labelling project on a real Engine: texts are sampled, reward models choose the next task, and a model judges. */
 import { beforeAll, describe, expect, it } from "vitest";
-import type { JudgeStep, LabelAgreement, LabelProject, NextTask, SampleStep } from "../../shared/api/labeling.ts";
+import type { JudgeStep, LabelAgreement, NextTask, SampleStep } from "../../shared/api/label-work.ts";
+import type { LabelProject } from "../../shared/api/labeling.ts";
 import type { Rewards } from "../../shared/api/rewards.ts";
 import type { Scorer } from "../../shared/delta/scorer.ts";
 import { encodeScorer } from "../../shared/delta/scorer-file.ts";
