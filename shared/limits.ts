@@ -111,6 +111,8 @@ export const LIMITS = {
   /** Texts that one verdict ranks. */
   rankedTexts: 16,
   labelProjects: 100,
+  /** Lines of an upload whose preferences are looked at while it comes. */
+  inspectedUpload: 20_000,
   /** Of one labelling project. */
   labelPrompts: 1000,
   goldItems: 200,
