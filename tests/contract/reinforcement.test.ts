@@ -43,6 +43,8 @@ const settings = (type: Type, hyperparameters: object = {}, others: object = {})
       ...{ n_epochs: 1, beta: 0.01, ...hyperparameters },
     },
     peft: settingsOf({ type: "full" }),
+    // The report has tests of its own.
+    report: { enabled: false },
     ...others,
   });
 const WORDS = ["red", "green", "blue", "one", "two", "three", "up", "down"];
