@@ -14,13 +14,9 @@ const RewardInput = z
       .meta({ description: "A conversation whose last message is the assistant's, which is the text to reward" }),
     tools: z.array(ChatTool).min(1).max(LIMITS.tools).optional().meta({ description: "Which the conversation shows" }),
     text: z.string().min(1).max(LIMITS.rewardText).optional(),
-    prompt: z
-      .string()
-      .max(LIMITS.rewardText)
-      .optional()
-      .meta({
-        description: "What `text` continues, if it is not part of it: read as a pair's prompt and completion are",
-      }),
+    prompt: z.string().max(LIMITS.rewardText).optional().meta({
+      description: "What `text` continues, if it is not part of it: read as a pair's prompt and completion are",
+    }),
   })
   .superRefine(({ messages, tools, text, prompt }, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
@@ -75,13 +71,9 @@ export const CreateRewards = z
     aggregate: RewardAggregateRequest.optional().meta({
       description: "How the rewards of several become one; mean by default",
     }),
-    max_variance: z
-      .number()
-      .min(0)
-      .optional()
-      .meta({
-        description: "Members whose rewards vary more than that have not seen such a text: it is out of distribution",
-      }),
+    max_variance: z.number().min(0).optional().meta({
+      description: "Members whose rewards vary more than that have not seen such a text: it is out of distribution",
+    }),
   })
   .superRefine(({ model, aggregate, max_variance }, context) => {
     if (typeof model !== "string") return;
