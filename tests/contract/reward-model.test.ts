@@ -253,6 +253,7 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
     expect(about).toMatchObject({
       labels: ["reward"],
       lead: [],
+      ends: true,
       temperatures: { lookahead: outcome.metrics.temperature },
     });
     const { reward, calibrated } = rewardOf(

@@ -26,12 +26,14 @@ describe("a scorer of replies", () => {
   it("reads the prompt and the reply with its end, or its lead and the reply's text", async () => {
     const whole = namedScorer(await deltaOf(headOf("a", ["reward"])), BASE);
     const led = namedScorer(await deltaOf(headOf("a", ["reward"], [1, 2])), BASE);
-    const [first, second] = await Promise.all([whole.states(REPLIES), led.states(REPLIES)]);
+    const unended = namedScorer(await deltaOf(headOf("a", ["reward"], [], false)), BASE);
+    const [first, second, third] = [whole, led, unended].map((scorer) => scorer.states(REPLIES));
     const wholeIds = REPLIES.map(({ prompt, reply }) => Int32Array.from([...prompt, ...reply]));
     const ledIds = REPLIES.map(({ text }) => Int32Array.from([1, 2, ...BASE.tokenizer.encode(text)]));
     for (const [found, ids] of [
-      [first, wholeIds],
-      [second, ledIds],
+      [await first!, wholeIds],
+      [await second!, ledIds],
+      [await third!, wholeIds.map((own) => own.subarray(0, -1))],
     ] as const) {
       const expected = await statesOf(ids);
       for (const [i, state] of found.entries()) expect(largestDifference(state, expected[i]!)).toBeLessThan(1e-5);

@@ -17,7 +17,7 @@ export const BASE: ScoringBase = {
   yieldToEventLoop: async () => undefined,
 };
 
-export function headOf(name: string, labels: readonly string[], lead: readonly number[] = []): Scorer {
+export function headOf(name: string, labels: readonly string[], lead: readonly number[] = [], ends = true): Scorer {
   const random = createRandom(8, name);
   const draw = (shape: [number, ...number[]]) =>
     f32(
@@ -27,7 +27,12 @@ export function headOf(name: string, labels: readonly string[], lead: readonly n
   return {
     weight: draw([config.hiddenSize, labels.length]),
     bias: draw([labels.length]),
-    about: { labels: [...labels], lead: [...lead], temperatures: { lookahead: 2 } },
+    about: {
+      labels: [...labels],
+      lead: [...lead],
+      temperatures: { lookahead: 2 },
+      ...(ends ? { ends: true as const } : {}),
+    },
   };
 }
 
