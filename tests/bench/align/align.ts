@@ -15,6 +15,7 @@ import { openGeneration } from "./generation.ts";
 import { chatPrompts, preferenceFile } from "./pairs.ts";
 import { Peer, type Taken } from "./peer.ts";
 import { alignTable } from "./report.ts";
+import { openUpdate, rolloutsOf } from "./update.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../infra/base/model", import.meta.url));
 const THREADS = 2;
@@ -103,10 +104,12 @@ async function measure(python: string, { rounds, steps }: { rounds: number; step
   const dpo = await DpoSide.prepare({ ...shared, data, steps, batch: BATCH, learningRate: LEARNING_RATE });
   const prompts = chatPrompts(files, PROMPTS).map(({ tokens }) => tokens);
   const generation = await openGeneration({ ...shared, prompts, newTokens: NEW_TOKENS, slots: SLOTS });
+  const rollouts = rolloutsOf(await generation.replies());
+  const update = await openUpdate({ ...shared, rollouts, batch: BATCH, steps, learningRate: LEARNING_RATE });
   const ceiling = await openCeiling(executor, THREADS);
   const first = {
     ...{ folder: FOLDER, threads: THREADS, lora: LORA, beta: 0.1, learning_rate: LEARNING_RATE },
-    ...{ batch: BATCH, warm: WARM_STEPS, pairs: dpo.pairs, prompts, slots: SLOTS, new_tokens: NEW_TOKENS },
+    ...{ batch: BATCH, warm: WARM_STEPS, pairs: dpo.pairs, prompts, slots: SLOTS, new_tokens: NEW_TOKENS, rollouts },
   };
   const peer = python === "" ? undefined : await Peer.start(python, first);
   const losses: Record<"ours" | "trl", readonly number[]> = { ours: [], trl: [] };
@@ -123,10 +126,16 @@ async function measure(python: string, { rounds, steps }: { rounds: number; step
       trl: () => noted("trl", peer!.ask<DpoTaken>({ run: "dpo", steps })),
     },
     {
-      work: "generation",
+      work: "PPO, generation",
       tokens: PROMPTS * NEW_TOKENS,
       ours: (round: number) => generation.take(round),
       trl: (round: number) => peer!.ask<Taken>({ run: "generate", seed: round }),
+    },
+    {
+      work: "PPO, update",
+      tokens: update.tokens,
+      ours: () => update.take(),
+      trl: () => peer!.ask<Taken>({ run: "ppo", steps }),
     },
   ];
   const taken = works.map(() => ({ ours: [] as Taken[], trl: [] as Taken[] }));
@@ -145,7 +154,7 @@ async function measure(python: string, { rounds, steps }: { rounds: number; step
     gigaflops.push(await ceiling.measure());
   }
   peer?.stop();
-  await Promise.all([generation.dispose(), ceiling.dispose()]);
+  await Promise.all([generation.dispose(), update.dispose(), ceiling.dispose()]);
   return {
     base: { parameters: parameterCount(loadModelFolder(files).config) },
     works: works.map(({ work, tokens }, i): AlignWork => {

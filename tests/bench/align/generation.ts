@@ -28,6 +28,15 @@ export async function openGeneration(options: GenerationOptions) {
   const frozen = frozenTensors(weights, method);
   const generator = await Generator.create(executor, { config, frozen, method, slots, capacity });
   return {
+    /** The replies of one run, with their prompts. */
+    async replies() {
+      const settings = { maxTokens: newTokens, temperature: 1, isEnd: () => false, seed: 1 };
+      const results = await generator.generate(
+        prompts.map((tokens) => ({ tokens })),
+        settings,
+      );
+      return results.map(([only], i) => ({ prompt: prompts[i]!, tokens: only!.tokens, logprobs: only!.logprobs }));
+    },
     async take(seed: number): Promise<Taken & { readonly tokens: number }> {
       const [start, cpu] = [performance.now(), process.cpuUsage()];
       const results = await generator.generate(

@@ -1,7 +1,7 @@
 """The other side of `npm run bench -- align`: trl on PyTorch, in a process that is told what to run.
 
 Reads one JSON object a line and answers with one. The first says what to load; the others are `{"run": "dpo", "steps": N}`,
-`{"run": "generate", "seed": N}` and `{"run": "ppo", "updates": N}`. Seconds are of the wall clock, `cpu` of this process's processor
+`{"run": "generate", "seed": N}` and `{"run": "ppo", "steps": N}`. Seconds are of the wall clock, `cpu` of this process's processor
 time; what compiles, caches or warms up is run before the clock starts.
 
     python tests/bench/align/peer.py < commands
@@ -158,12 +158,59 @@ def generate(seed):
     return {**clock.read(), "tokens": count}
 
 
+def ppo(steps):
+    """PPO's optimizer steps on given rollouts with trl's own pieces. Values come from a head on the policy's last states, as on the
+    other side; trl's trainer has a second model for them, which would cost as much again."""
+    from trl.experimental.ppo.ppo_trainer import forward, masked_mean
+    from trl.trainer.utils import selective_log_softmax
+
+    torch.manual_seed(0)
+    model = peft.get_peft_model(base(), lora()).train()
+    head = torch.nn.Linear(model.config.hidden_size, 1)
+    parameters = [p for p in model.parameters() if p.requires_grad] + list(head.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=FIRST["learning_rate"], weight_decay=0.0)
+    size, warm, pad = FIRST["batch"], FIRST["warm"], TOKENIZER.pad_token_id
+    rollouts = FIRST["rollouts"]
+    clock = Clock()
+    for step in range(warm + steps):
+        if step == warm:
+            clock.start()
+        rows = [rollouts[(step * size + i) % len(rollouts)] for i in range(size)]
+        longest = max(len(row["prompt"]) for row in rows)
+        ids = torch.tensor([[pad] * (longest - len(row["prompt"])) + row["prompt"] + row["reply"] for row in rows])
+        replies = ids[:, longest:]
+        old, advantage, returns = (torch.tensor([row[key] for row in rows]) for key in ("old", "advantages", "returns"))
+        mask = torch.ones_like(replies, dtype=torch.bool)
+        output = forward(model, ids, pad)
+        logits = output.logits[:, longest - 1 : -1]
+        change = selective_log_softmax(logits, replies) - old
+        ratio = torch.exp(change)
+        policy, clipped = -advantage * ratio, -advantage * torch.clamp(ratio, 0.8, 1.2)
+        value = head(output.hidden_states[-1])[:, longest - 1 : -1].squeeze(-1)
+        errors = (value - returns) ** 2, (torch.clamp(value, -0.2, 0.2) - returns) ** 2
+        value_loss = 0.5 * masked_mean(torch.max(*errors), mask)
+        loss = masked_mean(torch.max(policy, clipped), mask) + 0.1 * value_loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        with torch.no_grad():
+            # What both sides report of a step.
+            spread = torch.nn.functional.softmax(logits, dim=-1)
+            entropy = torch.logsumexp(logits, dim=-1) - torch.sum(spread * logits, dim=-1)
+            reported = [entropy.mean(), ratio.mean(), 0.5 * (change**2).mean(), masked_mean((clipped > policy).float(), mask)]
+            [float(one) for one in [*reported, masked_mean((errors[1] > errors[0]).float(), mask), loss, value_loss]]
+    return clock.read()
+
+
 def answer(command):
     kind = command["run"]
     if kind == "dpo":
         return dpo(command["steps"])
     if kind == "generate":
         return generate(command["seed"])
+    if kind == "ppo":
+        return ppo(command["steps"])
     raise ValueError(kind)
 
 
