@@ -139,6 +139,7 @@ describe("a job's report", () => {
     const lines = WORDS.map((word, i) => ({ prompt: [user(word)], completion: [reply(word)], label: i % 2 === 0 }));
     const kto = await run({ type: "kto", training: jsonl(lines), validation: jsonl(lines.slice(0, 4)) });
     expect(kto.report).toMatchObject({ type: "kto", preference_accuracy: null, budget: { prompts: 4 } });
+    expect(kto.report!.completions).toMatchObject({ desirable: { after: { n: 2 } }, undesirable: { after: { n: 2 } } });
     for (const peft of [
       { type: "prompt", num_virtual_tokens: 3 },
       { type: "prefix", num_virtual_tokens: 2 },
