@@ -52,6 +52,7 @@ const settings = (hyperparameters: object = {}, more: object = {}): Settings =>
   JOB_TYPES.reward_model.settings.parse({
     hyperparameters: { n_epochs: 4, batch_size: 4, learning_rate: 0.03, ...hyperparameters },
     peft: lora,
+    report: { enabled: false },
     ...more,
   });
 

@@ -30,6 +30,7 @@ function run(
       : { reward: { type: "grader", grader: check("{{item.answer}}") } }),
     hyperparameters: { ...HYPERPARAMETERS, ...hyperparameters },
     peft: settingsOf({ type: "full" }),
+    report: { enabled: false },
     ...rest,
   });
   return runRecipe({ type, training, settings: parsed, ...others });
@@ -148,6 +149,7 @@ describe("a run of reinforcement", () => {
     const settings = JOB_TYPES.grpo.settings.parse({
       reward: { type: "grader", grader: check("{{item.answer}}") },
       peft: settingsOf({ type: "full" }),
+      report: { enabled: false },
       ...{ ...options, hyperparameters: { ...HYPERPARAMETERS, ...options.hyperparameters } },
     });
     const given = { type: "grpo", training, settings } as const;
