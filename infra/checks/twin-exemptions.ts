@@ -78,7 +78,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/report/answers.ts": "tests/trainer/report/measure-report.test.ts asks every part, and lets parts fail",
   "trainer/report/build-report.ts": "tests/trainer/report/measure-report.test.ts builds reports of known answers",
   "trainer/report/subject.ts": "types only",
-  "trainer/report/judge.ts": "tests/trainer/recipes/report/alignment-report.test.ts judges with a grader",
+  "trainer/report/judge.ts": "types only",
+  "trainer/recipes/report/run-judge.ts":
+    "tests/trainer/recipes/report/alignment-report.test.ts judges with a grader, and with a job's own reward and its gold one",
   "trainer/report/win-rate.ts":
     "tests/trainer/report/measure-report.test.ts: wins, ties, flaws and samples of a prompt",
   "trainer/recipes/report/run-subject.ts":

@@ -47,6 +47,7 @@ beforeAll(async () => {
     settings: JOB_TYPES.reward_model.settings.parse({
       peft: { type: "lora", r: 4 },
       hyperparameters: { n_epochs: 2, batch_size: 12, learning_rate: 0.003 },
+      report: { enabled: false },
     }),
     training: preferenceLines(pairs(96, 1, false)),
     validation: preferenceLines(pairs(80, 2, false), CONTRARY),

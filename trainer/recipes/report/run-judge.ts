@@ -1,5 +1,5 @@
 /** Makes the judge of a report from settings. */
-import { settingsPath } from "../../../shared/api/methods.ts";
+import { settingsPath, type TrainingSettings } from "../../../shared/api/methods.ts";
 import { isGrader, type ReportSettings } from "../../../shared/api/report-settings.ts";
 import { type Reward, rewardParts } from "../../../shared/api/reward-settings.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
@@ -8,10 +8,9 @@ import { graderReward } from "../../rewards/grader.ts";
 import { createReward } from "../../rewards/registry.ts";
 import type { RewardSource } from "../../rewards/reward-source.ts";
 import type { TrainedRun } from "../trained-run.ts";
-import type { ReportedSettings } from "./alignment-report.ts";
 
 /** What `report.judge` names. */
-export function judgeOfSettings<S extends ReportedSettings>(
+export function judgeOfSettings<S extends TrainingSettings>(
   judge: NonNullable<ReportSettings["judge"]>,
   trained: TrainedRun<S>,
 ): Judge {
@@ -25,7 +24,7 @@ export function judgeOfSettings<S extends ReportedSettings>(
 
 /** The reward of a job on rewards: the gold one where there is one, which was not trained on. */
 export function judgeOfRewards<
-  S extends ReportedSettings & { readonly reward: Reward; readonly gold?: Reward | undefined },
+  S extends TrainingSettings & { readonly reward: Reward; readonly gold?: Reward | undefined },
 >(trained: TrainedRun<S>, rewardParam: string): Judge {
   const { reward, gold } = trained.job.settings;
   if (gold === undefined) {
@@ -36,7 +35,7 @@ export function judgeOfRewards<
   return { ...rewardOfRun({ reward: gold, param }, trained), name, ownReward: false };
 }
 
-function rewardOfRun<S extends ReportedSettings>(
+function rewardOfRun<S extends TrainingSettings>(
   setting: { readonly reward: Reward; readonly param: string },
   { job, context, run, executor }: TrainedRun<S>,
 ): RewardSource {

@@ -14,6 +14,8 @@ export const rewardSettings = (hyperparameters: object = {}, more: object = {}):
   JOB_TYPES.reward_model.settings.parse({
     hyperparameters: { n_epochs: 4, batch_size: 4, learning_rate: 0.03, ...hyperparameters },
     peft: settingsOf({ type: "lora", r: 4, lora_alpha: 8 }),
+    // The report has tests of its own.
+    report: { enabled: false },
     ...more,
   });
 
