@@ -34,11 +34,7 @@ rewards.openapi(create, async (c) => {
   const models = await rewardModels(c.var.caller, model);
   const { base } = models[0]!.model;
   const finished = input.map(finishedText);
-  const { texts, positions } = await judgeTexts(
-    c,
-    { base, prompts: [], finished, rewards: models },
-    c.req.raw.signal,
-  );
+  const { texts, positions } = await judgeTexts(c, { base, prompts: [], finished, rewards: models }, c.req.raw.signal);
   return c.json(
     {
       object: "list" as const,
@@ -91,7 +87,10 @@ function finishedText(
 
 type Entry = Omit<Rewards["data"][number], "index">;
 
-function entryOf({ model, aggregate = { type: "mean" }, max_variance }: CreateRewards, found: readonly Reward[]): Entry {
+function entryOf(
+  { model, aggregate = { type: "mean" }, max_variance }: CreateRewards,
+  found: readonly Reward[],
+): Entry {
   const shown = ({ reward, calibrated, unseen }: Reward) => ({ reward, calibrated, out_of_distribution: unseen });
   if (typeof model === "string") return shown(found[0]!);
   const joined = joinedReward(found, aggregate);

@@ -1,10 +1,11 @@
-import { answeredPrompt } from "../../shared/data/preference-pair.ts";
 import { encodeLine } from "../../shared/data/encode-line.ts";
 import type { TrainingMessage } from "../../shared/data/example.ts";
+import { answeredPrompt } from "../../shared/data/preference-pair.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import { templateTools, templateTurns } from "./calls.ts";
 import type { FinishedText } from "./judge-protocol.ts";
-import { encodeChat } from "./prompt.ts";
+import type { encodeChat } from "./prompt.ts";
 import type { ServedModel } from "./served-model.ts";
 
 type FinishedModel = Parameters<typeof encodeChat>[0] & Pick<ServedModel, "tokenizer">;
@@ -38,8 +39,10 @@ export function encodeFinished(model: FinishedModel, text: FinishedText): Finish
       template: () => model.template(),
     });
     if ("reason" in read) throw new TrimtabError("invalid_request", `\`${param}\`: ${read.detail}`);
-    const { ids } = read.examples[0]![0]!;
-    return { whole: [...ids], alone: model.tokenizer.encode(replyOf(text)) };
+    const { ids, labels } = read.examples[0]![0]!;
+    // What a template writes after the end of the reply is no part of it.
+    const end = labels.findLastIndex((label) => label !== IGNORED_LABEL) + 1;
+    return { whole: [...ids.subarray(0, end)], alone: model.tokenizer.encode(replyOf(text)) };
   } catch (error) {
     if (!(error instanceof TrimtabError)) throw error;
     const code = error.code === "invalid_dataset" ? "invalid_request" : error.code;

@@ -3,8 +3,8 @@ import { type Reward, requireRewardModel, rewardOf } from "../../shared/delta/re
 import type { Scorer } from "../../shared/delta/scorer.ts";
 import { requireWholeTexts, wholeTextScores } from "../../shared/delta/whole-text.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { JudgedText, JudgeEvent, JudgeRequest } from "./judge-protocol.ts";
 import { encodeFinished } from "./finished-text.ts";
+import type { JudgedText, JudgeEvent, JudgeRequest } from "./judge-protocol.ts";
 import { encodePrompts } from "./prompt.ts";
 import { type ReadRow, readRows } from "./read-rows.ts";
 import { acquireRowModels, type RowModel } from "./row-models.ts";

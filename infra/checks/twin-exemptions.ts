@@ -12,6 +12,11 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/contract/preferences.test.ts: values, gradients and metrics on packed pairs",
   "trainer/recipes/preferences/beta.ts":
     "tests/trainer/recipes/preferences/pair-objective.test.ts reports every kind of beta",
+  "trainer/rewards/reward-source.ts": "types only",
+  "trainer/recipes/reward-model/loss.ts":
+    "tests/contract/reward-model.test.ts: values, gradients and metrics of every loss on packed completions",
+  "shared/api/rewards.ts": "schemas: tests/edge/routes/rewards.test.ts sends valid and invalid requests",
+  "shared/data/completion.ts": "ranking.test.ts, rating.test.ts and unpaired-preference.test.ts read every form of it",
   "shared/data/dataset-kinds/kind.ts": "types only",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",

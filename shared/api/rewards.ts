@@ -18,7 +18,9 @@ const RewardInput = z
       .string()
       .max(LIMITS.rewardText)
       .optional()
-      .meta({ description: "What `text` continues, if it is not part of it: read as a pair's prompt and completion are" }),
+      .meta({
+        description: "What `text` continues, if it is not part of it: read as a pair's prompt and completion are",
+      }),
   })
   .superRefine(({ messages, tools, text, prompt }, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
@@ -70,12 +72,16 @@ export const CreateRewards = z
       ])
       .meta({ description: "A reward model, or several on one base that judge together" }),
     input: z.array(RewardInput).min(1).max(LIMITS.rewardTexts),
-    aggregate: RewardAggregateRequest.optional().meta({ description: "How the rewards of several become one; mean by default" }),
+    aggregate: RewardAggregateRequest.optional().meta({
+      description: "How the rewards of several become one; mean by default",
+    }),
     max_variance: z
       .number()
       .min(0)
       .optional()
-      .meta({ description: "Members whose rewards vary more than that have not seen such a text: it is out of distribution" }),
+      .meta({
+        description: "Members whose rewards vary more than that have not seen such a text: it is out of distribution",
+      }),
   })
   .superRefine(({ model, aggregate, max_variance }, context) => {
     if (typeof model !== "string") return;

@@ -7,10 +7,9 @@
  *
  *     d² = (Σ_i (u_i·x)² / λ_i + (‖x‖² − Σ_i (u_i·x)²) / σ²) / D,  x = h − μ
  *
- * Divided by the width D, d is about 1 for the states themselves.
+ * Divided by the width D, d is about 1 at most for the states themselves: less where the covariance was widened.
  */
 import type { Tensor } from "../tensor.ts";
-import type { Scorer } from "./scorer.ts";
 
 /** Legend: D width of the model, r directions. */
 export interface SeenStates {
@@ -46,10 +45,4 @@ export function distanceFrom({ mean, directions }: SeenStates, spread: SeenSprea
   }
   // Rounding can leave a little less than nothing of a state within the directions.
   return Math.sqrt((distance + Math.max(0, squares) / spread.rest) / width);
-}
-
-/** Whether a state is unlike those that the scorer was trained on; null for a scorer that does not know them. */
-export function isUnseen({ seen, about }: Scorer, state: ArrayLike<number>): boolean | null {
-  if (seen === undefined || about.seen === undefined) return null;
-  return distanceFrom(seen, about.seen, state) > about.seen.threshold;
 }

@@ -1,7 +1,7 @@
 import { TrimtabError } from "../../shared/errors.ts";
 import type { BatchShape } from "../../shared/model/training-forward.ts";
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
-import type { Unit, UnitForm } from "./units.ts";
+import { endOf, type Unit, type UnitForm } from "./units.ts";
 
 /** The place of one example in a micro-batch. */
 export interface Place {
@@ -33,7 +33,7 @@ export const columnInput = (name: string) => `column#${name}`;
  * The feeds of a micro-batch for its examples and units, at most U units of K examples:
  * - `slots` [B, T] i64, which example a token belongs to: unit · K + place within it, U · K for padding;
  * - `present` [U, K] f32, 1 where there is an example;
- * - `ends` [U, K] i64, the last token of each example in the flattened [B, T];
+ * - `ends` [U, K] i64, the token that ends each example in the flattened [B, T], as `endOf` says;
  * - `total_units` [] f32, the units of the whole optimizer step;
  * - a column `column#name` for each of the form's: [B, T] f32 at the position that predicts the token, [U, K] f32 or [U] f32.
  * Missing entries are 0. Throws `internal_error` where a unit lacks a column or the units exceed the capacity.
@@ -62,11 +62,12 @@ export function unitFeeds(units: readonly Unit[], options: MicroBatchUnits): Rec
     for (const [name, kind] of Object.entries(columns)) {
       if (kind === "unit") data[name]![at] = required(unit.columns?.[name], name);
     }
-    for (const [k, { ids, columns: own }] of unit.examples.entries()) {
+    for (const [k, example] of unit.examples.entries()) {
+      const { ids, columns: own } = example;
       const slot = at * perUnit + k;
       const start = starts[k]!;
       present[slot] = 1;
-      ends[slot] = BigInt(start + ids.length - 1);
+      ends[slot] = BigInt(start + endOf(example));
       slots.fill(BigInt(slot), start, start + ids.length);
       for (const [name, kind] of Object.entries(columns)) {
         if (kind === "unit") continue;

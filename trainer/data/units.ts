@@ -1,3 +1,5 @@
+import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
+
 /** One example as ids: labels[t] is ids[t] where the model should learn to produce it, −100 elsewhere (not shifted). */
 export interface TokenizedExample {
   readonly ids: Int32Array;
@@ -35,6 +37,15 @@ export interface Unit {
 
 export function unitsOf(examples: readonly UnitExample[]): Unit[] {
   return examples.map((example) => ({ examples: [example] }));
+}
+
+/**
+ * The place of the token that ends an example: the last one that is trained. Templates write a line break after a turn's end, which
+ * no served reply has. Without any trained token it is the last one.
+ */
+export function endOf({ ids, labels }: TokenizedExample): number {
+  const end = labels.findLastIndex((label) => label !== IGNORED_LABEL);
+  return end < 0 ? ids.length - 1 : end;
 }
 
 /** The lengths of a unit's examples, in tokens. */

@@ -3,7 +3,7 @@ import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod } from "../../shared/peft/method.ts";
 import type { Tensor } from "../../shared/tensor.ts";
 import { evaluationBatches, type RowOptions } from "../data/batches.ts";
-import { type UnitExample, unitsOf } from "../data/units.ts";
+import { endOf, type UnitExample, unitsOf } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
 import { takenBy } from "../engines/feeds.ts";
 import { feedsFor, frozenTensors, outputGraph } from "./causal-graphs.ts";
@@ -19,7 +19,7 @@ export interface FinalStateOptions {
 }
 
 /**
- * The head's input [D] after the last token of each text, without dropout: what a scorer of whole texts reads. Texts have the
+ * The head's input [D] after the token that ends each text, without dropout: what a scorer of whole texts reads. Texts have the
  * method's placeholders before them, and none is longer than a row.
  */
 export type FinalStates = (
@@ -45,9 +45,9 @@ export function createFinalStates(executor: Executor, options: FinalStateOptions
     for (const { feeds, places } of evaluationBatches(unitsOf(texts), { shape, packing, padId })) {
       const outputs = await program.run({ ...feedsFor(graph, feeds), ...used });
       const flat = outputs.final!.data as Float32Array;
-      for (const { index, start, length } of places) {
-        const end = (start + length) * width;
-        states[index] = flat.slice(end - width, end);
+      for (const { index, start } of places) {
+        const at = (start + endOf(texts[index]!)) * width;
+        states[index] = flat.slice(at, at + width);
       }
       await yieldToEventLoop();
     }

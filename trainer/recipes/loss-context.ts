@@ -43,7 +43,7 @@ export interface LossContext {
   column(name: string): Value;
   /** Σ over the tokens of each example: [B, T] → [U, K] or [B, T, C] → [U, K, C], 0 where there is no example. */
   sumOverExamples(x: Value): Value;
-  /** What x [B, T, C] is at the last token of each example: [U, K, C]; where there is no example, it is some other token's. */
+  /** What x [B, T, C] is at the token that ends each example: [U, K, C]; where there is no example, it is some other token's. */
   atEnds(x: Value): Value;
   /** [U, K] f32: 1 where there is an example. */
   present(): Value;

@@ -8,7 +8,7 @@ import { createRandom } from "../../shared/random.ts";
 import type { Unit } from "../data/units.ts";
 import { createFinalStates, type FinalStates } from "./final-states.ts";
 import type { Objective } from "./objective.ts";
-import type { Dataset, Recipe, RecipeContext, RecipeJob } from "./recipe.ts";
+import type { Dataset, Recipe, RecipeJob } from "./recipe.ts";
 import type { Calibration } from "./reward-model/calibrate.ts";
 import { type RewardData, readRewardData } from "./reward-model/data.ts";
 import { calibrationEvent, calibrationMetrics, describeData, RELIABILITY_FILE } from "./reward-model/describe.ts";

@@ -16,11 +16,7 @@ export interface ClassifierReward {
  * @throws TrimtabError as `namedScorer` does; invalid_request for a reward model, a classifier of unfinished texts alone, or a label
  *   that it does not have
  */
-export function classifierSource(
-  delta: ScorerDelta,
-  base: ScoringBase,
-  { label, as }: ClassifierReward,
-): RewardSource {
+export function classifierSource(delta: ScorerDelta, base: ScoringBase, { label, as }: ClassifierReward): RewardSource {
   const { scorer, states } = namedScorer(delta, base);
   const { name, param } = delta;
   const { labels } = scorer.about;

@@ -116,7 +116,11 @@ function stateReader(delta: CanonicalDelta, base: ScoringBase) {
       tokenizer.padId,
     );
     const program = await executor.compile(graph, { bindings });
-    for (const { feeds, places } of evaluationBatches(unitsOf(examples), { shape, packing: true, padId: tokenizer.padId })) {
+    for (const { feeds, places } of evaluationBatches(unitsOf(examples), {
+      shape,
+      packing: true,
+      padId: tokenizer.padId,
+    })) {
       const taken = graph.inputs.flatMap(({ name }) => (Object.hasOwn(feeds, name) ? [[name, feeds[name]!]] : []));
       const { final } = await program.run(Object.fromEntries(taken));
       const flat = final!.data as Float32Array;

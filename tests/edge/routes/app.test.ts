@@ -90,6 +90,7 @@ describe("the OpenAPI document", () => {
         "/v1/preferences/inspect",
         "/v1/responses",
         "/v1/responses/{response_id}",
+        "/v1/rewards",
         "/v1/steering/presets",
         "/v1/steering/presets/{preset}",
         "/v1/steering/presets/{preset}/history",

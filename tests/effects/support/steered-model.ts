@@ -1,6 +1,8 @@
 /** The embedded base as the Engine serves it, asked with `steering` objects as the API takes them. */
 import type { StoredFolder } from "../../../edge/blobs/stored-folder.ts";
 import { generate } from "../../../edge/serving/generate.ts";
+import { judge } from "../../../edge/serving/judge.ts";
+import type { FinishedText } from "../../../edge/serving/judge-protocol.ts";
 import type { EngineMessage, GenerateRequest, ResolvedModel } from "../../../edge/serving/protocol.ts";
 import { ServedModel } from "../../../edge/serving/served-model.ts";
 import { yieldToEventLoop } from "../../../edge/serving/yield-to-event-loop.ts";
@@ -9,6 +11,7 @@ import { SteeringObject } from "../../../shared/api/steering.ts";
 import type { SteeringTrace } from "../../../shared/decode/events.ts";
 import { activeParts, referencesOf } from "../../../shared/decode/steering/asked.ts";
 import type { CanonicalDelta } from "../../../shared/delta/canonical.ts";
+import type { Reward } from "../../../shared/delta/reward.ts";
 import { encodeCanonical, SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 
@@ -97,6 +100,27 @@ export async function openSteeredModel(base: Folder, deltas: Readonly<Record<str
   return {
     served,
     tokenizer: served.tokenizer,
+    /** What each of the deltas, reward models, says of finished texts, as POST /v1/rewards asks it: by text and model. */
+    async rewards(names: readonly string[], finished: readonly FinishedText[]): Promise<(readonly Reward[])[]> {
+      const found: (readonly Reward[])[] = [];
+      const rewards = names.map((name) => {
+        return { name, param: "model", model: { ...own, deltas: [{ ...folders.get(name)!, weight: 1 }] } };
+      });
+      await judge(
+        served,
+        { requestId: "effects", tenant: TENANT, base: own.base, prompts: [], finished, rewards },
+        {
+          emit(event) {
+            if (event.type === "judged") found[event.index] = event.rewards!;
+            else if (event.type === "error") throw new Error(event.message);
+          },
+          onStart: () => undefined,
+          deltaId: (digest) => digest,
+          yieldToEventLoop,
+        },
+      );
+      return found;
+    },
     /** Asks once. Throws what the request is refused with. */
     async ask(asked: Asked): Promise<Replies> {
       const {

@@ -1,6 +1,6 @@
 /**
  * The losses of a reward model, means over units. Legend: r_k = h_k·w + b the reward of a unit's k-th completion, h_k the state
- * after the last norm at the completion's last token, the one that ends it; the best completion comes first.
+ * after the last norm at the token that ends the completion; the best completion comes first.
  *
  *     pairs     −log σ(r_1 − r_2 − m), m the pair's margin        (Bradley and Terry 1952; Touvron et al. 2023 for the margin)
  *     ranking   Σ_i logsumexp(r_i … r_K) − r_i                    (Plackett 1975; Luce 1959)
