@@ -198,6 +198,7 @@ export const LIMITS = {
 } as const;
 
 export const DEFAULTS = {
+  labelStepPrompts: 8,
   listPage: 20,
   checkpointPage: 10,
   validatedExamples: 3,
