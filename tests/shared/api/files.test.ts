@@ -8,6 +8,16 @@ describe("the kind of a file that a job needs", () => {
     requireDatasetKind({}, ["examples"], "training_file");
   });
 
+  it("is the first of several that a job can use, and all are named where it is none of them", () => {
+    const wanted = ["preference_pairs", "rankings", "ratings"] as const;
+    expect(requireDatasetKind({ kinds: ["examples", "ratings", "rankings"] }, wanted, "training_file")).toBe(
+      "rankings",
+    );
+    expect(() => requireDatasetKind({ kinds: ["examples"] }, wanted, "training_file")).toThrow(
+      /needs pairs of a better and a worse answer, .*, or rankings, .*, or rated completions, /,
+    );
+  });
+
   it("is named where it is another", () => {
     const facts = {
       kinds: ["examples"],

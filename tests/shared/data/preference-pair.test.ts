@@ -130,6 +130,30 @@ describe("parsePreferencePairs", () => {
   });
 });
 
+describe("what a pair says of its sides in numbers", () => {
+  const place = { number: 5, unit: "line", file: "p.jsonl" } as const;
+  const pair = { prompt: "a", chosen: "b", rejected: "c" };
+  const read = (more: object) => readPreferenceRecord({ ...pair, ...more }, place);
+
+  it("is a margin, or two ratings", () => {
+    expect(read({ margin: 0.5 })).toMatchObject({ pair: { margin: 0.5 }, ignored: [] });
+    expect(read({ chosen_rating: 5, rejected_rating: 5 }).pair.ratings).toEqual({ chosen: 5, rejected: 5 });
+    expect(readPreferenceRecord({ ...openAi(), margin: 2 }, place).pair.margin).toBe(2);
+    expect(Object.keys(read({ margin: null }).pair)).toEqual(["prompt", "chosen", "rejected"]);
+  });
+
+  it.each([
+    [{ margin: -1 }, "margin: must not be negative"],
+    [{ margin: "1" }, "margin: must be a number between"],
+    [{ margin: Number.MAX_VALUE }, "margin: must be a number between"],
+    [{ chosen_rating: 1 }, "rejected_rating: is missing beside the other one"],
+    [{ rejected_rating: 1 }, "chosen_rating: is missing beside the other one"],
+    [{ chosen_rating: 1, rejected_rating: 2 }, "chosen_rating: must not be less than rejected_rating"],
+  ])("is refused where it makes no sense: %j", (more, message) => {
+    expect(() => read(more)).toThrow(`line 5 of p.jsonl: ${message}`);
+  });
+});
+
 it("knows a pair by both of its sides", () => {
   expect(isPreferenceRecord({ chosen: "a", rejected: "b" })).toBe(true);
   expect(isPreferenceRecord(openAi())).toBe(true);

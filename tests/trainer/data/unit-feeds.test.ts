@@ -33,6 +33,7 @@ describe("unitFeeds", () => {
     expect(listed(batch!, "slots")).toEqual([0, 0, 0, 0, 1, 1, 2, 2, 2, 6, 6, 6]);
     expect(listed(batch!, "present")).toEqual([1, 1, 1, 0, 0, 0]);
     expect(batch!.feeds.present!.shape).toEqual([3, 2]);
+    expect(listed(batch!, "ends")).toEqual([3, 5, 8, 0, 0, 0]);
     expect(listed(batch!, "total_units")).toEqual([2]);
   });
 

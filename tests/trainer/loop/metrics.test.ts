@@ -7,16 +7,19 @@ const outputs = (values: Record<string, number>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [metricOutput(name), scalar("f32", value)]));
 
 describe("metrics", () => {
-  it("are summed or averaged over micro-batches as declared", () => {
-    const sums = new MetricSums({ "rewards/margin": "sum", entropy: "mean" });
+  it("are summed or averaged over micro-batches, or their extremes taken, as declared", () => {
+    const sums = new MetricSums({ "rewards/margin": "sum", entropy: "mean", least: "min", most: "max" });
     for (const [margin, entropy] of [
       [0.25, 1],
       [0.5, 2],
       [-1, 6],
     ] as const) {
-      sums.add({ ...outputs({ "rewards/margin": margin, entropy }), loss: scalar("f32", 9) });
+      sums.add({
+        ...outputs({ "rewards/margin": margin, entropy, least: margin, most: entropy }),
+        loss: scalar("f32", 9),
+      });
     }
-    expect(sums.result()).toEqual({ "rewards/margin": -0.25, entropy: 3 });
+    expect(sums.result()).toEqual({ "rewards/margin": -0.25, entropy: 3, least: -1, most: 6 });
   });
 
   it("are none before the first micro-batch, and none where a graph has none", () => {

@@ -66,6 +66,13 @@ describe("the loss's view of a micro-batch", () => {
     expect(channels).toMatchObject({ shape: [2, 2, 3], data: [2, 0, 1, 0, 0, 0, -1, 5, 3, 0, 0, 0] });
   });
 
+  it("takes the values at the tokens that end examples", async () => {
+    const ends = i64([2, 2], [1, 2, 0, 3]);
+    const taken = await compute((context) => context.atEnds(context.logits), { ends });
+    const at = (token: number) => LOGITS.slice(3 * token, 3 * token + 3);
+    expect(taken).toMatchObject({ shape: [2, 2, 3], data: [1, 2, 0, 3].flatMap(at) });
+  });
+
   it("says which units there are from their examples", async () => {
     const present = f32([2, 2], [1, 0, 0, 0]);
     expect((await compute((context) => context.presentUnits(), { present })).data).toEqual([1, 0]);

@@ -41,7 +41,7 @@ const FEWEST = 4;
  */
 export function readRewardData(job: RecipeJob<RewardModelSettings>): RewardData {
   const { settings, training: file, validation: validationFile, seed } = job;
-  const kind = kindOfFile(file, "training_file");
+  const kind = atFile("training_file", () => kindOfFile(file, "training_file"));
   const goal = goalOf(kind, settings);
   if (goal === "rating" && settings.hyperparameters.center_rewards_coefficient > 0) {
     const param = `${settingsPath(job)}.hyperparameters.center_rewards_coefficient`;
@@ -51,24 +51,34 @@ export function readRewardData(job: RecipeJob<RewardModelSettings>): RewardData 
       { param },
     );
   }
-  const lines = rewardLines(file, kind, settings);
+  const lines = atFile("training_file", () => rewardLines(file, kind, settings));
   const own = (training: readonly RewardLine[], all: readonly RewardLine[] = training) => ({
     ...{ kind, goal, training, scale: scaleOf(training, goal) },
     completions: all.reduce((most, { examples }) => Math.max(most, examples.length), 1),
   });
   if (validationFile !== null) {
-    const found = kindOfFile(validationFile, "validation_file");
+    const found = atFile("validation_file", () => kindOfFile(validationFile, "validation_file"));
     if (found !== kind) {
       const message = `${validationFile.name} holds ${found}, and the training file ${kind}; both must be of one kind`;
       throw new TrimtabError("invalid_dataset", message, { param: "validation_file" });
     }
-    const validation = rewardLines(validationFile, kind, settings);
+    const validation = atFile("validation_file", () => rewardLines(validationFile, kind, settings));
     return { ...own(lines, [...lines, ...validation]), validation, calibratedOn: "validation_file" };
   }
   const held = heldOut(lines, seed);
   if (held.size === 0) return { ...own(lines), validation: lines, calibratedOn: "training_file" };
   const [kept, rest] = [false, true].map((isHeld) => lines.filter(({ prompt }) => held.has(prompt) === isHeld));
   return { ...own(kept!, lines), validation: rest!, calibratedOn: "held_out" };
+}
+
+/** Errors of single lines do not know which of the job's files they are in. */
+function atFile<T>(param: "training_file" | "validation_file", read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
+    throw new TrimtabError(error.code, error.message, { param, data: error.data, cause: error });
+  }
 }
 
 function goalOf(kind: RewardKind, { ratings }: RewardModelSettings): RewardGoal {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../../../shared/random.ts";
-import { fitTemperature, type Judgement, qualityOf } from "../../../../trainer/recipes/classifier/calibration.ts";
+import {
+  fitTemperature,
+  type Judgement,
+  qualityOf,
+  reliabilityOf,
+} from "../../../../trainer/recipes/classifier/calibration.ts";
 
 /** Judgements whose labels are drawn from softmax(logits / temperature), so that this temperature is the right one. */
 function drawn(count: number, { classes, temperature }: { classes: number; temperature: number }): Judgement[] {
@@ -57,5 +62,9 @@ describe("qualityOf", () => {
     expect(quality.accuracy).toBeCloseTo(2 / 3, 10);
     expect(quality.nll).toBeCloseTo(-(Math.log(0.75) + Math.log(0.25) + Math.log(0.95)) / 3, 10);
     expect(quality.ece).toBeCloseTo((2 * 0.25 + 0.05) / 3, 10);
+    const bins = reliabilityOf([at(0.75, 0), at(0.75, 1), at(0.95, 0)], 1);
+    expect(bins.map(({ count }) => count)).toEqual([0, 0, 0, 0, 0, 0, 0, 2, 0, 1]);
+    expect(bins[7]).toEqual({ from: 0.7, to: 0.8, count: 2, confidence: expect.closeTo(0.75, 10), accuracy: 0.5 });
+    expect(bins[0]).toEqual({ from: 0, to: 0.1, count: 0, confidence: 0, accuracy: 0 });
   });
 });

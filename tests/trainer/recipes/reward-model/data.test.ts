@@ -76,8 +76,14 @@ describe("what a reward model learns from", () => {
       code: "invalid_dataset",
       param: "training_file",
     });
+    expect(refusal([pair(1)], [pair(1), { ...pair(2), chosen: "b" }])).toMatchObject({
+      code: "invalid_file",
+      param: "validation_file",
+      message: expect.stringContaining("line 2 of valid.jsonl: rejected: is the same as chosen"),
+    });
     expect(refusal([rated(1, 3), rated(2, 3)])).toMatchObject({
       code: "invalid_file",
+      param: "training_file",
       message: expect.stringContaining("has the rating 3"),
     });
   });
