@@ -46,6 +46,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/contract/preferences.test.ts: values, gradients and metrics on packed pairs",
   "trainer/recipes/preferences/beta.ts":
     "tests/trainer/recipes/preferences/pair-objective.test.ts reports every kind of beta",
+  "trainer/recipes/reward-model/loss.ts":
+    "tests/contract/reward-model.test.ts: values, gradients and metrics of every loss on packed completions",
+  "shared/api/rewards.ts": "schemas: tests/edge/routes/rewards.test.ts sends valid and invalid requests",
+  "shared/data/completion.ts": "ranking.test.ts, rating.test.ts and unpaired-preference.test.ts read every form of it",
   "shared/data/dataset-kinds/kind.ts": "types only",
   "shared/api/generate.ts": "schemas: tests/shared/api/chat.test.ts and completions.test.ts",
   "shared/limits.ts": "constants",
@@ -101,6 +105,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/keep-completion.ts":
     "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
   "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
+  "shared/api/label-work.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
+  "edge/routes/label-project.ts": "tests/edge/routes/labeling.test.ts refuses every kind of bad project",
   "shared/api/labeling.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
   "edge/objects/tenant/labeling.ts": "tests/edge/routes/labeling.test.ts makes every call",
   "edge/objects/tenant/label-project-rows.ts":
@@ -112,6 +118,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",
   "edge/routes/labeling-judge.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "edge/routes/reward-scores.ts": "tests/edge/routes/labeling.test.ts orders tasks by rewards, and refuses classifiers",
+  "edge/pages/":
+    "one page: tests/edge/routes/labeling-page.test.ts asks for it, tests/e2e/labeling-page.test.ts labels with it",
+  "shared/api/agreement.ts": "schemas: tests/shared/labeling/summary.test.ts parses what statistics come to",
   "shared/api/preferences.ts": "schemas: tests/edge/routes/preferences.test.ts sends valid and invalid requests",
   "shared/preferences/record.ts":
     "tests/shared/preferences/inspection.test.ts reads every kind, tests/shared/data the records themselves",

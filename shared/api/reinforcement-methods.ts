@@ -25,7 +25,11 @@ const common = {
   num_generations: auto(z.int().min(1).max(64)).default("auto").meta(describe("Replies to each prompt")),
   max_completion_length: auto(z.int().min(1).max(8192))
     .default("auto")
-    .meta(describe("Tokens of a reply; `auto` is a quarter of the longest text, at most 256")),
+    .meta(
+      describe(
+        "Tokens of a reply; `auto` is an eighth of the longest text, at most 256. Each is computed in a row with room for as many",
+      ),
+    ),
   temperature: z.number().min(0.05).max(5).default(1).meta(describe("At which replies are drawn and trained on")),
   ppo_epochs: z.int().min(1).max(50).default(1).meta(describe("How often the replies of a phase are trained on")),
   minibatches: z.int().min(1).max(256).default(1).meta(describe("Optimizer steps of each of those epochs")),

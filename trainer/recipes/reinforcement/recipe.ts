@@ -131,9 +131,9 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
             vocabSize: tools.config.vocabSize,
             isChat: [...files.training.values()].some(({ example }) => example.kind === "chat"),
           }),
-          itemOf: (prompt) => {
+          lineOf: (prompt) => {
             const lines = validation.has(prompt) ? files.validation! : files.training;
-            return lines.get(prompt.columns![LINE]!)!.item;
+            return lines.get(prompt.columns![LINE]!)!;
           },
           warn: (message) => context.event({ level: "warn", message, type: "message", data: null }),
           reward: source(reward, rewardParam),

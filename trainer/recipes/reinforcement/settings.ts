@@ -35,7 +35,7 @@ export interface ReinforcementSettings extends TrainingSettings, WithReport {
 /** Replies to each prompt where the job leaves it open. */
 const AUTO_GENERATIONS = 8;
 /** The longest reply where the job leaves it open, in tokens and as a share of the longest text. */
-const AUTO_REPLY = { most: 256, share: 0.25 } as const;
+const AUTO_REPLY = { most: 256, share: 0.125 } as const;
 
 /** The same settings with a number for each `auto` that is this kind's own. `context`: the model's longest text, in tokens. */
 export function resolved<S extends ReinforcementSettings>(settings: S, context: number): S {
