@@ -229,6 +229,7 @@ export const LIMITS = {
 } as const;
 
 export const DEFAULTS = {
+  labelStepPrompts: 8,
   listPage: 20,
   checkpointPage: 10,
   validatedExamples: 3,

@@ -22,6 +22,7 @@ import { CreateLabelProject, LabelProject, LabelProjectList, LabelProjectQuery }
 import { Deleted } from "../../shared/api/lists.ts";
 import type { JudgedTexts } from "../../shared/feedback/lines.ts";
 import { judgedTask } from "../../shared/labeling/judged.ts";
+import { DEFAULTS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { ExportCounts, exportPreferences, linesOf } from "./export-preferences.ts";
@@ -189,8 +190,10 @@ labeling.openapi(remove, async (c) =>
 
 labeling.openapi(samples, (c) => {
   const { project_id: id } = c.req.valid("param");
+  // A request without a body has no field at all.
+  const { prompts = DEFAULTS.labelStepPrompts } = c.req.valid("json");
   // A step that is sent again after a lost reply samples no prompt twice, and another one finds others.
-  return once(c, c.var.caller.object, async () => c.json(await makeSamples(c, id, c.req.valid("json").prompts), 200));
+  return once(c, c.var.caller.object, async () => c.json(await makeSamples(c, id, prompts), 200));
 });
 
 /** Prompts that `next` samples itself, so that a rater waits for few texts. */

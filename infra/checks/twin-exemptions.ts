@@ -48,6 +48,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/trainer/recipes/preferences/pair-objective.test.ts reports every kind of beta",
   "trainer/recipes/reward-model/loss.ts":
     "tests/contract/reward-model.test.ts: values, gradients and metrics of every loss on packed completions",
+  "shared/api/reward-aggregate.ts": "bounds of a schema: tests/edge/routes/rewards.test.ts sends them",
   "shared/api/rewards.ts": "schemas: tests/edge/routes/rewards.test.ts sends valid and invalid requests",
   "shared/data/completion.ts": "ranking.test.ts, rating.test.ts and unpaired-preference.test.ts read every form of it",
   "shared/data/dataset-kinds/kind.ts": "types only",

@@ -1,6 +1,6 @@
 /** What happens in a labelling project: texts are sampled, tasks handed out, labels given, judged, compared and exported. */
 import { z } from "zod";
-import { LIMITS } from "../limits.ts";
+import { DEFAULTS, LIMITS } from "../limits.ts";
 import { AgreementSummary, PairAgreement, Proportion } from "./agreement.ts";
 import { EXPORT_FORMATS, RaterName, RatingScale } from "./feedback.ts";
 import { AnswerMessage, KeptPrompt } from "./kept-completions.ts";
@@ -8,7 +8,14 @@ import { LabelAnswer, modelName, SELECTIONS, TASK_TYPES } from "./labeling.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 
 export const MakeSamples = z
-  .strictObject({ prompts: z.int().min(1).max(LIMITS.labelStepPrompts).default(8) })
+  .strictObject({
+    prompts: z
+      .int()
+      .min(1)
+      .max(LIMITS.labelStepPrompts)
+      .optional()
+      .meta({ description: `${DEFAULTS.labelStepPrompts} by default` }),
+  })
   .meta({ id: "MakeLabelSamples" });
 
 export const SkippedPrompt = z.strictObject({
