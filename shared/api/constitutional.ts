@@ -4,7 +4,7 @@ import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
 import { LIMITS } from "../limits.ts";
 import { methodsOf } from "../peft/presets.ts";
 import { ConstitutionReference, InlineConstitution } from "./constitutions.ts";
-import { checkReport, modelsOfReport, reportField } from "./report-settings.ts";
+import { checkReport, modelsAskedForReport, reportField } from "./report-settings.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { auto, HYPERPARAMETER_DEFAULTS, hyperparametersSchema, LORA_DEFAULTS, Peft } from "./training-settings.ts";
 
@@ -123,7 +123,7 @@ export function checkJudges(settings: ConstitutionalSettings, path: string): voi
 
 /** The models that are asked over the API, each with its field: by the judge, and by the report's. */
 export function modelsAsked(settings: ConstitutionalSettings): { readonly name: string; readonly param: string }[] {
-  return [...modelsOfJudge(settings), ...modelsOfReport(settings)];
+  return [...modelsOfJudge(settings), ...modelsAskedForReport(settings)];
 }
 
 export function modelsOfJudge({

@@ -11,6 +11,7 @@ import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { ConstitutionalSettings, checkJudges, modelsAsked, rewardNumbers } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
+import { modelsOfReport } from "./report-settings.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
 import {
@@ -163,6 +164,7 @@ export const JOB_TYPES = {
     dataset: "prompts",
     openAiHyperparameters: [],
     check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudges(settings, path),
+    models: modelsOfReport,
     asks: modelsAsked,
     scorerNumbers: rewardNumbers,
   },

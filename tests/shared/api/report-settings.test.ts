@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Method, modelsAskedBy } from "../../../shared/api/methods.ts";
+import { Method, modelsAskedBy, modelsNamedBy } from "../../../shared/api/methods.ts";
 import { checkReport, REPORT_DEFAULTS, ReportSettings } from "../../../shared/api/report-settings.ts";
 
 const judge = { type: "string_check", name: "j", operation: "eq", input: "{{sample.output_text}}", reference: "a" };
@@ -34,6 +34,20 @@ it("names the models that its judge asks, unless it is turned off", () => {
     [],
     [],
   ]);
+});
+
+it("names the reward models that judge, on jobs of every type with replies", () => {
+  const report = { judge: { type: "ensemble", models: ["ft:a", "ft:b"] } };
+  const own = { reward: { type: "reward_model", model: "ft:own" } };
+  const named = (type: string, settings: object) =>
+    modelsNamedBy(Method.parse({ type, [type]: settings })).map(({ name, param, scorer }) => [name, param, scorer]);
+  const judges = (type: string) => [
+    ["ft:a", `method.${type}.report.judge.models[0]`, "reward"],
+    ["ft:b", `method.${type}.report.judge.models[1]`, "reward"],
+  ];
+  for (const type of ["dpo", "kto", "constitutional"]) expect(named(type, { report })).toEqual(judges(type));
+  expect(named("ppo", { ...own, report })).toEqual([["ft:own", "method.ppo.reward.model", "reward"], ...judges("ppo")]);
+  expect(named("dpo", { report: { ...report, enabled: false } })).toEqual([]);
 });
 
 it("refuses a judge that can grade nothing, with its field", () => {
