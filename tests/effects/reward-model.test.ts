@@ -87,13 +87,22 @@ describe("a reward model of politeness", () => {
     ]);
     const unseen = (all: readonly Reward[]) => all.filter((reward) => reward.unseen).length / all.length;
     const found = (await model.rewards(["polite"], foreign)).map(([reward]) => reward!);
-    console.log(unseen(rewards), unseen(found), unseen(found.filter((_, i) => i % 2 === 0)), unseen(found.filter((_, i) => i % 2 === 1)));
+    console.log(
+      unseen(rewards),
+      unseen(found),
+      unseen(found.filter((_, i) => i % 2 === 0)),
+      unseen(found.filter((_, i) => i % 2 === 1)),
+    );
     expect(unseen(rewards)).toBeLessThanOrEqual(0.1);
     expect(unseen(found)).toBeGreaterThanOrEqual(0.6);
   });
 
   it("gives the trainer the same numbers as the edge", async () => {
-    const listed = [...files].map(async ([name, bytes]) => ({ name, bytes: bytes.length, sha256: await sha256Hex(bytes) }));
+    const listed = [...files].map(async ([name, bytes]) => ({
+      name,
+      bytes: bytes.length,
+      sha256: await sha256Hex(bytes),
+    }));
     const judge = loadRewardModel(
       { name: "polite", param: "reward.model", files: outcome.folder.files },
       {
