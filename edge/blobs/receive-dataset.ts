@@ -9,6 +9,7 @@ import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { type FormPart, formParts } from "./multipart.ts";
+import { UploadedPreferences } from "./uploaded-preferences.ts";
 
 /** A dataset that was received, checked record by record, and stored as it came. */
 export interface ReceivedDataset {
@@ -129,6 +130,7 @@ class DatasetCheck {
   readonly #reader = createDatasetReader({ maxUnpackedBytes: LIMITS.unpackedFile });
   readonly #kinds = new KindCheck();
   readonly #ignored = new Set<string>();
+  readonly #preferences = new UploadedPreferences();
   #records = 0;
   #lines = 0;
 
@@ -172,6 +174,7 @@ class DatasetCheck {
         ignored_columns: [...this.#ignored],
         kinds: [...kinds],
         ...(Object.keys(unfit).length === 0 ? {} : { unfit }),
+        ...this.#preferences.figures(kinds),
       },
     };
   }
@@ -185,7 +188,9 @@ class DatasetCheck {
     for (const { number, value } of records) {
       this.#records++;
       if (isMetadata(value, this.#records)) continue;
-      this.#kinds.add(value, { number, unit, file: "the file" });
+      const place = { number, unit, file: "the file" };
+      this.#kinds.add(value, place);
+      this.#preferences.add(value, place);
       this.#lines++;
     }
   }

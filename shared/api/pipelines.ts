@@ -26,7 +26,7 @@ export const Gate = z
     at_most: z.number().optional(),
     otherwise: z.enum(["stop", "fail", "continue"]).default("stop").meta({
       description:
-        "If the metric is not within the bounds: `stop` ends the pipeline with what was reached before this stage, `fail` fails it, `continue` goes on with a warning",
+        "If the metric is not within the bounds: `stop` ends the pipeline with what it had before this stage, `fail` fails it, `continue` goes on with a warning",
     }),
   })
   .superRefine(({ at_least: least, at_most: most }, context) => {

@@ -1,7 +1,8 @@
 /** The settings of jobs that learn from rewards for their own replies. */
+
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
-import { checkReport, modelsOfReport, type Reported, reportField } from "./report-settings.ts";
+import { checkReport, modelsAskedForReport, modelsOfReport, reportField, type WithReport } from "./report-settings.ts";
 import {
   checkReward,
   modelsAskedForReward,
@@ -179,7 +180,7 @@ const settings = <T extends z.ZodType>(hyperparameters: T) =>
 
 const defaults = <T extends z.ZodType>(schema: T) => schema.default(schema.parse(HYPERPARAMETER_DEFAULTS) as never);
 
-interface Rewarded extends Reported {
+interface Rewarded extends WithReport {
   readonly reward: Reward;
   readonly gold?: Reward | undefined;
 }
@@ -193,9 +194,9 @@ const row = <T extends z.ZodType>(schema: T) =>
     settings: schema,
     dataset: "prompts",
     openAiHyperparameters: [],
-    models: (given: Rewarded) => modelsOfReward(partsOf(given)),
-    asks: (given: Rewarded) => [...modelsAskedForReward(partsOf(given)), ...modelsOfReport(given)],
-    check(given: Rewarded, _: unknown, path: string) {
+    models: (given: Rewarded) => [...modelsOfReward(partsOf(given)), ...modelsOfReport(given)],
+    asks: (given: Rewarded) => [...modelsAskedForReward(partsOf(given)), ...modelsAskedForReport(given)],
+    check: (given: Rewarded, _: unknown, path: string) => {
       checkReward(partsOf(given), path);
       checkReport(given, path);
     },
@@ -255,11 +256,11 @@ export const REINFORCEMENT_TYPES = {
     settings: ReinforcementSettings,
     dataset: "prompts",
     openAiHyperparameters,
-    models: (given: ReinforcementSettings) => modelsOfReward(goldParts(given)),
+    models: (given: ReinforcementSettings) => [...modelsOfReward(goldParts(given)), ...modelsOfReport(given)],
     asks: (given: ReinforcementSettings) => [
       ...modelsOf(given.grader, "grader").map(({ model, param }) => ({ name: model, param })),
       ...modelsAskedForReward(goldParts(given)),
-      ...modelsOfReport(given),
+      ...modelsAskedForReport(given),
     ],
     check: (given: ReinforcementSettings, _: unknown, path: string) => {
       checkGrader(given.grader, `${path}.grader`);

@@ -84,8 +84,11 @@ function rowLengths(longest: number, limit: number): number[] {
   return [...lengths];
 }
 
-/** Relative to the products with the weights: 2 operations a weight, against 4·T·H·P a layer in attention. */
+/** What a score of attention costs beyond its products, as operations: masks, softmax and their gradients are bound by memory. */
+const SCORE = 512;
+
+/** Relative to the products with the weights: 2 operations a weight, against T·H scores of 4·P + `SCORE` a layer in attention. */
 function costOfToken(config: ModelConfig, tokens: number): number {
-  const attention = 4 * tokens * config.heads * config.headDim * config.layers;
+  const attention = (4 * config.headDim + SCORE) * tokens * config.heads * config.layers;
   return 1 + attention / (2 * parameterCount(config));
 }

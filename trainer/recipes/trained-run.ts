@@ -10,9 +10,9 @@ export interface TrainedRun<S extends TrainingSettings = TrainingSettings> {
   readonly objective: Objective<S>;
   readonly job: RecipeJob<S>;
   readonly context: RecipeContext;
-  readonly run: PreparedRun;
-  /** Keeps what it compiles until the run ends. */
+  /** Keeps what it compiles until the run ends, so programs need not be disposed. */
   readonly executor: Executor;
+  readonly run: PreparedRun;
   /** The last step that was taken. */
   readonly step: number;
   /** Of the method's parameters. */

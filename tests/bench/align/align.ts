@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
 import { parameterCount } from "../../../shared/model/modules.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
@@ -15,32 +16,33 @@ import { openGeneration } from "./generation.ts";
 import { chatPrompts, preferenceFile } from "./pairs.ts";
 import { Peer, type Taken } from "./peer.ts";
 import { alignTable } from "./report.ts";
+import { openUpdate, rolloutsOf } from "./update.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../infra/base/model", import.meta.url));
-const THREADS = 2;
 const LORA = { r: 8, lora_alpha: 16 };
 const BATCH = 8;
 const LEARNING_RATE = 1e-4;
 const SLOTS = 32;
-const PROMPTS = 32;
+const PROMPTS = 96;
 const NEW_TOKENS = 64;
+
+type Sampled = Taken & { readonly tokens: number };
 
 /** What one side does of a kind of work. */
 export interface AlignSide {
-  /** Medians over the rounds; tokens of the texts, without padding. */
+  /** Medians over the rounds; tokens of the texts, without padding and what was sampled after a reply's end. */
   readonly tokens_per_second: number;
-  readonly cpu_seconds: number;
+  /** The same by processor time, which counts every thread: with one thread it does not depend on what else the machine does. */
+  readonly tokens_per_cpu_second: number;
   readonly seconds: readonly number[];
 }
 
 export interface AlignWork {
   readonly work: string;
-  /** In each round. */
-  readonly tokens: number;
   readonly ours: AlignSide;
   /** Absent if there is no Python with trl. */
   readonly trl?: AlignSide;
-  /** The median of the rounds' ratios. */
+  /** Of the tokens per second. */
   readonly ratio?: number;
 }
 
@@ -74,19 +76,25 @@ export async function benchAlign(args: readonly string[]): Promise<void> {
       python: { type: "string", default: process.env.ALIGN_PYTHON ?? "" },
       rounds: { type: "string", default: "3" },
       steps: { type: "string", default: "8" },
+      threads: { type: "string", default: "2" },
       json: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
     },
   });
   const started = performance.now();
   const before = loadavg()[0]!;
-  const measured = await measure(values.python, { rounds: Number(values.rounds), steps: Number(values.steps) });
+  const [rounds, steps, threads] = [values.rounds, values.steps, values.threads].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const measured = await measure(values.python, { rounds, steps, threads });
   const bench: AlignBench = {
     command: "npm run bench -- align",
     created_at: new Date().toISOString(),
     seconds: Math.round((performance.now() - started) / 1000),
     machine: thisMachine(),
-    threads: THREADS,
+    threads,
     load: [before, loadavg()[0]!],
     ...measured,
   };
@@ -94,19 +102,33 @@ export async function benchAlign(args: readonly string[]): Promise<void> {
   if (values.write) keepResult("align.json", bench);
 }
 
-async function measure(python: string, { rounds, steps }: { rounds: number; steps: number }) {
-  const executor = createOnnxRuntimeExecutor({ threads: THREADS });
+async function measure(python: string, { rounds, steps, threads }: { rounds: number; steps: number; threads: number }) {
+  const executor = createOnnxRuntimeExecutor({ threads });
   const names = readdirSync(FOLDER);
   const files = new Map(names.map((name) => [name, new Uint8Array(readFileSync(`${FOLDER}/${name}`))]));
   const data = await preferenceFile(files, executor, BATCH * (WARM_STEPS + steps) + BATCH);
   const shared = { files, executor, lora: LORA };
   const dpo = await DpoSide.prepare({ ...shared, data, steps, batch: BATCH, learningRate: LEARNING_RATE });
   const prompts = chatPrompts(files, PROMPTS).map(({ tokens }) => tokens);
-  const generation = await openGeneration({ ...shared, prompts, newTokens: NEW_TOKENS, slots: SLOTS });
-  const ceiling = await openCeiling(executor, THREADS);
+  const stops = loadChatTemplate(loadModelFolder(files).tokenizer).stopIds;
+  const sampled = { ...shared, newTokens: NEW_TOKENS, slots: SLOTS };
+  const generation = await openGeneration({ ...sampled, prompts, stops });
+  const even = await openGeneration({ ...sampled, prompts: prompts.slice(0, SLOTS), stops: [] });
+  const rollouts = rolloutsOf(await generation.replies());
+  const update = await openUpdate({ ...shared, rollouts, batch: BATCH, steps, learningRate: LEARNING_RATE });
+  const ceiling = await openCeiling(executor, threads);
   const first = {
-    ...{ folder: FOLDER, threads: THREADS, lora: LORA, beta: 0.1, learning_rate: LEARNING_RATE },
-    ...{ batch: BATCH, warm: WARM_STEPS, pairs: dpo.pairs, prompts, slots: SLOTS, new_tokens: NEW_TOKENS },
+    ...{ folder: FOLDER, threads, lora: LORA, beta: 0.1, learning_rate: LEARNING_RATE },
+    ...{
+      batch: BATCH,
+      warm: WARM_STEPS,
+      pairs: dpo.pairs,
+      prompts,
+      stops,
+      slots: SLOTS,
+      new_tokens: NEW_TOKENS,
+      rollouts,
+    },
   };
   const peer = python === "" ? undefined : await Peer.start(python, first);
   const losses: Record<"ours" | "trl", readonly number[]> = { ours: [], trl: [] };
@@ -123,10 +145,28 @@ async function measure(python: string, { rounds, steps }: { rounds: number; step
       trl: () => noted("trl", peer!.ask<DpoTaken>({ run: "dpo", steps })),
     },
     {
-      work: "generation",
-      tokens: PROMPTS * NEW_TOKENS,
+      work: "PPO, generation",
+      tokens: 0,
       ours: (round: number) => generation.take(round),
-      trl: (round: number) => peer!.ask<Taken>({ run: "generate", seed: round }),
+      trl: (round: number) => peer!.ask<Sampled>({ run: "generate", seed: round, ending: true }),
+    },
+    {
+      work: `the same, all ${NEW_TOKENS} tokens`,
+      tokens: 0,
+      ours: (round: number) => even.take(round),
+      trl: (round: number) => peer!.ask<Sampled>({ run: "generate", seed: round, ending: false }),
+    },
+    {
+      work: "PPO, update",
+      tokens: update.tokens,
+      ours: () => update.take(),
+      trl: () => peer!.ask<Taken>({ run: "ppo", steps, second: false }),
+    },
+    {
+      work: "trl with its value model",
+      tokens: update.tokens,
+      ours: () => update.take(),
+      trl: () => peer!.ask<Taken>({ run: "ppo", steps, second: true }),
     },
   ];
   const taken = works.map(() => ({ ours: [] as Taken[], trl: [] as Taken[] }));
@@ -145,15 +185,15 @@ async function measure(python: string, { rounds, steps }: { rounds: number; step
     gigaflops.push(await ceiling.measure());
   }
   peer?.stop();
-  await Promise.all([generation.dispose(), ceiling.dispose()]);
+  await Promise.all([generation, even, update, ceiling].map((one) => one.dispose()));
   return {
     base: { parameters: parameterCount(loadModelFolder(files).config) },
     works: works.map(({ work, tokens }, i): AlignWork => {
       const { ours, trl } = taken[i]!;
       const own = sideOf(ours, tokens);
-      if (trl.length === 0) return { work, tokens, ours: own };
-      const ratio = median(ours.map(({ seconds }, round) => trl[round]!.seconds / seconds));
-      return { work, tokens, ours: own, trl: sideOf(trl, tokens), ratio };
+      if (trl.length === 0) return { work, ours: own };
+      const peers = sideOf(trl, tokens);
+      return { work, ours: own, trl: peers, ratio: own.tokens_per_second / peers.tokens_per_second };
     }),
     versions: peer?.versions ?? {},
     ceiling: median(gigaflops),
@@ -161,10 +201,11 @@ async function measure(python: string, { rounds, steps }: { rounds: number; step
   };
 }
 
-function sideOf(taken: readonly Taken[], tokens: number): AlignSide {
+/** `tokens`: in each round, where the rounds do not say it themselves. */
+function sideOf(taken: readonly (Taken & { readonly tokens?: number })[], tokens: number): AlignSide {
   return {
-    tokens_per_second: tokens / median(taken.map(({ seconds }) => seconds)),
-    cpu_seconds: median(taken.map(({ cpu }) => cpu)),
+    tokens_per_second: median(taken.map((one) => (one.tokens ?? tokens) / one.seconds)),
+    tokens_per_cpu_second: median(taken.map((one) => (one.tokens ?? tokens) / one.cpu)),
     seconds: taken.map(({ seconds }) => seconds),
   };
 }

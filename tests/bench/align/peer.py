@@ -1,7 +1,8 @@
 """The other side of `npm run bench -- align`: trl on PyTorch, in a process that is told what to run.
 
 Reads one JSON object a line and answers with one. The first says what to load; the others are `{"run": "dpo", "steps": N}`,
-`{"run": "generate", "seed": N}` and `{"run": "ppo", "updates": N}`. Seconds are of the wall clock, `cpu` of this process's processor
+`{"run": "generate", "seed": N, "ending": bool}` and
+`{"run": "ppo", "steps": N, "second": bool}`. Seconds are of the wall clock, `cpu` of this process's processor
 time; what compiles, caches or warms up is run before the clock starts.
 
     python tests/bench/align/peer.py < commands
@@ -121,19 +122,21 @@ def dpo(steps):
 GENERATING = {}
 
 
-def generate(seed):
-    """As trl's PPO does: prompts padded on the left, one call of transformers' `generate` with its cache and its scores."""
+def generate(seed, ending):
+    """As trl's PPO does: prompts padded on the left, one call of transformers' `generate` for as many as fit, with its cache and its
+    scores. A call goes on until its longest reply ends."""
     if not GENERATING:
         GENERATING["model"] = peft.get_peft_model(base(), lora()).eval()
     model = GENERATING["model"]
     torch.manual_seed(seed)
-    prompts, new = FIRST["prompts"], FIRST["new_tokens"]
-    size = FIRST["slots"]
+    prompts, new, stops = FIRST["prompts"], FIRST["new_tokens"], FIRST["stops"]
+    if not ending:
+        prompts = prompts[: FIRST["slots"]]
     clock = Clock()
     clock.start()
     count = 0
-    for at in range(0, len(prompts), size):
-        rows = prompts[at : at + size]
+    for at in range(0, len(prompts), FIRST["slots"]):
+        rows = prompts[at : at + FIRST["slots"]]
         longest = max(map(len, rows))
         ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
@@ -142,20 +145,77 @@ def generate(seed):
                 input_ids=ids,
                 attention_mask=mask,
                 max_new_tokens=new,
-                min_new_tokens=new,
+                min_new_tokens=None if ending else new,
                 do_sample=True,
                 temperature=1.0,
                 top_k=0,
                 top_p=1.0,
-                eos_token_id=None,
+                eos_token_id=stops if ending else None,
+                pad_token_id=0,
                 return_dict_in_generate=True,
                 output_scores=True,
             )
             scores = torch.stack(output.scores, 1)
             sampled = output.sequences[:, longest:]
             trl.trainer.utils.selective_log_softmax(scores, sampled)
-        count += sampled.numel()
+        for row in sampled.tolist():
+            ends = [t for t, token in enumerate(row) if ending and token in stops]
+            count += 1 + ends[0] if ends else len(row)
     return {**clock.read(), "tokens": count}
+
+
+def ppo(steps, second):
+    """PPO's optimizer steps on given rollouts with trl's own pieces. Values come from a head on the policy's last states, as on the
+    other side, or from a `second` model that is trained whole, as in trl's trainer."""
+    from trl.experimental.ppo.ppo_trainer import forward, masked_mean
+    from trl.trainer.utils import selective_log_softmax
+
+    torch.manual_seed(0)
+    model = peft.get_peft_model(base(), lora()).train()
+    head = torch.nn.Linear(model.config.hidden_size, 1)
+    critic = base().model.train() if second else None
+    parameters = [p for p in model.parameters() if p.requires_grad] + list(head.parameters())
+    parameters += list(critic.parameters()) if second else []
+    optimizer = torch.optim.AdamW(parameters, lr=FIRST["learning_rate"], weight_decay=0.0)
+    size, warm, pad = FIRST["batch"], FIRST["warm"], TOKENIZER.pad_token_id
+    rollouts = FIRST["rollouts"]
+    clock = Clock()
+    for step in range(warm + steps):
+        if step == warm:
+            clock.start()
+        rows = [rollouts[(step * size + i) % len(rollouts)] for i in range(size)]
+        longest, most = (max(len(row[key]) for row in rows) for key in ("prompt", "reply"))
+
+        def of_replies(key, filler):
+            return torch.tensor([row[key] + [filler] * (most - len(row["reply"])) for row in rows])
+
+        prompts = torch.tensor([[pad] * (longest - len(row["prompt"])) + row["prompt"] for row in rows])
+        replies = of_replies("reply", pad)
+        ids = torch.cat((prompts, replies), 1)
+        old, advantage, returns = (of_replies(key, 0.0) for key in ("old", "advantages", "returns"))
+        mask = torch.tensor([[t < len(row["reply"]) for t in range(most)] for row in rows])
+        output = forward(model, ids, pad)
+        logits = output.logits[:, longest - 1 : -1]
+        change = torch.masked_fill(selective_log_softmax(logits, replies) - old, ~mask, 0.0)
+        ratio = torch.exp(change)
+        policy, clipped = -advantage * ratio, -advantage * torch.clamp(ratio, 0.8, 1.2)
+        states = forward(critic, ids, pad).last_hidden_state if second else output.hidden_states[-1]
+        value = head(states)[:, longest - 1 : -1].squeeze(-1)
+        errors = (value - returns) ** 2, (torch.clamp(value, -0.2, 0.2) - returns) ** 2
+        value_loss = 0.5 * masked_mean(torch.max(*errors), mask)
+        loss = masked_mean(torch.max(policy, clipped), mask) + 0.1 * value_loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        with torch.no_grad():
+            # What both sides report of a step.
+            spread = torch.nn.functional.softmax(logits, dim=-1)
+            entropy = torch.logsumexp(logits, dim=-1) - torch.sum(spread * logits, dim=-1)
+            reported = [entropy.mean(), ratio.mean(), 0.5 * (change**2).mean(), loss, value_loss]
+            reported += [masked_mean((clipped > policy).float(), mask), masked_mean((errors[1] > errors[0]).float(), mask)]
+            [float(one) for one in reported]
+    return clock.read()
 
 
 def answer(command):
@@ -163,7 +223,9 @@ def answer(command):
     if kind == "dpo":
         return dpo(command["steps"])
     if kind == "generate":
-        return generate(command["seed"])
+        return generate(command["seed"], command["ending"])
+    if kind == "ppo":
+        return ppo(command["steps"], command["second"])
     raise ValueError(kind)
 
 

@@ -4,16 +4,16 @@ import type { AlignBench } from "./align.ts";
 /** A row for each kind of work: tokens a second on both sides, and how many times trl's this project does. */
 export function alignTable(bench: AlignBench): string {
   const { works, machine, versions, ceiling, threads, base, load } = bench;
-  const rows = works.map(({ work, tokens, ours, trl, ratio }) => [
+  const rows = works.map(({ work, ours, trl, ratio }) => [
     work,
-    String(tokens),
     ours.tokens_per_second.toFixed(0),
     trl?.tokens_per_second.toFixed(0) ?? "",
     ratio === undefined ? "" : `${ratio.toFixed(2)} ×`,
-    ours.cpu_seconds.toFixed(1),
-    trl?.cpu_seconds.toFixed(1) ?? "",
+    ours.tokens_per_cpu_second.toFixed(0),
+    trl?.tokens_per_cpu_second.toFixed(0) ?? "",
+    trl === undefined ? "" : `${(ours.tokens_per_cpu_second / trl.tokens_per_cpu_second).toFixed(2)} ×`,
   ]);
-  const titles = ["work", "tokens", "tokens/s", "trl", "faster", "cpu s", "trl's"];
+  const titles = ["work", "tokens/s", "trl", "faster", "tokens/cpu s", "trl", "faster"];
   const others = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const peer = others.length === 0 ? "did not run: name a Python that has it with --python" : others.join(", ");
   return [

@@ -3,13 +3,12 @@ import { type PromptLine, parsePrompts } from "../../../shared/data/prompt-line.
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { loadModelFolder, readModelJson } from "../../../shared/model/model-folder.ts";
-import type { ScoringBase } from "../../rewards/named-scorer.ts";
-import { checkRewardItems, createReward, type RewardSetting } from "../../rewards/registry.ts";
-import type { RewardSource } from "../../rewards/reward-source.ts";
+import { checkRewardItems, createReward } from "../../rewards/registry.ts";
 import { grpo } from "../grpo.ts";
 import type { Objective } from "../objective.ts";
 import type { Dataset, Recipe, RecipeContext, RecipeJob } from "../recipe.ts";
-import { alignmentReport, type ReportedSettings } from "../report/alignment-report.ts";
+import { alignmentReport } from "../report/alignment-report.ts";
+import { judgeOfRewards } from "../report/run-judge.ts";
 import { runJob } from "../run-job.ts";
 import type { RunHooks } from "../trained-run.ts";
 import type { Algorithm } from "./algorithm.ts";
@@ -23,13 +22,11 @@ import { valueHead } from "./value-head.ts";
 const LINE = "line";
 
 /** The recipe of an algorithm: reads prompts, checks that rewards fit them, and trains on what the model answers. */
-export function reinforcementRecipe<S extends ReinforcementSettings & ReportedSettings>(
-  algorithm: Algorithm<S>,
-): Recipe {
+export function reinforcementRecipe<S extends ReinforcementSettings>(algorithm: Algorithm<S>): Recipe {
   return async (given, context) => {
     const job = withNumbers(given as RecipeJob<S>);
-    const options = { job, context, rewardField: "reward" } as const;
-    return runJob(await reinforcementObjective(algorithm, options), job, context, rewardReport(options));
+    const objective = await reinforcementObjective(algorithm, { job, context, rewardField: "reward" });
+    return runJob(objective, job, context, reportOf("reward"));
   };
 }
 
@@ -38,42 +35,22 @@ export const reinforcement: Recipe = async (given, context) => {
   const { settings } = given as RecipeJob<SettingsOf<"reinforcement">>;
   const { grader, response_format: _, ...others } = settings;
   const job = withNumbers({ ...given, settings: { ...others, reward: { type: "grader" as const, grader } } });
-  const options = { job, context, rewardField: "grader" } as const;
-  const objective = await reinforcementObjective(grpo as Algorithm<typeof job.settings>, options);
-  return runJob(objective, job, context, rewardReport(options));
+  const objective = await reinforcementObjective(grpo as Algorithm<typeof job.settings>, {
+    ...{ job, context, rewardField: "grader" },
+  });
+  return runJob(objective, job, context, reportOf("grader"));
 };
 
-/** The report of a job whose own reward judges the replies, unless its settings name another judge. */
-function rewardReport<S extends ReinforcementSettings & ReportedSettings>(options: ObjectiveOptions<S>): RunHooks<S> {
+function reportOf<S extends ReinforcementSettings>(rewardField: ObjectiveOptions<S>["rewardField"]): RunHooks<S> {
   return alignmentReport({
     lines: "prompts",
-    judge({ run, executor, context, job }) {
-      const { reward } = job.settings;
-      const source = sourceFor(options, { ...run, executor, yieldToEventLoop: context.yieldToEventLoop });
-      return {
-        name: "the job's reward",
-        ownReward: true,
-        score: source({ reward, param: rewardParam(options) }).score,
-      };
-    },
+    judge: (trained) => judgeOfRewards(trained, rewardParamOf(trained.job, rewardField)),
   });
 }
 
-/** What makes the rewards of a job: with the bare base, of which reward models are deltas, whatever the run continues from. */
-function sourceFor<S extends ReinforcementSettings>(
-  { job, context }: ObjectiveOptions<S>,
-  run: Omit<ScoringBase, "digest">,
-): (setting: RewardSetting) => RewardSource {
-  const { config, weights } = job.parent === undefined ? run : loadModelFolder(job.base.files);
-  const { executor, tokenizer, maxLength, yieldToEventLoop } = run;
-  const base = { config, weights, tokenizer, executor, maxLength, yieldToEventLoop, digest: job.base.digest };
-  return (setting) => createReward(setting, { ...base, models: job.models ?? new Map(), ask: context.ask });
-}
-
-/** The path of the reward's field; a grader by itself is under its own. */
-function rewardParam<S extends ReinforcementSettings>({ job, rewardField }: ObjectiveOptions<S>): string {
-  const path = settingsPath(job);
-  return rewardField === "reward" ? `${path}.reward` : path;
+/** Where a job's reward is in its request, without the `grader` below which its grader is. */
+function rewardParamOf(job: Pick<RecipeJob, "type">, rewardField: "reward" | "grader"): string {
+  return rewardField === "reward" ? `${settingsPath(job)}.reward` : settingsPath(job);
 }
 
 function withNumbers<S extends ReinforcementSettings>(job: RecipeJob<S>): RecipeJob<S> {
@@ -93,11 +70,10 @@ export interface ObjectiveOptions<S extends ReinforcementSettings> {
 /** The objective of one job, whose settings are resolved. Throws `invalid_file` for a line that is no prompt or that a reward does not fit. */
 export async function reinforcementObjective<S extends ReinforcementSettings>(
   algorithm: Algorithm<S>,
-  options: ObjectiveOptions<S>,
+  { job, context, rewardField }: ObjectiveOptions<S>,
 ): Promise<Objective<S>> {
-  const { job, context, rewardField } = options;
   const path = settingsPath(job);
-  const param = rewardParam(options);
+  const rewardParam = rewardParamOf(job, rewardField);
   const { reward, gold } = job.settings;
   if (gold !== undefined && job.validation === null) {
     throw new TrimtabError(
@@ -112,7 +88,7 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
     const lines = new Map([...parsePrompts(dataset.bytes, dataset)].map((line) => [line.line, line]));
     for (const { line, item } of lines.values()) {
       const place = { item, line, name: dataset.name };
-      await checkRewardItems({ reward, param }, place);
+      await checkRewardItems({ reward, param: rewardParam }, place);
       if (gold !== undefined) await checkRewardItems({ reward: gold, param: `${path}.gold` }, place);
       await context.yieldToEventLoop();
     }
@@ -135,7 +111,17 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
       shape: phaseShape,
       replyTokens,
       start(tools) {
-        const source = sourceFor(options, tools);
+        // Reward models judge texts of the bare base, whatever the run continues from.
+        const { config, weights } = job.parent === undefined ? tools : loadModelFolder(job.base.files);
+        const { executor, tokenizer, maxLength, yieldToEventLoop } = tools;
+        const source = (setting: typeof reward, param: string) =>
+          createReward(
+            { reward: setting, param },
+            {
+              ...{ config, weights, tokenizer, executor, maxLength, yieldToEventLoop, digest: job.base.digest },
+              ...{ models: job.models ?? new Map(), ask: context.ask },
+            },
+          );
         const validation = new Set(tools.validation);
         const model = job.parent?.kind === "model" ? job.parent.files : job.base.files;
         return createPhaseRun({
@@ -150,8 +136,8 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
             return lines.get(prompt.columns![LINE]!)!;
           },
           warn: (message) => context.event({ level: "warn", message, type: "message", data: null }),
-          reward: source({ reward, param }),
-          gold: gold && source({ reward: gold, param: `${path}.gold` }),
+          reward: source(reward, rewardParam),
+          gold: gold && source(gold, `${path}.gold`),
         });
       },
     },

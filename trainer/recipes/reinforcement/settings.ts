@@ -1,11 +1,12 @@
 import type { TrainingSettings } from "../../../shared/api/methods.ts";
 import type { KlEstimator } from "../../../shared/api/reinforcement-methods.ts";
+import type { WithReport } from "../../../shared/api/report-settings.ts";
 import type { Reward } from "../../../shared/api/reward-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { PhaseShape } from "../../data/phase-plan.ts";
 
 /** The settings that all types of reinforcement share. */
-export interface ReinforcementSettings extends TrainingSettings {
+export interface ReinforcementSettings extends TrainingSettings, WithReport {
   readonly reward: Reward;
   readonly gold?: Reward | undefined;
   readonly stop?: { readonly kl: number } | undefined;
