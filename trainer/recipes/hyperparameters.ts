@@ -48,7 +48,8 @@ const PHASE_EPOCHS = 50;
  *   learning_rate_multiplier  1: of 5e-4 · (2000/D)^0.78 for LoRA, and a multiple of it that other methods say
  *   warmup_ratio              0.1, of a cosine that ends at 0
  *
- * In phases, where examples are prompts, a phase has 64 replies, and a run 60 phases.
+ * In phases, where examples are prompts, a phase has 64 replies, a run 60 phases, and the rate stays where the warm-up ends: how
+ * long a policy has to look for rewards is not known beforehand.
  *
  * The rate's rule, D the hidden size, is what sweeps over model sizes found (Schulman, "LoRA Without Regret", 2025).
  */
@@ -63,7 +64,7 @@ export function resolveHyperparameters(settings: TrainingHyperparameters, facts:
   const unit = learningRateUnit(facts);
   const multiplier = settings.learning_rate_multiplier === "auto" ? 1 : settings.learning_rate_multiplier;
   const peak = settings.learning_rate ?? multiplier * unit;
-  const kind = settings.lr_schedule ?? "cosine";
+  const kind = settings.lr_schedule ?? (facts.phases === undefined ? "cosine" : "constant");
   const warmupSteps = Math.round((settings.warmup_ratio ?? 0.1) * totalSteps);
   const reached = Math.ceil(totalSteps / perEpoch);
   return {

@@ -1,10 +1,6 @@
 /** The embedded base, reinforced: prompts with what is held out of them, graders, and a run without a server. */
 
-import { createRandom } from "../../../infra/base/corpus/random.ts";
 import { REGISTER_SYSTEM_PROMPTS, REQUESTS } from "../../../infra/base/corpus/registers.ts";
-import { drawTask } from "../../../infra/base/corpus/tasks.ts";
-import { EVALUATION_SEED } from "../../../infra/base/evaluation/evaluate.ts";
-import { taskProbes } from "../../../infra/base/evaluation/sets.ts";
 import { JOB_TYPES } from "../../../shared/api/methods.ts";
 import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
@@ -44,26 +40,6 @@ export function politeness(): Prompts {
       ...{ type: "multi", name: "polite" },
       graders: Object.fromEntries([...POLITE, ...RUDE].map((grader) => [grader.name, grader])),
       calculate_output: `max(${namesOf(POLITE)}) * (1 - max(${namesOf(RUDE)}))`,
-    },
-  };
-}
-
-/** Problems of arithmetic with their answers; 1 for a reply that is the answer and nothing else. */
-export function arithmetic(count: number, seed: number): Prompts {
-  const random = createRandom(seed, "reinforced arithmetic");
-  const problems = new Map<string, object>();
-  while (problems.size < count) {
-    const { prompt, answer } = drawTask("arithmetic", false, random);
-    problems.set(prompt, { messages: [user(prompt)], answer });
-  }
-  return {
-    training: [...problems.values()],
-    heldOut: taskProbes(EVALUATION_SEED)
-      .filter(({ task }) => task === "arithmetic")
-      .map(({ messages, answer }) => ({ messages, answer })),
-    grader: {
-      ...{ type: "string_check", name: "exact", operation: "eq" },
-      ...{ input: "{{sample.output_text}}", reference: "{{item.answer}}" },
     },
   };
 }

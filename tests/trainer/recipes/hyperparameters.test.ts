@@ -28,6 +28,17 @@ describe("auto", () => {
     expect(resolve({ gradient_accumulation_steps: 4 })).toMatchObject({ batchSize: 5, accumulation: 4 });
   });
 
+  it("takes phases of 64 replies, about 60 of them, at a rate that stays", () => {
+    const phases = { generations: 8, epochs: 2, minibatches: 2 };
+    const { batchSize, epochs, schedule } = resolve({}, { phases });
+    // 45 phases an epoch, of 4 steps each.
+    expect([batchSize, epochs]).toEqual([8, 2]);
+    expect(schedule).toMatchObject({ kind: "constant", totalSteps: 2 * 45 * 4 });
+    expect(resolve({}, { phases, examples: 3 })).toMatchObject({ batchSize: 3, epochs: 50 });
+    expect(resolve({ gradient_accumulation_steps: 4 }, { phases })).toMatchObject({ batchSize: 2, accumulation: 4 });
+    expect(resolve({ lr_schedule: "cosine" }, { phases }).schedule.kind).toBe("cosine");
+  });
+
   it("takes a lower rate for wider models, and what a method says of it", () => {
     const rate = (change: Partial<RunFacts>) => resolve({}, change).schedule.peak;
     expect(rate({})).toBeCloseTo(2.49e-3, 5);
