@@ -77,6 +77,8 @@ export const LIMITS = {
   constitutionalRounds: 8,
   constitutionalCandidates: 32,
   constitutionalTokens: 4096,
+  /** Texts that one job writes, all of which its checkpoints hold. */
+  constitutionalTexts: 200_000,
   scorersPerTenant: 32,
   scorerUrl: 2048,
   /** Candidates of one call of a scorer, and bytes of its reply. */
@@ -109,6 +111,8 @@ export const LIMITS = {
   /** Texts that one verdict ranks. */
   rankedTexts: 16,
   labelProjects: 100,
+  /** Lines of an upload whose preferences are looked at while it comes. */
+  inspectedUpload: 20_000,
   /** Of one labelling project. */
   labelPrompts: 1000,
   goldItems: 200,

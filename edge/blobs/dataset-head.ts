@@ -1,4 +1,4 @@
-import { DATASET_COLUMNS, type DatasetKindName, datasetKind } from "../../shared/data/dataset-kinds/registry.ts";
+import { columnsToRead, type DatasetKindName, datasetKind } from "../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader } from "../../shared/data/dataset-reader.ts";
 import type { DryRunLine } from "../../shared/data/dry-run.ts";
 import { isMetadata } from "../../shared/data/training-lines.ts";
@@ -61,7 +61,7 @@ async function tableHead(bucket: R2Bucket, { key, bytes, name, kind }: StoredDat
   const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
   const rows: JsonlLine[] = [];
   let whole = true;
-  for await (const row of table.rows((column) => DATASET_COLUMNS.has(column))) {
+  for await (const row of table.rows(columnsToRead(table.columns))) {
     if (rows.length === LIMITS.validatedLines) {
       whole = false;
       break;

@@ -1,6 +1,6 @@
 import type { DatasetFacts } from "../../shared/api/files.ts";
 import { KindCheck } from "../../shared/data/dataset-kinds/kind-check.ts";
-import { DATASET_COLUMNS } from "../../shared/data/dataset-kinds/registry.ts";
+import { columnsToRead } from "../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
 import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -9,6 +9,7 @@ import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { type FormPart, formParts } from "./multipart.ts";
+import { UploadedPreferences } from "./uploaded-preferences.ts";
 
 /** A dataset that was received, checked record by record, and stored as it came. */
 export interface ReceivedDataset {
@@ -129,6 +130,7 @@ class DatasetCheck {
   readonly #reader = createDatasetReader({ maxUnpackedBytes: LIMITS.unpackedFile });
   readonly #kinds = new KindCheck();
   readonly #ignored = new Set<string>();
+  readonly #preferences = new UploadedPreferences();
   #records = 0;
   #lines = 0;
 
@@ -147,8 +149,9 @@ class DatasetCheck {
   async readTable(file: ReturnType<typeof storedFile>): Promise<void> {
     try {
       const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
-      this.#ignore(table.columns.filter((column) => !DATASET_COLUMNS.has(column)));
-      for await (const record of table.rows((column) => DATASET_COLUMNS.has(column))) this.#look([record]);
+      const isRead = columnsToRead(table.columns);
+      this.#ignore(table.columns.filter((column) => !isRead(column)));
+      for await (const record of table.rows(isRead)) this.#look([record]);
     } catch (error) {
       throw fileError(error);
     }
@@ -171,6 +174,7 @@ class DatasetCheck {
         ignored_columns: [...this.#ignored],
         kinds: [...kinds],
         ...(Object.keys(unfit).length === 0 ? {} : { unfit }),
+        ...this.#preferences.figures(kinds),
       },
     };
   }
@@ -184,7 +188,9 @@ class DatasetCheck {
     for (const { number, value } of records) {
       this.#records++;
       if (isMetadata(value, this.#records)) continue;
-      this.#kinds.add(value, { number, unit, file: "the file" });
+      const place = { number, unit, file: "the file" };
+      this.#kinds.add(value, place);
+      this.#preferences.add(value, place);
       this.#lines++;
     }
   }

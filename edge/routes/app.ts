@@ -27,6 +27,7 @@ import { jobReport } from "./job-report.ts";
 import { jobs } from "./jobs.ts";
 import { knownMethods } from "./known-methods.ts";
 import { labeling } from "./labeling.ts";
+import { labelingPage } from "./labeling-page.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
@@ -79,6 +80,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/trainer", trainer);
   app.route("/v1/trainer", trainerBlobs);
   app.route("/docs", docs);
+  app.route("/labeling", labelingPage);
   app.get("/openapi.json", (c) => c.json(openApiDocument(app)));
   app.notFound((c) =>
     errorReply(

@@ -52,10 +52,12 @@ function requireRoomForScorer(method: Method, { config, heapLimitBytes, plan }: 
   const { bytes: most } = servingLimits(config, heapLimitBytes);
   const bytes = 4 * (numbers + (plan === undefined ? 0 : publishedNumbers(plan)));
   if (bytes <= most) return;
-  const param = `${settingsPath(method)}.value_rank`;
+  const isRanked = "value_rank" in settingsOf(method);
+  const param = `${settingsPath(method)}.${isRanked ? "value_rank" : "peft"}`;
+  const advice = isRanked ? "Lower it, or leave token_values out of `modes`" : "Choose a smaller method";
   throw new TrimtabError(
     "invalid_request",
-    `\`${param}\` makes a delta of up to ${bytes} bytes of numbers, but the most that is served on this model is ${most}. Lower it, or leave token_values out of \`modes\`.`,
+    `\`${param}\` makes a delta of up to ${bytes} bytes of numbers, but the most that is served on this model is ${most}. ${advice}.`,
     { param },
   );
 }

@@ -1,4 +1,3 @@
-import type { Method } from "../../shared/api/methods.ts";
 import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
@@ -7,14 +6,12 @@ import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { JobParent } from "../objects/tenant/job-parent.ts";
 import { demandOf } from "../serving/limits.ts";
-import { checkContinuation, NO_DEMAND } from "./check-continuation.ts";
+import { checkContinuation, type MethodOnBase, NO_DEMAND, type TunedModel } from "./check-continuation.ts";
 
-export interface Continuation {
+export interface Continuation extends Omit<MethodOnBase, "config"> {
   readonly parent: JobParent;
-  readonly method: Method;
   /** The base's config.json. */
   readonly config: unknown;
-  readonly heapLimitBytes: number;
 }
 
 /**
@@ -22,11 +19,15 @@ export interface Continuation {
  *
  * @throws TrimtabError invalid_request, naming `model`, for a delta that cannot be folded into weights; naming the method's field, for a method that cannot continue, or whose result is too large to be served together with the delta.
  */
-export async function checkParent(bucket: R2Bucket, continuation: Continuation): Promise<void> {
-  const { parent, method, heapLimitBytes } = continuation;
-  const config = parseModelConfig(continuation.config);
-  const demand = parent.kind === "model" ? NO_DEMAND : demandOf(await mergeableDelta(bucket, parent, config));
-  checkContinuation({ kind: parent.kind, demand }, { method, config, heapLimitBytes });
+export async function checkParent(bucket: R2Bucket, { parent, config: json, ...on }: Continuation): Promise<void> {
+  const config = parseModelConfig(json);
+  checkContinuation(await tunedParent(bucket, parent, config), { ...on, config });
+}
+
+/** What a job on a tuned model starts from. Throws `invalid_request`, naming `model`, if it cannot be continued from. */
+export async function tunedParent(bucket: R2Bucket, parent: JobParent, config: ModelConfig): Promise<TunedModel> {
+  const { kind } = parent;
+  return { kind, demand: kind === "model" ? NO_DEMAND : demandOf(await mergeableDelta(bucket, parent, config)) };
 }
 
 /** The parent's delta, which training folds into the base's weights. */

@@ -4,14 +4,13 @@ import { type Pipeline, type Stage, stagePath } from "../../shared/api/pipelines
 import { TrimtabError } from "../../shared/errors.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
 import { methodsOf } from "../../shared/peft/presets.ts";
-import type { JobParent } from "../objects/tenant/job-parent.ts";
 import { checkContinuation, resultOn, type TunedModel } from "./check-continuation.ts";
 import { checkMethod } from "./check-job.ts";
 
 export interface PipelineParts {
   readonly pipeline: Pipeline;
   /** The tuned model that the job names; null where it names a base. */
-  readonly parent: JobParent | null;
+  readonly parent: TunedModel | null;
   /** The base's config.json. */
   readonly config: unknown;
   readonly heapLimitBytes: number;
@@ -19,8 +18,6 @@ export interface PipelineParts {
   readonly asksPeft: (stage: Stage) => boolean;
   /** The method as its job keeps it: with copies of what may change, such as a constitution. */
   readonly complete: (method: Method) => Promise<Method>;
-  /** Checks that a method can continue from `parent`. */
-  readonly checkParent: (method: Method) => Promise<void>;
 }
 
 /** A stage's method, checked, and the most tokens that one of its sequences may have. */
@@ -48,12 +45,10 @@ export async function checkPipeline(parts: PipelineParts): Promise<readonly Chec
       const stage = given.continue_with === "adapter" ? adapterStage(parts, whole, from) : whole;
       const { method } = stage;
       const { maxLength } = checkMethod(method, parts.config, heapLimitBytes);
-      let start = from?.result ?? null;
-      if (start !== null && stage.continue_with === "adapter") start = null;
+      // An adapter that is trained further replaces the one it was.
+      const start = stage.continue_with === "adapter" ? null : (from?.result ?? parent);
       if (start !== null) checkContinuation(start, { method, config, heapLimitBytes });
-      else if (from === null && parent !== null) await parts.checkParent(method);
-      const onOthers = start !== null || (from === null && parent !== null);
-      made.set(stage.name, { stage, result: resultOn(start, { method, config }), onOthers });
+      made.set(stage.name, { stage, result: resultOn(start, { method, config }), onOthers: start !== null });
       checked.push({ stage, maxLength });
     });
   }

@@ -6,6 +6,7 @@ import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { REPORT_POLICY } from "../../shared/report/html.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
+import type { BlobSource } from "../objects/tenant/blob-source.ts";
 import { tenantAuth } from "./auth.ts";
 import { subApp, TENANT_SECURITY } from "./route.ts";
 
@@ -15,7 +16,8 @@ const get = createRoute({
   tags: ["Fine-tuning"],
   security: TENANT_SECURITY,
   summary: "Read the report that a job on preferences or rewards has ended with, as JSON or as a page",
-  description: "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`.",
+  description:
+    "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`. A pipeline's is that of its last stage that has one.",
   request: { params: z.strictObject({ fine_tuning_job_id: z.string().max(64) }) },
   responses: {
     200: {
@@ -46,7 +48,8 @@ jobReport.openapi(get, async (c) => {
     default: "application/json",
   });
   const isPage = type === "text/html";
-  const source = await tenant.files.ofJob(job.id, isPage ? REPORT_HTML : REPORT_JSON);
+  let source: BlobSource | null = null;
+  for (const id of reportedJobs(job)) source ??= await tenant.files.ofJob(id, isPage ? REPORT_HTML : REPORT_JSON);
   if (source === null) throw noReport(job);
   const object = await c.env.BLOBS.get(source.key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The report's bytes are missing from the store.");
@@ -60,6 +63,11 @@ jobReport.openapi(get, async (c) => {
     },
   }) as never;
 });
+
+/** The jobs whose report is a job's own, the first that has one: of a pipeline its stages, the last one first. */
+function reportedJobs({ id, stages = [] }: Job): string[] {
+  return [id, ...stages.flatMap(({ job }) => job ?? []).reverse()];
+}
 
 function noReport({ id, status, method }: Job): TrimtabError {
   const why = !TERMINAL_STATUSES.includes(status)

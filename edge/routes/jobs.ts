@@ -1,4 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { z } from "zod";
 import { CreateJobQuery, JobValidation } from "../../shared/api/job-validation.ts";
 import {
@@ -11,11 +12,12 @@ import {
   JobListQuery,
   jobFilter,
 } from "../../shared/api/jobs.ts";
-import { pageQuery } from "../../shared/api/lists.ts";
+import { type ListOf, pageQuery } from "../../shared/api/lists.ts";
 import { modelsAskedBy } from "../../shared/api/methods.ts";
 import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
+import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
@@ -96,12 +98,16 @@ const checkpoints = createRoute({
   responses: replies(CheckpointList, "A page of checkpoints"),
 });
 
+/** The settings of all types of job are more than the compiler follows through `c.json`. */
+function answer(c: Context<AppEnv>, value: Job | ListOf<Job> | JobValidation) {
+  return c.json(value as never, 200);
+}
+
 export const jobs = subApp();
 jobs.use("*", tenantAuth());
 
 jobs.openapi(create, async (c) => {
-  // The settings of all types of job are more than the compiler follows through a reply.
-  const reply = (value: Job | JobValidation) => c.json(value as never, 200);
+  const reply = (value: Job | JobValidation) => answer(c, value);
   const tenant = c.var.caller.object;
   const request = c.req.valid("json");
   const asked = methodOf(request);
@@ -140,22 +146,20 @@ jobs.openapi(create, async (c) => {
   });
 });
 
-jobs.openapi(list, async (c) => c.json(await c.var.caller.object.jobs.list(jobFilter(c.req.valid("query"))), 200));
+jobs.openapi(list, async (c) => answer(c, await c.var.caller.object.jobs.list(jobFilter(c.req.valid("query")))));
 
-jobs.openapi(get, async (c) =>
-  c.json(await c.var.caller.object.jobs.get(c.req.valid("param").fine_tuning_job_id), 200),
-);
+jobs.openapi(get, async (c) => answer(c, await c.var.caller.object.jobs.get(c.req.valid("param").fine_tuning_job_id)));
 
 jobs.openapi(change("cancel", "End a job without publishing anything"), async (c) =>
-  c.json(await c.var.caller.object.jobs.cancel(c.req.valid("param").fine_tuning_job_id), 200),
+  answer(c, await c.var.caller.object.jobs.cancel(c.req.valid("param").fine_tuning_job_id)),
 );
 
 jobs.openapi(change("pause", "Set a job aside at its next checkpoint"), async (c) =>
-  c.json(await c.var.caller.object.jobs.pause(c.req.valid("param").fine_tuning_job_id), 200),
+  answer(c, await c.var.caller.object.jobs.pause(c.req.valid("param").fine_tuning_job_id)),
 );
 
 jobs.openapi(change("resume", "Queue a paused job again"), async (c) =>
-  c.json(await c.var.caller.object.jobs.resume(c.req.valid("param").fine_tuning_job_id), 200),
+  answer(c, await c.var.caller.object.jobs.resume(c.req.valid("param").fine_tuning_job_id)),
 );
 
 jobs.openapi(events, async (c) => {

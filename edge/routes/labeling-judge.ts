@@ -1,6 +1,7 @@
 /** Steps in which a model labels the tasks of a project as people do, so that both can be compared. */
 import type { Context } from "hono";
-import type { JudgeStep, LabelAnswer, ProjectSettings } from "../../shared/api/labeling.ts";
+import type { JudgeStep } from "../../shared/api/label-work.ts";
+import type { LabelAnswer, ProjectSettings } from "../../shared/api/labeling.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type JudgedTaskTexts, judgeOrder, judgeQuestion } from "../../shared/labeling/judge.ts";
 import { shuffled } from "../../shared/labeling/texts.ts";

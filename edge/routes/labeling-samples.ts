@@ -1,7 +1,8 @@
 /** Steps in which the texts of a labelling project are sampled and put together as tasks. */
 import type { Context } from "hono";
 import type { KeptPrompt } from "../../shared/api/kept-completions.ts";
-import type { ProjectSettings, SampleStep } from "../../shared/api/labeling.ts";
+import type { SampleStep } from "../../shared/api/label-work.ts";
+import type { ProjectSettings } from "../../shared/api/labeling.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { priority } from "../../shared/labeling/priority.ts";
 import { groupTexts, type SampledText, uniqueTexts } from "../../shared/labeling/texts.ts";
@@ -11,6 +12,7 @@ import type { FoundModel } from "../objects/tenant/models.ts";
 import type { EngineMessage, GeneratePrompt } from "../serving/protocol.ts";
 import { type Choice, wholeAnswer } from "./answer.ts";
 import type { AppEnv } from "./app-env.ts";
+import { atMost } from "./at-most.ts";
 import { generateWith } from "./generation.ts";
 import { answerMessage, provenance } from "./keep-completion.ts";
 import { type RewardModels, rewardModels } from "./reward-scores.ts";
@@ -19,6 +21,9 @@ import { withParam } from "./sweep-sources.ts";
 
 /** When a step begins no further prompt, in milliseconds: what is left waits for the next step. */
 const STEP_MS = 20_000;
+
+/** Sources whose texts of one prompt are made at a time: the batch shares its rows among tenants. */
+const SOURCES_AT_ONCE = 4;
 
 type Source = ProjectSettings["sampling"]["sources"][number];
 
@@ -101,14 +106,17 @@ interface PromptTasks {
 
 async function promptTasks(c: Context<AppEnv>, asked: PromptToSample): Promise<PromptTasks> {
   const { models, settings, place, prompt } = asked;
-  const usage = { prompt_tokens: 0, completion_tokens: 0 };
-  const sampled: SampledText[] = [];
-  for (const [index, source] of models.sources.entries()) {
-    const made = await sampleTexts(c, asked, { index, ...source });
-    sampled.push(...made.texts);
-    usage.prompt_tokens += made.usage.prompt_tokens;
-    usage.completion_tokens += made.usage.completion_tokens;
-  }
+  const ending = new AbortController();
+  const signal = AbortSignal.any([c.req.raw.signal, ending.signal]);
+  const made = await atMost(SOURCES_AT_ONCE, models.sources, {
+    work: (source, index) => sampleTexts(c, asked, { index, signal, ...source }),
+    failed: () => ending.abort(),
+  });
+  const sampled = made.flatMap((of) => of.texts);
+  const usage = {
+    prompt_tokens: made.reduce((sum, of) => sum + of.usage.prompt_tokens, 0),
+    completion_tokens: made.reduce((sum, of) => sum + of.usage.completion_tokens, 0),
+  };
   const { texts, duplicates, empty } = uniqueTexts(sampled);
   const groups = groupTexts(texts, settings, createRandom(settings.seed, "groups", place));
   const done = (tasks: MadePrompt["tasks"], reason: string | null): PromptTasks => {
@@ -140,7 +148,7 @@ function whyNone(texts: number, empty: number): string {
 async function sampleTexts(
   c: Context<AppEnv>,
   { settings, place, prompt }: PromptToSample,
-  { index, source, found }: FoundSource & { readonly index: number },
+  { index, signal, source, found }: FoundSource & { readonly index: number; readonly signal: AbortSignal },
 ): Promise<{ texts: SampledText[]; usage: SampleStep["usage"] }> {
   const { n, temperature, top_p: topP, max_tokens: maxTokens } = settings.sampling;
   const sampling = {
@@ -155,7 +163,7 @@ async function sampleTexts(
     const generation = await generateWith(c, found, {
       prompt: enginePrompt(prompt),
       sampling,
-      signal: c.req.raw.signal,
+      signal,
     });
     const { choices, usage } = await wholeAnswer(generation.events, n);
     const { model, deltas = [] } = source;

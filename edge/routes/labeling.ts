@@ -4,7 +4,6 @@ import { z } from "zod";
 import { ExportedFile } from "../../shared/api/feedback.ts";
 import {
   CreateLabel,
-  CreateLabelProject,
   ExportLabels,
   ExportQuery,
   JudgeStep,
@@ -12,30 +11,25 @@ import {
   LabelAgreement,
   type LabelExport,
   LabelList,
-  LabelProject,
-  LabelProjectList,
-  LabelProjectQuery,
   LabelQuery,
   MakeSamples,
   NextQuery,
   NextTask,
   RunJudge,
   SampleStep,
-} from "../../shared/api/labeling.ts";
+} from "../../shared/api/label-work.ts";
+import { CreateLabelProject, LabelProject, LabelProjectList, LabelProjectQuery } from "../../shared/api/labeling.ts";
 import { Deleted } from "../../shared/api/lists.ts";
-import { TrimtabError } from "../../shared/errors.ts";
 import type { JudgedTexts } from "../../shared/feedback/lines.ts";
-import { answerProblem } from "../../shared/labeling/answers.ts";
 import { judgedTask } from "../../shared/labeling/judged.ts";
-import type { ProjectToCreate } from "../objects/tenant/labeling.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { ExportCounts, exportPreferences, linesOf } from "./export-preferences.ts";
 import { once } from "./idempotent.ts";
 import { jsonBody, jsonBodyIfAny } from "./json-body.ts";
+import { projectToCreate } from "./label-project.ts";
 import { judgeTasks } from "./labeling-judge.ts";
-import { filePrompts, givenPrompt } from "./labeling-prompts.ts";
-import { labelModels, makeSamples } from "./labeling-samples.ts";
+import { makeSamples } from "./labeling-samples.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
 const params = z.strictObject({ project_id: z.string().max(64) });
@@ -182,34 +176,6 @@ labeling.openapi(create, (c) => {
     return c.json(await object.labeling.create(await projectToCreate(c, c.req.valid("json")), key), 200);
   });
 });
-
-async function projectToCreate(c: Context<AppEnv>, request: CreateLabelProject): Promise<ProjectToCreate> {
-  const { prompts, prompts_file: file, gold, ...settings } = request;
-  for (const [index, { texts, answer }] of gold.entries()) {
-    const at = `gold[${index}]`;
-    const [least, most] = { pairwise: [2, 2], rating: [1, 1], ranking: [2, Number.POSITIVE_INFINITY] }[settings.task];
-    if (texts.length < least! || texts.length > most!) {
-      const wanted = most === least ? `${least}` : `at least ${least}`;
-      const message = `\`${at}.texts\` must have ${wanted} for a ${settings.task} task.`;
-      throw new TrimtabError("invalid_request", message, { param: `${at}.texts` });
-    }
-    const problem = answerProblem(answer, { type: settings.task, texts: texts.length }, settings.rating_scale);
-    if (problem === undefined) continue;
-    const param = `${at}.answer.${problem.field}`;
-    throw new TrimtabError("invalid_request", `\`${param}\` ${problem.demand}.`, { param });
-  }
-  await labelModels(c, settings);
-  const { object } = c.var.caller;
-  return {
-    settings,
-    prompts: prompts === undefined ? await filePrompts(object, c.env.BLOBS, file!) : prompts.map(givenPrompt),
-    gold: gold.map(({ prompt, texts, answer }) => ({
-      prompt: givenPrompt(prompt),
-      texts: texts.map((content) => ({ message: { role: "assistant", content }, made: null })),
-      answer,
-    })),
-  };
-}
 
 labeling.openapi(list, async (c) => c.json(await c.var.caller.object.labeling.list(c.req.valid("query")), 200));
 

@@ -6,13 +6,14 @@ import { completePipeline } from "../../shared/api/pipeline-presets.ts";
 import { modelsAskedByJob } from "../../shared/api/pipeline-references.ts";
 import { PIPELINE, type Pipeline, type PipelineSettings, type Stage } from "../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { parseModelConfig } from "../../shared/model/config.ts";
 import { heapLimitBytes } from "../env.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { JobBase } from "../objects/tenant/job-base.ts";
 import type { JobParent } from "../objects/tenant/job-parent.ts";
 import { filesOf } from "../objects/tenant/pipelines/start-stage.ts";
 import type { AppEnv } from "./app-env.ts";
-import { checkParent } from "./check-parent.ts";
+import { tunedParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
 import { requireModel } from "./grader-models.ts";
 import { withConstitution } from "./job-constitution.ts";
@@ -44,13 +45,11 @@ async function checked({ c, request, settings, body }: PipelineRequestParts): Pr
   const heap = heapLimitBytes(c.env);
   const stages = await checkPipeline({
     pipeline,
-    parent,
+    parent: parent === null ? null : await tunedParent(c.env.BLOBS, parent, parseModelConfig(config)),
     config,
     heapLimitBytes: heap,
     complete: (method) => withConstitution(method, c.var.caller.object),
     asksPeft: (stage) => namesPeft(body, stage),
-    checkParent: async (method) =>
-      parent === null ? undefined : checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap }),
   });
   const complete = { ...pipeline, stages: stages.map(({ stage }) => stage) };
   const method = { type: PIPELINE, pipeline: complete as PipelineSettings } as const;
@@ -114,7 +113,10 @@ async function ofStage<T>(index: number, stage: Stage, check: () => Promise<T>):
     if (!(error instanceof TrimtabError)) throw error;
     const { param } = error;
     const own = (param === "training_file" || param === "validation_file") && stage[param] !== undefined;
-    throw own ? stageError(index, error) : error;
+    if (own) throw stageError(index, error);
+    const { code, data } = error;
+    const details = { ...(param === undefined ? {} : { param }), data, cause: error };
+    throw new TrimtabError(code, `${error.message} The stage ${stage.name} would use it.`, details);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import type { AgreementSummary } from "../../shared/api/labeling.ts";
+import type { AgreementSummary } from "../../shared/api/agreement.ts";
 import { InspectPreferences, PreferenceInspectionReport } from "../../shared/api/preferences.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type Inspection, PreferenceInspection } from "../../shared/preferences/inspection.ts";

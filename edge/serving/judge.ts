@@ -170,11 +170,13 @@ function rowsOf(
     const rewards: Reward[] = [];
     found.rewards = rewards;
     for (const [k, { scorer, model: reader }] of judges.rewards.entries()) {
-      const { lead } = scorer.about;
+      const { lead, ends } = scorer.about;
       const final = (state: Float32Array) => {
         rewards[k] = rewardOf(scorer, state);
       };
-      const ids = lead.length === 0 ? [...prompt, ...text] : [...lead, ...(finished?.alone ?? text)];
+      const alone = finished?.alone ?? text;
+      const whole = finished === undefined || ends ? [...prompt, ...text] : prompt.slice(0, -1);
+      const ids = lead.length === 0 ? whole : [...lead, ...alone];
       rows.push(row(reader, ids, { final, takes: { final: true } }));
     }
   }

@@ -47,7 +47,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/report": ["shared/api", "shared/plot"],
 
   edge: ["edge/routes", "edge/objects"],
-  "edge/routes": ["edge/env.ts", "edge/objects", "edge/merging", "edge/serving", "edge/scoring", "edge/blobs"],
+  "edge/pages": [],
+  "edge/routes": [
+    "edge/env.ts",
+    "edge/pages",
+    "edge/objects",
+    "edge/merging",
+    "edge/serving",
+    "edge/scoring",
+    "edge/blobs",
+  ],
   "edge/objects": ["edge/env.ts", "edge/blobs", "edge/serving", "edge/scoring", "edge/runtime/memory-plan.ts"],
   "edge/merging": ["edge/serving", "edge/blobs"],
   "edge/serving": ["edge/blobs", "edge/runtime", "edge/scoring"],
@@ -70,7 +79,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "trainer/rewards": ["trainer/engines", "trainer/data"],
   "trainer/loop": ["trainer/engines", "trainer/optim"],
   "trainer/losses": [],
-  "trainer/report": ["trainer/data"],
+  "trainer/report": ["trainer/rewards", "trainer/data"],
   "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/optim": [],
   "trainer/data": [],
@@ -89,7 +98,7 @@ const PACKAGE_PLACES: readonly (readonly [packages: RegExp, folders: RegExp, pla
   [/^cloudflare:/, /^edge/, "edge"],
   [/^node:/, /^(trainer|infra)/, "trainer and infra"],
   [/^(wrangler|miniflare|esbuild)(\/|$)/, /^infra\/start$/, "infra/start"],
-  [/^(openai|vitest)(\/|$)/, /^tests$/, "tests"],
+  [/^(openai|vitest|playwright-core)(\/|$)/, /^tests$/, "tests"],
 ];
 
 /** Folders without I/O, clocks or randomness. */

@@ -4,6 +4,7 @@ import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
 import { LIMITS } from "../limits.ts";
 import { methodsOf } from "../peft/presets.ts";
 import { ConstitutionReference, InlineConstitution } from "./constitutions.ts";
+import { checkReport, modelsOfReport, reportField } from "./report-settings.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { auto, HYPERPARAMETER_DEFAULTS, hyperparametersSchema, LORA_DEFAULTS, Peft } from "./training-settings.ts";
 
@@ -87,6 +88,7 @@ export const ConstitutionalSettings = z
     }),
     hyperparameters: Hyperparameters.default(HYPERPARAMETER_DEFAULTS),
     peft: Peft.default(LORA_DEFAULTS),
+    report: reportField,
   })
   .superRefine((given, context) => {
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
@@ -112,13 +114,21 @@ export const ConstitutionalSettings = z
   });
 export type ConstitutionalSettings = z.infer<typeof ConstitutionalSettings>;
 
-/** Checks what no schema can say of a judge. Throws `invalid_request`. */
-export function checkJudge({ judge }: ConstitutionalSettings, path: string): void {
+/** Checks what no schema can say of the judges, of the job and of its report. Throws `invalid_request`. */
+export function checkJudges(settings: ConstitutionalSettings, path: string): void {
+  const { judge } = settings;
   if (judge.type === "grader") checkGrader(judge.grader, `${path}.judge.grader`);
+  checkReport(settings, path);
 }
 
-/** The models that the judge asks over the API, each with its field. */
-export function modelsAsked({ judge }: ConstitutionalSettings): { readonly name: string; readonly param: string }[] {
+/** The models that are asked over the API, each with its field: by the judge, and by the report's. */
+export function modelsAsked(settings: ConstitutionalSettings): { readonly name: string; readonly param: string }[] {
+  return [...modelsOfJudge(settings), ...modelsOfReport(settings)];
+}
+
+export function modelsOfJudge({
+  judge,
+}: Pick<ConstitutionalSettings, "judge">): { readonly name: string; readonly param: string }[] {
   if (judge.type === "model") return judge.model === undefined ? [] : [{ name: judge.model, param: "judge.model" }];
   return modelsOf(judge.grader, "judge.grader").map(({ model, param }) => ({ name: model, param }));
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { DATASET_KIND_NAMES, type DatasetKindName, datasetKind } from "../data/dataset-kinds/registry.ts";
 import { TrimtabError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
+import { PreferenceFigures } from "./preferences.ts";
 
 /** How the server read an upload. */
 export const DatasetFacts = z
@@ -21,6 +23,12 @@ export const DatasetFacts = z
       .partialRecord(z.enum(DATASET_KIND_NAMES), z.string())
       .optional()
       .meta({ description: "Kinds that the file looked like at first, with the reason why it is not of them" }),
+    preferences: z
+      .strictObject(PreferenceFigures)
+      .optional()
+      .meta({
+        description: `Of preferences, what the first ${LIMITS.inspectedUpload} lines look like; POST /v1/preferences/inspect looks at all`,
+      }),
   })
   .meta({ id: "DatasetFacts" });
 export type DatasetFacts = z.infer<typeof DatasetFacts>;

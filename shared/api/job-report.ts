@@ -70,6 +70,11 @@ const PreferenceAccuracy = z.strictObject({
   }),
 });
 
+const Completions = z.strictObject({
+  desirable: ReportCompared.meta({ description: "log p of the completions with the label true, in nats a completion" }),
+  undesirable: ReportCompared.meta({ description: "The same of those with the label false" }),
+});
+
 const FidelityScores = z.strictObject({
   prompt_strict: Estimate,
   prompt_loose: Estimate,
@@ -112,8 +117,13 @@ export const TextFacts = z.strictObject({
 });
 export type TextFacts = z.infer<typeof TextFacts>;
 
+/** A bin of a reliability diagram; without any comparison in it, both shares are 0. */
 const Bin = z.strictObject({ predicted: z.number(), observed: z.number(), n: Count });
 const Calibration = z.strictObject({
+  pairs: Count,
+  accuracy: Estimate.meta({ description: "The share of pairs whose better completion gets the greater reward" }),
+  longer: Estimate.meta({ description: "The share whose better completion is the longer: what length alone predicts" }),
+  held_out: z.boolean(),
   ece_before: z.number().nullable(),
   ece_after: z.number().nullable(),
   temperature: z.number().nullable(),
@@ -161,13 +171,19 @@ export const JobReport = z
     validation_file: z.string().nullable(),
     steps_trained: Count,
     continues: z.boolean().meta({ description: "Whether the model before is itself a tuned one" }),
-    budget: z.strictObject({
-      prompts: Count,
-      samples: Count,
-      max_tokens: Count,
-      held_out: z.boolean().meta({ description: "Whether the prompts are the validation file's, or those trained on" }),
-    }),
+    budget: z
+      .strictObject({
+        prompts: Count,
+        samples: Count,
+        max_tokens: Count,
+        held_out: z
+          .boolean()
+          .meta({ description: "Whether the prompts are the validation file's, or those trained on" }),
+      })
+      .nullable()
+      .meta({ description: "null for a model that is asked nothing, such as a reward model" }),
     preference_accuracy: PreferenceAccuracy.nullable(),
+    completions: Completions.nullable().meta({ description: "Of jobs whose lines are single completions with labels" }),
     win_rate: WinRate.nullable(),
     divergence: Divergence.nullable(),
     fidelity: Fidelity.nullable(),

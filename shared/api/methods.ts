@@ -8,7 +8,7 @@ import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
-import { ConstitutionalSettings, checkJudge, modelsAsked, rewardNumbers } from "./constitutional.ts";
+import { ConstitutionalSettings, checkJudges, modelsAsked, rewardNumbers } from "./constitutional.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
@@ -162,7 +162,7 @@ export const JOB_TYPES = {
     settings: ConstitutionalSettings,
     dataset: "prompts",
     openAiHyperparameters: [],
-    check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudge(settings, path),
+    check: (settings: ConstitutionalSettings, _: unknown, path: string) => checkJudges(settings, path),
     asks: modelsAsked,
     scorerNumbers: rewardNumbers,
   },

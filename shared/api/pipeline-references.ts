@@ -40,7 +40,16 @@ export function stageNamed(name: string): string | undefined {
 }
 
 /** The scorers that results have, by the type that makes them. */
-const SCORERS: Readonly<Record<string, NamedModel["scorer"]>> = { classifier: "classifier", reward_model: "reward" };
+export const SCORERS: Readonly<Record<string, NamedModel["scorer"]>> = {
+  classifier: "classifier",
+  reward_model: "reward",
+};
+
+/** The scorer of a method's result; undefined for a model that answers. */
+function scorerOf(method: Method): NamedModel["scorer"] | undefined {
+  if (method.type === "constitutional" && method.constitutional.mode === "reward_model") return "reward";
+  return SCORERS[method.type];
+}
 
 /**
  * Checks that stages have different names and refer to earlier ones alone, whose results are what the reference needs.
@@ -61,7 +70,7 @@ export function checkReferences({ stages }: Pipeline, namedBy: NamedBy = allName
       if (named === undefined) continue;
       const place = `${path}.${param}`;
       const { method } = requireEarlier(earlier, named, place, names);
-      const made = SCORERS[method.type];
+      const made = scorerOf(method);
       if (made === scorer) continue;
       const needed =
         scorer === undefined ? "a model that answers" : `a ${scorer === "reward" ? "reward model" : scorer}`;

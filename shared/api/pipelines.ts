@@ -26,7 +26,7 @@ export const Gate = z
     at_most: z.number().optional(),
     otherwise: z.enum(["stop", "fail", "continue"]).default("stop").meta({
       description:
-        "If the metric is not within the bounds: `stop` ends the pipeline with what was reached before this stage, `fail` fails it, `continue` goes on with a warning",
+        "If the metric is not within the bounds: `stop` ends the pipeline with what it had before this stage, `fail` fails it, `continue` goes on with a warning",
     }),
   })
   .superRefine(({ at_least: least, at_most: most }, context) => {
@@ -76,14 +76,9 @@ export const PipelineSettings = z
       .enum(PRESET_NAMES)
       .optional()
       .meta({ description: "Stages to begin with; `stages` changes them by name" }),
-    rounds: z
-      .int()
-      .min(1)
-      .max(LIMITS.pipelineStages)
-      .optional()
-      .meta({
-        description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default",
-      }),
+    rounds: z.int().min(1).max(LIMITS.pipelineStages).optional().meta({
+      description: "Of `iterated_dpo` and `self_critique`: how many, each from the result before; 3 by default",
+    }),
     stages: z.array(StageRequest).min(1).max(LIMITS.pipelineStages).optional(),
   })
   .superRefine(({ preset, stages, rounds }, context) => {

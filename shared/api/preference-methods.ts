@@ -1,6 +1,6 @@
 /** The settings of jobs that learn from preferences, under OpenAI's names where OpenAI has them, trl's elsewhere. */
 import { z } from "zod";
-import { checkReport, modelsOfReport, type ReportSettings, reportField } from "./report-settings.ts";
+import { REPORTED, reportField } from "./report-settings.ts";
 import { auto, HYPERPARAMETER_DEFAULTS, hyperparametersSchema, LORA_DEFAULTS, Peft } from "./training-settings.ts";
 
 const OPENAI_HYPERPARAMETERS = ["beta", "n_epochs", "batch_size", "learning_rate_multiplier"] as const;
@@ -90,13 +90,6 @@ const KtoHyperparameters = hyperparametersSchema("KtoHyperparameters", {
   const message = "must be at least 2, since the divergence from the reference is estimated over a step";
   context.addIssue({ code: "custom", path: ["batch_size"], message });
 });
-
-/** What a type whose jobs end with a report has besides its settings. */
-const REPORTED = {
-  check: (settings: { readonly report?: ReportSettings | undefined }, _: unknown, path: string) =>
-    checkReport(settings, path),
-  asks: modelsOfReport,
-};
 
 const AUTO = { ...HYPERPARAMETER_DEFAULTS, beta: "auto" } as const;
 

@@ -1,7 +1,7 @@
 /** What a file of preferences looks like. */
 import { z } from "zod";
 import { PREFERENCE_KINDS } from "../preferences/record.ts";
-import { AgreementSummary, Proportion } from "./labeling.ts";
+import { AgreementSummary, Proportion } from "./agreement.ts";
 
 const fileId = z.string().min(1).max(64);
 

@@ -1,6 +1,8 @@
 /** The settings of jobs that learn from rewards for their own replies. */
+
 import { z } from "zod";
 import { checkGrader, Grader, modelsOf } from "../graders/registry.ts";
+import { checkReport, modelsAskedForReport, modelsOfReport, reportField, type WithReport } from "./report-settings.ts";
 import {
   checkReward,
   modelsAskedForReward,
@@ -23,7 +25,11 @@ const common = {
   num_generations: auto(z.int().min(1).max(64)).default("auto").meta(describe("Replies to each prompt")),
   max_completion_length: auto(z.int().min(1).max(8192))
     .default("auto")
-    .meta(describe("Tokens of a reply; `auto` is a quarter of the longest text, at most 256")),
+    .meta(
+      describe(
+        "Tokens of a reply; `auto` is an eighth of the longest text, at most 256. Each is computed in a row with room for as many",
+      ),
+    ),
   temperature: z.number().min(0.05).max(5).default(1).meta(describe("At which replies are drawn and trained on")),
   ppo_epochs: z.int().min(1).max(50).default(1).meta(describe("How often the replies of a phase are trained on")),
   minibatches: z.int().min(1).max(256).default(1).meta(describe("Optimizer steps of each of those epochs")),
@@ -169,11 +175,12 @@ const settings = <T extends z.ZodType>(hyperparameters: T) =>
     stop,
     hyperparameters,
     peft: Peft.default(LORA_DEFAULTS),
+    report: reportField,
   });
 
 const defaults = <T extends z.ZodType>(schema: T) => schema.default(schema.parse(HYPERPARAMETER_DEFAULTS) as never);
 
-interface Rewarded {
+interface Rewarded extends WithReport {
   readonly reward: Reward;
   readonly gold?: Reward | undefined;
 }
@@ -187,9 +194,12 @@ const row = <T extends z.ZodType>(schema: T) =>
     settings: schema,
     dataset: "prompts",
     openAiHyperparameters: [],
-    models: (given: Rewarded) => modelsOfReward(partsOf(given)),
-    asks: (given: Rewarded) => modelsAskedForReward(partsOf(given)),
-    check: (given: Rewarded, _: unknown, path: string) => checkReward(partsOf(given), path),
+    models: (given: Rewarded) => [...modelsOfReward(partsOf(given)), ...modelsOfReport(given)],
+    asks: (given: Rewarded) => [...modelsAskedForReward(partsOf(given)), ...modelsAskedForReport(given)],
+    check: (given: Rewarded, _: unknown, path: string) => {
+      checkReward(partsOf(given), path);
+      checkReport(given, path);
+    },
   }) as const;
 
 /** OpenAI's hyperparameters of reinforcement, beside those of GRPO, which it runs as. */
@@ -230,6 +240,7 @@ const ReinforcementSettings = z.strictObject({
   stop,
   hyperparameters: defaults(ReinforcementHyperparameters),
   peft: Peft.default(LORA_DEFAULTS),
+  report: reportField,
 });
 type ReinforcementSettings = z.infer<typeof ReinforcementSettings>;
 
@@ -245,14 +256,16 @@ export const REINFORCEMENT_TYPES = {
     settings: ReinforcementSettings,
     dataset: "prompts",
     openAiHyperparameters,
-    models: (given: ReinforcementSettings) => modelsOfReward(goldParts(given)),
+    models: (given: ReinforcementSettings) => [...modelsOfReward(goldParts(given)), ...modelsOfReport(given)],
     asks: (given: ReinforcementSettings) => [
       ...modelsOf(given.grader, "grader").map(({ model, param }) => ({ name: model, param })),
       ...modelsAskedForReward(goldParts(given)),
+      ...modelsAskedForReport(given),
     ],
     check: (given: ReinforcementSettings, _: unknown, path: string) => {
       checkGrader(given.grader, `${path}.grader`);
       checkReward(goldParts(given), path);
+      checkReport(given, path);
     },
   },
 } as const;

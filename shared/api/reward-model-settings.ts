@@ -26,6 +26,12 @@ const RewardModelSettings = z
       description:
         "What a file of ratings teaches: the ratings themselves, or which of two completions of one prompt is rated higher",
     }),
+    report: z
+      .strictObject({ enabled: z.boolean().default(true) })
+      .optional()
+      .meta({
+        description: "The report that the job ends with, on its accuracy and calibration",
+      }),
   })
   .superRefine(({ peft }, context) => {
     if (methodsOf(peft).every(({ settings }) => settings.type !== "full")) return;

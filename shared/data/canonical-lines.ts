@@ -2,7 +2,7 @@ import { joinBytes } from "../formats/join-bytes.ts";
 import type { JsonlLine } from "../formats/jsonl.ts";
 import { openParquet } from "../formats/parquet.ts";
 import { LIMITS } from "../limits.ts";
-import { DATASET_COLUMNS } from "./dataset-kinds/registry.ts";
+import { columnsToRead } from "./dataset-kinds/registry.ts";
 import { createDatasetReader } from "./dataset-reader.ts";
 
 /**
@@ -30,7 +30,7 @@ export async function canonicalLines(bytes: Uint8Array, name: string): Promise<U
       { byteLength: bytes.byteLength, slice: (start, end) => copy.slice(start, end) },
       { name, maxGroupBytes: LIMITS.parquetGroup },
     );
-    for await (const record of table.rows((column) => DATASET_COLUMNS.has(column))) keep([record]);
+    for await (const record of table.rows(columnsToRead(table.columns))) keep([record]);
   }
   return joinBytes(lines);
 }

@@ -36,6 +36,12 @@ export function isPromptRecord(value: Readonly<Record<string, unknown>>): boolea
   return isRecord(last) && ["user", "tool", "function"].includes(String(last.role));
 }
 
+/** Whether a table with these columns can have prompts in its rows. */
+export function mayHoldPrompts(columns: readonly string[]): boolean {
+  const has = (names: readonly string[]) => names.some((name) => columns.includes(name));
+  return has(["messages", "prompt"]) && !has(ANSWERS);
+}
+
 /** Every prompt of a file in memory. Throws `invalid_file` at the first line that is wrong. */
 export function* parsePrompts(bytes: Uint8Array, options: JsonlOptions = {}): Generator<PromptLine, void> {
   const { name: file = "the file" } = options;

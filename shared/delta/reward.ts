@@ -2,7 +2,7 @@
 import { TrimtabError } from "../errors.ts";
 import type { Scorer } from "./scorer.ts";
 import { calibrated, classLogits } from "./scorer-values.ts";
-import { isUnseen } from "./seen-states.ts";
+import { distanceFrom } from "./seen-states.ts";
 
 export interface Reward {
   /** The head's value r. */
@@ -42,6 +42,12 @@ export function rewardOf(scorer: Scorer, final: Float32Array): Reward {
     calibrated: calibrated(scorer, logits, "lookahead")[0]!,
     unseen: isUnseen(scorer, final),
   };
+}
+
+/** Whether a state is unlike those that the scorer was trained on; null for a scorer that does not know them. */
+export function isUnseen({ seen, about }: Scorer, state: ArrayLike<number>): boolean | null {
+  if (seen === undefined || about.seen === undefined) return null;
+  return distanceFrom(seen, about.seen, state) > about.seen.threshold;
 }
 
 /**

@@ -49,6 +49,8 @@ export const ScorerAbout = z
         bias: z.array(z.number()),
       })
       .optional(),
+    /** It judges a whole text at the token that ends it; absent: at the last token before that. */
+    ends: z.literal(true).optional(),
     /** How the states spread that it was trained on, whose mean and directions the tensors have; see `seen-states.ts`. */
     seen: z
       .strictObject({ variances: z.array(positive).min(1).max(MOST_DIRECTIONS), rest: positive, threshold: positive })

@@ -7,7 +7,7 @@
  *
  *     d² = (Σ_i (u_i·x)² / λ_i + (‖x‖² − Σ_i (u_i·x)²) / σ²) / D,  x = h − μ
  *
- * Divided by the width D, d is about 1 for the states themselves.
+ * Divided by the width D, d is about 1 at most for the states themselves: less where the covariance was widened.
  */
 import type { Tensor } from "../tensor.ts";
 
@@ -24,12 +24,6 @@ export interface SeenSpread {
   readonly variances: readonly number[];
   readonly rest: number;
   readonly threshold: number;
-}
-
-/** The part of a scorer that knows them; absent where it does not. */
-export interface KnowsStates {
-  readonly seen?: SeenStates;
-  readonly about: { readonly seen?: SeenSpread | undefined };
 }
 
 /** d of a state h [D]. */
@@ -51,10 +45,4 @@ export function distanceFrom({ mean, directions }: SeenStates, spread: SeenSprea
   }
   // Rounding can leave a little less than nothing of a state within the directions.
   return Math.sqrt((distance + Math.max(0, squares) / spread.rest) / width);
-}
-
-/** Whether a state is unlike those that the scorer was trained on; null for a scorer that does not know them. */
-export function isUnseen({ seen, about }: KnowsStates, state: ArrayLike<number>): boolean | null {
-  if (seen === undefined || about.seen === undefined) return null;
-  return distanceFrom(seen, about.seen, state) > about.seen.threshold;
 }

@@ -63,16 +63,16 @@ export type EvaluationProbes = z.output<typeof EvaluationProbes>;
 /** What a base without the file is asked. */
 export const NO_PROBES: EvaluationProbes = EvaluationProbes.parse({ format: "trimtab.evaluation/1" });
 
-/** Reads the file. Throws `invalid_model`, naming the field and what to change. */
+/** Reads the file. Throws `invalid_model` with the field and what to change; the caller says which file it is. */
 export function parseProbes(bytes: Uint8Array): EvaluationProbes {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch (cause) {
-    throw new TrimtabError("invalid_model", `${PROBES_FILE} is not JSON in UTF-8`, { cause });
+    throw new TrimtabError("invalid_model", "is not JSON in UTF-8", { cause });
   }
   const parsed = EvaluationProbes.safeParse(value);
   if (parsed.success) return parsed.data;
   const { field, problem } = wordIssue(parsed.error, value);
-  throw new TrimtabError("invalid_model", `${PROBES_FILE}: \`${field}\` ${problem}`, { data: { field } });
+  throw new TrimtabError("invalid_model", `\`${field}\` ${problem}`, { data: { field } });
 }

@@ -2,7 +2,8 @@
 import { accuracy, agreementOf, pairAgreement } from "../agreement/agreement.ts";
 import { categoriesOf, type GivenLabel, LabelTable, type Label as StatisticLabel } from "../agreement/label-table.ts";
 import { type Proportion, proportion } from "../agreement/proportion.ts";
-import type { LabelAgreement, LabelAnswer, TaskType } from "../api/labeling.ts";
+import type { LabelAgreement } from "../api/label-work.ts";
+import type { LabelAnswer, TaskType } from "../api/labeling.ts";
 import { firstShownWins, sameAnswer, unitLabels } from "./answers.ts";
 
 /** A label as statistics read it. */

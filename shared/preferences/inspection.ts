@@ -48,10 +48,27 @@ interface Lengths {
   readonly words: number;
 }
 
-const lengthsOf = (text: string): Lengths => ({
-  characters: text.length,
-  words: text.match(/\S+/gu)?.length ?? 0,
-});
+const lengthsOf = (text: string): Lengths => ({ characters: text.length, words: countWords(text) });
+
+/** Runs of what is no white space, as /\S+/g finds them, without making a list of them. */
+function countWords(text: string): number {
+  let words = 0;
+  let inWord = false;
+  for (let at = 0; at < text.length; at++) {
+    const space = isSpace(text.charCodeAt(at));
+    if (inWord || space) inWord = !space;
+    else {
+      inWord = true;
+      words += 1;
+    }
+  }
+  return words;
+}
+
+function isSpace(code: number): boolean {
+  if (code < 0xa0) return code === 32 || (code >= 9 && code <= 13);
+  return code === 0xa0 || /\s/u.test(String.fromCharCode(code));
+}
 
 type Measure = keyof Lengths;
 
@@ -95,17 +112,20 @@ export class PreferenceInspection {
     if (isTie) this.#ties += 1;
     else this.#compareLengths(texts.map(lengthsOf));
     if (!compares) return;
+    // Each text is hashed once; what is said of it is a key of keys.
+    const keys = [prompt, ...texts].map((text) => textKey(text));
+    const [asked, ...said] = keys;
     const pairs: { readonly unit: string; readonly better: "first" | "second" | "tie" }[] = [];
-    for (const [at, better] of texts.entries()) {
-      for (const worse of texts.slice(at + 1)) {
+    for (const [at, better] of said.entries()) {
+      for (const worse of said.slice(at + 1)) {
         const ordered = better < worse;
-        const unit = textKey("pair", prompt, ordered ? better : worse, ordered ? worse : better);
+        const unit = textKey("pair", asked!, ordered ? better : worse, ordered ? worse : better);
         pairs.push({ unit, better: isTie ? "tie" : ordered ? "first" : "second" });
       }
     }
     const opposite = { first: "second", second: "first", tie: "tie" } as const;
     this.#note(line, {
-      own: textKey("order", rater ?? "", String(isTie), prompt, ...texts),
+      own: textKey("order", rater ?? "", String(isTie), ...keys),
       says: pairs.map(({ unit, better }) => `${unit} ${better}`),
       against: pairs.flatMap(({ unit, better }) => (better === "tie" ? [] : [`${unit} ${opposite[better]}`])),
     });

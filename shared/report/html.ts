@@ -8,6 +8,7 @@ import * as sections from "./sections.ts";
 const SECTIONS: readonly sections.Section[] = [
   sections.winRate,
   sections.preferences,
+  sections.completions,
   sections.divergence,
   sections.tax,
   sections.fidelity,
@@ -66,7 +67,6 @@ ${joined(shown).html}
 
 function about(report: JobReport) {
   const { budget } = report;
-  const where = budget.held_out ? "of the validation file" : "of the training file, so they are not held out";
   return joined([
     table({
       caption: "The job",
@@ -80,9 +80,12 @@ function about(report: JobReport) {
         ["Seed", String(report.seed)],
       ],
     }),
-    element(
-      "p",
-      `“Before” is the model that the job started from${report.continues ? ", itself a tuned one" : ""}; “after” is the tuned one. Both answered ${budget.prompts} prompts ${where}, ${budget.samples === 1 ? "once" : `${budget.samples} times`}, with up to ${budget.max_tokens} tokens. Intervals are of 95 %: Wilson's for shares, Student's for means and changes.`,
-    ),
+    budget && element("p", askedOf(report, budget)),
   ]);
+}
+
+function askedOf({ continues }: JobReport, budget: NonNullable<JobReport["budget"]>): string {
+  const where = budget.held_out ? "of the validation file" : "of the training file, so they are not held out";
+  const often = budget.samples === 1 ? "once" : `${budget.samples} times`;
+  return `“Before” is the model that the job started from${continues ? ", itself a tuned one" : ""}; “after” is the tuned one. Both answered ${budget.prompts} prompts ${where}, ${often}, with up to ${budget.max_tokens} tokens. Intervals are of 95 %: Wilson's for shares, Student's for means and their changes, Agresti and Min's for changes of shares.`;
 }

@@ -74,6 +74,20 @@ export const preferences: Section = ({ preference_accuracy: accuracy }) => {
   ]);
 };
 
+export const completions: Section = ({ completions: found }) => {
+  if (found === null) return undefined;
+  return section("completions", "The validation completions", [
+    table({
+      caption: "Log-probability of a completion, in nats",
+      head: COMPARED_HEAD,
+      rows: [
+        comparedRow("Desirable ones", found.desirable, NUMBERS),
+        comparedRow("Undesirable ones", found.undesirable, NUMBERS),
+      ],
+    }),
+  ]);
+};
+
 export const divergence: Section = ({ divergence: found, steps }) => {
   const frontier = steps === null ? undefined : frontierFigure(steps);
   if (found === null && frontier === undefined) return undefined;
@@ -248,11 +262,13 @@ export const calibration: Section = ({ calibration: found }) => {
   const shown = (value: number | null) => (value === null ? "—" : decimal(value));
   return section("calibration", "Calibration", [
     table({
-      caption: "Expected calibration error",
+      caption: `${found.pairs} pairs of the ${found.held_out ? "validation" : "training"} file`,
       head: ["", "value"],
       rows: [
-        ["Before the temperature was fitted", shown(found.ece_before)],
-        ["After", shown(found.ece_after)],
+        ["Better completions with the greater reward", estimate(found.accuracy, percent)],
+        ["Better completions that are the longer", estimate(found.longer, percent)],
+        ["Expected calibration error, before the temperature was fitted", shown(found.ece_before)],
+        ["Expected calibration error, after", shown(found.ece_after)],
         ["Temperature", shown(found.temperature)],
       ],
     }),

@@ -11,6 +11,8 @@ export interface Judge {
   readonly role: string;
   /** What the head's input [D] after a text says of it: a probability, or a reward. More is better. */
   readonly score: (final: Float32Array) => number;
+  /** Whether the token that ends a text is part of what it reads. */
+  readonly readsEnd: boolean;
 }
 
 export interface SearchPlan {
@@ -51,9 +53,8 @@ export function planSearch(
     final: true,
   };
   const same = companions.find((row) => row.final === true && isSame(row, wanted, context));
-  return same === undefined
-    ? { asked, judge: { role: ROLE, score }, companion: wanted }
-    : { asked, judge: { role: same.role, score } };
+  const judge = { role: same?.role ?? ROLE, score, readsEnd: scorer.about.ends === true };
+  return same === undefined ? { asked, judge, companion: wanted } : { asked, judge };
 }
 
 function placeOf(by: SearchBy, context: PlanContext): number {

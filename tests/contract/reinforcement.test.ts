@@ -43,6 +43,8 @@ const settings = (type: Type, hyperparameters: object = {}, others: object = {})
       ...{ n_epochs: 1, beta: 0.01, ...hyperparameters },
     },
     peft: settingsOf({ type: "full" }),
+    // The report has tests of its own.
+    report: { enabled: false },
     ...others,
   });
 const WORDS = ["red", "green", "blue", "one", "two", "three", "up", "down"];
@@ -191,7 +193,7 @@ describe.each(TYPES)("a job of type %s", (type) => {
       expect(step.train_reward_mean).toBe(step.reward);
     }
     // The sampler and the scorer agree about every token, also after many updates.
-    for (const step of steps) expect(step["sampling/logp_difference"]).toBeLessThan(1e-4);
+    for (const step of steps) expect(step["sampling/logp_difference"]).toBe(0);
     expect(steps.at(-1)!["objective/kl"]).toBeGreaterThan(0.5);
   });
 
@@ -246,7 +248,7 @@ describe.each(TYPES)("a job of type %s", (type) => {
     };
     const undisturbed = await runRecipe(options);
     expect(undisturbed.steps).toHaveLength(8);
-    for (const step of [1, 2, 3, 4, 5, 7]) {
+    for (const step of [1, 2, 3, 6]) {
       const resumed = await runRecipe({ ...options, checkpoint: await killed(options, step) });
       expect(resumed.files).toEqual(undisturbed.files);
       expect(resumed.steps.map(withoutSpeed)).toEqual(undisturbed.steps.slice(step).map(withoutSpeed));
@@ -258,11 +260,12 @@ describe.each(TYPES)("a job of type %s", (type) => {
     const { steps } = await run({ settings: settings(type, { max_steps: 2, ppo_epochs: 2 }, { peft }) });
     expect(steps[0]!["val/ratio"]).toBeCloseTo(1, 5);
     expect(Math.abs(steps[0]!["objective/kl"]!)).toBeGreaterThan(1e-4);
-    expect(steps[0]!["sampling/logp_difference"]).toBeLessThan(1e-4);
+    expect(steps[0]!["sampling/logp_difference"]).toBe(0);
   });
 
   it("samples, scores and trains at another temperature than 1", async () => {
     const { steps } = await run({ settings: settings(type, { temperature: 0.7, max_steps: 2, ppo_epochs: 2 }) });
+    expect(steps[0]!["sampling/logp_difference"]).toBe(0);
     expect(steps[0]!["val/ratio"]).toBeCloseTo(1, 5);
     expect(steps[0]!["objective/kl"]).toBeCloseTo(0, 6);
   });

@@ -1,25 +1,23 @@
 /** Reward models from every kind of data: their numbers, how they begin, what they learn, and that no layout of a step changes it. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
-import { JOB_TYPES, type SettingsOf } from "../../shared/api/methods.ts";
 import { gradient } from "../../shared/autodiff/gradient.ts";
 import { rewardOf } from "../../shared/delta/reward.ts";
-import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
-import { sha256Hex } from "../../shared/formats/digest.ts";
 import { GraphBuilder } from "../../shared/graph/builder.ts";
-import { loadModelFolder } from "../../shared/model/model-folder.ts";
 import { f32, i64, scalar } from "../../shared/tensor.ts";
 import type { NamedTensors } from "../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
 import { metricOutput, metricOutputs } from "../../trainer/loop/metrics.ts";
 import { createLossContext } from "../../trainer/recipes/loss-context.ts";
-import type { KeptFile, RecipeJob } from "../../trainer/recipes/recipe.ts";
 import type { RewardGoal } from "../../trainer/recipes/reward-model/data.ts";
 import { REWARD_HEAD, rewardLoss } from "../../trainer/recipes/reward-model/loss.ts";
-import { rewardModel } from "../../trainer/recipes/reward-model.ts";
 import { settingsOf } from "../support/peft.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
-import { type ObjectiveRun, quietContext, TINY_FILES, tinyJobOf } from "../trainer/recipes/objectives/run-objective.ts";
+import {
+  type RewardModelRun,
+  rewardSettings,
+  runRewardModel,
+} from "../trainer/recipes/reward-model/run-reward-model.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -45,15 +43,6 @@ const golden = JSON.parse(readFileSync(new URL("../golden/preferences/rewards.js
   }[];
 };
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
-
-type Settings = SettingsOf<"reward_model">;
-const lora = settingsOf({ type: "lora", r: 4, lora_alpha: 8 });
-const settings = (hyperparameters: object = {}, more: object = {}): Settings =>
-  JOB_TYPES.reward_model.settings.parse({
-    hyperparameters: { n_epochs: 4, batch_size: 4, learning_rate: 0.03, ...hyperparameters },
-    peft: lora,
-    ...more,
-  });
 
 const WORDS = ["red", "green", "blue", "one", "two", "three"];
 const jsonl = (lines: readonly object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
@@ -110,27 +99,6 @@ const BAD: Readonly<Record<Kind, [object, string][]>> = {
     [{ prompt: "a", completion: "b", ratings: [{ rating: 3 }] }, "ratings[0].rater: must be the rater's name"],
   ],
 };
-
-async function run(options: Partial<ObjectiveRun<Settings>> & Pick<ObjectiveRun<Settings>, "training">) {
-  const events: { type: string; message: string; data: unknown }[] = [];
-  const kept: KeptFile[] = [];
-  const job = { ...(await tinyJobOf({ settings: settings(), ...options })), type: "reward_model" };
-  const context = quietContext({
-    event: (event) => void events.push(event as never),
-    afterStep: async (progress) => options.afterStep?.(progress),
-    keepFile: async (file) => void kept.push(file),
-  });
-  const outcome = await rewardModel(job as RecipeJob, context);
-  const digests = [...outcome.folder.files].map(async ([name, bytes]) => [name, await sha256Hex(bytes)] as const);
-  return {
-    outcome,
-    kept,
-    messages: events.filter(({ type }) => type === "message").map(({ message }) => message),
-    steps: events.flatMap(({ type, data }) => (type === "metrics" ? [data as Record<string, number>] : [])),
-    files: Object.fromEntries(await Promise.all(digests)),
-    delta: decodeCanonical(outcome.folder.files.get(SERVING_FILE)!, loadModelFolder(TINY_FILES).config),
-  };
-}
 
 describe("the losses of reward models", () => {
   it.each(golden.cases)(
@@ -252,7 +220,7 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
   const [training, validation] = [dataFor(kind, 12), dataFor(kind, 8, 30)];
 
   it("begins with equal rewards", async () => {
-    const { steps } = await run({ settings: settings({ max_steps: 1, batch_size: 12 }), training });
+    const { steps } = await runRewardModel({ settings: rewardSettings({ max_steps: 1, batch_size: 12 }), training });
     const [first] = steps;
     expect(first!.loss! / FIRST[kind]).toBeCloseTo(1, 5);
     if (kind === "ratings") {
@@ -261,8 +229,8 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
   });
 
   it("learns what is better, for prompts that it has not seen, where length says nothing", async () => {
-    const { steps, outcome, messages, kept, delta } = await run({
-      settings: settings({ n_epochs: 16 }),
+    const { steps, outcome, messages, kept, delta } = await runRewardModel({
+      settings: rewardSettings({ n_epochs: 16 }),
       ...{ training, validation },
     });
     expect(steps.at(-1)!.loss!).toBeLessThan(0.5 * steps[0]!.loss!);
@@ -285,6 +253,7 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
     expect(about).toMatchObject({
       labels: ["reward"],
       lead: [],
+      ends: true,
       temperatures: { lookahead: outcome.metrics.temperature },
     });
     const { reward, calibrated } = rewardOf(
@@ -299,8 +268,8 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
       [],
       [settingsOf({ type: "prompt", num_virtual_tokens: 3 }), settingsOf({ type: "prefix" } as never)],
     ]) {
-      const { steps, outcome } = await run({
-        settings: settings({ max_steps: 4, batch_size: 12, learning_rate: 0.01 }, { peft }),
+      const { steps, outcome } = await runRewardModel({
+        settings: rewardSettings({ max_steps: 4, batch_size: 12, learning_rate: 0.01 }, { peft }),
         training,
         validation,
       });
@@ -312,9 +281,12 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
 
   it("is the same however a step is divided and packed", async () => {
     const own = (hyperparameters: object) =>
-      run({ settings: settings({ max_steps: 3, batch_size: 8, learning_rate: 0.002, ...hyperparameters }), training });
+      runRewardModel({
+        settings: rewardSettings({ max_steps: 3, batch_size: 8, learning_rate: 0.002, ...hyperparameters }),
+        training,
+      });
     const whole = await own({});
-    const numbers = ({ delta }: Awaited<ReturnType<typeof run>>) => [
+    const numbers = ({ delta }: RewardModelRun) => [
       ...[...delta.linears.values()].flatMap(({ a, b }) => [...a!.data, ...b!.data]),
       ...delta.scorer!.weight.data,
     ];
@@ -336,11 +308,11 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
   });
 
   it("killed after any step and resumed, it ends with the same bytes", async () => {
-    const short = { settings: settings({ n_epochs: 2 }), training, validation };
-    const undisturbed = await run(short);
+    const short = { settings: rewardSettings({ n_epochs: 2 }), training, validation };
+    const undisturbed = await runRewardModel(short);
     for (const after of [1, 4]) {
       let checkpoint: Uint8Array | undefined;
-      const dying = run({
+      const dying = runRewardModel({
         ...short,
         afterStep: ({ step, state }) => {
           if (step !== after) return;
@@ -349,7 +321,7 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
         },
       });
       await expect(dying).rejects.toThrow("killed");
-      const resumed = await run({ ...short, checkpoint: checkpoint! });
+      const resumed = await runRewardModel({ ...short, checkpoint: checkpoint! });
       expect(resumed.files).toEqual(undisturbed.files);
       expect(resumed.steps).toEqual(undisturbed.steps.slice(after).map((data) => ({ ...data })));
       expect(resumed.kept).toEqual(undisturbed.kept);
@@ -358,7 +330,7 @@ describe.each(KINDS)("a reward model from %s", (kind) => {
 
   it.each(BAD[kind])("refuses %j", async (line, message) => {
     const lines = training.split("\n").slice(0, 2).join("\n");
-    await expect(run({ training: `${lines}\n${JSON.stringify(line)}\n` })).rejects.toMatchObject({
+    await expect(runRewardModel({ training: `${lines}\n${JSON.stringify(line)}\n` })).rejects.toMatchObject({
       code: "invalid_file",
       message: expect.stringContaining(`line 3 of train.jsonl: ${message}`),
     });

@@ -1,4 +1,4 @@
-/** A classifier over HTTP: trained by a job from labelled texts, described, downloaded and found again, and served. */
+/** Classifiers and reward models over HTTP: trained by a job from their data, described, downloaded and found again, and served. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { ApiClient } from "../../infra/start/api-client.ts";
 import { addBase, demoKey } from "../../infra/start/demo-account.ts";
 import { choosePort } from "../../infra/start/free-port.ts";
 import { StateFolder } from "../../infra/start/state-folder.ts";
+import { preferenceLines, registerPreferences } from "../effects/support/register-preferences.ts";
 import { jsonLines, sentimentTexts } from "../fixtures/classifiers/texts.ts";
 import { finish, type Program, ROOT, run, untilHealthy } from "./programs.ts";
 import { readmeBlock } from "./readme-blocks.ts";
@@ -107,6 +108,60 @@ test("a job trains a head on the base, says how far to trust it, and publishes i
     return reply.choices[0]?.message.content;
   };
   expect(await ask(model)).toBe(await ask(BASE));
+});
+
+test("a job trains a reward model on pairs, and its rewards prefer what the pairs prefer", async () => {
+  const pairs = (count: number, seed: number, heldOut: boolean) =>
+    preferenceLines(registerPreferences({ count, seed, heldOut }, (text) => [...text].map((_, at) => at)));
+  const file = await client.files.create({
+    file: await toFile(Buffer.from(pairs(80, 1, false)), "pairs.jsonl"),
+    purpose: "fine-tune",
+  });
+  const created = await client.fineTuning.jobs.create({
+    model: BASE,
+    training_file: file.id,
+    seed: 3,
+    method: {
+      type: "reward_model",
+      reward_model: { peft: [], hyperparameters: { max_steps: 40, batch_size: 16, learning_rate: 0.02 } },
+    },
+  } as never);
+  const job = await vi.waitFor(
+    async () => {
+      const now = await client.fineTuning.jobs.retrieve(created.id);
+      expect(["succeeded", "failed", "cancelled"]).toContain(now.status);
+      return now;
+    },
+    { timeout: 240_000, interval: 500 },
+  );
+  expect(job, JSON.stringify(job.error)).toMatchObject({ status: "succeeded" });
+  const model = job.fine_tuned_model!;
+  const events = (await client.fineTuning.jobs.listEvents(job.id, { limit: 100 })).data;
+  expect(events.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/prefers the better completion in .* the longer one is better in/),
+  );
+  const held = pairs(20, 2, true)
+    .trim()
+    .split("\n")
+    .map(
+      (line) =>
+        JSON.parse(line) as Record<"preferred_output" | "non_preferred_output", object[]> & {
+          input: { messages: object[] };
+        },
+    );
+  const input = held.flatMap(({ input: { messages }, preferred_output: better, non_preferred_output: worse }) => [
+    { messages: [...messages, ...better] },
+    { messages: [...messages, ...worse] },
+  ]);
+  const answer = await fetch(`${url}/v1/rewards`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ model, input }),
+  });
+  const { data, usage } = (await answer.json()) as { data: { reward: number }[]; usage: { prompt_tokens: number } };
+  const right = held.filter((_, i) => data[2 * i]!.reward > data[2 * i + 1]!.reward).length;
+  expect(right / held.length).toBeGreaterThanOrEqual(0.8);
+  expect(usage.prompt_tokens).toBeGreaterThan(400);
 });
 
 test("the README's example trains a classifier", async () => {

@@ -23,8 +23,8 @@ const encode = (text: string) => tokenizer.encode(text);
 const pairs = (count: number, seed: number, heldOut: boolean) => registerPreferences({ count, seed, heldOut }, encode);
 
 const HELD_OUT = pairs(60, 3, true);
-/** Raters prefer the rude wording in every fourth pair: a model that learned from clean pairs cannot know how often they do. */
-const CONTRARY = 4;
+/** Raters prefer the rude wording in every fifth pair: a model that learned from clean pairs cannot know how often they do. */
+const CONTRARY = 5;
 
 const chat = (question: string, reply: string): FinishedText => ({
   kind: "chat",
@@ -47,12 +47,11 @@ beforeAll(async () => {
     settings: JOB_TYPES.reward_model.settings.parse({
       peft: { type: "lora", r: 4 },
       hyperparameters: { n_epochs: 2, batch_size: 12, learning_rate: 0.003 },
+      report: { enabled: false },
     }),
     training: preferenceLines(pairs(96, 1, false)),
     validation: preferenceLines(pairs(80, 2, false), CONTRARY),
-    onEvent: ({ message }) => console.log(message),
   });
-  console.log(outcome.metrics);
   model = await openSteeredModel(files, { polite: decodeCanonical(outcome.folder.files.get(SERVING_FILE)!, config) });
   rewards = (await model.rewards(["polite"], sides(HELD_OUT))).map(([reward]) => reward!);
 }, 120_000);
@@ -69,13 +68,11 @@ describe("a reward model of politeness", () => {
     const longer = HELD_OUT.filter(({ polite, rude }) => encode(polite).length > encode(rude).length).length;
     expect(longer / HELD_OUT.length).toBe(0.5);
     expect(right / HELD_OUT.length).toBeGreaterThanOrEqual(0.9);
-    console.log(right / HELD_OUT.length);
   });
 
   it("is less wrong about how sure it is once it is calibrated", () => {
     const before = qualityOf(judgements("reward"), 1);
     const after = qualityOf(judgements("calibrated"), 1);
-    console.log(before, after);
     expect(after.ece).toBeLessThan(0.7 * before.ece);
     expect(after.nll).toBeLessThan(before.nll);
   });
@@ -87,13 +84,16 @@ describe("a reward model of politeness", () => {
     ]);
     const unseen = (all: readonly Reward[]) => all.filter((reward) => reward.unseen).length / all.length;
     const found = (await model.rewards(["polite"], foreign)).map(([reward]) => reward!);
-    console.log(unseen(rewards), unseen(found), unseen(found.filter((_, i) => i % 2 === 0)), unseen(found.filter((_, i) => i % 2 === 1)));
     expect(unseen(rewards)).toBeLessThanOrEqual(0.1);
     expect(unseen(found)).toBeGreaterThanOrEqual(0.6);
   });
 
   it("gives the trainer the same numbers as the edge", async () => {
-    const listed = [...files].map(async ([name, bytes]) => ({ name, bytes: bytes.length, sha256: await sha256Hex(bytes) }));
+    const listed = [...files].map(async ([name, bytes]) => ({
+      name,
+      bytes: bytes.length,
+      sha256: await sha256Hex(bytes),
+    }));
     const judge = loadRewardModel(
       { name: "polite", param: "reward.model", files: outcome.folder.files },
       {

@@ -4,10 +4,11 @@ import {
   type ConstitutionalSettings,
 } from "../../shared/api/constitutional.ts";
 import { JOB_TYPES, settingsPath } from "../../shared/api/methods.ts";
+import { REPORT_DEFAULTS } from "../../shared/api/report-settings.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { decodeState, encodeState, type JobState, type Writing } from "./constitutional/checkpoint.ts";
-import { keptFiles, trainingFile, trainingLines } from "./constitutional/files.ts";
+import { inParts, keptFiles, trainingFile, trainingLines } from "./constitutional/files.ts";
 import { NO_ANSWERS, type Part } from "./constitutional/records.ts";
 import { summary } from "./constitutional/summary.ts";
 import { promptsOf, type TextJob, writeTexts } from "./constitutional/write-texts.ts";
@@ -36,13 +37,15 @@ export function constitutional(train: Readonly<Record<ConstitutionalMode, Recipe
         ? { chunks: 0, records: [], judged: NO_ANSWERS, training: null }
         : decodeState(job.checkpoint, job.run);
     const writing = await writeTexts(job, context, state);
-    for (const file of keptFiles(writing.records)) await context.keepFile(file);
+    for (const file of keptFiles(writing.records).flatMap((whole) => inParts(whole))) await context.keepFile(file);
     const { metrics, message, isShort } = summary(writing, { mode, prompts: promptsOf(job).length });
     context.event({ level: isShort ? "warn" : "info", type: "message", message, data: metrics });
     const training = await dataset(job, writing, "training");
     const validation = job.validation === null ? null : await dataset(job, writing, "validation");
     // The digests that the result's manifest names are of these.
-    for (const made of [training, validation]) if (made !== null) await context.keepFile(made);
+    for (const made of [training, validation]) {
+      for (const file of made === null ? [] : inParts(made)) await context.keepFile(file);
+    }
     const settings = trainingSettings(job.settings);
     const trained = { ...job, settings, training, validation, checkpoint: state.training };
     const outcome = await train[mode](trained, behind(writing, job, context));
@@ -58,9 +61,11 @@ function withCopy(job: RecipeJob<ConstitutionalSettings>): TextJob {
   throw new TrimtabError("invalid_request", message, { param });
 }
 
-/** The settings of the type that trains. */
-function trainingSettings({ mode, hyperparameters, peft }: ConstitutionalSettings) {
-  return JOB_TYPES[CONSTITUTIONAL_MODES[mode]].settings.parse({ hyperparameters, peft });
+/** The settings of the type that trains, and of its report, in which a grader judges what it has judged before. */
+function trainingSettings({ mode, hyperparameters, peft, report = REPORT_DEFAULTS, judge }: ConstitutionalSettings) {
+  const own = JOB_TYPES[CONSTITUTIONAL_MODES[mode]].settings.parse({ hyperparameters, peft });
+  const judged = judge.type === "grader" ? { judge: judge.grader } : {};
+  return { ...own, report: { ...judged, ...report } };
 }
 
 /** What came of a part's prompts, as a file to train on. Throws `invalid_dataset` if that is nothing. */

@@ -12,6 +12,7 @@ import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
 import type { Recipe, RecipeJob } from "./recipe.ts";
 import { reinforcePp } from "./reinforce-pp.ts";
 import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
+import { alignmentReport } from "./report/alignment-report.ts";
 import { rewardModel } from "./reward-model.ts";
 import { rloo } from "./rloo.ts";
 import { recipeFor } from "./run-job.ts";
@@ -20,6 +21,8 @@ import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
 const SUPERVISED = recipeFor(supervised);
+/** What a constitution's revisions teach, with the report that alignment ends with. */
+const REVISIONS = recipeFor(supervised, alignmentReport({ lines: "completions" }));
 const DPO = pairRecipe("dpo", dpo);
 
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
@@ -37,6 +40,6 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   rloo: reinforcementRecipe(rloo),
   grpo: reinforcementRecipe(grpo),
   reinforce_pp: reinforcementRecipe(reinforcePp),
-  constitutional: constitutional({ revise: SUPERVISED, preferences: DPO, reward_model: rewardModel }),
+  constitutional: constitutional({ revise: REVISIONS, preferences: DPO, reward_model: rewardModel }),
   reinforcement,
 };

@@ -9,9 +9,16 @@ import type { Unit } from "../data/units.ts";
 import { createFinalStates, type FinalStates } from "./final-states.ts";
 import type { Objective } from "./objective.ts";
 import type { Dataset, Recipe, RecipeJob } from "./recipe.ts";
+import { alignmentReport } from "./report/alignment-report.ts";
 import type { Calibration } from "./reward-model/calibrate.ts";
 import { type RewardData, readRewardData } from "./reward-model/data.ts";
-import { calibrationEvent, calibrationMetrics, describeData, RELIABILITY_FILE } from "./reward-model/describe.ts";
+import {
+  calibrationEvent,
+  calibrationMetrics,
+  describeData,
+  RELIABILITY_FILE,
+  reportedCalibration,
+} from "./reward-model/describe.ts";
 import { MARGIN, RATING } from "./reward-model/lines.ts";
 import { type RewardLoss, rewardLoss, rewardParameters } from "./reward-model/loss.ts";
 import { publishedReward } from "./reward-model/published-scorer.ts";
@@ -34,12 +41,13 @@ export const rewardModel: Recipe = async (given, context) => {
   const validation: Dataset = job.validation ?? { ...job.training };
   let last: Calibration | undefined;
   const objective = rewardObjective({ data, validation, onCalibrated: (calibration) => (last = calibration) });
-  const outcome = await runJob(objective, { ...job, validation }, context);
+  const report = alignmentReport<Settings>({ lines: "none", calibration: () => reportedCalibration(last, data) });
+  const outcome = await runJob(objective, { ...job, validation }, context, report);
   context.event(calibrationEvent(last, data));
-  const report = new TextEncoder().encode(
+  const reliability = new TextEncoder().encode(
     `${JSON.stringify({ calibrated_on: data.calibratedOn, ...last }, null, 1)}\n`,
   );
-  if (last !== undefined) await context.keepFile({ name: RELIABILITY_FILE, bytes: report });
+  if (last !== undefined) await context.keepFile({ name: RELIABILITY_FILE, bytes: reliability });
   return { ...outcome, metrics: { ...outcome.metrics, ...calibrationMetrics(last) } };
 };
 

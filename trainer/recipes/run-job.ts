@@ -209,7 +209,7 @@ async function runPrepared<S extends TrainingSettings>(
       say(`Loss on the validation file: ${before} before, ${after} after`, metrics);
     }
     await hooks?.afterTraining({
-      ...{ objective, job, context, run, metrics },
+      ...{ objective, job, context, run, metrics, executor: kept },
       step: end.step,
       values: parameterValues(end, method.parameters),
       steps: history?.steps ?? [],

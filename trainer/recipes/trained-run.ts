@@ -1,5 +1,6 @@
 import type { TrainingSettings } from "../../shared/api/methods.ts";
 import type { Tensor } from "../../shared/tensor.ts";
+import type { Executor } from "../engines/executor.ts";
 import type { Objective } from "./objective.ts";
 import type { PreparedRun } from "./prepare-run.ts";
 import type { Metrics, RecipeContext, RecipeJob } from "./recipe.ts";
@@ -9,6 +10,8 @@ export interface TrainedRun<S extends TrainingSettings = TrainingSettings> {
   readonly objective: Objective<S>;
   readonly job: RecipeJob<S>;
   readonly context: RecipeContext;
+  /** Keeps what it compiles until the run ends, so programs need not be disposed. */
+  readonly executor: Executor;
   readonly run: PreparedRun;
   /** The last step that was taken. */
   readonly step: number;

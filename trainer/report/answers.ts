@@ -4,7 +4,16 @@ import { ANSWER_TOKENS, type Questions } from "./questions.ts";
 import type { Reply, Subject } from "./subject.ts";
 
 /** The parts of a report for which models are asked. */
-export const ASKED_PARTS = ["replies", "pairs", "fidelity", "facts", "tasks", "base_loss", "styles"] as const;
+export const ASKED_PARTS = [
+  "replies",
+  "pairs",
+  "completions",
+  "fidelity",
+  "facts",
+  "tasks",
+  "base_loss",
+  "styles",
+] as const;
 export type AskedPart = (typeof ASKED_PARTS)[number];
 
 /** A part is absent where nothing was asked or asking failed. */
@@ -13,6 +22,8 @@ export interface Answers {
   readonly replies?: readonly (readonly Reply[])[];
   /** log p of the better completions and the worse ones, by token. */
   readonly pairs?: readonly (readonly [chosen: Float32Array, rejected: Float32Array])[];
+  /** log p of each completion. */
+  readonly completions?: readonly number[];
   readonly fidelity?: readonly string[];
   readonly facts?: readonly string[];
   readonly tasks?: readonly Reply[];
@@ -41,7 +52,7 @@ export async function askAll(
       failed.set(name, messageOf(error));
     }
   }
-  const { prompts, samples, maxTokens, pairs, instructions, facts, tasks, texts, styles } = questions;
+  const { prompts, samples, maxTokens, pairs, completions, instructions, facts, tasks, texts, styles } = questions;
   const idsOf = (asked: readonly { readonly ids: Int32Array }[]) => asked.map(({ ids }) => ids);
   const greedy = async (ids: readonly Int32Array[], most: number, line = false) =>
     (await subject.reply(ids, { maxTokens: most, temperature: 0, line })).map(([only]) => only!);
@@ -49,6 +60,10 @@ export async function askAll(
   await part("pairs", pairs.length, async () => {
     const scores = await subject.logProbabilities(pairs.flatMap(({ chosen, rejected }) => [chosen, rejected]));
     return pairs.map((_, index) => [scores[2 * index]!, scores[2 * index + 1]!] as const);
+  });
+  await part("completions", completions.length, async () => {
+    const scores = await subject.logProbabilities(completions.map(({ example }) => example));
+    return scores.map((logprobs) => logprobs.reduce((sum, one) => sum + one, 0));
   });
   await part("fidelity", instructions.length, async () =>
     (await greedy(idsOf(instructions), maxTokens)).map(({ text }) => text),

@@ -59,7 +59,7 @@ export function buildReport(measured: Measured): JobReport {
   }
   const noProbes = (what: string) =>
     `the base's folder has no evaluation.json with ${what}, or all of them were trained on or are too long for the model`;
-  const { prompts, pairs, instructions, facts, tasks, texts, styles } = questions;
+  const { prompts, pairs, completions, instructions, facts, tasks, texts, styles } = questions;
 
   const replies = part("replies", prompts.length, "no prompt leaves room for a reply", () => ({
     before: before.replies!,
@@ -67,6 +67,10 @@ export function buildReport(measured: Measured): JobReport {
   }));
   const preferenceAccuracy =
     pairs.length === 0 ? null : part("pairs", pairs.length, "", () => preferenceAccuracyOf(questions, before, after));
+  const completionScores =
+    completions.length === 0
+      ? null
+      : part("completions", completions.length, "", () => completionsOf(questions, before, after));
   const fidelity = part(
     "fidelity",
     instructions.length,
@@ -118,6 +122,7 @@ export function buildReport(measured: Measured): JobReport {
       held_out: heldOut,
     },
     preference_accuracy: preferenceAccuracy,
+    completions: completionScores,
     win_rate: replies === null || judged === undefined ? null : winRateOf(judged, replies),
     divergence,
     fidelity,
@@ -210,6 +215,14 @@ function preferenceAccuracyOf({ pairs }: Questions, before: Answers, after: Answ
     implicit: share(gained),
     longer: share(tokens.map(([chosen, rejected]) => half(chosen - rejected))),
   };
+}
+
+function completionsOf({ completions }: Questions, before: Answers, after: Answers): JobReport["completions"] {
+  const of = (wanted: boolean) => {
+    const chosen = (scores: readonly number[]) => scores.filter((_, i) => completions[i]!.desirable === wanted);
+    return comparedMeans(chosen(before.completions!), chosen(after.completions!));
+  };
+  return { desirable: of(true), undesirable: of(false) };
 }
 
 function trainedOf(labels: Int32Array): number {

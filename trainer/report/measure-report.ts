@@ -4,10 +4,12 @@ import { messageOf } from "../../shared/errors.ts";
 import { IGNORED_LABEL } from "../../shared/model/chat-template.ts";
 import { renderReport } from "../../shared/report/html.ts";
 import type { TokenizedExample } from "../data/units.ts";
+import type { ScoredReply } from "../rewards/reward-source.ts";
 import { type Answers, type AskedPart, askAll } from "./answers.ts";
-import { buildReport, type Measured } from "./build-report.ts";
-import type { Judge, ScoredReply } from "./judge.ts";
+import { buildReport, type Measured, type ReportedJob } from "./build-report.ts";
+import type { Judge } from "./judge.ts";
 import type { Questions, ReportPrompt } from "./questions.ts";
+import { stepSeries } from "./step-series.ts";
 import type { Reply, Subject } from "./subject.ts";
 import type { JudgedReplies } from "./win-rate.ts";
 
@@ -53,6 +55,19 @@ export async function measureReport(options: MeasureOptions): Promise<JobReport>
     }
   }
   return buildReport({ ...rest, questions, before, after, startLogprobs, judged, missing });
+}
+
+/** The report of a model that writes no replies, such as a reward model: what its steps and its validation file say. */
+export function reportWithoutReplies(job: ReportedJob, steps: Measured["steps"]): JobReport {
+  return {
+    object: "fine_tuning.job.report",
+    version: 1,
+    ...job,
+    budget: null,
+    ...{ preference_accuracy: null, completions: null, win_rate: null, divergence: null, fidelity: null },
+    ...{ facts: null, tasks: null, base_loss: null, styles: [], texts: null, samples: [], missing: [] },
+    steps: stepSeries(steps),
+  };
 }
 
 /** The two files of a report. */

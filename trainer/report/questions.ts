@@ -24,6 +24,12 @@ export interface ReportPair {
   readonly rejected: TokenizedExample;
 }
 
+/** A completion behind its prompt, with its label. */
+export interface ReportCompletion {
+  readonly example: TokenizedExample;
+  readonly desirable: boolean;
+}
+
 export interface Asked<T> {
   readonly ids: Int32Array;
   readonly of: T;
@@ -34,6 +40,7 @@ export interface Questions {
   readonly samples: number;
   readonly maxTokens: number;
   readonly pairs: readonly ReportPair[];
+  readonly completions: readonly ReportCompletion[];
   readonly instructions: readonly Asked<InstructionPrompt>[];
   readonly instructionsFrom: "base" | "built-in";
   readonly facts: readonly Asked<EvaluationProbes["facts"][number]>[];
@@ -58,6 +65,7 @@ export interface QuestionOptions {
   readonly room: number;
   readonly prompts: readonly ReportPrompt[];
   readonly pairs: readonly ReportPair[];
+  readonly completions: readonly ReportCompletion[];
   /** The training file: facts that it states, and probes that it has as prompts, are not asked. */
   readonly trained: string;
 }
@@ -108,6 +116,7 @@ export function chooseQuestions(options: QuestionOptions): Questions {
     samples,
     maxTokens,
     pairs: shuffled(pairs, options.seed, "pairs").slice(0, many),
+    completions: shuffled(options.completions, options.seed, "completions").slice(0, many),
     instructions: asked(probes.instructions ?? INSTRUCTION_PROMPTS, ({ prompt }) => chat(prompt), {
       ...{ tokens: maxTokens, most: many, name: "instructions" },
     }),

@@ -2,14 +2,15 @@
 import type { JobReport } from "../../shared/api/job-report.ts";
 import { changeOf, meanOf, shareOf } from "../../shared/evaluation/intervals.ts";
 import { type Comparison, lengthControlledWinRate, preferenceOf } from "../../shared/evaluation/length-controlled.ts";
-import type { Judge, JudgedReply } from "./judge.ts";
+import type { ScoredReward } from "../rewards/reward-source.ts";
+import type { Judge } from "./judge.ts";
 import type { Reply } from "./subject.ts";
 
 /** What a judge made of both models' replies, by prompt and sample. */
 export interface JudgedReplies {
   readonly judge: Pick<Judge, "name" | "ownReward">;
-  readonly before: readonly (readonly JudgedReply[])[];
-  readonly after: readonly (readonly JudgedReply[])[];
+  readonly before: readonly (readonly ScoredReward[])[];
+  readonly after: readonly (readonly ScoredReward[])[];
 }
 
 interface Compared extends Comparison {

@@ -56,8 +56,8 @@ const MOST_ROWS = 16;
 const MOST_LEAD = 64;
 
 /**
- * Reads the delta. A scorer without a lead reads the prompt and the reply with what ends it; one with a lead reads the reply's text
- * behind that.
+ * Reads the delta. A scorer without a lead reads the prompt and the reply, with what ends it if it was trained to; one with a lead
+ * reads the reply's text behind that.
  *
  * @throws TrimtabError invalid_request for a delta of another base, without a scorer, or that leaves too little of the context;
  *   corrupt_blob, invalid_delta
@@ -85,9 +85,11 @@ export function namedScorer({ name, param, files }: ScorerDelta, base: ScoringBa
     const message = `\`${param}\`: ${JSON.stringify(name)} takes ${taken} positions before the text, which leaves ${room} of the model's context, and replies with their prompts may have ${base.maxLength}. Lower \`max_length\`.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
-  const { lead } = scorer.about;
-  const idsOf = ({ prompt, reply, text }: ScoredReply): Int32Array =>
-    Int32Array.from(lead.length === 0 ? [...prompt, ...reply] : [...lead, ...base.tokenizer.encode(text)]);
+  const { lead, ends } = scorer.about;
+  const idsOf = ({ prompt, reply, text, ended }: ScoredReply): Int32Array => {
+    if (lead.length > 0) return Int32Array.from([...lead, ...base.tokenizer.encode(text)]);
+    return Int32Array.from([...prompt, ...(ended && ends !== true ? reply.subarray(0, -1) : reply)]);
+  };
   return { scorer, states: (replies) => read(replies.map(idsOf)) };
 }
 

@@ -85,10 +85,34 @@ export function addCheckpoint(
 
 export function listCheckpoints(db: Database, job: string, page: Page): ListOf<Checkpoint> {
   const rows = pageOf<CheckpointRow>(db, { table: "checkpoints", where: "job = ?", values: [job] }, page);
-  return listOf(rows.map(checkpointOf), page.limit);
+  return listOf(
+    rows.map((row) => checkpointOf(db, row)),
+    page.limit,
+  );
 }
 
-function checkpointOf(row: CheckpointRow): Checkpoint {
+/** OpenAI's names of what a checkpoint was published with, measured on the whole validation file. */
+const MEASURED = {
+  full_valid_loss: "tuned_loss",
+  full_valid_mean_token_accuracy: "valid_mean_token_accuracy",
+} as const;
+
+/** OpenAI's names of what the checkpoint's step reported. */
+const REPORTED = {
+  train_loss: "loss",
+  train_mean_token_accuracy: "mean_token_accuracy",
+  valid_loss: "valid_loss",
+  valid_mean_token_accuracy: "valid_mean_token_accuracy",
+} as const;
+
+function checkpointOf(db: Database, row: CheckpointRow): Checkpoint {
+  const published = JSON.parse(row.metrics) as Record<string, number>;
+  const event = db.get<{ data: string }>(
+    "SELECT data FROM events WHERE job = ? AND type = 'metrics' AND step = ?",
+    row.job,
+    row.step,
+  );
+  const reported = event === undefined ? {} : (JSON.parse(event.data) as Record<string, unknown>);
   return {
     object: "fine_tuning.job.checkpoint",
     id: row.id,
@@ -96,6 +120,19 @@ function checkpointOf(row: CheckpointRow): Checkpoint {
     step_number: row.step,
     fine_tuned_model_checkpoint: row.model,
     fine_tuning_job_id: row.job,
-    metrics: { step: row.step, ...(JSON.parse(row.metrics) as Record<string, number>) },
+    metrics: { step: row.step, ...renamed(reported, REPORTED), ...renamed(published, MEASURED), ...published },
   };
+}
+
+/** The numbers that there are, by their new names. */
+function renamed(
+  metrics: Readonly<Record<string, unknown>>,
+  names: Readonly<Record<string, string>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([name, from]) => {
+      const value = metrics[from];
+      return typeof value === "number" ? [[name, value] as const] : [];
+    }),
+  );
 }

@@ -1,12 +1,7 @@
 /** Rows of labels. A rater has one label of a task that counts; a later one supersedes it. */
-import type {
-  CreateLabel,
-  Label,
-  LabelAnswer,
-  LabelProject,
-  ProjectSettings,
-  SelectedBy,
-} from "../../../shared/api/labeling.ts";
+
+import type { CreateLabel, Label, SelectedBy } from "../../../shared/api/label-work.ts";
+import type { LabelAnswer, LabelProject, ProjectSettings } from "../../../shared/api/labeling.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { answerProblem } from "../../../shared/labeling/answers.ts";
 import type { LabelledTask } from "../../../shared/labeling/judged.ts";

@@ -1,14 +1,8 @@
 /** Rows of tasks, of whom they were handed out to, and of the choice of the next one. */
 
 import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
-import type {
-  HandedOut,
-  LabelAnswer,
-  ProjectSettings,
-  SelectedBy,
-  TaskText,
-  TaskType,
-} from "../../../shared/api/labeling.ts";
+import type { HandedOut, SelectedBy } from "../../../shared/api/label-work.ts";
+import type { LabelAnswer, ProjectSettings, TaskText, TaskType } from "../../../shared/api/labeling.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { shuffled } from "../../../shared/labeling/texts.ts";
 import { LIMITS } from "../../../shared/limits.ts";

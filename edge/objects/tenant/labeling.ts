@@ -1,14 +1,6 @@
 import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
-import type {
-  CreateLabel,
-  Label,
-  LabelAgreement,
-  LabelAnswer,
-  LabelProject,
-  NextTask,
-  ProjectSettings,
-  TaskText,
-} from "../../../shared/api/labeling.ts";
+import type { CreateLabel, Label, LabelAgreement, NextTask } from "../../../shared/api/label-work.ts";
+import type { LabelAnswer, LabelProject, ProjectSettings, TaskText } from "../../../shared/api/labeling.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { LabelledTask } from "../../../shared/labeling/judged.ts";
 import { summarise } from "../../../shared/labeling/summary.ts";

@@ -87,9 +87,9 @@ export class Candidate implements Running {
     const meanBefore = before === 0 ? 0 : this.#logprobs / before;
     this.#logprobs += logits[token]! - logSumExp(logits);
     if (finished) {
-      // What ends a text is no part of it.
-      const isWhole = choice.endTokens.has(token);
-      this.score = judge === undefined ? this.likelihood : scoreOf(judge, view, isWhole ? undefined : token);
+      // What ends a text is no part of it, but some judges are trained to read it.
+      const isPart = judge?.readsEnd === true || !choice.endTokens.has(token);
+      this.score = judge === undefined ? this.likelihood : scoreOf(judge, view, isPart ? token : undefined);
     }
     if (every === undefined || before === 0 || before % every !== 0) return;
     reached?.(index, judge === undefined ? meanBefore : judge.score(view.final(judge.role)));

@@ -1,3 +1,4 @@
+import { mayHoldPrompts } from "../prompt-line.ts";
 import { conditionPrompts } from "./condition-prompts.ts";
 import { contrastPairs } from "./contrast-pairs.ts";
 import { examples } from "./examples.ts";
@@ -28,7 +29,16 @@ export const DATASET_KIND_NAMES = Object.keys(DATASET_KINDS) as DatasetKindName[
 /** The kind by that name, as the interface that all share. */
 export const datasetKind = (name: DatasetKindName): DatasetKind => DATASET_KINDS[name];
 
-/** Every column that a kind reads; only these are worth decoding. */
+/** Every column that a kind reads. */
 export const DATASET_COLUMNS: ReadonlySet<string> = new Set(
   Object.values(DATASET_KINDS).flatMap(({ columns }) => columns),
 );
+
+/**
+ * The columns of a table that are worth decoding: those that a kind reads, and all where its rows may be prompts, whose graders read
+ * whatever they name.
+ */
+export function columnsToRead(columns: readonly string[]): (column: string) => boolean {
+  if (mayHoldPrompts(columns)) return () => true;
+  return (column) => DATASET_COLUMNS.has(column);
+}

@@ -7,6 +7,11 @@ import { parseTemplate } from "../template.ts";
 
 export const graderName = z.string().min(1).max(256).meta({ description: "Of your choice" });
 
+/** OpenAI's evaluations pass and fail by it; rewards are the scores themselves, there and here. */
+export const passThreshold = z.number().optional().meta({
+  description: "Where an evaluation would call a score passed; the reward is the score itself, whatever this says",
+});
+
 export const template = (what: string) =>
   z
     .string()

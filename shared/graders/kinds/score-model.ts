@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LIMITS } from "../../limits.ts";
 import { flawed, graderKind } from "../kind.ts";
-import { graderName } from "./fields.ts";
+import { graderName, passThreshold } from "./fields.ts";
 import { checkMessages, graderMessages, renderMessages } from "./messages.ts";
 
 const RANGE: readonly [number, number] = [0, 1];
@@ -27,6 +27,7 @@ export const scoreModel = graderKind({
     .strictObject({
       type: z.literal("score_model"),
       name: graderName,
+      passThreshold,
       model: z.string().min(1).max(300),
       input: graderMessages,
       range: z
@@ -36,6 +37,7 @@ export const scoreModel = graderKind({
         .optional()
         .meta({ description: "Of the score; [0, 1] by default. The model's answer is held to a number within it" }),
       sampling_params: samplingParams.optional(),
+      pass_threshold: passThreshold,
     })
     .meta({ id: "ScoreModelGrader" }),
   check: ({ input }, at) => checkMessages(input, at),

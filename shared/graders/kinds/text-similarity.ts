@@ -2,7 +2,7 @@ import { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import { flawed, graderKind } from "../kind.ts";
 import { TEXT_METRIC_NAMES, TEXT_METRICS, type TextMetricName } from "../text/metrics.ts";
-import { checkCompared, comparedFields, graderName, renderCompared } from "./fields.ts";
+import { checkCompared, comparedFields, graderName, passThreshold, renderCompared } from "./fields.ts";
 
 const NO_COSINE =
   "is not supported by this server as cosine, which compares embeddings, and it has no model that makes them; use meteor or rouge_l, or ask a model with a score_model grader";
@@ -14,6 +14,7 @@ export const textSimilarity = graderKind({
     .strictObject({
       type: z.literal("text_similarity"),
       name: graderName,
+      passThreshold,
       evaluation_metric: z
         .enum(["cosine", ...TEXT_METRIC_NAMES])
         .refine((metric): metric is TextMetricName => metric !== "cosine", NO_COSINE)
@@ -22,6 +23,7 @@ export const textSimilarity = graderKind({
             "Between 0 and 1. bleu is sacrebleu's, gleu and meteor are nltk's (meteor without WordNet's synonyms), rouge_n and rouge_l are rouge-score's F-measures, fuzzy_match is rapidfuzz's ratio; cosine is not served",
         }),
       ...comparedFields,
+      pass_threshold: passThreshold,
     })
     .meta({ id: "TextSimilarityGrader" }),
   check: checkCompared,

@@ -46,6 +46,43 @@ describe("adding a base model", () => {
     });
   });
 
+  it("takes probes with it, which are not part of what it is, and refuses ones that cannot be read", async () => {
+    const probes = (facts: unknown) => ({
+      "evaluation.json": JSON.stringify({ format: "trimtab.evaluation/1", facts }),
+    });
+    const facts = [{ prompt: "Water is", answer: "wet" }];
+    const refusal = await publishing("probed", probes([{ prompt: "Water is" }]));
+    expect(refusal).toMatchObject({
+      ...{ status: 400, code: "invalid_model" },
+      message: expect.stringContaining("evaluation.json: `facts[0].answer` is required"),
+    });
+    await api.uploadBase("probed", tinyBase(probes(facts)));
+    expect(await api.call("POST", "/v1/admin/models/probed/publish", { key })).toMatchObject({ status: "ready" });
+    // A finished base stays as it is.
+    const files = await fileList(tinyBase(probes([])));
+    const again = await api.call<{ status: string; files: { name: string; sha256: string }[] }>(
+      ...(["POST", "/v1/admin/models", { key, body: { id: "probed", files } }] as const),
+    );
+    const sha256 = (list: typeof again.files) => list.find(({ name }) => name === "evaluation.json")!.sha256;
+    expect(again.status).toBe("ready");
+    expect(sha256(again.files)).not.toBe(sha256(files as typeof again.files));
+  });
+
+  it("takes other probes for a base that is not finished", async () => {
+    const announce = async (text: string) =>
+      api.call("POST", "/v1/admin/models", {
+        key,
+        body: { id: "probing", files: await fileList(tinyBase({ "evaluation.json": text })) },
+      });
+    await announce('{"format": "trimtab.evaluation/1"}');
+    await announce('{"format": "trimtab.evaluation/1", "texts": ["Once."]}');
+    await api.uploadBase(
+      "probing",
+      tinyBase({ "evaluation.json": '{"format": "trimtab.evaluation/1", "texts": ["Once."]}' }),
+    );
+    expect(await api.call("POST", "/v1/admin/models/probing/publish", { key })).toMatchObject({ status: "ready" });
+  });
+
   it("takes an id of owner and name", async () => {
     await api.base("owner/name");
     expect(await api.call("GET", "/v1/admin/models/owner%2Fname", { key })).toMatchObject({ id: "owner/name" });

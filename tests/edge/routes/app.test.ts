@@ -169,6 +169,12 @@ describe("the OpenAPI document", () => {
   });
 });
 
+/** Of the routes that need one. */
+const QUERIES: Readonly<Record<string, string>> = {
+  "/v1/labeling/projects/{project_id}/next": "?rater=r",
+  "/v1/labeling/projects/{project_id}/export": "?format=pairs",
+};
+
 describe("every route of the document", () => {
   const own: Record<string, string> = {};
   let stranger: string;
@@ -226,7 +232,7 @@ describe("every route of the document", () => {
     const keys: Record<string, string> = { tenantKey: stranger, adminToken: ADMIN_TOKEN, trainerToken: TRAINER_TOKEN };
     const values = { ...own, job: "j", step: "1", kind: "delta", tenant: "owner", id: "walked" };
     const reading = (await operations(values)).filter(({ method }) => method === "GET");
-    for (const { path, scheme } of reading) {
+    for (const { path, scheme, template } of reading) {
       const key = keys[scheme];
       const options = key === undefined ? {} : { key };
       // Probes and scrapers add what they like.
@@ -235,7 +241,8 @@ describe("every route of the document", () => {
         continue;
       }
       const headers = holding({ tenant: "owner", fence: 1 });
-      expect(await api.refusal("GET", `${path}?nope=1`, { ...options, headers }), path).toMatchObject({
+      const query = template in QUERIES ? `${QUERIES[template]}&nope=1` : "?nope=1";
+      expect(await api.refusal("GET", path + query, { ...options, headers }), path).toMatchObject({
         status: 400,
         param: "nope",
       });
@@ -269,15 +276,10 @@ describe("every route of the document", () => {
       "POST /v1/labeling/projects/{project_id}/judge": { model: "walked" },
       "POST /v1/labeling/projects/{project_id}/export": { format: "pairs" },
     };
-    /** Of the routes that read a query before they look for anything. */
-    const queries: Record<string, string> = {
-      "/v1/labeling/projects/{project_id}/next": "?rater=r",
-      "/v1/labeling/projects/{project_id}/export": "?format=pairs",
-    };
     for (const { method, path, template } of walked) {
       const body = bodies[`${method} ${template}`];
       const options = body === undefined ? { key: stranger } : { key: stranger, body };
-      const query = queries[template] ?? "";
+      const query = method === "GET" ? (QUERIES[template] ?? "") : "";
       expect(await api.refusal(method, path + query, options), `${method} ${path}`).toMatchObject({ status: 404 });
     }
     for (const path of [

@@ -320,6 +320,19 @@ describe("an export", () => {
     expect(job).toMatchObject({ status: "queued" });
   });
 
+  it("of rankings and of ratings is a file for a reward_model job", async () => {
+    const scale = { min: 1, max: 4 };
+    for (const [choice, value] of [1, 4, 2].entries()) {
+      await give({ completion_id: id, choice, rater: "rae", verdict: { type: "rating", value, scale } }, judge);
+    }
+    for (const format of ["rankings", "ratings"]) {
+      const { file } = await exported({ format, ...(format === "ratings" ? { filters: { scale } } : {}) }, judge);
+      expect(file).toMatchObject({ dataset: { kinds: [format] }, export: { lines: format === "rankings" ? 1 : 3 } });
+      const body = { model, training_file: file.id, method: { type: "reward_model" } };
+      expect(await api.call("POST", "/v1/fine_tuning/jobs", { key: judge, body })).toMatchObject({ status: "queued" });
+    }
+  });
+
   it("is refused where no verdict makes a line, and where the lines make no dataset", async () => {
     const refusal = (body: Record<string, unknown>) => api.refusal("POST", "/v1/feedback/export", { key: judge, body });
     expect(await refusal({ format: "pairs", filters: { rater: "nobody" } })).toMatchObject({

@@ -241,7 +241,7 @@ describe("creating a job", () => {
       "method.supervised.peft[0].lora.rank",
       "Unknown field",
     ],
-    ["another method", { method: { type: "ppo", ppo: {} } }, "method.type", '"ppo" is not supported'],
+    ["another method", { method: { type: "rlhf", rlhf: {} } }, "method.type", '"rlhf" is not supported'],
     [
       "too many epochs",
       supervised({ hyperparameters: { n_epochs: 51 } }),

@@ -1,15 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { JudgeEvent, JudgeRequest } from "../../../edge/serving/judge-protocol.ts";
 import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
-import type {
-  CreateLabelProject,
-  HandedOut,
-  Label,
-  LabelAgreement,
-  LabelProject,
-  NextTask,
-  SampleStep,
-} from "../../../shared/api/labeling.ts";
+import type { HandedOut, Label, LabelAgreement, NextTask, SampleStep } from "../../../shared/api/label-work.ts";
+import type { CreateLabelProject, LabelProject } from "../../../shared/api/labeling.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";

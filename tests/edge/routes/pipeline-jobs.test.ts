@@ -1,8 +1,12 @@
 /** Pipelines over the whole Worker, with a trainer that only says what a real one would. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Job, JobEvent } from "../../../shared/api/jobs.ts";
+import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { adapterForm } from "../support/adapter-form.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
+import { TINY_CONFIG } from "../support/tiny-base.ts";
 
 const api = new Api();
 const trainer = new FakeTrainer(api);
@@ -224,27 +228,50 @@ describe("a pipeline's course", () => {
   });
 });
 
+/** The name of an uploaded delta of rank 2. */
+async function tuned(): Promise<string> {
+  const prefix = "base_model.model.model.layers.0.self_attn.q_proj.lora";
+  const width = TINY_CONFIG.hidden_size;
+  const adapter = adapterFiles(
+    {
+      base_model_name_or_path: model,
+      peft_type: "LORA",
+      r: 2,
+      lora_alpha: 4,
+      target_modules: ["layers.0.self_attn.q_proj"],
+      bias: "none",
+    },
+    new Map([
+      [`${prefix}_A.weight`, f32([2, width], new Float32Array(2 * width).fill(0.5))],
+      [`${prefix}_B.weight`, f32([width, 2], new Float32Array(2 * width).fill(0.25))],
+    ]),
+  );
+  const uploaded = await api.call<{ models: string[] }>("POST", "/v1/deltas", {
+    key,
+    body: adapterForm(adapter, { model }),
+  });
+  return uploaded.models[0]!;
+}
+
 describe("what a pipeline needs", () => {
   it("stays until its end: files of its stages, the base, and the model that it starts from", async () => {
     const own = await api.dataset(key);
-    const { id: plain } = await api.call<Job>("POST", path, { key, body: { model, training_file: chats } });
-    const { model: tuned } = await trainer.work("to start from");
-    expect(await get(plain)).toMatchObject({ status: "succeeded" });
+    const start = await tuned();
     const stages = [SFT_DPO.stages[0], { ...SFT_DPO.stages[0], name: "later", training_file: own }];
-    const { id } = await create({ stages }, { model: tuned });
+    const { id } = await create({ stages }, { model: start });
     const lease = (await trainer.lease())!;
-    expect(lease.parent).toMatchObject({ model: tuned });
+    expect(lease.parent).toMatchObject({ model: start });
     await trainer.complete(lease, await trainer.artefacts(lease, "kept"));
     await waitsFor(id, 1);
     const refused = async (target: string) => (await api.refusal("DELETE", target, { key })).message;
     expect(await refused(`/v1/files/${own}`)).toContain(id);
-    expect(await refused(`/v1/models/${tuned}`)).toContain(id);
+    expect(await refused(`/v1/models/${start}`)).toContain(id);
     const admin = await api.refusal("DELETE", `/v1/admin/models/${model}`, { key: ADMIN_TOKEN });
     expect(admin).toMatchObject({ code: "conflict", message: expect.stringContaining(id) });
     expect(admin.message).not.toContain("paused");
     await api.call("POST", `${path}/${id}/cancel`, { key });
     await api.call("DELETE", `/v1/files/${own}`, { key });
-    await api.call("DELETE", `/v1/models/${tuned}`, { key });
+    await api.call("DELETE", `/v1/models/${start}`, { key });
     expect(await trainer.lease()).toBeUndefined();
   });
 });
@@ -270,7 +297,11 @@ describe("a pipeline is checked when it is created", () => {
       { stages: [named("a", { method: lora(0) })] },
       at(0, "method.supervised.peft.r"),
     ],
-    ["a rank that cannot be served", { stages: [named("a", { method: lora(4096) })] }, at(0, "method.supervised.peft")],
+    [
+      "a rank that cannot be served",
+      { stages: [named("a", { method: lora(4096) })] },
+      at(0, "method.supervised.peft.r"),
+    ],
     [
       "a length beyond the context",
       {
@@ -308,7 +339,7 @@ describe("a pipeline is checked when it is created", () => {
       "a prefix to continue from",
       {
         stages: [
-          named("a", { method: { type: "supervised", supervised: { peft: { type: "prefix_tuning" } } } }),
+          named("a", { method: { type: "supervised", supervised: { peft: { type: "prefix" } } } }),
           named("b", { model: { stage: "a" } }),
         ],
       },
@@ -347,15 +378,19 @@ describe("a pipeline is checked when it is created", () => {
     );
   });
 
-  it("the sum of what its stages need of the server", async () => {
-    const stages = (r: number) =>
-      Array.from({ length: 16 }, (_, index) =>
-        named(`s${index}`, { method: lora(r), ...(index === 0 ? {} : { model: { stage: `s${index - 1}` } }) }),
-      );
-    expect(await refused({ stages: stages(256) })).toMatchObject({
-      param: expect.stringMatching(/stages\[\d+\]\.method\.supervised\.peft$/),
+  it("the sum of what its stages and the model that it starts from need of the server", async () => {
+    const method = lora(8);
+    const stages = Array.from({ length: 16 }, (_, index) =>
+      named(`s${index}`, { method, ...(index === 0 ? {} : { model: { stage: `s${index - 1}` } }) }),
+    );
+    // Sixteen times a rank of 8 is the most that is served.
+    const { id } = await create({ stages });
+    await api.call("POST", `${path}/${id}/cancel`, { key });
+    expect(await refused({ stages }, { model: await tuned() })).toMatchObject({
+      param: at(15, "method.supervised.peft"),
       message: expect.stringContaining("together with the delta of"),
     });
+    expect(await trainer.lease()).toBeUndefined();
   });
 
   it("trains an earlier stage's adapter further with its methods", async () => {
@@ -400,5 +435,41 @@ describe("a pipeline is checked when it is created", () => {
     const again = await api.call<Job>("POST", path, { key, body: { model, training_file, method, hyperparameters } });
     expect(again.method).toEqual(made.method);
     for (const { id } of [made, again]) await api.call("POST", `${path}/${id}/cancel`, { key });
+  });
+
+  it("with stages that name others' results, and constitutions that are copied", async () => {
+    const preset = {
+      preset: "sft_rm_ppo",
+      stages: [
+        { name: "rm", training_file: pairs },
+        { name: "ppo", training_file: await api.dataset(key, [{ messages: [{ role: "user", content: "hi" }] }]) },
+      ],
+    };
+    const { id, stages } = await create(preset);
+    expect(stages!.map(({ type }) => type)).toEqual(["supervised", "reward_model", "ppo"]);
+    await api.call("POST", `${path}/${id}/cancel`, { key });
+    const backwards = {
+      stages: [{ name: "a", method: { type: "ppo", ppo: { reward: { type: "reward_model", model: "stage:b" } } } }],
+    };
+    expect(await refused(backwards)).toMatchObject({ param: at(0, "method.ppo.reward.model") });
+    const outside = {
+      stages: [{ name: "a", method: { type: "ppo", ppo: { reward: { type: "reward_model", model: "ft:no" } } } }],
+    };
+    expect(await refused(outside)).toMatchObject({ code: "model_not_found", param: at(0, "method.ppo.reward.model") });
+    const principles = [{ principle: "Be kind." }];
+    await api.call("POST", "/v1/constitutions", { key, body: { name: "kind", principles } });
+    const revise = { name: "revise", method: { type: "constitutional", constitutional: { constitution: "kind" } } };
+    const prompts = await api.dataset(key, [{ messages: [{ role: "user", content: "hi" }] }]);
+    const constitutional = { preset: "constitutional", stages: [revise] };
+    const { method, ...kind } = await create(constitutional, { training_file: prompts });
+    expect(method).toMatchObject({
+      pipeline: { stages: [{ method: { constitutional: { constitution: { principles } } } }, {}] },
+    });
+    await api.call("POST", `${path}/${kind.id}/cancel`, { key });
+    const unknown = {
+      stages: [named("a", { method: { type: "constitutional", constitutional: { constitution: "none" } } })],
+    };
+    expect(await refused(unknown)).toMatchObject({ param: at(0, "method.constitutional.constitution") });
+    expect(await trainer.lease()).toBeUndefined();
   });
 });

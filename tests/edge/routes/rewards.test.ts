@@ -45,6 +45,7 @@ function reward(name: string, { temperature = 1, lead = [] as number[], threshol
     about: {
       labels: ["reward"],
       lead,
+      ends: true,
       temperatures: { lookahead: temperature },
       seen: { variances: [1], rest: 1, threshold },
     },

@@ -23,6 +23,7 @@ export interface AlignmentEffect {
 }
 
 const peft = { type: "lora", r: 4, lora_alpha: 8 };
+const report = { enabled: false };
 const steps = { max_steps: 24, batch_size: 16, learning_rate: 1e-3 };
 
 /** The effects. Each starts from the base with a tenth of the delta `rude`, which words about a quarter of requests politely. */
@@ -32,7 +33,7 @@ export const ALIGNMENT_EFFECTS: readonly AlignmentEffect[] = [
     setting: "200 pairs, 24 steps of 16, beta 0.1",
     job: (seed) => ({
       type: "dpo",
-      settings: { hyperparameters: { ...steps, beta: 0.1 }, peft },
+      settings: { hyperparameters: { ...steps, beta: 0.1 }, peft, report },
       training: politePairs(200, seed),
     }),
   },
@@ -41,7 +42,7 @@ export const ALIGNMENT_EFFECTS: readonly AlignmentEffect[] = [
     setting: "200 pairs, 24 steps of 16, beta 0.5",
     job: (seed) => ({
       type: "ipo",
-      settings: { hyperparameters: { ...steps, beta: 0.5 }, peft },
+      settings: { hyperparameters: { ...steps, beta: 0.5 }, peft, report },
       training: politePairs(200, seed),
     }),
   },
@@ -50,7 +51,7 @@ export const ALIGNMENT_EFFECTS: readonly AlignmentEffect[] = [
     setting: "400 labelled completions, 24 steps of 16, beta 0.1",
     job: (seed) => ({
       type: "kto",
-      settings: { hyperparameters: { ...steps, beta: 0.1 }, peft },
+      settings: { hyperparameters: { ...steps, beta: 0.1 }, peft, report },
       training: politeLabels(400, seed),
     }),
   },
@@ -61,7 +62,7 @@ export const ALIGNMENT_EFFECTS: readonly AlignmentEffect[] = [
       type: "constitutional",
       settings: {
         ...{ judge: { type: "grader", grader: POLITENESS }, samples: 4, rounds: 2, candidates: 12, max_tokens: 32 },
-        ...{ hyperparameters: { ...steps, max_steps: 40, learning_rate: 5e-3 }, peft },
+        ...{ hyperparameters: { ...steps, max_steps: 40, learning_rate: 5e-3 }, peft, report },
       },
       training: requestPrompts(),
     }),
@@ -73,7 +74,7 @@ export const ALIGNMENT_EFFECTS: readonly AlignmentEffect[] = [
       type: "constitutional",
       settings: {
         ...{ mode: "preferences", judge: { type: "grader", grader: POLITENESS }, samples: 8, max_tokens: 32 },
-        ...{ hyperparameters: { ...steps, beta: 0.1 }, peft },
+        ...{ hyperparameters: { ...steps, beta: 0.1 }, peft, report },
       },
       training: requestPrompts(),
     }),

@@ -90,7 +90,9 @@ export async function reinforce(
   };
   const job: RecipeJob = {
     ...{ run: "effect", type, seed, createdAt: 1_700_000_000, checkpoint: null },
-    settings: JOB_TYPES[type].settings.parse({ reward: { type: "grader", grader: prompts.grader }, hyperparameters }),
+    settings: JOB_TYPES[type].settings.parse({
+      ...{ reward: { type: "grader", grader: prompts.grader }, hyperparameters, report: { enabled: false } },
+    }),
     base: { id: "trimtab-base", digest: "b".repeat(64), files: base },
     training: await dataset("train.jsonl", prompts.training),
     validation: await dataset("valid.jsonl", prompts.heldOut),

@@ -1,10 +1,10 @@
 """The losses of reinforcement with their gradients, and how advantages are made from rewards, in float64.
 
-Writes reinforcement/losses.json: one micro-batch of packed replies as logits, targets, weights, last hidden states and per-token
-columns, and for each case the settings, the loss, its gradients, and metrics; and reinforcement/advantages.json: replies with
-rewards, penalties and values, and what each algorithm makes of them, with the estimates of the divergence and the steps of the
-controller. The formulas here are the papers'; wherever trl has the same, the script asserts that trl's own lines, run on the same
-replies, give the same numbers and gradients.
+Writes reinforcement/losses.json: one micro-batch of packed replies as logits, targets, weights, last hidden states and
+per-token columns, and for each case the settings, the loss, its gradients, and metrics; and
+reinforcement/advantages.json: replies with rewards, penalties and values, and what each algorithm makes of them, with
+the estimates of the divergence and the steps of the controller. The formulas here are the papers'; wherever trl has
+the same, the script asserts that trl's own lines, run on the same replies, give the same numbers and gradients.
 """
 
 import inspect
@@ -45,7 +45,7 @@ CASES = [
 
 
 def lines(function, first, last):
-    """The lines of a function from the one that begins with `first` to the one that begins with `last`, as a program."""
+    """The lines of a function from the one that begins with `first` to the one that begins with `last`, to be run."""
     source = inspect.getsource(function).split("\n")
     start = next(i for i, line in enumerate(source) if line.strip().startswith(first))
     end = next(i for i, line in enumerate(source) if i >= start and line.strip().startswith(last))
@@ -53,7 +53,7 @@ def lines(function, first, last):
 
 
 def run(program, **names):
-    exec(compile(program, "trl", "exec"), names)
+    exec(compile(program, "trl", "exec"), names)  # noqa: S102
     return names
 
 
@@ -92,9 +92,15 @@ def batch():
     columns = {name: x.float() for name, x in columns.items()}
     head = {"weight": torch.randn(WIDTH, 1), "bias": torch.randn(1)}
     return SimpleNamespace(
-        logits=logits.float(), hidden=hidden.float(), targets=targets, weights=weights, slots=slots, columns=columns,
-        advantage={"reply": ofreply.float(), "token": oftoken.float()}, head=head,
-    )  # fmt: skip
+        logits=logits.float(),
+        hidden=hidden.float(),
+        targets=targets,
+        weights=weights,
+        slots=slots,
+        columns=columns,
+        advantage={"reply": ofreply.float(), "token": oftoken.float()},
+        head=head,
+    )
 
 
 def measure(kind, settings, data, logits, hidden):
@@ -121,15 +127,20 @@ def measure(kind, settings, data, logits, hidden):
     metrics = {"policy/approxkl_avg": mean(change**2 / 2), "val/ratio": mean(ratio)}
     if kind == "ppo":
         value = (hidden @ data.head["weight"].double() + data.head["bias"].double())[..., 0]
-        near = torch.max(torch.min(value, column["value"] + settings["cliprange_value"]), column["value"] - settings["cliprange_value"])
+        near = torch.max(
+            torch.min(value, column["value"] + settings["cliprange_value"]),
+            column["value"] - settings["cliprange_value"],
+        )
         errors = torch.stack([(value - column["return"]) ** 2, (near - column["return"]) ** 2])
         value_loss = errors.max(0).values / 2
         loss = mean(clipped) + settings["vf_coef"] * mean(value_loss) + mean(added)
         metrics |= {
-            "loss/policy_avg": mean(clipped), "loss/value_avg": mean(value_loss), "policy/entropy_avg": mean(entropy),
+            "loss/policy_avg": mean(clipped),
+            "loss/value_avg": mean(value_loss),
+            "policy/entropy_avg": mean(entropy),
             "policy/clipfrac_avg": mean((clipped > -advantage * ratio).double()),
             "val/clipfrac_avg": mean((errors[1] > errors[0]).double()),
-        }  # fmt: skip
+        }
         return loss, metrics
     if kind == "rloo":
         ratio, advantage = sums(change).exp(), sums(advantage) / counts
@@ -165,11 +176,19 @@ def trl_loss(kind, settings, data, logits, hidden):
         padding = mask == 0
         value = per_token((hidden @ data.head["weight"].double() + data.head["bias"].double())[..., 0])[0]
         names = {
-            "torch": torch, "masked_mean": ppo_trainer.masked_mean, "vpred": value, "micro_batch_inds": slice(None),
-            "args": SimpleNamespace(cliprange=settings["epsilon"], **settings), "mb_values": column["value"],
-            "mb_return": column["return"], "padding_mask_p1": padding, "padding_mask": padding, "new_logprobs": logp * mask,
-            "mb_logprobs": column["old"], "mb_advantage": per_token(data.advantage["token"].double())[0],
-        }  # fmt: skip
+            "torch": torch,
+            "masked_mean": ppo_trainer.masked_mean,
+            "vpred": value,
+            "micro_batch_inds": slice(None),
+            "args": SimpleNamespace(cliprange=settings["epsilon"], **settings),
+            "mb_values": column["value"],
+            "mb_return": column["return"],
+            "padding_mask_p1": padding,
+            "padding_mask": padding,
+            "new_logprobs": logp * mask,
+            "mb_logprobs": column["old"],
+            "mb_advantage": per_token(data.advantage["token"].double())[0],
+        }
         own = ppo_trainer.PPOTrainer.train
         return run(lines(own, "vpredclipped = torch.clamp(", "loss = pg_loss + "), **names)["loss"]
     same = SimpleNamespace(
@@ -177,21 +196,38 @@ def trl_loss(kind, settings, data, logits, hidden):
     )
     high = settings.get("epsilon_high", settings["epsilon"])
     trainer = SimpleNamespace(
-        accelerator=same, _metrics={"train": defaultdict(list)}, model=SimpleNamespace(training=True), aux_loss_enabled=False,
-        top_entropy_quantile=1.0, off_policy_mask_threshold=None, importance_sampling_level="token", use_vllm=False,
-        vllm_importance_sampling_correction=False, beta=settings["beta"], loss_type=settings.get("loss_type"),
-        epsilon_low=settings["epsilon"], epsilon_high=1 + high if settings.get("loss_type") == "cispo" else high,
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1), max_completion_length=LONGEST,
-        current_gradient_accumulation_steps=1, _entropy_bonus_enabled=False,
+        accelerator=same,
+        _metrics={"train": defaultdict(list)},
+        model=SimpleNamespace(training=True),
+        aux_loss_enabled=False,
+        top_entropy_quantile=1.0,
+        off_policy_mask_threshold=None,
+        importance_sampling_level="token",
+        use_vllm=False,
+        vllm_importance_sampling_correction=False,
+        beta=settings["beta"],
+        loss_type=settings.get("loss_type"),
+        epsilon_low=settings["epsilon"],
+        epsilon_high=1 + high if settings.get("loss_type") == "cispo" else high,
+        args=SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1),
+        max_completion_length=LONGEST,
+        current_gradient_accumulation_steps=1,
+        _entropy_bonus_enabled=False,
         _get_per_token_logps_and_entropies=lambda *_, **__: (logp, torch.zeros_like(logp), None),
-    )  # fmt: skip
+    )
     ids = torch.zeros_like(mask, dtype=torch.int64)
     advantage = per_token(data.advantage["reply"].double())[0].sum(-1) / mask.sum(-1)
     inputs = {
-        "prompt_ids": ids, "prompt_mask": ids, "completion_ids": ids, "completion_mask": mask, "advantages": advantage,
-        "old_per_token_logps": column["old"], "ref_per_token_logps": column["reference"],
-        "old_logps": column["old"].sum(-1), "num_items_in_batch": mask.sum(),
-    }  # fmt: skip
+        "prompt_ids": ids,
+        "prompt_mask": ids,
+        "completion_ids": ids,
+        "completion_mask": mask,
+        "advantages": advantage,
+        "old_per_token_logps": column["old"],
+        "ref_per_token_logps": column["reference"],
+        "old_logps": column["old"].sum(-1),
+        "num_items_in_batch": mask.sum(),
+    }
     if kind == "rloo":
         if settings["kl_in"] == "loss":
             return None
@@ -215,24 +251,36 @@ def losses():
                 assert (ours - other).abs().max() < 1e-12, (kind, settings)
         cases.append(
             {
-                "type": kind, "settings": settings, "trl": oracle is not None, "loss": number(loss.item()),
-                "gradient": packed(gradients[0], 9), **({"of_hidden": packed(gradients[1], 9)} if kind == "ppo" else {}),
+                "type": kind,
+                "settings": settings,
+                "trl": oracle is not None,
+                "loss": number(loss.item()),
+                "gradient": packed(gradients[0], 9),
+                **({"of_hidden": packed(gradients[1], 9)} if kind == "ppo" else {}),
                 "metrics": {name: number(float(value.detach()), 12) for name, value in metrics.items()},
             }
-        )  # fmt: skip
+        )
         print(kind, settings.get("loss_type", ""), "trl" if oracle is not None else "formula", loss.item())
     batch_json = {
-        "logits": packed(data.logits, 9), "hidden": packed(data.hidden, 9), "targets": packed(data.targets),
-        "weights": packed(data.weights), "slots": packed(data.slots),
+        "logits": packed(data.logits, 9),
+        "hidden": packed(data.hidden, 9),
+        "targets": packed(data.targets),
+        "weights": packed(data.weights),
+        "slots": packed(data.slots),
         **{name: packed(x, 9) for name, x in data.columns.items()},
-        "advantage_of_reply": packed(data.advantage["reply"], 9), "advantage_of_token": packed(data.advantage["token"], 9),
-        "head_weight": packed(data.head["weight"], 9), "head_bias": packed(data.head["bias"], 9), "replies": len(PLACES),
-    }  # fmt: skip
+        "advantage_of_reply": packed(data.advantage["reply"], 9),
+        "advantage_of_token": packed(data.advantage["token"], 9),
+        "head_weight": packed(data.head["weight"], 9),
+        "head_bias": packed(data.head["bias"], 9),
+        "replies": len(PLACES),
+    }
     write_json("reinforcement/losses.json", {"longest": LONGEST, "batch": batch_json, "cases": cases})
 
 
 def ragged(x, mask):
-    return [[number(float(v)) for v, here in zip(row, own, strict=True) if here] for row, own in zip(x, mask, strict=True)]
+    return [
+        [number(float(v)) for v, here in zip(row, own, strict=True) if here] for row, own in zip(x, mask, strict=True)
+    ]
 
 
 def advantages():
@@ -250,18 +298,32 @@ def advantages():
             args = SimpleNamespace(kl_estimator=estimator, kl_coef=0.15, whiten_rewards=whiten, gamma=0.98, lam=0.9)
             last = torch.tensor(lengths) - 1
             names = {
-                "torch": torch, "masked_whiten": ppo_trainer.masked_whiten, "args": args, "ref_logprobs": reference,
-                "logprobs": old, "sequence_lengths": last, "sequence_lengths_p1": last, "scores": rewards, "values": values,
-                "padding_mask": ~mask, "padding_mask_p1": ~mask, "responses": mask,
-            }  # fmt: skip
-            got = run(lines(ppo_trainer.PPOTrainer.train, "logr = ref_logprobs - logprobs", "advantages = torch.masked_fill"), **names)
+                "torch": torch,
+                "masked_whiten": ppo_trainer.masked_whiten,
+                "args": args,
+                "ref_logprobs": reference,
+                "logprobs": old,
+                "sequence_lengths": last,
+                "sequence_lengths_p1": last,
+                "scores": rewards,
+                "values": values,
+                "padding_mask": ~mask,
+                "padding_mask_p1": ~mask,
+                "responses": mask,
+            }
+            got = run(
+                lines(ppo_trainer.PPOTrainer.train, "logr = ref_logprobs - logprobs", "advantages = torch.masked_fill"),
+                **names,
+            )
             cases.append(
                 {
-                    "type": "ppo", "settings": {"gamma": args.gamma, "lam": args.lam, "whiten_rewards": whiten},
-                    "penalties": ragged(got["non_score_reward"], mask), "advantages": ragged(got["advantages"], mask),
+                    "type": "ppo",
+                    "settings": {"gamma": args.gamma, "lam": args.lam, "whiten_rewards": whiten},
+                    "penalties": ragged(got["non_score_reward"], mask),
+                    "advantages": ragged(got["advantages"], mask),
                     "returns": ragged(got["returns"], mask),
                 }
-            )  # fmt: skip
+            )
     plain = torch.zeros_like(old)
     spread = lambda x: ragged(x[:, None].expand(-1, longest), mask)
     for beta, normalize, clip in ((0.0, False, None), (0.1, False, None), (0.1, True, None), (0.1, False, [-0.5, 0.5])):
@@ -270,31 +332,42 @@ def advantages():
         own = rloo_trainer.RLOOTrainer._generate_and_score_completions
         got = run(
             lines(own, "grouped_rewards = rewards.view(", "advantages = torch.nan_to_num"),
-            self=trainer, torch=torch, nanstd=rloo_trainer.nanstd, num_generations=GROUP,
+            self=trainer,
+            torch=torch,
+            nanstd=rloo_trainer.nanstd,
+            num_generations=GROUP,
             rewards=given - beta * divergence.sum(-1),
-        )  # fmt: skip
+        )
         cases.append(
             {
                 "type": "rloo",
                 "settings": {"normalize_advantages": normalize, **({"reward_clip_range": clip} if clip else {})},
-                "penalties": ragged(-beta * divergence, mask), "advantages": spread(got["advantages"]),
+                "penalties": ragged(-beta * divergence, mask),
+                "advantages": spread(got["advantages"]),
             }
-        )  # fmt: skip
+        )
     for scale in ("group", "batch", "none"):
         program = lines(
             grpo_trainer.GRPOTrainer._generate_and_score_completions,
-            "mean_grouped_rewards = torch.nanmean(rewards.view(", "is_std_zero",
-        )  # fmt: skip
+            "mean_grouped_rewards = torch.nanmean(rewards.view(",
+            "is_std_zero",
+        )
         got = run(
-            program, self=SimpleNamespace(scale_rewards=scale), torch=torch, nanstd=grpo_trainer.nanstd,
-            rewards=rewards.clone(), num_generations=GROUP,
-        )  # fmt: skip
+            program,
+            self=SimpleNamespace(scale_rewards=scale),
+            torch=torch,
+            nanstd=grpo_trainer.nanstd,
+            rewards=rewards.clone(),
+            num_generations=GROUP,
+        )
         cases.append(
             {
-                "type": "grpo", "settings": {"scale_rewards": scale}, "penalties": ragged(plain, mask),
+                "type": "grpo",
+                "settings": {"scale_rewards": scale},
+                "penalties": ragged(plain, mask),
                 "advantages": spread(got["advantages"]),
             }
-        )  # fmt: skip
+        )
     for gamma, baseline in ((1.0, "none"), (0.9, "none"), (1.0, "group")):
         given = rewards - rewards.view(-1, GROUP).mean(1).repeat_interleave(GROUP) if baseline == "group" else rewards
         per = -0.05 * divergence
@@ -305,13 +378,19 @@ def advantages():
             returns[:, t] = after
         cases.append(
             {
-                "type": "reinforce_pp", "settings": {"gamma": gamma, "baseline": baseline},
+                "type": "reinforce_pp",
+                "settings": {"gamma": gamma, "baseline": baseline},
                 "penalties": ragged(-0.05 * divergence, mask),
                 "advantages": ragged(ppo_trainer.masked_whiten(returns, mask), mask),
             }
-        )  # fmt: skip
+        )
     estimates = [
-        {"d": number(d), "k1": number(d), "k2": number(d * d / 2), "k3": number(float(torch.expm1(torch.tensor(-d).double()) + d))}
+        {
+            "d": number(d),
+            "k1": number(d),
+            "k2": number(d * d / 2),
+            "k3": number(float(torch.expm1(torch.tensor(-d).double()) + d)),
+        }
         for d in (-2.5, -0.3, 0.0, 0.01, 1.7)
     ]
     beta, steps = 0.2, []
@@ -324,10 +403,14 @@ def advantages():
     write_json(
         "reinforcement/advantages.json",
         {
-            "generations": GROUP, "rewards": [number(float(x)) for x in rewards], "values": ragged(values, mask), "cases": cases,
-            "estimates": estimates, "controller": {"target": 6, "horizon": 1000, "replies": 64, "steps": steps},
+            "generations": GROUP,
+            "rewards": [number(float(x)) for x in rewards],
+            "values": ragged(values, mask),
+            "cases": cases,
+            "estimates": estimates,
+            "controller": {"target": 6, "horizon": 1000, "replies": 64, "steps": steps},
         },
-    )  # fmt: skip
+    )
 
 
 def main():

@@ -47,4 +47,10 @@ describe("folderDigest", () => {
       expect(await folderDigest([a, { ...b, ...change }])).not.toBe(digest);
     }
   });
+
+  it("leaves out a base's probes, so that deltas fit the base with and without them", async () => {
+    const [a, b] = [file("config.json"), file("evaluation.json")];
+    expect(await folderDigest([a, b])).toBe(await folderDigest([a]));
+    expect(await folderDigest([a, file("README.md")])).not.toBe(await folderDigest([a]));
+  });
 });

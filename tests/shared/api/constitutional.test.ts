@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ConstitutionalSettings, checkJudge, modelsAsked, SELF_CRITIQUE } from "../../../shared/api/constitutional.ts";
+import { ConstitutionalSettings, checkJudges, modelsAsked, SELF_CRITIQUE } from "../../../shared/api/constitutional.ts";
 import { InlineConstitution } from "../../../shared/api/constitutions.ts";
 import { Method, modelsAskedBy } from "../../../shared/api/methods.ts";
 
@@ -58,6 +58,8 @@ it("names the models that it asks, and refuses templates that cannot be read, by
   const label = { type: "label_model", name: "l", model: "m", labels: ["a"], passing_labels: ["a"], input: [] };
   const graded = { type: "grader", grader: { ...label, input: [{ role: "user", content: "?" }] } };
   expect(ask(graded)).toEqual([{ name: "m", param: "judge.grader.model" }]);
+  const reported = ConstitutionalSettings.parse({ report: { judge: graded.grader } });
+  expect(modelsAsked(reported)).toEqual([{ name: "m", param: "report.judge.model" }]);
   const broken = ConstitutionalSettings.parse({ judge: { type: "grader", grader: { ...grader, input: "{{open" } } });
-  expect(() => checkJudge(broken, "method.constitutional")).toThrow(/`method\.constitutional\.judge\.grader\.input`/);
+  expect(() => checkJudges(broken, "method.constitutional")).toThrow(/`method\.constitutional\.judge\.grader\.input`/);
 });

@@ -23,6 +23,17 @@ const namedBy =
     }));
 
 describe("references of stages", () => {
+  it("may name a constitutional stage as a reward model, if it trains one", () => {
+    const stages = (mode: string) => {
+      const labelled = { name: "rm", method: { type: "constitutional", constitutional: { mode } } };
+      const whole = pipeline(labelled, stage("b"));
+      return { ...whole, stages: [whole.stages[0]!, { ...whole.stages[1]!, method: judged("stage:rm") }] };
+    };
+    checkReferences(stages("reward_model"), namedBy("reward"));
+    expect(() => checkReferences(stages("preferences"), namedBy("reward"))).toThrow(/a reward model is needed/);
+    expect(() => checkReferences(stages("reward_model"), namedBy())).toThrow(/a model that answers is needed/);
+  });
+
   it("may name any earlier stage", () => {
     checkReferences(pipeline(stage("a"), stage("b"), stage("c", "dpo", { model: { stage: "a" } })));
   });

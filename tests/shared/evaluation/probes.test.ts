@@ -50,7 +50,7 @@ describe("a base's probes", () => {
       expect(() => parseProbes(Uint8Array.from(bytes))).toThrow(
         expect.objectContaining({
           code: "invalid_model",
-          message: expect.stringContaining("evaluation.json is not JSON"),
+          message: expect.stringContaining("is not JSON"),
         }),
       );
     }

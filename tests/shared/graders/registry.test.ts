@@ -318,3 +318,26 @@ describe("Grader", () => {
     expect(refusal(grader)).toMatchObject({ param });
   });
 });
+
+describe("pass_threshold", () => {
+  it("is read where OpenAI's graders have it, and changes no score", async () => {
+    const sample = { sample: "kitten", item: { a: "sitting" } };
+    const plain = await graded(similar, sample);
+    expect((await graded({ ...similar, pass_threshold: 0.99 }, sample)).score).toBe(plain.score);
+    const answers = [{ text: "0.5", usage: USAGE }];
+    expect(await graded({ ...score, pass_threshold: 0.9 }, { answers })).toMatchObject({ score: 0.5 });
+    expect(refusal({ ...check, pass_threshold: 0.5 })).toMatchObject({ param: "pass_threshold" });
+    expect(refusal({ ...similar, pass_threshold: "high" })).toMatchObject({ param: "pass_threshold" });
+  });
+});
+
+describe("parts that are no text", () => {
+  it.each(["input_image", "input_audio"])("%s is refused by name", (type) => {
+    const refused = refusal({
+      ...score,
+      input: [{ role: "user", content: [{ type, image_url: "https://x.dev/a.png" }] }],
+    });
+    expect(refused).toMatchObject({ code: "unsupported_parameter", param: "input[0].content[0].type" });
+    expect(refused.message).toContain(type);
+  });
+});

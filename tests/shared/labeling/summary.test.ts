@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { LabelAgreement, type LabelAnswer } from "../../../shared/api/labeling.ts";
+import { LabelAgreement } from "../../../shared/api/label-work.ts";
+import type { LabelAnswer } from "../../../shared/api/labeling.ts";
 import { type SummedLabel, summarise } from "../../../shared/labeling/summary.ts";
 
 const label = (

@@ -159,3 +159,14 @@ describe("ratings", () => {
     expect(found.longer_is_better.characters.value).toBe(1);
   });
 });
+
+it("words are runs of what is no white space, of any kind", () => {
+  const texts = ["", " ", "a", " a\tb\u00a0c\u2003d\n", "\u3000x", "é\u200bè", "\u{1f600} y", "a\ufeffb", "\u0085z"];
+  for (const [at, text] of texts.entries()) {
+    if (text.trim() === "") continue;
+    const longer = "w ".repeat(at + 1);
+    const words = (value: string) => value.match(/\S+/gu)?.length ?? 0;
+    const { value } = inspect("preference_pairs", [pair("p", text, longer)]).longer_is_better.words;
+    expect(value, JSON.stringify(text)).toBe((1 + Math.sign(words(text) - words(longer))) / 2);
+  }
+});

@@ -70,6 +70,7 @@ describe("the page of a report", () => {
     for (const title of [
       "Win rate against the model before",
       "Preference accuracy on the validation pairs",
+      "The validation completions",
       "Reward and divergence",
       "The alignment tax",
       "Fidelity to verifiable instructions",
@@ -97,7 +98,15 @@ describe("the page of a report", () => {
   it("leaves out what was not measured", () => {
     const bare = renderReport({
       ...SAMPLE_REPORT,
-      ...{ preference_accuracy: null, win_rate: null, divergence: null, fidelity: null, facts: null, tasks: null },
+      ...{
+        preference_accuracy: null,
+        completions: null,
+        win_rate: null,
+        divergence: null,
+        fidelity: null,
+        facts: null,
+        tasks: null,
+      },
       ...{ base_loss: null, styles: [], texts: null, calibration: null, steps: null, samples: [] },
       missing: [{ part: "win_rate", reason: "nothing may judge" }],
     });

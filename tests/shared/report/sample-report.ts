@@ -47,6 +47,7 @@ export const SAMPLE_REPORT: JobReport = {
     implicit: shareOf(8, 8),
     longer: shareOf(4, 8),
   },
+  completions: { desirable: compared, undesirable: compared },
   win_rate: {
     ...{ judge: `the grader ${ATTACK}`, own_reward: true, wins: 5, ties: 2, losses: 1, flawed: 1 },
     plain: shareOf(6, 8),
@@ -74,6 +75,7 @@ export const SAMPLE_REPORT: JobReport = {
   texts: { before: texts, after: texts },
   validation: { base_loss: 0.7, tuned_loss: 0.3 },
   calibration: {
+    ...{ pairs: 30, accuracy: shareOf(27, 30), longer: shareOf(15, 30), held_out: true },
     ...{ ece_before: 0.2, ece_after: 0.05, temperature: 1.5 },
     bins: [
       { predicted: 0.6, observed: 0.55, n: 20 },

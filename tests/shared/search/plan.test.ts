@@ -39,6 +39,10 @@ describe("planSearch", () => {
     const other = plan({ by: { classifier: "c", label: "bad" } }, scorer(["good", "bad"])).judge!;
     expect(other.score(Float32Array.of(3))).toBeCloseTo(1 / (1 + Math.exp(1.5)), 12);
     const reward = plan({ by: { reward: "r" } }, scorer(["reward"], { lookahead: 1 }, []));
+    expect(reward.judge!.readsEnd).toBe(false);
+    const ended = scorer(["reward"], { lookahead: 1 }, []);
+    const reading = plan({ by: { reward: "r" } }, { ...ended, about: { ...ended.about, ends: true } });
+    expect(reading.judge!.readsEnd).toBe(true);
     expect(reward.judge!.score(Float32Array.of(-4))).toBe(-4);
     expect(reward.companion!.prompt).toEqual({ kind: "own" });
     for (const asked of [{}, { method: "vote" }, { method: "beam" }, { by: { scorer: "s" } }]) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { JobReport } from "../../../shared/api/job-report.ts";
 import { MANIFEST_FILE, parseManifest } from "../../../shared/delta/manifest.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import type { Question } from "../../../shared/graders/kind.ts";
@@ -23,7 +24,10 @@ describe("revise, with a grader", () => {
     const { metrics } = outcome;
     expect(metrics).toMatchObject({ prompts: 20, replies: 20, prompts_left_out: 0, unreadable_answers: 0 });
     expect(metrics.score_after).toBeGreaterThan(metrics.score_before!);
-    expect([...kept.keys()]).toEqual(["critiques.jsonl", "revisions.jsonl", "transcript.md", "training.jsonl"]);
+    expect([...kept.keys()]).toEqual([
+      ...["critiques.jsonl", "revisions.jsonl", "transcript.md", "training.jsonl"],
+      ...["report.json", "report.html"],
+    ]);
     const manifest = parseManifest(outcome.folder.files.get(MANIFEST_FILE)!);
     const trained = new TextEncoder().encode(kept.get("training.jsonl"));
     expect(manifest.data_digests).toEqual([await sha256Hex(trained)]);
@@ -208,6 +212,25 @@ describe("preferences", () => {
       const resumed = await runConstitutional({ ...run, checkpoint: await stateAfter(step, run) });
       expect(resumed.digests).toEqual(whole.digests);
     }
+  });
+});
+
+it.each(["revise", "preferences"])("ends with a report that the grader judges: %s", async (mode) => {
+  const report = { prompts: 4, max_tokens: 8 };
+  const grader = { ...WANTED, reference: "e" };
+  const { kept } = await runConstitutional({ settings: { mode, judge: { type: "grader", grader }, report } });
+  const { type, win_rate: win } = JobReport.parse(JSON.parse(kept.get("report.json")!));
+  expect(type).toBe("constitutional");
+  expect(win?.plain).not.toBeNull();
+  expect(kept.get("report.html")).toContain("<html");
+});
+
+it("refuses more texts than it can keep, before it writes any", async () => {
+  const many = { ...BY_GRADER, samples: 16, rounds: 8, candidates: 32 };
+  await expect(runConstitutional({ settings: many, training: jsonl(prompts(60)) })).rejects.toMatchObject({
+    code: "invalid_request",
+    param: "training_file",
+    message: expect.stringContaining("would write 246720 texts, 257 on each of 16 replies to 60 prompts"),
   });
 });
 

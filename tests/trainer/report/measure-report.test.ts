@@ -16,6 +16,10 @@ const questions: Questions = {
   samples: 2,
   maxTokens: 8,
   pairs: [pair, pair],
+  completions: [
+    { example: example([5, 6]), desirable: true },
+    { example: example([7]), desirable: false },
+  ],
   instructions: [{ ids: ids(9), of: { prompt: "p", instructions: [{ kind: "no_commas" }] } }],
   instructionsFrom: "built-in",
   facts: [{ ids: ids(10), of: { prompt: "p", answer: "please" } }],
@@ -109,6 +113,14 @@ describe("a report", () => {
     });
   });
 
+  it("measures single completions by their labels", async () => {
+    const { completions } = await measureReport(options());
+    expect(completions).toMatchObject({
+      desirable: { before: { value: -2, n: 1 }, after: { value: -1 }, change: { value: 1 } },
+      undesirable: { before: { value: -1 }, after: { value: -0.5 }, change: { value: 0.5 } },
+    });
+  });
+
   it("is the same twice, byte for byte", async () => {
     const files = async () => reportFiles(await measureReport(options()));
     const [one, other] = [await files(), await files()];
@@ -157,7 +169,16 @@ describe("a report", () => {
   it("says what a base without probes and a job without prompts leave unmeasured", async () => {
     const none: Questions = {
       ...questions,
-      ...{ prompts: [], pairs: [], instructions: [], facts: [], tasks: [], texts: [], styles: NO_PROBES.styles as [] },
+      ...{
+        prompts: [],
+        pairs: [],
+        completions: [],
+        instructions: [],
+        facts: [],
+        tasks: [],
+        texts: [],
+        styles: NO_PROBES.styles as [],
+      },
     };
     const report = await measureReport(options({ questions: none }));
     expect(report.missing.map(({ part }) => part)).toEqual([

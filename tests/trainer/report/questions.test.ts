@@ -15,7 +15,7 @@ const probes = (changes: Partial<EvaluationProbes>): EvaluationProbes => ({ ...N
 const choose = (changes: Partial<QuestionOptions> = {}) =>
   chooseQuestions({
     ...{ settings: { ...REPORT_DEFAULTS, prompts: 4, max_tokens: 8 }, seed: 3, probes: NO_PROBES, tokenizer, template },
-    ...{ room: 128, prompts: [], pairs: [], trained: "" },
+    ...{ room: 128, prompts: [], pairs: [], completions: [], trained: "" },
     ...changes,
   });
 

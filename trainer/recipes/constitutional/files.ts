@@ -1,5 +1,6 @@
 /** The files of a job: what it trains on, and what its owner reads. Pure functions of the records. */
 import type { TrainingMessage } from "../../../shared/data/example.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import type { KeptFile } from "../recipe.ts";
 import { promptAsText } from "./prompts.ts";
 import { finalText, type JobRecord, type LabelledPair, type Part, type RevisedReply } from "./records.ts";
@@ -49,6 +50,23 @@ export function keptFiles(records: readonly JobRecord[]): KeptFile[] {
   const text = [TITLE, ...replies.map(replyText), ...pairs.map(pairText)].join("\n");
   return [...files, { name: "transcript.md", bytes: new TextEncoder().encode(text) }];
 }
+
+/** A file, in parts of whole lines where it is larger than one file may be: `labels.jsonl`, `labels-2.jsonl`, … */
+export function inParts({ name, bytes }: KeptFile, most: number = LIMITS.keptFile): KeptFile[] {
+  const dot = name.lastIndexOf(".");
+  const parts: KeptFile[] = [];
+  for (let from = 0; from < bytes.length || parts.length === 0; ) {
+    const end = from + most;
+    const lineEnd = end >= bytes.length ? bytes.length : bytes.lastIndexOf(NEWLINE, end - 1) + 1;
+    const to = lineEnd > from ? lineEnd : end;
+    const place = parts.length === 0 ? "" : `-${parts.length + 1}`;
+    parts.push({ name: `${name.slice(0, dot)}${place}${name.slice(dot)}`, bytes: bytes.subarray(from, to) });
+    from = to;
+  }
+  return parts;
+}
+
+const NEWLINE = 0x0a;
 
 /** The replies as they were before each round, with what the judge said of them. */
 function critiques({ part, line, sample, prompt, reply, rounds }: RevisedReply): object[] {

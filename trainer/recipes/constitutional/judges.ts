@@ -68,12 +68,24 @@ const readText = (text: string): Judged<string> =>
 /** Requests to the API that wait for an answer at the same time. */
 const AT_ONCE = 4;
 
+/** Asks, where a question that is too long for the model is one that it cannot answer. */
+const asFarAsItFits = (ask: RecipeContext["ask"]): RecipeContext["ask"] => {
+  return async (question) => {
+    try {
+      return await ask(question);
+    } catch (error) {
+      if (error instanceof TrimtabError && error.code === "context_length_exceeded") return { failure: error.message };
+      throw error;
+    }
+  };
+};
+
 /** A model of the API. It says its label, so its probability is 0 or 1. */
 export function remoteJudge(
   ask: RecipeContext["ask"],
   { model, at, temperature, topP, maxTokens }: WritingOptions & { readonly model: string; readonly at: string },
 ): ModelJudge {
-  const asked = (questions: readonly Question[]) => inTurns(questions, (question) => ask(question));
+  const asked = (questions: readonly Question[]) => inTurns(questions, asFarAsItFits(ask));
   return {
     async write(requests, { seed, whole }) {
       const answers = await asked(
@@ -117,7 +129,7 @@ export function graderScore(grader: Grader, at: string, ask: RecipeContext["ask"
   return (replies) =>
     inTurns(replies, async ({ text, item, principle }): Promise<Judged<number>> => {
       const observation = observe(text, { ...item, principle });
-      const { score, flaw } = await grade(grader, { observation, at, ask });
+      const { score, flaw } = await grade(grader, { observation, at, ask: asFarAsItFits(ask) });
       if (flaw === undefined) return { value: score };
       const { model_grader_server_error_details: details, ...flags } = flaw;
       const named = Object.entries(flags).flatMap(([name, set]) => (set ? [name] : []));

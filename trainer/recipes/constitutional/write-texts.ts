@@ -1,8 +1,10 @@
 /** The first part of a job: writing, judging and revising, chunk by chunk. */
 
-import { type ConstitutionalSettings, modelsAsked } from "../../../shared/api/constitutional.ts";
+import { type ConstitutionalSettings, modelsOfJudge } from "../../../shared/api/constitutional.ts";
 import type { InlineConstitution } from "../../../shared/api/constitutions.ts";
 import { settingsPath } from "../../../shared/api/methods.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import type { RecipeContext, RecipeJob } from "../recipe.ts";
 import { encodeState, type Writing } from "./checkpoint.ts";
 import { graderScore, type ModelJudge, ownJudge, remoteJudge, requireReadable } from "./judges.ts";
@@ -39,10 +41,11 @@ export function promptsOf({ training, validation }: Pick<TextJob, "training" | "
  */
 export async function writeTexts(job: TextJob, context: RecipeContext, before: Writing): Promise<Writing> {
   const prompts = promptsOf(job);
-  const size = modelsAsked(job.settings).length === 0 ? CHUNK : ASKED_CHUNK;
+  const size = modelsOfJudge(job.settings).length === 0 ? CHUNK : ASKED_CHUNK;
   const total = Math.ceil(prompts.length / size);
   if (before.chunks === total) return before;
   const { settings } = job;
+  requireFew(prompts.length, settings);
   const limit = { share: settings.max_unreadable, param: `${settingsPath(job)}.judge` };
   const model = await loadStartingModel(job, context, settingsPath(job));
   let writing = before;
@@ -73,6 +76,21 @@ export async function writeTexts(job: TextJob, context: RecipeContext, before: W
   }
 }
 
+/** How many replies there are to a prompt, and how many texts are written on each. */
+function textsOf({ mode, judge, samples, rounds = 1, candidates = CANDIDATES }: ConstitutionalSettings) {
+  if (mode !== "revise") return { replies: samples ?? 2, texts: 1 };
+  return { replies: samples ?? 1, texts: 1 + rounds * (judge.type === "grader" ? candidates : 2) };
+}
+
+/** Throws `invalid_request` for more texts than the job's checkpoints can hold. */
+function requireFew(prompts: number, settings: ConstitutionalSettings): void {
+  const { replies, texts } = textsOf(settings);
+  const all = prompts * replies * texts;
+  if (all <= LIMITS.constitutionalTexts) return;
+  const message = `\`training_file\`: the job would write ${all} texts, ${texts} on each of ${replies} replies to ${prompts} prompts, and at most ${LIMITS.constitutionalTexts} are written. Use fewer prompts, samples, rounds or candidates.`;
+  throw new TrimtabError("invalid_request", message, { param: "training_file" });
+}
+
 function tell(
   { chunks }: Writing,
   { done, prompts, total }: { readonly done: number; readonly prompts: number; readonly total: number },
@@ -100,7 +118,7 @@ function worker(
     min_margin: minMargin,
   } = settings;
   const maxTokens = settings.max_tokens ?? Math.min(MAX_TOKENS, Math.floor(model.maxLength / 2));
-  const samples = settings.samples ?? (mode === "revise" ? 1 : 2);
+  const { replies: samples } = textsOf(settings);
   const at = `${settingsPath(job)}.judge`;
   const writing = { temperature, topP, maxTokens };
   const asModel = (name: string | undefined): ModelJudge =>

@@ -1,3 +1,4 @@
+import type { PromptLine } from "../../../shared/data/prompt-line.ts";
 import type { Tensor } from "../../../shared/tensor.ts";
 import type { Unit } from "../../data/units.ts";
 import type { Executor } from "../../engines/executor.ts";
@@ -23,7 +24,7 @@ export interface PhaseRunOptions<S extends ReinforcementSettings> {
   readonly executor: Executor;
   readonly endTokens: ReadonlySet<number>;
   /** The dataset's line of a prompt. */
-  readonly itemOf: (prompt: Unit) => Readonly<Record<string, unknown>>;
+  readonly lineOf: (prompt: Unit) => PromptLine;
   readonly reward: RewardSource;
   readonly gold: RewardSource | undefined;
   /** The path of the type's settings in the request, and the field of the reward, for errors. */
@@ -38,7 +39,7 @@ export interface PhaseRunOptions<S extends ReinforcementSettings> {
  * scored under it and under the reference, rewarded, and kept in the state's section with their advantages.
  */
 export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRunOptions<S>): PhaseRun {
-  const { algorithm, tools, executor, endTokens, itemOf, reward, gold, path, rewardField, warn } = options;
+  const { algorithm, tools, executor, endTokens, lineOf, reward, gold, path, rewardField, warn } = options;
   const { settings, method, tokenizer } = tools;
   const plan = tools.phases!;
   const {
@@ -78,8 +79,8 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     const units = asUnits(prompts, generated, asked.generations);
     const [ofPolicy, ofReference] = [await policy(units, asked.values), await reference(units, asked.values)];
     return readReplies({
-      ...{ units, generated, tokenizer, temperature, ofPolicy, ofReference },
-      itemOf: (r) => itemOf(prompts[Math.floor(r / asked.generations)]!),
+      ...{ units, generated, tokenizer, ofPolicy, ofReference },
+      lineOf: (r) => lineOf(prompts[Math.floor(r / asked.generations)]!),
     });
   }
 

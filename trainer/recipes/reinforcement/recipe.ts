@@ -7,7 +7,10 @@ import { checkRewardItems, createReward } from "../../rewards/registry.ts";
 import { grpo } from "../grpo.ts";
 import type { Objective } from "../objective.ts";
 import type { Dataset, Recipe, RecipeContext, RecipeJob } from "../recipe.ts";
+import { alignmentReport } from "../report/alignment-report.ts";
+import { judgeOfRewards } from "../report/run-judge.ts";
 import { runJob } from "../run-job.ts";
+import type { RunHooks } from "../trained-run.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { endTokens } from "./end-tokens.ts";
 import { PHASE_COLUMNS, VALUE_COLUMNS } from "./loss.ts";
@@ -23,7 +26,7 @@ export function reinforcementRecipe<S extends ReinforcementSettings>(algorithm: 
   return async (given, context) => {
     const job = withNumbers(given as RecipeJob<S>);
     const objective = await reinforcementObjective(algorithm, { job, context, rewardField: "reward" });
-    return runJob(objective, job, context);
+    return runJob(objective, job, context, reportOf("reward"));
   };
 }
 
@@ -35,8 +38,20 @@ export const reinforcement: Recipe = async (given, context) => {
   const objective = await reinforcementObjective(grpo as Algorithm<typeof job.settings>, {
     ...{ job, context, rewardField: "grader" },
   });
-  return runJob(objective, job, context);
+  return runJob(objective, job, context, reportOf("grader"));
 };
+
+function reportOf<S extends ReinforcementSettings>(rewardField: ObjectiveOptions<S>["rewardField"]): RunHooks<S> {
+  return alignmentReport({
+    lines: "prompts",
+    judge: (trained) => judgeOfRewards(trained, rewardParamOf(trained.job, rewardField)),
+  });
+}
+
+/** Where a job's reward is in its request, without the `grader` below which its grader is. */
+function rewardParamOf(job: Pick<RecipeJob, "type">, rewardField: "reward" | "grader"): string {
+  return rewardField === "reward" ? `${settingsPath(job)}.reward` : settingsPath(job);
+}
 
 function withNumbers<S extends ReinforcementSettings>(job: RecipeJob<S>): RecipeJob<S> {
   const files = job.parent?.kind === "model" ? job.parent.files : job.base.files;
@@ -58,8 +73,7 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
   { job, context, rewardField }: ObjectiveOptions<S>,
 ): Promise<Objective<S>> {
   const path = settingsPath(job);
-  // A reward's grader is under its field.
-  const rewardParam = rewardField === "reward" ? `${path}.reward` : path;
+  const rewardParam = rewardParamOf(job, rewardField);
   const { reward, gold } = job.settings;
   if (gold !== undefined && job.validation === null) {
     throw new TrimtabError(
@@ -117,9 +131,9 @@ export async function reinforcementObjective<S extends ReinforcementSettings>(
             vocabSize: tools.config.vocabSize,
             isChat: [...files.training.values()].some(({ example }) => example.kind === "chat"),
           }),
-          itemOf: (prompt) => {
+          lineOf: (prompt) => {
             const lines = validation.has(prompt) ? files.validation! : files.training;
-            return lines.get(prompt.columns![LINE]!)!.item;
+            return lines.get(prompt.columns![LINE]!)!;
           },
           warn: (message) => context.event({ level: "warn", message, type: "message", data: null }),
           reward: source(reward, rewardParam),

@@ -69,7 +69,7 @@ export function phaseMetrics(numbers: PhaseNumbers): Metrics {
     "objective/rlhf_reward": meanOf(rewards) + nonScore,
     "objective/kl_coef": coefficient,
     "objective/advantage_std": deviationOf(advantages.flat()),
-    ...(replies.some(({ sampled }) => sampled.length > 0) ? { "sampling/logp_difference": difference(replies) } : {}),
+    "sampling/logp_difference": difference(replies),
     ...(flatReturns.length === 0
       ? {}
       : { "val/explained_var": spread === 0 ? 0 : 1 - varianceOf(errors) / spread, "val/mean": meanOf(flatValues) }),

@@ -24,7 +24,7 @@ export interface SampleOptions {
 }
 
 export interface SamplerOptions {
-  readonly tools: Pick<RunTools, "config" | "weights" | "method" | "seed" | "maxLength" | "yieldToEventLoop">;
+  readonly tools: Pick<RunTools, "config" | "weights" | "method" | "seed" | "capacity" | "yieldToEventLoop">;
   readonly executor: Executor;
   readonly maxTokens: number;
   readonly temperature: number;
@@ -34,21 +34,21 @@ export interface SamplerOptions {
 /** Compiles nothing before the first sample. */
 export function createReplySampler(options: SamplerOptions): ReplySampler {
   const { tools, executor, maxTokens, temperature, endTokens } = options;
-  const { config, weights, method, seed, maxLength, yieldToEventLoop } = tools;
+  const { config, weights, method, seed, capacity, yieldToEventLoop } = tools;
   let made: Promise<Generator> | undefined;
   return {
     async sample(prompts, { values, generations, stream }) {
       made ??= Generator.create(executor, {
-        ...{ config, method, slots: SLOTS },
+        ...{ config, method, slots: SLOTS, capacity, temperature },
         frozen: frozenTensors(weights, method),
-        capacity: maxLength + (method.virtualTokens ?? 0) + (method.prefixTokens ?? 0),
       });
       const generator = await made;
       await generator.use(values);
       const replies = await generator.generate(
         prompts.map(({ examples: [prompt] }) => ({ tokens: Array.from(prompt!.ids), samples: generations })),
         {
-          ...{ maxTokens, temperature, yieldToEventLoop },
+          // The generator's logits are at the temperature of sampling already, as the loss's are.
+          ...{ maxTokens, temperature: 1, yieldToEventLoop },
           isEnd: (token) => endTokens.has(token),
           seed: createRandom(seed, "replies", ...stream).uint32(),
         },

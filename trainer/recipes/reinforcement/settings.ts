@@ -1,11 +1,12 @@
 import type { TrainingSettings } from "../../../shared/api/methods.ts";
 import type { KlEstimator } from "../../../shared/api/reinforcement-methods.ts";
+import type { WithReport } from "../../../shared/api/report-settings.ts";
 import type { Reward } from "../../../shared/api/reward-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { PhaseShape } from "../../data/phase-plan.ts";
 
 /** The settings that all types of reinforcement share. */
-export interface ReinforcementSettings extends TrainingSettings {
+export interface ReinforcementSettings extends TrainingSettings, WithReport {
   readonly reward: Reward;
   readonly gold?: Reward | undefined;
   readonly stop?: { readonly kl: number } | undefined;
@@ -34,7 +35,7 @@ export interface ReinforcementSettings extends TrainingSettings {
 /** Replies to each prompt where the job leaves it open. */
 const AUTO_GENERATIONS = 8;
 /** The longest reply where the job leaves it open, in tokens and as a share of the longest text. */
-const AUTO_REPLY = { most: 256, share: 0.25 } as const;
+const AUTO_REPLY = { most: 256, share: 0.125 } as const;
 
 /** The same settings with a number for each `auto` that is this kind's own. `context`: the model's longest text, in tokens. */
 export function resolved<S extends ReinforcementSettings>(settings: S, context: number): S {

@@ -1,6 +1,6 @@
 /** The report at the end of a job that learns from preferences or rewards. */
 import type { JobReport } from "../../../shared/api/job-report.ts";
-import { settingsPath, type TrainingSettings } from "../../../shared/api/methods.ts";
+import type { TrainingSettings } from "../../../shared/api/methods.ts";
 import { REPORT_DEFAULTS, type ReportSettings } from "../../../shared/api/report-settings.ts";
 import { messageOf } from "../../../shared/errors.ts";
 import {
@@ -12,23 +12,25 @@ import {
 } from "../../../shared/evaluation/probes.ts";
 import { readGenerationConfig } from "../../../shared/model/generation-config.ts";
 import { readModelJson } from "../../../shared/model/model-folder.ts";
-import { graderJudge, type Judge } from "../../report/judge.ts";
-import { measureReport, reportFiles } from "../../report/measure-report.ts";
+import type { Judge } from "../../report/judge.ts";
+import { measureReport, reportFiles, reportWithoutReplies } from "../../report/measure-report.ts";
 import { chooseQuestions } from "../../report/questions.ts";
 import { baseAlone } from "../base-alone.ts";
 import type { RunHooks, TrainedRun } from "../trained-run.ts";
 import { type LineContents, readReportData, templateOf } from "./report-data.ts";
+import { judgeOfSettings } from "./run-judge.ts";
 import { openRunSubject } from "./run-subject.ts";
 
 /** Settings of a type whose jobs end with a report. */
 export interface ReportedSettings extends TrainingSettings {
-  readonly report?: ReportSettings | undefined;
+  /** What is left out stands for the defaults. */
+  readonly report?: Partial<ReportSettings> | undefined;
 }
 
 export interface AlignmentReportOptions<S extends ReportedSettings> {
   /**
    * What a line holds: a better completion and a worse one behind their prompt, a completion (or another pair, whose first example
-   * it is), or a prompt alone.
+   * it is), or a prompt alone. `none` for a model that writes no replies of its own: it is asked nothing.
    */
   readonly lines: LineContents;
   /** The reward that the job trained on, which judges the replies; absent for types that train on none. */
@@ -50,7 +52,7 @@ const TRAINED_CHARACTERS = 4 << 20;
 export function alignmentReport<S extends ReportedSettings>(options: AlignmentReportOptions<S>): RunHooks<S> {
   return {
     async afterTraining(trained) {
-      const settings = trained.job.settings.report ?? REPORT_DEFAULTS;
+      const settings = { ...REPORT_DEFAULTS, ...trained.job.settings.report };
       if (!settings.enabled) return;
       const { context } = trained;
       /** What ended the run, which no report may hide. */
@@ -94,26 +96,40 @@ async function reportOf<S extends ReportedSettings>(
   const { objective, job, context, run, step, values, metrics, steps } = trained;
   const { config, weights, tokenizer, method, resumed } = run;
   const missing: JobReport["missing"] = [];
-  const dataset = job.validation ?? job.training;
+  // A file that was trained on holds nothing out.
+  const validation = job.validation?.digest === job.training.digest ? null : job.validation;
+  const reported = {
+    type: job.type,
+    base: job.base.id,
+    created_at: job.createdAt,
+    seed: job.seed,
+    training_file: job.training.name,
+    validation_file: validation?.name ?? null,
+    steps_trained: step,
+    continues: job.parent !== undefined,
+    validation: Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value))),
+    calibration: calibration?.(trained) ?? null,
+  };
+  if (lines === "none") return reportWithoutReplies(reported, steps);
+  const dataset = validation ?? job.training;
   const data = readReportData({ objective, job, run, dataset, lines });
-  if (job.validation === null && lines === "pairs") {
+  if (validation === null && lines !== "prompts") {
     missing.push({
-      part: "pairs",
-      reason: "the job has no validation file, and pairs that were trained on prove nothing",
+      part: lines,
+      reason: `the job has no validation file, and ${lines} that were trained on prove nothing`,
     });
   }
   const template = templateOf(tokenizer, job.createdAt);
   const { virtualTokens = 0, prefixTokens = 0 } = method;
   const questions = chooseQuestions({
     ...{ settings, tokenizer, template, prompts: data.prompts, seed: job.seed },
-    pairs: job.validation === null ? [] : data.pairs,
+    pairs: validation === null ? [] : data.pairs,
+    completions: validation === null ? [] : data.completions,
     probes: probesOf(job.base.files, missing),
     room: config.maxPositions - virtualTokens - prefixTokens,
     trained: new TextDecoder().decode(job.training.bytes.subarray(0, TRAINED_CHARACTERS)),
   });
-  const at = `${settingsPath(job)}.report.judge`;
-  const judge =
-    settings.judge === undefined ? await ownJudge?.(trained) : graderJudge(settings.judge, { at, ask: context.ask });
+  const judge = settings.judge === undefined ? await ownJudge?.(trained) : judgeOfSettings(settings.judge, trained);
   if (judge === undefined) missing.push({ part: "win_rate", reason: NO_JUDGE });
   const ends = readGenerationConfig({
     generation: job.base.files.has("generation_config.json")
@@ -134,20 +150,9 @@ async function reportOf<S extends ReportedSettings>(
     data: named,
   });
   return await measureReport({
-    job: {
-      type: job.type,
-      base: job.base.id,
-      created_at: job.createdAt,
-      seed: job.seed,
-      training_file: job.training.name,
-      validation_file: job.validation?.name ?? null,
-      steps_trained: step,
-      continues: job.parent !== undefined,
-      validation: Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value))),
-      calibration: calibration?.(trained) ?? null,
-    },
+    job: reported,
     questions,
-    heldOut: job.validation !== null,
+    heldOut: validation !== null,
     steps,
     missing,
     judge,

@@ -5,7 +5,7 @@ import type { Example } from "../../../shared/data/example.ts";
 import { parseJsonl } from "../../../shared/formats/jsonl.ts";
 import { type ChatTemplate, IGNORED_LABEL, loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import type { Tokenizer } from "../../../shared/model/tokenizer.ts";
-import type { ReportPair, ReportPrompt } from "../../report/questions.ts";
+import type { ReportCompletion, ReportPair, ReportPrompt } from "../../report/questions.ts";
 import type { Objective } from "../objective.ts";
 import type { PreparedRun } from "../prepare-run.ts";
 import type { Dataset, RecipeJob } from "../recipe.ts";
@@ -15,9 +15,11 @@ export interface ReportData {
   readonly prompts: readonly ReportPrompt[];
   /** Empty unless the lines are pairs. */
   readonly pairs: readonly ReportPair[];
+  /** Empty unless the lines are single completions with labels. */
+  readonly completions: readonly ReportCompletion[];
 }
 
-export type LineContents = "pairs" | "completions" | "prompts";
+export type LineContents = "pairs" | "completions" | "prompts" | "none";
 
 export interface ReportDataOptions<S extends TrainingSettings> {
   readonly objective: Pick<Objective<S>, "lines">;
@@ -47,8 +49,9 @@ export function readReportData<S extends TrainingSettings>(options: ReportDataOp
   }
   const prompts = new Map<string, ReportPrompt>();
   const pairs: ReportPair[] = [];
+  const completions: ReportCompletion[] = [];
   let count = 0;
-  for (const { line, examples } of objective.lines(dataset, job.settings)) {
+  for (const { line, examples, columns } of objective.lines(dataset, job.settings)) {
     if (count++ === MOST_LINES) break;
     const read = encodeLine(examples, {
       ...{ line, tokenizer, maxLength, prompts: options.lines === "prompts", single: true },
@@ -62,9 +65,13 @@ export function readReportData<S extends TrainingSettings>(options: ReportDataOp
     if (ids.length > 0 && !prompts.has(key)) {
       prompts.set(key, { ids, text: shownPrompt(examples[0]!), item: items.get(line) ?? {} });
     }
+    const desirable = columns?.desirable;
+    if (options.lines === "completions" && desirable !== undefined) {
+      completions.push({ example: first!, desirable: desirable === 1 });
+    }
     if (options.lines === "pairs" && sequences.length === 2) pairs.push({ chosen: first!, rejected: sequences[1]! });
   }
-  return { prompts: [...prompts.values()], pairs };
+  return { prompts: [...prompts.values()], pairs, completions };
 }
 
 /** What stands before the first token that is trained on; all of a text without any. */

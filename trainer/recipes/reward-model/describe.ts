@@ -1,5 +1,7 @@
 /** What a reward model's job tells its owner. */
+import type { JobReport } from "../../../shared/api/job-report.ts";
 import { settingsPath } from "../../../shared/api/methods.ts";
+import { shareOf } from "../../../shared/evaluation/intervals.ts";
 import type { Metrics, RecipeContext, RecipeJob } from "../recipe.ts";
 import type { Calibration } from "./calibrate.ts";
 import type { RewardData } from "./data.ts";
@@ -53,6 +55,25 @@ export function calibrationMetrics(calibration: Calibration | undefined): Metric
   if (calibration === undefined) return {};
   const { reliability, reliability_before, pairs, ...numbers } = calibration;
   return { ...numbers, calibration_pairs: pairs };
+}
+
+/** A calibration as the job's report shows it. */
+export function reportedCalibration(
+  calibration: Calibration | undefined,
+  { calibratedOn }: Pick<RewardData, "calibratedOn">,
+): JobReport["calibration"] {
+  if (calibration === undefined) return null;
+  const { pairs, accuracy, length_accuracy: longer, ece_before, ece, temperature, reliability } = calibration;
+  return {
+    ...{ pairs, accuracy: shareOf(accuracy * pairs, pairs), longer: shareOf(longer * pairs, pairs) },
+    held_out: calibratedOn !== "training_file",
+    ...{ ece_before, ece_after: ece, temperature },
+    bins: reliability.map(({ confidence, accuracy: observed, count }) => ({
+      predicted: confidence,
+      observed,
+      n: count,
+    })),
+  };
 }
 
 export function calibrationEvent(calibration: Calibration | undefined, { calibratedOn }: RewardData): Event {

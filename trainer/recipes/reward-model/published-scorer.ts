@@ -43,6 +43,7 @@ export function publishedReward(parts: RewardScorerParts): PublishedReward {
     about: {
       labels: ["reward"],
       lead: [],
+      ends: true,
       temperatures: { lookahead: temperature },
       ...(fitted === undefined ? {} : { seen: { ...fitted.spread, variances: [...fitted.spread.variances] } }),
     },

@@ -1,14 +1,24 @@
 /** What happens to pipelines, recorded: every function here changes rows and does nothing outside the object. */
+import { SCORERS } from "../../../../shared/api/pipeline-references.ts";
 import type { Pipeline } from "../../../../shared/api/pipelines.ts";
 import type { TenantContext } from "../context.ts";
 import { end, say } from "../job-course.ts";
 import { isTerminal, pauseJob, requeueJob, requireJob, specOf } from "../job-rows.ts";
-import { type Effect, type Happening, step } from "./course.ts";
+import { type Effect, type Happening, type PlannedStage, step } from "./course.ts";
 import { courseOf, keepCourse, liveStage } from "./pipeline-rows.ts";
 
 /** The stages of a pipeline's job. */
 export function stagesOf(context: TenantContext, job: string): Pipeline["stages"] {
   return (specOf(requireJob(context.db, job)).method as unknown as { pipeline: Pipeline }).pipeline.stages;
+}
+
+function planOf(stages: Pipeline["stages"]): PlannedStage[] {
+  return stages.map(({ name, gate, model, method }) => ({
+    name,
+    gate,
+    from: typeof model === "object" ? model.stage : undefined,
+    scores: method.type in SCORERS,
+  }));
 }
 
 /**
@@ -18,7 +28,7 @@ export function stagesOf(context: TenantContext, job: string): Pipeline["stages"
 export function happen(context: TenantContext, job: string, happening: Happening): readonly Effect[] {
   const before = courseOf(context.db, job);
   if (before === undefined) return [];
-  const { course, effects } = step(stagesOf(context, job), before, happening);
+  const { course, effects } = step(planOf(stagesOf(context, job)), before, happening);
   if (course === before) return [];
   keepCourse(context.db, job, course);
   for (const effect of effects) apply(context, job, effect);

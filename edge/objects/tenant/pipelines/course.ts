@@ -12,6 +12,10 @@ import { judge, type Metrics } from "./gate.ts";
 export interface PlannedStage {
   readonly name: string;
   readonly gate?: Gate | undefined;
+  /** The stage whose result it starts from; left out where it starts from the pipeline's model. */
+  readonly from?: string | undefined;
+  /** Whether its result scores texts and answers nobody. */
+  readonly scores?: boolean | undefined;
 }
 
 /** How far a stage is. What it has made is null until it has succeeded. */
@@ -219,12 +223,19 @@ function over(
   return { course: { ...course, status: ending.status }, effects: [...effects, { do: "end", tokens, ...ending }] };
 }
 
-/** The newest result that a gate has not held back, and all of them in words. */
+/**
+ * What a pipeline has when the stage whose turn it is does not count: the model that this one started from, or else the newest that
+ * answers; and all results in words.
+ */
 function acceptedBefore(plan: readonly PlannedStage[], { stages, at }: Course) {
-  const done = stages.slice(0, at).map(({ model }, index) => ({ name: plan[index]!.name, model }));
-  const model = done.at(-1)?.model ?? null;
+  const done = stages.slice(0, at).map(({ model }, index) => ({ ...plan[index]!, model }));
+  const { from } = plan[at]!;
+  const reached = done.findLast(({ name, scores }) => (from === undefined ? scores !== true : name === from));
   const list = done.map((stage) => `${stage.name} (${stage.model})`).join(", ");
-  return { model, words: list === "" ? "No stage before it was reached." : `Reached before it: ${list}.` };
+  return {
+    model: reached?.model ?? null,
+    words: list === "" ? "No stage before it was reached." : `Reached before it: ${list}.`,
+  };
 }
 
 function withStage(course: Course, change: Partial<StageCourse>): Course {

@@ -54,3 +54,29 @@ it("a checkpoint is published once for each step", () =>
       },
     ]);
   }));
+
+it("a checkpoint has its step's metrics and those it was published with, by OpenAI's names too", () =>
+  withTenant((db) => {
+    const data = {
+      step: 2,
+      loss: 3,
+      mean_token_accuracy: 0.5,
+      valid_loss: 4,
+      valid_mean_token_accuracy: 0.25,
+      note: "x",
+    };
+    db.run(
+      "INSERT INTO events (id, job, step, created_at, level, message, type, data) VALUES ('e', 'j', 2, 1, 'info', '', 'metrics', ?)",
+      JSON.stringify(data),
+    );
+    const metrics = { train_loss: 2.5, tuned_loss: 1.5, base_loss: 6, valid_mean_token_accuracy: 0.75 };
+    addCheckpoint(db, { id: "ftckpt_1", job: "j", step: 2, model: "m", metrics }, 4_000);
+    expect(listCheckpoints(db, "j", { limit: 5 }).data[0]!.metrics).toEqual({
+      ...metrics,
+      step: 2,
+      train_mean_token_accuracy: 0.5,
+      valid_loss: 4,
+      full_valid_loss: 1.5,
+      full_valid_mean_token_accuracy: 0.75,
+    });
+  }));

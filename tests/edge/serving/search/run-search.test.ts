@@ -70,6 +70,26 @@ describe("best of n", () => {
     expect(text.split(" ").length).toBe(7);
   });
 
+  it("judges a text at the token that ends it, if the judge was trained to", async () => {
+    const asked = { seed: 4, prompt: tokensOf(6, 2), maxTokens: 1, search: best({ best_of: 3, by: { reward: "r" } }) };
+    const scores = async (more: Partial<Asked>) => {
+      const searched = search(await tinyLoop(), { ...asked, judge: JUDGE, ...more });
+      await searched.end;
+      return found(searched.events).report!.scores.map((score) => score!);
+    };
+    // The same token ends the text in one case, and is its last one in the other.
+    const endTokens = Array.from({ length: 200 }, (_, token) => token);
+    const [last, end, before] = [
+      await scores({}),
+      await scores({ endTokens, judge: { ...JUDGE, readsEnd: true } }),
+      await scores({ endTokens }),
+    ];
+    for (const [i, score] of last.entries()) {
+      expect(Math.abs(end[i]! - score)).toBeLessThan(1e-5);
+      expect(Math.abs(before[i]! - score)).toBeGreaterThan(1e-3);
+    }
+  });
+
   it("finds the same alone and in a busy batch, whatever waits for rows", async () => {
     const asked: Asked = {
       seed: 8,

@@ -23,6 +23,7 @@ export const JUDGE_ROLE = "search";
 /** Of h [D]: a sum with fixed random weights. */
 export const JUDGE: Judge = {
   role: JUDGE_ROLE,
+  readsEnd: false,
   score(final) {
     const random = createRandom(3, "judge");
     return final.reduce((sum, value) => sum + value * random.normal(), 0);

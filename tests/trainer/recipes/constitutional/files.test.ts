@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parsePreferencePairs } from "../../../../shared/data/preference-pair.ts";
 import { parseTrainingFile } from "../../../../shared/data/training-lines.ts";
-import { keptFiles, trainingFile, trainingLines } from "../../../../trainer/recipes/constitutional/files.ts";
+import { inParts, keptFiles, trainingFile, trainingLines } from "../../../../trainer/recipes/constitutional/files.ts";
 import type { LabelledPair, RevisedReply } from "../../../../trainer/recipes/constitutional/records.ts";
 
 const turns = [
@@ -48,6 +48,24 @@ it("the better reply is preferred, and ties are left out", () => {
     { chosen: " x", rejected: " y" },
   ]);
   expect(pairs).toHaveLength(2);
+});
+
+it("is kept in parts of whole lines where it is too large for one file", () => {
+  const bytes = new TextEncoder().encode("one\ntwo\nthree\nfour\n");
+  const parts = (most: number) =>
+    inParts({ name: "a.b.jsonl", bytes }, most).map((part) => [part.name, new TextDecoder().decode(part.bytes)]);
+  expect(parts(19)).toEqual([["a.b.jsonl", "one\ntwo\nthree\nfour\n"]]);
+  expect(parts(18)).toEqual([
+    ["a.b.jsonl", "one\ntwo\nthree\n"],
+    ["a.b-2.jsonl", "four\n"],
+  ]);
+  expect(parts(8).map(([, text]) => text)).toEqual(["one\ntwo\n", "three\n", "four\n"]);
+  expect(
+    parts(3)
+      .map(([, text]) => text)
+      .join(""),
+  ).toBe("one\ntwo\nthree\nfour\n");
+  expect(inParts({ name: "empty.md", bytes: new Uint8Array() })).toHaveLength(1);
 });
 
 it("every critique, revision and label can be read, in lines and in a text", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { TrimtabError } from "../../../../shared/errors.ts";
 import type { ModelAnswer, Question } from "../../../../shared/graders/kind.ts";
 import {
   graderScore,
@@ -69,6 +70,18 @@ describe("a model of the API", () => {
     expect(new Set(asked.map(({ sampling }) => sampling.seed)).size).toBe(3);
     expect(asked[0]).toMatchObject({ model: "critic", sampling: { temperature: 1, topP: 0.9, maxTokens: 8 } });
     expect(asked.every(({ rule }) => rule === undefined)).toBe(true);
+  });
+
+  it("that has no room for a request cannot answer it; what its owner can mend is thrown", async () => {
+    const throwing = (code: "context_length_exceeded" | "model_not_found") =>
+      remoteJudge(async () => Promise.reject(new TrimtabError(code, "the reason")), {
+        ...WRITING,
+        model: "m",
+        at: "x",
+      });
+    const ask = (judge: ReturnType<typeof throwing>) => judge.write([request("a")], { seed: 1, whole: true });
+    expect(await ask(throwing("context_length_exceeded"))).toEqual([{ problem: "the reason" }]);
+    await expect(ask(throwing("model_not_found"))).rejects.toMatchObject({ code: "model_not_found" });
   });
 
   it("says A or B at temperature 0, and nothing else counts", async () => {

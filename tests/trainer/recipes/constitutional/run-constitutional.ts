@@ -58,6 +58,7 @@ export const WANTED = {
 export const TRAINING = {
   hyperparameters: { batch_size: 4, max_steps: 3, learning_rate: 0.001 },
   peft: { type: "lora", r: 2, lora_alpha: 4 },
+  report: { enabled: false },
 } as const;
 
 export interface ConstitutionalRun {

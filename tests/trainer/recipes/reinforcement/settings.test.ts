@@ -17,12 +17,12 @@ describe("the settings of reinforcement", () => {
     const auto = resolved(settings(), 512);
     expect(reported(auto)).toEqual({
       num_generations: 8,
-      max_completion_length: 128,
+      max_completion_length: 64,
       eval_samples: 1,
       beta: 0,
       temperature: 1,
     });
-    expect(replyTokens(resolved(settings({ max_length: 64 }), 512))).toBe(16);
+    expect(replyTokens(resolved(settings({ max_length: 64 }), 512))).toBe(8);
     expect(replyTokens(resolved(settings(), 32_768))).toBe(256);
     const given = resolved(settings({ num_generations: 3, max_completion_length: 20, eval_samples: 2 }), 512);
     expect([phaseShape(given).generations, replyTokens(given), evalSamples(given)]).toEqual([3, 20, 2]);

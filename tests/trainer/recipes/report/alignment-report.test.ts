@@ -39,7 +39,9 @@ const PROBES = JSON.stringify({
 
 interface Options {
   readonly report?: object;
-  readonly type?: "dpo" | "kto" | "orpo";
+  readonly type?: "dpo" | "kto" | "rloo" | "reward_model";
+  /** In place of those of a short run. */
+  readonly settings?: object;
   readonly training?: string;
   readonly validation?: string;
   readonly peft?: object;
@@ -51,7 +53,7 @@ interface Options {
 async function run(options: Options = {}) {
   const { type = "dpo", report, peft, checkpoint, probes = PROBES } = options;
   const hyperparameters = { n_epochs: 2, batch_size: 2, learning_rate: 0.03 };
-  const given = {
+  const given = options.settings ?? {
     hyperparameters,
     ...(report === undefined ? {} : { report }),
     ...(peft === undefined ? {} : { peft }),
@@ -139,6 +141,7 @@ describe("a job's report", () => {
     const lines = WORDS.map((word, i) => ({ prompt: [user(word)], completion: [reply(word)], label: i % 2 === 0 }));
     const kto = await run({ type: "kto", training: jsonl(lines), validation: jsonl(lines.slice(0, 4)) });
     expect(kto.report).toMatchObject({ type: "kto", preference_accuracy: null, budget: { prompts: 4 } });
+    expect(kto.report!.completions).toMatchObject({ desirable: { after: { n: 2 } }, undesirable: { after: { n: 2 } } });
     for (const peft of [
       { type: "prompt", num_virtual_tokens: 3 },
       { type: "prefix", num_virtual_tokens: 2 },
@@ -148,6 +151,56 @@ describe("a job's report", () => {
       expect(report!.missing.map(({ part }) => part)).toEqual(["win_rate"]);
       expect(Number.isFinite(report!.divergence!.k1.value)).toBe(true);
     }
+  });
+
+  it("is judged by the reward of a job on rewards, or by its gold one, which it did not train on", async () => {
+    const prompts = jsonl(WORDS.map((word) => ({ prompt: [user(word)], wanted: word })));
+    const checking = (name: string, reference: string) => {
+      const compared = { type: "text_similarity", evaluation_metric: "fuzzy_match", input: "{{sample.output_text}}" };
+      return { type: "grader", grader: { ...compared, name, reference } };
+    };
+    const hyperparameters = {
+      max_steps: 2,
+      batch_size: 4,
+      num_generations: 4,
+      max_completion_length: 12,
+      learning_rate: 0.01,
+    };
+    const rewarded = (gold?: object) =>
+      run({
+        type: "rloo",
+        training: prompts,
+        validation: prompts.split("\n").slice(0, 3).join("\n"),
+        settings: {
+          hyperparameters,
+          reward: checking("wanted", "{{item.wanted}}"),
+          ...(gold === undefined ? {} : { gold }),
+        },
+      });
+    const own = (await rewarded()).report!;
+    expect(own.win_rate).toMatchObject({ judge: "the grader wanted", own_reward: true });
+    expect(own).toMatchObject({ type: "rloo", preference_accuracy: null, completions: null, budget: { prompts: 3 } });
+    expect(own.missing).toEqual([]);
+    expect(own.steps!.frontier).toEqual({ divergence: "objective/kl", reward: "objective/scores" });
+    expect(own.steps!.hacking).toMatchObject({ gold: null, length: "completions/mean_length" });
+    const gold = (await rewarded(checking("golden", "a"))).report!;
+    expect(gold.win_rate).toMatchObject({ judge: "the gold reward, the grader golden", own_reward: false });
+    expect(gold.steps!.hacking).toMatchObject({ proxy: "valid_reward", gold: "valid_gold_mean" });
+  });
+
+  it("is of a reward model, which is asked nothing, its accuracy and calibration", async () => {
+    const { report, kept } = await run({
+      type: "reward_model",
+      settings: { hyperparameters: { max_steps: 3, batch_size: 2 } },
+    });
+    expect([...kept.keys()]).toEqual(expect.arrayContaining(["report.json", "report.html", "reliability.json"]));
+    expect(report).toMatchObject({
+      ...{ type: "reward_model", budget: null, win_rate: null, texts: null, samples: [], missing: [] },
+      calibration: { pairs: 2, held_out: true, accuracy: { n: 2 }, longer: { n: 2 } },
+    });
+    expect(report!.calibration!.bins.reduce((sum, { n }) => sum + n, 0)).toBe(2);
+    expect(report!.steps!.steps).toEqual([1, 2, 3]);
+    expect(kept.get("report.html")).toContain("Calibration</h2>");
   });
 
   it("is not made where it is turned off", async () => {

@@ -103,6 +103,17 @@ describe("a gate that is not passed", () => {
     });
   });
 
+  it("stops with the model that the stage started from, or the newest that answers", () => {
+    const gate = { metric: "kl", at_most: 1, otherwise: "stop" as const };
+    const reached = (stages: readonly PlannedStage[]) =>
+      played([...toRm, done("b"), started("c"), done("c", { kl: 2 })], stages).effects.at(-1);
+    const [sft, rm] = [{ name: "sft" }, { name: "rm", scores: true }];
+    expect(reached([sft, rm, { name: "ppo", gate }])).toMatchObject({ model: "model of a" });
+    expect(reached([sft, { name: "more" }, { name: "ppo", gate, from: "sft" }])).toMatchObject({ model: "model of a" });
+    expect(reached([sft, { name: "more" }, { name: "ppo", gate }])).toMatchObject({ model: "model of b" });
+    expect(reached([rm, rm, { name: "ppo", gate }])).toMatchObject({ status: "failed", model: null });
+  });
+
   it("fails where it is to fail, and where nothing was reached", () => {
     const failure = { code: "gate_not_passed", param: "method.pipeline.stages[1].gate" };
     expect(played(low, withGate("fail")).effects.at(-1)).toMatchObject({
