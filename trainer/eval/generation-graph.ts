@@ -22,13 +22,15 @@ export interface GenerationGraphOptions {
   readonly capacity: number;
   /** What logits are divided by; 1 by default. */
   readonly temperature?: number;
+  /** For two or more tokens of a row at once: faster for many, wrong in the last bits for one; no by default. */
+  readonly prefill?: boolean;
 }
 
 /**
  * The next T tokens of B sequences, after any number of positions that are cached.
  *
  * Inputs: `tokens` [batch, seq] i64; `positions` [batch, seq] i64, counted from the first placeholder of virtual tokens;
- * `bias` [batch, 1, seq, 1, cached], which is added to the scores of the cached positions; `pick` [batch, picks, seq], 1 where
+ * `bias` [batch, 1, seq, 1, cached], to prefill [batch, 1, 1, seq, cached], which is added to the scores of the cached positions; `pick` [batch, picks, seq], 1 where
  * the model's predictions are wanted and 0 elsewhere; every layer's cache [batch, K, cached, P], whose keys are rotated already;
  * the weights, and what the method adds to them.
  * Outputs: `log_probabilities` [batch, picks, V]; the new keys, rotated, and values of every layer, [batch, K, seq, P].
@@ -37,13 +39,14 @@ export interface GenerationGraphOptions {
  * All sums are then those of the training graph, term by term: where rows begin at position 0 of the cache as they do at place 0
  * of a training row, the log-probabilities are the same bits.
  */
-export function generationGraph({ config, method, capacity, temperature = 1 }: GenerationGraphOptions): Graph {
-  const b = new GraphBuilder("generation");
+export function generationGraph(options: GenerationGraphOptions): Graph {
+  const { config, method, capacity, temperature = 1, prefill = false } = options;
+  const b = new GraphBuilder(prefill ? "prefill" : "generation");
   const { heads, kvHeads, headDim } = config;
   const group = heads / kvHeads;
   const tokens = b.input("tokens", "i64", ["batch", "seq"]);
   const positions = b.input("positions", "i64", ["batch", "seq"]);
-  const bias = b.input("bias", "f32", ["batch", 1, "seq", 1, "cached"]);
+  const bias = b.input("bias", "f32", prefill ? ["batch", 1, 1, "seq", "cached"] : ["batch", 1, "seq", 1, "cached"]);
   const pick = b.input("pick", "f32", ["batch", "picks", "seq"]);
   const { input, rewrite } = rewritten(b, { config, method, positions });
 
@@ -65,13 +68,19 @@ export function generationGraph({ config, method, capacity, temperature = 1 }: G
     };
 
     const query = b.mul(b.rope(split(q, heads), angles, rope), 1 / Math.sqrt(headDim));
-    const byToken = b.transpose(b.reshape(query, ["batch", kvHeads, group, "seq", headDim]), [0, 1, 3, 2, 4]);
+    const byHead = b.reshape(query, ["batch", kvHeads, group, "seq", headDim]);
+    const [keys, values] = [cached(names.key), cached(names.value)];
+    const attended = (x: Value) => {
+      const scores = b.matmul(x, keys, { transB: true });
+      return b.matmul(b.softmax(b.add(scores, bias)), values);
+    };
+    const merged = (x: Value) => b.reshape(x, ["batch", "seq", heads * headDim]);
+    // Many tokens of a head are a product; with few tokens the heads of a group are, so that it has several rows.
+    if (prefill) return merged(b.transpose(attended(byHead), [0, 3, 1, 2, 4]));
+    const byToken = b.transpose(byHead, [0, 1, 3, 2, 4]);
     // Kernels add up a product of one row in another order than those of several, which the training graph has.
-    const grouped = group === 1 ? b.pad(byToken, 3, 0, 1) : byToken;
-    const scores = b.matmul(grouped, cached(names.key), { transB: true });
-    const mixed = b.matmul(b.softmax(b.add(scores, bias)), cached(names.value));
-    const y = b.transpose(group === 1 ? b.slice(mixed, 3, 0, 1) : mixed, [0, 2, 1, 3, 4]);
-    return b.reshape(y, ["batch", "seq", heads * headDim]);
+    const mixed = group === 1 ? b.slice(attended(b.pad(byToken, 3, 0, 1)), 3, 0, 1) : attended(byToken);
+    return merged(b.transpose(mixed, [0, 2, 1, 3, 4]));
   };
 
   const hidden = forward({ b, config, tokens, weight: input, attend, rewrite });

@@ -57,7 +57,9 @@ const PREFILL_ROW = 512;
 const PREFILL_BATCH = 2_048;
 
 interface Parts {
+  /** For one token of every row, and for several of some rows. */
   readonly program: StagedProgram;
+  readonly prefill: StagedProgram;
   /** Computes the method's prefix; absent if it has none. */
   readonly prefix?: { readonly graph: Graph; readonly program: Program };
   readonly newCaches: () => Promise<LayerCaches>;
@@ -88,9 +90,12 @@ export class Generator {
   static async create(executor: Executor, given: GeneratorOptions): Promise<Generator> {
     const options = { method: NO_METHOD, temperature: 1, ...given };
     const { config, method, frozen, slots, capacity, temperature } = options;
-    const graph = generationGraph({ config, method, capacity, temperature });
+    const compile = (prefill: boolean) => {
+      const graph = generationGraph({ config, method, capacity, temperature, prefill });
+      return StagedProgram.compile(executor, graph, { bindings: frozen, startsAt });
+    };
     const parts: Parts = {
-      program: await StagedProgram.compile(executor, graph, { bindings: frozen, startsAt }),
+      ...{ program: await compile(false), prefill: await compile(true) },
       ...((method.prefixTokens ?? 0) === 0 ? {} : { prefix: await compilePrefix(executor, options) }),
       newCaches: () => LayerCaches.create(executor, config, { slots: Math.max(2, slots) + 1, limit: capacity }),
     };
@@ -102,10 +107,10 @@ export class Generator {
   /** Generates with these values of the method's parameters from now on. They are kept, not copied. */
   async use(values: ReadonlyMap<string, Tensor>): Promise<void> {
     const { method } = this.#options;
-    const { program, prefix } = this.#parts;
+    const { program, prefill, prefix } = this.#parts;
     const caches = this.#caches;
     this.#values = values;
-    await program.hold(values);
+    for (const one of [program, prefill]) await one.hold(values);
     if (prefix === undefined) return;
     await caches.reserve(method.prefixTokens!);
     await prefix.program.run(Object.fromEntries(takenBy(prefix.graph, values)), caches.appends(0, [0]));
@@ -129,8 +134,8 @@ export class Generator {
   }
 
   async dispose(): Promise<void> {
-    const { program, prefix } = this.#parts;
-    await Promise.all([program.dispose(), prefix?.program.dispose(), this.#caches.dispose()]);
+    const { program, prefill, prefix } = this.#parts;
+    await Promise.all([program.dispose(), prefill.dispose(), prefix?.program.dispose(), this.#caches.dispose()]);
   }
 
   async #renewCaches(): Promise<void> {
@@ -237,7 +242,7 @@ export class Generator {
 
   /** The same in one run, or in several for a single sequence longer than `PREFILL_ROW`. */
   async #prefillTogether(first: number, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
-    const { program } = this.#parts;
+    const { prefill } = this.#parts;
     const caches = this.#caches;
     const prefixTokens = this.#prefixTokens;
     const longest = Math.max(...rows.map(({ length }) => length));
@@ -252,7 +257,7 @@ export class Generator {
         first,
         rows.map(() => length),
       );
-      const outputs = await program.run({ ...feeds, ...caches.feeds(first, rows.length) }, appends);
+      const outputs = await prefill.run({ ...feeds, ...caches.feeds(first, rows.length) }, appends);
       logits = rowsOf(outputs, rows.length);
     }
     return logits;

@@ -67,7 +67,7 @@ export function prefillFeeds(
   return {
     tokens: i64([count, padded], tokens),
     positions: i64([count, padded], positions),
-    bias: f32([count, 1, padded, 1, capacity], bias),
+    bias: f32([count, 1, 1, padded, capacity], bias),
     pick: f32([count, picks, padded], pick),
   };
 }

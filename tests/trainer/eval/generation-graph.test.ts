@@ -21,8 +21,11 @@ describe("generationGraph", () => {
       const { config, weights } = await goldenModel(name);
       const { inputIds, logits: golden } = goldenOutputs(name);
       const [rows, tokens] = inputIds.shape;
-      const graph = generationGraph({ config, method: NO_METHOD, capacity: 64 });
-      const program = await StagedProgram.compile(executor, graph, { bindings: weights, startsAt });
+      const compile = (prefill: boolean) => {
+        const graph = generationGraph({ config, method: NO_METHOD, capacity: 64, prefill });
+        return StagedProgram.compile(executor, graph, { bindings: weights, startsAt });
+      };
+      const [program, prefill] = [await compile(false), await compile(true)];
       const caches = await LayerCaches.create(executor, config, { slots: rows, limit: 64 });
       const idsOf = (row: number) => inputIds.data.slice(row * tokens, (row + 1) * tokens);
       const expectAt = ({ log_probabilities }: NamedTensors, position: number) => {
@@ -46,7 +49,7 @@ describe("generationGraph", () => {
         const chunks = Array.from({ length: rows }, (_, row) => idsOf(row).slice(start, start + 3));
         const feeds = prefillFeeds(chunks, { ...past, start, end: start + 5, capacity: caches.capacity });
         const at = new Array<number>(rows).fill(start);
-        expectAt(await program.run({ ...feeds, ...caches.feeds(0, rows) }, caches.appends(0, at)), start + 2);
+        expectAt(await prefill.run({ ...feeds, ...caches.feeds(0, rows) }, caches.appends(0, at)), start + 2);
       }
       for (let position = 6; position < tokens; position++) {
         const one = Array.from({ length: rows }, (_, row) => ({ token: idsOf(row)[position]!, length: position }));
@@ -54,7 +57,7 @@ describe("generationGraph", () => {
         const at = new Array<number>(rows).fill(position);
         expectAt(await program.run({ ...feeds, ...caches.feeds(0, rows) }, caches.appends(0, at)), position);
       }
-      await Promise.all([program.dispose(), caches.dispose()]);
+      await Promise.all([program.dispose(), prefill.dispose(), caches.dispose()]);
     },
   );
 

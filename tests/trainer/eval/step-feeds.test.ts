@@ -26,7 +26,7 @@ describe("prefillFeeds", () => {
     expect(feeds.positions).toEqual(i64([2, 4], [1, 2, 3, 0, 1, 0, 0, 0]));
     expect(feeds.pick).toEqual(f32([2, 1, 4], [0, 0, 1, 0, 1, 0, 0, 0]));
     const { shape, data } = feeds.bias!;
-    expect(shape).toEqual([2, 1, 4, 1, 8]);
+    expect(shape).toEqual([2, 1, 1, 4, 8]);
     for (let i = 0; i < 2 * 4 * 8; i++) {
       const [query, key] = [2 + (Math.floor(i / 8) % 4), i % 8];
       expect(data[i]).toBe(key > query ? Math.fround(HIDDEN) : 0);

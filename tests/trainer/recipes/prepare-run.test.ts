@@ -24,7 +24,7 @@ describe("prepareRun", () => {
     const run = await prepare(dpo, { validation: line("four:") });
     expect(run.training.map(({ examples }) => examples.length)).toEqual([2, 2, 2]);
     expect(run.validation).toHaveLength(1);
-    expect(run.rows.units!.form).toEqual({ examples: 2, columns: { reference: "token" } });
+    expect(run.rows.units!.form).toEqual({ examples: 2, sharesPrompt: true, columns: { reference: "token" } });
     expect(run.hyperparameters.schedule.totalSteps).toBe(run.plan.stepsPerEpoch * run.hyperparameters.epochs);
     expect((await prepare(dpo)).validation).toBeUndefined();
   });
