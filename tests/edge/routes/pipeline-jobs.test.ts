@@ -261,11 +261,17 @@ describe("what a pipeline needs", () => {
     const { id } = await create({ stages }, { model: start });
     const lease = (await trainer.lease())!;
     expect(lease.parent).toMatchObject({ model: start });
+    const refused = (target: string) => api.refusal("DELETE", target, { key });
+    // No job of a stage needs this file yet.
+    expect(await refused(`/v1/files/${own}`)).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`The pipeline ${id} still needs this file`),
+    });
     await trainer.complete(lease, await trainer.artefacts(lease, "kept"));
     await waitsFor(id, 1);
-    const refused = async (target: string) => (await api.refusal("DELETE", target, { key })).message;
-    expect(await refused(`/v1/files/${own}`)).toContain(id);
-    expect(await refused(`/v1/models/${start}`)).toContain(id);
+    for (const target of [`/v1/files/${own}`, `/v1/models/${start}`]) {
+      expect(await refused(target)).toMatchObject({ code: "conflict" });
+    }
     const admin = await api.refusal("DELETE", `/v1/admin/models/${model}`, { key: ADMIN_TOKEN });
     expect(admin).toMatchObject({ code: "conflict", message: expect.stringContaining(id) });
     expect(admin.message).not.toContain("paused");
