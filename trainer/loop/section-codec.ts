@@ -59,8 +59,8 @@ export function encodeSections(sections: Sections = {}): {
 }
 
 /**
- * The inverse of `encodeSections`, for a run with exactly the sections of `specs`. Throws `corrupt_blob` if one is missing,
- * unknown, or does not match its spec.
+ * The inverse of `encodeSections`, for a run with exactly the sections of `specs`. Throws `corrupt_blob` if one is missing
+ * that is not optional, is unknown, or does not match its spec.
  */
 export function decodeSections(
   specs: SectionSpecs,
@@ -72,7 +72,11 @@ export function decodeSections(
   if (unknown !== undefined) throw corrupt(`has a section ${unknown}, which this run does not have`);
   const sections: Record<string, Section> = {};
   for (const [name, spec] of Object.entries(specs)) {
-    if (!Object.hasOwn(json, name)) throw corrupt(`has no section ${name}`);
+    if (!Object.hasOwn(json, name)) {
+      if (spec.optional !== true) throw corrupt(`has no section ${name}`);
+      sections[name] = spec.initial;
+      continue;
+    }
     const prefix = tensorName(name, "");
     const own = [...tensors].filter(([key]) => key.startsWith(prefix));
     const section: Section = {

@@ -19,6 +19,8 @@ export interface SectionSpec {
   /** Every tensor it holds; `null` is a dimension of any size. */
   readonly tensors: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly (number | null)[] }>>;
   readonly json: z.ZodType;
+  /** A checkpoint may lack it, such as one from before it existed; the run then goes on with `initial`. */
+  readonly optional?: boolean;
 }
 export type SectionSpecs = Readonly<Record<string, SectionSpec>>;
 

@@ -74,6 +74,13 @@ describe("sections in a checkpoint", () => {
     expect(() => decode(encodeCheckpoint(plain, "run"), ofDeclared)).toThrow("has no section one");
   });
 
+  it("may be missing where they are optional, as in a checkpoint from before they existed", () => {
+    const one = { initial: { tensors: {}, json: 7 }, tensors: {}, json: anything, optional: true };
+    expect(decode(BYTES, { ...specs, one }).sections).toEqual({ ...state.sections, one: one.initial });
+    const { sections: _, ...plain } = state;
+    expect(decode(encodeCheckpoint(plain, "run"), { one }).sections).toEqual({ one: one.initial });
+  });
+
   it("are refused where somebody scribbled over them", () => {
     const { metadata, tensors } = parseSafetensors(BYTES);
     for (const text of ["{", "[]", "7"]) {

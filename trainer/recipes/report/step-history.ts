@@ -19,6 +19,7 @@ export const HISTORY_SPEC: SectionSpec = {
   initial: { tensors: { values: tensor("f64", [0, 0], new Float64Array(0)) }, json: [] },
   tensors: { values: { dtype: "f64", shape: [null, null] } },
   json: z.array(z.string()),
+  optional: true,
 };
 
 export interface StepHistory {
