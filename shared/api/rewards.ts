@@ -28,7 +28,9 @@ const RewardInput = z
       return;
     }
     if (prompt !== undefined) refuse(["prompt"], "goes with text");
-    const last = messages.at(-1)!;
+    const last = messages.at(-1);
+    // The schema itself refuses an empty list.
+    if (last === undefined) return;
     if (last.role !== "assistant") {
       return refuse(["messages", messages.length - 1, "role"], "must be assistant: its message is what is rewarded");
     }
