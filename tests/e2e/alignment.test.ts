@@ -76,11 +76,11 @@ test("the README's example trains a policy on its own replies, against a reward 
     ["rm", "succeeded"],
     ["ppo", "succeeded"],
   ]);
-  const [, rm, ppo] = job.stages;
+  const [sft, rm, ppo] = job.stages;
   expect(rm!.gate).toMatchObject({ passed: true });
   expect(job.fine_tuned_model).toBe(ppo!.fine_tuned_model);
 
-  // The reward model judges at the edge what the policy says now of requests that it was not asked for, and what the base says.
+  // The reward model judges at the edge what the policy says now of requests that it was not asked for, and what its start said.
   const rewards = async (model: string) => {
     const texts = await Promise.all(
       ["lend me a pen", "move your car", "hold my coat", "clean the table"].map(async (request) => {
@@ -97,7 +97,7 @@ test("the README's example trains a policy on its own replies, against a reward 
     });
     return data.reduce((sum, { reward }) => sum + reward, 0) / data.length;
   };
-  expect(await rewards(job.fine_tuned_model!)).toBeGreaterThan((await rewards(BASE)) + 1);
+  expect(await rewards(job.fine_tuned_model!)).toBeGreaterThan((await rewards(sft!.fine_tuned_model)) + 1);
 
   const report = await call<Record<string, unknown>>(`/fine_tuning/jobs/${job.id}/report`);
   expect(report).toMatchObject({ object: "fine_tuning.job.report", base: BASE });
