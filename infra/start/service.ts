@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import type { Writable } from "node:stream";
 
 export interface ServiceOptions {
   readonly name: string;
@@ -27,16 +28,26 @@ const GRACE_MS = 8_000;
 
 /**
  * Reads the id of the process, which is also its group's, and waits for the pipe to close. Then it sends SIGTERM, waits up to eight
- * seconds, and kills the whole group.
+ * seconds, and kills the whole group. A process that has ended keeps its id, in state Z, until somebody asks how.
  */
 const WATCHDOG = `
 read -r pid || exit 0
 read -r line
-if kill -s TERM "$pid" 2>/dev/null; then
-  left=80
-  while [ "$left" -gt 0 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; left=$((left - 1)); done
-fi
+kill -s TERM "$pid" 2>/dev/null
+left=40
+while [ "$left" -gt 0 ] && kill -0 "$pid" 2>/dev/null; do
+  read -r stat <"/proc/$pid/stat"
+  case "$stat" in *") Z "*) break ;; esac
+  sleep 0.2
+  left=$((left - 1))
+done
 kill -s KILL -- "-$pid" 2>/dev/null`;
+
+/**
+ * Becomes the program once its file descriptor 3 says so, which is when the watchdog knows its id. If this process is killed before
+ * that, the descriptor closes and nothing is started that nobody would watch.
+ */
+const GATE = 'read -r open <&3 || exit 0; exec 3<&-; exec "$@"';
 
 export class Service {
   readonly #options: ServiceOptions;
@@ -79,11 +90,14 @@ export class Service {
     const { command, cwd, env, logFile } = this.#options;
     const [program, ...args] = command;
     const log = openSync(logFile, "a");
-    // Runs before the process does: if this process is killed between two spawns, nobody would watch the first.
     const watchdog = startWatchdog();
-    const child = spawn(program, args, { cwd, env, stdio: ["ignore", log, log], detached: true });
+    const gated = ["-c", GATE, "trimtab-gate", program, ...args];
+    const child = spawn("sh", gated, { cwd, env, stdio: ["ignore", log, log, "pipe"], detached: true });
     closeSync(log);
     if (child.pid !== undefined) watchdog.stdin?.write(`${child.pid}\n`);
+    const gate = child.stdio[3] as Writable;
+    gate.on("error", () => undefined);
+    gate.end("open\n");
     const started = performance.now();
     this.#child = child;
     this.#ended = new Promise((resolve) => {
@@ -114,7 +128,6 @@ function startWatchdog(): ChildProcess {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
-  // Without a shell there is no watchdog, but the process still runs.
   watchdog.once("error", () => undefined);
   watchdog.stdin?.on("error", () => undefined);
   watchdog.unref();

@@ -93,7 +93,8 @@ test("a program that does not exist is reported and retried", async () => {
   const ends: string[] = [];
   start("", { command: ["/does/not/exist"], onEnd: (why) => ends.push(why) });
   await vi.waitFor(() => expect(ends.length).toBeGreaterThanOrEqual(2), SOON);
-  expect(ends[0]).toContain("ENOENT");
+  expect(ends[0]).toBe("status 127");
+  expect(readFileSync(join(folder, "log"), "utf8")).toContain("/does/not/exist");
 });
 
 test("stopping during a pause starts nothing", async () => {
