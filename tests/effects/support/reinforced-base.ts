@@ -6,7 +6,7 @@ import type { TrainerEvent } from "../../../shared/api/trainer.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../../shared/model/model-folder.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import type { RecipeContext, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
+import type { NamedDelta, RecipeContext, RecipeJob, RecipeOutcome } from "../../../trainer/recipes/recipe.ts";
 import { RECIPES } from "../../../trainer/recipes/registry.ts";
 import { ALONE } from "../../support/alone.ts";
 
@@ -49,16 +49,28 @@ export interface Reinforced {
   readonly steps: readonly Readonly<Record<string, number>>[];
 }
 
+export interface Reinforcement {
+  readonly prompts: Prompts;
+  readonly hyperparameters: object;
+  readonly seed: number;
+  /** The prompts' grader by default. */
+  readonly reward?: object;
+  /** Measured beside it; nothing by default. */
+  readonly gold?: object;
+  /** The deltas that the rewards name. */
+  readonly models?: ReadonlyMap<string, NamedDelta>;
+  /** Of the base, which those deltas have in their manifests. */
+  readonly digest?: string;
+}
+
 /** Runs a job of that type on the base, measured on the prompts that are held out. */
 export async function reinforce(
   base: ModelFiles,
   type: "ppo" | "rloo" | "grpo" | "reinforce_pp",
-  {
-    prompts,
-    hyperparameters,
-    seed,
-  }: { readonly prompts: Prompts; readonly hyperparameters: object; readonly seed: number },
+  options: Reinforcement,
 ): Promise<Reinforced> {
+  const { prompts, hyperparameters, seed, gold, models = new Map(), digest = "b".repeat(64) } = options;
+  const { reward = { type: "grader", grader: prompts.grader } } = options;
   const steps: Record<string, number>[] = [];
   const dataset = async (name: string, lines: readonly object[]) => {
     const bytes = new TextEncoder().encode(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
@@ -67,9 +79,10 @@ export async function reinforce(
   const job: RecipeJob = {
     ...{ run: "effect", type, seed, createdAt: 1_700_000_000, checkpoint: null },
     settings: JOB_TYPES[type].settings.parse({
-      ...{ reward: { type: "grader", grader: prompts.grader }, hyperparameters, report: { enabled: false } },
+      ...{ reward, ...(gold === undefined ? {} : { gold }), hyperparameters, report: { enabled: false } },
     }),
-    base: { id: "trimtab-base", digest: "b".repeat(64), files: base },
+    base: { id: "trimtab-base", digest, files: base },
+    models,
     training: await dataset("train.jsonl", prompts.training),
     validation: await dataset("valid.jsonl", prompts.heldOut),
   };
