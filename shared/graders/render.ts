@@ -29,16 +29,21 @@ export function observe(text: string, item: unknown): Observation {
  */
 export function render(template: string, observation: Observation, param: string): Rendered {
   let text = "";
+  let flaw: Flaw | undefined;
   for (const part of parseTemplate(template, param)) {
     const piece = typeof part === "string" ? part : found(part, observation, param);
-    if (typeof piece === "object") return piece;
+    if (typeof piece === "object") {
+      // Looked through to the end: a field that the item lacks further on is a mistake of the request all the same.
+      flaw ??= piece.flaw;
+      continue;
+    }
     text += piece;
     if (text.length > LIMITS.graderText) {
       const message = `\`${param}\` has more than ${LIMITS.graderText} characters once it is filled in. Make the template or the fields shorter.`;
       throw new TrimtabError("invalid_request", message, { param });
     }
   }
-  return { text };
+  return flaw === undefined ? { text } : { flaw };
 }
 
 function found(path: TemplatePath, { item, sample }: Observation, param: string): string | { readonly flaw: Flaw } {

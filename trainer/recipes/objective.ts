@@ -121,7 +121,7 @@ export interface PhaseRun {
   /** What is known of the phase, to be reported with each of its steps. */
   metrics(state: TrainingState): Metrics;
   /** Why the run ends before the state's next step, or undefined. */
-  stop(state: TrainingState): string | undefined;
+  stop(state: TrainingState, totalSteps: number): string | undefined;
   /** Steps between two measurements, where the job says so. */
   readonly measureEvery?: number | undefined;
   /** Measures the parameters on the prompts of the validation file. */

@@ -193,7 +193,7 @@ async function runPrepared<S extends TrainingSettings>(
       reporter.resume();
     }
     const end = await train(context.executor, training, start, { onStep });
-    const stopped = end.step < totalSteps ? phases?.stop(end) : undefined;
+    const stopped = end.step < totalSteps ? phases?.stop(end, totalSteps) : undefined;
     if (stopped !== undefined) say(`Stopped after step ${end.step} of ${totalSteps}: ${stopped}`, { step: end.step });
 
     const tuned = await measure(end);
@@ -275,7 +275,7 @@ function trainingPlan<S extends TrainingSettings>(
     schedule,
     ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
     ...(carried === undefined ? {} : { carried }),
-    ...(phases === undefined ? {} : { stop: (state) => phases.stop(state) !== undefined }),
+    ...(phases === undefined ? {} : { stop: (state) => phases.stop(state, schedule.totalSteps) !== undefined }),
     async batches(step, state) {
       const groups = await units.training(state, parameterValues(state, method.parameters));
       onTokens(tokensOf(groups.flat()));

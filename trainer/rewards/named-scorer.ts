@@ -98,7 +98,7 @@ function stateReader(delta: CanonicalDelta, base: ScoringBase) {
   const { config, weights, executor, tokenizer, maxLength, yieldToEventLoop } = base;
   const placeholders = virtualTokens(delta);
   // A lead may be longer than the prompt whose place it takes.
-  const tokens = Math.min(config.maxPositions, placeholders + maxLength + MOST_LEAD) - prefixTokens(delta);
+  const tokens = Math.min(config.maxPositions - prefixTokens(delta), placeholders + maxLength + MOST_LEAD);
   const rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(BATCH_TOKENS / tokens)));
   const shape = { rows, tokens };
   const b = new GraphBuilder("reply_states");

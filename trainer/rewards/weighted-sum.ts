@@ -30,10 +30,12 @@ export function weightedSum(sources: readonly WeightedSource[]): RewardSource {
 }
 
 function unique(names: readonly string[]): string[] {
-  const seen = new Map<string, number>();
+  const taken = new Set(names);
+  const seen = new Set<string>();
   return names.map((name) => {
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return count === 1 ? name : `${name}_${count}`;
+    let own = name;
+    for (let count = 2; seen.has(own) || (own !== name && taken.has(own)); count++) own = `${name}_${count}`;
+    seen.add(own);
+    return own;
   });
 }

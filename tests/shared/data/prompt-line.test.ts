@@ -60,7 +60,7 @@ describe("prompts", () => {
   it("are told from lines that are answered", () => {
     expect(isPromptRecord({ messages: [user], answer: "4" })).toBe(true);
     expect(isPromptRecord({ prompt: "a" })).toBe(true);
-    for (const answered of ["completion", "chosen", "label"]) {
+    for (const answered of ["completion", "chosen", "completions"]) {
       expect(isPromptRecord({ prompt: "a", [answered]: "b" })).toBe(false);
     }
     expect(isPromptRecord({ messages: [user, { role: "assistant", content: "4" }] })).toBe(false);

@@ -50,6 +50,8 @@ describe("render", () => {
     expect(filled("{{sample.output_json.a}}", "no JSON")).toEqual({ flaw: { sample_parse_error: true } });
     expect(filled("{{sample.output_json.a}}", "{}")).toEqual({ flaw: { invalid_variable_error: true } });
     expect(filled("{{sample.choices[1]}}")).toEqual({ flaw: { invalid_variable_error: true } });
+    // What the item lacks is told even behind what the sample lacks.
+    expect(() => filled("{{sample.output_json.a}} {{item.missing}}", "no JSON")).toThrow("the item does not have");
     const deep = "[".repeat(100_000) + "]".repeat(100_000);
     expect(filled("{{sample.output_json}}", deep)).toEqual({ flaw: { sample_parse_error: true } });
   });

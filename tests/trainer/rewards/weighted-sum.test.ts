@@ -20,6 +20,11 @@ describe("weightedSum", () => {
     ]);
   });
 
+  it("gives every part a name of its own", async () => {
+    const named = ["a", "a", "a_2"].map((name) => ({ name, weight: 1, source: length }));
+    expect((await weightedSum(named).score(replies))[0]!.parts).toEqual({ a: 1, a_3: 1, a_2: 1 });
+  });
+
   it("has the flaw that any of them has", async () => {
     const sum = weightedSum([
       { name: "length", weight: 1, source: length },

@@ -53,6 +53,7 @@ export function whitened(lists: readonly (readonly number[])[], { shift = true }
 /** Each reward less the mean of the others of its group: (Σ − r) / (n − 1) (Ahmadian et al. 2024). */
 export function leaveOneOut(rewards: readonly number[], generations: number): number[] {
   return groupsOf(rewards, generations).flatMap((group) => {
+    if (areEqual(group)) return group.map(() => 0);
     const sum = group.reduce((total, reward) => total + reward, 0);
     return group.map((reward) => reward - (sum - reward) / (group.length - 1));
   });
@@ -61,6 +62,7 @@ export function leaveOneOut(rewards: readonly number[], generations: number): nu
 /** Each reward less the mean of its group. */
 export function lessGroupMean(rewards: readonly number[], generations: number): number[] {
   return groupsOf(rewards, generations).flatMap((group) => {
+    if (areEqual(group)) return group.map(() => 0);
     const mean = meanOf(group);
     return group.map((reward) => reward - mean);
   });
@@ -98,13 +100,18 @@ export function meanOf(numbers: ArrayLike<number>): number {
 
 /** Unbiased; 0 for fewer than two numbers. */
 export function varianceOf(numbers: readonly number[]): number {
-  if (numbers.length < 2) return 0;
+  if (areEqual(numbers)) return 0;
   const mean = meanOf(numbers);
   return numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (numbers.length - 1);
 }
 
 export function deviationOf(numbers: readonly number[]): number {
   return Math.sqrt(varianceOf(numbers));
+}
+
+/** Exactly: the mean of eight times 0.1 is not 0.1, and what is left of it would be scaled up as if it were a difference. */
+function areEqual(numbers: readonly number[]): boolean {
+  return numbers.every((x) => x === numbers[0]);
 }
 
 function groupsOf<T>(list: readonly T[], size: number): T[][] {

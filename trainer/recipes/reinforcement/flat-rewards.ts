@@ -9,7 +9,7 @@ type Flatness = Pick<PhaseFacts, "flat" | "varied" | "constant">;
 
 /**
  * How many phases in a row have had nothing to learn from: every reply of the phase and of the one before had the same reward, or no
- * reply has an advantage over another.
+ * reply has an advantage over another. `advantages` are those of the rewards alone: the divergence from the reference always differs.
  */
 export function flatness(
   before: Flatness,
@@ -35,11 +35,15 @@ export function flatWords({ constant }: Pick<Flatness, "constant">): string {
 
 /**
  * Why a run ends that has nothing more to learn from, or undefined. Throws `invalid_request`, with the reward's field, for one that
- * never had anything.
+ * never had anything; a short run hears of it in its last phase, before it would publish what chance has made.
  */
-export function flatReason({ flat, varied, constant }: Flatness, param: string): string | undefined {
-  if (flat < FLAT_PHASES) return undefined;
-  const what = `${flatWords({ constant })} for ${flat} phases`;
+export function flatReason(
+  { flat, varied, constant }: Flatness,
+  { param, isLast }: { readonly param: string; readonly isLast: boolean },
+): string | undefined {
+  const hasEnough = flat >= FLAT_PHASES || (isLast && flat > 0 && !varied);
+  if (!hasEnough) return undefined;
+  const what = `${flatWords({ constant })} for ${flat} ${flat === 1 ? "phase" : "phases"}`;
   if (varied) return `${what}, so there is nothing left to learn`;
   throw new TrimtabError(
     "invalid_request",

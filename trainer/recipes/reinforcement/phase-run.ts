@@ -109,6 +109,11 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
       values: replies.map((reply) => reply.values),
     };
     const { advantages, returns = [] } = algorithm.advantages(given, settings);
+    const ofRewards =
+      algorithm.hasValues === true || !isInReward
+        ? advantages
+        : algorithm.advantages({ ...given, penalties: given.penalties.map((of) => of.map(() => 0)) }, settings)
+            .advantages;
     const metrics = phaseMetrics({ ...given, replies, scores: rewards, advantages, returns, coefficient, phase });
     const kl = metrics["objective/kl"]!;
     const facts: PhaseFacts = {
@@ -118,7 +123,7 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
         { kl, replies: replies.length },
         { target: kl_target, horizon: kl_horizon },
       ),
-      ...flatness(before, { rewards: penalised, advantages }),
+      ...flatness(before, { rewards: penalised, advantages: ofRewards }),
     };
     if (facts.flat > 0) warn(`Phase ${phase + 1}: ${flatWords(facts)}, so it has nothing to teach`);
     const section = encodePhase({
@@ -144,13 +149,14 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     resolved: reported(settings),
     units: phaseUnits,
     metrics: (state) => factsOf(state).metrics,
-    stop(state) {
+    stop(state, totalSteps) {
       const facts = factsOf(state);
       const limit = settings.stop?.kl;
       if (limit !== undefined && facts.kl > limit) {
         return `the model is ${facts.kl.toFixed(2)} nats a reply from the reference, beyond the limit of ${limit}`;
       }
-      return flatReason(facts, `${path}.${rewardField}`);
+      const isLast = facts.phase === plan.phaseOf(totalSteps - 1);
+      return flatReason(facts, { param: `${path}.${rewardField}`, isLast });
     },
     async measure(values): Promise<Metrics> {
       const samples = evalSamples(settings);

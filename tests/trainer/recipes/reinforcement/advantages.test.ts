@@ -64,6 +64,15 @@ describe("advantages", () => {
     }
   });
 
+  it("are exactly 0 where the rewards of a group are equal, whatever their mean rounds to", () => {
+    const rewards = [...new Array(8).fill(0.1), ...new Array(8).fill(0.7)];
+    const none = rewards.map(() => 0);
+    expect(groupDeviations(rewards, 8)).toEqual([0, 0]);
+    expect(lessGroupMean(rewards, 8)).toEqual(none);
+    expect(leaveOneOut(rewards, 8)).toEqual(none);
+    expect(scaledBy(lessGroupMean(rewards, 8), rewards, { by: "group", generations: 8 })).toEqual(none);
+  });
+
   it("are finite where all rewards are equal", () => {
     const equal = new Array(4).fill(0.5);
     for (const by of ["group", "batch", "none"] as const) {

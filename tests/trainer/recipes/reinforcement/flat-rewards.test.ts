@@ -14,12 +14,13 @@ const following = (phases: readonly (readonly number[])[], advantage = 1) =>
   );
 const times = (count: number, rewards: readonly number[]) => new Array<readonly number[]>(count).fill(rewards);
 const param = "method.grpo.reward";
+const during = { param, isLast: false };
 
 describe("flat rewards", () => {
   it("end a run that never had others, naming the field and what to do", () => {
     const before = following(times(FLAT_PHASES - 1, [0, 0]));
-    expect(flatReason(before, param)).toBeUndefined();
-    expect(() => flatReason(following(times(FLAT_PHASES, [0, 0])), param)).toThrow(
+    expect(flatReason(before, during)).toBeUndefined();
+    expect(() => flatReason(following(times(FLAT_PHASES, [0, 0])), during)).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         param,
@@ -28,9 +29,18 @@ describe("flat rewards", () => {
     );
   });
 
+  it("are told of in the last phase of a short run, unless it has learned something before", () => {
+    const last = { param, isLast: true };
+    expect(() => flatReason(following([[0, 0]]), last)).toThrow(
+      "every reply has had the reward 0 for 1 phase, from the",
+    );
+    expect(flatReason(following([[0, 1], ...times(2, [1, 1])]), last)).toBeUndefined();
+    expect(flatReason(following([[0, 1]]), last)).toBeUndefined();
+  });
+
   it("stop a run that has learned all there is", () => {
     const state = following([[0, 1], ...times(FLAT_PHASES, [1, 1])]);
-    expect(flatReason(state, param)).toBe(
+    expect(flatReason(state, during)).toBe(
       "every reply has had the reward 1 for 5 phases, so there is nothing left to learn",
     );
   });
@@ -41,7 +51,7 @@ describe("flat rewards", () => {
 
   it("are also those that differ between prompts alone, where nothing has an advantage", () => {
     const state = following(times(FLAT_PHASES, [0, 0, 1, 1]), 0);
-    expect(() => flatReason(state, param)).toThrow("the replies to each prompt have had equal rewards");
+    expect(() => flatReason(state, during)).toThrow("the replies to each prompt have had equal rewards");
   });
 
   it("are not those of single replies that differ from phase to phase", () => {

@@ -126,11 +126,10 @@ describe("a run of reinforcement", () => {
   it("stops for rewards that never differ, and ends well once all is learned", async () => {
     const never = { reward: { type: "grader", grader: check("no such text") }, hyperparameters: { n_epochs: 8 } };
     await expect(run("ppo", never)).rejects.toMatchObject({ code: "invalid_request", param: "method.ppo.reward" });
-    const { messages: warned } = await run("ppo", { ...never, hyperparameters: { n_epochs: 2 } });
-    expect(warned.filter((message) => message.includes("nothing to teach"))).toEqual([
-      "Phase 1: every reply has had the reward 0, so it has nothing to teach",
-      "Phase 2: every reply has had the reward 0, so it has nothing to teach",
-    ]);
+    // A run too short for that would publish what chance has made of its value head.
+    await expect(run("ppo", { ...never, hyperparameters: { n_epochs: 2 } })).rejects.toThrow(
+      "every reply has had the reward 0 for 2 phases, from the first on",
+    );
     const { outcome, messages } = await run("grpo", {
       hyperparameters: { n_epochs: 50, num_generations: 8, learning_rate: 0.02 },
     });
