@@ -85,26 +85,38 @@ test("a way that it was not trained for is refused by name", () => {
   expect(() => tokenLogProbabilities(scorer, final, 0)).toThrow(refusal("token_values"));
 });
 
-test("all next tokens of a small model take a fraction of a millisecond", () => {
-  const [width, vocabulary, rank] = [256, 2048, 16];
+test("all next tokens take about as long as their multiplications alone", () => {
+  const [width, vocabulary, rank, classes] = [256, 2048, 16, 2];
   const tensor = (...shape: [number, number]) =>
     f32(shape, Float32Array.from({ length: shape[0] * shape[1] }, Math.sin));
   const scorer = {
-    weight: tensor(width, 2),
-    bias: f32([2], [0, 0]),
-    tokens: { a: tensor(width, 2 * rank), t: tensor(vocabulary, rank) },
-    about: aboutOf(2),
+    weight: tensor(width, classes),
+    bias: f32([classes], [0, 0]),
+    tokens: { a: tensor(width, classes * rank), t: tensor(vocabulary, rank) },
+    about: aboutOf(classes),
   };
   const final = Float32Array.from({ length: width }, Math.cos);
-  const fastest = (run: () => unknown) => {
-    let best = Number.POSITIVE_INFINITY;
-    for (let turn = 0; turn < 300; turn++) {
+  const read = Float64Array.from({ length: rank }, Math.cos);
+  const products = () => {
+    const sums = new Float64Array(classes * vocabulary);
+    const { data } = scorer.tokens.t;
+    for (let row = 0; row < sums.length; row++) {
+      const start = (row % vocabulary) * rank;
+      for (let r = 0; r < rank; r++) sums[row]! += data[start + r]! * read[r]!;
+    }
+    return sums;
+  };
+  // Interleaved, and the fastest of many turns: a busy machine slows all three alike.
+  const contenders = [products, () => tokenValues(scorer, final), () => tokenLogProbabilities(scorer, final, 1)];
+  const fastest = contenders.map(() => Number.POSITIVE_INFINITY);
+  for (let turn = 0; turn < 300; turn++) {
+    for (const [c, run] of contenders.entries()) {
       const start = performance.now();
       run();
-      best = Math.min(best, performance.now() - start);
+      fastest[c] = Math.min(fastest[c]!, performance.now() - start);
     }
-    return best;
-  };
-  expect(fastest(() => tokenValues(scorer, final))).toBeLessThan(0.3);
-  expect(fastest(() => tokenLogProbabilities(scorer, final, 1))).toBeLessThan(0.3);
+  }
+  const [alone, values, logProbabilities] = fastest as [number, number, number];
+  expect(values / alone).toBeLessThan(3);
+  expect(logProbabilities / alone).toBeLessThan(3);
 });
