@@ -79,6 +79,12 @@ export const LIMITS = {
   constitutionalTokens: 4096,
   /** Texts that one job writes, all of which its checkpoints hold. */
   constitutionalTexts: 200_000,
+  /** Facts of one edit, characters of one of a fact's texts, and prompts of one kind that score it. */
+  editFacts: 2000,
+  factText: 4000,
+  factPrompts: 32,
+  /** Edits of one tenant. */
+  edits: 10_000,
   scorersPerTenant: 32,
   scorerUrl: 2048,
   /** Candidates of one call of a scorer, and bytes of its reply. */

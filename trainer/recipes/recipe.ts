@@ -83,6 +83,16 @@ export interface RecipeContext {
   readonly ask: (question: Question) => Promise<ModelAnswer>;
   /** Stores a file that the job's owner can read once the job has succeeded. */
   readonly keepFile: (file: KeptFile) => Promise<void>;
+  /** What trainers keep beside the job's base; absent: nothing is kept. */
+  readonly baseArtefacts?: BaseArtefacts | undefined;
+}
+
+/** Files that are computed from a base alone, such as its key statistics: made once, and read by every later job on that base. */
+export interface BaseArtefacts {
+  /** The bytes that were written under that name; undefined if there are none. */
+  readonly read: (name: string) => Promise<Uint8Array | undefined>;
+  /** Keeps a file. One that is there already stays: equal names mean equal contents. */
+  readonly write: (name: string, bytes: Uint8Array) => Promise<void>;
 }
 
 export type Metrics = Readonly<Record<string, number>>;
