@@ -215,7 +215,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
   "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
-  "trainer/recipes/constitutional/revise.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
   "trainer/recipes/constitutional/write-texts.ts":
     "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",
   "trainer/recipes/constitutional/prompt-encoder.ts":
