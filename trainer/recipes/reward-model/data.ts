@@ -51,7 +51,7 @@ export function readRewardData(job: RecipeJob<RewardModelSettings>): RewardData 
       { param },
     );
   }
-  const lines = atFile("training_file", () => rewardLines(file, kind, settings));
+  const lines = atFile("training_file", () => rewardLines(file, kind, { settings, seed }));
   const own = (training: readonly RewardLine[], all: readonly RewardLine[] = training) => ({
     ...{ kind, goal, training, scale: scaleOf(training, goal) },
     completions: all.reduce((most, { examples }) => Math.max(most, examples.length), 1),
@@ -62,7 +62,7 @@ export function readRewardData(job: RecipeJob<RewardModelSettings>): RewardData 
       const message = `${validationFile.name} holds ${found}, and the training file ${kind}; both must be of one kind`;
       throw new TrimtabError("invalid_dataset", message, { param: "validation_file" });
     }
-    const validation = atFile("validation_file", () => rewardLines(validationFile, kind, settings));
+    const validation = atFile("validation_file", () => rewardLines(validationFile, kind, { settings, seed }));
     return { ...own(lines, [...lines, ...validation]), validation, calibratedOn: "validation_file" };
   }
   const held = heldOut(lines, seed);
