@@ -78,6 +78,9 @@ describe("a classifier job", () => {
     expect(undisturbed.events.map(({ message }) => message)).toContain(
       "4 of the texts are held out for the calibration",
     );
+    const told = undisturbed.events.map(({ message }) => message);
+    expect(told.some((message) => message.startsWith("Calibrated on the held-out lines"))).toBe(true);
+    expect(told.filter((message) => message.includes("validation file"))).toEqual([]);
     for (const after of [1, 3]) {
       let checkpoint: Uint8Array | undefined;
       const dying = runClassifier({

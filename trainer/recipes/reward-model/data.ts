@@ -1,4 +1,5 @@
 /** What a reward model learns from, and what it is calibrated on. */
+import type { MeasuredLines } from "../../../shared/api/measured-lines.ts";
 import { settingsPath } from "../../../shared/api/methods.ts";
 import type { RewardModelSettings } from "../../../shared/api/reward-model-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -18,7 +19,7 @@ export interface RewardData {
   /** The validation file's lines, or some that were held out of the training file. */
   readonly validation: readonly RewardLine[];
   /** Where `validation` comes from: the validation file, lines held out, or the training lines themselves. */
-  readonly calibratedOn: "validation_file" | "held_out" | "training_file";
+  readonly calibratedOn: MeasuredLines;
   /** The mean and standard deviation of the training ratings; 0 and 1 for other goals. */
   readonly scale: RewardScale;
 }
