@@ -71,7 +71,10 @@ export interface Calibration {
   readonly reliability: readonly ReliabilityBin[];
 }
 
-/** The temperature T that makes σ((r − r')/T) fit the pairs best, and what it changes. undefined without pairs. */
+/**
+ * The temperature T that makes σ((r − r')/T) fit the pairs best, with labels that Platt's rule smooths (see `fitTemperature`), and what
+ * it changes. undefined without pairs.
+ */
 export function calibrate(pairs: readonly JudgedPair[]): Calibration | undefined {
   if (pairs.length === 0) return undefined;
   const judgements = pairs.map(({ better, worse }): Judgement => {
