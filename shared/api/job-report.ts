@@ -195,12 +195,10 @@ export const JobReport = z
     }),
     styles: z.array(StyleShift),
     texts: z.strictObject({ before: TextFacts, after: TextFacts }).nullable(),
-    validation: z
-      .record(z.string(), z.number())
-      .meta({
-        description:
-          "What the job measured of its validation file, or of lines held out, such as `base_loss` and `tuned_loss`",
-      }),
+    validation: z.record(z.string(), z.number()).meta({
+      description:
+        "What the job measured of its validation file, or of lines held out, such as `base_loss` and `tuned_loss`",
+    }),
     calibration: Calibration.nullable(),
     steps: Steps.nullable(),
     samples: z.array(Sample),
