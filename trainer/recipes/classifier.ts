@@ -120,7 +120,7 @@ function describe(texts: ClassifierTexts, job: RecipeJob<ClassifierSettings>, { 
   const shown = labels.map((label, c) => `${label} ${percent(prior[c]!)}`).join(", ");
   const say = (level: "info" | "warn", message: string, data: Readonly<Record<string, number | string>> = {}) =>
     event({ level, type: "message", message, data });
-  say("info", `${job.training.name}: ${training.length} texts of ${labels.length} classes: ${shown}`, {
+  say("info", `${job.training.name}: ${training.length} texts to learn from, of ${labels.length} classes: ${shown}`, {
     texts: training.length,
     classes: labels.length,
   });
@@ -135,7 +135,7 @@ function describe(texts: ClassifierTexts, job: RecipeJob<ClassifierSettings>, { 
     say("warn", `${job.training.name}: ${contradictory} texts occur with more than one label`, { contradictory });
   }
   if (calibratedOn === "held_out") {
-    say("info", `${validation.length} of the texts are held out for the calibration`, { held_out: validation.length });
+    say("info", `${validation.length} more texts are held out for the calibration`, { held_out: validation.length });
   }
   if (calibratedOn === "training_file") {
     const message = `${job.training.name} has too few texts to hold any out, so the calibration uses those that it learns from; send a \`validation_file\` for one to rely on`;

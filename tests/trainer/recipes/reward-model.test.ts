@@ -42,7 +42,7 @@ describe("a reward model's job", () => {
     expect(decodeScorer(files.get("scorer.safetensors")!, config)).toEqual(delta.scorer);
     expect(delta.scorer!.about.seen!.variances.length).toBeGreaterThan(0);
     expect(messages.some((message) => message.includes("45 pairs of a better and a worse completion"))).toBe(true);
-    expect(messages.some((message) => message.includes("5 held-out lines to measure and calibrate on"))).toBe(true);
+    expect(messages.some((message) => message.includes("5 that are held out to measure and calibrate on"))).toBe(true);
     // There is no validation file, so nothing speaks of one but the advice to send one.
     expect(shown.some((message) => /^Loss of the base on the held-out lines: /.test(message))).toBe(true);
     expect(shown.some((message) => /^Loss on the held-out lines: /.test(message))).toBe(true);

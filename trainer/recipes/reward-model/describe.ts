@@ -40,10 +40,11 @@ export function describeData(
     goal === "rating" ? `, rated ${scale.mean.toPrecision(4)} on average, ± ${scale.deviation.toPrecision(3)}` : "";
   const longest = goal === "ranking" ? ` of up to ${completions} completions` : "";
   const learned = `${training.length} ${NOUNS[goal]}${longest} to learn from${rated}`;
-  const own = calibratedOn === "held_out" ? "held-out lines" : "lines of the validation file";
-  const measured = calibratedOn === "training_file" ? {} : { [calibratedOn]: validation.length };
-  const more = calibratedOn === "training_file" ? "" : `, and ${validation.length} ${own} to measure and calibrate on`;
-  say("info", `${name}: ${learned}${more}`, { lines: training.length, ...measured, goal });
+  const where = calibratedOn === "held_out" ? "that are held out" : "of the validation file";
+  const more =
+    calibratedOn === "training_file" ? "" : `, and ${validation.length} ${where} to measure and calibrate on`;
+  const counts = { lines: training.length, measured: validation.length, measured_on: calibratedOn };
+  say("info", `${name}: ${learned}${more}`, { ...counts, goal });
   if (calibratedOn === "training_file") {
     const message = `${name} has too few prompts to hold any out, so the calibration uses what the model learns from; send a \`validation_file\` for one to rely on`;
     say("warn", message, { param: settingsPath(job) });

@@ -35,10 +35,10 @@ function said(given: Partial<RewardData>): string[] {
 describe("what a reward model's job tells", () => {
   it("is what the data holds, and what it is calibrated on", () => {
     expect(said({})).toEqual([
-      "info: f: 50 rankings of up to 4 completions to learn from, and 5 held-out lines to measure and calibrate on",
+      "info: f: 50 rankings of up to 4 completions to learn from, and 5 that are held out to measure and calibrate on",
     ]);
     expect(said({ goal: "pairs", calibratedOn: "validation_file" })).toEqual([
-      "info: f: 50 pairs of a better and a worse completion to learn from, and 5 lines of the validation file to measure and calibrate on",
+      "info: f: 50 pairs of a better and a worse completion to learn from, and 5 of the validation file to measure and calibrate on",
     ]);
     const rated = said({ goal: "rating", scale: { mean: 3.25, deviation: 1.5 }, calibratedOn: "training_file" });
     expect(rated[0]).toBe("info: f: 50 rated completions to learn from, rated 3.250 on average, ± 1.50");
