@@ -30,7 +30,10 @@ const create = createRoute({
   middleware: jsonBody,
   summary: "Keep principles under a name, for constitutional jobs to use",
   request: { body: jsonRequest(CreateConstitution) },
-  responses: replies(Constitution, "The constitution, in its version 1"),
+  responses: replies(
+    Constitution,
+    "The constitution, in its first version: 1, or what follows the last one of a deleted constitution of that name",
+  ),
 });
 
 const list = createRoute({

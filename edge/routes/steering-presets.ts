@@ -27,7 +27,10 @@ const create = createRoute({
   middleware: jsonBody,
   summary: "Keep a steering object under a name, for requests and aliases to use",
   request: { body: jsonRequest(CreatePreset) },
-  responses: replies(Preset, "The preset, in its version 1"),
+  responses: replies(
+    Preset,
+    "The preset, in its first version: 1, or what follows the last one of a deleted preset of that name",
+  ),
 });
 
 const list = createRoute({

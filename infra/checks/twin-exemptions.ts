@@ -5,6 +5,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
   "shared/api/job-status.ts": "a list of names",
+  "shared/api/measured-lines.ts": "a list of names",
   "edge/objects/tenant/permissions.ts":
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
   "edge/objects/tenant/pipelines/":
@@ -215,7 +216,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
   "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
-  "trainer/recipes/constitutional/revise.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
   "trainer/recipes/constitutional/write-texts.ts":
     "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",
   "trainer/recipes/constitutional/prompt-encoder.ts":

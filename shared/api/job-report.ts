@@ -1,5 +1,6 @@
 /** The report that a job which learns from preferences or rewards ends with: `report.json`, and what `report.html` shows. */
 import { z } from "zod";
+import { MeasuredLines } from "./measured-lines.ts";
 
 const Count = z.int().min(0);
 
@@ -123,7 +124,7 @@ const Calibration = z.strictObject({
   pairs: Count,
   accuracy: Estimate.meta({ description: "The share of pairs whose better completion gets the greater reward" }),
   longer: Estimate.meta({ description: "The share whose better completion is the longer: what length alone predicts" }),
-  held_out: z.boolean(),
+  calibrated_on: MeasuredLines,
   ece_before: z.number().nullable(),
   ece_after: z.number().nullable(),
   temperature: z.number().nullable(),
@@ -194,9 +195,10 @@ export const JobReport = z
     }),
     styles: z.array(StyleShift),
     texts: z.strictObject({ before: TextFacts, after: TextFacts }).nullable(),
-    validation: z
-      .record(z.string(), z.number())
-      .meta({ description: "What the job measured of its validation file, such as `base_loss` and `tuned_loss`" }),
+    validation: z.record(z.string(), z.number()).meta({
+      description:
+        "What the job measured of its validation file, or of lines held out, such as `base_loss` and `tuned_loss`",
+    }),
     calibration: Calibration.nullable(),
     steps: Steps.nullable(),
     samples: z.array(Sample),

@@ -24,7 +24,7 @@ const RewardModelSettings = z
       .meta({ description: "An empty list trains the head alone" }),
     ratings: z.enum(["regression", "pairs"]).default("regression").meta({
       description:
-        "What a file of ratings teaches: the ratings themselves, or which of two completions of one prompt is rated higher",
+        "What a file of ratings teaches: the ratings themselves, or which of two completions of one prompt is rated higher. Of a prompt with n completions there are at most 8 n such pairs, drawn by the seed",
     }),
     report: z
       .strictObject({ enabled: z.boolean().default(true) })

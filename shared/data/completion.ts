@@ -1,8 +1,7 @@
 /** A completion behind its prompt, as the kinds of preference data share it: a text, or turns that end with the assistant's. */
 import type { Columns } from "./columns.ts";
-import type { TrainingMessage } from "./example.ts";
+import { assistantTurn, type TrainingMessage } from "./example.ts";
 import { holdsMessages, readMessages } from "./messages.ts";
-import { textOf } from "./preference-statistics.ts";
 
 /** A text, or turns. */
 export type Written = string | readonly TrainingMessage[];
@@ -26,6 +25,40 @@ export function readLastTurn(
   const turns = readMessages(columns, name);
   if (turns.length < 2) throw columns.error(name, "must have a prompt and an answer");
   return { prompt: turns.slice(0, -1), completion: checkedCompletion(columns, name, turns.slice(-1)) };
+}
+
+/** A text, or everything that the turns of a conversation say. */
+export function textOf(given: Written): string {
+  if (typeof given === "string") return given;
+  return given
+    .map(({ content, tool_calls: calls }) => (calls === undefined ? content : content + JSON.stringify(calls)))
+    .join("\n");
+}
+
+/** A completion as turns; a text is what the assistant says. */
+export function turnsOf(completion: Written): readonly TrainingMessage[] {
+  return typeof completion === "string" ? [assistantTurn(completion)] : completion;
+}
+
+/** Equal for completions that say the same, whether they are texts or turns. */
+export function completionKey(completion: Written): string {
+  return JSON.stringify(turnsOf(completion));
+}
+
+/**
+ * Throws `invalid_file` at the first of a line's completions that says the same as one before it: neither can be the better one.
+ *
+ * @param named the completions, under the names of the fields that hold them
+ * @param advice what to do about it
+ */
+export function requireDifferent(columns: Columns, named: Readonly<Record<string, Written>>, advice: string): void {
+  const seen = new Map<string, string>();
+  for (const [name, completion] of Object.entries(named)) {
+    const key = completionKey(completion);
+    const twin = seen.get(key);
+    if (twin !== undefined) throw columns.error(name, `is the same as ${twin}, so neither is better; ${advice}`);
+    seen.set(key, name);
+  }
 }
 
 function checkedCompletion<T extends Written>(columns: Columns, name: string, completion: T): T {

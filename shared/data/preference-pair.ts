@@ -9,17 +9,18 @@ import { type JsonlOptions, parseJsonl } from "../formats/jsonl.ts";
 import { quoteName } from "../formats/strict-json.ts";
 import { LIMITS } from "../limits.ts";
 import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "./columns.ts";
-import { assistantTurn, chatExample, type Example, type TrainingMessage, userTurn } from "./example.ts";
-import { holdsMessages, readMessages } from "./messages.ts";
+import { readWritten, requireDifferent, turnsOf, type Written } from "./completion.ts";
+import { chatExample, type Example, userTurn } from "./example.ts";
+import { readMessages } from "./messages.ts";
 import { sharedText, sharedTurns } from "./preference-prompt.ts";
 import { readTools } from "./tools.ts";
 import { isMetadata } from "./training-lines.ts";
 
 /** Only `chosen` and `rejected` are trained on; both have the same prompt, which is a text or turns. */
 export interface PreferencePair {
-  readonly prompt: string | readonly TrainingMessage[];
-  readonly chosen: string | readonly TrainingMessage[];
-  readonly rejected: string | readonly TrainingMessage[];
+  readonly prompt: Written;
+  readonly chosen: Written;
+  readonly rejected: Written;
   readonly tools?: readonly unknown[];
   /** By how much the chosen reward is to exceed the rejected one, for reward models. */
   readonly margin?: number;
@@ -45,7 +46,7 @@ const OPENAI = ["preferred_output", "non_preferred_output"] as const;
 const CHOSEN = ["chosen", "rejected"] as const;
 /** Numbers that a pair of either form may have: what reward models make of it, see `PreferencePair`. */
 const NUMBERS = ["margin", "chosen_rating", "rejected_rating"] as const;
-type Sides = typeof OPENAI | typeof CHOSEN;
+const SAME = "change one of them or remove the pair";
 
 /** The columns that a pair is read from. */
 export const PREFERENCE_COLUMNS = ["input", ...OPENAI, "prompt", ...CHOSEN, "tools", "functions", ...NUMBERS] as const;
@@ -88,20 +89,12 @@ export function pairExamples({ prompt, chosen, rejected, tools }: PreferencePair
 }
 
 /** A completion behind its prompt. No turn of the prompt is trained on. */
-export function answeredPrompt(
-  prompt: PreferencePair["prompt"],
-  completion: string | readonly TrainingMessage[],
-  tools?: readonly unknown[],
-): Example {
+export function answeredPrompt(prompt: Written, completion: Written, tools?: readonly unknown[]): Example {
   if (typeof prompt === "string" && typeof completion === "string") return { kind: "completion", prompt, completion };
   const asked = (typeof prompt === "string" ? [userTurn(prompt)] : prompt).map((turn) =>
     turn.role === "assistant" ? { ...turn, weight: 0 as const } : turn,
   );
   return chatExample([...asked, ...turnsOf(completion)], tools);
-}
-
-function turnsOf(completion: string | readonly TrainingMessage[]): readonly TrainingMessage[] {
-  return typeof completion === "string" ? [assistantTurn(completion)] : completion;
 }
 
 function openAiRecord(columns: Columns, place: RecordPlace): PreferenceRecord {
@@ -115,18 +108,18 @@ function openAiRecord(columns: Columns, place: RecordPlace): PreferenceRecord {
   const [chosen, rejected] = OPENAI.map((key) => checkedCompletion(columns, key, readMessages(columns, key)));
   const given = { ...(tools === undefined ? {} : { tools }), ...readNumbers(columns) };
   const pair = { prompt, chosen: chosen!, rejected: rejected!, ...given };
-  requireDifferent(columns, pair, OPENAI);
+  requireDifferent(columns, { [OPENAI[0]]: pair.chosen, [OPENAI[1]]: pair.rejected }, SAME);
   return { pair, layout: "OpenAI's preference pair", ignored: [...columns.ignored(), ...inner.ignored()] };
 }
 
 function chosenRecord(columns: Columns): PreferenceRecord {
   const tools = readTools(columns);
-  const given = columns.take("prompt") === undefined ? undefined : readText(columns, "prompt");
-  const sides = { chosen: readText(columns, "chosen"), rejected: readText(columns, "rejected") };
-  requireDifferent(columns, sides, CHOSEN);
+  const given = columns.take("prompt") === undefined ? undefined : readWritten(columns, "prompt");
+  const sides = { chosen: readWritten(columns, "chosen"), rejected: readWritten(columns, "rejected") };
+  requireDifferent(columns, sides, SAME);
   const split = splitPrompt(columns, given, sides);
   for (const key of CHOSEN) checkedCompletion(columns, key, split[key]);
-  requireDifferent(columns, split, CHOSEN);
+  requireDifferent(columns, { chosen: split.chosen, rejected: split.rejected }, SAME);
   const numbers = readNumbers(columns);
   return {
     pair: { ...split, ...(tools === undefined ? {} : { tools }), ...numbers },
@@ -135,14 +128,11 @@ function chosenRecord(columns: Columns): PreferenceRecord {
   };
 }
 
-interface GivenSides {
-  readonly chosen: string | readonly TrainingMessage[];
-  readonly rejected: string | readonly TrainingMessage[];
-}
+type GivenSides = Pick<PreferencePair, "chosen" | "rejected">;
 
 function splitPrompt(
   columns: Columns,
-  given: PreferencePair["prompt"] | undefined,
+  given: Written | undefined,
   { chosen, rejected }: GivenSides,
 ): GivenSides & Pick<PreferencePair, "prompt"> {
   if (typeof chosen === "string" && typeof rejected === "string") {
@@ -170,17 +160,8 @@ function splitPrompt(
   };
 }
 
-function readText(columns: Columns, name: string): string | TrainingMessage[] {
-  const value = columns.take(name);
-  return holdsMessages(value) || Array.isArray(value) ? readMessages(columns, name) : columns.text(name);
-}
-
 /** The completion, which must have something to train on. */
-function checkedCompletion<T extends string | readonly TrainingMessage[]>(
-  columns: Columns,
-  name: string,
-  completion: T,
-): T {
+function checkedCompletion<T extends Written>(columns: Columns, name: string, completion: T): T {
   const turns = turnsOf(completion);
   const last = turns.at(-1);
   if (last === undefined) throw columns.error(name, "must have an answer after the turns that both sides share");
@@ -211,9 +192,4 @@ function readNumbers(columns: Columns): Pick<PreferencePair, "margin" | "ratings
     ...(margin === undefined ? {} : { margin }),
     ...(chosen === undefined ? {} : { ratings: { chosen, rejected: rejected! } }),
   };
-}
-
-function requireDifferent(columns: Columns, { chosen, rejected }: GivenSides, [better, worse]: Sides): void {
-  if (JSON.stringify(turnsOf(chosen)) !== JSON.stringify(turnsOf(rejected))) return;
-  throw columns.error(worse, `is the same as ${better}, so neither is better; change one of them or remove the pair`);
 }

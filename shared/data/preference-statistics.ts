@@ -1,4 +1,5 @@
 /** What a set of preferences looks like, beyond what is wrong with single lines of it. */
+import { textOf } from "./completion.ts";
 import type { PreferencePair } from "./preference-pair.ts";
 
 export interface PreferenceStatistics {
@@ -37,12 +38,4 @@ export class PreferenceTally {
       lengthBias: pairs === 0 ? 0.5 : this.#longer / pairs,
     };
   }
-}
-
-/** A text, or everything that the turns of a conversation say. */
-export function textOf(given: PreferencePair["prompt"]): string {
-  if (typeof given === "string") return given;
-  return given
-    .map(({ content, tool_calls: calls }) => (calls === undefined ? content : content + JSON.stringify(calls)))
-    .join("\n");
 }

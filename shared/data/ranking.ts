@@ -8,12 +8,12 @@
  */
 import { LIMITS } from "../limits.ts";
 import { Columns, isRecord, kindOf, type RecordPlace, recordError } from "./columns.ts";
-import { readCompletion, readWritten, type Written } from "./completion.ts";
+import { readCompletion, readWritten, requireDifferent, turnsOf, type Written } from "./completion.ts";
 import { readTools } from "./tools.ts";
 
 export interface Ranking {
   readonly prompt: Written;
-  /** K ≥ 2 completions, the best first; no two are the same. */
+  /** K ≥ 2 completions, the best first, all texts or all turns; no two say the same. */
   readonly completions: readonly Written[];
   readonly tools?: readonly unknown[];
 }
@@ -43,30 +43,21 @@ export function readRankingRecord(value: unknown, place: RecordPlace): RankingRe
     const problem = `must have 2 to ${LIMITS.rankedCompletions} completions, but has ${given.length}`;
     throw columns.error("completions", problem);
   }
-  const completions = given.map((_, k) => {
+  const named = given.map((completion, k): [string, Written] => {
     const name = `completions[${k}]`;
-    return readCompletion(new Columns({ [name]: given[k] }, place), name);
+    return [name, readCompletion(new Columns({ [name]: completion }, place), name)];
   });
-  requireDifferent(columns, completions);
+  requireDifferent(columns, Object.fromEntries(named), "remove one of them");
+  const completions = alike(named.map(([, completion]) => completion));
   const ranks = readRanks(columns, completions.length);
   const order = completions.map((_, k) => k).sort((a, b) => ranks[a]! - ranks[b]!);
   const ranking = { prompt, completions: order.map((k) => completions[k]!), ...(tools === undefined ? {} : { tools }) };
   return { ranking, ignored: columns.ignored() };
 }
 
-function requireDifferent(columns: Columns, completions: readonly Written[]): void {
-  const seen = new Map<string, number>();
-  for (const [k, completion] of completions.entries()) {
-    const key = JSON.stringify(completion);
-    const twin = seen.get(key);
-    if (twin !== undefined) {
-      throw columns.error(
-        `completions[${k}]`,
-        `is the same as completions[${twin}], so neither is better; remove one of them`,
-      );
-    }
-    seen.set(key, k);
-  }
+/** All as turns if one is: a reward of a bare text says little beside one of a conversation. */
+function alike(completions: readonly Written[]): readonly Written[] {
+  return completions.every((completion) => typeof completion === "string") ? completions : completions.map(turnsOf);
 }
 
 function readRanks(columns: Columns, count: number): readonly number[] {

@@ -1,5 +1,5 @@
 /** What a set of labelled completions looks like, beyond what is wrong with single lines of it. */
-import { textOf } from "./preference-statistics.ts";
+import { textOf } from "./completion.ts";
 import type { UnpairedPreference } from "./unpaired-preference.ts";
 
 export interface UnpairedStatistics {

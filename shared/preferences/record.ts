@@ -1,8 +1,8 @@
 /** One line of preference data as its inspection sees it, whatever its form. */
 import type { RecordPlace } from "../data/columns.ts";
 import { isRecord } from "../data/columns.ts";
+import { textOf } from "../data/completion.ts";
 import { readPreferenceRecord } from "../data/preference-pair.ts";
-import { textOf } from "../data/preference-statistics.ts";
 import { readRankingRecord } from "../data/ranking.ts";
 import { readRatingRecord } from "../data/rating.ts";
 import { readUnpairedRecord } from "../data/unpaired-preference.ts";

@@ -1,5 +1,6 @@
 /** The sections of a report's page; one that has nothing to show is undefined. */
 import type { JobReport } from "../api/job-report.ts";
+import { MEASURED_LINES } from "../api/measured-lines.ts";
 import {
   COMPARED_HEAD,
   comparedRow,
@@ -262,7 +263,7 @@ export const calibration: Section = ({ calibration: found }) => {
   const shown = (value: number | null) => (value === null ? "—" : decimal(value));
   return section("calibration", "Calibration", [
     table({
-      caption: `${found.pairs} pairs of the ${found.held_out ? "validation" : "training"} file`,
+      caption: `${found.pairs} pairs of ${MEASURED_LINES[found.calibrated_on]}`,
       head: ["", "value"],
       rows: [
         ["Better completions with the greater reward", estimate(found.accuracy, percent)],

@@ -2,6 +2,7 @@
  * Trains a classifier that judges unfinished texts: a method's delta and a scorer that reads what it makes of a text. See
  * `classifier/loss.ts` for what is trained.
  */
+import { MEASURED_LINES } from "../../shared/api/measured-lines.ts";
 import { type ClassifierSettings, classifierModes, settingsPath } from "../../shared/api/methods.ts";
 import { classifierLead, controlTokens } from "../../shared/data/classifier-rows.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -80,6 +81,7 @@ export function classifierObjective(run: ClassifierRun): Objective<ClassifierSet
         yield { line, examples: [led(lead), ...rows], columns: { [CLASS]: labels.indexOf(label) } };
       }
     },
+    measuredOn: texts.calibratedOn,
     loss: (context, settings) => classifierLoss(context, lossOf(settings)),
     parameters: ({ config, settings, seed }) =>
       scorerParameters(config, { classes, rank: settings.value_rank, modes: classifierModes(settings), seed }),
@@ -118,7 +120,7 @@ function describe(texts: ClassifierTexts, job: RecipeJob<ClassifierSettings>, { 
   const shown = labels.map((label, c) => `${label} ${percent(prior[c]!)}`).join(", ");
   const say = (level: "info" | "warn", message: string, data: Readonly<Record<string, number | string>> = {}) =>
     event({ level, type: "message", message, data });
-  say("info", `${job.training.name}: ${training.length} texts of ${labels.length} classes: ${shown}`, {
+  say("info", `${job.training.name}: ${training.length} texts to learn from, of ${labels.length} classes: ${shown}`, {
     texts: training.length,
     classes: labels.length,
   });
@@ -133,7 +135,7 @@ function describe(texts: ClassifierTexts, job: RecipeJob<ClassifierSettings>, { 
     say("warn", `${job.training.name}: ${contradictory} texts occur with more than one label`, { contradictory });
   }
   if (calibratedOn === "held_out") {
-    say("info", `${validation.length} of the texts are held out for the calibration`, { held_out: validation.length });
+    say("info", `${validation.length} more texts are held out for the calibration`, { held_out: validation.length });
   }
   if (calibratedOn === "training_file") {
     const message = `${job.training.name} has too few texts to hold any out, so the calibration uses those that it learns from; send a \`validation_file\` for one to rely on`;
@@ -142,11 +144,6 @@ function describe(texts: ClassifierTexts, job: RecipeJob<ClassifierSettings>, { 
 }
 
 function calibrationMessage(metrics: Metrics, { calibratedOn }: ClassifierTexts): string {
-  const on = {
-    validation_file: "the validation file",
-    held_out: "the texts held out",
-    training_file: "the training file",
-  };
   const modes = Object.keys(metrics).flatMap((name) => /^(.*)_temperature$/.exec(name)?.[1] ?? []);
   const of = (mode: string) => {
     const shares = SHARES.map((share) => `${(100 * metrics[`${mode}_accuracy_${100 * share}`]!).toFixed(1)} %`).join(
@@ -155,5 +152,5 @@ function calibrationMessage(metrics: Metrics, { calibratedOn }: ClassifierTexts)
     const [before, after] = [metrics[`${mode}_ece_before`]!, metrics[`${mode}_ece`]!].map((ece) => ece.toFixed(3));
     return `${mode}: accuracy ${shares} at a quarter, half, three quarters and all of a text; calibration error ${before} before, ${after} after`;
   };
-  return [`Calibrated on ${on[calibratedOn]}`, ...modes.map(of)].join("\n");
+  return [`Calibrated on ${MEASURED_LINES[calibratedOn]}`, ...modes.map(of)].join("\n");
 }

@@ -1,3 +1,4 @@
+import type { MeasuredLines } from "../../shared/api/measured-lines.ts";
 import type { TrainingSettings } from "../../shared/api/methods.ts";
 import type { Scorer } from "../../shared/delta/scorer.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -30,6 +31,8 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
    * the field and what to change.
    */
   lines(dataset: Dataset, settings: Settings): Iterable<UnitLine>;
+  /** Where the validation lines come from that it gives; the validation file by default. */
+  readonly measuredOn?: MeasuredLines;
   /** Adds a micro-batch's loss to its graph, and the metrics to report with it. */
   loss(context: LossContext, settings: Settings): LossGraph;
   /**

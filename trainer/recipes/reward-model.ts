@@ -77,6 +77,7 @@ export function rewardObjective({ data, validation, onCalibrated }: RewardRun): 
     *lines(dataset) {
       yield* dataset === validation ? data.validation : data.training;
     },
+    measuredOn: data.calibratedOn,
     loss: (context, settings) => rewardLoss(context, lossOf(settings)),
     parameters: ({ config }) => rewardParameters(config, goal),
     async scorer({ values, tools, rows, training, validation: units, seed }) {

@@ -1,3 +1,4 @@
+import { MEASURED_LINES } from "../../shared/api/measured-lines.ts";
 import type { TrainingSettings } from "../../shared/api/methods.ts";
 import { methodsOf } from "../../shared/peft/presets.ts";
 import { stepBatches } from "../data/batches.ts";
@@ -94,6 +95,7 @@ async function runPrepared<S extends TrainingSettings>(
   const { yieldToEventLoop } = context;
   const say = (message: string, data: Readonly<Record<string, number | string | boolean>> = {}) =>
     context.event({ level: "info", message, type: "message", data });
+  const lines = MEASURED_LINES[objective.measuredOn ?? "validation_file"];
   const tools = createRunTools({ job, run, executor: kept, yieldToEventLoop });
   const phases = objective.phases?.start(tools);
   const carried = phases?.carried ?? objective.carried?.(tools);
@@ -137,11 +139,11 @@ async function runPrepared<S extends TrainingSettings>(
   try {
     const validation =
       phases === undefined
-        ? evaluator && (await validationOf(evaluator, { context, run, units, measured, first }))
-        : run.validation && (await phaseValidation(phases, { run, first }));
+        ? evaluator && (await validationOf(evaluator, { context, run, units, measured, first, lines }))
+        : run.validation && (await phaseValidation(phases, { run, first, lines }));
     if (validation?.base.loss !== undefined) {
       const { loss } = validation.base;
-      say(`Loss of the base on the validation file: ${loss.toFixed(4)}`, { base_loss: loss });
+      say(`Loss of the base on ${lines}: ${loss.toFixed(4)}`, { base_loss: loss });
     }
     const publish = await createPublisher(objective, job, { run, tools });
     const isDelta =
@@ -155,7 +157,7 @@ async function runPrepared<S extends TrainingSettings>(
       carried,
       onTokens: (count) => (stepTokens = count),
     });
-    const reporter = createStepReporter(context);
+    const reporter = createStepReporter(context, lines);
     const { stepsPerEpoch } = plan;
     const [trainingUnits, validationUnits] = [run.training.length, run.validation?.length ?? 0];
     const isMeasured = measuredSteps({
@@ -206,7 +208,7 @@ async function runPrepared<S extends TrainingSettings>(
     if (folder.kind === "delta") await context.publishCheckpoint(end.step, folder, reached);
     if (validation?.base.loss !== undefined && tuned?.loss !== undefined) {
       const [before, after] = [validation.base.loss, tuned.loss].map((loss) => loss.toFixed(4));
-      say(`Loss on the validation file: ${before} before, ${after} after`, metrics);
+      say(`Loss on ${lines}: ${before} before, ${after} after`, metrics);
     }
     await hooks?.afterTraining({
       ...{ objective, job, context, run, metrics, executor: kept },
@@ -294,11 +296,13 @@ interface ValidationContext {
   readonly measured: EvaluatorOptions;
   /** The state before the first step. */
   readonly first: TrainingState;
+  /** What messages call the lines that are measured. */
+  readonly lines: string;
 }
 
 async function validationOf(
   evaluator: Evaluator,
-  { context, run, units, measured, first }: ValidationContext,
+  { context, run, units, measured, first, lines }: ValidationContext,
 ): Promise<Validation> {
   const { method, own, resumed } = run;
   const valuesOf = (state: TrainingState) => parameterValues(state, method.parameters);
@@ -309,15 +313,15 @@ async function validationOf(
     method.startsAsBase || resumed !== undefined || bare === undefined
       ? await measure(first)
       : await measureBase(context.executor, { ...measured, own, units: bare });
-  return createValidation(base, measure);
+  return createValidation(base, measure, lines);
 }
 
 async function phaseValidation(
   phases: PhaseRun,
-  { run, first }: Pick<ValidationContext, "run" | "first">,
+  { run, first, lines }: Pick<ValidationContext, "run" | "first" | "lines">,
 ): Promise<Validation> {
   const measure = async (state: TrainingState) => ({
     metrics: await phases.measure(parameterValues(state, run.method.parameters)),
   });
-  return createValidation(await measure(first), measure);
+  return createValidation(await measure(first), measure, lines);
 }

@@ -1,7 +1,7 @@
 import type { StepReport } from "../loop/optim-step.ts";
 import type { Metrics, RecipeContext } from "./recipe.ts";
 
-/** What is known of the validation file: an evaluator's measurement, or metrics alone. */
+/** What is known of the validation lines: an evaluator's measurement, or metrics alone. */
 export interface Measurement {
   readonly loss?: number | undefined;
   readonly metrics: Metrics;
@@ -19,7 +19,11 @@ export interface StepReporter {
   speed(): number | undefined;
 }
 
-export function createStepReporter({ event, now }: Pick<RecipeContext, "event" | "now">): StepReporter {
+/** @param measured what messages call the lines that are measured, such as "the validation file" */
+export function createStepReporter(
+  { event, now }: Pick<RecipeContext, "event" | "now">,
+  measured: string,
+): StepReporter {
   const all = { tokens: 0, milliseconds: 0 };
   let since = now();
   let stepSpeed = 0;
@@ -36,7 +40,7 @@ export function createStepReporter({ event, now }: Pick<RecipeContext, "event" |
         level: "info",
         message:
           `Step ${step}/${totalSteps}: loss ${loss.toFixed(4)}` +
-          (validation?.loss === undefined ? "" : `, ${validation.loss.toFixed(4)} on the validation file`),
+          (validation?.loss === undefined ? "" : `, ${validation.loss.toFixed(4)} on ${measured}`),
         type: "metrics",
         data: {
           step,

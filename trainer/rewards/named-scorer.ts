@@ -45,15 +45,16 @@ export interface ScorerDelta {
 
 export interface NamedScorer {
   readonly scorer: Scorer;
-  /** The head's input [D] after the last token of each reply, as the edge reads it. In order. */
+  /**
+   * The head's input [D] after the last token of each reply, as the edge reads it. In order. Throws TrimtabError invalid_request for
+   * a reply whose text is too long for the model's context behind the scorer's lead.
+   */
   states(replies: readonly ScoredReply[]): Promise<readonly Float32Array[]>;
 }
 
 /** Tokens of one batch: enough to keep the kernels busy, few beside the memory of a training step. */
 const BATCH_TOKENS = 2048;
 const MOST_ROWS = 16;
-/** The most tokens of a scorer's lead, which takes the place of the prompt. */
-const MOST_LEAD = 64;
 
 /**
  * Reads the delta. A scorer without a lead reads the prompt and the reply, with what ends it if it was trained to; one with a lead
@@ -78,10 +79,9 @@ export function namedScorer({ name, param, files }: ScorerDelta, base: ScoringBa
     const message = `\`${param}\`: ${JSON.stringify(name)} has no scoring head, so it cannot reward replies. Name a result of a job of type reward_model or classifier.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
-  const read = stateReader(delta, base);
   const taken = virtualTokens(delta) + prefixTokens(delta);
-  if (taken + base.maxLength > base.config.maxPositions) {
-    const room = base.config.maxPositions - taken;
+  const room = base.config.maxPositions - taken;
+  if (base.maxLength > room) {
     const message = `\`${param}\`: ${JSON.stringify(name)} takes ${taken} positions before the text, which leaves ${room} of the model's context, and replies with their prompts may have ${base.maxLength}. Lower \`max_length\`.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
@@ -90,15 +90,41 @@ export function namedScorer({ name, param, files }: ScorerDelta, base: ScoringBa
     if (lead.length > 0) return Int32Array.from([...lead, ...base.tokenizer.encode(text)]);
     return Int32Array.from([...prompt, ...(ended && ends !== true ? reply.subarray(0, -1) : reply)]);
   };
-  return { scorer, states: (replies) => read(replies.map(idsOf)) };
+  /**
+   * The longest text that one of few readers takes. A lead may be longer than the prompt whose place it takes, and a text may encode
+   * to more tokens than it was written in, so some texts need a reader of their own.
+   */
+  const sizeFor = (length: number): number => {
+    if (length <= base.maxLength) return base.maxLength;
+    if (length <= room) return Math.min(room, 2 ** Math.ceil(Math.log2(length)));
+    const message = `\`${param}\`: ${JSON.stringify(name)} reads ${lead.length} tokens of its own and then the reply's text, ${length} tokens in all for one of the replies, and the model's context leaves ${room}. Let replies be shorter.`;
+    throw new TrimtabError("invalid_request", message, { param });
+  };
+  const readers = new Map<number, StateReader>();
+  return {
+    scorer,
+    async states(replies) {
+      const texts = replies.map(idsOf);
+      const states: Float32Array[] = [];
+      const bySize = Map.groupBy(texts.keys(), (at) => sizeFor(texts[at]!.length));
+      for (const [size, places] of bySize) {
+        const read = readers.get(size) ?? stateReader(delta, base, size);
+        readers.set(size, read);
+        const found = await read(places.map((at) => texts[at]!));
+        for (const [i, at] of places.entries()) states[at] = found[i]!;
+      }
+      return states;
+    },
+  };
 }
 
-/** The states after the last token of texts, of the base with a delta. Compiled when it is first used. */
-function stateReader(delta: CanonicalDelta, base: ScoringBase) {
-  const { config, weights, executor, tokenizer, maxLength, yieldToEventLoop } = base;
+type StateReader = (texts: readonly Int32Array[]) => Promise<Float32Array[]>;
+
+/** The states after the last token of texts of up to `longest` tokens, of the base with a delta. Compiled when it is first used. */
+function stateReader(delta: CanonicalDelta, base: ScoringBase, longest: number): StateReader {
+  const { config, weights, executor, tokenizer, yieldToEventLoop } = base;
   const placeholders = virtualTokens(delta);
-  // A lead may be longer than the prompt whose place it takes.
-  const tokens = Math.min(config.maxPositions - prefixTokens(delta), placeholders + maxLength + MOST_LEAD);
+  const tokens = placeholders + longest;
   const rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(BATCH_TOKENS / tokens)));
   const shape = { rows, tokens };
   const b = new GraphBuilder("reply_states");
@@ -109,9 +135,8 @@ function stateReader(delta: CanonicalDelta, base: ScoringBase) {
   const graph = b.build({ final: tap("final") });
   const bindings = takenBy(graph, weights);
   const width = config.hiddenSize;
-  return async (texts: readonly Int32Array[]): Promise<Float32Array[]> => {
+  return async (texts) => {
     const states: Float32Array[] = [];
-    if (texts.length === 0) return states;
     const examples = withVirtualTokens(
       texts.map((ids) => ({ ids, labels: ids })),
       placeholders,

@@ -9,6 +9,7 @@ import {
 import { TrimtabError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
+import { keepLastVersion, LAST_VERSIONS_TABLE, lastVersion } from "./last-versions.ts";
 
 export interface ConstitutionRow {
   /** The name. */
@@ -37,6 +38,7 @@ export const CONSTITUTION_TABLES = [
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, constitution TEXT NOT NULL, version INTEGER NOT NULL,
     length INTEGER NOT NULL, content TEXT NOT NULL, description TEXT, created_at INTEGER NOT NULL,
     UNIQUE (constitution, version))`,
+  LAST_VERSIONS_TABLE,
 ];
 
 /** @throws TrimtabError not_found */
@@ -85,7 +87,8 @@ export function addConstitution(
     const message = `A tenant has at most ${LIMITS.constitutionsPerTenant} constitutions. Delete one first.`;
     throw new TrimtabError("conflict", message);
   }
-  db.run("INSERT INTO constitutions (id, created_at, version) VALUES (?, ?, 0)", name, seconds(now));
+  const last = lastVersion(db, "constitution", name);
+  db.run("INSERT INTO constitutions (id, created_at, version) VALUES (?, ?, ?)", name, seconds(now), last);
   return addConstitutionVersion(db, { constitution: name, content, description }, now);
 }
 
@@ -126,7 +129,9 @@ export function addConstitutionVersion(
   return requireConstitution(db, constitution);
 }
 
+/** A constitution of that name that is made later counts its versions on. @throws TrimtabError not_found */
 export function dropConstitution(db: Database, id: string): void {
+  keepLastVersion(db, "constitution", requireConstitution(db, id));
   db.run("DELETE FROM constitution_versions WHERE constitution = ?", id);
   db.run("DELETE FROM constitutions WHERE id = ?", id);
 }

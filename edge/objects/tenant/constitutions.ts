@@ -95,7 +95,6 @@ export const constitutions = tenantModule({
       /** Jobs that use it have a copy. */
       delete(id: string): Deleted {
         return db.transaction(() => {
-          requireConstitution(db, id);
           dropConstitution(db, id);
           return { id, object: "constitution", deleted: true };
         });

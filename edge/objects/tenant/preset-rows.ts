@@ -8,6 +8,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
 import { pinnedReferences } from "./alias-rows.ts";
+import { keepLastVersion, LAST_VERSIONS_TABLE, lastVersion } from "./last-versions.ts";
 
 export interface PresetRow {
   /** The name. */
@@ -38,6 +39,7 @@ export const PRESET_TABLES = [
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, preset TEXT NOT NULL, version INTEGER NOT NULL,
     length INTEGER NOT NULL, steering TEXT NOT NULL, description TEXT, made_by TEXT NOT NULL, returns_to INTEGER, created_at INTEGER NOT NULL,
     UNIQUE (preset, version))`,
+  LAST_VERSIONS_TABLE,
 ];
 
 /** @throws TrimtabError not_found */
@@ -83,7 +85,8 @@ export function addPreset(
     const message = `A tenant has at most ${LIMITS.presetsPerTenant} steering presets. Delete one first.`;
     throw new TrimtabError("conflict", message);
   }
-  db.run("INSERT INTO presets (id, created_at, version) VALUES (?, ?, 0)", name, seconds(now));
+  const last = lastVersion(db, "preset", name);
+  db.run("INSERT INTO presets (id, created_at, version) VALUES (?, ?, ?)", name, seconds(now), last);
   return addVersion(db, { preset: name, steering, description, made_by: "create", returns_to: null }, now);
 }
 
@@ -129,7 +132,9 @@ export function addVersion(
   return requirePreset(db, row.preset);
 }
 
+/** A preset of that name that is made later counts its versions on. @throws TrimtabError not_found */
 export function dropPreset(db: Database, id: string): void {
+  keepLastVersion(db, "preset", requirePreset(db, id));
   db.run("DELETE FROM preset_versions WHERE preset = ?", id);
   db.run("DELETE FROM presets WHERE id = ?", id);
 }

@@ -136,7 +136,6 @@ export const presets = tenantModule({
         /** @throws TrimtabError conflict while an alias is steered by it. */
         delete(id: string): Deleted {
           return db.transaction(() => {
-            requirePreset(db, id);
             const alias = aliasSteeredBy(db, id);
             if (alias !== undefined) {
               const message = `The alias ${alias} is steered by ${id}. Move the alias to another steering preset, or to none, first.`;

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { PreferenceTally, textOf } from "../../../shared/data/preference-statistics.ts";
+import { textOf } from "../../../shared/data/completion.ts";
+import { PreferenceTally } from "../../../shared/data/preference-statistics.ts";
 
 it("counts repetitions, contradictions and how often the longer answer is the better one", () => {
   const tally = new PreferenceTally();

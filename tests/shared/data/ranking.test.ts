@@ -29,6 +29,8 @@ describe("a ranking", () => {
     const turn = (content: string) => [{ role: "assistant", content }];
     const record = { prompt: [{ role: "user", content: "hi" }], completions: [turn("a"), turn("b")] };
     expect(readRankingRecord(record, place).ranking).toEqual(record);
+    const mixed = readRankingRecord({ prompt: "hi", completions: ["a", turn("b")] }, place);
+    expect(mixed.ranking).toEqual({ prompt: "hi", completions: [turn("a"), turn("b")] });
     expect(isRankingRecord(record)).toBe(true);
     expect(isRankingRecord({ prompt: "p", completion: "a" })).toBe(false);
   });
@@ -46,6 +48,10 @@ describe("a ranking", () => {
       ": completions[1]: must end with the assistant",
     ],
     [{ prompt: "p", completions: ["a", "b", "a"] }, ": completions[2]: is the same as completions[0]"],
+    [
+      { prompt: "p", completions: ["a", "b", [{ role: "assistant", content: "a" }]] },
+      ": completions[2]: is the same as completions[0], so neither is better; remove one of them",
+    ],
     [{ prompt: "p", completions: ["a", "b"], ranks: [1, 1] }, ": ranks[1]: is the same as ranks[0]: ties"],
     [{ prompt: "p", completions: ["a", "b"], ranks: ["1", 2] }, ": ranks[0]: must be a number"],
     [{ prompt: "p", completions: ["a", "b"], ranks: [1, 2, 3] }, ": ranks: must be a list of 2 numbers"],

@@ -21,6 +21,15 @@ describe("the page of a report", () => {
     expect(JobReport.parse(SAMPLE_REPORT)).toEqual(SAMPLE_REPORT);
   });
 
+  it.each([
+    ["held_out", "30 pairs of the held-out lines"],
+    ["validation_file", "30 pairs of the validation file"],
+    ["training_file", "30 pairs of the training file"],
+  ] as const)("says that a reward model was calibrated on its %s", (of, caption) => {
+    const calibration = { ...SAMPLE_REPORT.calibration!, calibrated_on: of };
+    expect(renderReport({ ...SAMPLE_REPORT, calibration })).toContain(`<caption>${caption}</caption>`);
+  });
+
   it("is well formed, and every < is the beginning of one of its own tags", () => {
     const open: string[] = [];
     const tags = tagsOf(page);

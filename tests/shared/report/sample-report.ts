@@ -75,7 +75,7 @@ export const SAMPLE_REPORT: JobReport = {
   texts: { before: texts, after: texts },
   validation: { base_loss: 0.7, tuned_loss: 0.3 },
   calibration: {
-    ...{ pairs: 30, accuracy: shareOf(27, 30), longer: shareOf(15, 30), held_out: true },
+    ...{ pairs: 30, accuracy: shareOf(27, 30), longer: shareOf(15, 30), calibrated_on: "held_out" },
     ...{ ece_before: 0.2, ece_after: 0.05, temperature: 1.5 },
     bins: [
       { predicted: 0.6, observed: 0.55, n: 20 },

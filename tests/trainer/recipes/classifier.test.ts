@@ -75,9 +75,10 @@ describe("a classifier job", () => {
   it("ends with the same bytes when it was killed after any step and resumed, on texts held out too", async () => {
     const options: ClassifierRun = { settings: { ...small, hyperparameters: { max_steps: 4 } } };
     const undisturbed = await runClassifier(options);
-    expect(undisturbed.events.map(({ message }) => message)).toContain(
-      "4 of the texts are held out for the calibration",
-    );
+    expect(undisturbed.events.map(({ message }) => message)).toContain("4 more texts are held out for the calibration");
+    const told = undisturbed.events.map(({ message }) => message);
+    expect(told.some((message) => message.startsWith("Calibrated on the held-out lines"))).toBe(true);
+    expect(told.filter((message) => message.includes("validation file"))).toEqual([]);
     for (const after of [1, 3]) {
       let checkpoint: Uint8Array | undefined;
       const dying = runClassifier({

@@ -19,7 +19,7 @@ const pairs = (count: number, more: object = {}) =>
 
 describe("a reward model's job", () => {
   it("publishes one delta: an adapter as other tools read it, the scorer, and what it measured", async () => {
-    const { outcome, delta, messages } = await runRewardModel({ training: pairs(50) });
+    const { outcome, delta, messages, shown } = await runRewardModel({ training: pairs(50) });
     const { kind, files } = outcome.folder;
     expect([kind, [...files.keys()].sort()]).toEqual([
       "delta",
@@ -41,7 +41,13 @@ describe("a reward model's job", () => {
     const { config } = loadModelFolder(TINY_FILES);
     expect(decodeScorer(files.get("scorer.safetensors")!, config)).toEqual(delta.scorer);
     expect(delta.scorer!.about.seen!.variances.length).toBeGreaterThan(0);
-    expect(messages).toContain("5 of them are held out, to measure and calibrate on");
+    expect(messages.some((message) => message.includes("45 pairs of a better and a worse completion"))).toBe(true);
+    expect(messages.some((message) => message.includes("5 that are held out to measure and calibrate on"))).toBe(true);
+    // There is no validation file, so nothing speaks of one but the advice to send one.
+    expect(shown.some((message) => /^Loss of the base on the held-out lines: /.test(message))).toBe(true);
+    expect(shown.some((message) => /^Loss on the held-out lines: /.test(message))).toBe(true);
+    expect(shown.some((message) => /^Step .* on the held-out lines$/.test(message))).toBe(true);
+    expect(shown.filter((message) => message.includes("validation file"))).toEqual([]);
   });
 
   it("asks for a wider margin where the data does, and keeps rewards near 0 if it is told to", async () => {

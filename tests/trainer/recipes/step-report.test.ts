@@ -9,7 +9,10 @@ const STEP: StepReport = {
 it("reports a step in one event, its metrics among the data, and leaves pauses out of the speed", () => {
   const events: unknown[] = [];
   let now = 1_000;
-  const reporter = createStepReporter({ event: (event) => void events.push(event), now: () => now });
+  const reporter = createStepReporter(
+    { event: (event) => void events.push(event), now: () => now },
+    "the held-out lines",
+  );
   expect(reporter.speed()).toBeUndefined();
   now += 500;
   reporter.pause(100);
@@ -25,7 +28,7 @@ it("reports a step in one event, its metrics among the data, and leaves pauses o
     {
       level: "info",
       type: "metrics",
-      message: "Step 2/5: loss 1.2346, 2.0000 on the validation file",
+      message: "Step 2/5: loss 1.2346, 2.0000 on the held-out lines",
       data: {
         ...common,
         tokens_per_second: 200,

@@ -41,6 +41,31 @@ describe("a scorer of replies", () => {
     expect(await whole.states([])).toEqual([]);
   });
 
+  it("reads a text that encodes to more tokens than the reply had, and refuses one that the context has no room for", async () => {
+    const lead = [1, 2, 3];
+    const led = namedScorer(await deltaOf(headOf("a", ["reward"], lead)), BASE);
+    const encoded = (text: string) => Int32Array.from([...lead, ...BASE.tokenizer.encode(text)]);
+    // A reply of two tokens, as texts that are longer than any reply may be.
+    const short = replyOf("hi", " one");
+    const ofLength = (tokens: number) => {
+      let text = "q";
+      while (encoded(`${text} q`).length <= tokens) text += " q";
+      return { ...short, text };
+    };
+    const { maxPositions } = BASE.config;
+    const texts = [short, ofLength(BASE.maxLength + 1), ofLength(90), short, ofLength(maxPositions)];
+    expect(encoded(texts[4]!.text).length).toBeGreaterThan(maxPositions - 2);
+    const expected = await statesOf(texts.map(({ text }) => encoded(text)));
+    for (const [i, state] of (await led.states(texts)).entries()) {
+      expect(largestDifference(state, expected[i]!)).toBeLessThan(1e-5);
+    }
+    await expect(led.states([short, ofLength(maxPositions + 4)])).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "reward.model",
+      message: expect.stringMatching(/^`reward.model`: "judge" reads 3 tokens of its own .* context leaves \d+\. Let/),
+    });
+  });
+
   it("gives a trained model's own rewards, whatever methods it has", async () => {
     const training = ["red", "green", "one"].map((word) => {
       return `${JSON.stringify({ prompt: `say ${word}:`, chosen: ` ${word.toUpperCase()}`, rejected: ` ${word}` })}\n`;

@@ -1,4 +1,5 @@
 /** The texts that a classifier learns from, and those that it is calibrated on. */
+import type { MeasuredLines } from "../../../shared/api/measured-lines.ts";
 import { Columns, isRecord, recordError } from "../../../shared/data/columns.ts";
 import { type LabelledText, readLabelledText } from "../../../shared/data/dataset-kinds/labelled-text.ts";
 import { isMetadata } from "../../../shared/data/training-lines.ts";
@@ -22,7 +23,7 @@ export interface ClassifierTexts {
   /** The validation file's texts, or some that were held out of the training file. */
   readonly validation: readonly LabelledLine[];
   /** Where `validation` comes from: the validation file, texts held out, or the training texts themselves. */
-  readonly calibratedOn: "validation_file" | "held_out" | "training_file";
+  readonly calibratedOn: MeasuredLines;
   /** Texts that occur with more than one label. */
   readonly contradictory: number;
 }

@@ -5,6 +5,7 @@ import { promptAsText } from "./prompts.ts";
 import { countAnswers, type LabelledPair, type PlacedPrompt, placeOf } from "./records.ts";
 import { labelRequest, nameOf } from "./requests.ts";
 import { type ChunkOptions, drawPrinciple, stageSeed, type Work } from "./revise.ts";
+import { isUsable } from "./starting-model.ts";
 
 /** Two different whole replies. */
 export interface Pair {
@@ -31,8 +32,7 @@ export async function labelChunk(
     const written = replies[at]!;
     return Array.from({ length: Math.floor(written.length / 2) }, (_, pair) => {
       const [a, b] = [written[2 * pair]!, written[2 * pair + 1]!];
-      const isUsable = [a, b].every(({ text, ended }) => ended && text.trim() !== "");
-      const none = !isUsable ? "unusable_reply" : a.text === b.text ? "same_text" : undefined;
+      const none = ![a, b].every(isUsable) ? "unusable_reply" : a.text === b.text ? "same_text" : undefined;
       return {
         asked,
         pair,

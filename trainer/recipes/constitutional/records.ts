@@ -20,10 +20,10 @@ export interface Round {
   readonly principle: string;
   /** By a model. */
   readonly critique?: string;
-  /** By a grader, of the reply before and after. */
+  /** By a grader, of the reply before and after. A cut or empty reply has no score. */
   readonly before?: number;
   readonly after?: number;
-  /** Of which a grader chose. */
+  /** Of which a grader chose. A score is null for a text that is cut or empty, or that the grader could not score. */
   readonly candidates?: readonly { readonly text: string; readonly score: number | null }[];
   /** What the reply becomes; null where nothing usable was written. */
   readonly revision: string | null;

@@ -14,7 +14,7 @@ import {
   type Round,
 } from "./records.ts";
 import { critiqueRequest, nameOf, revisionRequest } from "./requests.ts";
-import type { Sampling, StartingModel, Written } from "./starting-model.ts";
+import { isUsable, type Sampling, type StartingModel, type Written } from "./starting-model.ts";
 
 export interface Work<R> {
   readonly records: readonly R[];
@@ -130,7 +130,7 @@ export function modelReviser(judge: ModelJudge, options: ChunkOptions): Reviser 
 
 /**
  * A grader cannot write. Its critique is the score, and its revision the best of the draft and `candidates` further replies to the
- * same prompt; a draft that no candidate beats stays.
+ * same prompt; a draft that no candidate beats stays. Cut and empty texts are not scored: none of them may be chosen.
  */
 export function graderReviser(score: Score, options: ChunkOptions & { readonly candidates: number }): Reviser {
   const { model, sampling, candidates } = options;
@@ -139,19 +139,18 @@ export function graderReviser(score: Score, options: ChunkOptions & { readonly c
       drafts.map(({ asked }) => asked),
       { ...sampling, samples: candidates, seed: stageSeed(options, "candidates", round) },
     );
-    const usable = (text: Written) => text.ended && text.text.trim() !== "";
     const compared = drafts.map(({ text, ended }, at): readonly Written[] => [{ text, ended }, ...written[at]!]);
     const scored = compared.flatMap((texts, at) => {
       const { item } = drafts[at]!.asked;
-      return texts.map(({ text }) => ({ text, item, principle: principles[at]!.principle }));
+      return texts.filter(isUsable).map(({ text }) => ({ text, item, principle: principles[at]!.principle }));
     });
     const scores = await score(scored);
     let next = 0;
     const records = compared.map((texts, at): Round => {
-      const own = texts.map((text) => ({ ...text, score: scoreOf(scores[next++]!) }));
+      const own = texts.map((text) => ({ ...text, score: isUsable(text) ? scoreOf(scores[next++]!) : null }));
       let best: (typeof own)[number] | undefined;
       for (const each of own) {
-        if (each.score === null || !usable(each)) continue;
+        if (each.score === null) continue;
         if (best === undefined || each.score > best.score!) best = each;
       }
       const before = own[0]!.score;

@@ -21,6 +21,9 @@ export interface Written {
   readonly ended: boolean;
 }
 
+/** Whether a text can be judged and imitated: whole, and not empty. */
+export const isUsable = ({ text, ended }: Written): boolean => ended && text.trim() !== "";
+
 export interface Sampling {
   readonly samples: number;
   readonly maxTokens: number;

@@ -11,6 +11,7 @@ import {
 } from "../classifier/calibration.ts";
 import type { RewardGoal } from "./data.ts";
 import { PROMPT, RATING } from "./lines.ts";
+import { drawnPairs, type OrderedPair, orderedPairs } from "./ordered-pairs.ts";
 
 /** A completion with its reward, as a pair sees it. */
 interface Side {
@@ -19,49 +20,39 @@ interface Side {
   readonly length: number;
 }
 
-export interface JudgedPair {
-  readonly better: Side;
-  readonly worse: Side;
-}
+export type JudgedPair = OrderedPair<Side>;
 
-/** Where ratings are of different prompts, so many pairs are drawn for each of them. */
+/** More pairs hardly make the temperature and the errors more exact, and would take long to look at. */
+const MOST = 10_000;
+/** Where ratings are of different prompts, at most so many pairs are drawn for each of them. */
 const DRAWN = 4;
-/** With fewer pairs of one prompt, pairs of different prompts join them. */
+/** With fewer pairs of one prompt, pairs are drawn among all ratings instead. */
 const FEWEST = 16;
 
 /**
- * The pairs of a better and a worse completion among units, given the reward of each example. Of ratings, they are those of one
- * prompt that are rated differently, or if there are few, some that are drawn among all.
+ * The pairs of a better and a worse completion among units, given the reward of each example; 10,000 of them, drawn, if there are
+ * more. Of ratings, they are those of one prompt that are rated differently, or, if there are few, some that are drawn among all.
  */
 export function judgedPairs(
   units: readonly Unit[],
   rewards: readonly (readonly number[])[],
   { goal, seed }: { readonly goal: RewardGoal; readonly seed: number },
 ): JudgedPair[] {
+  const random = createRandom(seed, "judged pairs");
   const sides = units.map(({ examples }, u) =>
     examples.map((example, k): Side => ({ reward: rewards[u]![k]!, length: trainedTokens(example) })),
   );
+  // The completions of a ranking or a pair stand in their order, the best first.
   if (goal !== "rating") {
-    return sides.flatMap((own) => own.flatMap((better, i) => own.slice(i + 1).map((worse) => ({ better, worse }))));
+    const ranked = sides.map((own) => own.map((item, k) => ({ item, score: -k })));
+    return drawnPairs(orderedPairs(ranked), MOST, random);
   }
   const rated = units.map(({ columns }, u) => {
-    return { side: sides[u]![0]!, rating: columns![RATING]!, prompt: columns![PROMPT]! };
+    return { item: sides[u]![0]!, score: columns![RATING]!, prompt: columns![PROMPT]! };
   });
-  type Rated = (typeof rated)[number];
-  const ordered = (one: Rated, other: Rated): JudgedPair[] => {
-    if (one.rating === other.rating) return [];
-    const [better, worse] = one.rating > other.rating ? [one, other] : [other, one];
-    return [{ better: better.side, worse: worse.side }];
-  };
-  const ofPrompt = Map.groupBy(rated, ({ prompt }) => prompt);
-  const together = [...ofPrompt.values()].flatMap((own) =>
-    own.flatMap((one, i) => own.slice(i + 1).flatMap((other) => ordered(one, other))),
-  );
-  if (together.length >= FEWEST || rated.length < 2) return together;
-  const random = createRandom(seed, "rated pairs");
-  return rated.flatMap((one) =>
-    Array.from({ length: DRAWN }, () => ordered(one, rated[random.below(rated.length)]!)).flat(),
-  );
+  const together = orderedPairs(Map.groupBy(rated, ({ prompt }) => prompt).values());
+  if (together.count >= FEWEST) return drawnPairs(together, MOST, random);
+  return drawnPairs(orderedPairs([rated]), Math.min(MOST, DRAWN * rated.length), random);
 }
 
 export interface Calibration {
@@ -80,7 +71,10 @@ export interface Calibration {
   readonly reliability: readonly ReliabilityBin[];
 }
 
-/** The temperature T that makes σ((r − r')/T) fit the pairs best, and what it changes. undefined without pairs. */
+/**
+ * The temperature T that makes σ((r − r')/T) fit the pairs best, with labels that Platt's rule smooths (see `fitTemperature`), and what
+ * it changes. undefined without pairs.
+ */
 export function calibrate(pairs: readonly JudgedPair[]): Calibration | undefined {
   if (pairs.length === 0) return undefined;
   const judgements = pairs.map(({ better, worse }): Judgement => {

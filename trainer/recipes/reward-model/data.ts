@@ -1,4 +1,5 @@
 /** What a reward model learns from, and what it is calibrated on. */
+import type { MeasuredLines } from "../../../shared/api/measured-lines.ts";
 import { settingsPath } from "../../../shared/api/methods.ts";
 import type { RewardModelSettings } from "../../../shared/api/reward-model-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -18,7 +19,7 @@ export interface RewardData {
   /** The validation file's lines, or some that were held out of the training file. */
   readonly validation: readonly RewardLine[];
   /** Where `validation` comes from: the validation file, lines held out, or the training lines themselves. */
-  readonly calibratedOn: "validation_file" | "held_out" | "training_file";
+  readonly calibratedOn: MeasuredLines;
   /** The mean and standard deviation of the training ratings; 0 and 1 for other goals. */
   readonly scale: RewardScale;
 }
@@ -51,7 +52,7 @@ export function readRewardData(job: RecipeJob<RewardModelSettings>): RewardData 
       { param },
     );
   }
-  const lines = atFile("training_file", () => rewardLines(file, kind, settings));
+  const lines = atFile("training_file", () => rewardLines(file, kind, { settings, seed }));
   const own = (training: readonly RewardLine[], all: readonly RewardLine[] = training) => ({
     ...{ kind, goal, training, scale: scaleOf(training, goal) },
     completions: all.reduce((most, { examples }) => Math.max(most, examples.length), 1),
@@ -62,7 +63,7 @@ export function readRewardData(job: RecipeJob<RewardModelSettings>): RewardData 
       const message = `${validationFile.name} holds ${found}, and the training file ${kind}; both must be of one kind`;
       throw new TrimtabError("invalid_dataset", message, { param: "validation_file" });
     }
-    const validation = atFile("validation_file", () => rewardLines(validationFile, kind, settings));
+    const validation = atFile("validation_file", () => rewardLines(validationFile, kind, { settings, seed }));
     return { ...own(lines, [...lines, ...validation]), validation, calibratedOn: "validation_file" };
   }
   const held = heldOut(lines, seed);

@@ -1,6 +1,7 @@
 /** The lines that a reward model learns from, whatever their kind, as units with the columns of its loss. */
 import type { RewardModelSettings } from "../../../shared/api/reward-model-settings.ts";
 import { recordError } from "../../../shared/data/columns.ts";
+import { completionKey } from "../../../shared/data/completion.ts";
 import { KindCheck } from "../../../shared/data/dataset-kinds/kind-check.ts";
 import { constantRatings } from "../../../shared/data/dataset-kinds/ratings.ts";
 import { datasetKind } from "../../../shared/data/dataset-kinds/registry.ts";
@@ -10,8 +11,10 @@ import { type Rating, readRatingRecord } from "../../../shared/data/rating.ts";
 import { isMetadata } from "../../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseJsonl } from "../../../shared/formats/jsonl.ts";
+import { createRandom } from "../../../shared/random.ts";
 import type { UnitLine } from "../../data/examples.ts";
 import type { Dataset } from "../recipe.ts";
+import { drawnPairs, orderedPairs } from "./ordered-pairs.ts";
 
 /** The kinds of data, in the order in which a file that is of several is taken for one. */
 export const REWARD_KINDS = ["preference_pairs", "rankings", "ratings"] as const;
@@ -48,8 +51,15 @@ export function kindOfFile({ bytes, name }: Dataset, param: "training_file" | "v
   throw new TrimtabError("invalid_dataset", `${name} must hold ${wanted}`, { param });
 }
 
-/** The lines of a file of that kind. Throws `invalid_file` with the line's number, the field and what to change. */
-export function rewardLines(dataset: Dataset, kind: RewardKind, settings: RewardModelSettings): RewardLine[] {
+/**
+ * The lines of a file of that kind. The seed is of the pairs that are drawn. Throws `invalid_file` with the line's number, the field
+ * and what to change.
+ */
+export function rewardLines(
+  dataset: Dataset,
+  kind: RewardKind,
+  { settings, seed }: { readonly settings: RewardModelSettings; readonly seed: number },
+): RewardLine[] {
   const records = recordsOf(dataset);
   if (kind === "preference_pairs") return records.map((record) => pairLine(record, settings));
   if (kind === "rankings") return records.map(rankingLine);
@@ -61,7 +71,7 @@ export function rewardLines(dataset: Dataset, kind: RewardKind, settings: Reward
   if (first !== undefined && rated.every(({ rating }) => rating.rating === first.rating.rating)) {
     throw constantRatings(String(first.rating.rating), dataset.name);
   }
-  return settings.ratings === "pairs" ? ratedPairs(rated, settings, dataset.name) : ratedLines(rated);
+  return settings.ratings === "pairs" ? ratedPairs(rated, settings, { name: dataset.name, seed }) : ratedLines(rated);
 }
 
 type FileRecord = ReturnType<typeof recordsOf>[number];
@@ -93,6 +103,14 @@ function rankingLine({ line, value, place }: FileRecord): RewardLine {
   return { line, examples, columns: {}, prompt: JSON.stringify(prompt) };
 }
 
+/** Up to 17 completions of a prompt give all of their pairs. */
+const PAIRS_PER_RATING = 8;
+
+interface PairFile {
+  readonly name: string;
+  readonly seed: number;
+}
+
 interface RatedLine {
   readonly line: number;
   readonly rating: Rating;
@@ -108,34 +126,51 @@ function ratedLines(rated: readonly RatedLine[]): RewardLine[] {
   }));
 }
 
-/** Every two completions of one prompt with different ratings; each pair has the line of the one that comes later. */
-function ratedPairs(rated: readonly RatedLine[], { hyperparameters }: RewardModelSettings, name: string): RewardLine[] {
-  const before = new Map<string, RatedLine[]>();
-  const pairs = rated.flatMap((one) => {
-    const earlier = before.get(one.prompt) ?? [];
-    before.set(one.prompt, [...earlier, one]);
-    return earlier.flatMap((other): RewardLine[] => {
-      const [chosen, rejected] = one.rating.rating > other.rating.rating ? [one, other] : [other, one];
-      const difference = chosen.rating.rating - rejected.rating.rating;
-      if (difference === 0) return [];
-      const { line, prompt } = one;
-      if (JSON.stringify(chosen.rating.completion) === JSON.stringify(rejected.rating.completion)) {
-        const problem = ` has the completion of line ${other.line} with another rating; merge the two, for example as \`ratings\` by rater`;
-        throw recordError({ number: line, unit: "line", file: name }, problem, "completion");
-      }
-      return [
-        {
-          ...{ line, prompt, examples: [exampleOf(chosen.rating), exampleOf(rejected.rating)] },
-          columns: { [MARGIN]: hyperparameters.rating_margin * difference },
-        },
-      ];
-    });
-  });
-  if (pairs.length > 0) return pairs;
-  throw new TrimtabError(
-    "invalid_file",
-    `${name} has no prompt with two completions that are rated differently, so it holds no pairs; use ratings: "regression"`,
+/**
+ * Two completions of one prompt with different ratings, in the order of the lines; each pair has the line of the one that comes later.
+ * Of a prompt with n completions there are at most `PAIRS_PER_RATING` · n such pairs, drawn, so that they grow as the file does.
+ */
+function ratedPairs(
+  rated: readonly RatedLine[],
+  { hyperparameters }: RewardModelSettings,
+  file: PairFile,
+): RewardLine[] {
+  requireOneRating(rated, file.name);
+  const scored = rated.map((line) => ({
+    item: { ...line, example: exampleOf(line.rating) },
+    score: line.rating.rating,
+  }));
+  const pairs = [...Map.groupBy(scored, ({ item }) => item.prompt)].flatMap(([prompt, own]) =>
+    drawnPairs(orderedPairs([own]), PAIRS_PER_RATING * own.length, createRandom(file.seed, "rated pairs", prompt)),
   );
+  if (pairs.length === 0) {
+    throw new TrimtabError(
+      "invalid_file",
+      `${file.name} has no prompt with two completions that are rated differently, so it holds no pairs; use ratings: "regression"`,
+    );
+  }
+  const lines = pairs.map(({ better, worse }): RewardLine => {
+    const margin = hyperparameters.rating_margin * (better.rating.rating - worse.rating.rating);
+    return {
+      ...{ line: Math.max(better.line, worse.line), prompt: better.prompt },
+      ...{ examples: [better.example, worse.example], columns: { [MARGIN]: margin } },
+    };
+  });
+  return lines.sort((one, other) => one.line - other.line);
+}
+
+/** Throws `invalid_file` at the first completion of a prompt that has had another rating. */
+function requireOneRating(rated: readonly RatedLine[], file: string): void {
+  const seen = new Map<string, RatedLine>();
+  for (const one of rated) {
+    const key = JSON.stringify([one.prompt, completionKey(one.rating.completion)]);
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, one);
+    else if (first.rating.rating !== one.rating.rating) {
+      const problem = ` has the completion of line ${first.line} with another rating; merge the two, for example as \`ratings\` by rater`;
+      throw recordError({ number: one.line, unit: "line", file }, problem, "completion");
+    }
+  }
 }
 
 function exampleOf({ prompt, completion, tools }: Rating) {

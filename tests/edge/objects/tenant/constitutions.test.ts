@@ -33,3 +33,20 @@ it("copies a version under its reference, and names the field of one that there 
     });
   }
 });
+
+it("never gives a number twice: a name that was deleted counts on", async () => {
+  await new Api().tenant("returning");
+  const { constitutions } = tenantObject(env, "returning");
+  await constitutions.create({ name: "kindness", principles: be("kind") }, null);
+  await constitutions.update("kindness", { principles: be("fair") });
+  await constitutions.delete("kindness");
+  expect(await constitutions.create({ name: "kindness", principles: be("calm") }, null)).toMatchObject({ version: 3 });
+  for (const reference of ["kindness@1", "kindness@2"]) {
+    await expect(constitutions.copy(reference, "x")).rejects.toMatchObject({ code: "not_found", param: "x" });
+  }
+  expect((await constitutions.copy("kindness", "x")).name).toBe("kindness@3");
+  expect((await constitutions.versions("kindness", { limit: 9, order: "desc" } as never)).data).toHaveLength(1);
+  await constitutions.delete("kindness");
+  expect(await constitutions.create({ name: "kindness", principles: be("kind") }, null)).toMatchObject({ version: 4 });
+  expect(await constitutions.create({ name: "other", principles: be("kind") }, null)).toMatchObject({ version: 1 });
+});

@@ -33,8 +33,22 @@ it("a reference means the version in force, or one for good", () =>
     expect(() => requireReference(db, "calm@3", "steering")).toThrow(unknown("steering"));
     expect(() => requireReference(db, "cal", "model")).toThrow(unknown("model"));
     expect(() => requireReference(db, "calm@x", "steering")).toThrow('There is no steering preset "calm@x"');
+  }));
+
+it("a name that was deleted counts on, so that no reference to it means another version", () =>
+  withTenant((db) => {
+    add(db, "calm", '{"rules":{"banned":["a"]}}');
+    update(db, "calm", '{"rules":{"banned":["b"]}}');
     dropPreset(db, "calm");
-    expect(add(db, "calm")).toMatchObject({ version: 1 });
+    expect(add(db, "calm")).toMatchObject({ version: 3 });
+    for (const reference of ["calm@1", "calm@2"]) {
+      expect(() => requireReference(db, reference, "steering")).toThrow("has no version");
+    }
+    expect(versionBefore(db, requirePreset(db, "calm"))).toBeUndefined();
+    dropPreset(db, "calm");
+    expect(add(db, "calm")).toMatchObject({ version: 4 });
+    expect(add(db, "other")).toMatchObject({ version: 1 });
+    expect(() => dropPreset(db, "never")).toThrow(expect.objectContaining({ code: "not_found" }));
   }));
 
 it("the oldest versions are forgotten, but for those that an alias names by number", () =>

@@ -196,7 +196,7 @@ describe("a job's report", () => {
     expect([...kept.keys()]).toEqual(expect.arrayContaining(["report.json", "report.html", "reliability.json"]));
     expect(report).toMatchObject({
       ...{ type: "reward_model", budget: null, win_rate: null, texts: null, samples: [], missing: [] },
-      calibration: { pairs: 2, held_out: true, accuracy: { n: 2 }, longer: { n: 2 } },
+      calibration: { pairs: 2, calibrated_on: "validation_file", accuracy: { n: 2 }, longer: { n: 2 } },
     });
     expect(report!.calibration!.bins.reduce((sum, { n }) => sum + n, 0)).toBe(2);
     expect(report!.steps!.steps).toEqual([1, 2, 3]);

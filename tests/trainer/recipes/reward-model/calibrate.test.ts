@@ -34,9 +34,41 @@ describe("the pairs that are judged", () => {
     expect(pairs).toHaveLength(17);
     const few = [rated(1, 0), rated(2, 1), rated(3, 2)];
     const drawn = judgedPairs(few, [[1], [2], [3]], { goal: "rating", seed: 1 });
-    expect(drawn.length).toBeGreaterThan(3);
+    expect(drawn.map(({ better, worse }) => [better.reward, worse.reward])).toEqual([
+      [3, 2],
+      [3, 1],
+      [2, 1],
+    ]);
     for (const { better, worse } of [...pairs, ...drawn]) expect(better.reward).toBeGreaterThan(worse.reward);
     expect(judgedPairs([rated(1, 0)], [[1]], { goal: "rating", seed: 1 })).toEqual([]);
+  });
+});
+
+describe("many pairs", () => {
+  const distinct = (pairs: ReturnType<typeof judgedPairs>) =>
+    new Set(pairs.map(({ better, worse }) => `${better.reward} ${worse.reward}`)).size;
+
+  it("are at most ten thousand, drawn by the seed", () => {
+    const rated = (rating: number, prompt: number): Unit => ({ examples: [example(2)], columns: { rating, prompt } });
+    // Of one prompt, of many, and in long rankings.
+    const one = Array.from({ length: 3000 }, (_, i) => rated(i, 0));
+    const apart = Array.from({ length: 3000 }, (_, i) => rated(i, i));
+    for (const units of [one, apart]) {
+      const rewards = units.map((_, i) => [i]);
+      const pairs = judgedPairs(units, rewards, { goal: "rating", seed: 1 });
+      expect([pairs.length, distinct(pairs)]).toEqual([10_000, 10_000]);
+      expect(pairs.every(({ better, worse }) => better.reward > worse.reward)).toBe(true);
+      expect(judgedPairs(units, rewards, { goal: "rating", seed: 1 })).toEqual(pairs);
+      expect(judgedPairs(units, rewards, { goal: "rating", seed: 2 })).not.toEqual(pairs);
+    }
+    const ranked = Array.from(
+      { length: 500 },
+      (): Unit => ({ examples: Array.from({ length: 16 }, () => example(1)) }),
+    );
+    const order = ranked.map((_, u) => Array.from({ length: 16 }, (_place, k) => 100 * u - k));
+    const pairs = judgedPairs(ranked, order, { goal: "ranking", seed: 1 });
+    expect([pairs.length, distinct(pairs)]).toEqual([10_000, 10_000]);
+    expect(pairs.every(({ better, worse }) => better.reward > worse.reward)).toBe(true);
   });
 });
 

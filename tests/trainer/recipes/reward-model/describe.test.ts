@@ -6,6 +6,7 @@ import {
   calibrationEvent,
   calibrationMetrics,
   describeData,
+  reportedCalibration,
 } from "../../../../trainer/recipes/reward-model/describe.ts";
 
 const data = {
@@ -34,23 +35,35 @@ function said(given: Partial<RewardData>): string[] {
 describe("what a reward model's job tells", () => {
   it("is what the data holds, and what it is calibrated on", () => {
     expect(said({})).toEqual([
-      "info: f: 50 rankings of up to 4 completions",
-      "info: 5 of them are held out, to measure and calibrate on",
+      "info: f: 50 rankings of up to 4 completions to learn from, and 5 that are held out to measure and calibrate on",
+    ]);
+    expect(said({ goal: "pairs", calibratedOn: "validation_file" })).toEqual([
+      "info: f: 50 pairs of a better and a worse completion to learn from, and 5 of the validation file to measure and calibrate on",
     ]);
     const rated = said({ goal: "rating", scale: { mean: 3.25, deviation: 1.5 }, calibratedOn: "training_file" });
-    expect(rated[0]).toBe("info: f: 50 rated completions, rated 3.250 on average, ± 1.50");
+    expect(rated[0]).toBe("info: f: 50 rated completions to learn from, rated 3.250 on average, ± 1.50");
     expect(rated[1]).toMatch(/^warn: f has too few prompts to hold any out/);
   });
 
   it("has the length baseline beside the accuracy, and warns where length tells much", () => {
-    const event = calibrationEvent(calibration, data);
-    expect(event).toMatchObject({ level: "info", data: { ...calibration, calibrated_on: "held_out" } });
+    const enough = { ...calibration, pairs: 50 };
+    const event = calibrationEvent(enough, data);
+    expect(event).toMatchObject({ level: "info", data: { ...enough, calibrated_on: "held_out" } });
     expect(event.message).toBe(
-      "the lines held out: the reward prefers the better completion in 75.0 % of 8 pairs, the longer one is better in 50.0 %; calibration error 0.200 before, 0.050 after a temperature of 2.50",
+      "the held-out lines: the reward prefers the better completion in 75.0 % of 50 pairs, the longer one is better in 50.0 %; calibration error 0.200 before, 0.050 after a temperature of 2.50",
     );
-    const biased = calibrationEvent({ ...calibration, length_accuracy: 0.1 }, data);
+    const biased = calibrationEvent({ ...enough, length_accuracy: 0.1 }, data);
     expect(biased).toMatchObject({ level: "warn", message: expect.stringContaining("length alone predicts much") });
     expect(calibrationEvent(undefined, data)).toMatchObject({ level: "warn" });
+  });
+
+  it("warns of fewer than fifty pairs", () => {
+    expect(calibrationEvent({ ...calibration, pairs: 49 }, data)).toMatchObject({
+      level: "warn",
+      message: expect.stringMatching(
+        /2\.50\. Fewer than 50 pairs make these figures and the temperature rough: send a `validation_file` with more/,
+      ),
+    });
   });
 
   it("is the result's metrics without the diagram", () => {
@@ -67,5 +80,14 @@ describe("what a reward model's job tells", () => {
       calibration_pairs: 8,
     });
     expect(calibrationMetrics(undefined)).toEqual({});
+  });
+
+  it("is the report's figures, with the lines that they are of", () => {
+    expect(reportedCalibration(calibration, data)).toMatchObject({
+      pairs: 8,
+      calibrated_on: "held_out",
+      ece_after: 0.05,
+    });
+    expect(reportedCalibration(undefined, data)).toBeNull();
   });
 });

@@ -8,7 +8,7 @@ const file = (lines: readonly unknown[]) => ({
   bytes: new TextEncoder().encode(lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
 });
 const read = (kind: RewardKind, lines: readonly unknown[], given: object = {}) =>
-  rewardLines(file(lines), kind, settings(given));
+  rewardLines(file(lines), kind, { settings: settings(given), seed: 1 });
 const margins = (given: object) => ({ hyperparameters: given });
 const pair = { prompt: "p", chosen: "good", rejected: "bad" };
 const example = (completion: string, prompt = "p") => ({ kind: "completion", prompt, completion });
@@ -67,7 +67,27 @@ describe("the lines of a reward model", () => {
     ]);
     const twice = [lines[0], { ...lines[0], rating: 2 }];
     expect(() => read("ratings", twice, given)).toThrow("line 2 of f.jsonl has the completion of line 1");
+    const asTurn = [{ role: "assistant", content: "a" }];
+    expect(() => read("ratings", [...lines, { ...lines[0], completion: asTurn, rating: 2 }], given)).toThrow(
+      "line 5 of f.jsonl has the completion of line 1",
+    );
+    // The same rating again is no contradiction.
+    expect(read("ratings", [...lines, lines[0]], given)).toHaveLength(4);
     expect(() => read("ratings", [lines[0], lines[2]], given)).toThrow("no prompt with two completions");
+  });
+
+  it("are at most eight pairs for each rating of a prompt, drawn by the seed, however many it has", () => {
+    const few = Array.from({ length: 17 }, (_, i) => ({ prompt: "few", completion: `c${i}`, rating: i }));
+    const many = Array.from({ length: 3000 }, (_, i) => ({ prompt: "many", completion: `c${i}`, rating: i }));
+    const given = { ratings: "pairs", ...margins({ rating_margin: 1 }) };
+    const found = read("ratings", [...few, ...many], given);
+    const of = (prompt: string) => found.filter((line) => line.prompt === JSON.stringify(prompt));
+    expect([of("few").length, of("many").length]).toEqual([(17 * 16) / 2, 8 * 3000]);
+    const key = ({ examples }: (typeof found)[number]) => JSON.stringify(examples);
+    expect(new Set(found.map(key)).size).toBe(found.length);
+    expect(found.every(({ columns }) => columns!.margin! > 0)).toBe(true);
+    expect(found.every(({ line }, i) => i === 0 || line >= found[i - 1]!.line)).toBe(true);
+    expect(read("ratings", [...few, ...many], given).map(key)).toEqual(found.map(key));
   });
 
   it("are of one kind, and the first line that is not is named", () => {

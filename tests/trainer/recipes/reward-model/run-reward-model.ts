@@ -38,6 +38,8 @@ export async function runRewardModel(
   return {
     outcome,
     kept,
+    /** Of every event. */
+    shown: events.map(({ message }) => message),
     messages: events.filter(({ type }) => type === "message").map(({ message }) => message),
     steps: events.flatMap(({ type, data }) => (type === "metrics" ? [data as Record<string, number>] : [])),
     files: Object.fromEntries(await Promise.all(digests)),
