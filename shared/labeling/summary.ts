@@ -1,5 +1,6 @@
 /** What a project's labels come to: how far its raters agree, with each other, with gold answers and with judges. */
 import { accuracy, agreementOf, pairAgreement } from "../agreement/agreement.ts";
+import { placesOf } from "../agreement/cohen-kappa.ts";
 import { categoriesOf, type GivenLabel, LabelTable, type Label as StatisticLabel } from "../agreement/label-table.ts";
 import { type Proportion, proportion } from "../agreement/proportion.ts";
 import type { LabelAgreement } from "../api/label-work.ts";
@@ -42,7 +43,7 @@ export function summarise(type: TaskType, labels: readonly SummedLabel[]): Label
       const against = (given: readonly GivenLabel[], rater: string) => {
         const both = new LabelTable([...units, ...given]);
         const categories = categoriesOf(both.units.flatMap((said) => [...said.values()]));
-        return plainPair(pairAgreement(both, [rater, judge], ordered ? categories : undefined));
+        return plainPair(pairAgreement(both, [rater, judge], ordered ? placesOf(categories) : undefined));
       };
       return {
         judge,
