@@ -28,6 +28,7 @@ import { tenantAuth } from "./auth.ts";
 import { ExportCounts, exportPreferences, linesOf } from "./export-preferences.ts";
 import { once } from "./idempotent.ts";
 import { jsonBody, jsonBodyIfAny } from "./json-body.ts";
+import { projectAgreement } from "./label-agreement.ts";
 import { projectToCreate } from "./label-project.ts";
 import { judgeTasks } from "./labeling-judge.ts";
 import { makeSamples } from "./labeling-samples.ts";
@@ -225,7 +226,7 @@ labeling.openapi(judge, async (c) =>
 );
 
 labeling.openapi(agreement, async (c) =>
-  c.json(await c.var.caller.object.labeling.agreement(c.req.valid("param").project_id), 200),
+  c.json(await projectAgreement(c.var.caller.object, c.req.valid("param").project_id), 200),
 );
 
 labeling.openapi(exportFile, (c) => {

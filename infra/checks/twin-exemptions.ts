@@ -107,6 +107,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
   "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
   "shared/api/label-work.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
+  "edge/routes/label-agreement.ts":
+    "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/routes/label-project.ts": "tests/edge/routes/labeling.test.ts refuses every kind of bad project",
   "shared/api/labeling.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
   "edge/objects/tenant/labeling.ts": "tests/edge/routes/labeling.test.ts makes every call",

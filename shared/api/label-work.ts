@@ -137,6 +137,17 @@ export const LabelAgreement = z
       .enum(["task", "pair_of_texts"])
       .meta({ description: "What a label is about; a ranking is one of every pair" }),
     humans: AgreementSummary,
+    coverage: z
+      .strictObject({
+        labels: z.int().meta({ description: "The newest labels, of which all numbers are" }),
+        older_labels: z.int().meta({
+          description: `Left out: the numbers are of labels of at most ${LIMITS.summedUnits} units`,
+        }),
+        unlisted_raters: z.int().meta({
+          description: `Raters and judges without an entry: the ${LIMITS.raters} of each with the most labels have one`,
+        }),
+      })
+      .meta({ description: "What the numbers are of" }),
     judges: z
       .array(
         z.strictObject({

@@ -132,14 +132,26 @@ export function labelOf(row: LabelRow): Label {
   };
 }
 
-/** Every label of a project as its statistics read it, in the order in which they were given. */
-export function summedLabels(db: Database, project: string): SummedLabel[] {
-  const rows = db.all<LabelRow & { gold: string | null }>(
-    `SELECT labels.*, label_tasks.gold FROM labels JOIN label_tasks ON label_tasks.id = labels.task
-     WHERE labels.project = ? ORDER BY labels.n`,
+/** Labels of one stretch for statistics. */
+const SUMMED_ROWS = 5000;
+
+/** Labels as statistics read them, newest first, before a place in their order; `next` is where to go on, null at the end. */
+export function summedStretch(
+  db: Database,
+  project: string,
+  before: number | null,
+): { readonly labels: SummedLabel[]; readonly next: number | null } {
+  const rows = db.all<LabelRow & { gold: string | null; again: 0 | 1 }>(
+    `SELECT labels.*, label_tasks.gold, label_tasks.gold IS NOT NULL AND EXISTS (
+       SELECT 1 FROM labels AS earlier WHERE earlier.task = labels.task AND earlier.rater = labels.rater
+       AND earlier.n < labels.n AND earlier.answer IS NOT NULL) AS again
+     FROM labels JOIN label_tasks ON label_tasks.id = labels.task
+     WHERE labels.project = ? AND labels.n < ? ORDER BY labels.n DESC LIMIT ?`,
     project,
+    before ?? Number.MAX_SAFE_INTEGER,
+    SUMMED_ROWS,
   );
-  return rows.map((row) => ({
+  const labels = rows.map((row) => ({
     task: row.task,
     rater: row.rater,
     judge: row.judge === 1,
@@ -147,8 +159,10 @@ export function summedLabels(db: Database, project: string): SummedLabel[] {
     reason: row.reason,
     shown: JSON.parse(row.shown) as number[],
     gold: row.gold === null ? null : (JSON.parse(row.gold) as LabelAnswer),
+    again: row.again === 1,
     superseded: row.superseded_by !== null,
   }));
+  return { labels, next: rows.length < SUMMED_ROWS ? null : rows.at(-1)!.n };
 }
 
 export function labelCounts(

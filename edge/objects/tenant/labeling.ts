@@ -1,9 +1,9 @@
 import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
-import type { CreateLabel, Label, LabelAgreement, NextTask } from "../../../shared/api/label-work.ts";
+import type { CreateLabel, Label, NextTask } from "../../../shared/api/label-work.ts";
 import type { LabelAnswer, LabelProject, ProjectSettings, TaskText } from "../../../shared/api/labeling.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { LabelledTask } from "../../../shared/labeling/judged.ts";
-import { summarise } from "../../../shared/labeling/summary.ts";
+import type { SummedLabel } from "../../../shared/labeling/summary.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
@@ -30,7 +30,7 @@ import {
   labelCounts,
   labelledStretch,
   labelOf,
-  summedLabels,
+  summedStretch,
 } from "./label-rows.ts";
 import {
   type Asking,
@@ -196,8 +196,14 @@ export const labeling = tenantModule({
           return listOf(pageOf<LabelRow>(db, { table: "labels", where, values }, page).map(labelOf), page.limit);
         },
 
-        agreement(project: string): LabelAgreement {
-          return summarise(settingsOf(requireProject(db, project)).task, summedLabels(db, project));
+        /** Some labels for the project's statistics, newest first, and how many labels it has. */
+        summed(project: string, before: number | null): { labels: SummedLabel[]; next: number | null; total: number } {
+          requireProject(db, project);
+          const { total } = db.get<{ total: number }>(
+            "SELECT count(*) AS total FROM labels WHERE project = ?",
+            project,
+          )!;
+          return { ...summedStretch(db, project, before), total };
         },
 
         /** Tasks that the model has not labelled, gold items first, and how many there are in all. */

@@ -1,8 +1,10 @@
+import { env, runInDurableObject } from "cloudflare:test";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { JudgeEvent, JudgeRequest } from "../../../edge/serving/judge-protocol.ts";
 import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import type { HandedOut, Label, LabelAgreement, NextTask, SampleStep } from "../../../shared/api/label-work.ts";
 import type { CreateLabelProject, LabelProject } from "../../../shared/api/labeling.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
@@ -478,6 +480,32 @@ describe("agreement", () => {
       },
     ]);
     expect(found.first_shown.n).toBeGreaterThanOrEqual(8);
+  });
+
+  it("is of the newest labels where there are more than it reads, and says so", async () => {
+    const order = Array.from({ length: LIMITS.rankedTexts }, (_, at) => at);
+    const texts = order.map((at) => `text ${at}`);
+    // Rankings have most units: one for each pair of texts.
+    const most = Math.floor(LIMITS.summedUnits / ((order.length * (order.length - 1)) / 2));
+    const gold = [{ prompt: "a", texts, answer: { type: "order", order } }];
+    const id = await project({ task: "ranking", prompts: ["a"], gold, texts_per_task: 2, gold_rate: 0.5, seed: 1 });
+    await sample(id);
+    const { task } = await next(id);
+    await say(id, { task_id: task!.id, answer: { type: "tie" } });
+    // What a thousand raters and more would take long to say.
+    await runInDurableObject(env.TENANT.get(env.TENANT.idFromName("labellers")), (_, { storage: { sql } }) => {
+      sql.exec(
+        `INSERT INTO labels (id, project, task, rater, judge, answer, shown, selected_by, created_at)
+         WITH RECURSIVE many (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM many WHERE i < ?)
+         SELECT 'label_' || i, ?, (SELECT id FROM label_tasks WHERE project = ? AND gold IS NOT NULL), 'r' || i % 7, 0,
+           '{"type":"tie"}', ?, 'gold', i FROM many`,
+        most + 10,
+        id,
+        id,
+        JSON.stringify(order),
+      );
+    });
+    expect((await agreement(id)).coverage).toEqual({ labels: most, older_labels: 11, unlisted_raters: 0 });
   });
 
   it("says why a statistic is undefined", async () => {
