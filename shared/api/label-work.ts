@@ -125,7 +125,12 @@ export const JudgeStep = z
     judge: z.string().meta({ description: "The name under which its labels stand" }),
     labelled: z.int(),
     failed: z.array(z.strictObject({ task_id: z.string(), reason: z.string() })),
-    left: z.int().meta({ description: "Tasks that it has not labelled; call again while there are any" }),
+    left: z
+      .int()
+      .meta({
+        description:
+          "Tasks that it has not labelled, failed ones included; call again while there are any and a step labels some",
+      }),
   })
   .meta({ id: "LabelJudgeStep" });
 export type JudgeStep = z.infer<typeof JudgeStep>;

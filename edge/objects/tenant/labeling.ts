@@ -2,11 +2,13 @@ import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
 import type { CreateLabel, Label, NextTask } from "../../../shared/api/label-work.ts";
 import type { LabelAnswer, LabelProject, ProjectSettings, TaskText } from "../../../shared/api/labeling.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { type ErrorCode, TrimtabError } from "../../../shared/errors.ts";
 import type { LabelledTask } from "../../../shared/labeling/judged.ts";
 import type { SummedLabel } from "../../../shared/labeling/summary.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
+import { JUDGE_TABLES, noteFailure, type UnjudgedTask, unjudgedTasks } from "./label-judge-rows.ts";
 import {
   addProject,
   type ClaimedPrompt,
@@ -38,10 +40,9 @@ import {
   handOut,
   openTasks,
   othersHold,
+  requireTask,
   shownTask,
   TASK_TABLES,
-  type TaskRecord,
-  type TaskRow,
 } from "./label-task-rows.ts";
 
 /** A project whose names were checked and whose prompts were read. */
@@ -63,17 +64,22 @@ export interface MadePrompt {
   readonly reason: string | null;
 }
 
-/** A task that a judge has yet to label. */
-export interface UnjudgedTask extends TaskRecord {
-  readonly id: string;
-  readonly type: TaskRow["type"];
+/** What became of it. */
+export interface StoredPrompt {
+  /** Whether the step still held the prompt; otherwise another one has it. */
+  readonly held: boolean;
+  readonly tasks: number;
+  readonly reason: string | null;
 }
 
-const PROJECT_PARTS = ["label_prompts", "label_tasks", "label_handouts", "labels"] as const;
+/** What `addTask` throws where a task is too long, and where its project is full. */
+const NO_ROOM: readonly ErrorCode[] = ["payload_too_large", "conflict"];
+
+const PROJECT_PARTS = ["label_prompts", "label_tasks", "label_handouts", "labels", "label_judge_failures"] as const;
 
 /** Labelling projects with their prompts, tasks and labels. */
 export const labeling = tenantModule({
-  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES],
+  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES, ...JUDGE_TABLES],
 
   open: ({ db, now, newId, requireCreated }) => {
     const shown = (row: ProjectRow): LabelProject => {
@@ -88,6 +94,17 @@ export const labeling = tenantModule({
       settings: settingsOf(requireProject(db, project)),
       now: now(),
     });
+
+    const storePrompt = (project: string, claim: string, made: MadePrompt): StoredPrompt =>
+      db.transaction(() => {
+        const { place, prompt, tasks, reason } = made;
+        const type = settingsOf(requireProject(db, project)).task;
+        if (!finishPrompt(db, project, { place, claim, reason })) return { held: false, tasks: 0, reason: null };
+        for (const { texts, priority } of tasks) {
+          addTask(db, { id: project, type }, { id: newId("labelTask"), place, priority, gold: null, prompt, texts });
+        }
+        return { held: true, tasks: tasks.length, reason };
+      });
 
     return {
       calls: {
@@ -129,20 +146,14 @@ export const labeling = tenantModule({
           });
         },
 
-        /** Stores what a step made of a prompt; whether it still held it. */
-        made(project: string, claim: string, { place, prompt, tasks, reason }: MadePrompt): boolean {
-          return db.transaction(() => {
-            const type = settingsOf(requireProject(db, project)).task;
-            if (!finishPrompt(db, project, { place, claim, reason })) return false;
-            for (const { texts, priority } of tasks) {
-              addTask(
-                db,
-                { id: project, type },
-                { id: newId("labelTask"), place, priority, gold: null, prompt, texts },
-              );
-            }
-            return true;
-          });
+        /** Stores what a step made of a prompt. Tasks that find no room are none, since they would find none later either. */
+        made(project: string, claim: string, made: MadePrompt): StoredPrompt {
+          try {
+            return storePrompt(project, claim, made);
+          } catch (error) {
+            if (!(error instanceof TrimtabError) || !NO_ROOM.includes(error.code)) throw error;
+            return storePrompt(project, claim, { ...made, tasks: [], reason: error.message });
+          }
         },
 
         release: (project: string, claim: string): void => releasePrompts(db, project, claim),
@@ -206,26 +217,16 @@ export const labeling = tenantModule({
           return { ...summedStretch(db, project, before), total };
         },
 
-        /** Tasks that the model has not labelled, gold items first, and how many there are in all. */
+        /** Tasks that the model has not labelled, and how many there are in all. */
         unjudged(project: string, model: string, most: number): { tasks: UnjudgedTask[]; left: number } {
           requireProject(db, project);
-          const where = "project = ? AND NOT EXISTS (SELECT 1 FROM labels WHERE task = label_tasks.id AND rater = ?)";
-          const judge = JUDGE_PREFIX + model;
-          const { count } = db.get<{ count: number }>(
-            `SELECT count(*) AS count FROM label_tasks WHERE ${where}`,
-            project,
-            judge,
-          )!;
-          const rows = db.all<TaskRow>(
-            `SELECT * FROM label_tasks WHERE ${where} ORDER BY gold IS NULL, n LIMIT ?`,
-            project,
-            judge,
-            most,
-          );
-          return {
-            tasks: rows.map(({ id, type, record }) => ({ id, type, ...(JSON.parse(record) as TaskRecord) })),
-            left: count,
-          };
+          return unjudgedTasks(db, { project, rater: JUDGE_PREFIX + model, most });
+        },
+
+        /** Lets the model have its other tasks before one that it failed at. */
+        judgeFailed(project: string, model: string, task: string): void {
+          requireTask(db, project, task);
+          noteFailure(db, { project, task, rater: JUDGE_PREFIX + model });
         },
 
         judged: (project: string, label: JudgedLabel): boolean =>

@@ -253,6 +253,46 @@ describe("sampling", () => {
     expect(await sample(id)).toMatchObject({ prompts: 1, waiting: 0 });
   });
 
+  it.each(["context_length_exceeded", "invalid_request", "payload_too_large"] as const)(
+    "skips a prompt that is refused with %s, and goes on with the next",
+    async (code) => {
+      const id = await project({
+        prompts: ["a", "b", "c"],
+        sampling: { sources: [{ model }, { model: tuned }], n: 1 },
+      });
+      engine.script = (request) => {
+        const asked = request.prompt.kind === "chat" ? request.prompt.messages[0]!.content : "";
+        if (asked === "b") return [{ type: "error", code, message: "It does not fit.", param: "messages" }];
+        return distinct(request);
+      };
+      expect(await sample(id)).toMatchObject({
+        ...{ prompts: 3, tasks: 2, waiting: 0 },
+        skipped: [{ prompt: 1, reason: expect.stringContaining("It does not fit.") }],
+      });
+      expect((await shown(id)).counts.prompts).toEqual({ waiting: 0, made: 2, skipped: 1 });
+    },
+  );
+
+  it("skips a prompt whose tasks find no room, and goes on with the next", async () => {
+    engine.script = function* ({ prompt }) {
+      const asked = prompt.kind === "chat" ? prompt.messages[0]!.content : "";
+      for (const choice of [0, 1]) {
+        const text = asked === "a" ? `${choice}${"x".repeat(LIMITS.feedbackLength / 2)}` : `${choice}`;
+        yield { type: "token", choice, text };
+        yield { type: "finish", choice, reason: "stop" };
+      }
+      yield { type: "usage", promptTokens: 1, completionTokens: 2, cachedTokens: 0 };
+    };
+    const id = await project({ prompts: ["a", "b"] });
+    expect(await sample(id)).toMatchObject({
+      ...{ prompts: 2, tasks: 1, waiting: 0 },
+      skipped: [{ prompt: 0, reason: expect.stringContaining("Sample shorter texts") }],
+    });
+    // The rater gets what there is.
+    expect(await labelAll(id, "ada", firstShown)).toHaveLength(1);
+    expect(await next(id)).toMatchObject({ status: "done" });
+  });
+
   it("happens as raters ask", async () => {
     const id = await project({ prompts: ["a", "b", "c"] });
     const tasks = await labelAll(id, "ada", firstShown);
@@ -513,6 +553,31 @@ describe("agreement", () => {
     const { humans, raters, judges } = await agreement(id);
     expect(humans).toMatchObject({ labels: 0, percent: { value: null, n: 0, reason: expect.any(String) } });
     expect([raters, judges]).toEqual([[], []]);
+  });
+
+  it("lets a judge have its other tasks before those that it failed at", async () => {
+    const id = await project({ prompts: ["bad 1", "bad 2", "good 1", "good 2", "good 3"] });
+    await sample(id);
+    const asked: string[] = [];
+    engine.script = function* ({ prompt }) {
+      const said = prompt.kind === "chat" ? prompt.messages[0]!.content : "";
+      asked.push(/user: (\w+ \d)/.exec(said)![1]!);
+      yield { type: "token", choice: 0, text: said.includes("user: bad") ? "neither" : "A" };
+      yield { type: "finish", choice: 0, reason: "stop" };
+      yield { type: "usage", promptTokens: 1, completionTokens: 1, cachedTokens: 0 };
+    };
+    const judge = (as: string) =>
+      api.call<Record<string, unknown>>("POST", `${root}/${id}/judge`, { key, body: { model: as, tasks: 2 } });
+    expect(await judge(model)).toMatchObject({ labelled: 0, failed: [{}, {}], left: 5 });
+    expect(await judge(model)).toMatchObject({ labelled: 2, failed: [], left: 3 });
+    expect(await judge(model)).toMatchObject({ labelled: 1, failed: [{}], left: 2 });
+    // The one that failed once comes before the one that failed twice.
+    expect(await judge(model)).toMatchObject({ labelled: 0, failed: [{}, {}], left: 2 });
+    expect(asked).toEqual(["bad 1", "bad 2", "good 1", "good 2", "good 3", "bad 1", "bad 2", "bad 1"]);
+    // What one judge failed at says nothing of another.
+    asked.length = 0;
+    await judge(tuned);
+    expect(asked).toEqual(["bad 1", "bad 2"]);
   });
 
   it("keeps what a judge failed at for another step", async () => {
