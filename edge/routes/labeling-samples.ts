@@ -15,6 +15,7 @@ import type { AppEnv } from "./app-env.ts";
 import { atMost } from "./at-most.ts";
 import { generateWith } from "./generation.ts";
 import { answerMessage, provenance } from "./keep-completion.ts";
+import { renewing } from "./renewing.ts";
 import { type RewardModels, rewardModels } from "./reward-scores.ts";
 import { steeringEcho } from "./steering.ts";
 import { withParam } from "./sweep-sources.ts";
@@ -71,7 +72,7 @@ export async function makeSamples(c: Context<AppEnv>, project: string, most: num
   const step = { prompts: 0, tasks: 0, duplicates: 0, usage: { prompt_tokens: 0, completion_tokens: 0 } };
   const skipped: SampleStep["skipped"] = [];
   const started = Date.now();
-  try {
+  const work = async () => {
     const models = claimed.length === 0 ? null : await labelModels(c, settings);
     for (const { place, prompt } of claimed) {
       if (step.prompts > 0 && Date.now() - started > STEP_MS) break;
@@ -88,6 +89,9 @@ export async function makeSamples(c: Context<AppEnv>, project: string, most: num
       step.duplicates += duplicates;
       if (stored.reason !== null) skipped.push({ prompt: place, reason: stored.reason });
     }
+  };
+  try {
+    await renewing(() => labeling.renewClaim(project, claim), work);
   } finally {
     await labeling.release(project, claim);
   }

@@ -85,7 +85,7 @@ const samples = createRoute({
   tags,
   security,
   middleware: jsonBodyIfAny,
-  summary: "Sample the texts of some prompts and make tasks of them: one step, of about 20 s at most",
+  summary: "Sample the texts of some prompts and make tasks of them: one step, which begins no prompt after 20 s",
   request: { params, body: { ...jsonRequest(MakeSamples), required: false } },
   responses: replies(SampleStep, "What the step made, and how many prompts wait"),
 });
@@ -127,7 +127,7 @@ const judge = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Have a model label some tasks, to compare it with people: one step, of about 20 s at most",
+  summary: "Have a model label some tasks, to compare it with people: one step, which begins no task after 20 s",
   request: { params, body: jsonRequest(RunJudge) },
   responses: replies(JudgeStep, "How many it labelled, and how many are left"),
 });

@@ -19,6 +19,7 @@ import {
   type ProjectRow,
   promptCounts,
   releasePrompts,
+  renewPrompts,
   requireProject,
   requireRater,
   settingsOf,
@@ -155,6 +156,8 @@ export const labeling = tenantModule({
             return storePrompt(project, claim, { ...made, tasks: [], reason: error.message });
           }
         },
+
+        renewClaim: (project: string, claim: string): void => renewPrompts(db, project, { claim, now: now() }),
 
         release: (project: string, claim: string): void => releasePrompts(db, project, claim),
 

@@ -1,5 +1,5 @@
 import { env, runInDurableObject } from "cloudflare:test";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JudgeEvent, JudgeRequest } from "../../../edge/serving/judge-protocol.ts";
 import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import type { HandedOut, Label, LabelAgreement, NextTask, SampleStep } from "../../../shared/api/label-work.ts";
@@ -291,6 +291,37 @@ describe("sampling", () => {
     // The rater gets what there is.
     expect(await labelAll(id, "ada", firstShown)).toHaveLength(1);
     expect(await next(id)).toMatchObject({ status: "done" });
+  });
+
+  it("keeps its prompts from other steps, however long it takes", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const id = await project({ prompts: ["a"] });
+      let end: (() => void) | undefined;
+      engine.script = async function* (request) {
+        await new Promise<void>((resolve) => {
+          end = resolve;
+        });
+        yield* distinct(request);
+      };
+      const rows = () =>
+        runInDurableObject(env.TENANT.get(env.TENANT.idFromName("labellers")), (_, { storage: { sql } }) =>
+          sql.exec("SELECT claim, claimed_until FROM label_prompts WHERE project = ?", id).one(),
+        );
+      const slow = sample(id);
+      await expect.poll(() => end).toBeDefined();
+      const { claimed_until: first } = await rows();
+      await expect
+        .poll(async () => {
+          vi.advanceTimersByTime(60_000);
+          return Number((await rows()).claimed_until);
+        })
+        .toBeGreaterThan(Number(first));
+      end!();
+      expect(await slow).toMatchObject({ prompts: 1, tasks: 1 });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("happens as raters ask", async () => {
