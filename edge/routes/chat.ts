@@ -39,7 +39,7 @@ const create = createRoute({
 });
 
 export const chat = subApp();
-chat.use("*", tenantAuth("generation"));
+chat.post("/", tenantAuth("generation"));
 
 chat.openapi(create, async (c) => {
   const request = c.req.valid("json");

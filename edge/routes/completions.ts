@@ -26,7 +26,7 @@ const create = createRoute({
 });
 
 export const completions = subApp();
-completions.use("*", tenantAuth("generation"));
+completions.post("/", tenantAuth("generation"));
 
 completions.openapi(create, async (c) => {
   const request = c.req.valid("json");

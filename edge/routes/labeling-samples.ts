@@ -13,6 +13,7 @@ import type { EngineMessage, GeneratePrompt } from "../serving/protocol.ts";
 import { type Choice, wholeAnswer } from "./answer.ts";
 import type { AppEnv } from "./app-env.ts";
 import { atMost } from "./at-most.ts";
+import { requireTokens } from "./auth.ts";
 import { generateWith } from "./generation.ts";
 import { answerMessage, provenance } from "./keep-completion.ts";
 import { renewing } from "./renewing.ts";
@@ -73,6 +74,7 @@ export async function makeSamples(c: Context<AppEnv>, project: string, most: num
   const skipped: SampleStep["skipped"] = [];
   const started = Date.now();
   const work = async () => {
+    if (claimed.length > 0) await requireTokens(c);
     const models = claimed.length === 0 ? null : await labelModels(c, settings);
     for (const { place, prompt } of claimed) {
       if (step.prompts > 0 && Date.now() - started > STEP_MS) break;

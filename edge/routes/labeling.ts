@@ -169,7 +169,8 @@ const exportLines = createRoute({
 });
 
 export const labeling = subApp();
-for (const work of ["samples", "next", "judge"]) labeling.use(`/:project_id/${work}`, tenantAuth("generation"));
+// `next` generates only where it makes samples.
+for (const work of ["samples", "judge"]) labeling.use(`/:project_id/${work}`, tenantAuth("generation"));
 labeling.use("*", tenantAuth());
 
 labeling.openapi(create, (c) => {

@@ -29,7 +29,7 @@ const create = createRoute({
 });
 
 export const responses = subApp();
-responses.use("*", tenantAuth("generation"));
+responses.post("/", tenantAuth("generation"));
 
 responses.openapi(create, async (c) => {
   const request = c.req.valid("json");
