@@ -2,7 +2,7 @@
 
 import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
 import type { HandedOut, SelectedBy } from "../../../shared/api/label-work.ts";
-import type { LabelAnswer, ProjectSettings, TaskText, TaskType } from "../../../shared/api/labeling.ts";
+import type { LabelAnswer, ProjectSettings, SelectionName, TaskText, TaskType } from "../../../shared/api/labeling.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { shuffled } from "../../../shared/labeling/texts.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -233,14 +233,18 @@ function goldTask(db: Database, { project, rater }: Asking, pick: (open: number)
 /** What a rater sees of a task. */
 export function shownTask(task: TaskRow, handout: Handout, settings: ProjectSettings): HandedOut {
   const { prompt, texts } = JSON.parse(task.record) as TaskRecord;
-  const { selected_by: by } = handout;
   return {
     id: task.id,
     type: task.type,
     prompt,
     texts: handout.shown.map((index) => ({ index, message: texts[index]!.message })),
     rating_scale: task.type === "rating" ? settings.rating_scale : null,
-    selected_by: by === "gold" ? "random" : by,
+    selected_by: shownSelection(handout.selected_by),
     lease_expires_at: seconds(handout.until),
   };
+}
+
+/** How a task was selected, as its rater sees it: nothing tells them that it is a gold item. */
+export function shownSelection(by: SelectedBy): SelectionName {
+  return by === "gold" ? "random" : by;
 }

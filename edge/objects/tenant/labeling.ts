@@ -42,6 +42,7 @@ import {
   openTasks,
   othersHold,
   requireTask,
+  shownSelection,
   shownTask,
   TASK_TABLES,
 } from "./label-task-rows.ts";
@@ -190,8 +191,10 @@ export const labeling = tenantModule({
             const fresh = newLabel(project);
             requireRater(fresh.settings, request.rater);
             const label = addLabel(db, request, fresh);
-            settleCreation(db, key, label);
-            return label;
+            // The rater is told no more than when the task was handed out.
+            const told = { ...label, selected_by: shownSelection(label.selected_by) };
+            settleCreation(db, key, told);
+            return told;
           });
         },
 

@@ -506,6 +506,24 @@ async function exported(id: string, answer: (task: HandedOut) => Record<string, 
 }
 
 describe("agreement", () => {
+  it("is not helped by telling raters which items are gold, in no reply to them", async () => {
+    const gold = [{ prompt: "2 + 2?", texts: ["4", "5"], answer: { type: "best", index: 0 } }];
+    const id = await project({ prompts: ["a", "b", "c", "d"], gold, gold_rate: 0.5, seed: 3 });
+    await sample(id);
+    const told: string[] = [];
+    for (let task = (await next(id)).task; task !== null; task = (await next(id)).task) {
+      const body = { rater: "ada", task_id: task.id, ...best(0) };
+      const headers = { "idempotency-key": task.id };
+      for (let time = 0; time < 2; time++) {
+        const label = await api.call<Label>("POST", `${root}/${id}/labels`, { key, body, headers });
+        told.push(task.selected_by, label.selected_by);
+      }
+    }
+    expect(told).not.toContain("gold");
+    const { data } = await api.call<{ data: Label[] }>("GET", `${root}/${id}/labels`, { key });
+    expect(data.map((label) => label.selected_by)).toContain("gold");
+  });
+
   it("is measured between people, with gold answers and with a judge, and so is position bias", async () => {
     const gold = [
       { prompt: "2 + 2?", texts: ["4", "5"], answer: { type: "best", index: 0 } },
