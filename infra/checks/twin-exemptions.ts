@@ -115,8 +115,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/objects/tenant/label-project-rows.ts":
     "tests/edge/routes/labeling.test.ts creates, samples in steps that fail, and deletes projects",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
-  "edge/objects/tenant/label-task-rows.ts":
-    "tests/edge/routes/labeling.test.ts hands out, leases and chooses tasks in every way",
+  "edge/objects/tenant/label-task-rows.ts": "tests/edge/routes/labeling.test.ts hands out and leases tasks",
   "edge/objects/tenant/label-rows.ts": "tests/edge/routes/labeling.test.ts labels, relabels, skips, judges and exports",
   "edge/routes/labeling-prompts.ts": "tests/edge/routes/labeling.test.ts reads prompts of requests and of files",
   "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",

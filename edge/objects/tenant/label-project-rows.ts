@@ -12,6 +12,10 @@ export interface ProjectRow {
   readonly created_at: number;
   /** JSON of `ProjectSettings`. */
   readonly settings: string;
+  /** How many it has, gold items, superseded labels and those of judges included; and the bytes of its tasks. */
+  readonly tasks: number;
+  readonly tasks_length: number;
+  readonly labels: number;
 }
 
 export const PROJECT_TABLES = [

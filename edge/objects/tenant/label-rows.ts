@@ -8,6 +8,7 @@ import type { LabelledTask } from "../../../shared/labeling/judged.ts";
 import type { SummedLabel } from "../../../shared/labeling/summary.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
+import { requireProject } from "./label-project-rows.ts";
 import { findHandout, requireTask, type TaskRecord, type TaskRow } from "./label-task-rows.ts";
 
 export interface LabelRow {
@@ -94,9 +95,8 @@ interface Said {
   readonly selected_by: SelectedBy;
 }
 
-function insert(db: Database, { id, project, now }: NewLabel, said: Said): Label {
-  const { count } = db.get<{ count: number }>("SELECT count(*) AS count FROM labels WHERE project = ?", project)!;
-  if (count >= LIMITS.labelsPerProject) {
+function insert(db: Database, { id, project, settings, now }: NewLabel, said: Said): Label {
+  if (requireProject(db, project).labels >= LIMITS.labelsPerProject) {
     throw new TrimtabError(
       "conflict",
       `A project has at most ${LIMITS.labelsPerProject} labels. Go on in another project.`,
@@ -117,6 +117,14 @@ function insert(db: Database, { id, project, now }: NewLabel, said: Said): Label
     JSON.stringify(said.shown),
     said.selected_by,
     seconds(now),
+  );
+  db.run("UPDATE label_projects SET labels = labels + 1 WHERE id = ?", project);
+  db.run(
+    `UPDATE label_tasks SET missing = max(0, ? - (SELECT count(*) FROM labels
+       WHERE task = label_tasks.id AND judge = 0 AND answer IS NOT NULL AND superseded_by IS NULL))
+     WHERE id = ? AND gold IS NULL`,
+    settings.labels_per_task,
+    task,
   );
   return labelOf(db.get<LabelRow>("SELECT * FROM labels WHERE id = ?", id)!);
 }
@@ -168,23 +176,18 @@ export function summedStretch(
 export function labelCounts(
   db: Database,
   project: string,
-  wanted: number,
 ): Pick<LabelProject["counts"], "tasks" | "done" | "gold" | "labels" | "skips"> {
-  const one = (query: string, ...values: (string | number)[]) =>
-    db.get<{ count: number }>(query, ...values)?.count ?? 0;
-  const people = "FROM labels WHERE project = ? AND judge = 0 AND superseded_by IS NULL";
-  return {
-    tasks: one("SELECT count(*) AS count FROM label_tasks WHERE project = ? AND gold IS NULL", project),
-    done: one(
-      `SELECT count(*) AS count FROM label_tasks WHERE project = ? AND gold IS NULL AND
-       (SELECT count(*) FROM labels WHERE task = label_tasks.id AND judge = 0 AND answer IS NOT NULL AND superseded_by IS NULL) >= ?`,
-      project,
-      wanted,
-    ),
-    gold: one("SELECT count(*) AS count FROM label_tasks WHERE project = ? AND gold IS NOT NULL", project),
-    labels: one(`SELECT count(*) AS count ${people} AND answer IS NOT NULL`, project),
-    skips: one(`SELECT count(*) AS count ${people} AND answer IS NULL`, project),
-  };
+  const tasks = db.get<{ tasks: number; done: number; gold: number }>(
+    `SELECT count(*) - count(gold) AS tasks, count(gold) AS gold, coalesce(sum(gold IS NULL AND missing = 0), 0) AS done
+     FROM label_tasks WHERE project = ?`,
+    project,
+  )!;
+  const said = db.get<{ labels: number; skips: number }>(
+    `SELECT count(answer) AS labels, count(*) - count(answer) AS skips FROM labels
+     WHERE project = ? AND judge = 0 AND superseded_by IS NULL`,
+    project,
+  )!;
+  return { ...tasks, ...said };
 }
 
 /** Bytes of the tasks that one stretch has, unless a single one has more. */

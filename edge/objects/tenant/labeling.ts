@@ -9,6 +9,7 @@ import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
 import { JUDGE_TABLES, noteFailure, type UnjudgedTask, unjudgedTasks } from "./label-judge-rows.ts";
+import { type Asking, handOut, NEXT_TABLES, openTasks, othersHold } from "./label-next.ts";
 import {
   addProject,
   type ClaimedPrompt,
@@ -35,17 +36,7 @@ import {
   labelOf,
   summedStretch,
 } from "./label-rows.ts";
-import {
-  type Asking,
-  addTask,
-  handOut,
-  openTasks,
-  othersHold,
-  requireTask,
-  shownSelection,
-  shownTask,
-  TASK_TABLES,
-} from "./label-task-rows.ts";
+import { addTask, requireTask, shownSelection, shownTask, TASK_TABLES } from "./label-task-rows.ts";
 
 /** A project whose names were checked and whose prompts were read. */
 export interface ProjectToCreate {
@@ -81,13 +72,13 @@ const PROJECT_PARTS = ["label_prompts", "label_tasks", "label_handouts", "labels
 
 /** Labelling projects with their prompts, tasks and labels. */
 export const labeling = tenantModule({
-  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES, ...JUDGE_TABLES],
+  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES, ...JUDGE_TABLES, ...NEXT_TABLES],
 
   open: ({ db, now, newId, requireCreated }) => {
     const shown = (row: ProjectRow): LabelProject => {
       const settings = settingsOf(row);
       const { id, created_at } = row;
-      const counts = { prompts: promptCounts(db, id), ...labelCounts(db, id, settings.labels_per_task) };
+      const counts = { prompts: promptCounts(db, id), ...labelCounts(db, id) };
       return { id, object: "labeling.project", created_at, ...settings, counts };
     };
     const newLabel = (project: string) => ({
@@ -100,10 +91,10 @@ export const labeling = tenantModule({
     const storePrompt = (project: string, claim: string, made: MadePrompt): StoredPrompt =>
       db.transaction(() => {
         const { place, prompt, tasks, reason } = made;
-        const type = settingsOf(requireProject(db, project)).task;
+        requireProject(db, project);
         if (!finishPrompt(db, project, { place, claim, reason })) return { held: false, tasks: 0, reason: null };
         for (const { texts, priority } of tasks) {
-          addTask(db, { id: project, type }, { id: newId("labelTask"), place, priority, gold: null, prompt, texts });
+          addTask(db, project, { id: newId("labelTask"), place, priority, gold: null, prompt, texts });
         }
         return { held: true, tasks: tasks.length, reason };
       });
@@ -116,8 +107,7 @@ export const labeling = tenantModule({
             const id = newId("labelProject");
             addProject(db, id, { settings, prompts }, now());
             for (const { prompt, texts, answer } of gold) {
-              const task = { id: newId("labelTask"), place: -1, priority: 0, gold: answer, prompt, texts };
-              addTask(db, { id, type: settings.task }, task);
+              addTask(db, id, { id: newId("labelTask"), place: -1, priority: 0, gold: answer, prompt, texts });
             }
             const project = shown(requireProject(db, id));
             settleCreation(db, key, project);
@@ -168,20 +158,21 @@ export const labeling = tenantModule({
             const settings = settingsOf(requireProject(db, project));
             requireRater(settings, rater);
             const asking: Asking = { project, settings, rater, now: now() };
-            const found = handOut(db, asking);
+            const open = openTasks(db, asking);
+            const found = handOut(db, asking, open);
             const { count: labelled } = db.get<{ count: number }>(
               "SELECT count(*) AS count FROM labels WHERE project = ? AND rater = ? AND superseded_by IS NULL",
               project,
               rater,
             )!;
             const { waiting } = promptCounts(db, project);
-            const isLeft = waiting > 0 || othersHold(db, asking);
+            const isLeft = found !== undefined || waiting > 0 || othersHold(db, asking);
             return {
               object: "labeling.next",
               task: found === undefined ? null : shownTask(found.task, found.handout, settings),
               status: found !== undefined ? "task" : isLeft ? "waiting" : "done",
               guidelines: settings.guidelines,
-              progress: { labelled, left: openTasks(db, asking) + waiting * settings.tasks_per_prompt },
+              progress: { labelled, left: open + waiting * settings.tasks_per_prompt },
             };
           });
         },
@@ -215,11 +206,7 @@ export const labeling = tenantModule({
 
         /** Some labels for the project's statistics, newest first, and how many labels it has. */
         summed(project: string, before: number | null): { labels: SummedLabel[]; next: number | null; total: number } {
-          requireProject(db, project);
-          const { total } = db.get<{ total: number }>(
-            "SELECT count(*) AS total FROM labels WHERE project = ?",
-            project,
-          )!;
+          const { labels: total } = requireProject(db, project);
           return { ...summedStretch(db, project, before), total };
         },
 

@@ -593,6 +593,7 @@ describe("agreement", () => {
         id,
         JSON.stringify(order),
       );
+      sql.exec("UPDATE label_projects SET labels = labels + ? WHERE id = ?", most + 10, id);
     });
     expect((await agreement(id)).coverage).toEqual({ labels: most, older_labels: 11, unlisted_raters: 0 });
   });
