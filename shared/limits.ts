@@ -128,6 +128,8 @@ export const LIMITS = {
   /** Tasks and labels of one project, and bytes of JSON of all its tasks. */
   labelTasks: 20_000,
   labelsPerProject: 100_000,
+  /** Units that one answer about agreement has labels of: a label of a ranking is one of each pair of its texts. */
+  summedUnits: 100_000,
   labelTasksLength: 256 * (1 << 20),
   tasksPerPrompt: 16,
   /** Prompts of one step of sampling, texts of one prompt, and tokens of one text. */

@@ -32,9 +32,8 @@ export class UploadedPreferences {
   /** @param kinds of which the file is after all */
   figures(kinds: readonly string[]): Pick<DatasetFacts, "preferences"> {
     if (this.#inspected === undefined || !kinds.includes(this.#inspected.kind)) return {};
-    const { kind, lines, compared, duplicates, contradictions, ties, longer_is_better } =
-      this.#inspected.inspection.result;
+    const { longer_is_better, ...facts } = this.#inspected.inspection.facts;
     const longer = longer_is_better as NonNullable<DatasetFacts["preferences"]>["longer_is_better"];
-    return { preferences: { kind, lines, compared, duplicates, contradictions, ties, longer_is_better: longer } };
+    return { preferences: { ...facts, longer_is_better: longer } };
   }
 }

@@ -24,7 +24,7 @@ export function pageOf<T>(db: Database, source: PageSource, page: Page): T[] {
       ? undefined
       : db.get<{ n: number }>(`SELECT n FROM ${table} WHERE id = ? AND ${cursors}`, page.after, ...values);
   if (page.after !== undefined && cursor === undefined) {
-    throw new TrimtabError("invalid_request", "`after` is not the id of anything in this list.", { param: "after" });
+    throw unknownCursor();
   }
   const beyond = order === "desc" ? "n < ?" : "n > ?";
   const start = cursor?.n ?? (order === "desc" ? Number.MAX_SAFE_INTEGER : 0);
@@ -34,4 +34,9 @@ export function pageOf<T>(db: Database, source: PageSource, page: Page): T[] {
     start,
     page.limit + 1,
   );
+}
+
+/** The error of every list for an `after` that it does not have. */
+export function unknownCursor(): TrimtabError {
+  return new TrimtabError("invalid_request", "`after` is not the id of anything in this list.", { param: "after" });
 }

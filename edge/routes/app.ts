@@ -40,6 +40,7 @@ import { steeringPresets } from "./steering-presets.ts";
 import { steeringScorers } from "./steering-scorers.ts";
 import { steeringSweep } from "./steering-sweep.ts";
 import { storedChats } from "./stored-chats.ts";
+import { storedCompletions } from "./stored-completions.ts";
 import { storedResponses } from "./stored-responses.ts";
 import { trainer } from "./trainer.ts";
 import { trainerBlobs } from "./trainer-blobs.ts";
@@ -65,6 +66,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/chat/completions", chat);
   app.route("/v1/chat/completions", storedChats);
   app.route("/v1/completions", completions);
+  app.route("/v1/completions", storedCompletions);
   app.route("/v1/responses", responses);
   app.route("/v1/responses", storedResponses);
   app.route("/v1/feedback", feedback);

@@ -17,15 +17,28 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
     c.set("allowances", { requests, tokens });
     if (refused !== null) {
       const { limit } = refused.what === "requests" ? requests : tokens;
-      throw new TrimtabError(
-        "rate_limit_exceeded",
-        `The limit of ${limit} ${refused.what} a minute is reached. Wait ${Math.ceil(refused.retryMs / 1000)} s.`,
-        { data: { retryMs: refused.retryMs } },
-      );
+      throw limitReached({ limit, ...refused });
     }
     c.set("caller", { id: key.tenant, object });
     await next();
   };
+}
+
+/** Refuses a request that turns out to generate where the tenant has no tokens left. */
+export async function requireTokens(c: Context<AppEnv>): Promise<void> {
+  const { limit, retryMs } = await c.var.caller.object.account.tokenWait();
+  if (retryMs > 0) throw limitReached({ limit, what: "tokens", retryMs });
+}
+
+interface ReachedLimit {
+  readonly limit: number;
+  readonly what: "requests" | "tokens";
+  readonly retryMs: number;
+}
+
+function limitReached({ limit, what, retryMs }: ReachedLimit): TrimtabError {
+  const message = `The limit of ${limit} ${what} a minute is reached. Wait ${Math.ceil(retryMs / 1000)} s.`;
+  return new TrimtabError("rate_limit_exceeded", message, { data: { retryMs } });
 }
 
 /** Admits the holder of one of the deployment's own tokens; nobody if that token is not set. */

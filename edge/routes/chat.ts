@@ -39,7 +39,7 @@ const create = createRoute({
 });
 
 export const chat = subApp();
-chat.use("*", tenantAuth("generation"));
+chat.post("/", tenantAuth("generation"));
 
 chat.openapi(create, async (c) => {
   const request = c.req.valid("json");
@@ -66,8 +66,8 @@ chat.openapi(create, async (c) => {
     return { ...head, object, choices: choices.map(chatChoice), usage, ...generation.echo };
   };
   const { id, created } = head;
-  const completion = { ...asked, id, created, kind: "chat", metadata: request.metadata, generation, reply } as const;
-  const keep = request.store === true ? keeping(c, completion) : undefined;
+  const completion = { ...asked, id, created, kind: "chat", metadata: request.metadata, generation } as const;
+  const keep = request.store === true ? keeping(c, completion, reply) : undefined;
   if (request.stream === true) {
     const format = chunkFormat(head, { ...request, echo: generation.echo });
     return sseResponse(answerLines(generation.events, n, { ...format, keep })) as never;

@@ -26,7 +26,7 @@ const create = createRoute({
 });
 
 export const completions = subApp();
-completions.use("*", tenantAuth("generation"));
+completions.post("/", tenantAuth("generation"));
 
 completions.openapi(create, async (c) => {
   const request = c.req.valid("json");
@@ -60,8 +60,8 @@ completions.openapi(create, async (c) => {
     return { ...head, choices: made.map(completionChoice), usage, ...generation.echo };
   };
   const { id, created } = head;
-  const completion = { ...asked, id, created, kind: "text", metadata: request.metadata, generation, reply } as const;
-  const keep = request.store === true ? keeping(c, completion) : undefined;
+  const completion = { ...asked, id, created, kind: "text", metadata: request.metadata, generation } as const;
+  const keep = request.store === true ? keeping(c, completion, reply) : undefined;
   if (request.stream === true) {
     const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
     return sseResponse(answerLines(generation.events, choices, { ...format, keep })) as never;

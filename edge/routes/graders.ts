@@ -35,7 +35,8 @@ const validate = createRoute({
 });
 
 export const graders = subApp();
-graders.use("*", tenantAuth("generation"));
+graders.post("/run", tenantAuth("generation"));
+graders.use("*", tenantAuth());
 
 graders.openapi(run, async (c) => {
   const { grader, model_sample: sample, item } = c.req.valid("json");

@@ -5,17 +5,16 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Idempotency, StoredReply } from "../objects/idempotency.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorReply } from "./error-reply.ts";
+import { CLAIM_MS, renewing } from "./renewing.ts";
 
 /** An object that remembers replies. */
 export interface ReplyStore {
   readonly idempotency: {
     claim(request: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
+    renew(request: Idempotency): Promise<void>;
     settle(request: Idempotency, reply: StoredReply): Promise<void>;
   };
 }
-
-/** How long a claim without a reply is valid: longer than its request can take. */
-const STALE_MS = 60_000;
 
 /**
  * Runs a creating request once for each Idempotency-Key. `create` receives the key to store with its result, or null if
@@ -28,16 +27,16 @@ export async function once<T extends Response>(
 ): Promise<T> {
   const key = await idempotencyOf(c, c.var.bodyDigest);
   if (key === null) return create(null);
-  const before = await idempotency.claim({ ...key, staleMs: STALE_MS });
+  const before = await idempotency.claim({ ...key, staleMs: CLAIM_MS });
   if (before !== null) return replay(before) as T;
-  let reply: Response;
-  try {
-    reply = await create(key);
-  } catch (error) {
-    reply = errorReply(error);
-  }
-  await idempotency.settle(key, { status: reply.status, body: await reply.clone().text() });
-  return reply as T;
+  return renewing(
+    () => idempotency.renew(key),
+    async () => {
+      const reply = await create(key).catch(errorReply);
+      await idempotency.settle(key, { status: reply.status, body: await reply.clone().text() });
+      return reply as T;
+    },
+  );
 }
 
 /** A request's Idempotency-Key and fingerprint; null if it has no key. `contents` is the digest of its body. */

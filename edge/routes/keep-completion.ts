@@ -17,8 +17,6 @@ export interface CompletionToKeep extends Pick<KeptCompletion, "id" | "kind" | "
   readonly sampling: Sampling;
   readonly metadata: Readonly<Record<string, string>> | undefined;
   readonly generation: Pick<Generation, "model" | "used" | "echo">;
-  /** The reply of the API that was asked. */
-  readonly reply: (answer: Answer) => object;
 }
 
 /**
@@ -32,19 +30,34 @@ export function requireKeepable(prompt: GeneratePrompt): void {
   throw new TrimtabError("invalid_request", message, { param: "store" });
 }
 
-/** Stores the whole answer. A reply ends only once this has, so that whoever has its end can give feedback on it. */
-export function keeping(c: Context<AppEnv>, completion: CompletionToKeep): Keep {
-  const { id, kind, created, prompt, sampling, metadata = {}, reply } = completion;
+/**
+ * Stores the whole answer. A reply ends only once this has, so that whoever has its end can give feedback on it.
+ *
+ * @param reply the reply of the API that was asked, which is always the same of one answer
+ */
+export function keeping(c: Context<AppEnv>, completion: CompletionToKeep, reply: (answer: Answer) => object): Keep {
+  const keep = keepingReply(c, completion);
   return async (answer) => {
     // Scores and traces of tokens are many times as long as the text, and can be asked for again.
     const plain = { ...answer, choices: answer.choices.map((choice) => ({ ...choice, scores: null, traces: null })) };
-    const choices = plain.choices.map((choice) => ({ index: choice.index, message: answerMessage(choice) }));
+    await keep(plain, reply(plain));
+  };
+}
+
+/** Stores an answer with the reply that the client gets, without its scores. */
+export function keepingReply(
+  c: Context<AppEnv>,
+  completion: CompletionToKeep,
+): (answer: Answer, reply: object) => Promise<void> {
+  const { id, kind, created, prompt, sampling, metadata = {} } = completion;
+  return async ({ choices }, reply) => {
     const kept: KeptCompletion = {
-      ...{ id, kind, created, metadata, choices },
+      ...{ id, kind, created, metadata },
+      choices: choices.map((choice) => ({ index: choice.index, message: answerMessage(choice) })),
       prompts: keptPrompts(prompt),
       perPrompt: sampling.n,
       made: provenance(completion),
-      reply: reply(plain) as KeptCompletion["reply"],
+      reply: reply as KeptCompletion["reply"],
     };
     await c.var.caller.object.kept.keep(kept);
   };

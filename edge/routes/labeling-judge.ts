@@ -6,7 +6,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { type JudgedTaskTexts, judgeOrder, judgeQuestion } from "../../shared/labeling/judge.ts";
 import { shuffled } from "../../shared/labeling/texts.ts";
 import { createRandom } from "../../shared/random.ts";
-import type { UnjudgedTask } from "../objects/tenant/labeling.ts";
+import type { UnjudgedTask } from "../objects/tenant/label-judge-rows.ts";
 import type { AppEnv } from "./app-env.ts";
 import { askGraderModel, requireModel } from "./grader-models.ts";
 
@@ -15,7 +15,7 @@ const STEP_MS = 20_000;
 
 /**
  * Has a model label up to `most` tasks that it has not labelled. Each label is stored as it is given; a task that fails is named,
- * and is asked again by the next step.
+ * and is asked again by a later step, behind those that failed less often.
  *
  * @throws TrimtabError model_not_found and the like, of `model`
  */
@@ -40,8 +40,10 @@ export async function judgeTasks(
       createRandom(settings.seed, "shown", task.id, judge),
     );
     const answer = await judged(c, { model, settings, task, shown });
-    if ("failure" in answer) failed.push({ task_id: task.id, reason: answer.failure });
-    else if (await labeling.judged(project, { task: task.id, rater: judge, answer, shown })) labelled += 1;
+    if ("failure" in answer) {
+      failed.push({ task_id: task.id, reason: answer.failure });
+      await labeling.judgeFailed(project, model, task.id);
+    } else if (await labeling.judged(project, { task: task.id, rater: judge, answer, shown })) labelled += 1;
   }
   const { left } = await labeling.unjudged(project, model, 1);
   return { object: "labeling.judge", judge, labelled, failed, left };

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { KeptPrompt } from "../../shared/api/kept-completions.ts";
 import type { SampleStep } from "../../shared/api/label-work.ts";
 import type { ProjectSettings } from "../../shared/api/labeling.ts";
-import { TrimtabError } from "../../shared/errors.ts";
+import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { priority } from "../../shared/labeling/priority.ts";
 import { groupTexts, type SampledText, uniqueTexts } from "../../shared/labeling/texts.ts";
 import { createRandom } from "../../shared/random.ts";
@@ -13,8 +13,10 @@ import type { EngineMessage, GeneratePrompt } from "../serving/protocol.ts";
 import { type Choice, wholeAnswer } from "./answer.ts";
 import type { AppEnv } from "./app-env.ts";
 import { atMost } from "./at-most.ts";
+import { requireTokens } from "./auth.ts";
 import { generateWith } from "./generation.ts";
 import { answerMessage, provenance } from "./keep-completion.ts";
+import { renewing } from "./renewing.ts";
 import { type RewardModels, rewardModels } from "./reward-scores.ts";
 import { steeringEcho } from "./steering.ts";
 import { withParam } from "./sweep-sources.ts";
@@ -59,9 +61,9 @@ export async function labelModels(
 
 /**
  * Samples the texts of up to `most` prompts that wait and stores their tasks, prompt by prompt: what is stored stays, whatever
- * becomes of the rest.
+ * becomes of the rest. A prompt that can't be sampled is skipped with the reason.
  *
- * @throws TrimtabError what sampling throws
+ * @throws TrimtabError what sampling throws that may succeed another time
  */
 export async function makeSamples(c: Context<AppEnv>, project: string, most: number): Promise<SampleStep> {
   const { labeling } = c.var.caller.object;
@@ -71,19 +73,27 @@ export async function makeSamples(c: Context<AppEnv>, project: string, most: num
   const step = { prompts: 0, tasks: 0, duplicates: 0, usage: { prompt_tokens: 0, completion_tokens: 0 } };
   const skipped: SampleStep["skipped"] = [];
   const started = Date.now();
-  try {
+  const work = async () => {
+    if (claimed.length > 0) await requireTokens(c);
     const models = claimed.length === 0 ? null : await labelModels(c, settings);
     for (const { place, prompt } of claimed) {
       if (step.prompts > 0 && Date.now() - started > STEP_MS) break;
-      const { made, duplicates, usage } = await promptTasks(c, { models: models!, settings, place, prompt });
+      const { made, duplicates, usage } = await orSkipped(
+        { place, prompt },
+        promptTasks(c, { models: models!, settings, place, prompt }),
+      );
       step.usage.prompt_tokens += usage.prompt_tokens;
       step.usage.completion_tokens += usage.completion_tokens;
-      if (!(await labeling.made(project, claim, made))) continue;
+      const stored = await labeling.made(project, claim, made);
+      if (!stored.held) continue;
       step.prompts += 1;
-      step.tasks += made.tasks.length;
+      step.tasks += stored.tasks;
       step.duplicates += duplicates;
-      if (made.reason !== null) skipped.push({ prompt: place, reason: made.reason });
+      if (stored.reason !== null) skipped.push({ prompt: place, reason: stored.reason });
     }
+  };
+  try {
+    await renewing(() => labeling.renewClaim(project, claim), work);
   } finally {
     await labeling.release(project, claim);
   }
@@ -102,6 +112,23 @@ interface PromptTasks {
   readonly made: MadePrompt;
   readonly duplicates: number;
   readonly usage: SampleStep["usage"];
+}
+
+/** Errors that a prompt would meet at every step: it must not keep the prompts behind it from being sampled. */
+const LASTING: readonly ErrorCode[] = ["context_length_exceeded", "invalid_request", "payload_too_large"];
+
+/** What was made of a prompt, or no tasks and the reason, where trying again would end the same. */
+async function orSkipped(
+  { place, prompt }: Pick<PromptToSample, "place" | "prompt">,
+  made: Promise<PromptTasks>,
+): Promise<PromptTasks> {
+  try {
+    return await made;
+  } catch (error) {
+    if (!(error instanceof TrimtabError) || !LASTING.includes(error.code)) throw error;
+    const usage = { prompt_tokens: 0, completion_tokens: 0 };
+    return { made: { place, prompt, tasks: [], reason: error.message }, duplicates: 0, usage };
+  }
 }
 
 async function promptTasks(c: Context<AppEnv>, asked: PromptToSample): Promise<PromptTasks> {

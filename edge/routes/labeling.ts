@@ -28,6 +28,7 @@ import { tenantAuth } from "./auth.ts";
 import { ExportCounts, exportPreferences, linesOf } from "./export-preferences.ts";
 import { once } from "./idempotent.ts";
 import { jsonBody, jsonBodyIfAny } from "./json-body.ts";
+import { projectAgreement } from "./label-agreement.ts";
 import { projectToCreate } from "./label-project.ts";
 import { judgeTasks } from "./labeling-judge.ts";
 import { makeSamples } from "./labeling-samples.ts";
@@ -84,7 +85,7 @@ const samples = createRoute({
   tags,
   security,
   middleware: jsonBodyIfAny,
-  summary: "Sample the texts of some prompts and make tasks of them: one step, of about 20 s at most",
+  summary: "Sample the texts of some prompts and make tasks of them: one step, which begins no prompt after 20 s",
   request: { params, body: { ...jsonRequest(MakeSamples), required: false } },
   responses: replies(SampleStep, "What the step made, and how many prompts wait"),
 });
@@ -126,7 +127,7 @@ const judge = createRoute({
   tags,
   security,
   middleware: jsonBody,
-  summary: "Have a model label some tasks, to compare it with people: one step, of about 20 s at most",
+  summary: "Have a model label some tasks, to compare it with people: one step, which begins no task after 20 s",
   request: { params, body: jsonRequest(RunJudge) },
   responses: replies(JudgeStep, "How many it labelled, and how many are left"),
 });
@@ -168,7 +169,8 @@ const exportLines = createRoute({
 });
 
 export const labeling = subApp();
-for (const work of ["samples", "next", "judge"]) labeling.use(`/:project_id/${work}`, tenantAuth("generation"));
+// `next` generates only where it makes samples.
+for (const work of ["samples", "judge"]) labeling.use(`/:project_id/${work}`, tenantAuth("generation"));
 labeling.use("*", tenantAuth());
 
 labeling.openapi(create, (c) => {
@@ -225,7 +227,7 @@ labeling.openapi(judge, async (c) =>
 );
 
 labeling.openapi(agreement, async (c) =>
-  c.json(await c.var.caller.object.labeling.agreement(c.req.valid("param").project_id), 200),
+  c.json(await projectAgreement(c.var.caller.object, c.req.valid("param").project_id), 200),
 );
 
 labeling.openapi(exportFile, (c) => {

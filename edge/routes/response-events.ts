@@ -2,7 +2,7 @@
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import type { ResponseObject } from "../../shared/api/responses.ts";
-import { answerSteps, type Choice, type Keep } from "./answer.ts";
+import { type Answer, answerSteps, type Choice } from "./answer.ts";
 import type { GoodEvent } from "./generation.ts";
 import { type ItemEvent, ItemStream } from "./item-stream.ts";
 import { type OutputItem, outputItems } from "./response-items.ts";
@@ -49,13 +49,23 @@ function responseOf({ head, output, isCut, usage, now }: ResponseParts): Respons
   };
 }
 
+/** A response as it is kept: scores of tokens are many times as long as the text. */
+export function withoutScores(response: ResponseObject): ResponseObject {
+  const output = response.output.map((item) => {
+    if (item.type !== "message") return item;
+    return { ...item, content: item.content.map((part) => ({ ...part, logprobs: [] })) };
+  });
+  return { ...response, output };
+}
+
 export interface StreamParts {
   readonly head: ResponseHead;
   readonly message: string;
   /** Whether to hide the lengths of the texts. */
   readonly obfuscate: boolean;
   readonly now: () => number;
-  readonly keep?: Keep | undefined;
+  /** Stores the answer with the response that the stream ends with, before it is told to the client. */
+  readonly keep?: ((answer: Answer, response: ResponseObject) => Promise<void>) | undefined;
 }
 
 /**
@@ -82,13 +92,22 @@ export async function* responseLines(
   };
   const items = new ItemStream(message);
   let isCut = false;
+  let end: { readonly closing: readonly ItemEvent[]; readonly response: ResponseObject } | undefined;
+  const ended = (usage: UsageCounts) => {
+    if (end === undefined) {
+      const closing = items.finish(isCut);
+      end = { closing, response: responseOf({ head, output: items.done, isCut, usage, now: now() }) };
+    }
+    return end;
+  };
+  const keepEnded = keep && ((answer: Answer) => keep(answer, withoutScores(ended(answer.usage).response)));
   try {
     yield line({ type: "response.created", fields: { response: running } });
     yield line({ type: "response.in_progress", fields: { response: running } });
-    for await (const step of answerSteps(events, keep)) {
+    for await (const step of answerSteps(events, keepEnded)) {
       if ("usage" in step) {
-        for (const event of items.finish(isCut)) yield line(event);
-        const response = responseOf({ head, output: items.done, isCut, usage: step.usage, now: now() });
+        const { closing, response } = ended(step.usage);
+        for (const event of closing) yield line(event);
         yield line({ type: `response.${response.status}`, fields: { response } });
         continue;
       }

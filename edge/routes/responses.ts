@@ -4,12 +4,12 @@ import { newId } from "../../shared/api/ids.ts";
 import { responseToolRequest } from "../../shared/api/response-tools.ts";
 import { CreateResponse, ResponseObject } from "../../shared/api/responses.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { type Answer, wholeAnswer } from "./answer.ts";
+import { wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { type Generation, generate } from "./generation.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
-import { keeping } from "./keep-completion.ts";
-import { endedResponse, type ResponseHead, responseLines } from "./response-events.ts";
+import { keepingReply } from "./keep-completion.ts";
+import { endedResponse, type ResponseHead, responseLines, withoutScores } from "./response-events.ts";
 import { textFormatOf } from "./response-format.ts";
 import { chatMessages } from "./response-input.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
@@ -29,7 +29,7 @@ const create = createRoute({
 });
 
 export const responses = subApp();
-responses.use("*", tenantAuth("generation"));
+responses.post("/", tenantAuth("generation"));
 
 responses.openapi(create, async (c) => {
   const request = c.req.valid("json");
@@ -77,29 +77,21 @@ responses.openapi(create, async (c) => {
     user: request.user ?? null,
   };
   const message = newId("message", (bytes) => crypto.getRandomValues(bytes));
-  const reply = ({ choices: [choice], usage }: Answer): ResponseObject => {
-    if (choice === undefined) throw new TrimtabError("internal_error", "The answer has no choice. Retry the request.");
-    return endedResponse({ head, message, choice, usage, now: seconds() });
-  };
   const { id, created_at: created } = head;
-  const completion = {
-    ...asked,
-    id,
-    created,
-    kind: "response",
-    metadata: request.metadata,
-    generation,
-    reply,
-  } as const;
-  const keep = request.store === true ? keeping(c, completion) : undefined;
+  const completion = { ...asked, id, created, kind: "response", metadata: request.metadata, generation } as const;
+  const keep = request.store === true ? keepingReply(c, completion) : undefined;
   if (request.stream === true) {
     const obfuscate = request.stream_options?.include_obfuscation === true;
     const stream = { head, message, obfuscate, now: seconds, keep };
     return sseResponse(responseLines(inOwnParams(generation), stream)) as never;
   }
   const answer = await inOwnWords(() => wholeAnswer(generation.events, 1));
-  await keep?.(answer);
-  return c.json(reply(answer), 200);
+  const [choice] = answer.choices;
+  if (choice === undefined) throw new TrimtabError("internal_error", "The answer has no choice. Retry the request.");
+  const response = endedResponse({ head, message, choice, usage: answer.usage, now: seconds() });
+  // The ids of its items are drawn with it: what is kept is what the client gets.
+  await keep?.(answer, withoutScores(response));
+  return c.json(response, 200);
 });
 
 function seconds(): number {

@@ -4,10 +4,7 @@ import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import type { AppEnv } from "./app-env.ts";
 import { idempotencyOf, replay } from "./idempotent.ts";
-
-/** A slow upload takes long, so it renews its claim; a claim that is not renewed lapses soon. */
-const STALE_MS = 60_000;
-const RENEW_MS = 15_000;
+import { CLAIM_MS, renewing } from "./renewing.ts";
 
 /** The next step for an upload that has been read: send an earlier reply, or store the upload under `key`. */
 export interface Identified {
@@ -28,25 +25,25 @@ export async function uploadOnce<T extends Response>(
   const keyed = await idempotencyOf(c, "");
   if (keyed === null) return run(async () => ({ replay: null, key: null }));
   const claimed = { key: keyed.key, provisional: `upload ${crypto.randomUUID()}` };
-  const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: STALE_MS });
+  const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: CLAIM_MS });
   let known: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
-  // The next renewal makes up for a failed one.
-  const renewal = setInterval(() => void tenant.idempotency.renew(known).catch(() => {}), RENEW_MS);
+  const identify = async (sent: readonly (string | null)[]): Promise<Identified> => {
+    const { fingerprint } = (await idempotencyOf(c, JSON.stringify(sent))) ?? keyed;
+    if (before !== null) {
+      if (before.fingerprint !== fingerprint) throw mismatch();
+      return { replay: replay(before.reply), key: null };
+    }
+    await tenant.idempotency.identifyUpload(claimed, fingerprint);
+    known = { key: claimed.key, fingerprint };
+    return { replay: null, key: known };
+  };
   try {
-    return await run(async (sent) => {
-      const { fingerprint } = (await idempotencyOf(c, JSON.stringify(sent))) ?? keyed;
-      if (before !== null) {
-        if (before.fingerprint !== fingerprint) throw mismatch();
-        return { replay: replay(before.reply), key: null };
-      }
-      await tenant.idempotency.identifyUpload(claimed, fingerprint);
-      known = { key: claimed.key, fingerprint };
-      return { replay: null, key: known };
-    });
+    return await renewing(
+      () => tenant.idempotency.renew(known),
+      () => run(identify),
+    );
   } catch (error) {
     if (before === null) await tenant.idempotency.abandon(known);
     throw error;
-  } finally {
-    clearInterval(renewal);
   }
 }

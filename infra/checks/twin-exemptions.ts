@@ -108,13 +108,15 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
   "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
   "shared/api/label-work.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
+  "edge/routes/label-agreement.ts":
+    "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/routes/label-project.ts": "tests/edge/routes/labeling.test.ts refuses every kind of bad project",
   "shared/api/labeling.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
   "edge/objects/tenant/labeling.ts": "tests/edge/routes/labeling.test.ts makes every call",
   "edge/objects/tenant/label-project-rows.ts":
     "tests/edge/routes/labeling.test.ts creates, samples in steps that fail, and deletes projects",
-  "edge/objects/tenant/label-task-rows.ts":
-    "tests/edge/routes/labeling.test.ts hands out, leases and chooses tasks in every way",
+  "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
+  "edge/objects/tenant/label-task-rows.ts": "tests/edge/routes/labeling.test.ts hands out and leases tasks",
   "edge/objects/tenant/label-rows.ts": "tests/edge/routes/labeling.test.ts labels, relabels, skips, judges and exports",
   "edge/routes/labeling-prompts.ts": "tests/edge/routes/labeling.test.ts reads prompts of requests and of files",
   "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",

@@ -1,5 +1,5 @@
 /** Every statistic of agreement over one table of labels. */
-import { cohenKappa } from "./cohen-kappa.ts";
+import { cohenKappa, type Places, placesOf } from "./cohen-kappa.ts";
 import { fleissKappa } from "./fleiss-kappa.ts";
 import { krippendorffAlpha, type Level } from "./krippendorff-alpha.ts";
 import { categoriesOf, type Label, type LabelTable } from "./label-table.ts";
@@ -28,13 +28,16 @@ export interface Agreement {
   readonly pairs: readonly PairAgreement[];
 }
 
-/** Most pairs of raters that are compared one by one: the first in the order of the raters. */
+/** Most pairs of raters that are compared one by one where left out: the first in the order of the raters. */
 const MOST_PAIRS = 1000;
 
-/** @param ordered whether the labels are numbers, or have another order that their sorting gives */
-export function agreementOf(table: LabelTable, ordered: boolean): Agreement {
+/**
+ * @param ordered whether the labels are numbers, or have another order that their sorting gives
+ * @param mostPairs of raters, which are compared one by one
+ */
+export function agreementOf(table: LabelTable, ordered: boolean, mostPairs: number = MOST_PAIRS): Agreement {
   const levels: readonly Level[] = ordered ? ["nominal", "ordinal", "interval"] : ["nominal"];
-  const categories = categoriesOf(table.units.flatMap((said) => [...said.values()]));
+  const places = ordered ? placesOf(categoriesOf(labelsOf(table))) : undefined;
   return {
     raters: table.raters.length,
     units: table.units.filter((said) => said.size > 0).length,
@@ -42,34 +45,34 @@ export function agreementOf(table: LabelTable, ordered: boolean): Agreement {
     percent: percentAgreement(table),
     fleiss: fleissKappa(table),
     krippendorff: Object.fromEntries(levels.map((level) => [level, krippendorffAlpha(table, level)])),
-    pairs: pairsOf(table.raters).map((raters) => pairAgreement(table, raters, ordered ? categories : undefined)),
+    pairs: pairsOf(table.raters, mostPairs).map((raters) => pairAgreement(table, raters, places)),
   };
 }
 
-/** Two raters, such as a person and a judge. `categories` are those of all raters in order, of labels that have one. */
-export function pairAgreement(
-  table: LabelTable,
-  raters: readonly [string, string],
-  categories?: readonly Label[],
-): PairAgreement {
+function* labelsOf({ units }: LabelTable): Generator<Label, void> {
+  for (const said of units) yield* said.values();
+}
+
+/** Two raters, such as a person and a judge. `places` are those of all raters' categories, of labels that have an order. */
+export function pairAgreement(table: LabelTable, raters: readonly [string, string], places?: Places): PairAgreement {
   const [first, second] = table.common(...raters);
   const equal = first.filter((label, unit) => label === second[unit]).length;
   const { interval: _, ...percent } = proportion(equal, first.length);
-  const weighted = (weights: "linear" | "quadratic") => cohenKappa(first, second, { weights, categories: categories! });
+  const weighted = (weights: "linear" | "quadratic") => cohenKappa(first, second, { weights, places: places! });
   return {
     raters,
     percent,
     cohen: cohenKappa(first, second),
-    ...(categories === undefined ? {} : { cohen_linear: weighted("linear"), cohen_quadratic: weighted("quadratic") }),
+    ...(places === undefined ? {} : { cohen_linear: weighted("linear"), cohen_quadratic: weighted("quadratic") }),
   };
 }
 
-function pairsOf(raters: readonly string[]): (readonly [string, string])[] {
+function pairsOf(raters: readonly string[], most: number): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = [];
-  for (const [at, first] of raters.entries()) {
-    for (const second of raters.slice(at + 1)) {
-      if (pairs.length === MOST_PAIRS) return pairs;
-      pairs.push([first, second]);
+  for (let a = 0; a < raters.length; a++) {
+    for (let b = a + 1; b < raters.length; b++) {
+      if (pairs.length >= most) return pairs;
+      pairs.push([raters[a]!, raters[b]!]);
     }
   }
   return pairs;

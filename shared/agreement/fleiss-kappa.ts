@@ -2,7 +2,7 @@
  * Fleiss' κ of m raters per unit, who need not be the same ones: (P − Pₑ) / (1 − Pₑ), where P is the mean share of agreeing pairs
  * within a unit and Pₑ the sum of squared shares of the categories. Fleiss 1971; as statsmodels computes it.
  */
-import type { Label, LabelTable } from "./label-table.ts";
+import { countsOf, type Label, type LabelTable } from "./label-table.ts";
 import { known, type Statistic, unknown } from "./statistic.ts";
 
 /**
@@ -35,10 +35,4 @@ function commonCount(sizes: readonly number[]): number | undefined {
   const labels = new Map<number, number>();
   for (const size of sizes) if (size >= 2) labels.set(size, (labels.get(size) ?? 0) + size);
   return [...labels].sort(([a, inA], [b, inB]) => inB - inA || b - a)[0]?.[0];
-}
-
-function countsOf(labels: Iterable<Label>): Map<Label, number> {
-  const counts = new Map<Label, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return counts;
 }

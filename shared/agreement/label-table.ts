@@ -13,6 +13,7 @@ export class LabelTable {
   /** In the order in which they first occur. */
   readonly raters: readonly string[];
   readonly units: readonly ReadonlyMap<string, Label>[];
+  #byRater: Map<string, ReadonlyMap<string, Label>[]> | undefined;
 
   /** Of two labels of one rater for one unit, the later counts. */
   constructor(labels: Iterable<GivenLabel>) {
@@ -31,9 +32,33 @@ export class LabelTable {
 
   /** The labels of the units that both raters labelled, in the order of the units. */
   common(first: string, second: string): [Label[], Label[]] {
-    const both = this.units.filter((said) => said.has(first) && said.has(second));
+    // Of many raters, most labelled few of the units.
+    const [few, other] = this.#of(first).length <= this.#of(second).length ? [first, second] : [second, first];
+    const both = this.#of(few).filter((said) => said.has(other));
     return [both.map((said) => said.get(first)!), both.map((said) => said.get(second)!)];
   }
+
+  /** The units that a rater labelled, in order. */
+  #of(rater: string): readonly ReadonlyMap<string, Label>[] {
+    if (this.#byRater === undefined) {
+      this.#byRater = new Map();
+      for (const said of this.units) {
+        for (const name of said.keys()) {
+          const own = this.#byRater.get(name) ?? [];
+          if (own.length === 0) this.#byRater.set(name, own);
+          own.push(said);
+        }
+      }
+    }
+    return this.#byRater.get(rater) ?? [];
+  }
+}
+
+/** How often each label occurs. */
+export function countsOf(labels: Iterable<Label>): Map<Label, number> {
+  const counts = new Map<Label, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return counts;
 }
 
 /** The distinct labels in order: numbers by size and before texts, texts by their characters. */

@@ -1,4 +1,4 @@
-import type { LabelTable } from "./label-table.ts";
+import { countsOf, type LabelTable } from "./label-table.ts";
 import { known, type Statistic, unknown } from "./statistic.ts";
 
 /**
@@ -8,13 +8,10 @@ import { known, type Statistic, unknown } from "./statistic.ts";
 export function percentAgreement({ units }: LabelTable): Statistic {
   let [pairs, equal] = [0, 0];
   for (const said of units) {
-    const labels = [...said.values()];
-    for (const [at, label] of labels.entries()) {
-      for (const other of labels.slice(at + 1)) {
-        pairs += 1;
-        if (label === other) equal += 1;
-      }
-    }
+    pairs += pairsAmong(said.size);
+    for (const count of countsOf(said.values()).values()) equal += pairsAmong(count);
   }
   return pairs === 0 ? unknown("no unit was labelled by two raters", 0) : known(equal / pairs, pairs);
 }
+
+const pairsAmong = (count: number) => (count * (count - 1)) / 2;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { ChatCompletion } from "./chat.ts";
+import { CompletionObject } from "./completions.ts";
 import { deltaWeight } from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { listSchema, pageQuery } from "./lists.ts";
@@ -70,6 +71,9 @@ export interface KeptCompletion {
 
 export const StoredChat = ChatCompletion.extend({ metadata: Metadata }).meta({ id: "StoredChatCompletion" });
 export type StoredChat = z.infer<typeof StoredChat>;
+
+export const StoredCompletion = CompletionObject.extend({ metadata: Metadata }).meta({ id: "StoredCompletion" });
+export type StoredCompletion = z.infer<typeof StoredCompletion>;
 
 export const StoredChatList = listSchema(StoredChat).meta({ id: "StoredChatCompletionList" });
 

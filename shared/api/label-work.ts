@@ -100,7 +100,9 @@ export const Label = z
     answer: LabelAnswer.nullable(),
     skip: z.strictObject({ reason: z.string() }).nullable(),
     shown: z.array(z.int()).meta({ description: "The indices of the texts in the order in which they were shown" }),
-    selected_by: z.enum(SELECTED_BY),
+    selected_by: z
+      .enum(SELECTED_BY)
+      .meta({ description: "`gold` of gold items in lists; whoever labels one is told random" }),
     superseded_by: z.string().nullable(),
   })
   .meta({ id: "Label" });
@@ -125,7 +127,10 @@ export const JudgeStep = z
     judge: z.string().meta({ description: "The name under which its labels stand" }),
     labelled: z.int(),
     failed: z.array(z.strictObject({ task_id: z.string(), reason: z.string() })),
-    left: z.int().meta({ description: "Tasks that it has not labelled; call again while there are any" }),
+    left: z.int().meta({
+      description:
+        "Tasks that it has not labelled, failed ones included; call again while there are any and a step labels some",
+    }),
   })
   .meta({ id: "LabelJudgeStep" });
 export type JudgeStep = z.infer<typeof JudgeStep>;
@@ -137,6 +142,17 @@ export const LabelAgreement = z
       .enum(["task", "pair_of_texts"])
       .meta({ description: "What a label is about; a ranking is one of every pair" }),
     humans: AgreementSummary,
+    coverage: z
+      .strictObject({
+        labels: z.int().meta({ description: "The newest labels, of which all numbers are" }),
+        older_labels: z.int().meta({
+          description: `Left out: the numbers are of labels of at most ${LIMITS.summedUnits} units`,
+        }),
+        unlisted_raters: z.int().meta({
+          description: `Raters and judges without an entry: the ${LIMITS.raters} of each with the most labels have one`,
+        }),
+      })
+      .meta({ description: "What the numbers are of" }),
     judges: z
       .array(
         z.strictObject({

@@ -180,7 +180,9 @@ export const LabelProject = z
       prompts: z.strictObject({
         waiting: counted.meta({ description: "No texts were sampled for them yet" }),
         made: counted,
-        skipped: counted.meta({ description: "They made no task: all texts were the same, or empty" }),
+        skipped: counted.meta({
+          description: "They made no task: all texts were the same or empty, or sampling them was refused",
+        }),
       }),
       tasks: counted.meta({ description: "Without gold items" }),
       done: counted.meta({ description: "Tasks with the wanted number of labels" }),

@@ -1,9 +1,11 @@
 /** What a project's labels come to: how far its raters agree, with each other, with gold answers and with judges. */
 import { accuracy, agreementOf, pairAgreement } from "../agreement/agreement.ts";
+import { type Places, placesOf } from "../agreement/cohen-kappa.ts";
 import { categoriesOf, type GivenLabel, LabelTable, type Label as StatisticLabel } from "../agreement/label-table.ts";
 import { type Proportion, proportion } from "../agreement/proportion.ts";
 import type { LabelAgreement } from "../api/label-work.ts";
 import type { LabelAnswer, TaskType } from "../api/labeling.ts";
+import { LIMITS } from "../limits.ts";
 import { firstShownWins, sameAnswer, unitLabels } from "./answers.ts";
 
 /** A label as statistics read it. */
@@ -17,43 +19,41 @@ export interface SummedLabel {
   readonly shown: readonly number[];
   /** Of gold items alone. */
   readonly gold: LabelAnswer | null;
+  /** Whether the rater answered the gold item before, so that a second try makes nobody look better. */
+  readonly again: boolean;
   /** Whether a later label of the same rater counts instead. */
   readonly superseded: boolean;
 }
 
-/** The name of the rater that stands for most people. */
+/** The name of the rater that stands for most people. No judge has it, whose names begin otherwise. */
 const MAJORITY = "majority";
 
-/** @param labels in the order in which they were given */
-export function summarise(type: TaskType, labels: readonly SummedLabel[]): LabelAgreement {
+/**
+ * @param labels in the order in which they were given
+ * @param leftOut how many older ones there are, which are not among them
+ */
+export function summarise(type: TaskType, labels: readonly SummedLabel[], leftOut = 0): LabelAgreement {
   const ordered = type === "rating";
   const people = labels.filter(({ judge }) => !judge);
   const judging = labels.filter(({ judge }) => judge);
-  const table = new LabelTable(unitsOf(people));
-  const raters = namesOf(people);
-  const { raters: count, ...humans } = agreementOf(table, ordered);
+  const [raters, judges] = [listed(people), listed(judging)];
+  const [said, judged] = [unitsOf(people), unitsOf(judging)];
+  const { raters: count, ...humans } = agreementOf(new LabelTable(said), ordered);
+  const withPeople = judges.own.size === 0 ? undefined : new Comparison([...said, ...judged], ordered);
+  const withMost = judges.own.size === 0 ? undefined : new Comparison([...majorityOf(said), ...judged], ordered);
   return {
     object: "labeling.agreement",
     unit: type === "ranking" ? "pair_of_texts" : "task",
+    coverage: { labels: labels.length, older_labels: leftOut, unlisted_raters: raters.unlisted + judges.unlisted },
     humans: { raters: count, ...humans, pairs: humans.pairs.map(plainPair) },
-    judges: namesOf(judging).map((judge) => {
-      const own = judging.filter(({ rater }) => rater === judge);
-      const units = unitsOf(own);
-      const against = (given: readonly GivenLabel[], rater: string) => {
-        const both = new LabelTable([...units, ...given]);
-        const categories = categoriesOf(both.units.flatMap((said) => [...said.values()]));
-        return plainPair(pairAgreement(both, [rater, judge], ordered ? categories : undefined));
-      };
-      return {
-        judge,
-        with_majority: against(majorityOf(unitsOf(people)), MAJORITY),
-        with_raters: raters.map((rater) => against(unitsOf(people.filter((one) => one.rater === rater)), rater)),
-        gold: plain(goldAccuracy(own)),
-        first_shown: plain(positionBias(own)),
-      };
-    }),
-    raters: raters.map((rater) => {
-      const own = people.filter((one) => one.rater === rater);
+    judges: [...judges.own].map(([judge, own]) => ({
+      judge,
+      with_majority: withMost!.pair(MAJORITY, judge),
+      with_raters: [...raters.own.keys()].map((rater) => withPeople!.pair(rater, judge)),
+      gold: plain(goldAccuracy(own)),
+      first_shown: plain(positionBias(own)),
+    })),
+    raters: [...raters.own].map(([rater, own]) => {
       const counting = own.filter(({ superseded }) => !superseded);
       return {
         rater,
@@ -69,6 +69,48 @@ export function summarise(type: TaskType, labels: readonly SummedLabel[]): Label
   };
 }
 
+/** The labels of each rater that has an entry, in the order of their first labels: of many, those with the most labels. */
+function listed(labels: readonly SummedLabel[]): { own: ReadonlyMap<string, SummedLabel[]>; unlisted: number } {
+  const own = new Map<string, SummedLabel[]>();
+  for (const label of labels) {
+    const before = own.get(label.rater);
+    if (before === undefined) own.set(label.rater, [label]);
+    else before.push(label);
+  }
+  const most = [...own].sort(([, a], [, b]) => b.length - a.length).slice(0, LIMITS.raters);
+  const kept = new Set(most.map(([rater]) => rater));
+  return { own: new Map([...own].filter(([rater]) => kept.has(rater))), unlisted: own.size - kept.size };
+}
+
+/** Labels among which raters are compared two at a time. */
+class Comparison {
+  readonly #table: LabelTable;
+  /** What each rater says at all, of labels with an order. */
+  readonly #used: ReadonlyMap<string, ReadonlySet<StatisticLabel>> | undefined;
+
+  constructor(labels: readonly GivenLabel[], ordered: boolean) {
+    this.#table = new LabelTable(labels);
+    if (!ordered) return;
+    const used = new Map<string, Set<StatisticLabel>>();
+    for (const { rater, label } of labels) used.set(rater, (used.get(rater) ?? new Set()).add(label!));
+    this.#used = used;
+  }
+
+  pair(rater: string, judge: string): PlainPair {
+    return plainPair(pairAgreement(this.#table, [rater, judge], this.#places(rater, judge)));
+  }
+
+  #places(...raters: readonly string[]): Places | undefined {
+    const used = this.#used;
+    return used && placesOf(categoriesOf(raters.flatMap((rater) => [...(used.get(rater) ?? [])])));
+  }
+}
+
+/** The units of a statistic that a label of a task with so many texts is of. */
+export function unitCount(texts: number): number {
+  return texts < 2 ? 1 : (texts * (texts - 1)) / 2;
+}
+
 /** Labels that count of tasks that are not gold: a gold item's right answer would make raters agree. */
 function unitsOf(labels: readonly SummedLabel[]): GivenLabel[] {
   return labels.flatMap(({ task, rater, answer, shown, gold, superseded }) => {
@@ -77,16 +119,12 @@ function unitsOf(labels: readonly SummedLabel[]): GivenLabel[] {
   });
 }
 
-/** The first answer to each gold item, so that a second try makes nobody look better. */
 function goldAccuracy(labels: readonly SummedLabel[]): Proportion {
-  const first = new Map<string, SummedLabel>();
-  for (const label of labels) {
-    if (label.gold === null || label.answer === null) continue;
-    const key = JSON.stringify([label.rater, label.task]);
-    if (!first.has(key)) first.set(key, label);
-  }
   return accuracy(
-    [...first.values()].map(({ answer, gold, shown }) => [String(sameAnswer(answer!, gold!, shown.length)), "true"]),
+    labels.flatMap(({ answer, gold, shown, again }): [string, string][] => {
+      if (answer === null || gold === null || again) return [];
+      return [[String(sameAnswer(answer, gold, shown.length)), "true"]];
+    }),
   );
 }
 
@@ -107,14 +145,10 @@ function majorityOf(labels: readonly GivenLabel[]): GivenLabel[] {
     votes.set(label!, (votes.get(label!) ?? 0) + 1);
   }
   return [...units].flatMap(([unit, votes]) => {
-    const most = Math.max(...votes.values());
+    const most = [...votes.values()].reduce((a, b) => Math.max(a, b));
     const winners = [...votes].filter(([, count]) => count === most);
     return winners.length === 1 ? [{ unit, rater: MAJORITY, label: winners[0]![0] }] : [];
   });
-}
-
-function namesOf(labels: readonly SummedLabel[]): string[] {
-  return [...new Set(labels.map(({ rater }) => rater))];
 }
 
 function reasonsOf(labels: readonly SummedLabel[]): Record<string, number> {

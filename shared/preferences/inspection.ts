@@ -9,7 +9,8 @@ import { rankSum } from "../agreement/rank-sum.ts";
 import type { InspectedRecord, PreferenceKind } from "./record.ts";
 import { textKey } from "./text-key.ts";
 
-export interface Inspection {
+/** What can be said of a file without comparing its raters. */
+export interface InspectedFacts {
   readonly kind: PreferenceKind;
   readonly lines: number;
   /** Lines among which repetitions, contradictions and raters were looked for: the first ones. */
@@ -21,6 +22,9 @@ export interface Inspection {
   /** Lines that say of two texts that they are equally good; of ratings, lines whose text is rated like another of its prompt. */
   readonly ties: number;
   readonly longer_is_better: { readonly characters: Proportion; readonly words: Proportion };
+}
+
+export interface Inspection extends InspectedFacts {
   /** Of completions with a label. */
   readonly labels: { readonly desirable: number; readonly undesirable: number } | null;
   readonly ratings: { readonly min: number; readonly max: number; readonly mean: number } | null;
@@ -202,9 +206,8 @@ export class PreferenceInspection {
     if (this.#labels.length < MOST_COMPARED) this.#labels.push(label);
   }
 
-  get result(): Inspection {
-    const { min, max, sum } = this.#ratings;
-    const isRatings = this.#kind === "ratings" && this.#lines > 0;
+  /** What costs little beyond the lines themselves. */
+  get facts(): InspectedFacts {
     return {
       kind: this.#kind,
       lines: this.#lines,
@@ -213,6 +216,15 @@ export class PreferenceInspection {
       contradictions: this.#contradictions,
       ties: this.#ties,
       longer_is_better: { characters: this.#lengthBias("characters"), words: this.#lengthBias("words") },
+    };
+  }
+
+  /** Everything, with how far raters agree. */
+  get result(): Inspection {
+    const { min, max, sum } = this.#ratings;
+    const isRatings = this.#kind === "ratings" && this.#lines > 0;
+    return {
+      ...this.facts,
       labels:
         this.#kind === "unpaired_preferences"
           ? { desirable: this.#desirable.true, undesirable: this.#desirable.false }
@@ -250,7 +262,8 @@ export class PreferenceInspection {
 
   #agreement(): Agreement | null {
     if (this.#labels.length === 0) return null;
-    const found = agreementOf(new LabelTable(this.#labels), this.#kind === "ratings");
-    return found.raters > MOST_PAIRED ? { ...found, pairs: [] } : found;
+    const table = new LabelTable(this.#labels);
+    const pairs = table.raters.length > MOST_PAIRED ? 0 : undefined;
+    return agreementOf(table, this.#kind === "ratings", pairs);
   }
 }

@@ -112,6 +112,13 @@ export const account = tenantModule({
           return { requests: requests.allowance(at), tokens: tokens.allowance(at), refused };
         },
 
+        /** The tokens of a minute, and how many milliseconds it takes until there is one left. */
+        tokenWait(): { limit: number; retryMs: number } {
+          const at = now();
+          const { tokens } = allowances();
+          return { limit: tokens.allowance(at).limit, retryMs: tokens.waitFor(1, at) };
+        },
+
         /** Counts what a finished generation used. */
         charge(used: Used): void {
           // The tenant may have been deleted while it was answered.

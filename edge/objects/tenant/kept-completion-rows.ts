@@ -38,12 +38,7 @@ const ROOM: Room = { completions: LIMITS.keptCompletions, bytes: LIMITS.keptComp
 
 /** @throws TrimtabError payload_too_large for a completion that is too long to be kept. */
 export function keep(db: Database, kept: KeptCompletion, room: Room = ROOM): void {
-  const record = JSON.stringify(kept);
-  const length = new TextEncoder().encode(record).byteLength;
-  if (length > LIMITS.keptCompletion) {
-    const message = `The completion and its prompt come to ${length} bytes, and ${LIMITS.keptCompletion} can be kept. Send the request without \`store\`.`;
-    throw new TrimtabError("payload_too_large", message, { param: "store" });
-  }
+  const { record, length } = recordOf(kept, { param: "store", instead: "Send the request without `store`" });
   db.run(
     "INSERT INTO kept_completions (id, kind, model, created_at, length, record) VALUES (?, ?, ?, ?, ?, ?)",
     kept.id,
@@ -54,6 +49,25 @@ export function keep(db: Database, kept: KeptCompletion, room: Room = ROOM): voi
     record,
   );
   makeRoom(db, room);
+}
+
+/** @throws TrimtabError payload_too_large for metadata with which the completion is too long to be kept. */
+export function keepMetadata(db: Database, row: KeptRow, metadata: KeptCompletion["metadata"]): KeptRow {
+  const kept = { ...completionOf(row), metadata };
+  const { record, length } = recordOf(kept, { param: "metadata", instead: "Send shorter metadata" });
+  db.run("UPDATE kept_completions SET record = ?, length = ? WHERE n = ?", record, length, row.n);
+  return { ...row, record, length };
+}
+
+function recordOf(
+  kept: KeptCompletion,
+  { param, instead }: { readonly param: string; readonly instead: string },
+): Pick<KeptRow, "record" | "length"> {
+  const record = JSON.stringify(kept);
+  const length = new TextEncoder().encode(record).byteLength;
+  if (length <= LIMITS.keptCompletion) return { record, length };
+  const message = `The completion and its prompt come to ${length} bytes, and ${LIMITS.keptCompletion} can be kept. ${instead}.`;
+  throw new TrimtabError("payload_too_large", message, { param });
 }
 
 /** Drops the oldest completions above what may be kept; the newest always stays. */
@@ -70,11 +84,25 @@ function makeRoom(db: Database, { completions, bytes }: Room): void {
   }
 }
 
-/** @throws TrimtabError not_found, which says how a completion comes to be kept. */
-export function requireKept(db: Database, id: string, param: string): KeptRow {
+/** Where completions of a kind are read. */
+const READ_AT: Readonly<Record<KeptKind, string>> = {
+  chat: "/v1/chat/completions",
+  text: "/v1/completions",
+  response: "/v1/responses",
+};
+
+/**
+ * @param kind of the API that was asked; any where left out
+ * @throws TrimtabError not_found, which says how a completion comes to be kept, or where one of another kind is read.
+ */
+export function requireKept(db: Database, id: string, param: string, kind?: KeptKind): KeptRow {
   const row = db.get<KeptRow>("SELECT * FROM kept_completions WHERE id = ?", id);
-  if (row !== undefined) return row;
-  const message = `There is no completion ${JSON.stringify(id)} that was kept. ${KEPT_WHERE}.`;
+  if (row === undefined) {
+    const message = `There is no completion ${JSON.stringify(id)} that was kept. ${KEPT_WHERE}.`;
+    throw new TrimtabError("not_found", message, { param });
+  }
+  if (kind === undefined || row.kind === kind) return row;
+  const message = `The completion ${JSON.stringify(id)} was made by another API. It is at ${READ_AT[row.kind]}/${id}.`;
   throw new TrimtabError("not_found", message, { param });
 }
 

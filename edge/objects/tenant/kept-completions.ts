@@ -1,6 +1,12 @@
-import type { KeptCompletion, KeptKind, StoredChat, StoredMessage } from "../../../shared/api/kept-completions.ts";
+import type {
+  KeptCompletion,
+  KeptKind,
+  StoredChat,
+  StoredCompletion,
+  StoredMessage,
+} from "../../../shared/api/kept-completions.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
-import { pageOf } from "../page.ts";
+import { pageOf, unknownCursor } from "../page.ts";
 import { tenantModule } from "./context.ts";
 import {
   completionOf,
@@ -8,6 +14,7 @@ import {
   KEPT_TABLES,
   type KeptRow,
   keep,
+  keepMetadata,
   nextExpiry,
   requireKept,
 } from "./kept-completion-rows.ts";
@@ -17,16 +24,20 @@ export type StoredChatPage = Page & { readonly order: "asc" | "desc"; readonly m
 /** Of the kind that the caller's API lists; another kind's id names nothing there. */
 const OF_KIND = "kind = ?";
 
+/** What the reply to a deletion is called. */
+const DELETED: Readonly<Record<KeptKind, string>> = {
+  chat: "chat.completion.deleted",
+  text: "text_completion.deleted",
+  response: "response",
+};
+
 /** Completions whose requests asked for them to be kept. */
 export const keptCompletions = tenantModule({
   schema: KEPT_TABLES,
 
   open: ({ db, now, rearm, requireCreated }) => {
-    const required = (id: string, kind: KeptKind): KeptRow => {
-      const row = requireKept(db, id, "completion_id");
-      // Throws what it throws for an id that there is not.
-      return row.kind === kind ? row : requireKept(db, `${id} of kind ${kind}`, "completion_id");
-    };
+    const required = (id: string, kind: KeptKind): KeptRow =>
+      requireKept(db, id, kind === "response" ? "response_id" : "completion_id", kind);
 
     return {
       calls: {
@@ -57,14 +68,17 @@ export const keptCompletions = tenantModule({
         ): ListOf<StoredMessage> {
           const all = messagesOf(completionOf(required(id, "chat")));
           if (order === "desc") all.reverse();
-          const start = after === undefined ? 0 : all.findIndex((message) => message.id === after) + 1;
-          return listOf(all.slice(start, start + limit + 1), limit);
+          const last = after === undefined ? -1 : all.findIndex((message) => message.id === after);
+          if (after !== undefined && last < 0) throw unknownCursor();
+          return listOf(all.slice(last + 1, last + limit + 2), limit);
         },
 
-        updateChat(id: string, metadata: Readonly<Record<string, string>>): StoredChat {
-          const kept = { ...completionOf(required(id, "chat")), metadata };
-          db.run("UPDATE kept_completions SET record = ? WHERE id = ?", JSON.stringify(kept), id);
-          return chatOf(required(id, "chat"));
+        updateChat: (id: string, metadata: Readonly<Record<string, string>>): StoredChat =>
+          chatOf(keepMetadata(db, required(id, "chat"), metadata)),
+
+        text(id: string): StoredCompletion {
+          const { reply, metadata } = completionOf(required(id, "text"));
+          return { ...(reply as Omit<StoredCompletion, "metadata">), metadata: { ...metadata } };
         },
 
         response: (id: string): Readonly<Record<string, unknown>> => completionOf(required(id, "response")).reply,
@@ -72,7 +86,7 @@ export const keptCompletions = tenantModule({
         delete(id: string, kind: KeptKind): Deleted {
           required(id, kind);
           db.run("DELETE FROM kept_completions WHERE id = ?", id);
-          return { id, object: kind === "chat" ? "chat.completion.deleted" : "response", deleted: true };
+          return { id, object: DELETED[kind], deleted: true };
         },
       },
       duty: { run: () => dropExpired(db, now()), next: () => nextExpiry(db) },

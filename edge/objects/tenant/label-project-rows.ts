@@ -12,6 +12,10 @@ export interface ProjectRow {
   readonly created_at: number;
   /** JSON of `ProjectSettings`. */
   readonly settings: string;
+  /** How many it has, gold items, superseded labels and those of judges included; and the bytes of its tasks. */
+  readonly tasks: number;
+  readonly tasks_length: number;
+  readonly labels: number;
 }
 
 export const PROJECT_TABLES = [
@@ -22,8 +26,8 @@ export const PROJECT_TABLES = [
     prompt TEXT NOT NULL, PRIMARY KEY (project, place))`,
 ];
 
-/** How long a step may take for its prompts, in milliseconds: then another step may have them. */
-const CLAIM_MS = 180_000;
+/** How long a step has its prompts without renewing its claim, in milliseconds: then another step may have them. */
+const CLAIM_MS = 60_000;
 
 export interface NewProject {
   readonly settings: ProjectSettings;
@@ -106,6 +110,20 @@ export function claimPrompts(
     );
   }
   return rows.map(({ place, prompt }) => ({ place, prompt: JSON.parse(prompt) as KeptPrompt }));
+}
+
+/** Lets a step go on that takes long. Prompts that another step has taken over stay with that one. */
+export function renewPrompts(
+  db: Database,
+  project: string,
+  { claim, now }: { readonly claim: string; readonly now: number },
+): void {
+  db.run(
+    "UPDATE label_prompts SET claimed_until = ? WHERE project = ? AND claim = ? AND state = 'waiting'",
+    now + CLAIM_MS,
+    project,
+    claim,
+  );
 }
 
 /** Whether the claim still holds, in which case the prompt is done with. `reason`: why it made no task. */

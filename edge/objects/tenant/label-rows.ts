@@ -8,6 +8,7 @@ import type { LabelledTask } from "../../../shared/labeling/judged.ts";
 import type { SummedLabel } from "../../../shared/labeling/summary.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
+import { requireProject } from "./label-project-rows.ts";
 import { findHandout, requireTask, type TaskRecord, type TaskRow } from "./label-task-rows.ts";
 
 export interface LabelRow {
@@ -94,9 +95,8 @@ interface Said {
   readonly selected_by: SelectedBy;
 }
 
-function insert(db: Database, { id, project, now }: NewLabel, said: Said): Label {
-  const { count } = db.get<{ count: number }>("SELECT count(*) AS count FROM labels WHERE project = ?", project)!;
-  if (count >= LIMITS.labelsPerProject) {
+function insert(db: Database, { id, project, settings, now }: NewLabel, said: Said): Label {
+  if (requireProject(db, project).labels >= LIMITS.labelsPerProject) {
     throw new TrimtabError(
       "conflict",
       `A project has at most ${LIMITS.labelsPerProject} labels. Go on in another project.`,
@@ -118,6 +118,14 @@ function insert(db: Database, { id, project, now }: NewLabel, said: Said): Label
     said.selected_by,
     seconds(now),
   );
+  db.run("UPDATE label_projects SET labels = labels + 1 WHERE id = ?", project);
+  db.run(
+    `UPDATE label_tasks SET missing = max(0, ? - (SELECT count(*) FROM labels
+       WHERE task = label_tasks.id AND judge = 0 AND answer IS NOT NULL AND superseded_by IS NULL))
+     WHERE id = ? AND gold IS NULL`,
+    settings.labels_per_task,
+    task,
+  );
   return labelOf(db.get<LabelRow>("SELECT * FROM labels WHERE id = ?", id)!);
 }
 
@@ -132,14 +140,26 @@ export function labelOf(row: LabelRow): Label {
   };
 }
 
-/** Every label of a project as its statistics read it, in the order in which they were given. */
-export function summedLabels(db: Database, project: string): SummedLabel[] {
-  const rows = db.all<LabelRow & { gold: string | null }>(
-    `SELECT labels.*, label_tasks.gold FROM labels JOIN label_tasks ON label_tasks.id = labels.task
-     WHERE labels.project = ? ORDER BY labels.n`,
+/** Labels of one stretch for statistics. */
+const SUMMED_ROWS = 5000;
+
+/** Labels as statistics read them, newest first, before a place in their order; `next` is where to go on, null at the end. */
+export function summedStretch(
+  db: Database,
+  project: string,
+  before: number | null,
+): { readonly labels: SummedLabel[]; readonly next: number | null } {
+  const rows = db.all<LabelRow & { gold: string | null; again: 0 | 1 }>(
+    `SELECT labels.*, label_tasks.gold, label_tasks.gold IS NOT NULL AND EXISTS (
+       SELECT 1 FROM labels AS earlier WHERE earlier.task = labels.task AND earlier.rater = labels.rater
+       AND earlier.n < labels.n AND earlier.answer IS NOT NULL) AS again
+     FROM labels JOIN label_tasks ON label_tasks.id = labels.task
+     WHERE labels.project = ? AND labels.n < ? ORDER BY labels.n DESC LIMIT ?`,
     project,
+    before ?? Number.MAX_SAFE_INTEGER,
+    SUMMED_ROWS,
   );
-  return rows.map((row) => ({
+  const labels = rows.map((row) => ({
     task: row.task,
     rater: row.rater,
     judge: row.judge === 1,
@@ -147,30 +167,27 @@ export function summedLabels(db: Database, project: string): SummedLabel[] {
     reason: row.reason,
     shown: JSON.parse(row.shown) as number[],
     gold: row.gold === null ? null : (JSON.parse(row.gold) as LabelAnswer),
+    again: row.again === 1,
     superseded: row.superseded_by !== null,
   }));
+  return { labels, next: rows.length < SUMMED_ROWS ? null : rows.at(-1)!.n };
 }
 
 export function labelCounts(
   db: Database,
   project: string,
-  wanted: number,
 ): Pick<LabelProject["counts"], "tasks" | "done" | "gold" | "labels" | "skips"> {
-  const one = (query: string, ...values: (string | number)[]) =>
-    db.get<{ count: number }>(query, ...values)?.count ?? 0;
-  const people = "FROM labels WHERE project = ? AND judge = 0 AND superseded_by IS NULL";
-  return {
-    tasks: one("SELECT count(*) AS count FROM label_tasks WHERE project = ? AND gold IS NULL", project),
-    done: one(
-      `SELECT count(*) AS count FROM label_tasks WHERE project = ? AND gold IS NULL AND
-       (SELECT count(*) FROM labels WHERE task = label_tasks.id AND judge = 0 AND answer IS NOT NULL AND superseded_by IS NULL) >= ?`,
-      project,
-      wanted,
-    ),
-    gold: one("SELECT count(*) AS count FROM label_tasks WHERE project = ? AND gold IS NOT NULL", project),
-    labels: one(`SELECT count(*) AS count ${people} AND answer IS NOT NULL`, project),
-    skips: one(`SELECT count(*) AS count ${people} AND answer IS NULL`, project),
-  };
+  const tasks = db.get<{ tasks: number; done: number; gold: number }>(
+    `SELECT count(*) - count(gold) AS tasks, count(gold) AS gold, coalesce(sum(gold IS NULL AND missing = 0), 0) AS done
+     FROM label_tasks WHERE project = ?`,
+    project,
+  )!;
+  const said = db.get<{ labels: number; skips: number }>(
+    `SELECT count(answer) AS labels, count(*) - count(answer) AS skips FROM labels
+     WHERE project = ? AND judge = 0 AND superseded_by IS NULL`,
+    project,
+  )!;
+  return { ...tasks, ...said };
 }
 
 /** Bytes of the tasks that one stretch has, unless a single one has more. */

@@ -1,12 +1,15 @@
 import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
-import type { CreateLabel, Label, LabelAgreement, NextTask } from "../../../shared/api/label-work.ts";
+import type { CreateLabel, Label, NextTask } from "../../../shared/api/label-work.ts";
 import type { LabelAnswer, LabelProject, ProjectSettings, TaskText } from "../../../shared/api/labeling.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { type ErrorCode, TrimtabError } from "../../../shared/errors.ts";
 import type { LabelledTask } from "../../../shared/labeling/judged.ts";
-import { summarise } from "../../../shared/labeling/summary.ts";
+import type { SummedLabel } from "../../../shared/labeling/summary.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
+import { JUDGE_TABLES, noteFailure, type UnjudgedTask, unjudgedTasks } from "./label-judge-rows.ts";
+import { type Asking, handOut, NEXT_TABLES, openTasks, othersHold } from "./label-next.ts";
 import {
   addProject,
   type ClaimedPrompt,
@@ -17,6 +20,7 @@ import {
   type ProjectRow,
   promptCounts,
   releasePrompts,
+  renewPrompts,
   requireProject,
   requireRater,
   settingsOf,
@@ -30,19 +34,9 @@ import {
   labelCounts,
   labelledStretch,
   labelOf,
-  summedLabels,
+  summedStretch,
 } from "./label-rows.ts";
-import {
-  type Asking,
-  addTask,
-  handOut,
-  openTasks,
-  othersHold,
-  shownTask,
-  TASK_TABLES,
-  type TaskRecord,
-  type TaskRow,
-} from "./label-task-rows.ts";
+import { addTask, requireTask, shownSelection, shownTask, TASK_TABLES } from "./label-task-rows.ts";
 
 /** A project whose names were checked and whose prompts were read. */
 export interface ProjectToCreate {
@@ -63,23 +57,28 @@ export interface MadePrompt {
   readonly reason: string | null;
 }
 
-/** A task that a judge has yet to label. */
-export interface UnjudgedTask extends TaskRecord {
-  readonly id: string;
-  readonly type: TaskRow["type"];
+/** What became of it. */
+export interface StoredPrompt {
+  /** Whether the step still held the prompt; otherwise another one has it. */
+  readonly held: boolean;
+  readonly tasks: number;
+  readonly reason: string | null;
 }
 
-const PROJECT_PARTS = ["label_prompts", "label_tasks", "label_handouts", "labels"] as const;
+/** What `addTask` throws where a task is too long, and where its project is full. */
+const NO_ROOM: readonly ErrorCode[] = ["payload_too_large", "conflict"];
+
+const PROJECT_PARTS = ["label_prompts", "label_tasks", "label_handouts", "labels", "label_judge_failures"] as const;
 
 /** Labelling projects with their prompts, tasks and labels. */
 export const labeling = tenantModule({
-  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES],
+  schema: [...PROJECT_TABLES, ...TASK_TABLES, ...LABEL_TABLES, ...JUDGE_TABLES, ...NEXT_TABLES],
 
   open: ({ db, now, newId, requireCreated }) => {
     const shown = (row: ProjectRow): LabelProject => {
       const settings = settingsOf(row);
       const { id, created_at } = row;
-      const counts = { prompts: promptCounts(db, id), ...labelCounts(db, id, settings.labels_per_task) };
+      const counts = { prompts: promptCounts(db, id), ...labelCounts(db, id) };
       return { id, object: "labeling.project", created_at, ...settings, counts };
     };
     const newLabel = (project: string) => ({
@@ -89,6 +88,17 @@ export const labeling = tenantModule({
       now: now(),
     });
 
+    const storePrompt = (project: string, claim: string, made: MadePrompt): StoredPrompt =>
+      db.transaction(() => {
+        const { place, prompt, tasks, reason } = made;
+        requireProject(db, project);
+        if (!finishPrompt(db, project, { place, claim, reason })) return { held: false, tasks: 0, reason: null };
+        for (const { texts, priority } of tasks) {
+          addTask(db, project, { id: newId("labelTask"), place, priority, gold: null, prompt, texts });
+        }
+        return { held: true, tasks: tasks.length, reason };
+      });
+
     return {
       calls: {
         create({ settings, prompts, gold }: ProjectToCreate, key: Idempotency | null): LabelProject {
@@ -97,8 +107,7 @@ export const labeling = tenantModule({
             const id = newId("labelProject");
             addProject(db, id, { settings, prompts }, now());
             for (const { prompt, texts, answer } of gold) {
-              const task = { id: newId("labelTask"), place: -1, priority: 0, gold: answer, prompt, texts };
-              addTask(db, { id, type: settings.task }, task);
+              addTask(db, id, { id: newId("labelTask"), place: -1, priority: 0, gold: answer, prompt, texts });
             }
             const project = shown(requireProject(db, id));
             settleCreation(db, key, project);
@@ -129,21 +138,17 @@ export const labeling = tenantModule({
           });
         },
 
-        /** Stores what a step made of a prompt; whether it still held it. */
-        made(project: string, claim: string, { place, prompt, tasks, reason }: MadePrompt): boolean {
-          return db.transaction(() => {
-            const type = settingsOf(requireProject(db, project)).task;
-            if (!finishPrompt(db, project, { place, claim, reason })) return false;
-            for (const { texts, priority } of tasks) {
-              addTask(
-                db,
-                { id: project, type },
-                { id: newId("labelTask"), place, priority, gold: null, prompt, texts },
-              );
-            }
-            return true;
-          });
+        /** Stores what a step made of a prompt. Tasks that find no room are none, since they would find none later either. */
+        made(project: string, claim: string, made: MadePrompt): StoredPrompt {
+          try {
+            return storePrompt(project, claim, made);
+          } catch (error) {
+            if (!(error instanceof TrimtabError) || !NO_ROOM.includes(error.code)) throw error;
+            return storePrompt(project, claim, { ...made, tasks: [], reason: error.message });
+          }
         },
+
+        renewClaim: (project: string, claim: string): void => renewPrompts(db, project, { claim, now: now() }),
 
         release: (project: string, claim: string): void => releasePrompts(db, project, claim),
 
@@ -153,20 +158,21 @@ export const labeling = tenantModule({
             const settings = settingsOf(requireProject(db, project));
             requireRater(settings, rater);
             const asking: Asking = { project, settings, rater, now: now() };
-            const found = handOut(db, asking);
+            const open = openTasks(db, asking);
+            const found = handOut(db, asking, open);
             const { count: labelled } = db.get<{ count: number }>(
               "SELECT count(*) AS count FROM labels WHERE project = ? AND rater = ? AND superseded_by IS NULL",
               project,
               rater,
             )!;
             const { waiting } = promptCounts(db, project);
-            const isLeft = waiting > 0 || othersHold(db, asking);
+            const isLeft = found !== undefined || waiting > 0 || othersHold(db, asking);
             return {
               object: "labeling.next",
               task: found === undefined ? null : shownTask(found.task, found.handout, settings),
               status: found !== undefined ? "task" : isLeft ? "waiting" : "done",
               guidelines: settings.guidelines,
-              progress: { labelled, left: openTasks(db, asking) + waiting * settings.tasks_per_prompt },
+              progress: { labelled, left: open + waiting * settings.tasks_per_prompt },
             };
           });
         },
@@ -176,8 +182,10 @@ export const labeling = tenantModule({
             const fresh = newLabel(project);
             requireRater(fresh.settings, request.rater);
             const label = addLabel(db, request, fresh);
-            settleCreation(db, key, label);
-            return label;
+            // The rater is told no more than when the task was handed out.
+            const told = { ...label, selected_by: shownSelection(label.selected_by) };
+            settleCreation(db, key, told);
+            return told;
           });
         },
 
@@ -196,30 +204,22 @@ export const labeling = tenantModule({
           return listOf(pageOf<LabelRow>(db, { table: "labels", where, values }, page).map(labelOf), page.limit);
         },
 
-        agreement(project: string): LabelAgreement {
-          return summarise(settingsOf(requireProject(db, project)).task, summedLabels(db, project));
+        /** Some labels for the project's statistics, newest first, and how many labels it has. */
+        summed(project: string, before: number | null): { labels: SummedLabel[]; next: number | null; total: number } {
+          const { labels: total } = requireProject(db, project);
+          return { ...summedStretch(db, project, before), total };
         },
 
-        /** Tasks that the model has not labelled, gold items first, and how many there are in all. */
+        /** Tasks that the model has not labelled, and how many there are in all. */
         unjudged(project: string, model: string, most: number): { tasks: UnjudgedTask[]; left: number } {
           requireProject(db, project);
-          const where = "project = ? AND NOT EXISTS (SELECT 1 FROM labels WHERE task = label_tasks.id AND rater = ?)";
-          const judge = JUDGE_PREFIX + model;
-          const { count } = db.get<{ count: number }>(
-            `SELECT count(*) AS count FROM label_tasks WHERE ${where}`,
-            project,
-            judge,
-          )!;
-          const rows = db.all<TaskRow>(
-            `SELECT * FROM label_tasks WHERE ${where} ORDER BY gold IS NULL, n LIMIT ?`,
-            project,
-            judge,
-            most,
-          );
-          return {
-            tasks: rows.map(({ id, type, record }) => ({ id, type, ...(JSON.parse(record) as TaskRecord) })),
-            left: count,
-          };
+          return unjudgedTasks(db, { project, rater: JUDGE_PREFIX + model, most });
+        },
+
+        /** Lets the model have its other tasks before one that it failed at. */
+        judgeFailed(project: string, model: string, task: string): void {
+          requireTask(db, project, task);
+          noteFailure(db, { project, task, rater: JUDGE_PREFIX + model });
         },
 
         judged: (project: string, label: JudgedLabel): boolean =>

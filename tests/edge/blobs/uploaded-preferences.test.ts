@@ -30,3 +30,14 @@ it("says nothing of other files, nor of one that turns out to be another", () =>
   expect(look([pair(1)], ["examples"])).toBeUndefined();
   expect(look([], [])).toBeUndefined();
 });
+
+it("compares no raters, of whose ratings each may be another number", () => {
+  const rated = (n: number) => ({ prompt: `p${n}`, completion: "x", ratings: { ada: n, bob: n + 0.5 } });
+  const lines = Array.from({ length: LIMITS.inspectedUpload }, (_, n) => rated(n));
+  expect(look(lines, ["ratings"])).toEqual({
+    kind: "ratings",
+    ...{ lines: LIMITS.inspectedUpload, compared: LIMITS.inspectedUpload },
+    ...{ duplicates: 0, contradictions: 0, ties: 0 },
+    longer_is_better: expect.anything(),
+  });
+});

@@ -57,6 +57,7 @@ describe("the OpenAPI document", () => {
         "/v1/chat/completions/{completion_id}",
         "/v1/chat/completions/{completion_id}/messages",
         "/v1/completions",
+        "/v1/completions/{completion_id}",
         "/v1/constitutions",
         "/v1/constitutions/{constitution}",
         "/v1/constitutions/{constitution}/versions",

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Idempotency, StoredReply } from "../../../edge/objects/idempotency.ts";
 import type { AppEnv } from "../../../edge/routes/app-env.ts";
 import { errorReply } from "../../../edge/routes/error-reply.ts";
@@ -9,18 +9,20 @@ import { TrimtabError } from "../../../shared/errors.ts";
 /** A store in memory that answers every second claim of a key. */
 function memory() {
   const replies = new Map<string, StoredReply>();
-  const claims: Idempotency[] = [];
+  const claims: (Idempotency & { staleMs: number })[] = [];
+  const renewed: string[] = [];
   const idempotency: ReplyStore["idempotency"] = {
     claim: async (asked) => {
       claims.push(asked);
       return replies.get(asked.key) ?? null;
     },
+    renew: async (asked) => void renewed.push(asked.key),
     settle: async (asked, reply) => void replies.set(asked.key, reply),
   };
-  return { store: { idempotency }, replies, claims };
+  return { store: { idempotency }, replies, claims, renewed };
 }
 
-function app(store: ReplyStore, create: () => Response) {
+function app(store: ReplyStore, create: () => Response | Promise<Response>) {
   const hono = new Hono<AppEnv>();
   hono.post("*", (c) => {
     c.set("bodyDigest", c.req.header("x-body") ?? "");
@@ -55,6 +57,27 @@ describe("once", () => {
     await post("/v1/admin/a", { "idempotency-key": "k" });
     expect(new Set(claims.map(({ fingerprint }) => fingerprint)).size).toBe(4);
     expect(new Set(claims.map(({ key }) => key))).toEqual(new Set(["tenant:k", "admin:k"]));
+  });
+
+  it("renews its claim while it runs, so that a slow request is not run again", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const { store, claims, renewed } = memory();
+      let end = (_: Response) => {};
+      const post = app(store, () => new Promise<Response>((resolve) => (end = resolve)));
+      const slow = post("/a", { "idempotency-key": "slow" });
+      await expect.poll(() => claims.length).toBe(1);
+      vi.advanceTimersByTime(claims[0]!.staleMs);
+      expect(renewed.length).toBeGreaterThan(2);
+      expect(new Set(renewed)).toEqual(new Set(["tenant:slow"]));
+      end(Response.json({}));
+      await slow;
+      const before = renewed.length;
+      vi.advanceTimersByTime(claims[0]!.staleMs);
+      expect(renewed).toHaveLength(before);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("refuses a key that is too long", async () => {

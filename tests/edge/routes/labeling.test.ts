@@ -1,8 +1,10 @@
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { env, runInDurableObject } from "cloudflare:test";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JudgeEvent, JudgeRequest } from "../../../edge/serving/judge-protocol.ts";
 import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import type { HandedOut, Label, LabelAgreement, NextTask, SampleStep } from "../../../shared/api/label-work.ts";
 import type { CreateLabelProject, LabelProject } from "../../../shared/api/labeling.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 import { ADMIN_TOKEN, Api } from "../support/api.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
@@ -251,6 +253,77 @@ describe("sampling", () => {
     expect(await sample(id)).toMatchObject({ prompts: 1, waiting: 0 });
   });
 
+  it.each(["context_length_exceeded", "invalid_request", "payload_too_large"] as const)(
+    "skips a prompt that is refused with %s, and goes on with the next",
+    async (code) => {
+      const id = await project({
+        prompts: ["a", "b", "c"],
+        sampling: { sources: [{ model }, { model: tuned }], n: 1 },
+      });
+      engine.script = (request) => {
+        const asked = request.prompt.kind === "chat" ? request.prompt.messages[0]!.content : "";
+        if (asked === "b") return [{ type: "error", code, message: "It does not fit.", param: "messages" }];
+        return distinct(request);
+      };
+      expect(await sample(id)).toMatchObject({
+        ...{ prompts: 3, tasks: 2, waiting: 0 },
+        skipped: [{ prompt: 1, reason: expect.stringContaining("It does not fit.") }],
+      });
+      expect((await shown(id)).counts.prompts).toEqual({ waiting: 0, made: 2, skipped: 1 });
+    },
+  );
+
+  it("skips a prompt whose tasks find no room, and goes on with the next", async () => {
+    engine.script = function* ({ prompt }) {
+      const asked = prompt.kind === "chat" ? prompt.messages[0]!.content : "";
+      for (const choice of [0, 1]) {
+        const text = asked === "a" ? `${choice}${"x".repeat(LIMITS.feedbackLength / 2)}` : `${choice}`;
+        yield { type: "token", choice, text };
+        yield { type: "finish", choice, reason: "stop" };
+      }
+      yield { type: "usage", promptTokens: 1, completionTokens: 2, cachedTokens: 0 };
+    };
+    const id = await project({ prompts: ["a", "b"] });
+    expect(await sample(id)).toMatchObject({
+      ...{ prompts: 2, tasks: 1, waiting: 0 },
+      skipped: [{ prompt: 0, reason: expect.stringContaining("Sample shorter texts") }],
+    });
+    // The rater gets what there is.
+    expect(await labelAll(id, "ada", firstShown)).toHaveLength(1);
+    expect(await next(id)).toMatchObject({ status: "done" });
+  });
+
+  it("keeps its prompts from other steps, however long it takes", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const id = await project({ prompts: ["a"] });
+      let end: (() => void) | undefined;
+      engine.script = async function* (request) {
+        await new Promise<void>((resolve) => {
+          end = resolve;
+        });
+        yield* distinct(request);
+      };
+      const rows = () =>
+        runInDurableObject(env.TENANT.get(env.TENANT.idFromName("labellers")), (_, { storage: { sql } }) =>
+          sql.exec("SELECT claim, claimed_until FROM label_prompts WHERE project = ?", id).one(),
+        );
+      const slow = sample(id);
+      await expect.poll(() => end).toBeDefined();
+      const { claimed_until: first } = await rows();
+      await expect
+        .poll(async () => {
+          vi.advanceTimersByTime(60_000);
+          return Number((await rows()).claimed_until);
+        })
+        .toBeGreaterThan(Number(first));
+      end!();
+      expect(await slow).toMatchObject({ prompts: 1, tasks: 1 });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("happens as raters ask", async () => {
     const id = await project({ prompts: ["a", "b", "c"] });
     const tasks = await labelAll(id, "ada", firstShown);
@@ -433,6 +506,24 @@ async function exported(id: string, answer: (task: HandedOut) => Record<string, 
 }
 
 describe("agreement", () => {
+  it("is not helped by telling raters which items are gold, in no reply to them", async () => {
+    const gold = [{ prompt: "2 + 2?", texts: ["4", "5"], answer: { type: "best", index: 0 } }];
+    const id = await project({ prompts: ["a", "b", "c", "d"], gold, gold_rate: 0.5, seed: 3 });
+    await sample(id);
+    const told: string[] = [];
+    for (let task = (await next(id)).task; task !== null; task = (await next(id)).task) {
+      const body = { rater: "ada", task_id: task.id, ...best(0) };
+      const headers = { "idempotency-key": task.id };
+      for (let time = 0; time < 2; time++) {
+        const label = await api.call<Label>("POST", `${root}/${id}/labels`, { key, body, headers });
+        told.push(task.selected_by, label.selected_by);
+      }
+    }
+    expect(told).not.toContain("gold");
+    const { data } = await api.call<{ data: Label[] }>("GET", `${root}/${id}/labels`, { key });
+    expect(data.map((label) => label.selected_by)).toContain("gold");
+  });
+
   it("is measured between people, with gold answers and with a judge, and so is position bias", async () => {
     const gold = [
       { prompt: "2 + 2?", texts: ["4", "5"], answer: { type: "best", index: 0 } },
@@ -480,11 +571,63 @@ describe("agreement", () => {
     expect(found.first_shown.n).toBeGreaterThanOrEqual(8);
   });
 
+  it("is of the newest labels where there are more than it reads, and says so", async () => {
+    const order = Array.from({ length: LIMITS.rankedTexts }, (_, at) => at);
+    const texts = order.map((at) => `text ${at}`);
+    // Rankings have most units: one for each pair of texts.
+    const most = Math.floor(LIMITS.summedUnits / ((order.length * (order.length - 1)) / 2));
+    const gold = [{ prompt: "a", texts, answer: { type: "order", order } }];
+    const id = await project({ task: "ranking", prompts: ["a"], gold, texts_per_task: 2, gold_rate: 0.5, seed: 1 });
+    await sample(id);
+    const { task } = await next(id);
+    await say(id, { task_id: task!.id, answer: { type: "tie" } });
+    // What a thousand raters and more would take long to say.
+    await runInDurableObject(env.TENANT.get(env.TENANT.idFromName("labellers")), (_, { storage: { sql } }) => {
+      sql.exec(
+        `INSERT INTO labels (id, project, task, rater, judge, answer, shown, selected_by, created_at)
+         WITH RECURSIVE many (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM many WHERE i < ?)
+         SELECT 'label_' || i, ?, (SELECT id FROM label_tasks WHERE project = ? AND gold IS NOT NULL), 'r' || i % 7, 0,
+           '{"type":"tie"}', ?, 'gold', i FROM many`,
+        most + 10,
+        id,
+        id,
+        JSON.stringify(order),
+      );
+      sql.exec("UPDATE label_projects SET labels = labels + ? WHERE id = ?", most + 10, id);
+    });
+    expect((await agreement(id)).coverage).toEqual({ labels: most, older_labels: 11, unlisted_raters: 0 });
+  });
+
   it("says why a statistic is undefined", async () => {
     const id = await project();
     const { humans, raters, judges } = await agreement(id);
     expect(humans).toMatchObject({ labels: 0, percent: { value: null, n: 0, reason: expect.any(String) } });
     expect([raters, judges]).toEqual([[], []]);
+  });
+
+  it("lets a judge have its other tasks before those that it failed at", async () => {
+    const id = await project({ prompts: ["bad 1", "bad 2", "good 1", "good 2", "good 3"] });
+    await sample(id);
+    const asked: string[] = [];
+    engine.script = function* ({ prompt }) {
+      const said = prompt.kind === "chat" ? prompt.messages[0]!.content : "";
+      asked.push(/user: (\w+ \d)/.exec(said)![1]!);
+      yield { type: "token", choice: 0, text: said.includes("user: bad") ? "neither" : "A" };
+      yield { type: "finish", choice: 0, reason: "stop" };
+      yield { type: "usage", promptTokens: 1, completionTokens: 1, cachedTokens: 0 };
+    };
+    const judge = (as: string) =>
+      api.call<Record<string, unknown>>("POST", `${root}/${id}/judge`, { key, body: { model: as, tasks: 2 } });
+    expect(await judge(model)).toMatchObject({ labelled: 0, failed: [{}, {}], left: 5 });
+    expect(await judge(model)).toMatchObject({ labelled: 2, failed: [], left: 3 });
+    expect(await judge(model)).toMatchObject({ labelled: 1, failed: [{}], left: 2 });
+    // The one that failed once comes before the one that failed twice.
+    expect(await judge(model)).toMatchObject({ labelled: 0, failed: [{}, {}], left: 2 });
+    expect(asked).toEqual(["bad 1", "bad 2", "good 1", "good 2", "good 3", "bad 1", "bad 2", "bad 1"]);
+    // What one judge failed at says nothing of another.
+    asked.length = 0;
+    await judge(tuned);
+    expect(asked).toEqual(["bad 1", "bad 2"]);
   });
 
   it("keeps what a judge failed at for another step", async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { usageCounts } from "../../../edge/routes/answer.ts";
 import type { GoodEvent } from "../../../edge/routes/generation.ts";
-import { endedResponse, type ResponseHead, responseLines } from "../../../edge/routes/response-events.ts";
+import {
+  endedResponse,
+  type ResponseHead,
+  responseLines,
+  withoutScores,
+} from "../../../edge/routes/response-events.ts";
 import { ResponseObject } from "../../../shared/api/responses.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 
@@ -142,4 +147,14 @@ it("endedResponse reports log-probabilities with their bytes", () => {
   expect(response.output).toMatchObject([
     { content: [{ logprobs: [{ token: "a", bytes: [97], logprob: -1, top_logprobs: [top] }] }] },
   ]);
+});
+
+it("a response is kept without the scores of its tokens, and otherwise as it is", () => {
+  const token = { id: 1, token: "hi", bytes: [104, 105], logprob: -1, top: [] };
+  const choice = { index: 0, text: "hi", scores: [token], offset: 0, traces: null, finishReason: "stop" } as const;
+  const usage = usageCounts({ promptTokens: 1, completionTokens: 1, cachedTokens: 0 });
+  const parts = { head, message: "msg_1", usage, now: 9 };
+  const scored = endedResponse({ ...parts, choice });
+  expect(scored).not.toEqual(withoutScores(scored));
+  expect(withoutScores(scored)).toEqual(endedResponse({ ...parts, choice: { ...choice, scores: null } }));
 });

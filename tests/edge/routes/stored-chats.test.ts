@@ -63,3 +63,16 @@ it("refuses to keep prompts of token ids", async () => {
   const body = { model, prompt: [1, 2, 3], store: true };
   expect(await api.refusal("POST", "/v1/completions", { key, body })).toMatchObject({ status: 400, param: "store" });
 });
+
+it("a page of messages begins after one of the chat's, and after nothing else", async () => {
+  const messages = ["a", "b", "c"].map((content) => ({ role: "user" as const, content }));
+  const { id } = await client.chat.completions.create({ model, messages, store: true });
+  const path = `/v1/chat/completions/${id}/messages`;
+  const page = (query: string) =>
+    api.call<{ data: { content: string }[]; has_more: boolean }>("GET", `${path}?${query}`, { key });
+  expect(await page(`after=${id}-0&limit=1`)).toMatchObject({ data: [{ content: "b" }], has_more: true });
+  expect(await page(`after=${id}-1&order=desc`)).toMatchObject({ data: [{ content: "a" }], has_more: false });
+  for (const list of [path, "/v1/chat/completions"]) {
+    expect(await api.refusal("GET", `${list}?after=nobody`, { key })).toMatchObject({ status: 400, param: "after" });
+  }
+});

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { LabelAgreement } from "../../../shared/api/label-work.ts";
 import type { LabelAnswer } from "../../../shared/api/labeling.ts";
 import { type SummedLabel, summarise } from "../../../shared/labeling/summary.ts";
+import { LIMITS } from "../../../shared/limits.ts";
 
 const label = (
   task: string,
@@ -17,6 +18,7 @@ const label = (
     reason: answer === null ? "odd" : null,
     shown: [0, 1],
     gold: null,
+    again: false,
     superseded: false,
   },
   ...fields,
@@ -47,7 +49,7 @@ it("the first answer to a gold item is the one that counts", () => {
   const gold = best(1);
   const { raters } = summarise("pairwise", [
     label("g", "ada", best(0), { gold, superseded: true }),
-    label("g", "ada", best(1), { gold }),
+    label("g", "ada", best(1), { gold, again: true }),
   ]);
   expect(raters).toMatchObject([{ gold: { value: 0, n: 1 } }]);
 });
@@ -93,4 +95,32 @@ it("ratings have an order, rankings are pairs, and position bias is of what is n
   ]);
   expect(ranked).toMatchObject({ unit: "pair_of_texts", first_shown: { value: 1, n: 2 } });
   expect(ranked.humans.percent).toMatchObject({ value: 2 / 3, n: 3 });
+});
+
+it("many raters cost little, and of them those with the most labels have an entry", () => {
+  const many = 30_000;
+  const labels = Array.from({ length: many }, (_, at) => label(`t${at % 1000}`, `r${at}`, best(at % 2)));
+  const judged = Array.from({ length: 1000 }, (_, at) => label(`t${at}`, "judge:m", best(at % 2), { judge: true }));
+  const busy = label("t1", "r29999", best(0), { superseded: true });
+  const found = summarise("pairwise", [...labels, ...judged, busy], 7);
+  expect(LabelAgreement.parse(found)).toEqual(found);
+  expect(found.coverage).toEqual({ labels: many + 1001, older_labels: 7, unlisted_raters: many - LIMITS.raters });
+  expect(found.humans.raters).toBe(many);
+  expect(found.raters).toHaveLength(LIMITS.raters);
+  expect(found.raters.map(({ rater }) => rater)).toEqual([
+    ...Array.from({ length: LIMITS.raters - 1 }, (_, at) => `r${at}`),
+    "r29999",
+  ]);
+  expect(found.judges[0]!.with_raters).toHaveLength(LIMITS.raters);
+  expect(found.judges[0]!.with_majority.percent).toMatchObject({ value: 1, n: 1000 });
+});
+
+it("a judge and a rater are weighed by the ratings that the two use", () => {
+  const rating = (value: number): LabelAnswer => ({ type: "rating", value });
+  const one = (task: string, rater: string, value: number) =>
+    label(task, rater, rating(value), { shown: [0], judge: rater.startsWith("judge:") });
+  const pair = [one("a", "ada", 1), one("b", "ada", 5), one("a", "judge:m", 1), one("b", "judge:m", 3)];
+  const { judges } = summarise("rating", [...pair, one("c", "bob", 4)]);
+  // Of 1, 3 and 5: 1 − 1 / 2. With the rating of Bob between them, 3 and 5 would be farther apart.
+  expect(judges[0]!.with_raters[0]!.cohen_linear!.value).toBeCloseTo(1 / 2, 12);
 });

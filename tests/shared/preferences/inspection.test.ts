@@ -170,3 +170,18 @@ it("words are runs of what is no white space, of any kind", () => {
     expect(value, JSON.stringify(text)).toBe((1 + Math.sign(words(text) - words(longer))) / 2);
   }
 });
+
+it("tell how far raters agree of whom each gives another number to every text", () => {
+  const lines = Array.from({ length: 20_000 }, (_, n) => ({
+    ...{ prompt: `p${n}`, completion: "x", ratings: { ada: n, bob: n + 0.5 } },
+  }));
+  const { agreement } = inspect("ratings", lines);
+  expect(agreement).toMatchObject({
+    raters: 2,
+    units: 20_000,
+    percent: { value: 0 },
+    pairs: [{ cohen: { value: 0 } }],
+  });
+  expect(agreement!.krippendorff.interval!.value).toBeCloseTo(1, 6);
+  expect(agreement!.pairs[0]!.cohen_linear!.value).toBeGreaterThan(0.999);
+});

@@ -1,6 +1,12 @@
 import { expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
-import { dropExpired, keep, nextExpiry, requireKept } from "../../../../edge/objects/tenant/kept-completion-rows.ts";
+import {
+  dropExpired,
+  keep,
+  keepMetadata,
+  nextExpiry,
+  requireKept,
+} from "../../../../edge/objects/tenant/kept-completion-rows.ts";
 import type { KeptCompletion } from "../../../../shared/api/kept-completions.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
 import { withTenant } from "../../support/tenant-database.ts";
@@ -44,6 +50,24 @@ it("one that is too long is refused, and nothing is dropped for it", () =>
     const long = kept("b", { prompts: [{ text: "é".repeat(LIMITS.keptCompletion / 2) }] });
     expect(() => keep(db, long)).toThrow(expect.objectContaining({ code: "payload_too_large", param: "store" }));
     expect(ids(db)).toEqual(["a"]);
+  }));
+
+it("new metadata counts to what a completion comes to, and may be too long", () =>
+  withTenant((db) => {
+    keep(db, kept("a"));
+    const before = requireKept(db, "a", "x");
+    const changed = keepMetadata(db, before, { page: "é" });
+    expect(requireKept(db, "a", "x")).toEqual(changed);
+    expect(changed.length).toBe(before.length + new TextEncoder().encode('"page":"é"').byteLength);
+    const full = kept("b", {
+      prompts: [{ messages: [{ role: "user", content: "x".repeat(LIMITS.keptCompletion - before.length + 2) }] }],
+    });
+    keep(db, full);
+    const row = requireKept(db, "b", "x");
+    expect(() => keepMetadata(db, row, { page: "home" })).toThrow(
+      expect.objectContaining({ code: "payload_too_large", param: "metadata" }),
+    );
+    expect(requireKept(db, "b", "x")).toEqual(row);
   }));
 
 it("each is dropped when its time is over", () =>

@@ -1,0 +1,29 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { CLAIM_MS, renewing } from "../../../edge/routes/renewing.ts";
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] }));
+afterEach(() => void vi.useRealTimers());
+
+it("renews a claim several times before it lapses, also after a failure, and not once the work has ended", async () => {
+  let renewals = 0;
+  const renew = async () => {
+    renewals += 1;
+    if (renewals === 1) throw new Error("the object is away");
+  };
+  let end = (_: string) => {};
+  const ended = renewing(renew, () => new Promise<string>((resolve) => (end = resolve)));
+  vi.advanceTimersByTime(CLAIM_MS);
+  expect(renewals).toBeGreaterThan(2);
+  const before = renewals;
+  end("done");
+  expect(await ended).toBe("done");
+  vi.advanceTimersByTime(CLAIM_MS);
+  expect(renewals).toBe(before);
+});
+
+it("ends with work that throws", async () => {
+  const renew = vi.fn(async () => {});
+  await expect(renewing(renew, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  vi.advanceTimersByTime(CLAIM_MS);
+  expect(renew).not.toHaveBeenCalled();
+});
