@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { parseKey } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { tenantObject } from "../objects/remote.ts";
+import type { Admission } from "../objects/tenant/account.ts";
 import { hashSecret } from "../objects/tenant/keys.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -13,19 +14,26 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
     const key = parseKey(bearer(c));
     if (key === undefined) throw wrongKey();
     const object = tenantObject(c.env, key.tenant);
-    const { requests, tokens, refused } = await object.account.authorise(await hashSecret(key.secret), kind);
-    c.set("allowances", { requests, tokens });
-    if (refused !== null) {
-      const { limit } = refused.what === "requests" ? requests : tokens;
-      throw new TrimtabError(
-        "rate_limit_exceeded",
-        `The limit of ${limit} ${refused.what} a minute is reached. Wait ${Math.ceil(refused.retryMs / 1000)} s.`,
-        { data: { retryMs: refused.retryMs } },
-      );
-    }
+    requireAdmitted(c, await object.account.authorise(await hashSecret(key.secret), kind));
     c.set("caller", { id: key.tenant, object });
     await next();
   };
+}
+
+/**
+ * Refuses a request beyond its tenant's limits, and has the reply tell what is left of them.
+ *
+ * @throws TrimtabError rate_limit_exceeded with `retryMs`, the milliseconds until it is worth trying again
+ */
+export function requireAdmitted(c: Context<AppEnv>, { requests, tokens, refused }: Admission): void {
+  c.set("allowances", { requests, tokens });
+  if (refused === null) return;
+  const { limit } = refused.what === "requests" ? requests : tokens;
+  throw new TrimtabError(
+    "rate_limit_exceeded",
+    `The limit of ${limit} ${refused.what} a minute is reached. Wait ${Math.ceil(refused.retryMs / 1000)} s.`,
+    { data: { retryMs: refused.retryMs } },
+  );
 }
 
 /** Admits the holder of one of the deployment's own tokens; nobody if that token is not set. */
