@@ -72,6 +72,8 @@ export function alignmentReport<S extends ReportedSettings>(options: AlignmentRe
             if (ending !== undefined) throw ending.error;
           },
         });
+        // What has ended the run may have looked like a part that failed.
+        await yieldToEventLoop();
         for (const file of reportFiles(report)) await context.keepFile(file);
         context.event({ level: "info", type: "message", message: summaryOf(report), data: figuresOf(report) });
       } catch (error) {
@@ -119,7 +121,14 @@ async function reportOf<S extends ReportedSettings>(
       reason: `the job has no validation file, and ${lines} that were trained on prove nothing`,
     });
   }
-  const template = templateOf(tokenizer, job.createdAt);
+  const noteMissing = (part: string, reason: string) => {
+    stop();
+    missing.push({ part, reason });
+  };
+  const template = await orMissing(
+    () => templateOf(tokenizer, job.createdAt),
+    (reason) => noteMissing("chat_template", reason),
+  );
   const { virtualTokens = 0, prefixTokens = 0 } = method;
   const questions = chooseQuestions({
     ...{ settings, tokenizer, template, prompts: data.prompts, seed: job.seed },
@@ -129,8 +138,13 @@ async function reportOf<S extends ReportedSettings>(
     room: config.maxPositions - virtualTokens - prefixTokens,
     trained: new TextDecoder().decode(job.training.bytes.subarray(0, TRAINED_CHARACTERS)),
   });
-  const judge = settings.judge === undefined ? await ownJudge?.(trained) : judgeOfSettings(settings.judge, trained);
-  if (judge === undefined) missing.push({ part: "win_rate", reason: NO_JUDGE });
+  const asked = settings.judge;
+  const made = asked === undefined ? ownJudge : () => judgeOfSettings(asked, trained);
+  if (made === undefined) missing.push({ part: "win_rate", reason: NO_JUDGE });
+  const judge = await orMissing(
+    () => made?.(trained),
+    (reason) => noteMissing("win_rate", `the judge cannot be used: ${reason}`),
+  );
   const ends = readGenerationConfig({
     generation: job.base.files.has("generation_config.json")
       ? readModelJson(job.base.files, "generation_config.json")
@@ -165,6 +179,16 @@ async function reportOf<S extends ReportedSettings>(
         yieldToEventLoop: context.yieldToEventLoop,
       }),
   });
+}
+
+/** What is made, or undefined where that fails: the rest of the report does not need it. */
+async function orMissing<T>(make: () => T | Promise<T>, note: (reason: string) => void): Promise<T | undefined> {
+  try {
+    return await make();
+  } catch (error) {
+    note(messageOf(error));
+    return undefined;
+  }
 }
 
 /** The base's own probes. A file that cannot be used is missing, with its mistake: no job fails for it. */
