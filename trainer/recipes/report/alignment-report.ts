@@ -15,7 +15,9 @@ import { readModelJson } from "../../../shared/model/model-folder.ts";
 import type { Judge } from "../../report/judge.ts";
 import { measureReport, reportFiles, reportWithoutReplies } from "../../report/measure-report.ts";
 import { chooseQuestions } from "../../report/questions.ts";
+import { READ_BYTES, readTrainedTexts } from "../../report/trained-texts.ts";
 import { baseAlone } from "../base-alone.ts";
+import type { Dataset } from "../recipe.ts";
 import type { RunHooks, TrainedRun } from "../trained-run.ts";
 import { type LineContents, readReportData, templateOf } from "./report-data.ts";
 import { judgeOfSettings } from "./run-judge.ts";
@@ -41,9 +43,6 @@ export interface AlignmentReportOptions<S extends ReportedSettings> {
 
 const NO_JUDGE =
   "nothing may judge the replies: the reward that is implied by such a loss is the log-probability that it trained, which favours the tuned model; name a grader as report.judge";
-
-/** Characters of the training file in which facts are looked for. */
-const TRAINED_CHARACTERS = 4 << 20;
 
 /**
  * Measures the tuned model and the one that it started from, and keeps `report.json` and `report.html`. A report that cannot be made
@@ -130,13 +129,16 @@ async function reportOf<S extends ReportedSettings>(
     (reason) => noteMissing("chat_template", reason),
   );
   const { virtualTokens = 0, prefixTokens = 0 } = method;
+  const probes = probesOf(job.base.files, missing);
+  const texts = readTrainedTexts(job.training.bytes);
+  const probed = [probes.facts, probes.tasks, probes.styles].some(({ length }) => length > 0);
+  if (probed && !texts.isWhole) missing.push({ part: "training_file", reason: partlyRead(job.training) });
   const questions = chooseQuestions({
     ...{ settings, tokenizer, template, prompts: data.prompts, seed: job.seed },
     pairs: validation === null ? [] : data.pairs,
     completions: validation === null ? [] : data.completions,
-    probes: probesOf(job.base.files, missing),
+    ...{ probes, trained: texts },
     room: config.maxPositions - virtualTokens - prefixTokens,
-    trained: new TextDecoder().decode(job.training.bytes.subarray(0, TRAINED_CHARACTERS)),
   });
   const asked = settings.judge;
   const made = asked === undefined ? ownJudge : () => judgeOfSettings(asked, trained);
@@ -179,6 +181,11 @@ async function reportOf<S extends ReportedSettings>(
         yieldToEventLoop: context.yieldToEventLoop,
       }),
   });
+}
+
+function partlyRead({ bytes }: Dataset): string {
+  const mebibytes = (count: number) => (count / (1 << 20)).toFixed(1);
+  return `facts, tasks and styles were looked for in the first ${mebibytes(READ_BYTES)} MiB of ${mebibytes(bytes.byteLength)} MiB; those that only the rest has were asked although they were trained on`;
 }
 
 /** What is made, or undefined where that fails: the rest of the report does not need it. */

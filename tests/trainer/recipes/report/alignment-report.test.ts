@@ -227,6 +227,16 @@ describe("a job's report", () => {
     expect(report!.missing[0]).toEqual({ part: "evaluation.json", reason: expect.stringContaining("`facts`") });
   });
 
+  it("says that the base's probes were looked for in a part of a long training file", async () => {
+    const word = "red ".repeat(1 << 19);
+    const long = pairs(0, 6) + jsonl([1, 2, 3].map(() => ({ ...JSON.parse(pairs(0, 1)), note: word })));
+    const { report } = await run({ training: long });
+    expect(report!.missing[0]).toEqual({
+      part: "training_file",
+      reason: expect.stringMatching(/in the first 4\.0 MiB of 6\.0 MiB/),
+    });
+  });
+
   it("is made without a judge that cannot be made, and says why", async () => {
     const { report } = await run({ report: { judge: { type: "reward_model", model: "ft:gone" } } });
     expect(report).toMatchObject({ win_rate: null, facts: { after: { n: 1 } }, divergence: { k1: { n: 2 } } });
