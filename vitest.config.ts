@@ -62,7 +62,7 @@ export default defineConfig({
           exclude: ["tests/edge/**", "tests/e2e/**"],
           // Loading the same modules for every file costs more than half of the time: the files of a worker share them.
           isolate: false,
-          // One for each core: with one, the last half of the time would leave a core idle.
+          // As many as a small machine has cores: with one, the last half of the time would leave a core idle.
           maxWorkers: 2,
           ...TIMEOUTS,
         },

@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { parseKey } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { tenantObject } from "../objects/remote.ts";
+import type { Admission } from "../objects/tenant/account.ts";
 import { hashSecret } from "../objects/tenant/keys.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -13,15 +14,22 @@ export function tenantAuth(kind: "request" | "generation" = "request"): Middlewa
     const key = parseKey(bearer(c));
     if (key === undefined) throw wrongKey();
     const object = tenantObject(c.env, key.tenant);
-    const { requests, tokens, refused } = await object.account.authorise(await hashSecret(key.secret), kind);
-    c.set("allowances", { requests, tokens });
-    if (refused !== null) {
-      const { limit } = refused.what === "requests" ? requests : tokens;
-      throw limitReached({ limit, ...refused });
-    }
+    requireAdmitted(c, await object.account.authorise(await hashSecret(key.secret), kind));
     c.set("caller", { id: key.tenant, object });
     await next();
   };
+}
+
+/**
+ * Refuses a request beyond its tenant's limits, and has the reply tell what is left of them.
+ *
+ * @throws TrimtabError rate_limit_exceeded with `retryMs`, the milliseconds until it is worth trying again
+ */
+export function requireAdmitted(c: Context<AppEnv>, { requests, tokens, refused }: Admission): void {
+  c.set("allowances", { requests, tokens });
+  if (refused === null) return;
+  const { limit } = refused.what === "requests" ? requests : tokens;
+  throw limitReached({ limit, ...refused });
 }
 
 /** Refuses a request that turns out to generate where the tenant has no tokens left. */

@@ -5,10 +5,9 @@ import { wholeAnswer } from "./answer.ts";
 import type { AppEnv } from "./app-env.ts";
 import { generate } from "./generation.ts";
 
-/** Errors of the server, not of the request: a grade says them instead of being refused. */
+/** What is wrong with the server, not with the request or its answer. */
 const SERVER_ERRORS: ReadonlySet<ErrorCode> = new Set([
   "capacity_exceeded",
-  "non_finite",
   "corrupt_blob",
   "internal_error",
 ] satisfies ErrorCode[]);
@@ -17,11 +16,25 @@ const SERVER_ERRORS: ReadonlySet<ErrorCode> = new Set([
 const FIELDS: Readonly<Record<string, string>> = { model: "model", messages: "input" };
 
 /**
- * Asks a model of the tenant's what a grader wants to know, as a chat request would.
+ * Asks a model of the tenant's what a grader wants to know, as a chat request would. What is wrong with the server is a `failure`.
  *
  * @throws TrimtabError what a chat request throws, with the grader's field: model_not_found, context_length_exceeded, …
  */
 export async function askGraderModel(c: Context<AppEnv>, question: Question): Promise<ModelAnswer> {
+  try {
+    return await askJobModel(c, question);
+  } catch (error) {
+    if (!(error instanceof TrimtabError && SERVER_ERRORS.has(error.code))) throw error;
+    return { failure: error.message };
+  }
+}
+
+/**
+ * The same for a job that learns from the answer: as a `failure` it would be a reward of 0, for a reply that nobody has judged.
+ *
+ * @throws TrimtabError what `askGraderModel` throws, and capacity_exceeded, corrupt_blob and internal_error of the server
+ */
+export async function askJobModel(c: Context<AppEnv>, question: Question): Promise<ModelAnswer> {
   const { model, messages, sampling, rule, at } = question;
   try {
     const generation = await generate(c, {
@@ -45,8 +58,9 @@ export async function askGraderModel(c: Context<AppEnv>, question: Question): Pr
     return { text: choices[0]?.text ?? "", usage: tokenUsage(usage) };
   } catch (error) {
     if (!(error instanceof TrimtabError)) throw error;
-    if (SERVER_ERRORS.has(error.code)) return { failure: error.message };
-    throw atGrader(error, at);
+    // The model would make the same of the question again: its answer is flawed, and a grade says so.
+    if (error.code === "non_finite") return { failure: error.message };
+    throw SERVER_ERRORS.has(error.code) ? error : atGrader(error, at);
   }
 }
 

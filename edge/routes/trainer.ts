@@ -18,8 +18,8 @@ import {
 } from "../../shared/api/trainer.ts";
 import type { Question } from "../../shared/graders/kind.ts";
 import { dispatcherObject, tenantObject } from "../objects/remote.ts";
-import { tokenAuth } from "./auth.ts";
-import { askGraderModel } from "./grader-models.ts";
+import { requireAdmitted, tokenAuth } from "./auth.ts";
+import { askJobModel } from "./grader-models.ts";
 import { jsonBodyWithNulls } from "./json-body.ts";
 import { HoldHeaders, heldJob, jsonRequest, replies, subApp, TRAINER_SECURITY } from "./route.ts";
 
@@ -68,9 +68,9 @@ const ask = createRoute({
   tags,
   security,
   middleware,
-  summary: "Ask a model of the tenant's, as a grader or a judge does; charged to the tenant",
+  summary: "Ask a model of the tenant's, as a grader or a judge does; within the tenant's limits, and charged to it",
   request: { params, headers, body: jsonRequest(ModelQuestion) },
-  responses: replies(ModelReply, "The answer, or why the server gave none"),
+  responses: replies(ModelReply, "The answer, or why the model gave none"),
 });
 
 const publish = createRoute({
@@ -143,8 +143,9 @@ trainer.openapi(ask, async (c) => {
   const { tenant, hold } = heldJob(c.req.valid("param").job, c.req.valid("header"));
   const object = tenantObject(c.env, tenant);
   await object.leases.check(hold);
+  requireAdmitted(c, await object.account.admit("generation"));
   c.set("caller", { id: tenant, object });
-  return c.json(await askGraderModel(c, c.req.valid("json") as Question), 200);
+  return c.json(await askJobModel(c, c.req.valid("json") as Question), 200);
 });
 
 trainer.openapi(publish, async (c) => {

@@ -2,8 +2,9 @@
  * A supervised child process.
  *
  * The child leads its own process group, so that its children stop with it. A shell outside the group watches a pipe from this
- * process: however this process ends, the pipe closes and the shell kills the group. A child that exits by itself is restarted
- * after a pause, which doubles while it keeps failing.
+ * process: however this process ends, the pipe closes and the shell kills the group. Where that shell cannot be started or is killed,
+ * the child runs unwatched, which is better than not at all. A child that exits by itself is restarted after a pause, which doubles
+ * while it keeps failing.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -44,8 +45,8 @@ done
 kill -s KILL -- "-$pid" 2>/dev/null`;
 
 /**
- * Becomes the program once its file descriptor 3 says so, which is when the watchdog knows its id. If this process is killed before
- * that, the descriptor closes and nothing is started that nobody would watch.
+ * Becomes the program once its file descriptor 3 says so, which is after its id was written to the watchdog's pipe, if there is a
+ * watchdog. If this process is killed before that, the descriptor closes and the program never starts.
  */
 const GATE = 'read -r open <&3 || exit 0; exec 3<&-; exec "$@"';
 

@@ -40,13 +40,13 @@ export function stageNamed(name: string): string | undefined {
 }
 
 /** The scorers that results have, by the type that makes them. */
-export const SCORERS: Readonly<Record<string, NamedModel["scorer"]>> = {
+const SCORERS: Readonly<Record<string, NamedModel["scorer"]>> = {
   classifier: "classifier",
   reward_model: "reward",
 };
 
 /** The scorer of a method's result; undefined for a model that answers. */
-function scorerOf(method: Method): NamedModel["scorer"] | undefined {
+export function scorerOf(method: Method): NamedModel["scorer"] | undefined {
   if (method.type === "constitutional" && method.constitutional.mode === "reward_model") return "reward";
   return SCORERS[method.type];
 }

@@ -1,7 +1,7 @@
 /** How faithfully replies follow verifiable instructions: IFEval's four accuracies. */
 
 import { followsLoosely, followsStrictly, type InstructionPrompt } from "./instructions/registry.ts";
-import { type Estimate, shareOf } from "./intervals.ts";
+import { type Estimate, independentOf, shareOf } from "./intervals.ts";
 
 export interface Fidelity {
   /** Of the prompts, those whose every instruction is followed. */
@@ -26,13 +26,17 @@ export function fidelityOf(prompts: readonly InstructionPrompt[], replies: reado
       return { strict: followsStrictly(text, instruction), loose };
     }),
   );
-  const share = (values: readonly boolean[]) => shareOf(values.filter(Boolean).length, values.length);
+  const right = (values: readonly boolean[]) => values.filter(Boolean).length;
+  const share = (values: readonly boolean[]) => shareOf(right(values), values.length);
   const all = judged.flat();
+  // One reply follows or misses all instructions of its prompt.
+  const independent = independentOf(judged.flatMap((one, prompt) => one.map(() => prompt)));
+  const ofAll = (values: readonly boolean[]) => shareOf(right(values), values.length, independent);
   return {
     prompt_strict: share(judged.map((one) => one.every(({ strict }) => strict))),
     prompt_loose: share(judged.map((one) => one.every(({ loose }) => loose))),
-    instruction_strict: share(all.map(({ strict }) => strict)),
-    instruction_loose: share(all.map(({ loose }) => loose)),
+    instruction_strict: ofAll(all.map(({ strict }) => strict)),
+    instruction_loose: ofAll(all.map(({ loose }) => loose)),
     kinds: Object.fromEntries(Object.entries(kinds).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }

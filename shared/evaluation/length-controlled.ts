@@ -2,10 +2,13 @@
  * Win rates, plain and length-controlled (Dubois et al., "Length-Controlled AlpacaEval: A Simple Way to Debias Automatic
  * Evaluators", 2024).
  */
+import { studentQuantile } from "./intervals.ts";
 import { fitLogistic } from "./logistic.ts";
 
 /** One comparison of the tuned model's reply with the starting model's. */
 export interface Comparison {
+  /** Which prompt both replies are to; comparisons on one prompt resemble each other. */
+  readonly prompt: number;
   /** 1 where the tuned model's reply is preferred, 0 where the other is, ½ for a tie. */
   readonly preference: number;
   /** Characters of the tuned model's reply less those of the other. */
@@ -45,7 +48,8 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
  *
  * AlpacaEval adds a term for the difficulty of each instruction, which it learns from many models' results; with two models it
  * cannot be told from θ, and is left out. AlpacaEval shrinks φ; here it is the likeliest one. The interval is of θ, by its standard
- * error.
+ * error. Where a prompt has several comparisons, errors count prompts, and are never below those of independent comparisons: a few
+ * prompts may happen to agree.
  */
 export function lengthControlledWinRate(comparisons: readonly Comparison[]): LengthControlled {
   const n = comparisons.length;
@@ -68,15 +72,19 @@ export function lengthControlledWinRate(comparisons: readonly Comparison[]): Len
     return { ...none, reason: "the replies differ by the same length everywhere, which cannot be told from the model" };
   }
   const rows = comparisons.map(({ lengthDifference }) => (isEqual ? [1] : [1, Math.tanh(lengthDifference / spread)]));
-  const fit = fitLogistic(rows, preferences);
+  const prompts = comparisons.map(({ prompt }) => prompt);
+  const groups = new Set(prompts).size;
+  const fit = fitLogistic(rows, preferences, groups < n ? prompts : undefined);
   if ("reason" in fit) return { ...none, reason: fit.reason };
-  const [theta, phi] = fit.coefficients;
-  const [error, lengthError] = fit.standardErrors;
+  const { coefficients, standardErrors, clusteredErrors } = fit;
+  const [theta, phi] = coefficients;
+  const [error, lengthError] = standardErrors.map((own, i) => Math.max(own, clusteredErrors?.[i] ?? 0));
+  const quantile = clusteredErrors === undefined ? Z : studentQuantile(groups - 1);
   const estimate = (value: number, standardError: number) => ({ coefficient: value, standard_error: standardError });
   return {
     win_rate: sigmoid(theta!),
-    low: sigmoid(theta! - Z * error!),
-    high: sigmoid(theta! + Z * error!),
+    low: sigmoid(theta! - quantile * error!),
+    high: sigmoid(theta! + quantile * error!),
     model: estimate(theta!, error!),
     length: isEqual ? null : estimate(phi!, lengthError!),
     n,

@@ -1,9 +1,13 @@
 /** Logistic regression by maximum likelihood, for a handful of coefficients. */
 
+import type { Clusters } from "./intervals.ts";
+
 export interface LogisticFit {
   readonly coefficients: readonly number[];
-  /** From the inverse of the information matrix. */
+  /** From the inverse of the information matrix, as if all rows were independent. */
   readonly standardErrors: readonly number[];
+  /** Where rows are in clusters, from the sandwich of the scores of each; see `clusteredErrors`. */
+  readonly clusteredErrors?: readonly number[];
   readonly logLikelihood: number;
 }
 
@@ -26,15 +30,21 @@ const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Ma
  * Fits P(y = 1 | x) = σ(x·β) by Newton's method with halved steps. Targets may lie between 0 and 1, as ties do.
  *
  * @param rows n rows of k features, with a column of ones for the intercept
+ * @param clusters of the rows, where some are not independent
  * @returns a reason instead of numbers where the likelihood has no maximum: too few rows, columns that say the same, or targets that
  *   the features tell apart without error
  */
 export function fitLogistic(
   rows: readonly (readonly number[])[],
   targets: readonly number[],
+  clusters?: Clusters,
 ): LogisticFit | LogisticFailure {
   const k = rows[0]?.length ?? 0;
   if (rows.length <= k) return { reason: `${rows.length} comparisons are too few for ${k} coefficients` };
+  const groups = new Set(clusters).size;
+  if (clusters !== undefined && groups <= k) {
+    return { reason: `comparisons on ${groups} prompts are too few for ${k} coefficients` };
+  }
   let coefficients = new Array<number>(k).fill(0);
   let likelihood = logLikelihood(rows, targets, coefficients);
   for (let step = 0; step < MOST_STEPS; step++) {
@@ -56,7 +66,9 @@ export function fitLogistic(
       const inverse = inverted(derivatives(rows, targets, coefficients).information);
       if (inverse === undefined) return { reason: singular(rows, coefficients) };
       const standardErrors = inverse.map((row, i) => Math.sqrt(row[i]!));
-      return { coefficients, standardErrors, logLikelihood: likelihood };
+      const fit = { coefficients, standardErrors, logLikelihood: likelihood };
+      if (clusters === undefined) return fit;
+      return { ...fit, clusteredErrors: clusteredErrors(rows, targets, { at: coefficients, inverse, clusters }) };
     }
   }
   return { reason: SEPARATED };
@@ -67,6 +79,33 @@ const SEPARATED = "the preferences can be told apart without error, so no finite
 function singular(rows: readonly (readonly number[])[], coefficients: readonly number[]): string {
   const isFar = rows.some((row) => Math.abs(dot(row, coefficients)) > 10);
   return isFar ? SEPARATED : "two of the features say the same, so their coefficients cannot be told apart";
+}
+
+/**
+ * Standard errors of rows in G clusters (Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986), where I
+ * is the information and s the sum of the scores of a cluster, with the usual correction for few of them:
+ *
+ *   I⁻¹ · (Σ s sᵀ) · I⁻¹ · G / (G − 1) · (n − 1) / (n − k)
+ */
+function clusteredErrors(
+  rows: readonly (readonly number[])[],
+  targets: readonly number[],
+  { at, inverse, clusters }: { at: readonly number[]; inverse: readonly (readonly number[])[]; clusters: Clusters },
+): number[] {
+  const scores = new Map<string | number, number[]>();
+  for (const [n, row] of rows.entries()) {
+    const score = scores.get(clusters[n]!) ?? row.map(() => 0);
+    const residual = targets[n]! - sigmoid(dot(row, at));
+    scores.set(
+      clusters[n]!,
+      score.map((sum, i) => sum + residual * row[i]!),
+    );
+  }
+  const [n, k, groups] = [rows.length, at.length, scores.size];
+  const correction = (groups / (groups - 1)) * ((n - 1) / (n - k));
+  return inverse.map((row) =>
+    Math.sqrt([...scores.values()].reduce((sum, one) => sum + dot(row, one) ** 2, 0) * correction),
+  );
 }
 
 function derivatives(rows: readonly (readonly number[])[], targets: readonly number[], at: readonly number[]) {

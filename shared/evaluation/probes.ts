@@ -35,7 +35,7 @@ export type Style = z.output<typeof Style>;
 
 export const EvaluationProbes = z.strictObject({
   format: z.literal("trimtab.evaluation/1"),
-  /** Right where the continuation begins with the answer. One whose subject and answer were trained on is not asked. */
+  /** Right where the continuation begins with the answer. One whose subject, or else prompt, was trained on with its answer is not asked. */
   facts: z
     .array(z.strictObject({ prompt: Text, answer: Text, subject: Text.optional() }))
     .max(2_000)

@@ -28,7 +28,7 @@ export interface TokenUsage {
   readonly total_tokens: number;
 }
 
-/** A model's answer, or why its server gave none. */
+/** A model's answer, or why there is none. */
 export type ModelAnswer =
   | { readonly text: string; readonly usage: TokenUsage }
   | { readonly failure: string; readonly usage?: TokenUsage | undefined };

@@ -1,7 +1,9 @@
 /**
  * Examples of a unit that begin alike are laid out once up to where they part: what they share, then a branch for each. A branch
  * sees what is shared and itself, at the positions that it has in its own example, so nothing computed changes; only the tokens of
- * the prompt are read once instead of once for each example.
+ * the prompt are read once instead of once for each example. Dropout is the exception: what is shared has one random mask, where
+ * examples laid out by themselves would have one each. Each example's loss is then distributed as before, and those of a unit are no
+ * longer independent.
  *
  * The last token before an example's first trained one belongs to its branch, because it predicts that token.
  */

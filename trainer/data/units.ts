@@ -20,7 +20,8 @@ export interface UnitForm {
   readonly columns?: Readonly<Record<string, ColumnKind>>;
   /**
    * The examples of a unit may be laid out behind the prompt that they share; see shared-prompts.ts. Token columns must be 0 for
-   * tokens that are not trained.
+   * tokens that are not trained. With `lora_dropout` the examples then share the prompt's mask, which suits losses that compare them:
+   * their difference is not of the masks.
    */
   readonly sharesPrompt?: boolean;
 }

@@ -77,8 +77,9 @@ export interface RecipeContext {
   /** Awaited whenever the recipe has a result worth keeping before the last one. */
   readonly publishCheckpoint: (step: number, folder: ResultFolder, metrics: Metrics) => Promise<void>;
   /**
-   * Asks a model of the tenant's over the API, as a grader or a judge does. Throws TrimtabError for what the job's owner can mend,
-   * such as a model that is gone; a server that cannot answer at the moment is a `failure`.
+   * Asks a model of the tenant's over the API, as a grader or a judge does. A model that can make nothing of the question is a
+   * `failure`. Throws TrimtabError for what the job's owner can mend, such as a model that is gone, and `capacity_exceeded`,
+   * `rate_limit_exceeded` or `internal_error` where the server gives no answer for minutes: nothing is learned from that.
    */
   readonly ask: (question: Question) => Promise<ModelAnswer>;
   /** Stores a file that the job's owner can read once the job has succeeded. */

@@ -3,9 +3,17 @@ import type { JobReport, ReportAnswers, ReportCompared, TextFacts } from "../../
 import { beginsWithAnswer, isAnswer, isSameJson } from "../../shared/evaluation/answers.ts";
 import { divergenceOf } from "../../shared/evaluation/divergence.ts";
 import { fidelityOf } from "../../shared/evaluation/fidelity.ts";
-import { changeOf, meanOf, shareChangeOf, shareOf } from "../../shared/evaluation/intervals.ts";
+import {
+  type Clusters,
+  changeOf,
+  independentOf,
+  meanOf,
+  shareChangeOf,
+  shareOf,
+} from "../../shared/evaluation/intervals.ts";
 import { highProbability } from "../../shared/evaluation/word-classifier.ts";
 import { distinctShare, repetitionRate } from "../../shared/sweep/text-statistics.ts";
+import type { TokenizedExample } from "../data/units.ts";
 import type { Answers, AskedPart } from "./answers.ts";
 import type { Questions } from "./questions.ts";
 import { type StepData, stepSeries } from "./step-series.ts";
@@ -136,11 +144,12 @@ export function buildReport(measured: Measured): JobReport {
         if (probability === null || probability === 0.5) undecided += 1;
         return probability === null || probability === 0.5 ? 0.5 : probability > 0.5 ? 1 : 0;
       };
-      const share = (one: readonly string[], other: readonly string[]) =>
-        comparedShares(one.map(high), other.map(high));
+      const share = (one: readonly string[], other: readonly string[], prompts?: Clusters) =>
+        comparedShares(one.map(high), other.map(high), prompts);
       const ofProbes =
         probes === null || before.styles![s]!.length === 0 ? null : share(before.styles![s]!, after.styles![s]!);
-      const ofReplies = replies === null ? null : share(textsOf(replies.before), textsOf(replies.after));
+      const ofReplies =
+        replies === null ? null : share(textsOf(replies.before), textsOf(replies.after), promptsOf(replies.after));
       const { name, high: highName, low } = style;
       return { name, high: highName, low, probes: ofProbes, replies: ofReplies, undecided };
     }),
@@ -170,15 +179,36 @@ function sum(values: Iterable<number>): number {
   return total;
 }
 
-const share = (values: readonly number[]) => shareOf(sum(values), values.length);
+function share(values: readonly number[], prompts?: Clusters) {
+  return shareOf(sum(values), values.length, prompts && independentOf(prompts));
+}
 
-function comparedMeans(before: readonly number[], after: readonly number[]): ReportCompared {
-  return { before: meanOf(before), after: meanOf(after), change: changeOf(before, after) };
+function comparedMeans(before: readonly number[], after: readonly number[], prompts?: Clusters): ReportCompared {
+  return { before: meanOf(before, prompts), after: meanOf(after, prompts), change: changeOf(before, after, prompts) };
 }
 
 /** Of items that are right (1), wrong (0) or in between. */
-function comparedShares(before: readonly number[], after: readonly number[]): ReportCompared {
-  return { before: share(before), after: share(after), change: shareChangeOf(before, after) };
+function comparedShares(before: readonly number[], after: readonly number[], prompts?: Clusters): ReportCompared {
+  return {
+    before: share(before, prompts),
+    after: share(after, prompts),
+    change: shareChangeOf(before, after, prompts),
+  };
+}
+
+/** What stands before the first token that is scored. */
+function promptKey({ ids, labels }: TokenizedExample): string {
+  return ids
+    .subarray(
+      0,
+      labels.findIndex((label) => label >= 0),
+    )
+    .join(" ");
+}
+
+/** The prompt of each reply. */
+function promptsOf(replies: readonly (readonly Reply[])[]): number[] {
+  return replies.flatMap((ofPrompt, p) => ofPrompt.map(() => p));
 }
 
 function answersOf(before: readonly boolean[], after: readonly boolean[], groups: readonly string[]): ReportAnswers {
@@ -198,6 +228,7 @@ function answersOf(before: readonly boolean[], after: readonly boolean[], groups
 
 function preferenceAccuracyOf({ pairs }: Questions, before: Answers, after: Answers): JobReport["preference_accuracy"] {
   const tokens = pairs.map(({ chosen, rejected }) => [trainedOf(chosen.labels), trainedOf(rejected.labels)] as const);
+  const prompts = pairs.map(({ chosen }) => promptKey(chosen));
   const half = (difference: number) => (difference === 0 ? 0.5 : difference > 0 ? 1 : 0);
   const right = (answers: Answers, perToken: boolean) =>
     answers.pairs!.map(([chosen, rejected], i) => {
@@ -210,17 +241,21 @@ function preferenceAccuracyOf({ pairs }: Questions, before: Answers, after: Answ
   });
   return {
     pairs: pairs.length,
-    summed: comparedShares(right(before, false), right(after, false)),
-    per_token: comparedShares(right(before, true), right(after, true)),
-    implicit: share(gained),
-    longer: share(tokens.map(([chosen, rejected]) => half(chosen - rejected))),
+    summed: comparedShares(right(before, false), right(after, false), prompts),
+    per_token: comparedShares(right(before, true), right(after, true), prompts),
+    implicit: share(gained, prompts),
+    longer: share(
+      tokens.map(([chosen, rejected]) => half(chosen - rejected)),
+      prompts,
+    ),
   };
 }
 
 function completionsOf({ completions }: Questions, before: Answers, after: Answers): JobReport["completions"] {
   const of = (wanted: boolean) => {
-    const chosen = (scores: readonly number[]) => scores.filter((_, i) => completions[i]!.desirable === wanted);
-    return comparedMeans(chosen(before.completions!), chosen(after.completions!));
+    const chosen = <T>(all: readonly T[]) => all.filter((_, i) => completions[i]!.desirable === wanted);
+    const prompts = chosen(completions).map(({ example }) => promptKey(example));
+    return comparedMeans(chosen(before.completions!), chosen(after.completions!), prompts);
   };
   return { desirable: of(true), undesirable: of(false) };
 }
@@ -236,6 +271,7 @@ function divergenceBetween(
   if (start === undefined) return null;
   const found = divergenceOf(
     replies.flatMap((ofPrompt, p) => ofPrompt.map(({ logprobs }, s) => ({ tuned: logprobs, start: start[p]![s]! }))),
+    promptsOf(replies),
   );
   return found && { k1: found.k1, k3: found.k3, per_token: found.perToken };
 }
@@ -245,13 +281,22 @@ function textsOf(replies: readonly (readonly Reply[])[]): string[] {
 }
 
 function textFacts(replies: readonly (readonly Reply[])[]): TextFacts {
-  const all = replies.flat();
+  const [all, prompts] = [replies.flat(), promptsOf(replies)];
   const tokens = all.map(({ tokens, ended }) => (ended ? tokens.slice(0, -1) : tokens));
   return {
     replies: all.length,
-    tokens: meanOf(tokens.map(({ length }) => length)),
-    characters: meanOf(all.map(({ text }) => text.length)),
-    ended: share(all.map(({ ended }) => Number(ended))),
+    tokens: meanOf(
+      tokens.map(({ length }) => length),
+      prompts,
+    ),
+    characters: meanOf(
+      all.map(({ text }) => text.length),
+      prompts,
+    ),
+    ended: share(
+      all.map(({ ended }) => Number(ended)),
+      prompts,
+    ),
     distinct_1: distinctShare(tokens, 1),
     distinct_2: distinctShare(tokens, 2),
     distinct_3: distinctShare(tokens, 3),

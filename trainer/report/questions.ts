@@ -8,6 +8,7 @@ import { type ChatTemplate, IGNORED_LABEL } from "../../shared/model/chat-templa
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import { createRandom } from "../../shared/random.ts";
 import type { TokenizedExample } from "../data/units.ts";
+import type { TrainedTexts } from "./trained-texts.ts";
 
 /** A prompt of the job's data. */
 export interface ReportPrompt {
@@ -66,8 +67,8 @@ export interface QuestionOptions {
   readonly prompts: readonly ReportPrompt[];
   readonly pairs: readonly ReportPair[];
   readonly completions: readonly ReportCompletion[];
-  /** The training file: facts that it states, and probes that it has as prompts, are not asked. */
-  readonly trained: string;
+  /** Facts that the training file states, and probes that it has as prompts, are not asked. */
+  readonly trained: TrainedTexts;
 }
 
 /** Draws what fits; the seed decides, so that the same job asks the same. */
@@ -103,10 +104,8 @@ export function chooseQuestions(options: QuestionOptions): Questions {
     }
     return drawn;
   };
-  /** Whether it is a whole string of the training file, so that its answer may have been learned by heart. */
-  const isTrained = (text: string) => trained.includes(JSON.stringify(text));
   const askedFor = (prompt: ProbePrompt) => ("text" in prompt ? prompt.text : prompt.user);
-  const known = probes.facts.filter(({ subject, answer }) => !states(trained, subject, answer));
+  const known = probes.facts.filter(({ prompt, subject = prompt, answer }) => !trained.states(subject, answer));
   const prompted = (prompt: ProbePrompt) => ("text" in prompt ? plain(prompt.text) : chat(prompt.user, prompt.system));
   const questions = {
     prompts: shuffled(prompts, options.seed, "prompts")
@@ -123,7 +122,7 @@ export function chooseQuestions(options: QuestionOptions): Questions {
     instructionsFrom: probes.instructions === undefined ? ("built-in" as const) : ("base" as const),
     facts: asked(known, ({ prompt }) => plain(prompt), { tokens: ANSWER_TOKENS.fact, most: many, name: "facts" }),
     tasks: asked(
-      probes.tasks.filter(({ user }) => !isTrained(user)),
+      probes.tasks.filter(({ user }) => !trained.asks(user)),
       ({ user }) => chat(user),
       { tokens: ANSWER_TOKENS.task, most: many, name: "tasks" },
     ),
@@ -134,7 +133,7 @@ export function chooseQuestions(options: QuestionOptions): Questions {
     styles: probes.styles.map((style) => ({
       style,
       prompts: asked(
-        style.prompts.filter((prompt) => !isTrained(askedFor(prompt))),
+        style.prompts.filter((prompt) => !trained.asks(askedFor(prompt))),
         prompted,
         { tokens: ANSWER_TOKENS.style, most: some, name: style.name },
       ).map(({ ids }) => ids),
@@ -153,16 +152,6 @@ interface Drawn {
 
 function shuffled<T>(all: readonly T[], seed: number, name: string): T[] {
   return [...createRandom(seed, "report", name).permutation(all.length)].map((index) => all[index]!);
-}
-
-/** Whether a line has both the subject and the answer of a fact. */
-function states(trained: string, subject: string | undefined, answer: string): boolean {
-  if (subject === undefined) return false;
-  for (let at = trained.indexOf(subject); at >= 0; at = trained.indexOf(subject, at + 1)) {
-    const [start, end] = [trained.lastIndexOf("\n", at) + 1, trained.indexOf("\n", at)];
-    if (trained.slice(start, end < 0 ? undefined : end).includes(answer)) return true;
-  }
-  return false;
 }
 
 /** Every token but the first follows something, and is labelled. */

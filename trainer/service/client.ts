@@ -36,7 +36,9 @@ const SLOWEST = 256;
 const PERSIST_MS = 60_000;
 /** How long a model may take to answer a question. */
 const ANSWER_MS = 120_000;
-/** A result may be hours of work, so it is worth waiting out a longer outage. */
+/** How long a question waits for the tenant's limits, which its other requests use up as well. */
+const LIMITED_MS = 900_000;
+/** A result may be hours of work, and a step may wait for an answer, so it is worth waiting out a longer outage. */
 const PERSIST_RESULT_MS = 300_000;
 
 /** Asks for work. Returns undefined if there is none. Does not retry, because the caller asks again anyway. */
@@ -65,14 +67,22 @@ export interface JobClient {
   uploadFile(folder: { kind: ArtefactKind; digest: string }, file: UploadedFile): Promise<void>;
   /** Stores a file for the job's owner. */
   keepFile(file: UploadedFile): Promise<void>;
-  /** Asks a model of the tenant's. */
-  ask(question: Question): Promise<ModelAnswer>;
+  /** Asks a model of the tenant's, and waits while the server cannot answer or the tenant's limits are reached. */
+  ask(question: Question, signal: AbortSignal): Promise<ModelAnswer>;
   publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
   /** Returns the name of the published model. */
   complete(completion: Completion): Promise<string>;
   fail(failure: Failure): Promise<void>;
   release(release: Release): Promise<void>;
 }
+
+/** How long a call may take. */
+type Patience = Pick<HttpRequest, "retryForMs" | "limitedForMs" | "signal"> & { readonly timeoutMs?: number };
+
+const WORK: Patience = { retryForMs: PERSIST_MS };
+/** The server checks every stored file of a result before it answers. */
+const RESULT: Patience = { retryForMs: PERSIST_RESULT_MS, timeoutMs: PERSIST_MS };
+const ANSWER: Patience = { retryForMs: PERSIST_RESULT_MS, limitedForMs: LIMITED_MS, timeoutMs: ANSWER_MS };
 
 export interface UploadedFile {
   readonly name: string;
@@ -88,9 +98,7 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
     schema: S,
     path: string,
     body: unknown,
-    retryForMs: number,
-    // The server checks every stored file of a result before it answers.
-    timeoutMs = retryForMs === PERSIST_RESULT_MS ? PERSIST_MS : QUICK_MS,
+    { timeoutMs = QUICK_MS, ...patience }: Patience,
   ) {
     const reply = await send({
       method: "POST",
@@ -98,7 +106,7 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify(body),
       timeoutMs,
-      retryForMs,
+      ...patience,
       maxBytes: MAX_REPLY,
     });
     return parseReply(schema, reply.bytes);
@@ -149,8 +157,8 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
   }
 
   return {
-    heartbeat: (report) => post(HeartbeatReply, "heartbeat", report, 0),
-    events: async (batch) => void (await post(EventBatchReply, "events", batch, PERSIST_MS)),
+    heartbeat: (report) => post(HeartbeatReply, "heartbeat", report, { retryForMs: 0 }),
+    events: async (batch) => void (await post(EventBatchReply, "events", batch, WORK)),
     download,
     saveCheckpoint: async (step, bytes) => {
       const file = { bytes, sha256: await sha256Hex(bytes) };
@@ -165,12 +173,12 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
       )),
     keepFile: async (file) =>
       void (await put(KeptFileReply, `kept/${encodeURIComponent(file.name)}`, file, PERSIST_MS)),
-    ask: (question) => post(ModelReply, "ask", question, PERSIST_MS, ANSWER_MS),
+    ask: (question, signal) => post(ModelReply, "ask", question, { ...ANSWER, signal }),
     publishCheckpoint: async (step, checkpoint) =>
-      (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, PERSIST_RESULT_MS)).model,
-    complete: async (completion) => (await post(PublishReply, "complete", completion, PERSIST_RESULT_MS)).model,
-    fail: async (failure) => void (await post(Acknowledged, "fail", failure, PERSIST_MS)),
-    release: async (release) => void (await post(Acknowledged, "release", release, QUICK_MS)),
+      (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, RESULT)).model,
+    complete: async (completion) => (await post(PublishReply, "complete", completion, RESULT)).model,
+    fail: async (failure) => void (await post(Acknowledged, "fail", failure, WORK)),
+    release: async (release) => void (await post(Acknowledged, "release", release, { retryForMs: QUICK_MS })),
   };
 }
 

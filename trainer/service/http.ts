@@ -21,8 +21,10 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array;
   /** For one attempt, including the body. */
   readonly timeoutMs: number;
-  /** How long to retry transient failures; 0 means a single attempt. */
+  /** How long to retry transient failures, counted from the first one; 0 means a single attempt. */
   readonly retryForMs: number;
+  /** How long to wait besides, all in all, where a tenant's limit is reached and the server says for how long. */
+  readonly limitedForMs?: number;
   /** A longer reply is rejected. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
@@ -41,20 +43,32 @@ const LONGEST_PAUSE_MS = 5_000;
 
 /**
  * Sends requests to one server. The address comes only from the settings and redirects are not followed. Every attempt has a
- * time limit, and transient failures (no connection, a timeout, 408, 429, 5xx) are retried with exponential backoff and jitter.
+ * time limit, and transient failures (no connection, a timeout, 408, 429, 5xx) are retried with exponential backoff and jitter, but
+ * never before the time that a `retry-after` names.
  *
  * `send` throws the server's own error for a 4xx, `capacity_exceeded` if the server stays unreachable, and `signal`'s reason if
  * that aborts.
  */
 export function createSend(server: URL, token: string, effects: HttpEffects): Send {
   return async (request) => {
-    const deadline = effects.now() + request.retryForMs;
+    /** Known from the first failure on: one attempt may take longer than all retries. */
+    let deadline: number | undefined;
+    let patience = request.limitedForMs ?? 0;
     for (let attempt = 0; ; attempt++) {
       const outcome = await tryOnce(server, token, effects.fetch, request);
       request.signal?.throwIfAborted();
       if (!("error" in outcome)) return outcome;
-      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + effects.random() / 2);
-      if (!outcome.isTransient || effects.now() + pause > deadline) throw outcome.error;
+      if (!outcome.isTransient || request.retryForMs === 0) throw outcome.error;
+      deadline ??= effects.now() + request.retryForMs;
+      const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + effects.random() / 2);
+      const { retryAfterMs = 0 } = outcome;
+      // Spread out behind it: others wait for the same moment.
+      const pause = retryAfterMs === 0 ? backoff : retryAfterMs + backoff;
+      if (outcome.isLimit && pause <= patience) {
+        patience -= pause;
+        deadline += pause;
+      }
+      if (effects.now() + pause > deadline) throw outcome.error;
       await effects.sleep(pause, request.signal);
       request.signal?.throwIfAborted();
     }
@@ -64,6 +78,10 @@ export function createSend(server: URL, token: string, effects: HttpEffects): Se
 interface FailedAttempt {
   readonly error: TrimtabError;
   readonly isTransient: boolean;
+  /** Whether the server works, and a limit is reached. */
+  readonly isLimit?: boolean;
+  /** What the server's `retry-after` asks for. */
+  readonly retryAfterMs?: number;
 }
 
 async function tryOnce(
@@ -89,7 +107,12 @@ async function tryOnce(
     });
     const bytes = await readBody(response, response.ok ? request.maxBytes : MAX_ERROR_BYTES);
     if (response.ok) return { status: response.status, bytes };
-    return { error: errorOf(what, response.status, bytes), isTransient: isTransient(response.status) };
+    return {
+      error: errorOf(what, response.status, bytes),
+      isTransient: isTransient(response.status),
+      isLimit: response.status === 429,
+      retryAfterMs: retryAfterOf(response.headers),
+    };
   } catch (error) {
     if (error instanceof TrimtabError) return { error, isTransient: false };
     const reason = timeout.aborted ? `no answer within ${request.timeoutMs} ms` : reasonOf(error);
@@ -101,6 +124,12 @@ async function tryOnce(
 }
 
 const isTransient = (status: number) => status === 408 || status === 429 || status >= 500;
+
+/** Milliseconds; 0 where there is none, or a date, which Trimtab never sends. */
+function retryAfterOf(headers: Headers): number {
+  const seconds = Number(headers.get("retry-after") ?? 0);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0;
+}
 
 /** The server's own error if the reply contains one. */
 function errorOf(what: string, status: number, bytes: Uint8Array): TrimtabError {

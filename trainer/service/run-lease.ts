@@ -39,6 +39,7 @@ const PERMANENT: readonly ErrorCode[] = [
   "invalid_dataset",
   "invalid_model",
   "invalid_delta",
+  "model_not_found",
   "unsupported_parameter",
   "context_length_exceeded",
   "payload_too_large",
@@ -151,13 +152,21 @@ async function runOnBase(
   const policy = checkpointPolicy(now, settings.hyperparameters?.checkpoint_steps);
   const started = { at: now(), step: lease.checkpoint?.step ?? 0 };
   let stepped = false;
+  /** Whether to leave the current step: once steps have been trained, progress can be stored only at its end. */
+  function leaves(): boolean {
+    const reason = stop.reason as StopReason | undefined;
+    return stop.aborted && (!stepped || reason === "cancelled" || reason === "lost");
+  }
   async function yieldToEventLoop(): Promise<void> {
     // The executor and the tokenizer may compute on this thread: timers and sockets get their turn here.
     await new Promise((resume) => setImmediate(resume));
-    const reason = stop.reason as StopReason | undefined;
-    // Once steps have been trained, finish the current one: progress can be stored only at its end.
-    if (!stepped || reason === "cancelled" || reason === "lost") stop.throwIfAborted();
+    if (leaves()) stop.throwIfAborted();
   }
+  /** A question may wait for minutes. */
+  const questions = new AbortController();
+  stop.addEventListener("abort", () => {
+    if (leaves()) questions.abort(stop.reason);
+  });
   async function afterStep({ step, totalSteps, trainedTokens, state }: Progress): Promise<void> {
     const perStep = (now() - started.at) / (step - started.step);
     heartbeats.report({
@@ -199,7 +208,10 @@ async function runOnBase(
         const result = await storeFolder(client, folder);
         await client.publishCheckpoint(step, { result, metrics });
       },
-      ask: (question) => client.ask(question),
+      ask: async (question) => {
+        if (leaves()) stop.throwIfAborted();
+        return await client.ask(question, questions.signal);
+      },
       keepFile: async ({ name, bytes }) => client.keepFile({ name, bytes, sha256: await sha256Hex(bytes) }),
     },
   );

@@ -9,8 +9,8 @@ import { isKey } from "./keys.ts";
 import { removal } from "./removal.ts";
 import { addUsage, USAGE_TABLE, type Used, usageByDay } from "./usage.ts";
 
-/** What a key may still do this minute. */
-export interface Authorisation {
+/** What a tenant may still do this minute. */
+export interface Admission {
   readonly requests: Allowance;
   readonly tokens: Allowance;
   /** null to proceed; otherwise the allowance that is used up and when to retry. */
@@ -40,6 +40,19 @@ export const account = tenantModule({
     };
 
     const exists = (): boolean => context.isCreated() && db.get("SELECT 1 FROM tenant") !== undefined;
+
+    const admit = (kind: "request" | "generation"): Admission => {
+      const at = now();
+      const { requests, tokens } = allowances();
+      const tokenWait = kind === "generation" ? tokens.waitFor(1, at) : 0;
+      const refused =
+        tokenWait > 0
+          ? ({ what: "tokens", retryMs: tokenWait } as const)
+          : requests.take(1, at)
+            ? null
+            : ({ what: "requests", retryMs: requests.waitFor(1, at) } as const);
+      return { requests: requests.allowance(at), tokens: tokens.allowance(at), refused };
+    };
 
     const createdBefore = (id: string, key: Idempotency | null): TenantInfo => {
       const known = key !== null && db.get("SELECT 1 FROM idempotency WHERE key = ?", key.key) !== undefined;
@@ -93,23 +106,14 @@ export const account = tenantModule({
         usage: (): Usage => ({ object: "usage", tenant: tenant().id, days: usageByDay(db) }),
 
         /** Decides whether a key may make one more request. A tenant that does not exist looks like a wrong key. */
-        authorise(hash: string, kind: "request" | "generation"): Authorisation {
+        authorise(hash: string, kind: "request" | "generation"): Admission {
           if (!context.isCreated() || !isKey(db, hash)) {
             throw new TrimtabError(
               "invalid_api_key",
               "The API key is wrong or was revoked. Send `authorization: Bearer` and a key that is valid.",
             );
           }
-          const at = now();
-          const { requests, tokens } = allowances();
-          const tokenWait = kind === "generation" ? tokens.waitFor(1, at) : 0;
-          const refused =
-            tokenWait > 0
-              ? ({ what: "tokens", retryMs: tokenWait } as const)
-              : requests.take(1, at)
-                ? null
-                : ({ what: "requests", retryMs: requests.waitFor(1, at) } as const);
-          return { requests: requests.allowance(at), tokens: tokens.allowance(at), refused };
+          return admit(kind);
         },
 
         /** The tokens of a minute, and how many milliseconds it takes until there is one left. */
@@ -118,6 +122,9 @@ export const account = tenantModule({
           const { tokens } = allowances();
           return { limit: tokens.allowance(at).limit, retryMs: tokens.waitFor(1, at) };
         },
+
+        /** Decides the same for a request that is made for the tenant without a key, as by a trainer that holds its job. */
+        admit,
 
         /** Counts what a finished generation used. */
         charge(used: Used): void {

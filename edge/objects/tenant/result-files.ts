@@ -1,5 +1,5 @@
 /**
- * The result files of a job, made from the tenant's stored events, so no trainer has to send them. The events name each
+ * The result files of a job: its steps, made here from the stored events, and the files that its trainer kept. The events name each
  * step once, however often a restarted run repeats it.
  */
 
@@ -9,7 +9,7 @@ import { readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import type { TenantContext } from "./context.ts";
 
-/** A result file whose bytes are stored but that no reply shows yet. */
+/** A file whose bytes are stored but that no reply shows yet. */
 export interface StoredResultFile {
   readonly id: string;
   readonly blob: string;
@@ -27,8 +27,8 @@ export function stepMetricsOf(db: Database, job: string): StepMetrics[] {
 }
 
 /**
- * Stores the files of a job that is about to succeed; none if no step has reported. Files that are never added are
- * swept.
+ * Stores what is made from the steps of a job that is about to succeed; nothing if no step has reported. Files that are never added
+ * are swept.
  */
 export async function storeResultFiles(context: TenantContext, job: string): Promise<StoredResultFile[]> {
   const steps = stepMetricsOf(context.db, job);
@@ -67,7 +67,10 @@ export function addResultFiles(db: Database, job: string, stored: readonly Store
   }
 }
 
-/** The ids of a job's result files that were not deleted, the table first. */
+/**
+ * The ids of a job's result files that were not deleted: of one that has succeeded, the table of its steps first, if any step has
+ * reported; then the files that were kept for its owner, which a job that failed or was cancelled shows alone.
+ */
 export function resultFilesOf(db: Database, job: string): string[] {
   return db
     .all<{ id: string }>("SELECT id FROM files WHERE job = ? AND state = 'ready' ORDER BY n", job)

@@ -4,10 +4,12 @@ import type { Job } from "../../../shared/api/jobs.ts";
 import type { Lease } from "../../../shared/api/trainer.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { ADMIN_TOKEN, Api, TRAINER_TOKEN } from "../support/api.ts";
+import { FakeEngine } from "../support/fake-engine.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
 
 const api = new Api();
 const trainer = new FakeTrainer(api);
+const engine = new FakeEngine();
 let key: string;
 let file: string;
 
@@ -367,6 +369,50 @@ describe("a question to a model of the tenant's", () => {
     expect(usage.days.reduce((sum, day) => sum + day.prompt_tokens, 0)).toBeGreaterThan(0);
     expect((await ask({ ...lease, fence: lease.fence + 1 })).status).toBe(409);
     expect((await ask({ ...lease, tenant: "nobody" })).status).toBe(404);
+  });
+
+  it("is an error where the server cannot answer, because no reply deserves a reward of 0 for that", async () => {
+    const told = new Api({ ENGINE: engine.binding });
+    await createJob();
+    const lease = await leased();
+    const asked = () => told.send("POST", `/v1/trainer/jobs/${lease.job}/ask`, trainer.held(lease, question));
+    for (const [code, status] of [
+      ["capacity_exceeded", 503],
+      ["internal_error", 500],
+      ["corrupt_blob", 500],
+    ] as const) {
+      engine.script = function* () {
+        yield { type: "error", code, message: "Not now.", param: null };
+      };
+      const response = await asked();
+      expect([response.status, await response.json()]).toMatchObject([
+        status,
+        { error: { code, message: "Not now.", param: null } },
+      ]);
+    }
+    // The model's own: it would answer the same question the same way.
+    engine.script = function* () {
+      yield { type: "error", code: "non_finite", message: "No numbers.", param: null };
+    };
+    const response = await asked();
+    expect([response.status, await response.json()]).toEqual([200, { failure: "No numbers." }]);
+  });
+
+  it("is asked within the tenant's limits, which say when to ask again", async () => {
+    const limits = await api.tenant("limited-trainee", { requests_per_minute: 600, tokens_per_minute: 30 });
+    const data = await api.dataset(limits);
+    const body = { model: "trainer-base", training_file: data };
+    const job = await api.call<Job>("POST", "/v1/fine_tuning/jobs", { key: limits, body });
+    const lease = await leased();
+    expect(lease.tenant).toBe("limited-trainee");
+    const allowed = await ask(lease);
+    expect([allowed.status, allowed.headers.get("x-ratelimit-limit-tokens")]).toEqual([200, "30"]);
+    let refused = await ask(lease);
+    // The first question may have left some tokens.
+    if (refused.status === 200) refused = await ask(lease);
+    expect([refused.status, await refused.json()]).toMatchObject([429, { error: { code: "rate_limit_exceeded" } }]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    await api.call("POST", `/v1/fine_tuning/jobs/${job.id}/cancel`, { key: limits });
   });
 
   it("names the grader's field where the job's owner can mend it", async () => {

@@ -34,7 +34,7 @@ export const DATASET_FACTS: DatasetFacts = {
 };
 
 /** A file that is ready. */
-export function givenFile(db: Database, id: string, trainable = 1): void {
+export function givenFile(db: Database, id: string, trainable = 1, dataset = DATASET_FACTS): void {
   beginFile(db, { id, blob: `blob of ${id}` }, 1_000);
   const facts = {
     filename: `${id}.jsonl`,
@@ -43,7 +43,7 @@ export function givenFile(db: Database, id: string, trainable = 1): void {
     format: "chat",
     lines: 2,
     trainable,
-    dataset: DATASET_FACTS,
+    dataset,
   };
   finishFile(db, id, facts, 2_000);
 }

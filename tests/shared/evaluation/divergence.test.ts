@@ -13,6 +13,21 @@ it("is the mean of the sums, with k3 and the mean over tokens beside it", () => 
   expect(found.k1.n).toBe(2);
 });
 
+it("has intervals that count prompts, not their samples", () => {
+  const reply = (d: number) => ({ tuned: [-1], start: [-1 - d] });
+  const differences = [0.5, -0.25, 1, 0.125];
+  const once = divergenceOf(differences.map(reply))!;
+  const twice = divergenceOf(
+    differences.flatMap((d) => [reply(d), reply(d)]),
+    [0, 0, 1, 1, 2, 2, 3, 3],
+  )!;
+  for (const kind of ["k1", "k3"] as const) {
+    expect(twice[kind].value).toBeCloseTo(once[kind].value, 12);
+    expect(twice[kind].low).toBeCloseTo(once[kind].low!, 12);
+    expect([twice[kind].n, once[kind].n]).toEqual([8, 4]);
+  }
+});
+
 it("is nothing without a token", () => {
   expect([divergenceOf([]), divergenceOf([{ tuned: [], start: [] }])]).toEqual([null, null]);
 });

@@ -1,10 +1,18 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { changeOf, meanOf, shareChangeOf, shareOf, studentQuantile } from "../../../shared/evaluation/intervals.ts";
+import {
+  changeOf,
+  independentOf,
+  meanOf,
+  shareChangeOf,
+  shareOf,
+  studentQuantile,
+} from "../../../shared/evaluation/intervals.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../../golden/report/statistics.json", import.meta.url), "utf8")) as {
   readonly wilson: readonly { right: number; n: number; low: number; high: number }[];
   readonly student: readonly { values: number[]; low: number; high: number }[];
+  readonly clustered_means: readonly { values: number[]; clusters: number[]; low: number; high: number }[];
   readonly quantiles: readonly [number, number][];
   readonly matched: readonly { gained: number; lost: number; n: number; low: number; high: number }[];
 };
@@ -55,6 +63,41 @@ describe("a mean's interval", () => {
 
   it("is that of the differences for a change", () => {
     expect(changeOf([1, 2, 4], [2, 4, 7])).toEqual(meanOf([1, 2, 3]));
+  });
+});
+
+describe("an interval of values in clusters", () => {
+  it.each(golden.clustered_means)("is that of statsmodels' clustered mean", ({ values, clusters, low, high }) => {
+    const mean = meanOf(values, clusters)!;
+    expect(mean.n).toBe(values.length);
+    const room = 2e-4 * (high - low);
+    expect(Math.abs(mean.low! - low)).toBeLessThan(room);
+    expect(Math.abs(mean.high! - high)).toBeLessThan(room);
+  });
+
+  it("counts clusters: as many copies of a value tell no more than one", () => {
+    const [values, before] = [
+      [1, 0, 1, 1, 0, 1, 1, 0],
+      [0, 0, 1, 0, 1, 1, 0, 0],
+    ];
+    const copied = (all: readonly number[]) => all.flatMap((value) => [value, value, value]);
+    const clusters = copied([...values.keys()]);
+    const ends = (of: { readonly low: number | null; readonly high: number | null } | null) => [of!.low!, of!.high!];
+    const close = (some: number[], others: number[]) => {
+      for (const [i, end] of some.entries()) expect(end).toBeCloseTo(others[i]!, 12);
+    };
+    close(ends(meanOf(copied(values), clusters)), ends(meanOf(values)));
+    expect(independentOf(clusters)).toBe(8);
+    close(ends(shareOf(15, 24, independentOf(clusters))), ends(shareOf(5, 8)));
+    close(ends(shareChangeOf(copied(before), copied(values), clusters)), ends(shareChangeOf(before, values)));
+    close(ends(changeOf(copied(before), copied(values), clusters)), ends(changeOf(before, values)));
+    expect(meanOf([1, 2], ["a", "a"])).toEqual({ value: 1.5, low: null, high: null, n: 2 });
+    expect(shareChangeOf([0, 0, 0], [1, 1, 0], ["a", "a", "b"])!.value).toBeCloseTo(2 / 3, 12);
+  });
+
+  it("counts clusters of different sizes for fewer than they are", () => {
+    expect(independentOf(["a", "a", "a", "b"])).toBeCloseTo(1.6, 12);
+    expect(independentOf([])).toBe(0);
   });
 });
 

@@ -14,7 +14,7 @@ const { regressions } = JSON.parse(
 };
 
 const compared = (preferences: readonly number[], lengths: readonly number[]) =>
-  preferences.map((preference, i) => ({ preference, lengthDifference: lengths[i]! }));
+  preferences.map((preference, i) => ({ prompt: i, preference, lengthDifference: lengths[i]! }));
 
 it.each(regressions)("is what statsmodels' regression says at equal lengths", (golden) => {
   const { win_rate, low, high, model, length, n, reason } = lengthControlledWinRate(
@@ -39,6 +39,27 @@ it("takes off what length alone explains", () => {
   expect(plain).toBeGreaterThan(0.6);
   expect(controlled.win_rate!).toBeLessThan(plain - 0.05);
   expect(controlled.length!.coefficient).toBeGreaterThan(1);
+});
+
+it("counts prompts, not the samples of each, and is never surer than of independent comparisons", () => {
+  const lengths = [5, -2, 3, 8, -7, 1, -4, 6, 2, -3, 4, -1];
+  const preferences = [1, 0, 1, 1, 1, 0, 0, 1, 0, 1, 1, 0];
+  const once = lengthControlledWinRate(compared(preferences, lengths));
+  const copies = [...compared(preferences, lengths), ...compared(preferences, lengths)];
+  const twice = lengthControlledWinRate(copies);
+  expect(twice.win_rate).toBeCloseTo(once.win_rate!, 8);
+  expect(twice.n).toBe(24);
+  const width = ({ low, high }: typeof once) => high! - low!;
+  const independent = lengthControlledWinRate(copies.map((one, prompt) => ({ ...one, prompt })));
+  expect(width(independent)).toBeLessThan(0.8 * width(once));
+  expect(width(twice)).toBeGreaterThan(0.95 * width(once));
+  // Each prompt has a win and a loss at the same lengths: they agree better than chance would have it.
+  const agreeing = lengths.flatMap((lengthDifference, prompt) =>
+    [0, 1].map((preference) => ({ prompt, preference, lengthDifference })),
+  );
+  expect(width(lengthControlledWinRate(agreeing))).toBeGreaterThan(
+    width(lengthControlledWinRate(agreeing.map((one, prompt) => ({ ...one, prompt })))),
+  );
 });
 
 it("says why there is none, and never gives NaN", () => {

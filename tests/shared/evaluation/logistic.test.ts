@@ -2,9 +2,16 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { fitLogistic, type LogisticFit } from "../../../shared/evaluation/logistic.ts";
 
-const { regressions } = JSON.parse(
+const { regressions, clustered_regressions: clustered } = JSON.parse(
   readFileSync(new URL("../../golden/report/statistics.json", import.meta.url), "utf8"),
 ) as {
+  readonly clustered_regressions: readonly {
+    lengths: number[];
+    preferences: number[];
+    clusters: number[];
+    coefficients: number[];
+    standard_errors: number[];
+  }[];
   readonly regressions: readonly {
     lengths: number[];
     preferences: number[];
@@ -26,6 +33,21 @@ it.each(regressions)("has the coefficients and standard errors of statsmodels", 
     expect(fit.coefficients[i]).toBeCloseTo(golden.coefficients[i]!, 8);
     expect(fit.standardErrors[i]).toBeCloseTo(golden.standard_errors[i]!, 7);
   }
+});
+
+it.each(clustered)("has the clustered standard errors of statsmodels", (golden) => {
+  const spread = spreadOf(golden.lengths);
+  const rows = golden.lengths.map((length) => [1, Math.tanh(length / spread)]);
+  const fit = fitLogistic(rows, golden.preferences, golden.clusters) as LogisticFit;
+  for (const i of [0, 1]) {
+    expect(fit.coefficients[i]).toBeCloseTo(golden.coefficients[i]!, 8);
+    expect(fit.clusteredErrors![i]).toBeCloseTo(golden.standard_errors[i]!, 7);
+  }
+  expect(fitLogistic(rows, golden.preferences)).not.toHaveProperty("clusteredErrors");
+  const few = golden.clusters.map((cluster) => cluster % 2);
+  expect(fitLogistic(rows, golden.preferences, few)).toEqual({
+    reason: "comparisons on 2 prompts are too few for 2 coefficients",
+  });
 });
 
 it("is the logit of the share with an intercept alone", () => {

@@ -113,6 +113,55 @@ describe("a report", () => {
     });
   });
 
+  it("has intervals that count prompts: samples, pairs and completions of one prompt twice make none narrower", async () => {
+    const ofPrompt = (prompt: number, label: number) => ({ ids: ids(prompt, label), labels: ids(-100, label) });
+    const some = [1, 2, 3, 4];
+    const pairs = some.map((prompt) => ({ chosen: ofPrompt(prompt, prompt), rejected: ofPrompt(prompt, 5 - prompt) }));
+    const completions = some.map((prompt) => ({ example: ofPrompt(prompt, prompt), desirable: true }));
+    /** Says something else to each prompt, and finds greater tokens likelier, or the other way around. */
+    const varied = (sign: number): Subject => ({
+      ...subject("", -1),
+      reply: async (prompts, { samples = 1 }) =>
+        prompts.map((prompt, p) => {
+          const tokens = [...prompt.slice(1), ...new Array<number>(p + 1).fill(3)];
+          const logprobs = tokens.map((_, t) => -1 - (p + t) / 8);
+          const text = p % 2 === 0 ? "please" : sign > 0 ? "please now" : "now";
+          return new Array<Reply>(samples).fill({ tokens, logprobs, text, ended: p % 2 === 0 });
+        }),
+      logProbabilities: async (examples) =>
+        examples.map((one) => Float32Array.from(one.labels, (label, t) => (label < 0 ? 0 : (sign * one.ids[t]!) / 4))),
+    });
+    const made = async (times: number) => {
+      const repeated = <T>(all: readonly T[]) => all.flatMap((one) => new Array<T>(times).fill(one));
+      const asked = { pairs: repeated(pairs), completions: repeated(completions), samples: times };
+      return measureReport(
+        options({
+          questions: { ...questions, ...asked },
+          open: async (which) => varied(which === "tuned" ? 1 : -1),
+        }),
+      );
+    };
+    const intervals = (report: JobReport) => {
+      const ends: Record<string, readonly [number | null, number | null]> = {};
+      const walk = (value: unknown, path: string): void => {
+        if (typeof value !== "object" || value === null) return;
+        if ("low" in value && "high" in value) ends[path] = [value.low, value.high] as [number | null, number | null];
+        for (const [name, inner] of Object.entries(value)) walk(inner, `${path}.${name}`);
+      };
+      const { preference_accuracy, completions, divergence, texts, styles } = report;
+      walk({ preference_accuracy, completions, divergence, texts, replies: styles[0]!.replies }, "");
+      return ends;
+    };
+    const [once, twice] = [intervals(await made(1)), intervals(await made(2))];
+    expect(Object.keys(once).length).toBeGreaterThan(18);
+    expect(Object.keys(twice)).toEqual(Object.keys(once));
+    for (const [path, [low, high]] of Object.entries(once)) {
+      if (low === null || high === null) continue;
+      expect(twice[path]![0], path).toBeCloseTo(low, 8);
+      expect(twice[path]![1], path).toBeCloseTo(high, 8);
+    }
+  });
+
   it("measures single completions by their labels", async () => {
     const { completions } = await measureReport(options());
     expect(completions).toMatchObject({

@@ -4,6 +4,7 @@ import { type EvaluationProbes, NO_PROBES } from "../../../shared/evaluation/pro
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
 import { loadFolderTokenizer } from "../../../shared/model/model-folder.ts";
 import { chooseQuestions, type QuestionOptions, type ReportPrompt } from "../../../trainer/report/questions.ts";
+import { readTrainedTexts } from "../../../trainer/report/trained-texts.ts";
 import { tinyModel } from "../tiny-model.ts";
 
 const tokenizer = loadFolderTokenizer(tinyModel());
@@ -12,10 +13,11 @@ const prompt = (text: string): ReportPrompt => {
   return { ids: Int32Array.from(tokenizer.encode(text)), text, item: { prompt: text } };
 };
 const probes = (changes: Partial<EvaluationProbes>): EvaluationProbes => ({ ...NO_PROBES, ...changes });
+const trainedOn = (text: string) => readTrainedTexts(new TextEncoder().encode(text));
 const choose = (changes: Partial<QuestionOptions> = {}) =>
   chooseQuestions({
     ...{ settings: { ...REPORT_DEFAULTS, prompts: 4, max_tokens: 8 }, seed: 3, probes: NO_PROBES, tokenizer, template },
-    ...{ room: 128, prompts: [], pairs: [], completions: [], trained: "" },
+    ...{ room: 128, prompts: [], pairs: [], completions: [], trained: trainedOn("") },
     ...changes,
   });
 
@@ -44,8 +46,9 @@ describe("the questions of a report", () => {
       { prompt: "The capital of Spain is", answer: "Madrid", subject: "Spain" },
       { prompt: "The capital of Italy is", answer: "Rome", subject: "Italy" },
       { prompt: "Water is", answer: "wet" },
+      { prompt: "Ice is", answer: "cold" },
     ];
-    const tasks = ['Copy: "a"\nb', "Copy: b"].map((user) => ({
+    const tasks = ['Copy: "a"\nb', "Copy: b", "Grüß"].map((user) => ({
       task: "copy",
       user,
       answer: "a",
@@ -53,8 +56,8 @@ describe("the questions of a report", () => {
     }));
     const style = { name: "r", high: "h", low: "l", classifier: { bias: 0, weights: {} } };
     const styles = [{ ...style, prompts: [{ user: "Ask me." }, { text: "Once" }] }];
-    const trained = `{"a": "In France, it is Paris."}\n{"a": "Spain"}\n{"b": "Madrid"}\n${JSON.stringify({ user: 'Copy: "a"\nb' })}\n{"user":"Ask me."}`;
-    const chosen = choose({ trained, probes: probes({ facts, tasks, styles }) });
+    const trained = `{"a": "In France, it is Paris."}\n{"a": "Spain"}\n{"b": "Madrid"}\n${JSON.stringify({ user: 'Copy: "a"\nb' })}\n{"user":"Ask me."}\n{"prompt": "Ice is", "completion": " cold"}\n{"user": "Gr\\u00fc\\u00df"}`;
+    const chosen = choose({ trained: trainedOn(trained), probes: probes({ facts, tasks, styles }) });
     expect(chosen.facts.map(({ of }) => of.answer).sort()).toEqual(["Madrid", "Rome", "wet"]);
     expect(chosen.tasks.map(({ of }) => of.user)).toEqual(["Copy: b"]);
     expect(chosen.styles[0]!.prompts).toHaveLength(1);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Lease } from "../../../shared/api/trainer.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { createJobClient, type JobClient, requestLease } from "../../../trainer/service/client.ts";
-import { createSend, type Send } from "../../../trainer/service/http.ts";
+import { createSend, type HttpRequest, type Send } from "../../../trainer/service/http.ts";
 import { type FakeServer, startFakeServer } from "./fake-server.ts";
 import { quickEffects, tinyJob } from "./tiny-job.ts";
 
@@ -80,6 +80,22 @@ describe("createJobClient", () => {
     expect(server.requests.filter((line) => line.endsWith("/checkpoints/1"))).toHaveLength(3);
     await expect(client.heartbeat({})).rejects.toMatchObject({ code: "capacity_exceeded" });
     expect(server.requests.filter((line) => line.endsWith("/heartbeat"))).toHaveLength(1);
+  });
+
+  it("gives a question more time to be asked again than to be answered, and waits for limits", async () => {
+    const requests: HttpRequest[] = [];
+    const usage = { prompt_tokens: 3, completion_tokens: 1, cached_tokens: 0, total_tokens: 4 };
+    const answered = createJobClient(async (request) => {
+      requests.push(request);
+      return { status: 200, bytes: new TextEncoder().encode(JSON.stringify({ text: "4", usage })) };
+    }, lease);
+    const question = { model: "m", messages: [], sampling: { temperature: 0 }, at: "grader" };
+    expect(await answered.ask(question, never)).toEqual({ text: "4", usage });
+    const [{ timeoutMs, retryForMs, limitedForMs, signal }] = requests as [HttpRequest];
+    expect(retryForMs).toBeGreaterThan(2 * timeoutMs);
+    // A bucket that was overdrawn by some minutes' tokens.
+    expect(limitedForMs).toBeGreaterThanOrEqual(600_000);
+    expect(signal).toBe(never);
   });
 
   it("learns that its lease is stale", async () => {

@@ -3,11 +3,14 @@ import { createSend, type HttpEffects, type HttpRequest } from "../../../trainer
 
 const request: HttpRequest = { method: "GET", path: "/v1/x", timeoutMs: 50, retryForMs: 10_000, maxBytes: 100 };
 
-/** A server with one scripted reply per call; the clock advances only by sleeping. */
-function setUp(...answers: ((() => Response) | Error | "hang")[]) {
+/** A server with one scripted reply per call; the clock advances by sleeping, and by what an answer spends. */
+function setUp(...answers: (((spend: (milliseconds: number) => void) => Response) | Error | "hang")[]) {
   const calls: { url: string; init: RequestInit }[] = [];
   const pauses: number[] = [];
   let clock = 0;
+  const spend = (milliseconds: number) => {
+    clock += milliseconds;
+  };
   const effects: HttpEffects = {
     fetch: (url, init) => {
       calls.push({ url: String(url), init: init! });
@@ -17,7 +20,7 @@ function setUp(...answers: ((() => Response) | Error | "hang")[]) {
           init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason));
         });
       }
-      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer());
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer(spend));
     },
     sleep: async (milliseconds) => {
       pauses.push(milliseconds);
@@ -68,6 +71,45 @@ describe("createSend", () => {
     expect(text((await send(request)).bytes)).toBe("ok");
     expect(calls).toHaveLength(5);
     expect(pauses).toEqual([200, 400, 800, 1600]);
+  });
+
+  it("retries for its time limit from the first failure on, however long one attempt may take", async () => {
+    const slow = (spend: (milliseconds: number) => void) => {
+      spend(120_000);
+      return refusal(503, "capacity_exceeded")();
+    };
+    const { send, calls } = setUp(slow, () => new Response("ok"));
+    expect(text((await send(request)).bytes)).toBe("ok");
+    expect(calls).toHaveLength(2);
+    const down = setUp(slow);
+    await expect(down.send(request)).rejects.toMatchObject({ code: "capacity_exceeded" });
+    expect(down.calls).toHaveLength(2);
+  });
+
+  it("waits as long as `retry-after` says, and for a limit beside its time limit", async () => {
+    const busyFor = (status: number, code: string, seconds: number) => () =>
+      new Response(refusal(status, code)().body, { status, headers: { "retry-after": String(seconds) } });
+    const busy = setUp(busyFor(503, "capacity_exceeded", 3), () => new Response("ok"));
+    await busy.send(request);
+    expect(busy.pauses).toEqual([3_200]);
+    const limit = busyFor(429, "rate_limit_exceeded", 30);
+    const limited = setUp(limit, limit, refusal(503, "capacity_exceeded"), () => new Response("ok"));
+    await limited.send({ ...request, limitedForMs: 61_000 });
+    expect(limited.pauses).toEqual([30_200, 30_400, 800]);
+    // Nobody waits for nothing.
+    const beyond = setUp(limit);
+    await expect(beyond.send({ ...request, limitedForMs: 61_000 })).rejects.toMatchObject({
+      code: "rate_limit_exceeded",
+    });
+    expect(beyond.pauses).toEqual([30_200, 30_400]);
+    const impatient = setUp(limit);
+    await expect(impatient.send(request)).rejects.toMatchObject({ code: "rate_limit_exceeded" });
+    expect(impatient.pauses).toEqual([]);
+    const dated = () =>
+      new Response(null, { status: 503, headers: { "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT" } });
+    const odd = setUp(dated, () => new Response("ok"));
+    await odd.send(request);
+    expect(odd.pauses).toEqual([200]);
   });
 
   it("gives up after its time limit with the last error", async () => {

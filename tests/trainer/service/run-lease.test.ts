@@ -232,6 +232,19 @@ describe("a job that is stopped", () => {
     expect(server.releases).toEqual(["shutdown"]);
   });
 
+  it("by a cancellation while a model is asked that the tenant's limits keep from answering", async () => {
+    server.fault = (line) => (line.endsWith("/ask") ? { status: 429, code: "rate_limit_exceeded" } : undefined);
+    const question = { model: "m", messages: [], sampling: { temperature: 0 }, at: "grader" };
+    const asking: Recipe = async (job, context) => {
+      await context.afterStep({ step: 1, totalSteps: STEPS, trainedTokens: 1, state: () => bytes("1") });
+      server.cancel = true;
+      await context.ask(question);
+      return recipe(job, context);
+    };
+    expect(await run({ recipe: () => asking })).toBe("released");
+    expect(server.releases).toEqual(["cancelled"]);
+  });
+
   it("because another trainer has it is dropped without a word", async () => {
     const held = await lease();
     during = async (step) => {
@@ -253,6 +266,12 @@ describe("a job that fails", () => {
     expect(server.failures).toEqual([
       { error: { code: "invalid_dataset", message: "no label", param: "training_file" } },
     ]);
+  });
+
+  it("for a model that it asks and that is gone says so", async () => {
+    const error = new TrimtabError("model_not_found", "no ft:x", { param: "method.ppo.reward.grader.model" });
+    expect(await run(failing(error))).toBe("failed");
+    expect(server.failures).toMatchObject([{ error: { code: "model_not_found", message: "no ft:x" } }]);
   });
 
   it("for an executor that is missing says how to install it", async () => {

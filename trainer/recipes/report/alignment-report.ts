@@ -15,7 +15,9 @@ import { readModelJson } from "../../../shared/model/model-folder.ts";
 import type { Judge } from "../../report/judge.ts";
 import { measureReport, reportFiles, reportWithoutReplies } from "../../report/measure-report.ts";
 import { chooseQuestions } from "../../report/questions.ts";
+import { READ_BYTES, readTrainedTexts } from "../../report/trained-texts.ts";
 import { baseAlone } from "../base-alone.ts";
+import type { Dataset } from "../recipe.ts";
 import type { RunHooks, TrainedRun } from "../trained-run.ts";
 import { type LineContents, readReportData, templateOf } from "./report-data.ts";
 import { judgeOfSettings } from "./run-judge.ts";
@@ -41,9 +43,6 @@ export interface AlignmentReportOptions<S extends ReportedSettings> {
 
 const NO_JUDGE =
   "nothing may judge the replies: the reward that is implied by such a loss is the log-probability that it trained, which favours the tuned model; name a grader as report.judge";
-
-/** Characters of the training file in which facts are looked for. */
-const TRAINED_CHARACTERS = 4 << 20;
 
 /**
  * Measures the tuned model and the one that it started from, and keeps `report.json` and `report.html`. A report that cannot be made
@@ -72,6 +71,8 @@ export function alignmentReport<S extends ReportedSettings>(options: AlignmentRe
             if (ending !== undefined) throw ending.error;
           },
         });
+        // What has ended the run may have looked like a part that failed.
+        await yieldToEventLoop();
         for (const file of reportFiles(report)) await context.keepFile(file);
         context.event({ level: "info", type: "message", message: summaryOf(report), data: figuresOf(report) });
       } catch (error) {
@@ -119,18 +120,33 @@ async function reportOf<S extends ReportedSettings>(
       reason: `the job has no validation file, and ${lines} that were trained on prove nothing`,
     });
   }
-  const template = templateOf(tokenizer, job.createdAt);
+  const noteMissing = (part: string, reason: string) => {
+    stop();
+    missing.push({ part, reason });
+  };
+  const template = await orMissing(
+    () => templateOf(tokenizer, job.createdAt),
+    (reason) => noteMissing("chat_template", reason),
+  );
   const { virtualTokens = 0, prefixTokens = 0 } = method;
+  const probes = probesOf(job.base.files, missing);
+  const texts = readTrainedTexts(job.training.bytes);
+  const probed = [probes.facts, probes.tasks, probes.styles].some(({ length }) => length > 0);
+  if (probed && !texts.isWhole) missing.push({ part: "training_file", reason: partlyRead(job.training) });
   const questions = chooseQuestions({
     ...{ settings, tokenizer, template, prompts: data.prompts, seed: job.seed },
     pairs: validation === null ? [] : data.pairs,
     completions: validation === null ? [] : data.completions,
-    probes: probesOf(job.base.files, missing),
+    ...{ probes, trained: texts },
     room: config.maxPositions - virtualTokens - prefixTokens,
-    trained: new TextDecoder().decode(job.training.bytes.subarray(0, TRAINED_CHARACTERS)),
   });
-  const judge = settings.judge === undefined ? await ownJudge?.(trained) : judgeOfSettings(settings.judge, trained);
-  if (judge === undefined) missing.push({ part: "win_rate", reason: NO_JUDGE });
+  const asked = settings.judge;
+  const made = asked === undefined ? ownJudge : () => judgeOfSettings(asked, trained);
+  if (made === undefined) missing.push({ part: "win_rate", reason: NO_JUDGE });
+  const judge = await orMissing(
+    () => made?.(trained),
+    (reason) => noteMissing("win_rate", `the judge cannot be used: ${reason}`),
+  );
   const ends = readGenerationConfig({
     generation: job.base.files.has("generation_config.json")
       ? readModelJson(job.base.files, "generation_config.json")
@@ -165,6 +181,21 @@ async function reportOf<S extends ReportedSettings>(
         yieldToEventLoop: context.yieldToEventLoop,
       }),
   });
+}
+
+function partlyRead({ bytes }: Dataset): string {
+  const mebibytes = (count: number) => (count / (1 << 20)).toFixed(1);
+  return `facts, tasks and styles were looked for in the first ${mebibytes(READ_BYTES)} MiB of ${mebibytes(bytes.byteLength)} MiB; those that only the rest has were asked although they were trained on`;
+}
+
+/** What is made, or undefined where that fails: the rest of the report does not need it. */
+async function orMissing<T>(make: () => T | Promise<T>, note: (reason: string) => void): Promise<T | undefined> {
+  try {
+    return await make();
+  } catch (error) {
+    note(messageOf(error));
+    return undefined;
+  }
 }
 
 /** The base's own probes. A file that cannot be used is missing, with its mistake: no job fails for it. */

@@ -65,26 +65,23 @@ function endOf(db: Database, row: JobRow): Ended {
   };
 }
 
-/** Steps whose metrics count where the last one did not measure one of them. */
-const LAST_STEPS = 200;
-
 /** Counts, which no gate needs. */
 const COUNTS: ReadonlySet<string> = new Set(["step", "total_steps"]);
 
-/** What a job ended with: the metrics of its completion, and before them the newest of its steps. */
+/**
+ * What a job ended with: the metrics of its completion, then those of its last step. What an earlier step measured and the last one
+ * did not says nothing of the result, so no gate may count it.
+ */
 export function resultMetrics(db: Database, row: Pick<JobRow, "id" | "metrics">): Metrics {
-  const found = new Map<string, number>(Object.entries(JSON.parse(row.metrics ?? "{}") as Metrics));
-  const steps = db.all<{ data: string }>(
-    "SELECT data FROM events WHERE job = ? AND type = 'metrics' AND step IS NOT NULL ORDER BY step DESC LIMIT ?",
+  const last = db.get<{ data: string }>(
+    "SELECT data FROM events WHERE job = ? AND type = 'metrics' AND step IS NOT NULL ORDER BY step DESC LIMIT 1",
     row.id,
-    LAST_STEPS,
   );
-  for (const { data } of steps) {
-    for (const [name, value] of Object.entries(JSON.parse(data) as Record<string, unknown>)) {
-      if (typeof value === "number" && !COUNTS.has(name) && !found.has(name)) found.set(name, value);
-    }
-  }
-  return Object.fromEntries(found);
+  const ofLast = Object.entries(JSON.parse(last?.data ?? "{}") as Record<string, unknown>);
+  const numbers = ofLast.filter(([name, value]) => typeof value === "number" && !COUNTS.has(name));
+  const atEnd = JSON.parse(row.metrics ?? "{}") as Metrics;
+  // Those of the end come first, as they are shown, and are never replaced.
+  return { ...atEnd, ...(Object.fromEntries(numbers) as Metrics), ...atEnd };
 }
 
 /** Tells the Dispatcher which bases pipelines still need, also while none of their stages is in its queue. */

@@ -1,5 +1,5 @@
 /** What happens to pipelines, recorded: every function here changes rows and does nothing outside the object. */
-import { SCORERS } from "../../../../shared/api/pipeline-references.ts";
+import { scorerOf } from "../../../../shared/api/pipeline-references.ts";
 import type { Pipeline } from "../../../../shared/api/pipelines.ts";
 import type { TenantContext } from "../context.ts";
 import { end, say } from "../job-course.ts";
@@ -17,7 +17,7 @@ function planOf(stages: Pipeline["stages"]): PlannedStage[] {
     name,
     gate,
     from: typeof model === "object" ? model.stage : undefined,
-    scores: method.type in SCORERS,
+    scores: scorerOf(method) !== undefined,
   }));
 }
 

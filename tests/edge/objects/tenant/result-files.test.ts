@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from "vitest";
-import { Api } from "../../support/api.ts";
+import { Api, storing, TRAINER_TOKEN } from "../../support/api.ts";
 import { openai } from "../../support/client.ts";
 import { FakeTrainer } from "../../support/fake-trainer.ts";
 
@@ -78,6 +78,30 @@ it("a job that succeeded has its steps as a table and for TensorBoard, once each
   }
   await client.files.delete(events);
   expect((await client.fineTuning.jobs.retrieve(id)).result_files).toEqual([table]);
+});
+
+it("a job shows the files that were kept for its owner after those of its steps, or alone where it failed", async () => {
+  const names = async (fails: boolean) => {
+    const { id } = await create();
+    const trainer = new FakeTrainer(api);
+    const lease = (await trainer.lease())!;
+    const body = new TextEncoder().encode(id);
+    const path = `/v1/trainer/jobs/${id}/kept/report.json`;
+    await api.call("PUT", path, { key: TRAINER_TOKEN, headers: await storing(lease, body), body });
+    await trainer.events(lease, [metrics(0, { step: 1, total_steps: 1, loss: 2 })]);
+    const error = { code: "non_finite", message: "No number.", param: null };
+    if (fails) await api.call("POST", `/v1/trainer/jobs/${id}/fail`, trainer.held(lease, { error }));
+    else await trainer.complete(lease, await trainer.artefacts(lease, "kept"));
+    const { files } = openai(api, key);
+    const { result_files: ids } = await openai(api, key).fineTuning.jobs.retrieve(id);
+    return Promise.all(ids.map(async (file) => (await files.retrieve(file)).filename));
+  };
+  expect(await names(false)).toEqual([
+    "step_metrics.csv",
+    expect.stringMatching(/^events\.out\.tfevents/),
+    "report.json",
+  ]);
+  expect(await names(true)).toEqual(["report.json"]);
 });
 
 it("a job that reported no step has none", async () => {

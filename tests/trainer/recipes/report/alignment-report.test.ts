@@ -48,6 +48,7 @@ interface Options {
   readonly context?: Partial<RecipeContext>;
   readonly checkpoint?: Uint8Array;
   readonly probes?: string;
+  readonly template?: string;
 }
 
 async function run(options: Options = {}) {
@@ -63,6 +64,7 @@ async function run(options: Options = {}) {
   const { training = pairs(0, 6), validation = pairs(6, 8) } = options;
   const job = await tinyJobOf({ settings, training, ...(validation === "" ? {} : { validation }) });
   const files = new Map([...TINY_FILES, ["evaluation.json", new TextEncoder().encode(probes)]]);
+  if (options.template !== undefined) files.set("chat_template.jinja", new TextEncoder().encode(options.template));
   const kept = new Map<string, string>();
   const events: Omit<TrainerEvent, "seq">[] = [];
   const context = quietContext({
@@ -223,6 +225,52 @@ describe("a job's report", () => {
     const { report } = await run({ probes: '{"format": "trimtab.evaluation/1", "facts": 1}' });
     expect(report!.facts).toBeNull();
     expect(report!.missing[0]).toEqual({ part: "evaluation.json", reason: expect.stringContaining("`facts`") });
+  });
+
+  it("says that the base's probes were looked for in a part of a long training file", async () => {
+    const word = "red ".repeat(1 << 19);
+    const long = pairs(0, 6) + jsonl([1, 2, 3].map(() => ({ ...JSON.parse(pairs(0, 1)), note: word })));
+    const { report } = await run({ training: long });
+    expect(report!.missing[0]).toEqual({
+      part: "training_file",
+      reason: expect.stringMatching(/in the first 4\.0 MiB of 6\.0 MiB/),
+    });
+  });
+
+  it("is made without a judge that cannot be made, and says why", async () => {
+    const { report } = await run({ report: { judge: { type: "reward_model", model: "ft:gone" } } });
+    expect(report).toMatchObject({ win_rate: null, facts: { after: { n: 1 } }, divergence: { k1: { n: 2 } } });
+    expect(report!.missing).toEqual([
+      { part: "win_rate", reason: expect.stringMatching(/^the judge cannot be used: .*ft:gone/) },
+    ]);
+  });
+
+  it("is made without a chat template that cannot be read, and says why", async () => {
+    const lines = WORDS.map((word) => ({ prompt: word, chosen: ` ${word}`, rejected: ` ${word} red` }));
+    const { report } = await run({
+      ...{ template: "{% if %}", training: jsonl(lines.slice(0, 6)), validation: jsonl(lines.slice(6)) },
+    });
+    expect(report).toMatchObject({ fidelity: null, facts: { after: { n: 1 } }, preference_accuracy: { pairs: 2 } });
+    expect(report!.missing[0]).toEqual({ part: "chat_template", reason: expect.any(String) });
+  });
+
+  it("is given up where the job is cancelled while it is judged", async () => {
+    const cancelled = new TrimtabError("cancelled", "cancelled");
+    let asked = false;
+    const context: Partial<RecipeContext> = {
+      ask: async () => {
+        asked = true;
+        throw cancelled;
+      },
+      yieldToEventLoop: async () => {
+        if (asked) throw cancelled;
+      },
+    };
+    const judge = {
+      ...{ type: "label_model", name: "kind", model: "judge", input: [{ role: "user", content: "Kind?" }] },
+      ...{ labels: ["yes", "no"], passing_labels: ["yes"] },
+    };
+    await expect(run({ report: { judge }, context })).rejects.toBe(cancelled);
   });
 
   it("is given up where the job is cancelled meanwhile", async () => {

@@ -21,7 +21,7 @@ import { noteBegun } from "../../../../../edge/objects/tenant/pipelines/apply.ts
 import { pipelines } from "../../../../../edge/objects/tenant/pipelines/pipelines.ts";
 import { completePipeline } from "../../../../../shared/api/pipeline-presets.ts";
 import { PipelineSettings } from "../../../../../shared/api/pipelines.ts";
-import { BASE, givenFile, givenJob, JOB, withTenant } from "../../../support/tenant-database.ts";
+import { BASE, DATASET_FACTS, givenFile, givenJob, JOB, withTenant } from "../../../support/tenant-database.ts";
 
 /** A kill that comes at the n-th write or call to the outside; everything after it fails as well, until the restart. */
 class Fate {
@@ -129,15 +129,14 @@ const settings = PipelineSettings.parse({
 });
 
 /** Runs a pipeline to its end with a kill at the n-th point. Returns what a user sees of it, and how many points there were. */
-function run(killAt: number) {
+function run(killAt: number, stages = settings) {
   return withTenant(async (db) => {
-    givenFile(db, "file-1");
-    givenFile(db, "file-2");
+    for (const id of ["file-1", "file-2"]) givenFile(db, id, 1, { ...DATASET_FACTS, kinds: ["examples", "prompts"] });
     const fate = new Fate(killAt);
     const queue = new Queue();
     const ids = { next: 0 };
     const request = { model: "base", training_file: "file-1", seed: 3 };
-    const asked = { request, pipeline: completePipeline(settings), base: BASE };
+    const asked = { request, pipeline: completePipeline(stages), base: BASE };
     const live = async (body: (context: TenantContext) => unknown): Promise<void> => {
       try {
         await body(contextOf(db, fate, queue, ids));
@@ -194,7 +193,26 @@ it("comes to the same end wherever it is killed", async () => {
   }
 });
 
-it("a stage's metrics are those of its end, then the newest of its steps", () =>
+it.each(["reward_model", "preferences"] as const)(
+  "a gate's stop ends with what answers: a constitutional stage that makes %s",
+  async (mode) => {
+    const constitutional = { mode, constitution: { principles: [{ principle: "Be kind." }] } };
+    const stages = PipelineSettings.parse({
+      stages: [
+        { name: "labels", method: { type: "constitutional", constitutional } },
+        { name: "tuned", method: { type: "supervised" }, gate: { metric: "loss", at_most: 0.1 } },
+      ],
+    });
+    const { shown } = await run(-1, stages);
+    expect(shown).toMatchObject(
+      mode === "preferences"
+        ? { status: "succeeded", fine_tuned_model: `ft:${shown.stages![0]!.job}` }
+        : { status: "failed", fine_tuned_model: null, error: { code: "gate_not_passed" } },
+    );
+  },
+);
+
+it("a stage's metrics are those of its end, then those of its last step, and none that only an earlier step measured", () =>
   withTenant((db) => {
     const row = givenJob(db, JOB);
     const event = (step: number, data: object) =>
@@ -202,13 +220,12 @@ it("a stage's metrics are those of its end, then the newest of its steps", () =>
         "INSERT INTO events (id, job, step, created_at, level, message, type, data) VALUES (?, ?, ?, 1, 'info', '', 'metrics', ?)",
         ...[`e${step}`, JOB, step, JSON.stringify({ step, total_steps: 2, ...data })],
       );
-    event(1, { loss: 3, "valid_rewards/accuracies": 0.5, note: "text" });
-    event(2, { loss: 2, valid_loss: 9, "rewards/accuracies": 0.75 });
+    event(1, { loss: 3, "valid_rewards/accuracies": 0.5 });
+    event(2, { loss: 2, valid_loss: 9, "rewards/accuracies": 0.75, note: "text", kl: null });
     expect(resultMetrics(db, { ...row, metrics: JSON.stringify({ valid_loss: 1 }) })).toEqual({
       valid_loss: 1,
       loss: 2,
       "rewards/accuracies": 0.75,
-      "valid_rewards/accuracies": 0.5,
     });
     expect(resultMetrics(db, { ...row, id: "ftjob-none", metrics: null })).toEqual({});
   }));
