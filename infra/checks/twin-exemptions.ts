@@ -5,6 +5,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
   "shared/api/job-status.ts": "a list of names",
+  "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
   "edge/objects/tenant/permissions.ts":
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
   "edge/objects/tenant/pipelines/":

@@ -9,6 +9,7 @@ import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { ConstitutionalSettings, checkJudges, modelsAsked, rewardNumbers } from "./constitutional.ts";
+import { DEFAULT_LANE, type Lane } from "./lanes.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { modelsOfReport } from "./report-settings.ts";
@@ -87,6 +88,8 @@ function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize
 }
 
 interface JobTypeRow {
+  /** The lane of trainers that its jobs wait in; `jobs` if left out. */
+  readonly lane?: Lane;
   /** What its files hold; of several kinds, both files must be of the same one, and the first that fits counts. */
   readonly dataset: DatasetKindName | readonly DatasetKindName[];
   /** What its validation file holds, if not the same. */
@@ -216,6 +219,11 @@ export interface JobSettings {
 /** A method's settings, whatever its type. */
 export function settingsOf(method: { readonly type: string }): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** The lane that a job of this method waits in. */
+export function laneOf({ type }: { readonly type: string }): Lane {
+  return rows[type]?.lane ?? DEFAULT_LANE;
 }
 
 /** What a job's file must hold: one of these kinds. */

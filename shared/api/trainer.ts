@@ -23,6 +23,7 @@ import { LIMITS } from "../limits.ts";
 import { ARTEFACT_KIND_NAMES } from "./artefact-kinds/registry.ts";
 import { StoredFile } from "./artefacts.ts";
 import { Digest } from "./ids.ts";
+import { Lane } from "./lanes.ts";
 import { Executor, Method } from "./methods.ts";
 
 export const TRAINER_HEADERS = {
@@ -47,6 +48,7 @@ export const LeaseRequest = z
   .strictObject({
     trainer: z.string().min(1).max(64).meta({ description: "The process's name, new at every start" }),
     executors: z.array(Executor).min(1).max(8).meta({ description: "The executors that this trainer can run" }),
+    lanes: z.array(Lane).min(1).max(8).optional().meta({ description: "The lanes to take a job from; all by default" }),
     lease_seconds: z.int().min(1).max(600).optional(),
   })
   .meta({ id: "LeaseRequest" });
@@ -59,6 +61,7 @@ export const Lease = z
   .strictObject({
     job: z.string(),
     tenant: z.string(),
+    lane: Lane,
     fence: z.int().min(1).meta({ description: "Grows with every lease of any job" }),
     lease_seconds: z.int().min(1),
     attempt: z.int().min(1).meta({ description: "Leases since the last new checkpoint, this one included" }),

@@ -1,5 +1,6 @@
 /** Steps in a job's life that several modules share: recording an event, ending it, handing it to the Dispatcher. */
 import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
+import { laneOf } from "../../../shared/api/methods.ts";
 import { dropResumeState } from "./checkpoint-rows.ts";
 import type { TenantContext } from "./context.ts";
 import { addEvent } from "./events.ts";
@@ -59,7 +60,8 @@ export async function handOver(context: TenantContext, jobs: readonly JobRow[]):
     const row = requireJob(context.db, id);
     if (row.status !== "queued") continue;
     const { id: base } = JSON.parse(row.base) as JobBase;
-    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor: specOf(row).executor, base });
+    const { executor, method } = specOf(row);
+    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor, lane: laneOf(method), base });
     noteQueued(context.db, row);
   }
 }

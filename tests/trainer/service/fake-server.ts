@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Method } from "../../../shared/api/methods.ts";
+import { laneOf, type Method } from "../../../shared/api/methods.ts";
 import type {
   BlobRef,
   Completion,
@@ -15,6 +15,8 @@ import { sha256Hex } from "../../../shared/formats/digest.ts";
 export type Fault = { readonly status: number; readonly code?: string } | "reset" | "hang";
 
 export interface FakeJob {
+  /** `ftjob-1` if left out. */
+  readonly id?: string;
   readonly base: Readonly<Record<string, Uint8Array>>;
   readonly training: string;
   readonly validation?: string;
@@ -56,7 +58,8 @@ const encode = (text: string) => new TextEncoder().encode(text);
 export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
   const token = "trainer-token";
   const blobs = new Map<string, Uint8Array>();
-  const root = "/v1/trainer/jobs/ftjob-1";
+  const { id: jobId = "ftjob-1" } = job;
+  const root = `/v1/trainer/jobs/${jobId}`;
   const refOf = async (name: string, bytes: Uint8Array, path: string): Promise<BlobRef> => {
     blobs.set(path, bytes);
     return { name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes), path };
@@ -116,8 +119,9 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     attempt += 1;
     const { state } = server;
     return {
-      job: "ftjob-1",
+      job: jobId,
       tenant: "demo",
+      lane: laneOf(job.method),
       fence,
       lease_seconds: server.leaseSeconds,
       attempt,
