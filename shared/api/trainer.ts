@@ -9,6 +9,8 @@
  *     GET  {BlobRef.path}                            the bytes of a file of the base or the parent, a dataset or a resume state
  *     POST jobs/{job}/ask                            ModelQuestion → ModelReply: a model of the tenant's answers a grader or a judge
  *     PUT  jobs/{job}/kept/{name}                    a file for the job's owner as the body, `x-trimtab-sha256` → KeptFileReply
+ *     GET  jobs/{job}/base_artefacts/{name}          the bytes of a file kept beside the job's base; 404 if there is none
+ *     PUT  jobs/{job}/base_artefacts/{name}          such a file as the body, `x-trimtab-sha256`; create-only → ArtefactReply
  *     PUT  jobs/{job}/checkpoints/{step}             resume state as the body, `x-trimtab-sha256` → CheckpointReply
  *     PUT  jobs/{job}/artefacts/{kind}/{digest}/{name}   one file of a result, `x-trimtab-sha256`; create-only → ArtefactReply
  *     POST jobs/{job}/checkpoints/{step}/publish     PublishCheckpoint → PublishReply; after its artefacts

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
+import { baseArtefactKind } from "../../shared/api/base-artefacts/registry.ts";
 import {
   Acknowledged,
   ArtefactReply,
@@ -36,6 +37,8 @@ const SLOWEST = 256;
 const PERSIST_MS = 60_000;
 /** How long a model may take to answer a question. */
 const ANSWER_MS = 120_000;
+/** What is not found where a base has no file of a name; a job that is gone has another `param`. */
+const ARTEFACT_PARAM = "name";
 /** A result may be hours of work, so it is worth waiting out a longer outage. */
 const PERSIST_RESULT_MS = 300_000;
 
@@ -65,6 +68,10 @@ export interface JobClient {
   uploadFile(folder: { kind: ArtefactKind; digest: string }, file: UploadedFile): Promise<void>;
   /** Stores a file for the job's owner. */
   keepFile(file: UploadedFile): Promise<void>;
+  /** A file kept beside the job's base; undefined if there is none of that name. Throws what `download` does. */
+  readBaseArtefact(name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Keeps a file beside the job's base; one that is there already stays. */
+  keepBaseArtefact(file: UploadedFile): Promise<void>;
   /** Asks a model of the tenant's. */
   ask(question: Question): Promise<ModelAnswer>;
   publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
@@ -148,6 +155,26 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
     }
   }
 
+  async function readBaseArtefact(name: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const request: HttpRequest = {
+      method: "GET",
+      path: `${root}/base_artefacts/${name}`,
+      headers,
+      // Nobody has announced its length.
+      timeoutMs: PERSIST_RESULT_MS,
+      retryForMs: PERSIST_MS,
+      maxBytes: baseArtefactKind(name, "name").bytes,
+      signal,
+    };
+    try {
+      return (await send(request)).bytes;
+    } catch (error) {
+      if (error instanceof TrimtabError && error.code === "not_found" && error.param === ARTEFACT_PARAM)
+        return undefined;
+      throw error;
+    }
+  }
+
   return {
     heartbeat: (report) => post(HeartbeatReply, "heartbeat", report, 0),
     events: async (batch) => void (await post(EventBatchReply, "events", batch, PERSIST_MS)),
@@ -165,6 +192,8 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
       )),
     keepFile: async (file) =>
       void (await put(KeptFileReply, `kept/${encodeURIComponent(file.name)}`, file, PERSIST_MS)),
+    readBaseArtefact,
+    keepBaseArtefact: async (file) => void (await put(ArtefactReply, `base_artefacts/${file.name}`, file, PERSIST_MS)),
     ask: (question) => post(ModelReply, "ask", question, PERSIST_MS, ANSWER_MS),
     publishCheckpoint: async (step, checkpoint) =>
       (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, PERSIST_RESULT_MS)).model,

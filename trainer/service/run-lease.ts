@@ -7,6 +7,7 @@ import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { ParentFolder } from "../recipes/parent.ts";
 import type { NamedDelta, Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
+import { baseArtefacts } from "./base-artefacts.ts";
 import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
 import type { JobClient } from "./client.ts";
@@ -200,6 +201,12 @@ async function runOnBase(
         await client.publishCheckpoint(step, { result, metrics });
       },
       ask: (question) => client.ask(question),
+      baseArtefacts: baseArtefacts({
+        client,
+        digest: lease.base.digest,
+        cacheFolder: context.cacheFolder,
+        signal: stop,
+      }),
       keepFile: async ({ name, bytes }) => client.keepFile({ name, bytes, sha256: await sha256Hex(bytes) }),
     },
   );

@@ -3,11 +3,11 @@ import { type DatasetFacts, datasetSentence, type FileObject, requireDatasetKind
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { BlobSource } from "../../blobs/blob-source.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
-import type { BlobSource } from "./blob-source.ts";
 import { tenantModule } from "./context.ts";
 
 export interface FileRow {

@@ -107,6 +107,7 @@ describe("the OpenAPI document", () => {
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/ask",
         "/v1/trainer/jobs/{job}/base/{name}",
+        "/v1/trainer/jobs/{job}/base_artefacts/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}/publish",
         "/v1/trainer/jobs/{job}/complete",

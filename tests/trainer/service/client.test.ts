@@ -82,6 +82,18 @@ describe("createJobClient", () => {
     expect(server.requests.filter((line) => line.endsWith("/heartbeat"))).toHaveLength(1);
   });
 
+  it("reads what is kept beside the base, and nothing where there is nothing", async () => {
+    expect(await client.readBaseArtefact("tracing.json", never)).toBeUndefined();
+    for (const text of ["first", "second"]) {
+      const bytes = new TextEncoder().encode(text);
+      await client.keepBaseArtefact({ name: "tracing.json", bytes, sha256: await sha256Hex(bytes) });
+    }
+    expect(new TextDecoder().decode(await client.readBaseArtefact("tracing.json", never))).toBe("first");
+    await expect(client.readBaseArtefact("config.json", never)).rejects.toMatchObject({ param: "name" });
+    server.fault = () => ({ status: 404, code: "not_found" });
+    await expect(client.readBaseArtefact("tracing.json", never)).rejects.toMatchObject({ code: "not_found" });
+  });
+
   it("learns that its lease is stale", async () => {
     server.offer();
     await ask();

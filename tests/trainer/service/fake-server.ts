@@ -35,6 +35,8 @@ export interface FakeServer {
   readonly artefacts: Map<string, Uint8Array>;
   /** The files kept for the job's owner, by name. */
   readonly kept: Map<string, Uint8Array>;
+  /** The files kept beside the base, by name. */
+  readonly baseArtefacts: Map<string, Uint8Array>;
   readonly questions: unknown[];
   readonly published: { step: number; checkpoint: PublishCheckpoint }[];
   readonly completions: Completion[];
@@ -98,6 +100,7 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     events: [],
     artefacts: new Map(),
     kept: new Map(),
+    baseArtefacts: new Map(),
     questions: [],
     published: [],
     completions: [],
@@ -151,6 +154,11 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     if (request.headers["x-trimtab-tenant"] !== "demo") return error(404, "not_found");
     if (request.headers["x-trimtab-fence"] !== String(fence)) return error(409, "stale_lease");
     const [method, path] = line.split(" ") as [string, string];
+    const [, beside] = /^\/base_artefacts\/(.+)$/.exec(path.slice(root.length)) ?? [];
+    if (method === "GET" && beside !== undefined) {
+      const bytes = server.baseArtefacts.get(beside);
+      return bytes === undefined ? error(404, "not_found", "name") : { status: 200, body: bytes };
+    }
     if (method === "GET") {
       const bytes = blobs.get(path);
       return bytes === undefined ? error(404, "not_found") : { status: 200, body: bytes };
@@ -179,6 +187,11 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       case "kept 1":
         server.kept.set(rest[0]!, body);
         return json({ name: rest[0], bytes: body.byteLength, sha256: await sha256Hex(body) });
+      case "base_artefacts 1": {
+        const created = !server.baseArtefacts.has(rest[0]!);
+        if (created) server.baseArtefacts.set(rest[0]!, body);
+        return json({ name: rest[0], bytes: body.byteLength, created });
+      }
       case "ask 0":
         server.questions.push(parsed);
         return json({
@@ -241,8 +254,8 @@ interface Reply {
 
 const json = (value: unknown): Reply => ({ status: 200, body: JSON.stringify(value) });
 
-function error(status: number, code = "internal_error"): Reply {
+function error(status: number, code = "internal_error", param: string | null = null): Reply {
   if (status >= 300 && status < 400) return { status, location: "/elsewhere" };
-  const body = JSON.stringify({ error: { message: `refused: ${code}`, type: "test", param: null, code } });
+  const body = JSON.stringify({ error: { message: `refused: ${code}`, type: "test", param, code } });
   return { status, body };
 }
