@@ -9,6 +9,7 @@ import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { ConstitutionalSettings, checkJudges, modelsAsked, rewardNumbers } from "./constitutional.ts";
+import { CausalTracingSettings, checkEdit, EditSettings, modelsOfEdit } from "./edit-settings.ts";
 import { DEFAULT_LANE, type Lane } from "./lanes.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
@@ -123,8 +124,8 @@ export interface NamedModel {
   readonly name: string;
   /** The field that names it, below the type's settings: `reward.model`. */
   readonly param: string;
-  /** The scorer that it must have. */
-  readonly scorer: "reward" | "classifier";
+  /** The scorer that it must have; absent: any delta will do. */
+  readonly scorer?: "reward" | "classifier";
 }
 
 /** The sizes that a scorer depends on. */
@@ -170,6 +171,21 @@ export const JOB_TYPES = {
     models: modelsOfReport,
     asks: modelsAsked,
     scorerNumbers: rewardNumbers,
+  },
+  edit: {
+    lane: "edits",
+    settings: EditSettings,
+    dataset: "facts",
+    validationDataset: "examples",
+    openAiHyperparameters: [],
+    check: checkEdit,
+    models: modelsOfEdit,
+  },
+  causal_tracing: {
+    lane: "edits",
+    settings: CausalTracingSettings,
+    dataset: "facts",
+    openAiHyperparameters: [],
   },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 

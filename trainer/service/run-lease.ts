@@ -6,7 +6,14 @@ import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { ParentFolder } from "../recipes/parent.ts";
-import type { NamedDelta, Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
+import type {
+  JobRecipe,
+  NamedDelta,
+  Progress,
+  RecipeContext,
+  RecipeOutcome,
+  UnpublishedOutcome,
+} from "../recipes/recipe.ts";
 import { baseArtefacts } from "./base-artefacts.ts";
 import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
@@ -20,7 +27,7 @@ export interface LeaseContext {
   readonly client: JobClient;
   /** The executor with that name, or the process's default if the job names none. Throws `executor_missing`. */
   readonly executor: (name: ExecutorName | null) => Promise<Executor>;
-  readonly recipe: (type: JobType) => Recipe;
+  readonly recipe: (type: JobType) => JobRecipe;
   readonly cacheFolder: string;
   /** Milliseconds. */
   readonly now: () => number;
@@ -87,6 +94,7 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   const run: LeaseRun = { lease, context, stop: stop.signal, heartbeats, events };
   try {
     const { folder, metrics, trainedTokens, hyperparameters } = await runRecipe(run);
+    if (folder === null) throw new TrimtabError("internal_error", "the server takes no job without a result yet");
     const result = await storeFolder(client, folder);
     await events.flush();
     const model = await client.complete({ result, metrics, trained_tokens: trainedTokens, hyperparameters });
@@ -102,7 +110,7 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   }
 }
 
-async function runRecipe(run: LeaseRun): Promise<RecipeOutcome> {
+async function runRecipe(run: LeaseRun): Promise<RecipeOutcome | UnpublishedOutcome> {
   const { lease, context, stop } = run;
   const { client } = context;
   const executor = await context.executor(lease.executor);
@@ -131,7 +139,7 @@ interface RecipeInputs {
 async function runOnBase(
   { lease, context, stop, heartbeats, events }: LeaseRun,
   { executor, files, openPages }: RecipeInputs,
-): Promise<RecipeOutcome> {
+): Promise<RecipeOutcome | UnpublishedOutcome> {
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
     const bytes = await canonicalLines(await client.download(ref, stop), ref.name);

@@ -18,10 +18,12 @@ export interface JobModel extends StoredFolder {
   readonly artefact: string;
 }
 
-const NEEDS: Readonly<Record<NamedModel["scorer"], { readonly what: string; readonly make: string }>> = {
+const NEEDS: Readonly<Record<NonNullable<NamedModel["scorer"]>, { readonly what: string; readonly make: string }>> = {
   reward: { what: "reward model", make: "Train one with a job of type reward_model." },
   classifier: { what: "classifier", make: "Train one with a job of type classifier." },
 };
+
+const ANY_DELTA = { what: "delta", make: "Name one of your deltas, or a model whose result is a delta." };
 
 /**
  * The deltas that a job's settings name; each once.
@@ -51,7 +53,7 @@ export function jobModels(
 function requireNamed(db: Database, { name, param, scorer }: NamedModel): ArtefactRow {
   const row = findDelta(db, name);
   if (row !== undefined) return row;
-  const { what, make } = NEEDS[scorer];
+  const { what, make } = scorer === undefined ? ANY_DELTA : NEEDS[scorer];
   if (findModel(db, aliasTarget(db, name) ?? name) !== undefined) {
     const message = `\`${param}\` must name a ${what}, but ${name} is a full fine-tune. ${make}`;
     throw new TrimtabError("invalid_request", message, { param });
@@ -66,6 +68,7 @@ function requireNamed(db: Database, { name, param, scorer }: NamedModel): Artefa
 }
 
 function requireScorer({ manifest }: ArtefactRow, { name, param, scorer }: NamedModel): void {
+  if (scorer === undefined) return;
   const labels = manifest === null ? undefined : (JSON.parse(manifest) as Manifest).scorer?.labels.length;
   if (labels !== undefined && (labels === 1) === (scorer === "reward")) return;
   const { what, make } = NEEDS[scorer];
