@@ -19,6 +19,7 @@ import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
 import { docs } from "./docs.ts";
 import { openApiDocument } from "./document.ts";
+import { edits } from "./edits.ts";
 import { errorReply } from "./error-reply.ts";
 import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
@@ -60,6 +61,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/deltas", deltas);
   app.route("/v1/deltas", deltasUpload);
   app.route("/v1/deltas", deltasMerge);
+  app.route("/v1/edits", edits);
   app.route("/v1/constitutions", constitutions);
   app.route("/v1/peft", peft);
   app.route("/v1/chat/completions", chat);

@@ -14,7 +14,7 @@
  *     PUT  jobs/{job}/checkpoints/{step}             resume state as the body, `x-trimtab-sha256` → CheckpointReply
  *     PUT  jobs/{job}/artefacts/{kind}/{digest}/{name}   one file of a result, `x-trimtab-sha256`; create-only → ArtefactReply
  *     POST jobs/{job}/checkpoints/{step}/publish     PublishCheckpoint → PublishReply; after its artefacts
- *     POST jobs/{job}/complete                       Completion → PublishReply; after its artefacts; idempotent
+ *     POST jobs/{job}/complete                       Completion → CompletionReply; after its artefacts; idempotent
  *     POST jobs/{job}/fail                           Failure → Acknowledged
  *     POST jobs/{job}/release                        Release → Acknowledged; hands the job back without a result
  *
@@ -93,7 +93,10 @@ export const Lease = z
     models: z
       .array(z.strictObject({ name: z.string(), digest: Digest, files: z.array(BlobRef) }))
       .default([])
-      .meta({ description: "The deltas that the method names, such as reward models: manifests and serving forms" }),
+      .meta({
+        description:
+          "The deltas that the method names, such as reward models: manifests and serving forms, and an edit's keys",
+      }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
@@ -227,7 +230,7 @@ export type PublishCheckpoint = z.infer<typeof PublishCheckpoint>;
 
 export const Completion = z
   .strictObject({
-    result: Result,
+    result: Result.nullable().meta({ description: "null: the job publishes nothing, which only some types may" }),
     metrics: Metrics,
     trained_tokens: z.int().min(0),
     hyperparameters: z
@@ -240,6 +243,11 @@ export type Completion = z.infer<typeof Completion>;
 
 export const PublishReply = z.strictObject({ model: z.string() }).meta({ id: "PublishReply" });
 export type PublishReply = z.infer<typeof PublishReply>;
+
+export const CompletionReply = z
+  .strictObject({ model: z.string().nullable().meta({ description: "null where nothing was published" }) })
+  .meta({ id: "CompletionReply" });
+export type CompletionReply = z.infer<typeof CompletionReply>;
 
 export const Failure = z
   .strictObject({

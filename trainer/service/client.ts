@@ -7,6 +7,7 @@ import {
   type BlobRef,
   CheckpointReply,
   type Completion,
+  CompletionReply,
   type EventBatch,
   EventBatchReply,
   type Failure,
@@ -75,8 +76,8 @@ export interface JobClient {
   /** Asks a model of the tenant's. */
   ask(question: Question): Promise<ModelAnswer>;
   publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
-  /** Returns the name of the published model. */
-  complete(completion: Completion): Promise<string>;
+  /** Returns the name of the published model; null where there is none. */
+  complete(completion: Completion): Promise<string | null>;
   fail(failure: Failure): Promise<void>;
   release(release: Release): Promise<void>;
 }
@@ -197,7 +198,7 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
     ask: (question) => post(ModelReply, "ask", question, PERSIST_MS, ANSWER_MS),
     publishCheckpoint: async (step, checkpoint) =>
       (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, PERSIST_RESULT_MS)).model,
-    complete: async (completion) => (await post(PublishReply, "complete", completion, PERSIST_RESULT_MS)).model,
+    complete: async (completion) => (await post(CompletionReply, "complete", completion, PERSIST_RESULT_MS)).model,
     fail: async (failure) => void (await post(Acknowledged, "fail", failure, PERSIST_MS)),
     release: async (release) => void (await post(Acknowledged, "release", release, QUICK_MS)),
   };

@@ -94,11 +94,10 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   const run: LeaseRun = { lease, context, stop: stop.signal, heartbeats, events };
   try {
     const { folder, metrics, trainedTokens, hyperparameters } = await runRecipe(run);
-    if (folder === null) throw new TrimtabError("internal_error", "the server takes no job without a result yet");
-    const result = await storeFolder(client, folder);
+    const result = folder === null ? null : await storeFolder(client, folder);
     await events.flush();
     const model = await client.complete({ result, metrics, trained_tokens: trainedTokens, hyperparameters });
-    log(`${lease.job}: published as ${model}`);
+    log(model === null ? `${lease.job}: done` : `${lease.job}: published as ${model}`);
     return "completed";
   } catch (error) {
     const reason = isLost(error) ? "lost" : (stop.signal.reason as StopReason | undefined);

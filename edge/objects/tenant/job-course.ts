@@ -3,6 +3,7 @@ import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
 import { laneOf } from "../../../shared/api/methods.ts";
 import { dropResumeState } from "./checkpoint-rows.ts";
 import type { TenantContext } from "./context.ts";
+import { noteEditEnded } from "./edits/edit-rows.ts";
 import { addEvent } from "./events.ts";
 import type { JobBase } from "./job-base.ts";
 import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
@@ -34,6 +35,7 @@ export function end(
   addResultFiles(context.db, id, kept, context.now());
   endJob(context.db, id, error === undefined ? { status } : { status, error }, context.now());
   dropResumeState(context.db, id, context.now());
+  noteEditEnded(context.db, id, { status, error: error ?? null }, context.now());
   say(context, id, { level: LEVELS[status] ?? "warn", message });
 }
 
