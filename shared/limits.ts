@@ -86,6 +86,8 @@ export const LIMITS = {
   /** Edits of one tenant, and edits that are merged at a time. */
   edits: 10_000,
   mergedEdits: 64,
+  /** Facts of one causal tracing. */
+  tracedFacts: 200,
   /** Bytes of the JSON body with the facts of one edit. */
   editBody: 8 * (1 << 20),
   scorersPerTenant: 32,

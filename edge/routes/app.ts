@@ -42,6 +42,7 @@ import { steeringScorers } from "./steering-scorers.ts";
 import { steeringSweep } from "./steering-sweep.ts";
 import { storedChats } from "./stored-chats.ts";
 import { storedResponses } from "./stored-responses.ts";
+import { tracing } from "./tracing.ts";
 import { trainer } from "./trainer.ts";
 import { trainerBlobs } from "./trainer-blobs.ts";
 import { usage } from "./usage.ts";
@@ -57,6 +58,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/fine_tuning/jobs", jobReport);
   app.route("/v1/fine_tuning/alpha/graders", graders);
   app.route("/v1/models", models);
+  app.route("/v1/models", tracing);
   app.route("/v1/aliases", aliases);
   app.route("/v1/deltas", deltas);
   app.route("/v1/deltas", deltasUpload);

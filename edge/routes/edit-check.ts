@@ -1,6 +1,7 @@
 import type { Context } from "hono";
-import { type CheckEdits, type EditCheck, waitMs } from "../../shared/api/edits.ts";
+import type { CheckEdits, EditCheck } from "../../shared/api/edits.ts";
 import type { MethodOf } from "../../shared/api/methods.ts";
+import { waitMs } from "../../shared/api/wait.ts";
 import { checkFacts, factProblem } from "../../shared/edits/check-facts.ts";
 import type { EditFact } from "../../shared/edits/fact.ts";
 import type { EditConflict } from "../../shared/edits/report.ts";

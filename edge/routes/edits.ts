@@ -9,11 +9,10 @@ import {
   EditList,
   EditListQuery,
   MergeEdits,
-  WaitQuery,
-  waitMs,
 } from "../../shared/api/edits.ts";
 import { Deleted } from "../../shared/api/lists.ts";
 import type { MethodOf } from "../../shared/api/methods.ts";
+import { WaitQuery, waitMs } from "../../shared/api/wait.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";

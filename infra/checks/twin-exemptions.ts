@@ -5,6 +5,19 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
   "shared/api/job-status.ts": "a list of names",
+  "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
+  "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
+  "shared/edits/fact.ts": "a schema: tests/edge/routes/edits.test.ts and tests/shared/data/dataset-kinds/facts.test.ts",
+  "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
+  "shared/edits/tracing.ts": "a schema: tests/shared/edits/tracing-plot.test.ts draws one that it has read",
+  "edge/objects/tenant/edits/":
+    "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
+  "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
+  "edge/routes/edit-answer.ts":
+    "tests/edge/routes/edits.test.ts shows edits before, with and without a report, and merged",
+  "edge/routes/edit-check.ts": "tests/edge/routes/edits.test.ts checks texts and keys",
+  "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
+  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
   "edge/objects/tenant/permissions.ts":
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",

@@ -7,14 +7,7 @@ import { deltaField, deltaWeight } from "./generate.ts";
 import { Suffix } from "./ids.ts";
 import { Metadata } from "./jobs.ts";
 import { listSchema, pageQuery } from "./lists.ts";
-
-/** Seconds that a request waits where `wait` is true, and at most. */
-export const DEFAULT_WAIT = 60;
-export const LONGEST_WAIT = 300;
-
-const Wait = z.union([z.boolean(), z.number().min(0).max(LONGEST_WAIT)]).meta({
-  description: `Answer when it has ended, or after so many seconds with what it is then; true: ${DEFAULT_WAIT} seconds`,
-});
+import { Wait } from "./wait.ts";
 
 const fields = {
   model: z.string().min(1).max(300).meta({
@@ -81,11 +74,9 @@ const summary = {
   status: EditStatus,
   model: z.string().meta({ description: "As the request named it" }),
   base: z.string(),
-  deltas: z
-    .array(z.strictObject({ id: z.string(), weight: deltaWeight }))
-    .meta({
-      description: "Those on which it was solved: of `model` and of `deltas`. `fine_tuned_model` serves them too",
-    }),
+  deltas: z.array(z.strictObject({ id: z.string(), weight: deltaWeight })).meta({
+    description: "Those on which it was solved: of `model` and of `deltas`. `fine_tuned_model` serves them too",
+  }),
   method: z.enum(["auto", ...EDIT_METHODS]).meta({ description: "The method that was used, once it has ended" }),
   job: z.string().nullable().meta({ description: "The job that solved it; null for merged edits" }),
   delta: z.string().nullable().meta({ description: "The edit alone, for `deltas`; null while nothing is published" }),
@@ -140,22 +131,6 @@ export const EditList = listSchema(EditSummary).meta({ id: "EditList" });
 export const EditListQuery = pageQuery().extend({
   model: z.string().min(1).max(300).optional().meta({ description: "Only edits of this base or model" }),
 });
-
-/** `wait` of a query: `true`, `false` or seconds. */
-export const WaitQuery = z.strictObject({
-  wait: z
-    .string()
-    .regex(/^(?:true|false|\d{1,3}(?:\.\d{1,3})?)$/, "must be true, false, or a number of seconds")
-    .transform((text) => (text === "true" ? true : text === "false" ? false : Number(text)))
-    .pipe(Wait)
-    .optional(),
-});
-
-/** Milliseconds that a request waits at most. */
-export function waitMs(wait: boolean | number | undefined): number {
-  if (wait === undefined || wait === false) return 0;
-  return 1000 * (wait === true ? DEFAULT_WAIT : wait);
-}
 
 export const EditCheck = z
   .strictObject({

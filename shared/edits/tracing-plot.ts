@@ -11,7 +11,10 @@ const PLACES: Readonly<Record<TokenPlace, string>> = {
 };
 
 /** A tracing as heat maps, an SVG file: of the MLPs, which edits change, and of the whole stream. */
-export function drawTracing({ facts, layers, places, effects, probability, edit_layers }: Tracing, model: string): string {
+export function drawTracing(
+  { facts, layers, places, effects, probability, edit_layers }: Tracing,
+  model: string,
+): string {
   const rows = (of: Tracing["effects"]["mlp"]) =>
     places.map((place, index) => ({ name: PLACES[place], values: of[index] ?? null }));
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;

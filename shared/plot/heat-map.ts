@@ -65,9 +65,7 @@ export function drawHeatMaps({ title, description, columns, maps, format }: Heat
     `<rect class="page" width="${pixel(width)}" height="${pixel(end + BELOW)}"/>`,
     text("title", 12, 22, title, "start"),
     ...parts,
-    ...columns.names.map((name, column) =>
-      text("axis", left + (column + 0.5) * CELL.width, end + 16, name, "middle"),
-    ),
+    ...columns.names.map((name, column) => text("axis", left + (column + 0.5) * CELL.width, end + 16, name, "middle")),
     text("axis", middle, end + 36, columns.title, "middle"),
     "</svg>\n",
   ].join("\n");

@@ -83,7 +83,10 @@ describe("POST /v1/edits", () => {
     const { lease, facts, model } = await trainer.solve();
     expect(lease).toMatchObject({
       lane: "edits",
-      method: { type: "edit", edit: { method: "memit", on: [], check_only: false, options: { rank: expect.any(Number) } } },
+      method: {
+        type: "edit",
+        edit: { method: "memit", on: [], check_only: false, options: { rank: expect.any(Number) } },
+      },
     });
     expect(facts).toMatchObject([FRANCE, PERU]);
     expect(model).toMatch(/^ft:edit-base:editor:facts:/);
@@ -150,7 +153,16 @@ describe("POST /v1/edits", () => {
   it("waits for its end, or answers with what it is when the time is over", async () => {
     const [waited] = await Promise.all([
       post({ facts: [FRANCE], wait: 60 }),
-      expect.poll(() => trainer.solve().then(({ model }) => model).catch(() => null), { timeout: 30_000 }).not.toBeNull(),
+      expect
+        .poll(
+          () =>
+            trainer
+              .solve()
+              .then(({ model }) => model)
+              .catch(() => null),
+          { timeout: 30_000 },
+        )
+        .not.toBeNull(),
     ]);
     expect(waited).toMatchObject({ status: "succeeded", facts: [{ status: "edited" }] });
     const short = await post({ facts: [PERU], wait: 0.05 });
@@ -301,7 +313,10 @@ describe("an edit on other deltas", () => {
     await api.call("POST", "/v1/fine_tuning/jobs", { key, body: job });
     const lease = (await trainer.lease())!;
     const full = await publishModel(lease);
-    expect(await refusal({ model: full })).toMatchObject({ param: "model", message: expect.stringContaining("full fine-tune") });
+    expect(await refusal({ model: full })).toMatchObject({
+      param: "model",
+      message: expect.stringContaining("full fine-tune"),
+    });
     const facts = await api.dataset(key, [FRANCE]);
     const edit = await edited();
     const direct = { training_file: facts, method: { type: "edit" } };
@@ -348,7 +363,8 @@ describe("an edit on other deltas", () => {
 describe("GET /v1/edits", () => {
   it("lists them newest first, by pages and by model, without facts", async () => {
     const [a, b] = [await post({ facts: [FRANCE] }), await post({ facts: [PERU] })];
-    const list = (query: string) => api.call<{ data: EditSummary[]; has_more: boolean }>("GET", `/v1/edits${query}`, { key });
+    const list = (query: string) =>
+      api.call<{ data: EditSummary[]; has_more: boolean }>("GET", `/v1/edits${query}`, { key });
     const page = await list("?limit=1");
     expect([page.data.map(({ id }) => id), page.has_more]).toEqual([[b.id], true]);
     expect(page.data[0]).not.toHaveProperty("facts");
@@ -420,7 +436,10 @@ describe("taking a fact out", () => {
     await removal("false");
     const next = await trainer.leaseEdit();
     await trainer.finish(next.lease, null);
-    expect((await get(edit.id)).removal).toMatchObject({ status: "failed", error: { message: expect.stringContaining("None of the facts") } });
+    expect((await get(edit.id)).removal).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("None of the facts") },
+    });
     await removal("false");
     await api.call("POST", `/v1/edits/${edit.id}/cancel`, { key });
     expect((await get(edit.id)).removal).toMatchObject({ status: "cancelled" });
@@ -482,9 +501,9 @@ describe("POST /v1/edits/merge", () => {
       expect(["edits", "edit_id"]).toContain(refused.param);
     }
     const other = await post({ facts: [PERU] });
-    expect(
-      await api.refusal("POST", "/v1/edits/merge", { key, body: { edits: [queued.id, other.id] } }),
-    ).toMatchObject({ param: "edits", message: expect.stringContaining("is queued and has no delta") });
+    expect(await api.refusal("POST", "/v1/edits/merge", { key, body: { edits: [queued.id, other.id] } })).toMatchObject(
+      { param: "edits", message: expect.stringContaining("is queued and has no delta") },
+    );
     for (const { id } of [queued, other]) await undo(id);
   });
 });
@@ -507,7 +526,12 @@ describe("POST /v1/edits/check", () => {
       { kind: "contradicting_targets", fact: 2, with: { edit: edit.id, fact: 0 } },
       { kind: "contradicting_targets", fact: 2, with: { edit: null, fact: 1 } },
     ]);
-    expect(await api.refusal("POST", "/v1/edits/check", { key, body: { model: BASE, facts: [{ ...FRANCE, subject: "x" }] } })).toMatchObject({ param: "facts[0].subject" });
+    expect(
+      await api.refusal("POST", "/v1/edits/check", {
+        key,
+        body: { model: BASE, facts: [{ ...FRANCE, subject: "x" }] },
+      }),
+    ).toMatchObject({ param: "facts[0].subject" });
     await undo(edit.id);
   });
 
@@ -519,7 +543,16 @@ describe("POST /v1/edits/check", () => {
     };
     const [found] = await Promise.all([
       check({ model: edit.fine_tuned_model, facts: [PERU], wait: 60 }),
-      expect.poll(() => trainer.check([conflict]).then(({ job }) => job).catch(() => null), { timeout: 30_000 }).not.toBeNull(),
+      expect
+        .poll(
+          () =>
+            trainer
+              .check([conflict])
+              .then(({ job }) => job)
+              .catch(() => null),
+          { timeout: 30_000 },
+        )
+        .not.toBeNull(),
     ]);
     expect(found).toMatchObject({
       keys: "compared",

@@ -1,6 +1,7 @@
 /** A trainer that solves no edits: its deltas are random, and its reports say what the test wants. */
-import type { Lease, Result } from "../../../shared/api/trainer.ts";
+
 import { folderDigest } from "../../../shared/api/artefacts.ts";
+import type { Lease, Result } from "../../../shared/api/trainer.ts";
 import { EDIT_FILE, encodeEditFile } from "../../../shared/edits/edit-file.ts";
 import { EditFact } from "../../../shared/edits/fact.ts";
 import { EDIT_REPORT_FILE, type EditConflict, type EditReport, type FactReport } from "../../../shared/edits/report.ts";
@@ -18,7 +19,11 @@ const config = parseModelConfig(TINY_CONFIG);
 const LAYER = 1;
 
 /** A delta of rank 1 on a layer's `mlp.down_proj`, with a key for each of the facts. */
-export async function editFolder(base: { id: string; digest: string }, facts: readonly EditFact[], name: string): Promise<Folder> {
+export async function editFolder(
+  base: { id: string; digest: string },
+  facts: readonly EditFact[],
+  name: string,
+): Promise<Folder> {
   const { normal } = createRandom(5, name);
   const numbers = (length: number, scale: number) => Float32Array.from({ length }, () => scale * normal());
   const { hiddenSize, ffnSize: intermediateSize } = config;
@@ -38,8 +43,18 @@ export async function editFolder(base: { id: string; digest: string }, facts: re
     parents: [],
     created_at: 0,
   });
-  const keys = new Map([[LAYER, matrix(facts.length, intermediateSize, Float64Array.from(numbers(facts.length * intermediateSize, 1)))]]);
-  folder.set(EDIT_FILE, encodeEditFile({ method: "memit", value_norm: 1, facts: facts.map(({ prompt, subject, target_new }) => ({ prompt, subject, target_new })), keys }));
+  const keys = new Map([
+    [LAYER, matrix(facts.length, intermediateSize, Float64Array.from(numbers(facts.length * intermediateSize, 1)))],
+  ]);
+  folder.set(
+    EDIT_FILE,
+    encodeEditFile({
+      method: "memit",
+      value_norm: 1,
+      facts: facts.map(({ prompt, subject, target_new }) => ({ prompt, subject, target_new })),
+      keys,
+    }),
+  );
   return folder;
 }
 
@@ -89,7 +104,13 @@ export class EditTrainer extends FakeTrainer {
     const lease = await this.lease({ lanes: ["edits"] });
     if (lease === undefined) throw new Error("there is no edit to lease");
     const text = new TextDecoder().decode(await (await this.read(lease, lease.training_file.path)).bytes());
-    return { lease, facts: text.trim().split("\n").map((line) => EditFact.parse(JSON.parse(line))) };
+    return {
+      lease,
+      facts: text
+        .trim()
+        .split("\n")
+        .map((line) => EditFact.parse(JSON.parse(line))),
+    };
   }
 
   async keep(lease: Lease, name: string, value: unknown): Promise<void> {

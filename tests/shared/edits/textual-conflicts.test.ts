@@ -20,6 +20,9 @@ it("finds the same subject and relation, whatever the case and spaces, and says 
 });
 
 it("finds nothing between other subjects, and other relations of one subject", () => {
-  const others = [fact("The capital of Peru is", "Peru", "Cusco"), fact("The language of France is", "France", "Latin")];
+  const others = [
+    fact("The capital of Peru is", "Peru", "Cusco"),
+    fact("The language of France is", "France", "Latin"),
+  ];
   expect(textualConflicts(others, [earlier])).toEqual([]);
 });

@@ -40,7 +40,10 @@ export interface Removal {
 
 export interface EditRow {
   readonly id: string;
-  /** `check` and `tracing` have a row only while their job runs, which is not shown. */
+  /**
+   * `check` (of facts, or a tracing of a tenant's own facts) and `tracing` (of a base by its own) have a row only while their job runs,
+   * which is not shown.
+   */
   readonly kind: "edit" | "check" | "tracing";
   /** As the request named it. */
   readonly model: string;

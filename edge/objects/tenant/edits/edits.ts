@@ -178,6 +178,12 @@ export const edits = tenantModule({
           return isTerminal(requireJob(db, job).status);
         },
 
+        /** The job that traces a base; null if there is none under way. */
+        tracingJob(base: string): string | null {
+          const where = "kind = 'tracing' AND base = ?";
+          return db.get<EditRow>(`SELECT * FROM edits WHERE ${where}`, base)?.job ?? null;
+        },
+
         /** The report of a job that checks, as far as it has one. */
         report: (job: string): BlobSource | null => reportOf(job),
 
