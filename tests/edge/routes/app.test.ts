@@ -210,6 +210,7 @@ describe("every route of the document", () => {
     const labelling = { name: "gait", task: "pairwise", prompts: ["a"], sampling: { sources: [{ model: "walked" }] } };
     const project = await api.call<{ id: string }>("POST", "/v1/labeling/projects", { key, body: labelling });
     Object.assign(own, { project_id: project.id });
+    Object.assign(own, { fact: "0" });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 

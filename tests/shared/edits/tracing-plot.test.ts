@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { TOKEN_PLACES, Tracing } from "../../../shared/edits/tracing.ts";
 import { drawTracing } from "../../../shared/edits/tracing-plot.ts";
 
-export const TRACING: Tracing = Tracing.parse({
+const TRACING: Tracing = Tracing.parse({
   ...{ format: "trimtab.tracing/1", source: "base", facts: 12, samples: 4, noise: 3, layers: 3 },
   places: [...TOKEN_PLACES],
   probability: { clean: 0.8, corrupted: 0.1 },
