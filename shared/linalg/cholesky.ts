@@ -25,7 +25,8 @@ export interface CholeskyOptions {
   readonly maximalJitter?: number;
 }
 
-const SMALLEST_JITTER = 1e-15;
+/** Of ten: less than 1e-15 of a diagonal element is lost in rounding. */
+const SMALLEST_EXPONENT = -15;
 
 /**
  * The Cholesky factor of a symmetric positive definite A [n, n], of which the lower triangle is read, with an estimate of
@@ -46,8 +47,8 @@ export function cholesky(a: DenseMatrix, options: CholeskyOptions): Cholesky {
   const first = factor(a, 0);
   let found = first;
   let jitter = 0;
-  for (let share = SMALLEST_JITTER; found.failedAt !== undefined && share <= most; share *= 10) {
-    jitter = share * mean;
+  for (let exponent = SMALLEST_EXPONENT; found.failedAt !== undefined && 10 ** exponent <= most; exponent++) {
+    jitter = 10 ** exponent * mean;
     found = factor(a, jitter);
   }
   if (found.failedAt !== undefined) throw notPositiveDefinite(options.name, first, most);
@@ -96,7 +97,7 @@ function factor(a: DenseMatrix, jitter: number): Attempt {
           continue;
         }
         // A pivot that is a rounding error of what it was taken from says nothing of the matrix.
-        if (!(sum > given * Number.EPSILON)) return { lower, failedAt: row, pivot: sum };
+        if (!(sum > size * Number.EPSILON * given)) return { lower, failedAt: row, pivot: sum };
         l[at + row] = Math.sqrt(sum);
       }
     }
