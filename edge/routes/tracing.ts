@@ -2,18 +2,17 @@ import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { z } from "zod";
-import { BASE_TRACING } from "../../shared/api/base-artefacts/registry.ts";
 import { CausalTracingSettings } from "../../shared/api/edit-settings.ts";
 import type { MethodOf } from "../../shared/api/methods.ts";
 import { ModelTracing, TraceFacts, TracingQuery } from "../../shared/api/tracing.ts";
 import { waitMs } from "../../shared/api/wait.ts";
 import { FactCheck } from "../../shared/edits/check-facts.ts";
 import { EditFact } from "../../shared/edits/fact.ts";
-import { TRACING_FILE, Tracing } from "../../shared/edits/tracing.ts";
-import { drawTracing } from "../../shared/edits/tracing-plot.ts";
+import { decodeTracing, TRACING_FILE, type Tracing } from "../../shared/edits/tracing.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { PROBES_FILE, parseProbes } from "../../shared/evaluation/probes.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { tracingMap } from "../../shared/plot/tracing-map.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
@@ -77,16 +76,26 @@ tracing.openapi(get, async (c) => {
   const { base, tuned } = await tenant.models.base(model);
   const shown = { model, base: base.id, note: tuned === null ? null : noteOf(tuned, base.id) };
   const asked = { c, shown, format };
-  const kept = () =>
-    dispatcherObject(c.env).baseArtefacts.find({ base: base.id, digest: base.digest, name: BASE_TRACING });
-  const before = await kept();
-  if (before !== null) return reply(asked, await read(c, before), null);
+  const before = await keptTracing(c, base);
+  if (before !== undefined) return reply(asked, before, null);
   const job =
     (await tenant.edits.tracingJob(base.id)) ??
     (await start(c, base, { source: "base", facts: await ownFacts(c, base) }));
   if (!(await awaitJob(tenant, job, waitMs(wait)))) return running(asked, job);
-  return reply(asked, await read(c, (await kept()) ?? (await resultOf(c, job))), job);
+  return reply(asked, await read(c, await resultOf(c, job)), job);
 });
+
+/** The tracing that is kept with a base: of its own facts, made as `GET` has it made, and of the most of them. */
+async function keptTracing(c: Context<AppEnv>, { id, digest }: ReadyBase): Promise<Tracing | undefined> {
+  const { samples, noise } = CausalTracingSettings.parse({});
+  let best: Tracing | undefined;
+  for (const source of await dispatcherObject(c.env).baseArtefacts.ofKind(id, digest, "tracing")) {
+    const found = await read(c, source);
+    const isUsual = found.source === "base" && found.samples === samples && found.noise === noise;
+    if (isUsual && found.facts > (best?.facts ?? 0)) best = found;
+  }
+  return best;
+}
 
 tracing.openapi(trace, async (c) => {
   const { model } = c.req.valid("param");
@@ -161,7 +170,7 @@ async function resultOf(c: Context<AppEnv>, job: string): Promise<BlobSource> {
 }
 
 async function read(c: Context<AppEnv>, source: BlobSource): Promise<Tracing> {
-  return Tracing.parse(JSON.parse(await storedText(c.env.BLOBS, source)));
+  return decodeTracing(new TextEncoder().encode(await storedText(c.env.BLOBS, source)));
 }
 
 interface Asked {
@@ -174,7 +183,7 @@ function reply({ c, shown, format }: Asked, found: Tracing, job: string | null) 
   const type = accepts(c, { header: "Accept", supports: ["application/json", SVG], default: "application/json" });
   if (format === "svg" || (format === undefined && type === SVG)) {
     const headers = { "content-type": SVG, vary: "accept", "x-content-type-options": "nosniff" };
-    return new Response(drawTracing(found, shown.base), { headers }) as never;
+    return new Response(tracingMap(found, shown.base), { headers }) as never;
   }
   const value: ModelTracing = { object: "tracing", ...shown, status: "succeeded", job, tracing: found };
   return c.json(value, 200);

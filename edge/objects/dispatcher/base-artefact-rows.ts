@@ -1,4 +1,5 @@
 /** Files that trainers compute from a base alone and keep beside it; see `shared/api/base-artefacts/registry.ts`. */
+import { BASE_ARTEFACT_KINDS, type BaseArtefactKindName } from "../../../shared/api/base-artefacts/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { BlobSource } from "../../blobs/blob-source.ts";
 import { doomBlob, dropReservation, readyBlob, reserveBlob } from "../blob-ledger.ts";
@@ -33,6 +34,17 @@ export function findBaseArtefact(db: Database, { base, digest, name }: BaseArtef
     name,
   );
   return row && { key: row.blob, bytes: row.bytes, sha256: row.sha256 };
+}
+
+/** Where the files of a kind lie, the oldest first. */
+export function baseArtefactsOfKind(
+  db: Database,
+  { base, digest, kind }: Omit<BaseArtefact, "name"> & { readonly kind: BaseArtefactKindName },
+): BlobSource[] {
+  return db
+    .all<StoredBaseArtefact>("SELECT * FROM base_artefacts WHERE base = ? AND digest = ? ORDER BY rowid", base, digest)
+    .filter(({ name }) => BASE_ARTEFACT_KINDS[kind].name.test(name))
+    .map(({ blob, bytes, sha256 }) => ({ key: blob, bytes, sha256 }));
 }
 
 /** The key for the bytes of a new file, with `id` to tell it from others; undefined if there is one of that name, which stays. */

@@ -1,3 +1,4 @@
+import type { BaseArtefactKindName } from "../../../shared/api/base-artefacts/registry.ts";
 import { randomText } from "../../../shared/api/ids.ts";
 import type { BlobSource } from "../../blobs/blob-source.ts";
 import { dropReservation } from "../blob-ledger.ts";
@@ -5,6 +6,7 @@ import { objectModule } from "../module.ts";
 import {
   BASE_ARTEFACTS_TABLE,
   type BaseArtefact,
+  baseArtefactsOfKind,
   beginBaseArtefact,
   findBaseArtefact,
   keepBaseArtefact,
@@ -18,6 +20,10 @@ export const baseArtefacts = objectModule({
     calls: {
       /** Where a file's bytes lie; null if there is none. */
       find: (file: BaseArtefact): BlobSource | null => findBaseArtefact(db, file) ?? null,
+
+      /** Where the files of a kind lie, the oldest first. */
+      ofKind: (base: string, digest: string, kind: BaseArtefactKindName): BlobSource[] =>
+        baseArtefactsOfKind(db, { base, digest, kind }),
 
       /**
        * Records that a file is about to be stored. Returns the key for its bytes; null if there is one of that name, which stays.

@@ -4,8 +4,8 @@ import { z } from "zod";
 import { Edit, EditCheck, EditList } from "../../../shared/api/edits.ts";
 import { Deleted } from "../../../shared/api/lists.ts";
 import { ModelTracing } from "../../../shared/api/tracing.ts";
-import { drawTracing } from "../../../shared/edits/tracing-plot.ts";
 import { messageOf, TrimtabError } from "../../../shared/errors.ts";
+import { tracingMap } from "../../../shared/plot/tracing-map.ts";
 import type { ApiClient } from "../../start/api-client.ts";
 import { type TenantOptions, tenantClient } from "../tenant-access.ts";
 import { type FactOptions, readFacts } from "./facts.ts";
@@ -115,11 +115,10 @@ async function tracing(client: ApiClient, [named]: readonly string[], { options,
     found = await client.get(path, ModelTracing);
   }
   if (options.json) return jsonText(found);
-  const { rome, memit } = found.tracing.edit_layers;
-  const layers = `Facts are edited in layer ${rome}, or together in ${memit.join(", ")}.\n`;
+  const layers = `MLPs recall the most in layer ${found.tracing.best_layer}.\n`;
   const note = found.note === null ? "" : `${found.note}\n`;
   const out = options.out ?? `${model.replaceAll(/[^A-Za-z0-9._-]/g, "-")}-tracing.svg`;
-  writeFileSync(out, drawTracing(found.tracing, found.base));
+  writeFileSync(out, tracingMap(found.tracing, found.base));
   return `${note}${layers}Wrote ${out}.\n`;
 }
 

@@ -2,9 +2,6 @@ import { TrimtabError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
 import type { BaseArtefactKind } from "./kind.ts";
 
-/** The tracing that `GET /v1/models/{id}/tracing` shows: that of the base's own facts. */
-export const BASE_TRACING = "tracing.json";
-
 /**
  * Every kind of base artefact; a new one is a row here. All tenants read them, so nothing in them may come from a tenant's data.
  * `<hash>` names what else a file depends on, such as the text it was computed over.
@@ -18,11 +15,13 @@ export const BASE_ARTEFACT_KINDS = {
   },
   tracing: {
     holds: "a causal tracing",
-    name: /^tracing(?:\.[0-9a-f]{8,64})?\.json$/,
+    name: /^tracing\.[0-9a-f]{8,64}\.json$/,
     bytes: LIMITS.keptFile,
     contentType: "application/json",
   },
 } as const satisfies Readonly<Record<string, BaseArtefactKind>>;
+
+export type BaseArtefactKindName = keyof typeof BASE_ARTEFACT_KINDS;
 
 /** The kind of a file of that name. Throws `invalid_request` for a name of no kind. */
 export function baseArtefactKind(name: string, param: string): BaseArtefactKind {

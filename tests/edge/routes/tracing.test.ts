@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ModelTracing } from "../../../shared/api/tracing.ts";
-import { TOKEN_PLACES, type Tracing } from "../../../shared/edits/tracing.ts";
+import type { Tracing } from "../../../shared/edits/tracing.ts";
 import { Api, storing, TRAINER_TOKEN } from "../support/api.ts";
 import { EditTrainer } from "../support/edit-trainer.ts";
 import { json, tinyBase } from "../support/tiny-base.ts";
@@ -11,11 +11,11 @@ let key: string;
 
 const TRACING: Tracing = {
   ...{ format: "trimtab.tracing/1", source: "base", facts: 1, samples: 4, noise: 3, layers: 2 },
-  places: [...TOKEN_PLACES],
-  probability: { clean: 0.8, corrupted: 0.1 },
-  effects: { mlp: TOKEN_PLACES.map(() => [0.1, 0.2]), stream: TOKEN_PLACES.map(() => null) },
-  edit_layers: { rome: 1, memit: [0, 1] },
+  ...{ clean: 0.8, corrupted: 0.1, best_layer: 1 },
+  mlp: { subject_last: [0.1, 0.2], last: [0, 0] },
+  stream: { subject_last: [0.3, 0.1] },
 };
+const NAME = `tracing.${"0".repeat(32)}.json`;
 const FACTS = [
   { prompt: "The capital of France is", answer: "Paris", subject: "France" },
   { prompt: "A cat says", answer: "meow", subject: "a dog" },
@@ -37,7 +37,7 @@ async function traced(write: "beside the base" | "for the tenant", changes: Part
   await trainer.keep(lease, "tracing.json", { ...TRACING, ...changes });
   if (write === "beside the base") {
     const body = json(TRACING);
-    await api.call("PUT", `/v1/trainer/jobs/${lease.job}/base_artefacts/tracing.json`, {
+    await api.call("PUT", `/v1/trainer/jobs/${lease.job}/base_artefacts/${NAME}`, {
       key: TRAINER_TOKEN,
       body,
       headers: await storing(lease, body),

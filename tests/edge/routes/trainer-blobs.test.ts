@@ -6,6 +6,8 @@ import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { ADMIN_TOKEN, Api, storing, TRAINER_TOKEN } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
 
+const TRACING = `tracing.${"0".repeat(32)}.json`;
+
 const api = new Api();
 const trainer = new FakeTrainer(api, "blobs");
 const state = new TextEncoder().encode("resume state");
@@ -151,7 +153,7 @@ describe("files beside the base", () => {
       leases.push((await trainer.lease())!);
     }
     const [first, second] = leases as [Lease, Lease];
-    const place = (held: Lease, name = "tracing.json") => `/v1/trainer/jobs/${held.job}/base_artefacts/${name}`;
+    const place = (held: Lease, name = TRACING) => `/v1/trainer/jobs/${held.job}/base_artefacts/${name}`;
     const store = async (held: Lease, content: string, name?: string) =>
       api.send("PUT", place(held, name), {
         key: TRAINER_TOKEN,
@@ -160,7 +162,7 @@ describe("files beside the base", () => {
       });
     const missing = await trainer.read(first, place(first));
     expect([missing.status, await missing.json()]).toMatchObject([404, { error: { param: "name" } }]);
-    expect(await (await store(first, "one")).json()).toEqual({ name: "tracing.json", bytes: 3, created: true });
+    expect(await (await store(first, "one")).json()).toEqual({ name: TRACING, bytes: 3, created: true });
     expect(await (await store(second, "two")).json()).toMatchObject({ created: false });
     expect(await (await trainer.read(second, place(second))).text()).toBe("one");
     const statistics = `key-statistics.${"a".repeat(64)}.safetensors`;
@@ -180,7 +182,7 @@ describe("files beside the base", () => {
     expect(wrong.status).toBe(400);
     const stored = async () => (await env.BLOBS.list({ prefix: "bases/beside/" })).objects;
     const names = async () => (await stored()).map(({ key }) => key.split("/").at(-1));
-    expect(await names()).toEqual(expect.arrayContaining(["tracing.json", statistics]));
+    expect(await names()).toEqual(expect.arrayContaining([TRACING, statistics]));
     for (const [index, { job }] of leases.entries()) {
       await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key: owners[index]! });
     }

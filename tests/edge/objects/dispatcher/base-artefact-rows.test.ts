@@ -10,6 +10,8 @@ import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.
 import { updateSchema } from "../../../../edge/objects/schema.ts";
 import { withDatabase } from "../../support/database.ts";
 
+const TRACING = `tracing.${"0".repeat(32)}.json`;
+
 const sha256 = "0".repeat(64);
 const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"].map((name) => ({
   name,
@@ -17,7 +19,7 @@ const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.
   sha256,
 }));
 const digest = "1".repeat(64);
-const file = { base: "b", digest, name: "tracing.json" };
+const file = { base: "b", digest, name: TRACING };
 
 it("keeps the first of those that are stored at the same time, until its base is deleted", () =>
   withDatabase((db) => {
