@@ -210,6 +210,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/pretraining/recipe.ts": "settings",
   "infra/base/tokenizer/make.ts": "a program: writes what train-bpe.ts produces",
   "infra/cli/trimtab.mjs": "a launcher: tests/infra/cli/peft-compare.test.ts runs it",
+  "infra/cli/edit/": "one command: tests/infra/cli/edit/edit.test.ts runs every action of it",
+  "infra/cli/tenant-access.ts": "tests/infra/cli/edit/edit.test.ts reaches a server, and lacks one",
   "infra/cli/main.ts": "a program: tests/infra/cli/peft-compare.test.ts runs it",
   "infra/start/edge-process.ts": "a program: tests/infra/start/stack.test.ts runs and kills it",
   "infra/start/serve.ts": "a program: tests/infra/start/stack.test.ts runs it",
