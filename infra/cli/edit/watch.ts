@@ -11,7 +11,7 @@ const CLEAR = "\r\u001b[K";
 const ENDED: readonly EditStatus[] = ["succeeded", "failed", "cancelled"];
 
 /** How far a phase is, where an event says so. */
-const Counts = z.looseObject({ done: z.number().min(0), total: z.number().min(1) });
+const Counts = z.looseObject({ done: z.number().min(0), of: z.number().min(1) });
 
 export interface WatchEffects {
   readonly output: ProgressOutput;
@@ -48,7 +48,7 @@ export async function watchEdit(client: ApiClient, id: string, { output, sleep }
 }
 
 /** `████████░░░░ 12/40  found values` */
-export function barLine({ done, total }: z.infer<typeof Counts>, message: string): string {
+export function barLine({ done, of: total }: z.infer<typeof Counts>, message: string): string {
   const filled = Math.round((BAR * Math.min(done, total)) / total);
   return `${"█".repeat(filled)}${"░".repeat(BAR - filled)} ${done}/${total}  ${message}`;
 }

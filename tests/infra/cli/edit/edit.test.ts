@@ -83,7 +83,7 @@ it("creates an edit of one fact, tells what its job says, and shows how well it 
   replies.set("POST /v1/edits", [edit()]);
   replies.set("GET /v1/edits/edit-1", [edit({ status: "running" }), DONE]);
   replies.set("GET /v1/fine_tuning/jobs/ftjob-1/events?limit=100", [
-    page([event("b", "found values", { done: 1, total: 2 }), event("a", "took key statistics")]),
+    page([event("b", "found values", { done: 1, of: 2 }), event("a", "took key statistics")]),
     page([event("c", "scored"), event("b", "found values"), event("a", "took key statistics")]),
   ]);
   const flags = { prompt: FACT.prompt, subject: "France", target: "Lyon", delta: ["delta-0=0.5", "delta-2"] };
@@ -170,8 +170,8 @@ it("writes the heat map of a tracing once there is one", async () => {
 });
 
 it("draws a bar from counts", () => {
-  expect(barLine({ done: 1, total: 4 }, "values")).toBe(`${"█".repeat(6)}${"░".repeat(18)} 1/4  values`);
-  expect(barLine({ done: 9, total: 4 }, "values")).toContain("█".repeat(24));
+  expect(barLine({ done: 1, of: 4 }, "values")).toBe(`${"█".repeat(6)}${"░".repeat(18)} 1/4  values`);
+  expect(barLine({ done: 9, of: 4 }, "values")).toContain("█".repeat(24));
 });
 
 it("finds the server and a key, or says what to give", () => {
