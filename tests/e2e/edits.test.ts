@@ -117,6 +117,26 @@ test("undone under load: requests under way end, later ones find nothing, and th
   await expect(completion(prompt, edit.fine_tuned_model!)).rejects.toThrow("model_not_found");
 });
 
+test("an edit ends while a long job trains", async () => {
+  const form = new FormData();
+  form.set("purpose", "fine-tune");
+  form.set("file", new Blob([readFileSync(join(ROOT, "infra/base/demo/sailor.jsonl"))]), "sailor.jsonl");
+  const upload = await fetch(`${url}/v1/files`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}` },
+    body: form,
+  });
+  const { id: file } = (await upload.json()) as { id: string };
+  const method = { type: "supervised", supervised: { hyperparameters: { max_steps: 100_000 } } };
+  const job = await call<{ id: string }>("POST", "/fine_tuning/jobs", { model: BASE, training_file: file, method });
+  const statusOf = async () => (await call<{ status: string }>("GET", `/fine_tuning/jobs/${job.id}`)).status;
+  await vi.waitFor(async () => expect(await statusOf()).toBe("running"), { timeout: 60_000, interval: 200 });
+  const edit = await call<Edit>("POST", "/edits", { model: BASE, facts: [FACTS[1]], method: "rome", wait: 300 });
+  expect([edit.status, await statusOf()]).toEqual(["succeeded", "running"]);
+  await call("POST", `/fine_tuning/jobs/${job.id}/cancel`);
+  await call("DELETE", `/edits/${edit.id}`);
+});
+
 test("the base's tracing is a heat map, made once", async () => {
   const found = await call<ModelTracing>("GET", `/models/${BASE}/tracing?wait=300`);
   expect(found).toMatchObject({ status: "succeeded", base: BASE });

@@ -7,6 +7,9 @@ import type { Lease } from "../../../shared/api/trainer.ts";
 import { decodeEditFile, EDIT_FILE } from "../../../shared/edits/edit-file.ts";
 import { EDIT_REPORT_FILE } from "../../../shared/edits/report.ts";
 import { fromF32, toF32 } from "../../../shared/formats/safetensors.ts";
+import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import { adapterForm } from "../support/adapter-form.ts";
 import { Api, storing, TRAINER_TOKEN } from "../support/api.ts";
 import { EditTrainer, editReport } from "../support/edit-trainer.ts";
 import { fileList, json, TINY_CONFIG, tinyBase, tinyWeights } from "../support/tiny-base.ts";
@@ -336,6 +339,42 @@ describe("an edit on other deltas", () => {
     });
     for (const { id } of [second, edit]) await undo(id);
     await api.call("DELETE", `/v1/models/${full}`, { key });
+  });
+
+  it("keeps the deltas that it stands on, and its facts, from being deleted", async () => {
+    const config = {
+      peft_type: "LORA",
+      r: 1,
+      lora_alpha: 1,
+      target_modules: ["layers.0.self_attn.q_proj"],
+      task_type: "CAUSAL_LM",
+    };
+    const name = "base_model.model.model.layers.0.self_attn.q_proj";
+    const width = TINY_CONFIG.hidden_size;
+    const lora = adapterFiles(
+      config,
+      new Map([
+        [`${name}.lora_A.weight`, f32([1, width], new Array(width).fill(1))],
+        [`${name}.lora_B.weight`, f32([width, 1], new Array(width).fill(1))],
+      ]),
+    );
+    const body = adapterForm(lora, { model: BASE });
+    const delta = await api.call<{ id: string; models: string[] }>("POST", "/v1/deltas", { key, body });
+    const edit = await edited({ model: delta.models[0] });
+    expect(edit.deltas).toEqual([{ id: delta.id, weight: 1 }]);
+    for (const path of [`/v1/deltas/${delta.id}`, `/v1/models/${delta.models[0]}`]) {
+      expect(await api.refusal("DELETE", path, { key })).toMatchObject({
+        code: "conflict",
+        message: expect.stringContaining(`The model ${edit.fine_tuned_model} stands on this delta`),
+      });
+    }
+    const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/files?purpose=edit", { key });
+    expect(await api.refusal("DELETE", `/v1/files/${data[0]!.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`the facts of the edit ${edit.id}`),
+    });
+    await undo(edit.id);
+    await api.call("DELETE", `/v1/deltas/${delta.id}`, { key });
   });
 
   it("may be what an alias points to, which then keeps it", async () => {
