@@ -29,6 +29,8 @@ export interface LeaseContext {
   readonly executor: (name: ExecutorName | null) => Promise<Executor>;
   readonly recipe: (type: JobType) => JobRecipe;
   readonly cacheFolder: string;
+  /** Awaited whenever the job can wait: lets more urgent jobs of this process go first. It resolves at once when `stop` aborts. */
+  readonly giveWay?: (stop: AbortSignal) => Promise<void>;
   /** Milliseconds. */
   readonly now: () => number;
   /** Aborts when the process must exit. */
@@ -162,6 +164,7 @@ async function runOnBase(
   async function yieldToEventLoop(): Promise<void> {
     // The executor and the tokenizer may compute on this thread: timers and sockets get their turn here.
     await new Promise((resume) => setImmediate(resume));
+    await context.giveWay?.(stop);
     const reason = stop.reason as StopReason | undefined;
     // Once steps have been trained, finish the current one: progress can be stored only at its end.
     if (!stepped || reason === "cancelled" || reason === "lost") stop.throwIfAborted();

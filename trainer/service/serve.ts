@@ -4,9 +4,10 @@ import type { Lease } from "../../shared/api/trainer.ts";
 import { messageOf, TrimtabError } from "../../shared/errors.ts";
 import { createJobClient, requestLease } from "./client.ts";
 import type { HttpEffects, Send } from "./http.ts";
+import { LaneTurns } from "./lane-turns.ts";
 import { type LeaseContext, runLease } from "./run-lease.ts";
 
-export interface ServeOptions extends Omit<LeaseContext, "client" | "now"> {
+export interface ServeOptions extends Omit<LeaseContext, "client" | "now" | "giveWay"> {
   readonly send: Send;
   readonly effects: Pick<HttpEffects, "sleep" | "random" | "now">;
   /** This process's name. */
@@ -21,8 +22,10 @@ const LONGEST_IDLE_MS = 1_000;
 const LONGEST_OUTAGE_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 
-/** What all lanes know of the server; the first that notices a change logs it. */
-interface Connection {
+/** What the loops of all lanes share. */
+interface Shared {
+  readonly turns: LaneTurns;
+  /** Of the server; the first that notices a change logs it. */
   lastError: string | undefined;
 }
 
@@ -31,11 +34,11 @@ interface Connection {
  * released. Never throws: errors are logged, and the server is asked again later.
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const connection: Connection = { lastError: undefined };
-  await Promise.all(options.lanes.map((lane) => serveLane(options, lane, connection)));
+  const shared: Shared = { turns: new LaneTurns(), lastError: undefined };
+  await Promise.all(options.lanes.map((lane) => serveLane(options, lane, shared)));
 }
 
-async function serveLane(options: ServeOptions, lane: Lane, connection: Connection): Promise<void> {
+async function serveLane(options: ServeOptions, lane: Lane, shared: Shared): Promise<void> {
   const { effects, shutdown, log } = options;
   let failures = 0;
   let idle = 0;
@@ -49,13 +52,13 @@ async function serveLane(options: ServeOptions, lane: Lane, connection: Connecti
       const request = { trainer: options.trainer, executors: [...options.executors], lanes: [lane] };
       lease = await requestLease(options.send, request, shutdown);
       failures = 0;
-      if (connection.lastError !== undefined) log("the server is back");
-      connection.lastError = undefined;
+      if (shared.lastError !== undefined) log("the server is back");
+      shared.lastError = undefined;
     } catch (error) {
       if (shutdown.aborted) break;
       const line = `no lease: ${error instanceof TrimtabError ? `${error.code}: ` : ""}${messageOf(error)}`;
-      if (line !== connection.lastError) log(line);
-      connection.lastError = line;
+      if (line !== shared.lastError) log(line);
+      shared.lastError = line;
       await pause(failures++, LONGEST_OUTAGE_MS);
       continue;
     }
@@ -66,7 +69,9 @@ async function serveLane(options: ServeOptions, lane: Lane, connection: Connecti
     idle = 0;
     log(`${lease.job}: leased (attempt ${lease.attempt}, from step ${lease.checkpoint?.step ?? 0})`);
     const client = createJobClient(options.send, lease);
-    const outcome = await runLease(lease, { ...options, client, now: effects.now });
+    const giveWay = (stop: AbortSignal) => shared.turns.giveWay(lane, stop);
+    const context = { ...options, client, now: effects.now, giveWay };
+    const outcome = await shared.turns.run(lane, () => runLease(lease, context));
     // Whatever stopped this job may stop the next one too.
     if (outcome === "dropped") await pause(failures++, LONGEST_OUTAGE_MS);
   }
