@@ -205,7 +205,7 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       }
       case "complete 0":
         if (server.completions.length === 0) server.completions.push(parsed);
-        return json({ model: "ft:tiny:demo::x" });
+        return json({ model: (parsed as Completion).result === null ? null : "ft:tiny:demo::x" });
       case "fail 0":
         server.failures.push(parsed);
         return json({ status: "failed" });
