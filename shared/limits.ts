@@ -83,8 +83,13 @@ export const LIMITS = {
   editFacts: 2000,
   factText: 4000,
   factPrompts: 32,
-  /** Edits of one tenant. */
+  /** Edits of one tenant, and edits that are merged at a time. */
   edits: 10_000,
+  mergedEdits: 64,
+  /** Facts of one causal tracing. */
+  tracedFacts: 200,
+  /** Bytes of the JSON body with the facts of one edit. */
+  editBody: 8 * (1 << 20),
   scorersPerTenant: 32,
   scorerUrl: 2048,
   /** Candidates of one call of a scorer, and bytes of its reply. */

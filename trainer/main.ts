@@ -4,7 +4,7 @@
  *     TRIMTAB_URL=http://127.0.0.1:8787 TRAINER_TOKEN=… node trainer/main.ts
  *
  * Optional variables, with their defaults: TRIMTAB_EXECUTOR (`onnxruntime`; or `tensorflow`), TRIMTAB_TFJS_BACKEND,
- * TRIMTAB_THREADS (all cores), TRIMTAB_STATE (`.trimtab`). On SIGTERM or SIGINT the process saves the running job's state,
+ * TRIMTAB_THREADS (all cores), TRIMTAB_LANES (`jobs,edits`), TRIMTAB_STATE (`.trimtab`). On SIGTERM or SIGINT the process saves the running job's state,
  * releases the job and exits; a second signal exits at once.
  */
 import { messageOf } from "../shared/errors.ts";

@@ -1,4 +1,4 @@
-import { type Method, Method as MethodSchema, settingsOf } from "../../shared/api/methods.ts";
+import { type Method, Method as MethodSchema, requireStartsFrom, settingsOf } from "../../shared/api/methods.ts";
 import { checkReferences } from "../../shared/api/pipeline-references.ts";
 import { type Pipeline, type Stage, stagePath } from "../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -41,6 +41,7 @@ export async function checkPipeline(parts: PipelineParts): Promise<readonly Chec
   for (const [index, given] of pipeline.stages.entries()) {
     const from = typeof given.model === "object" ? made.get(given.model.stage)! : null;
     await inStage(index, given, async () => {
+      requireStartsFrom(given.method, "stage", "method.type");
       const whole = { ...given, method: await parts.complete(given.method) };
       const stage = given.continue_with === "adapter" ? adapterStage(parts, whole, from) : whole;
       const { method } = stage;

@@ -39,6 +39,23 @@ export async function once<T extends Response>(
   );
 }
 
+/**
+ * Like `once`, for a creation that stores only `{id}` under the key: a further request gets the thing as it is now, from `again`,
+ * because its state changes and may be too large to keep. Errors are kept as they were.
+ */
+export async function onceAgain<T extends Response>(
+  c: Context<AppEnv>,
+  store: ReplyStore,
+  create: (key: Idempotency | null) => Promise<T>,
+  again: (made: { readonly id: string }) => Promise<T>,
+): Promise<T> {
+  const reply = await once(c, store, create);
+  if (!reply.ok || reply.headers.get("idempotent-replayed") === null) return reply;
+  const current = await again((await reply.json()) as { id: string });
+  current.headers.set("idempotent-replayed", "true");
+  return current;
+}
+
 /** A request's Idempotency-Key and fingerprint; null if it has no key. `contents` is the digest of its body. */
 export async function idempotencyOf(c: Context<AppEnv>, contents: string): Promise<Idempotency | null> {
   const key = c.req.header("idempotency-key");

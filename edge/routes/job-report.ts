@@ -5,8 +5,8 @@ import { JobReport, REPORT_HTML, REPORT_JSON } from "../../shared/api/job-report
 import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { REPORT_POLICY } from "../../shared/report/html.ts";
+import type { BlobSource } from "../blobs/blob-source.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
-import type { BlobSource } from "../objects/tenant/blob-source.ts";
 import { tenantAuth } from "./auth.ts";
 import { subApp, TENANT_SECURITY } from "./route.ts";
 

@@ -13,7 +13,7 @@ import {
   jobFilter,
 } from "../../shared/api/jobs.ts";
 import { type ListOf, pageQuery } from "../../shared/api/lists.ts";
-import { modelsAskedBy } from "../../shared/api/methods.ts";
+import { modelsAskedBy, requireStartsFrom } from "../../shared/api/methods.ts";
 import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
@@ -120,6 +120,7 @@ jobs.openapi(create, async (c) => {
   }
   const checkedStart = async () => {
     const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
+    if (own !== null) requireStartsFrom(asked, "tuned", "model");
     const goesOn = request.continue_with === "adapter";
     const asksPeft = asksForPeft(body, request);
     const given = { parent: own, method: await withConstitution(asked, tenant) };

@@ -30,6 +30,15 @@ export function jsonBodyKeeping(...fields: readonly string[]): MiddlewareHandler
   };
 }
 
+/** Like `jsonBody`, for bodies of up to so many bytes. */
+export function jsonBodyUpTo(limit: number): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const value = await readJson(c, SCHEMAS, limit);
+    dropNulls(value, SCHEMAS);
+    await validate(c, value, next);
+  };
+}
+
 /** Like `jsonBody`, for schemas in which null has a meaning. */
 export const jsonBodyWithNulls: MiddlewareHandler<AppEnv> = async (c, next) => {
   await validate(c, await readJson(c), next);
@@ -60,12 +69,16 @@ async function validate(c: Context<AppEnv>, value: unknown, next: () => Promise<
   await next();
 }
 
-async function readJson(c: Context<AppEnv>, kept: ReadonlySet<string> = SCHEMAS): Promise<unknown> {
+async function readJson(
+  c: Context<AppEnv>,
+  kept: ReadonlySet<string> = SCHEMAS,
+  limit: number = LIMITS.jsonBody,
+): Promise<unknown> {
   const type = c.req.header("content-type") ?? "";
   if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new TrimtabError("invalid_request", "Send the body as JSON, with `content-type: application/json`.");
   }
-  const bytes = await readBounded(c.req.raw, LIMITS.jsonBody);
+  const bytes = await readBounded(c.req.raw, limit);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);

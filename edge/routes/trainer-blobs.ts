@@ -4,13 +4,15 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { ARTEFACT_KIND_NAMES } from "../../shared/api/artefact-kinds/registry.ts";
 import { checkFileName } from "../../shared/api/artefacts.ts";
+import { baseArtefactKind } from "../../shared/api/base-artefacts/registry.ts";
 import { Digest } from "../../shared/api/ids.ts";
 import { ArtefactReply, CheckpointReply, KeptFileReply, TRAINER_HEADERS } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { BlobSource } from "../blobs/blob-source.ts";
 import { storeBody } from "../blobs/store-body.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
-import { tenantObject } from "../objects/remote.ts";
+import { dispatcherObject, tenantObject } from "../objects/remote.ts";
 import type { SourceName } from "../objects/tenant/sources.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tokenAuth } from "./auth.ts";
@@ -130,6 +132,30 @@ const storeArtefact = createRoute({
   responses: replies(ArtefactReply, "Whether it is new"),
 });
 
+const readBaseArtefact = createRoute({
+  method: "get",
+  path: "/jobs/{job}/base_artefacts/{name}",
+  tags,
+  security,
+  summary: "Read a file that trainers keep beside the job's base, such as its key statistics",
+  request: { params: params.extend({ name: z.string().max(128) }), headers },
+  responses: bytesReply("The file"),
+});
+
+const storeBaseArtefact = createRoute({
+  method: "put",
+  path: "/jobs/{job}/base_artefacts/{name}",
+  tags,
+  security,
+  summary: "Keep a file beside the job's base, for all later jobs on it; an existing file stays",
+  request: {
+    params: params.extend({ name: z.string().max(128) }),
+    headers: StoreHeaders,
+    body: streamedRequest("application/octet-stream"),
+  },
+  responses: replies(ArtefactReply, "Whether it is new"),
+});
+
 export const trainerBlobs = subApp();
 trainerBlobs.use("*", tokenAuth("TRAINER_TOKEN"));
 
@@ -159,7 +185,10 @@ trainerBlobs.openapi(readResume, (c) => {
 });
 
 async function read(c: Context<AppEnv>, { tenant, hold }: HeldJob, name: SourceName): Promise<Response> {
-  const source = await tenantObject(c.env, tenant).leases.source(hold, name);
+  return send(c, await tenantObject(c.env, tenant).leases.source(hold, name));
+}
+
+async function send(c: Context<AppEnv>, source: BlobSource): Promise<Response> {
   const object = await c.env.BLOBS.get(source.key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The bytes are missing from the store.");
   return new Response(verifiedStream(object.body, source.sha256), {
@@ -210,6 +239,40 @@ trainerBlobs.openapi(storeArtefact, async (c) => {
   const created = await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
   return c.json({ name, bytes, created }, 200);
 });
+
+trainerBlobs.openapi(readBaseArtefact, async (c) => {
+  const { job, name } = c.req.valid("param");
+  baseArtefactKind(name, "name");
+  const file = await baseArtefact(c, heldJob(job, c.req.valid("header")), name);
+  const source = await dispatcherObject(c.env).baseArtefacts.find(file);
+  if (source === null) {
+    throw new TrimtabError("not_found", `Nothing of the name ${name} is kept beside ${file.base}.`, { param: "name" });
+  }
+  return send(c, source);
+});
+
+trainerBlobs.openapi(storeBaseArtefact, async (c) => {
+  const { job, name } = c.req.valid("param");
+  const bytes = announcedLength(c, baseArtefactKind(name, "name").bytes);
+  const sha256 = c.req.valid("header")[TRAINER_HEADERS.sha256];
+  const file = await baseArtefact(c, heldJob(job, c.req.valid("header")), name);
+  const { baseArtefacts } = dispatcherObject(c.env);
+  const key = await baseArtefacts.begin(file);
+  if (key === null) return c.json({ name, bytes, created: false }, 200);
+  try {
+    await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
+    return c.json({ name, bytes, created: await baseArtefacts.keep({ ...file, blob: key, bytes, sha256 }) }, 200);
+  } catch (error) {
+    await baseArtefacts.drop(key);
+    throw error;
+  }
+});
+
+/** A trainer reads and writes beside the bases of the jobs that it holds alone. */
+async function baseArtefact(c: Context<AppEnv>, { tenant, hold }: HeldJob, name: string) {
+  const { id: base, digest } = await tenantObject(c.env, tenant).leases.base(hold);
+  return { base, digest, name };
+}
 
 function announcedLength(c: Context<AppEnv>, most: number = LIMITS.artefact): number {
   const length = c.req.header("content-length");

@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   Acknowledged,
   Completion,
+  CompletionReply,
   EventBatch,
   EventBatchReply,
   Failure,
@@ -94,9 +95,9 @@ const complete = createRoute({
   tags,
   security,
   middleware,
-  summary: "Publish a job's result, whose artefacts are stored",
+  summary: "Complete a job: publish its result, whose artefacts are stored, or nothing where its type allows that",
   request: { params, headers, body: jsonRequest(Completion) },
-  responses: replies(PublishReply, "The fine-tuned model"),
+  responses: replies(CompletionReply, "The fine-tuned model"),
 });
 
 const fail = createRoute({

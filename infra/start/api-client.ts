@@ -18,7 +18,7 @@ export interface ApiClientOptions {
 type Body = string | Uint8Array<ArrayBuffer> | FormData;
 
 interface Call {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly body?: () => Body;
   readonly headers?: Readonly<Record<string, string>>;
@@ -44,6 +44,10 @@ export class ApiClient {
     const text = JSON.stringify(body);
     const headers = { "content-type": "application/json" };
     return await this.#json({ method: "POST", path, body: () => text, headers }, schema);
+  }
+
+  async delete<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    return await this.#json({ method: "DELETE", path }, schema);
   }
 
   async put<T>(

@@ -16,7 +16,8 @@ import type { StateFolder } from "./state-folder.ts";
 export const BASE_ID = "trimtab-base";
 export const BASE_FOLDER = join(import.meta.dirname, "../base/model");
 const DEMO_TENANT = "demo";
-const KEY_FILE = "demo.json";
+/** In the state folder: the demo tenant's key. */
+export const KEY_FILE = "demo.json";
 const SavedKey = z.strictObject({ key: z.string() });
 
 /**

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { TrimtabError } from "../errors.ts";
+import { CORPUS_FILE } from "../evaluation/corpus.ts";
 import { PROBES_FILE } from "../evaluation/probes.ts";
 import { sha256Hex } from "../formats/digest.ts";
 import { LIMITS } from "../limits.ts";
@@ -58,11 +59,13 @@ export function checkFileList(kind: ArtefactKind, files: readonly StoredFile[], 
 }
 
 /**
- * SHA-256 over the folder's sorted file list; the folder's identity. A base's probes are left out: they measure the model and change
- * nothing that it computes, so a delta fits the base with and without them.
+ * SHA-256 over the folder's sorted file list; the folder's identity. A base's probes and its corpus are left out: they measure the
+ * model and change nothing that it computes, so a delta fits the base with and without them.
  */
+const MEASURES: readonly string[] = [PROBES_FILE, CORPUS_FILE];
+
 export async function folderDigest(files: readonly StoredFile[]): Promise<string> {
-  const own = files.filter(({ name }) => name !== PROBES_FILE);
+  const own = files.filter(({ name }) => !MEASURES.includes(name));
   const rows = own.map(({ name, bytes, sha256 }) => [name, bytes, sha256] as const);
   rows.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return sha256Hex(new TextEncoder().encode(JSON.stringify(rows)));

@@ -35,7 +35,10 @@ export const EditOptions = z
       description: "Weight of the divergence from the unedited model where it says what the subject is",
     }),
     weight_decay: z.number().min(0).max(100).default(0.5),
-    learning_rate: z.number().gt(0).max(10).default(0.5),
+    learning_rate: z
+      .union([auto, z.number().gt(0).max(100)])
+      .default("auto")
+      .meta({ description: "Of Adam, by which values are found; `auto`: a share of the length of the unedited value" }),
     steps: z.int().min(1).max(200).default(25).meta({ description: "The most steps in which a value is found" }),
     prefixes: z.int().min(0).max(64).default(5).meta({
       description: "Random texts before the prompt, so that the edit holds in other contexts",
@@ -113,3 +116,22 @@ export function checkEdit({ method, options }: EditSettings, model: { readonly l
     );
   }
 }
+
+/** The deltas on which an edit is solved, each with its field below the settings. */
+export function modelsOfEdit({ on }: EditSettings) {
+  return on.map(({ id }, i) => ({ name: id, param: `on[${i}].id` }));
+}
+
+/** The settings of a job that finds where a base recalls facts. It changes nothing; its result is the file `tracing.json`. */
+export const CausalTracingSettings = z.strictObject({
+  source: z.enum(["base", "file"]).default("base").meta({
+    description:
+      "`base`: the facts of the base's evaluation.json that it knows, and those of the training file if it has none; such a result is kept with the base. `file`: those of the training file",
+  }),
+  facts: z.int().min(1).max(200).default(50).meta({ description: "The most facts that are traced" }),
+  samples: z.int().min(1).max(50).default(4).meta({ description: "Draws of the noise for each fact" }),
+  noise: z.number().gt(0).max(100).default(3).meta({
+    description: "Standard deviation of the noise on the subject, over that of the embeddings",
+  }),
+});
+export type CausalTracingSettings = z.output<typeof CausalTracingSettings>;

@@ -40,7 +40,7 @@ export const FileObject = z
     bytes: z.int(),
     created_at: z.int(),
     filename: z.string(),
-    purpose: z.enum(["fine-tune", "fine-tune-results"]),
+    purpose: z.enum(["fine-tune", "fine-tune-results", "edit"]),
     status: z.literal("processed"),
     status_details: z.string().nullable().meta({ description: "How the server read the file, in a sentence" }),
     expires_at: z.null(),

@@ -14,6 +14,7 @@ export const ID_PREFIXES = {
   permission: "cp_",
   event: "ftevent-",
   delta: "delta-",
+  edit: "edit-",
   key: "key_",
   request: "req_",
   chat: "chatcmpl-",

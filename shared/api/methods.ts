@@ -6,9 +6,12 @@
 import { z } from "zod";
 import type { DatasetKindName } from "../data/dataset-kinds/registry.ts";
 import { SCORER_MODES, type ScorerMode } from "../delta/scorer.ts";
+import { TrimtabError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { ConstitutionalSettings, checkJudges, modelsAsked, rewardNumbers } from "./constitutional.ts";
+import { CausalTracingSettings, checkEdit, EditSettings, modelsOfEdit } from "./edit-settings.ts";
+import { DEFAULT_LANE, type Lane } from "./lanes.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { modelsOfReport } from "./report-settings.ts";
@@ -87,6 +90,12 @@ function classifierNumbers(settings: ClassifierSettings, { hiddenSize, vocabSize
 }
 
 interface JobTypeRow {
+  /** The lane of trainers that its jobs wait in; `jobs` if left out. */
+  readonly lane?: Lane;
+  /** Whether a job may end without a result: what it found is in the files that it keeps. */
+  readonly mayPublishNothing?: boolean;
+  /** Whether its jobs start from a base alone, and no pipeline has them as stages: tuned models come by its settings, if at all. */
+  readonly onBasesAlone?: boolean;
   /** What its files hold; of several kinds, both files must be of the same one, and the first that fits counts. */
   readonly dataset: DatasetKindName | readonly DatasetKindName[];
   /** What its validation file holds, if not the same. */
@@ -120,8 +129,8 @@ export interface NamedModel {
   readonly name: string;
   /** The field that names it, below the type's settings: `reward.model`. */
   readonly param: string;
-  /** The scorer that it must have. */
-  readonly scorer: "reward" | "classifier";
+  /** The scorer that it must have; absent: any delta will do. */
+  readonly scorer?: "reward" | "classifier";
 }
 
 /** The sizes that a scorer depends on. */
@@ -167,6 +176,25 @@ export const JOB_TYPES = {
     models: modelsOfReport,
     asks: modelsAsked,
     scorerNumbers: rewardNumbers,
+  },
+  edit: {
+    lane: "edits",
+    settings: EditSettings,
+    dataset: "facts",
+    validationDataset: "examples",
+    openAiHyperparameters: [],
+    check: checkEdit,
+    models: modelsOfEdit,
+    mayPublishNothing: true,
+    onBasesAlone: true,
+  },
+  causal_tracing: {
+    lane: "edits",
+    settings: CausalTracingSettings,
+    dataset: "facts",
+    openAiHyperparameters: [],
+    mayPublishNothing: true,
+    onBasesAlone: true,
   },
 } as const satisfies Readonly<Record<string, JobTypeRow>>;
 
@@ -216,6 +244,29 @@ export interface JobSettings {
 /** A method's settings, whatever its type. */
 export function settingsOf(method: { readonly type: string }): JobSettings {
   return (method as unknown as Readonly<Record<string, JobSettings>>)[method.type]!;
+}
+
+/** The lane that a job of this method waits in. */
+export function laneOf({ type }: { readonly type: string }): Lane {
+  return rows[type]?.lane ?? DEFAULT_LANE;
+}
+
+/** Whether a job of this method may end without a result. */
+export function mayPublishNothing({ type }: { readonly type: string }): boolean {
+  return rows[type]?.mayPublishNothing ?? false;
+}
+
+/**
+ * Refuses a type of job that starts from a base alone, for a `model` that is tuned or a stage of a pipeline. Throws
+ * `invalid_request` for `param`.
+ */
+export function requireStartsFrom(method: { readonly type: string }, from: "tuned" | "stage", param: string): void {
+  if (rows[method.type]?.onBasesAlone !== true) return;
+  const message =
+    from === "stage"
+      ? `A pipeline has no stages of the type ${method.type}. Use \`POST /v1/edits\` on its result instead.`
+      : `A job of the type ${method.type} starts from a base model. Name the base, or send the tuned model to \`POST /v1/edits\`.`;
+  throw new TrimtabError("invalid_request", message, { param });
 }
 
 /** What a job's file must hold: one of these kinds. */

@@ -25,6 +25,10 @@ export const Model = z
       .meta({ description: "The most tokens of prompt and reply together; null if the base cannot be read" }),
     max_model_len: z.int().nullable().meta({ description: "The same, under vLLM's name" }),
     labels: z.array(z.string()).optional().meta({ description: "Of a classifier or a reward model: what it scores" }),
+    on_top_of: z
+      .array(z.strictObject({ id: z.string(), weight: z.number() }))
+      .optional()
+      .meta({ description: "The deltas that it serves beneath its own: those on which an edit was solved" }),
     alias_of: z.string().optional().meta({ description: "Of an alias: the model that it points to" }),
   })
   .meta({ id: "Model" });

@@ -9,10 +9,12 @@
  *     GET  {BlobRef.path}                            the bytes of a file of the base or the parent, a dataset or a resume state
  *     POST jobs/{job}/ask                            ModelQuestion → ModelReply: a model of the tenant's answers a grader or a judge
  *     PUT  jobs/{job}/kept/{name}                    a file for the job's owner as the body, `x-trimtab-sha256` → KeptFileReply
+ *     GET  jobs/{job}/base_artefacts/{name}          the bytes of a file kept beside the job's base; 404 if there is none
+ *     PUT  jobs/{job}/base_artefacts/{name}          such a file as the body, `x-trimtab-sha256`; create-only → ArtefactReply
  *     PUT  jobs/{job}/checkpoints/{step}             resume state as the body, `x-trimtab-sha256` → CheckpointReply
  *     PUT  jobs/{job}/artefacts/{kind}/{digest}/{name}   one file of a result, `x-trimtab-sha256`; create-only → ArtefactReply
  *     POST jobs/{job}/checkpoints/{step}/publish     PublishCheckpoint → PublishReply; after its artefacts
- *     POST jobs/{job}/complete                       Completion → PublishReply; after its artefacts; idempotent
+ *     POST jobs/{job}/complete                       Completion → CompletionReply; after its artefacts; idempotent
  *     POST jobs/{job}/fail                           Failure → Acknowledged
  *     POST jobs/{job}/release                        Release → Acknowledged; hands the job back without a result
  *
@@ -23,6 +25,7 @@ import { LIMITS } from "../limits.ts";
 import { ARTEFACT_KIND_NAMES } from "./artefact-kinds/registry.ts";
 import { StoredFile } from "./artefacts.ts";
 import { Digest } from "./ids.ts";
+import { Lane } from "./lanes.ts";
 import { Executor, Method } from "./methods.ts";
 
 export const TRAINER_HEADERS = {
@@ -47,6 +50,7 @@ export const LeaseRequest = z
   .strictObject({
     trainer: z.string().min(1).max(64).meta({ description: "The process's name, new at every start" }),
     executors: z.array(Executor).min(1).max(8).meta({ description: "The executors that this trainer can run" }),
+    lanes: z.array(Lane).min(1).max(8).optional().meta({ description: "The lanes to take a job from; all by default" }),
     lease_seconds: z.int().min(1).max(600).optional(),
   })
   .meta({ id: "LeaseRequest" });
@@ -59,6 +63,7 @@ export const Lease = z
   .strictObject({
     job: z.string(),
     tenant: z.string(),
+    lane: Lane,
     fence: z.int().min(1).meta({ description: "Grows with every lease of any job" }),
     lease_seconds: z.int().min(1),
     attempt: z.int().min(1).meta({ description: "Leases since the last new checkpoint, this one included" }),
@@ -88,7 +93,10 @@ export const Lease = z
     models: z
       .array(z.strictObject({ name: z.string(), digest: Digest, files: z.array(BlobRef) }))
       .default([])
-      .meta({ description: "The deltas that the method names, such as reward models: manifests and serving forms" }),
+      .meta({
+        description:
+          "The deltas that the method names, such as reward models: manifests and serving forms, and an edit's keys",
+      }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
@@ -222,7 +230,7 @@ export type PublishCheckpoint = z.infer<typeof PublishCheckpoint>;
 
 export const Completion = z
   .strictObject({
-    result: Result,
+    result: Result.nullable().meta({ description: "null: the job publishes nothing, which only some types may" }),
     metrics: Metrics,
     trained_tokens: z.int().min(0),
     hyperparameters: z
@@ -235,6 +243,11 @@ export type Completion = z.infer<typeof Completion>;
 
 export const PublishReply = z.strictObject({ model: z.string() }).meta({ id: "PublishReply" });
 export type PublishReply = z.infer<typeof PublishReply>;
+
+export const CompletionReply = z
+  .strictObject({ model: z.string().nullable().meta({ description: "null where nothing was published" }) })
+  .meta({ id: "CompletionReply" });
+export type CompletionReply = z.infer<typeof CompletionReply>;
 
 export const Failure = z
   .strictObject({

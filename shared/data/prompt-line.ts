@@ -26,7 +26,7 @@ export interface PromptLine {
 /** The columns that a prompt is read from. */
 export const PROMPT_COLUMNS = ["messages", "prompt", "tools", "functions"] as const;
 /** Columns of lines that are answered already, so that they are something else than prompts. */
-const ANSWERS = ["completion", "completions", "chosen", "rejected", "positive", "negative"] as const;
+const ANSWERS = ["completion", "completions", "chosen", "rejected", "positive", "negative", "target_new"] as const;
 
 /** Whether a record has a prompt that nothing in it answers. */
 export function isPromptRecord(value: Readonly<Record<string, unknown>>): boolean {

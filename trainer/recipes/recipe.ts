@@ -114,8 +114,15 @@ export interface RecipeOutcome {
   readonly hyperparameters: Readonly<Record<string, number | string | boolean>>;
 }
 
+/** A job that publishes nothing: what it found is in the files that it kept. */
+export interface UnpublishedOutcome extends Omit<RecipeOutcome, "folder"> {
+  readonly folder: null;
+}
+
 /**
  * Turns data and a base into a result. Throws `TrimtabError` with a code such as `invalid_dataset` or `invalid_model` if the
  * user has to change something.
  */
 export type Recipe = (job: RecipeJob, context: RecipeContext) => Promise<RecipeOutcome>;
+/** A recipe that may end without a result to publish. */
+export type JobRecipe = (job: RecipeJob, context: RecipeContext) => Promise<RecipeOutcome | UnpublishedOutcome>;

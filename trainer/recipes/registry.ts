@@ -1,7 +1,9 @@
 import type { JobType, SettingsOf } from "../../shared/api/methods.ts";
+import { causalTracing } from "./causal-tracing.ts";
 import { classifier } from "./classifier.ts";
 import { constitutional } from "./constitutional.ts";
 import { dpo } from "./dpo.ts";
+import { edit } from "./edit.ts";
 import { grpo } from "./grpo.ts";
 import { ipo } from "./ipo.ts";
 import { kto } from "./kto.ts";
@@ -9,7 +11,7 @@ import { orpo } from "./orpo.ts";
 import { ppo } from "./ppo.ts";
 import { pairRecipe } from "./preferences/pair-objective.ts";
 import { unpairedRecipe } from "./preferences/unpaired-unit.ts";
-import type { Recipe, RecipeJob } from "./recipe.ts";
+import type { JobRecipe, Recipe, RecipeJob } from "./recipe.ts";
 import { reinforcePp } from "./reinforce-pp.ts";
 import { reinforcement, reinforcementRecipe } from "./reinforcement/recipe.ts";
 import { alignmentReport } from "./report/alignment-report.ts";
@@ -25,8 +27,14 @@ const SUPERVISED = recipeFor(supervised);
 const REVISIONS = recipeFor(supervised, alignmentReport({ lines: "completions" }));
 const DPO = pairRecipe("dpo", dpo);
 
+/** The types whose jobs may end without a result to publish. */
+type Unpublished = "edit" | "causal_tracing";
+type Recipes = { readonly [Type in Exclude<JobType, Unpublished>]: Recipe } & {
+  readonly [Type in Unpublished]: JobRecipe;
+};
+
 /** Every type of job. A new one is a file beside this one, a row here, and a row in `JOB_TYPES` for its settings. */
-export const RECIPES: { readonly [Type in JobType]: Recipe } = {
+export const RECIPES: Recipes = {
   supervised: SUPERVISED,
   steering_vector: (job, context) => steeringVector(job as RecipeJob<SettingsOf<"steering_vector">>, context),
   classifier,
@@ -42,4 +50,6 @@ export const RECIPES: { readonly [Type in JobType]: Recipe } = {
   reinforce_pp: reinforcementRecipe(reinforcePp),
   constitutional: constitutional({ revise: REVISIONS, preferences: DPO, reward_model: rewardModel }),
   reinforcement,
+  edit: (job, context) => edit(job as RecipeJob<SettingsOf<"edit">>, context),
+  causal_tracing: (job, context) => causalTracing(job as RecipeJob<SettingsOf<"causal_tracing">>, context),
 };

@@ -1,11 +1,13 @@
 import type { z } from "zod";
 import type { ArtefactKind } from "../../shared/api/artefact-kinds/registry.ts";
+import { baseArtefactKind } from "../../shared/api/base-artefacts/registry.ts";
 import {
   Acknowledged,
   ArtefactReply,
   type BlobRef,
   CheckpointReply,
   type Completion,
+  CompletionReply,
   type EventBatch,
   EventBatchReply,
   type Failure,
@@ -36,6 +38,8 @@ const SLOWEST = 256;
 const PERSIST_MS = 60_000;
 /** How long a model may take to answer a question. */
 const ANSWER_MS = 120_000;
+/** What is not found where a base has no file of a name; a job that is gone has another `param`. */
+const ARTEFACT_PARAM = "name";
 /** How long a question waits for the tenant's limits, which its other requests use up as well. */
 const LIMITED_MS = 900_000;
 /** A result may be hours of work, and a step may wait for an answer, so it is worth waiting out a longer outage. */
@@ -67,11 +71,15 @@ export interface JobClient {
   uploadFile(folder: { kind: ArtefactKind; digest: string }, file: UploadedFile): Promise<void>;
   /** Stores a file for the job's owner. */
   keepFile(file: UploadedFile): Promise<void>;
+  /** A file kept beside the job's base; undefined if there is none of that name. Throws what `download` does. */
+  readBaseArtefact(name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Keeps a file beside the job's base; one that is there already stays. */
+  keepBaseArtefact(file: UploadedFile): Promise<void>;
   /** Asks a model of the tenant's, and waits while the server cannot answer or the tenant's limits are reached. */
   ask(question: Question, signal: AbortSignal): Promise<ModelAnswer>;
   publishCheckpoint(step: number, checkpoint: PublishCheckpoint): Promise<string>;
-  /** Returns the name of the published model. */
-  complete(completion: Completion): Promise<string>;
+  /** Returns the name of the published model; null where there is none. */
+  complete(completion: Completion): Promise<string | null>;
   fail(failure: Failure): Promise<void>;
   release(release: Release): Promise<void>;
 }
@@ -156,6 +164,26 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
     }
   }
 
+  async function readBaseArtefact(name: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const request: HttpRequest = {
+      method: "GET",
+      path: `${root}/base_artefacts/${name}`,
+      headers,
+      // Nobody has announced its length.
+      timeoutMs: PERSIST_RESULT_MS,
+      retryForMs: PERSIST_MS,
+      maxBytes: baseArtefactKind(name, "name").bytes,
+      signal,
+    };
+    try {
+      return (await send(request)).bytes;
+    } catch (error) {
+      if (error instanceof TrimtabError && error.code === "not_found" && error.param === ARTEFACT_PARAM)
+        return undefined;
+      throw error;
+    }
+  }
+
   return {
     heartbeat: (report) => post(HeartbeatReply, "heartbeat", report, { retryForMs: 0 }),
     events: async (batch) => void (await post(EventBatchReply, "events", batch, WORK)),
@@ -173,10 +201,12 @@ export function createJobClient(send: Send, { job, tenant, fence }: Lease): JobC
       )),
     keepFile: async (file) =>
       void (await put(KeptFileReply, `kept/${encodeURIComponent(file.name)}`, file, PERSIST_MS)),
+    readBaseArtefact,
+    keepBaseArtefact: async (file) => void (await put(ArtefactReply, `base_artefacts/${file.name}`, file, PERSIST_MS)),
     ask: (question, signal) => post(ModelReply, "ask", question, { ...ANSWER, signal }),
     publishCheckpoint: async (step, checkpoint) =>
       (await post(PublishReply, `checkpoints/${step}/publish`, checkpoint, RESULT)).model,
-    complete: async (completion) => (await post(PublishReply, "complete", completion, RESULT)).model,
+    complete: async (completion) => (await post(CompletionReply, "complete", completion, RESULT)).model,
     fail: async (failure) => void (await post(Acknowledged, "fail", failure, WORK)),
     release: async (release) => void (await post(Acknowledged, "release", release, { retryForMs: QUICK_MS })),
   };

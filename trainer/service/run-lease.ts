@@ -6,7 +6,15 @@ import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
 import type { ParentFolder } from "../recipes/parent.ts";
-import type { NamedDelta, Progress, Recipe, RecipeContext, RecipeOutcome } from "../recipes/recipe.ts";
+import type {
+  JobRecipe,
+  NamedDelta,
+  Progress,
+  RecipeContext,
+  RecipeOutcome,
+  UnpublishedOutcome,
+} from "../recipes/recipe.ts";
+import { baseArtefacts } from "./base-artefacts.ts";
 import { loadBase } from "./base-cache.ts";
 import { checkpointPolicy } from "./checkpoint-policy.ts";
 import type { JobClient } from "./client.ts";
@@ -19,8 +27,10 @@ export interface LeaseContext {
   readonly client: JobClient;
   /** The executor with that name, or the process's default if the job names none. Throws `executor_missing`. */
   readonly executor: (name: ExecutorName | null) => Promise<Executor>;
-  readonly recipe: (type: JobType) => Recipe;
+  readonly recipe: (type: JobType) => JobRecipe;
   readonly cacheFolder: string;
+  /** Awaited whenever the job can wait: lets more urgent jobs of this process go first. It resolves at once when `stop` aborts. */
+  readonly giveWay?: (stop: AbortSignal) => Promise<void>;
   /** Milliseconds. */
   readonly now: () => number;
   /** Aborts when the process must exit. */
@@ -87,10 +97,10 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   const run: LeaseRun = { lease, context, stop: stop.signal, heartbeats, events };
   try {
     const { folder, metrics, trainedTokens, hyperparameters } = await runRecipe(run);
-    const result = await storeFolder(client, folder);
+    const result = folder === null ? null : await storeFolder(client, folder);
     await events.flush();
     const model = await client.complete({ result, metrics, trained_tokens: trainedTokens, hyperparameters });
-    log(`${lease.job}: published as ${model}`);
+    log(model === null ? `${lease.job}: done` : `${lease.job}: published as ${model}`);
     return "completed";
   } catch (error) {
     const reason = isLost(error) ? "lost" : (stop.signal.reason as StopReason | undefined);
@@ -102,7 +112,7 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   }
 }
 
-async function runRecipe(run: LeaseRun): Promise<RecipeOutcome> {
+async function runRecipe(run: LeaseRun): Promise<RecipeOutcome | UnpublishedOutcome> {
   const { lease, context, stop } = run;
   const { client } = context;
   const executor = await context.executor(lease.executor);
@@ -131,7 +141,7 @@ interface RecipeInputs {
 async function runOnBase(
   { lease, context, stop, heartbeats, events }: LeaseRun,
   { executor, files, openPages }: RecipeInputs,
-): Promise<RecipeOutcome> {
+): Promise<RecipeOutcome | UnpublishedOutcome> {
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
     const bytes = await canonicalLines(await client.download(ref, stop), ref.name);
@@ -160,6 +170,7 @@ async function runOnBase(
   async function yieldToEventLoop(): Promise<void> {
     // The executor and the tokenizer may compute on this thread: timers and sockets get their turn here.
     await new Promise((resume) => setImmediate(resume));
+    await context.giveWay?.(stop);
     if (leaves()) stop.throwIfAborted();
   }
   /** A question may wait for minutes. */
@@ -212,6 +223,12 @@ async function runOnBase(
         if (leaves()) stop.throwIfAborted();
         return await client.ask(question, questions.signal);
       },
+      baseArtefacts: baseArtefacts({
+        client,
+        digest: lease.base.digest,
+        cacheFolder: context.cacheFolder,
+        signal: stop,
+      }),
       keepFile: async ({ name, bytes }) => client.keepFile({ name, bytes, sha256: await sha256Hex(bytes) }),
     },
   );

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism, hostname } from "node:os";
 import { z } from "zod";
+import { LANES, Lane } from "../../shared/api/lanes.ts";
 import { Executor } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { wordIssue } from "../../shared/issue-words.ts";
@@ -18,9 +19,14 @@ export interface ServiceSettings {
   readonly tfjsBackend: string | undefined;
   /** Threads within one op. The last bits of a result depend on it. */
   readonly threads: number;
+  /** The lanes to take jobs from. */
+  readonly lanes: readonly Lane[];
   /** The folder that caches base files between jobs. */
   readonly stateFolder: string;
 }
+
+const areLanes = (names: readonly string[]) =>
+  names.every((name) => Lane.safeParse(name).success) && new Set(names).size === names.length;
 
 const environment = z.object({
   TRIMTAB_URL: z
@@ -35,6 +41,14 @@ const environment = z.object({
     .min(1, "must be at least 1")
     .max(256, "must be at most 256")
     .optional(),
+  TRIMTAB_LANES: z
+    .string()
+    .transform((text) => text.split(",").map((name) => name.trim()))
+    .refine(
+      (names): names is Lane[] => areLanes(names),
+      `must be one or more of ${LANES.join(", ")}, separated by commas`,
+    )
+    .default([...LANES]),
   TRIMTAB_STATE: z.string().min(1).default(".trimtab"),
 });
 
@@ -54,6 +68,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     executor: set.TRIMTAB_EXECUTOR,
     tfjsBackend: set.TRIMTAB_TFJS_BACKEND,
     threads: set.TRIMTAB_THREADS ?? availableParallelism(),
+    lanes: set.TRIMTAB_LANES,
     stateFolder: set.TRIMTAB_STATE,
   };
 }

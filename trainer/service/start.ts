@@ -30,12 +30,15 @@ export async function startService(
     created.catch(() => executors.delete(chosen));
     return created;
   };
-  log(`trainer ${settings.trainer}: ${settings.url.origin}, ${settings.executor}, ${settings.threads} threads`);
+  log(
+    `trainer ${settings.trainer}: ${settings.url.origin}, ${settings.executor}, ${settings.threads} threads, lanes ${settings.lanes.join(" and ")}`,
+  );
   await serve({
     send: createSend(settings.url, settings.token, effects),
     effects,
     trainer: settings.trainer,
     executors: EXECUTOR_NAMES,
+    lanes: settings.lanes,
     executor,
     recipe: (type) => RECIPES[type],
     cacheFolder: join(settings.stateFolder, "trainer-cache"),

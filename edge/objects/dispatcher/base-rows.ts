@@ -10,6 +10,7 @@ import { servedPositions } from "../../runtime/memory-plan.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
+import { deleteBaseArtefacts } from "./base-artefact-rows.ts";
 import { jobsOnBase } from "./queue-rows.ts";
 
 interface BaseRow {
@@ -121,6 +122,7 @@ export function deleteBase(db: Database, id: string, now: number): void {
 function forgetBase(db: Database, row: BaseRow, now: number): void {
   const prefix = basePrefix(row.id, row.digest);
   for (const file of filesOf(row)) doomBlob(db, prefix + file.name, now);
+  deleteBaseArtefacts(db, row.id, now);
   db.run("DELETE FROM base_uploads WHERE base = ?", row.id);
   db.run("DELETE FROM bases WHERE id = ?", row.id);
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { StoredFile } from "../../../shared/api/artefacts.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import { CORPUS_BYTES, CORPUS_FILE, parseCorpus } from "../../../shared/evaluation/corpus.ts";
 import { PROBES_BYTES, PROBES_FILE, parseProbes } from "../../../shared/evaluation/probes.ts";
 import {
   parseSafetensorsHeader,
@@ -61,7 +62,7 @@ export async function checkSmall(base: UploadedBase): Promise<SmallParts> {
   if (config !== undefined) {
     await collected(problems, "", () => checkMemory(config, base.heapLimitBytes));
   }
-  await collected(problems, PROBES_FILE, () => checkProbes(base));
+  for (const file of OPTIONAL_FILES) await collected(problems, file.name, () => checkOptional(base, file));
   throwProblems(problems);
   return { json: json as Record<string, unknown>, config: config!, notes };
 }
@@ -87,17 +88,26 @@ export async function checkBase(base: UploadedBase): Promise<Pick<SmallParts, "j
   return { json: { ...json, tie_word_embeddings: false }, notes };
 }
 
-/** A base may bring what the reports of its jobs ask it. */
-async function checkProbes({ files, folder }: UploadedBase): Promise<void> {
-  const file = files.find(({ name }) => name === PROBES_FILE);
+interface OptionalFile {
+  readonly name: string;
+  readonly mostBytes: number;
+  /** Throws `invalid_model`. */
+  readonly parse: (bytes: Uint8Array) => unknown;
+}
+
+/** A base may bring what the reports of its jobs ask it, and texts from which edits take statistics. */
+const OPTIONAL_FILES: readonly OptionalFile[] = [
+  { name: PROBES_FILE, mostBytes: PROBES_BYTES, parse: parseProbes },
+  { name: CORPUS_FILE, mostBytes: CORPUS_BYTES, parse: parseCorpus },
+];
+
+async function checkOptional({ files, folder }: UploadedBase, { name, mostBytes, parse }: OptionalFile): Promise<void> {
+  const file = files.find((one) => one.name === name);
   if (file === undefined) return;
-  if (file.bytes > PROBES_BYTES) {
-    throw new TrimtabError(
-      "invalid_model",
-      `${PROBES_FILE} has ${file.bytes} bytes; at most ${PROBES_BYTES} are read.`,
-    );
+  if (file.bytes > mostBytes) {
+    throw new TrimtabError("invalid_model", `${name} has ${file.bytes} bytes; at most ${mostBytes} are read.`);
   }
-  parseProbes(await folder.read(PROBES_FILE));
+  parse(await folder.read(name));
 }
 
 interface PlacedTensor {

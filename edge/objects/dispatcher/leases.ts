@@ -69,9 +69,9 @@ export const leases = objectModule({
       calls: {
         /** Leases the next job; null if there is none. */
         async take(request: LeaseRequest): Promise<Lease | null> {
-          const { trainer, executors, lease_seconds: leaseSeconds = DEFAULTS.leaseSeconds } = request;
+          const { trainer, executors, lanes, lease_seconds: leaseSeconds = DEFAULTS.leaseSeconds } = request;
           for (;;) {
-            const row = db.transaction(() => takeJob(db, { trainer, executors, leaseSeconds }, now()));
+            const row = db.transaction(() => takeJob(db, { trainer, executors, lanes, leaseSeconds }, now()));
             // The alarm is armed before the tenant is told: a crash in between leaves a lease that lapses.
             await rearm();
             if (row === undefined) return null;

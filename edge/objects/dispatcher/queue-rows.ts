@@ -4,6 +4,7 @@
  */
 
 import type { JobStatus } from "../../../shared/api/jobs.ts";
+import { DEFAULT_LANE, LANES, type Lane } from "../../../shared/api/lanes.ts";
 import type { Executor } from "../../../shared/api/methods.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import type { Database } from "../database.ts";
@@ -12,11 +13,13 @@ export interface QueuedJob {
   readonly job: string;
   readonly tenant: string;
   readonly executor: Executor | null;
+  readonly lane?: Lane;
   /** The id of the base model that the job trains on; null for jobs that were queued before bases could be deleted. */
   readonly base: string | null;
 }
 
 export interface QueueRow extends QueuedJob {
+  readonly lane: Lane;
   readonly state: "queued" | "leased";
   readonly fence: number;
   readonly trainer: string | null;
@@ -34,11 +37,12 @@ const TRAINER_SEEN_MS = 2 * 60 * 1000;
 export function enqueue(db: Database, job: QueuedJob): void {
   forgetPaused(db, job.job);
   db.run(
-    "INSERT OR IGNORE INTO queue (job, tenant, executor, base, state) VALUES (?, ?, ?, ?, 'queued')",
+    "INSERT OR IGNORE INTO queue (job, tenant, executor, base, lane, state) VALUES (?, ?, ?, ?, ?, 'queued')",
     job.job,
     job.tenant,
     job.executor,
     job.base,
+    job.lane ?? DEFAULT_LANE,
   );
 }
 
@@ -73,11 +77,16 @@ export function keepBase(db: Database, job: string, base: string): void {
 export interface Taker {
   readonly trainer: string;
   readonly executors: readonly Executor[];
+  /** All lanes if left out. */
+  readonly lanes?: readonly Lane[] | undefined;
   readonly leaseSeconds: number;
 }
 
+/** Sorts the last lane first: its jobs are the shortest. */
+const LAST_LANE_FIRST = `CASE lane ${LANES.map((lane, index) => `WHEN '${lane}' THEN ${-index}`).join(" ")} END`;
+
 /**
- * Leases the oldest job that the trainer can run. A job whose executor no recent trainer offers goes to any trainer,
+ * Leases the oldest job that the trainer can run, of the last of its lanes that has one. A job whose executor no recent trainer offers goes to any trainer,
  * where it fails with a message that says what to install, instead of waiting forever.
  */
 export function takeJob(db: Database, taker: Taker, now: number): QueueRow | undefined {
@@ -95,9 +104,12 @@ export function takeJob(db: Database, taker: Taker, now: number): QueueRow | und
   );
   const unoffered = (["onnxruntime", "tensorflow"] as const).filter((executor) => !offered.has(executor));
   const runnable = [...taker.executors, ...unoffered];
+  const { lanes = LANES } = taker;
+  const marks = (values: readonly string[]) => values.map(() => "?").join(", ");
   const row = db.get<QueueRow>(
-    `SELECT * FROM queue WHERE state = 'queued'
-     AND (executor IS NULL OR executor IN (${runnable.map(() => "?").join(", ")})) ORDER BY n LIMIT 1`,
+    `SELECT * FROM queue WHERE state = 'queued' AND lane IN (${marks(lanes)})
+     AND (executor IS NULL OR executor IN (${marks(runnable)})) ORDER BY ${LAST_LANE_FIRST}, n LIMIT 1`,
+    ...lanes,
     ...runnable,
   );
   if (row === undefined) return undefined;

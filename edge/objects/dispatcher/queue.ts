@@ -27,6 +27,7 @@ export const queue = objectModule({
     "CREATE TABLE IF NOT EXISTS paused_jobs (n INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, base TEXT NOT NULL)",
     // 1 for a pipeline, whose stages are the jobs that are queued.
     "ALTER TABLE paused_jobs ADD COLUMN pipeline INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE queue ADD COLUMN lane TEXT NOT NULL DEFAULT 'jobs'",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {

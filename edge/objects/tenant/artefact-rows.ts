@@ -4,6 +4,7 @@ import { ARTEFACT_KINDS, type ArtefactKind } from "../../../shared/api/artefact-
 import type { StoredFile } from "../../../shared/api/artefacts.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
 import type { Manifest } from "../../../shared/delta/manifest.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import { doomBlob, readyBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
@@ -29,6 +30,15 @@ export interface ModelRow {
   readonly artefact: string;
   readonly base_id: string;
   readonly created_at: number;
+  /** JSON of the deltas that it stands on; null for none. */
+  readonly on_top_of: string | null;
+}
+
+/** A delta that a model stands on: one that serves beneath the model's own result. */
+export interface StackedDelta {
+  /** The id of the artefact. */
+  readonly artefact: string;
+  readonly weight: number;
 }
 
 /** Equal contents have equal ids. */
@@ -50,6 +60,8 @@ export interface Publication {
   readonly manifest: Manifest | null;
   /** null where no job made it. */
   readonly job: string | null;
+  /** The deltas that the name serves beneath the result; none if left out. */
+  readonly onTopOf?: readonly StackedDelta[];
 }
 
 /** Records a result whose bytes are stored and checked, and binds the name to it if its kind serves requests. */
@@ -76,12 +88,38 @@ export function publish(db: Database, publication: Publication, now: number): vo
   for (const file of result.files) readyBlob(db, prefix + file.name, now);
   if (kind.serves === null) return;
   db.run(
-    "INSERT OR IGNORE INTO models (id, artefact, base_id, created_at) VALUES (?, ?, ?, ?)",
+    "INSERT OR IGNORE INTO models (id, artefact, base_id, created_at, on_top_of) VALUES (?, ?, ?, ?, ?)",
     publication.name,
     id,
     base.id,
     seconds(now),
+    stackJson(publication.onTopOf ?? []),
   );
+}
+
+/** The deltas that a model stands on. */
+export function stackOf({ on_top_of: json }: ModelRow): readonly StackedDelta[] {
+  return json === null ? [] : (JSON.parse(json) as StackedDelta[]);
+}
+
+export function stackJson(stack: readonly StackedDelta[]): string | null {
+  return stack.length === 0 ? null : JSON.stringify(stack);
+}
+
+/** The models that stand on a result. */
+export function modelsOn(db: Database, artefact: string): ModelRow[] {
+  return db.all<ModelRow>(
+    "SELECT * FROM models WHERE EXISTS (SELECT 1 FROM json_each(on_top_of) WHERE json_extract(value, '$.artefact') = ?)",
+    artefact,
+  );
+}
+
+/** @throws TrimtabError conflict while a model stands on the result. */
+export function requireNothingOn(db: Database, artefact: string): void {
+  const [model] = modelsOn(db, artefact);
+  if (model === undefined) return;
+  const message = `The model ${model.id} stands on this delta. Delete that model first; an edit's with DELETE /v1/edits.`;
+  throw new TrimtabError("conflict", message, { param: "model" });
 }
 
 export function findModel(db: Database, name: string): ModelRow | undefined {

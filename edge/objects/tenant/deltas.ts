@@ -6,7 +6,7 @@ import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { pageOf } from "../page.ts";
-import { type ArtefactRow, dropArtefact, findArtefact, folderOf } from "./artefact-rows.ts";
+import { type ArtefactRow, dropArtefact, findArtefact, folderOf, requireNothingOn } from "./artefact-rows.ts";
 import { type StatusOf, tenantModule } from "./context.ts";
 import { requireNoJobOn } from "./job-parent.ts";
 import { deltasToMerge, type RequestedDelta } from "./resolve.ts";
@@ -31,6 +31,7 @@ export function requireDelta(db: Database, id: string, param: string): ArtefactR
 export function deleteDelta(db: Database, id: string, now: number): Deleted {
   requireDelta(db, id, "delta_id");
   requireNoJobOn(db, id);
+  requireNothingOn(db, id);
   db.run("DELETE FROM models WHERE artefact = ?", id);
   dropArtefact(db, id, now);
   return { id, object: "delta", deleted: true };

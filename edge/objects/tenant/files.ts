@@ -3,11 +3,11 @@ import { type DatasetFacts, datasetSentence, type FileObject, requireDatasetKind
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { BlobSource } from "../../blobs/blob-source.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
-import type { BlobSource } from "./blob-source.ts";
 import { tenantModule } from "./context.ts";
 
 export interface FileRow {
@@ -24,6 +24,8 @@ export interface FileRow {
   readonly created_at: number;
   /** The job whose results the file holds; null of a dataset. */
   readonly job: string | null;
+  /** null: as `job` says. */
+  readonly purpose: "edit" | null;
 }
 
 /** Facts gathered about a dataset while it streamed in. */
@@ -37,6 +39,8 @@ export interface FileFacts {
   /** Lines with at least one token to train on. */
   readonly trainable: number;
   readonly dataset: DatasetFacts;
+  /** `edit`: of the facts of an edit, which deletes it; a dataset to train on if left out. */
+  readonly purpose?: "edit";
 }
 
 /** First step of an upload: records the file as pending. The bytes follow, then `finishFile`. */
@@ -56,13 +60,14 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
   if (row === undefined)
     throw new TrimtabError("conflict", "The upload took too long and was swept. Send the file again.");
   db.run(
-    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ? WHERE id = ?",
+    "UPDATE files SET state = 'ready', filename = ?, bytes = ?, sha256 = ?, format = ?, lines = ?, trainable = ?, purpose = ? WHERE id = ?",
     facts.filename,
     facts.bytes,
     facts.sha256,
     facts.format,
     facts.lines,
     facts.trainable,
+    facts.purpose ?? null,
     id,
   );
   db.run("INSERT OR REPLACE INTO file_facts (file, facts) VALUES (?, ?)", id, JSON.stringify(facts.dataset));
@@ -118,7 +123,8 @@ export function requireDataset(
 export type FilePage = Page & { readonly order: "asc" | "desc"; readonly purpose?: string | undefined };
 
 const OF_PURPOSE: Readonly<Record<FileObject["purpose"], string>> = {
-  "fine-tune": "job IS NULL",
+  "fine-tune": "job IS NULL AND purpose IS NULL",
+  edit: "purpose = 'edit'",
   "fine-tune-results": "job IS NOT NULL",
 };
 
@@ -157,7 +163,7 @@ export function fileOf(db: Database, row: FileRow): FileObject {
     bytes: row.bytes,
     created_at: row.created_at,
     filename: row.filename,
-    purpose: row.job === null ? "fine-tune" : "fine-tune-results",
+    purpose: row.purpose ?? (row.job === null ? "fine-tune" : "fine-tune-results"),
     status: "processed",
     status_details: dataset === null ? null : datasetSentence(dataset),
     expires_at: null,
@@ -180,6 +186,7 @@ export const files = tenantModule({
       trainable INTEGER NOT NULL, created_at INTEGER NOT NULL)`,
     "ALTER TABLE files ADD COLUMN job TEXT",
     "CREATE TABLE IF NOT EXISTS file_facts (file TEXT PRIMARY KEY, facts TEXT NOT NULL)",
+    "ALTER TABLE files ADD COLUMN purpose TEXT",
   ],
   open: ({ db, now, rearm, newId, tenant, requireFileUnused }) => ({
     calls: {

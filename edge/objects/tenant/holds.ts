@@ -3,6 +3,7 @@
  * fence in its own transaction, so a trainer that lost its lease changes nothing.
  */
 import type { JobStatus } from "../../../shared/api/jobs.ts";
+import { laneOf } from "../../../shared/api/methods.ts";
 import type { Heartbeat, HeartbeatReply, Lease } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { Database } from "../database.ts";
@@ -45,6 +46,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
   return {
     job: row.id,
     tenant: terms.tenant,
+    lane: laneOf(spec.method),
     fence: terms.fence,
     lease_seconds: terms.leaseSeconds,
     attempt: terms.attempt,

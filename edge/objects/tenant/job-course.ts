@@ -1,7 +1,9 @@
 /** Steps in a job's life that several modules share: recording an event, ending it, handing it to the Dispatcher. */
 import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
+import { laneOf } from "../../../shared/api/methods.ts";
 import { dropResumeState } from "./checkpoint-rows.ts";
 import type { TenantContext } from "./context.ts";
+import { noteEditEnded } from "./edits/edit-rows.ts";
 import { addEvent } from "./events.ts";
 import type { JobBase } from "./job-base.ts";
 import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
@@ -33,6 +35,7 @@ export function end(
   addResultFiles(context.db, id, kept, context.now());
   endJob(context.db, id, error === undefined ? { status } : { status, error }, context.now());
   dropResumeState(context.db, id, context.now());
+  noteEditEnded(context.db, id, { status, error: error ?? null }, context.now());
   say(context, id, { level: LEVELS[status] ?? "warn", message });
 }
 
@@ -59,7 +62,8 @@ export async function handOver(context: TenantContext, jobs: readonly JobRow[]):
     const row = requireJob(context.db, id);
     if (row.status !== "queued") continue;
     const { id: base } = JSON.parse(row.base) as JobBase;
-    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor: specOf(row).executor, base });
+    const { executor, method } = specOf(row);
+    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor, lane: laneOf(method), base });
     noteQueued(context.db, row);
   }
 }

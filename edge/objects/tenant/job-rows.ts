@@ -8,6 +8,7 @@ import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
+import { requireSettled } from "./edits/settled-deltas.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
 import { type JobModel, jobModels } from "./job-models.ts";
@@ -81,6 +82,8 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     requireDatasets(db, job.method, { training, validation: validation ?? null });
   }
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
+  const used = models.map(({ artefact }) => artefact);
+  requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -175,11 +178,11 @@ export function endJob(db: Database, id: string, end: { status: JobStatus; error
 }
 
 /** Records a job's result; the caller publishes it and ends the job in the same transaction. */
-export function keepResult(db: Database, id: string, done: Completion & { model: string }): void {
+export function keepResult(db: Database, id: string, done: Completion & { model: string | null }): void {
   db.run(
     "UPDATE jobs SET fine_tuned_model = ?, result = ?, trained_tokens = ?, hyperparameters = ?, metrics = ? WHERE id = ?",
     done.model,
-    done.result.digest,
+    done.result?.digest ?? null,
     done.trained_tokens,
     JSON.stringify(done.hyperparameters ?? {}),
     JSON.stringify(done.metrics),

@@ -26,7 +26,7 @@ export interface KeptFileRow {
  * @throws TrimtabError conflict for more files than a job may keep.
  */
 export function keepFile(db: Database, file: KeptFileRow, now: number): void {
-  const before = db.get<KeptFileRow>("SELECT * FROM kept_files WHERE job = ? AND name = ?", file.job, file.name);
+  const before = keptFile(db, file.job, file.name);
   const count =
     db.get<{ count: number }>("SELECT count(*) AS count FROM kept_files WHERE job = ?", file.job)?.count ?? 0;
   if (before === undefined && count >= LIMITS.keptFiles) {
@@ -43,6 +43,11 @@ export function keepFile(db: Database, file: KeptFileRow, now: number): void {
     file.bytes,
     file.sha256,
   );
+}
+
+/** A file that a running job has kept. */
+export function keptFile(db: Database, job: string, name: string): KeptFileRow | undefined {
+  return db.get<KeptFileRow>("SELECT * FROM kept_files WHERE job = ? AND name = ?", job, name);
 }
 
 /** Takes the files of a job that ends, to be shown as its result files; `newId` names each. */

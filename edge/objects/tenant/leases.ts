@@ -2,12 +2,13 @@ import type { Job, JobStatus } from "../../../shared/api/jobs.ts";
 import type { Heartbeat, HeartbeatReply, Release } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
+import type { BlobSource } from "../../blobs/blob-source.ts";
 import type { Hold } from "../hold.ts";
-import type { BlobSource } from "./blob-source.ts";
 import { tenantModule } from "./context.ts";
 import { type BegunLease, beat, beginLease, type LeaseTerms, requireFence, requireHold } from "./holds.ts";
+import type { JobBase } from "./job-base.ts";
 import { attempt, end, say, settled } from "./job-course.ts";
-import { awaitTrainer, isTerminal, requireJob } from "./job-rows.ts";
+import { awaitTrainer, baseOf, isTerminal, requireJob } from "./job-rows.ts";
 import { noteBegun } from "./pipelines/apply.ts";
 import { type SourceName, sourceOf } from "./sources.ts";
 
@@ -66,6 +67,12 @@ export const leases = tenantModule({
 
         /** Where a trainer may read an input of its job. */
         source: (hold: Hold, name: SourceName): BlobSource => sourceOf(db, requireHold(db, hold), name),
+
+        /** The base of a job that the caller holds. */
+        base(hold: Hold): Pick<JobBase, "id" | "digest"> {
+          const { id, digest } = baseOf(requireHold(db, hold));
+          return { id, digest };
+        },
 
         /** Refuses a call for a job that the caller does not hold, or that has ended. */
         check(hold: Hold): void {

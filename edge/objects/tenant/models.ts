@@ -14,7 +14,15 @@ import type { Database } from "../database.ts";
 import type { ReadyBase } from "../dispatcher/base-rows.ts";
 import { baseGone, unknownModel } from "../unknown-model.ts";
 import { type AliasRow, aliasTarget, requireAlias, shownAlias } from "./alias-rows.ts";
-import { dropArtefact, findArtefact, findModel, folderOf, type ModelRow } from "./artefact-rows.ts";
+import {
+  dropArtefact,
+  findArtefact,
+  findModel,
+  folderOf,
+  type ModelRow,
+  requireNothingOn,
+  stackOf,
+} from "./artefact-rows.ts";
 import { type StatusOf, tenantModule } from "./context.ts";
 import { type JobParent, requireNoJobOn } from "./job-parent.ts";
 import { findJob, specOf } from "./job-rows.ts";
@@ -51,6 +59,7 @@ export function modelOf(db: Database, row: ModelRow, { tenant, statusOf }: Shown
     parent: made?.parent ?? row.base_id,
     base_status: statusOf({ id: row.base_id, digest: findArtefact(db, row.artefact)?.base_digest }),
     ...(made?.labels == null ? {} : { labels: JSON.parse(made.labels) as string[] }),
+    ...(row.on_top_of === null ? {} : { on_top_of: stackOf(row).map(({ artefact: id, weight }) => ({ id, weight })) }),
     // The row does not hold the base's value; the caller that has the base fills it in.
     ...contextFields(null),
   };
@@ -80,14 +89,17 @@ function listAliases(db: Database, shown: Shown): Model[] {
   return rows.map((row) => aliasModel(db, shownAlias(db, row), shown));
 }
 
-/** @throws TrimtabError model_not_found, conflict while a job continues from it. */
+/** @throws TrimtabError model_not_found, conflict while a job continues from it or another model stands on it. */
 export function deleteModel(db: Database, name: string, now: number): Deleted {
   const row = findModel(db, name);
   if (row === undefined) throw unknownModel(name);
   requireNoJobOn(db, row.artefact);
   db.run("DELETE FROM models WHERE id = ?", name);
   const left = db.get("SELECT 1 FROM models WHERE artefact = ?", row.artefact);
-  if (left === undefined) dropArtefact(db, row.artefact, now);
+  if (left === undefined) {
+    requireNothingOn(db, row.artefact);
+    dropArtefact(db, row.artefact, now);
+  }
   return { id: name, object: "model", deleted: true };
 }
 
@@ -99,8 +111,15 @@ function danglingAlias(db: Database, name: string): TrimtabError | undefined {
   return new TrimtabError("model_not_found", message, { param: "model" });
 }
 
-function parentOf({ artefact }: OwnedModel, { name, base }: { name: string; base: ReadyBase }): JobParent | null {
+function parentOf(
+  { artefact, beneath }: OwnedModel,
+  { name, base }: { name: string; base: ReadyBase },
+): JobParent | null {
   if (artefact === null) return null;
+  if (beneath.length > 0) {
+    const message = `The model ${name} stands on other deltas, and a job continues from one. Merge them with POST /v1/deltas/merge, or edits with POST /v1/edits/merge, and name the result.`;
+    throw new TrimtabError("invalid_request", message, { param: "model" });
+  }
   const serves: ArtefactKindRow["serves"] = ARTEFACT_KINDS[artefact.kind].serves;
   if (artefact.base_digest !== base.digest || serves === null) {
     const why =
@@ -152,6 +171,7 @@ export const models = tenantModule({
     `CREATE TABLE IF NOT EXISTS models (
       n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, artefact TEXT NOT NULL, base_id TEXT NOT NULL,
       created_at INTEGER NOT NULL)`,
+    "ALTER TABLE models ADD COLUMN on_top_of TEXT",
   ],
   open: ({ db, now, rearm, tenant, readyBase, baseStatuses, requireModelUnused }) => {
     /** The base of a name; where it was deleted, the error says which of the tenant's names it leaves without one. */

@@ -6,6 +6,7 @@ import { artefacts } from "./artefacts.ts";
 import { checkpoints } from "./checkpoints.ts";
 import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
+import { edits } from "./edits/edits.ts";
 import { events } from "./events.ts";
 import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
@@ -42,6 +43,7 @@ export const TENANT_MODULES = {
   artefacts,
   models,
   deltas,
+  edits,
   aliases,
   presets,
   constitutions,

@@ -3,7 +3,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
-import { findDelta, ownedModel, resolve } from "./resolve.ts";
+import { deltasNamed, findDelta, ownedModel, resolve } from "./resolve.ts";
 
 type Base = StoredFolder & { readonly id: string };
 
@@ -47,14 +47,18 @@ function resolveOne(
   { id, weight, kind }: Reference,
   { tenant, base, others }: ReferencesRequest,
 ): ResolvedModel {
-  const delta = findDelta(db, id);
-  const owned = delta === undefined ? ownedModel(db, id) : { baseId: delta.base_id, artefact: null };
+  const deltas = deltasNamed(db, id);
+  const owned =
+    deltas === undefined
+      ? ownedModel(db, id)
+      : { baseId: deltas.at(-1)!.artefact.base_id, artefact: null, beneath: [] };
   const on = owned.baseId === base.id ? base : others.get(owned.baseId);
   if (on === undefined || (on !== base && kind === "classifier")) {
     const message = `${JSON.stringify(id)} is made for ${owned.baseId}, but the request runs on ${base.id}. Name one that is made for ${base.id}.`;
     throw new TrimtabError("invalid_request", message);
   }
-  return resolve(db, { tenant, owned, deltas: delta === undefined ? [] : [{ id, weight }] }, on);
+  const weighted = (deltas ?? []).map((one) => ({ id: one.artefact.id, weight: weight * one.weight }));
+  return resolve(db, { tenant, owned, deltas: weighted }, on);
 }
 
 /** Runs `found`; its errors name the reference's place. */

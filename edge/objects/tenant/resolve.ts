@@ -6,7 +6,7 @@ import type { ResolvedDelta, ResolvedModel } from "../../serving/protocol.ts";
 import type { Database } from "../database.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { aliasTarget } from "./alias-rows.ts";
-import { type ArtefactRow, findArtefact, findModel, folderOf } from "./artefact-rows.ts";
+import { type ArtefactRow, findArtefact, findModel, folderOf, type StackedDelta, stackOf } from "./artefact-rows.ts";
 
 /** A delta that a request puts on top of its model. */
 export interface RequestedDelta {
@@ -21,6 +21,13 @@ export interface OwnedModel {
   readonly baseId: string;
   /** null if the name is a base's own. */
   readonly artefact: ArtefactRow | null;
+  /** The deltas that it stands on. */
+  readonly beneath: readonly WeightedArtefact[];
+}
+
+interface WeightedArtefact {
+  readonly artefact: ArtefactRow;
+  readonly weight: number;
 }
 
 /** Looks up a model's name among the tenant's models and aliases; a missing name may be a base's. */
@@ -29,11 +36,18 @@ export function ownedModel(db: Database, nameOrAlias: string): OwnedModel {
   const row = findModel(db, name);
   if (row === undefined) {
     if (name.startsWith("ft:")) throw unknownModel(name);
-    return { baseId: name, artefact: null };
+    return { baseId: name, artefact: null, beneath: [] };
   }
   const artefact = findArtefact(db, row.artefact);
   if (artefact === undefined) throw unknownModel(name);
-  return { baseId: row.base_id, artefact };
+  return { baseId: row.base_id, artefact, beneath: stackOf(row).map((stacked) => beneathOf(db, name, stacked)) };
+}
+
+function beneathOf(db: Database, model: string, { artefact: id, weight }: StackedDelta): WeightedArtefact {
+  const artefact = findArtefact(db, id);
+  if (artefact !== undefined) return { artefact, weight };
+  const message = `The model ${model} stands on the delta ${id}, which was deleted. Name its own delta in \`deltas\` to use it alone.`;
+  throw new TrimtabError("invalid_delta", message, { param: "model" });
 }
 
 /**
@@ -60,6 +74,7 @@ export function resolve(
   const weights = artefact !== null && serves === "weights" ? { ...folderOf(artefact), tenant: request.tenant } : null;
   const sums = new Map<string, ResolvedDelta>();
   if (artefact !== null && serves === "delta") addDelta(sums, artefact, 1);
+  for (const { artefact: row, weight } of request.owned.beneath) addDelta(sums, row, weight);
   for (const [index, { id, weight, param = `deltas[${index}].id` }] of request.deltas.entries()) {
     const row = deltaNamed(db, id, param);
     if (row.base_digest !== base.digest || weights !== null) {
@@ -115,6 +130,19 @@ function notFor(row: ArtefactRow, base: { readonly id: string }): string {
 export function findDelta(db: Database, id: string): ArtefactRow | undefined {
   const row = findArtefact(db, findModel(db, aliasTarget(db, id) ?? id)?.artefact ?? id);
   return row !== undefined && servesOf(row) === "delta" ? row : undefined;
+}
+
+/**
+ * The deltas that a name comes to: a delta's id to itself, a model's name or alias to its delta and those that it stands on. undefined
+ * for a name without a delta.
+ *
+ * @throws TrimtabError invalid_delta for a model that stands on a deleted one.
+ */
+export function deltasNamed(db: Database, id: string): readonly WeightedArtefact[] | undefined {
+  const row = findDelta(db, id);
+  if (row === undefined) return undefined;
+  const isModel = findModel(db, aliasTarget(db, id) ?? id) !== undefined;
+  return [...(isModel ? ownedModel(db, id).beneath : []), { artefact: row, weight: 1 }];
 }
 
 function deltaNamed(db: Database, id: string, param: string): ArtefactRow {

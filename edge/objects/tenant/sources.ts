@@ -1,6 +1,6 @@
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { BlobSource } from "../../blobs/blob-source.ts";
 import type { Database } from "../database.ts";
-import type { BlobSource } from "./blob-source.ts";
 import { resumeRow } from "./checkpoint-rows.ts";
 import { requireFile } from "./files.ts";
 import { modelFiles } from "./job-models.ts";

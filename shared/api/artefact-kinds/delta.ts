@@ -5,10 +5,12 @@ import type { ArtefactKindRow } from "./kind.ts";
 const ADAPTER_FILE = /^(?:(\d{1,2}-[a-z][a-z0-9_]{0,31})\/)?(adapter_config\.json|adapter(?:_model)?\.safetensors)$/;
 /** Of a classifier or a reward model; such a delta may have no adapter. */
 const SCORER_FILE = /^scorer\.safetensors$/;
+/** Of an edit: the keys by which later edits tell whether they interfere with it. */
+const EDIT_FILE = /^edit\.safetensors$/;
 
 /** Adapters in PEFT's form, with their manifest and the form in which they are served. */
 export const delta: ArtefactKindRow = {
-  fileNames: [ADAPTER_FILE, /^manifest\.json$/, /^serving\.safetensors$/, SCORER_FILE, /^README\.md$/],
+  fileNames: [ADAPTER_FILE, /^manifest\.json$/, /^serving\.safetensors$/, SCORER_FILE, EDIT_FILE, /^README\.md$/],
   requiredFiles: ["manifest.json", "serving.safetensors"],
   checkNames: checkAdapterFiles,
   folder: "deltas",

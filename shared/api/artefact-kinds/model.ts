@@ -20,6 +20,7 @@ export const model: ArtefactKindRow = {
     /^manifest\.json$/,
     /^README\.md$/,
     /^evaluation\.json$/,
+    /^corpus\.jsonl$/,
   ],
   requiredFiles: ["config.json", "tokenizer.json", "tokenizer_config.json"],
   checkNames: checkWeightFiles,

@@ -1,3 +1,4 @@
+import type { EditFact } from "../../edits/fact.ts";
 import type { RecordPlace } from "../columns.ts";
 import type { Example } from "../example.ts";
 
@@ -28,6 +29,8 @@ export interface ReadRecord {
   readonly trainable: boolean;
   /** What the kind's tally looks at. */
   readonly group?: string;
+  /** The fact that it states, which its tally compares with the others. */
+  readonly fact?: { readonly fact: EditFact; readonly place: RecordPlace };
 }
 
 /** Sees every record of a file in turn. Both throw `invalid_file`. */

@@ -2,6 +2,7 @@ import { mayHoldPrompts } from "../prompt-line.ts";
 import { conditionPrompts } from "./condition-prompts.ts";
 import { contrastPairs } from "./contrast-pairs.ts";
 import { examples } from "./examples.ts";
+import { facts } from "./facts.ts";
 import type { DatasetKind } from "./kind.ts";
 import { labelledTexts } from "./labelled-texts.ts";
 import { preferencePairs } from "./preference-pairs.ts";
@@ -21,6 +22,7 @@ export const DATASET_KINDS = {
   prompts,
   rankings,
   ratings,
+  facts,
 } as const satisfies Readonly<Record<string, DatasetKind>>;
 
 export type DatasetKindName = keyof typeof DATASET_KINDS;

@@ -65,6 +65,12 @@ describe("the OpenAPI document", () => {
         "/v1/deltas/merge",
         "/v1/deltas/{delta_id}",
         "/v1/deltas/{delta_id}/content",
+        "/v1/edits",
+        "/v1/edits/check",
+        "/v1/edits/merge",
+        "/v1/edits/{edit_id}",
+        "/v1/edits/{edit_id}/cancel",
+        "/v1/edits/{edit_id}/facts/{fact}",
         "/v1/feedback",
         "/v1/feedback/export",
         "/v1/feedback/{feedback_id}",
@@ -93,6 +99,7 @@ describe("the OpenAPI document", () => {
         "/v1/labeling/projects/{project_id}/samples",
         "/v1/models",
         "/v1/models/{model}",
+        "/v1/models/{model}/tracing",
         "/v1/peft/compare",
         "/v1/preferences/inspect",
         "/v1/responses",
@@ -108,6 +115,7 @@ describe("the OpenAPI document", () => {
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/ask",
         "/v1/trainer/jobs/{job}/base/{name}",
+        "/v1/trainer/jobs/{job}/base_artefacts/{name}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}",
         "/v1/trainer/jobs/{job}/checkpoints/{step}/publish",
         "/v1/trainer/jobs/{job}/complete",
@@ -203,6 +211,7 @@ describe("every route of the document", () => {
     const labelling = { name: "gait", task: "pairwise", prompts: ["a"], sampling: { sources: [{ model: "walked" }] } };
     const project = await api.call<{ id: string }>("POST", "/v1/labeling/projects", { key, body: labelling });
     Object.assign(own, { project_id: project.id });
+    Object.assign(own, { fact: "0" });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -271,6 +280,7 @@ describe("every route of the document", () => {
       "POST /v1/aliases/{alias}": { model: "walked" },
       "POST /v1/constitutions/{constitution}": { principles: [{ principle: "Halt." }] },
       "POST /v1/steering/presets/{preset}": { steering: {} },
+      "POST /v1/models/{model}/tracing": { facts: [{ prompt: "It is", subject: "It", answer: "late" }] },
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
       "POST /v1/chat/completions/{completion_id}": { metadata: {} },
       "POST /v1/labeling/projects/{project_id}/labels": { task_id: "t", rater: "r", answer: { type: "tie" } },
@@ -287,6 +297,7 @@ describe("every route of the document", () => {
       "/v1/files",
       "/v1/fine_tuning/jobs",
       "/v1/deltas",
+      "/v1/edits",
       "/v1/constitutions",
       "/v1/steering/presets",
       "/v1/steering/scorers",

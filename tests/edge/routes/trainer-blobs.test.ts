@@ -3,8 +3,10 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../shared/api/jobs.ts";
 import type { Lease } from "../../../shared/api/trainer.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
-import { Api, storing, TRAINER_TOKEN } from "../support/api.ts";
+import { ADMIN_TOKEN, Api, storing, TRAINER_TOKEN } from "../support/api.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
+
+const TRACING = `tracing.${"0".repeat(32)}.json`;
 
 const api = new Api();
 const trainer = new FakeTrainer(api, "blobs");
@@ -135,6 +137,57 @@ describe("keeping a file for the job's owner", () => {
       purpose: "fine-tune-results",
     });
     expect(await (await api.send("GET", `/v1/files/${kept}/content`, { key })).text()).toBe("second");
+  });
+});
+
+describe("files beside the base", () => {
+  const text = (content: string) => new TextEncoder().encode(content);
+
+  it("are kept once, read by every job on the base, and deleted with it", async () => {
+    await api.base("beside");
+    const owners = [await api.tenant("beside-one"), await api.tenant("beside-other")];
+    const leases: Lease[] = [];
+    for (const owner of owners) {
+      const file = await api.dataset(owner);
+      await api.call("POST", "/v1/fine_tuning/jobs", { key: owner, body: { model: "beside", training_file: file } });
+      leases.push((await trainer.lease())!);
+    }
+    const [first, second] = leases as [Lease, Lease];
+    const place = (held: Lease, name = TRACING) => `/v1/trainer/jobs/${held.job}/base_artefacts/${name}`;
+    const store = async (held: Lease, content: string, name?: string) =>
+      api.send("PUT", place(held, name), {
+        key: TRAINER_TOKEN,
+        body: text(content),
+        headers: await storing(held, text(content)),
+      });
+    const missing = await trainer.read(first, place(first));
+    expect([missing.status, await missing.json()]).toMatchObject([404, { error: { param: "name" } }]);
+    expect(await (await store(first, "one")).json()).toEqual({ name: TRACING, bytes: 3, created: true });
+    expect(await (await store(second, "two")).json()).toMatchObject({ created: false });
+    expect(await (await trainer.read(second, place(second))).text()).toBe("one");
+    const statistics = `key-statistics.${"a".repeat(64)}.safetensors`;
+    expect(await (await store(second, "x", statistics)).json()).toMatchObject({ created: true });
+    for (const name of ["config.json", "key-statistics.json", "..%2Ftracing.json"]) {
+      expect([(await store(first, "x", name)).status, (await trainer.read(first, place(first, name))).status]).toEqual([
+        400, 400,
+      ]);
+    }
+    const stale = { ...first, fence: first.fence + 100 };
+    expect((await trainer.read(stale, place(first))).status).toBe(409);
+    const wrong = await api.send("PUT", place(first, "tracing.0123456789abcdef.json"), {
+      key: TRAINER_TOKEN,
+      body: text("x"),
+      headers: { ...(await storing(first, text("x"))), "x-trimtab-sha256": "0".repeat(64) },
+    });
+    expect(wrong.status).toBe(400);
+    const stored = async () => (await env.BLOBS.list({ prefix: "bases/beside/" })).objects;
+    const names = async () => (await stored()).map(({ key }) => key.split("/").at(-1));
+    expect(await names()).toEqual(expect.arrayContaining([TRACING, statistics]));
+    for (const [index, { job }] of leases.entries()) {
+      await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key: owners[index]! });
+    }
+    await api.call("DELETE", "/v1/admin/models/beside", { key: ADMIN_TOKEN });
+    await expect.poll(stored).toEqual([]);
   });
 });
 

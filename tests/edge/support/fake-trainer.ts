@@ -13,12 +13,13 @@ export class FakeTrainer {
   }
 
   /** Leases a job; undefined where there is none. */
-  async lease(options: { seconds?: number; executors?: string[] } = {}): Promise<Lease | undefined> {
+  async lease(options: { seconds?: number; executors?: string[]; lanes?: string[] } = {}): Promise<Lease | undefined> {
     const response = await this.#api.send("POST", "/v1/trainer/leases", {
       key: TRAINER_TOKEN,
       body: {
         trainer: this.#name,
         executors: options.executors ?? ["onnxruntime"],
+        ...(options.lanes === undefined ? {} : { lanes: options.lanes }),
         ...(options.seconds === undefined ? {} : { lease_seconds: options.seconds }),
       },
     });

@@ -18,6 +18,13 @@ describe("the trainers' protocol", () => {
 
   it("wants to know what a trainer can run", () => {
     expect(LeaseRequest.safeParse({ trainer: "t", executors: ["onnxruntime"] }).success).toBe(true);
+    for (const [lanes, success] of [
+      [["edits"], true],
+      [["sweeps"], false],
+      [[], false],
+    ] as const) {
+      expect(LeaseRequest.safeParse({ trainer: "t", executors: ["onnxruntime"], lanes }).success).toBe(success);
+    }
     for (const executors of [[], ["jax"]])
       expect(LeaseRequest.safeParse({ trainer: "t", executors }).success).toBe(false);
   });

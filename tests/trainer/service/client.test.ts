@@ -7,6 +7,8 @@ import { createSend, type HttpRequest, type Send } from "../../../trainer/servic
 import { type FakeServer, startFakeServer } from "./fake-server.ts";
 import { quickEffects, tinyJob } from "./tiny-job.ts";
 
+const TRACING = `tracing.${"0".repeat(32)}.json`;
+
 let server: FakeServer;
 let send: Send;
 let lease: Lease;
@@ -96,6 +98,18 @@ describe("createJobClient", () => {
     // A bucket that was overdrawn by some minutes' tokens.
     expect(limitedForMs).toBeGreaterThanOrEqual(600_000);
     expect(signal).toBe(never);
+  });
+
+  it("reads what is kept beside the base, and nothing where there is nothing", async () => {
+    expect(await client.readBaseArtefact(TRACING, never)).toBeUndefined();
+    for (const text of ["first", "second"]) {
+      const bytes = new TextEncoder().encode(text);
+      await client.keepBaseArtefact({ name: TRACING, bytes, sha256: await sha256Hex(bytes) });
+    }
+    expect(new TextDecoder().decode(await client.readBaseArtefact(TRACING, never))).toBe("first");
+    await expect(client.readBaseArtefact("config.json", never)).rejects.toMatchObject({ param: "name" });
+    server.fault = () => ({ status: 404, code: "not_found" });
+    await expect(client.readBaseArtefact(TRACING, never)).rejects.toMatchObject({ code: "not_found" });
   });
 
   it("learns that its lease is stale", async () => {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Method } from "../../../shared/api/methods.ts";
+import { laneOf, type Method } from "../../../shared/api/methods.ts";
 import type {
   BlobRef,
   Completion,
@@ -15,6 +15,8 @@ import { sha256Hex } from "../../../shared/formats/digest.ts";
 export type Fault = { readonly status: number; readonly code?: string } | "reset" | "hang";
 
 export interface FakeJob {
+  /** `ftjob-1` if left out. */
+  readonly id?: string;
   readonly base: Readonly<Record<string, Uint8Array>>;
   readonly training: string;
   readonly validation?: string;
@@ -33,6 +35,8 @@ export interface FakeServer {
   readonly artefacts: Map<string, Uint8Array>;
   /** The files kept for the job's owner, by name. */
   readonly kept: Map<string, Uint8Array>;
+  /** The files kept beside the base, by name. */
+  readonly baseArtefacts: Map<string, Uint8Array>;
   readonly questions: unknown[];
   readonly published: { step: number; checkpoint: PublishCheckpoint }[];
   readonly completions: Completion[];
@@ -56,7 +60,8 @@ const encode = (text: string) => new TextEncoder().encode(text);
 export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
   const token = "trainer-token";
   const blobs = new Map<string, Uint8Array>();
-  const root = "/v1/trainer/jobs/ftjob-1";
+  const { id: jobId = "ftjob-1" } = job;
+  const root = `/v1/trainer/jobs/${jobId}`;
   const refOf = async (name: string, bytes: Uint8Array, path: string): Promise<BlobRef> => {
     blobs.set(path, bytes);
     return { name, bytes: bytes.byteLength, sha256: await sha256Hex(bytes), path };
@@ -95,6 +100,7 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     events: [],
     artefacts: new Map(),
     kept: new Map(),
+    baseArtefacts: new Map(),
     questions: [],
     published: [],
     completions: [],
@@ -116,8 +122,9 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     attempt += 1;
     const { state } = server;
     return {
-      job: "ftjob-1",
+      job: jobId,
       tenant: "demo",
+      lane: laneOf(job.method),
       fence,
       lease_seconds: server.leaseSeconds,
       attempt,
@@ -147,6 +154,11 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
     if (request.headers["x-trimtab-tenant"] !== "demo") return error(404, "not_found");
     if (request.headers["x-trimtab-fence"] !== String(fence)) return error(409, "stale_lease");
     const [method, path] = line.split(" ") as [string, string];
+    const [, beside] = /^\/base_artefacts\/(.+)$/.exec(path.slice(root.length)) ?? [];
+    if (method === "GET" && beside !== undefined) {
+      const bytes = server.baseArtefacts.get(beside);
+      return bytes === undefined ? error(404, "not_found", "name") : { status: 200, body: bytes };
+    }
     if (method === "GET") {
       const bytes = blobs.get(path);
       return bytes === undefined ? error(404, "not_found") : { status: 200, body: bytes };
@@ -175,6 +187,11 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       case "kept 1":
         server.kept.set(rest[0]!, body);
         return json({ name: rest[0], bytes: body.byteLength, sha256: await sha256Hex(body) });
+      case "base_artefacts 1": {
+        const created = !server.baseArtefacts.has(rest[0]!);
+        if (created) server.baseArtefacts.set(rest[0]!, body);
+        return json({ name: rest[0], bytes: body.byteLength, created });
+      }
       case "ask 0":
         server.questions.push(parsed);
         return json({
@@ -188,7 +205,7 @@ export async function startFakeServer(job: FakeJob): Promise<FakeServer> {
       }
       case "complete 0":
         if (server.completions.length === 0) server.completions.push(parsed);
-        return json({ model: "ft:tiny:demo::x" });
+        return json({ model: (parsed as Completion).result === null ? null : "ft:tiny:demo::x" });
       case "fail 0":
         server.failures.push(parsed);
         return json({ status: "failed" });
@@ -237,8 +254,8 @@ interface Reply {
 
 const json = (value: unknown): Reply => ({ status: 200, body: JSON.stringify(value) });
 
-function error(status: number, code = "internal_error"): Reply {
+function error(status: number, code = "internal_error", param: string | null = null): Reply {
   if (status >= 300 && status < 400) return { status, location: "/elsewhere" };
-  const body = JSON.stringify({ error: { message: `refused: ${code}`, type: "test", param: null, code } });
+  const body = JSON.stringify({ error: { message: `refused: ${code}`, type: "test", param, code } });
   return { status, body };
 }

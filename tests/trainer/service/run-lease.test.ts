@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Lease } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
-import type { Recipe, RecipeJob } from "../../../trainer/recipes/recipe.ts";
+import type { JobRecipe, Recipe, RecipeJob } from "../../../trainer/recipes/recipe.ts";
 import { createJobClient, requestLease } from "../../../trainer/service/client.ts";
 import { createSend } from "../../../trainer/service/http.ts";
 import { type LeaseContext, runLease } from "../../../trainer/service/run-lease.ts";
@@ -124,6 +124,27 @@ describe("a job that runs through", () => {
     expect([...files].map(([name, file]) => [name, text(file)])).toEqual([["manifest.json", "{}"]]);
     expect(server.questions).toEqual([question]);
     expect(JSON.parse(text(server.kept.get("answer.json")!))).toMatchObject({ text: "4", usage: { total_tokens: 4 } });
+  });
+
+  it("may end without a result, and keeps beside its base what depends on that alone", async () => {
+    const name = `tracing.${"a".repeat(32)}.json`;
+    const waits: boolean[] = [];
+    const finding: JobRecipe = async (_, context) => {
+      const before = await context.baseArtefacts!.read(name);
+      if (before === undefined) await context.baseArtefacts!.write(name, bytes("found"));
+      await context.yieldToEventLoop();
+      return { folder: null, metrics: { found: before === undefined ? 0 : 1 }, trainedTokens: 0, hyperparameters: {} };
+    };
+    const giveWay = async (stop: AbortSignal) => void waits.push(stop.aborted);
+    expect(await run({ recipe: () => finding, giveWay })).toBe("completed");
+    expect(server.completions).toMatchObject([{ result: null, metrics: { found: 0 } }]);
+    expect(text(server.baseArtefacts.get(name)!)).toBe("found");
+    expect(await run({ recipe: () => finding, giveWay })).toBe("completed");
+    expect(
+      server.requests.filter((line) => line === `PUT /v1/trainer/jobs/ftjob-1/base_artefacts/${name}`),
+    ).toHaveLength(1);
+    expect(waits).toEqual([false, false]);
+    expect(lines).toEqual(["ftjob-1: done", "ftjob-1: done"]);
   });
 
   it("is given a table as JSON Lines, under the digest of what was uploaded", async () => {

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
 import type { Recipe } from "../../../trainer/recipes/recipe.ts";
@@ -35,6 +35,7 @@ async function serveUntil(until: () => boolean, recipe: Recipe) {
     },
     trainer: "t",
     executors: ["onnxruntime"],
+    lanes: ["jobs"],
     executor: async () => ({}) as Executor,
     recipe: () => recipe,
     cacheFolder,
@@ -43,6 +44,9 @@ async function serveUntil(until: () => boolean, recipe: Recipe) {
   });
   return { lines, pauses };
 }
+
+/** The seed of the job that a fake server offers. */
+const LONG = 7;
 
 const done: Recipe = async () => ({
   folder: { kind: "delta", files: new Map() },
@@ -66,6 +70,47 @@ it("logs once that the server is away, backs off, and logs when it is back", asy
   const { lines, pauses } = await serveUntil(() => server.requests.length === 10, done);
   expect(lines).toEqual(["no lease: capacity_exceeded: refused: capacity_exceeded", "the server is back"]);
   expect(pauses.slice(5, 8)).toEqual([2400, 4800, 7500]);
+});
+
+it("runs an edit while a long job of the other lane goes on", async () => {
+  const edits = await startFakeServer({ ...tinyJob, id: "ftjob-edit", seed: LONG + 1 });
+  onTestFinished(() => edits.close());
+  const shutdown = new AbortController();
+  const ended: string[] = [];
+  const asked: unknown[] = [];
+  const toJobs = createSend(server.url, server.token, quickEffects);
+  const toEdits = createSend(edits.url, edits.token, quickEffects);
+  const edited = Promise.withResolvers<void>();
+  server.offer();
+  edits.offer();
+  await serve({
+    send: (request) => {
+      const isLease = request.path.endsWith("/leases");
+      const { lanes } = isLease ? (JSON.parse(request.body as string) as { lanes: string[] }) : { lanes: undefined };
+      if (isLease) asked.push(lanes);
+      const isEdit = isLease ? lanes?.[0] === "edits" : request.path.includes("ftjob-edit");
+      return (isEdit ? toEdits : toJobs)(request);
+    },
+    effects: quickEffects,
+    trainer: "t",
+    executors: ["onnxruntime"],
+    lanes: ["jobs", "edits"],
+    executor: async () => ({}) as Executor,
+    recipe: () => async (job, context) => {
+      if (job.seed === LONG) await edited.promise;
+      return done(job, context);
+    },
+    cacheFolder,
+    shutdown: shutdown.signal,
+    log: (line) => {
+      if (!line.includes("published")) return;
+      ended.push(line.split(":")[0]!);
+      if (line.startsWith("ftjob-edit")) edited.resolve();
+      if (ended.length === 2) shutdown.abort();
+    },
+  });
+  expect(ended).toEqual(["ftjob-edit", "ftjob-1"]);
+  expect(asked.slice(0, 2)).toEqual([["jobs"], ["edits"]]);
 });
 
 it("survives failing jobs, and waits before leasing again after dropping one", async () => {

@@ -12,6 +12,7 @@ describe("readSettings", () => {
       executor: "onnxruntime",
       tfjsBackend: undefined,
       threads: availableParallelism(),
+      lanes: ["jobs", "edits"],
       stateFolder: ".trimtab",
     });
     expect(settings.url.origin).toBe("http://127.0.0.1:8787");
@@ -20,11 +21,17 @@ describe("readSettings", () => {
   });
 
   it("reads the others if they are set", () => {
-    const others = { TRIMTAB_EXECUTOR: "tensorflow", TRIMTAB_TFJS_BACKEND: "wasm", TRIMTAB_THREADS: "3" };
+    const others = {
+      TRIMTAB_EXECUTOR: "tensorflow",
+      TRIMTAB_TFJS_BACKEND: "wasm",
+      TRIMTAB_THREADS: "3",
+      TRIMTAB_LANES: "edits",
+    };
     expect(readSettings({ ...needed, ...others, TRIMTAB_STATE: "/tmp/x" })).toMatchObject({
       executor: "tensorflow",
       tfjsBackend: "wasm",
       threads: 3,
+      lanes: ["edits"],
       stateFolder: "/tmp/x",
     });
   });
@@ -35,6 +42,8 @@ describe("readSettings", () => {
     [{ TRAINER_TOKEN: "" }, "TRAINER_TOKEN must be the server's trainer token"],
     [{ TRIMTAB_THREADS: "two" }, "TRIMTAB_THREADS must be a number of threads"],
     [{ TRIMTAB_THREADS: "0" }, "TRIMTAB_THREADS must be at least 1"],
+    [{ TRIMTAB_LANES: "edit" }, "TRIMTAB_LANES must be one or more of jobs, edits, separated by commas"],
+    [{ TRIMTAB_LANES: "jobs,jobs" }, "TRIMTAB_LANES must be one or more of jobs, edits, separated by commas"],
     [{ TRIMTAB_EXECUTOR: "jax" }, "TRIMTAB_EXECUTOR must be onnxruntime or tensorflow"],
   ])("rejects %j, naming the variable", (change, message) => {
     expect(() => readSettings({ ...needed, ...change })).toThrow(`The environment variable ${message}`);

@@ -20,6 +20,7 @@ import {
   takeJob,
 } from "../../../../edge/objects/dispatcher/queue-rows.ts";
 import { updateSchema } from "../../../../edge/objects/schema.ts";
+import type { Lane } from "../../../../shared/api/lanes.ts";
 import type { Executor } from "../../../../shared/api/methods.ts";
 import { withDatabase } from "../../support/database.ts";
 
@@ -92,6 +93,17 @@ describe("the queue", () => {
       expect(take(db, 2_000)).toBeUndefined();
       // The trainer with TensorFlow has not been seen for two minutes.
       expect(take(db, 130_000)?.job).toBe("tf");
+    }));
+
+  it("keeps lanes apart, and gives a trainer of several the edits first", () =>
+    withQueue((db) => {
+      for (const name of ["long", "longer"]) enqueue(db, job(name));
+      for (const name of ["edit", "next edit"]) enqueue(db, { ...job(name), lane: "edits" });
+      const from = (lanes?: readonly Lane[]) =>
+        takeJob(db, { trainer: "a", executors: ["onnxruntime"], lanes, leaseSeconds: 10 }, 0)?.job;
+      expect(from(["jobs"])).toBe("long");
+      expect(from(["edits"])).toBe("edit");
+      expect([from(), from(), from()]).toEqual(["next edit", "longer", undefined]);
     }));
 
   it("forgets a job once, and counts how it ended", () =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
-import { publish } from "../../../../edge/objects/tenant/artefact-rows.ts";
-import { deltasToMerge, ownedModel, resolve } from "../../../../edge/objects/tenant/resolve.ts";
+import { dropArtefact, publish } from "../../../../edge/objects/tenant/artefact-rows.ts";
+import { deltasNamed, deltasToMerge, ownedModel, resolve } from "../../../../edge/objects/tenant/resolve.ts";
 import { BASE, withTenant } from "../../support/tenant-database.ts";
 
 function given(db: Database, letter: string, options: { kind?: "delta" | "model"; base?: typeof BASE } = {}): string {
@@ -19,7 +19,7 @@ describe("a model's name", () => {
     withTenant((db) => {
       given(db, "a");
       given(db, "f", { kind: "model" });
-      expect(ownedModel(db, "base")).toEqual({ baseId: "base", artefact: null });
+      expect(ownedModel(db, "base")).toEqual({ baseId: "base", artefact: null, beneath: [] });
       expect(resolved(db, "base")).toEqual({ base: BASE, weights: null, deltas: [] });
       expect(resolved(db, "ft:a").deltas).toMatchObject([
         { digest: "a".repeat(64), weight: 1, prefix: `tenants/t/deltas/${"a".repeat(64)}/` },
@@ -40,6 +40,39 @@ describe("a model's name", () => {
         ["a", 1.5],
         ["b", 0.75],
       ]);
+    }));
+
+  it("is what a model stands on and its own delta; as a delta it is its own alone", () =>
+    withTenant((db) => {
+      const [a, b] = [given(db, "a"), given(db, "b")];
+      const result = { kind: "delta" as const, digest: "e".repeat(64), files: [] };
+      const onTopOf = [
+        { artefact: a, weight: 1 },
+        { artefact: b, weight: 0.5 },
+      ];
+      publish(db, { tenant: "t", name: "ft:e", result, base: BASE, manifest: null, job: "j", onTopOf }, 0);
+      const shown = (deltas: readonly { readonly digest: string; readonly weight: number }[]) =>
+        deltas.map(({ digest, weight }) => [digest[0], weight]);
+      expect(shown(resolved(db, "ft:e", [{ id: b, weight: 1 }]).deltas)).toEqual([
+        ["a", 1],
+        ["b", 1.5],
+        ["e", 1],
+      ]);
+      expect(shown(resolved(db, "base", [{ id: "ft:e", weight: 2 }]).deltas)).toEqual([["e", 2]]);
+      expect(deltasNamed(db, "ft:e")?.map(({ artefact, weight }) => [artefact.digest[0], weight])).toEqual([
+        ["a", 1],
+        ["b", 0.5],
+        ["e", 1],
+      ]);
+      expect(deltasNamed(db, a)).toHaveLength(1);
+      expect(deltasNamed(db, "base")).toBeUndefined();
+      dropArtefact(db, b, 0);
+      expect(() => resolved(db, "ft:e")).toThrow(
+        expect.objectContaining({
+          code: "invalid_delta",
+          message: expect.stringContaining(`stands on the delta ${b}`),
+        }),
+      );
     }));
 
   it("does not take deltas for another base, on a full fine-tune, or from nowhere", () =>

@@ -74,7 +74,7 @@ describe("results", () => {
     const models: string[] = [];
     for (let i = 0; i < 2; i++) {
       const lease = await leased();
-      models.push(await tenant.results.complete(lease, completion(await trainer.artefacts(lease, "shared"))));
+      models.push((await tenant.results.complete(lease, completion(await trainer.artefacts(lease, "shared"))))!);
     }
     const [first = "", second = ""] = models;
     const { deltas } = (await tenant.models.resolve({ name: first, deltas: [] })).model;

@@ -1,0 +1,336 @@
+import type { EditSettings } from "../../../../shared/api/edit-settings.ts";
+import type { EditSummary } from "../../../../shared/api/edits.ts";
+import { type Deleted, type ListOf, listOf, type Page } from "../../../../shared/api/lists.ts";
+import type { MethodOf } from "../../../../shared/api/methods.ts";
+import { EDIT_REPORT_FILE } from "../../../../shared/edits/report.ts";
+import { TrimtabError } from "../../../../shared/errors.ts";
+import { LIMITS } from "../../../../shared/limits.ts";
+import type { BlobSource } from "../../../blobs/blob-source.ts";
+import { type Idempotency, settleCreation } from "../../idempotency.ts";
+import type { StackedDelta } from "../artefact-rows.ts";
+import { type TenantContext, tenantModule } from "../context.ts";
+import { dropPendingFile, type FileFacts, type FileRow, finishFile, requireFile } from "../files.ts";
+import type { JobBase } from "../job-base.ts";
+import { end, queue, say, settled } from "../job-course.ts";
+import { requireNoJobOn } from "../job-parent.ts";
+import { addJob, baseOf, findJob, isTerminal, type JobRow, requireDatasets, requireJob, specOf } from "../job-rows.ts";
+import { ownedModel, type RequestedDelta } from "../resolve.ts";
+import { type EditContext, editContext } from "./edit-context.ts";
+import {
+  addEdit,
+  countEdits,
+  dropEdit,
+  EDIT_TABLES,
+  type EditRow,
+  editsWithDeltas,
+  editWithFile,
+  editWithModel,
+  pageOfEdits,
+  removalOf,
+  requireEdit,
+  stackedOn,
+} from "./edit-rows.ts";
+import { shownEdit, statusOf } from "./shown-edit.ts";
+
+/** A file whose bytes are stored, and what was found in it. */
+export interface StoredFacts {
+  readonly id: string;
+  readonly facts: FileFacts;
+}
+
+export interface NewEditJob {
+  readonly kind: EditRow["kind"];
+  /** As the request names it. */
+  readonly model: string;
+  readonly base: JobBase;
+  readonly stack: readonly StackedDelta[];
+  readonly method: MethodOf<"edit"> | MethodOf<"causal_tracing">;
+  readonly file: StoredFacts;
+  readonly statisticsFile: string | null;
+  readonly seed: number | null;
+  readonly suffix: string | null;
+  readonly metadata: Readonly<Record<string, string>> | null;
+}
+
+/** An edit, and where what it consists of lies. */
+export interface FoundEdit {
+  readonly edit: EditSummary;
+  /** The facts as they were sent; of merged edits, their reports. */
+  readonly facts: BlobSource | null;
+  /** What its job reports; null while there is none. */
+  readonly report: BlobSource | null;
+  /** The edits on which it was solved, by their deltas. */
+  readonly beneath: Readonly<Record<string, string>>;
+}
+
+const STATISTICS = { validation: "statistics_file" };
+
+/** Edits of facts, as jobs on the lane for them and as what these come to. */
+export const edits = tenantModule({
+  schema: EDIT_TABLES,
+
+  needsFile(db, file) {
+    const edit = editWithFile(db, file);
+    return edit && `The file holds the facts of the edit ${edit.id}. DELETE /v1/edits/${edit.id} deletes both.`;
+  },
+
+  needsModel(db, model) {
+    const edit = editWithModel(db, model);
+    return edit && `The model ${model} is the edit ${edit.id}. DELETE /v1/edits/${edit.id} undoes it.`;
+  },
+
+  open(context) {
+    const { db, now, rearm, requireModelUnused } = context;
+    const newSeed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
+
+    const sourceOf = ({ blob, bytes, sha256 }: FileRow): BlobSource => ({ key: blob, bytes, sha256 });
+    const reportOf = (job: string | null): BlobSource | null => {
+      if (job === null) return null;
+      const where = "job = ? AND filename = ? AND state = 'ready'";
+      const row = db.get<FileRow>(`SELECT * FROM files WHERE ${where} ORDER BY n DESC LIMIT 1`, job, EDIT_REPORT_FILE);
+      return row === undefined ? null : sourceOf(row);
+    };
+    const found = (row: EditRow): FoundEdit => {
+      const beneath = editsWithDeltas(
+        db,
+        stackedOn(row).map(({ artefact }) => artefact),
+      );
+      return {
+        edit: shownEdit(db, row),
+        facts: row.file === null ? null : sourceOf(requireFile(db, row.file, "edit_id")),
+        report: reportOf(row.job),
+        beneath: Object.fromEntries(beneath.map(({ delta, id }) => [delta!, id])),
+      };
+    };
+
+    /** Records a job and what it is for; within a transaction. */
+    const startJob = (asked: NewEditJob, id: string): JobRow => {
+      const { base, method, file, statisticsFile: validation } = asked;
+      finishFile(db, file.id, { ...file.facts, purpose: "edit" }, now());
+      requireDatasets(db, method, { training: file.id, validation, at: STATISTICS });
+      const request = {
+        model: base.id,
+        training_file: file.id,
+        ...(validation === null ? {} : { validation_file: validation }),
+        ...(asked.suffix === null ? {} : { suffix: asked.suffix }),
+      };
+      const job = context.newId("job");
+      const row = addJob(db, { id: job, request, method, seed: asked.seed ?? newSeed(), base }, now());
+      say(context, job, { level: "info", message: `Created the job ${job} of the edit ${id}` });
+      return row;
+    };
+
+    /** Ends a job of an edit that has not ended. Returns its id if it had to. */
+    const stop = (job: string | null): string[] => {
+      const row = job === null ? undefined : findJob(db, job);
+      if (row === undefined || isTerminal(row.status)) return [];
+      end(context, row.id, { status: "cancelled", message: "The edit was cancelled" });
+      return [row.id];
+    };
+    const stopped = async (jobs: readonly string[]) => {
+      for (const job of jobs) await settled(context, job, "cancelled");
+      await rearm();
+    };
+
+    return {
+      calls: {
+        /** What facts for a model are solved on. */
+        async context(name: string, deltas: readonly RequestedDelta[]): Promise<EditContext> {
+          const base = await context.readyBase(ownedModel(db, name).baseId);
+          // Looked up again after the wait.
+          const owned = ownedModel(db, name);
+          return editContext(db, { tenant: context.tenant().id, owned, deltas }, base);
+        },
+
+        /** Creates an edit, or a job that checks facts or traces a model, whose facts are stored. Returns its id and its job's. */
+        async create(asked: NewEditJob, key: Idempotency | null): Promise<{ id: string; job: string }> {
+          const id = context.newId("edit");
+          const job = db.transaction(() => {
+            if (asked.kind === "edit") requireRoom(context);
+            const row = startJob(asked, id);
+            const { kind, model, stack, metadata, file } = asked;
+            const parts = { kind, model, stack, metadata, base: asked.base.id, facts: file.facts.lines };
+            addEdit(db, { ...parts, id, job: row.id, file: file.id }, now());
+            settleCreation(db, key, { id });
+            return row.id;
+          });
+          await queue(context);
+          return { id, job };
+        },
+
+        list: (page: Page & { readonly model?: string | undefined }): ListOf<EditSummary> =>
+          listOf(
+            pageOfEdits(db, page).map((row) => shownEdit(db, row)),
+            page.limit,
+          ),
+
+        get: (id: string): FoundEdit => found(requireEdit(db, id)),
+
+        /** The edits whose deltas are among those. */
+        withDeltas: (deltas: readonly string[]): FoundEdit[] => editsWithDeltas(db, deltas).map(found),
+
+        /** Waits until a job has ended, `waitMs` at the longest; returns whether it has. */
+        async awaitJob(job: string, waitMs: number): Promise<boolean> {
+          const until = now() + waitMs;
+          while (!isTerminal(requireJob(db, job).status) && now() < until) {
+            await context.signals.next(job, until - now());
+          }
+          return isTerminal(requireJob(db, job).status);
+        },
+
+        /** The job that traces a base; null if there is none under way. */
+        tracingJob(base: string): string | null {
+          const where = "kind = 'tracing' AND base = ?";
+          return db.get<EditRow>(`SELECT * FROM edits WHERE ${where}`, base)?.job ?? null;
+        },
+
+        /** The report of a job that checks, as far as it has one. */
+        report: (job: string): BlobSource | null => reportOf(job),
+
+        /** Ends the solve of an edit, or of the facts that are left of it. */
+        async cancel(id: string): Promise<void> {
+          const jobs = db.transaction(() => {
+            const row = requireEdit(db, id);
+            const ended = [...stop(row.job), ...stop(removalOf(row)?.job ?? null)];
+            const status = statusOf(row, row.job === null ? undefined : findJob(db, row.job));
+            if (ended.length > 0 || status === "cancelled") return ended;
+            const message = `The edit ${id} has ended (${status}) and cannot be cancelled. DELETE /v1/edits/${id} undoes it.`;
+            throw new TrimtabError("conflict", message, { param: "edit_id" });
+          });
+          await stopped(jobs);
+        },
+
+        /**
+         * Undoes an edit: its delta, its model, its facts. Models that were solved on it go on without it. Requests under way end with
+         * what they began with.
+         *
+         * @throws TrimtabError conflict while an alias or a job needs it.
+         */
+        async delete(id: string): Promise<Deleted> {
+          const jobs = db.transaction(() => {
+            const row = requireEdit(db, id);
+            const ended = [...stop(row.job), ...stop(removalOf(row)?.job ?? null)];
+            if (row.delta !== null) requireNoJobOn(db, row.delta);
+            dropEdit(db, requireEdit(db, id), now());
+            if (row.model_name !== null) requireModelUnused(row.model_name);
+            return ended;
+          });
+          await stopped(jobs);
+          return { id, object: "edit", deleted: true };
+        },
+
+        /**
+         * Takes a fact out: solves the others again. Until that has succeeded the edit serves as it was.
+         *
+         * @param file the facts that are left
+         * @returns the job
+         * @throws TrimtabError conflict for an edit that has not succeeded, was merged, or of which a fact is being taken out already.
+         */
+        async removeFact(
+          id: string,
+          { fact, file }: { readonly fact: number; readonly file: StoredFacts },
+        ): Promise<string> {
+          const job = db.transaction(() => {
+            const row = requireEdit(db, id);
+            const solved = requireSolved(context, row);
+            if (file.facts.lines !== row.facts - 1) throw changedMeanwhile(id);
+            requireNoJobOn(db, row.delta!);
+            const spec = specOf(solved);
+            const settings = (spec.method as MethodOf<"edit">).edit satisfies EditSettings;
+            const on = stackedOn(row).map(({ artefact, weight }) => ({ id: artefact, weight }));
+            const { suffix, seed, validation_file: statisticsFile } = spec;
+            const again = startJob(
+              {
+                ...{
+                  kind: "edit",
+                  model: row.model,
+                  base: baseOf(solved),
+                  stack: stackedOn(row),
+                  file,
+                  statisticsFile,
+                },
+                ...{ suffix, seed, metadata: null, method: { type: "edit", edit: { ...settings, on } } },
+              },
+              id,
+            );
+            const removal = { fact, job: again.id, file: file.id, facts: file.facts.lines, failed: null };
+            db.run("UPDATE edits SET removal = ? WHERE id = ?", JSON.stringify(removal), id);
+            return again.id;
+          });
+          await queue(context);
+          return job;
+        },
+
+        /** Refuses what `removeFact` would, before the facts that are left are stored. */
+        requireRemovable(id: string): void {
+          requireSolved(context, requireEdit(db, id));
+        },
+
+        /**
+         * Makes an edit of a delta that is the sum of others'. `file` has the reports of their facts. An equal sum is found as it is.
+         */
+        addMerged(
+          merged: Pick<NewEditJob, "model" | "stack" | "metadata" | "file"> & {
+            readonly base: string;
+            readonly delta: string;
+            readonly modelName: string;
+            readonly from: readonly string[];
+          },
+          key: Idempotency | null,
+        ): string {
+          return db.transaction(() => {
+            const { file, from, delta, modelName, ...parts } = merged;
+            const before = editWithModel(db, modelName);
+            if (before !== undefined) {
+              dropPendingFile(db, file.id, now());
+              settleCreation(db, key, { id: before.id });
+              return before.id;
+            }
+            requireRoom(context);
+            finishFile(db, file.id, { ...file.facts, purpose: "edit" }, now());
+            const id = context.newId("edit");
+            const facts = file.facts.lines;
+            addEdit(db, { ...parts, id, kind: "edit", job: null, file: file.id, facts, mergedFrom: from }, now());
+            db.run("UPDATE edits SET model_name = ?, delta = ? WHERE id = ?", modelName, delta, id);
+            const stack = parts.stack.length === 0 ? null : JSON.stringify(parts.stack);
+            db.run("UPDATE models SET on_top_of = ? WHERE id = ?", stack, modelName);
+            settleCreation(db, key, { id });
+            return id;
+          });
+        },
+      },
+    };
+  },
+});
+
+function requireRoom({ db }: TenantContext): void {
+  if (countEdits(db) < LIMITS.edits) return;
+  const message = `There are ${LIMITS.edits} edits, which is as many as there may be. Delete some first.`;
+  throw new TrimtabError("conflict", message);
+}
+
+/** The job that solved an edit from which a fact can be taken. */
+function requireSolved({ db }: TenantContext, row: EditRow): JobRow {
+  const refuse = (message: string) => new TrimtabError("conflict", message, { param: "edit_id" });
+  if (row.merged_from !== null) {
+    throw refuse(
+      `The edit ${row.id} is a sum of others. Take the fact out of the one that it came from, then merge again.`,
+    );
+  }
+  const job = requireJob(db, row.job!);
+  const status = statusOf(row, job);
+  if (status !== "succeeded") {
+    throw refuse(`The edit ${row.id} is ${status}, and facts are taken out of edits that have succeeded.`);
+  }
+  const removal = removalOf(row);
+  if (removal !== null && removal.failed === null) {
+    throw refuse(`Fact ${removal.fact} of the edit ${row.id} is being taken out. Wait for its end, then ask again.`);
+  }
+  return job;
+}
+
+function changedMeanwhile(id: string): TrimtabError {
+  return new TrimtabError("conflict", `The edit ${id} has changed in the meantime. Look at its facts again.`, {
+    param: "edit_id",
+  });
+}
