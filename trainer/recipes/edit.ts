@@ -166,7 +166,7 @@ async function solve(
     layer: layers.at(-1)!,
     measuredBy: plan.method === "rome" ? "mlp" : "layer",
     ...{ steps: options.steps, learningRate: plan.learningRate, clamp: plan.clamp },
-    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: EDIT_AUTO.stopBelow },
+    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: plan.stopBelow },
   };
   const encoded = wanted.map((one) => one.encoded);
   if (plan.normScaling) prepared.anchor = await anchorOf(model, encoded, { values, edits: start.edits });
