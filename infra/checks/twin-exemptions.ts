@@ -9,7 +9,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
   "shared/edits/fact.ts": "a schema: tests/edge/routes/edits.test.ts and tests/shared/data/dataset-kinds/facts.test.ts",
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
-  "shared/edits/tracing.ts": "a schema: tests/edge/routes/tracing.test.ts shows one that it has read",
   "edge/objects/tenant/edits/":
     "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
