@@ -69,6 +69,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   trainer: ["trainer/service", "trainer/engines"],
   "trainer/service": ["trainer/recipes", "trainer/loop", "trainer/engines", "trainer/data"],
   "trainer/recipes": [
+    "trainer/edits",
     "trainer/loop",
     "trainer/losses",
     "trainer/rewards",
@@ -81,7 +82,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "trainer/rewards": ["trainer/engines", "trainer/data"],
   "trainer/loop": ["trainer/engines", "trainer/optim"],
   "trainer/losses": [],
-  "trainer/edits": [],
+  // What edits share with jobs that train: graphs, scorers, and what a job and a result are.
+  "trainer/edits": [
+    "trainer/recipes",
+    "trainer/loop",
+    "trainer/eval",
+    "trainer/engines",
+    "trainer/data",
+    "trainer/optim",
+  ],
   "trainer/report": ["trainer/rewards", "trainer/data"],
   "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/optim": [],
