@@ -102,8 +102,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/evaluation/make-corpus.ts": "writes what tests/infra/base/evaluation/corpus.test.ts compares",
   "shared/api/edit-settings.ts":
     "schemas: tests/trainer/edits/edit-plan.test.ts and tests/trainer/recipes/edit.test.ts fill them in",
-  "shared/edits/fact.ts": "a schema: tests/shared/data/dataset-kinds/facts.test.ts reads good and bad facts",
-  "shared/edits/report.ts": "schemas: tests/trainer/recipes/edit.test.ts parses every report with them",
   "trainer/edits/base-tracing.ts":
     "tests/trainer/recipes/causal-tracing.test.ts traces facts, keeps and reads the result",
   "trainer/edits/trace-facts.ts": "tests/trainer/recipes/causal-tracing.test.ts traces facts of a tiny model",
