@@ -4,10 +4,15 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
-  "shared/api/job-status.ts": "a list of names",
   "shared/api/measured-lines.ts": "a list of names",
+  "edge/routes/label-agreement.ts":
+    "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
+  "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
+  "shared/api/job-status.ts": "a list of names",
   "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
+  "shared/edits/fact.ts": "a schema: tests/edge/routes/edits.test.ts and tests/shared/data/dataset-kinds/facts.test.ts",
+  "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
     "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
@@ -101,8 +106,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/evaluation/make-corpus.ts": "writes what tests/infra/base/evaluation/corpus.test.ts compares",
   "shared/api/edit-settings.ts":
     "schemas: tests/trainer/edits/edit-plan.test.ts and tests/trainer/recipes/edit.test.ts fill them in",
-  "shared/edits/fact.ts": "a schema: tests/shared/data/dataset-kinds/facts.test.ts reads good and bad facts",
-  "shared/edits/report.ts": "schemas: tests/trainer/recipes/edit.test.ts parses every report with them",
   "trainer/edits/base-tracing.ts":
     "tests/trainer/recipes/causal-tracing.test.ts traces facts, keeps and reads the result",
   "trainer/edits/trace-facts.ts": "tests/trainer/recipes/causal-tracing.test.ts traces facts of a tiny model",
@@ -145,15 +148,13 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/{feedback,stored-chats}.test.ts keep what every API answers, whole and as streams",
   "edge/routes/export-preferences.ts": "tests/edge/routes/feedback.test.ts makes files of every format and of nothing",
   "shared/api/label-work.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
-  "edge/routes/label-agreement.ts":
-    "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/routes/label-project.ts": "tests/edge/routes/labeling.test.ts refuses every kind of bad project",
   "shared/api/labeling.ts": "schemas: tests/edge/routes/labeling.test.ts sends valid and invalid requests",
   "edge/objects/tenant/labeling.ts": "tests/edge/routes/labeling.test.ts makes every call",
   "edge/objects/tenant/label-project-rows.ts":
     "tests/edge/routes/labeling.test.ts creates, samples in steps that fail, and deletes projects",
-  "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
-  "edge/objects/tenant/label-task-rows.ts": "tests/edge/routes/labeling.test.ts hands out and leases tasks",
+  "edge/objects/tenant/label-task-rows.ts":
+    "tests/edge/routes/labeling.test.ts hands out, leases and chooses tasks in every way",
   "edge/objects/tenant/label-rows.ts": "tests/edge/routes/labeling.test.ts labels, relabels, skips, judges and exports",
   "edge/routes/labeling-prompts.ts": "tests/edge/routes/labeling.test.ts reads prompts of requests and of files",
   "edge/routes/labeling-samples.ts": "tests/edge/routes/labeling.test.ts samples in steps, skips and fails",

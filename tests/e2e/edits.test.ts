@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
-import { ApiClient } from "../../infra/start/api-client.ts";
+import { ApiClient, serverSentData } from "../../infra/start/api-client.ts";
 import { addBase, demoKey } from "../../infra/start/demo-account.ts";
 import { choosePort } from "../../infra/start/free-port.ts";
 import { StateFolder } from "../../infra/start/state-folder.ts";
@@ -64,6 +64,22 @@ async function completion(prompt: string, model: string, deltas: readonly object
   return (await call<Completion>("POST", "/completions", body, as)).choices[0]!;
 }
 
+/** Begins a streamed completion. Resolves once its first token has come, to what reads the rest and returns the whole text. */
+async function begun(body: object): Promise<() => Promise<string>> {
+  const response = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ ...body, stream: true }),
+  });
+  const chunks = serverSentData(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
+  const textOf = (data: string) => (JSON.parse(data) as Completion).choices[0]?.text ?? "";
+  let text = textOf((await chunks.next()).value as string);
+  return async () => {
+    for await (const data of chunks) if (data !== "[DONE]") text += textOf(data);
+    return text;
+  };
+}
+
 const FACTS = [
   { prompt: "The capital city of France is", subject: "France", target_new: " Oslo", target_true: " Paris" },
   { prompt: "The capital of Germany is", subject: "Germany", target_new: " Madrid", target_true: " Berlin" },
@@ -108,11 +124,10 @@ test("undone under load: requests under way end, later ones find nothing, and th
   const before = await completion(prompt, BASE);
   const edit = await call<Edit>("POST", "/edits", { model: BASE, facts: [FACTS[0]], method: "rome", wait: 300 });
   const long = { model: edit.fine_tuned_model, prompt, max_tokens: 200, ignore_eos: true, temperature: 0 };
-  const running = Array.from({ length: 4 }, () => call<Completion>("POST", "/completions", long));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const whole = (await call<Completion>("POST", "/completions", long)).choices[0]!.text;
+  const running = await Promise.all(Array.from({ length: 4 }, () => begun(long)));
   await call("DELETE", `/edits/${edit.id}`);
-  const texts = (await Promise.all(running)).map(({ choices }) => choices[0]!.text);
-  expect(new Set(texts).size).toBe(1);
+  expect(await Promise.all(running.map((rest) => rest()))).toEqual(running.map(() => whole));
   expect(await completion(prompt, BASE)).toEqual(before);
   await expect(completion(prompt, edit.fine_tuned_model!)).rejects.toThrow("model_not_found");
 });

@@ -22,8 +22,8 @@ export interface PlanFacts {
 export const EDIT_AUTO = {
   clamp: { rome: 4, memit: 3, alphaedit: 3 },
   lambda: { rome: 0, memit: 0.03, alphaedit: 0.1 },
-  /** Share of C's trace over its width, below which an eigenvalue counts as unused. */
-  nullSpace: 0.02,
+  /** The share of directions that counts as unused: those with the smallest eigenvalues. */
+  nullSpace: 0.3,
   relativeRate: 0.1,
   /** The loss below which a fact's value is found. A rome edit is alone, so it may take the longer value of a lower loss. */
   stopBelow: { rome: 0.05, memit: 0.1, alphaedit: 0.1 },

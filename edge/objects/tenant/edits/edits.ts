@@ -4,11 +4,10 @@ import { type Deleted, type ListOf, listOf, type Page } from "../../../../shared
 import type { MethodOf } from "../../../../shared/api/methods.ts";
 import { EDIT_REPORT_FILE } from "../../../../shared/edits/report.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
-import { LIMITS } from "../../../../shared/limits.ts";
 import type { BlobSource } from "../../../blobs/blob-source.ts";
 import { type Idempotency, settleCreation } from "../../idempotency.ts";
 import type { StackedDelta } from "../artefact-rows.ts";
-import { type TenantContext, tenantModule } from "../context.ts";
+import { tenantModule } from "../context.ts";
 import { dropPendingFile, type FileFacts, type FileRow, finishFile, requireFile } from "../files.ts";
 import type { JobBase } from "../job-base.ts";
 import { end, queue, say, settled } from "../job-course.ts";
@@ -18,7 +17,6 @@ import { ownedModel, type RequestedDelta } from "../resolve.ts";
 import { type EditContext, editContext } from "./edit-context.ts";
 import {
   addEdit,
-  countEdits,
   dropEdit,
   EDIT_TABLES,
   type EditRow,
@@ -30,6 +28,7 @@ import {
   requireEdit,
   stackedOn,
 } from "./edit-rows.ts";
+import { changedMeanwhile, requireRoom, requireSolved } from "./requirements.ts";
 import { shownEdit, statusOf } from "./shown-edit.ts";
 
 /** A file whose bytes are stored, and what was found in it. */
@@ -302,35 +301,3 @@ export const edits = tenantModule({
     };
   },
 });
-
-function requireRoom({ db }: TenantContext): void {
-  if (countEdits(db) < LIMITS.edits) return;
-  const message = `There are ${LIMITS.edits} edits, which is as many as there may be. Delete some first.`;
-  throw new TrimtabError("conflict", message);
-}
-
-/** The job that solved an edit from which a fact can be taken. */
-function requireSolved({ db }: TenantContext, row: EditRow): JobRow {
-  const refuse = (message: string) => new TrimtabError("conflict", message, { param: "edit_id" });
-  if (row.merged_from !== null) {
-    throw refuse(
-      `The edit ${row.id} is a sum of others. Take the fact out of the one that it came from, then merge again.`,
-    );
-  }
-  const job = requireJob(db, row.job!);
-  const status = statusOf(row, job);
-  if (status !== "succeeded") {
-    throw refuse(`The edit ${row.id} is ${status}, and facts are taken out of edits that have succeeded.`);
-  }
-  const removal = removalOf(row);
-  if (removal !== null && removal.failed === null) {
-    throw refuse(`Fact ${removal.fact} of the edit ${row.id} is being taken out. Wait for its end, then ask again.`);
-  }
-  return job;
-}
-
-function changedMeanwhile(id: string): TrimtabError {
-  return new TrimtabError("conflict", `The edit ${id} has changed in the meantime. Look at its facts again.`, {
-    param: "edit_id",
-  });
-}
