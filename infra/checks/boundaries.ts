@@ -79,6 +79,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "trainer/rewards": ["trainer/engines", "trainer/data"],
   "trainer/loop": ["trainer/engines", "trainer/optim"],
   "trainer/losses": [],
+  "trainer/edits": [],
   "trainer/report": ["trainer/rewards", "trainer/data"],
   "trainer/eval": ["trainer/engines", "trainer/data"],
   "trainer/optim": [],

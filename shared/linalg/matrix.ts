@@ -42,8 +42,24 @@ export function product(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   const result = new Float64Array(m * n);
   for (let row = 0; row < m; row++) {
     const target = result.subarray(row * n, (row + 1) * n);
-    for (let inner = 0; inner < k; inner++) {
-      const factor = a.data[row * k + inner]!;
+    const factors = a.data.subarray(row * k, (row + 1) * k);
+    let inner = 0;
+    // Four rows of B for each pass over the target; the sums stay in the order of one.
+    for (; inner + 4 <= k; inner += 4) {
+      const [f0, f1, f2, f3] = [factors[inner]!, factors[inner + 1]!, factors[inner + 2]!, factors[inner + 3]!];
+      if (f0 === 0 && f1 === 0 && f2 === 0 && f3 === 0) continue;
+      const [b0, b1, b2, b3] = [inner * n, (inner + 1) * n, (inner + 2) * n, (inner + 3) * n];
+      for (let column = 0; column < n; column++) {
+        target[column] =
+          target[column]! +
+          f0 * b.data[b0 + column]! +
+          f1 * b.data[b1 + column]! +
+          f2 * b.data[b2 + column]! +
+          f3 * b.data[b3 + column]!;
+      }
+    }
+    for (; inner < k; inner++) {
+      const factor = factors[inner]!;
       if (factor === 0) continue;
       const start = inner * n;
       for (let column = 0; column < n; column++) target[column]! += factor * b.data[start + column]!;
@@ -55,15 +71,32 @@ export function product(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
 /** The symmetric AAᵀ [m, m] of A [m, n]. */
 export function gram(a: DenseMatrix): DenseMatrix {
   const [m, n] = sizes(a);
+  const { data } = a;
   const result = new Float64Array(m * m);
   for (let row = 0; row < m; row++) {
-    for (let other = 0; other <= row; other++) {
-      const [left, right] = [row * n, other * n];
-      let sum = 0;
-      for (let index = 0; index < n; index++) sum += a.data[left + index]! * a.data[right + index]!;
-      result[row * m + other] = sum;
-      result[other * m + row] = sum;
+    const left = row * n;
+    let other = 0;
+    // Four sums at once do not wait for each other.
+    for (; other + 4 <= row + 1; other += 4) {
+      const [r0, r1, r2, r3] = [other * n, (other + 1) * n, (other + 2) * n, (other + 3) * n];
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      for (let index = 0; index < n; index++) {
+        const value = data[left + index]!;
+        s0 += value * data[r0 + index]!;
+        s1 += value * data[r1 + index]!;
+        s2 += value * data[r2 + index]!;
+        s3 += value * data[r3 + index]!;
+      }
+      const at = row * m + other;
+      [result[at], result[at + 1], result[at + 2], result[at + 3]] = [s0, s1, s2, s3];
     }
+    for (; other <= row; other++) {
+      const right = other * n;
+      let sum = 0;
+      for (let index = 0; index < n; index++) sum += data[left + index]! * data[right + index]!;
+      result[row * m + other] = sum;
+    }
+    for (other = 0; other < row; other++) result[other * m + row] = result[row * m + other]!;
   }
   return matrix(m, m, result);
 }

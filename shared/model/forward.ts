@@ -19,8 +19,13 @@ import type { Taps } from "./taps.ts";
 export interface ForwardOptions {
   readonly b: GraphBuilder;
   readonly config: ModelConfig;
-  /** Token ids [B, T] i64, or their embeddings [B, T, D] f32 where they were looked up already. */
+  /**
+   * Token ids [B, T] i64, or their embeddings [B, T, D] f32 where they were looked up already: with `firstLayer`, the stream before
+   * that layer.
+   */
   readonly tokens: Value;
+  /** The first layer that is computed; 0 by default. */
+  readonly firstLayer?: number;
   /** The weight of that name, in the layout of `weightSpecs`. */
   readonly weight: (name: string) => Value;
   /** Attention of one layer over q [B, T, H·P], k and v [B, T, K·P], not yet rotated; gives [B, T, H·P]. */
@@ -36,7 +41,7 @@ export interface ForwardOptions {
  * graph are this function: they differ only in how attention finds its past.
  */
 export function forward(options: ForwardOptions): Value {
-  const { b, config, weight, attend, rewrite = {}, tap = () => {} } = options;
+  const { b, config, weight, attend, rewrite = {}, tap = () => {}, firstLayer = 0 } = options;
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
   const linear = (path: string, x: Value): Value => {
     tap(`${path}.input`, x);
@@ -57,8 +62,8 @@ export function forward(options: ForwardOptions): Value {
   };
 
   let hidden = embed(options);
-  tap("embedding", hidden);
-  for (let layer = 0; layer < config.layers; layer++) {
+  if (firstLayer === 0) tap("embedding", hidden);
+  for (let layer = firstLayer; layer < config.layers; layer++) {
     const path = (name: string) => `layers.${layer}.${name}`;
     const x = norm(inputNorm(layer), hidden);
     const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => linear(path(`self_attn.${name}`), x)) as [

@@ -177,6 +177,10 @@ export interface StepMoment {
   readonly values: ReadonlyMap<string, Tensor<"f32">>;
   /** As the optimizer used them: summed over the micro-batches, then clipped. */
   readonly gradients: ReadonlyMap<string, Tensor<"f32">>;
+  /** The parameters before the optimizer's step. */
+  readonly before: ReadonlyMap<string, Tensor<"f32">>;
+  /** The outputs that the plan names as `observed`, for each micro-batch; they belong to `before`. */
+  readonly observed: readonly Readonly<Record<string, Tensor>>[];
 }
 
 export interface RewriteContext {

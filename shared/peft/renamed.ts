@@ -46,7 +46,10 @@ function renamedAfter({ memory, apply, checkSteps }: AfterStep, prefix: string):
   return {
     memory: renamedKeys(memory, prefix),
     ...(checkSteps === undefined ? {} : { checkSteps }),
-    apply: (moment) =>
-      renamedKeys(apply({ ...moment, values: inner(moment.values), gradients: inner(moment.gradients) }), prefix),
+    apply: (moment) => {
+      const { values, gradients, before } = moment;
+      const own = { values: inner(values), gradients: inner(gradients), before: inner(before) };
+      return renamedKeys(apply({ ...moment, ...own }), prefix);
+    },
   };
 }

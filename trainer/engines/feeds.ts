@@ -26,6 +26,12 @@ export function takenBy<T extends Tensor>(graph: Graph, tensors: ReadonlyMap<str
   return new Map(names.map((name) => [name, tensors.get(name)!]));
 }
 
+/** The graph without the inputs that nothing in it reads, such as weights of layers above what it outputs. */
+export function withoutUnread(graph: Graph): Graph {
+  const read = new Set([...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ value }) => value)]);
+  return { ...graph, inputs: graph.inputs.filter(({ value }) => read.has(value)) };
+}
+
 /** The inputs still to be fed when `values` are held. Throws `invalid_graph` for a value that matches no input. */
 export function unheldInputs(graphName: string, inputs: readonly Named[], values: NamedTensors): Named[] {
   for (const [name, value] of Object.entries(values)) {

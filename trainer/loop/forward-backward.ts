@@ -24,6 +24,8 @@ export interface Accumulated {
   readonly trainedTokens: number;
   /** Summed over the micro-batches, not clipped, under the names of `slots`. */
   readonly gradients: NamedTensors;
+  /** The outputs that were asked for, of each micro-batch. */
+  readonly observed: readonly NamedTensors[];
 }
 
 export interface ForwardBackwardOptions {
@@ -35,6 +37,8 @@ export interface ForwardBackwardOptions {
   readonly program: (batch: MicroBatch) => Promise<Program>;
   /** The metrics among the graphs' outputs. */
   readonly metrics?: MetricKinds;
+  /** Further outputs of the graphs to return. */
+  readonly observed?: readonly string[];
 }
 
 /**
@@ -42,7 +46,7 @@ export interface ForwardBackwardOptions {
  * `Program.run` throws.
  */
 export async function forwardBackward(options: ForwardBackwardOptions): Promise<Accumulated> {
-  const { parameters, values, batches, program } = options;
+  const { parameters, values, batches, program, observed: names = [] } = options;
   const zeros = sharedZeros(parameters);
   let gradients: NamedTensors = Object.fromEntries(
     parameters.map(({ name, shape }) => [slots(name).gradient, zeros(shape)]),
@@ -50,12 +54,14 @@ export async function forwardBackward(options: ForwardBackwardOptions): Promise<
   const metrics = new MetricSums(options.metrics);
   let loss = 0;
   let trainedTokens = 0;
+  const observed: NamedTensors[] = [];
   for (const batch of batches) {
     const outputs = await (await program(batch)).run({ ...batch.feeds, ...values, ...gradients });
     loss += Number(outputs.loss!.data[0]);
     trainedTokens += batch.trainedTokens;
     metrics.add(outputs);
+    observed.push(Object.fromEntries(names.map((name) => [name, outputs[name]!])));
     gradients = Object.fromEntries(Object.keys(gradients).map((name) => [name, outputs[name]!]));
   }
-  return { loss, metrics: metrics.result(), trainedTokens, gradients };
+  return { loss, metrics: metrics.result(), trainedTokens, gradients, observed };
 }

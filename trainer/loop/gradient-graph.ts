@@ -14,6 +14,8 @@ export interface MicroBatchGraph {
    * evaluation.
    */
   readonly penalty?: Value | undefined;
+  /** Further outputs, by names of their own; they have no gradient either. */
+  readonly outputs?: Readonly<Record<string, Value>>;
   readonly parameters: readonly Parameter[];
   /** The graph's value of a parameter. */
   readonly parameter: (name: string) => Value;
@@ -25,14 +27,14 @@ export interface MicroBatchGraph {
  */
 export function gradientGraph(
   b: GraphBuilder,
-  { loss, metrics, penalty, parameters, parameter }: MicroBatchGraph,
+  { loss, metrics, penalty, outputs: further, parameters, parameter }: MicroBatchGraph,
 ): Graph {
   const gradients = gradient(
     b,
     penalty === undefined ? loss : b.add(loss, penalty),
     parameters.map(({ name }) => parameter(name)),
   );
-  const outputs: Record<string, Value> = { loss, ...metricOutputs(metrics) };
+  const outputs: Record<string, Value> = { loss, ...metricOutputs(metrics), ...further };
   parameters.forEach(({ name, shape }, i) => {
     const { gradient: slot } = slots(name);
     outputs[slot] = b.add(b.input(slot, "f32", shape), gradients[i]!);

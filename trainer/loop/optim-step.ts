@@ -44,7 +44,7 @@ export async function optimStep(
   accumulated: Accumulated,
 ): Promise<{ readonly state: TrainingState; readonly report: StepReport }> {
   const step = state.step + 1;
-  const { loss, gradients, metrics } = accumulated;
+  const { loss, gradients, metrics, observed } = accumulated;
   const rate = learningRate(schedule, state.step);
   const scalars = Object.fromEntries(
     Object.entries(adamwScalars(optimizer, step, rate)).map(([name, value]) => [name, f32([], [value])]),
@@ -57,7 +57,7 @@ export async function optimStep(
   const memory = [...(afterStep?.memory.keys() ?? [])].map((name) => [name, state.tensors[name]!] as const);
   let tensors: NamedTensors = { ...updated, ...Object.fromEntries(memory) };
   if (afterStep !== undefined) {
-    const finished = { step, totalSteps, tensors, gradients, gradNorm };
+    const finished = { step, totalSteps, before: state.tensors, tensors, gradients, observed, gradNorm };
     tensors = applyAfterStep(afterStep, { parameters, optimizer }, finished);
   }
   const trainedTokens = state.trainedTokens + accumulated.trainedTokens;

@@ -24,6 +24,8 @@ export interface TrainingPlan {
   readonly parameters: readonly Parameter[];
   /** The metrics among the outputs of `gradients`, and how those of several micro-batches combine; none by default. */
   readonly metrics?: MetricKinds;
+  /** Further outputs of `gradients`, of any shape, that `afterStep` looks at; none by default. */
+  readonly observed?: readonly string[];
   readonly optimizer: AdamWConfig;
   /** Where to keep the optimizer's moments that leave memory. Without it, all of them stay. */
   readonly paging?: Paging;
@@ -83,7 +85,7 @@ export async function train(
       compile,
       ...(plan.paging === undefined ? {} : { paging: plan.paging }),
     });
-    const metrics = plan.metrics ?? {};
+    const { metrics = {}, observed = [] } = plan;
     let current: TrainingState = { ...state, tensors: update.adopt(state.tensors) };
     while (current.step < until) {
       if (carried?.beforeStep !== undefined) {
@@ -93,7 +95,7 @@ export async function train(
       const batches = await plan.batches(current.step, current);
       const { tensors } = current;
       const values = Object.fromEntries(parameters.map(({ name }) => [name, tensors[name]!]));
-      const accumulated = await forwardBackward({ parameters, values, batches, program, metrics });
+      const accumulated = await forwardBackward({ parameters, values, batches, program, metrics, observed });
       const next = await optimStep({ parameters, optimizer, schedule, update, afterStep }, current, accumulated);
       current = next.state;
       if (carried?.afterStep !== undefined) {

@@ -8,7 +8,7 @@ import { chooseBatchShape } from "../data/batch-shape.ts";
 import { evaluationBatches } from "../data/batches.ts";
 import { unitsOf } from "../data/units.ts";
 import type { Executor } from "../engines/executor.ts";
-import { takenBy } from "../engines/feeds.ts";
+import { takenBy, withoutUnread } from "../engines/feeds.ts";
 import { feedsFor } from "./causal-graphs.ts";
 import type { RecipeContext } from "./recipe.ts";
 
@@ -53,10 +53,8 @@ export async function* readActivations(
   const shape = shapeFor(config, texts, { numbersPerToken: widths.reduce((sum, width) => sum + width, 0) });
   const b = new GraphBuilder("activations");
   const { tap } = trainingForward(b, config, shape);
-  const whole = b.build(Object.fromEntries(taps.map((name) => [name, tap(name)])));
   // The layers above the highest tap are not computed, so their weights are not held either.
-  const read = new Set(whole.nodes.flatMap(({ inputs }) => inputs));
-  const graph = { ...whole, inputs: whole.inputs.filter(({ value }) => read.has(value)) };
+  const graph = withoutUnread(b.build(Object.fromEntries(taps.map((name) => [name, tap(name)]))));
   const program = await executor.compile(graph, { bindings: takenBy(graph, weights) });
   try {
     const units = unitsOf(texts.map((ids) => ({ ids, labels: ids })));

@@ -160,12 +160,14 @@ describe("a list", () => {
     const gradients = new Map(
       parameters.map(({ name, shape }) => [name, f32(shape, new Float32Array(elementCount(shape)).fill(0.5))]),
     );
-    const changed = afterStep!.apply({ step: 1, totalSteps: 10, values, gradients });
+    const changed = afterStep!.apply({ step: 1, totalSteps: 10, values, gradients, before: values, observed: [] });
     const own = attach(ADALORA).afterStep!.apply({
       step: 1,
       totalSteps: 10,
       values: withPrefix(values, "1."),
       gradients: withPrefix(gradients, "1."),
+      before: withPrefix(values, "1."),
+      observed: [],
     });
     expect(withPrefix(changed, "1.")).toEqual(new Map(own));
     expect([...changed.keys()].every((name) => name.startsWith("1."))).toBe(true);

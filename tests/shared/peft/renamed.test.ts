@@ -54,7 +54,7 @@ describe("renamed", () => {
     const values = new Map(["0.x", "1.a", "1.average"].map((name) => [name, one]));
     const gradients = new Map(["0.x", "1.a"].map((name) => [name, one]));
     expect([...other.afterStep!.memory.keys()]).toEqual(["1.average"]);
-    const changed = other.afterStep!.apply({ step: 1, totalSteps: 2, values, gradients });
+    const changed = other.afterStep!.apply({ step: 1, totalSteps: 2, values, gradients, before: values, observed: [] });
     expect(changed).toEqual(new Map([["1.a", f32([1], [2])]]));
   });
 });

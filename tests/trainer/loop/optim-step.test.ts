@@ -12,7 +12,9 @@ const state: TrainingState = {
   tensors: { w: f32([1], [1]), "w#m": f32([1], [0]), "w#v": f32([1], [0]), age: f32([], [4]) },
   sections: { controller: { tensors: {}, json: { beta: 0.1 } } },
 };
-const accumulated: Accumulated = { loss: 2, metrics: {}, trainedTokens: 7, gradients: { "w#grad": f32([1], [3]) } };
+const accumulated: Accumulated = {
+  ...{ loss: 2, metrics: {}, trainedTokens: 7, gradients: { "w#grad": f32([1], [3]) }, observed: [] },
+};
 
 /** An update that moves the weight to `to` and says that the gradient's norm is `norm`. */
 const options = (to = 0.5, norm = 3): OptimStepOptions => ({

@@ -75,13 +75,16 @@ function moved(values: Tensors, gradients: Tensors): Tensors {
 const initial = all("before");
 const allocator = rankAllocator({ settings, initial, paths });
 
+/** What the allocator does not look at. */
+const UNREAD = { before: new Map(), observed: [] };
+
 describe("the allocator", () => {
   it("follows peft's through every phase of a run", () => {
     let values: Tensors = new Map([...initial, ...allocator.memory]);
     for (const { step, scores, kept, E } of trace.trace) {
       const gradients = all("grads", step);
       values = moved(values, gradients);
-      values = new Map([...values, ...allocator.apply({ step: step + 1, totalSteps, values, gradients })]);
+      values = new Map([...values, ...allocator.apply({ step: step + 1, totalSteps, values, gradients, ...UNREAD })]);
       const last = totalSteps - settings.tfinal;
       for (const path of paths) {
         // The final allocation forgets the means that it was made with.
@@ -120,7 +123,7 @@ describe("the allocator", () => {
     const gradients = all("grads", 4);
     const values = new Map([...initial, ...allocator.memory]);
     const before = new Map([...values].map(([name, { shape, data }]) => [name, f32(shape, data.slice())]));
-    allocator.apply({ step: 5, totalSteps, values, gradients });
+    allocator.apply({ step: 5, totalSteps, values, gradients, ...UNREAD });
     expect(values).toEqual(before);
   });
 });
@@ -133,7 +136,7 @@ function ranksAfter(changes: Partial<typeof settings>, steps: number): number {
   for (let step = 0; step < steps; step++) {
     const gradients = all("grads", step);
     values = moved(values, gradients);
-    values = new Map([...values, ...apply({ step: step + 1, totalSteps: steps, values, gradients })]);
+    values = new Map([...values, ...apply({ step: step + 1, totalSteps: steps, values, gradients, ...UNREAD })]);
   }
   return paths.reduce(
     (sum, path) => sum + values.get(tripletNames(path).e)!.data.filter((value) => value !== 0).length,
