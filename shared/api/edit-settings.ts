@@ -35,7 +35,10 @@ export const EditOptions = z
       description: "Weight of the divergence from the unedited model where it says what the subject is",
     }),
     weight_decay: z.number().min(0).max(100).default(0.5),
-    learning_rate: z.number().gt(0).max(10).default(0.5),
+    learning_rate: z
+      .union([auto, z.number().gt(0).max(100)])
+      .default("auto")
+      .meta({ description: "Of Adam, by which values are found; `auto`: a share of the length of the unedited value" }),
     steps: z.int().min(1).max(200).default(25).meta({ description: "The most steps in which a value is found" }),
     prefixes: z.int().min(0).max(64).default(5).meta({
       description: "Random texts before the prompt, so that the edit holds in other contexts",

@@ -1,16 +1,16 @@
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "../engines/executor.ts";
-import { initialState, type TrainingState } from "../loop/training-state.ts";
 import { train } from "../loop/train.ts";
-import { type AdamWConfig, ADAMW_DEFAULTS, slots } from "../optim/adamw.ts";
+import { initialState, type TrainingState } from "../loop/training-state.ts";
+import { ADAMW_DEFAULTS, type AdamWConfig, slots } from "../optim/adamw.ts";
 import { feedsFor } from "../recipes/causal-graphs.ts";
 import { countBucket } from "./buckets.ts";
 import type { EditModel } from "./edit-model.ts";
 import type { EncodedFact } from "./encoded-fact.ts";
-import { ENDED, LOSS, valueStops } from "./value-stops.ts";
 import { type StartedFact, valueFeeds, valueShape } from "./value-batch.ts";
 import { DELTA, LOSSES, type ValueShape, valueGraph } from "./value-graph.ts";
 import { readValueStarts, type ValueStart, valueRows } from "./value-start.ts";
+import { ENDED, LOSS, valueStops } from "./value-stops.ts";
 
 export interface ValueOptions {
   /** δ is added to the output of this layer's MLP, at the subject's last token. */
@@ -19,7 +19,8 @@ export interface ValueOptions {
   readonly measuredBy: "mlp" | "layer";
   /** The most losses that are computed of a fact; one fewer updates. */
   readonly steps: number;
-  readonly learningRate: number;
+  /** Adam's; `relative`: in shares of ‖v0‖/√D, so that it suits models whose states are larger or smaller. */
+  readonly learningRate: number | { readonly relative: number };
   readonly klFactor: number;
   readonly weightDecay: number;
   /** The most ‖δ‖ over ‖v0‖. */
@@ -63,7 +64,10 @@ export async function findValues(
     const starts = await readValueStarts(model, group, options.layer);
     const started = group.map((fact, i): StartedFact => {
       const start = starts[i]!;
-      return { fact, start, decay: options.weightDecay / lengthOf(start[options.measuredBy]) ** 2 };
+      const { weightDecay, clamp, measuredBy, learningRate } = options;
+      const length = lengthOf(start[measuredBy]);
+      const unit = typeof learningRate === "number" ? 1 : length / Math.sqrt(model.config.hiddenSize) || 1;
+      return { fact, start, decay: weightDecay / length ** 2, unit, limit: clamp * length };
     });
     for (const [fact, value] of await optimise(model, started, options)) {
       found.set(fact, value);
@@ -78,7 +82,12 @@ function groupsOf(facts: readonly EncodedFact[]): EncodedFact[][] {
   const sized = facts.map((fact) => {
     const rows = valueRows(fact);
     const most = (size: (row: (typeof rows)[number]) => number) => Math.max(...rows.map(size));
-    return { fact, rows: rows.length, after: most(({ ids, at }) => ids.length - at), all: most(({ ids }) => ids.length) };
+    return {
+      fact,
+      rows: rows.length,
+      after: most(({ ids, at }) => ids.length - at),
+      all: most(({ ids }) => ids.length),
+    };
   });
   sized.sort((a, b) => a.after - b.after || a.all - b.all);
   const groups: EncodedFact[][] = [];
@@ -114,14 +123,14 @@ async function optimise(
     state = await descend(model, { group, shape, state }, options);
     const ended = numbersOf(state, ENDED);
     const left: number[] = [];
-    for (const [slot, { fact, start }] of group.entries()) {
+    for (const [slot, { fact, start, unit }] of group.entries()) {
       if (ended[slot] === 0) {
         left.push(slot);
         continue;
       }
       const delta = rowsOf(state, DELTA, [slot]);
       found.set(fact, {
-        delta: Float64Array.from(delta),
+        delta: Float64Array.from(delta, (value) => value * unit),
         start: { mlp: start.mlp, layer: start.layer },
         loss: numbersOf(state, LOSS)[slot]!,
         steps: ended[slot]!,
@@ -148,10 +157,11 @@ async function descend(
   options: ValueOptions,
 ): Promise<TrainingState> {
   const { config } = model;
-  const { layer, klFactor, steps, learningRate, clamp, stopBelow, measuredBy, onStep } = options;
+  const { layer, klFactor, steps, learningRate, stopBelow, onStep } = options;
   const name = `values ${layer} ${klFactor} ${Object.values(shape).join()}`;
   const { graph, bindings } = model.graph(name, () => valueGraph({ config, layer, shape, klFactor }));
-  const limits = group.map(({ start }) => clamp * lengthOf(start[measuredBy]));
+  const limits = group.map(({ limit, unit }) => limit / unit);
+  const peak = typeof learningRate === "number" ? learningRate : learningRate.relative;
   const fixed = { ...feedsFor(graph, valueFeeds(group, { config, layer, shape })), ...model.current({ graph }) };
   const parameters = parametersFor(shape.facts, config.hiddenSize);
   const activeOf = (one: TrainingState) => numbersOf(one, ENDED).map((ended) => (ended === 0 ? 1 : 0));
@@ -163,7 +173,7 @@ async function descend(
       parameters,
       observed: [LOSSES],
       optimizer: OPTIMIZER,
-      schedule: { kind: "constant", peak: learningRate, warmupSteps: 0, totalSteps: steps },
+      schedule: { kind: "constant", peak, warmupSteps: 0, totalSteps: steps },
       afterStep: valueStops({ limits, stopBelow }),
       stop: (one) => {
         const active = activeOf(one).reduce((sum, flag) => sum + flag, 0);
@@ -188,12 +198,14 @@ async function descend(
   );
 }
 
-
 function firstState(group: readonly StartedFact[], { facts }: ValueShape, width: number): TrainingState {
   const parameters = parametersFor(facts, width);
   const zeros = f32([facts, width], new Float32Array(facts * width));
   // Slots without a fact are done from the start.
-  const ended = f32([facts], Array.from({ length: facts }, (_, slot) => (slot < group.length ? 0 : -1)));
+  const ended = f32(
+    [facts],
+    Array.from({ length: facts }, (_, slot) => (slot < group.length ? 0 : -1)),
+  );
   const memory = new Map<string, Tensor>([
     [ENDED, ended],
     [LOSS, f32([facts], new Float32Array(facts))],

@@ -39,7 +39,13 @@ export async function readAtPlaces(
         ),
       rowFeeds(cut, shape),
     );
-    for (const [tap, { data, shape: [, width] }] of found) {
+    for (const [
+      tap,
+      {
+        data,
+        shape: [, width],
+      },
+    ] of found) {
       const values = outputs[tap]!.data as Float32Array;
       for (const [row, index] of own.entries()) {
         const state = values.subarray(row * width!, (row + 1) * width!);

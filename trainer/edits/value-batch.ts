@@ -13,6 +13,10 @@ export interface StartedFact {
   readonly start: ValueStart;
   /** `weight_decay` / ‖v0‖². */
   readonly decay: number;
+  /** What δ is counted in. */
+  readonly unit: number;
+  /** The most ‖δ‖. */
+  readonly limit: number;
 }
 
 /** The smallest shape that these facts fit. */
@@ -49,6 +53,8 @@ export function valueFeeds(
   const pasts = new Map(names.map((name) => [name, emptyLike(like, rows * kvHeads * past * headDim)]));
   const base = emptyLike(like, count * vocabSize);
   const decay = emptyLike(like, count);
+  // Never 0, which would leave a gradient without a direction.
+  const unit = emptyLike(like, count).fill(1);
   const alone = new Int32Array(count);
   const picked = { places: new Int32Array(picks), targets: new Int32Array(picks), facts: new Int32Array(picks) };
   const weights = emptyLike(like, picks);
@@ -87,6 +93,7 @@ export function valueFeeds(
     if (own === undefined) continue;
     base.set(own.start.base, slot * vocabSize);
     decay[slot] = own.decay;
+    unit[slot] = own.unit;
   }
   const f = (shape: readonly number[], data: Float32Array): Tensor => tensor("f32", shape, data);
   return {
@@ -101,6 +108,7 @@ export function valueFeeds(
     alone: i64([count], alone),
     base: f([count, vocabSize], base),
     decay: f([count, 1], decay),
+    unit: f([count, 1], unit),
   };
 }
 

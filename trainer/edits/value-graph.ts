@@ -43,7 +43,9 @@ const SHORTEST = 1e-30;
  *
  * Only what δ changes is computed: the layers above `layer`, from the subject's last token on. Earlier tokens come as keys and values.
  *
- * Inputs, with R = F·n: `stream` [R, T, D] after `layer`; `past.N.key`, `past.N.value` [R, K, C, P] of the layers above; `positions`
+ * The parameter is δ over `unit`, so that one step of Adam moves every fact by a share of its own unit.
+ *
+ * Inputs, with R = F·n: `unit` [F, 1]; `stream` [R, T, D] after `layer`; `past.N.key`, `past.N.value` [R, K, C, P] of the layers above; `positions`
  * [R, T] i64; `bias` [R, 1, T, C + T]; `picks` [picks] i64, places in R·T; `targets` [picks, 1] i64; `pick_weights` [picks, 1], 0 for
  * places that do not count; `pick_facts` [picks] i64; `base` [F, V], log-probabilities after the subject alone; `decay` [F, 1];
  * `active` [F, 1], 0 for facts that are done.
@@ -53,7 +55,8 @@ export function valueGraph({ config, layer, shape, klFactor }: ValueGraphOptions
   const { facts, rows: rowsOfFact, past, tokens, picks } = shape;
   const { hiddenSize: width, heads, kvHeads, headDim, vocabSize } = config;
   const rows = facts * rowsOfFact;
-  const delta = b.input(DELTA, "f32", [facts, width]);
+  const parameter = b.input(DELTA, "f32", [facts, width]);
+  const delta = b.mul(parameter, b.input("unit", "f32", [facts, 1]));
   const start = b.input("stream", "f32", [rows, tokens, width]);
   const positions = b.input("positions", "i64", [rows, tokens]);
   const bias = b.input("bias", "f32", [rows, 1, tokens, past + tokens]);
@@ -89,5 +92,5 @@ export function valueGraph({ config, layer, shape, klFactor }: ValueGraphOptions
   const losses = b.add(b.add(nll, b.mul(divergence, klFactor)), decay);
   const loss = b.reduceSum(b.mul(losses, b.input("active", "f32", [facts, 1])), [0, 1]);
   const parameters = [{ name: DELTA, shape: [facts, width], decay: false }];
-  return gradientGraph(b, { loss, parameters, parameter: () => delta, outputs: { [LOSSES]: losses } });
+  return gradientGraph(b, { loss, parameters, parameter: () => parameter, outputs: { [LOSSES]: losses } });
 }

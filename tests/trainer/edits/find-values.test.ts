@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { type FoundValue, findValues, type ValueOptions } from "../../../trainer/edits/find-values.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { float64Executor } from "../../support/float64-executor.ts";
 import { asDoubles, distance, editGolden, GOLDEN_MODELS } from "./golden.ts";
 
@@ -60,7 +60,9 @@ describe.each(GOLDEN_MODELS)("values of %s", (name) => {
     const { losses } = json.paths.stopping!;
     expect(found!.steps).toBe(losses.length);
     expect(found!.loss / losses.at(-1)!.loss).toBeCloseTo(1, 6);
-    expect(distance(found!.delta, golden.numbers("stopping.deltas").subarray(-golden.config.hiddenSize))).toBeLessThan(1e-6);
+    expect(distance(found!.delta, golden.numbers("stopping.deltas").subarray(-golden.config.hiddenSize))).toBeLessThan(
+      1e-6,
+    );
   });
 
   it("are the same alone and together, on the executor", async () => {

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { EditFact } from "../../../shared/edits/fact.ts";
 import { parseSafetensors } from "../../../shared/formats/safetensors.ts";
 import { type DenseMatrix, matrix } from "../../../shared/linalg/matrix.ts";
-import { loadWeights } from "../../../shared/model/weights.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
+import { loadWeights } from "../../../shared/model/weights.ts";
 import { EditModel } from "../../../trainer/edits/edit-model.ts";
 import type { EncodedFact } from "../../../trainer/edits/encoded-fact.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
@@ -75,7 +75,10 @@ export function editGolden(name: (typeof GOLDEN_MODELS)[number]) {
         return {
           index,
           fact: EditFact.parse({ prompt: `${index}`, subject: `${index}`, target_new: "x" }),
-          contexts: contexts.map((prefix) => ({ ids: Int32Array.from([...prefix, ...prompt]), at: prefix.length + last })),
+          contexts: contexts.map((prefix) => ({
+            ids: Int32Array.from([...prefix, ...prompt]),
+            at: prefix.length + last,
+          })),
           target,
           subjectAlone: { ids: Int32Array.from(alone.slice(0, end + 1)), at: end },
         };
