@@ -131,7 +131,8 @@ async function measure(python: string, { rounds, steps, threads }: { rounds: num
       rollouts,
     },
   };
-  const peer = python === "" ? undefined : await Peer.start({ python, script: join(import.meta.dirname, "peer.py"), first });
+  const peer =
+    python === "" ? undefined : await Peer.start({ python, script: join(import.meta.dirname, "peer.py"), first });
   const losses: Record<"ours" | "trl", readonly number[]> = { ours: [], trl: [] };
   const noted = async (side: "ours" | "trl", taking: Promise<DpoTaken>) => {
     const taken = await taking;

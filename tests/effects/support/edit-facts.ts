@@ -18,7 +18,12 @@ const NEIGHBOURS = 3;
 /** Greedy texts of prompts, in their order; at least as many tokens as an object has. */
 export type Continue = (prompts: readonly string[]) => Promise<readonly string[]>;
 
-export type MeasuredFact = Required<Omit<EditFact, "kind">> & Pick<EditFact, "kind"> & { readonly relation: string };
+export interface MeasuredFact extends EditFact {
+  readonly target_true: string;
+  readonly paraphrases: string[];
+  readonly neighbours: string[];
+  readonly relation: string;
+}
 
 export interface EditFactsOptions {
   /** How many; all that the base knows by default. */
