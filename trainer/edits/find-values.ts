@@ -1,5 +1,4 @@
 import { f32, type Tensor, tensor } from "../../shared/tensor.ts";
-import type { NamedTensors } from "../engines/executor.ts";
 import { train } from "../loop/train.ts";
 import { initialState, type TrainingState } from "../loop/training-state.ts";
 import { ADAMW_DEFAULTS, type AdamWConfig, slots } from "../optim/adamw.ts";

@@ -1,0 +1,55 @@
+/** What `auto` means: the method, the layers and every number that depends on them. */
+import type { EditOptions, EditSettings } from "../../shared/api/edit-settings.ts";
+import type { EditMethod } from "../../shared/edits/report.ts";
+
+export interface EditPlan {
+  readonly method: EditMethod;
+  readonly batchSize: number;
+  readonly normScaling: boolean;
+  readonly clamp: number;
+  readonly lambda: number;
+  readonly learningRate: number | { readonly relative: number };
+}
+
+export interface PlanFacts {
+  /** Facts to solve, and earlier edits below them. */
+  readonly facts: number;
+  readonly earlier: number;
+}
+
+/** Measured on the embedded base; see infra/adr/edit-defaults.md. */
+export const EDIT_AUTO = {
+  clamp: { rome: 4, memit: 4, alphaedit: 4 },
+  lambda: { rome: 0, memit: 1, alphaedit: 1 },
+  /** Share of C's trace over its width, below which an eigenvalue counts as unused. */
+  nullSpace: 0.02,
+  relativeRate: 0.3,
+  /** Of steps, below which a fact's value is found. */
+  stopBelow: 0.05,
+  /** Of steps, above which it is not. */
+  convergedBelow: 1,
+} as const;
+
+export function editPlan({ method: asked, options }: EditSettings, { facts, earlier }: PlanFacts): EditPlan {
+  const batchSize = options.batch_size === "auto" ? facts : options.batch_size;
+  const inSequence = earlier > 0 || batchSize < facts;
+  const method: EditMethod = asked !== "auto" ? asked : inSequence ? "alphaedit" : facts === 1 ? "rome" : "memit";
+  return {
+    method,
+    batchSize,
+    normScaling: options.norm_scaling === "auto" ? inSequence : options.norm_scaling,
+    clamp: options.clamp === "auto" ? EDIT_AUTO.clamp[method] : options.clamp,
+    lambda: options.lambda === "auto" ? EDIT_AUTO.lambda[method] : options.lambda,
+    learningRate: options.learning_rate === "auto" ? { relative: EDIT_AUTO.relativeRate } : options.learning_rate,
+  };
+}
+
+/** The layers that a request names, ascending; undefined for `auto`. */
+export function askedLayers({ layers }: Pick<EditOptions, "layers">): number[] | undefined {
+  return layers === "auto" ? undefined : [layers].flat().sort((a, b) => a - b);
+}
+
+/** The layers of `auto`, given the one where facts are recalled; absent: where models of this depth mostly do. */
+export function autoLayers(recalled: number | undefined, { layers }: { readonly layers: number }): number[] {
+  return [recalled ?? Math.min(layers - 1, Math.floor(layers / 4))];
+}
