@@ -11,7 +11,7 @@ export const TRACED_PLACES = ["subject_first", "subject_middle", "subject_last",
 export type TracedPlace = (typeof TRACED_PLACES)[number];
 export const TRACED_KINDS = ["mlp", "stream"] as const;
 
-const Effects = z.record(z.enum(TRACED_PLACES), z.array(z.number())).meta({
+const Effects = z.partialRecord(z.enum(TRACED_PLACES), z.array(z.number())).meta({
   description: "By place, for each layer: the mean gain of the answer's probability where the state was restored",
 });
 

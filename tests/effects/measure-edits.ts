@@ -63,8 +63,10 @@ const seconds = (from: number) => (performance.now() - from) / 1000;
 const files: ReadonlyMap<string, Uint8Array> = embeddedBase();
 const texts = parseCorpus(files.get("corpus.jsonl")!);
 const ids = texts.map((text) => Int32Array.from(tokenizer.encodeTrusted(text)).subarray(0, config.maxPositions));
-let taken = 0;
-const read = ids.filter(({ length }) => (taken += length) <= Number(flags.tokens));
+const read: Int32Array[] = [];
+for (let taken = 0; taken < Number(flags.tokens) && read.length < ids.length; taken += read.at(-1)!.length) {
+  read.push(ids[read.length]!);
+}
 let start = performance.now();
 const statistics = await secondMoments(executor, read, {
   config,
@@ -222,6 +224,10 @@ if (method === "rome" && flags.batch === undefined) {
     (found.reduce((s, { loss }) => s + loss, 0) / found.length).toFixed(3),
     "unconverged",
     found.filter(({ loss }) => loss > 1).length,
+    "‖δ‖",
+    (result.facts.reduce((sum, { norm }) => sum + norm, 0) / found.length).toFixed(1),
+    "relative",
+    (result.facts.reduce((sum, { relativeNorm }) => sum + relativeNorm, 0) / found.length).toFixed(2),
     "too long",
     result.facts.filter(({ outcome }) => outcome === "too_long").length,
     "anchor",

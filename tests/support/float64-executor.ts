@@ -1,6 +1,7 @@
 import type { Graph } from "../../shared/graph/graph.ts";
 import { elementCount, type Tensor } from "../../shared/tensor.ts";
 import type { CompileOptions, Executor, Feeds } from "../../trainer/engines/executor.ts";
+import { ADAMW_DEFAULTS } from "../../trainer/optim/adamw.ts";
 import type { Array64 } from "../contract/array64.ts";
 import { interpret } from "../contract/interpreter.ts";
 
@@ -17,7 +18,8 @@ export const float64Executor: Executor = {
     return {
       async run(feeds: Feeds) {
         const fed = Object.entries(feeds as Readonly<Record<string, Tensor>>).map(([name, feed]) => [name, wide(feed)]);
-        const outputs = interpret(graph, { ...bound, ...Object.fromEntries(fed) }, { matmul, ...ELEMENTWISE });
+        const given = { ...bound, ...Object.fromEntries(fed), ...corrections(feeds) };
+        const outputs = interpret(graph, given, { matmul, ...ELEMENTWISE });
         return Object.fromEntries(
           graph.outputs.map(({ name, value: { dtype } }) => {
             const { shape, data } = outputs[name]!;
@@ -48,6 +50,16 @@ function written(tensor: Tensor): Tensor {
   const shortest = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((digits) => Number(value.toPrecision(digits)));
   const number = shortest.find((one) => Math.fround(one) === value) ?? value;
   return { dtype, shape, data: Float64Array.of(number) } as unknown as Tensor;
+}
+
+/** Adam's corrections of its first and second moment, which the loop hands over in 32 bits, for the default betas. */
+function corrections(feeds: Feeds): Record<string, Array64> {
+  const { correction1 } = feeds as Readonly<Record<string, Tensor>>;
+  if (correction1 === undefined) return {};
+  const { beta1, beta2 } = ADAMW_DEFAULTS;
+  const step = Math.round(Math.log(1 - Number(correction1.data[0])) / Math.log(beta1));
+  const scalar = (value: number): Array64 => ({ shape: [], data: Float64Array.of(value) });
+  return { correction1: scalar(1 - beta1 ** step), correction2: scalar(Math.sqrt(1 - beta2 ** step)) };
 }
 
 type Evaluate = (inputs: readonly Array64[], attrs: unknown, shapes: readonly (readonly number[])[]) => Array64[];

@@ -49,7 +49,19 @@ export function askedLayers({ layers }: Pick<EditOptions, "layers">): number[] |
   return layers === "auto" ? undefined : [layers].flat().sort((a, b) => a - b);
 }
 
-/** The layers of `auto`, given the one where facts are recalled; absent: where models of this depth mostly do. */
-export function autoLayers(recalled: number | undefined, { layers }: { readonly layers: number }): number[] {
-  return [recalled ?? Math.min(layers - 1, Math.floor(layers / 4))];
+/** Layers over which `memit` and `alphaedit` spread a change: shares of it disturb less than the whole at one layer. */
+const SPREAD = 3;
+
+/**
+ * The layers of `auto`, given the one where facts are recalled; absent: where models of this depth mostly do. `rome` takes that one,
+ * the others spread over it and those around it.
+ */
+export function autoLayers(
+  recalled: number | undefined,
+  { layers, method }: { readonly layers: number; readonly method: EditMethod },
+): number[] {
+  const best = recalled ?? Math.min(layers - 1, Math.floor(layers / 4));
+  if (method === "rome") return [best];
+  const first = Math.max(0, Math.min(best - SPREAD + 1, layers - SPREAD));
+  return Array.from({ length: Math.min(SPREAD, layers) }, (_, i) => first + i);
 }

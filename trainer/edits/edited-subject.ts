@@ -84,9 +84,11 @@ export function openEditedSubject(executor: Executor, options: EditedSubjectOpti
       await model.use(values);
       const found: number[][] = prompts.map(() => []);
       // Prompts that fill the context leave less room for what follows.
-      const byRoom = Map.groupBy(prompts.keys(), (index) =>
-        Math.min(maxTokens, config.maxPositions - prompts[index]!.length),
-      );
+      const byRoom = new Map<number, number[]>();
+      for (const [index, { length }] of prompts.entries()) {
+        const room = Math.min(maxTokens, config.maxPositions - length);
+        byRoom.set(room, [...(byRoom.get(room) ?? []), index]);
+      }
       for (const [room, indices] of byRoom) {
         if (room < 1) continue;
         const asked = indices.map((index) => ({ tokens: prompts[index]! }));

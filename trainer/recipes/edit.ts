@@ -49,7 +49,7 @@ async function editPrepared(
 ): Promise<RecipeOutcome | UnpublishedOutcome> {
   const { settings } = job;
   const { options } = settings;
-  const { say, scored, subject, start, layers, statistics, seconds, clock } = prepared;
+  const { say, scored, subject, start, layers, seconds, clock } = prepared;
   checkEdit(settings, start.config, settingsPath(job));
   const asking = { encoder: prepared.encoder, isEnd: prepared.isEnd };
   say(`Asking the unedited model about ${scored.length} facts`, { phase: "before", facts: scored.length });

@@ -23,7 +23,9 @@ describe.each(GOLDEN_MODELS)("values of %s", (name) => {
 
   it.each(["rome", "memit"] as const)("of %s follow PyTorch's path, step by step", async (kind) => {
     const paths = new Map<number, { deltas: Float32Array[]; losses: number[] }>();
-    const facts = golden.facts(json.batch);
+    // Two facts fill their graph; together both kinds have all three.
+    const indices = kind === "rome" ? json.batch.slice(0, 2) : json.batch.slice(1);
+    const facts = golden.facts(indices);
     const width = golden.config.hiddenSize;
     const found = await findValues(exact, facts, {
       ...optionsOf(kind),
@@ -36,7 +38,7 @@ describe.each(GOLDEN_MODELS)("values of %s", (name) => {
         }
       },
     });
-    for (const [i, index] of json.batch.entries()) {
+    for (const [i, index] of indices.entries()) {
       const entry = `${kind}.fact${index}`;
       const value0 = golden.numbers(`${entry}.value0`);
       expect(distance(found[i]!.start[kind === "rome" ? "mlp" : "layer"], value0)).toBeLessThan(1e-12);
@@ -65,15 +67,17 @@ describe.each(GOLDEN_MODELS)("values of %s", (name) => {
     );
   });
 
-  it("are the same alone and together, on the executor", async () => {
-    const facts = golden.facts(json.facts.map((_, index) => index));
-    const options = { ...optionsOf("memit"), stopBelow: 1.5 };
+  it("are the same alone and together, though they stop at different steps", async () => {
+    const facts = golden.facts(json.batch);
+    // Between the losses that two facts end with, so that not all stop at the same step.
+    const last = json.batch.map((index) => json.paths[`rome.fact${index}`]!.losses.at(-3)!.loss).sort((a, b) => a - b);
+    const options = { ...optionsOf("rome"), stopBelow: (last[0]! + last[2]!) / 2 };
     const together = await findValues(served, facts, options);
     const alone: FoundValue[] = [];
     for (const fact of facts) alone.push(...(await findValues(served, [fact], options)));
     for (const [i, { delta, steps }] of together.entries()) {
       expect(steps).toBe(alone[i]!.steps);
-      expect(distance(delta, alone[i]!.delta)).toBeLessThan(1e-3);
+      expect(distance(delta, alone[i]!.delta)).toBeLessThan(1e-2);
     }
     expect(new Set(together.map(({ steps }) => steps)).size).toBeGreaterThan(1);
   });

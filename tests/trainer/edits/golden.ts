@@ -62,6 +62,7 @@ export function editGolden(name: (typeof GOLDEN_MODELS)[number]) {
   return {
     json,
     config,
+    weights,
     numbers,
     has: (entry: string) => tensors.has(entry),
     matrix(entry: string): DenseMatrix {

@@ -15,7 +15,7 @@ import { baseTracing, knownFacts, trueFacts } from "../../edits/base-tracing.ts"
 import { type EditStart, startOn } from "../../edits/earlier-edits.ts";
 import { readFacts, readProbes, statisticsTexts } from "../../edits/edit-inputs.ts";
 import { EditModel } from "../../edits/edit-model.ts";
-import { askedLayers, autoLayers } from "../../edits/edit-plan.ts";
+import { askedLayers, autoLayers, editPlan } from "../../edits/edit-plan.ts";
 import { type EditedSubject, openEditedSubject } from "../../edits/edited-subject.ts";
 import { createFactEncoder, type FactEncoder, type PlacedFact } from "../../edits/encode-facts.ts";
 import { prefixesOf, samplePrefixes } from "../../edits/prefixes.ts";
@@ -132,7 +132,10 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
     if (asked !== undefined) return { layers: asked, from: "request" };
     const own = knownFacts(probes.facts);
     const candidates = own.length > 0 ? own : trueFacts(facts.map(({ fact }) => fact));
-    if (candidates.length === 0) return { layers: autoLayers(undefined, config), from: "default" };
+    // What is known already is left out later, but takes part in this choice.
+    const { method } = editPlan(settings, { facts: facts.length, earlier: start.edits.length });
+    const shape = { layers: config.layers, method };
+    if (candidates.length === 0) return { layers: autoLayers(undefined, shape), from: "default" };
     const begin = clock();
     const traced = new EditModel({ executor, ...base, layers: [], yieldToEventLoop });
     const bare = openEditedSubject(executor, { ...base, layers: [], padId: tokenizer.padId, yieldToEventLoop });
@@ -143,7 +146,7 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
         ...{ encoder: plain, tokenizer, weights, subject: bare, artefacts },
         onTraced: (done, of) => say(`Traced ${done} of ${of} facts`, { phase: "tracing", done, of }),
       });
-      const found = autoLayers(tracing?.best_layer, config);
+      const found = autoLayers(tracing?.best_layer, shape);
       return { layers: found, from: tracing === undefined ? "default" : "tracing" };
     } finally {
       await Promise.all([traced.dispose(), bare.close()]);

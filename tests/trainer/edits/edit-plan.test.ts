@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { EditSettings } from "../../../shared/api/edit-settings.ts";
+import { askedLayers, autoLayers, EDIT_AUTO, editPlan } from "../../../trainer/edits/edit-plan.ts";
+
+const plan = (settings: object, facts: number, earlier = 0) =>
+  editPlan(EditSettings.parse(settings), { facts, earlier });
+
+describe("editPlan", () => {
+  it("takes rome for one fact, memit for several, alphaedit with scaled values in sequences", () => {
+    expect(plan({}, 1)).toMatchObject({
+      method: "rome",
+      batchSize: 1,
+      normScaling: false,
+      clamp: EDIT_AUTO.clamp.rome,
+    });
+    expect(plan({}, 5)).toMatchObject({ method: "memit", batchSize: 5, normScaling: false });
+    expect(plan({}, 1, 2)).toMatchObject({ method: "alphaedit", normScaling: true });
+    expect(plan({ options: { batch_size: 2 } }, 5)).toMatchObject({
+      method: "alphaedit",
+      batchSize: 2,
+      normScaling: true,
+    });
+  });
+
+  it("keeps what is asked", () => {
+    const options = { clamp: 2, lambda: 7, learning_rate: 0.5, norm_scaling: false, batch_size: 1 };
+    expect(plan({ method: "memit", options }, 3)).toEqual({
+      ...{ method: "memit", batchSize: 1, normScaling: false, clamp: 2, lambda: 7, learningRate: 0.5 },
+    });
+  });
+});
+
+it("orders layers and falls back to an early one", () => {
+  expect(askedLayers({ layers: [3, 1] })).toEqual([1, 3]);
+  expect(askedLayers({ layers: 2 })).toEqual([2]);
+  expect(askedLayers({ layers: "auto" })).toBeUndefined();
+  for (const layers of [1, 2, 6, 24]) {
+    for (const method of ["rome", "memit", "alphaedit"] as const) {
+      for (const recalled of [undefined, 0, layers - 1]) {
+        const chosen = autoLayers(recalled, { layers, method });
+        expect(chosen.length).toBeGreaterThan(0);
+        expect(chosen.every((layer, i) => layer < layers && layer > (chosen[i - 1] ?? -1))).toBe(true);
+      }
+    }
+  }
+});

@@ -1,0 +1,150 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { EditSettings } from "../../../shared/api/edit-settings.ts";
+import type { TrainerEvent } from "../../../shared/api/trainer.ts";
+import { parseManifest } from "../../../shared/delta/manifest.ts";
+import { decodeCanonical } from "../../../shared/delta/serving-file.ts";
+import { decodeEditFile } from "../../../shared/edits/edit-file.ts";
+import { EditReport } from "../../../shared/edits/report.ts";
+import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { edit } from "../../../trainer/recipes/edit.ts";
+import type { NamedDelta, RecipeJob } from "../../../trainer/recipes/recipe.ts";
+import { quietContext, TINY_FILES, tinyJobOf } from "./objectives/run-objective.ts";
+
+const TEXTS = `${Array.from({ length: 80 }, (_, i) => JSON.stringify({ text: `one two ${i} red green blue up down ${i * i}` })).join("\n")}\n`;
+// With random weights no token is likely, so that a value's loss stays high though its target comes first.
+const OPTIONS = {
+  ...{ layers: [0], statistics_tokens: 1000, prefixes: 2, steps: 150, clamp: 100, weight_decay: 0, kl_factor: 0 },
+  ...{ lambda: 0.001, learning_rate: 0.05, publish: "always" },
+};
+const facts = [
+  { prompt: "one red two", subject: "two", target_new: "!" },
+  {
+    prompt: "up green down",
+    subject: "down",
+    target_new: "?",
+    neighbours: ["up up green"],
+    paraphrases: ["so up green down"],
+  },
+];
+
+/** Runs an edit on the tiny model, whose weights are random. */
+async function run(lines: readonly object[], settings: object = {}, changes: Partial<RecipeJob> = {}) {
+  const events: Omit<TrainerEvent, "seq">[] = [];
+  const kept = new Map<string, Uint8Array>();
+  const artefacts = new Map<string, Uint8Array>();
+  const parsed = EditSettings.parse({ options: OPTIONS, ...settings });
+  const job = await tinyJobOf({
+    settings: parsed as never,
+    training: lines.map((line) => JSON.stringify(line)).join("\n"),
+    validation: TEXTS,
+  });
+  const outcome = await edit(
+    { ...job, type: "edit", settings: parsed, ...changes } as RecipeJob<EditSettings>,
+    quietContext({
+      event: (event) => void events.push(event),
+      keepFile: async ({ name, bytes }) => void kept.set(name, bytes),
+      baseArtefacts: {
+        read: async (name) => artefacts.get(name),
+        write: async (name, bytes) => void artefacts.set(name, bytes),
+      },
+    }),
+  );
+  const file = kept.get("edit.json");
+  const report = file && EditReport.parse(JSON.parse(new TextDecoder().decode(file)));
+  return { outcome, report: report!, events, artefacts };
+}
+
+describe("an edit", () => {
+  let made: Awaited<ReturnType<typeof run>>;
+  beforeAll(async () => {
+    made = await run(facts, { method: "memit" });
+  });
+
+  it("changes the model by a delta that holds, and reports it against the unedited model", () => {
+    const { report, outcome } = made;
+    expect(report).toMatchObject({ method: "memit", layers: [0], layers_from: "request", published: true });
+    expect(report.facts.map(({ status }) => status)).toEqual(["edited", "edited"]);
+    expect(report.scores.efficacy).toBe(1);
+    expect(report.facts[0]!.paraphrases).toEqual({ source: "templates", count: 2 });
+    expect(report.facts[1]!.neighbours).toEqual({ source: "given", count: 1 });
+    expect(report.facts[0]!.probability.after).toBeGreaterThan(report.facts[0]!.probability.before);
+    expect(report.changes).toMatchObject([{ layer: 0, module: "layers.0.mlp.down_proj", rank: 2, lost: 0, jitter: 0 }]);
+    expect(report.statistics).toMatchObject({ source: "file", tokens: 1000 });
+    expect(report.seconds.total).toBeGreaterThan(0);
+    expect(outcome.metrics).toMatchObject({ efficacy: 1 });
+    expect(outcome.hyperparameters).toMatchObject({ method: "memit", layers: "0" });
+  });
+
+  it("publishes a low rank on down_proj alone, with the keys that later edits need", () => {
+    const { files } = made.outcome.folder!;
+    const { config } = loadModelFolder(TINY_FILES);
+    const delta = decodeCanonical(files.get("serving.safetensors")!, config);
+    expect([...delta.linears.keys()]).toEqual(["layers.0.mlp.down_proj"]);
+    expect(delta.linears.get("layers.0.mlp.down_proj")!.a!.shape).toEqual([48, 2]);
+    expect(parseManifest(files.get("manifest.json")!)).toMatchObject({ methods: ["memit"], base_model: "tiny" });
+    const own = decodeEditFile(files.get("edit.safetensors")!);
+    expect(own.facts.map(({ subject }) => subject)).toEqual(["two", "down"]);
+    expect(own.keys.get(0)!.shape).toEqual([2, 48]);
+  });
+
+  it("keeps nothing of a tenant's own texts with the base, and says how far it is", () => {
+    expect(made.artefacts.size).toBe(0);
+    const phases = made.events.flatMap(({ data }) => (data as { phase?: string } | null)?.phase ?? []);
+    expect([...new Set(phases)]).toEqual(["statistics", "before", "values", "solve", "after", "done"]);
+  });
+
+  it("gives the same bytes again", async () => {
+    const again = await run(facts, { method: "memit" });
+    expect([...again.outcome.folder!.files]).toEqual([...made.outcome.folder!.files]);
+  });
+
+  it("is refused where the model says so already, and tells of those that it does among others", async () => {
+    const known = made.report.facts[0]!.text.before.trim();
+    const fact = { ...facts[0]!, target_new: known };
+    await expect(run([fact])).rejects.toMatchObject({ code: "invalid_request", param: "training_file" });
+    const { report } = await run([fact, facts[1]!]);
+    expect(report.facts.map(({ status }) => status)).toEqual(["already_known", "edited"]);
+    expect(report.scores.efficacy).toBe(1);
+  });
+
+  it("publishes nothing that does not hold, unless it is asked to", async () => {
+    const options = { ...OPTIONS, steps: 1, publish: "held" };
+    const { outcome, report } = await run([facts[0]!], { options });
+    expect(outcome.folder).toBeNull();
+    expect(report).toMatchObject({ published: false, facts: [{ status: "failed" }] });
+    expect(report.facts[0]!.reason).toContain("no value was found");
+  });
+
+  it("is solved on earlier edits, holding their keys, and has itself alone", async () => {
+    const { files } = made.outcome.folder!;
+    const earlier: NamedDelta = { digest: "c".repeat(64), files };
+    const later = { prompt: "three one up", subject: "up", target_new: "." };
+    const clash = { ...facts[0]!, target_new: ";" };
+    const settings = { on: [{ id: "edit-1" }] };
+    const { outcome, report } = await run([later, clash], settings, { models: new Map([["edit-1", earlier]]) });
+    expect(report).toMatchObject({ method: "alphaedit", norm_scaling: true });
+    expect(report.conflicts.find(({ kind }) => kind === "contradicting_targets")).toMatchObject({
+      ...{ fact: 1, with: { edit: "edit-1", fact: 0 } },
+    });
+    // The earlier edit is part of what the later one starts from.
+    expect(report.facts[1]!.text.before).toBe(made.report.facts[0]!.text.after);
+    if (outcome.folder !== null) {
+      const own = decodeEditFile(outcome.folder.files.get("edit.safetensors")!);
+      expect(own.facts.every(({ subject }) => ["up", "two"].includes(subject))).toBe(true);
+    }
+  });
+
+  it("only looks where it is asked to", async () => {
+    const { outcome, report } = await run([facts[0]!, facts[0]!], { check_only: true });
+    expect(outcome.folder).toBeNull();
+    expect(report.conflicts.map(({ kind }) => kind)).toEqual(["same_subject_and_relation", "interfering_keys"]);
+    expect(report.facts.every(({ scores }) => scores === null)).toBe(true);
+  });
+
+  it.each([
+    [{ options: { layers: 2 } }, "invalid_request", "names layer 2"],
+    [{ method: "rome", options: { layers: [0, 1] } }, "invalid_request", "rome changes one"],
+  ])("refuses %j", async (settings, code, message) => {
+    await expect(run(facts, settings)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+});
