@@ -3,8 +3,7 @@
  * all of them after each batch and at the end, free-running, against the unedited base. Writes docs/edits/sequence.json and, from it,
  * docs/edits/sequence.svg. Takes half an hour on one core.
  *
- * `--facts N`, `--batch N`, `--every N` batches, `--threads N`; `--only WORD` takes the methods with that word in their names and writes
- * nothing; `--draw` only draws what was measured before.
+ * `--facts N`, `--batch N`, `--every N` batches, `--threads N`; `--only NAME` takes one of the methods and prints its figures instead; `--draw` only draws what was measured before.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -60,7 +59,7 @@ async function measure(): Promise<MeasuredSequences> {
   const facts = await lab.facts(flags.facts === undefined ? undefined : Number(flags.facts));
   const batch = Number(flags.batch);
   const sequences = [];
-  for (const { name, setting } of SEQUENCES.filter(({ name }) => name.includes(flags.only))) {
+  for (const { name, setting } of SEQUENCES.filter(({ name }) => flags.only === "" || name === flags.only)) {
     const start = performance.now();
     const points = await measureSequence(...([lab, facts, { ...setting, batchSize: batch }] as const), {
       every: Number(flags.every),

@@ -11,7 +11,7 @@ import { f32 } from "../../../shared/tensor.ts";
 import { EditModel, editedModule } from "../../../trainer/edits/edit-model.ts";
 import { type EditedValues, openEditedSubject } from "../../../trainer/edits/edited-subject.ts";
 import { createFactEncoder } from "../../../trainer/edits/encode-facts.ts";
-import { prefixesOf, samplePrefixes } from "../../../trainer/edits/prefixes.ts";
+import { prefixesOf, sentencePrefixes } from "../../../trainer/edits/prefixes.ts";
 import {
   askFacts,
   type FactAnswers,
@@ -68,19 +68,13 @@ export async function openEditLab(options: LabOptions): Promise<EditLab> {
   const { config, weights, tokenizer } = loadModelFolder(files);
   const alone = { config, weights, padId: tokenizer.padId, yieldToEventLoop: async () => undefined };
   const encoded = (text: string) => Int32Array.from(tokenizer.encodeTrusted(text)).subarray(0, config.maxPositions);
-  const statistics = await secondMoments(
-    executor,
-    upTo(statisticsTokens, parseCorpus(files.get("corpus.jsonl")!).map(encoded)),
-    {
-      ...alone,
-      layers,
-    },
-  );
+  const texts = parseCorpus(files.get("corpus.jsonl")!).map(encoded);
+  const statistics = await secondMoments(executor, upTo(statisticsTokens, texts), { ...alone, layers });
   const template = () => loadChatTemplate(tokenizer);
   const encoder = createFactEncoder({ tokenizer, template, format: "text", maxLength: config.maxPositions });
   const subject = openEditedSubject(executor, { ...alone, layers });
   const model = new EditModel({ executor, ...alone, layers });
-  const pool = await samplePrefixes(executor, { ...alone, tokenizer, seed, count });
+  const pool = sentencePrefixes(tokenizer, texts, seed);
   const asking = { encoder, isEnd: (token: number) => token === tokenizer.eosId, forced: false };
 
   const current = (): EditedValues =>

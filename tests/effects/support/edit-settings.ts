@@ -21,6 +21,10 @@ const alphaedit = { method: "alphaedit", lambda: 1, nullSpace: 1 } as const;
 
 export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
   { name: "MEMIT", setting: { ...sequence, method: "memit", lambda: MEMIT_LAMBDA, normScaling: false } },
+  {
+    name: "MEMIT that holds earlier keys",
+    setting: { ...sequence, method: "memit", lambda: MEMIT_LAMBDA, normScaling: false, holdsEarlier: true },
+  },
   { name: "AlphaEdit", setting: { ...sequence, ...alphaedit, normScaling: false } },
   { name: "AlphaEdit with norm scaling", setting: { ...sequence, ...alphaedit, normScaling: true } },
 ];
