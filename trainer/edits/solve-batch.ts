@@ -5,7 +5,7 @@ import { lengthOf } from "./find-values.ts";
 import { solveAlphaEdit } from "./solve/alphaedit.ts";
 import { solveMemit } from "./solve/memit.ts";
 import type { SolveReport } from "./solve/positive-solve.ts";
-import { solveRome } from "./solve/rome.ts";
+import { momentFactor, solveRome } from "./solve/rome.ts";
 import { type KeyMean, readAtPlaces, readKeys } from "./subject-states.ts";
 
 /** What a solve knows of one layer. */
@@ -104,6 +104,8 @@ async function solveOneByOne(
   const out = facts[0]!.delta.length;
   const a = matrix(size, facts.length);
   const b = matrix(facts.length, out);
+  const { secondMoment } = knowledge.get(layer)!;
+  const factor = momentFactor(secondMoment);
   let solve: SolveReport = { condition: 0, residual: 0, jitter: 0 };
   for (const [row, { delta }] of facts.entries()) {
     const key = keys.data.slice(row * size, (row + 1) * size);
@@ -111,7 +113,7 @@ async function solveOneByOne(
     const along = product(matrix(1, size, key), a);
     const already = product(along, b);
     const left = delta.map((value, at) => value - already.data[at]!);
-    const change = solveRome({ secondMoment: knowledge.get(layer)!.secondMoment, key, delta: left });
+    const change = solveRome({ secondMoment, key, delta: left, factor });
     for (let at = 0; at < size; at++) a.data[at * facts.length + row] = change.a.data[at]!;
     b.data.set(change.b.data, row * out);
     solve = worse(solve, change.solve);

@@ -1,6 +1,7 @@
+import type { Cholesky } from "../../../shared/linalg/cholesky.ts";
 import { findValues, type ValueOptions } from "../../../trainer/edits/find-values.ts";
 import { solveSequence } from "../../../trainer/edits/sequence.ts";
-import { solveRome } from "../../../trainer/edits/solve/rome.ts";
+import { momentFactor, solveRome } from "../../../trainer/edits/solve/rome.ts";
 import { readKeys } from "../../../trainer/edits/subject-states.ts";
 import type { EditLab, LabFact } from "../../effects/support/edit-lab.ts";
 import type { Taken } from "../peer.ts";
@@ -30,6 +31,7 @@ export interface OwnSide {
 export function openOwnSide(lab: EditLab, all: readonly LabFact[], task: EditTask): OwnSide {
   const { layer, layers, lambda, clamp } = task;
   const { model, statistics } = lab;
+  let factor: Cholesky | undefined;
   const named = (indices: readonly number[]) => indices.map((index) => all[index]!);
   const held = async (facts: readonly LabFact[]) =>
     (await lab.answers(facts)).filter(({ forced }) => forced.follows).length;
@@ -42,9 +44,12 @@ export function openOwnSide(lab: EditLab, all: readonly LabFact[], task: EditTas
       const found = await findValues(model, facts, values);
       const keys = await readKeys(model, facts, { layer, mean: "contexts" });
       const secondMoment = statistics.moments.get(layer)!;
+      // The other side keeps its inverse from run to run, so that neither pays for it here.
+      factor ??= momentFactor(secondMoment);
+      const shared = factor;
       const width = keys.shape[1]!;
       const changes = found.map(({ delta }, row) =>
-        solveRome({ secondMoment, key: keys.data.slice(row * width, (row + 1) * width), delta }),
+        solveRome({ secondMoment, key: keys.data.slice(row * width, (row + 1) * width), delta, factor: shared }),
       );
       const taken = clock();
       let count = 0;
