@@ -86,6 +86,32 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/trainer/report/measure-report.test.ts: wins, ties, flaws and samples of a prompt",
   "trainer/recipes/report/run-subject.ts":
     "tests/trainer/recipes/report/alignment-report.test.ts asks models with every kind of delta",
+  "infra/base/evaluation/make-corpus.ts": "writes what tests/infra/base/evaluation/corpus.test.ts compares",
+  "shared/api/edit-settings.ts":
+    "schemas: tests/trainer/edits/edit-plan.test.ts and tests/trainer/recipes/edit.test.ts fill them in",
+  "shared/edits/fact.ts": "a schema: tests/shared/data/dataset-kinds/facts.test.ts reads good and bad facts",
+  "shared/edits/report.ts": "schemas: tests/trainer/recipes/edit.test.ts parses every report with them",
+  "trainer/edits/base-tracing.ts":
+    "tests/trainer/recipes/causal-tracing.test.ts traces facts, keeps and reads the result",
+  "trainer/edits/trace-facts.ts": "tests/trainer/recipes/causal-tracing.test.ts traces facts of a tiny model",
+  "trainer/edits/earlier-edits.ts": "tests/trainer/recipes/edit.test.ts solves an edit on an earlier one",
+  "trainer/edits/edit-inputs.ts": "tests/trainer/recipes/edit.test.ts reads facts and texts with it",
+  "trainer/edits/edit-model.ts":
+    "tests/trainer/edits/solve-batch.test.ts changes models layer by layer and takes changes back",
+  "trainer/edits/edit-report.ts": "tests/trainer/recipes/edit.test.ts reads every status and reason",
+  "trainer/edits/edited-subject.ts": "tests/trainer/recipes/edit.test.ts asks a model before and after an edit with it",
+  "trainer/edits/encoded-fact.ts": "a type",
+  "trainer/edits/measure-edit.ts":
+    "tests/trainer/recipes/edit.test.ts measures edits with it, fluency.test.ts the entropies",
+  "trainer/edits/publish-edit.ts": "tests/trainer/recipes/edit.test.ts reads what it publishes",
+  "trainer/edits/row-graph.ts": "tests/trainer/edits/solve-batch.test.ts holds what it computes to PyTorch's",
+  "trainer/edits/rows.ts": "tests/trainer/edits/solve-batch.test.ts reads states of rows that it lays out",
+  "trainer/edits/sequence.ts":
+    "tests/trainer/recipes/edit.test.ts runs sequences, solve-batch.test.ts holds their solves to PyTorch's",
+  "trainer/edits/subject-states.ts": "tests/trainer/edits/solve-batch.test.ts holds its keys and states to PyTorch's",
+  "trainer/edits/value-batch.ts": "tests/trainer/edits/find-values.test.ts holds every step to PyTorch's",
+  "trainer/edits/value-graph.ts": "tests/trainer/edits/find-values.test.ts holds every step to PyTorch's",
+  "trainer/edits/value-start.ts": "tests/trainer/edits/find-values.test.ts holds every step to PyTorch's",
   "infra/base/evaluation/make-probes.ts":
     "a program: writes what probes.ts makes, and a test compares the file with it",
   "shared/graders/text/":

@@ -29,7 +29,7 @@ export const EditOptions = z
       .union([auto, z.number().gt(0).max(100)])
       .default("auto")
       .meta({
-        description: "The longest change of a value over the value's own length; `auto`: 4 for rome, 0.75 otherwise",
+        description: "The longest change of a value over the value's own length; `auto`: 4 for rome, 3 otherwise",
       }),
     kl_factor: z.number().min(0).max(100).default(0.0625).meta({
       description: "Weight of the divergence from the unedited model where it says what the subject is",
@@ -39,8 +39,8 @@ export const EditOptions = z
       .union([auto, z.number().gt(0).max(100)])
       .default("auto")
       .meta({ description: "Of Adam, by which values are found; `auto`: a share of the length of the unedited value" }),
-    steps: z.int().min(1).max(200).default(25).meta({ description: "The most steps in which a value is found" }),
-    prefixes: z.int().min(0).max(64).default(5).meta({
+    steps: z.int().min(1).max(200).default(30).meta({ description: "The most steps in which a value is found" }),
+    prefixes: z.int().min(0).max(64).default(3).meta({
       description: "Random texts before the prompt, so that the edit holds in other contexts",
     }),
     lambda: z

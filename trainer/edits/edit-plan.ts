@@ -8,6 +8,7 @@ export interface EditPlan {
   readonly normScaling: boolean;
   readonly clamp: number;
   readonly lambda: number;
+  readonly stopBelow: number;
   readonly learningRate: number | { readonly relative: number };
 }
 
@@ -19,14 +20,14 @@ export interface PlanFacts {
 
 /** Measured on the embedded base; see infra/adr/edit-defaults.md. */
 export const EDIT_AUTO = {
-  clamp: { rome: 4, memit: 4, alphaedit: 4 },
-  lambda: { rome: 0, memit: 1, alphaedit: 1 },
-  /** Share of C's trace over its width, below which an eigenvalue counts as unused. */
-  nullSpace: 0.02,
-  relativeRate: 0.3,
-  /** Of steps, below which a fact's value is found. */
-  stopBelow: 0.05,
-  /** Of steps, above which it is not. */
+  clamp: { rome: 4, memit: 3, alphaedit: 3 },
+  lambda: { rome: 0, memit: 0.03, alphaedit: 0.1 },
+  /** The share of directions that counts as unused: those with the smallest eigenvalues. */
+  nullSpace: 0.3,
+  relativeRate: 0.1,
+  /** The loss below which a fact's value is found. A rome edit is alone, so it may take the longer value of a lower loss. */
+  stopBelow: { rome: 0.05, memit: 0.1, alphaedit: 0.1 },
+  /** The loss above which it is not. */
   convergedBelow: 1,
 } as const;
 
@@ -40,6 +41,7 @@ export function editPlan({ method: asked, options }: EditSettings, { facts, earl
     normScaling: options.norm_scaling === "auto" ? inSequence : options.norm_scaling,
     clamp: options.clamp === "auto" ? EDIT_AUTO.clamp[method] : options.clamp,
     lambda: options.lambda === "auto" ? EDIT_AUTO.lambda[method] : options.lambda,
+    stopBelow: EDIT_AUTO.stopBelow[method],
     learningRate: options.learning_rate === "auto" ? { relative: EDIT_AUTO.relativeRate } : options.learning_rate,
   };
 }
@@ -50,7 +52,7 @@ export function askedLayers({ layers }: Pick<EditOptions, "layers">): number[] |
 }
 
 /** Layers over which `memit` and `alphaedit` spread a change: shares of it disturb less than the whole at one layer. */
-const SPREAD = 3;
+const SPREAD = 2;
 
 /**
  * The layers of `auto`, given the one where facts are recalled; absent: where models of this depth mostly do. `rome` takes that one,

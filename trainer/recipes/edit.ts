@@ -2,6 +2,7 @@ import { checkEdit, type EditSettings } from "../../shared/api/edit-settings.ts"
 import { settingsPath } from "../../shared/api/methods.ts";
 import { EDIT_REPORT_FILE, type EditConflict, EditReport } from "../../shared/edits/report.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { symmetricEigen } from "../../shared/linalg/symmetric-eigen.ts";
 import { weightName } from "../../shared/model/modules.ts";
 import { f32 } from "../../shared/tensor.ts";
 import { interferingKeys, statedConflicts } from "../edits/conflicts.ts";
@@ -166,7 +167,7 @@ async function solve(
     layer: layers.at(-1)!,
     measuredBy: plan.method === "rome" ? "mlp" : "layer",
     ...{ steps: options.steps, learningRate: plan.learningRate, clamp: plan.clamp },
-    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: EDIT_AUTO.stopBelow },
+    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: plan.stopBelow },
   };
   const encoded = wanted.map((one) => one.encoded);
   if (plan.normScaling) prepared.anchor = await anchorOf(model, encoded, { values, edits: start.edits });
@@ -176,10 +177,8 @@ async function solve(
     if (plan.method !== "alphaedit") knowledge.set(layer, { secondMoment });
     else {
       const size = secondMoment.shape[0]!;
-      let trace = 0;
-      for (let at = 0; at < size; at++) trace += secondMoment.data[at * size + at]!;
       const { null_space_threshold: asked } = options;
-      const threshold = asked === "auto" ? (EDIT_AUTO.nullSpace * trace) / size : asked;
+      const threshold = asked === "auto" ? unusedBelow(symmetricEigen(secondMoment).values) : asked;
       const { projector, dimension } = nullSpaceProjector(secondMoment, threshold);
       say(`Layer ${layer}: ${dimension} of ${size} directions of keys are free to change`, { layer, dimension });
       knowledge.set(layer, { secondMoment, projector });
@@ -215,6 +214,11 @@ async function solve(
       say(`Solved batch ${batch} of ${batches}`, { phase: "solve", batch, batches, done, of: encoded.length });
     },
   });
+}
+
+/** The eigenvalue below which the least used share of directions lies; ascending values. */
+function unusedBelow(values: Float64Array): number {
+  return values[Math.min(values.length - 1, Math.ceil(values.length * EDIT_AUTO.nullSpace))]!;
 }
 
 /** Facts that the anchor is measured on. */

@@ -26,6 +26,7 @@ describe("editPlan", () => {
     const options = { clamp: 2, lambda: 7, learning_rate: 0.5, norm_scaling: false, batch_size: 1 };
     expect(plan({ method: "memit", options }, 3)).toEqual({
       ...{ method: "memit", batchSize: 1, normScaling: false, clamp: 2, lambda: 7, learningRate: 0.5 },
+      stopBelow: EDIT_AUTO.stopBelow.memit,
     });
   });
 });

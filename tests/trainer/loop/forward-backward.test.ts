@@ -83,5 +83,21 @@ it("gives gradients of zero and no loss where there is no micro-batch", async ()
     metrics: {},
     trainedTokens: 0,
     gradients: { "slope#grad": f32([2, 1], [0, 0]), "offset#grad": f32([], [0]) },
+    observed: [],
   });
+});
+
+it("hands over the outputs that were asked for, of each micro-batch", async () => {
+  const each = f32([2], [1, 2]);
+  const gradients = { "slope#grad": f32([2, 1], [0, 0]), "offset#grad": f32([], [0]) };
+  const run = async () => ({ loss: f32([], [1]), each, ...gradients });
+  const { observed } = await forwardBackward({
+    ...{ parameters: PARAMETERS, values: {}, observed: ["each"] },
+    batches: [
+      { feeds: {}, trainedTokens: 1 },
+      { feeds: {}, trainedTokens: 1 },
+    ],
+    program: async () => ({ run }) as never,
+  });
+  expect(observed).toEqual([{ each }, { each }]);
 });

@@ -52,6 +52,16 @@ export interface PreparedEdit {
   close(): Promise<void>;
 }
 
+/** Reports about every second and at the end, however often it is called. */
+export function paced(now: () => number, say: (done: number, of: number) => void): (done: number, of: number) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (done, of) => {
+    if (done < of && now() - last < 1) return;
+    last = now();
+    say(done, of);
+  };
+}
+
 /** Facts by which layers are chosen, draws of the noise for each, and its standard deviation over that of the embeddings. */
 const TRACING = { facts: 50, samples: 4, noise: 3 } as const;
 
@@ -103,7 +113,7 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
         done: 0,
         of: tokens,
       }),
-    onRead: (done, of) => say(`Read ${done} of ${of} tokens`, { phase: "statistics", done, of }),
+    onRead: paced(clock, (done, of) => say(`Read ${done} of ${of} tokens`, { phase: "statistics", done, of })),
   });
   seconds.statistics = clock() - mark;
   const subject = openEditedSubject(executor, {
@@ -148,7 +158,7 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
       const tracing = await baseTracing(traced, {
         ...{ source: own.length > 0 ? ("base" as const) : ("file" as const), candidates, ...TRACING },
         ...{ encoder: plain, tokenizer, weights, subject: bare, artefacts },
-        onTraced: (done, of) => say(`Traced ${done} of ${of} facts`, { phase: "tracing", done, of }),
+        onTraced: paced(clock, (done, of) => say(`Traced ${done} of ${of} facts`, { phase: "tracing", done, of })),
       });
       const found = autoLayers(tracing?.best_layer, shape);
       return { layers: found, from: tracing === undefined ? "default" : "tracing" };
