@@ -1,7 +1,9 @@
 /** Facts edited batch after batch into the embedded base, scored as a whole: what holds of many edits. */
 import type { EditScores } from "../../../shared/edits/report.ts";
 import type { DenseMatrix } from "../../../shared/linalg/matrix.ts";
+import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
 import { chunks } from "../../../trainer/edits/buckets.ts";
+import { EDIT_AUTO } from "../../../trainer/edits/edit-plan.ts";
 import { findValues, lengthOf, type ValueOptions } from "../../../trainer/edits/find-values.ts";
 import { added, solveSequence } from "../../../trainer/edits/sequence.ts";
 import { valueAnchor } from "../../../trainer/edits/solve/norm-scaling.ts";
@@ -13,8 +15,6 @@ export interface SequenceSetting {
   readonly method: "memit" | "alphaedit";
   readonly layers: readonly number[];
   readonly lambda: number;
-  /** alphaedit: the largest eigenvalue of C that counts as unused, over the mean of all. */
-  readonly nullSpace?: number;
   readonly normScaling: boolean;
   /** memit: earlier keys count as text does, so that their outputs are held: λC + C_prev + KᵀK. alphaedit always holds them. */
   readonly holdsEarlier?: boolean;
@@ -110,12 +110,12 @@ async function anchorOf(lab: EditLab, facts: readonly LabFact[], values: ValueOp
 }
 
 function knowledgeOf({ statistics }: EditLab, setting: SequenceSetting): Map<number, LayerKnowledge> {
-  const { method, layers, nullSpace = 0 } = setting;
+  const { method, layers } = setting;
   return new Map(
     layers.map((layer) => {
       const secondMoment = statistics.moments.get(layer)!;
       if (method === "memit") return [layer, { secondMoment }];
-      const { projector } = nullSpaceProjector(secondMoment, nullSpace * meanEigenvalue(secondMoment));
+      const { projector } = nullSpaceProjector(secondMoment, unusedBelow(secondMoment));
       return [layer, { secondMoment, projector }];
     }),
   );
@@ -136,9 +136,8 @@ function holding(
   );
 }
 
-export function meanEigenvalue({ shape, data }: DenseMatrix): number {
-  const size = shape[0]!;
-  let trace = 0;
-  for (let at = 0; at < size; at++) trace += data[at * size + at]!;
-  return trace / size;
+/** The eigenvalue below which a job counts directions as unused. */
+function unusedBelow(secondMoment: DenseMatrix): number {
+  const { values } = symmetricEigen(secondMoment);
+  return values[Math.ceil(values.length * EDIT_AUTO.nullSpace)]!;
 }

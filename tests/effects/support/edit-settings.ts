@@ -1,30 +1,38 @@
-/** How the embedded base is edited in the effect tests and in the figures of docs/edits/effects.md. */
+/** How the embedded base is edited in the effect tests and in the figures of docs/edits/effects.md: as a job does by default. */
+import { EditSettings } from "../../../shared/api/edit-settings.ts";
+import type { EditMethod } from "../../../shared/edits/report.ts";
+import { autoLayers, editPlan } from "../../../trainer/edits/edit-plan.ts";
 import type { ValueOptions } from "../../../trainer/edits/find-values.ts";
 import type { SequenceSetting } from "./edit-sequence.ts";
 
-/** ROME's layer, where a fact's key depends little on what stands before the subject; and those of the others. */
-export const ROME_LAYER = 0;
-export const SEQUENCE_LAYERS = [0, 1, 2];
+/** Where causal tracing finds that the embedded base recalls facts. */
+const RECALLED = 0;
+const DEPTH = { layers: 6 };
 
-const shared = { steps: 25, learningRate: 3, klFactor: 0.0625, weightDecay: 0.5, stopBelow: 0.05 };
-export const ROME_VALUES: ValueOptions = { ...shared, layer: ROME_LAYER, measuredBy: "mlp", clamp: 4 };
-export const MEMIT_VALUES: ValueOptions = {
-  ...shared,
-  layer: SEQUENCE_LAYERS.at(-1)!,
-  measuredBy: "layer",
-  clamp: 0.75,
-};
-export const MEMIT_LAMBDA = 100;
+const layersOf = (method: EditMethod) => autoLayers(RECALLED, { ...DEPTH, method });
+export const SEQUENCE_LAYERS = layersOf("memit");
 
-const sequence = { layers: SEQUENCE_LAYERS, values: MEMIT_VALUES };
-const alphaedit = { method: "alphaedit", lambda: 1, nullSpace: 1 } as const;
+function defaults(method: EditMethod) {
+  const settings = EditSettings.parse({ method });
+  const { options } = settings;
+  const plan = editPlan(settings, { facts: 2, earlier: 0 });
+  const values: ValueOptions = {
+    ...{ layer: layersOf(method).at(-1)!, measuredBy: method === "rome" ? "mlp" : "layer", steps: options.steps },
+    ...{ learningRate: plan.learningRate, clamp: plan.clamp, stopBelow: plan.stopBelow },
+    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay },
+  };
+  return { values, lambda: plan.lambda };
+}
+
+export const ROME: ValueOptions = defaults("rome").values;
+
+export const sequenceSetting = (method: "memit" | "alphaedit"): Omit<SequenceSetting, "batchSize"> => ({
+  ...{ method, layers: layersOf(method), ...defaults(method), normScaling: false },
+});
 
 export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
-  { name: "MEMIT", setting: { ...sequence, method: "memit", lambda: MEMIT_LAMBDA, normScaling: false } },
-  {
-    name: "MEMIT that holds earlier keys",
-    setting: { ...sequence, method: "memit", lambda: MEMIT_LAMBDA, normScaling: false, holdsEarlier: true },
-  },
-  { name: "AlphaEdit", setting: { ...sequence, ...alphaedit, normScaling: false } },
-  { name: "AlphaEdit with norm scaling", setting: { ...sequence, ...alphaedit, normScaling: true } },
+  { name: "MEMIT", setting: sequenceSetting("memit") },
+  { name: "MEMIT that holds earlier keys", setting: { ...sequenceSetting("memit"), holdsEarlier: true } },
+  { name: "AlphaEdit", setting: sequenceSetting("alphaedit") },
+  { name: "AlphaEdit with norm scaling", setting: { ...sequenceSetting("alphaedit"), normScaling: true } },
 ];
