@@ -1,9 +1,10 @@
 /**
- * `npm run eval:edits`: edits the embedded base's facts batch after batch with MEMIT, AlphaEdit and AlphaEdit with norm scaling, and scores
- * all of them after each batch and at the end, free-running, against the unedited base. Writes docs/edits/sequence.json and, from it,
- * docs/edits/sequence.svg. Takes half an hour on one core.
+ * `npm run eval:edits`: edits the embedded base's facts batch after batch with MEMIT, MEMIT that holds earlier keys, AlphaEdit, and
+ * AlphaEdit with norm scaling, and scores all of them on the way and at the end, free-running, against the unedited base. Writes
+ * docs/edits/sequence.json and, from it, docs/edits/sequence.svg. Takes half an hour on one core.
  *
- * `--facts N`, `--batch N`, `--every N` batches, `--threads N`; `--only NAME` takes one of the methods and prints its figures instead; `--draw` only draws what was measured before.
+ * `--facts N`, `--batch N`, `--every N` batches, `--threads N`; `--only NAME` takes one method and prints its figures instead; `--draw`
+ * only draws what was measured before.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

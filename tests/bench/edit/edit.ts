@@ -6,21 +6,25 @@ import { parseArgs } from "node:util";
 import { type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { type EditLab, type LabFact, openEditLab } from "../../effects/support/edit-lab.ts";
+import { ROME, SEQUENCE_LAYERS, sequenceSetting } from "../../effects/support/edit-settings.ts";
 import { openCeiling } from "../ceiling.ts";
 import { type Machine, thisMachine } from "../machine.ts";
 import { median } from "../median.ts";
 import { Peer } from "../peer.ts";
 import { showProgress } from "../progress.ts";
 import { keepResult } from "../results.ts";
+import { firstUseTable, measureFirstUse } from "./first-use.ts";
 import { type EditTaken, type EditTask, openOwnSide } from "./own-side.ts";
 import { editTable } from "./report.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../infra/base/model", import.meta.url));
 const PREFIXES = 5;
-/** Steps and stops as published; rates, layers and clamps that edit this base well. */
+const MEMIT = sequenceSetting("memit");
+/** A job's own layers, clamps and λ, which edit this base well; a rate in numbers, which both sides take, and steps as published. */
 const TASK: EditTask = {
-  ...{ layer: 0, layers: [0, 1, 2], lambda: 100, clamp: { rome: 4, memit: 0.75 } },
-  values: { steps: 25, learningRate: 3, klFactor: 0.0625, weightDecay: 0.5, stopBelow: 0.05 },
+  ...{ layer: ROME.layer, layers: SEQUENCE_LAYERS, lambda: MEMIT.lambda },
+  clamp: { rome: ROME.clamp, memit: MEMIT.values.clamp },
+  values: { steps: 25, learningRate: 2, klFactor: 0.0625, weightDecay: 0.5, stopBelow: 0.05 },
 };
 
 /** What one side does of a kind of work. */
@@ -63,7 +67,7 @@ export interface EditBench {
 /**
  * Seconds of editing facts into the embedded base, beside the published algorithms on PyTorch: the same weights, tokens, contexts,
  * covariances, steps and stops, in turns. `--python` or EDIT_PYTHON names a Python with torch and transformers; without it only this
- * side runs.
+ * side runs. With `--url http://…/v1` and OPENAI_API_KEY instead: from an edit's answer to the first token of its model, on that server.
  */
 export async function benchEdit(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -74,10 +78,18 @@ export async function benchEdit(args: readonly string[]): Promise<void> {
       facts: { type: "string", default: "100" },
       alone: { type: "string", default: "20" },
       threads: { type: "string", default: "2" },
+      url: { type: "string" },
+      model: { type: "string", default: "trimtab-base" },
       json: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
     },
   });
+  if (values.url !== undefined) {
+    const server = { url: values.url, key: process.env.OPENAI_API_KEY ?? "", model: values.model };
+    const used = await measureFirstUse(server, Number(values.rounds));
+    process.stdout.write(`${values.json ? JSON.stringify(used, null, 2) : firstUseTable(used)}\n`);
+    return;
+  }
   const started = performance.now();
   const before = loadavg()[0]!;
   const [rounds, count, alone, threads] = [values.rounds, values.facts, values.alone, values.threads].map(Number) as [
