@@ -20,13 +20,14 @@ export interface PlanFacts {
 
 /** Measured on the embedded base; see infra/adr/edit-defaults.md. */
 export const EDIT_AUTO = {
-  clamp: { rome: 4, memit: 3, alphaedit: 3 },
-  lambda: { rome: 0, memit: 0.03, alphaedit: 0.1 },
+  clamp: { rome: 4, memit: 0.75, alphaedit: 0.75 },
+  lambda: { rome: 0, memit: 30, alphaedit: 0.1 },
   /** The share of directions that counts as unused: those with the smallest eigenvalues. */
   nullSpace: 0.3,
-  relativeRate: 0.1,
-  /** The loss below which a fact's value is found. A rome edit is alone, so it may take the longer value of a lower loss. */
-  stopBelow: { rome: 0.05, memit: 0.1, alphaedit: 0.1 },
+  /** A rome edit is alone, so it may take the longer value that larger steps lead to. */
+  relativeRate: { rome: 0.3, memit: 0.15, alphaedit: 0.15 },
+  /** The loss below which a fact's value is found. Residuals of several layers reach less than they ask for, so that these ask for more. */
+  stopBelow: { rome: 0.05, memit: 0.02, alphaedit: 0.02 },
   /** The loss above which it is not. */
   convergedBelow: 1,
 } as const;
@@ -42,7 +43,8 @@ export function editPlan({ method: asked, options }: EditSettings, { facts, earl
     clamp: options.clamp === "auto" ? EDIT_AUTO.clamp[method] : options.clamp,
     lambda: options.lambda === "auto" ? EDIT_AUTO.lambda[method] : options.lambda,
     stopBelow: EDIT_AUTO.stopBelow[method],
-    learningRate: options.learning_rate === "auto" ? { relative: EDIT_AUTO.relativeRate } : options.learning_rate,
+    learningRate:
+      options.learning_rate === "auto" ? { relative: EDIT_AUTO.relativeRate[method] } : options.learning_rate,
   };
 }
 
@@ -52,7 +54,7 @@ export function askedLayers({ layers }: Pick<EditOptions, "layers">): number[] |
 }
 
 /** Layers over which `memit` and `alphaedit` spread a change: shares of it disturb less than the whole at one layer. */
-const SPREAD = 2;
+const SPREAD = 3;
 
 /**
  * The layers of `auto`, given the one where facts are recalled; absent: where models of this depth mostly do. `rome` takes that one,

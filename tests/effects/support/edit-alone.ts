@@ -3,7 +3,7 @@ import type { EditScores } from "../../../shared/edits/report.ts";
 import { findValues, type ValueOptions } from "../../../trainer/edits/find-values.ts";
 import type { FactAnswers } from "../../../trainer/edits/score-edits.ts";
 import { momentFactor, solveRome } from "../../../trainer/edits/solve/rome.ts";
-import { keyMeanOf } from "../../../trainer/edits/solve-batch.ts";
+import { KEY_MEAN } from "../../../trainer/edits/solve-batch.ts";
 import { readKeys } from "../../../trainer/edits/subject-states.ts";
 import { type EditLab, type LabFact, scoresOf } from "./edit-lab.ts";
 
@@ -22,7 +22,7 @@ export async function measureAlone(
   const encoded = facts.map((fact) => fact.encoded);
   model.reset();
   const found = await findValues(model, encoded, values);
-  const keys = await readKeys(model, encoded, { layer, mean: keyMeanOf("rome") });
+  const keys = await readKeys(model, encoded, { layer, mean: KEY_MEAN });
   const width = keys.shape[1]!;
   const secondMoment = statistics.moments.get(layer)!;
   const factor = momentFactor(secondMoment);

@@ -119,8 +119,10 @@ export async function openEditLab(options: LabOptions): Promise<EditLab> {
     answers,
     score: async (facts) => scoresOf(facts, await answers(facts)),
     async lossChange() {
+      // One after the other: the scorer's programs are shared, and freed after each.
       unedited ??= loss(subject.unedited);
-      return (await loss(current())) / (await unedited) - 1;
+      const before = await unedited;
+      return (await loss(current())) / before - 1;
     },
     async close() {
       await Promise.all([subject.close(), model.dispose()]);

@@ -16,8 +16,8 @@ export interface SequenceSetting {
   readonly layers: readonly number[];
   readonly lambda: number;
   readonly normScaling: boolean;
-  /** memit: earlier keys count as text does, so that their outputs are held: λC + C_prev + KᵀK. alphaedit always holds them. */
-  readonly holdsEarlier?: boolean;
+  /** memit: as published, which knows nothing of the keys of earlier batches. */
+  readonly forgetsEarlier?: boolean;
   readonly values: ValueOptions;
   readonly batchSize: number;
 }
@@ -47,14 +47,13 @@ export async function measureSequence(
   const facts = briefly(all);
   model.reset();
   const anchor = setting.normScaling ? await anchorOf(lab, facts, setting.values) : undefined;
-  const bare = knowledgeOf(lab, setting);
+  const knowledge = knowledgeOf(lab, setting);
   const previous = new Map<number, DenseMatrix>();
   const points: SequencePoint[] = [];
   let [done, leftOut] = [0, 0];
   const batches = chunks(facts, setting.batchSize);
   for (const [index, batch] of batches.entries()) {
     const { method, layers, lambda, values } = setting;
-    const knowledge = setting.holdsEarlier === true ? holding(bare, previous, lambda) : bare;
     const result = await solveSequence(
       model,
       batch.map(({ encoded }) => encoded),
@@ -64,7 +63,8 @@ export async function measureSequence(
         ...{ convergedBelow: CONVERGED_BELOW, keepUnconverged: false, now: () => performance.now() },
       },
     );
-    for (const { layer, keys } of result.layers) previous.set(layer, added(previous.get(layer), keys));
+    if (setting.forgetsEarlier !== true)
+      for (const { layer, keys } of result.layers) previous.set(layer, added(previous.get(layer), keys));
     done += batch.length;
     leftOut += result.facts.filter(({ outcome }) => outcome !== "solved").length;
     onBatch?.(done);
@@ -117,21 +117,6 @@ function knowledgeOf({ statistics }: EditLab, setting: SequenceSetting): Map<num
       if (method === "memit") return [layer, { secondMoment }];
       const { projector } = nullSpaceProjector(secondMoment, unusedBelow(secondMoment));
       return [layer, { secondMoment, projector }];
-    }),
-  );
-}
-
-/** C + C_prev / λ in the place of C. */
-function holding(
-  bare: ReadonlyMap<number, LayerKnowledge>,
-  previous: ReadonlyMap<number, DenseMatrix>,
-  lambda: number,
-): Map<number, LayerKnowledge> {
-  return new Map(
-    [...bare].map(([layer, { secondMoment }]) => {
-      const earlier = previous.get(layer)?.data;
-      const data = secondMoment.data.map((value, at) => value + (earlier?.[at] ?? 0) / lambda);
-      return [layer, { secondMoment: { ...secondMoment, data } }];
     }),
   );
 }

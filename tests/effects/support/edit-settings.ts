@@ -31,8 +31,8 @@ export const sequenceSetting = (method: "memit" | "alphaedit"): Omit<SequenceSet
 });
 
 export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
-  { name: "MEMIT", setting: sequenceSetting("memit") },
-  { name: "MEMIT that holds earlier keys", setting: { ...sequenceSetting("memit"), holdsEarlier: true } },
+  { name: "MEMIT", setting: { ...sequenceSetting("memit"), forgetsEarlier: true } },
+  { name: "MEMIT that holds earlier keys", setting: sequenceSetting("memit") },
   { name: "AlphaEdit", setting: sequenceSetting("alphaedit") },
   { name: "AlphaEdit with norm scaling", setting: { ...sequenceSetting("alphaedit"), normScaling: true } },
 ];
