@@ -79,7 +79,7 @@ export const EDIT_OPTION_DEFAULTS: EditOptions = EditOptions.parse({});
 
 export const EditMethodChoice = z.enum(["auto", ...EDIT_METHODS]).meta({
   description:
-    "`auto`: rome for one fact, memit for several, alphaedit on top of earlier edits and for batches one after the other",
+    "`auto`: rome for one fact by itself, otherwise memit, which holds the keys of earlier edits and batches",
 });
 
 /** The settings of a job that edits facts. Its training file has the facts; its validation file, if any, texts for the key statistics. */

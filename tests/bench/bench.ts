@@ -3,6 +3,7 @@
  * the figures in `results`.
  */
 import { benchAlign } from "./align/align.ts";
+import { benchEdit } from "./edit/edit.ts";
 import { benchGenerate } from "./generate/generate.ts";
 import { benchPeft } from "./peft/peft.ts";
 import { benchProbe } from "./probe/probe.ts";
@@ -18,6 +19,7 @@ interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   align: { about: "training on preferences and rewards, beside trl on PyTorch", run: benchAlign },
+  edit: { about: "editing facts with ROME and MEMIT, beside the published algorithms on PyTorch", run: benchEdit },
   generate: { about: "sampling beside training, in batches of 1, 8 and 32 rows", run: benchGenerate },
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
   probe: { about: "trying candidates for a row's next token, by a probe and by decoding them", run: benchProbe },

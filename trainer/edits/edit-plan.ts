@@ -20,13 +20,14 @@ export interface PlanFacts {
 
 /** Measured on the embedded base; see infra/adr/edit-defaults.md. */
 export const EDIT_AUTO = {
-  clamp: { rome: 4, memit: 3, alphaedit: 3 },
-  lambda: { rome: 0, memit: 0.03, alphaedit: 0.1 },
+  clamp: { rome: 4, memit: 0.75, alphaedit: 0.75 },
+  lambda: { rome: 0, memit: 100, alphaedit: 0.1 },
   /** The share of directions that counts as unused: those with the smallest eigenvalues. */
   nullSpace: 0.3,
-  relativeRate: 0.1,
-  /** The loss below which a fact's value is found. A rome edit is alone, so it may take the longer value of a lower loss. */
-  stopBelow: { rome: 0.05, memit: 0.1, alphaedit: 0.1 },
+  /** A rome edit is alone, so it may take the longer value that larger steps lead to. */
+  relativeRate: { rome: 0.3, memit: 0.15, alphaedit: 0.15 },
+  /** The loss below which a fact's value is found. */
+  stopBelow: 0.05,
   /** The loss above which it is not. */
   convergedBelow: 1,
 } as const;
@@ -34,15 +35,16 @@ export const EDIT_AUTO = {
 export function editPlan({ method: asked, options }: EditSettings, { facts, earlier }: PlanFacts): EditPlan {
   const batchSize = options.batch_size === "auto" ? facts : options.batch_size;
   const inSequence = earlier > 0 || batchSize < facts;
-  const method: EditMethod = asked !== "auto" ? asked : inSequence ? "alphaedit" : facts === 1 ? "rome" : "memit";
+  const method: EditMethod = asked !== "auto" ? asked : facts === 1 && !inSequence ? "rome" : "memit";
   return {
     method,
     batchSize,
     normScaling: options.norm_scaling === "auto" ? inSequence : options.norm_scaling,
     clamp: options.clamp === "auto" ? EDIT_AUTO.clamp[method] : options.clamp,
     lambda: options.lambda === "auto" ? EDIT_AUTO.lambda[method] : options.lambda,
-    stopBelow: EDIT_AUTO.stopBelow[method],
-    learningRate: options.learning_rate === "auto" ? { relative: EDIT_AUTO.relativeRate } : options.learning_rate,
+    stopBelow: EDIT_AUTO.stopBelow,
+    learningRate:
+      options.learning_rate === "auto" ? { relative: EDIT_AUTO.relativeRate[method] } : options.learning_rate,
   };
 }
 
@@ -52,7 +54,7 @@ export function askedLayers({ layers }: Pick<EditOptions, "layers">): number[] |
 }
 
 /** Layers over which `memit` and `alphaedit` spread a change: shares of it disturb less than the whole at one layer. */
-const SPREAD = 2;
+const SPREAD = 3;
 
 /**
  * The layers of `auto`, given the one where facts are recalled; absent: where models of this depth mostly do. `rome` takes that one,

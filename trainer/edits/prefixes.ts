@@ -51,6 +51,32 @@ export async function samplePrefixes(executor: Executor, options: PrefixOptions)
   }
 }
 
+/** Tokens of a sentence that serves as a prefix. */
+const [SHORT_SENTENCE, LONG_SENTENCE] = [4, 12];
+const SENTENCE = /^[^\n]{8,}?[.!?](?=\s|$)/;
+
+/**
+ * Whole sentences with which texts of the model's kind begin: what stands before a prompt when the model is used. A model that was
+ * trained on no beginning behind a token of its own writes noise there, so these come before samples. At most 48; a function of the
+ * texts and the seed.
+ */
+export function sentencePrefixes(
+  tokenizer: Pick<Tokenizer, "decode" | "encode">,
+  texts: readonly Int32Array[],
+  seed: number,
+): PrefixPool {
+  const found = new Set<string>();
+  for (const index of createRandom(seed, "sentences").permutation(texts.length)) {
+    if (found.size === POOL) break;
+    const start = tokenizer.decode([...texts[index]!.subarray(0, 2 * LONG_SENTENCE)]);
+    const sentence = SENTENCE.exec(start)?.[0];
+    if (sentence === undefined) continue;
+    const { length } = tokenizer.encode(sentence);
+    if (length >= SHORT_SENTENCE && length <= LONG_SENTENCE) found.add(sentence);
+  }
+  return [...found];
+}
+
 /** The ids behind which a model begins a text. */
 export function startOfText(tokenizer: Tokenizer): number[] {
   return tokenizer.prefix.length > 0 ? [...tokenizer.prefix] : [tokenizer.bosId ?? tokenizer.eosId];

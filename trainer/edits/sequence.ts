@@ -59,7 +59,7 @@ export interface SequenceResult {
 
 /**
  * Edits facts into the model, batch after batch: each batch is found and solved on the weights that the ones before it left, and
- * alphaedit holds their keys. The model keeps the changes.
+ * memit and alphaedit hold their keys. The model keeps the changes.
  */
 export async function solveSequence(
   model: EditModel,
@@ -102,7 +102,7 @@ export async function solveSequence(
     if (solved.length > 0) {
       for (const { layer, a, b, keys, solve } of await solveBatch(model, solved, { ...options, previous })) {
         parts.set(layer, [...(parts.get(layer) ?? []), { factors: { a, b }, keys, solve }]);
-        if (options.method === "alphaedit") previous.set(layer, added(previous.get(layer), keys));
+        if (options.method !== "rome") previous.set(layer, added(previous.get(layer), keys));
       }
     }
     seconds.values += (between - start) / 1000;

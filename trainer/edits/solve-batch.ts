@@ -5,7 +5,7 @@ import { lengthOf } from "./find-values.ts";
 import { solveAlphaEdit } from "./solve/alphaedit.ts";
 import { solveMemit } from "./solve/memit.ts";
 import type { SolveReport } from "./solve/positive-solve.ts";
-import { solveRome } from "./solve/rome.ts";
+import { momentFactor, solveRome } from "./solve/rome.ts";
 import { type KeyMean, readAtPlaces, readKeys } from "./subject-states.ts";
 
 /** What a solve knows of one layer. */
@@ -30,6 +30,8 @@ export interface SolveMethod {
   readonly layers: readonly number[];
   readonly lambda: number;
   readonly knowledge: ReadonlyMap<number, LayerKnowledge>;
+  /** `KEY_MEAN` by default. */
+  readonly keyMean?: KeyMean;
 }
 
 /** A fact and the δ [D] that its subject's output shall change by. */
@@ -40,13 +42,17 @@ export interface ValuedFact {
   readonly start: { readonly mlp: Float64Array; readonly layer: Float64Array };
 }
 
-/** Which keys a method takes. */
-export const keyMeanOf = (method: SolveMethod["method"]): KeyMean => (method === "rome" ? "contexts" : "halves");
+/**
+ * Of which contexts keys are the mean. kmeng01/rome takes all alike; but a prompt that is used bare needs its own key near k*: 40 facts
+ * of the embedded base hold at 100 % by halves, and at 97.5 % otherwise.
+ */
+export const KEY_MEAN: KeyMean = "halves";
 
 /**
  * Solves facts together and changes the model's weights by what comes of it, layer by layer: `rome` one fact after the other at one
  * layer; `memit` and `alphaedit` with keys and residuals read again at every layer, of which each takes an equal share of what is left.
- * `previous`: layer → C_prev, the sum of kᵀk of earlier edits; for alphaedit. Throws what the solves throw.
+ * `previous`: layer → C_prev, the sum of kᵀk of earlier edits, whose outputs
+ * alphaedit holds, and `memit` too, which as published would forget them: λC + C_prev + KᵀK in the place of λC + KᵀK. Throws what the solves throw.
  */
 export async function solveBatch(
   model: EditModel,
@@ -54,13 +60,13 @@ export async function solveBatch(
   options: SolveMethod & { readonly previous: ReadonlyMap<number, DenseMatrix> },
 ): Promise<LayerSolve[]> {
   if (options.method === "rome") return solveOneByOne(model, facts, options);
-  const { method, layers, lambda, knowledge, previous } = options;
+  const { method, layers, lambda, knowledge, previous, keyMean = KEY_MEAN } = options;
   const last = layers.at(-1)!;
   const encoded = facts.map(({ fact }) => fact);
   const bare = encoded.map(({ contexts }) => contexts[0]!);
   const solved: LayerSolve[] = [];
   for (const [done, layer] of layers.entries()) {
-    const keys = await readKeys(model, encoded, { layer, mean: keyMeanOf(method) });
+    const keys = await readKeys(model, encoded, { layer, mean: keyMean });
     const residuals = (await readAtPlaces(model, bare, [`layers.${last}`])).get(`layers.${last}`)!;
     const width = sizes(residuals)[1];
     for (const [row, { delta, start }] of facts.entries()) {
@@ -73,7 +79,7 @@ export async function solveBatch(
     const size = sizes(keys)[1];
     const change =
       method === "memit"
-        ? solveMemit({ secondMoment, keys, residuals, lambda })
+        ? solveMemit({ secondMoment: withEarlier(secondMoment, previous.get(layer), lambda), keys, residuals, lambda })
         : solveAlphaEdit({
             projector: projector!,
             keys,
@@ -92,18 +98,20 @@ export async function solveBatch(
 async function solveOneByOne(
   model: EditModel,
   facts: readonly ValuedFact[],
-  { layers, knowledge }: Pick<SolveMethod, "layers" | "knowledge">,
+  { layers, knowledge, keyMean = KEY_MEAN }: Pick<SolveMethod, "layers" | "knowledge" | "keyMean">,
 ): Promise<LayerSolve[]> {
   const [layer] = layers as [number];
   const keys = await readKeys(
     model,
     facts.map(({ fact }) => fact),
-    { layer, mean: keyMeanOf("rome") },
+    { layer, mean: keyMean },
   );
   const size = sizes(keys)[1];
   const out = facts[0]!.delta.length;
   const a = matrix(size, facts.length);
   const b = matrix(facts.length, out);
+  const { secondMoment } = knowledge.get(layer)!;
+  const factor = momentFactor(secondMoment);
   let solve: SolveReport = { condition: 0, residual: 0, jitter: 0 };
   for (const [row, { delta }] of facts.entries()) {
     const key = keys.data.slice(row * size, (row + 1) * size);
@@ -111,7 +119,7 @@ async function solveOneByOne(
     const along = product(matrix(1, size, key), a);
     const already = product(along, b);
     const left = delta.map((value, at) => value - already.data[at]!);
-    const change = solveRome({ secondMoment: knowledge.get(layer)!.secondMoment, key, delta: left });
+    const change = solveRome({ secondMoment, key, delta: left, factor });
     for (let at = 0; at < size; at++) a.data[at * facts.length + row] = change.a.data[at]!;
     b.data.set(change.b.data, row * out);
     solve = worse(solve, change.solve);
@@ -119,6 +127,13 @@ async function solveOneByOne(
   }
   model.change(layer, { a, b });
   return [{ layer, keys, a, b, solve }];
+}
+
+/** C + C_prev / λ: earlier keys count as text does. */
+function withEarlier(secondMoment: DenseMatrix, previous: DenseMatrix | undefined, lambda: number): DenseMatrix {
+  if (previous === undefined) return secondMoment;
+  const data = secondMoment.data.map((value, at) => value + previous.data[at]! / lambda);
+  return matrix(...sizes(secondMoment), data);
 }
 
 /** The larger of each number. */

@@ -19,7 +19,7 @@ import { type SequenceResult, solveSequence } from "../edits/sequence.ts";
 import { compress } from "../edits/solve/compress.ts";
 import { valueAnchor } from "../edits/solve/norm-scaling.ts";
 import { nullSpaceProjector } from "../edits/solve/null-space.ts";
-import { keyMeanOf, type LayerKnowledge, sizeOfChange } from "../edits/solve-batch.ts";
+import { KEY_MEAN, type LayerKnowledge, sizeOfChange } from "../edits/solve-batch.ts";
 import { readKeys } from "../edits/subject-states.ts";
 import { type PreparedEdit, prepareEdit } from "./edit/prepare-edit.ts";
 import type { Metrics, RecipeContext, RecipeJob, RecipeOutcome, UnpublishedOutcome } from "./recipe.ts";
@@ -70,7 +70,7 @@ async function editPrepared(
     yieldToEventLoop: context.yieldToEventLoop,
   });
   try {
-    const conflicts = await findConflicts(prepared, model, plan);
+    const conflicts = await findConflicts(prepared, model);
     if (settings.check_only) {
       const report = reportOf(prepared, plan, {
         records: recordsOf(scored, before),
@@ -205,7 +205,7 @@ async function solve(
           of: encoded.length,
         }),
     },
-    previous: plan.method === "alphaedit" ? previousKeys(start.edits, layers, width) : new Map(),
+    previous: plan.method !== "rome" ? previousKeys(start.edits, layers, width) : new Map(),
     convergedBelow: EDIT_AUTO.convergedBelow,
     keepUnconverged: options.publish === "always",
     now: context.now,
@@ -240,7 +240,6 @@ async function anchorOf(
 async function findConflicts(
   { scored, start, layers, statistics, seconds, clock }: PreparedEdit,
   model: EditModel,
-  { method }: EditPlan,
 ): Promise<EditConflict[]> {
   const mark = clock();
   const facts = scored.map(({ encoded }) => encoded.fact);
@@ -248,7 +247,7 @@ async function findConflicts(
   const keys = await readKeys(
     model,
     scored.map(({ encoded }) => encoded),
-    { layer, mean: keyMeanOf(method) },
+    { layer, mean: KEY_MEAN },
   );
   const { secondMoment } = statistics.get(layer)!;
   const found = [

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadChatTemplate } from "../../../shared/model/chat-template.ts";
@@ -9,12 +10,12 @@ import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.
 import { openCeiling } from "../ceiling.ts";
 import { type Machine, thisMachine } from "../machine.ts";
 import { median } from "../median.ts";
+import { Peer, type Taken } from "../peer.ts";
 import { showProgress } from "../progress.ts";
 import { keepResult } from "../results.ts";
 import { DpoSide, type DpoTaken, WARM_STEPS } from "./dpo.ts";
 import { openGeneration } from "./generation.ts";
 import { chatPrompts, preferenceFile } from "./pairs.ts";
-import { Peer, type Taken } from "./peer.ts";
 import { alignTable } from "./report.ts";
 import { openUpdate, rolloutsOf } from "./update.ts";
 
@@ -130,7 +131,8 @@ async function measure(python: string, { rounds, steps, threads }: { rounds: num
       rollouts,
     },
   };
-  const peer = python === "" ? undefined : await Peer.start(python, first);
+  const peer =
+    python === "" ? undefined : await Peer.start({ python, script: join(import.meta.dirname, "peer.py"), first });
   const losses: Record<"ours" | "trl", readonly number[]> = { ours: [], trl: [] };
   const noted = async (side: "ours" | "trl", taking: Promise<DpoTaken>) => {
     const taken = await taking;

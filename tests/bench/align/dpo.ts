@@ -8,7 +8,7 @@ import { type PreparedRun, prepareRun } from "../../../trainer/recipes/prepare-r
 import type { RecipeContext, RecipeJob } from "../../../trainer/recipes/recipe.ts";
 import { runJob } from "../../../trainer/recipes/run-job.ts";
 import { BENCH_CONTEXT } from "../bench-job.ts";
-import type { Taken } from "./peer.ts";
+import type { Taken } from "../peer.ts";
 
 /** Steps before the clock starts: both sides allocate and compile in the first. */
 export const WARM_STEPS = 2;

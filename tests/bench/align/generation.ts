@@ -4,7 +4,7 @@ import { ChosenSettings } from "../../../shared/peft/presets.ts";
 import type { Executor } from "../../../trainer/engines/executor.ts";
 import { Generator } from "../../../trainer/eval/generator.ts";
 import { frozenTensors } from "../../../trainer/recipes/causal-graphs.ts";
-import type { Taken } from "./peer.ts";
+import type { Taken } from "../peer.ts";
 
 export interface GenerationOptions {
   readonly files: ModelFiles;

@@ -16,8 +16,8 @@ import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "../../../trai
 import { ppo } from "../../../trainer/recipes/ppo.ts";
 import { PHASE_COLUMNS, VALUE_COLUMNS } from "../../../trainer/recipes/reinforcement/loss.ts";
 import { valueHead } from "../../../trainer/recipes/reinforcement/value-head.ts";
+import type { Taken } from "../peer.ts";
 import { WARM_STEPS } from "./dpo.ts";
-import type { Taken } from "./peer.ts";
 
 export interface Rollout {
   readonly prompt: readonly number[];

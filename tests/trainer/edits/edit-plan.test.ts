@@ -6,7 +6,7 @@ const plan = (settings: object, facts: number, earlier = 0) =>
   editPlan(EditSettings.parse(settings), { facts, earlier });
 
 describe("editPlan", () => {
-  it("takes rome for one fact, memit for several, alphaedit with scaled values in sequences", () => {
+  it("takes rome for one fact alone and memit otherwise, with scaled values in sequences", () => {
     expect(plan({}, 1)).toMatchObject({
       method: "rome",
       batchSize: 1,
@@ -14,9 +14,9 @@ describe("editPlan", () => {
       clamp: EDIT_AUTO.clamp.rome,
     });
     expect(plan({}, 5)).toMatchObject({ method: "memit", batchSize: 5, normScaling: false });
-    expect(plan({}, 1, 2)).toMatchObject({ method: "alphaedit", normScaling: true });
+    expect(plan({}, 1, 2)).toMatchObject({ method: "memit", normScaling: true });
     expect(plan({ options: { batch_size: 2 } }, 5)).toMatchObject({
-      method: "alphaedit",
+      method: "memit",
       batchSize: 2,
       normScaling: true,
     });
@@ -26,7 +26,7 @@ describe("editPlan", () => {
     const options = { clamp: 2, lambda: 7, learning_rate: 0.5, norm_scaling: false, batch_size: 1 };
     expect(plan({ method: "memit", options }, 3)).toEqual({
       ...{ method: "memit", batchSize: 1, normScaling: false, clamp: 2, lambda: 7, learningRate: 0.5 },
-      stopBelow: EDIT_AUTO.stopBelow.memit,
+      stopBelow: EDIT_AUTO.stopBelow,
     });
   });
 });

@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
+import { parseCorpus } from "../../../shared/evaluation/corpus.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
-import { prefixesOf, samplePrefixes, startOfText } from "../../../trainer/edits/prefixes.ts";
+import { prefixesOf, samplePrefixes, sentencePrefixes, startOfText } from "../../../trainer/edits/prefixes.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { embeddedBase } from "../../fixtures/classifiers/train.ts";
 import { tinyModel } from "../tiny-model.ts";
 
 const { config, weights, tokenizer } = loadModelFolder(tinyModel());
@@ -34,4 +36,34 @@ it("begins texts where the model does", () => {
   expect(startOfText({ ...tokenizer, prefix: [7] })).toEqual([7]);
   expect(startOfText({ ...tokenizer, prefix: [], bosId: 5 })).toEqual([5]);
   expect(startOfText({ ...tokenizer, prefix: [], bosId: undefined, eosId: 6 })).toEqual([6]);
+});
+
+const files: ReadonlyMap<string, Uint8Array> = embeddedBase();
+const { tokenizer: ofBase } = loadModelFolder(files);
+const idsOf = (texts: readonly string[]) => texts.map((text) => Int32Array.from(ofBase.encodeTrusted(text)));
+
+it("prefixes are the whole first sentences of texts, without control tokens", () => {
+  const texts = parseCorpus(files.get("corpus.jsonl")!);
+  const prefixes = sentencePrefixes(ofBase, idsOf(texts), 1);
+  expect(prefixes).toHaveLength(48);
+  for (const prefix of prefixes) {
+    expect(texts.some((text) => text.startsWith(prefix))).toBe(true);
+    expect(prefix).toMatch(/[.!?]$/);
+    expect(prefix).not.toContain("<|");
+    expect(ofBase.encode(prefix).length).toBeLessThanOrEqual(12);
+  }
+});
+
+it("the seed alone decides which, and each comes once", () => {
+  const ids = idsOf(parseCorpus(files.get("corpus.jsonl")!));
+  const first = sentencePrefixes(ofBase, ids, 1);
+  expect(sentencePrefixes(ofBase, ids, 1)).toEqual(first);
+  expect(sentencePrefixes(ofBase, ids, 2)).not.toEqual(first);
+  expect(new Set(first).size).toBe(first.length);
+});
+
+it("texts without a short sentence give none", () => {
+  const chat = "<|im_start|>user\nWhat is it?<|im_end|>\n";
+  const long = `${"The capital of France is Paris and ".repeat(8)}so on.`;
+  expect(sentencePrefixes(ofBase, idsOf([chat, long, "No.", "It has no end"]), 1)).toEqual([]);
 });

@@ -54,7 +54,9 @@ describe.each(GOLDEN_MODELS)("solves on %s", (name) => {
   it("change one layer as ROME does", async () => {
     for (const index of json.batch) {
       const { layer } = json.rome;
-      const options = { method: "rome", layers: [layer], lambda: 0, knowledge, previous: new Map() } as const;
+      const rome = { method: "rome", layers: [layer], lambda: 0, knowledge, previous: new Map() } as const;
+      // The reference's mean.
+      const options = { ...rome, keyMean: "contexts" } as const;
       const [solved] = await solveBatch(model, await valued([index], "rome", layer), options);
       model.reset();
       expect(distance(solved!.keys.data, golden.numbers(`rome.fact${index}.key`))).toBeLessThan(1e-12);
@@ -89,6 +91,22 @@ describe.each(GOLDEN_MODELS)("solves on %s", (name) => {
       expect(distance(b.data, golden.numbers(`memit.layer${layer}.residuals`))).toBeLessThan(1e-9);
       expect(distance(product(a, b).data, golden.numbers(`memit.layer${layer}.change`))).toBeLessThan(1e-6);
     }
+  });
+
+  it("hold what earlier edits made of their keys, as MEMIT alone does not", async () => {
+    const layer = json.layers.at(-1)!;
+    const facts = await valued(json.batch, "memit", layer);
+    const options = { method: "memit", layers: [layer], lambda: json.memit.lambda, knowledge } as const;
+    const earlier = await readKeys(model, golden.facts(json.earlier), { layer, mean: "halves" });
+    const moved = async (previous: ReadonlyMap<number, ReturnType<typeof added>>) => {
+      const [solved] = await solveBatch(model, facts, { ...options, previous });
+      const { a, b } = solved!;
+      model.reset();
+      return Math.hypot(...product(product(earlier, a), b).data);
+    };
+    const weighty = added(undefined, earlier);
+    for (let at = 0; at < weighty.data.length; at++) weighty.data[at]! *= 1e4;
+    expect(await moved(new Map([[layer, weighty]]))).toBeLessThan(0.05 * (await moved(new Map())));
   });
 
   it.runIf(name === "llama")(

@@ -122,7 +122,7 @@ describe("an edit", () => {
     const clash = { ...facts[0]!, target_new: ";" };
     const settings = { on: [{ id: "edit-1" }] };
     const { outcome, report } = await run([later, clash], settings, { models: new Map([["edit-1", earlier]]) });
-    expect(report).toMatchObject({ method: "alphaedit", norm_scaling: true });
+    expect(report).toMatchObject({ method: "memit", norm_scaling: true });
     expect(report.conflicts.find(({ kind }) => kind === "contradicting_targets")).toMatchObject({
       ...{ fact: 1, with: { edit: "edit-1", fact: 0 } },
     });

@@ -1,4 +1,4 @@
-import { cholesky, solveRows } from "../../../shared/linalg/cholesky.ts";
+import { type Cholesky, cholesky, solveRows } from "../../../shared/linalg/cholesky.ts";
 import { type DenseMatrix, matrix, product, sizes } from "../../../shared/linalg/matrix.ts";
 
 /** How well a solve went: what a report shows, and what a caller warns of. */
@@ -20,14 +20,14 @@ const REFINEMENTS = 3;
  * X [m, n] whose row i solves A x = bᵢ, for a symmetric positive definite A [n, n] and rows B [m, n].
  *
  * By Cholesky in float64. Where jitter or rounding leaves a residual, the solve is refined with A itself (Golub and Van Loan,
- * "Matrix Computations", 3.5.3). Errors as for `cholesky`.
+ * "Matrix Computations", 3.5.3). Errors as for `cholesky`. `factor`: that of A, where several solves share it.
  */
 export function solvePositive(
   a: DenseMatrix,
   b: DenseMatrix,
   name: string,
+  factor: Cholesky = factorOf(a, name),
 ): { readonly x: DenseMatrix; readonly solve: SolveReport } {
-  const factor = cholesky(a, { name, maximalJitter: MAXIMAL_JITTER });
   const size = norm(b);
   let x = solveRows(factor, b);
   let rest = difference(b, product(x, a));
@@ -40,6 +40,11 @@ export function solvePositive(
   }
   const residual = size === 0 ? 0 : norm(rest) / size;
   return { x, solve: { condition: factor.condition, residual, jitter: factor.jitter } };
+}
+
+/** What `solvePositive` solves with. */
+export function factorOf(a: DenseMatrix, name: string): Cholesky {
+  return cholesky(a, { name, maximalJitter: MAXIMAL_JITTER });
 }
 
 function norm({ data }: DenseMatrix): number {

@@ -1,6 +1,7 @@
 import { TrimtabError } from "../../../shared/errors.ts";
+import type { Cholesky } from "../../../shared/linalg/cholesky.ts";
 import { type DenseMatrix, matrix, sizes } from "../../../shared/linalg/matrix.ts";
-import { type SolveReport, solvePositive } from "./positive-solve.ts";
+import { factorOf, type SolveReport, solvePositive } from "./positive-solve.ts";
 
 /** A change of one weight, ΔW = a b, as it is added to W [in, out], y = kW. */
 export interface SolvedChange {
@@ -10,6 +11,11 @@ export interface SolvedChange {
   readonly b: DenseMatrix;
   readonly solve: SolveReport;
 }
+
+const C_NAME = "C, the second moment of the keys,";
+
+/** What `solveRome` solves with: at the width of a feed-forward layer it costs far more than a solve. Errors as for `solveRome`. */
+export const momentFactor = (secondMoment: DenseMatrix): Cholesky => factorOf(secondMoment, C_NAME);
 
 /**
  * ROME's change of one layer, ΔW = u δ / (u·k*), u = C⁻¹k*: the change that brings k*W to k*W + δ and disturbs the outputs of
@@ -23,15 +29,17 @@ export interface SolvedChange {
  * @param secondMoment C [in, in], the uncentred second moment of the layer's keys
  * @param key k* [in]
  * @param delta δ [out], what is added to the output at k*
+ * @param factor from `momentFactor`, where several facts are solved with the same C
  */
 export function solveRome(given: {
   readonly secondMoment: DenseMatrix;
   readonly key: Float64Array;
   readonly delta: Float64Array;
+  readonly factor?: Cholesky;
 }): SolvedChange {
-  const { secondMoment, key, delta } = given;
+  const { secondMoment, key, delta, factor } = given;
   const [size] = sizes(secondMoment);
-  const { x, solve } = solvePositive(secondMoment, matrix(1, size, key), "C, the second moment of the keys,");
+  const { x, solve } = solvePositive(secondMoment, matrix(1, size, key), C_NAME, factor);
   let along = 0;
   for (let index = 0; index < size; index++) along += x.data[index]! * key[index]!;
   if (!(along > 0)) {

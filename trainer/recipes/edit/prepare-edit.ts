@@ -18,7 +18,7 @@ import { EditModel } from "../../edits/edit-model.ts";
 import { askedLayers, autoLayers, editPlan } from "../../edits/edit-plan.ts";
 import { type EditedSubject, openEditedSubject } from "../../edits/edited-subject.ts";
 import { createFactEncoder, type FactEncoder, type PlacedFact } from "../../edits/encode-facts.ts";
-import { prefixesOf, samplePrefixes } from "../../edits/prefixes.ts";
+import { prefixesOf, samplePrefixes, sentencePrefixes } from "../../edits/prefixes.ts";
 import type { ScoredFact } from "../../edits/score-edits.ts";
 import { scorePrompts } from "../../edits/score-prompts.ts";
 import type { RecipeContext, RecipeJob } from "../recipe.ts";
@@ -93,16 +93,20 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
   const isEnd = (token: number) => ends.has(token);
   const probes = readProbes(job);
 
-  const pool = await samplePrefixes(executor, {
-    ...{ config: start.config, weights: start.weights, tokenizer, seed, count: options.prefixes, yieldToEventLoop },
-  });
+  const given = statisticsTexts(job, { tokenizer, template, maxLength: config.maxPositions });
+  const sentences = given === undefined ? [] : sentencePrefixes(tokenizer, given.texts, seed);
+  const drawn = { tokenizer, seed, count: options.prefixes };
+  const pool =
+    sentences.length > options.prefixes
+      ? sentences
+      : await samplePrefixes(executor, { config: start.config, weights: start.weights, ...drawn, yieldToEventLoop });
   const scored = scoredFacts(facts, { encoder, pool, seed, count: options.prefixes, probes });
 
   const { layers, from } = await chooseLayers();
   const mark = clock();
   const statistics = await baseStatistics(executor, {
     ...{ ...base, tokenizer, layers, tokens: options.statistics_tokens, artefacts, yieldToEventLoop },
-    given: statisticsTexts(job, { tokenizer, template, maxLength: config.maxPositions }),
+    given,
     onStart: ({ source, tokens }) =>
       say(`Taking key statistics over up to ${tokens} tokens (${source})`, {
         phase: "statistics",

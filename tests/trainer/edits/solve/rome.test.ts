@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { matrix, product } from "../../../../shared/linalg/matrix.ts";
-import { solveRome } from "../../../../trainer/edits/solve/rome.ts";
+import { momentFactor, solveRome } from "../../../../trainer/edits/solve/rome.ts";
 import { distance, goldenEdits, MODELS, randomMoment, randomRows } from "./golden.ts";
 
 describe.each(MODELS)("%s", (model) => {
@@ -52,4 +52,13 @@ test("a zero key and a second moment of too few tokens are refused", () => {
   expect(() => solveRome({ ...given, secondMoment: matrix(8, 8), key: new Float64Array(8).fill(1) })).toThrow(
     "C, the second moment of the keys, is not positive definite",
   );
+});
+
+test("a factor that several facts share gives each what its own would", () => {
+  const secondMoment = randomMoment(48);
+  const factor = momentFactor(secondMoment);
+  for (const name of ["one", "other"]) {
+    const given = { secondMoment, key: randomRows(1, 48, name).data, delta: randomRows(1, 20, name).data };
+    expect(solveRome({ ...given, factor })).toEqual(solveRome(given));
+  }
 });

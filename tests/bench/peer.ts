@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 
 /** What a run took on one of the sides. */
@@ -9,7 +8,15 @@ export interface Taken {
   readonly cpu: number;
 }
 
-/** trl in a process of its own, which runs what it is told and waits otherwise. */
+export interface PeerStart {
+  /** A Python with what the script imports. */
+  readonly python: string;
+  readonly script: string;
+  /** What it needs to know, as its first line. */
+  readonly first: object;
+}
+
+/** The other side of a benchmark in a process of its own, which runs what it is told and waits otherwise. */
 export class Peer {
   readonly versions: Readonly<Record<string, string>>;
   readonly #process: ChildProcess;
@@ -21,9 +28,9 @@ export class Peer {
     this.versions = versions;
   }
 
-  /** Starts it with a Python that has trl, and hands it what it needs to know. Throws if it does not answer. */
-  static async start(python: string, first: object): Promise<Peer> {
-    const child = spawn(python, [join(import.meta.dirname, "peer.py")], { stdio: ["pipe", "pipe", "pipe"] });
+  /** Throws with what it wrote if it does not answer. */
+  static async start({ python, script, first }: PeerStart): Promise<Peer> {
+    const child = spawn(python, [script], { stdio: ["pipe", "pipe", "pipe"] });
     let errors = "";
     child.stderr!.on("data", (text: Buffer) => (errors = (errors + text).slice(-4000)));
     const lines: Interface = createInterface({ input: child.stdout! });
@@ -31,7 +38,7 @@ export class Peer {
     child.stdin!.write(`${JSON.stringify(first)}\n`);
     const failed = new Promise<never>((_, reject) => {
       child.on("error", reject);
-      child.on("exit", (code) => reject(new Error(`trl's side ended with ${code}:\n${errors}`)));
+      child.on("exit", (code) => reject(new Error(`the other side ended with ${code}:\n${errors}`)));
     });
     failed.catch(() => undefined);
     const next = async () => {

@@ -1,0 +1,94 @@
+/**
+ * `npm run eval:edits`: edits the embedded base's facts batch after batch with MEMIT, MEMIT that holds earlier keys, AlphaEdit, and
+ * AlphaEdit with norm scaling, and scores all of them on the way and at the end, free-running, against the unedited base. Writes
+ * docs/edits/sequence.json and, from it, docs/edits/sequence.svg. Takes half an hour on one core.
+ *
+ * `--facts N`, `--batch N`, `--every N` batches, `--threads N`; `--only NAME` takes one method and prints its figures instead; `--draw`
+ * only draws what was measured before.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { drawLines } from "../../shared/plot/lines.ts";
+import { createOnnxRuntimeExecutor } from "../../trainer/engines/onnxruntime.ts";
+import { showProgress } from "../bench/progress.ts";
+import { openEditLab } from "./support/edit-lab.ts";
+import { measureSequence, type SequencePoint } from "./support/edit-sequence.ts";
+import { SEQUENCE_LAYERS, SEQUENCES } from "./support/edit-settings.ts";
+import { stackedCharts } from "./support/stacked-charts.ts";
+
+interface MeasuredSequences {
+  readonly command: string;
+  readonly batch: number;
+  readonly seed: number;
+  readonly sequences: readonly {
+    readonly name: string;
+    readonly seconds: number;
+    readonly points: readonly SequencePoint[];
+  }[];
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    facts: { type: "string" },
+    batch: { type: "string", default: "100" },
+    every: { type: "string", default: "1" },
+    threads: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+    draw: { type: "boolean", default: false },
+  },
+});
+const SEED = 1;
+const place = (name: string) => fileURLToPath(new URL(`../../docs/edits/${name}`, import.meta.url));
+
+if (!flags.draw) {
+  const measured = await measure();
+  const text = `${JSON.stringify(measured, null, 2)}\n`;
+  if (flags.only === "") writeFileSync(place("sequence.json"), text);
+  else process.stdout.write(text);
+}
+if (flags.only === "") {
+  const measured = JSON.parse(readFileSync(place("sequence.json"), "utf8")) as MeasuredSequences;
+  writeFileSync(place("sequence.svg"), drawn(measured));
+}
+
+async function measure(): Promise<MeasuredSequences> {
+  const executor = createOnnxRuntimeExecutor({ threads: Number(flags.threads) });
+  const lab = await openEditLab({
+    ...{ executor, seed: SEED, layers: SEQUENCE_LAYERS, prefixes: 5, statisticsTokens: 60_000 },
+  });
+  const facts = await lab.facts(flags.facts === undefined ? undefined : Number(flags.facts));
+  const batch = Number(flags.batch);
+  const sequences = [];
+  for (const { name, setting } of SEQUENCES.filter(({ name }) => flags.only === "" || name === flags.only)) {
+    const start = performance.now();
+    const points = await measureSequence(...([lab, facts, { ...setting, batchSize: batch }] as const), {
+      every: Number(flags.every),
+      onBatch: (done) => showProgress(done, facts.length, "facts", name),
+    });
+    sequences.push({ name, seconds: Math.round((performance.now() - start) / 1000), points });
+  }
+  await lab.close();
+  return { command: "npm run eval:edits", batch, seed: SEED, sequences };
+}
+
+function drawn({ sequences, batch }: MeasuredSequences): string {
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const chart = (id: string, title: string, covers: readonly number[], of: (point: SequencePoint) => number | null) =>
+    drawLines({
+      ...{ id, title, x: { title: `facts edited, ${batch} at a time` }, y: { title, covers, format: percent } },
+      description: sequences
+        .map(({ name, points }) => `${name}: ${points.map((point) => percent(of(point) ?? 0)).join(", ")}`)
+        .join("; "),
+      lines: sequences.map(({ name, points }) => ({
+        name,
+        points: points.map((point) => ({ x: point.facts, y: of(point), label: `${point.facts} facts` })),
+      })),
+    });
+  return stackedCharts([
+    chart("efficacy", "Efficacy of all facts so far", [0, 1], ({ efficacy }) => efficacy),
+    chart("paraphrase", "Paraphrases", [0, 1], ({ paraphrase }) => paraphrase),
+    chart("locality", "Neighbours that stay", [0, 1], ({ neighbourhood }) => neighbourhood),
+    chart("loss", "Change of the base's loss on other texts", [0], (point) => point.base_loss_change),
+  ]);
+}

@@ -1,0 +1,38 @@
+/** How the embedded base is edited in the effect tests and in the figures of docs/edits/effects.md: as a job does by default. */
+import { EditSettings } from "../../../shared/api/edit-settings.ts";
+import type { EditMethod } from "../../../shared/edits/report.ts";
+import { autoLayers, editPlan } from "../../../trainer/edits/edit-plan.ts";
+import type { ValueOptions } from "../../../trainer/edits/find-values.ts";
+import type { SequenceSetting } from "./edit-sequence.ts";
+
+/** Where causal tracing finds that the embedded base recalls facts. */
+const RECALLED = 0;
+const DEPTH = { layers: 6 };
+
+const layersOf = (method: EditMethod) => autoLayers(RECALLED, { ...DEPTH, method });
+export const SEQUENCE_LAYERS = layersOf("memit");
+
+function defaults(method: EditMethod) {
+  const settings = EditSettings.parse({ method });
+  const { options } = settings;
+  const plan = editPlan(settings, { facts: 2, earlier: 0 });
+  const values: ValueOptions = {
+    ...{ layer: layersOf(method).at(-1)!, measuredBy: method === "rome" ? "mlp" : "layer", steps: options.steps },
+    ...{ learningRate: plan.learningRate, clamp: plan.clamp, stopBelow: plan.stopBelow },
+    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay },
+  };
+  return { values, lambda: plan.lambda };
+}
+
+export const ROME: ValueOptions = defaults("rome").values;
+
+export const sequenceSetting = (method: "memit" | "alphaedit"): Omit<SequenceSetting, "batchSize"> => ({
+  ...{ method, layers: layersOf(method), ...defaults(method), normScaling: false },
+});
+
+export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
+  { name: "MEMIT", setting: { ...sequenceSetting("memit"), forgetsEarlier: true } },
+  { name: "MEMIT that holds earlier keys", setting: sequenceSetting("memit") },
+  { name: "AlphaEdit", setting: sequenceSetting("alphaedit") },
+  { name: "AlphaEdit with norm scaling", setting: { ...sequenceSetting("alphaedit"), normScaling: true } },
+];
