@@ -28,9 +28,13 @@ const facts = [
 ];
 
 /** Runs an edit on the tiny model, whose weights are random. */
-async function run(lines: readonly object[], settings: object = {}, changes: Partial<RecipeJob> = {}) {
+async function run(
+  lines: readonly object[],
+  settings: object = {},
+  changes: Partial<RecipeJob> = {},
+  kept = new Map<string, Uint8Array>(),
+) {
   const events: Omit<TrainerEvent, "seq">[] = [];
-  const kept = new Map<string, Uint8Array>();
   const artefacts = new Map<string, Uint8Array>();
   const parsed = EditSettings.parse({ options: OPTIONS, ...settings });
   const job = await tinyJobOf({
@@ -49,10 +53,11 @@ async function run(lines: readonly object[], settings: object = {}, changes: Par
       },
     }),
   );
-  const file = kept.get("edit.json");
-  const report = file && EditReport.parse(JSON.parse(new TextDecoder().decode(file)));
-  return { outcome, report: report!, events, artefacts };
+  return { outcome, report: reportIn(kept), events, artefacts };
 }
+
+const reportIn = (kept: ReadonlyMap<string, Uint8Array>) =>
+  EditReport.parse(JSON.parse(new TextDecoder().decode(kept.get("edit.json"))));
 
 describe("an edit", () => {
   let made: Awaited<ReturnType<typeof run>>;
@@ -101,17 +106,29 @@ describe("an edit", () => {
   it("is refused where the model says so already, and tells of those that it does among others", async () => {
     const known = made.report.facts[0]!.text.before.trim();
     const fact = { ...facts[0]!, target_new: known };
-    await expect(run([fact])).rejects.toMatchObject({ code: "invalid_request", param: "training_file" });
+    const kept = new Map<string, Uint8Array>();
+    const refusal = { code: "invalid_request", param: "training_file" };
+    await expect(run([fact], {}, {}, kept)).rejects.toMatchObject(refusal);
+    expect(reportIn(kept)).toMatchObject({ published: false, changes: [], facts: [{ status: "already_known" }] });
     const { report } = await run([fact, facts[1]!]);
-    expect(report.facts.map(({ status }) => status)).toEqual(["already_known", "edited"]);
+    // On a model of random weights the edit of the other fact breaks it.
+    expect(report.facts.map(({ status }) => status)).toEqual(["failed", "edited"]);
+    expect(report.facts[0]!.reason).toContain("the unedited model says so, but");
     expect(report.scores.efficacy).toBe(1);
+  });
+
+  it("takes no rome where the layers were chosen for several facts, of which one is left", async () => {
+    const fact = { ...facts[0]!, target_new: made.report.facts[0]!.text.before.trim() };
+    const { report } = await run([fact, facts[1]!], { options: { ...OPTIONS, layers: [0, 1] } });
+    expect(report).toMatchObject({ method: "memit", layers: [0, 1], scores: { efficacy: 1 } });
+    expect(report.changes.map(({ layer }) => layer)).toEqual([0, 1]);
   });
 
   it("publishes nothing that does not hold, unless it is asked to", async () => {
     const options = { ...OPTIONS, steps: 1, publish: "held" };
     const { outcome, report } = await run([facts[0]!], { options });
     expect(outcome.folder).toBeNull();
-    expect(report).toMatchObject({ published: false, facts: [{ status: "failed" }] });
+    expect(report).toMatchObject({ published: false, changes: [], fluency: null, facts: [{ status: "failed" }] });
     expect(report.facts[0]!.reason).toContain("no value was found");
   });
 

@@ -1,0 +1,30 @@
+import type { EditConflict } from "../../../shared/edits/report.ts";
+import { interferingKeys, statedConflicts } from "../../edits/conflicts.ts";
+import type { EditModel } from "../../edits/edit-model.ts";
+import type { EditPlan } from "../../edits/edit-plan.ts";
+import { keyMeanOf } from "../../edits/solve-batch.ts";
+import { readKeys } from "../../edits/subject-states.ts";
+import type { PreparedEdit } from "./prepare-edit.ts";
+
+/** Conflicts of the facts' texts and keys, with each other and with earlier edits. */
+export async function findConflicts(
+  { scored, start, layers, statistics, seconds, clock }: PreparedEdit,
+  model: EditModel,
+  { method }: EditPlan,
+): Promise<EditConflict[]> {
+  const mark = clock();
+  const facts = scored.map(({ encoded }) => encoded.fact);
+  const layer = layers.at(-1)!;
+  const keys = await readKeys(
+    model,
+    scored.map(({ encoded }) => encoded),
+    { layer, mean: keyMeanOf(method) },
+  );
+  const { secondMoment } = statistics.get(layer)!;
+  const found = [
+    ...statedConflicts(facts, start.edits),
+    ...interferingKeys(facts, keys, { edits: start.edits, layer, secondMoment }),
+  ];
+  seconds.solve += clock() - mark;
+  return found;
+}

@@ -1,0 +1,98 @@
+import type { EditOptions } from "../../../shared/api/edit-settings.ts";
+import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
+import { type EarlierEdit, previousKeys } from "../../edits/earlier-edits.ts";
+import type { EditModel } from "../../edits/edit-model.ts";
+import { EDIT_AUTO, type EditPlan } from "../../edits/edit-plan.ts";
+import { findValues, lengthOf, type ValueOptions } from "../../edits/find-values.ts";
+import type { ScoredFact } from "../../edits/score-edits.ts";
+import { type SequenceResult, solveSequence } from "../../edits/sequence.ts";
+import { valueAnchor } from "../../edits/solve/norm-scaling.ts";
+import { nullSpaceProjector } from "../../edits/solve/null-space.ts";
+import type { LayerKnowledge } from "../../edits/solve-batch.ts";
+import type { PreparedEdit } from "./prepare-edit.ts";
+
+export interface FactSolve {
+  readonly prepared: PreparedEdit;
+  readonly model: EditModel;
+  readonly plan: EditPlan;
+  readonly options: EditOptions;
+  readonly wanted: readonly ScoredFact[];
+  readonly now: () => number;
+}
+
+/** Finds the values of facts and solves them on `model`, which keeps the changes; sets the anchor of `prepared` where it takes one. */
+export async function solveFacts({ prepared, model, plan, options, wanted, now }: FactSolve): Promise<SequenceResult> {
+  const { say, layers, statistics, start } = prepared;
+  const values: ValueOptions = {
+    layer: layers.at(-1)!,
+    measuredBy: plan.method === "rome" ? "mlp" : "layer",
+    ...{ steps: options.steps, learningRate: plan.learningRate, clamp: plan.clamp },
+    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: plan.stopBelow },
+  };
+  const encoded = wanted.map((one) => one.encoded);
+  if (plan.normScaling) prepared.anchor = await anchorOf(model, encoded, { values, edits: start.edits });
+  const knowledge = new Map<number, LayerKnowledge>();
+  for (const layer of layers) {
+    const { secondMoment } = statistics.get(layer)!;
+    if (plan.method !== "alphaedit") knowledge.set(layer, { secondMoment });
+    else {
+      const size = secondMoment.shape[0]!;
+      const { null_space_threshold: asked } = options;
+      const threshold = asked === "auto" ? unusedBelow(symmetricEigen(secondMoment).values) : asked;
+      const { projector, dimension } = nullSpaceProjector(secondMoment, threshold);
+      say(`Layer ${layer}: ${dimension} of ${size} directions of keys are free to change`, { layer, dimension });
+      knowledge.set(layer, { secondMoment, projector });
+    }
+  }
+  const width = statistics.get(layers[0]!)!.secondMoment.shape[0]!;
+  say(`Finding values of ${encoded.length} facts`, { phase: "values", done: 0, of: encoded.length });
+  let done = 0;
+  return solveSequence(model, encoded, {
+    ...{
+      method: plan.method,
+      layers,
+      lambda: plan.lambda,
+      knowledge,
+      batchSize: plan.batchSize,
+      anchor: prepared.anchor,
+    },
+    values: {
+      ...values,
+      onFound: (found) =>
+        say(`Found ${done + found} of ${encoded.length} values`, {
+          phase: "values",
+          done: done + found,
+          of: encoded.length,
+        }),
+    },
+    previous: plan.method === "alphaedit" ? previousKeys(start.edits, layers, width) : new Map(),
+    convergedBelow: EDIT_AUTO.convergedBelow,
+    keepUnconverged: options.publish === "always",
+    now,
+    onBatch: ({ batch, batches, facts }) => {
+      done = facts;
+      say(`Solved batch ${batch} of ${batches}`, { phase: "solve", batch, batches, done, of: encoded.length });
+    },
+  });
+}
+
+/** The eigenvalue below which the least used share of directions lies; ascending values. */
+function unusedBelow(values: Float64Array): number {
+  return values[Math.min(values.length - 1, Math.ceil(values.length * EDIT_AUTO.nullSpace))]!;
+}
+
+/** Facts that the anchor is measured on. */
+const ANCHOR_FACTS = 50;
+
+/** The length that values are scaled to: that of the first earlier edit that measured one, else of these facts on the unedited model. */
+async function anchorOf(
+  model: EditModel,
+  facts: readonly ScoredFact["encoded"][],
+  { values, edits }: { readonly values: ValueOptions; readonly edits: readonly EarlierEdit[] },
+): Promise<number> {
+  const known = edits.find(({ file }) => file.value_norm !== null)?.file.value_norm;
+  if (known != null) return known;
+  const bare = facts.slice(0, ANCHOR_FACTS).map((fact) => ({ ...fact, contexts: fact.contexts.slice(0, 1) }));
+  const found = await findValues(model, bare, values);
+  return valueAnchor(found.map(({ delta, start: { mlp } }) => lengthOf(mlp.map((value, at) => value + delta[at]!))));
+}
