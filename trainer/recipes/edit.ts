@@ -105,13 +105,15 @@ async function editPrepared(
     await keepReport(context, report);
     say(summaryOf(report), { phase: "done" });
     const metrics = metricsOf(report);
-    const kept = result.facts.filter(({ outcome }) => outcome === "solved").map(({ fact }) => fact.fact);
+    const kept = result.facts.filter(({ outcome }) => outcome === "solved").map(({ fact }) => fact);
     const folder = await publishEdit({
       ...{ job, model: prepared.base, changes, metrics, parents: start.parents },
       file: {
         method: plan.method,
         value_norm: prepared.anchor ?? null,
-        facts: kept.map(({ prompt, subject: about, target_new }) => ({ prompt, subject: about, target_new })),
+        facts: kept.map(({ index, fact: { prompt, subject: about, target_new } }) => {
+          return { index, prompt, subject: about, target_new };
+        }),
         keys: new Map(result.layers.map(({ layer, keys }) => [layer, keys])),
       },
     });

@@ -1,5 +1,6 @@
 import type { EditConflict } from "../../../shared/edits/report.ts";
-import { interferingKeys, statedConflicts } from "../../edits/conflicts.ts";
+import { textualConflicts } from "../../../shared/edits/textual-conflicts.ts";
+import { earlierFacts, interferingKeys } from "../../edits/conflicts.ts";
 import type { EditModel } from "../../edits/edit-model.ts";
 import type { EditPlan } from "../../edits/edit-plan.ts";
 import { keyMeanOf } from "../../edits/solve-batch.ts";
@@ -21,9 +22,10 @@ export async function findConflicts(
     { layer, mean: keyMeanOf(method) },
   );
   const { secondMoment } = statistics.get(layer)!;
+  const { yieldToEventLoop } = model;
   const found = [
-    ...statedConflicts(facts, start.edits),
-    ...interferingKeys(facts, keys, { edits: start.edits, layer, secondMoment }),
+    ...textualConflicts(facts, earlierFacts(start.edits)),
+    ...(await interferingKeys(facts, keys, { edits: start.edits, layer, secondMoment, yieldToEventLoop })),
   ];
   seconds.solve += clock() - mark;
   return found;
