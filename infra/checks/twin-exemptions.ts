@@ -109,7 +109,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/base-tracing.ts":
     "tests/trainer/recipes/causal-tracing.test.ts traces facts, keeps and reads the result",
   "trainer/edits/trace-facts.ts": "tests/trainer/recipes/causal-tracing.test.ts traces facts of a tiny model",
-  "trainer/edits/earlier-edits.ts": "tests/trainer/recipes/edit.test.ts solves an edit on an earlier one",
   "trainer/edits/edit-inputs.ts": "tests/trainer/recipes/edit.test.ts reads facts and texts with it",
   "trainer/edits/edit-model.ts":
     "tests/trainer/edits/solve-batch.test.ts changes models layer by layer and takes changes back",

@@ -56,7 +56,10 @@ export function startOn(
     return {
       config: merged.config,
       weights,
-      edits: found.flatMap(({ id, edit }) => (edit === undefined ? [] : [{ id, file: decodeEditFile(edit) }])),
+      edits: found.flatMap(({ id, weight, edit }) =>
+        // What has no weight changes nothing that could be held.
+        edit === undefined || weight === 0 ? [] : [{ id, file: decodeEditFile(edit) }],
+      ),
       parents: found.map(({ named }) => named.digest),
     };
   } catch (error) {
@@ -68,17 +71,38 @@ export function startOn(
   }
 }
 
-/** Layer → C_prev, the sum of kᵀk over the keys of earlier edits at that layer. */
-export function previousKeys(
+export interface PreviousKeysOptions {
+  readonly layers: readonly number[];
+  /** Of a key. */
+  readonly width: number;
+  /** The keys [n, in] of facts at a layer, on the model as the earlier edits left it. */
+  readonly read: (facts: EditFile["facts"], layer: number) => Promise<DenseMatrix>;
+}
+
+/**
+ * Layer → C_prev, the sum of kᵀk over the keys of earlier facts at that layer. Keys at layers that an earlier edit did not change are
+ * read, since a change there would disturb its facts as well.
+ */
+export async function previousKeys(
   edits: readonly EarlierEdit[],
-  layers: readonly number[],
-  width: number,
-): Map<number, DenseMatrix> {
+  { layers, width, read }: PreviousKeysOptions,
+): Promise<Map<number, DenseMatrix>> {
   const previous = new Map<number, DenseMatrix>();
-  for (const { file } of edits) {
-    for (const [layer, keys] of file.keys) {
-      if (layers.includes(layer) && sizes(keys)[1] === width) previous.set(layer, added(previous.get(layer), keys));
+  for (const layer of layers) {
+    for (const { file } of edits) {
+      const keys = file.keys.get(layer);
+      const known = keys !== undefined && sizes(keys)[1] === width ? keys : undefined;
+      if (known !== undefined) previous.set(layer, added(previous.get(layer), known));
+      const missing = file.facts.filter((_, row) => known === undefined || isZero(known, row));
+      const found = missing.length === 0 ? undefined : await read(missing, layer);
+      if (found !== undefined && sizes(found)[0] > 0) previous.set(layer, added(previous.get(layer), found));
     }
   }
   return previous;
+}
+
+/** Whether a joined edit has no key there. */
+function isZero({ data, shape }: DenseMatrix, row: number): boolean {
+  const width = shape[1]!;
+  return data.subarray(row * width, (row + 1) * width).every((value) => value === 0);
 }

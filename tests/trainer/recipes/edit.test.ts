@@ -151,6 +151,17 @@ describe("an edit", () => {
     }
   });
 
+  it("holds earlier facts at layers that their edit did not change, and forgets an edit without weight", async () => {
+    const models = new Map([["edit-1", { digest: "c".repeat(64), files: made.outcome.folder!.files }]]);
+    const later = { prompt: "three one up", subject: "up", target_new: "." };
+    const settings = { on: [{ id: "edit-1" }], options: { ...OPTIONS, layers: [1] } };
+    const { report } = await run([later, facts[0]!], settings, { models });
+    expect(report).toMatchObject({ method: "alphaedit", layers: [1] });
+    expect(report.conflicts[0]).toMatchObject({ kind: "same_subject_and_relation", fact: 1 });
+    const without = await run([later, facts[0]!], { ...settings, on: [{ id: "edit-1", weight: 0 }] }, { models });
+    expect(without.report).toMatchObject({ method: "memit", conflicts: [] });
+  });
+
   it("only looks where it is asked to", async () => {
     const { outcome, report } = await run([facts[0]!, facts[0]!], { check_only: true });
     expect(outcome.folder).toBeNull();

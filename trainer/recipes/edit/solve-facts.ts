@@ -1,4 +1,6 @@
 import type { EditOptions } from "../../../shared/api/edit-settings.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { DenseMatrix } from "../../../shared/linalg/matrix.ts";
 import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
 import { type EarlierEdit, previousKeys } from "../../edits/earlier-edits.ts";
 import type { EditModel } from "../../edits/edit-model.ts";
@@ -8,7 +10,8 @@ import type { ScoredFact } from "../../edits/score-edits.ts";
 import { type SequenceResult, solveSequence } from "../../edits/sequence.ts";
 import { valueAnchor } from "../../edits/solve/norm-scaling.ts";
 import { nullSpaceProjector } from "../../edits/solve/null-space.ts";
-import type { LayerKnowledge } from "../../edits/solve-batch.ts";
+import { keyMeanOf, type LayerKnowledge } from "../../edits/solve-batch.ts";
+import { readKeys } from "../../edits/subject-states.ts";
 import type { PreparedEdit } from "./prepare-edit.ts";
 
 export interface FactSolve {
@@ -45,6 +48,9 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
     }
   }
   const width = statistics.get(layers[0]!)!.secondMoment.shape[0]!;
+  const read = (facts: EarlierEdit["file"]["facts"], layer: number) => readEarlier(model, prepared, { facts, layer });
+  const previous =
+    plan.method === "alphaedit" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
   say(`Finding values of ${encoded.length} facts`, { phase: "values", done: 0, of: encoded.length });
   let done = 0;
   return solveSequence(model, encoded, {
@@ -65,7 +71,7 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
           of: encoded.length,
         }),
     },
-    previous: plan.method === "alphaedit" ? previousKeys(start.edits, layers, width) : new Map(),
+    previous,
     convergedBelow: EDIT_AUTO.convergedBelow,
     keepUnconverged: options.publish === "always",
     now,
@@ -74,6 +80,23 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
       say(`Solved batch ${batch} of ${batches}`, { phase: "solve", batch, batches, done, of: encoded.length });
     },
   });
+}
+
+/** Keys of earlier facts by their bare prompts; a fact that does not fit in this edit's format is left out. */
+function readEarlier(
+  model: EditModel,
+  { encoder }: Pick<PreparedEdit, "encoder">,
+  { facts, layer }: { readonly facts: EarlierEdit["file"]["facts"]; readonly layer: number },
+): Promise<DenseMatrix> {
+  const encoded = facts.flatMap(({ index, ...fact }) => {
+    try {
+      return [encoder.encode({ index, line: 0, fact: { ...fact, kind: "fact" } }, [])];
+    } catch (error) {
+      if (error instanceof TrimtabError && error.code === "invalid_dataset") return [];
+      throw error;
+    }
+  });
+  return readKeys(model, encoded, { layer, mean: keyMeanOf("alphaedit") });
 }
 
 /** The eigenvalue below which the least used share of directions lies; ascending values. */
