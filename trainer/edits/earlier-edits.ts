@@ -2,7 +2,7 @@ import type { EditSettings } from "../../shared/api/edit-settings.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
-import { decodeEditFile, EDIT_FILE, type EditFile } from "../../shared/edits/edit-file.ts";
+import { decodeEditFile, EDIT_FILE, type EditFile, lastLayerOf } from "../../shared/edits/edit-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type DenseMatrix, sizes } from "../../shared/linalg/matrix.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -69,6 +69,13 @@ export function startOn(
       cause: error,
     });
   }
+}
+
+/** The length that the first earlier edit which measured one scaled its values to at this layer: other layers have other lengths. */
+export function knownAnchor(edits: readonly EarlierEdit[], layer: number): number | undefined {
+  return (
+    edits.find(({ file }) => file.value_norm !== null && lastLayerOf(file) === layer)?.file.value_norm ?? undefined
+  );
 }
 
 export interface PreviousKeysOptions {

@@ -22,7 +22,9 @@ it("joins edits in their order, with zeros where a fact was edited in other laye
     keys: new Map([[3, matrix(1, 2, Float64Array.of(9, 9))]]),
   };
   const joined = joinEditFiles([one, other], [5, 1]);
-  expect(joined).toMatchObject({ method: "alphaedit", value_norm: 3 });
+  // Values at layer 3 have another length than those at layer 10, the last.
+  expect(joined).toMatchObject({ method: "alphaedit", value_norm: 2 });
+  expect(joinEditFiles([other, { ...other, value_norm: 8 }], [1, 1]).value_norm).toBe(6.5);
   expect(joined.facts.map(({ subject }) => subject)).toEqual(["Snow", "Coal", "Grass"]);
   expect(joined.facts.map(({ index }) => index)).toEqual([0, 3, 5]);
   expect([...joined.keys.get(3)!.data]).toEqual([1, 2, 3, 4, 9, 9]);

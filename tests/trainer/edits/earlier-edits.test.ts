@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { matrix } from "../../../shared/linalg/matrix.ts";
-import { type EarlierEdit, previousKeys } from "../../../trainer/edits/earlier-edits.ts";
+import { type EarlierEdit, knownAnchor, previousKeys } from "../../../trainer/edits/earlier-edits.ts";
 
 const fact = (subject: string, index: number) => ({ index, prompt: `${subject} is`, subject, target_new: "red" });
 const edits: EarlierEdit[] = [
@@ -36,4 +36,10 @@ it("sums the keys of earlier edits, and reads those at layers where a fact was n
   expect(asked).toEqual(["2 Snow", "2 Coal", "3 Grass"]);
   expect([...previous.get(2)!.data]).toEqual([2, 2, 2, 11]);
   expect([...previous.get(3)!.data]).toEqual([3, 3, 3, 5]);
+});
+
+it("takes the length of values from an edit that measured it at the same layer", () => {
+  expect(knownAnchor(edits, 3)).toBe(1);
+  expect(knownAnchor(edits, 2)).toBeUndefined();
+  expect(knownAnchor(edits.slice(0, 1), 3)).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import type { EditOptions } from "../../../shared/api/edit-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { DenseMatrix } from "../../../shared/linalg/matrix.ts";
 import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
-import { type EarlierEdit, previousKeys } from "../../edits/earlier-edits.ts";
+import { type EarlierEdit, knownAnchor, previousKeys } from "../../edits/earlier-edits.ts";
 import type { EditModel } from "../../edits/edit-model.ts";
 import { EDIT_AUTO, type EditPlan } from "../../edits/edit-plan.ts";
 import { findValues, lengthOf, type ValueOptions } from "../../edits/find-values.ts";
@@ -107,14 +107,14 @@ function unusedBelow(values: Float64Array): number {
 /** Facts that the anchor is measured on. */
 const ANCHOR_FACTS = 50;
 
-/** The length that values are scaled to: that of the first earlier edit that measured one, else of these facts on the unedited model. */
+/** The length that values are scaled to: that of the first earlier edit that measured one at this layer, else of these facts on the unedited model. */
 async function anchorOf(
   model: EditModel,
   facts: readonly ScoredFact["encoded"][],
   { values, edits }: { readonly values: ValueOptions; readonly edits: readonly EarlierEdit[] },
 ): Promise<number> {
-  const known = edits.find(({ file }) => file.value_norm !== null)?.file.value_norm;
-  if (known != null) return known;
+  const known = knownAnchor(edits, values.layer);
+  if (known !== undefined) return known;
   const bare = facts.slice(0, ANCHOR_FACTS).map((fact) => ({ ...fact, contexts: fact.contexts.slice(0, 1) }));
   const found = await findValues(model, bare, values);
   return valueAnchor(found.map(({ delta, start: { mlp } }) => lengthOf(mlp.map((value, at) => value + delta[at]!))));
