@@ -46,7 +46,7 @@ export function createFactEncoder(options: EncodeOptions): FactEncoder {
   }
 
   function continuation(before: string, target: string): number[] | undefined {
-    const joined = format === "text" ? withLeadingSpace(plain(before), target) : target.trim();
+    const joined = format === "text" ? withLeadingSpace(plain(before), withoutTrailingSpace(target)) : target.trim();
     const ids = tokenizer.encode(joined, { continues: format === "text" ? "text" : true });
     const promptIds = prompt(before);
     return ids.length > 0 && textAfter(promptIds, ids).trim() === joined.trim() ? ids : undefined;

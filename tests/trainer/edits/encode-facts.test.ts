@@ -66,7 +66,7 @@ describe.each(["gpt2-like", "llama2-like", "llama3-like"])("facts with a tokeniz
   });
 
   it("continue the prompt with the target, behind a space where words have one", () => {
-    for (const target of ["red", " red"]) {
+    for (const target of ["red", " red", "red "]) {
       const { contexts, target: ids } = encoder.encode(placed("Snow is", "Snow", target), []);
       expect(tokenizer.decode([...contexts[0]!.ids, ...ids])).toMatch(/Snow is red$/);
     }

@@ -98,6 +98,16 @@ describe("an edit", () => {
     expect([...new Set(phases)]).toEqual(["statistics", "before", "values", "solve", "after", "done"]);
   });
 
+  it("says of a long sequence about every second how far it is", async () => {
+    const many = Array.from({ length: 12 }, (_, i) => ({ ...facts[0]!, prompt: `one red two ${i}` }));
+    const options = { ...OPTIONS, steps: 2, batch_size: 1, norm_scaling: false };
+    const { events } = await run(many, { method: "memit", options });
+    // The clock of this context moves on by a tenth of a second each time it is read.
+    const solved = events.filter(({ data }) => (data as { phase?: string } | null)?.phase === "solve");
+    expect(solved.length).toBeLessThan(12);
+    expect(solved.at(-1)!.data).toMatchObject({ batch: 12, batches: 12, done: 12, of: 12 });
+  });
+
   it("gives the same bytes again", async () => {
     const again = await run(facts, { method: "memit" });
     expect([...again.outcome.folder!.files]).toEqual([...made.outcome.folder!.files]);

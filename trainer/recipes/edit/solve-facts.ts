@@ -12,7 +12,7 @@ import { valueAnchor } from "../../edits/solve/norm-scaling.ts";
 import { nullSpaceProjector } from "../../edits/solve/null-space.ts";
 import { keyMeanOf, type LayerKnowledge } from "../../edits/solve-batch.ts";
 import { readKeys } from "../../edits/subject-states.ts";
-import type { PreparedEdit } from "./prepare-edit.ts";
+import { type PreparedEdit, paced } from "./prepare-edit.ts";
 
 export interface FactSolve {
   readonly prepared: PreparedEdit;
@@ -52,32 +52,26 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
   const previous =
     plan.method === "alphaedit" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
   say(`Finding values of ${encoded.length} facts`, { phase: "values", done: 0, of: encoded.length });
-  let done = 0;
+  const sayFound = paced(prepared.clock, (done, of) =>
+    say(`Found ${done} of ${of} values`, { phase: "values", done, of }),
+  );
+  let solved = 0;
+  const saySolved = paced(prepared.clock, (batch, batches) =>
+    say(`Solved batch ${batch} of ${batches}`, {
+      ...{ phase: "solve", batch, batches, done: solved, of: encoded.length },
+    }),
+  );
   return solveSequence(model, encoded, {
-    ...{
-      method: plan.method,
-      layers,
-      lambda: plan.lambda,
-      knowledge,
-      batchSize: plan.batchSize,
-      anchor: prepared.anchor,
-    },
-    values: {
-      ...values,
-      onFound: (found) =>
-        say(`Found ${done + found} of ${encoded.length} values`, {
-          phase: "values",
-          done: done + found,
-          of: encoded.length,
-        }),
-    },
+    ...{ method: plan.method, layers, lambda: plan.lambda, knowledge },
+    ...{ batchSize: plan.batchSize, anchor: prepared.anchor },
+    values: { ...values, onFound: (found) => sayFound(solved + found, encoded.length) },
     previous,
     convergedBelow: EDIT_AUTO.convergedBelow,
     keepUnconverged: options.publish === "always",
     now,
     onBatch: ({ batch, batches, facts }) => {
-      done = facts;
-      say(`Solved batch ${batch} of ${batches}`, { phase: "solve", batch, batches, done, of: encoded.length });
+      solved = facts;
+      saySolved(batch, batches);
     },
   });
 }
