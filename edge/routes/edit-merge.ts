@@ -47,7 +47,7 @@ export async function mergeEdits(c: Context<AppEnv>, request: MergeEdits, key: I
     throw refuse(`sum up to ${beyond.has}, but the most that is served on this model is ${beyond.most}`);
   }
   const files = await deltaFiles(delta, { request: linear, sources, base });
-  const keys = await joinedKeys(bucket, folders);
+  const keys = await joinedKeys(bucket, folders, edits);
   if (keys !== undefined) files.set(EDIT_FILE, keys);
   const suffix = request.suffix ?? null;
   const published = await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, null);
@@ -85,11 +85,16 @@ function commonStack(edits: readonly Edit[]): StackedDelta[] {
 }
 
 /** The keys of all the facts, for later edits; undefined where one of the deltas has none. */
-async function joinedKeys(bucket: R2Bucket, folders: readonly StoredFolder[]): Promise<Uint8Array | undefined> {
+async function joinedKeys(
+  bucket: R2Bucket,
+  folders: readonly StoredFolder[],
+  edits: readonly Edit[],
+): Promise<Uint8Array | undefined> {
   if (folders.some(({ files }) => files.every(({ name }) => name !== EDIT_FILE))) return undefined;
   const files = [];
   for (const folder of folders) files.push(decodeEditFile(await new FolderReader(bucket, folder).bytes(EDIT_FILE)));
-  return encodeEditFile(joinEditFiles(files));
+  const counts = edits.map((edit) => factsOf([edit]).length);
+  return encodeEditFile(joinEditFiles(files, counts));
 }
 
 function factsOf(edits: readonly Edit[]): FactReport[] {

@@ -109,11 +109,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/base-tracing.ts":
     "tests/trainer/recipes/causal-tracing.test.ts traces facts, keeps and reads the result",
   "trainer/edits/trace-facts.ts": "tests/trainer/recipes/causal-tracing.test.ts traces facts of a tiny model",
-  "trainer/edits/earlier-edits.ts": "tests/trainer/recipes/edit.test.ts solves an edit on an earlier one",
   "trainer/edits/edit-inputs.ts": "tests/trainer/recipes/edit.test.ts reads facts and texts with it",
   "trainer/edits/edit-model.ts":
     "tests/trainer/edits/solve-batch.test.ts changes models layer by layer and takes changes back",
-  "trainer/edits/edit-report.ts": "tests/trainer/recipes/edit.test.ts reads every status and reason",
   "trainer/edits/edited-subject.ts": "tests/trainer/recipes/edit.test.ts asks a model before and after an edit with it",
   "trainer/edits/encoded-fact.ts": "a type",
   "trainer/edits/measure-edit.ts":
@@ -260,6 +258,11 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/steering-vector/read-texts.ts":
     "a step of the recipe: tests/trainer/recipes/steering-vector.test.ts refuses every kind of bad file",
   "trainer/recipes/steering-vector/report.ts": "events: tests/trainer/recipes/steering-vector.test.ts reads them",
+  "trainer/recipes/edit/edited-weights.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts",
+  "trainer/recipes/edit/find-conflicts.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts finds conflicts",
+  "trainer/recipes/edit/keep-report.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts reads its reports",
+  "trainer/recipes/edit/solve-facts.ts":
+    "a step of the recipe: tests/trainer/recipes/edit.test.ts solves by each method",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
   "trainer/recipes/constitutional/write-texts.ts":
     "a step of the recipe: tests/trainer/recipes/constitutional.test.ts kills and resumes it",

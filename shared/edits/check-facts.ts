@@ -21,10 +21,11 @@ export interface SubjectPlace {
 const LETTER = /[\p{L}\p{N}]/u;
 
 /**
- * Where a prompt names its subject. Places that are whole words count before others, so that `cat` is found in "The category of a
+ * Where a prompt names its subject, without spaces around it: tokenizers attach a space to the next word. Places that are whole words count before others, so that `cat` is found in "The category of a
  * cat is"; scripts without spaces have no others.
  */
-export function subjectPlace(prompt: string, subject: string): SubjectPlace | "absent" | "twice" {
+export function subjectPlace(prompt: string, given: string): SubjectPlace | "absent" | "twice" {
+  const subject = given.trim();
   if (subject === "") return "absent";
   const found: SubjectPlace[] = [];
   for (let at = prompt.indexOf(subject); at >= 0; at = prompt.indexOf(subject, at + 1)) {
@@ -48,6 +49,7 @@ function isWord(prompt: string, { start, end }: SubjectPlace): boolean {
 
 /** What is wrong with a fact by itself; undefined if nothing is. */
 export function factProblem({ prompt, subject, target_new: target }: EditFact): Omit<FactProblem, "index"> | undefined {
+  if (subject.trim() === "") return { field: "subject", problem: "must not be empty" };
   const place = subjectPlace(prompt, subject);
   if (place === "absent") {
     return {
@@ -59,7 +61,6 @@ export function factProblem({ prompt, subject, target_new: target }: EditFact): 
     const problem = `${JSON.stringify(subject)} is in the prompt more than once; word the prompt so that it is named once`;
     return { field: "subject", problem };
   }
-  if (subject.trim() === "") return { field: "subject", problem: "must not be empty" };
   if (target.trim() === "") return { field: "target_new", problem: "must not be empty" };
   return undefined;
 }

@@ -17,10 +17,18 @@ const FORMAT = "trimtab.edit/1";
 
 const EditAbout = z.strictObject({
   method: z.enum(EDIT_METHODS),
-  /** Mean length of the unedited values of its facts; null where it was not measured. */
+  /** Length that values at its last layer are scaled to; null where it was not measured. */
   value_norm: z.number().positive().nullable(),
   facts: z
-    .array(z.strictObject({ prompt: z.string(), subject: z.string(), target_new: z.string() }))
+    .array(
+      z.strictObject({
+        /** The fact's place in the edit, some of whose facts may not have been solved. */
+        index: z.int().min(0),
+        prompt: z.string(),
+        subject: z.string(),
+        target_new: z.string(),
+      }),
+    )
     .min(1)
     .max(LIMITS.edits),
 });
@@ -78,14 +86,22 @@ function readJson(text: string | undefined): unknown {
   }
 }
 
+/** The layer at whose output its values were found. */
+export const lastLayerOf = ({ keys }: Pick<EditFile, "keys">): number => Math.max(...keys.keys());
+
 /**
- * Several edits as one: the facts and keys one after the other. Only layers that all of them changed have keys of all facts; the rest
+ * Several edits as one: the facts and keys one after the other; `counts`: the facts of each edit, with those that were not solved. Only layers that all of them changed have keys of all facts; the rest
  * have rows of zeros where a fact was edited elsewhere, which a sum of outer products leaves out.
  */
-export function joinEditFiles(files: readonly EditFile[]): EditFile {
+export function joinEditFiles(files: readonly EditFile[], counts: readonly number[]): EditFile {
   const [first] = files;
   if (first === undefined) throw new TrimtabError("internal_error", "there are no edits to join");
-  const facts = files.flatMap((file) => file.facts);
+  let before = 0;
+  const facts = files.flatMap((file, i) => {
+    const moved = file.facts.map((fact) => ({ ...fact, index: before + fact.index }));
+    before += counts[i]!;
+    return moved;
+  });
   const widths = new Map(
     files.flatMap(({ keys }) => [...keys].map(([layer, rows]) => [layer, sizes(rows)[1]] as const)),
   );
@@ -100,8 +116,9 @@ export function joinEditFiles(files: readonly EditFile[]): EditFile {
     }
     keys.set(layer, joined);
   }
-  const norms = files.flatMap(({ value_norm: norm, facts: own }) =>
-    norm === null ? [] : [{ norm, count: own.length }],
+  const last = Math.max(...widths.keys());
+  const norms = files.flatMap((file) =>
+    file.value_norm === null || lastLayerOf(file) !== last ? [] : [{ norm: file.value_norm, count: file.facts.length }],
   );
   const total = norms.reduce((sum, { count }) => sum + count, 0);
   const norm = total === 0 ? null : norms.reduce((sum, one) => sum + one.norm * (one.count / total), 0);

@@ -41,7 +41,7 @@ export function decodeKeyStatistics(bytes: Uint8Array): KeyStatistics {
     name: "the key statistics",
     finite: true,
   });
-  const about = metadata.format === FORMAT ? About.safeParse(JSON.parse(metadata.about ?? "null")) : undefined;
+  const about = metadata.format === FORMAT ? About.safeParse(readJson(metadata.about)) : undefined;
   const moment = tensors.get("second_moment");
   if (
     about?.success !== true ||
@@ -53,4 +53,12 @@ export function decodeKeyStatistics(bytes: Uint8Array): KeyStatistics {
   }
   const [size] = moment.shape as [number];
   return { ...about.data, secondMoment: matrix(size, size, new Float64Array(new Uint8Array(moment.bytes).buffer)) };
+}
+
+function readJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
 }

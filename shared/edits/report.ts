@@ -20,8 +20,8 @@ export const EditScores = z
 export type EditScores = z.output<typeof EditScores>;
 
 /**
- * - `edited`: the new target follows the prompt. - `failed`: it does not; `reason` says why. - `already_known`: it did before, so
- * nothing was solved. - `skipped`: left out of the solve; `reason` says why.
+ * - `edited`: the new target follows the prompt. - `failed`: it does not; `reason` says why. - `already_known`: it did before and
+ * still does, so nothing was solved. - `skipped`: left out of the solve; `reason` says why.
  */
 export const FACT_STATUSES = ["edited", "failed", "already_known", "skipped"] as const;
 

@@ -13,22 +13,42 @@ export interface EarlierFact extends Statement {
   readonly fact: number;
 }
 
+/** Conflicts that are told; contradictions come first where there are more. */
+export const MOST_TEXTUAL_CONFLICTS = 200;
+
 /**
  * The facts that say something of what an earlier fact, or one before them in the same call, says something of: the same prompt, or the
- * same subject in the same words around it.
+ * same subject in the same words around it. Of facts of one edit, or of the call, that say the same, the first is named.
  */
 export function textualConflicts(facts: readonly Statement[], earlier: readonly EarlierFact[]): EditConflict[] {
-  const known = new Map<string, EarlierFact[]>();
+  const known = new Map<string, Map<string, EarlierFact>>();
   const add = (fact: EarlierFact) => {
-    for (const key of keysOf(fact)) known.set(key, [...(known.get(key) ?? []), fact]);
+    const said = JSON.stringify([fact.edit, plain(fact.target_new)]);
+    for (const key of keysOf(fact)) {
+      const statements = known.get(key) ?? new Map<string, EarlierFact>();
+      if (!statements.has(said)) statements.set(said, fact);
+      known.set(key, statements);
+    }
   };
   for (const fact of earlier) add(fact);
-  return facts.flatMap((fact, index) => {
-    const met = new Set(keysOf(fact).flatMap((key) => known.get(key) ?? []));
+  const found: EditConflict[] = [];
+  let contradictions = 0;
+  for (const [index, fact] of facts.entries()) {
+    const met = new Set(keysOf(fact).flatMap((key) => [...(known.get(key)?.values() ?? [])]));
+    for (const other of met) {
+      if (contradictions === MOST_TEXTUAL_CONFLICTS) break;
+      const conflict = conflictOf(index, fact, other);
+      found.push(conflict);
+      if (contradicts(conflict)) contradictions += 1;
+    }
     add({ ...fact, edit: null, fact: index });
-    return [...met].map((other) => conflictOf(index, fact, other));
-  });
+  }
+  if (found.length <= MOST_TEXTUAL_CONFLICTS) return found;
+  const agreeing = found.filter((conflict) => !contradicts(conflict));
+  return [...found.filter(contradicts), ...agreeing].slice(0, MOST_TEXTUAL_CONFLICTS);
 }
+
+const contradicts = ({ kind }: EditConflict) => kind === "contradicting_targets";
 
 function conflictOf(index: number, fact: Statement, other: EarlierFact): EditConflict {
   const { edit, prompt, target_new } = other;

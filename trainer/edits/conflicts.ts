@@ -1,6 +1,6 @@
-import { plain, relationOf } from "../../shared/edits/check-facts.ts";
 import type { EditFact } from "../../shared/edits/fact.ts";
 import type { EditConflict } from "../../shared/edits/report.ts";
+import type { EarlierFact } from "../../shared/edits/textual-conflicts.ts";
 import { cholesky, solveRows } from "../../shared/linalg/cholesky.ts";
 import { type DenseMatrix, sizes } from "../../shared/linalg/matrix.ts";
 import type { EarlierEdit } from "./earlier-edits.ts";
@@ -9,92 +9,96 @@ import type { EarlierEdit } from "./earlier-edits.ts";
 export const INTERFERING_DEGREES = 45;
 /** Conflicts of interfering keys that are reported, the closest first. */
 const MOST_INTERFERING = 200;
-const MAXIMAL_JITTER = 1e-10;
+/** Angles only warn, so that statistics of fewer tokens than the keys are wide, which alphaedit can do with, still give some. */
+const MAXIMAL_JITTER = 1e-4;
+/** Multiplications after which other work, such as a heartbeat, has its turn. */
+const WORK_OF_A_TURN = 1 << 24;
 
 type Stated = Pick<EditFact, "prompt" | "subject" | "target_new">;
 
-interface Other extends Stated {
-  /** null for a fact of the same call. */
-  readonly edit: string | null;
-  readonly fact: number;
+/** The facts of earlier edits, by their places there. */
+export function earlierFacts(edits: readonly EarlierEdit[]): EarlierFact[] {
+  return edits.flatMap(({ id, file }) => file.facts.map((one) => earlierFact(id, one)));
 }
 
-/** Facts that say something of the same subject and relation as an earlier edit, or as one before them in the list. */
-export function statedConflicts(facts: readonly Stated[], edits: readonly EarlierEdit[]): EditConflict[] {
-  const conflicts: EditConflict[] = [];
-  const seen = new Map<string, Other[]>();
-  const keyOf = (one: Stated) => JSON.stringify([plain(one.subject), relationOf(one)]);
-  const remember = (one: Other) => seen.set(keyOf(one), [...(seen.get(keyOf(one)) ?? []), one]);
-  for (const { id, file } of edits)
-    for (const [fact, one] of file.facts.entries()) remember({ ...one, edit: id, fact });
-  for (const [index, fact] of facts.entries()) {
-    for (const other of seen.get(keyOf(fact)) ?? []) {
-      const same = plain(other.target_new) === plain(fact.target_new);
-      const where = other.edit === null ? `fact ${other.fact}` : `fact ${other.fact} of ${other.edit}`;
-      conflicts.push({
-        kind: same ? "same_subject_and_relation" : "contradicting_targets",
-        fact: index,
-        with: placeOf(other),
-        angle_degrees: null,
-        message: same
-          ? `says the same of ${JSON.stringify(fact.subject)} as ${where}`
-          : `says ${JSON.stringify(fact.target_new)} of ${JSON.stringify(fact.subject)} where ${where} says ${JSON.stringify(other.target_new)}`,
-      });
-    }
-    remember({ ...fact, edit: null, fact: index });
-  }
-  return conflicts;
+const earlierFact = (edit: string, { index, ...stated }: EarlierEdit["file"]["facts"][number]): EarlierFact => ({
+  ...stated,
+  ...{ edit, fact: index },
+});
+
+export interface KeyComparison {
+  readonly edits: readonly EarlierEdit[];
+  readonly layer: number;
+  /** C [in, in] */
+  readonly secondMoment: DenseMatrix;
+  readonly yieldToEventLoop: () => Promise<void>;
 }
 
 /**
  * Pairs of keys whose angle, in the metric C⁻¹ of the solve, is below 45°: the change for one is felt at the other by the cosine.
  * Facts of one subject have almost the same key whatever their relation, since it is read at the subject.
  */
-export function interferingKeys(
+export async function interferingKeys(
   facts: readonly Stated[],
   keys: DenseMatrix,
-  {
-    edits,
-    layer,
-    secondMoment,
-  }: { readonly edits: readonly EarlierEdit[]; readonly layer: number; readonly secondMoment: DenseMatrix },
-): EditConflict[] {
+  { edits, layer, secondMoment, yieldToEventLoop }: KeyComparison,
+): Promise<EditConflict[]> {
   const factor = cholesky(secondMoment, { name: "C, the second moment of the keys,", maximalJitter: MAXIMAL_JITTER });
   const [count, width] = sizes(keys);
   const dual = solveRows(factor, keys);
   const own = lengths(keys, dual);
-  const found: (EditConflict & { angle_degrees: number })[] = [];
-  const compare = (index: number, row: Float64Array, length: number, other: Other) => {
+  let found: (EditConflict & { angle_degrees: number })[] = [];
+  let widest = INTERFERING_DEGREES;
+  let work = 0;
+  const compare = (index: number, row: Float64Array, length: number, other: EarlierFact) => {
     let dot = 0;
     for (let at = 0; at < width; at++) dot += dual.data[index * width + at]! * row[at]!;
     const angle = (Math.acos(Math.min(1, Math.max(-1, dot / (own[index]! * length)))) * 180) / Math.PI;
-    if (!(angle < INTERFERING_DEGREES)) return;
-    const where = other.edit === null ? `fact ${other.fact}` : `fact ${other.fact} of ${other.edit}`;
-    found.push({
-      ...{ kind: "interfering_keys", fact: index, with: placeOf(other), angle_degrees: angle },
-      message: `has almost the key of ${where}, ${angle.toFixed(1)}° apart: what one says may be felt by the other`,
-    });
+    if (!(angle < widest)) return;
+    found.push(interference(index, other, angle));
+    if (found.length < 2 * MOST_INTERFERING) return;
+    found = closest(found);
+    widest = found.at(-1)!.angle_degrees;
+  };
+  const giveTurn = async (compared: number) => {
+    work += compared * width;
+    if (work < WORK_OF_A_TURN) return;
+    work = 0;
+    await yieldToEventLoop();
   };
   for (let index = 0; index < count; index++) {
     for (let before = 0; before < index; before++) {
       compare(index, rowOf(keys, before), own[before]!, { ...facts[before]!, edit: null, fact: before });
     }
+    await giveTurn(index);
   }
   for (const { id, file } of edits) {
     const earlier = file.keys.get(layer);
     if (earlier === undefined || sizes(earlier)[1] !== width) continue;
     const norms = lengths(earlier, solveRows(factor, earlier));
-    for (const [fact, stated] of file.facts.entries()) {
-      if (!(norms[fact]! > 0)) continue;
+    for (const [row, stated] of file.facts.entries()) {
+      if (!(norms[row]! > 0)) continue;
       for (let index = 0; index < count; index++) {
-        compare(index, rowOf(earlier, fact), norms[fact]!, { ...stated, edit: id, fact });
+        compare(index, rowOf(earlier, row), norms[row]!, earlierFact(id, stated));
       }
+      await giveTurn(count);
     }
   }
-  return found.sort((a, b) => a.angle_degrees - b.angle_degrees).slice(0, MOST_INTERFERING);
+  return closest(found);
 }
 
-const placeOf = ({ edit, fact, prompt, target_new }: Other) => ({ edit, fact, prompt, target_new });
+function interference(index: number, other: EarlierFact, angle: number) {
+  const { edit, fact, prompt, target_new } = other;
+  const where = edit === null ? `fact ${fact}` : `fact ${fact} of ${edit}`;
+  return {
+    ...({ kind: "interfering_keys", fact: index, angle_degrees: angle } as const),
+    with: { edit, fact, prompt, target_new },
+    message: `has almost the key of ${where}, ${angle.toFixed(1)}° apart: what one says may be felt by the other`,
+  };
+}
+
+const closest = <T extends { readonly angle_degrees: number }>(found: readonly T[]): T[] =>
+  [...found].sort((a, b) => a.angle_degrees - b.angle_degrees).slice(0, MOST_INTERFERING);
 
 const rowOf = (matrix: DenseMatrix, row: number) =>
   matrix.data.subarray(row * sizes(matrix)[1], (row + 1) * sizes(matrix)[1]);

@@ -2,7 +2,7 @@ import type { EditSettings } from "../../shared/api/edit-settings.ts";
 import { mergeIntoWeights } from "../../shared/delta/merge/into-weights.ts";
 import { decodeCanonical, SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
-import { decodeEditFile, EDIT_FILE, type EditFile } from "../../shared/edits/edit-file.ts";
+import { decodeEditFile, EDIT_FILE, type EditFile, lastLayerOf } from "../../shared/edits/edit-file.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type DenseMatrix, sizes } from "../../shared/linalg/matrix.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -56,7 +56,10 @@ export function startOn(
     return {
       config: merged.config,
       weights,
-      edits: found.flatMap(({ id, edit }) => (edit === undefined ? [] : [{ id, file: decodeEditFile(edit) }])),
+      edits: found.flatMap(({ id, weight, edit }) =>
+        // What has no weight changes nothing that could be held.
+        edit === undefined || weight === 0 ? [] : [{ id, file: decodeEditFile(edit) }],
+      ),
       parents: found.map(({ named }) => named.digest),
     };
   } catch (error) {
@@ -68,17 +71,45 @@ export function startOn(
   }
 }
 
-/** Layer → C_prev, the sum of kᵀk over the keys of earlier edits at that layer. */
-export function previousKeys(
+/** The length that the first earlier edit which measured one scaled its values to at this layer: other layers have other lengths. */
+export function knownAnchor(edits: readonly EarlierEdit[], layer: number): number | undefined {
+  return (
+    edits.find(({ file }) => file.value_norm !== null && lastLayerOf(file) === layer)?.file.value_norm ?? undefined
+  );
+}
+
+export interface PreviousKeysOptions {
+  readonly layers: readonly number[];
+  /** Of a key. */
+  readonly width: number;
+  /** The keys [n, in] of facts at a layer, on the model as the earlier edits left it. */
+  readonly read: (facts: EditFile["facts"], layer: number) => Promise<DenseMatrix>;
+}
+
+/**
+ * Layer → C_prev, the sum of kᵀk over the keys of earlier facts at that layer. Keys at layers that an earlier edit did not change are
+ * read, since a change there would disturb its facts as well.
+ */
+export async function previousKeys(
   edits: readonly EarlierEdit[],
-  layers: readonly number[],
-  width: number,
-): Map<number, DenseMatrix> {
+  { layers, width, read }: PreviousKeysOptions,
+): Promise<Map<number, DenseMatrix>> {
   const previous = new Map<number, DenseMatrix>();
-  for (const { file } of edits) {
-    for (const [layer, keys] of file.keys) {
-      if (layers.includes(layer) && sizes(keys)[1] === width) previous.set(layer, added(previous.get(layer), keys));
+  for (const layer of layers) {
+    for (const { file } of edits) {
+      const keys = file.keys.get(layer);
+      const known = keys !== undefined && sizes(keys)[1] === width ? keys : undefined;
+      if (known !== undefined) previous.set(layer, added(previous.get(layer), known));
+      const missing = file.facts.filter((_, row) => known === undefined || isZero(known, row));
+      const found = missing.length === 0 ? undefined : await read(missing, layer);
+      if (found !== undefined && sizes(found)[0] > 0) previous.set(layer, added(previous.get(layer), found));
     }
   }
   return previous;
+}
+
+/** Whether a joined edit has no key there. */
+function isZero({ data, shape }: DenseMatrix, row: number): boolean {
+  const width = shape[1]!;
+  return data.subarray(row * width, (row + 1) * width).every((value) => value === 0);
 }

@@ -68,7 +68,11 @@ function statusOf({
   after,
   solved,
 }: Pick<FactRecord, "before" | "after" | "solved">): Pick<FactReport, "status" | "reason"> {
-  if (before.follows) return { status: "already_known", reason: "the model says so already" };
+  const shown = JSON.stringify((after?.text ?? "").slice(0, 80));
+  if (before.follows) {
+    if (after === undefined || after.follows) return { status: "already_known", reason: "the model says so already" };
+    return { status: "failed", reason: `the unedited model says so, but the edited model continues with ${shown}` };
+  }
   if (solved?.outcome === "not_converged") {
     const { loss, steps } = solved.value;
     return { status: "failed", reason: `no value was found: its loss is ${loss.toFixed(2)} after ${steps} steps` };
@@ -78,7 +82,6 @@ function statusOf({
   }
   if (solved === undefined) return { status: "skipped", reason: "nothing was solved" };
   if (after?.follows === true) return { status: "edited", reason: null };
-  const shown = JSON.stringify((after?.text ?? "").slice(0, 80));
   return { status: "failed", reason: `the edited model still continues with ${shown}` };
 }
 

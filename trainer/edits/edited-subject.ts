@@ -79,7 +79,7 @@ export function openEditedSubject(executor: Executor, options: EditedSubjectOpti
     unedited,
     async continue(values, prompts, { maxTokens, isEnd }) {
       if (prompts.length === 0) return [];
-      const longest = Math.max(...prompts.map(({ length }) => length));
+      const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0);
       const model = await generatorFor(Math.min(config.maxPositions, Math.ceil((longest + maxTokens) / 32) * 32));
       await model.use(values);
       const found: number[][] = prompts.map(() => []);

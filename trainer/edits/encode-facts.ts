@@ -46,7 +46,7 @@ export function createFactEncoder(options: EncodeOptions): FactEncoder {
   }
 
   function continuation(before: string, target: string): number[] | undefined {
-    const joined = format === "text" ? withLeadingSpace(plain(before), target) : target.trim();
+    const joined = format === "text" ? withLeadingSpace(plain(before), withoutTrailingSpace(target)) : target.trim();
     const ids = tokenizer.encode(joined, { continues: format === "text" ? "text" : true });
     const promptIds = prompt(before);
     return ids.length > 0 && textAfter(promptIds, ids).trim() === joined.trim() ? ids : undefined;
@@ -57,15 +57,12 @@ export function createFactEncoder(options: EncodeOptions): FactEncoder {
     return tokenizer.decode([...promptIds, ...ids]).slice(before.length);
   }
 
-  function encode({ index, line, fact }: PlacedFact, prefixes: readonly string[]): EncodedFact {
-    const refuse = (field: string, problem: string) =>
-      new TrimtabError("invalid_dataset", `line ${line}: ${field}: ${problem}`, {
-        param: "training_file",
-        data: { line, fact: index, field },
-      });
+  function encode(placed: PlacedFact, prefixes: readonly string[]): EncodedFact {
+    const { index, fact } = placed;
+    const refuse = (field: string, problem: string) => factError(placed, field, problem);
     const target = continuation(fact.prompt, fact.target_new);
     if (target === undefined) {
-      throw refuse("target_new", "has text that the model's vocabulary cannot express; word it otherwise");
+      throw refuse("target_new", INEXPRESSIBLE);
     }
     const place = subjectPlace(fact.prompt, fact.subject);
     if (typeof place === "string") throw refuse("subject", "must be in the prompt once");
@@ -102,6 +99,16 @@ export function createFactEncoder(options: EncodeOptions): FactEncoder {
   }
 
   return { encode, prompt, continuation, text: textAfter };
+}
+
+export const INEXPRESSIBLE = "has text that the model's vocabulary cannot express; word it otherwise";
+
+/** What is wrong with a field of a fact. */
+export function factError({ line, index }: PlacedFact, field: string, problem: string): TrimtabError {
+  return new TrimtabError("invalid_dataset", `line ${line}: ${field}: ${problem}`, {
+    param: "training_file",
+    data: { line, fact: index, field },
+  });
 }
 
 /** A text before a prompt, as a sentence of its own. */

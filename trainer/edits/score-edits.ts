@@ -57,7 +57,7 @@ export async function askFacts(
       target: encoded.target.length,
     })),
   );
-  const most = Math.max(LEAST_TOKENS, ...asked.map(({ target }) => target + BEYOND));
+  const most = asked.reduce((longest, { target }) => Math.max(longest, target + BEYOND), LEAST_TOKENS);
   const ids = asked.map(({ text }) => encoder.prompt(text));
   const greedy = await subject.continue(values, ids, { maxTokens: most, isEnd });
   const scores = forced ? await targetScores(subject, values, facts, encoder) : undefined;

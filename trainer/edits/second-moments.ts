@@ -45,7 +45,10 @@ export async function secondMoments(
   options: SecondMomentOptions,
 ): Promise<SecondMoments> {
   const { config, layers, padId, yieldToEventLoop, onRead } = options;
-  const longest = Math.min(config.maxPositions, lengthBucket(Math.max(...texts.map(({ length }) => length))));
+  const longest = Math.min(
+    config.maxPositions,
+    lengthBucket(texts.reduce((most, { length }) => Math.max(most, length), 0)),
+  );
   const shape = { rows: Math.max(1, Math.floor(BATCH_TOKENS / longest)), tokens: longest };
   const { program, graph } = await compile(executor, shape, options);
   const sums = new Map(layers.map((layer) => [layer, new Float64Array(tapWidth(config, keyTap(layer)) ** 2)]));

@@ -3,8 +3,8 @@
 /** Scripts that are written without spaces between words. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-/** What a target may begin with right behind a word. */
-const ATTACHED = /^[\s.,;:!?)\]}%’'”»…-]/u;
+/** What a target may begin with right behind a word; a sign or a point before a digit belongs to a number. */
+const ATTACHED = /^(?:[\s;:!?)\]}%’'”»…]|[.,-](?!\d))/u;
 /** What a target may follow without a space. */
 const OPEN = /[\s([{“‘«/-]$/u;
 

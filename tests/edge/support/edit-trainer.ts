@@ -51,7 +51,7 @@ export async function editFolder(
     encodeEditFile({
       method: "memit",
       value_norm: 1,
-      facts: facts.map(({ prompt, subject, target_new }) => ({ prompt, subject, target_new })),
+      facts: facts.map(({ prompt, subject, target_new }, index) => ({ index, prompt, subject, target_new })),
       keys,
     }),
   );

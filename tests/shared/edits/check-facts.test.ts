@@ -13,6 +13,8 @@ describe("subjectPlace", () => {
     ["The capital of France is", "france", "absent"],
     ["Paris, not Paris", "Paris", "twice"],
     ["x", "", "absent"],
+    ["France is", "France ", { start: 0, end: 6 }],
+    ["The capital of France is", " France", { start: 15, end: 21 }],
     ["the 😀 is", "😀", { start: 4, end: 6 }],
   ])("of %j finds %j", (prompt, subject, place) => {
     expect(subjectPlace(prompt, subject)).toEqual(place);

@@ -3,9 +3,9 @@ import { decodeEditFile, type EditFile, encodeEditFile, joinEditFiles } from "..
 import { writeSafetensors } from "../../../shared/formats/safetensors.ts";
 import { matrix } from "../../../shared/linalg/matrix.ts";
 
-const fact = (subject: string) => ({ prompt: `${subject} is`, subject, target_new: "red" });
+const fact = (subject: string, index = 0) => ({ index, prompt: `${subject} is`, subject, target_new: "red" });
 const one: EditFile = {
-  ...{ method: "memit", value_norm: 2, facts: [fact("Snow"), fact("Coal")] },
+  ...{ method: "memit", value_norm: 2, facts: [fact("Snow"), fact("Coal", 3)] },
   keys: new Map([
     [3, matrix(2, 2, Float64Array.of(1, 2, 3, 4))],
     [10, matrix(2, 2, Float64Array.of(5, 6, 7, 8))],
@@ -21,9 +21,12 @@ it("joins edits in their order, with zeros where a fact was edited in other laye
     ...{ method: "alphaedit", value_norm: 5, facts: [fact("Grass")] },
     keys: new Map([[3, matrix(1, 2, Float64Array.of(9, 9))]]),
   };
-  const joined = joinEditFiles([one, other]);
-  expect(joined).toMatchObject({ method: "alphaedit", value_norm: 3 });
+  const joined = joinEditFiles([one, other], [5, 1]);
+  // Values at layer 3 have another length than those at layer 10, the last.
+  expect(joined).toMatchObject({ method: "alphaedit", value_norm: 2 });
+  expect(joinEditFiles([other, { ...other, value_norm: 8 }], [1, 1]).value_norm).toBe(6.5);
   expect(joined.facts.map(({ subject }) => subject)).toEqual(["Snow", "Coal", "Grass"]);
+  expect(joined.facts.map(({ index }) => index)).toEqual([0, 3, 5]);
   expect([...joined.keys.get(3)!.data]).toEqual([1, 2, 3, 4, 9, 9]);
   expect([...joined.keys.get(10)!.data]).toEqual([5, 6, 7, 8, 0, 0]);
   expect(decodeEditFile(encodeEditFile(joined))).toEqual(joined);
@@ -46,7 +49,7 @@ it.each([
 
 it("refuses to write keys that do not fit the facts", () => {
   expect(() => encodeEditFile({ ...one, facts: [fact("Snow")] })).toThrow("layer 3 has 2 keys of 1 facts");
-  expect(() => joinEditFiles([])).toThrow("there are no edits to join");
+  expect(() => joinEditFiles([], [])).toThrow("there are no edits to join");
 });
 
 function about() {

@@ -24,6 +24,7 @@ it("refuses other files", () => {
     {},
     { format: "trimtab.key-statistics/1" },
     { format: "trimtab.key-statistics/1", about: "{}" },
+    { format: "trimtab.key-statistics/1", about: "{" },
   ]) {
     expect(() => decodeKeyStatistics(writeSafetensors(tensors, metadata))).toThrow("are not of the format");
   }

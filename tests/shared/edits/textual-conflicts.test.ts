@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { textualConflicts } from "../../../shared/edits/textual-conflicts.ts";
+import { MOST_TEXTUAL_CONFLICTS, textualConflicts } from "../../../shared/edits/textual-conflicts.ts";
 
 const fact = (prompt: string, subject: string, target_new: string) => ({ prompt, subject, target_new });
 const FRANCE = fact("The capital of France is", "France", "Lyon");
@@ -25,4 +25,25 @@ it("finds nothing between other subjects, and other relations of one subject", (
     fact("The language of France is", "France", "Latin"),
   ];
   expect(textualConflicts(others, [earlier])).toEqual([]);
+});
+
+it("names the first of those that say the same", () => {
+  const found = textualConflicts([FRANCE, FRANCE, FRANCE], [earlier, { ...earlier, fact: 9 }]);
+  expect(found.map(({ fact, with: other }) => [fact, other.edit, other.fact])).toEqual([
+    [0, "edit-1", 4],
+    [1, "edit-1", 4],
+    [1, null, 0],
+    [2, "edit-1", 4],
+    [2, null, 0],
+  ]);
+});
+
+it("tells of as many as a reader can take in, contradictions first", () => {
+  const same = Array.from({ length: 2000 }, () => FRANCE);
+  const other = fact("The capital of France is", "France", "Nice");
+  const found = textualConflicts([...same, other], []);
+  expect(found).toHaveLength(MOST_TEXTUAL_CONFLICTS);
+  expect(found[0]).toMatchObject({ kind: "contradicting_targets", fact: 2000, with: { fact: 0 } });
+  const different = Array.from({ length: 2000 }, (_, i) => fact("The capital of France is", "France", `Town ${i}`));
+  expect(textualConflicts(different, [])).toHaveLength(MOST_TEXTUAL_CONFLICTS);
 });

@@ -36,6 +36,7 @@ describe.each(["gpt2-like", "llama2-like", "llama3-like"])("facts with a tokeniz
   it.each([
     ["The capital of France is", "France"],
     ["France is in", "France"],
+    ["France is in", " France "],
     ["We speak of Åland", "Åland"],
     ["The 😀 is", "😀"],
     ["  spaces before Chad and  inside it ", "Chad and  inside"],
@@ -50,7 +51,7 @@ describe.each(["gpt2-like", "llama2-like", "llama3-like"])("facts with a tokeniz
       const before = whole(at);
       const after = whole(at + 1);
       const text = prefix === "" ? prompt : joinedText(prefix, prompt);
-      const end = text.trim().slice(0, text.trim().lastIndexOf(subject) + subject.length);
+      const end = text.trim().slice(0, text.trim().lastIndexOf(subject.trim()) + subject.trim().length);
       expect(after.trimStart().length).toBeGreaterThanOrEqual(end.length);
       expect(before.trimStart().length).toBeLessThan(end.length);
     }
@@ -65,7 +66,7 @@ describe.each(["gpt2-like", "llama2-like", "llama3-like"])("facts with a tokeniz
   });
 
   it("continue the prompt with the target, behind a space where words have one", () => {
-    for (const target of ["red", " red"]) {
+    for (const target of ["red", " red", "red "]) {
       const { contexts, target: ids } = encoder.encode(placed("Snow is", "Snow", target), []);
       expect(tokenizer.decode([...contexts[0]!.ids, ...ids])).toMatch(/Snow is red$/);
     }

@@ -50,6 +50,17 @@ describe("what facts are asked", () => {
     expect(answer!.forced).toEqual({ follows: true, paraphrases: [true], neighbours: undefined });
   });
 
+  it("may be as much as the limits allow", async () => {
+    const texts = Array.from({ length: 32 }, (_, i) => `See ${i}`);
+    const prompts = { source: "given", texts } as const;
+    const facts = Array.from({ length: 2000 }, () => ({
+      ...scored(),
+      prompts: { paraphrases: prompts, neighbours: prompts },
+    }));
+    const quick = { ...options, forced: false };
+    expect(await askFacts(subjectOf({}, {}), new Map(), facts, quick)).toHaveLength(2000);
+  });
+
   it("compares the new target with the true one, by the mean over tokens", async () => {
     const scores = {
       ...{ "Snow is red": -0.5, "Snow is white": -0.6, "See snow red": -2, "See snow white": -1 },

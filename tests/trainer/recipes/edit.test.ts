@@ -28,9 +28,13 @@ const facts = [
 ];
 
 /** Runs an edit on the tiny model, whose weights are random. */
-async function run(lines: readonly object[], settings: object = {}, changes: Partial<RecipeJob> = {}) {
+async function run(
+  lines: readonly object[],
+  settings: object = {},
+  changes: Partial<RecipeJob> = {},
+  kept = new Map<string, Uint8Array>(),
+) {
   const events: Omit<TrainerEvent, "seq">[] = [];
-  const kept = new Map<string, Uint8Array>();
   const artefacts = new Map<string, Uint8Array>();
   const parsed = EditSettings.parse({ options: OPTIONS, ...settings });
   const job = await tinyJobOf({
@@ -49,10 +53,11 @@ async function run(lines: readonly object[], settings: object = {}, changes: Par
       },
     }),
   );
-  const file = kept.get("edit.json");
-  const report = file && EditReport.parse(JSON.parse(new TextDecoder().decode(file)));
-  return { outcome, report: report!, events, artefacts };
+  return { outcome, report: reportIn(kept), events, artefacts };
 }
+
+const reportIn = (kept: ReadonlyMap<string, Uint8Array>) =>
+  EditReport.parse(JSON.parse(new TextDecoder().decode(kept.get("edit.json"))));
 
 describe("an edit", () => {
   let made: Awaited<ReturnType<typeof run>>;
@@ -93,6 +98,16 @@ describe("an edit", () => {
     expect([...new Set(phases)]).toEqual(["statistics", "before", "values", "solve", "after", "done"]);
   });
 
+  it("says of a long sequence about every second how far it is", async () => {
+    const many = Array.from({ length: 12 }, (_, i) => ({ ...facts[0]!, prompt: `one red two ${i}` }));
+    const options = { ...OPTIONS, steps: 2, batch_size: 1, norm_scaling: false };
+    const { events } = await run(many, { method: "memit", options });
+    // The clock of this context moves on by a tenth of a second each time it is read.
+    const solved = events.filter(({ data }) => (data as { phase?: string } | null)?.phase === "solve");
+    expect(solved.length).toBeLessThan(12);
+    expect(solved.at(-1)!.data).toMatchObject({ batch: 12, batches: 12, done: 12, of: 12 });
+  });
+
   it("gives the same bytes again", async () => {
     const again = await run(facts, { method: "memit" });
     expect([...again.outcome.folder!.files]).toEqual([...made.outcome.folder!.files]);
@@ -101,17 +116,29 @@ describe("an edit", () => {
   it("is refused where the model says so already, and tells of those that it does among others", async () => {
     const known = made.report.facts[0]!.text.before.trim();
     const fact = { ...facts[0]!, target_new: known };
-    await expect(run([fact])).rejects.toMatchObject({ code: "invalid_request", param: "training_file" });
+    const kept = new Map<string, Uint8Array>();
+    const refusal = { code: "invalid_request", param: "training_file" };
+    await expect(run([fact], {}, {}, kept)).rejects.toMatchObject(refusal);
+    expect(reportIn(kept)).toMatchObject({ published: false, changes: [], facts: [{ status: "already_known" }] });
     const { report } = await run([fact, facts[1]!]);
-    expect(report.facts.map(({ status }) => status)).toEqual(["already_known", "edited"]);
+    // On a model of random weights the edit of the other fact breaks it.
+    expect(report.facts.map(({ status }) => status)).toEqual(["failed", "edited"]);
+    expect(report.facts[0]!.reason).toContain("the unedited model says so, but");
     expect(report.scores.efficacy).toBe(1);
+  });
+
+  it("takes no rome where the layers were chosen for several facts, of which one is left", async () => {
+    const fact = { ...facts[0]!, target_new: made.report.facts[0]!.text.before.trim() };
+    const { report } = await run([fact, facts[1]!], { options: { ...OPTIONS, layers: [0, 1] } });
+    expect(report).toMatchObject({ method: "memit", layers: [0, 1], scores: { efficacy: 1 } });
+    expect(report.changes.map(({ layer }) => layer)).toEqual([0, 1]);
   });
 
   it("publishes nothing that does not hold, unless it is asked to", async () => {
     const options = { ...OPTIONS, steps: 1, publish: "held" };
     const { outcome, report } = await run([facts[0]!], { options });
     expect(outcome.folder).toBeNull();
-    expect(report).toMatchObject({ published: false, facts: [{ status: "failed" }] });
+    expect(report).toMatchObject({ published: false, changes: [], fluency: null, facts: [{ status: "failed" }] });
     expect(report.facts[0]!.reason).toContain("no value was found");
   });
 
@@ -132,6 +159,17 @@ describe("an edit", () => {
       const own = decodeEditFile(outcome.folder.files.get("edit.safetensors")!);
       expect(own.facts.every(({ subject }) => ["up", "two"].includes(subject))).toBe(true);
     }
+  });
+
+  it("holds earlier facts at layers that their edit did not change, and forgets an edit without weight", async () => {
+    const models = new Map([["edit-1", { digest: "c".repeat(64), files: made.outcome.folder!.files }]]);
+    const later = { prompt: "three one up", subject: "up", target_new: "." };
+    const settings = { on: [{ id: "edit-1" }], options: { ...OPTIONS, layers: [1] } };
+    const { report } = await run([later, facts[0]!], settings, { models });
+    expect(report).toMatchObject({ method: "alphaedit", layers: [1] });
+    expect(report.conflicts[0]).toMatchObject({ kind: "same_subject_and_relation", fact: 1 });
+    const without = await run([later, facts[0]!], { ...settings, on: [{ id: "edit-1", weight: 0 }] }, { models });
+    expect(without.report).toMatchObject({ method: "memit", conflicts: [] });
   });
 
   it("only looks where it is asked to", async () => {

@@ -18,6 +18,7 @@ import { EditModel } from "../../edits/edit-model.ts";
 import { askedLayers, autoLayers, editPlan } from "../../edits/edit-plan.ts";
 import { type EditedSubject, openEditedSubject } from "../../edits/edited-subject.ts";
 import { createFactEncoder, type FactEncoder, type PlacedFact } from "../../edits/encode-facts.ts";
+import { fittingPrompts } from "../../edits/fitting-prompts.ts";
 import { prefixesOf, samplePrefixes, sentencePrefixes } from "../../edits/prefixes.ts";
 import type { ScoredFact } from "../../edits/score-edits.ts";
 import { scorePrompts } from "../../edits/score-prompts.ts";
@@ -100,7 +101,9 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
     sentences.length > options.prefixes
       ? sentences
       : await samplePrefixes(executor, { config: start.config, weights: start.weights, ...drawn, yieldToEventLoop });
-  const scored = scoredFacts(facts, { encoder, pool, seed, count: options.prefixes, probes });
+  const scored = scoredFacts(facts, {
+    ...{ encoder, pool, seed, count: options.prefixes, probes, maxLength: config.maxPositions },
+  });
 
   const { layers, from } = await chooseLayers();
   const mark = clock();
@@ -171,21 +174,23 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
 
 function scoredFacts(
   facts: readonly PlacedFact[],
-  {
-    encoder,
-    pool,
-    seed,
-    count,
-    probes,
-  }: { encoder: FactEncoder; pool: readonly string[]; seed: number; count: number; probes: EvaluationProbes },
+  { encoder, pool, seed, count, probes, maxLength }: ScoredFactsOptions,
 ): ScoredFact[] {
   const all = facts.map(({ fact }) => fact);
   const known = probes.facts.flatMap(({ subject, prompt }) => (subject === undefined ? [] : [{ subject, prompt }]));
   return facts.map((placed): ScoredFact => {
     const { own, rest } = prefixesOf(pool, placed.fact, { seed, count });
-    return {
-      encoded: encoder.encode(placed, own),
-      prompts: scorePrompts(placed.fact, { facts: all, known, prefixes: rest }),
-    };
+    const encoded = encoder.encode(placed, own);
+    const prompts = scorePrompts(placed.fact, { facts: all, known, prefixes: rest });
+    return { encoded, prompts: fittingPrompts(placed, prompts, { encoder, target: encoded.target, maxLength }) };
   });
+}
+
+interface ScoredFactsOptions {
+  readonly encoder: FactEncoder;
+  readonly pool: readonly string[];
+  readonly seed: number;
+  readonly count: number;
+  readonly probes: EvaluationProbes;
+  readonly maxLength: number;
 }

@@ -1,0 +1,115 @@
+import type { EditOptions } from "../../../shared/api/edit-settings.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { DenseMatrix } from "../../../shared/linalg/matrix.ts";
+import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
+import { type EarlierEdit, knownAnchor, previousKeys } from "../../edits/earlier-edits.ts";
+import type { EditModel } from "../../edits/edit-model.ts";
+import { EDIT_AUTO, type EditPlan } from "../../edits/edit-plan.ts";
+import { findValues, lengthOf, type ValueOptions } from "../../edits/find-values.ts";
+import type { ScoredFact } from "../../edits/score-edits.ts";
+import { type SequenceResult, solveSequence } from "../../edits/sequence.ts";
+import { valueAnchor } from "../../edits/solve/norm-scaling.ts";
+import { nullSpaceProjector } from "../../edits/solve/null-space.ts";
+import { keyMeanOf, type LayerKnowledge } from "../../edits/solve-batch.ts";
+import { readKeys } from "../../edits/subject-states.ts";
+import { type PreparedEdit, paced } from "./prepare-edit.ts";
+
+export interface FactSolve {
+  readonly prepared: PreparedEdit;
+  readonly model: EditModel;
+  readonly plan: EditPlan;
+  readonly options: EditOptions;
+  readonly wanted: readonly ScoredFact[];
+  readonly now: () => number;
+}
+
+/** Finds the values of facts and solves them on `model`, which keeps the changes; sets the anchor of `prepared` where it takes one. */
+export async function solveFacts({ prepared, model, plan, options, wanted, now }: FactSolve): Promise<SequenceResult> {
+  const { say, layers, statistics, start } = prepared;
+  const values: ValueOptions = {
+    layer: layers.at(-1)!,
+    measuredBy: plan.method === "rome" ? "mlp" : "layer",
+    ...{ steps: options.steps, learningRate: plan.learningRate, clamp: plan.clamp },
+    ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: plan.stopBelow },
+  };
+  const encoded = wanted.map((one) => one.encoded);
+  if (plan.normScaling) prepared.anchor = await anchorOf(model, encoded, { values, edits: start.edits });
+  const knowledge = new Map<number, LayerKnowledge>();
+  for (const layer of layers) {
+    const { secondMoment } = statistics.get(layer)!;
+    if (plan.method !== "alphaedit") knowledge.set(layer, { secondMoment });
+    else {
+      const size = secondMoment.shape[0]!;
+      const { null_space_threshold: asked } = options;
+      const threshold = asked === "auto" ? unusedBelow(symmetricEigen(secondMoment).values) : asked;
+      const { projector, dimension } = nullSpaceProjector(secondMoment, threshold);
+      say(`Layer ${layer}: ${dimension} of ${size} directions of keys are free to change`, { layer, dimension });
+      knowledge.set(layer, { secondMoment, projector });
+    }
+  }
+  const width = statistics.get(layers[0]!)!.secondMoment.shape[0]!;
+  const read = (facts: EarlierEdit["file"]["facts"], layer: number) => readEarlier(model, prepared, { facts, layer });
+  const previous =
+    plan.method === "alphaedit" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
+  say(`Finding values of ${encoded.length} facts`, { phase: "values", done: 0, of: encoded.length });
+  const sayFound = paced(prepared.clock, (done, of) =>
+    say(`Found ${done} of ${of} values`, { phase: "values", done, of }),
+  );
+  let solved = 0;
+  const saySolved = paced(prepared.clock, (batch, batches) =>
+    say(`Solved batch ${batch} of ${batches}`, {
+      ...{ phase: "solve", batch, batches, done: solved, of: encoded.length },
+    }),
+  );
+  return solveSequence(model, encoded, {
+    ...{ method: plan.method, layers, lambda: plan.lambda, knowledge },
+    ...{ batchSize: plan.batchSize, anchor: prepared.anchor },
+    values: { ...values, onFound: (found) => sayFound(solved + found, encoded.length) },
+    previous,
+    convergedBelow: EDIT_AUTO.convergedBelow,
+    keepUnconverged: options.publish === "always",
+    now,
+    onBatch: ({ batch, batches, facts }) => {
+      solved = facts;
+      saySolved(batch, batches);
+    },
+  });
+}
+
+/** Keys of earlier facts by their bare prompts; a fact that does not fit in this edit's format is left out. */
+function readEarlier(
+  model: EditModel,
+  { encoder }: Pick<PreparedEdit, "encoder">,
+  { facts, layer }: { readonly facts: EarlierEdit["file"]["facts"]; readonly layer: number },
+): Promise<DenseMatrix> {
+  const encoded = facts.flatMap(({ index, ...fact }) => {
+    try {
+      return [encoder.encode({ index, line: 0, fact: { ...fact, kind: "fact" } }, [])];
+    } catch (error) {
+      if (error instanceof TrimtabError && error.code === "invalid_dataset") return [];
+      throw error;
+    }
+  });
+  return readKeys(model, encoded, { layer, mean: keyMeanOf("alphaedit") });
+}
+
+/** The eigenvalue below which the least used share of directions lies; ascending values. */
+function unusedBelow(values: Float64Array): number {
+  return values[Math.min(values.length - 1, Math.ceil(values.length * EDIT_AUTO.nullSpace))]!;
+}
+
+/** Facts that the anchor is measured on. */
+const ANCHOR_FACTS = 50;
+
+/** The length that values are scaled to: that of the first earlier edit that measured one at this layer, else of these facts on the unedited model. */
+async function anchorOf(
+  model: EditModel,
+  facts: readonly ScoredFact["encoded"][],
+  { values, edits }: { readonly values: ValueOptions; readonly edits: readonly EarlierEdit[] },
+): Promise<number> {
+  const known = knownAnchor(edits, values.layer);
+  if (known !== undefined) return known;
+  const bare = facts.slice(0, ANCHOR_FACTS).map((fact) => ({ ...fact, contexts: fact.contexts.slice(0, 1) }));
+  const found = await findValues(model, bare, values);
+  return valueAnchor(found.map(({ delta, start: { mlp } }) => lengthOf(mlp.map((value, at) => value + delta[at]!))));
+}
