@@ -42,10 +42,26 @@ const refusal = (body: object, as = key) =>
 const get = (id: string, as = key) => api.call<Edit>("GET", `/v1/edits/${id}`, { key: as });
 const undo = (id: string, as = key) => api.call("DELETE", `/v1/edits/${id}`, { key: as });
 
-async function edited(body: object = {}, changes = {}): Promise<Edit> {
+async function edited(body: object = {}, changes = {}, name?: string): Promise<Edit> {
   const { id } = await post({ facts: [FRANCE], ...body });
-  await trainer.solve(changes);
+  await trainer.solve(changes, name);
   return get(id);
+}
+
+/** Uploads an adapter of ones on a layer's query projection. */
+async function uploadLora(rank: number): Promise<{ id: string; models: string[] }> {
+  const config = {
+    ...{ peft_type: "LORA", r: rank, lora_alpha: 1, task_type: "CAUSAL_LM" },
+    target_modules: ["layers.0.self_attn.q_proj"],
+  };
+  const name = "base_model.model.model.layers.0.self_attn.q_proj";
+  const width = TINY_CONFIG.hidden_size;
+  const ones = (shape: [number, number]) => f32(shape, new Array(shape[0] * shape[1]).fill(1));
+  const tensors = new Map([
+    [`${name}.lora_A.weight`, ones([rank, width])],
+    [`${name}.lora_B.weight`, ones([width, rank])],
+  ]);
+  return api.call("POST", "/v1/deltas", { key, body: adapterForm(adapterFiles(config, tensors), { model: BASE }) });
 }
 
 /** The log-probabilities of the likeliest next tokens. */
@@ -342,24 +358,7 @@ describe("an edit on other deltas", () => {
   });
 
   it("keeps the deltas that it stands on, and its facts, from being deleted", async () => {
-    const config = {
-      peft_type: "LORA",
-      r: 1,
-      lora_alpha: 1,
-      target_modules: ["layers.0.self_attn.q_proj"],
-      task_type: "CAUSAL_LM",
-    };
-    const name = "base_model.model.model.layers.0.self_attn.q_proj";
-    const width = TINY_CONFIG.hidden_size;
-    const lora = adapterFiles(
-      config,
-      new Map([
-        [`${name}.lora_A.weight`, f32([1, width], new Array(width).fill(1))],
-        [`${name}.lora_B.weight`, f32([width, 1], new Array(width).fill(1))],
-      ]),
-    );
-    const body = adapterForm(lora, { model: BASE });
-    const delta = await api.call<{ id: string; models: string[] }>("POST", "/v1/deltas", { key, body });
+    const delta = await uploadLora(1);
     const edit = await edited({ model: delta.models[0] });
     expect(edit.deltas).toEqual([{ id: delta.id, weight: 1 }]);
     for (const path of [`/v1/deltas/${delta.id}`, `/v1/models/${delta.models[0]}`]) {
@@ -531,6 +530,37 @@ describe("POST /v1/edits/merge", () => {
     for (const { id } of [first, second]) await undo(id);
     expect(await answer(sum.fine_tuned_model!)).toEqual(together);
     await undo(sum.id);
+  });
+
+  it("leaves nothing of a sum that it refuses", async () => {
+    const below = await edited();
+    const one = await edited({ deltas: [{ id: below.delta! }], facts: [PERU] }, {}, "twin");
+    const twin = await edited({ deltas: [{ id: below.delta! }], facts: [PERU] }, {}, "twin");
+    const half = await edited({ deltas: [{ id: below.delta!, weight: 0.5 }], facts: [PERU] });
+    const refused = (edits: readonly Edit[]) =>
+      api.refusal("POST", "/v1/edits/merge", { key, body: { edits: edits.map(({ id }) => id) } });
+    const count = async () => (await api.call<{ data: object[] }>("GET", "/v1/deltas", { key })).data.length;
+    const before = await count();
+    expect(await refused([one, half])).toMatchObject({
+      param: "edits",
+      message: expect.stringContaining("with the weights 1 and 0.5"),
+    });
+    expect(await refused([one, twin])).toMatchObject({ param: "edits[1]" });
+    expect(await count()).toBe(before);
+    for (const { id } of [half, twin, one, below]) await undo(id);
+  });
+
+  it("refuses a sum that cannot be served on what it stands on", async () => {
+    const tooHigh = await refusal({ options: { rank: 60_000 } });
+    const most = Number(/at most (\d+)/.exec(tooHigh.message)![1]);
+    const large = await uploadLora(most - 1);
+    const edits: Edit[] = [];
+    for (const fact of [FRANCE, PERU]) edits.push(await edited({ model: large.models[0], facts: [fact] }));
+    expect(
+      await api.refusal("POST", "/v1/edits/merge", { key, body: { edits: edits.map(({ id }) => id) } }),
+    ).toMatchObject({ param: "edits", message: expect.stringContaining("with the deltas that they stand on") });
+    for (const { id } of edits) await undo(id);
+    await api.call("DELETE", `/v1/deltas/${large.id}`, { key });
   });
 
   it("refuses edits that have no delta, are named twice, or are none", async () => {

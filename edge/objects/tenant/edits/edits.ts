@@ -265,6 +265,9 @@ export const edits = tenantModule({
           requireSolved(context, requireEdit(db, id));
         },
 
+        /** Refuses another edit where there are as many as there may be. */
+        requireRoom: (): void => requireRoom(context),
+
         /**
          * Makes an edit of a delta that is the sum of others'. `file` has the reports of their facts. An equal sum is found as it is.
          */
