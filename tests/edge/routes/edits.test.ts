@@ -490,6 +490,60 @@ describe("taking a fact out", () => {
   });
 });
 
+describe("an edit's files", () => {
+  const files = async (purpose: string) =>
+    (await api.call<{ data: { id: string; filename: string }[] }>("GET", `/v1/files?purpose=${purpose}`, { key })).data;
+  const reports = async () => (await files("fine-tune-results")).filter(({ filename }) => filename === "edit.json");
+
+  it("stay while the edit needs them, and go with it", async () => {
+    const edit = await edited();
+    const [report] = await reports();
+    expect(await api.refusal("DELETE", `/v1/files/${report!.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`the report of the edit ${edit.id}`),
+    });
+    const [facts] = await files("edit");
+    const body = { model: BASE, training_file: facts!.id, method: { type: "edit" } };
+    const { id: job } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(job),
+    });
+    expect((await get(edit.id)).status).toBe("succeeded");
+    await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key });
+    await undo(edit.id);
+    expect([...(await reports()), ...(await files("edit"))]).toEqual([]);
+  });
+
+  it("go where a fact could not be taken out", async () => {
+    const edit = await edited({ facts: [FRANCE, PERU] });
+    const removal = () => api.call<Edit>("DELETE", `/v1/edits/${edit.id}/facts/1?wait=false`, { key });
+    const error = { code: "non_finite", message: "It does not converge.", param: null };
+    for (const ending of ["nothing", "failed", "cancelled"]) {
+      await removal();
+      const { lease, facts } = await trainer.leaseEdit();
+      await trainer.keep(lease, EDIT_REPORT_FILE, editReport(facts, { published: false }));
+      if (ending === "nothing") await trainer.finish(lease, null);
+      else if (ending === "cancelled") await api.call("POST", `/v1/edits/${edit.id}/cancel`, { key });
+      else await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, trainer.held(lease, { error }));
+      expect(await reports()).toHaveLength(1);
+    }
+    await undo(edit.id);
+    expect(await reports()).toEqual([]);
+  });
+
+  it("says so where the texts of its statistics are gone", async () => {
+    const statistics = await api.dataset(key, [{ text: "Call me Ishmael." }]);
+    const edit = await edited({ facts: [FRANCE, PERU], statistics_file: statistics });
+    await api.call("DELETE", `/v1/files/${statistics}`, { key });
+    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}/facts/0`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`the texts of ${statistics}, which was deleted`),
+    });
+    await undo(edit.id);
+  });
+});
+
 describe("POST /v1/edits/merge", () => {
   const merge = (body: object) => api.call<Edit>("POST", "/v1/edits/merge", { key, body });
 
@@ -632,6 +686,9 @@ describe("POST /v1/edits/check", () => {
     await undo(edit.id);
     expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
     expect((await api.call<{ data: object[] }>("GET", "/v1/edits", { key })).data).toEqual([]);
+    expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=fine-tune-results", { key })).data).toEqual(
+      [],
+    );
   });
 });
 

@@ -18,11 +18,14 @@ import { type EditContext, editContext } from "./edit-context.ts";
 import {
   addEdit,
   dropEdit,
+  dropReports,
   EDIT_TABLES,
   type EditRow,
+  editOfJob,
   editsWithDeltas,
   editWithFile,
   editWithModel,
+  editWithReport,
   pageOfEdits,
   removalOf,
   requireEdit,
@@ -69,8 +72,11 @@ export const edits = tenantModule({
   schema: EDIT_TABLES,
 
   needsFile(db, file) {
-    const edit = editWithFile(db, file);
-    return edit && `The file holds the facts of the edit ${edit.id}. DELETE /v1/edits/${edit.id} deletes both.`;
+    const deletes = ({ id }: EditRow) => `the edit ${id}. DELETE /v1/edits/${id} deletes both.`;
+    const ofFacts = editWithFile(db, file);
+    if (ofFacts !== undefined) return `The file holds the facts of ${deletes(ofFacts)}`;
+    const reported = editWithReport(db, file);
+    return reported && `The file is the report of ${deletes(reported)}`;
   },
 
   needsModel(db, model) {
@@ -79,7 +85,7 @@ export const edits = tenantModule({
   },
 
   open(context) {
-    const { db, now, rearm, requireModelUnused } = context;
+    const { db, now, rearm, requireFileUnused, requireModelUnused } = context;
     const newSeed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
 
     const sourceOf = ({ blob, bytes, sha256 }: FileRow): BlobSource => ({ key: blob, bytes, sha256 });
@@ -186,6 +192,14 @@ export const edits = tenantModule({
         /** The report of a job that checks, as far as it has one. */
         report: (job: string): BlobSource | null => reportOf(job),
 
+        /** Deletes the report of a job that checked, once it is read or nobody waits for it any more. */
+        async dropReport(job: string): Promise<void> {
+          db.transaction(() => {
+            if (editOfJob(db, job) === undefined) dropReports(db, job, now());
+          });
+          await rearm();
+        },
+
         /** Ends the solve of an edit, or of the facts that are left of it. */
         async cancel(id: string): Promise<void> {
           const jobs = db.transaction(() => {
@@ -212,6 +226,7 @@ export const edits = tenantModule({
             if (row.delta !== null) requireNoJobOn(db, row.delta);
             dropEdit(db, requireEdit(db, id), now());
             if (row.model_name !== null) requireModelUnused(row.model_name);
+            if (row.file !== null) requireFileUnused(row.file);
             return ended;
           });
           await stopped(jobs);
