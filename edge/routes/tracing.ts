@@ -37,7 +37,8 @@ const responses = {
     content: { "application/json": { schema: ModelTracing }, [SVG]: { schema: { type: "string" } as const } },
   },
   202: {
-    description: "It takes longer than the request waits: send it again",
+    description:
+      "It takes longer than the request waits. Of a base: send it again. Of your own facts: the job's result files have it",
     content: { "application/json": { schema: ModelTracing } },
   },
 } as const;
@@ -103,13 +104,26 @@ tracing.openapi(trace, async (c) => {
   const tenant = c.var.caller.object;
   const { base, tuned } = await tenant.models.base(model);
   const facts = given.map(({ answer, ...fact }) => knownFact({ ...fact, answer }));
-  requireSoundFacts(facts);
+  requireTraceable(facts);
   const shown = { model, base: base.id, note: tuned === null ? null : noteOf(tuned, base.id) };
   const asked = { c, shown, format: c.req.valid("query").format };
   const job = await start(c, base, { source: "file", facts });
-  if (!(await awaitJob(tenant, job, waitMs(wait)))) return running(asked, job);
+  // Sent again, it would trace again: the result is that of this job.
+  if (!(await awaitJob(tenant, job, waitMs(wait)))) return c.json(runningTracing(shown, job), 202);
   return reply(asked, await read(c, await resultOf(c, job)), job);
 });
+
+/** Throws `invalid_request` as for an edit's facts, with the fields that facts to trace have. */
+function requireTraceable(facts: readonly EditFact[]): void {
+  try {
+    requireSoundFacts(facts);
+  } catch (error) {
+    if (!(error instanceof TrimtabError) || error.param === undefined) throw error;
+    const { code, message, param } = error;
+    const own = param.replace("target_new", "answer");
+    throw new TrimtabError(code, message.replace(param, own), { param: own, cause: error });
+  }
+}
 
 const noteOf = (tuned: string, base: string) =>
   `${tuned} is tuned from ${base}: this is the tracing of ${base}, without what was tuned.`;
@@ -190,6 +204,13 @@ function reply({ c, shown, format }: Asked, found: Tracing, job: string | null) 
 }
 
 function running({ c, shown }: Asked, job: string) {
-  const value: ModelTracing = { object: "tracing", ...shown, status: "running", job, tracing: null };
-  return c.json(value, 202, { "retry-after": String(RETRY_SECONDS) });
+  return c.json(runningTracing(shown, job), 202, { "retry-after": String(RETRY_SECONDS) });
 }
+
+const runningTracing = (shown: Asked["shown"], job: string): ModelTracing => ({
+  object: "tracing",
+  ...shown,
+  status: "running",
+  job,
+  tracing: null,
+});
