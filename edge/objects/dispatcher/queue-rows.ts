@@ -77,7 +77,7 @@ export function keepBase(db: Database, job: string, base: string): void {
 export interface Taker {
   readonly trainer: string;
   readonly executors: readonly Executor[];
-  /** All lanes if left out. */
+  /** The first lane alone if left out: a trainer that knows of no lanes cannot read the jobs of others. */
   readonly lanes?: readonly Lane[] | undefined;
   readonly leaseSeconds: number;
 }
@@ -104,7 +104,7 @@ export function takeJob(db: Database, taker: Taker, now: number): QueueRow | und
   );
   const unoffered = (["onnxruntime", "tensorflow"] as const).filter((executor) => !offered.has(executor));
   const runnable = [...taker.executors, ...unoffered];
-  const { lanes = LANES } = taker;
+  const { lanes = [DEFAULT_LANE] } = taker;
   const marks = (values: readonly string[]) => values.map(() => "?").join(", ");
   const row = db.get<QueueRow>(
     `SELECT * FROM queue WHERE state = 'queued' AND lane IN (${marks(lanes)})

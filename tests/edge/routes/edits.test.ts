@@ -268,7 +268,7 @@ describe("POST /v1/edits", () => {
     await refusal({ statistics_file: await api.dataset(key, [{ prompt: "a", chosen: "b", rejected: "c" }]) });
     expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
     expect((await api.call<{ data: object[] }>("GET", "/v1/edits", { key })).data).toEqual([]);
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
   });
 
   it("takes as many facts as there may be, and texts for the statistics", async () => {
@@ -411,7 +411,7 @@ describe("GET /v1/edits", () => {
     expect((await list("?model=another")).data).toEqual([]);
     expect(await api.refusal("GET", "/v1/edits?modle=x", { key })).toMatchObject({ param: "modle" });
     for (const { id } of [a, b]) await undo(id);
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
   });
 });
 
@@ -682,7 +682,7 @@ describe("POST /v1/edits/check", () => {
       conflicts: [{ kind: "interfering_keys", angle_degrees: 12, with: { edit: edit.id } }],
     });
     expect(await check({ wait: 0.05 })).toMatchObject({ keys: "not_compared", conflicts: [] });
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
     await undo(edit.id);
     expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
     expect((await api.call<{ data: object[] }>("GET", "/v1/edits", { key })).data).toEqual([]);

@@ -103,7 +103,11 @@ describe("the queue", () => {
         takeJob(db, { trainer: "a", executors: ["onnxruntime"], lanes, leaseSeconds: 10 }, 0)?.job;
       expect(from(["jobs"])).toBe("long");
       expect(from(["edits"])).toBe("edit");
-      expect([from(), from(), from()]).toEqual(["next edit", "longer", undefined]);
+      // One from before there were lanes cannot read an edit.
+      expect([from(), from()]).toEqual(["longer", undefined]);
+      enqueue(db, job("longest"));
+      const both = ["jobs", "edits"] as const;
+      expect([from(both), from(both), from(both)]).toEqual(["next edit", "longest", undefined]);
     }));
 
   it("forgets a job once, and counts how it ended", () =>
