@@ -10,6 +10,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { heapLimitBytes } from "../env.ts";
 import type { FoundEdit } from "../objects/tenant/edits/edits.ts";
 import { parseReport } from "../objects/tenant/edits/measured.ts";
+import { ownError } from "../objects/tenant/edits/own-error.ts";
 import type { AppEnv } from "./app-env.ts";
 import { awaitJob } from "./await-job.ts";
 import { answeredEdit, named } from "./edit-answer.ts";
@@ -36,7 +37,7 @@ export async function checkAgainstEarlier(c: Context<AppEnv>, request: CheckEdit
       return none;
     }
     const { error } = await tenant.jobs.get(job);
-    if (error !== null) return { ...none, error };
+    if (error !== null) return { ...none, error: ownError(error) };
     const source = await tenant.edits.report(job);
     const report = source === null ? null : parseReport(await storedText(c.env.BLOBS, source));
     if (report === null) return none;

@@ -17,6 +17,7 @@ import type { BlobSource } from "../blobs/blob-source.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
+import { ownError } from "../objects/tenant/edits/own-error.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { awaitJob } from "./await-job.ts";
@@ -172,7 +173,7 @@ async function resultOf(c: Context<AppEnv>, job: string): Promise<BlobSource> {
   const tenant = c.var.caller.object;
   const { status, error } = await tenant.jobs.get(job);
   if (error !== null) {
-    const { code, message, param } = error;
+    const { code, message, param } = ownError(error);
     throw new TrimtabError(code as ErrorCode, message, param === null ? {} : { param });
   }
   const source = await tenant.files.ofJob(job, TRACING_FILE);

@@ -189,11 +189,19 @@ describe("POST /v1/edits", () => {
     const { lease } = await trainer.leaseEdit();
     expect((await get(short.id)).status).toBe("running");
     await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, {
-      ...trainer.held(lease, { error: { code: "invalid_request", message: "It knows that.", param: "facts[0]" } }),
+      ...trainer.held(lease, {
+        error: {
+          ...{ code: "invalid_dataset", param: "training_file" },
+          message: "line 1: target_new: has text that the model's vocabulary cannot express",
+        },
+      }),
     });
     expect(await get(short.id)).toMatchObject({
       status: "failed",
-      error: { message: "It knows that.", param: "facts[0]" },
+      error: {
+        message: "`facts[0].target_new` has text that the model's vocabulary cannot express",
+        param: "facts[0].target_new",
+      },
       facts: [{ status: "waiting" }],
     });
     for (const { id } of [waited, short]) await undo(id);
