@@ -15,7 +15,7 @@ import { mergeInTurns, readSources } from "../merging/merged-delta.ts";
 import { deltaFiles } from "../merging/merged-files.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { StackedDelta } from "../objects/tenant/artefact-rows.ts";
-import type { StoredFacts } from "../objects/tenant/edits/edits.ts";
+import type { StoredFacts } from "../objects/tenant/edits/edit-jobs.ts";
 import { beyondLimits, demandOf, servingLimits, totalDemand } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { answeredEdit } from "./edit-answer.ts";
