@@ -153,5 +153,15 @@ describe("POST /v1/models/{model}/tracing", () => {
     }
     const reply = await api.send("POST", path("untraced"), { key, body: { facts, wait: false } });
     expect([reply.status, reply.headers.get("retry-after")]).toEqual([202, null]);
+    // Its facts are no edit's: they stay for as long as the job.
+    const { job } = (await reply.json()) as ModelTracing;
+    const files = () => api.call<{ data: { id: string }[] }>("GET", "/v1/files?purpose=edit", { key });
+    const [file] = (await files()).data;
+    expect(await api.refusal("DELETE", `/v1/files/${file!.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(job!),
+    });
+    await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key });
+    expect((await files()).data).toEqual([]);
   });
 });

@@ -111,7 +111,8 @@ export function editWithModel(db: Database, model: string): EditRow | undefined 
 }
 
 export function editWithFile(db: Database, file: string): EditRow | undefined {
-  return db.get<EditRow>("SELECT * FROM edits WHERE file = ?1 OR json_extract(removal, '$.file') = ?1", file);
+  const where = "kind = 'edit' AND (file = ?1 OR json_extract(removal, '$.file') = ?1)";
+  return db.get<EditRow>(`SELECT * FROM edits WHERE ${where}`, file);
 }
 
 /** The edit that reads a file as the report of its job. */
