@@ -10,6 +10,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { heapLimitBytes } from "../env.ts";
 import type { FoundEdit } from "../objects/tenant/edits/edits.ts";
 import { parseReport } from "../objects/tenant/edits/measured.ts";
+import { ownError } from "../objects/tenant/edits/own-error.ts";
 import type { AppEnv } from "./app-env.ts";
 import { awaitJob } from "./await-job.ts";
 import { answeredEdit, named } from "./edit-answer.ts";
@@ -30,18 +31,22 @@ export async function checkAgainstEarlier(c: Context<AppEnv>, request: CheckEdit
   // Facts that contradict each other are no file that a trainer takes; that they do is known by now.
   if (waitMs(request.wait) === 0 || checkFacts(request.facts) !== undefined) return none;
   const job = await startCheck(c, request, target);
-  if (!(await awaitJob(tenant, job, waitMs(request.wait)))) {
-    await tenant.jobs.cancel(job).catch(ignoreEnded);
-    return none;
+  try {
+    if (!(await awaitJob(tenant, job, waitMs(request.wait)))) {
+      await tenant.jobs.cancel(job).catch(ignoreEnded);
+      return none;
+    }
+    const { error } = await tenant.jobs.get(job);
+    if (error !== null) return { ...none, error: ownError(error) };
+    const source = await tenant.edits.report(job);
+    const report = source === null ? null : parseReport(await storedText(c.env.BLOBS, source));
+    if (report === null) return none;
+    const beneath = Object.fromEntries(before.map(({ edit }) => [edit.delta!, edit.id]));
+    const measured = report.conflicts.map((conflict) => named(conflict, beneath));
+    return { ...none, conflicts: joined(conflicts, measured), keys: "compared" };
+  } finally {
+    await tenant.edits.dropReport(job);
   }
-  const { error } = await tenant.jobs.get(job);
-  if (error !== null) return { ...none, error };
-  const source = await tenant.edits.report(job);
-  const report = source === null ? null : parseReport(await storedText(c.env.BLOBS, source));
-  if (report === null) return none;
-  const beneath = Object.fromEntries(before.map(({ edit }) => [edit.delta!, edit.id]));
-  const measured = report.conflicts.map((conflict) => named(conflict, beneath));
-  return { ...none, conflicts: joined(conflicts, measured), keys: "compared" };
 }
 
 function requireSound(fact: EditFact, index: number): void {

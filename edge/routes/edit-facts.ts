@@ -7,7 +7,7 @@ import type { BlobSource } from "../blobs/blob-source.ts";
 import { storeDataset } from "../blobs/receive-dataset.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
 import type { Remote } from "../objects/rpc.ts";
-import type { StoredFacts } from "../objects/tenant/edits/edits.ts";
+import type { StoredFacts } from "../objects/tenant/edits/edit-jobs.ts";
 import type { Tenant } from "../objects/tenant.ts";
 
 /** Throws `invalid_request`, naming the fact and its field, for facts that no model can be taught. */

@@ -15,8 +15,8 @@ import { mergeInTurns, readSources } from "../merging/merged-delta.ts";
 import { deltaFiles } from "../merging/merged-files.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { StackedDelta } from "../objects/tenant/artefact-rows.ts";
-import type { StoredFacts } from "../objects/tenant/edits/edits.ts";
-import { beyondLimits, demandOf, servingLimits } from "../serving/limits.ts";
+import type { StoredFacts } from "../objects/tenant/edits/edit-jobs.ts";
+import { beyondLimits, demandOf, servingLimits, totalDemand } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { answeredEdit } from "./edit-answer.ts";
 import { publishFolder } from "./publish-folder.ts";
@@ -25,10 +25,11 @@ const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 const refuse = (problem: string) => new TrimtabError("invalid_request", `\`edits\` ${problem}.`, { param: "edits" });
 
 /**
- * Publishes the exact sum of edits as an edit, and returns its id; an equal sum is found as it is.
+ * Publishes the exact sum of edits as an edit, and returns its id; an equal sum is found as it is. What is refused leaves nothing.
  *
- * @throws TrimtabError not_found for an unknown edit; invalid_request for one without a delta, for edits of several bases, or for a sum
- *   that is too large to serve.
+ * @throws TrimtabError not_found for an unknown edit; conflict where there are as many edits as there may be; invalid_request for one
+ *   without a delta, for edits of several bases, or for a sum that is too large to serve on what it stands on; invalid_delta for one of
+ *   another version of the base.
  */
 export async function mergeEdits(c: Context<AppEnv>, request: MergeEdits, key: Idempotency | null): Promise<string> {
   const tenant = c.var.caller.object;
@@ -36,15 +37,21 @@ export async function mergeEdits(c: Context<AppEnv>, request: MergeEdits, key: I
   const edits: Edit[] = [];
   for (const id of request.edits) edits.push(await answeredEdit(bucket, await tenant.edits.get(id)));
   const { base: stored } = await tenant.models.base(requireOneBase(edits));
+  const stack = commonStack(edits);
+  await tenant.edits.requireRoom();
   const deltas = edits.map(({ delta }) => ({ id: delta!, weight: 1 }));
-  const folders = await tenant.deltas.toMerge(stored, deltas);
+  const folders = await tenant.deltas.toMerge(stored, deltas).catch((error) => Promise.reject(ofEdits(error)));
   const base = { ...(await baseAccess(bucket, stored)), id: stored.id, digest: stored.digest };
-  const sources = await readSources(bucket, folders, base);
+  const sources = await readSources(bucket, folders, base).catch((error) => Promise.reject(ofEdits(error)));
   const linear: MergeDeltas = { model: stored.id, deltas, method: "linear", output: "delta" };
   const delta = await mergeInTurns(linear, sources, turn);
-  const beyond = beyondLimits(demandOf(delta), servingLimits(base.config, heapLimitBytes(c.env)));
+  const beneath: StoredFolder[] = [];
+  for (const { artefact } of stack) beneath.push(await tenant.deltas.folder(artefact));
+  const served = [{ delta }, ...(await readSources(bucket, beneath, base))].map((each) => demandOf(each.delta));
+  const beyond = beyondLimits(totalDemand(served), servingLimits(base.config, heapLimitBytes(c.env)));
   if (beyond !== undefined) {
-    throw refuse(`sum up to ${beyond.has}, but the most that is served on this model is ${beyond.most}`);
+    const where = stack.length === 0 ? "" : " with the deltas that they stand on";
+    throw refuse(`sum up to ${beyond.has}${where}, but the most that is served on this model is ${beyond.most}`);
   }
   const files = await deltaFiles(delta, { request: linear, sources, base });
   const keys = await joinedKeys(bucket, folders, edits);
@@ -54,7 +61,7 @@ export async function mergeEdits(c: Context<AppEnv>, request: MergeEdits, key: I
   if (published.object !== "delta") throw new TrimtabError("internal_error", "a merge of edits is no delta");
   const modelName = fineTunedName({ base: base.id, tenant: c.var.caller.id, suffix, id: published.digest });
   const merged = {
-    ...{ base: base.id, model: base.id, stack: commonStack(edits), delta: published.id, modelName },
+    ...{ base: base.id, model: base.id, stack, delta: published.id, modelName },
     ...{ from: request.edits, metadata: request.metadata ?? null },
   };
   return storeFacts(c, factsOf(edits), (file) => tenant.edits.addMerged({ ...merged, file }, key));
@@ -67,6 +74,13 @@ function requireOneBase(edits: readonly Edit[]): string {
   const other = edits.find(({ base }) => base !== first!.base);
   if (other === undefined) return first!.base;
   throw refuse(`names ${first!.id} of ${first!.base} and ${other.id} of ${other.base}: merge edits of one base`);
+}
+
+/** An error about the deltas to merge, as one about the edits that they are. */
+function ofEdits(error: unknown): unknown {
+  if (!(error instanceof TrimtabError)) return error;
+  const param = (error.param ?? "edits").replace(/^deltas(\[\d+\])?(?:\.id)?$/, "edits$1");
+  return new TrimtabError(error.code, error.message.replace("`deltas`", "`edits`"), { param, cause: error });
 }
 
 /** What the sum stands on: everything that one of the edits does, except those that are in it. */

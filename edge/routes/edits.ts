@@ -16,7 +16,7 @@ import { WaitQuery, waitMs } from "../../shared/api/wait.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
-import type { NewEditJob } from "../objects/tenant/edits/edits.ts";
+import type { NewEditJob } from "../objects/tenant/edits/edit-jobs.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { awaitJob } from "./await-job.ts";

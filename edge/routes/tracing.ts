@@ -17,6 +17,7 @@ import type { BlobSource } from "../blobs/blob-source.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
+import { ownError } from "../objects/tenant/edits/own-error.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { awaitJob } from "./await-job.ts";
@@ -37,7 +38,8 @@ const responses = {
     content: { "application/json": { schema: ModelTracing }, [SVG]: { schema: { type: "string" } as const } },
   },
   202: {
-    description: "It takes longer than the request waits: send it again",
+    description:
+      "It takes longer than the request waits. Of a base: send it again. Of your own facts: the job's result files have it",
     content: { "application/json": { schema: ModelTracing } },
   },
 } as const;
@@ -103,13 +105,26 @@ tracing.openapi(trace, async (c) => {
   const tenant = c.var.caller.object;
   const { base, tuned } = await tenant.models.base(model);
   const facts = given.map(({ answer, ...fact }) => knownFact({ ...fact, answer }));
-  requireSoundFacts(facts);
+  requireTraceable(facts);
   const shown = { model, base: base.id, note: tuned === null ? null : noteOf(tuned, base.id) };
   const asked = { c, shown, format: c.req.valid("query").format };
   const job = await start(c, base, { source: "file", facts });
-  if (!(await awaitJob(tenant, job, waitMs(wait)))) return running(asked, job);
+  // Sent again, it would trace again: the result is that of this job.
+  if (!(await awaitJob(tenant, job, waitMs(wait)))) return c.json(runningTracing(shown, job), 202);
   return reply(asked, await read(c, await resultOf(c, job)), job);
 });
+
+/** Throws `invalid_request` as for an edit's facts, with the fields that facts to trace have. */
+function requireTraceable(facts: readonly EditFact[]): void {
+  try {
+    requireSoundFacts(facts);
+  } catch (error) {
+    if (!(error instanceof TrimtabError) || error.param === undefined) throw error;
+    const { code, message, param } = error;
+    const own = param.replace("target_new", "answer");
+    throw new TrimtabError(code, message.replace(param, own), { param: own, cause: error });
+  }
+}
 
 const noteOf = (tuned: string, base: string) =>
   `${tuned} is tuned from ${base}: this is the tracing of ${base}, without what was tuned.`;
@@ -158,7 +173,7 @@ async function resultOf(c: Context<AppEnv>, job: string): Promise<BlobSource> {
   const tenant = c.var.caller.object;
   const { status, error } = await tenant.jobs.get(job);
   if (error !== null) {
-    const { code, message, param } = error;
+    const { code, message, param } = ownError(error);
     throw new TrimtabError(code as ErrorCode, message, param === null ? {} : { param });
   }
   const source = await tenant.files.ofJob(job, TRACING_FILE);
@@ -190,6 +205,13 @@ function reply({ c, shown, format }: Asked, found: Tracing, job: string | null) 
 }
 
 function running({ c, shown }: Asked, job: string) {
-  const value: ModelTracing = { object: "tracing", ...shown, status: "running", job, tracing: null };
-  return c.json(value, 202, { "retry-after": String(RETRY_SECONDS) });
+  return c.json(runningTracing(shown, job), 202, { "retry-after": String(RETRY_SECONDS) });
 }
+
+const runningTracing = (shown: Asked["shown"], job: string): ModelTracing => ({
+  object: "tracing",
+  ...shown,
+  status: "running",
+  job,
+  tracing: null,
+});

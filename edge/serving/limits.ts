@@ -69,6 +69,12 @@ export function demandOf(delta: CanonicalDelta): ServingDemand {
   };
 }
 
+/** What a request with several deltas takes. */
+export function totalDemand(demands: readonly ServingDemand[]): ServingDemand {
+  const total = (limit: keyof ServingDemand) => demands.reduce((sum, demand) => sum + demand[limit], 0);
+  return { rank: total("rank"), columns: total("columns"), positions: total("positions"), bytes: total("bytes") };
+}
+
 /** What exceeds the limits, in words that follow "has", and the most there can be; undefined if all of it can be served. */
 export function beyondLimits(demand: ServingDemand, limits: ServingLimits): { has: string; most: string } | undefined {
   if (demand.positions > limits.positions) {

@@ -50,7 +50,12 @@ export const LeaseRequest = z
   .strictObject({
     trainer: z.string().min(1).max(64).meta({ description: "The process's name, new at every start" }),
     executors: z.array(Executor).min(1).max(8).meta({ description: "The executors that this trainer can run" }),
-    lanes: z.array(Lane).min(1).max(8).optional().meta({ description: "The lanes to take a job from; all by default" }),
+    lanes: z
+      .array(Lane)
+      .min(1)
+      .max(8)
+      .optional()
+      .meta({ description: "The lanes to take a job from; `jobs` by default" }),
     lease_seconds: z.int().min(1).max(600).optional(),
   })
   .meta({ id: "LeaseRequest" });

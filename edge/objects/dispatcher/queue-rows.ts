@@ -77,7 +77,7 @@ export function keepBase(db: Database, job: string, base: string): void {
 export interface Taker {
   readonly trainer: string;
   readonly executors: readonly Executor[];
-  /** All lanes if left out. */
+  /** The first lane alone if left out: a trainer that knows of no lanes cannot read the jobs of others. */
   readonly lanes?: readonly Lane[] | undefined;
   readonly leaseSeconds: number;
 }
@@ -86,7 +86,14 @@ export interface Taker {
 const LAST_LANE_FIRST = `CASE lane ${LANES.map((lane, index) => `WHEN '${lane}' THEN ${-index}`).join(" ")} END`;
 
 /**
- * Leases the oldest job that the trainer can run, of the last of its lanes that has one. A job whose executor no recent trainer offers goes to any trainer,
+ * When the job's tenant last had its turn. Somebody waits for a job of a short lane, so that tenants take turns there: one that queues
+ * hundreds does not keep the others waiting. Jobs of the first lane go by their age alone.
+ */
+const LAST_TURN = `CASE lane WHEN '${DEFAULT_LANE}' THEN 0 ELSE
+  coalesce((SELECT fence FROM lane_turns WHERE lane_turns.tenant = queue.tenant AND lane_turns.lane = queue.lane), 0) END`;
+
+/**
+ * Leases the oldest job that the trainer can run, of the last of its lanes that has one; see `LAST_TURN`. A job whose executor no recent trainer offers goes to any trainer,
  * where it fails with a message that says what to install, instead of waiting forever.
  */
 export function takeJob(db: Database, taker: Taker, now: number): QueueRow | undefined {
@@ -104,16 +111,17 @@ export function takeJob(db: Database, taker: Taker, now: number): QueueRow | und
   );
   const unoffered = (["onnxruntime", "tensorflow"] as const).filter((executor) => !offered.has(executor));
   const runnable = [...taker.executors, ...unoffered];
-  const { lanes = LANES } = taker;
+  const { lanes = [DEFAULT_LANE] } = taker;
   const marks = (values: readonly string[]) => values.map(() => "?").join(", ");
   const row = db.get<QueueRow>(
     `SELECT * FROM queue WHERE state = 'queued' AND lane IN (${marks(lanes)})
-     AND (executor IS NULL OR executor IN (${marks(runnable)})) ORDER BY ${LAST_LANE_FIRST}, n LIMIT 1`,
+     AND (executor IS NULL OR executor IN (${marks(runnable)})) ORDER BY ${LAST_LANE_FIRST}, ${LAST_TURN}, n LIMIT 1`,
     ...lanes,
     ...runnable,
   );
   if (row === undefined) return undefined;
   const fence = nextFence(db);
+  db.run("INSERT OR REPLACE INTO lane_turns (tenant, lane, fence) VALUES (?, ?, ?)", row.tenant, row.lane, fence);
   db.run(
     `UPDATE queue SET state = 'leased', fence = ?, trainer = ?, lease_seconds = ?, lease_until = ?, attempts = attempts + 1
      WHERE job = ?`,

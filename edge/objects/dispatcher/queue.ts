@@ -28,6 +28,8 @@ export const queue = objectModule({
     // 1 for a pipeline, whose stages are the jobs that are queued.
     "ALTER TABLE paused_jobs ADD COLUMN pipeline INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE queue ADD COLUMN lane TEXT NOT NULL DEFAULT 'jobs'",
+    // The newest lease of each tenant's jobs.
+    "CREATE TABLE IF NOT EXISTS lane_turns (tenant TEXT NOT NULL, lane TEXT NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY (tenant, lane))",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {

@@ -15,7 +15,11 @@ export const tenants = objectModule({
       note: (id: string): void =>
         db.run("INSERT OR IGNORE INTO tenants (id, created_at) VALUES (?, ?)", id, seconds(now())),
 
-      forget: (id: string): void => db.run("DELETE FROM tenants WHERE id = ?", id),
+      forget: (id: string): void =>
+        db.transaction(() => {
+          db.run("DELETE FROM tenants WHERE id = ?", id);
+          db.run("DELETE FROM lane_turns WHERE tenant = ?", id);
+        }),
 
       list(page: Page): ListOf<TenantSummary> {
         const rows = pageOf<{ id: string; created_at: number }>(db, { table: "tenants" }, page);

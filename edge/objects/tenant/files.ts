@@ -94,6 +94,10 @@ export function requireFile(db: Database, id: string, param: string): FileRow {
   return row;
 }
 
+export function isStored(db: Database, id: string): boolean {
+  return db.get("SELECT 1 FROM files WHERE id = ? AND state = 'ready'", id) !== undefined;
+}
+
 type NamedSource = BlobSource & { readonly filename: string };
 
 function sourceOf({ blob, bytes, sha256, filename }: FileRow): NamedSource {

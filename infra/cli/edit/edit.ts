@@ -1,8 +1,8 @@
 /** `trimtab edit`: edits of facts from the command line. */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
-import { Edit, EditCheck, EditList } from "../../../shared/api/edits.ts";
-import { Deleted } from "../../../shared/api/lists.ts";
+import { Edit, EditCheck, EditList, type EditSummary } from "../../../shared/api/edits.ts";
+import { Deleted, listOf } from "../../../shared/api/lists.ts";
 import { ModelTracing } from "../../../shared/api/tracing.ts";
 import { messageOf, TrimtabError } from "../../../shared/errors.ts";
 import { tracingMap } from "../../../shared/plot/tracing-map.ts";
@@ -65,9 +65,15 @@ async function create(client: ApiClient, [file]: readonly string[], { options, e
 
 async function list(client: ApiClient, _: readonly string[], { options }: Command): Promise<string> {
   const of = options.model === undefined ? "" : `&model=${encodeURIComponent(options.model)}`;
-  const found = await client.get(`/v1/edits?limit=${LIST_PAGE}${of}`, EditList);
-  if (options.json) return jsonText(found);
-  return found.data.length === 0 ? "There are no edits.\n" : `${editTable(found.data)}\n`;
+  const edits: EditSummary[] = [];
+  for (let after = "", more = true; more; ) {
+    const page = await client.get(`/v1/edits?limit=${LIST_PAGE}${of}${after}`, EditList);
+    edits.push(...page.data);
+    more = page.has_more;
+    after = `&after=${page.last_id}`;
+  }
+  if (options.json) return jsonText(listOf(edits, edits.length));
+  return edits.length === 0 ? "There are no edits.\n" : `${editTable(edits)}\n`;
 }
 
 async function show(client: ApiClient, words: readonly string[], { options }: Command): Promise<string> {

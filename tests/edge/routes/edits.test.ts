@@ -42,10 +42,26 @@ const refusal = (body: object, as = key) =>
 const get = (id: string, as = key) => api.call<Edit>("GET", `/v1/edits/${id}`, { key: as });
 const undo = (id: string, as = key) => api.call("DELETE", `/v1/edits/${id}`, { key: as });
 
-async function edited(body: object = {}, changes = {}): Promise<Edit> {
+async function edited(body: object = {}, changes = {}, name?: string): Promise<Edit> {
   const { id } = await post({ facts: [FRANCE], ...body });
-  await trainer.solve(changes);
+  await trainer.solve(changes, name);
   return get(id);
+}
+
+/** Uploads an adapter of ones on a layer's query projection. */
+async function uploadLora(rank: number): Promise<{ id: string; models: string[] }> {
+  const config = {
+    ...{ peft_type: "LORA", r: rank, lora_alpha: 1, task_type: "CAUSAL_LM" },
+    target_modules: ["layers.0.self_attn.q_proj"],
+  };
+  const name = "base_model.model.model.layers.0.self_attn.q_proj";
+  const width = TINY_CONFIG.hidden_size;
+  const ones = (shape: [number, number]) => f32(shape, new Array(shape[0] * shape[1]).fill(1));
+  const tensors = new Map([
+    [`${name}.lora_A.weight`, ones([rank, width])],
+    [`${name}.lora_B.weight`, ones([width, rank])],
+  ]);
+  return api.call("POST", "/v1/deltas", { key, body: adapterForm(adapterFiles(config, tensors), { model: BASE }) });
 }
 
 /** The log-probabilities of the likeliest next tokens. */
@@ -173,11 +189,19 @@ describe("POST /v1/edits", () => {
     const { lease } = await trainer.leaseEdit();
     expect((await get(short.id)).status).toBe("running");
     await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, {
-      ...trainer.held(lease, { error: { code: "invalid_request", message: "It knows that.", param: "facts[0]" } }),
+      ...trainer.held(lease, {
+        error: {
+          ...{ code: "invalid_dataset", param: "training_file" },
+          message: "line 1: target_new: has text that the model's vocabulary cannot express",
+        },
+      }),
     });
     expect(await get(short.id)).toMatchObject({
       status: "failed",
-      error: { message: "It knows that.", param: "facts[0]" },
+      error: {
+        message: "`facts[0].target_new` has text that the model's vocabulary cannot express",
+        param: "facts[0].target_new",
+      },
       facts: [{ status: "waiting" }],
     });
     for (const { id } of [waited, short]) await undo(id);
@@ -252,7 +276,7 @@ describe("POST /v1/edits", () => {
     await refusal({ statistics_file: await api.dataset(key, [{ prompt: "a", chosen: "b", rejected: "c" }]) });
     expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
     expect((await api.call<{ data: object[] }>("GET", "/v1/edits", { key })).data).toEqual([]);
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
   });
 
   it("takes as many facts as there may be, and texts for the statistics", async () => {
@@ -342,24 +366,7 @@ describe("an edit on other deltas", () => {
   });
 
   it("keeps the deltas that it stands on, and its facts, from being deleted", async () => {
-    const config = {
-      peft_type: "LORA",
-      r: 1,
-      lora_alpha: 1,
-      target_modules: ["layers.0.self_attn.q_proj"],
-      task_type: "CAUSAL_LM",
-    };
-    const name = "base_model.model.model.layers.0.self_attn.q_proj";
-    const width = TINY_CONFIG.hidden_size;
-    const lora = adapterFiles(
-      config,
-      new Map([
-        [`${name}.lora_A.weight`, f32([1, width], new Array(width).fill(1))],
-        [`${name}.lora_B.weight`, f32([width, 1], new Array(width).fill(1))],
-      ]),
-    );
-    const body = adapterForm(lora, { model: BASE });
-    const delta = await api.call<{ id: string; models: string[] }>("POST", "/v1/deltas", { key, body });
+    const delta = await uploadLora(1);
     const edit = await edited({ model: delta.models[0] });
     expect(edit.deltas).toEqual([{ id: delta.id, weight: 1 }]);
     for (const path of [`/v1/deltas/${delta.id}`, `/v1/models/${delta.models[0]}`]) {
@@ -412,7 +419,7 @@ describe("GET /v1/edits", () => {
     expect((await list("?model=another")).data).toEqual([]);
     expect(await api.refusal("GET", "/v1/edits?modle=x", { key })).toMatchObject({ param: "modle" });
     for (const { id } of [a, b]) await undo(id);
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
   });
 });
 
@@ -491,6 +498,60 @@ describe("taking a fact out", () => {
   });
 });
 
+describe("an edit's files", () => {
+  const files = async (purpose: string) =>
+    (await api.call<{ data: { id: string; filename: string }[] }>("GET", `/v1/files?purpose=${purpose}`, { key })).data;
+  const reports = async () => (await files("fine-tune-results")).filter(({ filename }) => filename === "edit.json");
+
+  it("stay while the edit needs them, and go with it", async () => {
+    const edit = await edited();
+    const [report] = await reports();
+    expect(await api.refusal("DELETE", `/v1/files/${report!.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`the report of the edit ${edit.id}`),
+    });
+    const [facts] = await files("edit");
+    const body = { model: BASE, training_file: facts!.id, method: { type: "edit" } };
+    const { id: job } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(job),
+    });
+    expect((await get(edit.id)).status).toBe("succeeded");
+    await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key });
+    await undo(edit.id);
+    expect([...(await reports()), ...(await files("edit"))]).toEqual([]);
+  });
+
+  it("go where a fact could not be taken out", async () => {
+    const edit = await edited({ facts: [FRANCE, PERU] });
+    const removal = () => api.call<Edit>("DELETE", `/v1/edits/${edit.id}/facts/1?wait=false`, { key });
+    const error = { code: "non_finite", message: "It does not converge.", param: null };
+    for (const ending of ["nothing", "failed", "cancelled"]) {
+      await removal();
+      const { lease, facts } = await trainer.leaseEdit();
+      await trainer.keep(lease, EDIT_REPORT_FILE, editReport(facts, { published: false }));
+      if (ending === "nothing") await trainer.finish(lease, null);
+      else if (ending === "cancelled") await api.call("POST", `/v1/edits/${edit.id}/cancel`, { key });
+      else await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, trainer.held(lease, { error }));
+      expect(await reports()).toHaveLength(1);
+    }
+    await undo(edit.id);
+    expect(await reports()).toEqual([]);
+  });
+
+  it("says so where the texts of its statistics are gone", async () => {
+    const statistics = await api.dataset(key, [{ text: "Call me Ishmael." }]);
+    const edit = await edited({ facts: [FRANCE, PERU], statistics_file: statistics });
+    await api.call("DELETE", `/v1/files/${statistics}`, { key });
+    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}/facts/0`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(`the texts of ${statistics}, which was deleted`),
+    });
+    await undo(edit.id);
+  });
+});
+
 describe("POST /v1/edits/merge", () => {
   const merge = (body: object) => api.call<Edit>("POST", "/v1/edits/merge", { key, body });
 
@@ -531,6 +592,37 @@ describe("POST /v1/edits/merge", () => {
     for (const { id } of [first, second]) await undo(id);
     expect(await answer(sum.fine_tuned_model!)).toEqual(together);
     await undo(sum.id);
+  });
+
+  it("leaves nothing of a sum that it refuses", async () => {
+    const below = await edited();
+    const one = await edited({ deltas: [{ id: below.delta! }], facts: [PERU] }, {}, "twin");
+    const twin = await edited({ deltas: [{ id: below.delta! }], facts: [PERU] }, {}, "twin");
+    const half = await edited({ deltas: [{ id: below.delta!, weight: 0.5 }], facts: [PERU] });
+    const refused = (edits: readonly Edit[]) =>
+      api.refusal("POST", "/v1/edits/merge", { key, body: { edits: edits.map(({ id }) => id) } });
+    const count = async () => (await api.call<{ data: object[] }>("GET", "/v1/deltas", { key })).data.length;
+    const before = await count();
+    expect(await refused([one, half])).toMatchObject({
+      param: "edits",
+      message: expect.stringContaining("with the weights 1 and 0.5"),
+    });
+    expect(await refused([one, twin])).toMatchObject({ param: "edits[1]" });
+    expect(await count()).toBe(before);
+    for (const { id } of [half, twin, one, below]) await undo(id);
+  });
+
+  it("refuses a sum that cannot be served on what it stands on", async () => {
+    const tooHigh = await refusal({ options: { rank: 60_000 } });
+    const most = Number(/at most (\d+)/.exec(tooHigh.message)![1]);
+    const large = await uploadLora(most - 1);
+    const edits: Edit[] = [];
+    for (const fact of [FRANCE, PERU]) edits.push(await edited({ model: large.models[0], facts: [fact] }));
+    expect(
+      await api.refusal("POST", "/v1/edits/merge", { key, body: { edits: edits.map(({ id }) => id) } }),
+    ).toMatchObject({ param: "edits", message: expect.stringContaining("with the deltas that they stand on") });
+    for (const { id } of edits) await undo(id);
+    await api.call("DELETE", `/v1/deltas/${large.id}`, { key });
   });
 
   it("refuses edits that have no delta, are named twice, or are none", async () => {
@@ -598,10 +690,13 @@ describe("POST /v1/edits/check", () => {
       conflicts: [{ kind: "interfering_keys", angle_degrees: 12, with: { edit: edit.id } }],
     });
     expect(await check({ wait: 0.05 })).toMatchObject({ keys: "not_compared", conflicts: [] });
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
     await undo(edit.id);
     expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
     expect((await api.call<{ data: object[] }>("GET", "/v1/edits", { key })).data).toEqual([]);
+    expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=fine-tune-results", { key })).data).toEqual(
+      [],
+    );
   });
 });
 

@@ -117,7 +117,7 @@ describe("GET /v1/models/{model}/tracing", () => {
     });
     expect((await api.refusal("GET", path("nothing"), { key })).code).toBe("model_not_found");
     expect(await api.refusal("GET", path("untraced", "?format=png"), { key })).toMatchObject({ param: "format" });
-    expect(await trainer.lease()).toBeUndefined();
+    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
   });
 });
 
@@ -143,9 +143,25 @@ describe("POST /v1/models/{model}/tracing", () => {
       }),
     ]);
     expect(refused).toMatchObject({ status: 400, message: "It knows none of the facts.", param: "facts" });
-    const body = { facts: [{ ...facts[0], subject: "Chile" }] };
-    expect(await api.refusal("POST", path("untraced"), { key, body })).toMatchObject({ param: "facts[0].subject" });
+    for (const [changes, param] of [
+      [{ subject: "Chile" }, "facts[0].subject"],
+      [{ answer: " " }, "facts[0].answer"],
+    ] as const) {
+      const body = { facts: [{ ...facts[0], ...changes }] };
+      const bad = await api.refusal("POST", path("untraced"), { key, body });
+      expect([bad.param, bad.message.startsWith(`\`${param}\``)]).toEqual([param, true]);
+    }
     const reply = await api.send("POST", path("untraced"), { key, body: { facts, wait: false } });
-    expect(reply.status).toBe(202);
+    expect([reply.status, reply.headers.get("retry-after")]).toEqual([202, null]);
+    // Its facts are no edit's: they stay for as long as the job.
+    const { job } = (await reply.json()) as ModelTracing;
+    const files = () => api.call<{ data: { id: string }[] }>("GET", "/v1/files?purpose=edit", { key });
+    const [file] = (await files()).data;
+    expect(await api.refusal("DELETE", `/v1/files/${file!.id}`, { key })).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(job!),
+    });
+    await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key });
+    expect((await files()).data).toEqual([]);
   });
 });

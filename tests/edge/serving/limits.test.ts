@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planMemory } from "../../../edge/runtime/memory-plan.ts";
-import { beyondLimits, columnsInWords, demandOf, servingLimits } from "../../../edge/serving/limits.ts";
+import { beyondLimits, columnsInWords, demandOf, servingLimits, totalDemand } from "../../../edge/serving/limits.ts";
 import baseJson from "../../../infra/base/model/config.json";
 import { type CanonicalModule, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
@@ -79,4 +79,10 @@ it("takes a delta by its largest layer, without what the host adds", () => {
 it("says columns in words", () => {
   expect(columnsInWords({ rank: 8, columns: 0 }, "and")).toBe("a rank of 8");
   expect(columnsInWords({ rank: 0, columns: 16 }, "or")).toBe("16 bottleneck columns");
+});
+
+it("adds up what several deltas take", () => {
+  const one = { rank: 1, columns: 2, positions: 3, bytes: 4 };
+  expect(totalDemand([one, { ...one, rank: 7 }])).toEqual({ rank: 8, columns: 4, positions: 6, bytes: 8 });
+  expect(totalDemand([])).toEqual({ rank: 0, columns: 0, positions: 0, bytes: 0 });
 });

@@ -135,11 +135,14 @@ export class EditTrainer extends FakeTrainer {
     return this.#api.call("POST", `/v1/trainer/jobs/${lease.job}/complete`, this.held(lease, body));
   }
 
-  /** Leases the next edit and publishes it. */
-  async solve(changes: Partial<EditReport> = {}): Promise<{ lease: Lease; facts: EditFact[]; model: string | null }> {
+  /** Leases the next edit and publishes it; edits of the same facts and name have the same delta. */
+  async solve(
+    changes: Partial<EditReport> = {},
+    name?: string,
+  ): Promise<{ lease: Lease; facts: EditFact[]; model: string | null }> {
     const { lease, facts } = await this.leaseEdit();
     await this.keep(lease, EDIT_REPORT_FILE, editReport(facts, changes));
-    const result = await this.store(lease, await editFolder(lease.base, facts, lease.job));
+    const result = await this.store(lease, await editFolder(lease.base, facts, name ?? lease.job));
     return { lease, facts, ...(await this.finish(lease, result)) };
   }
 

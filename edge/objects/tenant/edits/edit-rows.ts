@@ -111,7 +111,18 @@ export function editWithModel(db: Database, model: string): EditRow | undefined 
 }
 
 export function editWithFile(db: Database, file: string): EditRow | undefined {
-  return db.get<EditRow>("SELECT * FROM edits WHERE file = ?1 OR json_extract(removal, '$.file') = ?1", file);
+  const where = "kind = 'edit' AND (file = ?1 OR json_extract(removal, '$.file') = ?1)";
+  return db.get<EditRow>(`SELECT * FROM edits WHERE ${where}`, file);
+}
+
+/** The edit that reads a file as the report of its job. */
+export function editWithReport(db: Database, file: string): EditRow | undefined {
+  return db.get<EditRow>(
+    `SELECT edits.* FROM edits JOIN files ON files.job = edits.job
+     WHERE files.id = ? AND files.filename = ? AND edits.kind = 'edit'`,
+    file,
+    EDIT_REPORT_FILE,
+  );
 }
 
 export const stackedOn = ({ stack }: Pick<EditRow, "stack">) => JSON.parse(stack) as StackedDelta[];
@@ -175,8 +186,12 @@ export function noteEditEnded(
     return;
   }
   const removal = removalOf(row);
-  if (removal?.job !== job || removal.failed !== null || end.status === "succeeded") return;
-  failRemoval(db, row, { status: end.status as EditStatus, error: end.error ?? null }, now);
+  // One that has succeeded is no removal any more.
+  if (removal?.job !== job) return;
+  dropReports(db, job, now);
+  if (removal.failed === null) {
+    failRemoval(db, row, { status: end.status as EditStatus, error: end.error ?? null }, now);
+  }
 }
 
 function failRemoval(db: Database, row: EditRow, failed: NonNullable<Removal["failed"]>, now: number): void {
@@ -200,7 +215,11 @@ export function dropEdit(db: Database, row: EditRow, now: number): void {
 /** Deletes an edit's facts and the report of its job. */
 function dropFilesOf(db: Database, { file, job }: EditRow, now: number): void {
   if (file !== null) deleteFile(db, file, now);
-  if (job === null) return;
+  if (job !== null) dropReports(db, job, now);
+}
+
+/** Deletes what a job reports of facts. */
+export function dropReports(db: Database, job: string, now: number): void {
   const where = "job = ? AND filename = ? AND state = 'ready'";
   const reports = db.all<FileRow>(`SELECT * FROM files WHERE ${where}`, job, EDIT_REPORT_FILE);
   for (const { id } of reports) deleteFile(db, id, now);

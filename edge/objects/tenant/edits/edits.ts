@@ -6,50 +6,31 @@ import { EDIT_REPORT_FILE } from "../../../../shared/edits/report.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { BlobSource } from "../../../blobs/blob-source.ts";
 import { type Idempotency, settleCreation } from "../../idempotency.ts";
-import type { StackedDelta } from "../artefact-rows.ts";
 import { tenantModule } from "../context.ts";
-import { dropPendingFile, type FileFacts, type FileRow, finishFile, requireFile } from "../files.ts";
-import type { JobBase } from "../job-base.ts";
-import { end, queue, say, settled } from "../job-course.ts";
+import { dropPendingFile, type FileRow, finishFile, requireFile } from "../files.ts";
+import { queue, settled } from "../job-course.ts";
 import { requireNoJobOn } from "../job-parent.ts";
-import { addJob, baseOf, findJob, isTerminal, type JobRow, requireDatasets, requireJob, specOf } from "../job-rows.ts";
+import { baseOf, findJob, isTerminal, requireJob, specOf } from "../job-rows.ts";
 import { ownedModel, type RequestedDelta } from "../resolve.ts";
 import { type EditContext, editContext } from "./edit-context.ts";
+import { type NewEditJob, type StoredFacts, startEditJob, stopEditJobs } from "./edit-jobs.ts";
 import {
   addEdit,
   dropEdit,
+  dropReports,
   EDIT_TABLES,
   type EditRow,
+  editOfJob,
   editsWithDeltas,
   editWithFile,
   editWithModel,
+  editWithReport,
   pageOfEdits,
-  removalOf,
   requireEdit,
   stackedOn,
 } from "./edit-rows.ts";
 import { changedMeanwhile, requireRoom, requireSolved } from "./requirements.ts";
 import { shownEdit, statusOf } from "./shown-edit.ts";
-
-/** A file whose bytes are stored, and what was found in it. */
-export interface StoredFacts {
-  readonly id: string;
-  readonly facts: FileFacts;
-}
-
-export interface NewEditJob {
-  readonly kind: EditRow["kind"];
-  /** As the request names it. */
-  readonly model: string;
-  readonly base: JobBase;
-  readonly stack: readonly StackedDelta[];
-  readonly method: MethodOf<"edit"> | MethodOf<"causal_tracing">;
-  readonly file: StoredFacts;
-  readonly statisticsFile: string | null;
-  readonly seed: number | null;
-  readonly suffix: string | null;
-  readonly metadata: Readonly<Record<string, string>> | null;
-}
 
 /** An edit, and where what it consists of lies. */
 export interface FoundEdit {
@@ -62,15 +43,16 @@ export interface FoundEdit {
   readonly beneath: Readonly<Record<string, string>>;
 }
 
-const STATISTICS = { validation: "statistics_file" };
-
 /** Edits of facts, as jobs on the lane for them and as what these come to. */
 export const edits = tenantModule({
   schema: EDIT_TABLES,
 
   needsFile(db, file) {
-    const edit = editWithFile(db, file);
-    return edit && `The file holds the facts of the edit ${edit.id}. DELETE /v1/edits/${edit.id} deletes both.`;
+    const deletes = ({ id }: EditRow) => `the edit ${id}. DELETE /v1/edits/${id} deletes both.`;
+    const ofFacts = editWithFile(db, file);
+    if (ofFacts !== undefined) return `The file holds the facts of ${deletes(ofFacts)}`;
+    const reported = editWithReport(db, file);
+    return reported && `The file is the report of ${deletes(reported)}`;
   },
 
   needsModel(db, model) {
@@ -79,8 +61,7 @@ export const edits = tenantModule({
   },
 
   open(context) {
-    const { db, now, rearm, requireModelUnused } = context;
-    const newSeed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
+    const { db, now, rearm, requireFileUnused, requireModelUnused } = context;
 
     const sourceOf = ({ blob, bytes, sha256 }: FileRow): BlobSource => ({ key: blob, bytes, sha256 });
     const reportOf = (job: string | null): BlobSource | null => {
@@ -102,30 +83,6 @@ export const edits = tenantModule({
       };
     };
 
-    /** Records a job and what it is for; within a transaction. */
-    const startJob = (asked: NewEditJob, id: string): JobRow => {
-      const { base, method, file, statisticsFile: validation } = asked;
-      finishFile(db, file.id, { ...file.facts, purpose: "edit" }, now());
-      requireDatasets(db, method, { training: file.id, validation, at: STATISTICS });
-      const request = {
-        model: base.id,
-        training_file: file.id,
-        ...(validation === null ? {} : { validation_file: validation }),
-        ...(asked.suffix === null ? {} : { suffix: asked.suffix }),
-      };
-      const job = context.newId("job");
-      const row = addJob(db, { id: job, request, method, seed: asked.seed ?? newSeed(), base }, now());
-      say(context, job, { level: "info", message: `Created the job ${job} of the edit ${id}` });
-      return row;
-    };
-
-    /** Ends a job of an edit that has not ended. Returns its id if it had to. */
-    const stop = (job: string | null): string[] => {
-      const row = job === null ? undefined : findJob(db, job);
-      if (row === undefined || isTerminal(row.status)) return [];
-      end(context, row.id, { status: "cancelled", message: "The edit was cancelled" });
-      return [row.id];
-    };
     const stopped = async (jobs: readonly string[]) => {
       for (const job of jobs) await settled(context, job, "cancelled");
       await rearm();
@@ -146,7 +103,7 @@ export const edits = tenantModule({
           const id = context.newId("edit");
           const job = db.transaction(() => {
             if (asked.kind === "edit") requireRoom(context);
-            const row = startJob(asked, id);
+            const row = startEditJob(context, asked, id);
             const { kind, model, stack, metadata, file } = asked;
             const parts = { kind, model, stack, metadata, base: asked.base.id, facts: file.facts.lines };
             addEdit(db, { ...parts, id, job: row.id, file: file.id }, now());
@@ -186,11 +143,19 @@ export const edits = tenantModule({
         /** The report of a job that checks, as far as it has one. */
         report: (job: string): BlobSource | null => reportOf(job),
 
+        /** Deletes the report of a job that checked, once it is read or nobody waits for it any more. */
+        async dropReport(job: string): Promise<void> {
+          db.transaction(() => {
+            if (editOfJob(db, job) === undefined) dropReports(db, job, now());
+          });
+          await rearm();
+        },
+
         /** Ends the solve of an edit, or of the facts that are left of it. */
         async cancel(id: string): Promise<void> {
           const jobs = db.transaction(() => {
             const row = requireEdit(db, id);
-            const ended = [...stop(row.job), ...stop(removalOf(row)?.job ?? null)];
+            const ended = stopEditJobs(context, row);
             const status = statusOf(row, row.job === null ? undefined : findJob(db, row.job));
             if (ended.length > 0 || status === "cancelled") return ended;
             const message = `The edit ${id} has ended (${status}) and cannot be cancelled. DELETE /v1/edits/${id} undoes it.`;
@@ -208,10 +173,11 @@ export const edits = tenantModule({
         async delete(id: string): Promise<Deleted> {
           const jobs = db.transaction(() => {
             const row = requireEdit(db, id);
-            const ended = [...stop(row.job), ...stop(removalOf(row)?.job ?? null)];
+            const ended = stopEditJobs(context, row);
             if (row.delta !== null) requireNoJobOn(db, row.delta);
             dropEdit(db, requireEdit(db, id), now());
             if (row.model_name !== null) requireModelUnused(row.model_name);
+            if (row.file !== null) requireFileUnused(row.file);
             return ended;
           });
           await stopped(jobs);
@@ -238,7 +204,8 @@ export const edits = tenantModule({
             const settings = (spec.method as MethodOf<"edit">).edit satisfies EditSettings;
             const on = stackedOn(row).map(({ artefact, weight }) => ({ id: artefact, weight }));
             const { suffix, seed, validation_file: statisticsFile } = spec;
-            const again = startJob(
+            const again = startEditJob(
+              context,
               {
                 ...{
                   kind: "edit",
@@ -264,6 +231,9 @@ export const edits = tenantModule({
         requireRemovable(id: string): void {
           requireSolved(context, requireEdit(db, id));
         },
+
+        /** Refuses another edit where there are as many as there may be. */
+        requireRoom: (): void => requireRoom(context),
 
         /**
          * Makes an edit of a delta that is the sum of others'. `file` has the reports of their facts. An equal sum is found as it is.

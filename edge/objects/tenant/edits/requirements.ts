@@ -1,7 +1,8 @@
 import { TrimtabError } from "../../../../shared/errors.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
 import type { TenantContext } from "../context.ts";
-import { type JobRow, requireJob } from "../job-rows.ts";
+import { isStored } from "../files.ts";
+import { type JobRow, requireJob, specOf } from "../job-rows.ts";
 import { countEdits, type EditRow, removalOf } from "./edit-rows.ts";
 import { statusOf } from "./shown-edit.ts";
 
@@ -33,7 +34,11 @@ export function requireSolved({ db }: TenantContext, row: EditRow): JobRow {
   if (removal !== null && removal.failed === null) {
     throw refuse(`Fact ${removal.fact} of the edit ${row.id} is being taken out. Wait for its end, then ask again.`);
   }
-  return job;
+  const { validation_file: statistics } = specOf(job);
+  if (statistics === null || isStored(db, statistics)) return job;
+  throw refuse(
+    `The edit ${row.id} was solved with the texts of ${statistics}, which was deleted, so that its other facts cannot be solved again. DELETE /v1/edits/${row.id} undoes all of it.`,
+  );
 }
 
 /** The error for facts that are no longer those of the edit. */

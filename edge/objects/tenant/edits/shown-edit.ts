@@ -5,6 +5,7 @@ import { settingsOf } from "../../../../shared/api/methods.ts";
 import type { Database } from "../../database.ts";
 import { findJob, type JobRow, specOf } from "../job-rows.ts";
 import { type EditRow, type Measured, removalOf, stackedOn } from "./edit-rows.ts";
+import { ownError } from "./own-error.ts";
 
 const STATUSES: Readonly<Record<JobStatus, EditStatus>> = {
   validating_files: "queued",
@@ -63,7 +64,7 @@ export function shownEdit(db: Database, row: EditRow): EditSummary {
     fact_counts: { total: row.facts, ...(measured?.counts ?? none) },
     removal: shownRemoval(db, row),
     metadata: row.metadata === null ? null : (JSON.parse(row.metadata) as Record<string, string>),
-    error: failed ?? (status === "failed" ? NOTHING_HELD : null),
+    error: failed !== null ? ownError(failed) : status === "failed" ? NOTHING_HELD : null,
   };
 }
 
@@ -77,5 +78,5 @@ function shownRemoval(db: Database, row: EditRow): EditSummary["removal"] {
   if (removal === null) return null;
   const { fact, job, failed } = removal;
   const status = failed?.status ?? STATUSES[findJob(db, job)?.status ?? "failed"];
-  return { fact, job, status, error: failed?.error ?? null };
+  return { fact, job, status, error: failed?.error == null ? null : ownError(failed.error, fact) };
 }

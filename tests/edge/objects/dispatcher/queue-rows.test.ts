@@ -103,7 +103,30 @@ describe("the queue", () => {
         takeJob(db, { trainer: "a", executors: ["onnxruntime"], lanes, leaseSeconds: 10 }, 0)?.job;
       expect(from(["jobs"])).toBe("long");
       expect(from(["edits"])).toBe("edit");
-      expect([from(), from(), from()]).toEqual(["next edit", "longer", undefined]);
+      // One from before there were lanes cannot read an edit.
+      expect([from(), from()]).toEqual(["longer", undefined]);
+      enqueue(db, job("longest"));
+      const both = ["jobs", "edits"] as const;
+      expect([from(both), from(both), from(both)]).toEqual(["next edit", "longest", undefined]);
+    }));
+
+  it("gives tenants turns in the lane for edits, and goes by age in the first", () =>
+    withQueue((db) => {
+      const lanes = ["jobs", "edits"] as const;
+      for (const lane of lanes) {
+        for (const name of ["a1", "a2", "a3", "b1", "b2", "c1"]) {
+          enqueue(db, { ...job(`${lane}-${name}`), tenant: name[0]!, lane });
+        }
+      }
+      const next = (lane: Lane) =>
+        takeJob(db, { trainer: "t", executors: ["onnxruntime"], lanes: [lane], leaseSeconds: 10 }, 0)?.job;
+      const order = (lane: Lane) => [1, 2, 3, 4, 5, 6].map(() => next(lane)?.slice(lane.length + 1));
+      expect(order("edits")).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
+      expect(order("jobs")).toEqual(["a1", "a2", "a3", "b1", "b2", "c1"]);
+      // One who comes later waits for one job of the others at the most.
+      for (const name of ["a4", "a5"]) enqueue(db, { ...job(name), tenant: "a", lane: "edits" });
+      enqueue(db, { ...job("d1"), tenant: "d", lane: "edits" });
+      expect([next("edits"), next("edits"), next("edits")]).toEqual(["d1", "a4", "a5"]);
     }));
 
   it("forgets a job once, and counts how it ended", () =>

@@ -121,6 +121,11 @@ it("lists, checks, merges and undoes edits", async () => {
   expect(await run(["list"])).toBe("There are no edits.\n");
   replies.set("GET /v1/edits?limit=100&model=m", [page([summary])]);
   expect(await run(["list"], { model: "m" })).toMatch(/edit-1 +succeeded +rome +0\/1 +100 %/);
+  replies.set("GET /v1/edits?limit=100", [{ ...page([summary]), has_more: true }]);
+  replies.set("GET /v1/edits?limit=100&after=edit-1", [page([{ ...summary, id: "edit-0" }])]);
+  expect(await run(["list"])).toMatch(/edit-1 .*\nedit-0 /);
+  const both = JSON.parse((await run(["list"], { json: true }))!) as { data: { id: string }[] };
+  expect(both).toMatchObject({ data: [{ id: "edit-1" }, { id: "edit-0" }], has_more: false, last_id: "edit-0" });
   const conflict = {
     ...{ kind: "interfering_keys", fact: 0, angle_degrees: 12.4, message: "They are close." },
     with: { edit: "edit-0", fact: 0, prompt: "p", target_new: "t" },
