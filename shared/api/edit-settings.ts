@@ -59,6 +59,13 @@ export const EditOptions = z
       .union([auto, z.int().min(1).max(LIMITS.editFacts)])
       .default("auto")
       .meta({ description: "Facts that are solved together; the batches follow one after the other. `auto`: all" }),
+    rounds: z
+      .union([auto, z.int().min(1).max(16)])
+      .default("auto")
+      .meta({
+        description:
+          "The most times that a batch is solved: facts that do not hold are found and solved again. 1: as published; `auto`: 1 for rome, 4 otherwise",
+      }),
     rank: z.int().min(1).max(65_536).optional().meta({
       description: "The highest rank of a layer's change; defaults to what this model's servers take",
     }),

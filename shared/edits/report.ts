@@ -58,6 +58,7 @@ export const FactReport = z
         steps: z.int(),
         loss: z.number(),
         scaled_by: z.number(),
+        rounds: z.int().optional(),
       })
       .nullable()
       .meta({

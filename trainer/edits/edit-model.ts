@@ -85,6 +85,11 @@ export class EditModel {
     this.#narrowed.delete(layer);
   }
 
+  /** The editable weights as they are now, by name. */
+  values(): ReadonlyMap<string, Tensor<"f32">> {
+    return new Map(this.layers.map((layer) => [editedWeight(layer), this.#tensor(layer)]));
+  }
+
   /** Takes all changes back. */
   reset(): void {
     this.#values.clear();

@@ -5,6 +5,7 @@ import type { EditMethod } from "../../shared/edits/report.ts";
 export interface EditPlan {
   readonly method: EditMethod;
   readonly batchSize: number;
+  readonly rounds: number;
   readonly normScaling: boolean;
   readonly clamp: number;
   readonly lambda: number;
@@ -21,7 +22,9 @@ export interface PlanFacts {
 /** Measured on the embedded base; see infra/adr/edit-defaults.md. */
 export const EDIT_AUTO = {
   clamp: { rome: 4, memit: 0.75, alphaedit: 0.75 },
-  lambda: { rome: 0, memit: 100, alphaedit: 0.1 },
+  lambda: { rome: 0, memit: 300, alphaedit: 0.1 },
+  /** The most times that a batch is solved. */
+  rounds: { rome: 1, memit: 4, alphaedit: 4 },
   /** The share of directions that counts as unused: those with the smallest eigenvalues. */
   nullSpace: 0.3,
   /** A rome edit is alone, so it may take the longer value that larger steps lead to. */
@@ -39,6 +42,7 @@ export function editPlan({ method: asked, options }: EditSettings, { facts, earl
   return {
     method,
     batchSize,
+    rounds: options.rounds === "auto" ? EDIT_AUTO.rounds[method] : options.rounds,
     normScaling: options.norm_scaling === "auto" ? inSequence : options.norm_scaling,
     clamp: options.clamp === "auto" ? EDIT_AUTO.clamp[method] : options.clamp,
     lambda: options.lambda === "auto" ? EDIT_AUTO.lambda[method] : options.lambda,

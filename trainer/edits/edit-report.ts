@@ -37,6 +37,7 @@ export function factReport({ scored, before, after, solved }: FactRecord): FactR
         : {
             ...{ norm: solved.norm, relative_norm: solved.relativeNorm },
             ...{ steps: solved.value.steps, loss: solved.value.loss, scaled_by: solved.scaled?.scale ?? 1 },
+            rounds: solved.rounds,
           },
   };
 }

@@ -20,6 +20,8 @@ export interface SequenceSetting {
   readonly forgetsEarlier?: boolean;
   readonly values: ValueOptions;
   readonly batchSize: number;
+  /** The most times that a batch is solved. */
+  readonly rounds: number;
 }
 
 /** What holds after some edits. */
@@ -31,6 +33,8 @@ export interface SequencePoint extends EditScores {
   readonly base_loss_change: number;
 }
 
+const NONE = { source: "none", texts: [] } as const;
+const NO_PROMPTS = { paraphrases: NONE, neighbours: NONE };
 /** Facts by which the length that norm scaling keeps is measured. */
 const ANCHOR_FACTS = 50;
 /** A value whose loss stays above it is left out, as a job does. */
@@ -53,13 +57,17 @@ export async function measureSequence(
   let [done, leftOut] = [0, 0];
   const batches = chunks(facts, setting.batchSize);
   for (const [index, batch] of batches.entries()) {
-    const { method, layers, lambda, values } = setting;
+    const { method, layers, lambda, values, rounds } = setting;
+    const ofEncoded = new Map(batch.map((fact) => [fact.encoded, { ...fact, prompts: NO_PROMPTS }]));
     const result = await solveSequence(
       model,
       batch.map(({ encoded }) => encoded),
       {
         ...{ method, layers, lambda, values, knowledge, previous, batchSize: batch.length },
         ...(anchor === undefined ? {} : { anchor }),
+        rounds,
+        holds: async (encoded) =>
+          (await lab.answers(encoded.map((one) => ofEncoded.get(one)!))).map((one) => one.follows),
         ...{ convergedBelow: CONVERGED_BELOW, keepUnconverged: false, now: () => performance.now() },
       },
     );

@@ -21,7 +21,7 @@ function defaults(method: EditMethod) {
     ...{ learningRate: plan.learningRate, clamp: plan.clamp, stopBelow: plan.stopBelow },
     ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay },
   };
-  return { values, lambda: plan.lambda };
+  return { values, lambda: plan.lambda, rounds: plan.rounds };
 }
 
 export const ROME: ValueOptions = defaults("rome").values;
@@ -31,7 +31,7 @@ export const sequenceSetting = (method: "memit" | "alphaedit"): Omit<SequenceSet
 });
 
 export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
-  { name: "MEMIT", setting: { ...sequenceSetting("memit"), forgetsEarlier: true } },
+  { name: "MEMIT", setting: { ...sequenceSetting("memit"), forgetsEarlier: true, rounds: 1 } },
   { name: "MEMIT that holds earlier keys", setting: sequenceSetting("memit") },
   { name: "AlphaEdit", setting: sequenceSetting("alphaedit") },
   { name: "AlphaEdit with norm scaling", setting: { ...sequenceSetting("alphaedit"), normScaling: true } },

@@ -10,6 +10,7 @@ describe("editPlan", () => {
     expect(plan({}, 1)).toMatchObject({
       method: "rome",
       batchSize: 1,
+      rounds: 1,
       normScaling: false,
       clamp: EDIT_AUTO.clamp.rome,
     });
@@ -23,9 +24,9 @@ describe("editPlan", () => {
   });
 
   it("keeps what is asked", () => {
-    const options = { clamp: 2, lambda: 7, learning_rate: 0.5, norm_scaling: false, batch_size: 1 };
+    const options = { clamp: 2, lambda: 7, learning_rate: 0.5, norm_scaling: false, batch_size: 1, rounds: 2 };
     expect(plan({ method: "memit", options }, 3)).toEqual({
-      ...{ method: "memit", batchSize: 1, normScaling: false, clamp: 2, lambda: 7, learningRate: 0.5 },
+      ...{ method: "memit", batchSize: 1, rounds: 2, normScaling: false, clamp: 2, lambda: 7, learningRate: 0.5 },
       stopBelow: EDIT_AUTO.stopBelow,
     });
   });

@@ -21,7 +21,7 @@ function reported(before: string, after: string | undefined, outcome?: "solved" 
     before: answers(before),
     after: after === undefined ? undefined : answers(after),
     solved: outcome && {
-      ...{ fact: encoded, value: { ...value, loss: 2.5, steps: 30 }, norm: 1, relativeNorm: 1, outcome },
+      ...{ fact: encoded, value: { ...value, loss: 2.5, steps: 30 }, norm: 1, relativeNorm: 1, rounds: 1, outcome },
     },
   };
   const { status, reason } = factReport(record);

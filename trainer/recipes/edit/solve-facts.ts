@@ -5,12 +5,13 @@ import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
 import { type EarlierEdit, knownAnchor, previousKeys } from "../../edits/earlier-edits.ts";
 import type { EditModel } from "../../edits/edit-model.ts";
 import { EDIT_AUTO, type EditPlan } from "../../edits/edit-plan.ts";
+import type { EncodedFact } from "../../edits/encoded-fact.ts";
 import { findValues, lengthOf, type ValueOptions } from "../../edits/find-values.ts";
-import type { ScoredFact } from "../../edits/score-edits.ts";
+import { askFacts, type ScoredFact } from "../../edits/score-edits.ts";
 import { type SequenceResult, solveSequence } from "../../edits/sequence.ts";
 import { valueAnchor } from "../../edits/solve/norm-scaling.ts";
 import { nullSpaceProjector } from "../../edits/solve/null-space.ts";
-import { keyMeanOf, type LayerKnowledge } from "../../edits/solve-batch.ts";
+import { KEY_MEAN, type LayerKnowledge } from "../../edits/solve-batch.ts";
 import { readKeys } from "../../edits/subject-states.ts";
 import { type PreparedEdit, paced } from "./prepare-edit.ts";
 
@@ -50,7 +51,7 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
   const width = statistics.get(layers[0]!)!.secondMoment.shape[0]!;
   const read = (facts: EarlierEdit["file"]["facts"], layer: number) => readEarlier(model, prepared, { facts, layer });
   const previous =
-    plan.method === "alphaedit" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
+    plan.method !== "rome" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
   say(`Finding values of ${encoded.length} facts`, { phase: "values", done: 0, of: encoded.length });
   const sayFound = paced(prepared.clock, (done, of) =>
     say(`Found ${done} of ${of} values`, { phase: "values", done, of }),
@@ -63,7 +64,8 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
   );
   return solveSequence(model, encoded, {
     ...{ method: plan.method, layers, lambda: plan.lambda, knowledge },
-    ...{ batchSize: plan.batchSize, anchor: prepared.anchor },
+    ...{ batchSize: plan.batchSize, rounds: plan.rounds, anchor: prepared.anchor },
+    holds: (facts) => holding(model, prepared, facts),
     values: { ...values, onFound: (found) => sayFound(solved + found, encoded.length) },
     previous,
     convergedBelow: EDIT_AUTO.convergedBelow,
@@ -74,6 +76,18 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
       saySolved(batch, batches);
     },
   });
+}
+
+/** Whether the model as it is now continues the prompts of facts with their new targets. */
+async function holding(
+  model: EditModel,
+  { subject, encoder, isEnd }: PreparedEdit,
+  facts: readonly EncodedFact[],
+): Promise<boolean[]> {
+  const none = { source: "none", texts: [] } as const;
+  const asked = facts.map((encoded) => ({ encoded, prompts: { paraphrases: none, neighbours: none } }));
+  const answers = await askFacts(subject, model.values(), asked, { encoder, isEnd, forced: false });
+  return answers.map(({ follows }) => follows);
 }
 
 /** Keys of earlier facts by their bare prompts; a fact that does not fit in this edit's format is left out. */
@@ -90,7 +104,7 @@ function readEarlier(
       throw error;
     }
   });
-  return readKeys(model, encoded, { layer, mean: keyMeanOf("alphaedit") });
+  return readKeys(model, encoded, { layer, mean: KEY_MEAN });
 }
 
 /** The eigenvalue below which the least used share of directions lies; ascending values. */
