@@ -166,10 +166,10 @@ describe("an edit", () => {
     const later = { prompt: "three one up", subject: "up", target_new: "." };
     const settings = { on: [{ id: "edit-1" }], options: { ...OPTIONS, layers: [1] } };
     const { report } = await run([later, facts[0]!], settings, { models });
-    expect(report).toMatchObject({ method: "alphaedit", layers: [1] });
+    expect(report).toMatchObject({ method: "memit", layers: [1], norm_scaling: true });
     expect(report.conflicts[0]).toMatchObject({ kind: "same_subject_and_relation", fact: 1 });
     const without = await run([later, facts[0]!], { ...settings, on: [{ id: "edit-1", weight: 0 }] }, { models });
-    expect(without.report).toMatchObject({ method: "memit", conflicts: [] });
+    expect(without.report).toMatchObject({ method: "memit", norm_scaling: false, conflicts: [] });
   });
 
   it("only looks where it is asked to", async () => {

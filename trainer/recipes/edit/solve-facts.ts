@@ -10,7 +10,7 @@ import type { ScoredFact } from "../../edits/score-edits.ts";
 import { type SequenceResult, solveSequence } from "../../edits/sequence.ts";
 import { valueAnchor } from "../../edits/solve/norm-scaling.ts";
 import { nullSpaceProjector } from "../../edits/solve/null-space.ts";
-import { keyMeanOf, type LayerKnowledge } from "../../edits/solve-batch.ts";
+import { KEY_MEAN, type LayerKnowledge } from "../../edits/solve-batch.ts";
 import { readKeys } from "../../edits/subject-states.ts";
 import { type PreparedEdit, paced } from "./prepare-edit.ts";
 
@@ -50,7 +50,7 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
   const width = statistics.get(layers[0]!)!.secondMoment.shape[0]!;
   const read = (facts: EarlierEdit["file"]["facts"], layer: number) => readEarlier(model, prepared, { facts, layer });
   const previous =
-    plan.method === "alphaedit" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
+    plan.method !== "rome" ? await previousKeys(start.edits, { layers, width, read }) : new Map<number, never>();
   say(`Finding values of ${encoded.length} facts`, { phase: "values", done: 0, of: encoded.length });
   const sayFound = paced(prepared.clock, (done, of) =>
     say(`Found ${done} of ${of} values`, { phase: "values", done, of }),
@@ -90,7 +90,7 @@ function readEarlier(
       throw error;
     }
   });
-  return readKeys(model, encoded, { layer, mean: keyMeanOf("alphaedit") });
+  return readKeys(model, encoded, { layer, mean: KEY_MEAN });
 }
 
 /** The eigenvalue below which the least used share of directions lies; ascending values. */
