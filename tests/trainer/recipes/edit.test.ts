@@ -172,6 +172,19 @@ describe("an edit", () => {
     expect(without.report).toMatchObject({ method: "memit", norm_scaling: false, conflicts: [] });
   });
 
+  it.each(["memit", "alphaedit"])("is solved by %s apart from the keys of earlier edits", async (method) => {
+    const { files } = made.outcome.folder!;
+    const bare = new Map([...files].filter(([name]) => name !== "edit.safetensors"));
+    const later = { prompt: "three one up", subject: "up", target_new: "." };
+    const settings = { method, on: [{ id: "edit-1" }], options: { ...OPTIONS, norm_scaling: false } };
+    const solved = async (of: ReadonlyMap<string, Uint8Array>) => {
+      const models = new Map([["edit-1", { digest: "c".repeat(64), files: of }]]);
+      return (await run([later], settings, { models })).outcome.folder!.files.get("serving.safetensors");
+    };
+    // The models are equal; that the one was edited is known of the first alone.
+    expect(await solved(files)).not.toEqual(await solved(bare));
+  });
+
   it("only looks where it is asked to", async () => {
     const { outcome, report } = await run([facts[0]!, facts[0]!], { check_only: true });
     expect(outcome.folder).toBeNull();
