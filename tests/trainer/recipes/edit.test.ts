@@ -166,10 +166,23 @@ describe("an edit", () => {
     const later = { prompt: "three one up", subject: "up", target_new: "." };
     const settings = { on: [{ id: "edit-1" }], options: { ...OPTIONS, layers: [1] } };
     const { report } = await run([later, facts[0]!], settings, { models });
-    expect(report).toMatchObject({ method: "alphaedit", layers: [1] });
+    expect(report).toMatchObject({ method: "memit", layers: [1], norm_scaling: true });
     expect(report.conflicts[0]).toMatchObject({ kind: "same_subject_and_relation", fact: 1 });
     const without = await run([later, facts[0]!], { ...settings, on: [{ id: "edit-1", weight: 0 }] }, { models });
-    expect(without.report).toMatchObject({ method: "memit", conflicts: [] });
+    expect(without.report).toMatchObject({ method: "memit", norm_scaling: false, conflicts: [] });
+  });
+
+  it.each(["memit", "alphaedit"])("is solved by %s apart from the keys of earlier edits", async (method) => {
+    const { files } = made.outcome.folder!;
+    const bare = new Map([...files].filter(([name]) => name !== "edit.safetensors"));
+    const later = { prompt: "three one up", subject: "up", target_new: "." };
+    const settings = { method, on: [{ id: "edit-1" }], options: { ...OPTIONS, norm_scaling: false } };
+    const solved = async (of: ReadonlyMap<string, Uint8Array>) => {
+      const models = new Map([["edit-1", { digest: "c".repeat(64), files: of }]]);
+      return (await run([later], settings, { models })).outcome.folder!.files.get("serving.safetensors");
+    };
+    // The models are equal; that the one was edited is known of the first alone.
+    expect(await solved(files)).not.toEqual(await solved(bare));
   });
 
   it("only looks where it is asked to", async () => {

@@ -5,7 +5,8 @@ import { planFacts } from "../../../../trainer/recipes/edit/plan-facts.ts";
 it.each([
   ["auto", [3], 0, "rome"],
   ["auto", [3, 4], 0, "memit"],
-  ["auto", [3, 4], 1, "alphaedit"],
+  ["auto", [3, 4], 1, "memit"],
+  ["alphaedit", [3, 4], 1, "alphaedit"],
   ["rome", [3], 1, "rome"],
 ] as const)(
   "takes for one fact by %s on the layers %j, with %i earlier edits, %s",
