@@ -100,7 +100,7 @@ describe("an edit", () => {
 
   it("says of a long sequence about every second how far it is", async () => {
     const many = Array.from({ length: 12 }, (_, i) => ({ ...facts[0]!, prompt: `one red two ${i}` }));
-    const options = { ...OPTIONS, steps: 2, batch_size: 1, norm_scaling: false };
+    const options = { ...OPTIONS, steps: 2, batch_size: 1, rounds: 1, norm_scaling: false };
     const { events } = await run(many, { method: "memit", options });
     // The clock of this context moves on by a tenth of a second each time it is read.
     const solved = events.filter(({ data }) => (data as { phase?: string } | null)?.phase === "solve");
