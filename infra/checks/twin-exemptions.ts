@@ -119,8 +119,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/publish-edit.ts": "tests/trainer/recipes/edit.test.ts reads what it publishes",
   "trainer/edits/row-graph.ts": "tests/trainer/edits/solve-batch.test.ts holds what it computes to PyTorch's",
   "trainer/edits/rows.ts": "tests/trainer/edits/solve-batch.test.ts reads states of rows that it lays out",
-  "trainer/edits/sequence.ts":
-    "tests/trainer/recipes/edit.test.ts runs sequences, solve-batch.test.ts holds their solves to PyTorch's",
   "trainer/edits/subject-states.ts": "tests/trainer/edits/solve-batch.test.ts holds its keys and states to PyTorch's",
   "trainer/edits/value-batch.ts": "tests/trainer/edits/find-values.test.ts holds every step to PyTorch's",
   "trainer/edits/value-graph.ts": "tests/trainer/edits/find-values.test.ts holds every step to PyTorch's",
