@@ -1,6 +1,6 @@
 /**
- * `npm run eval:edits`: edits the embedded base's facts batch after batch with MEMIT, MEMIT that holds earlier keys, AlphaEdit, and
- * AlphaEdit with norm scaling, and scores all of them on the way and at the end, free-running, against the unedited base. Writes
+ * `npm run eval:edits`: edits the embedded base's facts batch after batch with MEMIT, AlphaEdit, AlphaEdit with norm scaling, and
+ * a job's default, and scores all of them on the way and at the end, free-running, against the unedited base. Writes
  * docs/edits/sequence.json and, from it, docs/edits/sequence.svg. Takes half an hour on one core.
  *
  * `--facts N`, `--batch N`, `--every N` batches, `--threads N`; `--only NAME` takes one method and prints its figures instead; `--draw`

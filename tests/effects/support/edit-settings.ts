@@ -30,9 +30,12 @@ export const sequenceSetting = (method: "memit" | "alphaedit"): Omit<SequenceSet
   ...{ method, layers: layersOf(method), ...defaults(method), normScaling: false },
 });
 
+/** The published methods solve a batch once; the default holds earlier keys, solves in rounds and scales values. */
+const published = (method: "memit" | "alphaedit") => ({ ...sequenceSetting(method), rounds: 1 });
+
 export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
-  { name: "MEMIT", setting: { ...sequenceSetting("memit"), forgetsEarlier: true, rounds: 1 } },
-  { name: "MEMIT that holds earlier keys", setting: sequenceSetting("memit") },
-  { name: "AlphaEdit", setting: sequenceSetting("alphaedit") },
-  { name: "AlphaEdit with norm scaling", setting: { ...sequenceSetting("alphaedit"), normScaling: true } },
+  { name: "MEMIT", setting: { ...published("memit"), forgetsEarlier: true } },
+  { name: "AlphaEdit", setting: published("alphaedit") },
+  { name: "AlphaEdit with norm scaling", setting: { ...published("alphaedit"), normScaling: true } },
+  { name: "default", setting: { ...sequenceSetting("memit"), normScaling: true } },
 ];
