@@ -14,6 +14,12 @@ export const editedModule = (layer: number) => `layers.${layer}.mlp.down_proj`;
 export const keyTap = (layer: number) => `${editedModule(layer)}.input`;
 const editedWeight = (layer: number) => weightName(editedModule(layer));
 
+/**
+ * Programs that are kept, each with the memory of its largest run. Facts of many lengths have many graphs: with all of them kept, 900 facts
+ * took 10 GB.
+ */
+const MOST_PROGRAMS = 12;
+
 export interface EditModelOptions {
   readonly executor: Executor;
   readonly config: ModelConfig;
@@ -46,7 +52,7 @@ export class EditModel {
   readonly config: ModelConfig;
   readonly layers: readonly number[];
   readonly yieldToEventLoop: () => Promise<void>;
-  /** Keeps programs until `dispose`. */
+  /** Keeps the programs that were used last. */
   readonly executor: ProgramCache;
   readonly #weights: Weights;
   readonly #narrow: (values: Float64Array) => Float32Array;
@@ -58,7 +64,7 @@ export class EditModel {
     this.config = config;
     this.layers = layers;
     this.yieldToEventLoop = yieldToEventLoop;
-    this.executor = createProgramCache(executor);
+    this.executor = createProgramCache(executor, { most: MOST_PROGRAMS });
     this.#weights = weights;
     this.#narrow = narrow ?? ((values) => Float32Array.from(values));
   }

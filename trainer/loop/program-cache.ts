@@ -22,8 +22,19 @@ interface Entry {
 
 const NO_BINDINGS: ReadonlyMap<string, Tensor> = new Map();
 
+export interface ProgramCacheOptions {
+  /**
+   * The most programs that are kept; beyond it the one that was asked for the longest time ago is disposed, so a caller must not run more
+   * of them at a time. All are kept by default.
+   */
+  readonly most?: number;
+}
+
 /** Programs are looked up by their graph object and the tensor objects bound to it. The caller disposes the cache. */
-export function createProgramCache(executor: Executor): ProgramCache {
+export function createProgramCache(
+  executor: Executor,
+  { most = Number.POSITIVE_INFINITY }: ProgramCacheOptions = {},
+): ProgramCache {
   let entries: Entry[] = [];
   /** Programs that hold one user's values. */
   let unshared: Promise<Program>[] = [];
@@ -33,10 +44,10 @@ export function createProgramCache(executor: Executor): ProgramCache {
     if (disposed) throw new TrimtabError("internal_error", `cannot compile ${graph.name}: its cache is disposed`);
     const bindings = options.bindings ?? NO_BINDINGS;
     let entry = entries.find((known) => known.graph === graph && sameTensors(known.bindings, bindings));
-    if (entry === undefined) {
-      entry = { graph, bindings, program: executor.compile(graph, options) };
-      entries.push(entry);
-    }
+    entry ??= { graph, bindings, program: executor.compile(graph, options) };
+    // The last is the one that was asked for last.
+    entries = [...entries.filter((known) => known !== entry), entry];
+    while (entries.length > most) await (await entries.shift()!.program.catch(() => undefined))?.dispose();
     try {
       return handedOut(await entry.program, () => {
         const own = executor.compile(graph, options);

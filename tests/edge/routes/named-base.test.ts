@@ -36,6 +36,7 @@ beforeAll(async () => {
   await api.call("POST", "/v1/aliases", { key, body: { id: "of-tuned", model: tuned } });
 });
 
+const facts = [{ prompt: "The sky is", subject: "sky", target_new: "green" }];
 const messages = [{ role: "user", content: "hi" }];
 /** A request with the model of each route that has one, and whether a tuned model may be named there. */
 const ROUTES: Readonly<Record<string, { tuned: boolean; body: (model: string) => unknown }>> = {
@@ -43,6 +44,8 @@ const ROUTES: Readonly<Record<string, { tuned: boolean; body: (model: string) =>
   "/v1/completions": { tuned: true, body: (model) => ({ model, prompt: "hi" }) },
   "/v1/responses": { tuned: true, body: (model) => ({ model, input: "hi" }) },
   "/v1/fine_tuning/jobs": { tuned: true, body: (model) => ({ model, training_file: file }) },
+  "/v1/edits": { tuned: true, body: (model) => ({ model, facts }) },
+  "/v1/edits/check": { tuned: true, body: (model) => ({ model, facts, wait: false }) },
   "/v1/peft/compare": { tuned: true, body: (model) => ({ model }) },
   "/v1/deltas": { tuned: false, body: (model) => adapterForm(adapter(0.25), { model }) },
   "/v1/deltas/merge": {

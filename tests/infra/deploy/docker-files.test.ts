@@ -22,7 +22,7 @@ const named = (wanted: string) => instructions().flatMap(([name, rest]) => (name
 
 /** Variables that the programs read. */
 const VARIABLES =
-  /^(?:ADMIN_TOKEN|TRAINER_TOKEN|ENGINE_HEAP_MB|SCORER_ALLOW|HOST|PORT|TRIMTAB_(?:STATE|URL|TRAINER|EXECUTOR)|NODE_ENV|ONNXRUNTIME_NODE_INSTALL)$/;
+  /^(?:ADMIN_TOKEN|TRAINER_TOKEN|ENGINE_HEAP_MB|SCORER_ALLOW|HOST|PORT|TRIMTAB_(?:STATE|URL|TRAINER|EXECUTOR|LANES)|NODE_ENV|ONNXRUNTIME_NODE_INSTALL)$/;
 
 test("the image is of the project's own Node, pinned, and runs as another user than root", () => {
   const [from = ""] = named("FROM");

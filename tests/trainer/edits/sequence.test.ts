@@ -3,13 +3,13 @@ import { matrix, sizes } from "../../../shared/linalg/matrix.ts";
 import type { EncodedFact } from "../../../trainer/edits/encoded-fact.ts";
 import type { ValueOptions } from "../../../trainer/edits/find-values.ts";
 import { added, type SequenceOptions, solveSequence } from "../../../trainer/edits/sequence.ts";
-import { float64Executor } from "../../support/float64-executor.ts";
-import { asDoubles, distance, editGolden } from "./golden.ts";
+import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
+import { distance, editGolden } from "./golden.ts";
 
 describe("a sequence", () => {
   const golden = editGolden("llama");
   const { json } = golden;
-  const model = golden.model(float64Executor, asDoubles);
+  const model = golden.model(createOnnxRuntimeExecutor({ threads: 1 }));
   afterAll(() => model.dispose());
   const facts = golden.facts(json.batch);
   const { lr, steps, kl_factor, weight_decay, stop_below, clamp, lambda } = json.memit;

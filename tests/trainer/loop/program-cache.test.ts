@@ -36,6 +36,21 @@ describe("a program cache", { timeout: 30_000 }, () => {
     await cache.dispose();
   });
 
+  it("keeps as many programs as it may, and disposes the one that was asked for the longest time ago", async () => {
+    const { executor, compiled, open } = countingExecutor();
+    const cache = createProgramCache(executor, { most: 3 });
+    const wide = regressionPlan(8);
+    const [narrow, narrowest] = [2, 1].map((rows) => ({ ...regressionPlan(rows), optimizer: wide.optimizer }));
+    for (const plan of [wide, narrow!, wide, narrowest!, wide]) await train(cache, plan, start, { until: 1 });
+    expect(open()).toBe(3);
+    expect(compiled).toEqual(["regression", "adamw", "regression", "regression"]);
+    await train(cache, narrow!, start, { until: 1 });
+    expect(compiled).toHaveLength(5);
+    expect(open()).toBe(3);
+    await cache.dispose();
+    expect(open()).toBe(0);
+  });
+
   it("keeps the three programs of a paged update", async () => {
     const { executor, compiled } = countingExecutor();
     const cache = createProgramCache(executor);
