@@ -508,7 +508,7 @@ async function exported(id: string, answer: (task: HandedOut) => Record<string, 
 describe("agreement", () => {
   it("is not helped by telling raters which items are gold, in no reply to them", async () => {
     const gold = [{ prompt: "2 + 2?", texts: ["4", "5"], answer: { type: "best", index: 0 } }];
-    const id = await project({ prompts: ["a", "b", "c", "d"], gold, gold_rate: 0.5, seed: 3 });
+    const id = await project({ prompts: ["a", "b", "c", "d"], gold, gold_rate: 1, seed: 3 });
     await sample(id);
     const told: string[] = [];
     for (let task = (await next(id)).task; task !== null; task = (await next(id)).task) {
