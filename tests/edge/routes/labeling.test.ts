@@ -508,15 +508,20 @@ async function exported(id: string, answer: (task: HandedOut) => Record<string, 
 describe("agreement", () => {
   it("is not helped by telling raters which items are gold, in no reply to them", async () => {
     const gold = [{ prompt: "2 + 2?", texts: ["4", "5"], answer: { type: "best", index: 0 } }];
-    const id = await project({ prompts: ["a", "b", "c", "d"], gold, gold_rate: 1, seed: 3 });
+    // The draws follow the project's random id: all of twenty go against gold items once in a million projects.
+    const raters = ["ada", "bob", "cyd", "dan", "eve"];
+    const labels = { labels_per_task: raters.length, gold, gold_rate: 0.5, seed: 3 };
+    const id = await project({ prompts: ["a", "b", "c", "d"], ...labels });
     await sample(id);
     const told: string[] = [];
-    for (let task = (await next(id)).task; task !== null; task = (await next(id)).task) {
-      const body = { rater: "ada", task_id: task.id, ...best(0) };
-      const headers = { "idempotency-key": task.id };
-      for (let time = 0; time < 2; time++) {
-        const label = await api.call<Label>("POST", `${root}/${id}/labels`, { key, body, headers });
-        told.push(task.selected_by, label.selected_by);
+    for (const rater of raters) {
+      for (let task = (await next(id, rater)).task; task !== null; task = (await next(id, rater)).task) {
+        const body = { rater, task_id: task.id, ...best(0) };
+        const headers = { "idempotency-key": `${rater} ${task.id}` };
+        for (let time = 0; time < 2; time++) {
+          const label = await api.call<Label>("POST", `${root}/${id}/labels`, { key, body, headers });
+          told.push(task.selected_by, label.selected_by);
+        }
       }
     }
     expect(told).not.toContain("gold");
