@@ -90,8 +90,9 @@ function readJson(text: string | undefined): unknown {
 export const lastLayerOf = ({ keys }: Pick<EditFile, "keys">): number => Math.max(...keys.keys());
 
 /**
- * Several edits as one: the facts and keys one after the other; `counts`: the facts of each edit, with those that were not solved. Only layers that all of them changed have keys of all facts; the rest
- * have rows of zeros where a fact was edited elsewhere, which a sum of outer products leaves out.
+ * Several edits as one: the facts and keys one after the other; `counts`: the facts of each edit, with those that were not solved. Only
+ * layers that all of them changed have keys of all facts; the rest have rows of zeros where a fact was edited elsewhere, which a sum of
+ * outer products leaves out.
  */
 export function joinEditFiles(files: readonly EditFile[], counts: readonly number[]): EditFile {
   const [first] = files;

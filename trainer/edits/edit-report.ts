@@ -91,7 +91,6 @@ export function summaryOf(report: EditReport): string {
   const { scores, base_loss: loss, facts } = report;
   const percent = (share: number | null) => (share === null ? "not asked" : `${(100 * share).toFixed(1)} %`);
   const count = (status: FactReport["status"]) => facts.filter((fact) => fact.status === status).length;
-  const loss_part =
-    loss === null ? "" : `, base loss ${loss.change >= 0 ? "+" : ""}${(100 * loss.change).toFixed(2)} %`;
-  return `${count("edited")} of ${facts.length - count("already_known")} facts hold: efficacy ${percent(scores.efficacy)}, paraphrases ${percent(scores.paraphrase)}, neighbours ${percent(scores.neighbourhood)}${loss_part}`;
+  const lossPart = loss === null ? "" : `, base loss ${loss.change >= 0 ? "+" : ""}${(100 * loss.change).toFixed(2)} %`;
+  return `${count("edited")} of ${facts.length - count("already_known")} facts hold: efficacy ${percent(scores.efficacy)}, paraphrases ${percent(scores.paraphrase)}, neighbours ${percent(scores.neighbourhood)}${lossPart}`;
 }

@@ -51,8 +51,8 @@ export const KEY_MEAN: KeyMean = "halves";
 /**
  * Solves facts together and changes the model's weights by what comes of it, layer by layer: `rome` one fact after the other at one
  * layer; `memit` and `alphaedit` with keys and residuals read again at every layer, of which each takes an equal share of what is left.
- * `previous`: layer → C_prev, the sum of kᵀk of earlier edits, whose outputs
- * alphaedit holds, and `memit` too, which as published would forget them: λC + C_prev + KᵀK in the place of λC + KᵀK. Throws what the solves throw.
+ * `previous`: layer → C_prev, the sum of kᵀk of earlier edits, whose outputs alphaedit holds, and `memit` too, which as published would
+ * forget them: λC + C_prev + KᵀK in the place of λC + KᵀK. Throws what the solves throw.
  */
 export async function solveBatch(
   model: EditModel,

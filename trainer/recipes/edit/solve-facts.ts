@@ -115,7 +115,10 @@ function unusedBelow(values: Float64Array): number {
 /** Facts that the anchor is measured on. */
 const ANCHOR_FACTS = 50;
 
-/** The length that values are scaled to: that of the first earlier edit that measured one at this layer, else of these facts on the unedited model. */
+/**
+ * The length that values are scaled to: that of the first earlier edit that measured one at this layer, else of these facts on the
+ * unedited model.
+ */
 async function anchorOf(
   model: EditModel,
   facts: readonly ScoredFact["encoded"][],
