@@ -21,6 +21,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/edit-check.ts": "tests/edge/routes/edits.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
   "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
+  "shared/evaluation/suites/suite.ts":
+    "types, and limits that tests/shared/evaluation/suites/registry.test.ts holds every suite to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
   "edge/objects/tenant/permissions.ts":
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
