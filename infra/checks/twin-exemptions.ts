@@ -14,13 +14,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/edits/fact.ts": "a schema: tests/edge/routes/edits.test.ts and tests/shared/data/dataset-kinds/facts.test.ts",
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
-    "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
+    "one resource: edits.test.ts and edits-undo.test.ts in tests/edge/routes make every call, in every state of an edit, and of a removal",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
-    "tests/edge/routes/edits.test.ts shows edits before, with and without a report, and merged",
-  "edge/routes/edit-check.ts": "tests/edge/routes/edits.test.ts checks texts and keys",
+    "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
+  "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
-  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
   "shared/evaluation/suites/suite.ts":
     "types, and limits that tests/shared/evaluation/suites/registry.test.ts holds every suite to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
