@@ -21,9 +21,13 @@ export const keepingHyperparameters = {
     .max(1)
     .optional()
     .meta({ description: `Of wsd: the share of the steps in which the rate falls; ${DECAY_RATIO} by default` }),
-  lr_decay_shape: z.enum(DECAY_SHAPES).optional().meta({ description: "Of wsd: how the rate falls; linear by default" }),
+  lr_decay_shape: z
+    .enum(DECAY_SHAPES)
+    .optional()
+    .meta({ description: "Of wsd: how the rate falls; linear by default" }),
   eval_steps: z.int().min(1).max(1_000_000).optional().meta({
-    description: "Steps between two measurements of the validation file; by default a tenth of the run, and the ends of epochs",
+    description:
+      "Steps between two measurements of the validation file; by default a tenth of the run, and the ends of epochs",
   }),
   early_stopping_patience: z.int().min(1).max(1_000).optional().meta({
     description:
@@ -48,7 +52,9 @@ export const keepingHyperparameters = {
     .gt(0)
     .max(0.9)
     .optional()
-    .meta({ description: `The share of each step's examples and of its loss that is rehearsal; ${REHEARSAL_RATIO} by default` }),
+    .meta({
+      description: `The share of each step's examples and of its loss that is rehearsal; ${REHEARSAL_RATIO} by default`,
+    }),
   ewc_lambda: z.number().gt(0).max(1e9).optional().meta({
     description:
       "Elastic weight consolidation: adds λ/2 · Σ F (W − W₀)², F the diagonal Fisher information of the base on its own texts",
@@ -63,7 +69,9 @@ interface Problem {
 }
 
 /** What is wrong with settings that only make sense together. */
-export function keepingProblems(given: KeepingHyperparameters & { readonly warmup_ratio?: number | undefined }): Problem[] {
+export function keepingProblems(
+  given: KeepingHyperparameters & { readonly warmup_ratio?: number | undefined },
+): Problem[] {
   const { lr_schedule: kind, lr_decay_ratio: decay, lr_decay_shape: shape, warmup_ratio: warmup = 0.1 } = given;
   const needs = (field: keyof KeepingHyperparameters, other: keyof KeepingHyperparameters): Problem[] =>
     given[field] === undefined || given[other] !== undefined
