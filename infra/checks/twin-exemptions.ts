@@ -31,6 +31,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
   "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
+  "trainer/recipes/keeping/companion.ts": "types alone",
+  "trainer/recipes/keeping/gauge.ts": "types alone",
+  "trainer/recipes/keeping/weight-change.ts":
+    "tests/trainer/recipes/keeping/ewc.test.ts holds what each method adds to weights, against PyTorch",
+  "trainer/recipes/run-validation.ts": "tests/trainer/recipes/run-job.test.ts measures bases and states, of phases too",
+  "trainer/recipes/training-plan.ts": "tests/trainer/recipes/run-job.test.ts takes every step by it",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
