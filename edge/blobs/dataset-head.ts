@@ -6,7 +6,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { storedFile } from "./receive-dataset.ts";
+import { storedFile } from "./stored-file.ts";
 
 export interface StoredDataset {
   readonly key: string;

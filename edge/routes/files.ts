@@ -1,6 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
-import { FileList, FileListQuery, FileObject } from "../../shared/api/files.ts";
+import { FileList, FileListQuery, FileObject, UPLOAD_PURPOSES } from "../../shared/api/files.ts";
 import { Deleted } from "../../shared/api/lists.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -28,7 +28,11 @@ const upload = createRoute({
       required: ["file", "purpose"],
       properties: {
         file: { type: "string", format: "binary", description: "All but Parquet may be compressed with gzip or zstd" },
-        purpose: { type: "string", enum: ["fine-tune"] },
+        purpose: {
+          type: "string",
+          enum: [...UPLOAD_PURPOSES],
+          description: "`fine-tune` for datasets to train on; `evals` and `user_data` for any JSON objects",
+        },
       },
     }),
   },
@@ -93,7 +97,7 @@ files.openapi(upload, async (c) => {
     const { id, key } = await tenant.files.begin();
     try {
       const received = await receiveDataset({ body, boundary }, c.env.BLOBS, key);
-      const identified = await identify([received.filename, received.sha256]);
+      const identified = await identify([received.filename, received.sha256, received.purpose]);
       if (identified.replay !== null) {
         await tenant.files.drop(id);
         return identified.replay as never;

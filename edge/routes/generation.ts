@@ -5,6 +5,7 @@ import type { FoundModel } from "../objects/tenant/models.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import type { RuleSource } from "../serving/compiled-rules.ts";
 import {
+  type AskedOfPrompts,
   decodeEvents,
   type GenerateEvent,
   type GeneratePrompt,
@@ -22,6 +23,7 @@ export interface GenerationRequest {
   readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly ofPrompts?: AskedOfPrompts | undefined;
   readonly steering?: SteeringField | undefined;
   /** What the whole reply is. */
   readonly format?: RuleSource | undefined;
@@ -53,7 +55,8 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
   return generateWith(c, found, { ...request, signal: c.req.raw.signal });
 }
 
-export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sampling" | "traced" | "format"> {
+export interface ResolvedRequest
+  extends Pick<GenerationRequest, "prompt" | "sampling" | "ofPrompts" | "traced" | "format"> {
   /** Ends the generation. */
   readonly signal: AbortSignal;
 }
@@ -62,15 +65,17 @@ export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sam
 export async function generateWith(
   c: Context<AppEnv>,
   { model, steering }: FoundModel,
-  { prompt, sampling, traced, format, signal }: ResolvedRequest,
+  { prompt, sampling, ofPrompts, traced, format, signal }: ResolvedRequest,
 ): Promise<Generation> {
   const { caller, requestId } = c.var;
+  if (steering !== null) requireNoScores({ sampling, ofPrompts });
   const message: GenerateRequest = {
     requestId,
     tenant: caller.id,
     model,
     prompt,
     sampling,
+    ...(ofPrompts === undefined ? {} : { ofPrompts }),
     ...(steering === null ? {} : { steering: steering.resolved }),
     ...(traced === undefined ? {} : { traced }),
     ...(format === undefined ? {} : { format }),
@@ -97,6 +102,22 @@ export async function generateWith(
     throw brokenOff();
   }
   return { model, used, echo: steeringEcho(steering), events: first.done ? events : resumed(first.value, events) };
+}
+
+/** What steers a text does not steer what the model makes of its prompt. */
+function requireNoScores({ sampling, ofPrompts }: Pick<GenerationRequest, "sampling" | "ofPrompts">): void {
+  const scores = (ofPrompts?.top ?? null) !== null;
+  if (!scores && sampling.maxTokens !== 0) return;
+  const why = scores
+    ? "prompts are scored by the model alone"
+    : "`max_tokens` 0 asks for no text that could be steered";
+  throw new TrimtabError(
+    "unsupported_parameter",
+    `\`steering\` cannot be used here: ${why}. Leave one of the two out.`,
+    {
+      param: "steering",
+    },
+  );
 }
 
 /** The Engine's events with its errors thrown, and an end without `usage` taken for one. */
@@ -127,6 +148,7 @@ async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, vo
   try {
     for await (const event of events) {
       if (event.type === "usage") used = { promptTokens: event.promptTokens, completionTokens: event.completionTokens };
+      else if (event.type === "prompt") used.promptTokens += event.scores?.length ?? 0;
       else if (event.type === "token") used.completionTokens++;
       yield event;
     }

@@ -17,6 +17,7 @@ import { modelsAskedBy, requireStartsFrom } from "../../shared/api/methods.ts";
 import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
+import { requireBaseTexts } from "../objects/tenant/rehearsal-file.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkMethod } from "./check-job.ts";
@@ -130,6 +131,7 @@ jobs.openapi(create, async (c) => {
       : given;
     const heap = heapLimitBytes(c.env);
     const checked = checkMethod(method, config, heap);
+    requireBaseTexts(method, base);
     await tenant.jobs.checkModels(method, base);
     for (const { name, param } of modelsAskedBy(method)) await requireModel(c, { model: name, param });
     if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });

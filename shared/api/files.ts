@@ -5,6 +5,10 @@ import { LIMITS } from "../limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 import { PreferenceFigures } from "./preferences.ts";
 
+/** What a file may be uploaded for: to train on, or any JSON objects, which evals read. */
+export const UPLOAD_PURPOSES = ["fine-tune", "evals", "user_data"] as const;
+export type UploadPurpose = (typeof UPLOAD_PURPOSES)[number];
+
 /** How the server read an upload. */
 export const DatasetFacts = z
   .strictObject({
@@ -15,10 +19,9 @@ export const DatasetFacts = z
     ignored_columns: z
       .array(z.string())
       .meta({ description: "What is not trained on; `messages[].id` is a field of messages" }),
-    kinds: z
-      .array(z.enum(DATASET_KIND_NAMES))
-      .optional()
-      .meta({ description: "What the file can be used as, by the kinds that job types ask for" }),
+    kinds: z.array(z.enum(DATASET_KIND_NAMES)).optional().meta({
+      description: "What the file can be used as, by the kinds that job types ask for; empty if not to train on",
+    }),
     unfit: z
       .partialRecord(z.enum(DATASET_KIND_NAMES), z.string())
       .optional()
@@ -40,7 +43,7 @@ export const FileObject = z
     bytes: z.int(),
     created_at: z.int(),
     filename: z.string(),
-    purpose: z.enum(["fine-tune", "fine-tune-results", "edit"]),
+    purpose: z.enum([...UPLOAD_PURPOSES, "fine-tune-results", "edit"]),
     status: z.literal("processed"),
     status_details: z.string().nullable().meta({ description: "How the server read the file, in a sentence" }),
     expires_at: z.null(),
@@ -64,7 +67,7 @@ export const FileUpload = z
       description:
         "A dataset as JSONL, a JSON array, CSV, TSV or Parquet; the first four may be compressed with gzip or zstd",
     }),
-    purpose: z.literal("fine-tune"),
+    purpose: z.enum(UPLOAD_PURPOSES),
   })
   .meta({ id: "FileUpload" });
 
@@ -80,6 +83,7 @@ export function datasetSentence({
 }: DatasetFacts): string {
   const form = `${FORMS[format]}${compression === null ? "" : `, compressed with ${compression}`}`;
   const left = ignored.length === 0 ? "" : ` Not trained on: ${ignored.join(", ")}.`;
+  if (layouts.length === 0) return `Read as ${form}, with ${examples} ${examples === 1 ? "object" : "objects"}.`;
   return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${left}`;
 }
 

@@ -104,6 +104,7 @@ export const Lease = z
       }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
+    rehearsal_file: DatasetRef.optional().meta({ description: "The uploaded file that the method rehearses" }),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
   })
   .meta({ id: "Lease" });

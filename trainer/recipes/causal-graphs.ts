@@ -1,3 +1,4 @@
+import { gradient } from "../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
@@ -10,6 +11,7 @@ import type { UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import { kindsOf, type MetricKinds, metricOutputs } from "../loop/metrics.ts";
+import { slots } from "../optim/adamw.ts";
 import { createLossContext, type LossBuilder, type LossContext, nextTokenLoss, shareOfStep } from "./loss-context.ts";
 
 export interface CausalGraphOptions {
@@ -47,6 +49,46 @@ export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: 
     parameter,
   });
   return { graph, metrics: kindsOf(metrics) };
+}
+
+export interface CompanionGraphOptions extends Omit<CausalGraphOptions, "loss" | "units"> {
+  readonly name: string;
+  /** The metric that the loss is reported as. */
+  readonly reported: string;
+  /** A factor on the loss that is minimised, not on the one that is reported. */
+  readonly weight: number;
+  /** Parameters that it leaves alone, such as the head of another loss. */
+  readonly untouched: ReadonlySet<string>;
+}
+
+/**
+ * One micro-batch of next-token loss that joins a step of another loss: a gradient graph of the same parameters whose own `loss` is
+ * 0, since it is not what the step reports.
+ */
+export function companionGraph(options: CompanionGraphOptions): Graph {
+  const { method, name, reported, weight, untouched } = options;
+  const b = new GraphBuilder(name);
+  const { forward, parameter } = forwardOf(b, options, true);
+  const { loss } = nextTokenLoss(createLossContext({ b, forward, training: true, parameter }));
+  const changed = method.parameters.filter((one) => !untouched.has(one.name));
+  const gradients = gradient(
+    b,
+    b.mul(loss, weight),
+    changed.map((one) => parameter(one.name)),
+  );
+  const outputs: Record<string, Value> = {
+    loss: b.mul(b.detach(loss), 0),
+    ...metricOutputs({ [reported]: { value: loss, kind: "sum" } }),
+  };
+  for (const { name, shape } of method.parameters) {
+    const { gradient: slot } = slots(name);
+    const accumulated = b.input(slot, "f32", shape);
+    const index = changed.findIndex((one) => one.name === name);
+    // Every gradient graph takes and gives all parameters and accumulators.
+    if (index < 0) parameter(name);
+    outputs[slot] = index < 0 ? b.detach(accumulated) : b.add(accumulated, gradients[index]!);
+  }
+  return b.build(outputs);
 }
 
 /** Only the `loss` of a batch and its metrics. Takes the same inputs without accumulators and random inputs. */

@@ -7,6 +7,7 @@ import type { GraphMetrics } from "../loop/metrics.ts";
 import {
   crossEntropy,
   type Targets,
+  targetHits,
   targetInputs,
   targetLogProbabilities,
   tokenAccuracy,
@@ -37,6 +38,8 @@ export interface LossContext {
   crossEntropy(): Value;
   /** The share of the step's trained tokens that the model ranks first: this micro-batch's part. */
   tokenAccuracy(): Value;
+  /** [B, T]: 1 where the model ranks the target first, 0 for tokens that are not trained. */
+  tokenHits(): Value;
   /** [B, T]: log p(target), 0 for tokens that are not trained. */
   logProbabilities(): Value;
   /** A column of the unit's form: [B, T] (a token's value stands at the position that predicts it), [U, K] or [U]; all f32. */
@@ -87,6 +90,7 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
     ...{ b, logits, forward, training, parameter, targets, present },
     crossEntropy: () => once("cross-entropy", () => crossEntropy(b, logits, targets())),
     tokenAccuracy: () => once("token accuracy", () => tokenAccuracy(b, logits, targets())),
+    tokenHits: () => once("token hits", () => targetHits(b, logits, targets())),
     logProbabilities: () => once("log-probabilities", () => targetLogProbabilities(b, logits, targets())),
     column: (name) => {
       const kind = form.columns?.[name];

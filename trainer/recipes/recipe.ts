@@ -28,6 +28,8 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly models?: ReadonlyMap<string, NamedDelta>;
   readonly training: Dataset;
   readonly validation: Dataset | null;
+  /** The file that `rehearsal_file` names; absent where it names none. */
+  readonly rehearsal?: Dataset | null;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
   readonly checkpoint: Uint8Array | null;
 }

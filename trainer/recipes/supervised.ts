@@ -9,6 +9,7 @@ import type { Objective } from "./objective.ts";
  */
 export const supervised: Objective<SettingsOf<"supervised">> = {
   form: () => ({ examples: 1 }),
+  imitates: true,
   *lines({ bytes, name }) {
     for (const { line, example } of parseTrainingFile(bytes, { name })) yield { line, examples: [example] };
   },

@@ -156,6 +156,7 @@ async function runOnBase(
   }
   const training = await dataset(lease.training_file);
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
+  const rehearsal = lease.rehearsal_file === undefined ? {} : { rehearsal: await dataset(lease.rehearsal_file) };
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
 
   const settings = settingsOf(lease.method);
@@ -206,6 +207,7 @@ async function runOnBase(
       models,
       training,
       validation,
+      ...rehearsal,
       checkpoint,
     },
     {
@@ -247,11 +249,30 @@ async function downloadParent(
 }
 
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
-async function runName({ job, base, parent, models, training_file: file, method, seed }: Lease): Promise<string> {
+async function runName({
+  job,
+  base,
+  parent,
+  models,
+  training_file: file,
+  rehearsal_file: old,
+  method,
+  seed,
+}: Lease): Promise<string> {
   const how = parent?.continue_with === "adapter" ? { continue_with: "adapter" } : {};
   const start = parent == null ? {} : { parent: parent.digest, ...how };
   const used = models.length === 0 ? {} : { models: models.map(({ name, digest }) => ({ name, digest })) };
-  const text = canonicalJson({ job, base: base.digest, ...start, ...used, data: file.sha256, method, seed });
+  const rehearsed = old === undefined ? {} : { rehearsed: old.sha256 };
+  const text = canonicalJson({
+    job,
+    base: base.digest,
+    ...start,
+    ...used,
+    ...rehearsed,
+    data: file.sha256,
+    method,
+    seed,
+  });
   return await sha256Hex(new TextEncoder().encode(text));
 }
 

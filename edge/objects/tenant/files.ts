@@ -1,6 +1,12 @@
 import type { DatasetFix } from "../../../shared/api/datasets.ts";
 import type { ExportReport } from "../../../shared/api/feedback.ts";
-import { type DatasetFacts, datasetSentence, type FileObject, requireDatasetKind } from "../../../shared/api/files.ts";
+import {
+  type DatasetFacts,
+  datasetSentence,
+  type FileObject,
+  requireDatasetKind,
+  type UploadPurpose,
+} from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -10,6 +16,9 @@ import { type Database, seconds } from "../database.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
+
+/** What a file is for, unless it is to train on or a job's result. */
+type FilePurpose = "edit" | Exclude<UploadPurpose, "fine-tune">;
 
 export interface FileRow {
   readonly id: string;
@@ -26,7 +35,7 @@ export interface FileRow {
   /** The job whose results the file holds; null of a dataset. */
   readonly job: string | null;
   /** null: as `job` says. */
-  readonly purpose: "edit" | null;
+  readonly purpose: FilePurpose | null;
 }
 
 /** Facts gathered about a dataset while it streamed in. */
@@ -34,14 +43,14 @@ export interface FileFacts {
   readonly filename: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** The kind of its lines, "mixed" where there are several. */
+  /** The kind of its lines, "mixed" where there are several, "objects" where any will do. */
   readonly format: string;
   readonly lines: number;
   /** Lines with at least one token to train on. */
   readonly trainable: number;
   readonly dataset: DatasetFacts;
   /** `edit`: of the facts of an edit, which deletes it; a dataset to train on if left out. */
-  readonly purpose?: "edit";
+  readonly purpose?: UploadPurpose | "edit";
 }
 
 /** First step of an upload: records the file as pending. The bytes follow, then `finishFile`. */
@@ -68,7 +77,7 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
     facts.format,
     facts.lines,
     facts.trainable,
-    facts.purpose ?? null,
+    facts.purpose === "fine-tune" ? null : (facts.purpose ?? null),
     id,
   );
   db.run("INSERT OR REPLACE INTO file_facts (file, facts) VALUES (?, ?)", id, JSON.stringify(facts.dataset));
@@ -112,15 +121,22 @@ export interface NeededDataset {
   readonly kinds: readonly DatasetKindName[];
 }
 
-/** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind. */
+/**
+ * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results, was uploaded for another purpose, or is
+ *   of another kind.
+ */
 export function requireDataset(
   db: Database,
   id: string,
   { param, kinds }: NeededDataset,
 ): FileRow & { readonly kind: DatasetKindName } {
   const row = requireFile(db, id, param);
-  if (row.job === null) return { ...row, kind: requireDatasetKind(factsOf(db, id), kinds, param) };
-  const message = `The file ${id} holds the results of ${row.job}. Name a file that was uploaded with purpose "fine-tune".`;
+  const isOfAnyObjects = row.purpose === "evals" || row.purpose === "user_data";
+  if (row.job === null && !isOfAnyObjects) {
+    return { ...row, kind: requireDatasetKind(factsOf(db, id), kinds, param) };
+  }
+  const what = isOfAnyObjects ? `was uploaded with purpose "${row.purpose}"` : `holds the results of ${row.job}`;
+  const message = `The file ${id} ${what}. Name a file that was uploaded with purpose "fine-tune".`;
   throw new TrimtabError("invalid_request", message, { param });
 }
 
@@ -129,6 +145,8 @@ export type FilePage = Page & { readonly order: "asc" | "desc"; readonly purpose
 
 const OF_PURPOSE: Readonly<Record<FileObject["purpose"], string>> = {
   "fine-tune": "job IS NULL AND purpose IS NULL",
+  evals: "purpose = 'evals'",
+  user_data: "purpose = 'user_data'",
   edit: "purpose = 'edit'",
   "fine-tune-results": "job IS NOT NULL",
 };

@@ -69,6 +69,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     })),
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
+    ...(spec.rehearsal_file === undefined ? {} : { rehearsal_file: dataset(spec.rehearsal_file, "rehearsal_file") }),
     checkpoint: resumeStateOf(db, row.id, root),
   };
 }

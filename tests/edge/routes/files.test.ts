@@ -1,7 +1,9 @@
 import { env } from "cloudflare:test";
+import { toFile } from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
 import { LIMITS } from "../../../shared/limits.ts";
 import { Api, CHAT_LINES, datasetForm } from "../support/api.ts";
+import { collected, openai } from "../support/client.ts";
 
 const api = new Api();
 let key: string;
@@ -119,6 +121,43 @@ describe("uploading", () => {
       status: 413,
       code: "payload_too_large",
     });
+  });
+});
+
+describe("files for evals", () => {
+  it("takes any objects from the official SDK, lists them by purpose, and trains on none", async () => {
+    await api.base("eval-base");
+    const own = await api.tenant("evaluator");
+    const client = openai(api, own);
+    const lines = [{ item: { q: "2+2?", a: "4" } }, { item: { q: "1+1?", a: "2" }, sample: { output_text: "2" } }];
+    const text = lines.map((line) => JSON.stringify(line)).join("\n");
+    const file = async () => toFile(new TextEncoder().encode(text), "items.jsonl");
+    const made = [];
+    for (const purpose of ["evals", "user_data"] as const) {
+      made.push(await client.files.create({ file: await file(), purpose }));
+      expect(made.at(-1)).toMatchObject({
+        ...{ purpose, filename: "items.jsonl", status_details: "Read as JSON Lines, with 2 objects." },
+        dataset: { format: "jsonl", examples: 2, layouts: [], kinds: [] },
+      });
+    }
+    const [evals] = made;
+    expect(await collected(client.files.list({ purpose: "evals" }))).toMatchObject([{ id: evals!.id }]);
+    expect(await collected(client.files.list({ purpose: "fine-tune" }))).toEqual([]);
+    expect(await (await client.files.content(evals!.id)).text()).toBe(text);
+    await expect(client.fineTuning.jobs.create({ model: "eval-base", training_file: evals!.id })).rejects.toMatchObject(
+      { status: 400, param: "training_file", message: expect.stringMatching(/purpose "evals"/) },
+    );
+    await expect(client.files.create({ file: await file(), purpose: "fine-tune" })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/line 1 of the file fits no known format/),
+    });
+    const list = toFile(new TextEncoder().encode('{"item": 1}\n[2]\n'), "items.jsonl");
+    await expect(client.files.create({ file: await list, purpose: "evals" })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/line 2 of the file is not a JSON object/),
+    });
+    for (const { id } of made) await client.files.delete(id);
+    await expect.poll(async () => (await env.BLOBS.list({ prefix: "tenants/evaluator/files/" })).objects).toEqual([]);
   });
 });
 

@@ -40,12 +40,20 @@ const ANCHOR_FACTS = 50;
 /** A value whose loss stays above it is left out, as a job does. */
 const CONVERGED_BELOW = 1;
 
-/** Edits the facts in order; the scores of all facts so far, after every `every` batches and at the end. Resets the model. */
+export interface SequenceRun {
+  /** All facts so far are scored after as many batches, and at the end. */
+  readonly every: number;
+  readonly onBatch?: (facts: number) => void;
+  /** Called with the points so far whenever there is another. */
+  readonly onPoint?: (points: readonly SequencePoint[]) => void;
+}
+
+/** Edits the facts in order; the scores of all facts so far, on the way and at the end. Resets the model. */
 export async function measureSequence(
   lab: EditLab,
   all: readonly LabFact[],
   setting: SequenceSetting,
-  { every, onBatch }: { readonly every: number; readonly onBatch?: (facts: number) => void },
+  { every, onBatch, onPoint }: SequenceRun,
 ): Promise<SequencePoint[]> {
   const { model } = lab;
   const facts = briefly(all);
@@ -79,6 +87,7 @@ export async function measureSequence(
     if ((index + 1) % every !== 0 && done < facts.length) continue;
     const scores = await lab.score(facts.slice(0, done));
     points.push({ facts: done, left_out: leftOut, ...scores, base_loss_change: await lab.lossChange() });
+    onPoint?.(points);
   }
   model.reset();
   return points;
