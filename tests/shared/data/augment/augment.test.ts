@@ -56,7 +56,7 @@ describe("augmented", () => {
     for (const { record } of make([CHAT], { rules: ["paraphrase"], copies: 5 })) {
       const [asked, reply] = (record as { messages: { content: string }[] }).messages;
       expect(asked!.content).toMatch(/ist three rivers[.?]\nIn Europe\.$/);
-      expect(reply).toEqual((CHAT as { messages: unknown[] }).messages[1]);
+      expect(reply).toEqual((CHAT as { messages: readonly unknown[] }).messages[1]);
     }
   });
 
