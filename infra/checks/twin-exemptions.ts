@@ -124,6 +124,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/measure-edit.ts":
     "tests/trainer/recipes/edit.test.ts measures edits with it, fluency.test.ts the entropies",
   "trainer/edits/publish-edit.ts": "tests/trainer/recipes/edit.test.ts reads what it publishes",
+  "trainer/edits/refine/refine-graph.ts": "tests/trainer/edits/refine/refine.test.ts holds it to finite differences",
   "trainer/edits/row-graph.ts": "tests/trainer/edits/solve-batch.test.ts holds what it computes to PyTorch's",
   "trainer/edits/rows.ts": "tests/trainer/edits/solve-batch.test.ts reads states of rows that it lays out",
   "trainer/edits/subject-states.ts": "tests/trainer/edits/solve-batch.test.ts holds its keys and states to PyTorch's",
@@ -268,6 +269,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/edit/edited-weights.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts",
   "trainer/recipes/edit/find-conflicts.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts finds conflicts",
   "trainer/recipes/edit/keep-report.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts reads its reports",
+  "trainer/recipes/edit/refine-facts.ts":
+    "a step of the recipe: tests/trainer/recipes/edit.test.ts improves changes, and leaves them as they are",
   "trainer/recipes/edit/solve-facts.ts":
     "a step of the recipe: tests/trainer/recipes/edit.test.ts solves by each method",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",
