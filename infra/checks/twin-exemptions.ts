@@ -4,6 +4,36 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/data/line-formats/alternating.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/conversation.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/dolly.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/gemini.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/instructed.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/lmsys.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/natural-instructions.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/open-assistant.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/openorca.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/p3.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/rounds.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/self-instruct.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/sharegpt.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/texts.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/text.ts":
+    "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",

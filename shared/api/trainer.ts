@@ -42,7 +42,13 @@ export type BlobRef = z.infer<typeof BlobRef>;
 
 /** The kind of a dataset's lines, as detected at upload. */
 export const DatasetRef = z
-  .strictObject({ ...BlobRef.shape, id: z.string(), format: z.string(), lines: z.int().min(1) })
+  .strictObject({
+    ...BlobRef.shape,
+    id: z.string(),
+    format: z.string(),
+    lines: z.int().min(1),
+    said_format: z.string().optional().meta({ description: "The line format that the upload said its examples have" }),
+  })
   .meta({ id: "DatasetRef" });
 export type DatasetRef = z.infer<typeof DatasetRef>;
 

@@ -60,6 +60,8 @@ export interface Dataset {
   /** SHA-256 of the bytes, hexadecimal. */
   readonly digest: string;
   readonly bytes: Uint8Array;
+  /** The id of the line format that its examples were said to have; each line's own if left out. */
+  readonly format?: string;
 }
 
 export interface RecipeContext {

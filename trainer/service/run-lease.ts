@@ -145,7 +145,8 @@ async function runOnBase(
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
     const bytes = await canonicalLines(await client.download(ref, stop), ref.name);
-    return { name: ref.name, digest: ref.sha256, bytes };
+    const format = ref.said_format === undefined ? {} : { format: ref.said_format };
+    return { name: ref.name, digest: ref.sha256, bytes, ...format };
   };
   const parent = await downloadParent(lease, (ref) => client.download(ref, stop));
   const models = new Map<string, NamedDelta>();
