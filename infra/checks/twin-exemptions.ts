@@ -4,6 +4,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/api/tokens.ts": "schemas: tests/edge/routes/tokens.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts":
+    "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
