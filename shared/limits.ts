@@ -161,6 +161,8 @@ export const LIMITS = {
   repetitionPenalty: 10,
   topLogprobs: 20,
   completionLogprobs: 20,
+  /** Characters of a text whose tokens are asked for, and tokens whose text is: a tenth of a second's work. */
+  tokenizedText: 1 << 17,
   /** Log-probabilities of prompts in one answer, alternatives included: some 30 MB while it is put together. */
   promptScores: 1 << 17,
   deltasPerRequest: 8,

@@ -34,6 +34,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/text.ts":
     "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
+  "shared/api/tokens.ts": "schemas: tests/edge/routes/tokens.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts":
+    "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
