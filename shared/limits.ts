@@ -124,6 +124,14 @@ export const LIMITS = {
   labelProjects: 100,
   /** Lines of an upload whose preferences are looked at while it comes. */
   inspectedUpload: 20_000,
+  /** Files of one inspection, findings of each kind that it names, and dropped lines that a fix lists. */
+  inspectedFiles: 8,
+  inspectedExamples: 1000,
+  fixedLines: 10_000,
+  /** Bytes of what an inspection remembers of lines to find copies, tokens that it encodes, and inspections that wait for their turn. */
+  inspectedBytes: 48 * (1 << 20),
+  inspectedTokens: 4_000_000,
+  waitingInspections: 32,
   /** Of one labelling project. */
   labelPrompts: 1000,
   goldItems: 200,

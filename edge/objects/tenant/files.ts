@@ -1,3 +1,4 @@
+import type { DatasetFix } from "../../../shared/api/datasets.ts";
 import type { ExportReport } from "../../../shared/api/feedback.ts";
 import {
   type DatasetFacts,
@@ -253,6 +254,19 @@ export const files = tenantModule({
           const file = { ...finishFile(db, id, facts, now()), export: report };
           settleCreation(db, key, file);
           return file;
+        }),
+
+      /** Finishes a file of what stays of another; the reply also says what was dropped. */
+      finishFix: (
+        id: string,
+        facts: FileFacts,
+        { report, key }: { readonly report: DatasetFix; readonly key: Idempotency | null },
+      ): DatasetFix =>
+        db.transaction(() => {
+          finishFile(db, id, facts, now());
+          const fixed = { ...report, result: id };
+          settleCreation(db, key, fixed);
+          return fixed;
         }),
 
       /** Abandons a failed upload. */
