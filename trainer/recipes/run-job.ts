@@ -179,7 +179,7 @@ async function runPrepared<S extends TrainingSettings>(
       const { step, loss, trainedTokens } = report;
       const endsEpoch = step % plan.stepsPerEpoch === 0 && step < totalSteps;
       reporter.pause(stepTokens);
-      const tuned = isMeasured(step) ? await measure(state) : undefined;
+      const tuned = isMeasured(step) || step === job.measureAt ? await measure(state) : undefined;
       const metrics = phases === undefined ? report.metrics : { ...report.metrics, ...phases.metrics(state) };
       reporter.report({ ...report, ...(metrics === undefined ? {} : { metrics }) }, tuned);
       if (endsEpoch && isDelta && step > totalSteps - PUBLISHED_EPOCHS * plan.stepsPerEpoch) {

@@ -13,6 +13,7 @@ import { type FileRow, requireFile } from "./files.ts";
 import { modelFiles } from "./job-models.ts";
 import { type JobParent, parentFiles } from "./job-parent.ts";
 import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf, trainedMethod } from "./job-rows.ts";
+import { liveTrial, pauseStep } from "./sweeps/sweep-rows.ts";
 
 export interface LeaseTerms extends Hold {
   readonly tenant: string;
@@ -41,6 +42,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
   const spec = specOf(row);
   const base = baseOf(row);
   const root = `/v1/trainer/jobs/${row.id}`;
+  const pauseAt = spec.sweep === undefined ? undefined : pauseStep(db, liveTrial(db, row.id));
   const dataset = (id: string, param: string) => datasetRef(requireFile(db, id, param), root);
   db.run("UPDATE jobs SET status = 'running', fence = ?, queued = 1 WHERE id = ?", terms.fence, row.id);
   return {
@@ -70,6 +72,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
     checkpoint: resumeStateOf(db, row.id, root),
+    ...(pauseAt === undefined ? {} : { pause_at: pauseAt }),
   };
 }
 
