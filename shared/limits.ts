@@ -247,6 +247,11 @@ export const LIMITS = {
   /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
   pipelineStages: 16,
   stageName: 32,
+  /** Trials of one sweep, and of those that are queued or running at a time; axes, and the values of one. */
+  trials: 64,
+  parallelTrials: 16,
+  trialAxes: 8,
+  trialValues: 64,
   /** Projects of one request for permissions of a checkpoint. */
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */

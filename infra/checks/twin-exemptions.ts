@@ -69,6 +69,11 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
   "edge/objects/tenant/pipelines/":
     "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/objects/tenant/sweeps/":
+    "one machine: course.test.ts tries what is due, advance.test.ts kills it at every write, and tests/edge/routes/sweep-jobs.test.ts runs it whole",
+  "edge/routes/check-start.ts": "tests/edge/routes/jobs.test.ts sends jobs that it refuses, sweep-jobs.test.ts trials",
+  "shared/api/sweeps.ts": "schemas: tests/edge/routes/sweep-jobs.test.ts sends valid and invalid sweeps",
+  "shared/api/sweep-report.ts": "a schema: tests/shared/trials/report.test.ts makes reports of it",
   "edge/routes/check-continuation.ts":
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
   "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",

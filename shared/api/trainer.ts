@@ -112,6 +112,10 @@ export const Lease = z
     validation_file: DatasetRef.nullable(),
     rehearsal_file: DatasetRef.optional().meta({ description: "The uploaded file that the method rehearses" }),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
+    pause_at: z.int().min(1).optional().meta({
+      description:
+        "The step at which to measure the validation file, store the state and release the job with the reason `rung`",
+    }),
   })
   .meta({ id: "Lease" });
 export type Lease = z.infer<typeof Lease>;
@@ -272,7 +276,9 @@ export const Failure = z
   .meta({ id: "Failure" });
 export type Failure = z.infer<typeof Failure>;
 
-export const Release = z.strictObject({ reason: z.enum(["paused", "cancelled", "shutdown"]) }).meta({ id: "Release" });
+export const Release = z
+  .strictObject({ reason: z.enum(["paused", "cancelled", "shutdown", "rung"]) })
+  .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
 
 export const Acknowledged = z.strictObject({ status: z.string() }).meta({ id: "Acknowledged" });

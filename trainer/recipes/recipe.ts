@@ -32,6 +32,8 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly rehearsal?: Dataset | null;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
   readonly checkpoint: Uint8Array | null;
+  /** A step at which the validation lines are measured whatever else is: where a sweep compares its trials. */
+  readonly measureAt?: number | undefined;
 }
 
 /** A model's Hugging Face folder. */
