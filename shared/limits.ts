@@ -169,13 +169,15 @@ export const LIMITS = {
   /** Calls in one turn of a conversation. */
   toolCalls: 128,
   choices: 16,
-  prompts: 64,
-  stopSequences: 4,
+  prompts: 128,
+  stopSequences: 16,
   stopLength: 256,
   logitBias: 300,
   repetitionPenalty: 10,
   topLogprobs: 20,
-  completionLogprobs: 5,
+  completionLogprobs: 20,
+  /** Log-probabilities of prompts in one answer, alternatives included: some 30 MB while it is put together. */
+  promptScores: 1 << 17,
   deltasPerRequest: 8,
   /** Characters of a negative prompt. */
   negativePrompt: 8000,

@@ -95,6 +95,7 @@ async function* charged(
   try {
     for await (const event of events) {
       if (event.type === "usage") used = { promptTokens: event.promptTokens, completionTokens: event.completionTokens };
+      else if (event.type === "prompt") used.promptTokens += event.scores?.length ?? 0;
       else if (event.type === "token") used.completionTokens++;
       yield event;
     }

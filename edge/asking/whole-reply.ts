@@ -27,7 +27,7 @@ export async function wholeReply(events: AsyncIterable<GoodEvent>): Promise<Whol
     else if (event.type === "call") calls[event.index] = { name: event.name, arguments: "" };
     else if (event.type === "arguments") calls[event.index]!.arguments += event.text;
     else if (event.type === "finish") finishReason = event.reason;
-    else usage = usageOf(event);
+    else if (event.type === "usage") usage = usageOf(event);
   }
   return { text, calls, finishReason, usage };
 }

@@ -1,10 +1,11 @@
 import type { Context } from "hono";
 import type { SteeringField } from "../../shared/api/steering.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { type BegunGeneration, beginGeneration } from "../asking/generation.ts";
 import type { FoundModel } from "../objects/tenant/models.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import type { RuleSource } from "../serving/compiled-rules.ts";
-import type { GeneratePrompt, GenerateRequest, Sampling } from "../serving/protocol.ts";
+import type { AskedOfPrompts, GeneratePrompt, GenerateRequest, Sampling } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type SteeringEcho, steeringEcho } from "./steering.ts";
 
@@ -14,6 +15,7 @@ export interface GenerationRequest {
   readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly ofPrompts?: AskedOfPrompts | undefined;
   readonly steering?: SteeringField | undefined;
   /** What the whole reply is. */
   readonly format?: RuleSource | undefined;
@@ -37,7 +39,8 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
   return generateWith(c, found, { ...request, signal: c.req.raw.signal });
 }
 
-export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sampling" | "traced" | "format"> {
+export interface ResolvedRequest
+  extends Pick<GenerationRequest, "prompt" | "sampling" | "ofPrompts" | "traced" | "format"> {
   /** Ends the generation. */
   readonly signal: AbortSignal;
 }
@@ -46,15 +49,17 @@ export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sam
 export async function generateWith(
   c: Context<AppEnv>,
   { model, steering }: FoundModel,
-  { prompt, sampling, traced, format, signal }: ResolvedRequest,
+  { prompt, sampling, ofPrompts, traced, format, signal }: ResolvedRequest,
 ): Promise<Generation> {
   const { caller, requestId } = c.var;
+  if (steering !== null) requireNoScores({ sampling, ofPrompts });
   const message: GenerateRequest = {
     requestId,
     tenant: caller.id,
     model,
     prompt,
     sampling,
+    ...(ofPrompts === undefined ? {} : { ofPrompts }),
     ...(steering === null ? {} : { steering: steering.resolved }),
     ...(traced === undefined ? {} : { traced }),
     ...(format === undefined ? {} : { format }),
@@ -65,4 +70,20 @@ export async function generateWith(
     charge: (used) => c.executionCtx.waitUntil(caller.object.account.charge(used)),
   });
   return { ...begun, echo: steeringEcho(steering) };
+}
+
+/** What steers a text does not steer what the model makes of its prompt. */
+function requireNoScores({ sampling, ofPrompts }: Pick<GenerationRequest, "sampling" | "ofPrompts">): void {
+  const scores = (ofPrompts?.top ?? null) !== null;
+  if (!scores && sampling.maxTokens !== 0) return;
+  const why = scores
+    ? "prompts are scored by the model alone"
+    : "`max_tokens` 0 asks for no text that could be steered";
+  throw new TrimtabError(
+    "unsupported_parameter",
+    `\`steering\` cannot be used here: ${why}. Leave one of the two out.`,
+    {
+      param: "steering",
+    },
+  );
 }
