@@ -152,6 +152,21 @@ export const LIMITS = {
   /** Tasks of one step of a judge. */
   judgedTasks: 32,
   skipReason: 512,
+  evals: 1000,
+  evalName: 256,
+  /** Testing criteria of one eval. */
+  evalCriteria: 16,
+  /** Items of one run, bytes of JSON of one, of all items of a run, and of all runs of a tenant with their results. */
+  evalItems: 20_000,
+  evalItem: 256 * 1024,
+  evalRunLength: 64 * (1 << 20),
+  evalsLength: 1 << 30,
+  /** Runs of one tenant that have not ended. */
+  evalRunsAtOnce: 100,
+  /** Bytes of JSON of the runs of one page of a list, which ends early rather than be larger. */
+  evalPage: 8 * (1 << 20),
+  /** Evals that one job is measured by. */
+  jobEvals: 8,
   messages: 1000,
   messageName: 64,
   tools: 128,

@@ -57,6 +57,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
     "one resource: edits.test.ts and edits-undo.test.ts in tests/edge/routes make every call, in every state of an edit, and of a removal",
+    "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
+  "edge/asking/generation.ts":
+    "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
+  "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
