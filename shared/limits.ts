@@ -152,6 +152,21 @@ export const LIMITS = {
   /** Tasks of one step of a judge. */
   judgedTasks: 32,
   skipReason: 512,
+  evals: 1000,
+  evalName: 256,
+  /** Testing criteria of one eval. */
+  evalCriteria: 16,
+  /** Items of one run, bytes of JSON of one, of all items of a run, and of all runs of a tenant with their results. */
+  evalItems: 20_000,
+  evalItem: 256 * 1024,
+  evalRunLength: 64 * (1 << 20),
+  evalsLength: 1 << 30,
+  /** Runs of one tenant that have not ended. */
+  evalRunsAtOnce: 100,
+  /** Bytes of JSON of the runs of one page of a list, which ends early rather than be larger. */
+  evalPage: 8 * (1 << 20),
+  /** Evals that one job is measured by. */
+  jobEvals: 8,
   messages: 1000,
   messageName: 64,
   tools: 128,
@@ -169,6 +184,8 @@ export const LIMITS = {
   repetitionPenalty: 10,
   topLogprobs: 20,
   completionLogprobs: 20,
+  /** Characters of a text whose tokens are asked for, and tokens whose text is: a tenth of a second's work. */
+  tokenizedText: 1 << 17,
   /** Log-probabilities of prompts in one answer, alternatives included: some 30 MB while it is put together. */
   promptScores: 1 << 17,
   deltasPerRequest: 8,
@@ -245,6 +262,11 @@ export const LIMITS = {
   /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
   pipelineStages: 16,
   stageName: 32,
+  /** Trials of one sweep, and of those that are queued or running at a time; axes, and the values of one. */
+  trials: 64,
+  parallelTrials: 16,
+  trialAxes: 8,
+  trialValues: 64,
   /** Projects of one request for permissions of a checkpoint. */
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */

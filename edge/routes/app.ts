@@ -44,6 +44,7 @@ import { steeringSweep } from "./steering-sweep.ts";
 import { storedChats } from "./stored-chats.ts";
 import { storedCompletions } from "./stored-completions.ts";
 import { storedResponses } from "./stored-responses.ts";
+import { rootTokens, tokens } from "./tokens.ts";
 import { tracing } from "./tracing.ts";
 import { trainer } from "./trainer.ts";
 import { trainerBlobs } from "./trainer-blobs.ts";
@@ -82,6 +83,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/steering/presets", steeringPresets);
   app.route("/v1/steering/scorers", steeringScorers);
   app.route("/v1/steering/sweep", steeringSweep);
+  app.route("/", rootTokens);
+  app.route("/v1", tokens);
   app.route("/v1/usage", usage);
   app.route("/v1/admin/tenants", adminTenants);
   app.route("/v1/admin/models", adminModels);

@@ -3,10 +3,10 @@ import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { LoadOnce } from "../serving/load-once.ts";
 
-/** A tokenizer takes a second to load, and people who try out a dataset send several requests. */
+/** A tokenizer takes up to a second to load, and those who need one send several requests. */
 const tokenizers = new LoadOnce<Tokenizer>();
 
-/** The tokenizer of a base, with its chat template. Keeps the last one. Throws `invalid_model`. */
+/** A base's tokenizer without the rest of the model. One stays in memory, at module scope as models do: the one that was used last. */
 export async function baseTokenizer(blobs: R2Bucket, base: StoredFolder): Promise<Tokenizer> {
   const tokenizer = await tokenizers.get(base.digest, async () => {
     const files = new FolderReader(blobs, base);

@@ -4,6 +4,39 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/data/line-formats/alternating.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/conversation.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/dolly.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/gemini.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/instructed.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/lmsys.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/natural-instructions.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/open-assistant.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/openorca.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/p3.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/rounds.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/self-instruct.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/sharegpt.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/texts.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/text.ts":
+    "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
+  "shared/api/tokens.ts": "schemas: tests/edge/routes/tokens.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts":
+    "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
@@ -31,6 +64,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
     "one resource: edits.test.ts and edits-undo.test.ts in tests/edge/routes make every call, in every state of an edit, and of a removal",
+  "edge/asking/generation.ts":
+    "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
+  "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
@@ -43,6 +79,11 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
   "edge/objects/tenant/pipelines/":
     "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/objects/tenant/sweeps/":
+    "one machine: course.test.ts tries what is due, advance.test.ts kills it at every write, and tests/edge/routes/sweep-jobs.test.ts runs it whole",
+  "edge/routes/check-start.ts": "tests/edge/routes/jobs.test.ts sends jobs that it refuses, sweep-jobs.test.ts trials",
+  "shared/api/sweeps.ts": "schemas: tests/edge/routes/sweep-jobs.test.ts sends valid and invalid sweeps",
+  "shared/api/sweep-report.ts": "a schema: tests/shared/trials/report.test.ts makes reports of it",
   "edge/routes/check-continuation.ts":
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
   "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
@@ -140,6 +181,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/measure-edit.ts":
     "tests/trainer/recipes/edit.test.ts measures edits with it, fluency.test.ts the entropies",
   "trainer/edits/publish-edit.ts": "tests/trainer/recipes/edit.test.ts reads what it publishes",
+  "trainer/edits/refine/refine-graph.ts": "tests/trainer/edits/refine/refine.test.ts holds it to finite differences",
   "trainer/edits/row-graph.ts": "tests/trainer/edits/solve-batch.test.ts holds what it computes to PyTorch's",
   "trainer/edits/rows.ts": "tests/trainer/edits/solve-batch.test.ts reads states of rows that it lays out",
   "trainer/edits/subject-states.ts": "tests/trainer/edits/solve-batch.test.ts holds its keys and states to PyTorch's",
@@ -284,6 +326,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/edit/edited-weights.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts",
   "trainer/recipes/edit/find-conflicts.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts finds conflicts",
   "trainer/recipes/edit/keep-report.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts reads its reports",
+  "trainer/recipes/edit/refine-facts.ts":
+    "a step of the recipe: tests/trainer/recipes/edit.test.ts improves changes, and leaves them as they are",
   "trainer/recipes/edit/solve-facts.ts":
     "a step of the recipe: tests/trainer/recipes/edit.test.ts solves by each method",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",

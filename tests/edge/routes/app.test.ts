@@ -37,8 +37,11 @@ describe("the OpenAPI document", () => {
     expect(openapi).toBe("3.1.0");
     expect(Object.keys(paths).sort()).toMatchInlineSnapshot(`
       [
+        "/detokenize",
         "/healthz",
         "/metrics",
+        "/tokenize",
+        "/tokenizer_info",
         "/v1/admin/models",
         "/v1/admin/models/{id}",
         "/v1/admin/models/{id}/check",
@@ -68,6 +71,7 @@ describe("the OpenAPI document", () => {
         "/v1/deltas/merge",
         "/v1/deltas/{delta_id}",
         "/v1/deltas/{delta_id}/content",
+        "/v1/detokenize",
         "/v1/edits",
         "/v1/edits/check",
         "/v1/edits/merge",
@@ -115,6 +119,8 @@ describe("the OpenAPI document", () => {
         "/v1/steering/scorers",
         "/v1/steering/scorers/{scorer}",
         "/v1/steering/sweep",
+        "/v1/tokenize",
+        "/v1/tokenizer_info",
         "/v1/trainer/jobs/{job}/artefacts/{kind}/{digest}/{name}",
         "/v1/trainer/jobs/{job}/ask",
         "/v1/trainer/jobs/{job}/base/{name}",

@@ -144,6 +144,25 @@ describe("POST /v1/edits", () => {
     for (const { id } of [waited, short]) await undo(id);
   });
 
+  it("counts the facts that the model knows already where there is nothing else to edit", async () => {
+    const { id } = await post({ facts: [FRANCE, PERU] });
+    const { lease, facts } = await trainer.leaseEdit();
+    await trainer.keep(lease, EDIT_REPORT_FILE, {
+      ...editReport(facts, { published: false, changes: [] }),
+      facts: editReport(facts).facts.map((fact) => ({ ...fact, status: "already_known", reason: "It says so." })),
+    });
+    const error = { code: "invalid_request", message: "All are known.", param: "training_file" };
+    await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, trainer.held(lease, { error }));
+    const counts = { total: 2, edited: 0, failed: 0, already_known: 2, skipped: 0 };
+    expect(await get(id)).toMatchObject({
+      ...{ status: "failed", delta: null, fact_counts: counts, error: { param: "facts" } },
+      facts: [{ status: "already_known" }, { status: "already_known" }],
+    });
+    const { data } = await api.call<{ data: EditSummary[] }>("GET", "/v1/edits", { key });
+    expect(data.find((one) => one.id === id)).toMatchObject({ fact_counts: counts });
+    await undo(id);
+  });
+
   it("has failed where nothing was published, and says so", async () => {
     const { id } = await post({ facts: [FRANCE] });
     const { lease, facts } = await trainer.leaseEdit();

@@ -65,7 +65,10 @@ export async function createForgetting<S extends TrainingSettings>(
   const reading = (of: AttachedMethod) => {
     const reader = createTokenReader(executor, {
       ...{ config, weights, method: of, rows, yieldToEventLoop, name: "forgetting" },
-      outputs: (found) => ({ log_probabilities: found.logProbabilities(), hits: found.tokenHits() }),
+      outputs: (found) => {
+        const { logProbabilities, hits } = found.scores({ hits: true });
+        return { log_probabilities: logProbabilities, hits: hits! };
+      },
     });
     const placed = unitsWithVirtualTokens([...texts, ...facts], of.virtualTokens ?? 0, tokenizer.padId);
     return async (values: ReadonlyMap<string, Tensor>) => measured(placed, await reader(placed, values));

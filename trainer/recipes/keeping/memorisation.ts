@@ -32,7 +32,10 @@ export function createMemorisation({ run, tools }: MemorisationOptions): Gauge |
   const read = tools.tokenReader({
     name: "memorisation",
     of: "policy",
-    outputs: (found) => ({ log_probabilities: found.logProbabilities(), hits: found.tokenHits() }),
+    outputs: (found) => {
+      const { logProbabilities, hits } = found.scores({ hits: true });
+      return { log_probabilities: logProbabilities, hits: hits! };
+    },
   });
   const { totalSteps } = hyperparameters.schedule;
   return {

@@ -171,6 +171,11 @@ export function noteSolved(db: Database, job: string, { published, measured }: S
   );
 }
 
+/** Records what was measured of an edit whose job fails; a removal that fails leaves the edit's own figures. */
+export function noteMeasured(db: Database, job: string, measured: Measured): void {
+  db.run("UPDATE edits SET measured = ? WHERE job = ? AND kind = 'edit'", JSON.stringify(measured), job);
+}
+
 /** Called whenever a job ends: what it needed for itself goes, and a removal that failed is told of. */
 export function noteEditEnded(
   db: Database,
