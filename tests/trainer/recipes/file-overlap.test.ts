@@ -4,7 +4,10 @@ import type { RecipeContext } from "../../../trainer/recipes/recipe.ts";
 
 type Event = Parameters<RecipeContext["event"]>[0];
 
-async function compare(training: readonly (readonly [string, string])[], validation: readonly (readonly [string, string])[]) {
+async function compare(
+  training: readonly (readonly [string, string])[],
+  validation: readonly (readonly [string, string])[],
+) {
   const events: Event[] = [];
   const file = (name: string, pairs: readonly (readonly [string, string])[]) => ({
     name,
@@ -24,7 +27,10 @@ describe("findFileOverlap", () => {
   const validation = [
     [words(100), "reply 1"],
     [words(300), "reply 3 indeed"],
-    [words(500), "quite another reply, of many more words than the prompt has, so that the two are not near copies at all"],
+    [
+      words(500),
+      "quite another reply, of many more words than the prompt has, so that the two are not near copies at all",
+    ],
     ["what is bread", "flour"],
     [words(90_000), "nothing alike"],
   ] as const;
