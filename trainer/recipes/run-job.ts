@@ -226,6 +226,7 @@ async function runPrepared<S extends TrainingSettings>(
     const metrics = {
       ...resultMetrics(validation?.base, tuned),
       ...forgettingResult(forgetting?.before, left),
+      ...run.overlap,
       ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
       ...(best === undefined ? {} : { best_step: result.step }),
     };
