@@ -199,7 +199,7 @@ async function runPrepared<S extends TrainingSettings>(
       const { step, loss, trainedTokens } = report;
       const endsEpoch = step % plan.stepsPerEpoch === 0 && step < totalSteps;
       reporter.pause(stepTokens);
-      const tuned = isMeasured(step) ? await measure(state) : undefined;
+      const tuned = isMeasured(step) || step === job.measureAt ? await measure(state) : undefined;
       if (tuned?.loss !== undefined) best?.add(state, tuned.loss);
       const metrics = { ...report.metrics, ...phases?.metrics(state), ...(await gauged(state)) };
       reporter.report({ ...report, metrics }, tuned);

@@ -10,8 +10,8 @@ import type { Objective } from "./objective.ts";
 export const supervised: Objective<SettingsOf<"supervised">> = {
   form: () => ({ examples: 1 }),
   imitates: true,
-  *lines({ bytes, name }) {
-    for (const { line, example } of parseTrainingFile(bytes, { name })) yield { line, examples: [example] };
+  *lines({ bytes, name, format }) {
+    for (const { line, example } of parseTrainingFile(bytes, { name, format })) yield { line, examples: [example] };
   },
   loss: (context) => {
     const { logProbabilities, hits } = context.scores({ hits: true });

@@ -15,7 +15,7 @@ const state = (step: number): TrainingState => ({
   tensors: { w: f32([2], [step, -step]), scale: f32([], [step]), "w#m": f32([2], [9, 9]) },
 });
 
-function after(losses: readonly number[], settings: Parameters<typeof createBestStep>[0]["settings"] = {}) {
+function measured(losses: readonly number[], settings: Parameters<typeof createBestStep>[0]["settings"] = {}) {
   const best = createBestStep({ parameters, settings });
   losses.forEach((loss, index) => {
     best.add(state(index + 1), loss);
@@ -25,8 +25,8 @@ function after(losses: readonly number[], settings: Parameters<typeof createBest
 
 describe("createBestStep", () => {
   it("keeps the parameters of the lowest loss, the first of equal ones", () => {
-    expect(after([]).best()).toBeUndefined();
-    const found = after([3, 1, 2, 1]).best()!;
+    expect(measured([]).best()).toBeUndefined();
+    const found = measured([3, 1, 2, 1]).best()!;
     expect(found.loss).toBe(1);
     expect(found.state).toEqual({
       ...{ step: 2, trainedTokens: 20, loss: 1 },
@@ -36,35 +36,35 @@ describe("createBestStep", () => {
 
   it("ends the run after as many measurements in a row without a lower loss", () => {
     const settings = { early_stopping_patience: 2 };
-    expect(after([3, 4, 2, 2], settings).stop()).toBeUndefined();
-    expect(after([3, 4, 2, 2, 5], settings).stop()).toBe(
+    expect(measured([3, 4, 2, 2], settings).stop()).toBeUndefined();
+    expect(measured([3, 4, 2, 2, 5], settings).stop()).toBe(
       "the validation loss was measured 2 times in a row without being lower; the lowest is 2.0000, after step 3",
     );
-    expect(after([3, 3], { early_stopping_patience: 1 }).stop()).toContain("measured once without");
-    expect(after([3, 4, 5, 6]).stop()).toBeUndefined();
+    expect(measured([3, 3], { early_stopping_patience: 1 }).stop()).toContain("measured once without");
+    expect(measured([3, 4, 5, 6]).stop()).toBeUndefined();
   });
 
   it("counts only differences beyond the least one, but publishes the lowest loss all the same", () => {
-    const best = after([3, 2.95, 2.94, 2.93], { early_stopping_patience: 3, early_stopping_min_delta: 0.1 });
+    const best = measured([3, 2.95, 2.94, 2.93], { early_stopping_patience: 3, early_stopping_min_delta: 0.1 });
     expect(best.stop()).toBeDefined();
     expect(best.best()!.state.step).toBe(4);
     // Small steps that add up do count.
     expect(
-      after([3, 2.95, 2.89], { early_stopping_patience: 2, early_stopping_min_delta: 0.1 }).stop(),
+      measured([3, 2.95, 2.89], { early_stopping_patience: 2, early_stopping_min_delta: 0.1 }).stop(),
     ).toBeUndefined();
   });
 
   it.each([0, 1, 3])("goes on from a checkpoint after %d measurements as if it had never ended", (count) => {
     const losses = [2, 3, 1, 4, 5];
     const settings = { early_stopping_patience: 2 };
-    const saved = after(losses.slice(0, count), settings).into(state(count));
+    const saved = measured(losses.slice(0, count), settings).into(state(count));
     expect(Object.keys(saved.sections!)).toEqual([BEST]);
     const resumed = createBestStep({ parameters, settings });
     expect(resumed.from(saved)).toEqual(state(count));
     losses.slice(count).forEach((loss, index) => {
       resumed.add(state(count + index + 1), loss);
     });
-    const whole = after(losses, settings);
+    const whole = measured(losses, settings);
     expect(resumed.into(state(5))).toEqual(whole.into(state(5)));
     expect(resumed.stop()).toBe(whole.stop());
     expect(resumed.stop()).toBeDefined();
@@ -72,7 +72,7 @@ describe("createBestStep", () => {
 
   it("leaves other sections alone", () => {
     const others = { history: { tensors: {}, json: [1] } };
-    const best = after([1]);
+    const best = measured([1]);
     expect(best.from(best.into({ ...state(1), sections: others })).sections).toEqual(others);
   });
 });
@@ -112,8 +112,8 @@ describe("a run that keeps its best step", { timeout: 120_000 }, () => {
 
   it("resumes to the same bytes with the patience that was left", async () => {
     const whole = await keepingRun(run(early));
-    const after = whole.outcome.metrics.stopped_after_step! - 2;
-    const resumed = await keepingResumed(run(early), after);
+    const measured = whole.outcome.metrics.stopped_after_step! - 2;
+    const resumed = await keepingResumed(run(early), measured);
     expect(resumed.files).toEqual(whole.files);
     expect(resumed.outcome.metrics.best_step).toBe(whole.outcome.metrics.best_step);
     expect(resumed.outcome.metrics.stopped_after_step).toBe(whole.outcome.metrics.stopped_after_step);

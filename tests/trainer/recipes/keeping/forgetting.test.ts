@@ -22,11 +22,11 @@ describe("what a run forgets", () => {
   });
 
   it("compares with the base itself where a method does not start from it", async () => {
-    const before = async (type: string) => {
+    const lossBefore = async (type: string) => {
       const { outcome } = await keepingRun({ hyperparameters: { max_steps: 1 }, peft: ChosenSettings.parse({ type }) });
       return outcome.metrics["forgetting/text_loss_before"]!;
     };
-    expect(await before("prompt")).toBeCloseTo(await before("lora"), 5);
+    expect(await lossBefore("prompt")).toBeCloseTo(await lossBefore("lora"), 5);
   });
 
   it("is not measured for a base without texts and facts", async () => {
