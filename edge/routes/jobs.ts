@@ -11,9 +11,10 @@ import {
   JobList,
   JobListQuery,
   jobFilter,
+  jobRequest,
 } from "../../shared/api/jobs.ts";
 import { type ListOf, pageQuery } from "../../shared/api/lists.ts";
-import { modelsAskedBy, requireStartsFrom } from "../../shared/api/methods.ts";
+import { modelsAskedBy, requireMixable, requireStartsFrom } from "../../shared/api/methods.ts";
 import { isPipeline } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
@@ -109,8 +110,9 @@ jobs.use("*", tenantAuth());
 jobs.openapi(create, async (c) => {
   const reply = (value: Job | JobValidation) => answer(c, value);
   const tenant = c.var.caller.object;
-  const request = c.req.valid("json");
+  const request = jobRequest(c.req.valid("json"));
   const asked = methodOf(request);
+  requireMixable(asked, request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
   if (isPipeline(asked)) {

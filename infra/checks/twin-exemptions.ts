@@ -34,6 +34,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/text.ts":
     "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
+  "trainer/recipes/mixture-result.ts": "tests/trainer/recipes/mixed-files.test.ts runs mixtures to their end",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",

@@ -14,6 +14,8 @@ import { relativeRates } from "../optim/schedule.ts";
 import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "./causal-graphs.ts";
 import { createEvaluator, type Evaluator, type EvaluatorOptions, measureBase } from "./evaluator.ts";
 import { maskEvent } from "./job-data.ts";
+import { measuringEach, plannedEvent } from "./mixed-files.ts";
+import { mixtureResult } from "./mixture-result.ts";
 import type { Objective, PhaseRun } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
@@ -127,6 +129,7 @@ async function runPrepared<S extends TrainingSettings>(
     context.event(maskEvent(job.training.name, run.training[0]!, run.tokenizer));
   }
 
+  if (start.step === 0 && run.mixture !== undefined) context.event(plannedEvent(run.mixture));
   const units = await createUnitSource({ objective, run, tools, phases });
   // The reference of fixed units has been computed by now; dropping its copy of the base makes room for training.
   if (readsFile && objective.refresh === undefined) await kept.clear();
@@ -135,11 +138,22 @@ async function runPrepared<S extends TrainingSettings>(
     loss: (graph) => objective.loss(graph, job.settings),
   };
   const evaluator =
-    run.validation && phases === undefined ? await createEvaluator(context.executor, measured) : undefined;
+    (run.validation || run.mixture) && phases === undefined
+      ? await createEvaluator(context.executor, measured)
+      : undefined;
   try {
     const validation =
       phases === undefined
-        ? evaluator && (await validationOf(evaluator, { context, run, units, measured, first, lines }))
+        ? evaluator &&
+          run.validation &&
+          (await validationOf(measuringEach(evaluator, run.validationFiles), {
+            context,
+            run,
+            units,
+            measured,
+            first,
+            lines,
+          }))
         : run.validation && (await phaseValidation(phases, { run, first, lines }));
     if (validation?.base.loss !== undefined) {
       const { loss } = validation.base;
@@ -199,8 +213,10 @@ async function runPrepared<S extends TrainingSettings>(
     if (stopped !== undefined) say(`Stopped after step ${end.step} of ${totalSteps}: ${stopped}`, { step: end.step });
 
     const tuned = await measure(end);
+    const mixed = await mixtureResult(end, { run, context, units, evaluator });
     const metrics = {
       ...resultMetrics(validation?.base, tuned),
+      ...mixed,
       ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
     };
     const folder = await publish(end, metrics);
