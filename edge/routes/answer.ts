@@ -9,7 +9,7 @@ import type {
   SteeringTrace,
   TokenLogprob,
 } from "../../shared/decode/events.ts";
-import type { GoodEvent } from "./generation.ts";
+import type { GoodEvent } from "../asking/generation.ts";
 import { type CallChange, callChange } from "./reply-calls.ts";
 import { obfuscated, sseData } from "./sse.ts";
 

@@ -14,6 +14,7 @@ import { checkpointPermissions } from "./checkpoint-permissions.ts";
 import { completions } from "./completions.ts";
 import { constitutions } from "./constitutions.ts";
 import { cors } from "./cors.ts";
+import { datasets } from "./datasets.ts";
 import { deltas } from "./deltas.ts";
 import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
@@ -76,6 +77,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/responses", storedResponses);
   app.route("/v1/feedback", feedback);
   app.route("/v1/labeling/projects", labeling);
+  app.route("/v1/datasets", datasets);
   app.route("/v1/preferences", preferences);
   app.route("/v1/rewards", rewards);
   app.route("/v1/steering/presets", steeringPresets);

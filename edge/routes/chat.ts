@@ -6,6 +6,7 @@ import {
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
+import { engineMessages } from "../asking/engine-messages.ts";
 import {
   type Answer,
   answerLines,
@@ -23,7 +24,7 @@ import { askedOfPrompts, jsonReply, promptLogprobsOf } from "./prompt-logprobs.t
 import { deltaContent, messageContent } from "./reply-calls.ts";
 import { formatOf } from "./response-format.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { chatSampling, engineMessages, engineTools } from "./sampling.ts";
+import { chatSampling, engineTools } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
 import { type SteeringEcho, searchResult, steeringOf, tracesOf } from "./steering.ts";
 

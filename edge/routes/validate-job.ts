@@ -80,8 +80,8 @@ async function headOf(
   file: string,
 ): Promise<DatasetHead> {
   const kinds = datasetsOf(method, param);
-  const { key, bytes, filename, kind } = await tenant.files.dataset(file, { param, kinds });
-  return datasetHead(blobs, { key, bytes, name: filename, kind }, LIMITS.validatedBytes);
+  const { key, bytes, filename, kind, said_format: format } = await tenant.files.dataset(file, { param, kinds });
+  return datasetHead(blobs, { key, bytes, name: filename, kind, format }, LIMITS.validatedBytes);
 }
 
 async function validated(
