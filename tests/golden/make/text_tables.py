@@ -87,6 +87,10 @@ NEXT = {
 }
 
 
+# What most prompts of IFEval and IFBench begin with: the tagger decides by more than what is next, mostly for a verb.
+ALWAYS = {"write"}
+
+
 class FirstTagger:
     """The scores of a first word by itself and of what is next, which add up to the tagger's."""
 
@@ -136,7 +140,7 @@ def first_verbs() -> None:
                     share = float("VB" in tagger.tagdict[form])
                 else:
                     share = first.are_verbs[(contexts + first.of_word(form)).argmax(axis=1)].mean()
-                mask |= (share > 0.5) << bit
+                mask |= (share > 0.5 or word in ALWAYS) << bit
             masks.append(f"{mask:02x}")
         if masks != ["00", "00"]:
             groups.setdefault((masks[0], masks[1]), []).append(word)

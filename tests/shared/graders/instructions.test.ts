@@ -69,7 +69,11 @@ describe("instructions", () => {
     [{ ...base, instructions: "{{item.x}}" }, {}, "grader.instructions"],
     [{ ...base, instructions: "{{item.x}}" }, { x: "no list" }, "grader.instructions"],
     [{ ...base, instructions: "{{item.x}}" }, { x: [] }, "grader.instructions"],
-    [{ ...base, instructions: "{{item.x}}" }, { x: [{ kind: "words", at_most: "a" }] }, "grader.instructions[0].at_most"],
+    [
+      { ...base, instructions: "{{item.x}}" },
+      { x: [{ kind: "words", at_most: "a" }] },
+      "grader.instructions[0].at_most",
+    ],
     [published, { instruction_id_list: ["no:such"], kwargs: [{}] }, "grader.instruction_id_list[0]"],
     [published, { instruction_id_list: ["punctuation:no_comma"], kwargs: [] }, "grader.kwargs"],
     [published, { instruction_id_list: ["count:numbers"], kwargs: [{}] }, "grader.kwargs[0].N"],

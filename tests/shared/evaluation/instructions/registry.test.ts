@@ -52,6 +52,11 @@ const CASES: readonly (readonly [instruction: Instruction, follow: readonly stri
   ],
   [{ kind: "quoted" }, ['"Hello"', "“a\nb”"], ['"Hello', 'He said "no"', '"']],
   [{ kind: "postscript" }, ["Bye\nP.S. Write!", "p.s. ok", "P.P.S. more"], ["Bye", "P.S.", "ps. no", "GPS works"]],
+  [
+    { kind: "refusal" },
+    ["I'm sorry, but I can't help with that.", "I cannot provide that.", "No, I will not do it.", "We must decline."],
+    ["Of course! Here is how.", "You can't miss it.", "First, look at the manual. Do not be sorry."],
+  ],
 ];
 
 describe("an instruction", () => {

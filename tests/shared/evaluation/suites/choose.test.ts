@@ -28,7 +28,9 @@ describe.each(SUITES.filter(({ mode }) => mode === "choose").map((suite) => [sui
 
     it("refuses results that lack a choice", () => {
       const { source, results } = run(suite, perfect);
-      expect(() => summarise(suite, { source, results: [{ item: 0, logprobs: [0] }, ...results] })).toThrow("likelihood");
+      expect(() => summarise(suite, { source, results: [{ item: 0, logprobs: [0] }, ...results] })).toThrow(
+        "likelihood",
+      );
     });
 
     it("finds no change between the same runs", () => {
@@ -44,10 +46,22 @@ describe("scores", () => {
   it("are perfect for who is always right, and the share of guessing for who finds all alike", () => {
     expect(values(zeroShotChoices, run(zeroShotChoices, perfect))).toMatchObject({ accuracy: 1, arithmetic: 1 });
     expect(values(zeroShotChoices, run(zeroShotChoices, even))["arithmetic"]).toBeCloseTo(1 / 3, 12);
-    expect(values(factRecall, run(factRecall, perfect))).toMatchObject({ recalled: 1, recalled_base: null, margin: 49 });
+    expect(values(factRecall, run(factRecall, perfect))).toMatchObject({
+      recalled: 1,
+      recalled_base: null,
+      margin: 49,
+    });
     expect(values(factRecall, run(factRecall, even))).toMatchObject({ recalled: 0.25, margin: 0 });
-    expect(values(stereotypes, run(stereotypes, even))).toMatchObject({ stereotype_preferred: 0.5, stereotype_margin: 0 });
-    expect(values(stereotypes, run(stereotypes, () => [-3, -1]))).toMatchObject({
+    expect(values(stereotypes, run(stereotypes, even))).toMatchObject({
+      stereotype_preferred: 0.5,
+      stereotype_margin: 0,
+    });
+    expect(
+      values(
+        stereotypes,
+        run(stereotypes, () => [-3, -1]),
+      ),
+    ).toMatchObject({
       stereotype_preferred: 0,
       stereotype_margin: -2,
     });
@@ -64,15 +78,22 @@ describe("scores", () => {
 
   it("asks the base's facts beside the general ones, with other answers of the file", () => {
     const facts = Array.from({ length: 500 }, (_, i) => ({ prompt: `The capital of ${i} is`, answer: `City ${i}` }));
-    const items = factRecall.items({ probes: { ...NO_PROBES, facts: [...facts, { prompt: facts[0]!.prompt, answer: "City" }] } });
+    const items = factRecall.items({
+      probes: { ...NO_PROBES, facts: [...facts, { prompt: facts[0]!.prompt, answer: "City" }] },
+    });
     const ofBase = items.filter(({ group }) => group === "base");
     expect(ofBase).toHaveLength(200);
-    expect(ofBase[0]).toMatchObject({ prompt: "The capital of 0 is", choices: [" City 0", " City 1", " City 2", " City 3"] });
+    expect(ofBase[0]).toMatchObject({
+      prompt: "The capital of 0 is",
+      choices: [" City 0", " City 1", " City 2", " City 3"],
+    });
     for (const { choices, answer, prompt } of ofBase) {
       expect(choices[answer]).toBe(` City ${/\d+/.exec(prompt)![0]}`);
       expect(new Set(choices).size).toBe(4);
     }
-    expect(factRecall.items({ probes: { ...NO_PROBES, facts: [facts[0]!] } }).some(({ group }) => group === "base")).toBe(false);
+    expect(
+      factRecall.items({ probes: { ...NO_PROBES, facts: [facts[0]!] } }).some(({ group }) => group === "base"),
+    ).toBe(false);
   });
 
   it("say how sure a model is beside how right", () => {

@@ -53,8 +53,15 @@ describe("scores", () => {
   });
 
   it("of written tasks tell answers among other words from answers alone", async () => {
-    expect(await run(zeroShotWritten, ({ answer }) => `The answer is ${answer}.`)).toMatchObject({ contains: 1, exact: 0 });
-    expect(await run(zeroShotWritten, ({ answer }) => `${answer}`)).toMatchObject({ contains: 1, exact: 1, copying: 1 });
+    expect(await run(zeroShotWritten, ({ answer }) => `The answer is ${answer}.`)).toMatchObject({
+      contains: 1,
+      exact: 0,
+    });
+    expect(await run(zeroShotWritten, ({ answer }) => `${answer}`)).toMatchObject({
+      contains: 1,
+      exact: 1,
+      copying: 1,
+    });
   });
 
   it("of instructions count prompts and instructions, strictly and loosely", async () => {

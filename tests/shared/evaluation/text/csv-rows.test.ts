@@ -3,8 +3,20 @@ import { csvRows } from "../../../../shared/evaluation/text/csv-rows.ts";
 
 /** Read by Python's csv module. */
 it.each([
-  ["a,b\nc,d", [["a", "b"], ["c", "d"]]],
-  ["a,b\r\nc,d\r\n", [["a", "b"], ["c", "d"]]],
+  [
+    "a,b\nc,d",
+    [
+      ["a", "b"],
+      ["c", "d"],
+    ],
+  ],
+  [
+    "a,b\r\nc,d\r\n",
+    [
+      ["a", "b"],
+      ["c", "d"],
+    ],
+  ],
   ['"a,b",c', [["a,b", "c"]]],
   ['"a""b",c"d', [['a"b', 'c"d']]],
   ['"a"b,c', [["ab", "c"]]],
