@@ -72,6 +72,24 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
   "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
+  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
+  "shared/evaluation/suites/choices.ts":
+    "tests/shared/evaluation/suites/choose.test.ts sums up choices with it, by hand",
+  "shared/evaluation/suites/grades.ts":
+    "tests/shared/evaluation/suites/generate.test.ts sums up grades with it, by hand",
+  "shared/evaluation/suites/instruction-following.ts": "tests/shared/evaluation/suites/generate.test.ts",
+  "shared/evaluation/suites/safety.ts": "tests/shared/evaluation/suites/generate.test.ts",
+  "shared/evaluation/suites/zero-shot.ts": "tests/shared/evaluation/suites/choose.test.ts and generate.test.ts",
+  "shared/evaluation/suites/pairs.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/suites/facts.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/suites/calibration.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/text/first-verbs.ts": "a table: first-verb.test.ts and published.test.ts read it",
+  "shared/evaluation/text/punkt-english.ts": "a table: sentences.test.ts reads it",
+  "shared/evaluation/text/syllable-exceptions.ts": "a table: syllables.test.ts reads it",
+  "shared/evaluation/text/stop-words.ts": "a list: tests/shared/evaluation/instructions/published.test.ts counts by it",
+  "shared/evaluation/text/word-tokens.ts": "tests/shared/evaluation/text/sentences.test.ts holds it to nltk",
+  "shared/evaluation/text/python-text.ts":
+    "tests/shared/evaluation/instructions/published.test.ts holds all that use it to Python",
   "shared/evaluation/suites/suite.ts":
     "types, and limits that tests/shared/evaluation/suites/registry.test.ts holds every suite to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
