@@ -28,7 +28,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
   "shared/graders": ["shared/rules"],
   "shared/evaluation": ["shared/formats"],
+  "shared/synthesis": ["shared/graders"],
   "shared/api": [
+    "shared/synthesis",
     "shared/peft",
     "shared/delta",
     "shared/decode",
