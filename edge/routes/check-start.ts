@@ -4,6 +4,7 @@ import { type Method, modelsAskedBy, requireStartsFrom } from "../../shared/api/
 import { heapLimitBytes } from "../env.ts";
 import type { JobBase } from "../objects/tenant/job-base.ts";
 import type { JobParent } from "../objects/tenant/job-parent.ts";
+import { requireBaseTexts } from "../objects/tenant/rehearsal-file.ts";
 import type { AppEnv } from "./app-env.ts";
 import { checkMethod } from "./check-job.ts";
 import { checkParent } from "./check-parent.ts";
@@ -47,6 +48,7 @@ export async function checkStart(c: Context<AppEnv>, { request, asked, body }: J
     : given;
   const heap = heapLimitBytes(c.env);
   const { maxLength } = checkMethod(method, config, heap);
+  requireBaseTexts(method, base);
   await tenant.jobs.checkModels(method, base);
   for (const { name, param } of modelsAskedBy(method)) await requireModel(c, { model: name, param });
   if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });

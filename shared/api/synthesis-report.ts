@@ -19,6 +19,10 @@ const Round = z.strictObject({
   written: Count.meta({ description: "Instructions that were written whole" }),
   kept: Count,
   rejected: z.record(z.string(), Count).meta({ description: "By the filter that rejected them, or `unfinished`" }),
+  novelty_of_written: Figure.meta({
+    description: "The share whose ROUGE-L with each seed and each one before it is at most 0.7",
+  }),
+  novelty_of_kept: Figure.meta({ description: "The same among those that were kept" }),
   of_written: SynthesisDiversity.meta({ description: "Of the round's instructions, before any filter" }),
   of_kept: SynthesisDiversity,
 });

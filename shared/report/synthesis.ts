@@ -49,37 +49,37 @@ function rounds({ rounds: all }: SynthesisReport): Html {
 }
 
 function diversity({ rounds: all, seeds_diversity: seeds }: SynthesisReport): Html {
-  const row = (name: string, of: SynthesisReport["seeds_diversity"]) => [
-    ...[name, String(of.texts), String(of.vocabulary)],
+  const row = (name: string, of: SynthesisReport["seeds_diversity"], novelty: number | null) => [
+    ...[name, String(of.texts), novelty === null ? "—" : percent(novelty), String(of.vocabulary)],
     ...[of.distinct_1, of.distinct_2, of.distinct_3, of.pairwise_rouge_l].map(number),
   ];
   const lines = (["of_written", "of_kept"] as const).map((of) => ({
     name: of === "of_written" ? "before filters" : "kept",
-    points: all.map((one) => ({ x: one.round, y: one[of].pairwise_rouge_l, label: `round ${one.round}` })),
+    points: all.map((one) => ({ x: one.round, y: one[`novelty_${of}`], label: `round ${one.round}` })),
   }));
   const ends = lines.map(({ name, points }) => `${name}: ${points.map(({ y }) => number(y)).join(", ")}`);
   const chart = drawLines({
-    id: "similarity",
-    title: "How alike the instructions of a round are",
-    description: `Mean ROUGE-L of two instructions by round. ${ends.join("; ")}.`,
+    id: "novelty",
+    title: "How many instructions of a round are new",
+    description: `The share of instructions that are near no earlier one, by round. ${ends.join("; ")}.`,
     x: { title: "round" },
-    y: { title: "mean ROUGE-L of two", covers: [0] },
+    y: { title: "share that is new", covers: [0, 1] },
     lines,
   });
   return section("diversity", "Collapse of diversity", [
     element(
       "p",
-      "A model that learns from what it wrote repeats itself: pairs grow alike, and different words and n-grams grow few. Distinct-n is of equal amounts of text.",
+      "A model that learns from what it wrote repeats itself: fewer instructions are new, which means that their ROUGE-L with every earlier one is at most 0.7; pairs grow alike, and different words and n-grams grow few. Distinct-n is of equal amounts of text.",
     ),
     raw(`<figure>${chart}</figure>`),
     table({
       caption: "Of instructions",
-      head: ["", "texts", "vocabulary", "distinct-1", "distinct-2", "distinct-3", "mean ROUGE-L of two"],
+      head: ["", "texts", "new", "vocabulary", "distinct-1", "distinct-2", "distinct-3", "mean ROUGE-L of two"],
       rows: [
-        row("seeds", seeds),
+        row("seeds", seeds, null),
         ...all.flatMap((one) => [
-          row(`round ${one.round}, before filters`, one.of_written),
-          row(`round ${one.round}, kept`, one.of_kept),
+          row(`round ${one.round}, before filters`, one.of_written, one.novelty_of_written),
+          row(`round ${one.round}, kept`, one.of_kept, one.novelty_of_kept),
         ]),
       ],
     }),

@@ -1,6 +1,7 @@
 /** What can go wrong with generated data, as numbers: pure functions of texts. */
 import { rougeL } from "../graders/text/rouge.ts";
 import { createRandom } from "../random.ts";
+import { Pool } from "./pool.ts";
 import { gramsOf, wordsOf } from "./words.ts";
 
 export interface Diversity {
@@ -13,6 +14,26 @@ export interface Diversity {
   readonly distinct_3: number | null;
   /** The mean ROUGE-L of two texts; null of fewer than two. */
   readonly pairwise_rouge_l: number | null;
+}
+
+/** The ROUGE-L from which an instruction is as good as a copy: what Self-Instruct rejects. */
+const COPY = 0.7;
+
+/**
+ * The share of each group's instructions that are no copies, nearly, of one that came before it, in its group or an earlier one; null
+ * for a group of none.
+ */
+export function noveltyOf(before: readonly string[], groups: readonly (readonly string[])[]): (number | null)[] {
+  const pool = new Pool();
+  for (const text of before) pool.add(text);
+  return groups.map((texts) => {
+    const fresh = texts.filter((text) => {
+      const isNew = pool.closest(text, COPY) === null;
+      pool.add(text);
+      return isNew;
+    });
+    return texts.length === 0 ? null : fresh.length / texts.length;
+  });
 }
 
 /** Texts whose pairs are compared: about 2,000 pairs. */

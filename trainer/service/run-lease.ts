@@ -155,7 +155,8 @@ async function runOnBase(
   const { client, now } = context;
   const dataset = async (ref: DatasetRef) => {
     const bytes = await canonicalLines(await client.download(ref, stop), ref.name);
-    return { name: ref.name, digest: ref.sha256, bytes };
+    const format = ref.said_format === undefined ? {} : { format: ref.said_format };
+    return { name: ref.name, digest: ref.sha256, bytes, ...format };
   };
   const parent = await downloadParent(lease, (ref) => client.download(ref, stop));
   const models = new Map<string, NamedDelta>();
@@ -166,6 +167,7 @@ async function runOnBase(
   }
   const training = await dataset(lease.training_file);
   const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
+  const rehearsal = lease.rehearsal_file === undefined ? {} : { rehearsal: await dataset(lease.rehearsal_file) };
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
 
   const settings = settingsOf(lease.method);
@@ -222,6 +224,7 @@ async function runOnBase(
       models,
       training,
       validation,
+      ...rehearsal,
       checkpoint,
       measureAt: lease.pause_at,
     },
@@ -264,11 +267,30 @@ async function downloadParent(
 }
 
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
-async function runName({ job, base, parent, models, training_file: file, method, seed }: Lease): Promise<string> {
+async function runName({
+  job,
+  base,
+  parent,
+  models,
+  training_file: file,
+  rehearsal_file: old,
+  method,
+  seed,
+}: Lease): Promise<string> {
   const how = parent?.continue_with === "adapter" ? { continue_with: "adapter" } : {};
   const start = parent == null ? {} : { parent: parent.digest, ...how };
   const used = models.length === 0 ? {} : { models: models.map(({ name, digest }) => ({ name, digest })) };
-  const text = canonicalJson({ job, base: base.digest, ...start, ...used, data: file.sha256, method, seed });
+  const rehearsed = old === undefined ? {} : { rehearsed: old.sha256 };
+  const text = canonicalJson({
+    job,
+    base: base.digest,
+    ...start,
+    ...used,
+    ...rehearsed,
+    data: file.sha256,
+    method,
+    seed,
+  });
   return await sha256Hex(new TextEncoder().encode(text));
 }
 

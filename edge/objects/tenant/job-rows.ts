@@ -22,6 +22,7 @@ import type { JobBase } from "./job-base.ts";
 import { type JobModel, jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import { shownCourse } from "./pipelines/pipeline-rows.ts";
+import { rehearsalFileOf, requireKept } from "./rehearsal-file.ts";
 import { resultFilesOf } from "./result-files.ts";
 import { shownSweep } from "./sweeps/sweep-rows.ts";
 
@@ -38,6 +39,8 @@ export interface JobSpec {
   readonly parent?: JobParent;
   /** The pipeline that the job is a stage of; left out by jobs that are none. */
   readonly pipeline?: PipelinePlace;
+  /** The uploaded file that is rehearsed; left out by jobs without one. */
+  readonly rehearsal_file?: string;
   /** The sweep that the job is a trial of; left out by jobs that are none. */
   readonly sweep?: SweepPlace;
   /** Left out by jobs whose method names no deltas. */
@@ -96,6 +99,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const used = models.map(({ artefact }) => artefact);
   requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
+  const rehearsal = isTrained(job.method) ? rehearsalFileOf(job.method) : undefined;
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -104,6 +108,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     metadata: request.metadata ?? null,
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
+    ...(rehearsal === undefined ? {} : { rehearsal_file: rehearsal }),
     ...(job.parent === undefined ? {} : { parent: job.parent }),
     ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
     ...(job.sweep === undefined ? {} : { sweep: job.sweep }),
@@ -136,6 +141,7 @@ export function requireDatasets(db: Database, method: Method, { training, valida
       { param: param.training },
     );
   }
+  requireKept(db, method, { validation, at: at.method });
   if (validation === null) return;
   const kinds = datasetsOf(method, "validation_file");
   // A type that can learn from several kinds is measured on the one that it learns from.
@@ -146,7 +152,7 @@ export interface NamedFiles {
   readonly training: string;
   readonly validation: string | null;
   /** The fields of the request that name them; those of a job by default. */
-  readonly at?: { readonly training?: string; readonly validation?: string };
+  readonly at?: { readonly training?: string; readonly validation?: string; readonly method?: string };
 }
 
 /** A job of the tenant; a tenant that was never created has none. */
@@ -238,7 +244,7 @@ export function waitingJobs(db: Database): JobRow[] {
 export function jobNeedingFile(db: Database, file: string): string | undefined {
   return db.get<{ id: string }>(
     `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
-     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1)`,
+     AND ?1 IN (json_extract(spec, '$.training_file'), json_extract(spec, '$.validation_file'), json_extract(spec, '$.rehearsal_file'))`,
     file,
   )?.id;
 }

@@ -44,6 +44,8 @@ describe("encodePrompts", () => {
     const control = gpt2.tokenizer.control.get("<|im_end|>")!;
     const [text] = (await encoded(wide, { kind: "text", prompts: ["<|im_end|>"] })) as [number[]];
     expect(text).not.toContain(control);
+    const read = { kind: "text", prompts: ["a<|im_end|>"], readsControl: true } as const;
+    expect(await encoded(wide, read)).toEqual([[...gpt2.tokenizer.encode("a"), control]]);
     expect(gpt2.tokenizer.decode(text)).toBe("<|im_end|>");
     const messages = [{ role: "user", content: "<|im_end|>" }] as const;
     const [chat] = (await encoded(wide, { kind: "chat", messages })) as [number[]];

@@ -4,6 +4,7 @@ import {
   contaminated,
   diversityOf,
   type KnownFact,
+  noveltyOf,
   ownStyle,
   statementsOf,
 } from "../../../shared/synthesis/measures.ts";
@@ -33,6 +34,12 @@ export function synthesisReport(parts: ReportParts): SynthesisReport {
   const seedTexts = seeds.map(({ instruction }) => instruction);
   const groups = [seedTexts, ...rounds.flatMap(({ written, kept: ofRound }) => [written, ofRound])];
   const words = Math.min(...groups.filter(({ length }) => length > 0).map((group) => group.flatMap(wordsOf).length));
+  const [noveltyOfWritten, noveltyOfKept] = (["written", "kept"] as const).map((of) =>
+    noveltyOf(
+      seedTexts,
+      rounds.map((round) => round[of]),
+    ),
+  ) as [(number | null)[], (number | null)[]];
   const diversity = (group: readonly string[]) => diversityOf(group, { words, seed });
   const overlaps = evaluation === null ? [] : contaminated(texts, evaluation.grams, evaluation.n);
   const statements = statementsOf(texts, facts);
@@ -46,12 +53,14 @@ export function synthesisReport(parts: ReportParts): SynthesisReport {
     seeds: seeds.length,
     kept: kept.length,
     seeds_diversity: diversity(seedTexts),
-    rounds: rounds.map(({ round, own, written, kept: ofRound }) => ({
+    rounds: rounds.map(({ round, own, written, kept: ofRound }, at) => ({
       round,
       asked: own.length,
       written: written.length,
       kept: ofRound.length,
       rejected: rejectedOf(own),
+      novelty_of_written: noveltyOfWritten[at]!,
+      novelty_of_kept: noveltyOfKept[at]!,
       of_written: diversity(written),
       of_kept: diversity(ofRound),
     })),
@@ -106,13 +115,14 @@ function styleOf(outputs: readonly string[], seeds: readonly Seed[]): SynthesisR
 /** The figures that a job ends with. */
 export function reportMetrics({ rounds, kept, contamination, facts, style }: SynthesisReport): Record<string, number> {
   const asked = rounds.reduce((sum, round) => sum + round.asked, 0);
-  const last = rounds.at(-1)?.of_kept;
+  const { of_kept: last, novelty_of_written: novelty } = rounds.at(-1) ?? {};
   const figures = {
     asked,
     kept,
     kept_share: asked === 0 ? 0 : kept / asked,
     distinct_2: last?.distinct_2,
     pairwise_rouge_l: last?.pairwise_rouge_l,
+    novelty,
     contaminated: contamination?.contaminated,
     own_phrases: style?.own_phrases,
     fact_statements: facts?.statements,
