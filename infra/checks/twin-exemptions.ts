@@ -52,6 +52,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "one kind a file: registry.test.ts has each find its values, and pass over what looks like them",
   "shared/data/inspect/diversity/english-tagger.ts":
     "tests/shared/data/inspect/diversity/verb-noun.test.ts, against spaCy",
+  "shared/data/augment/":
+    "one rule a file: tests/shared/data/augment/augment.test.ts has each make lines that datasets may have",
+  "infra/cli/data/":
+    "one group of commands: tests/infra/cli/data/data.test.ts runs each, on files and against a server",
   "shared/api/job-status.ts": "a list of names",
   "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",

@@ -13,11 +13,12 @@ import { sizeOf, type UnitSize } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
 import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
 import { chooseRows } from "./choose-rows.ts";
+import { findFileOverlap } from "./file-overlap.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
 import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
 import { checkContinuation, loadStart, type ParentDelta, type ResumedDelta } from "./parent.ts";
-import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
+import type { Dataset, Metrics, RecipeContext, RecipeJob } from "./recipe.ts";
 
 /** A job whose data has been read and whose every `auto` has been resolved. Nothing is compiled yet. */
 export interface PreparedRun {
@@ -37,6 +38,8 @@ export interface PreparedRun {
   readonly training: readonly Unit[];
   /** undefined if there is no validation file. */
   readonly validation: readonly Unit[] | undefined;
+  /** How many lines the two files share, in the job's metrics; empty where none. */
+  readonly overlap: Metrics;
   readonly hyperparameters: ResolvedHyperparameters;
   readonly plan: StepPlan;
   /** The same plan with its phases; undefined for a run without. */
@@ -96,6 +99,12 @@ export async function prepareRun<S extends TrainingSettings>(
     );
   const { units: training, counts } = await read(job.training, "training_file");
   const validation = job.validation === null ? undefined : (await read(job.validation, "validation_file")).units;
+  const compared = (dataset: Dataset) => ({ name: dataset.name, lines: objective.lines(dataset, settings) });
+  // Lines that the recipe holds out of the training file overlap with it by what the file itself repeats.
+  const overlap =
+    job.validation === null || job.validation.bytes === job.training.bytes
+      ? {}
+      : await findFileOverlap({ training: compared(job.training), validation: compared(job.validation) }, context);
 
   const shape = objective.phases?.shape(settings);
   const hyperparameters = resolveHyperparameters(given, {
@@ -150,6 +159,7 @@ export async function prepareRun<S extends TrainingSettings>(
       maxLength,
       training,
       validation,
+      overlap,
       hyperparameters,
       plan,
       phases,

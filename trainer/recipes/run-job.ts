@@ -2,6 +2,8 @@ import { MEASURED_LINES } from "../../shared/api/measured-lines.ts";
 import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { methodsOf } from "../../shared/peft/presets.ts";
+import { labelledCapacity } from "../data/labelled.ts";
+import type { Unit } from "../data/units.ts";
 import type { CarriedState } from "../loop/carried-state.ts";
 import { decodeCheckpoint, type ExpectedState, encodeCheckpoint } from "../loop/checkpoint.ts";
 import { createProgramCache, type ProgramCache } from "../loop/program-cache.ts";
@@ -25,7 +27,7 @@ import { phaseValidation, validationOf } from "./run-validation.ts";
 import { createStepReporter, type Measurement } from "./step-report.ts";
 import type { RunHooks } from "./trained-run.ts";
 import { trainingPlan } from "./training-plan.ts";
-import { createUnitSource } from "./unit-source.ts";
+import { createUnitSource, type UnitSource } from "./unit-source.ts";
 import { MEASUREMENTS, measuredSteps, resultMetrics } from "./validation.ts";
 
 /** A delta is published at the end of each of the last epochs, including the final one. */
@@ -163,6 +165,7 @@ async function runPrepared<S extends TrainingSettings>(
     const training = trainingPlan(objective, job, {
       ...{ context, run, units, carried },
       companions: [rehearsal, ewc].filter((one) => one !== undefined),
+      labelled: readsFile && objective.refresh === undefined ? await labelledOf(units, first, run) : undefined,
       stop: best === undefined && phases === undefined ? undefined : (state) => whyStop(state) !== undefined,
       onTokens: (count) => (stepTokens = count),
     });
@@ -226,6 +229,7 @@ async function runPrepared<S extends TrainingSettings>(
     const metrics = {
       ...resultMetrics(validation?.base, tuned),
       ...forgettingResult(forgetting?.before, left),
+      ...run.overlap,
       ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
       ...(best === undefined ? {} : { best_step: result.step }),
     };
@@ -290,6 +294,17 @@ function nothingToCompare<S extends TrainingSettings>(job: RecipeJob<S>): Trimta
   return new TrimtabError("invalid_request", `\`${param}\` compares losses on the validation file, and ${why}.`, {
     param,
   });
+}
+
+/** Steps whose micro-batches say how many positions one has that are labelled. */
+const EXAMINED_STEPS = 64;
+
+async function labelledOf(units: UnitSource, first: TrainingState, { method, hyperparameters, rows }: PreparedRun) {
+  const steps: (readonly (readonly Unit[])[])[] = [];
+  for (let step = 0; step < Math.min(EXAMINED_STEPS, hyperparameters.schedule.totalSteps); step++) {
+    steps.push(await units.training({ ...first, step }, method.initial));
+  }
+  return labelledCapacity(steps, rows);
 }
 
 function firstState({ method }: PreparedRun, carried: CarriedState | undefined): TrainingState {
