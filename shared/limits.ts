@@ -273,6 +273,9 @@ export const LIMITS = {
   parallelTrials: 16,
   trialAxes: 8,
   trialValues: 64,
+  /** Rounds of a job that makes data, and instructions that it asks for, all of which its checkpoints hold. */
+  synthesisRounds: 50,
+  synthesisTexts: 20_000,
   /** Projects of one request for permissions of a checkpoint. */
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */

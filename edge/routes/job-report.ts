@@ -4,6 +4,7 @@ import { z } from "zod";
 import { JobReport, REPORT_HTML, REPORT_JSON } from "../../shared/api/job-report.ts";
 import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { SweepReport } from "../../shared/api/sweep-report.ts";
+import { SynthesisReport } from "../../shared/api/synthesis-report.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { REPORT_POLICY } from "../../shared/report/page.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
@@ -24,7 +25,7 @@ const get = createRoute({
     200: {
       description: "The report",
       content: {
-        "application/json": { schema: z.union([JobReport, SweepReport]) },
+        "application/json": { schema: z.union([JobReport, SweepReport, SynthesisReport]) },
         "text/html": { schema: { type: "string" } as const },
       },
     },

@@ -28,8 +28,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
   "shared/graders": ["shared/evaluation", "shared/rules"],
   "shared/evaluation": ["shared/formats"],
+  "shared/synthesis": ["shared/graders"],
   "shared/evals": ["shared/api", "shared/graders", "shared/rules"],
   "shared/api": [
+    "shared/synthesis",
     "shared/peft",
     "shared/delta",
     "shared/decode",

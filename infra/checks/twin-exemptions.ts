@@ -101,6 +101,13 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "one machine: course.test.ts tries what is due, advance.test.ts kills it at every write, and tests/edge/routes/sweep-jobs.test.ts runs it whole",
   "edge/routes/check-start.ts": "tests/edge/routes/jobs.test.ts sends jobs that it refuses, sweep-jobs.test.ts trials",
   "shared/api/sweeps.ts": "schemas: tests/edge/routes/sweep-jobs.test.ts sends valid and invalid sweeps",
+  "shared/api/synthesize.ts": "schemas: tests/edge/routes/synthesize-jobs.test.ts sends valid and invalid settings",
+  "shared/api/synthesis-report.ts": "a schema: tests/trainer/recipes/synthesize.test.ts reads reports through it",
+  "shared/synthesis/words.ts": "tests/shared/synthesis/measures.test.ts counts words and n-grams by it",
+  "shared/synthesis/filters/": "one registry: its test holds every filter to what it keeps and rejects",
+  "trainer/recipes/synthesize/":
+    "one machine: tests/trainer/recipes/synthesize.test.ts runs every part of it, and resumes it from every chunk",
+  "edge/blobs/kept-dataset.ts": "tests/edge/routes/synthesize-jobs.test.ts trains on a file that a job kept",
   "shared/api/sweep-report.ts": "a schema: tests/shared/trials/report.test.ts makes reports of it",
   "edge/routes/check-continuation.ts":
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",

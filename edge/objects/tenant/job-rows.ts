@@ -108,7 +108,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const used = models.map(({ artefact }) => artefact);
   requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
-  const rehearsal = isPipeline(job.method) ? undefined : rehearsalFileOf(job.method);
+  const rehearsal = isTrained(job.method) ? rehearsalFileOf(job.method) : undefined;
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
