@@ -18,6 +18,17 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/asking/generation.ts":
     "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
   "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
+  "edge/objects/tenant/evals/":
+    "one resource: tests/edge/routes/evals.test.ts makes every call by the official SDK, and kills the object in the middle of a run",
+  "edge/routes/eval-runs.ts": "tests/edge/routes/evals.test.ts makes, lists, cancels and deletes runs",
+  "edge/routes/eval-run-plan.ts": "tests/edge/routes/evals.test.ts plans every kind of run, and has plans refused",
+  "edge/routes/eval-run-items.ts": "tests/edge/routes/evals.test.ts brings items in every way, and bad ones",
+  "edge/routes/eval-suite.ts": "tests/edge/routes/eval-suites.test.ts runs suites of both modes",
+  "shared/api/evals.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/api/eval-runs.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/evals/schema-keywords.ts": "tests/shared/evals/item-schema.test.ts reads schemas through it, good and bad",
+  "shared/evals/criteria.ts": "tests/edge/routes/evals.test.ts has criteria of every kind pass, fail and be refused",
+  "shared/evals/samples.ts": "tests/edge/routes/evals.test.ts grades samples that are written, brought and kept",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
     "tests/edge/routes/edits.test.ts shows edits before, with and without a report, and merged",
