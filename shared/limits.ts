@@ -124,6 +124,14 @@ export const LIMITS = {
   labelProjects: 100,
   /** Lines of an upload whose preferences are looked at while it comes. */
   inspectedUpload: 20_000,
+  /** Files of one inspection, findings of each kind that it names, and dropped lines that a fix lists. */
+  inspectedFiles: 8,
+  inspectedExamples: 1000,
+  fixedLines: 10_000,
+  /** Bytes of what an inspection remembers of lines to find copies, tokens that it encodes, and inspections that wait for their turn. */
+  inspectedBytes: 48 * (1 << 20),
+  inspectedTokens: 4_000_000,
+  waitingInspections: 32,
   /** Of one labelling project. */
   labelPrompts: 1000,
   goldItems: 200,
@@ -176,6 +184,8 @@ export const LIMITS = {
   repetitionPenalty: 10,
   topLogprobs: 20,
   completionLogprobs: 20,
+  /** Characters of a text whose tokens are asked for, and tokens whose text is: a tenth of a second's work. */
+  tokenizedText: 1 << 17,
   /** Log-probabilities of prompts in one answer, alternatives included: some 30 MB while it is put together. */
   promptScores: 1 << 17,
   deltasPerRequest: 8,
@@ -252,6 +262,11 @@ export const LIMITS = {
   /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
   pipelineStages: 16,
   stageName: 32,
+  /** Trials of one sweep, and of those that are queued or running at a time; axes, and the values of one. */
+  trials: 64,
+  parallelTrials: 16,
+  trialAxes: 8,
+  trialValues: 64,
   /** Projects of one request for permissions of a checkpoint. */
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */

@@ -3,6 +3,7 @@ import { isRecord, type RecordPlace, recordError } from "../../shared/data/colum
 import { KindCheck } from "../../shared/data/dataset-kinds/kind-check.ts";
 import { columnsToRead } from "../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
+import type { SaidFormat } from "../../shared/data/said-format.ts";
 import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { JsonlLine } from "../../shared/formats/jsonl.ts";
@@ -20,6 +21,14 @@ export interface CheckedDataset {
   readonly dataset: DatasetFacts;
 }
 
+/** What an upload says of its file. */
+export interface DatasetExpectation {
+  /** undefined while it is not known */
+  readonly purpose: UploadPurpose | undefined;
+  /** undefined if the records are to show what they are */
+  readonly said: SaidFormat | undefined;
+}
+
 /** Column names that a reply lists, and characters of each; more would only be noise. */
 const MAX_IGNORED = 64;
 const MAX_NAME = 128;
@@ -30,17 +39,23 @@ const MAX_NAME = 128;
  */
 export class DatasetCheck {
   readonly #reader = createDatasetReader({ maxUnpackedBytes: LIMITS.unpackedFile });
-  readonly #kinds = new KindCheck();
+  readonly #kinds: KindCheck;
   readonly #ignored = new Set<string>();
   readonly #preferences = new UploadedPreferences();
   readonly #purpose: UploadPurpose | undefined;
+  readonly #said: SaidFormat | undefined;
   #notToTrainOn: unknown;
   #records = 0;
   #lines = 0;
 
-  /** @param purpose undefined while it is not known */
-  constructor(purpose: UploadPurpose | undefined) {
+  constructor({ purpose, said }: DatasetExpectation) {
     this.#purpose = purpose;
+    this.#said = said;
+    this.#kinds = new KindCheck(said);
+  }
+
+  get said(): SaidFormat | undefined {
+    return this.#said;
   }
 
   get isParquet(): boolean {
@@ -79,7 +94,7 @@ export class DatasetCheck {
     }
     if (this.#lines === 0) throw fileError(new TrimtabError("invalid_file", "the file has no example in it"));
     if (this.#notToTrainOn !== undefined) throw fileError(this.#notToTrainOn);
-    const { kinds, unfit, layouts, ignored, trainable, groups } = named(() => this.#kinds.end());
+    const { kinds, unfit, layouts, formats, examples, ignored, trainable, groups } = named(() => this.#kinds.end());
     const isOfExamples = kinds[0] === "examples";
     this.#ignore(ignored);
     return {
@@ -87,8 +102,10 @@ export class DatasetCheck {
       lines: this.#lines,
       trainable,
       dataset: {
-        ...read,
+        ...{ ...read, examples },
         layouts: [...layouts],
+        formats: [...formats],
+        ...(this.#said === undefined ? {} : { said_format: this.#said.name }),
         ignored_columns: [...this.#ignored],
         kinds: [...kinds],
         ...(Object.keys(unfit).length === 0 ? {} : { unfit }),

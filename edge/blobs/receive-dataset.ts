@@ -1,8 +1,9 @@
 import { UPLOAD_PURPOSES, type UploadPurpose } from "../../shared/api/files.ts";
+import { saidFormat } from "../../shared/data/said-format.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
-import { type CheckedDataset, DatasetCheck } from "./dataset-check.ts";
+import { type CheckedDataset, DatasetCheck, type DatasetExpectation } from "./dataset-check.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 import { storedFile } from "./stored-file.ts";
 
@@ -17,6 +18,8 @@ export interface ReceivedDataset extends CheckedDataset {
 export interface UploadForm {
   readonly body: ReadableStream<Uint8Array>;
   readonly boundary: string;
+  /** The `format` of the address, for clients whose forms have no fields of their own. */
+  readonly format?: string | undefined;
 }
 
 /**
@@ -28,24 +31,36 @@ export interface UploadForm {
 export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
   let stored: StoredUpload | undefined;
   let purpose: UploadPurpose | undefined;
+  let said = form.format === undefined ? undefined : saidFormat(form.format);
   try {
     for await (const part of formParts(form.body, form.boundary, LIMITS.file + LIMITS.multipartOverhead)) {
       switch (part.name) {
         case "file":
           if (stored !== undefined) throw refuse("file", "is there twice; upload one file at a time");
-          stored = await store({ filename: fileName(part), chunks: part.chunks, purpose }, bucket, key);
+          stored = await store({ filename: fileName(part), chunks: part.chunks, purpose, said }, bucket, key);
           break;
         case "purpose":
           purpose = uploadPurpose(await shortField(part));
           break;
+        case "format": {
+          const named = saidFormat(await shortField(part));
+          if (said !== undefined && said !== named) throw refuse("format", "is given twice, and differs");
+          said = named;
+          break;
+        }
         default:
           throw refuse(part.name.slice(0, 64), "is an unknown field; remove it");
       }
     }
     if (stored === undefined) throw refuse("file", "is required");
     if (purpose === undefined) throw refuse("purpose", `is required; it must be ${PURPOSES}`);
+    if (said !== undefined && purpose !== "fine-tune") {
+      throw refuse("format", `is of files to train on, and this one has the purpose "${purpose}"; leave it out`);
+    }
     const { check, ...facts } = stored;
-    return { ...facts, ...check.facts(purpose), purpose };
+    // A form may say the format after its file, which has been read by its looks by then.
+    const asSaid = said === check.said ? check : await checkStored({ purpose, said }, { ...facts, key }, bucket);
+    return { ...facts, ...asSaid.facts(purpose), purpose };
   } catch (error) {
     if (stored !== undefined) await bucket.delete(key);
     throw error;
@@ -66,11 +81,9 @@ function fileName(part: FormPart): string {
   return filename;
 }
 
-interface DatasetToStore {
+interface DatasetToStore extends DatasetExpectation {
   readonly filename: string;
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** undefined while it is not known */
-  readonly purpose: UploadPurpose | undefined;
 }
 
 interface StoredUpload {
@@ -91,7 +104,7 @@ export async function storeDataset(
   bucket: R2Bucket,
   key: string,
 ): Promise<Omit<ReceivedDataset, "purpose">> {
-  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune" }, bucket, key);
+  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune", said: undefined }, bucket, key);
   try {
     return { ...stored, ...check.facts("fine-tune") };
   } catch (error) {
@@ -101,12 +114,12 @@ export async function storeDataset(
 }
 
 async function store(
-  { filename, chunks, purpose }: DatasetToStore,
+  { filename, chunks, purpose, said }: DatasetToStore,
   bucket: R2Bucket,
   key: string,
 ): Promise<StoredUpload> {
   const writer = new BlobWriter(bucket, key);
-  const check = new DatasetCheck(purpose);
+  const check = new DatasetCheck({ purpose, said });
   let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
@@ -134,6 +147,21 @@ async function store(
     await bucket.delete(key);
     throw error;
   }
+}
+
+/** Reads a stored file again, as what it was said to be. */
+async function checkStored(
+  expected: DatasetExpectation,
+  { key, bytes }: { readonly key: string; readonly bytes: number },
+  bucket: R2Bucket,
+): Promise<DatasetCheck> {
+  const check = new DatasetCheck(expected);
+  const object = await bucket.get(key);
+  if (object === null) throw new TrimtabError("corrupt_blob", "The uploaded bytes are missing from the store.");
+  for await (const chunk of object.body) check.push(chunk);
+  check.end();
+  if (check.isParquet) await check.readTable(storedFile(bucket, key, bytes));
+  return check;
 }
 
 async function shortField(part: FormPart): Promise<string> {

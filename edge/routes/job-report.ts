@@ -3,8 +3,9 @@ import { accepts } from "hono/accepts";
 import { z } from "zod";
 import { JobReport, REPORT_HTML, REPORT_JSON } from "../../shared/api/job-report.ts";
 import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
+import { SweepReport } from "../../shared/api/sweep-report.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import { REPORT_POLICY } from "../../shared/report/html.ts";
+import { REPORT_POLICY } from "../../shared/report/page.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
 import { tenantAuth } from "./auth.ts";
@@ -15,15 +16,15 @@ const get = createRoute({
   path: "/{fine_tuning_job_id}/report",
   tags: ["Fine-tuning"],
   security: TENANT_SECURITY,
-  summary: "Read the report that a job on preferences or rewards has ended with, as JSON or as a page",
+  summary: "Read the report that a job has ended with, as JSON or as a page",
   description:
-    "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`. A pipeline's is that of its last stage that has one.",
+    "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`. A pipeline's is that of its last stage that has one; a sweep has its own, which compares its trials.",
   request: { params: z.strictObject({ fine_tuning_job_id: z.string().max(64) }) },
   responses: {
     200: {
       description: "The report",
       content: {
-        "application/json": { schema: JobReport },
+        "application/json": { schema: z.union([JobReport, SweepReport]) },
         "text/html": { schema: { type: "string" } as const },
       },
     },

@@ -91,7 +91,7 @@ function emptyPrompt(param = "prompt"): TrimtabError {
 }
 
 /** A token that the embedding lacks would end the batch for everybody. */
-function requireInVocabulary({ config: { vocabSize } }: PromptModel, ids: number[]): number[] {
+export function requireInVocabulary({ config: { vocabSize } }: Pick<PromptModel, "config">, ids: number[]): number[] {
   const unknown = ids.find((id) => id >= vocabSize);
   if (unknown === undefined) return ids;
   throw new TrimtabError(

@@ -47,6 +47,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/labeling": ["shared/agreement", "shared/feedback", "shared/api"],
   "shared/plot": ["shared/edits"],
   "shared/sweep": ["shared/api", "shared/plot"],
+  "shared/trials": ["shared/api", "shared/formats"],
   "shared/report": ["shared/api", "shared/plot"],
 
   edge: ["edge/routes", "edge/objects"],

@@ -4,16 +4,59 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
     "schemas: tests/edge/routes/checkpoint-permissions.test.ts sends valid and invalid requests",
+  "shared/data/line-formats/alternating.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/conversation.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/dolly.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/gemini.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/instructed.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/lmsys.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/natural-instructions.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/open-assistant.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/openorca.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/p3.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/rounds.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/self-instruct.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/sharegpt.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/texts.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/text.ts":
+    "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
+  "shared/api/tokens.ts": "schemas: tests/edge/routes/tokens.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts":
+    "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
+  "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts": "tests/edge/routes/jobs.test.ts and datasets.test.ts read lines by it",
+  "edge/routes/dataset-sources.ts": "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
+  "edge/routes/inspect-dataset.ts": "tests/edge/routes/datasets.test.ts inspects over the whole Worker",
+  "edge/routes/preview-dataset.ts": "tests/edge/routes/datasets.test.ts previews over the whole Worker",
+  "edge/routes/fix-dataset.ts": "tests/edge/routes/datasets.test.ts fixes over the whole Worker",
+  "shared/data/fix/": "one rule a file: tests/shared/data/fix/fix.test.ts has each find a line, and pass over others",
+  "shared/data/inspect/pii/": "one kind a file: registry.test.ts has each find its values, and pass over what looks like them",
+  "shared/data/inspect/diversity/english-tagger.ts": "tests/shared/data/inspect/diversity/verb-noun.test.ts, against spaCy",
   "shared/api/job-status.ts": "a list of names",
   "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
   "shared/edits/fact.ts": "a schema: tests/edge/routes/edits.test.ts and tests/shared/data/dataset-kinds/facts.test.ts",
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
+    "one resource: edits.test.ts and edits-undo.test.ts in tests/edge/routes make every call, in every state of an edit, and of a removal",
     "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
   "edge/asking/generation.ts":
     "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
@@ -31,10 +74,9 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/evals/samples.ts": "tests/edge/routes/evals.test.ts grades samples that are written, brought and kept",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
-    "tests/edge/routes/edits.test.ts shows edits before, with and without a report, and merged",
-  "edge/routes/edit-check.ts": "tests/edge/routes/edits.test.ts checks texts and keys",
+    "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
+  "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
-  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
   "shared/evaluation/suites/suite.ts":
     "types, and limits that tests/shared/evaluation/suites/registry.test.ts holds every suite to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
@@ -42,10 +84,21 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
   "edge/objects/tenant/pipelines/":
     "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/objects/tenant/sweeps/":
+    "one machine: course.test.ts tries what is due, advance.test.ts kills it at every write, and tests/edge/routes/sweep-jobs.test.ts runs it whole",
+  "edge/routes/check-start.ts": "tests/edge/routes/jobs.test.ts sends jobs that it refuses, sweep-jobs.test.ts trials",
+  "shared/api/sweeps.ts": "schemas: tests/edge/routes/sweep-jobs.test.ts sends valid and invalid sweeps",
+  "shared/api/sweep-report.ts": "a schema: tests/shared/trials/report.test.ts makes reports of it",
   "edge/routes/check-continuation.ts":
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
   "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
+  "trainer/recipes/keeping/companion.ts": "types alone",
+  "trainer/recipes/keeping/gauge.ts": "types alone",
+  "trainer/recipes/keeping/weight-change.ts":
+    "tests/trainer/recipes/keeping/ewc.test.ts holds what each method adds to weights, against PyTorch",
+  "trainer/recipes/run-validation.ts": "tests/trainer/recipes/run-job.test.ts measures bases and states, of phases too",
+  "trainer/recipes/training-plan.ts": "tests/trainer/recipes/run-job.test.ts takes every step by it",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
@@ -133,6 +186,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/measure-edit.ts":
     "tests/trainer/recipes/edit.test.ts measures edits with it, fluency.test.ts the entropies",
   "trainer/edits/publish-edit.ts": "tests/trainer/recipes/edit.test.ts reads what it publishes",
+  "trainer/edits/refine/refine-graph.ts": "tests/trainer/edits/refine/refine.test.ts holds it to finite differences",
   "trainer/edits/row-graph.ts": "tests/trainer/edits/solve-batch.test.ts holds what it computes to PyTorch's",
   "trainer/edits/rows.ts": "tests/trainer/edits/solve-batch.test.ts reads states of rows that it lays out",
   "trainer/edits/subject-states.ts": "tests/trainer/edits/solve-batch.test.ts holds its keys and states to PyTorch's",
@@ -277,6 +331,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/edit/edited-weights.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts",
   "trainer/recipes/edit/find-conflicts.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts finds conflicts",
   "trainer/recipes/edit/keep-report.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts reads its reports",
+  "trainer/recipes/edit/refine-facts.ts":
+    "a step of the recipe: tests/trainer/recipes/edit.test.ts improves changes, and leaves them as they are",
   "trainer/recipes/edit/solve-facts.ts":
     "a step of the recipe: tests/trainer/recipes/edit.test.ts solves by each method",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DATASET_KIND_NAMES, type DatasetKindName, datasetKind } from "../data/dataset-kinds/registry.ts";
+import { FORMAT_NAMES } from "../data/said-format.ts";
 import { TrimtabError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
@@ -16,6 +17,14 @@ export const DatasetFacts = z
     compression: z.enum(["gzip", "zstd"]).nullable(),
     examples: z.int(),
     layouts: z.array(z.string()).meta({ description: "How the examples are written: `chat`, `ShareGPT`, `Alpaca`, …" }),
+    formats: z
+      .array(z.strictObject({ format: z.string(), examples: z.int(), first_line: z.int() }))
+      .optional()
+      .meta({
+        description:
+          "The same by the names that an upload's `format` may say, with how many examples are written so and where they begin; several are a mixture. Absent of older files",
+      }),
+    said_format: z.string().optional().meta({ description: "The upload's `format`, if it said one" }),
     ignored_columns: z
       .array(z.string())
       .meta({ description: "What is not trained on; `messages[].id` is a field of messages" }),
@@ -68,8 +77,17 @@ export const FileUpload = z
         "A dataset as JSONL, a JSON array, CSV, TSV or Parquet; the first four may be compressed with gzip or zstd",
     }),
     purpose: z.enum(UPLOAD_PURPOSES),
+    format: z
+      .enum(FORMAT_NAMES as [string, ...string[]])
+      .optional()
+      .meta({ description: "What the lines are; found out by default. A file that is something else is refused" }),
   })
   .meta({ id: "FileUpload" });
+
+/** For clients whose forms have no fields of their own. */
+export const FileUploadQuery = z.strictObject({
+  format: z.string().max(64).optional().meta({ description: "The same as the form's `format`" }),
+});
 
 const FORMS = { jsonl: "JSON Lines", json: "a JSON array", csv: "CSV", parquet: "Parquet" } as const;
 
@@ -79,12 +97,15 @@ export function datasetSentence({
   compression,
   examples,
   layouts,
+  formats = [],
   ignored_columns: ignored,
 }: DatasetFacts): string {
   const form = `${FORMS[format]}${compression === null ? "" : `, compressed with ${compression}`}`;
   const left = ignored.length === 0 ? "" : ` Not trained on: ${ignored.join(", ")}.`;
   if (layouts.length === 0) return `Read as ${form}, with ${examples} ${examples === 1 ? "object" : "objects"}.`;
-  return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${left}`;
+  const mixed = formats.map(({ format, examples: count, first_line: line }) => `${count} ${format} from ${line} on`);
+  const mixture = formats.length > 1 ? ` It mixes formats: ${mixed.join(", ")}.` : "";
+  return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${mixture}${left}`;
 }
 
 /**

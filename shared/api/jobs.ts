@@ -5,6 +5,7 @@ import { JobStatus } from "./job-status.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { Executor } from "./methods.ts";
 import { JobMethod, PipelinePlace, ShownStage } from "./pipelines.ts";
+import { BestTrial, ShownTrial, SweepPlace } from "./sweeps.ts";
 
 export { JobStatus, TERMINAL_STATUSES } from "./job-status.ts";
 
@@ -82,6 +83,11 @@ export const Job = z
       .optional()
       .meta({ description: "Of a pipeline that a gate has ended: the stage whose gate it was, and why" }),
     pipeline: PipelinePlace.optional().meta({ description: "Of a pipeline's stage: the pipeline that runs it" }),
+    trials: z.array(ShownTrial).optional().meta({ description: "Of a sweep: its trials" }),
+    best: BestTrial.nullable().optional().meta({
+      description: "Of a sweep: the best of the trials that have succeeded so far; null before the first",
+    }),
+    sweep: SweepPlace.optional().meta({ description: "Of a sweep's trial: the sweep that runs it" }),
   })
   .meta({ id: "FineTuningJob" });
 export type Job = z.infer<typeof Job>;

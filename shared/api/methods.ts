@@ -257,14 +257,18 @@ export function mayPublishNothing({ type }: { readonly type: string }): boolean 
 }
 
 /**
- * Refuses a type of job that starts from a base alone, for a `model` that is tuned or a stage of a pipeline. Throws
+ * Refuses a type of job that starts from a base alone, for a `model` that is tuned, a stage of a pipeline or a trial of a sweep. Throws
  * `invalid_request` for `param`.
  */
-export function requireStartsFrom(method: { readonly type: string }, from: "tuned" | "stage", param: string): void {
+export function requireStartsFrom(
+  method: { readonly type: string },
+  from: "tuned" | "stage" | "trial",
+  param: string,
+): void {
   if (rows[method.type]?.onBasesAlone !== true) return;
   const message =
-    from === "stage"
-      ? `A pipeline has no stages of the type ${method.type}. Use \`POST /v1/edits\` on its result instead.`
+    from !== "tuned"
+      ? `A ${from === "stage" ? "pipeline has no stages" : "sweep has no trials"} of the type ${method.type}. Use \`POST /v1/edits\` on its result instead.`
       : `A job of the type ${method.type} starts from a base model. Name the base, or send the tuned model to \`POST /v1/edits\`.`;
   throw new TrimtabError("invalid_request", message, { param });
 }

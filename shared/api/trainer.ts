@@ -42,7 +42,13 @@ export type BlobRef = z.infer<typeof BlobRef>;
 
 /** The kind of a dataset's lines, as detected at upload. */
 export const DatasetRef = z
-  .strictObject({ ...BlobRef.shape, id: z.string(), format: z.string(), lines: z.int().min(1) })
+  .strictObject({
+    ...BlobRef.shape,
+    id: z.string(),
+    format: z.string(),
+    lines: z.int().min(1),
+    said_format: z.string().optional().meta({ description: "The line format that the upload said its examples have" }),
+  })
   .meta({ id: "DatasetRef" });
 export type DatasetRef = z.infer<typeof DatasetRef>;
 
@@ -104,7 +110,12 @@ export const Lease = z
       }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
+    rehearsal_file: DatasetRef.optional().meta({ description: "The uploaded file that the method rehearses" }),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
+    pause_at: z.int().min(1).optional().meta({
+      description:
+        "The step at which to measure the validation file, store the state and release the job with the reason `rung`",
+    }),
   })
   .meta({ id: "Lease" });
 export type Lease = z.infer<typeof Lease>;
@@ -265,7 +276,9 @@ export const Failure = z
   .meta({ id: "Failure" });
 export type Failure = z.infer<typeof Failure>;
 
-export const Release = z.strictObject({ reason: z.enum(["paused", "cancelled", "shutdown"]) }).meta({ id: "Release" });
+export const Release = z
+  .strictObject({ reason: z.enum(["paused", "cancelled", "shutdown", "rung"]) })
+  .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
 
 export const Acknowledged = z.strictObject({ status: z.string() }).meta({ id: "Acknowledged" });

@@ -20,7 +20,7 @@ import { frontierFigure, reliabilityFigure, sharesFigure, stepsFigure } from "./
 export type Section = (report: JobReport) => Html | undefined;
 
 const paragraph = (text: string) => element("p", text);
-const section = (id: string, title: string, parts: readonly (Html | undefined | null | false)[]): Html =>
+export const section = (id: string, title: string, parts: readonly (Html | undefined | null | false)[]): Html =>
   element("section", joined([element("h2", title, `id="${id}"`), ...parts]), `aria-labelledby="${id}"`);
 
 export const winRate: Section = ({ win_rate: win }) => {

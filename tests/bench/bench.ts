@@ -8,6 +8,7 @@ import { benchGenerate } from "./generate/generate.ts";
 import { benchPeft } from "./peft/peft.ts";
 import { benchProbe } from "./probe/probe.ts";
 import { benchQlora } from "./qlora/qlora.ts";
+import { benchScoring } from "./scoring/scoring.ts";
 import { benchServing } from "./serving/serving.ts";
 import { benchSharing } from "./sharing/sharing.ts";
 import { benchSteering } from "./steering/steering.ts";
@@ -24,6 +25,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
   probe: { about: "trying candidates for a row's next token, by a probe and by decoding them", run: benchProbe },
   qlora: { about: "peak memory of training on a 4-bit base, compared with plain LoRA", run: benchQlora },
+  scoring: {
+    about: "scoring the tokens of prompts, compared with reading them, and another tenant's stream beside it",
+    run: benchScoring,
+  },
   serving: {
     about: "decoding in workerd when every row has its own delta, compared with bare rows",
     run: benchServing,

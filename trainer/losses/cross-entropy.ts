@@ -44,12 +44,17 @@ export function targetLogProbabilities(b: GraphBuilder, logits: Value, inputs: T
  * The largest logit is compared with the target's instead of taking an argmax: one pass over the logits, where the head's
  * product takes 2D operations for each of them.
  */
-export function tokenAccuracy(b: GraphBuilder, logits: Value, { targets, weights, total }: Targets): Value {
+export function tokenAccuracy(b: GraphBuilder, logits: Value, inputs: Targets): Value {
+  return b.div(b.reduceSum(targetHits(b, logits, inputs), [0, 1]), inputs.total);
+}
+
+/** weightₜ · [the target's logit is the largest], [B, T], for logits [B, T, V]. Has no gradient. */
+export function targetHits(b: GraphBuilder, logits: Value, { targets, weights }: Targets): Value {
   const [rows, tokens, vocabulary] = logits.shape as [number, number, number];
   const flat = b.reshape(b.detach(logits), [rows * tokens, vocabulary]);
   const ofTarget = b.gatherElements(flat, b.reshape(targets, [rows * tokens, 1]));
   const hits = b.cast(b.equal(ofTarget, b.reduceMax(flat, [1], true)), "f32");
-  return b.div(b.reduceSum(b.mul(hits, b.reshape(weights, [rows * tokens, 1])), [0, 1]), total);
+  return b.mul(b.reshape(hits, [rows, tokens]), weights);
 }
 
 /** [B·T, 1] */

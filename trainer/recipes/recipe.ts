@@ -28,8 +28,12 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly models?: ReadonlyMap<string, NamedDelta>;
   readonly training: Dataset;
   readonly validation: Dataset | null;
+  /** The file that `rehearsal_file` names; absent where it names none. */
+  readonly rehearsal?: Dataset | null;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
   readonly checkpoint: Uint8Array | null;
+  /** A step at which the validation lines are measured whatever else is: where a sweep compares its trials. */
+  readonly measureAt?: number | undefined;
 }
 
 /** A model's Hugging Face folder. */
@@ -58,6 +62,8 @@ export interface Dataset {
   /** SHA-256 of the bytes, hexadecimal. */
   readonly digest: string;
   readonly bytes: Uint8Array;
+  /** The id of the line format that its examples were said to have; each line's own if left out. */
+  readonly format?: string;
 }
 
 export interface RecipeContext {

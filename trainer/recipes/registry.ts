@@ -22,7 +22,8 @@ import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
 
-const SUPERVISED = recipeFor(supervised);
+/** It is asked nothing: its report shows the run, what it learned by heart and what is left of the base. */
+const SUPERVISED = recipeFor(supervised, alignmentReport({ lines: "none" }));
 /** What a constitution's revisions teach, with the report that alignment ends with. */
 const REVISIONS = recipeFor(supervised, alignmentReport({ lines: "completions" }));
 const DPO = pairRecipe("dpo", dpo);

@@ -1,3 +1,4 @@
+import type { DatasetFix } from "../../../shared/api/datasets.ts";
 import type { ExportReport } from "../../../shared/api/feedback.ts";
 import {
   type DatasetFacts,
@@ -8,6 +9,7 @@ import {
 } from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
+import { saidFormat } from "../../../shared/data/said-format.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { BlobSource } from "../../blobs/blob-source.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
@@ -124,19 +126,33 @@ export interface NeededDataset {
  * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results, was uploaded for another purpose, or is
  *   of another kind.
  */
-export function requireDataset(
-  db: Database,
-  id: string,
-  { param, kinds }: NeededDataset,
-): FileRow & { readonly kind: DatasetKindName } {
+export function requireDataset(db: Database, id: string, { param, kinds }: NeededDataset): FileRow & DatasetUse {
   const row = requireFile(db, id, param);
   const isOfAnyObjects = row.purpose === "evals" || row.purpose === "user_data";
   if (row.job === null && !isOfAnyObjects) {
-    return { ...row, kind: requireDatasetKind(factsOf(db, id), kinds, param) };
+    const facts = factsOf(db, id);
+    return { ...row, kind: requireDatasetKind(facts, kinds, param), ...lineFormat(facts) };
   }
   const what = isOfAnyObjects ? `was uploaded with purpose "${row.purpose}"` : `holds the results of ${row.job}`;
   const message = `The file ${id} ${what}. Name a file that was uploaded with purpose "fine-tune".`;
   throw new TrimtabError("invalid_request", message, { param });
+}
+
+/** How a dataset is read. */
+export interface DatasetUse {
+  readonly kind: DatasetKindName;
+  /** The id of the line format that it was said to have; left out where each line shows its own. */
+  readonly said_format?: string;
+}
+
+/** The line format that a file was said to have, for what reads it. */
+export function lineFormatOf(db: Database, file: string): Pick<DatasetUse, "said_format"> {
+  return lineFormat(factsOf(db, file));
+}
+
+function lineFormat(facts: DatasetFacts | null): Pick<DatasetUse, "said_format"> {
+  const format = facts?.said_format === undefined ? undefined : saidFormat(facts.said_format).format;
+  return format === undefined ? {} : { said_format: format };
 }
 
 /** A page of a tenant's files, and which of them to list: all unless a purpose is named. */
@@ -240,6 +256,19 @@ export const files = tenantModule({
           return file;
         }),
 
+      /** Finishes a file of what stays of another; the reply also says what was dropped. */
+      finishFix: (
+        id: string,
+        facts: FileFacts,
+        { report, key }: { readonly report: DatasetFix; readonly key: Idempotency | null },
+      ): DatasetFix =>
+        db.transaction(() => {
+          finishFile(db, id, facts, now());
+          const fixed = { ...report, result: id };
+          settleCreation(db, key, fixed);
+          return fixed;
+        }),
+
       /** Abandons a failed upload. */
       async drop(id: string): Promise<void> {
         db.transaction(() => dropPendingFile(db, id, now()));
@@ -265,9 +294,9 @@ export const files = tenantModule({
        *
        * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
        */
-      dataset(id: string, needed: NeededDataset): NamedSource & { readonly kind: DatasetKindName } {
+      dataset(id: string, needed: NeededDataset): NamedSource & DatasetUse {
         const row = requireDataset(db, id, needed);
-        return { ...sourceOf(row), kind: row.kind };
+        return { ...sourceOf(row), kind: row.kind, ...lineFormatOf(db, id) };
       },
 
       async delete(id: string): Promise<Deleted> {

@@ -9,10 +9,11 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { Database } from "../database.ts";
 import type { Hold } from "../hold.ts";
 import { resumeStateOf } from "./checkpoint-rows.ts";
-import { type FileRow, requireFile } from "./files.ts";
+import { type FileRow, lineFormatOf, requireFile } from "./files.ts";
 import { modelFiles } from "./job-models.ts";
 import { type JobParent, parentFiles } from "./job-parent.ts";
 import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf, trainedMethod } from "./job-rows.ts";
+import { liveTrial, pauseStep } from "./sweeps/sweep-rows.ts";
 
 export interface LeaseTerms extends Hold {
   readonly tenant: string;
@@ -41,7 +42,11 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
   const spec = specOf(row);
   const base = baseOf(row);
   const root = `/v1/trainer/jobs/${row.id}`;
-  const dataset = (id: string, param: string) => datasetRef(requireFile(db, id, param), root);
+  const dataset = (id: string, param: string) => ({
+    ...datasetRef(requireFile(db, id, param), root),
+    ...lineFormatOf(db, id),
+  });
+  const pauseAt = spec.sweep === undefined ? undefined : pauseStep(db, liveTrial(db, row.id));
   db.run("UPDATE jobs SET status = 'running', fence = ?, queued = 1 WHERE id = ?", terms.fence, row.id);
   return {
     job: row.id,
@@ -69,7 +74,9 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     })),
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
+    ...(spec.rehearsal_file === undefined ? {} : { rehearsal_file: dataset(spec.rehearsal_file, "rehearsal_file") }),
     checkpoint: resumeStateOf(db, row.id, root),
+    ...(pauseAt === undefined ? {} : { pause_at: pauseAt }),
   };
 }
 

@@ -23,6 +23,7 @@ import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
 import { results } from "./results.ts";
 import { scorers } from "./scorers.ts";
+import { sweeps } from "./sweeps/sweeps.ts";
 
 /**
  * The resources of a tenant. A row gives a module its tables in every tenant, including existing ones, its calls as
@@ -34,6 +35,7 @@ export const TENANT_MODULES = {
   idempotency,
   jobs,
   pipelines,
+  sweeps,
   blobs,
   files,
   events,

@@ -48,7 +48,7 @@ export function sourceOf(db: Database, job: JobRow, source: SourceName): BlobSou
     }
     case "file": {
       const spec = specOf(job);
-      if (source.id !== spec.training_file && source.id !== spec.validation_file) {
+      if (![spec.training_file, spec.validation_file, spec.rehearsal_file].includes(source.id)) {
         throw new TrimtabError("not_found", `The job ${job.id} does not use the file ${source.id}.`);
       }
       const { blob, bytes, sha256 } = requireFile(db, source.id, "file_id");

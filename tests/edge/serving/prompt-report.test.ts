@@ -205,6 +205,25 @@ describe("a prompt that is told of", () => {
     });
   });
 
+  it("takes no more of the heap, however many there are", async () => {
+    const heap = async () => {
+      const engine = env.ENGINE.get(env.ENGINE.idFromName("golden"));
+      const status = await (await engine.fetch("https://engine/status")).json<{ models: { heapBytes: number }[] }>();
+      return status.models[0]!.heapBytes;
+    };
+    const score = (count: number) =>
+      events({
+        prompts: Array.from({ length: count }, (_, i) => tokens(40 + (i % 20))),
+        asked: SCORED,
+        sampling: ONLY,
+      });
+    await score(16);
+    const before = await heap();
+    const all = await score(120);
+    expect(all.filter(({ type }) => type === "finish")).toHaveLength(120);
+    expect(await heap()).toBe(before);
+  });
+
   it("is refused where the answer would be too large, with figures", async () => {
     const prompts = Array.from({ length: 120 }, () => tokens(60));
     await expect(events({ prompts, asked: { text: false, top: 20 }, sampling: ONLY })).rejects.toMatchObject({

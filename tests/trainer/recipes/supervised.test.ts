@@ -122,7 +122,8 @@ describe("a LoRA job", () => {
     );
     expect(said[1]).toMatch(/^valid\.jsonl: 5 kept/);
     expect(said[2]).toBe("Training 12 steps in 4 epochs");
-    expect(said.at(-1)).toBe(`Loss on the validation file: ${before!.toFixed(4)} before, ${after!.toFixed(4)} after`);
+    expect(said.at(-2)).toBe(`Loss on the validation file: ${before!.toFixed(4)} before, ${after!.toFixed(4)} after`);
+    expect(said.at(-1)).toBe("The report is kept as report.json and report.html");
   });
 
   it("reports every step by one event, since the server keeps a step's metrics once", async () => {
@@ -131,6 +132,9 @@ describe("a LoRA job", () => {
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
     // Each tenth of the 12 steps, the ends of the epochs, and the last step.
     const isMeasured = (step: number) => step % 2 === 0 || step % 3 === 0;
+    const memorisation = ["", "valid_"].flatMap((half) =>
+      ["loss", "exact_copies", "prefix_copies"].map((name) => `memorisation/${half}${name}`),
+    );
     for (const data of steps) {
       expect(Object.keys(data)).toEqual([
         "step",
@@ -141,6 +145,7 @@ describe("a LoRA job", () => {
         "tokens_per_second",
         "trained_tokens",
         "mean_token_accuracy",
+        ...((data.step as number) % 3 === 0 ? memorisation : []),
         ...(isMeasured(data.step as number) ? ["valid_loss", "valid_mean_token_accuracy"] : []),
       ]);
       expect(Object.values(data).every((value) => Number.isFinite(value))).toBe(true);

@@ -1,4 +1,5 @@
 import type { CreateJob, Job } from "../../../../shared/api/jobs.ts";
+import { settingsPath } from "../../../../shared/api/methods.ts";
 import type { Pipeline } from "../../../../shared/api/pipelines.ts";
 import { stagePath } from "../../../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
@@ -88,7 +89,10 @@ export const pipelines = tenantModule({
         const path = stagePath(index);
         const own = (field: "training_file" | "validation_file") =>
           stage[field] === undefined ? field : `${path}.${field}`;
-        const at = { training: own("training_file"), validation: own("validation_file") };
+        const at = {
+          ...{ training: own("training_file"), validation: own("validation_file") },
+          method: `${path}.${settingsPath(stage.method)}`,
+        };
         requireDatasets(db, stage.method, { training, validation, at });
       }
       for (const field of ["training_file", "validation_file"] as const) {

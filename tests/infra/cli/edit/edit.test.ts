@@ -29,7 +29,7 @@ const DONE = edit({
   ...{ status: "succeeded", delta: "delta-1", fine_tuned_model: "ft:trimtab-base:demo::x", layers: [3] },
   scores: { ...SCORES, fluency: 4, base_loss_change: 0.001 },
   base_loss: { before: 2, after: 2.002, change: 0.001, tokens: 10 },
-  seconds: { total: 1.25, statistics: 0, tracing: 0, values: 1, solve: 0, scoring: 0.25 },
+  seconds: { total: 1.25, statistics: 0, tracing: 0, values: 1, solve: 0, refine: 0, scoring: 0.25 },
   facts: [
     {
       ...FACT,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { textKey } from "../../../shared/preferences/text-key.ts";
+import { textKey } from "../../../shared/formats/text-key.ts";
 
 it("tells texts, their parts and their order apart", () => {
   const texts = [
