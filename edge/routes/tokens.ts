@@ -13,6 +13,7 @@ import { deriveCallSyntax } from "../../shared/model/calls/derive.ts";
 import { loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
+import { engineMessages } from "../asking/engine-messages.ts";
 import { dispatcherObject } from "../objects/remote.ts";
 import { servedPositions } from "../serving/limits.ts";
 import { encodeChat, requireInVocabulary } from "../serving/prompt.ts";
@@ -21,7 +22,7 @@ import { tenantAuth } from "./auth.ts";
 import { baseTokenizer } from "./base-tokenizer.ts";
 import { jsonBody, jsonBodyKeeping } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { engineMessages, engineTools } from "./sampling.ts";
+import { engineTools } from "./sampling.ts";
 
 const tags = ["Tokens"];
 const security = TENANT_SECURITY;

@@ -43,13 +43,16 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
   "edge/routes/base-tokenizer.ts": "tests/edge/routes/jobs.test.ts and datasets.test.ts read lines by it",
-  "edge/routes/dataset-sources.ts": "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
+  "edge/routes/dataset-sources.ts":
+    "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
   "edge/routes/inspect-dataset.ts": "tests/edge/routes/datasets.test.ts inspects over the whole Worker",
   "edge/routes/preview-dataset.ts": "tests/edge/routes/datasets.test.ts previews over the whole Worker",
   "edge/routes/fix-dataset.ts": "tests/edge/routes/datasets.test.ts fixes over the whole Worker",
   "shared/data/fix/": "one rule a file: tests/shared/data/fix/fix.test.ts has each find a line, and pass over others",
-  "shared/data/inspect/pii/": "one kind a file: registry.test.ts has each find its values, and pass over what looks like them",
-  "shared/data/inspect/diversity/english-tagger.ts": "tests/shared/data/inspect/diversity/verb-noun.test.ts, against spaCy",
+  "shared/data/inspect/pii/":
+    "one kind a file: registry.test.ts has each find its values, and pass over what looks like them",
+  "shared/data/inspect/diversity/english-tagger.ts":
+    "tests/shared/data/inspect/diversity/verb-noun.test.ts, against spaCy",
   "shared/api/job-status.ts": "a list of names",
   "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
@@ -57,12 +60,14 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
     "one resource: edits.test.ts and edits-undo.test.ts in tests/edge/routes make every call, in every state of an edit, and of a removal",
-    "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
   "edge/asking/generation.ts":
     "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
   "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
   "edge/objects/tenant/evals/":
     "one resource: tests/edge/routes/evals.test.ts makes every call by the official SDK, and kills the object in the middle of a run",
+  "edge/routes/job-evals.ts":
+    "tests/edge/routes/eval-suites.test.ts measures jobs by evals and suites, and has both refused",
+  "shared/api/job-evals.ts": "schemas: tests/edge/routes/eval-suites.test.ts reads jobs that were measured",
   "edge/routes/eval-runs.ts": "tests/edge/routes/evals.test.ts makes, lists, cancels and deletes runs",
   "edge/routes/eval-run-plan.ts": "tests/edge/routes/evals.test.ts plans every kind of run, and has plans refused",
   "edge/routes/eval-run-items.ts": "tests/edge/routes/evals.test.ts brings items in every way, and bad ones",

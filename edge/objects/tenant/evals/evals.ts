@@ -20,6 +20,8 @@ import {
   requireEval,
 } from "./eval-rows.ts";
 import { addItems, itemOf, listItems, type NewItem, requireItem } from "./item-rows.ts";
+import { JOB_EVAL_TABLES, type JobEvalTemplate, jobMeasuredBy } from "./job-eval-rows.ts";
+import { jobEvalsDue, settleJobEvals, templateOf } from "./job-evals.ts";
 import { type KeptFilter, keptItems } from "./kept-items.ts";
 import type { RunRecord } from "./run-record.ts";
 import { addRun, deleteRun, endRun, findRun, isUnended, listRuns, queueRun, requireRun, runOf } from "./run-rows.ts";
@@ -32,7 +34,7 @@ const HEARTBEAT_MS = 5_000;
 
 /** Evals, their runs and what came of the items of those. */
 export const evals = tenantModule({
-  schema: EVAL_TABLES,
+  schema: [...EVAL_TABLES, ...JOB_EVAL_TABLES],
 
   open(context) {
     const { db, now, rearm, newId, requireCreated } = context;
@@ -45,6 +47,16 @@ export const evals = tenantModule({
         stale,
       );
       for (const { id } of rows) deleteRun(db, id);
+    };
+
+    /** @throws TrimtabError conflict while a job is measured by it */
+    const requireUnmeasured = (what: string, id: string): void => {
+      const job = jobMeasuredBy(db, id);
+      if (job === undefined) return;
+      throw new TrimtabError(
+        "conflict",
+        `The job ${job} is measured by this ${what}. Cancel the job or wait for its end.`,
+      );
     };
 
     const begin = async (): Promise<void> => {
@@ -75,7 +87,7 @@ export const evals = tenantModule({
         /** Deletes it with its runs; those under way end. */
         delete(id: string): void {
           requireEval(db, id);
-          requireUnmeasured(id);
+          requireUnmeasured("eval", id);
           const runs = db.all<{ id: string }>("SELECT id FROM eval_runs WHERE eval = ?", id);
           db.transaction(() => {
             for (const run of runs) deleteRun(db, run.id);
@@ -150,8 +162,28 @@ export const evals = tenantModule({
 
         deleteRun(of: string, id: string): void {
           requireRun(db, of, id);
+          requireUnmeasured("run", id);
           db.transaction(() => deleteRun(db, id));
           runner.stop(id);
+        },
+
+        /** The run that a job repeats of an eval. Throws where there is none. */
+        template: (of: string, param: string): JobEvalTemplate => {
+          requireEval(db, of, param);
+          return templateOf(context, of, param);
+        },
+
+        /** The eval of a suite that was created last; null without one. */
+        ofSuite: (suite: string): string | null =>
+          db.get<{ id: string }>(
+            "SELECT id FROM evals WHERE json_extract(record, '$.suite') = ? ORDER BY n DESC LIMIT 1",
+            suite,
+          )?.id ?? null,
+
+        /** Sets to work on what jobs are measured by. */
+        async measureJobs(): Promise<void> {
+          settleJobEvals(context);
+          await begin();
         },
 
         items: (of: string, run: string, page: EvalOutputItemPage): ListOf<EvalOutputItem> =>
@@ -166,20 +198,20 @@ export const evals = tenantModule({
       duty: {
         run() {
           dropPending();
+          settleJobEvals(context);
           runner.kick();
         },
         next() {
+          if (!db.has("eval_runs")) return null;
           const waits = (status: string) =>
             db.get<{ at: number }>(`SELECT created_at AS at FROM eval_runs WHERE status ${status} ORDER BY n`);
+          if (jobEvalsDue(context)) return 0;
           if (waits("IN ('queued', 'in_progress')") !== undefined) return now() + HEARTBEAT_MS;
           const pending = waits("= 'pending'");
           return pending === undefined ? null : (pending.at + PENDING_SECONDS) * 1000;
         },
       },
     };
-
-    /** @throws TrimtabError conflict while a job is measured by it */
-    function requireUnmeasured(_id: string): void {}
   },
 });
 
