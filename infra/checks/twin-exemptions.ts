@@ -68,6 +68,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/job-evals.ts":
     "tests/edge/routes/eval-suites.test.ts measures jobs by evals and suites, and has both refused",
   "shared/api/job-evals.ts": "schemas: tests/edge/routes/eval-suites.test.ts reads jobs that were measured",
+  "infra/cli/eval/": "tests/infra/cli/eval/run.test.ts runs, lists and shows evals by the program",
   "edge/routes/eval-runs.ts": "tests/edge/routes/evals.test.ts makes, lists, cancels and deletes runs",
   "edge/routes/eval-run-plan.ts": "tests/edge/routes/evals.test.ts plans every kind of run, and has plans refused",
   "edge/routes/eval-run-items.ts": "tests/edge/routes/evals.test.ts brings items in every way, and bad ones",

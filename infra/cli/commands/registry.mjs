@@ -6,10 +6,11 @@
  */
 import { addChat } from "./chat.mjs";
 import { addEdit } from "./edit.mjs";
+import { addEval } from "./eval.mjs";
 import { addImport } from "./import.mjs";
 import { addJobs } from "./jobs.mjs";
 import { addModels } from "./models.mjs";
 import { addPeft } from "./peft.mjs";
 
 /** @type {readonly ((program: import("commander").Command, effects: import("../effects.ts").CliEffects) => void)[]} */
-export const COMMANDS = [addChat, addJobs, addModels, addPeft, addEdit, addImport];
+export const COMMANDS = [addChat, addJobs, addModels, addPeft, addEdit, addEval, addImport];
