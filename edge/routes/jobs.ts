@@ -21,6 +21,7 @@ import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkStart } from "./check-start.ts";
 import { once } from "./idempotent.ts";
+import { checkJobEvals, measured } from "./job-evals.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
@@ -112,6 +113,7 @@ jobs.openapi(create, async (c) => {
   if (!isSweep(asked)) requireMixable(asked, request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  if (validate !== "false") await checkJobEvals(c, request);
   if (isSweep(asked)) {
     const parts = { c, request, settings: asked.sweep, body };
     if (validate !== "false") return reply(await validateSweep({ ...parts, examples }));
@@ -131,7 +133,9 @@ jobs.openapi(create, async (c) => {
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
     await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
-    return reply(await tenant.jobs.create({ request, method, base, parent }, idempotency));
+    return reply(
+      await measured(c, request, (evals) => tenant.jobs.create({ request, method, base, parent, evals }, idempotency)),
+    );
   });
 });
 

@@ -13,6 +13,7 @@ import type { Idempotency } from "../objects/idempotency.ts";
 import type { PlannedTrial } from "../objects/tenant/sweeps/sweep-rows.ts";
 import type { AppEnv } from "./app-env.ts";
 import { checkStart } from "./check-start.ts";
+import { measured } from "./job-evals.ts";
 import { methodOf } from "./job-method.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
@@ -41,7 +42,9 @@ export async function createSweep(parts: SweepRequestParts, key: Idempotency | n
     await inTrial(() => checkTools({ ...planned, maxLength, tenant, blobs: c.env.BLOBS }));
   }
   const planned = trials.map((trial) => trial.planned);
-  return tenant.sweeps.create({ request, settings, trials: planned, seed }, key);
+  return measured(c, request, (evals) =>
+    tenant.sweeps.create({ request, settings, trials: planned, seed, evals }, key),
+  );
 }
 
 /** A dry run of every trial that would read other data than those before it. */

@@ -43,6 +43,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts": "tests/edge/routes/jobs.test.ts and datasets.test.ts read lines by it",
   "edge/routes/dataset-sources.ts":
     "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
   "edge/routes/inspect-dataset.ts": "tests/edge/routes/datasets.test.ts inspects over the whole Worker",
@@ -67,6 +68,21 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/asking/generation.ts":
     "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
   "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
+  "edge/objects/tenant/evals/":
+    "one resource: tests/edge/routes/evals.test.ts makes every call by the official SDK, and kills the object in the middle of a run",
+  "edge/routes/job-evals.ts":
+    "tests/edge/routes/eval-suites.test.ts measures jobs by evals and suites, and has both refused",
+  "shared/api/job-evals.ts": "schemas: tests/edge/routes/eval-suites.test.ts reads jobs that were measured",
+  "infra/cli/eval/": "tests/infra/cli/eval/run.test.ts runs, lists and shows evals by the program",
+  "edge/routes/eval-runs.ts": "tests/edge/routes/evals.test.ts makes, lists, cancels and deletes runs",
+  "edge/routes/eval-run-plan.ts": "tests/edge/routes/evals.test.ts plans every kind of run, and has plans refused",
+  "edge/routes/eval-run-items.ts": "tests/edge/routes/evals.test.ts brings items in every way, and bad ones",
+  "edge/routes/eval-suite.ts": "tests/edge/routes/eval-suites.test.ts runs suites of both modes",
+  "shared/api/evals.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/api/eval-runs.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/evals/schema-keywords.ts": "tests/shared/evals/item-schema.test.ts reads schemas through it, good and bad",
+  "shared/evals/criteria.ts": "tests/edge/routes/evals.test.ts has criteria of every kind pass, fail and be refused",
+  "shared/evals/samples.ts": "tests/edge/routes/evals.test.ts grades samples that are written, brought and kept",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Suffix } from "./ids.ts";
+import { JobEval, RequestedEvals } from "./job-evals.ts";
 import { JobStatus } from "./job-status.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { Executor } from "./methods.ts";
@@ -51,6 +52,7 @@ export const CreateJob = z
     method: JobMethod.optional(),
     executor: Executor.optional(),
     hyperparameters: GivenHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
+    evals: RequestedEvals.optional(),
     integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").optional(),
   })
   .meta({ id: "CreateFineTuningJob" });
@@ -92,6 +94,7 @@ export const Job = z
       .strictObject({ stage: z.string(), reason: z.string() })
       .optional()
       .meta({ description: "Of a pipeline that a gate has ended: the stage whose gate it was, and why" }),
+    evals: z.array(JobEval).optional().meta({ description: "Of a job that evals are run before and after" }),
     pipeline: PipelinePlace.optional().meta({ description: "Of a pipeline's stage: the pipeline that runs it" }),
     trials: z.array(ShownTrial).optional().meta({ description: "Of a sweep: its trials" }),
     best: BestTrial.nullable().optional().meta({

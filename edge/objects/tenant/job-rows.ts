@@ -18,6 +18,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireSettled } from "./edits/settled-deltas.ts";
+import { addJobEvals, type JobEvalTemplate, jobEvalsOf } from "./evals/job-eval-rows.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
 import { type JobModel, jobModels } from "./job-models.ts";
@@ -87,6 +88,8 @@ export interface NewJob {
   readonly parent?: JobParent | undefined;
   readonly pipeline?: PipelinePlace | undefined;
   readonly sweep?: SweepPlace | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
 /**
@@ -134,6 +137,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     // No trainer takes a pipeline or a sweep: the jobs that they have run are queued.
     isTrained(job.method) ? 0 : 1,
   );
+  addJobEvals(db, job.id, job.evals ?? []);
   return requireJob(db, job.id);
 }
 
@@ -349,6 +353,7 @@ export function jobOf(db: Database, row: JobRow): Job {
     metadata: spec.metadata === null ? null : { ...spec.metadata },
     error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
     ...(isPipeline(spec.method) ? shownCourse(db, row.id, spec.method.pipeline as Pipeline) : {}),
+    ...jobEvalsOf(db, row.id),
     ...(spec.pipeline === undefined ? {} : { pipeline: { ...spec.pipeline } }),
     ...(isSweep(spec.method) ? shownSweep(db, row.id, spec.method.sweep) : {}),
     ...(spec.sweep === undefined ? {} : { sweep: { ...spec.sweep } }),
