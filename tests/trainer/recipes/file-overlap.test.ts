@@ -11,12 +11,13 @@ async function compare(
   const events: Event[] = [];
   const file = (name: string, pairs: readonly (readonly [string, string])[]) => ({
     name,
-    lines: pairs.map(([prompt, completion], at) => ({
-      line: at + 1,
-      examples: [{ kind: "completion", prompt, completion } as const],
-    })),
+    lines: () =>
+      pairs.map(([prompt, completion], at) => ({
+        line: at + 1,
+        examples: [{ kind: "completion", prompt, completion } as const],
+      })),
   });
-  const files = { training: file("train.jsonl", training), validation: file("valid.jsonl", validation) };
+  const files = { training: [file("train.jsonl", training)], validation: [file("valid.jsonl", validation)] };
   const context = { event: (event: Event) => void events.push(event), yieldToEventLoop: async () => {} };
   return { metrics: await findFileOverlap(files, context), events };
 }
