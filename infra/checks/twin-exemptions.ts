@@ -43,7 +43,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
-  "edge/routes/base-tokenizer.ts": "tests/edge/routes/jobs.test.ts and datasets.test.ts read lines by it",
   "edge/routes/dataset-sources.ts":
     "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
   "edge/routes/inspect-dataset.ts": "tests/edge/routes/datasets.test.ts inspects over the whole Worker",
